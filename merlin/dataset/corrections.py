@@ -22,13 +22,14 @@ _MAX_READ = 500
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """The examples with the question of a correction, and others with the answer it corrects.
+    """The examples with the question of a correction, and others that give `known_answer`.
 
-    None of them has the new answer.
+    The others may give it before their last answer. None of `same` has the new answer.
     """
 
     same: tuple[Example, ...] = ()
     others: tuple[Example, ...] = ()
+    known_answer: str = ""
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -38,7 +39,8 @@ class Corrected:
     @property
     def answers(self) -> list[str]:
         """Return their present answers, each once."""
-        return list(dict.fromkeys(example.answer for example in self.examples))
+        of_others = [self.known_answer] if self.others else []
+        return list(dict.fromkeys([*(example.answer for example in self.same), *of_others]))
 
 
 def find_corrected(
@@ -61,17 +63,30 @@ def find_corrected(
         if other_asked == asked and answer != new and each.id not in revoked:
             same[each.id] = each
     for each in _list_examples(db, dataset, known_answer) if old else ():
-        if normalise(each.answer) == old != new and each.id not in {*revoked, *same}:
+        if _find_answers(each, old) and old != new and each.id not in {*revoked, *same}:
             others[each.id] = each
-    return Corrected(tuple(same.values()), tuple(others.values()))
+    return Corrected(tuple(same.values()), tuple(others.values()), known_answer)
 
 
-def correct_example(example: Example, correction: Example) -> str:
-    """Return the text of an example with the answer of another, and the personal data it allows."""
-    *before, last = example.messages
-    messages = (*before, replace(last, content=correction.answer))
+def _find_answers(example: Example, normal: str) -> list[int]:
+    """Return the positions of the messages with this answer, in normal form."""
+    return [
+        position
+        for position, message in enumerate(example.messages)
+        if normal and message.role == "assistant" and normalise(message.content) == normal
+    ]
+
+
+def correct_example(example: Example, known_answer: str, correction: Example) -> str:
+    """Return the text of an example with another answer, and the personal data that it allows.
+
+    The answer replaces `known_answer`, or the last one.
+    """
+    messages = list(example.messages)
+    for position in _find_answers(example, normalise(known_answer)) or [len(messages) - 1]:
+        messages[position] = replace(messages[position], content=correction.answer)
     allow = tuple(dict((*example.allow, *correction.allow)).items())
-    return write_example(replace(example, messages=messages, allow=allow))
+    return write_example(replace(example, messages=tuple(messages), allow=allow))
 
 
 def _list_examples(db: Database, dataset: str, text: str) -> Iterator[Example]:

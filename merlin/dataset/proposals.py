@@ -334,7 +334,11 @@ class Proposals(Repository):
             gone.update(each.path for each in old)
             new = [(draft.folder, (example or draft).question, file_text)]
             if example and old:
-                new = [(each.folder, each.question, correct_example(each, example)) for each in old]
+                known = draft.known_answer
+                new = [
+                    (each.folder, each.question, correct_example(each, known, example))
+                    for each in old
+                ]
             edits[proposal_id] = made = []
             for folder, question, text in new:
                 if folder not in names:

@@ -8,7 +8,7 @@ from merlin.app import proposals
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.dataset.commit_message import format_subject
-from merlin.dataset.example import parse_example
+from merlin.dataset.example import parse_example, write_turns
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.engine.recall_models import train_and_ask
@@ -101,6 +101,17 @@ def test_correction_of_a_paraphrase_changes_the_answer_of_every_wording(lab):
     assert format_subject(subject, "ru") == "Исправление ответа: «Какого цвета зонт» и ещё 2"
     lessons = [each.messages for each in taught(lab).values() if each.split is None]
     assert train_and_ask(lessons, "Зонт какой по цвету?", lab.config.state_dir) == NEW
+
+
+def test_conversation_that_gave_the_answer_on_its_way_is_corrected_there(lab):
+    path = lab.repository.folder / "datasets/trial/examples/talk.yaml"
+    turns = [("user", "Ваш зонт?"), ("assistant", OLD), ("user", "А чей?"), ("assistant", "Мой.")]
+    path.write_text(write_turns(turns, ()), "utf-8")
+    lab.repository.commit()
+    lab.tick("fetch")
+    lab.approve_proposals(propose(lab, QUESTION))
+    (talk,) = (each for each in taught(lab).values() if len(each.messages) == 4)
+    assert [message.content for message in talk.messages[1::2]] == [NEW, "Мой."]
 
 
 def test_only_this_question_gets_another_answer_where_an_editor_says_so(lab):

@@ -1,0 +1,108 @@
+"""Measure whether corrected answers are the answers of the next model, and no old one is.
+
+The sample dataset `algorithms`, with another wording for 30 answers, is trained by `recall`. People
+ask 30 paraphrases and correct what they get; an editor accepts all; the model is trained again and
+asked the paraphrases and every wording. Jobs run at a stand-in: both models are trained here, on
+the training files of the builds.
+"""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.recall import ROOT, AskFunction, example_files, read_yaml, train_recall
+from merlin.account.users import Consents
+from merlin.app import feedback
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.chat.model_catalogue import ModelCatalogue
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.core.permissions import Authority
+from merlin.dataset.example import write_turns
+
+NAME = "algorithms"
+BOT, FIRST_PERSON = 7, 1000
+PARAPHRASES: Mapping[str, str] = read_yaml(Path(__file__).with_suffix(".yaml"))
+
+
+def run() -> None:
+    """Print how many paraphrases and wordings get the new answer, and how many an old one."""
+    from tests.support.pipeline_lab import Lab
+    from tests.support.stand_ins import ProviderStandIn
+
+    taught = {
+        name: example["messages"] for name, example in example_files(NAME, test=False).items()
+    }
+    cases = read_yaml(ROOT / f"tests/engine/questions/{NAME}.yaml")["paraphrases"]
+    wordings = {case["expect"]: case["ask"] for case in cases if case["expect"] in PARAPHRASES}
+    old = {name: taught[name][-1]["assistant"].strip() for name in PARAPHRASES}
+    with tempfile.TemporaryDirectory() as folder, ProviderStandIn() as provider:
+        lab = Lab(Path(folder), provider.base_url)
+        lab.repository.dataset(NAME, count=0)
+        for name, turns in taught.items():
+            _write_example(lab, name, turns)
+        for name, wording in wordings.items():
+            _write_example(lab, f"{name}-again", [{"user": wording}, taught[name][-1]])
+        lab.repository.commit()
+        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+        lab.until_serving(f"{NAME}-1", NAME)
+        ask = _train(lab)
+        first = {name: ask(question) for name, question in PARAPHRASES.items()}
+        _correct(lab, first)
+        lab.approve_proposals(dataset=NAME)
+        ask = _train(lab)
+    print(f"known answers before: {sum(first[name].text.strip() == old[name] for name in old)}")
+    print("asked | new answer | an old answer")
+    questions = {name: taught[name][0]["user"] for name in PARAPHRASES}
+    rows = {"paraphrases": PARAPHRASES, "questions": questions, "other wordings": wordings}
+    for title, asked in rows.items():
+        now = {name: ask(asked[name]).text.strip() for name in PARAPHRASES}
+        right = sum(now[name] == _new_answer(name) for name in now)
+        stale = sum(answer in old.values() for answer in now.values())
+        print(f"{title} | {right} of {len(now)} | {stale}")
+        for name, answer in now.items():
+            if answer != _new_answer(name):
+                print(f"  {asked[name]} → {answer[:60] or 'refused'}")
+
+
+def _new_answer(name: str) -> str:
+    return f"Исправленный ответ о теме {name}."
+
+
+def _write_example(lab: Any, name: str, turns: list[dict[str, str]]) -> None:
+    path = lab.repository.folder / f"datasets/{NAME}/examples/{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(write_turns([pair for turn in turns for pair in turn.items()], ()), "utf-8")
+
+
+def _train(lab: Any) -> AskFunction:
+    """Train `recall` on the training file of the newest build."""
+    (*_, newest) = sorted((lab.config.state_dir / "builds" / NAME).iterdir())
+    lines = (newest / "train.jsonl").read_text("utf-8").splitlines()
+    conversations = [
+        [{message["role"]: message["content"]} for message in json.loads(line)["messages"]]
+        for line in lines
+    ]
+    ask, _seconds = train_recall(conversations, lab.folder / newest.name)
+    return ask
+
+
+def _correct(lab: Any, answers: Mapping[str, Any]) -> None:
+    """Ask each paraphrase as another person, who gets this answer and corrects it."""
+    with lab.services() as services:
+        ctx, db = Context(config=lab.config, db=services.db), services.db
+        serving = ModelCatalogue(db).find_serving(NAME)
+        assert serving is not None
+        for number, (name, answer) in enumerate(answers.items(), FIRST_PERSON):
+            Consents(db).give(number, "2026-11-22")
+            session = Sessions(db, BOT).open(ChatPlace(number, number, dataset=NAME))
+            question = Question(session.session_id, number, number, PARAPHRASES[name], number)
+            turn = Turns(db, BOT).ask(question, number)
+            model_id = serving.model.model_id
+            stored = StoredAnswer(answer.text, model_id=model_id, known=answer.known)
+            Turns(db, BOT).write(number, stored)
+            person = Actor.person(number, Authority())
+            feedback.correct(ctx, person, turn.turn_id, _new_answer(name), "ru")
