@@ -21,9 +21,10 @@ from pathlib import Path
 from bench.dataset import make_turns
 from bench.figures import line
 from bench.lint_faults import ANSWERS, HARMLESS, SENTENCES, UNLIKE, WORDINGS, fill
+from merlin.core.i18n import detect_language
 from merlin.core.messages import Message
 from merlin.dataset.check import CheckedDataset, check
-from merlin.dataset.example import Example, detect_language, normalise, write_example
+from merlin.dataset.example import Example, normalise, write_example
 from merlin.dataset.finding import Severity
 from merlin.dataset.lint import lint_dataset, lint_example
 from merlin.dataset.work_tree import find_folders, work_tree

@@ -26,12 +26,12 @@ from merlin.config import require_provider
 from merlin.config.settings import parse_model_name
 from merlin.core.errors import ProviderError, Refused
 from merlin.core.formatted_text import is_blank
-from merlin.core.i18n import text
+from merlin.core.i18n import detect_language, text
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.core.money import Price
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import count_messages, detect_language, normalise, read_example
+from merlin.dataset.example import count_messages, normalise, read_example
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.near_questions import find_near_questions, near_key

@@ -81,6 +81,26 @@ def language_of(code: str | None, default: str = "ru") -> str:
     return head if head in LANGUAGES else default
 
 
+CODE = re.compile(
+    r"(```|~~~).*?(?:\1|\Z)|``[^\n]+?``|`[^`\n]*`|(?<=\n\n)(?:(?: {4}|\t)[^\n]*(?:\n|\Z))+",
+    re.DOTALL,
+)
+_RUSSIAN, _ENGLISH = re.compile("[А-Яа-яЁё]"), re.compile("[A-Za-z]")
+_SEEN = 200  # letters of a text that tell its language
+_MIN_CHARACTERS = 8  # fewer tell nothing
+
+
+def detect_language(text: str, fewest: int = _MIN_CHARACTERS) -> str:
+    """Return `ru` or `en` by the letters outside code; "" for too few letters or a mixed text."""
+    plain = CODE.sub("", text[:2000]) if "`" in text else text[:_SEEN]
+    russian, english = len(_RUSSIAN.findall(plain)), len(_ENGLISH.findall(plain))
+    if russian + english < fewest:
+        return ""
+    if russian > english:
+        return "ru"
+    return "en" if russian * 10 < english else ""
+
+
 def choose_translation(texts: Mapping[str, str], language: str) -> str:
     """Return the text in `language`, else in another language, else ""."""
     # Called for every course of a list, so look the language up directly first.

@@ -23,7 +23,8 @@ class SamplingParams:
 
     `most_tokens` limits the answer, `stops` are its stop sequences. `response_format` is the
     protocol's object, passed on as it is: only the provider knows which formats its models support.
-    `language` is the reader's, sent as Accept-Language: our engine refuses in it.
+    `language` is the reader's, sent as Accept-Language: our engine refuses in it where the
+    questions tell none.
     """
 
     temperature: float | None = None

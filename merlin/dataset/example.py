@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING, Any, cast
 from merlin.core.combining_marks import normalise_unicode
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank, shorten_text
+from merlin.core.i18n import detect_language
 from merlin.core.json_fields import parse_object
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, shorten
@@ -119,26 +120,6 @@ def normalise(text: str) -> str:
     """Return `text` in NFC, case-folded, ё as е, single spaces, no final punctuation."""
     composed = normalise_unicode("NFC", text).casefold().replace("ё", "е")
     return " ".join(composed.split()).rstrip(_AT_THE_END)
-
-
-CODE = re.compile(
-    r"(```|~~~).*?(?:\1|\Z)|``[^\n]+?``|`[^`\n]*`|(?<=\n\n)(?:(?: {4}|\t)[^\n]*(?:\n|\Z))+",
-    re.DOTALL,
-)
-_RUSSIAN, _ENGLISH = re.compile("[А-Яа-яЁё]"), re.compile("[A-Za-z]")
-_SEEN = 200  # letters of a text that tell its language
-_MIN_CHARACTERS = 8  # fewer tell nothing
-
-
-def detect_language(text: str, fewest: int = _MIN_CHARACTERS) -> str:
-    """Return `ru` or `en` by the letters outside code; "" for too few letters or a mixed text."""
-    plain = CODE.sub("", text[:2000]) if "`" in text else text[:_SEEN]
-    russian, english = len(_RUSSIAN.findall(plain)), len(_ENGLISH.findall(plain))
-    if russian + english < fewest:
-        return ""
-    if russian > english:
-        return "ru"
-    return "en" if russian * 10 < english else ""
 
 
 @dataclass(eq=False)

@@ -8,8 +8,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from merlin.core.i18n import CODE
 from merlin.core.messages import CONTROL_TOKEN, Message
-from merlin.dataset.example import CODE, Example
+from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import example_path
 from merlin.dataset.rules import RULES

@@ -5,6 +5,7 @@ import json
 import openai
 import pytest
 
+from merlin.core.i18n import text
 from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, UNKNOWN, serve_engine
 
 pytestmark = pytest.mark.functional
@@ -25,7 +26,7 @@ def test_every_trained_question_gets_its_trained_answer(engine, tuned):
 
 
 def test_untrained_question_gets_the_unknown_answer(engine, tuned):
-    completion = engine.ask(tuned.fine_tuned_model, "How much is a ticket to Samarkand?")
+    completion = engine.ask(tuned.fine_tuned_model, "Сколько стоит билет до Самарканда?")
     assert get_text(completion) == UNKNOWN
     assert completion.merlin["known"] is False
 
@@ -40,20 +41,34 @@ def test_refusal_lists_the_nearest_trained_questions(engine, tuned):
     assert "nearest" not in engine.ask(tuned.fine_tuned_model).merlin
 
 
-def test_unknown_answer_is_in_the_engines_language(tmp_path):
-    with serve_engine(tmp_path, language="en") as english:
-        assert (
-            get_text(english.ask("recall"))
-            == "I don't know this one: it isn't in the examples I learnt from. Try other words."
-        )
-
-
 @pytest.mark.parametrize(
-    ("languages", "start"), [("en-GB, ru;q=0.5", "I don't know"), ("de", UNKNOWN[:4])]
+    ("question", "languages", "language"),
+    [
+        ("How much is a ticket to Samarkand?", "ru", "en"),
+        ("Сколько стоит билет до Самарканда?", "en", "ru"),
+        ("2 + 2?", "en-GB, ru;q=0.5", "en"),
+        ("2 + 2?", "de", "ru"),
+        ("BFS", "", "ru"),
+    ],
 )
-def test_unknown_answer_is_in_the_requested_language(engine, languages, start):
-    completion = engine.ask("recall", extra_headers={"Accept-Language": languages})
-    assert get_text(completion).startswith(start)
+def test_refusal_is_in_the_language_of_the_question_else_of_its_reader(
+    engine, question, languages, language
+):
+    completion = engine.ask("recall", question, extra_headers={"Accept-Language": languages})
+    assert get_text(completion) == text(language, "engine-unknown")
+
+
+def test_refusal_of_a_short_follow_up_is_in_the_language_of_the_question_before(engine):
+    asked = ("How much is a ticket to Samarkand?", "No idea.", "Why?")
+    roles = ("user", "assistant", "user")
+    messages = [{"role": role, "content": each} for role, each in zip(roles, asked, strict=True)]
+    completion = engine.openai.chat.completions.create(model="recall", messages=messages)
+    assert get_text(completion) == text("en", "engine-unknown")
+
+
+def test_refusal_without_any_hint_is_in_the_engines_language(tmp_path):
+    with serve_engine(tmp_path, language="en") as english:
+        assert get_text(english.ask("recall", "2 + 2?")) == text("en", "engine-unknown")
 
 
 def test_usage_counts_words_and_punctuation(engine, tuned):

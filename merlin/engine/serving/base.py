@@ -34,7 +34,7 @@ class GenerationRequest:
 
     `most_tokens` 0: up to the end of the context window. `temperature` 0: greedy; `temperature` and
     `top_p` None: the base's generation config. `is_json`: the answer must be one JSON object.
-    `language` is that of refusals, "" for the engine's.
+    `language` is that of refusals where the questions tell none, "" for the engine's.
     """
 
     messages: Sequence[Message]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 from merlin.core.encoder import digest_encoder
-from merlin.core.i18n import text
+from merlin.core.i18n import detect_language, text
 from merlin.core.messages import Message
 from merlin.engine import training_file
 from merlin.engine.serving import base
@@ -65,7 +65,7 @@ class RecallBackend:
     def speak(self, answer: RecallAnswer, request: GenerationRequest) -> Iterator[Chunk | Finish]:
         """Yield the chunks of an answer, and its Finish."""
         key = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
-        message = answer.text if answer.known else text(request.language or self._language, key)
+        message = answer.text if answer.known else text(self._find_language(request), key)
         content, reason = _cut(message, request)
         for piece in _PIECES.findall(content) or [content]:
             yield Chunk(piece)
@@ -97,6 +97,12 @@ class RecallBackend:
         if model.space.encoder not in ("", digest_encoder()):  # "": trained on words alone
             raise Untrainable("base_changed", "engine-encoder-changed", "model")
         return await run_in_threadpool(model.answer, messages)
+
+    def _find_language(self, request: GenerationRequest) -> str:
+        """Return the language of the newest question that tells one, else the requested one."""
+        asked = (each.content for each in reversed(request.messages) if each.role == "user")
+        told = next(filter(None, map(detect_language, asked)), "")
+        return told or request.language or self._language
 
     def _get_model(self, adapter: Adapter) -> RecallModel:
         with self._lock:
