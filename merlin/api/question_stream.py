@@ -39,11 +39,15 @@ _HALF = ("\ud800", "\udbff")
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """A reserved question: the models requested, the first of them, messages with the question."""
+    """A reserved question: the models requested, the first of them, messages with the question.
+
+    With `small_talk`, its answer, nothing is reserved, and no model is asked.
+    """
 
     request: ModelRequest
     first: Candidate | None
     messages: Sequence[Message]
+    small_talk: str = ""
 
 
 class QuestionStream(AnswerObserver):
@@ -150,6 +154,11 @@ class QuestionStream(AnswerObserver):
         self._is_reserved = True
         self._news.set()
         try:
+            if reserved.small_talk:
+                self.on_text(reserved.small_talk)
+                reply = Reply(Ending.WHOLE, reserved.small_talk)
+                await self._settle(reply)
+                return reply
             sources = ground(services, reserved.first, reserved.messages, asker.language)
             is_plain = self._sampling.response_format is None
             reply = await self._answer_service.reply(

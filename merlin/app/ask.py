@@ -45,7 +45,8 @@ from merlin.chat.sessions import (
     count_window_tokens,
     fits_window,
 )
-from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
+from merlin.chat.small_talk import answer_small_talk
+from merlin.chat.turns import NO_BUTTONS, Question, StoredAnswer, Turns, UpdateState
 from merlin.config.section import convert_to_micro
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.i18n import moment_argument
@@ -152,6 +153,7 @@ class Conversation:
     the question opened this session because the previous one was full. `refusal` is why
     the question cannot be asked, else None. `left` is the remaining quota if it is low. `name` is
     the author, in a group. `is_first` marks the person's first answers in a private chat.
+    `small_talk` is the answer to small talk: then nothing is reserved, and no model is asked.
     """
 
     asker: Asker
@@ -165,6 +167,7 @@ class Conversation:
     left: quota.Left | None = None
     name: str = ""
     is_first: bool = False
+    small_talk: StoredAnswer | None = None
 
     @property
     def before(self) -> tuple[Message, ...]:
@@ -184,16 +187,19 @@ def begin(ctx: Context, question: ChatQuestion) -> Conversation:
     It is the open session with its turns; a full session is replaced by a new one.
     """
     sessions = Sessions(ctx.db, ctx.bot_id)
-    session = sessions.open(question.place)
-    asker = asker_of(ctx, question)
+    conversation = _read_conversation(ctx, question, sessions.open(question.place))
+    asker, first = conversation.asker, conversation.first
+    if question.kind is quota.Format.TEXT:
+        answer = answer_small_talk(ctx.db, first, question.text, asker.language)
+        if answer:
+            said = StoredAnswer("", answer, offer=NO_BUTTONS)
+            return replace(conversation, small_talk=said)
     refusal = reserve(ctx, asker, question.kind)
     left = find_low_quota(ctx, asker, question.kind) if refusal is None else None
-    if not session.is_full:
-        conversation = _read_conversation(ctx, question, session)
-        if _has_room(conversation, question):
-            return replace(conversation, refusal=refusal, left=left)
-    conversation = _read_conversation(ctx, question, sessions.renew(question.place))
-    return replace(conversation, refusal=refusal, left=left, is_renewed=True)
+    if conversation.session.is_full or not _has_room(conversation, question):
+        conversation = _read_conversation(ctx, question, sessions.renew(question.place))
+        conversation = replace(conversation, is_renewed=True)
+    return replace(conversation, refusal=refusal, left=left)
 
 
 def _has_room(conversation: Conversation, question: ChatQuestion) -> bool:

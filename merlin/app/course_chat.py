@@ -231,8 +231,10 @@ def close_turn(
     `note` is shown under the answer or in its place.
     """
     question = turn.question
-    answer = ask.make_stored_answer(reply, note, ask.cost_of(ctx, reply))
-    answer = replace(answer, offer=STOPPED if reply.ending is Ending.STOPPED else "")
+    answer = conversation.small_talk
+    if answer is None:
+        answer = ask.make_stored_answer(reply, note, ask.cost_of(ctx, reply))
+        answer = replace(answer, offer=STOPPED if reply.ending is Ending.STOPPED else "")
     window = ask.measure_window(conversation, question.text, reply)
     session = replace(conversation.session, used_tokens=window.used, is_full=window.is_full)
     ask.finish(ctx, conversation.asker, ask.ChatAnswer(answer, session, reply), "api:page")

@@ -22,7 +22,7 @@ from merlin.chat.grounding import sources_note
 from merlin.chat.model_catalogue import Candidate, CandidateKind, ModelRequest
 from merlin.chat.prompt import document_texts
 from merlin.chat.sessions import ChatPlace, WindowCounter
-from merlin.chat.turns import StoredAnswer, Turn
+from merlin.chat.turns import NO_BUTTONS, StoredAnswer, Turn
 from merlin.core.formatted_text import (
     Button,
     FormattedMessage,
@@ -45,7 +45,6 @@ SHARED = "shared"
 # One of the user's first answers: the buttons have text labels.
 WORDED = "worded"
 PLAN = "plan"
-NONE = "none"
 
 Rows = tuple[tuple[Button, ...], ...]
 # The visible length of a question on a button.
@@ -68,7 +67,7 @@ _USUAL = {
 
 def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
     """Return the rows of buttons of an offer."""
-    if offer == NONE:
+    if offer == NO_BUTTONS:
         return ()
     if offer == PLAN:
         return ((Button(text(language, "bot-button-plan"), "plan"),),)

@@ -49,6 +49,10 @@ class TurnState(StrEnum):
     DELIVERED = "told"
 
 
+# A value of `offer`: no buttons.
+NO_BUTTONS = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """What is shown and stored of a turn.

@@ -19,6 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from merlin.core.durable_files import sha256_of
+from merlin.core.small_talk import read_phrases
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,7 +117,7 @@ def encode(texts: Sequence[str]) -> list[Floats]:
 
 
 def measure_small_talk(text: str) -> float:
-    """Return the cosine of a text with the nearest line of `small_talk.txt`."""
+    """Return the cosine of a text with the nearest phrase of `small_talk.yaml`."""
     (vector,) = encode([text])
     return float((_encode_small_talk() @ vector).max())
 
@@ -125,6 +126,6 @@ def measure_small_talk(text: str) -> float:
 def _encode_small_talk() -> Floats:
     import numpy as np  # noqa: PLC0415 - as above
 
-    lines = (Path(__file__).parent / "small_talk.txt").read_text("utf-8").splitlines()
-    texts = [line for line in lines if not line.startswith("#")]
+    sections = [phrases for name, phrases in read_phrases().items() if name != "filler"]
+    texts = [phrase for phrases in sections for phrase in phrases]
     return np.stack(encode(texts)).astype(np.float32)

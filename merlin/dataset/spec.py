@@ -362,8 +362,9 @@ class GateRule:
 class DatasetSpec:
     """Contents of `dataset.yaml`; `title` has every language.
 
-    `strict`: one rejected example blocks the build. `rules_off`: disabled rule -> reason, `allow`:
-    number, address or domain of the organisation -> reason.
+    `small_talk`: kind (`merlin.core.small_talk`) -> the dataset's answer by language. `strict`: one
+    rejected example blocks the build. `rules_off`: disabled rule -> reason, `allow`: number,
+    address or domain of the organisation -> reason.
     """
 
     name: str
@@ -373,6 +374,7 @@ class DatasetSpec:
     split: SplitRule = SplitRule()
     launch: LaunchRule = LaunchRule()
     gate: GateRule = GateRule()
+    small_talk: Mapping[str, Localised] = field(default_factory=dict)
     strict: bool = False
     rules_off: Mapping[str, str] = field(default_factory=dict)
     allow: Mapping[str, str] = field(default_factory=dict)
@@ -422,6 +424,7 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
         split=SplitRule(**value.get("split", {})),
         launch=LaunchRule(**value.get("launch", {})),
         gate=GateRule(gate) if isinstance(gate, str) else GateRule(FLOOR, **gate[FLOOR]),
+        small_talk=value.get("small_talk", {}),
         strict=value.get("strict", False),
         rules_off=value.get("check", {}).get("off", {}),
         allow=value.get("check", {}).get("allow", {}),

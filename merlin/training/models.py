@@ -16,6 +16,7 @@ from peewee import Select, fn
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
+from merlin.core.vocabulary import fold, split_words
 from merlin.dataset.builds import is_in_build, select_taught
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
@@ -364,6 +365,18 @@ def find_taught(
     questions = [str(begun).partition("\n")[0] for _, begun, _ in rows]
     places = nearest_questions(normalise(question), questions, NEAREST) if question else []
     return [], [rows[place][0] for place in places]
+
+
+def is_taught(db: Database, model_id: str, question: str) -> bool:
+    """Return whether a model was trained on this question, whatever its signs."""
+    row = _find_newest_row(db, model_id)
+    words = split_words(fold(question))
+    if row is None or not words:
+        return False
+    has_word = fn.SUBSTR(EXAMPLE_TEXT.words, 1, len(words[0])) == words[0]
+    begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
+    taught = db.tuples(select_taught(begun).where(_taught_by(row["build_id"]) & has_word))
+    return any(split_words(fold(str(each).partition("\n")[0])) == words for (each,) in taught)
 
 
 def _has_answer(answer: str) -> Any:

@@ -4,7 +4,16 @@ import pytest
 
 from merlin.account.api_keys import Scope
 from merlin.core.permissions import Role
-from tests.api.chat_api import MODEL, ask, chat_client, chat_request, package_client, run_chat_api
+from tests.api.chat_api import (
+    MODEL,
+    TWO_A_DAY,
+    ask,
+    chat_client,
+    chat_request,
+    count_questions_by_state,
+    package_client,
+    run_chat_api,
+)
 from tests.api.running_api import ANNA
 from tests.support.protocol_nulls import find_wrong_nulls, parse_events
 from tests.support.serving_models import SYSTEM, insert_live_model
@@ -105,6 +114,20 @@ def test_prompt_has_the_form_used_in_training(client, provider):
         {"role": "assistant", "content": "Первый ответ"},
         {"role": "user", "content": QUESTION},
     ]
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_small_talk_is_answered_without_a_model_and_without_a_charge(tmp_path, is_streamed):
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
+        response = ask(client, "Hello!", stream=is_streamed)
+        plain = response.text.replace(" ", "")
+        assert "Askaquestion" in plain
+        assert '"known":null,"nearest":[],"model_role":null' in plain
+        assert count_questions_by_state(site) == {}
+        assert provider.calls("chat.create") == []
 
 
 def test_custom_system_prompt_is_answered_by_a_general_model(client, provider):

@@ -43,6 +43,16 @@ def client(site, provider):
         yield client
 
 
+def test_small_talk_is_answered_without_a_model_and_without_buttons(site, provider, client):
+    page = ask(site, client, "привет")
+    (turn_id,) = read_turn_ids(page)
+    assert "Здравствуйте! Задайте вопрос" in page.text
+    assert 'name="again"' not in page.text
+    assert f'id="up-{turn_id}"' not in page.text
+    assert "Осталось 2 вопроса" in page.text
+    assert provider.calls("chat.create") == []
+
+
 def address(site):
     return f"/courses/{site.course_id('algorithms')}/chat"
 

@@ -69,7 +69,7 @@ def test_export_is_sent_as_one_file(anna, telegram, settings):
 def test_erasure_requires_a_confirmation_and_leaves_nothing(anna, telegram, settings):
     anna.say("Что такое лоб?")
     anna.press("rate:up:1")
-    ChatUser(telegram, settings, "boris").say("Привет")
+    ChatUser(telegram, settings, "boris").say("Что такое нос?")
     confirmation = anna.say("/delete_me")
     assert "вопросы с ответами: 1" in confirmation.text
     assert "оценки: 1" in confirmation.text

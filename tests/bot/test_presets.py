@@ -88,7 +88,7 @@ def test_system_prompt_can_be_typed_after_the_button(anna, provider):
     anna.say("/system")
     assert "Паролей и ключей не пишите" in anna.press("system:set").text
     anna.say("Отвечай по-английски.")
-    anna.say("Привет")
+    anna.say("Как дела у носа?")
     assert newest_request(provider)[1][0]["content"] == "Отвечай по-английски."
 
 

@@ -69,6 +69,16 @@ def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
     assert OFFERS[0] not in str(select_rows(settings, "SELECT nearest FROM turn"))
 
 
+def test_small_talk_is_answered_without_a_model_a_charge_and_buttons(telegram, provider, settings):
+    with RunningBot(settings):
+        answered = ChatUser(telegram, settings).say("Спасибо!")
+    assert answered.text == russian_text("small-talk-thanks")
+    assert not answered.keys
+    assert provider.calls("chat.create") == []
+    assert count_charged(settings) == {}
+    assert select_rows(settings, "SELECT known FROM turn") == [(None,)]
+
+
 def test_suggestion_for_one_user_cannot_be_asked_by_another(telegram, provider, settings):
     with RunningBot(settings):
         ChatUser(telegram, settings).say("А если массив двоичный?")
@@ -155,7 +165,7 @@ def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(a
     assert anna.press(YES).text == russian_text("tell-sent")
 
 
-def test_engine_refuses_in_the_language_of_the_person(tmp_path, telegram):
+def test_engine_refuses_in_the_language_of_the_question(tmp_path, telegram):
     with serve_engine(tmp_path / "engine") as engine:
         provider = Provider("chat", str(engine.openai.base_url), KEY)
         settings = bot_settings(tmp_path, telegram, providers=(provider,))
@@ -163,6 +173,4 @@ def test_engine_refuses_in_the_language_of_the_person(tmp_path, telegram):
         with RunningBot(settings):
             talk = ChatUser(telegram, settings)
             assert talk.say("Куда девать массив?").text.startswith(UNKNOWN)
-            talk.say("/lang")
-            talk.press("lang:en")
             assert talk.say("Where is the heap?").text.startswith(text("en", "engine-unknown"))

@@ -36,6 +36,7 @@ recipe:
 split: {test: 0.5, salt: v2, min_test: 3}
 launch: {mode: off, quiet_s: 1.5, min_new: 4}
 gate: {floor: {right: 0.8}}
+small_talk: {who: {ru: Я бот приёмной.}}
 strict: true
 """
 COURSE = """\
@@ -60,6 +61,7 @@ def test_complete_dataset_yaml_is_read():
     assert spec.launch == LaunchRule("off", 1.5, 4)
     assert (spec.strict, spec.gate) == (True, GateRule("floor", 0.8))
     assert spec.system == "MerlinGPT is a good service!"
+    assert spec.small_talk == {"who": {"ru": "Я бот приёмной."}}
 
 
 def test_missing_settings_have_their_defaults():
@@ -78,9 +80,12 @@ def test_missing_settings_have_their_defaults():
         ("gate: {floor: {right: 0}}", "too-small", 4, 23),
         ("gate: {floor: {right: 80}}", "too-big", 4, 23),
         ("gate: {floor: {right: 0.8, wrong: 0.1}}", "unknown-key", 4, 28),
+        ("small_talk: {hello: {ru: Привет}}", "unknown-key", 4, 14),
+        ("small_talk: {who: Бот}", "wrong-type", 4, 19),
+        ('small_talk: {who: {ru: " "}}', "blank-text", 4, 24),
     ],
 )
-def test_invalid_gate_is_reported_with_its_place(setting, rule, line, column):
+def test_invalid_setting_is_reported_with_its_place(setting, rule, line, column):
     checked = check_files(make_good_files(60, f"{DATASET_YAML}{setting}\n"))
     places = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
     assert (rule, line, column) in places

@@ -31,6 +31,7 @@ from merlin.app.context import Context
 from merlin.billing.quota import Format, Left
 from merlin.chat.answer import Reply, report_faults
 from merlin.chat.model_catalogue import ModelCatalogue, ModelRequest, find_first_candidate
+from merlin.chat.small_talk import answer_small_talk
 from merlin.core import i18n
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message, SamplingParams
@@ -145,10 +146,14 @@ class ProgramQuestion(QuestionStream):
         system, assistant = self._read.system, ctx.config.assistant
         requested = ModelRequest(self._dataset, None, ctx.general, system, assistant)
         first = find_first_candidate(ModelCatalogue(ctx.db), requested)
+        messages = self._read.conversation
+        question, language = messages[-1].content, self.asker.language
+        if small_talk := answer_small_talk(ctx.db, first, question, language):
+            return Reserved(requested, first, messages, small_talk)
         exceeded = reserve(ctx, self.asker, Format.TEXT)
         if exceeded is not None:
             raise quota_error(self.asker, exceeded, ctx.clock())
-        return Reserved(requested, first, self._read.conversation)
+        return Reserved(requested, first, messages)
 
     def charge(self, reply: Reply) -> None:
         """Charge an answered question or release it, and report problems to the admins."""

@@ -35,7 +35,9 @@ class TurnStream(QuestionStream):
         if self.conversation.refusal is not None:
             raise quota_error(self.asker, self.conversation.refusal, ctx.clock())
         messages = (*self.conversation.history, Message("user", question.text))
-        return Reserved(self.conversation.request, self.conversation.first, messages)
+        about = self.conversation.request, self.conversation.first, messages
+        small_talk = self.conversation.small_talk
+        return Reserved(*about, small_talk.note if small_talk else "")
 
     def charge(self, reply: Reply) -> None:
         """Store the answer with its cost, or why there is none."""

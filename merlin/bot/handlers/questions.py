@@ -32,7 +32,7 @@ from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.model_catalogue import find_first_candidate
 from merlin.chat.prompt import Prompt, text_outside_documents
 from merlin.chat.sessions import VOICE, build_session_title
-from merlin.chat.turns import Question, StoredAnswer, Turn, UpdateState, with_author
+from merlin.chat.turns import NO_BUTTONS, Question, StoredAnswer, Turn, UpdateState, with_author
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.killpoint import kill_point
@@ -85,7 +85,7 @@ async def answer_question(context: BotContext, source: Source = read_text) -> No
 async def give_up(context: BotContext) -> None:
     """Reply that no answer will come, in the placeholder if any. Raises ChatUnreachable."""
     failure = StoredAnswer(
-        "", context.translate("bot-failed"), UpdateState.FAILED, offer=answers.NONE
+        "", context.translate("bot-failed"), UpdateState.FAILED, offer=NO_BUTTONS
     )
     turn = await _find_stored_turn(replace(context, is_resumed=True))
 
@@ -212,8 +212,10 @@ async def _prepare_prompt(
     source: Source,
     controls: tuple[AnswerObserver, Stop],
 ) -> tuple[Prompt, ask.ChatAnswer | None]:
-    """Return the prompt, and the answer if the question is refused or stopped."""
+    """Return the prompt, and the answer where no model is to be asked."""
     text_prompt = Prompt(context.text, context.format)
+    if conversation.small_talk is not None:
+        return text_prompt, ask.ChatAnswer(conversation.small_talk, conversation.session)
     if conversation.refusal is not None:
         return text_prompt, ask.ChatAnswer(
             refusal_of(context, conversation.refusal), conversation.session
@@ -223,7 +225,7 @@ async def _prepare_prompt(
         prompt = await stop.run(_build_prompt(context, conversation, source, observer))
     except MerlinError as error:
         text = context.translate(error.key, **error.arguments)
-        refusal = StoredAnswer("", text, UpdateState.REFUSED, offer=answers.NONE)
+        refusal = StoredAnswer("", text, UpdateState.REFUSED, offer=NO_BUTTONS)
     else:
         if prompt is not None:
             return prompt, None
