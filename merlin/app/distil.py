@@ -13,6 +13,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from threading import Lock
 from typing import Annotated
 
@@ -170,6 +171,7 @@ class DistilPlan:
     teacher: Teacher
     queries: Sequence[Query]
     passages: Mapping[str, Passage]
+    wordings: int
     known: dict[str, list[str]]
     answered: int
     spent: Mapping[str, int]
@@ -221,7 +223,7 @@ def plan(
             queries.append(query)
         by_key[key] = passage
     answered = sum(intents[key].state is IntentState.DONE for key in spent)
-    return DistilPlan(dataset, teacher, queries, by_key, known_questions, answered, spent)
+    return DistilPlan(dataset, teacher, queries, by_key, wordings, known_questions, answered, spent)
 
 
 def _messages(system: str, passage: Passage, wordings: int, default: str) -> tuple[Message, ...]:
@@ -237,7 +239,7 @@ def _messages(system: str, passage: Passage, wordings: int, default: str) -> tup
     return (Message("system", f"{message}\n\n{system}"), Message("user", f"{request}\n\n{content}"))
 
 
-UNREADABLE, BROKEN, DUPLICATE = "unreadable", "broken", "duplicate"
+UNREADABLE, BROKEN, DUPLICATE, MISSING = "unreadable", "broken", "duplicate", "missing"
 
 
 @dataclass(slots=True)
@@ -245,7 +247,7 @@ class DistilReport:
     """The results of a run so far; money in millionths, without earlier runs.
 
     `rejected` counts by reason: unreadable answers, drafts with findings, drafts of questions that
-    the dataset has.
+    the dataset has, wordings that were asked for and not sent.
     """
 
     answered: int = 0
@@ -332,27 +334,42 @@ def _valid_drafts(
     plan: DistilPlan, passage: Passage, content: str
 ) -> tuple[list[Draft], Counter[str]]:
     """Return the valid new drafts of an answer, and the number of rejected ones by reason."""
-    pairs = _read_pairs(passage, content)
-    if pairs is None:
+    examples = _read_examples(passage, content, plan.wordings)
+    if examples is None:
         return [], Counter({UNREADABLE: 1})
     model_id, note = plan.teacher.model_id, passage.note
-    drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note) for pair in pairs]
-    valid = [draft for draft in drafts if _is_valid(draft)]
-    # Leave near duplicates out; all drafts become known.
-    unique = []
-    for draft in valid:
-        question = normalise(draft.question)
-        alike = plan.known.setdefault(near_key(question), [])
-        near_indexes = (index for index, _ in find_near_questions([*alike, question]))
-        if question not in alike and len(alike) not in near_indexes:
-            unique.append(draft)
-        alike.append(question)
-    rejected = Counter({BROKEN: len(drafts) - len(valid), DUPLICATE: len(valid) - len(unique)})
-    return unique, +rejected
+    proposed, rejected = list[Draft](), Counter[str]()
+    for wordings, answer in examples:
+        drafts = {
+            question: Draft(wording, answer, plan.dataset, 0, model_id, DISTIL, note)
+            for question, wording in wordings.items()
+        }
+        valid = {question: draft for question, draft in drafts.items() if _is_valid(draft)}
+        # Wordings of one answer may be near each other, but not near what is known.
+        new = [draft for question, draft in valid.items() if not _is_known(plan, question)]
+        for question in valid:
+            plan.known.setdefault(near_key(question), []).append(question)
+        rejected[MISSING] += plan.wordings - len(wordings)
+        rejected[BROKEN] += len(drafts) - len(valid)
+        rejected[DUPLICATE] += len(valid) - len(new)
+        proposed += new
+    return proposed, +rejected
 
 
-def _read_pairs(passage: Passage, content: str) -> list[tuple[str, str]] | None:
-    """Return question and answer of each draft, or None if the answer does not fit the schema."""
+def _is_known(plan: DistilPlan, question: str) -> bool:
+    """Return whether a question, in normal form, is one of the known ones or near one."""
+    alike = plan.known.get(near_key(question), [])
+    near = {later for later, _ in find_near_questions([*alike, question])}
+    return question in alike or len(alike) in near
+
+
+def _read_examples(
+    passage: Passage, content: str, most: int
+) -> list[tuple[dict[str, str], str]] | None:
+    """Return wordings by their normal forms, at most `most`, and answer of each example.
+
+    None if the teacher's answer does not fit the schema.
+    """
     start, end = content.find("{"), content.rfind("}")  # some models put it into a code block
     try:
         parsed = _Drafts.model_validate_json(content[start : end + 1].encode("utf-8", "replace"))
@@ -361,11 +378,13 @@ def _read_pairs(passage: Passage, content: str) -> list[tuple[str, str]] | None:
     # A question needs one answer, and its own wording too.
     examples = parsed.examples[:1] if passage.is_question else parsed.examples
     own_wordings = [passage.text] if passage.is_question else []
-    return [
-        (wording.strip(), example.answer.strip())
-        for example in examples
-        for wording in (*own_wordings, *example.questions)
-    ]
+    found = []
+    for example in examples:
+        wordings = dict[str, str]()
+        for wording in (*own_wordings, *example.questions):
+            wordings.setdefault(normalise(wording), wording.strip())
+        found.append((dict(islice(wordings.items(), most)), example.answer.strip()))
+    return found
 
 
 def _is_valid(draft: Draft) -> bool:

@@ -124,6 +124,21 @@ def test_given_questions_are_answered_in_several_wordings(lab, run_json, questio
     assert drafts["Помоги разобраться: Зачем нужен стек вызовов?"].note == "questions.txt:3"
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept", "rejected"),
+    [
+        (("Что такое циклы?", "что такое ЦИКЛ", "Что за цикл?", "Зачем цикл?"), 3, {}),
+        (("Что такое цикл?",), 1, {"missing": 2}),
+    ],
+)
+def test_wordings_that_were_asked_for_are_kept_and_missing_ones_are_counted(
+    lab, run_json, questions, provider, sent, kept, rejected
+):
+    set_teacher_answer(provider, (*sent, "Повтор."))
+    document = run_json(*questions("Что такое цикл?"), "--budget", "1", "--wordings", "3")
+    assert (document["proposed"], document["rejected"]) == (kept, rejected)
+
+
 def test_run_stops_before_the_budget_and_continues_with_a_higher_one(lab, run, questions):
     question_arguments = questions(
         *(f"Что значит слово {word}?" for word in ("альфа", "бета", "гамма"))
@@ -151,7 +166,7 @@ def test_question_of_the_dataset_is_neither_sent_nor_proposed(lab, run_json, pro
         provider, (question, "Что такое цикл", "Что такое цикл?", "Что такое циклы?", "Повтор.")
     )
     document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (document["proposed"], document["rejected"]) == (1, {"duplicate": 3})
+    assert (document["proposed"], document["rejected"]) == (2, {"duplicate": 1})
     path = lab.folder / "known.txt"
     path.write_text(f"{question}\nчто такое цикл\n", "utf-8")
     asked = ("distil", "trial", str(path), "--from", "questions", *TEACHER)
@@ -189,7 +204,7 @@ def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
         ("Длинно?", "a" * 8001),
         ("Где ключи?\nsplit: test\ntags: [x]", "Ответ: «да».\n- user: нет\nsource: мой"),
     )
-    document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
+    document = run_json("distil", "trial", *MATERIALS, "--budget", "1", "--wordings", "1")
     assert (document["proposed"], document["rejected"]) == (1, {"broken": 6})
     lab.approve_proposals()
     (file,) = (lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir()

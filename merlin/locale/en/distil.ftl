@@ -31,6 +31,10 @@ distil-rejected-duplicate = { $count ->
         [one] { NUMBER($count) } draft asks what the dataset already has.
        *[other] { NUMBER($count) } drafts ask what the dataset already has.
     }
+distil-rejected-missing = { $count ->
+        [one] The teacher sent { NUMBER($count) } wording fewer than it was asked for.
+       *[other] The teacher sent { NUMBER($count) } wordings fewer than it was asked for.
+    }
 distil-failed = { $count ->
         [one] { NUMBER($count) } call failed: { $reason }
        *[other] { NUMBER($count) } calls failed. The first reason: { $reason }

@@ -36,6 +36,10 @@ distil-rejected-duplicate = { $count ->
         [few] { NUMBER($count) } черновика спрашивают то, что в наборе уже есть.
        *[many] { NUMBER($count) } черновиков спрашивают то, что в наборе уже есть.
     }
+distil-rejected-missing = { $count ->
+        [one] { NUMBER($count) } формулировки из тех, о которых просили, модель не прислала.
+       *[many] { NUMBER($count) } формулировок из тех, о которых просили, модель не прислала.
+    }
 distil-failed = { $count ->
         [one] Без ответа остался { NUMBER($count) } запрос. Причина: { $reason }
         [few] Без ответа остались { NUMBER($count) } запроса. Первая причина: { $reason }
