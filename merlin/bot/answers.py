@@ -56,27 +56,27 @@ def stop_button(language: str, update_id: int) -> Button:
     return Button(text(language, "bot-stop"), f"stop:{update_id}")
 
 
+_RATING = {"👍": ("rate:up", "bot-button-up"), "👎": ("rate:down", "bot-button-down")}
 _USUAL = {
-    "👍": ("rate:up", "bot-button-up"),
-    "👎": ("rate:down", "bot-button-down"),
     "ℹ️": ("why", "bot-button-why"),
     "✏️": ("fix", "bot-button-fix"),
     "🔁": ("again", "bot-button-again"),
 }
 
 
-def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
-    """Return the rows of buttons of an offer."""
+def answer_buttons(offer: str, turn_id: int, language: str, *, is_refusal: bool = False) -> Rows:
+    """Return the rows of buttons of an offer; a refusal is not rated."""
     if offer == NO_BUTTONS:
         return ()
     if offer == PLAN:
         return ((Button(text(language, "bot-button-plan"), "plan"),),)
     # Symbols need no translation, and five fit in a row.
-    usual = tuple(Button(sign, f"{does}:{turn_id}") for sign, (does, _) in _USUAL.items())
+    shown = _USUAL if is_refusal else _RATING | _USUAL
+    usual = tuple(Button(sign, f"{does}:{turn_id}") for sign, (does, _) in shown.items())
     if offer == WORDED:
         worded = tuple(
             replace(button, label=f"{button.label} {text(language, key)}")
-            for button, (_, key) in zip(usual, _USUAL.values(), strict=True)
+            for button, (_, key) in zip(usual, shown.values(), strict=True)
         )
         # Two rows on a phone: three short labels, then the longer ones.
         return button_rows(worded, 3)
@@ -255,10 +255,11 @@ def render_turn(
         (Button(cut(question, OFFER_LETTERS), f"near:{turn.turn_id}:{place}"),)
         for place, question in enumerate(stored_answer.nearest.splitlines())
     )
+    is_refusal = stored_answer.known is False
     rows = (
         *nearest,
-        *answer_buttons(stored_answer.offer, turn.turn_id, language),
-        *((tell,) if stored_answer.known is False else ()),
+        *answer_buttons(stored_answer.offer, turn.turn_id, language, is_refusal=is_refusal),
+        *((tell,) if is_refusal else ()),
     )
     buttons = rows if stored_answer.answer or stored_answer.offer else ()
     return split(replace(body, buttons=buttons)) or [FormattedMessage("…")]
