@@ -15,10 +15,13 @@ import re
 import threading
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from merlin.core.combining_marks import normalise_unicode
 
@@ -88,6 +91,13 @@ def stem(word: str) -> str:
     # Numbers have no endings, and would fill the cache.
     is_english = word.isascii() and not word.isdigit()
     return _apply_snowball("english", word) if is_english else word
+
+
+@cache
+def load_function_words() -> Mapping[str, frozenset[str]]:
+    """Return the stems of words that say nothing of a question's subject, by language."""
+    lists = yaml.safe_load((Path(__file__).parent / "function_words.yaml").read_text("utf-8"))
+    return {language: frozenset(map(stem, words.split())) for language, words in lists.items()}
 
 
 # The stemmer stores the word in itself.

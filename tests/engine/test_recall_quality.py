@@ -221,3 +221,22 @@ def test_one_added_example_changes_few_answers(models, tmp_path):
     asked = [item["ask"] for item in read_questions(name)["paraphrases"]]
     changed = sum(ask(models(name), text).text != ask(extended, text).text for text in asked)
     assert changed <= MAX_CHANGED * len(asked)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_opposite_of_a_trained_question_is_offered_not_answered(language, tmp_path):
+    pairs = read_questions("opposites")[language]
+    answers = [f"Ответ номер {number}." for number in range(len(pairs))]
+    talks = [
+        [Message("user", taught), Message("assistant", answer)]
+        for (taught, _), answer in zip(pairs, answers, strict=True)
+    ]
+    model = train_model(talks, tmp_path / "model")
+    given = [ask(model, opposite) for _, opposite in pairs]
+    answered = [pair for pair, answer in zip(pairs, given, strict=True) if answer.known]
+    offered = sum(
+        taught in answer.nearest for (taught, _), answer in zip(pairs, given, strict=True)
+    )
+    print(f"{language}: {len(answered)} of {len(pairs)} answered, {offered} offered: {answered}")  # noqa: T201 - the report
+    assert len(answered) <= 0.05 * len(pairs)
+    assert offered >= 0.95 * len(pairs)

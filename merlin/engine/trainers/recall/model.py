@@ -2,9 +2,10 @@
 
 It selects one of the trained answers. A question is scored alone and together with earlier turns;
 the highest score wins. Unless the question was trained, the answer is "unknown" below THRESHOLD, or
-if several are about equally likely. A question of function words only is not answered, unless it
-was trained. A follow-up («а самокат?») must match its answer together with the question before it,
-too, unless it was trained.
+if several are about equally likely. An opposite of the trained questions is not answered
+(`core/opposites`). A question of function words only is not answered, unless it was trained. A
+follow-up («а самокат?») must match its answer together with the question before it, too, unless it
+was trained.
 """
 
 import json
@@ -16,6 +17,7 @@ import numpy as np
 
 from merlin.core.encoder import encode, measure_small_talk
 from merlin.core.messages import Message
+from merlin.core.opposites import are_opposed
 from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.space import Floats, Integers, Space, normalise_rows
 from merlin.engine.trainers.recall.text import (
@@ -94,7 +96,8 @@ class RecallModel:
         score = float(scores[best])
         confidence = round(min(max(score, 0.0), 1.0), 4)
         is_sure = score >= THRESHOLD and _compute_probability(scores) >= MIN_PROBABILITY
-        if score > 0 and (is_sure or best in self.trained.get(build_key(question, back), ())):
+        is_sure |= score > 0 and best in self.trained.get(build_key(question, back), ())
+        if is_sure and (previous or back or not are_opposed(texts[0], self.asked[best])):
             return RecallAnswer(self.answers[best], confidence, known=True)
         if previous and not select_subject(question):
             nearest = self._suggest(completed, None, previous)

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from merlin.core.messages import Message
-from merlin.core.vocabulary import CONJUNCTION, fold, stem
+from merlin.core.vocabulary import CONJUNCTION, fold, load_function_words, stem
 
 NO_WORDS = "n:"
 MAX_DEPTH = 2
@@ -84,10 +84,10 @@ def truncate(text: str) -> str:
 def _build_term(token: str, *, is_russian: bool) -> str:
     word = stem(token) if token.isalpha() else token
     if _CYRILLIC.match(token):
-        is_function = word in _WORDS["russian function"]
+        is_function = word in load_function_words()["russian"]
         return f"{'f' if is_function else 'v' if _VERB.search(token) else 'n'}:{word}"
     # in a Russian question `for`, `if` or `with` is the subject, not a function word
-    is_function = not is_russian and word in _WORDS["english function"]
+    is_function = not is_russian and word in load_function_words()["english"]
     return f"{'f' if is_function else 'n'}:{word}"
 
 

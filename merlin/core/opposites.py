@@ -1,0 +1,137 @@
+"""Opposites and near misses: questions that a sentence encoder holds for the same, but are not.
+
+"How do I open a sick leave?" and "How do I close a sick leave?" differ in one word, and have near
+vectors. So the words that differ are compared: opposites (`opposites.yaml`), numbers, a word with
+and without "not", a direction (from A to B); and one place with other words, by their own vectors.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from merlin.core.encoder import encode
+from merlin.core.vocabulary import find_similar, fold, load_function_words, stem
+
+# Words in one place with a higher cosine may be two names of the same.
+MIN_COSINE = 0.76
+# The least words that a question shares with one from which it differs in one place.
+MIN_SAME = 2
+
+_WORD = re.compile(r"\d+(?:[.,]\d+)?|[a-z]+|[а-я]+")
+_ARTICLES = frozenset(("a", "an", "the", "my", "your"))
+_NEGATIONS = frozenset(("не", "без", "not", "without"))
+_NEGATIVE_PREFIX = re.compile("(?:бес|без|вне|не|un|dis|non)(?=...)")
+# «закрепить» and «открепить»
+_PREFIX = re.compile("(?:(за|при|под)|от|раз|рас|вы)(?=....)")
+_DIRECTIONS = {
+    **dict.fromkeys(("с", "со", "из", "от", "from"), "from"),
+    **dict.fromkeys(("на", "в", "во", "до", "к", "to", "into"), "to"),
+}
+# Shorter words are negated without another meaning («не то»), and one wrong letter is another word.
+_SHORT = 3
+
+
+def are_opposed(question: str, taught: Sequence[str]) -> bool:
+    """Return whether a question asks for something else than the taught wordings of one answer.
+
+    It does where it has another opposite or number than they all have together, or where it is one
+    of them with other words in one place.
+    """
+    asked, known = _collect([question]), _collect(taught)
+    if any(asked[key] - known[key] and known[key] - asked[key] for key in asked.keys() & known):
+        return True
+    return any(_is_replaced(_split(question), _split(wording), known) for wording in taught)
+
+
+def _collect(questions: Sequence[str]) -> Mapping[str, set[str]]:
+    """Return what excludes another of its kind, by its kind, as {"number": {"3"}}."""
+    found = defaultdict(set)
+    for question in questions:
+        for kind, value in _list_features(_split(question)):
+            found[kind].add(value)
+    return found
+
+
+def _split(question: str) -> list[str]:
+    plain = fold(question).replace("n't", " not").replace("n’t", " not")
+    return [word for word in _WORD.findall(plain) if word not in _ARTICLES]
+
+
+def _list_features(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    stems = [stem(word) for word in words]
+    text = f" {' '.join(words)} , {' '.join(stems)} "
+    for kind, value, parts in _load_opposites():
+        if any(part in text for part in parts):
+            yield kind, value
+    for before, word, root, after in zip(
+        ["", *words], words, stems, [*words[1:], ""], strict=False
+    ):
+        if word[0].isdigit():
+            yield "number", word.replace(",", ".")
+        elif len(word) > _SHORT:
+            yield f"not {root}", str(before in _NEGATIONS)
+        if prefix := _NEGATIVE_PREFIX.match(word):
+            yield f"not {stem(word[prefix.end() :])}", "True"
+        if prefix := _PREFIX.match(word):
+            yield f"prefix {stem(word[prefix.end() :])}", str(prefix[1] is None)
+        if before in _DIRECTIONS:
+            yield f"way {root}", _DIRECTIONS[before]
+        elif after in ("to", "into"):
+            yield f"way {root}", "from"
+
+
+@cache
+def _load_opposites() -> Sequence[tuple[str, str, Sequence[str]]]:
+    """Return kind, value, and the parts of a text by which it is found."""
+    lists = yaml.safe_load((Path(__file__).parent / "opposites.yaml").read_text("utf-8"))
+    lines = [(line, side) for line in lists["opposites"] for side in line.split("|")]
+    return [
+        *((line, side, [*map(_find_by, side.split())]) for line, side in lines),
+        *(
+            ("number", str(number), [*map(_find_by, words.split())])
+            for number, words in enumerate(lists["numbers"], 1)
+        ),
+    ]
+
+
+def _find_by(entry: str) -> str:
+    return f" {entry[:-1]}" if entry.endswith("*") else f" {' '.join(map(stem, entry.split('_')))} "
+
+
+def _is_replaced(asked: Sequence[str], taught: Sequence[str], known: Mapping[str, object]) -> bool:
+    """Return whether the words differ in one place, and mean different things there.
+
+    `known` is of all taught wordings: what one of them has is nothing else.
+    """
+    same, places = 0, []
+    matcher = SequenceMatcher(None, [*map(stem, asked)], [*map(stem, taught)], autojunk=False)
+    for kind, *ends in matcher.get_opcodes():
+        one, other = asked[slice(*ends[:2])], taught[slice(*ends[2:])]
+        if kind == "equal":
+            same += len(one)
+        elif not all(map(_is_function_word, (*one, *other))):
+            if not same:  # asked in another form: «Перечисли виды …», «Какие бывают …»
+                return False
+            places.append((one, other))
+    if len(places) != 1 or same < max(MIN_SAME, *map(len, places[0])):
+        return False
+    one, other = ([word for word in words if not _is_function_word(word)] for words in places[0])
+    if not one or not other or all(f"not {stem(word)}" in known for word in one):
+        return False  # a word more or less, a pronoun, or what another wording has
+    return not _are_alike(" ".join(one), " ".join(other))
+
+
+def _is_function_word(word: str) -> bool:
+    return any(stem(word) in words for words in load_function_words().values())
+
+
+def _are_alike(one: str, other: str) -> bool:
+    if len(one) > _SHORT and find_similar(one, [other]):  # a typing error
+        return True
+    first, second = (vector.astype("float32") for vector in encode([one, other]))
+    return bool(first @ second >= MIN_COSINE)

@@ -1,0 +1,50 @@
+"""Opposites: which questions ask for something else than one with nearly the same words."""
+
+import pytest
+
+from merlin.core.opposites import are_opposed
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("question", "taught"),
+    [
+        ("Как закрыть больничный лист?", "Как открыть больничный лист?"),
+        ("я заболел, как потом закрыть больничный", "Как открыть больничный лист?"),
+        ("Что делать, если письмо не пришло?", "Что делать, если пришло письмо?"),
+        ("Can I return it without a receipt?", "Can I return an item with the receipt?"),
+        ("как перевести с вклада на карту", "Как перевести деньги с карты на вклад?"),
+        ("нужна справка 3-НДФЛ", "Как получить справку 2-НДФЛ?"),
+        ("Что делать на третьей неделе?", "Что делать на 2 неделе?"),
+        ("сколько стоит доставка в казань", "Сколько стоит доставка в Москву?"),
+        ("How do I revoke access?", "How do I grant access?"),
+        ("Как включить удалённый доступ?", "Как отключить удалённый доступ?"),
+    ],
+)
+def test_other_thing_is_asked_for(question, taught):
+    assert are_opposed(question, [taught])
+    assert are_opposed(taught, [question])
+
+
+@pytest.mark.parametrize(
+    ("question", "taught"),
+    [
+        ("как мне открыть больничный", "Как открыть больничный лист?"),
+        ("Как заплатить штраф?", "Как оплатить штраф?"),
+        ("How can I delete my account?", "How do I remove my account?"),
+        ("Как оформть отпуск?", "Как оформить отпуск?"),
+        ("Какие бывают обходы дерева?", "Перечисли обходы дерева"),
+        ("можно ли вернуть товар на третий день", "Как вернуть товар?"),
+        ("почему его нельзя обойти дважды", "Почему генератор нельзя обойти дважды?"),
+    ],
+)
+def test_same_thing_is_asked_for(question, taught):
+    assert not are_opposed(question, [taught])
+
+
+def test_what_another_wording_of_the_answer_has_is_no_opposite():
+    alarms = ["Как поставить будильник?", "Как убрать будильник?"]
+    assert not are_opposed("Как мне убрать будильник?", alarms)
+    rooms = ["Где получить пропуск в архив?", "Где получить пропуск в хранилище?"]
+    assert not are_opposed("Где получить пропуск в хранилище и архив?", rooms)
