@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # The environment variable with the folder of another encoder: child processes have it, too.
 ENCODER_FOLDER = "MERLIN_ENCODER"
 FOLDER_FILES, FOLDER_PACKAGES = ("model.onnx", "tokenizer.json"), ("onnxruntime", "tokenizers")
+TEXTS_AT_ONCE = 64  # bounds the memory
 # Vectors that stay in memory, a kilobyte each: a training encodes only what is new since the last.
 _MAX_IN_MEMORY = 10_000
 _lock = Lock()
@@ -108,8 +109,11 @@ def encode(texts: Sequence[str]) -> list[Floats]:
         if missing:
             # JSON can have half of a character pair (a lone surrogate), which UTF-8 cannot encode.
             encodable = [text.encode("utf-8", "replace").decode() for text in missing]
-            rows = _load(os.environ.get(ENCODER_FOLDER, "")).encode(encodable).astype(np.float16)
-            known |= zip(missing, rows, strict=True)
+            encoder = _load(os.environ.get(ENCODER_FOLDER, ""))
+            for first in range(0, len(missing), TEXTS_AT_ONCE):
+                part = slice(first, first + TEXTS_AT_ONCE)
+                rows = encoder.encode(encodable[part]).astype(np.float16)
+                known |= zip(missing[part], rows, strict=True)
             if len(_vectors) > _MAX_IN_MEMORY:
                 _vectors.clear()
             _vectors.update(known)

@@ -48,6 +48,11 @@ def are_opposed(question: str, taught: Sequence[str]) -> bool:
     return any(_is_replaced(_split(question), _split(wording), known) for wording in taught)
 
 
+def split_content(question: str) -> set[str]:
+    """Return the stems of a question's words that are not function words."""
+    return {stem(word) for word in _split(question) if not _is_function_word(word)}
+
+
 def _collect(questions: Sequence[str]) -> Mapping[str, set[str]]:
     """Return what excludes another of its kind, by its kind, as {"number": {"3"}}."""
     found = defaultdict(set)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from merlin.core.encoder import digest_encoder, encode, measure_small_talk
+from merlin.core.encoder import TEXTS_AT_ONCE, digest_encoder, encode, measure_small_talk
 from merlin.engine.trainers.base import (
     DPO,
     SUPERVISED,
@@ -25,7 +25,6 @@ from merlin.engine.training_file import read_conversations, read_preferences
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.space import Floats
 
-TEXTS_AT_ONCE = 64
 # The encoder takes a second for a thousand texts: a larger file is trained on its words alone.
 MAX_TEXTS = 5_000
 
