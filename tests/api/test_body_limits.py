@@ -48,14 +48,3 @@ def test_anonymous_body_limit_is_64_kilobytes(site):
         for client in (program, browser):
             assert client.post(PLACE, content=LARGE).status_code not in (413, 401)
             assert client.post(PLACE, content=send_in_pieces(200)).status_code not in (413, 401)
-
-
-def test_form_that_is_too_large_is_refused_by_a_page(site):
-    site.add_user(ANNA)
-    browser_sends = {"Accept": "text/html", "Origin": site.address.rstrip("/")}
-    form = b"text=" + b"a" * 9 * 1024 * 1024
-    refused = site.client.post("/courses/1/edit", content=form[:100_000], headers=browser_sends)
-    assert (refused.status_code, "<h1" in refused.text) == (401, True)
-    with site.browser_client(ANNA) as browser:
-        refused = browser.post("/courses/1/edit", content=form, headers=browser_sends)
-    assert (refused.status_code, "Слишком длинный текст" in refused.text) == (413, True)

@@ -1,7 +1,6 @@
 """The payment worker with a gateway that repeats, reorders or loses messages: Y1, Y3 to Y6."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 
@@ -10,7 +9,6 @@ from merlin.core.i18n import text
 from merlin.db.notices import ADMINS, Notices
 from tests.api.payment_api import NOT_OPEN, SILENT, TO_GATEWAY
 from tests.support.faults import Fault, FaultKind
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -101,18 +99,3 @@ def test_order_is_canceled_before_payment_when_its_payment_does_not_match(shop):
     assert shop.state(order_id) == "canceled"
     (alarm,) = Notices(shop.site.db).list_newest(ADMINS, 1)
     assert "тестовый только один из них" in text("ru", alarm.key, **alarm.arguments)
-
-
-def test_error_in_a_step_does_not_stop_the_worker(shop):
-    worker = shop.site.app.state.payment_worker
-    order_id, context, met = shop.buyer().start_payment(), worker.ctx, []
-
-    def broken():
-        met.append(1)
-        raise ZeroDivisionError
-
-    worker.ctx = replace(context, clock=broken)
-    wait_until(lambda: len(met) > 1)
-    worker.ctx = context
-    shop.yookassa.choose(order_id, "paid")
-    shop.wait_for_state(order_id, "paid")

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 
 from merlin.core.heartbeat import Heartbeat
@@ -12,11 +11,11 @@ from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import HEARTBEAT
 from tests.api.chat_api import Conversation
-from tests.api.running_api import ANNA, NOT_LIMITED, run_api
+from tests.api.running_api import NOT_LIMITED, run_api
 from tests.support.metrics_page import metric_value
 from tests.support.serving_models import insert_live_model
 from tests.support.small_disk import fill_disk, small_disk
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import wait_until
 
 functional = pytest.mark.functional
 
@@ -62,13 +61,6 @@ def test_readyz_reports_the_other_processes(watched):
         "daemon": {"alive": True, "age_s": 2.5, "step": "poll"},
         "bot": {"alive": False, "age_s": 10.0, "step": "poll"},
     }
-
-
-@functional
-def test_readyz_uses_the_newest_heartbeat_of_a_process_on_several_hosts(watched):
-    store_heartbeat(watched, age_s=3)
-    store_heartbeat(watched, age_s=900, host="two")
-    assert read_readiness(watched)["daemon"]["alive"] is True
 
 
 @functional
@@ -178,19 +170,6 @@ def test_probes_and_metrics_report_an_unreachable_database(tmp_path, postgresql)
         wait_until(lambda: site.client.get("/readyz").status_code == 200)
 
 
-@pytest.mark.integration
-def test_database_that_is_too_slow_is_in_the_log_with_the_reason(tmp_path, postgresql, capsys):
-    url = postgresql.create()
-    with run_api(tmp_path, url) as site, psycopg.connect(url) as other:
-        other.execute("LOCK TABLE heartbeat IN ACCESS EXCLUSIVE MODE")
-        capsys.readouterr()
-        assert metric_value(site.client.get("/metrics").text, "merlin_database_up") == 0
-        assert "no answer within 3 seconds" in capsys.readouterr().err
-        response = site.client.get("/readyz")
-        assert (response.status_code, response.json()["database"]) == (503, "silent")
-        assert "no answer within 3 seconds" in capsys.readouterr().err
-
-
 def probe(site):
     """Return the status of each probe, and whether a page can still be read."""
     response = site.client.get("/readyz")
@@ -213,33 +192,6 @@ def test_full_disk_makes_api_not_ready_but_pages_are_still_served(tmp_path):
         assert probe(site) == "full"
         filler.unlink()
         assert probe(site) == "ok"
-
-
-@pytest.mark.integration
-def test_read_only_postgresql_makes_api_not_ready_but_pages_are_still_served(tmp_path, postgresql):
-    url = postgresql.create()
-    name = url.rpartition("/")[2]
-    with (
-        run_api(tmp_path, url) as site,
-        site.key_client(site.add_user(ANNA)) as anna,
-        psycopg.connect(url, autocommit=True) as admin,
-    ):
-        for setting, state in (("on", "read-only"), ("off", "ok")):
-            admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}")
-            admin.execute(
-                "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity"
-                " WHERE datname = %s AND pid <> pg_backend_pid()",
-                [round(1000 * longest()), name],
-            )
-            wait_until(lambda state=state: site.client.get("/readyz").json()["database"] == state)
-            # Another thread may still have a connection that the server has ended.
-            wait_until(lambda: "\nmerlin_database_up 1.0" in site.client.get("/metrics").text)
-            assert probe(site) == state
-            # The time of use of a key cannot be stored.
-            assert anna.get("/api/user").status_code == 200
-        (spoken,) = Heartbeats(site.db).list_all()
-    # As docs/en/growth.md counts them, plus one of this thread.
-    assert 1 <= spoken.counters["connections"] <= 7 + 1
 
 
 @functional

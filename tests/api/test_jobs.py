@@ -138,28 +138,6 @@ def test_models_are_listed_promoted_pinned_and_rolled_back(site):
     assert [change.to for change in history[:2]] == [older.model, newer.model]
 
 
-def test_rollback_from_two_open_pages_goes_back_once(site):
-    train_two_models(site)
-    results = []
-    with site.browser_client(VERA) as browser:
-        pages = [browser.get("/admin/models").text for _ in range(2)]
-        for page in pages:
-            form = re.search(
-                r'action="(/admin/models/\d+/rollback)".*?"once" value="(\S+)"', page, re.DOTALL
-            )
-            assert "прежнюю модель trial-1?" in page
-            assert "новые не сменят её, пока вы её не открепите" in page
-            answer = browser.post(form[1], data={"once": form[2]})
-            assert answer.status_code == 303
-            site.lab.tick("serve")
-            request = answer.headers["location"].partition("asked=")[2]
-            results.append(site.admin.get(f"/api/requests/{request}").json())
-        assert "Разрешить следующую модель" in browser.get("/admin/models").text
-    assert [result["state"] for result in results] == ["done", "failed"]
-    newer, older = site.models()
-    assert (newer.serves, older.serves) == (False, True)
-
-
 def test_nan_in_job_data_is_returned_as_null(site):
     with site.database.atomic():
         site.database.sql(

@@ -17,7 +17,6 @@ from merlin.core.clock import utc_now
 from tests.api.chat_api import (
     MODEL,
     TWO_A_DAY,
-    chat_client,
     chat_request,
     count_questions_by_state,
     run_chat_api,
@@ -27,7 +26,6 @@ from tests.api.running_api import ANNA
 from tests.support.config import make_priced_config
 from tests.support.http_servers import serve_app
 from tests.support.process_settings import Provider
-from tests.support.serving_models import insert_live_model
 from tests.support.waiting import longest, wait_until
 
 functional, unit = pytest.mark.functional, pytest.mark.unit
@@ -130,16 +128,3 @@ def replace_clock(**ahead):
 )
 def test_incomplete_words_are_held_back_from_the_stream(text, sent, piece, then):
     assert next_piece(text, sent) == (piece, then)
-
-
-@functional
-def test_stream_is_finished_by_its_model_after_a_promotion(tmp_path):
-    with run_chat_api(tmp_path) as (site, provider), chat_client(site) as client:
-        provider.behave(fixed_answer="раз два три", piece_s=0.05)
-        with client.stream(
-            "POST", "/chat/completions", json=chat_request(QUESTION, stream=True)
-        ) as stream:
-            insert_live_model(site.database, "stand-in-chat", dataset="algorithms", number=2)
-            content = stream.read().decode()
-        assert '"build": "algorithms-1"' in content
-        assert content.endswith("data: [DONE]\n\n")

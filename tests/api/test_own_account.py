@@ -6,20 +6,18 @@ from datetime import timedelta
 import pytest
 
 from merlin.account.sign_ins import Logins
-from merlin.account.users import Users
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Order, Promise, Purchases
 from merlin.billing.quota import Format
 from merlin.billing.refunds import Refunds
 from merlin.core.clock import iso, utc_now
 from merlin.core.money import stars
-from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
 from merlin.db.tables import SIGN_IN
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
 from tests.api.chat_api import Conversation
-from tests.api.running_api import ALGORITHMS, ANNA, BORIS, run_api
+from tests.api.running_api import ANNA, BORIS, run_api
 from tests.api.sign_in_data import (
     PASSWORD,
     TELEGRAM_PUBLIC_KEY,
@@ -194,21 +192,6 @@ def test_erasure_on_a_page_waits_for_a_refund_in_stars_and_for_an_answer(site):
         conversation.add_answer(1)
         assert "Всё удалено" in anna.post("/me/erase", data=sure).text
     assert find_tables_with(site, ANNA) == {"notice"}  # the last message
-
-
-def test_name_chosen_before_a_course_lists_it_does_not_make_a_teacher(site):
-    Users(site.db).set_name(BORIS, "Не тот Борис")
-    with site.browser_client(BORIS) as boris, site.browser_client(ANNA) as anna:
-        assert save(boris, name="petrov").status_code == 303
-        card = ALGORITHMS["course.yaml"].replace("boris", "petrov")
-        site.index_courses({"algorithms": {**ALGORITHMS, "course.yaml": card}})
-        path = f"/courses/{site.course_id('algorithms')}"
-        assert boris.get(f"{path}/edit").status_code != 200
-        assert "Не тот Борис" not in anna.get(path).text
-        site.add_user(BORIS, Role.TEACHER, "networks")
-        assert "Не тот Борис" in anna.get(path).text
-        refused = save(boris, name="ivanov").text
-        assert "Логин ivanov даёт только администратор: попросите его." in refused
 
 
 def test_password_requires_a_user_name_and_must_be_strong(site):

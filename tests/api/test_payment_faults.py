@@ -39,34 +39,6 @@ def test_payer_gets_a_timely_error_and_pays_once(shop, name):
     assert len(shop.payments_of(order_id)) == 1
 
 
-def test_order_that_yookassa_never_answered_about_expires(shop):
-    anna = shop.buyer()
-    order_id = anna.order()
-    shop.yookassa.stop()
-    try:
-        assert anna.pay(order_id) == SILENT
-        shop.backdate(order_id, days=4)
-        shop.make_due(order_id)
-        shop.wait_for_state(order_id, "expired")
-    finally:
-        shop.yookassa.start()
-    wait_until(lambda: shop.purchase(order_id).next_poll_at is None)
-
-
-def test_refund_of_an_old_payment_is_found_although_the_first_call_failed(shop):
-    order_id = shop.buyer().buy("pack")
-    shop.backdate(order_id, days=40)
-    broken = Fault("payments.retrieve", FaultKind.STATUS, times=None, status=500)
-    shop.yookassa.faults.add(broken)
-    polls = shop.purchase(order_id).polls
-    shop.yookassa.refund(order_id)
-    wait_until(lambda: shop.purchase(order_id).polls > polls)
-    wait_until(lambda: shop.purchase(order_id).next_poll_at is not None)
-    shop.yookassa.faults.clear()
-    shop.make_due(order_id)
-    shop.wait_for_state(order_id, "refunded")
-
-
 def test_wrong_credentials_notify_admins_once_and_keep_the_order(tmp_path):
     with run_payment_api(tmp_path) as shop:
         services = shop.site.app.state.services

@@ -1,18 +1,13 @@
 """The response cache over HTTP: ETags, 304, languages, invalidation."""
 
-import asyncio
 import re
-from contextlib import suppress
 
 import pytest
-from structlog.testing import capture_logs
 
-from merlin.api.app import repeat
 from merlin.api.response_cache import (
     MAX_BYTES,
     CatalogueCache,
 )
-from merlin.core.errors import MerlinError
 from tests.api.running_api import ALGORITHMS, NETWORKS
 from tests.support.waiting import wait_until
 
@@ -124,15 +119,3 @@ def test_answers_of_another_version_are_dropped_and_a_full_cache_starts_anew():
     assert cache.find("two") is None
     cache.store(1, "older", b"x")
     assert cache.version == 2
-
-
-def test_failure_of_repeated_work_and_its_end_are_logged_once():
-    rounds = iter([MerlinError("away"), MerlinError("away"), None, asyncio.CancelledError()])
-
-    async def work():
-        if (error := next(rounds)) is not None:
-            raise error
-
-    with capture_logs() as logs, suppress(asyncio.CancelledError):
-        asyncio.run(repeat(work, 0, "the version is unknown"))
-    assert [line["event"] for line in logs] == ["the version is unknown", "this failure is over"]

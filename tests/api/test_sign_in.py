@@ -6,7 +6,6 @@ import pytest
 
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
-from merlin.app.bot_settings import Settings
 from merlin.core.clock import iso, utc_now
 from merlin.db.tables import SIGN_IN
 from tests.api.running_api import ANNA, BORIS, run_api
@@ -77,12 +76,6 @@ def test_init_data_without_a_valid_telegram_signature_is_refused(shared):
         assert answer.status_code == 401
         assert problem_code(answer) == "telegram-data"
         assert "set-cookie" not in answer.headers
-
-
-def test_init_data_is_refused_while_the_bot_id_is_unknown(site):
-    Settings(site.db).put("bot.id", "")
-    answer = site.client.post("/api/auth/telegram", json={"init_data": signed_init_data()})
-    assert answer.status_code == 401
 
 
 def test_login_is_confirmed_in_the_bot_and_used_once(site):

@@ -250,16 +250,6 @@ def test_poll_without_changes_returns_204(staff, path):
         assert client.get(live.partition("?")[0]).status_code == 200
 
 
-def test_poll_of_a_finished_job_removes_its_stop_button(staff):
-    with staff.browser_client(VERA) as client:
-        running, finished = (
-            client.get(f"/admin/jobs/{job_id}/live").text
-            for job_id in (staff.job_id, staff.job_id - 1)
-        )
-    assert "job-stop" not in running
-    assert '<div id="job-stop" hx-swap-oob="true"></div>' in finished
-
-
 def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
     """No green check and no "unchanged"; the board leads to the example that needs fixing."""
     outcome = staff.rows.outcome(make_spec(), make_examples(12), [make_finding()])

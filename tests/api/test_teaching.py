@@ -9,7 +9,7 @@ from merlin.core.permissions import Role
 from merlin.course.editing import parse_course
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
-from tests.api.running_api import BORIS, COURSES, VERA
+from tests.api.running_api import BORIS, COURSES
 from tests.api.staff_api import Committer
 
 pytestmark = pytest.mark.functional
@@ -181,12 +181,3 @@ def test_course_with_errors_is_refused_and_must_be_fixed_in_git(site, teacher, c
     answer = teacher.post(materials(site), json=NEW)
     assert answer.status_code == 409
     assert "course.yaml" in answer.json()["detail"]
-
-
-def test_material_of_another_course_returns_404(site):
-    site.add_user(VERA, Role.EDITOR)
-    with site.key_client(VERA) as client:
-        material = get_course(client, site)["materials"][0]
-        body = {**NEW, "revision": material["revision"]}
-        answer = client.put(f"{materials(site, 'networks')}/{material['id']}", json=body)
-    assert answer.status_code == 404

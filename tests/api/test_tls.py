@@ -85,10 +85,3 @@ def test_foreign_or_encrypted_key_is_reported_as_a_mismatch(files):
     assert read_error(files / "cert.pem", files / "other.pem").key == "tls-mismatch"
     (files / "shut.pem").write_bytes(encode_key(generate_key(), b"secret"))
     assert read_error(files / "cert.pem", files / "shut.pem").key == "tls-mismatch"
-
-
-@pytest.mark.parametrize("proxy", ["300.1.1.1", "10.0.0.1/8", "1.2.3.4/99"])
-def test_invalid_proxy_address_is_a_config_error(tmp_path, proxy):
-    (tmp_path / "config.yaml").write_text(f"state_dir: state\napi: {{proxies: ['{proxy}']}}\n")
-    with pytest.raises(ConfigError, match=r"api\.proxies"):
-        load(tmp_path / "config.yaml")

@@ -53,13 +53,6 @@ def test_mention_of_another_bot_or_without_an_entity_is_ignored():
     )
 
 
-def test_topic_creation_message_is_not_a_reply():
-    head = message_of(BOT, forum_topic_created={"name": "Лоб", "icon_color": 1})
-    assert not read_address(group_message("лоб?", reply_to_message=head)).is_reply
-    assert read_address(group_message("лоб?", reply_to_message=message_of(BOT))).is_reply
-    assert not read_address(group_message("лоб?", reply_to_message=message_of(5))).is_reply
-
-
 @pytest.mark.parametrize(
     "changes",
     [

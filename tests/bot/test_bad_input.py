@@ -18,7 +18,6 @@ from tests.bot.running_bot import (
     send_document,
     wait_until_ended,
 )
-from tests.support.faults import Fault, FaultKind
 from tests.support.naughty_strings import STRINGS
 from tests.support.prompt_injections import ORDERS, documents
 from tests.support.sample_documents import edit_pdf, make_docx, make_pdf, replace_docx_parts
@@ -86,13 +85,6 @@ def test_oversized_files_are_refused_without_a_download(telegram, media):
 
     run_and_wait(telegram, media, act, 2)
     assert not telegram.calls("getFile")
-
-
-def test_failed_download_from_telegram_is_reported(telegram, media):
-    telegram.faults.add(Fault("getFile", FaultKind.STATUS, times=None, status=502))
-    (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, b"Text."))
-    assert answer.startswith("Telegram сейчас не отдаёт")
-    assert count_charged(media) == {}
 
 
 def test_naughty_strings_are_answered_as_questions(telegram, provider, media):

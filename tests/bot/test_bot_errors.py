@@ -6,13 +6,10 @@ import re
 import urllib.request
 from dataclasses import replace
 
-import psycopg
 import pytest
 import structlog
 
 from merlin.app.inbox import Inbox, Update
-from merlin.bot import application
-from merlin.bot.transport import TelegramLimits
 from merlin.core.errors import ConfigError
 from merlin.core.log import set_up_logging
 from merlin.db.database import open_database
@@ -21,7 +18,6 @@ from tests.bot.running_bot import (
     QUICK,
     VERA,
     RunningBot,
-    add_live_model,
     answer_texts,
     ask,
     count_updates_by_state,
@@ -30,7 +26,6 @@ from tests.bot.running_bot import (
     wait_until_ended,
 )
 from tests.support.faults import Fault, FaultKind
-from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -67,14 +62,6 @@ def test_unconfirmed_placeholder_leaves_at_most_one_extra_message(telegram, sett
     *orphans, answer = ask(telegram, settings, "вопрос")
     assert "«вопрос»" in answer
     assert orphans == [] if kind is FaultKind.STATUS else ["…"]
-
-
-def test_unconfirmed_last_part_is_repeated_with_a_mark(telegram, provider, settings):
-    provider.behave(fixed_answer="слово " * 1000)
-    telegram.faults.add(Fault("sendMessage", FaultKind.DROP, skip=1))
-    _head, tail, again = ask(telegram, settings, "вопрос")
-    assert again == f"{russian_text('bot-repeat')}\n{tail}"
-    assert select_rows(settings, "SELECT state, tries FROM outgoing") == [("sent", 2)]
 
 
 def test_last_part_unconfirmed_twice_is_dropped_and_admins_are_notified(
@@ -244,39 +231,6 @@ def test_handler_that_fails_twice_sends_an_apology(telegram, settings):
     assert count_updates_by_state(settings) == {"failed": 1}
 
 
-def test_database_that_takes_no_writes_loses_no_update_and_is_no_error(
-    telegram, provider, settings, logs, postgresql
-):
-    settings = replace(settings, database=postgresql.create(template="empty"))
-    add_live_model(settings, "stand-in-base")
-    events = "an update waits for the database", "updates could not be stored"
-    provider.behave(think_s=3600.0)
-    with RunningBot(settings):
-        telegram.say("anna", "первый")
-        telegram.wait_for(lambda: answer_texts(telegram) == ["…"])
-        _set_read_only(postgresql, settings.database, "on")
-        provider.behave(think_s=0.0)
-        telegram.say("boris", "вопрос")
-        telegram.wait_for(lambda: {*events} <= {log["event"] for log in logs})
-        _set_read_only(postgresql, settings.database, "off")
-        wait_until_ended(telegram, settings, 2)
-    postgresql.drop(settings.database)
-    assert "«первый»" in answer_texts(telegram)[0]
-    assert "«вопрос»" in answer_texts(telegram, "boris")[0]
-    found = {(log["log_level"], "exc_info" in log) for log in logs if log["event"] in events}
-    assert found == {("warning", False)}
-    assert not [log for log in logs if log["log_level"] == "error"]
-
-
-def _set_read_only(postgresql, url, value):
-    """Let a database refuse writes, or take them again; close its connections, for the change."""
-    name = url.rpartition("/")[2]
-    with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
-        end = "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE datname = %s"
-        connection.execute(end, (round(1000 * longest()), name))
-
-
 def test_text_that_cannot_be_decrypted_is_reported_and_stops_nothing_else(telegram, settings):
     _store_undecryptable(settings, telegram)
     with RunningBot(settings):
@@ -295,28 +249,6 @@ def _store_undecryptable(settings, telegram):
         update = Update(7, "message", 1001, 1001, "ru", {"update_id": 7, "message": {}})
         Inbox(database, bot_id).store([update], None)
         database.sql("UPDATE updates SET body = body || 'A'")
-
-
-def test_progress_edits_are_skipped_near_a_rate_limit_and_the_answer_is_whole(
-    telegram, provider, settings, monkeypatch
-):
-    answer = " ".join(f"слово{n}" for n in range(20))
-    provider.behave(fixed_answer=answer, piece_s=0.03)
-    # Three calls including the placeholder, then none for 15 minutes.
-    limits = TelegramLimits(overall_per_s=0, private_per_s=0.001, group_per_min=0)
-    monkeypatch.setattr(application, "limits_of", lambda _url: limits)
-    narrow = replace(
-        settings,
-        pace=replace(QUICK, finish_s=0.1),
-    )
-    with RunningBot(narrow):
-        telegram.say("anna", "вопрос")
-        telegram.wait_for(lambda: select_rows(settings, "SELECT 1 FROM turn WHERE answer <> ''"))
-    assert len(telegram.calls("editMessageText")) <= 2
-    monkeypatch.undo()
-    with RunningBot(settings):
-        wait_until_ended(telegram, settings, 1)
-    assert answer_texts(telegram) == [answer]
 
 
 def test_log_contains_no_token(telegram, provider, settings, capfd):

@@ -1,8 +1,6 @@
 """Queues per chat: in order within a chat, concurrent across chats, limited in length."""
 
 import asyncio
-import sys
-import threading
 from dataclasses import replace
 
 import pytest
@@ -169,34 +167,6 @@ def test_update_in_progress_is_not_queued_again_until_done():
     assert before == {1, 2, 3}
     assert after == frozenset()
     assert [number for _, number in story.done] == [1, 2, 1]
-
-
-def test_numbers_of_updates_are_read_by_another_thread_while_chats_come_and_go():
-    async def run():
-        is_over = threading.Event()
-
-        async def work(_task):
-            await asyncio.sleep(0)
-
-        lanes = ChatProcessor(work, no_refusal)
-
-        def read():
-            while not is_over.is_set():
-                assert lanes.waiting >= 0 <= lanes.working
-
-        reading = asyncio.create_task(asyncio.to_thread(read))
-        for first in range(0, 4000, 20):
-            lanes.add(each for chat in range(first, first + 20) for each in messages(chat, chat))
-            await asyncio.sleep(0)
-        is_over.set()
-        await reading
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        asyncio.run(run())
-    finally:
-        sys.setswitchinterval(interval)
 
 
 def test_closing_waits_for_running_work_and_leaves_the_rest():

@@ -84,16 +84,6 @@ def test_cancel_button_ends_only_the_dialog_of_its_own_question(anna):
 
 
 @pytest.mark.functional
-def test_dialog_of_one_topic_takes_no_message_of_another(telegram, anna):
-    first, second = (ChatUser(telegram, anna.settings, f"anna#{topic}") for topic in (12, 14))
-    first.say("/system")
-    first.press("system:set")
-    assert "«Что такое висок?»" in second.say("Что такое висок?").text
-    second.say("/info")
-    assert "отвечает по вашей инструкции" in first.say("Отвечай кратко.").text
-
-
-@pytest.mark.functional
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [

@@ -2,22 +2,17 @@
 
 import pytest
 
-from merlin.billing.quota import Allowance, Format
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import BOT_NAME
 from tests.bot.conversation import MENTION, join_group_chat, user_messages
 from tests.bot.running_bot import (
     PHOTO,
-    SOUND,
     RunningBot,
-    add_live_model,
     add_media,
-    bot_settings,
     russian_text,
     select_rows,
     wait_for_windows,
 )
-from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
@@ -42,18 +37,6 @@ def test_mention_in_reply_to_a_photo_asks_about_the_photo(
     (content,) = [body for body in user_messages(provider) if isinstance(body, list)]
     assert content[0]["text"] == question
     assert content[1]["image_url"]["url"].startswith("data:image/png")
-
-
-def test_mention_without_text_in_reply_to_a_voice_message_answers_it(telegram, provider, settings):
-    provider.behave(fixed_transcript="Что такое лоб?")
-    settings = add_media(settings)
-    with RunningBot(settings):
-        voice = Upload("a.oga", "audio/ogg", SOUND)
-        telegram.send_file("boris@study", voice, kind="voice", seconds=2)
-        voice_id = telegram.log("study")[-1].message_id
-        answer = join_group_chat(telegram, settings).say(MENTION, reply_to=voice_id)
-    assert answer.text.startswith("🎙 Что такое лоб?")
-    assert user_messages(provider) == ["Что такое лоб?"]
 
 
 def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
@@ -87,18 +70,6 @@ def test_group_chat_offers_no_private_features(telegram, provider, settings):
         assert "Все разговоры" not in anna.labels
         assert "/sessions" not in "".join(message.text for message in telegram.answers("study"))
         assert "больше не помню" in anna.say("/new").text
-
-
-def test_exhausted_plan_in_a_group_links_to_the_private_chat(tmp_path, telegram, provider):
-    plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=0)})
-    settings = bot_settings(tmp_path, telegram, provider, plans=(plan,))
-    add_live_model(settings, "stand-in-base")
-    with RunningBot(settings):
-        anna = join_group_chat(telegram, settings)
-        anna.say(f"{MENTION} что такое лоб?")
-        anna.press("plan")
-    (call,) = telegram.calls("answerCallbackQuery")
-    assert call.body["url"].endswith(f"/{BOT_NAME}?start=go_plan")
 
 
 def test_personal_commands_in_a_group_link_to_the_private_chat(anna, telegram):

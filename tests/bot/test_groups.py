@@ -171,23 +171,3 @@ def test_supergroup_keeps_the_session_of_the_group(telegram, bot, provider):
     assert rows == [(STUDY.group_id, new_id), (new_id, 0)]
     join_group_chat(telegram, bot).say(f"{MENTION} а виски?")
     assert user_messages(provider) == ["что такое лоб?", "а виски?"]
-
-
-def test_answer_is_sent_to_the_migrated_group(telegram, bot, provider):
-    provider.behave(think_s=3600.0)
-    telegram.say("anna@study", f"{MENTION} что такое лоб?")
-    telegram.wait_for(lambda: telegram.answers("study"))
-    telegram.migrate("boris@study")
-    new_id = telegram.group("study").group_id
-    telegram.wait_for(
-        lambda: select_rows(bot, "SELECT DISTINCT chat_id FROM chat_session") == [(new_id,)]
-    )
-    provider.behave(think_s=0.0)
-    telegram.wait_for(
-        lambda: telegram.pending() == [] and "waiting" not in count_updates_by_state(bot)
-    )
-    assert [message.text for message in telegram.answers(STUDY.group_id)] == ["…"]
-    (answer,) = telegram.answers(new_id)
-    assert "лоб" in answer.text
-    assert select_rows(bot, "SELECT DISTINCT chat_id FROM chat_session") == [(new_id,)]
-    assert set(count_updates_by_state(bot)) == {"answered"}

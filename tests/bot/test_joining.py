@@ -42,24 +42,6 @@ def test_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider, 
     assert count_charged(media) == {"text": 1}
 
 
-def test_paste_during_an_answer_is_one_question(telegram, provider, media):
-    provider.behave(think_s=3600.0, context_window=200_000)
-    with RunningBot(media):
-        telegram.say("anna", "Первый вопрос")
-        telegram.wait_for(lambda: telegram.answers("anna"))
-        parts = telegram.paste("anna", PASTE)
-        telegram.say("anna", "/help")
-        telegram.wait_for(lambda: count_updates_by_state(media) == {"waiting": len(parts) + 2})
-        provider.behave(think_s=0.0)
-        wait_until_ended(telegram, media, len(parts) + 2)
-    assert [len(question.split()) for question in read_questions(provider)] == [
-        2,
-        len(PASTE.split()),
-    ]
-    assert len(answer_texts(telegram, "anna")) == 3
-    assert count_updates_by_state(media) == {"answered": 12}
-
-
 @pytest.mark.parametrize("point", ["update.stored", "answer.sent"])
 def test_paste_is_one_question_after_a_kill(telegram, provider, media, tmp_path, point):
     parts = telegram.paste("anna", PASTE)

@@ -169,18 +169,6 @@ def test_of_a_long_document_the_beginning_is_read_and_the_answer_says_so(telegra
     assert count_charged(media) == {"document": 1}
 
 
-def test_listening_to_a_recording_can_be_stopped(telegram, provider, media):
-    provider.behave(think_s=3600.0)
-    with RunningBot(media):
-        send_voice(telegram)
-        telegram.wait_for(lambda: "🎙 Слушаю запись…" in answer_texts(telegram, "anna"))
-        telegram.press("anna", "⏹ Стоп")
-        wait_until_ended(telegram, media, 2)
-    (answer,) = answer_texts(telegram, "anna")
-    assert answer == "[Остановлено по вашей просьбе.]"
-    assert count_charged(media) == {}
-
-
 def test_photo_is_not_stored(telegram, media, tmp_path):
     run_and_wait(
         telegram, media, lambda: send_document(telegram, PHOTO, "p.png", "image/png", kind="photo")

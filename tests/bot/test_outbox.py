@@ -9,7 +9,6 @@ from merlin.account.accounts import FIRST_ID
 from merlin.account.users import Roles
 from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, Target
-from merlin.bot.notices import BATCH_SIZE
 from merlin.config import bot_id
 from merlin.core.clock import utc_now
 from merlin.core.formatted_text import FormattedMessage
@@ -83,19 +82,6 @@ def test_admin_who_blocked_the_bot_does_not_delay_others(telegram, settings):
     assert answer_texts(telegram, "boris") == []
 
 
-def test_token_revoked_while_the_bot_runs_is_reported(telegram, settings, logs):
-    # With a webhook, so that no poll fails.
-    hooked = replace(settings, webhook_url="https://example.com/hooks/telegram", webhook_secret="s")
-    step = "SELECT step FROM heartbeat WHERE process = 'bot'"
-    with RunningBot(hooked):
-        telegram.wait_for(lambda: telegram.calls("setWebhook"))
-        telegram.faults.add(Fault("*", FaultKind.STATUS, status=401, times=None))
-        add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
-        telegram.wait_for(lambda: select_rows(settings, step) == [("telegram is down",)])
-    (outage,) = [entry for entry in logs if entry["event"] == "telegram does not answer"]
-    assert outage["reason"] == "it rejects the bot's token"
-
-
 def test_unconfirmed_notice_is_repeated_with_a_mark(telegram, settings):
     telegram.faults.add(Fault("sendMessage", FaultKind.DROP, only={"chat_id": str(VERA)}))
     add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
@@ -104,16 +90,6 @@ def test_unconfirmed_notice_is_repeated_with_a_mark(telegram, settings):
     first, again = answer_texts(telegram, "vera")
     assert again.startswith("↻")
     assert again.endswith(first)
-
-
-def test_stop_awaits_the_message_in_transit(telegram, settings):
-    lag = Fault("sendMessage", FaultKind.LAG, seconds=0.5, only={"chat_id": str(VERA)})
-    telegram.faults.add(lag)
-    add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
-    with RunningBot(settings):
-        telegram.wait_for(lambda: not telegram.faults.list_pending())
-    states = select_rows(settings, "SELECT chat_id, state FROM outgoing")
-    assert (VERA, "sent") in states
 
 
 def test_flooded_message_waits_and_is_sent_once_after_restarts(telegram, settings):
@@ -133,20 +109,6 @@ def test_flooded_message_waits_and_is_sent_once_after_restarts(telegram, setting
     with RunningBot(settings):
         (text,) = telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     assert not text.startswith("↻")
-
-
-def test_chats_that_are_flooded_delay_no_notice_to_others(telegram, settings):
-    flooded = range(5001, 5001 + BATCH_SIZE)
-    for number in flooded:
-        flood = {"status": 429, "retry_after_s": 3600, "only": {"chat_id": str(number)}}
-        telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, **flood))
-    add_notices(
-        settings, *((str(number), "notice-unconfirmed", {"chat": "5"}) for number in flooded)
-    )
-    with RunningBot(settings):
-        telegram.wait_for(lambda: not telegram.faults.list_pending())
-        add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
-        telegram.wait_for(lambda: answer_texts(telegram, "anna"))
 
 
 def test_messages_refused_with_a_revoked_token_outlast_kills(telegram, settings, tmp_path):

@@ -174,24 +174,6 @@ def test_stops_and_messages_reach_the_bot_that_writes_the_answer(
     }
 
 
-def test_two_bots_never_exceed_the_plan(start_replicas, telegram, provider):
-    plans = {"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 3}}}
-    provider.behave(think_s=0.3)
-    with start_replicas(plans=plans) as replicas:
-        chats = range(2001, 2013)
-        for chat in chats:
-            telegram.say(chat, "/help")
-        wait_until_ended(replicas, len(chats))
-        # One user in many chats at once, so that both bots reserve from one plan.
-        replicas.give(replicas.first, chats[::2])
-        replicas.give(replicas.second, chats[1::2])
-        for chat in chats:
-            assert replicas.push(question(chat)) == 200
-        wait_until_ended(replicas, 2 * len(chats))
-    assert len(provider.calls("chat.create")) == 3
-    assert select_rows(replicas.settings, "SELECT state FROM quota_use") == [("charged",)] * 3
-
-
 def question(chat_id):
     sender = {"id": 1001, "is_bot": False, "first_name": "anna", "language_code": "ru"}
     return {

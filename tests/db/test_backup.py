@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 import os
-import pty
 import re
 import shutil
 import signal
@@ -146,26 +145,6 @@ def test_backup_to_stdout_can_be_interrupted(config_path, capfd, is_interrupted)
     assert not [*(config_path.parent / "state").glob(".backup-*")]
     if not is_interrupted:
         assert run(capfd, "restore", archive, "--dry-run", "--config", config_path)[0] == 0
-
-
-@pytest.mark.parametrize("redirection", ["", "2>&1"])
-def test_backup_whose_reader_ends_early_says_so_and_is_not_recorded(config_path, redirection):
-    words = [sys.executable, "-m", "merlin", "backup", "-", "--config", str(config_path)]
-    pipe = f'{{ "$@" {redirection}; echo "code $?" >&3; }} 3>&2 | head -c 10 >/dev/null'
-    process = subprocess.run(["sh", "-c", pipe, "sh", *words], stderr=PIPE, check=False)
-    *lines, code = process.stderr.decode().splitlines()
-    expected = [] if redirection else ["merlin: The program that the archive was sent to ended"]
-    assert ([line[: len(expected[0])] for line in lines], code) == (expected, "code 1")
-    assert backup.find_last_backup(load(config_path).state_dir) is None
-
-
-def test_backup_is_not_written_to_a_terminal(config_path):
-    terminal, child_end = pty.openpty()
-    words = ["-m", "merlin", "backup", "-", "--config", str(config_path)]
-    process = subprocess.run([sys.executable, *words], stdout=child_end, stderr=PIPE, check=False)
-    os.close(child_end)
-    os.close(terminal)
-    assert (process.returncode, b"(>)" in process.stderr) == (1, True)
 
 
 def test_backup_into_an_existing_file_names_both_ways_out(config_path, capfd):
@@ -312,23 +291,6 @@ def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_com
         config_path.parent / "state/merlin.db"
     )
     assert run(capfd, "users", "list", "--config", there)[0] == 0
-
-
-def test_what_root_backs_up_and_restores_belongs_to_the_user_of_the_services(
-    config_path, tmp_path, capfd
-):
-    require_root("give files away")
-    there, nobody = configured(tmp_path / "there"), 65534
-    states = [path.parent / "state" for path in (config_path, there)]
-    states[0].chmod(0o700)
-    states[1].mkdir(mode=0o700)
-    for path in (*states, *states[0].rglob("*")):
-        os.chown(path, nobody, nobody, follow_symlinks=False)
-    assert run(capfd, "backup", "--config", config_path)[0] == 0
-    (archive,) = (states[0] / "backups").iterdir()
-    assert run(capfd, "restore", archive, "--config", there)[0] == 0
-    made = [path for state in states for path in state.rglob("*")]
-    assert {path.lstat().st_uid for path in made} == {nobody}
 
 
 def test_archive_is_synced_in_pieces_and_the_number_of_archives_is_limited(

@@ -6,9 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-from merlin.db.change_watch import ChangeCounter, changes_of, watch_changes
+from merlin.db.change_watch import changes_of, watch_changes
 from merlin.db.database import open_database
-from merlin.db.processes import read_change_counter
 from merlin.db.requests import RequestKind, Requests
 from tests.support.waiting import longest
 
@@ -49,40 +48,3 @@ def test_change_during_work_is_not_missed(database):
             await changes.wait(known, NEVER_S, rest_s=0)
 
     asyncio.run(asyncio.wait_for(main(), longest()))
-
-
-def test_cancelled_waiter_ends_even_at_the_moment_of_a_change():
-    async def turn(steps):
-        for _ in range(steps):
-            await asyncio.sleep(0)
-
-    async def lost(steps):
-        """Return whether a cancellation was lost so many steps of the loop after a change."""
-        changes = ChangeCounter()
-
-        async def wait_on():
-            while True:
-                await changes.wait(changes.count, 60, rest_s=0)
-
-        waiting = asyncio.create_task(wait_on())
-        await turn(20)
-        changes.add()
-        await turn(steps)
-        waiting.cancel()
-        await turn(20)
-        is_lost = not waiting.done()
-        waiting.cancel()
-        return is_lost
-
-    async def all_of():
-        return [steps for steps in range(10) if await lost(steps)]
-
-    assert asyncio.run(all_of()) == []
-
-
-def test_polling_is_not_logged_at_debug_level(database, caplog):
-    caplog.set_level("DEBUG", "peewee")
-    read_change_counter(database)
-    assert "wake" not in caplog.text
-    database.bump()
-    assert "wake" in caplog.text

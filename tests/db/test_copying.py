@@ -1,7 +1,6 @@
 """Copying a whole SQLite database into an empty PostgreSQL with the command."""
 
 import json
-import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -16,8 +15,7 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.db.copying import SEEDED
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
-from merlin.db.processes import Heartbeats, Lead
-from merlin.db.tables import SETTING
+from merlin.db.processes import Heartbeats
 
 pytestmark = pytest.mark.integration
 
@@ -127,31 +125,6 @@ def test_copy_is_refused_beside_running_processes_and_to_other_databases(
     code, captured = run(capsys, "postgresql://nobody@127.0.0.1:9/x", "--config", config_path)
     assert code == 1
     assert "Traceback" not in captured.err
-
-
-def test_copy_beside_another_command_names_its_process(config_path, empty_postgresql, capsys):
-    database = f"sqlite://{config_path.parent}/state/merlin.db"
-    with Lead(config_path.parent / "state", database):  # as a second copy holds it
-        code, captured = run(capsys, empty_postgresql, "--config", config_path)
-    assert code == 75
-    assert "another command" in captured.err
-    assert f"process {os.getpid()}" in captured.err
-
-
-def test_value_that_postgresql_refuses_is_reported_with_its_table(
-    config_path, empty_postgresql, capsys
-):
-    with (
-        open_database(f"sqlite://{config_path.parent}/state/merlin.db") as database,
-        database.atomic(),
-    ):
-        migrate(database)
-        row = {"name": "odd", "value": "a\0b"}
-        database.put(SETTING.insert(row))
-    code, captured = run(capsys, empty_postgresql, "--config", config_path)
-    assert (code, "The table setting has a value" in captured.err) == (1, True), captured.err
-    with open_database(empty_postgresql) as target:
-        assert target.count(SETTING, SETTING.name == "odd") == 0
 
 
 def test_tables_filled_by_migrations_are_known(empty_postgresql):

@@ -120,29 +120,6 @@ def test_group_that_cannot_be_stored_fails_every_caller(tmp_path):
         assert notice_keys(database) == ["after"]
 
 
-def test_outage_is_logged_once_for_each_reason(postgresql, capsys):
-    async def main(writer):
-        async def fail():
-            with pytest.raises(DatabaseAway):
-                await submit(writer, write_notice("lost"))
-
-        with postgresql.stopped():
-            for _ in range(5):
-                await fail()
-        await submit(writer, write_notice("stored"))
-        with postgresql.stopped():
-            await fail()
-
-    with open_database(postgresql.create("outage", "empty")) as database:
-        with_writer(database, main)
-    lines = capsys.readouterr().err.splitlines()
-    assert [("was not stored" in line, "is over" in line) for line in lines] == [
-        (True, False),
-        (True, True),
-        (True, False),
-    ]
-
-
 def test_transaction_ended_by_sqlite_fails_every_caller_and_leaves_nothing(tmp_path):
     def end(database):
         database.sql("ROLLBACK")
@@ -157,35 +134,6 @@ def test_transaction_ended_by_sqlite_fails_every_caller_and_leaves_nothing(tmp_p
             with_writer(database, lambda writer: submit(writer, write_notice("again"))) == "again"
         )
         assert notice_keys(database) == ["again"]
-
-
-def test_deadlocked_group_is_retried(postgresql):
-    """Two groups lock two rows in opposite order; PostgreSQL aborts one, which is retried."""
-    barrier, tries = threading.Barrier(2), []
-
-    def cross(first, second):
-        def work(database):
-            tries.append(first)
-            Notices(database).mark_handed_over(first)
-            if len(tries) <= 2:
-                barrier.wait(longest())
-            return Notices(database).mark_handed_over(second)
-
-        return work
-
-    with open_database(postgresql.reset()) as database:
-        for word in ("one", "two"):
-            Notices(database).tell("admins", word, {})
-        writer_store = Store(database)
-
-        async def main(writer):
-            return await asyncio.gather(
-                submit(writer, cross(1, 2)), submit(writer_store, cross(2, 1))
-            )
-
-        assert sorted(with_writer(database, main)) == [False, True]
-        writer_store.close()
-        assert len(tries) == 3
 
 
 def transaction_id(database):

@@ -1,8 +1,6 @@
 """Changes become commits on the branch: in the editor's name, on the newest head, never forced."""
 
 import random
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -13,7 +11,6 @@ from merlin.dataset.changes import CONFLICT, Batch, ChangeRequest, Edit, make_ch
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.git.repository import GitSource
-from tests.support.machine import skip_or_fail
 
 pytestmark = pytest.mark.functional
 
@@ -46,34 +43,6 @@ def make_settings(make_source, intents):
 @pytest.fixture
 def settings(bare, make_settings):
     return make_settings(bare.path)
-
-
-# The daemon's unit forbids memory that is both written and executed: prctl(2), PR_SET_MDWE.
-SANDBOXED = """
-import ctypes, sys
-from pathlib import Path
-if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
-    sys.exit(77)
-from merlin.git.repository import GitSource
-from merlin.dataset.commit_batch import GitBranch
-branch = GitBranch(GitSource(sys.argv[1], "main", "datasets", Path(sys.argv[2])))
-print(branch.find(branch.head(), sys.argv[3]), branch.find(branch.head(), sys.argv[3][:-1]))
-"""
-
-
-def test_batch_is_found_on_the_branch_where_writable_memory_cannot_be_executed(
-    bare, settings, tmp_path
-):
-    batch = make_batch(make_edit("a", "1\n"))
-    result = commit_changes(settings, batch)
-    commit_changes(settings, make_batch(make_edit("b", "1\n")))
-    arguments = (str(bare.path), str(tmp_path / "mirror.git"), batch.batch_id)
-    completed = subprocess.run(
-        [sys.executable, "-c", SANDBOXED, *arguments], capture_output=True, text=True
-    )
-    if completed.returncode == 77:
-        skip_or_fail("the kernel cannot forbid executing written memory (needs Linux 6.3)")
-    assert completed.stdout.splitlines()[-1:] == [f"{result.commit} None"], completed.stderr
 
 
 def show(remote, path, head="main"):
@@ -231,20 +200,6 @@ def test_anything_else_in_the_place_of_a_file_is_refused(bare, settings, remote,
     assert caught.value.key == "change-in-the-way"
 
 
-@pytest.mark.parametrize("commit_id", ["ab" * 20, "HEAD"])
-def test_submodule_in_place_of_a_folder_is_refused(bare, settings, remote, commit_id):
-    remote.write("datasets/neuro/dataset.yaml", "x")
-    remote.commit()
-    sha = remote.git("rev-parse", "HEAD") if commit_id == "HEAD" else commit_id
-    entry = f"160000,{sha},datasets/neuro/examples/face"
-    remote.git("update-index", "--add", "--cacheinfo", entry)
-    remote.git("commit", "-qm", "Add a submodule")
-    remote.git("push", "--quiet", str(bare.path), "main")
-    with pytest.raises(Refused) as caught:
-        commit_changes(settings, make_batch(make_edit("face/fixation", "1\n")))
-    assert caught.value.key == "change-in-the-way"
-
-
 def test_nothing_is_added_to_a_removed_dataset(bare, settings, remote):
     remote.write("datasets/neuro/dataset.yaml", "x")
     remote.write("datasets/other/dataset.yaml", "x")
@@ -259,20 +214,6 @@ def test_nothing_is_added_to_a_removed_dataset(bare, settings, remote):
     assert commit_changes(
         settings, make_batch(make_edit("a", "1\n"), Edit("dataset.yaml", None, "x\n"))
     ).commit
-
-
-def test_commit_leaves_only_objects_in_the_mirror(bare, settings, tmp_path):
-    commit_changes(settings, make_batch(make_edit("a", "1\n")))
-    files = {path.name for path in (tmp_path / "state/mirror.git").iterdir()}
-    assert files <= {
-        "HEAD",
-        "config",
-        "objects",
-        "refs",
-        "merlin.gitconfig",
-        "merlin.lock",
-        "packed-refs",
-    }
 
 
 def test_concurrent_committers_lose_and_duplicate_nothing(bare, tmp_path, intents):

@@ -136,15 +136,6 @@ def test_silent_server_times_out_without_leaving_a_child(remote, make_source, he
         )
 
 
-def test_transfer_has_a_limit_of_its_own(remote, make_source, head):
-    with serve_folder(remote.path) as server:
-        server.held = "/objects/"
-        server.may_answer.clear()
-        with pytest.raises(SourceError) as caught:
-            make_source(make_url(server), transfer_s=0.3).fetch()
-        assert (caught.value.key, caught.value.arguments["seconds"]) == ("git-slow", 0.3)
-
-
 def test_stopped_daemon_does_not_wait_for_a_transfer(remote, head, tmp_path):
     with serve_folder(remote.path) as server:
         server.held = "/objects/"
@@ -166,18 +157,3 @@ def list_command_lines():
         ["ps", "-u", str(os.getuid()), "-ww", "-o", "args="], capture_output=True
     )
     return completed.stdout.decode("utf-8", "replace").splitlines()
-
-
-def test_mirror_is_usable_after_a_server_timeout(remote, make_source, head, tmp_path):
-    with serve_folder(remote.path) as server:
-        source = make_source(make_url(server))
-        source.fetch()
-        newer = remote.commit(a="2")
-        remote.git("update-server-info")
-        server.may_answer.clear()
-        with pytest.raises(SourceError):
-            make_source(make_url(server), timeout_s=0.3).fetch()
-        assert source.dataset_trees(head)
-        server.may_answer.set()
-        assert source.fetch() == newer
-    assert (tmp_path / "state/mirror.git/merlin.lock").read_text() == ""

@@ -47,20 +47,6 @@ def test_files_of_a_dead_writer_are_removed(mirror):
     assert (mirror / "merlin.lock").read_text() == ""
 
 
-def test_lock_of_a_killed_maintenance_is_removed_although_its_fetch_succeeded(mirror):
-    lock = mirror / "objects/maintenance.lock"
-    lock.touch()
-    with lock_mirror(mirror):
-        assert not lock.exists()
-
-
-def test_next_writer_cleans_up_after_a_failed_one(mirror):
-    with pytest.raises(RuntimeError), lock_mirror(mirror):
-        raise RuntimeError
-    with lock_mirror(mirror):
-        assert list_leftovers(mirror) == []
-
-
 def test_child_of_a_dead_writer_keeps_the_lock_until_it_ends(mirror):
     with ExitStack() as death:
         death.enter_context(suppress(RuntimeError))

@@ -1,8 +1,5 @@
 """Trees, commit messages and blobs read from the mirror, hostile ones included."""
 
-import os
-import subprocess
-
 import pytest
 
 from merlin.core.errors import SourceError
@@ -120,13 +117,6 @@ def test_text_that_is_not_utf_8_is_shown_with_a_replacement_character(remote, so
     assert commit.committed_at.year in (1970, 9999)
 
 
-def test_message_in_an_old_encoding_is_decoded(remote, source):
-    remote.git("config", "i18n.commitEncoding", "KOI8-R")
-    remote.git("commit", "--quiet", "--allow-empty", "--file=-", feed="Вопрос".encode("koi8-r"))
-    head = source.fetch()
-    assert source.commits_since(head, ())[0].subject == "Вопрос"
-
-
 def test_commit_with_a_wrong_declared_encoding_hides_no_other(remote, source):
     first = remote.commit("first", a="1")
     remote.git("config", "i18n.commitEncoding", "UTF-16")
@@ -147,18 +137,6 @@ def test_blobs_are_returned_in_the_requested_order(remote, source):
     requested = [*blobs[::-1], *blobs]
     assert [blob for blob, _ in source.read(iter(requested))] == requested
     assert read_texts(source, head) == {f"{name}.yaml": text for name, text in files.items()}
-
-
-def test_reader_that_stops_early_leaves_no_process(remote, source):
-    head = remote.commit(**{f"n{number}": "x" * 10_000 for number in range(100)})
-    source.fetch()
-    reading = source.read([entry.blob for entry in source.entries(head, "neuro")] * 50)
-    next(reading)
-    reading.close()
-    children = subprocess.run(
-        ["ps", "--ppid", str(os.getpid()), "-o", "args="], capture_output=True, text=True
-    ).stdout
-    assert "cat-file" not in children
 
 
 def test_missing_object_is_an_error(remote, source):

@@ -21,13 +21,6 @@ def test_first_fetch_returns_the_head(remote, source):
     assert read_texts(source, head) == {"a.yaml": "раз"}
 
 
-def test_refs_of_any_other_name_are_ignored(remote, source):
-    head = remote.commit(a="раз")
-    for separator in "\u0085", "\u2028", "\u2029":
-        remote.git("update-ref", f"refs/heads/x{separator}y/refs/heads/main", head)
-    assert source.fetch() == head
-
-
 def test_shallow_clone_is_an_error_until_its_history_is_complete(remote, make_source, tmp_path):
     remote.commit(a="раз")
     remote.commit(a="два")
@@ -40,19 +33,6 @@ def test_shallow_clone_is_an_error_until_its_history_is_complete(remote, make_so
     remote.git("-C", str(clone), "fetch", "--quiet", "--unshallow")
     head = source.fetch()
     assert [commit.position for commit in source.commits_since(head, ())] == [2]
-
-
-def test_fetch_without_changes_writes_nothing(remote, source, tmp_path):
-    head = remote.commit(a="1")
-    source.fetch()
-    before = {
-        path: path.stat().st_mtime_ns for path in tmp_path.glob("state/mirror.git/objects/**/*")
-    }
-    assert source.fetch() == head
-    after = {
-        path: path.stat().st_mtime_ns for path in tmp_path.glob("state/mirror.git/objects/**/*")
-    }
-    assert after == before
 
 
 def test_new_commits_have_author_time_and_message(remote, source):
@@ -126,13 +106,6 @@ def test_deleted_branch_has_no_head_and_old_commits_stay_readable(remote, source
 
 
 def test_empty_repository_has_no_head(source):
-    assert source.fetch() is None
-
-
-def test_branch_with_a_similar_name_is_not_used(remote, source):
-    head = remote.commit("one")
-    remote.git("branch", "--move", "main", "x")
-    remote.git("update-ref", "refs/heads/y/refs/heads/main", head)
     assert source.fetch() is None
 
 

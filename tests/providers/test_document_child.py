@@ -255,24 +255,6 @@ def test_child_gets_no_secret_and_no_open_file_of_ours(monkeypatch, tmp_path):
 
 
 @functional
-def test_cancelled_reading_leaves_no_child():
-    async def run():
-        reading = asyncio.create_task(ChildReader().read(PDF, "a.pdf"))
-        for _ in range(100_000):
-            if list_children() > before:
-                break
-            await asyncio.sleep(0)
-        assert list_children() > before
-        reading.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await reading
-
-    before = list_children()
-    asyncio.run(run())
-    assert list_children() <= before
-
-
-@functional
 def test_concurrent_documents_are_limited():
     async def run():
         reader, counts = ChildReader(at_once=2), set()

@@ -11,7 +11,7 @@ from merlin.core.messages import Message, Usage
 from merlin.openai_protocol.client import MAX_STREAM_BYTES
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))
@@ -155,21 +155,6 @@ def test_stream_over_the_total_time_is_stopped(server, reply):
     assert len(received) < 100
 
 
-def test_slow_reader_loses_nothing(server, reply):
-    server.will(reply([*WHOLE, DONE]))
-
-    async def read():
-        chat = OpenAIChat(server.base_url, "key", total_s=3.0)
-        texts = []
-        async for piece in chat.stream("ft:x", QUESTION):
-            texts.append(piece.text)
-            await asyncio.sleep(1.05)  # three pieces take longer than total_s
-        await chat.aclose()
-        return "".join(texts)
-
-    assert asyncio.run(read()) == "Очередь"
-
-
 def test_cancelled_reader_frees_its_connection(server, reply):
     server.will(reply([make_chunk("А")] * 1000, pause_s=0.01))
 
@@ -190,25 +175,6 @@ def test_cancelled_reader_frees_its_connection(server, reply):
         await chat.aclose()
 
     asyncio.run(read())
-
-
-def test_more_than_a_hundred_answers_can_wait_concurrently(server, reply):
-    server.will(reply(hang=True))
-
-    async def read_answer(chat):
-        return [piece async for piece in chat.stream("ft:x", QUESTION)]
-
-    async def read():
-        chat = OpenAIChat(server.base_url, "key")
-        tasks = [asyncio.create_task(read_answer(chat)) for _ in range(120)]
-        await asyncio.to_thread(wait_until, lambda: len(server.calls) == len(tasks))
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await chat.aclose()
-
-    asyncio.run(read())
-    assert len(server.calls) == 120
 
 
 def test_first_model_is_the_first_one_listed_and_no_other_is_parsed(server):

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from threading import Barrier
 
 import pytest
 
@@ -10,8 +9,6 @@ from merlin.core.errors import ProviderError
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_objects import find_refused_parameter
-from tests.support.http_servers import Handler, serve_http
-from tests.support.waiting import longest
 
 QUESTION = (Message("user", "Что такое очередь?"),)
 SAMPLING = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
@@ -79,37 +76,6 @@ def test_parameter_refused_twice_raises_an_error(server, reply):
         read_last_answer(server, SAMPLING)
     assert refused.value.field == "max_tokens"
     assert len(server.calls) == 2
-
-
-class OnlyNewNames(Handler):
-    """Refuses the old name of the limit, once three requests have used it."""
-
-    barrier = Barrier(3)
-
-    def post(self):
-        document = json.loads(self.body())
-        is_old = "max_tokens" in document
-        if is_old:
-            self.barrier.wait(longest())
-        body = make_error(NEW_NAME, "max_tokens") if is_old else EVENTS
-        self.answer(400 if is_old else 200, body)
-
-
-@pytest.mark.functional
-def test_concurrent_questions_use_the_new_name_too():
-    async def read_answer(chat):
-        return [piece.text async for piece in chat.stream("ft:x", QUESTION, SAMPLING)]
-
-    async def read_answers(address):
-        chat = OpenAIChat(address, "key", total_s=60.0)
-        try:
-            return await asyncio.gather(*(read_answer(chat) for _ in range(3)))
-        finally:
-            await chat.aclose()
-
-    with serve_http(OnlyNewNames) as server:
-        answers = asyncio.run(read_answers(f"{server.url}/v1"))
-    assert ["".join(pieces) for pieces in answers] == ["A", "A", "A"]
 
 
 @pytest.mark.unit

@@ -259,3 +259,11 @@ def test_proxy_of_the_environment_is_not_used_for_localhost(server, provider, mo
     server.will(make_job(1))
     with closing(OpenAIProvider(server.base_url, "key")) as local_provider:
         assert local_provider.read_job("ftjob-1").status == "running"
+
+
+def test_half_a_character_and_an_impossible_time_do_not_stop_polling(server, provider):
+    half = "ab\ud83d"  # a text that was cut inside of an emoji: half of a surrogate pair
+    server.will({"id": half, "status": half, "created_at": 1e18})
+    job = provider.read_job("job-1")
+    assert (job.provider_job_id, job.status) == ("ab\N{REPLACEMENT CHARACTER}",) * 2
+    assert job.created_at is None

@@ -85,25 +85,6 @@ def finished_job(provider, job_arguments):
     return wait_until(read_if_over)
 
 
-def test_uploaded_file_is_found_by_its_name(provider, file_id):
-    assert provider.find_files(NAME) == [file_id]
-    assert provider.find_files("merlin-other-train.jsonl") == []
-
-
-def test_job_is_found_by_its_launch_key(provider, finished_job):
-    jobs = provider.find_jobs("0123456789abcdef")
-    assert [job.provider_job_id for job in jobs] == [finished_job.provider_job_id]
-    assert jobs[0].metadata["merlin_build"] == "neuro-1"
-    assert provider.find_jobs("another") == []
-
-
-def test_succeeded_job_names_its_model_and_counts_its_tokens(finished_job):
-    assert finished_job.status == "succeeded"
-    assert finished_job.model_id.startswith("ft:recall:merlin:neuro:")
-    assert finished_job.trained_tokens > 0
-    assert finished_job.finished_at >= finished_job.created_at
-
-
 def test_failure_reason_is_in_the_requested_language(address, job_arguments, tmp_path):
     path = tmp_path / "short.jsonl"
     path.write_text("no json\n", "utf-8")
@@ -119,23 +100,6 @@ def test_failure_reason_is_in_the_requested_language(address, job_arguments, tmp
             lambda: (report := russian.read_job(job_id)).status == "failed" and report
         )
     assert "Строка 1: это не JSON" in report_of_failure.error
-
-
-def test_events_are_oldest_first_and_only_new_ones(provider, finished_job):
-    events = provider.list_events(finished_job.provider_job_id, frozenset())
-    assert events[0].message.startswith("Created fine-tuning job")
-    assert "successfully" in events[-1].message
-    epochs = [event.data["epoch"] for event in events if event.kind == "metrics"]
-    assert epochs == list(range(1, len(epochs) + 1))
-    known = frozenset(event.event_id for event in events)
-    assert provider.list_events(finished_job.provider_job_id, known) == []
-
-
-def test_checkpoints_are_sorted_by_step_and_can_answer(provider, asker, finished_job):
-    checkpoints = provider.list_checkpoints(finished_job.provider_job_id)
-    assert len(checkpoints) == 3
-    assert {"train_loss", "valid_loss", "valid_accuracy"} <= checkpoints[-1].metrics.keys()
-    assert asker.ask(checkpoints[-1].model_id, QUESTION).known is True
 
 
 def test_answer_reports_whether_the_model_knows(asker, finished_job):

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import socket
-import threading
 
 import pytest
 
@@ -20,7 +19,6 @@ from tests.providers.yookassa_calls import (
     run_server,
 )
 from tests.support.faults import Fault, FaultKind
-from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -79,15 +77,6 @@ def test_unreachable_address_raises_gateway_unavailable():
     assert type(unavailable.value) is GatewayUnavailable
 
 
-def test_gateway_without_tls_raises_gateway_unavailable(yookassa):
-    with (
-        open_gateway(yookassa.base_url.replace("http:", "https:")) as gateway,
-        pytest.raises(GatewayUnavailable) as unavailable,
-    ):
-        asyncio.run(gateway.create(make_payment_request(13)))
-    assert type(unavailable.value) is GatewayUnavailable
-
-
 def drip_body(connection: socket.socket) -> None:
     connection.recv(65_536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
@@ -102,28 +91,6 @@ def test_endless_response_ends_at_the_deadline(serve):
         pytest.raises(PaymentUnknown),
     ):
         asyncio.run(gateway.create(make_payment_request(1)))
-
-
-def test_cancelled_caller_closes_the_connection():
-    is_asked, is_left = threading.Event(), threading.Event()
-
-    def serve(connection: socket.socket) -> None:
-        connection.recv(65_536)
-        is_asked.set()
-        read_until_closed(connection)
-        is_left.set()
-
-    with run_raw_server(serve) as url, open_gateway(url) as gateway:
-
-        async def cancel_call() -> None:
-            task = asyncio.create_task(gateway.find("p1"))
-            await asyncio.to_thread(is_asked.wait)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            assert await asyncio.to_thread(is_left.wait, longest())
-
-        asyncio.run(cancel_call())
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b"[]", b'"x"', b"{}", b'{"id": 1}', b"\xff"])
