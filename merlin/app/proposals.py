@@ -25,9 +25,12 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.corrections import Corrected
-from merlin.dataset.example import parse_example
+from merlin.dataset.example import Example, allow_rules, parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity, escape_unprintable
+from merlin.dataset.layout import example_id_of
+from merlin.dataset.lint import SAME_MEANING
+from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import (
     MAX_CHARACTERS,
     Draft,
@@ -281,6 +284,46 @@ def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -
     for proposal_id in proposal_ids:
         require_editing(ctx, actor, rows.get(proposal_id).draft.dataset)
     return sum(rows.decline(proposal_id, asker) for proposal_id in proposal_ids)
+
+
+def find_contradictions(files: DatasetFiles) -> list[tuple[Example, Example]]:
+    """Return the pairs of examples whose questions mean the same and whose answers differ.
+
+    Slow, and reads no rows.
+    """
+    checked = check_files(files.dataset, files.files, by_meaning=True)
+    examples = {example.path: example for example in checked.examples}
+    found = (each for each in checked.findings if each.rule == SAME_MEANING)
+    return [(examples[each.path], examples[str(each.arguments["other"])]) for each in found]
+
+
+def settle_contradiction(
+    ctx: Context, actor: Actor, dataset: str, holds: str, other: str, reason: str = ""
+) -> str:
+    """Request the commit that settles the contradiction of two examples; return its change id.
+
+    `holds` and `other` are paths. With a `reason` both are other questions; else the answer of the
+    first replaces that of the second in all examples. Raises NotFound, Refused if one of them was
+    changed.
+    """
+    files = changes.read_files(ctx, actor, dataset)
+    texts = {path: file for path in (holds, other) if (file := files.file(path))}
+    examples_of = {path: parse_example(file.text) for path, file in texts.items()}
+    first, second = examples_of.get(holds), examples_of.get(other)
+    if first is None or second is None:
+        raise Refused("changed since", "examples-decided")
+    if reason:
+        edits = [
+            Edit(path, file.blob, allow_rules(file.text, (SAME_MEANING,), reason))
+            for path, file in texts.items()
+        ]
+        return changes.save(ctx, actor, dataset, edits)[0].change_id
+    first = first.at(example_id_of(holds), holds, texts[holds].blob)
+    editor, by = changes.editor_of(ctx, actor), changes.asker(actor)
+    done = Proposals(ctx.db, ctx.clock).settle(dataset, first, second.answer, editor, by)
+    if done is None:
+        raise Refused("settled already", "examples-decided")
+    return done
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,7 @@ def _check_folder(folder: Folder) -> DatasetResult:
     from merlin.dataset.check import check as check_dataset
 
     entries, read = work_tree(folder.path)
-    checked = check_dataset(folder.name, entries, read)
+    checked = check_dataset(folder.name, entries, read, by_meaning=True)
     return len(entries), checked.good, _with_prefix(checked.findings, folder.shown)
 
 

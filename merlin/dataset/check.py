@@ -26,7 +26,7 @@ from merlin.dataset.layout import (
     example_id_of,
     read_layout,
 )
-from merlin.dataset.lint import lint_dataset, lint_example
+from merlin.dataset.lint import SAME_MEANING, lint_dataset, lint_example, lint_meaning
 from merlin.dataset.sensitive import contact_key
 from merlin.dataset.spec import (
     NO_GATE,
@@ -115,13 +115,15 @@ def check(
     parsed: ParsedFiles | None = None,
     *,
     for_build: bool = False,
+    by_meaning: bool = False,
 ) -> CheckedDataset:
     """Check the dataset `name`.
 
     `entries` are the leaves below its folder; `read` yields (blob, bytes) in the requested order.
     `limit_tokens`: base model -> maximum tokens of a training example. What is in `parsed` is not
     read again, and what is read is added to it. `for_build` counts the tokens of each example where
-    it is parsed, which can be another process.
+    it is parsed, which can be another process. `by_meaning` also compares questions by meaning, if
+    there is no error: some milliseconds each, after a second.
     """
     layout = read_layout(entries)
     spec, course, findings = _read_settings(name, layout, read)
@@ -143,6 +145,9 @@ def check(
     findings += [*judged.findings, *lint_dataset(judged.good)]
     findings += [*_few(len(judged.good)), *_few_tests(judged.sides, spec)]
     off = spec.rules_off if spec else {}
+    has_error = any(finding.severity is Severity.ERROR for finding in findings)
+    if by_meaning and not has_error and SAME_MEANING not in off:
+        findings += lint_meaning(judged.good)
     enabled = (finding for finding in findings if finding.rule not in off)
     meant = len(layout.examples) + len(layout.rejected) + layout.beyond
     return CheckedDataset(

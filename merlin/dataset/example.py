@@ -198,8 +198,8 @@ class Example:
     `path` is the file's path within the dataset's folder, `blob` git's id of its bytes. `messages`
     are as written, without the dataset's system text. `split` is "train", "test" or None for
     unmarked. `rejected` is a worse last answer. `marks` are the line and column of each message,
-    from 1, `rejected_mark` those of the worse answer. `allow` has the rules of personal data that
-    it may break, each with the reason. Copies with the same content share `facts`.
+    from 1, `rejected_mark` those of the worse answer. `allow` has the rules that it may
+    break, each with the reason. Copies with the same content share `facts`.
     """
 
     id: str
@@ -440,7 +440,7 @@ def reword_example(
 
 
 def allow_rules(text: str | None, rules: Iterable[str], reason: str) -> str:
-    """Return the example's text that allows personal data of these rules for a reason.
+    """Return the example's text that allows what breaks these rules, for a reason.
 
     Raises Refused as `reword_example`.
     """

@@ -208,6 +208,35 @@ def lint_dataset(good: Sequence[Example]) -> Iterator[Finding]:
             yield make_finding(example, example.marks[-1], "other-language")
 
 
+SAME_MEANING = "same-meaning"
+# Encoding a question takes some milliseconds.
+MAX_COMPARED = 500
+
+
+def lint_meaning(good: Sequence[Example]) -> Iterator[Finding]:
+    """Yield questions that mean the same as another and have another answer.
+
+    Not where both examples allow it, and for no question within a conversation.
+    """
+    from merlin.dataset.contradictions import (  # noqa: PLC0415 - few commands compare meanings
+        find_contradictions,
+    )
+
+    alone = [each for each in good if [m.role for m in each.messages] == ["user", "assistant"]]
+    if len(alone) > MAX_COMPARED:
+        arguments: dict[str, str | int] = {"count": len(alone), "limit": MAX_COMPARED}
+        yield Finding("examples", 1, 1, "meaning-unchecked", Severity.NOTE, arguments)
+        return
+    answers = [each.answer for each in alone]
+    for one, other in find_contradictions([each.question for each in alone], answers):
+        example, earlier = alone[one], alone[other]
+        is_exact = example.facts.question == earlier.facts.question
+        is_allowed = SAME_MEANING in dict(example.allow) and SAME_MEANING in dict(earlier.allow)
+        if not (is_exact or is_allowed):
+            path = example_path(earlier.id)
+            yield make_finding(example, example.question_mark, SAME_MEANING, other=path)
+
+
 def make_finding(
     example: Example,
     mark: Mark,

@@ -98,11 +98,16 @@ class EditChecker:
 
 
 def check_files(
-    dataset: str, files: Sequence[FileText], limit_tokens: Mapping[str, int] | None = None
+    dataset: str,
+    files: Sequence[FileText],
+    limit_tokens: Mapping[str, int] | None = None,
+    *,
+    by_meaning: bool = False,
 ) -> CheckedDataset:
-    """Return the checked dataset of these files."""
+    """Return the checked dataset of these files; `by_meaning` as in `check`."""
     contents = _contents(files)
-    return check(dataset, _entries(contents), _reader(contents), limit_tokens=limit_tokens)
+    entries, read = _entries(contents), _reader(contents)
+    return check(dataset, entries, read, limit_tokens, by_meaning=by_meaning)
 
 
 def _contents(files: Sequence[FileText]) -> dict[str, tuple[str, bytes]]:

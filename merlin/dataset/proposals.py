@@ -291,17 +291,19 @@ class Proposals(Repository):
             self._hand_down(dataset, made)
         return changes[0].change_id
 
-    def _hand_down(self, dataset: str, edits: Sequence[Edit]) -> None:
+    def _hand_down(self, dataset: str, edits: Sequence[Edit], holds: str = "") -> None:
         """Add the new ids of corrected examples to the proposals that the examples come from.
 
-        They still have the question of the first author, whose withdrawal removes them, too.
+        They still have the question of the first author, whose withdrawal removes them, too; and
+        the answer of the example `holds`, "" for that of the proposal itself.
         """
-        old = (example_id_of(edit.path) for edit in edits if edit.text is None)
-        heirs = dict(zip(old, (example_id_of(edit.path) for edit in edits), strict=False))
+        old = [example_id_of(edit.path) for edit in edits if edit.text is None]
+        new = [example_id_of(edit.path) for edit in edits[: len(old)]]
+        heirs = {**{each: [name] for each, name in zip(old, new, strict=True)}, holds: new}
         of_dataset = (PROPOSAL.dataset == dataset) & (PROPOSAL.example_ids != "")
-        for row in self.db.rows(PROPOSAL.select().where(of_dataset)) if heirs else ():
+        for row in self.db.rows(PROPOSAL.select().where(of_dataset)) if old else ():
             ids = row["example_ids"].split()
-            more = [heirs[each] for each in ids if each in heirs]
+            more = [*dict.fromkeys(chain(*(heirs.get(each, ()) for each in ids)))]
             if more:
                 is_this = PROPOSAL.id == row["id"]
                 self.db.update(PROPOSAL, is_this, example_ids=" ".join([*ids, *more]))
@@ -328,25 +330,60 @@ class Proposals(Repository):
             draft, example = self.get(proposal_id).draft, parse_example(file_text)
             corrected = self.corrected(proposal_id)
             every = corrected.same if proposal_id in only else corrected.examples
-            old = every if example else ()
-            if not gone.isdisjoint(each.path for each in old):
+            if example and every:
+                if gone.isdisjoint(each.path for each in every):
+                    known = draft.known_answer
+                    edits[proposal_id] = self._correct(draft.dataset, every, known, example, names)
+                    gone.update(each.path for each in every)
                 continue
-            gone.update(each.path for each in old)
-            new = [(draft.folder, (example or draft).question, file_text)]
-            if example and old:
-                known = draft.known_answer
-                new = [
-                    (each.folder, each.question, correct_example(each, known, example))
-                    for each in old
-                ]
-            edits[proposal_id] = made = []
-            for folder, question, text in new:
-                if folder not in names:
-                    names[folder] = self._names(draft.dataset, folder)
-                path = example_path(f"{folder}{names[folder].allocate(question)}")
-                made.append(Edit(path, None, text))
-            made += [Edit(each.path, each.blob, None) for each in old]
+            question = (example or draft).question
+            path = self._new_path(draft.dataset, draft.folder, question, names)
+            edits[proposal_id] = [Edit(path, None, file_text)]
         return edits
+
+    def _correct(
+        self,
+        dataset: str,
+        old: Sequence[Example],
+        known_answer: str,
+        correction: Example,
+        names: dict[str, NameAllocator],
+    ) -> list[Edit]:
+        """Return the edits that give examples the answer of another, under new ids."""
+        new = [
+            Edit(
+                self._new_path(dataset, each.folder, each.question, names),
+                None,
+                correct_example(each, known_answer, correction),
+            )
+            for each in old
+        ]
+        return [*new, *(Edit(each.path, each.blob, None) for each in old)]
+
+    def _new_path(
+        self, dataset: str, folder: str, question: str, names: dict[str, NameAllocator]
+    ) -> str:
+        if folder not in names:
+            names[folder] = self._names(dataset, folder)
+        return example_path(f"{folder}{names[folder].allocate(question)}")
+
+    @transaction
+    def settle(
+        self, dataset: str, holds: Example, known_answer: str, editor: Editor, by: str
+    ) -> str | None:
+        """Give the examples with a known answer that of another example; return the Change's id.
+
+        None if there are none any more. `editor` and `by` as in `approve`.
+        """
+        old = find_corrected(self.db, dataset, holds.messages, known_answer).examples
+        if not old:
+            return None
+        edits = self._correct(dataset, old, known_answer, holds, {})
+        change_request = ChangeRequest(editor, by, self._clock())
+        changes = make_changes(dataset, edits, change_request, _subject(dataset, edits, 1))
+        self._changes.put(changes)
+        self._hand_down(dataset, edits, holds.id)
+        return changes[0].change_id
 
     def _names(self, dataset: str, folder: str) -> NameAllocator:
         """Return the names that no example or proposal of the dataset has had in a folder."""

@@ -124,6 +124,36 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     assert vera.get(f"{BASE}/one", params={"example": "q5"}).status_code == 404
 
 
+def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
+    path = "/datasets/trial/proposals/contradictions"
+    folder = site.lab.repository.folder / "datasets/trial/examples"
+    broken = folder / "broken.yaml"
+    broken.unlink(missing_ok=True)
+    pairs = (
+        ("Где находится столовая?", "В подвале."),
+        ("Где расположена столовая?", "На крыше."),
+    )
+    for number, (question, answer) in enumerate(pairs, 30):
+        site.lab.repository.example("trial", number, question=question, answer=answer)
+    site.lab.repository.commit()
+    site.lab.tick("fetch")
+    assert f'hx-get="{path}"' in vera.get("/datasets/trial/proposals").text
+    shown = page_text(vera.get(path))
+    assert "В подвале." in shown
+    assert "examples/q31.yaml" in shown
+    form = {"holds": "examples/q30.yaml", "other": "examples/q31.yaml"}
+    location = vera.post(path, data={**form, "differ": "true"}).headers["location"]
+    site.lab.tick("changes", "fetch")
+    assert "examples/q30.yaml examples/q31.yaml" in page_text(vera.get(location))
+    assert "same-meaning: Это разные вопросы." in (folder / "q30.yaml").read_text("utf-8")
+    assert vera.get(path).text.strip() == ""
+    assert vera.post(path, data=form).headers["location"].startswith("/changes/")
+    site.lab.tick("changes", "fetch")
+    assert vera.get(f"{BASE}/one", params={"example": "q31"}).status_code == 404
+    again = vera.post(path, data=form)
+    assert (again.status_code, "уже рассмотрено" in again.text) == (409, True)
+
+
 def test_refused_field_is_named_as_on_the_form(vera):
     form = {"question": "Что такое лес?", "answer": "Деревья.", "tags": f"лес, {'д' * 65}"}
     answer = vera.post(BASE, data=form)

@@ -7,6 +7,7 @@ import pytest
 from merlin.app import proposals
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.core.errors import Refused
 from merlin.dataset.commit_message import format_subject
 from merlin.dataset.example import parse_example, write_turns
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
@@ -147,6 +148,21 @@ def test_second_correction_of_one_answer_waits_and_is_shown_beside_the_first(lab
     assert taught(lab)[left].answer == NEW
     lab.approve_proposals(second)
     assert (answers(lab)[QUESTION], answers(lab)[WORDING]) == (NEW, "Он белый.")
+
+
+def test_settled_answer_of_a_person_is_removed_with_their_consent(lab):
+    lab.approve_proposals(propose(lab, "Чайник какого цвета?", answer=NEW, known=""))
+    (path,) = (f"examples/{each}.yaml" for each in taught(lab) if each.startswith("from-chat/"))
+    with database_of(lab) as database:
+        ctx, editor = Context(config=lab.config, db=database), Actor.operator()
+        pair = (path, "examples/q20.yaml")
+        proposals.settle_contradiction(ctx, editor, "trial", *pair)
+        with pytest.raises(Refused):
+            proposals.settle_contradiction(ctx, editor, "trial", *pair)
+    lab.tick("changes", "fetch")
+    assert {answers(lab)[each] for each in (QUESTION, WORDING, TEST_WORDING)} == {NEW}
+    withdraw(lab, ANNA)
+    assert NEW not in answers(lab).values()
 
 
 def test_withdrawal_removes_all_that_has_the_persons_words_and_restores_nothing(lab):

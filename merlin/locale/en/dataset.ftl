@@ -114,6 +114,8 @@ finding-few-examples = Good examples: { $good }; we recommend at least { $advise
 finding-duplicate = The same is already said in { $other }: this file isn't used.
 finding-leak = The same question is used for training in { $other }. This test would measure memory only; the file isn't used.
 finding-contradiction = { $other } answers this question differently.
+finding-same-meaning = { $other } asks the same in other words and answers differently.
+finding-meaning-unchecked = { NUMBER($count) } questions weren't compared by meaning: there are more than { NUMBER($limit) }.
 
 finding-secret = This looks like a key or password: the model would learn it and tell everyone.
 finding-personal = { $kind ->

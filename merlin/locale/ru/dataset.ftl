@@ -118,6 +118,8 @@ finding-few-examples = Примеров без ошибок { $good }; сове�
 finding-duplicate = То же самое уже сказано в { $other }: этот файл не взят.
 finding-leak = Тот же вопрос есть среди примеров для обучения: { $other }. Такой тест измерит только память, файл не взят.
 finding-contradiction = На этот вопрос в { $other } дан другой ответ.
+finding-same-meaning = В { $other } тот же вопрос другими словами, а ответ другой.
+finding-meaning-unchecked = Вопросы не сравнивались по смыслу: их { NUMBER($count) }, а сравниваются до { NUMBER($limit) }.
 
 finding-secret = Похоже на ключ или пароль: модель выучит его и расскажет всем.
 finding-personal = { $kind ->

@@ -278,6 +278,32 @@ async def judge_proposals(
     return seen_other(f"/changes/{change}")
 
 
+@router.get("/datasets/{dataset}/proposals/contradictions")
+async def show_contradictions(context: TeacherContext, dataset: EditedDataset) -> Response:
+    """Return the pairs of examples that contradict each other by meaning, as a part of the page."""
+    files = await context.read(changes.read_files, context.actor, dataset.name)
+    found = await asyncio.to_thread(proposals.find_contradictions, files)
+    view = {"base": base_of(dataset.name, "proposals"), "contradictions": found}
+    return render_fragment(context, "contradictions_part.html", view)
+
+
+@router.post("/datasets/{dataset}/proposals/contradictions")
+async def settle_contradiction(
+    context: TeacherContext,
+    dataset: EditedDataset,
+    holds: Annotated[str, Form()],
+    other: Annotated[str, Form()],
+    *,
+    differ: Annotated[bool, Form()] = False,
+) -> Response:
+    """Give one example the answer of the other, or say that they are different questions."""
+    reason = context.say("contradiction-reason") if differ else ""
+    change = await context.write(
+        proposals.settle_contradiction, context.actor, dataset.name, holds, other, reason
+    )
+    return seen_other(f"/changes/{change}")
+
+
 @router.get("/datasets/{dataset}/unanswered")
 async def show_unanswered(context: TeacherContext, dataset: EditedDataset) -> Response:
     """Return last week's unanswered questions, newest first."""
