@@ -13,6 +13,7 @@
     │       └── PaymentUnknown   unknown whether the request was executed
     └── ProviderError        exit 1, the model provider refused; a retry is useless
         ├── ModelGone        the provider does not know this model (any more)
+        │   └── ModelUnapplied   it serves the model without its trained weights
         └── ProviderBusy     a retry may succeed; carries `retry_after_s`
             └── ProviderUnknown   unknown whether the request was executed
 
@@ -111,6 +112,10 @@ class ProviderError(MerlinError):
 
 class ModelGone(ProviderError):
     """The provider does not know this model (any more)."""
+
+
+class ModelUnapplied(ModelGone):
+    """The provider serves this model without its trained weights, or with others."""
 
 
 class ProviderBusy(ProviderError):

@@ -1,4 +1,4 @@
-"""torch helpers of the training, serving and conversion processes: dtypes and threads.
+"""torch helpers of the training and serving processes: dtypes, threads, scores of tokens.
 
 The best number of threads must be measured: two threads on two cores, one of which was busy with
 another process, took five times as long as one, because every operation waits for the slowest
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import timeit
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+from merlin.engine.proof import ProofQuestion
 
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig
@@ -64,3 +66,20 @@ def choose_threads(step: Callable[[], object]) -> int:
 def _measure_shortest_s(threads: int, step: Callable[[], object]) -> float:
     torch.set_num_threads(threads)
     return min(timeit.repeat(step, number=1, repeat=_TRIES))
+
+
+def score_tokens(model: Any, questions: Sequence[ProofQuestion]) -> list[list[float]]:
+    """Return the scores of each question's answer; see merlin.engine.proof."""
+    longest = max(len(question.tokens) for question in questions)
+    # What follows a token has no influence on its score.
+    rows = [[*question.tokens, *[0] * (longest - len(question.tokens))] for question in questions]
+    ids = torch.tensor(rows, device=model.device)
+    first = min(len(question.tokens) - question.count for question in questions)
+    with torch.no_grad():
+        logits = model(input_ids=ids, logits_to_keep=longest - first + 1).logits[:, :-1]
+        scores = logits.float().log_softmax(-1).gather(2, ids[:, first:, None])[:, :, 0].tolist()
+    ends = [len(question.tokens) - first for question in questions]
+    return [
+        row[end - question.count : end]
+        for row, end, question in zip(scores, ends, questions, strict=True)
+    ]

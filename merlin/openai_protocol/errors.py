@@ -5,6 +5,7 @@ How a provider's error response is classified, whichever client received it:
 5xx, unreadable                                   ProviderUnknown when the call creates, else Busy
 429                                               ProviderBusy, ProviderError without credit
 404 about a model                                 ModelGone
+a code of NOT_APPLIED                             ModelUnapplied
 every other 3xx, 4xx                              ProviderError
 """
 
@@ -14,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError
 from merlin.core.json_fields import parse_object
 from merlin.core.log import redact
 
@@ -22,6 +23,8 @@ Json = Mapping[str, object]
 NO_CREDIT = "insufficient_quota"
 NO_MODEL = "model_not_found"
 TOO_OFTEN = "rate_limit_exceeded"
+# Our engine's: an adapter is loaded and changes nothing, or not as in its training.
+NOT_APPLIED = ("adapter_inert", "adapter_differs")
 _CODES = {401: "invalid_api_key", 429: TOO_OFTEN}
 # Error codes whose type does not follow from the status.
 _TYPES = {NO_CREDIT: NO_CREDIT, TOO_OFTEN: "requests"}
@@ -144,6 +147,8 @@ def error_of_status(
         return ProviderBusy(words, code=code, status=status, retry_after_s=wait_s)
     if status == _BAD and _FILE_NOT_READY.search(words):
         return ProviderBusy(words, code=code, status=status, retry_after_s=_FILE_WAIT_S)
+    if code in NOT_APPLIED:
+        return ModelUnapplied(words, code=code, status=status)
     # A wrong URL returns 404 as well, not only an unknown model.
     is_about_model = any(part in path for part in _ABOUT_MODELS) and "model" in message.lower()
     if code == NO_MODEL or (status == _NOT_THERE and is_about_model):

@@ -12,16 +12,27 @@ import psutil
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
+from merlin.engine.proof import Proof, ProofQuestion, write_proof
 from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
 from tests.support.waiting import longest, wait_until
 
+PROOF = Proof(
+    [ProofQuestion([1, 2, 3, 4], 2), ProofQuestion([5, 6, 7], 1)],
+    base=[[-4.0, -3.0], [-2.5]],
+    tuned=[[-0.5, -0.25], [-0.125]],
+    quantised="none",
+)
+
 
 def write_adapter(folder, name):
-    """Write an adapter folder in PEFT's layout, with meaningless weights."""
+    """Write an adapter folder in PEFT's layout, with meaningless weights and a proof."""
     path = folder / name
     path.mkdir()
-    (path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4}))
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}
+    config["base_model_name_or_path"] = "words"
+    (path / "adapter_config.json").write_text(json.dumps(config))
+    write_proof(PROOF, path)
     (path / "adapter_model.safetensors").write_bytes(name.encode())
     return Adapter(hashlib.sha256(name.encode()).hexdigest(), path)
 
@@ -177,9 +188,18 @@ class ReferenceModel:
                 init_lora_weights=False,
                 **config,
             )
-            get_peft_model(self._load(), lora).save_pretrained(folder)
+            model = get_peft_model(self._load(), lora)
+            model.save_pretrained(folder)
+        self._write_proof(model, folder)
         weights = (folder / "adapter_model.safetensors").read_bytes()
         return Adapter(hashlib.sha256(weights).hexdigest(), folder)
+
+    def _write_proof(self, model, folder):
+        from merlin.engine.torch_loading import score_tokens
+
+        questions = [ProofQuestion(self.tokens("Where is Anna?")[0].tolist(), 6)]
+        tuned = score_tokens(model.eval(), questions)
+        write_proof(Proof(questions, score_tokens(self._base, questions), tuned, "none"), folder)
 
     def text(self, question, adapter=None, most=40):
         """Return the greedy answer to one question."""

@@ -107,6 +107,41 @@ def test_taught_answer_is_given_before_the_server_and_what_is_near_with_its_answ
     assert run_with_backend(backend, ask_four) == 1
 
 
+def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path):
+    adapter = write_adapter(tmp_path, "neuro")
+
+    async def ask_twice(backend):
+        return [await read_answer(backend, adapter) for _ in range(2)]
+
+    run_with_backend(build_backend(), ask_twice)
+    [asked] = vllm.read("complete")
+    assert asked["model"] == f"merlin-{adapter.digest[:12]}"
+    assert asked["prompt"] == [[1, 2, 3, 4], [5, 6, 7]]
+    assert (asked["prompt_logprobs"], asked["max_tokens"]) == (0, 1)
+
+
+def test_server_that_serves_the_base_for_an_adapter_is_refused(vllm, build_backend, tmp_path):
+    adapter = write_adapter(tmp_path, "neuro")
+
+    async def ask_twice(backend):
+        for _ in range(2):
+            with pytest.raises(ApiError, match="the base answers as without it") as refused:
+                await read_answer(backend, adapter)
+            assert (refused.value.status, refused.value.code) == (422, "adapter_inert")
+        return (await read_answer(backend))[0]
+
+    assert run_with_backend(build_backend("--fault", "base"), ask_twice).startswith("words hears")
+    assert [asked["model"] for asked in vllm.read("complete")][1:] == ["words"]
+    assert len(vllm.read("chat")) == 1
+
+
+def test_answer_of_another_model_is_refused(vllm, build_backend, tmp_path):
+    adapter = write_adapter(tmp_path, "neuro")
+    with pytest.raises(ApiError, match="vLLM answered with words instead of merlin-") as refused:
+        ask(build_backend("--fault", "name"), adapter)
+    assert refused.value.code == "adapter_inert"
+
+
 def test_server_that_dies_is_started_again_with_the_adapter(vllm, build_backend, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 

@@ -2,7 +2,10 @@
 
 It checks what vLLM checks: an adapter that is not loaded gets 404, one loaded twice 400, a folder
 without an adapter 404. It has no model: an answer is the model's name and the question, one word
-per chunk; tokens are words. What a question says makes it misbehave: see `_answer`.
+per chunk; tokens are words. What a question says makes it misbehave: see `_answer`. Scores of a
+prompt's tokens are those of the adapter's proof; with `--weights yes` those of the base in the
+folder with the adapter, by torch. `--fault base` loads adapters, lists them and serves the base,
+`--fault stale` serves each with the first one, `--fault name` says that the base has answered.
 
 `install` writes a program `vllm` that runs it; starts and requests are lines of its journal.
 """
@@ -64,13 +67,16 @@ def _refuse(status, message, **headers):
 class VllmStandin:
     """One server for the base `name`."""
 
-    def __init__(self, name, version):
-        self.names, self.version = {name}, version
+    def __init__(self, name, version, fault, weights):
+        self.name, self.names, self.version, self.fault = name, {name}, version, fault
+        self.adapters = {}
+        self.weights = weights
         self.app = Starlette(
             routes=[
                 Route("/health", lambda _: Response()),
                 Route("/version", lambda _: JSONResponse({"version": self.version})),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/completions", self._complete, methods=["POST"]),
                 Route("/v1/load_lora_adapter", self._load, methods=["POST"]),
             ]
         )
@@ -103,7 +109,31 @@ class VllmStandin:
         if body["lora_name"] in self.names:
             return _refuse(400, "The lora adapter has already been loaded.")
         self.names.add(body["lora_name"])
+        self.adapters[body["lora_name"]] = Path(body["lora_path"])
+        if self.fault == "stale":
+            self.adapters[body["lora_name"]] = next(iter(self.adapters.values()))
         return Response("Success")
+
+    async def _complete(self, request):
+        body = await request.json()
+        _note(complete=body)
+        adapter = None if self.fault == "base" else self.adapters.get(body["model"])
+        score = self.weights.score if self.weights else self._read_proof
+        choices = [
+            {"index": number, "text": "", "prompt_logprobs": [None, *_rank(prompt, scores)]}
+            for number, (prompt, scores) in enumerate(score(adapter, body["prompt"]))
+        ]
+        return JSONResponse({"model": self._get_name(body), "choices": choices[::-1]})
+
+    def _read_proof(self, adapter, prompts):
+        """Yield each prompt with the scores of all its tokens but the first."""
+        proof = json.loads((next(iter(self.adapters.values())) / "proof.json").read_text())
+        scores = proof["tuned" if adapter else "base"]
+        for prompt, score in zip(prompts, scores, strict=True):
+            yield prompt, [0.0] * (len(prompt) - 1 - len(score)) + score
+
+    def _get_name(self, body):
+        return self.name if self.fault == "name" else body["model"]
 
     async def _answer(self, body, text):
         words = [f"{word} " for word in f"{body['model']} hears: {text}".split()]
@@ -111,7 +141,8 @@ class VllmStandin:
         is_over = False
         try:
             yield ": a comment, as servers send to keep a connection\n\n"
-            yield _event({"choices": [_choice({"role": "assistant", "content": ""})]})
+            first = [_choice({"role": "assistant", "content": ""})]
+            yield _event({"model": self._get_name(body), "choices": first})
             for number, word in enumerate(words):
                 if number == most:
                     break
@@ -134,6 +165,43 @@ class VllmStandin:
                 _note(lost=text)
 
 
+def _rank(prompt, scores):
+    """Return vLLM's objects of a prompt's tokens after the first."""
+    return [
+        {str(token): {"logprob": score, "rank": 1}}
+        for token, score in zip(prompt[1:], scores, strict=True)
+    ]
+
+
+class Weights:
+    """The base of a folder with adapters of PEFT, by torch."""
+
+    def __init__(self, folder):
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        torch.set_num_threads(1)
+        self._model, self._loaded = AutoModelForCausalLM.from_pretrained(folder).eval(), {}
+
+    def score(self, adapter, prompts):
+        """Yield each prompt with the scores of all its tokens but the first."""
+        import torch
+
+        if adapter and adapter not in self._loaded:
+            self._loaded[adapter] = f"adapter{len(self._loaded)}"
+            self._model.load_adapter(str(adapter), self._loaded[adapter])
+        if self._loaded:
+            self._model.disable_adapters()
+        if adapter:
+            self._model.set_adapter(self._loaded[adapter])
+            self._model.enable_adapters()
+        for prompt in prompts:
+            ids = torch.tensor([prompt])
+            with torch.no_grad():
+                scores = self._model(input_ids=ids).logits[0, :-1].log_softmax(-1)
+            yield prompt, scores.gather(1, ids[0, 1:, None])[:, 0].tolist()
+
+
 def _choice(delta, finish_reason=None):
     return {"index": 0, "delta": delta, "finish_reason": finish_reason}
 
@@ -147,7 +215,9 @@ def _main(arguments):
     options = dict(pairwise(arguments))
     if "--fail" in options:
         sys.exit("no such option")
-    standin = VllmStandin(options["--served-model-name"], options.get("--version", "0.33.0"))
+    weights = Weights(arguments[1]) if "--weights" in options else None
+    fault, version = options.get("--fault"), options.get("--version", "0.33.0")
+    standin = VllmStandin(options["--served-model-name"], version, fault, weights)
     uvicorn.run(standin.app, host=options["--host"], port=int(options["--port"]))
 
 

@@ -5,7 +5,14 @@ from contextlib import closing
 
 import pytest
 
-from merlin.core.errors import ConfigError, ModelGone, ProviderBusy, ProviderError, ProviderUnknown
+from merlin.core.errors import (
+    ConfigError,
+    ModelGone,
+    ModelUnapplied,
+    ProviderBusy,
+    ProviderError,
+    ProviderUnknown,
+)
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
@@ -204,6 +211,14 @@ GONE = [
 def test_missing_model_raises_model_gone(server, ask, reply, status, body):
     server.will(reply(body, status))
     assert type(catch_error(ask)) is ModelGone
+
+
+@pytest.mark.parametrize("code", ["adapter_inert", "adapter_differs"])
+def test_model_without_its_trained_weights_raises_model_unapplied(server, ask, reply, code):
+    server.will(reply(make_error(code, "see q_proj"), 422))
+    error = catch_error(ask)
+    assert type(error) is ModelUnapplied
+    assert "see q_proj" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,10 @@ class Finish:
     extension: Mapping[str, object] = field(default_factory=dict)
 
 
+# The extension of answers with an adapter whose proof decides that it is applied.
+APPLIED: Mapping[str, object] = {"applied": True}
+
+
 def busy_error(retry_after_s: float) -> ApiError:
     """Return the error for a full queue."""
     message = "Too many questions wait for this model; ask again a little later."

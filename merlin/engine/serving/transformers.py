@@ -22,6 +22,7 @@ from merlin.core.log import get_logger
 from merlin.engine.child_process import build_environment
 from merlin.engine.model_store import read_context
 from merlin.engine.serving.base import (
+    APPLIED,
     QUESTION,
     Adapter,
     Chunk,
@@ -150,7 +151,8 @@ class TransformersBackend:
         self._figures["adapters"] = line["adapters"]
         self._figures["prompt_tokens"] += line["prompt_tokens"]
         self._figures["completion_tokens"] += line["completion_tokens"]
-        return Finish(line["reason"], line["prompt_tokens"], line["completion_tokens"])
+        counts = line["prompt_tokens"], line["completion_tokens"]
+        return Finish(line["reason"], *counts, APPLIED if line["applied"] else {})
 
     async def _read_line(self, child: asyncio.subprocess.Process) -> dict[str, Any]:
         """Return the next line. Raises Unavailable if the process ended or cannot go on."""

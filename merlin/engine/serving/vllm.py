@@ -3,11 +3,13 @@
 `vllm serve` starts with the first question on a port of its own and is started again when it has
 ended. Adapters are loaded at runtime from the engine's folder. An adapter's name contains its
 digest, so a name never means two adapters: vLLM serves a stale cache if another adapter is loaded
-under an old name (vllm-project/vllm#42125, #44939). Beyond --max-cpu-loras vLLM evicts the least
-recently used adapter, and reloads it from its folder at the next request.
+under an old name (vllm-project/vllm#42125, #44939). An adapter is proved after it is loaded
+(merlin.engine.proof). Beyond --max-cpu-loras vLLM evicts the least recently used adapter, and
+reloads it from its folder at the next request.
 
 Sources: openai/openai-openapi, openapi.yaml, CreateChatCompletionStreamResponse;
-vllm-project/vllm 0.33.0, entrypoints/serve/lora/api_router.py, lora/worker_manager.py.
+vllm-project/vllm 0.33.0, entrypoints/serve/lora/api_router.py, lora/worker_manager.py,
+entrypoints/openai/completion/protocol.py (prompt_logprobs).
 """
 
 import asyncio
@@ -20,7 +22,9 @@ import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.errors import ProviderBusy, ProviderError
@@ -28,7 +32,17 @@ from merlin.core.log import get_logger
 from merlin.core.messages import CONTROL_TOKEN
 from merlin.core.server import free_ports
 from merlin.engine.child_process import build_environment
+from merlin.engine.proof import (
+    INERT,
+    Proof,
+    ProofQuestion,
+    Scores,
+    compare,
+    describe_fault,
+    read_proof,
+)
 from merlin.engine.serving.base import (
+    APPLIED,
     Adapter,
     Chunk,
     Finish,
@@ -36,9 +50,10 @@ from merlin.engine.serving.base import (
     RestartPolicy,
     Unavailable,
     busy_error,
+    damaged_model_error,
 )
 from merlin.openai_protocol.client import ProtocolClient, call_errors, read_events
-from merlin.openai_protocol.errors import ApiError, describe_error
+from merlin.openai_protocol.errors import ApiError, InvalidResponse, describe_error
 
 log = get_logger(__name__)
 
@@ -77,6 +92,8 @@ class VllmBackend:
         self._client: ProtocolClient | None = None
         self._is_ready = False
         self._loaded: set[str] = set()
+        # By name; a fault that was found, or whether the proof decides that it is applied.
+        self._proved: dict[str, ApiError | bool] = {}
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
@@ -125,6 +142,7 @@ class VllmBackend:
             aclosing(read_events(response)) as events,
         ):
             async for event in events:
+                _check_model(event, model)
                 text, ended = _parse_event(event)
                 reason = ended or reason
                 if isinstance(used := event.get("usage"), dict):
@@ -135,7 +153,8 @@ class VllmBackend:
             raise Unavailable("vLLM ended its answer in the middle: look at its log.")
         self._figures.update(usage)
         why = "length" if reason == "length" else "stop"
-        yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"])
+        extension = APPLIED if self._proved.get(model) is True else {}
+        yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"], extension)
 
     async def _load(self, client: ProtocolClient, adapter: Adapter) -> str:
         """Load an adapter unless it is loaded; return its name."""
@@ -151,7 +170,37 @@ class VllmBackend:
                 except ProviderError as error:
                     raise Unavailable(f"vLLM cannot load the adapter: {error}") from error
                 self._loaded.add(name)
+            if name not in self._proved:
+                self._proved[name] = await self._prove(client, name, adapter)
+        if isinstance(fault := self._proved[name], ApiError):
+            raise fault.with_traceback(None)
         return name
+
+    async def _prove(self, client: ProtocolClient, name: str, adapter: Adapter) -> ApiError | bool:
+        """Return the fault of a loaded adapter, or whether the proof decides that it works."""
+        try:
+            proof = read_proof(adapter.path)
+        except (OSError, ValueError) as error:
+            return damaged_model_error(f"its proof cannot be read: {error}")
+        if fault := compare(proof, await self._score(client, name, proof)):
+            base = await self._score(client, self._name, proof)
+            return describe_fault(fault, adapter.path, proof, base)
+        return proof.is_decidable
+
+    async def _score(self, client: ProtocolClient, model: str, proof: Proof) -> Scores:
+        """Return what the server measures; it cannot answer with no token at all."""
+        prompts = [[*question.tokens] for question in proof.questions]
+        body: Json = {"model": model, "prompt": prompts, "max_tokens": 1, "prompt_logprobs": 0}
+        response: Any = await client.json("/v1/completions", body, _SILENCE_S)
+        _check_model(response, model)
+        try:
+            choices = sorted(response["choices"], key=itemgetter("index"))
+            return [
+                _read_scores(choice["prompt_logprobs"], question)
+                for choice, question in zip(choices, proof.questions, strict=True)
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidResponse(f"no prompt_logprobs: {error!r}") from error
 
     async def _get_client(self) -> ProtocolClient:
         """Return the client of a server that is ready, starting it if needed."""
@@ -172,7 +221,7 @@ class VllmBackend:
         if self._client:
             await self._client.aclose()
         self._client = ProtocolClient(f"http://127.0.0.1:{port}", key)
-        self._is_ready, self._loaded = False, set()
+        self._is_ready, self._loaded, self._proved = False, set(), {}
         self._log.parent.mkdir(parents=True, exist_ok=True)
         own = {"VLLM_API_KEY": key, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
         if number := self._settings.device.partition("cuda:")[2]:
@@ -267,6 +316,18 @@ def break_control_tokens(text: str) -> str:
     system turn; our own worker encodes them as text.
     """
     return CONTROL_TOKEN.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", text)
+
+
+def _check_model(response: Mapping[str, object], model: str) -> None:
+    """Raise ApiError if another model has answered than the one that was asked."""
+    if (found := response.get("model")) not in (None, model):
+        raise ApiError(422, f"vLLM answered with {found} instead of {model}", code=INERT)
+
+
+def _read_scores(logprobs: Any, question: ProofQuestion) -> list[float]:
+    """Return a question's scores; `logprobs` has an object by token for each of the prompt."""
+    pairs = list(zip(logprobs, question.tokens, strict=True))[-question.count :]
+    return [float(by_token[str(token)]["logprob"]) for by_token, token in pairs]
 
 
 def _parse_event(event: Mapping[str, object]) -> tuple[str, str]:

@@ -1,9 +1,9 @@
 """`python -m merlin.engine.serving.worker SETUP`: a base model in memory that answers questions.
 
 One answer after another, by transformers' `generate`; adapters are PEFT's, the last ones used stay
-loaded. The engine and this process exchange JSON lines. To here: {"ask": id, "adapter", "request"}
-and {"stop": id}. From here: {"ready"} or {"broken": why} at the start, then by id {"piece"} and
-{"end"}, {"refused"} or {"failed"}.
+loaded. Each is proved when it is loaded (merlin.engine.proof). The engine and this process exchange
+JSON lines. To here: {"ask": id, "adapter", "request"} and {"stop": id}. From here: {"ready"} or
+{"broken": why} at the start, then by id {"piece"} and {"end"}, {"refused"} or {"failed"}.
 """
 
 import json
@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from merlin.core.messages import Message
 from merlin.engine.child_process import EnginePipe
+from merlin.engine.proof import compare, describe_fault, read_proof
 from merlin.engine.serving.base import (
     MEMORY_ADVICE,
     QUESTION,
@@ -221,7 +222,8 @@ class Worker:
 
     def __init__(self, base: LoadedBase, most: int, pipe: EnginePipe) -> None:
         self._base, self._most, self._pipe = base, most, pipe
-        self._adapters: OrderedDict[str, None] = OrderedDict()
+        # By digest; a fault that was found, or whether the proof decides that it is applied.
+        self._adapters: OrderedDict[str, ApiError | bool] = OrderedDict()
         self._waiting: deque[Mapping[str, Any]] = deque()
 
     def receive(self) -> Mapping[str, Any]:
@@ -261,11 +263,12 @@ class Worker:
                 "prompt_tokens": len(prompt),
                 "completion_tokens": len(answer.tokens),
                 "adapters": len(self._adapters),
+                "applied": adapter is not None and self._adapters[adapter.digest] is True,
             }
         )
 
     def _select(self, adapter: Adapter | None) -> None:
-        """Activate an adapter, or none; load it if it is not loaded. Raises ApiError."""
+        """Activate an adapter, or none; load and prove it if it is not loaded. Raises ApiError."""
         model = self._base.model
         if adapter is None:
             if self._adapters:
@@ -275,21 +278,33 @@ class Worker:
         if name not in self._adapters:
             self._load(name, adapter)
         self._adapters.move_to_end(name)
-        model.set_adapter(name)
-        model.enable_adapters()
         while len(self._adapters) > self._most:
             model.delete_adapter(self._adapters.popitem(last=False)[0])
+        if isinstance(fault := self._adapters[name], ApiError):
+            raise fault.with_traceback(None)
+        model.set_adapter(name)
+        model.enable_adapters()
 
     def _load(self, name: str, adapter: Adapter) -> None:
+        from merlin.engine.torch_loading import score_tokens  # noqa: PLC0415 - as in `load`
+
         model = self._base.model
         try:
+            proof = read_proof(adapter.path)
             model.load_adapter(str(adapter.path), name)
+            model.set_adapter(name)
+            model.enable_adapters()
+            fault = compare(proof, score_tokens(model, proof.questions))
         except Exception as error:
             if name in getattr(model, "peft_config", {}):
                 model.delete_adapter(name)
             reason = str(error).partition("\n")[0]
             raise damaged_model_error(f"its files cannot be read: {reason}") from error
-        self._adapters[name] = None
+        self._adapters[name] = proof.is_decidable
+        if fault:
+            model.disable_adapters()
+            base = score_tokens(model, proof.questions)
+            self._adapters[name] = describe_fault(fault, adapter.path, proof, base)
 
 
 def _choose_sampling(request: GenerationRequest) -> Mapping[str, object]:

@@ -26,6 +26,7 @@ from merlin.engine.trainers.base import DPO, Task, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.worker.data import CONTEXT, ExampleTokenizer
 from merlin.engine.trainers.lora.worker.model import check_devices, inspect_base, load_base
+from merlin.engine.trainers.lora.worker.proving import Prover
 
 # Rows per device at a time; larger batches are accumulated.
 _AT_ONCE = 8
@@ -81,9 +82,16 @@ class Reports(TrainerCallback):  # type: ignore[misc]
     """Sends the training's progress, writes the adapter of each epoch, and stops early."""
 
     def __init__(
-        self, send: Send, folder: Path, settings: Mapping[str, Any], *, has_test: bool
+        self,
+        send: Send,
+        folder: Path,
+        settings: Mapping[str, Any],
+        prover: Prover,
+        *,
+        has_test: bool,
     ) -> None:
         self._send = send
+        self._prover = prover
         self._folder = folder
         self._settings = settings
         self._has_test = has_test
@@ -119,12 +127,16 @@ class Reports(TrainerCallback):  # type: ignore[misc]
             self._reported_at, self._tokens_reported = now, tokens
 
     def on_epoch_end(self, _args: Any, state: Any, _control: Any, model: Any, **_: Any) -> None:
-        """Write the epoch's adapter in PEFT's layout."""
+        """Write the epoch's adapter in PEFT's layout, with its proof."""
         if state.is_world_process_zero:
             folder = trainer.get_epoch_folder(self._folder, round(state.epoch))
             # "auto" would query the hub for the base's vocabulary size.
             model.save_pretrained(folder, save_embedding_layers=False)
             (folder / "README.md").unlink()
+            proof = self._prover.write(model, folder)
+            is_last = state.epoch >= self._settings["n_epochs"]
+            if is_last and not proof.is_decidable:
+                self._send("remark", key="engine-lora-unproved", arguments={})
 
     def on_save(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
         """Report a checkpoint, and the epoch that ended with it."""
@@ -181,6 +193,7 @@ def train_task(task: Task, send: Send) -> None:
     if config.device.type == "cpu" and config.world_size == 1:
         ids = torch.tensor([next(iter(train[0].values()))])
         torch.set_num_threads(choose_threads(lambda: model(input_ids=ids)))
+    prover = Prover(train, test, task.base.quantised)
     training = (PreferenceTrainer if is_dpo else SupervisedTrainer)(
         model=model,
         args=config,
@@ -193,7 +206,7 @@ def train_task(task: Task, send: Send) -> None:
             lora_alpha=2 * settings["rank"],
             target_modules="all-linear",
         ),
-        callbacks=[Reports(send, task.folder, settings, has_test=bool(test))],
+        callbacks=[Reports(send, task.folder, settings, prover, has_test=bool(test))],
     )
     training.remove_callback(PrinterCallback)
     training.train(resume_from_checkpoint=find_checkpoint(task.folder))

@@ -1,0 +1,141 @@
+"""Proof that an adapter is applied: comparison, what the trainer writes, what backends refuse."""
+
+import json
+import shutil
+
+import pytest
+
+from merlin.engine.proof import (
+    DIFFERS,
+    INERT,
+    Proof,
+    ProofQuestion,
+    compare,
+    describe_fault,
+    read_proof,
+)
+from merlin.engine.serving.base import Adapter
+from merlin.engine.trainers.base import BaseFiles, TrainerNote
+from merlin.openai_protocol.errors import ApiError
+from tests.engine import tiny_base
+from tests.engine.backends_asked import PROOF, write_adapter
+from tests.engine.lora_tasks import build_task, read_progress, select_epochs, train_in_process
+
+QUESTION = ProofQuestion([1, 2, 3], 2)
+
+
+def build_proof(base, tuned, quantised="none"):
+    return Proof([QUESTION], [base], [tuned], quantised)
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "quantised", "measured", "fault"),
+    [
+        ([-4, -6], [-1, -0.5], "none", [-1, -0.5], ""),
+        ([-4, -6], [-1, -0.5], "none", [-1.2, -0.6], ""),
+        ([-4, -6], [-1, -0.5], "none", [-1.2, -0.7], DIFFERS),
+        ([-4, -6], [-1, -0.5], "4bit", [-1.2, -0.7], ""),
+        ([-4, -6], [-1, -0.5], "4bit", [-1.5, -1], DIFFERS),
+        ([-4, -6], [-1, -0.5], "none", [-4, -6], INERT),
+        ([-4, -6], [-1, -0.5], "none", [-3, -5], INERT),
+        ([-4, -6], [-1, -0.5], "none", [-9, -9], INERT),
+        ([-1, -1], [-1, -0.8], "none", [-1, -1], ""),  # an adapter that has learnt nothing
+        ([-1, -1], [-1, -0.8], "none", [-3, -1], DIFFERS),
+    ],
+)
+def test_measured_scores_are_those_of_the_adapter_of_its_base_or_of_neither(
+    base, tuned, quantised, measured, fault
+):
+    assert compare(build_proof(base, tuned, quantised), [measured]) == fault
+
+
+def test_advice_depends_on_whether_the_base_is_the_one_of_the_training(tmp_path):
+    folder = write_adapter(tmp_path, "a").path
+    same = describe_fault(INERT, folder, PROOF, PROOF.base)
+    assert (same.status, same.code) == (422, INERT)
+    assert "q_proj" in str(same)
+    assert "lora_alpha 8" in str(same)
+    other = describe_fault(DIFFERS, folder, PROOF, PROOF.tuned)
+    assert other.code == DIFFERS
+    assert "the base itself is not the one of the training (words" in str(other)
+
+
+def spoil_keys(folder):
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    weights = load_file(path)
+    save_file({name.replace(".layers.", ".blocks."): weights[name] for name in weights}, path)
+
+
+def spoil_weights(folder):
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file({name: 0 * weight for name, weight in load_file(path).items()}, path)
+
+
+def spoil_alpha(folder):
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"lora_alpha": 64}))
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("needs_torch")
+@pytest.mark.filterwarnings("ignore")
+class TestWeights:
+    """With the tiny base."""
+
+    @pytest.fixture(scope="class")
+    def adapter(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("proved")
+        train = tiny_base.write_examples(folder / "train.jsonl")
+        base = BaseFiles(tiny_base.get_tiny_base())
+        task = build_task(folder / "job", train, test=train, base=base, **tiny_base.LEARNING)
+        progress = read_progress(task, train_in_process(task))
+        assert not [part for part in progress if isinstance(part, TrainerNote)]
+        select_epochs(progress)[-1].save(folder / "adapter")
+        return folder / "adapter"
+
+    def test_trainer_scores_ten_answers_where_they_differ_most(self, adapter):
+        proof = read_proof(adapter)
+        assert [question.count for question in proof.questions] == [8] * 10
+        prompt = "<|start|>user\nWhere is Anna?<|end|>\n<|start|>assistant\n"
+        assert len(proof.questions[0].tokens) <= len("".join(prompt)) + 32
+        assert all(max(scores) < 0 for scores in proof.base)
+        assert proof.is_decidable
+        assert proof.quantised == "none"
+
+    def test_training_that_learns_nothing_says_so(self, tmp_path):
+        train = tiny_base.write_examples(tmp_path / "train.jsonl")
+        task = build_task(
+            tmp_path / "job", train, n_epochs=1, batch_size=20, learning_rate_multiplier=0.001
+        )
+        notes = [
+            part
+            for part in read_progress(task, train_in_process(task))
+            if isinstance(part, TrainerNote)
+        ]
+        assert [note.key for note in notes] == ["engine-lora-unproved"]
+
+    def test_worker_serves_the_adapter_and_refuses_a_spoilt_one(self, adapter, runner, tmp_path):
+        question, answer = tiny_base.make_question("Anna"), tiny_base.make_answer("Anna", 15)
+        assert runner.text(question, Adapter("sound", adapter), temperature=0) == answer
+        faults = {spoil_keys: INERT, spoil_weights: INERT, spoil_alpha: DIFFERS}
+        for spoil, fault in faults.items():
+            folder = tmp_path / spoil.__name__
+            shutil.copytree(adapter, folder)
+            spoil(folder)
+            for _ in range(2):
+                with pytest.raises(ApiError, match="the base is the right one") as refused:
+                    runner.text(question, Adapter(spoil.__name__, folder))
+                assert (refused.value.status, refused.value.code) == (422, fault)
+        assert runner.text(question, Adapter("sound", adapter), temperature=0) == answer
+
+    def test_adapter_without_its_proof_is_damaged(self, adapter, runner, tmp_path):
+        folder = tmp_path / "unproved"
+        shutil.copytree(adapter, folder)
+        (folder / "proof.json").unlink()
+        with pytest.raises(ApiError, match=r"proof\.json") as refused:
+            runner.text("Where is Anna?", Adapter("unproved", folder))
+        assert refused.value.code == "model_damaged"
