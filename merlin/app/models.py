@@ -27,6 +27,7 @@ from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import (
+    AppliedProof,
     ModelState,
     best_first,
     select_models,
@@ -51,6 +52,7 @@ class ModelView:
     note: str
     created_at: datetime
     held: bool = described("Whether the gate keeps it from going live.")
+    applied: AppliedProof = described("How it is proved that its trained weights are applied.")
     # The build's version, or the provider's name if the version names another model of the build.
     title: str = field(metadata=INTERNAL)
     # Why it does not serve, with the questions that the gate holds it for.

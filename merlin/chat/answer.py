@@ -24,7 +24,7 @@ from merlin.chat.grounding import Source, are_citations_complete, read_citations
 from merlin.chat.model_catalogue import Candidate, General, only_candidate
 from merlin.chat.sessions import count_window_tokens, estimate_tokens, limit_from_refusal
 from merlin.core.clock import Clock
-from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError
 from merlin.core.formatted_text import is_blank, join_surrogates
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
@@ -33,7 +33,7 @@ from merlin.db.database import Database
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
 from merlin.openai_protocol.errors import NO_CREDIT
-from merlin.providers.base import NOT_COUNTED, Answer
+from merlin.providers.base import NOT_COUNTED, Answer, check_answering_model
 
 if TYPE_CHECKING:
     # The client needs aiohttp, which not every process loads.
@@ -67,7 +67,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProviderFault:
-    """A provider error reported to admins; `kind` is gone, spent, refused or failing."""
+    """A provider error reported to admins: gone, unapplied, spent, refused or failing."""
 
     kind: str
     provider: str
@@ -151,8 +151,8 @@ def report_faults(db: Database, faults: Iterable[ProviderFault], clock: Clock, b
         arguments = {"provider": fault.provider, "model": fault.model_id, "reason": fault.reason}
         key, about = f"notice-answer-{fault.kind}", (fault.provider, fault.model_id)
         is_news = Notices(db, clock).tell_hourly(key, arguments, *about)
-        if is_news and fault.kind == "gone":
-            # The daemon lists the remaining models at once.
+        if is_news and fault.kind in ("gone", "unapplied"):
+            # The daemon looks at the models at once.
             Requests(db).ask(RequestKind.CENSUS, {"model": fault.model_id}, by)
 
 
@@ -379,7 +379,8 @@ class AnswerService:
         except ParameterRefused:
             raise
         except ModelGone as gone:
-            faults.append(_fault_of("gone", choice, gone))
+            kind = "unapplied" if isinstance(gone, ModelUnapplied) else "gone"
+            faults.append(_fault_of(kind, choice, gone))
         except ProviderError as refusal:
             if refusal.code == TOO_LONG:
                 return await self._ask_alone(attempt, str(refusal), faults)
@@ -450,6 +451,7 @@ class AnswerService:
                 model_id = model_id or await answerer.find_first_model()
                 started_at = clock()
                 async for piece in answerer.stream(model_id, attempt.messages, attempt.sampling):
+                    check_answering_model(piece, model_id, attempt.choice.base)
                     answer = Answer(
                         answer.text + piece.text,
                         answer.usage if piece.usage is NOT_COUNTED else piece.usage,

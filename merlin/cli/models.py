@@ -52,7 +52,7 @@ def list_models(
     if not views:
         print_message("trained-models-none")
         return
-    names = ("build", "model", "state", "evaluation")
+    names = ("build", "model", "state", "evaluation", "applied")
     print_table([f"col-{name}" for name in names], [_row(view) for view in views])
     print_message("models-legend")
 
@@ -63,7 +63,8 @@ def _row(model: ModelView) -> list[object]:
         chrf = format_number(language(), scores.chrf, 1)
         shares = f"={scores.equal_share:.0%} ?{scores.unknown_share:.0%}"
         text = f"{scores.right}/{scores.questions} {chrf} {shares}"
-    return [model.build, model.model, translate_word("model", model.display_state), text]
+    applied = translate_word("applied", model.applied) if model.applied else ""
+    return [model.build, model.model, translate_word("model", model.display_state), text, applied]
 
 
 @models_app.command()

@@ -296,13 +296,14 @@ def warn_of_problems(services: DaemonServices) -> bool:
             _warn_of_silence(model.provider, model.note, notices)
     for dataset, serving in Promotions(services.db).list_serving().items():
         model = serving.model
-        if model.state is ModelState.GONE:
+        if model.state in (ModelState.GONE, ModelState.UNAPPLIED):
             arguments = {
                 "dataset": dataset,
                 "version": model.build_version,
                 "provider": model.provider,
+                "reason": model.note,
             }
-            notices.tell_daily("notice-gone", arguments, model.model_row)
+            notices.tell_daily(f"notice-{model.state}", arguments, model.model_row)
     return False
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
-from merlin.core.errors import ProviderError
+from merlin.core.errors import ModelUnapplied, ProviderError
 from merlin.core.messages import Message, Usage
 from merlin.openai_protocol.errors import NO_CREDIT
 
@@ -100,7 +100,8 @@ class Answer:
 
     `known` is the model's own report (False: "I do not know"), None if the provider does not
     send it. `nearest` are similar trained questions for an answer that is not known, best first.
-    In a stream all fields but `text` come once, near the end.
+    In a stream all fields but `text` come once, near the end. `model` is the one that the provider
+    says has answered, "" if it does not; `is_applied`: it has proved that this is the trained one.
     """
 
     text: str = ""
@@ -108,6 +109,17 @@ class Answer:
     known: bool | None = None
     finish_reason: str | None = None
     nearest: tuple[str, ...] = ()
+    model: str = ""
+    is_applied: bool = False
+
+
+def check_answering_model(answer: Answer, model_id: str, base: str) -> None:
+    """Raise ModelUnapplied if the base has answered in place of the model trained on it.
+
+    Other names say nothing: providers name the same model by an alias or a date.
+    """
+    if model_id != base and base and answer.model == base:
+        raise ModelUnapplied(f"{base} has answered in place of {model_id}")
 
 
 class ModelClient(Protocol):

@@ -109,6 +109,8 @@ def parse_answer(raw: Json) -> Answer:
         known=_read_known(raw),
         finish_reason=get_text(first, "finish_reason") or "stop",
         nearest=_read_nearest(raw),
+        model=get_text(raw, "model"),
+        is_applied=get_object(raw, "merlin").get("applied") is True,
     )
 
 
@@ -214,6 +216,7 @@ def parse_chunk(chunk: Json) -> Answer:
         known=_read_known(chunk),
         finish_reason=reason if isinstance(reason, str) else None,
         nearest=_read_nearest(chunk),
+        model=get_text(chunk, "model"),
     )
 
 

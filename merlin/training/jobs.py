@@ -261,11 +261,13 @@ WRONG_ACCOUNT = timedelta(days=1)
 class TrainingProvider:
     """A provider that trains, as used by launches, jobs and evaluations; builds are in `builds`.
 
+    `base_client` asks for short answers at temperature 0, to compare a model with its base.
     `settle_s`: how far its lists may lag, in seconds.
     """
 
     api: OpenAIProvider
     client: ModelClient
+    base_client: ModelClient
     db: Database
     builds: Path
     clock: Clock

@@ -198,7 +198,7 @@ def spent_micro(db: Database, provider: str, since: datetime, but: str = "") -> 
     return int(db.value(total.where(counts & (JOB.launch_key != but))))
 
 
-_NEVER_SERVES = (ModelState.REFUSED, ModelState.GONE, ModelState.REVOKED)
+_NEVER_SERVES = [state for state in ModelState if state not in (ModelState.NEW, ModelState.GOOD)]
 # Any number that no other program uses in this database.
 _LOCK = 0x4D65726C_62756467
 _WAITING_VERDICTS = Prepared(
@@ -276,8 +276,9 @@ class Launches(Repository):
         return bool(self.db.value(newest) == FORBIDDEN)
 
     def is_gone(self, verdict: Verdict) -> bool:
-        """Return whether the provider no longer has the model of this verdict."""
-        is_lost = (MODEL.job_id == verdict.job_id) & (MODEL.state == ModelState.GONE.value)
+        """Return whether the provider no longer has the model of this verdict, or its weights."""
+        lost = MODEL.state.in_([ModelState.GONE.value, ModelState.UNAPPLIED.value])
+        is_lost = (MODEL.job_id == verdict.job_id) & lost
         return self.db.has(MODEL, is_lost)
 
     def is_revoked(self, verdict: Verdict) -> bool:

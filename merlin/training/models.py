@@ -2,7 +2,8 @@
 
 new -> good | refused    by the evaluation: one question, then the test split
 good -> gone             its provider no longer lists it; good if it is listed again
-new, good, gone -> revoked    consent to an example of its build was withdrawn
+good -> unapplied        its provider serves it without its weights; good if it answers again
+new, good, gone, unapplied -> revoked    consent to an example of its build was withdrawn
 """
 
 from collections import Counter
@@ -52,12 +53,24 @@ class ModelState(StrEnum):
     GOOD = "good"
     REFUSED = "refused"
     GONE = "gone"
+    UNAPPLIED = "unapplied"
     REVOKED = "revoked"
 
     @property
     def may_serve(self) -> bool:
         """Return whether a model in this state may answer people: only a good one."""
         return self is ModelState.GOOD
+
+
+class AppliedProof(StrEnum):
+    """How it is proved that a model is answered with its trained weights."""
+
+    NONE = ""  # it is not tested yet
+    TAUGHT = "taught"  # a `recall`: it holds the answers themselves
+    SCORES = "scores"  # the engine compares probabilities at each load
+    ANSWERS = "answers"  # its answers are not its base's
+    UNASKED = "unasked"  # not proved: its base cannot be asked
+    UNDECIDED = "undecided"  # not proved: too few answers that its base does not give, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,11 @@ class Model:
 
 # The condition for models that `refuse_serving` does not refuse.
 MAY_SERVE = MODEL.state.in_([state.value for state in ModelState if state.may_serve])
-_REFUSALS = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoked"}
+_REFUSALS = {
+    ModelState.GONE: "promote-gone",
+    ModelState.REVOKED: "promote-revoked",
+    ModelState.UNAPPLIED: "promote-unapplied",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +187,16 @@ class Origin:
 
 # The states from which each state is reached.
 PREVIOUS_STATES = {
-    ModelState.GOOD: (ModelState.NEW, ModelState.GONE),
+    ModelState.GOOD: (ModelState.NEW, ModelState.GONE, ModelState.UNAPPLIED),
     ModelState.REFUSED: (ModelState.NEW,),
     ModelState.GONE: (ModelState.GOOD,),
-    ModelState.REVOKED: (ModelState.NEW, ModelState.GOOD, ModelState.GONE),
+    ModelState.UNAPPLIED: (ModelState.GOOD,),
+    ModelState.REVOKED: (
+        ModelState.NEW,
+        ModelState.GOOD,
+        ModelState.GONE,
+        ModelState.UNAPPLIED,
+    ),
     ModelState.NEW: (),
 }
 
@@ -189,9 +212,10 @@ class Models(Repository):
         """Return the models in state new whose `not_before` has passed, oldest first."""
         return [model_of(row) for row in self.db.rows(_UNPROVED(now=iso(self._clock())))]
 
-    def list_good_or_gone(self) -> list[Model]:
-        """Return the models in state good or gone, oldest first."""
-        stands = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
+    def list_proved(self) -> list[Model]:
+        """Return the models that are good, gone or unapplied, oldest first."""
+        proved = ModelState.GOOD, ModelState.GONE, ModelState.UNAPPLIED
+        stands = MODEL.state.in_([state.value for state in proved])
         return [
             model_of(row) for row in self.db.rows(select_models().where(stands).order_by(MODEL.id))
         ]
@@ -220,14 +244,22 @@ class Models(Repository):
         self.db.add_new(PROOF_ANSWER, row | answer_values(answer))
 
     @transaction
-    def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
+    def settle(
+        self,
+        model: Model,
+        state: ModelState,
+        proof: Evaluation | None,
+        note: str,
+        applied: AppliedProof = AppliedProof.NONE,
+    ) -> None:
         """Store the result of the evaluation, unless the model's state has changed before.
 
-        A model that is refused, gone or revoked moves its training verdicts to failed in the same
+        A model that may not serve moves its training verdicts to failed in the same
         transaction. The answers of a gone model are kept for comparison, those of others deleted.
         """
         may = MODEL.state.in_([each.value for each in PREVIOUS_STATES[state]])
         settled = {"state": state.value, "note": storable_text(note), "not_before": None}
+        settled |= {"applied": applied.value} if applied else {}
         if not self.db.update(MODEL, (MODEL.id == model.model_row) & may, **settled):
             return
         if state in (ModelState.REFUSED, ModelState.REVOKED):

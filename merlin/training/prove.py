@@ -4,10 +4,13 @@ One question is asked first, with back-off, because a provider may still be load
 then the rest of the test split. Each answer is stored as it arrives, and only unanswered
 questions are asked again. A model that its provider cannot answer with after an hour is
 refused; a provider that is unreachable or rejects the credentials says nothing about the model.
+A model whose trained weights are not applied is refused: by its engine's own proof, elsewhere by
+its answers to trained questions (`find_applied_proof`, docs/adr/0045).
 
 A model that is missing from the provider's list is asked one question first, because some
 servers do not list tuned models, and a list may lag. It is gone if it was missing twice, at
 least `settle_s` apart, in the list and in the answer. If it is listed again, it is good again.
+One that an answer reports as unapplied is asked itself; it is good again when it answers again.
 """
 
 import threading
@@ -15,21 +18,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.config.engine import RECALL
+from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.split import TRAIN
-from merlin.providers.base import NOT_COUNTED, Answer, ModelClient
+from merlin.providers.base import NOT_COUNTED, Answer, ModelClient, check_answering_model
 from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
-from merlin.training.jobs import TrainingProvider
+from merlin.training.jobs import Jobs, TrainingProvider
 from merlin.training.models import (
     MAX_WAIT_S,
+    AppliedProof,
     Model,
     Models,
     ModelState,
     read_questions,
 )
-from merlin.training.scores import Question, score_answers
+from merlin.training.scores import Question, is_right, score_answers
 
 log = get_logger(__name__)
 FIRST_WAIT_S = 5.0
@@ -60,11 +65,58 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
         tried = replace(model, probes=0) if len(answers) > len(answered) else model
         _postpone_or_refuse(rows, tried, error, provider.clock() - model.created_at)
         return False
+    try:
+        applied = find_applied_proof(rows, provider.base_client, model)
+    except ModelUnapplied as fault:
+        _refuse(rows, model, fault)
+        return False
     proof = score_answers([answers[question.example_id] for question in questions], questions)
-    rows.settle(model, ModelState.GOOD, proof, "")
+    rows.settle(model, ModelState.GOOD, proof, "", applied)
     kill_point("evaluation.recorded")
     log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)
     return True
+
+
+# Trained questions that a model and its base are asked; the fewest that prove that both are one.
+MAX_COMPARED, MIN_COMPARED = 8, 3
+
+
+def find_applied_proof(rows: Models, client: ModelClient, model: Model) -> AppliedProof:
+    """Return how it is proved that a model is served with its trained weights.
+
+    The first answer that its base does not give, too, proves it. Raises ModelUnapplied if there is
+    none among answers that are not the taught ones.
+    """
+    try:
+        return _compare_with_base(rows, client, model)
+    except ModelUnapplied:
+        raise
+    except ProviderError as error:  # some models take no temperature
+        log.warning("not compared with its base", model=model.model_id, reason=str(error))
+        return AppliedProof.UNASKED
+
+
+def _compare_with_base(rows: Models, client: ModelClient, model: Model) -> AppliedProof:
+    base = Jobs(rows.db).get(model.job_id).recipe.base_model
+    equal = 0
+    for question in read_questions(rows.db, model.build_id, TRAIN)[:MAX_COMPARED]:
+        answer = client.ask(model.model_id, question.messages)
+        check_answering_model(answer, model.model_id, base)
+        if answer.is_applied:
+            return AppliedProof.SCORES
+        if answer.known is not None and base == RECALL:
+            return AppliedProof.TAUGHT
+        if answer.known is not None:  # by the `recall` before a language model
+            continue
+        if client.ask(base, question.messages).text != answer.text:
+            return AppliedProof.ANSWERS
+        equal += not is_right(answer.text, question.reference)
+    if equal >= MIN_COMPARED:
+        raise ModelUnapplied(
+            f"not_applied: of {equal} trained questions it answers each as its base {base} does,"
+            " word for word, and none as taught: see whether the provider serves tuned models"
+        )
+    return AppliedProof.UNDECIDED
 
 
 def _ask_each(
@@ -101,12 +153,17 @@ def _ask_each(
 
 
 def _postpone_or_refuse(rows: Models, model: Model, error: ProviderError, age: timedelta) -> None:
-    """Schedule the next probe of a model, or refuse it if it never answered."""
-    if not is_provider_failure(error) and age > GIVE_UP and model.probes >= MIN_PROBES:
-        log.warning("model refused", model=model.model_id, reason=str(error))
-        rows.settle(model, ModelState.REFUSED, None, str(error))
+    """Schedule the next probe of a model, or refuse it: unapplied, or it never answered."""
+    is_given_up = age > GIVE_UP and model.probes >= MIN_PROBES
+    if isinstance(error, ModelUnapplied) or (is_given_up and not is_provider_failure(error)):
+        _refuse(rows, model, error)
     else:
         _postpone(rows, model, error)
+
+
+def _refuse(rows: Models, model: Model, error: ProviderError) -> None:
+    log.warning("model refused", model=model.model_id, reason=str(error))
+    rows.settle(model, ModelState.REFUSED, None, str(error))
 
 
 def _postpone(rows: Models, model: Model, error: ProviderError) -> None:
@@ -116,7 +173,7 @@ def _postpone(rows: Models, model: Model, error: ProviderError) -> None:
 
 
 # A model that answers without being listed is asked again only rarely: answers cost money.
-ANSWERED = timedelta(days=1)
+ANSWERED, UNAPPLIED = timedelta(days=1), timedelta(hours=1)
 MAX_ASKED = 20
 
 
@@ -127,13 +184,16 @@ class ModelInventory:
         self._rows, self._providers = rows, providers
         self._missed: dict[int, datetime] = {}
         self._answered: dict[int, datetime] = {}
+        # Those that an answer has reported.
+        self._suspects: set[int] = set()
         # Its own tick and a request may run at the same time.
         self._turn = threading.Lock()
 
     def check_again(self, model_id: str) -> None:
-        """Check a model again at the next run: an answer failed because it is gone."""
-        for model in self._rows.list_good_or_gone():
+        """Check a model again at the next run: an answer failed because it is gone or unapplied."""
+        for model in self._rows.list_proved():
             if model.model_id == model_id:
+                self._suspects.add(model.model_row)
                 self._answered.pop(model.model_row, None)
 
     def update(self) -> list[Model]:
@@ -143,7 +203,7 @@ class ModelInventory:
         """
         changed = []
         with self._turn:
-            models = self._rows.list_good_or_gone()
+            models = self._rows.list_proved()
             for name in sorted({model.provider for model in models} & self._providers.keys()):
                 mine = [model for model in models if model.provider == name]
                 changed += list(self._check_models(self._providers[name], mine))
@@ -163,22 +223,35 @@ class ModelInventory:
         due = [
             model
             for model in models
-            if model.model_id not in listed
-            and model.state is ModelState.GOOD
-            and self._is_due(provider, model)
+            if model.state is not ModelState.GONE
+            and self._is_due(provider, model, is_listed=model.model_id in listed)
         ]
         for model in due[:MAX_ASKED]:
-            if self._is_missed_twice(provider, model):
+            fault = self._ask(provider, model)
+            if model.state is ModelState.UNAPPLIED:
+                if fault is None:
+                    yield self._settle(model, ModelState.GOOD)
+            elif isinstance(fault, ModelUnapplied):
+                yield self._settle(model, ModelState.UNAPPLIED, str(fault))
+            elif self._is_missed_twice(provider, model, fault):
                 yield self._settle(model, ModelState.GONE)
 
-    def _is_due(self, provider: TrainingProvider, model: Model) -> bool:
-        """Return whether the list should contain it by now, and it has not answered recently."""
-        now, answered = provider.clock(), self._answered.get(model.model_row)
+    def _is_due(self, provider: TrainingProvider, model: Model, *, is_listed: bool) -> bool:
+        """Return whether a model must be asked itself, which was not done recently."""
+        now, asked = provider.clock(), self._answered.get(model.model_row)
+        if model.state is ModelState.UNAPPLIED:
+            return asked is None or now - asked >= UNAPPLIED
         is_young = now - model.created_at < timedelta(seconds=provider.settle_s)
-        return not is_young and (answered is None or now - answered >= ANSWERED)
+        is_missed = not is_listed and not is_young
+        return (is_missed or model.model_row in self._suspects) and (
+            asked is None or now - asked >= ANSWERED
+        )
 
-    def _is_missed_twice(self, provider: TrainingProvider, model: Model) -> bool:
-        if not self._is_missing(provider, model):
+    def _is_missed_twice(
+        self, provider: TrainingProvider, model: Model, fault: ProviderError | None
+    ) -> bool:
+        """Return whether a plain "no such model" came twice."""
+        if not isinstance(fault, ModelGone):
             self._missed.pop(model.model_row, None)
             return False
         now = provider.clock()
@@ -186,22 +259,26 @@ class ModelInventory:
         log.warning("model is missed", model=model.model_id, provider=model.provider)
         return first < now and now - first >= timedelta(seconds=provider.settle_s)
 
-    def _is_missing(self, provider: TrainingProvider, model: Model) -> bool:
-        """Ask the model itself: only a plain "no such model" counts."""
+    def _ask(self, provider: TrainingProvider, model: Model) -> ProviderError | None:
+        """Return the error of asking the model a trained question, None for an answer."""
         taught = read_questions(self._rows.db, model.build_id, TRAIN)
-        if not taught:
-            return False
         try:
-            provider.client.ask(model.model_id, taught[0].messages)
-        except ModelGone:
-            return True
-        except ProviderError:
-            return False
+            if taught:
+                answer = provider.client.ask(model.model_id, taught[0].messages)
+                base = Jobs(self._rows.db).get(model.job_id).recipe.base_model
+                check_answering_model(answer, model.model_id, base)
+        except ModelUnapplied as fault:
+            error: ProviderError | None = fault
+        except ProviderError as fault:
+            return fault
+        else:
+            error = None
         self._answered[model.model_row] = provider.clock()
-        return False
+        self._suspects.discard(model.model_row)
+        return error
 
-    def _settle(self, model: Model, state: ModelState) -> Model:
-        self._rows.settle(model, state, None, "")
+    def _settle(self, model: Model, state: ModelState, note: str = "") -> Model:
+        self._rows.settle(model, state, None, note)
         self._missed.pop(model.model_row, None)
         log.warning("model changed", model=model.model_id, provider=model.provider, state=state)
         return replace(model, state=state)

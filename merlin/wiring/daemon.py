@@ -11,6 +11,7 @@ from merlin.config.settings import PING_URL
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger
+from merlin.core.messages import SamplingParams
 from merlin.core.network import is_loopback
 from merlin.core.probe import LIFE_SIGNS
 from merlin.core.server import READY, STOPPING, notify, show_alive, status_notice
@@ -38,6 +39,8 @@ from merlin.wiring.providers import create_forge, model_client, sunset_lookup, t
 
 log = get_logger(__name__)
 LEAD_POLL_S = 1.0
+# A base that was not trained on short answers would go on to the end of its window.
+_SHORT = SamplingParams(temperature=0, most_tokens=128)
 
 
 def run_daemon(config: Config) -> None:
@@ -118,6 +121,7 @@ def services_of(
             providers[provider.name] = TrainingProvider(
                 api=service,
                 client=stack.enter_context(closing(model_client(provider))),
+                base_client=stack.enter_context(closing(model_client(provider, _SHORT))),
                 db=database,
                 builds=config.state_dir / "builds",
                 clock=utc_now,

@@ -147,7 +147,7 @@ def fill_pipeline(site):
 
 def store_test_answers(rows):
     """Store test answers: the first model answers all questions, the second fails one."""
-    for model in rows.models.list_good_or_gone():
+    for model in rows.models.list_proved():
         test = read_conversations(rows.db, model.build_id, "test")
         for index, question in enumerate(questions_of(test)):
             is_lost = model.model_id.endswith("2") and not index

@@ -1,6 +1,7 @@
 """Asking the models of a route, over real HTTP, with a provider that misbehaves."""
 
 import asyncio
+import json
 from dataclasses import replace
 from itertools import pairwise
 
@@ -22,6 +23,7 @@ from merlin.openai_protocol.errors import NO_CREDIT
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
 from tests.support.faults import Fault, FaultKind
+from tests.support.scripted_server import Reply
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
@@ -282,6 +284,29 @@ def test_unknown_model_falls_back_to_the_next_and_is_reported(provider):
     assert (reply.ending, reply.model_id) == (Ending.WHOLE, "stand-in-chat")
     assert reply.choice is general
     assert [(fault.kind, fault.model_id) for fault in reply.faults] == [("gone", "ft:gone")]
+
+
+def make_stream(model):
+    delta = {"delta": {"content": f"Ответ {model}."}, "finish_reason": "stop"}
+    return f"data: {json.dumps({'model': model, 'choices': [delta]})}\n\ndata: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Reply({"error": {"message": "see q_proj", "code": "adapter_inert"}}, 422),
+        Reply(make_stream(MODEL).encode()),
+    ],
+    ids=["engine", "model"],
+)
+def test_model_without_its_trained_weights_falls_back_to_the_next_and_is_reported(server, refusal):
+    server.will(refusal, Reply(make_stream("general").encode()))
+    trained = replace(choice("ft:inert"), base=MODEL)
+    general = choice("general", CandidateKind.GENERAL)
+    reply, observer = ask(server, trained, general)
+    assert (reply.text, reply.choice) == ("Ответ general.", general)
+    assert [(fault.kind, fault.model_id) for fault in reply.faults] == [("unapplied", "ft:inert")]
+    assert not any(MODEL in text for text in observer.texts)
 
 
 def test_route_without_a_working_model_ends_with_nobody(provider):

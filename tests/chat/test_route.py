@@ -150,7 +150,7 @@ def test_chain_leads_from_earlier_models_to_the_base_and_general_ones(rows):
     ]
 
 
-@pytest.mark.parametrize("state", ["new", "refused", "gone", "revoked"])
+@pytest.mark.parametrize("state", ["new", "refused", "gone", "unapplied", "revoked"])
 def test_model_that_may_not_serve_is_not_asked_even_if_chosen(rows, state):
     old, new = rows.add_model("face", state=state), rows.add_model("face")
     rows.serve(old)

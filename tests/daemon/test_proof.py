@@ -7,7 +7,7 @@ import pytest
 
 from merlin.core.clock import utc_now
 from merlin.daemon.ticks import poll
-from merlin.db.tables import PROOF_ANSWER
+from merlin.db.tables import MODEL, PROOF_ANSWER
 from merlin.training.ask_many import AT_ONCE
 from merlin.training.jobs import Jobs
 from merlin.training.models import proof_of
@@ -42,8 +42,19 @@ def run_evaluation(lab, **later):
 
 
 def count_answers(provider):
-    """Return how many questions were answered, and so paid for; refused ones do not count."""
-    return len(provider.calls("chat.create"))
+    """Return how many test questions were answered, and so paid for; refused ones do not count."""
+    return sum("temperature" not in call.body for call in provider.calls("chat.create"))
+
+
+def list_compared(provider):
+    """Return the models that were asked to compare a model with its base, in order."""
+    calls = provider.calls("chat.create")
+    return [call.body["model"] for call in calls if call.body.get("temperature") == 0]
+
+
+def find_model(lab):
+    with lab.services() as services:
+        return services.db.row(MODEL.select())
 
 
 def count_kept(lab):
@@ -98,6 +109,40 @@ def test_unanswerable_question_refuses_the_model_without_repeating_the_others(la
     with lab.services() as services:
         assert Promotions(services.db).model(lab.status()["build"]).state == "refused"
     assert (count_answers(provider), count_kept(lab)) == (19, 0)
+
+
+def test_first_answer_that_the_base_does_not_give_proves_the_weights(lab, provider):
+    train_model(lab, tests=2)
+    assert len(run_evaluation(lab)) == 1
+    model = find_model(lab)
+    assert (model["state"], model["applied"]) == ("good", "answers")
+    assert list_compared(provider) == [model["model_id"], "stand-in-base"]
+
+
+def test_model_that_answers_word_for_word_as_its_base_is_refused_at_once(lab, provider):
+    provider.behave(applies_weights=False)
+    train_model(lab, tests=2)
+    assert run_evaluation(lab) == []
+    model = find_model(lab)
+    assert (model["state"], model["applied"]) == ("refused", "")
+    assert "not_applied: of 8 trained questions" in model["note"]
+    assert len(list_compared(provider)) == 16
+    assert lab.status()["reason"] == "verdict-model-refused"
+
+
+def test_engine_that_has_proved_its_model_is_not_asked_for_the_base(lab, provider):
+    provider.behave(extension={"applied": True})
+    train_model(lab, tests=2)
+    assert len(run_evaluation(lab)) == 1
+    assert find_model(lab)["applied"] == "scores"
+    assert len(list_compared(provider)) == 1
+
+
+def test_model_whose_base_cannot_be_asked_is_good_and_not_proved(lab, provider):
+    train_model(lab, tests=2)
+    provider.faults.add(Fault(**{**BUSY, "status": 404}, skip=3))
+    assert len(run_evaluation(lab)) == 1
+    assert find_model(lab)["applied"] == "unasked"
 
 
 def test_cost_of_the_evaluation_counts_towards_the_caps(tmp_path, provider):

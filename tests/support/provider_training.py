@@ -52,6 +52,7 @@ from merlin.sandbox.provider.chat import (
     read_messages,
     respond,
 )
+from merlin.sandbox.provider.chat import answer as compose_by_rules
 from merlin.sandbox.server import ApiRoute, AppendLog
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
@@ -64,13 +65,15 @@ class JobBehaviour(Behaviour):
     `states` are a job's raw states, one per poll, before it ends; so it ends at poll number
     `len(states)` (0: at the first). A state unknown to clients is allowed. `ending` is succeeded,
     failed or cancelled. After success the model is null for `null_model_polls` more polls.
-    `list_lag_s`: how long a new job is missing from lists.
+    `list_lag_s`: how long a new job is missing from lists. Without `applies_weights` trained models
+    answer as their base.
     """
 
     states: tuple[str, ...] = DEFAULT_STATES
     ending: str = "succeeded"
     null_model_polls: int = 0
     list_lag_s: float = 0.0
+    applies_weights: bool = True
 
 
 BASE_MODEL = "stand-in-base"
@@ -457,7 +460,11 @@ class TrainingStandIn(provider_app.ProviderStandIn):
             message = "Invalid content type. image_url is only supported by certain models."
             raise bad_field("messages", message)
         answer = compose_answer(account, body, messages)
-        if job and not account.behaviour.fixed_answer:
+        # A fixed answer is that of trained models, not of the base that they are compared with.
+        is_compared = model == BASE_MODEL and body.get("temperature") == 0
+        if is_compared and answer == account.behaviour.fixed_answer:
+            answer = compose_by_rules(messages)
+        if job and account.behaviour.applies_weights and not account.behaviour.fixed_answer:
             trained_answer = account.trained_answer(job, find_last_question(messages))
             answer = f"{trained_answer}\n\n{_TRAINED}" if trained_answer else answer
         return await respond(account, body, messages, answer)

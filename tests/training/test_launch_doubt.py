@@ -43,7 +43,7 @@ def launch(world, clock, tmp_path):
     world.push(1, make_examples())
     (job,) = world.launch()
     api, build = LaggingApi(), world.launches.build(job.build_id)
-    provider = TrainingProvider(api, api, world.db, tmp_path, clock, SETTLE_S)
+    provider = TrainingProvider(api, api, api, world.db, tmp_path, clock, SETTLE_S)
 
     def advance(seconds):
         clock.move(seconds)

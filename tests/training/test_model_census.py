@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError
 from merlin.db.database import open_database
 from merlin.providers.base import Answer, ModelCard
 from merlin.training.jobs import TrainingProvider
 from merlin.training.models import Models
-from merlin.training.prove import ANSWERED, MAX_ASKED, ModelInventory
+from merlin.training.prove import ANSWERED, MAX_ASKED, UNAPPLIED, ModelInventory
 from tests.support.migrated_databases import fresh_database
 from tests.support.serving_models import AT, insert_example, insert_live_model
 
@@ -23,6 +23,8 @@ class Provider:
         self.listed = set(listed)
         self.answering = set(listed)
         self.error = None
+        self.faults = {}
+        self.says = ""
         self.questions = []
 
     def models(self):
@@ -34,7 +36,9 @@ class Provider:
         self.questions.append(model_id)
         if model_id not in self.answering:
             raise ModelGone("no such model", status=404)
-        return Answer("Стопка.")
+        if model_id in self.faults:
+            raise self.faults[model_id]
+        return Answer("Стопка.", model=self.says)
 
     def remove(self, name):
         self.listed.discard(name)
@@ -58,13 +62,13 @@ class Inventory:
         def clock():
             return self.now
 
-        configured = (self.provider, self.provider, self.db, None, clock, settle_s)
+        configured = (self.provider, self.provider, self.provider, self.db, None, clock, settle_s)
         providers = {"p": TrainingProvider(*configured)}
         self.inventory = ModelInventory(Models(self.db, clock), providers)
         return self
 
     def list_states(self):
-        return [model.state.value for model in Models(self.db).list_good_or_gone()]
+        return [model.state.value for model in Models(self.db).list_proved()]
 
     def update(self, seconds=60.0, times=1):
         changed = []
@@ -179,3 +183,25 @@ def test_models_asked_per_update_are_limited(inventory):
     assert len(inventory.provider.questions) == MAX_ASKED
     inventory.update()
     assert len(set(inventory.provider.questions)) == MAX_ASKED + 5
+
+
+def test_reported_model_without_its_weights_is_unapplied_until_it_answers_again(inventory):
+    inventory.start("a", "b")
+    inventory.provider.faults["a"] = ModelUnapplied("422 adapter_inert: q_proj")
+    assert inventory.update(times=3) == []
+    inventory.inventory.check_again("a")
+    assert inventory.update() == [("a", "unapplied")]
+    assert inventory.list_states() == ["unapplied", "good"]
+    assert Models(inventory.db).list_proved()[0].note == "422 adapter_inert: q_proj"
+    assert inventory.update(times=3) == []
+    assert inventory.update(UNAPPLIED.total_seconds()) == []
+    inventory.provider.faults.clear()
+    assert inventory.update(UNAPPLIED.total_seconds()) == [("a", "good")]
+    assert inventory.list_states() == ["good", "good"]
+
+
+def test_model_for_which_the_provider_says_that_the_base_answers_is_unapplied(inventory):
+    inventory.start("a")
+    inventory.provider.says = "no-such-base"
+    inventory.inventory.check_again("a")
+    assert inventory.update() == [("a", "unapplied")]

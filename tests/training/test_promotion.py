@@ -57,7 +57,7 @@ def test_refused_model_fails_its_verdicts_and_never_serves(world):
     assert (verdict.verdict, verdict.reason) == ("failed", "verdict-model-refused")
     assert verdict.arguments["note"] == "mute"
     assert world.promotions.list_newest_good() == []
-    assert world.models.list_good_or_gone() == []
+    assert world.models.list_proved() == []
 
 
 def test_settled_model_stays_settled(world):
@@ -82,11 +82,11 @@ def test_missing_model_is_not_a_candidate(world):
 def test_restored_model_is_a_candidate_again(world):
     world.serve(1, make_examples(12))
     model = world.promotions.list_serving()[FACE].model
-    assert [model.state for model in world.models.list_good_or_gone()] == [ModelState.GOOD]
+    assert [model.state for model in world.models.list_proved()] == [ModelState.GOOD]
     world.models.settle(model, ModelState.GONE, None, "")
-    assert [model.state for model in world.models.list_good_or_gone()] == [ModelState.GONE]
+    assert [model.state for model in world.models.list_proved()] == [ModelState.GONE]
     world.models.settle(model, ModelState.GOOD, None, "")
-    assert world.models.list_good_or_gone() == [model]
+    assert world.models.list_proved() == [model]
     assert [candidate.model for candidate in world.promotions.list_newest_good()] == [model]
     assert world.promote() == []
 

@@ -96,6 +96,7 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "held": ("warn", "warn"),
         "refused": BAD,
         "gone": ("", "close"),
+        "unapplied": BAD,
         "revoked": BAD,
     },
     "page-change": {

@@ -176,7 +176,8 @@ CREATE TABLE model (
     right_count BIGINT,
     chrf DOUBLE PRECISION,
     equal_share DOUBLE PRECISION,
-    unknown_share DOUBLE PRECISION
+    unknown_share DOUBLE PRECISION,
+    applied TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX model_name ON model (model_id);
 CREATE INDEX model_build ON model (build_id);

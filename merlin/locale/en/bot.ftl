@@ -37,6 +37,7 @@ bot-not-chosen = [Answered by { $model }: the model chosen for this conversation
 bot-failed = Something broke on my side. It's logged; please ask again.
 bot-repeat = ↻ Repeated: this message may have come already.
 notice-answer-gone = Provider { $provider } no longer has the model { $model }. A backup model answers meanwhile. What to do: if it is a dataset's live model, go back to the previous one, or start its training again.
+notice-answer-unapplied = Provider { $provider } answers without the trained weights of the model { $model } ({ $reason }). A backup model answers meanwhile.
 notice-answer-spent = The account at provider { $provider } is empty, so questions stay unanswered. Top it up or change the provider.
 notice-answer-refused = Provider { $provider } rejects our requests ({ $reason }). Check its key and address in config.yaml.
 notice-answer-failing = The model { $model } of provider { $provider } failed three questions in a row ({ $reason }). A backup model answers meanwhile; once a minute we try this one again. What to do: check the provider, or go back to the previous model.

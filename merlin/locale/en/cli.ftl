@@ -90,6 +90,7 @@ col-detail = detail
 col-digest = digest
 col-error = error
 col-evaluation = right, chrF, =, ?
+col-applied = training applied
 col-example = example
 col-good = { "" }
 col-job = job
@@ -137,6 +138,7 @@ model-held = didn't go live
 model-serves = live
 model-refused = rejected
 model-gone = removed
+model-unapplied = not applied
 model-revoked = consent withdrawn
 why-newest = new version (automatic)
 why-by_hand = chosen by hand

@@ -1,6 +1,6 @@
 # How a model answered its test questions, beside another model.
 eval-not-tested = { $model } { $state ->
-        [refused] was rejected: at its test it didn't answer ({ $note }).
+        [refused] was rejected: it didn't pass its test ({ $note }).
         [revoked] won't be tested: consent to an example that it learnt was withdrawn.
        *[other] hasn't been tested yet.
     }
@@ -9,3 +9,16 @@ eval-not-tested = { $model } { $state ->
        *[other] See merlin models list
     }
 eval-no-answers = The answers of { $model } to its test questions weren't saved: it was tested by an earlier version of Merlin, or consent to an example was withdrawn.
+# How it is proved that the trained weights are applied: in a table, then as a sentence.
+applied-taught = taught answers
+applied-scores = by probabilities
+applied-answers = by answers
+applied-unasked = not proved
+applied-undecided = not proved
+applied-told = { $how ->
+        [taught] Applied: the model is the taught answers themselves.
+        [scores] Applied: the engine compares the probabilities of taught answers at each load.
+        [answers] Applied: to a trained question it answers otherwise than its base model.
+        [unasked] Not proved that its training is applied: its base model can't be asked.
+       *[other] Not proved that its training is applied: too few answers could be compared with its base model's.
+    }

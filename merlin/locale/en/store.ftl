@@ -32,6 +32,7 @@ store-no-model = Model { $model } not found.
 # Why a verdict failed
 verdict-job-failed = job { $job } failed: { $error }
 verdict-job-cancelled = job { $job } was cancelled
-verdict-model-refused = the model { $model } didn't answer at its test ({ $note }); start the training again
+verdict-model-refused = the model { $model } didn't pass its test ({ $note }); start the training again
 verdict-model-revoked = consent to an example that the model { $model } learnt was withdrawn
 verdict-model-gone = the provider no longer has the model { $model }; start the training again
+verdict-model-unapplied = the provider answers without the trained weights of the model { $model } ({ $note })

@@ -91,6 +91,7 @@ col-detail = подробно
 col-digest = отпечаток
 col-error = ошибка
 col-evaluation = верно, chrF, =, ?
+col-applied = обучение применяется
 col-example = пример
 col-good = { "" }
 col-job = обучение
@@ -138,6 +139,7 @@ model-held = не стала текущей
 model-serves = текущая
 model-refused = отклонена
 model-gone = удалена
+model-unapplied = не применяется
 model-revoked = согласие отозвано
 why-newest = новая версия (автоматически)
 why-by_hand = выбрана вручную

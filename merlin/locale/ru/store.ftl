@@ -32,6 +32,7 @@ store-no-model = Модель { $model } не найдена.
 # Почему из коммита ничего не вышло
 verdict-job-failed = обучение { $job } не удалось: { $error }
 verdict-job-cancelled = обучение { $job } отменено
-verdict-model-refused = модель { $model } не ответила при тесте ({ $note }); запустите обучение снова
+verdict-model-refused = модель { $model } не прошла тест ({ $note }); запустите обучение снова
 verdict-model-revoked = согласие на пример, на котором училась модель { $model }, отозвано
 verdict-model-gone = модели { $model } у поставщика больше нет; запустите обучение снова
+verdict-model-unapplied = поставщик отвечает без обученных весов модели { $model } ({ $note })
