@@ -98,7 +98,7 @@ def find_applied_proof(rows: Models, client: ModelClient, model: Model) -> Appli
 
 def _compare_with_base(rows: Models, client: ModelClient, model: Model) -> AppliedProof:
     base = Jobs(rows.db).get(model.job_id).recipe.base_model
-    equal = 0
+    equal, has_recall = 0, False
     for question in read_questions(rows.db, model.build_id, TRAIN)[:MAX_COMPARED]:
         answer = client.ask(model.model_id, question.messages)
         check_answering_model(answer, model.model_id, base)
@@ -107,6 +107,7 @@ def _compare_with_base(rows: Models, client: ModelClient, model: Model) -> Appli
         if answer.known is not None and base == RECALL:
             return AppliedProof.TAUGHT
         if answer.known is not None:  # by the `recall` before a language model
+            has_recall = True
             continue
         if client.ask(base, question.messages).text != answer.text:
             return AppliedProof.ANSWERS
@@ -116,7 +117,9 @@ def _compare_with_base(rows: Models, client: ModelClient, model: Model) -> Appli
             f"not_applied: of {equal} trained questions it answers each as its base {base} does,"
             " word for word, and none as taught: see whether the provider serves tuned models"
         )
-    return AppliedProof.UNDECIDED
+    # What the language model behind `recall` has answered in the test, our engine had proved.
+    is_proved = any(answer.known is None for answer in rows.answers(model.model_row).values())
+    return AppliedProof.SCORES if has_recall and is_proved else AppliedProof.UNDECIDED
 
 
 def _ask_each(

@@ -17,4 +17,4 @@ engine-lora-no-quantisation = A quantised base model needs bitsandbytes, which i
 engine-lora-no-device = The device { $device } is wanted for training, and isn't there. Correct engine.training.devices, or look at the GPU's driver.
 engine-lora-early-stop = Stopped early after epoch { $epoch }: the test loss gets no better. The best was epoch { $best }, and that is the model.
 engine-lora-nothing-to-test = early_stop watches the test loss, but the job has no validation file: it's trained to the end.
-engine-lora-unproved = The adapter changes the answers so little that it can't be proved to be applied: it has learnt hardly anything. Train for more epochs, or take a larger learning_rate_multiplier.
+engine-lora-unproved = The adapter changes the answers so little that it can't be seen to be applied: it has learnt hardly anything. Train for more epochs, or take a larger learning_rate_multiplier.

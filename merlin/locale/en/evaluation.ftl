@@ -9,16 +9,16 @@ eval-not-tested = { $model } { $state ->
        *[other] See merlin models list
     }
 eval-no-answers = The answers of { $model } to its test questions weren't saved: it was tested by an earlier version of Merlin, or consent to an example was withdrawn.
-# How it is proved that the trained weights are applied: in a table, then as a sentence.
+# How it is known that the trained weights are applied: in a table, then as a sentence.
 applied-taught = taught answers
 applied-scores = by probabilities
 applied-answers = by answers
-applied-unasked = not proved
-applied-undecided = not proved
+applied-unasked = not known
+applied-undecided = not known
 applied-told = { $how ->
         [taught] Applied: the model is the taught answers themselves.
         [scores] Applied: the engine compares the probabilities of taught answers at each load.
         [answers] Applied: to a trained question it answers otherwise than its base model.
-        [unasked] Not proved that its training is applied: its base model can't be asked.
-       *[other] Not proved that its training is applied: too few answers could be compared with its base model's.
+        [unasked] Not known whether its training is applied: its base model can't be asked.
+       *[other] Not known whether its training is applied: too few answers could be compared with its base model's.
     }
