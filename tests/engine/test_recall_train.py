@@ -334,7 +334,7 @@ def test_question_with_several_about_equally_likely_answers_is_refused_with_them
     model = build_model(run(talks)[0][-1], tmp_path)
     assert {question: ask(model, question).text for question in crops} == crops
     answer = ask(model, "Когда сажать в огороде?")
-    assert (answer.known, len(answer.nearest)) == (False, 3)
+    assert (answer.known, len(answer.nearest)) == (False, 4)
     assert set(answer.nearest) < set(crops)
 
 

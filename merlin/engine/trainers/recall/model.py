@@ -38,12 +38,15 @@ SHARPNESS = np.float32(14.0)
 COMPARED, MIN_PROBABILITY = 20, 0.45
 # Higher values reject more questions and answer fewer; chosen on the three shipped sets.
 THRESHOLD = 0.32
+# With fewer points a question is answered, too, if the encoder alone holds the same answer for the
+# nearest by far: by its cosine with a trained question, and the distance to the next answer's.
+MEANT_THRESHOLD, MIN_MEANT_COSINE, MIN_MEANT_MARGIN = 0.22, 0.4, 0.15
 # For an unknown question, trained ones of up to MAX_NEAREST answers are suggested. Small talk gets
 # no suggestion: the nearer a question is to a known line than to any trained question, by cosine,
 # the more it must score without its general words ("how do I" also occurs in small talk). The
 # weight is the lowest by which a quarter of the shipped sets' small talk at most is offered
 # something. A model without an encoder takes FAR_FROM_SMALL_TALK as its nearest trained question.
-MAX_NEAREST = 3
+MAX_NEAREST = 4
 SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 0.52, 0.3
 # The minimum cosine of small talk after an answer («спасибо») with a known line; follow-ups of
 # general words («во сколько?») reach 0.71.
@@ -96,6 +99,8 @@ class RecallModel:
         score = float(scores[best])
         confidence = round(min(max(score, 0.0), 1.0), 4)
         is_sure = score >= THRESHOLD and _compute_probability(scores) >= MIN_PROBABILITY
+        if score >= MEANT_THRESHOLD and vector is not None and not (previous or back):
+            is_sure |= self._is_meant(best, vector)
         is_sure |= score > 0 and best in self.trained.get(build_key(question, back), ())
         if is_sure and (previous or back or not are_opposed(texts[0], self.asked[best])):
             return RecallAnswer(self.answers[best], confidence, known=True)
@@ -108,6 +113,14 @@ class RecallModel:
         return RecallAnswer(
             "", confidence, known=False, nearest=nearest, is_follow_up=bool(previous)
         )
+
+    def _is_meant(self, answer: int, vector: Floats) -> bool:
+        """Return whether an answer's trained questions are by far the nearest to a question."""
+        of_answer = np.repeat(np.arange(len(self.asked)), [*map(len, self.asked)])
+        likeness = self._measure_likeness(vector)
+        own = likeness[of_answer == answer].max(initial=0.0)
+        other = likeness[of_answer != answer].max(initial=0.0)
+        return bool(own >= MIN_MEANT_COSINE and own - other >= MIN_MEANT_MARGIN)
 
     def _score_readings(
         self, readings: Sequence[Terms], alone: Floats, completed: Terms, previous: str
