@@ -126,6 +126,8 @@ def add_editor_question(staff_site, question):
 def list_pages(staff_site):
     add_editor_question(staff_site, f"Где дек? {XSS}")
     add_drafts(staff_site, f"Где стек? {XSS}", "Где куча?")
+    fields = {"turn_id": 1, "known_answer": "Соседи раньше дальних."}
+    Proposals(staff_site.db).add(ANNA, Draft("А вширь?", "Слоями.", "algorithms", **fields))
     change = propose_change(staff_site, "materials/new.md", None, f"# Новое {XSS}\n")
     material = Catalogue(staff_site.db).materials("algorithms")[0].material_id
     base = f"/courses/{get_course_id(staff_site)}"
