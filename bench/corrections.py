@@ -54,12 +54,14 @@ def run() -> None:
         _correct(lab, first)
         lab.approve_proposals(dataset=NAME)
         ask = _train(lab)
-    print(f"known answers before: {sum(first[name].text.strip() == old[name] for name in old)}")
+    # A correction of a refusal is a new example: the answer of the wordings was not corrected.
+    answered = [name for name in PARAPHRASES if first[name].text.strip() == old[name]]
     print("asked | new answer | an old answer")
-    questions = {name: taught[name][0]["user"] for name in PARAPHRASES}
-    rows = {"paraphrases": PARAPHRASES, "questions": questions, "other wordings": wordings}
+    questions = {name: taught[name][0]["user"] for name in answered}
+    again = {name: wordings[name] for name in answered}
+    rows = {"paraphrases": PARAPHRASES, "their questions": questions, "other wordings": again}
     for title, asked in rows.items():
-        now = {name: ask(asked[name]).text.strip() for name in PARAPHRASES}
+        now = {name: ask(question).text.strip() for name, question in asked.items()}
         right = sum(now[name] == _new_answer(name) for name in now)
         stale = sum(answer in old.values() for answer in now.values())
         print(f"{title} | {right} of {len(now)} | {stale}")
@@ -102,7 +104,8 @@ def _correct(lab: Any, answers: Mapping[str, Any]) -> None:
             question = Question(session.session_id, number, number, PARAPHRASES[name], number)
             turn = Turns(db, BOT).ask(question, number)
             model_id = serving.model.model_id
-            stored = StoredAnswer(answer.text, model_id=model_id, known=answer.known)
+            shown = answer.text or "Этого я не знаю."
+            stored = StoredAnswer(shown, model_id=model_id, known=answer.known)
             Turns(db, BOT).write(number, stored)
             person = Actor.person(number, Authority())
             feedback.correct(ctx, person, turn.turn_id, _new_answer(name), "ru")

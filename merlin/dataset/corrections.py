@@ -42,6 +42,15 @@ class Corrected:
         of_others = [self.known_answer] if self.others else []
         return list(dict.fromkeys([*(example.answer for example in self.same), *of_others]))
 
+    def rewrite(self, example: Example, correction: Example) -> str:
+        """Return the text of one of them with the answer of a correction, and what that allows."""
+        messages = list(example.messages)
+        places = _find_answers(example, normalise(self.known_answer))
+        for place in places if example in self.others else [len(messages) - 1]:
+            messages[place] = replace(messages[place], content=correction.answer)
+        allow = tuple(dict((*example.allow, *correction.allow)).items())
+        return write_example(replace(example, messages=tuple(messages), allow=allow))
+
 
 def find_corrected(
     db: Database, dataset: str, messages: Sequence[Message], known_answer: str
@@ -75,18 +84,6 @@ def _find_answers(example: Example, normal: str) -> list[int]:
         for position, message in enumerate(example.messages)
         if normal and message.role == "assistant" and normalise(message.content) == normal
     ]
-
-
-def correct_example(example: Example, known_answer: str, correction: Example) -> str:
-    """Return the text of an example with another answer, and the personal data that it allows.
-
-    The answer replaces `known_answer`, or the last one.
-    """
-    messages = list(example.messages)
-    for position in _find_answers(example, normalise(known_answer)) or [len(messages) - 1]:
-        messages[position] = replace(messages[position], content=correction.answer)
-    allow = tuple(dict((*example.allow, *correction.allow)).items())
-    return write_example(replace(example, messages=tuple(messages), allow=allow))
 
 
 def _list_examples(db: Database, dataset: str, text: str) -> Iterator[Example]:

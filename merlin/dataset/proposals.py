@@ -14,10 +14,11 @@ Personal data and secrets are masked before a proposal is stored (`sensitive.mas
 Texts are encrypted, and erased when a proposal is declined or withdrawn.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from itertools import chain, cycle
 from typing import Any
 
@@ -34,7 +35,7 @@ from merlin.dataset.commit_message import (
     correction_subject,
     local_editor,
 )
-from merlin.dataset.corrections import Corrected, correct_example, find_corrected
+from merlin.dataset.corrections import Corrected, find_corrected
 from merlin.dataset.entries import read_blobs
 from merlin.dataset.example import Example, parse_example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
@@ -323,49 +324,20 @@ class Proposals(Repository):
         as an earlier one has none: it waits, and is shown beside the new answer. Each new id was
         never used by another example or proposal. All are of one dataset.
         """
-        names: dict[str, NameAllocator] = {}
+        names, gone = cache(self._names), set[str]()
         edits = dict[int, list[Edit]]()
-        gone = set[str]()
         for proposal_id, file_text in texts.items():
             draft, example = self.get(proposal_id).draft, parse_example(file_text)
             corrected = self.corrected(proposal_id)
-            every = corrected.same if proposal_id in only else corrected.examples
-            if example and every:
-                if gone.isdisjoint(each.path for each in every):
-                    known = draft.known_answer
-                    edits[proposal_id] = self._correct(draft.dataset, every, known, example, names)
-                    gone.update(each.path for each in every)
-                continue
-            question = (example or draft).question
-            path = self._new_path(draft.dataset, draft.folder, question, names)
-            edits[proposal_id] = [Edit(path, None, file_text)]
+            if proposal_id in only:
+                corrected = replace(corrected, others=())
+            if example is None or not corrected.examples:
+                name = names(draft.dataset, draft.folder).allocate((example or draft).question)
+                edits[proposal_id] = [Edit(example_path(draft.folder + name), None, file_text)]
+            elif gone.isdisjoint(each.path for each in corrected.examples):
+                edits[proposal_id] = _correct(draft.dataset, corrected, example, names)
+                gone.update(each.path for each in corrected.examples)
         return edits
-
-    def _correct(
-        self,
-        dataset: str,
-        old: Sequence[Example],
-        known_answer: str,
-        correction: Example,
-        names: dict[str, NameAllocator],
-    ) -> list[Edit]:
-        """Return the edits that give examples the answer of another, under new ids."""
-        new = [
-            Edit(
-                self._new_path(dataset, each.folder, each.question, names),
-                None,
-                correct_example(each, known_answer, correction),
-            )
-            for each in old
-        ]
-        return [*new, *(Edit(each.path, each.blob, None) for each in old)]
-
-    def _new_path(
-        self, dataset: str, folder: str, question: str, names: dict[str, NameAllocator]
-    ) -> str:
-        if folder not in names:
-            names[folder] = self._names(dataset, folder)
-        return example_path(f"{folder}{names[folder].allocate(question)}")
 
     @transaction
     def settle(
@@ -375,10 +347,10 @@ class Proposals(Repository):
 
         None if there are none any more. `editor` and `by` as in `approve`.
         """
-        old = find_corrected(self.db, dataset, holds.messages, known_answer).examples
-        if not old:
+        corrected = find_corrected(self.db, dataset, holds.messages, known_answer)
+        if not corrected.examples:
             return None
-        edits = self._correct(dataset, old, known_answer, holds, {})
+        edits = _correct(dataset, corrected, holds, cache(self._names))
         change_request = ChangeRequest(editor, by, self._clock())
         changes = make_changes(dataset, edits, change_request, _subject(dataset, edits, 1))
         self._changes.put(changes)
@@ -406,6 +378,24 @@ class Proposals(Repository):
         reviewed = {"reviewed_by": reviewer, "reviewed_at": iso(self._clock())}
         condition = (PROPOSAL.id == proposal_id) & _WAITS
         return self.db.update(PROPOSAL, condition, **fields, **reviewed, state=state.value)
+
+
+def _correct(
+    dataset: str,
+    corrected: Corrected,
+    correction: Example,
+    names: Callable[[str, str], NameAllocator],
+) -> list[Edit]:
+    """Return the edits that give examples the answer of another, under new ids."""
+    new = [
+        Edit(
+            example_path(each.folder + names(dataset, each.folder).allocate(each.question)),
+            None,
+            corrected.rewrite(each, correction),
+        )
+        for each in corrected.examples
+    ]
+    return [*new, *(Edit(each.path, each.blob, None) for each in corrected.examples)]
 
 
 def _subject(dataset: str, edits: Sequence[Edit], proposals: int) -> str:

@@ -44,12 +44,12 @@ def database_of(lab):
         yield database
 
 
-def propose(lab, question, *, user=ANNA, answer=NEW, known=OLD):
+def propose(lab, question, *, user=ANNA, answer=NEW, known=OLD, **before):
     """Store a correction; return its id."""
     with database_of(lab) as database:
         rows = Proposals(database)
         turn = len(rows.of_user(user)) + 1
-        return rows.add(user, Draft(question, answer, "trial", turn, known_answer=known))
+        return rows.add(user, Draft(question, answer, "trial", turn, known_answer=known, **before))
 
 
 def corrected(lab, proposal):
@@ -104,15 +104,27 @@ def test_correction_of_a_paraphrase_changes_the_answer_of_every_wording(lab):
     assert train_and_ask(lessons, "Зонт какой по цвету?", lab.config.state_dir) == NEW
 
 
-def test_conversation_that_gave_the_answer_on_its_way_is_corrected_there(lab):
+@pytest.mark.parametrize(
+    ("asked", "answers_now"),
+    [
+        pytest.param((QUESTION, {}), [NEW, "Мой."], id="the answer on its way"),
+        pytest.param(
+            ("А чей?", {"before_question": "Ваш зонт?", "before_answer": OLD}),
+            [OLD, NEW],
+            id="the answer to its last question",
+        ),
+    ],
+)
+def test_conversation_is_corrected_where_the_answer_is_wrong(lab, asked, answers_now):
     path = lab.repository.folder / "datasets/trial/examples/talk.yaml"
     turns = [("user", "Ваш зонт?"), ("assistant", OLD), ("user", "А чей?"), ("assistant", "Мой.")]
     path.write_text(write_turns(turns, ()), "utf-8")
     lab.repository.commit()
     lab.tick("fetch")
-    lab.approve_proposals(propose(lab, QUESTION))
+    question, before = asked
+    lab.approve_proposals(propose(lab, question, **before))
     (talk,) = (each for each in taught(lab).values() if len(each.messages) == 4)
-    assert [message.content for message in talk.messages[1::2]] == [NEW, "Мой."]
+    assert [message.content for message in talk.messages[1::2]] == answers_now
 
 
 def test_only_this_question_gets_another_answer_where_an_editor_says_so(lab):
