@@ -1,6 +1,6 @@
 """Distillation: a stronger model (the teacher) drafts examples, which an editor has to approve.
 
-    materials | questions -> calls -> [the budget] -> answers, checked -> proposals
+    materials | questions | examples -> calls -> [the budget] -> answers, checked -> proposals
 
 An Intent is stored before each call, by a digest of teacher and messages. An answered call is
 never repeated or paid for again, however often a run is restarted; a call in doubt after a crash
@@ -22,6 +22,7 @@ from pydantic import BaseModel, Field, ValidationError
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.proposals import count_test_questions
 from merlin.chat.prompt import split_text, wrap_document
 from merlin.config import require_provider
 from merlin.config.settings import parse_model_name
@@ -31,13 +32,14 @@ from merlin.core.i18n import detect_language, text
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.core.money import Price
-from merlin.dataset.entries import FileText
-from merlin.dataset.example import count_messages, normalise, read_example
+from merlin.dataset.entries import ExampleEntries, ExampleFilter, FileText
+from merlin.dataset.example import count_messages, normalise, parse_example, read_example
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import DISTIL, MAX_CHARACTERS, Draft, Proposals, example_yaml
+from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import Notices
 from merlin.providers.base import Answer, ModelClient
@@ -49,6 +51,8 @@ PAIRS = 3  # asked for per passage of material
 MAX_ANSWER_TOKENS = 4000
 MAX_ANSWER_S = 120.0
 _MAX_NOTE_LENGTH = 1000
+# Only examples of one question among the newest `_MAX_REWORDED` are worded anew.
+_MAX_REWORDED, _PAIR_TURNS = 1_000, 2
 _MAX_DRAFTS = 50  # read at most from one answer
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
@@ -85,11 +89,15 @@ SAMPLING_PARAMS = SamplingParams(
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of course material, or a question; `source` is its location."""
+    """A piece of course material, or a question; `source` is its location.
+
+    A trained question has its `answer`: the teacher words it anew, for a test question.
+    """
 
     source: str
     text: str
     is_question: bool = False
+    answer: str = ""
 
     @property
     def note(self) -> str:
@@ -122,6 +130,22 @@ def read_questions(content: str, name: str) -> list[Passage]:
         if not is_blank(line):
             questions.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
     return questions
+
+
+def read_trained_questions(ctx: Context, actor: Actor, dataset: str) -> list[Passage]:
+    """Return as many trained questions as test questions are missing, spread over the newest.
+
+    Raises NotFound.
+    """
+    missing = count_test_questions(ctx, actor, dataset).missing
+    entries = ExampleEntries(ctx.db).find(dataset, ExampleFilter(split=TRAIN), _MAX_REWORDED)
+    examples = [(entry.example_id, parse_example(entry.text)) for entry in entries if missing]
+    passages = [
+        Passage(example_id, example.question, is_question=True, answer=example.answer)
+        for example_id, example in examples
+        if example and len(example.messages) == _PAIR_TURNS
+    ]
+    return passages[:: max(len(passages) // max(missing, 1), 1)][:missing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +242,8 @@ def plan(
             state, spent[key] = intents[key].state, int(intents[key].outside_id or 0)
         if state is IntentState.SENDING:
             spent[key] += query.cost(teacher.price)
-        is_taught = passage.is_question and normalise(passage.text) in existing
+        is_new_question = passage.is_question and not passage.answer
+        is_taught = is_new_question and normalise(passage.text) in existing
         if key not in by_key and state is not IntentState.DONE and not is_taught:
             queries.append(query)
         by_key[key] = passage
@@ -334,14 +359,15 @@ def _valid_drafts(
     plan: DistilPlan, passage: Passage, content: str
 ) -> tuple[list[Draft], Counter[str]]:
     """Return the valid new drafts of an answer, and the number of rejected ones by reason."""
-    examples = _read_examples(passage, content, plan.wordings)
+    split, requested = (TEST, plan.wordings - 1) if passage.answer else ("", plan.wordings)
+    examples = _read_examples(passage, content, requested)
     if examples is None:
         return [], Counter({UNREADABLE: 1})
     model_id, note = plan.teacher.model_id, passage.note
     proposed, rejected = list[Draft](), Counter[str]()
     for wordings, answer in examples:
         drafts = {
-            question: Draft(wording, answer, plan.dataset, 0, model_id, DISTIL, note)
+            question: Draft(wording, answer, plan.dataset, 0, model_id, DISTIL, note, split=split)
             for question, wording in wordings.items()
         }
         valid = {question: draft for question, draft in drafts.items() if _is_valid(draft)}
@@ -349,7 +375,7 @@ def _valid_drafts(
         new = [draft for question, draft in valid.items() if not _is_known(plan, question)]
         for question in valid:
             plan.known.setdefault(near_key(question), []).append(question)
-        rejected[MISSING] += plan.wordings - len(wordings)
+        rejected[MISSING] += requested - len(wordings)
         rejected[BROKEN] += len(drafts) - len(valid)
         rejected[DUPLICATE] += len(valid) - len(new)
         proposed += new
@@ -375,15 +401,16 @@ def _read_examples(
         parsed = _Drafts.model_validate_json(content[start : end + 1].encode("utf-8", "replace"))
     except ValidationError:
         return None
-    # A question needs one answer, and its own wording too.
+    # A question needs one answer, and its own wording too unless it is trained.
     examples = parsed.examples[:1] if passage.is_question else parsed.examples
-    own_wordings = [passage.text] if passage.is_question else []
+    own_wordings = [passage.text] if passage.is_question and not passage.answer else []
     found = []
     for example in examples:
         wordings = dict[str, str]()
         for wording in (*own_wordings, *example.questions):
             wordings.setdefault(normalise(wording), wording.strip())
-        found.append((dict(islice(wordings.items(), most)), example.answer.strip()))
+        answer = (passage.answer or example.answer).strip()
+        found.append((dict(islice(wordings.items(), most)), answer))
     return found
 
 

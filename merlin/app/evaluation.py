@@ -11,6 +11,8 @@ from merlin.app.lineage import AnswerPart, find_part
 from merlin.app.models import ModelView
 from merlin.core.errors import Refused
 from merlin.core.money import Cost
+from merlin.dataset.spec import GateRule, SplitRule
+from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import TURN
 from merlin.training import evaluation
 from merlin.training.evaluation import ProofReport
@@ -37,14 +39,15 @@ class PartFigures:
 class EvaluationView:
     """A model's evaluation: its comparison with another one, and its kind of gate.
 
-    Without a `report`, `why` is the reason; `asked` of `questions` were answered by then. `parts`
-    have answered people.
+    The gate judges a model by at least `least` test questions. Without a `report`, `why` is the
+    reason; `asked` of `questions` were answered by then. `parts` have answered people.
     """
 
     model: ModelView
     against: ModelView | None
     serving: ModelView | None
     gate: str
+    least: int
     report: ProofReport | None
     why: Refused | None
     asked: int
@@ -60,6 +63,7 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
     """
     model = Promotions(ctx.db).model(name)
     view, base = models.get(ctx, actor, model.model_row), find_before(ctx.db, model)
+    settings = read_newest_settings(ctx.db, model.dataset)
     report, reason = None, None
     try:
         report = evaluation.evaluate(ctx.db, model, base)
@@ -69,7 +73,8 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
         model=view,
         against=models.get(ctx, actor, base.model_row) if base else None,
         serving=models.list_serving(ctx, actor, [model.dataset]).get(model.dataset),
-        gate=models.read_gate_kind(ctx, model.dataset),
+        gate=(settings.gate if settings else GateRule()).kind,
+        least=(settings.split if settings else SplitRule()).least,
         report=report,
         why=reason,
         asked=len(Models(ctx.db).answers(model.model_row)),

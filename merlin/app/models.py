@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from peewee import JOIN, Expression, Select, fn
 
@@ -15,12 +16,10 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, named
 from merlin.dataset.builds import build_version
-from merlin.dataset.spec import GateRule
 from merlin.dataset.verdicts import (
     HOLDS,
     ON_LINE,
     VerdictStatus,
-    read_newest_settings,
 )
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
@@ -67,7 +66,7 @@ class ModelView:
         return "serves" if self.serves else "held" if self.held else self.state.value
 
     @property
-    def lost(self) -> Sequence[object]:
+    def lost(self) -> Sequence[Mapping[str, Any]]:
         """Return the questions that the gate holds it for, as texts."""
         questions = self.arguments.get("lost")
         return questions if isinstance(questions, list) else ()
@@ -166,12 +165,6 @@ def _find_permitted(
 def find(ctx: Context, actor: Actor, name: str) -> ModelView:
     """Return a model by the provider's name or the build's version. Raises NotFound."""
     return get(ctx, actor, Promotions(ctx.db).model(name).model_row)
-
-
-def read_gate_kind(ctx: Context, dataset: str) -> str:
-    """Return the kind of gate that a dataset's models have to pass, from the newest commit."""
-    settings = read_newest_settings(ctx.db, dataset)
-    return (settings.gate if settings else GateRule()).kind
 
 
 def read_serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:

@@ -43,7 +43,6 @@ from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.split import TEST
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
-from merlin.training.evaluation import ENOUGH_QUESTIONS
 from merlin.training.promote import Promotions
 
 # The version of the text `consent-ask`; another text needs a new consent.
@@ -330,23 +329,17 @@ def settle_contradiction(
 class TestPart:
     """The number of test questions of the newest build, needed by its gate, and waiting.
 
-    With `enough`, comparisons of two models are certain. All are 0 before the first build.
+    All are 0 before the first build.
     """
 
     questions: int = 0
     least: int = 0
-    enough: int = 0
     waiting: int = 0
 
     @property
     def missing(self) -> int:
         """Return how many are missing if all waiting ones are approved."""
         return max(self.least - self.questions - self.waiting, 0)
-
-    @property
-    def wanted(self) -> int:
-        """Return how many more make comparisons of two models certain."""
-        return max(self.enough - self.questions - self.waiting, 0)
 
 
 def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
@@ -358,5 +351,4 @@ def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
         return TestPart()
     waiting = Proposals(ctx.db, ctx.clock).count([dataset], TEST)
     needed = max(int(split["min_test"]), 1)
-    enough = max(needed, ENOUGH_QUESTIONS)
-    return TestPart(questions=build.test, least=needed, enough=enough, waiting=waiting)
+    return TestPart(questions=build.test, least=needed, waiting=waiting)

@@ -46,8 +46,8 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     *,
     origin: Annotated[
-        Literal["materials", "questions"],
-        typer.Option("--from", help="Source: texts of the course, or questions."),
+        Literal["materials", "questions", "examples"],
+        typer.Option("--from", help="Source: texts of the course, questions, or examples to test."),
     ],
     teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="The model that drafts.")],
     budget: Annotated[
@@ -70,6 +70,8 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     with edit_session(settings) as session, Lead(settings.state_dir, settings.database, "distil"):
         ctx = session.ctx
         teacher_model = act.find_teacher(ctx, teacher)
+        if origin == "examples":
+            passages = act.read_trained_questions(ctx, session.actor, dataset)
         plan = act.plan(ctx, session.actor, dataset, teacher_model, passages, wordings)
         limit = convert_to_micro(budget) or 0
         confirm(plan, limit, yes=yes)

@@ -186,6 +186,11 @@ class Config(Section):
                 return found
         return None
 
+    def is_free(self, provider: str, name: str) -> bool:
+        """Return whether a provider's model is known to answer for nothing."""
+        price = self.price(provider, name)
+        return price is not None and price.input_micro == price.output_micro == 0
+
     @property
     def assistant(self) -> tuple[str, str | None] | None:
         """Return the general model for presets and own instructions, None without any provider."""

@@ -240,7 +240,7 @@ def prove(services: DaemonServices) -> bool:
     models = Models(services.db, services.clock)
     if models.list_unproved():
         Promotions(services.db).retire_revoked()
-    return bool(prove_new(models, services.providers))
+    return bool(prove_new(models, services.providers, services.config.is_free))
 
 
 def promote(services: DaemonServices) -> bool:

@@ -245,7 +245,7 @@ def _few_tests(sides: Mapping[str, str], spec: DatasetSpec | None) -> Iterator[F
     """Yield a note if the gate is not applied because there are too few test examples."""
     if spec is None or spec.gate.kind == NO_GATE:
         return
-    tests, least = [*sides.values()].count(TEST), max(spec.split.min_test, 1)
+    tests, least = [*sides.values()].count(TEST), spec.split.least
     if not has_gate(tests, spec.split):
         arguments: dict[str, str | int] = {"tests": tests, "least": least}
         yield Finding(DATASET_FILE, 1, 1, "few-tests", Severity.NOTE, arguments)

@@ -330,6 +330,11 @@ class SplitRule:
     salt: str = "v1"
     min_test: int = 10
 
+    @property
+    def least(self) -> int:
+        """Return with how many test examples a gate is applied, at least 1."""
+        return max(self.min_test, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class LaunchRule:
@@ -354,7 +359,7 @@ class GateRule:
     `right`: for a floor, the minimum share of right answers to test questions, 0 < right <= 1.
     """
 
-    kind: str = NO_GATE
+    kind: str = NOT_WORSE
     right: float = 0.0
 
 
@@ -414,7 +419,7 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
     """Return the spec of dataset `name` from JSON that is valid by the schema `dataset`."""
     # The suffix becomes part of a model's name, which is ASCII at every provider.
     recipe = {"suffix": name[:64] if name.isascii() else "", **value["recipe"]}
-    gate = value.get("gate", NO_GATE)
+    gate = value.get("gate", NOT_WORSE)
     return DatasetSpec(
         name=name,
         title=_localise(value["title"]),

@@ -63,4 +63,4 @@ def split_bucket(question: str, salt: str) -> float:
 
 def has_gate(tests: int, rule: SplitRule) -> bool:
     """Return whether this number of test examples is enough to judge a model."""
-    return tests >= max(rule.min_test, 1)
+    return tests >= rule.least

@@ -65,7 +65,8 @@ CHANGES_DATASET = (
 ) | (VERDICT.status == VerdictStatus.REMOVED.value)
 
 # Reasons of a training verdict whose model is held by the gate.
-HOLDS = ("gate-lost", "gate-worse", "gate-floor")
+FIRST = "gate-first"
+HOLDS = ("gate-lost", "gate-worse", "gate-floor", FIRST)
 # Reason of a training verdict whose model waits until the pin of the serving one is taken off.
 PIN = "verdict-pinned"
 # The statuses shown for these.

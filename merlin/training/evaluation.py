@@ -1,12 +1,8 @@
 """Compare two models question by question, using the stored answers of their proofs.
 
-An answer is right if it matches the taught answer (`prompt_check.is_right`); otherwise refused if
-the model says that it does not know, or declines; otherwise wrong. A question is common to two
-builds if all but its id and the system text is equal.
-
-The difference is that of the shares of right answers on the common questions. Its interval is the
-percentile bootstrap of paired differences (Efron 1979), with a fixed seed: the same answers give
-the same interval.
+An answer is right if it matches the taught answer (`scores.is_right`); otherwise refused if the
+model says that it does not know, or declines; otherwise wrong. A question is common to two builds
+if all but its id and the system text is equal.
 """
 
 from collections import Counter, defaultdict
@@ -36,12 +32,6 @@ from merlin.training.scores import (
     question_digest,
     question_key,
 )
-
-ENOUGH_QUESTIONS = 40  # with fewer, only large differences are significant
-RESAMPLES, _AT_ONCE = 10_000, 100
-_SEED = 20261122
-_TAILS = (0.025, 0.975)
-_PERCENT = 100
 
 
 class AnswerKind(StrEnum):
@@ -105,18 +95,11 @@ class ComparedAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A comparison of a model with another one, `against`, on their common questions.
-
-    `difference` is the increase of right answers per 100 questions, `low` and `high` its 95 %
-    interval; all are None without a common question.
-    """
+    """A comparison of a model with another one, `against`, on their common questions."""
 
     against: str
     now: ProofScores
     before: ProofScores
-    difference: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,20 +145,6 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
     )
 
 
-def compute_bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of paired differences, at least one.
-
-    Differences with inverted signs give the inverted interval.
-    """
-    import numpy as np  # noqa: PLC0415 - 0.1 s that only this needs
-
-    values, random = np.asarray(differences, dtype=float), np.random.default_rng(_SEED)
-    count = len(values)
-    samples = (random.integers(count, size=(_AT_ONCE, count)) for _ in range(RESAMPLES // _AT_ONCE))
-    low, high = np.quantile([values[sample].mean(axis=1) for sample in samples], _TAILS)
-    return float(low), float(high)
-
-
 Pair = tuple[JudgedAnswer, JudgedAnswer]
 
 
@@ -186,6 +155,21 @@ def judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
         JudgedAnswer(question, answer, classify_answer(answer, question))
         for question in read_questions(db, model.build_id)
         if (answer := answers.get(question.example_id))
+    ]
+
+
+def judge_base(db: Database, model: Model, own: Sequence[JudgedAnswer]) -> list[JudgedAnswer]:
+    """Return what the model's untrained base answers to the same questions.
+
+    Only the questions that it was asked; if it was asked none, it refuses every one.
+    """
+    stored = Models(db).base_answers(model.model_row)
+    nothing = Answer("", known=False)
+    questions = [each.question for each in own if not stored or each.question.example_id in stored]
+    answers = [stored.get(question.example_id, nothing) for question in questions]
+    return [
+        JudgedAnswer(question, answer, classify_answer(answer, question))
+        for question, answer in zip(questions, answers, strict=True)
     ]
 
 
@@ -221,24 +205,11 @@ def pair_answers(own: Sequence[JudgedAnswer], others: Sequence[JudgedAnswer]) ->
 
 
 def _compare(model: Model, against: Model, pairs: Sequence[Pair]) -> Comparison:
-    gains = compute_gains(pairs)
-    difference, low, high = None, None, None
-    if gains:
-        statistics = sum(gains) / len(gains), *compute_bootstrap_interval(gains)
-        difference, low, high = (round(_PERCENT * value, 1) for value in statistics)
     return Comparison(
         against=name_beside(against, model),
         now=_count_scores(name_beside(model, against), [now for now, _ in pairs]),
         before=_count_scores(name_beside(against, model), [before for _, before in pairs]),
-        difference=difference,
-        low=low,
-        high=high,
     )
-
-
-def compute_gains(pairs: Sequence[Pair]) -> list[int]:
-    """Return the gain of each common question over the other model: 1, 0 or -1."""
-    return [_is_right(now) - _is_right(before) for now, before in pairs]
 
 
 def _is_right(judged: JudgedAnswer) -> bool:

@@ -1,17 +1,20 @@
 """Decide whether a proved model may replace the serving one: `gate` of dataset.yaml.
 
 `none` lets every proved model serve. `floor` holds a model with too few right answers to its test
-questions. `not_worse` compares it with the serving model on their common questions: it holds the
-model if an answer that was right is now wrong, or if the 95 % interval of the difference is below
-0. Losses accepted by an editor do not count. With fewer test questions than `split.min_test`
-nothing is held; with fewer common ones than `ENOUGH_QUESTIONS` only wrong answers count.
+questions. `not_worse` compares it with the serving model on their common questions. It holds the
+model if an answer that was right is now wrong, or if more answers got worse than better (a sign
+test, in which inventing counts twice). A dataset's first model is compared with its untrained base,
+and must be right more often. Losses accepted by an editor do not count. With fewer test questions
+than `split.min_test` nothing is held.
 
 A held model is a training verdict with a reason in `HOLDS`; its arguments name what was compared,
 so each pair of models is judged once.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import comb
 from typing import Any
 
 from peewee import fn
@@ -24,6 +27,7 @@ from merlin.core.log import get_logger
 from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule
 from merlin.dataset.split import has_gate
 from merlin.dataset.verdicts import (
+    FIRST,
     HOLDS,
     VerdictStatus,
     read_newest_settings,
@@ -34,20 +38,24 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import ACCEPTED_LOSS, CHANGE, VERDICT
 from merlin.db.values import dump_json, load_json
 from merlin.training.evaluation import (
-    ENOUGH_QUESTIONS,
     AnswerKind,
     JudgedAnswer,
     Pair,
-    compute_bootstrap_interval,
-    compute_gains,
     judge_answers,
+    judge_base,
     pair_answers,
 )
+from merlin.training.jobs import Jobs
 from merlin.training.models import Model, name_beside
 from merlin.training.scores import question_digest
 
 log = get_logger(__name__)
 _SHOWN, _PERCENT = 5, 100
+# Inventing an answer is worse than refusing one.
+_WORTH = {AnswerKind.WRONG: 0, AnswerKind.REFUSED: 1, AnswerKind.RIGHT: 2}
+# The probabilities of the sign test up to which a model is held (ADR 46): one that would replace
+# another if more answers got worse than better, a first one if that is hardly chance.
+_LEVEL, _FIRST_LEVEL = 1 / 2, 1 / 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +72,14 @@ def find_hold(
     answers: Sequence[JudgedAnswer],
     pairs: Sequence[Pair],
     accepted: Collection[str] = (),
+    *,
+    is_first: bool = False,
 ) -> HoldReason | None:
     """Return why the gate holds a model, None if it may serve.
 
     `answers` are those to all its test questions, `pairs` those to questions common with the
-    serving model (`pair_answers`); `accepted` are digests of questions.
+    serving model (`pair_answers`), or with its base if it is the dataset's first; `accepted` are
+    digests of questions.
     """
     if rule.kind == FLOOR and answers:
         right = sum(answer.kind is AnswerKind.RIGHT for answer in answers)
@@ -77,16 +88,52 @@ def find_hold(
     if rule.kind != NOT_WORSE:
         return None
     counted = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
-    gains = compute_gains(counted)
-    lost = [now for (now, _), gain in zip(counted, gains, strict=True) if gain < 0]
-    lost.sort(key=lambda answer: answer.kind is AnswerKind.REFUSED)
+    return _find_no_gain(counted) if is_first else _find_loss(counted)
+
+
+def _find_no_gain(pairs: Sequence[Pair]) -> HoldReason | None:
+    """Return why a first model is no better than its base; `lost` are all answers not right."""
+    right = sum(now.kind is AnswerKind.RIGHT for now, _ in pairs)
+    before = sum(base.kind is AnswerKind.RIGHT for _, base in pairs)
+    lost = [now for now, _ in pairs if now.kind is not AnswerKind.RIGHT]
+    if not lost or (right > before and sign_test(pairs) > _FIRST_LEVEL):
+        return None
     wrong = sum(answer.kind is AnswerKind.WRONG for answer in lost)
-    values = {"wrong": wrong, "refused": len(lost) - wrong, "questions": len(pairs)}
-    is_enough = bool(lost) and len(pairs) >= ENOUGH_QUESTIONS
-    if wrong or (is_enough and compute_bootstrap_interval(gains)[1] < 0):
-        reason = "gate-lost" if wrong else "gate-worse"
-        return HoldReason(reason, values, list(map(_make_lost_question, lost)))
-    return None
+    values = {"right": right, "wrong": wrong, "before": before, "questions": len(pairs)}
+    values["asked"] = sum(bool(base.answer.text) for _, base in pairs)
+    return HoldReason(FIRST, values, _make_lost_questions(lost))
+
+
+def _find_loss(pairs: Sequence[Pair]) -> HoldReason | None:
+    """Return what a model answers worse than the serving one, None if it is not worse."""
+    lost = [(now, before) for now, before in pairs if _WORTH[now.kind] < _WORTH[before.kind]]
+    count = Counter((before.kind, now.kind) for now, before in lost)
+    values = {
+        "wrong": count[AnswerKind.RIGHT, AnswerKind.WRONG],
+        "refused": count[AnswerKind.RIGHT, AnswerKind.REFUSED],
+        "invented": count[AnswerKind.REFUSED, AnswerKind.WRONG],
+        "gained": sum(_WORTH[now.kind] > _WORTH[before.kind] for now, before in pairs),
+    }
+    if not values["wrong"] and sign_test(pairs) > _LEVEL:
+        return None
+    reason = "gate-lost" if values["wrong"] else "gate-worse"
+    return HoldReason(reason, values, _make_lost_questions([now for now, _ in lost]))
+
+
+def sign_test(pairs: Sequence[Pair]) -> float:
+    """Return how likely chance alone makes the first model of the pairs as bad as this, 0 to 1.
+
+    The exact one-sided sign test on the answers that got worse or better; a question counts twice
+    if one of its two answers is wrong.
+    """
+    losses = gains = 0
+    for now, before in pairs:
+        weight = 2 if AnswerKind.WRONG in (now.kind, before.kind) else 1
+        losses += weight * (_WORTH[now.kind] < _WORTH[before.kind])
+        gains += weight * (_WORTH[now.kind] > _WORTH[before.kind])
+    changed = losses + gains
+    as_bad = sum(comb(changed, count) for count in range(losses, changed + 1))
+    return float(as_bad / (1 << changed))
 
 
 class Gates(Repository):
@@ -107,13 +154,15 @@ class Gates(Repository):
         verdict = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
         if verdict is None:
             return False
-        if load_json(verdict["arguments"]).get("compared") == dump_json(compared):
-            return True
+        judged: Row = load_json(verdict["arguments"])
+        if judged.get("compared") == dump_json(compared):
+            return "is_accepted" not in judged
         hold = self._find(new, serving, settings)
         if hold is None:
             return False
         kill_point("gate.judged")
-        against = name_beside(serving, new) if serving else ""
+        base = Jobs(self.db).get(new.job_id).recipe.base_model
+        against = name_beside(serving, new) if serving else base
         values = {"version": name_beside(new, serving), "against": against, **hold.values}
         arguments = {**values, "lost": hold.lost, "compared": dump_json(compared)}
         self._store_hold(new, str(verdict["reason"]), replace(hold, values=values), arguments)
@@ -124,13 +173,12 @@ class Gates(Repository):
         answers = judge_answers(self.db, new)
         if not has_gate(len(answers), settings.split):
             return None
-        serving_answers = judge_answers(self.db, serving) if serving else []
+        others = judge_answers(self.db, serving) if serving else judge_base(self.db, new, answers)
         condition = ACCEPTED_LOSS.dataset == new.dataset
         rows = self.db.rows(ACCEPTED_LOSS.select(ACCEPTED_LOSS.question_digest).where(condition))
         accepted = {row["question_digest"] for row in rows}
-        return find_hold(
-            settings.gate, answers, list(pair_answers(answers, serving_answers)), accepted
-        )
+        pairs = list(pair_answers(answers, others))
+        return find_hold(settings.gate, answers, pairs, accepted, is_first=serving is None)
 
     @transaction
     def _store_hold(self, new: Model, before: str, hold: HoldReason, arguments: Row) -> None:
@@ -140,7 +188,8 @@ class Gates(Repository):
         is_unchanged = VERDICT.reason == before
         if not self.db.update(VERDICT, _awaits_serving(new) & is_unchanged, **values):
             return
-        log.info("model is held", model=new.model_id, reason=hold.reason)
+        lost = ", ".join(question["arguments"]["example"] for question in hold.lost)
+        log.warning("model is held", model=new.model_id, reason=hold.reason, lost=lost)
         newest = self.db.value(VERDICT.select(fn.MAX(VERDICT.position)).where(_awaits_serving(new)))
         is_other = (VERDICT.dataset == new.dataset) & (VERDICT.job_id != new.job_id)
         older = is_other & VERDICT.reason.in_(HOLDS) & (VERDICT.position < newest)
@@ -168,8 +217,9 @@ class Gates(Repository):
         """Accept the losses of a held model, or the one with `digest`; return how many.
 
         An accepted loss counts for no later model while question and taught answer stay the same;
-        the model is judged again by the rest. Raises Refused for a model that is not held, or is
-        held for no question, or not for the one with `digest`.
+        the model is judged again by the rest. A first model is accepted as it is, and the next one
+        is judged by every question. Raises Refused for a model that is not held, or is held for no
+        question, or not for the one with `digest`.
         """
         row = self.db.row(
             VERDICT.select().where(_awaits_serving(model) & VERDICT.reason.in_(HOLDS))
@@ -177,18 +227,21 @@ class Gates(Repository):
         arguments = {"model": model.build_version}
         if row is None:
             raise Refused(f"{model.build_version} is not held", "gate-not-held", **arguments)
-        all_lost = [
-            question["arguments"] for question in load_json(row["arguments"]).get("lost", [])
-        ]
+        hold = load_json(row["arguments"])
+        all_lost = [question["arguments"] for question in hold.get("lost", [])]
         lost = [question for question in all_lost if digest in {"", question["digest"]}]
         if not lost:
             raise Refused("held for no such question", "gate-nothing-to-accept", **arguments)
         at = iso(self._clock())
-        by_whom = {"dataset": model.dataset, "by_whom": by, "at": at}
-        for question in lost:
-            loss = {"question_digest": question["digest"], "example_id": question["example"]}
-            self.db.add_new(ACCEPTED_LOSS, {**by_whom, **loss})
-        released = {"reason": "", "arguments": dump_json({}), "updated_at": at}
+        verdict: Row = {}
+        if row["reason"] == FIRST and not digest:
+            verdict = {"compared": hold["compared"], "is_accepted": True}
+        else:
+            by_whom = {"dataset": model.dataset, "by_whom": by, "at": at}
+            for question in lost:
+                loss = {"question_digest": question["digest"], "example_id": question["example"]}
+                self.db.add_new(ACCEPTED_LOSS, {**by_whom, **loss})
+        released = {"reason": "", "arguments": dump_json(verdict), "updated_at": at}
         self.db.update(VERDICT, _awaits_serving(model), **released)
         self.db.bump()
         return len(lost)
@@ -199,13 +252,18 @@ def _awaits_serving(model: Model) -> Any:
     return (VERDICT.job_id == model.job_id) & (VERDICT.status == VerdictStatus.TRAINING.value)
 
 
-def _make_lost_question(lost: JudgedAnswer) -> Row:
-    """Return the text of a lost question, with the values needed to accept it."""
-    question = lost.question
-    values = {
-        "question": shorten_text(question.messages[-1].content),
-        "answer": shorten_text(lost.answer.text),
-        "example": question.example_id,
-        "digest": question_digest(question),
-    }
-    return {"key": f"gate-{lost.kind}", "arguments": values}
+def _make_lost_questions(lost: Sequence[JudgedAnswer]) -> list[Row]:
+    """Return the texts of lost questions, wrong ones first, with the values to accept them."""
+    in_order = sorted(lost, key=lambda answer: answer.kind is AnswerKind.REFUSED)
+    return [
+        {
+            "key": f"gate-{answer.kind}",
+            "arguments": {
+                "question": shorten_text(answer.question.messages[-1].content),
+                "answer": shorten_text(answer.answer.text),
+                "example": answer.question.example_id,
+                "digest": question_digest(answer.question),
+            },
+        }
+        for answer in in_order
+    ]

@@ -243,6 +243,20 @@ class Models(Repository):
         row = {"model_row": model.model_row, "example_id": example_id}
         self.db.add_new(PROOF_ANSWER, row | answer_values(answer))
 
+    def base_answers(self, model_row: int) -> dict[str, Answer]:
+        """Return the stored answers of a model's untrained base, by example id."""
+        is_asked = PROOF_ANSWER.base_answer.is_null(is_null=False)
+        query = PROOF_ANSWER.select().where((PROOF_ANSWER.model_row == model_row) & is_asked)
+        return {row["example_id"]: Answer(row["base_answer"]) for row in self.db.rows(query)}
+
+    @transaction
+    def keep_base_answer(self, model: Model, example_id: str, answer: Answer) -> None:
+        """Store what a model's base answers to a question that the model has answered."""
+        is_asked = (PROOF_ANSWER.model_row == model.model_row) & (
+            PROOF_ANSWER.example_id == example_id
+        )
+        self.db.update(PROOF_ANSWER, is_asked, base_answer=storable_text(answer.text))
+
     @transaction
     def settle(
         self,
@@ -331,7 +345,7 @@ def score_message(proof: Evaluation | None) -> Mapping[str, object]:
     if proof is None or not proof.questions:
         return {"key": "proof-none", "arguments": {}}
     arguments = {"right": proof.right, "questions": proof.questions}
-    return {"key": "proof-told", "arguments": arguments}
+    return {"key": "proof-few" if proof.is_few else "proof-told", "arguments": arguments}
 
 
 def revoked_builds() -> Select:

@@ -6,6 +6,8 @@ questions are asked again. A model that its provider cannot answer with after an
 refused; a provider that is unreachable or rejects the credentials says nothing about the model.
 A model whose trained weights are not applied is refused: by its engine's own proof, elsewhere by
 its answers to trained questions (`find_applied_proof`, docs/adr/0045).
+For a dataset's first model, its untrained base is asked some of the questions if that is free: the
+gate compares the two.
 
 A model that is missing from the provider's list is asked one question first, because some
 servers do not list tuned models, and a list may lag. It is gone if it was missing twice, at
@@ -14,7 +16,7 @@ One that an answer reports as unapplied is asked itself; it is good again when i
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -22,7 +24,10 @@ from merlin.config.engine import RECALL
 from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.dataset.split import TRAIN
+from merlin.dataset.spec import NOT_WORSE
+from merlin.dataset.split import TRAIN, has_gate
+from merlin.dataset.verdicts import read_newest_settings
+from merlin.db.tables import PROMOTION
 from merlin.providers.base import NOT_COUNTED, Answer, ModelClient, check_answering_model
 from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
 from merlin.training.jobs import Jobs, TrainingProvider
@@ -40,18 +45,26 @@ log = get_logger(__name__)
 FIRST_WAIT_S = 5.0
 GIVE_UP, MIN_PROBES = timedelta(hours=1), 5
 MAX_DOUBLINGS = 10
+# How many questions the base of a first model is asked: an untrained one answers at length.
+ASKED_OF_BASE = 10
 
 
-def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
+# Whether asking a base model, named after its provider, is known to cost nothing.
+IsFree = Callable[[str, str], bool]
+
+
+def prove_new(
+    rows: Models, providers: Mapping[str, TrainingProvider], is_free: IsFree
+) -> list[Model]:
     """Evaluate every model that is due; return those that became good."""
     return [
         model
         for model in rows.list_unproved()
-        if _prove(rows, providers.get(model.provider), model)
+        if _prove(rows, providers.get(model.provider), model, is_free)
     ]
 
 
-def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> bool:
+def _prove(rows: Models, provider: TrainingProvider | None, model: Model, is_free: IsFree) -> bool:
     if provider is None:
         rows.postpone(model, MAX_WAIT_S, f"no provider {model.provider}")
         return False
@@ -70,6 +83,7 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
     except ModelUnapplied as fault:
         _refuse(rows, model, fault)
         return False
+    _ask_base(rows, provider, model, questions, is_free)
     proof = score_answers([answers[question.example_id] for question in questions], questions)
     rows.settle(model, ModelState.GOOD, proof, "", applied)
     kill_point("evaluation.recorded")
@@ -153,6 +167,38 @@ def _ask_each(
     except ProviderError as error:
         return answers, error
     return answers, None
+
+
+def _ask_base(
+    rows: Models,
+    provider: TrainingProvider,
+    model: Model,
+    questions: Sequence[Question],
+    is_free: IsFree,
+) -> None:
+    """Store what a first model's base answers, if a gate needs it and asking is free.
+
+    Without these answers the gate compares the model with refusals, as `recall` has no other.
+    """
+    settings = read_newest_settings(rows.db, model.dataset)
+    if settings is None or settings.gate.kind != NOT_WORSE:
+        return
+    base = Jobs(rows.db).get(model.job_id).recipe.base_model
+    is_first = not rows.db.has(PROMOTION, PROMOTION.dataset == model.dataset)
+    is_judged = is_first and has_gate(len(questions), settings.split)
+    if not is_judged or base == RECALL or not is_free(model.provider, base):
+        return
+
+    def keep(query: Query, reply: Reply) -> None:
+        rows.keep_base_answer(model, query.key, reply.answer)
+
+    answered = rows.base_answers(model.model_row)
+    asked = (each for each in questions[:ASKED_OF_BASE] if each.example_id not in answered)
+    queries = [Query(each.example_id, each.messages, NOT_COUNTED) for each in asked]
+    try:
+        ask_many(provider.base_client, base, queries, keep)
+    except ProviderError as error:
+        log.warning("base not asked", model=base, reason=str(error))
 
 
 def _postpone_or_refuse(rows: Models, model: Model, error: ProviderError, age: timedelta) -> None:

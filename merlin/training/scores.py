@@ -14,6 +14,7 @@ from functools import lru_cache
 from merlin.core.messages import Message
 from merlin.core.views import described
 from merlin.dataset.example import normalise
+from merlin.dataset.spec import SplitRule
 from merlin.db.values import dump_json
 from merlin.providers.base import Answer
 
@@ -44,6 +45,11 @@ class Evaluation:
     def is_full(self) -> bool:
         """Return whether every answer is right, so that the scores tell nothing."""
         return self.right == self.questions
+
+    @property
+    def is_few(self) -> bool:
+        """Return whether the questions are too few to prove anything."""
+        return self.questions < SplitRule().least
 
 
 def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:

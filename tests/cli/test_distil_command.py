@@ -105,6 +105,14 @@ def test_text_becomes_proposals_that_are_trained_after_an_editors_approval(lab, 
     assert kept["source"] == "distil: stand-in-chat"
     assert kept["note"].startswith("materials/loops.md")
     lab.until_serving("trial-2")
+    set_teacher_answer(provider, ("О чём речь?", "Расскажи об этом слове.", "Неважно."))
+    document = run_json("distil", "trial", "--from", "examples", *TEACHER, "--budget", "1")
+    assert document["answered"] == 8, "2 of 10 test questions exist"
+    assert {each.draft.split for each in waiting_proposals(lab)} == {"test"}
+    lab.approve_proposals()
+    worded = yaml.safe_load((files[0].parent / "о-чём-речь.yaml").read_text("utf-8"))
+    assert worded["split"] == "test"
+    assert worded["messages"][1]["assistant"] != "Неважно."
 
 
 def test_answered_text_is_not_sent_again(lab, run_json, provider):

@@ -102,8 +102,9 @@ def send_request(lab, kind, **arguments):
 
 
 def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab, teach):
-    write(lab, right_count=1, wrong_count=20)
+    write(lab, right_count=1, wrong_count=20, gate="none")
     teach(YES)
+    write(lab, right_count=1, wrong_count=20)
     teach(NO)
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     with open_reading_context(lab.config) as ctx:
@@ -149,8 +150,9 @@ def test_editor_of_the_held_commit_is_told_beside_the_admins(lab, provider):
 
 
 def test_accepted_loss_holds_no_later_model_while_the_answer_stays(lab, teach):
-    write(lab, right_count=1, wrong_count=20)
+    write(lab, right_count=1, wrong_count=20, gate="none")
     teach(YES)
+    write(lab, right_count=1, wrong_count=20)
     teach(NO)
     accept(lab, "trial-2")
     lab.tick("promote")
@@ -181,11 +183,30 @@ def test_refusals_hold_only_when_significantly_more_frequent(lab, teach):
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_with_fewer_than_forty_questions_only_a_wrong_answer_holds(lab, teach):
-    write(lab, right_count=ENOUGH - 1)
+def test_gate_is_not_worse_unless_the_dataset_says_otherwise(lab, provider, teach):
+    lab.repository.dataset(count=12, tests=0)
+    path = lab.repository.folder / "datasets/trial/dataset.yaml"
+    path.write_text(path.read_text("utf-8").replace("gate: none\n", ""), "utf-8")
+    for number in range(20, 30):
+        lab.repository.example("trial", number, answer=YES, is_test=True)
     teach(YES)
     teach(DECLINED)
-    assert read_state(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-1", "gated", "gate-worse")
+
+
+def test_first_model_that_knows_nothing_is_held_until_it_is_accepted_as_it_is(lab, teach):
+    write(lab, right_count=20)
+    teach(NO)
+    assert read_state(lab) == (None, "gated", "gate-first")
+    (notice,) = lab.notices("notice-held")
+    assert "0 of 20 test questions right, 20 wrong" in lab.notice_text(notice, "en")
+    assert "не лучше отказа на каждый вопрос" in lab.notice_text(notice, "ru")
+    assert accept(lab, "trial-1") == 20
+    lab.tick("promote")
+    assert read_state(lab) == ("trial-1", "serving", "")
+    teach(YES)
+    teach(NO)
+    assert read_state(lab) == ("trial-2", "gated", "gate-lost"), "the questions count again"
 
 
 def test_gate_holds_nothing_with_too_few_test_questions(lab, teach):
@@ -266,8 +287,9 @@ def test_commit_of_a_held_models_build_is_held_and_notified_once(lab, provider):
 
 
 def test_rollback_is_not_undone_by_a_held_model(lab, teach):
+    write(lab, right_count=20, wrong_count=20, gate="none")
+    teach("Не то и не другое.")
     write(lab, right_count=20, wrong_count=20)
-    teach(DECLINED)
     teach(YES)
     teach(NO)
     assert read_state(lab) == ("trial-2", "gated", "gate-lost")

@@ -10,8 +10,9 @@ from merlin.daemon.ticks import poll
 from merlin.db.tables import MODEL, PROOF_ANSWER
 from merlin.training.ask_many import AT_ONCE
 from merlin.training.jobs import Jobs
-from merlin.training.models import proof_of
+from merlin.training.models import Models, proof_of
 from merlin.training.promote import Promotions
+from merlin.training.prove import ASKED_OF_BASE
 from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import Lab, evaluate_at
 
@@ -21,9 +22,9 @@ QUESTIONS = 400
 BUSY = {"method": "chat.create", "kind": FaultKind.STATUS, "status": 429}
 
 
-def train_model(lab, tests=QUESTIONS):
+def train_model(lab, tests=QUESTIONS, gate="none"):
     """Train a model that is to be evaluated on this many questions."""
-    lab.repository.dataset(count=tests + 12, tests=tests)
+    lab.repository.dataset(count=tests + 12, tests=tests, gate=gate)
     lab.repository.commit()
     lab.tick("fetch", "launch")
     with lab.services() as services:
@@ -60,6 +61,58 @@ def find_model(lab):
 def count_kept(lab):
     with lab.services() as services:
         return len(services.db.rows(PROOF_ANSWER.select()))
+
+
+def count_base_calls(provider):
+    calls = provider.calls("chat.create")
+    return sum(call.body["model"] == "stand-in-base" for call in calls)
+
+
+FREE = {"stand-in-base": {"price": {"input": 0, "output": 0, "training": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("prices", "tests", "asked"), [(FREE, 12, ASKED_OF_BASE), (FREE, 9, 0), ({}, 12, 0)]
+)
+def test_base_of_a_first_model_is_asked_where_it_is_free_and_judged(
+    tmp_path, provider, prices, tests, asked
+):
+    lab = Lab(tmp_path, provider.base_url, models=prices)
+    train_model(lab, tests=tests, gate="not_worse")
+    (model_id,) = run_evaluation(lab)
+    assert count_base_calls(provider) == asked
+    with lab.services() as services:
+        model = Promotions(services.db).model(model_id)
+        assert len(Models(services.db).base_answers(model.model_row)) == asked
+
+
+def test_model_no_better_than_its_own_base_is_held(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url, models=FREE)
+    provider.behave(fixed_answer="Так думают все.")
+    train_model(lab, tests=12, gate="not_worse")
+    lab.tick("prove", "promote")
+    (notice,) = lab.notices("notice-held")
+    told = lab.notice_text(notice, "en")
+    assert "no better than the untrained stand-in-base, which gets 0 right: 0 of 10" in told
+    for number in range(12, 24):
+        lab.repository.example("trial", number, answer="Так думают все.", is_test=True)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    asked = count_base_calls(provider)
+    assert asked == 2 * ASKED_OF_BASE
+    lab.repository.example("trial", 1, answer="По-другому.")
+    lab.repository.commit()
+    lab.until_serving("trial-3")
+    assert count_base_calls(provider) == asked, "it is compared with the live model"
+
+
+def test_base_that_cannot_answer_stops_no_model(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url, models=FREE)
+    train_model(lab, tests=12, gate="not_worse")
+    only = {"model": "stand-in-base"}
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, times=1, only=only))
+    assert len(run_evaluation(lab)) == 1
+    assert count_base_calls(provider) == 0, "a refusal is no answer"
 
 
 def test_occasionally_busy_provider_is_evaluated_in_one_try(lab, provider):

@@ -65,10 +65,10 @@ def test_complete_dataset_yaml_is_read():
 
 
 def test_missing_settings_have_their_defaults():
-    spec = read_spec(DATASET_YAML)
+    spec = read_spec(DATASET_YAML.replace("gate: none\n", ""))
     assert spec.recipe == Recipe("engine", "recall", suffix="neurotypology")
     assert (spec.split, spec.launch) == (SplitRule(0.2, "v1", 10), LaunchRule("auto", 60, 1))
-    assert (spec.strict, spec.gate) == (False, GateRule("none"))
+    assert (spec.strict, spec.gate) == (False, GateRule("not_worse"))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_missing_settings_have_their_defaults():
     ],
 )
 def test_invalid_setting_is_reported_with_its_place(setting, rule, line, column):
-    checked = check_files(make_good_files(60, f"{DATASET_YAML}{setting}\n"))
+    checked = check_files(make_good_files(60, DATASET_YAML.replace("gate: none", setting)))
     places = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
     assert (rule, line, column) in places
     assert checked.spec is None
@@ -94,7 +94,7 @@ def test_invalid_setting_is_reported_with_its_place(setting, rule, line, column)
 
 def test_removed_key_is_refused_with_what_to_do_instead():
     (finding,) = check_files(make_good_files(60, f"{DATASET_YAML}canary: {{}}\n")).findings
-    assert (finding.rule, finding.line, finding.column) == ("unknown-key", 4, 1)
+    assert (finding.rule, finding.line, finding.column) == ("unknown-key", 5, 1)
     assert "gate" in finding.text("en")
 
 

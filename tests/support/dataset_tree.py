@@ -10,6 +10,7 @@ DATASET_YAML = """\
 title: {ru: Нейротипология, en: Neurotypology}
 system: MerlinGPT is a good service!
 recipe: {provider: engine, base_model: recall}
+gate: none
 """
 
 

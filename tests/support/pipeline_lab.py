@@ -42,6 +42,7 @@ DATASET = {
     "system": "Отвечай коротко.",
     "recipe": {"provider": "stand-in", "base_model": "stand-in-base", "suffix": "trial"},
     "split": {"test": 0},
+    "gate": "none",
     "launch": {"mode": "auto", "quiet_s": 0, "min_new": 1},
 }
 
@@ -303,4 +304,4 @@ def evaluate_at(services, clock):
     providers = {
         name: replace(provider, clock=clock) for name, provider in services.providers.items()
     }
-    return prove_new(Models(services.db, clock), providers)
+    return prove_new(Models(services.db, clock), providers, services.config.is_free)

@@ -655,12 +655,13 @@ CREATE TABLE revoked_example (
     PRIMARY KEY (dataset, example_id)
 );
 -- The answers of a model to its test questions, so that none is paid for twice; `known` NULL: nobody
--- said.
+-- said. `base_answer`: that of its untrained base, asked for a dataset's first model only.
 CREATE TABLE proof_answer (
     model_row BIGINT NOT NULL REFERENCES model (id),
     example_id TEXT NOT NULL,
     answer TEXT NOT NULL,
     known BIGINT,
+    base_answer TEXT,
     PRIMARY KEY (model_row, example_id)
 );
 -- An example is one row for all builds in a row that teach it alike; `end_build` is the first

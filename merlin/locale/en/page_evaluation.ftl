@@ -19,7 +19,7 @@ page-eval-lost = { $lost ->
 page-eval-passed = Passed: all right answers stayed right
 page-eval-alone = { $right } of { $questions } right
 page-eval-rule = { $kind ->
-        [not_worse] The dataset's rule: a new model goes live only if earlier right answers stay right.
+        [not_worse] The dataset's rule: a new model goes live only if earlier right answers stay right and no more are made up.
         [floor] The dataset's rule: a new model goes live only with enough right answers.
        *[none] The dataset has no rule for new models: each one goes live.
     }
@@ -31,10 +31,8 @@ page-eval-full = { $questions ->
     }
 page-eval-full-hint = A test like this no longer says anything: add harder questions.
 page-eval-unanswered = Take some from the unanswered questions
-page-eval-few = { $questions ->
-        [one] { NUMBER($questions) } question is too few to judge by the share alone: a difference may be chance. With { $enough } or more you can be sure.
-       *[other] { NUMBER($questions) } questions are too few to judge by the share alone: a difference may be chance. With { $enough } or more you can be sure.
-    }
+page-eval-few = Test questions: { $questions } of { $least }. Fewer prove nothing, and every new model goes live.
+page-eval-few-hint = Ask about what is taught in other words: “{ page-another-wording }” at an example. Or let a stronger model draft test questions, which an editor approves:
 page-eval-add-test = Add a test question
 page-eval-fix-examples = { $lost ->
         [one] Fix { NUMBER($lost) } example
@@ -62,7 +60,6 @@ page-eval-part = { $part ->
        *[other] , on average { $cost }.
     }
 page-eval-difference = Difference
-page-eval-interval = { $low } to { $high }, 95% confidence
 page-eval-turned-wrong = Turned wrong
 page-eval-turned-right = Turned right
 page-eval-wrong-both = still wrong: { $count }
@@ -108,5 +105,4 @@ page-eval-running = The model is answering the test questions
 page-eval-answered = { $asked } of { $questions } questions
 page-eval-again = The answers so far are saved; the other questions will be asked again automatically.
 page-eval-no-test = Nothing to compare on
-page-eval-no-test-hint = The dataset has no test questions. Ask about something taught in other words and mark the example “Always for testing”.
 page-eval-none = There are no answers to the test questions

@@ -128,7 +128,6 @@ page-proposals-more = { $count } more waiting. The next appear here once you hav
 page-proposals-approve = Accept the selected ones
 page-proposals-decline = Decline the selected ones
 page-tests-few = Test questions: { $questions } of { $least }. With fewer, a new model can't be compared with the live one.
-page-tests-more = Test questions: { $questions }. With { $enough } or more, models can be compared with certainty.
 page-no-proposals = Nothing is waiting
 page-no-proposals-hint = When a student corrects an answer in the bot or the course chat, the correction appears here.
 page-contradictions = Contradictions

@@ -91,11 +91,15 @@ gate-lost = { $version } gets { $wrong ->
     } wrong that { $against } gets right{ $refused ->
         [0] { "" }
        *[other] , and declines { $refused } more
+    }{ $invented ->
+        [0] { "" }
+       *[other] , and makes up { $invented } that { $against } declines
     }. { $against } keeps answering
-gate-worse = { $version } declines { $refused ->
-        [one] { $refused } test question
-       *[other] { $refused } test questions
-    } that { $against } gets right, out of { $questions }: more than chance explains. { $against } keeps answering
+gate-worse = { $version } does worse than { $against } on the test questions: { $refused } declined instead of right, { $invented } made up instead of declined, { $gained } better. { $against } keeps answering
+gate-first = { $version }, the dataset's first model, is no better than { $asked ->
+        [0] declining every question
+       *[other] the untrained { $against }, which gets { $before } right
+    }: { $right } of { $questions } test questions right, { $wrong } wrong
 gate-floor = { $version } gets { $right } of { $questions } test questions right; dataset.yaml asks for at least { $floor }% (gate.floor.right)
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
@@ -125,7 +129,8 @@ chronicle-none = { $dataset } has no such commit or build.
 nothing-recorded = Nothing here yet: the daemon hasn't read the repository. If it isn't running, start it: merlin daemon
 config-no-repository = config.yaml has no repository (repository.url); the daemon needs one
 proof-told = test: { $right } of { $questions } questions right
-proof-none = no test questions
+proof-few = { proof-told }, too few to prove anything
+proof-none = no test questions, so it proves nothing
 notice-sunset = { $title }: its base model { $model } shuts down on { $date }, and the trained model with it. Set another base model in dataset.yaml in time.
 notice-failing = A bug in Merlin: in the process { $process } the step “{ $step }” keeps failing ({ $reason }). That step stops until it's fixed, the rest keeps working. See the log for details.
 notice-disk = Can't write a build: { $reason }. Nothing is lost; it continues automatically when there's room again.

@@ -129,7 +129,6 @@ page-proposals-more = Ждёт ещё { $count }. Следующие появя�
 page-proposals-approve = Принять выбранные
 page-proposals-decline = Отклонить выбранные
 page-tests-few = Тестовых вопросов: { $questions } из { $least }. Пока их меньше, новую модель не с чем сравнить.
-page-tests-more = Тестовых вопросов: { $questions }. Уверенно сравнивать модели можно, когда их { $enough } или больше.
 page-no-proposals = Ничего не ждёт
 page-no-proposals-hint = Студент исправляет ответ в боте или в чате курса, и исправление появляется здесь.
 page-contradictions = Противоречия

@@ -19,7 +19,7 @@ from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
 from merlin.dataset.commit_message import format_subject
 from merlin.dataset.finding import Finding
-from merlin.dataset.verdicts import VerdictStatus
+from merlin.dataset.verdicts import GATED, PINNED, VerdictStatus
 from merlin.sandbox.demo.place import FOLDER, Place
 from merlin.wiring.context import open_reading_context
 
@@ -130,6 +130,8 @@ _COMPLETED = {
     "superseded": 3,
     "serving": 6,
 }
+# The statuses of a tested model that does not go live, and how many lost questions are told.
+_KEPT_BACK, _MAX_LOST = (GATED, PINNED), 5
 _STOPPED = {"rejected", "left_out", "failed"}
 # Nothing is trained for such a commit, so nothing follows the completed steps.
 _ENDED = (VerdictStatus.UNCHANGED, VerdictStatus.REMOVED, VerdictStatus.SUPERSEDED)
@@ -195,7 +197,7 @@ def _steps(
 ) -> list[dict[str, str]]:
     completed = _COMPLETED[verdict.verdict]
     if verdict.verdict is VerdictStatus.TRAINING and job and job.state == "succeeded":
-        completed += 1
+        completed += 2 if verdict.shown_status in _KEPT_BACK else 1
     notes = _notes(ctx, verdict, job, language)
     states = [_state(index, completed, verdict) for index in range(len(STEPS))]
     is_served = serving_model is not None and serving_model.build == verdict.build
@@ -217,7 +219,8 @@ def _state(index: int, completed: int, verdict: VerdictView) -> str:
         return "waiting"
     if verdict.verdict in _STOPPED:
         return "failed"
-    if verdict.verdict is VerdictStatus.HELD and verdict.reason not in _TRANSIENT:
+    is_held = verdict.verdict is VerdictStatus.HELD and verdict.reason not in _TRANSIENT
+    if is_held or verdict.shown_status in _KEPT_BACK:
         return "held"
     return "now" if verdict.verdict in (VerdictStatus.BUILT, VerdictStatus.TRAINING) else "waiting"
 
@@ -243,7 +246,7 @@ def _notes(
         notes[step] = text(language, verdict.reason, **verdict.arguments)
     if job:
         notes["training"] = _training_note(job, language)
-        notes.update(_proof_notes(ctx, job, language))
+        notes.update(_proof_notes(ctx, verdict, job, language))
     return notes
 
 
@@ -272,7 +275,10 @@ def _training_note(job: JobDetails, language: str) -> str:
     return text(language, "demo-epoch", state=state, epoch=str(epoch), loss=float(loss))
 
 
-def _proof_notes(ctx: Context, job: JobDetails, language: str) -> dict[str, str]:
+def _proof_notes(
+    ctx: Context, verdict: VerdictView, job: JobDetails, language: str
+) -> dict[str, str]:
+    """Return the scores of a job's model, and its name or why it does not serve."""
     try:
         model = models.read_of_job(ctx, Actor.operator(), job.id)
     except NotFound:
@@ -281,4 +287,6 @@ def _proof_notes(ctx: Context, job: JobDetails, language: str) -> dict[str, str]
     if scores is None:
         return {}
     arguments = {"right": scores.right, "questions": scores.questions}
-    return {"proved": text(language, "demo-tested", **arguments), "serving": model.title}
+    lost = [text(language, each["key"], **each["arguments"]) for each in model.lost[:_MAX_LOST]]
+    why = [verdict.why(language), *lost] if verdict.shown_status in _KEPT_BACK else [model.title]
+    return {"proved": text(language, "demo-tested", **arguments), "serving": " ".join(why)}

@@ -44,7 +44,7 @@ from merlin.core.permissions import Permission
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import seen_other
 from merlin.db.requests import Request, RequestState
-from merlin.training.evaluation import ENOUGH_QUESTIONS, AnswerChange, ProofReport
+from merlin.training.evaluation import AnswerChange, ProofReport
 
 router = page_router()
 
@@ -232,7 +232,7 @@ async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, 
     return found_quote, ""
 
 
-_PERCENT, _MAX_SHOWN = 100, 100
+_MAX_SHOWN = 100
 AnswerFilter = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
 
 
@@ -263,8 +263,6 @@ def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
     """Return the answers to list, and their number by kind."""
     requested = {AnswerChange(show)} if show else {*AnswerChange} - {AnswerChange.RIGHT}
     answers, compared = report.list_answers(*requested), report.comparison
-    common = compared.now.questions if compared else 0
-    ends = (compared.low, compared.high) if compared else ()
     return {
         "show": show,
         "shown": answers[:_MAX_SHOWN],
@@ -273,10 +271,7 @@ def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
         "declined": sum(
             answer.kind == "refused" for answer in report.list_answers(AnswerChange.LOST)
         ),
-        "common": common,
-        "interval": [round((end or 0.0) * common / _PERCENT) for end in ends],
-        "is_few": report.scores.questions < ENOUGH_QUESTIONS,
-        "enough": ENOUGH_QUESTIONS,
+        "common": compared.now.questions if compared else 0,
     }
 
 
