@@ -6,6 +6,8 @@ paraphrases. Regressions: a tested answer is replaced by another example's; two 
 swapped; the examples for a tenth of the questions are removed. Harmless changes: another order; one
 more example of another subject; one more wording of a trained answer; one example less that no
 question asks for.
+
+Beside them stand the answers that earlier rules let through (`HOLES`).
 """
 
 import os
@@ -138,6 +140,34 @@ def remove_untested(course: Course, rng: random.Random) -> Examples:
     return {key: turns for key, turns in course.training.items() if key != removed}
 
 
+def judge(kind: AnswerKind, count: int) -> list[JudgedAnswer]:
+    """Return this many answers of a kind, to the questions 0, 1, ..."""
+    questions = (
+        Question(str(number), (Message("user", f"{number}?"),), "") for number in range(count)
+    )
+    return [JudgedAnswer(question, Answer(kind.value), kind) for question in questions]
+
+
+RIGHT, WRONG, REFUSED = AnswerKind.RIGHT, AnswerKind.WRONG, AnswerKind.REFUSED
+# How many questions, how they were answered before, how they are now, and whether by a first model.
+HOLES = (
+    (39, RIGHT, REFUSED, False),
+    (15, REFUSED, WRONG, False),
+    (40, REFUSED, WRONG, True),  # against "answers nothing"
+    (40, WRONG, WRONG, True),  # the base itself on both sides
+)
+
+
+def count_closed_holes() -> int:
+    """Return how many of `HOLES` the gate holds."""
+    pairs = [
+        (list(zip(judge(now, count), judge(before, count), strict=True)), is_first)
+        for count, before, now, is_first in HOLES
+    ]
+    holds = (find_hold(RULE, [], each, is_first=is_first) for each, is_first in pairs)
+    return sum(hold is not None for hold in holds)
+
+
 PLANTED: Sequence[Change] = (replace_answer, swap_answers, remove_subject)
 HARMLESS_CHANGES: Sequence[Change] = (shuffle, add_example, add_wording, remove_untested)
 
@@ -146,6 +176,7 @@ def run() -> None:
     """Print how many tries of each kind were held, by all questions and by the tests only."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     courses = [Course(name) for name in SETS]
+    print(f"holes of earlier rules: {count_closed_holes()} of {len(HOLES)} held")
     print("change | tries | held, by all questions | held, by the test examples only")
     for title, changes in (("regression", PLANTED), ("harmless", HARMLESS_CHANGES)):
         total = []

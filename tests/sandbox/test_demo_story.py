@@ -44,6 +44,19 @@ def test_commit_is_reported_up_to_serving_in_the_users_language(lab):
     assert "✔ отвечает людям: trial-1\n" in read_report(lab, "ru")
 
 
+def test_held_model_is_told_with_its_lost_questions(lab):
+    lab.repository.dataset(count=24, tests=12, gate="not_worse")
+    lab.repository.commit("Ask what nobody learnt")
+    for _ in range(40):
+        lab.tick()
+        if lab.notices("notice-held"):
+            break
+    report = read_report(lab)
+    assert "– live: trial-1, the dataset's first model, is no better than declining" in report
+    assert report.count("✗ Что значит слово номер") == 5
+    assert "– отвечает людям: trial-1 — первая модель набора" in read_report(lab, "ru")
+
+
 def test_broken_example_is_named_with_its_place(lab):
     lab.until_serving("trial-1")
     broken = lab.repository.folder / "datasets/trial/examples/broken.yaml"
