@@ -16,8 +16,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, LiteralString
 
-import psutil
-
 from merlin.cli.health import DATABASE_ERRORS, OTHER_INSTALLATION, health_error, plain_reason
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, require_repository
 from merlin.config.settings import (
@@ -86,9 +84,9 @@ def _find_existing_parent(folder: Path) -> Path:
 def check_file_system(folder: Path) -> CheckMessage:
     """Check that the state folder is on a local disk."""
     existing = _find_existing_parent(folder).resolve()
+    lines = Path("/proc/self/mounts").read_text("utf-8", "replace").splitlines()
     mounts = {
-        Path(disk_partition.mountpoint): disk_partition.fstype
-        for disk_partition in psutil.disk_partitions(all=True)
+        Path(place.replace("\\040", " ")): kind for _, place, kind, *_ in map(str.split, lines)
     }
     kind = next((mounts[path] for path in (existing, *existing.parents) if path in mounts), "?")
     if _REMOTE_FILE_SYSTEM.fullmatch(kind):

@@ -3,7 +3,6 @@
 import codecs
 import re
 from enum import StrEnum
-from io import BytesIO
 
 # As many first bytes as detection needs.
 HEAD_BYTES = 4096
@@ -87,20 +86,6 @@ def image_mime(head: bytes) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     return next((mime for magic, mime in _IMAGES.items() if head.startswith(magic)), "")
-
-
-def readable_image_mime(content: bytes) -> str:
-    """Return the MIME type of an image whose header can be read, "" for other files.
-
-    Providers refuse what only begins like an image, with an error that its sender never sees.
-    """
-    from PIL import Image  # noqa: PLC0415 - needed by few
-
-    try:
-        Image.open(BytesIO(content), formats=("JPEG", "PNG", "GIF", "WEBP")).close()
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return ""
-    return image_mime(content)
 
 
 def recording_extension(head: bytes) -> str:

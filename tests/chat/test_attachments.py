@@ -19,8 +19,7 @@ from merlin.chat.prompt import (
 )
 from merlin.chat.sessions import BYTES_PER_TOKEN
 from merlin.core.errors import Refused
-from merlin.core.file_kind import FileKind, detect_kind, image_mime, readable_image_mime
-from tests.support.pictures import PNG
+from merlin.core.file_kind import FileKind, detect_kind, image_mime
 from tests.support.prompt_injections import documents
 from tests.support.sample_documents import make_docx, make_pdf
 
@@ -76,13 +75,6 @@ def test_file_type_is_detected_from_content():
 )
 def test_image_type_is_detected_from_the_first_bytes(head, mime):
     assert image_mime(head) == mime
-
-
-def test_image_is_readable_only_with_its_whole_header():
-    assert readable_image_mime(PNG) == "image/png"
-    magics = (b"\xff\xd8\xff", b"GIF89a", b"RIFF\0\0\0\0WEBP")
-    for content in (b"", PNG[:3], PNG[:8], PNG[:20], *magics):
-        assert readable_image_mime(content) == "", content
 
 
 @pytest.mark.parametrize(

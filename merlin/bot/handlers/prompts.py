@@ -30,7 +30,7 @@ from merlin.core.file_kind import (
     MIN_RECORDING_BYTES,
     FileKind,
     detect_kind,
-    readable_image_mime,
+    image_mime,
     recording_extension,
 )
 from merlin.core.log import get_logger
@@ -94,7 +94,7 @@ async def read_photos(context: BotContext) -> Prompt:
     images = []
     for photo in photos[:MAX_IMAGES]:
         content = await _fetch_content(context, photo, MAX_PHOTO_BYTES)
-        mime = readable_image_mime(content)
+        mime = image_mime(content)
         if not mime:
             raise file_error("media-photo-unknown")
         images.append(Image(content, mime))
