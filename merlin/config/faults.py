@@ -29,7 +29,6 @@ REPLACED = {
     "payments.yookassa.secret_key": "YOOKASSA_SECRET_KEY",
     "payments.yookassa.shop_id": "YOOKASSA_SHOP_ID",
     "plans.*.trial_days": "merlin users plan",
-    "repository.statuses.credential": "MERLIN_FORGE_TOKEN",
 }
 _cut = partial(cut, max_length=200)
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"

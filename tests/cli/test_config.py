@@ -26,7 +26,7 @@ FAULTS = [
     ("api: {public_url: 'http://[::1'}", ":2: api.public_url: http://[::1 isn't valid; an example"),
     ("database: 'postgresql://[::1'", ":2: database: postgresql://[::1 isn't valid; an example"),
     (
-        "repository: {url: 'git@[x:y', statuses: {kind: github}}",
+        "repository: {url: 'git@[x:y'}",
         ":2: repository.url: ssh://git@[x/y",
     ),
     ("repository: {url: ~of-nobody/x}", ":2: repository.url: ~of-nobody/x isn't valid; an example"),

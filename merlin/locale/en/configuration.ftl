@@ -26,7 +26,6 @@ config-open-database = the server isn't on this machine, so add sslmode=verify-f
 config-database-url = this is no address of PostgreSQL ({ $reason }); an example: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = this name belongs to Merlin's own base model; choose another
 config-base-place = give either path (a folder) or hub (owner/name)
-config-no-forge = missing: url and project, which a repository on this machine doesn't tell
 config-no-network = { $found } is neither an address nor a network
 config-no-kopecks = { $found } is no whole number of kopecks
 config-no-public-url = needs api.public_url, to which people come back
