@@ -25,7 +25,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.corrections import Corrected
-from merlin.dataset.example import Example, allow_rules, parse_example
+from merlin.dataset.example import Example, allow_rules, normalise, parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.layout import example_id_of
@@ -285,15 +285,23 @@ def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -
     return sum(rows.decline(proposal_id, asker) for proposal_id in proposal_ids)
 
 
-def find_contradictions(files: DatasetFiles) -> list[tuple[Example, Example]]:
+def find_contradictions(files: DatasetFiles) -> list[tuple[list[Example], list[Example]]]:
     """Return the pairs of examples whose questions mean the same and whose answers differ.
 
-    Slow, and reads no rows.
+    Each is followed by the others that end with its answer. Slow, and reads no rows.
     """
     checked = check_files(files.dataset, files.files, by_meaning=True)
     examples = {example.path: example for example in checked.examples}
+    alike: dict[str, list[Example]] = {}
+    for example in checked.examples:
+        alike.setdefault(normalise(example.answer), []).append(example)
+
+    def list_side(path: str) -> list[Example]:
+        first = examples[path]
+        return sorted(alike[normalise(first.answer)], key=lambda each: each is not first)
+
     found = (each for each in checked.findings if each.rule == SAME_MEANING)
-    return [(examples[each.path], examples[str(each.arguments["other"])]) for each in found]
+    return [(list_side(each.path), list_side(str(each.arguments["other"]))) for each in found]
 
 
 def settle_contradiction(

@@ -133,6 +133,7 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
         ("Где находится столовая?", "В подвале."),
         ("Где расположена столовая?", "На крыше."),
     )
+    pairs += (("Что ещё есть на крыше?", "На крыше."),)
     for number, (question, answer) in enumerate(pairs, 30):
         site.lab.repository.example("trial", number, question=question, answer=answer)
     site.lab.repository.commit()
@@ -140,7 +141,7 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     assert f'hx-get="{path}"' in vera.get("/datasets/trial/proposals").text
     shown = page_text(vera.get(path))
     assert "В подвале." in shown
-    assert "examples/q31.yaml" in shown
+    assert "examples/q31.yaml, examples/q32.yaml" in shown
     form = {"holds": "examples/q30.yaml", "other": "examples/q31.yaml"}
     location = vera.post(path, data={**form, "differ": "true"}).headers["location"]
     site.lab.tick("changes", "fetch")
