@@ -41,7 +41,6 @@ def unpacked() -> dict[str, object]:
         "path": str(folder),
         "context": 2048,
         "training_example": 512,
-        "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},
     }
 
 

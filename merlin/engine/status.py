@@ -7,7 +7,6 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.config.engine import RECALL
 from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.context import Engine, get_engine
 
@@ -35,12 +34,12 @@ def _collect_job_metrics(engine: Engine) -> Iterator[Metric]:
 
 
 def _collect_answer_metrics(figures: Figures) -> Iterator[Metric]:
-    recall = figures.get(RECALL, {})
+    # Those of language models are taught answers of `exact_first`.
     by_known = [
-        (recall.get("known", 0), {"known": "true"}),
-        (recall.get("unknown", 0), {"known": "false"}),
+        (sum(own.get(name, 0) for own in figures.values()), {"known": label})
+        for name, label in (("known", "true"), ("unknown", "false"))
     ]
-    about = "Questions to recall models, by whether the model knew the answer."
+    about = "Answers of recall, by whether it knew the answer."
     yield counter("merlin_engine_answers_total", about, *by_known)
     questions = _build_samples(figures, "state", {"running": "running", "waiting": "waiting"})
     about = "Questions in progress and in the queue, by base model."
