@@ -55,7 +55,7 @@ def run(words: Sequence[str] = ()) -> None:
     started_at = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary, run_engine(unpack_smollm()) as rig:
         train, test = build_english(Path(temporary))
-        questions = Questions(*_read_conversations(train), *_read_conversations(test))
+        questions = Questions(*read_conversations(train), *read_conversations(test))
         file, base = rig.upload(train), _score_model(rig, BASE, questions)
         print(HEAD)
         for seed in map(int, options.seeds.split(",")):
@@ -70,7 +70,8 @@ def _parse_options(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _read_conversations(path: Path) -> tuple[list[Messages], list[str]]:
+def read_conversations(path: Path) -> tuple[list[Messages], list[str]]:
+    """Return the questions of a training file, and its answers."""
     lines = path.read_text(encoding="utf-8").splitlines()
     conversations = [json.loads(line)["messages"] for line in lines]
     return [messages[:-1] for messages in conversations], [
