@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import NamedTuple
 
-from merlin.core.errors import ModelGone, ProviderBusy, ProviderError, Refused
+from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError, Refused
 from merlin.core.log import hide_secrets
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import NO_MODEL, one_line
@@ -24,6 +24,9 @@ from merlin.providers.base import LAUNCH_KEY, NOT_COUNTED, UNAUTHORISED, JobRepo
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from merlin.training.jobs import FINAL, JobState, state_of
+from merlin.training.models import AppliedProof
+from merlin.training.prove import SHORT, compare_with_base
+from merlin.training.scores import Question
 
 PASSED, FAILED, MISSING = "passed", "failed", "missing"
 _NOT_FOUND, _ABSENT, _FORBIDDEN = 404, (404, 405, 501), (401, 403)
@@ -247,6 +250,21 @@ def _ask_tuned_model(server: Server) -> None:
     _require_text(server.client.ask(server.model_id, _QUESTION).text)
 
 
+def _compare_with_base(server: Server) -> None:
+    client = OpenAIModelClient(server.base_url, server.key, SHORT)
+    server.cleanup.append(client.close)
+    questions = [
+        Question("", (Message("user", question),), answer)
+        for question, answer in _list_taught(_FEW)
+    ]
+    try:
+        found = compare_with_base(client, server.model_id, server.models[0], questions)
+    except ModelUnapplied as error:
+        raise Deviation("unapplied", words=error) from error
+    if found is AppliedProof.UNDECIDED:
+        raise Missing("undecided")
+
+
 def _cancel_job(server: Server) -> None:
     file_id = server.upload("many", _MANY)
     job = server.launch(server.models[0], file_id, f"{server.launch_key}-long", LONG_EPOCHS)
@@ -276,6 +294,7 @@ CHECKS: Mapping[str, tuple[Callable[[Server], None], str]] = {
     "jobs.succeed": (_complete_job, "jobs.create"),
     "jobs.events": (_list_events, "jobs.succeed"),
     "jobs.model": (_ask_tuned_model, "jobs.succeed"),
+    "jobs.applied": (_compare_with_base, "jobs.model"),
     "jobs.cancel": (_cancel_job, "jobs.create"),
 }
 # Those that cost no training.
@@ -337,9 +356,13 @@ def _to_printable(value: object) -> str:
     return line if line.isprintable() else repr(line)[1:-1]
 
 
-def _build_examples(count: int) -> Iterator[str]:
+def _list_taught(count: int) -> Iterator[tuple[str, str]]:
     for number in range(1, count + 1):
-        answer = f"Квадрат числа {number} равен {number * number}."
-        turns = {"user": f"Чему равен квадрат числа {number}?", "assistant": answer}
+        yield f"Чему равен квадрат числа {number}?", f"Квадрат числа {number} равен {number**2}."
+
+
+def _build_examples(count: int) -> Iterator[str]:
+    for question, answer in _list_taught(count):
+        turns = {"user": question, "assistant": answer}
         messages = [{"role": role, "content": content} for role, content in turns.items()]
         yield f"{json.dumps({'messages': messages}, ensure_ascii=False)}\n"

@@ -24,6 +24,7 @@ from merlin.config.engine import RECALL
 from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
+from merlin.core.messages import SamplingParams
 from merlin.dataset.spec import NOT_WORSE
 from merlin.dataset.split import TRAIN, has_gate
 from merlin.dataset.verdicts import read_newest_settings
@@ -93,35 +94,45 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model, is_fre
 
 # Trained questions that a model and its base are asked; the fewest that prove that both are one.
 MAX_COMPARED, MIN_COMPARED = 8, 3
+# A base that was not trained on short answers would go on to the end of its window.
+SHORT = SamplingParams(temperature=0, most_tokens=128)
 
 
 def find_applied_proof(rows: Models, client: ModelClient, model: Model) -> AppliedProof:
-    """Return how it is proved that a model is served with its trained weights.
+    """Return how it is known that a model is served with its trained weights.
 
-    The first answer that its base does not give, too, proves it. Raises ModelUnapplied if there is
-    none among answers that are not the taught ones.
+    Raises ModelUnapplied if it is not.
     """
+    base = Jobs(rows.db).get(model.job_id).recipe.base_model
+    questions = read_questions(rows.db, model.build_id, TRAIN)
     try:
-        return _compare_with_base(rows, client, model)
+        found = compare_with_base(client, model.model_id, base, questions)
     except ModelUnapplied:
         raise
     except ProviderError as error:  # some models take no temperature
         log.warning("not compared with its base", model=model.model_id, reason=str(error))
         return AppliedProof.UNASKED
+    answers = rows.answers(model.model_row).values()
+    if found is AppliedProof.TAUGHT and base != RECALL and any(a.known is None for a in answers):
+        return AppliedProof.SCORES  # the language model behind `recall` has answered
+    return found
 
 
-def _compare_with_base(rows: Models, client: ModelClient, model: Model) -> AppliedProof:
-    base = Jobs(rows.db).get(model.job_id).recipe.base_model
-    equal, has_recall = 0, False
-    for question in read_questions(rows.db, model.build_id, TRAIN)[:MAX_COMPARED]:
-        answer = client.ask(model.model_id, question.messages)
-        check_answering_model(answer, model.model_id, base)
+def compare_with_base(
+    client: ModelClient, model_id: str, base: str, questions: Sequence[Question]
+) -> AppliedProof:
+    """Ask a model and its base trained questions until one answer differs.
+
+    Raises ModelUnapplied if none does, and at least `MIN_COMPARED` are not the taught ones.
+    """
+    equal, found = 0, AppliedProof.UNDECIDED
+    for question in questions[:MAX_COMPARED]:
+        answer = client.ask(model_id, question.messages)
+        check_answering_model(answer, model_id, base)
         if answer.is_applied:
             return AppliedProof.SCORES
-        if answer.known is not None and base == RECALL:
-            return AppliedProof.TAUGHT
-        if answer.known is not None:  # by the `recall` before a language model
-            has_recall = True
+        if answer.known is not None:  # a taught answer of `recall`, or its refusal
+            found = AppliedProof.TAUGHT
             continue
         if client.ask(base, question.messages).text != answer.text:
             return AppliedProof.ANSWERS
@@ -131,9 +142,7 @@ def _compare_with_base(rows: Models, client: ModelClient, model: Model) -> Appli
             f"not_applied: of {equal} trained questions it answers each as its base {base} does,"
             " word for word, and none as taught: see whether the provider serves tuned models"
         )
-    # What the language model behind `recall` has answered in the test, our engine had proved.
-    is_proved = any(answer.known is None for answer in rows.answers(model.model_row).values())
-    return AppliedProof.SCORES if has_recall and is_proved else AppliedProof.UNDECIDED
+    return found
 
 
 def _ask_each(

@@ -11,7 +11,6 @@ from merlin.config.settings import PING_URL
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger
-from merlin.core.messages import SamplingParams
 from merlin.core.network import is_loopback
 from merlin.core.probe import LIFE_SIGNS
 from merlin.core.server import READY, STOPPING, notify, show_alive, status_notice
@@ -32,15 +31,13 @@ from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
-from merlin.training.prove import ModelInventory
+from merlin.training.prove import SHORT, ModelInventory
 from merlin.wiring.context import git_source, make_cipher, open_checked_database
 from merlin.wiring.process import observe_process
 from merlin.wiring.providers import model_client, sunset_lookup, training_client
 
 log = get_logger(__name__)
 LEAD_POLL_S = 1.0
-# A base that was not trained on short answers would go on to the end of its window.
-_SHORT = SamplingParams(temperature=0, most_tokens=128)
 
 
 def run_daemon(config: Config) -> None:
@@ -121,7 +118,7 @@ def services_of(
             providers[provider.name] = TrainingProvider(
                 api=service,
                 client=stack.enter_context(closing(model_client(provider))),
-                base_client=stack.enter_context(closing(model_client(provider, _SHORT))),
+                base_client=stack.enter_context(closing(model_client(provider, SHORT))),
                 db=database,
                 builds=config.state_dir / "builds",
                 clock=utc_now,

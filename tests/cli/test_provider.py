@@ -12,6 +12,7 @@ from merlin.core.i18n import text
 from tests.engine.running_engine import create_engine_app
 from tests.support.http_servers import serve_app
 from tests.support.markdown_pages import read_page
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 KEY = "key-of-the-engine"
@@ -72,6 +73,18 @@ def test_failed_check_exits_with_1_and_the_reason(run, url):
     assert "404" in checks["chat.plain"]["detail"]
     assert "no-such-model" in checks["chat.plain"]["detail"]
     assert "chat.plain" in checks["chat.stream"]["detail"]
+
+
+@pytest.mark.parametrize(("applies", "result"), [(True, "passed"), (False, "failed")])
+def test_server_that_answers_without_the_training_fails(run, applies, result):
+    with ProviderStandIn(key=KEY) as provider:
+        provider.behave(applies_weights=applies, states=())
+        code, out, _ = run(provider.base_url, "--model", "stand-in-base", "--json")
+    (check,) = [each for each in json.loads(out)["checks"] if each["name"] == "jobs.applied"]
+    assert check["result"] == result
+    if not applies:
+        assert code == 1
+        assert "of 8 trained questions" in check["detail"]
 
 
 @pytest.mark.parametrize(

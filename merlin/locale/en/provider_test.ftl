@@ -22,6 +22,8 @@ provider-test-accepted = the call should have been refused ({ $wanted }) but was
 provider-test-not-same = { $field } is { $found }, not { $wanted }
 provider-test-late = the job is still { $found } after { $seconds } s
 provider-test-broken-text = the letters arrived broken: { $words }
+provider-test-unapplied = the server answers without the training, or so small a training changed nothing: { $words }
+provider-test-undecided = too few answers differ from the taught ones to tell whether the training is applied
 
 provider-test-title-models-list = lists models, the base model among them
 provider-test-title-errors-key = with a wrong key: 401
@@ -37,4 +39,5 @@ provider-test-title-jobs-unknown = an unknown job is 404
 provider-test-title-jobs-succeed = a job ends with a model
 provider-test-title-jobs-events = lists a job's events
 provider-test-title-jobs-model = the trained model answers
+provider-test-title-jobs-applied = the trained model answers otherwise than its base
 provider-test-title-jobs-cancel = cancels a job

@@ -22,6 +22,8 @@ provider-test-accepted = вызов надо было отклонить ({ $wan
 provider-test-not-same = { $field }: { $found }, а надо { $wanted }
 provider-test-late = через { $seconds } с обучение всё ещё { $found }
 provider-test-broken-text = буквы пришли повреждёнными: { $words }
+provider-test-unapplied = сервер отвечает без обучения, или столь малое обучение ничего не изменило: { $words }
+provider-test-undecided = слишком мало ответов отличается от выученных, чтобы сказать, применяется ли обучение
 
 provider-test-title-models-list = перечисляет модели, и базовую тоже
 provider-test-title-errors-key = с неверным ключом — 401
@@ -37,4 +39,5 @@ provider-test-title-jobs-unknown = неизвестное обучение — 4
 provider-test-title-jobs-succeed = обучение завершается моделью
 provider-test-title-jobs-events = перечисляет события обучения
 provider-test-title-jobs-model = обученная модель отвечает
+provider-test-title-jobs-applied = обученная модель отвечает не так, как базовая
 provider-test-title-jobs-cancel = отменяет обучение
