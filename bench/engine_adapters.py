@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from merlin.engine.proof import Proof, ProofQuestion, write_proof
 from merlin.engine.serving.base import Adapter
 
 RANK, SPREAD = 16, 0.002
@@ -32,6 +33,8 @@ def main(base: str, folder: str, count: int, spread: float) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
+    from merlin.engine.torch_loading import score_tokens
+
     model = AutoModelForCausalLM.from_pretrained(base)
     lora_config = LoraConfig(
         r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="CAUSAL_LM"
@@ -43,6 +46,11 @@ def main(base: str, folder: str, count: int, spread: float) -> None:
             if "lora_B" in name:
                 torch.nn.init.normal_(weights, std=spread)
         model_with_adapters.save_pretrained(f"{folder}/{number}")
+        questions = [ProofQuestion(range(8, 40), 8)]
+        with model_with_adapters.disable_adapter():
+            base_scores = score_tokens(model_with_adapters, questions)
+        tuned = score_tokens(model_with_adapters, questions)
+        write_proof(Proof(questions, base_scores, tuned, "none"), Path(folder, str(number)))
 
 
 if __name__ == "__main__":

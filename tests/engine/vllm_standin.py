@@ -176,12 +176,14 @@ def _rank(prompt, scores):
 class Weights:
     """The base of a folder with adapters of PEFT, by torch."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, dtype):
         import torch
         from transformers import AutoModelForCausalLM
 
         torch.set_num_threads(1)
-        self._model, self._loaded = AutoModelForCausalLM.from_pretrained(folder).eval(), {}
+        dtype = getattr(torch, dtype)
+        self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+        self._loaded = {}
 
     def score(self, adapter, prompts):
         """Yield each prompt with the scores of all its tokens but the first."""
@@ -198,7 +200,7 @@ class Weights:
         for prompt in prompts:
             ids = torch.tensor([prompt])
             with torch.no_grad():
-                scores = self._model(input_ids=ids).logits[0, :-1].log_softmax(-1)
+                scores = self._model(input_ids=ids).logits[0, :-1].float().log_softmax(-1)
             yield prompt, scores.gather(1, ids[0, 1:, None])[:, 0].tolist()
 
 
@@ -215,7 +217,7 @@ def _main(arguments):
     options = dict(pairwise(arguments))
     if "--fail" in options:
         sys.exit("no such option")
-    weights = Weights(arguments[1]) if "--weights" in options else None
+    weights = Weights(arguments[1], options["--dtype"]) if "--weights" in options else None
     fault, version = options.get("--fault"), options.get("--version", "0.33.0")
     standin = VllmStandin(options["--served-model-name"], version, fault, weights)
     uvicorn.run(standin.app, host=options["--host"], port=int(options["--port"]))

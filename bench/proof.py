@@ -1,0 +1,215 @@
+"""Measure the proof that trained weights are applied: planted faults found, sound loads refused.
+
+An adapter of the tests' tiny base is spoilt in each way, then asked through our own worker and
+through the tests' stand-in of vLLM, which really serves the base. Sound are loads of two adapters,
+also with a base in bfloat16 or rounded to 8 bits. The time is that of scoring ten questions with
+SmolLM2, which the first load adds, where `bench.smollm` finds its weights.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import smollm
+from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.core.messages import Message
+from merlin.engine.proof import ProofQuestion
+from merlin.engine.serving.base import Adapter, Backend, GenerationRequest
+from merlin.engine.serving.transformers import TransformersBackend
+from merlin.engine.serving.vllm import VllmBackend
+from merlin.engine.trainers.base import BaseFiles
+from merlin.openai_protocol.errors import NOT_APPLIED, ApiError
+from tests.engine import tiny_base, vllm_standin
+from tests.engine.lora_tasks import build_task, run_training
+
+SOUND_LOADS = 100
+WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+Tensors = dict[str, Any]
+Change = Callable[[Tensors], Tensors]
+QUESTION = GenerationRequest([Message("user", tiny_base.make_question("Anna"))], most_tokens=1)
+
+
+def rename(old: str, new: str) -> Change:
+    return lambda weights: {name.replace(old, new): value for name, value in weights.items()}
+
+
+def scale(word: str, factor: float) -> Change:
+    return lambda weights: {
+        name: value * factor if "lora_B" in name and word in name else value
+        for name, value in weights.items()
+    }
+
+
+# Faults of an adapter's files: in its weights, in its configuration, or weights of another folder.
+FILE_FAULTS: Mapping[str, Change | Mapping[str, object]] = {
+    "keys of a wrapper class": rename("model.layers", "model.language_model.layers"),
+    "keys of the class within": rename("model.model.layers", "model.layers"),
+    "keys of the attention renamed": rename("self_attn", "attention"),
+    "keys of half of the matrices renamed": rename("lora_B", "lora_B.default"),
+    "all weights zero": scale("", 0),
+    "weights of the MLP zero": scale("mlp", 0),
+    "weights of the attention zero": scale("self_attn", 0),
+    "weights with the other sign": scale("", -1),
+    "layers swapped": lambda weights: {
+        key.translate({48: "1", 49: "0"}): value for key, value in weights.items()
+    },
+    "lora_alpha doubled": {"lora_alpha": 64},
+    "lora_alpha halved": {"lora_alpha": 16},
+    "rank-stabilised scale": {"use_rslora": True},
+    "weights of another training": {},
+    "weights of an earlier epoch": {},
+}
+SERVER_FAULTS = ("base", "stale", "name")
+
+
+def train(folder: Path, facts: Mapping[str, int]) -> Path:
+    """Train an adapter of these facts; return the folder of its epochs."""
+    rows = tiny_base.write_examples(folder.with_suffix(".jsonl"), facts)
+    base = BaseFiles(tiny_base.get_tiny_base())
+    list(run_training(build_task(folder, rows, test=rows, base=base, **tiny_base.LEARNING)))
+    return folder / "epochs"
+
+
+def spoil_base(folder: Path, change: Callable[[Any], Any]) -> Path:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(tiny_base.get_tiny_base(), folder)
+    weights = load_file(folder / "model.safetensors")
+    changed = {name: change(value) if value.ndim > 1 else value for name, value in weights.items()}
+    save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def round_to(bits: int) -> Callable[[Any], Any]:
+
+    most = 2 ** (bits - 1) - 1
+    return lambda value: (
+        (value / (step := value.abs().amax(-1, keepdim=True) / most)).round() * step
+    )
+
+
+def plant(folder: Path, sound: Path, other: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the name and the folder of each adapter with spoilt files."""
+    from safetensors.torch import load_file, save_file
+
+    for name, fault in FILE_FAULTS.items():
+        path = shutil.copytree(sound / "40", folder / name.replace(" ", "-"))
+        if callable(fault):
+            save_file(fault(load_file(path / WEIGHTS)), path / WEIGHTS)
+        elif fault:
+            config = json.loads((path / CONFIG).read_bytes()) | fault
+            (path / CONFIG).write_text(json.dumps(config))
+        else:
+            shutil.copy((other / "40" if "another" in name else sound / "10") / WEIGHTS, path)
+        yield name, path
+
+
+@asynccontextmanager
+async def serve(
+    kind: str, base: Path, *options: str, dtype: str = "float32"
+) -> AsyncIterator[Backend]:
+    model, log = (
+        EngineModelConfig.model_validate({"path": str(base), "dtype": dtype}),
+        base.parent / "log",
+    )
+    backend: Backend
+    if kind == "vllm":
+        answering = EngineAnsweringConfig(vllm=("--weights", "yes", *options))
+        backend = VllmBackend("tiny", model, base, answering, log)
+    else:
+        backend = TransformersBackend("tiny", model, base, EngineAnsweringConfig(), log)
+        TransformersBackend.max_adapters = 1  # each question loads its adapter
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+async def is_refused(backend: Backend, path: Path, digest: str) -> bool:
+    """Return whether the first question to an adapter is refused by its proof."""
+    try:
+        async for _ in backend.ask(Adapter(digest, path), QUESTION):
+            pass
+    except ApiError as error:
+        if error.code not in NOT_APPLIED:
+            raise
+        return True
+    return False
+
+
+async def measure(kind: str, folder: Path, epochs: Path, other: Path) -> None:
+    """Print which faults a backend finds, and how many sound loads it refuses."""
+    found: dict[str, bool] = {}
+    sound, tiny = epochs / "40", tiny_base.get_tiny_base()
+    bases = {
+        "another base": tiny_base.get_random_base(),
+        "another revision of the base": spoil_base(folder / "revision", lambda value: value * 1.3),
+        "a base rounded to 2 bits": spoil_base(folder / "bits2", round_to(2)),
+    }
+    async with serve(kind, tiny) as backend:
+        for name, path in plant(folder, epochs, other):
+            found[name] = await is_refused(backend, path, path.name)
+    for name, base in bases.items():
+        async with serve(kind, base) as backend:
+            found[name] = await is_refused(backend, sound, "sound")
+    for fault in SERVER_FAULTS if kind == "vllm" else ():
+        async with serve(kind, tiny, "--fault", fault) as backend:
+            await is_refused(backend, other / "40", "other")
+            found[f"server: {fault}"] = await is_refused(backend, sound, "sound")
+    print(f"{kind}: {sum(found.values())} of {len(found)} planted faults found")
+    print(
+        "".join(f"  not found: {name}\n" for name, is_found in found.items() if not is_found),
+        end="",
+    )
+    refused = 0
+    for base in (tiny, spoil_base(folder / "bits8", round_to(8))):
+        for dtype in ("float32", "bfloat16"):
+            async with serve(kind, base, dtype=dtype) as backend:
+                for number in range(SOUND_LOADS // 4):
+                    path = (sound, other / "40")[number % 2]
+                    refused += await is_refused(backend, path, f"{number:012}")
+    print(f"{kind}: {refused} of {SOUND_LOADS} sound loads refused")
+
+
+def time_smollm() -> None:
+    """Print how long scoring ten questions of the shipped English dataset takes, after one run."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from merlin.engine.torch_loading import score_tokens
+    from merlin.engine.training_file import encode_chat, render_chat
+
+    base = str(smollm.unpacked()["path"])
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    model: Any = AutoModelForCausalLM.from_pretrained(base)
+    talk = [Message("user", "What is an algorithm?")]
+    talk += [Message("assistant", "An algorithm is a finite list of exact steps that turns input.")]
+    tokens = encode_chat(tokenizer, render_chat(tokenizer, talk, is_asked=False))
+    questions = [ProofQuestion(tokens, 8)] * 10
+    score_tokens(model, questions)
+    begun, used = time.monotonic(), time.process_time()
+    score_tokens(model, questions)
+    wall_s, cpu_s = time.monotonic() - begun, time.process_time() - used
+    print(f"SmolLM2, ten questions of {len(tokens)} tokens: {wall_s:.2f} s, {cpu_s:.2f} s of CPU")
+
+
+def run() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / "bin").mkdir()
+        vllm_standin.install(folder / "bin")
+        os.environ["PATH"] = f"{folder / 'bin'}:{os.environ['PATH']}"
+        sound = train(folder / "sound", tiny_base.FACTS)
+        other = train(
+            folder / "other", {name: room % 80 + 15 for name, room in tiny_base.FACTS.items()}
+        )
+        for kind in ("worker", "vllm"):
+            (folder / kind).mkdir()
+            asyncio.run(measure(kind, folder / kind, sound, other))
+    time_smollm()
