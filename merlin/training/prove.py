@@ -112,9 +112,11 @@ def find_applied_proof(rows: Models, client: ModelClient, model: Model) -> Appli
     except ProviderError as error:  # some models take no temperature
         log.warning("not compared with its base", model=model.model_id, reason=str(error))
         return AppliedProof.UNASKED
-    answers = rows.answers(model.model_row).values()
-    if found is AppliedProof.TAUGHT and base != RECALL and any(a.known is None for a in answers):
-        return AppliedProof.SCORES  # the language model behind `recall` has answered
+    if found is AppliedProof.TAUGHT and base != RECALL:
+        # Behind `recall` is a language model; if it has answered the test, the engine proved it.
+        answers = rows.answers(model.model_row).values()
+        has_answered = any(answer.known is None for answer in answers)
+        return AppliedProof.SCORES if has_answered else AppliedProof.UNDECIDED
     return found
 
 
