@@ -10,7 +10,6 @@ GOOD = "state_dir: s\n"
 FAULTS = [
     ("repositori: {}", ":2: repositori: unknown key; did you mean repository?"),
     ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, tls, "),
-    ("plans: {a: {trial_days: 3}}", ":2: plans.a.trial_days: this key is gone; use merlin users"),
     ("models: {2: a}", ":2: models.2: Input should be a valid dictionary"),
     ("plans: {1: {}}", ":2: plans.1: the key title is missing"),
     ("plans: {A: {title: {ru: а, en: a}}}", ":2: plans.A: String should match"),
