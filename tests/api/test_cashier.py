@@ -1,10 +1,7 @@
 """The payment worker with a gateway that repeats, reorders or loses messages: Y1, Y3 to Y6."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
-from merlin.billing.quota import Quotas
 from merlin.core.i18n import text
 from merlin.db.notices import ADMINS, Notices
 from tests.api.payment_api import NOT_OPEN, SILENT, TO_GATEWAY
@@ -12,29 +9,10 @@ from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 
-PAID, CANCELED, RETURNED = "payment.succeeded", "payment.canceled", "refund.succeeded"
-
 
 def lose_response(order_id):
     """Return a fault that loses the response for this order only."""
     return Fault("payments.create", FaultKind.DROP, only={"purchase": order_id})
-
-
-def test_fifty_concurrent_duplicate_notifications_grant_once(shop):
-    """Y1."""
-    anna = shop.buyer()
-    order_id = anna.start_payment("pack")
-    shop.yookassa.behave(notifications="never")
-    shop.yookassa.choose(order_id, "paid")
-    with ThreadPoolExecutor(10) as pool:
-        statuses = list(
-            pool.map(lambda _: shop.yookassa.notify(order_id, PAID, times=5), range(10))
-        )
-    assert {status for responses in statuses for status in responses} == {200}
-    shop.wait_for_state(order_id, "paid")
-    assert shop.count_grants(order_id) == 1
-    assert len(Quotas(shop.db, shop.bot_id).packs.list_all(anna.user_id)) == 1
-    assert anna.notice_keys == ["notice-paid"]
 
 
 def test_retry_after_lost_response_uses_the_same_idempotency_key(shop):

@@ -64,22 +64,6 @@ def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
     assert "неверно отвечает на 12 тестовых вопросов" in open_page(site, "/admin/board")
 
 
-def test_teacher_of_the_dataset_sees_the_evaluation_of_a_held_model(site):
-    held_at = f"/admin/models/{newest_build(site)}/evaluation"
-    text = open_page(site, held_at, LEADER)
-    assert "Не стала текущей: 12 верных ответов стали неверными" in text
-    assert text.count(f">{NO}</p>") == 12
-    assert "0 из 12" in text
-    assert "Исправить 12 примеров" in text
-    assert "Тестовых вопросов: 12" not in text, "they are enough"
-    assert f"{held_model(site).id}/promote" not in text
-    assert f"{held_model(site).id}/promote" in open_page(site, held_at)
-    assert f">{NO}</p>" not in open_page(site, f"{held_at}?show=gained")
-    with site.browser_client(BORIS) as client:
-        assert client.get(held_at).status_code == 404
-        assert client.get("/admin/models/none-7/evaluation").status_code == 404
-
-
 def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(site):
     address = f"/admin/models/{held_model(site).id}/accept"
     with site.browser_client(BORIS) as client:

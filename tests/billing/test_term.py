@@ -68,15 +68,6 @@ def test_terms_keep_their_order_after_shortening(lengths, data):
     assert lost == (before.ends_at - after.ends_at) * (len(terms) - index)
 
 
-def test_other_plans_and_past_terms_do_not_move():
-    other = Term(9, 1001, "course", START + 30 * DAY, START + 60 * DAY, "k")
-    past = term(-100, 10, 2)
-    before = term(0)
-    after = shorten(before, 30 * DAY, rub(10), rub(0), START + DAY)
-    assert move_later_terms([other, past, before], before, after) == []
-    assert move_later_terms([term(30, 30, 3)], before, before) == []
-
-
 def test_new_term_starts_now_or_where_the_last_one_ends():
     assert term_start([], "plus", START) == START
     assert term_start([term(-50, 10)], "plus", START) == START

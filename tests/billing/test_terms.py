@@ -55,12 +55,3 @@ def test_ending_term_is_listed_unless_more_of_its_plan_follows(shop, clock):
     assert [term.plan for term in soon] == ["algorithms"]
     later = shop.billing.terms.list_ending(clock() + 19 * DAY, clock() + 21 * DAY)
     assert [term.plan for term in later] == ["plus"]
-
-
-def test_term_refunded_before_it_began_is_not_listed_as_ending(shop, clock):
-    shop.buy()
-    _, second = shop.buy()
-    shop.refund(second)
-    ends = clock() + 30 * DAY
-    ending = shop.billing.terms.list_ending(ends - DAY, ends + DAY)
-    assert [term.starts_at for term in ending] == [clock()]

@@ -42,24 +42,6 @@ def chat(telegram, settings):
         yield chat
 
 
-def test_example_card_accepts_tags(chat):
-    chat.press("trial · 12 примеров")
-    chat.press("➕ Добавить")
-    assert chat.labels == ["‹ Назад", "Отмена"]
-    chat.say("Раз?")
-    chat.press("‹ Назад")
-    chat.say("Один?")
-    chat.say("Да.")
-    chat.press("🏷 Теги")
-    assert "🏷 числа, счёт" in chat.say("числа, счёт").text
-    change = chat.save()
-    assert (change.kind, change.path) == (ChangeKind.ADD, "trial/examples/один.yaml")
-    messages = [(message.role, message.content) for message in parse_example(change.text).messages]
-    assert messages == [("user", "Один?"), ("assistant", "Да.")]
-    assert parse_example(change.text).tags == ("числа", "счёт")
-    assert change.editor.email == f"{VERA}@telegram.invalid"
-
-
 def test_draft_is_dropped_with_a_word_by_what_opens_something_else(chat, telegram):
     chat.write("Как дела?", "Хорошо.")
     chat.say("/plan")

@@ -105,19 +105,3 @@ def test_payment_questions_are_limited_to_three_a_day(telegram, anna):
     assert "можно написать 3 раза" in anna.say("/paysupport Где деньги?").text
     assert "можно написать 3 раза" in anna.say("/paysupport").text
     telegram.wait_for(lambda: len(telegram.answers("vera")) == 3)
-
-
-def test_without_admins_payment_questions_are_refused_at_once(telegram, settings):
-    """Without admins, the user learns this before writing a complaint."""
-    with RunningBot(replace(settings, admins=())):
-        talk = ChatUser(telegram, settings)
-        assert (
-            "У бота пока нет администраторов, ответить некому. Попробуйте позже"
-            in talk.say("/paysupport").text
-        )
-        assert (
-            "У бота пока нет администраторов, ответить некому. Попробуйте позже"
-            in talk.say("/paysupport Списали дважды").text
-        )
-    assert select_rows(settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
-    assert select_rows(settings, "SELECT COUNT(*) FROM audit") == [(0,)]

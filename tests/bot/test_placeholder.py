@@ -67,21 +67,3 @@ def test_run_both_cancels_the_second_if_the_first_fails():
         return list(ends)
 
     assert asyncio.run(story()) == ["ended"]
-
-
-def test_run_both_raises_the_error_of_the_second_after_the_first_is_done():
-    steps = []
-
-    async def first():
-        await asyncio.sleep(0)
-        steps.append("first")
-
-    async def breaks():
-        raise KeyError
-
-    async def story():
-        with pytest.raises(KeyError):
-            await run_both(first(), breaks())
-
-    asyncio.run(story())
-    assert steps == ["first"]

@@ -6,9 +6,6 @@ from dataclasses import replace
 import pytest
 
 from merlin.chat.answer import RetryPolicy
-from merlin.db.database import open_database
-from merlin.db.tables import MODEL
-from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     VERA,
     RunningBot,
@@ -64,30 +61,6 @@ def test_interrupted_stream_keeps_its_text_with_a_mark(telegram, provider, setti
     assert answer.startswith("Начало")
     assert answer.endswith(russian_text("bot-cut"))
     assert len(provider.calls("chat.create")) == 1
-
-
-def test_deleted_model_falls_back_to_the_previous_one(telegram, provider, settings):
-    add_live_model(settings, "ft:deleted", number=2)
-    with RunningBot(replace(settings, admins=(VERA,))):
-        telegram.say("anna", "вопрос")
-        wait_until_ended(telegram, settings, 1)
-        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
-        # One who chose the model is told that another one answers.
-        anna = ChatUser(telegram, settings)
-        anna.say("/model")
-        anna.press("1. neurotypology-2")
-        note = russian_text("bot-not-chosen", model="neurotypology-1")
-        assert anna.say("другой вопрос").text.endswith(note)
-        gone = MODEL.update({"state": "gone"}).where(MODEL.model_id == "ft:deleted")
-        with open_database(settings.database) as database:
-            database.transact(lambda: database.change(gone))
-        assert anna.say("третий вопрос").text.endswith(note)
-    answer = answer_texts(telegram)[0]
-    assert "«вопрос»" in answer
-    assert answer.endswith(russian_text("bot-earlier", model="neurotypology-1"))
-    assert "ft:deleted" in answer_texts(telegram, "vera")[0]
-    rows = select_rows(settings, "SELECT kind, arguments, by_whom FROM request")
-    assert rows == [("census", '{"model":"ft:deleted"}', "bot")], "one check for both questions"
 
 
 def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(

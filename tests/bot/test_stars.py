@@ -58,26 +58,6 @@ def test_pack_is_paid_and_usable_at_once(buyer):
     assert buyer.telegram.stars(buyer.who) == 4950
 
 
-def test_repeated_buy_button_creates_one_order_and_one_invoice(buyer):
-    buyer.open_plan("Twenty voices")
-    data = buyer.find_button("Buy for")
-    shown_id = buyer.last.message_id
-    for _ in range(3):
-        buyer.press(data, shown_id)
-    assert len(buyer.purchases()) == 1
-    assert (
-        len(
-            [
-                message
-                for message in buyer.telegram.answers(buyer.who)
-                if "invoice" in message.message
-            ]
-        )
-        == 1
-    )
-    assert "The invoice is already in the chat, a little above" in buyer.alerts()[-1]
-
-
 def test_invoice_of_another_user_cannot_be_paid(buyer, selling_bot):
     purchase_id = buyer.order("Plus")
     other = Buyer(*selling_bot)

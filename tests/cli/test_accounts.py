@@ -87,16 +87,6 @@ def test_invalid_account_is_refused_and_changes_nothing(folder, capsys, argument
     ]
 
 
-def test_easy_password_is_refused_and_the_old_one_stays(folder, capsys, typed):
-    first = show_json(capsys, folder, "add", "petrova")["password"]
-    typed("petrova-2026\n")
-    assert run(capsys, folder, "password", "petrova", "--ask")[0] == 1
-    assert verify_password(password_of(folder, "petrova"), first)
-    second = show_json(capsys, folder, "password", "petrova")["password"]
-    assert verify_password(password_of(folder, "petrova"), second)
-    assert second != first
-
-
 def test_user_of_telegram_can_get_a_sign_in_name(folder, capsys):
     assert show_json(capsys, folder, "name", "1001", "Boris") == {"user": 1001, "name": "boris"}
     code, captured = run(capsys, folder, "list")

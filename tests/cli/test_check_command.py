@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from merlin.cli import check, import_export
 from merlin.core.errors import ConfigError
-from merlin.dataset.work_tree import work_tree
 from tests.support.dataset_tree import example_yaml, make_good_files
 
 pytestmark = pytest.mark.functional
@@ -56,12 +55,6 @@ def test_good_datasets_exit_with_0_and_a_summary(datasets):
 def test_repository_path_checks_its_datasets(datasets, place):
     (datasets.parent / "elsewhere" / "examples").mkdir(parents=True)
     assert check_result(place)[1]["examples"] == 60
-
-
-def test_finding_paths_start_with_the_given_repository_path(datasets):
-    write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
-    (finding,) = check_result(datasets.parent)[1]["findings"]
-    assert finding["path"] == str(datasets / "neurotypology/examples/bad.yaml")
 
 
 def test_error_exits_with_1_and_a_linter_style_line(datasets):
@@ -117,14 +110,6 @@ def test_dataset_can_be_checked_alone_and_from_within(datasets, monkeypatch):
     assert check_result(".")[1]["findings"][0]["path"] == "examples/bad.yaml"
     monkeypatch.chdir(datasets / "neurotypology" / "examples")
     assert check_result("bad.yaml")[1]["findings"][0]["path"] == "../examples/bad.yaml"
-
-
-def test_missing_dataset_yaml_is_a_finding(datasets):
-    (datasets / "neurotypology" / "dataset.yaml").unlink()
-    code, report = check_result("datasets")
-    assert code == 1
-    (finding,) = report["findings"]
-    assert (finding["path"], finding["line"]) == ("datasets/neurotypology/dataset.yaml", 1)
 
 
 def test_symlinks_and_huge_files_are_findings_and_are_not_followed(datasets, tmp_path):
@@ -187,13 +172,6 @@ def test_folder_or_file_without_datasets_is_a_usage_error(tmp_path, monkeypatch)
     (tmp_path / "lone.yaml").write_text(example_yaml(), encoding="utf-8")
     assert run("empty").exception.key == "check-no-dataset"
     assert run("lone.yaml").exception.key == "check-no-dataset"
-
-
-def test_executable_file_has_gits_mode(tmp_path):
-    write(tmp_path, {"run.yaml": "a", "plain.yaml": "a"})
-    (tmp_path / "run.yaml").chmod(0o755)
-    modes = {entry.path: entry.mode for entry in work_tree(tmp_path)[0]}
-    assert modes == {"run.yaml": "100755", "plain.yaml": "100644"}
 
 
 @pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])

@@ -97,17 +97,6 @@ def test_interrupted_command_withdraws_its_request(lab):
             assert (newest.kind, newest.state) == (RequestKind.LAUNCH, RequestState.FAILED)
 
 
-def test_status_of_the_engine_is_unknown_while_no_daemon_asks_it(lab, run_json):
-    now, long_ago = utc_now(), utc_now() - timedelta(minutes=1)
-    with open_migrated_database(lab.config) as database:
-        heartbeats, states = Heartbeats(database), []
-        for daemon_at in (long_ago, now):
-            for process, at in (("daemon", daemon_at), ("engine", long_ago)):
-                heartbeats.beat(Heartbeat(process, "here", 1, long_ago, at))
-            states.append(run_json("status")["processes"]["engine"]["alive"])
-    assert states == [None, False]
-
-
 def test_launch_refused_for_a_missing_credential_is_not_run_later(lab, run, run_json, monkeypatch):
     with monkeypatch.context() as without:
         without.delenv(KEY)
@@ -354,13 +343,6 @@ def test_question_without_a_serving_model_points_to_status(make_lab, tmp_path, c
 def log_lines(run):
     """Return the line of each verdict, without its findings."""
     return [line for line in run("log")[1].out.splitlines() if not line.startswith(" ")]
-
-
-def test_control_characters_in_a_commit_subject_are_escaped(lab, run):
-    lab.repository.example("trial", 42)
-    lab.repository.commit("Red \x1b[31m\u202e \N{NO-BREAK SPACE}words")
-    lab.tick("fetch")
-    assert log_lines(run)[0].endswith("Red \\x1b[31m\\u202e \N{NO-BREAK SPACE}words")
 
 
 def test_log_shows_only_the_commit_whose_model_serves_now_as_live(lab, run, run_json):

@@ -174,16 +174,6 @@ def test_repository_is_named_by_its_newest_commit(fresh, capsys):
     assert (good, head[:7] in words) == (True, True)
 
 
-def test_password_of_the_repository_is_in_no_message(fresh, capsys):
-    document = yaml.safe_load(fresh.path.read_text("utf-8"))
-    document["repository"]["url"] = "https://vera:t0ken-w0rd@nowhere.invalid/a.git"
-    fresh.path.write_text(yaml.safe_dump(document), "utf-8")
-    good, message = run_doctor(fresh, capsys)["repository"]
-    assert not good
-    assert "https://nowhere.invalid/a.git, main" in message
-    assert "t0ken-w0rd" not in message
-
-
 @pytest.mark.parametrize("token", ["", "no-token", "123456789:AAthisOneNobodyKnows"])
 def test_invalid_telegram_token_is_reported_and_never_shown(fresh, capsys, monkeypatch, token):
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", token)

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -230,33 +229,6 @@ def test_killed_import_is_settled_by_the_next_command(lab, run_json, run, comman
     assert [change.state for change in changes] == [ChangeState.COMMITTED] * 2
     assert {change.commit for change in changes} == {lab.repository.git("rev-parse", "HEAD")}
     assert count(lab) == "2"
-
-
-def test_import_without_good_lines_makes_no_commit(lab, run):
-    path = lines(lab, {"messages": []}, chat("Где выход?", " "))
-    code, captured = run("import", path, "--dataset", "trial", "--skip-bad", "--json")
-    assert (code, json.loads(captured.out)["rejected"], count(lab)) == (1, 2, "1")
-    code, captured = run(
-        "import", path, str(lab.folder / "none"), "--dataset", "trial", "--skip-bad"
-    )
-    # Found out before anything is fetched.
-    assert (code, count(lab)) == (2, "1")
-    assert (
-        captured.err == f"merlin: {lab.folder / 'none'} can't be read: No such file or directory\n"
-    )
-
-
-def test_import_reads_stdin_once(lab, run, run_json, monkeypatch, tmp_path):
-    file = tmp_path / "stdin"
-    file.write_text(json.dumps(chat("Где вход?", "Тут.")), encoding="utf-8")
-    with file.open() as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        code, captured = run("import", "-", "-", "--dataset", "trial")
-    assert (code, "-:1:1: error empty-file" in captured.err, count(lab)) == (1, True, "1")
-    with file.open() as stdin:
-        monkeypatch.setattr(sys, "stdin", stdin)
-        document = run_json("import", "-", "--dataset", "trial")
-    assert (document["taken"], count(lab)) == (1, "2")
 
 
 def test_exported_file_is_recognised_by_an_import(lab, run_json, run):

@@ -13,7 +13,6 @@ from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.db import keyring
-from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.encryption import key_id, load_or_make_key, new_key
 from merlin.db.migrations import migrate
@@ -125,14 +124,6 @@ def test_key_created_by_root_belongs_to_the_owner_of_its_folder(tmp_path):
     load_or_make_key(tmp_path, None)
     now = (tmp_path / "text.key").stat()
     assert (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (65534, 65533, 0o600)
-
-
-def test_rotation_is_recorded_in_the_audit(capsys, folder):
-    _, document = run(capsys, folder, "rotate")
-    with open_place(folder) as database:
-        (entry,) = Audit(database).list_newest()
-    assert (entry.action, entry.target) == ("key.rotate", f"key:{document['key']}")
-    assert entry.by.startswith("cli:")
 
 
 def test_unreadable_texts_are_counted_and_kept(capsys, folder):

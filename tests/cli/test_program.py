@@ -63,17 +63,6 @@ def test_json_of_a_view_has_a_duration_as_rest_writes_it(capsys):
     assert json.loads(capsys.readouterr().out) == {"silence": "PT1M30S"}
 
 
-def test_no_package_is_searched_for_plugins_of_pydantic(tmp_path):
-    folder = tmp_path / "other-1.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1\n")
-    (folder / "entry_points.txt").write_text("[pydantic]\nother = missing_module:plugin\n")
-    command = [sys.executable, "-m", "merlin", "config", "sample"]
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
-
-
 def test_closed_output_or_one_without_cyrillic_is_not_reported_as_a_bug():
     command = f"{sys.executable} -m merlin rules"
     shell = {"shell": True, "capture_output": True, "check": False}

@@ -70,12 +70,6 @@ def test_role_is_granted(folder, capsys):
     assert (newest.action, newest.target, newest.by[:4]) == ("role.grant", "user:1002", "cli:")
 
 
-def test_plan_is_assigned(folder, capsys):
-    show_json(capsys, folder, "plan", "1001", "full")
-    (anna,) = show_json(capsys, folder, "list", "1001")["users"]
-    assert anna["plan"] == "full"
-
-
 def test_invalid_command_is_reported_and_changes_nothing(folder, capsys):
     before = len(audit(folder))
     for arguments, code, part in (

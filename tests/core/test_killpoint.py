@@ -20,10 +20,6 @@ def run_program(**environment):
     )
 
 
-def test_process_without_a_kill_point_runs_on():
-    assert run_program().stdout == "lived\n"
-
-
 def test_process_dies_at_the_named_point_with_nothing_flushed():
     process = run_program(MERLIN_CRASH_AT="launch.sent")
     assert (process.returncode, process.stdout) == (137, "")

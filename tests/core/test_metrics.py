@@ -17,10 +17,6 @@ def test_metric_has_help_type_and_samples_together():
     )
 
 
-def test_metric_without_samples_is_omitted():
-    assert metrics_page([gauge("merlin_jobs", "Jobs.")]) == b""
-
-
 def test_seconds_since_1970_keep_their_milliseconds():
     page = metrics_page([gauge("a", "b", (1795176000.123, {}))]).decode()
     assert metric_value(page, "a") == 1795176000.123

@@ -25,12 +25,6 @@ def test_states_reach_systemd_in_one_message(listener):
     assert listener.recv(1000).decode() == "READY=1\nSTATUS=работает хорошо"
 
 
-@pytest.mark.parametrize("message", [server.WATCHDOG, server.STOPPING])
-def test_single_states_reach_systemd(listener, message):
-    assert server.notify(message)
-    assert listener.recv(1000).decode() == message
-
-
 @pytest.mark.parametrize("address", [None, "@nobody-listens"])
 def test_without_systemd_nothing_happens(monkeypatch, address):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)

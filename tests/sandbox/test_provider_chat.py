@@ -17,20 +17,6 @@ def complete(client, text, system="", **options):
     return client.chat.completions.create(model=CHAT, messages=messages, **options)
 
 
-def read_answer(client, text, system=""):
-    return complete(client, text, system).choices[0].message.content
-
-
-@pytest.mark.parametrize(
-    ("question", "phrase"),
-    [("Что такое типаж?", "Я демо-модель"), ("What is a type?", "I'm a demo model")],
-)
-def test_answer_says_that_it_is_a_stand_in(client, question, phrase):
-    answer = read_answer(client, question)
-    assert phrase in answer
-    assert question in answer
-
-
 def test_overlong_conversation_is_refused(provider, client):
     provider.behave(context_window=20)
     with pytest.raises(openai.BadRequestError) as caught:

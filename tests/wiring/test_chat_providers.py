@@ -32,12 +32,3 @@ def test_required_provider_without_a_credential_is_named(config):
 def test_optional_providers_without_a_credential_are_omitted(config):
     clients = create_chat_clients(config, requires_all=False)
     assert Context(config=config, db=None, answerers=clients).general == [("here", "small")]
-
-
-def test_providers_keep_the_order_of_the_config(config, monkeypatch):
-    monkeypatch.setenv("THERE_KEY", "sk-there")
-    clients = create_chat_clients(config)
-    assert Context(config=config, db=None, answerers=clients).general == [
-        ("here", "small"),
-        ("there", None),
-    ]

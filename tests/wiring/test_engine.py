@@ -70,14 +70,6 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
     assert (settings.answering.device, settings.answering.vllm) == ("cuda", ("--seed", "7"))
 
 
-def test_engine_base_is_also_an_entry_of_the_models_table(write_settings):
-    base = {**HUB, "context": 4096, "training_example": 512}
-    model = write_settings({"models": {"qwen": base}}).base_models["qwen"]
-    assert (model.context, model.training_example) == (4096, 512)
-    assert model.price is not None
-    assert model.price.training_micro == 0
-
-
 def test_models_table_overrides_the_engines_entry(write_settings):
     table = {"qwen": {"context": 1024}, "other": {"context": 9}}
     config = write_settings({"models": {"qwen": {**HUB, "context": 4096}}}, models=table)
