@@ -50,7 +50,8 @@ def are_opposed(question: str, taught: Sequence[str]) -> bool:
 
 def split_content(question: str) -> set[str]:
     """Return the stems of a question's words that are not function words."""
-    return {stem(word) for word in _split(question) if not _is_function_word(word)}
+    words = _split(question)
+    return {stem(word) for word in _drop_function_words(words, is_russian=_is_russian(words))}
 
 
 def _collect(questions: Sequence[str]) -> Mapping[str, set[str]]:
@@ -113,26 +114,31 @@ def _is_replaced(asked: Sequence[str], taught: Sequence[str], known: Mapping[str
 
     `known` is of all taught wordings: what one of them has is nothing else.
     """
-    same, places = 0, []
+    same, places, is_russian = 0, [], _is_russian(asked)
     matcher = SequenceMatcher(None, [*map(stem, asked)], [*map(stem, taught)], autojunk=False)
     for kind, *ends in matcher.get_opcodes():
         one, other = asked[slice(*ends[:2])], taught[slice(*ends[2:])]
         if kind == "equal":
             same += len(one)
-        elif not all(map(_is_function_word, (*one, *other))):
+        elif _drop_function_words([*one, *other], is_russian=is_russian):
             if not same:  # asked in another form: «Перечисли виды …», «Какие бывают …»
                 return False
             places.append((one, other))
     if len(places) != 1 or same < max(MIN_SAME, *map(len, places[0])):
         return False
-    one, other = ([word for word in words if not _is_function_word(word)] for words in places[0])
+    one, other = (_drop_function_words(words, is_russian=is_russian) for words in places[0])
     if not one or not other or all(f"not {stem(word)}" in known for word in one):
         return False  # a word more or less, a pronoun, or what another wording has
     return not _are_alike(" ".join(one), " ".join(other))
 
 
-def _is_function_word(word: str) -> bool:
-    return any(stem(word) in words for words in load_function_words().values())
+def _is_russian(words: Sequence[str]) -> bool:
+    return not " ".join(words).isascii()
+
+
+def _drop_function_words(words: Sequence[str], *, is_russian: bool) -> list[str]:
+    listed = load_function_words()["russian" if is_russian else "english"]
+    return [word for word in words if stem(word) not in listed]
 
 
 def _are_alike(one: str, other: str) -> bool:

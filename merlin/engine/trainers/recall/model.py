@@ -1,8 +1,8 @@
 """The `recall` model: inference and file format.
 
 It selects one of the trained answers. A question is scored alone and together with earlier turns;
-the highest score wins. Unless the question was trained, the answer is "unknown" below THRESHOLD, or
-if several are about equally likely. An opposite of the trained questions is not answered
+the highest score wins. Unless the question was trained, the answer is "unknown" if it is not far
+enough ahead of the second. An opposite of the trained questions is not answered
 (`core/opposites`). A question of function words only is not answered, unless it was trained. A
 follow-up («а самокат?») must match its answer together with the question before it, too, unless it
 was trained.
@@ -33,14 +33,9 @@ from merlin.engine.trainers.recall.text import (
 )
 
 SHARPNESS = np.float32(14.0)
-# An answer needs MIN_PROBABILITY among the COMPARED likeliest answers, by the softmax that it was
-# trained with. A limit on the distance to the second answer refused more right answers.
-COMPARED, MIN_PROBABILITY = 20, 0.45
-# Higher values reject more questions and answer fewer; chosen on the three shipped sets.
-THRESHOLD = 0.32
-# With fewer points a question is answered, too, if the encoder alone holds the same answer for the
-# nearest by far: by its cosine with a trained question, and the distance to the next answer's.
-MEANT_THRESHOLD, MIN_MEANT_COSINE, MIN_MEANT_MARGIN = 0.22, 0.4, 0.15
+# How far an answer must be ahead of the second, OWN_SHARE of its own score added; more for a
+# follow-up. A score is a cosine. A limit for each, or for a probability, answered less.
+MIN_LEAD, MIN_LEAD_OF_FOLLOW_UP, OWN_SHARE = 0.28, 0.315, 0.5
 # For an unknown question, trained ones of up to MAX_NEAREST answers are suggested. Small talk gets
 # no suggestion: the nearer a question is to a known line than to any trained question, by cosine,
 # the more it must score without its general words ("how do I" also occurs in small talk). The
@@ -98,9 +93,9 @@ class RecallModel:
         best = int(np.argmax(scores))
         score = float(scores[best])
         confidence = round(min(max(score, 0.0), 1.0), 4)
-        is_sure = score >= THRESHOLD and _compute_probability(scores) >= MIN_PROBABILITY
-        if score >= MEANT_THRESHOLD and vector is not None and not (previous or back):
-            is_sure |= self._is_meant(best, vector)
+        second = float(np.partition(scores, -2)[-2]) if len(scores) > 1 else 0.0
+        lead = score - max(second, 0.0) + OWN_SHARE * score
+        is_sure = lead >= (MIN_LEAD_OF_FOLLOW_UP if previous else MIN_LEAD)
         is_sure |= score > 0 and best in self.trained.get(build_key(question, back), ())
         if is_sure and (previous or back or not are_opposed(texts[0], self.asked[best])):
             return RecallAnswer(self.answers[best], confidence, known=True)
@@ -113,14 +108,6 @@ class RecallModel:
         return RecallAnswer(
             "", confidence, known=False, nearest=nearest, is_follow_up=bool(previous)
         )
-
-    def _is_meant(self, answer: int, vector: Floats) -> bool:
-        """Return whether an answer's trained questions are by far the nearest to a question."""
-        of_answer = np.repeat(np.arange(len(self.asked)), [*map(len, self.asked)])
-        likeness = self._measure_likeness(vector)
-        own = likeness[of_answer == answer].max(initial=0.0)
-        other = likeness[of_answer != answer].max(initial=0.0)
-        return bool(own >= MIN_MEANT_COSINE and own - other >= MIN_MEANT_MARGIN)
 
     def _score_readings(
         self, readings: Sequence[Terms], alone: Floats, completed: Terms, previous: str
@@ -208,12 +195,6 @@ class RecallModel:
 
 _ARRAYS = ("known", "seen_in", "middle", "weights", "turns", "question_vectors")
 _CARD = ("documents", "seed", "dimensions", "encoder", "answers", "trained", "asked")
-
-
-def _compute_probability(scores: Floats) -> float:
-    """Return the probability of the answer with the highest score among the likeliest."""
-    likeliest = np.sort(scores)[-COMPARED:]
-    return 1 / float(np.exp(SHARPNESS * (likeliest - likeliest[-1])).sum())
 
 
 def load_model(path: Path) -> RecallModel:

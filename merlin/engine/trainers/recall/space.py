@@ -28,7 +28,7 @@ from merlin.engine.trainers.recall.text import EARLIER, Terms
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
-TEXT_WEIGHT = 2.5
+TEXT_WEIGHT = 3.0
 _HASH_MASK = (1 << 20) - 1
 _MIN_WITH_NGRAMS_LENGTH = 4
 # What follows has none: a file in base64 or hex in a question would take seconds and gigabytes.
