@@ -27,6 +27,7 @@ from merlin.engine.jobs import Job
 from merlin.engine.storage import MAX_CHECKPOINTS, Repositories
 from merlin.engine.trainers.base import (
     DPO,
+    KTO,
     Epoch,
     Progress,
     ResolvedHyperparameters,
@@ -35,7 +36,13 @@ from merlin.engine.trainers.base import (
     TrainerNote,
     Untrainable,
 )
-from merlin.engine.training_file import MIN_EXAMPLES, BadFile, read_conversations, read_preferences
+from merlin.engine.training_file import (
+    MIN_EXAMPLES,
+    BadFile,
+    read_conversations,
+    read_preferences,
+    read_ratings,
+)
 
 log = get_logger(__name__)
 
@@ -45,6 +52,7 @@ JOIN_S = 20.0
 EVENTS_EVERY_S = 0.2
 SAVE_EVERY_S = 1.0
 Reader = Callable[[Path, int], Iterator[object]]
+_READERS: dict[str, Reader] = {DPO: read_preferences, KTO: read_ratings}
 
 
 def validate_files(repositories: Repositories, job: Job) -> bool:
@@ -53,7 +61,7 @@ def validate_files(repositories: Repositories, job: Job) -> bool:
     Returns whether the job was queued. Raises Untrainable if a file is invalid, OSError if it
     cannot be read, FileNotFoundError if it was deleted.
     """
-    read: Reader = read_preferences if job.method == DPO else read_conversations
+    read = _READERS.get(job.method, read_conversations)
     requested = [("training_file", job.training_file, MIN_EXAMPLES)]
     if job.validation_file:
         requested.append(("validation_file", job.validation_file, 1))

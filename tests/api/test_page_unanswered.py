@@ -176,3 +176,15 @@ def test_questions_beyond_the_limit_and_of_revoked_consents_are_not_listed(site,
     assert "2 вопроса" in page_text(vera.get(PAGE))
     revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
     assert count_groups(site) == 0
+
+
+def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
+    for number in range(100):
+        rating = Rating.DOWN if number % 9 else Rating.UP
+        add_question(site, f"Сколько будет {number}?", is_known=True, rating=rating)
+    assert "recipe.method: kto" not in page_text(vera.get("/admin/models"))
+    site.lab.repository.dataset(recipe={"provider": "engine", "base_model": "tiny"})
+    site.lab.repository.commit()
+    site.lab.tick("fetch")
+    text = page_text(vera.get("/admin/models"))
+    assert "100 оценённых ответов ещё не учила ни одна модель" in text

@@ -28,7 +28,7 @@ consent-ask =
 
     What it means: an editor sees your correction without names, phone numbers and addresses. If they accept it, it becomes an example, and the model learns from it. You always see a correction before it is sent.
 
-    In the same way, without your name, an editor sees questions that got no answer or whose answer you rated: new examples and the model's test are made from them.
+    In the same way, without your name, an editor sees questions that got no answer or whose answer you rated: new examples and the model's test are made from them. The model can also be trained on ratings themselves: without names, phone numbers and addresses, and without an editor.
 
     You can take the consent back at any time: /privacy. Then the examples are taken out of the dataset, and you see which models had learnt them.
 consent-yes = Allow

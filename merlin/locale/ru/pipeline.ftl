@@ -53,7 +53,8 @@ held-month-cap = обучение может стоить { $price }; в это�
 held-no-price = лимит задан, но цены этой базовой модели нет в config.yaml
 held-no-pairs = базовая модель { $model } не умеет учиться на парах (recipe.method: dpo): укажите в base_model языковую модель или поставьте method: supervised
 held-exact-first = recipe.hyperparameters.exact_first есть только у языковой модели поставщика engine, а в рецепте — { $model } поставщика { $provider }: уберите exact_first или выберите такую модель
-held-beta = recipe.hyperparameters.beta есть только у method: dpo, а метод — { $method }: уберите beta или поставьте method: dpo
+held-no-ratings = на оценках (recipe.method: kto) учится только языковая модель движка Мерлина, а базовая модель — { $model }: укажите такую и provider: engine или поставьте method: supervised
+held-beta = recipe.hyperparameters.beta есть только у методов dpo и kto, а метод — { $method }: уберите beta или смените метод
 held-sunset = { $model } отключат { $date }: обученная на ней модель проработала бы { $days ->
         [one] { $days } день
         [few] { $days } дня
@@ -154,6 +155,11 @@ notice-provider = Поставщик «{ $provider }» давно не отве�
 notice-forbidden = Поставщик «{ $provider }» не разрешает этой учётной записи обучать (обучение { $job } набора «{ $title }»: { $reason }). Больше Merlin там ничего не запустит. Когда поставщик разрешит, запустите обучение снова.
 notice-gone = { $title }: у поставщика «{ $provider }» больше нет текущей модели { $version }. Пока отвечает запасная модель. Что делать: верните прежнюю модель или запустите обучение ещё раз.
 notice-unapplied = { $title }: поставщик «{ $provider }» отвечает без обученных весов текущей модели { $version } ({ $reason }). Пока отвечает запасная модель. Что делать: последуйте совету или верните прежнюю модель.
+notice-ratings = { $title }: { $count ->
+    [one] люди оценили { $count } ответ, которого не учила ни одна модель
+    [few] люди оценили { $count } ответа, которых не учила ни одна модель
+   *[many] люди оценили { $count } ответов, которых не учила ни одна модель
+  }, — на этом уже можно учить. Поставьте method: kto в recipe файла dataset.yaml; если он там стоит, оценки возьмёт следующий коммит.
 notice-status = { $title }: поставщик «{ $provider }» сообщает об обучении { $job } неизвестный статус «{ $status }». Merlin продолжает проверять.
 notice-late = { $title }: обучение { $job } не завершилось за { $hours } ч (поставщик «{ $provider }», статус { $status }). Подождите или отмените его.
 notice-left-out = { $title }: в коммите { $commit } обучать нечего. { $reason }
