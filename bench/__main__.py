@@ -15,7 +15,17 @@ NAMES = (
     *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas", "upgrade"),
     *("corrections", "operations", "faults", "autoscaling", "restarts", "exact_first", "proof"),
 )
-WITH_ARGUMENTS = ("learning", "engine", "chat", "api", "dataset", "house", "simulation", "soak")
+WITH_ARGUMENTS = (
+    "learning",
+    "engine",
+    "chat",
+    "api",
+    "dataset",
+    "grounding",
+    "house",
+    "simulation",
+    "soak",
+)
 
 
 def main() -> None:
