@@ -26,7 +26,7 @@ _RULES = (
     ("asset", r"(?<=[a-z]\.)[0-9a-f]{8,16}(?=\.(css|js|svg|ttf|png))"),
     ("time", r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?"),
     ("date", rf"\b(\d{{4}}-\d\d-\d\d\b|\d{{1,2}} (?:{_MONTHS})\w*|(?:{_MONTHS})\w* \d{{1,2}}\b)"),
-    ("clock", r"\b\d\d:\d\d(:\d\d)?\b"),
+    ("clock", r"\b\d\d:\d\d(:\d\d)?(?!\d)"),
     ("lasting", r"\b\d+\s(с|s|мин|min)\b"),
     # Notices that are sent together are one message.
     ("records", r"(?<=записи: )\d+|(?<=records: )\d+"),
