@@ -2,7 +2,7 @@
 
 What a key may be stands in `settings` and `shop`; what several keys cannot mean together is told
 here. Credentials never stand in the file: it names environment variables, and `credential` reads
-them, `NAME_FILE` or systemd's credentials folder.
+them, or the files of systemd's credentials folder.
 """
 
 import hashlib
@@ -330,7 +330,7 @@ def _addresses(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def credential(name: str, *, is_needed: bool = True, is_header: bool = True) -> str:
-    """Return the secret `name` from the environment, `NAME_FILE`, or systemd's folder.
+    """Return the secret `name` from the environment or a file in systemd's folder.
 
     Every secret read is taken out of the logs from then on. Raises ConfigError naming the
     variable, never its value, when it is needed and nowhere to be found, or not text, or if it
@@ -339,9 +339,7 @@ def credential(name: str, *, is_needed: bool = True, is_header: bool = True) -> 
     # A value from a file often ends with a newline, also when a container's tool hands it over.
     value = os.environ.get(name, "").strip() or _from_file(name)
     if not value and is_needed:
-        raise ConfigError(
-            f"credential {name} is missing: set it, or {name}_FILE", "credential-missing", name=name
-        )
+        raise ConfigError(f"credential {name} is missing", "credential-missing", name=name)
     if is_header and not (value.isascii() and value.isprintable()):
         raise ConfigError(f"credential {name} fits no header", "credential-no-header", name=name)
     hide_secrets([value])
@@ -350,18 +348,14 @@ def credential(name: str, *, is_needed: bool = True, is_header: bool = True) -> 
 
 def _from_file(name: str) -> str:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    places = [os.environ.get(f"{name}_FILE"), f"{folder}/{name}" if folder else None]
-    for place in filter(None, places):
-        # Closed to us: an operator's own account asks for what services alone are given.
-        with suppress(PermissionError):
-            if Path(place).is_file():
-                try:
-                    return Path(place).read_text(encoding="utf-8-sig").strip()
-                except UnicodeDecodeError as error:
-                    named = {"name": name, "path": place}
-                    raise ConfigError(
-                        f"{place} is no text", "credential-not-text", **named
-                    ) from error
+    # Closed to us: an operator's own account asks for what services alone are given.
+    with suppress(PermissionError):
+        if folder and (place := Path(folder, name)).is_file():
+            try:
+                return place.read_text(encoding="utf-8-sig").strip()
+            except UnicodeDecodeError as error:
+                named = {"name": name, "path": str(place)}
+                raise ConfigError(f"{place} is no text", "credential-not-text", **named) from error
     return ""
 
 

@@ -102,10 +102,10 @@ def test_credential_in_an_unreadable_folder_counts_as_missing(tmp_path, monkeypa
 
 
 def test_credential_file_that_is_no_text_is_named_without_its_content(tmp_path, monkeypatch):
-    path = tmp_path / "key"
+    path = tmp_path / "OPENAI_API_KEY"
     path.write_bytes(b"secret\xff")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(path))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with pytest.raises(ConfigError) as caught:
         credential("OPENAI_API_KEY")
     assert (caught.value.key, caught.value.arguments["path"]) == ("credential-not-text", str(path))
@@ -128,9 +128,9 @@ def test_credential_that_fits_no_header_is_named_without_its_value(value, monkey
 def test_blanks_line_ends_and_a_byte_order_mark_around_a_credential_do_not_count(
     tmp_path, monkeypatch
 ):
-    path = tmp_path / "key"
+    path = tmp_path / "OPENAI_API_KEY"
     path.write_bytes(b"\xef\xbb\xbffrom the file\r\n")
-    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(path))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("OPENAI_API_KEY", "from the environment\n")
     assert credential("OPENAI_API_KEY") == "from the environment"
     monkeypatch.setenv("OPENAI_API_KEY", " \n")

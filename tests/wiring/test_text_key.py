@@ -91,8 +91,8 @@ def test_postgresql_needs_the_credential(lab, tmp_path, postgresql, monkeypatch,
     config = lab.config.model_copy(update={"database": postgresql.reset()})
     monkeypatch.delenv("MERLIN_TEXT_KEY")
     if given == "an empty file":
-        (tmp_path / "secret").touch()
-        monkeypatch.setenv("MERLIN_TEXT_KEY_FILE", str(tmp_path / "secret"))
+        (tmp_path / "MERLIN_TEXT_KEY").touch()
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     load_or_make_key(config.state_dir, None)
     with open_database(config.database) as database, pytest.raises(ConfigError) as caught:
         make_cipher(config, database)

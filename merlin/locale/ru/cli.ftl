@@ -9,7 +9,7 @@ config-unreadable = { $path } не читается: { $reason }
 credential-no-url = секрет { $name } должен быть адресом https без пробелов, например https://hc-ping.com/…
 credential-not-text = файл { $path } секрета { $name } — не текст в UTF-8: запишите секрет в него заново, одной строкой
 credential-no-header = в секрете { $name } есть перенос строки или знаки кроме латинских букв, цифр и знаков препинания, и отправить его сервису нельзя: введите его заново, одной строкой
-credential-missing = не задан секрет { $name } или его файл не прочесть: задайте переменную окружения { $name }, или { $name }_FILE с путём к файлу, или положите файл { $name } в папку credentials рядом с config.yaml
+credential-missing = не задан секрет { $name } или его файл не прочесть: задайте переменную окружения { $name } или положите файл { $name } в папку credentials рядом с config.yaml
 already-running = { $holder ->
         [elsewhere] На другой машине уже работает служба (daemon) или другая команда Merlin.
        *[other] Уже работает служба (daemon) или другая команда Merlin (процесс { $holder }).
