@@ -61,6 +61,7 @@ def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
     commit = open_page(site, f"/admin/board?commit={site.verdicts()[0].commit}")
     assert "не применён" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in commit
+    assert commit.count("✗ Что значит слово номер") == 12
     assert "неверно отвечает на 12 тестовых вопросов" in open_page(site, "/admin/board")
 
 
