@@ -2,10 +2,10 @@
 
 `none` lets every proved model serve. `floor` holds a model with too few right answers to its test
 questions. `not_worse` compares it with the serving model on their common questions. It holds the
-model if an answer that was right is now wrong, or if more answers got worse than better (a sign
-test, in which inventing counts twice). A dataset's first model is compared with its untrained base,
-and must be right more often. Losses accepted by an editor do not count. With fewer test questions
-than `split.min_test` nothing is held.
+model if an answer that was right is now wrong, or if answers got worse by a sign test, in which
+inventing counts twice. A dataset's first model is compared with its untrained base, and must be
+right more often. Losses accepted by an editor do not count. With fewer test questions than
+`split.min_test` nothing is held.
 
 A held model is a training verdict with a reason in `HOLDS`; its arguments name what was compared,
 so each pair of models is judged once.
@@ -53,9 +53,9 @@ log = get_logger(__name__)
 _SHOWN, _PERCENT = 5, 100
 # Inventing an answer is worse than refusing one.
 _WORTH = {AnswerKind.WRONG: 0, AnswerKind.REFUSED: 1, AnswerKind.RIGHT: 2}
-# The probabilities of the sign test up to which a model is held (ADR 46): one that would replace
-# another if more answers got worse than better, a first one if that is hardly chance.
-_LEVEL, _FIRST_LEVEL = 1 / 2, 1 / 16
+# The probabilities of the sign test up to which a model is held: that of two losses without a gain;
+# for a first model, that of four (docs/adr/0046).
+_LEVEL, _FIRST_LEVEL = 1 / 4, 1 / 16
 
 
 @dataclass(frozen=True, slots=True)
