@@ -18,6 +18,7 @@ from typing import Any
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import Format, QuestionPack, QuestionPacks
 from merlin.billing.terms import Term, Terms, term_start
+from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.core.views import named
@@ -211,6 +212,12 @@ class Ledger(Repository):
         """Return the rows of a purchase, oldest first."""
         query = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
         return _ENTRIES.read_all(self.db, query.order_by(LEDGER.id))
+
+    def list_orders(self, since: datetime, until: datetime) -> list[str]:
+        """Return the ids of the purchases with rows of a period, sorted."""
+        is_then = (LEDGER.at >= iso(since)) & (LEDGER.at < iso(until))
+        query = LEDGER.select(LEDGER.purchase_id).where(is_then).distinct()
+        return [row["purchase_id"] for row in self.db.rows(query.order_by(LEDGER.purchase_id))]
 
     def remaining_amount(self, grant_id: int) -> Amount:
         """Return the amount of a grant that is not refunded. Raises NotFound."""

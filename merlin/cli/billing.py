@@ -1,5 +1,8 @@
-"""`merlin billing refund`."""
+"""`merlin billing refund|check`: refunds, and the ledger compared with YooKassa."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated
 
@@ -7,6 +10,7 @@ import typer
 
 from merlin.app import payments
 from merlin.app.actor import Actor
+from merlin.app.billing_check import PaymentSums, check_billing
 from merlin.app.context import Context
 from merlin.billing.refunds import parse_refund
 from merlin.cli import language
@@ -15,17 +19,23 @@ from merlin.cli.options import (
     AsJson,
     ConfigPath,
     configuration,
+    read_context,
     require_yes,
 )
 from merlin.cli.output import (
+    Since,
+    Until,
+    day_bounds,
     print_json,
     print_message,
+    print_table,
     record,
 )
+from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
-from merlin.wiring.context import open_migrated_database
+from merlin.wiring.context import open_migrated_database, yookassa_gateway
 
-app = typer.Typer(name="billing", no_args_is_help=True, help="Refunds.")
+app = typer.Typer(name="billing", no_args_is_help=True, help="Sales: refunds, and a check.")
 
 
 @app.command()
@@ -59,3 +69,33 @@ def refund(
         print_json(record(requested, **names, gateway="", payment_id="", user_id=""))
     else:
         print_message("billing-refund-started", **sums)
+
+
+@app.command()
+def check(
+    since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
+    """Compare the ledger with YooKassa's payments; exit 1 if anything differs."""
+    with read_context(config) as (ctx, _):
+        first, last = day_bounds(zone_of(ctx.config.timezone), since, until)
+        shop = ctx.config.payments.yookassa
+        if shop is None:
+            raise Refused("no shop", "pay-no-shop")
+        result = asyncio.run(check_billing(ctx, yookassa_gateway(shop), first, last))
+    if json:
+        print_json({"since": first, "until": last, **asdict(result)})
+    else:
+        rows: list[Sequence[object]] = [
+            (each.payment, _show_sums(each.ledger), _show_sums(each.yookassa))
+            for each in result.differences
+        ]
+        if rows:
+            names = ("gateway-id", "ledger", "theirs")
+            print_table([f"billing-col-{name}" for name in names], rows)
+        print_message("billing-checked", payments=result.payments, found=len(rows))
+    if result.differences:
+        raise typer.Exit(1)
+
+
+def _show_sums(sums: PaymentSums | None) -> str:
+    return f"{sums.paid} − {sums.returned}" if sums else ""

@@ -120,6 +120,8 @@ def _checks(config: Config) -> Iterator[_Check]:
         yield "postgresql", partial(checks.check_postgresql, config.database)
     if config.repository is not None:
         yield "repository", partial(checks.check_repository, config)
+        if config.repository.statuses is not None:
+            yield "repository.statuses", partial(checks.check_forge, config)
     yield "telegram", partial(checks.check_telegram, config.telegram.base_url)
     if config.telegram.mode == "polling":
         yield "telegram.mode", partial(checks.check_webhook, config.telegram)

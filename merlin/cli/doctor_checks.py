@@ -42,7 +42,7 @@ from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
 from merlin.wiring.context import yookassa_gateway
 from merlin.wiring.engine import engine_folder
-from merlin.wiring.providers import training_client
+from merlin.wiring.providers import create_forge, training_client
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -137,6 +137,16 @@ def _open_repository(repository: RepositoryConfig) -> Iterator[GitSource]:
     remote = (repository.url, repository.branch, repository.directory)
     with TemporaryDirectory(prefix="merlin-") as folder:
         yield GitSource(*remote, Path(folder), timeout_s=TIMEOUT_S)
+
+
+def check_forge(config: Config) -> CheckMessage:
+    """Check that the token can read the project; nothing shows write access before a write."""
+    forge = create_forge(config)
+    if forge is None:
+        raise ConfigError("no forge", "config-no-forge")
+    with closing(forge):
+        forge.check()
+    return "doctor-forge", {"project": forge.project}
 
 
 def check_telegram(base_url: str) -> CheckMessage:

@@ -1,14 +1,19 @@
 """How a failed command is reported, and its exit code."""
 
 import errno
+import os
 import platform
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from merlin import __version__
 from merlin.cli import discard_output, language
 from merlin.cli.commands import INTERRUPTED
+from merlin.core.clock import iso, utc_now
 from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
@@ -70,9 +75,29 @@ def error_text(key: str, arguments: Mapping[str, object]) -> str:
 
 
 def _report_bug(bug: BaseException) -> int:
-    """Print what is known of a bug, without secrets, and return the exit code."""
+    """Write a bug report that the user can send, print its path, and return the exit code."""
     details = "".join(traceback.format_exception(bug))
-    place = f"merlin {__version__}, python {platform.python_version()}, {platform.platform()}"
-    report = escape_controls(redact(f"{details}{place}: {' '.join(sys.argv[1:])}"))
-    sys.stderr.write(f"{report}\nmerlin: {text(language(), 'cli-bug')}\n")
+    lines = [
+        f"merlin {__version__}, python {platform.python_version()}, {platform.platform()}",
+        f"at {iso(utc_now())}",
+        f"command: {redact(' '.join(sys.argv[1:]))}",
+        redact(details),
+    ]
+    path = _write_report("\n".join(lines))
+    sys.stderr.write(f"merlin: {text(language(), 'cli-bug', path=path)}\n")
     return BUG
+
+
+def _write_report(report: str) -> str:
+    """Write a report to a file, or to stderr if that fails; return the path or "stderr"."""
+    prefix, default = f"merlin-bug-{utc_now():%Y%m%dT%H%M%S}-", tempfile.gettempdir()
+    for folder in (os.environ.get("MERLIN_REPORTS") or default, default):
+        with suppress(OSError):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            # A new file that only its owner may read: a traceback can contain people's texts.
+            descriptor, path = tempfile.mkstemp(".txt", prefix, folder)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(report)
+            return path
+    sys.stderr.write(f"{report}\n")
+    return "stderr"

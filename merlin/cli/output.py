@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from merlin.cli import language
-from merlin.core.clock import iso
+from merlin.core.clock import iso, start_of_day
 from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
@@ -201,3 +203,25 @@ def unwritable_error(path: Path, error: OSError) -> MerlinError:
     arguments = {"path": str(path), "reason": error.strerror or str(error)}
     kind = MerlinError if is_disk_full(error) else ConfigError
     return kind(f"{path}: {error}", "export-unwritable", **arguments)
+
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="First day. Default: a year before the end."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Day of the end, not included; default: now."),
+]
+_DEFAULT_DAYS = 366
+
+
+def day_bounds(
+    zone: tzinfo, since: datetime | None, until: datetime | None
+) -> tuple[datetime, datetime]:
+    """Return the start and end of a period; days begin at midnight in `zone`."""
+    last = start_of_day(until.date(), zone) if until else datetime.now(UTC)
+    # No day is before the year 1.
+    days = min(_DEFAULT_DAYS, last.toordinal() - 1)
+    day: date = since.date() if since else (last - timedelta(days=days)).date()
+    return start_of_day(day, zone), last

@@ -43,6 +43,7 @@ from merlin.config.section import (
 from merlin.config.settings import (
     DATABASE_PASSWORD,
     ENGINE_KEY,
+    FORGE_TOKEN,
     GIT_HOOK_SECRET,
     PING_URL,
     TEXT_KEY,
@@ -259,6 +260,8 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     if config.encoder is not None:
         yield from _encoder_faults(config.encoder)
     yield from _provider_faults(config)
+    if config.repository is not None and "" in (config.repository.forge or ()):
+        yield fault_at("repository.statuses", "config-no-forge")
     if config.telegram.mode == "webhook" and not config.telegram.webhook_url:
         yield fault_at("telegram", "config-missing-key", name="webhook_url")
     if not config.allow_plain_http:
@@ -323,6 +326,8 @@ def _unverified_database(url: str) -> Iterator[Fault]:
 def _addresses(config: Config) -> Iterator[tuple[str, str]]:
     for provider in config.providers:
         yield f"providers.{provider.name}.base_url", provider.base_url
+    if config.repository is not None and config.repository.forge is not None:
+        yield "repository.statuses.url", config.repository.forge[0]
     if config.payments.yookassa is not None:
         yield "payments.yookassa.base_url", config.payments.yookassa.base_url
     yield "telegram.base_url", config.telegram.base_url
@@ -395,7 +400,9 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     if process == "engine":
         return {ENGINE_KEY: True}
     if process == "daemon":
-        return dict.fromkeys(providers, True) | optional | {PING_URL: False}
+        has_statuses = config.repository is not None and config.repository.statuses is not None
+        needed = [*providers, FORGE_TOKEN] if has_statuses else providers
+        return dict.fromkeys(needed, True) | optional | {PING_URL: False}
     if process == "bot":
         return dict.fromkeys([BOT_TOKEN, *providers], True) | optional
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []

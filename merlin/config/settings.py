@@ -6,6 +6,7 @@ the docs. A docstring is the meaning of a section, in the words of an operator.
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
@@ -39,7 +40,7 @@ MEGABYTE = 1024 * 1024
 # The credentials with the keys of people's texts (without it they lie in a file) and of backups,
 # and with the password of PostgreSQL, which libpq itself reads by this name.
 TEXT_KEY = "MERLIN_TEXT_KEY"
-ENGINE_KEY = "MERLIN_ENGINE_KEY"
+ENGINE_KEY, FORGE_TOKEN = "MERLIN_ENGINE_KEY", "MERLIN_FORGE_TOKEN"
 # The secret that calls of the git hook prove; without it only calls from this machine.
 GIT_HOOK_SECRET = "MERLIN_GIT_HOOK_SECRET"  # noqa: S105 - a name
 DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name
@@ -86,6 +87,32 @@ Rate = Annotated[
 ]
 
 
+class StatusesConfig(Section):
+    """Shows the result of each commit on the git host, as a commit status.
+
+    The host follows from `repository.url`, unless that is a path. Its token, which may write commit
+    statuses, is the credential MERLIN_FORGE_TOKEN.
+    """
+
+    kind: Literal["github", "gitlab", "gitea"] = setting(
+        "The kind of API that the git host has; Forgejo has Gitea's.", "gitlab"
+    )
+    url: Opt[Url] = setting(
+        "The address of its API. Default by the host in `repository.url`.",
+        "https://git.example.com/api/v4",
+        default=None,
+    )
+    project: Opt[str] = setting(
+        "The project on it. Default the path in `repository.url`.",
+        "school/datasets",
+        default=None,
+        pattern=r"^[\w.-]+(/[\w.-]+)*$",
+    )
+
+
+_API_PATHS = {"github": "/api/v3", "gitlab": "/api/v4", "gitea": "/api/v1"}
+
+
 class RepositoryConfig(Section):
     """The git repository of datasets; only the daemon needs it."""
 
@@ -101,6 +128,25 @@ class RepositoryConfig(Section):
         default=30,
         gt=0,
     )
+    statuses: Opt[StatusesConfig] = None
+
+    @property
+    def forge(self) -> tuple[str, str] | None:
+        """Return the address of the forge's API and the project there, "" if unknown.
+
+        None if no statuses are configured.
+        """
+        if self.statuses is None:
+            return None
+        url = self.url if "://" in self.url else f"ssh://{self.url.replace(':', '/', 1)}"
+        parts = urlsplit("" if self.url.startswith("/") else url)
+        is_http = parts.scheme in ("http", "https")
+        host = parts.netloc.rpartition("@")[2] if is_http else parts.hostname or ""
+        address = f"{parts.scheme if is_http else 'https'}://{host}{_API_PATHS[self.statuses.kind]}"
+        if host == "github.com":
+            address = "https://api.github.com"
+        project = parts.path.strip("/").removesuffix(".git")
+        return self.statuses.url or (address if host else ""), self.statuses.project or project
 
     @field_validator("url")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
 from merlin.daemon.changing import ChangeProcessor
@@ -12,6 +13,9 @@ from merlin.training.gather import GatherContext
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.prove import ModelInventory
+
+if TYPE_CHECKING:
+    from merlin.providers.forge import Forge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,4 +29,5 @@ class DaemonServices(Context):
     heartbeats: Heartbeats
     still_alive: Callable[[], None]
     changing: ChangeProcessor
+    forge: Forge | None = None
     ping_url: str = ""

@@ -70,8 +70,10 @@ POLL_S = 0.2
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon; each step of the training pipeline wakes the next."""
     # A command that does a single step takes less time without what the other ticks need.
+    from merlin.daemon.reporting import StatusSender  # noqa: PLC0415 - see above
 
     step = STEP_S
+    forge = services.forge
     fetch_s, ask_engine = require_repository(services.config).interval_s, engine_tick(services)
     return [
         *([Tick("engine", ask_engine, ENGINE_S)] if ask_engine else []),
@@ -81,6 +83,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("poll", partial(poll, services), POLL_S, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
         Tick("promote", partial(promote, services), step),
+        *([Tick("status", StatusSender(services, forge), 1.0)] if forge else []),
         Tick("changes", services.changing, step, wakes="fetch", is_asked=True),
         Tick("proposals", services.changing.follow_proposals, 1.0),
         Tick("serve", _request_tick(services), step, wakes="launch", is_asked=True),

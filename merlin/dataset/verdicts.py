@@ -1,6 +1,7 @@
 """Verdicts: where a commit stands for a dataset and why, one row per (commit, dataset).
 
-Nothing else says so: the index of examples and the folders of builds can be deleted at any moment.
+Nothing else says so: the forge's statuses are written from these rows and never read, and the index
+of examples and the folders of builds can be deleted at any moment.
 
     held -> training | superseded
     built -> training -> serving | failed | superseded
@@ -14,19 +15,20 @@ The status changes only by `transition`.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from peewee import Select, fn
+from peewee import JOIN, Select, fn
 
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset.finding import Finding
 from merlin.dataset.rules import find_nearest
 from merlin.dataset.spec import DatasetSpec, load_spec
-from merlin.db.database import Database, Repository, Row
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (
+    BUILD,
     COMMIT,
     SERVING,
     VERDICT,
@@ -225,8 +227,38 @@ def transition(
     return db.change(VERDICT.update(values).where(stands & where))
 
 
+# Older statuses are not sent to a forge that is configured later.
+OWED_FOR = timedelta(days=7)
+_STATUSES_AT_ONCE = 20
+
+
 class VerdictHistory(Repository):
     """What the daemon reports of datasets, commits and models."""
+
+    def list_unsent_statuses(self) -> list[Row]:
+        """Return the newest verdicts whose status was not sent to the forge yet, a few at a time.
+
+        `sent_status` is the text that was sent last.
+        """
+        is_newer = VERDICT.sent_at.is_null() | (VERDICT.sent_at < VERDICT.updated_at)
+        is_young = VERDICT.updated_at > iso(self._clock() - OWED_FOR)
+        return self.db.rows(
+            VERDICT.select(
+                *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.status, VERDICT.updated_at),
+                *(VERDICT.reason, VERDICT.arguments, BUILD.number, VERDICT.sent_status),
+            )
+            .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+            .where(ON_LINE & is_newer & is_young)
+            .order_by(VERDICT.position.desc(), VERDICT.dataset)
+            .limit(_STATUSES_AT_ONCE)
+        )
+
+    @transaction
+    def record_sent_status(self, owed: Row, text: str) -> None:
+        """Record a sent status; one that changed meanwhile will be sent next time."""
+        is_owed = VERDICT.commit_sha == owed["commit_sha"]
+        is_owed &= VERDICT.dataset == owed["dataset"]
+        self.db.update(VERDICT, is_owed, sent_status=text, sent_at=owed["updated_at"])
 
     def get_newest(self, dataset: str, commit: str | None = None) -> Verdict:
         """Return the newest verdict with a build, or what a commit led to.

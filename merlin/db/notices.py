@@ -27,7 +27,7 @@ CAUSES = {
         "provider answer-gone answer-spent answer-refused answer-failing gone failed late status"
         " forbidden no-provider hear-failed"
     ),
-    "repository": "repository no-branch rewritten change-waits change-parked-of",
+    "repository": "repository no-branch rewritten forge change-waits change-parked-of",
     "telegram": "conflict unconfirmed",
     "machine": "disk failing",
     "sunset": "sunset sunset-assistant sunset-transcription sunset-vision sunset-preset",

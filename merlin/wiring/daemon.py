@@ -35,7 +35,7 @@ from merlin.training.promote import Promotions
 from merlin.training.prove import SHORT, ModelInventory
 from merlin.wiring.context import git_source, make_cipher, open_checked_database
 from merlin.wiring.process import observe_process
-from merlin.wiring.providers import model_client, sunset_lookup, training_client
+from merlin.wiring.providers import create_forge, model_client, sunset_lookup, training_client
 
 log = get_logger(__name__)
 LEAD_POLL_S = 1.0
@@ -125,6 +125,9 @@ def services_of(
                 clock=utc_now,
                 settle_s=provider.settle_s,
             )
+        forge = create_forge(config) if has_providers else None
+        if forge is not None:
+            stack.callback(forge.close)
         database.cipher = make_cipher(config, database)
         yield DaemonServices(
             config=config,
@@ -147,6 +150,7 @@ def services_of(
             heartbeats=Heartbeats(database),
             still_alive=still_alive,
             changing=ChangeProcessor(database, GitBranch(source), utc_now),
+            forge=forge,
             ping_url=_ping_url(config),
         )
 

@@ -1,4 +1,4 @@
-"""Construct clients of model providers from the configuration."""
+"""Construct clients of model providers and of forges from the configuration."""
 
 from __future__ import annotations
 
@@ -8,16 +8,31 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from merlin.config import Config, credential
-from merlin.config.settings import ProviderConfig
+from merlin.config.settings import FORGE_TOKEN, ProviderConfig
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
 
 if TYPE_CHECKING:  # their HTTP client is loaded only where one is configured
+    from merlin.providers.forge import Forge
     from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 
 log = get_logger(__name__)
 DAY_S, RETRY_S = 86_400.0, 60.0
+
+
+def create_forge(config: Config) -> Forge | None:
+    """Return the client that sets commit statuses, None if they are not configured.
+
+    Raises ConfigError if its credential is missing.
+    """
+    repository = config.repository
+    if repository is None or repository.statuses is None or repository.forge is None:
+        return None
+    from merlin.providers.forge import Forge
+
+    settings = repository.statuses
+    return Forge(settings.kind, *repository.forge, credential(FORGE_TOKEN))
 
 
 def training_client(

@@ -1,6 +1,6 @@
 """A shop for tests: plans for sale, and what customers, gateways and admins do on one database."""
 
-from datetime import UTC
+from datetime import UTC, timedelta
 from itertools import count
 
 from merlin.account.users import Users
@@ -12,7 +12,6 @@ from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Format, QuestionPack, Quotas, plan_of
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority
-from merlin.db.tables import LEDGER
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
 from tests.billing.ledger_rules import find_inconsistencies
 from tests.billing.repositories import open_billing
@@ -129,9 +128,10 @@ class Shop:
         return next(entry for entry in entries if entry.entry_id == grant.refers)
 
     def list_entries(self):
+        far = timedelta(days=40_000)
         ledger = self.billing.ledger
-        orders = ledger.db.rows(LEDGER.select(LEDGER.purchase_id).distinct())
-        entries = [entry for order in orders for entry in ledger.entries(order["purchase_id"])]
+        orders = ledger.list_orders(self.clock() - far, self.clock() + far)
+        entries = [entry for order in orders for entry in ledger.entries(order)]
         return sorted(entries, key=lambda entry: entry.entry_id)
 
     def list_kinds(self):

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import peewee
 import pytest
@@ -14,6 +15,7 @@ from merlin.billing.quota import Format
 from merlin.db.database import open_database
 from tests.billing.plan_shop import (
     ANNA,
+    BORIS,
     STARS,
     YOOKASSA,
     Shop,
@@ -169,3 +171,11 @@ def test_erasure_during_payments_causes_no_deadlock(url, cipher, clock):
         assert shop.list_kinds().count("grant") == 5
         assert shop.find_faults() == []
         assert {purchase.user_id for purchase in shop.billing.purchases.list_newest()} == {0}
+
+
+def test_orders_of_a_period_are_those_with_an_entry_in_it(shop, clock):
+    shop.buy()
+    clock.move(86_400)
+    _, second = shop.buy(BORIS)
+    hour = timedelta(hours=1)
+    assert shop.billing.ledger.list_orders(clock() - hour, clock() + hour) == [second.purchase_id]

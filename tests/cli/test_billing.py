@@ -134,6 +134,50 @@ def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder, shop, orde
         assert (came, told.billing.refunds.list_of_purchase(order)) == (code, [])
 
 
+def test_matching_ledger_has_no_differences(capfd, folder):
+    document = show_json(capfd, folder, "check")
+    assert document["differences"] == []
+    assert document["payments"] >= 1
+    code, captured = run(capfd, folder, "billing", "check")
+    assert (code, "differences: 0" in captured.err) == (0, True)
+
+
+def test_differences_are_reported_and_the_command_fails(capfd, folder, shop):
+    with BillingDatabase(folder, shop) as told:
+        lost = told.order(BORIS, "algorithms", contact="boris@example.com")
+        asked = with_gateway(
+            shop, lambda gateway: gateway.create(make_payment_request(lost, BACK, "x"))
+        )
+        shop.choose(asked.outside_id, "paid")
+        unpaid = told.order(ANNA, "voices", contact="a@example.com")
+        told.pay(unpaid, "27ce4017-nobody-paid-this")
+    document = show_json(capfd, folder, "check", code=1)
+    assert {each["payment"]: each for each in document["differences"]} == {
+        asked.outside_id: {
+            "payment": asked.outside_id,
+            "ledger": None,
+            "yookassa": {"order": lost.purchase_id, "paid": "150.00", "returned": "0.00"},
+        },
+        "27ce4017-nobody-paid-this": {
+            "payment": "27ce4017-nobody-paid-this",
+            "ledger": {"order": unpaid.purchase_id, "paid": "99.00", "returned": "0.00"},
+            "yookassa": None,
+        },
+    }
+    code, captured = run(capfd, folder, "billing", "check")
+    assert code == 1
+    assert "99.00 − 0.00" in captured.out
+    assert "differences: 2" in captured.err
+
+
+def test_unreachable_gateway_is_reported_as_an_error(capfd, folder):
+    config = (folder / "config.yaml").read_text("utf-8")
+    free = config.replace("base_url: http://127.0.0.1:", "base_url: http://127.0.0.1:1/v3?")
+    (folder / "config.yaml").write_text(free, encoding="utf-8")
+    code, captured = run(capfd, folder, "billing", "check")
+    assert (code, "isn't responding" in captured.err) == (1, True)
+
+
 def test_user_can_be_given_a_plan_for_some_days(capfd, folder):
     code, captured = run(
         capfd, folder, "users", "plan", str(BORIS), "plus", "--days", "10", "--json"

@@ -10,6 +10,7 @@ GOOD = "state_dir: s\n"
 FAULTS = [
     ("repositori: {}", ":2: repositori: unknown key; did you mean repository?"),
     ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, tls, "),
+    ("plans: {a: {trial_days: 3}}", ":2: plans.a.trial_days: this key is gone; use merlin users"),
     ("models: {2: a}", ":2: models.2: Input should be a valid dictionary"),
     ("plans: {1: {}}", ":2: plans.1: the key title is missing"),
     ("plans: {A: {title: {ru: а, en: a}}}", ":2: plans.A: String should match"),
@@ -25,7 +26,7 @@ FAULTS = [
     ("api: {public_url: 'http://[::1'}", ":2: api.public_url: http://[::1 isn't valid; an example"),
     ("database: 'postgresql://[::1'", ":2: database: postgresql://[::1 isn't valid; an example"),
     (
-        "repository: {url: 'git@[x:y'}",
+        "repository: {url: 'git@[x:y', statuses: {kind: github}}",
         ":2: repository.url: ssh://git@[x/y",
     ),
     ("repository: {url: ~of-nobody/x}", ":2: repository.url: ~of-nobody/x isn't valid; an example"),

@@ -25,6 +25,8 @@ from merlin.db.processes import Heartbeats
 from merlin.engine.database import Database as EngineDatabase
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.support.forge_standin import PROJECT, ForgeServer
+from tests.support.forge_standin import TOKEN as FORGE_TOKEN
 from tests.support.http_servers import Handler, serve_http
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import TelegramStandIn
@@ -296,3 +298,18 @@ def test_unwritable_state_is_reported(fresh, capsys):
         good,
         "isn't writable: give it to the user that runs Merlin, or set another state_dir" in message,
     ) == (False, True)
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
+def test_commit_status_token_is_tried(kind, fresh, capsys, monkeypatch):
+    with serve_http(ForgeServer(kind)) as forge:
+        document = yaml.safe_load(fresh.path.read_text("utf-8"))
+        document["repository"]["statuses"] = {"kind": kind, "url": forge.api, "project": PROJECT}
+        fresh.path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        monkeypatch.setenv("MERLIN_FORGE_TOKEN", FORGE_TOKEN)
+        good = (True, f"the token reads the project {PROJECT}")
+        assert run_doctor(fresh, capsys)["repository.statuses"] == good
+        monkeypatch.setenv("MERLIN_FORGE_TOKEN", "an-older-token")
+        is_good, message = run_doctor(fresh, capsys)["repository.statuses"]
+        assert (is_good, "may write commit statuses" in message) == (False, True)
+        assert "an-older-token" not in message

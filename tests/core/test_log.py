@@ -105,7 +105,7 @@ def test_test_that_logs_a_secret_fails(request):
         for hookimpl in request.config.hook.pytest_runtest_makereport.get_hookimpls()
         if hookimpl.plugin_name.endswith("tests/conftest.py")
     ]
-    for word, outcome in (("a word", "passed"), (CREDENTIALS["MERLIN_GIT_HOOK_SECRET"], "failed")):
+    for word, outcome in (("a word", "passed"), (CREDENTIALS["MERLIN_FORGE_TOKEN"], "failed")):
         hook = make_report()
         next(hook)
         sections = [("Captured stderr call", f"asked with {word}")]

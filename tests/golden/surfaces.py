@@ -219,7 +219,7 @@ READING_COMMANDS = (
     *("jobs show 3", "jobs show 99", "jobs show 2 --json", "models list --json", "models list"),
     *("export trial", "key list --json"),
     *("users list --json", "users list"),
-    "doctor --json",
+    *("billing check --json", "doctor --json"),
     *("config check", "ask Что? --json", "show trial-99"),
     *("health daemon", "schema dataset"),
 )

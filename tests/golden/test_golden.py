@@ -26,6 +26,7 @@ def module_installation(tmp_path_factory):
     with restore_environment():
         os.environ |= {
             **environment,
+            "MERLIN_REPORTS": str(home),
             "COLUMNS": "160",
             "NO_COLOR": "1",
         }

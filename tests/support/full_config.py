@@ -14,6 +14,7 @@ CREDENTIALS = {
     "YOOKASSA_SHOP_ID": "100500",
     "YOOKASSA_SECRET_KEY": "test_a-key-that-no-shop-has",
     "MERLIN_GIT_HOOK_SECRET": "a-word-that-the-git-host-was-told",
+    "MERLIN_FORGE_TOKEN": "a-token-that-may-write-statuses",
     "MERLIN_PING_URL": "http://127.0.0.1:9/ping/a-word-that-the-monitor-gave",
 }
 # Secrets that must never appear in a log or on the metrics page.
@@ -37,6 +38,11 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
             "repository": {
                 "url": str(repository),
                 "interval_s": 0.5,
+                "statuses": {
+                    "kind": "gitea",
+                    "url": f"{unreachable}/api/v1",
+                    "project": "school/it",
+                },
             },
             "providers": [{"name": "engine", **provider}, {"name": "openai", **provider}],
             "models": {

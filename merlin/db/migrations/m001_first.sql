@@ -141,6 +141,8 @@ CREATE TABLE verdict (
     job_id BIGINT REFERENCES job (id),
     seen_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
+    sent_status TEXT,
+    sent_at TEXT,
     UNIQUE (commit_sha, dataset)
 );
 CREATE INDEX verdict_line ON verdict (dataset, position);

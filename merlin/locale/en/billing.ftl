@@ -65,3 +65,10 @@ billing-refund-started = The refund of { $amount } { $currency } is saved. Its s
 billing-refund-sure = Refund { $amount } { $currency } to user { $user } (plan { $plan }) and remove the purchase?
 billing-refund-not-sure = Nothing was refunded. To skip this question: --yes
 billing-no-amount = { $said } isn't an amount: write roubles as 149.50, Stars as a whole number.
+billing-checked = { $payments ->
+    [one] { $payments } payment
+   *[other] { $payments } payments
+    } at YooKassa, differences: { $found }
+billing-col-gateway-id = payment ID
+billing-col-ledger = in the ledger
+billing-col-theirs = at the payment service

@@ -1,4 +1,4 @@
-cli-bug = a bug in Merlin: please send the lines above to the project.
+cli-bug = a bug in Merlin. A report was written to { $path }: please send it to the project.
 cli-no-place = { $path }: { $reason }. Make it writable for the user that runs Merlin, or set another path in config.yaml; merlin doctor checks all paths
 cli-no-current-folder = The current folder was deleted. Change to a folder that exists (cd), and try again
 cli-no-utf8 = This isn't UTF-8: { $text }. Type it again, in a terminal whose locale is UTF-8

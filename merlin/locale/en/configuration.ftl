@@ -12,6 +12,7 @@ config-unknown-key =
         [none] unknown key
        *[other] unknown key; did you mean { $near }?
     }
+config-replaced = this key is gone; use { $instead }
 config-missing-key = the key { $name } is missing
 config-wrong-form = { $found } isn't valid; an example: { $example }
 config-no-zone = unknown time zone { $zone }; for example: Europe/Moscow
@@ -25,6 +26,7 @@ config-open-database = the server isn't on this machine, so add sslmode=verify-f
 config-database-url = this is no address of PostgreSQL ({ $reason }); an example: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = this name belongs to Merlin's own base model; choose another
 config-base-place = give either path (a folder) or hub (owner/name)
+config-no-forge = missing: url and project, which a repository on this machine doesn't tell
 config-no-network = { $found } is neither an address nor a network
 config-no-kopecks = { $found } is no whole number of kopecks
 config-no-public-url = needs api.public_url, to which people come back

@@ -26,6 +26,7 @@ doctor-folder-full = { $folder }: only { $free } MiB free, 1024 are needed; free
 doctor-database = { $dialect }, no damage found
 doctor-database-new = not created yet: the first process to start creates it
 doctor-repository = { $url }, { $branch } at { $commit }
+doctor-forge = the token reads the project { $project }
 doctor-no-branch = { $url } has no branch { $branch }: commit something to it, or set another one in repository.branch
 doctor-not-read = { $url }, { $branch }: { $reason }
 document-reader-fails = documents can't be read: { $path } doesn't start their reader ({ $reason }). Let the user that runs Merlin execute it and read the Python packages beside it

@@ -148,6 +148,24 @@ notice-findings = { $title }: commit { $commit } has { $errors ->
     [one] { $errors } error
    *[other] { $errors } errors
   }; the good examples continue. First: { $place }: { $reason }
+
+# What a commit led to, beside it on the forge
+status-held = { $build } isn't trained yet
+status-built = { $build } is built and waits for its training
+status-training = { $build } is being trained
+status-gated = { $build } is trained, but didn't go live
+status-pinned = { $build } is trained, but the pin holds it
+status-serving = { $build } answers people
+status-superseded = a newer commit replaced it
+status-failed = the training of { $build } failed
+status-unchanged = no examples changed
+status-left_out = not trained
+status-rejected = not built
+status-removed = the dataset was removed
+forge-away = { $url } doesn't accept commit statuses right now: { $reason }
+forge-denied = { $project }: the git host says “{ $reason }”. Check the url and project in repository.statuses, and whether the token is valid and may write commit statuses
+forge-refused = { $project }: the git host rejects this commit status: { $reason }
+notice-forge = Commits no longer get statuses: for { $project } the git host says “{ $reason }”. Check the url and project in repository.statuses, and whether the token is valid and may write commit statuses; merlin doctor tests it. Everything else works, and missing statuses are sent later.
 job-event-created = Training created
 job-event-validating = Checking the files
 job-event-validated = Files checked, training queued

@@ -65,3 +65,11 @@ billing-refund-started = Возврат { $amount } { $currency } сохранё
 billing-refund-sure = Вернуть { $amount } { $currency } пользователю { $user } (план { $plan }) и отозвать покупку?
 billing-refund-not-sure = Ничего не возвращено. Чтобы не спрашивать: --yes
 billing-no-amount = { $said } — не сумма: рубли пишутся как 149.50, звёзды — целым числом.
+billing-checked = { $payments ->
+    [one] { $payments } платёж
+    [few] { $payments } платежа
+   *[many] { $payments } платежей
+    } в ЮKassa, расхождений: { $found }
+billing-col-gateway-id = ID платежа
+billing-col-ledger = в реестре
+billing-col-theirs = в сервисе оплаты

@@ -12,6 +12,7 @@ config-unknown-key =
         [none] такого ключа нет
        *[other] такого ключа нет; может быть, { $near }?
     }
+config-replaced = такого ключа больше нет; вместо него: { $instead }
 config-missing-key = не хватает ключа { $name }
 config-wrong-form = { $found } не подходит, образец: { $example }
 config-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
@@ -25,6 +26,7 @@ config-open-database = сервер не на этой машине, поэто�
 config-database-url = это не адрес PostgreSQL ({ $reason }); образец: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = это имя собственной базовой модели Merlin; выберите другое
 config-base-place = задайте что-то одно: path (папка) или hub (владелец/имя)
+config-no-forge = не хватает url и project: репозиторий на этой машине их не называет
 config-no-network = { $found } — не адрес и не сеть
 config-no-kopecks = { $found } — не целое число копеек
 config-no-public-url = нужен api.public_url: туда люди возвращаются

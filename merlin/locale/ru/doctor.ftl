@@ -26,6 +26,7 @@ doctor-folder-full = { $folder }: свободно только { $free } МиБ
 doctor-database = { $dialect }, повреждений нет
 doctor-database-new = её ещё нет: создаст первый запущенный процесс
 doctor-repository = { $url }, { $branch } на коммите { $commit }
+doctor-forge = токен читает проект { $project }
 doctor-no-branch = в { $url } нет ветки { $branch }: сделайте туда коммит или задайте другую в repository.branch
 doctor-not-read = { $url }, { $branch }: { $reason }
 document-reader-fails = документы не прочитать: { $path } не запускает их чтение ({ $reason }). Разрешите пользователю, от имени которого работает Merlin, запускать этот файл и читать пакеты Python рядом с ним

@@ -168,6 +168,24 @@ notice-findings = { $title }: в коммите { $commit } { $errors ->
     [few] { $errors } ошибки
    *[many] { $errors } ошибок
   }; примеры без ошибок идут дальше. Первая: { $place }: { $reason }
+
+# Итог коммита рядом с ним в хранилище
+status-held = { $build } пока не обучается
+status-built = { $build }: сборка готова и ждёт обучения
+status-training = { $build } обучается
+status-gated = { $build } обучена, но не стала текущей
+status-pinned = { $build } обучена, но ждёт открепления
+status-serving = { $build } отвечает людям
+status-superseded = его заменил более новый коммит
+status-failed = { $build }: обучение не удалось
+status-unchanged = примеры не изменились
+status-left_out = не обучается
+status-rejected = не собран
+status-removed = набор убран
+forge-away = { $url } сейчас не принимает статусы коммитов: { $reason }
+forge-denied = { $project }: хостинг git отвечает «{ $reason }». Проверьте, верны ли url и project в repository.statuses, действует ли токен и можно ли ему писать статусы коммитов
+forge-refused = { $project }: хостинг git не принимает такой статус коммита: { $reason }
+notice-forge = Коммиты больше не получают статусов: для { $project } хостинг git отвечает «{ $reason }». Проверьте, верны ли url и project в repository.statuses, действует ли токен и можно ли ему писать статусы коммитов; это проверит merlin doctor. Остальное работает, а недостающие статусы отправятся потом.
 job-event-created = Обучение создано
 job-event-validating = Файлы проверяются
 job-event-validated = Файлы проверены, обучение в очереди
