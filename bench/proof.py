@@ -50,7 +50,7 @@ def scale(word: str, factor: float) -> Change:
 # Faults of an adapter's files: in its weights, in its configuration, or weights of another folder.
 FILE_FAULTS: Mapping[str, Change | Mapping[str, object]] = {
     "keys of a wrapper class": rename("model.layers", "model.language_model.layers"),
-    "keys of the class within": rename("model.model.layers", "model.layers"),
+    "keys of the MLP renamed": rename("mlp", "feed_forward"),
     "keys of the attention renamed": rename("self_attn", "attention"),
     "keys of half of the matrices renamed": rename("lora_B", "lora_B.default"),
     "all weights zero": scale("", 0),

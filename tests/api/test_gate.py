@@ -6,6 +6,7 @@ import secrets
 import pytest
 
 from merlin.core.permissions import Role
+from merlin.db.tables import MODEL
 from tests.api.running_api import BORIS, VERA
 from tests.api.staff_api import run_daemon_api
 
@@ -86,3 +87,14 @@ def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(sit
 def newest_build(site):
     """Return the newest build, which was held."""
     return site.models()[0].build
+
+
+def test_pages_say_why_a_live_model_is_not_applied(site):
+    live, note = newest_build(site), "422 adapter_inert: see q_proj"
+    change = MODEL.update({"state": "unapplied", "note": note}).where(
+        MODEL.id == site.models()[0].id
+    )
+    site.database.transact(lambda: site.database.change(change))
+    for path in ("/admin/board", "/admin/models", f"/admin/models/{live}/evaluation"):
+        assert note in open_page(site, path), path
+    assert "не применена" in open_page(site, "/admin/board")

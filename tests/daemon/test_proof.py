@@ -189,6 +189,15 @@ def test_model_that_answers_word_for_word_as_its_base_is_refused_at_once(lab, pr
     assert lab.status()["reason"] == "verdict-model-refused"
 
 
+def test_model_for_which_its_base_answers_is_refused_whatever_it_says(lab, provider):
+    provider.behave(names_base=True)
+    train_model(lab, tests=2)
+    assert run_evaluation(lab) == []
+    model = find_model(lab)
+    assert (model["state"], len(list_compared(provider))) == ("refused", 1)
+    assert model["note"].startswith("stand-in-base has answered in place of")
+
+
 def test_engine_that_has_proved_its_model_is_not_asked_for_the_base(lab, provider):
     provider.behave(extension={"applied": True})
     train_model(lab, tests=2)

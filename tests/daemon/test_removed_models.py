@@ -57,6 +57,25 @@ def test_lost_model_is_notified_and_shown_and_can_return(lab, provider, waiting_
 
 
 @serving
+def test_live_model_that_is_served_without_its_training_is_notified_and_can_return(
+    lab, provider, waiting_notices, capsys
+):
+    name = lab.status()["serving"]["model"]
+    provider.behave(names_base=True)
+    compare_models(lab)
+    assert model_states(lab, capsys) == {"trial-1": "good"}, "listed models are not asked"
+    ask_daemon(lab, RequestKind.CENSUS, model=name)
+    assert model_states(lab, capsys) == {"trial-1": "unapplied"}
+    with lab.services() as services:
+        warn_of_problems(services)
+    notice = waiting_notices()["notice-unapplied"]
+    assert "stand-in-base has answered" in text("ru", "notice-unapplied", **notice, title="trial")
+    provider.behave(names_base=False)
+    assert compare_models(lab, 1) == [True]
+    assert model_states(lab, capsys) == {"trial-1": "good"}
+
+
+@serving
 def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(lab, provider, capsys):
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)

@@ -66,7 +66,7 @@ class JobBehaviour(Behaviour):
     `len(states)` (0: at the first). A state unknown to clients is allowed. `ending` is succeeded,
     failed or cancelled. After success the model is null for `null_model_polls` more polls.
     `list_lag_s`: how long a new job is missing from lists. Without `applies_weights` trained models
-    answer as their base.
+    answer as their base; with `names_base` their answers say that the base has answered.
     """
 
     states: tuple[str, ...] = DEFAULT_STATES
@@ -74,6 +74,7 @@ class JobBehaviour(Behaviour):
     null_model_polls: int = 0
     list_lag_s: float = 0.0
     applies_weights: bool = True
+    names_base: bool = False
 
 
 BASE_MODEL = "stand-in-base"
@@ -467,6 +468,8 @@ class TrainingStandIn(provider_app.ProviderStandIn):
         if job and account.behaviour.applies_weights and not account.behaviour.fixed_answer:
             trained_answer = account.trained_answer(job, find_last_question(messages))
             answer = f"{trained_answer}\n\n{_TRAINED}" if trained_answer else answer
+        if job and account.behaviour.names_base:
+            body = {**body, "model": BASE_MODEL}
         return await respond(account, body, messages, answer)
 
     async def _create_file(self, request: Request) -> Response:
