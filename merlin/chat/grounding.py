@@ -38,7 +38,7 @@ MAX_EXAMPLES, MAX_PASSAGES = 8, 4
 MAX_CHARACTERS = 1_000
 # Examples found by words, which are compared by meaning: one is encoded in a millisecond or two.
 _COMPARED = 100
-_MAX_WORDS, _MIN_WORD_LENGTH, _GRAM = 60, 3, 4
+_MAX_WORDS, _MIN_WORD_LENGTH, _GRAM = 60, 2, 4
 _MAX_STEMS, _MIN_STEM_SHARE = 24, 0.6
 # A question without any stem of a course is compared by meaning from this cosine on: the highest of
 # twelve everyday questions with the shipped courses was 0.21.
@@ -50,8 +50,8 @@ _FUSION = 5
 _ASKING_WORDS = """
 почему отчего зачем как какой какая какие какое каком какую каких что чего чем кто кого где когда
 сколько ли можно нужно надо если это то же мне мой из за над под при для про или но не ни бы так там
-тут есть быть будет бывает означает значит называют скажи объясните дайте
-what how why which are does the and when who
+на по от до об со во ко тут есть быть будет бывает означает значит называют скажи объясните дайте
+what how why which are is do does the an of to in it and when who my
 """
 _ASKING = frozenset(map(stem, _ASKING_WORDS.split()))
 # Blocks only: inline Markdown is what takes time.
