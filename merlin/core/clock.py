@@ -9,10 +9,6 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from merlin.core.log import get_logger
-
-log = get_logger(__name__)
-
 
 def is_zone(name: str) -> bool:
     """Return whether `name` is an IANA time zone that this machine knows."""
@@ -21,12 +17,8 @@ def is_zone(name: str) -> bool:
 
 @lru_cache(maxsize=512)
 def zone_of(name: str) -> tzinfo:
-    """Return the time zone `name`; log a warning and return UTC if it is unknown here."""
-    zone = _find_zone(name)
-    if zone is None:
-        log.warning("this time zone is not known here, UTC is taken", zone=name)
-        return UTC
-    return zone
+    """Return the time zone `name`, UTC if it is unknown here."""
+    return _find_zone(name) or UTC
 
 
 def _find_zone(name: str) -> tzinfo | None:
