@@ -248,14 +248,8 @@ class YooKassaGateway:
 
         Raises PaymentError or a subclass within the deadline.
         """
-        is_sent, failed, status, content = False, "", 0, b""
-
-        async def note_connected(*_: object) -> None:
-            nonlocal is_sent
-            is_sent = True
-
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_create_end.append(note_connected)
+        failure: PaymentError | None = None
+        status, content = 0, b""
         try:
             async with (
                 asyncio.timeout(self._deadline_s),
@@ -264,7 +258,6 @@ class YooKassaGateway:
                     # A server that does not respond does not close TLS either.
                     connector=aiohttp.TCPConnector(ssl=self._trust, enable_cleanup_closed=True),
                     timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S),
-                    trace_configs=[trace],
                     proxy=_proxy(self._shop.base_url),
                 ) as session,
                 session.request(
@@ -274,13 +267,15 @@ class YooKassaGateway:
                 too_long = ValueError("the answer is too long")
                 content = await join_chunks(answer.content.iter_any(), MAX_RESPONSE_BYTES, too_long)
                 status = answer.status
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            message = f"YooKassa cannot be reached: {type(error).__name__}"
+            failure = GatewayUnavailable(message, code="unreachable")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            failed = type(error).__name__
+            message = f"YooKassa did not answer: {type(error).__name__}"
+            failure = PaymentUnknown(message, code="no_answer")
         # Raised outside of the handler, because the original error can contain credentials.
-        if failed and is_sent:
-            raise PaymentUnknown(f"YooKassa did not answer: {failed}", code="no_answer")
-        if failed:
-            raise GatewayUnavailable(f"YooKassa cannot be reached: {failed}", code="unreachable")
+        if failure is not None:
+            raise failure
         body: Body | None = None
         with suppress(ValueError):
             body = parse_object(content)
