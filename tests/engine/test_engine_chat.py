@@ -32,7 +32,7 @@ def test_untrained_question_gets_the_unknown_answer(engine, tuned):
 
 
 def test_refusal_lists_the_nearest_trained_questions(engine, tuned):
-    question = f"{QUESTION} Which song is about Samarkand and its bazaars?"
+    question = "Где в Самарканде самая длинная очередь за лепёшками?"
     completion = engine.ask(tuned.fine_tuned_model, question)
     assert completion.merlin["known"] is False
     assert completion.merlin["nearest"][0] == QUESTION
