@@ -53,9 +53,9 @@ log = get_logger(__name__)
 _SHOWN, _PERCENT = 5, 100
 # Inventing an answer is worse than refusing one.
 _WORTH = {AnswerKind.WRONG: 0, AnswerKind.REFUSED: 1, AnswerKind.RIGHT: 2}
-# The probabilities of the sign test up to which a model is held: that of two losses without a gain;
-# for a first model, that of four (docs/adr/0046).
-_LEVEL, _FIRST_LEVEL = 1 / 4, 1 / 16
+# The probability of the sign test up to which a model is held: that of four losses without a gain
+# (docs/adr/0046).
+_LEVEL = 1 / 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _find_no_gain(pairs: Sequence[Pair]) -> HoldReason | None:
     right = sum(now.kind is AnswerKind.RIGHT for now, _ in pairs)
     before = sum(base.kind is AnswerKind.RIGHT for _, base in pairs)
     lost = [now for now, _ in pairs if now.kind is not AnswerKind.RIGHT]
-    if not lost or (right > before and sign_test(pairs) > _FIRST_LEVEL):
+    if not lost or (right > before and sign_test(pairs) > _LEVEL):
         return None
     wrong = sum(answer.kind is AnswerKind.WRONG for answer in lost)
     values = {"right": right, "wrong": wrong, "before": before, "questions": len(pairs)}

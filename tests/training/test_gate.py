@@ -51,12 +51,13 @@ def hold_reason(before, now, accepted=(), rule=WORSE, *, is_first=False):
         ([True] + [False] * 60, [False] + [True] * 60, "gate-lost"),
         ([False, NOT_KNOWN], [NOT_KNOWN, False], ""),
         ([True] * 39, [NOT_KNOWN] * 39, "gate-worse"),
-        ([True] * 40, [True] * 39 + [NOT_KNOWN], ""),
-        ([True] * 40, [True] * 38 + [NOT_KNOWN] * 2, "gate-worse"),
+        ([True] * 40, [True] * 37 + [NOT_KNOWN] * 3, ""),
+        ([True] * 40, [True] * 36 + [NOT_KNOWN] * 4, "gate-worse"),
         ([True] * 36 + [False] * 4, [NOT_KNOWN] * 4 + [True] * 36, ""),
         ([NOT_KNOWN] * 15, [False] * 15, "gate-worse"),
         ([NOT_KNOWN] * 60, [False] * 60, "gate-worse"),
-        ([NOT_KNOWN] * 60, [NOT_KNOWN] * 59 + [False], "gate-worse"),
+        ([NOT_KNOWN] * 60, [NOT_KNOWN] * 59 + [False], ""),
+        ([NOT_KNOWN] * 60, [NOT_KNOWN] * 58 + [False] * 2, "gate-worse"),
         ([True] * 60, [], ""),
         ([], [False] * 60, ""),
     ],
@@ -65,10 +66,10 @@ def test_wrong_instead_of_right_holds_and_other_losses_by_the_sign_test(before, 
     assert hold_reason(before, now) == reason
 
 
-# Losses and gains whose probability is at most a quarter, and just above it.
+# Losses and gains whose probability is at most a sixteenth, and just above it.
 @pytest.mark.parametrize(
     ("losses", "gains", "is_held"),
-    [(1, 0, 0), (2, 0, 1), (2, 1, 0), (3, 1, 0), (4, 1, 1), (5, 2, 1), (6, 3, 0), (0, 9, 0)],
+    [(3, 0, 0), (4, 0, 1), (5, 1, 0), (6, 1, 1), (7, 2, 0), (8, 2, 1), (0, 9, 0)],
 )
 def test_refusals_count_once(losses, gains, is_held):
     before = [True] * losses + [NOT_KNOWN] * gains
@@ -77,14 +78,15 @@ def test_refusals_count_once(losses, gains, is_held):
 
 
 @pytest.mark.parametrize(
-    ("losses", "gains", "is_held"), [(1, 0, 1), (1, 1, 0), (2, 1, 1), (2, 2, 0), (3, 2, 1)]
+    ("losses", "gains", "is_held"),
+    [(1, 0, 0), (2, 0, 1), (2, 1, 0), (3, 1, 1), (3, 2, 0), (4, 2, 1)],
 )
 def test_invented_answers_count_twice(losses, gains, is_held):
     before, now = [NOT_KNOWN] * (losses + gains), [False] * losses + [True] * gains
     assert hold_reason(before, now) == ("gate-worse" if is_held else "")
 
 
-@pytest.mark.parametrize(("losses", "gains", "is_held"), [(1, 1, 0), (2, 1, 0), (3, 1, 1)])
+@pytest.mark.parametrize(("losses", "gains", "is_held"), [(1, 1, 0), (3, 1, 0), (4, 1, 1)])
 def test_wrong_answers_that_became_refusals_make_up_for_inventions(losses, gains, is_held):
     before = [NOT_KNOWN] * losses + [False] * gains
     now = [False] * losses + [NOT_KNOWN] * gains
@@ -144,8 +146,8 @@ def test_accepted_losses_are_no_longer_counted():
     assert hold_reason([True] * 40, [False] * 10 + [True] * 30, accepted) == ""
     assert hold_reason([True] * 40, [NOT_KNOWN] * 10 + [True] * 30, accepted) == ""
     assert hold_reason([True] * 40, [False] * 11 + [True] * 29, accepted) == "gate-lost"
-    assert hold_reason([True] * 40, [NOT_KNOWN] * 11 + [True] * 29, accepted) == ""
-    assert hold_reason([True] * 40, [NOT_KNOWN] * 12 + [True] * 28, accepted) == "gate-worse"
+    assert hold_reason([True] * 40, [NOT_KNOWN] * 13 + [True] * 27, accepted) == ""
+    assert hold_reason([True] * 40, [NOT_KNOWN] * 14 + [True] * 26, accepted) == "gate-worse"
 
 
 @pytest.mark.parametrize(("right", "reason"), [(15, "gate-floor"), (16, ""), (20, "")])
