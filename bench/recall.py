@@ -27,6 +27,9 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in SETS:
             print(" | ".join(_make_row(name, questions, Path(folder))))
+        print("blind set | paraphrases | colloquial | near, unrelated")
+        for path in sorted((ROOT / "bench/blind").glob("*.yaml")):
+            print(" | ".join(_make_blind_row(path.stem, read_yaml(path), Path(folder))))
         times = [_measure_large(Path(folder)) for _ in range(RUNS)]
     for index, what in enumerate((f"train on {EXAMPLES}", "one answer", "one refusal")):
         factor, unit = (1000, "ms") if index else (1, "s")
@@ -109,6 +112,26 @@ def _make_row(name: str, questions: Mapping[str, Any], folder: Path) -> list[str
         *(_refused_share(ask, unknown) for unknown in (own["everyday"], others, own["near"])),
         f"{seconds:.2f}",
     ]
+
+
+def _make_blind_row(name: str, asked: Mapping[str, Any], folder: Path) -> list[str]:
+    """Return how questions of a set are answered or offered that chose none of the limits."""
+    answers = {
+        question: each["answer"] for each in asked["taught"] for question in each["questions"]
+    }
+    examples = [[{"user": question}, {"assistant": answer}] for question, answer in answers.items()]
+    ask, _ = train_recall(examples, folder / name)
+    cells = [name]
+    for kind in ("paraphrases", "colloquial"):
+        pairs = [
+            (ask(question), each["answer"]) for each in asked["taught"] for question in each[kind]
+        ]
+        right = sum(found.text == answer for found, answer in pairs)
+        wrong = sum(found.known for found, _ in pairs) - right
+        offered = sum(answer in map(answers.get, found.nearest) for found, answer in pairs)
+        cells.append(f"right {right}, offered {offered}, wrong {wrong} of {len(pairs)}")
+    others = [ask(question).known for question in (*asked["near"], *asked["unrelated"])]
+    return [*cells, f"answered {sum(others)} of {len(others)}"]
 
 
 def _first_answer(turns: list[dict[str, str]]) -> str:

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from merlin.account.accounts import Accounts
 from merlin.account.users import Users
+from merlin.api import rate_limits
 from merlin.db.audit import Audit
 from tests.api.running_api import BORIS
 from tests.api.sign_in_data import (
@@ -87,6 +88,18 @@ def test_guesses_from_one_address_are_throttled_across_names(site):
             sign_in_by_password(browser, f"name{number}").status_code for number in range(31)
         ]
     assert statuses == [401] * 30 + [429]
+
+
+def test_own_success_does_not_clear_the_guesses_of_others_from_the_same_address(database):
+    """Else who guesses from an address signs in to an account of their own each thirtieth time."""
+    throttle = rate_limits.LoginThrottle()
+    throttle.clock = lambda: 0.0
+    for number in range(rate_limits.FREE_AT_ADDRESS - 1):
+        assert throttle.count(f"name{number}", "192.0.2.7") == 0
+    assert throttle.count("boris", "192.0.2.7") == 0
+    throttle.uncount("boris", "192.0.2.7")
+    assert throttle.count("name-last", "192.0.2.7") == 0
+    assert throttle.count("name-more", "192.0.2.7") > 0
 
 
 def test_account_without_a_password_cannot_sign_in_by_password(site):

@@ -262,7 +262,7 @@ def test_invalid_arguments_are_refused_before_any_request(lab, run, provider, mo
         (("--from", "materials", *TEACHER, "--budget", "inf"), 2, "--budget"),
         (("x.txt", *MATERIALS, "--budget", "1"), 2, "--from questions"),
         (("x.txt", "--from", "questions", *TEACHER, "--budget", "1"), 2, "x.txt"),
-        (("-", "--from", "questions", *TEACHER, "--budget", "1"), 1, "PDF, DOCX, HTML"),
+        (("-", "--from", "questions", *TEACHER, "--budget", "1"), 1, "PDF, DOCX"),
         (("--from", "materials", "--teacher", "gpt", "--budget", "1"), 2, "PROVIDER/MODEL"),
         (("--from", "materials", "--teacher", "no/gpt", "--budget", "1"), 1, "no"),
         (("--from", "materials", "--teacher", "stand-in/x", "--budget", "1"), 1, "price of x"),

@@ -82,7 +82,8 @@ def list_cases():
 @pytest.mark.parametrize(("form", "method"), [*list_cases()])
 def test_every_form_is_trained_by_the_engine_or_refused_by_the_check(tmp_path, form, method):
     def check(spec):
-        return check_form(form, f"{spec[:-2]}, method: {method}}}\n", has_pairs=method == "dpo")
+        own = spec.replace("recipe: {", f"recipe: {{method: {method}, ")
+        return check_form(form, own, has_pairs=method == "dpo")
 
     uses_tools = form in WITH_TOOLS or form == "rejected call"
     path = tmp_path / "train.jsonl"
