@@ -38,7 +38,7 @@ class EngineModelConfig(Section):
     """
 
     path: Placed = setting(
-        "A folder with `config.json`, safetensors and tokenizer,; either this or `hub`. A"
+        "A folder with `config.json`, safetensors and tokenizer; either this or `hub`. A"
         " relative path starts from this file's folder.",
         "bases/SmolLM2-135M-Instruct",
         default_factory=str,
