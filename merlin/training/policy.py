@@ -104,10 +104,16 @@ def count_epochs(examples: int, hyperparameters: Mapping[str, Hyperparameter]) -
     return _EPOCHS
 
 
+# Trained questions by which it is proved that a model is not its base.
+MAX_COMPARED = 8
+
+
 def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:
     """Return the possible cost of training on a build and evaluating its model, in millionths."""
     trained = build.train_tokens * count_epochs(build.train, hyperparameters)
-    return price.training(trained) + estimate_proof(price, build.test_tokens)
+    # Trained questions that the model and its base are asked (`prove.find_applied_proof`).
+    compared = 2 * MAX_COMPARED * build.train_tokens // build.train
+    return price.training(trained) + estimate_proof(price, build.test_tokens + compared)
 
 
 def estimate_proof(price: Price, test_tokens: int) -> int:

@@ -40,6 +40,7 @@ from merlin.training.models import (
     ModelState,
     read_questions,
 )
+from merlin.training.policy import MAX_COMPARED
 from merlin.training.scores import Question, is_right, score_answers
 
 log = get_logger(__name__)
@@ -92,8 +93,8 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model, is_fre
     return True
 
 
-# Trained questions that a model and its base are asked; the fewest that prove that both are one.
-MAX_COMPARED, MIN_COMPARED = 8, 3
+# The fewest equal answers that prove that a model is served as its base.
+MIN_COMPARED = 3
 # A base that was not trained on short answers would go on to the end of its window.
 SHORT = SamplingParams(temperature=0, most_tokens=128)
 

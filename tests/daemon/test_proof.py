@@ -216,13 +216,13 @@ def test_model_whose_base_cannot_be_asked_is_good_and_not_proved(lab, provider):
 def test_cost_of_the_evaluation_counts_towards_the_caps(tmp_path, provider):
     price = {"input": 0, "output": 100_000, "training": 0}
     models = {"stand-in-base": {"price": price}}
-    lab = Lab(tmp_path, provider.base_url, models=models, budget={"per_job": 10})
+    lab = Lab(tmp_path, provider.base_url, models=models, budget={"per_job": 100})
     lab.repository.dataset(tests=0)
     lab.repository.commit()
     lab.tick(rounds=2)
-    assert lab.status()["verdict"] != "held", "nothing is asked of a model without test questions"
+    assert lab.status()["verdict"] != "held", "16 trained questions at most are asked"
     lab.until_serving("trial-1")
-    lab.repository.dataset(tests=6, count=20)
+    lab.repository.dataset(tests=30, count=60)
     lab.repository.commit()
     lab.tick(rounds=2)
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-job-cap")

@@ -169,6 +169,7 @@ def test_missing_hyperparameters_are_resolved_automatically():
         "rank": 8,
         "gradient_checkpointing": False,
         "early_stop": 0,
+        "exact_first": False,
         "beta": 0.1,
     }
 

@@ -25,13 +25,18 @@ def make_build(tokens, examples, test_tokens=0):
     return Build(1, "d", 1, "", "", "", examples, 2, tokens, test_tokens, at)
 
 
-def test_estimate_is_tokens_times_epochs_at_the_training_price():
-    assert estimate(MINI, make_build(1_000_000, 100), {"n_epochs": 2}) == 6_000_000
+# Of 16 of 100 trained questions: 160,000 tokens of questions, as many of answers.
+COMPARED = 48_000 + 192_000
+
+
+def test_estimate_is_epochs_at_the_training_price_and_the_comparison_with_the_base():
+    assert estimate(MINI, make_build(1_000_000, 100), {"n_epochs": 2}) == 6_000_000 + COMPARED
 
 
 def test_estimate_counts_the_test_questions_with_their_answers():
     tested = make_build(1_000_000, 100, test_tokens=2_000_000)
-    assert estimate(MINI, tested, {"n_epochs": 2}) == 6_000_000 + 600_000 + 2_400_000
+    expected = 6_000_000 + COMPARED + 600_000 + 2_400_000
+    assert estimate(MINI, tested, {"n_epochs": 2}) == expected
 
 
 def test_launch_within_its_caps_is_allowed():
