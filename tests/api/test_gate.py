@@ -89,6 +89,13 @@ def newest_build(site):
     return site.models()[0].build
 
 
+def test_page_of_a_test_leads_to_the_answers_that_are_right(site):
+    address = "/admin/models/trial-2/evaluation"
+    for show in ("", "?show=lost"):
+        assert f"{address}?show=right#answers" in open_page(site, address + show)
+    assert "Что значит слово номер" in open_page(site, f"{address}?show=right")
+
+
 def test_pages_say_why_a_live_model_is_not_applied(site):
     live, note = newest_build(site), "422 adapter_inert: see q_proj"
     change = MODEL.update({"state": "unapplied", "note": note}).where(
