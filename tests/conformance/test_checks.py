@@ -71,7 +71,7 @@ def skip_delete(request):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (accept_any_model, {"chat.unknown_model": "failed"}),
+        (accept_any_model, {"chat.unknown_model": "failed", "jobs.applied": "failed"}),
         (ignore_stream_options, {"chat.stream": "missing"}),
         (ignore_api_key, {"errors.key": "missing"}),
         (ignore_metadata, {"jobs.find": "missing"}),
