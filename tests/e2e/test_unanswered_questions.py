@@ -56,7 +56,6 @@ def test_unanswered_question_becomes_an_example_and_is_answered(lab, telegram):
         wait_for_serving(lab, "trial-1")
         anna.say(make_question(3), "ответ 21")
         anna.say(QUESTION, get_text("engine-unknown"))
-        anna.press("rate:down:2", get_text("rating-how-better"))
         anna.press(get_text("tell-button"), "учить модель")
         anna.press(get_text("consent-yes"), get_text("tell-sent"))
 

@@ -1,13 +1,18 @@
 """A sentence encoder of one's own: a folder with `model.onnx` and `tokenizer.json`."""
 
 import base64
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import openai
 import pytest
 
-from merlin.core.encoder import ENCODER_FOLDER, encode
+from merlin.core.encoder import ENCODER_FOLDER, FOLDER_PACKAGES, encode
 from tests.engine.running_engine import ANSWER, EngineProcess
+from tests.support.machine import skip_or_fail
+
+pytestmark = pytest.mark.integration
 
 # One Gather from a table of six vectors of four numbers, by onnx.helper. Rows 1 and 2 are the same.
 MODEL = (
@@ -21,8 +26,9 @@ WORDS = {"[UNK]": 0, "кот": 1, "котик": 2, "пёс": 3, "ест": 4, "с
 
 @pytest.fixture
 def folder(tmp_path):
-    pytest.importorskip("onnxruntime")
-    tokenizers = pytest.importorskip("tokenizers")
+    missing = [name for name in FOLDER_PACKAGES if find_spec(name) is None]
+    skip_or_fail(f"not installed: {missing}" if missing else None)
+    tokenizers = import_module("tokenizers")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(WORDS, "[UNK]"))
     tokenizer.normalizer = tokenizers.normalizers.Lowercase()
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()

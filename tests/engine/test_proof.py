@@ -28,6 +28,7 @@ def build_proof(base, tuned, quantised="none"):
     return Proof([QUESTION], [base], [tuned], quantised)
 
 
+@pytest.mark.unit
 @pytest.mark.parametrize(
     ("base", "tuned", "quantised", "measured", "fault"),
     [
@@ -49,6 +50,7 @@ def test_measured_scores_are_those_of_the_adapter_of_its_base_or_of_neither(
     assert compare(build_proof(base, tuned, quantised), [measured]) == fault
 
 
+@pytest.mark.unit
 def test_advice_depends_on_whether_the_base_is_the_one_of_the_training(tmp_path):
     folder = write_adapter(tmp_path, "a").path
     same = describe_fault(INERT, folder, PROOF, PROOF.base)
