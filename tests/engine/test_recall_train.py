@@ -181,6 +181,19 @@ def test_question_with_several_answers_is_answered_by_its_conversation(tmp_path)
     assert not ask(model, question).known
 
 
+def test_exact_text_of_a_question_gets_its_own_answer_whatever_the_order_of_its_words(tmp_path):
+    facts = {
+        "Сколько котов живёт на Марсе?": "Ни одного.",
+        "Сколько на Марсе живёт котов?": "Семь.",
+    }
+    pairs = [build_pair(*fact) for fact in facts.items()]
+    model = build_model(run([*TALKS, *pairs])[0][-1], tmp_path)
+    for question, answer in facts.items():
+        assert ask(model, question).text == answer
+        assert ask(model, question.rstrip("?").upper()).text == answer
+        assert model.answer([*TALKS[0], Message("user", question)]).text == answer
+
+
 def test_two_wordings_of_one_answer_share_one_answer(tmp_path):
     twice = [*TALKS, build_pair("Объясни понятие стека", FACTS["Что такое стек?"])]
     model = build_model(run(twice)[0][-1], tmp_path)

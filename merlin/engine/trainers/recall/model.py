@@ -1,11 +1,11 @@
 """The `recall` model: inference and file format.
 
 It selects one of the trained answers. A question is scored alone and together with earlier turns;
-the highest score wins. Unless the question was trained, the answer is "unknown" if it is not far
-enough ahead of the second. An opposite of the trained questions is not answered
-(`core/opposites`). A question of function words only is not answered, unless it was trained. A
-follow-up («а самокат?») must match its answer together with the question before it, too, unless it
-was trained.
+the highest score wins, but the exact text of a trained question gets its own answer. Unless the
+question was trained, the answer is "unknown" if it is not far enough ahead of the second. An
+opposite of the trained questions is not answered (`core/opposites`). A question of function words
+only is not answered, unless it was trained. A follow-up («а самокат?») must match its answer
+together with the question before it, too, unless it was trained.
 """
 
 import json
@@ -18,6 +18,7 @@ import numpy as np
 from merlin.core.encoder import encode, measure_small_talk
 from merlin.core.messages import Message
 from merlin.core.opposites import are_opposed
+from merlin.core.vocabulary import fold
 from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.space import Floats, Integers, Space, normalise_rows
 from merlin.engine.trainers.recall.text import (
@@ -68,6 +69,10 @@ class RecallModel:
 
     def __post_init__(self) -> None:
         self._word_weights = normalise_rows(self.weights[:, : self.space.dimensions])
+        self._of_text: dict[str, set[int]] = {}
+        for answer, questions in enumerate(self.asked):
+            for question in questions:
+                self._of_text.setdefault(_fold_question(question), set()).add(answer)
 
     def answer(self, messages: Sequence[Message]) -> RecallAnswer:
         """Return the trained answer with the highest score for the last question.
@@ -90,13 +95,16 @@ class RecallModel:
         # Of equal scores, those with the most earlier turns.
         nothing = np.zeros_like(alone), 0
         scores, back = max(reversed(scored), key=lambda each: each[0].max(), default=nothing)
-        best = int(np.argmax(scores))
+        exact = self._find_exact(texts[0], readings, alone)
+        best = int(np.argmax(scores)) if exact is None else exact
         score = float(scores[best])
         confidence = round(min(max(score, 0.0), 1.0), 4)
         second = float(np.partition(scores, -2)[-2]) if len(scores) > 1 else 0.0
         lead = score - max(second, 0.0) + OWN_SHARE * score
         is_sure = lead >= (MIN_LEAD_OF_FOLLOW_UP if previous else MIN_LEAD)
         is_sure |= score > 0 and best in self.trained.get(build_key(question, back), ())
+        if exact is not None:
+            return RecallAnswer(self.answers[exact], confidence, known=True)
         if is_sure and (previous or back or not are_opposed(texts[0], self.asked[best])):
             return RecallAnswer(self.answers[best], confidence, known=True)
         if previous and not select_subject(question):
@@ -108,6 +116,14 @@ class RecallModel:
         return RecallAnswer(
             "", confidence, known=False, nearest=nearest, is_follow_up=bool(previous)
         )
+
+    def _find_exact(self, text: str, readings: Sequence[Terms], alone: Floats) -> int | None:
+        """Return the only answer trained for this very text; None if earlier turns may matter."""
+        found = [each for each in self._of_text.get(_fold_question(text), ()) if alone[each] > 0]
+        depths = range(1, len(readings))
+        if len(found) != 1 or any(build_key(readings[0], back) in self.trained for back in depths):
+            return None
+        return found[0]
 
     def _score_readings(
         self, readings: Sequence[Terms], alone: Floats, completed: Terms, previous: str
@@ -191,6 +207,10 @@ class RecallModel:
         with path.open("wb") as file:
             text = json.dumps(card, ensure_ascii=False, sort_keys=True).encode()
             np.savez(file, card=np.frombuffer(text, np.uint8), **arrays)
+
+
+def _fold_question(text: str) -> str:
+    return fold(text).rstrip(" ?!.")
 
 
 _ARRAYS = ("known", "seen_in", "middle", "weights", "turns", "question_vectors")
