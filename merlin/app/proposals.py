@@ -24,7 +24,7 @@ from merlin.core.views import described
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
-from merlin.dataset.corrections import Corrected
+from merlin.dataset.corrections import Corrected, is_other_question
 from merlin.dataset.example import Example, allow_rules, normalise, parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity, escape_unprintable
@@ -179,6 +179,20 @@ def find_corrected(
         require_editing(ctx, actor, dataset)
     rows = Proposals(ctx.db, ctx.clock)
     return {proposal.proposal_id: rows.corrected(proposal.proposal_id) for proposal in proposals}
+
+
+def find_other_questions(
+    waiting: Sequence[Proposal], corrected: Mapping[int, Corrected]
+) -> frozenset[int]:
+    """Return the ids of corrections that should change the answer of their question only.
+
+    Theirs is no paraphrase of the other questions. Slow, and reads no rows.
+    """
+    return frozenset(
+        proposal.proposal_id
+        for proposal in waiting
+        if is_other_question(proposal.draft.question, corrected[proposal.proposal_id])
+    )
 
 
 def approve(

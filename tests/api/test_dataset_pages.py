@@ -124,6 +124,16 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     assert vera.get(f"{BASE}/one", params={"example": "q5"}).status_code == 404
 
 
+def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
+    path, old = "/datasets/trial/proposals", "Понятие 6 значит ответ 42."
+    draft = Draft("Что говорят о тонких бровях?", "Брови.", "trial", 1, known_answer=old)
+    number = Proposals(site.db).add(BOT, draft)
+    page = vera.get(path)
+    assert "Похоже, в примерах с этим ответом спрашивают о другом" in page_text(page)
+    assert f'name="only" value="{number}" checked' in page.text
+    Proposals(site.db).decline(number, "vera")
+
+
 def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     path = "/datasets/trial/proposals/contradictions"
     folder = site.lab.repository.folder / "datasets/trial/examples"

@@ -211,7 +211,7 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
     lab.repository.example("trial", 20, question="Где лоб?", answer="Внизу.")
     lab.repository.commit()
     lab.tick("fetch")
-    for turn, question in enumerate(("А лоб-то где?", "Лоб у нас где?"), 1):
+    for turn, question in enumerate(("А лоб-то где?", "Где у нас лоб?"), 1):
         add_proposal(chat.settings, question, "Наверху.", turn=turn, known_answer="Внизу.")
     chat.press_forged("ex:queue:0")
     shown = chat.press("А лоб-то где?").text
@@ -223,11 +223,29 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
     wait_for_commit(chat, lab)
     assert "Внизу." in read_example(lab, "q20")
     chat.press_forged("ex:queue:0")
-    chat.press("Лоб у нас где?")
+    chat.press("Где у нас лоб?")
     chat.press("✅ Принять")
     wait_for_commit(chat, lab)
     assert "Наверху." in read_example(lab, "где-лоб")
     assert commit_subject(lab) == "Вера: Correct example где-лоб"
+
+
+def test_correction_of_another_question_leaves_the_others_unless_told(chat, lab):
+    lab.repository.example("trial", 20, question="Пухлые губы, что о них говорят?", answer="Губы.")
+    lab.repository.commit()
+    lab.tick("fetch")
+    question = "Что говорят о тонких бровях?"
+    add_proposal(chat.settings, question, "Брови.", turn=1, known_answer="Губы.")
+    chat.press_forged("ex:queue:0")
+    shown = chat.press(question).text
+    assert "Похоже, в примерах с этим ответом спрашивают о другом" in shown
+    assert "examples/q20" not in shown
+    assert "examples/q20" in chat.press("Изменить и те примеры").text
+    chat.press("Другой ответ только на этот вопрос")
+    chat.press("✅ Принять")
+    wait_for_commit(chat, lab)
+    assert "Губы." in read_example(lab, "q20")
+    assert "Брови." in read_example(lab, "from-chat/что-говорят-о-тонких-бровях")
 
 
 def test_correction_is_declined_only_once(chat):

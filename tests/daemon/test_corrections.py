@@ -127,6 +127,26 @@ def test_conversation_is_corrected_where_the_answer_is_wrong(lab, asked, answers
     assert [message.content for message in talk.messages[1::2]] == answers_now
 
 
+@pytest.mark.parametrize(
+    ("question", "is_other"),
+    [
+        pytest.param("Зонт какой по цвету?", False, id="paraphrase"),
+        pytest.param("Что говорят о тонких бровях?", True, id="another subject"),
+        pytest.param("Какой длины зонт?", True, id="another property"),
+        pytest.param(QUESTION, False, id="the question itself"),
+    ],
+)
+def test_correction_of_another_question_is_known_before_it_changes_their_answer(
+    lab, question, is_other
+):
+    number = propose(lab, question)
+    with database_of(lab) as database:
+        waiting = [Proposals(database).get(number)]
+        ctx, editor = Context(config=lab.config, db=database), Actor.operator()
+        found = proposals.find_corrected(ctx, editor, waiting)
+        assert (number in proposals.find_other_questions(waiting, found)) is is_other
+
+
 def test_only_this_question_gets_another_answer_where_an_editor_says_so(lab):
     number, same = propose(lab, "Зонт какой по цвету?"), propose(lab, QUESTION.upper())
     assert lab.approve_proposals(number, same, only=(number, same)) == [number, same]

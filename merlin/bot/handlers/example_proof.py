@@ -53,7 +53,7 @@ class Draft:
     An existing example has its `text`, in which `question`, `answer` and `tags` replace those of
     the file unless None. `is_gone`: the file is deleted.
     `proposal` is the id of the correction that the draft comes from, `is_only`: it changes no
-    answer of other questions.
+    answer of other questions; `is_other`: its question is no paraphrase of theirs.
     `allow` are the rules of personal data that the example may break, for this `reason`.
     """
 
@@ -67,6 +67,7 @@ class Draft:
     is_gone: bool = False
     proposal: int = 0
     is_only: bool = False
+    is_other: bool = False
     allow: tuple[str, ...] = ()
     reason: str = ""
 
@@ -292,11 +293,13 @@ def _proof_view(
     result = join_lines(*lines, context.translate(verdict))
     can_save = preview.is_good and new != old
     notes = [context.translate(note) if note else ""]
-    corrected = Corrected()
+    found = corrected = Corrected()
     if draft.proposal:
-        corrected = Proposals(context.db).corrected(draft.proposal)
+        found = corrected = Proposals(context.db).corrected(draft.proposal)
         if draft.is_only:
-            corrected = replace(corrected, others=())
+            corrected = replace(found, others=())
+        if draft.is_other and found.others:
+            notes.append(context.translate("page-proposal-other-question"))
         notes += corrected_lines(context, corrected) or [model_answer(context, draft.proposal)]
     return ask(
         context,
@@ -309,7 +312,7 @@ def _proof_view(
         draft=draft,
         rows=(
             *((f"page-allow-{why}", f"ex:allow:{why}") for why in _ALLOWED_FOR if personal),
-            *_action_rows(draft, corrected, can_save=can_save),
+            *_action_rows(draft, corrected, can_save=can_save, has_others=bool(found.others)),
         ),
         values={"good": can_save, "personal": personal},
     )
@@ -369,14 +372,16 @@ def finding_line(context: BotContext, finding: Finding, *, is_named: bool = Fals
     return f"{_SIGNS[finding.severity]} {name}{message}"
 
 
-def _action_rows(draft: Draft, corrected: Corrected, *, can_save: bool) -> Iterator[menu.RowOf]:
+def _action_rows(
+    draft: Draft, corrected: Corrected, *, can_save: bool, has_others: bool
+) -> Iterator[menu.RowOf]:
     if can_save:
         key, style = ("examples-save", "success")
         if draft.is_gone:
             key, style = ("examples-delete", "danger")
         yield ("examples-approve" if draft.proposal else key, "ex:save", style)
-    if corrected.others:
-        yield ("page-proposal-only", "ex:only")
+    if has_others:
+        yield (f"page-proposal-{'all' if draft.is_only else 'only'}", "ex:only")
     if corrected.examples:
         yield ("examples-edit-answer", "ex:word:a")
     elif not draft.is_gone and draft.example() is not None:
@@ -388,9 +393,10 @@ def _action_rows(draft: Draft, corrected: Corrected, *, can_save: bool) -> Itera
 
 @handlers.button("ex:only")
 @make_handler
-def correct_only(context: BotContext) -> Draft:
-    """Return the draft of a correction that changes no answer of other questions."""
-    return replace(require_current_draft(context), is_only=True)
+def switch_only(context: BotContext) -> Draft:
+    """Return the draft that no longer changes the answer of other questions, or again does."""
+    draft = require_current_draft(context)
+    return replace(draft, is_only=not draft.is_only)
 
 
 @handlers.button("ex:allow")

@@ -44,8 +44,12 @@ def show_queue(context: BotContext) -> View:
 def proposal_draft(context: BotContext) -> proof.Draft:
     """Return the draft of the example that a proposal would add."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))
-    text = example_yaml(waiting.draft)
-    return proof.Draft(waiting.draft.dataset, text=text, proposal=waiting.proposal_id)
+    text, number = example_yaml(waiting.draft), waiting.proposal_id
+    corrected = proposals.find_corrected(*context.caller, [waiting])
+    is_other = number in proposals.find_other_questions([waiting], corrected)
+    return proof.Draft(
+        waiting.draft.dataset, text=text, proposal=number, is_only=is_other, is_other=is_other
+    )
 
 
 @handlers.button("ex:no", "ex:no-yes")

@@ -122,6 +122,8 @@ page-proposal-changes = { $count ->
    *[other] Changes the answer of { $count } examples:
   }
 page-proposal-only = Another answer for this question only
+page-proposal-all = Change those examples, too
+page-proposal-other-question = The examples with this answer seem to ask something else.
 page-proposals-mark = Select all { $count }
 page-proposals-unmark = Select none
 page-proposals-more = { $count } more waiting. The next appear here once you have decided these.

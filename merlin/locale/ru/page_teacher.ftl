@@ -123,6 +123,8 @@ page-proposal-changes = { $count ->
    *[other] Изменит ответ { $count } примеров:
   }
 page-proposal-only = Другой ответ только на этот вопрос
+page-proposal-all = Изменить и те примеры
+page-proposal-other-question = Похоже, в примерах с этим ответом спрашивают о другом.
 page-proposals-mark = Выбрать все: { $count }
 page-proposals-unmark = Снять выбор
 page-proposals-more = Ждёт ещё { $count }. Следующие появятся здесь, когда вы решите эти.

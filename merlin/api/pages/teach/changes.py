@@ -240,6 +240,7 @@ async def show_proposals(
     )
     total = await context.read(proposals.count_waiting, context.actor, dataset.name)
     corrected = await context.read(proposals.find_corrected, context.actor, waiting)
+    narrow = await asyncio.to_thread(proposals.find_other_questions, waiting, corrected)
     tests = await context.read(proposals.count_test_questions, context.actor, dataset.name)
     view = {
         "dataset": dataset,
@@ -248,6 +249,7 @@ async def show_proposals(
         "proposals": waiting,
         "more": max(total - len(waiting), 0),
         "corrected": corrected,
+        "narrow": narrow,
         "tests": tests,
         "marked": marked,
     }
