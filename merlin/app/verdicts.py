@@ -39,7 +39,8 @@ from merlin.db.database import Database, Prepared, Row
 from merlin.db.notices import Notice, Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json, read_row
-from merlin.training.models import proof_of
+from merlin.training.gate import describe_losses
+from merlin.training.models import model_of, proof_of, select_models
 from merlin.training.promote import serving_rows
 from merlin.training.scores import Evaluation
 
@@ -256,7 +257,7 @@ def news_message(
     """Return the Fluent key and arguments of the message to an editor about a commit.
 
     `values` are subject, dataset and version; `reason` is a nested message. `score` is that of the
-    model that serves with the commit, None if it was asked nothing.
+    model that serves with the commit, None if it was asked nothing; `values` has its `losses` then.
     """
     if status is not VerdictStatus.SERVING:
         key = f"notice-change-{status}"
@@ -298,22 +299,20 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
         files = FileIndex(db).read_texts(row["dataset"], [example_path(example)])
         question = next((question_preview(file.text) for file in files.values()), "")
         subject = parse_subject(row["subject"], question)
-        values = {
+        values: dict[str, object] = {
             "subject": subject,
             "dataset": row["dataset"],
             "version": build_version(row["dataset"], row["number"]) or "-",
         }
         reason = {"key": row["reason"], "arguments": load_json(row["arguments"])}
-        score = _score(db, row["job_id"]) if status is VerdictStatus.SERVING else None
+        score = None
+        if status is VerdictStatus.SERVING:
+            model = model_of(db.rows(select_models().where(MODEL.job_id == row["job_id"]))[0])
+            proof = proof_of(db, model.model_row)
+            score = proof if proof and proof.questions else None
+            values["losses"] = describe_losses(db, model)
         key, news = news_message(status, values, reason if row["reason"] else None, score)
         Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{status}")
         is_last = int(status not in NOT_FINAL)
         values = {"reported_status": status.value, "is_reported": is_last}
         db.transact(partial(db.update, CHANGE, CHANGE.change_id == change_id, **values))
-
-
-def _score(db: Database, job_id: int) -> Evaluation | None:
-    """Return the score of the model of a job, None if it was asked nothing."""
-    row = db.row(MODEL.select(MODEL.id).where(MODEL.job_id == job_id))
-    proof = proof_of(db, row["id"]) if row else None
-    return proof if proof and proof.questions else None

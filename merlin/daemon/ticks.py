@@ -248,8 +248,8 @@ def prove(services: DaemonServices) -> bool:
 def promote(services: DaemonServices) -> bool:
     """Promote the newest good model of each dataset unless its gate holds it."""
     with services.gathering.mainline_lock:
-        gate = Gates(services.db, services.clock).holds
-        switched = promote_newest(Promotions(services.db), gate)
+        gates = Gates(services.db, services.clock)
+        switched = promote_newest(Promotions(services.db), gates.holds)
     for candidate in switched:
         model = candidate.model
         arguments = {
@@ -257,6 +257,7 @@ def promote(services: DaemonServices) -> bool:
             "version": model.build_version,
             "job": model.job_id,
             "proof": score_message(proof_of(services.db, model.model_row)),
+            "losses": gates.note_losses(model),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
         Notices(services.db).tell(ADMINS, "notice-serving", arguments, once=once)

@@ -12,7 +12,7 @@ so each pair of models is judged once.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import comb
 from typing import Any
@@ -33,7 +33,7 @@ from merlin.dataset.verdicts import (
     read_newest_settings,
     transition,
 )
-from merlin.db.database import Repository, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import ACCEPTED_LOSS, CHANGE, VERDICT
 from merlin.db.values import dump_json, load_json
@@ -47,6 +47,7 @@ from merlin.training.evaluation import (
 )
 from merlin.training.jobs import Jobs
 from merlin.training.models import Model, name_beside
+from merlin.training.promote import find_before
 from merlin.training.scores import question_digest
 
 log = get_logger(__name__)
@@ -106,7 +107,7 @@ def _find_no_gain(pairs: Sequence[Pair]) -> HoldReason | None:
 
 def _find_loss(pairs: Sequence[Pair]) -> HoldReason | None:
     """Return what a model answers worse than the serving one, None if it is not worse."""
-    lost = [(now, before) for now, before in pairs if _WORTH[now.kind] < _WORTH[before.kind]]
+    lost = _list_worse(pairs)
     count = Counter((before.kind, now.kind) for now, before in lost)
     values = {
         "wrong": count[AnswerKind.RIGHT, AnswerKind.WRONG],
@@ -118,6 +119,10 @@ def _find_loss(pairs: Sequence[Pair]) -> HoldReason | None:
         return None
     reason = "gate-lost" if values["wrong"] else "gate-worse"
     return HoldReason(reason, values, _make_lost_questions([now for now, _ in lost]))
+
+
+def _list_worse(pairs: Iterable[Pair]) -> list[Pair]:
+    return [(now, before) for now, before in pairs if _WORTH[now.kind] < _WORTH[before.kind]]
 
 
 def sign_test(pairs: Sequence[Pair]) -> float:
@@ -194,13 +199,12 @@ class Gates(Repository):
         is_other = (VERDICT.dataset == new.dataset) & (VERDICT.job_id != new.job_id)
         older = is_other & VERDICT.reason.in_(HOLDS) & (VERDICT.position < newest)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older)
-        remainder = {"key": "gate-more", "arguments": {"count": len(hold.lost) - _SHOWN}}
         notice_arguments = {
             "dataset": new.dataset,
             "version": hold.values["version"],
             "job": new.job_id,
             "reason": {"key": hold.reason, "arguments": hold.values},
-            "list": [*hold.lost[:_SHOWN], *([remainder] if len(hold.lost) > _SHOWN else [])],
+            "list": _shorten(hold.lost),
         }
         of_commit = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
         edits = (
@@ -246,10 +250,43 @@ class Gates(Repository):
         self.db.bump()
         return len(lost)
 
+    @transaction
+    def note_losses(self, model: Model) -> Row:
+        """Store at a live model's verdicts how many answers are worse; return them, described."""
+        losses = describe_losses(self.db, model)
+        if values := losses["arguments"]:
+            counted = {"against": values["against"], "count": values["count"]}
+            is_its = (VERDICT.job_id == model.job_id) & (VERDICT.status == VerdictStatus.SERVING)
+            new = {"reason": "live-worse", "arguments": dump_json(counted)}
+            self.db.update(VERDICT, is_its, **new)
+            self.db.bump()
+        return losses
+
+
+def describe_losses(db: Database, model: Model) -> Row:
+    """Return what a live model answers worse than the one it replaced, as a nested message.
+
+    Its text is empty if nothing is worse.
+    """
+    before = find_before(db, model)
+    others = judge_answers(db, before) if before else []
+    lost = [now for now, _ in _list_worse(pair_answers(judge_answers(db, model), others))]
+    if before is None or not lost:
+        return {"key": "live-not-worse", "arguments": {}}
+    values = {"against": name_beside(before, model), "count": len(lost)}
+    questions = _shorten(_make_lost_questions(lost))
+    return {"key": "live-worse-list", "arguments": {**values, "list": questions}}
+
 
 def _awaits_serving(model: Model) -> Any:
     """Return the condition for verdicts that wait for this model to serve."""
     return (VERDICT.job_id == model.job_id) & (VERDICT.status == VerdictStatus.TRAINING.value)
+
+
+def _shorten(lost: Sequence[Row]) -> list[Row]:
+    """Return the first lost questions, then how many more there are."""
+    more = {"key": "gate-more", "arguments": {"count": len(lost) - _SHOWN}}
+    return [*lost[:_SHOWN], *([more] if len(lost) > _SHOWN else [])]
 
 
 def _make_lost_questions(lost: Sequence[JudgedAnswer]) -> list[Row]:

@@ -66,6 +66,14 @@ def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
     assert "неверно отвечает на 12 тестовых вопросов" in open_page(site, "/admin/board")
 
 
+def test_page_of_a_test_offers_to_accept_what_the_held_model_lost(site):
+    held = held_model(site)
+    action = f'action="/admin/models/{held.id}/accept"'
+    page = open_page(site, f"/admin/models/{newest_build(site)}/evaluation", EDITOR)
+    assert page.count(action) == 13, "one each question, and all"
+    assert "Принять эти ответы" in page
+
+
 def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(site):
     address = f"/admin/models/{held_model(site).id}/accept"
     with site.browser_client(BORIS) as client:

@@ -164,7 +164,7 @@ def test_evaluation_compares_a_model_with_the_one_before_it(site):
     site.database.transact(partial(site.database.change, known))
     with site.browser_client(VERA) as browser:
         page = browser.get("/admin/models/trial-2/evaluation").text
-    assert "1 верный ответ стал неверным" in page
+    assert "1 верный ответ больше не верен" in page
     assert re.search(r"готовых, слово в слово: \d", page)
-    assert re.search(r"написанных моделью: 1; первое слово через 0,3\d? с, в среднем .*\$\.", page)
+    assert re.search(r"написанные моделью: 1; .* 0,3\d? с; цена в среднем: .*\$\.", page)
     assert "Понятие 11 значит ответ 77." in page

@@ -13,7 +13,9 @@ from merlin.training.scores import Evaluation
 pytestmark = pytest.mark.unit
 
 
+NONE = {"key": "live-not-worse", "arguments": {}}
 TRIAL = {"subject": parse_subject("Add example a"), "title": "trial", "version": "trial-8"}
+TRIAL |= {"losses": NONE}
 
 
 def test_every_status_has_a_message():

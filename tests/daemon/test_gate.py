@@ -129,7 +129,7 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
         assert f"→ {NO}" in message, "what is to be accepted"
     assert accept(lab, "trial-2") == 1
     lab.tick("promote")
-    assert read_state(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "live-worse"), "it stays in the log"
     with lab.services() as services:
         (row,) = services.db.rows(ACCEPTED_LOSS.select())
     assert (row["example_id"], row["by_whom"]) == ("q20", VERA)
@@ -209,6 +209,25 @@ def test_first_model_that_knows_nothing_is_held_until_it_is_accepted_as_it_is(la
     assert read_state(lab) == ("trial-2", "gated", "gate-lost"), "the questions count again"
 
 
+def test_live_model_that_lost_a_few_answers_is_told_with_its_questions(lab, teach):
+    write(lab, right_count=3, wrong_count=17, gate="none")
+    teach(YES)
+    write(lab, right_count=3, wrong_count=17)
+    teach(DECLINED)
+    assert read_state(lab) == ("trial-2", "serving", "live-worse")
+    first, second = sorted(lab.notices("notice-serving"), key=lambda one: one.notice_id)
+    assert lab.notice_text(first, "en").endswith(").")
+    for language, expected in (
+        ("ru", "На 3 тестовых вопроса trial-1 отвечала лучше:"),
+        ("en", "trial-1 did better on 3 test questions:"),
+    ):
+        message = lab.notice_text(second, language)
+        assert expected in message
+        assert message.count("– Что значит слово номер 2") == 3
+    with open_reading_context(lab.config) as ctx:
+        assert list_newest(ctx)["trial"].why("ru") == "На 3 тестовых вопроса trial-1 отвечала лучше"
+
+
 def test_gate_holds_nothing_with_too_few_test_questions(lab, teach):
     write(lab, right_count=9)
     teach(YES)
@@ -283,7 +302,7 @@ def test_commit_of_a_held_models_build_is_held_and_notified_once(lab, provider):
     assert len(provider.jobs_created()) == 2
     assert accept(lab, "trial-2") == 20
     lab.tick("promote")
-    assert read_state(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "live-worse")
 
 
 def test_rollback_is_not_undone_by_a_held_model(lab, teach):

@@ -10,9 +10,9 @@ eval-not-tested = { $model } { $state ->
     }
 eval-no-answers = The answers of { $model } to its test questions weren't saved: it was tested by an earlier version of Merlin, or consent to an example was withdrawn.
 # How it is known that the trained weights are applied: in a table, then as a sentence.
-applied-taught = taught answers
-applied-scores = by probabilities
-applied-answers = by answers
+applied-taught = yes, the model is the taught answers
+applied-scores = yes, by probabilities
+applied-answers = yes, by answers
 applied-unasked = not known
 applied-undecided = not known
 applied-told = { $how ->

@@ -9,17 +9,17 @@ page-eval-compared = Beside { $against }{ $serves ->
     }
 page-eval-held = Didn't go live{ $lost ->
         [0] { "" }
-        [one] : { NUMBER($lost) } right answer turned wrong
-       *[other] : { NUMBER($lost) } right answers turned wrong
+        [one] : { NUMBER($lost) } right answer was lost
+       *[other] : { NUMBER($lost) } right answers were lost
     }
 page-eval-lost = { $lost ->
-        [one] { NUMBER($lost) } right answer turned wrong
-       *[other] { NUMBER($lost) } right answers turned wrong
+        [one] { NUMBER($lost) } right answer was lost
+       *[other] { NUMBER($lost) } right answers were lost
     }
 page-eval-passed = Passed: all right answers stayed right
 page-eval-alone = { $right } of { $questions } right
 page-eval-rule = { $kind ->
-        [not_worse] The dataset's rule: a new model goes live only if earlier right answers stay right and no more are made up.
+        [not_worse] The dataset's rule: a new model doesn't go live if one right answer turned wrong, four are declined now, or two declined ones turned wrong. It may lose more where it gained some.
         [floor] The dataset's rule: a new model goes live only with enough right answers.
        *[none] The dataset has no rule for new models: each one goes live.
     }
@@ -41,8 +41,8 @@ page-eval-fix-examples = { $lost ->
 page-eval-promote-anyway = Make live anyway
 page-eval-promote-sure = Make { $model } live{ $lost ->
         [0] { "" }
-        [one] {" "}although { NUMBER($lost) } right answer turned wrong
-       *[other] {" "}although { NUMBER($lost) } right answers turned wrong
+        [one] {" "}although { NUMBER($lost) } right answer was lost
+       *[other] {" "}although { NUMBER($lost) } right answers were lost
     }? It starts answering at once. One tap brings the previous one back.
 page-eval-right = Right
 page-eval-of = { $right } of { $questions }
@@ -53,14 +53,14 @@ page-eval-declined = { $count ->
     }
 page-eval-exact = curated, word for word: { $count }
 page-eval-part = { $part ->
-        [exact] To people, curated word for word: { $answers }
-       *[model] To people, written by the model: { $answers }
+        [exact] Answers to people, taught ones word for word: { $answers }
+       *[model] Answers to people, written by the model: { $answers }
     }; first word after { $seconds } s{ $cost ->
         [none] .
-       *[other] , on average { $cost }.
+       *[other] ; average cost: { $cost }.
     }
 page-eval-difference = Difference
-page-eval-turned-wrong = Turned wrong
+page-eval-turned-wrong = No longer right
 page-eval-turned-right = Turned right
 page-eval-wrong-both = still wrong: { $count }
 page-eval-wrong = Wrong
@@ -68,7 +68,7 @@ page-eval-job = Training details
 page-eval-answers = Question by question
 page-eval-which = Which questions to show
 page-eval-show-changed = Changes and errors
-page-eval-show-lost = Turned wrong
+page-eval-show-lost = No longer right
 page-eval-show-gained = Turned right
 page-eval-show-wrong = Still wrong
 page-eval-show-right = { $count ->
@@ -94,7 +94,7 @@ page-eval-now = New: { $kind ->
        *[wrong] wrong
     }
 page-eval-none-before = The previous one wasn't asked
-page-eval-change-lost = turned wrong
+page-eval-change-lost = no longer right
 page-eval-change-gained = turned right
 page-eval-change-wrong = wrong
 page-eval-change-right = right

@@ -85,7 +85,14 @@ rollback-none = { $dataset } has no earlier live model.
     .command = All its models: merlin models list
 serves-nothing = { $dataset } has no live model
 
-notice-serving = { $title }: { $version } is live ({ $proof }).
+notice-serving = { $title }: { $version } is live ({ $proof }).{ $losses }
+live-worse = { $against } did better on { $count ->
+        [one] { $count } test question
+       *[other] { $count } test questions
+    }
+live-worse-list = {" "}{ live-worse }:
+    { $list }
+live-not-worse = { "" }
 gate-lost = { $version } gets { $wrong ->
         [one] { $wrong } test question
        *[other] { $wrong } test questions

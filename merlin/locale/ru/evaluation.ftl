@@ -10,9 +10,9 @@ eval-not-tested = { $state ->
     }
 eval-no-answers = Ответы модели { $model } на тестовые вопросы не сохранились: её тестировала прежняя версия Merlin или согласие на пример отозвано.
 # Как проверено, что обученные веса применяются: в таблице, затем предложением.
-applied-taught = выученные ответы
-applied-scores = по вероятностям
-applied-answers = по ответам
+applied-taught = да, модель и есть выученные ответы
+applied-scores = да, по вероятностям
+applied-answers = да, по ответам
 applied-unasked = неизвестно
 applied-undecided = неизвестно
 applied-told = { $how ->

@@ -10,19 +10,19 @@ page-eval-compared = Рядом с { $against }{ $serves ->
     }
 page-eval-held = Не стала текущей{ $lost ->
         [0] { "" }
-        [one] : { NUMBER($lost) } верный ответ стал неверным
-        [few] : { NUMBER($lost) } верных ответа стали неверными
-       *[many] : { NUMBER($lost) } верных ответов стали неверными
+        [one] : { NUMBER($lost) } верный ответ больше не верен
+        [few] : { NUMBER($lost) } верных ответа больше не верны
+       *[many] : { NUMBER($lost) } верных ответов больше не верны
     }
 page-eval-lost = { $lost ->
-        [one] { NUMBER($lost) } верный ответ стал неверным
-        [few] { NUMBER($lost) } верных ответа стали неверными
-       *[many] { NUMBER($lost) } верных ответов стали неверными
+        [one] { NUMBER($lost) } верный ответ больше не верен
+        [few] { NUMBER($lost) } верных ответа больше не верны
+       *[many] { NUMBER($lost) } верных ответов больше не верны
     }
 page-eval-passed = Прошла: все верные ответы остались верными
 page-eval-alone = Верно { $right } из { $questions }
 page-eval-rule = { $kind ->
-        [not_worse] Правило набора: новая модель становится текущей, только если прежние верные ответы остались верными и выдуманных не прибавилось.
+        [not_worse] Правило набора: новая модель не станет текущей, если один верный ответ стал неверным, четыре стали отказами или два отказа — неверными ответами. Если другие ответы стали лучше, допустимо больше.
         [floor] Правило набора: новая модель становится текущей, только если верных ответов достаточно.
        *[none] Правила для новых моделей в наборе нет: текущей становится каждая.
     }
@@ -46,9 +46,9 @@ page-eval-fix-examples = { $lost ->
 page-eval-promote-anyway = Всё равно сделать текущей
 page-eval-promote-sure = Сделать { $model } текущей{ $lost ->
         [0] { "" }
-        [one] , хотя { NUMBER($lost) } верный ответ стал неверным
-        [few] , хотя { NUMBER($lost) } верных ответа стали неверными
-       *[many] , хотя { NUMBER($lost) } верных ответов стали неверными
+        [one] , хотя { NUMBER($lost) } верный ответ больше не верен
+        [few] , хотя { NUMBER($lost) } верных ответа больше не верны
+       *[many] , хотя { NUMBER($lost) } верных ответов больше не верны
     }? Люди сразу начнут получать её ответы. Прежнюю можно вернуть одним нажатием.
 page-eval-right = Верно
 page-eval-of = { $right } из { $questions }
@@ -59,14 +59,14 @@ page-eval-declined = { $count ->
     }
 page-eval-exact = готовых, слово в слово: { $count }
 page-eval-part = { $part ->
-        [exact] Людям, готовых слово в слово: { $answers }
-       *[model] Людям, написанных моделью: { $answers }
+        [exact] Ответы людям, выученные слово в слово: { $answers }
+       *[model] Ответы людям, написанные моделью: { $answers }
     }; первое слово через { $seconds } с{ $cost ->
         [none] .
-       *[other] , в среднем { $cost }.
+       *[other] ; цена в среднем: { $cost }.
     }
 page-eval-difference = Разница
-page-eval-turned-wrong = Стало неверно
+page-eval-turned-wrong = Больше не верно
 page-eval-turned-right = Стало верно
 page-eval-wrong-both = неверно по-прежнему: { $count }
 page-eval-wrong = Неверно
@@ -74,7 +74,7 @@ page-eval-job = Подробности обучения
 page-eval-answers = Вопрос за вопросом
 page-eval-which = Какие вопросы показать
 page-eval-show-changed = Отличия и ошибки
-page-eval-show-lost = Стало неверно
+page-eval-show-lost = Больше не верно
 page-eval-show-gained = Стало верно
 page-eval-show-wrong = Неверно по-прежнему
 page-eval-show-right = { $count ->
@@ -102,7 +102,7 @@ page-eval-now = Новая: { $kind ->
        *[wrong] неверно
     }
 page-eval-none-before = Прежней не задавали
-page-eval-change-lost = стало неверно
+page-eval-change-lost = больше не верно
 page-eval-change-gained = стало верно
 page-eval-change-wrong = неверно
 page-eval-change-right = верно

@@ -91,7 +91,15 @@ rollback-none = У набора { $dataset } раньше не отвечала 
     .command = Все модели: merlin models list
 serves-nothing = У набора { $dataset } пока нет текущей модели
 
-notice-serving = { $title }: теперь отвечает { $version } ({ $proof }).
+notice-serving = { $title }: теперь отвечает { $version } ({ $proof }).{ $losses }
+live-worse = На { $count ->
+        [one] { $count } тестовый вопрос
+        [few] { $count } тестовых вопроса
+       *[many] { $count } тестовых вопросов
+    } { $against } отвечала лучше
+live-worse-list = {" "}{ live-worse }:
+    { $list }
+live-not-worse = { "" }
 gate-lost = { $version } неверно отвечает на { $wrong ->
         [one] { $wrong } тестовый вопрос, на который
         [few] { $wrong } тестовых вопроса, на которые
