@@ -130,6 +130,6 @@ def measure_small_talk(text: str) -> float:
 def _encode_small_talk() -> Floats:
     import numpy as np  # noqa: PLC0415 - as above
 
-    sections = [phrases for name, phrases in read_phrases().items() if name != "filler"]
-    texts = [phrase for phrases in sections for phrase in phrases]
+    alone = [name for name in read_phrases() if name not in ("filler", "introduction")]
+    texts = [phrase for name in alone for phrase in read_phrases()[name]]
     return np.stack(encode(texts)).astype(np.float32)

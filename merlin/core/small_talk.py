@@ -9,7 +9,7 @@ import yaml
 
 from merlin.core.vocabulary import fold
 
-# The kinds that a dataset answers; phrases of "filler" may stand beside theirs.
+# The kinds that a dataset answers; "filler" and an "introduction" may stand beside their phrases.
 KINDS = ("greeting", "thanks", "who", "bye")
 _WORD = re.compile("[^\\W_]+|[👋👍🙏❤]")
 # A longer message, in characters, is no small talk.
@@ -35,10 +35,17 @@ def _kinds_by_phrase() -> Mapping[tuple[str, ...], str]:
     return {split_phrase(each): kind for name, kind in sections for each in phrases[name]}
 
 
+@cache
+def _introduction() -> re.Pattern[str]:
+    phrases = "|".join(read_phrases()["introduction"])
+    return re.compile(rf"\b(?i:{phrases})\s+[\w-]+(?:\s+[A-ZА-ЯЁ][\w-]+)?")
+
+
 def find_small_talk(text: str) -> str:
     """Return the kind of the last phrase of a text of small talk only, "" for any other text."""
     if len(text) > _MAX_LENGTH:
         return ""
+    text = _introduction().sub("", text)
     words, kind, kinds = split_phrase(text), "", _kinds_by_phrase()
     while words:
         length = next((n for n in range(len(words), 0, -1) if words[:n] in kinds), 0)
