@@ -32,7 +32,7 @@ from merlin.core.formatted_text import (
     join_pages,
     split,
 )
-from merlin.core.i18n import cut, text
+from merlin.core.i18n import cut, text, text_like
 from merlin.core.money import Cost
 
 T = TypeVar("T")
@@ -313,7 +313,7 @@ def add_notes(
         model = reply.choice.version or reply.model_id
         notes.append(text(language, key, model=model))
     if reply.nearest:
-        notes.append(text(language, "bot-nearest"))
+        notes.append(text_like(reply.text, language, "bot-nearest"))
     if reply.sources:
         notes.append(f"[{sources_note(reply.sources, language)}]")
     return make_stored_answer(reply, "\n".join(notes), cost)

@@ -119,6 +119,11 @@ def text(language: str, key: str, /, **arguments: object) -> str:
     return _format_text(nearest, key, arguments) if arguments else _cached_text(nearest, key)
 
 
+def text_like(sample: str, language: str, key: str) -> str:
+    """Return the text `key` in the language of `sample`, in `language` if it tells none."""
+    return text(detect_language(sample) or language, key)
+
+
 def command_text(language: str, key: str, /, **arguments: object) -> str:
     """Return the text `key` for a reader of a command's output.
 

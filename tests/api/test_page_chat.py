@@ -192,6 +192,7 @@ def test_refused_question_is_shown_to_editors_with_consent(site, provider, clien
     provider.behave(fixed_answer="Не знаю.", extension={"known": False, "nearest": [nearest]})
     page = ask(site, client, "Куда девать граф? Мой телефон +7 916 123-45-67")
     assert f'name="near" value="{nearest}"' in page.text
+    assert "Возможно, вы имели в виду:" in page.text
     (turn,) = read_turn_ids(page)
     judged = f"{address(site)}/turns/{turn}"
     shown = client.get(page.url, params={"turn": turn, "doing": "tell"})
@@ -199,6 +200,9 @@ def test_refused_question_is_shown_to_editors_with_consent(site, provider, clien
     look = client.post(judged, data={"act": "allow", "doing": "tell"})
     assert "Редакторы увидят вопрос" in look.text
     assert client.post(judged, data={"act": "tell"}).status_code == 422
+    extension = {"known": False, "nearest": [nearest]}
+    provider.behave(fixed_answer="I don't know that.", extension=extension)
+    assert "Did you mean:" in ask(site, client, "Where does a graph go?").text
 
 
 def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(site, client):

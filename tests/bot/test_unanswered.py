@@ -70,6 +70,13 @@ def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
     assert OFFERS[0] not in str(select_rows(settings, "SELECT nearest FROM turn"))
 
 
+def test_line_above_the_suggestions_is_in_the_language_of_the_refusal(telegram, provider, settings):
+    provider.behave(fixed_answer="I don't know that.", extension=REFUSAL)
+    with RunningBot(settings):
+        refused = ChatUser(telegram, settings).say("What about a binary array?")
+    assert refused.text.endswith(text("en", "bot-nearest"))
+
+
 def test_small_talk_is_answered_without_a_model_a_charge_and_buttons(telegram, provider, settings):
     with RunningBot(settings):
         answered = ChatUser(telegram, settings).say("Спасибо!")

@@ -34,7 +34,7 @@ from merlin.app.context import Context
 from merlin.app.permissions import get_led_course
 from merlin.billing.quota import plans_for_sale
 from merlin.core.errors import DatasetError, Forbidden, MerlinError, NotFound, Refused
-from merlin.core.i18n import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES, text, text_like
 from merlin.core.permissions import Permission
 from merlin.core.views import view_of
 from merlin.core.web import browser
@@ -107,6 +107,7 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "format_subject": format_subject,
     "with_preference": browser.with_preference,
     "sign_in_href": sign_in_href,
+    "text_like": text_like,
 }
 
 
