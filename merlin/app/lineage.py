@@ -192,7 +192,7 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
     Raises NotFound, also for another user's answer by a model that the actor may not watch; Refused
     if no model gave it.
     """
-    missing = NotFound(f"no answer {turn_id}", "why-no-turn", turn=turn_id)
+    missing = NotFound(f"no answer {turn_id}", "why-no-turn", turn=str(turn_id))
     with ctx.db.snapshot():
         row = ctx.db.get_row(TURN.select().where(TURN.id == turn_id), missing)
         origin = find_origin(ctx.db, row["model_id"]) if row["model_id"] else None
@@ -201,7 +201,7 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
         if not (is_own or may_see):
             raise missing
         if not row["model_id"]:
-            raise Refused("no model answered", "why-no-model", turn=turn_id)
+            raise Refused("no model answered", "why-no-model", turn=str(turn_id))
         question, answer = (
             decrypt(ctx.db.cipher, row[name]) or "" for name in ("question", "answer")
         )

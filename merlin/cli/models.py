@@ -24,6 +24,7 @@ from merlin.cli.options import (
 from merlin.cli.output import (
     Column,
     print_json,
+    print_line,
     print_list,
     print_message,
     print_pairs,
@@ -169,8 +170,8 @@ def why(
         values |= {name: getattr(source.origin, name) for name in names}
     print_pairs(values)
     if source.origin is None:
-        print_message("why-general")
+        print_line("why-general")
     for key, examples in (("why-examples", source.said_by), ("why-nearest", source.nearest)):
         if examples:
-            print_message(key, examples=", ".join(examples))
-    print_message("why-part", part=source.part.value)
+            print_line(key, examples=", ".join(examples))
+    print_line("why-part", part=source.part.value)

@@ -178,6 +178,11 @@ def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:
         sys.stdout.write(f"{line.rstrip()}\n")  # an empty value leaves no blank at the end
 
 
+def print_line(key: str, **arguments: object) -> None:
+    """Print a text that belongs to the result."""
+    sys.stdout.write(escape_controls(text(language(), key, **arguments)) + "\n")
+
+
 def print_message(key: str, **arguments: object) -> None:
     """Print a message on stderr."""
     sys.stderr.write(escape_controls(command_text(language(), key, **arguments)) + "\n")

@@ -64,7 +64,7 @@ def test_trained_answer_names_its_example(run, run_json, store_answer):
     assert code == 0
     assert "trial-1" in captured.out
     assert re.search(r"time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+\n", captured.out)
-    assert "q3" in captured.err
+    assert "Based on these examples: q3\n" in captured.out
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_trained_answer_names_its_example(run, run_json, store_answer):
     [
         (("impact", "nothing"), "No build holds the example nothing"),
         (("impact", "q3", "--dataset", "other"), "No build holds"),
-        (("why", "77"), "Answer 77 not found"),
+        (("why", "9999"), "Answer 9999 not found"),
     ],
 )
 def test_unknown_example_or_answer_is_reported(run, arguments, expected):
