@@ -7,7 +7,7 @@ An edit never builds on outdated files: if something changed in between, it is m
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -33,7 +33,7 @@ from merlin.dataset.changes import (
 from merlin.dataset.commit_batch import plan_revert
 from merlin.dataset.commit_message import Editor, revert_subject, telegram_editor
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import allow_rules
+from merlin.dataset.example import allow_rules, parse_example
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
 from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.preview import Preview, unified_diff
@@ -76,7 +76,8 @@ class FileChange:
     path: str = described("Path relative to the dataset's folder.")
     kind: ChangeKind
     difference: str | None = described(
-        "Unified diff; null if the edit is committed and only git has it."
+        "Unified diff; null if only git has the texts. A new example with the question of a deleted"
+        " one is compared with it; the deleted one's diff is empty."
     )
     yours: str | None = described(
         "Your text of an edit that was refused because another one changed the file; else null."
@@ -364,26 +365,51 @@ def _view(ctx: Context, batch: Sequence[Change], text: Callable[[str], str | Non
         arguments=reason.arguments,
         asked_at=first.created_at,
         can_withdraw=_changes(ctx).can_withdraw(first),
-        files=[_file(each, text) for each in batch],
+        files=[
+            FileChange(
+                id=each.change_id,
+                path=each.inside,
+                kind=each.kind,
+                difference=difference,
+                yours=each.text if each.state is ChangeState.REFUSED else None,
+            )
+            for each, difference in zip(batch, _differences(batch, text), strict=True)
+        ],
     )
 
 
-def _file(change: Change, text: Callable[[str], str | None]) -> FileChange:
-    return FileChange(
-        id=change.change_id,
-        path=change.inside,
-        kind=change.kind,
-        difference=_difference(change, text),
-        yours=change.text if change.state is ChangeState.REFUSED else None,
-    )
+def _differences(
+    batch: Sequence[Change], text: Callable[[str], str | None]
+) -> Iterator[str | None]:
+    """Yield the diff of each change; None if one of its texts is not stored.
+
+    A new example with the question of a deleted one is compared with it; the deleted one's is "".
+    """
+    old = [text(each.before or "") for each in batch]
+    new = [each.text or text(each.committed_blob or "") for each in batch]
+    replaced = _pair_replaced(batch, old, new)
+    for place, change in enumerate(batch):
+        before = replaced.get(place, place)
+        is_stored = (new[place] is not None or change.kind is ChangeKind.DELETE) and (
+            old[place] is not None or change.before is None
+        )
+        if change.state is ChangeState.REFUSED or not is_stored:
+            yield None
+        elif place in replaced.values():
+            yield ""
+        else:
+            yield unified_diff(old[before], new[place], change.inside)
 
 
-def _difference(change: Change, text: Callable[[str], str | None]) -> str | None:
-    """Return the diff of a change; None if one of the texts is not stored."""
-    is_forgotten = change.text is None and change.kind is not ChangeKind.DELETE
-    if is_forgotten or change.state is ChangeState.REFUSED:
-        return None
-    old = text(change.before) if change.before else None
-    if change.before and old is None:
-        return None
-    return unified_diff(old, change.text, change.inside)
+def _pair_replaced(
+    batch: Sequence[Change], old: Sequence[str | None], new: Sequence[str | None]
+) -> dict[int, int]:
+    """Return place of a new example -> place of the deleted one with its question."""
+    questions = {ChangeKind.ADD: dict[int, str](), ChangeKind.DELETE: dict[int, str]()}
+    for place, change in enumerate(batch):
+        example = parse_example(new[place] or old[place] or "")
+        if example is not None and change.kind in questions:
+            questions[change.kind][place] = example.question
+    places = {question: place for place, question in questions[ChangeKind.DELETE].items()}
+    added = questions[ChangeKind.ADD].items()
+    return {place: places[question] for place, question in added if question in places}
