@@ -121,6 +121,8 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     changed = page_text(vera.get(location))
     assert "from-chat/пятое-слово-что-это" in changed
     assert "examples/что-значит-слово-номер-5-понятие-ееее" in changed
+    assert "− - - assistant: Понятие 5 значит ответ 35. + + - assistant: Пятый ответ." in changed
+    assert "examples/q5.yaml" not in changed
     assert vera.get(f"{BASE}/one", params={"example": "q5"}).status_code == 404
 
 
@@ -151,13 +153,18 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     assert f'hx-get="{path}"' in vera.get("/datasets/trial/proposals").text
     shown = page_text(vera.get(path))
     assert "В подвале." in shown
+    without_scripts = page_text(vera.get("/datasets/trial/proposals?compare=true"))
+    assert "Исправлений нет" in without_scripts
+    assert "В подвале." in without_scripts
     assert "examples/q31.yaml, examples/q32.yaml" in shown
     form = {"holds": "examples/q30.yaml", "other": "examples/q31.yaml"}
     location = vera.post(path, data={**form, "differ": "true"}).headers["location"]
     site.lab.tick("changes", "fetch")
-    assert "examples/q30.yaml examples/q31.yaml" in page_text(vera.get(location))
+    settled = page_text(vera.get(location))
+    assert "examples/q30.yaml @@" in settled
+    assert "examples/q31.yaml @@" in settled
     assert "same-meaning: Это разные вопросы." in (folder / "q30.yaml").read_text("utf-8")
-    assert vera.get(path).text.strip() == ""
+    assert page_text(vera.get(path)).startswith(" Противоречий не найдено.")
     assert vera.post(path, data=form).headers["location"].startswith("/changes/")
     site.lab.tick("changes", "fetch")
     assert vera.get(f"{BASE}/one", params={"example": "q31"}).status_code == 404

@@ -35,6 +35,7 @@ from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Finding
+from merlin.dataset.lint import MAX_COMPARED
 
 # A form field: label, the person's value, the other value.
 Clashes = Sequence[tuple[str, str, str]]
@@ -232,9 +233,16 @@ _BATCH_SIZE = 50
 
 @router.get("/datasets/{dataset}/proposals")
 async def show_proposals(
-    context: TeacherContext, dataset: EditedDataset, *, marked: bool = False
+    context: TeacherContext,
+    dataset: EditedDataset,
+    *,
+    marked: bool = False,
+    compare: bool = False,
 ) -> Response:
-    """Return the oldest pending example proposals; `marked`: all are selected."""
+    """Return the oldest pending example proposals; `marked`: all are selected.
+
+    `compare`: with the contradictions, which a browser with scripts loads by itself.
+    """
     waiting = await context.read(
         proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset.name
     )
@@ -242,7 +250,7 @@ async def show_proposals(
     corrected = await context.read(proposals.find_corrected, context.actor, waiting)
     narrow = await asyncio.to_thread(proposals.find_other_questions, waiting, corrected)
     tests = await context.read(proposals.count_test_questions, context.actor, dataset.name)
-    view = {
+    view: dict[str, object] = {
         "dataset": dataset,
         "course": dataset.course,
         "base": base_of(dataset.name, "proposals"),
@@ -253,6 +261,8 @@ async def show_proposals(
         "tests": tests,
         "marked": marked,
     }
+    if compare:
+        view |= await _find_contradictions(context, dataset.name)
     return render_page(context, "teach_proposals.html", view)
 
 
@@ -283,10 +293,15 @@ async def judge_proposals(
 @router.get("/datasets/{dataset}/proposals/contradictions")
 async def show_contradictions(context: TeacherContext, dataset: EditedDataset) -> Response:
     """Return the pairs of examples that contradict each other by meaning, as a part of the page."""
-    files = await context.read(changes.read_files, context.actor, dataset.name)
-    found = await asyncio.to_thread(proposals.find_contradictions, files)
-    view = {"base": base_of(dataset.name, "proposals"), "contradictions": found}
+    view = await _find_contradictions(context, dataset.name)
+    view["base"] = base_of(dataset.name, "proposals")
     return render_fragment(context, "contradictions_part.html", view)
+
+
+async def _find_contradictions(context: PageContext, dataset: str) -> dict[str, object]:
+    files = await context.read(changes.read_files, context.actor, dataset)
+    found = await asyncio.to_thread(proposals.find_contradictions, files)
+    return {"contradictions": found, "max_compared": MAX_COMPARED}
 
 
 @router.post("/datasets/{dataset}/proposals/contradictions")
