@@ -86,8 +86,6 @@ class RecallModel:
         readings = list(build_readings(texts))
         question = readings[0]
         alone = self._score(question, vector)
-        if len(readings) > 1:  # the encoder knows little of a follow-up
-            alone = np.maximum(alone, self._score(question))
         completed, previous = complete_follow_up(messages)
         if previous and measure_small_talk(texts[0]) >= SMALL_TALK_LIKENESS:
             completed, previous = (), ""
@@ -134,15 +132,17 @@ class RecallModel:
         where they were not trained. `completed` and `previous` are those of `complete_follow_up`.
         """
         has_content = bool(select_content(readings[0]))
+        # The encoder knows little of a follow-up.
+        either = np.maximum(alone, self._score(readings[0])) if len(readings) > 1 else alone
         for back, question in enumerate(readings):
             is_trained = build_key(readings[0], back) in self.trained
             if not (has_content or is_trained):
                 continue
             if back:  # only answers trained at that depth are candidates
-                is_candidate = (self.turns >> back & 1) & (alone >= MIN_ALONE_SCORE)
+                is_candidate = (self.turns >> back & 1) & (either >= MIN_ALONE_SCORE)
                 yield np.where(is_candidate, self._score(question), -1.0), back
             elif previous and not is_trained:
-                yield self._score_follow_up(question, previous, alone, completed), back
+                yield self._score_follow_up(question, previous, either, completed), back
             else:
                 yield alone, back
 
