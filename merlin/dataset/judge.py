@@ -136,9 +136,13 @@ def judge(examples: Iterable[Example], spec: DatasetSpec | None, limit: TokenLim
     ]
     for pair in {(pair.id, pair.rule): pair for pair in reversed(pairs)}.values():
         severity = Severity.ERROR if pair.rule == _LEAK else Severity.WARNING
-        example, other = known[pair.id], escape_unprintable(example_path(pair.other))
+        example, other = known[pair.id], known[pair.other]
+        arguments = {"other": escape_unprintable(example_path(other.id))}
+        if pair.rule == "near-duplicate":
+            is_same = example.facts.answer == other.facts.answer
+            arguments["answers"] = "same" if is_same else "differ"
         findings.append(
-            make_finding(example, example.question_mark, pair.rule, severity, other=other)
+            make_finding(example, example.question_mark, pair.rule, severity, **arguments)
         )
     duplicates = tuple(each for each in short if statuses.get(each.id) == _DUPLICATE)
     refused = len(ordered) - len(good) - len(duplicates)

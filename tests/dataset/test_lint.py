@@ -263,8 +263,16 @@ def test_question_of_the_same_words_is_a_near_duplicate():
         b=example_yaml("Глубину фиксации как измерить"),
     )
     finding = only_finding(checked, "near-duplicate")
-    assert finding.arguments["other"] == "examples/z/a.yaml"
+    assert finding.text("en") == "Nearly the same question is already in examples/z/a.yaml."
     assert len(checked.examples) == 62
+
+
+def test_near_duplicate_with_another_answer_says_so():
+    checked = check_with(
+        a=example_yaml("Как измерить глубину фиксации?"),
+        b=example_yaml("Глубину фиксации как измерить", "Иначе."),
+    )
+    assert only_finding(checked, "near-duplicate").text("en").endswith(", with another answer.")
 
 
 @pytest.mark.parametrize(

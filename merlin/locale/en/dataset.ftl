@@ -136,7 +136,10 @@ finding-replacement-character = U+FFFD stands here in place of a character that 
 finding-reasoning = “{ $found }” marks a model's thoughts, and students would see them. Delete the tags and the thoughts.
 finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
 finding-invisible-letter = The invisible character { $found } in the text.
-finding-near-duplicate = Nearly the same question is already in { $other }.
+finding-near-duplicate = { $answers ->
+    [differ] Nearly the same question is already in { $other }, with another answer.
+   *[same] Nearly the same question is already in { $other }.
+    }
 finding-near-leak = Nearly the same question is used for training in { $other }. This test measures memory more than knowledge.
 
 # The command check

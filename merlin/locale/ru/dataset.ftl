@@ -140,7 +140,10 @@ finding-replacement-character = U+FFFD стоит здесь на месте з�
 finding-reasoning = «{ $found }» отмечает размышления модели, и студенты их увидят. Удалите теги и сами размышления.
 finding-direction-mark = Невидимый знак направления письма { $found }: читается не то, что написано.
 finding-invisible-letter = Невидимый знак { $found } в тексте.
-finding-near-duplicate = Почти тот же вопрос уже есть в { $other }.
+finding-near-duplicate = { $answers ->
+    [differ] Почти тот же вопрос уже есть в { $other }, а ответ там другой.
+   *[same] Почти тот же вопрос уже есть в { $other }.
+    }
 finding-near-leak = Почти тот же вопрос есть среди примеров для обучения: { $other }. Такой тест измерит больше память, чем знание.
 
 # Команда check
