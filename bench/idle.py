@@ -57,7 +57,7 @@ def _measure_idle() -> list[Figure]:
         pss_mb = sum(psutil.Process(pid).memory_full_info().pss for pid in pids.values()) / 1e6
     what = f"idle, memory of three processes, MB ({pss_mb:.0f} as PSS)"
     return [
-        _sum_row(what, memory, 350, 250),
+        _sum_row(what, memory, 300, 250),
         _sum_row("idle, share of a core, %", cpu, 3, 1),
     ]
 
