@@ -6,7 +6,7 @@ Trainings are measured in processor time; OPENBLAS_NUM_THREADS=1 keeps that of w
 import random
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from bench.figures import line
 ROOT = Path(__file__).parents[1]
 SETS = ("neurotypology", "algorithms", "python")
 EXAMPLES, RUNS = 10_000, 3
-AskFunction = Callable[[str], Any]
+AskFunction = Callable[..., Any]
 
 
 def run() -> None:
@@ -29,7 +29,8 @@ def run() -> None:
             print(" | ".join(_make_row(name, questions, Path(folder))))
         print("blind set | paraphrases | colloquial | near, unrelated")
         for path in sorted((ROOT / "bench/blind").glob("*.yaml")):
-            print(" | ".join(_make_blind_row(path.stem, read_yaml(path), Path(folder))))
+            for row in _make_blind_rows(path.stem, read_yaml(path), Path(folder)):
+                print(" | ".join(row))
         times = [_measure_large(Path(folder)) for _ in range(RUNS)]
     for index, what in enumerate((f"train on {EXAMPLES}", "one answer", "one refusal")):
         factor, unit = (1000, "ms") if index else (1, "s")
@@ -82,8 +83,9 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     last.save(path)
     model = load_model(path)
 
-    def ask(question: str) -> Any:
-        return model.answer([Message("user", question)])
+    def ask(question: str, *before: str) -> Any:
+        turn = [Message(*each) for each in zip(("user", "assistant"), before, strict=False)]
+        return model.answer([*turn, Message("user", question)])
 
     return ask, seconds
 
@@ -114,24 +116,31 @@ def _make_row(name: str, questions: Mapping[str, Any], folder: Path) -> list[str
     ]
 
 
-def _make_blind_row(name: str, asked: Mapping[str, Any], folder: Path) -> list[str]:
-    """Return how questions of a set are answered or offered that chose none of the limits."""
+def _make_blind_rows(name: str, asked: Mapping[str, Any], folder: Path) -> Iterator[list[str]]:
+    """Yield how questions of a set are answered or offered that chose none of the limits.
+
+    They are asked alone, and then after a taught question with its answer.
+    """
     answers = {
         question: each["answer"] for each in asked["taught"] for question in each["questions"]
     }
     examples = [[{"user": question}, {"assistant": answer}] for question, answer in answers.items()]
     ask, _ = train_recall(examples, folder / name)
-    cells = [name]
-    for kind in ("paraphrases", "colloquial"):
-        pairs = [
-            (ask(question), each["answer"]) for each in asked["taught"] for question in each[kind]
-        ]
-        right = sum(found.text == answer for found, answer in pairs)
-        wrong = sum(found.known for found, _ in pairs) - right
-        offered = sum(answer in map(answers.get, found.nearest) for found, answer in pairs)
-        cells.append(f"right {right}, offered {offered}, wrong {wrong} of {len(pairs)}")
-    others = [ask(question).known for question in (*asked["near"], *asked["unrelated"])]
-    return [*cells, f"answered {sum(others)} of {len(others)}"]
+    for title, before in ((name, ()), (f"{name}, second turn", next(iter(answers.items())))):
+        cells = [title]
+        for kind in ("paraphrases", "colloquial"):
+            pairs = [
+                (ask(question, *before), each["answer"])
+                for each in asked["taught"]
+                for question in each[kind]
+            ]
+            right = sum(found.text == answer for found, answer in pairs)
+            wrong = sum(found.known for found, _ in pairs) - right
+            offered = sum(answer in map(answers.get, found.nearest) for found, answer in pairs)
+            cells.append(f"right {right}, offered {offered}, wrong {wrong} of {len(pairs)}")
+        others = [*asked["near"], *asked["unrelated"]]
+        answered = sum(ask(question, *before).known for question in others)
+        yield [*cells, f"answered {answered} of {len(others)}"]
 
 
 def _first_answer(turns: list[dict[str, str]]) -> str:
