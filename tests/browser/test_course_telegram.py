@@ -7,7 +7,12 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.sign_in_data import signed_init_data
-from tests.browser.course_browser import find_cards, find_sidebar, wait_for_address
+from tests.browser.course_browser import (
+    find_cards,
+    find_sidebar,
+    wait_for_address,
+    wait_until_loaded,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -42,13 +47,15 @@ def wait_for_events(page, kind):
     return [data for name, data in page.evaluate("window.events") if name == kind]
 
 
+def is_call(request, *methods):
+    return FAVOURITES_PATH in request.url and (not methods or request.method in methods)
+
+
 def test_user_is_signed_in_by_what_telegram_says(visitor, course_site):
     anna = visitor.add_user()
     page = open_mini_app(visitor, "/", user_id=anna)
     page.context.clear_cookies()
-    with page.expect_response(
-        lambda response: response.request.method == "POST" and FAVOURITES_PATH in response.url
-    ):
+    with page.expect_response(lambda one: is_call(one.request, "POST")):
         find_cards(page).filter(has_text="Компьютерные сети").get_by_role("button").click()
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
     assert course_site.favourite_ids(anna) == [course_site.course_id("networks")]
@@ -59,6 +66,25 @@ def test_user_is_signed_in_by_what_telegram_says(visitor, course_site):
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
     assert wait_for_events(page, "web_app_ready") == [""]
     assert "merlin.token" in page.evaluate("JSON.stringify(sessionStorage)")
+
+
+def test_what_is_kept_while_signing_in_is_stored_before_the_sidebar_is_asked(visitor):
+    page = open_mini_app(visitor, "/", user_id=visitor.add_user())
+    wait_until_loaded(page)
+    page.context.clear_cookies()
+    page.evaluate("sessionStorage.removeItem('merlin.token')")
+    asked, star = [], find_cards(page).filter(has_text="Компьютерные сети").get_by_role("button")
+
+    def press_first(route):
+        star.click()
+        route.continue_()
+
+    page.route("**/api/auth/telegram", press_first)
+    page.on("request", lambda one: asked.append(one.method) if is_call(one) else None)
+    page.on("response", lambda one: asked.append(one.status) if is_call(one.request) else None)
+    with page.expect_response(lambda one: is_call(one.request, "GET")):
+        page.reload()
+    assert asked == ["POST", 201, "GET", 200]
 
 
 def test_page_is_dark_as_telegram_is_and_hides_its_header(visitor):

@@ -90,15 +90,15 @@ document.addEventListener("click", (event) => {
   if ("drop" in button.dataset) (next?.querySelector("button") ?? document.getElementById("mine")).focus();
 });
 
-// What the server keeps.
+// What the server keeps, once it knows of what was pressed.
 export async function load() {
   if (!isSignedIn()) return;
   const before = changes;
+  await last;
   const answer = await ask("GET", "/api/user/courses").catch(() => null);
   if (!answer) return;
   // What was pressed meanwhile is newer than the answer.
   if (changes !== before) {
-    await last;
     await load();
     return;
   }
