@@ -48,7 +48,7 @@ def _ask_model(
 
     `nearest` are the questions that may have been meant if it does not know.
 
-    `name` is a model id or a build's version. Without it, use the live model of `dataset`, else of
+    `name` is a model id or a build. Without it, use the live model of `dataset`, else of
     the default dataset, else of any dataset. Raises ConfigError for an empty question, NotFound,
     ProviderError, and Refused for a model that may not serve.
     """

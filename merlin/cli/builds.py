@@ -34,7 +34,9 @@ from merlin.core.i18n import text
 
 Version = Annotated[
     str,
-    typer.Argument(help="Build version, such as neurotypology-7, or 4 or more digits of a digest."),
+    typer.Argument(
+        metavar="BUILD", help="Build, such as neurotypology-7, or 4 or more digits of a digest."
+    ),
 ]
 
 # JSON names of the fields of a build.

@@ -27,7 +27,7 @@ ConfigPath = Annotated[
     Path, typer.Option("--config", envvar="MERLIN_CONFIG", help="The configuration file.")
 ]
 DatasetName = Annotated[str, typer.Argument(help="The dataset.")]
-ModelName = Annotated[str, typer.Argument(help="Model ID or build version.")]
+ModelName = Annotated[str, typer.Argument(help="Model ID, or its build.")]
 OnlyDataset = Annotated[str | None, typer.Option("--dataset", help="Only entries of this dataset.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Base = Annotated[

@@ -35,7 +35,7 @@ def test_example_list_shows_splits_authors_and_findings(site, vera):
     text = page_text(vera.get(BASE))
     assert "13 примеров" in text
     assert "Для теста 2" in text
-    assert "С замечанием 1" in text
+    assert "С ошибкой или замечанием 1" in text
     assert text.index("broken") < text.index("Что значит слово номер 2,")
     assert page_text(vera.get(BASE, params={"split": "test"})).count("для теста") == 2
     assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))

@@ -36,10 +36,10 @@ def test_checkout_leads_to_a_page_that_shows_the_order_as_paid(shop):
     shop.yookassa.choose(order_id, "paid")
     paid = page_text(anna.http.get(f"/orders/{order_id}"))
     assert "Спасибо! Оплата 299 ₽ прошла" in paid
-    assert "План «Плюс» до" in paid
+    assert "Тариф «Плюс» до" in paid
     assert shop.count_grants(order_id) == 1
     assert "«Плюс», 30 дней" in page_text(anna.http.get("/orders"))
-    assert re.search(r"Плюс текущий план до \d+", page_text(anna.http.get("/plans")))
+    assert re.search(r"Плюс текущий тариф до \d+", page_text(anna.http.get("/plans")))
     response = anna.http.get(f"/orders/{order_id}/pay")
     assert (response.status_code, response.headers["location"]) == (303, f"/orders/{order_id}")
     # Back to the page of the checkout, as it was before the payment.

@@ -13,7 +13,7 @@ from tests.billing.plan_shop import PLAN_SETTINGS
 
 pytestmark = pytest.mark.unit
 
-TITLE = {"ru": "План", "en": "Plan"}
+TITLE = {"ru": "Тариф", "en": "Plan"}
 FREE = {"title": TITLE, "text": 20}
 PLUS = {"title": TITLE, "text": 200, "price": {"rub": 299, "stars": 200}, "days": 30}
 PACK = {"title": TITLE, "pack": {"voice": 10}, "price": {"rub": 99, "stars": 70}}

@@ -53,7 +53,7 @@ def test_buttons_of_the_first_three_answers_have_labels(telegram, settings):
             telegram.say("anna", f"Вопрос {count}")
             wait_until_ended(telegram, settings, count)
         shown_labels = [labels(answer) for answer in telegram.answers("anna")]
-    worded = ["👍 Хорошо", "👎 Плохо", "ℹ️ Откуда", "✏️ Подсказать", "🔁 Ещё раз"]
+    worded = ["👍 Хорошо", "👎 Плохо", "ℹ️ Откуда", "✏️ Исправить", "🔁 Ещё раз"]
     assert shown_labels == [*[worded] * 3, ["👍", "👎", "ℹ️", "✏️", "🔁"]]
 
 

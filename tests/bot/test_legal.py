@@ -30,9 +30,9 @@ def read_settings(settings, family, work):
 
 def test_privacy_shows_stored_data_and_the_answering_provider(anna):
     text = anna.say("/privacy").text
-    for part in ("Что хранится", "зашифрованными", "/delete_me", "• поставщик chat"):
+    for part in ("Что хранится", "зашифрованными", "/delete_me", "• провайдер chat"):
         assert part in text
-    assert "отвечает neurotypology-1, поставщик chat. Другую можно выбрать в /model" in text
+    assert "отвечает neurotypology-1, провайдер chat. Другую можно выбрать в /model" in text
 
 
 def test_privacy_shows_the_retention_periods(telegram, settings):
@@ -46,11 +46,11 @@ def test_privacy_names_the_host_of_an_external_provider(telegram, settings):
     far = Provider("far", "https://models.example.com/v1", "sk-far", "far-1")
     with RunningBot(replace(settings, providers=(*settings.providers, far))):
         talk = ChatUser(telegram, settings)
-        assert "• поставщик far (models.example.com)" in talk.say("/privacy").text
+        assert "• провайдер far (models.example.com)" in talk.say("/privacy").text
         talk.say("/model")
         talk.press(talk.find_button("far-1"))
         text = talk.say("/privacy").text
-    assert "отвечает far-1, поставщик far (models.example.com). Эту модель выбрали вы" in text
+    assert "отвечает far-1, провайдер far (models.example.com). Эту модель выбрали вы" in text
 
 
 def test_consent_is_shown_with_a_button_to_change_it(anna):
@@ -80,7 +80,7 @@ def test_operators_texts_replace_the_defaults(telegram, settings):
         text = anna.say("/privacy").text
         assert text.startswith("Мы храним мало.")
         assert "Что хранится" not in text
-        assert "• поставщик chat" in text
+        assert "• провайдер chat" in text
         assert anna.say("/terms").text == "Просто спрашивайте."
 
 

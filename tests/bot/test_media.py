@@ -200,7 +200,7 @@ def test_format_outside_the_plan_is_refused_without_a_download(telegram, media):
     (answer,) = run_and_wait(
         telegram, replace(media, plans=(closed,)), lambda: send_document(telegram, b"Text.")
     )
-    assert answer.startswith("Документы не входят в ваш план")
+    assert answer.startswith("Документы не входят в ваш тариф")
     assert not telegram.calls("getFile")
 
 

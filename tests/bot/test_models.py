@@ -91,7 +91,7 @@ def answering_models(provider):
 
 def test_models_are_listed_with_provider_price_and_context_window(group_chat):
     text = group_chat.say("/model").text
-    assert text.startswith("Сейчас отвечает neurotypology-1, поставщик chat.")
+    assert text.startswith("Сейчас отвечает neurotypology-1, провайдер chat.")
     assert "1. neurotypology-1 — по умолчанию" in text
     large = next(part for part in text.split("\n\n") if LARGE in part)
     assert "0,30 за вопросы и 1,20 за ответы, USD" in large
@@ -140,7 +140,7 @@ def test_model_outside_the_plan_is_neither_listed_nor_accepted(telegram, setting
         assert LARGE not in talk.say("/model").text
         sign = _set_identity("elsewhere", LARGE)
         talk.press(f"model:use:{sign}", forged=True)
-        assert "план" in talk.alerts()[-1]
+        assert "тариф" in talk.alerts()[-1]
         assert select_rows(talk.settings, "SELECT provider FROM chat_session") == [(None,)]
 
 

@@ -40,13 +40,13 @@ def test_token_view_shows_usage_cost_and_plan(tmp_path, telegram, provider):
         settings, "SELECT input_tokens + output_tokens, cost_micro FROM turn"
     )
     assert f"{used} из 8" in text
-    assert "по счёту поставщика" in text
+    assert "по счёту провайдера" in text
     ((micro,),) = select_rows(settings, "SELECT cost_micro FROM turn")
     assert micro > 0
     cost = told_money("ru", micro, "USD")
     assert (cost[:2], cost[-1]) == ("0,", "$")
     assert f"этот разговор — {cost}, сегодня — {cost}" in text
-    assert "План «Бесплатный»" in text
+    assert "Тариф «Бесплатный»" in text
     assert "Вопросы: осталось 19 из 20, обновится " in text
 
 

@@ -86,7 +86,7 @@ def test_purchase_leads_from_plans_through_the_gateway_to_a_paid_order(visitor, 
     page.locator("#pay").click()
     page.wait_for_url("**/orders/*")
     expect(page.locator("#order").get_by_text("Спасибо! Оплата 299 ₽ прошла")).to_be_visible()
-    expect(page.get_by_text("План «Плюс» до")).to_be_visible()
+    expect(page.get_by_text("Тариф «Плюс» до")).to_be_visible()
     (order,) = list_orders(shop, anna)
     assert shop.count_grants(order.purchase_id) == 1
     assert [payment["metadata"]["user"] for payment in shop.yookassa.payments()].count(

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.integration
 INVOICE = {
     "chat_id": 1001,
     "title": "Двадцать голосовых",
-    "description": "Сверх вашего плана: 20 голосовых вопросов",
+    "description": "Сверх вашего тарифа: 20 голосовых вопросов",
     "payload": "order-1",
     "provider_token": "",
     "currency": "XTR",

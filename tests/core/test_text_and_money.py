@@ -25,7 +25,7 @@ def test_nearest_language_is_chosen(code, language):
 
 def test_text_is_formatted_in_the_requested_language():
     assert text("en", "error-provider", message="no") == "The provider refused: no"
-    assert text("ru", "error-provider", message="нет") == "Поставщик отказал: нет"
+    assert text("ru", "error-provider", message="нет") == "Провайдер отказал: нет"
 
 
 def test_page_has_its_own_text_or_the_one_that_all_pages_share():

@@ -139,6 +139,7 @@ REPLACED = {
         r"\blikeness\b": "similarity",
         r"\bproved\b": "tested",
         r"\btuned\b": "trained (fine-tuned in documentation)",
+        r"\bproposals?\b": "correction",
         r"\} %": "80%",
     },
     "ru": {
@@ -146,7 +147,8 @@ REPLACED = {
         r"\bпогас": "отключат",
         r"\bгодн(ый|ых|ые|ого)\b": "без ошибок",
         r"\bдатасет": "набор",
-        r"\bтариф": "план",
+        r"\bплан(а|у|ом|е|ы|ов|ам|ами|ах)?\b": "тариф",
+        r"\bпоставщик": "провайдер",
         r"\bоткатить\b": "вернуть прежнюю",
         r"\bподставн": "демо",
         r"\bстенд": "демо",
@@ -155,7 +157,7 @@ REPLACED = {
         r"\bвердикт": "итог",
         r"\bпроверочн": "тестовые",
         r"\bсистемн\w+ текст": "инструкция",
-        r"\bслово (поставщика|кассы)": "статус у поставщика, ответ ЮKassa",
+        r"\bслово (провайдера|кассы)": "статус у провайдера, ответ ЮKassa",
         r"\b(работа|работы|работу|работе) (\{|№|\d)": "обучение",
         r"\bзакоммит": "сделать коммит",
         r"\b(succeeded|running|serving|queued|canceled|cancelled|heartbeat)\b": "",
@@ -170,6 +172,8 @@ PROMPTS = (
     "preset-prompt-",
 )
 FORMAL = {"api.ftl", "api_pay.ftl", "legal.ftl", "rules.ftl"}
+# What documentation may say, of code or in its own sense.
+OF_DOCUMENTATION = ("tuned", "proved", "succeeded")
 NOT_CONTRACTED = r"\b(cannot|(do|does|did|is|are|was|were|has|have|could|would|will) not)\b"
 
 
@@ -214,4 +218,23 @@ def test_texts_use_the_words_of_the_list(language):
             ]
             if re.search(r'"', text):
                 problems.append(f"{topic}: {entry.id.name}: a straight quotation mark")
+    assert problems == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_documentation_uses_the_words_of_the_list(language):
+    root = LOCALE.parents[1]
+    readme = root / ("README.md" if language == "en" else "README.ru.md")
+    problems = []
+    for page in (readme, *sorted((root / "docs" / language).glob("*.md"))):
+        if page.name == "words.md":
+            continue
+        code = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)", re.DOTALL)
+        text = code.sub("", page.read_text("utf-8"))
+        problems += [
+            f"{page.name}: “{found[0]}” → {instead}"
+            for pattern, instead in REPLACED[language].items()
+            if not any(word in pattern for word in OF_DOCUMENTATION)
+            for found in re.finditer(pattern, text, re.IGNORECASE)
+        ]
     assert problems == []

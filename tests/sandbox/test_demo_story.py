@@ -64,6 +64,6 @@ def test_broken_example_is_named_with_its_place(lab):
     lab.repository.commit("Break one")
     lab.tick()
     report = read_report(lab)
-    assert "! checked: 1 error, 1 problem. trial/examples/broken.yaml:2:1: YAML" in report
+    assert "! checked: 1 error, 1 note. trial/examples/broken.yaml:2:1: YAML" in report
     assert "✘ built: 1 example left out: see examples/broken.yaml:2:1" in report
     assert "✔ live" not in report

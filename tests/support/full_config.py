@@ -27,7 +27,7 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
 
     `telegram` is the URL of a Bot API; `api` and `engine` are listen addresses.
     """
-    titles = {"ru": "План", "en": "Plan"}
+    titles = {"ru": "Тариф", "en": "Plan"}
     model_choice = "openai/recall"
     provider = {"base_url": f"http://{engine}/v1", "settle_s": 0}
     unreachable = "http://127.0.0.1:9"

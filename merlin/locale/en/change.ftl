@@ -111,7 +111,7 @@ import-left-out = { $count ->
     [one] { $count } line was
    *[other] { $count } lines were
   } left out because of the errors above.
-import-too-much = One import can have up to { $limit } new examples and shows as many problems: split the files.
+import-too-much = One import can have up to { $limit } new examples and shows as many errors and notes: split the files.
 export-left-out = { $count ->
     [one] { $count } example doesn't fit the format { $format } and is left out: { $first }
    *[other] { $count } examples don't fit the format { $format } and are left out; the first: { $first }

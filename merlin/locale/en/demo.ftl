@@ -8,8 +8,8 @@ demo-checked = { $errors ->
    *[other] { $errors } errors
   }{ $others ->
     [0] { "" }
-    [one] , { $others } problem
-   *[other] , { $others } problems
+    [one] , { $others } note
+   *[other] , { $others } notes
   }
 demo-first-error = { $counted }. { $place }: { $sentence }
 demo-unchanged = { $build }: no examples changed, nothing to train

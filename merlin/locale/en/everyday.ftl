@@ -85,7 +85,7 @@ bot-info-evaluation = Test: { $right } of { $questions ->
     } right; similarity to the reference { $chrf } out of 100, word for word { $equal }%, “I don't know” { $unknown }%
 bot-info-same = As many right answers as { $model }
 bot-info-against = Right answers compared with { $model }: { $by }
-bot-info-not-evaluated = This version had no test questions.
+bot-info-not-evaluated = This model had no test questions.
 bot-info-no-model = No trained model yet. { $general ->
         [yes] A general model answers.
        *[no] I can't answer right now: no model is available. Try again in a few minutes.

@@ -11,7 +11,7 @@ models-provider = { $host ->
 models-line =
     { $count }. { $model } — { $kind ->
         [serving] default model
-        [earlier] an earlier version
+        [earlier] an earlier model
         [base] the base model, without our examples
        *[general] a general model
     }
@@ -23,10 +23,10 @@ models-line =
     }
 models-price = { $asked } for questions and { $answered } for answers, { $currency } per million tokens
 models-price-unknown = price unknown
-models-hint = “Always the newest” follows every new version. Applies to this conversation only.
+models-hint = “Always the newest” follows every new model. Applies to this conversation only.
 models-none = No models to choose from yet.
 models-chosen = { $model } answers in this conversation.
-models-chosen-version = It stays even when a newer version comes.
+models-chosen-version = It stays even when a newer one comes.
 models-company = This model belongs to another company: { $provider } gets your questions in this conversation. Details: /privacy
 models-auto = { $model ->
         [none] Back to the default model.

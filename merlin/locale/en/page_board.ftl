@@ -17,8 +17,8 @@ page-board-errors = { $count ->
        *[other] { $count } errors
     }
 page-board-warnings = { $count ->
-        [one] { $count } problem
-       *[other] { $count } problems
+        [one] { $count } note
+       *[other] { $count } notes
     }
 page-board-since = since { $at }
 page-board-removed = Removed from the repository; its model still answers.
@@ -42,4 +42,4 @@ page-board-empty-hint = Write an example in the repository, on the dataset's pag
 page-board-journey = Journey of commit
 page-close = Close
 page-board-evaluation = See the test
-page-no-findings = no problems
+page-no-findings = no errors

@@ -2,7 +2,7 @@ rating-up = Thanks! Glad I could help.
 rating-down = Thanks for letting me know.
 rating-none = Rating removed.
 rating-how-better = Sorry that didn't help. If you know a better answer, tell me: it helps everyone.
-rating-fix = ✏️ Suggest an answer
+rating-fix = ✏️ Correct the answer
 
 fix-ask = Write the right answer in one message.
 fix-no-example = This answer can't be corrected, but you can rate it: 👍 or 👎.

@@ -5,7 +5,7 @@ account-count = { $shown } из { $count }
 account-day = в день
 account-month = в месяц
 account-did-role = { $user }: { $role }
-account-erase-sure = Удалить навсегда всё, что хранится о { $user } { $name }? Оплаченный план и вопросы сверх плана пропадут.
+account-erase-sure = Удалить навсегда всё, что хранится о { $user } { $name }? Оплаченный тариф и вопросы сверх тарифа пропадут.
 account-erase-not-sure = Ничего не удалено. Чтобы не спрашивать: --yes
 account-erase-waits = { $reason ->
     [my-data-refund] { $user }: бот возвращает звёзды. Повторите команду через минуту
@@ -15,11 +15,11 @@ account-did-erase = { $user }: всё удалено, записей было { 
     [none] В резервных копиях данные остались
    *[other] В резервных копиях данные остались. Модели, которых учили на исправлениях этого человека: { $models }
 }
-account-did-plan = { $user }: план { $plan }
+account-did-plan = { $user }: тариф { $plan }
 account-col-user = ID
 account-col-name = имя
 account-col-role = роль
-account-col-plan = план
+account-col-plan = тариф
 account-col-language = язык
 account-col-note = заметка
 role-student = студент

@@ -19,7 +19,7 @@ asking-failed = { $count ->
     }
 prompt-no-build = У набора { $dataset } ещё нет сборки. Сделайте коммит набора и выполните merlin build { $dataset }
 prompt-no-test = В сборке { $build } нет тестовых вопросов. Отметьте примеры строкой `split: test` или задайте `split.test` в dataset.yaml.
-prompt-no-base = Базовая модель { $model } не следует промпту, а другой модели для разговора в config.yaml нет. Назовите её: --base ПОСТАВЩИК/МОДЕЛЬ
+prompt-no-base = Базовая модель { $model } не следует промпту, а другой модели для разговора в config.yaml нет. Назовите её: --base ПРОВАЙДЕР/МОДЕЛЬ
 prompt-nothing-answered = Нет вопроса, на который ответили все, поэтому сравнивать нечего.
 prompt-other-base = { $base } не следует промпту; вместо неё спросим { $model } ({ $provider }).
 prompt-variant-prompt = базовая модель, только инструкция

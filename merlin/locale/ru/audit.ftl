@@ -22,7 +22,7 @@ page-about-name = имя
 page-about-before = прежнее
 page-about-key = ключ
 page-about-scopes = права
-page-about-plan = план
+page-about-plan = тариф
 page-about-days = дней
 page-about-format = вид вопросов
 page-about-purchase = заказ
@@ -40,7 +40,7 @@ page-about-dataset = набор
 page-about-job = обучение
 page-about-model = модель
 
-# За что дан план: «источник: подарок».
+# За что дан тариф: «источник: подарок».
 audit-account-name = логин задан
 audit-account-password = пароль задан
 audit-ask-build = запрошена сборка
@@ -60,14 +60,14 @@ audit-key-revoke = ключ отозван
 audit-key-rotate = ключ шифрования сменён
 audit-payment-refund = возврат денег
 audit-paysupport-ask = вопрос о платеже
-audit-plan-give = план выдан
+audit-plan-give = тариф выдан
 audit-role-grant = роль выдана
 audit-role-revoke = роль снята
 audit-sign-in-close-all = выход во всех браузерах
 audit-sign-in-password = вход по паролю
 audit-user-block = доступ закрыт
 audit-user-erase = данные удалены
-audit-user-plan = план изменён
+audit-user-plan = тариф изменён
 audit-user-unblock = доступ открыт
 
 # Что сделал один администратор, узнают остальные.

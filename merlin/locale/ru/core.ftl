@@ -1,6 +1,6 @@
 error-plain = { $message }
-error-provider = Поставщик отказал: { $message }
-error-provider-busy = Поставщик сейчас не отвечает: { $reason ->
+error-provider = Провайдер отказал: { $message }
+error-provider-busy = Провайдер сейчас не отвечает: { $reason ->
         [unreached] нет связи ({ $message })
         [broken] связь оборвалась ({ $message })
         [slow] слишком долго нет ответа

@@ -12,7 +12,7 @@ unhealthy-no-signal = нет сигнала с { $at } (merlin run, а если 
 doctor-row-file-system = файловая система
 doctor-row-credentials = секреты
 doctor-row-database = база данных
-doctor-row-provider = поставщик
+doctor-row-provider = провайдер
 doctor-pooler = Перед PostgreSQL стоит пулер в режиме transaction или statement: блокировки и уведомления в нём теряются, и ведущими могут стать два демона. Задайте в нём pool_mode = session и default_pool_size не меньше числа соединений Merlin или укажите в database сам сервер
 doctor-connections = соединений занято: { $used } из { $limit }
 doctor-few-connections = соединений занято: { $used } из { $limit }. Увеличьте max_connections в postgresql.conf
@@ -60,7 +60,7 @@ doctor-admins =
         [few] уведомления получают { $count } администратора
        *[many] уведомления получают { $count } администраторов
     }
-doctor-no-model = у поставщика { $provider } нет модели { $model }. Укажите другую в config.yaml
+doctor-no-model = у провайдера { $provider } нет модели { $model }. Укажите другую в config.yaml
 doctor-model = { $model } от { $provider }
 doctor-shop-unreachable = ЮKassa не отвечает по адресу { $url }. Проверьте сеть и прокси и повторите
 doctor-shop-fails = { $url } отвечает, но не как ЮKassa ({ $code }). Проверьте payments.yookassa.base_url и прокси; если они верны, повторите позже

@@ -5,13 +5,13 @@ models-now = { $model ->
        *[other] Сейчас отвечает { $model }, { $provider }.
     }
 models-provider = { $host ->
-        [here] поставщик { $provider }
-       *[other] поставщик { $provider } ({ $host })
+        [here] провайдер { $provider }
+       *[other] провайдер { $provider } ({ $host })
     }
 models-line =
     { $count }. { $model } — { $kind ->
         [serving] по умолчанию
-        [earlier] прежняя версия
+        [earlier] прежняя модель
         [base] базовая модель, без наших примеров
        *[general] общая модель
     }
@@ -24,7 +24,7 @@ models-line =
     }
 models-price = { $asked } за вопросы и { $answered } за ответы, { $currency } за миллион токенов
 models-price-unknown = цена неизвестна
-models-hint = «Всегда новейшая» переходит на каждую новую версию. Выбор действует только в этом разговоре.
+models-hint = «Всегда новейшая» переходит на каждую новую модель. Выбор действует только в этом разговоре.
 models-none = Выбирать пока не из чего: ни одна модель не подключена.
 models-chosen = В этом разговоре отвечает { $model }.
 models-chosen-version = Она останется, даже когда появится более новая.
@@ -33,6 +33,6 @@ models-auto = { $model ->
         [none] Теперь отвечает модель по умолчанию.
        *[other] Теперь отвечает новейшая модель, сейчас это { $model }.
     }
-models-not-available = Эта модель недоступна или не входит в ваш план. Откройте список ещё раз: /model
+models-not-available = Эта модель недоступна или не входит в ваш тариф. Откройте список ещё раз: /model
 models-newest = Всегда новейшая
 models-button-list = Список моделей

@@ -47,4 +47,4 @@ page-board-empty-hint = Запишите пример в репозиторий,
 page-board-journey = Путь коммита
 page-close = Закрыть
 page-board-evaluation = Посмотреть тест
-page-no-findings = замечаний нет
+page-no-findings = ошибок нет

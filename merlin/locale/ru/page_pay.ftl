@@ -1,17 +1,17 @@
-# Страницы планов, оплаты и заказов.
-page-nav-plans = Планы
-page-plans = Планы
-page-plans-lead = Читать можно всегда и бесплатно. От плана зависит, сколько вопросов можно задать модели.
-page-plans-lead-none = Сколько вопросов можно задать модели. Покупать ничего не нужно: план для всех один.
+# Страницы тарифов, оплаты и заказов.
+page-nav-plans = Тарифы
+page-plans = Тарифы
+page-plans-lead = Читать можно всегда и бесплатно. От тарифа зависит, сколько вопросов можно задать модели.
+page-plans-lead-none = Сколько вопросов можно задать модели. Покупать ничего не нужно: тариф для всех один.
 page-nothing-sold = Покупать ничего не нужно
 page-nothing-sold-hint = Спрашивайте сколько угодно: вопросы здесь не ограничены.
-page-more-questions = Больше вопросов: планы
+page-more-questions = Больше вопросов: тарифы
 page-packs = Пакеты вопросов
-page-packs-lead = Добавляются к любому плану и тратятся, когда его вопросы закончились.
-page-plan-now = текущий план
+page-packs-lead = Добавляются к любому тарифу и тратятся, когда его вопросы закончились.
+page-plan-now = текущий тариф
 page-plan-mine = куплен
-page-plan-also = Ещё есть план «{ $plan }»: до { $day }.
-page-plan-ended = План «{ $plan }» закончился { $day }.
+page-plan-also = Ещё есть тариф «{ $plan }»: до { $day }.
+page-plan-ended = Тариф «{ $plan }» закончился { $day }.
 page-free = Бесплатно
 page-for-everyone = для всех
 page-or = или
@@ -42,8 +42,8 @@ page-pay-busy = Открываем оплату…
 page-pay-next = Откроется страница ЮKassa; после оплаты вы вернётесь сюда, и всё заработает сразу.
 page-pay-test = Тестовый магазин: настоящие деньги не спишутся.
 page-price-changed = Цена изменилась. Деньги не списаны; вот новая сумма.
-page-bought-already = Этот план уже оплачен, второй раз деньги не списаны. Нужны ещё дни — оплатите ещё раз.
-page-adds-days = Этот план у вас уже есть. Новые дни начнутся { $day }, когда закончатся нынешние.
+page-bought-already = Этот тариф уже оплачен, второй раз деньги не списаны. Нужны ещё дни — оплатите ещё раз.
+page-adds-days = Этот тариф у вас уже есть. Новые дни начнутся { $day }, когда закончатся нынешние.
 page-terms = Условия
 page-by-stars = Звёздами в Telegram
 page-by-stars-hint = То же самое продаёт бот за звёзды Telegram.
@@ -91,9 +91,9 @@ page-order-lead-paid = Спасибо! Оплата { $amount } прошла, в
 page-order-lead-refunded-in-part = Часть денег возвращена.
 page-order-lead-refunded = Деньги возвращены: { $amount }. Покупка больше не действует.
 page-granted-term = { $state ->
-        [over] План «{ $title }» закончился { $until }
-        [later] План «{ $title }» с { $since } до { $until }
-       *[now] План «{ $title }» до { $until }
+        [over] Тариф «{ $title }» закончился { $until }
+        [later] Тариф «{ $title }» с { $since } до { $until }
+       *[now] Тариф «{ $title }» до { $until }
     }
 page-granted-pack = { $state ->
         [over] { $what }: срок истёк { $until }
@@ -112,7 +112,7 @@ page-pack-left = { $ends ->
         [yes] { $what } до { $until }
        *[no] { $what }
     }
-page-extra-questions = Вопросы сверх плана
+page-extra-questions = Вопросы сверх тарифа
 
 page-orders-all = Все заказы
 page-section-billing = Платежи

@@ -1,11 +1,11 @@
-# Планы в боте: что есть, что можно купить, оплата звёздами, возвраты.
-pay-title-until = План «{ $title }» до { $at }
-pay-title-then = План «{ $title }» до { $at }, затем «{ $then }»
-pay-other = Ещё у вас есть план «{ $title }»: до { $at }
-pay-extra-questions = Вопросы сверх плана:
+# Тарифы в боте: что есть, что можно купить, оплата звёздами, возвраты.
+pay-title-until = Тариф «{ $title }» до { $at }
+pay-title-then = Тариф «{ $title }» до { $at }, затем «{ $then }»
+pay-other = Ещё у вас есть тариф «{ $title }»: до { $at }
+pay-extra-questions = Вопросы сверх тарифа:
 pay-pack-left = • { $what }, без срока
 pay-pack-left-until = • { $what }, до { $at }
-pay-choose = Нужно больше? Выберите план или пакет вопросов.
+pay-choose = Нужно больше? Выберите тариф или пакет вопросов.
 pay-pack-text = { $count ->
         [one] { NUMBER($count) } текстовый вопрос
         [few] { NUMBER($count) } текстовых вопроса
@@ -26,12 +26,12 @@ pay-pack-document = { $count ->
         [few] { NUMBER($count) } вопроса с документом
        *[other] { NUMBER($count) } вопросов с документом
     }
-pay-brings-days = План на { $days ->
+pay-brings-days = Тариф на { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }. Что входит: /plan
-pay-brings-pack-days = Сверх вашего плана: { $what }. Использовать их можно { $days ->
+pay-brings-pack-days = Сверх вашего тарифа: { $what }. Использовать их можно { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
@@ -51,7 +51,7 @@ pay-allows-month = { $what } в месяц
 pay-allows-both = { $what } в день, не больше { $most } в месяц
 pay-line = • { $kind }: { $new } (сейчас { $old })
 pay-line-same = • { $kind }: { $new }, как сейчас
-pay-pack = Сверх вашего плана: { $what }
+pay-pack = Сверх вашего тарифа: { $what }
 pay-lasts = • Срок: { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
@@ -62,7 +62,7 @@ pay-lasts-pack = • Использовать можно { $days ->
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }
-pay-from = Этот план у вас уже есть. Новые дни начнутся { $at }, когда закончатся нынешние.
+pay-from = Этот тариф у вас уже есть. Новые дни начнутся { $at }, когда закончатся нынешние.
 pay-bigger-plan-first = Пока действует «{ $title }», вопросы тратятся из него: он больше.
 pay-price = Цена: { $price }
 pay-button-buy = Купить за { $price }
@@ -72,7 +72,7 @@ pay-button-purchases = Заказы этого человека
 pay-invoice-below = Счёт ниже
 pay-invoice-above = Счёт уже в чате, он чуть выше
 pay-no-invoice = Telegram сейчас не смог выставить счёт. Деньги не списаны; нажмите ещё раз чуть позже.
-pay-refused-unknown = Заказ не найден. Звёзды не списаны. Планы и пакеты: /plan
+pay-refused-unknown = Заказ не найден. Звёзды не списаны. Тарифы и пакеты: /plan
 pay-refused-not-yours = Этот счёт выставлен другому человеку. Звёзды не списаны; свой счёт вы получите в /plan
 pay-refused-blocked = Администратор закрыл вам доступ. Звёзды не списаны.
 pay-refused-paid = Этот заказ уже оплачен. Звёзды второй раз не списаны.
@@ -93,7 +93,7 @@ pay-left-none = [Это был последний { $kind ->
         [document] вопрос по документу
        *[text] вопрос
     } { $period ->
-        [beyond] сверх плана
+        [beyond] сверх тарифа
         [day] на сегодня
        *[month] на этот месяц
     }. Больше: /plan]

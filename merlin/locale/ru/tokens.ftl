@@ -1,9 +1,9 @@
-# Токены: шкала разговора, план.
+# Токены: шкала разговора, тариф.
 bot-command-t = память разговора и остаток
-bot-command-plan = мой план и покупки
+bot-command-plan = мой тариф и покупки
 tokens-title = Память разговора
 tokens-used = { $used } из { $limit } токенов, { $by ->
-        [provider] по счёту поставщика модели
+        [provider] по счёту провайдера модели
        *[estimate] по нашей оценке
     }
 tokens-model = Модель: { $is_known ->
@@ -13,7 +13,7 @@ tokens-model = Модель: { $is_known ->
 tokens-cost = Стоимость: этот разговор — { $session }, сегодня — { $today }
 tokens-nothing = пока ничего
 tokens-cost-today = Стоимость за сегодня: { $today }
-plan-title = План «{ $title }»
+plan-title = Тариф «{ $title }»
 plan-unlimited = Ограничений нет: спрашивайте сколько угодно.
 plan-text = Вопросы
 plan-voice = Голосовые
@@ -25,8 +25,8 @@ plan-left = • { $kind }: осталось { $left } из { $limit }, обно�
 plan-left-only = • { $kind }: осталось { $left } из { $limit }
 plan-resets = • Обновятся { $at }
 plan-packs = {" "}(и { $packs ->
-        [one] { $packs } вопрос сверх плана
-        [few] { $packs } вопроса сверх плана
-       *[many] { $packs } вопросов сверх плана
+        [one] { $packs } вопрос сверх тарифа
+        [few] { $packs } вопроса сверх тарифа
+       *[many] { $packs } вопросов сверх тарифа
     })
 plan-models = • Модели: { $models }
