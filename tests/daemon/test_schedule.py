@@ -2,6 +2,7 @@
 
 import itertools
 import queue
+import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,10 +14,11 @@ from merlin.config.settings import ENGINE_KEY
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import PERSISTENT_FAILURES
 from merlin.core.i18n import LANGUAGES, text
-from merlin.daemon.main import Tick, TickCounts, run
+from merlin.daemon.main import Tick, TickCounts, event_on_signal, run
 from merlin.daemon.ticks import ticks_of
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.notices import Notices
+from tests.support.forked_processes import start_function, wait_for_exit
 from tests.support.http_servers import Handler, serve_http
 from tests.support.migrated_databases import only_sqlite
 from tests.support.waiting import longest, wait_until
@@ -35,6 +37,18 @@ def run_schedule(*ticks, watch):
     finally:
         stop.set()
         running.join()
+
+
+def raise_signal_while_waiting(_argument, _environment, _log):
+    stop = event_on_signal()
+    with stop._cond:  # the lock that `wait` holds for a moment
+        signal.raise_signal(signal.SIGTERM)
+    stop.wait()
+
+
+def test_signal_in_the_moment_when_the_daemon_begins_to_wait_ends_it(tmp_path):
+    process = start_function(raise_signal_while_waiting, None, tmp_path / "log", {})
+    assert wait_for_exit(process) == 0
 
 
 def test_requested_ticks_run_at_once():
