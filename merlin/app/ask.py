@@ -60,8 +60,6 @@ from merlin.db.tables import ANSWER_COST
 
 # The person is warned when this many questions remain.
 LOW_QUOTA = 2
-# For a person's first answers, the buttons are explained in words.
-FIRST_ANSWERS = 3
 # Runs for each answer while a cap is set; a plain statement takes a tenth of the time.
 _ADD = """
 INSERT INTO answer_cost (day, currency, micro) VALUES (?, ?, ?)
@@ -152,8 +150,8 @@ class Conversation:
     `first` is the model that is to answer, `limit` its window in tokens. `is_renewed` is true if
     the question opened this session because the previous one was full. `refusal` is why
     the question cannot be asked, else None. `left` is the remaining quota if it is low. `name` is
-    the author, in a group. `is_first` marks the person's first answers in a private chat.
-    `small_talk` is the answer to small talk: then nothing is reserved, and no model is asked.
+    the author, in a group. `small_talk` is the answer to small talk: then nothing is reserved, and
+    no model is asked.
     """
 
     asker: Asker
@@ -166,7 +164,6 @@ class Conversation:
     refusal: ReachedCap | quota.Left | None = None
     left: quota.Left | None = None
     name: str = ""
-    is_first: bool = False
     small_talk: StoredAnswer | None = None
 
     @property
@@ -218,11 +215,7 @@ def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -
     is_alone = not question.name or turns.askers(session.session_id) <= {question.user.user_id}
     limit = window_of(ctx, first)
     name = "" if is_alone else question.name
-    is_new_here = not question.name and len(history) < 2 * FIRST_ANSWERS
-    is_first = is_new_here and turns.has_few(question.user.user_id, FIRST_ANSWERS)
-    return Conversation(
-        asker, session, history, request, first, limit, name=name, is_first=is_first
-    )
+    return Conversation(asker, session, history, request, first, limit, name=name)
 
 
 def route(

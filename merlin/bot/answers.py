@@ -26,7 +26,6 @@ from merlin.chat.turns import NO_BUTTONS, StoredAnswer, Turn
 from merlin.core.formatted_text import (
     Button,
     FormattedMessage,
-    button_rows,
     get_first_part,
     in_entity,
     join_pages,
@@ -38,12 +37,10 @@ from merlin.core.money import Cost
 T = TypeVar("T")
 S = TypeVar("S")
 
-# Values of a turn's `offer`: which buttons replace the usual ones under its answer.
+# Values of a turn's `offer`: which buttons are added to the usual ones, or replace them.
 FULL = "full"
 # The same in a group, where users cannot choose a model.
 SHARED = "shared"
-# One of the user's first answers: the buttons have text labels.
-WORDED = "worded"
 PLAN = "plan"
 
 Rows = tuple[tuple[Button, ...], ...]
@@ -56,36 +53,28 @@ def stop_button(language: str, update_id: int) -> Button:
     return Button(text(language, "bot-stop"), f"stop:{update_id}")
 
 
-_RATING = {"👍": ("rate:up", "bot-button-up"), "👎": ("rate:down", "bot-button-down")}
-_USUAL = {
-    "ℹ️": ("why", "bot-button-why"),
-    "✏️": ("fix", "bot-button-fix"),
-    "🔁": ("again", "bot-button-again"),
-}
-
-
-def answer_buttons(offer: str, turn_id: int, language: str, *, is_refusal: bool = False) -> Rows:
-    """Return the rows of buttons of an offer; a refusal is not rated."""
-    if offer == NO_BUTTONS:
+def answer_buttons(turn_id: int, answer: StoredAnswer, language: str) -> Rows:
+    """Return the rows of buttons under an answer; a refusal only has what to do next."""
+    if answer.offer == NO_BUTTONS:
         return ()
-    if offer == PLAN:
+    if answer.offer == PLAN:
         return ((Button(text(language, "bot-button-plan"), "plan"),),)
-    # Symbols need no translation, and five fit in a row.
-    shown = _USUAL if is_refusal else _RATING | _USUAL
-    usual = tuple(Button(sign, f"{does}:{turn_id}") for sign, (does, _) in shown.items())
-    if offer == WORDED:
-        worded = tuple(
-            replace(button, label=f"{button.label} {text(language, key)}")
-            for button, (_, key) in zip(usual, shown.values(), strict=True)
-        )
-        # Two rows on a phone: three short labels, then the longer ones.
-        return button_rows(worded, 3)
     more: Rows = ()
-    if offer in {FULL, SHARED}:
+    if answer.offer in {FULL, SHARED}:
         fresh = Button(text(language, "bot-button-new"), "new")
         bigger = Button(text(language, "bot-button-bigger"), "model")
-        more = ((fresh, bigger) if offer == FULL else (fresh,),)
-    return (usual, *more)
+        more = ((fresh, bigger) if answer.offer == FULL else (fresh,),)
+    if answer.known is False:
+        nearest = (
+            (Button(cut(question, OFFER_LETTERS), f"near:{turn_id}:{place}"),)
+            for place, question in enumerate(answer.nearest.splitlines())
+        )
+        return (*nearest, (Button(text(language, "tell-button"), f"tell:{turn_id}"),), *more)
+    signs = {"👍": "rate:up", "👎": "rate:down", "ℹ️": "why", "✏️": "fix"}
+    if answer.known is None or answer.model_role == CandidateKind.COMPOSED:
+        # `recall` would repeat the example's answer.
+        signs["🔁"] = "again"
+    return (tuple(Button(sign, f"{verb}:{turn_id}") for sign, verb in signs.items()), *more)
 
 
 async def run_both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
@@ -249,19 +238,8 @@ def render_turn(
         # Asked by a button: the chat has no message with the question.
         body = join_pages(in_entity("blockquote", turn.question.text), body)
     body = join_pages(body, in_entity("italic", stored_answer.note))
-    # Editors may see a refused question.
-    tell = (Button(text(language, "tell-button"), f"tell:{turn.turn_id}"),)
-    nearest = (
-        (Button(cut(question, OFFER_LETTERS), f"near:{turn.turn_id}:{place}"),)
-        for place, question in enumerate(stored_answer.nearest.splitlines())
-    )
-    is_refusal = stored_answer.known is False
-    rows = (
-        *nearest,
-        *answer_buttons(stored_answer.offer, turn.turn_id, language, is_refusal=is_refusal),
-        *((tell,) if is_refusal else ()),
-    )
-    buttons = rows if stored_answer.answer or stored_answer.offer else ()
+    has_buttons = stored_answer.answer or stored_answer.offer
+    buttons = answer_buttons(turn.turn_id, stored_answer, language) if has_buttons else ()
     return split(replace(body, buttons=buttons)) or [FormattedMessage("…")]
 
 

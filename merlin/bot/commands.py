@@ -26,19 +26,14 @@ from merlin.core.permissions import Authority, Permission
 log = get_logger(__name__)
 
 # Telegram's menus in private chats and in groups; each command has a text `bot-command-<name>`.
+# The most useful ones come first: /help shows the first `SHOWN_FIRST`, and the rest on request.
 MENU = (
-    *("help", "new", "sessions", "clear", "t", "lang", "plan", "info", "export", "delete_me"),
-    *("model", "course", "preset", "system", "privacy", "terms", "paysupport"),
+    *("new", "sessions", "course", "model", "preset", "plan", "lang", "privacy", "help", "clear"),
+    *("t", "system", "info", "export", "delete_me", "terms", "paysupport"),
 )
+SHOWN_FIRST = 8
 GROUP_MENU = ("new", "course", "t", "info", "help")
-# The groups of /help.
-HELP_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("help-sessions", ("new", "sessions", "clear", "t")),
-    ("help-answers", ("model", "course", "preset", "system")),
-    ("help-mine", ("lang", "plan", "privacy", "export", "delete_me")),
-    ("help-bot", ("help", "info", "terms", "paysupport")),
-)
-# Additional commands in /help of users with the permission.
+# Additional commands in /help of users with the permission, before the others.
 STAFF = {"admin": Permission.EDIT_EXAMPLES, "examples": Permission.EDIT_EXAMPLES}
 COMMANDS = frozenset({*MENU, *GROUP_MENU, *STAFF, "start", "cancel", "tokens"})
 

@@ -185,12 +185,6 @@ _HISTORY = Prepared(
     .order_by(TURN.id.desc())
     .limit(Parameter("limit"))
 )
-_ANSWERS_OF = Prepared(
-    TURN.select(TURN.id)
-    .where((TURN.bot_id == Parameter("bot")) & (TURN.user_id == Parameter("user_id")))
-    .where(TURN.answer != "")
-    .limit(Parameter("limit"))
-)
 
 
 class Turns(BotRepository):
@@ -281,10 +275,6 @@ class Turns(BotRepository):
     def count(self, session_id: int) -> int:
         """Return the number of answered turns of a session."""
         return self.db.count(TURN, self._answered_turns(session_id))
-
-    def has_few(self, user_id: int, few: int) -> bool:
-        """Return whether a person has had fewer than `few` answers."""
-        return len(self.db.rows(_ANSWERS_OF(bot=self._bot_id, user_id=user_id, limit=few))) < few
 
     def find_newest(self, session_id: int) -> Turn | None:
         """Return a session's newest answered turn, None if there is none."""

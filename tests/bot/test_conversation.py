@@ -72,7 +72,7 @@ def test_commands_are_answered_in_the_users_language(telegram, settings):
     assert answer_texts(telegram, english)[0].startswith("Hi, I'm Merlin")
     russian = answer_texts(telegram, "anna")
     assert russian[0].startswith("Здравствуйте")
-    assert "/clear" in russian[1]
+    assert "/sessions" in russian[1]
     assert "/nosuch" in russian[2]
 
 

@@ -1,8 +1,8 @@
 """Buttons under an answer: rating, correction, source of the answer; consent to send texts.
 
 A rating is stored exactly once. Marking its button, which removes the rating then, is best effort,
-and not done in a group, which has one keyboard for many users. ℹ️ shows the model of the answer and
-what it was trained on.
+and not done in a group, which has one keyboard for many users. ℹ️ shows the examples of the answer,
+and folded below them its model.
 
     ✏️ -> [consent, asked once] -> fix (a step) -> masked text shown -> sent
                                                                     -> answered as a question
@@ -30,7 +30,7 @@ from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Button
+from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages
 from merlin.core.i18n import cut, text
 from merlin.core.permissions import Permission
 from merlin.dataset.proposals import Draft, Proposals
@@ -93,20 +93,18 @@ _COMMIT_LENGTH = 10
 
 @handlers.button("why")
 def show_source(context: BotContext) -> View:
-    """Show the source of an answer, to staff also its cost, and the examples that taught it."""
+    """Show in words what an answer is from, then the technical details, to staff also its cost."""
     turn = require_own_turn(context)
     written = turn.written
     if written is None or not written.model_id:
         raise NotFound("no model", "why-unknown")
     source = lineage.find_source(*context.caller, turn.turn_id)
     origin = source.origin
+    words = [context.translate("why-part", part=source.part.value)]
     title = origin.build if origin else written.model_id
-    lines = [
-        context.translate("why-model", model=title, provider=written.provider),
-        context.translate("why-part", part=source.part.value),
-    ]
+    details = [context.translate("why-model", model=title, provider=written.provider)]
     if origin is None:
-        lines.append(context.translate("why-general"))
+        words.append(context.translate("why-general"))
     else:
         arguments = {
             "commit": origin.commit[:_COMMIT_LENGTH] or "—",
@@ -115,24 +113,25 @@ def show_source(context: BotContext) -> View:
             "editors": origin.editors,
             "role": origin.model_role,
         }
-        lines.append(context.translate("why-origin", **arguments))
+        details.append(context.translate("why-origin", **arguments))
         for key, examples in (("why-examples", source.said_by), ("why-nearest", source.nearest)):
             if examples:
                 questions = lineage.read_questions(context.services, origin.dataset, examples)
                 listed = "".join(f"\n• {cut(questions.get(name, name))}" for name in examples)
-                lines.append(context.translate(key, examples=listed))
+                words.append(context.translate(key, examples=listed))
     if context.authority.may(Permission.WATCH):
         usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
-        tokens = context.translate("why-tokens", **usage)
+        details.append(context.translate("why-tokens", **usage))
         if written.currency:
             cost = money.format_price(context.language, written.cost_micro, written.currency)
-            tokens = f"{tokens} {context.translate('why-cost', cost=cost)}"
-        lines.append(tokens)
+            details.append(context.translate("why-cost", cost=cost))
     thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)
     if thumbs:
         up, down = thumbs[Rating.UP], thumbs[Rating.DOWN]
-        lines.append(context.translate("why-ratings", up=up, down=down))
-    return replace(menu.message(context, "\n".join(lines)), is_new=True)
+        details.append(context.translate("why-ratings", up=up, down=down))
+    folded = in_entity("expandable_blockquote", "\n".join(details))
+    page = join_pages(FormattedMessage("\n".join(words)), folded)
+    return View(page, is_new=True)
 
 
 _PRESSED_STYLES = {Rating.UP: "success", Rating.DOWN: "danger"}

@@ -297,10 +297,8 @@ def _finish_answer(
         is_warned=old.is_warned or bool(window_text),
         is_full=bool(offer),
     )
-    if offer:
-        offer = offer if context.is_private else answers.SHARED
-    elif reply.text and conversation.is_first:
-        offer = answers.WORDED
+    if offer and not context.is_private:
+        offer = answers.SHARED
     final_answer = replace(stored_answer, note="\n".join(filter(None, notes)), offer=offer)
     return ask.ChatAnswer(final_answer, session, reply)
 

@@ -7,8 +7,8 @@ A sign-in in the browser must be confirmed by the user who opened the link, in t
 once; the callback data is only the id of the row that stores whose it is. Blocked users get no
 answers but keep access to their own data.
 
-/help lists the commands in groups; commands for staff are listed only for them. Facts from the
-configuration are always shown: who answers, retention periods, and the user's consent.
+Commands for staff are listed only for them. Facts from the configuration are always shown: who
+answers, retention periods, and the user's consent.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ from merlin.app.bot_settings import privacy_text, terms_text
 from merlin.app.proposals import has_consent
 from merlin.app.retention import MESSAGE_DAYS
 from merlin.bot import menu
-from merlin.bot.commands import HELP_GROUPS, staff_commands
+from merlin.bot.commands import MENU, SHOWN_FIRST, staff_commands
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.answering import answering_model, provider_title
@@ -34,8 +34,7 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import Session
 from merlin.chat.turns import UpdateState
 from merlin.config.section import choose_language
-from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages
-from merlin.core.i18n import text
+from merlin.core.formatted_text import Button
 from merlin.training.models import Model, Serving, comparable_score, proof_of
 from merlin.training.scores import Evaluation
 
@@ -277,16 +276,11 @@ def _info_session(context: BotContext, session: Session) -> str:
 
 
 @handlers.command("help")
+@handlers.button("help")
 def show_help(context: BotContext) -> View:
-    """List the commands, with those for staff if the user may run any."""
-    language = context.language
-    groups = list(HELP_GROUPS)
-    staff = staff_commands(context.authority)
-    if staff:
-        groups.append(("help-staff", staff))
-    pages = [FormattedMessage(text(language, "bot-help"))]
-    for key, names in groups:
-        heading = in_entity("bold", text(language, key))
-        rows = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
-        pages.append(replace(heading, text="\n".join([heading.text, *rows])))
-    return View(join_pages(*pages, FormattedMessage(text(language, "bot-help-end"))))
+    """List the most useful commands, those for staff first; all of them after the button."""
+    names = (*staff_commands(context.authority), *MENU)
+    shown = names if context.verb else names[:SHOWN_FIRST]
+    lines = (f"/{name} — {context.translate(f'bot-command-{name}')}" for name in shown)
+    parts = (context.translate("bot-help"), "\n".join(lines), context.translate("bot-help-end"))
+    return menu.paragraphs(context, *parts, rows=(not context.verb and ("help-more", "help"),))

@@ -51,9 +51,12 @@ bot-command-help = what the bot can do
 bot-command-info = about the bot and its models
 bot-command-lang = language and time zone
 bot-hello = Hi, I'm Merlin. I answer questions about what I've learnt.
+bot-signs = Under an answer: 👍 👎 rate it, ℹ️ show its source, ✏️ correct it.
 bot-start =
     { bot-hello }
     Just write your question.
+
+    { bot-signs }
 
     /help — what I can do
     /info — which model answers now
@@ -61,16 +64,14 @@ bot-start =
 bot-start-course =
     Hi, I'm Merlin. I answer questions about “{ $course }”. Type a question or pick one.
 
+    { bot-signs }
+
     /course — other courses
     /help — what I can do
     /lang — язык, language
-bot-help = Ask by text, voice, photo or document, where these are turned on. I remember the conversation; /new starts a fresh one.
-bot-help-end = If I don't know, I'll say so. Didn't like an answer? Tap 👎 and suggest a better one.
-help-sessions = Conversations
-help-answers = Model and instructions
-help-mine = My plan and data
-help-bot = About the bot
-help-staff = For the team
+bot-help = Just write your question. Voice, photos and documents work too, where they're turned on.
+bot-help-end = If I don't know, I say so. { bot-signs }
+help-more = All commands
 bot-info-version = Merlin { $version }
 bot-info-model =
     Dataset “{ $dataset }”: build { $build }

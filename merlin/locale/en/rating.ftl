@@ -69,26 +69,26 @@ mask-kind-handle = contact
 mask-kind-name = name
 
 why-unknown = This answer isn't from a model: I wrote it.
-why-model = Answer by { $model } ({ $provider }).
+why-model = Model: { $model } ({ $provider }).
 why-general = This is a general model, not trained on our examples.
 why-origin =
     Trained { $at } on { $examples ->
         [one] { $examples } example
        *[other] { $examples } examples
     } by { $editors ->
-        [one] { $editors } person
-       *[other] { $editors } people
+        [one] { $editors } author
+       *[other] { $editors } authors
     }. Commit { $commit }.
     { $role ->
-        [serving] Live now.
+        [serving] It's the live model.
        *[earlier] Another model is live now.
     }
-why-examples = Based on these examples: { $examples }
-why-nearest = No training example has this answer word for word. The most similar questions in training (not its source): { $examples }
+why-examples = Source: { $examples }
+why-nearest = No example has this answer word for word. The most similar questions in training: { $examples }
 why-part = { $part ->
-        [exact] A curated answer, word for word from an example; no language model wrote it.
+        [exact] This is a ready answer, word for word from an example. No language model wrote it.
         [composed] Composed from the sources named under the answer.
-        [refused] The model didn't know an answer, so there's no source.
+        [refused] The model didn't know the answer, so there's no source.
        *[model] The model wrote this answer itself.
     }
 why-tokens = Tokens: question { $input }, answer { $output }.
