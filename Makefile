@@ -19,10 +19,11 @@ runtime: .venv/runtime
 # Its report says where it found each package, for tests that install them into other machines.
 .venv/runtime: requirements.txt requirements-build.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Merlin needs Python 3.11 or newer"; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements-build.txt
-	$(BIN)/python -m pip install -q --report .venv/packages.json --require-hashes --no-deps --no-build-isolation -r requirements.txt
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@echo "Installing into .venv, once: under a minute (0.4 GB)"
+	@test -x $(BIN)/python || { $(PYTHON) -m venv .venv & job=$$!; while kill -0 $$job 2>/dev/null; do printf .; sleep 0.3; done; wait $$job && echo; }
+	@$(BIN)/python -m pip install --require-hashes --no-deps -r requirements-build.txt
+	@$(BIN)/python -m pip install --report .venv/packages.json --require-hashes --no-deps --no-build-isolation -r requirements.txt
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/installed: .venv/runtime requirements-test.txt

@@ -38,7 +38,10 @@ def demo(
     ] = False,
 ) -> None:
     """Run a demo: a real repository, with stand-ins for Telegram, chat model and YooKassa."""
+    from merlin.core.i18n import text
     from merlin.core.log import set_up_logging
+
+    typer.echo(text(demo_language(), "demo-begins"))  # the imports below take a second
     from merlin.sandbox.demo.place import FOLDER, clear
     from merlin.sandbox.demo.run import run_check, run_demo
 

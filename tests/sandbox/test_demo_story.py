@@ -44,6 +44,29 @@ def test_commit_is_reported_up_to_serving_in_the_users_language(lab):
     assert "✔ отвечает людям: trial-1\n" in read_report(lab, "ru")
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_wait_and_the_trainings_of_one_commit_are_shown_on_a_terminal(lab):
+    lab.repository.dataset("another")
+    lab.repository.git("add", "-A")
+    lab.repository.git("commit", "-q", "--amend", "--no-edit")
+    terminal = Terminal()
+    story = Story(lab.config, "en", terminal)
+    story.report()
+    assert "starting the engine" in terminal.getvalue()
+    for _ in range(40):
+        lab.tick()
+        story.report()
+        if "✔ live: another-1\n" in terminal.getvalue():
+            break
+    first, second = terminal.getvalue().split("✔ live: trial-1\n")
+    assert "s training 1 of 2, trial-1: " in first
+    assert "✔ live: another-1\n" in second
+
+
 def test_held_model_is_told_with_its_lost_questions(lab):
     lab.repository.dataset(count=24, tests=12, gate="not_worse")
     lab.repository.commit("Ask what nobody learnt")

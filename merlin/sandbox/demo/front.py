@@ -34,7 +34,7 @@ from merlin.core.i18n import text
 from merlin.core.web.browser import browser_zone, get_chosen_language, theme_redirect
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.demo.place import Place
-from merlin.sandbox.demo.story import STEPS, read_progress
+from merlin.sandbox.demo.story import STEPS, read_progress, training_of
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import people_of
@@ -128,8 +128,10 @@ class FrontPage(StandIn):
         names = {person.name: person.first_name for person in people_of(language)}
         return {
             "way": self._progress_steps(progress, language),
+            "progress": progress["progress"],
             "serving": progress["serving"]
             and {"name": progress["serving"]["build"], **progress["serving"]},
+            "training": training_of(language, progress),
             "tour": [
                 {
                     "key": key,
@@ -151,7 +153,7 @@ class FrontPage(StandIn):
         step_by_key = {step["key"]: step for step in progress["steps"]}
         steps = []
         for key in STEPS:
-            step = step_by_key.get(key, {"state": "waiting", "note": ""})
+            step = step_by_key.get(key, {"key": key, "state": "waiting", "note": ""})
             icon = "serve" if (key, step["state"]) == (STEPS[-1], "done") else ""
             icon = icon or _ICONS.get(step["state"], "clock")
             step_text = text(language, f"chat-page-step-{key}")

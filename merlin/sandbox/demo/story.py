@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,6 +25,7 @@ from merlin.sandbox.demo.place import FOLDER, Place
 from merlin.wiring.context import open_reading_context
 
 _MARKS = {"done": "✔", "flawed": "!", "held": "–", "failed": "✘"}
+_UNDER_WAY = ("now", "waiting")
 _BAR = 10
 
 
@@ -35,7 +37,7 @@ class Story:
         self.language = language
         self._out = out
         self._reported: set[tuple[str, ...]] = set()
-        self._has_open_line = False
+        self._has_open_line, self._line_began_at = False, time.monotonic()
 
     def say(self, key: str, **arguments: object) -> None:
         """Print one localised sentence."""
@@ -49,35 +51,51 @@ class Story:
         """Print the newest commit's new steps; return its progress, None before any commit."""
         try:
             progress = read_progress(self._config, self.language)
-        except MerlinError:
-            return None  # the daemon is creating the database
+        except MerlinError:  # the daemon is creating the database
+            progress = empty_progress("")
         if not progress["commit"]:
+            self._draw_bar(0.0, text(self.language, "demo-step-starting"))
             return None
         for step in progress["steps"]:
             self._report_step(progress, step)
+        self._report_others(progress)
         return progress
 
     def _report_step(self, progress: Mapping[str, Any], step: Mapping[str, str]) -> None:
-        if step["state"] == "now":
-            self._draw_bar(progress, step)
-            return
-        key = (progress["commit"], progress["dataset"], step["key"], step["state"])
-        if step["state"] not in _MARKS or key in self._reported:
-            return
-        self._reported.add(key)
-        self._write_line(f"{_MARKS[step['state']]} {self._step_text(step)}")
-
-    def _step_text(self, step: Mapping[str, str]) -> str:
         name = text(self.language, f"demo-step-{step['key']}")
-        return f"{name}: {escape_controls(step['note'])}" if step["note"] else name
+        if step["key"] == "training":
+            name = training_of(self.language, progress) or name
+        step_text = f"{name}: {escape_controls(step['note'])}" if step["note"] else name
+        if step["state"] == "now":
+            share = progress["progress"] if step["key"] == "training" else 1.0
+            self._draw_bar(share or 0.0, step_text)
+        else:
+            self._mark_once((progress["commit"], step["key"], step["state"]), step_text)
 
-    def _draw_bar(self, progress: Mapping[str, Any], step: Mapping[str, str]) -> None:
-        """Redraw the running step with a progress bar; only on a terminal."""
+    def _report_others(self, progress: Mapping[str, Any]) -> None:
+        """Report the commit's other datasets, which train after the one that people talk to."""
+        (_, state), *others = progress["trainings"]
+        if state in _UNDER_WAY:
+            return
+        for name, state in others:
+            line = f"{text(self.language, 'demo-step-serving')}: {name}"
+            self._mark_once((progress["commit"], name, state), line)
+        if line := training_of(self.language, progress):
+            self._draw_bar(0.0, line)
+
+    def _mark_once(self, key: tuple[str, ...], step_text: str) -> None:
+        if key[-1] in _MARKS and key not in self._reported:
+            self._reported.add(key)
+            self._write_line(f"{_MARKS[key[-1]]} {step_text}")
+
+    def _draw_bar(self, share: float, step_text: str) -> None:
+        """Redraw the running step with a progress bar and its time; only on a terminal."""
         if not self._out.isatty():
             return
-        share = progress["progress"] if step["key"] == STEPS[3] and progress["progress"] else 0.0
         bar = "█" * round(_BAR * share) + "░" * (_BAR - round(_BAR * share))
-        self._out.write(f"\r\x1b[K  {bar} {self._step_text(step)}")
+        seconds = round(time.monotonic() - self._line_began_at)
+        line = f"  {bar} {text(self.language, 'demo-seconds', seconds=seconds)} {step_text}"
+        self._out.write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
         self._out.flush()
         self._has_open_line = True
 
@@ -85,7 +103,7 @@ class Story:
         # Flush: the language model's training reports from its own thread.
         self._out.write(("\r\x1b[K" if self._has_open_line else "") + line + "\n")
         self._out.flush()
-        self._has_open_line = False
+        self._has_open_line, self._line_began_at = False, time.monotonic()
 
 
 def addresses(place: Place, story: Story) -> None:
@@ -116,6 +134,16 @@ def relative_path(path: Path) -> str:
     return str(path.relative_to(cwd) if path.is_relative_to(cwd) else path)
 
 
+def training_of(language: str, progress: Mapping[str, Any]) -> str:
+    """Return which of the commit's several trainings is under way, "" for none or a single one."""
+    trainings = progress["trainings"]
+    for number, (name, state) in enumerate(trainings, 1):
+        if state in _UNDER_WAY and len(trainings) > 1:
+            arguments = {"number": number, "all": len(trainings), "name": name}
+            return text(language, "demo-training-of", **arguments)
+    return ""
+
+
 STEPS = ("committed", "checked", "built", "training", "proved", "serving")
 # Number of completed steps by verdict; the next step is the current one.
 _COMPLETED = {
@@ -143,7 +171,14 @@ _JOB_PROGRESS = {"launching": 0.05, "queued": 0.15, "running": 0.5, "succeeded":
 
 def empty_progress(dataset: str) -> dict[str, Any]:
     """Return the progress before the first commit."""
-    return {"dataset": dataset, "commit": "", "steps": [], "progress": None, "serving": None}
+    return {
+        "dataset": dataset,
+        "commit": "",
+        "steps": [],
+        "progress": None,
+        "trainings": [],
+        "serving": None,
+    }
 
 
 def read_progress(config: Config, language: str) -> dict[str, Any]:
@@ -166,7 +201,7 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
     if not recent_verdicts:
         return empty_progress(default)
     newest_commit = [row for row in recent_verdicts if row.commit == recent_verdicts[0].commit]
-    verdict = min(
+    verdict, *others = sorted(
         newest_commit,
         key=lambda row: (row.verdict is VerdictStatus.REMOVED, row.dataset != default),
     )
@@ -179,6 +214,11 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
         "verdict": verdict.verdict,
         "steps": _steps(ctx, verdict, job, serving_model, language),
         "progress": _JOB_PROGRESS.get(job.state) if job else None,
+        "trainings": [
+            (row.build or row.dataset, _state_now(row))
+            for row in (verdict, *others)
+            if row.build or row is verdict
+        ],
         "serving": serving_model
         and {
             "model": serving_model.model,
@@ -223,6 +263,12 @@ def _state(index: int, completed: int, verdict: VerdictView) -> str:
     if is_held or verdict.shown_status in _KEPT_BACK:
         return "held"
     return "now" if verdict.verdict in (VerdictStatus.BUILT, VerdictStatus.TRAINING) else "waiting"
+
+
+def _state_now(verdict: VerdictView) -> str:
+    """Return the state of the step that a verdict has come to."""
+    completed = _COMPLETED[verdict.verdict]
+    return _state(min(completed, len(STEPS) - 1), completed, verdict)
 
 
 def _errors(verdict: VerdictView) -> list[Finding]:
