@@ -3,6 +3,7 @@
 page-skip = Skip to content
 page-home = Merlin, home page
 page-sections = Sections
+page-menu = Menu
 page-nav-courses = Courses
 page-other-language = ru
 page-other-language-name = Русская версия

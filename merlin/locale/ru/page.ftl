@@ -3,6 +3,7 @@
 page-skip = К содержимому
 page-home = Merlin, на главную
 page-sections = Разделы
+page-menu = Меню
 page-nav-courses = Курсы
 page-other-language = en
 page-other-language-name = English version
