@@ -29,8 +29,6 @@ page-goods = “{ $title }”
 page-goods-for = “{ $title }”, { $days }
 
 page-checkout = Checkout: { $title }
-page-what-you-buy = Your order
-page-payment = Payment
 page-receipt-to = Where to send the receipt
 page-receipt-hint = An email address or phone number. Only for the receipt. No marketing.
 page-contact-none = { billing-no-contact }
@@ -39,14 +37,12 @@ page-pay = Pay { $amount }
 page-pay-plain = Pay
 page-pay-again = Go to payment
 page-pay-busy = Opening payment…
-page-pay-next = YooKassa's page opens; after paying you'll be back here and it works at once.
+page-pay-next = YooKassa's page opens next. After paying you'll be back here.
 page-pay-test = This is a test shop: you won't be charged.
-page-price-changed = The price has changed. You weren't charged; here's the new amount.
+page-price-changed = The price has changed. You weren't charged. The new amount is below.
 page-bought-already = You've already paid for this plan, and weren't charged again. To add more days, pay once more.
 page-adds-days = You already have this plan. The new days start on { $day }, when the current ones end.
 page-terms = Terms
-page-by-stars = With Stars in Telegram
-page-by-stars-hint = The bot sells the same for Telegram Stars.
 page-not-on-sale = This isn't on sale here.
 page-payment-opening = Opening the payment page
 page-payment-opening-hint = If it doesn't open, press the button. You're charged only there, and only after you agree.
@@ -86,18 +82,18 @@ page-order-lead-pending = { $gateway ->
 page-order-lead-canceled = Payment declined: { $why }. You weren't charged.
 page-order-lead-given-up = You cancelled this order. You weren't charged.
 page-order-lead-expired = This order expired before it was paid. You weren't charged.
-page-order-lead-paid = Thank you! { $amount } paid, everything is ready.
+page-order-lead-paid = { $amount } paid.
 page-order-lead-refunded-in-part = Part of the money was refunded.
 page-order-lead-refunded = Refunded: { $amount }. The purchase is no longer active.
 page-granted-term = { $state ->
-        [over] The plan “{ $title }” ended on { $until }
-        [later] The plan “{ $title }” from { $since } until { $until }
-       *[now] The plan “{ $title }” until { $until }
+        [over] The plan “{ $title }” ended on { $until }.
+        [later] The plan “{ $title }” is yours from { $since } until { $until }.
+       *[now] The plan “{ $title }” is yours until { $until }.
     }
 page-granted-pack = { $state ->
-        [over] { $what }: expired on { $until }
-        [until] { $what } until { $until }, { $left } left
-       *[kept] { $what }, { $left } left
+        [over] { $what }: expired on { $until }.
+        [until] { $what }: { $left } left, valid until { $until }.
+       *[kept] { $what }: { $left } left, they don't expire.
     }
 page-refund-done = { $amount } refunded, { $at }
 page-refund-pending = Refunding { $amount }

@@ -29,8 +29,6 @@ page-goods = «{ $title }»
 page-goods-for = «{ $title }», { $days }
 
 page-checkout = Оформление заказа: { $title }
-page-what-you-buy = Ваш заказ
-page-payment = Оплата
 page-receipt-to = Куда прислать чек
 page-receipt-hint = Почта или телефон. Только для чека, без рекламы.
 page-contact-none = { billing-no-contact }
@@ -39,14 +37,12 @@ page-pay = Оплатить { $amount }
 page-pay-plain = Оплатить
 page-pay-again = Перейти к оплате
 page-pay-busy = Открываем оплату…
-page-pay-next = Откроется страница ЮKassa; после оплаты вы вернётесь сюда, и всё заработает сразу.
+page-pay-next = Откроется страница ЮKassa. После оплаты вы вернётесь сюда.
 page-pay-test = Тестовый магазин: настоящие деньги не спишутся.
-page-price-changed = Цена изменилась. Деньги не списаны; вот новая сумма.
+page-price-changed = Цена изменилась. Деньги не списаны, ниже новая сумма.
 page-bought-already = Этот тариф уже оплачен, второй раз деньги не списаны. Нужны ещё дни — оплатите ещё раз.
 page-adds-days = Этот тариф у вас уже есть. Новые дни начнутся { $day }, когда закончатся нынешние.
 page-terms = Условия
-page-by-stars = Звёздами в Telegram
-page-by-stars-hint = То же самое продаёт бот за звёзды Telegram.
 page-not-on-sale = Здесь это сейчас не продаётся.
 page-payment-opening = Открываем страницу оплаты
 page-payment-opening-hint = Если она не открылась сама, нажмите кнопку. Деньги спишутся только там и только после вашего согласия.
@@ -87,18 +83,18 @@ page-order-lead-pending = { $gateway ->
 page-order-lead-canceled = Оплата не прошла: { $why }. Деньги не списаны.
 page-order-lead-given-up = Вы отменили этот заказ. Деньги не списаны.
 page-order-lead-expired = Заказ не оплачен вовремя. Деньги не списаны.
-page-order-lead-paid = Спасибо! Оплата { $amount } прошла, всё уже доступно.
+page-order-lead-paid = Оплата { $amount } прошла.
 page-order-lead-refunded-in-part = Часть денег возвращена.
 page-order-lead-refunded = Деньги возвращены: { $amount }. Покупка больше не действует.
 page-granted-term = { $state ->
-        [over] Тариф «{ $title }» закончился { $until }
-        [later] Тариф «{ $title }» с { $since } до { $until }
-       *[now] Тариф «{ $title }» до { $until }
+        [over] Тариф «{ $title }» закончился { $until }.
+        [later] Тариф «{ $title }» будет действовать с { $since } до { $until }.
+       *[now] Тариф «{ $title }» действует до { $until }.
     }
 page-granted-pack = { $state ->
-        [over] { $what }: срок истёк { $until }
-        [until] { $what } до { $until }, осталось { $left }
-       *[kept] { $what }, осталось { $left }
+        [over] { $what }: срок истёк { $until }.
+        [until] { $what }: осталось { $left }, действуют до { $until }.
+       *[kept] { $what }: осталось { $left }, срока нет.
     }
 page-refund-done = Возвращено { $amount }, { $at }
 page-refund-pending = Возвращаем { $amount }
