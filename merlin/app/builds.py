@@ -9,7 +9,7 @@ from typing import Any
 from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
-from merlin.core.errors import NotFound
+from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL
 from merlin.dataset.builds import (
@@ -126,8 +126,15 @@ def build(ctx: Context, actor: Actor, dataset: str, commit: str | None = None) -
 
 
 def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
-    """Return the differences between two builds. Raises NotFound."""
+    """Return the differences between two builds.
+
+    Raises NotFound; Refused if they are of different datasets.
+    """
     rows = [_find(ctx, actor, version) for version in (old, new)]
+    old_name, new_name = (f"{row['dataset']}-{row['number']}" for row in rows)
+    if rows[0]["dataset"] != rows[1]["dataset"]:
+        other = {"old": old_name, "new": new_name}
+        raise Refused("builds of different datasets", "build-other-dataset", **other)
     # The tokens are those of the tools too, which the digest leaves out.
     contents = (
         {
@@ -136,7 +143,6 @@ def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
         }
         for row in rows
     )
-    old_name, new_name = (f"{row['dataset']}-{row['number']}" for row in rows)
     return BuildDiff(old=old_name, new=new_name, **diff(*contents))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -21,10 +21,10 @@ from merlin.core.json_fields import get_object
 from merlin.core.permissions import Permission
 from merlin.core.views import described, make_finite
 from merlin.dataset.builds import build_version
-from merlin.dataset.verdicts import VerdictHistory
+from merlin.dataset.verdicts import NEWEST_FIRST, VerdictHistory
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import BUILD, JOB, JOB_EVENT
+from merlin.db.tables import BUILD, JOB, JOB_EVENT, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
 from merlin.training.launch_plan import (
@@ -65,6 +65,10 @@ class JobView:
     def is_over(self) -> bool:
         """Return whether the state is final."""
         return self.state in FINAL
+
+    def took(self, now: datetime) -> timedelta:
+        """Return how long it has been running, or ran until it was over."""
+        return (self.updated_at if self.is_over else now) - self.created_at
 
     @property
     def can_cancel(self) -> bool:
@@ -160,6 +164,7 @@ class JobDetails(JobView):
     events: list[JobEvent]
     checkpoints: list[Checkpoint]
     losses: Losses
+    commit: str = described("The newest commit that it trains for.")
 
     @property
     def progress(self) -> Progress:
@@ -192,6 +197,15 @@ def list_recent(
     return [_view_of(JobView, row) for row in rows]
 
 
+def list_details(
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
+) -> list[JobDetails]:
+    """Return jobs as `list_recent`, with their events and losses. Raises NotFound."""
+    with ctx.db.snapshot():
+        rows = read_newest_rows(ctx, actor, _jobs(), JOB, dataset, limit, before)
+        return [_read_details(ctx, row, MAX_EVENTS) for row in rows]
+
+
 def list_of_ids(ctx: Context, ids: Collection[int]) -> dict[int, JobView]:
     """Return jobs by id; the caller checks the permission to see them."""
     rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids))) if ids else []
@@ -220,26 +234,30 @@ def get(
         row = ctx.db.row(_jobs().where(JOB.id == job_id))
         if row is None or not actor.may(permission, row["dataset"]):
             raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
-        newest = JOB_EVENT.select().where(JOB_EVENT.job_id == job_id).order_by(JOB_EVENT.id.desc())
-        job_events = [
-            read_row(JobEvent, event, data=make_finite(load_json(event["data"])))
-            for event in reversed(ctx.db.rows(newest.limit(events)))
-        ]
-        saved = load_json(ctx.db.value(JOB.select(JOB.checkpoints).where(JOB.id == job_id)))
-        checkpoints = [
-            Checkpoint(
-                model=each["model_id"], step=each["step"], metrics=make_finite(each["metrics"])
-            )
-            for each in sorted(saved, key=itemgetter("step"))
-        ]
-        measured = ((checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints)
-        return _view_of(
-            JobDetails,
-            row,
-            events=job_events,
-            checkpoints=checkpoints,
-            losses=Losses.read((event.data for event in job_events), measured),
-        )
+        return _read_details(ctx, row, events)
+
+
+def _read_details(ctx: Context, row: Row, events: int) -> JobDetails:
+    newest = JOB_EVENT.select().where(JOB_EVENT.job_id == row["id"]).order_by(JOB_EVENT.id.desc())
+    job_events = [
+        read_row(JobEvent, event, data=make_finite(load_json(event["data"])))
+        for event in reversed(ctx.db.rows(newest.limit(events)))
+    ]
+    saved = load_json(ctx.db.value(JOB.select(JOB.checkpoints).where(JOB.id == row["id"])))
+    checkpoints = [
+        Checkpoint(model=each["model_id"], step=each["step"], metrics=make_finite(each["metrics"]))
+        for each in sorted(saved, key=itemgetter("step"))
+    ]
+    measured = ((checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints)
+    commits = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id == row["id"])
+    return _view_of(
+        JobDetails,
+        row,
+        events=job_events,
+        checkpoints=checkpoints,
+        losses=Losses.read((event.data for event in job_events), measured),
+        commit=ctx.db.value(commits.order_by(NEWEST_FIRST)) or "",
+    )
 
 
 def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:

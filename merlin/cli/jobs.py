@@ -1,7 +1,8 @@
 """`merlin jobs …`: fine-tune jobs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,8 @@ from merlin.cli.output import (
     record,
     translate_word,
 )
+from merlin.core.i18n import format_duration
+from merlin.core.money import format_estimate
 from merlin.core.training_events import describe_event
 
 JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
@@ -60,18 +63,36 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
         print_json(values)
         return
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
-    metadata = ("trained_tokens", "error", "created_at", "updated_at")
+    metadata = ("estimate", "trained_tokens", "error", "created_at", "duration")
     values["state"] = translate_word("job", view.state)
+    values["duration"] = format_duration(language(), view.took(ctx.clock()))
+    values["estimate"] = format_estimate(language(), view.estimate_micro, view.currency)
     print_pairs({name: values[name] for name in (*names, *metadata)})
-    print_list(values["checkpoints"], ["step", "model", Column("metrics", cell=_format_metrics)])
+    print_list(
+        [*_fold(values["checkpoints"])], ["step", "model", Column("metrics", cell=_format_metrics)]
+    )
     print_list(
         values["events"],
         ["at", Column("level", family="level"), Column("message", cell=_format_event)],
     )
 
 
-def _format_metrics(checkpoint: Mapping[str, Any]) -> str:
+def _fold(checkpoints: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the last checkpoint of each run with the same accuracies, with the run's steps."""
+    for _, group in groupby(checkpoints, _read_accuracies):
+        run = list(group)
+        steps = dict.fromkeys(str(each["step"]) for each in (run[0], run[-1]))
+        yield {**run[-1], "step": "–".join(steps)}
+
+
+def _read_accuracies(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
     metrics = checkpoint["metrics"].items()
+    found = {name: value for name, value in metrics if name.endswith("accuracy")}
+    return found or {"step": checkpoint["step"]}
+
+
+def _format_metrics(checkpoint: Mapping[str, Any]) -> str:
+    metrics = {**checkpoint["metrics"], "step": None}.items()
     return " ".join(f"{name}={value:.4g}" for name, value in metrics if value is not None)
 
 

@@ -5,7 +5,7 @@ The outer SVG has no viewBox, so that its text keeps its size at every width; th
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +75,9 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A loss chart; `train` and `test` are SVG point lists ("x,y x,y") or "", `dots` the test's.
+    """A loss chart; `train` and `test` are SVG point lists ("x,y x,y") or "".
 
-    `names` are (style, text) of the series that exist: the last loss of each.
+    `dots` are checkpoints; `names` are (style, text) of the series that exist: its last loss.
     """
 
     train: str
@@ -89,12 +89,18 @@ class Curve:
 
 
 def plot_curve(
-    train: Sequence[Point], test: Sequence[Point], total: float, language: str
+    train: Sequence[Point],
+    test: Sequence[Point],
+    total: float,
+    language: str,
+    checkpoints: Collection[float] = (),
+    most: int = MAX_POINTS,
 ) -> Curve | None:
     """Chart two (step, loss) series on a logarithmic scale; None if both are empty.
 
-    `total` is the planned number of steps, 0 if unknown. A loss of 0 or less has no logarithm and
-    is drawn on the x axis.
+    `total` is the planned number of steps, 0 if unknown; the test's losses at `checkpoints` are
+    dots; a series is drawn with at most `most` points. A loss of 0 or less has no logarithm and is
+    drawn on the x axis.
     """
     points = [*train, *test]
     if not points:
@@ -110,7 +116,7 @@ def plot_curve(
         return round(WIDTH * point[0] / right_end, 1), round(HEIGHT * (1 - share), 1)
 
     def line(series: Sequence[Point]) -> str:
-        return " ".join(f"{x:g},{y:g}" for x, y in map(place, downsample(series)))
+        return " ".join(f"{x:g},{y:g}" for x, y in map(place, downsample(series, most)))
 
     levels = ((loss, place((0, loss))[1]) for loss in rows)
     steps = ((step, place((step, 1))[0]) for step in columns if step <= right_end)
@@ -118,7 +124,7 @@ def plot_curve(
     return Curve(
         train=line(train),
         test=line(test),
-        dots=tuple(map(place, downsample(test))),
+        dots=tuple(place(point) for point in test if point[0] in checkpoints),
         rows=tuple(
             Tick(round(_TOP + _DOWN * y / HEIGHT, 1), y, format_trimmed(loss, language))
             for loss, y in levels

@@ -9,6 +9,8 @@ import pytest
 from merlin.app import jobs, models
 from merlin.app.actor import Actor
 from merlin.core.errors import Refused
+from merlin.core.i18n import format_duration
+from merlin.core.money import format_estimate
 from merlin.db.audit import Audit
 from merlin.db.requests import Requests
 from merlin.db.tables import MODEL, PROOF_ANSWER, TURN
@@ -52,6 +54,16 @@ def test_job_shows_its_events_checkpoints_and_losses(site):
     assert body["losses"]["train"][0]["loss"] > body["losses"]["train"][-1]["loss"]
     assert site.admin.get("/api/jobs", params={"dataset": "trial"}).json()["jobs"]
     assert site.admin.get("/api/jobs/99").status_code == 404
+
+
+def test_rows_of_jobs_show_duration_price_and_losses(jobs_site):
+    with jobs_site.browser_client(VERA) as client:
+        page, details = (client.get(path).text for path in ("/admin/jobs", "/admin/jobs/1"))
+    job = jobs.get(jobs_site.services, Actor.operator(), 1)
+    price = format_estimate("ru", job.estimate_micro, job.currency)
+    assert f"{format_duration('ru', job.took(job.updated_at))} · {price}" in page
+    assert page.count('class="chart spark"') == 2
+    assert f"/admin/board?commit={job.commit}#story-trial" in details
 
 
 def test_job_is_cancelled_by_the_daemon_and_the_request_shows_the_result(site):
@@ -165,6 +177,6 @@ def test_evaluation_compares_a_model_with_the_one_before_it(site):
     with site.browser_client(VERA) as browser:
         page = browser.get("/admin/models/trial-2/evaluation").text
     assert "1 верный ответ больше не верен" in page
-    assert re.search(r"готовых, слово в слово: \d", page)
+    assert re.search(r"слово в слово: \d", page)
     assert re.search(r"написанные моделью: 1; .* 0,3\d? с; цена в среднем: .*\$\.", page)
     assert "Понятие 11 значит ответ 77." in page

@@ -13,7 +13,7 @@ def test_empty_losses_produce_no_curve():
 
 
 def test_curve_is_logarithmic_and_spans_the_whole_job():
-    curve = plot_curve([(0, 4.0), (50, 1.0)], [(50, 2.0)], 100, "ru")
+    curve = plot_curve([(0, 4.0), (50, 1.0)], [(50, 2.0), (60, 2.0)], 100, "ru", {50})
     assert curve.train == "0,0 500,300"
     assert curve.dots == ((500, 150),)
     assert [tick.text for tick in curve.rows] == ["1", "2", "4"]

@@ -15,6 +15,8 @@ from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import RequestKind, Requests, RequestState
+from merlin.providers.base import Checkpoint
+from merlin.training.jobs import Jobs
 from merlin.wiring.context import open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import KEY
@@ -161,6 +163,27 @@ def test_diff_lists_the_examples_that_differ(lab, run, run_json):
     code, captured = run("diff", "trial-1", "trial-1")
     assert (code, captured.out) == (0, "")
     assert "trial-1 and trial-1 have the same examples." in captured.err
+
+
+def test_diff_refuses_builds_of_different_datasets(lab, run):
+    lab.repository.dataset("other")
+    lab.repository.commit()
+    lab.until_serving("other-1", dataset="other")
+    code, captured = run("diff", "trial-1", "other-1")
+    assert (code, captured.out) == (1, "")
+    assert "trial-1 and other-1 are builds of different datasets" in captured.err
+
+
+def test_checkpoints_with_equal_scores_are_one_line(lab, run):
+    metrics = ({"valid_accuracy": accuracy, "valid_loss": 0.1} for accuracy in (0.5, 1, 1, 1))
+    checkpoints = [Checkpoint(f"step-{step}", step, each) for step, each in enumerate(metrics)]
+    with open_migrated_database(lab.config) as database:
+        Jobs(database).add_events(1, [], checkpoints)
+    shown = run("jobs", "show", "1")[1].out
+    assert [line.split() for line in shown.splitlines() if " step-" in line] == [
+        ["0", "step-0", "valid_accuracy=0.5", "valid_loss=0.1"],
+        ["1–3", "step-3", "valid_accuracy=1", "valid_loss=0.1"],
+    ]
 
 
 def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from merlin.api.schema import Page
+from merlin.app.jobs import JobView
 from merlin.billing.purchases import Promise, Purchase
 from merlin.billing.quota import Format, plan_named, questions_text
 from merlin.core import i18n
@@ -136,6 +137,11 @@ def score(context: PageContext, scores: Evaluation | None) -> str:
     return context.say("score-of", right=scores.right, questions=scores.questions)
 
 
+def took(context: PageContext, job: JobView) -> str:
+    """Return how long a training took, or has been running."""
+    return i18n.format_duration(context.language, job.took(context.services.clock()))
+
+
 def order_badge(context: PageContext, purchase: Purchase) -> Badge:
     """Return an order's state as a badge."""
     return badge(context, "page-order", purchase.state_at(context.services.clock()).value)
@@ -187,7 +193,7 @@ def may(context: PageContext, permission: str, dataset: str | None = None) -> bo
 
 
 _OF_CONTEXT: tuple[Callable[..., object], ...] = (
-    *(when, day, day_of_year, until, last_day, number, minor, sum_of, badge, order_badge),
+    *(when, day, day_of_year, until, last_day, number, minor, sum_of, badge, order_badge, took),
     *(state_text, score, goods, plan_title, dataset_title, amount_of, stored_amount),
     may,
 )

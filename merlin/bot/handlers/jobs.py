@@ -23,6 +23,7 @@ from merlin.bot.registry import Handlers
 from merlin.bot.rendering import cut_line, format_time, join_lines, state_text
 from merlin.core import money
 from merlin.core.formatted_text import Button
+from merlin.core.i18n import format_duration
 from merlin.core.permissions import Permission
 from merlin.core.training_events import describe_event
 from merlin.db.requests import Request
@@ -53,7 +54,8 @@ def _job_text(context: BotContext, job: JobDetails) -> str:
     translate = context.translate
     newest = job.events[-1] if job.events else None
     last = describe_event(newest.message, newest.data, context.language) if newest else ""
-    times = {"created": format_time(context, job.created_at)}
+    created = format_time(context, job.created_at)
+    took = format_duration(context.language, job.took(context.services.clock()))
     cost = money.format_estimate(context.language, job.estimate_micro, job.currency)
     return join_lines(
         translate(
@@ -64,7 +66,7 @@ def _job_text(context: BotContext, job: JobDetails) -> str:
             attempt=job.attempt,
         ),
         translate("admin-job-cost", cost=cost, tokens=job.trained_tokens or 0),
-        translate("admin-job-times", **times, updated=format_time(context, job.updated_at)),
+        translate("admin-job-times", created=created, took=took),
         translate("admin-job-last", message=cut_line(last)) if last and not job.is_over else "",
         translate("admin-job-error", error=cut_line(job.error)) if job.error else "",
     )

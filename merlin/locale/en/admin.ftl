@@ -33,7 +33,7 @@ admin-job-state =
     State: { $state }
     Provider: { $provider }, base model: { $base }, attempt { $attempt }
 admin-job-cost = Cost: { $cost }; tokens trained: { NUMBER($tokens) }
-admin-job-times = Started { $created }, updated { $updated }
+admin-job-times = Started { $created }, duration { $took }
 admin-job-last = Now: { $message }
 admin-job-error = Reason: { $error }
 admin-job-page = 🖥 Events and losses: the page

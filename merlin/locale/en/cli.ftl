@@ -125,7 +125,8 @@ col-tokens = tokens
 col-train = train
 col-train-tokens = train tokens
 col-trained-tokens = trained tokens
-col-updated-at = updated
+col-duration = duration
+col-estimate = estimated cost
 col-verdict = result
 col-what = what
 models-legend = On the test questions: right answers of all; chrF, similarity to the reference; =, word for word; ?, “I don't know”. Blank: not asked.

@@ -1,11 +1,11 @@
 # The page of how a model did at its test.
 page-eval-title = Test of { $model }
-page-eval-compared = Beside { $against }{ $serves ->
+page-eval-compared = Compared with { $against }{ $serves ->
         [yes] , the live model
        *[no] { "" }
     }: { $count ->
-        [one] { NUMBER($count) } common question
-       *[other] { NUMBER($count) } common questions
+        [one] { NUMBER($count) } shared question
+       *[other] { NUMBER($count) } shared questions
     }
 page-eval-held = Didn't go live{ $lost ->
         [0] { "" }
@@ -19,7 +19,7 @@ page-eval-lost = { $lost ->
 page-eval-passed = Passed: all right answers stayed right
 page-eval-alone = { $right } of { $questions } right
 page-eval-rule = { $kind ->
-        [not_worse] The dataset's rule: a new model doesn't go live if one right answer turned wrong, four are declined now, or two declined ones turned wrong. It may lose more where it gained some.
+        [not_worse] The dataset's rule: a new model doesn't go live if one right answer is now wrong, four are now declined, or two declined ones are now wrong. It may lose more where it gained some.
         [floor] The dataset's rule: a new model goes live only with enough right answers.
        *[none] The dataset has no rule for new models: each one goes live.
     }
@@ -51,7 +51,7 @@ page-eval-declined = { $count ->
         [one] { NUMBER($count) } declined
        *[other] { NUMBER($count) } declined
     }
-page-eval-exact = curated, word for word: { $count }
+page-eval-exact = word for word: { $count }
 page-eval-part = { $part ->
         [exact] Answers to people, taught ones word for word: { $answers }
        *[model] Answers to people, written by the model: { $answers }
@@ -61,7 +61,7 @@ page-eval-part = { $part ->
     }
 page-eval-difference = Difference
 page-eval-turned-wrong = No longer right
-page-eval-turned-right = Turned right
+page-eval-turned-right = Now right
 page-eval-wrong-both = still wrong: { $count }
 page-eval-wrong = Wrong
 page-eval-job = Training details
@@ -69,7 +69,7 @@ page-eval-answers = Question by question
 page-eval-which = Which questions to show
 page-eval-show-changed = Changes and errors
 page-eval-show-lost = No longer right
-page-eval-show-gained = Turned right
+page-eval-show-gained = Now right
 page-eval-show-wrong = Still wrong
 page-eval-show-right = { $count ->
         [one] Show { NUMBER($count) } right answer
@@ -82,27 +82,27 @@ page-eval-left-out = { $count ->
         [one] { NUMBER($count) } more question isn't shown.
        *[other] { NUMBER($count) } more questions aren't shown.
     }
-page-eval-expected = Reference
-page-eval-before = Previous: { $kind ->
+page-eval-expected = Expected answer
+page-eval-before = Previous model: { $kind ->
         [right] right
         [refused] declined
        *[wrong] wrong
     }
-page-eval-now = New: { $kind ->
+page-eval-now = This model: { $kind ->
         [right] right
         [refused] declined
        *[wrong] wrong
     }
-page-eval-none-before = The previous one wasn't asked
+page-eval-none-before = The previous model wasn't asked this
 page-eval-change-lost = no longer right
-page-eval-change-gained = turned right
+page-eval-change-gained = now right
 page-eval-change-wrong = wrong
 page-eval-change-right = right
 page-eval-fix = Fix the example
-page-eval-accept = It should be so
+page-eval-accept = This answer is fine
 page-eval-accept-hint = This question no longer stops models while the example's answer stays the same.
 page-eval-running = The model is answering the test questions
 page-eval-answered = { $asked } of { $questions } questions
-page-eval-again = The answers so far are saved; the other questions will be asked again automatically.
-page-eval-no-test = Nothing to compare on
+page-eval-again = The answers so far are saved. The other questions will be asked again automatically.
+page-eval-no-test = No test questions
 page-eval-none = There are no answers to the test questions

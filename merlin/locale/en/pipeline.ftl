@@ -70,6 +70,7 @@ launch-full = the provider “{ $provider }” has { $count ->
 launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. Try again: the new build will be used.
     .command = Results of commits: merlin log
 launch-no-spec = The dataset's settings can't be read at that commit
+build-other-dataset = { $old } and { $new } are builds of different datasets, so they can't be compared. Give two builds of one dataset. “merlin builds” lists them.
 build-none = { $dataset } has no build at that commit. Fix the dataset with a new commit.
     .command = What happened: merlin log { $dataset }
 cancel-final = Job { $job } has already finished

@@ -33,7 +33,7 @@ admin-job-state =
     Состояние: { $state }
     Провайдер: { $provider }, базовая модель: { $base }, попытка { $attempt }
 admin-job-cost = Стоимость: { $cost }; токенов обучено: { NUMBER($tokens) }
-admin-job-times = Запущено { $created }, обновлено { $updated }
+admin-job-times = Запущено { $created }, длительность { $took }
 admin-job-last = Сейчас: { $message }
 admin-job-error = Причина: { $error }
 admin-job-page = 🖥 События и потери: страница

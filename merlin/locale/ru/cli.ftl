@@ -126,7 +126,8 @@ col-tokens = токенов
 col-train = для обучения
 col-train-tokens = токенов в обучении
 col-trained-tokens = обучено токенов
-col-updated-at = изменено
+col-duration = длительность
+col-estimate = примерная стоимость
 col-verdict = итог
 col-what = что
 models-legend = По тестовым вопросам: верных ответов из всех, chrF — сходство с эталоном, = — слово в слово, ? — «не знаю». Пусто — вопросов не было.

@@ -1,6 +1,6 @@
 # Страница о том, как модель прошла тест.
 page-eval-title = Тест { $model }
-page-eval-compared = Рядом с { $against }{ $serves ->
+page-eval-compared = По сравнению с { $against }{ $serves ->
         [yes] , текущей моделью
        *[no] { "" }
     }: { $count ->
@@ -19,7 +19,7 @@ page-eval-lost = { $lost ->
         [few] { NUMBER($lost) } верных ответа больше не верны
        *[many] { NUMBER($lost) } верных ответов больше не верны
     }
-page-eval-passed = Прошла: все верные ответы остались верными
+page-eval-passed = Прошла тест: верные ответы остались верными
 page-eval-alone = Верно { $right } из { $questions }
 page-eval-rule = { $kind ->
         [not_worse] Правило набора: новая модель не станет текущей, если один верный ответ стал неверным, четыре стали отказами или два отказа — неверными ответами. Если другие ответы стали лучше, допустимо больше.
@@ -57,7 +57,7 @@ page-eval-declined = { $count ->
         [one] отказ: { NUMBER($count) }
        *[other] отказов: { NUMBER($count) }
     }
-page-eval-exact = готовых, слово в слово: { $count }
+page-eval-exact = слово в слово: { $count }
 page-eval-part = { $part ->
         [exact] Ответы людям, выученные слово в слово: { $answers }
        *[model] Ответы людям, написанные моделью: { $answers }
@@ -90,24 +90,24 @@ page-eval-left-out = { $count ->
         [few] Ещё { NUMBER($count) } вопроса не показаны.
        *[many] Ещё { NUMBER($count) } вопросов не показаны.
     }
-page-eval-expected = Эталон
-page-eval-before = Прежняя: { $kind ->
+page-eval-expected = Ожидаемый ответ
+page-eval-before = Прежняя модель: { $kind ->
         [right] верно
         [refused] отказ
        *[wrong] неверно
     }
-page-eval-now = Новая: { $kind ->
+page-eval-now = Эта модель: { $kind ->
         [right] верно
         [refused] отказ
        *[wrong] неверно
     }
-page-eval-none-before = Прежней не задавали
+page-eval-none-before = Прежней модели этот вопрос не задавали
 page-eval-change-lost = больше не верно
 page-eval-change-gained = стало верно
 page-eval-change-wrong = неверно
 page-eval-change-right = верно
 page-eval-fix = Исправить пример
-page-eval-accept = Так и надо
+page-eval-accept = Ответ годится
 page-eval-accept-hint = Из-за этого вопроса модели больше не останавливаются, пока ответ в примере прежний.
 page-eval-running = Модель отвечает на тестовые вопросы
 page-eval-answered = { $asked } из { $questions ->
@@ -115,5 +115,5 @@ page-eval-answered = { $asked } из { $questions ->
    *[other] { $questions } вопросов
     }
 page-eval-again = Полученные ответы сохранены, остальные вопросы будут заданы ещё раз автоматически.
-page-eval-no-test = Сравнить не на чем
+page-eval-no-test = Тестовых вопросов нет
 page-eval-none = Ответов на тестовые вопросы нет
