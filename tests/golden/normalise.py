@@ -32,7 +32,7 @@ _RULES = (
     ("records", r"(?<=записи: )\d+|(?<=records: )\d+"),
     ("secret", r"(?<=mrl_)\w+(?=…)"),
     ("id", r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"),
-    ("hex", r"(?<![0-9A-Za-z])[0-9a-f]{8,64}(?![0-9A-Za-z])"),
+    ("hex", r"(?:(?<![0-9A-Za-z])|(?<=%3A))[0-9a-f]{8,64}(?![0-9A-Za-z])"),
     ("token", r"(?<![\w/.-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{20,}"),
 )
 _PATTERN = re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in _RULES))
