@@ -5,6 +5,7 @@
 A dataset shows its uncommitted edits, the commits in progress, the failures that no later commit
 has replaced, and the commit whose model is live. All others are in the list of verdicts. A dataset
 that is removed from the repository is shown while it has a card; that of its model says "removed".
+What waits for an editor (`list_tasks`) is counted beside it, and on every page of theirs.
 """
 
 from collections import Counter
@@ -16,7 +17,7 @@ from itertools import chain
 
 from peewee import fn
 
-from merlin.app import jobs, models, verdicts
+from merlin.app import jobs, models, unanswered, verdicts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive, list_processes
@@ -26,12 +27,21 @@ from merlin.app.permissions import list_led_courses, require_editing
 from merlin.app.verdicts import VerdictView
 from merlin.core.clock import from_iso
 from merlin.core.i18n import choose_translation, render_stored_text
+from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.changes import OPEN
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
-from merlin.dataset.verdicts import NEWEST_FIRST, ON_LINE, WAITING, VerdictStatus
+from merlin.dataset.proposals import Proposals
+from merlin.dataset.verdicts import (
+    GATED,
+    NEWEST_FIRST,
+    ON_LINE,
+    PINNED,
+    WAITING,
+    VerdictStatus,
+)
 from merlin.db.database import Row
 from merlin.db.tables import CHANGE, JOB_EVENT, VERDICT
 from merlin.db.values import load_json
@@ -61,13 +71,16 @@ _NEEDS_CARE = (
     *("held", "failed", "gated", "pinned"),
 )
 _UNDER_WAY = ("waiting", "working", "built", "training", "testing")
+# Reasons of a held commit that pass by themselves.
+_PASSING = ("held-quiet", "held-slots")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A commit of a dataset, or an uncommitted edit (`commit` is "").
 
-    `errors` and `warnings` are the numbers of findings in the verdict.
+    `errors` and `warnings` are the numbers of findings in the verdict, `left_out` that of the
+    examples with errors, if no later commit has changed the dataset.
     """
 
     dataset: str
@@ -80,6 +93,7 @@ class Card:
     at: datetime
     errors: int = 0
     warnings: int = 0
+    left_out: int = 0
     build: str | None = None
     job: JobView | None = None
     progress: Progress | None = None
@@ -91,7 +105,14 @@ class Card:
     @property
     def needs_care(self) -> bool:
         """Return whether it needs attention."""
-        return self.state in _NEEDS_CARE
+        is_lost = self.model is not None and not self.model.state.may_serve
+        is_stuck = self.state in _NEEDS_CARE and self.reason not in _PASSING
+        return self.left_out > 0 or is_lost or is_stuck
+
+    @property
+    def is_under_way(self) -> bool:
+        """Return whether it proceeds without anybody."""
+        return self.state in _UNDER_WAY or self.reason in _PASSING
 
     def why(self, language: str) -> str:
         """Return the reason in a language, "" for none."""
@@ -114,6 +135,13 @@ class BoardRow:
     def has_examples_page(self) -> bool:
         """Return whether its examples can be listed: not if removed or rejected for its name."""
         return not self.removed and is_valid_name(self.name)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Return whether nothing moves or needs attention: it has a live model and no more."""
+        return bool(self.cards) and all(
+            card.stage is Stage.SERVING and not card.needs_care for card in self.cards
+        )
 
     def title_in(self, language: str) -> str:
         """Return its title for people."""
@@ -151,12 +179,7 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         # Not a course alone: it stays when a rewritten history never had its dataset.
         known = {*titles, *(name for name, _ in counts)}
         removed = verdicts.list_removed_datasets(ctx)
-        # In catalogue order: courses by semester, datasets without one, then removed datasets.
-        places = {slug: place for place, slug in enumerate(led)}
-        names = sorted(
-            known if seen is None else known & seen,
-            key=lambda name: (name in removed, places.get(name, len(places)), name),
-        )
+        names = known if seen is None else known & seen
         cards: dict[str, list[Card]] = {name: [] for name in names}
         for card in chain(_edit_cards(ctx, names), _commit_cards(ctx, names, counts)):
             is_removed = card.since and card.dataset in removed
@@ -164,6 +187,15 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         commits = Counter[str]()
         for (name, _), (count, _) in counts.items():
             commits[name] += count
+        # What moves, then what needs attention; within that in catalogue order: courses by
+        # semester, datasets without one, then removed datasets.
+        places = {slug: place for place, slug in enumerate(led)}
+
+        def place(name: str) -> tuple[object, ...]:
+            moves = any(card.is_under_way for card in cards[name])
+            cares = any(card.needs_care for card in cards[name])
+            return not moves, not cares, name in removed, places.get(name, len(places)), name
+
         daemon = max((beat.at for beat in beats if beat.process == "daemon"), default=None)
         is_live = is_daemon_alive(ctx)
         return Board(
@@ -177,10 +209,54 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
                     commits=commits[name],
                     cards=cards[name],
                 )
-                for name in names
+                for name in sorted(names, key=place)
                 if name not in removed or cards[name]
             ],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What waits for an editor in one dataset: proposals, unanswered questions, models or commits.
+
+    `commit` or `change` is the first of models or commits.
+    """
+
+    kind: str
+    dataset: str
+    count: int
+    commit: str = ""
+    change: str = ""
+
+
+def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
+    """Return what waits for the actor, none for a student."""
+    if not actor.may(Permission.EDIT_MATERIALS):
+        return []
+    with ctx.db.snapshot():
+        seen, trees = _list_visible_datasets(ctx, actor, ""), FileIndex(ctx.db).read_trees()
+        counts, waiting = _counts(ctx), Proposals(ctx.db).count_by_dataset()
+        known = {*trees, *(name for name, _ in counts)}
+        names = sorted(known if seen is None else known & seen)
+        cards: dict[tuple[str, str], list[Card]] = {}
+        found = verdicts.list_of_condition(
+            ctx, VERDICT.id.in_(_list_verdict_ids(ctx, names, counts))
+        )
+        for card in chain(_edit_cards(ctx, names), (_card(each, counts) for each in found)):
+            if card.needs_care and not (card.state == _UNCHANGED and not card.errors):
+                kind = "models" if card.state in (GATED, PINNED) else "commits"
+                cards.setdefault((card.dataset, kind), []).append(card)
+        tasks = list[Task]()
+        for name in names:
+            for kind in ("commits", "models"):
+                if mine := cards.get((name, kind)):
+                    first, count = mine[0], len(mine)
+                    of_first = {"commit": first.commit, "change": first.change}
+                    tasks.append(Task(kind=kind, dataset=name, count=count, **of_first))
+            asked = unanswered.count(ctx, name) if name in trees else 0
+            for kind, count in (("proposals", waiting[name]), ("unanswered", asked)):
+                tasks += [Task(kind=kind, dataset=name, count=count)] if count else []
+        return tasks
 
 
 def _list_visible_datasets(ctx: Context, actor: Actor, dataset: str) -> set[str] | None:
@@ -252,7 +328,7 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
         # Of several commits behind one model, the newest is shown.
         began = since.pop(job_id, None) if is_live else None
         job_rows = of_job.get(job_id), made.get(job_id), shown.get(job_id)
-        card = _card(verdict, *job_rows, began)
+        card = _card(verdict, counts, *job_rows, began)
         # A commit without changes is shown for the errors that the check found.
         if began or not (is_live or (card.state == _UNCHANGED and not card.errors)):
             yield card
@@ -262,8 +338,8 @@ def _list_verdict_ids(ctx: Context, names: Collection[str], counts: _Counts) -> 
     """Return the verdicts to show: at most `_MAX_CARDS` for each dataset and status.
 
     A rejected commit is replaced by any that passes the check, one without changes or left out by
-    any other, a failed training by one that gets further or removes the dataset; commits in
-    progress are not replaced.
+    any other, a failed training by one that gets further or removes the dataset, a live one by any
+    later; commits in progress are not replaced.
     """
     replaced_by: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
         **dict.fromkeys(_WITH_RUNNING_JOB, ()),
@@ -271,6 +347,7 @@ def _list_verdict_ids(ctx: Context, names: Collection[str], counts: _Counts) -> 
         VerdictStatus.LEFT_OUT: {*VerdictStatus} - {VerdictStatus.LEFT_OUT},
         VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
         VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING, VerdictStatus.REMOVED},
+        VerdictStatus.SERVING: {*VerdictStatus},
     }
     of_status = [VERDICT.dataset, VERDICT.status]
     place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[NEWEST_FIRST]).alias("place")
@@ -282,7 +359,7 @@ def _list_verdict_ids(ctx: Context, names: Collection[str], counts: _Counts) -> 
 
     def is_replaced(dataset: str, status: str, position: int) -> bool:
         later = replaced_by[VerdictStatus(status)]
-        return any(counts.get((dataset, each.value), (0, 0))[1] >= position for each in later)
+        return any(counts.get((dataset, each.value), (0, 0))[1] > position for each in later)
 
     rows = ctx.db.tuples(few.select_from(*columns).where(few.c.place <= _MAX_CARDS))
     return [row_id for row_id, *row in rows if row[0] in names and not is_replaced(*row)]
@@ -290,10 +367,11 @@ def _list_verdict_ids(ctx: Context, names: Collection[str], counts: _Counts) -> 
 
 def _card(
     verdict: VerdictView,
-    job: JobView | None,
-    model: ModelView | None,
-    progress: Progress | None,
-    since: datetime | None,
+    counts: _Counts,
+    job: JobView | None = None,
+    model: ModelView | None = None,
+    progress: Progress | None = None,
+    since: datetime | None = None,
 ) -> Card:
     match verdict.verdict:
         case VerdictStatus.REJECTED | VerdictStatus.LEFT_OUT | VerdictStatus.UNCHANGED:
@@ -305,6 +383,7 @@ def _card(
         case _:
             stage = Stage.EVALUATED if model else Stage.TRAINING
     errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
+    newest = max(top for (dataset, _), (_, top) in counts.items() if dataset == verdict.dataset)
     return view_of(
         Card,
         verdict,
@@ -314,6 +393,7 @@ def _card(
         at=verdict.committed_at,
         errors=errors,
         warnings=len(verdict.findings) - errors,
+        left_out=verdict.left_out if verdict.position == newest else 0,
         job=job,
         progress=progress,
         model=model,

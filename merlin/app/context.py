@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -32,7 +33,8 @@ from merlin.db.writer import Store
 from merlin.providers.payments import PaymentGateway
 
 if TYPE_CHECKING:
-    # The clients need aiohttp, which not every process loads.
+    # The clients need aiohttp, the mirror GitPython, which not every process loads.
+    from merlin.git.repository import GitSource
     from merlin.providers.openai_chat import OpenAIChat
     from merlin.providers.yookassa import YooKassaGateway
 
@@ -46,9 +48,11 @@ class Context:
 
     `store` runs acts outside the event loop. `bot_id` is 0 for questions through the API, which
     belong to no Telegram bot. `gateway` takes this process's payments, `polled` is the same gateway
-    where its payments are read; None if it sells nothing. `answerers` are the providers that it may
-    ask, by name. `checker` checks edits; `commit_wait_s` is how long the daemon may take to read a
-    commit before another edit of the same dataset is refused.
+    where its payments are read; None if it sells nothing. `source` opens the mirror, None in a
+    process that does not read it. `answerers` are the providers that it may ask, by name.
+    `unanswered` is what `merlin.app.unanswered` counted, by dataset. `checker` checks edits;
+    `commit_wait_s` is how long the daemon may take to read a commit before another edit of the same
+    dataset is refused.
     """
 
     config: Config
@@ -58,10 +62,12 @@ class Context:
     bot_id: int = 0
     gateway: PaymentGateway | None = None
     polled: YooKassaGateway | None = None
+    source: Callable[[], GitSource] | None = None
     answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
     index: VersionCache[SearchIndex] = field(default_factory=VersionCache)
     passages: PassageCache = field(default_factory=VersionCache)
+    unanswered: dict[str, tuple[tuple[int, datetime], int]] = field(default_factory=dict)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
 

@@ -4,7 +4,7 @@ A group of similar questions is left out if an example has nearly the same quest
 was disliked after that example was written. Texts are masked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from merlin.chat.feedback import (
     group_questions,
 )
 from merlin.core.messages import Message
+from merlin.course.catalogue import Catalogue
 from merlin.dataset.corrections import find_corrected
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
 from merlin.dataset.example import normalise, parse_example
@@ -66,22 +67,55 @@ class Unanswered:
     hidden: int
 
 
+def count(ctx: Context, dataset: str) -> int:
+    """Return the number of groups of a dataset that the actor may edit.
+
+    Counted again once a minute, and after each change of files.
+    """
+    version = Catalogue(ctx.db).version(), ctx.clock().replace(second=0, microsecond=0)
+    known = ctx.unanswered.get(dataset)
+    if known is None or known[0] != version:
+        readable = [group for group in _read_groups(ctx, dataset) if group.wordings]
+        known = version, sum(1 for _ in _list_waiting(ctx, dataset, readable[:_MAX_GROUPS]))
+        ctx.unanswered[dataset] = known
+    return known[1]
+
+
 def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> Unanswered:
     """Return the questions about a dataset without a good answer in the last week.
 
     Personal data is masked in `language`. Raises NotFound.
     """
     require_editing(ctx, actor, dataset)
-    since = ctx.clock().date() - timedelta(days=DAYS - 1)
-    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    groups = group_questions(statistics.list_unanswered(dataset, since, _MAX_QUESTIONS))
+    groups = _read_groups(ctx, dataset)
     readable = [group for group in groups if group.wordings]
-    views = (_view(ctx, dataset, group, language) for group in readable[:_MAX_GROUPS])
     return Unanswered(
-        groups=[view for view in views if view],
+        groups=[
+            _view(ctx, dataset, group, example, language)
+            for group, example in _list_waiting(ctx, dataset, readable[:_MAX_GROUPS])
+        ],
         older=len(readable[_MAX_GROUPS:]),
         hidden=sum(len(group.questions) for group in groups if not group.wordings),
     )
+
+
+def _read_groups(ctx: Context, dataset: str) -> list[QuestionGroup]:
+    since = ctx.clock().date() - timedelta(days=DAYS - 1)
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    return group_questions(statistics.list_unanswered(dataset, since, _MAX_QUESTIONS))
+
+
+def _list_waiting(
+    ctx: Context, dataset: str, groups: Sequence[QuestionGroup]
+) -> Iterator[tuple[QuestionGroup, ExampleEntry | None]]:
+    """Yield the groups that no example answers, each with the example that answered badly."""
+    for group in groups:
+        example, disliked = _find_example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
+        # Git times have whole seconds.
+        written_at = example.at if example else None
+        is_disliked_since = disliked and written_at and disliked.replace(microsecond=0) > written_at
+        if example is None or is_disliked_since:
+            yield group, example
 
 
 def read_turn_before(
@@ -103,16 +137,11 @@ def read_turn_before(
     return asked, answered
 
 
-def _view(ctx: Context, dataset: str, group: QuestionGroup, language: str) -> UnansweredView | None:
-    """Return a group as it is shown, None if an example answers it."""
+def _view(
+    ctx: Context, dataset: str, group: QuestionGroup, example: ExampleEntry | None, language: str
+) -> UnansweredView:
     (commonest, _), *_ = group.wordings
     newest = next(each for each in group.questions if each.is_shown and each.text == commonest)
-    example, disliked = _find_example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
-    # Git times have whole seconds.
-    written_at = example.at if example else None
-    is_disliked_since = disliked and written_at and disliked.replace(microsecond=0) > written_at
-    if example and not is_disliked_since:
-        return None
     return UnansweredView(
         question=mask_personal_data(commonest, language).words,
         before=read_turn_before(ctx, dataset, commonest, newest.turn_id, language),

@@ -23,8 +23,8 @@ from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import example_in_subject, parse_subject
 from merlin.dataset.example import question_preview
 from merlin.dataset.files import FileIndex
-from merlin.dataset.finding import Finding
-from merlin.dataset.layout import example_path
+from merlin.dataset.finding import Finding, Severity
+from merlin.dataset.layout import EXAMPLES, example_path
 from merlin.dataset.spec import Localised
 from merlin.dataset.verdicts import (
     FINDINGS,
@@ -80,6 +80,12 @@ class VerdictView:
             return "served"
         shown = choose_shown_status(self.verdict, self.reason)
         return "testing" if shown == VerdictStatus.TRAINING.value and self.trained else shown
+
+    @property
+    def left_out(self) -> int:
+        """Return the number of examples with errors."""
+        errors = (each for each in self.findings if each.severity is Severity.ERROR)
+        return len({error.path for error in errors if error.path.startswith(EXAMPLES)})
 
     def why(self, language: str) -> str:
         """Return the reason as a text, "" for none."""

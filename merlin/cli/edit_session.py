@@ -26,7 +26,7 @@ from merlin.cli.output import finding_line, format_cell, print_message
 from merlin.config import Config
 from merlin.core.errors import MerlinError, SourceError
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
-from merlin.dataset.commit_message import Editor, local_editor
+from merlin.dataset.commit_message import Editor, git_subject, local_editor
 from merlin.dataset.finding import Finding
 from merlin.dataset.preview import Preview
 from merlin.wiring.context import make_cipher, open_migrated_database
@@ -174,4 +174,5 @@ def print_findings(findings: Iterable[Finding]) -> None:
 def print_commit(values: Mapping[str, object]) -> None:
     """Print the commit that was made; nothing if it is still pending."""
     if values.get("commit"):
-        sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(values['subject'])}\n")
+        subject = git_subject(str(values["subject"]), language())
+        sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(subject)}\n")

@@ -1,8 +1,8 @@
 """The author and the subject line of a commit.
 
 An editor's name and e-mail are restricted to an allow-list of characters: no name can start a new
-line, a trailer or an option of git. A commit's subject is English; readers of other languages see
-it translated (`parse_subject`).
+line, a trailer or an option of git. An edit's subject is stored in English and shown translated
+(`parse_subject`); git gets it in the language of the configuration.
 """
 
 import re
@@ -162,6 +162,11 @@ def format_subject(line: str, language: str) -> str:
         if isinstance(subject, str)
         else text(language, str(subject["key"]), **subject["arguments"])
     )
+
+
+def git_subject(line: str, language: str) -> str:
+    """Return the subject that git gets."""
+    return line if language == "en" else format_subject(line, language)
 
 
 def _arguments(found: Mapping[str, str], question: str) -> dict[str, object]:

@@ -39,7 +39,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
-from itertools import takewhile
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,9 +53,11 @@ from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
 from merlin.dataset.spec import DPO, KTO, read_file
 from merlin.dataset.yaml_io import (
+    Node,
     format_flow_text,
     format_json,
     format_key_text,
+    read_yaml,
     strip_line_ends,
 )
 
@@ -411,6 +413,17 @@ def _long_form_yaml(message: Message, content: str, indent: int) -> Iterator[str
 def parse_example(text: str | None) -> Example | None:
     """Return the example parsed from a file's text, None for a broken one."""
     return read_example((text or "").encode("utf-8", "surrogatepass"))[0]
+
+
+def recover_turn(text: str | None) -> tuple[str, str]:
+    """Return the first and the last text of the messages of a broken file, "" without them."""
+    tree = read_yaml((text or "").encode("utf-8", "surrogatepass"))
+    fields = tree.value if isinstance(tree, Node) else {}
+    messages = fields.get("messages") if isinstance(fields, dict) else None
+    turns = messages.value if messages and isinstance(messages.value, list) else []
+    parts = chain(*(turn.value.values() for turn in turns if isinstance(turn.value, dict)))
+    texts = [part.value.strip() for part in parts if isinstance(part.value, str)]
+    return (texts[0], texts[-1]) if len(texts) > 1 else ("", "")
 
 
 def reword_example(

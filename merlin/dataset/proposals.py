@@ -14,6 +14,7 @@ Personal data and secrets are masked before a proposal is stored (`sensitive.mas
 Texts are encrypted, and erased when a proposal is declined or withdrawn.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -259,6 +260,11 @@ class Proposals(Repository):
         """Return how many wait in these datasets (None: all) with this split mark ("": any)."""
         these = _is_waiting(datasets)
         return self.db.count(PROPOSAL, these & (PROPOSAL.split == split) if split else these)
+
+    def count_by_dataset(self) -> Counter[str]:
+        """Return how many wait, by dataset."""
+        query = PROPOSAL.select(PROPOSAL.dataset, fn.COUNT(PROPOSAL.id)).where(_WAITS)
+        return Counter(dict(self.db.tuples(query.group_by(PROPOSAL.dataset))))
 
     def list_waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None

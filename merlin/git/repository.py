@@ -321,6 +321,30 @@ class GitSource:
         )
         return sorted(entries, key=lambda entry: entry.path)
 
+    def list_changed(self, commit: str, dataset: str) -> list[tuple[str, str, str]]:
+        """Return path, blob before and blob after of each file that a commit changed in a dataset.
+
+        Compared with its first parent; a blob is "" where there is no file.
+        """
+        check_object_ids([commit])
+        folder = f"{self.directory}/{dataset}" if self.directory else dataset
+        options = ("--root", "-r", "-z", "--no-renames", "--no-commit-id")
+        place = ("--diff-merges=first-parent", commit, "--", f":(literal,top){folder}")
+        with self._reading():
+            found = self.run("diff-tree", *options, *place)
+        fields = iter(found.decode("utf-8", "surrogateescape").split("\0"))
+        changed = []
+        for field in fields:
+            if field:
+                before, after = (blob.strip("0") and blob for blob in field.split()[2:4])
+                changed.append((next(fields).removeprefix(f"{folder}/"), before, after))
+        return changed
+
+    def read_texts(self, blobs: Iterable[str], limit: int) -> dict[str, bytes]:
+        """Return the content of those blobs that have at most `limit` bytes."""
+        sizes = mirror.read_objects(self.run, blobs, "objectsize")
+        return dict(self.read(blob for blob, size in sizes.items() if size and int(size) <= limit))
+
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (blob, bytes) in the given order."""
         object_ids = list(blobs)

@@ -1,7 +1,7 @@
 """Composition of the API process: database, write queue, server, systemd notifications."""
 
 from contextlib import closing
-from functools import partial
+from functools import cache, partial
 
 from merlin.api.app import serve
 from merlin.api.services import ApiServices
@@ -45,6 +45,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
         telegram_secret=webhook_secret(token) if token else "",
         gateway=gateway,
         polled=gateway,
+        source=cache(partial(context.git_source, config)) if config.repository else None,
         answerers=answerers,
         git_secrets=secrets,
     )

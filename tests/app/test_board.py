@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.app.actor import Actor
-from merlin.app.board import Stage, read_board
+from merlin.app.board import Stage, list_tasks, read_board
 from merlin.app.models import read_serving_models
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
@@ -20,6 +20,8 @@ from merlin.dataset.changes import (
     make_changes,
 )
 from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.files import FileIndex
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB_EVENT
@@ -180,3 +182,45 @@ def test_board_shows_since_when_the_daemon_is_silent(world):
     assert read_board(world.ctx, OPERATOR).is_live
     world.clock.move(60)
     assert read_board(world.ctx, OPERATOR).silent_since == now
+
+
+def count_tasks(world, actor=OPERATOR):
+    return {(task.dataset, task.kind): task.count for task in list_tasks(world.ctx, actor)}
+
+
+def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world):
+    world.serve(1, make_examples())
+    FileIndex(world.db).keep(FACE, "tree", {})
+    assert count_tasks(world) == {}
+    proposals = Proposals(world.db)
+    proposals.add(1001, Draft("Что?", "То.", FACE))
+    number = proposals.add(1001, Draft("Кто?", "Тот.", FACE))
+    world.push(2, make_examples(), spec=make_spec("trial"))
+    world.db.sql("UPDATE verdict SET status = 'rejected' WHERE position = 2")
+    waiting = {(FACE, "proposals"): 2, ("trial", "commits"): 1}
+    assert count_tasks(world) == waiting
+    teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
+    assert count_tasks(world, teacher) == {("trial", "commits"): 1}
+    assert count_tasks(world, Actor.person(1001, Authority())) == {}
+    proposals.decline(number, "7")
+    world.push(3, make_examples(13), spec=make_spec("trial"))
+    assert count_tasks(world) == {(FACE, "proposals"): 1}
+
+
+def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(world):
+    world.serve(1, make_examples(), findings=[make_finding()])
+    (row,) = read_board(world.ctx, OPERATOR).rows
+    (card,) = row.cards
+    assert (card.state, card.left_out, card.needs_care) == ("serving", 1, True)
+    assert (row.is_at_rest, count_tasks(world)) == (False, {(FACE, "commits"): 1})
+    world.push(2, make_examples())
+    assert read_board(world.ctx, OPERATOR).rows[0].is_at_rest
+    assert count_tasks(world) == {}
+
+
+def test_what_moves_comes_first_then_what_needs_attention(world):
+    for position, name in enumerate(("a", "b", "c"), 1):
+        world.serve(position, make_examples(), spec=make_spec(name))
+    world.push(4, make_examples(), spec=make_spec("b"), findings=[make_finding()])
+    world.push(5, make_examples(13), spec=make_spec("c"))
+    assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == ["c", "b", "a"]

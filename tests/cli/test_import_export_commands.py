@@ -52,7 +52,7 @@ def test_import_is_committed_under_the_editors_own_name(lab, run_json):
     assert document["paths"] == ["examples/где-выход.yaml"]
     assert document["commit"] == lab.repository.git("rev-parse", "HEAD")
     said = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
-    assert said == "boris <boris@example.com> Import 1 example into trial"
+    assert said == "boris <boris@example.com> 1 новый пример в trial"
 
 
 def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(lab, run, tmp_path):

@@ -67,6 +67,6 @@ def test_unanswered_question_becomes_an_example_and_is_answered(lab, telegram):
         vera.press(get_text("examples-save"), "")
         wait_for_serving(lab, "trial-2")
         (subject,) = lab.repository.git("log", "-1", "--format=%s").splitlines()
-        assert subject.startswith("Add example")
+        assert subject.startswith("Новый пример")
 
         anna.say(REPHRASED, ANSWER)

@@ -4,6 +4,7 @@ Cards in lanes, with the details of one commit below its row; htmx polls for upd
 a tag; a script sends the tag it has, and gets 204 while nothing has changed.
 """
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from merlin.api.pages.page import (
 from merlin.api.schema import CommitId
 from merlin.app import teaching
 from merlin.app.board import CommitDetails, Stage, read_board, read_commit
+from merlin.app.commit_texts import read_texts
 from merlin.core.web.assets import seen_other
 
 
@@ -55,16 +57,23 @@ async def render_board(
             partial(read_commit, commit=board_query.commit, dataset=dataset), context.actor
         )
     opened = {details.verdict.dataset: details for details in found}
-    content = repr((board.rows, board.silent_since, opened)).encode("utf-8", "replace")
+    tasks = [task for task in context.tasks if dataset in ("", task.dataset)]
+    content = repr((board.rows, board.silent_since, opened, tasks)).encode("utf-8", "replace")
     tag = hashlib.sha256(content).hexdigest()[:20]
     if board_query.seen == tag:
         return Response(status_code=204)
     path = context.request.scope["path"]
+    moving = [card.stage for row in board.rows if not row.is_at_rest for card in row.cards]
     view = {
         "board": board,
-        "lanes": list(Stage),
+        "stages": list(Stage),
+        "lanes": [stage for stage in Stage if stage in moving],
+        "tasks": tasks,
+        "texts": {
+            name: await asyncio.to_thread(read_texts, context.services, details.verdict)
+            for name, details in opened.items()
+        },
         "chosen": board_query.commit,
-        "rows": board.rows,
         "opened": opened,
         "evaluation_href": evaluation_href,
         "board_href": path,

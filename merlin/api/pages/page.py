@@ -11,7 +11,7 @@ Each form has a random token, so that submitting it twice acts once.
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import cache
 from http import HTTPStatus
@@ -25,11 +25,12 @@ from starlette.responses import Response
 
 from merlin.account.users import User
 from merlin.api.auth import Anyone, Caller, Person
-from merlin.api.pages.formatting import diff_lines, formatters
+from merlin.api.pages.formatting import diff_rows, formatters
 from merlin.api.problems import Problem, language_of_request, validation_errors
 from merlin.api.schema import Id
 from merlin.api.services import services_of
 from merlin.app import courses
+from merlin.app.board import Task, list_tasks
 from merlin.app.context import Context
 from merlin.app.permissions import get_led_course
 from merlin.billing.quota import plans_for_sale
@@ -103,7 +104,7 @@ def sign_in_href(address: str) -> str:
 # Functions of templates, besides texts and icons.
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "mark": form_token,
-    "diff_lines": diff_lines,
+    "diff_rows": diff_rows,
     "format_subject": format_subject,
     "with_preference": browser.with_preference,
     "sign_in_href": sign_in_href,
@@ -124,12 +125,16 @@ def render_template(template: str, language: str, **values: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext(Caller):
-    """The context of a page: caller, language, theme; `favourites` are the courses in the Sider."""
+    """The context of a page: caller, language, theme.
+
+    `favourites` are the courses in the Sider, `tasks` what waits for an editor.
+    """
 
     request: Request
     theme: str
     courses: ActiveCourses
     favourites: tuple[Course, ...] = ()
+    tasks: tuple[Task, ...] = ()
 
     @property
     def zone(self) -> tzinfo:
@@ -188,10 +193,11 @@ def _field_errors(context: PageContext, error: ValidationError) -> Iterator[str]
 async def page_context(request: Request, caller: Anyone) -> PageContext:
     """Return the page context of a request."""
 
-    def read(ctx: Context) -> tuple[ActiveCourses, list[Course]]:
-        return courses.read_active(ctx), courses.list_favourites(ctx, caller.actor)
+    def read(ctx: Context) -> tuple[ActiveCourses, list[Course], list[Task]]:
+        actor = caller.actor
+        return courses.read_active(ctx), courses.list_favourites(ctx, actor), list_tasks(ctx, actor)
 
-    active, favourites = await services_of(request).read(read)
+    active, favourites, tasks = await services_of(request).read(read)
     return view_of(
         PageContext,
         caller,
@@ -200,6 +206,7 @@ async def page_context(request: Request, caller: Anyone) -> PageContext:
         theme=browser.get_chosen_theme(request),
         courses=active,
         favourites=tuple(favourites),
+        tasks=tuple(tasks),
     )
 
 
@@ -238,11 +245,12 @@ LedCourse = Annotated[Course, Depends(require_led_course)]
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link; `is_current` marks the one of the current page."""
+    """A link; `is_current` marks the one of the current page, `count` is what waits there."""
 
     href: str
     text: str
     is_current: bool = False
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +268,7 @@ class Layout:
     links: tuple[Link, ...] = ()
     sections: tuple[Link, ...] = ()
     favourites: tuple[Course, ...] = ()
+    tasks: tuple[Task, ...] = ()
     path: str = ""
     person: str = ""
     is_known: bool = True
@@ -284,11 +293,14 @@ def layout_of(context: PageContext) -> Layout:
         theme=context.theme,
         here=here,
         language_href=browser.with_preference(here, "lang", other_language),
-        links=header_links(context.request, context.language, context),
+        links=header_links(
+            context.request, context.language, context, sum(task.count for task in context.tasks)
+        ),
         sections=_links(path, context.language, context, "section", ADMIN_SECTIONS)
         if _is_within(path, "/admin")
         else (),
         favourites=context.favourites,
+        tasks=context.tasks,
         path=path,
         person=header_name(user),
         is_in_telegram=is_in_telegram(context.request),
@@ -319,10 +331,13 @@ _SHOP = ("/plans", "/checkout", "/orders")
 _LED = re.compile(r"/changes/|/datasets/|/courses/\d+/(board|edit|questions)(/|$)")
 
 
-def header_links(request: Request, language: str, caller: Caller | None) -> tuple[Link, ...]:
-    """Return the links of the header; None: the caller was not identified."""
+def header_links(
+    request: Request, language: str, caller: Caller | None, waiting: int = 0
+) -> tuple[Link, ...]:
+    """Return the links of the header; `waiting` for teachers; None: an unidentified caller."""
     path = request.scope["path"]
     links = _links(path, language, caller, "nav", SECTIONS)
+    links = tuple(replace(link, count=waiting) if link.href == "/teach" else link for link in links)
     if not plans_for_sale(request.app.state.services.plans):
         return links
     is_shop = any(_is_within(path, section) for section in _SHOP)

@@ -21,7 +21,7 @@ notice-change-removed-why = { $subject }: { $title } is no longer in the reposit
 change-score = ; { $right } of { $questions } right
 change-score-none = { "" }
 
-# First lines of the commits that Merlin makes: English in git, told to people like this.
+# First lines of the commits that Merlin makes.
 subject-example-add = New example { $example }
 subject-example-edit = Edit example { $example }
 subject-example-delete = Remove example { $example }
@@ -33,7 +33,7 @@ subject-import = { $count ->
     [one] { $count } new example
    *[other] { $count } new examples
   } in { $dataset }
-subject-undoing = Undone — { $subject }
+subject-undoing = Undone — { $subject }
 subject-course = Edit course card
 subject-material-add = New material: { $material }
 subject-material-edit = Edit material: { $material }

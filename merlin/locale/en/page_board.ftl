@@ -21,6 +21,40 @@ page-board-warnings = { $count ->
        *[other] { $count } notes
     }
 page-board-since = since { $at }
+page-board-left-out = { $count ->
+        [one] { $count } example left out
+       *[other] { $count } examples left out
+    }
+page-board-changed = What changed
+page-board-nothing-changed = The dataset's files are the same.
+page-board-no-texts = The changes can't be read here. They're in git.
+page-board-more-files = { $count ->
+        [one] And { $count } more file.
+       *[other] And { $count } more files.
+    }
+page-board-old-notes = { $count ->
+        [one] { $count } earlier note
+       *[other] { $count } earlier notes
+    }
+page-tasks = Waiting for you
+page-tasks-none = Nothing needs your decision right now.
+page-task-commits = { $count ->
+        [one] { $count } commit needs attention
+       *[other] { $count } commits need attention
+    }
+page-task-models = { $count ->
+        [one] { $count } model needs a decision
+       *[other] { $count } models need a decision
+    }
+page-task-proposals = { $count ->
+        [one] { $count } correction
+       *[other] { $count } corrections
+    }
+page-task-unanswered = { $count ->
+        [one] { $count } unanswered question
+       *[other] { $count } unanswered questions
+    }
+page-count-waiting = , { $count } waiting
 page-board-removed = Removed from the repository; its model still answers.
 page-board-more = { $count } more
 page-board-commits = { $count ->

@@ -21,7 +21,7 @@ notice-change-removed-why = { $subject }: набора «{ $title }» в реп�
 change-score = ; верно { $right } из { $questions }
 change-score-none = { "" }
 
-# Первые строки коммитов, которые делает Merlin: в git они английские, людям говорятся так.
+# Первые строки коммитов, которые делает Merlin.
 subject-example-add = Новый пример { $example }
 subject-example-edit = Правка примера { $example }
 subject-example-delete = Удаление примера { $example }
@@ -34,7 +34,7 @@ subject-import = { $count ->
     [few] { $count } новых примера
    *[many] { $count } новых примеров
   } в { $dataset }
-subject-undoing = Отмена — { $subject }
+subject-undoing = Отмена — { $subject }
 subject-course = Правка карточки курса
 subject-material-add = Новый материал: { $material }
 subject-material-edit = Правка материала: { $material }

@@ -23,6 +23,47 @@ page-board-warnings = { $count ->
        *[other] { $count } замечаний
     }
 page-board-since = с { $at }
+page-board-left-out = { $count ->
+        [one] { $count } пример не учтён
+        [few] { $count } примера не учтены
+       *[other] { $count } примеров не учтены
+    }
+page-board-changed = Что изменилось
+page-board-nothing-changed = Файлы набора те же.
+page-board-no-texts = Здесь изменения не прочитать, они есть в git.
+page-board-more-files = { $count ->
+        [one] И ещё { $count } файл.
+        [few] И ещё { $count } файла.
+       *[other] И ещё { $count } файлов.
+    }
+page-board-old-notes = { $count ->
+        [one] { $count } прежнее замечание
+        [few] { $count } прежних замечания
+       *[other] { $count } прежних замечаний
+    }
+page-tasks = Ждут вас
+page-tasks-none = Сейчас вашего решения ничего не ждёт.
+page-task-commits = { $count ->
+        [one] { $count } коммит требует внимания
+        [few] { $count } коммита требуют внимания
+       *[other] { $count } коммитов требуют внимания
+    }
+page-task-models = { $count ->
+        [one] { $count } модель ждёт решения
+        [few] { $count } модели ждут решения
+       *[other] { $count } моделей ждут решения
+    }
+page-task-proposals = { $count ->
+        [one] { $count } исправление
+        [few] { $count } исправления
+       *[other] { $count } исправлений
+    }
+page-task-unanswered = { $count ->
+        [one] { $count } вопрос без ответа
+        [few] { $count } вопроса без ответа
+       *[other] { $count } вопросов без ответа
+    }
+page-count-waiting = , ждёт вас: { $count }
 page-board-removed = Набор удалён из репозитория, но его модель ещё отвечает.
 page-board-more = ещё { $count }
 page-board-commits = { $count ->
@@ -31,7 +72,7 @@ page-board-commits = { $count ->
        *[other] { $count } коммитов
     }
 page-board-questions = { $count ->
-        [0] за 4 недели вопросов не было
+        [0] 4 недели без вопросов
         [one] { $count } вопрос за 4 недели
         [few] { $count } вопроса за 4 недели
        *[other] { $count } вопросов за 4 недели

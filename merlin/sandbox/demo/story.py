@@ -11,7 +11,6 @@ from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.jobs import JobDetails
-from merlin.app.models import ServingView
 from merlin.app.verdicts import VerdictView
 from merlin.config import Config
 from merlin.core.clock import iso
@@ -212,7 +211,7 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
         "commit": verdict.commit,
         "subject": format_subject(verdict.subject, language),
         "verdict": verdict.verdict,
-        "steps": _steps(ctx, verdict, job, serving_model, language),
+        "steps": _steps(ctx, verdict, job, language),
         "progress": _JOB_PROGRESS.get(job.state) if job else None,
         "trainings": [
             (row.build or row.dataset, _state_now(row))
@@ -232,20 +231,15 @@ def _steps(
     ctx: Context,
     verdict: VerdictView,
     job: JobDetails | None,
-    serving_model: ServingView | None,
     language: str,
 ) -> list[dict[str, str]]:
     completed = _COMPLETED[verdict.verdict]
     if verdict.verdict is VerdictStatus.TRAINING and job and job.state == "succeeded":
         completed += 2 if verdict.shown_status in _KEPT_BACK else 1
     notes = _notes(ctx, verdict, job, language)
-    states = [_state(index, completed, verdict) for index in range(len(STEPS))]
-    is_served = serving_model is not None and serving_model.build == verdict.build
-    if is_served and verdict.verdict is not VerdictStatus.LEFT_OUT:
-        states[-1] = "done"
     return [
-        {"key": key, "state": state, "note": notes.get(key, "")}
-        for key, state in zip(STEPS, states, strict=True)
+        {"key": key, "state": _state(index, completed, verdict), "note": notes.get(key, "")}
+        for index, key in enumerate(STEPS)
     ]
 
 

@@ -50,13 +50,15 @@ def find_clashes(mine: Mapping[str, str], theirs: Mapping[str, str]) -> Clashes:
 class FormResult:
     """Why a form was not saved: a message, and what the checker found.
 
-    `clashes` None: no concurrent edit; `may_allow`: the findings are personal data only.
+    `clashes` None: no concurrent edit; `may_allow`: the findings are personal data only. `text` is
+    that of a file which is no example.
     """
 
     wrong: str = ""
     clashes: Clashes | None = None
     findings: Sequence[Finding] = ()
     may_allow: bool = False
+    text: str = ""
 
 
 class EditForm(BaseModel):

@@ -39,6 +39,7 @@ from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.entries import ExampleFilter, FileText
+from merlin.dataset.example import recover_turn
 from merlin.dataset.layout import example_path
 
 router = page_router()
@@ -269,9 +270,12 @@ async def show_example(listing: Listing, example: ExampleId) -> Response:
     """Return the list with one example open."""
     context, name = listing.context, listing.dataset.name
     view = await context.read(examples.get, context.actor, name, example)
-    is_broken = view.question is None
-    result = FormResult(context.say("example-broken")) if is_broken else FormResult()
-    return await listing.render(_form(view), result)
+    if view.question is not None:
+        return await listing.render(_form(view))
+    question, answer = recover_turn(view.text)
+    form = _form(view).model_copy(update={"question": question, "answer": answer})
+    result = FormResult(context.say("example-broken"), text=view.text or "")
+    return await listing.render(form, result)
 
 
 @router.get("/datasets/{dataset}/examples/new")

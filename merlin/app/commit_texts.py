@@ -1,0 +1,73 @@
+"""The texts of a commit, read from the mirror: what it changed, and the lines of its errors."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from merlin.app.context import Context
+from merlin.app.verdicts import VerdictView
+from merlin.core.errors import SourceError
+from merlin.core.log import get_logger
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.layout import is_valid_name
+from merlin.dataset.preview import unified_diff
+from merlin.dataset.yaml_io import decode_text
+
+log = get_logger(__name__)
+# Files of a commit and errors whose texts are shown, bytes of a file, lines around an error.
+_MAX_FILES, _MAX_ERRORS, _MAX_BYTES, _AROUND = 20, 10, 100_000, 2
+
+Place = tuple[str, int]  # path and line
+
+
+@dataclass(frozen=True, slots=True)
+class CommitTexts:
+    """What a commit changed in a dataset.
+
+    `differences` is path -> unified diff, "" for a file that is no text or too long; `more` counts
+    the files beyond. `lines` are the numbered lines around an error by its place.
+    """
+
+    differences: Mapping[str, str]
+    more: int
+    lines: Mapping[Place, Sequence[tuple[int, str]]]
+
+    def is_old(self, finding: Finding) -> bool:
+        """Return whether a finding is of a file that the commit did not change."""
+        return finding.path not in self.differences
+
+
+def read_texts(ctx: Context, verdict: VerdictView) -> CommitTexts | None:
+    """Return the texts of a verdict's commit, None without the mirror; slow, and reads no rows."""
+    if ctx.source is None or not is_valid_name(verdict.dataset):
+        return None
+    errors = [each for each in verdict.findings if each.severity is Severity.ERROR][:_MAX_ERRORS]
+    try:
+        source = ctx.source()
+        changed = source.list_changed(verdict.commit, verdict.dataset)
+        entries = source.entries(verdict.commit, verdict.dataset) if errors else ()
+        paths = {error.path for error in errors}
+        blobs = {escape_unprintable(each.path): each.blob for each in entries}
+        shown = [blob for _, *both in changed[:_MAX_FILES] for blob in both]
+        wanted = {*shown, *(blobs.get(path, "") for path in paths)} - {""}
+        contents = source.read_texts(wanted, _MAX_BYTES)
+    except SourceError as error:
+        log.warning("a commit cannot be read", commit=verdict.commit, reason=str(error))
+        return None
+    decoded = {blob: decode_text(content) for blob, content in contents.items()}
+    texts = {blob: text for blob, text in decoded.items() if isinstance(text, str)}
+
+    def difference(before: str, after: str) -> str:
+        is_text = all(blob in texts for blob in (before, after) if blob)
+        return unified_diff(texts.get(before), texts.get(after)) if is_text else ""
+
+    def lines(error: Finding) -> list[tuple[int, str]]:
+        numbered = list(enumerate(texts.get(blobs.get(error.path, ""), "").splitlines(), 1))
+        return numbered[max(error.line - 1 - _AROUND, 0) : error.line + _AROUND]
+
+    return CommitTexts(
+        differences={
+            escape_unprintable(path): difference(*both) for path, *both in changed[:_MAX_FILES]
+        },
+        more=max(len(changed) - _MAX_FILES, 0),
+        lines={(error.path, error.line): lines(error) for error in errors},
+    )

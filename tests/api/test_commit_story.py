@@ -1,0 +1,81 @@
+"""The story of a commit: the lines of its errors, and what it changed, read from the mirror."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from merlin.wiring import api
+from tests.api.running_api import VERA
+from tests.api.staff_api import run_daemon_api
+
+pytestmark = pytest.mark.integration
+
+BROKEN = """\
+messages:
+  - user: Что такое <b>зонт</b>?
+  - assistent: Колесо без ребра.
+tags: [графы]
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with run_daemon_api(tmp_path_factory.mktemp("office")) as site:
+        services = site.services
+        configured = api.services_of(site.lab.config, services.store)
+        site.app.state.services = replace(services, source=configured.source)
+        yield site
+
+
+@pytest.fixture
+def vera(site):
+    with site.browser_client(VERA) as client:
+        yield client
+
+
+def write(site, path, text):
+    file = site.lab.repository.folder / "datasets" / "trial" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
+def open_story(site, client, subject):
+    commit = site.lab.repository.commit(subject)
+    site.lab.tick("fetch")
+    page = client.get("/admin/board", params={"commit": commit})
+    assert page.status_code == 200
+    return page.text
+
+
+def test_error_is_shown_at_its_line_and_leads_to_the_filled_form(site, vera):
+    write(site, "examples/graphs/umbrella.yaml", BROKEN)
+    page = open_story(site, vera, "Teach an umbrella")
+    assert 'aria-current="true"><code>  - assistent: Колесо без ребра.</code>' in page
+    assert "&lt;b&gt;зонт&lt;/b&gt;" in page
+    assert "не учтён" in page
+    link = re.search(r'href="(/datasets/trial/examples/one[^"#]*)', page)[1]
+    form = vera.get(link).text
+    assert "Что такое &lt;b&gt;зонт&lt;/b&gt;?</textarea>" in form
+    assert "Колесо без ребра.</textarea>" in form
+    assert "- assistent:" in form
+
+
+def test_changes_are_side_by_side_and_notes_on_other_files_are_folded(site, vera):
+    site.lab.repository.example("trial", 3, answer="Иначе.")
+    page = open_story(site, vera, "Answer otherwise")
+    (row,) = re.findall(r'<tr class="changed">.*</tr>', page)
+    assert re.findall(r'class="(del|add)"><code><span>.</span>(.*?)</code>', row) == [
+        ("del", "  - assistant: Понятие 3 значит ответ 21."),
+        ("add", "  - assistant: Иначе."),
+    ]
+    folded = re.search(r'<details class="fold">.*?</details>', page, re.DOTALL)[0]
+    assert "прежн" in folded
+    assert folded.count("<li") == page.count('<li class="warn">')
+
+
+def test_commit_without_the_mirror_says_where_the_changes_are(site, vera):
+    site.app.state.services = replace(site.services, source=None)
+    site.lab.repository.example("trial", 3, answer="И так.")
+    page = open_story(site, vera, "Answer so")
+    assert "они есть в git" in page
