@@ -26,6 +26,7 @@ from merlin.app.models import ModelView
 from merlin.app.permissions import list_led_courses, require_editing
 from merlin.app.verdicts import VerdictView
 from merlin.core.clock import from_iso
+from merlin.core.heartbeat import TELEGRAM_DOWN
 from merlin.core.i18n import choose_translation, render_stored_text
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
@@ -158,6 +159,7 @@ class Board:
 
     is_live: bool
     silent_since: datetime | None
+    is_telegram_down: bool = described("Whether the bot can't reach Telegram; its messages wait.")
     rows: Sequence[BoardRow]
 
     @property
@@ -201,6 +203,9 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         return Board(
             is_live=is_live,
             silent_since=None if is_live else daemon,
+            is_telegram_down=any(
+                beat.step == TELEGRAM_DOWN and beat.is_alive(ctx.clock()) for beat in beats
+            ),
             rows=[
                 BoardRow(
                     name=name,

@@ -35,7 +35,7 @@ from merlin.bot.transport import AiohttpRequest
 from merlin.chat.answer import AnswerService
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.errors import ConfigError, ProviderError
-from merlin.core.heartbeat import Failures, Heartbeat
+from merlin.core.heartbeat import TELEGRAM_DOWN, Failures, Heartbeat
 from merlin.core.log import get_logger, redact
 from merlin.core.probe import LIFE_SIGNS
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify_watchdog
@@ -97,7 +97,8 @@ def make_model_list_loop(services: BotServices) -> Callable[[], Awaitable[None]]
 
 async def run(services: BotServices, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then shut down. Raises ConfigError for a wrong token."""
-    transport = AiohttpRequest(longest_pause_s=services.pace.longest_pause_s)
+    pace = services.pace
+    transport = AiohttpRequest(pace.read_s, pace.longest_pause_s, services.proxy)
     await transport.initialize()
     try:
         await Bot(services, transport).serve(stop)
@@ -245,7 +246,7 @@ class Bot:
     @property
     def _step(self) -> str:
         if self._transport.is_down:
-            return "telegram is down"
+            return TELEGRAM_DOWN
         return "updates go elsewhere" if self._receiver.has_conflict else "serving"
 
     def _store_heartbeat(self, *, is_due: bool) -> None:

@@ -64,8 +64,6 @@ ALLOWED_UPDATES = (
 )
 # A full batch: more updates may wait at Telegram.
 FULL_BATCH = 100
-# Telegram answers at the end of the poll; the extra time is for the response to arrive.
-GRACE_S = 10.0
 # How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
 _STOP = "stop"
@@ -381,10 +379,12 @@ class UpdateReceiver:
             "timeout": int(poll_s),
             "allowed_updates": json.dumps(ALLOWED_UPDATES),
         }
+        # Telegram answers at the end of the poll.
+        read_s = poll_s + self._services.pace.grace_s
         try:
             # Raw, not parsed by the library: an unknown format would fail again for ever.
             batch = await self._transport.post(
-                f"{self._method_url}?{urlencode(query)}", read_timeout=poll_s + GRACE_S
+                f"{self._method_url}?{urlencode(query)}", read_timeout=read_s
             )
         except Conflict as error:
             if not await self._delete_own_webhook():

@@ -13,7 +13,7 @@ from merlin.account.users import Users
 from merlin.app.context import Context
 from merlin.app.inbox import Owner
 from merlin.app.outbox import Outbox
-from merlin.bot.transport import LONGEST_PAUSE_S, pause
+from merlin.bot.transport import LONGEST_PAUSE_S, READ_S, pause
 from merlin.chat.answer import RetryPolicy
 from merlin.core import server
 from merlin.core.errors import MerlinError
@@ -37,6 +37,8 @@ class Pace:
     """Intervals and timeouts in seconds; the defaults are for production."""
 
     poll_s: float = 25.0
+    grace_s: float = 10.0
+    read_s: float = READ_S
     conflict_s: float = 30.0
     private_edit_s: float = 1.0
     group_edit_s: float = 3.0
@@ -52,13 +54,15 @@ class Pace:
 class BotServices(Context):
     """The services of the bot process.
 
-    `transcriber` converts speech to text, None: disabled. `reader` None: documents are not read.
+    `proxy`: its URL with the login, "" without one. `transcriber` converts speech to text, None:
+    disabled. `reader` None: documents are not read.
     `webhook` (URL and secret): the api stores updates in the inbox, and nothing is polled.
     `notify` sends a state to systemd.
     """
 
     token: str
     base_url: str
+    proxy: str
     store: Store
     heartbeats: Heartbeats
     lead: Lead

@@ -122,9 +122,9 @@ def _checks(config: Config) -> Iterator[_Check]:
         yield "repository", partial(checks.check_repository, config)
         if config.repository.statuses is not None:
             yield "repository.statuses", partial(checks.check_forge, config)
-    yield "telegram", partial(checks.check_telegram, config.telegram.base_url)
+    yield "telegram", partial(checks.check_telegram, config)
     if config.telegram.mode == "polling":
-        yield "telegram.mode", partial(checks.check_webhook, config.telegram)
+        yield "telegram.mode", partial(checks.check_webhook, config)
     yield "telegram.admins", partial(_check_admins, config)
     if config.payments.yookassa is not None:
         yield "payments.yookassa", partial(checks.check_yookassa, config.payments.yookassa)
@@ -133,7 +133,7 @@ def _checks(config: Config) -> Iterator[_Check]:
 def _running_checks(config: Config) -> Iterator[_Check]:
     """Yield the checks of what exists only once Merlin has run."""
     if config.telegram.mode == "webhook":
-        yield "telegram.mode", partial(checks.check_webhook, config.telegram)
+        yield "telegram.mode", partial(checks.check_webhook, config)
     for purpose, choice in config.named_models.items():
         yield f"chat.{purpose}", partial(checks.check_model, config, choice)
     for process in process_names(config):

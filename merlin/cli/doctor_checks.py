@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import shutil
-import urllib.error
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
-from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, LiteralString
 
-from merlin.cli.health import DATABASE_ERRORS, OTHER_INSTALLATION, health_error, plain_reason
-from merlin.config import BOT_TOKEN, Config, bot_id, credential, require_repository
+from merlin.cli.health import DATABASE_ERRORS, OTHER_INSTALLATION, health_error
+from merlin.config import Config, require_repository
 from merlin.config.settings import (
     ModelChoice,
     ProviderConfig,
     RepositoryConfig,
-    TelegramConfig,
 )
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
@@ -33,7 +29,7 @@ from merlin.core.errors import (
     PaymentError,
     SourceError,
 )
-from merlin.core.network import fetch_url, url_place
+from merlin.core.network import url_place
 from merlin.core.server import listen
 from merlin.db.connections import open_session
 from merlin.db.driver_errors import driver_errors
@@ -149,45 +145,28 @@ def check_forge(config: Config) -> CheckMessage:
     return "doctor-forge", {"project": forge.project}
 
 
-def check_telegram(base_url: str) -> CheckMessage:
+def check_telegram(config: Config) -> CheckMessage:
     """Check the bot's token by asking Telegram for the bot's name."""
-    return "doctor-telegram", {"bot": _ask_telegram(base_url, "getMe", "username")["username"]}
+    from merlin.bot.reach import ask_telegram
+
+    me = ask_telegram(config, lambda bot: bot.get_me())
+    return "doctor-telegram", {"bot": me.username}
 
 
-def check_webhook(telegram: TelegramConfig) -> CheckMessage:
+def check_webhook(config: Config) -> CheckMessage:
     """Check that Telegram sends updates to the configured place and that they arrive."""
-    arguments = _ask_telegram(telegram.base_url, "getWebhookInfo", "url")
-    url = str(arguments["url"])
+    from merlin.bot.reach import ask_telegram
+
+    telegram = config.telegram
+    found = ask_telegram(config, lambda bot: bot.get_webhook_info())
     expected = telegram.webhook_url if telegram.mode == "webhook" else ""
-    if url != expected:
+    if found.url != expected:
         key = "doctor-other-webhook" if expected else "doctor-webhook-set"
-        raise check_failure(key, url=url or "-", wanted=expected)
-    since = utc_now().timestamp() - _HOUR_S
-    if int(arguments.get("last_error_date", 0)) > since:
-        arguments = {
-            "waiting": arguments["pending_update_count"],
-            "reason": arguments["last_error_message"],
-        }
-        raise check_failure("doctor-webhook-fails", url=url, **arguments)
-    return "doctor-webhook" if url else "doctor-polling", {"url": url}
-
-
-def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
-    """Call the Bot API and return the result, which has `field`; no error contains the token."""
-    token = credential(BOT_TOKEN)
-    bot_id(token)
-    try:
-        _, body = fetch_url(f"{base_url}/bot{token}/{method}", TIMEOUT_S)
-        result: dict[str, Any] = json.loads(body)["result"]
-        return {field: result[field], **result}
-    except OSError as error:
-        code = error.code if isinstance(error, urllib.error.HTTPError) else 0
-        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
-            raise ConfigError("Telegram does not know the token", "bot-bad-token") from None
-        reason: object = plain_reason(error)
-    except (ValueError, KeyError, TypeError):
-        reason = {"key": "doctor-not-bot-api", "arguments": {}}
-    raise check_failure("doctor-telegram-unreachable", url=base_url, reason=reason)
+        raise check_failure(key, url=found.url or "-", wanted=expected)
+    if found.last_error_date and found.last_error_date > utc_now() - timedelta(hours=1):
+        waiting, reason = found.pending_update_count, found.last_error_message
+        raise check_failure("doctor-webhook-fails", url=found.url, waiting=waiting, reason=reason)
+    return "doctor-webhook" if found.url else "doctor-polling", {"url": found.url}
 
 
 def check_postgresql(url: str) -> CheckMessage:

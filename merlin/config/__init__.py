@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import yaml
 from pydantic import AfterValidator, ValidationError
@@ -46,6 +46,7 @@ from merlin.config.settings import (
     FORGE_TOKEN,
     GIT_HOOK_SECRET,
     PING_URL,
+    PROXY_LOGIN,
     TEXT_KEY,
     ApiConfig,
     BudgetConfig,
@@ -292,7 +293,7 @@ def _provider_faults(config: Config) -> Iterator[Fault]:
 
 def _find_in_the_open(config: Config) -> Iterator[Fault]:
     """Yield a fault for every outside address that is neither encrypted nor on this machine."""
-    for place, url in _addresses(config):
+    for place, url in addresses(config):
         if url and _is_open(url, "https"):
             yield fault_at(place, "config-not-https", url=url)
     url = config.repository.url if config.repository else ""
@@ -323,7 +324,8 @@ def _unverified_database(url: str) -> Iterator[Fault]:
         yield fault_at("database", "config-open-database")
 
 
-def _addresses(config: Config) -> Iterator[tuple[str, str]]:
+def addresses(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield the keys that name a service, with its address."""
     for provider in config.providers:
         yield f"providers.{provider.name}.base_url", provider.base_url
     if config.repository is not None and config.repository.forge is not None:
@@ -404,7 +406,7 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
         needed = [*providers, FORGE_TOKEN] if has_statuses else providers
         return dict.fromkeys(needed, True) | optional | {PING_URL: False}
     if process == "bot":
-        return dict.fromkeys([BOT_TOKEN, *providers], True) | optional
+        return dict.fromkeys([BOT_TOKEN, *providers], True) | optional | {PROXY_LOGIN: False}
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []
     needed += [SHOP_ID, SHOP_KEY] if config.payments.yookassa is not None else []
     optional |= dict.fromkeys([GIT_HOOK_SECRET, *providers], False)
@@ -452,6 +454,17 @@ def bot_id(token: str) -> int:
     if found is None:
         raise ConfigError("TELEGRAM_BOT_TOKEN is not a bot token", "bot-bad-token")
     return int(found[1])
+
+
+def telegram_proxy(telegram: TelegramConfig) -> str:
+    """Return the URL of the proxy with its login, "" where there is none."""
+    login = credential(PROXY_LOGIN, is_needed=False) if telegram.proxy else ""
+    if not login:
+        return telegram.proxy
+    user, _, password = login.partition(":")
+    user, quoted = quote(user, safe=""), quote(password, safe="")
+    hide_secrets([password, quoted])
+    return telegram.proxy.replace("://", f"://{user}:{quoted}@")
 
 
 def webhook_secret(token: str) -> str:

@@ -4,16 +4,19 @@ Everything else that is told of a key is made from here: its JSON Schema, the sa
 the docs. A docstring is the meaning of a section, in the words of an operator.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     Field,
     GetPydanticSchema,
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from merlin.config.section import (
@@ -44,6 +47,8 @@ ENGINE_KEY, FORGE_TOKEN = "MERLIN_ENGINE_KEY", "MERLIN_FORGE_TOKEN"
 # The secret that calls of the git hook prove; without it only calls from this machine.
 GIT_HOOK_SECRET = "MERLIN_GIT_HOOK_SECRET"  # noqa: S105 - a name
 DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name
+# `user:password` at telegram.proxy.
+PROXY_LOGIN = "TELEGRAM_PROXY_LOGIN"
 # The address that a monitor outside expects a call at.
 PING_URL = "MERLIN_PING_URL"
 
@@ -247,10 +252,25 @@ class BudgetConfig(Section):
         return convert_to_micro(self.per_month)
 
 
+def _proxy(text: str) -> str:
+    if "@" in text:  # the message must not show the password
+        raise PydanticCustomError("config-proxy-login", "a login", {"name": PROXY_LOGIN})
+    if not re.fullmatch(r"(https?|socks5)://(\[[\da-fA-F:]+\]|[\w.-]+):\d{1,5}/?", text):
+        arguments = {"example": "socks5://proxy.example.com:1080", "found": text}
+        raise PydanticCustomError("config-wrong-form", "no proxy", arguments)
+    return text.rstrip("/")
+
+
 class TelegramConfig(Section):
     """The bot. Its token is the credential TELEGRAM_BOT_TOKEN."""
 
     base_url: Url = setting("The Bot API server.", default="https://api.telegram.org")
+    proxy: Annotated[str, AfterValidator(_proxy)] = setting(
+        "The proxy for every call of Telegram: `http://`, `https://` or `socks5://`, host and port."
+        " Its login is the credential TELEGRAM_PROXY_LOGIN, `user:password`.",
+        "socks5://proxy.example.com:1080",
+        default_factory=str,
+    )
     mode: Literal["polling", "webhook"] = setting(
         "`polling` needs no open port; `webhook` needs `telegram.webhook_url`.", default="polling"
     )
@@ -283,6 +303,11 @@ class TelegramConfig(Section):
         {"ru": "Просто спрашивайте.", "en": "Just ask."},
         default_factory=dict,
     )
+
+    @property
+    def bot_url(self) -> str:
+        """Return the address that the library puts the token behind."""
+        return f"{self.base_url.rstrip('/').removesuffix('/bot')}/bot"
 
 
 class ModelChoice(NamedTuple):

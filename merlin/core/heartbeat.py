@@ -14,6 +14,8 @@ from merlin.core.log import get_logger, redact
 log = get_logger(__name__)
 
 SILENT_AFTER_S = 10.0
+# The step of a bot whose last calls got no answer.
+TELEGRAM_DOWN = "telegram is down"
 # So many bugs in a row are not accidental.
 PERSISTENT_FAILURES = 3
 _MAX_REASON_LENGTH = 300
@@ -106,7 +108,7 @@ def describe_step(language: str, step: str) -> str:
         return text(language, "step-commits", done=done, total=total)
     known = {
         "serving": "step-serving",
-        "telegram is down": "step-telegram-down",
+        TELEGRAM_DOWN: "step-telegram-down",
         "updates go elsewhere": "step-updates-elsewhere",
         "fetch fails": "step-fetch-fails",
     }

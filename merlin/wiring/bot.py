@@ -12,7 +12,7 @@ import uvloop
 from merlin.app.inbox import read_owner
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
-from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
+from merlin.config import BOT_TOKEN, Config, bot_id, credential, telegram_proxy, webhook_secret
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
 from merlin.db.database import Database
@@ -92,7 +92,8 @@ async def services_of(config: Config, database: Database) -> AsyncIterator[BotSe
             db=database,
             bot_id=bot_id(token),
             token=token,
-            base_url=f"{telegram.base_url.rstrip('/').removesuffix('/bot')}/bot",
+            base_url=telegram.bot_url,
+            proxy=telegram_proxy(telegram),
             store=store,
             heartbeats=Heartbeats(database),
             lead=lead,

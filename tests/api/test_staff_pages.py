@@ -9,12 +9,15 @@ import pytest
 from merlin.api.pages.site import STAFF, TOPICS
 from merlin.app import verdicts
 from merlin.app.actor import Actor
+from merlin.core.clock import utc_now
+from merlin.core.heartbeat import TELEGRAM_DOWN, Heartbeat
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
+from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
 from tests.db.pipeline_rows import make_commit, make_examples, make_finding, make_spec
@@ -248,6 +251,20 @@ def test_poll_without_changes_returns_204(staff, path):
         live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
         assert client.get(live).status_code == 204
         assert client.get(live.partition("?")[0]).status_code == 200
+
+
+def test_board_says_at_once_that_telegram_cannot_be_reached(staff):
+    with staff.browser_client(VERA) as client:
+        page = client.get("/admin/board").text
+        assert "Telegram сейчас недоступен" not in page
+        now = utc_now()
+        staff.rows.db.transact(
+            lambda: Heartbeats(staff.rows.db).beat(
+                Heartbeat("bot", "here", 1, now, now, TELEGRAM_DOWN)
+            )
+        )
+        live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+        assert "Telegram сейчас недоступен" in client.get(live).text
 
 
 def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):

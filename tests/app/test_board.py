@@ -10,7 +10,7 @@ from merlin.app.board import Stage, list_tasks, read_board
 from merlin.app.models import read_serving_models
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
-from merlin.core.heartbeat import Heartbeat
+from merlin.core.heartbeat import TELEGRAM_DOWN, Heartbeat
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import (
     ChangeRequest,
@@ -224,3 +224,11 @@ def test_what_moves_comes_first_then_what_needs_attention(world):
     world.push(4, make_examples(), spec=make_spec("b"), findings=[make_finding()])
     world.push(5, make_examples(13), spec=make_spec("c"))
     assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == ["c", "b", "a"]
+
+
+def test_board_says_that_a_running_bot_cannot_reach_telegram(world):
+    now = world.clock()
+    Heartbeats(world.db).beat(Heartbeat("bot", "here", 1, now, now, TELEGRAM_DOWN))
+    assert read_board(world.ctx, OPERATOR).is_telegram_down
+    world.clock.move(60)
+    assert not read_board(world.ctx, OPERATOR).is_telegram_down

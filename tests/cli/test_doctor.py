@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from merlin.account.users import User, Users
+from merlin.bot import reach
 from merlin.cli import main
 from merlin.cli.doctor_checks import check_yookassa
 from merlin.config import installation_id
@@ -25,8 +26,10 @@ from merlin.db.processes import Heartbeats
 from merlin.engine.database import Database as EngineDatabase
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.support.faults import Fault, FaultKind
 from tests.support.forge_standin import PROJECT, ForgeServer
 from tests.support.forge_standin import TOKEN as FORGE_TOKEN
+from tests.support.forward_proxy import ForwardProxy
 from tests.support.http_servers import Handler, serve_http
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import TelegramStandIn
@@ -223,6 +226,85 @@ def test_each_problem_is_reported_with_advice(serving, capsys, monkeypatch):
         found = run_doctor(serving, capsys)
     wrong = {what: words for what, (good, words) in found.items() if not good}
     assert {what: wrong.get(what) for what, mend in MENDS.items() if mend not in wrong[what]} == {}
+
+
+def set_telegram(lab, **keys):
+    document = yaml.safe_load(lab.path.read_text("utf-8"))
+    document["telegram"] |= keys
+    lab.path.write_text(yaml.safe_dump(document), "utf-8")
+
+
+def telegram_problem(lab, capsys):
+    found = run_doctor(lab, capsys)
+    (good, words), (_, same) = found["telegram"], found["telegram.mode"]
+    assert not good
+    assert words == same
+    return words
+
+
+def test_blocked_telegram_is_told_from_a_network_that_is_away(fresh, capsys):
+    set_telegram(fresh, base_url=NOWHERE)
+    assert "If none does, check the network" in telegram_problem(fresh, capsys)
+    document = yaml.safe_load(fresh.path.read_text("utf-8")) | {"allow_plain_http": True}
+    # Another name of the loopback address, as a server elsewhere has one.
+    address = document["providers"][0]["base_url"].replace("127.0.0.1", "127.1")
+    document["providers"].append({"name": "far", "base_url": address})
+    fresh.path.write_text(yaml.safe_dump(document), "utf-8")
+    words = telegram_problem(fresh, capsys)
+    assert words.startswith(f"{NOWHERE} can't be reached (Connection refused), while {address} can")
+    assert "Set telegram.proxy" in words
+
+
+def test_slow_telegram_is_named_whether_it_answers_late_or_not_at_all(
+    fresh, telegram, capsys, monkeypatch
+):
+    monkeypatch.setattr(reach, "SLOW_S", 0)
+    assert "Telegram is slowed down" in telegram_problem(fresh, capsys)
+    monkeypatch.setattr(reach, "READ_S", 0.3)
+    telegram.faults.add(Fault("get*", FaultKind.HANG, times=None))
+    assert "Telegram is slowed down" in telegram_problem(fresh, capsys)
+    telegram.faults.clear()
+
+
+class OtherPage(Handler):
+    """What a network shows in the place of a blocked site."""
+
+    def post(self):
+        self.answer(200, b"<html>blocked", "text/html")
+
+
+def test_page_in_the_place_of_telegram_is_named(fresh, capsys):
+    with serve_http(OtherPage) as server:
+        set_telegram(fresh, base_url=server.url)
+        assert "Check telegram.base_url" in telegram_problem(fresh, capsys)
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_proxy_that_is_down_refuses_or_is_walled_in_is_told_apart(
+    fresh, telegram, capsys, monkeypatch, scheme
+):
+    with ForwardProxy(scheme, "merlin:the-password").run() as proxy:
+        set_telegram(fresh, proxy=proxy.url)
+        monkeypatch.setenv("TELEGRAM_PROXY_LOGIN", "merlin:the-password")
+        found = run_doctor(fresh, capsys)
+        assert found["telegram"] == (True, f"the token belongs to @{BOT_NAME}")
+        set_telegram(fresh, base_url="https://127.0.0.1:9")
+        proxy.trouble = "unreachable"
+        assert "works, but doesn't reach" in telegram_problem(fresh, capsys)
+        monkeypatch.setenv("TELEGRAM_PROXY_LOGIN", "merlin:another-password")
+        words = telegram_problem(fresh, capsys)
+        assert "Check the secret TELEGRAM_PROXY_LOGIN" in words
+    words += telegram_problem(fresh, capsys)
+    assert "can't be reached: Connection refused" in words
+    assert "password" not in words.replace("user:password", "")
+
+
+def test_login_in_the_address_of_a_proxy_is_refused_and_not_shown(fresh, capsys):
+    set_telegram(fresh, proxy="socks5://merlin:the-password@127.0.0.1:1080")
+    assert main(["doctor", "--config", str(fresh.path)]) == 2
+    words = capsys.readouterr().err
+    assert "TELEGRAM_PROXY_LOGIN" in words
+    assert "the-password" not in words
 
 
 def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):

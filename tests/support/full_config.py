@@ -7,6 +7,7 @@ TOKEN = "4242:AAE-a-token-that-only-the-stand-in-knows"
 ENGINE_KEY = "a-key-between-our-own-processes"
 CREDENTIALS = {
     "TELEGRAM_BOT_TOKEN": TOKEN,
+    "TELEGRAM_PROXY_LOGIN": "merlin:a-password-that-no-proxy-knows",
     "MERLIN_ENGINE_KEY": ENGINE_KEY,
     "OPENAI_API_KEY": ENGINE_KEY,
     "PGPASSWORD": "a-password-that-no-server-asks-for",

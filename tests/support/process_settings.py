@@ -58,6 +58,8 @@ class ProcessSettings:
     timezone: str = "UTC"
     default_dataset: str | None = None
     providers: tuple[Provider, ...] = ()
+    proxy: str = ""
+    proxy_login: str = ""
     assistant: tuple[str, str] | None = None
     transcription: tuple[str, str] | None = None
     vision: tuple[str, str] | None = None
@@ -79,7 +81,11 @@ class ProcessSettings:
     def credentials(self) -> Mapping[str, str]:
         """Return the secrets of the environment by name."""
         keys = {f"KEY_OF_{provider.name}": provider.key for provider in self.providers}
-        secrets = {"TELEGRAM_BOT_TOKEN": self.token, "MERLIN_TEXT_KEY": self.text_key}
+        secrets = {
+            "TELEGRAM_BOT_TOKEN": self.token,
+            "TELEGRAM_PROXY_LOGIN": self.proxy_login,
+            "MERLIN_TEXT_KEY": self.text_key,
+        }
         return keys | {name: value for name, value in secrets.items() if value}
 
     @contextmanager
@@ -113,6 +119,7 @@ class ProcessSettings:
             budget=BudgetConfig(answers=self.caps),
             telegram=TelegramConfig(
                 base_url=self.telegram_url,
+                **({"proxy": self.proxy} if self.proxy else {}),
                 mode=self.mode,
                 webhook_url=self.webhook_url,
                 admins=self.admins,

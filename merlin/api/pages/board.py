@@ -58,7 +58,8 @@ async def render_board(
         )
     opened = {details.verdict.dataset: details for details in found}
     tasks = [task for task in context.tasks if dataset in ("", task.dataset)]
-    content = repr((board.rows, board.silent_since, opened, tasks)).encode("utf-8", "replace")
+    state = board.rows, board.silent_since, board.is_telegram_down, opened, tasks
+    content = repr(state).encode("utf-8", "replace")
     tag = hashlib.sha256(content).hexdigest()[:20]
     if board_query.seen == tag:
         return Response(status_code=204)

@@ -6,6 +6,7 @@ config-fault =
        *[other] { $place }: { $name }: { $what }
     }
 config-proxy = The proxy from the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) can't be used: { $reason }. Set the address of an HTTP proxy, or unset the variable
+config-proxy-login = only the address of the proxy stands here. Put user:password into the secret { $name }
 config-no-utf8 = this isn't a text in UTF-8
 config-unknown-key =
     { $near ->

@@ -31,8 +31,13 @@ doctor-no-branch = { $url } has no branch { $branch }: commit something to it, o
 doctor-not-read = { $url }, { $branch }: { $reason }
 document-reader-fails = documents can't be read: { $path } doesn't start their reader ({ $reason }). Let the user that runs Merlin execute it and read the Python packages beside it
 doctor-telegram = the token belongs to @{ $bot }
-doctor-not-bot-api = the answer there isn't one of the Bot API. Check telegram.base_url
-doctor-telegram-unreachable = { $url } can't be reached: { $reason }
+doctor-telegram-blocked = { $url } can't be reached ({ $reason }), while { $other } can: Telegram is blocked in this network. Set telegram.proxy. The chat on the site works meanwhile, and messages wait
+doctor-telegram-unreachable = { $url } can't be reached: { $reason }. If other sites open from this machine, Telegram is blocked: set telegram.proxy. If none does, check the network
+doctor-telegram-slow = { $url } answers too slowly: Telegram is slowed down in this network. Set telegram.proxy, or name a faster proxy there
+doctor-telegram-fails = { $url } doesn't answer as the Bot API does: { $reason }. Check telegram.base_url. If connections keep breaking off, set telegram.proxy
+doctor-proxy-down = the proxy { $proxy } can't be reached: { $reason }. Start it, or name another one in telegram.proxy
+doctor-proxy-login = the proxy { $proxy } rejects the login. Check the secret { $name }: it is user:password
+doctor-proxy-blocked = the proxy { $proxy } works, but doesn't reach { $url }: { $reason }. Allow it there, or name another proxy in telegram.proxy
 doctor-provider =
     { $count ->
         [one] answers, lists { $count } model

@@ -6,6 +6,7 @@ config-fault =
        *[other] { $place }: { $name }: { $what }
     }
 config-proxy = Прокси из окружения (HTTPS_PROXY, HTTP_PROXY или ALL_PROXY) использовать нельзя: { $reason }. Задайте адрес HTTP-прокси или уберите переменную
+config-proxy-login = здесь стоит только адрес прокси. Запишите user:password в секрет { $name }
 config-no-utf8 = это не текст в UTF-8
 config-unknown-key =
     { $near ->

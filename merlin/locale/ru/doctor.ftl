@@ -31,8 +31,13 @@ doctor-no-branch = в { $url } нет ветки { $branch }: сделайте �
 doctor-not-read = { $url }, { $branch }: { $reason }
 document-reader-fails = документы не прочитать: { $path } не запускает их чтение ({ $reason }). Разрешите пользователю, от имени которого работает Merlin, запускать этот файл и читать пакеты Python рядом с ним
 doctor-telegram = токен принадлежит @{ $bot }
-doctor-not-bot-api = так Bot API не отвечает. Проверьте telegram.base_url
-doctor-telegram-unreachable = { $url } недоступен: { $reason }
+doctor-telegram-blocked = { $url } недоступен ({ $reason }), а { $other } доступен: в этой сети Telegram заблокирован. Задайте telegram.proxy. Чат на сайте тем временем работает, сообщения ждут
+doctor-telegram-unreachable = { $url } недоступен: { $reason }. Если другие сайты с этой машины открываются, Telegram заблокирован: задайте telegram.proxy. Если нет, проверьте сеть
+doctor-telegram-slow = { $url } отвечает слишком медленно: в этой сети Telegram замедляют. Задайте telegram.proxy или укажите в нём прокси побыстрее
+doctor-telegram-fails = { $url } отвечает не так, как Bot API: { $reason }. Проверьте telegram.base_url. Если соединения обрываются, задайте telegram.proxy
+doctor-proxy-down = прокси { $proxy } недоступен: { $reason }. Запустите его или укажите в telegram.proxy другой
+doctor-proxy-login = прокси { $proxy } не принимает логин и пароль. Проверьте секрет { $name }: в нём user:password
+doctor-proxy-blocked = прокси { $proxy } работает, но не достаёт до { $url }: { $reason }. Разрешите ему этот адрес или укажите в telegram.proxy другой прокси
 doctor-provider =
     { $count ->
         [one] отвечает, предлагает { $count } модель

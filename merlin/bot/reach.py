@@ -1,0 +1,85 @@
+"""One call of Telegram, as the bot makes it, and what keeps it from being answered."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from telegram import Bot
+from telegram.error import InvalidToken, TelegramError, TimedOut
+
+from merlin.bot.transport import AiohttpRequest, NotSent, ProxyRefused
+from merlin.config import BOT_TOKEN, Config, addresses, bot_id, credential, telegram_proxy
+from merlin.config.settings import PROXY_LOGIN
+from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.network import is_loopback
+
+T = TypeVar("T")
+
+READ_S, PROBE_S = 15.0, 5.0
+# A call usually takes a fraction of a second.
+SLOW_S = 5.0
+
+
+def ask_telegram(config: Config, ask: Callable[[Bot], Awaitable[T]]) -> T:
+    """Return the answer. Raises MerlinError, which says what is wrong and what to do."""
+    token, telegram = credential(BOT_TOKEN), config.telegram
+    bot_id(token)
+    request = AiohttpRequest(READ_S, proxy=telegram_proxy(telegram))
+
+    async def call() -> T:
+        await request.initialize()
+        try:
+            return await ask(Bot(token, telegram.bot_url, request=request))
+        finally:
+            await request.shutdown()
+
+    named = {"url": telegram.base_url, "proxy": telegram.proxy}
+    begun = time.monotonic()
+    try:
+        answer = asyncio.run(call())
+    except InvalidToken:
+        raise ConfigError("Telegram does not know the token", "bot-bad-token") from None
+    except ProxyRefused:
+        raise _problem("doctor-proxy-login", **named, name=PROXY_LOGIN) from None
+    except NotSent as error:
+        raise _no_connection(config, named, str(error)) from None
+    except TimedOut:
+        raise _problem("doctor-telegram-slow", **named) from None
+    except TelegramError as error:
+        raise _problem("doctor-telegram-fails", **named, reason=str(error)) from None
+    if time.monotonic() - begun > SLOW_S:
+        raise _problem("doctor-telegram-slow", **named)
+    return answer
+
+
+def _problem(key: str, **arguments: object) -> MerlinError:
+    return MerlinError(key, key, **arguments)
+
+
+def _no_connection(config: Config, named: Mapping[str, str], error: str) -> MerlinError:
+    """Return what keeps the bot from Telegram: its proxy, what is behind that, or the network."""
+    url, proxy = named["url"], named["proxy"]
+    if proxy:
+        key, reason = "doctor-proxy-down", _connection_problem(proxy)
+        if not reason:
+            key, reason = "doctor-proxy-blocked", error
+        return _problem(key, **named, reason=reason)
+    others = (other for key, other in addresses(config) if not key.startswith("telegram."))
+    far = [other for other in others if not is_loopback(urlsplit(other).hostname)]
+    other = next((each for each in far if not _connection_problem(each)), "")
+    key = "doctor-telegram-blocked" if other else "doctor-telegram-unreachable"
+    return _problem(key, url=url, other=other, reason=_connection_problem(url) or error)
+
+
+def _connection_problem(url: str) -> str:
+    """Return why a server accepts no connection, "" if it does."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443}.get(parts.scheme, 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), PROBE_S).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
