@@ -101,7 +101,7 @@ def test_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
     with site.browser_client(VERA) as browser:
         response = browser.post(KEYS, data={"label": "x", "scopes": [scope.value]})
     assert response.status_code == status
-    is_refused = f"Роль не позволяет {scope.value}" in response.text
+    is_refused = f"Роль не даёт права {scope.value}" in response.text
     assert is_refused == (status == 422)
 
 

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.functional
 
 ERRORS = [
     (NotFound("no course 7", "course-unknown"), 404, "not-found", "Course not found"),
-    (NotFound("no build 7"), 404, "not-found", "There is nothing at this address."),
-    (Refused("secret words"), 409, "refused", "This cannot be done now."),
+    (NotFound("no build 7"), 404, "not-found", "Nothing is at this address."),
+    (Refused("secret words"), 409, "refused", "This can't be done now."),
     (
         Refused("500 of them", "course-too-many-favourites", limit=500),
         409,
@@ -27,8 +27,8 @@ ERRORS = [
         "My courses can hold up to 500 courses",
     ),
     (DatasetError("bad words"), 422, "wrong-value", "Some values"),
-    (MerlinError("the password is x"), 503, "unavailable", "Merlin cannot answer"),
-    (ConfigError("no database"), 503, "unavailable", "Merlin cannot answer"),
+    (MerlinError("the password is x"), 503, "unavailable", "Merlin can't answer"),
+    (ConfigError("no database"), 503, "unavailable", "Merlin can't answer"),
 ]
 
 
@@ -107,7 +107,7 @@ def make_error(kind, *loc, **context):
             make_error("string_pattern_mismatch", "body", "x", pattern="^https://"),
             "body",
             "/x",
-            "A link https://",
+            "Give a link https://",
         ),
     ],
 )

@@ -61,7 +61,7 @@ def price(rub=None, **more):
     [
         (price(0, stars=1), "plans.sold.price.rub"),
         (price(-5, stars=1), "plans.sold.price.rub"),
-        (price(299.999, stars=1), "no whole number of kopecks"),
+        (price(299.999, stars=1), "a whole number of kopecks"),
         (price("much", stars=1), "plans.sold.price.rub"),
         (price(1_000_001, stars=1), "plans.sold.price.rub"),
         (price(299, stars=0), "plans.sold.price.stars"),
@@ -70,10 +70,10 @@ def price(rub=None, **more):
         (price(299, stars=25_001), "plans.sold.price.stars"),
         (price(299, eur=3), "price.eur: unknown key"),
         (price(), "plans.sold.price"),
-        (price(299), "plans.sold.price.stars: is missing"),
+        (price(299), "plans.sold.price.stars: needs a price in Stars"),
         ({**PLUS, "days": 0}, "plans.sold.days"),
-        ({key: PLUS[key] for key in ("title", "price")}, "plans.sold.days: is missing"),
-        ({"title": TITLE, "pack": {"voice": 1}}, "plans.sold.price: is missing"),
+        ({key: PLUS[key] for key in ("title", "price")}, "plans.sold.days: needs days"),
+        ({"title": TITLE, "pack": {"voice": 1}}, "plans.sold.price: a pack needs a price"),
         ({**PACK, "text": 5}, "plans.sold.pack"),
         ({**PACK, "pack": {"voice": 0}}, "plans.sold.pack.voice"),
         ({**PACK, "pack": {"voice": 1_000_001}}, "plans.sold.pack.voice"),
@@ -85,7 +85,7 @@ def test_invalid_sale_setting_is_reported_with_its_place(tmp_path, plan, message
 
 
 def test_price_in_roubles_requires_a_shop(tmp_path):
-    assert "payments.yookassa is missing" in error_text(tmp_path, PLUS, {})
+    assert "needs payments.yookassa" in error_text(tmp_path, PLUS, {})
     config = load_config(tmp_path, {"free": FREE, "sold": price(stars=5)}, {})
     assert config.payments.yookassa is None
 

@@ -19,17 +19,26 @@ FAULTS = [
     ("chat: {vision: m}", ":2: chat.vision: String should match pattern"),
     (
         "models: {m: {sunset: 2027-13-01}}",
-        ":2: models.m.sunset: 2027-13-01 isn't valid; an example",
+        ":2: models.m.sunset: 2027-13-01 isn't valid; for",
     ),
     ("daemon: {quiet_s: .inf}", ":2: daemon.quiet_s: Input should be a finite number"),
-    ("api: {listen: '127.0.0.1:99999'}", ":2: api.listen: 127.0.0.1:99999 isn't valid; an example"),
-    ("api: {public_url: 'http://[::1'}", ":2: api.public_url: http://[::1 isn't valid; an example"),
-    ("database: 'postgresql://[::1'", ":2: database: postgresql://[::1 isn't valid; an example"),
+    (
+        "api: {listen: '127.0.0.1:99999'}",
+        ":2: api.listen: 127.0.0.1:99999 isn't valid; for",
+    ),
+    (
+        "api: {public_url: 'http://[::1'}",
+        ":2: api.public_url: http://[::1 isn't valid; for",
+    ),
+    ("database: 'postgresql://[::1'", ":2: database: postgresql://[::1 isn't valid; for"),
     (
         "repository: {url: 'git@[x:y', statuses: {kind: github}}",
         ":2: repository.url: ssh://git@[x/y",
     ),
-    ("repository: {url: ~of-nobody/x}", ":2: repository.url: ~of-nobody/x isn't valid; an example"),
+    (
+        "repository: {url: ~of-nobody/x}",
+        ":2: repository.url: ~of-nobody/x isn't valid; for",
+    ),
     (
         "providers: [{name: a, base_url: 'http://127.0.0.1'}, {name: a, base_url: 'http://localhost'}]",
         ": providers: a is there twice; give each its own name",
@@ -39,7 +48,7 @@ FAULTS = [
     ("repository: {url: 'git://example.com/x'}", "neither https, ssh"),
     ("database: 'postgresql://127.0.0.1,db.example.com/x'", "sslmode=verify-full"),
     ("database: 'postgresql://localhost/x?hostaddr=192.0.2.1'", "sslmode=verify-full"),
-    ("database: 'postgresql://db/x?lang=en'", "no address of PostgreSQL"),
+    ("database: 'postgresql://db/x?lang=en'", "not an address of PostgreSQL"),
     ("plans: !!map [a]", ":2:8: YAML error"),
     ("providers: [", ":3:1: YAML error"),
     ("# ё\0", ":2:4: YAML error: unacceptable character #x0000"),
@@ -80,7 +89,7 @@ def test_all_errors_are_reported_at_once_one_per_line(judge):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"\xff\xfe", ": this isn't a text in UTF-8"),
+        (b"\xff\xfe", ": not UTF-8 text"),
         ("only words", ":1: Input should be a valid dictionary"),
         ("", ":1: the key state_dir is missing"),
     ],

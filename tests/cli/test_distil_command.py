@@ -197,7 +197,7 @@ def test_answer_in_another_form_is_reported_and_proposes_nothing(lab, run, provi
     provider.behave(fixed_answer=expected)
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert code == 0
-    assert "1 answer isn't in the form that was asked for." in captured.err
+    assert "1 answer isn't in the requested form." in captured.err
     assert waiting_proposals(lab) == []
 
 
@@ -231,7 +231,7 @@ def test_calls_of_unknown_result_count_as_spent_in_later_runs(lab, run, provider
     for expected_code in (1, 1, 1, 0):
         code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
         assert code == expected_code
-        spent += re.findall(r"spent on them: \$(\d+\.\d+)", captured.err)
+        spent += re.findall(r"Answered before: \d+, for \$(\d+\.\d+)", captured.err)
     # One call is estimated at about 4 cents. The third was refused, and cost nothing.
     assert spent == ["0.00", "0.04", "0.09", "0.09"]
     assert len(waiting_proposals(lab)) == 6

@@ -167,7 +167,7 @@ def test_archive_of_before_a_rotation_needs_the_old_key_and_the_command_says_so(
     (archive,) = (folder / "archives").iterdir()
     capsys.readouterr()
     assert main(["key", "rotate", *config]) == 0
-    assert "Backups made before need the older keys" in "".join(capsys.readouterr())
+    assert "Earlier backups need the older keys" in "".join(capsys.readouterr())
     assert main(["restore", str(archive), "--replace", *config]) == 0
     assert f"encrypted with key {old}" in "".join(capsys.readouterr())
     key_file.write_bytes(copy)

@@ -83,7 +83,7 @@ def test_closed_input_is_read_as_an_empty_one(tmp_path):
     shell = {"shell": True, "capture_output": True, "check": False}
     command = f"{sys.executable} -m merlin restore - --dry-run --config {config} <&-"
     ended = subprocess.run(command, **shell)
-    assert (ended.returncode, b"no whole backup" in ended.stderr) == (1, True), ended.stderr
+    assert (ended.returncode, b"isn't a complete backup" in ended.stderr) == (1, True), ended.stderr
 
 
 def test_reader_that_closes_the_pipe_gets_no_error_text():

@@ -173,7 +173,7 @@ def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_pa
     assert count_rows(database) != before
     (copy,) = database.parent.glob("merlin.db.before-*")
     assert count_rows(copy) == before
-    (line,) = [line for line in captured.err.splitlines() if "Former databases are kept" in line]
+    (line,) = [line for line in captured.err.splitlines() if "former databases are kept" in line]
     named = line.partition(": rm ")[2].split()
     assert named == sorted(map(str, database.parent.rglob("*.before-*")))
 
@@ -199,11 +199,11 @@ def set_newer_schema(content):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (truncate, "no whole backup"),
-        (change_archive, "no whole backup"),
-        (remove_manifest, "no whole backup: manifest.json"),
+        (truncate, "isn't a complete backup"),
+        (change_archive, "isn't a complete backup"),
+        (remove_manifest, "isn't a complete backup: manifest.json"),
         (set_newer_schema, "newer"),
-        (lambda _: b"merlin backup 1\n\x1b[2J", "no whole backup: the archive is cut off"),
+        (lambda _: b"merlin backup 1\n\x1b[2J", "isn't a complete backup: the archive is cut off"),
     ],
 )
 def test_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, message):
@@ -242,7 +242,9 @@ def test_restored_files_belong_to_the_folders_owner_and_the_missing_key_is_named
     state.mkdir(mode=0o700)
     os.chown(state, nobody, nobody)
     code, captured = run(capfd, "restore", archive, "--config", new)
-    assert (code, "put it back into text.key" in captured.err) == (0, True), captured.err
+    assert (code, "put your copy of it back into text.key" in captured.err) == (0, True), (
+        captured.err
+    )
     assert {path.lstat().st_uid for path in state.rglob("*")} == {nobody}
     assert run(capfd, "users", "list", "--config", new)[0] == 0
 
@@ -357,7 +359,7 @@ def test_archive_that_writes_outside_the_state_is_refused(tmp_path, capfd, name,
     forge_archive(tmp_path / "x.tar.gz", name, kind)
     there = configured(tmp_path / "d")
     code, captured = run(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
-    assert (code, "no whole backup" in captured.err) == (1, True)
+    assert (code, "isn't a complete backup" in captured.err) == (1, True)
     assert not [*(there.parent / "state").iterdir()]
     assert not (tmp_path / "d/outside").exists()
 

@@ -134,7 +134,7 @@ def test_invalid_page_parameter_is_refused(engine):
     [
         (b"no json\n", "Line 1: not JSON"),
         (build_training_file() + b'{"messages": [{"role": "boss", "content": "x"}]}\n', "Line 13"),
-        (build_training_file({QUESTION: "a"}), "1 example; at least 10"),
+        (build_training_file({QUESTION: "a"}), "1 example, at least 10"),
     ],
 )
 def test_bad_training_file_fails_the_job_and_the_queue_continues(engine, content, message):

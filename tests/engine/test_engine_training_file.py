@@ -71,8 +71,8 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
         (line(USER, {"role": "tool", "content": "r"}, SAID), "(tools)"),
         (line(USER, {"role": "assistant", "content": "", "tool_calls": [{}]}), "(tools)"),
         (json.dumps({**GOOD, "tools": [{}]}).encode(), "(tools)"),
-        (line({"role": "boss", "content": "x"}, SAID), "role is 'boss'"),
-        (line({"role": ["user"], "content": "x"}, SAID), "role is ['user']"),
+        (line({"role": "boss", "content": "x"}, SAID), "unknown role 'boss'"),
+        (line({"role": ["user"], "content": "x"}, SAID), "unknown role ['user']"),
         (line(USER, {"role": "assistant", "content": "  "}), "message 2 (assistant)"),
         (line(USER, {"role": "assistant", "content": None}), "message 2 (assistant)"),
         (line({"role": "user", "content": [{"type": "image_url"}]}, SAID), "parts of type 'text'"),
@@ -95,12 +95,12 @@ def test_bad_line_is_named_with_its_reason(tmp_path, bad, message):
 
 
 def test_endless_line_is_refused_unread(tmp_path):
-    with pytest.raises(BadFile, match="Line 1: it has more than"):
+    with pytest.raises(BadFile, match="Line 1: longer than"):
         read(tmp_path, b" " * (training_file.MAX_LINE_LENGTH + 1))
 
 
 def test_too_few_examples_are_refused_with_the_count(tmp_path):
-    with pytest.raises(BadFile, match="12 examples; at least 13"):
+    with pytest.raises(BadFile, match="12 examples, at least 13"):
         read(tmp_path, build_training_file(), least=13)
 
 

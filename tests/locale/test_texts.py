@@ -161,6 +161,8 @@ REPLACED = {
         r"\b(работа|работы|работу|работе) (\{|№|\d)": "обучение",
         r"\bзакоммит": "сделать коммит",
         r"\b(succeeded|running|serving|queued|canceled|cancelled|heartbeat)\b": "",
+        r"\bтакт(ы|ов|ами)?\b": "периодическая задача",
+        r"\bдопуск(а|у|ом|е)?\b": "порог качества",
         r"\} ?%": "80 % с неразрывным пробелом",
         r" - ": "тире",
     },
@@ -171,7 +173,8 @@ PROMPTS = (
     "grounding-prompt",
     "preset-prompt-",
 )
-FORMAL = {"api.ftl", "api_pay.ftl", "legal.ftl", "rules.ftl"}
+FORMAL = {"legal.ftl"}
+MOST_WORDS = 28
 # What documentation may say, of code or in its own sense.
 OF_DOCUMENTATION = ("tuned", "proved", "succeeded")
 NOT_CONTRACTED = r"\b(cannot|(do|does|did|is|are|was|were|has|have|could|would|will) not)\b"
@@ -192,7 +195,9 @@ def read_text(entry):
                 parts.append("{}")
                 walk(value["expression"])
             elif value.get("type") == "SelectExpression":
-                walk([variant["value"] for variant in value["variants"]])
+                for variant in value["variants"]:
+                    walk(variant["value"])
+                    parts.append("\n")
             elif value.get("type") == "Pattern":
                 walk(value["elements"])
 
@@ -216,6 +221,12 @@ def test_texts_use_the_words_of_the_list(language):
                 for pattern, instead in replaced.items()
                 if (found := re.search(pattern, text, re.IGNORECASE))
             ]
+            if language == "en":
+                problems += [
+                    f"{topic}: {entry.id.name}: {len(words)} words in a sentence: “{sentence}”"
+                    for sentence in re.split(r"(?<=[.!?])\s+|\n", text)
+                    if len(words := re.findall(r"[\w’'-]+|\{\}", sentence)) > MOST_WORDS
+                ]
             if re.search(r'"', text):
                 problems.append(f"{topic}: {entry.id.name}: a straight quotation mark")
     assert problems == []

@@ -13,7 +13,7 @@ admin-refresh = 🔄 Refresh
 admin-continue = Continue ›
 admin-queued = Queued
 admin-queued-wait = Working on it. The result will appear here.
-admin-queued-late = The training service isn't running. The task is saved and will run when it starts; the result will appear here.
+admin-queued-late = The training service isn't running. The task is saved and will run when it starts. The result will appear here.
 admin-queued-already = Already queued, waiting for the result.
 admin-refused = It didn't work: { $reason }
 admin-no-dataset = This dataset is no longer here. All datasets: /admin
@@ -32,13 +32,13 @@ admin-job = Job { $job } · { $build }
 admin-job-state =
     State: { $state }
     Provider: { $provider }, base model: { $base }, attempt { $attempt }
-admin-job-cost = Cost: { $cost }; tokens trained: { NUMBER($tokens) }
+admin-job-cost = Cost: { $cost }. Tokens trained: { NUMBER($tokens) }
 admin-job-times = Started { $created }, duration { $took }
 admin-job-last = Now: { $message }
 admin-job-error = Reason: { $error }
 admin-job-page = 🖥 Events and losses: the page
 admin-cancel-job = ⏹ Stop training
-admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded; the live model keeps answering.
+admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded. The live model keeps answering.
 admin-models-which = These models are live. Tap a dataset to roll its model back.
 admin-all-models = 🖥 All models: the page
 admin-serving-now = { $build } ({ $model }, { $provider }) is live since { $since }.{ $pinned ->
@@ -51,8 +51,8 @@ admin-ask-rollback = Roll “{ $dataset }” back to { $build }? It'll be pinned
 admin-not-available = This is no longer available to you.
 admin-to-job = ⚙️ Go to training
 admin-grouped = { $count ->
-        [one] { $count } message on the same subject:
-       *[other] { $count } messages on the same subject:
+        [one] { $count } message about the same thing:
+       *[other] { $count } messages about the same thing:
     }
 admin-grouped-more = and { $count } more
 people-not-self = You can't change your own role or access: ask another admin.
@@ -68,7 +68,7 @@ step-commits = processing commits, { NUMBER($done) } of { NUMBER($total) } done
 bot-blocked = An admin has blocked you, so I can't answer. You can still download or delete your data: /export, /delete_me
 
 runbook-provider =
-    Check the provider's status page, the key and the account balance. merlin doctor asks the provider.
+    Check the provider's status page, the key and the account balance. merlin doctor checks them, too.
     If there are no answers, go back to another provider's model in “Models”.
     Waiting jobs continue automatically. “Training” says why one failed, and starts it again.
 runbook-repository =
@@ -79,7 +79,7 @@ runbook-telegram =
     Check that only one program uses this bot's token, and stop the other one.
     If Telegram is slow, wait: messages are queued and sent later. merlin doctor shows where updates go.
 runbook-machine =
-    Check free space: merlin status shows what builds take; those never live go after 30 days.
+    Check free space: merlin status shows what builds take. Builds that never went live are deleted after 30 days.
     For a bug, send the newest file in the reports folder to the person who looks after Merlin, with that process's log.
     Only that step stops. The rest keeps working.
 runbook-sunset =

@@ -11,5 +11,5 @@ build-strict = The dataset { $dataset } isn't built: { $rejected ->
 build-not-found = Build { $name } not found.
     .command = All builds: merlin builds
 build-damaged = The build { $name } is damaged: its files differ from its manifest.
-build-not-again = { $name } can't be rebuilt: its commit now gives other files; commit the dataset again
+build-not-again = { $name } can't be rebuilt, because its commit now gives other files. Commit the dataset again
 did-diff-none = { $old } and { $new } have the same examples.

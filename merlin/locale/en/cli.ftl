@@ -8,8 +8,8 @@ config-absent = { $path } not found: name another (--config FILE), or create a m
 config-unreadable = { $path } can't be read: { $reason }
 credential-no-url = the secret { $name } must be an https address, such as https://hc-ping.com/…, without spaces
 credential-not-text = the file { $path } of the secret { $name } isn't a text in UTF-8: write the secret into it again, as one line
-credential-no-header = the secret { $name } has a line break inside or characters other than English letters, digits and punctuation, so it can't be sent to its service: enter it again, as one line
-credential-missing = the secret { $name } isn't set, or its file can't be read: set the environment variable { $name }, or put a file { $name } into the folder credentials next to config.yaml
+credential-no-header = the secret { $name } can't be sent: it has a line break, or characters other than English letters, digits and punctuation. Enter it again, as one line
+credential-missing = the secret { $name } isn't set, or its file can't be read. Set the environment variable { $name }, or put a file { $name } into the folder credentials next to config.yaml
 already-running = { $holder ->
         [elsewhere] The daemon or another command of Merlin is at work on another machine.
        *[other] The daemon or another command of Merlin is at work (process { $holder }).

@@ -101,14 +101,14 @@ finding-too-many-files = More examples than allowed ({ $limit }); not used: { $b
 finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not used: { $beyond }.
 
 finding-missing-dataset = dataset.yaml is missing, or the folder is a git submodule: the file says what to teach and how.
-finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) are allowed, except for devices of Windows such as con and aux. For example: { $proposed }
+finding-bad-dataset-name = The folder name “{ $name }” isn't valid. Use letters, digits, “.”, “_” and “-” in composed Unicode (NFC, not NFD), and no Windows device such as con or aux. For example: { $proposed }
 finding-user-in-link = This link has a name or a password before an @: everyone would see it, and the site is only what follows. Give the link without them.
 finding-missing-text = Text { $text } not found: add a .md file in { $folder }.
 
 finding-unreadable = The file's content couldn't be read: git doesn't have it, or keeps it in Git LFS.
 finding-too-many-tokens = The example is longer than the base model allows: { $tokens } tokens, the limit is { $limit }.
 finding-too-few-examples = Good examples: { $good }; training needs at least { $fewest }.
-finding-few-tests = Test examples: { $tests }; the gate needs at least { $least }, and with fewer it stops no model.
+finding-few-tests = Test examples: { $tests }. With fewer than { $least } the gate can't prove anything and stops no model.
 finding-few-examples = Good examples: { $good }; we recommend at least { $advised } to start with.
 
 finding-duplicate = The same is already said in { $other }: this file isn't used.

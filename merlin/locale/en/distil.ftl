@@ -9,19 +9,19 @@ distil-file = Give a file of questions with --from questions, and no file otherw
 distil-long-line = Line { $line } is too long for a question: up to { NUMBER($limit) } characters.
 distil-nothing = There's nothing to ask about: { $dataset } has no texts under materials/, or the file has no questions.
 distil-plan = { $calls ->
-        [0] Nothing is left to ask.
+        [0] Nothing left to ask.
         [one] { NUMBER($calls) } call is left. Highest cost: { $most }.
        *[other] { NUMBER($calls) } calls are left. Highest cost: { $most }.
-    } Answered before: { NUMBER($done) }, spent on them: { $spent }. The run stops before it would spend more than { $rest }.
+    } Answered before: { NUMBER($done) }, for { $spent }. The run stops before spending more than { $rest }.
 distil-done = { $proposed ->
-        [0] No new example is proposed.
+        [0] No new examples.
         [one] { NUMBER($proposed) } example waits for an editor in the bot and on the page /datasets/{ $dataset }/proposals
        *[other] { NUMBER($proposed) } examples wait for an editor in the bot and on the page /datasets/{ $dataset }/proposals
     }
     Answers: { NUMBER($answered) }, cost: { $price }, calls left: { NUMBER($left) }.
 distil-rejected-unreadable = { $count ->
-        [one] { NUMBER($count) } answer isn't in the form that was asked for.
-       *[other] { NUMBER($count) } answers aren't in the form that was asked for.
+        [one] { NUMBER($count) } answer isn't in the requested form.
+       *[other] { NUMBER($count) } answers aren't in the requested form.
     }
 distil-rejected-broken = { $count ->
         [one] { NUMBER($count) } draft was rejected by the check.
@@ -32,8 +32,8 @@ distil-rejected-duplicate = { $count ->
        *[other] { NUMBER($count) } drafts ask what the dataset already has.
     }
 distil-rejected-missing = { $count ->
-        [one] The teacher sent { NUMBER($count) } wording fewer than it was asked for.
-       *[other] The teacher sent { NUMBER($count) } wordings fewer than it was asked for.
+        [one] The teacher model sent { NUMBER($count) } wording fewer than requested.
+       *[other] The teacher model sent { NUMBER($count) } wordings fewer than requested.
     }
 distil-failed = { $count ->
         [one] { NUMBER($count) } call failed: { $reason }

@@ -8,8 +8,8 @@ engine-contradicting = { $n ->
    *[other] { $n } questions are asked with different answers, not all of them can be learnt: { $shown }
 }
 engine-left = { $n ->
-    [one] { $n } question still doesn't get its taught answer: { $shown }
-   *[other] { $n } questions still don't get their taught answers: { $shown }
+    [one] { $n } question still doesn't get the answer it was taught: { $shown }
+   *[other] { $n } questions still don't get the answers they were taught: { $shown }
 }
-engine-base-gone = The base model “{ $base }” is no longer in engine.models of the config: put it back and create the job again.
+engine-base-gone = The base model “{ $base }” is no longer in engine.models of config.yaml: put it back and create the job again.
 engine-encoder-changed = The encoder of recall isn't the one this model was trained with. Train the model again.

@@ -8,17 +8,17 @@ eval-not-tested = { $model } { $state ->
         [refused] To train it again: merlin jobs launch { $dataset }
        *[other] See merlin models list
     }
-eval-no-answers = The answers of { $model } to its test questions weren't saved: it was tested by an earlier version of Merlin, or consent to an example was withdrawn.
+eval-no-answers = The answers of { $model } to its test questions weren't saved. An earlier version of Merlin tested it, or consent to an example was withdrawn.
 # How it is known that the trained weights are applied: in a table, then as a sentence.
-applied-taught = yes, the model is the taught answers
+applied-taught = yes, it consists of its taught answers
 applied-scores = yes, by probabilities
 applied-answers = yes, by answers
-applied-unasked = not known
-applied-undecided = not known
+applied-unasked = unknown
+applied-undecided = unknown
 applied-told = { $how ->
-        [taught] Applied: the model is the taught answers themselves.
-        [scores] Applied: the engine compares the probabilities of taught answers at each load.
-        [answers] Applied: to a trained question it answers otherwise than its base model.
-        [unasked] Not known whether its training is applied: its base model can't be asked.
-       *[other] Not known whether its training is applied: too few answers could be compared with its base model's.
+        [taught] The training is applied: the model consists of its taught answers.
+        [scores] The training is applied: the engine compares the probabilities of taught answers at each load.
+        [answers] The training is applied: a trained question gets another answer than from the base model.
+        [unasked] It's unknown whether the training is applied: the base model can't be asked.
+       *[other] It's unknown whether the training is applied: too few answers can be compared with the base model's.
     }

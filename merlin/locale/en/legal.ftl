@@ -7,13 +7,13 @@ privacy-text =
 
     What is stored. Your Telegram ID and name, your language and your settings: plan, time zone, model, instructions. Questions and answers with the model, the number of tokens, the price and your rating. Photos and voice recordings themselves are not stored: of a recording and a document the text stays.
 
-    How it is stored. The texts of questions and answers, the titles of conversations and your instructions are encrypted in the database; the key is stored separately.
+    How it is stored. The texts of questions and answers, the titles of conversations and your instructions are encrypted in the database. The key is stored separately.
 
     Who sees it. The question and the conversation before it go to the provider of the model that answers. The texts are given to no one else. Nothing is trained on them without your consent.
 
     Your rights. Delete a conversation: /clear or /sessions. Get everything that is stored about you: /export. Delete everything: /delete_me.
 
-    What stays after that. So that deleting gives no new free questions, the bot keeps a fingerprint of your ID that cannot be read back, with the number of your questions, until they would have reset anyway; and a block, if there was one. What editors wrote into the datasets in their own name stays in the history there.
+    What stays after that. The bot keeps a fingerprint of your ID that cannot be read back, with the number of your questions, until they would have reset anyway. This way deleting gives no new free questions. A block stays, too. What editors wrote into the datasets in their own name stays in the history there.
 privacy-retention =
     How long it is kept. Questions and answers: { $turns ->
         [0] until you delete them yourself
@@ -42,10 +42,10 @@ terms-text =
     4. Your plan sets how many questions you can ask, and of which kind: /plan
     5. Anyone who disrupts the bot may lose access to it.
     6. How your data is stored: /privacy
-    7. Paid plans and question packs are digital goods: in Telegram they are sold for Stars. What is included, for how long and at what price is shown before you pay; the purchase is available at once.
+    7. Paid plans and question packs are digital goods: in Telegram they are sold for Stars. What is included, for how long and at what price is shown before you pay. The purchase is available at once.
     8. If something is wrong with a payment, or you need a refund, write to /paysupport. The admins of this bot will answer; Telegram support does not handle such questions. A refund also removes the purchase.
     9. /plan, /privacy and /paysupport are commands of this bot in Telegram.
-paysupport-ask = Write in one message what happened with your payment: when, how much, for what. I will pass it to the admins; they will write to you.
+paysupport-ask = Write in one message what happened with your payment: when, how much, for what. I'll pass it to the admins, and they'll write to you.
 paysupport-bad = Please write it in words, in at most { $most ->
         [one] { NUMBER($most) } character
        *[other] { NUMBER($most) } characters
@@ -56,4 +56,4 @@ paysupport-too-many = You can write { $most ->
     } a day, and you have reached that. The admins have received everything.
 paysupport-no-admins = This bot has no admins yet, so there is no one to answer. Please try again later.
 paysupport-question = A question about a payment (ID { $user }). Answer in the chat that the name opens.
-paysupport-sent = Sent to the admins. They will write to you.
+paysupport-sent = Sent to the admins. They'll write to you.

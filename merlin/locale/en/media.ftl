@@ -1,12 +1,12 @@
 # Voice, photos and documents: why something was not read, and what to do about it.
-media-password = The document is locked with a password, so I can't read it. Remove the password and send it again.
+media-password = The document is locked with a password, so I can't read it. Remove the password and send the document again.
 media-damaged = The file is damaged, so I couldn't read it. Re-save it and send it again.
 media-no-text = The document has no text, only pictures: it looks like a scan. Send text, or a document whose words can be selected.
 media-empty = The file is empty. Send another one.
 media-unknown = I don't read files of this kind. Send a document of one of these kinds: { $kinds }.
 media-too-large = The file is too large: I take files of up to { $megabytes } MB. Send it in parts.
 media-too-long = The document is too long: I read documents of fewer than { NUMBER($characters) } characters. Send the chapter you need on its own.
-media-bomb = There's too much inside the file: unpacked, it doesn't fit into memory. Send an ordinary document.
+media-bomb = The file is too large once unpacked. Send an ordinary document.
 media-slow = The document is too complex to read in time. Send it in parts or as plain text.
 media-not-found = This file is no longer on Telegram. Please send it again.
 media-voice-too-long = The recording is too long: I listen for at most { $minutes ->
@@ -16,14 +16,14 @@ media-voice-too-long = The recording is too long: I listen for at most { $minute
 media-voice-off = Voice messages aren't turned on here. Write your question and I'll answer.
 media-photo-off = Photos aren't turned on here: this model can't see them. Describe your question in words.
 media-silence = I couldn't make out any words in this recording. Record it again closer to the microphone, or write your question.
-media-cut = [Part of the document couldn't be read: pictures or damage. The answer uses the rest.]
-notice-sunset-transcription = Provider { $provider } shuts down the model { $model } on { $date }: voice messages will stop working. Set another one in chat.transcription of config.yaml in time.
-notice-sunset-vision = Provider { $provider } shuts down the model { $model } on { $date }: questions with photos will get no answer. Set another one in chat.vision of config.yaml in time.
-notice-sunset-assistant = Provider { $provider } shuts down the model { $model } on { $date }: presets and people's own instructions will stop working. Set another one in chat.assistant of config.yaml in time.
+media-cut = [I couldn't read part of the document: it has pictures or is damaged there. The answer uses the rest.]
+notice-sunset-transcription = Provider { $provider } shuts down the model { $model } on { $date }. Voice messages will stop working then. Set another one in chat.transcription of config.yaml.
+notice-sunset-vision = Provider { $provider } shuts down the model { $model } on { $date }. Questions with photos will get no answer then. Set another one in chat.vision of config.yaml.
+notice-sunset-assistant = Provider { $provider } shuts down the model { $model } on { $date }. Presets and people's own instructions will stop working then. Set another one in chat.assistant of config.yaml.
 media-document-off = Documents aren't turned on here. Paste the text into a message and I'll answer.
 media-photo-unknown = I can't open this picture: it's damaged, or isn't JPEG, PNG, WebP or GIF. Send it as an ordinary photo.
-media-sound-unknown = I can't open this recording: it's damaged or of another kind. Send it as a voice message or an MP3, M4A, OGG or WAV file.
-media-misnamed = Inside this file is { $kind ->
+media-sound-unknown = I can't open this recording: it's damaged or in another format. Send it as a voice message or an MP3, M4A, OGG or WAV file.
+media-misnamed = This file is really { $kind ->
         [photo] a picture, not a document. Send it as a photo.
        *[voice] a recording, not a document. Send it as audio.
     }

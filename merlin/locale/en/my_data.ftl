@@ -6,12 +6,12 @@ my-data-delete = Delete everything I store about you?
 
     { $rows }
 
-    Your corrections that editors accepted as examples will be removed too. A fingerprint without a name stays, with the number of questions of the day or month, so that deleting gives no new free questions. So does a block, if there's one.
+    Your corrections that editors accepted as examples will be removed too. A fingerprint without a name stays, with your number of questions for the day or month. This way deleting gives no new free questions. A block stays, too.
 my-data-delete-yes = Yes, delete
 my-data-delete-confirm = Delete for good? Conversations and settings can't be restored: if you need them, download the file first, /export. A paid plan and extra questions are lost too.
 my-data-delete-confirm-yes = Delete for good
 my-data-deleted = { $count ->
-    [0] Nothing is stored about you any longer.
+    [0] Nothing about you is stored now.
    *[other] Everything is deleted. Records removed:
 
     { $rows }
@@ -45,7 +45,7 @@ key-state-opens = decrypts older texts
 key-state-missing = lost
 key-progress = Re-encrypted: { $done } of { $total }.
 key-rotated = Texts are now encrypted with the key { $name }. { $unreadable ->
-    [0] Store a copy of it, apart from the backups. Backups made before need the older keys: keep your copies of those keys as long as these backups.
+    [0] Store a copy of it, apart from the backups. Earlier backups need the older keys: keep copies of those keys as long as these backups.
     [one] { $unreadable } text couldn't be decrypted: its key isn't here.
    *[other] { $unreadable } texts couldn't be decrypted: their keys aren't here.
 }

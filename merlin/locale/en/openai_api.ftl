@@ -4,9 +4,9 @@ openai-wrong = { $place }: { $why }
 openai-no-question = The conversation must end with a user message: the question.
 openai-empty-question = The question is empty.
 openai-not-supported = The field { $field } isn't supported here. Leave it out.
-openai-not-accepted = The live model doesn't accept { $field }. It says: { $why }
+openai-not-accepted = The live model doesn't accept { $field }. Its provider says: { $why }
 openai-no-model = Model “{ $model }” not found. Available: { $names }.
-openai-window = This conversation is too long: up to { $limit } tokens fit, answer included. Leave out its beginning.
+openai-window = This conversation is too long: up to { $limit } tokens fit, answer included. Leave out its start.
 openai-closed = { $kind ->
         [photo] Questions about photos aren't
        *[text] Questions aren't

@@ -26,7 +26,7 @@ page-found =
     }
 page-search-corrected = You typed “{ $query }”. Showing results for “{ $meant }”.
 page-nothing-found = Nothing found: “{ $query }”
-page-nothing-found-hint = Check the word, or open the whole list.
+page-nothing-found-hint = Check the spelling, or open the whole list.
 page-course-ask = open to questions
 page-course-training = model in training
 page-course-reading = no model yet
@@ -133,6 +133,6 @@ page-error-422-hint = Something is missing or isn't valid. Nothing was changed: 
 page-error-429 = Too many requests
 page-error-429-hint = Wait a minute and try again. Nothing is lost.
 page-error-500 = Something broke on our side
-page-error-500-hint = Your courses and questions are safe. Try again; if it doesn't help, send your teacher the error code.
+page-error-500-hint = Your courses and questions are safe. Try again. If it doesn't help, send your teacher the error code.
 page-error-503 = Merlin isn't responding
 page-error-503-hint = Your courses and questions are safe. Try again in a few seconds.

@@ -33,7 +33,7 @@ verdict-history = the branch's history was rewritten
 verdict-killed = the daemon was killed { $count ->
     [one] once
    *[other] { $count } times
-  } while it built this, most likely because memory ran out: give it more (MemoryMax in its systemd unit, or the container's limit), then change the dataset with a new commit
+  } while building this, most likely for lack of memory. Give it more (MemoryMax in its systemd unit, or the container's limit), then change the dataset with a new commit
 
 held-skip = the commit says [skip train]
 held-manual = waits for an admin to start it (launch.mode: manual)
@@ -42,31 +42,31 @@ held-few-new = { $new ->
     [one] { $new } new example
    *[other] { $new } new examples
   } of { $needed } needed
-held-quiet = waits for { $seconds } s without new commits
+held-quiet = starts in { $seconds } s, unless there's a new commit
 held-slots = waits for another training at the provider to finish
 held-job-cap = the training may cost { $price }, the limit is { $cap }
 held-month-cap = the training may cost { $price }; { $spent } of this month's { $cap } are spent
 held-no-price = there's a spending limit, but the price of this base model isn't in config.yaml
 held-no-pairs = the base model { $model } can't learn from pairs (recipe.method: dpo): choose a language model as base_model, or set method: supervised
-held-exact-first = recipe.hyperparameters.exact_first works only for a language model of the provider engine, and the recipe names { $model } of { $provider }: delete exact_first, or choose such a model
-held-no-ratings = only a language model of Merlin's engine learns from ratings (recipe.method: kto), and the base model is { $model }: name one, with provider: engine, or set method: supervised
-held-beta = recipe.hyperparameters.beta works only with the methods dpo and kto, and the method is { $method }: delete beta, or set another method
+held-exact-first = recipe.hyperparameters.exact_first works only with a language model of the provider engine, not with { $model } of { $provider }. Delete exact_first, or choose such a model
+held-no-ratings = only a language model of Merlin's engine learns from ratings (recipe.method: kto), and { $model } isn't one. Choose one, with provider: engine, or set method: supervised
+held-beta = recipe.hyperparameters.beta works only with the methods dpo and kto, not with { $method }. Delete beta, or set another method
 held-sunset = { $model } shuts down on { $date }: a model trained on it would work for { $days ->
         [one] { $days } day
        *[other] { $days } days
     }
 held-dark = { $model } was shut down on { $date }: choose another base_model, or train at another provider
-held-forbidden = the provider “{ $provider }” doesn't let this account train; when it does again, start the training again
-held-revoked = consent to one of its examples was withdrawn; the commit that removes the example is built again
+held-forbidden = the provider “{ $provider }” doesn't let this account train. When it does, start the training again
+held-revoked = consent to one of its examples was withdrawn. The commit that removes the example will be built
 held-no-provider = config.yaml has no provider “{ $provider }”
 model-name-form = “{ $name }” isn't PROVIDER/MODEL, for example engine/qwen3-4b or openai/gpt-6-luna
 
-launch-already = This build of the dataset is already trained or in training (job { $job }); a change of its examples makes a new one
+launch-already = This build of the dataset is already trained or in training (job { $job }). Change its examples to get a new one
     .command = To have its model answer: merlin models list, then merlin models promote MODEL
 launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job
    *[other] { $count } unfinished jobs
-  }, the limit is { $limit }: start again when one has finished, or cancel one
+  }, the limit is { $limit }. Start again when one has finished, or cancel one
 launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. Try again: the new build will be used.
     .command = Results of commits: merlin log
 launch-no-spec = The dataset's settings can't be read at that commit
@@ -74,13 +74,13 @@ build-other-dataset = { $old } and { $new } are builds of different datasets, so
 build-none = { $dataset } has no build at that commit. Fix the dataset with a new commit.
     .command = What happened: merlin log { $dataset }
 cancel-final = Job { $job } has already finished
-cancel-unknown-job = The provider “{ $provider }” doesn't know job { $job }, so it can't be stopped there. Check the provider's key: another account's job may still be running. If it was deleted there, it counts as failed after a day.
-cancel-launching = Job { $job } is being started; try again in a moment
+cancel-unknown-job = The provider “{ $provider }” doesn't know job { $job }, so it can't be stopped there. Check the provider's key: another account's job may still be running. If it was deleted there, Merlin marks it as failed after a day.
+cancel-launching = Job { $job } is being started. Try again in a minute
 promote-not-good = { $model } hasn't passed its test, so it can't go live
 promote-gone = the provider “{ $provider }” no longer has the model { $model }, so it can't go live
 promote-unapplied = the provider “{ $provider }” answers without the trained weights of { $model }, so it can't go live
 promote-revoked = consent to an example of { $model } was withdrawn, so it can't go live
-promote-raced = Someone else switched the model first; look again
+promote-raced = Someone else switched the model first. Look again
 rollback-live = { $model } is already the live model of { $dataset }
 rollback-none = { $dataset } has no earlier live model.
     .command = All its models: merlin models list
@@ -104,58 +104,58 @@ gate-lost = { $version } gets { $wrong ->
         [0] { "" }
        *[other] , and makes up { $invented } that { $against } declines
     }. { $against } keeps answering
-gate-worse = { $version } does worse than { $against } on the test questions: { $refused } declined instead of right, { $invented } made up instead of declined, { $gained } better. { $against } keeps answering
+gate-worse = { $version } does worse than { $against } on the test questions: { $refused } right answers became “I don't know”, { $invented } answers are now made up, { $gained } improved. { $against } keeps answering
 gate-first = { $version }, the dataset's first model, is no better than { $asked ->
         [0] declining every question
        *[other] the untrained { $against }, which gets { $before } right
     }: { $right } of { $questions } test questions right, { $wrong } wrong
-gate-floor = { $version } gets { $right } of { $questions } test questions right; dataset.yaml asks for at least { $floor }% (gate.floor.right)
+gate-floor = { $version } gets { $right } of { $questions } test questions right, but dataset.yaml asks for at least { $floor }% (gate.floor.right)
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … and { $count } more
 gate-not-held = There's nothing to accept: no answer keeps { $model } from going live.
     .command = See merlin models list
-gate-nothing-to-accept = { $model } didn't go live, but not because of single answers that could be accepted. Improve the examples, or let an admin make it live.
+gate-nothing-to-accept = { $model } didn't go live, but no single answer is the reason, so there's nothing to accept. Improve the examples, or let an admin make it live.
     .command = The command: merlin models promote { $model }
 notice-held = { $title }: the new model { $version } doesn't answer people yet. { $reason }.
     { $list }
-    If these answers are fine, accept them; if not, improve the examples, and the next model is compared again. An admin can make { $version } live as it is.
+    If these answers are fine, accept them. If not, improve the examples, and the next model is compared again. An admin can make { $version } live anyway.
 notice-rejected = { $title }: commit { $commit } couldn't be built: { $reason }. If there is a live model, it keeps answering.
 notice-failed = { $title }: job { $job } failed: { $reason }
 notice-rewritten = The repository's history was rewritten: { $count ->
     [one] { $count } commit
    *[other] { $count } commits
-  } left the branch, its head is { $head }. Builds and models stay.
+  } left the branch. Its head is { $head }. Builds and models stay.
 notice-repository =
     { $reason }
     The models keep answering.
-notice-no-branch = The repository has no such branch, or is empty: check repository.branch in config.yaml. The models keep answering.
+notice-no-branch = The repository is empty, or the branch isn't in it: check repository.branch in config.yaml. The models keep answering.
 chronicle-no-build = { $dataset } has no build on this branch. One appears after a commit whose examples have no errors.
     .command = Results of commits: merlin log
 dataset-removed = The dataset { $dataset } was removed from the repository, so there's nothing to build or train. To bring it back, commit its folder again
-chronicle-none = { $dataset } has no such commit or build.
+chronicle-none = { $dataset }: commit or build not found.
     .command = What there is: merlin log
 nothing-recorded = Nothing here yet: the daemon hasn't read the repository. If it isn't running, start it: merlin daemon
-config-no-repository = config.yaml has no repository (repository.url); the daemon needs one
+config-no-repository = the daemon needs a repository, and config.yaml has none (repository.url)
 proof-told = test: { $right } of { $questions } questions right
 proof-few = { proof-told }, too few to prove anything
 proof-none = no test questions, so it proves nothing
 notice-sunset = { $title }: its base model { $model } shuts down on { $date }, and the trained model with it. Set another base model in dataset.yaml in time.
-notice-failing = A bug in Merlin: in the process { $process } the step “{ $step }” keeps failing ({ $reason }). That step stops until it's fixed, the rest keeps working. See the log for details.
-notice-disk = Can't write a build: { $reason }. Nothing is lost; it continues automatically when there's room again.
+notice-failing = A bug in Merlin: in the process { $process } the step “{ $step }” keeps failing ({ $reason }). The step won't run until it's fixed. Everything else works. Details are in the log.
+notice-disk = Can't write a build: { $reason }. Nothing is lost. It continues automatically when there's room again.
 notice-no-provider = { $title }: job { $job } runs at the provider “{ $provider }”, which is no longer in config.yaml. Add it back, or the result is lost.
-notice-provider = The provider “{ $provider }” has been failing for a while: { $reason }. Merlin keeps trying; nothing is lost.
+notice-provider = The provider “{ $provider }” has been failing for a while: { $reason }. Merlin keeps trying. Nothing is lost.
 notice-forbidden = The provider “{ $provider }” doesn't let this account train (job { $job } of { $title }: { $reason }). Merlin starts nothing more there. Once it's allowed again, start the training again.
 notice-gone = { $title }: the provider “{ $provider }” no longer has the live model { $version }. A backup model answers meanwhile. What to do: go back to an earlier model, or start the training again.
 notice-unapplied = { $title }: the provider “{ $provider }” answers without the trained weights of the live model { $version } ({ $reason }). A backup model answers meanwhile. What to do: follow the advice, or go back to an earlier model.
-notice-ratings = { $title }: people rated { $count } answers that no model has learnt yet, enough to train on them. Set method: kto under recipe in dataset.yaml; if it is set, the next commit takes them.
+notice-ratings = { $title }: people rated { $count } answers that no model has learnt yet, enough to train on them. Set method: kto under recipe in dataset.yaml. If it's already set, the next commit uses them.
 notice-status = { $title }: the provider “{ $provider }” gives job { $job } a status unknown to Merlin: “{ $status }”. Merlin keeps checking.
 notice-late = { $title }: job { $job } hasn't finished after { $hours } hours (provider “{ $provider }”, status { $status }). Wait, or cancel it.
 notice-left-out = { $title }: nothing new to train in commit { $commit }. { $reason }
 notice-findings = { $title }: commit { $commit } has { $errors ->
     [one] { $errors } error
    *[other] { $errors } errors
-  }; the good examples continue. First: { $place }: { $reason }
+  }. The good examples go on. First error: { $place }: { $reason }
 
 # What a commit led to, beside it on the forge
 status-held = { $build } isn't trained yet
@@ -173,7 +173,7 @@ status-removed = the dataset was removed
 forge-away = { $url } doesn't accept commit statuses right now: { $reason }
 forge-denied = { $project }: the git host says “{ $reason }”. Check the url and project in repository.statuses, and whether the token is valid and may write commit statuses
 forge-refused = { $project }: the git host rejects this commit status: { $reason }
-notice-forge = Commits no longer get statuses: for { $project } the git host says “{ $reason }”. Check the url and project in repository.statuses, and whether the token is valid and may write commit statuses; merlin doctor tests it. Everything else works, and missing statuses are sent later.
+notice-forge = Commits no longer get statuses: for { $project } the git host says “{ $reason }”. Check the url and project in repository.statuses, and whether the token is valid and may write commit statuses. merlin doctor tests it. Everything else works, and missing statuses are sent later.
 job-event-created = Training created
 job-event-validating = Checking the files
 job-event-validated = Files checked, training queued

@@ -28,7 +28,7 @@ consent-ask =
 
     What it means: an editor sees your correction without names, phone numbers and addresses. If they accept it, it becomes an example, and the model learns from it. You always see a correction before it is sent.
 
-    In the same way, without your name, an editor sees questions that got no answer or whose answer you rated: new examples and the model's test are made from them. The model can also be trained on ratings themselves: without names, phone numbers and addresses, and without an editor.
+    In the same way, without your name, an editor sees questions that got no answer or that you rated. New examples and the model's test are made from them. The model can also be trained on ratings themselves: without names, phone numbers and addresses, and without an editor.
 
     You can take the consent back at any time: /privacy. Then the examples are taken out of the dataset, and you see which models had learnt them.
 consent-yes = Allow
@@ -107,5 +107,5 @@ notice-revoked-switched = { $title }: someone withdrew their consent, and their 
 notice-revoked-nothing = { $title }: someone withdrew their consent, and their examples are being removed. { $count ->
     [one] The model trained on them ({ $models }) can no longer go live,
    *[other] The models trained on them ({ $models }) can no longer go live,
-} and no other is trained: a general model answers until the next one is ready.
+} and there's no other. A general model answers until the next one is ready.
 proposal-unknown = Correction { $proposal } not found. Open the list of corrections again.

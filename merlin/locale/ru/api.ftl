@@ -19,7 +19,7 @@ api-problem-foreign-origin = Этот запрос отправила стран
 api-problem-wrong-value = Некоторые значения не подходят: какие и почему, указано в errors.
 api-problem-refused = Сейчас этого сделать нельзя.
 api-problem-no-type = Возможные виды: { $types }.
-api-problem-bad-cursor = Такого курсора нет. Возьмите его из заголовка Link или начните с первой страницы.
+api-problem-bad-cursor = Этот курсор не подходит. Возьмите его из заголовка Link или начните с первой страницы.
 
 api-wrong-character = В строке { $line } есть невидимый знак { $code }. Удалите его.
 api-wrong-https = Нужна ссылка https://… без пробелов и без логина в адресе.

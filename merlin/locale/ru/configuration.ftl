@@ -6,8 +6,8 @@ config-fault =
        *[other] { $place }: { $name }: { $what }
     }
 config-proxy = Прокси из окружения (HTTPS_PROXY, HTTP_PROXY или ALL_PROXY) использовать нельзя: { $reason }. Задайте адрес HTTP-прокси или уберите переменную
-config-proxy-login = здесь стоит только адрес прокси. Запишите user:password в секрет { $name }
-config-no-utf8 = это не текст в UTF-8
+config-proxy-login = здесь указывают только адрес прокси. Запишите user:password в секрет { $name }
+config-no-utf8 = не текст в UTF-8
 config-unknown-key =
     { $near ->
         [none] такого ключа нет
@@ -15,7 +15,7 @@ config-unknown-key =
     }
 config-replaced = такого ключа больше нет; вместо него: { $instead }
 config-missing-key = не хватает ключа { $name }
-config-wrong-form = { $found } не подходит, образец: { $example }
+config-wrong-form = { $found } не подходит; например: { $example }
 config-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
 config-no-encoder = нет файла { $path }
 config-encoder-needs = не установлено: { $packages }; выполните .venv/bin/pip install { $packages }
@@ -24,17 +24,17 @@ config-provider-twice = { $provider } указан дважды; дайте ка
 config-not-https = { $url } — не https и не эта машина; внутри своей сети задайте allow_plain_http: true
 config-open-repository = { $url } — не https, не ssh и не путь на этой машине
 config-open-database = сервер не на этой машине, поэтому добавьте sslmode=verify-full
-config-database-url = это не адрес PostgreSQL ({ $reason }); образец: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
+config-database-url = не адрес PostgreSQL ({ $reason }); например: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = это имя собственной базовой модели Merlin; выберите другое
 config-base-place = задайте что-то одно: path (папка) или hub (владелец/имя)
-config-no-forge = не хватает url и project: репозиторий на этой машине их не называет
+config-no-forge = задайте url и project: по пути репозитория на этой машине их не узнать
 config-no-network = { $found } — не адрес и не сеть
 config-no-kopecks = { $found } — не целое число копеек
-config-no-public-url = нужен api.public_url: туда люди возвращаются
+config-no-public-url = нужен api.public_url: туда люди возвращаются после оплаты
 config-first-plan = первый тариф есть у всех, поэтому у него нет цены и пакета
-config-no-shop = не хватает payments.yookassa: через неё платят рублями
-config-no-stars = не хватает цены в звёздах: по условиям Telegram цифровой товар, который продаётся где-то ещё, продаётся и за звёзды (или укажите тариф в payments.not_digital)
-config-no-days = не хватает срока, на который тариф покупают, или состава пакета (pack)
-config-no-price = не хватает цены: пакет покупают
-config-pack-limits = у пакета нет вопросов на день
+config-no-shop = нужно payments.yookassa: через ЮKassa платят рублями
+config-no-stars = нужна цена в звёздах: по условиям Telegram цифровой товар продают и за звёзды (или укажите тариф в payments.not_digital)
+config-no-days = нужен срок, на который тариф покупают (days), или состав пакета (pack)
+config-no-price = у пакета должна быть цена
+config-pack-limits = у пакета не бывает лимитов на день
 config-engine-open = без ключа движок слушает только 127.0.0.1, а не { $host }; задайте MERLIN_ENGINE_KEY

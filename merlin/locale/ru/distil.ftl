@@ -13,9 +13,9 @@ distil-plan = { $calls ->
         [one] Остался { NUMBER($calls) } запрос. Наибольшая стоимость: { $most }.
         [few] Осталось { NUMBER($calls) } запроса. Наибольшая стоимость: { $most }.
        *[many] Осталось { NUMBER($calls) } запросов. Наибольшая стоимость: { $most }.
-    } Ответов раньше: { NUMBER($done) }, на них потрачено { $spent }. Работа остановится прежде, чем потратит больше { $rest }.
+    } Раньше получено ответов: { NUMBER($done) }, за { $spent }. Запуск остановится, не потратив больше { $rest }.
 distil-done = { $proposed ->
-        [0] Новых примеров не предложено.
+        [0] Новых примеров нет.
         [one] { NUMBER($proposed) } пример ждёт редактора в боте и на странице /datasets/{ $dataset }/proposals
         [few] { NUMBER($proposed) } примера ждут редактора в боте и на странице /datasets/{ $dataset }/proposals
        *[many] { NUMBER($proposed) } примеров ждут редактора в боте и на странице /datasets/{ $dataset }/proposals
@@ -37,7 +37,7 @@ distil-rejected-duplicate = { $count ->
        *[many] { NUMBER($count) } черновиков спрашивают то, что в наборе уже есть.
     }
 distil-rejected-missing = { $count ->
-        [one] { NUMBER($count) } формулировки из тех, о которых просили, модель не прислала.
+        [one] Учитель прислал на { NUMBER($count) } формулировку меньше, чем просили.
        *[many] { NUMBER($count) } формулировок из тех, о которых просили, модель не прислала.
     }
 distil-failed = { $count ->

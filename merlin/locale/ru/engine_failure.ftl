@@ -7,7 +7,7 @@ engine-file-too-few = { $n ->
     [few] В файле { $n } примера, а нужно не меньше { $least }. Добавьте примеров.
    *[many] В файле { $n } примеров, а нужно не меньше { $least }. Добавьте примеров.
 }
-engine-file-long-line = в ней больше { $most } байт. Разделите разговор или проверьте, не потеряны ли переводы строк.
+engine-file-long-line = длиннее { $most } байт. Разделите разговор или проверьте, не потеряны ли переводы строк.
 engine-file-not-utf8 = не UTF-8, байт { $at } этой строки. Сохраните файл в UTF-8.
 engine-file-not-json = это не JSON: { $reason }. В файле для обучения на каждой строке один объект JSON (JSON Lines).
 engine-file-half-character = половина знака: одиночный суррогат (от \ud800 до \udfff). Запишите текст заново, в UTF-8.
@@ -15,11 +15,11 @@ engine-file-no-list = нужен объект со списком «{ $name }».
 engine-file-no-preference = нужен объект с «input», «preferred_output» и «non_preferred_output».
 engine-file-no-label = в «label» нужно true или false.
 engine-file-no-user = нет сообщения с ролью user. Добавьте вопрос.
-engine-file-not-answered = у последнего сообщения должна быть роль assistant: ему и учат.
+engine-file-not-answered = у последнего сообщения должна быть роль assistant: на нём модель и учится.
 engine-file-answered-before = input.messages: у последнего сообщения не должно быть роли assistant.
 engine-file-output-role = { $name }: у каждого сообщения должна быть роль assistant.
 engine-file-late-system = сообщение { $number }: system должно стоять раньше всех остальных ролей.
-engine-file-tools = здесь объявлены или вызываются функции (tools): этот движок им не обучает.
+engine-file-tools = здесь объявлены или вызываются функции (tools), а этот движок им не обучает.
 engine-file-no-message = сообщение { $number } — не объект.
 engine-file-role = сообщение { $number }: роль { $role }; известны: { $known }.
 engine-file-no-text = сообщение { $number } ({ $role }): content должен быть непустым текстом.

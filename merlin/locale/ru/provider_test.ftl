@@ -2,7 +2,7 @@
 provider-test-begin = Проверяю { $url }, базовая модель { $model }.
 provider-test-step = { $n }/{ $of } { $name }: { $result }
 provider-test-totals = прошло: { $passed }, не прошло: { $failed }, отсутствует: { $missing }
-provider-test-key-refused = { $url } не принимает ключ; задайте в OPENAI_API_KEY тот, который он примет.
+provider-test-key-refused = { $url } не принимает ключ. Задайте в OPENAI_API_KEY другой.
 provider-test-no-server = { $url } не поддерживает протокол OpenAI: GET /models не возвращает там моделей. Проверьте адрес: обычно он заканчивается на /v1.
 provider-test-col-check = проверка
 provider-test-col-title = что доказывает
@@ -21,9 +21,9 @@ provider-test-ended-first = обучение завершилось ({ $status }
 provider-test-accepted = вызов надо было отклонить ({ $wanted }), а он принят: { $found }
 provider-test-not-same = { $field }: { $found }, а надо { $wanted }
 provider-test-late = через { $seconds } с обучение всё ещё { $found }
-provider-test-broken-text = буквы пришли повреждёнными: { $words }
-provider-test-unapplied = сервер отвечает без обучения, или столь малое обучение ничего не изменило: { $words }
-provider-test-undecided = слишком мало ответов отличается от выученных, чтобы сказать, применяется ли обучение
+provider-test-broken-text = текст пришёл с повреждёнными буквами: { $words }
+provider-test-unapplied = сервер отвечает без обученных весов, или такое короткое обучение ничего не изменило: { $words }
+provider-test-undecided = мало ответов, чтобы сказать, применяется ли обучение: почти все совпали с выученными
 
 provider-test-title-models-list = перечисляет модели, и базовую тоже
 provider-test-title-errors-key = с неверным ключом — 401

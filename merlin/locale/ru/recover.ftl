@@ -6,7 +6,7 @@ col-models = модели
 col-pinned = закреплена
 upgrade-done = Схема базы данных обновлена.
 migrate-db-progress = таблицы
-migrate-db-source = В настройках не SQLite, переносить нечего.
+migrate-db-source = В config.yaml указана не SQLite, переносить нечего.
 migrate-db-target = Назовите пустую базу PostgreSQL: postgresql://USER@HOST/NAME. Пароль укажите в PGPASSWORD или в ~/.pgpass.
 migrate-db-not-empty = В базе PostgreSQL уже есть строки (таблица { $table }). Ничего не изменено. Назовите пустую базу.
 migrate-db-value = В таблице { $table } есть значение, которое PostgreSQL не принимает: { $reason }. Ничего не сохранено. База SQLite не изменилась.
@@ -21,8 +21,8 @@ migrate-db-done = { $rows ->
 processes-running = Ещё работают: { $names }. Остановите их и повторите.
 backup-failed = Резервная копия не получилась, { $what } сообщает: { $reason }
 backup-terminal = Архив — не текст. Передайте его программе (|) или запишите в файл (>).
-backup-not-read = Программа, которой передавался архив, завершилась раньше, чем он закончился: то, что она записала, не годится. Исправьте её и сделайте копию заново.
-backup-no-folder = { $path } — файл. Укажите папку: в ней появится отдельный файл архива с именем по времени. Чтобы выбрать имя файла, направьте в него вывод `merlin backup -` (>).
+backup-not-read = Программа, которой передавался архив, завершилась слишком рано: записанное ею не годится. Исправьте её и сделайте копию заново.
+backup-no-folder = { $path } — файл. Укажите папку: Merlin назовёт архив в ней по времени. Чтобы выбрать имя файла, направьте в него вывод `merlin backup -` (>).
 backup-no-program = Программа { $program } не установлена. Она входит в пакет клиента PostgreSQL (postgresql-client).
 backup-done = Сохранено: { $path }, { $mb } МБ.{ $deleted ->
     [0] { "" }
@@ -30,17 +30,17 @@ backup-done = Сохранено: { $path }, { $mb } МБ.{ $deleted ->
     [few] { " " }Удалены { $deleted } старые копии.
    *[many] { " " }Удалено { $deleted } старых копий.
   }
-restore-cut-off = Восстановление прервали, а на половине состояния ничего не запускается. Остановите Merlin и повторите: merlin restore АРХИВ --replace (отметка об этом: { $path }).
-restore-database-exists = База данных уже есть: { $path }. Чтобы заменить её, остановите Merlin и добавьте --replace; старый файл останется рядом.
-restore-broken = Это не целая резервная копия: { $why }. Ничего не изменено.
-restore-no-archive = Это не целая резервная копия: архив обрезан, изменён, или это другой файл. Ничего не изменено.
+restore-cut-off = Восстановление прервано, половины данных нет, поэтому Merlin не запускается. Остановите его и повторите: merlin restore АРХИВ --replace (отметка об этом: { $path }).
+restore-database-exists = База данных уже есть: { $path }. Чтобы заменить её, остановите Merlin и добавьте --replace. Старый файл останется рядом.
+restore-broken = Резервная копия неполная: { $why }. Ничего не изменено.
+restore-no-archive = Это не полная резервная копия: архив обрезан или изменён, или это другой файл. Ничего не изменено.
 restore-unreadable = { $path }: { $reason }. Ничего не изменено.
-restore-former = Прежние базы данных сохранены, в них и написанное людьми, и удалённое с тех пор. Когда будете уверены, что они больше не нужны: rm { $paths }
-restore-lacks-text-key = Тексты людей зашифрованы ключом { $keys }, а его здесь нет. До запуска верните его в text.key или в MERLIN_TEXT_KEY оттуда, где храните.
+restore-former = Прежние базы данных сохранены. В них тексты людей, в том числе удалённые с тех пор. Когда они станут не нужны: rm { $paths }
+restore-lacks-text-key = Тексты людей зашифрованы ключом { $keys }, а его здесь нет. До запуска верните свою копию в text.key или в MERLIN_TEXT_KEY.
 restore-newer = Копия сделана более новым Merlin ({ $version }). Сначала установите эту версию. Ничего не изменено.
-restore-other-database = Копия из { $backup }, а в настройках { $configured }. Укажите в `database` в config.yaml базу { $backup }. Ничего не изменено.
+restore-other-database = Копия базы { $backup }, а в config.yaml указана { $configured }. Укажите в `database` в config.yaml базу { $backup }. Ничего не изменено.
 restore-not-empty = База PostgreSQL не пуста. Создайте новую и назовите её в config.yaml. Ничего не изменено.
-restore-verified = Копия цела: { $at }, сделана Merlin { $merlin }, { $mb } МБ, { $files ->
+restore-verified = Копия полная: { $at }, сделана Merlin { $merlin }, { $mb } МБ, { $files ->
     [one] { $files } файл проверен
     [few] { $files } файла проверено
    *[many] { $files } файлов проверено
