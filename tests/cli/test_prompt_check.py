@@ -66,7 +66,7 @@ def test_three_variants_are_compared(lab, run_json, count_questions, provider):
     assert helped["cost_micro"] > alone["cost_micro"] > 0
     assert all(variant["seconds"] > 0 for variant in document["variants"])
     assert document["verdict"] == "same"
-    assert "doesn't pay" in document["advice"]
+    assert "doesn't give better answers" in document["advice"]
 
 
 def test_stored_answers_are_not_paid_again(lab, run, run_json, count_questions):
