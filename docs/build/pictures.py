@@ -76,11 +76,12 @@ def take_board(page: Page, ports: Ports, repository: Path, script: Script) -> No
 
 
 def take_chat(page: Page, ports: Ports, script: Script) -> None:
-    """Show a question of Anna's with its answer."""
+    """Show a question of Anna's, its answer, and where the answer comes from."""
     page.goto(f"http://127.0.0.1:{ports.chat}/")
     page.locator("#message").fill(script.question)
     page.locator("#message").press("Enter")
-    page.get_by_text(script.answer.splitlines()[-1].lstrip("123. ")).wait_for()
+    page.locator(".keys button", has_text="ℹ️").click()
+    page.locator(".bub blockquote").wait_for()
     page.wait_for_load_state("networkidle")
 
 

@@ -26,6 +26,13 @@ def test_link_to_the_bot_sends_its_payload_with_start_if_it_is_valid(page, teleg
     assert "start" not in page.url
 
 
+def test_link_brings_a_draft_once(page, telegram):
+    address = telegram.base_url.removesuffix("/bot")
+    page.goto(f"{address}?text=Что такое граф%3F")
+    expect(page.locator("#message")).to_have_value("Что такое граф?")
+    assert "text" not in page.url
+
+
 def test_person_chosen_before_the_chats_are_loaded_stays_chosen(page):
     routes = []
     page.route("**/control/chats", lambda route: routes.extend([route]))

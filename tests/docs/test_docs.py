@@ -25,6 +25,7 @@ from merlin.core.money import MICRO, Usage
 from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes
 from merlin.engine import status as engine_status
+from merlin.sandbox.demo.place import SCRIPTS
 from tests.support.markdown_pages import ROOT, all_pages, read_page
 
 LANGUAGES = ("en", "ru")
@@ -230,9 +231,11 @@ def test_both_languages_have_the_same_pages():
 
 
 @unit
-@pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
-def test_readme_begins_with_the_demo_and_the_tests(name):
-    assert read_page(name).commands[:2] == ["make demo", "make test"]
+@pytest.mark.parametrize(("language", "name"), [("en", "README.md"), ("ru", "README.ru.md")])
+def test_readme_begins_with_the_demo_and_asks_its_question(language, name):
+    page = read_page(name)
+    assert page.commands[:2] == ["make demo", "make test"]
+    assert SCRIPTS[language].question in page.path.read_text("utf-8")
 
 
 @unit

@@ -75,6 +75,18 @@ def test_card_signs_in_as_that_person_and_opens_their_first_page(demo):
     assert browser.get("/enter/nobody").headers["Location"] == "/"
 
 
+def test_tour_ends_at_a_new_example_and_at_the_tutorial(demo):
+    place, _, _, browser = demo
+    with socket.create_server(("127.0.0.1", place.ports.api)):
+        response = browser.get("/enter/boris?to=example")
+    example = f"{place.api_url}datasets/neurotypology/examples/new"
+    assert response.headers["Location"] == example
+    tutorial = browser.get("/docs/tutorial.md").text
+    assert "<h1>Первый набор за 15 минут</h1>" in tutorial
+    assert 'href="/docs/install.md"' in tutorial
+    assert browser.get("/docs/nothing.md").headers["Location"] == "/"
+
+
 def test_steps_are_marked_done_by_what_happened(demo):
     _, config, telegram, browser = demo
     key = InlineKeyboardMarkup([[InlineKeyboardButton("ℹ️", callback_data="why:1")]])

@@ -117,7 +117,10 @@ def test_demo_asks_a_question_of_its_samples_and_teaches_a_new_one(script):
     folder = samples(script.samples) / script.dataset / "examples"
     answers = {}
     for path in folder.rglob("*.yaml"):
-        question, answer, *_ = yaml.safe_load(path.read_text("utf-8"))["messages"]
+        example = yaml.safe_load(path.read_text("utf-8"))
+        question, answer, *_ = example["messages"]
+        # The tour corrects the answer, and the gate would hold the model.
+        assert example.get("split") != "test" or answer.get("assistant").strip() != script.answer
         answers |= {question.get("user"): answer.get("assistant")}
     assert answers[script.question].strip() == script.answer
     assert script.new_question not in answers

@@ -2,7 +2,8 @@
 
 `/` is the page; it polls `/live` for its changing part, which is sent only when it differs from
 what the page shows (`seen`). `/enter/PERSON` signs the browser in as that person and redirects to
-their first page (`?to=corrections`: to the proposals waiting for review).
+their first page (`?to=corrections`: to the proposals waiting for review, `?to=example`: to a new
+example). `/docs/NAME.md` is a page of the documentation, where Merlin runs from a checkout.
 
 The tour has five steps, from a question to a model that answers it differently. Each is completed
 by an event, in any window: an answer was sent, its source was opened, a correction was sent, it was
@@ -13,6 +14,7 @@ import hashlib
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -81,6 +83,16 @@ _ICONS = {
     "failed": "error",
 }
 _FIRST_PAGES = {"anna": "", "boris": "teach", "vera": "admin"}
+_PAGES = {
+    "corrections": "datasets/{dataset}/proposals",
+    "example": "datasets/{dataset}/examples/new",
+}
+_DOCS = Path(__file__).parents[3] / "docs"
+
+
+def list_docs(language: str) -> list[str]:
+    """Return the names of the pages of the documentation; an installed package has none."""
+    return sorted(path.name for path in (_DOCS / language).glob("*.md"))
 
 
 class FrontPage(StandIn):
@@ -93,6 +105,7 @@ class FrontPage(StandIn):
             Route("/", self._show),
             Route("/live", self._show_changes),
             Route("/enter/{person}", self._enter),
+            Route("/docs/{name}", self._show_doc),
             *static_routes(),
         ]
         # Against DNS rebinding: another site's page could read the engine's key.
@@ -140,7 +153,8 @@ class FrontPage(StandIn):
                 }
                 for key, person in TOUR.items()
             ],
-            "question": script.tour_question,
+            "question": script.question,
+            "has_docs": bool(list_docs(language)),
             "names": names,
             "courses": len(place.courses()),
             "chat_url": place.chat_url,
@@ -177,6 +191,19 @@ class FrontPage(StandIn):
             for icon, key, port, url in rows
         ]
 
+    async def _show_doc(self, request: Request) -> Response:
+        from merlin.api.pages.markdown import render_markdown  # noqa: PLC0415 - as below
+
+        language, name = self._language(request), request.path_params["name"]
+        names = list_docs(language)
+        if name not in names:
+            return RedirectResponse("/", 303)
+        source = (_DOCS / language / name).read_text(encoding="utf-8")
+        links = tuple((each, f"/docs/{each}") for each in names)
+        body, _ = await run_in_threadpool(render_markdown, source, language, name, links)
+        title = source.partition("\n")[0].removeprefix("# ")
+        return page_response(request, PREFIX, language, "doc.html", heading=title, body=body)
+
     async def _enter(self, request: Request) -> Response:
         # Imported late: it takes 0.2 s, which would delay the demo's start.
         from merlin.api.auth import remember_browser, token_of  # noqa: PLC0415
@@ -187,20 +214,19 @@ class FrontPage(StandIn):
         open_ports = await run_in_threadpool(self._place.ports.list_taken)
         if person is None or self._place.ports.api not in open_ports:
             return RedirectResponse("/", 303)  # the front page shows which service does not respond
-        wants_corrections = request.query_params.get("to") == "corrections"
+        page = _PAGES.get(request.query_params.get("to", ""), _FIRST_PAGES[person.name])
 
-        def enter() -> tuple[NewSignIn, str]:
-            page = _FIRST_PAGES[person.name]
-            if wants_corrections:
-                page = f"datasets/{self._place.script.dataset}/proposals"
+        def enter() -> NewSignIn:
             with open_writing_context(self._config, makes_key=True) as ctx:
                 person_fields = (person.person_id, person.first_name, token_of(request))
-                return sign_in.sign_in_to_demo(ctx, *person_fields), page
+                return sign_in.sign_in_to_demo(ctx, *person_fields)
 
         try:
-            new_sign_in, page = await run_in_threadpool(enter)
+            new_sign_in = await run_in_threadpool(enter)
         except Blocked:  # by an admin
             return RedirectResponse(self._place.api_url, 303)
-        response = RedirectResponse(f"{self._place.api_url}{page}", 303)
+        response = RedirectResponse(
+            self._place.api_url + page.format(dataset=self._place.script.dataset), 303
+        )
         remember_browser(request, response, new_sign_in)
         return response

@@ -37,7 +37,6 @@ class Script:
     dataset: str
     question: str
     answer: str
-    tour_question: str
     new_question: str
     new_answer: str
     samples_subject: str

@@ -60,6 +60,12 @@ async function submit(log) {
 
 // `current()` gives the log of the chat in view.
 export function compose(current) {
+  // A link can bring a draft, as Telegram's do: t.me/<bot>?text=…
+  field.value = new URLSearchParams(location.search).get("text") ?? "";
+  if (field.value) {
+    history.replaceState(null, "", "/");
+    field.focus();
+  }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit(current());
