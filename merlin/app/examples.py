@@ -1,9 +1,10 @@
 """Examples, the training data. Editors change them by commits, others propose them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
+from typing import Any
 
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles, require_revision
@@ -268,11 +269,49 @@ def save_example(
     return CourseEdits((Edit(current.path, current.blob, text),), "")
 
 
-def remove_example(example_id: str, revision: str, files: DatasetFiles) -> CourseEdits:
-    """Return the edits that remove an example. Raises NotFound, StaleEdit."""
-    current = _require_file(files, example_id)
-    require_revision(revision, current.blob, None, current.text)
-    return CourseEdits((Edit(current.path, current.blob, None),), "")
+def edit_several(
+    revisions: Mapping[str, str], reword: Callable[[FileText], str | None], files: DatasetFiles
+) -> CourseEdits:
+    """Return the edits that give each example the text that `reword` returns, None to remove it.
+
+    `revisions` are by id what the editor saw. Examples that stay as they are get no edit. Raises
+    NotFound, StaleEdit, what `reword` raises; Refused if nothing changes.
+    """
+    edits = []
+    for example_id, revision in revisions.items():
+        current = _require_file(files, example_id)
+        text = reword(current)
+        require_revision(revision, current.blob, text, current.text)
+        if text != current.text:
+            edits.append(Edit(current.path, current.blob, text))
+    if not edits:
+        raise Refused("nothing is changed", "teaching-unchanged")
+    return CourseEdits(tuple(edits), "")
+
+
+def remove_file(_: FileText) -> None:
+    """Return no text: `edit_several` removes the example."""
+
+
+def retag(tags: Sequence[str], file: FileText, *, is_added: bool) -> str | None:
+    """Return the example's text with tags added or removed. Raises Refused as `reword_example`."""
+    example = parse_example(file.text)
+    old = example.tags if example else ()
+    kept = [each for each in old if is_added or each not in tags]
+    new = [*kept, *(each for each in tags if is_added and each not in old)]
+    return file.text if example and new == [*old] else _reword(file, tags=new)
+
+
+def mark_split(split: str, file: FileText) -> str | None:
+    """Return the example's text with a split mark, "" for none. Raises Refused, as `retag`."""
+    example = parse_example(file.text)
+    if example and (example.split or "") == split:
+        return file.text
+    return _reword(file, split=split)
+
+
+def _reword(file: FileText, **parts: Any) -> str:
+    return normalize_line_ends(reword_example(file.text, **parts))
 
 
 def _require_file(files: DatasetFiles, example_id: str) -> FileText:

@@ -40,15 +40,14 @@ _MAX_COMPARED = 20
 class UnansweredView:
     """A group of similar questions; `question` is the commonest wording.
 
-    `wordings` are all wordings with their counts; `times` counts all users' questions. `before` is
-    the turn before the question, if it continues a conversation. `example` is the id of the example
-    with nearly the same question, whose answer is disliked, "" for none.
+    `wordings` are all wordings with their counts. `before` is the turn before the question, if it
+    continues a conversation. `example` is the id of the example with nearly the same question,
+    whose answer is disliked, "" for none.
     """
 
     question: str
     before: tuple[str, str] | None
     wordings: Sequence[tuple[str, int]]
-    times: int
     refused: int
     disliked: int
     last: datetime
@@ -149,7 +148,6 @@ def _view(
             (mask_personal_data(wording, language).words, count)
             for wording, count in group.wordings
         ],
-        times=len(group.questions),
         refused=group.count(Reason.REFUSED),
         disliked=group.count(Reason.DISLIKED),
         last=group.questions[0].at,

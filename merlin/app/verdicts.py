@@ -117,6 +117,12 @@ def list_of_condition(ctx: Context, where: Any) -> list[VerdictView]:
     return _views(ctx, ctx.db.rows(query))
 
 
+def find_shown_status(ctx: Context, dataset: str, commit: str) -> str:
+    """Return the status of a commit to show, "" before its verdict; the caller checks rights."""
+    found = list_of_condition(ctx, (VERDICT.dataset == dataset) & (VERDICT.commit_sha == commit))
+    return next((each.shown_status for each in found), "")
+
+
 def list_newest(ctx: Context) -> dict[str, VerdictView]:
     """Return each dataset's newest verdict; the caller checks the permission to see them."""
     rows = ctx.db.rows(join_newest(_select_verdicts()))

@@ -151,16 +151,16 @@ def make_changes(
 ) -> tuple[Change, ...]:
     """Return the changes of one batch for these edits of one dataset.
 
-    `subject` is the commit's first line; the default names the first file. `batch` is the batch's
-    id, "" for a new one. Raises Refused for no
-    edits or too many, for a path outside a dataset's files, for a duplicate path, and for a text
-    that is too long.
+    `subject` is the commit's first line; the default names the first file, and how many more.
+    `batch` is the batch's id, "" for a new one. Raises Refused for no edits or too many, for a path
+    outside a dataset's files, for a duplicate path, and for a text that is too long.
     """
     if not 0 < len(edits) <= MAX_BATCH_SIZE or len({each.path for each in edits}) < len(edits):
         arguments = {"count": len(edits), "limit": MAX_BATCH_SIZE}
         raise Refused(f"{len(edits)} edits at once", "change-count", **arguments)
     batch = batch or uuid.uuid4().hex
-    line = clean_subject(subject) or file_subject(edits[0].kind.value, edits[0].path)
+    more = len(edits) - 1
+    line = clean_subject(subject) or file_subject(edits[0].kind.value, edits[0].path, more)
     first, *others = (_change(dataset, edit, change_request, batch, line) for edit in edits)
     return (replace(first, change_id=batch), *others)
 

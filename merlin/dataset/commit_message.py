@@ -70,13 +70,12 @@ LONGEST = 200  # characters of a subject written here
 _REVERT = "Revert: "
 # The files of a dataset besides its examples; "Add examples" is not one of our subjects.
 _PATH = r"(?P<path>dataset\.yaml|course\.yaml|materials/\S+\.md)"
+_EXAMPLES = r"(?P<example>\S+)(?: and (?P<more>\d{1,9}) more)?"
 _LINES: Mapping[str, re.Pattern[str]] = {
-    "subject-example-add": re.compile(r"Add example (?P<example>\S+)"),
-    "subject-example-edit": re.compile(r"Edit example (?P<example>\S+)"),
-    "subject-example-delete": re.compile(r"Delete example (?P<example>\S+)"),
-    "subject-example-correct": re.compile(
-        r"Correct example (?P<example>\S+)(?: and (?P<count>\d{1,9}) more)?"
-    ),
+    "subject-example-add": re.compile(rf"Add example {_EXAMPLES}"),
+    "subject-example-edit": re.compile(rf"Edit example {_EXAMPLES}"),
+    "subject-example-delete": re.compile(rf"Delete example {_EXAMPLES}"),
+    "subject-example-correct": re.compile(rf"Correct example {_EXAMPLES}"),
     "subject-import": re.compile(
         r"(?:Import|Add) (?P<count>\d{1,9}) examples? (?:in)?to (?P<dataset>\S+)"
     ),
@@ -92,16 +91,15 @@ _LINES: Mapping[str, re.Pattern[str]] = {
 }
 
 
-def file_subject(verb: str, path: str) -> str:
-    """Return the subject for one file: "Add example face/fixation"; `verb` as in `ChangeKind`."""
+def file_subject(verb: str, path: str, more: int = 0) -> str:
+    """Return the subject for a file: "Add example face/fixation", "Edit example a and 2 more".
+
+    `verb` as in `ChangeKind`, or "correct" for another answer of examples.
+    """
     if path.startswith(EXAMPLES):
-        return f"{verb.title()} example {path.removeprefix(EXAMPLES).removesuffix('.yaml')}"
+        example = path.removeprefix(EXAMPLES).removesuffix(".yaml")
+        return f"{verb.title()} example {example}{f' and {more} more' if more else ''}"
     return f"{verb.title()} {path}"
-
-
-def correction_subject(example: str, more: int) -> str:
-    """Return the subject for another answer of examples: "Correct example a and 2 more"."""
-    return f"Correct example {example}{f' and {more} more' if more else ''}"
 
 
 def import_subject(count: int, dataset: str) -> str:
@@ -135,7 +133,12 @@ def parse_subject(line: str, question: str = "") -> Mapping[str, Any] | str:
         inner = parse_subject(line.removeprefix(_REVERT), question)
         return {"key": "subject-undoing", "arguments": {"subject": inner}}
     key, values = _match(line)
-    return {"key": key, "arguments": _arguments(values, question)} if key else line
+    if not key:
+        return line
+    first = {"key": key, "arguments": _arguments(values, question)}
+    if more := values.get("more"):
+        return {"key": "subject-more", "arguments": {"subject": first, "count": int(more)}}
+    return first
 
 
 def example_in_subject(line: str) -> str:
@@ -175,7 +178,7 @@ def _arguments(found: Mapping[str, str], question: str) -> dict[str, object]:
     if name and "example" in values:
         values["example"] = {"key": "page-source-quoted", "arguments": {"question": name}}
     if "count" in values:
-        values["count"] = int(found["count"] or 0)
+        values["count"] = int(found["count"])
     if "kind" in values:
         lesson = {"lesson": found["lesson"]}
         values = {"material": {"key": f"page-lesson-{values['kind']}", "arguments": lesson}}

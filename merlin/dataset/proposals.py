@@ -34,7 +34,7 @@ from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, 
 from merlin.dataset.commit_message import (
     Editor,
     approval_subject,
-    correction_subject,
+    file_subject,
     local_editor,
 )
 from merlin.dataset.corrections import Corrected, find_corrected
@@ -421,7 +421,7 @@ def _subject(dataset: str, edits: Sequence[Edit], proposals: int) -> str:
     """Return the subject of a commit that approves proposals, "" for the default."""
     new = [edit.path for edit in edits if edit.text is not None]
     if len(new) < len(edits):
-        return correction_subject(example_id_of(new[0]), len(new) - 1)
+        return file_subject("correct", new[0], len(new) - 1)
     return approval_subject(proposals, dataset) if proposals > 1 else ""
 
 

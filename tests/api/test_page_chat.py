@@ -157,7 +157,7 @@ def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(site,
     with site.browser_client(site.add_user(BORIS, Role.ADMIN)) as editor:
         editor.headers["Accept-Language"] = "ru"
         response = editor.post(address(site), data={"q": "Дек?"}, follow_redirects=True)
-    assert 'examples?example=q3#open">«Что такое дек?»</a>' in response.text
+    assert 'examples/one?example=q3#open">«Что такое дек?»</a>' in response.text
 
 
 def test_correction_reaches_editors_masked_and_with_consent(site, client):

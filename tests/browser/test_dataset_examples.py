@@ -51,14 +51,14 @@ def test_edit_addition_and_removal_become_a_commit_each(staff_visitor, staff_sit
     page = staff_visitor.open(dataset, VERA, **PLAIN)
     page.get_by_role("link", name="Что такое стек?").click()
     page.get_by_label("Ответ").fill("Стопка тарелок.")
-    page.get_by_label("Часть").select_option("test")
+    page.locator("#edit select").select_option("test")
     save_edit(page, staff_site)
     page.get_by_role("link", name="Что такое очередь?").click()
     save_edit(page, staff_site, "Удалить")
     page.get_by_role("link", name="Добавить пример").click()
     page.get_by_label("Вопрос").fill("Что такое куча?")
     page.get_by_label("Ответ").fill("Дерево, где родитель не меньше детей.")
-    page.get_by_label("Теги").fill("деревья, кучи")
+    page.locator("#edit").get_by_label("Теги").fill("деревья, кучи")
     save_edit(page, staff_site)
     page.get_by_role("link", name="Обновить").click()
     expect(page.locator(".exs")).to_contain_text("Стопка тарелок.")
@@ -93,9 +93,42 @@ def test_saved_edit_is_shown_and_spoken_once_committed_in_a_list_that_was_contin
     expect(page.locator(".exs .ex")).to_have_count(63)
 
 
-def test_example_is_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site, dataset):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_label("Ответ").focus()
+def test_several_rows_are_tagged_marked_and_removed_in_a_commit_each(
+    staff_visitor, staff_site, dataset
+):
+    commits = staff_site.committer.commits
+    page = staff_visitor.open(f"{dataset}?tag=структуры", VERA)
+    page.get_by_label("Выбрать все").check()
+    expect(page.locator(".several")).to_contain_text("Выбрано: 2")
+    page.get_by_placeholder("Теги").fill("основы, память")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
+    assert "tag=" in page.url
+    staff_site.committer.commit()
+    page.get_by_role("link", name="основы").first.wait_for()
+    page.get_by_label("Выбрать «Что такое стек?»").check()
+    page.locator(".several select").select_option("test")
+    save_edit(page, staff_site, "Отметить")
+    page.get_by_role("link", name="Обновить").or_(page.get_by_text("сохранена")).first.wait_for()
+    texts = read_examples(staff_site, dataset)
+    assert all("основы" in texts[each] and "память" in texts[each] for each in ("stack", "queue"))
+    assert ("split: test" in texts["stack"], "split: test" in texts["queue"]) == (True, False)
+    page.goto(staff_site.address + dataset)
+    page.get_by_label("Выбрать все").check()
+    page.get_by_label("Выбрать «broken»").uncheck()
+    page.locator(".several summary").click()
+    save_edit(page, staff_site, "Да, удалить")
+    assert [*read_examples(staff_site, dataset)] == ["broken"]
+    assert staff_site.committer.commits == commits + 3
+
+
+def test_example_is_found_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site, dataset):
+    page = staff_visitor.open(f"{dataset}?query=стек", VERA)
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.get_by_label("Выбрать «Что такое стек?»")).to_be_checked()
+    page.keyboard.press("e")
+    expect(page.get_by_label("Ответ")).to_be_focused()
     page.keyboard.press("Control+A")
     page.keyboard.type("Стопка.")
     page.keyboard.press("Control+Enter")

@@ -25,10 +25,8 @@ change-score-none = { "" }
 subject-example-add = New example { $example }
 subject-example-edit = Edit example { $example }
 subject-example-delete = Remove example { $example }
-subject-example-correct = { $count ->
-    [0] Correct the answer of { $example }
-   *[other] Correct the answer of { $example } and { $count } more
-  }
+subject-example-correct = Correct the answer of { $example }
+subject-more = { $subject } and { $count } more
 subject-import = { $count ->
     [one] { $count } new example
    *[other] { $count } new examples

@@ -2,21 +2,16 @@ page-unanswered = Unanswered questions
 page-unanswered-lead = This week they got no answer, or one that people disliked. Similar ones are grouped.
 page-unanswered-refused =
     { $count ->
-        [one] { $count } refusal
-       *[other] { $count } refusals
+        [one] not answered once
+       *[other] not answered { $count } times
     }
 page-unanswered-disliked =
     { $count ->
         [one] { $count } bad rating
        *[other] { $count } bad ratings
     }
-page-unanswered-times =
-    { $count ->
-        [one] asked { $count } time
-       *[other] asked { $count } times
-    }
 page-unanswered-ways = How people asked
-page-unanswered-allowed = Only what people allowed is shown. No names here.
+page-unanswered-allowed = Only what people allowed is shown, without names.
 page-unanswered-before = The turn before it, which the example will have too:
 page-unanswered-exists = There's such an example already, but people disliked its answer.
 page-unanswered-edit = Edit the example

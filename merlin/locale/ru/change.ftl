@@ -25,10 +25,8 @@ change-score-none = { "" }
 subject-example-add = Новый пример { $example }
 subject-example-edit = Правка примера { $example }
 subject-example-delete = Удаление примера { $example }
-subject-example-correct = { $count ->
-    [0] Исправление ответа: { $example }
-   *[other] Исправление ответа: { $example } и ещё { $count }
-  }
+subject-example-correct = Исправление ответа: { $example }
+subject-more = { $subject } и ещё { $count }
 subject-import = { $count ->
     [one] { $count } новый пример
     [few] { $count } новых примера

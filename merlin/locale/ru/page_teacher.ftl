@@ -112,21 +112,20 @@ page-stale-example = Конфликт правок: пока вы правили
 
 page-proposals = Исправления
 page-proposals-lead = Исправления студентов, черновики более сильной модели и тестовые вопросы. Принятые станут одним коммитом от вашего имени.
-page-proposal-pick = Выбрать «{ $question }»
+page-pick = Выбрать «{ $question }»
 page-proposal-note = Фрагмент
 page-proposal-by-student = исправление студента
-page-proposal-present = Нынешний ответ
-page-proposal-new = Новый ответ
+page-proposal-present = Сейчас
+page-proposal-new = Исправление
 page-proposal-changes = { $count ->
     [1] Изменит ответ примера:
     [one] Изменит ответ { $count } примера:
    *[other] Изменит ответ { $count } примеров:
   }
 page-proposal-only = Другой ответ только на этот вопрос
-page-proposal-all = Изменить и те примеры
 page-proposal-other-question = Похоже, в примерах с этим ответом спрашивают о другом.
-page-proposals-mark = Выбрать все: { $count }
-page-proposals-unmark = Снять выбор
+page-proposal-approve = Принять
+page-proposal-decline = Отклонить
 page-proposals-more = Ждёт ещё { $count }. Следующие появятся здесь, когда вы решите эти.
 page-proposals-approve = Принять выбранные
 page-proposals-decline = Отклонить выбранные
@@ -143,7 +142,7 @@ page-contradiction-differ = Это разные вопросы
 page-contradiction-reason = Это разные вопросы.
 page-filter-examples = Фильтр
 page-filter-drop = Убрать фильтр
-page-facet-split = Часть
+page-facet-split = Для чего
 page-facet-all = Все
 page-facet-train = Для обучения
 page-facet-test = Для теста
@@ -181,9 +180,18 @@ page-all-examples = Показать все примеры
 page-datasets = Наборы примеров
 page-new-example = Новый пример
 page-write-first = Написать первый
-page-mark-any = Распределит Merlin
-page-mark-train = Всегда для обучения
-page-mark-test = Всегда для теста
+page-mark-any = выберет Merlin
+page-mark-train = для обучения
+page-mark-test = для теста
+page-select-all = Выбрать все
+page-selected = Выбрано:
+page-unselect = Снять выбор
+page-tag-add = Добавить тег
+page-tag-remove = Убрать тег
+page-split-set = Отметить
+page-remove-several-sure = Удалить выбранные примеры? Вернуть можно на странице правки.
+page-stale-several = Пока вы выбирали, один из этих примеров изменили или удалили. Ничего не сохранено: обновите страницу и выберите ещё раз.
+page-example-keys = Клавиши: j и k — по строкам, x — выбрать, e — править, Ctrl+Enter — сохранить.
 page-another-wording = Ещё формулировка
 page-allow-ask = Пока не сохранено: похоже на данные человека, и модель рассказала бы их всем. Всё равно сохранить?
 page-allow-organisation = Сохранить: это контакт организации

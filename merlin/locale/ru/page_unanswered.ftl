@@ -2,9 +2,9 @@ page-unanswered = Вопросы без ответа
 page-unanswered-lead = За неделю на них не было ответа или он не понравился. Похожие собраны вместе.
 page-unanswered-refused =
     { $count ->
-        [one] { $count } отказ
-        [few] { $count } отказа
-       *[other] { $count } отказов
+        [one] не ответила { $count } раз
+        [few] не ответила { $count } раза
+       *[other] не ответила { $count } раз
     }
 page-unanswered-disliked =
     { $count ->
@@ -12,14 +12,8 @@ page-unanswered-disliked =
         [few] { $count } плохие оценки
        *[other] { $count } плохих оценок
     }
-page-unanswered-times =
-    { $count ->
-        [one] спросили { $count } раз
-        [few] спросили { $count } раза
-       *[other] спросили { $count } раз
-    }
 page-unanswered-ways = Как спрашивали
-page-unanswered-allowed = Показано только то, что люди разрешили. Имён здесь нет.
+page-unanswered-allowed = Здесь только то, что люди разрешили показать, и без имён.
 page-unanswered-before = Реплики перед ним, они тоже войдут в пример:
 page-unanswered-exists = Такой пример уже есть, но ответ не понравился.
 page-unanswered-edit = Изменить пример

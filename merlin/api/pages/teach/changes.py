@@ -20,6 +20,7 @@ from merlin.api.pages.page import (
     PageContext,
     Seen,
     TeacherContext,
+    course_href,
     form_token,
     refusal_text,
     render_fragment,
@@ -30,7 +31,9 @@ from merlin.app import changes, examples, proposals, unanswered
 from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
+from merlin.app.verdicts import find_shown_status
 from merlin.core.errors import NotFound
+from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import ChangeState
@@ -172,23 +175,31 @@ async def undo_change(context: TeacherContext, change_id: Hex, once: FormToken) 
 class NotedChange:
     """An edit whose state is shown in a line; `is_indexed`: lists show it.
 
-    `is_late`: it waits for a daemon.
+    `is_late`: it waits for a daemon. `status` is that of its commit, "" before its verdict, None
+    for a person who may not see it. `chat` is where the model can be asked.
     """
 
     change: ChangeView
     is_indexed: bool
     is_late: bool
+    status: str | None
+    chat: str
 
     @property
     def is_live(self) -> bool:
         """Return whether its state or the lists will change without the person."""
-        is_committed = self.change.state is ChangeState.COMMITTED
-        return not self.is_indexed if is_committed else not self.change.is_over
+        if self.change.state is not ChangeState.COMMITTED:
+            return not self.change.is_over
+        return not self.is_indexed or self.status in _MOVING
 
     @property
     def seen(self) -> str:
         """Return what the line shows: a browser fetches it only after it changes."""
-        return f"{self.change.state.value}.{self.is_indexed:d}.{self.is_late:d}"
+        state = f"{self.change.state.value}.{self.is_indexed:d}.{self.is_late:d}"
+        return f"{state}.{self.status or ''}"
+
+
+_MOVING = ("", "held", "built", "training", "testing")
 
 
 async def find_noted_change(context: PageContext, change_id: str) -> NotedChange | None:
@@ -198,7 +209,15 @@ async def find_noted_change(context: PageContext, change_id: str) -> NotedChange
     with suppress(NotFound):
         change = await context.read(changes.get, context.actor, change_id)
         is_indexed = await context.read(changes.is_indexed, context.actor, change_id)
-        return NotedChange(change, is_indexed, await _is_late(context, change))
+        course = await context.services.read(
+            lambda ctx: Catalogue(ctx.db).find_course(change.dataset)
+        )
+        status = None
+        if context.may(Permission.WATCH, change.dataset):
+            about = change.dataset, change.commit or ""
+            status = await context.services.read(find_shown_status, *about)
+        chat = f"{course_href(course)}/chat" if course else ""
+        return NotedChange(change, is_indexed, await _is_late(context, change), status, chat)
     return None
 
 
@@ -238,10 +257,10 @@ async def show_proposals(
     context: TeacherContext,
     dataset: EditedDataset,
     *,
-    marked: bool = False,
+    changed: Noted = "",
     compare: bool = False,
 ) -> Response:
-    """Return the oldest pending example proposals; `marked`: all are selected.
+    """Return the oldest pending example proposals, and the state of those accepted last.
 
     `compare`: with the contradictions, which a browser with scripts loads by itself.
     """
@@ -261,7 +280,7 @@ async def show_proposals(
         "corrected": corrected,
         "narrow": narrow,
         "tests": tests,
-        "marked": marked,
+        "note": await find_noted_change(context, changed),
     }
     if compare:
         view |= await _find_contradictions(context, dataset.name)
@@ -272,16 +291,18 @@ async def show_proposals(
 async def judge_proposals(
     context: TeacherContext,
     dataset: EditedDataset,
-    act: Annotated[Literal["approve", "decline"], Form()],
+    act: Annotated[Literal["approve", "decline"] | None, Form()] = None,
+    approve: Annotated[list[Number] | None, Form(max_length=1)] = None,
+    decline: Annotated[list[Number] | None, Form(max_length=1)] = None,
     proposal: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
     only: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
 ) -> Response:
-    """Approve the selected proposals in one commit, or decline them.
+    """Approve one proposal or, by `act`, the selected ones in one commit, or decline them.
 
     Those in `only` change no answer of other questions.
     """
-    requested, narrow = proposal or [], only or []
-    if act == "decline":
+    requested, narrow = approve or decline or proposal or [], only or []
+    if decline or act == "decline":
         await context.write(proposals.decline_several, context.actor, requested)
         return seen_other(base_of(dataset.name, "proposals"))
     files, edits = await context.read(
@@ -289,7 +310,7 @@ async def judge_proposals(
     )
     good = await asyncio.to_thread(proposals.check_several, context.services, files, edits)
     change = await context.write(proposals.approve_several, context.actor, good, narrow)
-    return seen_other(f"/changes/{change}")
+    return seen_other(f"{base_of(dataset.name, 'proposals')}?changed={change}")
 
 
 @router.get("/datasets/{dataset}/proposals/contradictions")
@@ -320,7 +341,7 @@ async def settle_contradiction(
     change = await context.write(
         proposals.settle_contradiction, context.actor, dataset.name, holds, other, reason
     )
-    return seen_other(f"/changes/{change}")
+    return seen_other(f"{base_of(dataset.name, 'proposals')}?changed={change}")
 
 
 @router.get("/datasets/{dataset}/unanswered")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
@@ -51,6 +51,11 @@ ExampleId = Annotated[str, Query(min_length=1, max_length=1000, pattern=LINE)]
 _MAX_ROWS = 1000
 
 
+def split_tags(text: str) -> list[str]:
+    """Return the tags of a field, which are separated by commas."""
+    return [tag for tag in map(str.strip, text.split(",")) if tag]
+
+
 class ExampleForm(EditForm):
     """The form of an example; `example` is "" for a new one.
 
@@ -72,7 +77,7 @@ class ExampleForm(EditForm):
         body = ExampleBody(
             question=self.question.strip(),
             answer=examples.trim_answer(self.answer),
-            tags=[tag for tag in map(str.strip, self.tags.split(",")) if tag],
+            tags=split_tags(self.tags),
         )
         before = self.before_question.strip(), self.before_answer.strip()
         return ExampleContent(
@@ -97,6 +102,38 @@ class ExampleForm(EditForm):
         return bool(self.question.strip() and self.answer.strip())
 
 
+class SeveralForm(EditForm):
+    """The form that edits the selected rows at once; a row is "REVISION ID"."""
+
+    act: Literal["tag", "untag", "split", "remove"]
+    row: list[str] = Field(default=[], max_length=_MAX_ROWS)
+    tags: str = Field(default="", max_length=5_000)
+    split: Literal["", "train", "test"] = ""
+
+    @property
+    def revisions(self) -> dict[str, str]:
+        """Return id -> revision of the selected rows."""
+        rows = (row.partition(" ") for row in self.row)
+        return {example_id: revision for revision, _, example_id in rows}
+
+    def fields(self, context: PageContext) -> dict[str, str]:  # noqa: ARG002 - nothing was typed
+        """Return no fields: none is compared with a concurrent edit."""
+        return {}
+
+    def make(self, files: DatasetFiles) -> CourseEdits:
+        """Return the edits. Raises as `examples.edit_several`."""
+        reword: Callable[[FileText], str | None]
+        match self.act:
+            case "remove":
+                reword = examples.remove_file
+            case "split":
+                reword = partial(examples.mark_split, self.split)
+            case _:
+                tags = split_tags(self.tags)
+                reword = partial(examples.retag, tags, is_added=self.act == "tag")
+        return examples.edit_several(self.revisions, reword, files)
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """The filters of the list, and addresses of other lists."""
@@ -118,15 +155,20 @@ class Filters:
         is_chosen = getattr(self.wanted, name) == value
         return self.href(**{name: type(value)() if is_chosen else value})
 
-    def next_href(self, cursor: str) -> str:
-        """Return the address of the next part of this list."""
+    def href_with(self, **more: str) -> str:
+        """Return the address of this list with more parameters: its next part, an edit's state."""
         href = self.href()
-        return f"{href}{'&' if '?' in href else '?'}{urlencode({'cursor': cursor})}"
+        return f"{href}{'&' if '?' in href else '?'}{urlencode(more)}"
 
     def open_href(self, example_id: str) -> str:
         """Return the address of this list with one example open."""
         fields = [*parse_qsl(self.back), ("example", example_id)]
         return f"{self.path}/one?{urlencode(fields)}#open"
+
+    @property
+    def new_href(self) -> str:
+        """Return the address of this list with the form of a new example."""
+        return f"{self.path}/new{'?' if self.back else ''}{self.back}"
 
     @property
     def back(self) -> str:
@@ -198,8 +240,9 @@ class ExampleList:
         result: FormResult | None = None,
         *,
         changed: str = "",
+        selected: SeveralForm | None = None,
     ) -> Response:
-        """Return the page; `opened` is the form of the open example."""
+        """Return the page; `opened` is the form of the open example, `selected` of several rows."""
         context, page, filters, name = self.context, self.page, self.filters, self.dataset.name
         result = result or FormResult()
         size, before = page.size, page.after(0)
@@ -217,11 +260,12 @@ class ExampleList:
             "rows": rows,
             "facets": await context.read(examples.count_facets, context.actor, name),
             "is_whole": not before and not page.following,
-            "next_href": page.following and filters.next_href(page.following),
+            "next_href": page.following and filters.href_with(cursor=page.following),
             "opened": opened,
             "is_apart": opened is not None
             and opened.example not in {row.example.id for row in rows},
             "result": result,
+            "selected": selected,
             "note": note,
         }
         status = 422 if result.wrong else 200
@@ -247,7 +291,24 @@ class ExampleList:
             result = FormResult(context.say("example-deleted"))
         if isinstance(result, FormResult):
             return await self.render(form, result)
-        return seen_other(f"{base_of(name)}?changed={result.id}")
+        return seen_other(self.filters.href_with(changed=result.id))
+
+    async def submit_several(self, form: SeveralForm) -> Response:
+        """Submit the commit that edits the selected rows; return as `submit`."""
+
+        async def keep(_: StaleEdit) -> SeveralForm:
+            return form
+
+        stale = "stale-several"
+        result: ChangeView | FormResult
+        try:
+            about = self.context, self.dataset.name, form.make
+            result, _ = await submit_form(*about, form, keep, stale)
+        except NotFound:
+            result = FormResult(self.context.say(stale))
+        if isinstance(result, FormResult):
+            return await self.render(result=replace(result, clashes=None), selected=form)
+        return seen_other(self.filters.href_with(changed=result.id))
 
 
 Listing = Annotated[ExampleList, Depends()]
@@ -314,7 +375,16 @@ async def save_example(listing: Listing, form: Annotated[ExampleForm, Form()]) -
 @router.post("/datasets/{dataset}/examples/remove")
 async def remove_example(listing: Listing, form: Annotated[ExampleForm, Form()]) -> Response:
     """Submit a commit without the example."""
-    return await listing.submit(form, partial(examples.remove_example, form.example, form.revision))
+    revisions = {form.example: form.revision}
+    return await listing.submit(
+        form, partial(examples.edit_several, revisions, examples.remove_file)
+    )
+
+
+@router.post("/datasets/{dataset}/examples/several")
+async def edit_several(listing: Listing, form: Annotated[SeveralForm, Form()]) -> Response:
+    """Submit one commit that gives the selected examples a tag or a split, or removes them."""
+    return await listing.submit_several(form)
 
 
 def _form(view: ExampleView) -> ExampleForm:

@@ -1,14 +1,41 @@
-// The page of examples. By the keyboard: Ctrl+Enter saves.
+// The page of examples by the keyboard: j and k go through the rows, x selects one, e opens it, Ctrl+Enter saves it.
+
+const rows = () => [...document.querySelectorAll(".ex > a")];
+const move = (row, by) => rows()[rows().indexOf(row) + by]?.focus();
+const keys = {
+  KeyJ: (row) => move(row, 1),
+  KeyK: (row) => row && move(row, -1),
+  KeyX: (row) => row?.parentElement.querySelector("[name=row]").click(),
+  KeyE: (row) => row?.click(),
+};
 
 document.addEventListener("keydown", (event) => {
-  const button = document.querySelector('[aria-keyshortcuts="Control+Enter"]');
-  if (!button || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  event.preventDefault();
-  button.click();
+  const isCommand = event.ctrlKey || event.metaKey;
+  const save = document.querySelector('[aria-keyshortcuts="Control+Enter"]');
+  if (save && event.key === "Enter" && isCommand) {
+    event.preventDefault();
+    save.click();
+  }
+  if (isCommand || event.altKey || event.target.closest("textarea, select, input:not([type=checkbox])")) return;
+  // By the place of the key: a Russian keyboard has other letters there.
+  keys[event.code]?.(event.target.closest(".ex")?.querySelector(":scope > a"));
 });
 
-// The list refreshes itself after a commit: with as many rows as were opened by "Show more".
-document.addEventListener("htmx:configRequest", ({ detail }) => {
-  if (detail.elt.id !== "found") return;
-  detail.parameters.rows = Math.min(document.querySelectorAll(".exs > .ex").length, 1000);
+// How many rows are selected; "select all" selects those that are shown.
+function count() {
+  document.querySelector(".several output").value = document.querySelectorAll("[name=row]:checked").length;
+}
+document.addEventListener("change", ({ target }) => {
+  if (target.name === "row") count();
+});
+document.addEventListener("reset", () => setTimeout(count));
+
+if (document.querySelector("[name=row]:checked")) count();
+
+// The list refreshes itself after a commit: with as many rows as were opened by "Show more"; never what was selected.
+document.addEventListener("htmx:configRequest", (event) => {
+  const { elt, parameters } = event.detail;
+  if (elt.id !== "found") return;
+  if (document.querySelector("[name=row]:checked")) event.preventDefault();
+  parameters.rows = Math.min(document.querySelectorAll(".exs > .ex").length, 1000);
 });

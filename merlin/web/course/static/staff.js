@@ -11,3 +11,9 @@ document.getElementById("proof")?.focus({ preventScroll: false });
 document.addEventListener("keydown", ({ key, target }) => {
   if (key === "Escape" && !target.closest?.("details, form")) document.querySelector("[data-escape]")?.click();
 });
+
+// A box that checks all of its name.
+document.addEventListener("change", ({ target }) => {
+  if (!target.dataset.all) return;
+  for (const box of document.getElementsByName(target.dataset.all)) if (box.checked !== target.checked) box.click();
+});
