@@ -195,13 +195,13 @@ def test_correction_of_a_continued_conversation_replaces_only_the_same_conversat
     assert "👤 Сколько стоит велосипед?\n🤖 Тысячу.\n👤 А самокат?" in chat.last.text
     chat.press("✏️ Ответ")
     chat.say("Три тысячи.")
-    assert "Нынешний ответ" not in approve()
+    assert "Сейчас:" not in approve()
     path = "from-chat/сколько-стоит-велосипед"
     assert read_example(lab, path).count("- user:") == 2
     assert "Три тысячи." in read_example(lab, path)
     conversation("Четыре тысячи.")
     open_proposal()
-    assert "Нынешний ответ: Три тысячи." in approve()
+    assert "Сейчас: Три тысячи." in approve()
     assert read_example(lab, path) is None
     assert "Четыре тысячи." in read_example(lab, f"{path}-2")
     assert read_example(lab, "from-chat/а-самокат") is not None
@@ -215,7 +215,7 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
         add_proposal(chat.settings, question, "Наверху.", turn=turn, known_answer="Внизу.")
     chat.press_forged("ex:queue:0")
     shown = chat.press("А лоб-то где?").text
-    assert "Нынешний ответ: Внизу." in shown
+    assert "Сейчас: Внизу." in shown
     assert "Изменит ответ примера:\n• Где лоб? · examples/q20.yaml" in shown
     assert "✏️ Вопрос" not in chat.labels
     assert "examples/q20" not in chat.press("Другой ответ только на этот вопрос").text
