@@ -33,7 +33,7 @@ from merlin.training.launch_plan import (
     refuse_by_hand,
     spent_micro,
 )
-from merlin.training.policy import count_epochs, month_start
+from merlin.training.policy import month_start
 
 T = TypeVar("T", bound="JobView")
 MAX_EVENTS = 1000
@@ -181,7 +181,7 @@ class QuoteView:
     provider: str
     base_model: str
     examples: int
-    epochs: int
+    epochs: int | None = described("Epochs; null if the provider chooses them.")
     cost_micro: int | None = described("Estimated cost; null if the price is unknown.")
     spent_micro: int = described("Maximum possible cost of this month's jobs at the provider.")
     cap_micro: int | None = described("Monthly limit of `spent_micro`; null if there is none.")
@@ -273,13 +273,14 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
     job = plan_by_hand(launches, verdict)
     build, recipe = launches.build(job.build_id), job.recipe
     refusal = refuse_by_hand(launches, verdict, job)
+    epochs = recipe.hyperparameters.get("n_epochs")
     return QuoteView(
         dataset=dataset,
         build=build.version,
         provider=job.provider,
         base_model=recipe.base_model,
         examples=build.train,
-        epochs=count_epochs(build.train, recipe.hyperparameters),
+        epochs=epochs if isinstance(epochs, int) else None,
         cost_micro=None if launches.price(recipe) is None else job.estimate_micro,
         spent_micro=spent_micro(ctx.db, job.provider, month_start(ctx.clock())),
         cap_micro=ctx.config.budget.per_month_micro,

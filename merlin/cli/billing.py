@@ -58,7 +58,7 @@ def refund(
             raise Refused("paid several times", "billing-which-grant", order=order)
         ((grant, remaining),) = details.remaining_amounts.items()
         asked, bought = parse_refund(amount, remaining, language()), details.purchase.order
-        sums = {"amount": asked.decimal, "currency": asked.currency.value, "order": order}
+        sums = {"amount": asked.format(language()), "order": order}
         sure = {"user": bought.user_id, "plan": bought.promise.plan, **sums}
         require_yes("billing-refund-sure", "billing-refund-not-sure", is_confirmed=yes, **sure)
         request = partial(payments.request_refund, ctx, actor, order, grant, asked, reason)

@@ -134,7 +134,7 @@ def plot_curve(
             for step, x in steps
         ),
         names=tuple(
-            (style, f"{text(language, key)} {format_number(language, series[-1][1])}")
+            (style, f"{text(language, key)} {format_loss(language, series[-1][1])}")
             for style, key, series in names
             if series
         ),
@@ -159,6 +159,11 @@ def _log_ticks(lowest: float, highest: float) -> list[float]:
         if len(ticks) <= _MAX_ROWS:
             break
     return ticks
+
+
+def format_loss(language: str, loss: float) -> str:
+    """Return a formatted loss, to three decimals on every surface."""
+    return format_number(language, loss, 3)
 
 
 def format_trimmed(value: float, language: str) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from merlin.core.i18n import format_number, keys, text
+from merlin.core.charts import format_loss
+from merlin.core.i18n import keys, text
 from merlin.core.json_fields import is_number
 
 # Source: the events of OpenAI's fine-tuning jobs, and those of `merlin.engine`.
@@ -67,7 +68,7 @@ def describe_event(message: str, data: object, language: str) -> str:
             parts.insert(0, text(language, "job-event-epoch", epoch=data["epoch"]))
         for name, key in _LOSSES.items():
             if is_number(loss := data.get(name)):
-                parts.append(f"{text(language, key)} {format_number(language, loss, 3)}")
+                parts.append(f"{text(language, key)} {format_loss(language, loss)}")
         return ", ".join(parts)
     for name, pattern in _PATTERNS.items():
         if match := pattern.fullmatch(message):

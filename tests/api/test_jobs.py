@@ -6,8 +6,10 @@ from functools import partial
 
 import pytest
 
-from merlin.app import jobs, models
+from merlin.app import builds, jobs, models
 from merlin.app.actor import Actor
+from merlin.cli import main
+from merlin.core.charts import format_loss
 from merlin.core.errors import Refused
 from merlin.core.i18n import format_duration
 from merlin.core.money import format_estimate
@@ -56,14 +58,41 @@ def test_job_shows_its_events_checkpoints_and_losses(site):
     assert site.admin.get("/api/jobs/99").status_code == 404
 
 
-def test_rows_of_jobs_show_duration_price_and_losses(jobs_site):
-    with jobs_site.browser_client(VERA) as client:
-        page, details = (client.get(path).text for path in ("/admin/jobs", "/admin/jobs/1"))
+def test_a_training_has_the_same_figures_on_every_surface(jobs_site, capsys, monkeypatch):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
     job = jobs.get(jobs_site.services, Actor.operator(), 1)
+    story = f"/admin/board?commit={job.commit}#story-trial"
+    with jobs_site.browser_client(VERA) as client:
+        paths = ("/admin/jobs", "/admin/jobs/1", story, "/admin/models/trial-1/evaluation")
+        listed, details, story_page, test = (client.get(path).text for path in paths)
+    shown = {}
+    for command in ("jobs show 1", "builds", "show trial-1", "models list"):
+        assert main([*command.split(), "--config", str(jobs_site.lab.path)]) == 0
+        shown[command] = capsys.readouterr().out
     price = format_estimate("ru", job.estimate_micro, job.currency)
-    assert f"{format_duration('ru', job.took(job.updated_at))} · {price}" in page
-    assert page.count('class="chart spark"') == 2
-    assert f"/admin/board?commit={job.commit}#story-trial" in details
+    duration = format_duration("ru", job.took(job.updated_at))
+    for surface in (listed, details, story_page, shown["jobs show 1"]):
+        assert price in surface
+    assert f"{duration} · {price}" in listed
+    assert listed.count('class="chart spark"') == 2
+    assert f"длительность: {duration}" in shown["jobs show 1"]
+    assert f"<dd>{duration}</dd>" in details
+    assert story in details
+    loss = format_loss("ru", job.losses.train[-1].loss)
+    assert f"потери на обучении {loss}" in details
+    assert f"потери на обучении {loss}" in shown["jobs show 1"]
+    build = builds.get(jobs_site.services, Actor.operator(), "trial-1")
+    assert (len(build.examples), sum(each.tokens for each in build.examples)) == (
+        build.train + build.test,
+        build.tokens,
+    )
+    row = next(line for line in shown["builds"].splitlines() if line.startswith("trial-1 "))
+    assert row.split()[1:4] == [str(build.train), str(build.test), str(build.tokens)]
+    assert f"токенов: {build.tokens}\n" in shown["show trial-1"]
+    scores = models.find(jobs_site.services, Actor.operator(), "trial-1").scores
+    assert scores.questions == build.test
+    assert f"{scores.right}/{scores.questions} " in shown["models list"]
+    assert f"{scores.right} из {scores.questions}" in test
 
 
 def test_job_is_cancelled_by_the_daemon_and_the_request_shows_the_result(site):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from merlin.core.money import format_estimate
 from merlin.core.permissions import Role
 from tests.bot.admin_chat import ANNA, StaffUser, grant_role, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
@@ -38,6 +39,9 @@ def test_running_job_is_cancelled_by_the_daemon_and_the_message_updated(chat, la
     assert any("trial-1" in label for label in chat.labels)
     chat.press("a-job:1")
     assert "stand-in-base" in chat.last.text
+    job = lab.status()["job"]
+    price = format_estimate("ru", job["estimate_micro"], job["currency"])
+    assert f"Примерная стоимость: {price}" in chat.last.text
     message = chat.press("a-cancel:1")
     assert "Точно?" in message.text
     assert lab.status()["job"]["state"] in {"queued", "running"}

@@ -39,7 +39,7 @@ def test_running_job_is_updated_and_open_sections_stay_open(staff_visitor, staff
     assert page.locator("polyline.l:not(.t)").get_attribute("points") != line
     assert page.locator(".chart path.d").count() == 3
     summary = page.locator("#loss-description").text_content()
-    assert re.search(r"Потери на тесте: от 1,\d\d до 0,\d\d к шагу 90", summary)
+    assert re.search(r"Потери на тесте: от 1,\d{3} до 0,\d{3} к шагу 90", summary)
 
 
 def test_board_follows_a_training(staff_visitor, staff_site):

@@ -55,7 +55,7 @@ def test_pipeline_is_shown_as_text(run):
         (["log"], "First words"),
         (["show", "trial-1"], "Отвечай коротко."),
         (["jobs", "list"], "done"),
-        (["jobs", "show", "1"], "trained tokens"),
+        (["jobs", "show", "1"], "provider's tokens"),
         (["jobs", "show", "1"], "info"),
         (["models", "list"], "live"),
     ):

@@ -32,7 +32,8 @@ admin-job = Job { $job } · { $build }
 admin-job-state =
     State: { $state }
     Provider: { $provider }, base model: { $base }, attempt { $attempt }
-admin-job-cost = Cost: { $cost }. Tokens trained: { NUMBER($tokens) }
+admin-job-cost = Estimated cost: { $cost }
+admin-job-tokens = { page-trained-tokens }: { NUMBER($tokens) }
 admin-job-times = Started { $created }, duration { $took }
 admin-job-last = Now: { $message }
 admin-job-error = Reason: { $error }

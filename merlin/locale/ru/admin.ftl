@@ -32,7 +32,8 @@ admin-job = Обучение { $job } · { $build }
 admin-job-state =
     Состояние: { $state }
     Провайдер: { $provider }, базовая модель: { $base }, попытка { $attempt }
-admin-job-cost = Стоимость: { $cost }. Токенов в обучении: { NUMBER($tokens) }
+admin-job-cost = Примерная стоимость: { $cost }
+admin-job-tokens = { page-trained-tokens }: { NUMBER($tokens) }
 admin-job-times = Запущено { $created }, длительность { $took }
 admin-job-last = Сейчас: { $message }
 admin-job-error = Причина: { $error }

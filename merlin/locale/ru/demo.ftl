@@ -16,7 +16,7 @@ demo-checked = { $errors ->
 demo-first-error = { $counted }. { $place }: { $sentence }
 demo-unchanged = { $build }: примеры не изменились, обучать нечего
 demo-built = { $build }: { $train } для обучения, { $test } для теста
-demo-epoch = { $state }, эпоха { $epoch }, потери { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }
+demo-epoch = { $state }, эпоха { $epoch }, потери { $loss }
 demo-tested = верно { $right } из { $questions ->
         [one] { $questions } вопроса
        *[other] { $questions } вопросов

@@ -13,6 +13,7 @@ from merlin.app.context import Context
 from merlin.app.jobs import JobDetails
 from merlin.app.verdicts import VerdictView
 from merlin.config import Config
+from merlin.core.charts import format_loss
 from merlin.core.clock import iso
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import escape_controls
@@ -312,7 +313,9 @@ def _training_note(job: JobDetails, language: str) -> str:
     epoch, loss = metrics[-1].get("epoch"), metrics[-1].get("train_loss")
     if epoch is None or loss is None:
         return state
-    return text(language, "demo-epoch", state=state, epoch=str(epoch), loss=float(loss))
+    return text(
+        language, "demo-epoch", state=state, epoch=str(epoch), loss=format_loss(language, loss)
+    )
 
 
 def _proof_notes(

@@ -38,7 +38,7 @@ from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import get_dataset, list_datasets
-from merlin.core.charts import MAX_POINTS, Curve, plot_curve
+from merlin.core.charts import MAX_POINTS, Curve, format_loss, plot_curve
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.training_events import event_lines
@@ -164,8 +164,8 @@ def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
         if points:
             (_, first), (step, last) = points[0], points[-1]
             ends = {
-                "first": number(context, first, 2),
-                "last": number(context, last, 2),
+                "first": format_loss(context.language, first),
+                "last": format_loss(context.language, last),
                 "step": number(context, step),
             }
             captions.append(context.say(f"curve-{name}", **ends))
