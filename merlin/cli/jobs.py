@@ -65,6 +65,7 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
     metadata = ("estimate", "trained_tokens", "error", "created_at", "duration")
     values["state"] = translate_word("job", view.state)
+    values["trained_tokens"] = view.trained_tokens or None
     values["duration"] = format_duration(language(), view.took(ctx.clock()))
     values["estimate"] = format_estimate(language(), view.estimate_micro, view.currency)
     print_pairs({name: values[name] for name in (*names, *metadata)})
