@@ -94,13 +94,15 @@ next_steps() {
   say "Merlin $("$home/bin/merlin" --version) is installed. What is left to do, as root:"
   say "  1. the bot's token:   install -m 600 /dev/stdin $config/credentials/TELEGRAM_BOT_TOKEN"
   say "     other credentials: in the same folder, a file each, named as in $config/config.yaml"
-  say "  2. in $config/config.yaml: your Telegram ID in telegram.admins; in repository.url your"
-  say "     repository, until then the samples in $state/datasets.git"
-  say "  3. start, now and with every boot:   systemctl enable --now merlin.target"
-  say "     after an upgrade:                 systemctl restart merlin.target"
-  say "  4. a backup each night, and one now: systemctl enable --now merlin-backup.timer && systemctl start merlin-backup"
-  say "  5. send the bot /start, so that it can write to you"
-  say "  6. look it over:      $home/bin/merlin doctor --config $config/config.yaml"
+  say "  2. start, now and with every boot, a backup each night, and one now:"
+  say "     systemctl enable --now merlin.target merlin-backup.timer && systemctl start merlin-backup"
+  say "     after an upgrade:  systemctl restart merlin.target"
+  say "  3. send the bot /start; your ID is in the list then:"
+  say "     export MERLIN_CONFIG=$config/config.yaml"
+  say "     $home/bin/merlin users list"
+  say "     $home/bin/merlin users role ID admin"
+  say "  4. look it over:      $home/bin/merlin doctor"
+  say "  5. your repository in repository.url of $config/config.yaml, until then the samples in $state/datasets.git"
 }
 
 program

@@ -36,6 +36,6 @@ def test_steps_of_the_page_end_with_a_healthy_doctor(language):
     """The checks that fail on a machine where only Merlin was started have a step before it."""
     page = (ROOT / f"docs/{language}/install.md").read_text("utf-8")
     steps = page.partition("$ sudo make install\n")[2].partition("merlin-alert@")[0]
-    for step in ("telegram.admins", "merlin-backup.timer", "start merlin-backup", "/start"):
+    for step in ("merlin-backup.timer", "start merlin-backup", "/start", "users role ID admin"):
         assert step in steps, step
         assert step in INSTALLER, step

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from merlin import __version__
+from merlin.sandbox.telegram.world import ANNA
 from tests.support.full_config import CREDENTIALS, TOKEN, full_config
 from tests.systemd.installed import PROCESSES, TELEGRAM_URL
 
 pytestmark = pytest.mark.integration
 
 HANDBOOK = Path(__file__).parents[2] / "docs/en/operate.md"
+INSTALL_PAGE = HANDBOOK.with_name("install.md")
 # The machine has no sudo.
 SUDO = """sudo() {
   case $1 in
@@ -35,6 +37,21 @@ def test_target_starts_every_process(machine):
     document = machine.call("http://127.0.0.1:8701/readyz")
     assert document["ready"]
     assert all(process["alive"] for process in document["processes"].values())
+
+
+def test_steps_of_the_installation_page_lead_to_a_healthy_doctor(machine):
+    page = INSTALL_PAGE.read_text("utf-8").partition("## As systemd services")[2]
+    commands = re.findall(r"^\$ (.*)$", page.partition("### By a Debian package")[0], re.MULTILINE)
+    assert commands[0] == "sudo make install"
+    machine.say("/start")
+    machine.wait(machine.answers, "the bot has answered")
+    script = "\n".join(commands[1:]).replace(" ID ", f" {ANNA.person_id} ")
+    assert "users role" in script
+    typed = f"set -euo pipefail\nprintf %s '{TOKEN}' | {script}"
+    lines = machine.box.run("bash", "-c", typed).stdout
+    assert "✔" in lines
+    assert "✘" not in lines
+    assert machine.box.prop("merlin-backup.timer", "ActiveState") == "active"
 
 
 def test_commit_is_trained_and_answered_inside_the_sandboxes(machine):
