@@ -72,16 +72,17 @@ _NEEDS_CARE = (
     *("held", "failed", "gated", "pinned"),
 )
 _UNDER_WAY = ("waiting", "working", "built", "training", "testing")
-# Reasons of a held commit that pass by themselves.
+# Reasons of a held commit that pass by themselves, and those that are meant.
 _PASSING = ("held-quiet", "held-slots")
+_MEANT = ("held-skip", "held-off", "held-few-new")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A commit of a dataset, or an uncommitted edit (`commit` is "").
 
-    `errors` and `warnings` are the numbers of findings in the verdict, `left_out` that of the
-    examples with errors, if no later commit has changed the dataset.
+    `errors` is their number in the verdict, `left_out` that of the examples with errors, if no
+    later commit has changed the dataset.
     """
 
     dataset: str
@@ -93,7 +94,6 @@ class Card:
     author: str
     at: datetime
     errors: int = 0
-    warnings: int = 0
     left_out: int = 0
     build: str | None = None
     job: JobView | None = None
@@ -107,7 +107,7 @@ class Card:
     def needs_care(self) -> bool:
         """Return whether it needs attention."""
         is_lost = self.model is not None and not self.model.state.may_serve
-        is_stuck = self.state in _NEEDS_CARE and self.reason not in _PASSING
+        is_stuck = self.state in _NEEDS_CARE and self.reason not in (*_PASSING, *_MEANT)
         return self.left_out > 0 or is_lost or is_stuck
 
     @property
@@ -397,7 +397,6 @@ def _card(
         change="",
         at=verdict.committed_at,
         errors=errors,
-        warnings=len(verdict.findings) - errors,
         left_out=verdict.left_out if verdict.position == newest else 0,
         job=job,
         progress=progress,

@@ -39,8 +39,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
-from itertools import chain, takewhile
+from itertools import takewhile
 from pathlib import Path
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any, cast
 
 from merlin.core.combining_marks import normalise_unicode
@@ -53,11 +54,9 @@ from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
 from merlin.dataset.spec import DPO, KTO, read_file
 from merlin.dataset.yaml_io import (
-    Node,
     format_flow_text,
     format_json,
     format_key_text,
-    read_yaml,
     strip_line_ends,
 )
 
@@ -415,14 +414,15 @@ def parse_example(text: str | None) -> Example | None:
     return read_example((text or "").encode("utf-8", "surrogatepass"))[0]
 
 
+# The key of a message, with the sign of a text in lines, and a key outside the messages.
+_TURN = re.compile(r"^[ \t]*-[ \t]*\w+[ \t]*:[ \t]*(?:[|>][-+]?(?=[ \t]*$))?", re.MULTILINE)
+_NEXT_KEY = re.compile(r"^\w+:", re.MULTILINE)
+
+
 def recover_turn(text: str | None) -> tuple[str, str]:
     """Return the first and the last text of the messages of a broken file, "" without them."""
-    tree = read_yaml((text or "").encode("utf-8", "surrogatepass"))
-    fields = tree.value if isinstance(tree, Node) else {}
-    messages = fields.get("messages") if isinstance(fields, dict) else None
-    turns = messages.value if messages and isinstance(messages.value, list) else []
-    parts = chain(*(turn.value.values() for turn in turns if isinstance(turn.value, dict)))
-    texts = [part.value.strip() for part in parts if isinstance(part.value, str)]
+    turns = _TURN.split(text or "")[1:]
+    texts = [dedent(_NEXT_KEY.split(turn, 1)[0].strip("\n")).strip() for turn in turns]
     return (texts[0], texts[-1]) if len(texts) > 1 else ("", "")
 
 

@@ -177,6 +177,17 @@ def test_questions_beyond_the_limit_and_of_revoked_consents_are_not_listed(site,
     assert count_groups(site) == 0
 
 
+def test_waiting_questions_are_counted_in_the_header_on_the_board_and_on_the_tab(site, vera):
+    for question in (ASKED, OTHER, "Кто придумал Lisp?"):
+        add_question(site, question)
+    site.services.unanswered.clear()
+    waiting = count_groups(site)
+    page = page_text(vera.get("/teach"))
+    assert f"Преподавание {waiting} , ждёт вас: {waiting}" in page
+    assert f"{waiting} вопроса без ответа Проба" in page
+    assert f"Без ответа {waiting} , ждёт вас: {waiting}" in page_text(vera.get(PAGE))
+
+
 def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
     for number in range(100):
         rating = Rating.DOWN if number % 9 else Rating.UP

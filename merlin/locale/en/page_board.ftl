@@ -30,8 +30,8 @@ page-board-changed = What changed
 page-board-nothing-changed = The dataset's files are the same.
 page-board-no-texts = The changes can't be read here. They're in git.
 page-board-more-files = { $count ->
-        [one] And { $count } more file.
-       *[other] And { $count } more files.
+        [one] { $count } more file
+       *[other] { $count } more files
     }
 page-board-old-notes = { $count ->
         [one] { $count } earlier note

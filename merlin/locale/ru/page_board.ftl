@@ -33,9 +33,9 @@ page-board-changed = Что изменилось
 page-board-nothing-changed = Файлы набора те же.
 page-board-no-texts = Здесь изменения не прочитать, они есть в git.
 page-board-more-files = { $count ->
-        [one] И ещё { $count } файл.
-        [few] И ещё { $count } файла.
-       *[other] И ещё { $count } файлов.
+        [one] Ещё { $count } файл
+        [few] Ещё { $count } файла
+       *[other] Ещё { $count } файлов
     }
 page-board-old-notes = { $count ->
         [one] { $count } прежнее замечание
