@@ -26,25 +26,38 @@ app = typer.Typer(
 )
 
 
+def _choose_config(path: str) -> str:
+    """Let every command read this configuration; `LazyGroup` gives its groups the option too."""
+    if path:
+        os.environ["MERLIN_CONFIG"] = path
+    return path
+
+
 @app.callback(invoke_without_command=True)
 def _root(
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
-    config: Annotated[
-        str, typer.Option(help="The configuration file of every command; also MERLIN_CONFIG.")
+    _config: Annotated[
+        str,
+        typer.Option(
+            "--config",
+            callback=_choose_config,
+            help="The configuration file of every command; also MERLIN_CONFIG.",
+        ),
     ] = "",
 ) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit
-    if config:
-        os.environ["MERLIN_CONFIG"] = config
     from merlin.core.log import set_up_logging
 
     set_up_logging("cli", quiet=True)
 
 
 def language() -> str:
-    """Return the language of messages: MERLIN_LANGUAGE, else the locale's, else English."""
+    """Return the language of messages: MERLIN_LANGUAGE, else the locale's, else English.
+
+    A command that reads a configuration sets MERLIN_LANGUAGE to its language.
+    """
     from merlin.core.i18n import language_of
 
     return language_of(locale_language(), default="en")

@@ -21,7 +21,6 @@ from merlin.cli.options import (
 )
 from merlin.cli.output import (
     Column,
-    finding_line,
     format_cell,
     print_json,
     print_list,
@@ -92,7 +91,7 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
     print_pairs({name: view[name] for name in names.split()})
     columns: list[str | Column] = [
         Column("example", "id"),
-        Column("split", family="page-split"),
+        Column("split", family="col"),
         "tokens",
         "author",
     ]
@@ -128,6 +127,7 @@ def log(
         return
     if not entries:
         print_message("log-none")
+    shown = set[tuple[str, str, str]]()
     for verdict in entries:
         message = text(language(), f"verdict-status-{verdict.shown_status}")
         if verdict.served_until:
@@ -139,5 +139,10 @@ def log(
         if verdict.reason:
             reason = text(language(), verdict.reason, **verdict.arguments)
             sys.stdout.write(f"    {escape_controls(reason)}\n")
-        for finding in verdict.findings:
-            sys.stdout.write(f"    {finding_line(finding)}\n")
+        keys = [(verdict.dataset, item.path, item.rule) for item in verdict.findings]
+        for key, finding in zip(keys, verdict.findings, strict=True):
+            if key not in shown:
+                sys.stdout.write(f"    {finding.line_text(language())}\n")
+        if repeated := sum(key in shown for key in keys):
+            sys.stdout.write(f"    {text(language(), 'log-repeated', count=repeated)}\n")
+        shown.update(keys)

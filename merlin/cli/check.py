@@ -20,7 +20,7 @@ from merlin.cli import language
 from merlin.cli.options import (
     AsJson,
 )
-from merlin.cli.output import print_json, print_table
+from merlin.cli.output import print_json, print_table, translate_word
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
@@ -178,7 +178,7 @@ def rules(name: _NAME = "", json: AsJson = False) -> None:
     elif name:
         sys.stdout.write(_rule_text(RULES[name]))
     else:
-        rows = [[rule.name, rule.severity, rule.meaning(language())] for rule in RULES.values()]
+        rows = [[rule.name, _level(rule), rule.meaning(language())] for rule in RULES.values()]
         print_table(["col-rule", "col-severity", "col-meaning"], rows)
 
 
@@ -194,8 +194,12 @@ def _rule_record(rule: Rule) -> dict[str, object]:
     }
 
 
+def _level(rule: Rule) -> str:
+    return translate_word("level", rule.severity)
+
+
 def _rule_text(rule: Rule) -> str:
-    lines = [f"{rule.name} ({rule.severity})", rule.meaning(language()), ""]
+    lines = [f"{rule.name} ({_level(rule)})", rule.meaning(language()), ""]
     if rule.example:
         lines += [text(language(), "rules-breaks"), *_example_lines(rule), ""]
     lines.append(f"{text(language(), 'rules-fix')} {rule.advice(language())}")

@@ -60,7 +60,13 @@ class LazyGroup(TyperGroup):
                 self.add_command(command)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Import the named command; return its name, the command and the remaining arguments."""
+        """Import the named command; return its name, the command and the remaining arguments.
+
+        A group gets the option --config, so that it may stand before and after its name.
+        """
         if args[0] in COMMANDS:
-            self.add_command(load_command(args[0]))
+            command = load_command(args[0])
+            if isinstance(command, TyperGroup) and command.callback is None:
+                command.params += [param for param in self.params if "--config" in param.opts]
+            self.add_command(command)
         return super().resolve_command(ctx, args)

@@ -22,7 +22,7 @@ from merlin.cli.daemon_requests import (
     request_daemon,
     wait_for_daemon,
 )
-from merlin.cli.output import finding_line, format_cell, print_message
+from merlin.cli.output import format_cell, print_message, print_next
 from merlin.config import Config
 from merlin.core.errors import MerlinError, SourceError
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
@@ -168,7 +168,7 @@ def preview_record(preview: Preview) -> JsonObject:
 def print_findings(findings: Iterable[Finding]) -> None:
     """Print findings on stderr, one line each."""
     for finding in findings:
-        sys.stderr.write(f"{finding_line(finding)}\n")
+        sys.stderr.write(f"{finding.line_text(language())}\n")
 
 
 def print_commit(values: Mapping[str, object]) -> None:
@@ -176,3 +176,4 @@ def print_commit(values: Mapping[str, object]) -> None:
     if values.get("commit"):
         subject = git_subject(str(values["subject"]), language())
         sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(subject)}\n")
+        print_next("did-commit", dataset=values["dataset"])

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from merlin.app import jobs
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
@@ -26,11 +28,13 @@ from merlin.cli.output import (
     record,
     translate_word,
 )
+from merlin.core.errors import NotFound
 from merlin.core.i18n import format_duration
 from merlin.core.money import format_estimate
 from merlin.core.training_events import describe_event
 
 JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
+JobOrNewest = Annotated[int | None, typer.Argument(help="Number of the job; default: the newest.")]
 
 app = typer.Typer(name="jobs", no_args_is_help=True, help="Fine-tune jobs.")
 
@@ -53,11 +57,21 @@ def list_jobs(
     )
 
 
+def _find(ctx: Context, actor: Actor, number: int | None) -> jobs.JobDetails:
+    """Return a job, by default the newest. Raises NotFound."""
+    if number is None:
+        newest = jobs.list_recent(ctx, actor, "")[:1]
+        if not newest:
+            raise NotFound("no job yet", "jobs-none")
+        number = newest[0].id
+    return jobs.get(ctx, actor, number)
+
+
 @app.command()
-def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a job with its state, checkpoints and events."""
+def show(job: JobOrNewest = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show a job with its state and checkpoints."""
     with read_context(config) as (ctx, actor):
-        view = jobs.get(ctx, actor, job)
+        view = _find(ctx, actor, job)
     values = record(view, id="job", losses="")
     if json:
         print_json(values)
@@ -72,9 +86,17 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     print_list(
         [*_fold(values["checkpoints"])], ["step", "model", Column("metrics", cell=_format_metrics)]
     )
+
+
+@app.command()
+def events(job: JobOrNewest = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show what happened to a job, with its losses."""
+    with read_context(config) as (ctx, actor):
+        view = _find(ctx, actor, job)
     print_list(
-        values["events"],
+        record(view)["events"],
         ["at", Column("level", family="level"), Column("message", cell=_format_event)],
+        json=json,
     )
 
 

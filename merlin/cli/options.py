@@ -54,9 +54,10 @@ DEFAULT = Path("config.yaml")
 def configuration(path: Path) -> Config:
     """Load the configuration, and send later bug reports to its state folder.
 
-    A folder `credentials` next to the file holds secrets by name, as systemd's own does.
-    PostgreSQL's password is put into the environment, where libpq and its programs read it, and so
-    is the encoder's folder.
+    Unless MERLIN_LANGUAGE says otherwise, messages are in its language from here on. A folder
+    `credentials` next to the file holds secrets by name, as systemd's own does. PostgreSQL's
+    password is put into the environment, where libpq and its programs read it, and so is the
+    encoder's folder.
     """
     with exit_on_interrupt():
         from merlin.config import credential, load
@@ -67,6 +68,7 @@ def configuration(path: Path) -> Config:
     credentials = path.resolve().parent / "credentials"
     if credentials.is_dir():
         os.environ.setdefault("CREDENTIALS_DIRECTORY", str(credentials))
+    os.environ.setdefault("MERLIN_LANGUAGE", config.language)
     os.environ.setdefault("MERLIN_REPORTS", str(config.state_dir / "reports"))
     os.environ[ENCODER_FOLDER] = str(config.encoder or "")
     if password := credential(DATABASE_PASSWORD, is_needed=False, is_header=False):

@@ -27,8 +27,6 @@ from merlin.core.money import Amount
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from merlin.dataset.finding import Finding
-
 
 def print_json(value: object) -> None:
     """Print one JSON document on stdout."""
@@ -165,11 +163,6 @@ def translate_word(family: str, name: str) -> str:
     return text(language(), key) if key in keys(language()) else name
 
 
-def finding_line(finding: Finding) -> str:
-    """Return a finding as a line for people; `merlin check` has the one that programs read."""
-    return finding.line_text(language(), translate_word("level", finding.severity))
-
-
 def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:
     """Print `heading: value` lines; a heading is the text `<prefix>-<name>`."""
     for name, value in values.items():
@@ -184,8 +177,43 @@ def print_line(key: str, **arguments: object) -> None:
 
 
 def print_message(key: str, **arguments: object) -> None:
-    """Print a message on stderr."""
+    """Print a message on stderr, and what to run next if it tells of a change."""
     sys.stderr.write(escape_controls(command_text(language(), key, **arguments)) + "\n")
+    print_next(key, **arguments)
+
+
+# By the key of the message about a change: the next sensible command.
+NEXT_COMMANDS = {
+    "account-did-name": "merlin users list {user}",
+    "account-did-plan": "merlin users list {user}",
+    "account-did-plan-days": "merlin users list {user}",
+    "account-did-role": "merlin users list {user}",
+    "billing-refund-started": "merlin billing check",
+    "config-valid": "merlin doctor",
+    "did-accept": "merlin models list --dataset {dataset}",
+    "did-build": "merlin log",
+    "did-cancel": "merlin jobs launch {dataset}",
+    "did-commit": "merlin log {dataset}",
+    "did-launch": "merlin jobs events {job}",
+    "did-pin": "merlin models unpin {dataset}",
+    "did-rollback": "merlin models unpin {dataset}",
+    "did-switch": 'merlin ask --dataset {dataset} "…"',
+    "did-unpin": "merlin models list --dataset {dataset}",
+    "key-rotated": "merlin key list",
+    "migrate-db-done": "merlin config check",
+    "queued-only": "merlin status",
+    "change-queued": "merlin status",
+    "restore-done": "merlin doctor",
+    "upgrade-done": "merlin doctor",
+}
+
+
+def print_next(key: str, **arguments: object) -> None:
+    """Print the next sensible command on stderr, if the table has one for `key`."""
+    if key in NEXT_COMMANDS:
+        sys.stdout.flush()  # what it follows
+        command = NEXT_COMMANDS[key].format(**arguments)
+        sys.stderr.write(escape_controls(text(language(), "next-command", command=command)) + "\n")
 
 
 @contextmanager

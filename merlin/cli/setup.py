@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, ConfigPath
+from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.cli.output import print_message
-from merlin.config import load
 from merlin.core.durable_files import remove_durably
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
@@ -27,7 +26,7 @@ app.add_typer(config_app)
 @config_app.command("check")
 def check(config: ConfigPath = DEFAULT) -> None:
     """Report every error in a configuration at once; exit 2 if there is one."""
-    load(config)
+    configuration(config)
     print_message("config-valid", path=str(config))
 
 

@@ -92,8 +92,8 @@ class Config(Section):
         pattern=r"^(sqlite:///|postgresql://).+",
     )
     language: Literal["ru", "en"] = setting(
-        "Language of answers to programs that name none, of notifications to people whose"
-        " language is unknown, and of the engine.",
+        "Language of commands, of answers to programs that name none, of notifications to people"
+        " whose language is unknown, and of the engine.",
         default="ru",
     )
     timezone: str = setting(

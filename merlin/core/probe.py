@@ -156,6 +156,7 @@ def run(arguments: Sequence[str]) -> int | None:
 
     try:
         document = yaml.load(Path(path).read_bytes(), yaml.CSafeLoader)
+        os.environ.setdefault("MERLIN_LANGUAGE", str(document.get("language", "ru")))
         folder = Path(path).resolve().parent / Path(document["state_dir"]).expanduser()
         return report_health(folder.resolve(), names[0], only_alive=only_alive)
     except (OSError, RuntimeError, ValueError, TypeError, LookupError, yaml.YAMLError):

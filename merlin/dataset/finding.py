@@ -53,13 +53,12 @@ class Finding:
         words, inside = text(language, key, **self.arguments), self.arguments.get("inside")
         return f"{inside}: {words}" if inside else words
 
-    def line_text(self, language: str, severity: str = "") -> str:
-        """Return the finding as one line in the usual format of linters.
+    def line_text(self, language: str) -> str:
+        """Return the finding as one line in the usual format of linters."""
+        from merlin.core.i18n import text  # noqa: PLC0415 - as above
 
-        For people alone, `severity` is that word in their language.
-        """
-        place = f"{self.path}:{self.line}:{self.column}"
-        return f"{place}: {severity or self.severity} {self.rule}: {self.text(language)}"
+        place, level = f"{self.path}:{self.line}:{self.column}", f"level-{self.severity}"
+        return f"{place}: {text(language, level)} {self.rule}: {self.text(language)}"
 
     def at(self, path: str) -> Finding:
         """Return the same finding at another path (made printable)."""

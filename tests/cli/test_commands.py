@@ -56,7 +56,8 @@ def test_pipeline_is_shown_as_text(run):
         (["show", "trial-1"], "Отвечай коротко."),
         (["jobs", "list"], "done"),
         (["jobs", "show", "1"], "provider's tokens"),
-        (["jobs", "show", "1"], "info"),
+        (["jobs", "show"], "provider's tokens"),
+        (["jobs", "events"], "info"),
         (["models", "list"], "live"),
     ):
         code, captured = run(*arguments)
@@ -202,13 +203,15 @@ def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(lab,
     assert (built["build"], built["commit"]) == ("trial-2", changed)
 
 
-def test_rollback_and_promote_name_the_serving_build(lab, run_json):
+def test_rollback_and_promote_name_the_serving_build_and_the_next_command(lab, run, run_json):
     lab.repository.example("trial", 42)
     lab.repository.commit()
     lab.until_serving("trial-2")
     rolled_back = run_json("models", "rollback", "trial")
     assert (rolled_back["build"], rolled_back["pinned"]) == ("trial-1", True)
-    assert run_json("models", "promote", "trial-2")["build"] == "trial-2"
+    promoted = run("models", "promote", "trial-2")[1].err.splitlines()
+    assert promoted[-2].startswith("trial: trial-2 is live now")
+    assert promoted[-1] == 'Next: merlin ask --dataset trial "…"'
     assert run_json("models", "pin", "trial")["pinned"] is True
     assert run_json("models", "unpin", "trial")["pinned"] is False
 
@@ -272,7 +275,10 @@ def test_doctor_judges_a_webhook_bot_by_its_own_heartbeat(lab, run):
 
 def test_upgrade_command_migrates_the_schema(run):
     code, captured = run("upgrade")
-    assert (code, captured.err.strip()) == (0, "The database schema is up to date.")
+    assert (code, captured.err.strip()) == (
+        0,
+        "The database schema is up to date.\nNext: merlin doctor",
+    )
 
 
 def test_sample_is_a_valid_configuration(tmp_path, capsys):
@@ -382,6 +388,8 @@ def test_log_shows_only_the_commit_whose_model_serves_now_as_live(lab, run, run_
     newest, oldest = run_json("log")
     assert [newest["verdict"], oldest["verdict"]] == ["serving", "serving"]  # as stored
     assert (newest["served_until"], oldest["served_until"] > newest["seen_at"]) == (None, True)
+    newest_note, oldest_note = (line for line in run("log")[1].out.splitlines() if line[0] == " ")
+    assert (" few-examples: " in newest_note, oldest_note) == (True, "    and 1 more named above")
     lines = log_lines(run)
     assert [" live " in line and "until" not in line for line in lines] == [True, False]
     assert " live until 20" in lines[1]

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,9 +12,9 @@ import pytest
 import typer
 
 from merlin.__main__ import main as run_program
-from merlin.cli import main
+from merlin.cli import main, setup
 from merlin.cli.commands import COMMANDS, load_command
-from merlin.cli.output import print_json, record
+from merlin.cli.output import NEXT_COMMANDS, print_json, record
 
 pytestmark = pytest.mark.unit
 MODULES = sorted({module for module, _ in COMMANDS.values()})
@@ -158,6 +159,7 @@ def test_configuration_is_given_before_the_command_or_by_the_environment(
         (["config", "check", "--config", path], "elsewhere.yaml"),
         (["engine", "pull"], path),
         (["engine", "--config", path, "pull"], ""),
+        (["jobs", "--config", path, "list"], ""),
     ):
         monkeypatch.setenv("MERLIN_CONFIG", environment)
         assert main(arguments) == 2
@@ -166,6 +168,21 @@ def test_configuration_is_given_before_the_command_or_by_the_environment(
     monkeypatch.setenv("MERLIN_CONFIG", path)
     assert main(["engine", "--config", "config.yaml", "status"]) == 2
     assert path not in capsys.readouterr().err
+
+
+def test_results_are_in_the_language_of_the_configuration(monkeypatch, capsys):
+    sample = Path(setup.__file__).parent / "init" / "config.ru.yaml"
+    monkeypatch.delenv("MERLIN_LANGUAGE")
+    main(["config", "check", "--config", str(sample)])
+    assert "ошибок нет" in capsys.readouterr().err
+
+
+def test_next_command_of_a_change_exists(capsys):
+    for command in NEXT_COMMANDS.values():
+        _, *words = shlex.split(command)
+        help_of = [word for word in words[:2] if word.isalpha()]
+        assert main([*help_of, "--help"]) == 0, command
+        capsys.readouterr()
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ init-readme =
         merlin schema example > schemas/example.schema.json
 
     A file deeper in `examples` names it in its first line with one more `../` per folder.
+next-command = Next: { $command }
 no-daemon = No daemon is running, so this command does the work itself.
 queued-waiting = Queued for the daemon; waiting…
 queued-only = The daemon will do it (task { $request }).
@@ -64,15 +65,15 @@ ask-dataset-no-live-model = { $dataset } has no live model yet. See how far its 
 cli-not-launched = No training was started: { $names } is missing. The daemon starts it.
 ask-by = answered by { $build } ({ $model })
 ask-nearest = Did you mean: { $questions }
-did-launch = Starting job { $job } of { $dataset }. How it goes: merlin jobs show { $job }
+did-launch = Starting job { $job } of { $dataset }
 did-cancel = job { $job } is { $state }
 did-switch = { $dataset }: { $build } is live now ({ $model })
-did-rollback = { $dataset }: { $build } is live again ({ $model }) and pinned. To let the next model go live: merlin models unpin { $dataset }
+did-rollback = { $dataset }: { $build } is live again ({ $model }) and pinned
 did-accept = { $build }: { $count ->
         [one] { $count } answer accepted
        *[other] { $count } answers accepted
     }; it goes live when the daemon next looks
-did-pin = { $dataset }: the model is pinned until `merlin models unpin { $dataset }`
+did-pin = { $dataset }: the model is pinned, newer ones wait
 did-unpin = { $dataset }: newer models may go live again
 did-build = { $build } (commit { $commit }, { $verdict })
 status-line = running: { $alive }; waiting: { $queues }

@@ -37,9 +37,9 @@ my-data-kind = { $kind ->
    *[other] records
 }
 
-key-col-key = Key
-key-col-state = State
-key-col-sealed = Texts
+key-col-key = key
+key-col-state = state
+key-col-sealed = texts
 key-state-seals = encrypts
 key-state-opens = decrypts older texts
 key-state-missing = lost

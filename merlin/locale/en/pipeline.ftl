@@ -11,6 +11,7 @@ log-none = No commit is recorded yet. A running daemon records each new commit; 
 builds-none = There are no builds yet. To check and build the newest commit: merlin build DATASET
 jobs-none = No training has started yet. What it waits for is in: merlin log. To train now: merlin jobs launch DATASET
 trained-models-none = There are no trained models yet. How training is going: merlin status
+log-repeated = and { $count } more named above
 log-served-until = live until { $at }
 verdict-status-superseded = replaced
 verdict-status-failed = failed
@@ -61,7 +62,7 @@ held-revoked = consent to one of its examples was withdrawn. The commit that rem
 held-no-provider = config.yaml has no provider “{ $provider }”
 model-name-form = “{ $name }” isn't PROVIDER/MODEL, for example engine/qwen3-4b or openai/gpt-6-luna
 
-launch-already = This build of the dataset is already trained or in training (job { $job }). Change its examples to get a new one
+launch-already = This build of the dataset is already trained or in training (job { $job }). Change its examples to get a new one.
     .command = To have its model answer: merlin models list, then merlin models promote MODEL
 launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job

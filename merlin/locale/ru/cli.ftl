@@ -46,6 +46,7 @@ init-readme =
         merlin schema example > schemas/example.schema.json
 
     Файл глубже в `examples` называет её в первой строке, с ещё одним `../` на каждую папку.
+next-command = Дальше: { $command }
 no-daemon = Демон не запущен, поэтому команда сделает всё сама.
 queued-waiting = Задача передана демону; ждём…
 queued-only = Демон сделает это (задача { $request }).
@@ -64,16 +65,16 @@ ask-dataset-no-live-model = У набора { $dataset } пока нет тек�
 cli-not-launched = Обучение не запущено: не задан { $names }. Его запустит демон.
 ask-by = ответила { $build } ({ $model })
 ask-nearest = Возможно, вы имели в виду: { $questions }
-did-launch = Обучение { $job } набора { $dataset } запускается. Как оно идёт: merlin jobs show { $job }
+did-launch = Обучение { $job } набора { $dataset } запускается
 did-cancel = обучение { $job }: { $state }
 did-switch = { $dataset }: теперь отвечает { $build } ({ $model })
-did-rollback = { $dataset }: снова отвечает { $build } ({ $model }), модель закреплена. Разрешить следующую: merlin models unpin { $dataset }
+did-rollback = { $dataset }: снова отвечает { $build } ({ $model }), модель закреплена
 did-accept = { $build }: { $count ->
         [one] принят { $count } ответ
         [few] приняты { $count } ответа
        *[many] принято { $count } ответов
     }; демон скоро сделает модель текущей
-did-pin = { $dataset }: модель закреплена до `merlin models unpin { $dataset }`
+did-pin = { $dataset }: модель закреплена, новые ждут
 did-unpin = { $dataset }: новые модели снова могут стать текущими
 did-build = { $build } (коммит { $commit }, { $verdict })
 status-line = работают: { $alive }; в очереди: { $queues }

@@ -38,9 +38,9 @@ my-data-kind = { $kind ->
    *[other] служебные записи
 }
 
-key-col-key = Ключ
-key-col-state = Состояние
-key-col-sealed = Текстов
+key-col-key = ключ
+key-col-state = состояние
+key-col-sealed = текстов
 key-state-seals = шифрует
 key-state-opens = расшифровывает старые тексты
 key-state-missing = утерян

@@ -11,6 +11,7 @@ log-none = Ни один коммит ещё не записан. Запущен
 builds-none = Сборок пока нет. Проверить и собрать новейший коммит: merlin build НАБОР
 jobs-none = Ни одно обучение ещё не начиналось. Чего оно ждёт, показывает merlin log. Обучить сейчас: merlin jobs launch НАБОР
 trained-models-none = Обученных моделей пока нет. Как идёт обучение: merlin status
+log-repeated = и ещё { $count } из названных выше
 log-served-until = отвечал до { $at }
 verdict-status-superseded = заменён новым
 verdict-status-failed = не удался
@@ -66,7 +67,7 @@ held-revoked = согласие на один из примеров отозва
 held-no-provider = в config.yaml нет провайдера «{ $provider }»
 model-name-form = «{ $name }» — не ПРОВАЙДЕР/МОДЕЛЬ, например engine/qwen3-4b или openai/gpt-6-luna
 
-launch-already = Эта сборка набора уже обучена или обучается (обучение { $job }). Новая появится после правки примеров
+launch-already = Эта сборка набора уже обучена или обучается (обучение { $job }). Новая появится после правки примеров.
     .command = Чтобы отвечала её модель: merlin models list, затем merlin models promote МОДЕЛЬ
 launch-full = у провайдера «{ $provider }» { $count ->
     [one] не завершено { $count } обучение
