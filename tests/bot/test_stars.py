@@ -63,7 +63,7 @@ def test_invoice_of_another_user_cannot_be_paid(buyer, selling_bot):
     other = Buyer(*selling_bot)
     other.order("Plus")
     assert (
-        "This invoice is for someone else. You weren't charged; get your own in /plan"
+        "This invoice is for someone else. You weren't charged. Get your own in /plan"
         in other.try_to_pay(payload=purchase_id)
     )
     assert not buyer.payments()

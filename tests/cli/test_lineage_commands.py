@@ -64,7 +64,7 @@ def test_trained_answer_names_its_example(run, run_json, store_answer):
     assert code == 0
     assert "trial-1" in captured.out
     assert re.search(r"time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+\n", captured.out)
-    assert "Based on these examples: q3\n" in captured.out
+    assert "Source: q3\n" in captured.out
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ media-left-out = [The album holds files of several kinds: I took only the { $kin
        *[document] documents
     }.]
 media-ask-photo = What is in the photo?
-media-ask-document = Tell me briefly what this document says: a summary.
-media-ask-voice = Tell me briefly what is said in this recording: a summary.
+media-ask-document = Summarise this document.
+media-ask-voice = Summarise what is said in this recording.
 media-other = I can't read this kind of message. Send text, a voice message, a photo or a document.
 notice-hear-failed = Provider { $provider } failed to transcribe a voice message with the model { $model } ({ $reason }). Check chat.transcription in config.yaml.

@@ -1,8 +1,8 @@
 # Choosing a model: /model.
 bot-command-model = choose a model
 models-now = { $model ->
-        [first] The { $provider } answers now.
-       *[other] { $model } answers now, { $provider }.
+        [first] Now answering: { $provider }.
+       *[other] Now answering: { $model }, { $provider }.
     }
 models-provider = { $host ->
         [here] provider { $provider }

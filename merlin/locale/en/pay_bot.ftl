@@ -55,7 +55,7 @@ pay-lasts-pack = • Use within { $days ->
        *[other] { NUMBER($days) } days
     }
 pay-from = You already have this plan. The new days start on { $at }, when the current ones end.
-pay-bigger-plan-first = Questions come from “{ $title }” while it lasts: it's bigger.
+pay-bigger-plan-first = While “{ $title }” lasts, questions come from it: it's bigger.
 pay-price = Price: { $price }
 pay-button-buy = Buy for { $price }
 pay-button-roubles = Pay on our site: { $price }
@@ -63,14 +63,14 @@ pay-button-order = Pay for “{ $title }” · { $price }
 pay-button-purchases = Orders of this user
 pay-invoice-below = The invoice is below
 pay-invoice-above = The invoice is already in the chat, a little above
-pay-no-invoice = Telegram couldn't create an invoice. You weren't charged; please try again a little later.
+pay-no-invoice = Telegram couldn't create an invoice. You weren't charged. Please try again a little later.
 pay-refused-unknown = Order not found. You weren't charged. See plans: /plan
-pay-refused-not-yours = This invoice is for someone else. You weren't charged; get your own in /plan
+pay-refused-not-yours = This invoice is for someone else. You weren't charged. Get your own in /plan
 pay-refused-blocked = An admin has blocked you. You weren't charged.
 pay-refused-paid = This order is already paid. You weren't charged again.
-pay-refused-old = This invoice has expired. You weren't charged; get a new one in /plan
-pay-refused-price = The price has changed. You weren't charged; get a new invoice in /plan
-pay-refused-broken = Something broke on my side. You weren't charged; please try again in a minute.
+pay-refused-old = This invoice has expired. You weren't charged. Get a new one in /plan
+pay-refused-price = The price has changed. You weren't charged. Get a new invoice in /plan
+pay-refused-broken = Something broke on my side. You weren't charged. Please try again in a minute.
 pay-no-orders = You have no orders yet.
 pay-orders = Your orders, newest first:
 pay-order = • { $at } · “{ $title }” · { $price } · { $state } · no. { $number }
@@ -90,8 +90,8 @@ pay-left-none = [This was the last { $kind ->
        *[month] for this month
     }. More: /plan]
 pay-bought = Recent orders of this user:
-notice-stars-unknown = Stars arrived without an order: { NUMBER($stars) } ⭐ from user { $user }, payment { $charge }, the invoice said “{ $payload }”. Nothing was granted; the user knows you'll look into it.
-notice-stars-odd = We got your payment of { NUMBER($stars) } ⭐ but can't match it to an order. We're on it; no answer in a day? /paysupport
+notice-stars-unknown = Stars arrived without an order: { NUMBER($stars) } ⭐ from user { $user }, payment { $charge }, the invoice said “{ $payload }”. Nothing was granted. The user knows you'll look into it.
+notice-stars-odd = We got your payment of { NUMBER($stars) } ⭐ but can't match it to an order. We're on it. No answer in a day? /paysupport
 notice-payment-unread = Telegram reports a payment by user { $user } that we can't read (update { $update }). Nothing was granted.
 pay-button-order-of = This order
 pay-gateway-stars = Telegram Stars

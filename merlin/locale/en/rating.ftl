@@ -26,11 +26,11 @@ consent-button = Learning from my corrections
 consent-ask =
     May the model learn from your questions and corrections?
 
-    What it means: an editor sees your correction without names, phone numbers and addresses. If they accept it, it becomes an example, and the model learns from it. You always see a correction before it is sent.
+    What it means: an editor sees your correction without names, phone numbers and addresses. If they accept it, it becomes an example, and the model learns from it. You always see a correction before it's sent.
 
-    In the same way, without your name, an editor sees questions that got no answer or that you rated. New examples and the model's test are made from them. The model can also be trained on ratings themselves: without names, phone numbers and addresses, and without an editor.
+    An editor also sees, without your name, questions that got no answer or whose answer you rated. They become new examples and the model's test. The model can also be trained on the ratings themselves: without names, phone numbers and addresses, and without an editor.
 
-    You can take the consent back at any time: /privacy. Then the examples are taken out of the dataset, and you see which models had learnt them.
+    You can withdraw your consent at any time: /privacy. Then the examples are removed from the dataset, and you see which models had learnt them.
 consent-yes = Allow
 consent-no = Don't allow
 consent-thanks = Thank you, your consent is saved. You can withdraw it at any time: /privacy.

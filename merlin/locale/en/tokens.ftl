@@ -1,5 +1,5 @@
 # Tokens: the gauge of a conversation, the plan.
-bot-command-t = memory and questions left
+bot-command-t = conversation memory, questions left
 bot-command-plan = my plan and purchases
 tokens-title = Conversation memory
 tokens-used = { $used } of { $limit } tokens, { $by ->

@@ -4,7 +4,7 @@ courses-now = { $course ->
         [none] Курс не выбран: спрашивайте о чём угодно. Выберите курс, и отвечать будет его модель.
        *[other] Сейчас разговор о курсе «{ $course }».
     }
-courses-semester = { $semester } семестр
+courses-semester = { $semester }-й семестр
 courses-none-yet = Курсов пока нет. Просто напишите вопрос.
 courses-not-available = Этот курс больше недоступен. Выберите другой: /course
 courses-chosen = Новый разговор о курсе «{ $course }».
