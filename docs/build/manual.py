@@ -33,7 +33,7 @@ _STATUSES = {
 }
 _ENVIRONMENT = {
     "MERLIN_CONFIG": "The configuration file of every command.",
-    "MERLIN_LANGUAGE": "The language of results and messages, en or ru; else that of the configuration, else of the locale.",
+    "MERLIN_LANGUAGE": "The language of results and messages, en or ru; else the configuration's.",
 }
 
 
