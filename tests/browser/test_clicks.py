@@ -1,0 +1,172 @@
+"""How many clicks the daily tasks of a teacher take, with a real daemon and engine.
+
+A task begins at the page that its person opens first: a student's chat, `/teach`, `/admin`. What is
+typed is no click.
+"""
+
+from functools import partial
+
+import pytest
+from playwright.sync_api import expect
+
+from merlin.account.users import Consents
+from merlin.app.proposals import CONSENT_VERSION
+from merlin.chat.model_catalogue import ModelCatalogue
+from merlin.core.permissions import Role
+from merlin.sandbox.demo.place import Ports
+from tests.api.running_api import NOT_LIMITED, run_site
+from tests.api.staff_api import DaemonSite
+from tests.browser.course_browser import open_visitor
+from tests.browser.staff_browser import ANNA, BORIS, VERA
+from tests.support.forked_processes import run_processes
+from tests.support.pipeline_lab import Lab
+from tests.support.process_settings import ProcessSettings, Provider
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+KEY = "the-engine-key-of-tests"
+COURSE = """\
+semester: 1
+name: {ru: Проба, en: Trial}
+teachers: [boris]
+materials: []
+"""
+KNOWN = "Что значит слово номер 3, понятие гггг?"
+
+
+class Walk:
+    """A person's way through the pages; counts the clicks."""
+
+    def __init__(self, page):
+        self.page, self.clicks = page, 0
+
+    def click(self, name, role="link", within=None):
+        (within or self.page).get_by_role(role, name=name).first.click()
+        self.clicks += 1
+
+    def click_text(self, text):
+        self.page.locator("summary", has_text=text).first.click()
+        self.clicks += 1
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A site of a daemon that trains at an engine by itself; its course's model answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MERLIN_ENGINE_KEY", KEY)
+        address = f"127.0.0.1:{Ports.free().engine}"
+        url = f"http://{address}/v1"
+        providers = [{"name": "engine", "base_url": url, "settle_s": 0}]
+        folder = tmp_path_factory.mktemp("clicks")
+        lab = Lab(folder, "", providers=providers, engine={"listen": address})
+        recipe = {"provider": "engine", "base_model": "recall", "suffix": "trial"}
+        lab.repository.dataset(count=14, recipe=recipe)
+        (lab.repository.folder / "datasets/trial/course.yaml").write_text(COURSE, "utf-8")
+        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+        lab.repository.commit()
+        settings = ProcessSettings(
+            database=lab.config.database,
+            state_dir=lab.config.state_dir,
+            listening=NOT_LIMITED,
+            config=lab.config,
+            providers=(Provider("engine", url, KEY),),
+        )
+        with (
+            run_site(settings, partial(DaemonSite, lab)) as site,
+            run_processes(lab.path, "engine", "daemon"),
+        ):
+            site.add_user(BORIS, Role.TEACHER, "trial")
+            site.add_user(ANNA)
+            Consents(site.db).give(ANNA, CONSENT_VERSION)
+            wait_until(lambda: find_live(site) == "trial-1", 60)
+            yield site
+
+
+@pytest.fixture
+def visitor(pages, site):
+    yield from open_visitor(pages, site)
+
+
+def find_live(site):
+    """Return the build that answers, "" for none."""
+    serving = ModelCatalogue(site.db).find_serving("trial")
+    return serving.model.build_version if serving else ""
+
+
+def ask(visitor, site, question):
+    """Return the student's walk, which begins at the answer to a question in the course's chat."""
+    walk = Walk(visitor.open(f"/courses/{site.course_id('trial')}/chat", ANNA))
+    walk.page.locator("#question").fill(question)
+    walk.page.keyboard.press("Enter")
+    walk.page.get_by_role("button", name="Ещё раз").wait_for()
+    return walk
+
+
+def expect_live(page):
+    """Wait until the line about an edit says that its model answers."""
+    expect(page.locator("[role=status]").get_by_text("применён")).to_be_visible()
+
+
+def test_answer_is_corrected_and_seen_live_in_five_clicks(visitor, site):
+    anna, boris = ask(visitor, site, KNOWN), Walk(visitor.open("/teach", BORIS))
+    expect(anna.page.locator("#log")).to_contain_text("ответ 21")
+    anna.click("Исправить")
+    anna.page.get_by_label("Каким должен быть ответ").fill("Понятие 3 значит другое.")
+    anna.click("Отправить редакторам", "button")
+    boris.click("1 исправление")
+    boris.click("Принять", "button")
+    expect_live(boris.page)
+    anna.click("Ещё раз", "button")
+    expect(anna.page.locator("#log .msg").last).to_contain_text("Понятие 3 значит другое.")
+    assert anna.clicks + boris.clicks == 5
+
+
+def test_unanswered_question_is_taught_in_two_clicks(visitor, site):
+    anna, boris = ask(visitor, site, "Чем кормят дракона?"), Walk(visitor.open("/teach", BORIS))
+    anna.click("Передать редакторам")
+    boris.click("1 вопрос без ответа")
+    boris.page.get_by_label("Ответ").first.fill("Рыбой, по вечерам.")
+    boris.click("Сохранить", "button")
+    expect_live(boris.page)
+    assert boris.clicks == 2
+    anna.click("Ещё раз", "button")
+    expect(anna.page.locator("#log .msg").last).to_contain_text("Рыбой, по вечерам.")
+
+
+def test_example_is_added_in_three_clicks(visitor):
+    boris = Walk(visitor.open("/teach", BORIS))
+    boris.click("Примеры")
+    boris.click("Добавить пример")
+    boris.page.get_by_label("Вопрос").fill("Где живёт грифон?")
+    boris.page.get_by_label("Ответ").fill("В горах.")
+    boris.click("Сохранить", "button")
+    expect_live(boris.page)
+    assert boris.clicks == 3
+
+
+def test_error_of_a_commit_that_is_not_live_is_found_in_one_click(visitor, site):
+    site.lab.repository.example("trial", 20, question="''")
+    site.lab.repository.commit("Add a riddle")
+    boris = Walk(visitor.open("/teach", BORIS))
+    boris.click("1 коммит")
+    expect(boris.page.locator(".story")).to_contain_text("q20.yaml")
+    assert boris.clicks == 1
+    site.lab.repository.git("rm", "-q", "-f", "datasets/trial/examples/q20.yaml")
+    site.lab.repository.commit("Remove the riddle")
+
+
+def test_model_is_rolled_back_and_stays_in_three_clicks(visitor, site):
+    answered = find_live(site)
+    vera = Walk(visitor.open("/admin", VERA))
+    vera.click("Модели")
+    vera.click_text("Вернуть прежнюю")
+    vera.click("Да, вернуть", "button")
+    expect(vera.page.get_by_text("закреплена").first).to_be_visible()
+    assert vera.clicks == 3
+    back = find_live(site)
+    site.lab.repository.example("trial", 21)
+    site.lab.repository.commit("Add another")
+    vera.page.goto(f"{site.address}/admin/board")
+    expect(vera.page.locator(".slip", has_text="Add another")).to_contain_text("закреплена")
+    assert answered != find_live(site) == back
