@@ -33,7 +33,7 @@ def find_answers(page):
 
 
 def test_question_is_answered_rated_and_found_again(visitor, course_site):
-    course_site.provider.behave(fixed_answer="1. Вершины\n2. Рёбра", extension={"known": True})
+    course_site.provider.behave(fixed_answer="1. Вершины\n2. Рёбра")
     page = open_chat(visitor, visitor.add_user())
     expect(page.get_by_role("heading", name="О чём спросим?")).to_be_visible()
     expect(page.locator("#left")).to_contain_text("Осталось 2 вопроса")
@@ -73,7 +73,7 @@ def test_question_is_answered_rated_and_found_again(visitor, course_site):
     expect(page.locator(".turn")).to_have_count(0)
     page.get_by_role("link", name="Что такое граф? ").click()
     expect(page.locator(".msg")).to_have_count(2)
-    course_site.provider.behave(fixed_answer="", extension={})
+    course_site.provider.behave(fixed_answer="")
 
 
 def test_slow_answer_is_stopped_by_escape(visitor, course_site):

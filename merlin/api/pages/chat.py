@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope
-from merlin.api.pages.catalogue import OneCourse, bot_href
+from merlin.api.pages.catalogue import OneCourse
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import when
 from merlin.api.pages.markdown import render_markdown
@@ -250,7 +250,6 @@ async def _page(
     chat = await context.read(
         course_chat.read_chat, context.actor, course, session_id, source_of=turn
     )
-    href = await services.read(bot_href, course)
     left, is_over = await _describe_quota(context)
     turn_before = None
     questions = {each.id: each.question for each in chat.session.turns} if chat.session else {}
@@ -286,7 +285,6 @@ async def _page(
         "left": left,
         "is_over": is_over,
         "has_shop": has_shop(services),
-        "bot_href": href,
         "may_ask": _may_ask(context),
         "draft": draft,
         "wrong_words": wrong,

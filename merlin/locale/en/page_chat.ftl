@@ -3,8 +3,7 @@
 page-chat-title = Questions: { $course }
 page-back-to-course = Back to the course
 page-in-telegram = In Telegram
-page-ask-in-telegram = Ask in Telegram
-page-answers-now = { $model } answers, since { $since }
+page-answers-now = { $model } answers
 page-answered-earlier = { $old } answered, { $new } is live now
 page-session = Chat
 page-sessions = Conversations

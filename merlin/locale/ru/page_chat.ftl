@@ -3,8 +3,7 @@
 page-chat-title = Вопросы: { $course }
 page-back-to-course = Назад к курсу
 page-in-telegram = В Telegram
-page-ask-in-telegram = Спросить в Telegram
-page-answers-now = отвечает { $model }, с { $since }
+page-answers-now = отвечает { $model }
 page-answered-earlier = Отвечала { $old }, сейчас { $new }
 page-session = Чат
 page-sessions = Разговоры
