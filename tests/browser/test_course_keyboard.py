@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.course_browser import (
+    PHONE,
     find_cards,
     find_sidebar,
     stop_timers,
@@ -90,13 +91,14 @@ def test_search_and_sidebar_are_usable_by_keyboard(visitor, course_site):
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
 
 
-def test_focus_is_visible(visitor):
-    page = visitor.open("/")
-    for _ in range(12):
-        page.keyboard.press("Tab")
-        ring = page.evaluate(
-            "(() => { const it = document.activeElement;"
-            " const s = getComputedStyle(it.closest('.field') ?? it);"
-            " return s.outlineStyle + s.outlineWidth; })()"
-        )
-        assert ring not in {"none0px", ""}, page.evaluate(FOCUS)
+def test_menu_of_a_phone_holds_language_and_theme(visitor):
+    page = visitor.open("/", visitor.add_user(), **PHONE)
+    dark = page.get_by_role("link", name="Включить тёмную тему")
+    expect(dark).to_be_hidden()
+    tab_and_press(page, "Меню")
+    expect(page.get_by_role("link", name="English version")).to_be_visible()
+    tab_and_press(page, "Включить тёмную тему")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.keyboard.press("Escape")
+    expect(dark).to_be_hidden()
+    expect(page.get_by_role("button", name="Меню")).to_be_focused()

@@ -19,7 +19,7 @@ function failed(event) {
 
 // It may be old when it is opened again.
 function reopen() {
-  if (!all.open) window.htmx.ajax("GET", "/courses", { target: "#list", source: "#seek" });
+  if (!all.open) window.htmx?.ajax("GET", "/courses", { target: "#list", source: "#seek" });
 }
 
 export function startList() {

@@ -5,6 +5,9 @@ import { startList } from "./list.js";
 import { headers, session } from "./server.js";
 import "./theme.js";
 
+// It comes after all that the page is painted with.
+const htmx = document.querySelector("[name=htmx-config]");
+if (htmx) addEventListener("load", () => document.head.append(Object.assign(document.createElement("script"), { src: htmx.dataset.src })));
 document.body.addEventListener("htmx:configRequest", (event) => {
   Object.assign(event.detail.headers, headers());
 });
