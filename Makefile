@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # What installs the locks of tests, docs and engine: `.ci/run` names uv, which does it faster.
-INSTALL ?= $(BIN)/python -m pip install -q --no-compile
+INSTALL ?= $(BIN)/python -m pip install --no-compile
 CPU_TORCH := torch==2.13.0+cpu
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
