@@ -47,10 +47,8 @@ def test_page_before_the_first_model_explains_the_wait_and_shows_what_is_down(de
     assert "Спросить можно будет, когда модель обучится" in page
     assert "Ведёт 3 курса" in page
     assert page.count("не отвечает") == 6
-    # A script that finds an icon by the id of a button does nothing.
-    ids = re.findall(r' id="([^"]+)"', page)
-    assert len(ids) == len({*ids})
-    assert re.search(r"<noscript><code>[\w-]{20,}</code></noscript>", page)
+    assert "credentials/MERLIN_ENGINE_KEY" in page
+    assert place.read_credential("MERLIN_ENGINE_KEY") not in page
     assert {place.chat_url, place.api_url, f"{place.engine_url}v1", place.shop_url} <= set(
         re.findall('href="(http[^"]+)"', page)
     )
@@ -82,7 +80,7 @@ def test_tour_ends_at_a_new_example_and_at_the_tutorial(demo):
     example = f"{place.api_url}datasets/neurotypology/examples/new"
     assert response.headers["Location"] == example
     tutorial = browser.get("/docs/tutorial.md").text
-    assert "<h1>Первый набор за 15 минут</h1>" in tutorial
+    assert "<h1>Первый набор" in tutorial
     assert 'href="/docs/install.md"' in tutorial
     assert browser.get("/docs/nothing.md").headers["Location"] == "/"
 

@@ -36,7 +36,7 @@ from merlin.core.i18n import text
 from merlin.core.web.browser import browser_zone, get_chosen_language, theme_redirect
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.demo.place import Place
-from merlin.sandbox.demo.story import STEPS, read_progress, training_of
+from merlin.sandbox.demo.story import STEPS, read_progress, relative_path, training_of
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import people_of
@@ -108,7 +108,7 @@ class FrontPage(StandIn):
             Route("/docs/{name}", self._show_doc),
             *static_routes(),
         ]
-        # Against DNS rebinding: another site's page could read the engine's key.
+        # Against DNS rebinding: another site's page could sign in as the admin.
         hosts = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
         self._app = restrict_pages(Starlette(routes=routes, middleware=[hosts]))
 
@@ -159,7 +159,7 @@ class FrontPage(StandIn):
             "courses": len(place.courses()),
             "chat_url": place.chat_url,
             "addresses": self._addresses(),
-            "key": place.read_credential("MERLIN_ENGINE_KEY"),
+            "key_path": relative_path(place.folder / "credentials" / "MERLIN_ENGINE_KEY"),
             "script_language": script.language,
         }
 
