@@ -136,7 +136,7 @@ page-refund-state-done = refunded
 page-refund-state-refused = declined
 page-refund-go = Refund, up to { $amount }
 page-refund-hint = You can refund up to { $rest }. Leave blank to refund all of it. { $kind ->
-    [pack] The same share of the questions is removed; those already asked stay.
+    [pack] The same share of the questions is removed. Those already asked stay.
    *[plan] The same share of the time is removed.
 }
 page-refund-whole = All { $rest } will be refunded: Telegram refunds in full only.
@@ -146,7 +146,7 @@ page-refund-next = Continue to confirmation
 page-refund-sure-title = Refund?
 page-refund-sure = Refund { $amount }? Reason: “{ $reason }”. This can't be undone.
 page-yes-refund = Yes, refund
-page-refund-in-progress = The refund is being sent; this part updates by itself.
+page-refund-in-progress = The refund is being sent. This part updates by itself.
 page-ledger = Payments of this order
 page-no-entries = No payments yet.
 page-entry-number = No.

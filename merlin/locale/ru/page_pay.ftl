@@ -137,7 +137,7 @@ page-refund-state-done = возвращено
 page-refund-state-refused = отклонён
 page-refund-go = Вернуть деньги, до { $amount }
 page-refund-hint = Можно вернуть до { $rest }. Пустое поле — вся сумма. { $kind ->
-    [pack] Вопросов в пакете станет меньше на ту же долю; уже заданные не в счёт.
+    [pack] Вопросов в пакете станет меньше на ту же долю. Уже заданные не в счёт.
    *[plan] Срок сократится на ту же долю.
 }
 page-refund-whole = Вернём всю сумму, { $rest }: вернуть часть Telegram не позволяет.
@@ -147,7 +147,7 @@ page-refund-next = Перейти к подтверждению
 page-refund-sure-title = Вернуть деньги?
 page-refund-sure = Вернуть { $amount }? Причина: «{ $reason }». Отменить возврат нельзя.
 page-yes-refund = Да, вернуть
-page-refund-in-progress = Деньги отправляются; эта часть обновится сама.
+page-refund-in-progress = Деньги отправляются. Эта часть обновится сама.
 page-ledger = Платежи по заказу
 page-no-entries = Движений по заказу нет.
 page-entry-number = №
