@@ -228,10 +228,8 @@ def info(context: BotContext) -> View:
         models = [context.translate("bot-info-no-model", general=general)]
     version = context.translate("bot-info-version", version=__version__)
     own = choose_language(context.services.config.telegram.info, context.language)
-    commands = context.translate("bot-info-commands")
-    return menu.paragraphs(
-        context, version, *models, _info_session(context, session), own, commands
-    )
+    about = f"{version} · {context.translate('bot-info-commands')}"
+    return menu.paragraphs(context, _info_session(context, session), *models, own, about)
 
 
 def _model_text(context: BotContext, serving: Serving) -> str:
