@@ -18,7 +18,7 @@ init-not-empty = { $folder } isn't empty; name another folder
 init-no-folder = can't create { $folder }: { $reason }. Name another folder: merlin init FOLDER
 init-bad-name = “{ $dataset }” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”, and no device of Windows such as con or aux. For example: { $proposed }
 init-done =
-    Created { $folder } with the dataset { $dataset }. What next:
+    Created { $folder } with a dataset named `{ $dataset }`. Next:
     1. write at least 10 examples, one per file, in { $folder }/datasets/{ $dataset }/examples;
     2. check them: merlin check { $folder }
     3. commit them there with git;

@@ -18,7 +18,7 @@ init-not-empty = Папка { $folder } не пуста; укажите друг
 init-no-folder = Папку { $folder } создать не удалось: { $reason }. Укажите другую: merlin init ПАПКА
 init-bad-name = «{ $dataset }» не подходит как ID набора: можно буквы, цифры, «.», «_» и «-», но не имена устройств Windows вроде con и aux. Например: { $proposed }
 init-done =
-    Создана папка { $folder } с набором { $dataset }. Что дальше:
+    Создана папка { $folder } с набором `{ $dataset }`. Дальше:
     1. напишите не меньше 10 примеров, каждый в своём файле, в { $folder }/datasets/{ $dataset }/examples;
     2. проверьте их: merlin check { $folder }
     3. сделайте там коммит через git;
