@@ -13,6 +13,7 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
+from merlin.cli.output import show_progress
 from merlin.core.probe import locale_language
 
 app = typer.Typer()
@@ -38,12 +39,11 @@ def demo(
     ] = False,
 ) -> None:
     """Run a demo: a real repository, with stand-ins for Telegram, chat model and YooKassa."""
-    from merlin.core.i18n import text
     from merlin.core.log import set_up_logging
 
-    typer.echo(text(demo_language(), "demo-begins"))  # the imports below take a second
-    from merlin.sandbox.demo.place import FOLDER, clear
-    from merlin.sandbox.demo.run import run_check, run_demo
+    with show_progress("demo-begins"):  # these imports take a second
+        from merlin.sandbox.demo.place import FOLDER, clear
+        from merlin.sandbox.demo.run import run_check, run_demo
 
     folder = state or (None if check else FOLDER)
     if fresh and folder is not None:

@@ -40,8 +40,8 @@ def test_front_page_url_is_printed_first_and_the_engines_key_never(tmp_path):
 
 def test_commit_is_reported_up_to_serving_in_the_users_language(lab):
     lab.until_serving("trial-1")
-    assert "✔ live: trial-1\n" in read_report(lab)
-    assert "✔ отвечает людям: trial-1\n" in read_report(lab, "ru")
+    assert "✔ Live: trial-1\n" in read_report(lab)
+    assert "✔ Отвечает людям: trial-1\n" in read_report(lab, "ru")
 
 
 class Terminal(io.StringIO):
@@ -56,15 +56,15 @@ def test_wait_and_the_trainings_of_one_commit_are_shown_on_a_terminal(lab):
     terminal = Terminal()
     story = Story(lab.config, "en", terminal)
     story.report()
-    assert "starting the engine" in terminal.getvalue()
+    assert "Starting the engine" in terminal.getvalue()
     for _ in range(40):
         lab.tick()
         story.report()
-        if "✔ live: another-1\n" in terminal.getvalue():
+        if "✔ Live: another-1\n" in terminal.getvalue():
             break
-    first, second = terminal.getvalue().split("✔ live: trial-1\n")
-    assert "s training 1 of 2, trial-1: " in first
-    assert "✔ live: another-1\n" in second
+    first, second = terminal.getvalue().split("✔ Live: trial-1\n")
+    assert "s Training 1 of 2, trial-1: " in first
+    assert "✔ Live: another-1\n" in second
 
 
 def test_held_model_is_told_with_its_lost_questions(lab):
@@ -75,9 +75,9 @@ def test_held_model_is_told_with_its_lost_questions(lab):
         if lab.notices("notice-held"):
             break
     report = read_report(lab)
-    assert "– live: trial-1, the dataset's first model, is no better than declining" in report
+    assert "– Live: trial-1, the dataset's first model, is no better than declining" in report
     assert report.count("✗ Что значит слово номер") == 5
-    assert "– отвечает людям: trial-1 — первая модель набора" in read_report(lab, "ru")
+    assert "– Отвечает людям: trial-1 — первая модель набора" in read_report(lab, "ru")
 
 
 def test_broken_example_is_named_with_its_place(lab):
@@ -87,6 +87,6 @@ def test_broken_example_is_named_with_its_place(lab):
     lab.repository.commit("Break one")
     lab.tick()
     report = read_report(lab)
-    assert "! checked: 1 error, 1 note. trial/examples/broken.yaml:2:1: YAML" in report
-    assert "✘ built: 1 example left out: see examples/broken.yaml:2:1" in report
-    assert "✔ live" not in report
+    assert "! Checked: 1 error, 1 note. trial/examples/broken.yaml:2:1: YAML" in report
+    assert "✘ Built: 1 example left out: see examples/broken.yaml:2:1" in report
+    assert "✔ Live" not in report

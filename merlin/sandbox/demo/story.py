@@ -32,10 +32,10 @@ _BAR = 10
 class Story:
     """Reports progress on the demo's terminal; a running step is redrawn in place."""
 
-    def __init__(self, config: Config, language: str, out: TextIO = sys.stdout) -> None:
+    def __init__(self, config: Config, language: str, out: TextIO | None = None) -> None:
         self._config = config
         self.language = language
-        self._out = out
+        self._out = out or sys.stdout
         self._reported: set[tuple[str, ...]] = set()
         self._has_open_line, self._line_began_at = False, time.monotonic()
 
@@ -54,7 +54,7 @@ class Story:
         except MerlinError:  # the daemon is creating the database
             progress = empty_progress("")
         if not progress["commit"]:
-            self._draw_bar(0.0, text(self.language, "demo-step-starting"))
+            self._draw_bar(0.0, text(self.language, "demo-starting"))
             return None
         for step in progress["steps"]:
             self._report_step(progress, step)
@@ -62,7 +62,7 @@ class Story:
         return progress
 
     def _report_step(self, progress: Mapping[str, Any], step: Mapping[str, str]) -> None:
-        name = text(self.language, f"demo-step-{step['key']}")
+        name = text(self.language, f"chat-page-step-{step['key']}")
         if step["key"] == "training":
             name = training_of(self.language, progress) or name
         step_text = f"{name}: {escape_controls(step['note'])}" if step["note"] else name
@@ -78,7 +78,7 @@ class Story:
         if state in _UNDER_WAY:
             return
         for name, state in others:
-            line = f"{text(self.language, 'demo-step-serving')}: {name}"
+            line = f"{text(self.language, 'chat-page-step-serving')}: {name}"
             self._mark_once((progress["commit"], name, state), line)
         if line := training_of(self.language, progress):
             self._draw_bar(0.0, line)
