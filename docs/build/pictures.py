@@ -72,7 +72,7 @@ def take_board(page: Page, ports: Ports, repository: Path, script: Script) -> No
     text = f"messages:\n- user: {script.new_question}\n- assistant: {script.new_answer}\n"
     (repository / "datasets" / "algorithms" / "examples" / "new.yaml").write_text(text, "utf-8")
     commit(repository, script.new_subject)
-    page.locator(".lane:nth-child(4) .slip", has_text=script.new_subject).wait_for()
+    page.locator(".slip:has(.chip.run)", has_text=script.new_subject).wait_for()
 
 
 def take_chat(page: Page, ports: Ports, script: Script) -> None:

@@ -49,7 +49,7 @@ def read_texts(ctx: Context, verdict: VerdictView) -> CommitTexts | None:
         blobs = {escape_unprintable(each.path): each.blob for each in entries}
         shown = [blob for _, *both in changed[:_MAX_FILES] for blob in both]
         wanted = {*shown, *(blobs.get(path, "") for path in paths)} - {""}
-        contents = source.read_texts(wanted, _MAX_BYTES)
+        contents = source.read_small(wanted, _MAX_BYTES)
     except SourceError as error:
         log.warning("a commit cannot be read", commit=verdict.commit, reason=str(error))
         return None

@@ -340,7 +340,7 @@ class GitSource:
                 changed.append((next(fields).removeprefix(f"{folder}/"), before, after))
         return changed
 
-    def read_texts(self, blobs: Iterable[str], limit: int) -> dict[str, bytes]:
+    def read_small(self, blobs: Iterable[str], limit: int) -> dict[str, bytes]:
         """Return the content of those blobs that have at most `limit` bytes."""
         sizes = mirror.read_objects(self.run, blobs, "objectsize")
         return dict(self.read(blob for blob, size in sizes.items() if size and int(size) <= limit))

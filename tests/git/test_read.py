@@ -4,6 +4,7 @@ import pytest
 
 from merlin.core.errors import SourceError
 from merlin.git.repository import GitSource
+from merlin.git.source import blob_id
 from tests.git.conftest import read_texts
 
 pytestmark = pytest.mark.functional
@@ -45,6 +46,28 @@ def test_writer_of_a_file_is_the_commit_that_gave_it_its_content(remote, source)
     assert list(source.find_writers(head, limit=1)["neuro"]) == ["both.yaml"], (
         "no writer is guessed"
     )
+
+
+def test_changed_files_of_a_commit_are_those_against_its_first_parent(remote, source):
+    remote.write("datasets/neuro/old.yaml", "1")
+    first = remote.commit()
+    remote.git("switch", "-q", "-c", "side")
+    remote.write("datasets/neuro/side.yaml", "2")
+    remote.write("datasets/other/x.yaml", "3")
+    remote.commit()
+    remote.git("switch", "-q", "main")
+    (remote.path / "datasets/neuro/old.yaml").rename(remote.path / "datasets/neuro/ёж.yaml")
+    second = remote.commit()
+    remote.git("merge", "-q", "--no-edit", "side")
+    source.fetch()
+    one, two = blob_id("1"), blob_id("2")
+    assert source.list_changed(first, "neuro") == [("old.yaml", "", one)]
+    moved = [("old.yaml", one, ""), ("ёж.yaml", "", one)]
+    assert sorted(source.list_changed(second, "neuro")) == moved
+    head = remote.git("rev-parse", "HEAD")
+    assert source.list_changed(head, "neuro") == [("side.yaml", "", two)]
+    assert source.read_small({one, two}, limit=0) == {}
+    assert source.read_small({two}, limit=1) == {two: b"2"}
 
 
 @pytest.mark.parametrize(

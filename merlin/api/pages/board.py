@@ -96,7 +96,7 @@ async def show_taught(context: TeacherContext, query: RequestedBoard) -> Respons
     """Return the board of the courses and datasets that the person edits."""
     totals = await context.read(teaching.count_questions, context.actor, DAYS)
     courses = {course.slug: (course, *counts) for course, *counts in totals}
-    return await render_board(context, "teach.html", query, courses=courses, days=DAYS)
+    return await render_board(context, "teach.html", query, courses=courses)
 
 
 @router.get("/courses/{course_id}/board")
