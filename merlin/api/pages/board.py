@@ -70,6 +70,7 @@ async def render_board(
         "stages": list(Stage),
         "lanes": [stage for stage in Stage if stage in moving],
         "tasks": tasks,
+        "is_waited_for": bool(context.tasks),
         "titles": {row.name: row.title_in(context.language) for row in board.rows},
         "texts": {
             name: await asyncio.to_thread(read_texts, context.services, details.verdict)
