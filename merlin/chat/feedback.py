@@ -22,7 +22,7 @@ from merlin.core.messages import Message
 from merlin.dataset.example import Example, normalise
 from merlin.dataset.layout import example_path
 from merlin.dataset.near_questions import find_near_questions, near_key, needs_turn_before
-from merlin.dataset.proposals import rated_prefixes
+from merlin.dataset.proposals import ProposalState, rated_prefixes
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import KTO
 from merlin.dataset.verdicts import read_newest_settings
@@ -32,6 +32,7 @@ from merlin.db.tables import (
     CONSENT,
     MODEL,
     OUTGOING,
+    PROPOSAL,
     RATING,
     REVOKED_EXAMPLE,
     SESSION,
@@ -126,10 +127,14 @@ class QuestionStatistics(Repository):
     def list_unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
         """Return the questions that were refused or whose answer was disliked, newest first.
 
-        Includes users without consent: `is_shown` is then false.
+        A disliked answer that was corrected is among the corrections instead. Includes users
+        without consent: `is_shown` is then false.
         """
         disliked = RATING.select(RATING.turn_id).where(RATING.value == Rating.DOWN.value)
-        is_disliked, is_refused = TURN.id.in_(disliked), TURN.known == 0
+        is_declined = PROPOSAL.state == ProposalState.DECLINED.value
+        corrected = PROPOSAL.select(PROPOSAL.turn_id).where((PROPOSAL.turn_id > 0) & ~is_declined)
+        is_disliked = TURN.id.in_(disliked) & TURN.id.not_in(corrected)
+        is_refused = TURN.known == 0
         columns = (TURN.id, TURN.asked_at, TURN.question, TURN.known)
         flags = is_disliked.alias("is_disliked"), _has_consent().alias("is_shown")
         query = self._about(TURN.select(*columns, *flags), dataset, since)

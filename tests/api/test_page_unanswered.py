@@ -20,6 +20,7 @@ from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.example import parse_example
 from merlin.dataset.files import FileIndex
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.tables import RATING, TURN
 from tests.api.running_api import ANNA, BORIS, VERA
 from tests.api.staff_api import page_text, run_daemon_api
@@ -92,6 +93,16 @@ def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera)
     assert "секрет" not in text
     assert "отвечено" not in text
     assert "Ещё 1 вопрос задали люди, которые не разрешили" in text
+    assert count_groups(site) == 2
+
+
+def test_disliked_answer_that_was_corrected_waits_among_the_corrections_alone(site, vera):
+    turn = add_question(site, ASKED, is_known=True, rating=Rating.DOWN)
+    add_question(site, OTHER, is_known=True, rating=Rating.DOWN)
+    assert count_groups(site) == 2
+    proposal = Proposals(site.database).add(ANNA, Draft(ASKED, "Дерево поиска.", "trial", turn))
+    assert count_groups(site) == 1
+    vera.post("/datasets/trial/proposals", data={"decline": proposal})
     assert count_groups(site) == 2
 
 
