@@ -13,7 +13,16 @@ QUICK = ("demo", "recall")
 NAMES = (
     *(*QUICK, "backup", "changes", "billing", "gate", "killpoints", "storm"),
     *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas", "upgrade"),
-    *("corrections", "operations", "faults", "autoscaling", "restarts", "exact_first", "proof"),
+    *(
+        "corrections",
+        "operations",
+        "faults",
+        "wall",
+        "autoscaling",
+        "restarts",
+        "exact_first",
+        "proof",
+    ),
 )
 WITH_ARGUMENTS = (
     "learning",
