@@ -160,18 +160,17 @@ class AiohttpRequest(BaseRequest):
         request_data: RequestData | None = None,
         read_timeout: object = BaseRequest.DEFAULT_NONE,
         write_timeout: object = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - its own
-        connect_timeout: object = BaseRequest.DEFAULT_NONE,
+        connect_timeout: object = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - its own
         pool_timeout: object = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - its own
     ) -> tuple[int, bytes]:
         """Return status and body of one response.
 
         Raises NotSent if the request surely never arrived, TimedOut or NetworkError if unknown.
         """
-        connect_s = _timeout_or(connect_timeout, self._connect_s)
         read_s = _timeout_or(read_timeout, self._read_s)
         body, headers = _body(request_data)
         try:
-            content, status = await self._send(method, url, body, headers, connect_s, read_s)
+            content, status = await self._send(method, url, body, headers, read_s)
         except NetworkError as error:
             self.record_failure(str(error))
             raise
@@ -193,12 +192,11 @@ class AiohttpRequest(BaseRequest):
         url: str,
         body: Any,
         headers: Mapping[str, str],
-        connect_s: float | None,
         read_s: float | None,
     ) -> tuple[bytes, int]:
         if self._session is None:
             raise NotSent("the transport is not open")
-        wait = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_read=read_s)
+        wait = aiohttp.ClientTimeout(total=None, connect=self._connect_s, sock_read=read_s)
         progress = SimpleNamespace(is_connected=False)
         options: dict[str, Any] = {"timeout": wait, "trace_request_ctx": progress}
         try:

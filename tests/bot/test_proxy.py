@@ -19,6 +19,7 @@ from tests.bot.running_bot import RunningBot, answer_texts, select_rows
 from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.forward_proxy import ForwardProxy
 from tests.support.http_servers import Handler, Server, serve_http
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 SCHEMES = ("http", "socks5")
@@ -128,7 +129,7 @@ def test_call_that_the_proxy_does_not_pass_on_was_surely_not_sent(scheme, troubl
     with ForwardProxy(scheme, LOGIN).run() as proxy:
         proxy.trouble = trouble
         # Short only where no server answers.
-        hasty = {"connect_s": 0.5} if trouble == "silent" else {}
+        hasty = {"connect_s": longest(0.5)} if trouble == "silent" else {}
         assert not isinstance(fail(with_login(proxy), **hasty), ProxyRefused)
     assert len(proxy.targets) == 1
 
@@ -176,7 +177,8 @@ def test_what_waits_at_a_wall_is_answered_once_and_in_order(
 
     # Every answer takes some time, so that it ends behind the wall.
     provider.behave(piece_s=0.1)
-    pace = replace(settings.pace, poll_s=1, grace_s=1, read_s=1)
+    hasty = {"grace_s": longest(1), "read_s": longest(1)} if wall == "silent" else {}
+    pace = replace(settings.pace, poll_s=1, **hasty)
     with ExitStack() as walls:
         walls.enter_context(proxy.run())
         behind = replace(settings, proxy=proxy.url, proxy_login=LOGIN, pace=pace)

@@ -11,7 +11,7 @@ page-lane-serving = Live
 page-board-live = updates automatically
 page-board-as-of = as of { $at }
 page-board-daemon = New commits can't be seen yet: the training service isn't responding. Commits are safe and models keep answering; everything goes on when it starts.
-page-board-telegram = Telegram can't be reached now. The chat on this site answers as ever. Messages wait and are sent in order afterwards. Why it is so, merlin doctor tells an admin.
+page-board-telegram = Telegram can't be reached now. Messages wait and go out in order. The chat on this site works. For the admin: merlin doctor.
 page-board-place = { $place } of { $count }
 page-board-errors = { $count ->
         [one] { $count } error
