@@ -72,7 +72,8 @@ def _measure(folder: Path, stack: ExitStack, scheme: str, wall: str) -> None:
     wait_until(lambda: all(telegram.answers(who) for who in PEOPLE))
     proxy.trouble = wall
     begun, steps, on_site = time.monotonic(), set[str](), 0
-    site = httpx2.Client(cookies=cookies, headers={"Origin": f"http://{address}"})
+    origin = {"Origin": f"http://{address}"}
+    site = httpx2.Client(cookies=cookies, headers=origin, timeout=WALL_S)
     for number, question in enumerate(asked[BEFORE:], BEFORE):
         telegram.say(PEOPLE[number % 3], question)
         if number % 10 == 0:
