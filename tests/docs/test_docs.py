@@ -313,3 +313,13 @@ def test_every_test_has_exactly_one_marker(request):
         for item in request.session.items
     }
     assert not [name for name, count in counts.items() if count != 1]
+
+
+@unit
+@pytest.mark.parametrize(
+    ("language", "word"), [("en", "rollback"), ("ru", "откат"), ("en", "429"), ("ru", "429")]
+)
+def test_word_that_people_search_for_is_on_a_page(language, word):
+    """The site's search finds the words of its pages, and what begins with what is typed."""
+    pages = (ROOT / "docs" / language).glob("*.md")
+    assert [page.name for page in pages if re.search(rf"\b{word}", page.read_text("utf-8"))]

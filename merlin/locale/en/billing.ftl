@@ -4,7 +4,7 @@ format-photo = photos
 format-document = documents
 quota-no-plan = Plan { $plan } not found in the configuration. A pack isn't a plan: choose a plan
 error-gateway = Payment declined. You weren't charged. Try another method or write to /paysupport
-error-gateway-unavailable = The payment service isn't responding. Your order is saved and you won't be charged twice. We'll keep checking; look here again in a few minutes.
+error-gateway-unavailable = The payment service isn't responding. Your order is saved and you won't be charged twice. We'll keep checking. Look here again in a few minutes.
 billing-not-sold = The plan “{ $en }” isn't on sale right now. Choose another plan.
 billing-not-sold-this-way = This plan can't be paid for this way. Choose another payment method.
 billing-no-contact = Enter an email address or phone number for the receipt.
@@ -42,11 +42,11 @@ payment-reason-unsupported-mobile-operator = payments from this mobile operator 
 notice-paid = Thank you! Paid: “{ $en }”, { $amount }. Everything is ready. What's left: /plan
 notice-paid-again = Order { $purchase }, “{ $en }”, had been paid already: this { $amount } is a second payment for it. You get it too, on top of the first. To get the money back, write /paysupport. What's left: /plan
 notice-payment-canceled = Payment declined: { $reason }. You weren't charged. Order: “{ $en }”, { $amount }. Try again: /plan
-notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or pack gets smaller by that part; what's left: /plan. Cards take a few days, Stars are instant.
+notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or pack gets smaller by that part. What's left: /plan. Cards take a few days, Stars are instant.
 notice-refunded = Refunded: “{ $en }”, { $amount }. Cards take a few days, Stars are instant.
 notice-paid-nobody = Order { $purchase } was paid ({ $amount }), but its buyer deleted all their data. Refund it.
 notice-payment-wrong = Payment { $payment } doesn't match order { $purchase }: { payment-differs }. Nothing was granted. Check it in YooKassa.
-notice-stars-wrong = Payment { $payment } in Stars doesn't match order { $purchase }: { payment-differs }. Nothing was granted; the user knows you'll look into it.
+notice-stars-wrong = Payment { $payment } in Stars doesn't match order { $purchase }: { payment-differs }. Nothing was granted. The user knows you'll look into it.
 payment-differs = { $differs ->
         [id] the order has another payment
         [currency] the currency is different
@@ -56,7 +56,7 @@ payment-differs = { $differs ->
        *[test] only one of them is a test
     }
 notice-answers-day = Today's answers cost { $spent }: the limit of { $cap } is reached (budget.answers.per_day in config.yaml). Questions are declined until { $until }.
-guard-day = The bot has reached today's limit. Ask again after { $until }; this question isn't counted.
+guard-day = The bot has reached today's limit. Ask again after { $until }. This question isn't counted.
 openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: plan { $plan } until { $until }
 billing-not-paid = This order isn't paid, so there's nothing to refund.

@@ -56,7 +56,7 @@ page-task-unanswered = { $count ->
        *[other] { $count } unanswered questions
     }
 page-count-waiting = , { $count } waiting
-page-board-removed = Removed from the repository; its model still answers.
+page-board-removed = Removed from the repository. Its model still answers.
 page-board-more = { $count } more
 page-board-commits = { $count ->
         [one] { $count } commit

@@ -42,7 +42,7 @@ consent-given = You have allowed the model to learn from your corrections. { $co
    *[other] You have sent { $count } corrections.
 }
 consent-revoke = Withdraw consent
-consent-revoking = Withdraw consent? Your corrections will be deleted, and those accepted as examples will be removed from the dataset. Models that learnt from them stop answering; I'll list them.
+consent-revoking = Withdraw consent? Your corrections will be deleted, and those accepted as examples will be removed from the dataset. Models that learnt from them stop answering. I'll list them.
 consent-revoke-sure = Yes, withdraw
 consent-revoked = Consent withdrawn, corrections deleted. The examples are being removed from the dataset.
 consent-models = { $count ->
