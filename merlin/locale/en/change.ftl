@@ -1,6 +1,6 @@
 # How edits become commits, and what editors and admins hear of them.
 notice-change-committed = Saved: { $subject } (commit { $commit }). I'll tell you when a model has learnt it.
-notice-change-conflict = Not saved: { $subject }: { $reason } Your text is kept; open it and make the edit again.
+notice-change-conflict = Not saved: { $subject }: { $reason } Your text is kept. Open it and make the edit again.
 notice-change-refused = Not saved: { $subject }: { $reason }
 notice-change-waits = Edits can't be pushed to the repository now. They're saved and will be retried. { $reason }
 notice-change-parked = { $subject }: the repository rejected your edit. It's saved. { $reason } Fix the cause, then open the edit and try again.
@@ -8,7 +8,7 @@ notice-change-parked-of = { $subject }: the repository rejected this edit by { $
 notice-change-serving = { $subject }: { $version } is live now{ $score }.{ $losses }
 notice-change-rejected = { $subject }: { $title } couldn't be built.
 notice-change-rejected-why = { $subject }: { $title } couldn't be built: { $reason }
-notice-change-superseded = { $subject }: a newer commit arrived; the model learns from that one.
+notice-change-superseded = { $subject }: a newer commit arrived. The model learns from that one.
 notice-change-superseded-why = { $subject }: not trained: { $reason }
 notice-change-failed = { $subject }: { $version } didn't train. Your edit is saved. If there is a live model, it keeps answering.
 notice-change-failed-why = { $subject }: { $version } didn't train: { $reason } Your edit is saved. If there is a live model, it keeps answering.
@@ -59,7 +59,7 @@ change-no-example = { $dataset } has no example { $example }.
 
 finding-import-json = Not a valid JSON object: { $words }
 finding-import-keys = No conversation found in the keys { $found }. Merlin reads messages, or a question with its answer (question, prompt, instruction …; answer, completion, output …).
-finding-import-kind = This isn't a file that Merlin imports. Unpack it, or save it as CSV, XLSX or JSON Lines; fetch what Git LFS keeps elsewhere (git lfs pull).
+finding-import-kind = This isn't a file that Merlin imports. Unpack it, or save it as CSV, XLSX or JSON Lines. Fetch what Git LFS keeps elsewhere (git lfs pull).
 finding-import-part = This isn't text: { $kind }. Merlin trains on text alone: describe in words what is meant, or leave the record out.
 finding-import-list = Can't read the list from here: { $words }
 finding-import-left-keys = Left out: { $keys } { $count ->

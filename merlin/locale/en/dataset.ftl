@@ -10,7 +10,7 @@ finding-control-character = The character { $code } isn't allowed here: { $kind 
     }.
 finding-yaml-syntax = { $problem ->
         [conflict] Unresolved git conflict: keep one of the two texts and delete the lines with <<<<<<<, ======= and >>>>>>>.
-       *[other] YAML error: { $words }. Check the indentation, which is of spaces; put a text with “: ”, “#” or a sign at its start in quotes, or write it with “|”.
+       *[other] YAML error: { $words }. Check the indentation, which is of spaces. Put a text with “: ”, “#” or a sign at its start in quotes, or write it with “|”.
     }
 finding-wrong-space = { $kind ->
     [dash] The dash { $code } stands here, which YAML takes for a letter. Type a hyphen “-” in its place.
@@ -97,8 +97,8 @@ finding-not-a-file = { $kind ->
 finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. A path has at most 1000 bytes, each name in it 200. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
-finding-too-many-files = More examples than allowed ({ $limit }); not used: { $beyond }.
-finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not used: { $beyond }.
+finding-too-many-files = More examples than allowed ({ $limit }). Not used: { $beyond }.
+finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes). Not used: { $beyond }.
 
 finding-missing-dataset = dataset.yaml is missing, or the folder is a git submodule: the file says what to teach and how.
 finding-bad-dataset-name = The folder name “{ $name }” isn't valid. Use letters, digits, “.”, “_” and “-” in composed Unicode (NFC, not NFD), and no Windows device such as con or aux. For example: { $proposed }
@@ -107,12 +107,12 @@ finding-missing-text = Text { $text } not found: add a .md file in { $folder }.
 
 finding-unreadable = The file's content couldn't be read: git doesn't have it, or keeps it in Git LFS.
 finding-too-many-tokens = The example is longer than the base model allows: { $tokens } tokens, the limit is { $limit }.
-finding-too-few-examples = Good examples: { $good }; training needs at least { $fewest }.
+finding-too-few-examples = Good examples: { $good }. Training needs at least { $fewest }.
 finding-few-tests = Test examples: { $tests }. With fewer than { $least } the gate can't prove anything and stops no model.
-finding-few-examples = Good examples: { $good }; we recommend at least { $advised } to start with.
+finding-few-examples = Good examples: { $good }. We recommend at least { $advised } to start with.
 
 finding-duplicate = The same is already said in { $other }: this file isn't used.
-finding-leak = The same question is used for training in { $other }. This test would measure memory only; the file isn't used.
+finding-leak = The same question is used for training in { $other }. This test would measure memory only. The file isn't used.
 finding-contradiction = { $other } answers this question differently.
 finding-same-meaning = { $other } asks the same in other words and answers differently.
 finding-meaning-unchecked = { NUMBER($count) } questions weren't compared by meaning: there are more than { NUMBER($limit) }.
