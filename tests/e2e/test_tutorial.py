@@ -33,7 +33,7 @@ class Step:
 
     def matches(self, output):
         shown = "".join(f"{line}\n" for line in self.expected)
-        pattern = re.escape(HASH.sub("HASH", shown)).replace("…\\\n", "(.*\n)*?")
+        pattern = re.sub(r"(?m)^…\\\n", r"(.*\n)*?", re.escape(HASH.sub("HASH", shown)))
         lines = (line.rstrip() for line in HASH.sub("HASH", output).splitlines())
         return re.fullmatch(pattern, "".join(f"{line}\n" for line in lines)) is not None
 

@@ -49,7 +49,7 @@ change-raced = The branch moved { $tries } times in a row while the edit was bei
 change-in-the-way = { $path } exists but isn't a file.
 change-dataset-gone = The dataset { $dataset } is no longer in the repository, so nothing can be added to it.
 change-no-place = { $path } isn't a valid path for a dataset's file.
-change-too-large = { $path } would have { $size } bytes; { $limit } are allowed.
+change-too-large = { $path } would have { $size } bytes, { $limit } are allowed.
 change-count = One commit can have 1 to { $limit } different files, not { $count }.
 change-conflict = Another edit changed { $path } meanwhile.
 change-given-up = withdrawn
@@ -58,7 +58,7 @@ change-unreadable = This edit can no longer be read: its encryption key is gone.
 change-no-example = { $dataset } has no example { $example }.
 
 finding-import-json = Not a valid JSON object: { $words }
-finding-import-keys = No conversation found in the keys { $found }. Merlin reads messages, or a question with its answer (question, prompt, instruction …; answer, completion, output …).
+finding-import-keys = No conversation found in the keys { $found }. Merlin reads messages, or a question with its answer (question, prompt or instruction, with answer, completion or output).
 finding-import-kind = This isn't a file that Merlin imports. Unpack it, or save it as CSV, XLSX or JSON Lines. Fetch what Git LFS keeps elsewhere (git lfs pull).
 finding-import-part = This isn't text: { $kind }. Merlin trains on text alone: describe in words what is meant, or leave the record out.
 finding-import-list = Can't read the list from here: { $words }

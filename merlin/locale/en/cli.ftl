@@ -23,20 +23,20 @@ init-done =
     2. check them: merlin check { $folder }
     3. commit them there with git;
     4. in config.yaml: repository.url: { $path } and datasets.default: { $dataset }
-init-keys = What this dataset teaches, and how its model is trained; all keys: `merlin schema dataset`.
+init-keys = What this dataset teaches, and how its model is trained. All keys: `merlin schema dataset`.
 init-first = Comes first in every example and before every question.
 init-system = You answer briefly and to the point.
 init-split = The share of unmarked examples that test each model instead of training it. recall answers only what it learnt: with 0, the test questions are those marked `split: test`.
-init-gate = not_worse: a new model waits for an editor if it answers the test questions worse than the one before; none: every tested model goes live.
-init-launch = auto, manual or off; after quiet_s seconds without commits.
+init-gate = not_worse: a new model waits for an editor if it answers the test questions worse than the previous one. none: every tested model goes live.
+init-launch = auto, manual or off. It starts after quiet_s seconds without commits.
 init-question = What is this repository?
-init-answer = It holds example conversations, one per file; Merlin trains a model on them.
+init-answer = It holds example conversations, one per file. Merlin trains a model on them.
 init-hook = `pre-commit install` once: then a commit with an error in a dataset is refused.
 init-readme =
     # Datasets
 
     One folder per dataset, one file per example: `datasets/<dataset>/examples/**/<name>.yaml`.
-    A model needs at least 10 good examples; start with 50, two wordings per answer.
+    A model needs at least 10 good examples. Start with 50, two wordings per answer.
 
         merlin check            # what is wrong, with file, line and column
         git commit && git push  # Merlin builds, trains and puts the model live
@@ -130,7 +130,7 @@ col-duration = duration
 col-estimate = estimated cost
 col-verdict = result
 col-what = what
-models-legend = On the test questions: right answers of all; chrF, similarity to the reference; =, word for word; ?, “I don't know”. Blank: not asked.
+models-legend = On the test questions: right answers of all, chrF (similarity to the reference), = (word for word), ? (“I don't know”). Blank: not asked.
 queue-requests = tasks
 queue-notices = notifications
 queue-jobs = training jobs

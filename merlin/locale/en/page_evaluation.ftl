@@ -19,7 +19,7 @@ page-eval-lost = { $lost ->
 page-eval-passed = Passed: all right answers stayed right
 page-eval-alone = { $right } of { $questions } right
 page-eval-rule = { $kind ->
-        [not_worse] The dataset's rule: a new model doesn't go live if one right answer is now wrong, four are now declined, or two declined ones are now wrong. It may lose more where it gained some.
+        [not_worse] The dataset's rule: no new model goes live if one right answer is now wrong, four are declined, or two declined ones are wrong. It may lose more where it gained some.
         [floor] The dataset's rule: a new model goes live only with enough right answers.
        *[none] The dataset has no rule for new models: each one goes live.
     }
@@ -55,9 +55,9 @@ page-eval-exact = word for word: { $count }
 page-eval-part = { $part ->
         [exact] Answers to people, taught ones word for word: { $answers }
        *[model] Answers to people, written by the model: { $answers }
-    }; first word after { $seconds } s{ $cost ->
+    }, first word after { $seconds } s{ $cost ->
         [none] .
-       *[other] ; average cost: { $cost }.
+       *[other] , average cost: { $cost }.
     }
 page-eval-difference = Difference
 page-eval-turned-wrong = No longer right
