@@ -23,7 +23,7 @@ page-board-warnings = { $count ->
         [few] { $count } замечания
        *[other] { $count } замечаний
     }
-page-board-since = с { $at }
+page-board-since = включена: { $at }
 page-board-left-out = { $count ->
         [one] { $count } пример не учтён
         [few] { $count } примера не учтены
