@@ -66,7 +66,7 @@ def test_a_training_has_the_same_figures_on_every_surface(jobs_site, capsys, mon
         paths = ("/admin/jobs", "/admin/jobs/1", story, "/admin/models/trial-1/evaluation")
         listed, details, story_page, test = (client.get(path).text for path in paths)
     shown = {}
-    for command in ("jobs show 1", "builds", "show trial-1", "models list"):
+    for command in ("jobs show 1", "jobs events 1", "builds", "show trial-1", "models list"):
         assert main([*command.split(), "--config", str(jobs_site.lab.path)]) == 0
         shown[command] = capsys.readouterr().out
     price = format_estimate("ru", job.estimate_micro, job.currency)
@@ -80,7 +80,7 @@ def test_a_training_has_the_same_figures_on_every_surface(jobs_site, capsys, mon
     assert story in details
     loss = format_loss("ru", job.losses.train[-1].loss)
     assert f"потери на обучении {loss}" in details
-    assert f"потери на обучении {loss}" in shown["jobs show 1"]
+    assert f"потери на обучении {loss}" in shown["jobs events 1"]
     build = builds.get(jobs_site.services, Actor.operator(), "trial-1")
     assert (len(build.examples), sum(each.tokens for each in build.examples)) == (
         build.train + build.test,
