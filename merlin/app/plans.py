@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.settlement import notify
+from merlin.app.settlement import notify, told_moment
 from merlin.app.shop import plan_titles
 from merlin.billing.quota import UNLIMITED, Plan, QuestionPack, Quotas, plan_of, plans_for_sale
 from merlin.billing.terms import Term, Terms, term_end
-from merlin.core.clock import in_zone, iso, zone_of
-from merlin.core.i18n import moment_argument
+from merlin.core.clock import iso
 
 ENDS_BEFORE = timedelta(days=3)
 
@@ -70,15 +69,7 @@ def notify_expiry(ctx: Context, now: datetime) -> None:
         user = Users(ctx.db, ctx.clock).get(term.user_id)
         if user is not None and user.plan == term.plan:
             continue
-        at = _moment(ctx, term.user_id, term.ends_at)
+        at = told_moment(ctx, term.user_id, term.ends_at)
         values = {**plan_titles(ctx, term.plan), "at": at}
         once = f"ends:{term.term_id}:{iso(term.ends_at)}"
         notify(ctx, term.user_id, "notice-plan-ends", values, once)
-
-
-def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:
-    """Return a moment in a person's time zone, as a nested text; another zone is named."""
-    user = Users(ctx.db).get(user_id)
-    chosen = user.zone if user else None
-    here = in_zone(at, zone_of(chosen or ctx.config.timezone))
-    return moment_argument(here, is_named=not chosen)

@@ -6,14 +6,18 @@ gateway.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 
+from merlin.account.users import Users
 from merlin.app.context import Context
 from merlin.billing.ledger import Entry, Ledger, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
+from merlin.billing.terms import Terms, term_end
+from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import LANGUAGES, keys
+from merlin.core.i18n import LANGUAGES, keys, moment_argument
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
@@ -107,7 +111,10 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         notify(ctx, ADMINS, "notice-paid-nobody", values, once)
     else:
         key = "notice-paid-again" if is_again else "notice-paid"
-        notify(ctx, purchase.user_id, key, _bought(purchase, paid.amount), once)
+        terms = Terms(ctx.db, ctx.clock).list_of_user(purchase.user_id)
+        ends = term_end(terms, purchase.order.promise.plan, ctx.clock())
+        at = told_moment(ctx, purchase.user_id, ends) if ends else "none"
+        notify(ctx, purchase.user_id, key, {**_bought(purchase, paid.amount), "at": at}, once)
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant
 
@@ -220,6 +227,14 @@ def notify(
 ) -> None:
     """Store a notice to a person or to ADMINS, once for `once`."""
     Notices(ctx.db, ctx.clock).tell(str(to), key, arguments, once)
+
+
+def told_moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:
+    """Return a moment in a person's time zone, as a nested text; another zone is named."""
+    user = Users(ctx.db).get(user_id)
+    chosen = user.zone if user else None
+    here = in_zone(at, zone_of(chosen or ctx.config.timezone))
+    return moment_argument(here, is_named=not chosen)
 
 
 def reason_key(reason: str) -> str:

@@ -52,7 +52,7 @@ def thank_messages(buyer):
 def test_pack_is_paid_and_usable_at_once(buyer):
     buyer.order("Twenty voices")
     thanks_message = buyer.pay()
-    assert "“Twenty voices”, 50 ⭐" in thanks_message.text
+    assert "“Twenty voices”, 50 ⭐. You can ask now." in thanks_message.text
     assert "20 voice questions" in buyer.say("/plan").text
     assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
     assert buyer.telegram.stars(buyer.who) == 4950
@@ -71,7 +71,7 @@ def test_invoice_of_another_user_cannot_be_paid(buyer, selling_bot):
 
 def test_paid_order_cannot_be_paid_again(buyer):
     buyer.order("Plus")
-    buyer.pay()
+    assert "The plan is yours until" in buyer.pay().text
     assert "This order is already paid. You weren't charged again" in buyer.try_to_pay()
     assert len(buyer.payments()) == 1
 

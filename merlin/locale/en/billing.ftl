@@ -39,7 +39,10 @@ payment-reason-issuer-unavailable = your bank can't be reached; try later or use
 payment-reason-payment-method-limit-exceeded = the card's payment limit is exceeded; try another one
 payment-reason-payment-method-restricted = payments with this card aren't allowed; ask your bank or try another one
 payment-reason-unsupported-mobile-operator = payments from this mobile operator aren't accepted
-notice-paid = Thank you! Paid: “{ $en }”, { $amount }. Everything is ready. What's left: /plan
+notice-paid = Thank you! Paid: “{ $en }”, { $amount }. { $at ->
+        [none] You can ask now.
+       *[other] The plan is yours until { $at }.
+    } What's left: /plan
 notice-paid-again = Order { $purchase }, “{ $en }”, had been paid already: this { $amount } is a second payment for it. You get it too, on top of the first. To get the money back, write /paysupport. What's left: /plan
 notice-payment-canceled = Payment declined: { $reason }. You weren't charged. Order: “{ $en }”, { $amount }. Try again: /plan
 notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or pack gets smaller by that part. What's left: /plan. Cards take a few days, Stars are instant.

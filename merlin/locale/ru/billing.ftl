@@ -39,7 +39,10 @@ payment-reason-issuer-unavailable = банк сейчас недоступен; 
 payment-reason-payment-method-limit-exceeded = превышен лимит платежей по карте; попробуйте другую
 payment-reason-payment-method-restricted = операции по карте запрещены; спросите у банка или попробуйте другую
 payment-reason-unsupported-mobile-operator = оплата с телефона этого оператора не принимается
-notice-paid = Спасибо! Оплата прошла: «{ $ru }», { $amount }. Всё готово. Остаток: /plan
+notice-paid = Спасибо! Оплата прошла: «{ $ru }», { $amount }. { $at ->
+        [none] Можно спрашивать.
+       *[other] Тариф действует до { $at }.
+    } Остаток: /plan
 notice-paid-again = Заказ { $purchase }, «{ $ru }», уже был оплачен: { $amount } — второй платёж за него. По нему тоже всё выдано, вдобавок к первому. Чтобы вернуть деньги, напишите /paysupport. Остаток: /plan
 notice-payment-canceled = Оплата не прошла: { $reason }. Деньги не списаны. Заказ: «{ $ru }», { $amount }. Попробовать ещё раз: /plan
 notice-refunded-part = Возвращена часть денег: «{ $ru }», { $amount }. Тариф или пакет уменьшился на эту часть; что осталось: /plan. На карту деньги приходят за несколько дней, звёзды — сразу.
