@@ -26,11 +26,10 @@ app = typer.Typer(
 )
 
 
-def _choose_config(path: str) -> str:
+def _choose_config(path: str) -> None:
     """Let every command read this configuration; `LazyGroup` gives its groups the option too."""
     if path:
         os.environ["MERLIN_CONFIG"] = path
-    return path
 
 
 @app.callback(invoke_without_command=True)
@@ -41,6 +40,7 @@ def _root(
         typer.Option(
             "--config",
             callback=_choose_config,
+            expose_value=False,
             help="The configuration file of every command; also MERLIN_CONFIG.",
         ),
     ] = "",

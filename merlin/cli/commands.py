@@ -66,7 +66,7 @@ class LazyGroup(TyperGroup):
         """
         if args[0] in COMMANDS:
             command = load_command(args[0])
-            if isinstance(command, TyperGroup) and command.callback is None:
+            if isinstance(command, TyperGroup):
                 command.params += [param for param in self.params if "--config" in param.opts]
             self.add_command(command)
         return super().resolve_command(ctx, args)

@@ -1,6 +1,7 @@
 """`merlin engine`: run the engine; download its base models."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,14 +14,12 @@ app = typer.Typer(name="engine")
 
 
 @app.callback(invoke_without_command=True)
-def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
+def engine(context: typer.Context) -> None:
     """Serve the OpenAI protocol with Merlin's own trainers; see also the commands below."""
     if context.invoked_subcommand is None:
         from merlin.wiring.engine import start_engine
 
-        start_engine(configuration(config))
-    else:
-        os.environ["MERLIN_CONFIG"] = str(config)  # as `merlin --config` does
+        start_engine(configuration(Path(os.environ.get("MERLIN_CONFIG") or DEFAULT)))
 
 
 @app.command()
