@@ -89,8 +89,8 @@ def test_cancel_button_ends_only_the_dialog_of_its_own_question(anna):
     [
         ("/старт", "Команды /старт я не знаю"),
         ("/ new", "Начинаем новый разговор"),
-        ("/", "Спросите текстом"),
-        ("//", "Спросите текстом"),
+        ("/", "Напишите вопрос"),
+        ("//", "Напишите вопрос"),
     ],
 )
 def test_mistyped_command_is_not_a_question(anna, provider, typed, expected):
