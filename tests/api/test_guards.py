@@ -31,7 +31,7 @@ def test_preferred_language_of_the_header_is_chosen(header, language):
     assert language_of_header(header, "ru") == language
 
 
-@pytest.mark.parametrize(("language", "detail"), [("ru", "нет"), ("en", "nothing")])
+@pytest.mark.parametrize(("language", "detail"), [("ru", "нет"), ("en", "Nothing")])
 def test_problem_document_is_in_the_callers_language(client, language, detail):
     response = client.get("/nowhere", headers={"Accept-Language": language})
     assert response.status_code == 404
