@@ -5,7 +5,7 @@ import re
 import pytest
 
 from merlin.core.i18n import keys
-from merlin.dataset.finding import Finding, escape_unprintable, shorten
+from merlin.dataset.finding import Finding, escape_unprintable
 
 pytestmark = pytest.mark.unit
 
@@ -43,8 +43,3 @@ def test_every_rule_has_texts_in_both_languages():
 def test_unprintable_characters_are_escaped(text, shown):
     assert escape_unprintable(text) == shown
     assert escape_unprintable(text).encode("utf-8")
-
-
-def test_long_word_is_shortened():
-    assert shorten("a" * 81) == "a" * 79 + "…"
-    assert shorten("a" * 80) == "a" * 80

@@ -1,15 +1,10 @@
 """The bytes of a training file's line."""
 
-from pathlib import Path
-
 import pytest
 
 from merlin.core.messages import Message
-from merlin.dataset.builds import make_build
-from merlin.dataset.check import check
 from merlin.dataset.example import Example, read_example
-from merlin.dataset.work_tree import work_tree
-from tests.support.dataset_tree import make_training_line, read_build_file
+from tests.support.dataset_tree import make_training_line
 
 pytestmark = pytest.mark.unit
 
@@ -36,13 +31,6 @@ def test_line_of_the_first_example_is_exact():
     example, findings = read_example(FIRST.encode())
     assert not findings
     assert make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
-
-
-def test_shipped_dataset_contains_this_line():
-    folder = Path(__file__).parents[2] / "datasets" / "neurotypology"
-    entries, read = work_tree(folder)
-    content = make_build(check("neurotypology", entries, read))
-    assert read_build_file(content, "train").count(GOLDEN.encode()) == 1
 
 
 def test_long_form_gives_the_same_line_as_the_short_form():

@@ -36,13 +36,8 @@ def test_readme_and_git_files_are_allowed_anywhere(path):
     ("path", "proposed"),
     [
         ("examples/глубина фиксации.yaml", "examples/глубина-фиксации.yaml"),
-        ("examples/my folder/q.yaml", "examples/my-folder/q.yaml"),
         ("examples/q.yml", "examples/q.yaml"),
-        ("examples/-rf.yaml", "examples/rf.yaml"),
-        ("examples/.hidden.yaml", "examples/hidden.yaml"),
-        ("examples/q\n.yaml", "examples/q.yaml"),
         ("examples/и\u0306од.yaml", "examples/йод.yaml"),
-        ("examples/\udcff.yaml", "examples/unnamed.yaml"),
         (f"examples/{'я/' * 400}q.yaml", f"examples/{'я/' * 328}q.yaml"),
         (f"examples/{'deep/' * 100_000}q.yaml", f"examples/{'deep/' * 197}q.yaml"),
     ],

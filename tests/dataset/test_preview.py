@@ -41,15 +41,6 @@ def rules(findings):
     return [(finding.path, finding.rule) for finding in findings]
 
 
-def test_good_example_has_no_findings():
-    preview = preview_edits(
-        "trial", make_files(), {"examples/new.yaml": example_text("Где новое?")}
-    )
-    assert preview.is_good
-    assert (preview.findings, preview.around) == ((), ())
-    assert [*preview.good] == ["examples/new.yaml"]
-
-
 def test_broken_example_is_reported_with_its_line():
     preview = preview_edits(
         "trial", make_files(), {"examples/new.yaml": "messages:\n  - user: Где?\n"}

@@ -16,11 +16,6 @@ def to_plain(node):
     return node.value
 
 
-def test_conversation_is_read_as_written():
-    node = read_yaml("messages:\n  - user: Да?\n  - assistant: |\n      Да.\n      Нет.\n".encode())
-    assert to_plain(node) == {"messages": [{"user": "Да?"}, {"assistant": "Да.\nНет.\n"}]}
-
-
 def test_unquoted_word_stays_a_string():
     for word in [
         "no",

@@ -195,7 +195,6 @@ def test_switched_off_rule_is_not_reported_and_others_are():
     [
         (spec_without(leak="It is meant so."), "always-on", "leak"),
         (spec_without(near_duplicates="It is meant so."), "unknown-rule", "near-duplicate"),
-        (spec_without(zebra="It is meant so."), "unknown-rule", "zebra"),
         (spec_without(near_duplicate=" "), "no-reason", "reason"),
         (f"{DATASET_YAML}check:\n  off:\n    near-duplicate:\n", "no-reason", "reason"),
         (spec_without(near_duplicate=["a"]), "wrong-type", "text"),
