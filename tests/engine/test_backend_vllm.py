@@ -20,7 +20,6 @@ from merlin.openai_protocol.errors import ApiError
 from tests.engine import vllm_standin
 from tests.engine.backends_asked import (
     ask,
-    build_request,
     read_answer,
     run_with_backend,
     write_adapter,
@@ -235,18 +234,6 @@ def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, build_back
     }
     assert expected.items() <= full.items()
     assert not (expected.keys() - {"chat_template_kwargs"}) & plain.keys()
-
-
-def test_closing_the_iterator_disconnects(vllm, build_backend):
-    async def read_first(backend):
-        pieces = backend.ask(None, build_request("hold"))
-        first = await anext(pieces)
-        running = backend.figures()["running"]
-        await pieces.aclose()
-        return first.text, running, backend.figures()["running"]
-
-    assert run_with_backend(build_backend(), read_first) == ("words ", 1, 0)
-    wait_until(lambda: vllm.read("lost") == ["hold"])
 
 
 def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):

@@ -2,7 +2,6 @@
 
 import socket
 
-import httpx2
 import openai
 import pytest
 
@@ -52,13 +51,6 @@ def test_file_with_a_wrong_name_or_purpose_is_refused(engine, name, purpose, par
 
 def test_path_in_a_file_name_is_stripped(engine):
     assert engine.upload(name="../../etc/a.jsonl").filename == "a.jsonl"
-
-
-def test_upload_that_is_not_a_form_is_refused(engine):
-    url = f"http://127.0.0.1:{engine.port}/v1/files"
-    answer = httpx2.post(url, content=b"{}", headers={"Authorization": f"Bearer {KEY}"})
-    assert answer.status_code == 400
-    assert "multipart/form-data" in answer.json()["error"]["message"]
 
 
 def test_upload_over_the_limit_is_refused_before_it_is_read(engine):

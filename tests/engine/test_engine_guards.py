@@ -7,7 +7,6 @@ import pytest
 
 from merlin.config.engine import EngineSettings
 from merlin.core.errors import ConfigError, LeadTaken
-from merlin.core.server import listen
 from merlin.engine.main import create_app, serve
 from tests.engine.running_engine import KEY, serve_engine
 from tests.support.metrics_page import metric_value
@@ -139,10 +138,3 @@ def test_every_response_has_a_request_id(engine):
 def test_two_engines_cannot_share_a_folder(tmp_path):
     with serve_engine(tmp_path), pytest.raises(LeadTaken, match="another engine"):
         serve(EngineSettings(Path(tmp_path), "127.0.0.1", 0, KEY))
-
-
-def test_address_in_use_is_named(tmp_path):
-    with listen("engine.listen", "127.0.0.1", 0) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}"):
-            serve(EngineSettings(tmp_path, "127.0.0.1", port, KEY))

@@ -29,16 +29,6 @@ def test_succeeded_job_has_every_field_of_the_protocol(tuned):
     assert isinstance(document["hyperparameters"]["n_epochs"], int)
 
 
-def test_events_cover_the_whole_job_newest_first(engine, tuned):
-    events = engine.jobs.list_events(tuned.id).data
-    assert "successfully completed" in events[0].message
-    oldest = engine.events(tuned.id)
-    assert oldest[0].message == f"Created fine-tuning job: {tuned.id}"
-    assert oldest[1].message.startswith("Files validated")
-    assert oldest[2].message == "Fine-tuning job started"
-    assert len({event.id for event in oldest}) == len(oldest)
-
-
 def test_every_epoch_has_one_metrics_event(engine, tuned):
     metrics = [event.data for event in engine.events(tuned.id) if event.type == "metrics"]
     assert [told["epoch"] for told in metrics] == list(range(1, len(metrics) + 1))
@@ -58,20 +48,6 @@ def test_last_three_checkpoints_are_kept_newest_first(engine, tuned):
     assert first.metrics.train_loss is not None
 
 
-def test_jobs_are_filtered_by_metadata_newest_first(tmp_path):
-    with serve_idle_engine(tmp_path) as engine:
-        file = engine.upload()
-        ids = [
-            engine.launch(file.id, metadata={"merlin_launch": f"ключ-{n % 2}", "n": str(n)}).id
-            for n in range(5)
-        ]
-        metadata = {"merlin_launch": "ключ-1"}
-        assert [job.id for job in engine.jobs.list(metadata=metadata)] == [ids[3], ids[1]]
-        assert engine.jobs.list(metadata={**metadata, "n": "0"}).data == []
-        assert [job.id for job in engine.jobs.list(limit=2)] == ids[::-1]
-        assert engine.jobs.list(limit=2).has_more
-
-
 @pytest.mark.parametrize("form", ["method", "deprecated"])
 def test_hyperparameters_are_accepted_in_both_forms(engine, form):
     metadata = {"n_epochs": 2, "batch_size": 4}
@@ -87,15 +63,12 @@ def test_hyperparameters_are_accepted_in_both_forms(engine, form):
     ("fields", "param"),
     [
         ({"model": "gpt-4o-mini-2024-07-18"}, "model"),
-        ({"model": 7}, "model"),
         ({"training_file": "file-none"}, "training_file"),
         ({"validation_file": "file-none"}, "validation_file"),
         ({"suffix": "x" * 65}, "suffix"),
         ({"suffix": "a:b"}, "suffix"),
         ({"seed": -1}, "seed"),
-        ({"seed": 2**31}, "seed"),
         ({"metadata": {str(n): "" for n in range(17)}}, "metadata"),
-        ({"metadata": {"k" * 65: ""}}, "metadata"),
         ({"metadata": {"k": "v" * 513}}, "metadata.k"),
         ({"metadata": {"k": 7}}, "metadata.k"),
         ({"method": {"type": "dpo"}}, "method"),
@@ -111,13 +84,6 @@ def test_invalid_launch_names_its_field(engine, tuned, fields, param):
         engine.openai.post("/fine_tuning/jobs", body=asked, cast_to=object)
     assert refused.value.param == param
     assert refused.value.type == "invalid_request_error"
-
-
-def test_unknown_job_returns_404(engine):
-    jobs = engine.jobs
-    for call in (jobs.retrieve, jobs.cancel, jobs.list_events, jobs.checkpoints.list):
-        with pytest.raises(openai.NotFoundError):
-            call("ftjob-none")
 
 
 def test_invalid_page_parameter_is_refused(engine):

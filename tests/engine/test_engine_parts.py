@@ -15,8 +15,7 @@ import pytest
 
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
-from merlin.core.messages import Message
-from merlin.engine import job_queue, training_file
+from merlin.engine import job_queue
 from merlin.engine.child_process import build_environment
 from merlin.engine.database import MIGRATIONS, Database
 from merlin.engine.job_events import JobEvents
@@ -69,18 +68,6 @@ def test_children_get_no_secret_and_import_nothing_from_the_working_folder(tmp_p
     names = child.stdout.split()
     assert "ADDED" in names
     assert "MERLIN_ENGINE_KEY" not in names
-
-
-def test_token_is_a_word_or_a_punctuation_mark():
-    assert training_file.count_tokens("Что такое С++?") == 6
-    assert training_file.count_tokens("") == 0
-    talk = [Message("system", "Кратко."), Message("user", "Да")]
-    assert training_file.count_messages(talk) == 3
-
-
-@pytest.mark.parametrize(("most", "left"), [(1, "Да"), (2, "Да,"), (3, "Да, нет"), (9, "Да, нет")])
-def test_truncated_text_keeps_its_original_characters(most, left):
-    assert training_file.truncate("Да, нет", most) == left
 
 
 def test_database_is_created_once_and_opened_again(tmp_path):

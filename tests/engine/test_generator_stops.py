@@ -34,15 +34,3 @@ def test_text_is_sent_up_to_the_first_stop(stops, pieces):
             return
     assert not is_met
     assert "".join(shown) == text
-
-
-def test_only_text_that_may_begin_a_stop_is_held_back():
-    guard = StopFinder(["END"])
-    assert [guard.add(piece) for piece in ("one E", "N", "x", " EN", "D!")] == [
-        *("one ", "", "ENx", " ", "")
-    ]
-    assert guard.is_found
-
-
-def test_without_stops_text_is_sent_at_once():
-    assert feed_pieces([], ["a", "b"]) == (["a", "b", ""], False)

@@ -33,13 +33,6 @@ def test_folder_is_used_in_place_without_a_pull(library, tmp_path):
     assert read_context(library.folder()) == 512
 
 
-def test_pull_checks_the_folder_and_leaves_its_files_unchanged(library, tmp_path):
-    before = {path.name: path.read_bytes() for path in (tmp_path / "base").iterdir()}
-    assert not library.pull()
-    assert {path.name: path.read_bytes() for path in (tmp_path / "base").iterdir()} == before
-    assert library.entries == set()
-
-
 @pytest.mark.parametrize(
     ("without", "fields", "key"),
     [

@@ -77,12 +77,6 @@ def test_early_stop_ends_without_improvement_and_reports_the_best_epoch(tmp_path
     assert remark["arguments"] == {"epoch": len(epochs), "best": best}
 
 
-def test_early_stop_without_a_test_file_is_reported(tmp_path, train):
-    task = build_task(tmp_path / "job", train, n_epochs=1, early_stop=1)
-    [remark] = select_messages(task, "remark")
-    assert remark["key"] == "engine-lora-nothing-to-test"
-
-
 def test_preferences_are_trained(tmp_path):
     pairs = tiny_base.write_preferences(tmp_path / "pairs.jsonl")
     base = BaseFiles(tiny_base.get_tiny_base())

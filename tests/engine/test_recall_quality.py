@@ -126,16 +126,6 @@ def test_near_but_untrained_questions_are_mostly_not_answered(models, name):
     assert measure_rejected(models(name), read_questions(name)["near"]) >= 0.70
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_complete_question_is_answered_in_a_conversation_as_alone(models, name):
-    model, questions = models(name), read_questions(name)
-    asked = [*questions["near"], "Что говорят о тонких бровях?"]
-    before = [Message("user", "Привет!"), Message("assistant", "Здравствуйте!")]
-    for text in asked:
-        later = model.answer([*before, Message("user", text)])
-        assert (text, later.text) == (text, ask(model, text).text)
-
-
 @pytest.mark.parametrize(
     ("name", "question"),
     [

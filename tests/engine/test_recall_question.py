@@ -22,12 +22,6 @@ def read(conversation):
     return list(build_readings(select_user_texts(conversation)))
 
 
-def test_single_question_is_read_alone():
-    assert read(build_conversation("s:правила", "u:Что такое стек?")) == [
-        extract_terms("Что такое стек?")
-    ]
-
-
 def test_follow_up_is_read_alone_and_with_the_earlier_question():
     alone, joined = read(build_conversation("u:Что такое стек?", "a:Структура.", "u:А очередь?"))
     assert alone == extract_terms("А очередь?")
@@ -37,18 +31,6 @@ def test_follow_up_is_read_alone_and_with_the_earlier_question():
 def test_at_most_two_earlier_turns_are_read():
     long = build_conversation("u:один", "a:1", "u:два", "a:2", "u:три", "a:3", "u:четыре")
     assert len(read(long)) == 3
-
-
-def test_conversation_without_a_user_has_no_question():
-    assert read(build_conversation("s:правила")) == []
-
-
-def test_every_assistant_turn_is_trained():
-    first, second = extract_turns(
-        build_conversation("s:x", "u:Что такое стек?", "a:Это.", "u:А очередь?", "a:То.")
-    )
-    assert (first.text, first.answer, first.back) == ("Что такое стек?", "Это.", 0)
-    assert (second.text, second.answer, second.back) == ("А очередь?", "То.", 1)
 
 
 def test_turn_of_weight_zero_is_not_trained_but_stays_in_the_conversation():

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -107,19 +106,6 @@ def test_same_task_gives_the_same_bytes_and_another_seed_others(tmp_path):
     assert a != c
 
 
-def test_zero_weights_answer_nothing(model):
-    assert all(ask(model, question).known for question in FACTS)
-    empty = replace(model, weights=model.weights * 0)
-    for question in FACTS:
-        answer = ask(empty, question)
-        assert (answer.known, answer.text, answer.confidence) == (False, "", 0.0)
-
-
-def test_unrelated_questions_are_not_answered(model):
-    for question in ("Где купить билеты в кино?", "Сварить борщ", "?", "", "😀", "hello"):
-        assert not ask(model, question).known, question
-
-
 def test_number_of_loaded_models_is_limited(model, tmp_path):
     model.save(tmp_path / "model")
     backend = RecallBackend("ru")
@@ -194,13 +180,6 @@ def test_exact_text_of_a_question_gets_its_own_answer_whatever_the_order_of_its_
         assert model.answer([*TALKS[0], Message("user", question)]).text == answer
 
 
-def test_two_wordings_of_one_answer_share_one_answer(tmp_path):
-    twice = [*TALKS, build_pair("Объясни понятие стека", FACTS["Что такое стек?"])]
-    model = build_model(run(twice)[0][-1], tmp_path)
-    assert len(model.answers) == len(FACTS)
-    assert ask(model, "Объясни понятие стека").text == FACTS["Что такое стек?"]
-
-
 def test_only_answer_of_a_file_is_given_to_its_wordings_alone(tmp_path):
     wordings = [
         *("Как записаться на курс?", "Где можно записаться на курс?", "Хочу записаться на курс"),
@@ -236,12 +215,6 @@ def test_contradicting_questions_are_named_and_do_not_delay_training():
     assert event.arguments == {"n": 1, "shown": "«Что такое стек?»"}
 
 
-def test_file_of_contradictions_is_trained():
-    epochs, remarks = run([build_pair("Что такое стек?", f"Ответ {n}.") for n in range(300)])
-    assert epochs
-    assert remarks[0].key == "engine-contradicting"
-
-
 def test_questions_left_unlearned_by_too_few_epochs_are_named():
     _, remarks = run(TALKS, n_epochs=1)
     assert "engine-left" in [remark.key for remark in remarks]
@@ -269,14 +242,6 @@ def test_file_without_trained_turns_is_refused_in_both_languages(talks):
     assert refused.value.code == "invalid_n_examples"
     for language in LANGUAGES:
         assert text(language, refused.value.key, **refused.value.arguments)
-
-
-@pytest.mark.parametrize("hyperparameters", [{"n_epochs": 4}, {"n_epochs": 4, "batch_size": 5}])
-def test_configured_epochs_and_batch_size_are_used(hyperparameters):
-    epochs, _ = run(TALKS, **hyperparameters)
-    assert len(epochs) == 4
-    texts = 2 * len(FACTS)  # questions and answers
-    assert epochs[0].step == -(-texts // hyperparameters.get("batch_size", 32))
 
 
 def test_example_order_does_not_change_the_model(tmp_path):
@@ -317,21 +282,6 @@ def test_refused_question_gets_the_nearest_trained_wordings(tmp_path):
     assert not ask(model, "Как развернуть палатку в лесу?").nearest
     assert not ask(model, "Сколько стоит билет в Самарканд?").nearest
     assert not ask(model, "Как работает двоичный поиск?").nearest
-
-
-def test_short_question_in_other_words_gets_suggestions_by_its_meaning(tmp_path):
-    trained = {
-        "Пропала вещь, где искать?": "В корзине забытых вещей у поста охраны.",
-        "Что взять в бассейн?": "Купальник, шапочку, полотенце, тапки и справку.",
-        "Есть ли камеры в группах?": "Камеры стоят у входа, в группах нет.",
-        "Есть ли логопед?": "Логопед занимается с пяти лет по вторникам.",
-        "Какие есть кружки?": "Танцы, лепка, шахматы и английский.",
-        "Когда родительское собрание?": "В сентябре, январе и мае.",
-    }
-    model = build_model(run([build_pair(*pair) for pair in trained.items()])[0][-1], tmp_path)
-    for question in ("потеряли шапку", "потерялась шапка"):
-        refused = ask(model, question)
-        assert (refused.known, refused.nearest[0]) == (False, "Пропала вещь, где искать?")
 
 
 def test_question_with_several_about_equally_likely_answers_is_refused_with_them(tmp_path):
@@ -446,11 +396,6 @@ def test_word_of_the_english_list_is_a_subject_in_a_russian_question(tmp_path):
     model = build_model(run([*TALKS, *pairs])[0][-1], tmp_path)
     talk = ("Что делает time?", "Даёт число секунд.", "а что такое next?")
     assert ask(model, *talk).text == "Даёт следующий элемент."
-
-
-def test_question_with_half_a_character_pair_is_not_answered(model):
-    assert not ask(model, "\ud83d").known
-    assert ask(model, "Что такое стек? \ud83d").text == FACTS["Что такое стек?"]
 
 
 @pytest.mark.parametrize("is_large", [False, True])
