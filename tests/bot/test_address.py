@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.bot.updates import command_of, find_addressee, is_unaddressed
+from merlin.bot.updates import find_addressee
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 
 pytestmark = pytest.mark.unit
@@ -22,11 +22,6 @@ def group_message(text="", marks=(), **fields):
 
 def read_address(update):
     return find_addressee(update.message, BOT, NAME)
-
-
-def read_command(text, length):
-    update = group_message(text, [("bot_command", 0, length)])
-    return command_of(update.message, is_private=False)
 
 
 @pytest.mark.parametrize(
@@ -65,18 +60,3 @@ def test_forwarded_inline_and_bot_messages_are_relayed(changes):
     assert read_address(
         group_message("@merlin_bot лоб", [("mention", 0, 11)], **changes)
     ).is_relayed
-
-
-def test_command_names_its_bot():
-    assert read_command("/new@Other_bot a", 14) == ("new", "other_bot", "a")
-    assert read_command("/new", 4) == ("new", "", "")
-
-
-def test_unaddressed_group_messages_are_recognised():
-    assert is_unaddressed(group_message("обедать"))
-    assert is_unaddressed(group_message("обедать?"))
-    assert not is_unaddressed(group_message("@merlin_bot обедать", [("mention", 0, 11)]))
-    assert not is_unaddressed(group_message("да", reply_to_message=message_of(BOT)))
-    assert not is_unaddressed(group_message(media_group_id="7"))
-    assert not is_unaddressed(group_message(migrate_from_chat_id=-4))
-    assert not is_unaddressed(group_message("обедать", chat={"id": 5, "type": "private"}))

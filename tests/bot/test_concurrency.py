@@ -195,25 +195,6 @@ def with_known_user(task):
     return replace(task, known=(User(task.stored.user_id), None))
 
 
-def test_prefetched_user_is_used_only_by_the_first_update_of_a_chat():
-    async def run():
-        contexts = []
-        ended = asyncio.Event()
-
-        async def work(task):
-            contexts.append((task.update.update_id, task.known))
-            if len(contexts) == 3:
-                ended.set()
-
-        lanes = ChatProcessor(work, no_refusal)
-        lanes.add(map(with_known_user, [*messages(1, 1, 2), *messages(2, 3)]))
-        await ended.wait()
-        return contexts
-
-    contexts = dict(asyncio.run(run()))
-    assert contexts == {1: (User(1), None), 2: None, 3: (User(2), None)}
-
-
 def test_prefetched_user_is_read_again_if_the_update_had_to_wait():
     """A user who waits for the rest of a paste, or for a slot, may have been blocked meanwhile."""
 

@@ -60,26 +60,6 @@ def test_streaming_answer_grows_by_edits_that_all_differ(telegram, provider, set
     assert {call.status for call in telegram.calls("editMessageText")} == {200}
 
 
-def test_commands_are_answered_in_the_users_language(telegram, settings):
-    english = 1002
-    with RunningBot(settings):
-        telegram.say("anna", "/start")
-        telegram.say("anna", "/help")
-        telegram.say("anna", "/nosuch")
-        telegram._world.people[english] = _english(telegram, english)
-        telegram.say(english, "/start")
-        wait_until_ended(telegram, settings, 4)
-    assert answer_texts(telegram, english)[0].startswith("Hi, I'm Merlin")
-    russian = answer_texts(telegram, "anna")
-    assert russian[0].startswith("Здравствуйте")
-    assert "/sessions" in russian[1]
-    assert "/nosuch" in russian[2]
-
-
-def _english(telegram, person_id):
-    return replace(telegram._world.people[person_id], language_code="en-GB")
-
-
 def test_unsupported_message_kinds_are_refused_with_an_explanation(telegram, settings):
     with RunningBot(settings):
         telegram.send_file("anna", Upload("a.oga", "audio/ogg", b"OggS"), kind="voice", seconds=2)

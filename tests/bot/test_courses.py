@@ -75,13 +75,6 @@ def test_where_the_default_model_belongs_to_a_course_that_course_is_the_chosen_o
         assert "Новый разговор о курсе «Азы»." in anna.last.text
 
 
-def test_active_courses_are_listed_by_semester(anna):
-    text = anna.say("/course").text
-    assert text.index("1-й семестр") < text.index("Питон") < text.index("2-й семестр")
-    assert anna.labels == ["Питон", "Графы"]
-    assert "Латынь" not in text
-
-
 def test_course_starts_a_new_session_answered_by_its_model(anna, provider):
     anna.say("Что такое лоб?")
     anna.say("/course")

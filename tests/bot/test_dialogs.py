@@ -1,34 +1,17 @@
 """Dialogs: only a message sent after the bot's question is the reply to it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from merlin.app.inbox import DIALOG_LIFETIME, Dialog
+from merlin.app.inbox import DIALOG_LIFETIME
 from merlin.core.clock import iso, utc_now
 from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, select_rows
-
-NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
-
-
-@pytest.mark.unit
-@pytest.mark.parametrize(
-    ("update_id", "later", "is_meant"),
-    [
-        (6, timedelta(), False),
-        (8, timedelta(), True),
-        (8, DIALOG_LIFETIME + timedelta(seconds=1), False),
-    ],
-)
-def test_dialog_accepts_only_messages_sent_after_it_within_its_lifetime(update_id, later, is_meant):
-    dialog = Dialog("step", asked_by=7, asked_at=NOW)
-    assert dialog.awaits(update_id, NOW + later) is is_meant
-    assert replace(dialog, asked_at=None).awaits(update_id, NOW + later) is (update_id > 7)
 
 
 @pytest.mark.functional

@@ -1,14 +1,12 @@
 """Basic commands: /start, /help, /about, language, time zone, plan, menus."""
 
 import json
-import re
 
 import pytest
 
 from merlin.bot.commands import MENU
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.world import VERA
-from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
 from tests.support.faults import Fault, FaultKind
 from tests.support.serving_models import insert_example
@@ -21,17 +19,6 @@ def settings(tmp_path, telegram, provider):
     settings = bot_settings(tmp_path, telegram, provider, admins=(VERA.person_id,))
     add_live_model(settings, "stand-in-base")
     return settings
-
-
-def listed_commands(message):
-    return re.findall("^/([a-z_]+) — ", message.text, re.MULTILINE)
-
-
-def test_help_lists_eight_commands_and_on_request_all(anna, telegram):
-    assert listed_commands(anna.say("/help")) == list(MENU[:8])
-    assert listed_commands(anna.press("help")) == list(MENU)
-    vera = ChatUser(telegram, anna.settings, "vera")
-    assert listed_commands(vera.say("/help")) == ["admin", "examples", *MENU[:6]]
 
 
 def test_info_shows_model_session_and_times_in_the_users_zone(anna):

@@ -115,13 +115,6 @@ def test_example_list_has_pages_of_eight_and_reports_no_results(chat):
     assert len([label for label in chat.labels if label.startswith("Что")]) == 4
 
 
-def test_broken_file_cannot_be_reworded(chat):
-    store_dataset(chat.settings, broken="messages: [")
-    chat.press_forged(f"ex:one:{D}:{short_hash('broken')}")
-    assert "✏️ Вопрос" not in chat.labels
-    assert "не читается" in chat.press_forged(f"ex:edit:{D}:{short_hash('broken')}:q")
-
-
 def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
     anna = ExampleEditor(telegram, settings, "anna")
     anna.say("Мой телефон +7 999 123-45-67?")

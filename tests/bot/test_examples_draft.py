@@ -1,17 +1,12 @@
 """Drafts: the file has exactly what the editor wrote; drafts survive restarts."""
 
-import json
-from dataclasses import asdict
-
 import pytest
 from yaml import safe_dump
 
-from merlin.app.examples import view_of
 from merlin.bot.handlers.example_draft import reword_draft
-from merlin.bot.handlers.example_proof import Draft, draft_of, draft_of_example
+from merlin.bot.handlers.example_proof import Draft
 from merlin.bot.menu import card, code_block
 from merlin.bot.updates import is_continuation, may_continue
-from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.core.i18n import cut
 from merlin.dataset.changes import Edit, check_path
@@ -53,33 +48,6 @@ def test_example_id_never_leads_out_of_the_examples_folder():
         assert check_path(f"trial/{path}")
         assert Edit(path, None, "x").kind == "add"
         assert path.count("/") == 1
-
-
-@pytest.mark.parametrize(
-    "original",
-    [
-        Draft("trial"),
-        make_draft("Раз?", "Один.", "no"),
-        draft_of_example(view_of(FileText("trial", "examples/a/b.yaml", "b1", None)), is_gone=True),
-        Draft("trial", "examples/a.yaml", "b1", "x: y\n", answer="Два.", tags=()),
-    ],
-)
-def test_draft_survives_serialisation(original):
-    assert draft_of(json.loads(json.dumps(asdict(original)))) == original
-
-
-def test_invalid_draft_is_none():
-    assert draft_of(None) is None
-    assert draft_of({"words": "x"}) is None
-
-
-def test_question_and_answer_can_be_rephrased():
-    draft = reword_draft(reword_draft(Draft("t", question="а", answer="б"), "q", "А"), "a", "Г")
-    assert (draft.question, draft.answer) == ("А", "Г")
-    broken = Draft("t", "examples/a.yaml", "b", "messages: [")
-    assert broken.file_text() == "messages: ["
-    with pytest.raises(Refused):
-        reword_draft(broken, "a", "Г").file_text()
 
 
 def test_tags_are_split_by_any_separator():

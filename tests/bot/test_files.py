@@ -52,11 +52,6 @@ def fetch_error(telegram, file_id, limit=MEGABYTE):
     return caught.value
 
 
-def test_file_is_downloaded_whole(telegram):
-    content = bytes(range(256)) * 2000
-    assert fetch_file(telegram, send_file(telegram, content)) == content
-
-
 def test_file_over_the_limit_is_refused(telegram):
     error = fetch_error(telegram, send_file(telegram, b"a" * (MEGABYTE + 1)))
     assert error.key == "media-too-large"
@@ -66,10 +61,6 @@ def test_file_over_the_limit_is_refused(telegram):
 def test_file_over_telegrams_own_limit_is_refused_with_that_limit(telegram):
     error = fetch_error(telegram, send_file(telegram, bytes(20 * MEGABYTE + 1)), 50 * MEGABYTE)
     assert (error.key, error.arguments["megabytes"]) == ("media-too-large", 20)
-
-
-def test_missing_file_is_reported(telegram):
-    assert fetch_error(telegram, "no-such-id").key == "media-not-found"
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])

@@ -76,14 +76,6 @@ def test_group_messages_for_others_are_ignored_and_not_stored(telegram, bot, pro
     assert provider.calls("chat.create") == []
 
 
-def test_questions_carry_names_once_several_people_ask(telegram, bot, provider):
-    join_group_chat(telegram, bot, "anna@study").say(f"{MENTION} что такое лоб?")
-    assert user_messages(provider) == ["что такое лоб?"]
-    join_group_chat(telegram, bot, "boris@study").say(f"{MENTION} а виски?")
-    assert user_messages(provider) == ["Анна: что такое лоб?", "Борис: а виски?"]
-    assert select_rows(bot, "SELECT COUNT(DISTINCT session_id) FROM turn") == [(1,)]
-
-
 def test_each_topic_has_its_own_session(telegram, bot, provider):
     for thread, topic in ((12, "лоб"), (14, "виски")):
         anna = join_group_chat(telegram, bot, f"anna@study#{thread}")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.bot.updates import is_continuation, joined_text
+from merlin.bot.updates import is_continuation
 from tests.bot.conversation import ChatUser
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.bot.running_bot import (
@@ -72,12 +72,6 @@ def message(number, text="", date=100, user_id=1, **fields):
 def test_message_right_after_a_long_one_is_its_continuation(second, is_part):
     assert is_continuation(second, message(1, "ы" * 4000)) is is_part
     assert not is_continuation(second, message(1, "ы" * 400))
-
-
-def test_parts_are_joined_where_they_were_cut():
-    assert joined_text("ы" * 4096, [message(2, "э")]) == "ы" * 4096 + "э"
-    assert joined_text("ы" * 4000, [message(2, "э"), message(3, "")]) == "ы" * 4000 + "\nэ"
-    assert joined_text("", [message(2, "", caption="подпись")]) == "подпись"
 
 
 def test_edit_of_a_question_changes_nothing(telegram, provider, media):

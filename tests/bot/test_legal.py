@@ -28,13 +28,6 @@ def read_settings(settings, family, work):
         return work(family(database))
 
 
-def test_privacy_shows_stored_data_and_the_answering_provider(anna):
-    text = anna.say("/privacy").text
-    for part in ("Что хранится", "зашифрованными", "/delete_me", "• провайдер chat"):
-        assert part in text
-    assert "отвечает neurotypology-1, провайдер chat. Другую можно выбрать в /model" in text
-
-
 def test_privacy_shows_the_retention_periods(telegram, settings):
     with RunningBot(replace(settings, retention=Retention(turns_days=21))):
         text = ChatUser(telegram, settings).say("/privacy").text

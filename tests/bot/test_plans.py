@@ -63,15 +63,6 @@ def test_closed_format_offers_plans_and_is_answered_after_the_purchase(buyer, se
     assert "19 voice questions" in buyer.say("/plan").text
 
 
-def test_plan_shows_the_current_plan_and_the_offers(buyer):
-    message = buyer.say("/plan")
-    assert message.text.startswith("Plan “Free”")
-    assert "3 of 3 left" in message.text
-    assert buyer.labels == [
-        *("Plus · 200 ⭐", "Twenty voices · 50 ⭐", "Course · 10 ⭐"),
-    ]
-
-
 def test_rouble_payment_page_is_linked_only_where_configured(buyer):
     buyer.open_plan("Course")
     links = [key["url"] for row in buyer.last.keys for key in row if "url" in key]

@@ -32,14 +32,6 @@ def test_unavailable_provider_is_reported_to_the_user(telegram, provider, settin
     assert count_updates_by_state(settings) == {"failed": 1}
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_busy_provider_is_retried(telegram, provider, settings, status):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
-    (answer,) = ask(telegram, settings, "вопрос")
-    assert "«вопрос»" in answer
-    assert select_rows(settings, "SELECT first_ms IS NOT NULL FROM turn") == [(1,)]
-
-
 def test_heartbeat_counts_rate_limit_responses(telegram, provider, settings):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, times=2))
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0))

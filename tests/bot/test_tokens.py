@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from merlin.billing.quota import Allowance, Format
-from merlin.bot.handlers.sessions import share_bar
 from merlin.core.money import format_cost as told_money
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, bot_settings, select_rows
@@ -15,13 +14,6 @@ from tests.support.plan_config import make_plan
 pytestmark = pytest.mark.functional
 
 PRICE = {"input": 1, "output": 2, "training": 0}
-
-
-def test_share_bar_shows_the_used_part():
-    assert share_bar(0) == "▱" * 10
-    assert share_bar(0.001) == "▰" + "▱" * 9
-    assert share_bar(0.5) == "▰" * 5 + "▱" * 5
-    assert share_bar(3) == "▰" * 10
 
 
 def test_token_view_shows_usage_cost_and_plan(tmp_path, telegram, provider):

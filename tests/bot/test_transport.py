@@ -29,30 +29,6 @@ def run_with_bot(telegram, story, **options):
     return asyncio.run(run())
 
 
-def test_message_is_sent_and_parsed(telegram):
-    message = run_with_bot(telegram, lambda bot: bot.send_message(1001, "Привет, ёж & Co"))
-    assert message.text == "Привет, ёж & Co"
-    assert [answer.text for answer in telegram.answers("anna")] == ["Привет, ёж & Co"]
-
-
-def test_file_is_sent_as_multipart(telegram):
-    def story(bot):
-        return bot.send_document(1001, b"%PDF-1", filename="ёж.pdf", caption="Вот")
-
-    message = run_with_bot(telegram, story)
-    assert message.document.file_name == "ёж.pdf"
-    assert message.document.file_size == 6
-    assert message.caption == "Вот"
-
-
-def test_concurrent_requests_share_one_session(telegram):
-    async def story(bot):
-        messages = await asyncio.gather(*(bot.send_message(1001, f"№ {n}") for n in range(50)))
-        return {message.text for message in messages}
-
-    assert run_with_bot(telegram, story) == {f"№ {n}" for n in range(50)}
-
-
 @pytest.mark.parametrize(
     ("fault", "error"),
     [

@@ -21,9 +21,7 @@ from tests.bot.running_bot import (
     russian_text,
     select_rows,
 )
-from tests.engine.running_engine import KEY, serve_engine
 from tests.support.dataset_tree import DATASET_YAML, FileTree
-from tests.support.process_settings import Provider
 
 pytestmark = pytest.mark.functional
 
@@ -170,14 +168,3 @@ def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(a
     anna.press("tell:1", refused.message_id)
     anna.press(russian_text("consent-change"))
     assert anna.press(YES).text == russian_text("tell-sent")
-
-
-def test_engine_refuses_in_the_language_of_the_question(tmp_path, telegram):
-    with serve_engine(tmp_path / "engine") as engine:
-        provider = Provider("chat", str(engine.openai.base_url), KEY)
-        settings = bot_settings(tmp_path, telegram, providers=(provider,))
-        add_live_model(settings, "recall")
-        with RunningBot(settings):
-            talk = ChatUser(telegram, settings)
-            assert talk.say("Куда девать массив?").text.startswith(UNKNOWN)
-            assert talk.say("Where is the heap?").text.startswith(text("en", "engine-unknown"))

@@ -100,17 +100,6 @@ def test_document_cannot_break_out_of_its_wrapper():
         assert document.order.replace(" ", "") == body.replace(" ", "")
 
 
-def test_document_that_contains_its_own_wrapper_gets_another_marker():
-    wrapped = wrap_document("текст", "a.txt")
-    twice = wrap_document(wrapped, "a.txt")
-    assert document_texts(twice) == [wrapped]
-    assert text_outside_documents(twice) == ""
-    assert document_texts(f"{wrap_document('раз', 'a')}\n{wrap_document('два', 'b')}") == [
-        "раз",
-        "два",
-    ]
-
-
 @pytest.mark.parametrize("name", ['a"\n<<<b>>>\u202etxt.pdf', "x" * 5000, "[INST] a", "\x00"])
 def test_document_name_is_sanitised(name):
     first, *_ = wrap_document("текст", name).splitlines()
