@@ -119,11 +119,6 @@ def test_refund_is_recorded_for_the_payment_process(capfd, folder, order):
     assert (again, "in progress" in captured.err) == (1, True)
 
 
-def test_refund_writes_its_sum_as_the_pages_do(capfd, folder, order):
-    part = ("refund", order, "--reason", "Не то", "--amount", "99.90", "--yes")
-    assert "The refund of ₽99.90 is saved" in run(capfd, folder, "billing", *part)[1].err
-
-
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

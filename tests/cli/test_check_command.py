@@ -51,12 +51,6 @@ def test_good_datasets_exit_with_0_and_a_summary(datasets):
     )
 
 
-@pytest.mark.parametrize("place", [".", "datasets", "datasets/neurotypology", "elsewhere/.."])
-def test_repository_path_checks_its_datasets(datasets, place):
-    (datasets.parent / "elsewhere" / "examples").mkdir(parents=True)
-    assert check_result(place)[1]["examples"] == 60
-
-
 def test_error_exits_with_1_and_a_linter_style_line(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
     result = run("datasets")

@@ -48,22 +48,6 @@ def test_pipeline_is_shown_as_json(run_json):
     assert {example["author"] for example in build["examples"]} == {"boris"}
 
 
-def test_pipeline_is_shown_as_text(run):
-    for arguments, part in (
-        (["status"], "trial-1"),
-        (["builds"], "trial-1"),
-        (["log"], "First words"),
-        (["show", "trial-1"], "Отвечай коротко."),
-        (["jobs", "list"], "done"),
-        (["jobs", "show", "1"], "provider's tokens"),
-        (["jobs", "show"], "provider's tokens"),
-        (["jobs", "events"], "info"),
-        (["models", "list"], "live"),
-    ):
-        code, captured = run(*arguments)
-        assert (code, part in captured.out) == (0, True), captured
-
-
 @pytest.mark.parametrize(
     ("command", "next_step"),
     [
@@ -135,35 +119,12 @@ def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(la
     assert run_json("status")["failed_requests"] == []
 
 
-def test_question_is_answered_by_the_serving_model(run_json):
-    answer = run_json("ask", "Что значит слово номер 3?")
-    assert (answer["build"], bool(answer["answer"])) == ("trial-1", True)
-
-
 def test_unknown_question_names_those_that_may_have_been_meant(provider, run_json, run):
     unknown = {"known": False, "nearest": ["Что значит слово номер 3?", "Что значит слово?"]}
     provider.behave(fixed_answer="Не знаю.", extension=unknown)
     assert run_json("ask", "xyzzy plugh").items() >= unknown.items()
     message = "Did you mean: Что значит слово номер 3?; Что значит слово?"
     assert message in run("ask", "xyzzy plugh")[1].err
-
-
-def test_diff_lists_the_examples_that_differ(lab, run, run_json):
-    lab.repository.example("trial", 40)
-    lab.repository.example("trial", 3, answer="Другими словами.")
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    assert run_json("diff", "trial-1", "trial-2") == {
-        "added": ["q40"],
-        "removed": [],
-        "changed": ["q3"],
-        "moved": [],
-    }
-    code, captured = run("diff", "trial-2", "trial-1")
-    assert (code, captured.out) == (0, "- q40\n~ q3\n")
-    code, captured = run("diff", "trial-1", "trial-1")
-    assert (code, captured.out) == (0, "")
-    assert "trial-1 and trial-1 have the same examples." in captured.err
 
 
 def test_diff_refuses_builds_of_different_datasets(lab, run):
@@ -271,29 +232,6 @@ def test_doctor_judges_a_webhook_bot_by_its_own_heartbeat(lab, run):
     telegram = lab.config.telegram.model_copy(update={"mode": "webhook"})
     webhooks = lab.config.model_copy(update={"telegram": telegram})
     assert health_error(webhooks, "bot").key == "unhealthy-never-started"
-
-
-def test_upgrade_command_migrates_the_schema(run):
-    code, captured = run("upgrade")
-    assert (code, captured.err.strip()) == (
-        0,
-        "The database schema is up to date.\nNext: merlin doctor",
-    )
-
-
-def test_sample_is_a_valid_configuration(tmp_path, capsys):
-    assert main(["config", "sample"]) == 0
-    path = tmp_path / "config.yaml"
-    path.write_text(capsys.readouterr().out, encoding="utf-8")
-    assert main(["config", "check", "--config", str(path)]) == 0
-
-
-def test_missing_credential_is_named_and_exits_with_2(tmp_path, capsys, monkeypatch):
-    monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
-    path = tmp_path / "config.yaml"
-    path.write_text("state_dir: s", encoding="utf-8")
-    assert main(["bot", "--config", str(path)]) == 2
-    assert "TELEGRAM_BOT_TOKEN" in capsys.readouterr().err
 
 
 def test_all_missing_credentials_are_named_before_anything_starts(tmp_path, capfd, monkeypatch):

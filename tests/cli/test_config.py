@@ -118,8 +118,3 @@ def test_missing_configuration_is_reported_with_how_to_create_one(tmp_path, caps
     errors = capsys.readouterr().err
     assert "config.yaml not found" in errors
     assert "merlin config sample > config.yaml" in errors
-
-
-def test_folder_in_its_place_is_reported(tmp_path, capsys):
-    assert main(["config", "check", "--config", str(tmp_path)]) == 2
-    assert "can't be read: Is a directory" in capsys.readouterr().err

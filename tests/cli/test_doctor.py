@@ -61,16 +61,6 @@ def run_doctor(lab, capsys):
     return {load["what"]: (load["good"], load["detail"]) for load in json.loads(read_json(capsys))}
 
 
-def test_state_that_cannot_be_opened_is_reported_by_its_checks(fresh, capsys):
-    settings = yaml.safe_load(fresh.path.read_text())
-    # Too long a name: root may open everything that has a name.
-    fresh.path.write_text(yaml.safe_dump({**settings, "state_dir": "x" * 300}))
-    document = run_doctor(fresh, capsys)
-    assert not document["state_dir"][0]
-    assert "Make it writable" in document["state_dir"][1]
-    assert not document["database"][0]
-
-
 def test_database_that_is_away_is_described_once(fresh, capsys):
     settings = yaml.safe_load(fresh.path.read_text())
     settings["database"] = "postgresql://nobody@127.0.0.1:1/nothing"

@@ -130,40 +130,6 @@ def test_edit_can_be_left_to_the_daemon(lab, run):
     assert example(lab, "где-выход").exists()
 
 
-def test_file_is_imported_in_one_commit(lab, run_json):
-    run_json(*exit_of(lab))
-    path = lines(
-        lab,
-        chat("Где вход?", "Тут."),
-        chat("Где выход?", "Прямо и налево."),
-        chat("Где вход?", "Тут."),
-    )
-    dry = run_json("import", path, "--dataset", "trial", "--dry-run")
-    assert (dry["taken"], dry["duplicates"], dry["commit"], count(lab)) == (1, 2, None, "2")
-    assert (dry["at_lines"], dry["findings"]) == ([], [])
-    assert dry["same"] == [
-        {"file": path, "line": 2, "column": 1, "same_as": "examples/где-выход.yaml"},
-        {"file": path, "line": 3, "column": 1, "same_as": "line 1"},
-    ]
-    assert dry["paths"] == ["examples/где-вход.yaml"]
-    document = run_json("import", path, "--dataset", "trial")
-    assert document["subject"] == "Import 1 example into trial"
-    assert (
-        example(lab, "где-вход").read_text("utf-8").startswith("messages:\n  - user: Где вход?\n")
-    )
-    assert count(lab) == "3"
-
-
-def test_table_is_imported_and_reported(lab, run):
-    path = lab.folder / "table.csv"
-    path.write_text("вопрос;ответ\nГде вход?;Тут.\nГде выход?;Там.\n", "utf-8")
-    code, captured = run("import", str(path), "--dataset", "trial")
-    assert (code, "2 lines: 2 imported" in captured.err) == (0, True), captured.err
-    assert count(lab) == "2"
-    code, captured = run("import", str(path), "--dataset", "trial")
-    assert (code, "0 imported, 2 already known" in captured.err) == (0, True), captured.err
-
-
 def test_one_bad_line_stops_the_import_and_is_reported(lab, run):
     path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
     code, captured = run("import", path, "--dataset", "trial", "--dry-run", "--json")
@@ -229,34 +195,3 @@ def test_killed_import_is_settled_by_the_next_command(lab, run_json, run, comman
     assert [change.state for change in changes] == [ChangeState.COMMITTED] * 2
     assert {change.commit for change in changes} == {lab.repository.git("rev-parse", "HEAD")}
     assert count(lab) == "2"
-
-
-def test_exported_file_is_recognised_by_an_import(lab, run_json, run):
-    lab.tick("fetch")
-    path = lab.folder / "out.jsonl"
-    code, captured = run("export", "trial")
-    assert (code, len(captured.out.splitlines()), captured.err) == (0, 12, "")
-    path.write_text(captured.out, "utf-8")
-    back = run_json("import", str(path), "--dataset", "trial")
-    assert (back["taken"], back["duplicates"], len(back["same"])) == (0, 12, 12)
-    shown = run("import", str(path), "--dataset", "trial")[1].err
-    assert (shown.count("same as"), "2 more lines are already known" in shown) == (10, True)
-    code, table = run("export", "trial", "--format", "csv")
-    assert (code, table.out.splitlines()[0]) == (0, "question,answer,tags,split")
-
-
-def test_examples_that_a_table_cannot_hold_are_reported(lab, run):
-    turns = "".join(f"- user: {n}?\n- assistant: {n}.\n" for n in "аб")
-    example(lab, "long").write_text(f"messages:\n{turns}", "utf-8")
-    lab.repository.commit()
-    lab.tick("fetch")
-    code, captured = run("export", "trial", "--format", "csv")
-    assert (
-        code,
-        "1 example doesn't fit the format csv" in captured.err,
-        "long" in captured.err,
-    ) == (
-        0,
-        True,
-        True,
-    )

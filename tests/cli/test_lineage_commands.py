@@ -65,16 +65,3 @@ def test_trained_answer_names_its_example(run, run_json, store_answer):
     assert "trial-1" in captured.out
     assert re.search(r"time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+\n", captured.out)
     assert "Source: q3\n" in captured.out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (("impact", "nothing"), "No build holds the example nothing"),
-        (("impact", "q3", "--dataset", "other"), "No build holds"),
-        (("why", "9999"), "Answer 9999 not found"),
-    ],
-)
-def test_unknown_example_or_answer_is_reported(run, arguments, expected):
-    code, captured = run(*arguments)
-    assert (code, expected in captured.err) == (1, True), captured

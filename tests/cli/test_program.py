@@ -87,14 +87,6 @@ def test_closed_input_is_read_as_an_empty_one(tmp_path):
     assert (ended.returncode, b"isn't a complete backup" in ended.stderr) == (1, True), ended.stderr
 
 
-def test_reader_that_closes_the_pipe_gets_no_error_text():
-    reader, writer = os.pipe()
-    os.close(reader)
-    ended = run_into(writer, "schema", "example")
-    os.close(writer)
-    assert (ended.returncode, ended.stderr) == (1, "")
-
-
 def test_interrupt_while_modules_are_imported_leaves_no_traceback(monkeypatch):
     class Interrupted:
         @staticmethod

@@ -69,14 +69,6 @@ def test_three_variants_are_compared(lab, run_json, count_questions, provider):
     assert "doesn't give better answers" in document["advice"]
 
 
-def test_stored_answers_are_not_paid_again(lab, run, run_json, count_questions):
-    first = run_json("prompt-check", "trial", "--yes")
-    code, captured = run("prompt-check", "trial")
-    assert (code, count_questions()) == (0, ASKED)
-    assert "base model, nearest examples shown" in captured.out
-    assert run_json("prompt-check", "trial") == first
-
-
 def test_price_is_shown_before_any_request(lab, run, count_questions):
     code, captured = run("prompt-check", "trial")
     assert (code, count_questions()) == (1, 0)

@@ -1,6 +1,5 @@
 """`merlin users key`: a key for a user's programs, its secret shown once."""
 
-import json
 from functools import partial
 
 import pytest
@@ -41,13 +40,6 @@ def test_created_keys_secret_is_alone_on_stdout(folder, run):
     assert (key.user_id, set(key.scopes)) == (1001, {Scope.CHAT_WRITE, Scope.ACCOUNT_READ})
     assert key.expires_at is not None
     assert who[0][0].startswith("cli:")
-
-
-def test_key_is_shown_as_json(run):
-    _, captured = run("1001", "--scope", "chat:write", "--json")
-    document = json.loads(captured.out)
-    assert document["scopes"] == ["chat:write"]
-    assert document["expires_at"] is None
 
 
 @pytest.mark.parametrize(

@@ -48,16 +48,6 @@ def audit(folder):
         return Audit(database).list_newest()
 
 
-def test_users_are_listed_newest_first(folder, capsys):
-    document = show_json(capsys, folder, "list")
-    assert document["count"] == 3
-    assert [(user["name"], user["role"], user["plan"]) for user in document["users"]] == [
-        ("Vera", "admin", "free"),
-        ("Boris", "student", "free"),
-        ("Anna", "student", "free"),
-    ]
-
-
 def test_role_is_granted(folder, capsys):
     assert show_json(capsys, folder, "role", "1002", "teacher", "--scope", "face") == {
         "user": 1002,
