@@ -31,14 +31,3 @@ def test_link_brings_a_draft_once(page, telegram):
     page.goto(f"{address}?text=Что такое граф%3F")
     expect(page.locator("#message")).to_have_value("Что такое граф?")
     assert "text" not in page.url
-
-
-def test_person_chosen_before_the_chats_are_loaded_stays_chosen(page):
-    routes = []
-    page.route("**/control/chats", lambda route: routes.extend([route]))
-    with page.expect_request("**/control/chats"):
-        page.reload()
-    page.locator("[data-person=boris]").click()
-    for route in routes:
-        route.continue_()
-    expect(page.locator("[data-person=boris]")).to_have_attribute("aria-pressed", "true")

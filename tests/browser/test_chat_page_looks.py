@@ -9,37 +9,6 @@ from tests.browser.chat_browser import ANNA, find_field, find_messages, open_cha
 pytestmark = pytest.mark.integration
 
 
-def test_page_is_usable_by_keyboard_alone_and_by_screen_readers(page, bot):
-    names = []
-    for _ in range(8):
-        page.keyboard.press("Tab")
-        names.append(page.evaluate(NAME_OF_FOCUS))
-    assert names[:8] == [
-        "К сообщению",
-        "EN: In English",
-        "Включить тёмную тему",
-        "Анна, студентка",
-        "Борис, преподаватель",
-        "Вера, администратор",
-        "Merlin",
-        "Учебная группа",
-    ]
-    page.get_by_role("link", name="К сообщению").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.type("привет")
-    page.keyboard.press("Enter")
-    assert bot.read_update()["message"]["text"] == "привет"
-    expect(page.get_by_role("log", name="Чат: Анна, студентка")).to_be_visible()
-    page.get_by_role("button", name="Вера, администратор").click()
-    expect(page.get_by_role("log", name="Чат: Вера, администратор")).to_be_visible()
-
-
-NAME_OF_FOCUS = """() => {
-  const it = document.activeElement;
-  return it.getAttribute("aria-label") ?? it.innerText.replace("новое", "").trim();
-}"""
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
 def test_nothing_is_cut_off_unnamed_or_low_in_contrast(pages, telegram, bot, width, scheme):
     for page in open_chat_page(pages, telegram, width, color_scheme=scheme):

@@ -7,7 +7,6 @@ from tests.browser.course_browser import (
     PHONE,
     find_cards,
     find_sidebar,
-    stop_timers,
     wait_for_address,
     wait_until_loaded,
 )
@@ -67,28 +66,6 @@ def test_catalogue_and_materials_are_reachable_by_keyboard(visitor, course_site)
     expect(page.locator(".rows > li")).to_have_count(1)
     tab_and_press(page, "Убрать «Базы данных»", "Space")
     expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
-
-
-def test_search_and_sidebar_are_usable_by_keyboard(visitor, course_site):
-    anna = visitor.add_user()
-    for slug in ("algorithms", "networks"):
-        course_site.add_favourite(anna, course_site.course_id(slug))
-    page = wait_until_loaded(visitor.open("/", anna, is_new=True))
-    tab_to(page, "Найти курс")
-    page.keyboard.type("вероятность")
-    expect(find_cards(page)).to_have_count(1)
-    expect(page.get_by_role("searchbox")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(find_cards(page)).to_have_count(1)
-    page.reload()
-    stop_timers(wait_until_loaded(page))
-    tab_and_press(page, "Убрать «Алгоритмы", "Space")
-    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
-    page.keyboard.press("Space")
-    expect(find_sidebar(page).get_by_role("link")).to_have_count(0)
-    expect(page.get_by_role("heading", name="Мои курсы")).to_be_focused()
-    tab_and_press(page, "Вернуть")
-    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
 
 
 def test_menu_of_a_phone_holds_language_and_theme(visitor):

@@ -87,24 +87,6 @@ def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, 
     expect(page.get_by_role("link", name="Практика: графы")).to_be_visible()
 
 
-def test_card_is_edited_by_keyboard_alone(staff_visitor, staff_site):
-    page = staff_visitor.open(edit_path(staff_site), BORIS)
-    page.locator("summary", has_text="Карточка курса").focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_label("Описание по-английски")).to_be_visible()
-    page.get_by_label("Описание по-английски").focus()
-    page.keyboard.press("Control+A")
-    page.keyboard.type("New words")
-    for _ in range(4):
-        page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Сохранить карточку")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Правка карточки курса")).to_be_visible()
-    staff_site.committer.commit()
-    expect(page.get_by_text("сохранена")).to_be_visible()
-    assert "New words" in find_file(staff_site, "course.yaml").text
-
-
 def add_drafts(staff_site, *questions):
     """Add distilled drafts that wait for an editor."""
     source = {"origin": "distil", "model_id": XSS, "note": f"materials/graphs.md\n\n{XSS}"}
