@@ -74,7 +74,6 @@ def test_plans_keep_the_order_of_the_file(tmp_path):
         "plans: {free: {title: {ru: а, en: a}, text: -1}}",
         "plans: {free: {title: {ru: а, en: a}, text: {week: 1}}}",
         "plans: {free: {title: {ru: а, en: a}, text: {day: 1.5}}}",
-        "plans: {free: {title: {ru: а, en: a}, text: true}}",
         "plans: {free: {title: {ru: а, en: a}, price: 5}}",
         "timezone: Europe/Atlantis",
         "timezone: ''",

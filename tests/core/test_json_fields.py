@@ -11,11 +11,6 @@ READERS = {"object": get_object, "list": get_list, "text": get_text, "integer": 
 
 
 @pytest.mark.parametrize("kind", READERS)
-def test_field_of_the_expected_type_is_returned(kind):
-    assert READERS[kind](VALUES, kind) == VALUES[kind]
-
-
-@pytest.mark.parametrize("kind", READERS)
 def test_missing_field_and_field_of_another_type_are_empty(kind):
     empty = type(VALUES[kind])()
     others = VALUES.keys() - {kind} | {"missing"}

@@ -26,10 +26,6 @@ def test_results_are_in_the_order_of_the_items(count):
     assert [*map_many(operator.neg, iter(range(count)))] == [-number for number in range(count)]
 
 
-def test_few_items_are_processed_in_this_process():
-    assert {*map_many(get_pid, MANY, len(MANY))} == {os.getpid()}
-
-
 def test_many_items_are_processed_by_others():
     assert os.getpid() not in {*map_many(get_pid, MANY)}
 

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.formatted_text import shorten_text
-from merlin.core.i18n import language_of, page_text, text
+from merlin.core.i18n import language_of, text
 from merlin.core.messages import Usage
 from merlin.core.money import Price, format_cost
 
@@ -21,16 +21,6 @@ MINI = Price("USD", 300_000, 150_000, 1_200_000, 3_000_000)
 )
 def test_nearest_language_is_chosen(code, language):
     assert language_of(code) == language
-
-
-def test_text_is_formatted_in_the_requested_language():
-    assert text("en", "error-provider", message="no") == "The provider refused: no"
-    assert text("ru", "error-provider", message="нет") == "Провайдер отказал: нет"
-
-
-def test_page_has_its_own_text_or_the_one_that_all_pages_share():
-    assert page_text("en-GB", "front", "title") == text("en", "front-title") == "Demo · Merlin"
-    assert page_text("ru", "front", "no") == text("ru", "page-no") == "Нет"
 
 
 def test_text_of_a_person_is_one_line_and_its_emoji_stay_whole():
@@ -54,10 +44,6 @@ def test_missing_text_or_argument_is_an_error():
         text("ru", "no-such-text")
     with pytest.raises(ValueError, match="error-provider"):
         text("ru", "error-provider")
-
-
-def test_argument_may_be_called_language():
-    assert "xx" in text("ru", "account-no-language", language="xx")
 
 
 @pytest.mark.parametrize(("tokens", "micro"), [(0, 0), (1, 3), (1_000_000, 3_000_000)])

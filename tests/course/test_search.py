@@ -11,7 +11,6 @@ from merlin.core.vocabulary import (
     Term,
     Vocabulary,
     fold,
-    index_words,
     parse_terms,
     split_words,
     stem,
@@ -106,10 +105,6 @@ def test_several_threads_stem_at_once():
     assert stems == snowballstemmer.stemmer("english").stemWords(words)
 
 
-def test_index_contains_words_and_stems():
-    assert index_words("Матрицы, граф") == "матриц матрицы граф"
-
-
 def test_last_word_is_also_a_prefix_and_stop_words_are_dropped():
     assert parse_terms("базы и данн") == (Term(("баз",)), Term(("дан",), "данн"))
     assert parse_terms("и") == (Term(("и",), "и"),)
@@ -154,11 +149,6 @@ def test_query_with_few_results_is_corrected():
     assert (result.hits, result.suggestion) == ((1, 2, 3), "")
 
 
-@pytest.mark.parametrize("query", ["", "   ", "\0", "\u0301"])
-def test_empty_query_finds_nothing(query):
-    assert search(make_index("Алгоритмы"), query) == SearchResult()
-
-
 def highlight(text, query, *more):
     letters = fold(query)
     result = SearchResult(terms=(*parse_terms(letters), *more), letters=letters)
@@ -184,10 +174,6 @@ HIGHLIGHTED = [
 def test_matches_are_highlighted_in_the_original_text():
     for text, query, parts in HIGHLIGHTED:
         assert highlight(text, query) == parts
-
-
-def test_corrected_word_is_highlighted_too():
-    assert highlight("Алгоритмы", "алгаритмы", Term((stem("алгоритмы"),))) == ["Алгоритмы"]
 
 
 def test_every_word_of_a_text_has_its_position():

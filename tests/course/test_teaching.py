@@ -145,7 +145,3 @@ def test_revision_changes_only_with_its_own_content():
     ]
     edited = make_files(**{"materials/lecture-01.md": "иначе"})
     assert edited.lessons([])[0].revision == ours[0].revision  # the test's blobs are their paths
-
-
-def test_card_contains_only_the_given_fields():
-    assert make_files().card() == {"semester": 1, "name": {"ru": "Проба"}}

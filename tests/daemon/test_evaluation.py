@@ -65,10 +65,6 @@ def test_worse_model_is_reported_with_the_questions_it_lost(lab, provider):
     assert lost == {(YES, NO, "wrong")}
 
 
-def test_first_model_has_nothing_to_compare_with(lab):
-    assert evaluate(lab, "trial-1").report.comparison is None
-
-
 def test_refusals_are_counted_apart_from_wrong_answers(lab, provider):
     _train(lab, provider, "trial-3", DECLINED)
     report = evaluate(lab, "trial-3").report

@@ -11,11 +11,10 @@ import httpx2
 import pytest
 
 from merlin.core.clock import utc_now
-from merlin.core.errors import MerlinError, ProviderError
+from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
-from merlin.providers.base import is_account_rejected
 from merlin.providers.openai_training import OpenAIProvider
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
@@ -72,18 +71,6 @@ def test_provider_outage_is_notified_once_a_day(lab, provider, waiting_notices, 
     notices = run_alarms(lab, waiting_notices, minutes=6)
     assert str(status) in notices["notice-provider"]["reason"]
     assert open_job(lab).state is JobState.LAUNCHING
-
-
-@pytest.mark.parametrize(
-    ("refusal", "is_locked"),
-    [
-        (ProviderError("no key", status=401), True),
-        (ProviderError("no money", status=429, code="insufficient_quota"), True),
-        (ProviderError("not for you", status=403), False),
-    ],
-)
-def test_account_errors_are_recognised(refusal, is_locked):
-    assert is_account_rejected(refusal) is is_locked
 
 
 def test_unknown_status_is_notified(lab, provider, waiting_notices):

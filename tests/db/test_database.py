@@ -12,10 +12,8 @@ from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.db.connections import connect
 from merlin.db.database import Database, open_database, transaction
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
-from merlin.db.intents import Intent
 from merlin.db.migrations import migrate
 from merlin.db.tables import CHANGES, INTENT, WAKE
-from merlin.db.values import read_row
 from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
 
@@ -136,13 +134,6 @@ def test_connections_of_ended_threads_are_closed(database):
     assert len(registry._open) <= 2
 
 
-def test_many_bumps_of_one_transaction_count_once(database):
-    with database.atomic():
-        for _ in range(5):
-            database.bump()
-    assert counter(database) == 1
-
-
 def test_lock_held_too_long_is_reported_as_busy(tmp_path):
     url = f"sqlite://{tmp_path}/merlin.db"
     with open_database(url, busy_s=0.01) as database:
@@ -212,12 +203,6 @@ def test_full_disk_is_reported_and_loses_nothing_stored(tmp_path):
         assert len(database.rows(INTENT.select())) == 500
 
 
-def test_sql_error_of_our_own_is_not_a_merlin_error(database):
-    with pytest.raises(Exception, match="nowhere") as caught:
-        database.sql("SELECT * FROM nowhere")
-    assert not isinstance(caught.value, MerlinError)
-
-
 def test_intact_file_passes_the_check_and_a_damaged_one_is_reported(tmp_path):
     path = tmp_path / "merlin.db"
     with open_database(f"sqlite://{path}") as database:
@@ -281,13 +266,6 @@ def run_in_thread(work):
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-
-
-def test_field_missing_in_a_row_raises_key_error():
-    row = {"key": "a", "kind": "upload", "state": "ready", "outside_id": "", "sent_at": None}
-    assert read_row(Intent, row, empty_finds=2).empty_finds == 2
-    with pytest.raises(KeyError, match="empty_finds"):
-        read_row(Intent, row)
 
 
 def test_number_over_the_integer_range_is_not_found(tmp_path):

@@ -49,11 +49,6 @@ def batch():
     return Batch(changes[0].batch, changes)
 
 
-def test_push_with_a_password_succeeds(server, settings, batch):
-    result = commit_changes(settings, batch)
-    assert result.commit == server.bare.git("rev-parse", "main")
-
-
 @pytest.mark.parametrize(
     "message",
     [

@@ -140,18 +140,6 @@ def test_text_that_is_not_utf_8_is_shown_with_a_replacement_character(remote, so
     assert commit.committed_at.year in (1970, 9999)
 
 
-def test_commit_with_a_wrong_declared_encoding_hides_no_other(remote, source):
-    first = remote.commit("first", a="1")
-    remote.git("config", "i18n.commitEncoding", "UTF-16")
-    odd = remote.commit("Вопрос")
-    remote.git("config", "i18n.commitEncoding", "no-such")
-    last = remote.commit("Вопрос")
-    source.fetch()
-    commits = source.commits_since(last, {first})
-    assert [(commit.sha, commit.parent) for commit in commits] == [(odd, first), (last, odd)]
-    assert (commits[1].subject, commits[1].author_name) == ("Вопрос", "Вера")
-
-
 def test_blobs_are_returned_in_the_requested_order(remote, source):
     files = {f"n{number}": f"text {number}\n" * (number % 50) for number in range(400)}
     head = remote.commit(**files)

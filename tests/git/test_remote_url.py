@@ -19,7 +19,6 @@ pytestmark = pytest.mark.unit
         ("example.com:sets.git", "ssh", "example.com:sets.git"),
         ("http://127.0.0.1:8080/sets", "http", "http://127.0.0.1:8080/sets"),
         ("/srv/sets", "file", "/srv/sets"),
-        ("/srv/my sets", "file", "/srv/my sets"),
         ("file:///srv/my%20sets", "file", "/srv/my sets"),
         ("/srv/при/../меры", "file", "/srv/меры"),
     ],

@@ -61,11 +61,6 @@ def test_event_that_is_not_an_object_is_invalid(data):
         read_events(f"data: {data}\n\n".encode())
 
 
-def test_bytes_that_are_not_utf_8_are_invalid():
-    with pytest.raises(InvalidResponse):
-        read_events(b"data: \xff\xfe{}\n\n")
-
-
 def test_overlong_event_is_invalid():
     part = b"x" * (client.MAX_EVENT_BYTES // 10)
     with pytest.raises(LineTooLong):

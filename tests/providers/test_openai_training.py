@@ -172,7 +172,6 @@ def test_job_report_keeps_the_servers_own_words(server, provider):
         {"error": {"code": None, "message": None, "param": None}},
         {"error": "", "trained_tokens": "many", "finished_at": "later"},
         {"trained_tokens": True, "finished_at": 1e300},
-        {"trained_tokens": 10**30},
         {"trained_tokens": -1},
     ],
 )

@@ -7,11 +7,10 @@ from contextlib import closing
 import pytest
 
 from merlin.config.engine import EngineSettings
-from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
 from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_chat import OpenAIChat
-from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
+from merlin.providers.openai_training import OpenAIProvider
 from tests.engine.running_engine import create_engine_app
 from tests.support.http_servers import serve_app
 from tests.support.waiting import wait_until
@@ -21,7 +20,6 @@ KEY = "key-of-the-engine"
 ANSWERS = {f"Что значит слово{n} темы{n}?": f"Слово {n} значит {n * n}." for n in range(12)}
 NAME = "merlin-нейро-0123456789ab-train.jsonl"
 QUESTION = (Message("user", next(iter(ANSWERS))),)
-UNKNOWN_QUESTION = (Message("user", "How much is a ticket to Samarkand?"),)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +38,6 @@ def address(folder):
 def provider(address):
     with closing(OpenAIProvider(address, KEY)) as provider:
         yield provider
-
-
-@pytest.fixture(scope="module")
-def asker(address):
-    asker = OpenAIModelClient(address, KEY)
-    yield asker
-    asker.close()
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +92,6 @@ def test_failure_reason_is_in_the_requested_language(address, job_arguments, tmp
             lambda: (report := russian.read_job(job_id)).status == "failed" and report
         )
     assert "Строка 1: это не JSON" in report_of_failure.error
-
-
-def test_answer_reports_whether_the_model_knows(asker, finished_job):
-    answer = asker.ask(finished_job.model_id, QUESTION)
-    assert (answer.text, answer.known) == (ANSWERS[QUESTION[0].content], True)
-    assert answer.usage.input_tokens > 0
-    unknown = asker.ask(finished_job.model_id, UNKNOWN_QUESTION)
-    assert (unknown.text, unknown.known) == (text("en", "engine-unknown"), False)
 
 
 def test_streamed_answer_ends_with_the_known_flag_and_usage(address, finished_job):

@@ -1,7 +1,7 @@
 """Injected faults: selection in memory, effects over real connections."""
 
 import pytest
-from telegram.error import NetworkError, RetryAfter, TimedOut
+from telegram.error import NetworkError, RetryAfter
 
 from tests.support.faults import Fault, FaultKind, Faults
 
@@ -36,10 +36,3 @@ def test_flood_wait_names_its_seconds_and_executes_nothing(telegram, call):
         call(lambda bot: bot.send_message(1001, "a"))
     assert caught.value.retry_after.total_seconds() == 12
     assert telegram.log("anna") == []
-
-
-@pytest.mark.functional
-def test_hang_lasts_until_the_client_times_out(telegram, call):
-    telegram.faults.add(Fault(SEND, FaultKind.HANG))
-    with pytest.raises(TimedOut):
-        call(lambda bot: bot.send_message(1001, "a", read_timeout=0.1))

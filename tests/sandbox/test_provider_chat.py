@@ -4,7 +4,6 @@ import openai
 import pytest
 
 from merlin.sandbox import speech_samples
-from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 
@@ -34,13 +33,3 @@ def test_sample_voice_is_transcribed_by_its_stored_text(client):
         speech_samples.transcript_of(speech_samples.sample_voice("en"))
         == "How does binary search work?"
     )
-
-
-def test_busy_and_broken_states_have_the_protocols_shape(provider, client):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, retry_after_s=7))
-    with pytest.raises(openai.RateLimitError) as caught:
-        complete(client, "a")
-    assert caught.value.response.headers["retry-after"] == "7"
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503))
-    with pytest.raises(openai.InternalServerError):
-        complete(client, "a")

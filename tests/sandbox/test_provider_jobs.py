@@ -1,6 +1,5 @@
 """Files and fine-tuning jobs of the provider's stand-in, with the faults of real providers."""
 
-import openai
 import pytest
 
 from tests.support.protocol_nulls import find_wrong_nulls, fine_tune_responses
@@ -46,15 +45,6 @@ def test_succeeded_job_names_its_model_only_later(provider, client):
     jobs = [client.fine_tuning.jobs.retrieve(job.id) for _ in range(3)]
     assert [job.status for job in jobs] == ["succeeded"] * 3
     assert [job.fine_tuned_model is None for job in jobs] == [True, True, False]
-
-
-def test_restart_keeps_jobs(provider, client):
-    job = launch(client)
-    provider.stop()
-    with pytest.raises(openai.APIConnectionError):
-        client.models.list()
-    provider.start()
-    assert client.fine_tuning.jobs.retrieve(job.id).id == job.id
 
 
 def test_responses_have_null_only_where_the_protocol_allows_it(client, provider):

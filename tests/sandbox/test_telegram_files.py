@@ -8,19 +8,6 @@ from merlin.sandbox.telegram.arguments import Upload
 pytestmark = pytest.mark.functional
 
 
-@pytest.mark.parametrize(
-    ("act", "message"),
-    [
-        (lambda bot: bot.send_document(1001, "no-such-id"), "There is no document in the request"),
-        (lambda bot: bot.send_document(1001, b"a", caption="я" * 1025), "caption is too long"),
-        (lambda bot: bot.get_file("no-such-id"), "Invalid file_id"),
-    ],
-)
-def test_file_that_telegram_refuses_is_refused(call, act, message):
-    with pytest.raises(BadRequest, match=message):
-        call(act)
-
-
 def test_file_over_20_megabytes_cannot_be_downloaded(telegram, call):
     big = Upload("big.bin", "application/octet-stream", bytes(20 * 1024 * 1024 + 1))
     telegram.send_file("anna", big)

@@ -39,7 +39,6 @@ def test_text_that_telegram_refuses_is_refused(call, text, message):
     ("markup", "message"),
     [
         (make_key(callback_data="я" * 33), "Button_data_invalid"),
-        (make_key(callback_data=""), "Button_data_invalid"),
         (make_key(url="ftp://x"), "is invalid"),
         (make_key(), "Text buttons are unallowed"),
         (InlineKeyboardMarkup([[*YES.inline_keyboard[0] * 8]] * 13), "too long"),

@@ -76,12 +76,6 @@ def test_webhook_gets_every_update_in_order_with_the_secret(telegram, call, rece
     assert deliveries == [("s-1", "раньше"), ("s-1", "потом")]
 
 
-def test_polling_conflicts_with_a_webhook(call, receiver):
-    call(lambda bot: bot.set_webhook(receiver.url))
-    with pytest.raises(Conflict, match="webhook is active"):
-        call(lambda bot: bot.get_updates())
-
-
 def test_updates_and_chats_survive_sigkill(tmp_path):
     with run_as_process(TelegramStandIn, tmp_path) as (_process, address):
         status, document = fetch(f"{address}/control/send", {"person": "anna", "text": "раз"})

@@ -18,10 +18,6 @@ def client():
         yield YooKassaClient(shop)
 
 
-def get_page(url, **options):
-    return requests.get(url, timeout=longest(), **options)
-
-
 def post_form(url, **form):
     return requests.post(url, data=form, timeout=longest(), allow_redirects=False)
 
@@ -47,15 +43,3 @@ def test_chosen_outcome_redirects_to_the_shop(client, form, status, reason):
     document = client.shop.payment("one")
     assert document["status"] == status
     assert document.get("cancellation_details", {}).get("reason") == reason
-
-
-def test_second_submission_pays_nothing_and_shows_the_result(client):
-    url = create_payment_page(client, "twice")
-    post_form(url, outcome="paid")
-    response = post_form(url, outcome="declined")
-    assert response.headers["location"] == f"/pay/{client.shop.payment('twice')['id']}"
-    assert client.shop.payment("twice")["status"] == "succeeded"
-    text = get_page(url).text
-    assert "оплачено" in text
-    assert 'id="to-shop"' in text
-    assert 'id="pay"' not in text

@@ -60,13 +60,6 @@ def read_authors(world, build_id):
     return {row["example_id"][-3:]: row["author"] for row in rows}
 
 
-def test_nothing_is_recorded_at_first(world):
-    assert world.history.read_mainline() == {}
-    assert world.history.next_number(FACE) == 1
-    assert world.history.latest(FACE) is None
-    assert world.history.build_of(FACE, "none") is None
-
-
 def test_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     sha = world.push(3, make_examples(), findings=[make_finding(3), make_finding(9)])
     assert world.history.read_mainline() == {sha: 3}
@@ -298,13 +291,6 @@ def test_commits_dropped_from_the_branch_are_superseded(world, clock):
     assert world.history.drop_commits(0, clock()) == 1
     assert world.statuses() == {"a001": "superseded", "a002": "superseded"}
     assert world.history.latest(FACE) is None
-
-
-def test_dropping_no_commits_does_not_increment_the_wake_counter(world, clock):
-    world.push(1, make_examples(12))
-    before = world.db.sql("SELECT counter FROM wake WHERE id = 1")
-    assert world.history.drop_commits(1, clock()) == 0
-    assert world.db.sql("SELECT counter FROM wake WHERE id = 1") == before
 
 
 def test_final_statuses_of_dropped_commits_stay(world, clock):
