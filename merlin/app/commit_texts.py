@@ -31,10 +31,6 @@ class CommitTexts:
     more: int
     lines: Mapping[Place, Sequence[tuple[int, str]]]
 
-    def is_old(self, finding: Finding) -> bool:
-        """Return whether a finding is of a file that the commit did not change."""
-        return finding.path not in self.differences
-
 
 def read_texts(ctx: Context, verdict: VerdictView) -> CommitTexts | None:
     """Return the texts of a verdict's commit, None without the mirror; slow, and reads no rows."""

@@ -336,10 +336,8 @@ def _require(actor: Actor) -> None:
         raise _nobody("")
 
 
-def _require_user(
-    ctx: Context, actor: Actor, user_id: int, permission: Permission = Permission.USERS
-) -> User:
-    user = Users(ctx.db, ctx.clock).get(user_id) if actor.may(permission) else None
+def _require_user(ctx: Context, actor: Actor, user_id: int) -> User:
+    user = Users(ctx.db, ctx.clock).get(user_id) if actor.may(Permission.USERS) else None
     if user is None:
         raise _nobody(str(user_id))
     return user

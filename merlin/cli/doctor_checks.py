@@ -108,9 +108,6 @@ def check_port(config: Config, process: str) -> CheckMessage:
     return "doctor-port", {"place": url_place(address)}
 
 
-_HOUR_S = 3600
-
-
 def check_repository(config: Config) -> CheckMessage:
     """Check that the remote can be read and has the branch."""
     repository = require_repository(config)

@@ -220,8 +220,8 @@ def formatters(context: PageContext) -> Mapping[str, Callable[..., object]]:
     return {**of_context, **of_language}
 
 
-def next_href(page: Page, path: str = "") -> str:
-    """Return the address of the next part of the list at `path`, else here; "" without one."""
+def next_href(page: Page) -> str:
+    """Return the address of the next part of the list, "" without one."""
     if not page.following:
         return ""
     parameters = [
@@ -230,7 +230,7 @@ def next_href(page: Page, path: str = "") -> str:
         if name not in {"cursor", "asked", "launch", "said"}
     ]
     query = urlencode([*parameters, ("cursor", page.following)])
-    return f"{path or page.request.scope['path']}?{query}"
+    return f"{page.request.scope['path']}?{query}"
 
 
 @dataclass(frozen=True, slots=True)

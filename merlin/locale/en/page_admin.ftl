@@ -34,7 +34,6 @@ page-score = Test
 page-score-of = { $right } of { $questions } right
 page-base = Base model
 
-page-jobs-lead = Training in progress and finished.
 page-jobs-running = In progress
 page-jobs-finished = Finished
 page-no-jobs = No training yet

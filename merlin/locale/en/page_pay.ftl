@@ -111,8 +111,6 @@ page-extra-questions = Extra questions
 
 page-orders-all = All orders
 page-section-billing = Payments
-page-billing-lead = Payments and refunds, newest orders.
-page-payments = Orders
 page-any-state = any state
 page-person-id = User ID or order no.
 page-show = Show

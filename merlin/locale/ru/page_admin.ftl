@@ -34,7 +34,6 @@ page-score = Тест
 page-score-of = верно { $right } из { $questions }
 page-base = Базовая модель
 
-page-jobs-lead = Что обучается сейчас и что уже обучено.
 page-jobs-running = Идут сейчас
 page-jobs-finished = Завершено
 page-no-jobs = Обучений ещё не было

@@ -112,8 +112,6 @@ page-extra-questions = Вопросы сверх тарифа
 
 page-orders-all = Все заказы
 page-section-billing = Платежи
-page-billing-lead = Оплата и возвраты, последние заказы.
-page-payments = Заказы
 page-any-state = любое состояние
 page-person-id = ID или № заказа
 page-show = Показать

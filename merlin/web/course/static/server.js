@@ -1,7 +1,7 @@
 // What the page asks of the api, in the name of whoever is signed in.
 
 // Null where the browser stores nothing.
-export function store(name) {
+function store(name) {
   try {
     return window[name];
   } catch {

@@ -47,8 +47,8 @@ export async function startTelegram() {
   app.ready();
   app.expand();
   dress(app);
-  app.onEvent("themeChanged", (data) => {
-    if (data?.theme_params) app.themeParams = data.theme_params;
+  app.onThemeChanged((data) => {
+    if (data.theme_params) app.themeParams = data.theme_params;
     dress(app);
   });
   if (location.pathname !== "/") {

@@ -9,9 +9,8 @@ export function bridge(said) {
     else if (window.parent !== window) window.parent.postMessage(JSON.stringify({ eventType: type, eventData: data }), "https://web.telegram.org");
   };
   const receive = (type, data) => heard[type]?.forEach((act) => act(data ?? {}));
-  const view = { receiveEvent: receive };
-  window.Telegram = { WebView: view };
-  window.TelegramGameProxy = view;
+  window.TelegramGameProxy = { receiveEvent: receive };
+  window.Telegram = { WebView: window.TelegramGameProxy };
   window.addEventListener("message", (event) => {
     if (event.source !== window.parent || !/^https:\/\/([a-z]+\.)?telegram\.org$/.test(event.origin)) return;
     try {
@@ -23,11 +22,10 @@ export function bridge(said) {
   });
   const on = (type, act) => (heard[type] ??= []).push(act);
   return {
-    initData: said.get("tgWebAppData") ?? "",
     themeParams: JSON.parse(said.get("tgWebAppThemeParams") ?? "{}"),
     ready: () => send("web_app_ready"),
     expand: () => send("web_app_expand"),
-    onEvent: (type, act) => on({ themeChanged: "theme_changed" }[type], (data) => act(data)),
+    onThemeChanged: (act) => on("theme_changed", act),
     setHeaderColor: (color) => send("web_app_set_header_color", { color }),
     setBackgroundColor: (color) => send("web_app_set_background_color", { color }),
     BackButton: {

@@ -1,8 +1,8 @@
 // One message as a bubble: what it answers, what it carries, its text, its foot, its keys.
 
-import { replyButton } from "./reply.js";
 import { attachment } from "./attachment.js";
-import { dots, el } from "./dom.js";
+import { setContext } from "./context.js";
+import { dots, el, icon } from "./dom.js";
 import { marked } from "./entities.js";
 import { keyboard } from "./keyboard.js";
 import { t, timeOf } from "./texts.js";
@@ -32,6 +32,13 @@ function quoted(message) {
   if (!replied) return null;
   const text = replied.text ?? replied.caption ?? "…";
   return el("blockquote", { class: "reply" }, text);
+}
+
+function replyButton(message) {
+  const button = el("button", { class: "btn bare icon to-reply", type: "button", "aria-label": t("reply") });
+  button.append(icon("undo"));
+  button.addEventListener("click", () => setContext(message));
+  return button;
 }
 
 // Return the inside of a message's element; `view` is the log that shows it.

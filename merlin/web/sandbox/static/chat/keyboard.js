@@ -4,7 +4,7 @@ import { el, icon } from "./dom.js";
 import { askForMessage } from "./pay.js";
 import { send } from "./server.js";
 import { t } from "./texts.js";
-import { toast } from "./toast.js";
+import { toast } from "/static/toast.js";
 
 const PRESSED_MS = 3000;
 

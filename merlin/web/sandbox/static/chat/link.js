@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { act } from "./server.js";
 import { t } from "./texts.js";
-import { toast } from "./toast.js";
+import { toast } from "/static/toast.js";
 
 const PAYLOAD = /^[A-Za-z0-9_-]{1,64}$/;
 

@@ -1,13 +1,12 @@
 // One chat as one person sees it: messages by id, edits in place, the end followed while it is in view.
 
 import { inside } from "./bubble.js";
-import { dots, el } from "./dom.js";
-import { emptyState } from "./empty.js";
-import { Scrolled } from "./scrolled.js";
+import { dots, el, icon } from "./dom.js";
 import { dayOf, t } from "./texts.js";
 
 const CARET_MS = 1200;
 const TYPING_MS = 5000;
+const NEAR_END_PX = 80;
 
 const logs = document.getElementById("logs");
 
@@ -16,10 +15,9 @@ function nameOf(one) {
   return one.place === one.who ? words : `${words} · ${one.title}`;
 }
 
-export class Log extends Scrolled {
+export class Log {
   // `one` is the place that is shown, `order(log, command)` sends a command.
   constructor(one, order) {
-    super();
     Object.assign(this, one);
     this.order = (command) => order(this, command);
     const attributes = { class: "log", role: "log", "aria-label": nameOf(one), tabindex: "0" };
@@ -32,12 +30,44 @@ export class Log extends Scrolled {
     this.keepEnd();
   }
 
+  // What opens over the field makes the log lower; the end stays in view if it was.
+  keepEnd() {
+    let near = true;
+    this.element.addEventListener("scroll", () => {
+      near = this.isNearEnd();
+    });
+    new ResizeObserver(() => near && this.toEnd()).observe(this.element);
+  }
+
+  isNearEnd() {
+    const { scrollTop, scrollHeight, clientHeight } = this.element;
+    return scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+  }
+
+  // Run a change and follow the end when the end was in view.
+  follow(change) {
+    const near = this.isNearEnd();
+    change();
+    if (near) this.toEnd();
+  }
+
+  toEnd() {
+    this.element.scrollTop = this.element.scrollHeight;
+  }
+
   isMine(message) {
     return message.from.id === this.userId;
   }
 
   showEmpty() {
-    this.element.replaceChildren(emptyState(this.isGroup, () => this.order("/start")));
+    const kind = this.isGroup ? "empty-group" : "empty";
+    const parts = [icon("ask"), el("h2", {}, t(`${kind}-title`)), el("p", {}, t(`${kind}-text`))];
+    if (!this.isGroup) {
+      const button = el("button", { class: "btn main", type: "button" }, t("start"));
+      button.addEventListener("click", () => this.order("/start"));
+      parts.push(button);
+    }
+    this.element.replaceChildren(el("div", { class: "state" }, ...parts));
   }
 
   load(messages) {

@@ -9,7 +9,7 @@ import { menuAt, startMenu } from "./menu.js";
 import { watchPipeline } from "./pipeline.js";
 import { listen, readLog } from "./server.js";
 import { t } from "./texts.js";
-import { toast } from "./toast.js";
+import { toast } from "/static/toast.js";
 
 const offline = document.getElementById("offline");
 const logs = new Map();

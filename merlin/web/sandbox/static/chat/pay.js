@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { act } from "./server.js";
 import { t } from "./texts.js";
-import { toast } from "./toast.js";
+import { toast } from "/static/toast.js";
 
 const dialog = document.getElementById("pay");
 const words = document.getElementById("pay-words");

@@ -16,13 +16,13 @@ export function say(words) {
   place.replaceChildren(said);
 }
 
-// Say it for a while; `act` may follow, under a button of the word `label`.
-export function toast(words, act, label = document.getElementById("keep").dataset.undo) {
+// Say it for a while; `act` may follow, under a button of the word `label`, else "Undo".
+export function toast(words, act, label) {
   say(words);
   if (act) {
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = label;
+    button.textContent = label ?? document.getElementById("keep").dataset.undo;
     button.addEventListener("click", () => {
       place.replaceChildren();
       act();
