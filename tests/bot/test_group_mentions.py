@@ -2,13 +2,10 @@
 
 import pytest
 
-from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import BOT_NAME
-from tests.bot.conversation import MENTION, join_group_chat, user_messages
+from tests.bot.conversation import MENTION, join_group_chat
 from tests.bot.running_bot import (
-    PHOTO,
     RunningBot,
-    add_media,
     russian_text,
     select_rows,
     wait_for_windows,
@@ -20,23 +17,6 @@ pytestmark = pytest.mark.functional
 @pytest.fixture
 def anna(telegram, bot):
     return join_group_chat(telegram, bot)
-
-
-@pytest.mark.parametrize(
-    ("text", "question"), [("что здесь?", "что здесь?"), ("", "Подпись к снимку")]
-)
-def test_mention_in_reply_to_a_photo_asks_about_the_photo(
-    telegram, provider, settings, text, question
-):
-    settings = add_media(settings)
-    photo = Upload("a.png", "image/png", PHOTO)
-    with RunningBot(settings):
-        telegram.send_file("boris@study", photo, kind="photo", caption="Подпись к снимку")
-        photo_id = telegram.log("study")[-1].message_id
-        join_group_chat(telegram, settings).say(f"{MENTION} {text}".strip(), reply_to=photo_id)
-    (content,) = [body for body in user_messages(provider) if isinstance(body, list)]
-    assert content[0]["text"] == question
-    assert content[1]["image_url"]["url"].startswith("data:image/png")
 
 
 def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):

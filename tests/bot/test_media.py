@@ -72,19 +72,6 @@ def test_voice_preset_shows_the_whole_transcript_and_a_summary(telegram, provide
     assert answer.text.count("Первая мысль") == 2
 
 
-def test_photo_and_its_caption_go_to_the_vision_model(telegram, provider, media):
-    def act():
-        send_document(telegram, PHOTO, "p.png", "image/png", kind="photo", caption="Что тут?")
-
-    (answer,) = run_and_wait(telegram, media, act)
-    ((question, picture),) = read_questions(provider)
-    assert question == {"type": "text", "text": "Что тут?"}
-    assert picture["image_url"]["url"].startswith("data:image/png;base64,")
-    assert provider.calls("chat.create")[0].body["model"] == CHAT[1]
-    assert "картинок не вижу" in answer
-    assert count_charged(media) == {"photo": 1}
-
-
 def test_reply_to_a_photo_sends_it_to_the_model_again(telegram, provider, media):
     """The photo itself is not stored with the session."""
     with RunningBot(media):

@@ -53,15 +53,6 @@ def serving_version(lab):
     return lab.status()["serving"]["build"]
 
 
-def test_live_models_are_listed_with_the_page_of_all(chat):
-    chat.press("a-models")
-    assert "Проба · trial-2" in chat.labels
-    chat.press("Проба · trial-2")
-    assert "Отвечает trial-2" in chat.last.text
-    ((page,),) = [row for row in chat.last.keys if "url" in row[0]]
-    assert page["url"] == "https://merlin.example/admin/models?dataset=trial"
-
-
 def press_mark(chat):
     chat.press_forged("a-models")
     return chat.button_data("a-set").split(":")[1]

@@ -20,13 +20,6 @@ def open_two_sessions(talk):
     talk.say("/sessions")
 
 
-def test_sessions_are_listed_newest_first_with_the_open_one_marked(anna):
-    assert "Разговоров пока нет" in anna.say("/sessions").text
-    open_two_sessions(anna)
-    assert "У вас 2 разговора." in anna.last.text
-    assert titles(anna) == ["▸ Что такое подбородок?", "Что такое лоб?"]
-
-
 def test_old_session_is_reopened_with_its_history(anna, provider):
     open_two_sessions(anna)
     anna.press(next(label for label in anna.labels if label.startswith("Что такое лоб?")))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from merlin.cli import check, import_export
@@ -166,12 +165,3 @@ def test_folder_or_file_without_datasets_is_a_usage_error(tmp_path, monkeypatch)
     (tmp_path / "lone.yaml").write_text(example_yaml(), encoding="utf-8")
     assert run("empty").exception.key == "check-no-dataset"
     assert run("lone.yaml").exception.key == "check-no-dataset"
-
-
-@pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])
-def test_schema_is_printed_and_valid(name):
-    result = CliRunner().invoke(app, ["schema", name])
-    printed = json.loads(result.stdout)
-    assert result.exit_code == 0
-    assert printed["title"].lower() == name
-    Draft202012Validator.check_schema(printed)

@@ -30,24 +30,6 @@ def lab(serving):
     return serving
 
 
-def test_pipeline_is_shown_as_json(run_json):
-    status = run_json("status")
-    trial = status["datasets"]["trial"]
-    assert (trial["verdict"], trial["build"], trial["job"]["state"]) == (
-        "serving",
-        "trial-1",
-        "succeeded",
-    )
-    assert run_json("builds")[0]["build"] == "trial-1"
-    assert run_json("jobs", "list")[0]["job"] == 1
-    assert run_json("jobs", "show", "1")["events"]
-    assert run_json("models", "list")[0]["serves"] is True
-    assert run_json("log", "trial")[0]["subject"] == "First words"
-    build = run_json("show", "trial-1")
-    assert len(build["examples"]) == 12
-    assert {example["author"] for example in build["examples"]} == {"boris"}
-
-
 @pytest.mark.parametrize(
     ("command", "next_step"),
     [
