@@ -3,7 +3,7 @@
 import pytest
 
 from merlin.app import builds, models
-from merlin.app.status import Status, read_status
+from merlin.app.status import read_status
 from merlin.core.errors import NotFound
 from merlin.dataset.builds import read_manifest, write_build
 from merlin.db.notices import ADMINS, Notices
@@ -21,13 +21,6 @@ from tests.db.pipeline_rows import (
 pytestmark = pytest.mark.integration
 
 PARTS = ("verdict", "serving", "job")
-
-
-def test_empty_database_has_an_empty_status(world):
-    nothing_waits = {"requests": 0, "notices": 0, "jobs": 0}
-    assert read_status(world.ctx, OPERATOR) == Status({}, nothing_waits)
-    assert models.read_serving_models(world.ctx, OPERATOR) == {}
-    assert world.log() == world.recent_builds() == world.recent_models() == []
 
 
 def test_status_shows_newest_verdict_model_and_job_of_each_dataset(world, clock):

@@ -38,16 +38,6 @@ def test_request_is_refused_while_the_repository_is_unavailable(lab):
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "git-failed")
 
 
-def test_request_is_refused_while_the_branch_is_gone(lab):
-    lab.tick("fetch")
-    lab.repository.git("branch", "-m", "other")
-    request_id = ask_daemon(lab, "build", dataset="trial")
-    lab.tick("serve")
-    request = request_state(lab, request_id)
-    assert (request.state, request.result["key"]) == (RequestState.FAILED, "doctor-no-branch")
-    assert "main" in text("en", request.result["key"], **request.result["arguments"])
-
-
 def test_invalid_request_is_refused_and_the_next_one_is_done(lab):
     first, second = ask_daemon(lab, "cancel", job="abc"), ask_daemon(lab, "fetch")
     lab.tick("serve")

@@ -96,13 +96,6 @@ def test_search_is_limited_to_one_dataset(datasets):
     assert datasets.find_ids("two", query="лоб") == ["y"]
 
 
-@pytest.mark.parametrize("name", ["_", "Расчёты-2", "STRAßE"])
-def test_words_are_found_whatever_the_name_of_the_dataset(datasets, name):
-    datasets.put(name, {"z": example_text("Что за лоб?")})
-    assert datasets.find_ids(name, query="лоб") == ["z"]
-    assert datasets.find_ids("-", query="лоб") == []
-
-
 def test_broken_file_and_longest_file_are_found_by_their_words(datasets):
     datasets.put(
         "face", {"x": "messages: [сломан\n", "y": example_text("Длинный?", "слово " * 30_000)}

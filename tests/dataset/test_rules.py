@@ -148,8 +148,6 @@ def test_every_rule_has_a_finding_text_a_meaning_and_advice(language):
     ("path", "text", "name", "near"),
     [
         ("dataset.yaml", "sistem: x\n", "sistem", "system"),
-        ("dataset.yaml", "recipe: {provider: a, base_modell: b}\n", "base_modell", "base_model"),
-        ("course.yaml", "semestr: 1\n", "semestr", "semester"),
         ("examples/bad.yaml", "mesages: []\n", "mesages", "messages"),
         ("examples/bad.yaml", "messages: [{usr: a}]\n", "usr", "user"),
     ],

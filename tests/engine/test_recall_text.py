@@ -34,24 +34,6 @@ def test_text_has_the_term(text, term):
     assert term in extract_terms(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("Чем логик отличается от этика?", "diff"),
-        ("Назови восемь аспектов", "list"),
-        ("Что такое стек?", "def"),
-        ("Почему небо голубое?", "why"),
-        ("Кто создал соционику?", "who"),
-        ("Как найти дуала?", "how"),
-        ("Можно ли по лицу найти болезнь?", "yesno"),
-        ("Why is it slow?", "why"),
-    ],
-)
-def test_question_has_its_kind(text, kind):
-    assert f"i:{kind}" in extract_terms(text)
-    assert f"i:{kind}" not in extract_terms(text, question=False)
-
-
 @pytest.mark.parametrize("text", ["", "   ", "?!", "👍"])
 def test_text_without_words_still_has_one_term(text):
     assert extract_terms(text) == (NO_WORDS,)

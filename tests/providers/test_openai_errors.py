@@ -237,13 +237,6 @@ def test_reason_of_any_form_is_shown(server, provider, reply, body, expected):
     assert expected in str(catch_error(lambda: provider.create_job(NewJob(**JOB))))
 
 
-@pytest.mark.parametrize("error", [{"message": "the account is closed"}, "the account is closed"])
-def test_reason_of_an_error_with_status_200_is_shown(server, provider, ask, error):
-    server.will({"error": error})
-    for call in (provider.models, lambda: provider.create_job(NewJob(**JOB)), ask):
-        assert "the account is closed" in str(catch_error(call))
-
-
 @pytest.mark.parametrize("body", [{"detail": "Not Found"}, HTML, b""])
 def test_wrong_url_is_not_reported_as_a_missing_model(server, ask, reply, body):
     server.will(reply(body, 404))
