@@ -117,7 +117,7 @@ def run_engine(
         settings = {
             "listen": f"127.0.0.1:{port}",
             "models": dict(models or {}),
-            "training": {"devices": [DEVICE], **(training or {})},
+            "training": {"device": DEVICE, **(training or {})},
             "answering": {"device": DEVICE},
         }
         config = yaml.safe_dump({"state_dir": "state", "engine": settings})

@@ -36,7 +36,7 @@ def main(settings: TrainingSettings) -> None:
         seed=settings.seed,
         folder=Path(settings.folder),
         base=BaseFiles(Path(settings.base), settings.dtype),
-        devices=(settings.device,),
+        device=settings.device,
     )
     for progress in trainer.train(task):
         if isinstance(progress, Step | Epoch):

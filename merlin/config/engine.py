@@ -10,7 +10,6 @@ from pydantic import Field
 from merlin.config.faults import Fault, config_error, fault_at
 from merlin.config.section import (
     Device,
-    DeviceGroup,
     Listen,
     Many,
     Opt,
@@ -82,14 +81,7 @@ class EngineModelConfig(Section):
 class EngineTrainingConfig(Section):
     """Where language models are trained."""
 
-    devices: Many[DeviceGroup] = setting(
-        "Each runs one job at a time: `cpu`, `cuda:0`, `mps`. A nested list of GPUs runs one"
-        " job on all of them.",
-        ["cuda:0", ["cuda:1", "cuda:2"]],
-        default=("cpu",),
-        validate_default=True,
-        min_length=1,
-    )
+    device: Device = setting("It runs one job at a time: `cpu`, `cuda:0`, `mps`.", default="cpu")
 
 
 class EngineAnsweringConfig(Section):

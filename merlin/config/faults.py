@@ -25,7 +25,7 @@ REPLACED = {
     "engine.models.*.price": "models.*.price",
     "engine.models.*.sunset": "models.*.sunset",
     "engine.models.*.url": "engine.serving: vllm",
-    "engine.training.workers": "engine.training.devices",
+    "engine.training.devices": "engine.training.device",
     "payments.yookassa.secret_key": "YOOKASSA_SECRET_KEY",
     "payments.yookassa.shop_id": "YOOKASSA_SHOP_ID",
     "plans.*.trial_days": "merlin users plan",

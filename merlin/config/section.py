@@ -35,7 +35,6 @@ from merlin.core.money import MICRO
 T = TypeVar("T")
 _MAX_PORT = 65535
 Language = Literal["ru", "en"]
-_DEVICE = r"(cpu|mps|cuda(:\d+)?)"
 
 
 class Section(BaseModel):
@@ -185,18 +184,6 @@ def _name_entries(table: Mapping[str, Entry]) -> Mapping[str, Entry]:
     return table
 
 
-def _devices(value: object) -> object:
-    """Return a group of devices: one of any kind, or several GPUs."""
-    group, form = ([value], _DEVICE) if isinstance(value, str) else (value, r"cuda:\d+")
-    if not isinstance(group, list | tuple):
-        return group
-    for each in group:
-        if not isinstance(each, str) or not re.fullmatch(form, each):
-            arguments = {"example": "cuda:0", "found": each}
-            raise PydanticCustomError("config-wrong-form", "no device", arguments)
-    return tuple(group)
-
-
 Entry = TypeVar("Entry", bound=Titled)
 # A key that may be left out, but not be written without a value.
 Opt = Annotated[T | None, GetPydanticSchema(lambda source, handler: handler(get_args(source)[0]))]
@@ -215,9 +202,4 @@ _Both = Annotated[Mapping[Language, T], AfterValidator(_require_both)]
 Words = _Both[Annotated[str, Field(min_length=1)]]
 Passage = _Both[Annotated[str, Field(min_length=1, max_length=1500)]]
 Line = _Both[Annotated[str, Field(min_length=1, max_length=200)]]
-Device = Annotated[str, Field(pattern=rf"^{_DEVICE}$")]
-DeviceGroup = Annotated[
-    Many[str],
-    BeforeValidator(_devices, json_schema_input_type=str | list[str]),
-    Field(min_length=1),
-]
+Device = Annotated[str, Field(pattern=r"^(cpu|mps|cuda(:\d+)?)$")]

@@ -1,4 +1,4 @@
-"""Worker threads for jobs: one validates files, one per group of devices trains.
+"""Worker threads for jobs: one validates files, one trains `recall`, one language models.
 
 `recall` trains in this process within seconds and has its own thread, so that small jobs do not
 wait for large ones. Between steps the thread checks whether the job was cancelled or the
@@ -11,7 +11,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -193,7 +193,7 @@ class TrainingRun:
         self._repositories.job_events.add(self._job.job_id, event)
 
     def _buffer(self, part: Epoch | Step) -> None:
-        """Buffer an epoch or steps; an earlier epoch that is repeated becomes the final model."""
+        """Buffer an epoch or steps; a child that was started again repeats earlier epochs."""
         if isinstance(part, Epoch):
             is_new = self._last_epoch is None or part.number > self._last_epoch.number
             self._last_epoch, self._tokens = part, max(self._tokens, part.tokens)
@@ -274,17 +274,12 @@ class JobQueue:
         self._bases = bases
         self._settings = settings
         self._stop = threading.Event()
-        # The ids of jobs in training: no two threads take the same job.
-        self._claimed: set[str] = set()
-        self._claiming = threading.Lock()
-        # One entry per training thread; None is the thread for jobs that are not heavy.
-        devices: list[Sequence[str] | None] = [None]
-        if any(base.is_heavy for base in bases.values()):
-            devices += settings.training.devices
-        self._threads = [JobThread("engine-check", self._check_next, self._stop)]
-        for number, device in enumerate(devices):
-            work = partial(self._train_next, device)
-            self._threads.append(JobThread(f"engine-train-{number}", work, self._stop))
+        work: dict[str, Callable[[], bool]] = {
+            "engine-check": self._check_next,
+            "engine-train": partial(self._train_next, is_heavy=False),
+            "engine-train-heavy": partial(self._train_next, is_heavy=True),
+        }
+        self._threads = [JobThread(name, act, self._stop) for name, act in work.items()]
 
     def start(self) -> None:
         """Start the threads; unfinished jobs of an earlier process are resumed."""
@@ -316,35 +311,21 @@ class JobQueue:
                 self.wake()
         return True
 
-    def _train_next(self, devices: Sequence[str] | None) -> bool:
-        """Train the next job; return False if there is none."""
+    def _train_next(self, *, is_heavy: bool) -> bool:
+        """Train the next job of this kind; return False if there is none."""
         repositories = self._repositories
-        with self._claim_next(is_heavy=devices is not None) as job:
-            if job is None:
-                return False
-            with fail_on_error(repositories, job):
-                self._train(job, devices)
-            if repositories.jobs.get(job.job_id).is_over:
-                repositories.clear_work(job.job_id)
-            return True
+        heavy = {name for name, base in self._bases.items() if base.is_heavy}
+        waiting = repositories.jobs.list_in(states.RUNNING, states.QUEUED)
+        job = next((job for job in waiting if (job.base in heavy) == is_heavy), None)
+        if job is None:
+            return False
+        with fail_on_error(repositories, job):
+            self._train(job)
+        if repositories.jobs.get(job.job_id).is_over:
+            repositories.clear_work(job.job_id)
+        return True
 
-    @contextmanager
-    def _claim_next(self, *, is_heavy: bool) -> Iterator[Job | None]:
-        """Claim the first unclaimed job of this kind for the block; yield None if there is none."""
-        with self._claiming:
-            waiting = self._repositories.jobs.list_in(states.RUNNING, states.QUEUED)
-            heavy = {name for name, base in self._bases.items() if base.is_heavy}
-            unclaimed = (job for job in waiting if job.job_id not in self._claimed)
-            job = next((job for job in unclaimed if (job.base in heavy) == is_heavy), None)
-            if job is not None:
-                self._claimed.add(job.job_id)
-        try:
-            yield job
-        finally:
-            with self._claiming:
-                self._claimed.discard(job.job_id if job else "")
-
-    def _train(self, job: Job, devices: Sequence[str] | None) -> None:
+    def _train(self, job: Job) -> None:
         event = JobEvent("started", "Fine-tuning job started")
         if not self._repositories.jobs.move(job.job_id, states.RUNNING, job.status, event=event):
             return
@@ -362,6 +343,6 @@ class JobQueue:
             seed=job.seed,
             folder=folder,
             base=base.files(),
-            devices=devices or ("cpu",),
+            device=self._settings.training.device,
         )
         run.run(base.trainer.train(task))

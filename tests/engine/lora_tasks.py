@@ -21,7 +21,7 @@ from tests.engine import tiny_base
 TRAINER = LoraTrainer()
 
 
-def build_task(folder, train, method=SUPERVISED, test=None, base=None, devices=("cpu",), **hyper):
+def build_task(folder, train, method=SUPERVISED, test=None, base=None, device="cpu", **hyper):
     """Return a task with its own folder; settings that are not given are "auto"."""
     return Task(
         method,
@@ -31,7 +31,7 @@ def build_task(folder, train, method=SUPERVISED, test=None, base=None, devices=(
         seed=42,
         folder=folder,
         base=base or BaseFiles(tiny_base.get_random_base()),
-        devices=devices,
+        device=device,
     )
 
 

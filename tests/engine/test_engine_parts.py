@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,6 @@ from merlin.engine.job_events import JobEvents
 from merlin.engine.job_queue import JobThread
 from merlin.engine.jobs import Job, Jobs
 from merlin.engine.storage import Models
-from merlin.engine.trainers.lora.trainer import build_command
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
@@ -176,8 +174,3 @@ def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):
     stop.set()
     lane.join()
     assert not lane.is_alive()
-
-
-def test_job_on_several_devices_has_a_process_each():
-    assert "--standalone" not in build_command(["cuda:0"], Path("job"))
-    assert "--nproc-per-node=2" in build_command(["cuda:1", "cuda:2"], Path("job"))

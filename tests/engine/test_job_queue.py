@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from merlin.config.engine import EngineSettings, EngineTrainingConfig
+from merlin.config.engine import EngineSettings
 from merlin.engine import jobs as states
 from merlin.engine.bases import Base
 from merlin.engine.database import Database
@@ -114,13 +114,11 @@ class HeldTrainer:
 
 
 @contextmanager
-def serve_queue(repositories, devices=("cpu",)):
+def serve_queue(repositories):
     """Run a queue with a heavy and a light base; yield their trainers by name."""
     trainers = {"big": HeldTrainer(), "small": HeldTrainer()}
     (repositories.folder / "files/file-1").write_bytes(build_training_file(build_examples(12)))
-    settings = EngineSettings(
-        repositories.folder, "127.0.0.1", 0, "", training=EngineTrainingConfig(devices=devices)
-    )
+    settings = EngineSettings(repositories.folder, "127.0.0.1", 0, "")
 
     def build(name):
         backend = lambda: RecallBackend("en")  # noqa: E731 - a factory, never called here
@@ -147,16 +145,15 @@ def test_small_job_passes_large_ones_and_these_wait_for_their_device(repositorie
         wait_until(lambda: read_states(repositories, jobs) == ["succeeded"] * 3)
 
 
-def test_job_is_trained_by_one_thread_whose_folder_stays_until_the_job_is_over(repositories):
-    jobs = [add_job(repositories, states.QUEUED, "big") for _ in range(2)]
-    work = [repositories.get_work_folder(job.job_id) for job in jobs]
-    with serve_queue(repositories, devices=("cpu", "cpu")) as trainers:
-        wait_until(lambda: len(trainers["big"].folders) == len(jobs))
-        assert sorted(trainers["big"].folders) == sorted(work)
-    assert read_states(repositories, jobs) == ["running"] * 2
-    assert all((folder / "state").exists() for folder in work)
+def test_folder_of_a_job_stays_until_the_job_is_over(repositories):
+    job = add_job(repositories, states.QUEUED, "big")
+    work = repositories.get_work_folder(job.job_id)
+    with serve_queue(repositories) as trainers:
+        wait_until(lambda: trainers["big"].folders == [work])
+    assert read_states(repositories, [job]) == ["running"]
+    assert (work / "state").exists()
 
-    with serve_queue(repositories, devices=("cpu", "cpu")) as trainers:
+    with serve_queue(repositories) as trainers:
         trainers["big"].may_end.set()
-        wait_until(lambda: not any(folder.exists() for folder in work))
-    assert read_states(repositories, jobs) == ["succeeded"] * 2
+        wait_until(lambda: not work.exists())
+    assert read_states(repositories, [job]) == ["succeeded"]

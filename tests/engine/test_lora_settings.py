@@ -5,7 +5,7 @@ import pytest
 from merlin.engine.trainers.base import DPO, KTO, BaseFiles
 from merlin.engine.trainers.lora import trainer
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import build_task, run_training, select_epochs, train_in_process
+from tests.engine.lora_tasks import build_task, train_in_process
 
 pytestmark = [
     pytest.mark.functional,
@@ -58,25 +58,6 @@ def test_same_task_gives_the_same_model_and_another_seed_another(tmp_path, train
     assert one != other
 
 
-def test_early_stop_ends_without_improvement_and_reports_the_best_epoch(tmp_path, train):
-    facts = dict(list(tiny_base.FACTS.items())[:5])
-    test = tiny_base.write_examples(tmp_path / "test.jsonl", dict.fromkeys(facts, 99))
-    base = BaseFiles(tiny_base.get_tiny_base())
-    settings = {**tiny_base.LEARNING, "early_stop": 2}
-    messages = train_in_process(
-        build_task(tmp_path / "job", train, test=test, base=base, **settings)
-    )
-    *epochs, final = [line for line in messages if line["tell"] == "epoch"]
-    assert final in epochs
-    assert len(epochs) < tiny_base.LEARNING["n_epochs"]
-    tested = [epoch["metrics"]["full_valid_loss"] for epoch in epochs]
-    best = tested.index(min(tested)) + 1
-    assert (len(epochs), final["number"]) == (best + 2, best)
-    [remark] = [line for line in messages if line["tell"] == "remark"]
-    assert remark["key"] == "engine-lora-early-stop"
-    assert remark["arguments"] == {"epoch": len(epochs), "best": best}
-
-
 def test_preferences_are_trained(tmp_path):
     pairs = tiny_base.write_preferences(tmp_path / "pairs.jsonl")
     base = BaseFiles(tiny_base.get_tiny_base())
@@ -102,10 +83,3 @@ def test_ratings_are_trained_after_the_examples(tmp_path):
     assert last["full_valid_rewards_margins"] > first["full_valid_rewards_margins"] > 0
     saved = {path.name for path in trainer.get_epoch_folder(task.folder, 4).iterdir()}
     assert saved == {"adapter_config.json", "adapter_model.safetensors", "proof.json"}
-
-
-def test_two_processes_have_the_losses_of_one(tmp_path, train, plain):
-    task = build_task(tmp_path / "job", train, devices=("cpu", "cpu"), n_epochs=2, batch_size=4)
-    epochs = select_epochs(run_training(task))
-    assert [epoch.metrics["train_loss"] for epoch in epochs] == pytest.approx(plain, rel=1e-5)
-    assert [epoch.step for epoch in epochs] == [5, 10]

@@ -120,7 +120,7 @@ def test_file_with_only_weight_0_answers_is_refused(tmp_path, train):
 
 def test_missing_gpu_is_named(tmp_path, train):
     assert "cuda:97" in fail_task(
-        build_task(tmp_path / "job", train, devices=("cuda:97",)), "device_unavailable"
+        build_task(tmp_path / "job", train, device="cuda:97"), "device_unavailable"
     )
 
 
@@ -134,7 +134,6 @@ def test_missing_gpu_is_named(tmp_path, train):
         ("learning_rate_multiplier", 0),
         ("learning_rate_multiplier", float("nan")),
         ("rank", 0),
-        ("early_stop", -1),
         ("beta", 0.1),
         ("unheard_of", 1),
     ],
@@ -155,7 +154,6 @@ def test_missing_hyperparameters_are_resolved_automatically():
         "learning_rate_multiplier": 1.0,
         "rank": 8,
         "gradient_checkpointing": False,
-        "early_stop": 0,
         "exact_first": False,
         "beta": 0.1,
     }

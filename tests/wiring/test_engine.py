@@ -30,7 +30,7 @@ def test_engine_has_defaults_without_configuration(write_settings, tmp_path):
     assert (settings.host, settings.port, settings.key) == ("127.0.0.1", 8702, "k")
     assert settings.folder == tmp_path / "state" / "engine"
     assert settings.models == {}
-    assert settings.training.devices == (("cpu",),)
+    assert settings.training.device == "cpu"
     assert (settings.serving, settings.answering.vllm) == ("transformers", ())
 
 
@@ -52,9 +52,7 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
                         "revision": "abc",
                     },
                 },
-                "training": {
-                    "devices": ["cuda:0", ["cuda:1", "cuda:2"]],
-                },
+                "training": {"device": "cuda:1"},
                 "serving": "vllm",
                 "answering": {"device": "cuda", "vllm": ["--seed", "7"]},
             }
@@ -66,7 +64,7 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
     assert (small.dtype, small.quantised) == ("float32", "4bit")
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
     assert settings.serving == "vllm"
-    assert settings.training.devices == (("cuda:0",), ("cuda:1", "cuda:2"))
+    assert settings.training.device == "cuda:1"
     assert (settings.answering.device, settings.answering.vllm) == ("cuda", ("--seed", "7"))
 
 
@@ -87,7 +85,7 @@ def test_models_table_overrides_the_engines_entry(write_settings):
         ({"models": {"../a": HUB}}, "engine.models.../a: String should match"),
         ({"models": {"a": {"hub": "https://example.com/a"}}}, "engine.models.a.hub"),
         ({"serving": "llama.cpp"}, "engine.serving: Input should be 'transformers' or 'vllm'"),
-        ({"training": {"devices": ["gpu"]}}, "engine.training.devices.0"),
+        ({"training": {"device": "gpu"}}, "engine.training.device"),
     ],
 )
 def test_error_names_its_key(write_settings, engine, message):

@@ -41,8 +41,7 @@ class Task:
 
     The same task gives the same model on the same machine, up to the rounding of vectors. `base`
     is None if the trainer needs no files. `folder` is this job's working folder, in which a trainer
-    finds its state after a restart; it is removed when the job has ended. Several `devices` ("cpu",
-    "cuda:0") share its batches.
+    finds its state after a restart; it is removed when the job has ended.
     """
 
     method: str
@@ -52,7 +51,7 @@ class Task:
     seed: int
     folder: Path
     base: BaseFiles | None = None
-    devices: Sequence[str] = ("cpu",)
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ class Trainer(Protocol):
         """Train and yield progress; the last epoch yielded is the final model.
 
         ResolvedHyperparameters come first. None can come at any time, and must come if there is no
-        other progress for long. If an earlier epoch is better, it is yielded again at the end.
+        other progress for long.
 
         The caller can stop by closing the iterator, and call again with the same task: the training
         resumes from its folder, or restarts, with the same result as without interruption. Progress

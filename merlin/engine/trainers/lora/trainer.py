@@ -1,9 +1,9 @@
 """The LoRA trainer: fine-tunes open language models with low-rank adapters in a child process.
 
-This side validates hyper-parameters, resolves "auto", starts the child (one process per device),
-forwards its progress, and restarts it after a crash. Only the child (`lora.worker`) imports torch,
-so the engine stays small and survives its crashes. The child sends JSON lines, each with its kind
-as `tell`: settled, step, epoch, remark, kept (a checkpoint), failed, done. Files in a job's folder:
+This side validates hyper-parameters, resolves "auto", starts the child, forwards its progress, and
+restarts it after a crash. Only the child (`lora.worker`) imports torch, so the engine stays small
+and survives its crashes. The child sends JSON lines, each with its kind as `tell`: settled, step,
+epoch, remark, kept (a checkpoint), failed, done. Files in a job's folder:
 
 `task.json` the task · `checkpoint-<step>/` the newest checkpoint · `epochs/<n>/` the adapter of
 each epoch · `log` the child's stderr.
@@ -16,7 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -71,7 +71,7 @@ def resolve_hyperparameters(
     - learning_rate_multiplier: 1 is 1e-3 (supervised; measured on 135M parameters) or 1e-4 (dpo,
       kto); 0.5 from a billion parameters on, 0.2 from three: larger models need smaller steps.
     - beta (dpo, kto): 0.1. rank: 16.
-    - gradient_checkpointing: off. early_stop: 0, which is off.
+    - gradient_checkpointing: off.
     """
     slower = next((slower for least, slower in _RATE_SCALES if parameters >= least), 1.0)
     epochs = min(max(3, -(-300 // max(examples, 1))), 25, 25_000 // max(examples, 1))
@@ -82,7 +82,6 @@ def resolve_hyperparameters(
         "beta": 0.1,
         "rank": 16,
         "gradient_checkpointing": False,
-        "early_stop": 0,
     }
     known = HYPERPARAMETERS[method].model_fields
     return {name: automatic[name] if requested[name] == AUTO else requested[name] for name in known}
@@ -94,7 +93,6 @@ class LoraHyperparameters(Hyperparameters):
     n_epochs: Auto | Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = AUTO
     rank: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
     gradient_checkpointing: Auto | bool = AUTO
-    early_stop: Auto | Annotated[int, Field(ge=0, le=MAX_EPOCHS)] = AUTO
     exact_first: bool = False  # for ExactFirstTrainer
 
 
@@ -119,7 +117,6 @@ HYPERPARAMETERS: Mapping[str, type[Hyperparameters]] = {
 
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "trl")
 _CHILD = "merlin.engine.trainers.lora.worker"
-_CUDA = "cuda"
 _TASK = TypeAdapter(Task)
 TASK, EPOCHS, LOG = "task.json", "epochs", "log"
 # The poll timeout, after which the caller gets control.
@@ -166,28 +163,12 @@ class LoraTrainer:
                 raise Untrainable("trainer_died", "engine-lora-died", None, n=MAX_CRASHES)
 
 
-def build_command(devices: Sequence[str], folder: Path) -> list[str]:
-    """Return the child's command line for the task in `folder`.
-
-    Its stdin and stdout are those of the training's first process.
-    """
-    if len(devices) > 1:
-        count = f"--nproc-per-node={len(devices)}"
-        run = ["torch.distributed.run", "--standalone", count, "-m"]
-        return [sys.executable, "-m", *run, _CHILD, str(folder)]
-    return [sys.executable, "-m", _CHILD, str(folder)]
-
-
-def build_child_environment(devices: Sequence[str]) -> dict[str, str]:
-    """Return the child's environment, in which only these devices are visible."""
-    variables = dict[str, str]()
-    parts = [device.partition(":") for device in devices]
-    numbers = [number for _, _, number in parts if number]
-    if not all(kind == _CUDA for kind, _, _ in parts):
-        variables["CUDA_VISIBLE_DEVICES"] = ""
-    elif numbers:  # plain "cuda": the GPUs that the engine sees
-        variables["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
-    return build_environment(**variables)
+def build_child_environment(device: str) -> dict[str, str]:
+    """Return the child's environment, in which only this device is visible."""
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and not number:  # the GPUs that the engine sees
+        return build_environment()
+    return build_environment(CUDA_VISIBLE_DEVICES=number)
 
 
 def get_epoch_folder(folder: Path, number: int) -> Path:
@@ -214,11 +195,11 @@ class TrainingProcess:
     def __init__(self, task: Task) -> None:
         with (task.folder / LOG).open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                build_command(task.devices, task.folder),
+                [sys.executable, "-m", _CHILD, str(task.folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=build_child_environment(task.devices),
+                env=build_child_environment(task.device),
                 # Only the engine handles Ctrl-C; it stops the child in order.
                 start_new_session=True,
             )

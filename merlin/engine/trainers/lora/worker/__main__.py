@@ -27,12 +27,10 @@ log = logging.getLogger(__name__)
 
 
 def main(folder: Path) -> int:
-    """Train; return the exit code. Of several processes only the first sends messages."""
+    """Train; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     out = redirect_stdout()
     threading.Thread(target=exit_with_engine, daemon=True).start()
-    if os.environ.get("RANK", "0") != "0":
-        return start(folder, lambda _line: None)
 
     def send(line: bytes) -> None:
         with suppress(BrokenPipeError):  # the engine has gone, which the thread sees

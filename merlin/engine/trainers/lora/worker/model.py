@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,15 +19,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def check_devices(devices: Sequence[str]) -> None:
-    """Raise Untrainable if a device is missing."""
-    if set(devices) == {"cpu"}:
-        return
-    is_mps = "mps" in devices
-    available = torch.mps.device_count() if is_mps else torch.cuda.device_count()
-    if available < len(devices):
-        named = ", ".join(devices)
-        raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=named)
+def check_device(device: str) -> None:
+    """Raise Untrainable if the device is missing."""
+    count = torch.mps.device_count if device == "mps" else torch.cuda.device_count
+    if device != "cpu" and not count():
+        raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=device)
 
 
 @dataclass(frozen=True, slots=True)

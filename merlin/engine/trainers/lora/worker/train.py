@@ -1,6 +1,6 @@
 """Training of one task by TRL's trainers (docs/adr/0016).
 
-TRL does steps, evaluation and checkpoints, PEFT the adapters, accelerate the devices. Ours are the
+TRL does steps, evaluation and checkpoints, PEFT the adapters, accelerate the device. Ours are the
 settings, the loss on a CPU, and the reports: an epoch's message is computed from the trainer's own
 log, which is part of each checkpoint, so a resumed training repeats the epochs before it.
 """
@@ -26,14 +26,14 @@ from merlin.engine.torch_loading import choose_threads
 from merlin.engine.trainers.base import DPO, KTO, SUPERVISED, Task, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.worker.data import CONTEXT, ExampleTokenizer, Row
-from merlin.engine.trainers.lora.worker.model import check_devices, inspect_base, load_base
+from merlin.engine.trainers.lora.worker.model import check_device, inspect_base, load_base
 from merlin.engine.trainers.lora.worker.proving import Prover
 
-# Rows per device at a time; larger batches are accumulated.
+# Rows at a time; larger batches are accumulated.
 _AT_ONCE = 8
 _WARM_UP_SHARE = 0.03
 _REPORT_EVERY_S = 1.0
-# Checkpoints within an epoch, in steps, so that all processes save together.
+# Checkpoints within an epoch, in steps.
 _SAVE_EVERY = 50
 _STATE = "trainer_state.json"
 # The adapter that a training on ratings begins with.
@@ -59,7 +59,7 @@ class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]
         self, model: Any, inputs: Any, return_outputs: Any = None, num_items_in_batch: Any = None
     ) -> Any:
         """Return the mean loss of the target tokens of a batch."""
-        if self.accelerator.device.type != "cpu" or self.accelerator.num_processes > 1:
+        if self.accelerator.device.type != "cpu":
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs.pop("labels")[:, 1:]
         is_target = labels != CONTEXT
@@ -101,30 +101,21 @@ _TRAINERS: Mapping[str, tuple[Any, Any]] = {
 
 
 class Reports(TrainerCallback):  # type: ignore[misc]
-    """Sends the training's progress, writes the adapter of each epoch, and stops early."""
+    """Sends the training's progress, and writes the adapter of each epoch."""
 
     def __init__(
-        self,
-        send: Send,
-        folder: Path,
-        settings: Mapping[str, Any],
-        prover: Prover,
-        *,
-        has_test: bool,
+        self, send: Send, folder: Path, settings: Mapping[str, Any], prover: Prover
     ) -> None:
         self._send = send
         self._prover = prover
         self._folder = folder
         self._settings = settings
-        self._has_test = has_test
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Send the settings, and the epochs that a resumed training has behind it."""
         self._reported_at, self._tokens_reported = time.monotonic(), state.num_input_tokens_seen
         is_resumed = state.global_step > 0
         self._send("settled", hyperparameters=dict(self._settings), is_resumed=is_resumed)
-        if self._settings["early_stop"] and not self._has_test:
-            self._send("remark", key="engine-lora-nothing-to-test", arguments={})
         for number in range(1, int(state.epoch or 0) + 1):
             self._send("epoch", **summarise_epoch(state.log_history, number))
 
@@ -150,22 +141,17 @@ class Reports(TrainerCallback):  # type: ignore[misc]
 
     def on_epoch_end(self, _args: Any, state: Any, _control: Any, model: Any, **_: Any) -> None:
         """Write the epoch's adapter in PEFT's layout, with its proof."""
-        if state.is_world_process_zero:
-            folder = trainer.get_epoch_folder(self._folder, round(state.epoch))
-            _save_adapter(model, folder)
-            proof = self._prover.write(model, folder)
-            is_last = state.epoch >= self._settings["n_epochs"]
-            if is_last and not proof.is_decidable:
-                self._send("remark", key="engine-lora-unproved", arguments={})
+        folder = trainer.get_epoch_folder(self._folder, round(state.epoch))
+        _save_adapter(model, folder)
+        proof = self._prover.write(model, folder)
+        is_last = state.epoch >= self._settings["n_epochs"]
+        if is_last and not proof.is_decidable:
+            self._send("remark", key="engine-lora-unproved", arguments={})
 
-    def on_save(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_save(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Report a checkpoint, and the epoch that ended with it."""
         if state.epoch % 1 == 0:
-            number, patience = round(state.epoch), self._settings["early_stop"]
-            self._send("epoch", **summarise_epoch(state.log_history, number))
-            best = find_best_epoch(state.log_history)
-            if best and 0 < patience <= number - best:
-                control.should_training_stop = True
+            self._send("epoch", **summarise_epoch(state.log_history, round(state.epoch)))
         self._send("kept", step=state.global_step)
 
 
@@ -190,17 +176,11 @@ def _rename_metrics(row: Mapping[str, Any], prefix: str, ours: str) -> Iterator[
             yield f"{ours}_{name}", row[f"{prefix}{theirs}"]
 
 
-def find_best_epoch(history: Sequence[Mapping[str, Any]]) -> int:
-    """Return the number of the first epoch with the lowest test loss, 0 without tests."""
-    tests = [row for row in history if "eval_loss" in row]
-    return round(min(tests, key=lambda row: row["eval_loss"])["epoch"]) if tests else 0
-
-
 def train_task(task: Task, send: Send) -> None:
     """Train the task from its last checkpoint on. Raises Untrainable, BadFile, OSError."""
     if task.base is None:
         raise ValueError("a task of this trainer needs a base")
-    check_devices(task.devices)
+    check_device(task.device)
     base = inspect_base(task.base)
     tokenizer = ExampleTokenizer(base.tokenizer, base.longest)
     train = tokenizer.read_rows(task.method, task.train, "training_file")
@@ -214,7 +194,7 @@ def train_task(task: Task, send: Send) -> None:
         arguments["beta"] = settings["beta"]
     config = configures(**arguments)
     model: Any = load_base(task.base, config.device)
-    if config.device.type == "cpu" and config.world_size == 1:
+    if config.device.type == "cpu":
         ids = torch.tensor([next(iter(train[0].values()))])
         torch.set_num_threads(choose_threads(lambda: model(input_ids=ids)))
     prover = Prover(train, test, task.base.quantised)
@@ -235,8 +215,7 @@ def train_task(task: Task, send: Send) -> None:
         alone = {"learning_rate": rate, "eval_strategy": "no", "save_strategy": "no"}
         first = SFTConfig(**_build_arguments(task, settings, has_test=False) | alone)
         model = _teach_examples(first, base.tokenizer, model, lora, taught)
-        if first.process_index == 0:
-            _save_adapter(model, task.folder / _TUNED)
+        _save_adapter(model, task.folder / _TUNED)
     training = trains(
         model=model,
         args=config,
@@ -244,16 +223,10 @@ def train_task(task: Task, send: Send) -> None:
         eval_dataset=Dataset.from_list(test) if test else None,
         processing_class=base.tokenizer,
         peft_config=None if taught else lora,
-        callbacks=[Reports(send, task.folder, settings, prover, has_test=bool(test))],
+        callbacks=[Reports(send, task.folder, settings, prover)],
     )
     training.remove_callback(PrinterCallback)
     training.train(resume_from_checkpoint=checkpoint)
-    history, epochs = training.state.log_history, round(training.state.epoch)
-    if settings["early_stop"] and (best := find_best_epoch(history)):
-        if epochs < settings["n_epochs"]:
-            found = {"epoch": epochs, "best": best}
-            send("remark", key="engine-lora-early-stop", arguments=found)
-        send("epoch", **summarise_epoch(history, best))
 
 
 def _teach_examples(
@@ -297,8 +270,7 @@ def find_checkpoint(folder: Path) -> str | None:
 
 def _build_arguments(task: Task, settings: Mapping[str, Any], *, has_test: bool) -> dict[str, Any]:
     """Return what the configurations of TRL have in common."""
-    is_cpu = set(task.devices) == {"cpu"}
-    share = max(1, settings["batch_size"] // len(task.devices))
+    is_cpu, share = task.device == "cpu", settings["batch_size"]
     at_once = next(rows for rows in range(min(share, _AT_ONCE), 0, -1) if share % rows == 0)
     wants_bf16 = not is_cpu and task.base and task.base.dtype != "float32"
     return {
@@ -315,8 +287,6 @@ def _build_arguments(task: Task, settings: Mapping[str, Any], *, has_test: bool)
         "gradient_checkpointing": settings["gradient_checkpointing"],
         "use_cpu": is_cpu,
         "bf16": bool(wants_bf16 and torch.cuda.is_bf16_supported()),
-        "ddp_backend": "gloo" if is_cpu and len(task.devices) > 1 else None,
-        "ddp_find_unused_parameters": False,
         "eval_strategy": "epoch" if has_test else "no",
         "save_strategy": "epoch",
         "save_total_limit": 1,
