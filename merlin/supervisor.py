@@ -7,6 +7,7 @@ passed to every child; one that does not exit in time is killed. If the supervis
 the kernel kills the children (Linux).
 """
 
+import ctypes
 import signal
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from typing import IO
 
 from merlin.core.clock import Backoff
 from merlin.core.log import get_logger
-from merlin.core.process_pool import die_with_parent
 
 log = get_logger(__name__)
 
@@ -27,7 +27,15 @@ STABLE_AFTER_S = 5.0  # after running this long, the pause starts from the short
 STOP_S = 20.0
 POLL_S = 0.05
 EXIT_MISCONFIGURED = 2
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 FIRST_SETUP_PAUSE_S, MAX_SETUP_PAUSE_S = 10.0, 300.0
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies (Linux); call before exec."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @dataclass(slots=True)

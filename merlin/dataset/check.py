@@ -9,12 +9,9 @@ Rules that reject by comparing examples are in `merlin.dataset.judge`, warnings 
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
 from typing import NamedTuple
 
 from merlin.core.combining_marks import normalise_unicode
-from merlin.core.process_pool import map_many
 from merlin.dataset.example import Example, read_example
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.judge import TokenLimit, judge, judge_answers, judge_tools
@@ -41,7 +38,6 @@ from merlin.dataset.yaml_io import decode_text
 from merlin.git.source import BlobReader, Entry
 
 ADVISED = 50  # the recommended minimum (OpenAI SFT guide)
-_PARSED_AT_ONCE = 50
 
 
 class ParseSettings(NamedTuple):
@@ -114,15 +110,13 @@ def check(
     limit_tokens: Mapping[str, int] | None = None,
     parsed: ParsedFiles | None = None,
     *,
-    for_build: bool = False,
     by_meaning: bool = False,
 ) -> CheckedDataset:
     """Check the dataset `name`.
 
     `entries` are the leaves below its folder; `read` yields (blob, bytes) in the requested order.
     `limit_tokens`: base model -> maximum tokens of a training example. What is in `parsed` is not
-    read again, and what is read is added to it. `for_build` counts the tokens of each example where
-    it is parsed, which can be another process. `by_meaning` also compares questions by meaning, if
+    read again, and what is read is added to it. `by_meaning` also compares questions by meaning, if
     there is no error: some milliseconds each, after a second.
     """
     layout = read_layout(entries)
@@ -132,7 +126,7 @@ def check(
     recipe = spec.recipe if spec else Recipe("", "")
     settings = ParseSettings(recipe, frozenset(map(contact_key, spec.allow if spec else ())))
     blobs = list(dict.fromkeys(entry.blob for entry in layout.examples))
-    files = _parse_files(blobs, read, settings, parsed, for_build=for_build)
+    files = _parse_files(blobs, read, settings, parsed)
     examples = list[Example]()
     for entry in layout.examples:
         file = files.get(entry.blob) or ParsedFile(None, (Finding("", 1, 1, "unreadable"),))
@@ -196,41 +190,26 @@ def _parse_files(
     read: BlobReader,
     settings: ParseSettings,
     known: ParsedFiles | None,
-    *,
-    for_build: bool,
 ) -> Mapping[str, ParsedFile]:
     """Return blob -> parsed file, without those that cannot be read."""
     known = {} if known is None else known
     found = ((blob, known.get(settings.key(blob))) for blob in blobs)
     files = {blob: file for blob, file in found if file}
     missing = [blob for blob in blobs if blob not in files]
-    contents = iter(read(missing))
-    portions = iter(lambda: list(islice(contents, _PARSED_AT_ONCE)), [])
-    parse = partial(_parse, settings, for_build=for_build)
-    for portion in map_many(parse, portions, len(missing), chunk_size=1):
-        files.update(portion)
-    known.update((settings.key(blob), files[blob]) for blob in missing if blob in files)
+    for blob, content in read(missing):
+        files[blob] = known[settings.key(blob)] = _parse(settings, content)
     return files
 
 
-def _parse(
-    settings: ParseSettings, files: Sequence[tuple[str, bytes]], *, for_build: bool
-) -> list[tuple[str, ParsedFile]]:
-    """Return the blobs of the files, and the files parsed for a recipe."""
+def _parse(settings: ParseSettings, content: bytes) -> ParsedFile:
+    """Return a file parsed for a recipe."""
     recipe, allowed = settings
-    parsed = list[tuple[str, ParsedFile]]()
-    for blob, content in files:
-        example, findings = read_example(content)
-        if example is not None:
-            judged = judge_answers(example, recipe.method), judge_tools(example, recipe)
-            findings += (*lint_example(example, allowed), *filter(None, judged))
-            # The facts are computed here, which may be a process of a pool.
-            _ = example.facts.question, example.facts.content, example.facts.answer
-            if for_build:
-                _ = example.facts.tokens
-        is_rejected = any(finding.severity is Severity.ERROR for finding in findings)
-        parsed.append((blob, ParsedFile(None if is_rejected else example, findings)))
-    return parsed
+    example, findings = read_example(content)
+    if example is not None:
+        judged = judge_answers(example, recipe.method), judge_tools(example, recipe)
+        findings += (*lint_example(example, allowed), *filter(None, judged))
+    is_rejected = any(finding.severity is Severity.ERROR for finding in findings)
+    return ParsedFile(None if is_rejected else example, findings)
 
 
 def _few(good: int) -> Iterator[Finding]:

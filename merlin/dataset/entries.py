@@ -15,7 +15,6 @@ from typing import Any
 
 from merlin.core.clock import from_iso
 from merlin.core.messages import Message
-from merlin.core.process_pool import map_many
 from merlin.core.vocabulary import (
     Term,
     fold,
@@ -175,7 +174,7 @@ class ExampleEntries(Repository):
         for old in in_portions(gone, _AT_ONCE):
             self.db.run_in_transaction(partial(self._replace_entries, dataset, old, ()))
         new = [path for path, blob in sorted(requested.items()) if blob and known.get(path) != blob]
-        entries = map_many(_entry, self._files(dataset, requested, new), len(new))
+        entries = map(_entry, self._files(dataset, requested, new))
         for portion in in_portions(entries, _AT_ONCE):
             old = [str(row["path"]) for row in portion if row["path"] in known]
             self.db.run_in_transaction(partial(self._replace_entries, dataset, old, portion))

@@ -233,7 +233,7 @@ def _count_kills(ctx: GatherContext, attempt: str) -> Iterator[int]:
 def _check(ctx: GatherContext, commit: str, folder: str) -> CheckedDataset:
     """Return the checked dataset at a commit."""
     entries = ctx.source.entries(commit, folder)
-    return check(folder, entries, ctx.source.read, ctx.limit_tokens, for_build=True)
+    return check(folder, entries, ctx.source.read, ctx.limit_tokens)
 
 
 def _add_rated(ctx: GatherContext, checked: CheckedDataset) -> CheckedDataset:

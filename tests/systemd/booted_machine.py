@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from merlin.core.process_pool import die_with_parent
+from merlin.supervisor import die_with_parent
 from tests.support.waiting import longest, wait_until
 
 BOOT_S = 90.0
