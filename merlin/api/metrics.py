@@ -1,8 +1,7 @@
 """`/metrics`: Prometheus metrics, for clients in the allowed networks.
 
 Heartbeat counters named `<task>_<success|error|noop>` count from the start of a process and become
-`merlin_task_rounds_total{task=…, status=…}`. `<task>_ms` is the total duration of these rounds and
-`<task>_le<ms>` the number of those in one bucket: together the histogram `merlin_task_seconds`.
+`merlin_task_rounds_total{task=…, status=…}`. `<task>_ms` is the total duration of these rounds.
 `<service>_429` is the number of rate-limit responses of an outside service. Any other number is a
 current value and becomes the gauge `merlin_<process>_<noun>`. Answers are counted
 from the first call on. All metrics except those of calls (`merlin_http_…`) come from the database,
@@ -10,13 +9,11 @@ so several APIs report the same values.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import accumulate
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
-from prometheus_client.core import HistogramMetricFamily
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -31,7 +28,7 @@ from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
 from merlin.app.health import BudgetView, Snapshot, read_snapshot
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import ROUND_BOUNDS_MS, Heartbeat, is_known, list_current, round_bucket
+from merlin.core.heartbeat import Heartbeat, is_known, list_current
 from merlin.core.metrics import Sample, counter, gauge, metric_name, metrics_page
 from merlin.core.money import MICRO
 
@@ -39,7 +36,6 @@ router: APIRouter = operation_router(tags=["process"])
 
 STATUSES = frozenset({"success", "error", "noop"})
 _NO_LABELS: dict[str, str] = {}
-_TASK_LABELS = ("process", "host", "task")
 
 
 @router.get("/metrics", summary="Get metrics", response_class=PlainTextResponse)
@@ -113,8 +109,7 @@ def _build_process_metrics(beats: Sequence[Heartbeat], now: datetime) -> Iterabl
 
 def _build_heartbeat_metrics(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
     rounds: list[Sample] = []
-    about = "Duration of the runs of a process's tasks since its start, in seconds."
-    seconds = HistogramMetricFamily("merlin_task_seconds", about, labels=_TASK_LABELS)
+    seconds: list[Sample] = []
     refusals: list[Sample] = []
     gauges: dict[str, list[Sample]] = defaultdict(list)
     for beat in beats:
@@ -123,28 +118,20 @@ def _build_heartbeat_metrics(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
             if task and status in STATUSES:
                 rounds.append((value, {**_labels(beat), "task": task, "status": status}))
             elif status == "ms":
-                labels = [beat.process, beat.host, task]
-                buckets = _cumulative_buckets(task, beat.counters)
-                seconds.add_metric(labels, buckets, sum_value=value / 1000)
+                seconds.append((value / 1000, {**_labels(beat), "task": task}))
             elif status == "429":
                 refusals.append((value, {**_labels(beat), "by": task}))
-            elif not status.startswith("le"):
+            else:
                 name = metric_name("merlin", beat.process, figure)
                 gauges[name].append((value, _labels(beat)))
     about = "Runs of a process's tasks since its start; noop: there was nothing to do."
     yield counter("merlin_task_rounds_total", about, *rounds)
-    yield seconds
+    about = "Duration of the runs of a process's tasks since its start, in seconds."
+    yield counter("merlin_task_seconds_total", about, *seconds)
     about = "Calls that Telegram or a provider refused with 429 since the process started."
     yield counter("merlin_too_many_requests_total", about, *refusals)
     for name, samples in sorted(gauges.items()):
         yield gauge(name, "A current value reported by the process.", *samples)
-
-
-def _cumulative_buckets(task: str, counters: Mapping[str, int]) -> list[tuple[str, float]]:
-    """Return each upper bound in seconds with the number of rounds that took at most so long."""
-    names = [round_bucket(task, bound) for bound in (*ROUND_BOUNDS_MS, None)]
-    bounds = [*(str(bound / 1000) for bound in ROUND_BOUNDS_MS), "+Inf"]
-    return list(zip(bounds, accumulate(counters.get(name, 0) for name in names), strict=True))
 
 
 def _labels(beat: Heartbeat) -> dict[str, str]:

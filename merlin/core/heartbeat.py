@@ -19,13 +19,6 @@ TELEGRAM_DOWN = "telegram is down"
 # So many bugs in a row are not accidental.
 PERSISTENT_FAILURES = 3
 _MAX_REASON_LENGTH = 300
-# Bounds of the histogram of a task's rounds: a look takes milliseconds, a first build minutes.
-ROUND_BOUNDS_MS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 300_000)
-
-
-def round_bucket(task: str, bound_ms: int | None) -> str:
-    """Return the counter of a task's rounds up to a bound of the histogram, None for longer."""
-    return f"{task}_le{'Inf' if bound_ms is None else bound_ms}"
 
 
 @dataclass(frozen=True, slots=True)

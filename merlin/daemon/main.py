@@ -29,11 +29,9 @@ from merlin.app.health import engine_address
 from merlin.config import process_names
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import (
-    ROUND_BOUNDS_MS,
     Failures,
     Heartbeat,
     health_problem,
-    round_bucket,
 )
 from merlin.core.log import get_logger
 from merlin.core.network import fetch_url
@@ -68,7 +66,7 @@ class Tick:
 
 @dataclass(slots=True)
 class TickCounts:
-    """Statistics of the ticks for the heartbeat: `<tick>_<outcome>`, `<tick>_ms`, `<tick>_le<ms>`.
+    """Statistics of the ticks for the heartbeat: `<tick>_<outcome>`, `<tick>_ms`.
 
     `failures`: the ticks that failed the last time.
     """
@@ -79,12 +77,6 @@ class TickCounts:
     def count(self, name: str, more: int = 1) -> None:
         """Add one, or more."""
         self.counts[name] = self.counts.get(name, 0) + more
-
-    def took(self, tick: str, duration_ms: int) -> None:
-        """Count the duration of a round: their sum, and the bucket of its histogram."""
-        bound = next((bound for bound in ROUND_BOUNDS_MS if duration_ms <= bound), None)
-        self.count(f"{tick}_ms", duration_ms)
-        self.count(round_bucket(tick, bound))
 
 
 def run(
@@ -163,7 +155,7 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
         tally.failures.add("tick could not finish", error, tick.name)
         return
     finally:
-        tally.took(tick.name, round(1000 * (time.monotonic() - begun)))
+        tally.count(f"{tick.name}_ms", round(1000 * (time.monotonic() - begun)))
     tally.failures.end(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")
     if moved and tick.wakes:

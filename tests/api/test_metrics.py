@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 def figure_names():
     """Return the names of all metrics of an API where each has a value."""
-    counters = {"fetch_error": 1, "fetch_ms": 9, "fetch_le10": 1, "chat_429": 1}
+    counters = {"fetch_error": 1, "fetch_ms": 9, "chat_429": 1}
     beat = Heartbeat("daemon", "one", 7, NOW, NOW, "poll", counters)
     everything = Snapshot(
         heartbeats=[beat],
