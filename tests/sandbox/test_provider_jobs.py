@@ -39,14 +39,6 @@ def test_tuned_model_gives_its_trained_answer_and_is_marked_as_a_stand_in(provid
     assert "Демо-модель" in completion.choices[0].message.content
 
 
-def test_succeeded_job_names_its_model_only_later(provider, client):
-    provider.behave(states=(), null_model_polls=2)
-    job = launch(client)
-    jobs = [client.fine_tuning.jobs.retrieve(job.id) for _ in range(3)]
-    assert [job.status for job in jobs] == ["succeeded"] * 3
-    assert [job.fine_tuned_model is None for job in jobs] == [True, True, False]
-
-
 def test_responses_have_null_only_where_the_protocol_allows_it(client, provider):
     read_statuses(client, job_id := launch(client).id, 4)
     job = client.fine_tuning.jobs.retrieve(job_id)

@@ -37,10 +37,7 @@ def read_page(standin, path="/", **headers):
     [
         ({"person": "igor", "text": "a"}, 404),
         ({"person": "anna", "text": "  "}, 400),
-        ({"person": "anna", "text": "я" * 4097}, 400),
         ({"person": "anna", "press": "нет такой"}, 404),
-        ({"person": "anna", "text": "a", "reply_to": 99}, 404),
-        ({"person": "anna@nowhere", "text": "a"}, 404),
     ],
 )
 def test_invalid_request_is_refused(telegram, fields, status):

@@ -4,13 +4,7 @@ import pytest
 from telegram import MessageEntity
 from telegram.error import BadRequest
 
-from tests.sandbox.telegram_client import fetch
-
 pytestmark = pytest.mark.functional
-
-
-def make_entities(*entities):
-    return [{"type": kind, "offset": start, "length": length} for kind, start, length in entities]
 
 
 @pytest.mark.parametrize(
@@ -28,12 +22,3 @@ def test_entity_outside_the_text_is_refused(call, text, entity, message):
     with pytest.raises(BadRequest) as caught:
         call(lambda bot: bot.send_message(1001, text, entities=entities))
     assert message in str(caught.value).lower()
-
-
-def test_edit_is_validated_like_a_message(telegram, call):
-    sent = call(lambda bot: bot.send_message(1001, "a"))
-    fields = {"chat_id": 1001, "message_id": sent.message_id, "text": "ab"}
-    url = f"{telegram.base_url}{telegram.token}/editMessageText"
-    assert fetch(url, {**fields, "entities": make_entities(("bold", 0, 3))})[0] == 400
-    assert fetch(url, {**fields, "entities": [{"type": "bold"}]})[0] == 400
-    assert fetch(url, {**fields, "entities": make_entities(("bold", 0, 2))})[0] == 200

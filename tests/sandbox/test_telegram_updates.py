@@ -1,60 +1,12 @@
 """Updates: long polling, offsets, conflicts, webhooks, callback and pre-checkout queries."""
 
-import asyncio
-
 import pytest
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice
-from telegram.error import BadRequest, Conflict
 
-from tests.sandbox.telegram_client import fetch, make_bot, run_as_process
+from tests.sandbox.telegram_client import fetch, run_as_process
 from tests.support.http_servers import run_receiver
 from tests.support.stand_ins import TelegramStandIn
 
 pytestmark = pytest.mark.functional
-
-
-def test_second_poller_ends_the_first(telegram, call):
-    async def act(bot):
-        first = asyncio.create_task(bot.get_updates(timeout=30))
-        await asyncio.to_thread(telegram.wait_for, telegram.is_polled)
-        async with make_bot(telegram) as other:
-            await other.get_updates()
-        await first
-
-    with pytest.raises(Conflict, match="terminated by other getUpdates request"):
-        call(act)
-
-
-def test_pressed_button_waits_for_its_answer(telegram, call):
-    keys = InlineKeyboardMarkup([[InlineKeyboardButton("👍 Верно", callback_data="good:7")]])
-    call(lambda bot: bot.send_message(1001, "a", reply_markup=keys))
-    telegram.press("anna", "👍 Верно")
-
-    async def act(bot):
-        (update,) = await bot.get_updates()
-        await update.callback_query.answer("Спасибо")
-        return update.callback_query
-
-    query = call(act)
-    assert (query.data, query.message.text) == ("good:7", "a")
-    with pytest.raises(BadRequest, match="Query is too old"):
-        call(lambda bot: bot.answer_callback_query(query.id))
-    with pytest.raises(BadRequest, match="Query is too old"):
-        call(lambda bot: bot.answer_callback_query("12345"))
-
-
-def test_refused_checkout_pays_nothing(telegram, call):
-    prices = [LabeledPrice("50 вопросов", 100)]
-    call(lambda bot: bot.send_invoice(1001, "Вопросы", "Ещё 50", "pack:50", "XTR", prices))
-    telegram.press("anna", "⭐ 100")
-
-    async def act(bot):
-        (update,) = await bot.get_updates()
-        query_id = update.pre_checkout_query.id
-        await bot.answer_pre_checkout_query(query_id, ok=False, error_message="Кончились")
-        return await bot.get_updates(offset=update.update_id + 1)
-
-    assert call(act) == ()
 
 
 @pytest.fixture
