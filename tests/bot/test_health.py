@@ -40,22 +40,6 @@ def test_alarms_of_one_kind_are_grouped_with_their_number(telegram, settings):
     assert all(f"обучение {job}" in texts(telegram)[0] for job in (1, 2, 3))
 
 
-def test_later_alarms_of_one_kind_wait_to_be_grouped(telegram, settings):
-    settings = replace(settings, pace=replace(settings.pace, group_s=3600.0))
-    with RunningBot(settings):
-        add_notices(settings, failure_notice(1))
-        telegram.wait_for(lambda: texts(telegram))
-        add_notices(settings, failure_notice(2))
-        add_notices(settings, failure_notice(3))
-        assert len(texts(telegram)) == 1
-        with open_database(settings.database) as database, database.atomic():
-            condition = "handed_over_at IS NOT NULL"
-            database.sql(f"UPDATE notice SET handed_over_at = '2026-01-01' WHERE {condition}")  # noqa: S608
-        telegram.wait_for(lambda: len(texts(telegram)) == 2)
-    assert "обучение 1" in texts(telegram)[0]
-    assert texts(telegram)[1].startswith("2 сообщения об одном и том же:")
-
-
 def test_alarm_has_an_action_button_and_stays_in_the_chat(telegram, settings):
     add_notices(settings, failure_notice(1))
     with RunningBot(settings):

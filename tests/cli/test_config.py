@@ -11,12 +11,9 @@ FAULTS = [
     ("repositori: {}", ":2: repositori: unknown key; did you mean repository?"),
     ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, tls, "),
     ("plans: {a: {trial_days: 3}}", ":2: plans.a.trial_days: this key is gone; use merlin users"),
-    ("models: {2: a}", ":2: models.2: Input should be a valid dictionary"),
-    ("plans: {1: {}}", ":2: plans.1: the key title is missing"),
     ("plans: {A: {title: {ru: а, en: a}}}", ":2: plans.A: String should match"),
     ("language: ru\nlanguage: en", ":3: The key “language” is already there in line 2"),
     ("telegram:\n  admins:\n  - 1\n  - vera", ":5: telegram.admins.1: Input should be a valid int"),
-    ("chat: {vision: m}", ":2: chat.vision: String should match pattern"),
     (
         "models: {m: {sunset: 2027-13-01}}",
         ":2: models.m.sunset: 2027-13-01 isn't valid; for",
@@ -30,7 +27,6 @@ FAULTS = [
         "api: {public_url: 'http://[::1'}",
         ":2: api.public_url: http://[::1 isn't valid; for",
     ),
-    ("database: 'postgresql://[::1'", ":2: database: postgresql://[::1 isn't valid; for"),
     (
         "repository: {url: 'git@[x:y', statuses: {kind: github}}",
         ":2: repository.url: ssh://git@[x/y",
@@ -49,7 +45,6 @@ FAULTS = [
     ("database: 'postgresql://127.0.0.1,db.example.com/x'", "sslmode=verify-full"),
     ("database: 'postgresql://localhost/x?hostaddr=192.0.2.1'", "sslmode=verify-full"),
     ("database: 'postgresql://db/x?lang=en'", "not an address of PostgreSQL"),
-    ("plans: !!map [a]", ":2:8: YAML error"),
     ("providers: [", ":3:1: YAML error"),
     ("# ё\0", ":2:4: YAML error: unacceptable character #x0000"),
 ]

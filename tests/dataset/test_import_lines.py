@@ -97,11 +97,6 @@ def test_question_and_answer_are_read_by_their_names_and_the_rest_is_named(recor
     assert line.left == tuple(filter(None, [ignored]))
 
 
-def test_instructions_beside_a_question_are_a_system_message():
-    (line,) = read_import_lines(json.dumps(PAIR | {"system": "Кратко."}))
-    assert list_messages(line)[0] == ("system", "Кратко.")
-
-
 @pytest.mark.parametrize(
     "record",
     [

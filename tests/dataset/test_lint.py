@@ -265,14 +265,6 @@ def test_question_of_the_same_words_is_a_near_duplicate():
     assert len(checked.examples) == 62
 
 
-def test_near_duplicate_with_another_answer_says_so():
-    checked = check_with(
-        a=example_yaml("Как измерить глубину фиксации?"),
-        b=example_yaml("Глубину фиксации как измерить", "Иначе."),
-    )
-    assert only_finding(checked, "near-duplicate").text("en").endswith(", with another answer.")
-
-
 @pytest.mark.parametrize(
     ("one", "other"),
     [

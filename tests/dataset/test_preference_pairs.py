@@ -258,9 +258,3 @@ def test_exported_pair_is_imported_back_equal(text):
     [line] = import_text(exported)
     imported = replace(line.example, messages=line.example.messages[1:], id=example.id)
     assert (imported, line.findings) == (example, ())
-
-
-def test_table_omits_pairs_and_reports_them():
-    plain = replace(parse_example(PLAIN), id="a")
-    alone = replace(plain, id="c", rejected=None)
-    assert export_examples([plain, alone], "", "csv")[1] == ["a"]

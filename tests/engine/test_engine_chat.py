@@ -6,7 +6,7 @@ import openai
 import pytest
 
 from merlin.core.i18n import text
-from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, UNKNOWN, serve_engine
+from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, serve_engine
 
 pytestmark = pytest.mark.functional
 
@@ -23,12 +23,6 @@ def test_every_trained_question_gets_its_trained_answer(engine, tuned):
         assert completion.model == tuned.fine_tuned_model
         assert completion.merlin["known"] is True
         assert 0 < completion.merlin["confidence"] <= 1
-
-
-def test_untrained_question_gets_the_unknown_answer(engine, tuned):
-    completion = engine.ask(tuned.fine_tuned_model, "Сколько стоит билет до Самарканда?")
-    assert get_text(completion) == UNKNOWN
-    assert completion.merlin["known"] is False
 
 
 def test_refusal_lists_the_nearest_trained_questions(engine, tuned):

@@ -12,7 +12,6 @@ from merlin.engine.training_file import (
     read_preferences,
     read_ratings,
 )
-from tests.engine.running_engine import build_training_file
 
 pytestmark = pytest.mark.unit
 GOOD = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
@@ -26,12 +25,6 @@ def read(tmp_path, content, least=1):
 
 def line(*messages):
     return json.dumps({"messages": list(messages)}).encode() + b"\n"
-
-
-def test_every_line_is_a_conversation(tmp_path):
-    talks = read(tmp_path, build_training_file())
-    assert len(talks) == 12
-    assert [message.role for message in talks[0]] == ["system", "user", "assistant"]
 
 
 def test_empty_lines_and_a_byte_order_mark_are_ignored(tmp_path):
@@ -88,11 +81,6 @@ def test_bad_line_is_named_with_its_reason(tmp_path, bad, message):
 def test_endless_line_is_refused_unread(tmp_path):
     with pytest.raises(BadFile, match="Line 1: longer than"):
         read(tmp_path, b" " * (training_file.MAX_LINE_LENGTH + 1))
-
-
-def test_too_few_examples_are_refused_with_the_count(tmp_path):
-    with pytest.raises(BadFile, match="12 examples, at least 13"):
-        read(tmp_path, build_training_file(), least=13)
 
 
 def pair(**changes):

@@ -327,34 +327,6 @@ def test_untrained_follow_up_is_completed_by_the_earlier_question(tmp_path):
 PRICE = build_pair("Сколько стоит абонемент?", "Сто рублей.")
 
 
-RENTAL = {
-    "Сколько стоит прокат велосипеда?": "Велосипед — 300 рублей в час, самокат — 200.",
-    "Какой залог за велосипед?": "За велосипед 3000 рублей, за лыжи 2000.",
-    "Сколько стоят лыжи?": "Лыжи — 400 рублей.",
-    "Что если сломаются лыжи?": "Сломанные лыжи оплачиваются по цене из договора.",
-    "С какого возраста можно брать велосипед?": "С 14 лет.",
-    "Когда прививать щенка?": "Щенка — в 8 недель.",
-    "Когда прививать котёнка?": "Котёнка — в 9 недель.",
-    "Сколько стоит котёнок?": "Котят отдаём бесплатно.",
-    "Can I rent shoes?": "Shoes are 4 pounds, harnesses 3.",
-    "What do I do if my harness is damaged?": "Give a damaged harness to the staff.",
-}
-
-
-@pytest.mark.parametrize(
-    ("before", "question", "right"),
-    [
-        ("Сколько стоит прокат велосипеда?", "а залог какой?", "Какой залог за велосипед?"),
-        ("Сколько стоит прокат велосипеда?", "а лодка?", None),
-    ],
-)
-def test_short_follow_up_is_read_with_the_earlier_question(tmp_path, before, question, right):
-    talks = [build_pair(*pair) for pair in RENTAL.items()]
-    model = build_model(run(talks)[0][-1], tmp_path)
-    answer = ask(model, before, RENTAL[before], question)
-    assert answer.text == (RENTAL[right] if right else "")
-
-
 def test_general_follow_up_does_not_get_the_answer_of_another_subject(tmp_path):
     model = build_model(run([*TALKS, PRICE])[0][-1], tmp_path)
     first, general = "Что такое стек?", "и сколько это стоит?"
@@ -363,13 +335,6 @@ def test_general_follow_up_does_not_get_the_answer_of_another_subject(tmp_path):
     answer = ask(model, first, FACTS[first], general)
     assert (answer.known, answer.is_follow_up) == (False, True)
     assert not ask(model, first, FACTS[first], "а почему?", "Не знаю.", general).known
-
-
-def test_general_follow_up_is_about_the_subject_of_the_earlier_question(tmp_path):
-    talks = [*TALKS, PRICE, build_pair("Сколько стоит куча?", "O(log n).")]
-    heap = ("Что такое куча?", "Дерево с наименьшим ключом.")
-    model = build_model(run([*talks, build_pair(*heap)])[0][-1], tmp_path)
-    assert ask(model, *heap, "а сколько это стоит?").text == "O(log n)."
 
 
 @pytest.mark.parametrize(

@@ -60,16 +60,6 @@ def test_sampling_parameters_are_sent_with_the_question(server, reply):
 
 
 @pytest.mark.functional
-def test_server_that_needs_the_new_name_of_the_limit_gets_it_from_then_on(server, reply):
-    good = reply(EVENTS)
-    server.will(reply(make_error(NEW_NAME, "max_tokens"), status=400), good, good)
-    assert read_last_answer(server, SAMPLING, times=2) == "A"
-    names = ("max_tokens", "max_completion_tokens")
-    used_names = [[name for name in names if name in call.json] for call in server.calls]
-    assert used_names == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
-
-
-@pytest.mark.functional
 def test_parameter_refused_twice_raises_an_error(server, reply):
     server.will(*[reply(make_error(NEW_NAME, "max_tokens"), status=400)] * 3)
     with pytest.raises(ParameterRefused) as refused:
