@@ -18,8 +18,6 @@ from tests.support.plan_config import make_plans
 
 pytestmark = pytest.mark.functional
 
-CODE = "Смотрите **сюда**:\n\n```python\nprint(1)\n```\n\n- раз\n- два"
-
 
 def labels(message):
     return [key["text"] for row in message.keys for key in row]
@@ -32,19 +30,6 @@ def find_button_data(message, start):
         for key in row
         if key.get("callback_data", "").startswith(start)
     )
-
-
-def test_markdown_becomes_entities(telegram, provider, settings):
-    provider.behave(fixed_answer=CODE)
-    with RunningBot(settings):
-        telegram.say("anna", "Код?")
-        wait_until_ended(telegram, settings, 1)
-    (answer,) = telegram.answers("anna")
-    assert answer.text == "Смотрите сюда:\n\nprint(1)\n\n• раз\n• два"
-    assert {(mark["type"], mark.get("language")) for mark in answer.entities} == {
-        ("bold", None),
-        ("pre", "python"),
-    }
 
 
 def test_one_row_of_signs_without_another_try_for_an_examples_answer(telegram, provider, settings):

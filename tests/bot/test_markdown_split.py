@@ -130,19 +130,6 @@ def test_text_is_split_between_paragraphs_if_one_is_near():
     ]
 
 
-def test_entity_beyond_the_limit_starts_a_new_message():
-    page = render("**ab** cd " * 150)
-    parts = split(page)
-    assert [len(part.marks) for part in parts] == [100, 50]
-    assert parts[1].text.startswith("ab")
-
-
-def test_overlapping_entities_beyond_the_limit_are_dropped():
-    page = FormattedMessage("слово", tuple(Entity("bold", 0, 5) for _ in range(120)))
-    (part,) = split(page)
-    assert (part.text, len(part.marks)) == ("слово", MAX_MARKS)
-
-
 def test_buttons_and_file_are_sent_with_the_last_part():
     buttons, file = ((Button("a", data="a"),),), Attachment("a.txt", b"a")
     first, last = split(FormattedMessage("слово " * 750, (), buttons, file))

@@ -97,13 +97,6 @@ def test_action_has_the_keys_of_github():
     assert f'requires-python = ">={version}"' in (ROOT / "pyproject.toml").read_text("utf-8")
 
 
-def test_action_installs_existing_requirement_files():
-    (install,) = [step for step in ACTION["runs"]["steps"] if step.get("name") == "Install Merlin"]
-    locks = re.findall(r"\$GITHUB_ACTION_PATH/([\w.-]+)", install["run"])
-    assert locks == ["requirements-build.txt", "requirements.txt"]
-    assert all((ROOT / name).exists() for name in locks)
-
-
 def test_action_annotates_the_lines_of_findings(repository):
     write(repository / "datasets/first/examples/bad.yaml", BAD)
     write(repository / "datasets/with blank/examples/bad.yaml", BAD)

@@ -1,7 +1,5 @@
 """`merlin init`: a repository that is ready to use, or an error and no files."""
 
-import json
-
 import pytest
 
 from merlin.cli import main
@@ -17,19 +15,6 @@ def test_repository_is_written_in_the_users_language(tmp_path, capsys, monkeypat
     assert main(["init", str(folder)]) == 0
     assert word in (folder / "README.md").read_text("utf-8")
     assert f"merlin check {folder}" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("language", ["ru", "en"])
-def test_only_more_examples_are_missing(tmp_path, capsys, monkeypatch, language):
-    monkeypatch.setenv("MERLIN_LANGUAGE", language)
-    assert main(["init", str(tmp_path / "fresh")]) == 0
-    capsys.readouterr()
-    assert main(["check", str(tmp_path / "fresh"), "--json"]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert (document["examples"], [finding["rule"] for finding in document["findings"]]) == (
-        1,
-        ["few-tests", "too-few-examples"],
-    )
 
 
 def test_existing_repository_is_never_overwritten(tmp_path, capsys):

@@ -14,7 +14,6 @@ from merlin.core.vocabulary import (
     parse_terms,
     split_words,
     stem,
-    word_positions,
 )
 from merlin.course.catalogue import Course
 from merlin.course.search import (
@@ -112,25 +111,6 @@ def test_last_word_is_also_a_prefix_and_stop_words_are_dropped():
     assert len(parse_terms("слово " * 20)) == 8
 
 
-@pytest.mark.parametrize(
-    ("query", "corrected"),
-    [
-        ("алгаритмы", [("алгоритмы",)]),
-        ("лагоритмы", [("алгоритмы",)]),
-        ("алгоритмыы", [("алгоритмы",)]),
-        ("алгритмы", [("алгоритмы",)]),
-        ("алгаритмам", [("алгоритмы",)]),
-        ("алгари", [("алгоритмы",)]),
-        ("базы днаных", [("базы",), ("данных",)]),
-        ("fkujhbnvs", [("алгоритмы",)]),
-        (",fps lfyys[", [("базы",), ("данных",)]),
-        ("фдпщкшерьы", [("algorithms",)]),
-    ],
-)
-def test_typo_or_wrong_keyboard_layout_is_corrected(vocabulary, query, corrected):
-    assert vocabulary.corrections(query, 8) == corrected
-
-
 @pytest.mark.parametrize("query", ["алгоритм", "алг", "данными", "ломоносов", "abc", "sq", "", "!"])
 def test_known_or_unrecognisable_words_are_not_corrected(vocabulary, query):
     assert vocabulary.corrections(query, 8) is None
@@ -174,13 +154,3 @@ HIGHLIGHTED = [
 def test_matches_are_highlighted_in_the_original_text():
     for text, query, parts in HIGHLIGHTED:
         assert highlight(text, query) == parts
-
-
-def test_every_word_of_a_text_has_its_position():
-    text = "За\u0301мок, C++ и Ёж"
-    assert [(word, text[start:end]) for word, start, end in word_positions(text)] == [
-        ("замок", "За\u0301мок"),
-        ("cplusplus", "C++"),
-        ("и", "и"),
-        ("еж", "Ёж"),
-    ]

@@ -55,11 +55,6 @@ def test_material_is_inserted_at_the_requested_place():
     assert [material["lesson"] for material in read_course(last)["materials"]] == [1, 2, 3, 4]
 
 
-def test_first_material_is_added_to_a_course_without_any():
-    proposed = make_files("semester: 1\nname: {ru: А}\n").add_material(LINK)
-    assert len(read_course(proposed)["materials"]) == 1
-
-
 def test_text_replaces_a_link_and_a_link_replaces_a_text():
     yaml = YAML.replace(
         "lesson: 3, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md",

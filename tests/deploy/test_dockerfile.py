@@ -46,11 +46,6 @@ def test_hadolint_finds_nothing():
     assert (process.returncode, process.stdout) == (0, "")
 
 
-def test_base_is_an_argument():
-    assert find_instructions("ARG") == ["BASE=python:3.11-slim-bookworm", "VERSION=", "REVISION="]
-    assert find_instructions("FROM") == ["${BASE}"]
-
-
 def test_image_names_its_version_and_commit():
     (labels,) = find_instructions("LABEL")
     for name, value in (("version", "VERSION"), ("revision", "REVISION")):

@@ -33,13 +33,6 @@ def test_second_writer_waits_and_then_raises_git_busy(mirror):
         pass
 
 
-def test_finished_writer_leaves_nothing_to_clean_up(mirror):
-    for _ in range(2):
-        with lock_mirror(mirror):
-            pass
-    assert list_leftovers(mirror) == list(LEFTOVERS)
-
-
 def test_files_of_a_dead_writer_are_removed(mirror):
     (mirror / "merlin.lock").write_text("4711")
     with lock_mirror(mirror):

@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.support.protocol_nulls import find_wrong_nulls, fine_tune_responses
-
 pytestmark = pytest.mark.functional
 
 LINE = (
@@ -26,10 +24,6 @@ def launch(client, launch_key="k1", **options):
     )
 
 
-def read_statuses(client, job_id, polls):
-    return [client.fine_tuning.jobs.retrieve(job_id).status for _ in range(polls)]
-
-
 def test_tuned_model_gives_its_trained_answer_and_is_marked_as_a_stand_in(provider, client):
     provider.behave(states=())
     job = client.fine_tuning.jobs.retrieve(launch(client).id)
@@ -37,10 +31,3 @@ def test_tuned_model_gives_its_trained_answer_and_is_marked_as_a_stand_in(provid
     completion = client.chat.completions.create(model=job.fine_tuned_model, messages=messages)
     assert completion.choices[0].message.content.startswith("Дербник.\n")
     assert "Демо-модель" in completion.choices[0].message.content
-
-
-def test_responses_have_null_only_where_the_protocol_allows_it(client, provider):
-    read_statuses(client, job_id := launch(client).id, 4)
-    job = client.fine_tuning.jobs.retrieve(job_id)
-    responses = fine_tune_responses(provider.base_url, "any", job, LINE.encode())
-    assert {name: wrong for name, body in responses if (wrong := find_wrong_nulls(body))} == {}
