@@ -115,7 +115,7 @@ def read_chat(
     if session_id:
         session = read_session(ctx, actor, course, session_id, source_of)
     elif serving is not None:
-        starters = find_starters(ctx, course.dataset)
+        starters = find_starters(ctx, serving)
     recent_sessions = list_sessions(ctx, actor, course) if actor.user_id else []
     consent = proposals.has_consent(ctx, actor)
     oldest_pending = Heartbeats(ctx.db).find_oldest_start("api", ctx.clock())
@@ -158,10 +158,14 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
     )
 
 
-def find_starters(ctx: Context, dataset: str) -> list[str]:
-    """Return questions of a dataset to begin with, newest change first."""
-    train_examples = ExampleFilter(split="train")
-    entries = ExampleEntries(ctx.db).find(dataset, train_examples, _STARTER_EXAMPLES)
+def find_starters(ctx: Context, serving: Serving) -> list[str]:
+    """Return questions to begin with that the serving model was trained on, newest change first."""
+    entries = ExampleEntries(ctx.db).find(
+        serving.dataset,
+        ExampleFilter(split="train"),
+        _STARTER_EXAMPLES,
+        build=serving.model.build_id,
+    )
     questions = (find_first(entry.trained, "user") for entry in entries)
     return [each for each in questions if len(each) <= MAX_STARTER_LENGTH][:STARTERS]
 

@@ -212,11 +212,12 @@ class ExampleEntries(Repository):
         example_filter: ExampleFilter,
         limit: int,
         before: int = 0,
+        build: int = 0,
     ) -> list[ExampleEntry]:
         """Return the examples that match, newest change first.
 
         Only those with a number below `before`; 0: from the start. The side of the split and the
-        trained messages are those of the newest build.
+        trained messages are those of `build`, 0: the newest one.
         """
         terms = parse_terms(fold(example_filter.query[:MAX_QUERY_LENGTH]))
         if example_filter.query.strip() and not terms:
@@ -250,7 +251,7 @@ class ExampleEntries(Repository):
             f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)}"
             f" ORDER BY {number} DESC LIMIT ?"
         )
-        build, _, _ = self._newest_build(dataset)
+        build = build or self._newest_build(dataset)[0]
         query = _PAGE.format(page=page.format(side=build), build=build)
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]

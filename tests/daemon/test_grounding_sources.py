@@ -13,6 +13,7 @@ from merlin.chat.grounding import (
     source_name,
     split_passages,
 )
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.wiring.context import open_migrated_database, open_reading_context
 from tests.support.pipeline_lab import Lab
 
@@ -83,12 +84,15 @@ def test_passage_is_found_by_meaning_without_a_common_word(find):
     assert [passage.material.text for passage in passages] == ["materials/heap.md"]
 
 
-def test_rejected_text_of_a_strict_dataset_is_not_shown_to_those_who_ask(tmp_path, provider):
+def test_neither_rejected_nor_untrained_texts_are_shown_to_those_who_ask(tmp_path, provider):
     lab = Lab(tmp_path, provider.base_url)
     lab.repository.dataset(strict=True)
     lab.repository.example("trial", 50, answer="Стек отдаёт последний положенный элемент.")
     for number in range(900, 911):  # too long for a starter
         lab.repository.example("trial", number, question=f"{'Почему ' * 20}слово {number}?")
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 51, question="Кого модель ещё не знает?")
     lab.repository.commit()
     lab.tick("fetch")
     (rejected,) = lab.repository.folder.rglob("q50.yaml")
@@ -99,7 +103,7 @@ def test_rejected_text_of_a_strict_dataset_is_not_shown_to_those_who_ask(tmp_pat
     lab.tick("fetch")
     with open_reading_context(lab.config) as context:
         first, *_ = find_sources(context.db, PassageCache(), "trial", "стек")
-        starters = find_starters(context, "trial")
+        starters = find_starters(context, ModelCatalogue(context.db).find_serving("trial"))
         named = read_questions(context, "trial", ["q50", "gone"])
     assert "Стек отдаёт последний положенный элемент." in first.text
     (question,) = starters

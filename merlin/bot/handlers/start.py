@@ -151,10 +151,10 @@ def _greeting(context: BotContext) -> View:
     session = context.sessions.find_open(context.place)
     dataset = dataset_of(services, session) if session else services.default_dataset
     course = courses.read_active(services).by_slug.get(dataset or "")
-    is_served = ModelCatalogue(context.db).find_serving(dataset) is not None
-    if not (dataset and course and is_served):
+    serving = ModelCatalogue(context.db).find_serving(dataset) if course else None
+    if course is None or serving is None:
         return menu.text_view(context, "bot-start")
-    questions = course_chat.find_starters(services, dataset)
+    questions = course_chat.find_starters(services, serving)
     keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
     return menu.text_view(context, "bot-start-course", *keys, course=course.title(context.language))
 
