@@ -25,6 +25,8 @@ from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.spec import DPO, KTO, DatasetSpec, Recipe
 from merlin.dataset.split import TEST, split
 
+_FRAME_TOKENS = 20  # more than the framing of one message takes
+
 
 class Pair(NamedTuple):
     """A finding about two examples of a group, by id; it is reported at the first one."""
@@ -51,9 +53,17 @@ class TokenLimit:
         return tokens if has_system else tokens + self.system_tokens
 
     def find_excess(self, trained: Example) -> int:
-        """Return the tokens of an example that is too long, 0 for any other."""
+        """Return the tokens of an example that is too long, 0 for any other.
+
+        A token is at least one byte, so short texts need no counting (and no vocabulary).
+        """
         if self.most is None:
             return 0
+        messages = [message for message in (*trained.messages, trained.rejected) if message]
+        if not trained.tools and not any(message.extra for message in messages):
+            texts = (self._system, *(message.content for message in messages))
+            if sum(len(text.encode()) + _FRAME_TOKENS for text in texts) <= self.most:
+                return 0
         total = self.total(trained.facts.tokens, has_system=bool(trained.facts.system))
         return total if total > self.most else 0
 

@@ -88,6 +88,17 @@ def test_vocabulary_is_the_published_one():
     assert hashlib.sha256(lines).hexdigest() == PUBLISHED_SHA256
 
 
+def test_vocabulary_is_freed_after_a_time_without_counting():
+    count = example.count_tokens("Сколько будет семь на восемь?")
+    example.load_vocabulary()
+    used = example.load_vocabulary.cache_info().hits
+    example.release_unused_vocabulary(used - 1)
+    assert example.load_vocabulary.cache_info().currsize
+    example.release_unused_vocabulary(used)
+    assert not example.load_vocabulary.cache_info().currsize
+    assert example.count_tokens("Сколько будет семь на восемь?") == count
+
+
 def test_damaged_vocabulary_is_refused(monkeypatch, tmp_path):
     damaged = tmp_path / "o200k_base.zlib"
     damaged.write_bytes(zlib.compress(b"\x01!"))
