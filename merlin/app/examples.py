@@ -11,6 +11,7 @@ from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.core.errors import DatasetError, Refused
+from merlin.core.formatted_text import shorten_text
 from merlin.core.i18n import choose_translation
 from merlin.core.views import described
 from merlin.course.catalogue import Catalogue, Course
@@ -275,15 +276,22 @@ def edit_several(
     """Return the edits that give each example the text that `reword` returns, None to remove it.
 
     `revisions` are by id what the editor saw. Examples that stay as they are get no edit. Raises
-    NotFound, StaleEdit, what `reword` raises; Refused if nothing changes.
+    NotFound, StaleEdit; Refused if nothing changes, or naming the examples that `reword` refuses.
     """
-    edits = []
+    edits, broken = [], []
     for example_id, revision in revisions.items():
         current = _require_file(files, example_id)
-        text = reword(current)
+        try:
+            text = reword(current)
+        except Refused:
+            broken.append(example_id)
+            continue
         require_revision(revision, current.blob, text, current.text)
         if text != current.text:
             edits.append(Edit(current.path, current.blob, text))
+    if broken:
+        names = shorten_text(", ".join(broken), 200)
+        raise Refused(f"broken: {names}", "examples-unreadable", examples=names)
     if not edits:
         raise Refused("nothing is changed", "teaching-unchanged")
     return CourseEdits(tuple(edits), "")

@@ -414,16 +414,27 @@ def parse_example(text: str | None) -> Example | None:
     return read_example((text or "").encode("utf-8", "surrogatepass"))[0]
 
 
-# The key of a message, with the sign of a text in lines, and a key outside the messages.
-_TURN = re.compile(r"^[ \t]*-[ \t]*\w+[ \t]*:[ \t]*(?:[|>][-+]?(?=[ \t]*$))?", re.MULTILINE)
+# The key of a message (not the system's) with the sign of a text in lines; a key outside them.
+_TURN = re.compile(
+    r"^[ \t]*-[ \t]*(?!system\b)\w+[ \t]*:[ \t]*(?:[|>][-+]?(?=[ \t]*$))?", re.MULTILINE
+)
 _NEXT_KEY = re.compile(r"^\w+:", re.MULTILINE)
 
 
 def recover_turn(text: str | None) -> tuple[str, str]:
-    """Return the first and the last text of the messages of a broken file, "" without them."""
+    """Return the first and the last text of the messages of a broken file, "" for an unsure one."""
     turns = _TURN.split(text or "")[1:]
-    texts = [dedent(_NEXT_KEY.split(turn, 1)[0].strip("\n")).strip() for turn in turns]
+    texts = [_recover_text(_NEXT_KEY.split(turn, 1)[0]) for turn in turns]
     return (texts[0], texts[-1]) if len(texts) > 1 else ("", "")
+
+
+def _recover_text(written: str) -> str:
+    """Return a text without the quotes around it, of which one may be missing."""
+    quote = written[:1]
+    if quote not in ("'", '"'):
+        return dedent(written.strip("\n")).strip()
+    said = written[1:].strip().removesuffix(quote)
+    return "" if quote in said or "\\" in said else said
 
 
 def reword_example(

@@ -99,7 +99,9 @@ def test_selected_examples_stay_selected_when_one_changed_or_cannot_be_read(site
     assert re.search(r'value="\w+ q4" checked', stale.text)
     assert 'value="новый"' in stale.text
     broken = {"act": "tag", "tags": "новый", "row": [f"{rows['broken']} broken"]}
-    assert "менять его по частям нельзя" in vera.post(f"{BASE}/several", data=broken).text
+    assert "Не читаются: broken." in vera.post(f"{BASE}/several", data=broken).text
+    empty = {"act": "tag", "row": [f"{rows['q4']} q4"]}
+    assert "Напишите тег" in vera.post(f"{BASE}/several", data=empty).text
     same = {"act": "untag", "tags": "новый", "row": [f"{rows['q4']} q4"]}
     assert "Ничего не изменено" in vera.post(f"{BASE}/several", data=same).text
 

@@ -3,7 +3,7 @@
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset.example import parse_example, question_preview, reword_example
+from merlin.dataset.example import parse_example, question_preview, recover_turn, reword_example
 
 pytestmark = pytest.mark.unit
 
@@ -40,6 +40,21 @@ def test_broken_file_cannot_be_reworded(text):
     with pytest.raises(Refused, match="broken"):
         reword_example(text, answer="Один.")
     assert question_preview(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("user", "assistant", "question", "answer"),
+    [
+        ('"Сколько лет?', "Сорок.", "Сколько лет?", "Сорок."),
+        ("'Сколько?'", '|\n      «Сорок»,\n      "да".', "Сколько?", '«Сорок»,\n"да".'),
+        ('"Что "это"?', '"Так: \\"да', "", ""),
+    ],
+)
+def test_broken_file_gives_back_only_sure_texts(user, assistant, question, answer):
+    lines = ["messages:", "  - system: Кратко.", f"  - user: {user}", f"  - asistant: {assistant}"]
+    text = "\n".join([*lines, "tags: [счёт]", ""])
+    assert parse_example(text) is None
+    assert recover_turn(text) == (question, answer)
 
 
 def test_question_preview_is_one_short_line():

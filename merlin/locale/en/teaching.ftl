@@ -2,6 +2,8 @@
 course-broken = course.yaml of this course can't be read (line { $line }): { $reason } Fix it in git.
 course-unwritable = This text can't be saved in course.yaml.
 teaching-unchanged = Nothing changed.
+examples-unreadable = Can't be read: { $examples }. Nothing changed. Unselect them, or select a row's text to fix it.
+examples-no-tag = Write a tag in the field beside the button.
 teaching-no-revision = Name the revision that you saw.
 change-not-committed = Only saved edits can be undone.
 change-undo-early = This edit hasn't arrived here yet, or { $path } is already back as it was. Try again in a minute.

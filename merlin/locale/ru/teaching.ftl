@@ -2,6 +2,8 @@
 course-broken = course.yaml этого курса не читается (строка { $line }): { $reason } Исправьте его в git.
 course-unwritable = Этот текст нельзя записать в course.yaml.
 teaching-unchanged = Ничего не изменено.
+examples-unreadable = Не читаются: { $examples }. Ничего не изменено. Снимите с них выбор или исправьте их: нажмите на строку.
+examples-no-tag = Напишите тег в поле рядом с кнопкой.
 teaching-no-revision = Назовите revision, которую вы видели.
 change-not-committed = Отменить можно только сохранённую правку.
 change-undo-early = Правка ещё не дошла сюда, или { $path } уже снова такой, как был. Повторите через минуту.

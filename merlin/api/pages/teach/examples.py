@@ -35,7 +35,7 @@ from merlin.api.schema import LINE, Name, Part
 from merlin.app import examples
 from merlin.app.changes import ChangeView, DatasetFiles, Make, StaleEdit
 from merlin.app.examples import ExampleContent, ExampleView
-from merlin.core.errors import NotFound
+from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.entries import ExampleFilter, FileText
@@ -121,7 +121,7 @@ class SeveralForm(EditForm):
         return {}
 
     def make(self, files: DatasetFiles) -> CourseEdits:
-        """Return the edits. Raises as `examples.edit_several`."""
+        """Return the edits. Raises as `examples.edit_several`, and Refused without a tag."""
         reword: Callable[[FileText], str | None]
         match self.act:
             case "remove":
@@ -130,6 +130,8 @@ class SeveralForm(EditForm):
                 reword = partial(examples.mark_split, self.split)
             case _:
                 tags = split_tags(self.tags)
+                if not tags:
+                    raise Refused("no tag", "examples-no-tag")
                 reword = partial(examples.retag, tags, is_added=self.act == "tag")
         return examples.edit_several(self.revisions, reword, files)
 
