@@ -6,7 +6,7 @@ Only what is needed to answer a person is stored; ended roles and consents stay 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from itertools import islice
 from typing import Any
 
@@ -29,7 +29,7 @@ from merlin.db.database import (
     transaction,
 )
 from merlin.db.tables import CONSENT, ROLE_GRANT, TERM, USER
-from merlin.db.values import RowMap, decrypt, read_row, storable_text
+from merlin.db.values import RowMap, decrypt, storable_text
 
 _ORDER = tuple(Role)
 _CURRENT_GRANTS = Prepared(
@@ -126,19 +126,6 @@ _GRANTS_IN_EFFECT = Prepared(
 TRAINING = "training"
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """A person's answer to one question; `given_at` None is a no, `revoked_at` None is in effect.
-
-    `text_version` is the version of the text that was shown.
-    """
-
-    kind: str
-    text_version: str
-    given_at: datetime | None
-    revoked_at: datetime | None = None
-
-
 # Replaces the name of a person whose data was deleted.
 ERASED = "user:erased"
 
@@ -215,11 +202,6 @@ class Consents(Repository):
     def was_asked(self, user_id: int) -> bool:
         """Return whether the person ever answered yes or no."""
         return self.db.has(CONSENT, _match_consents(user_id))
-
-    def list_answers(self, user_id: int) -> list[Consent]:
-        """Return all answers of the person, oldest first."""
-        answers = CONSENT.select().where(CONSENT.user_id == user_id).order_by(CONSENT.id)
-        return [read_row(Consent, row) for row in self.db.rows(answers)]
 
 
 def _match_consents(user_id: int) -> Any:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from merlin.account.accounts import Accounts, check_name, hash_new_password
 from merlin.account.api_keys import Scope
 from merlin.account.sign_ins import SignIns
-from merlin.account.users import Consent, Consents, User, Users
+from merlin.account.users import User, Users
 from merlin.app import accounts, models
 from merlin.app.accounts import NewKey, create_key
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
-from merlin.billing.quota import Format, Left, QuestionPack, Quotas, get_plan, plan_of
+from merlin.billing.quota import Format, Left, Quotas, get_plan, plan_of
 from merlin.billing.terms import MAX_DAYS, Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
@@ -67,12 +67,9 @@ class AuditEntry(Entry):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserDetails(UserView):
-    """A person with remaining quota, consents and audit log."""
+    """A person with remaining quota and audit log."""
 
-    zone: str
     left: Mapping[Format, Left]
-    packs: Sequence[QuestionPack]
-    consents: Sequence[Consent]
     entries: Sequence[AuditEntry]
 
 
@@ -111,14 +108,10 @@ def read_details(ctx: Context, actor: Actor, user_id: int) -> UserDetails:
     """Return a person with the newest entries of their audit log. Raises NotFound."""
     user = _require_user(ctx, actor, user_id)
     plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
-    quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     return view_of(
         UserDetails,
         _view(ctx, user),
-        zone=user.zone or ctx.config.timezone,
-        left=quotas.read_left(user_id, plan, zone),
-        packs=quotas.packs.list_all(user_id),
-        consents=Consents(ctx.db).list_answers(user_id),
+        left=Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user_id, plan, zone),
         entries=list_audit(ctx, actor, person_reference(user_id), _ENTRIES),
     )
 

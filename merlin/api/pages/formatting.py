@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -20,8 +20,6 @@ from merlin.core.charts import format_loss
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
 from merlin.core.money import (
-    Amount,
-    Currency,
     format_cost,
     format_estimate,
     format_price,
@@ -62,11 +60,6 @@ def day_of_year(context: PageContext, at: date) -> str:
 def until(context: PageContext, at: datetime) -> str:
     """Return the date of a time in the person's zone, with its year."""
     return day_of_year(context, in_zone(at, context.zone))
-
-
-def last_day(context: PageContext, end: datetime) -> str:
-    """Return the last day before an end, with its year."""
-    return until(context, end - timedelta(seconds=1))
 
 
 def number(context: PageContext, value: float, digits: int = 0) -> str:
@@ -175,17 +168,6 @@ def amount_of(context: PageContext, kind: Format, amount: int) -> str:
     return questions_text(kind, amount, context.language)
 
 
-def sum_of(context: PageContext, amount: Amount) -> str:
-    """Return an amount of money; a negative one with its sign in front."""
-    absolute = Amount(abs(amount.minor), amount.currency).format(context.language)
-    return f"−{absolute}" if amount.minor < 0 else absolute
-
-
-def minor(context: PageContext, amount: int, currency: Currency) -> str:
-    """Return kopecks or Stars as an amount of money."""
-    return Amount(amount, currency).format(context.language)
-
-
 def stored_amount(context: PageContext, decimal: str, currency: str) -> str:
     """Return an amount of money as an audit entry keeps it: "100.50" and "RUB"."""
     return parse_amount(decimal, currency).format(context.language)
@@ -197,7 +179,7 @@ def may(context: PageContext, permission: str, dataset: str | None = None) -> bo
 
 
 _OF_CONTEXT: tuple[Callable[..., object], ...] = (
-    *(when, day, day_of_year, until, last_day, number, minor, sum_of, badge, order_badge, took),
+    *(when, day, day_of_year, until, number, badge, order_badge, took),
     *(state_text, score, goods, plan_title, dataset_title, amount_of, stored_amount),
     may,
 )
