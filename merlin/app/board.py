@@ -32,7 +32,6 @@ from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.changes import OPEN
 from merlin.dataset.files import FileIndex
-from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
 from merlin.dataset.proposals import Proposals
 from merlin.dataset.verdicts import (
@@ -81,8 +80,8 @@ _MEANT = ("held-skip", "held-off", "held-few-new")
 class Card:
     """A commit of a dataset, or an uncommitted edit (`commit` is "").
 
-    `errors` is their number in the verdict, `left_out` that of the examples with errors, if no
-    later commit has changed the dataset.
+    `errors` is the number that the commit brought, `left_out` that of the examples with them, if no
+    later commit has changed the dataset. `earlier` is the commit whose errors are left then.
     """
 
     dataset: str
@@ -95,6 +94,7 @@ class Card:
     at: datetime
     errors: int = 0
     left_out: int = 0
+    earlier: str = field(default="", metadata=INTERNAL)
     build: str | None = None
     job: JobView | None = None
     progress: Progress | None = None
@@ -108,7 +108,7 @@ class Card:
         """Return whether it needs attention."""
         is_lost = self.model is not None and not self.model.state.may_serve
         is_stuck = self.state in _NEEDS_CARE and self.reason not in (*_PASSING, *_MEANT)
-        return self.left_out > 0 or is_lost or is_stuck
+        return self.left_out > 0 or self.earlier != "" or is_lost or is_stuck
 
     @property
     def is_under_way(self) -> bool:
@@ -256,7 +256,7 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
             for kind in ("commits", "models"):
                 if mine := cards.get((name, kind)):
                     first, count = mine[0], len(mine)
-                    of_first = {"commit": first.commit, "change": first.change}
+                    of_first = {"commit": first.earlier or first.commit, "change": first.change}
                     tasks.append(Task(kind=kind, dataset=name, count=count, **of_first))
             asked = unanswered.count(ctx, name) if name in trees else 0
             for kind, count in (("proposals", waiting[name]), ("unanswered", asked)):
@@ -387,7 +387,6 @@ def _card(
             stage = Stage.SERVING
         case _:
             stage = Stage.EVALUATED if model else Stage.TRAINING
-    errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
     newest = max(top for (dataset, _), (_, top) in counts.items() if dataset == verdict.dataset)
     return view_of(
         Card,
@@ -396,8 +395,9 @@ def _card(
         state=verdict.shown_status,
         change="",
         at=verdict.committed_at,
-        errors=errors,
+        errors=len(verdict.errors),
         left_out=verdict.left_out if verdict.position == newest else 0,
+        earlier=verdict.earlier_commit if verdict.position == newest else "",
         job=job,
         progress=progress,
         model=model,

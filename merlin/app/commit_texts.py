@@ -7,7 +7,7 @@ from merlin.app.context import Context
 from merlin.app.verdicts import VerdictView
 from merlin.core.errors import SourceError
 from merlin.core.log import get_logger
-from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.finding import Finding, escape_unprintable
 from merlin.dataset.layout import is_valid_name
 from merlin.dataset.preview import unified_diff
 from merlin.dataset.yaml_io import decode_text
@@ -36,7 +36,7 @@ def read_texts(ctx: Context, verdict: VerdictView) -> CommitTexts | None:
     """Return the texts of a verdict's commit, None without the mirror; slow, and reads no rows."""
     if ctx.source is None or not is_valid_name(verdict.dataset):
         return None
-    errors = [each for each in verdict.findings if each.severity is Severity.ERROR][:_MAX_ERRORS]
+    errors = verdict.errors[:_MAX_ERRORS]
     try:
         source = ctx.source()
         changed = source.list_changed(verdict.commit, verdict.dataset)

@@ -5,7 +5,7 @@ comes; after a final one nothing more is.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from merlin.app.context import Context
 from merlin.core.clock import Clock, from_iso, utc_now
 from merlin.core.i18n import choose_translation, render_stored_text
 from merlin.core.money import format_amounts
-from merlin.core.views import described, view_of
+from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import example_in_subject, parse_subject
@@ -45,6 +45,8 @@ from merlin.training.promote import serving_rows
 from merlin.training.scores import Evaluation
 
 _FINDINGS = 50
+# How many earlier commits of a dataset are searched for the one that brought an error.
+_MAX_EARLIER = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class VerdictView:
 
     `position` on the mainline, None if the commit is not on it any more. `served_until` is when its
     model last stopped serving, None: it serves now, or never did. `reason` is a Fluent key.
+    `earlier`: path -> the earlier commit that brought its errors, which this one left as they were.
     """
 
     id: int
@@ -72,6 +75,7 @@ class VerdictView:
     served_until: datetime | None
     findings: Sequence[Finding]
     trained: bool = described("Whether its training has made a model.")
+    earlier: Mapping[str, str] = field(default_factory=dict, metadata=INTERNAL)
 
     @property
     def shown_status(self) -> str:
@@ -82,10 +86,20 @@ class VerdictView:
         return "testing" if shown == VerdictStatus.TRAINING.value and self.trained else shown
 
     @property
-    def left_out(self) -> int:
-        """Return the number of examples with errors."""
+    def errors(self) -> list[Finding]:
+        """Return the errors that the commit brought."""
         errors = (each for each in self.findings if each.severity is Severity.ERROR)
-        return len({error.path for error in errors if error.path.startswith(EXAMPLES)})
+        return [error for error in errors if error.path not in self.earlier]
+
+    @property
+    def left_out(self) -> int:
+        """Return the number of examples with these errors."""
+        return len({each.path for each in self.errors if each.path.startswith(EXAMPLES)})
+
+    @property
+    def earlier_commit(self) -> str:
+        """Return the last commit whose errors are left, "" for none."""
+        return next(iter(self.earlier.values()), "")
 
     def why(self, language: str) -> str:
         """Return the reason as a text, "" for none."""
@@ -145,13 +159,48 @@ def _select_verdicts() -> Select:
 def _views(ctx: Context, rows: Sequence[Row]) -> list[VerdictView]:
     findings, ended = _read_first_findings(ctx, rows), _serving_ends(ctx, rows)
     return [
-        _view(row, findings=findings.get(row["id"], ()), served_until=ended.get(row["job_id"]))
+        _view(
+            row,
+            findings=(found := findings.get(row["id"], ())),
+            served_until=ended.get(row["job_id"]),
+            earlier=_find_earlier(ctx, row, _errors_by_path(found)),
+        )
         for row in rows
     ]
 
 
+def _find_earlier(
+    ctx: Context, row: Row, left: Mapping[str, Sequence[Finding]]
+) -> Mapping[str, str]:
+    """Return path -> the first of the commits in a row before this one with the same errors."""
+    earlier: dict[str, str] = {}
+    if not left or row["position"] is None:
+        return earlier
+    is_before = (VERDICT.dataset == row["dataset"]) & (VERDICT.position < row["position"])
+    query = VERDICT.select(VERDICT.id, VERDICT.commit_sha).where(is_before)
+    before = ctx.db.rows(query.order_by(VERDICT.position.desc()).limit(_MAX_EARLIER))
+    findings = _read_first_findings(ctx, before)
+    for each in before:
+        found = _errors_by_path(findings.get(each["id"], ()))
+        left = {path: errors for path, errors in left.items() if found.get(path) == errors}
+        earlier.update((path, str(each["commit_sha"])) for path in left)
+    return earlier
+
+
+def _errors_by_path(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    by_path: dict[str, list[Finding]] = {}
+    for each in findings:
+        if each.severity is Severity.ERROR:
+            by_path.setdefault(each.path, []).append(each)
+    return by_path
+
+
 def _view(
-    row: Row, *, findings: Sequence[Finding] = (), served_until: datetime | None = None
+    row: Row,
+    *,
+    findings: Sequence[Finding] = (),
+    served_until: datetime | None = None,
+    earlier: Mapping[str, str] | None = None,
 ) -> VerdictView:
     return read_row(
         VerdictView,
@@ -161,6 +210,7 @@ def _view(
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
         findings=findings,
+        earlier=earlier or {},
         served_until=served_until,
         trained=row["model_row"] is not None,
     )

@@ -218,6 +218,20 @@ def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(worl
     assert count_tasks(world) == {}
 
 
+def test_error_that_an_earlier_commit_brought_is_told_as_its_own(world):
+    world.serve(1, make_examples())
+    world.serve(2, make_examples(13), findings=[make_finding()])
+    ((broken, *_),) = read_cards(world)
+    world.serve(3, make_examples(14), findings=[make_finding()])
+    world.push(4, make_examples(15), findings=[make_finding()])
+    card, *_ = read_board(world.ctx, OPERATOR).cards
+    assert (card.errors, card.left_out, card.earlier[:4]) == (0, 0, broken)
+    assert [task.commit[:4] for task in list_tasks(world.ctx, OPERATOR)] == [broken]
+    world.push(5, make_examples(16), findings=[make_finding(), make_finding(line=9)])
+    card, *_ = read_board(world.ctx, OPERATOR).cards
+    assert (card.errors, card.left_out, card.earlier) == (2, 1, "")
+
+
 def test_what_moves_comes_first_then_what_needs_attention(world):
     for position, name in enumerate(("a", "b", "c"), 1):
         world.serve(position, make_examples(), spec=make_spec(name))

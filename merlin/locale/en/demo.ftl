@@ -11,7 +11,6 @@ demo-checked = { $errors ->
     [one] , { $others } note
    *[other] , { $others } notes
   }
-demo-first-error = { $counted }. { $place }: { $sentence }
 demo-unchanged = { $build }: no examples changed, nothing to train
 demo-built = { $build }: { $train } for training, { $test } for the test
 demo-epoch = { $state }, epoch { $epoch }, loss { $loss }

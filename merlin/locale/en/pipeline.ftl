@@ -29,6 +29,7 @@ verdict-left-out = { $count ->
     [one] { $count } example
    *[other] { $count } examples
   } left out: see { $place }
+verdict-earlier = an error of the earlier commit { $commit } is left
 verdict-pinned = the live model is pinned: newer ones wait until it is unpinned
 verdict-history = the branch's history was rewritten
 verdict-killed = the daemon was killed { $count ->

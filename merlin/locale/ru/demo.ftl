@@ -13,7 +13,6 @@ demo-checked = { $errors ->
     [few] , { $others } замечания
    *[many] , { $others } замечаний
   }
-demo-first-error = { $counted }. { $place }: { $sentence }
 demo-unchanged = { $build }: примеры не изменились, обучать нечего
 demo-built = { $build }: { $train } для обучения, { $test } для теста
 demo-epoch = { $state }, эпоха { $epoch }, потери { $loss }

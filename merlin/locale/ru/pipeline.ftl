@@ -31,6 +31,7 @@ verdict-left-out = { $count ->
     [few] { $count } примера не учтены
    *[many] { $count } примеров не учтены
   }: смотрите { $place }
+verdict-earlier = осталась ошибка прежнего коммита { $commit }
 verdict-pinned = текущая модель закреплена: новые ждут, пока её не открепят
 verdict-history = история ветки переписана
 verdict-killed = при этой сборке демон аварийно завершился { $count ->

@@ -3,7 +3,8 @@
 `/` is the page; it polls `/live` for its changing part, which is sent only when it differs from
 what the page shows (`seen`). `/enter/PERSON` signs the browser in as that person and redirects to
 their first page (`?to=corrections`: to the proposals waiting for review, `?to=example`: to a new
-example). `/docs/NAME.md` is a page of the documentation, where Merlin runs from a checkout.
+example, `?to=story`: to the newest commit). `/docs/NAME.md` is a page of the documentation, where
+Merlin runs from a checkout.
 
 The tour has five steps, from a question to a model that answers it differently. Each is completed
 by an event, in any window: an answer was sent, its source was opened, a correction was sent, it was
@@ -86,6 +87,7 @@ _FIRST_PAGES = {"anna": "", "boris": "teach", "vera": "admin"}
 _PAGES = {
     "corrections": "datasets/{dataset}/proposals",
     "example": "datasets/{dataset}/examples/new",
+    "story": "admin/board?commit={commit}",
 }
 _DOCS = Path(__file__).parents[3] / "docs"
 
@@ -167,7 +169,7 @@ class FrontPage(StandIn):
         step_by_key = {step["key"]: step for step in progress["steps"]}
         steps = []
         for key in STEPS:
-            step = step_by_key.get(key, {"key": key, "state": "waiting", "note": ""})
+            step = step_by_key.get(key, {"key": key, "state": "waiting", "note": "", "error": ""})
             icon = "serve" if (key, step["state"]) == (STEPS[-1], "done") else ""
             icon = icon or _ICONS.get(step["state"], "clock")
             step_text = text(language, f"chat-page-step-{key}")
@@ -215,6 +217,8 @@ class FrontPage(StandIn):
         if person is None or self._place.ports.api not in open_ports:
             return RedirectResponse("/", 303)  # the front page shows which service does not respond
         page = _PAGES.get(request.query_params.get("to", ""), _FIRST_PAGES[person.name])
+        progress = await run_in_threadpool(read_progress, self._config, language)
+        page = page.format(dataset=self._place.script.dataset, commit=progress["commit"])
 
         def enter() -> NewSignIn:
             with open_writing_context(self._config, makes_key=True) as ctx:
@@ -225,8 +229,6 @@ class FrontPage(StandIn):
             new_sign_in = await run_in_threadpool(enter)
         except Blocked:  # by an admin
             return RedirectResponse(self._place.api_url, 303)
-        response = RedirectResponse(
-            self._place.api_url + page.format(dataset=self._place.script.dataset), 303
-        )
+        response = RedirectResponse(self._place.api_url + page, 303)
         remember_browser(request, response, new_sign_in)
         return response

@@ -19,7 +19,7 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
 from merlin.dataset.commit_message import format_subject
-from merlin.dataset.finding import Finding
+from merlin.dataset.finding import Severity
 from merlin.dataset.verdicts import GATED, PINNED, VerdictStatus
 from merlin.sandbox.demo.place import FOLDER, Place
 from merlin.wiring.context import open_reading_context
@@ -65,7 +65,8 @@ class Story:
         name = text(self.language, f"chat-page-step-{step['key']}")
         if step["key"] == "training":
             name = training_of(self.language, progress) or name
-        step_text = f"{name}: {escape_controls(step['note'])}" if step["note"] else name
+        note = ". ".join(filter(None, (step["note"], step["error"])))
+        step_text = f"{name}: {escape_controls(note)}" if note else name
         if step["state"] == "now":
             share = progress["progress"] if step["key"] == "training" else 1.0
             self._draw_bar(share or 0.0, step_text)
@@ -149,7 +150,7 @@ STEPS = ("committed", "checked", "built", "training", "proved", "serving")
 _COMPLETED = {
     "removed": 1,
     "rejected": 1,
-    "left_out": 2,
+    "left_out": 1,
     "built": 3,
     "held": 3,
     "unchanged": 3,
@@ -160,7 +161,8 @@ _COMPLETED = {
 }
 # The statuses of a tested model that does not go live, and how many lost questions are told.
 _KEPT_BACK, _MAX_LOST = (GATED, PINNED), 5
-_STOPPED = {"rejected", "left_out", "failed"}
+_FAILED_CHECK = (VerdictStatus.REJECTED, VerdictStatus.LEFT_OUT)
+_STOPPED = (*_FAILED_CHECK, VerdictStatus.FAILED)
 # Nothing is trained for such a commit, so nothing follows the completed steps.
 _ENDED = (VerdictStatus.UNCHANGED, VerdictStatus.REMOVED, VerdictStatus.SUPERSEDED)
 _TRANSIENT = {"held-quiet", "held-slots"}  # over in a moment: not shown as held
@@ -239,14 +241,19 @@ def _steps(
         completed += 2 if verdict.shown_status in _KEPT_BACK else 1
     notes = _notes(ctx, verdict, job, language)
     return [
-        {"key": key, "state": _state(index, completed, verdict), "note": notes.get(key, "")}
+        {
+            "key": key,
+            "state": _state(index, completed, verdict),
+            "note": notes.get(key, ""),
+            "error": _first_error(verdict, language) if key == "checked" else "",
+        }
         for index, key in enumerate(STEPS)
     ]
 
 
 def _state(index: int, completed: int, verdict: VerdictView) -> str:
     if index < completed:
-        is_flawed = STEPS[index] == "checked" and _errors(verdict)
+        is_flawed = STEPS[index] == "checked" and verdict.errors
         return "flawed" if is_flawed else "done"
     if verdict.verdict in _ENDED:
         return "skipped"
@@ -266,10 +273,6 @@ def _state_now(verdict: VerdictView) -> str:
     return _state(min(completed, len(STEPS) - 1), completed, verdict)
 
 
-def _errors(verdict: VerdictView) -> list[Finding]:
-    return [finding for finding in verdict.findings if finding.severity == "error"]
-
-
 def _notes(
     ctx: Context, verdict: VerdictView, job: JobDetails | None, language: str
 ) -> dict[str, str]:
@@ -277,14 +280,13 @@ def _notes(
         "committed": f"{verdict.commit[:8]} {format_subject(verdict.subject, language)}",
         "checked": _check_note(verdict, language),
     }
-    if verdict.build:
+    if verdict.build and verdict.verdict not in _FAILED_CHECK:
         build = builds.get(ctx, Actor.operator(), verdict.build)
         key = "demo-unchanged" if verdict.verdict is VerdictStatus.UNCHANGED else "demo-built"
         arguments = {"build": build.version, "train": build.train, "test": build.test}
         notes["built"] = text(language, key, **arguments)
-    if verdict.reason and verdict.verdict is not VerdictStatus.REJECTED:
-        step = "built" if verdict.verdict is VerdictStatus.LEFT_OUT else "training"
-        notes[step] = text(language, verdict.reason, **verdict.arguments)
+    if verdict.reason and verdict.verdict not in _FAILED_CHECK:
+        notes["training"] = text(language, verdict.reason, **verdict.arguments)
     if job:
         notes["training"] = _training_note(job, language)
         notes.update(_proof_notes(ctx, verdict, job, language))
@@ -292,16 +294,20 @@ def _notes(
 
 
 def _check_note(verdict: VerdictView, language: str) -> str:
-    """Return the number of findings, and the first error with its position."""
-    errors = _errors(verdict)
-    others = len(verdict.findings) - len(errors)
-    counts = text(language, "demo-checked", errors=len(errors), others=others)
-    if not errors:
+    """Return the number of findings, and the earlier commit whose errors are left."""
+    others = sum(each.severity is not Severity.ERROR for each in verdict.findings)
+    counts = text(language, "demo-checked", errors=len(verdict.errors), others=others)
+    if not verdict.earlier:
         return counts
-    first_error = errors[0]
-    place = f"{verdict.dataset}/{first_error.path}:{first_error.line}:{first_error.column}"
-    sentence = first_error.text(language)
-    return text(language, "demo-first-error", counted=counts, place=place, sentence=sentence)
+    return f"{counts}, {text(language, 'verdict-earlier', commit=verdict.earlier_commit[:7])}"
+
+
+def _first_error(verdict: VerdictView, language: str) -> str:
+    """Return the first error with its position, "" for none."""
+    for each in verdict.errors[:1]:
+        place = f"{verdict.dataset}/{each.path}:{each.line}:{each.column}"
+        return f"{place}: {each.text(language)}"
+    return ""
 
 
 def _training_note(job: JobDetails, language: str) -> str:
