@@ -107,12 +107,16 @@ class QuestionStatistics(Repository):
         self._default = default_dataset
 
     def count_by_dataset(self, since: date) -> tuple[Counter[str | None], Counter[str | None]]:
-        """Return the numbers of questions and of disliked answers, each by dataset."""
+        """Return the numbers of questions that a model answered and of disliked answers.
+
+        Each by dataset. Neither small talk nor what a plan refused is among them.
+        """
         model = Case(None, ((SESSION.dataset.is_null(), TURN.model_id),)).alias("answered_by")
         counts = fn.COUNT(TURN.id.distinct()), _count_rating(Rating.DOWN)
         query = TURN.select(SESSION.dataset, model, *counts)
         query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
-        query = _select_counted(query, since).group_by(SESSION.dataset, SQL("answered_by"))
+        query = _select_counted(query, since).where(TURN.answer != "")
+        query = query.group_by(SESSION.dataset, SQL("answered_by"))
         rows = self.db.tuples(query)
         is_used = MODEL.model_id.in_([model_id for _, model_id, *_ in rows if model_id])
         tuned = set(self.db.tuples(MODEL.select(MODEL.model_id, MODEL.dataset).where(is_used)))

@@ -70,14 +70,18 @@ class Conversation:
         self.ratings = Ratings(database, BOT, clock)
         self.count = 0
 
-    def ask(self, user_id, text, rating=None, dataset=None, model="ft:face:1", message=0):
+    def ask(
+        self, user_id, text, rating=None, dataset=None, model="ft:face:1", message=0, answer=None
+    ):
         place = ChatPlace(user_id, user_id)
         session = self.sessions.open(place) if message else self.sessions.renew(place)
         self.sessions.change(replace(session, dataset=dataset))
         self.count += 1
         question = Question(session.session_id, self.count, user_id, text, message or self.count)
         turn = self.turns.ask(question, self.count)
-        self.turns.write(self.count, StoredAnswer(f"Ответ: {text}", model_id=model))
+        self.turns.write(
+            self.count, StoredAnswer(f"Ответ: {text}" if answer is None else answer, model_id=model)
+        )
         if rating:
             self.ratings.rate(turn.turn_id, user_id, rating)
 
@@ -87,11 +91,12 @@ def conversation(database, clock):
     return Conversation(database, clock)
 
 
-def test_statistics_count_questions_and_ratings(database, clock, conversation):
+def test_statistics_count_answered_questions_and_ratings(database, clock, conversation):
     rows = QuestionStatistics(database)
     conversation.ask(ANNA, "раз", Rating.UP, FACE)
     conversation.ask(ANNA, "два", Rating.DOWN, FACE)
     conversation.ask(BORIS, "иное", Rating.DOWN, "other")
+    conversation.ask(BORIS, "Спасибо!", None, FACE, answer="")
     clock.move(24 * 3600)
     conversation.ask(BORIS, "три", None, FACE)
     assert rows.count_by_dataset(date(2026, 11, 21)) == ({FACE: 1}, {FACE: 0})
