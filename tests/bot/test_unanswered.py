@@ -138,7 +138,9 @@ YES = russian_text("consent-yes")
 def test_question_is_shown_to_editors_after_consent(anna, settings):
     refused = anna.say("Куда девать массив?")
     assert russian_text("tell-button") in anna.labels
-    assert "учить модель" in anna.press("tell:1", refused.message_id).text
+    asked = anna.press("tell:1", refused.message_id)
+    assert asked.text == russian_text("consent-ask").strip()
+    assert anna.press("tell:1", refused.message_id).text == russian_text("consent-again")
     assert list_shown(settings) == []
     assert anna.press(YES).text == russian_text("tell-sent")
     assert list_shown(settings) == ["Куда девать массив?"]

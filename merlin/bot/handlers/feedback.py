@@ -43,10 +43,11 @@ _QUESTION = ("fix-is-question", "fix-ask")
 
 
 def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
-    """Ask for the consent, with another button below."""
+    """Ask for the consent, shortly while it is asked already, with another button below."""
+    is_asked = context.step in (CONSENTING, TELLING) and context.verb != "consent:show"
     yes = ("consent-yes", f"consent:yes:{menu.get_dialog_number(context)}", "success")
     no = ("consent-no", "consent:no")
-    return menu.text_view(context, "consent-ask", yes, no, other)
+    return menu.text_view(context, "consent-again" if is_asked else "consent-ask", yes, no, other)
 
 
 @handlers.button("consent:show", "consent:give")

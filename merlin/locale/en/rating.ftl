@@ -31,6 +31,7 @@ consent-ask =
     An editor also sees, without your name, questions that got no answer or whose answer you rated. They become new examples and the model's test. The model can also be trained on the ratings themselves: without names, phone numbers and addresses, and without an editor.
 
     You can withdraw your consent at any time: /privacy. Then the examples are removed from the dataset, and you see which models had learnt them.
+consent-again = May the model learn from your questions and corrections? What it means is written above.
 consent-yes = Allow
 consent-no = Don't allow
 consent-thanks = Thank you, your consent is saved. You can withdraw it at any time: /privacy.
