@@ -39,6 +39,7 @@ def test_example_list_shows_splits_authors_and_findings(site, vera):
     assert text.index("broken") < text.index("Что значит слово номер 2,")
     assert vera.get(BASE, params={"split": "test"}).text.count('class="chip rust"') == 2
     assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))
+    assert vera.get(f"{BASE}/one", params={"example": "broken"}).status_code == 200
 
 
 def read_form(vera, **query):

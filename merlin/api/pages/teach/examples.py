@@ -270,7 +270,7 @@ class ExampleList:
             "selected": selected,
             "note": note,
         }
-        status = 422 if result.wrong else 200
+        status = 422 if result.wrong and not result.text else 200
         return render_page(context, "teach_examples.html", view, status=status)
 
     async def submit(self, form: ExampleForm, make: Make) -> Response:
