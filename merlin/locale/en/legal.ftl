@@ -55,5 +55,5 @@ paysupport-too-many = You can write { $most ->
        *[other] { $most } times
     } a day, and you have reached that. The admins have received everything.
 paysupport-no-admins = This bot has no admins yet, so there is no one to answer. Please try again later.
-paysupport-question = A question about a payment (ID { $user }). Answer in the chat that the name opens.
+paysupport-question = A question about a payment (ID { $user }). To answer, tap the name to open a chat.
 paysupport-sent = Sent to the admins. They'll write to you.
