@@ -29,7 +29,6 @@ _LATER = (
     "httpcore2",
     "httptools",
     "jsonschema",
-    "jsonschema_rs",
     "anyio._backends._asyncio",
     "anyio.streams.tls",
     "apscheduler.triggers.interval",
