@@ -161,7 +161,6 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     message_id: int = 0
     thread_id: int = 0
     quoted: str = ""
-    is_forwarded: bool = False
     is_service: bool = False
     is_resumed: bool = False
     joined: tuple[Task, ...] = ()
@@ -225,7 +224,6 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             message_id=shown.message_id if shown else 0,
             thread_id=thread_id,
             quoted=_quoted_text(message),
-            is_forwarded=is_forwarded,
             is_service=not (text or attachment or is_forwarded),
             is_resumed=task.is_resumed,
             joined=task.joined,

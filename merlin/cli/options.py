@@ -120,18 +120,15 @@ def read_context(path: Path, dataset: str | None = None) -> Iterator[tuple[Conte
 
 
 @contextmanager
-def write_context(
-    path: Path, dataset: str = "", *, makes_key: bool = False
-) -> Iterator[tuple[Context, Actor]]:
+def write_context(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, Actor]]:
     """Yield a context and the operator as actor; all writes are one transaction.
 
-    With `makes_key`, create the key of people's texts if there is none. Raises NotFound if the
-    dataset was never seen.
+    With `makes_key`, create the key of people's texts if there is none.
     """
     from merlin.app.actor import Actor
     from merlin.wiring.context import open_writing_context
 
-    with open_writing_context(configuration(path), dataset, makes_key=makes_key) as ctx:
+    with open_writing_context(configuration(path), makes_key=makes_key) as ctx:
         yield ctx, Actor.operator()
 
 

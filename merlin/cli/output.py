@@ -163,10 +163,10 @@ def translate_word(family: str, name: str) -> str:
     return text(language(), key) if key in keys(language()) else name
 
 
-def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:
-    """Print `heading: value` lines; a heading is the text `<prefix>-<name>`."""
+def print_pairs(values: Mapping[str, object]) -> None:
+    """Print `heading: value` lines; a heading is the text `col-<name>`."""
     for name, value in values.items():
-        heading = text(language(), f"{prefix}-{name.replace('_', '-')}")
+        heading = text(language(), f"col-{name.replace('_', '-')}")
         line = f"{heading}: {format_cell(value)}"
         sys.stdout.write(f"{line.rstrip()}\n")  # an empty value leaves no blank at the end
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,6 @@ from merlin.core.yaml_error import describe_yaml_error
 
 # A text by its key, as `core.text` fills it into another one.
 Fault = Mapping[str, object]
-# What replaced a key that is gone; `*` stands for an entry's own name.
-REPLACED = {
-    "api.hooks": "MERLIN_GIT_HOOK_SECRET",
-    "chat.presets": "/system",
-    "engine.credential": "MERLIN_ENGINE_KEY",
-    "engine.hearing": "chat.transcription",
-    "engine.models.*.price": "models.*.price",
-    "engine.models.*.sunset": "models.*.sunset",
-    "engine.models.*.url": "engine.serving: vllm",
-    "engine.training.devices": "engine.training.device",
-    "payments.yookassa.secret_key": "YOOKASSA_SECRET_KEY",
-    "payments.yookassa.shop_id": "YOOKASSA_SHOP_ID",
-    "plans.*.trial_days": "merlin users plan",
-    "repository.statuses.credential": "MERLIN_FORGE_TOKEN",
-}
 _cut = partial(cut, max_length=200)
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 _DATE = "tag:yaml.org,2002:timestamp"
@@ -128,10 +112,6 @@ def _message(
 def _describe_unknown_key(
     steps: Sequence[Any], schema: Mapping[str, Any]
 ) -> tuple[str, Mapping[str, object]]:
-    path = ".".join(map(str, steps))
-    for pattern, instead in REPLACED.items():
-        if fnmatchcase(path, pattern):
-            return "config-replaced", {"instead": instead}
     known = _node(schema, steps[:-1]).get("properties", ())
     name = _cut(str(steps[-1]))
     near = get_close_matches(name, known, n=1, cutoff=0.7) or known

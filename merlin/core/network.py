@@ -1,6 +1,5 @@
 """The network: addresses, calls of a URL, and the parameters of a PostgreSQL URL."""
 
-from collections.abc import Mapping
 from email.message import Message
 from functools import lru_cache
 from http.client import HTTPException
@@ -41,19 +40,14 @@ def url_place(address: tuple[str, int]) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{address[1]}"
 
 
-def fetch_url(
-    url: str,
-    timeout_s: float,
-    headers: Mapping[str, str] | None = None,
-    tls: SSLContext | None = None,
-) -> tuple[Message, bytes]:
+def fetch_url(url: str, timeout_s: float, tls: SSLContext | None = None) -> tuple[Message, bytes]:
     """Return the response's headers and body; the environment's proxies are for other machines.
 
     Raises OSError, also for a response that is not HTTP.
     """
     proxies: dict[str, str] | None = {} if is_loopback(urlsplit(url).hostname) else None
     opener = build_opener(ProxyHandler(proxies), HTTPSHandler(context=tls))
-    request = Request(url, headers=dict(headers or {}))  # noqa: S310 - judged when it was read
+    request = Request(url)  # noqa: S310 - judged when it was read
     try:
         with opener.open(request, timeout=timeout_s) as response:
             return response.headers, response.read()

@@ -260,11 +260,11 @@ class Vocabulary:
         return tuple(sorted(words, key=lambda word: (-self._counts[word], word))[:MAX_SUGGESTIONS])
 
 
-def find_similar(word: str, others: Collection[str], errors: int = 1) -> list[str]:
-    """Return those of `others` within `errors` typing errors, most similar first."""
+def find_similar(word: str, others: Collection[str]) -> list[str]:
+    """Return those of `others` within one typing error, most similar first."""
     # Imported here: processes that only read the catalogue, as the bot, save 3 MB.
     from rapidfuzz import process  # noqa: PLC0415
     from rapidfuzz.distance import OSA  # noqa: PLC0415
 
-    matches = process.extract(word, others, scorer=OSA.distance, score_cutoff=errors, limit=None)
+    matches = process.extract(word, others, scorer=OSA.distance, score_cutoff=1, limit=None)
     return [other for other, _, _ in matches]

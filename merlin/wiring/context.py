@@ -141,17 +141,12 @@ def open_reading_context(config: Config, dataset: str = "") -> Iterator[Context]
 
 
 @contextmanager
-def open_writing_context(
-    config: Config, dataset: str = "", *, makes_key: bool = False
-) -> Iterator[Context]:
+def open_writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Context]:
     """Yield a command's context; all its writes are one transaction.
 
-    `makes_key` creates the key of stored texts if there is none. Raises NotFound if the dataset is
-    unknown.
+    `makes_key` creates the key of stored texts if there is none.
     """
     with open_migrated_database(config) as database, database.atomic():
-        if dataset:
-            require_known_dataset(database, dataset)
         if makes_key:
             database.cipher = make_cipher(config, database)
         yield Context(config=config, db=database)

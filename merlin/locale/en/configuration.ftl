@@ -13,7 +13,6 @@ config-unknown-key =
         [none] unknown key
        *[other] unknown key; did you mean { $near }?
     }
-config-replaced = this key is gone; use { $instead }
 config-missing-key = the key { $name } is missing
 config-wrong-form = { $found } isn't valid; for example: { $example }
 config-no-zone = unknown time zone { $zone }; for example: Europe/Moscow

@@ -13,7 +13,6 @@ config-unknown-key =
         [none] такого ключа нет
        *[other] такого ключа нет; может быть, { $near }?
     }
-config-replaced = такого ключа больше нет; вместо него: { $instead }
 config-missing-key = не хватает ключа { $name }
 config-wrong-form = { $found } не подходит; например: { $example }
 config-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
