@@ -30,7 +30,7 @@ def test_deleted_file_is_removed_with_its_bytes(tmp_path):
         file = engine.upload()
         assert engine.openai.files.delete(file.id).deleted
         with pytest.raises(openai.NotFoundError):
-            engine.openai.files.content(file.id)
+            engine.openai.files.retrieve(file.id)
         assert list((tmp_path / "files").iterdir()) == []
 
 

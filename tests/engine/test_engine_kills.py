@@ -69,7 +69,7 @@ def test_kills_at_kill_points_lose_and_repeat_nothing(engine):
     assert job.status == "succeeded"
     assert [item.id for item in client.jobs.list(metadata=LAUNCH)] == [job.id]
     assert [item.id for item in client.openai.files.list()] == [file.id]
-    assert client.openai.files.content(file.id).read() == build_training_file()
+    assert (engine.folder / "files" / file.id).read_bytes() == build_training_file()
     assert client.ask(job.fine_tuned_model).choices[0].message.content == ANSWER
     epochs = [event.data["epoch"] for event in client.events(job.id) if event.type == "metrics"]
     assert epochs == list(range(1, EPOCHS + 1))

@@ -420,7 +420,6 @@ class TrainingStandIn(provider_app.ProviderStandIn):
             ("files.create", "POST", "/v1/files", self._create_file),
             ("files.list", "GET", "/v1/files", self._list_files),
             ("files.retrieve", "GET", "/v1/files/{file_id}", account.file),
-            ("files.content", "GET", "/v1/files/{file_id}/content", self._file_content),
             ("files.delete", "DELETE", "/v1/files/{file_id}", account.remove_file),
             ("jobs.create", "POST", JOBS, self._create_job),
             ("jobs.list", "GET", JOBS, self._list_jobs),
@@ -484,10 +483,6 @@ class TrainingStandIn(provider_app.ProviderStandIn):
         purpose = request.query_params.get("purpose")
         rows = [file for file in self._account.files.values() if purpose in {None, file["purpose"]}]
         return _build_page(rows[::-1], parse_page(request.query_params, MAX_FILES, MAX_FILES))
-
-    async def _file_content(self, request: Request) -> Response:
-        content = self._account.content(request.path_params["file_id"])
-        return Response(content, media_type="application/octet-stream")
 
     async def _create_job(self, request: Request) -> Response:
         job = self._account.create_job(await read_body(request))

@@ -14,7 +14,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from merlin.config.engine import RECALL
 from merlin.core import durable_files
@@ -86,18 +86,6 @@ def list_files(request: Request) -> Response:
 def retrieve_file(request: Request, file_id: str) -> Response:
     """Return a File."""
     return JSONResponse(build_file(get_engine(request).repositories.files.get(file_id)))
-
-
-@router.get("/files/{file_id}/content")
-def download_file(request: Request, file_id: str) -> Response:
-    """Return a file's bytes as they were uploaded.
-
-    The protocol's description says application/json, but JSON Lines are not JSON, and its own
-    clients read the bytes.
-    """
-    files = get_engine(request).repositories.files
-    path = files.path(str(files.get(file_id)["id"]))
-    return FileResponse(path, media_type="application/octet-stream")
 
 
 @router.delete("/files/{file_id}")
