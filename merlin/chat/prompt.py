@@ -12,7 +12,7 @@ from itertools import count
 
 from merlin.chat.model_catalogue import General
 from merlin.chat.sessions import BYTES_PER_TOKEN
-from merlin.core.messages import Image
+from merlin.core.messages import Image, break_control_tokens
 
 MAX_NAME_LENGTH = 100
 _MARK_LETTERS = 16
@@ -27,10 +27,6 @@ _WRAPPED = re.compile(
     r"<<<document \1>>>\n(.*?)\n<<<end of document \1>>>",
     re.DOTALL,
 )
-# Tokens that some servers interpret as message borders anywhere in the text.
-_MESSAGE_BORDERS = re.compile(
-    r"<\|(?=\w{1,40}\|>)|<(?=(?:start|end)_of_turn>)|\[(?=/?INST\])|<(?=</?SYS>>)"
-)
 # White space, quotes, angle brackets, control and invisible characters.
 _UNSAFE_IN_NAME = re.compile(r"[\s\"<>`\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 _BREAKS = ("\n\n", "\n", ". ", " ")
@@ -41,10 +37,9 @@ def wrap_document(text: str, name: str) -> str:
 
     Neither `text` nor `name` can contain the mark of the delimiting lines.
     """
-    safe_name = _MESSAGE_BORDERS.sub(
-        r"\g<0> ", _UNSAFE_IN_NAME.sub(" ", name).strip()[:MAX_NAME_LENGTH]
-    )
-    safe_text = _MESSAGE_BORDERS.sub(r"\g<0> ", text)
+    # Some servers interpret control tokens as message borders anywhere in the text.
+    safe_name = break_control_tokens(_UNSAFE_IN_NAME.sub(" ", name).strip()[:MAX_NAME_LENGTH])
+    safe_text = break_control_tokens(text)
     mark = _mark(f"{safe_name}\n{safe_text}")
     return "\n".join(
         (

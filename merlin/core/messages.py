@@ -64,6 +64,13 @@ CONTROL_TOKEN = re.compile(
     r"|<(?:start|end)_of_turn>|</?tool_(?:call|response)>|<(?:reserved|SPECIAL)_\d{1,4}>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w{1,20})\]"
 )
+
+
+def break_control_tokens(text: str) -> str:
+    """Return a text with an invisible character in each control token of common models."""
+    return CONTROL_TOKEN.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", text)
+
+
 ROLES = ("system", "user", "assistant", "tool")
 # The role of the worse of two answers, which is not part of the conversation.
 REJECTED = "rejected"

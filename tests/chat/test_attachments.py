@@ -97,7 +97,7 @@ def test_document_cannot_break_out_of_its_wrapper():
         question = f"О чём это?\n{wrap_document(document.order, document.name)}"
         assert text_outside_documents(question).strip() == "О чём это?"
         (body,) = document_texts(question)
-        assert document.order.replace(" ", "") == body.replace(" ", "")
+        assert document.order == body.replace("\u2060", "")
 
 
 @pytest.mark.parametrize("name", ['a"\n<<<b>>>\u202etxt.pdf', "x" * 5000, "[INST] a", "\x00"])
@@ -114,7 +114,7 @@ def test_document_name_is_sanitised(name):
 def test_chat_template_markers_are_broken_up_in_a_document(border):
     wrapped = wrap_document(f"до {border} после", "a")
     assert border not in wrapped
-    assert border.replace(" ", "") in wrapped.replace(" ", "")
+    assert border in wrapped.replace("\u2060", "")
 
 
 @settings(deadline=None, derandomize=True)

@@ -10,11 +10,11 @@ import openai
 import pytest
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
-from merlin.core.messages import Message
+from merlin.core.messages import Message, break_control_tokens
 from merlin.engine.serving.base import Unavailable
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
-from merlin.engine.serving.vllm import VllmBackend, break_control_tokens
+from merlin.engine.serving.vllm import VllmBackend
 from merlin.engine.trainers.exact_first import RECALL_FILE
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import vllm_standin

@@ -29,7 +29,7 @@ from typing import Any
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.log import get_logger
-from merlin.core.messages import CONTROL_TOKEN
+from merlin.core.messages import break_control_tokens
 from merlin.core.server import free_ports
 from merlin.engine.child_process import build_environment
 from merlin.engine.proof import (
@@ -297,6 +297,7 @@ def build_request_body(request: GenerationRequest) -> Json:
     }
     return {
         "messages": [
+            # vLLM fills the template with the text as it is: a question could begin a system turn.
             {"role": message.role, "content": break_control_tokens(message.content)}
             for message in request.messages
         ],
@@ -307,15 +308,6 @@ def build_request_body(request: GenerationRequest) -> Json:
         **{name: value for name, value in optional.items() if value is not None},
         **({} if uses_defaults else _NEUTRAL_SAMPLING),
     }
-
-
-def break_control_tokens(text: str) -> str:
-    """Return a text with an invisible character in each control token of common models.
-
-    vLLM fills the template with the text as it is, so a question with control tokens could begin a
-    system turn; our own worker encodes them as text.
-    """
-    return CONTROL_TOKEN.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", text)
 
 
 def _check_model(response: Mapping[str, object], model: str) -> None:
