@@ -88,9 +88,8 @@ def fault_in_file(path: Path, fault: Fault) -> Fault:
 
 def describe_syntax_fault(path: Path, content: str, error: yaml.YAMLError) -> Fault:
     """Return why a file is no YAML, and where."""
-    line, column, problem, words = describe_yaml_error(error, content)
-    place = f"{path}:{line}:{column}"
-    return fault_at(place, "finding-yaml-syntax", problem=problem, words=_cut(words))
+    line, column, problem = describe_yaml_error(error, content)
+    return fault_at(f"{path}:{line}:{column}", "finding-yaml-syntax", problem=problem)
 
 
 def _message(

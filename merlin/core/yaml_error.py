@@ -1,4 +1,4 @@
-"""Where a file is no YAML, for the text `finding-yaml-syntax`."""
+"""Where and why a file is no YAML, for the text `finding-yaml-syntax`."""
 
 import re
 
@@ -7,19 +7,29 @@ import yaml
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 
-def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, str, str]:
+def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, str]:
     """Return where an error is in `content`: line and column, from 1; and what it is.
 
-    That are the arguments `problem` and `words` of `finding-yaml-syntax`.
+    That is the argument `problem` of `finding-yaml-syntax`. A quote that is not closed is told
+    where it opens: libyaml reports the end of the file.
     """
     conflict = _CONFLICT.search(content)
     if conflict:
-        return content.count("\n", 0, conflict.start()) + 1, 1, "conflict", str(error)
+        return content.count("\n", 0, conflict.start()) + 1, 1, "conflict"
     at_byte = getattr(error, "position", None)  # a ReaderError, of a character
     if at_byte is not None:
         before = content.encode()[:at_byte].decode(errors="replace")
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        return line, column, "other", str(error).partition("\n")[0]
+        return before.count("\n") + 1, len(before) - before.rfind("\n"), "other"
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return line, column, "other", getattr(error, "problem", None) or str(error)
+    if mark is None:
+        return 1, 1, "other"
+    problem, context = getattr(error, "problem", ""), getattr(error, "context", None) or ""
+    line = "".join(content.splitlines()[mark.line : mark.line + 1])
+    name = "other"
+    if "quoted scalar" in context and problem.endswith(("of stream", "document indicator")):
+        mark, name = error.context_mark, "quote"  # type: ignore[attr-defined]
+    elif line[mark.column : mark.column + 1] == "\t":
+        name = "tab"
+    elif "block" in context and line[: mark.column].isspace():
+        name = "indent"
+    return mark.line + 1, mark.column + 1, name

@@ -173,8 +173,11 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
             if key not in known:
                 yield _unknown_key(key, child, known.keys() - _keys(node).keys())
     elif word == "required":
+        # A misspelt key is told as such, not as a missing one too.
+        is_closed = there.get("additionalProperties") is False
+        unknown = _keys(node).keys() - there["properties"].keys() if is_closed else ()
         for key in requested:
-            if key not in _keys(node):
+            if key not in _keys(node) and not any(find_nearest(each, [key]) for each in unknown):
                 yield _finding(node, "missing-key", name=key)
     else:
         yield _wrong_value(error, node)

@@ -160,9 +160,8 @@ def _parse_tree(content: bytes, text: str) -> Node:
             if handle:
                 handle(builder, event)
     except yaml.YAMLError as error:
-        line, column, problem, words = describe_yaml_error(error, text)
-        arguments: dict[str, str | int] = {"problem": problem, "words": shorten(words)}
-        finding = Finding("", line, column, "yaml-syntax", arguments=arguments)
+        line, column, problem = describe_yaml_error(error, text)
+        finding = Finding("", line, column, "yaml-syntax", arguments={"problem": problem})
         raise _Unreadable(finding) from None
     if builder.root is None:
         raise _Unreadable(Finding("", 1, 1, "empty-file"))

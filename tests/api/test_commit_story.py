@@ -15,7 +15,7 @@ BROKEN = """\
 messages:
   - user: Что такое <b>зонт</b>?
   - assistent: Колесо без ребра.
-tags: [графы]
+tag: [графы]
 """
 
 
@@ -54,6 +54,7 @@ def test_error_is_shown_at_its_line_and_leads_to_the_filled_form(site, vera):
     assert 'aria-current="true"><code>  - assistent: Колесо без ребра.</code>' in page
     assert "&lt;b&gt;зонт&lt;/b&gt;" in page
     assert "не учтён" in page
+    assert page.count(">Исправить</a>") == 1
     link = re.search(r'href="(/datasets/trial/examples/one[^"#]*)', page)[1]
     form = vera.get(link).text
     assert "Что такое &lt;b&gt;зонт&lt;/b&gt;?</textarea>" in form

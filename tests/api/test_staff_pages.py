@@ -291,3 +291,20 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
 
 def list_verdicts(staff, dataset=""):
     return verdicts.list_mainline(staff.services, Actor.operator(), dataset)
+
+
+def test_commit_that_waits_for_the_pin_is_unpinned_on_its_page(staff):
+    rows = staff.rows
+    rows.serve(31, make_examples(31))
+    rows.promotions.pin("neurotypology", is_pinned=True)
+    rows.push(32, make_examples(32))
+    (job,) = rows.launch()
+    rows.finish(job)
+    rows.prove()
+    rows.promote()
+    with staff.browser_client(VERA) as client:
+        page = client.get("/admin/board", params={"commit": make_commit(32).sha}).text
+        action = re.search(r'action="(/admin/models/\d+/unpin)"', page)[1]
+        token = re.search(r'name="once" value="([^"]+)"', page)[1]
+        assert client.post(action, data={"once": token}).status_code in {200, 303}
+    rows.promotions.pin("neurotypology", is_pinned=False)

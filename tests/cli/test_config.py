@@ -44,8 +44,8 @@ FAULTS = [
     ("database: 'postgresql://127.0.0.1,db.example.com/x'", "sslmode=verify-full"),
     ("database: 'postgresql://localhost/x?hostaddr=192.0.2.1'", "sslmode=verify-full"),
     ("database: 'postgresql://db/x?lang=en'", "not an address of PostgreSQL"),
-    ("providers: [", ":3:1: YAML error"),
-    ("# ё\0", ":2:4: YAML error: unacceptable character #x0000"),
+    ("providers: [", ":3:1: This can't be read as YAML"),
+    ("# ё\0", ":2:4: This can't be read as YAML"),
 ]
 
 

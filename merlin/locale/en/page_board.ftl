@@ -16,6 +16,10 @@ page-board-place = { $place } of { $count }
 page-board-errors = { $count ->
         [one] { $count } error
        *[other] { $count } errors
+    }{ $files ->
+        [0] {""}
+        [one] {" "}in { $files } file
+       *[other] {" "}in { $files } files
     }
 page-board-warnings = { $count ->
         [one] { $count } note

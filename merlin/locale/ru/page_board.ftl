@@ -17,6 +17,10 @@ page-board-errors = { $count ->
         [one] { $count } ошибка
         [few] { $count } ошибки
        *[other] { $count } ошибок
+    }{ $files ->
+        [0] {""}
+        [one] {" "}в { $files } файле
+       *[other] {" "}в { $files } файлах
     }
 page-board-warnings = { $count ->
         [one] { $count } замечание
