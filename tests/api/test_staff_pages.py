@@ -284,7 +284,7 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
         assert (newest.verdict, newest.why("ru")) == ("left_out", words)
         page = client.get("/admin/board", params={"commit": commit.sha}).text
         assert "не учтён" in page
-        assert words in page
+        assert "examples/x.yaml, строка 3" in page
         assert "/datasets/neurotypology/examples/one?example=x#open" in page
         assert '#error"/></svg><b>Проверен</b>' in page
 

@@ -299,7 +299,8 @@ def _check_note(verdict: VerdictView, language: str) -> str:
     counts = text(language, "demo-checked", errors=len(verdict.errors), others=others)
     if not verdict.earlier:
         return counts
-    return f"{counts}, {text(language, 'verdict-earlier', commit=verdict.earlier_commit[:7])}"
+    left = text(language, "verdict-earlier", commit=verdict.earlier_commit[:7])
+    return f"{counts}, {left}" if verdict.errors or others else left
 
 
 def _first_error(verdict: VerdictView, language: str) -> str:
