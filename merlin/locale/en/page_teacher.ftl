@@ -121,6 +121,7 @@ page-proposal-changes = { $count ->
     [one] Changes the answer of this example:
    *[other] Changes the answer of { $count } examples:
   }
+page-proposal-all = Change those examples, too
 page-proposal-only = Another answer for this question only
 page-proposal-other-question = The examples with this answer seem to ask something else.
 page-proposal-approve = Accept

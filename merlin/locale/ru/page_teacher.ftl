@@ -122,6 +122,7 @@ page-proposal-changes = { $count ->
     [one] Изменит ответ { $count } примера:
    *[other] Изменит ответ { $count } примеров:
   }
+page-proposal-all = Изменить и те примеры
 page-proposal-only = Другой ответ только на этот вопрос
 page-proposal-other-question = Похоже, в примерах с этим ответом спрашивают о другом.
 page-proposal-approve = Принять
