@@ -30,7 +30,7 @@ from merlin.core.heartbeat import TELEGRAM_DOWN
 from merlin.core.i18n import choose_translation, render_stored_text
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
-from merlin.dataset.changes import OPEN
+from merlin.dataset.changes import OPEN, Changes
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import is_valid_name
 from merlin.dataset.proposals import Proposals
@@ -289,7 +289,7 @@ def _counts(ctx: Context) -> _Counts:
 def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
     """Yield the uncommitted edits, newest first; the files of one edit are one card."""
     is_open = CHANGE.state.in_([state.value for state in OPEN]) & CHANGE.dataset.in_(names)
-    columns = "batch dataset subject editor_name state reason arguments created_at"
+    columns = "batch dataset editor_name state reason arguments created_at"
     query = CHANGE.select(*(getattr(CHANGE, each) for each in columns.split()))
     batches: dict[str, list[Row]] = {}
     for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc())):
@@ -306,7 +306,7 @@ def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
             stage=Stage.COMMIT,
             state=row["state"],
             change=row["batch"],
-            subject=row["subject"],
+            subject=FileIndex(ctx.db).name_subject(Changes(ctx.db).get(row["batch"])),
             author=row["editor_name"],
             at=from_iso(row["created_at"]),
             reason=row["reason"],

@@ -361,6 +361,7 @@ def _view(ctx: Context, batch: Sequence[Change], text: Callable[[str], str | Non
         ChangeView,
         first,
         id=first.batch,
+        subject=FileIndex(ctx.db).name_subject(first),
         reason=reason.reason,
         arguments=reason.arguments,
         asked_at=first.created_at,

@@ -19,12 +19,11 @@ from merlin.core.i18n import choose_translation, render_stored_text
 from merlin.core.money import format_amounts
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import build_version
-from merlin.dataset.changes import ChangeState
-from merlin.dataset.commit_message import example_in_subject, parse_subject
-from merlin.dataset.example import question_preview
+from merlin.dataset.changes import Changes, ChangeState
+from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.layout import EXAMPLES, example_path
+from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.spec import Localised
 from merlin.dataset.verdicts import (
     FINDINGS,
@@ -335,7 +334,7 @@ _BATCH_SIZE = 100
 _SAME_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
 _NEW_VERDICTS = Prepared(
     CHANGE.select(
-        *(CHANGE.change_id, CHANGE.by_whom, CHANGE.dataset, CHANGE.subject),
+        *(CHANGE.change_id, CHANGE.by_whom, CHANGE.dataset),
         *(VERDICT.status, VERDICT.reason, VERDICT.arguments, VERDICT.job_id, BUILD.number),
     )
     .join(VERDICT, on=_SAME_COMMIT)
@@ -356,13 +355,9 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
     """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
     for row in db.rows(_NEW_VERDICTS()):
         status, change_id = VerdictStatus(row["status"]), row["change_id"]
-        # The example in a subject is named by its current question.
-        example = example_in_subject(row["subject"])
-        files = FileIndex(db).read_texts(row["dataset"], [example_path(example)])
-        question = next((question_preview(file.text) for file in files.values()), "")
-        subject = parse_subject(row["subject"], question)
+        subject = FileIndex(db).name_subject(Changes(db, clock).get(change_id))
         values: dict[str, object] = {
-            "subject": subject,
+            "subject": parse_subject(subject),
             "dataset": row["dataset"],
             "version": build_version(row["dataset"], row["number"]) or "-",
         }

@@ -7,6 +7,7 @@ REFUSALS attempts, and its author is notified.
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from merlin.app.verdicts import notify_editors
 from merlin.core.clock import Backoff, Clock
@@ -16,7 +17,7 @@ from merlin.core.log import get_logger, redact
 from merlin.dataset.changes import CONFLICT, Batch, BatchResult, Change, Changes, ChangeState
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import parse_subject
-from merlin.dataset.example import question_preview
+from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import ProposalFollower
 from merlin.db.database import Database, transaction
 from merlin.db.intents import Intents
@@ -58,6 +59,8 @@ class ChangeProcessor:
         has_committed = False
         while (batch := self._queue.claim()) is not None:
             kill_point("change.claimed")
+            first = replace(batch.first, subject=FileIndex(self.db).name_subject(batch.first))
+            batch = replace(batch, changes=(first, *batch.changes[1:]))
             try:
                 has_committed = self._commit(batch) or has_committed
             except Exception as error:
@@ -106,7 +109,7 @@ class ChangeProcessor:
         if not self._queue.settle(batch, result):
             return
         first = batch.first
-        values = {"subject": _subject(first), "commit": result.commit[:10]}
+        values = {"subject": parse_subject(first.subject), "commit": result.commit[:10]}
         values["change"] = first.change_id
         self._notify(first, "notice-change-committed", values)
 
@@ -127,7 +130,7 @@ class ChangeProcessor:
         if not self._queue.put_aside(batch, state, refusal.key, refusal.arguments):
             return
         first = batch.first
-        arguments = {"subject": _subject(first), "reason": refusal.as_argument()}
+        arguments = {"subject": parse_subject(first.subject), "reason": refusal.as_argument()}
         if refusal.key == CONFLICT:
             self._notify(first, "notice-change-conflict", {**arguments, "change": first.change_id})
             return
@@ -149,7 +152,3 @@ class ChangeProcessor:
     def _notify(self, change: Change, key: str, arguments: Mapping[str, object]) -> None:
         if change.by.isdecimal():
             self._notices.tell(change.by, key, arguments)
-
-
-def _subject(change: Change) -> Mapping[str, object] | str:
-    return parse_subject(change.subject, question_preview(change.text))

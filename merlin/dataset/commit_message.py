@@ -70,7 +70,7 @@ LONGEST = 200  # characters of a subject written here
 _REVERT = "Revert: "
 # The files of a dataset besides its examples; "Add examples" is not one of our subjects.
 _PATH = r"(?P<path>dataset\.yaml|course\.yaml|materials/\S+\.md)"
-_EXAMPLES = r"(?P<example>\S+)(?: and (?P<more>\d{1,9}) more)?"
+_EXAMPLES = r"(?P<example>“.+”|\S+)(?: and (?P<more>\d{1,9}) more)?"
 _LINES: Mapping[str, re.Pattern[str]] = {
     "subject-example-add": re.compile(rf"Add example {_EXAMPLES}"),
     "subject-example-edit": re.compile(rf"Edit example {_EXAMPLES}"),
@@ -122,30 +122,30 @@ def material_subject(verb: str, kind: str, lesson: int) -> str:
     return f"{verb} {kind} {lesson}"
 
 
-def parse_subject(line: str, question: str = "") -> Mapping[str, Any] | str:
-    """Return a subject as a text with its arguments; unchanged if it was not written here.
+def name_example(line: str, question: str) -> str:
+    """Return a subject with the question of its example in place of the id; "" keeps the id."""
+    example = _match(line.rpartition(_REVERT)[2])[1].get("example")
+    return (
+        line.replace(f"example {example}", f"example “{question}”", 1)
+        if example and question
+        else line
+    )
 
-    An example is called by its `question` where that is known, else by the words of its id.
-    """
+
+def parse_subject(line: str) -> Mapping[str, Any] | str:
+    """Return a subject as a text with its arguments; unchanged if it was not written here."""
     if len(line) > LONGEST:  # pushed commits may have any subject
         return line
     if line.startswith(_REVERT):
-        inner = parse_subject(line.removeprefix(_REVERT), question)
+        inner = parse_subject(line.removeprefix(_REVERT))
         return {"key": "subject-undoing", "arguments": {"subject": inner}}
     key, values = _match(line)
     if not key:
         return line
-    first = {"key": key, "arguments": _arguments(values, question)}
+    first = {"key": key, "arguments": _arguments(values)}
     if more := values.get("more"):
         return {"key": "subject-more", "arguments": {"subject": first, "count": int(more)}}
     return first
-
-
-def example_in_subject(line: str) -> str:
-    """Return the id of the example that a subject names or reverts an edit of, "" for none."""
-    while line.startswith(_REVERT):
-        line = line.removeprefix(_REVERT)
-    return _match(line)[1].get("example", "") if len(line) <= LONGEST else ""
 
 
 def _match(line: str) -> tuple[str, Mapping[str, str]]:
@@ -172,9 +172,10 @@ def git_subject(line: str, language: str) -> str:
     return line if language == "en" else format_subject(line, language)
 
 
-def _arguments(found: Mapping[str, str], question: str) -> dict[str, object]:
+def _arguments(found: Mapping[str, str]) -> dict[str, object]:
     values: dict[str, object] = dict(found)
-    name = question or _words_of(found.get("example", ""))
+    example = found.get("example", "")
+    name = example[1:-1] if example.startswith("“") else _words_of(example)
     if name and "example" in values:
         values["example"] = {"key": "page-source-quoted", "arguments": {"question": name}}
     if "count" in values:

@@ -20,7 +20,9 @@ from merlin.core.i18n import choose_translation
 from merlin.dataset import layout
 from merlin.dataset.builds import BUILDS, Build, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
+from merlin.dataset.commit_message import name_example
 from merlin.dataset.entries import ExampleEntries, FileText, read_blobs
+from merlin.dataset.example import question_preview
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
@@ -249,6 +251,13 @@ class FileIndex(Repository):
             DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob == blob)
         )
         return None if found is None else str(found)
+
+    def name_subject(self, change: Change) -> str:
+        """Return the subject of a change; an example is named by its question if that is known."""
+        blobs = (change.committed_blob, change.before)
+        texts = (change.text, *(self.read_text(blob) for blob in blobs if blob))
+        question = next(filter(None, map(question_preview, texts)), "")
+        return name_example(change.subject, question)
 
     def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""

@@ -64,7 +64,7 @@ def test_edit_that_a_force_push_removed_stays_committed_and_the_next_one_is_made
     again = submit_edits(lab, new_file("a"))
     lab.tick("changes", "fetch", "changes")
     assert [read_change(lab, each).state.value for each in (lost, again)] == ["committed"] * 2
-    assert lab.repository.git("log", "-1", "--format=%s") == "Новый пример a"
+    assert lab.repository.git("log", "-1", "--format=%s") == "Новый пример «Где новый вопрос?»"
 
 
 def test_file_name_that_is_not_utf_8_does_not_block_editing(lab):
@@ -105,7 +105,7 @@ def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
     head = lab.repository.git("rev-parse", "HEAD")
     change = read_change(lab, change_id)
     assert (change.state, change.commit, change.text) == (ChangeState.COMMITTED, head, None)
-    assert lab.repository.git("log", "-1", "--format=%an %s") == "Борис Новый пример new"
+    assert lab.repository.git("log", "-1", "--format=%an %s") == "Борис Новый пример «Где новый вопрос?»"
     question = {"key": "page-source-quoted", "arguments": {"question": "Где новый вопрос?"}}
     assert notices(lab, BORIS)[-1] == (
         "notice-change-committed",
@@ -233,7 +233,7 @@ def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
         notices_ = Notices(database)
         ChangeProcessor(database, branch, services.clock)()
         assert [notice for notice in notices_.list_waiting(100) if notice.to == BORIS] == []
-    assert lab.repository.git("log", "-1", "--format=%s") == "Add example new"
+    assert lab.repository.git("log", "-1", "--format=%s") == "Add example “Где новый вопрос?”"
 
 
 def test_edit_whose_result_was_not_stored_is_settled_by_the_same_daemon(lab):

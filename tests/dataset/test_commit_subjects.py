@@ -40,12 +40,13 @@ def test_subject_of_our_own_commit_is_translated():
             )
 
 
-def test_example_is_found_in_the_subject_of_its_edit_and_of_an_undo():
-    edit = commit_message.file_subject("edit", "examples/face/глаза.yaml")
-    undo = commit_message.revert_subject(edit)
-    for line in (edit, undo, commit_message.revert_subject(undo)):
-        assert commit_message.example_in_subject(line) == "face/глаза"
-    assert commit_message.example_in_subject(commit_message.COURSE) == ""
+def test_example_is_named_by_its_question_in_its_edit_and_in_an_undo():
+    edit = commit_message.file_subject("edit", "examples/e.yaml", 2)
+    for line, start in ((edit, ""), (commit_message.revert_subject(edit), "Отмена — ")):
+        named = commit_message.name_example(line, "Что “там” and 1 more?")
+        russian = commit_message.format_subject(named, "ru").replace("\xa0", " ")
+        assert russian == f"{start}Правка примера «Что “там” and 1 more?» и ещё 2"
+    assert commit_message.name_example(commit_message.COURSE, "Что?") == commit_message.COURSE
 
 
 def test_longest_subject_is_translated_with_every_revert():
