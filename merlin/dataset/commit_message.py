@@ -173,7 +173,7 @@ def git_subject(line: str, language: str) -> str:
 
 
 def _arguments(found: Mapping[str, str]) -> dict[str, object]:
-    values: dict[str, object] = dict(found)
+    values: dict[str, object] = {name: value for name, value in found.items() if value}
     example = found.get("example", "")
     name = example[1:-1] if example.startswith("“") else _words_of(example)
     if name and "example" in values:

@@ -105,7 +105,10 @@ def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
     head = lab.repository.git("rev-parse", "HEAD")
     change = read_change(lab, change_id)
     assert (change.state, change.commit, change.text) == (ChangeState.COMMITTED, head, None)
-    assert lab.repository.git("log", "-1", "--format=%an %s") == "Борис Новый пример «Где новый вопрос?»"
+    assert (
+        lab.repository.git("log", "-1", "--format=%an %s")
+        == "Борис Новый пример «Где новый вопрос?»"
+    )
     question = {"key": "page-source-quoted", "arguments": {"question": "Где новый вопрос?"}}
     assert notices(lab, BORIS)[-1] == (
         "notice-change-committed",
