@@ -381,7 +381,7 @@ def _action_rows(
             key, style = ("examples-delete", "danger")
         yield ("examples-approve" if draft.proposal else key, "ex:save", style)
     if has_others:
-        yield (f"page-proposal-{'all' if draft.is_only else 'only'}", "ex:only")
+        yield ("page-proposal-all" if draft.is_only else "page-proposal-only", "ex:only")
     if corrected.examples:
         yield ("examples-edit-answer", "ex:word:a")
     elif not draft.is_gone and draft.example() is not None:
