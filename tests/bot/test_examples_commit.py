@@ -162,7 +162,7 @@ def test_correction_is_edited_approved_and_committed_in_the_editors_name(chat, l
     chat.press("✅ Принять")
     wait_for_commit(chat, lab)
     assert "Верхняя часть лица." in read_example(lab, "from-chat/что-за-лоб")
-    assert commit_subject(lab) == "Вера: Новый пример «Что за лоб»"
+    assert commit_subject(lab) == "Вера: Новый пример «Что за лоб?»"
 
 
 def test_correction_of_a_continued_conversation_replaces_only_the_same_conversation(chat, lab):
@@ -227,7 +227,7 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
     chat.press("✅ Принять")
     wait_for_commit(chat, lab)
     assert "Наверху." in read_example(lab, "где-лоб")
-    assert commit_subject(lab) == "Вера: Исправление ответа: «Где лоб»"
+    assert commit_subject(lab) == "Вера: Исправление ответа: «Где лоб?»"
 
 
 def test_correction_of_another_question_leaves_the_others_unless_told(chat, lab):

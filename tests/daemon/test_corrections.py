@@ -98,8 +98,8 @@ def test_correction_of_a_paraphrase_changes_the_answer_of_every_wording(lab):
     assert len(now) == len(before)
     assert next(x for x in taught(lab).values() if x.question == TEST_WORDING).split == "test"
     subject = lab.repository.git("log", "-1", "--format=%s")
-    assert subject == "Исправление ответа: «Какого цвета зонт» и ещё 2"
-    assert format_subject(subject, "ru") == "Исправление ответа: «Какого цвета зонт» и ещё 2"
+    assert subject == "Исправление ответа: «Какого цвета зонт?» и ещё 2"
+    assert format_subject(subject, "ru") == "Исправление ответа: «Какого цвета зонт?» и ещё 2"
     lessons = [each.messages for each in taught(lab).values() if each.split is None]
     assert train_and_ask(lessons, "Зонт какой по цвету?", lab.config.state_dir) == NEW
 
