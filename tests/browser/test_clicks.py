@@ -160,6 +160,10 @@ def test_error_of_a_commit_that_is_not_live_is_found_in_one_click(visitor, site)
 
 
 def test_model_is_rolled_back_and_stays_in_three_clicks(visitor, site):
+    before = find_live(site)
+    site.lab.repository.example("trial", 30, question="Где спит грифон?")
+    site.lab.repository.commit("Say where a griffin sleeps")
+    wait_until(lambda: find_live(site) not in {"", before})
     answered = find_live(site)
     vera = Walk(visitor.open("/admin", VERA))
     vera.click("Модели")
