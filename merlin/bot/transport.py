@@ -54,6 +54,8 @@ CONNECT_S = 10.0
 READ_S = 20.0
 KEEP_ALIVE_S = 15.0
 LONGEST_PAUSE_S = 30.0
+# What a call of the network raises; aiohttp-socks adds its own.
+_FAILURES: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -85,6 +87,7 @@ class AiohttpRequest(BaseRequest):
     ) -> None:
         self._read_s, self._connect_s, self._proxy = read_s, connect_s, proxy
         self._longest_pause_s = longest_pause_s
+        self._failures = _FAILURES
         self._session: aiohttp.ClientSession | None = None
         self._failed = 0
         # Number of responses with status 429, too many requests.
@@ -133,9 +136,12 @@ class AiohttpRequest(BaseRequest):
             make_connector: Callable[..., aiohttp.BaseConnector] = aiohttp.TCPConnector
             proxy = self._proxy or None
             if self._proxy.startswith("socks5"):
-                import aiohttp_socks  # noqa: PLC0415 - few have such a proxy
+                import aiohttp_socks as socks  # noqa: PLC0415 - few have such a proxy
 
-                make_connector = partial(aiohttp_socks.ProxyConnector.from_url, self._proxy)
+                errors = socks.ProxyError, socks.ProxyConnectionError, socks.ProxyTimeoutError
+                # EOFError: the proxy closes the connection while they speak.
+                self._failures = (*_FAILURES, *errors, EOFError)
+                make_connector = partial(socks.ProxyConnector.from_url, self._proxy)
                 proxy = None
             connected = aiohttp.TraceConfig()
             connected.on_connection_create_end.append(_note_connection)
@@ -204,7 +210,7 @@ class AiohttpRequest(BaseRequest):
                 method, url, data=body, headers=headers, allow_redirects=False, **options
             ) as answer:
                 content, status = await answer.read(), answer.status
-        except Exception as error:  # noqa: BLE001 - those of aiohttp-socks have no class in common
+        except self._failures as error:
             kind = f"{type(error).__name__} {getattr(error, 'status', '')}".strip()
             # Without the cause: its text may contain the URL, and thus the token.
             if _is_login_refused(error):
