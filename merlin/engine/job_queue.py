@@ -27,7 +27,6 @@ from merlin.engine.jobs import Job
 from merlin.engine.storage import MAX_CHECKPOINTS, Repositories
 from merlin.engine.trainers.base import (
     DPO,
-    KTO,
     Epoch,
     Progress,
     ResolvedHyperparameters,
@@ -41,7 +40,6 @@ from merlin.engine.training_file import (
     BadFile,
     read_conversations,
     read_preferences,
-    read_ratings,
 )
 
 log = get_logger(__name__)
@@ -52,7 +50,7 @@ JOIN_S = 20.0
 EVENTS_EVERY_S = 0.2
 SAVE_EVERY_S = 1.0
 Reader = Callable[[Path, int], Iterator[object]]
-_READERS: dict[str, Reader] = {DPO: read_preferences, KTO: read_ratings}
+_READERS: dict[str, Reader] = {DPO: read_preferences}
 
 
 def validate_files(repositories: Repositories, job: Job) -> bool:

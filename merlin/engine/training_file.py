@@ -138,8 +138,6 @@ class BadFile(Exception):
 
 # A conversation with the preferred and the rejected answer (the protocol's dpo format).
 Preference = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
-# A conversation, and whether people found its last answer good; None for an example to be taught.
-Rating = tuple[Sequence[Message], bool | None]
 
 
 def read_conversations(path: Path, least: int = MIN_EXAMPLES) -> Iterator[list[Message]]:
@@ -153,14 +151,6 @@ def read_preferences(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Preferen
     Source: OpenAI's guide "Direct preference optimization", data format.
     """
     return _read_examples(path, least, _parse_preference)
-
-
-def read_ratings(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Rating]:
-    """Yield each line's conversation and its `label`, if it has one. Raises BadFile.
-
-    Source of the label: TRL's guide "Dataset formats and types", unpaired preference.
-    """
-    return _read_examples(path, least, _parse_rating)
 
 
 def _read_examples(path: Path, least: int, read: Callable[[bytes], T]) -> Iterator[T]:
@@ -219,13 +209,6 @@ def _parse_preference(line: bytes) -> Preference:
     )
     _refuse_tools([*before, *better, *worse], prompt)
     return before, better, worse
-
-
-def _parse_rating(line: bytes) -> Rating:
-    messages, label = _parse_conversation(line), _parse_object(line).get("label")
-    if not isinstance(label, bool | None):
-        raise BadFile("engine-file-no-label")
-    return messages, label
 
 
 def _refuse_tools(messages: Sequence[Message], value: Mapping[str, object]) -> None:

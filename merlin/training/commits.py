@@ -21,7 +21,7 @@ from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import normalise
-from merlin.dataset.layout import RATED, example_path
+from merlin.dataset.layout import example_path
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     CHANGES_DATASET,
@@ -297,19 +297,15 @@ def follow_examples(
         origins = _read_origins(db, dataset, names)
         gone = [name for name in origins if name not in good]
         changed = {
-            name: Written(good[name].blob, _find_writer(name, commit, writers))
+            name: Written(
+                good[name].blob, commit if writers is None else writers.get(example_path(name))
+            )
             for name in names
             if name in good and (name not in origins or origins[name].blob != good[name].blob)
         }
         if gone or changed:
             outdated = [*gone, *(origins.keys() & changed.keys())]
             db.run_in_transaction(partial(_put, db, dataset, outdated, changed, commit))
-
-
-def _find_writer(example_id: str, commit: Commit, writers: Writers | None) -> Commit | None:
-    if example_id.startswith(RATED):
-        return None
-    return commit if writers is None else writers.get(example_path(example_id))
 
 
 def _read_origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:

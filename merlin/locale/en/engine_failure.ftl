@@ -12,7 +12,6 @@ engine-file-not-json = not JSON: { $reason }. A training file holds one JSON obj
 engine-file-half-character = half a character, a lone surrogate (\ud800 to \udfff). Write the text again, in UTF-8.
 engine-file-no-list = an object with a list '{ $name }' is needed.
 engine-file-no-preference = an object with 'input', 'preferred_output' and 'non_preferred_output' is needed.
-engine-file-no-label = 'label' must be true or false.
 engine-file-no-user = no message has the role 'user'. Add the question.
 engine-file-not-answered = the last message must have the role 'assistant': the model learns that one.
 engine-file-answered-before = input.messages: the last message must not have the role 'assistant'.

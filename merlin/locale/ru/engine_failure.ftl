@@ -13,7 +13,6 @@ engine-file-not-json = это не JSON: { $reason }. В файле для об�
 engine-file-half-character = половина знака: одиночный суррогат (от \ud800 до \udfff). Запишите текст заново, в UTF-8.
 engine-file-no-list = нужен объект со списком «{ $name }».
 engine-file-no-preference = нужен объект с «input», «preferred_output» и «non_preferred_output».
-engine-file-no-label = в «label» нужно true или false.
 engine-file-no-user = нет сообщения с ролью user. Добавьте вопрос.
 engine-file-not-answered = у последнего сообщения должна быть роль assistant: на нём модель и учится.
 engine-file-answered-before = input.messages: у последнего сообщения не должно быть роли assistant.
