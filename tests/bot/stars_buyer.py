@@ -31,8 +31,10 @@ PLANS = {
     },
     "voices": {
         "title": {"ru": "Двадцать голосовых", "en": "Twenty voices"},
+        "text": 20,
+        "voice": 20,
         "price": {"stars": 50},
-        "pack": {"voice": 20},
+        "days": 30,
     },
 }
 _user_ids = itertools.count(6001)

@@ -75,7 +75,8 @@ PLANS = {
     },
     "voices": {
         "title": {"ru": "20 голосовых", "en": "20 by voice"},
-        "pack": {"voice": 20},
+        "text": 20,
+        "voice": 20,
         "price": {"rub": 99, "stars": 70},
         "days": 90,
     },

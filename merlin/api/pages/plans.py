@@ -4,7 +4,6 @@
 /terms                the terms, as in the bot: the operator's own, if any
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from fastapi import Path
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.formatting import amount_of, until
+from merlin.api.pages.formatting import until
 from merlin.api.pages.page import (
     PageContext,
     PublicContext,
@@ -27,7 +26,6 @@ from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Format,
     Plan,
-    QuestionPack,
     allowance_of,
     allowance_text,
     is_limited,
@@ -44,9 +42,7 @@ Line = tuple[str, bool]
 
 
 def plan_features(context: PageContext, plan: Plan) -> list[Line]:
-    """Return the features of a plan or pack, one per line."""
-    if plan.is_pack:
-        return [(amount_of(context, *amount), True) for amount in plan.questions.items()]
+    """Return the features of a plan, one per line."""
     allowances = {kind: allowance_of(plan, kind) for kind in Format}
     lines = [
         (allowance_text(allowance, context.language, kind), not allowance.is_closed)
@@ -114,7 +110,6 @@ def my_plan(context: PageContext) -> dict[str, object]:
     return {
         "ends": current.until,
         "others": _list_other_plans(context, current),
-        "packs": _packs(context, current.packs),
         "has_orders": bool(list_orders(services, actor, 1)),
         "has_shop": has_shop(services),
     }
@@ -132,23 +127,6 @@ def _list_other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
                 context.say("plan-also" if ends > now else "plan-ended", plan=title, day=day)
             )
     return lines
-
-
-def _packs(context: PageContext, packs: Sequence[QuestionPack]) -> list[str]:
-    """Return what is left of packs, a line for each kind and last day."""
-    now, remaining = context.services.clock(), Counter[tuple[str, Format]]()
-    for pack in packs:
-        day = until(context, pack.expires_at) if pack.expires_at else ""
-        remaining[day, pack.kind] += pack.remaining(now)
-    return [
-        context.say(
-            "pack-left",
-            what=amount_of(context, kind, count),
-            until=day,
-            ends="yes" if day else "no",
-        )
-        for (day, kind), count in remaining.items()
-    ]
 
 
 PlanName = Annotated[str, Path(min_length=1, max_length=100)]
@@ -179,8 +157,7 @@ async def show_plans(context: PublicContext) -> Response:
         if plan is services.plans[0] or plan.is_sold or plan.name in had
     ]
     view = {
-        "plans": [card for card in cards if not card["plan"].is_pack],
-        "packs": [card for card in cards if card["plan"].is_pack],
+        "plans": cards,
         "bot_href": await services.read(bot_link, PLANS),
         "has_shop": has_shop(services),
         "is_owner": context.user is not None,
