@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,11 +24,9 @@ from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait,
 from merlin.cli.output import print_json, print_message
 from merlin.config import schema
 from merlin.core.errors import ConfigError, Refused
-from merlin.core.i18n import text
-from merlin.dataset.export import ExportFormat, export_examples
-from merlin.dataset.finding import escape_unprintable
+from merlin.dataset.chat_formats import to_record
 from merlin.dataset.import_lines import ImportedLine, read_import_lines
-from merlin.dataset.import_plan import ImportPlan, Place
+from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.spec import schema_text
 
 _FILES = Annotated[list[Path], typer.Argument(metavar="FILE", help="The files; - reads stdin.")]
@@ -38,7 +37,6 @@ _DRY_RUN = Annotated[
 _SKIP_BAD = Annotated[
     bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
 ]
-_SHOWN_DUPLICATES = 10
 
 app = typer.Typer()
 
@@ -60,8 +58,7 @@ def import_files(
     with edit_session(configuration(config)) as session, reader as lines:
         existing = changes.read_files(session.ctx, session.actor, dataset)
         plan = examples.plan(session.ctx, existing, lines)
-        _print_lines(plan)
-        print_findings(plan.preview.around)
+        print_findings([*plan.findings, *plan.preview.around])
         edits = plan.good_edits
         view = _to_json(plan) | preview_record(plan.preview)
         is_bad = plan.rejected and not (skip_bad and (edits or plan.duplicates))
@@ -121,79 +118,40 @@ def _read_files(paths: Sequence[Path]) -> Generator[ImportedLine]:
             raise make_unreadable_file_error(path, error) from error
 
 
-def _print_lines(plan: ImportPlan) -> None:
-    """Print on stderr the findings of the lines, and the first lines that are duplicates.
-
-    A repeated import has thousands of duplicates, which would hide the findings.
-    """
-    print_findings(plan.findings)
-    for place, other in plan.duplicates[:_SHOWN_DUPLICATES]:
-        message = text(
-            language(), "import-duplicate", other=_format_place(other, place, language())
-        )
-        file, line, column = escape_unprintable(place.file), place.line, place.column
-        sys.stderr.write(f"{file}:{line}:{column}: {message}\n")
-    if (more := len(plan.duplicates) - _SHOWN_DUPLICATES) > 0:
-        print_message("import-more-duplicates", count=more)
-
-
 def _print_plan(plan: ImportPlan) -> None:
     for good_edit in plan.good_edits:
         sys.stdout.write(f"{good_edit.path}\n")
     sys.stdout.flush()
 
 
-def _format_place(other: str | Place, place: Place, lang: str) -> str:
-    """Return the path, or the position of the other line as seen from `place`."""
-    if isinstance(other, str):
-        return other
-    if (other.file, other.column) == (place.file, 1):
-        return text(lang, "examples-line", line=str(other.line))
-    return f"{escape_unprintable(other.file)}:{other.line}:{other.column}"
-
-
 def _line_counts(plan: ImportPlan) -> dict[str, int]:
-    return {"lines": plan.lines, "taken": len(plan.good_edits), "duplicates": len(plan.duplicates)}
+    return {"lines": plan.lines, "taken": len(plan.good_edits), "duplicates": plan.duplicates}
 
 
 def _to_json(plan: ImportPlan) -> dict[str, object]:
     findings = [
         {**asdict(finding), "message": finding.text(language())} for finding in plan.findings
     ]
-    duplicates = [
-        {**place._asdict(), "same_as": _format_place(other, place, "en")}
-        for place, other in plan.duplicates
-    ]
     return {
         **_line_counts(plan),
         "dataset": plan.dataset,
         "rejected": plan.rejected,
         "paths": [good_edit.path for good_edit in plan.good_edits],
-        "same": duplicates,
         "at_lines": findings,
         "commit": None,
     }
 
 
-_EXPORT_FORMAT = Annotated[ExportFormat, typer.Option("--format", help="Output format.")]
-
-
 @app.command()
-def export(
-    dataset: DatasetName,
-    *,
-    shape: _EXPORT_FORMAT = "openai",
-    config: ConfigPath = DEFAULT,
-) -> None:
-    """Write a dataset's valid examples, as last fetched, to stdout."""
+def export(dataset: DatasetName, config: ConfigPath = DEFAULT) -> None:
+    """Write a dataset's valid examples, as last fetched, to stdout: OpenAI's chats."""
     with open_files_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
     system = checked.spec.system if checked.spec else ""
-    content, left_out = export_examples(checked.examples, system, shape)
     sys.stdout.flush()
-    sys.stdout.buffer.write(content.encode())
-    if left_out:
-        print_message("export-left-out", count=len(left_out), first=left_out[0], format=shape)
+    for example in sorted(checked.examples, key=lambda each: each.id):
+        line = dumps(to_record(example, system), ensure_ascii=False)
+        sys.stdout.buffer.write(f"{line}\n".encode())
 
 
 _NAME = Annotated[

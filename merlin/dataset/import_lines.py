@@ -8,9 +8,9 @@ A record of JSON is one of these; what an example has no place for is left out a
     a question and its answer           by the names of `merlin.core.table_cells`
 
 A table has a heading row with the columns question and answer, and optionally others, by the same
-names; its rows are read as records. CSV is separated by commas, semicolons or tabs, or by the
-character in a first line `sep=;`, which Excel writes and reads. A workbook is read by a child
-process (`merlin.providers.documents`). Every non-empty line becomes an example or findings.
+names; its rows are read as records. CSV is separated by commas, semicolons or tabs. A workbook is
+read by a child process (`merlin.providers.documents`). Every non-empty line becomes an example or
+findings.
 
 Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization".
 """
@@ -99,11 +99,8 @@ def _read_file(content: bytes, name: str) -> Iterator[ImportedLine]:
             yield ImportedLine(text.line, None, (text,), column=text.column)
             return
         text = text.removeprefix("\ufeff")
-        start = text.lstrip()[:1]
-        if start == "[":
-            yield from _read_list(text)
-        elif start == "{" or name.casefold().endswith(_JSON_ENDINGS):
-            yield from _read_json_lines(text)
+        if text.lstrip()[:1] in ("[", "{") or name.casefold().endswith(_JSON_ENDINGS):
+            yield from _read_json(text)
         else:
             yield from _read_table(_csv_rows(text))
 
@@ -113,44 +110,34 @@ def _reject(line: int, rule: str, column: int = 1, **arguments: str | int) -> Im
     return ImportedLine(line, None, (finding,), column=column)
 
 
-def _read_json_lines(text: str) -> Iterator[ImportedLine]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            place = getattr(error, "pos", 0) + 1
-            yield _reject(number, "import-json", place, words=_describe(error))
-        else:
-            yield _read_record(value, number, 1)
-
-
-def _describe(error: Exception) -> str:
-    return shorten(getattr(error, "msg", "") or str(error))
-
-
 _BETWEEN = re.compile(r"[\s,]*")
 
 
-def _read_list(text: str) -> Iterator[ImportedLine]:
-    """Yield the records of a list, up to its first error."""
+def _read_json(text: str) -> Iterator[ImportedLine]:
+    """Yield the records of JSON Lines, or those of a list up to its first error."""
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    decoder, at = json.JSONDecoder(), text.index("[") + 1
+    decoder, is_list = json.JSONDecoder(), text.lstrip().startswith("[")
+    at = text.index("[") + 1 if is_list else 0
     while True:
         at += len(_BETWEEN.match(text, at)[0])  # type: ignore[index]  # it matches the empty text
-        line = bisect(starts, at)
-        column = at - starts[line - 1] + 1
-        if text[at : at + 1] == "]" and not text[at + 1 :].strip():
+        if is_list and text[at : at + 1] == "]" and not text[at + 1 :].strip():
             return
+        if not is_list and at == len(text):
+            return
+        line = bisect(starts, at)
         try:
-            value, at = decoder.raw_decode(text, at)
+            value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
             at = getattr(error, "pos", at)
             line = bisect(starts, at)
-            yield _reject(line, "import-list", at - starts[line - 1] + 1, words=_describe(error))
-            return
-        yield _read_record(value, line, column)
+            words = shorten(getattr(error, "msg", "") or str(error))
+            yield _reject(line, "import-json", at - starts[line - 1] + 1, words=words)
+            if is_list:
+                return
+            at = starts[line] if line < len(starts) else len(text)
+        else:
+            yield _read_record(value, line, at - starts[line - 1] + 1)
+            at = end
 
 
 class _Unreadable(Exception):
@@ -311,23 +298,18 @@ def _parse_row(titles: Sequence[str], heading: Sequence[str], read: Row) -> Impo
     return replace(line, left=(*line.left, *left))
 
 
-_SEPARATOR = re.compile(r'\s*"?sep=([^\w\s"]|\t)"?[ \t\r]*\n', re.IGNORECASE)
-
-
 def _csv_rows(text: str) -> Iterator[Row | Finding]:
     """Yield the rows of CSV; a finding at the row that cannot be read ends them."""
-    separator = _SEPARATOR.match(text)
-    begin = separator.end() if separator else 0
-    first = text[begin:].lstrip().partition("\n")[0]
-    divider = separator[1] if separator else max(",;\t", key=first.count)
+    first = text.lstrip().partition("\n")[0]
+    divider = max(",;\t", key=first.count)
     # The limit of the library is a seventh of a message's.
     csv.field_size_limit(MAX_FILE_BYTES)
-    lines = StringIO(text[begin:], newline="")
+    lines = StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=divider, strict=True, skipinitialspace=True)
-    before = end = text.count("\n", 0, begin)
+    end = 0
     try:
         for cells in reader:
-            start, end = end + 1, before + reader.line_num
+            start, end = end + 1, reader.line_num
             while cells and not cells[-1].strip():
                 cells.pop()
             yield start, cells

@@ -28,7 +28,7 @@ class ImportPlan:
     """The result of planning an import.
 
     `lines` is the number of lines, `unread` how many of them are not an example; `edits` add the
-    new examples. `duplicates` are pairs: a line, and the path or the line with equal content.
+    new examples. `duplicates` counts the lines with the content of an example or an earlier line.
     `findings` refer to lines of the imported files, in file order. `preview` is the dataset with
     the edits applied; its findings are those that the edits cause.
     """
@@ -37,7 +37,7 @@ class ImportPlan:
     lines: int
     unread: int
     edits: tuple[Edit, ...]
-    duplicates: tuple[tuple[Place, str | Place], ...]
+    duplicates: int
     findings: tuple[Finding, ...]
     preview: Preview
 
@@ -71,20 +71,20 @@ def strip_system(example: Example, system: str) -> Example:
 class _LineCollector:
     """Collects the lines of an import: new examples as files, duplicates, findings.
 
-    `known` maps the digest of a content to its path or line. `texts` are those of new examples, by
+    `known` are the digests of the contents so far. `texts` are those of new examples, by
     path, `places` where they come from. `left` are the lines from which each key
     of a file was left out: the first, and how many.
     """
 
     system: str
     names: NameAllocator
-    known: dict[bytes, str | Place]
+    known: set[bytes]
     lines: int = 0
     unread: int = 0
+    duplicates: int = 0
     texts: dict[str, str] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     left: dict[tuple[str, str], tuple[ImportedLine, int]] = field(default_factory=dict)
-    duplicates: list[tuple[Place, str | Place]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
 
@@ -104,14 +104,13 @@ class _LineCollector:
             raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
 
     def _add_example(self, line: ImportedLine, example: Example) -> None:
-        place = Place(line.file, line.line, line.column)
-        other = self.known.setdefault(example.facts.content, place)
-        if other is not place:
-            self.duplicates.append((place, other))
+        if example.facts.content in self.known:
+            self.duplicates += 1
             return
+        self.known.add(example.facts.content)
         path = example_path(self.names.allocate(example.question))
         self.texts[path] = write_example(example)
-        self.places[path] = place
+        self.places[path] = Place(line.file, line.line, line.column)
 
     def list_left(self) -> Iterator[Finding]:
         """Yield what was left out, of how many records, at the first of them."""
@@ -153,9 +152,7 @@ def plan_import(
     taken = [file.example_id for file in files if file.path.startswith(EXAMPLES)]
     current = check_files(dataset, files, limit_tokens)
     system = current.spec.system if current.spec else ""
-    known: dict[bytes, str | Place] = {}
-    for example in (*current.examples, *current.duplicates):
-        known.setdefault(strip_system(example, system).facts.content, example.path)
+    known = {strip_system(example, system).facts.content for example in current.examples}
     collector = _LineCollector(system, NameAllocator(taken), known)
     for line in lines:
         collector.add(line)
@@ -169,7 +166,7 @@ def plan_import(
         lines=collector.lines,
         unread=collector.unread,
         edits=tuple(Edit(path, None, text) for path, text in collector.texts.items()),
-        duplicates=tuple(collector.duplicates),
+        duplicates=collector.duplicates,
         findings=tuple(sorted(findings, key=collector.order)),
         preview=preview,
     )

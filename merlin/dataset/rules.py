@@ -37,7 +37,7 @@ messages:
 tools: [{type: function, function: {name: count}}]
 """
 _CONFIG, _JSONL, _CSV = "config.yaml", "questions.jsonl", "questions.csv"
-_LIST, _XLSX = "questions.json", "questions.xlsx"
+_XLSX = "questions.xlsx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,6 @@ rejected: No idea.
         import_kind="version https://git-lfs.github.com/spec/v1\n",
         import_part='{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}\n',
     ),
-    *_list_rules(_LIST, import_list='[{"instruction": "What is a list?", "output": "Items."}\n'),
     *_list_rules(
         _JSONL,
         Severity.WARNING,

@@ -1,7 +1,6 @@
 """Exports: an import reads them back unchanged, and other programs can read them."""
 
-import csv
-import io
+import json
 from dataclasses import replace
 from io import BufferedReader, BytesIO
 
@@ -12,8 +11,8 @@ from hypothesis import strategies as st
 
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
+from merlin.dataset.chat_formats import to_record
 from merlin.dataset.example import Example, check_turns
-from merlin.dataset.export import export_examples
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import strip_system
 
@@ -66,7 +65,8 @@ def conversations(draw):
 ROLES = ("user", "assistant")
 
 
-def read_back(text):
+def read_back(examples):
+    text = "\n".join(json.dumps(to_record(example, SYSTEM)) for example in examples)
     lines = list(read_import_lines(BufferedReader(BytesIO(text.encode())), "file"))
     assert [line.findings for line in lines] == [()] * len(lines)
     return [strip_system(line.example, SYSTEM) for line in lines]
@@ -80,47 +80,9 @@ def test_export_is_imported_back_as_the_same_examples(examples):
     assert not any(
         check_turns(example.messages, ((1, 1),) * len(example.messages)) for example in examples
     )
-    text, left_out = export_examples(examples, SYSTEM, "openai")
-    assert left_out == []
     expected = [replace(strip_system(example, SYSTEM), id="") for example in examples]
-    assert read_back(text) == expected
+    assert read_back(examples) == expected
 
 
 def test_tool_calls_survive_an_export():
-    text, left_out = export_examples([WITH_TOOLS], SYSTEM, "openai")
-    assert (read_back(text), left_out) == ([replace(WITH_TOOLS, id="")], [])
-
-
-def test_exported_cells_are_never_formulas_and_import_restores_them():
-    cells = ("=1+1", "'=1", "#N/A", "'#Н/Д", "#5", "+7", "-2", "@SUM(A1)", "\t=1", "'plain")
-    examples = [
-        Example(str(number), "", "", (Message("user", cell), Message("assistant", cell)))
-        for number, cell in enumerate(cells)
-    ]
-    text, _ = export_examples(examples, "", "csv")
-    written = [row[0] for row in list(csv.reader(io.StringIO(text)))[1:]]
-    assert not [cell for cell in written if cell.startswith(("=", "+", "-", "@", "\t"))]
-    assert [example.question for example in read_back(text)] == [*cells]
-
-
-def test_table_keeps_what_some_example_has():
-    tested = make_example("a", "test", source="книга")
-    text, _ = export_examples([tested, make_example("b", None)], "", "csv")
-    assert text.splitlines()[0] == "question,answer,tags,split,source"
-    assert [(each.split, each.source) for each in read_back(text)] == [
-        ("test", "книга"),
-        (None, ""),
-    ]
-
-
-def test_examples_that_a_table_cannot_hold_are_reported():
-    pair = Example("pair", "", "", (Message("user", "Где?"), Message("assistant", "Тут.")))
-    long = replace(pair, id="long", messages=pair.messages * 2)
-    text, left_out = export_examples([WITH_TOOLS, pair, long], SYSTEM, "csv")
-    assert left_out == ["long", "tools"]
-    assert "Где?" in text
-
-
-def make_example(name, side, **more):
-    messages = (Message("user", f"Где {name}?"), Message("assistant", "Тут."))
-    return Example(name, "", "", messages, split=side, **more)
+    assert read_back([WITH_TOOLS]) == [replace(WITH_TOOLS, id="")]

@@ -152,10 +152,10 @@ def test_record_that_breaks_its_format_is_reported_with_the_path_inside(record, 
         (b'{"a": 1}\n{"\xd0\xb0": "\xff"}', 2, 8, "not-utf8"),
         (b"question,answer\nab,\xff\n", 2, 4, "not-utf8"),
         (b'{"question": "\xed\xa0\xbd", "answer": "b"}\n', 1, 15, "control-character"),
-        (b'\n[{"prompt": "a", "completion": "b"},\n  {"a" 1}]', 3, 8, "import-list"),
-        (b'[{"prompt": "a", "completion": "b"}', 1, 36, "import-list"),
-        (b"[\n1]\n\n[", 2, 2, "import-list"),
-        (b"[" * 100_000, 1, 2, "import-list"),
+        (b'\n[{"prompt": "a", "completion": "b"},\n  {"a" 1}]', 3, 8, "import-json"),
+        (b'[{"prompt": "a", "completion": "b"}', 1, 36, "import-json"),
+        (b"[\n1]\n\n[", 2, 2, "import-json"),
+        (b"[" * 100_000, 1, 2, "import-json"),
     ],
 )
 def test_unreadable_text_is_reported_by_line_and_column(content, line, column, rule):
@@ -181,7 +181,6 @@ def test_list_of_records_is_read_with_any_indentation(indent, count):
         "\ufeffвопрос;ответ;теги\r\nГде?;Тут.;a b\r\n",
         "Answer\tQuestion\tTags\nТут.\tГде?\ta;b;a\n",
         'question, answer, tags,\n Где?, Тут., "a, b",,\n',
-        "\ufeffsep=|\r\nвопрос|ответ|теги\r\nГде?|Тут.|a, b\r\n",
         f"\n\nquestion,answer,tags\nГде?,Тут.,a b{',' * 90}\n",
     ],
 )

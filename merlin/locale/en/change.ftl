@@ -61,7 +61,6 @@ finding-import-json = Not a valid JSON object: { $words }
 finding-import-keys = No conversation found in the keys { $found }. Merlin reads messages, or a question with its answer (question, prompt or instruction, with answer, completion or output).
 finding-import-kind = This isn't a file that Merlin imports. Unpack it, or save it as CSV, XLSX or JSON Lines. Fetch what Git LFS keeps elsewhere (git lfs pull).
 finding-import-part = This isn't text: { $kind }. Merlin trains on text alone: describe in words what is meant, or leave the record out.
-finding-import-list = Can't read the list from here: { $words }
 finding-import-left-keys = Left out: { $keys } { $count ->
         [one] (1 record)
        *[other] ({ $count } records)
@@ -99,19 +98,10 @@ did-plan = { $lines ->
   }: { $taken } to import, { $duplicates } already known
 example-unreadable = { $path } can't be read: { $reason }
 example-broken = The example can't be read, so its parts can't be changed one by one: fix its file in a clone.
-import-duplicate = same as { $other }
-import-more-duplicates = { $count ->
-    [one] { $count } more line is
-   *[other] { $count } more lines are
-  } already known (all of them: --json)
 import-has-errors = Nothing was imported: lines with errors: { $rejected } of { $lines }. Fix them, or leave them out: --skip-bad
 import-left-out = { $count ->
     [one] { $count } line was
    *[other] { $count } lines were
   } left out because of the errors above.
 import-too-much = One import can have up to { $limit } new examples and shows as many errors and notes: split the files.
-export-left-out = { $count ->
-    [one] { $count } example doesn't fit the format { $format } and is left out: { $first }
-   *[other] { $count } examples don't fit the format { $format } and are left out; the first: { $first }
-  }
 export-unwritable = { $path } can't be written: { $reason }

@@ -59,4 +59,3 @@ examples-queue-empty = No new corrections.
 examples-decline = ❌ Decline
 examples-ask-decline = Decline “{ $question }” and delete it?
 examples-declined = Declined and deleted.
-examples-line = line { $line }

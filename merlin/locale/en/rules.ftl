@@ -180,10 +180,8 @@ rule-direction-mark-fix = Delete it. Right-to-left letters don't need it.
 rule-invisible-letter = A text contains an invisible character, usually from copying: a model learns it too.
 rule-invisible-letter-fix = Delete it.
 
-rule-import-json = A line of an imported file isn't JSON.
-rule-import-json-fix = Write one complete JSON object per line.
-rule-import-list = A JSON list in an imported file breaks off or has an error. It was read up to that point.
-rule-import-list-fix = Put a comma between the records, close the list with ], and write nothing after it.
+rule-import-json = A record of an imported file isn't JSON, or a list of records breaks off. A list is read up to its first error.
+rule-import-json-fix = Write one complete JSON object per line, or a list with a comma between the records and nothing after its ].
 rule-import-keys = A record of an imported file has no conversation under a key that Merlin knows, or a question without an answer.
 rule-import-keys-fix = Call the list of messages messages, or the question question and the answer answer.
 rule-import-kind = An imported file isn't data that Merlin reads: compressed, Parquet, an old workbook, a PDF, a pointer of Git LFS.

@@ -62,7 +62,6 @@ finding-import-json = Неподходящий объект JSON: { $words }
 finding-import-keys = В ключах { $found } нет разговора. Merlin читает messages или вопрос с ответом (question, prompt, вопрос …; answer, completion, ответ …).
 finding-import-kind = Такой файл Merlin не загружает. Распакуйте его или сохраните как CSV, XLSX или JSON Lines; то, что хранит Git LFS, получите командой git lfs pull.
 finding-import-part = Это не текст: { $kind }. Merlin учит только на тексте: опишите словами, что имеется в виду, или уберите запись.
-finding-import-list = Отсюда список не читается: { $words }
 finding-import-left-keys = Пропущено: { $keys } { $count ->
         [one] ({ $count } запись)
         [few] ({ $count } записи)
@@ -104,12 +103,6 @@ did-plan = { $lines ->
   }: новых будет { $taken }, уже есть { $duplicates }
 example-unreadable = { $path } не читается: { $reason }
 example-broken = Пример не читается, поэтому менять его по частям нельзя: исправьте его файл в клоне.
-import-duplicate = то же, что { $other }
-import-more-duplicates = уже есть ещё { $count ->
-    [one] { $count } строка
-    [few] { $count } строки
-   *[many] { $count } строк
-  } (все — с --json)
 import-has-errors = Ничего не загружено: строк с ошибками { $rejected } из { $lines }. Исправьте их или пропустите: --skip-bad
 import-left-out = { $count ->
     [one] { $count } строка пропущена
@@ -117,10 +110,4 @@ import-left-out = { $count ->
    *[many] { $count } строк пропущено
   }: ошибки указаны выше.
 import-too-much = За один раз можно загрузить до { $limit } новых примеров и увидеть столько же ошибок и замечаний: разделите файлы.
-export-left-out = { $count ->
-    [1] { $count } пример не умещается в формат { $format } и пропущен: { $first }
-    [one] { $count } пример не умещается в формат { $format } и пропущен, первый из них: { $first }
-    [few] { $count } примера не умещаются в формат { $format } и пропущены, первый из них: { $first }
-   *[many] { $count } примеров не умещаются в формат { $format } и пропущены, первый из них: { $first }
-  }
 export-unwritable = Не удалось записать { $path }: { $reason }

@@ -60,4 +60,3 @@ examples-queue-empty = Новых исправлений нет.
 examples-decline = ❌ Отклонить
 examples-ask-decline = Отклонить «{ $question }» и удалить?
 examples-declined = Отклонено, текст удалён.
-examples-line = строка { $line }
