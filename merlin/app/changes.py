@@ -31,7 +31,7 @@ from merlin.dataset.changes import (
     make_changes,
 )
 from merlin.dataset.commit_batch import plan_revert
-from merlin.dataset.commit_message import Editor, revert_subject, telegram_editor
+from merlin.dataset.commit_message import Editor, Subject, revert_subject, telegram_editor
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import allow_rules, parse_example
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
@@ -247,7 +247,7 @@ def save(
     actor: Actor,
     dataset: str,
     edits: Sequence[Edit],
-    subject: str = "",
+    subject: Subject = "",
     *,
     editor: Editor | None = None,
     batch: str = "",
@@ -258,10 +258,15 @@ def save(
     NotFound, and Refused for edits that no dataset can contain.
     """
     require_editing(ctx, actor, dataset)
-    change_request = ChangeRequest(editor or editor_of(ctx, actor), asker(actor), ctx.clock())
-    changes = make_changes(dataset, edits, change_request, subject, batch)
+    changes = make_changes(dataset, edits, change_request(ctx, actor, editor), subject, batch)
     _changes(ctx).put(changes)
     return list(changes)
+
+
+def change_request(ctx: Context, actor: Actor, editor: Editor | None = None) -> ChangeRequest:
+    """Return what a person's changes have in common; `editor` as in `save`."""
+    editor = editor or editor_of(ctx, actor)
+    return ChangeRequest(editor, asker(actor), ctx.clock(), ctx.config.language)
 
 
 def editor_of(ctx: Context, actor: Actor) -> Editor:

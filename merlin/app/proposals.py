@@ -216,8 +216,8 @@ def approve(
 def _approve(
     ctx: Context, actor: Actor, texts: Mapping[int, str], editor: Editor, only: Collection[int]
 ) -> str:
-    by = changes.asker(actor)
-    change_id = Proposals(ctx.db, ctx.clock).approve(texts, editor, by, only)
+    request = changes.change_request(ctx, actor, editor)
+    change_id = Proposals(ctx.db, ctx.clock).approve(texts, request, only)
     if change_id is None:
         raise Refused("decided already", "examples-decided")
     return change_id
@@ -340,8 +340,8 @@ def settle_contradiction(
         ]
         return changes.save(ctx, actor, dataset, edits)[0].change_id
     first = first.at(example_id_of(holds), holds, texts[holds].blob)
-    editor, by = changes.editor_of(ctx, actor), changes.asker(actor)
-    done = Proposals(ctx.db, ctx.clock).settle(dataset, first, second.answer, editor, by)
+    request = changes.change_request(ctx, actor)
+    done = Proposals(ctx.db, ctx.clock).settle(dataset, first, second.answer, request)
     if done is None:
         raise Refused("settled already", "examples-decided")
     return done

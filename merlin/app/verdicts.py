@@ -20,7 +20,6 @@ from merlin.core.money import format_amounts
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import Changes, ChangeState
-from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES
@@ -357,7 +356,7 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
         status, change_id = VerdictStatus(row["status"]), row["change_id"]
         subject = FileIndex(db).name_subject(Changes(db, clock).get(change_id))
         values: dict[str, object] = {
-            "subject": parse_subject(subject),
+            "subject": subject,
             "dataset": row["dataset"],
             "version": build_version(row["dataset"], row["number"]) or "-",
         }

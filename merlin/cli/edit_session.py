@@ -26,7 +26,7 @@ from merlin.cli.output import format_cell, print_message, print_next
 from merlin.config import Config
 from merlin.core.errors import MerlinError, SourceError
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
-from merlin.dataset.commit_message import Editor, git_subject, local_editor
+from merlin.dataset.commit_message import Editor, Subject, local_editor
 from merlin.dataset.finding import Finding
 from merlin.dataset.preview import Preview
 from merlin.wiring.context import make_cipher, open_migrated_database
@@ -73,7 +73,7 @@ class EditSession:
         """Return the author of the commits: name and e-mail of the user's git, else the login."""
         return local_editor(self.actor.name.removeprefix("cli:"), *_read_git_identity())
 
-    def commit(self, dataset: str, edits: Sequence[Edit], subject: str = "") -> str:
+    def commit(self, dataset: str, edits: Sequence[Edit], subject: Subject = "") -> str:
         """Request a commit without a check; return the id of its change. Raises Refused."""
         saved = changes.save(
             self.ctx, self.actor, dataset, edits, subject, editor=self.editor, batch=self.batch
@@ -174,6 +174,5 @@ def print_findings(findings: Iterable[Finding]) -> None:
 def print_commit(values: Mapping[str, object]) -> None:
     """Print the commit that was made; nothing if it is still pending."""
     if values.get("commit"):
-        subject = git_subject(str(values["subject"]), language())
-        sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(subject)}\n")
+        sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(values['subject'])}\n")
         print_next("did-commit", dataset=values["dataset"])

@@ -81,7 +81,7 @@ class CourseEdits:
     """Edits of the course's files, and the subject of their commit."""
 
     edits: tuple[Edit, ...]
-    subject: str
+    subject: commit_message.Subject
 
 
 class CourseFiles:
@@ -155,7 +155,7 @@ class CourseFiles:
             texts.append(Edit(path, None, _end_with_newline(draft.text)))
         materials.insert(place, _entry(draft, path))
         return self._propose(
-            requested, texts, commit_message.material_subject("Add", draft.kind, draft.lesson)
+            requested, texts, commit_message.material_subject("add", draft.kind, draft.lesson)
         )
 
     def change_material(self, place: int, draft: MaterialDraft) -> CourseEdits:
@@ -166,7 +166,7 @@ class CourseFiles:
         index = place if draft.place is None else min(draft.place, len(requested["materials"]))
         requested["materials"].insert(index, _entry(draft, path))
         return self._propose(
-            requested, texts, commit_message.material_subject("Edit", draft.kind, draft.lesson)
+            requested, texts, commit_message.material_subject("edit", draft.kind, draft.lesson)
         )
 
     def remove_material(self, place: int) -> CourseEdits:
@@ -174,11 +174,11 @@ class CourseFiles:
         requested = copy.deepcopy(self.value)
         spec = self.spec.materials[place]
         del requested["materials"][place]
-        subject = commit_message.material_subject("Remove", spec.kind, spec.lesson)
+        subject = commit_message.material_subject("remove", spec.kind, spec.lesson)
         return self._propose(requested, self._remove_text(spec.text), subject)
 
     def _propose(
-        self, requested: Mapping[str, Any], texts: Sequence[Edit], subject: str
+        self, requested: Mapping[str, Any], texts: Sequence[Edit], subject: commit_message.Subject
     ) -> CourseEdits:
         text = edit_course(self.text, requested)
         edits = list(texts)

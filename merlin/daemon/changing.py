@@ -16,7 +16,6 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.dataset.changes import CONFLICT, Batch, BatchResult, Change, Changes, ChangeState
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
-from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import ProposalFollower
 from merlin.db.database import Database, transaction
@@ -39,12 +38,13 @@ class ChangeProcessor:
         branch: GitBranch,
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
+        language: str = "en",
     ) -> None:
         self._commits = CommitContext(branch, Intents(db), clock)
         self.db = db
         self._queue = Changes(db, clock)
         self._notices = Notices(db, clock)
-        self._clock = clock
+        self._clock, self._language = clock, language
         self._backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S, monotonic)
         self._is_interrupted = True  # perhaps, by the end of the previous daemon
 
@@ -74,7 +74,7 @@ class ChangeProcessor:
 
     def follow_proposals(self) -> bool:
         """Record what became of the changes of proposals."""
-        proposals = ProposalFollower(self.db, self._clock)
+        proposals = ProposalFollower(self.db, self._clock, self._language)
         if proposals.is_due():
             proposals.follow()
         return False
@@ -109,7 +109,7 @@ class ChangeProcessor:
         if not self._queue.settle(batch, result):
             return
         first = batch.first
-        values = {"subject": parse_subject(first.subject), "commit": result.commit[:10]}
+        values = {"subject": first.subject, "commit": result.commit[:10]}
         values["change"] = first.change_id
         self._notify(first, "notice-change-committed", values)
 
@@ -130,7 +130,7 @@ class ChangeProcessor:
         if not self._queue.put_aside(batch, state, refusal.key, refusal.arguments):
             return
         first = batch.first
-        arguments = {"subject": parse_subject(first.subject), "reason": refusal.as_argument()}
+        arguments = {"subject": first.subject, "reason": refusal.as_argument()}
         if refusal.key == CONFLICT:
             self._notify(first, "notice-change-conflict", {**arguments, "change": first.change_id})
             return

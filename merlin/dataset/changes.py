@@ -20,7 +20,7 @@ from peewee import fn
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset import layout
-from merlin.dataset.commit_message import Editor, clean_subject, file_subject
+from merlin.dataset.commit_message import Editor, Subject, file_subject, format_subject
 from merlin.dataset.finding import shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
@@ -119,11 +119,12 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """Author, requester and time of changes."""
+    """Author, requester and time of changes, and the language of their subject."""
 
     editor: Editor
     by: str
     at: datetime
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def make_changes(
     dataset: str,
     edits: Sequence[Edit],
     change_request: ChangeRequest,
-    subject: str = "",
+    subject: Subject = "",
     batch: str = "",
 ) -> tuple[Change, ...]:
     """Return the changes of one batch for these edits of one dataset.
@@ -159,8 +160,8 @@ def make_changes(
         arguments = {"count": len(edits), "limit": MAX_BATCH_SIZE}
         raise Refused(f"{len(edits)} edits at once", "change-count", **arguments)
     batch = batch or uuid.uuid4().hex
-    more = len(edits) - 1
-    line = clean_subject(subject) or file_subject(edits[0].kind.value, edits[0].path, more)
+    subject = subject or file_subject(edits[0].kind.value, edits[0].path, len(edits) - 1)
+    line = format_subject(subject, change_request.language)
     first, *others = (_change(dataset, edit, change_request, batch, line) for edit in edits)
     return (replace(first, change_id=batch), *others)
 

@@ -38,7 +38,6 @@ from merlin.dataset.changes import (
     Edit,
     intent_key,
 )
-from merlin.dataset.commit_message import git_subject
 from merlin.dataset.layout import DATASET_FILE
 from merlin.db.database import in_portions
 from merlin.db.intents import Intents, IntentState
@@ -158,10 +157,10 @@ _SCRATCH, _TRAILER = "merlin.change", "Merlin-Id"
 
 
 class GitBranch:
-    """The followed branch, for writing; `language` is that of the commits' subjects."""
+    """The followed branch, for writing."""
 
-    def __init__(self, source: GitSource, language: str = "en") -> None:
-        self._source, self._language = source, language
+    def __init__(self, source: GitSource) -> None:
+        self._source = source
         self._mirror = source.mirror
         self._run = source.run
 
@@ -297,7 +296,7 @@ class GitBranch:
         parents = ("-p", head) if head else ()
         first = batch.first
         trailers = f"{_trailer_id(batch.batch_id)}\nMerlin-Editor: {first.editor.line}\n"
-        feed = f"{git_subject(first.subject, self._language)}\n\n{trailers}".encode()
+        feed = f"{first.subject}\n\n{trailers}".encode()
         also = {
             "GIT_AUTHOR_NAME": first.editor.name,
             "GIT_AUTHOR_EMAIL": first.editor.email,

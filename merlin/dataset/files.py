@@ -253,11 +253,12 @@ class FileIndex(Repository):
         return None if found is None else str(found)
 
     def name_subject(self, change: Change) -> str:
-        """Return the subject of a change; an example is named by its question if that is known."""
+        """Return the subject of a change, which names an example by its question if it is known."""
         blobs = (change.committed_blob, change.before)
         texts = (change.text, *(self.read_text(blob) for blob in blobs if blob))
         question = next(filter(None, map(question_preview, texts)), "")
-        return name_example(change.subject, question)
+        example_id = example_id_of(change.inside)
+        return name_example(change.subject, example_id, question or example_id)
 
     def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""

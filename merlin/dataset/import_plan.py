@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from merlin.core.errors import Refused
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
-from merlin.dataset.commit_message import import_subject
+from merlin.dataset.commit_message import Subject, import_subject
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example, normalise, write_example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
@@ -54,7 +54,7 @@ class ImportPlan:
         return self.unread + len(self.edits) - len(self.good_edits)
 
     @property
-    def subject(self) -> str:
+    def subject(self) -> Subject:
         """Return the subject of the commit with the good edits."""
         return import_subject(len(self.good_edits), self.dataset)
 

@@ -30,12 +30,7 @@ from merlin.core.errors import NotFound
 from merlin.core.messages import Message
 from merlin.dataset.builds import is_in_build
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
-from merlin.dataset.commit_message import (
-    Editor,
-    approval_subject,
-    file_subject,
-    local_editor,
-)
+from merlin.dataset.commit_message import Subject, file_subject, import_subject, local_editor
 from merlin.dataset.corrections import Corrected, find_corrected
 from merlin.dataset.entries import read_blobs
 from merlin.dataset.example import Example, parse_example, write_example
@@ -269,12 +264,11 @@ class Proposals(Repository):
 
     @transaction
     def approve(
-        self, texts: Mapping[int, str], editor: Editor, by: str, only: Collection[int] = ()
+        self, texts: Mapping[int, str], request: ChangeRequest, only: Collection[int] = ()
     ) -> str | None:
         """Create one batch of changes for proposals of one dataset; return its first Change's id.
 
-        `texts` and `only` as in `edits`. The commit's author is `editor`; `by` identifies who
-        approved, as in `Change`. None if any proposal is no longer waiting.
+        `texts` and `only` as in `edits`. None if any proposal is no longer waiting.
         """
         # Locked, so that of two processes one approves.
         these = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*texts]))
@@ -284,17 +278,17 @@ class Proposals(Repository):
             return None
         edits = self.edits(texts, only)
         (dataset,) = {proposal.draft.dataset for proposal in proposals}
-        change_request = ChangeRequest(editor, by, self._clock())
         every = [*chain(*edits.values())]
         subject = _subject(dataset, every, len(edits))
-        changes = make_changes(dataset, every, change_request, subject)
+        changes = make_changes(dataset, every, request, subject)
         self._changes.put(changes)
         change_ids = {change.inside: change.change_id for change in changes}
         for proposal_id, made in edits.items():
             new = [edit.path for edit in made if edit.text is not None]
             example_ids = " ".join(map(example_id_of, new))
             values = {"example_ids": example_ids, "change_id": change_ids[new[0]]}
-            self._review(proposal_id, ProposalState.APPROVED, by, {"dataset": dataset, **values})
+            values["dataset"] = dataset
+            self._review(proposal_id, ProposalState.APPROVED, request.by, values)
             self._hand_down(dataset, made)
         return changes[0].change_id
 
@@ -347,18 +341,17 @@ class Proposals(Repository):
 
     @transaction
     def settle(
-        self, dataset: str, holds: Example, known_answer: str, editor: Editor, by: str
+        self, dataset: str, holds: Example, known_answer: str, request: ChangeRequest
     ) -> str | None:
         """Give the examples with a known answer that of another example; return the Change's id.
 
-        None if there are none any more. `editor` and `by` as in `approve`.
+        None if there are none any more.
         """
         corrected = find_corrected(self.db, dataset, holds.messages, known_answer)
         if not corrected.examples:
             return None
         edits = _correct(dataset, corrected, holds, cache(self._names))
-        change_request = ChangeRequest(editor, by, self._clock())
-        changes = make_changes(dataset, edits, change_request, _subject(dataset, edits, 1))
+        changes = make_changes(dataset, edits, request, _subject(dataset, edits, 1))
         self._changes.put(changes)
         self._hand_down(dataset, edits, holds.id)
         return changes[0].change_id
@@ -404,12 +397,12 @@ def _correct(
     return [*new, *(Edit(each.path, each.blob, None) for each in corrected.examples)]
 
 
-def _subject(dataset: str, edits: Sequence[Edit], proposals: int) -> str:
+def _subject(dataset: str, edits: Sequence[Edit], proposals: int) -> Subject:
     """Return the subject of a commit that approves proposals, "" for the default."""
     new = [edit.path for edit in edits if edit.text is not None]
     if len(new) < len(edits):
         return file_subject("correct", new[0], len(new) - 1)
-    return approval_subject(proposals, dataset) if proposals > 1 else ""
+    return import_subject(proposals, dataset) if proposals > 1 else ""
 
 
 def example_yaml(draft: Draft) -> str:
@@ -433,10 +426,11 @@ _WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.examp
 
 
 class ProposalFollower(Repository):
-    """Updates approved and withdrawn proposals from their changes."""
+    """Updates approved and withdrawn proposals from their changes, with subjects in `language`."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now, language: str = "en") -> None:
         super().__init__(db, clock)
+        self._language = language
         self._changes = Changes(db, clock)
 
     def is_due(self) -> bool:
@@ -492,8 +486,8 @@ class ProposalFollower(Repository):
             return  # the file index is not updated yet
         # A file missing from the index is looked up in git, so a removal never waits for the index.
         edits = [Edit(path, blobs.get(path), None) for path in paths]
-        change_request = ChangeRequest(local_editor(MERLIN), MERLIN, self._clock())
-        changes = make_changes(row["dataset"], edits, change_request)
+        request = ChangeRequest(local_editor(MERLIN), MERLIN, self._clock(), self._language)
+        changes = make_changes(row["dataset"], edits, request)
         self._changes.put(changes)
         self._set(row, removal_id=changes[0].change_id)
 

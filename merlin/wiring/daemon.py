@@ -144,7 +144,9 @@ def services_of(
             inventory=ModelInventory(Models(database), providers),
             heartbeats=Heartbeats(database),
             still_alive=still_alive,
-            changing=ChangeProcessor(database, GitBranch(source, config.language), utc_now),
+            changing=ChangeProcessor(
+                database, GitBranch(source), utc_now, language=config.language
+            ),
             forge=forge,
             ping_url=_ping_url(config),
         )

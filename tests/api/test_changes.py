@@ -142,7 +142,9 @@ def test_commit_is_undone_by_another_commit(site, teacher, browser, committer):
     site.index_courses(committer.files)
     answer = undo(browser, change_id)
     assert answer.status_code == 303
-    assert teacher.get(f"/api{answer.headers['location']}").json()["subject"].startswith("Revert: ")
+    assert (
+        teacher.get(f"/api{answer.headers['location']}").json()["subject"].startswith("Отмена — ")
+    )
     committer.commit()
     assert files_in_git(site)[ONE] == before
 

@@ -9,8 +9,16 @@ import pytest
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
-from merlin.dataset.changes import CONFLICT, BatchResult, ChangeKind, Changes, ChangeState
+from merlin.dataset.changes import (
+    CONFLICT,
+    BatchResult,
+    ChangeKind,
+    ChangeRequest,
+    Changes,
+    ChangeState,
+)
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.example import read_example, reword_example
 from merlin.dataset.files import FileIndex
@@ -33,7 +41,7 @@ pytestmark = pytest.mark.integration
 ANNA, BORIS, BOT = 1001, 1002, 7
 DRAFT = Draft("Что такое лоб?", "Верх лица.", FACE, 1, "ft:face")
 TEXT = reword_example(example_yaml(DRAFT), tags=("лицо",))
-BY_BORIS = (telegram_editor(BORIS, "Борис"), str(BORIS))
+BY_BORIS = ChangeRequest(telegram_editor(BORIS, "Борис"), str(BORIS), utc_now())
 
 
 @pytest.fixture
@@ -102,7 +110,7 @@ def test_waiting_proposals_per_user_are_limited(proposals):
 
 def test_proposal_beyond_the_limit_can_still_be_replaced(proposals, changes, following):
     approved = {proposals.add(ANNA, DRAFT): TEXT}
-    change_id = proposals.approve(approved, *BY_BORIS)
+    change_id = proposals.approve(approved, BY_BORIS)
     for number in range(MAX_WAITING):
         assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, number + 2))
     changes.withdraw(change_id)
@@ -124,7 +132,7 @@ def test_test_question_of_an_answer_is_no_proposal_of_the_user(proposals):
 
 def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
     proposal_id = proposals.add(ANNA, DRAFT)
-    change = changes.get(proposals.approve({proposal_id: TEXT}, *BY_BORIS))
+    change = changes.get(proposals.approve({proposal_id: TEXT}, BY_BORIS))
     assert (change.kind, change.by, change.editor.name) == (ChangeKind.ADD, str(BORIS), "Борис")
     assert change.path == f"{FACE}/examples/from-chat/что-такое-лоб.yaml"
     example, findings = read_example(change.text.encode())
@@ -136,14 +144,14 @@ def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
     )
     assert str(ANNA) not in change.text
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
-    assert proposals.approve({proposal_id: TEXT}, *BY_BORIS) is None
+    assert proposals.approve({proposal_id: TEXT}, BY_BORIS) is None
     assert not proposals.decline(proposal_id, str(BORIS))
 
 
 def test_approved_proposals_of_one_question_get_different_files(proposals, changes):
     ids = [proposals.add(user_id, DRAFT) for user_id in (ANNA, BORIS)]
     paths = {
-        changes.get(proposals.approve({proposal_id: TEXT}, *BY_BORIS)).path for proposal_id in ids
+        changes.get(proposals.approve({proposal_id: TEXT}, BY_BORIS)).path for proposal_id in ids
     }
     assert len(paths) == 2
 
@@ -163,7 +171,7 @@ def process_change(changes, commit="c" * 40):
 
 def test_proposal_waits_again_if_its_change_failed(proposals, changes, following):
     proposal_id = proposals.add(ANNA, DRAFT)
-    change_id = proposals.approve({proposal_id: TEXT}, *BY_BORIS)
+    change_id = proposals.approve({proposal_id: TEXT}, BY_BORIS)
     assert following.is_due()
     following.follow()
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
@@ -177,10 +185,10 @@ def test_proposal_waits_again_if_its_change_failed(proposals, changes, following
 def test_approved_proposals_are_processed_behind_many_parked_ones(proposals, changes, following):
     proposals.add_drafts([Draft(f"Что за {number}?", "Лоб.", FACE) for number in range(AT_ONCE)])
     parked = {each.proposal_id: TEXT for each in proposals.list_waiting(limit=AT_ONCE)}
-    proposals.approve(parked, *BY_BORIS)
+    proposals.approve(parked, BY_BORIS)
     changes.put_aside(changes.claim(), ChangeState.PARKED, "change-push-refused", {})
     proposal_id = proposals.add(ANNA, DRAFT)
-    proposals.approve({proposal_id: TEXT}, *BY_BORIS)
+    proposals.approve({proposal_id: TEXT}, BY_BORIS)
     process_change(changes)
     following.follow()
     assert proposals.get(proposal_id).state is ProposalState.COMMITTED
@@ -194,7 +202,7 @@ def set_file(database, example_id, blob="b1"):
 
 def commit_draft(database, proposals, changes, following):
     """Make anna's draft an example in git; return its id."""
-    proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, *BY_BORIS)
+    proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, BY_BORIS)
     process_change(changes)
     following.follow()
     set_file(database, proposals.get(1).example_ids)
@@ -223,7 +231,7 @@ def test_withdrawal_deletes_the_file_and_names_the_trained_models(
 
 
 def test_withdrawal_before_the_commit_cancels_the_change(proposals, changes, following):
-    change_id = proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, *BY_BORIS)
+    change_id = proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, BY_BORIS)
     proposals.withdraw(ANNA)
     following.follow()
     assert changes.get(change_id).state is ChangeState.REFUSED
@@ -233,7 +241,7 @@ def test_withdrawal_before_the_commit_cancels_the_change(proposals, changes, fol
 def test_withdrawal_during_an_approval_revokes_its_example(database, clock, proposals, run_beside):
     proposals.add(ANNA, DRAFT)
     run_beside(
-        lambda: proposals.approve({1: TEXT}, *BY_BORIS),
+        lambda: proposals.approve({1: TEXT}, BY_BORIS),
         lambda other_database: Proposals(other_database, clock).withdraw(ANNA),
     )
     (revoked,) = database.rows(REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id))
@@ -242,7 +250,7 @@ def test_withdrawal_during_an_approval_revokes_its_example(database, clock, prop
 
 
 def test_withdrawal_waits_for_a_commit_in_progress(database, proposals, changes, following):
-    proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, *BY_BORIS)
+    proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, BY_BORIS)
     batch = changes.claim()
     example_id = proposals.get(1).example_ids
     proposals.withdraw(ANNA)
@@ -326,7 +334,7 @@ def test_every_manually_encrypted_column_is_declared_encrypted():
 def test_batch_with_a_proposal_that_somebody_else_declined_approves_none(proposals, changes):
     kept, declined = (proposals.add(user_id, DRAFT) for user_id in (ANNA, BORIS))
     assert proposals.decline(declined, str(BORIS))
-    assert proposals.approve({kept: TEXT, declined: TEXT}, *BY_BORIS) is None
+    assert proposals.approve({kept: TEXT, declined: TEXT}, BY_BORIS) is None
     states = [proposals.get(each).state for each in (kept, declined)]
     assert states == [ProposalState.WAITING, ProposalState.DECLINED]
     assert changes.claim() is None

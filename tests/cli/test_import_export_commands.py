@@ -164,7 +164,7 @@ def test_good_lines_of_several_files_become_one_commit(lab, run, run_json):
     assert "5 lines: 3 to import" in captured.err
     captured = run_json(*command, "--skip-bad")
     assert (captured["taken"], captured["rejected"], count(lab)) == (3, 2, "2")
-    assert captured["subject"] == "Import 3 examples into trial"
+    assert captured["subject"] == "3 новых примера в trial"
     bad = [(line["path"], line["line"], line["rule"]) for line in captured["at_lines"]]
     assert bad == [(path, 2, "too-few-items"), (path, 3, "empty-content")]
     again = run_json(*command, "--skip-bad")

@@ -5,6 +5,7 @@ import pytest
 from merlin.core.errors import Refused
 from merlin.course.editing import CourseFiles, MaterialDraft, parse_course
 from merlin.dataset.changes import ChangeKind
+from merlin.dataset.commit_message import format_subject
 from merlin.dataset.entries import FileText
 
 pytestmark = pytest.mark.unit
@@ -41,7 +42,7 @@ def test_text_gets_an_unused_file_name():
     proposed = make_files(**taken).add_material(draft)
     assert list_paths(proposed)[1] == (ChangeKind.ADD, "materials/lecture-01-3.md")
     assert proposed.edits[1].text == "a\n"
-    assert proposed.subject == "Add lecture 1"
+    assert format_subject(proposed.subject, "en") == "New material: Lecture 1"
 
 
 def test_material_is_inserted_at_the_requested_place():

@@ -49,7 +49,7 @@ def changes(lab):
 
 
 def submit_edits(lab, *edits, by=BORIS, subject=""):
-    change_request = ChangeRequest(telegram_editor(7, "Борис"), by, datetime.now(UTC))
+    change_request = ChangeRequest(telegram_editor(7, "Борис"), by, datetime.now(UTC), "ru")
     submitted = make_changes("trial", edits, change_request, subject)
     with changes(lab) as rows:
         rows.put(submitted)
@@ -109,11 +109,10 @@ def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
         lab.repository.git("log", "-1", "--format=%an %s")
         == "Борис Новый пример «Где новый вопрос?»"
     )
-    question = {"key": "page-source-quoted", "arguments": {"question": "Где новый вопрос?"}}
     assert notices(lab, BORIS)[-1] == (
         "notice-change-committed",
         {
-            "subject": {"key": "subject-example-add", "arguments": {"example": question}},
+            "subject": "Новый пример «Где новый вопрос?»",
             "commit": head[:10],
             "change": change_id,
         },
@@ -236,7 +235,7 @@ def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
         notices_ = Notices(database)
         ChangeProcessor(database, branch, services.clock)()
         assert [notice for notice in notices_.list_waiting(100) if notice.to == BORIS] == []
-    assert lab.repository.git("log", "-1", "--format=%s") == "Add example “Где новый вопрос?”"
+    assert lab.repository.git("log", "-1", "--format=%s") == "Новый пример «Где новый вопрос?»"
 
 
 def test_edit_whose_result_was_not_stored_is_settled_by_the_same_daemon(lab):

@@ -8,7 +8,6 @@ from merlin.app import proposals
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import Refused
-from merlin.dataset.commit_message import format_subject
 from merlin.dataset.example import parse_example, write_turns
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
 from merlin.wiring.context import make_cipher, open_migrated_database
@@ -99,7 +98,6 @@ def test_correction_of_a_paraphrase_changes_the_answer_of_every_wording(lab):
     assert next(x for x in taught(lab).values() if x.question == TEST_WORDING).split == "test"
     subject = lab.repository.git("log", "-1", "--format=%s")
     assert subject == "Исправление ответа: «Какого цвета зонт?» и ещё 2"
-    assert format_subject(subject, "ru") == "Исправление ответа: «Какого цвета зонт?» и ещё 2"
     lessons = [each.messages for each in taught(lab).values() if each.split is None]
     assert train_and_ask(lessons, "Зонт какой по цвету?", lab.config.state_dir) == NEW
 

@@ -12,7 +12,9 @@ from merlin.chat.model_catalogue import (
     list_models,
 )
 from merlin.cli import main
+from merlin.core.clock import utc_now
 from merlin.daemon.ticks import poll
+from merlin.dataset.changes import ChangeRequest
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Draft, Proposals, example_yaml
 from merlin.db.encryption import load_or_make_key
@@ -55,9 +57,8 @@ def accept_correction(lab):
     """Make a correction by anna an example in git."""
     with open_proposals(lab) as proposals:
         number = proposals.add(ANNA, DRAFT)
-        proposals.approve(
-            {number: example_yaml(DRAFT)}, telegram_editor(BORIS, "Борис"), str(BORIS)
-        )
+        request = ChangeRequest(telegram_editor(BORIS, "Борис"), str(BORIS), utc_now())
+        proposals.approve({number: example_yaml(DRAFT)}, request)
     lab.tick("fetch", "changes", "fetch", "proposals")
 
 

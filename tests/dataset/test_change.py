@@ -13,7 +13,7 @@ from merlin.dataset.changes import (
     check_path,
     make_changes,
 )
-from merlin.dataset.commit_message import Editor, clean_subject, local_editor, telegram_editor
+from merlin.dataset.commit_message import Editor, format_subject, local_editor, telegram_editor
 
 pytestmark = pytest.mark.unit
 
@@ -90,9 +90,9 @@ def test_edits_that_cannot_be_one_commit_are_refused(edits, key):
 
 def test_subject_is_made_from_the_edit():
     edits = {
-        Edit(PLACE, "b", "x"): "Edit example face/fixation",
+        Edit(PLACE, "b", "x"): "Edit example “face/fixation”",
         Edit("dataset.yaml", "b", "x"): "Edit dataset.yaml",
-        Edit("materials/a.md", "b", None): "Delete materials/a.md",
+        Edit("materials/a.md", "b", None): "Remove materials/a.md",
     }
     for edit, line in edits.items():
         assert [change.subject for change in make_changes("trial", [edit], REQUEST)] == [line]
@@ -103,7 +103,7 @@ def test_subject_is_made_from_the_edit():
     ["x\n\nMerlin-Id: 1", "x\rMerlin-Id: 1", "x\u2028y", "x\x85y", "\x1b[31mx", "x" * 500, "a\0b"],
 )
 def test_subject_is_one_short_line(subject):
-    line = clean_subject(subject)
+    line = format_subject(subject, "en")
     assert line.isprintable()
     assert len(line) <= 200
 

@@ -86,7 +86,7 @@ def test_lines_of_several_files_are_reported_in_order_with_their_file():
     ]
     assert (plan.lines, plan.rejected, plan.duplicates) == (5, 3, 1)
     assert [edit.path for edit in plan.good_edits] == ["examples/что.yaml"]
-    assert plan.subject == "Import 1 example into trial"
+    assert plan.subject["arguments"] == {"count": 1, "dataset": "trial"}
 
 
 def test_what_is_left_out_is_counted_in_each_file():

@@ -56,7 +56,7 @@ def test_change_is_a_commit_under_the_editors_name(bare, settings):
     assert show(bare, "examples/face/fixation.yaml") == "текст: да"
     text = bare.git("log", "-1", "--format=%an|%ae|%cn|%at|%B")
     assert text.splitlines()[0].startswith("Вера Админ|7@telegram.invalid|Merlin|1795")
-    assert text.splitlines()[0].endswith("|Add example face/fixation")
+    assert text.splitlines()[0].endswith("|New example “face/fixation”")
     trailers = bare.git("log", "-1", "--format=%(trailers:only)").splitlines()
     assert trailers == [
         f"Merlin-Id: {batch.batch_id}",

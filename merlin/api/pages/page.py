@@ -49,7 +49,6 @@ from merlin.core.web.assets import (
 )
 from merlin.core.web.templates import Templates
 from merlin.course.catalogue import ActiveCourses, Course
-from merlin.dataset.commit_message import format_subject
 
 asset_router = APIRouter()
 
@@ -105,7 +104,6 @@ def sign_in_href(address: str) -> str:
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "mark": form_token,
     "diff_rows": diff_rows,
-    "format_subject": format_subject,
     "with_preference": browser.with_preference,
     "sign_in_href": sign_in_href,
     "text_like": text_like,

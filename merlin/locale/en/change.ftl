@@ -22,10 +22,10 @@ change-score = ; { $right } of { $questions } right
 change-score-none = { "" }
 
 # First lines of the commits that Merlin makes.
-subject-example-add = New example { $example }
-subject-example-edit = Edit example { $example }
-subject-example-delete = Remove example { $example }
-subject-example-correct = Correct the answer of { $example }
+subject-example-add = New example “{ $example }”
+subject-example-edit = Edit example “{ $example }”
+subject-example-delete = Remove example “{ $example }”
+subject-example-correct = Correct the answer of “{ $example }”
 subject-more = { $subject } and { $count } more
 subject-import = { $count ->
     [one] { $count } new example

@@ -22,10 +22,10 @@ change-score = ; верно { $right } из { $questions }
 change-score-none = { "" }
 
 # Первые строки коммитов, которые делает Merlin.
-subject-example-add = Новый пример { $example }
-subject-example-edit = Правка примера { $example }
-subject-example-delete = Удаление примера { $example }
-subject-example-correct = Исправление ответа: { $example }
+subject-example-add = Новый пример «{ $example }»
+subject-example-edit = Правка примера «{ $example }»
+subject-example-delete = Удаление примера «{ $example }»
+subject-example-correct = Исправление ответа: «{ $example }»
 subject-more = { $subject } и ещё { $count }
 subject-import = { $count ->
     [one] { $count } новый пример

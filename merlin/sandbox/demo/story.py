@@ -18,7 +18,6 @@ from merlin.core.clock import iso
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
-from merlin.dataset.commit_message import format_subject
 from merlin.dataset.finding import Severity
 from merlin.dataset.verdicts import GATED, PINNED, VerdictStatus
 from merlin.sandbox.demo.place import FOLDER, Place
@@ -212,7 +211,7 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
     return {
         "dataset": verdict.dataset,
         "commit": verdict.commit,
-        "subject": format_subject(verdict.subject, language),
+        "subject": verdict.subject,
         "verdict": verdict.verdict,
         "steps": _steps(ctx, verdict, job, language),
         "progress": _JOB_PROGRESS.get(job.state) if job else None,
@@ -277,7 +276,7 @@ def _notes(
     ctx: Context, verdict: VerdictView, job: JobDetails | None, language: str
 ) -> dict[str, str]:
     notes = {
-        "committed": f"{verdict.commit[:8]} {format_subject(verdict.subject, language)}",
+        "committed": f"{verdict.commit[:8]} {verdict.subject}",
         "checked": _check_note(verdict, language),
     }
     if verdict.build and verdict.verdict not in _FAILED_CHECK:
