@@ -1,7 +1,7 @@
 """The heading and the cells of tables of examples: CSV and workbooks.
 
-CSV cells are escaped, so that no one takes one for a formula or an error, and unescaped on import.
-Source: owasp.org/www-community/attacks/CSV_Injection.
+A text that looks like a formula or an error is written with `'` before it, as spreadsheets do, and
+read without it.
 """
 
 import re
