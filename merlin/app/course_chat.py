@@ -96,11 +96,6 @@ def place_of(actor: Actor, course: Course) -> ChatPlace:
     return ChatPlace(actor.user_id, actor.user_id, course.course_id, course.dataset)
 
 
-def list_sessions(ctx: Context, actor: Actor, course: Course) -> list[SessionView]:
-    """Return the actor's sessions about a course, most recently used first."""
-    return sessions.list_recent(ctx, actor, MAX_TALKS, place=place_of(actor, course))
-
-
 def read_chat(
     ctx: Context,
     actor: Actor,
@@ -116,7 +111,10 @@ def read_chat(
         session = read_session(ctx, actor, course, session_id, source_of)
     elif serving is not None:
         starters = find_starters(ctx, serving)
-    recent_sessions = list_sessions(ctx, actor, course) if actor.user_id else []
+    place = place_of(actor, course)
+    recent_sessions = (
+        sessions.list_recent(ctx, actor, MAX_TALKS, place=place) if actor.user_id else []
+    )
     consent = proposals.has_consent(ctx, actor)
     oldest_pending = Heartbeats(ctx.db).find_oldest_start("api", ctx.clock())
     return CourseChat(serving, recent_sessions, session, starters, consent, oldest_pending)

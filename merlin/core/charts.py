@@ -94,12 +94,11 @@ def plot_curve(
     total: float,
     language: str,
     checkpoints: Collection[float] = (),
-    most: int = MAX_POINTS,
 ) -> Curve | None:
     """Chart two (step, loss) series on a logarithmic scale; None if both are empty.
 
     `total` is the planned number of steps, 0 if unknown; the test's losses at `checkpoints` are
-    dots; a series is drawn with at most `most` points. A loss of 0 or less has no logarithm and is
+    dots. A loss of 0 or less has no logarithm and is
     drawn on the x axis.
     """
     points = [*train, *test]
@@ -116,7 +115,7 @@ def plot_curve(
         return round(WIDTH * point[0] / right_end, 1), round(HEIGHT * (1 - share), 1)
 
     def line(series: Sequence[Point]) -> str:
-        return " ".join(f"{x:g},{y:g}" for x, y in map(place, downsample(series, most)))
+        return " ".join(f"{x:g},{y:g}" for x, y in map(place, downsample(series)))
 
     levels = ((loss, place((0, loss))[1]) for loss in rows)
     steps = ((step, place((step, 1))[0]) for step in columns if step <= right_end)

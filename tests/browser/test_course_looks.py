@@ -33,7 +33,6 @@ def list_pages(site):
         "material": (f"/courses/{course}/materials/{text}", True),
         "material-file": (f"/courses/{course}/materials/{file}", False),
         "chat": (f"/courses/{course}/chat", True),
-        "talks": (f"/courses/{course}/chat/talks", True),
         "chat-sign-in": (f"/courses/{course}/chat", False),
         "sign-in": ("/sign-in", False),
         "me": ("/me", True),

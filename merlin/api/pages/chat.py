@@ -8,11 +8,9 @@ out of that page, so that both ways show the same.
 
 import asyncio
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from itertools import groupby
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -41,17 +39,15 @@ from merlin.api.schema import MAX_ID, Id
 from merlin.app import course_chat, sessions
 from merlin.app.ask import ChatQuestion, make_call_number, show_quota
 from merlin.app.plans import has_shop
-from merlin.app.sessions import SessionView
 from merlin.app.unanswered import read_turn_before
 from merlin.billing.quota import Format
 from merlin.chat.grounding import source_name
 from merlin.chat.turns import TurnState
-from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
-from merlin.core.web.assets import accepts, local_address, seen_other
+from merlin.core.web.assets import accepts, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.openai_protocol.errors import ApiError
@@ -74,16 +70,6 @@ async def begin_talk(context: PublicContext, course: OneCourse) -> Response:
     return await _page(context, course)
 
 
-@router.get("/courses/{course_id}/chat/talks")
-async def show_talks(context: PublicContext, course: OneCourse) -> Response:
-    """Return the person's sessions about the course as a page."""
-    sessions = (
-        await context.read(course_chat.list_sessions, context.actor, course) if context.user else []
-    )
-    view = {"course": course, "chat": _href(course), "days": _days(context, sessions)}
-    return render_page(context, "chat_talks.html", view)
-
-
 @router.get("/courses/{course_id}/chat/{session_id:int}")
 async def show_talk(
     context: PublicContext, course: OneCourse, session_id: Id, turn: Number = 0, doing: Doing = ""
@@ -95,15 +81,11 @@ async def show_talk(
 
 
 @router.post("/courses/{course_id}/chat/{session_id}/delete")
-async def delete_talk(
-    context: SignedInContext,
-    session_id: Id,
-    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's field
-) -> Response:
+async def delete_talk(context: SignedInContext, course_id: Id, session_id: Id) -> Response:
     """Delete a session; does nothing if it is already deleted."""
     with suppress(NotFound):
         await context.write(sessions.delete, context.actor, session_id)
-    return seen_other(local_address(next))
+    return seen_other(f"/courses/{course_id}/chat")
 
 
 @router.post("/courses/{course_id}/chat")
@@ -268,7 +250,7 @@ async def _page(
         "passage_href": partial(_passage_href, course),
         "passage_name": partial(source_name, language=context.language),
         "serving": chat.serving,
-        "days": _days(context, chat.sessions),
+        "sessions": chat.sessions,
         "session": chat.session,
         "starters": chat.starters,
         "opened": turn,
@@ -292,23 +274,6 @@ async def _page(
         "mask": partial(mask_personal_data, language=context.language),
     }
     return render_page(context, "chat.html", view)
-
-
-def _days(
-    context: PageContext, sessions: Sequence[SessionView]
-) -> list[tuple[str, list[SessionView]]]:
-    """Return the sessions grouped by day of last use, in the person's zone."""
-    today = in_zone(context.services.clock(), context.zone).date()
-
-    def day_name(session: SessionView) -> str:
-        ago = (today - in_zone(session.last_used_at, context.zone).date()).days
-        if ago <= 1:
-            return "today" if ago < 1 else "yesterday"
-        return "week" if ago <= today.weekday() else "earlier"
-
-    return [
-        (context.say(f"sessions-{day}"), list(some)) for day, some in groupby(sessions, day_name)
-    ]
 
 
 async def _describe_quota(context: PageContext) -> tuple[str, bool]:

@@ -13,7 +13,6 @@ from merlin.app.jobs import JobView
 from merlin.billing.purchases import Promise, Purchase
 from merlin.billing.quota import plan_named
 from merlin.core import i18n
-from merlin.core.charts import format_loss
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
 from merlin.core.money import (
@@ -174,7 +173,6 @@ _OF_CONTEXT: tuple[Callable[..., object], ...] = (
     may,
 )
 _OF_LANGUAGE: Mapping[str, Callable[..., object]] = {
-    "loss": format_loss,
     "signed": i18n.format_signed,
     "stored_text": i18n.render_stored_text,
     "money": format_cost,

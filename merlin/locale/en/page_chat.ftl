@@ -14,15 +14,9 @@ page-session-questions =
         [one] { $count } question
        *[other] { $count } questions
     }
-page-sessions-today = Today
-page-sessions-yesterday = Yesterday
-page-sessions-week = This week
-page-sessions-earlier = Earlier
 page-session-delete = Delete
 page-session-delete-ask = Delete this conversation? This can't be undone.
 page-session-delete-sure = Yes, delete
-page-sessions-none = No conversations yet
-page-sessions-none-hint = Ask about the course and the conversation will be saved here.
 page-chat-empty = What would you like to ask?
 page-chat-empty-hint = A model trained on the course's examples answers. It won't invent what isn't in them. It offers something close instead.
 page-chat-empty-general = This course has no model of its own yet. A general model answers. It hasn't learnt the course's examples.
@@ -74,6 +68,5 @@ page-tell = Tell the editors
 page-tell-lead = The editors will see this, without your name:
 page-tell-send = Send to the editors
 page-tell-allow = Allow
-page-tell-back = Back to the chat
 page-tell-sent-hint = Thank you! The editors will see the question and can teach the model the answer.
 page-cancel = Cancel

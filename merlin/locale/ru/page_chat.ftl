@@ -15,15 +15,9 @@ page-session-questions =
         [few] { $count } вопроса
        *[other] { $count } вопросов
     }
-page-sessions-today = Сегодня
-page-sessions-yesterday = Вчера
-page-sessions-week = На этой неделе
-page-sessions-earlier = Раньше
 page-session-delete = Удалить
 page-session-delete-ask = Удалить разговор? Вернуть его будет нельзя.
 page-session-delete-sure = Да, удалить
-page-sessions-none = Разговоров пока нет
-page-sessions-none-hint = Задайте вопрос о курсе, и разговор сохранится здесь.
 page-chat-empty = О чём спросим?
 page-chat-empty-hint = Отвечает модель, обученная на примерах курса. Чего в них нет, того она не придумает, а предложит похожее.
 page-chat-empty-general = Своей модели у курса пока нет. Отвечает общая модель, она не училась на примерах курса.
@@ -76,6 +70,5 @@ page-tell = Передать редакторам
 page-tell-lead = Редакторы увидят это без вашего имени:
 page-tell-send = Отправить редакторам
 page-tell-allow = Разрешаю
-page-tell-back = К чату
 page-tell-sent-hint = Спасибо! Редакторы увидят вопрос и смогут научить модель ответу.
 page-cancel = Отмена

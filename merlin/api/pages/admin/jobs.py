@@ -38,7 +38,7 @@ from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import get_dataset, list_datasets
-from merlin.core.charts import MAX_POINTS, Curve, format_loss, plot_curve
+from merlin.core.charts import format_loss, plot_curve
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.training_events import event_lines
@@ -48,8 +48,6 @@ from merlin.training.evaluation import AnswerChange, ProofReport
 
 router = page_router()
 
-MAX_LINES = 200
-_SPARK_POINTS = 60
 # Id of the daemon request that the page reports on.
 RequestNumber = Annotated[int, Query(ge=0, le=MAX_ID)]
 
@@ -142,19 +140,16 @@ def _change_mark(job: JobDetails) -> str:
 
 
 async def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
-    """Return a job, its curve with a description, and the losses by step, newest first."""
+    """Return a job, its curve with a description, and its events, newest first."""
     can_repeat = job.is_over and job.dataset in await context.read(
         models.list_dataset_names, context.actor, Permission.LAUNCH
     )
-    train, test = (dict(points) for points in job.losses.series().values())
-    newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
-    rows = [(step, train.get(step), test.get(step)) for step in newest]
     job_events = [
         (event.at, event.level, event.message, event.data) for event in reversed(job.events)
     ]
     events = event_lines(job_events, context.language)
     view = {"job": job, "seen": _change_mark(job), **curve_view(context, job)}
-    return {**view, "rows": rows, "events": events, "can_repeat": can_repeat}
+    return {**view, "events": events, "can_repeat": can_repeat}
 
 
 def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
@@ -169,15 +164,10 @@ def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
                 "step": number(context, step),
             }
             captions.append(context.say(f"curve-{name}", **ends))
-    return {"drawing": _plot(context, job), "caption": " ".join(captions)}
-
-
-def _plot(context: PageContext, job: JobDetails, most: int = MAX_POINTS) -> Curve | None:
     steps = 0 if job.is_over else job.progress.steps
     kept = {checkpoint.step for checkpoint in job.checkpoints}
-    return plot_curve(
-        **job.losses.series(), total=steps, language=context.language, checkpoints=kept, most=most
-    )
+    drawing = plot_curve(**series, total=steps, language=context.language, checkpoints=kept)
+    return {"drawing": drawing, "caption": " ".join(captions)}
 
 
 @router.get("/admin/jobs")
@@ -190,12 +180,11 @@ async def show_jobs(
 ) -> Response:
     """Return the jobs; `launch` names the dataset to quote."""
     daemon_request = await read_daemon_request(context, asked)
-    job_views = await part(context, page, dataset, jobs.list_details)
+    job_views = await part(context, page, dataset, jobs.list_recent)
     quote, wrong = await _quote(context, launch)
     view = {
         "daemon_request": daemon_request,
         "jobs": job_views,
-        "sparks": {job.id: _plot(context, job, _SPARK_POINTS) for job in job_views},
         "next_href": next_href(page),
         "datasets": await _launchable(context),
         "chosen": launch,

@@ -1,24 +1,10 @@
-// The page of examples by the keyboard: j and k go through the rows, x selects one, e opens it, Ctrl+Enter saves it.
-
-const rows = () => [...document.querySelectorAll(".ex > a")];
-const move = (row, by) => rows()[rows().indexOf(row) + by]?.focus();
-const keys = {
-  KeyJ: (row) => move(row, 1),
-  KeyK: (row) => row && move(row, -1),
-  KeyX: (row) => row?.parentElement.querySelector("[name=row]").click(),
-  KeyE: (row) => row?.click(),
-};
+// The page of examples: Ctrl+Enter saves the open one; rows are selected.
 
 document.addEventListener("keydown", (event) => {
-  const isCommand = event.ctrlKey || event.metaKey;
   const save = document.querySelector('[aria-keyshortcuts="Control+Enter"]');
-  if (save && event.key === "Enter" && isCommand) {
-    event.preventDefault();
-    save.click();
-  }
-  if (isCommand || event.altKey || event.target.closest("textarea, select, input:not([type=checkbox])")) return;
-  // By the place of the key: a Russian keyboard has other letters there.
-  keys[event.code]?.(event.target.closest(".ex")?.querySelector(":scope > a"));
+  if (!save || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  save.click();
 });
 
 // How many rows are selected; "select all" selects those that are shown.
