@@ -4,20 +4,19 @@
 
 An Intent is stored before each call, by a digest of teacher and messages. An answered call is
 never repeated or paid for again, however often a run is restarted; a call in doubt after a crash
-is repeated and counts twice. The answers are untrusted: they are parsed as JSON of one schema,
+is repeated. The answers are untrusted: they are parsed as JSON of one schema,
 limited, checked and linted like any example, and train nothing by themselves.
 """
 
 import hashlib
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
-from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from merlin.app import changes
 from merlin.app.actor import Actor
@@ -36,7 +35,6 @@ from merlin.dataset.entries import ExampleEntries, ExampleFilter, FileText
 from merlin.dataset.example import count_messages, normalise, parse_example, read_example
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
-from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import DISTIL, MAX_CHARACTERS, Draft, Proposals, example_yaml
 from merlin.dataset.split import TEST, TRAIN
@@ -53,35 +51,25 @@ MAX_ANSWER_S = 120.0
 _MAX_NOTE_LENGTH = 1000
 # Only examples of one question among the newest `_MAX_REWORDED` are worded anew.
 _MAX_REWORDED, _PAIR_TURNS = 1_000, 2
-_MAX_DRAFTS = 50  # read at most from one answer
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
 
-class _Pair(BaseModel):
+class _Pair(BaseModel, extra="forbid"):
     """One answer with the wordings of its question."""
 
-    questions: Annotated[list[str], Field(max_length=_MAX_DRAFTS)]
+    questions: list[str]
     answer: str
 
 
-class _Drafts(BaseModel):
+class _Drafts(BaseModel, extra="forbid"):
     """The JSON document that a teacher answers with."""
 
-    examples: Annotated[list[_Pair], Field(max_length=_MAX_DRAFTS)]
-
-
-def _object(**properties: object) -> dict[str, object]:
-    """Return the JSON schema of an object, as strict mode requires it."""
-    values = {"type": "object", "properties": properties, "required": list(properties)}
-    return {**values, "additionalProperties": False}
+    examples: list[_Pair]
 
 
 SHAPE_NAME = "merlin_examples"
-_TEXT = {"type": "string"}
-_PAIR = _object(questions={"type": "array", "items": _TEXT}, answer=_TEXT)
-_SCHEMA = _object(examples={"type": "array", "items": _PAIR})
 # Source: openai/openai-openapi, openapi.yaml, ResponseFormatJsonSchema.
-_FORMAT = {"name": SHAPE_NAME, "strict": True, "schema": _SCHEMA}
+_FORMAT = {"name": SHAPE_NAME, "strict": True, "schema": _Drafts.model_json_schema()}
 SAMPLING_PARAMS = SamplingParams(
     most_tokens=MAX_ANSWER_TOKENS, response_format={"type": "json_schema", "json_schema": _FORMAT}
 )
@@ -184,11 +172,9 @@ def find_teacher(ctx: Context, name: str) -> Teacher:
 
 @dataclass(frozen=True, slots=True)
 class DistilPlan:
-    """The calls still to make, and the state of earlier runs.
+    """The calls still to make; `answered` is the number of those that earlier runs made.
 
-    `known` are the normal forms of the questions of the dataset and its proposals, grouped by
-    `near_key`. `spent` is what each of the same calls cost in earlier runs, including calls in
-    doubt, in millionths.
+    `known` are the normal forms of the questions of the dataset and its proposals.
     """
 
     dataset: str
@@ -196,14 +182,8 @@ class DistilPlan:
     queries: Sequence[Query]
     passages: Mapping[str, Passage]
     wordings: int
-    known: dict[str, list[str]]
+    known: set[str]
     answered: int
-    spent: Mapping[str, int]
-
-    @property
-    def spent_micro(self) -> int:
-        """Return the cost of earlier runs."""
-        return sum(self.spent.values())
 
 
 def plan(
@@ -225,30 +205,22 @@ def plan(
     inputs = read_passages(files.files) if passages is None else passages
     if not inputs:
         raise Refused("nothing to ask about", "distil-nothing", dataset=dataset)
-    dataset_questions = [example.facts.question for example in checked_dataset.examples]
-    proposed_questions = map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))
-    existing = dict.fromkeys([*dataset_questions, *proposed_questions])
+    known = {example.facts.question for example in checked_dataset.examples}
+    known |= {*map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))}
     intents = Intents(ctx.db, ctx.clock).list_of_kind(DISTIL)
-    known_questions = defaultdict[str, list[str]](list)
-    for question in existing:
-        known_questions[near_key(question)].append(question)
-    queries, by_key, spent = [], dict[str, Passage](), dict[str, int]()
+    queries, by_key = [], dict[str, Passage]()
     for passage in inputs:
         messages = _messages(checked_dataset.spec.system, passage, wordings, ctx.config.language)
         key = teacher.key(dataset, messages)
-        query = Query(key, messages, Usage(count_messages(messages), MAX_ANSWER_TOKENS))
-        state = IntentState.READY
-        if key in intents:
-            state, spent[key] = intents[key].state, int(intents[key].outside_id or 0)
-        if state is IntentState.SENDING:
-            spent[key] += query.cost(teacher.price)
+        is_answered = key in intents and intents[key].state is IntentState.DONE
         is_new_question = passage.is_question and not passage.answer
-        is_taught = is_new_question and normalise(passage.text) in existing
-        if key not in by_key and state is not IntentState.DONE and not is_taught:
-            queries.append(query)
+        is_taught = is_new_question and normalise(passage.text) in known
+        if not (key in by_key or is_answered or is_taught):
+            expected = Usage(count_messages(messages), MAX_ANSWER_TOKENS)
+            queries.append(Query(key, messages, expected))
         by_key[key] = passage
-    answered = sum(intents[key].state is IntentState.DONE for key in spent)
-    return DistilPlan(dataset, teacher, queries, by_key, wordings, known_questions, answered, spent)
+    answered = sum(key in intents and intents[key].state is IntentState.DONE for key in by_key)
+    return DistilPlan(dataset, teacher, queries, by_key, wordings, known, answered)
 
 
 def _messages(system: str, passage: Passage, wordings: int, default: str) -> tuple[Message, ...]:
@@ -269,7 +241,7 @@ UNREADABLE, BROKEN, DUPLICATE, MISSING = "unreadable", "broken", "duplicate", "m
 
 @dataclass(slots=True)
 class DistilReport:
-    """The results of a run so far; money in millionths, without earlier runs.
+    """The results of a run so far; money in millionths.
 
     `rejected` counts by reason: unreadable answers, drafts with findings, drafts of questions that
     the dataset has, wordings that were asked for and not sent.
@@ -297,10 +269,10 @@ class _RecordingClient:
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
         """Return the answer. Raises as a ModelClient."""
-        key, intents = self.plan.teacher.key(self.plan.dataset, messages), self._intents
-        query, spent = self.queries[key], self.plan.spent.get(key, 0)
+        key = self.plan.teacher.key(self.plan.dataset, messages)
+        query, intents = self.queries[key], Intents(self.ctx.db, self.ctx.clock)
         intents.open(key, DISTIL)
-        intents.mark_sending(key, self.ctx.clock(), str(spent))
+        intents.mark_sending(key, self.ctx.clock())
         kill_point("distil.intended")
         try:
             answer = self.client.ask(model_id, messages, timeout_s or MAX_ANSWER_S)
@@ -317,7 +289,7 @@ class _RecordingClient:
             cost = query.cost(plan.teacher.price, answer.usage)
             drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text)
             with ctx.db.atomic():
-                self._intents.mark_done(key, str(spent + cost))
+                intents.mark_done(key, "")
                 Proposals(ctx.db, ctx.clock).add_drafts(drafts)
                 if drafts:
                     Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {})
@@ -327,10 +299,6 @@ class _RecordingClient:
             self.report.rejected += rejected
         kill_point("distil.recorded")
         return answer
-
-    @property
-    def _intents(self) -> Intents:
-        return Intents(self.ctx.db, self.ctx.clock)
 
 
 def run(
@@ -351,8 +319,8 @@ def run(
     def keep(query: Query, reply: Reply) -> None:  # noqa: ARG001 - it is stored by now
         advance()
 
-    remaining, price = budget_micro - plan.spent_micro, teacher.price
-    return ask_many(recording, teacher.model_id, queries, keep, price=price, budget_micro=remaining)
+    model_id, price = teacher.model_id, teacher.price
+    return ask_many(recording, model_id, queries, keep, price=price, budget_micro=budget_micro)
 
 
 def _valid_drafts(
@@ -371,22 +339,13 @@ def _valid_drafts(
             for question, wording in wordings.items()
         }
         valid = {question: draft for question, draft in drafts.items() if _is_valid(draft)}
-        # Wordings of one answer may be near each other, but not near what is known.
-        new = [draft for question, draft in valid.items() if not _is_known(plan, question)]
-        for question in valid:
-            plan.known.setdefault(near_key(question), []).append(question)
+        new = [draft for question, draft in valid.items() if question not in plan.known]
+        plan.known.update(valid)
         rejected[MISSING] += requested - len(wordings)
         rejected[BROKEN] += len(drafts) - len(valid)
         rejected[DUPLICATE] += len(valid) - len(new)
         proposed += new
     return proposed, +rejected
-
-
-def _is_known(plan: DistilPlan, question: str) -> bool:
-    """Return whether a question, in normal form, is one of the known ones or near one."""
-    alike = plan.known.get(near_key(question), [])
-    near = {later for later, _ in find_near_questions([*alike, question])}
-    return question in alike or len(alike) in near
 
 
 def _read_examples(

@@ -51,7 +51,7 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
     return EvaluationView(
         model=view,
         against=models.get(ctx, actor, base.model_row) if base else None,
-        serving=models.list_serving(ctx, actor, [model.dataset]).get(model.dataset),
+        serving=models.list_serving(ctx, actor).get(model.dataset),
         gate=(settings.gate if settings else GateRule()).kind,
         least=(settings.split if settings else SplitRule()).least,
         report=report,

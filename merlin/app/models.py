@@ -31,7 +31,7 @@ from merlin.training.models import (
     best_first,
     select_models,
 )
-from merlin.training.promote import Promotions, serving_rows
+from merlin.training.promote import Promotions
 from merlin.training.scores import Evaluation
 
 
@@ -47,6 +47,8 @@ class ModelView:
     job: int | None
     state: ModelState
     serves: bool
+    since: datetime | None = described("Since when it is live; null if it is not.")
+    pinned: bool = described("Whether newer models are kept from replacing it.")
     evaluation: Evaluation | None
     note: str
     created_at: datetime
@@ -143,10 +145,10 @@ def list_of_jobs(ctx: Context, job_ids: Collection[int]) -> dict[int, ModelView]
     return {view.job: view for view in _list_models(ctx, MODEL.job_id.in_(job_ids)) if view.job}
 
 
-def list_serving(ctx: Context, actor: Actor, datasets: Collection[str]) -> dict[str, ModelView]:
+def list_serving(ctx: Context, actor: Actor) -> dict[str, ModelView]:
     """Return dataset -> the serving model, of those that the actor may watch."""
-    visible = [name for name in datasets if actor.may(Permission.WATCH, name)]
-    return {view.dataset: view for view in _list_models(ctx, SERVING.dataset.in_(visible))}
+    serving = _list_models(ctx, SERVING.since.is_null(is_null=False))
+    return {view.dataset: view for view in serving if actor.may(Permission.WATCH, view.dataset)}
 
 
 def _list_models(ctx: Context, where: Expression) -> list[ModelView]:
@@ -255,9 +257,9 @@ _HOLDING_VERDICT, _OF_BUILD = VERDICT.alias("held"), MODEL.alias("of_build")
 
 
 def _models() -> Select:
-    """Return the query of models with their scores and `since` when they serve, else NULL."""
+    """Return the query of models with their scores; `since` is NULL if they do not serve."""
     query = select_models().select_extend(
-        SERVING.since, _HOLDING_VERDICT.reason, _HOLDING_VERDICT.arguments
+        *(SERVING.since, SERVING.is_pinned, _HOLDING_VERDICT.reason, _HOLDING_VERDICT.arguments)
     )
     query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
     # If several commits wait for one model, any of them has the reason; take the newest.
@@ -279,6 +281,7 @@ def _model(row: Row) -> ModelView:
         title=build if build and row["best"] == row["id"] else row["model_id"],
         job=row["job_id"],
         serves=row["since"] is not None,
+        pinned=bool(row["is_pinned"]),
         held=reason in HOLDS,
         reason=reason,
         arguments=arguments,
@@ -288,21 +291,6 @@ def _model(row: Row) -> ModelView:
             else read_row(Evaluation, row, right=row["right_count"])
         ),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServingView:
-    """The live model of a dataset."""
-
-    model: str
-    provider: str
-    build: str | None
-    build_id: int = field(metadata=INTERNAL)
-    since: datetime
-    # The newest mainline position that a promotion has considered.
-    position: int = field(metadata=INTERNAL)
-    pinned: bool
-    removed: bool = described("Whether its dataset is removed from the repository.")
 
 
 def list_dataset_names(
@@ -327,20 +315,3 @@ def require_dataset(ctx: Context, actor: Actor, dataset: str) -> None:
     """
     if not actor.is_operator and dataset not in list_dataset_names(ctx, actor):
         raise missing_dataset(dataset)
-
-
-def read_serving_models(ctx: Context, actor: Actor) -> dict[str, ServingView]:
-    """Return dataset -> serving model, of those that the actor may watch."""
-    removed = list_removed_datasets(ctx)
-    return {
-        row["dataset"]: read_row(
-            ServingView,
-            row,
-            model=row["model_id"],
-            build=build_version(row["dataset"], row["build_number"]),
-            pinned=bool(row["is_pinned"]),
-            removed=row["dataset"] in removed,
-        )
-        for row in ctx.db.rows(serving_rows())
-        if actor.may(Permission.WATCH, row["dataset"])
-    }

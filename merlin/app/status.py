@@ -7,7 +7,7 @@ from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.app.jobs import JobView
-from merlin.app.models import ServingView
+from merlin.app.models import ModelView
 from merlin.app.verdicts import VerdictView
 from merlin.core.i18n import choose_translation
 from merlin.core.permissions import Permission
@@ -24,7 +24,7 @@ class DatasetStatus:
     """The newest results of a dataset; None: none yet."""
 
     verdict: VerdictView | None
-    serving: ServingView | None
+    serving: ModelView | None
     job: JobView | None
 
     @property
@@ -67,7 +67,7 @@ def read_status(ctx: Context, actor: Actor) -> Status:
     with ctx.db.snapshot():
         newest_verdicts, trained = verdicts.list_newest(ctx), jobs.list_newest(ctx)
         waiting = [RequestState.WAITING.value, RequestState.WORKING.value]
-        serving = models.read_serving_models(ctx, actor)
+        serving = models.list_serving(ctx, actor)
         return Status(
             datasets={
                 name: DatasetStatus(newest_verdicts.get(name), serving.get(name), trained.get(name))

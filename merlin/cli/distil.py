@@ -1,6 +1,5 @@
 """`merlin distil`: let a stronger model draft examples for editors, at a price shown first."""
 
-import asyncio
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -30,7 +29,6 @@ from merlin.config.section import convert_to_micro
 from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.money import Cost, format_cost, format_price
 from merlin.db.processes import Lead
-from merlin.providers.documents import ChildReader
 from merlin.training.ask_many import estimate
 from merlin.wiring.providers import model_client
 
@@ -52,9 +50,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="The model that drafts.")],
     budget: Annotated[
         float,
-        typer.Option(
-            min=0, max=LARGEST_BUDGET, help="Maximum total cost of all runs over the same texts."
-        ),
+        typer.Option(min=0, max=LARGEST_BUDGET, help="Maximum cost of this run."),
     ],
     wordings: Annotated[
         int, typer.Option(min=1, max=10, help="Wordings per question, each as an example.")
@@ -104,23 +100,22 @@ def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:
         raise ConfigError("questions need a file, materials none", "distil-file")
     if file is None:
         return None
-    name = "stdin" if str(file) == "-" else file.name
-    questions, is_cut = asyncio.run(ChildReader().read(read_file(file), name))
-    if is_cut:
-        print_message("media-cut")
-    return act.read_questions(questions, name)
+    try:
+        text = read_file(file).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        arguments = {"path": str(file), "reason": str(error)}
+        raise ConfigError(f"{file}: {error}", "example-unreadable", **arguments) from error
+    return act.read_questions(text, "stdin" if str(file) == "-" else file.name)
 
 
 def confirm(plan: DistilPlan, limit: int, *, yes: bool) -> None:
     """Print the remaining calls and their price, and ask for confirmation. Raises Refused."""
-    price, currency = plan.teacher.price, plan.teacher.price.currency
-    maximum, lang = estimate(price, plan.queries), language()
-    remaining = max(limit - plan.spent_micro, 0)
-    costs = {"spent": plan.spent_micro, "rest": remaining}
-    arguments = {name: format_cost(lang, micro, currency) for name, micro in costs.items()}
-    arguments["most"] = format_price(lang, maximum, currency)
-    print_message("distil-plan", calls=len(plan.queries), done=plan.answered, **arguments)
-    payable = Cost(min(maximum, remaining), currency)
+    price, lang = plan.teacher.price, language()
+    maximum = estimate(price, plan.queries)
+    most = format_price(lang, maximum, price.currency)
+    rest = format_cost(lang, limit, price.currency)
+    print_message("distil-plan", calls=len(plan.queries), done=plan.answered, most=most, rest=rest)
+    payable = Cost(min(maximum, limit), price.currency)
     confirm_price(len(plan.queries), [payable], budget=None, yes=yes)
 
 

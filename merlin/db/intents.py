@@ -55,9 +55,9 @@ class Intents(Repository):
         return self._get(key)
 
     @transaction
-    def mark_sending(self, key: str, at: datetime, outside_id: str = "") -> None:
-        """Store that the call starts now, with a known `outside_id`; resets `empty_finds`."""
-        self._set(key, outside_id=outside_id, **_sending(at))
+    def mark_sending(self, key: str, at: datetime) -> None:
+        """Store that the call starts now; resets `empty_finds`."""
+        self._set(key, **_sending(at))
 
     @transaction
     def start_sending(self, known: Intent, at: datetime) -> bool:

@@ -1,7 +1,6 @@
 """`merlin distil`: a teacher model drafts examples within a budget, and editors approve them."""
 
 import json
-import re
 from io import BytesIO, TextIOWrapper
 
 import pytest
@@ -10,7 +9,6 @@ import yaml
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.provider.chat import prompt_tokens
 from merlin.wiring.context import make_cipher, open_migrated_database
-from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
@@ -161,8 +159,6 @@ def test_run_stops_before_the_budget_and_continues_with_a_higher_one(lab, run, q
     report = json.loads(captured.out)
     assert (report["answered"], report["left"]) == (1, 2)
     assert report["spent_micro"] < 43_500
-    code, captured = run(*question_arguments, "--budget", "0.0435", "--json")
-    assert json.loads(captured.out)["answered"] == 0
     code, captured = run(*question_arguments, "--budget", "1", "--json")
     assert (json.loads(captured.out)["answered"], json.loads(captured.out)["left"]) == (2, 0)
 
@@ -171,7 +167,7 @@ def test_question_of_the_dataset_is_neither_sent_nor_proposed(lab, run_json, pro
     known = lab.repository.folder / "datasets/trial/examples/q1.yaml"
     question = yaml.safe_load(known.read_text("utf-8"))["messages"][0]["user"]
     set_teacher_answer(
-        provider, (question, "Что такое цикл", "Что такое цикл?", "Что такое циклы?", "Повтор.")
+        provider, (question, "Что такое цикл", "что такое ЦИКЛ?", "Что такое циклы?", "Повтор.")
     )
     document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["proposed"], document["rejected"]) == (2, {"duplicate": 1})
@@ -222,19 +218,6 @@ def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
     )
 
 
-def test_calls_of_unknown_result_count_as_spent_in_later_runs(lab, run, provider):
-    lost = Fault("chat.create", FaultKind.DROP, times=2)
-    provider.faults.add(lost, Fault("chat.create", FaultKind.STATUS, status=400))
-    spent = []
-    for expected_code in (1, 1, 1, 0):
-        code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
-        assert code == expected_code
-        spent += re.findall(r"Answered before: \d+, for \$(\d+\.\d+)", captured.err)
-    # One call is estimated at about 4 cents. The third was refused, and cost nothing.
-    assert spent == ["0.00", "0.04", "0.09", "0.09"]
-    assert len(waiting_proposals(lab)) == 6
-
-
 def test_second_run_at_the_same_time_spends_nothing(lab, run, questions, provider):
     asked = (*questions("Что такое а?", "Что такое б?", "Что такое в?"), "--budget", "1")
     provider.behave(think_s=2.0)  # long enough to be seen on a busy machine
@@ -260,13 +243,13 @@ def test_invalid_arguments_are_refused_before_any_request(lab, run, provider, mo
         (("--from", "materials", *TEACHER, "--budget", "inf"), 2, "--budget"),
         (("x.txt", *MATERIALS, "--budget", "1"), 2, "--from questions"),
         (("x.txt", "--from", "questions", *TEACHER, "--budget", "1"), 2, "x.txt"),
-        (("-", "--from", "questions", *TEACHER, "--budget", "1"), 1, "PDF, DOCX"),
+        (("-", "--from", "questions", *TEACHER, "--budget", "1"), 2, "utf-8"),
         (("--from", "materials", "--teacher", "gpt", "--budget", "1"), 2, "PROVIDER/MODEL"),
         (("--from", "materials", "--teacher", "no/gpt", "--budget", "1"), 1, "no"),
         (("--from", "materials", "--teacher", "stand-in/x", "--budget", "1"), 1, "price of x"),
         (("--from", "materials", *TEACHER[:2], "--budget", "1"), 1, "--yes"),
     ):
-        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"{\\rtf1 Why?}")))
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"\xcf\xee?")))
         found, captured = run("distil", "trial", *arguments)
         assert (found, expected in captured.err) == (code, True), captured.err
         assert provider.calls("chat.create") == []

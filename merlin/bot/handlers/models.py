@@ -8,7 +8,8 @@ Rollback is requested from the daemon; everything else about models is on their 
 from functools import partial
 
 from merlin.app import models
-from merlin.app.models import list_dataset_names, read_serving_models
+from merlin.app.models import list_dataset_names, list_serving
+from merlin.app.verdicts import list_removed_datasets
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
@@ -26,7 +27,7 @@ handlers = Handlers(Permission.WATCH)
 @handlers.button("a-models")
 def list_datasets(context: BotContext) -> View:
     """List the datasets with their live models."""
-    serving = read_serving_models(*context.caller)
+    serving = list_serving(*context.caller)
 
     def entry(name: str) -> Button:
         title = dataset_title(context, name)
@@ -42,7 +43,7 @@ def list_datasets(context: BotContext) -> View:
 def show_dataset(context: BotContext) -> View:
     """Show the live model of a dataset."""
     name = admin.dataset_of(context, Permission.WATCH)
-    serving = read_serving_models(*context.caller).get(name)
+    serving = list_serving(*context.caller).get(name)
     may_roll_back = bool(serving) and context.actor.may(Permission.PROMOTE, name)
     label = context.translate("admin-all-models")
     rows: menu.Rows = (
@@ -62,7 +63,8 @@ def show_dataset(context: BotContext) -> View:
         since=format_time(context, serving.since),
         pinned="yes" if serving.pinned else "no",
     )
-    removed = context.translate("page-board-removed") if serving.removed else ""
+    is_removed = name in list_removed_datasets(context.services)
+    removed = context.translate("page-board-removed") if is_removed else ""
     return menu.card(context, title, message, removed, rows=rows)
 
 

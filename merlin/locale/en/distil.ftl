@@ -12,7 +12,7 @@ distil-plan = { $calls ->
         [0] Nothing left to ask.
         [one] { NUMBER($calls) } call is left. Highest cost: { $most }.
        *[other] { NUMBER($calls) } calls are left. Highest cost: { $most }.
-    } Answered before: { NUMBER($done) }, for { $spent }. The run stops before spending more than { $rest }.
+    } Answered before: { NUMBER($done) }. The run stops before spending more than { $rest }.
 distil-done = { $proposed ->
         [0] No new examples.
         [one] { NUMBER($proposed) } example waits for an editor in the bot and on the page /datasets/{ $dataset }/proposals

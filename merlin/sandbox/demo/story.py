@@ -207,7 +207,7 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
         key=lambda row: (row.verdict is VerdictStatus.REMOVED, row.dataset != default),
     )
     job = jobs.get(ctx, actor, verdict.job) if verdict.job else None
-    serving_model = models.read_serving_models(ctx, actor).get(verdict.dataset)
+    serving_model = models.list_serving(ctx, actor).get(verdict.dataset)
     return {
         "dataset": verdict.dataset,
         "commit": verdict.commit,
@@ -224,7 +224,7 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
         and {
             "model": serving_model.model,
             "build": serving_model.build,
-            "since": iso(serving_model.since),
+            "since": serving_model.since and iso(serving_model.since),
         },
     }
 

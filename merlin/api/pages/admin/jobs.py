@@ -277,7 +277,6 @@ async def show_models(
         "dataset": dataset,
         "titles": titles,
         "serving": serving,
-        "serving_models": await context.read(models.list_serving, context.actor, listed),
         "earlier": await context.read(models.find_rollback_targets, context.actor, listed),
         "idle": [
             titles[view.name] for view in dataset_views if not (view.serving or view.is_removed)
