@@ -31,7 +31,7 @@ def pull(
 ) -> None:
     """Download base models from the hub; resumes partial downloads."""
     from merlin.engine.model_download import pull as pull_base
-    from merlin.engine.model_store import LIBRARY, get_base_folder
+    from merlin.engine.model_store import get_base_folder
     from merlin.wiring.engine import engine_folder, engine_models
 
     settings = configuration(config)
@@ -45,8 +45,8 @@ def pull(
     for name in names or by_name:
         model = by_name[name]
         print_message("library-pulling", name=name, source=model.source)
-        is_new = pull_base(name, model, engine)
-        folder = get_base_folder(name, model, engine / LIBRARY)
+        is_new = pull_base(model, engine)
+        folder = get_base_folder(model, engine)
         print_message(
             "library-pulled" if is_new else "library-already-pulled", name=name, folder=str(folder)
         )

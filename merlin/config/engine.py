@@ -51,7 +51,7 @@ class EngineModelConfig(Section):
         pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
     )
     revision: str = setting(
-        "Branch, tag or commit there; the commit that was pulled is recorded.",
+        "Branch, tag or commit there; only a commit never moves.",
         default="main",
         min_length=1,
     )

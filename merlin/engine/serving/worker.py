@@ -350,7 +350,7 @@ def describe_error(error: BaseException) -> str:
     if isinstance(error, MemoryError) or "out of memory" in message or "allocate mem" in message:
         return f"out of memory; {MEMORY_ADVICE} ({message})"
     if isinstance(error, (SafetensorError, OSError)):
-        message = f"{message}; its files are damaged: pull or copy them again"
+        message = f"{message}; its files are damaged: remove its folder, then pull or copy it again"
     return message
 
 

@@ -12,7 +12,7 @@ engine-lora-too-long = { $n ->
 }
 engine-lora-nothing-taught = The file has no answer to learn from: every answer has weight 0. Add some.
 engine-lora-template-refuses = The base model's chat template refuses the example in line { $line }: { $reason }. Change the order of its roles, or take another base model.
-engine-lora-damaged = The base model { $name } is damaged: { $reason }. Remove it and fetch it again with merlin engine pull { $name }.
+engine-lora-damaged = The base model in the folder { $name } is damaged: { $reason }. Remove this folder, then fetch it again with merlin engine pull.
 engine-lora-no-quantisation = A quantised base model needs bitsandbytes, which isn't installed. Run pip install bitsandbytes, or set quantised: none for this base model.
 engine-lora-no-device = Training needs the device { $device }, which isn't there. Correct engine.training.device, or check the GPU's driver.
 engine-lora-unproved = The adapter barely changes the answers: it has learnt almost nothing, and no test can show that it's applied. Train for more epochs, or raise learning_rate_multiplier.

@@ -15,7 +15,7 @@ engine-lora-too-long = { $n ->
 }
 engine-lora-nothing-taught = В файле нет ответов, которым можно учить: у всех ответов weight 0. Добавьте ответы.
 engine-lora-template-refuses = Шаблон чата базовой модели не принимает пример на строке { $line }: { $reason }. Измените порядок ролей или возьмите другую модель.
-engine-lora-damaged = Базовая модель { $name } повреждена: { $reason }. Удалите её и получите снова командой merlin engine pull { $name }.
+engine-lora-damaged = Базовая модель в папке { $name } повреждена: { $reason }. Удалите эту папку и получите её снова командой merlin engine pull.
 engine-lora-no-quantisation = Квантованной модели нужен bitsandbytes, он не установлен. Выполните pip install bitsandbytes или укажите для этой модели quantised: none.
 engine-lora-no-device = Для обучения нужно устройство { $device }, его нет. Исправьте engine.training.device или проверьте драйвер видеокарты.
 engine-lora-unproved = Адаптер почти ничему не научился: ответы почти не меняются, и проверить, что он применяется, нельзя. Увеличьте число эпох или learning_rate_multiplier.
