@@ -1,8 +1,7 @@
 """Training files, chat templates, and the engine's own token count.
 
-A training file is JSON Lines; each line is validated, and errors name the line. A line is at most
-4 MB and is read with that limit, so a file takes no more memory than its conversations. Source of
-the rules: OpenAI's guide "Supervised fine-tuning", data format.
+A training file is JSON Lines; each line is validated, and errors name the line. Source of the
+rules: OpenAI's guide "Supervised fine-tuning", data format.
 
 Conversations are rendered with the base's chat template, the same in training and serving: a
 different prompt format makes answers worse without an error. The engine's own token is one word or
@@ -15,17 +14,18 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby, islice, pairwise
+from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from merlin.core.i18n import text
-from merlin.core.json_fields import parse_json
-from merlin.core.messages import ROLES as MESSAGE_ROLES
-from merlin.core.messages import Message, join_texts, uses_tools
+from merlin.core.messages import Message
+from merlin.openai_protocol.errors import format_path
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -114,12 +114,7 @@ def truncate(text: str, most: int) -> str:
     return text
 
 
-T = TypeVar("T")
-
 MIN_EXAMPLES = 10
-MAX_EXAMPLES = 200_000
-MAX_LINE_LENGTH = 4_000_000
-ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
 
 
 class BadFile(Exception):
@@ -130,10 +125,43 @@ class BadFile(Exception):
         self.key = key
         self.arguments: Mapping[str, object] = arguments
 
-    def at_line(self, line: int) -> BadFile:
-        """Return this error with a line number, counted from 1."""
-        reason = {"key": self.key, "arguments": self.arguments}
-        return BadFile("engine-file-line", line=str(line), reason=reason)
+
+class _Fields(BaseModel):
+    """An object of a training file; fields that training does not read are ignored."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+F = TypeVar("F", bound=_Fields)
+# Functions are refused, because no question to the trained model would declare them.
+_Nothing = Annotated[list[Any], Field(max_length=0)] | None
+
+
+class _Turn(_Fields):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str = Field(pattern=r"\S")
+    weight: Literal[0, 1] | None = None
+    tool_calls: _Nothing = None
+
+    @property
+    def message(self) -> Message:
+        role = "system" if self.role == "developer" else self.role  # the protocol's newer word
+        return Message(role, self.content, {} if self.weight is None else {"weight": self.weight})
+
+
+class _Answer(_Turn):
+    role: Literal["assistant"]
+
+
+class _Conversation(_Fields):
+    messages: list[_Turn] = Field(min_length=1)
+    tools: _Nothing = None
+
+
+class _Pair(_Fields):
+    input: _Conversation
+    preferred_output: list[_Answer] = Field(min_length=1)
+    non_preferred_output: list[_Answer] = Field(min_length=1)
 
 
 # A conversation with the preferred and the rejected answer (the protocol's dpo format).
@@ -142,7 +170,8 @@ Preference = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
 
 def read_conversations(path: Path, least: int = MIN_EXAMPLES) -> Iterator[list[Message]]:
     """Yield each line's conversation. Raises BadFile for an invalid line or too few examples."""
-    return _read_examples(path, least, _parse_conversation)
+    for example in _read_examples(path, least, _Conversation):
+        yield _list_messages(example.messages)
 
 
 def read_preferences(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Preference]:
@@ -150,118 +179,40 @@ def read_preferences(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Preferen
 
     Source: OpenAI's guide "Direct preference optimization", data format.
     """
-    return _read_examples(path, least, _parse_preference)
+    for pair in _read_examples(path, least, _Pair):
+        better, worse = pair.preferred_output, pair.non_preferred_output
+        yield _list_messages(pair.input.messages), _list_messages(better), _list_messages(worse)
 
 
-def _read_examples(path: Path, least: int, read: Callable[[bytes], T]) -> Iterator[T]:
+def _list_messages(turns: Sequence[_Turn]) -> list[Message]:
+    return [turn.message for turn in turns]
+
+
+def _read_examples(path: Path, least: int, kind: type[F]) -> Iterator[F]:
     n = 0
     for number, line in _read_lines(path):
         try:
-            yield read(line)
-        except BadFile as error:
-            raise error.at_line(number) from error
+            example = kind.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            reason = f"{format_path(first['loc'])}: {first['msg']}".removeprefix(": ")
+            raise BadFile("engine-file-line", line=str(number), reason=reason) from error
+        if isinstance(example, _Conversation) and example.messages[-1].role != "assistant":
+            raise BadFile("engine-file-not-answered", line=str(number))
+        yield example
         n += 1
-        if n > MAX_EXAMPLES:
-            raise BadFile("engine-file-too-many", most=MAX_EXAMPLES)
     if n < least:
         raise BadFile("engine-file-too-few", n=n, least=least)
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
-        number = 0
-        while line := file.readline(MAX_LINE_LENGTH + 1):
-            number += 1
-            if len(line) > MAX_LINE_LENGTH:
-                raise BadFile("engine-file-long-line", most=MAX_LINE_LENGTH).at_line(number)
-            if number == 1:
-                line = line.removeprefix(codecs.BOM_UTF8)
-            if line.strip():
-                yield number, line
+        for number, line in enumerate(file, start=1):
+            content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if content.strip():
+                yield number, content
 
 
 def find_line(path: Path, number: int) -> int:
     """Return the line of the example with this index from 0; empty lines are not examples."""
     return next(islice(_read_lines(path), number, None))[0]
-
-
-def _parse_conversation(line: bytes) -> list[Message]:
-    value = _parse_object(line)
-    messages = _parse_messages(value.get("messages"), "messages")
-    _refuse_tools(messages, value)
-    if not any(message.role == "user" for message in messages):
-        raise BadFile("engine-file-no-user")
-    if messages[-1].role != "assistant":
-        raise BadFile("engine-file-not-answered")
-    return messages
-
-
-def _parse_preference(line: bytes) -> Preference:
-    value = _parse_object(line)
-    prompt = value.get("input")
-    if not isinstance(prompt, dict):
-        raise BadFile("engine-file-no-preference")
-    before = _parse_messages(prompt.get("messages"), "input.messages")
-    if before[-1].role == "assistant":
-        raise BadFile("engine-file-answered-before")
-    better, worse = (
-        _parse_output(value, name) for name in ("preferred_output", "non_preferred_output")
-    )
-    _refuse_tools([*before, *better, *worse], prompt)
-    return before, better, worse
-
-
-def _refuse_tools(messages: Sequence[Message], value: Mapping[str, object]) -> None:
-    if uses_tools(messages, value.get("tools")):
-        raise BadFile("engine-file-tools")
-
-
-def _parse_output(value: Mapping[str, object], name: str) -> list[Message]:
-    messages = _parse_messages(value.get(name), name)
-    if any(message.role != "assistant" for message in messages):
-        raise BadFile("engine-file-output-role", name=name)
-    return messages
-
-
-def _parse_object(line: bytes) -> dict[str, object]:
-    try:
-        value = parse_json(line.decode())
-    except UnicodeDecodeError as error:
-        raise BadFile("engine-file-not-utf8", at=str(error.start + 1)) from error
-    except UnicodeEncodeError as error:
-        raise BadFile("engine-file-half-character") from error
-    except (ValueError, RecursionError) as error:
-        raise BadFile("engine-file-not-json", reason=str(error)[:100]) from error
-    return value if isinstance(value, dict) else {}
-
-
-def _parse_messages(value: object, name: str) -> list[Message]:
-    if not isinstance(value, list) or not value:
-        raise BadFile("engine-file-no-list", name=name)
-    messages = [_parse_message(number, message) for number, message in enumerate(value, start=1)]
-    for number, (before, message) in enumerate(pairwise(messages), start=2):
-        if message.role == "system" and before.role != "system":
-            raise BadFile("engine-file-late-system", number=str(number))
-    return messages
-
-
-def _parse_message(number: int, value: object) -> Message:
-    if not isinstance(value, dict):
-        raise BadFile("engine-file-no-message", number=str(number))
-    role = value.get("role")
-    if role not in ROLES:
-        arguments = {"role": f"{role!r:.40}", "known": ", ".join(ROLES)}
-        raise BadFile("engine-file-role", number=str(number), **arguments)
-    content = value.get("content")
-    if not content and role == "assistant" and value.get("tool_calls"):
-        content = ""
-    elif isinstance(content, list):
-        content = join_texts(content) if content else None
-        if content is None:
-            raise BadFile("engine-file-parts", number=str(number))
-    elif not isinstance(content, str) or not content.strip():
-        raise BadFile("engine-file-no-text", number=str(number), role=role)
-    if value.get("weight") not in (None, 0, 1):
-        raise BadFile("engine-file-weight", number=str(number))
-    extra = {key: item for key, item in value.items() if key not in {"role", "content"}}
-    return Message("system" if role == "developer" else role, content, extra)

@@ -98,7 +98,7 @@ def test_invalid_page_parameter_is_refused(engine):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no json\n", "Line 1: not JSON"),
+        (b"no json\n", "Line 1: Invalid JSON"),
         (build_training_file() + b'{"messages": [{"role": "boss", "content": "x"}]}\n', "Line 13"),
         (build_training_file({QUESTION: "a"}), "1 example, at least 10"),
     ],
