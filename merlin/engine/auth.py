@@ -13,7 +13,6 @@ from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
 from merlin.core.server import head_as_get
-from merlin.engine.job_events import ENGLISH
 from merlin.openai_protocol.errors import ApiError
 
 log = get_logger(__name__)
@@ -66,7 +65,7 @@ class RequestGuard:
             if is_started:  # partly sent: only closing the connection shows the error
                 raise
             log.exception("a call failed", path=scope["path"])
-            message = text(ENGLISH, "engine-bug", kind=type(error).__name__)
+            message = text("en", "engine-bug", kind=type(error).__name__)
             refusal = ApiError(500, message, code="server_error")
         else:
             return

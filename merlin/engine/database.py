@@ -85,10 +85,13 @@ class Database:
         """Return the first row of a query, None if there is none."""
         return next(iter(self.select(sql, *values)), None)
 
-    def insert(self, table: str, **columns: object) -> None:
-        """Insert one row; `table` and column names must be trusted."""
+    def insert(self, table: str, conflict: str = "ABORT", /, **columns: object) -> None:
+        """Insert one row; all but its values must be trusted.
+
+        `conflict` with a row that exists: ABORT raises, IGNORE keeps it, REPLACE deletes it.
+        """
         marks = ", ".join("?" * len(columns))
-        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
+        sql = f"INSERT OR {conflict} INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
         self.change(sql, *columns.values())
 
     def change(self, sql: str, *values: object) -> int:

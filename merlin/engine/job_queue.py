@@ -10,7 +10,6 @@ model.
 import json
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -46,8 +45,7 @@ log = get_logger(__name__)
 
 RETRY_S = 5.0
 JOIN_S = 20.0
-# A commit and a file cost more than a short epoch, so both are batched at these intervals.
-EVENTS_EVERY_S = 0.2
+# A commit and a file cost more than a short epoch, so both are batched.
 SAVE_EVERY_S = 1.0
 Reader = Callable[[Path, int], Iterator[object]]
 _READERS: dict[str, Reader] = {DPO: read_preferences}
@@ -114,7 +112,7 @@ class JobThread(threading.Thread):
 
 
 @contextmanager
-def fail_on_error(repositories: Repositories, job: Job) -> Iterator[None]:
+def fail_on_error(repositories: Repositories, job: Job, language: str) -> Iterator[None]:
     """Mark the job as failed if the block raises; the queue continues."""
     try:
         yield
@@ -124,13 +122,14 @@ def fail_on_error(repositories: Repositories, job: Job) -> Iterator[None]:
             log.exception("job failed by a bug", job=job.job_id)
         else:
             log.warning("job failed", job=job.job_id, code=failure.code)
-        repositories.jobs.fail(job.job_id, failure)
+        repositories.jobs.fail(job.job_id, failure, language)
 
 
 class TrainingRun:
     """Stores the progress of one training in rows and folders.
 
-    Events and the weights of epochs are buffered, and written at the intervals above.
+    Events and the weights of epochs are buffered. An interrupted run is repeated from its last
+    checkpoint with the same progress, of which nothing is stored twice.
     """
 
     def __init__(
@@ -141,11 +140,8 @@ class TrainingRun:
         self._stop = stop
         self._job = job
         self._last_epoch: Epoch | None = None
-        self._tokens = 0
         self._pending: list[Epoch | Step] = []
-        self._unsaved: deque[Epoch] = deque(maxlen=MAX_CHECKPOINTS)
-        self._events_at = float("-inf")
-        self._saved_at = time.monotonic()
+        self._saved_at = float("-inf")
 
     def run(self, progress: Generator[Progress, None, None]) -> None:
         """Train to the end, or until the job is cancelled or the engine stops.
@@ -166,62 +162,37 @@ class TrainingRun:
     def _handle(self, part: Progress) -> None:
         match part:
             case ResolvedHyperparameters():
-                # Delete the results of an earlier run that is not resumed.
-                job_id = self._job.job_id
-                with self._repositories.database.transaction():
-                    if not part.is_resumed:
-                        self._last_epoch = None
-                        self._repositories.job_events.forget_run(job_id)
-                        self._repositories.models.forget_run(job_id)
-                    self._repositories.jobs.store_resolved(job_id, part.hyperparameters)
+                resolved = part.hyperparameters
+                self._repositories.jobs.store_resolved(self._job.job_id, resolved)
             case TrainerNote():
-                self._warn(f"remark {part.key}", part.key, **part.arguments)
+                message = text(self._settings.language, part.key, **part.arguments)
+                event = JobEvent(f"remark {part.key}", message, "warn")
+                self._repositories.job_events.add(self._job.job_id, event)
             case Epoch() | Step():
-                self._buffer(part)
-                if time.monotonic() - self._events_at >= EVENTS_EVERY_S:
-                    self._flush_events()
-                if self._unsaved and time.monotonic() - self._saved_at >= SAVE_EVERY_S:
+                self._pending.append(part)
+                if isinstance(part, Epoch):
+                    self._last_epoch = part
+                if time.monotonic() - self._saved_at >= SAVE_EVERY_S:
                     self._save()
             case None:
                 pass
 
-    def _warn(self, event_key: str, key: str, **arguments: object) -> None:
-        message = text(self._settings.language, key, **arguments)
-        event = JobEvent(event_key, message, "warn", is_of_run=True)
-        self._repositories.job_events.add(self._job.job_id, event)
-
-    def _buffer(self, part: Epoch | Step) -> None:
-        """Buffer an epoch or steps; a child that was started again repeats earlier epochs."""
-        if isinstance(part, Epoch):
-            is_new = self._last_epoch is None or part.number > self._last_epoch.number
-            self._last_epoch, self._tokens = part, max(self._tokens, part.tokens)
-            if not is_new:
-                return
-            self._unsaved.append(part)
-        self._pending.append(part)
-
-    def _flush_events(self) -> None:
-        job_id = self._job.job_id
+    def _save(self) -> None:
+        """Add the events, then write the weights of the last epochs: files first, then rows."""
+        job, models, events = self._job, self._repositories.models, self._repositories.job_events
         with self._repositories.database.transaction():
             for part in self._pending:
-                self._repositories.job_events.add(job_id, _build_event(part))
-        self._pending.clear()
-        self._events_at = time.monotonic()
+                events.add(job.job_id, _build_event(part))
         kill_point("engine.epoch_done")
-
-    def _save(self) -> None:
-        """Flush events and write the weights of the buffered epochs: files first, then rows."""
-        self._flush_events()
-        job, models = self._job, self._repositories.models
-        digests = [models.write(job, epoch.step, epoch.save) for epoch in self._unsaved]
+        epochs = [part for part in self._pending if isinstance(part, Epoch)][-MAX_CHECKPOINTS:]
+        digests = [models.write(job, epoch.step, epoch.save) for epoch in epochs]
         kill_point("engine.model_written")
         with self._repositories.database.transaction():
-            for epoch, digest in zip(self._unsaved, digests, strict=True):
+            for epoch, digest in zip(epochs, digests, strict=True):
                 models.record(job, epoch.step, epoch.metrics, digest)
                 message = f"Checkpoint saved at step {epoch.step}"
-                event = JobEvent(f"checkpoint {epoch.step}", message, is_of_run=True)
-                self._repositories.job_events.add(job.job_id, event)
-        self._unsaved.clear()
+                events.add(job.job_id, JobEvent(f"checkpoint {epoch.step}", message))
+        self._pending.clear()
         self._saved_at = time.monotonic()
         models.delete_old_checkpoints(job.job_id)
 
@@ -240,7 +211,7 @@ class TrainingRun:
                 states.SUCCEEDED,
                 states.RUNNING,
                 event=JobEvent("succeeded", message),
-                trained_tokens=self._tokens,
+                trained_tokens=last.tokens,
                 hyperparameters=json.dumps(hyperparameters),
             )
             if moved:
@@ -261,7 +232,7 @@ def _build_event(part: Epoch | Step) -> JobEvent:
         if name in part.metrics
     ]
     message = f"{head}: {', '.join(losses) or 'done'}"
-    return JobEvent(key, message, content=metrics, is_of_run=True)
+    return JobEvent(key, message, content=metrics)
 
 
 class JobQueue:
@@ -304,7 +275,7 @@ class JobQueue:
         job = next(iter(self._repositories.jobs.list_in(states.VALIDATING)), None)
         if job is None:
             return False
-        with fail_on_error(self._repositories, job):
+        with fail_on_error(self._repositories, job, self._settings.language):
             if validate_files(self._repositories, job):
                 self.wake()
         return True
@@ -317,7 +288,7 @@ class JobQueue:
         job = next((job for job in waiting if (job.base in heavy) == is_heavy), None)
         if job is None:
             return False
-        with fail_on_error(repositories, job):
+        with fail_on_error(repositories, job, self._settings.language):
             self._train(job)
         if repositories.jobs.get(job.job_id).is_over:
             repositories.clear_work(job.job_id)

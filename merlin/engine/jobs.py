@@ -21,7 +21,7 @@ from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
 from merlin.engine.database import Database, Row, read_object, read_page
-from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
+from merlin.engine.job_events import JobEvent, JobEvents
 from merlin.engine.requests import UNSUPPORTED, Name, RequestBody, allow
 from merlin.engine.trainers.base import SUPERVISED, Untrainable, check_hyperparameters
 from merlin.openai_protocol import responses
@@ -46,7 +46,7 @@ class Job:
     """A snapshot of one job; times are seconds since 1970, UTC.
 
     `hyperparameters` are complete ("auto" where the trainer decides). `error` is the cause of
-    failure in the form of `failure_object`.
+    failure in the protocol's form.
     """
 
     base: str
@@ -213,11 +213,14 @@ class Jobs:
         sql = "UPDATE job SET hyperparameters = ? WHERE id = ?"
         self._database.change(sql, json.dumps(dict(hyperparameters)), job_id)
 
-    def fail(self, job_id: str, failure: Untrainable) -> bool:
-        """Mark a job as failed; return False if it is not active."""
-        error = failure_object(failure)
-        message = text(ENGLISH, failure.key, **failure.arguments)
+    def fail(self, job_id: str, failure: Untrainable, language: str) -> bool:
+        """Mark a job as failed, with the reason in a language; return False if it is not active.
+
+        Source: openapi.yaml, FineTuningJob.
+        """
+        message = text(language, failure.key, **failure.arguments)
         event = JobEvent("failed", f"Job failed: {message}", "error")
+        error = {"code": failure.code, "message": message, "param": failure.param}
         return self.move(job_id, FAILED, *ACTIVE_STATES, event=event, error=json.dumps(error))
 
     def cancel(self, job_id: str) -> Job:
@@ -239,8 +242,8 @@ def _build_job(row: Row) -> Job:
     return Job(**{field.name: columns[field.name] for field in fields(Job)})
 
 
-def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
-    """Return the protocol's FineTuningJob, with the error message in `language`."""
+def job_object(job: Job) -> dict[str, object]:
+    """Return the protocol's FineTuningJob."""
     hyperparameters = dict(job.hyperparameters)
     return responses.job_object(
         id=job.job_id,
@@ -254,7 +257,7 @@ def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
         method={"type": job.method, job.method: {"hyperparameters": hyperparameters}},
         metadata=job.metadata,
         seed=job.seed,
-        error=error_object(job.error, language),
+        error=job.error,
         fine_tuned_model=job.model_name if job.status == SUCCEEDED else None,
         finished_at=int(job.finished_at) if job.finished_at else None,
         trained_tokens=job.trained_tokens,

@@ -28,7 +28,6 @@ from merlin.engine.api import inference, training
 from merlin.engine.auth import RequestGuard
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.context import Engine
-from merlin.engine.job_events import protocol_language
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import load_recall
 from merlin.openai_protocol.errors import ApiError, bad_field
@@ -129,7 +128,8 @@ def _handle_error(request: Request, error: Exception) -> Response:
         case ApiError():
             refusal = error
         case Untrainable():  # the base's files are missing or invalid
-            message = text(protocol_language(request), error.key, **error.arguments)
+            language = request.app.state.settings.language
+            message = text(language, error.key, **error.arguments)
             refusal = bad_field("model", message, error.code)
         case HTTPException():
             call = f"{request.method} {request.url.path}"

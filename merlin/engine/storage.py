@@ -112,14 +112,14 @@ class Models:
         *,
         is_final: bool = False,
     ) -> None:
-        """Insert the row of the weights after `step` steps, as a checkpoint or the final model.
+        """Store the row of the weights after `step` steps, as a checkpoint or the final model.
 
         `digest` is what `write` returned: a transaction would keep every other caller waiting.
         """
         name = job.model_name if is_final else f"{job.model_name}:ckpt-step-{step}"
-        self._database.change("DELETE FROM model WHERE name = ?", name)
         self._database.insert(
             "model",
+            "REPLACE",
             id=f"ftckpt_{hashlib.sha256(name.encode()).hexdigest()[:24]}",
             name=name,
             job_id=job.job_id,
@@ -139,12 +139,6 @@ class Models:
         )
         for row in self._database.select(sql, job_id, MAX_CHECKPOINTS):
             self.delete(row["name"])
-
-    def forget_run(self, job_id: str) -> None:
-        """Remove the checkpoints of a run that is not resumed."""
-        self._database.change("DELETE FROM model WHERE job_id = ?", job_id)
-        for path in self._folder.glob(f"{job_id}/*"):
-            durable_files.remove_durably(path)
 
     def get(self, name: str) -> Row:
         """Return the row of a tuned model or checkpoint. Raises ApiError 404 if there is none."""

@@ -103,17 +103,14 @@ class Account:
         credential: str,
         total_s: float,
         keep: int,
-        language: str = "",
     ) -> None:
         """Every call ends within `total_s`; `keep`: idle connections kept.
-
-        `language` is sent as Accept-Language, for servers that localize failure reasons.
 
         With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
         that cannot be distinguished from a completed request.
         """
         self._base_url, self._credential = base_url, credential
-        self._total_s, self._keep, self._language = total_s, keep, language
+        self._total_s, self._keep = total_s, keep
         self._made: openai.OpenAI | None = None
         self._lock = Lock()
 
@@ -128,7 +125,6 @@ class Account:
                 max_retries=0,
                 timeout=build_timeout(self._total_s),
                 http_client=build_http_client(self._base_url, self._total_s, self._keep),
-                default_headers={"Accept-Language": self._language} if self._language else None,
             )
             return self._made
 
@@ -239,14 +235,12 @@ class OpenAIProvider(Account):
         base_url: str,
         credential: str,
         timeout_s: float = 60.0,
-        language: str = "",
     ) -> None:
         """Take one entry of `providers` in config.yaml; no call is made yet.
 
-        `timeout_s` limits one call; an upload has ten minutes. `language` is the language of
-        failure reasons, "" for the server's default.
+        `timeout_s` limits one call; an upload has ten minutes.
         """
-        super().__init__(base_url, credential, timeout_s, keep=0, language=language)
+        super().__init__(base_url, credential, timeout_s, keep=0)
 
     @property
     def _files(self) -> FilesWithRawResponse:

@@ -111,9 +111,7 @@ def services_of(
     with ExitStack() as stack:
         providers, sunsets = {}, {}
         for provider in config.providers if has_providers else ():
-            service = stack.enter_context(
-                closing(training_client(provider, language=config.language))
-            )
+            service = stack.enter_context(closing(training_client(provider)))
             sunsets[provider.name] = sunset_lookup(config, service)
             providers[provider.name] = TrainingProvider(
                 api=service,

@@ -35,18 +35,15 @@ def create_forge(config: Config) -> Forge | None:
     return Forge(settings.kind, *repository.forge, credential(FORGE_TOKEN))
 
 
-def training_client(
-    provider: ProviderConfig, timeout_s: float = 60.0, language: str = ""
-) -> OpenAIProvider:
+def training_client(provider: ProviderConfig, timeout_s: float = 60.0) -> OpenAIProvider:
     """Return the client for a provider's files, jobs and models.
 
-    `language` is for providers whose messages have several. Raises ConfigError if the credential is
-    missing.
+    Raises ConfigError if the credential is missing.
     """
     from merlin.providers.openai_training import OpenAIProvider
 
     key = credential(provider.credential)
-    return OpenAIProvider(provider.base_url, key, timeout_s, language)
+    return OpenAIProvider(provider.base_url, key, timeout_s)
 
 
 def model_client(

@@ -101,7 +101,7 @@ def test_trainer_and_backend_of_another_kind_make_one_base(tmp_path):
 def test_error_in_training_fails_the_job_without_revealing_details(tmp_path):
     parrot = Parrot()
     bases = {**build_bases(EngineSettings(tmp_path, "127.0.0.1", 0, KEY)), **parrot.base()}
-    with serve_engine(tmp_path, bases=bases) as engine:
+    with serve_engine(tmp_path, bases=bases, language="en") as engine:
         for parrot.error, code, message in (
             (RuntimeError("secret words"), "server_error", "A bug in the engine: RuntimeError"),
             (MemoryError(), "out_of_memory", "fewer examples"),

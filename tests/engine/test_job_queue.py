@@ -61,26 +61,14 @@ def list_metrics(repositories, job):
     return [json.loads(row["content"])["step"] for row in rows if row["kind"] == "metrics"]
 
 
-@pytest.mark.parametrize(("is_resumed", "kept"), [(True, [1, 2]), (False, [2])])
-def test_resumed_run_keeps_what_it_had_and_a_new_one_forgets_it(repositories, is_resumed, kept):
+def test_repeated_progress_is_stored_once(repositories):
     job = add_job(repositories)
-    earlier = JobEvent("step 1", "Step 1", content={"step": 1}, is_of_run=True)
-    repositories.job_events.add(job.job_id, earlier)
-    digest = repositories.models.write(job, 1, epoch(1).save)
-    repositories.models.record(job, 1, {}, digest)
-
-    run(repositories, job, ResolvedHyperparameters({}, is_resumed), epoch(2))
-    assert list_metrics(repositories, job) == kept
-    assert list_steps(repositories, job) == kept[::-1]
-
-
-def test_best_epoch_that_is_repeated_at_the_end_is_the_model_and_no_news(repositories):
-    job = add_job(repositories)
-    run(repositories, job, ResolvedHyperparameters({}), epoch(1), epoch(2), epoch(1))
+    start = ResolvedHyperparameters({})
+    run(repositories, job, start, epoch(1), epoch(2), start, epoch(1), epoch(2), epoch(3))
+    assert list_metrics(repositories, job) == [1, 2, 3]
+    assert list_steps(repositories, job) == [3, 2, 1]
     (model,) = repositories.models.list_final()
-    assert repositories.models.path(model).read_text() == "epoch 1"
-    assert list_steps(repositories, job) == [2, 1]
-    assert list_metrics(repositories, job) == [1, 2]
+    assert repositories.models.path(model).read_text() == "epoch 3"
 
 
 def test_job_that_is_cancelled_after_its_last_epoch_gets_no_model(repositories):

@@ -82,14 +82,12 @@ def test_stopped_and_killed_training_repeats_its_progress_and_ends_with_the_same
     wait_until(lambda: list(task.folder.glob("checkpoint-*/trainer_state.json")))
     training.close()
     assert not list_children(task.folder), "a stopped training has left its process behind"
-    assert not before[0].is_resumed
     point = random.Random(SEED).randint(1, 8)  # noqa: S311 - a choice, no secret
     progress = []
     for part in run_training(task):
         progress.append(part)
         if len(progress) == point:
             kill_children(task.folder)
-    assert progress[0].is_resumed
     epochs = select_epochs(before)
     assert progress[1 : 1 + len(epochs)] == epochs
     assert_same_result(progress, uninterrupted, tmp_path)

@@ -77,23 +77,6 @@ def finished_job(provider, job_arguments):
     return wait_until(read_if_over)
 
 
-def test_failure_reason_is_in_the_requested_language(address, job_arguments, tmp_path):
-    path = tmp_path / "short.jsonl"
-    path.write_text("no json\n", "utf-8")
-    with closing(OpenAIProvider(address, KEY, language="ru")) as russian:
-        file = russian.upload_file("merlin-bad-0123456789ab-train.jsonl", path)
-        bad = job_arguments | {
-            "train_file": file,
-            "test_file": None,
-            "metadata": {LAUNCH_KEY: "bad"},
-        }
-        job_id = russian.create_job(NewJob(**bad)).provider_job_id
-        report_of_failure = wait_until(
-            lambda: (report := russian.read_job(job_id)).status == "failed" and report
-        )
-    assert "Строка 1: это не JSON" in report_of_failure.error
-
-
 def test_streamed_answer_ends_with_the_known_flag_and_usage(address, finished_job):
     async def stream(question):
         chat = OpenAIChat(address, KEY)

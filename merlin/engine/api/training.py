@@ -21,7 +21,7 @@ from merlin.core import durable_files
 from merlin.engine.bases import RECALL_CREATED
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.database import Row
-from merlin.engine.job_events import event_object, protocol_language
+from merlin.engine.job_events import event_object
 from merlin.engine.jobs import job_object, read_job
 from merlin.engine.requests import open_form, write_upload
 from merlin.engine.storage import PURPOSE, build_checkpoint, build_file, build_model
@@ -117,18 +117,18 @@ def _create_job(request: Request, body: Mapping[str, object]) -> Response:
 @router.get("/fine_tuning/jobs")
 def list_jobs(request: Request) -> Response:
     """List the jobs with all requested `metadata[key]=value` pairs, newest first."""
-    query, language = request.query_params, protocol_language(request)
+    query = request.query_params
     jobs, more = get_engine(request).repositories.jobs.list(
         parse_metadata_filter(query), parse_page(query)
     )
-    return JSONResponse(list_page([job_object(job, language) for job in jobs], has_more=more))
+    return JSONResponse(list_page([job_object(job) for job in jobs], has_more=more))
 
 
 @router.get("/fine_tuning/jobs/{job_id}")
 def retrieve_job(request: Request, job_id: str) -> Response:
     """Return a job."""
     job = get_engine(request).repositories.jobs.get(job_id)
-    return JSONResponse(job_object(job, protocol_language(request)))
+    return JSONResponse(job_object(job))
 
 
 @router.post("/fine_tuning/jobs/{job_id}/cancel")
@@ -137,7 +137,7 @@ def cancel_job(request: Request, job_id: str) -> Response:
     engine = get_engine(request)
     job = engine.repositories.jobs.cancel(job_id)
     engine.work.wake()
-    return JSONResponse(job_object(job, protocol_language(request)))
+    return JSONResponse(job_object(job))
 
 
 @router.get("/fine_tuning/jobs/{job_id}/events")

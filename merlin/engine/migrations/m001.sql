@@ -9,7 +9,7 @@ CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE
 CREATE INDEX job_status ON job (status);
 CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
  job_id TEXT NOT NULL, created_at REAL NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL,
- message TEXT NOT NULL, content TEXT NOT NULL, is_of_run INTEGER NOT NULL);
+ message TEXT NOT NULL, content TEXT NOT NULL);
 CREATE INDEX event_job ON event (job_id, seq);
 -- id is the checkpoint object's, step is NULL for the final model, digest what the weights hold, in
 -- sha256

@@ -80,10 +80,9 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedHyperparameters:
-    """The first progress: the resolved hyper-parameters, and whether an earlier run is resumed."""
+    """The first progress: the resolved hyper-parameters."""
 
     hyperparameters: Mapping[str, object]
-    is_resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

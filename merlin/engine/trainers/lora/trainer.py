@@ -231,7 +231,7 @@ def read_progress(folder: Path, message: Mapping[str, Any]) -> Progress:
                 message["code"], message["key"], message["param"], **message["arguments"]
             )
         case "settled":
-            return ResolvedHyperparameters(message["hyperparameters"], message["is_resumed"])
+            return ResolvedHyperparameters(message["hyperparameters"])
         case "step":
             return Step(message["step"], message["metrics"])
         case "epoch":

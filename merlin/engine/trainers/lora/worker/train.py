@@ -98,8 +98,7 @@ class Reports(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Send the settings, and the epochs that a resumed training has behind it."""
         self._reported_at, self._tokens_reported = time.monotonic(), state.num_input_tokens_seen
-        is_resumed = state.global_step > 0
-        self._send("settled", hyperparameters=dict(self._settings), is_resumed=is_resumed)
+        self._send("settled", hyperparameters=dict(self._settings))
         for number in range(1, int(state.epoch or 0) + 1):
             self._send("epoch", **summarise_epoch(state.log_history, number))
 
