@@ -39,7 +39,6 @@ from merlin.core.clock import utc_now
 from merlin.core.connections import BoundedHttp, Server, tls_context
 from merlin.core.heartbeat import Failures, Heartbeat
 from merlin.core.log import get_logger
-from merlin.core.probe import LIFE_SIGNS
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
 from merlin.db.processes import Heartbeats
 
@@ -88,11 +87,7 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
     poll_version = partial(catalogue.poll_version, services)
     heartbeats, since = Heartbeats(services.db), utc_now()
     write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
-
-    async def beat() -> None:
-        await services.store.do(write_heartbeat)
-        LIFE_SIGNS.show_stored({})
-
+    beat = partial(services.store.do, write_heartbeat)
     release = partial(services.write, release_stale_reservations)
     with changes_of(services.db) as changes:
         work = [

@@ -238,7 +238,6 @@ class Bot:
         while True:
             is_due = clock() - renewed >= RENEW_S
             await self._services.store.do(partial(self._store_heartbeat, is_due=is_due))
-            LIFE_SIGNS.show_stored(self._failures.bugs)
             if is_due:
                 renewed = clock()
             await asyncio.sleep(self._services.pace.beat_s)

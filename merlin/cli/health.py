@@ -34,18 +34,13 @@ app = typer.Typer()
 @app.command()
 def health(
     process: Annotated[str, typer.Argument(help="daemon, bot, api or engine.")],
-    *,
-    alive: Annotated[
-        bool,
-        typer.Option("--alive", help="Check only whether it is alive: if not, a restart can help."),
-    ] = False,
     config: ConfigPath = DEFAULT,
 ) -> None:
-    """Check whether a process is healthy: exit 0, or 1 with the reason."""
+    """Check whether a process is alive: exit 0, or 1 with the reason."""
     state_dir = configuration(config).state_dir
     if process not in PROCESSES:
         raise ConfigError(f"no process {process}", "health-unknown", process=process)
-    sys.exit(report_health(state_dir, process, only_alive=alive))
+    sys.exit(report_health(state_dir, process))
 
 
 def health_error(config: Config, process: str) -> MerlinError | None:

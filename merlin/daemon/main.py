@@ -35,7 +35,6 @@ from merlin.core.heartbeat import (
 )
 from merlin.core.log import get_logger
 from merlin.core.network import fetch_url
-from merlin.core.probe import LIFE_SIGNS
 from merlin.db.database import require_room
 
 if TYPE_CHECKING:
@@ -228,7 +227,6 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
                 failing=tally.failures.bugs,
             )
         )
-        LIFE_SIGNS.show_stored(tally.failures.bugs)
         return False
 
     return tick

@@ -34,7 +34,6 @@ from peewee import SQL, Insert, PeeweeException, Select, Table, fn
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.log import get_logger
-from merlin.core.probe import MIN_FREE_BYTES
 from merlin.db.connections import Handle, connect, open_session, sqlite_path
 from merlin.db.driver_errors import (
     DatabaseAway,
@@ -49,6 +48,8 @@ if TYPE_CHECKING:
     from merlin.db.encryption import Cipher
 
 log = get_logger(__name__)
+# The longest call writes that much: with less room the next write may fail.
+MIN_FREE_BYTES = 8 << 20
 
 
 class Parameter:

@@ -12,7 +12,6 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
-from merlin.core.probe import LIFE_SIGNS
 from merlin.core.server import READY, STOPPING, notify, show_alive, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.changing import ChangeProcessor
@@ -75,7 +74,6 @@ def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> boo
             if lead.take():
                 return True
             read_change_counter(database)
-            LIFE_SIGNS.show_stored({})
         except DatabaseAway as error:
             event, named = "the database is away, waiting", {"reason": str(error)}
         if event != reported:
