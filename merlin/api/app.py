@@ -20,7 +20,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from merlin import __version__
 from merlin.api.auth import find_user_id
-from merlin.api.middleware import Traffic, check_body_size, request_guard
+from merlin.api.middleware import Traffic, body_limit_layer, request_guard
 from merlin.api.openapi import DESCRIPTION, add_description
 from merlin.api.pages.errors import add_error_pages
 from merlin.api.pages.site import page_routes
@@ -70,7 +70,7 @@ def create_app(services: ApiServices) -> FastAPI:
     add_description(app)
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, compresslevel=5)
-    app.add_middleware(server.BodyLimit, check=check_body_size)
+    app.add_middleware(body_limit_layer)
     app.add_middleware(limits_layer, limits=app.state.limits, find_user_id=find_user_id)
     app.add_middleware(request_guard, traffic=app.state.traffic)
     return app

@@ -124,7 +124,7 @@ async def check_password(request: Request, name: str, password: str) -> Account:
     if account is None or not is_right:
         log.warning("a wrong password", user=account.user_id if account else 0)
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
-    throttle.uncount(name, network)
+    throttle.undo_count(name, network)
     return account
 
 

@@ -4,7 +4,8 @@
 one metric, and turns an unhandled exception into a problem. It answers HEAD.
 
 Without authentication a body is limited to 64 kB. The caller is identified before a larger body is
-read. The routes of webhooks and of /v1 check their body size themselves, after authentication.
+read. A body has to declare its size; the routes of webhooks and of /v1 count what they read, after
+authentication.
 """
 
 import re
@@ -25,7 +26,7 @@ from merlin.api.pages.errors import error_page, is_for_person, sign_in_page
 from merlin.api.problems import Problem, problem_response, unavailable
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
-from merlin.core.server import FREE_BYTES, head_as_get
+from merlin.core.server import content_length, head_as_get
 
 log = get_logger(__name__)
 
@@ -58,26 +59,48 @@ class Traffic:
 
 
 _SELF_CHECKED_PATHS = ("/hooks/", "/v1/")
+# Accepted of every body; `core.connections` limits how many at once.
+FREE_BYTES = 64 * 1024
 
 
-async def check_body_size(scope: Scope, size: int) -> ASGIApp | None:
+def body_limit_layer(app: ASGIApp) -> ASGIApp:
+    """Return middleware that refuses requests whose body is too large."""
+
+    async def limit(scope: Scope, receive: Receive, send: Send) -> None:
+        is_checked = scope["type"] == "http" and not scope["path"].startswith(_SELF_CHECKED_PATHS)
+        refusal = await _check_body_size(scope) if is_checked else None
+        await (refusal or app)(scope, receive, send)
+
+    return limit
+
+
+async def _check_body_size(scope: Scope) -> ASGIApp | None:
     """Return the answer to a request whose body is too large, None for one that may be read."""
-    if size <= FREE_BYTES or scope["path"].startswith(_SELF_CHECKED_PATHS):
-        return None
     request = Request(scope)
+    if "transfer-encoding" in request.headers:
+        return _refuse(request, Problem(HTTPStatus.LENGTH_REQUIRED, "no-length"))
+    size = content_length(request.headers)
+    if size <= FREE_BYTES:
+        return None
     try:
         caller = await identify_caller(request)
-    except Problem as problem:
-        return problem_response(request, problem)
+    except Problem as error:
+        return problem_response(request, error)
     except MerlinError:
         return unavailable(request)
     limit = FREE_BYTES if caller.user is None else caller.services.body_bytes
     if size <= limit:
         return None
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    is_to_sign_in = caller.user is None and is_for_person(request)
+    problem = Problem(status, "too-large", limit=limit // 1024)
+    return sign_in_page(request) if is_to_sign_in else _refuse(request, problem)
+
+
+def _refuse(request: Request, problem: Problem) -> ASGIApp:
     if is_for_person(request):
-        return sign_in_page(request) if caller.user is None else error_page(request, status)
-    return problem_response(request, Problem(status, "too-large", limit=limit // 1024))
+        return error_page(request, problem.status)
+    return problem_response(request, problem)
 
 
 # Sent over HTTPS only: browsers ignore it over plain HTTP, and on localhost it would affect other

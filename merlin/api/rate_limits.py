@@ -29,13 +29,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from merlin.api.problems import Problem, problem_response
 from merlin.config.settings import ApiLimits
 from merlin.core.network import parse_address
-from merlin.core.rate_limit import Throttle, TokenBuckets
+from merlin.core.rate_limit import TokenBucket, TokenBuckets
 
 _MINUTE_S = 60.0
 T = TypeVar("T")
 
-# Failures that one address may have before it is delayed; a school shares one address.
-FREE_AT_ADDRESS = 30
+# Failed sign-ins that one name and one address may have at once; each minute gives one back. A
+# school shares one address.
+FREE_OF_NAME, FREE_AT_ADDRESS = 5, 30
 MAX_WAITING = 20
 
 
@@ -51,29 +52,31 @@ class LoginThrottle:
 
     def __init__(self) -> None:
         self.clock = time.monotonic
-        self.names = Throttle()
-        self.addresses = Throttle(free_tries=FREE_AT_ADDRESS)
+        self._buckets = TokenBuckets()
         self._lane = asyncio.Lock()
         self._waiting = 0
 
     def count(self, name_key: str, network: str) -> float:
-        """Count an attempt as failed and return 0, or return the seconds it has to wait."""
+        """Count an attempt as failed and return 0, or return the seconds it has to wait.
+
+        Before its outcome is known: parallel attempts count too. Unknown names are counted as well,
+        so that the delay does not reveal which exist.
+        """
         now = self.clock()
-        wait_s = max(self.names.wait_s(name_key, now), self.addresses.wait_s(network, now))
-        if wait_s <= 0:
-            self.names.add_failure(name_key, now)
-            self.addresses.add_failure(network, now)
+        of_name, at_address = self._buckets_of(name_key, network, now)
+        wait_s = of_name.take(now)
+        if wait_s <= 0 and (wait_s := at_address.take(now)) > 0:
+            of_name.give_back()
         return wait_s
 
-    def uncount(self, name_key: str, network: str) -> None:
-        """Remove the failures of a successful attempt."""
-        self.names.forget(name_key)
-        self.addresses.remove_failure(network)
-
     def undo_count(self, name_key: str, network: str) -> None:
-        """Remove the failure of an attempt whose password was not verified."""
-        self.names.remove_failure(name_key)
-        self.addresses.remove_failure(network)
+        """Remove the failure of an attempt that succeeded, or whose password was not verified."""
+        for bucket in self._buckets_of(name_key, network, self.clock()):
+            bucket.give_back()
+
+    def _buckets_of(self, name_key: str, network: str, now: float) -> list[TokenBucket]:
+        limits = (("name", name_key), FREE_OF_NAME), (("address", network), FREE_AT_ADDRESS)
+        return [self._buckets.get(key, 1 / _MINUTE_S, burst, now) for key, burst in limits]
 
     async def run_hashing(self, work: Callable[[], T]) -> T:
         """Return the result of password hashing, run in a thread, one call at a time.

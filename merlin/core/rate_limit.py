@@ -1,15 +1,10 @@
-"""Rate limits: token buckets, and delays that grow with failed attempts.
+"""Rate limits: token buckets.
 
 Times are seconds of any monotonic clock. State per key is bounded in size.
 """
 
-from collections import OrderedDict
 from collections.abc import Hashable
 
-FREE_TRIES = 5
-MAX_WAIT_S = 300.0
-FORGET_AFTER_S = 3600.0
-MAX_FAILURE_KEYS = 10_000
 MAX_BUCKETS = 50_000
 # Tolerance: multiples of 1/60 are not exact in floating point.
 _ROUNDING_S = 1e-6
@@ -43,6 +38,10 @@ class TokenBucket:
         self._full_at = max(self._full_at, now) + self._gap_s
         return wait_s
 
+    def give_back(self) -> None:
+        """Return a token that was taken."""
+        self._full_at -= self._gap_s
+
     def has(self, tokens: float, now: float) -> bool:
         """Return whether that many tokens are available, or as many as the bucket can hold."""
         return self.full_in_s(now) <= (self._burst - min(tokens, self._burst)) * self._gap_s
@@ -75,48 +74,3 @@ class TokenBuckets:
 
     def __len__(self) -> int:
         return len(self._buckets)
-
-
-class Throttle:
-    """Delays attempts to guess a secret: after `free_tries` failures 1 second, then 2, 4 … 300.
-
-    Failures are counted for unknown keys too, so that the delay does not reveal which keys exist.
-    """
-
-    def __init__(self, free_tries: int = FREE_TRIES, max_keys: int = MAX_FAILURE_KEYS) -> None:
-        self._free_tries = free_tries
-        self._max_keys = max_keys
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
-
-    def wait_s(self, key: str, now: float) -> float:
-        """Return how many seconds the next attempt has to wait, or 0."""
-        failures, failed_at = self._get_current(key, now)
-        if failures < self._free_tries:
-            return 0.0
-        # Bound the exponent; the delay is limited to MAX_WAIT_S anyway.
-        pause_s = min(2.0 ** min(failures - self._free_tries, 16), MAX_WAIT_S)
-        return max(failed_at + pause_s - now, 0.0)
-
-    def add_failure(self, key: str, now: float) -> None:
-        """Count a failure before the attempt's outcome is known: parallel attempts count too."""
-        failures, _ = self._get_current(key, now)
-        self._failures[key] = failures + 1, now
-        self._failures.move_to_end(key)
-        if len(self._failures) > self._max_keys:
-            self._failures.popitem(last=False)
-
-    def remove_failure(self, key: str) -> None:
-        """Undo the newest failure: that attempt succeeded, which says nothing about the others."""
-        failures, failed_at = self._failures.get(key, (0, 0.0))
-        if failures > 1:
-            self._failures[key] = (failures - 1, failed_at)
-        else:
-            self.forget(key)
-
-    def forget(self, key: str) -> None:
-        """Reset the key's failures after a success."""
-        self._failures.pop(key, None)
-
-    def _get_current(self, key: str, now: float) -> tuple[int, float]:
-        failures, failed_at = self._failures.get(key, (0, now))
-        return (0, now) if now - failed_at > FORGET_AFTER_S else (failures, failed_at)

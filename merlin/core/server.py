@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Scope, Send
 
 from merlin.core.errors import ConfigError
 from merlin.core.probe import LIFE_SIGNS
@@ -60,12 +60,6 @@ def status_notice(text: str) -> str:
 
 T = TypeVar("T")
 
-# Accepted of every body; `core.connections` limits how many at once.
-FREE_BYTES = 64 * 1024
-_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
-# Called with a body's size as far as it is known; returns the app that refuses it, or None.
-BodyCheck = Callable[[Scope, int], Awaitable[ASGIApp | None]]
-
 
 def content_length(headers: Headers) -> int:
     """Return the size of a body that its headers declare, 0 for none.
@@ -73,41 +67,6 @@ def content_length(headers: Headers) -> int:
     The HTTP parser accepts digits alone, and a size of 64 bits after any number of zeros.
     """
     return int(headers.get("content-length", "").lstrip("0") or 0)
-
-
-class BodyLimit:
-    """ASGI middleware that limits request bodies by `check`, as they are declared and received."""
-
-    def __init__(self, app: ASGIApp, check: BodyCheck) -> None:
-        self._app = app
-        self._check = check
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request; once its body is refused, the app sees a disconnected client."""
-        if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY:
-            await self._app(scope, receive, send)
-            return
-        refusal = await self._check(scope, content_length(Headers(scope=scope)))
-        received, is_answered = 0, False
-
-        async def receive_counted() -> Message:
-            nonlocal received, refusal
-            message = await receive()
-            received += len(message.get("body", b""))
-            if refusal is None and received > FREE_BYTES:
-                refusal = await self._check(scope, received)
-            return message if refusal is None else {"type": "http.disconnect"}
-
-        async def send_unless_refused(message: Message) -> None:
-            nonlocal is_answered
-            if refusal is None or is_answered:
-                is_answered = True
-                await send(message)
-
-        if refusal is None:
-            await self._app(scope, receive_counted, send_unless_refused)
-        if refusal is not None and not is_answered:
-            await refusal(scope, receive, send)
 
 
 def head_as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:

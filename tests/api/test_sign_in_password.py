@@ -97,7 +97,7 @@ def test_own_success_does_not_clear_the_guesses_of_others_from_the_same_address(
     for number in range(rate_limits.FREE_AT_ADDRESS - 1):
         assert throttle.count(f"name{number}", "192.0.2.7") == 0
     assert throttle.count("boris", "192.0.2.7") == 0
-    throttle.uncount("boris", "192.0.2.7")
+    throttle.undo_count("boris", "192.0.2.7")
     assert throttle.count("name-last", "192.0.2.7") == 0
     assert throttle.count("name-more", "192.0.2.7") > 0
 

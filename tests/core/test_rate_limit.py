@@ -1,10 +1,10 @@
-"""Token buckets and throttles: capacity, waits, bounded memory."""
+"""Token buckets: capacity, waits, bounded memory."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.core.rate_limit import FORGET_AFTER_S, FREE_TRIES, Throttle, TokenBucket, TokenBuckets
+from merlin.core.rate_limit import TokenBucket, TokenBuckets
 
 pytestmark = pytest.mark.unit
 
@@ -23,6 +23,13 @@ def test_refused_calls_do_not_lengthen_the_wait():
     for _ in range(500):
         bucket.take(0.0)
     assert bucket.take(1.01) == 0.0
+
+
+def test_token_that_is_given_back_can_be_taken_again():
+    bucket = TokenBucket(1.0, 2)
+    assert [bucket.take(0.0), bucket.take(0.0)] == [0.0, 0.0]
+    bucket.give_back()
+    assert [bucket.take(0.0), bucket.take(0.0)] == [0.0, 1.0]
 
 
 def test_rounding_errors_refuse_nothing():
@@ -72,44 +79,3 @@ def test_number_of_buckets_is_limited_and_full_ones_are_dropped():
     for number in range(1001):
         buckets.get(("later", number), 1.0, 60, 100.0).take(100.0)
     assert len(buckets) <= 1000
-
-
-def test_waits_grow_and_end():
-    throttle, waits = Throttle(), []
-    for _ in range(FREE_TRIES + 10):
-        waits.append(throttle.wait_s("here", 0.0))
-        throttle.add_failure("here", 0.0)
-    assert waits == [*([0.0] * FREE_TRIES), 1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
-    assert (throttle.wait_s("here", 300.0), throttle.wait_s("elsewhere", 0.0)) == (0.0, 0.0)
-
-
-def test_failures_are_counted_per_name_and_expire():
-    throttle = Throttle()
-    for _ in range(6):
-        throttle.add_failure("boris", 100.0)
-    assert throttle.wait_s("boris", 100.5) == 1.5
-    assert throttle.wait_s("anna", 100.5) == 0
-    assert throttle.wait_s("boris", 102.0) == 0
-    assert throttle.wait_s("boris", 100.0 + FORGET_AFTER_S + 1) == 0
-    throttle.forget("boris")
-    assert throttle.wait_s("boris", 100.5) == 0
-
-
-def test_successful_try_removes_only_its_own_failure():
-    throttle = Throttle(free_tries=2)
-    for _ in range(3):
-        throttle.add_failure("here", 0.0)
-    throttle.remove_failure("here")
-    assert throttle.wait_s("here", 0.0) == 1.0
-    throttle.remove_failure("here")
-    throttle.remove_failure("here")
-    throttle.remove_failure("here")
-    assert throttle.wait_s("here", 0.0) == 0
-
-
-def test_number_of_throttled_names_is_limited():
-    throttle = Throttle(max_keys=100)
-    for number in range(1000):
-        throttle.add_failure(f"name{number}", 0.0)
-    assert throttle.wait_s("name0", 0.0) == 0
-    assert len(throttle._failures) == 100

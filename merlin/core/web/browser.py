@@ -20,32 +20,14 @@ from merlin.core.clock import is_zone, zone_of
 from merlin.core.i18n import LANGUAGES, language_of
 from merlin.core.web.assets import local_address, seen_other
 
-MAX_RANGES = 20
-
 
 def language_of_header(header: str, default: str) -> str:
-    """Return the supported language that an Accept-Language header prefers, else `default`.
+    """Return the first supported language of an Accept-Language header, else `default`.
 
-    Source: RFC 9110, 12.5.4: ranges separated by commas, weights `;q=` from 0 to 1; 0 excludes.
+    Browsers name the preferred one first.
     """
-    best_language, best_weight = default, 0.0
-    for part in header.split(",")[:MAX_RANGES]:
-        name, _, parameter = part.partition(";")
-        language = language_of(name.strip(), "")
-        weight = _weight(parameter)
-        if language and weight > best_weight:
-            best_language, best_weight = language, weight
-    return best_language
-
-
-def _weight(parameter: str) -> float:
-    key, _, value = parameter.strip().partition("=")
-    if key.strip().lower() != "q":
-        return 1.0
-    try:
-        return min(max(float(value), 0.0), 1.0)
-    except ValueError:
-        return 0.0
+    names = (part.partition(";")[0].strip() for part in header.split(","))
+    return next(filter(None, (language_of(name, "") for name in names)), default)
 
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -6,6 +6,7 @@ api-problem-missing-scope = This key has no permission for this: it needs { $sco
 api-problem-forbidden = You have no permission for this. If you need it, ask an admin.
 api-problem-not-found = Nothing is at this address.
 api-problem-wrong-method = This address doesn't support this method.
+api-problem-no-length = State the size of the body, in the header Content-Length.
 api-problem-too-large = The body may have at most { $limit } KiB.
 api-problem-not-json = The body must be JSON, not compressed, with the header Content-Type: application/json.
 api-problem-unavailable = Merlin can't answer right now. Try again in a few seconds.

@@ -14,8 +14,7 @@ notice-key-made = A new API key { $hint }… was created in your account. Wasn't
 notice-erased = All your data was deleted, as confirmed on the site.
 api-problem-person-only = A key of a program can't do this: sign in yourself.
 
-tls-unreadable = { $setting }: the file { $path } can't be read: { $reason }. Name a PEM file that this process can read.
-tls-mismatch = { $setting }: { $certificate } and { $private } can't be used: { $reason }. Give a certificate with its chain, and its key without a password, both as PEM.
+tls-unusable = { $setting }: { $certificate } and { $private } can't be used: { $reason }. Give a certificate with its chain, and its key without a password, both as PEM.
 
 account-name-refused = A username has 2 to { $limit } characters: Latin letters, digits, and . _ - between them. It starts with a letter.
 account-name-reserved = Only an admin can give the username { $name }: ask one.

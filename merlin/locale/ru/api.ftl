@@ -6,6 +6,7 @@ api-problem-missing-scope = У этого ключа нет нужного пр�
 api-problem-forbidden = У вас нет на это права. Если оно нужно, обратитесь к администратору.
 api-problem-not-found = По этому адресу ничего нет.
 api-problem-wrong-method = Этот адрес не поддерживает такой метод.
+api-problem-no-length = Укажите размер тела запроса в заголовке Content-Length.
 api-problem-too-large = Тело запроса не может быть больше { $limit } КиБ.
 api-problem-not-json = Тело запроса должно быть несжатым JSON с заголовком Content-Type: application/json.
 api-problem-unavailable = Merlin сейчас не может ответить. Повторите через несколько секунд.
