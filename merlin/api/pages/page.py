@@ -44,7 +44,6 @@ from merlin.core.web.assets import (
     STATIC,
     WEB,
     Assets,
-    asset_response,
     page_response,
 )
 from merlin.core.web.templates import Templates
@@ -61,10 +60,10 @@ def assets() -> Assets:
     return Assets(*FOLDERS)
 
 
-@asset_router.get(PREFIX + "{name}", include_in_schema=False)
-async def asset(name: str) -> Response:
+@asset_router.get(PREFIX + "{digest}/{name}", include_in_schema=False)
+async def asset(digest: str, name: str) -> Response:
     """Return one asset. Raises Problem 404 for an unknown or outdated name."""
-    return asset_response(assets(), name)
+    return assets().respond(digest, name)
 
 
 PATTERN = "^[0-9a-f]{32}$"
@@ -103,7 +102,6 @@ def sign_in_href(address: str) -> str:
 # Functions of templates, besides texts and icons.
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "mark": form_token,
-    "with_preference": browser.with_preference,
     "sign_in_href": sign_in_href,
     "text_like": text_like,
 }
@@ -112,7 +110,7 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
 @cache
 def load_templates() -> Templates:
     """Return the templates of the pages, compiled when first used."""
-    return Templates(WEB / "course" / "templates", assets(), "page", _FUNCTIONS)
+    return Templates(WEB / "course" / "templates", assets().address, "page", _FUNCTIONS)
 
 
 def render_template(template: str, language: str, **values: object) -> str:
@@ -122,13 +120,12 @@ def render_template(template: str, language: str, **values: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext(Caller):
-    """The context of a page: caller, language, theme.
+    """The context of a page: caller, language.
 
     `favourites` are the courses in the Sider, `tasks` what waits for an editor.
     """
 
     request: Request
-    theme: str
     courses: ActiveCourses
     favourites: tuple[Course, ...] = ()
     tasks: tuple[Task, ...] = ()
@@ -200,7 +197,6 @@ async def page_context(request: Request, caller: Anyone) -> PageContext:
         caller,
         request=request,
         language=page_language(request, caller.user),
-        theme=browser.get_chosen_theme(request),
         courses=active,
         favourites=tuple(favourites),
         tasks=tuple(tasks),
@@ -259,7 +255,6 @@ class Layout:
     identified, and the page offers no sign-in.
     """
 
-    theme: str
     here: str
     language_href: str
     links: tuple[Link, ...] = ()
@@ -287,9 +282,8 @@ def layout_of(context: PageContext) -> Layout:
     here, path, user = context.here, context.request.scope["path"], context.user
     other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
     return Layout(
-        theme=context.theme,
         here=here,
-        language_href=browser.with_preference(here, "lang", other_language),
+        language_href=browser.in_language(here, other_language),
         links=header_links(
             context.request, context.language, context, sum(task.count for task in context.tasks)
         ),
@@ -366,8 +360,6 @@ def render_page(
     context: PageContext, template: str, view: Mapping[str, object], *, status: int = 200
 ) -> Response:
     """Return a page with its layout."""
-    if redirect := browser.theme_redirect(context.request, context.here):
-        return redirect
     page = render_template(
         template, context.language, f=layout_of(context), fmt=formatters(context), **view
     )

@@ -1,16 +1,13 @@
-"""Static files of pages under names with a content hash, and helpers for page responses.
+"""Static files of pages under the digest of them all, and helpers for page responses.
 
-    merlin.css  →  /static/merlin.3fa9c1d2.css
+    merlin.css  →  /static/3fa9c1d2/merlin.css
 
-The name changes with the content, so that browsers can cache each file for a year without
-revalidation. A script imports other scripts by name; those names are replaced first, so that its
-own hash changes with theirs. Everything is read once, at start.
+The address changes with the content, so that browsers can cache each file for a year without
+revalidation. Everything is read once, at start.
 """
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,69 +21,34 @@ WEB = Path(__file__).parents[2] / "web"
 STATIC, TEMPLATES = WEB / "static", WEB / "templates"
 PREFIX = "/static/"
 IMMUTABLE = "public, max-age=31536000, immutable"
-_IMPORT = re.compile(r"""(?<=["'])\./([a-z_]+\.js)(?=["'])""")
 _NO_WEIGHT = re.compile(r"q=0(\.0{0,3})?")
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A static file."""
-
-    name: str
-    media_type: str
-    content: bytes
-
-
 class Assets:
-    """All static files, by the name used in templates and by the hashed name in URLs."""
+    """All static files of a process."""
 
     def __init__(self, *folders: Path) -> None:
-        files = (path for folder in folders for path in sorted(folder.iterdir()))
-        self._sources = {path.name: path for path in files if path.suffix in _TYPES}
-        self._assets: dict[str, Asset] = {}
-        for name in self._sources:
-            self._load(name)
-        self.by_address: Mapping[str, Asset] = {
-            asset.name: asset for asset in self._assets.values()
-        }
+        paths = sorted(path for folder in folders for path in folder.iterdir())
+        self._contents = {path.name: path.read_bytes() for path in paths if path.suffix in _TYPES}
+        digest = hashlib.sha256()
+        for name, content in self._contents.items():
+            digest.update(f"{name} {len(content)} ".encode() + content)
+        self._digest = digest.hexdigest()[:8]
 
     def address(self, name: str) -> str:
         """Return the URL path of an asset. Raises KeyError."""
-        return PREFIX + self._assets[name].name
+        if name not in self._contents:
+            raise KeyError(name)
+        return f"{PREFIX}{self._digest}/{name}"
 
-    def text(self, name: str) -> str:
-        """Return the text of an asset. Raises KeyError."""
-        return self._assets[name].content.decode()
-
-    def _load(self, name: str) -> Asset:
-        asset = self._assets.get(name)
-        if asset is None:
-            path = self._sources[name]
-            content = self._read(path)
-            hashed = f"{path.stem}.{_digest(content)}{path.suffix}"
-            asset = self._assets[name] = Asset(hashed, _TYPES[path.suffix], content)
-        return asset
-
-    def _read(self, path: Path) -> bytes:
-        if path.suffix != ".js":
-            return path.read_bytes()
-        text = path.read_text(encoding="utf-8")
-        return _IMPORT.sub(lambda match: f"./{self._load(match[1]).name}", text).encode()
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:8]
-
-
-def asset_response(assets: Assets, name: str) -> Response:
-    """Return the response for an asset. Raises HTTPException 404 for unknown or outdated names."""
-    asset = assets.by_address.get(name)
-    if asset is None:
-        raise HTTPException(404)
-    return Response(
-        asset.content, media_type=asset.media_type, headers={"Cache-Control": IMMUTABLE}
-    )
+    def respond(self, digest: str, name: str) -> Response:
+        """Return the response for an asset. Raises HTTPException 404 for an outdated one."""
+        content = self._contents.get(name) if digest == self._digest else None
+        if content is None:
+            raise HTTPException(404)
+        media_type = _TYPES[Path(name).suffix]
+        return Response(content, media_type=media_type, headers={"Cache-Control": IMMUTABLE})
 
 
 def accepts(header: str, *names: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a request says about the browser: language, theme, time zone, origin.
+"""What a request says about the browser: language, time zone, origin.
 
 A page of another site must not act on behalf of the signed-in user. Cookies are SameSite; the check
 of the origin is the second defence. The headers about a request's origin can be trusted, because no
@@ -10,7 +10,7 @@ the user. Cookies belong to hosts, not ports: pages of several processes on one 
 preferences.
 """
 
-from datetime import timedelta, tzinfo
+from datetime import tzinfo
 from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
@@ -18,7 +18,6 @@ from starlette.responses import Response
 
 from merlin.core.clock import is_zone, zone_of
 from merlin.core.i18n import LANGUAGES, language_of
-from merlin.core.web.assets import local_address, seen_other
 
 
 def language_of_header(header: str, default: str) -> str:
@@ -58,12 +57,10 @@ def _is_own_origin(request: Request, origin: str, public_url: str) -> bool:
         return False
 
 
-LANGUAGE_COOKIE, THEME_COOKIE = "merlin_language", "merlin_theme"
-# Set by theme.js.
+LANGUAGE_COOKIE = "merlin_language"
+# Set by cookies.js.
 ZONE_COOKIE = "merlin_zone"
-THEMES = ("light", "dark")
-_PREFERENCES = frozenset({"lang", "theme"})
-_YEAR = timedelta(days=365)
+_YEAR_S = 365 * 86_400
 
 
 def is_secure(request: Request) -> bool:
@@ -93,53 +90,27 @@ def get_chosen_language(request: Request) -> str:
     return chosen if chosen in LANGUAGES else ""
 
 
-def get_chosen_theme(request: Request) -> str:
-    """Return the theme that the user chose, "" for that of the system."""
-    theme = read_cookie(request, THEME_COOKIE)
-    return theme if theme in THEMES else ""
-
-
 def browser_zone(request: Request) -> tzinfo | None:
     """Return the time zone that the browser reported, None if it is unknown here."""
     name = read_cookie(request, ZONE_COOKIE)
     return zone_of(name) if is_zone(name) else None
 
 
-def set_preference(response: Response, request: Request, cookie: str, value: str) -> None:
-    """Store a preference in a cookie that the page's scripts may read; "" deletes it."""
-    secure, cookie = is_secure(request), cookie_name(request, cookie)
-    if not value:
-        response.delete_cookie(cookie, secure=secure, samesite="lax")
-        return
-    age = int(_YEAR.total_seconds())
-    response.set_cookie(cookie, value, max_age=age, secure=secure, samesite="lax")
-
-
 def page_address(request: Request) -> str:
-    """Return the path and query of a request without the parameters that set preferences."""
+    """Return the path and query of a request without the parameter that chooses a language."""
     parameters = request.query_params.multi_items()
-    query = urlencode([(name, value) for name, value in parameters if name not in _PREFERENCES])
+    query = urlencode([(name, value) for name, value in parameters if name != "lang"])
     return str(request.scope["path"]) + (f"?{query}" if query else "")
 
 
-def with_preference(address: str, name: str, value: str) -> str:
-    """Return the page's address with a parameter that sets a preference ("lang" or "theme")."""
-    return f"{address}{'&' if '?' in address else '?'}{urlencode({name: value})}"
-
-
-def theme_redirect(request: Request, address: str) -> Response | None:
-    """Return a redirect that sets the requested theme, None if the request names none."""
-    theme = request.query_params.get("theme")
-    if theme is None:
-        return None
-    response = seen_other(local_address(address))
-    if theme in THEMES:
-        set_preference(response, request, THEME_COOKIE, theme)
-    return response
+def in_language(address: str, language: str) -> str:
+    """Return the page's address with the parameter that chooses a language."""
+    return f"{address}{'&' if '?' in address else '?'}lang={language}"
 
 
 def note_language(response: Response, request: Request, language: str) -> None:
-    """Set the Content-Language header; store the language if the request chose it."""
+    """Set the Content-Language header; store the language in a cookie if the request chose it."""
     response.headers["Content-Language"] = language
     if requested_language(request):
-        set_preference(response, request, LANGUAGE_COOKIE, language)
+        name, secure = cookie_name(request, LANGUAGE_COOKIE), is_secure(request)
+        response.set_cookie(name, language, max_age=_YEAR_S, secure=secure, samesite="lax")

@@ -2,8 +2,7 @@
 
 A badge shows a state by an icon, a label and a colour. Templates contain no logic of their own:
 they get texts, values and a few functions, and an undefined name is an error. All values are
-escaped. A page's inline SVG contains only the icons it uses. An error in a page route is rendered
-as a page, never as a traceback.
+escaped. An error in a page route is rendered as a page, never as a traceback.
 """
 
 import re
@@ -22,7 +21,7 @@ from starlette.responses import Response
 from merlin.core.i18n import page_text
 from merlin.core.log import get_logger
 from merlin.core.server import content_length
-from merlin.core.web.assets import TEMPLATES, Assets
+from merlin.core.web.assets import STATIC, TEMPLATES
 
 log = get_logger(__name__)
 
@@ -56,52 +55,25 @@ JOB: Mapping[str, Look] = {
     "cancelled": ("", "stop"),
 }
 
-_SYMBOL = re.compile(r'<symbol id="([a-z]+)".*?</symbol>', re.DOTALL)
-
-
-class Icons:
-    """The icons used on one page, out of all `symbols`."""
-
-    def __init__(self, symbols: Mapping[str, Markup]) -> None:
-        self._symbols = symbols
-        self._used: dict[str, None] = {}
-
-    def use(self, name: str, style: str = "") -> Markup:
-        """Return the markup of an icon. Raises KeyError if it does not exist."""
-        self._symbols[name]
-        self._used[name] = None
-        css_class = f"i {style}".strip()
-        return Markup('<svg class="{}" aria-hidden="true"><use href="#{}"/></svg>').format(
-            css_class, name
-        )
-
-    def also(self, *names: str) -> str:
-        """Include icons that a script or an HTMX fragment needs later; without names all."""
-        self._used.update(dict.fromkeys(names or self._symbols))
-        return ""
-
-    def symbols(self) -> Markup:
-        """Return the hidden SVG with all icons used or included so far."""
-        symbols = Markup().join(self._symbols[name] for name in self._used)
-        return Markup("<svg hidden>{}</svg>").format(symbols)
+ICONS = "icons.svg"
+_ICON_NAMES = frozenset(re.findall('<symbol id="([a-z]+)"', (STATIC / ICONS).read_text("utf-8")))
 
 
 @dataclass(frozen=True)
 class Templates:
     """The templates of one process: those of its own folder, then the shared ones.
 
-    Texts have the key `<prefix>-<key>`, or `page-<key>` where all pages share them; `functions` are
-    available to all templates.
+    `asset` returns the address of a static file. Texts have the key `<prefix>-<key>`, or
+    `page-<key>` where all pages share them; `functions` are available to all templates.
     """
 
     folder: Path
-    assets: Assets
+    asset: Callable[[str], str]
     prefix: str
     functions: Mapping[str, Callable[..., object]] = field(default_factory=dict)
 
     def render(self, template: str, language: str, **values: object) -> str:
         """Return a rendered template; its function `say` returns texts in `language`."""
-        icons = Icons(self._symbols)
 
         def say(key: str, **arguments: object) -> str:
             return page_text(language, self.prefix, key, **arguments)
@@ -114,7 +86,7 @@ class Templates:
                 markup = markup.replace(placeholder, str(escape(arguments[name])))
             return Markup(markup)  # noqa: S704 - both parts are escaped
 
-        functions = {"say": say, "around": around, "icon": icons.use, "icons": icons}
+        functions = {"say": say, "around": around}
         compiled = self.environment.get_template(template)
         return compiled.render(language=language, **functions, **values)
 
@@ -129,14 +101,16 @@ class Templates:
             lstrip_blocks=True,
         )
         environment.globals.update(self.functions)
-        environment.globals["asset"] = self.assets.address
+        environment.globals |= {"asset": self.asset, "icon": self.icon}
         return environment
 
-    @cached_property
-    def _symbols(self) -> Mapping[str, Markup]:
-        svg = self.assets.text("icons.svg")
-        # Markup of our own file only.
-        return {match[1]: Markup(match[0]) for match in _SYMBOL.finditer(svg)}  # noqa: S704
+    def icon(self, name: str, style: str = "") -> Markup:
+        """Return the markup of an icon. Raises KeyError if it does not exist."""
+        if name not in _ICON_NAMES:
+            raise KeyError(name)
+        drawing = f"{self.asset(ICONS)}#{name}"
+        markup = Markup('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>')
+        return markup.format(f"i {style}".strip(), drawing)
 
 
 def page_route(
@@ -159,9 +133,7 @@ def page_route(
             default_handler = super().get_route_handler()
 
             async def handler(request: Request) -> Response:
-                headers = request.headers
-                # A form has to declare its size.
-                if "transfer-encoding" in headers or content_length(headers) > max_bytes:
+                if content_length(request.headers) > max_bytes:
                     return render_status(request, 413)
                 try:
                     response: Response = await default_handler(request)

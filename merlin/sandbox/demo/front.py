@@ -34,7 +34,7 @@ from merlin.config import Config
 from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
-from merlin.core.web.browser import browser_zone, get_chosen_language, theme_redirect
+from merlin.core.web.browser import browser_zone, get_chosen_language
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.demo.place import Place
 from merlin.sandbox.demo.story import STEPS, read_progress, relative_path, training_of
@@ -115,8 +115,6 @@ class FrontPage(StandIn):
         self._app = restrict_pages(Starlette(routes=routes, middleware=[hosts]))
 
     async def _show(self, request: Request) -> Response:
-        if redirect := theme_redirect(request, "/"):
-            return redirect
         return await self._render(request, "front.html")
 
     async def _show_changes(self, request: Request) -> Response:

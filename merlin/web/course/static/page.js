@@ -3,7 +3,7 @@
 import { load, paint } from "./keep.js";
 import { startList } from "./list.js";
 import { headers, session } from "./server.js";
-import "./theme.js";
+import "./cookies.js";
 
 // It comes after all that the page is painted with.
 const htmx = document.querySelector("[name=htmx-config]");

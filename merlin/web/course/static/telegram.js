@@ -3,7 +3,7 @@
 import { load } from "./keep.js";
 import { ask, isSignedIn, session } from "./server.js";
 import { bridge } from "./telegram_bridge.js";
-import { setCookie } from "./theme.js";
+import { setCookie } from "./cookies.js";
 
 const STORE = "merlin.telegram";
 const root = document.documentElement;

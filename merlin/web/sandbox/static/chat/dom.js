@@ -18,7 +18,7 @@ export function icon(name) {
   drawing.setAttribute("class", "i");
   drawing.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#${name}`);
+  use.setAttribute("href", `/static/icons.svg#${name}`);
   drawing.append(use);
   return drawing;
 }
