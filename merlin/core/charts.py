@@ -1,7 +1,7 @@
 """The chart of a job's losses, as SVG, and reading them from its events.
 
 The outer SVG has no viewBox, so that its text keeps its size at every width; the inner SVG, 1000 by
-300, stretches. Text positions are percentages of the outer SVG.
+300, stretches.
 """
 
 import math
@@ -13,10 +13,7 @@ from merlin.core.i18n import format_number, text
 from merlin.core.json_fields import is_number
 
 WIDTH, HEIGHT = 1000, 300
-# The place of the inner SVG in the outer one, in per cent, as in shared_parts.html.
-_LEFT, _TOP, _ACROSS, _DOWN = 6.0, 4.0, 84.0, 82.0
 MAX_POINTS = 400
-_MAX_ROWS = 6
 # Share of the highest loss; lower losses are drawn on the axis.
 _MIN_LOSS_RATIO = 1e-6
 
@@ -65,27 +62,20 @@ def _extract_series(points: Iterable[StepMetrics], keys: tuple[str, ...]) -> dic
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """A tick label: its position in per cent (outer SVG) and that of its grid line (inner SVG)."""
-
-    place: float
-    line: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Curve:
     """A loss chart; `train` and `test` are SVG point lists ("x,y x,y") or "".
 
-    `dots` are checkpoints; `names` are (style, text) of the series that exist: its last loss.
+    `dots` are checkpoints; `names` are (style, text) of the series that exist: its last loss. The
+    others are the texts at the ends of the axes.
     """
 
     train: str
     test: str
     dots: tuple[Point, ...]
-    rows: tuple[Tick, ...]
-    columns: tuple[Tick, ...]
     names: tuple[tuple[str, str], ...]
+    highest: str
+    lowest: str
+    last_step: str
 
 
 def plot_curve(
@@ -98,66 +88,38 @@ def plot_curve(
     """Chart two (step, loss) series on a logarithmic scale; None if both are empty.
 
     `total` is the planned number of steps, 0 if unknown; the test's losses at `checkpoints` are
-    dots. A loss of 0 or less has no logarithm and is
-    drawn on the x axis.
+    dots. A loss of 0 or less has no logarithm and is drawn on the x axis.
     """
     points = [*train, *test]
     if not points:
         return None
-    last_step = max(total, *(step for step, _ in points))
+    last_step = max(total, *(step for step, _ in points)) or 1.0
     positive = [loss for _, loss in points if loss > 0] or [1.0]
-    columns = _linear_ticks(last_step or 1.0)
-    right_end = max(last_step, columns[-1] if not total else 0.0) or 1.0
-    rows = _log_ticks(max(min(positive), max(positive) * _MIN_LOSS_RATIO), max(positive))
+    highest = max(positive)
+    lowest = max(min(positive), highest * _MIN_LOSS_RATIO)
+    span = math.log(highest / lowest) or 1.0
 
     def place(point: Point) -> Point:
-        share = math.log(max(point[1], rows[0]) / rows[0]) / math.log(rows[-1] / rows[0])
-        return round(WIDTH * point[0] / right_end, 1), round(HEIGHT * (1 - share), 1)
+        share = math.log(max(point[1], lowest) / lowest) / span
+        return round(WIDTH * point[0] / last_step, 1), round(HEIGHT * (1 - share), 1)
 
     def line(series: Sequence[Point]) -> str:
         return " ".join(f"{x:g},{y:g}" for x, y in map(place, downsample(series)))
 
-    levels = ((loss, place((0, loss))[1]) for loss in rows)
-    steps = ((step, place((step, 1))[0]) for step in columns if step <= right_end)
     names = (("", "chart-train", train), ("t", "chart-test", test))
     return Curve(
         train=line(train),
         test=line(test),
         dots=tuple(place(point) for point in test if point[0] in checkpoints),
-        rows=tuple(
-            Tick(round(_TOP + _DOWN * y / HEIGHT, 1), y, format_trimmed(loss, language))
-            for loss, y in levels
-        ),
-        columns=tuple(
-            Tick(round(_LEFT + _ACROSS * x / WIDTH, 1), x, format_trimmed(step, language))
-            for step, x in steps
-        ),
         names=tuple(
             (style, f"{text(language, key)} {format_loss(language, series[-1][1])}")
             for style, key, series in names
             if series
         ),
+        highest=format_loss(language, highest),
+        lowest=format_loss(language, lowest),
+        last_step=format_number(language, last_step, 0),
     )
-
-
-def _linear_ticks(highest: float) -> list[float]:
-    """Return three to six round whole numbers from 0 to at least `highest`."""
-    rough = highest / 4
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
-    step = max(math.ceil(step), 1)
-    return [step * index for index in range(math.ceil(highest / step - 1e-9) + 1)]
-
-
-def _log_ticks(lowest: float, highest: float) -> list[float]:
-    """Return three to six tick values around a range: powers of 2, 10 or 100."""
-    ticks: list[float] = []
-    for base in (2.0, 10.0, 100.0)[lowest < 1 / 8 :]:  # smaller powers of 2 have long labels
-        low, high = math.floor(math.log(lowest, base)), math.ceil(math.log(highest, base))
-        ticks = [base**power for power in range(min(low, high - 2), high + 1)]
-        if len(ticks) <= _MAX_ROWS:
-            break
-    return ticks
 
 
 def format_loss(language: str, loss: float) -> str:
@@ -165,15 +127,9 @@ def format_loss(language: str, loss: float) -> str:
     return format_number(language, loss, 3)
 
 
-def format_trimmed(value: float, language: str) -> str:
-    """Return a formatted number without trailing zeros."""
-    digits = f"{value:.10f}".rstrip("0")
-    return format_number(language, value, len(digits.partition(".")[2]))
-
-
-def downsample(series: Sequence[Point], max_points: int = MAX_POINTS) -> Sequence[Point]:
-    """Return at most `max_points` evenly spaced points, always including the last."""
-    if len(series) <= max_points:
+def downsample(series: Sequence[Point]) -> Sequence[Point]:
+    """Return at most MAX_POINTS evenly spaced points, always including the last."""
+    if len(series) <= MAX_POINTS:
         return series
-    step = math.ceil(len(series) / (max_points - 1))
+    step = math.ceil(len(series) / (MAX_POINTS - 1))
     return [*series[:-1:step], series[-1]]

@@ -15,10 +15,7 @@ def test_curve_is_logarithmic_and_spans_the_whole_job():
     curve = plot_curve([(0, 4.0), (50, 1.0)], [(50, 2.0), (60, 2.0)], 100, "ru", {50})
     assert curve.train == "0,0 500,300"
     assert curve.dots == ((500, 150),)
-    assert [tick.text for tick in curve.rows] == ["1", "2", "4"]
-    assert [tick.text for tick in curve.columns] == ["0", "25", "50", "75", "100"]
-    assert curve.rows[0].place == pytest.approx(86)
-    assert curve.columns[0].place == pytest.approx(6)
+    assert (curve.highest, curve.lowest, curve.last_step) == ("4,000", "1,000", "100")
 
 
 @pytest.mark.parametrize(
@@ -29,7 +26,6 @@ def test_extreme_losses_still_produce_a_valid_curve(train, total):
     curve = plot_curve(train, [], total, "ru")
     places = [float(value) for point in curve.train.split() for value in point.split(",")]
     assert all(0 <= value <= 1000 for value in places)
-    assert len(curve.rows) > 1
 
 
 def test_long_job_is_plotted_with_limited_points_including_the_last():

@@ -10,5 +10,4 @@ error-provider-busy = The provider can't answer now: { $reason ->
     }
 chart-train = training loss
 chart-test = test loss
-chart-steps = steps
 chart-none = No loss measured yet.

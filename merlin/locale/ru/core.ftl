@@ -10,5 +10,4 @@ error-provider-busy = Провайдер сейчас не отвечает: { $
     }
 chart-train = потери на обучении
 chart-test = потери на тесте
-chart-steps = шаги
 chart-none = Потери ещё не измерены.
