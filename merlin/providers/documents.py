@@ -7,7 +7,6 @@ child, and the user gets an error message.
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
@@ -17,10 +16,9 @@ from threading import Lock
 from typing import Any
 
 from merlin.config.settings import MEGABYTE
-from merlin.core.errors import MerlinError, Refused
+from merlin.core.errors import Refused
 from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, detect_kind
 from merlin.core.log import get_logger
-from merlin.providers.seccomp import CPU_S, SELF_TEST
 
 log = get_logger(__name__)
 MAX_CHILDREN = 2
@@ -106,7 +104,7 @@ class ChildReader:
                     os.killpg(child.pid, signal.SIGKILL)
             # Reads what is left, so that no pipe stays open.
             await child.communicate()
-            log.debug("a document's reader ended", status=child.returncode, cpu_limit_s=CPU_S)
+            log.debug("a document's reader ended", status=child.returncode)
         if status == 0 and output:
             return output
         log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
@@ -152,28 +150,6 @@ def read_workbook(content: bytes) -> dict[str, Any]:
     with _workbook_lock:
         reading = ChildReader().read_kind("xlsx", content, MAX_TABLE_CHARACTERS)
         return dict(loads(asyncio.run(reading)[0]))
-
-
-def has_system_call_filter() -> bool:
-    """Return whether the kernel blocks a child's access to files and network, by testing it.
-
-    Raises MerlinError with the reason if no child can be started.
-    """
-    try:
-        result = subprocess.run(  # noqa: S603 - our own words
-            _child_command(SELF_TEST, 0),
-            capture_output=True,
-            cwd="/",
-            env={},
-            timeout=MAX_CHILD_S,
-            check=True,
-        )
-        return bool(loads(result.stdout)[SELF_TEST])
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        lines = (getattr(error, "stderr", None) or b"").decode(errors="replace").splitlines()
-        reason = lines[-1] if lines else getattr(error, "strerror", None) or type(error).__name__
-        named = {"path": sys.executable, "reason": reason}
-        raise MerlinError(reason, "document-reader-fails", **named) from error
 
 
 def _child_command(kind: str, most_characters: int) -> list[str]:

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import sys
-import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -13,12 +12,11 @@ from merlin.app.inbox import read_owner
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, telegram_proxy, webhook_secret
-from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
 from merlin.db.database import Database
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
-from merlin.providers.documents import ChildReader, has_system_call_filter
+from merlin.providers.documents import ChildReader
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.wiring.context import create_chat_clients, make_cipher, open_checked_database
 from merlin.wiring.process import observe_process
@@ -32,22 +30,9 @@ log = get_logger(__name__)
 def run_bot(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError if the token or a key is wrong."""
     with observe_process(config, "bot"):
-        # In a thread: the test takes as long as reading a document.
-        threading.Thread(target=_log_document_sandbox, name="merlin-walls", daemon=True).start()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         with open_checked_database(config) as database:
             uvloop.run(_run_until_signal(config, database))
-
-
-def _log_document_sandbox() -> None:
-    """Log how document readers are kept from files and network on this machine."""
-    try:
-        if has_system_call_filter():
-            log.info("the kernel keeps readers of documents from files and network")
-        else:
-            log.warning("no filter of system calls keeps document readers from files")
-    except MerlinError as error:
-        log.warning("no document can be read: their reader does not start", reason=str(error))
 
 
 async def _run_until_signal(config: Config, database: Database) -> None:

@@ -29,7 +29,6 @@ doctor-repository = { $url }, { $branch } at { $commit }
 doctor-forge = the token reads the project { $project }
 doctor-no-branch = { $url } has no branch { $branch }: commit something to it, or set another one in repository.branch
 doctor-not-read = { $url }, { $branch }: { $reason }
-document-reader-fails = documents can't be read: { $path } doesn't start their reader ({ $reason }). Let the user that runs Merlin execute it and read the Python packages beside it
 doctor-telegram = the token belongs to @{ $bot }
 doctor-telegram-blocked = { $url } can't be reached ({ $reason }), while { $other } can: Telegram is blocked in this network. Set telegram.proxy. The chat on the site works meanwhile, and messages wait
 doctor-telegram-unreachable = { $url } can't be reached: { $reason }. If other sites open from this machine, Telegram is blocked: set telegram.proxy. If none does, check the network

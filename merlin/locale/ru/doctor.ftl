@@ -29,7 +29,6 @@ doctor-repository = { $url }, { $branch } на коммите { $commit }
 doctor-forge = токен читает проект { $project }
 doctor-no-branch = в { $url } нет ветки { $branch }: сделайте туда коммит или задайте другую в repository.branch
 doctor-not-read = { $url }, { $branch }: { $reason }
-document-reader-fails = документы не прочитать: { $path } не запускает их чтение ({ $reason }). Разрешите пользователю, от имени которого работает Merlin, запускать этот файл и читать пакеты Python рядом с ним
 doctor-telegram = токен принадлежит @{ $bot }
 doctor-telegram-blocked = { $url } недоступен ({ $reason }), а { $other } доступен: в этой сети Telegram заблокирован. Задайте telegram.proxy. Чат на сайте тем временем работает, сообщения ждут
 doctor-telegram-unreachable = { $url } недоступен: { $reason }. Если другие сайты с этой машины открываются, Telegram заблокирован: задайте telegram.proxy. Если нет, проверьте сеть
