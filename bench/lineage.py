@@ -87,7 +87,7 @@ def _fill_database(db: Database) -> None:
     numbers = range(1, BUILDS + 1)
     commit = {"author_name": "Анна", "author_email": "a@b", "committed_at": AT}
     commit |= {"subject": "", "message": ""}
-    build = {"dataset": DATASET, "system": "", "train": EXAMPLES, "test": 0, "is_whole": 1}
+    build = {"dataset": DATASET, "system": "", "train": EXAMPLES, "test": 0}
     build |= {"train_tokens": 1, "test_tokens": 0, "manifest": "{}", "created_at": AT}
     job = {
         "training_key": "w",

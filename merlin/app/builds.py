@@ -17,7 +17,6 @@ from merlin.dataset.builds import (
     diff,
     is_in_build,
     match_version,
-    select_whole_builds,
 )
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
@@ -86,7 +85,7 @@ class BuildDiff:
 
 def list_recent(ctx: Context, actor: Actor, dataset: str = "", limit: int = 50) -> list[BuildView]:
     """Return builds, newest first. Raises NotFound."""
-    rows = read_newest_rows(ctx, actor, select_whole_builds(), BUILD, dataset, limit)
+    rows = read_newest_rows(ctx, actor, BUILD.select(), BUILD, dataset, limit)
     return [read_row(BuildView, row, version=_format_version(row)) for row in rows]
 
 
@@ -150,7 +149,7 @@ def _find(ctx: Context, actor: Actor, version: str) -> Row:
     """Return the row of a build by its version or the beginning of its digest. Raises NotFound."""
     is_prefix = len(version) >= _MIN_DIGEST_PREFIX
     digest = BUILD.digest.startswith(version) if is_prefix else BUILD.digest == version
-    named = select_whole_builds().where(match_version(version) | digest)
+    named = BUILD.select().where(match_version(version) | digest)
     row = ctx.db.row(named.order_by(BUILD.id.desc()))
     if row is None or not actor.may(Permission.WATCH, row["dataset"]):
         raise NotFound(f"no build {version}", "store-no-build", build=version)

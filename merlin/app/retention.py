@@ -200,8 +200,7 @@ def _list_needed_builds() -> Iterator[Select]:
     has_build = t.VERDICT.build_id.is_null(is_null=False)
     yield t.VERDICT.select(t.VERDICT.build_id).where(under_way & has_build)
     yield t.JOB.select(t.JOB.build_id).where(UNFINISHED)
-    yield t.BUILD.select(fn.MAX(t.BUILD.id)).where(t.BUILD.is_whole == 1).group_by(t.BUILD.dataset)
-    yield t.BUILD.select(t.BUILD.id).where(t.BUILD.is_whole == 0)
+    yield t.BUILD.select(fn.MAX(t.BUILD.id)).group_by(t.BUILD.dataset)
 
 
 def _is_unneeded(build_id: Any, before: datetime) -> Any:

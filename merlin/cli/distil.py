@@ -116,7 +116,7 @@ def confirm(plan: DistilPlan, limit: int, *, yes: bool) -> None:
     rest = format_cost(lang, limit, price.currency)
     print_message("distil-plan", calls=len(plan.queries), done=plan.answered, most=most, rest=rest)
     payable = Cost(min(maximum, limit), price.currency)
-    confirm_price(len(plan.queries), [payable], budget=None, yes=yes)
+    confirm_price(len(plan.queries), [payable], yes=yes)
 
 
 def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:

@@ -37,17 +37,10 @@ Base = Annotated[
     ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Maximum number of questions.")]
-AnswerTokens = Annotated[
-    int | None, typer.Option(min=1, help="Maximum number of tokens per answer.")
-]
 Yes = Annotated[
     bool, typer.Option("--yes", help="Accept the displayed price without confirmation.")
 ]
 LARGEST_BUDGET = 1_000_000_000
-Budget = Annotated[
-    float | None,
-    typer.Option(min=0, max=LARGEST_BUDGET, help="Maximum cost, in the provider's currency."),
-]
 DEFAULT = Path("config.yaml")
 
 

@@ -2,17 +2,15 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
-    AnswerTokens,
     AsJson,
     Base,
-    Budget,
     ConfigPath,
     DatasetName,
     Limit,
@@ -25,10 +23,12 @@ from merlin.core.i18n import format_number, text
 from merlin.core.messages import SamplingParams
 from merlin.core.money import format_price
 from merlin.training.prompt_check import (
+    SHOWN,
     PromptReport,
     build_variants,
     choose_base,
     compare_variants,
+    limit_answers,
     read_subject,
 )
 from merlin.wiring.context import open_reading_context
@@ -36,20 +36,12 @@ from merlin.wiring.context import open_reading_context
 app = typer.Typer()
 
 
-_DEFAULT_EXAMPLES = 3
-
-
 @app.command("prompt-check")
-def prompt_check(  # noqa: PLR0913 - each is an option of the command
+def prompt_check(
     dataset: DatasetName,
     *,
     base: Base = "",
-    examples: Annotated[
-        int, typer.Option(min=1, help="Number of similar examples in a prompt.")
-    ] = _DEFAULT_EXAMPLES,
     limit: Limit = None,
-    answer_tokens: AnswerTokens = None,
-    budget: Budget = None,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
@@ -62,13 +54,13 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     if not base and model[1] != subject.recipe.base_model:
         arguments = {"base": subject.recipe.base_model, "provider": model[0], "model": model[1]}
         print_message("prompt-other-base", **arguments)
-    variants = build_variants(subject, settings, model, examples, limit)
-    sampling = SamplingParams(most_tokens=answer_tokens)
-    replies = ask_all(settings, variants, sampling, budget=budget, yes=yes)
+    variants = build_variants(subject, settings, model, limit)
+    sampling = SamplingParams(most_tokens=limit_answers(subject.questions))
+    replies = ask_all(settings, variants, sampling, yes=yes)
     report = compare_variants(subject, variants, replies)
     advice = _choose_advice(report)
     if json:
-        print_json({**record(report), "examples": examples, "advice": advice})
+        print_json({**record(report), "examples": SHOWN, "advice": advice})
         return
     records = [record(variant) for variant in report.variants]
     columns: list[str | Column] = [

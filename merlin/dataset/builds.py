@@ -96,11 +96,6 @@ def match_version(name: str) -> Any:
     return (BUILD.dataset == dataset) & (BUILD.number == int(number))
 
 
-def select_whole_builds(*columns: Any) -> Select:
-    """Return a SELECT of builds whose examples are all stored; all columns by default."""
-    return BUILD.select(*columns).where(BUILD.is_whole == 1)
-
-
 # `end_build` of an example that the newest build contains.
 NO_END = (1 << 63) - 1
 
@@ -124,7 +119,7 @@ def select_taught(*columns: Any) -> Select:
 
 def select_builds_with(dataset: str, example_id: str, *columns: Any) -> Select:
     """Return a SELECT of the builds that contain an example, joined with it."""
-    builds = select_whole_builds(*columns).where(BUILD.dataset == dataset)
+    builds = BUILD.select(*columns).where(BUILD.dataset == dataset)
     example = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
     return builds.join(TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, dataset)).where(example)
 

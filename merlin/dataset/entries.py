@@ -298,7 +298,7 @@ class ExampleEntries(Repository):
         """
         query = (
             "SELECT build.id, train, test FROM verdict JOIN build ON build.id = build_id"
-            " WHERE verdict.dataset = ? AND position IS NOT NULL AND is_whole = 1"
+            " WHERE verdict.dataset = ? AND position IS NOT NULL"
             " ORDER BY position DESC LIMIT 1"
         )
         for build, train, test in self.db.sql(query, dataset):

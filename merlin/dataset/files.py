@@ -18,7 +18,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import choose_translation
 from merlin.dataset import layout
-from merlin.dataset.builds import BUILDS, Build, select_whole_builds
+from merlin.dataset.builds import BUILDS, Build
 from merlin.dataset.changes import Change, is_writable_path
 from merlin.dataset.commit_message import name_example
 from merlin.dataset.entries import ExampleEntries, FileText, read_blobs
@@ -262,7 +262,7 @@ class FileIndex(Repository):
 
     def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
-        mine = select_whole_builds().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
+        mine = BUILD.select().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
         return BUILDS.find(self.db, mine)
 
     def _read(self, query: Select) -> list[FileText]:

@@ -4,24 +4,17 @@ The first question is sent alone, so that a missing model is not asked a thousan
 `at_once` run concurrently. Each answer is passed on as it arrives. After an interruption (Ctrl-C,
 the end of the budget, an unavailable provider), answers already requested are still received:
 they are paid for.
-
-Paid answers are stored in a file of the state folder, one line of JSON for each. Its key is a
-digest of provider, model, sampling parameters and the complete conversation, so that any other
-wording is asked again. A line truncated by a crash is skipped.
 """
 
-import hashlib
-import json
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
-from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams, Usage
+from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
 from merlin.providers.base import NOT_COUNTED, Answer, ModelClient, is_account_rejected
 
@@ -76,7 +69,7 @@ class AskReport:
     def add(
         self,
         query: Query,
-        outcome: Reply | ProviderError,
+        asked: Future[Reply],
         price: Price | None,
         keep: Callable[[Query, Reply], None],
     ) -> None:
@@ -84,18 +77,24 @@ class AskReport:
 
         A call of unknown result counts as paid, at its estimate.
         """
-        if isinstance(outcome, Reply) and outcome.answer.text.strip():
-            keep(query, outcome)
+        failure: ProviderError | None = None
+        try:
+            reply = asked.result()
+        except ProviderError as error:
+            failure = error
+            self.spent_micro += query.cost(price) if may_be_paid(failure) else 0
+        else:
+            if reply.answer.text.strip():
+                keep(query, reply)
+            else:
+                failure = ProviderError("the model answered with nothing")
+            self.spent_micro += query.cost(price, reply.answer.usage)
+        if failure is None:
             self.answered += 1
             self.failed_in_a_row = 0
         else:
-            empty = ProviderError("the model answered with nothing")
-            self.failed[query.key] = empty if isinstance(outcome, Reply) else outcome
+            self.failed[query.key] = failure
             self.failed_in_a_row += 1
-        if isinstance(outcome, Reply):
-            self.spent_micro += query.cost(price, outcome.answer.usage)
-        elif may_be_paid(outcome):
-            self.spent_micro += query.cost(price)
 
     def check(self, at_once: int) -> None:
         """Raise the first failure if nothing was answered or the last `at_once` queries failed."""
@@ -137,22 +136,8 @@ def ask_many(
     in a row; and the errors of `keep`, which can be called twice with the same answer after an
     interruption.
     """
-    pending, running = deque(queries), dict[Future[None], Query]()
-    outcomes = deque[tuple[Query, Reply | ProviderError]]()
+    pending, running = deque(queries), dict[Future[Reply], Query]()
     report, is_stopped = AskReport(), threading.Event()
-
-    def ask_one(query: Query) -> None:
-        # Stored by the worker: Ctrl-C can interrupt the main thread at any time.
-        try:
-            outcomes.append((query, _ask(client, model_id, query, price, waits_s, is_stopped)))
-        except ProviderError as failure:
-            outcomes.append((query, failure))
-
-    def process_outcomes() -> None:
-        while outcomes:
-            report.add(*outcomes[0], price, keep)
-            # After `keep`: if Ctrl-C interrupts it, the call below repeats it.
-            outcomes.popleft()
 
     def has_money() -> bool:
         committed_micro = sum(query.cost(price) for query in (*running.values(), pending[0]))
@@ -164,19 +149,20 @@ def ask_many(
                 slots = at_once if report.answered else 1
                 while pending and len(running) < slots and has_money():
                     query = pending.popleft()
-                    running[pool.submit(ask_one, query)] = query
+                    asked = pool.submit(_ask, client, model_id, query, price, waits_s, is_stopped)
+                    running[asked] = query
                 if not running:
                     report.is_over_budget = True
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    del running[future]
-                    future.result()
-                process_outcomes()
+                    report.add(running[future], future, price, keep)
+                    del running[future]  # after `keep`: if Ctrl-C interrupts it, it is repeated
                 report.check(at_once)
         finally:
             is_stopped.set()
             pool.shutdown()
-            process_outcomes()
+            for future, query in running.items():
+                report.add(query, future, price, keep)
     return report
 
 
@@ -202,77 +188,3 @@ def _ask(
         else:
             return Reply(answer, time.monotonic() - started_at)
     raise AssertionError("the last try returns or raises")
-
-
-ANSWERS_FILE = "answers.jsonl"
-
-
-class AnswerCache:
-    """The stored answers of one model of a provider; the file contains those of all models."""
-
-    def __init__(
-        self,
-        state_dir: Path,
-        provider: str,
-        model_id: str,
-        sampling: SamplingParams = DEFAULT_SAMPLING,
-    ) -> None:
-        """Read the stored answers. Raises OSError if the file cannot be read."""
-        self._path, self._model = state_dir / ANSWERS_FILE, (provider, model_id)
-        self._sampling = sampling
-        self._replies: dict[str, Reply] = {}
-        if self._path.exists():
-            with self._path.open(encoding="utf-8", errors="replace") as lines:
-                for line in lines:
-                    self._read(line)
-
-    def _read(self, line: str) -> None:
-        try:
-            record = json.loads(line)
-            if [record["provider"], record["model"]] != list(self._model):
-                return
-            counts = record["input_tokens"], record["output_tokens"], record["cached_tokens"]
-            usage = Usage(*map(int, counts))
-            answer = Answer(str(record["answer"]), usage, record["known"], record["finish_reason"])
-            self._replies[str(record["digest"])] = Reply(answer, float(record["seconds"]))
-        except (ValueError, KeyError, TypeError):
-            return
-
-    def get(self, messages: Sequence[Message]) -> Reply | None:
-        """Return the stored reply to exactly this conversation, None without one."""
-        return self._replies.get(self._digest(messages))
-
-    def find_missing(self, queries: Iterable[Query]) -> list[Query]:
-        """Return the queries without a stored reply, one for each conversation, with new keys."""
-        by_digest = {self._digest(query.messages): query for query in queries}
-        return [
-            replace(query, key=digest)
-            for digest, query in by_digest.items()
-            if digest not in self._replies
-        ]
-
-    def keep(self, messages: Sequence[Message], reply: Reply) -> None:
-        """Store an answer. Raises OSError if it cannot be written."""
-        answer, digest = reply.answer, self._digest(messages)
-        self._replies[digest] = reply
-        values = {
-            "digest": digest,
-            "provider": self._model[0],
-            "model": self._model[1],
-            "answer": answer.text,
-            "known": answer.known,
-            "finish_reason": answer.finish_reason,
-            "input_tokens": answer.usage.input_tokens,
-            "output_tokens": answer.usage.output_tokens,
-            "cached_tokens": answer.usage.cached_tokens,
-            "seconds": reply.seconds,
-        }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            # The line break first: a truncated last line stays separate.
-            file.write("\n" + json.dumps(values, ensure_ascii=False))
-
-    def _digest(self, messages: Sequence[Message]) -> str:
-        sampling = self._sampling.request_fields()
-        parts = [*self._model, sampling, *(message.as_json() for message in messages)]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

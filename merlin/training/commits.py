@@ -7,11 +7,9 @@ builds contain is stored once.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from peewee import fn
 
@@ -35,7 +33,7 @@ from merlin.dataset.verdicts import (
     verdict_condition,
     verdict_from_row,
 )
-from merlin.db.database import CHUNK, PORTION, Database, Repository, Row, in_portions, transaction
+from merlin.db.database import CHUNK, Database, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
     COMMIT,
@@ -68,9 +66,8 @@ class CommitHistory(Repository):
 
     def next_number(self, dataset: str) -> int:
         """Return the number of the dataset's next build, 1 for the first."""
-        is_counted = (BUILD.dataset == dataset) & (BUILD.is_whole == 1)
-        highest = BUILD.select(fn.COALESCE(fn.MAX(BUILD.number), 0)).where(is_counted)
-        return int(self.db.value(highest)) + 1
+        highest = BUILD.select(fn.COALESCE(fn.MAX(BUILD.number), 0))
+        return int(self.db.value(highest.where(BUILD.dataset == dataset))) + 1
 
     def latest(self, dataset: str) -> Verdict | None:
         """Return the newest verdict on the branch that has a training key, or None.
@@ -83,68 +80,12 @@ class CommitHistory(Repository):
 
     def build_of(self, dataset: str, digest: str) -> Build | None:
         """Return the dataset's build with this digest."""
-        same = (BUILD.dataset == dataset) & (BUILD.digest == digest) & (BUILD.is_whole == 1)
+        same = (BUILD.dataset == dataset) & (BUILD.digest == digest)
         return BUILDS.find(self.db, BUILD.select().where(same))
-
-    def drop_unfinished(self) -> None:
-        """Delete the builds of an interrupted `prepare`; no other process may be preparing one.
-
-        Their examples are deleted in portions, and those that they ended are current again; texts
-        that no build contains stay.
-        """
-        for row in self.db.rows(BUILD.select().where(BUILD.is_whole == 0)):
-            mine = TAUGHT_EXAMPLE.dataset == row["dataset"]
-            condition = mine & (TAUGHT_EXAMPLE.first_build == row["id"])
-            ended = mine & (TAUGHT_EXAMPLE.end_build == row["id"])
-            again = TAUGHT_EXAMPLE.update({"end_build": NO_END})
-            for query, these in ((TAUGHT_EXAMPLE.delete(), condition), (again, ended)):
-                some = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id).where(these).limit(PORTION)
-                while self.db.change(query.where(these & TAUGHT_EXAMPLE.example_id.in_(some))):
-                    pass
-            self.db.delete(BUILD, BUILD.id == row["id"])
-
-    def prepare(
-        self,
-        commit: Commit,
-        outcome: CommitOutcome,
-        at: datetime,
-        writers: Writers | None = None,
-    ) -> CommitOutcome:
-        """Store the examples and the build of an outcome; return the outcome for `record`.
-
-        `writers` wrote the files before they were recorded; None: `commit` wrote what changed.
-        Written in portions, so that other writers wait only briefly. Until `record` the build is
-        incomplete and the commit not on the branch; a crash leaves them so.
-        """
-        checked = outcome.checked
-        if outcome.status is VerdictStatus.REMOVED:
-            followed = (name for (name,) in self.db.sql(_FOLLOWED_IDS, outcome.dataset))
-            for gone in in_portions(followed):
-                self.db.run_in_transaction(partial(_forget, self.db, outcome.dataset, gone))
-        if checked is None:
-            return outcome
-        # Not on the branch yet, so that rows can refer to it.
-        row = {**_commit_row(commit), "position": None}
-        self.db.transact(lambda: self.db.add_new(COMMIT, row))
-        follow_examples(self.db, checked, commit, writers)
-        build, new = outcome.build, outcome.new_build
-        if new is not None:
-            build = self.build_of(outcome.dataset, new.content.digest)
-            build = build or self._fill(outcome.dataset, new, at)
-        # Of a large dataset they take much memory.
-        checked = replace(checked, examples=(), duplicates=(), sides={})
-        return replace(outcome, checked=checked, build=build, new_build=None)
-
-    def _fill(self, dataset: str, new: NewBuild, at: datetime) -> Build:
-        row = {**_build_row(dataset, new, at), "is_whole": 0}
-        build_id = self.db.transact(lambda: self.db.add(BUILD, row))
-        store_taught_examples(self.db, build_id, dataset, new.content)
-        kill_point("commit.rows_stored")
-        return BUILDS.read({**row, "id": build_id})
 
     @transaction
     def record(self, commit: Commit, outcomes: Sequence[CommitOutcome], at: datetime) -> None:
-        """Store the commit with its prepared outcomes: verdicts, builds, findings; all or none.
+        """Store the commit with its outcomes: examples, builds, verdicts, findings; all or none.
 
         The courses are updated in the same transaction. A commit that is already on the branch is
         left unchanged. For one that returns to the branch, the new verdicts replace the old ones.
@@ -152,41 +93,14 @@ class CommitHistory(Repository):
         if not self._enter(commit):
             return
         for outcome in outcomes:
-            if outcome.status is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
-                of_dataset = VERDICT.dataset == outcome.dataset
-                transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
-            if outcome.checked or outcome.status is VerdictStatus.REMOVED:
-                follow_course(self.db, outcome.dataset, outcome.checked)
-            build_id = outcome.build.build_id if outcome.build else None
-            if build_id is not None:  # visible to all from now on
-                self.db.update(BUILD, BUILD.id == build_id, is_whole=1)
-            spec = outcome.checked.spec if outcome.checked else None
-            verdict_id = self.db.add(
-                VERDICT,
-                {
-                    "commit_sha": commit.sha,
-                    "dataset": outcome.dataset,
-                    "position": commit.position,
-                    "status": outcome.status.value,
-                    "training_key": outcome.training_key,
-                    "spec": dump_spec(spec),
-                    "reason": outcome.reason,
-                    "arguments": dump_json(dict(outcome.arguments or {})),
-                    "build_id": build_id,
-                    "job_id": None,
-                    "seen_at": iso(at),
-                    "updated_at": iso(at),
-                },
-            )
-            this = {"verdict_id": verdict_id}
-            findings = outcome.checked.findings if outcome.checked else ()
-            self.db.add_many(FINDING, (FINDINGS.write(finding) | this for finding in findings))
+            self._record_outcome(commit, outcome, at)
+        kill_point("commit.rows_stored")
 
     def _enter(self, commit: Commit) -> bool:
         """Put the commit on the branch; False if it is already there."""
         row = self.db.row(COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha))
         if row is None:
-            self.db.put(COMMIT.insert(_commit_row(commit)))
+            self.db.put(COMMIT.insert(_COMMITS.write(commit, but=("parent",))))
             return True
         if row["position"] is not None:
             return False
@@ -194,6 +108,38 @@ class CommitHistory(Repository):
         self.db.update(COMMIT, is_same, position=commit.position)
         self.db.delete(VERDICT, VERDICT.commit_sha == commit.sha)
         return True
+
+    def _record_outcome(self, commit: Commit, outcome: CommitOutcome, at: datetime) -> None:
+        dataset, checked, new = outcome.dataset, outcome.checked, outcome.new_build
+        if outcome.status is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
+            of_dataset = VERDICT.dataset == dataset
+            transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
+            self.db.delete(EXAMPLE, EXAMPLE.dataset == dataset)
+        if checked or outcome.status is VerdictStatus.REMOVED:
+            follow_course(self.db, dataset, checked)
+        if checked:
+            _follow_examples(self.db, checked, commit, outcome.writers)
+        build_id = outcome.build.build_id if outcome.build else None
+        if new is not None:
+            build_id = self.db.add(BUILD, _build_row(dataset, new, at))
+            _store_taught_examples(self.db, build_id, dataset, new.content)
+        verdict = {
+            "commit_sha": commit.sha,
+            "dataset": dataset,
+            "position": commit.position,
+            "status": outcome.status.value,
+            "training_key": outcome.training_key,
+            "spec": dump_spec(checked.spec if checked else None),
+            "reason": outcome.reason,
+            "arguments": dump_json(dict(outcome.arguments or {})),
+            "build_id": build_id,
+            "job_id": None,
+            "seen_at": iso(at),
+            "updated_at": iso(at),
+        }
+        this = {"verdict_id": self.db.add(VERDICT, verdict)}
+        findings = checked.findings if checked else ()
+        self.db.add_many(FINDING, (FINDINGS.write(finding) | this for finding in findings))
 
     @transaction
     def drop_commits(self, after: int, at: datetime) -> int:
@@ -223,10 +169,6 @@ class CommitHistory(Repository):
         return left
 
 
-def _commit_row(commit: Commit) -> Row:
-    return _COMMITS.write(commit, but=("parent",))
-
-
 def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
     manifest = new.content.manifest
     counts, tokens = manifest["counts"], manifest["tokens"]
@@ -246,28 +188,12 @@ def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
 
 
 # Plain statements take a sixth of the time, which matters for a first build.
-_FOLLOWED = "SELECT example_id, blob, commit_sha FROM example WHERE dataset = ?"
-_STANDING = """
-SELECT example_id, blob, commit_sha, split, tokens, text_digest FROM taught_example
+_KNOWN_BLOBS = "SELECT example_id, blob FROM example WHERE dataset = ?"
+_ORIGINS = "SELECT example_id, commit_sha, author FROM example WHERE dataset = ?"
+_TAUGHT = """
+SELECT example_id, blob, commit_sha, author, split, tokens, text_digest FROM taught_example
 WHERE dataset = ? AND end_build = ?
 """
-_AUTHORS = "SELECT example_id, author FROM example WHERE dataset = ?"
-_FOLLOWED_IDS = "SELECT example_id FROM example WHERE dataset = ?"
-_TAUGHT_IDS = "SELECT example_id FROM taught_example WHERE dataset = ? AND end_build = ?"
-
-
-class Origin(NamedTuple):
-    """The known commit that an example's current blob came from."""
-
-    blob: str
-    commit_sha: str
-
-
-class Written(NamedTuple):
-    """A new blob of an example, and the commit that wrote it, None if unknown."""
-
-    blob: str
-    by: Commit | None
 
 
 class Taught(NamedTuple):
@@ -275,143 +201,99 @@ class Taught(NamedTuple):
 
     blob: str
     commit_sha: str
+    author: str
     split: str
     tokens: int
     text_digest: str
 
 
-def follow_examples(
-    db: Database,
-    checked: CheckedDataset,
-    commit: Commit,
-    writers: Writers | None = None,
+def _follow_examples(
+    db: Database, checked: CheckedDataset, commit: Commit, writers: Writers | None
 ) -> None:
     """Update the dataset's example rows to `commit`.
 
-    Written in portions. After an interruption the same call leads to the same rows. An example that
-    `writers` lacks gets no author.
+    An example that `writers` lacks gets no author.
     """
-    dataset, good = checked.name, {each.id: each for each in checked.examples}
-    known = [name for (name,) in db.sql(_FOLLOWED_IDS, dataset)]
-    for names in in_portions(sorted({*known, *good})):
-        origins = _read_origins(db, dataset, names)
-        gone = [name for name in origins if name not in good]
-        changed = {
-            name: Written(
-                good[name].blob, commit if writers is None else writers.get(example_path(name))
-            )
-            for name in names
-            if name in good and (name not in origins or origins[name].blob != good[name].blob)
-        }
-        if gone or changed:
-            outdated = [*gone, *(origins.keys() & changed.keys())]
-            db.run_in_transaction(partial(_put, db, dataset, outdated, changed, commit))
-
-
-def _read_origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
-    found = _read_named_rows(db, _FOLLOWED, example_ids, dataset)
-    return {name: Origin(*origin) for name, *origin in found}
-
-
-def _read_named_rows(
-    db: Database, query: str, example_ids: Sequence[str], *values: object
-) -> list[tuple[Any, ...]]:
-    named = ", ".join("?" * len(example_ids))
-    return db.sql(f"{query} AND example_id IN ({named})", *values, *example_ids)
-
-
-def _forget(db: Database, dataset: str, example_ids: Sequence[str]) -> None:
-    for portion in in_portions(example_ids, CHUNK):
-        named = EXAMPLE.example_id.in_(portion)
-        db.delete(EXAMPLE, (EXAMPLE.dataset == dataset) & named)
-
-
-def _put(
-    db: Database,
-    dataset: str,
-    outdated: Sequence[str],
-    changed: Mapping[str, Written],
-    commit: Commit,
-) -> None:
-    _forget(db, dataset, outdated)
-    writers = {each.by.sha: each.by for each in changed.values() if each.by}
-    commits = ({**_commit_row(each), "position": None} for each in writers.values())
-    db.add_missing(COMMIT, commits)
-    authors = _authors(db, writers)
+    dataset, good = checked.name, {each.id: each.blob for each in checked.examples}
+    known = dict(db.sql(_KNOWN_BLOBS, dataset))
+    changed = [name for name, blob in good.items() if known.get(name) != blob]
+    for some in in_portions([*(known.keys() - good.keys()), *changed], CHUNK):
+        db.delete(EXAMPLE, (EXAMPLE.dataset == dataset) & EXAMPLE.example_id.in_(some))
+    by = {name: commit if writers is None else writers.get(example_path(name)) for name in changed}
+    commits = {each.sha: each for each in by.values() if each}
+    # Not on the branch, unless they are already.
     rows = (
+        {**_COMMITS.write(each, but=("parent",)), "position": None} for each in commits.values()
+    )
+    db.add_missing(COMMIT, rows)
+    authors = _read_authors(db, commits)
+    examples = (
         {
             "dataset": dataset,
-            "example_id": example_id,
-            "blob": written.blob,
-            "commit_sha": (written.by or commit).sha,
-            "author": authors[written.by.sha] if written.by else "",
+            "example_id": name,
+            "blob": good[name],
+            "commit_sha": (writer or commit).sha,
+            "author": authors[writer.sha] if writer else "",
         }
-        for example_id, written in changed.items()
+        for name, writer in by.items()
     )
-    db.add_many(EXAMPLE, rows)
+    db.add_many(EXAMPLE, examples)
 
 
-def _authors(db: Database, commits: Iterable[str]) -> dict[str, str]:
-    """Return the current names of the authors of these commits.
-
-    Read in the transaction that stores them: a name may have been erased just before.
-    """
+def _read_authors(db: Database, commits: Collection[str]) -> dict[str, str]:
+    """Return the current names of the authors of these commits: one may have been erased."""
     authors: dict[str, str] = {}
-    for shas in in_portions(sorted(commits), CHUNK):
+    for shas in in_portions(commits, CHUNK):
         query = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(COMMIT.sha.in_(shas))
-        authors |= {row["sha"]: row["author_name"] for row in db.rows(query)}
+        authors |= dict(db.tuples(query))
     return authors
 
 
-def store_taught_examples(db: Database, build_id: int, dataset: str, content: BuildContent) -> None:
+def _store_taught_examples(
+    db: Database, build_id: int, dataset: str, content: BuildContent
+) -> None:
     """Store the examples in which a build differs from the previous one: texts first, then rows.
 
-    Written in portions. An example that both contain unchanged stays one row.
+    An example that both contain unchanged stays one row.
     """
-    system = str(content.manifest["system"])
     newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
-    before = db.value(newest.order_by(BUILD.id.desc()))
-    known = [name for (name,) in db.sql(_TAUGHT_IDS, dataset, NO_END)]
-    for names in in_portions(sorted({*known, *content.examples})):
-        standing = {
-            name: Taught(*row)
-            for name, *row in _read_named_rows(db, _STANDING, names, dataset, NO_END)
-        }
-        good = {name: content.examples[name] for name in names if name in content.examples}
-        digests = {  # the text is that of the blob, with the system text before it
-            name: standing[name].text_digest
-            for name, example in good.items()
-            if before == storable_text(system)
-            and name in standing
-            and standing[name].blob == example.blob
-        }
-        new = [name for name in good if name not in digests]
-        texts = _texts(content, new, digests)
-        for portion in in_portions(texts, size=lambda row: len(row["messages"] + row["words"])):
-            db.add_missing(EXAMPLE_TEXT, portion)
-        origins = _read_origins(db, dataset, names)
-        taught = {
-            name: Taught(
-                example.blob,
-                origins[name].commit_sha,
-                content.sides[name],
-                content.tokens[name],
-                digests[name],
-            )
-            for name, example in good.items()
-        }
-        changed = {name: row for name, row in taught.items() if row != standing.get(name)}
-        ended = sorted(name for name, row in standing.items() if taught.get(name) != row)
-        if ended or changed:
-            db.run_in_transaction(partial(_teach_otherwise, db, dataset, build_id, ended, changed))
-            kill_point("commit.portion_stored")
+    system = storable_text(str(content.manifest["system"]))
+    has_same_system = db.value(newest.order_by(BUILD.id.desc())) == system
+    standing = {name: Taught(*row) for name, *row in db.sql(_TAUGHT, dataset, NO_END)}
+    digests = {  # the text is that of the blob, with the system text before it
+        name: standing[name].text_digest
+        for name, example in content.examples.items()
+        if has_same_system and name in standing and standing[name].blob == example.blob
+    }
+    db.add_missing(EXAMPLE_TEXT, _make_texts(content, digests))
+    taught = {
+        name: Taught(
+            content.examples[name].blob,
+            commit_sha,
+            author,
+            content.sides[name],
+            content.tokens[name],
+            digests[name],
+        )
+        for name, commit_sha, author in db.sql(_ORIGINS, dataset)
+    }
+    ended = [name for name, row in standing.items() if taught.get(name) != row]
+    for some in in_portions(ended, CHUNK):
+        is_current = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.end_build == NO_END)
+        old = is_current & TAUGHT_EXAMPLE.example_id.in_(some)
+        db.update(TAUGHT_EXAMPLE, old, end_build=build_id)
+    this = {"dataset": dataset, "first_build": build_id, "end_build": NO_END}
+    rows = (
+        {**this, "example_id": name, **row._asdict()}
+        for name, row in taught.items()
+        if row != standing.get(name)
+    )
+    db.add_many(TAUGHT_EXAMPLE, rows)
 
 
-def _texts(
-    content: BuildContent, example_ids: Sequence[str], digests: dict[str, str]
-) -> Iterator[Row]:
-    """Yield the text rows of these examples; add their digests to `digests`."""
-    for example_id in example_ids:
+def _make_texts(content: BuildContent, digests: dict[str, str]) -> Iterator[Row]:
+    """Yield the text rows of the examples that `digests` lacks; add their digests."""
+    for example_id in [name for name in content.examples if name not in digests]:
         messages = content.dump_messages(example_id)
         spoken = (
             normalise(each["content"])
@@ -421,27 +303,3 @@ def _texts(
         words = storable_text("\n".join(spoken))
         digests[example_id] = hashlib.sha256(messages.encode()).hexdigest()
         yield {"digest": digests[example_id], "messages": messages, "words": words}
-
-
-def _teach_otherwise(
-    db: Database, dataset: str, build_id: int, ended: Sequence[str], new: Mapping[str, Taught]
-) -> None:
-    """End the rows of earlier builds with the ids `ended`; store the `new` rows."""
-    standing = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.end_build == NO_END)
-    if ended:
-        old = standing & TAUGHT_EXAMPLE.example_id.in_(ended)
-        db.update(TAUGHT_EXAMPLE, old, end_build=build_id)
-    # Read in the transaction that stores them: a name may have been erased just before.
-    authors = dict(_read_named_rows(db, _AUTHORS, [*new], dataset)) if new else {}
-    rows = (
-        {
-            "dataset": dataset,
-            "example_id": name,
-            "first_build": build_id,
-            "end_build": NO_END,
-            "author": authors[name],
-            **row._asdict(),
-        }
-        for name, row in new.items()
-    )
-    db.add_many(TAUGHT_EXAMPLE, rows)

@@ -1,16 +1,15 @@
 """From new commits to verdicts: check each changed dataset, build it, record the outcome.
 
-A commit's rows are stored in small batches and stay hidden until one short transaction publishes
-them. After a crash the commit is processed again with the same result, because a build's name and
-bytes follow from its content. Called by the daemon's fetch tick; does not launch trainings.
+A commit and all that follows from it is stored in one transaction. After a crash the commit is
+processed again with the same result, because a build's name and bytes follow from its content.
+Called by the daemon's fetch tick; does not launch trainings.
 """
 
 from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -47,8 +46,10 @@ if TYPE_CHECKING:
     from merlin.training.commits import CommitHistory
 
 log = get_logger(__name__)
-# A build that needs more memory than there is would end each daemon, and hold all later commits.
-MAX_KILLS = 5
+
+
+# Path within a dataset's folder -> the commit that wrote the file.
+Writers = Mapping[str, Commit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class CommitOutcome:
     """The result of one commit for one dataset, before it is recorded.
 
     `build` is an existing row, `new_build` a row to create; both are None if nothing could be
-    built. `checked` is None for a dataset that the commit removed.
+    built. `checked` is None for a dataset that the commit removed. `writers` wrote the files before
+    they were recorded; None: the commit wrote what it changed.
     """
 
     dataset: str
@@ -76,12 +78,11 @@ class CommitOutcome:
     training_key: str = ""
     reason: str = ""
     arguments: Mapping[str, object] | None = None
+    writers: Writers | None = None
 
 
 # Recorded commits that are on the branch -> position from 1.
 Mainline = Mapping[str, int]
-# Path within a dataset's folder -> the commit that wrote the file.
-Writers = Mapping[str, Commit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,35 +145,40 @@ def _record(
     commits: Sequence[Commit],
     tell: Callable[[Commit, CommitOutcome], None],
 ) -> None:
-    if commits:
-        ctx.history.drop_unfinished()
     ctx.progress.total = len(commits)
     for done, commit in enumerate(commits):
         ctx.progress.done = done
-        # The first recorded commit changes all datasets, because its parent is not recorded.
-        now, parent = ctx.source.dataset_trees(commit.sha), commit.parent or ""
-        before = ctx.source.dataset_trees(parent) if parent in mainline else {}
-        writers = None if parent in mainline else ctx.source.find_writers(commit.sha)
-        names = sorted(
-            name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
-        )
-        outcomes = [
-            _prepare(ctx, commit, name, None if writers is None else writers.get(name, {}))
-            for name in names
-        ]
-        ctx.history.record(commit, outcomes, ctx.clock())
-        kill_point("verdict.recorded")
+        _record_commit(ctx, commit, mainline, tell)
         mainline = {**mainline, commit.sha: commit.position}
-        statuses = {outcome.dataset: outcome.status for outcome in outcomes}
-        log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=statuses)
-        for outcome in outcomes:
-            tell(commit, outcome)
     if not ctx.courses.is_whole():
         checked = {}
         for name in ctx.source.dataset_trees(head):
             checked[name] = check_settings(name, ctx.source.entries(head, name), ctx.source.read)
         ctx.courses.index(checked)
         log.info("courses are indexed anew", commit=head, datasets=len(checked))
+
+
+def _record_commit(
+    ctx: GatherContext,
+    commit: Commit,
+    mainline: Mainline,
+    tell: Callable[[Commit, CommitOutcome], None],
+) -> None:
+    # The first recorded commit changes all datasets, because its parent is not recorded.
+    now, parent = ctx.source.dataset_trees(commit.sha), commit.parent or ""
+    before = ctx.source.dataset_trees(parent) if parent in mainline else {}
+    writers = None if parent in mainline else ctx.source.find_writers(commit.sha)
+    names = sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
+    outcomes = [
+        _process(ctx, commit, name, None if writers is None else writers.get(name, {}))
+        for name in names
+    ]
+    ctx.history.record(commit, outcomes, ctx.clock())
+    kill_point("verdict.recorded")
+    statuses = {outcome.dataset: outcome.status for outcome in outcomes}
+    log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=statuses)
+    for outcome in outcomes:
+        tell(commit, outcome)
 
 
 def _drop_commits(
@@ -191,38 +197,15 @@ def _drop_commits(
     return ctx.history.drop_commits(last_kept, ctx.clock())
 
 
-def _prepare(
-    ctx: GatherContext,
-    commit: Commit,
-    folder: str,
-    writers: Writers | None,
+def _process(
+    ctx: GatherContext, commit: Commit, folder: str, writers: Writers | None
 ) -> CommitOutcome:
-    """Return the commit's outcome for one dataset; its rows are stored but hidden."""
+    """Return the commit's outcome for one dataset, whose build is written to disk."""
     dataset = name_dataset(folder)
     if folder not in ctx.source.dataset_trees(commit.sha):
-        return ctx.history.prepare(
-            commit, CommitOutcome(dataset, VerdictStatus.REMOVED), ctx.clock()
-        )
-    with _count_kills(ctx, f"{commit.sha} {dataset}\n") as kills:
-        if kills >= MAX_KILLS:
-            log.error("a build is given up", commit=commit.sha, dataset=dataset, kills=kills)
-            status, why = VerdictStatus.REJECTED, {"count": kills}
-            return CommitOutcome(dataset, status, reason="verdict-killed", arguments=why)
-        checked = replace(_check(ctx, commit.sha, folder), name=dataset)
-        return ctx.history.prepare(commit, _build(ctx, checked), ctx.clock(), writers)
-
-
-@contextmanager
-def _count_kills(ctx: GatherContext, attempt: str) -> Iterator[int]:
-    """Yield how often a process was killed while it was in this block for the same attempt."""
-    path = ctx.builds / ".attempts"  # no dataset can be called so
-    path.parent.mkdir(parents=True, exist_ok=True)
-    killed = path.read_text("utf-8") if path.exists() else ""
-    path.write_text(killed + attempt, "utf-8")
-    try:
-        yield killed.count(attempt)
-    finally:
-        path.write_text(killed.replace(attempt, ""), "utf-8")
+        return CommitOutcome(dataset, VerdictStatus.REMOVED)
+    checked = replace(_check(ctx, commit.sha, folder), name=dataset)
+    return replace(_build(ctx, checked), writers=writers)
 
 
 def _check(ctx: GatherContext, commit: str, folder: str) -> CheckedDataset:

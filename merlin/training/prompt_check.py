@@ -9,7 +9,7 @@ counts as wrong: no model judges here. One variant is better than another if the
 differences between their answers exceeds twice its standard error.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import sqrt
@@ -22,7 +22,7 @@ from merlin.config.settings import parse_model_name
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
-from merlin.dataset.builds import BUILDS, Build, select_whole_builds
+from merlin.dataset.builds import BUILDS, Build
 from merlin.dataset.example import count_messages, normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.spec import Recipe, SplitRule
@@ -45,7 +45,7 @@ from merlin.training.scores import Question, likeness, score_answers
 
 MIN_RIGHT_SHARE = 0.9  # share of right answers with which a prompt suffices
 MIN_QUESTIONS = SplitRule().min_test
-_THOUSAND = 1000
+SHOWN = 3  # similar examples before a question
 # A provider and a model of it.
 Base = tuple[str, str]
 
@@ -75,11 +75,6 @@ class VariantQueries:
     price: Price | None
     queries: Sequence[Query]
 
-    @property
-    def base(self) -> Base:
-        """Return the provider and its model."""
-        return self.provider, self.model_id
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantReport:
@@ -94,7 +89,6 @@ class VariantReport:
     model: str
     chrf: float
     right: int
-    unknown_share: float
     input_tokens: int
     seconds: float
     cost_micro: int | None
@@ -128,7 +122,7 @@ def read_subject(db: Database, dataset: str) -> Subject:
     row = db.row(serving_rows().where(SERVING.dataset == dataset))
     serving = model_of(row) if row else None
     condition = BUILD.id == serving.build_id if serving else BUILD.dataset == dataset
-    build = BUILDS.find(db, select_whole_builds().where(condition).order_by(BUILD.id.desc()))
+    build = BUILDS.find(db, BUILD.select().where(condition).order_by(BUILD.id.desc()))
     if build is None:
         raise NotFound(f"{dataset} has no build", "prompt-no-build", dataset=dataset)
     if db.row(revoked_builds().where(BUILD.id == build.build_id).limit(1)):
@@ -159,60 +153,59 @@ def choose_base(config: Config, recipe: Recipe, named: str = "") -> Base:
     return model_pair
 
 
-def sample_ids(ids: Sequence[str], limit: int | None) -> list[str]:
-    """Return at most `limit` ids as a deterministic, evenly distributed sample."""
-    return sorted(ids, key=lambda name: sha256(name.encode()).digest())[:limit]
-
-
 def build_variants(
-    subject: Subject, config: Config, base: Base, shown: int, limit: int | None = None
+    subject: Subject, config: Config, base: Base, limit: int | None = None
 ) -> list[VariantQueries]:
-    """Return the queries of all variants: `shown` examples per question, `limit` questions."""
-    sampled = set(sample_ids([question.example_id for question in subject.questions], limit))
-    questions = [question for question in subject.questions if question.example_id in sampled]
-    system_only = [_query(question, question.messages) for question in questions]
-    prompts = prepend_nearest(subject.train, [each.messages for each in questions], shown)
-    with_examples = list(map(_query, questions, prompts))
-    price = config.price(*base)
-    variants = [
-        VariantQueries("prompt", *base, price, system_only),
-        VariantQueries("examples", *base, price, with_examples),
+    """Return the queries of all variants, of the same `limit` questions each time."""
+    digest = lambda question: sha256(question.example_id.encode()).digest()  # noqa: E731
+    questions = sorted(subject.questions, key=digest)[:limit]
+    alone = [_query(question, question.messages) for question in questions]
+    taught = {_first_question(messages): messages for _, messages in subject.train}
+    helped = [
+        _query(question, prepend_nearest(taught, question.messages)) for question in questions
     ]
-    model = subject.serving
+    price, model = config.price(*base), subject.serving
+    variants = [
+        VariantQueries("prompt", *base, price, alone),
+        VariantQueries("examples", *base, price, helped),
+    ]
     if model is not None:
         tuned_price = config.price(model.provider, model.model_id, subject.recipe.base_model)
-        tuned = VariantQueries("tuned", model.provider, model.model_id, tuned_price, system_only)
+        tuned = VariantQueries("tuned", model.provider, model.model_id, tuned_price, alone)
         variants.append(tuned)
     return variants
 
 
+def limit_answers(questions: Sequence[Question]) -> int:
+    """Return the tokens after which an answer is cut off: a small base model may never stop."""
+    return 2 * max(count_messages([_answer(question)]) for question in questions)
+
+
+def _answer(question: Question) -> Message:
+    return Message("assistant", question.reference)
+
+
 def _query(question: Question, messages: tuple[Message, ...]) -> Query:
     # Answers may be longer than the taught ones; source: `policy.estimate_proof`.
-    answer = Message("assistant", question.reference)
-    total = count_messages((*question.messages, answer))
+    total = count_messages((*question.messages, _answer(question)))
     return Query(question.example_id, messages, Usage(count_messages(messages), total))
 
 
 def prepend_nearest(
-    train: Conversations, conversations: Sequence[Sequence[Message]], count: int
-) -> Iterator[tuple[Message, ...]]:
-    """Yield each conversation after the `count` most similar examples, the most similar last.
+    taught: Mapping[str, tuple[Message, ...]], messages: tuple[Message, ...]
+) -> tuple[Message, ...]:
+    """Return a conversation after the `SHOWN` most similar examples, the most similar last.
 
-    They are compared by their first questions.
+    `taught` has the examples by their first questions, which are compared.
     """
-    taught = [messages for _, messages in train if _get_first_question(messages)]
-    taught_questions = [_get_first_question(messages) for messages in taught]
-    for messages in conversations:
-        nearest = nearest_questions(_get_first_question(messages), taught_questions, count)
-        shown = [
-            example_message for place in reversed(nearest) for example_message in taught[place]
-        ]
-        head = [message for message in messages if message.role == "system"]
-        conversation = [message for message in (*shown, *messages) if message.role != "system"]
-        yield (*head, *conversation)
+    known = list(taught)
+    nearest = nearest_questions(_first_question(messages), known, SHOWN)
+    shown = [message for place in reversed(nearest) for message in taught[known[place]]]
+    head = [message for message in messages if message.role == "system"]
+    return (*head, *(each for each in (*shown, *messages) if each.role != "system"))
 
 
-def _get_first_question(messages: Sequence[Message]) -> str:
+def _first_question(messages: Sequence[Message]) -> str:
     return normalise(next((message.content for message in messages if message.role == "user"), ""))
 
 
@@ -257,10 +250,9 @@ def _measure(
         model=variant_queries.model_id,
         chrf=scores.chrf,
         right=scores.right,
-        unknown_share=scores.unknown_share,
         input_tokens=round(median(usage.input_tokens for usage in used)),
         seconds=round(median(reply.seconds for _, reply in pairs), 3),
-        cost_micro=round(fmean(costs) * _THOUSAND) if costs else None,
+        cost_micro=round(fmean(costs) * 1000) if costs else None,
         currency=price.currency if price else "",
     )
     return report, [likeness(reply.answer.text, each.reference) for each, reply in pairs]

@@ -76,14 +76,11 @@ def test_price_is_shown_before_any_request(lab, run, count_questions):
     assert "--yes" in captured.err
 
 
-def test_unknown_price_needs_confirmation_and_allows_no_budget(lab, run, count_questions):
+def test_unknown_price_needs_confirmation(lab, run, count_questions):
     configure(lab, models={})
     code, captured = run("prompt-check", "trial")
     assert (code, count_questions()) == (1, 0)
     assert "unknown" in captured.err
-    code, captured = run("prompt-check", "trial", "--budget", "5", "--yes")
-    assert (code, count_questions()) == (1, 0)
-    assert "--budget" in captured.err
 
 
 def test_missing_key_of_one_model_is_named_before_another_is_paid(lab, run, count_questions):

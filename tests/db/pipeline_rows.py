@@ -164,10 +164,8 @@ class PipelineRows:
         return new_commit.sha
 
     def record(self, new_commit, outcomes, at):
-        """Record a commit with its outcomes, as `builds.gather` does."""
-        self.history.drop_unfinished()
-        ready = [self.history.prepare(new_commit, outcome, at) for outcome in outcomes]
-        self.history.record(new_commit, ready, at)
+        """Record a commit with its outcomes, as `gather` does."""
+        self.history.record(new_commit, outcomes, at)
 
     def launch(self):
         """Run the planner; return the jobs started or joined."""

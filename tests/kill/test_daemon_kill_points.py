@@ -4,11 +4,9 @@ import pytest
 
 from merlin.core.errors import MerlinError
 from merlin.db.tables import BUILD, INTENT, JOB
-from merlin.training.gather import MAX_KILLS
 from merlin.wiring.context import open_migrated_database, open_read_only
 from tests.support import kill_points
 from tests.support.faults import Fault, FaultKind
-from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import (
     Lab,
     run_through_kills,
@@ -60,25 +58,6 @@ def test_one_job_and_one_model_exist_after_kills_at(points, tmp_path):
         assert len(provider.files()) == 2
         folders = list((lab.config.state_dir / "builds" / "trial").iterdir())
         assert len(folders) == 1
-
-
-def test_build_that_always_kills_its_process_is_given_up_and_the_next_commit_built(tmp_path):
-    lab = Lab(tmp_path, "http://127.0.0.1:1")
-    lab.repository.dataset()
-    head = lab.repository.commit()
-    command = ["build", "trial", "--config", str(lab.path)]
-    crash = {"MERLIN_CRASH_AT": "build.before_rename"}
-    for _ in range(MAX_KILLS):
-        assert wait_for_exit(start_function(run_command, command, tmp_path / "log", crash)) == 137
-    lab.tick("fetch")
-    document = lab.status()
-    assert (document["verdict"], document["commit"]) == ("rejected", head)
-    (notice,) = lab.notices("notice-rejected")
-    assert "5 times" in lab.notice_text(notice, "en")
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.tick("fetch")
-    assert lab.status()["build"] == "trial-1"
 
 
 def test_unneeded_data_is_removed_once_and_the_rest_kept_after_kills(tmp_path):

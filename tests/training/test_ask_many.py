@@ -7,14 +7,10 @@ import pytest
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
 from merlin.core.money import MICRO, Price
-from merlin.providers.base import Answer
 from merlin.providers.openai_training import OpenAIModelClient
 from merlin.training.ask_many import (
-    ANSWERS_FILE,
     WAITS_S,
-    AnswerCache,
     Query,
-    Reply,
     ask_many,
 )
 from tests.support.faults import Fault, FaultKind
@@ -153,27 +149,6 @@ def test_interruption_keeps_the_answers_under_way(provider, asker):
     with pytest.raises(KeyboardInterrupt):
         ask_many(asker, MODEL, make_queries(40), keep, at_once=4)
     assert len(replies) == len(provider.calls("chat.create")) < 40
-
-
-def test_stored_answers_are_read_again(tmp_path):
-    messages = [Message("system", "Кратко."), Message("user", "Что такое стек?")]
-    reply = Reply(Answer("Стопка.", Usage(12, 3, 8), known=True, finish_reason="stop"), 0.25)
-    AnswerCache(tmp_path, "engine", "recall").keep(messages, reply)
-    reopened = AnswerCache(tmp_path, "engine", "recall")
-    assert reopened.get(messages) == reply
-    assert reopened.get(messages[1:]) is None
-    assert AnswerCache(tmp_path, "engine", "other").get(messages) is None
-
-
-def test_truncated_line_loses_only_itself(tmp_path):
-    first, second = ([Message("user", word)] for word in ("one", "two"))
-    reply = Reply(Answer("1"), 1.0)
-    AnswerCache(tmp_path, "p", "m").keep(first, reply)
-    path = tmp_path / ANSWERS_FILE
-    path.write_bytes(path.read_bytes() + b'\n{"digest": "ab\xff')
-    AnswerCache(tmp_path, "p", "m").keep(second, reply)
-    reopened = AnswerCache(tmp_path, "p", "m")
-    assert reopened.get(first) == reopened.get(second) == Reply(Answer("1", Usage(0, 0)), 1.0)
 
 
 def test_empty_answer_is_a_failure_and_stops_the_asking(asker, provider):

@@ -8,22 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from merlin.app import builds
 from merlin.app.personal_data import PersonalRecords
 from merlin.core.messages import Message
-from merlin.dataset.builds import NO_END, is_in_build, training_key
+from merlin.dataset.builds import is_in_build, training_key
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
 from merlin.dataset.verdicts import VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
-from merlin.db.migrations import migrate
 from merlin.db.tables import COMMIT, EXAMPLE, EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from merlin.training.gather import CommitOutcome
 from merlin.training.models import read_conversations
 from tests.db.pipeline_rows import (
     FACE,
-    OPERATOR,
     PipelineRows,
     make_commit,
     make_example,
@@ -50,8 +47,7 @@ class KillingList(list):
 
 world = PipelineRows(open_database(sys.argv[1]), utc_now)
 outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
-ready = world.history.prepare(make_commit(1), outcome, AT)
-world.history.record(make_commit(1), KillingList([ready]), AT)
+world.history.record(make_commit(1), KillingList([outcome]), AT)
 """
 
 
@@ -125,9 +121,8 @@ def test_author_of_the_first_read_is_that_of_the_history_or_none(world, clock):
     email = telegram_editor(7, "anna").email
     older = replace(make_commit(3, author="anna"), author_email=email)
     outcome = world.outcome(make_spec(), make_examples())
-    writers = {example_path(example): older}
-    ready = world.history.prepare(newest, outcome, clock(), writers)
-    world.history.record(newest, [ready], clock())
+    outcome = replace(outcome, writers={example_path(example): older})
+    world.history.record(newest, [outcome], clock())
     world.push(10, make_examples(13), author="boris")
     assert read_authors(world, 2) == dict.fromkeys(read_authors(world, 1), "") | {
         example[-3:]: "anna",
@@ -228,46 +223,16 @@ def assert_nothing_is_visible(world):
     assert FileIndex(world.db).find_newest_build(FACE) is None
 
 
-def test_prepared_build_is_invisible_until_the_commit_is_recorded(world, clock):
-    commit = make_commit(1)
-    ready = world.history.prepare(commit, world.outcome(make_spec(), make_examples()), clock())
-    assert world.history.build_of(FACE, ready.build.digest) is None
-    assert_nothing_is_visible(world)
-    world.history.record(commit, [ready], clock())
-    assert world.statuses() == {"a001": "built"}
-    assert world.history.build_of(FACE, ready.build.digest) == ready.build
-    assert len(read_authors(world, ready.build.build_id)) == 12
-
-
-def test_interrupted_build_gives_its_number_to_the_next_one(world, clock):
-    world.history.prepare(make_commit(1, "b"), world.outcome(make_spec(), make_examples()), clock())
-    world.push(1, make_examples(13))
-    (build,) = world.recent_builds()
-    assert (build.version, build.train) == (f"{FACE}-1", 12)
-    firsts = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.first_build).distinct()
-    assert world.db.rows(firsts) == [{"first_build": build.id}]
-
-
-def test_interrupted_build_changes_nothing_of_the_one_before(world, clock):
-    world.push(1, make_examples(13))
-    before = read_authors(world, 1)
-    outcome = world.outcome(make_spec(), make_examples(12, changed=(3, 5)))
-    world.history.prepare(make_commit(2), outcome, clock())
-    world.history.drop_unfinished()
-    rows = world.db.rows(TAUGHT_EXAMPLE.select())
-    assert {row["end_build"] for row in rows} == {NO_END}
-    assert (len(rows), read_authors(world, 1)) == (13, before)
-
-
-def test_author_erased_while_a_commit_is_prepared_stays_anonymous(world, clock):
-    world.history.prepare(make_commit(1), world.outcome(make_spec(), make_examples()), clock())
-    for table, column in ((COMMIT, "author_name"), (EXAMPLE, "author")):
-        world.db.change(table.update({column: "nobody"}))
-    world.history.drop_unfinished()
-    ready = world.history.prepare(
-        make_commit(1), world.outcome(make_spec(), make_examples()), clock()
-    )
-    assert set(read_authors(world, ready.build.build_id).values()) == {"nobody"}
+def test_erased_author_of_a_commit_that_returns_stays_anonymous(world, clock):
+    world.push(1, make_examples(12))
+    world.push(2, make_examples(13), author="vera")
+    world.db.change(COMMIT.update({"author_name": "nobody"}))
+    world.history.drop_commits(1, clock())
+    world.push(2, make_examples(12), name="b")
+    world.history.drop_commits(1, clock())
+    world.push(2, make_examples(13), author="vera")
+    authors = {row["example_id"][-3:]: row["author"] for row in world.db.rows(EXAMPLE.select())}
+    assert (authors["011"], authors["012"]) == ("anna", "nobody")
 
 
 def test_failure_in_the_second_dataset_rolls_back_the_first(world, clock):
@@ -352,32 +317,3 @@ def test_invalid_transition_raises_value_error(world, clock):
         transition(world.db, (VerdictStatus.HELD,), VerdictStatus.TRAINING, clock(), condition) == 0
     )
     assert world.statuses() == {"a001": "built"}
-
-
-def test_large_dataset_is_written_in_small_transactions(tmp_path, clock):
-    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
-        migrate(database)
-        world, examples = PipelineRows(database, clock), list(make_examples(3000))
-        outcome, sizes = world.outcome(make_spec(), examples), record_transaction_sizes(database)
-        world.record(make_commit(1), [outcome], clock())
-        files = {f"examples/{number}.yaml": f"{number:040d}" for number in range(3000)}
-        index = FileIndex(database)
-        index.add(dict.fromkeys(files.values(), "текст\n"))
-        index.keep(FACE, "t1", files)
-        assert len(builds.get(world.ctx, OPERATOR, f"{FACE}-1").examples) == 3000
-        assert index.list_example_ids(FACE) == sorted(str(number) for number in range(3000))
-        assert max(sizes) < sum(sizes) / 6
-
-
-def record_transaction_sizes(database):
-    """Return a list to which the length of the SQL of each transaction is added."""
-    sizes = []
-
-    def trace(sql):
-        if sql.startswith("BEGIN"):
-            sizes.append(0)
-        elif sizes and not sql.startswith(("SELECT", "--")):
-            sizes[-1] += len(sql)
-
-    database._handle.connection().set_trace_callback(trace)
-    return sizes

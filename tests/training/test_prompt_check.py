@@ -18,8 +18,8 @@ from merlin.training.prompt_check import (
     VariantQueries,
     choose_base,
     compare_variants,
+    limit_answers,
     prepend_nearest,
-    sample_ids,
 )
 from merlin.training.scores import Question, is_right
 
@@ -59,28 +59,25 @@ def make_conversation(question, answer="Ответ."):
 
 
 def test_nearest_example_is_last_and_the_system_text_first():
-    train = [
-        ("a", make_conversation("Как работает стек?", "Стопкой.")),
-        ("b", make_conversation("Что такое граф?", "Вершины и рёбра.")),
-        ("c", make_conversation("Зачем нужны кавычки?", "Для строк.")),
-    ]
-    (messages,) = prepend_nearest(train, [make_conversation("Граф — что такое?")[:2]], 2)
-    assert [message.role for message in messages] == ["system", *["user", "assistant"] * 2, "user"]
+    taught = {
+        "как работает стек": make_conversation("Как работает стек?", "Стопкой."),
+        "что такое граф": make_conversation("Что такое граф?", "Вершины и рёбра."),
+        "зачем нужны кавычки": make_conversation("Зачем нужны кавычки?", "Для строк."),
+    }
+    messages = prepend_nearest(taught, make_conversation("Граф — что такое?")[:2])
+    assert [message.role for message in messages] == ["system", *["user", "assistant"] * 3, "user"]
     assert messages[-2].content == "Вершины и рёбра."
     assert messages[-1].content == "Граф — что такое?"
 
 
 def test_without_trained_examples_the_question_stands_alone():
     question = make_conversation("Что такое граф?")[:2]
-    assert list(prepend_nearest([], [question], 3)) == [question]
+    assert prepend_nearest({}, question) == question
 
 
-def test_sample_of_the_questions_is_reproducible():
-    names = [f"q{number}" for number in range(50)]
-    few = sample_ids(names, 5)
-    assert few == sample_ids(names[::-1], 5) == sample_ids(names, 10)[:5]
-    assert few != names[:5]
-    assert len(sample_ids(names, None)) == 50
+def test_answer_may_be_twice_as_long_as_the_longest_taught_one():
+    questions = [Question(word, (Message("user", word),), RIGHT[word]) for word in WORDS]
+    assert limit_answers(questions) > limit_answers(questions[2:3]) > len(RIGHT["граф"].split())
 
 
 def compare(prompt, examples, tuned=None, words=WORDS):

@@ -72,7 +72,6 @@ CREATE TABLE build (
     test_tokens BIGINT NOT NULL,
     manifest TEXT NOT NULL,
     created_at TEXT NOT NULL,
-    is_whole BIGINT NOT NULL DEFAULT 1,
     UNIQUE (dataset, number),
     UNIQUE (dataset, digest)
 );

@@ -4,13 +4,9 @@ asking-price = { $questions ->
        *[other] { NUMBER($questions) } questions to ask. Estimated price: { $price }.
     }
 asking-price-unknown = unknown (config.yaml has no price for this model)
-asking-no-price = The price of this model is unknown, so --budget can't be enforced. Add it to `models` in config.yaml, or leave --budget out.
-asking-budget = The estimated price is { $price }, the budget { $budget }. Nothing was asked. Ask fewer questions (--limit) or raise --budget.
 asking-sure = Ask them?
 asking-not-sure = Nothing was asked. To accept the cost, add --yes.
 asking-progress = answers
-asking-stopped = Stopped. The answers so far are saved: run the command again to continue.
-asking-over-budget = The budget is used up. The answers so far are saved: run the command again with a higher --budget to continue.
 asking-failed = { $count ->
         [one] { NUMBER($count) } question wasn't answered: { $reason }
        *[other] { NUMBER($count) } questions weren't answered. The first reason: { $reason }

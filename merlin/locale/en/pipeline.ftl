@@ -32,10 +32,6 @@ verdict-left-out = { $count ->
 verdict-earlier = an error of the earlier commit { $commit } is left
 verdict-pinned = the live model is pinned: newer ones wait until it is unpinned
 verdict-history = the branch's history was rewritten
-verdict-killed = the daemon was killed { $count ->
-    [one] once
-   *[other] { $count } times
-  } while building this, most likely for lack of memory. Give it more (MemoryMax in its systemd unit, or the container's limit), then change the dataset with a new commit
 
 held-skip = the commit says [skip train]
 held-manual = waits for an admin to start it (launch.mode: manual)

@@ -5,13 +5,9 @@ asking-price = { $questions ->
        *[many] Нужно задать { NUMBER($questions) } вопросов. Примерная цена: { $price }.
     }
 asking-price-unknown = неизвестна (в config.yaml нет цены этой модели)
-asking-no-price = Цена этой модели неизвестна, поэтому --budget не соблюсти. Укажите её в разделе `models` файла config.yaml или уберите --budget.
-asking-budget = Примерная цена — { $price }, бюджет — { $budget }. Вопросы не заданы. Задайте меньше (--limit) или увеличьте --budget.
 asking-sure = Задать их?
 asking-not-sure = Вопросы не заданы. Чтобы согласиться с ценой, добавьте --yes.
 asking-progress = ответы
-asking-stopped = Остановлено. Полученные ответы сохранены: чтобы продолжить, запустите команду ещё раз.
-asking-over-budget = Бюджет исчерпан. Полученные ответы сохранены: чтобы продолжить, запустите команду ещё раз с большим --budget.
 asking-failed = { $count ->
         [one] Без ответа остался { NUMBER($count) } вопрос. Причина: { $reason }
         [few] Без ответа остались { NUMBER($count) } вопроса. Первая причина: { $reason }

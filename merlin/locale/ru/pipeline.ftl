@@ -34,11 +34,6 @@ verdict-left-out = { $count ->
 verdict-earlier = осталась ошибка прежнего коммита { $commit }
 verdict-pinned = текущая модель закреплена: новые ждут, пока её не открепят
 verdict-history = история ветки переписана
-verdict-killed = при этой сборке демон аварийно завершился { $count ->
-    [one] { $count } раз
-    [few] { $count } раза
-   *[many] { $count } раз
-  }. Скорее всего, не хватило памяти. Дайте ему больше (MemoryMax его службы systemd или лимит контейнера) и измените набор новым коммитом
 
 held-skip = в коммите сказано [skip train]
 held-manual = ждёт запуска вручную (launch.mode: manual)
