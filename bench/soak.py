@@ -36,7 +36,7 @@ import httpx2
 import psutil
 
 from bench.editors import race
-from bench.invariants import Promises, find_violations, list_pending, query_rows
+from bench.invariants import Promises, end_payment, find_violations, list_pending, query_rows
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.app import users
@@ -266,7 +266,6 @@ class Load:
                 self.faults.append(f"an edit was answered {done.status_code}: {done.text[:200]}")
 
     def _buy(self) -> None:
-        shop = f"{self.demo.place.shop_url}control/choose"
         price = load(self.demo.place.config).plans["plus"].rub
         assert price is not None
         form = {"price": price.minor, "contact": "anna@example.com"}
@@ -283,7 +282,7 @@ class Load:
             self.demo.promises.orders.add(order)
             outcome = "declined" if number % 4 == 0 else "paid"
             with suppress(httpx2.HTTPError):
-                httpx2.post(shop, json={"payment": order, "outcome": outcome}, timeout=CALL_S)
+                end_payment(self.demo.place, order, outcome)
             if number % 3 == 0:
                 self._refund(order)
 

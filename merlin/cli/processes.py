@@ -31,12 +31,6 @@ def demo(
     port: Annotated[
         int, typer.Option(min=1, max=65530, help="First port; the next ones are used too.")
     ] = 8700,
-    grounding: Annotated[
-        bool,
-        typer.Option(
-            "--grounding", help="Compose answers from the course where the model doesn't know."
-        ),
-    ] = False,
 ) -> None:
     """Run a demo: a real repository, with stand-ins for Telegram, chat model and YooKassa."""
     from merlin.core.log import set_up_logging
@@ -51,7 +45,7 @@ def demo(
     set_up_logging("demo", quiet=True)
     if check:
         sys.exit(run_check(folder, demo_language()))
-    sys.exit(run_demo(folder or FOLDER, port, demo_language(), is_grounded=grounding))
+    sys.exit(run_demo(folder or FOLDER, port, demo_language()))
 
 
 def demo_language() -> str:

@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -19,20 +18,6 @@ from merlin.core.web.browser import is_foreign, note_language
 from merlin.core.web.templates import Templates
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-def control_route(path: str, act: Callable[[Any], object]) -> Route:
-    """Return a POST route that passes its JSON body to `act` and responds with the result."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return JSONResponse(act(await request.json()))
-        except KeyError as error:
-            return JSONResponse({"error": f"{error} is missing"}, 400)
-        except (ValueError, TypeError, AttributeError) as error:
-            return JSONResponse({"error": str(error)}, 400)
-
-    return Route(path, control_handler(answer), methods=["POST"])
 
 
 def control_handler(handler: Handler) -> Handler:

@@ -1,4 +1,4 @@
-"""The control API of YooKassa's stand-in: actions, faults, rules, restarts."""
+"""YooKassa's stand-in over a restart."""
 
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -31,7 +31,7 @@ def test_payments_survive_sigkill(tmp_path):
     with run_stand_in(tmp_path) as (process, client):
         paid = client.pay("p1", key="one")
         client.pay("p2")
-        client.call_control("choose", payment="p1", outcome="paid")
+        client.choose(paid["id"], "paid")
         refund = {"payment_id": paid["id"], "amount": {"value": "1.00", "currency": "RUB"}}
         client.request("POST", "/refunds", refund)
         process.kill()

@@ -1,6 +1,6 @@
 """A provider that also stores files and trains: its jobs advance one state per poll.
 
-`JobBehaviour` varies correct responses as real providers do.
+`Behaviour` varies correct responses as real providers do.
 """
 
 import asyncio
@@ -8,9 +8,9 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +23,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.openai_protocol import responses
-from merlin.openai_protocol.errors import ApiError, bad_field, missing, unknown_model
+from merlin.openai_protocol.errors import (
+    ApiError,
+    bad_field,
+    context_length_error,
+    missing,
+    unknown_model,
+)
 from merlin.openai_protocol.requests import (
     CHECKPOINTS_PAGE_SIZE,
     MAX_FILES,
@@ -42,26 +48,23 @@ from merlin.openai_protocol.responses import (
     model_object,
 )
 from merlin.sandbox.provider import app as provider_app
-from merlin.sandbox.provider.chat import (
-    CHAT_MODEL,
-    MAX_QUESTION_BYTES,
-    Account,
-    Behaviour,
-    compose_answer,
-    find_last_question,
-    read_messages,
-    respond,
-)
+from merlin.sandbox.provider.app import CHAT_MODEL, MAX_QUESTION_BYTES
 from merlin.sandbox.provider.chat import answer as compose_by_rules
+from merlin.sandbox.provider.chat import find_last_question, read_messages
 from merlin.sandbox.server import ApiRoute, AppendLog
+from tests.support.composed_answers import answer_from_sources, draft_examples, wants_examples
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
 
 
 @checked_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
-class JobBehaviour(Behaviour):
-    """The pace of chats and the course of jobs.
+class Behaviour:
+    """The pace and the contents of answers, and the course of jobs.
 
+    `think_s` passes before an answer's first word, `piece_s` between its words. `fixed_answer`,
+    when set, is every answer, verbatim; `fixed_transcript` is the transcript of every recording.
+    `cached_tokens` of each question are in the cache. `extension` is returned with every answer as
+    `merlin`, as our engine does.
     `states` are a job's raw states, one per poll, before it ends; so it ends at poll number
     `len(states)` (0: at the first). A state unknown to clients is allowed. `ending` is succeeded,
     failed or cancelled. After success the model is null for `null_model_polls` more polls.
@@ -69,6 +72,13 @@ class JobBehaviour(Behaviour):
     answer as their base; with `names_base` their answers say that the base has answered.
     """
 
+    think_s: float = 0.0
+    piece_s: float = 0.0
+    context_window: int = 16_000
+    fixed_answer: str = ""
+    fixed_transcript: str = ""
+    cached_tokens: int = 0
+    extension: dict[str, Any] = field(default_factory=dict)
     states: tuple[str, ...] = DEFAULT_STATES
     ending: str = "succeeded"
     null_model_polls: int = 0
@@ -113,12 +123,11 @@ class TrainingJob:
         return f"ft:{self.asked['model']}:stand-in:{suffix}:{number}"
 
 
-class TrainingAccount(Account):
+class TrainingAccount:
     """Files and jobs of one provider account. Used only by the server's thread."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        super().__init__()
-        self.behaviour = JobBehaviour()
+        self.behaviour = Behaviour()
         self._pauses: set[asyncio.Event] = set()
         self.files: dict[str, dict[str, Any]] = {}
         self.jobs: dict[str, TrainingJob] = {}
@@ -401,21 +410,44 @@ class TrainingStandIn(provider_app.ProviderStandIn):
     provider after a restart.
     """
 
-    _account: TrainingAccount
-
     def __init__(self, folder: Path | None = None, *, key: str = "", port: int = 0) -> None:
-        super().__init__(TrainingAccount(folder), key=key, port=port)
+        self._account = TrainingAccount(folder)
+        super().__init__(key=key, port=port)
 
     async def close(self) -> None:
         """Close the journal."""
         self._account.close()
 
+    @property
+    def context_window(self) -> int:
+        """Return the window of every model."""
+        return self._account.behaviour.context_window
+
+    async def pause(self, before: str) -> None:
+        """Sleep before an `answer` or a `piece` of it."""
+        await self._account.pause("piece_s" if before == "piece" else "think_s")
+
+    def count_usage(self, prompt: int, completion: int) -> dict[str, Any]:
+        """Return the token counts of an answer. Raises ApiError for a prompt beyond the window."""
+        if prompt > self.context_window:
+            raise context_length_error(prompt, self.context_window)
+        cached_tokens = self._account.behaviour.cached_tokens
+        return responses.usage_object(prompt, completion, cached_tokens)
+
+    def extend(self) -> dict[str, Any]:
+        """Return the fields of an answer that the protocol does not have."""
+        extension = self._account.behaviour.extension
+        return {"merlin": extension} if extension else {}
+
+    def read_recording(self, content: bytes) -> str:
+        """Return the text of a recording, "" for none."""
+        return self._account.behaviour.fixed_transcript or super().read_recording(content)
+
     def _routes(self) -> list[ApiRoute]:
         account = self._account
         as_object = partial(job_object, account)
         return [
-            ("chat.create", "POST", "/v1/chat/completions", self._create_completion),
-            *(route for route in super()._routes() if route[0] != "chat.create"),
+            *super()._routes(),
             ("models.delete", "DELETE", "/v1/models/{name:path}", account.remove_model),
             ("files.create", "POST", "/v1/files", self._create_file),
             ("files.list", "GET", "/v1/files", self._list_files),
@@ -438,7 +470,7 @@ class TrainingStandIn(provider_app.ProviderStandIn):
         models = super()._models()
         tuned = {name: job.created_at for name, job in self._account.models().items()}
         base = {BASE_MODEL: models[0]["created"]}
-        window = self._account.behaviour.context_window
+        window = self.context_window
         return [
             *models,
             *(
@@ -459,7 +491,7 @@ class TrainingStandIn(provider_app.ProviderStandIn):
         if model != CHAT_MODEL and any("image_url" in part for part in parts):
             message = "Invalid content type. image_url is only supported by certain models."
             raise bad_field("messages", message)
-        answer = compose_answer(account, body, messages)
+        answer = _compose_answer(account.behaviour.fixed_answer, body, messages)
         # A fixed answer is that of trained models, not of the base that they are compared with.
         is_compared = model == BASE_MODEL and body.get("temperature") == 0
         if is_compared and answer == account.behaviour.fixed_answer:
@@ -469,7 +501,9 @@ class TrainingStandIn(provider_app.ProviderStandIn):
             answer = f"{trained_answer}\n\n{_TRAINED}" if trained_answer else answer
         if job and account.behaviour.names_base:
             body = {**body, "model": BASE_MODEL}
-        return await respond(account, body, messages, answer)
+        if wants_examples(body):
+            body = {**body, "response_format": None}
+        return await self.respond(body, messages, answer)
 
     async def _create_file(self, request: Request) -> Response:
         async with request.form() as form:
@@ -501,6 +535,16 @@ class TrainingStandIn(provider_app.ProviderStandIn):
         job = self._account.job(request.path_params["job_id"])
         page = parse_page(request.query_params, CHECKPOINTS_PAGE_SIZE)
         return _build_page(checkpoint_objects(job), page)
+
+
+def _compose_answer(
+    fixed_answer: str, body: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]
+) -> str:
+    if composed := answer_from_sources(messages):
+        return composed
+    if fixed_answer:
+        return fixed_answer
+    return draft_examples(messages) if wants_examples(body) else compose_by_rules(messages)
 
 
 def _build_page(rows: list[dict[str, Any]], page: Page) -> Response:

@@ -25,16 +25,15 @@ from merlin.sandbox.telegram.arguments import (
 )
 from merlin.sandbox.telegram.world import World
 from merlin.sandbox.yookassa import server as yookassa_server
-from merlin.sandbox.yookassa.requests import ShopError, money, parse
 from merlin.sandbox.yookassa.server import notification
-from merlin.sandbox.yookassa.shop import Json
+from merlin.sandbox.yookassa.shop import Json, ShopError, money
 from tests.support.faults import Fault, Faults, apply_faults
 from tests.support.provider_training import TrainingStandIn
 from tests.support.telegram_acts import AllActions, SeenMessage
 from tests.support.telegram_limits import check_call
 from tests.support.telegram_webhook import Webhook
 from tests.support.waiting import DEADLINE_S, Deadline, longest
-from tests.support.yookassa_shop import BehavingShop, PaymentWithReceipt, RefundWithReceipt
+from tests.support.yookassa_shop import BehavingShop
 
 T = TypeVar("T")
 RECHECK_S = 0.02
@@ -247,11 +246,17 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
 class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
     """YooKassa; `reference` arguments accept a payment's id or the id of its purchase."""
 
-    payment_request, refund_request = PaymentWithReceipt, RefundWithReceipt
-
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._shop: BehavingShop = BehavingShop(path=self._shop.path, on_change=self._post_event)
+
+    def make_page(self, query: Mapping[str, str], items: list[Json]) -> Json:
+        """Return one page of a list, with the cursor of the next one."""
+        limit = int(query.get("limit", 10))
+        ids = [item["id"] for item in items]
+        start = ids.index(query["cursor"]) if query.get("cursor") in ids else 0
+        following = {"next_cursor": ids[start + limit]} if start + limit < len(ids) else {}
+        return super().make_page(query, items[start : start + limit]) | following
 
     @property
     def base_url(self) -> str:
@@ -274,18 +279,18 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
 
     def choose(self, reference: str, outcome: str, reason: str = "") -> Json:
         """End a payment as its payer would; return it. Raises NotFound, ValueError."""
-        return self.access(lambda: self._shop.choose(reference, outcome, reason))
+        return self.access(lambda: self._shop.choose(self._shop.find(reference), outcome, reason))
 
     def refund(self, reference: str, value: str | None = None) -> Json:
         """Refund as the shop's owner: `value` is like "100.00", None for all that is left."""
 
         def act() -> Json:
             payment = self._shop.find(reference)
-            amount = money(payment.request.amount.kopecks - payment.returned)
+            amount = money(payment.kopecks - payment.returned)
             amount = amount if value is None else {**amount, "value": value}
             body = {"payment_id": payment.payment_id, "amount": amount}
             try:
-                return self._shop.refund(parse(self.refund_request, body)).as_json()
+                return self._shop.refund(body).as_json()
             except ShopError as error:
                 raise ValueError(str(error)) from error
 
@@ -297,7 +302,9 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
 
     def payments(self) -> list[Json]:
         """Return all payments, oldest first."""
-        return self.access(lambda: [payment.as_json() for payment in self._shop.payments()])
+        return self.access(
+            lambda: [payment.as_json() for payment in self._shop.state.payments.values()]
+        )
 
     def payment(self, reference: str) -> Json:
         """Return one payment. Raises NotFound."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field, model_validator
-
-from merlin.sandbox.yookassa.requests import Body, Money, PaymentRequest, RefundRequest
+from merlin.core.errors import NotFound
 from merlin.sandbox.yookassa.shop import (
     CANCELED,
     PENDING,
@@ -19,63 +16,7 @@ from merlin.sandbox.yookassa.shop import (
     Refund,
     Shop,
 )
-
-
-class _Customer(Body):
-    email: str = Field("", pattern=r"^$|^[^@\s]+@[^@\s]+\.[^@\s]+$")
-    phone: str = Field("", pattern=r"^$|^\+?[0-9]{4,15}$")
-
-    @model_validator(mode="after")
-    def _check_contact(self) -> _Customer:
-        if not self.email and not self.phone:
-            raise ValueError("Customer's email or phone is missing")
-        return self
-
-
-class _ReceiptItem(Body):
-    description: str = Field(min_length=1, max_length=128)
-    quantity: Decimal = Field(gt=0, strict=False)
-    amount: Money
-    vat_code: int = Field(ge=1, le=12)
-    payment_subject: str = ""
-    payment_mode: str = ""
-
-
-class Receipt(Body):
-    """A receipt required by law 54-FZ."""
-
-    customer: _Customer
-    items: list[_ReceiptItem] = Field(min_length=1)
-    tax_system_code: int | None = Field(None, ge=1, le=6)
-
-    def check_sum(self, kopecks: int) -> None:
-        """Raise ValueError unless the items' total equals `kopecks`."""
-        if sum(item.quantity * item.amount.kopecks for item in self.items) != kopecks:
-            raise ValueError("Sum of receipt's items is not equal to the amount")
-
-
-class PaymentWithReceipt(PaymentRequest):
-    """Body of `POST /payments` with the receipt of the sale."""
-
-    receipt: Receipt | None = None
-
-    @model_validator(mode="after")
-    def _check_receipt(self) -> PaymentWithReceipt:
-        if self.receipt is not None:
-            self.receipt.check_sum(self.amount.kopecks)
-        return self
-
-
-class RefundWithReceipt(RefundRequest):
-    """Body of `POST /refunds` with the receipt of the return."""
-
-    receipt: Receipt | None = None
-
-    @model_validator(mode="after")
-    def _check_receipt(self) -> RefundWithReceipt:
-        if self.receipt is not None:
-            self.receipt.check_sum(self.amount.kopecks)
-        return self
+from tests.support.yookassa_requests import PaymentRequest, RefundRequest, check_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +59,33 @@ class BehavingShop(Shop):
             self.state.keys.pop(key, None)
         return Shop.answer_once(self, key, request, act)
 
-    def create(self, request: PaymentRequest, pages: str) -> Payment:
-        """Create a payment, and end it where the behaviour says how."""
+    def create(self, request: Json, pages: str) -> Payment:
+        """Create a payment, and end it where the behaviour says how. Raises ShopError."""
+        check_body(PaymentRequest, request)
         payment = Shop.create(self, request, pages)
         payment.is_test = self.behaviour.is_test
         if self.behaviour.outcome:
-            self.choose(payment.payment_id, self.behaviour.outcome)
+            self.choose(payment, self.behaviour.outcome)
         return payment
+
+    def find(self, reference: str) -> Payment:
+        """Return a payment by its id, or the newest of a purchase. Raises NotFound."""
+        if reference in self.state.payments:
+            return self.state.payments[reference]
+        for payment in reversed(self.state.payments.values()):
+            if payment.request.get("metadata", {}).get("purchase") == reference:
+                return payment
+        raise NotFound(f"no payment {reference}")
 
     def take(self, payment: Payment) -> None:
         """Take the money, and register the receipt."""
         self._register_receipt(payment.request, payment_id=payment.payment_id)
         Shop.take(self, payment)
+
+    def refund(self, request: Json) -> Refund:
+        """Refund a payment. Raises ShopError."""
+        check_body(RefundRequest, request)
+        return Shop.refund(self, request)
 
     def give_back(self, refund: Refund) -> None:
         """Finish a refund as the behaviour says."""
@@ -146,8 +102,6 @@ class BehavingShop(Shop):
         Shop.give_back(self, refund)
         return refund.as_json()
 
-    def _register_receipt(self, request: PaymentRequest | RefundRequest, **owner: str) -> None:
-        receipt = getattr(request, "receipt", None)
-        if receipt is not None:
-            fields = receipt.model_dump(mode="json", exclude_defaults=True)
-            self.receipts.append({**fields, **owner})
+    def _register_receipt(self, request: Json, **owner: str) -> None:
+        if receipt := request.get("receipt"):
+            self.receipts.append({**receipt, **owner})

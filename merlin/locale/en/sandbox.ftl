@@ -7,12 +7,6 @@ stand-in-translation = [not translated, the source text] { $source }
 
     (A demo model: it doesn't translate.)
 stand-in-image = I'm a demo model and can't see images. You sent (kind, bytes): { $images }. The question: “{ $question }”.
-stand-in-teacher-asks-1 = What does “{ $topic }” mean?
-stand-in-teacher-asks-2 = Say in your own words: { $topic }
-stand-in-teacher-asks-3 = What does the course teach where it says “{ $topic }”?
-stand-in-teacher-answers = A demo teacher answers: a real one would explain “{ $question }” here.
-stand-in-teacher-rewords-2 = Help me understand this: { $question }
-stand-in-teacher-rewords-3 = { $question } Give an example from life too.
 stand-in-example-answer = { $answer } (a demo model)
 stand-in-no-words = A demo model can't hear: this recording has no saved text.
 
@@ -55,7 +49,6 @@ chat-page-paid = Paid with Stars
 chat-page-refunded = Stars refunded
 chat-page-pay-title = Payment in Stars
 chat-page-pay-yes = Pay
-chat-page-no-checkout = The bot hasn't answered within 10 seconds. You weren't charged.
 chat-page-code = Code
 chat-page-failed = Not sent: the demo isn't responding.
 chat-page-refused = Not sent:

@@ -7,12 +7,6 @@ stand-in-translation = [перевод не сделан, исходный те�
 
     (Демо-модель: она не переводит.)
 stand-in-image = Я демо-модель и картинок не вижу. Вы прислали (вид, байты): { $images }. Вопрос: «{ $question }».
-stand-in-teacher-asks-1 = Что значит «{ $topic }»?
-stand-in-teacher-asks-2 = Повтори своими словами: { $topic }
-stand-in-teacher-asks-3 = Чему учит курс в месте «{ $topic }»?
-stand-in-teacher-answers = Отвечает демо-учитель: настоящий объяснил бы здесь «{ $question }».
-stand-in-teacher-rewords-2 = Помоги разобраться: { $question }
-stand-in-teacher-rewords-3 = { $question } Приведи пример из жизни.
 stand-in-example-answer = { $answer } (демо-модель)
 stand-in-no-words = Демо-модель не слышит: в этой записи нет сохранённого текста.
 
@@ -55,7 +49,6 @@ chat-page-paid = Оплачено звёздами
 chat-page-refunded = Возвращено звёзд
 chat-page-pay-title = Оплата звёздами
 chat-page-pay-yes = Заплатить
-chat-page-no-checkout = Бот не ответил за 10 секунд. Звёзды не списаны.
 chat-page-code = Код
 chat-page-failed = Не отправлено: демо не отвечает.
 chat-page-refused = Не отправлено:

@@ -171,18 +171,12 @@ class Place:
 
 
 @contextmanager
-def prepare_demo(
-    folder: Path,
-    ports: Ports,
-    *,
-    is_grounded: bool = False,
-    language: str = RUSSIAN.language,
-) -> Iterator[Place]:
+def prepare_demo(folder: Path, ports: Ports, language: str = RUSSIAN.language) -> Iterator[Place]:
     """Create or reuse a demo's folder, write its configuration unless edited, and hold its lock.
 
-    `is_grounded` as in `render_config`. `language` selects the samples of a new demo; an existing
-    one keeps its own. Raises Refused when ports are in use, the folder cannot be
-    created or holds something else, or another demo runs in it.
+    `language` selects the samples of a new demo; an existing one keeps its own. Raises Refused when
+    ports are in use, the folder cannot be created or holds something else, or another demo runs in
+    it.
     """
     if taken := ports.list_taken():
         raise Refused(f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken)))
@@ -197,7 +191,7 @@ def prepare_demo(
     with _lock_folder(folder):
         place = replace(place, script=script_of(language, place.repository, place.config))
         _write_credentials(place.folder / "credentials")
-        content = render_config(place.ports, place.script, is_grounded=is_grounded)
+        content = render_config(place.ports, place.script)
         if not place.has_edited_config:
             for path in (place.config, place.written_config):
                 path.write_text(content, encoding="utf-8")
@@ -255,16 +249,12 @@ def _write_credentials(folder: Path) -> None:
             path.write_text(value, encoding="utf-8")
 
 
-def render_config(ports: Ports, script: Script, *, is_grounded: bool) -> str:
-    """Return the text of `config.yaml`.
-
-    `is_grounded`: answers are composed from the course when the tuned model does not know.
-    """
+def render_config(ports: Ports, script: Script) -> str:
+    """Return the text of `config.yaml`."""
     template = Template(
         (_MODULE_FOLDER / "config.yaml").read_text(encoding="utf-8"), trim_blocks=True
     )
-    text: str = template.render(ports=ports, script=script, is_grounded=is_grounded)
-    return text
+    return str(template.render(ports=ports, script=script))
 
 
 def samples(kind: str = "datasets") -> Path:

@@ -26,7 +26,6 @@ from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Place, Ports, create_repository, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress, restart_command
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.provider.chat import Account, Behaviour
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BORIS, people_of
@@ -39,13 +38,10 @@ WORD_PAUSE_S = 0.03
 CHECKS_PER_READ = 10  # the database is read at every tenth check of the child processes
 
 
-def run_demo(folder: Path, first_port: int, language: str, *, is_grounded: bool = False) -> int:
-    """Run the demo until Ctrl-C; return the exit code.
-
-    `is_grounded`: answers are composed from the course when the tuned model does not know.
-    """
+def run_demo(folder: Path, first_port: int, language: str) -> int:
+    """Run the demo until Ctrl-C; return the exit code."""
     ports = Ports.from_first(first_port)
-    with _prepare(folder, ports, language, is_grounded=is_grounded) as (demo, supervisor):
+    with _prepare(folder, ports, language) as (demo, supervisor):
         place, story = demo.place, demo.story
         addresses(place, story)
         steps = _watch(demo, supervisor)
@@ -118,12 +114,10 @@ def _log_lines(place: Place) -> list[str]:
 
 
 @contextmanager
-def _prepare(
-    folder: Path, ports: Ports, language: str, *, is_grounded: bool = False
-) -> Iterator[tuple[Demo, Supervisor]]:
+def _prepare(folder: Path, ports: Ports, language: str) -> Iterator[tuple[Demo, Supervisor]]:
     """Prepare a demo, hold its folder and serve its stand-ins. Raises Refused."""
     with (
-        prepare_demo(folder, ports, is_grounded=is_grounded, language=language) as place,
+        prepare_demo(folder, ports, language) as place,
         place.logs.open("ab") as logs,
         ExitStack() as stack,
     ):
@@ -177,7 +171,7 @@ def _create_standins(config: Config, place: Place) -> list[StandIn]:
     )
     return [
         telegram,
-        ProviderStandIn(Account(Behaviour(piece_s=WORD_PAUSE_S)), port=ports.model),
+        ProviderStandIn(WORD_PAUSE_S, port=ports.model),
         YooKassaStandIn(
             shop_id=place.read_credential(SHOP_ID),
             key=place.read_credential(SHOP_KEY),

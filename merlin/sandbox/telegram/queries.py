@@ -14,14 +14,11 @@ from merlin.sandbox.telegram.arguments import Arguments, bad_request
 from merlin.sandbox.telegram.messages import post
 from merlin.sandbox.telegram.world import LoggedMessage, Person, Query, World
 
-CALLBACK_TIMEOUT_S = 15 * 60.0
 
-
-def find_open_query(world: World, query_id: str, kind: str, within_s: float) -> Query:
-    """Return an open query. Raises BotApiError for one that is answered, expired or unknown."""
+def find_open_query(world: World, query_id: str, kind: str) -> Query:
+    """Return an open query. Raises BotApiError for one that is answered or unknown."""
     query = world.queries.get(query_id)
-    is_expired = query is None or query.answered or time.time() - query.asked_at > within_s
-    if query is None or is_expired or query.kind != kind:
+    if query is None or query.answered or query.kind != kind:
         raise bad_request("query is too old and response timeout expired or query ID is invalid")
     return query
 
@@ -30,7 +27,7 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     """Answer answerCallbackQuery; the text is shown to the person for a moment."""
     text = arguments.text("text")
     query_id = arguments.text("callback_query_id")
-    query = find_open_query(world, query_id, "callback_query", CALLBACK_TIMEOUT_S)
+    query = find_open_query(world, query_id, "callback_query")
     world.record("answered", query_id=query_id)
     values = {"text": text, "alert": arguments.flag("show_alert"), "url": arguments.text("url")}
     world.notify("answer", {"person_id": query.person_id, **values})
@@ -103,7 +100,6 @@ async def refund_star_payment(world: World, arguments: Arguments) -> bool:
     return True
 
 
-CHECKOUT_TIMEOUT_S = 10.0
 # Fields of an invoice stored with its pre-checkout query.
 CHECKOUT_FIELDS = ("chat_id", "message_id")
 
@@ -130,9 +126,9 @@ def invoice_of(world: World, logged: LoggedMessage) -> dict[str, Any]:
 
 
 async def answer_pre_checkout_query(world: World, arguments: Arguments) -> bool:
-    """Answer answerPreCheckoutQuery within ten seconds; on consent the payment is made."""
+    """Answer answerPreCheckoutQuery; on consent the payment is made."""
     query_id = arguments.text("pre_checkout_query_id")
-    query = find_open_query(world, query_id, "pre_checkout_query", CHECKOUT_TIMEOUT_S)
+    query = find_open_query(world, query_id, "pre_checkout_query")
     is_accepted = arguments.flag("ok")
     reason = arguments.text("error_message")
     if not is_accepted and not reason:

@@ -4,7 +4,6 @@ The acting person is given with the chat: `anna` (the private chat with the bot)
 group), `anna#12` or `anna@study#12` (a topic, by its message_thread_id).
 """
 
-import asyncio
 import secrets
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,6 @@ from typing import Any
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length, utf16_offsets
-from merlin.core.i18n import language_of, text
 from merlin.sandbox.telegram.arguments import (
     TEXT_UNITS,
     Upload,
@@ -29,11 +27,7 @@ from merlin.sandbox.telegram.messages import (
     store_upload,
     thread_fields,
 )
-from merlin.sandbox.telegram.queries import (
-    CHECKOUT_FIELDS,
-    CHECKOUT_TIMEOUT_S,
-    invoice_of,
-)
+from merlin.sandbox.telegram.queries import CHECKOUT_FIELDS, invoice_of
 from merlin.sandbox.telegram.world import (
     MEMBER_STATUSES,
     Chat,
@@ -199,25 +193,7 @@ class UserActions:
         }
         values = {name: invoice[name] for name in CHECKOUT_FIELDS if name in invoice}
         self.world.record("checkout", query_id=query["id"], about=values)
-        update_id = self.world.add_update("pre_checkout_query", query)
-        # A test may act while the stand-in is stopped and has no event loop.
-        with suppress(RuntimeError):
-            loop = asyncio.get_running_loop()
-            loop.call_later(CHECKOUT_TIMEOUT_S, self._expire_checkout, person, str(query["id"]))
-        return update_id
-
-    def _expire_checkout(self, person: Person, query_id: str) -> None:
-        """Tell the payer that the bot has not answered in time."""
-        query = self.world.queries.get(query_id)
-        if query is None or query.answered:
-            return
-        self.world.record("answered", query_id=query_id)
-        message = self._text(person, "chat-page-no-checkout")
-        self.world.notify("answer", {"person_id": person.person_id, "text": message, "alert": True})
-
-    @staticmethod
-    def _text(person: Person, key: str) -> str:
-        return text(language_of(person.language_code), key)
+        return self.world.add_update("pre_checkout_query", query)
 
     def press(self, who: str | int, wanted: str, message_id: int = 0) -> int:
         """Press the button with this data or label, in one message or in the newest that has it."""

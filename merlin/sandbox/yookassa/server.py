@@ -1,4 +1,4 @@
-"""YooKassa's stand-in as an ASGI application: API v3, notifications, payment page, control routes.
+"""YooKassa's stand-in as an ASGI application: API v3, notifications, payment page.
 
 The page is HTML without scripts, where the payer chooses how the payment ends. Tests run the
 stand-in in a thread, on its own port.
@@ -7,7 +7,7 @@ stand-in in a thread, on its own port.
 import asyncio
 import base64
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,20 +18,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from merlin.core.errors import NotFound
 from merlin.core.json_fields import parse_object
 from merlin.core.money import Amount, Currency
 from merlin.core.web.browser import get_chosen_language, language_of_header
 from merlin.sandbox.server import ApiRoute, ApiStandIn
-from merlin.sandbox.web import control_route, page_response, static_routes
-from merlin.sandbox.yookassa.requests import (
-    PaymentRequest,
-    RefundRequest,
+from merlin.sandbox.web import page_response, static_routes
+from merlin.sandbox.yookassa.shop import (
+    DECLINED,
+    GENERAL,
+    PAID,
+    PENDING,
+    Json,
+    Payment,
+    Shop,
     ShopError,
     bad_request,
-    parse,
 )
-from merlin.sandbox.yookassa.shop import DECLINED, GENERAL, PAID, PENDING, Json, Payment, Shop
 
 SEE_OTHER = 303
 # Decline reasons offered on the page; YooKassa has more.
@@ -51,7 +53,6 @@ ANSWER_S = 10.0
 GOOD = 200
 # A notification without a 200 response is posted again: number of attempts, then the first pause
 TRIES, RETRY_S = 5, 0.2
-MAX_PER_PAGE = 100
 SHOP_ID, KEY = "100500", "test_stand-in"
 
 
@@ -64,14 +65,13 @@ class YooKassaStandIn(ApiStandIn):
     """A stand-in of YooKassa; `with YooKassaStandIn() as shop:`.
 
     `shop_id` and `key` are its credentials; `folder` keeps the state over restarts (None: in
-    memory). `reference` arguments accept a payment's id or the id of its purchase.
+    memory).
 
     Notifications are posted to `notify_url`, unsigned as YooKassa's are, until they are answered
     with 200. Source: yookassa.ru/developers/using-api/webhooks.
     """
 
     error = ShopError
-    payment_request, refund_request = PaymentRequest, RefundRequest
 
     def __init__(
         self,
@@ -91,7 +91,6 @@ class YooKassaStandIn(ApiStandIn):
         super().__init__(
             port,
             self._routes(),
-            control_route("/control/choose", self._choose),
             Route("/", self._show_home),
             Route("/pay/{payment_id}", self._show),
             Route("/pay/{payment_id}", self._choose_on_page, methods=["POST"]),
@@ -111,9 +110,6 @@ class YooKassaStandIn(ApiStandIn):
         if kind.lower() != "basic" or not hmac.compare_digest(credentials.encode(), expected):
             message = "Error in shopId or secret key. Check their validity."
             raise ShopError(401, message, param="Authorization")
-
-    def _choose(self, body: Json) -> Json:
-        return self._shop.choose(body["payment"], body["outcome"], body.get("reason", ""))
 
     def _routes(self) -> list[ApiRoute]:
         """Return the API's routes."""
@@ -147,23 +143,44 @@ class YooKassaStandIn(ApiStandIn):
         pages = f"{request.base_url}pay/"
         return await self.answer_once(
             request,
-            lambda body: self._shop.create(parse(self.payment_request, body), pages).as_json(),
+            lambda body: self._shop.create(body, pages).as_json(),
         )
 
     async def _list_payments(self, request: Request) -> Response:
-        return _page(request, [payment.as_json() for payment in self._shop.payments()])
+        return self._list(request, [each.as_json() for each in self._shop.state.payments.values()])
 
     async def _create_refund(self, request: Request) -> Response:
-        return await self.answer_once(
-            request, lambda body: self._shop.refund(parse(self.refund_request, body)).as_json()
-        )
+        return await self.answer_once(request, lambda body: self._shop.refund(body).as_json())
 
     async def _list_refunds(self, request: Request) -> Response:
-        return _page(request, [refund.as_json() for refund in self._shop.state.refunds.values()])
+        return self._list(request, [each.as_json() for each in self._shop.state.refunds.values()])
+
+    def _list(self, request: Request, rows: Sequence[Json]) -> Response:
+        """Return the requested rows, newest first. Raises ShopError."""
+        query = request.query_params
+        try:
+            since, until = (
+                datetime.fromisoformat(query.get(f"created_at.{side}", default))
+                for side, default in (("gte", "1970-01-01T00:00Z"), ("lt", "9999-01-01T00:00Z"))
+            )
+        except ValueError as error:
+            raise bad_request("query", str(error)) from None
+        items = [
+            row
+            for row in reversed(rows)
+            if since <= datetime.fromisoformat(row["created_at"]) < until
+            and query.get("payment_id") in {None, row.get("payment_id")}
+        ]
+        return JSONResponse(self.make_page(query, items))
+
+    def make_page(self, _query: Mapping[str, str], items: list[Json]) -> Json:
+        """Return the items of a list, on one page."""
+        return {"type": "list", "items": items}
 
     async def _show_home(self, request: Request) -> Response:
         """Show the newest payments, where somebody trying the demo finds them."""
-        return self._page(request, "pay_home.html", payments=self._shop.payments()[:-21:-1])
+        newest = [*self._shop.state.payments.values()][:-21:-1]
+        return self._page(request, "pay_home.html", payments=newest)
 
     async def _choose_on_page(self, request: Request) -> Response:
         async with request.form() as form:
@@ -173,16 +190,13 @@ class YooKassaStandIn(ApiStandIn):
             return await self._show(request)
         try:
             if outcome != "left":
-                self._shop.choose(payment.payment_id, outcome, reason if reason in REASONS else "")
+                self._shop.choose(payment, outcome, reason if reason in REASONS else "")
         except ValueError:  # it has ended in the meantime; the page shows how
             return RedirectResponse(f"/pay/{payment.payment_id}", SEE_OTHER)
-        return RedirectResponse(payment.request.return_url, SEE_OTHER)
+        return RedirectResponse(payment.return_url, SEE_OTHER)
 
     def _find_payment(self, request: Request) -> Payment | None:
-        try:
-            return self._shop.find(request.path_params["payment_id"])
-        except NotFound:
-            return None
+        return self._shop.state.payments.get(request.path_params["payment_id"])
 
     async def _show(self, request: Request) -> Response:
         payment = self._find_payment(request)
@@ -190,7 +204,7 @@ class YooKassaStandIn(ApiStandIn):
             return self._page(request, "pay_home.html", 404, payments=None)
         template = "pay.html" if payment.status == PENDING else "pay_ended.html"
         # Its forms redirect to the shop's return URL, so the CSP must allow that origin.
-        shop = urlsplit(payment.request.return_url)
+        shop = urlsplit(payment.return_url)
         return_origin = f" {shop.scheme}://{shop.netloc}"
         return self._page(
             request, template, return_origin=return_origin, payment=payment, reasons=REASONS
@@ -238,30 +252,3 @@ class YooKassaStandIn(ApiStandIn):
                     if (await client.post(self._notify_url, json=body)).status_code == GOOD:
                         return
                 await asyncio.sleep(RETRY_S * 2**attempt)
-
-
-def _page(request: Request, rows: Sequence[Json]) -> Response:
-    """Return one page of a list, newest first, with the next page's cursor. Raises ShopError."""
-    query = request.query_params
-    try:
-        since, until = (
-            datetime.fromisoformat(query.get(f"created_at.{side}", default))
-            for side, default in (("gte", "1970-01-01T00:00Z"), ("lt", "9999-01-01T00:00Z"))
-        )
-        limit = int(query.get("limit", 10))
-    except ValueError as error:
-        raise bad_request("query", str(error)) from None
-    if not 1 <= limit <= MAX_PER_PAGE:
-        raise bad_request("limit", f"Limit must be from 1 to {MAX_PER_PAGE}")
-    matches = [
-        row
-        for row in reversed(rows)
-        if since <= datetime.fromisoformat(row["created_at"]) < until
-        and query.get("payment_id") in {None, row.get("payment_id")}
-    ]
-    ids = [row["id"] for row in matches]
-    start = ids.index(query["cursor"]) if query.get("cursor") in ids else 0
-    page: Json = {"type": "list", "items": matches[start : start + limit]}
-    if start + limit < len(ids):
-        page["next_cursor"] = ids[start + limit]
-    return JSONResponse(page)

@@ -1,17 +1,17 @@
-"""State and transitions of payments and refunds; no HTTP.
+"""State and transitions of payments and refunds, and the errors of the API; no HTTP.
 
 Everything here runs in the server's thread. `on_change` is called with the API's event name and the
 object. The state is stored in one JSON file.
 
 Money is taken when the payer pays, never only held. A repeated Idempotence-Key with the same
-request gets the same response for a day (source: yookassa.ru/developers/using-api/basics,
-"Идемпотентность").
+request gets the same response (source: yookassa.ru/developers/using-api/basics, "Идемпотентность").
 """
 
 import secrets
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,55 @@ from pydantic import BaseModel
 
 from merlin.core import durable_files
 from merlin.core.clock import utc_now
-from merlin.core.errors import NotFound
-from merlin.sandbox.yookassa.requests import (
-    PaymentRequest,
-    RefundRequest,
-    bad_request,
-    missing,
-    money,
-)
+from merlin.openai_protocol.errors import ApiError
 
 PAID, PENDING, SUCCEEDED = "paid", "pending", "succeeded"
 CANCELED, DECLINED, GENERAL = "canceled", "declined", "general_decline"
-KEY_LIFE = timedelta(days=1)
-PAGE_LIFE = timedelta(hours=1)
 Json = dict[str, Any]
+
+
+def money(kopecks: int) -> dict[str, str]:
+    """Return an amount in kopecks as an API object."""
+    roubles, kopecks_part = divmod(kopecks, 100)
+    return {"value": f"{roubles}.{kopecks_part:02d}", "currency": "RUB"}
+
+
+def read_kopecks(request: Json) -> int:
+    """Return the amount of a request in kopecks."""
+    return int(request["amount"]["value"].replace(".", ""))
+
+
+_CODES = {
+    400: "invalid_request",
+    401: "invalid_credentials",
+    403: "forbidden",
+    404: "not_found",
+    429: "too_many_requests",
+}
+
+
+class ShopError(ApiError):
+    """An error response: HTTP status, description and, if known, the invalid field (`param`)."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the response body."""
+        error = {
+            "type": "error",
+            "id": str(uuid.uuid4()),
+            "code": _CODES.get(self.status, "internal_server_error"),
+            "description": str(self),
+        }
+        return {**error, "parameter": self.param} if self.param else error
+
+
+def bad_request(parameter: str, description: str) -> ShopError:
+    """Return the error for an invalid field."""
+    return ShopError(400, description, param=parameter)
+
+
+def missing(kind: str, name: str) -> ShopError:
+    """Return the error for a payment or refund that does not exist."""
+    return ShopError(404, f"{kind} {name} doesn't exist or is not yours", param=f"{kind}_id")
 
 
 @dataclass(slots=True)
@@ -40,7 +75,7 @@ class Payment:
     """One payment; `returned` are the refunded kopecks, `reason` is why it was canceled."""
 
     payment_id: str
-    request: PaymentRequest
+    request: Json
     created_at: datetime
     page_url: str = ""
     status: str = PENDING
@@ -49,17 +84,27 @@ class Payment:
     captured_at: datetime | None = None
     reason: str = ""
 
+    @property
+    def kopecks(self) -> int:
+        """Return the amount."""
+        return read_kopecks(self.request)
+
+    @property
+    def return_url(self) -> str:
+        """Return where the customer returns after paying."""
+        return str(self.request["confirmation"]["return_url"])
+
     def as_json(self) -> Json:
         """Return the Payment object."""
         payment: Json = {
             "id": self.payment_id,
             "status": self.status,
-            "amount": money(self.request.amount.kopecks),
-            "description": self.request.description,
+            "amount": self.request["amount"],
+            "description": self.request.get("description", ""),
             "created_at": api_time(self.created_at),
             "test": self.is_test,
             "paid": self.status not in {PENDING, CANCELED},
-            "metadata": dict(self.request.metadata),
+            "metadata": self.request.get("metadata", {}),
         }
         if self.captured_at is not None:
             payment["captured_at"] = api_time(self.captured_at)
@@ -77,7 +122,7 @@ class Refund:
     """One refund of one payment."""
 
     refund_id: str
-    request: RefundRequest
+    request: Json
     created_at: datetime
     status: str = PENDING
     reason: str = ""
@@ -87,9 +132,9 @@ class Refund:
         refund: Json = {
             "id": self.refund_id,
             "status": self.status,
-            "amount": money(self.request.amount.kopecks),
+            "amount": self.request["amount"],
             "created_at": api_time(self.created_at),
-            "payment_id": self.request.payment_id,
+            "payment_id": self.request["payment_id"],
         }
         if self.reason:
             refund["cancellation_details"] = {"party": "yoo_money", "reason": self.reason}
@@ -104,12 +149,12 @@ def api_time(at: datetime) -> str:
 class State(BaseModel):
     """The stored state.
 
-    `keys` maps each Idempotence-Key to its request, its response and the time of use.
+    `keys` maps each Idempotence-Key to its request and its response.
     """
 
     payments: dict[str, Payment] = {}
     refunds: dict[str, Refund] = {}
-    keys: dict[str, tuple[Json, Json, datetime]] = {}
+    keys: dict[str, tuple[Json, Json]] = {}
 
 
 @dataclass(slots=True)
@@ -139,18 +184,17 @@ class Shop:
         """
         if not 0 < len(key) <= 64:  # noqa: PLR2004 - the vendor's limit
             raise bad_request("Idempotence-Key", "Idempotence key is missing or too long")
-        now = utc_now()
-        if key in self.state.keys and now < self.state.keys[key][2] + KEY_LIFE:
-            used_request, response, _ = self.state.keys[key]
+        if key in self.state.keys:
+            used_request, response = self.state.keys[key]
             if used_request != request:
                 raise bad_request("Idempotence-Key", "Idempotence key duplicated")
             return response
         response = act()
-        self.state.keys[key] = request, response, now
+        self.state.keys[key] = request, response
         self.save()
         return response
 
-    def create(self, request: PaymentRequest, pages: str) -> Payment:
+    def create(self, request: Json, pages: str) -> Payment:
         """Create a payment; `pages` is the URL prefix of payment pages."""
         now = utc_now()
         payment = Payment(new_id(now), request, now)
@@ -158,22 +202,11 @@ class Shop:
         payment.page_url = f"{pages}{payment.payment_id}"
         return payment
 
-    def find(self, reference: str) -> Payment:
-        """Return a payment by its id, or the newest of a purchase. Raises NotFound."""
-        self._cancel_expired()
-        if reference in self.state.payments:
-            return self.state.payments[reference]
-        for payment in reversed(self.state.payments.values()):
-            if payment.request.metadata.get("purchase") == reference:
-                return payment
-        raise NotFound(f"no payment {reference}")
-
-    def choose(self, reference: str, outcome: str, reason: str = "") -> Json:
+    def choose(self, payment: Payment, outcome: str, reason: str = "") -> Json:
         """End a pending payment: "paid", "declined" with `reason`, or a decline reason.
 
-        Raises NotFound, and ValueError when it has ended already.
+        Raises ValueError when it has ended already.
         """
-        payment = self.find(reference)
         if payment.status != PENDING:
             raise ValueError(f"payment {payment.payment_id} is {payment.status}")
         if outcome == PAID:
@@ -193,30 +226,18 @@ class Shop:
         payment.status, payment.reason = CANCELED, reason
         self.on_change("payment.canceled", payment.as_json())
 
-    def payments(self) -> list[Payment]:
-        """Return all payments, oldest first."""
-        self._cancel_expired()
-        return list(self.state.payments.values())
-
     def payment(self, payment_id: str) -> Payment:
         """Return a payment. Raises ShopError."""
-        self._cancel_expired()
         if payment_id not in self.state.payments:
             raise missing("payment", payment_id)
         return self.state.payments[payment_id]
 
-    def _cancel_expired(self) -> None:
-        """Cancel the payments that waited too long for their payer."""
-        for payment in self.state.payments.values():
-            if payment.status == PENDING and utc_now() >= payment.created_at + PAGE_LIFE:
-                self.cancel(payment, "expired_on_confirmation")
-
-    def refund(self, request: RefundRequest) -> Refund:
+    def refund(self, request: Json) -> Refund:
         """Refund a payment. Raises ShopError."""
-        payment = self.payment(request.payment_id)
+        payment = self.payment(request["payment_id"])
         if payment.status != SUCCEEDED:
             raise bad_request("payment_id", "Payment cannot be refunded")
-        if request.amount.kopecks > payment.request.amount.kopecks - payment.returned:
+        if read_kopecks(request) > payment.kopecks - payment.returned:
             raise bad_request("amount.value", "Refund amount is greater than what is left")
         now = utc_now()
         refund = Refund(new_id(now), request, now)
@@ -227,7 +248,8 @@ class Shop:
     def give_back(self, refund: Refund) -> None:
         """Return a refund's money."""
         refund.status = SUCCEEDED
-        self.state.payments[refund.request.payment_id].returned += refund.request.amount.kopecks
+        payment = self.state.payments[refund.request["payment_id"]]
+        payment.returned += read_kopecks(refund.request)
         self.on_change("refund.succeeded", refund.as_json())
 
     def find_refund(self, refund_id: str) -> Refund:
