@@ -108,11 +108,6 @@ class StandIn:
             self._loop.call_soon(self._started.set)
             runner.run(server.serve([listener]))
 
-    @property
-    def is_running(self) -> bool:
-        """Return whether the server is running."""
-        return self._thread is not None
-
     def stop(self) -> None:
         """Stop the server and close its connections. Does nothing when not started."""
         if self._thread is None or self._server is None:
@@ -129,17 +124,13 @@ class StandIn:
             raise RuntimeError("the stand-in is not started")
         return asyncio.run_coroutine_threadsafe(task, self._loop).result(PATIENCE_S)
 
-    def call(self, function: Callable[[], T]) -> T:
-        """Run a function in the server's thread, between requests; return its result."""
+    def access(self, function: Callable[[], T]) -> T:
+        """Run a function in the server's thread, or here while the server is stopped."""
 
         async def call_function() -> T:
             return function()
 
-        return self.run(call_function())
-
-    def access(self, function: Callable[[], T]) -> T:
-        """Run a function in the server's thread, or here while the server is stopped."""
-        return self.call(function) if self.is_running else function()
+        return self.run(call_function()) if self._thread else function()
 
 
 # (name, method, path, handler) of a route. A handler that is a coroutine function gets the

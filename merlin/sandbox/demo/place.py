@@ -278,7 +278,15 @@ def create_repository(repository: Path, script: Script) -> None:
     folder = repository / ".git"
     if folder.exists() and git(repository, f"--git-dir={folder}", "rev-list", "-n1", "--all"):
         return
-    copy_files(samples(script.samples), repository / "datasets")
+    try:
+        shutil.copytree(
+            samples(script.samples),
+            repository / "datasets",
+            copy_function=shutil.copyfile,
+            dirs_exist_ok=True,
+        )
+    except OSError as error:
+        raise _no_folder_error(repository, error) from error
     git(repository, "init", "-q", "-b", "main")
     # Merlin may push to the checked-out branch; git then updates the working tree.
     git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
@@ -287,20 +295,6 @@ def create_repository(repository: Path, script: Script) -> None:
     git(repository, "config", "user.name", teacher.first_name)
     git(repository, "config", "user.email", f"{teacher.name}@example.com")
     commit(repository, script.samples_subject)
-
-
-def copy_files(source: Path, target: Path) -> None:
-    """Copy a folder; unlike `shutil.copytree` it ends at the first error. Raises Refused."""
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        for path in sorted(source.rglob("*")):
-            copy = target / path.relative_to(source)
-            if path.is_dir():
-                copy.mkdir(exist_ok=True)
-            else:
-                shutil.copyfile(path, copy)
-    except OSError as error:
-        raise _no_folder_error(target, error) from error
 
 
 def commit(repository: Path, subject: str) -> str:

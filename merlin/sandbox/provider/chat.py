@@ -24,7 +24,6 @@ from merlin.core.i18n import text
 from merlin.openai_protocol.errors import bad_field
 
 _STREAM_PIECE = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
-ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 SUMMARY_SENTENCES = 3
 QUOTED_CHARACTERS = 300
 BYTES_PER_TOKEN = 4
@@ -78,11 +77,6 @@ def read_messages(messages: object) -> list[Mapping[str, Any]]:
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or "role" not in message:
             raise bad_field(f"messages.[{number}].role", "Missing required parameter: 'role'")
-        if message["role"] not in ROLES:
-            description = (
-                f"'{message['role']}' is not one of {list(ROLES)} - 'messages.{number}.role'"
-            )
-            raise bad_field(f"messages.[{number}].role", description)
     return messages
 
 

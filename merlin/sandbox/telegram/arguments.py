@@ -35,8 +35,6 @@ class Arguments:
 
     values: Mapping[str, Any] = field(default_factory=dict)
     uploads: Mapping[str, Upload] = field(default_factory=dict)
-    # The stand-in's base URL as the bot calls it, for generated links.
-    address: str = ""
 
     def text(self, name: str, default: str = "") -> str:
         """Return a text, `default` when it is absent."""
@@ -74,7 +72,7 @@ async def read_arguments(request: Request) -> Arguments:
                 uploads[name] = Upload(value.filename or name, mime, content)
             else:
                 values[name] = value
-    return Arguments(values, uploads, f"http://{request.headers.get('host', '')}/")
+    return Arguments(values, uploads)
 
 
 def target_chat(world: World, arguments: Arguments) -> Chat:
@@ -116,10 +114,8 @@ def status_error(status: int) -> BotApiError:
 TEXT_UNITS = 4096
 _ENTITY_PATTERNS = {
     "url": re.compile(r"https?://[^\s<>«»\"]+[^\s<>«»\".,;:!?)]"),
-    "email": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w"),
     "bot_command": re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])"),
     "mention": re.compile(r"(?<![\w@/])@[A-Za-z][A-Za-z0-9_]{2,31}\b"),
-    "hashtag": re.compile(r"(?<![\w#&])#\w*[^\W\d]\w*"),
 }
 Entity = dict[str, Any]
 

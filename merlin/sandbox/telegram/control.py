@@ -35,8 +35,6 @@ DISPLAYED_TYPES = frozenset(
         *("audio/ogg", "audio/mpeg", "video/mp4", "video/webm"),
     }
 )
-MAX_QUEUED = 1000
-KEEP_ALIVE_S = 15.0
 # The page does not show other kinds of change.
 _PAGE_EVENTS = frozenset({"message", "edit", "action", "answer", "setting"})
 # From a language: the newest commit's progress, shown at the page's right side.
@@ -49,7 +47,7 @@ ACTS = frozenset({"start", "paste", "pay"})
 class ControlSide:
     """`app`: the ASGI application of `/control/…` and of the chat page.
 
-    Each open page has its own event queue; a page that does not read is disconnected.
+    Each open page has its own event queue.
     """
 
     def __init__(
@@ -136,10 +134,8 @@ class ControlSide:
         # For a setting send the name only: its value can be a secret.
         data = {"name": change["name"]} if kind == "setting" else change
         line = f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
-        for queue in list(self._queues):
-            if queue.qsize() >= MAX_QUEUED:
-                self._queues.discard(queue)
-            queue.put_nowait(line if queue in self._queues else None)
+        for queue in self._queues:
+            queue.put_nowait(line)
 
     async def _events(self, _request: Request) -> Response:
         headers = {"Cache-Control": "no-store"}
@@ -151,14 +147,7 @@ class ControlSide:
         self._queues.add(queue)
         try:
             yield "retry: 500\n\n"
-            while True:
-                try:
-                    async with asyncio.timeout(KEEP_ALIVE_S):
-                        line = await queue.get()
-                except TimeoutError:
-                    line = ": still here\n\n"
-                if line is None:
-                    return
+            while (line := await queue.get()) is not None:
                 yield line
         finally:
             self._queues.discard(queue)

@@ -123,7 +123,6 @@ async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[
     return _replace_content(world, arguments, old, content)
 
 
-THUMB_SIDE = 90
 # Reported size of images other than PNG.
 DEFAULT_SIZE = (640, 480)
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -166,25 +165,12 @@ def media_fields(
 
 
 def _sizes(world: World, file: dict[str, Any], base: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a photo's two sizes, the largest last; the small one has the same bytes.
-
-    Images are not scaled. Source of the dimensions' position: PNG specification, IHDR.
-    """
+    """Return a photo's only size. Source of the dimensions' position: PNG specification, IHDR."""
     content = world.content(file["file_id"])
     width, height = DEFAULT_SIZE
     if content.startswith(_PNG) and len(content) >= 24:  # noqa: PLR2004 - up to IHDR's sizes
         width, height = struct.unpack_from(">II", content, 16)
-    largest = max(width, height, 1)
-    small = store_upload(world, "photo", Upload(file["name"], file["mime"], content))
-    small_fields = {name: small[name] for name in base}
-    return [
-        {
-            **small_fields,
-            "width": width * THUMB_SIDE // largest,
-            "height": height * THUMB_SIDE // largest,
-        },
-        {**base, "width": width, "height": height},
-    ]
+    return [{**base, "width": width, "height": height}]
 
 
 async def get_file(world: World, arguments: Arguments) -> dict[str, Any]:

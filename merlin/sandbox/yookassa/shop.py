@@ -212,7 +212,9 @@ class Shop:
         if outcome == PAID:
             self.take(payment)
         else:
-            self.cancel(payment, (reason or GENERAL) if outcome == DECLINED else outcome)
+            payment.status = CANCELED
+            payment.reason = (reason or GENERAL) if outcome == DECLINED else outcome
+            self.on_change("payment.canceled", payment.as_json())
         self.save()
         return payment.as_json()
 
@@ -220,11 +222,6 @@ class Shop:
         """Take the money that was paid."""
         payment.status, payment.captured_at = SUCCEEDED, utc_now()
         self.on_change("payment.succeeded", payment.as_json())
-
-    def cancel(self, payment: Payment, reason: str) -> None:
-        """Cancel a payment."""
-        payment.status, payment.reason = CANCELED, reason
-        self.on_change("payment.canceled", payment.as_json())
 
     def payment(self, payment_id: str) -> Payment:
         """Return a payment. Raises ShopError."""
