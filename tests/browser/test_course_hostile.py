@@ -98,7 +98,7 @@ def test_hostile_queries_do_not_run_or_fail(visitor, course_site):
     page.goto(course_site.address + "/")
     statuses = page.evaluate(
         """(queries) => Promise.all(queries.map(async (query) => {
-          const path = `/courses?q=${encodeURIComponent(query)}`;
+          const path = `/?q=${encodeURIComponent(query)}`;
           return (await fetch(path, {headers: {"HX-Request": "true"}})).status;
         }))""",
         PAYLOADS,

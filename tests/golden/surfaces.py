@@ -19,8 +19,8 @@ ROLES = {"anonymous": "nobody", **PEOPLE}
 HEADERS = ("location", "cache-control", "content-language", "vary", "link", "retry-after")
 # Queries of paths that take one.
 QUERIES = {
+    "/": ["", "?q=слово"],
     "/api/courses/search": ["?query=слово", "?query=ничего"],
-    "/courses": ["?query=слово"],
     "/datasets/{dataset}/examples/one": ["?example=q3"],
     "/datasets/{dataset}/examples": [
         "",

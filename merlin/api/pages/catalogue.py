@@ -2,7 +2,6 @@
 
 /                all courses
 /?q=графы        search results
-/courses?q=…     the list alone, for the script that inserts it
 
 The search of the pages is implemented here. Without scripts the «+» and «−» buttons submit a form
 and redirect back; with scripts they call /api/user/courses.
@@ -15,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Form
 from starlette.responses import Response
@@ -27,7 +26,6 @@ from merlin.api.pages.page import (
     PageContext,
     PublicContext,
     course_href,
-    render_fragment,
     render_page,
     sign_in_href,
 )
@@ -90,28 +88,11 @@ Card = tuple[Course, Pieces, Pieces, bool]
 @router.get("/")
 async def show_front(context: PublicContext, q: str = "") -> Response:
     """Return the front page."""
-    states = await context.services.read(courses.list_chat_states)
-    view = {"list": await list_view(context, _query(q), states)}
-    return render_page(context, "catalogue.html", view)
+    query = " ".join(q[:MAX_QUERY_LENGTH].split())
+    return render_page(context, "catalogue.html", {"list": await list_view(context, query)})
 
 
-@router.get("/courses")
-async def course_list(context: PublicContext, q: str = "") -> Response:
-    """Return the list alone; without htmx, redirects to the full page."""
-    query = _query(q)
-    address = f"/?{urlencode({'q': query})}" if query else "/"
-    if "hx-request" not in context.request.headers:
-        return seen_other(address)
-    states = await context.services.read(courses.list_chat_states)
-    view = {"list": await list_view(context, query, states)}
-    response = render_fragment(context, "list_part.html", view)
-    response.headers["HX-Replace-Url"] = address
-    return response
-
-
-async def list_view(
-    context: PageContext, query: str, states: Mapping[str, str]
-) -> dict[str, object]:
+async def list_view(context: PageContext, query: str) -> dict[str, object]:
     """Return all courses by semester, or the matches of `query`, best first within each.
 
     `terms` are semesters with their cards and count ("4", or "1 из 4"). `result` tells screen
@@ -122,6 +103,7 @@ async def list_view(
         hits, result = await context.services.read(courses.search, query, max(len(all_courses), 1))
         matches = [hit for hit in hits if hit.course_id in context.courses.by_id]
     total, meant = len(matches), result.suggestion
+    states = await context.services.read(courses.list_chat_states)
     return {
         "query": query,
         "count": _count(context, total, len(all_courses)),
@@ -154,10 +136,6 @@ def _list_semesters(
         total = totals[semester]
         listed.append((semester, _count(context, total if is_whole else len(cards), total), cards))
     return listed
-
-
-def _query(text: str) -> str:
-    return " ".join(text[:MAX_QUERY_LENGTH].split())
 
 
 def _count(context: PageContext, shown_count: int, total: int) -> str:

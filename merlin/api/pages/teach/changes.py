@@ -245,7 +245,7 @@ async def show_proposals(
 ) -> Response:
     """Return the oldest pending example proposals, and the state of those accepted last.
 
-    `compare`: with the contradictions, which a browser with scripts loads by itself.
+    `compare`: with the pairs of examples that contradict each other by meaning, found in seconds.
     """
     waiting = await context.read(
         proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset.name
@@ -266,7 +266,9 @@ async def show_proposals(
         "note": await find_noted_change(context, changed),
     }
     if compare:
-        view |= await _find_contradictions(context, dataset.name)
+        files = await context.read(changes.read_files, context.actor, dataset.name)
+        found = await asyncio.to_thread(proposals.find_contradictions, files)
+        view |= {"contradictions": found, "max_compared": MAX_COMPARED}
     return render_page(context, "teach_proposals.html", view)
 
 
@@ -296,20 +298,6 @@ async def judge_proposals(
     return seen_other(f"{base_of(dataset.name, 'proposals')}?changed={change}")
 
 
-@router.get("/datasets/{dataset}/proposals/contradictions")
-async def show_contradictions(context: TeacherContext, dataset: EditedDataset) -> Response:
-    """Return the pairs of examples that contradict each other by meaning, as a part of the page."""
-    view = await _find_contradictions(context, dataset.name)
-    view["base"] = base_of(dataset.name, "proposals")
-    return render_fragment(context, "contradictions_part.html", view)
-
-
-async def _find_contradictions(context: PageContext, dataset: str) -> dict[str, object]:
-    files = await context.read(changes.read_files, context.actor, dataset)
-    found = await asyncio.to_thread(proposals.find_contradictions, files)
-    return {"contradictions": found, "max_compared": MAX_COMPARED}
-
-
 @router.post("/datasets/{dataset}/proposals/contradictions")
 async def settle_contradiction(
     context: TeacherContext,
@@ -324,7 +312,7 @@ async def settle_contradiction(
     change = await context.write(
         proposals.settle_contradiction, context.actor, dataset.name, holds, other, reason
     )
-    return seen_other(f"{base_of(dataset.name, 'proposals')}?changed={change}")
+    return seen_other(f"{base_of(dataset.name, 'proposals')}?compare=true&changed={change}")
 
 
 @router.get("/datasets/{dataset}/unanswered")

@@ -9,17 +9,14 @@ function failed(event) {
   const line = shown.querySelector(".case");
   line.hidden = !number;
   line.textContent = line.textContent.replace("{}", number);
-  const path = event.detail.pathInfo?.finalRequestPath || "/courses";
-  shown.querySelector("[data-again]").addEventListener("click", () => {
-    window.htmx.ajax("GET", path, { target: "#list", source: "#seek" });
-  });
+  shown.querySelector("[data-again]").addEventListener("click", () => document.getElementById("seek").requestSubmit());
   list.replaceChildren(shown);
   all.open = true;
 }
 
 // It may be old when it is opened again.
 function reopen() {
-  if (!all.open) window.htmx?.ajax("GET", "/courses", { target: "#list", source: "#seek" });
+  if (!all.open && window.htmx) document.getElementById("seek").requestSubmit();
 }
 
 export function startList() {
