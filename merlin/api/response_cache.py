@@ -29,39 +29,32 @@ from merlin.course.catalogue import Catalogue
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE = "private, no-store"
-MAX_BYTES = 32 * 1024 * 1024
+# Of the largest catalogue, some megabytes.
+MAX_ANSWERS = 256
 # Returns the data in a language, JSON-serializable; runs in a thread that may read rows.
 MakeAnswer = Callable[[Context, str], object]
 
 
 class CatalogueCache:
-    """The newest known version of the catalogue, and answers of one version.
+    """The newest known version of the catalogue, None until first read, and answers by their ETag.
 
-    `version` is None until first read. A full cache starts anew.
+    A full cache starts anew.
     """
 
     def __init__(self) -> None:
         self.version: int | None = None
-        self._of: int | None = None
-        self._bytes = 0
-        self._answers: dict[str, bytes] = {}
+        self.answers: dict[str, bytes] = {}
 
     async def poll_version(self, ctx: Context) -> None:
         """Read the version. Raises MerlinError."""
         self.version = await ctx.read(lambda ctx: Catalogue(ctx.db).version())
 
-    def find(self, tag: str) -> bytes | None:
-        """Return the cached answer with this ETag, or None."""
-        return self._answers.get(tag)
-
     def store(self, version: int, tag: str, answer: bytes) -> None:
-        """Cache an answer of a version just read; answers of other versions are dropped."""
+        """Cache an answer of a version just read."""
         self.version = max(version, self.version or version)
-        self._bytes += len(answer)
-        if version != self._of or self._bytes > MAX_BYTES:
-            self._answers.clear()
-            self._of, self._bytes = version, len(answer)
-        self._answers[tag] = answer
+        if len(self.answers) >= MAX_ANSWERS:
+            self.answers.clear()
+        self.answers[tag] = answer
 
 
 def _tag(request: Request, version: int | None, language: str) -> str:
@@ -76,25 +69,18 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return a public answer, cached with an ETag until the catalogue changes."""
     cache: CatalogueCache = request.app.state.catalogue
     language, known = language_of_request(request), sent_etags(request.headers)
-    headers = {**headers_of(language), "Cache-Control": CACHE_CONTROL}
-    headers["ETag"] = tag = _tag(request, cache.version, language)
-    if tag in known:
-        return Response(None, HTTPStatus.NOT_MODIFIED, headers)
-    answer = cache.find(tag)
-    if answer is None:
+    tag = _tag(request, cache.version, language)
+    answer = cache.answers.get(tag)
+    if answer is None and tag not in known:
 
-        def read(ctx: Context) -> tuple[int, bytes] | None:
-            version = Catalogue(ctx.db).version()
-            content = make(ctx, language)
-            is_same = version == Catalogue(ctx.db).version()
-            return (version, to_json(content)) if is_same else None
+        def read(ctx: Context) -> tuple[int, bytes]:
+            with ctx.db.snapshot():
+                return Catalogue(ctx.db).version(), to_json(make(ctx, language))
 
-        result = await services_of(request).read(read)
-        if result is None:  # it changed meanwhile: answer without caching
-            return await private_answer(request, make)
-        version, answer = result
-        headers["ETag"] = tag = _tag(request, version, language)
-        cache.store(version, tag, answer)
+        version, content = await services_of(request).read(read)
+        tag, answer = _tag(request, version, language), content
+        cache.store(version, tag, content)
+    headers = {**headers_of(language), "Cache-Control": CACHE_CONTROL, "ETag": tag}
     if known & {tag, "*"}:
         return Response(None, HTTPStatus.NOT_MODIFIED, headers)
     return Response(answer, HTTPStatus.OK, headers, "application/json")

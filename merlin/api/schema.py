@@ -25,15 +25,14 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    TypeAdapter,
     ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from merlin.api.auth import Caller
-from merlin.api.problems import Problem, headers_of, problems
+from merlin.api.problems import Problem, problems
 from merlin.api.services import services_of
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -189,13 +188,6 @@ class Shape(BaseModel):
 
 def _localize(say: Callable[[str], str] | str, info: ValidationInfo) -> str:
     return say if isinstance(say, str) else say((info.context or {})["language"])
-
-
-def view_response(view: object, language: str, status: HTTPStatus, location: str = "") -> Response:
-    """Return a view as a JSON response; `location` is where the result will be."""
-    headers = headers_of(language) | ({"Location": location} if location else {})
-    content = TypeAdapter(type(view)).dump_python(view, mode="json", by_alias=True)
-    return JSONResponse(content, status, headers)
 
 
 # A method that returns a text in the language of `Shape.from_object`.

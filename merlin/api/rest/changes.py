@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import MaterialEditor, SignedIn, require_scope
-from merlin.api.problems import Problem, language_of_request, problem_response, problems
+from merlin.api.problems import Problem, problem_response, problems
 from merlin.api.schema import (
     Body,
     Hex,
@@ -25,7 +25,6 @@ from merlin.api.schema import (
     Shape,
     Words,
     operation_router,
-    view_response,
 )
 from merlin.app import changes, examples, proposals
 from merlin.app.changes import EditNotGood, FileChange, Make, StaleEdit
@@ -69,14 +68,13 @@ class ChangeShown(Shape):
 router = operation_router(prefix="/api/changes", tags=["changes"])
 
 
+EditAnswer = ChangeShown | Response
 # A route that submits a commit.
 EDIT_ROUTE: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
-    "response_model": None,
-    "responses": {
-        202: {"model": ChangeShown, "description": "The edit was submitted"},
-        **problems(400, 409),
-    },
+    "response_model": ChangeShown,
+    "response_description": "The edit was submitted",
+    "responses": problems(400, 409),
 }
 
 
@@ -85,16 +83,17 @@ class EditCall:
     """A call that submits a commit."""
 
     request: Request
+    response: Response
     caller: MaterialEditor
 
-    async def answer(self, dataset: str, make: Make) -> Response:
-        """Return 202 with the submitted change.
+    async def answer(self, dataset: str, make: Make) -> EditAnswer:
+        """Return the submitted change; the response tells its location.
 
         409 after a concurrent edit, 422 if the checker finds an error. Raises what
         `make` raises.
         """
         ctx, actor, request = self.caller.services, self.caller.actor, self.request
-        language = language_of_request(request)
+        language = self.caller.language
         try:
             change = await changes.submit(ctx, actor, dataset, make)
         except StaleEdit as error:
@@ -107,8 +106,8 @@ class EditCall:
             ]
             problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good")
             return problem_response(request, problem, findings=findings)
-        location, view = f"/api/changes/{change.id}", ChangeShown.from_object(change, language)
-        return view_response(view, language, HTTPStatus.ACCEPTED, location)
+        self.response.headers["Location"] = f"/api/changes/{change.id}"
+        return ChangeShown.from_object(change, language)
 
 
 Edit = Annotated[EditCall, Depends()]
@@ -158,25 +157,17 @@ class ExampleBody(Body):
         return ExampleContent(self.question, self.answer, self.tags)
 
 
-ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
-    202: {
-        "model": ChangeShown | ProposalView,
-        "description": "The edit was submitted, or a proposal if the caller may not edit",
-    },
-    **problems(409),
-}
-
-
 @example_router.post(
     "",
     summary="Add or propose an example",
     status_code=HTTPStatus.ACCEPTED,
-    response_model=None,
-    responses=ADD_RESPONSES,
+    response_model=ChangeShown | ProposalView,
+    response_description="The edit was submitted, or a proposal if the caller may not edit",
+    responses=problems(409),
 )
 async def add_example(
-    request: Request, caller: SignedIn, dataset: Name, body: ExampleBody
-) -> Response:
+    request: Request, response: Response, caller: SignedIn, dataset: Name, body: ExampleBody
+) -> ChangeShown | ProposalView | Response:
     """Submit an edit that adds the example; without permission to edit, a proposal.
 
     An API key needs the scope `materials:write`; for a proposal, `chat:write`.
@@ -186,7 +177,6 @@ async def add_example(
         make = partial(examples.add_example, examples.write_new_example(body.content()))
     require_scope(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)
     if make:
-        return await EditCall(request, caller).answer(dataset, make)
+        return await EditCall(request, response, caller).answer(dataset, make)
     draft = proposals.draft_proposal(dataset, body.content(), caller.language)
-    proposal = await caller.write(proposals.propose, caller.actor, draft)
-    return view_response(proposal, caller.language, HTTPStatus.ACCEPTED)
+    return await caller.write(proposals.propose, caller.actor, draft)

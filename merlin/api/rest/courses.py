@@ -29,7 +29,6 @@ from merlin.api.schema import (
     InLanguage,
     Shape,
     operation_router,
-    view_response,
 )
 from merlin.app import courses
 from merlin.app.actor import Actor
@@ -278,17 +277,17 @@ async def list_favourites(caller: SignedIn) -> list[CourseShown]:
     "",
     summary="Add a favourite course",
     status_code=HTTPStatus.CREATED,
-    response_model=CourseShown,
     responses={
         200: {"model": CourseShown, "description": "The course already was a favourite"},
         **problems(409),
     },
 )
-async def add_favourite(body: Favourite, caller: Keeper) -> Response:
+async def add_favourite(body: Favourite, caller: Keeper, response: Response) -> CourseShown:
     """Add an active course; 201 if it was added, 200 if it already was a favourite."""
     is_new, course = await caller.write(courses.add_favourite, caller.actor, body.course_id)
-    status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-    return view_response(CourseShown.from_object(course, caller.language), caller.language, status)
+    if not is_new:
+        response.status_code = HTTPStatus.OK
+    return CourseShown.from_object(course, caller.language)
 
 
 @favourite_router.delete(

@@ -22,7 +22,6 @@ from merlin.api.schema import (
     Shape,
     operation_router,
     part,
-    view_response,
 )
 from merlin.app import jobs, requests
 from merlin.app.jobs import JobDetails, JobView
@@ -49,10 +48,7 @@ class RequestShown(Shape):
 # A route that stores a daemon request.
 REQUEST_ROUTE: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
-    "response_model": None,
-    "responses": {
-        202: {"model": RequestShown, "description": "The request to the daemon was stored"},
-    },
+    "response_description": "The request to the daemon was stored",
 }
 
 
@@ -81,12 +77,11 @@ def failure(request: StoredRequest, language: str) -> str:
 RequestAct = Callable[..., StoredRequest]
 
 
-async def submit_request(caller: Caller, act: RequestAct) -> Response:
-    """Return 202 with the location of the request."""
-    stored_request = await caller.write(act, caller.actor)
-    view = request_view(stored_request, caller.language)
-    location = f"/api/requests/{view.id}"
-    return view_response(view, caller.language, HTTPStatus.ACCEPTED, location)
+async def submit_request(caller: Caller, act: RequestAct, response: Response) -> RequestShown:
+    """Return the stored request; the response tells its location."""
+    stored = await caller.write(act, caller.actor)
+    response.headers["Location"] = f"/api/requests/{stored.request_id}"
+    return request_view(stored, caller.language)
 
 
 request_router = operation_router(prefix="/api/requests", tags=["jobs"])
@@ -125,15 +120,15 @@ async def show_job(caller: JobViewer, job_id: Id) -> JobDetails:
 
 
 @router.post("", summary="Launch a job", **REQUEST_ROUTE)
-async def launch_job(caller: JobLauncher, body: Launch) -> Response:
+async def launch_job(caller: JobLauncher, body: Launch, response: Response) -> RequestShown:
     """Request a fine-tune job for the newest build.
 
     The daemon checks the budget and the base model's shutdown date.
     """
-    return await submit_request(caller, partial(jobs.launch, dataset=body.dataset))
+    return await submit_request(caller, partial(jobs.launch, dataset=body.dataset), response)
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", **REQUEST_ROUTE)
-async def cancel_job(caller: JobLauncher, job_id: Id) -> Response:
+async def cancel_job(caller: JobLauncher, job_id: Id, response: Response) -> RequestShown:
     """Request the cancellation of a job."""
-    return await submit_request(caller, partial(jobs.cancel, job_id=job_id))
+    return await submit_request(caller, partial(jobs.cancel, job_id=job_id), response)

@@ -9,13 +9,12 @@ from typing import Annotated, Self
 from fastapi import Depends, Query
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
-from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, MaterialEditor, RequiredAccess
 from merlin.api.problems import problems
-from merlin.api.rest.changes import EDIT_ROUTE, Edit, EditCall
+from merlin.api.rest.changes import EDIT_ROUTE, Edit, EditAnswer, EditCall
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
 from merlin.api.schema import (
     WHOLE,
@@ -176,14 +175,14 @@ async def show_taught_course(caller: MaterialEditor, course_id: Id) -> TaughtDet
 
 
 @router.patch("/courses/{course_id}", summary="Update a course", **EDIT_ROUTE)
-async def edit_course(edit: Edit, course_id: Id, body: CourseBody) -> Response:
+async def edit_course(edit: Edit, course_id: Id, body: CourseBody) -> EditAnswer:
     """Submit an edit of course.yaml, which is then committed."""
     make = partial(teaching.edit_card, body.values(), body.revision)
     return await _answer_edit(edit, course_id, make)
 
 
 @router.post("/courses/{course_id}/materials", summary="Add a material", **EDIT_ROUTE)
-async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Response:
+async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> EditAnswer:
     """Submit an edit that adds the material and the file with its text."""
     make = partial(teaching.add_material, body.draft())
     return await _answer_edit(edit, course_id, make)
@@ -192,7 +191,9 @@ async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Respons
 @router.put(
     "/courses/{course_id}/materials/{material_id}", summary="Update a material", **EDIT_ROUTE
 )
-async def edit_material(edit: Edit, course_id: Id, material_id: Id, body: MaterialBody) -> Response:
+async def edit_material(
+    edit: Edit, course_id: Id, material_id: Id, body: MaterialBody
+) -> EditAnswer:
     """Submit an edit that replaces the material."""
     make = partial(teaching.edit_material, material_id, body.draft(), body.revision)
     return await _answer_edit(edit, course_id, make)
@@ -206,12 +207,12 @@ async def remove_material(
     course_id: Id,
     material_id: Id,
     revision: Annotated[str, Query(max_length=64)] = "",
-) -> Response:
+) -> EditAnswer:
     """Submit an edit that removes the material, and its text file if no other material uses it."""
     make = partial(teaching.remove_material, material_id, revision)
     return await _answer_edit(edit, course_id, make)
 
 
-async def _answer_edit(edit: EditCall, course_id: int, make: Make) -> Response:
+async def _answer_edit(edit: EditCall, course_id: int, make: Make) -> EditAnswer:
     dataset = (await edit.caller.read(get_led_course, edit.caller.actor, course_id)).slug
     return await edit.answer(dataset, make)
