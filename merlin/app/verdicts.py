@@ -261,7 +261,6 @@ NOT_FINAL = (VerdictStatus.FAILED,)
 # The verdict behind each notice to admins; the editors of the commit get another message.
 _STATUS_OF_NOTICE: Mapping[str, VerdictStatus] = {
     "notice-serving": VerdictStatus.SERVING,
-    "notice-deed-promote": VerdictStatus.SERVING,
     "notice-rejected": VerdictStatus.REJECTED,
     "notice-left-out": VerdictStatus.LEFT_OUT,
     "notice-failed": VerdictStatus.FAILED,

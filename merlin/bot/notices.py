@@ -25,13 +25,11 @@ from merlin.bot.services import BotServices
 from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
-from merlin.db.audit import person_reference
-from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice, Notices, cause_of
+from merlin.db.notices import ADMINS, NEWS, Notice, Notices, cause_of
 
 log = get_logger(__name__)
 
 MAX_LISTED, _MAX_ACTS = 8, 2
-_ADMIN_RECIPIENTS = (ADMINS, OTHERS)
 
 
 def build_messages(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
@@ -54,13 +52,8 @@ def build_messages(services: BotServices, notices: Sequence[Notice]) -> Iterator
 
 def _recipients(services: BotServices, group: Sequence[Notice]) -> Sequence[int]:
     notice = group[0]
-    if notice.to in _ADMIN_RECIPIENTS:
-        # The person concerned gets a message of their own.
-        targets = {str(other.arguments.get("to", "")) for other in group}
-        excluded = {_acting_admin(notice), *(targets if len(targets) == 1 else ())}
-        return [
-            admin for admin in services.roles.admins() if person_reference(admin) not in excluded
-        ]
+    if notice.to == ADMINS:
+        return services.roles.admins()
     return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
 
 
@@ -81,18 +74,12 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
 def _group_by_cause(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
     """Yield the notices in groups; those to admins with one cause are grouped."""
 
-    def group_key(notice: Notice) -> tuple[str, str, int]:
-        is_alone = notice.to not in _ADMIN_RECIPIENTS or notice.key in NEWS
-        cause = cause_of(notice.key) or notice.key
-        return (cause, _acting_admin(notice), notice.notice_id if is_alone else 0)
+    def group_key(notice: Notice) -> tuple[str, int]:
+        is_alone = notice.to != ADMINS or notice.key in NEWS
+        return (cause_of(notice.key) or notice.key, notice.notice_id if is_alone else 0)
 
     groups = groupby(sorted(notices, key=group_key), group_key)
     yield from sorted((list(group) for _, group in groups), key=lambda group: group[0].notice_id)
-
-
-def _acting_admin(notice: Notice) -> str:
-    """Return the admin whose action the other admins are notified of, "" for other notices."""
-    return str(notice.arguments.get("by", "")) if notice.to == OTHERS else ""
 
 
 BATCH_SIZE = 100

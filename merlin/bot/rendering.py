@@ -11,7 +11,7 @@ from merlin.core.clock import from_iso
 from merlin.core.i18n import cut, format_number, keys, text
 from merlin.core.log import get_logger
 from merlin.dataset.files import FileIndex
-from merlin.db.notices import OTHERS, Notice
+from merlin.db.notices import Notice
 from merlin.training.scores import Evaluation
 
 log = get_logger(__name__)
@@ -37,8 +37,8 @@ def reference_name(services: BotServices, reference: str, language: str) -> str:
 def notice_text(services: BotServices, notice: Notice, language: str) -> str:
     """Return a notice with its amounts and names formatted for people; within the store's work."""
     arguments = view_notice(services.db, notice).arguments_in(language)
-    for name in arguments.keys() & ({"by", "to"} if notice.to == OTHERS else {"by"}):
-        arguments[name] = reference_name(services, str(arguments[name]), language)
+    if "by" in arguments:
+        arguments["by"] = reference_name(services, str(arguments["by"]), language)
     try:
         return text(language, notice.key, **arguments)
     except (KeyError, ValueError, TypeError):

@@ -10,8 +10,6 @@ from merlin.core.errors import MerlinError, ProviderError, Refused
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.verdicts import VerdictHistory, require_known_dataset
-from merlin.db.audit import is_person
-from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.training.gate import Gates
 from merlin.training.jobs import NOT_FOUND, Jobs, JobState, advance
@@ -24,15 +22,6 @@ log = get_logger(__name__)
 
 Result = Mapping[str, object]
 Doer = Callable[[DaemonServices, Request], Result]
-# Kinds that notify the other admins immediately, if a person sent the request.
-_NOTIFYING = (
-    RequestKind.PROMOTE,
-    RequestKind.ACCEPT,
-    RequestKind.ROLLBACK,
-    RequestKind.PIN,
-    RequestKind.UNPIN,
-    RequestKind.CANCEL,
-)
 
 
 def serve_requests(
@@ -74,10 +63,6 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
 
 
 def _finish(services: DaemonServices, request: Request, result: Result) -> None:
-    if request.kind in _NOTIFYING and is_person(request.by):
-        arguments = {**result, "by": request.by}
-        key, once = f"notice-deed-{request.kind}", f"deed:{request.request_id}"
-        Notices(services.db).tell(OTHERS, key, arguments, once=once)
     Requests(services.db).finish(request.request_id, RequestState.DONE, result)
     log.info("request done", kind=request.kind, by=request.by, result=result)
 

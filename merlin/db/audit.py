@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from merlin.db.database import Repository, transaction
-from merlin.db.notices import OTHERS, Notices
 from merlin.db.tables import AUDIT
 from merlin.db.values import RowMap
 
@@ -32,20 +31,6 @@ def person_reference(user_id: int) -> str:
     return f"user:{user_id}"
 
 
-# The notice that the other admins get at once, by action.
-_NEWS: Mapping[str, str] = {
-    "role.grant": "notice-deed-grant",
-    "role.revoke": "notice-deed-revoke",
-    "user.block": "notice-deed-block",
-    "user.unblock": "notice-deed-unblock",
-}
-
-
-def is_person(by: str) -> bool:
-    """Return whether the author is a person rather than a program."""
-    return by.startswith(("user:", "cli:"))
-
-
 class Audit(Repository):
     """One row for each action; rows are only added."""
 
@@ -53,15 +38,9 @@ class Audit(Repository):
     def note(
         self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
     ) -> None:
-        """Add one entry; `arguments` are JSON values. Some actions notify the other admins."""
+        """Add one entry; `arguments` are JSON values."""
         entry = Entry(self._clock(), by, action, target, arguments or {})
         self.db.add(AUDIT, _ENTRIES.write(entry, but=("id",)))
-        key = _NEWS.get(action)
-        if key is not None and is_person(by):
-            role = {"key": f"role-{entry.arguments.get('role', 'student')}", "arguments": {}}
-            scope = entry.arguments.get("scope")
-            values = {"by": by, "to": target, "role": role, "scope": f" ({scope})" if scope else ""}
-            Notices(self.db, self._clock).tell(OTHERS, key, values)
 
     def list_newest(
         self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0

@@ -16,8 +16,6 @@ from merlin.db.tables import NOTICE
 from merlin.db.values import RowMap
 
 ADMINS = "admins"
-# All admins except the one named by `by` in the arguments, who caused the notice.
-OTHERS = "other admins"
 # Sent at once, even in quick succession.
 NEWS = frozenset({"notice-serving"})
 # Faults by cause: those of one cause are sent in one message, with the text
@@ -44,7 +42,7 @@ def cause_of(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The recipients (`ADMINS`, `OTHERS` or a user id), and the Fluent key with arguments."""
+    """The recipients (`ADMINS` or a user id), and the Fluent key with arguments."""
 
     notice_id: int
     to: str

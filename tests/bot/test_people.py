@@ -2,8 +2,7 @@
 
 import pytest
 
-from merlin.account.users import Roles, Users
-from merlin.core.permissions import Role
+from merlin.account.users import Users
 from merlin.db.database import open_database
 from tests.bot.admin_chat import (
     ANNA,
@@ -12,7 +11,6 @@ from tests.bot.admin_chat import (
     StaffUser,
     add_admin,
     add_users,
-    grant_role,
 )
 from tests.bot.running_bot import RunningBot, select_rows
 
@@ -53,27 +51,6 @@ def test_blocked_user_gets_no_answers_until_unblocked(chat, telegram, settings):
     assert "закрыл" not in anna.say("/delete_me").text
     block(settings, ANNA, is_blocked=False)
     assert "«Три?»" in anna.say("Три?").text
-
-
-def test_other_admins_are_notified_of_blocks_and_roles_but_the_actor_is_not(
-    chat, telegram, settings
-):
-    grant_role(settings, BORIS, Role.ADMIN)
-    boris = StaffUser(telegram, settings, "boris")
-    boris.say("/start")
-    StaffUser(telegram, settings, "anna").say("/start")
-    block(settings, ANNA)
-    message = boris.wait_for_text("Доступ закрыт")
-    assert message.text == f"Доступ закрыт: Анна · {ANNA}. Кто: пользователь {VERA}."
-    ((page,),) = message.keys
-    assert (page["text"], page["url"]) == ("👥 Люди", f"https://merlin.example/admin/users/{ANNA}")
-    with open_database(settings.database) as database:
-        Roles(database).grant(ANNA, Role.EDITOR, f"user:{VERA}", None)
-    assert "редактор" in boris.wait_for_text("Роль выдана:").text
-    # The user is notified of the new role only; the acting admin of nothing.
-    anna = [message.text for message in telegram.answers("anna") if "Роль выдана:" in message.text]
-    rows = select_rows(settings, "SELECT chat_id FROM outgoing WHERE key LIKE 'notice:%'")
-    assert (anna, VERA in {chat_id for (chat_id,) in rows}) == ([], False)
 
 
 STAFFS_BUTTONS = (

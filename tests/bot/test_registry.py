@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.core.permissions import Role
-from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, grant_role, lab_settings
+from tests.bot.admin_chat import ANNA, StaffUser, grant_role, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import lab_maker
 from tests.support.stand_ins import ProviderStandIn
@@ -72,18 +72,6 @@ def test_rollback_names_its_model_and_is_done_once(chat, lab):
     lab.tick("serve")
     chat.wait_for_text("⚠️")
     assert serving_version(lab) == "trial-1"
-
-
-def test_rollback_notifies_the_other_admins(chat, lab, telegram):
-    grant_role(chat.settings, BORIS, Role.ADMIN)
-    boris = StaffUser(telegram, chat.settings, "boris")
-    boris.say("/start")
-    chat.press_forged(f"a-rollback:{press_mark(chat)}")
-    chat.press(chat.button_data("a-rollback-yes"))
-    lab.tick("serve")
-    text = boris.wait_for_text("прежняя модель trial-1").text
-    returned = "возвращена и закреплена прежняя модель trial-1, новые ждут"
-    assert text == f"Проба: {returned}. Кто: пользователь {VERA}."
 
 
 def test_request_without_a_daemon_is_stored_and_explained(chat):

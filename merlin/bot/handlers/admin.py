@@ -54,22 +54,13 @@ def show_home(context: BotContext) -> View:
 # The label of the button under some notices, and its callback data or the page that it opens. These
 # may require an argument of the notice; the third item is for a notice without it.
 _NOTICE_BUTTONS = {
-    ("admin-to-job", "a-job:{job}", "a-jobs:0"): (
-        "failed late status no-provider forbidden deed-cancel"
-    ),
+    ("admin-to-job", "a-job:{job}", "a-jobs:0"): ("failed late status no-provider forbidden"),
     ("admin-to-model", "/admin/models", ""): "held",
     ("admin-jobs", "a-jobs:0", ""): "rejected",
     ("examples-page", "/datasets/{name}/examples", ""): "findings left-out change-left_out-why",
     ("admin-models", "a-set:{dataset}", "a-models"): (
-        "serving gone revoked revoked-nothing revoked-switched"
-        " answer-gone answer-failing sunset deed-accept deed-promote deed-rollback deed-pin"
-        " deed-unpin"
+        "serving gone revoked revoked-nothing revoked-switched answer-gone answer-failing sunset"
     ),
-    (
-        "admin-users",
-        "/admin/users/{to}",
-        "/admin/users",
-    ): "deed-grant deed-revoke deed-block deed-unblock",
     (
         "examples-change",
         "/changes/{change}",
@@ -102,13 +93,11 @@ def act_button(services: BotServices, notice: Notice, language: str) -> Button |
     if notice.key not in _BUTTON_BY_KEY:
         return None
     (label, data, fallback_data), arguments = _BUTTON_BY_KEY[notice.key], notice.arguments
-    names = ("change", "purchase", "user", "job", "to")
+    names = ("change", "purchase", "user", "job")
     fields = {name: str(arguments.get(name, "")) for name in names}
     dataset = str(arguments.get("dataset"))
-    fields["to"] = fields["to"].removeprefix("user:")
     has_argument = {
         "a-job:{job}": fields["job"].isdecimal(),
-        "/admin/users/{to}": fields["to"].isdecimal(),
         "a-set:{dataset}": isinstance(arguments.get("dataset"), str),
     }
     data = data if has_argument.get(data, True) else fallback_data

@@ -7,7 +7,6 @@ admin-live-model-none = { $dataset }: no trained model yet
 admin-examples = 📚 Examples
 admin-jobs = ⚙️ Training
 admin-models = 🧠 Models
-admin-users = 👥 People
 admin-sure = Are you sure?
 admin-refresh = 🔄 Refresh
 admin-continue = Continue ›

@@ -69,15 +69,3 @@ audit-user-block = blocked
 audit-user-erase = data deleted
 audit-user-plan = plan changed
 audit-user-unblock = unblocked
-
-# What one admin did is told to the others.
-notice-deed-grant = Role given: { $to } — { $role }{ $scope }. By { $by }.
-notice-deed-revoke = Role removed: { $to }, was { $role }{ $scope }. By { $by }.
-notice-deed-block = Blocked: { $to }. By { $by }.
-notice-deed-unblock = Unblocked: { $to }. By { $by }.
-notice-deed-accept = { $title }: the changed answers of { $build } are accepted, so it can go live. By { $by }.
-notice-deed-promote = { $title }: { $build } was made live by hand. By { $by }.
-notice-deed-rollback = { $title }: rolled back to { $build } and pinned, newer ones wait. By { $by }.
-notice-deed-pin = { $title }: the model is pinned, newer ones won't replace it. By { $by }.
-notice-deed-unpin = { $title }: the model is unpinned, newer ones may replace it again. By { $by }.
-notice-deed-cancel = { $title }: job { $job } stopped. By { $by }.

@@ -7,7 +7,6 @@ admin-live-model-none = { $dataset }: обученной модели пока �
 admin-examples = 📚 Примеры
 admin-jobs = ⚙️ Обучение
 admin-models = 🧠 Модели
-admin-users = 👥 Люди
 admin-sure = Точно?
 admin-refresh = 🔄 Обновить
 admin-continue = Продолжить ›

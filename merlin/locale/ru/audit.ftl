@@ -69,15 +69,3 @@ audit-user-block = доступ закрыт
 audit-user-erase = данные удалены
 audit-user-plan = тариф изменён
 audit-user-unblock = доступ открыт
-
-# Что сделал один администратор, узнают остальные.
-notice-deed-grant = Роль выдана: { $to } — { $role }{ $scope }. Кто: { $by }.
-notice-deed-revoke = Роль снята: { $to }, была { $role }{ $scope }. Кто: { $by }.
-notice-deed-block = Доступ закрыт: { $to }. Кто: { $by }.
-notice-deed-unblock = Доступ снова открыт: { $to }. Кто: { $by }.
-notice-deed-accept = { $title }: изменившиеся ответы { $build } приняты, эта модель может стать текущей. Кто: { $by }.
-notice-deed-promote = { $title }: { $build } сделана текущей вручную. Кто: { $by }.
-notice-deed-rollback = { $title }: возвращена и закреплена прежняя модель { $build }, новые ждут. Кто: { $by }.
-notice-deed-pin = { $title }: модель закреплена, новые её не сменят. Кто: { $by }.
-notice-deed-unpin = { $title }: модель откреплена, новые снова могут её сменить. Кто: { $by }.
-notice-deed-cancel = { $title }: обучение { $job } остановлено. Кто: { $by }.
