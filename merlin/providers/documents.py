@@ -34,9 +34,6 @@ _START = (
     "import sys; sys.path.append(sys.argv[1]);"
     "from merlin.providers.document_child import main; main()"
 )
-_CHUNK = 65_536
-# A character takes at most four bytes in UTF-8, or six as a JSON escape.
-_BYTES_PER_CHARACTER, _FRAME_BYTES = 6, 1000
 _KINDS = "PDF, DOCX, TXT, MD, CSV"
 
 
@@ -94,8 +91,7 @@ class ChildReader:
         child = await self._start(kind, most)
         try:
             async with asyncio.timeout(self._wall_s):
-                output = await self._exchange(child, content, most)
-                status = await child.wait()
+                output, _ = await child.communicate(content)
         except TimeoutError:
             raise file_error("media-slow") from None
         finally:
@@ -105,6 +101,7 @@ class ChildReader:
             # Reads what is left, so that no pipe stays open.
             await child.communicate()
             log.debug("a document's reader ended", status=child.returncode)
+        status = child.returncode
         if status == 0 and output:
             return output
         log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
@@ -121,25 +118,6 @@ class ChildReader:
             env={},
             start_new_session=True,
         )
-
-    async def _exchange(self, child: Process, content: bytes, most: int) -> bytes:
-        """Send the document and return the output. Raises Refused if the output is too large."""
-        assert child.stdin is not None  # noqa: S101 - both are pipes
-        assert child.stdout is not None  # noqa: S101 - both are pipes
-        # A child that exits before it has read everything has still written its error.
-        with suppress(ConnectionError):
-            child.stdin.write(content)
-            await child.stdin.drain()
-        with suppress(ConnectionError):
-            child.stdin.close()
-            await child.stdin.wait_closed()
-        most_bytes = most * _BYTES_PER_CHARACTER + _FRAME_BYTES
-        output = bytearray()
-        while chunk := await child.stdout.read(_CHUNK):
-            output += chunk
-            if len(output) > most_bytes:
-                raise file_error("media-bomb")
-        return bytes(output)
 
 
 def read_workbook(content: bytes) -> dict[str, Any]:

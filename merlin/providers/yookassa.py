@@ -246,10 +246,9 @@ class YooKassaGateway:
     async def _call(self, method: str, path: str, **options: Any) -> Body:
         """Return the JSON object of a response, without following redirects or retrying.
 
-        Raises PaymentError or a subclass within the deadline.
+        Raises PaymentError or a subclass within the deadline, without the original error, which can
+        contain credentials.
         """
-        failure: PaymentError | None = None
-        status, content = 0, b""
         try:
             async with (
                 asyncio.timeout(self._deadline_s),
@@ -269,13 +268,10 @@ class YooKassaGateway:
                 status = answer.status
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             message = f"YooKassa cannot be reached: {type(error).__name__}"
-            failure = GatewayUnavailable(message, code="unreachable")
+            raise GatewayUnavailable(message, code="unreachable") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             message = f"YooKassa did not answer: {type(error).__name__}"
-            failure = PaymentUnknown(message, code="no_answer")
-        # Raised outside of the handler, because the original error can contain credentials.
-        if failure is not None:
-            raise failure
+            raise PaymentUnknown(message, code="no_answer") from None
         body: Body | None = None
         with suppress(ValueError):
             body = parse_object(content)
