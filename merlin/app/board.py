@@ -1,9 +1,9 @@
-"""The board: how far the commits of each dataset are, from the check to the model that is live.
+"""The board: how far the commits of each dataset are, from an edit to the model that is live.
 
-    checked -> built -> training -> evaluated -> serving
+    commit -> checked -> built -> training -> evaluated -> serving
 
-A dataset shows the commits in progress, the failures that no later commit has replaced, and the
-commit whose model is live. All others are in the list of verdicts. A dataset
+A dataset shows its uncommitted edits, the commits in progress, the failures that no later commit
+has replaced, and the commit whose model is live. All others are in the list of verdicts. A dataset
 that is removed from the repository is shown while it has a card; that of its model says "removed".
 What waits for an editor (`list_tasks`) is counted beside it, and on every page of theirs.
 """
@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 
 from peewee import fn
 
@@ -22,13 +23,14 @@ from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive, list_processes
 from merlin.app.jobs import JobView, Progress
 from merlin.app.models import ModelView
-from merlin.app.permissions import list_led_courses
+from merlin.app.permissions import list_led_courses, require_editing
 from merlin.app.verdicts import VerdictView
 from merlin.core.clock import from_iso
 from merlin.core.heartbeat import TELEGRAM_DOWN
 from merlin.core.i18n import choose_translation, render_stored_text
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
+from merlin.dataset.changes import OPEN, Changes
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import is_valid_name
 from merlin.dataset.proposals import Proposals
@@ -40,7 +42,8 @@ from merlin.dataset.verdicts import (
     WAITING,
     VerdictStatus,
 )
-from merlin.db.tables import JOB_EVENT, VERDICT
+from merlin.db.database import Row
+from merlin.db.tables import CHANGE, JOB_EVENT, VERDICT
 from merlin.db.values import load_json
 from merlin.training.promote import serving_rows
 
@@ -54,6 +57,7 @@ _WITH_RUNNING_JOB = (*WAITING, VerdictStatus.TRAINING)
 class Stage(StrEnum):
     """The stage that a commit has reached."""
 
+    COMMIT = "commit"
     CHECKED = "checked"
     BUILT = "built"
     TRAINING = "training"
@@ -63,10 +67,10 @@ class Stage(StrEnum):
 
 # States that need attention, and states that proceed without anybody.
 _NEEDS_CARE = (
-    *("rejected", "left_out", "unchanged"),
+    *("parked", "rejected", "left_out", "unchanged"),
     *("held", "failed", "gated", "pinned"),
 )
-_UNDER_WAY = ("built", "training", "testing")
+_UNDER_WAY = ("waiting", "working", "built", "training", "testing")
 # Reasons of a held commit that pass by themselves, and those that are meant.
 _PASSING = ("held-quiet", "held-slots")
 _MEANT = ("held-skip", "held-off", "held-few-new")
@@ -74,7 +78,7 @@ _MEANT = ("held-skip", "held-off", "held-few-new")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A commit of a dataset.
+    """A commit of a dataset, or an uncommitted edit (`commit` is "").
 
     `errors` is the number that the commit brought, `left_out` that of the examples with them, if no
     later commit has changed the dataset. `earlier` is the commit whose errors are left then.
@@ -83,7 +87,8 @@ class Card:
     dataset: str
     stage: Stage
     state: str = described("One of: " + ", ".join((*_NEEDS_CARE, *_UNDER_WAY, "serving", _REMOVED)))
-    commit: str
+    commit: str = ""
+    change: str = ""
     subject: str
     author: str
     at: datetime
@@ -163,10 +168,13 @@ class Board:
         return [card for row in self.rows for card in row.cards]
 
 
-def read_board(ctx: Context, actor: Actor) -> Board:
-    """Return the current state of the commits of all datasets that the actor may see."""
+def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
+    """Return the current state of the commits of one dataset, or ("") of all the actor may see.
+
+    Raises NotFound for a dataset that the actor may not watch.
+    """
     with ctx.db.snapshot():
-        seen, beats = _list_visible_datasets(ctx, actor), list_processes(ctx)
+        seen, beats = _list_visible_datasets(ctx, actor, dataset), list_processes(ctx)
         files, counts = FileIndex(ctx.db), _counts(ctx)
         titles = {**{name: {} for name in files.read_trees()}, **files.read_titles()}
         led = {led_course.slug: led_course.name for led_course in list_led_courses(ctx, actor)}
@@ -175,7 +183,7 @@ def read_board(ctx: Context, actor: Actor) -> Board:
         removed = verdicts.list_removed_datasets(ctx)
         names = known if seen is None else known & seen
         cards: dict[str, list[Card]] = {name: [] for name in names}
-        for card in _commit_cards(ctx, names, counts):
+        for card in chain(_edit_cards(ctx, names), _commit_cards(ctx, names, counts)):
             is_removed = card.since and card.dataset in removed
             cards[card.dataset].append(replace(card, state=_REMOVED) if is_removed else card)
         commits = Counter[str]()
@@ -216,13 +224,14 @@ def read_board(ctx: Context, actor: Actor) -> Board:
 class Task:
     """What waits for an editor in one dataset: proposals, unanswered questions, models or commits.
 
-    `commit` is the first of models or commits.
+    `commit` or `change` is the first of models or commits.
     """
 
     kind: str
     dataset: str
     count: int
     commit: str = ""
+    change: str = ""
 
 
 def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
@@ -230,7 +239,7 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
     if not actor.may(Permission.EDIT_MATERIALS):
         return []
     with ctx.db.snapshot():
-        seen, trees = _list_visible_datasets(ctx, actor), FileIndex(ctx.db).read_trees()
+        seen, trees = _list_visible_datasets(ctx, actor, ""), FileIndex(ctx.db).read_trees()
         counts, waiting = _counts(ctx), Proposals(ctx.db).count_by_dataset()
         known = {*trees, *(name for name, _ in counts)}
         names = sorted(known if seen is None else known & seen)
@@ -238,7 +247,7 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
         found = verdicts.list_of_condition(
             ctx, VERDICT.id.in_(_list_verdict_ids(ctx, names, counts))
         )
-        for card in (_card(each, counts) for each in found):
+        for card in chain(_edit_cards(ctx, names), (_card(each, counts) for each in found)):
             if card.needs_care and not (card.state == _UNCHANGED and not card.errors):
                 kind = "models" if card.state in (GATED, PINNED) else "commits"
                 cards.setdefault((card.dataset, kind), []).append(card)
@@ -246,16 +255,20 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
         for name in names:
             for kind in ("commits", "models"):
                 if mine := cards.get((name, kind)):
-                    first = mine[0].earlier or mine[0].commit
-                    tasks.append(Task(kind=kind, dataset=name, count=len(mine), commit=first))
+                    first, count = mine[0], len(mine)
+                    of_first = {"commit": first.earlier or first.commit, "change": first.change}
+                    tasks.append(Task(kind=kind, dataset=name, count=count, **of_first))
             asked = unanswered.count(ctx, name) if name in trees else 0
             for kind, count in (("proposals", waiting[name]), ("unanswered", asked)):
                 tasks += [Task(kind=kind, dataset=name, count=count)] if count else []
         return tasks
 
 
-def _list_visible_datasets(ctx: Context, actor: Actor) -> set[str] | None:
+def _list_visible_datasets(ctx: Context, actor: Actor, dataset: str) -> set[str] | None:
     """Return the datasets whose board the actor may see, None for all."""
+    if dataset:
+        require_editing(ctx, actor, dataset)
+        return {dataset}
     mine = actor.list_visible_datasets()
     if mine is None:
         return None
@@ -271,6 +284,34 @@ def _counts(ctx: Context) -> _Counts:
     query = VERDICT.select(VERDICT.dataset, VERDICT.status, number, newest).where(ON_LINE)
     rows = ctx.db.tuples(query.group_by(VERDICT.status, VERDICT.dataset))
     return {(dataset, status): (count, top) for dataset, status, count, top in rows}
+
+
+def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
+    """Yield the uncommitted edits, newest first; the files of one edit are one card."""
+    is_open = CHANGE.state.in_([state.value for state in OPEN]) & CHANGE.dataset.in_(names)
+    columns = "batch dataset editor_name state reason arguments created_at"
+    query = CHANGE.select(*(getattr(CHANGE, each) for each in columns.split()))
+    batches: dict[str, list[Row]] = {}
+    for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc())):
+        batches.setdefault(row["batch"], []).append(row)
+    shown = Counter[tuple[str, str]]()
+    for batch in batches.values():
+        # Of several files, the one that needs a decision is shown.
+        row = max(batch, key=lambda each: each["state"] in _NEEDS_CARE)
+        shown[row["dataset"], row["state"]] += 1
+        if shown[row["dataset"], row["state"]] > _MAX_CARDS:
+            continue
+        yield Card(
+            dataset=row["dataset"],
+            stage=Stage.COMMIT,
+            state=row["state"],
+            change=row["batch"],
+            subject=FileIndex(ctx.db).name_subject(Changes(ctx.db).get(row["batch"])),
+            author=row["editor_name"],
+            at=from_iso(row["created_at"]),
+            reason=row["reason"],
+            arguments=load_json(row["arguments"]),
+        )
 
 
 def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iterator[Card]:
@@ -352,6 +393,7 @@ def _card(
         verdict,
         stage=stage,
         state=verdict.shown_status,
+        change="",
         at=verdict.committed_at,
         errors=len(verdict.errors),
         left_out=verdict.left_out if verdict.position == newest else 0,
@@ -379,10 +421,13 @@ class CommitDetails:
     model: ModelView | None
 
 
-def read_commit(ctx: Context, actor: Actor, commit: str) -> list[CommitDetails]:
-    """Return what a commit led to, by dataset; `commit` may be abbreviated."""
+def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[CommitDetails]:
+    """Return what a commit led to, by dataset; `commit` may be abbreviated.
+
+    Raises NotFound for a dataset that the actor may not watch.
+    """
     with ctx.db.snapshot():
-        seen = _list_visible_datasets(ctx, actor)
+        seen = _list_visible_datasets(ctx, actor, dataset)
         found = verdicts.list_of_condition(ctx, VERDICT.commit_sha.startswith(commit))
         mine = [each for each in found if seen is None or each.dataset in seen][:_MAX_CARDS]
         ids = {each.job for each in mine if each.job}

@@ -1,4 +1,4 @@
-"""Teaching: the courses that a user leads, and their files.
+"""Teaching: the courses that a user leads, their files, and statistics of questions.
 
 Functions that edit a course take its files as their last argument, for `changes.submit`.
 course.yaml lists the materials; each text is in a file of its own.
@@ -6,14 +6,17 @@ course.yaml lists the materials; each text is in a file of its own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
-from merlin.app.permissions import find_teacher, get_led_course
+from merlin.app.permissions import find_teacher, get_led_course, list_led_courses
+from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import NotFound
+from merlin.course.catalogue import Course
 from merlin.course.editing import Both, CourseEdits, CourseFiles, MaterialDraft, TaughtMaterial
 
 
@@ -106,3 +109,12 @@ def remove_material(material_id: int, revision: str | None, files: DatasetFiles)
     material = course_files.material(files.materials, material_id)
     require_revision(revision, material.revision, None, material.text)
     return course_files.remove_material(material.place)
+
+
+def count_questions(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
+    """Return the courses that the actor leads, with the questions and disliked answers of each."""
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    first_day = ctx.clock().date() - timedelta(days=days - 1)
+    questions, disliked = statistics.count_by_dataset(first_day)
+    courses = list_led_courses(ctx, actor)
+    return [(course, questions[course.slug], disliked[course.slug]) for course in courses]

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from peewee import Select, fn
+from peewee import JOIN, SQL, Case, Select, fn
 
 from merlin.account.users import TRAINING
 from merlin.core.clock import from_iso
@@ -94,6 +94,28 @@ class QuestionStatistics(Repository):
         super().__init__(db)
         self._default = default_dataset
 
+    def count_by_dataset(self, since: date) -> tuple[Counter[str | None], Counter[str | None]]:
+        """Return the numbers of questions that a model answered and of disliked answers.
+
+        Each by dataset. Neither small talk nor what a plan refused is among them.
+        """
+        model = Case(None, ((SESSION.dataset.is_null(), TURN.model_id),)).alias("answered_by")
+        counts = fn.COUNT(TURN.id.distinct()), _count_rating(Rating.DOWN)
+        query = TURN.select(SESSION.dataset, model, *counts)
+        query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
+        query = _select_counted(query, since).where(TURN.answer != "")
+        query = query.group_by(SESSION.dataset, SQL("answered_by"))
+        rows = self.db.tuples(query)
+        is_used = MODEL.model_id.in_([model_id for _, model_id, *_ in rows if model_id])
+        tuned = set(self.db.tuples(MODEL.select(MODEL.model_id, MODEL.dataset).where(is_used)))
+        questions, disliked = Counter[str | None](), Counter[str | None]()
+        for dataset, model_id, asked, down in rows:
+            own = {each for name, each in tuned if name == model_id} | {self._default}
+            for each in {dataset} if dataset is not None else own:
+                questions[each] += int(asked)
+                disliked[each] += int(down)
+        return questions, disliked
+
     def list_unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
         """Return the questions that were refused or whose answer was disliked, newest first.
 
@@ -164,6 +186,14 @@ def _has_consent() -> Any:
     is_valid = is_given & CONSENT.revoked_at.is_null()
     users = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & is_valid)
     return TURN.user_id.in_(users)
+
+
+def _is_rated() -> Any:
+    return RATING.turn_id == TURN.id
+
+
+def _count_rating(rating: Rating) -> Any:
+    return fn.SUM(Case(None, ((RATING.value == rating.value, 1),), 0))
 
 
 class Reason(StrEnum):

@@ -246,7 +246,9 @@ def test_user_supplied_text_is_escaped(staff):
         assert not re.search(r"<img|<script>|style=|onerror=\w+\(1\)>", page.text), road
 
 
-@pytest.mark.parametrize("path", ["/admin/jobs/{job_id}", "/admin/board", "/teach"])
+@pytest.mark.parametrize(
+    "path", ["/admin/jobs/{job_id}", "/admin/board", "/courses/{course_id}/board"]
+)
 def test_poll_without_changes_returns_204(staff, path):
     with staff.browser_client(VERA) as client:
         page = client.get(fill_path(staff, path)).text

@@ -8,8 +8,17 @@ import pytest
 from merlin.app.actor import Actor
 from merlin.app.board import Stage, list_tasks, read_board
 from merlin.core.clock import iso
+from merlin.core.errors import NotFound
 from merlin.core.heartbeat import TELEGRAM_DOWN, Heartbeat
 from merlin.core.permissions import Authority, Role
+from merlin.dataset.changes import (
+    ChangeRequest,
+    Changes,
+    ChangeState,
+    Edit,
+    make_changes,
+)
+from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
@@ -89,6 +98,26 @@ def test_failure_stays_until_a_later_commit_replaces_it(world):
     assert read_cards(world) == [("a004", "serving", "serving")]
 
 
+def test_edit_with_many_files_hides_no_other_edit(world):
+    world.push(1, make_examples())
+    changes, editor = Changes(world.db, world.clock), telegram_editor(7, "Вера")
+    request = ChangeRequest(editor, "7", world.clock())
+
+    def put(count):
+        edits = [Edit(f"examples/new-{count}-{each}.yaml", None, "x") for each in range(count)]
+        changes.put(make_changes(FACE, edits, request))
+
+    put(1)
+    batch = changes.claim()
+    changes.put_aside(batch, ChangeState.PARKED, "git-failed", {})
+    put(50)
+    put(2)
+    assert [card.state for card in read_board(world.ctx, OPERATOR).cards if card.change] == [
+        *("waiting", "waiting"),
+        "parked",
+    ]
+
+
 def test_removed_dataset_stays_only_while_its_model_answers(world):
     world.serve(1, make_examples())
     world.push(2, make_examples(13))
@@ -131,6 +160,9 @@ def test_teacher_sees_only_the_datasets_of_their_courses(world):
     teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
     assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == [FACE, "trial"]
     assert [row.name for row in read_board(world.ctx, teacher).rows] == ["trial"]
+    assert [row.name for row in read_board(world.ctx, teacher, "trial").rows] == ["trial"]
+    with pytest.raises(NotFound):
+        read_board(world.ctx, teacher, FACE)
     assert read_board(world.ctx, Actor.person(1001, Authority())).rows == []
 
 

@@ -115,6 +115,7 @@ def list_pages(staff_site):
     base = f"/courses/{get_course_id(staff_site)}"
     return {
         "teach": "/teach",
+        "board": f"{base}/board",
         "edit": f"{base}/edit",
         "new": f"{base}/edit/materials/new",
         "material": f"{base}/edit/materials/{material}",

@@ -6,8 +6,8 @@ a tag; a script sends the tag it has, and gets 204 while nothing has changed.
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from merlin.api.pages.admin.jobs import evaluation_href
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import (
+    LedCourse,
     PageContext,
     TeacherContext,
     ViewerContext,
@@ -23,11 +24,10 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.schema import CommitId
+from merlin.app import teaching
 from merlin.app.board import CommitDetails, Stage, read_board, read_commit
 from merlin.app.commit_texts import read_texts
-from merlin.app.permissions import list_led_courses
 from merlin.core.web.assets import seen_other
-from merlin.course.catalogue import Course
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,21 @@ router = page_router()
 
 
 async def render_board(
-    context: PageContext, template: str, board_query: BoardQuery, courses: Sequence[Course] = ()
+    context: PageContext, template: str, board_query: BoardQuery, dataset: str = "", **more: object
 ) -> Response:
-    """Return the page, or its board for a script; `courses` get links to their materials."""
-    board = await context.read(read_board, context.actor)
+    """Return the page, or its board for a script, of one dataset or ("") of all.
+
+    `more` are additional values of the template.
+    """
+    board = await context.read(read_board, context.actor, dataset)
     found: list[CommitDetails] = []
     if board_query.commit:
-        found = await context.read(read_commit, context.actor, board_query.commit)
+        found = await context.read(
+            partial(read_commit, commit=board_query.commit, dataset=dataset), context.actor
+        )
     opened = {details.verdict.dataset: details for details in found}
-    state = board.rows, board.silent_since, board.is_telegram_down, opened, context.tasks
+    tasks = [task for task in context.tasks if dataset in ("", task.dataset)]
+    state = board.rows, board.silent_since, board.is_telegram_down, opened, tasks
     content = repr(state).encode("utf-8", "replace")
     tag = hashlib.sha256(content).hexdigest()[:20]
     if board_query.seen == tag:
@@ -63,7 +69,8 @@ async def render_board(
         "board": board,
         "stages": list(Stage),
         "lanes": [stage for stage in Stage if stage in moving],
-        "tasks": context.tasks,
+        "tasks": tasks,
+        "is_waited_for": bool(context.tasks),
         "titles": {row.name: row.title_in(context.language) for row in board.rows},
         "texts": {
             name: await asyncio.to_thread(read_texts, context.services, details.verdict)
@@ -74,18 +81,31 @@ async def render_board(
         "evaluation_href": evaluation_href,
         "board_href": path,
         "seen": tag,
-        "courses": {course.slug: course for course in courses},
+        "courses": {},
+        **more,
     }
     if board_query.seen is not None:
         return render_fragment(context, "board_live.html", view)
     return render_page(context, template, view)
 
 
+DAYS = 28
+
+
 @router.get("/teach")
 async def show_taught(context: TeacherContext, query: RequestedBoard) -> Response:
     """Return the board of the courses and datasets that the person edits."""
-    courses = await context.read(list_led_courses, context.actor)
-    return await render_board(context, "teach.html", query, courses)
+    totals = await context.read(teaching.count_questions, context.actor, DAYS)
+    courses = {course.slug: (course, *counts) for course, *counts in totals}
+    return await render_board(context, "teach.html", query, courses=courses)
+
+
+@router.get("/courses/{course_id}/board")
+async def show_course_board(
+    context: TeacherContext, course: LedCourse, query: RequestedBoard
+) -> Response:
+    """Return the board of a course."""
+    return await render_board(context, "teach_board.html", query, course.slug, course=course)
 
 
 @router.get("/admin")

@@ -1,6 +1,8 @@
 # The board of commits, for teachers and admins.
 page-board = Commit journey
 page-board-lead = From a written example to the model that answers people.
+page-course-board = Journey
+page-lane-commit = Commit
 page-lane-checked = Checked
 page-lane-built = Built
 page-lane-training = Training
@@ -64,9 +66,18 @@ page-board-commits = { $count ->
         [one] { $count } commit
        *[other] { $count } commits
     }
+page-board-questions = { $count ->
+        [0] no questions in 4 weeks
+        [one] { $count } question in 4 weeks
+       *[other] { $count } questions in 4 weeks
+    }{ $disliked ->
+        [0] {""}
+        [one]{", "}{ $disliked } answer disliked
+       *[other]{", "}{ $disliked } answers disliked
+    }
 page-board-none = No commits yet. Add the first example on the dataset's page or right in the bot.
 page-board-empty = The first commit will show here
-page-board-empty-hint = Write an example in the repository, on the dataset's page or in the bot, and watch its card take five steps.
+page-board-empty-hint = Write an example in the repository, on the dataset's page or in the bot, and watch its card take six steps.
 page-board-journey = Journey of commit
 page-close = Close
 page-board-evaluation = See the test
