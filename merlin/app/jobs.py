@@ -1,4 +1,4 @@
-"""Fine-tune jobs: list, show, launch, cancel."""
+"""Fine-tune jobs: list, show, quote, launch, cancel."""
 
 from __future__ import annotations
 
@@ -15,17 +15,25 @@ from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.core.charts import StepMetrics, read_losses, read_positive
-from merlin.core.errors import NotFound
+from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import text
 from merlin.core.json_fields import get_object
 from merlin.core.permissions import Permission
 from merlin.core.views import described, make_finite
 from merlin.dataset.builds import build_version
-from merlin.dataset.verdicts import NEWEST_FIRST
+from merlin.dataset.verdicts import NEWEST_FIRST, VerdictHistory
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, JOB, JOB_EVENT, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
+from merlin.training.launch_plan import (
+    Launches,
+    plan_by_hand,
+    refuse_by_hand,
+    spent_micro,
+)
+from merlin.training.policy import month_start
 
 T = TypeVar("T", bound="JobView")
 MAX_EVENTS = 1000
@@ -164,6 +172,23 @@ class JobDetails(JobView):
         return self.measure(event.data for event in self.events)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteView:
+    """The estimated cost of training the newest build; amounts in millionths of `currency`."""
+
+    dataset: str
+    build: str
+    provider: str
+    base_model: str
+    examples: int
+    epochs: int | None = described("Epochs; null if the provider chooses them.")
+    cost_micro: int | None = described("Estimated cost; null if the price is unknown.")
+    spent_micro: int = described("Maximum possible cost of this month's jobs at the provider.")
+    cap_micro: int | None = described("Monthly limit of `spent_micro`; null if there is none.")
+    currency: str
+    refusal: str = described('Reason why the job cannot be launched; "" if it can.')
+
+
 def list_recent(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[JobView]:
@@ -223,6 +248,35 @@ def _read_details(ctx: Context, row: Row, events: int) -> JobDetails:
         checkpoints=checkpoints,
         losses=Losses.read((event.data for event in job_events), measured),
         commit=ctx.db.value(commits.order_by(NEWEST_FIRST)) or "",
+    )
+
+
+def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
+    """Return the price of training the newest build, and the reason if it would be refused.
+
+    Raises NotFound; Refused if there is no build, or its job exists already.
+    """
+    actor.require(Permission.LAUNCH, dataset)
+    verdict = VerdictHistory(ctx.db).get_newest(dataset)
+    if verdict.build_id is None:
+        raise Refused(f"{dataset} is {verdict.status}", "build-none", dataset=dataset)
+    launches = Launches(ctx.db, ctx.config, ctx.clock)
+    job = plan_by_hand(launches, verdict)
+    build, recipe = launches.build(job.build_id), job.recipe
+    refusal = refuse_by_hand(launches, verdict, job)
+    epochs = recipe.hyperparameters.get("n_epochs")
+    return QuoteView(
+        dataset=dataset,
+        build=build.version,
+        provider=job.provider,
+        base_model=recipe.base_model,
+        examples=build.train,
+        epochs=epochs if isinstance(epochs, int) else None,
+        cost_micro=None if launches.price(recipe) is None else job.estimate_micro,
+        spent_micro=spent_micro(ctx.db, job.provider, month_start(ctx.clock())),
+        cap_micro=ctx.config.budget.per_month_micro,
+        currency=job.currency,
+        refusal=text(language, refusal.reason, **refusal.arguments) if refusal else "",
     )
 
 

@@ -10,6 +10,7 @@ from merlin.app import builds, jobs, models
 from merlin.app.actor import Actor
 from merlin.cli import main
 from merlin.core.charts import format_loss
+from merlin.core.errors import Refused
 from merlin.core.i18n import format_duration
 from merlin.core.money import format_estimate
 from merlin.db.audit import Audit
@@ -106,7 +107,12 @@ def test_job_is_cancelled_by_the_daemon_and_the_request_shows_the_result(site):
     assert "завершено" in late["reason"]
 
 
-def test_launch_shows_the_reason_for_its_refusal(site):
+def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
+    def read_quote():
+        return jobs.quote(site.services, Actor.operator(), "trial", "ru")
+
+    with pytest.raises(Refused):
+        read_quote()
     refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert refused["state"] == "failed"
     assert "Эта сборка набора уже обучена или обучается (обучение 1)" in refused["reason"]
@@ -117,10 +123,14 @@ def test_launch_shows_the_reason_for_its_refusal(site):
     site.lab.repository.dataset(launch={"mode": "manual"}, count=14)
     site.lab.repository.commit()
     site.lab.tick("fetch")
+    quote = read_quote()
+    assert (quote.build, quote.cap_micro) == ("trial-2", 5_000_000)
+    assert quote.cost_micro > 0
+    assert "лимит 1" in quote.refusal  # job 1 has not finished
     refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
-    assert refused["state"] == "failed"
-    assert "лимит 1" in refused["reason"]  # job 1 has not finished
+    assert (refused["state"], refused["reason"]) == ("failed", quote.refusal)
     site.lab.until_serving("trial-1")
+    assert read_quote().refusal == ""
     assert site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))["result"][
         "job"
     ]

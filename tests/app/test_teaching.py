@@ -163,6 +163,7 @@ def test_student_gets_not_found_for_every_pipeline_action(world):
         lambda: jobs.get(ctx, student, 1),
         lambda: jobs.cancel(ctx, student, 1),
         lambda: jobs.launch(ctx, student, FACE),
+        lambda: jobs.quote(ctx, student, FACE, "en"),
         lambda: models.get(ctx, student, 1),
         lambda: models.promote(ctx, student, 1),
         lambda: models.pin(ctx, student, FACE, is_pinned=True),

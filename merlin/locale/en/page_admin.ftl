@@ -40,12 +40,18 @@ page-no-jobs = No training yet
 page-no-jobs-hint = Training starts automatically after a commit with new examples.
 page-launch = Start training
 page-dataset = Dataset
-page-launch-start = Start
+page-ask-price = Estimate cost
+page-price-unknown = unknown
+page-launch-for = Start training: { $price }
 page-launching = Starting…
+page-trains-on = Trains on
 page-examples-count = { $count ->
         [one] { $count } example
        *[other] { $count } examples
     }
+page-epochs = Epochs
+page-spent-month = This month
+page-spent-of = { $spent } of { $cap }
 
 page-job-title = Job { $job }
 page-stop-job = Stop training

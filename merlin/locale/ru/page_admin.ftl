@@ -40,13 +40,19 @@ page-no-jobs = Обучений ещё не было
 page-no-jobs-hint = Обучение начинается автоматически после коммита с новыми примерами.
 page-launch = Запустить обучение
 page-dataset = Набор
-page-launch-start = Запустить
+page-ask-price = Рассчитать стоимость
+page-price-unknown = неизвестна
+page-launch-for = Запустить обучение: { $price }
 page-launching = Запускаем…
+page-trains-on = Обучается на
 page-examples-count = { $count ->
         [one] { $count } пример
         [few] { $count } примера
        *[other] { $count } примеров
     }
+page-epochs = Эпох
+page-spent-month = В этом месяце
+page-spent-of = { $spent } из { $cap }
 
 page-job-title = Обучение { $job }
 page-stop-job = Остановить обучение

@@ -1,6 +1,7 @@
 """Jobs and models: training, serving and their history.
 
-While a job runs, a script polls its state once a second. Also the state of requests to the daemon.
+Training is started manually after showing its price. While a job runs, a script polls its state
+once a second. Also the state of requests to the daemon.
 
 A model's evaluation shows whether it may be promoted, and if not, why: first the verdict, then
 scores by tag, then each question.
@@ -24,6 +25,7 @@ from merlin.api.pages.page import (
     PromoterContext,
     Seen,
     ViewerContext,
+    refusal_text,
     render_fragment,
     render_page,
 )
@@ -33,11 +35,11 @@ from merlin.app import evaluation, jobs, models, requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
-from merlin.app.jobs import JobDetails
+from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import get_dataset, list_datasets
 from merlin.core.charts import format_loss, plot_curve
-from merlin.core.errors import NotFound
+from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import seen_other
@@ -176,15 +178,18 @@ async def show_jobs(
     launch: DatasetName = "",
     asked: RequestNumber = 0,
 ) -> Response:
-    """Return the jobs; `launch` is the dataset that is chosen to be trained."""
+    """Return the jobs; `launch` names the dataset to quote."""
     daemon_request = await read_daemon_request(context, asked)
     job_views = await part(context, page, dataset, jobs.list_recent)
+    quote, wrong = await _quote(context, launch)
     view = {
         "daemon_request": daemon_request,
         "jobs": job_views,
         "next_href": next_href(page),
         "datasets": await _launchable(context),
         "chosen": launch,
+        "quote": quote,
+        "wrong_words": wrong,
     }
     return render_page(context, "admin_jobs.html", view)
 
@@ -206,6 +211,17 @@ async def _launchable(context: PageContext) -> dict[str, str]:
         for view in await context.read(list_datasets, context.actor)
         if view.is_built and context.may(Permission.LAUNCH, view.name)
     }
+
+
+async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, str]:
+    """Return the price of training, or why it is unknown."""
+    if not dataset or not context.may(Permission.LAUNCH, dataset):
+        return None, ""
+    try:
+        found_quote = await context.read(jobs.quote, context.actor, dataset, context.language)
+    except Refused as error:
+        return None, refusal_text(context, error)
+    return found_quote, ""
 
 
 _MAX_SHOWN = 100
