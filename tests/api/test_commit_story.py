@@ -62,11 +62,14 @@ def test_error_is_shown_at_its_line_and_leads_to_the_filled_form(site, vera):
     assert "- assistent:" in form
 
 
-def test_changes_are_shown_and_notes_on_other_files_are_folded(site, vera):
+def test_changes_are_side_by_side_and_notes_on_other_files_are_folded(site, vera):
     site.lab.repository.example("trial", 3, answer="Иначе.")
     page = open_story(site, vera, "Answer otherwise")
-    assert "<del>−   - assistant: Понятие 3 значит ответ 21.</del>" in page
-    assert "<ins>+   - assistant: Иначе.</ins>" in page
+    (row,) = re.findall(r'<tr class="changed">.*</tr>', page)
+    assert re.findall(r'class="(del|add)"><code><span>.</span>(.*?)</code>', row) == [
+        ("del", "  - assistant: Понятие 3 значит ответ 21."),
+        ("add", "  - assistant: Иначе."),
+    ]
     folded = re.search(r'<details class="fold">.*?</details>', page, re.DOTALL)[0]
     assert "прежн" in folded
     # The umbrella's error is left, and is not this commit's.

@@ -147,7 +147,7 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     changed = read_change(vera, location)
     assert "from-chat/пятое-слово-что-это" in changed
     assert "examples/что-значит-слово-номер-5-понятие-ееее" in changed
-    assert "− - assistant: Понятие 5 значит ответ 35. + - assistant: Пятый ответ." in changed
+    assert "3 − - assistant: Понятие 5 значит ответ 35. 3 + - assistant: Пятый ответ." in changed
     assert "examples/q5.yaml" not in changed
     assert vera.get(f"{BASE}/one", params={"example": "q5"}).status_code == 404
 
@@ -185,8 +185,8 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     location = vera.post(path, data={**form, "differ": "true"}).headers["location"]
     site.lab.tick("changes", "fetch")
     settled = read_change(vera, location)
-    assert "examples/q30.yaml messages:" in settled
-    assert "examples/q31.yaml messages:" in settled
+    assert "examples/q30.yaml 1 messages:" in settled
+    assert "examples/q31.yaml 1 messages:" in settled
     assert "same-meaning: Это разные вопросы." in (folder / "q30.yaml").read_text("utf-8")
     assert "Противоречий не найдено." in page_text(vera.get(page))
     assert vera.post(path, data=form).headers["location"].startswith(f"{page}&changed=")

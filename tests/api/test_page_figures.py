@@ -2,6 +2,7 @@
 
 import pytest
 
+from merlin.api.pages.formatting import MAX_ROWS, diff_rows
 from merlin.core.charts import MAX_POINTS, plot_curve
 
 pytestmark = pytest.mark.unit
@@ -33,3 +34,18 @@ def test_long_job_is_plotted_with_limited_points_including_the_last():
     points = curve.train.split()
     assert len(points) <= MAX_POINTS + 1
     assert points[-1].startswith("999.8,")
+
+
+def test_diff_is_shown_side_by_side_without_headers():
+    rows = diff_rows(
+        "--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n-old\n+++ new\n+more\n same\n@@ -9 +10 @@\n-a"
+    )
+    assert [(row.old, row.new, row.is_changed) for row in rows] == [
+        ((1, "old"), (1, "++ new"), True),
+        ((0, ""), (2, "more"), True),
+        ((2, "same"), (3, "same"), False),
+        ((0, ""), (0, ""), False),
+        ((9, "a"), (0, ""), True),
+    ]
+    assert diff_rows(None) == []
+    assert len(diff_rows("--- a/x\n+++ b/x\n@@ -0,0 +1,5000 @@" + "\n+a" * 5000)) == MAX_ROWS + 1

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -201,3 +204,50 @@ def next_href(page: Page) -> str:
     ]
     query = urlencode([*parameters, ("cursor", page.following)])
     return f"{page.request.scope['path']}?{query}"
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRow:
+    """A line of a file before and after: number and text, (0, "") where there is none.
+
+    `is_changed` False: the same in both; a row without numbers stands for lines left out.
+    """
+
+    old: tuple[int, str] = (0, "")
+    new: tuple[int, str] = (0, "")
+    is_changed: bool = False
+
+
+_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)")
+# Maximum number of rows shown of one file.
+MAX_ROWS = 600
+
+
+def diff_rows(difference: str | None) -> list[DiffRow]:
+    """Return a unified diff side by side; [] for None."""
+    rows = list[DiffRow]()
+    old, new = deque[tuple[int, str]](), deque[tuple[int, str]]()
+    before = after = 0
+
+    def pair() -> None:
+        while old or new:
+            before_it, after_it = (side.popleft() if side else (0, "") for side in (old, new))
+            rows.append(DiffRow(before_it, after_it, is_changed=True))
+
+    # Without the two lines that name the files.
+    for line in (difference or "").splitlines()[2:]:
+        sign, text = line[:1], line[1:]
+        if sign == "-":
+            old.append((before, text))
+        elif sign == "+":
+            new.append((after, text))
+        else:
+            pair()
+            if hunk := _HUNK.match(line):
+                rows += [DiffRow()] if rows else []
+                before, after = map(int, hunk.groups())
+                continue
+            rows.append(DiffRow((before, text), (after, text)))
+        before, after = before + (sign != "+"), after + (sign != "-")
+    pair()
+    return rows[:MAX_ROWS] + ([DiffRow()] if len(rows) > MAX_ROWS else [])

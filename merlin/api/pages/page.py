@@ -25,7 +25,7 @@ from starlette.responses import Response
 
 from merlin.account.users import User
 from merlin.api.auth import Anyone, Caller, Person
-from merlin.api.pages.formatting import formatters
+from merlin.api.pages.formatting import diff_rows, formatters
 from merlin.api.problems import Problem, language_of_request, validation_errors
 from merlin.api.schema import Id
 from merlin.api.services import services_of
@@ -102,6 +102,7 @@ def sign_in_href(address: str) -> str:
 # Functions of templates, besides texts and icons.
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "mark": form_token,
+    "diff_rows": diff_rows,
     "sign_in_href": sign_in_href,
     "text_like": text_like,
 }

@@ -1,7 +1,8 @@
 """The state of a change until its commit, and how to revert it; proposals awaiting an editor."""
 
 import asyncio
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
@@ -39,17 +40,25 @@ from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Finding
 from merlin.dataset.lint import MAX_COMPARED
 
+# A form field: label, the person's value, the other value.
+Clashes = Sequence[tuple[str, str, str]]
+
+
+def find_clashes(mine: Mapping[str, str], theirs: Mapping[str, str]) -> Clashes:
+    """Return the fields of two versions of a form, by label, that have other values."""
+    return [(label, text, theirs[label]) for label, text in mine.items() if text != theirs[label]]
+
 
 @dataclass(frozen=True, slots=True)
 class FormResult:
     """Why a form was not saved: a message, and what the checker found.
 
-    `theirs` is the text after a concurrent edit, None without one; `may_allow`: the findings are
-    personal data only. `text` is that of a file which is no example.
+    `clashes` None: no concurrent edit; `may_allow`: the findings are personal data only. `text` is
+    that of a file which is no example.
     """
 
     wrong: str = ""
-    theirs: str | None = None
+    clashes: Clashes | None = None
     findings: Sequence[Finding] = ()
     may_allow: bool = False
     text: str = ""
@@ -61,6 +70,10 @@ class EditForm(BaseModel):
     revision: str = ""
     once: str = Field(default_factory=form_token, pattern=PATTERN)
 
+    @abstractmethod
+    def fields(self, context: PageContext) -> dict[str, str]:
+        """Return the value of each field by its name in the person's language."""
+
 
 F = TypeVar("F", bound=EditForm)
 
@@ -70,13 +83,15 @@ async def submit_form(
     dataset: str,
     make: Make,
     form: F,
+    read_theirs: Callable[[StaleEdit], Awaitable[F]],
     stale: str,
     allow: str | None = None,
 ) -> tuple[ChangeView | FormResult, F]:
     """Submit the commit of a form; return also the form for the next attempt.
 
-    A concurrent edit is told by the text `stale`. `allow` is the reason why personal data may be
-    saved, None where it never may. Raises NotFound if the file no longer exists.
+    After a concurrent edit `read_theirs` returns the current version, which is shown with the text
+    `stale`. `allow` is the reason why personal data may be saved, None where it never may. Raises
+    NotFound if the file no longer exists.
     """
     # A form submitted again with other values creates another change.
     once = form.model_dump_json()
@@ -85,9 +100,11 @@ async def submit_form(
             context.services, context.actor, dataset, make, once, allow=allow or ""
         )
     except StaleEdit as error:
+        theirs = await read_theirs(error)
+        clashes = find_clashes(form.fields(context), theirs.fields(context))
         # The person has now seen the current version.
         form = form.model_copy(update={"revision": error.revision})
-        return FormResult(context.say(stale), error.theirs or ""), form
+        return FormResult(context.say(stale), clashes=clashes), form
     except EditNotGood as error:
         findings = [*error.preview.findings, *error.preview.around]
         may_allow = allow is not None and bool(error.preview.personal)

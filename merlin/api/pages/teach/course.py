@@ -74,6 +74,19 @@ class CardForm(EditForm):
             revision=self.revision,
         )
 
+    def fields(self, context: PageContext) -> dict[str, str]:
+        """Return the value of each field by its name in the person's language."""
+        values = {
+            "name-ru": self.name_ru.strip(),
+            "name-en": self.name_en.strip(),
+            "about-ru": self.about_ru.strip().replace("\r\n", "\n"),
+            "about-en": self.about_en.strip().replace("\r\n", "\n"),
+            "semester-number": str(self.semester),
+            "teachers": " ".join(self.teacher_names),
+            "active": context.say("value-yes" if self.active else "value-no"),
+        }
+        return {context.say(name): value for name, value in values.items()}
+
 
 @router.get("/courses/{course_id}/edit")
 async def show_editing(context: TeacherContext, course: LedCourse, changed: Noted = "") -> Response:
@@ -90,7 +103,10 @@ async def save_card(
     def make(files: DatasetFiles) -> CourseEdits:
         return teaching.edit_card(form.body().values(), form.revision, files)
 
-    result, form = await submit_form(context, course.dataset, make, form, "stale-card")
+    async def theirs(_: StaleEdit) -> CardForm:
+        return _card(await context.read(teaching.read_details, context.actor, course.course_id))
+
+    result, form = await submit_form(context, course.dataset, make, form, theirs, "stale-card")
     if isinstance(result, FormResult):
         return await _course_page(context, course, result=result, card=form)
     return seen_other(f"{course_href(course)}/edit?changed={result.id}")
@@ -198,6 +214,17 @@ class MaterialForm(EditForm):
             return "needs-title"
         return "needs-text" if is_blank(self.text + self.file_url) else ""
 
+    def fields(self, context: PageContext) -> dict[str, str]:
+        """Return the value of each field by its name in the person's language."""
+        return {
+            context.say("title-ru"): self.title_ru.strip(),
+            context.say("title-en"): self.title_en.strip(),
+            context.say("kind-of"): context.say(f"kind-{self.kind}") if self.kind in KINDS else "",
+            context.say("lesson-number"): str(self.lesson),
+            context.say("file-url"): self.file_url.strip(),
+            context.say("text-markdown"): self.normalised_text,
+        }
+
 
 @router.get("/courses/{course_id}/edit/materials/new")
 async def new_material(context: TeacherContext, course: LedCourse) -> Response:
@@ -211,17 +238,7 @@ async def new_material(context: TeacherContext, course: LedCourse) -> Response:
 @router.get("/courses/{course_id}/edit/materials/{material_id}")
 async def show_material(context: TeacherContext, course: LedCourse, material_id: Id) -> Response:
     """Return the form of a material as in its files."""
-    details = await context.read(teaching.read_details, context.actor, course.course_id)
-    stored = details.material(material_id)
-    form = MaterialForm(
-        title_ru=stored.title.ru or "",
-        title_en=stored.title.en or "",
-        kind=stored.type,
-        lesson=stored.lesson,
-        text=stored.text or "",
-        file_url=stored.file_url or "",
-        revision=stored.revision,
-    )
+    form = await _read_form(context, course, material_id)
     return await _material_page(context, course, material_id, form, FormResult())
 
 
@@ -268,9 +285,12 @@ async def _save(
             return teaching.add_material(draft, files)
         return teaching.edit_material(material_id, draft, form.revision, files)
 
+    async def theirs(_: StaleEdit) -> MaterialForm:
+        return await _read_form(context, course, material_id or 0)
+
     result: ChangeView | FormResult
     try:
-        result, form = await submit_form(context, course.dataset, make, form, "stale")
+        result, form = await submit_form(context, course.dataset, make, form, theirs, "stale")
     except NotFound:
         # Removed in the meantime: saving creates a new one, unless the course is removed, too.
         result = FormResult(
@@ -280,6 +300,21 @@ async def _save(
     if isinstance(result, FormResult):
         return await _material_page(context, course, material_id, form, result)
     return seen_other(f"/changes/{result.id}")
+
+
+async def _read_form(context: PageContext, course: Course, material_id: int) -> MaterialForm:
+    """Return the form of a stored material. Raises NotFound."""
+    details = await context.read(teaching.read_details, context.actor, course.course_id)
+    stored = details.material(material_id)
+    return MaterialForm(
+        title_ru=stored.title.ru or "",
+        title_en=stored.title.en or "",
+        kind=stored.type,
+        lesson=stored.lesson,
+        text=stored.text or "",
+        file_url=stored.file_url or "",
+        revision=stored.revision,
+    )
 
 
 async def _material_page(

@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.page import TeacherContext, render_page
+from merlin.api.pages.page import PageContext, TeacherContext, render_page
 from merlin.api.pages.teach.changes import (
     EditedDataset,
     EditForm,
@@ -33,13 +33,14 @@ from merlin.api.pages.teach.changes import (
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Part
 from merlin.app import examples
-from merlin.app.changes import ChangeView, DatasetFiles, Make
+from merlin.app.changes import ChangeView, DatasetFiles, Make, StaleEdit
 from merlin.app.examples import ExampleContent, ExampleView
 from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.entries import ExampleFilter, FileText
 from merlin.dataset.example import recover_turn
+from merlin.dataset.layout import example_path
 
 router = page_router()
 
@@ -87,6 +88,14 @@ class ExampleForm(EditForm):
             before=before if all(before) else None,
         )
 
+    def fields(self, context: PageContext) -> dict[str, str]:
+        """Return the value of each field by its name in the person's language."""
+        values = {"question": self.question, "answer": self.answer, "tags": self.tags}
+        return {
+            context.say(f"example-{name}"): value.replace("\r\n", "\n").strip()
+            for name, value in values.items()
+        }
+
     @property
     def is_whole(self) -> bool:
         """Return whether all required fields are filled."""
@@ -106,6 +115,10 @@ class SeveralForm(EditForm):
         """Return id -> revision of the selected rows."""
         rows = (row.partition(" ") for row in self.row)
         return {example_id: revision for revision, _, example_id in rows}
+
+    def fields(self, context: PageContext) -> dict[str, str]:  # noqa: ARG002 - nothing was typed
+        """Return no fields: none is compared with a concurrent edit."""
+        return {}
 
     def make(self, files: DatasetFiles) -> CourseEdits:
         """Return the edits. Raises as `examples.edit_several`, and Refused without a tag."""
@@ -264,9 +277,16 @@ class ExampleList:
         """Submit the commit of an edit; return the list, or the open form with what was wrong."""
         context, name = self.context, self.dataset.name
         allow = form.allow and context.say(f"allow-{form.allow}-reason")
+
+        async def theirs(error: StaleEdit) -> ExampleForm:
+            file = FileText(name, example_path(form.example), error.revision, error.theirs)
+            return _form(examples.view_of(file))
+
         result: ChangeView | FormResult
         try:
-            result, form = await submit_form(context, name, make, form, "stale-example", allow)
+            result, form = await submit_form(
+                context, name, make, form, theirs, "stale-example", allow
+            )
         except NotFound:
             # Removed in the meantime: saving creates a new one.
             form = form.model_copy(update={"example": "", "revision": ""})
@@ -277,15 +297,19 @@ class ExampleList:
 
     async def submit_several(self, form: SeveralForm) -> Response:
         """Submit the commit that edits the selected rows; return as `submit`."""
+
+        async def keep(_: StaleEdit) -> SeveralForm:
+            return form
+
         stale = "stale-several"
         result: ChangeView | FormResult
         try:
             about = self.context, self.dataset.name, form.make
-            result, _ = await submit_form(*about, form, stale)
+            result, _ = await submit_form(*about, form, keep, stale)
         except NotFound:
             result = FormResult(self.context.say(stale))
         if isinstance(result, FormResult):
-            return await self.render(result=replace(result, theirs=None), selected=form)
+            return await self.render(result=replace(result, clashes=None), selected=form)
         return seen_other(self.filters.href_with(changed=result.id))
 
 
