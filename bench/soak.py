@@ -41,7 +41,9 @@ from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.app import users
 from merlin.app.actor import Actor
+from merlin.billing.quota import QuestionPack, QuestionPacks
 from merlin.config import load
+from merlin.config.shop import Format
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
 from merlin.sandbox.demo.place import Place, Ports, git
@@ -266,12 +268,12 @@ class Load:
                 self.faults.append(f"an edit was answered {done.status_code}: {done.text[:200]}")
 
     def _buy(self) -> None:
-        price = load(self.demo.place.config).plans["plus"].rub
+        price = load(self.demo.place.config).plans["voices"].rub
         assert price is not None
         form = {"price": price.minor, "contact": "anna@example.com"}
         for number in self._repeat(5.0):
             done = self.demo.call_until_answered(
-                "anna", "checkout/plus", self.is_running, form, as_form=True
+                "anna", "checkout/voices", self.is_running, form, as_form=True
             )
             if done is None:
                 continue
@@ -345,6 +347,7 @@ def _sign_in_people(demo: Demo) -> None:
     with open_writing_context(config) as ctx:
         for number in PEOPLE.values():
             users.give_plan(ctx, Actor.operator(), number, "plus", 30)
+            QuestionPacks(ctx.db).add(QuestionPack(number, Format.TEXT, 100_000, f"soak:{number}"))
 
 
 def _measure_usage(demo: Demo) -> Usage:

@@ -17,7 +17,9 @@ from merlin.db.tables import Table
 
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
 SECTIONS: Mapping[str, str] = {
-    "People, roles and limits": "users blocked_pseudonym role_grant audit consent quota_use",
+    "People, roles and limits": (
+        "users blocked_pseudonym role_grant audit consent quota_use question_pack"
+    ),
     "Orders, payments and refunds": "purchase ledger plan_term refund answer_cost",
     "Browsers, programs and favourites": ("favourite account sign_in login_code api_key"),
     "Courses": "course material",
@@ -72,7 +74,8 @@ ROWS: Mapping[str, str] = {
     "promotion": "a switch from one live model to another; rows are only added",
     "proposal": "a corrected answer, or a teacher's draft, that may become an example",
     "proof_answer": "a model's answer to one test question",
-    "purchase": "an order of a plan, from the first tap to the last refund",
+    "purchase": "an order of a plan or pack, from the first tap to the last refund",
+    "question_pack": "bought questions on top of the plan",
     "quota_use": "a question that counts against the plan",
     "refund": "a refund, written before it is sent",
     "rating": "a person's rating of an answer",
@@ -101,6 +104,7 @@ LINKS: Mapping[str, tuple[str, str]] = {
     "course_id": ("course", "id"),
     "session_id": ("chat_session", "id"),
     "turn_id": ("turn", "id"),
+    "pack_id": ("question_pack", "id"),
     "request_id": ("request", "id"),
     "build_id": ("build", "id"),
     "job_id": ("job", "id"),

@@ -236,7 +236,7 @@ def count_records(ctx: Context, actor: Actor) -> Mapping[str, int]:
 # The kinds of records that are named to people, in this order; their texts are `my-data-kind`.
 _NAMED_RECORDS = (
     *("turn", "chat_session", "rating", "proposal", "favourite", "consent"),
-    *("quota_use", "plan_term", "role_grant", "change", "api_key", "sign_in"),
+    *("quota_use", "question_pack", "plan_term", "role_grant", "change", "api_key", "sign_in"),
 )
 
 

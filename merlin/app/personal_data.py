@@ -90,6 +90,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.API_KEY, ids=("user_id",), secrets=("key_hash",)),
     PersonalData(t.ACCOUNT, ids=("user_id",), secrets=("password",)),
     PersonalData(t.QUOTA_USE, ids=("user_id",)),
+    PersonalData(t.QUESTION_PACK, ids=("user_id",)),
     PersonalData(t.TERM, ids=("user_id",), names=("by_whom",)),
     # Payments stay for the accounts, without the person.
     PersonalData(t.REFUND, names=("by_whom", "reason")),

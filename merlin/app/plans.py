@@ -9,7 +9,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import notify, told_moment
 from merlin.app.shop import plan_titles
-from merlin.billing.quota import UNLIMITED, Plan, plan_of, plans_for_sale
+from merlin.billing.quota import UNLIMITED, Plan, QuestionPack, Quotas, plan_of, plans_for_sale
 from merlin.billing.terms import Term, Terms, term_end
 from merlin.core.clock import iso
 
@@ -20,12 +20,14 @@ ENDS_BEFORE = timedelta(days=3)
 class CurrentPlan:
     """A person's effective plan, when it ends, and what follows it.
 
-    `until` None: no end. `terms` are all their terms, newest first.
+    `until` None: no end. `packs` are packs with questions left, `terms` all their terms, both
+    newest first.
     """
 
     plan: Plan
     until: datetime | None = None
     next_plan: Plan = UNLIMITED
+    packs: Sequence[QuestionPack]
     terms: Sequence[Term]
 
 
@@ -34,7 +36,12 @@ def read_current_plan(ctx: Context, actor: Actor) -> CurrentPlan:
     now, terms = ctx.clock(), read_terms(ctx, actor)
     user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
-    found = CurrentPlan(plan=plan, terms=terms)
+    packs = Quotas(ctx.db, ctx.bot_id, ctx.clock).packs.list_all(actor.user_id)
+    found = CurrentPlan(
+        plan=plan,
+        packs=[pack for pack in packs if pack.remaining(now) > 0],
+        terms=terms,
+    )
     until = term_end(terms, plan.name, now)
     if until is None or user.plan == plan.name:
         return found

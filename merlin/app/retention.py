@@ -85,7 +85,7 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
     if before := _before(now, retention.audit_days):
         yield t.AUDIT, t.AUDIT.at < before
-    uses = t.QUOTA_USE.at < _before(now, USES_DAYS)
+    uses = t.QUOTA_USE.pack_id.is_null() & (t.QUOTA_USE.at < _before(now, USES_DAYS))
     yield t.QUOTA_USE, uses | (t.QUOTA_USE.user_id < 0) & (t.QUOTA_USE.at < _before(now, LEFT_DAYS))
     yield t.GROUP_CHAT, t.GROUP_CHAT.gone_at < _before(now, GONE_DAYS)
     # Days end at other times in other time zones.

@@ -14,7 +14,7 @@ from merlin.app.context import Context
 from merlin.billing.ledger import Entry, Ledger, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
-from merlin.billing.terms import Terms
+from merlin.billing.terms import Terms, term_end
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, keys, moment_argument
@@ -112,9 +112,8 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
     else:
         key = "notice-paid-again" if is_again else "notice-paid"
         terms = Terms(ctx.db, ctx.clock).list_of_user(purchase.user_id)
-        plan = purchase.order.promise.plan
-        ends = max(term.ends_at for term in terms if term.plan == plan)
-        at = told_moment(ctx, purchase.user_id, ends)
+        ends = term_end(terms, purchase.order.promise.plan, ctx.clock())
+        at = told_moment(ctx, purchase.user_id, ends) if ends else "none"
         notify(ctx, purchase.user_id, key, {**_bought(purchase, paid.amount), "at": at}, once)
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant

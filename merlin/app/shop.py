@@ -25,7 +25,7 @@ def plan_titles(ctx: Context, name: str) -> dict[str, object]:
 
 
 def sold_plan(ctx: Context, name: str) -> Plan:
-    """Return the plan sold under this name. Raises NotFound."""
+    """Return the plan or pack sold under this name. Raises NotFound."""
     plan = plan_named(ctx.plans, name)
     if plan is None or not plan.is_sold:
         raise NotFound(f"{name} is not sold", "billing-not-sold", **plan_titles(ctx, name))
@@ -34,7 +34,7 @@ def sold_plan(ctx: Context, name: str) -> Plan:
 
 def gives_something(ctx: Context, order: Order) -> bool:
     """Return whether a payment of an order gives something: a plan may exist no more."""
-    return plan_named(ctx.plans, order.promise.plan) is not None
+    return bool(order.promise.pack) or plan_named(ctx.plans, order.promise.plan) is not None
 
 
 def price_of(ctx: Context, plan: Plan, gateway: Gateway) -> Amount:

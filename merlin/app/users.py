@@ -1,4 +1,4 @@
-"""User administration: find, show, roles, blocks, plans, names, the audit log.
+"""User administration: find, show, roles, blocks, plans, packs, names, the audit log.
 
 Every grant and revocation is written to the audit log; the person is notified of those made by an
 admin. The operator at the command line may also act on their own account, and nobody is notified.
@@ -217,7 +217,7 @@ def erase(ctx: Context, actor: Actor, user_id: int) -> tuple[Mapping[str, int], 
 def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
     """Assign a plan of the configuration; the first one is the default and removes the assignment.
 
-    Raises NotFound for an unknown plan and an unknown person.
+    Raises NotFound for an unknown plan, a pack, and an unknown person.
     """
     _require_user(ctx, actor, user_id)
     stored = None if get_plan(ctx.plans, name) is ctx.plans[0] else name
@@ -228,7 +228,7 @@ def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
 def give_plan(ctx: Context, actor: Actor, user_id: int, name: str, days: int) -> Term:
     """Grant a plan for some days, starting when the same plan ends.
 
-    Raises NotFound for an unknown plan and an unknown person; Refused for the days.
+    Raises NotFound for an unknown plan, a pack, and an unknown person; Refused for the days.
     """
     _require_user(ctx, actor, user_id)
     get_plan(ctx.plans, name)

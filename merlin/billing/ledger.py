@@ -4,7 +4,7 @@ Every grant refers to one payment, every refund and every revocation to one gran
 whole kopecks or Stars, never negative; the kind tells the direction. No row names a person: the
 purchase does, until they delete their data.
 
-A payment, its grant, the granted time, and the purchase's new state are stored in one
+A payment, its grant, the granted questions or time, and the purchase's new state are stored in one
 transaction, and so is a refund with what it revokes. The gateway's own id is the key of a row, so a
 repeated notification finds the row and changes nothing.
 """
@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.billing.quota import Format, QuestionPack, QuestionPacks
 from merlin.billing.terms import Term, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
@@ -56,6 +57,11 @@ class Entry:
     source: str = ""
     reason: str = ""
     is_test: bool = False
+
+
+def pack_key(grant_id: int, kind: Format) -> str:
+    """Return the key of a pack's questions of one format."""
+    return f"grant:{grant_id}:{kind.value}"
 
 
 def sum_refunds(entries: Sequence[Entry]) -> int:
@@ -133,13 +139,22 @@ class Ledger(Repository):
 
     def _apply_grant(self, purchase: Purchase, grant_id: int) -> None:
         """Grant what was promised; a person without data gets nothing, and admins are notified."""
-        promise, user_id = purchase.order.promise, purchase.user_id
+        promise, user_id, now = purchase.order.promise, purchase.user_id, self._clock()
+        lasts = timedelta(days=promise.days) if promise.days is not None else None
         if not user_id:
             return
-        terms, key = Terms(self.db, self._clock), f"grant:{grant_id}"
-        starts = term_start(terms.list_of_user(user_id), promise.plan, self._clock())
-        period = (promise.plan, starts, starts + timedelta(days=promise.days))
-        terms.give(Term(0, user_id, *period, key, grant_id, BY))
+        if promise.pack:
+            until = None if lasts is None else now + lasts
+            for kind, amount in promise.pack.items():
+                key = pack_key(grant_id, kind)
+                QuestionPacks(self.db, self._clock).add(
+                    QuestionPack(user_id, kind, amount, key, until)
+                )
+        elif lasts is not None:
+            terms, key = Terms(self.db, self._clock), f"grant:{grant_id}"
+            starts = term_start(terms.list_of_user(user_id), promise.plan, now)
+            period = (promise.plan, starts, starts + lasts)
+            terms.give(Term(0, user_id, *period, key, grant_id, BY))
 
     @transaction
     def record_refund(
@@ -176,10 +191,14 @@ class Ledger(Repository):
         return refund
 
     def _revoke(self, purchase: Purchase, grant: Entry) -> None:
-        """Revoke the share of a grant that is not paid any more."""
+        """Revoke the share of a grant that is not paid any more; of a pack, rounded down."""
         rest = self.remaining_amount(grant.entry_id)
-        length = timedelta(days=purchase.order.promise.days)
+        length = timedelta(days=purchase.order.promise.days or 0)
         Terms(self.db, self._clock).shorten(grant.entry_id, length, grant.amount, rest)
+        for kind, amount in purchase.order.promise.pack.items():
+            kept = -(-amount * rest.minor // grant.amount.minor)
+            key = pack_key(grant.entry_id, kind)
+            QuestionPacks(self.db, self._clock).reduce(purchase.user_id, key, kept)
         if not rest.minor:
             key, refers = f"revocation:{grant.entry_id}", grant.entry_id
             self._add(purchase, key, EntryKind.REVOCATION, rest, refers=refers)

@@ -15,14 +15,14 @@ concurrent changes one is made.
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from peewee import fn
 
-from merlin.billing.quota import Plan
+from merlin.billing.quota import Format, Plan
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
@@ -99,21 +99,28 @@ class Promise:
 
     plan: str
     title: Mapping[str, str]
-    days: int
+    days: int | None = None
+    pack: Mapping[Format, int] = field(default_factory=dict)
 
     def title_in(self, language: str) -> str:
         """Return its title in a language, the plan's name if there is none."""
         return self.title.get(language_of(language), self.plan)
 
     def as_json(self) -> dict[str, Any]:
-        """Return JSON values, from which the constructor makes it again."""
-        return asdict(self)
+        """Return JSON values, which `read_promise` reads."""
+        pack = {kind.value: amount for kind, amount in self.pack.items()}
+        return {"plan": self.plan, "title": dict(self.title), "days": self.days, "pack": pack}
 
 
 def promise_of(plan: Plan) -> Promise:
-    """Return the offer of a plan on sale now."""
-    assert plan.days is not None  # noqa: S101 - of every plan on sale
-    return Promise(plan.name, dict(plan.title.items()), plan.days)
+    """Return the offer of a plan now."""
+    return Promise(plan.name, dict(plan.title.items()), plan.days, plan.questions)
+
+
+def read_promise(values: Mapping[str, Any]) -> Promise:
+    """Return what `Promise.as_json` wrote."""
+    pack = {Format(kind): int(amount) for kind, amount in values["pack"].items()}
+    return Promise(values["plan"], dict(values["title"]), values["days"], pack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +211,7 @@ _PURCHASES = RowMap(
     Purchase,
     columns={"purchase_id": "id"},
     sealed=PURCHASE.sealed,
-    json=("promise",),
+    json={"promise": read_promise},
 )
 _OPEN = tuple(state.value for state in PurchaseState if state.is_open)
 _UNASKED = tuple(state.value for state in PurchaseState if state.is_unasked)

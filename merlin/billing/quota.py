@@ -1,27 +1,34 @@
 """Plans, the remaining quota of a plan as pure functions, and the repository of its use.
 
-A plan with a price is bought for some days, once or repeatedly.
+A plan with a price is bought: for some days, once or repeatedly, or as a pack of questions that
+are added to the effective plan.
 
 A question is reserved when it arrives, charged with its answer and released if it fails. The use
-is never stored as a number: it is counted from the rows of questions. Day and month are those of
-the person's time zone at the time of the question; each row stores both, so that travelling or a
-change of zone counts no question twice and omits none.
+is never stored as a number: it is counted from the rows of questions. A question beyond the plan's
+quota is taken from a pack. Day and month are those of the person's time zone at the time of the
+question; each row stores both, so that travelling or a change of zone counts no question twice and
+omits none.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Any
 
+from peewee import JOIN, Select, fn
 from pydantic import computed_field
 
 from merlin.config.shop import Allowance, Format, Plan
-from merlin.core.clock import iso, start_of_day
+from merlin.core.clock import Clock, iso, start_of_day, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import format_number, text
 from merlin.core.views import INTERNAL, described
-from merlin.db.database import BotRepository, Database, lock_user, transaction
+from merlin.db.database import BotRepository, Database, Repository, lock_user, transaction
+from merlin.db.tables import QUESTION_PACK, QUOTA_USE
+from merlin.db.values import RowMap
 
 __all__ = ["Allowance", "Format", "Plan"]
 
@@ -48,7 +55,7 @@ def plan_of(plans: Sequence[Plan], names: Iterable[str]) -> Plan:
     UNLIMITED. A plan that was removed from the configuration counts as the default one.
     """
     plan_names = {*names}
-    mine = [plan for plan in plans if plan.name in plan_names]
+    mine = [plan for plan in plans if plan.name in plan_names and not plan.is_pack]
     return next(reversed(mine or plans[:1]), UNLIMITED)
 
 
@@ -59,7 +66,7 @@ def allowance_of(plan: Plan, kind: Format) -> Allowance:
 
 def questions_text(kind: Format, count: int, language: str) -> str:
     """Return a number of questions of a format: "20 голосовых вопросов"."""
-    return text(language, f"pay-questions-{kind.value}", count=count)
+    return text(language, f"pay-pack-{kind.value}", count=count)
 
 
 def allowance_text(allowance: Allowance, language: str, kind: Format | None = None) -> str:
@@ -95,9 +102,9 @@ def plan_named(plans: Sequence[Plan], name: str) -> Plan | None:
 
 
 def get_plan(plans: Sequence[Plan], name: str) -> Plan:
-    """Return the plan of this name. Raises NotFound."""
+    """Return the plan of this name that people can have. Raises NotFound, also for a pack."""
     plan = plan_named(plans, name)
-    if plan is None:
+    if plan is None or plan.is_pack:
         raise NotFound(f"no plan {name}", "quota-no-plan", plan=name)
     return plan
 
@@ -143,12 +150,37 @@ class Left:
         "Period of `limit`: day or month, whichever has fewer questions left."
     )
     resets_at: datetime
+    packs: int = 0
 
-    @computed_field(description="Remaining questions; null if unlimited.")  # type: ignore[prop-decorator]
+    @computed_field(  # type: ignore[prop-decorator]
+        description="Remaining questions including packs; null if unlimited."
+    )
     @property
     def remaining(self) -> int | None:
-        """Return how many more questions may be asked now; None: any number."""
-        return None if self.limit is None else max(self.limit - self.used, 0)
+        """Return how many more questions may be asked now, including packs; None: any number."""
+        return None if self.limit is None else max(self.limit - self.used, 0) + self.packs
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionPack:
+    """A number of bought questions of a format in addition to the plan.
+
+    `key` is its grant's. `expires_at` None: it does not expire. Id and use are set once it is
+    stored.
+    """
+
+    user_id: int
+    kind: Format
+    amount: int
+    key: str
+    expires_at: datetime | None = None
+    pack_id: int = 0
+    used: int = 0
+
+    def remaining(self, now: datetime) -> int:
+        """Return the remaining questions of a pack, none after its end."""
+        is_open = self.expires_at is None or self.expires_at > now
+        return self.amount - self.used if is_open else 0
 
 
 def today(now: datetime, zone: tzinfo) -> Today:
@@ -163,7 +195,9 @@ def today(now: datetime, zone: tzinfo) -> Today:
     )
 
 
-def compute_left(kind: Format, allowance: Allowance, used: tuple[int, int], now: Today) -> Left:
+def compute_left(
+    kind: Format, allowance: Allowance, used: tuple[int, int], now: Today, packs: int = 0
+) -> Left:
     """Return the remaining quota of one format: of day or month, whichever has less left.
 
     `used` are the questions counted this day and this month. If neither has any left, it is the
@@ -180,23 +214,79 @@ def compute_left(kind: Format, allowance: Allowance, used: tuple[int, int], now:
         limit=month if is_monthly else day,
         period=Period.MONTH if is_monthly else Period.DAY,
         resets_at=now.month_ends if is_monthly else now.day_ends,
+        packs=packs,
     )
+
+
+class QuestionPacks(Repository):
+    """One row for each pack; its use is counted from the uses."""
+
+    @transaction
+    def add(self, pack: QuestionPack) -> None:
+        """Store a pack; one of the same key is kept."""
+        self.db.add_new(QUESTION_PACK, _PACKS.write(pack, but=("pack_id", "used")))
+
+    def reduce(self, user_id: int, key: str, amount: int) -> None:
+        """Leave `amount` questions of a pack, at least those used; one without any ends now.
+
+        Call it within a transaction.
+        """
+        now = self._clock()
+        for pack in (each for each in self.list_all(user_id) if each.key == key):
+            ends = {"expires_at": iso(min(now, pack.expires_at or now))}
+            values = {"amount": max(amount, pack.used)} if amount else ends
+            self.db.update(QUESTION_PACK, QUESTION_PACK.id == pack.pack_id, **values)
+
+    def find_open(self, user_id: int, kind: Format) -> int | None:
+        """Return the pack to use next: the one with questions left that ends first."""
+        rows = self.db.rows(self._open(user_id).where(QUESTION_PACK.format == kind.value))
+        first = min(rows, key=lambda row: (row["expires_at"] or "~", row["id"]), default=None)
+        return None if first is None else int(first["id"])
+
+    def count_unused(self, user_id: int) -> Mapping[Format, int]:
+        """Return the remaining questions of each format in valid packs."""
+        sums = Counter[Format]()
+        for row in self.db.rows(self._open(user_id)):
+            sums[Format(row["format"])] += row["amount"] - int(row["used"])
+        return sums
+
+    def _open(self, user_id: int) -> Select:
+        is_open = QUESTION_PACK.expires_at.is_null() | (
+            QUESTION_PACK.expires_at > iso(self._clock())
+        )
+        return _select_packs(user_id).where(is_open).having(QUESTION_PACK.amount > _PACKS_USED)
+
+    def list_all(self, user_id: int) -> list[QuestionPack]:
+        """Return every pack of the person, newest first, including expired ones."""
+        return _PACKS.read_all(self.db, _select_packs(user_id).order_by(QUESTION_PACK.id.desc()))
+
+
+_PACKS = RowMap(QuestionPack, columns={"pack_id": "id", "kind": "format"})
+_PACKS_USED: Any = fn.COUNT(QUOTA_USE.id)
+
+
+def _select_packs(user_id: int) -> Select:
+    """Return the SELECT of a person's packs, each with its use."""
+    is_use = (QUOTA_USE.pack_id == QUESTION_PACK.id) & (QUOTA_USE.state != UseState.RETURNED.value)
+    packs = QUESTION_PACK.select(*QUESTION_PACK.every(), _PACKS_USED.alias("used"))
+    joined = packs.join(QUOTA_USE, JOIN.LEFT_OUTER, on=is_use)
+    return joined.where(QUESTION_PACK.user_id == user_id).group_by(QUESTION_PACK.id)
 
 
 # Executed for every question: as plain statements they take a tenth of the time.
 _FIND = "SELECT state FROM quota_use WHERE bot_id = ? AND update_id = ?"
 _USES = """
 SELECT format, SUM(CASE WHEN day = ? THEN 1 ELSE 0 END), COUNT(*) FROM quota_use
-WHERE user_id = ? AND month = ? AND state <> 'returned'
+WHERE user_id = ? AND month = ? AND pack_id IS NULL AND state <> 'returned'
 GROUP BY format
 """
 _TAKE = """
 INSERT INTO quota_use
-(bot_id, update_id, user_id, format, state, day, month, at)
-VALUES (?, ?, ?, ?, 'reserved', ?, ?, ?)
+(bot_id, update_id, user_id, format, state, pack_id, day, month, at)
+VALUES (?, ?, ?, ?, 'reserved', ?, ?, ?, ?)
 ON CONFLICT (bot_id, update_id) DO UPDATE SET user_id = excluded.user_id,
-format = excluded.format, state = excluded.state, day = excluded.day,
-month = excluded.month, at = excluded.at
+format = excluded.format, state = excluded.state, pack_id = excluded.pack_id,
+day = excluded.day, month = excluded.month, at = excluded.at
 """
 # Hexadecimal digits of a mark that fit into 63 bits.
 _PSEUDONYM_DIGITS = 15
@@ -227,16 +317,21 @@ def pseudonyms(db: Database, user_id: int) -> list[int]:
 class Quotas(BotRepository):
     """The questions asked through one bot; the quota applies to all bots together.
 
-    With a cipher, the use before the deletion of all data still counts.
+    With a cipher, the use before the deletion of all data still counts. `packs` are the extra
+    questions.
     """
+
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
+        super().__init__(db, bot_id, clock)
+        self.packs = QuestionPacks(db, clock)
 
     @transaction
     def reserve(
         self, user_id: int, update_id: int, kind: Format, plan: Plan, zone: tzinfo
     ) -> Left | None:
-        """Reserve one question of the plan; once for an update.
+        """Reserve one question of the plan, or else of a pack; once for an update.
 
-        If it has none left, the result says why and until when. A question that was released or
+        If neither has any left, the result says why and until when. A question that was released or
         refused is checked again. With UNLIMITED nothing is counted.
         """
         if plan == UNLIMITED:
@@ -248,11 +343,14 @@ class Quotas(BotRepository):
                 self.db.sql(_REFRESH, iso(self._clock()), self._bot_id, update_id)
                 return None
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
+        pack_id = None
         used = self._read_used(user_id, now) if is_limited(allowance) else {}
         left = compute_left(kind, allowance, used.get(kind, _UNUSED), now)
         if left.remaining == 0:
-            return left
-        use = (self._bot_id, update_id, user_id, kind.value)
+            pack_id = self.packs.find_open(user_id, kind)
+            if pack_id is None:
+                return left
+        use = (self._bot_id, update_id, user_id, kind.value, pack_id)
         self.db.sql(_TAKE, *use, now.day, now.month, iso(self._clock()))
         return None
 
@@ -275,8 +373,11 @@ class Quotas(BotRepository):
         """Return the remaining quota of every format."""
         now = today(self._clock(), zone)
         used = self._read_used(user_id, now)
+        packs = self.packs.count_unused(user_id)
         return {
-            kind: compute_left(kind, allowance_of(plan, kind), used.get(kind, _UNUSED), now)
+            kind: compute_left(
+                kind, allowance_of(plan, kind), used.get(kind, _UNUSED), now, packs.get(kind, 0)
+            )
             for kind in Format
         }
 

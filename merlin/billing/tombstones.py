@@ -21,9 +21,13 @@ class Tombstones(Repository):
 
     @transaction
     def store(self, user_id: int) -> None:
-        """Keep the questions counted in the person's newest month, and their block."""
+        """Keep the questions that a plan covered in the person's newest month, and their block."""
         pseudonym = pseudonyms(self.db, user_id)[0]
-        covered = (QUOTA_USE.user_id == user_id) & (QUOTA_USE.state != UseState.RETURNED.value)
+        covered = (
+            (QUOTA_USE.user_id == user_id)
+            & QUOTA_USE.pack_id.is_null()
+            & (QUOTA_USE.state != UseState.RETURNED.value)
+        )
         month = self.db.value(QUOTA_USE.select(fn.MAX(QUOTA_USE.month)).where(covered))
         # The update's number could name the person in a log.
         values = {"user_id": pseudonym, "update_id": QUOTA_USE.id * -1}

@@ -1,10 +1,12 @@
 """Format titles, states, times, plans, figures, notices and audit entries as text."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from merlin.account.users import Users
 from merlin.app.verdicts import view_notice
 from merlin.billing.purchases import Promise
+from merlin.billing.quota import Format, questions_text
 from merlin.bot.context import BotContext
 from merlin.bot.services import BotServices
 from merlin.core.clock import from_iso
@@ -61,9 +63,19 @@ def evaluation_text(scores: Evaluation | None, language: str) -> str:
     )
 
 
+def pack_text(pack: Mapping[Format, int], language: str) -> str:
+    """Return the questions of a pack: "20 голосовых вопросов, 5 вопросов с фотографией"."""
+    return ", ".join(questions_text(kind, pack[kind], language) for kind in Format if kind in pack)
+
+
 def promise_text(promise: Promise, language: str) -> str:
-    """Return the content of a purchase in one line."""
-    return text(language, "pay-brings-days", days=promise.days)
+    """Return the content of a purchase in one line: "20 голосовых вопросов на 30 дней"."""
+    if not promise.pack:
+        return text(language, "pay-brings-days", days=promise.days or 0)
+    questions = pack_text(promise.pack, language)
+    if promise.days is None:
+        return text(language, "pay-pack", what=questions)
+    return text(language, "pay-brings-pack-days", what=questions, days=promise.days)
 
 
 def dataset_title(context: BotContext, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The shop in config.yaml: plans, payments and receipts, and what is wrong with goods.
+"""The shop in config.yaml: plans, packs, payments and receipts, and what is wrong with goods.
 
 Telegram sells digital goods for Stars alone, and what is sold elsewhere must be sold for Stars
 too (Developer Terms 6.2). So a plan with a price in roubles has a price in Stars, unless the
@@ -78,7 +78,17 @@ PerDay = Annotated[Allowance, BeforeValidator(_a_day, json_schema_input_type=int
 PlanName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$", examples=["free"])]
 
 
-class PlanPrice(Section):
+class _Goods(Section):
+    """A section that says nothing without a key."""
+
+    @model_validator(mode="after")
+    def _need_one(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("needs an entry")
+        return self
+
+
+class PlanPrice(_Goods):
     """What it costs; a plan without a price is not sold."""
 
     rub: Opt[float] = setting(
@@ -99,11 +109,14 @@ class PlanPrice(Section):
             raise PydanticCustomError("config-no-kopecks", "no kopecks", {"found": rub})
         return rub
 
-    @model_validator(mode="after")
-    def _need_one(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("needs an entry")
-        return self
+
+class Pack(_Goods):
+    """This is not a plan but a pack of questions, used when the plan has none left."""
+
+    text: Opt[int] = setting("Text questions.", 100, default=None, ge=1, le=1000000)
+    voice: Opt[int] = setting("Voice messages and video notes.", 20, default=None, ge=1, le=1000000)
+    photo: Opt[int] = setting("Photos.", 20, default=None, ge=1, le=1000000)
+    document: Opt[int] = setting("Documents.", 10, default=None, ge=1, le=1000000)
 
 
 class Plan(Titled):
@@ -128,8 +141,14 @@ class Plan(Titled):
     )
     price: Opt[PlanPrice] = None
     days: Opt[int] = setting(
-        "For how many days it is bought; needed with a price.", 30, default=None, ge=1, le=3650
+        "For how many days it is bought; for a pack, how long it may be used. Default of a"
+        " pack: until it is used up.",
+        30,
+        default=None,
+        ge=1,
+        le=3650,
     )
+    pack: Opt[Pack] = None
 
     @property
     def is_sold(self) -> bool:
@@ -145,6 +164,16 @@ class Plan(Titled):
     def xtr(self) -> Amount | None:
         """Return its price in Stars, None where it is not sold for them."""
         return stars(self.price.stars) if self.price and self.price.stars is not None else None
+
+    @property
+    def is_pack(self) -> bool:
+        """Return whether this is nothing that one has, but questions on top of what one has."""
+        return self.pack is not None
+
+    @property
+    def questions(self) -> Mapping[Format, int]:
+        """Return how many questions of each format a pack has."""
+        return {kind: count for kind in Format if (count := getattr(self.pack, kind, None))}
 
     def description_in(self, language: str) -> str:
         """Return the plan's description in a language, "" if there is none."""
@@ -206,7 +235,7 @@ def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator
     """Yield everything that is wrong with the plans as goods."""
     for number, (name, plan) in enumerate(plans.items()):
         place = f"plans.{name}"
-        if number == 0 and plan.price:
+        if number == 0 and (plan.price or plan.pack):
             yield fault_at(place, "config-first-plan")
         has_stars = plan.price is not None and plan.price.stars is not None
         has_roubles = plan.price is not None and plan.price.rub is not None
@@ -214,5 +243,14 @@ def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator
             yield fault_at(f"{place}.price.rub", "config-no-shop")
         if has_roubles and not has_stars and name not in payments.not_digital:
             yield fault_at(f"{place}.price.stars", "config-no-stars")
-        if plan.price and plan.days is None:
-            yield fault_at(f"{place}.days", "config-no-days")
+        yield from _faults(place, plan)
+
+
+def _faults(place: str, plan: Plan) -> Iterator[Fault]:
+    if plan.price and not plan.pack and plan.days is None:
+        yield fault_at(f"{place}.days", "config-no-days")
+    if not plan.price and plan.pack:
+        yield fault_at(f"{place}.price", "config-no-price")
+    counts = plan.text or plan.voice or plan.photo or plan.document
+    if plan.pack and counts:
+        yield fault_at(f"{place}.pack", "config-pack-limits")

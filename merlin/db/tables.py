@@ -103,6 +103,7 @@ ROLE_GRANT = _table("role_grant")
 AUDIT = _table("audit")
 CONSENT = _table("consent")
 QUOTA_USE = _table("quota_use")
+QUESTION_PACK = _table("question_pack")
 
 ERRAND = _table("errand")
 

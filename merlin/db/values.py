@@ -76,8 +76,8 @@ class RowMap(Generic[V]):
     """Maps a dataclass to the columns of a row, by the types of its fields.
 
     `columns` contains the column names that differ from the field names, `sealed` the table's
-    encrypted columns ("" is stored unencrypted), `json` the fields that `as_json` writes and the
-    constructor reads. An Amount takes the columns `amount` and `currency`, a Mapping is stored as
+    encrypted columns ("" is stored unencrypted), `json` the functions that read values written by
+    `as_json`, by field. An Amount takes the columns `amount` and `currency`, a Mapping is stored as
     JSON, a nested dataclass in the same row.
     """
 
@@ -86,10 +86,10 @@ class RowMap(Generic[V]):
         kind: type[V],
         columns: Mapping[str, str] | None = None,
         sealed: Collection[str] = (),
-        json: Collection[str] = (),
+        json: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> None:
         self._kind = kind
-        self._columns, self._sealed, self._json = columns or {}, sealed, json
+        self._columns, self._sealed, self._json = columns or {}, sealed, json or {}
         hints = get_type_hints(kind)
         names = [field.name for field in fields(kind)]
         self._fields = {name: self._field(name, hints[name]) for name in names}
@@ -132,8 +132,9 @@ class RowMap(Generic[V]):
                 lambda value, _: {"amount": value.minor, "currency": value.currency.value},
             )
         if name in self._json:
+            reader = self._json[name]
             return (
-                lambda row, _: hint(**load_json(row[column])),
+                lambda row, _: reader(load_json(row[column])),
                 lambda value, _: {column: dump_json(value.as_json())},
             )
         if isinstance(hint, type) and is_dataclass(hint):

@@ -145,7 +145,7 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
     )
 
 
-JOBS = RowMap(Job, columns={"job_id": "id"}, json=("recipe",))
+JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda values: Recipe(**values)})
 _EVENTS = RowMap(JobEvent)
 # The columns that change after the launch.
 _PROGRESS = (

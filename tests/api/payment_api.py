@@ -11,7 +11,7 @@ from merlin.app.actor import Actor
 from merlin.app.shop import place_order
 from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Allowance, Format
-from merlin.config.shop import PaymentsConfig, PlanPrice, Receipt, YooKassaConfig
+from merlin.config.shop import Pack, PaymentsConfig, PlanPrice, Receipt, YooKassaConfig
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Authority, Role
@@ -35,15 +35,14 @@ PLUS = make_plan(
     price=PlanPrice(rub=299, stars=200),
     days=30,
 )
-VOICE = make_plan(
-    "voice",
+PACK = make_plan(
+    "pack",
     {"ru": "Голос", "en": "Voice"},
-    {Format.VOICE: Allowance(day=10)},
     price=PlanPrice(rub=99, stars=70),
-    days=90,
+    pack=Pack(voice=10),
 )
 STARRY = make_plan("starry", {"ru": "Звёздный", "en": "Starry"}, price=PlanPrice(stars=5), days=7)
-PLANS = (FREE, PLUS, VOICE, STARRY)
+PLANS = (FREE, PLUS, PACK, STARRY)
 PUBLIC_URL = "https://merlin.example"
 # Interval of the payment worker.
 ROUND_S = 0.05
@@ -236,7 +235,7 @@ def reset(site):
     return site
 
 
-# For the pages: plans with limits, a plan for Stars only, a plan for one course.
+# For the pages: plans with limits, a pack, a plan for Stars only, a plan for one course.
 PAGE_PLANS_CONFIG = {
     "free": {"title": {"ru": "Базовый", "en": "Basic"}, "text": 20, "voice": 0, "photo": 0}
     | {"document": 0},
@@ -264,7 +263,7 @@ PAGE_PLANS_CONFIG = {
     },
     "voices": {
         "title": {"ru": "20 голосовых", "en": "20 by voice"},
-        "voice": 20,
+        "pack": {"voice": 20, "photo": 1},
         "price": {"rub": 99, "stars": 70},
         "days": 90,
     },

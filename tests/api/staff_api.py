@@ -16,7 +16,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import CONFLICT, BatchResult, Changes, ChangeState
 from merlin.git.source import blob_id
 from tests.api.chat_api import Conversation
-from tests.api.payment_api import PLUS, VOICE, payment_settings
+from tests.api.payment_api import PACK, PLUS, payment_settings
 from tests.api.running_api import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, run_site
 from tests.api.sign_in_data import TOKEN, set_bot_name, set_password
 from tests.support.dataset_tree import make_good_files
@@ -178,7 +178,7 @@ def run_full_api(folder, models=1):
             providers=(Provider("stand-in", provider.base_url, "sk-of-the-tests"),),
             retry_policy=RetryPolicy(first_pause_s=0.05, total_s=0.5),
             default_dataset="trial",
-            plans=(make_plan("usual"), PLUS, VOICE),
+            plans=(make_plan("usual"), PLUS, PACK),
             selling=payments,
             gateway=gateway,
         )

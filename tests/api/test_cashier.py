@@ -64,7 +64,7 @@ def test_payment_without_notification_is_found_by_polling(shop):
 def test_payment_that_succeeds_immediately_is_granted_immediately(shop):
     anna = shop.buyer()
     shop.yookassa.behave(outcome="paid", notifications="never")
-    order_id = anna.order("voice")
+    order_id = anna.order("pack")
     assert (anna.pay(order_id), shop.state(order_id)) == (NOT_OPEN, "paid")
     assert shop.count_grants(order_id) == 1
 

@@ -7,7 +7,7 @@ from merlin.api.problems import HOOK_BYTES
 pytestmark = pytest.mark.functional
 
 ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
-BILLING = ("purchase", "ledger", "plan_term", "refund", "notice")
+BILLING = ("purchase", "ledger", "plan_term", "refund", "question_pack", "notice")
 
 
 def notification_body(event="payment.succeeded", **changes):
@@ -66,7 +66,7 @@ def read_payment_tables(shop):
 def test_fifty_forged_notifications_change_nothing(shop):
     eve, anna = shop.buyer(), shop.buyer()
     own_order, other_order = shop.purchase(eve.start_payment()), shop.purchase(anna.start_payment())
-    paid_order = shop.purchase(anna.buy("voice"))
+    paid_order = shop.purchase(anna.buy("pack"))
     before, count = read_payment_tables(shop), 0
     for name, body in make_forgeries(own_order, other_order, paid_order).items():
         headers = ELSEWHERE if name == "from elsewhere" else {}

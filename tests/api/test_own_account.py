@@ -8,6 +8,7 @@ import pytest
 from merlin.account.sign_ins import Logins
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Order, Promise, Purchases
+from merlin.billing.quota import Format
 from merlin.billing.refunds import Refunds
 from merlin.core.clock import iso, utc_now
 from merlin.core.money import stars
@@ -169,9 +170,9 @@ def test_password_key_and_erasure_are_told_in_the_bot(site):
 
 
 def refund_in_stars(site, user_id):
-    """Store a paid plan and a refund of it that the bot has not sent; return the refund."""
-    price = stars(70)
-    order = Order(user_id, Gateway.STARS, Promise("plus", {}, 30), price)
+    """Store a paid pack and a refund of it that the bot has not sent; return the refund."""
+    pack, price = Promise("pack", {}, None, {Format.VOICE: 1}), stars(70)
+    order = Order(user_id, Gateway.STARS, pack, price)
     purchase = Purchases(site.db).order(order, timedelta(hours=1))
     payment = GatewayPayment("st1", Status.SUCCEEDED, True, price, is_test=False, at=utc_now())
     grant = Ledger(site.db).record_payment(purchase.purchase_id, payment)

@@ -70,6 +70,13 @@ def test_billing_page_lists_the_newest_payments(shop, sold):
     assert number in page_text(shop.admin.get("/admin/billing", params={"person": f"№ {number}"}))
 
 
+def test_refund_says_what_the_buyer_loses(shop, sold):
+    plan, pack = (page_text(shop.admin.get(f"/admin/billing/{order}")) for order in sold.orders)
+    assert "Срок сократится на ту же долю." in plan
+    assert "Вопросов в пакете станет меньше на ту же долю" in pack
+    assert "Срок сократится" not in pack
+
+
 def test_confirmed_refund_returns_the_money_once(shop, sold):
     Users(shop.db).set_name(VERA, "Вера")
     order_id = sold.orders[1]

@@ -26,7 +26,7 @@ IN_TIME_S = HANG_S / 2
 @pytest.mark.parametrize("name", FAULTS)
 def test_payer_gets_a_timely_error_and_pays_once(shop, name):
     anna, boris = shop.buyer(), shop.buyer()
-    order_id = anna.order("voice")
+    order_id = anna.order("pack")
     shop.yookassa.faults.add(FAULTS[name])
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(anna.pay, order_id)
@@ -70,7 +70,7 @@ def test_permanent_refusal_by_yookassa_cancels_the_order(shop):
 
 def test_worker_continues_while_one_order_hangs(shop):
     anna, boris = shop.buyer(), shop.buyer()
-    anna_order, boris_order = anna.start_payment("voice"), boris.start_payment("voice")
+    anna_order, boris_order = anna.start_payment("pack"), boris.start_payment("pack")
     shop.yookassa.behave(notifications="never")
     shop.yookassa.choose(boris_order, "paid")
     shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.HANG, times=1))

@@ -30,7 +30,7 @@ def request_refund(shop, order_id):
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.HANG])
 def test_refund_with_a_lost_response_is_created_once(shop, kind):
-    order_id = shop.buyer().buy("voice")
+    order_id = shop.buyer().buy("pack")
     before = len(shop.yookassa.refunds())
     shop.yookassa.faults.add(Fault("refunds.create", kind))
     refund_id = request_refund(shop, order_id).refund_id
@@ -44,7 +44,7 @@ def test_refund_with_a_lost_response_is_created_once(shop, kind):
 
 
 def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
-    order_id = shop.buyer().buy("voice")
+    order_id = shop.buyer().buy("pack")
     before = len(shop.yookassa.refunds())
     shop.yookassa.behave(notifications="never", keeps_keys=False)
     shop.yookassa.faults.add(Fault("refunds.create", FaultKind.DROP))
@@ -56,7 +56,7 @@ def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
 
 
 def test_pending_refund_is_polled_until_it_succeeds(shop):
-    order_id = shop.buyer().buy("voice")
+    order_id = shop.buyer().buy("pack")
     shop.yookassa.behave(refund="pending")
     refund_id = request_refund(shop, order_id).refund_id
     refunds = shop.yookassa.refunds

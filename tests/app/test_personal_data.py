@@ -110,6 +110,7 @@ def make_value(cipher, table, column, user_id, *, is_number):
         "commit_sha": SHA,
         "sha": SHA,
         "text_digest": "d",
+        "pack_id": None,
     }
     values |= dict.fromkeys(("target", "reviewed_by"), f"user:{user_id}")
     values |= dict.fromkeys(("arguments", "result"), document)
@@ -127,7 +128,7 @@ def insert_person(database, cipher, user_id):
         row = {
             column: make_value(cipher, table, column, user_id, is_number=is_number)
             for column, is_number in column_types(database, table.__name__).items()
-            if column != "id" or not is_number
+            if column not in {"id", "pack_id"} or (column == "id" and not is_number)
         }
         if table in {TURN, RATING}:
             row |= {"session_id": 1} if table is TURN else {"turn_id": 1}

@@ -11,6 +11,7 @@ from merlin.account.users import User, Users
 from merlin.app import accounts, sign_in, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.config.shop import Pack
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit
@@ -32,7 +33,8 @@ OPERATOR = Actor("cli:root", Authority(Role.ADMIN), is_operator=True)
 @pytest.fixture
 def ctx(database, clock):
     Users(database, clock).record([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
-    plans = {"free": make_plan("free"), "full": make_plan("full")}
+    pack = make_plan("pack", pack=Pack(text=5))
+    plans = {"free": make_plan("free"), "full": make_plan("full"), "pack": pack}
     config = make_config(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
     return Context(config=config, db=database, clock=clock, bot_id=BOT)
 
@@ -100,8 +102,9 @@ def test_operator_can_grant_a_role_to_a_user_who_has_never_written(ctx):
 def test_default_plan_is_stored_as_no_plan(ctx):
     assert perform(ctx, users.set_plan, ADMIN, ANNA, "full").plan == "full"
     assert perform(ctx, users.set_plan, OPERATOR, ANNA, "free").plan is None
-    with pytest.raises(NotFound):
-        perform(ctx, users.set_plan, ADMIN, ANNA, "golden")
+    for name in ("golden", "pack"):
+        with pytest.raises(NotFound):
+            perform(ctx, users.set_plan, ADMIN, ANNA, name)
 
 
 def test_password_changed_during_its_verification_admits_no_other_browser(ctx):

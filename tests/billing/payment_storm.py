@@ -88,6 +88,7 @@ def run_storm(url, seed, threads=50, payments=20, most=50, kills=5):
             entry.amount.minor for entry in shop.list_entries() if entry.kind is EntryKind.PAYMENT
         )
         given = database.sql("SELECT COUNT(*) FROM plan_term")[0][0]
+        given += database.sql("SELECT COUNT(*) FROM question_pack WHERE format = 'voice'")[0][0]
     return {
         "notifications": notifications,
         "grants": kinds[EntryKind.GRANT],

@@ -9,7 +9,7 @@ from merlin.app import shop as acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing.ledger import EntryKind
-from merlin.billing.quota import Quotas, plan_of
+from merlin.billing.quota import Format, QuestionPack, Quotas, plan_of
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
@@ -19,6 +19,7 @@ from tests.support.config import make_config
 from tests.support.plan_config import make_plans
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
+_PACK_NUMBERS = count(1_000_001)
 STARS, YOOKASSA = Gateway.STARS, Gateway.YOOKASSA
 PLAN_SETTINGS = {
     "free": {"title": {"ru": "Бесплатный", "en": "Free"}, "text": 20, "voice": 0},
@@ -31,8 +32,7 @@ PLAN_SETTINGS = {
     },
     "voices": {
         "title": {"ru": "Голос", "en": "Voice"},
-        "voice": 10,
-        "photo": 5,
+        "pack": {"voice": 10, "photo": 5},
         "price": {"rub": 99, "stars": 70},
         "days": 90,
     },
@@ -156,6 +156,13 @@ class Shop:
     def list_plans(self, user_id=ANNA):
         user = self.users.get(user_id)
         return list(user.terms) if user else []
+
+
+def add_pack(packs, user_id=ANNA, kind=Format.TEXT, amount=1, expires_at=None, key=""):
+    """Store a question pack; return its id."""
+    key = key or f"grant:{next(_PACK_NUMBERS)}:{kind.value}"
+    packs.add(QuestionPack(user_id, kind, amount, key, expires_at))
+    return next(pack.pack_id for pack in packs.list_all(user_id) if pack.key == key)
 
 
 def show_quota(shop, kind, user_id=ANNA):

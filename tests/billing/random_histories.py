@@ -1,14 +1,17 @@
 """Random actions of one customer from a seed, and a model of what the database shall hold then.
 
 The customer orders, pays late, twice or out of order, gives up, gets refunds in parts, asks
-questions and changes time zones; the clock jumps in both directions. `check` compares the database
-with the model: `tests/billing` for a hundred histories, `bench/billing.py` for ten thousand.
+questions, gets packs and changes time zones; the clock jumps in both
+directions. `check` compares the database with the model: `tests/billing` for a hundred histories,
+`bench/billing.py` for ten thousand.
 """
 
 from collections import Counter as Counts
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 
 from merlin.account.users import User
 from merlin.app.settlement import expire
@@ -23,20 +26,23 @@ from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
 from merlin.providers.payments import Status
-from tests.billing.plan_shop import PLAN_SETTINGS, STARS, YOOKASSA
+from tests.billing.plan_shop import PLAN_SETTINGS, STARS, YOOKASSA, add_pack
 from tests.support.plan_config import make_plans
 
 BOT = 4242
 ZONES = ("UTC", "Europe/Moscow", "America/New_York", "Pacific/Chatham", "Asia/Kathmandu")
+PACK_SOLD = {"pack": {"voice": 3, "text": 2}, "price": {"rub": 99.01, "stars": 70}, "days": 20}
 PLANS = make_plans(
     {
         "free": {**PLAN_SETTINGS["free"], "text": 2},
         "plus": {**PLAN_SETTINGS["plus"], "text": {"day": 3, "month": 7}, "voice": 1},
+        "pack": {**PLAN_SETTINGS["voices"], **PACK_SOLD},
         "course": {**PLAN_SETTINGS["algorithms"], "text": {"month": 4}, "days": 7},
     }
 )
 PRICES_AND_GATEWAYS = (PLANS, PaymentsConfig(yookassa=YooKassaConfig()))
 DAYS = {"plus": 30, "course": 7}
+PACK = {Format.VOICE: 3, Format.TEXT: 2}
 JUMPS = (60, 3 * 3600, 26 * 3600, 9 * 86_400, 33 * 86_400, -3600)
 
 
@@ -59,6 +65,7 @@ class Use:
     kind: Format
     day: str
     month: str
+    pack_id: int | None
     state: str = "reserved"
 
 
@@ -72,7 +79,7 @@ class History:
         self.user_id = user_id
         self.quotas = Quotas(shop.db, BOT, shop.clock)
         self.zone = zone_of(rng.choice(ZONES))
-        self.orders, self.payments, self.uses = [], [], {}
+        self.orders, self.payments, self.uses, self.packs = [], [], {}, {}
         self.received = Counts()
         self.counts = Counts()
         shop.users.record([User(user_id, "ru")])
@@ -90,7 +97,7 @@ class History:
     # Orders and payments.
 
     def order(self):
-        plan = self.rng.choice(["plus", "plus", "course"])
+        plan = self.rng.choice(["plus", "plus", "pack", "course"])
         gateway = self.rng.choice([STARS, YOOKASSA])
         more = {"contact": self.rng.choice(["", "a@example.com"])}
         first, second = (self.shop.order(self.user_id, plan, gateway, **more) for _ in range(2))
@@ -112,6 +119,16 @@ class History:
         assert grant is not None
         amount = purchase.order.amount.minor
         self.payments.append(PaidOrder(purchase, outside_id, amount, grant))
+        if purchase.order.promise.pack:
+            self._remember_packs(grant)
+
+    def _remember_packs(self, grant):
+        ends = self.clock() + timedelta(days=20)
+        keys = {f"grant:{grant.entry_id}:{kind.value}": kind for kind in PACK}
+        for pack in self.quotas.packs.list_all(self.user_id):
+            if pack.key in keys:
+                kind = keys[pack.key]
+                self.packs[pack.pack_id] = [kind, PACK[kind], ends]
 
     def pay_again(self):
         """Report a stored payment again."""
@@ -174,6 +191,19 @@ class History:
         assert self.shop.refund(payment.grant, minor, outside_id) is not None
         payment.refunded += minor
         payment.refunds.append((outside_id, minor))
+        self._reduce_packs(payment)
+
+    def _reduce_packs(self, payment):
+        keys = {f"grant:{payment.grant.entry_id}:{kind.value}" for kind in PACK}
+        rest = payment.paid - payment.refunded
+        for pack in self.quotas.packs.list_all(self.user_id):
+            if pack.key in keys:
+                expected = self.packs[pack.pack_id]
+                if rest:
+                    kept = ceil(Fraction(PACK[expected[0]] * rest, payment.paid))
+                    expected[1] = max(kept, self.count_questions(pack_id=pack.pack_id))
+                else:
+                    expected[2] = min(expected[2], self.clock())
 
     def refund_again(self):
         refunds = [(payment, refund) for payment in self.payments for refund in payment.refunds]
@@ -181,12 +211,19 @@ class History:
             payment, (outside_id, minor) = self.rng.choice(refunds)
             assert self.shop.refund(payment.grant, minor, outside_id) is None
 
-    # Given plans.
+    # Given plans, and packs beside orders.
 
     def get_gift(self):
-        key, days = f"admin:{self.received['gift']}", self.rng.randint(1, 2)
-        assert self.shop.billing.terms.add(self.user_id, "plus", days, key, "user:1003")
-        self.received["gift"] += 1
+        amount, hours = self.rng.randint(1, 2), self.rng.choice([None, 1, 30])
+        if self.rng.random() < 0.3:
+            key = f"admin:{self.received['gift']}"
+            terms = self.shop.billing.terms
+            assert terms.add(self.user_id, "plus", amount, key, "user:1003")
+            self.received["gift"] += 1
+            return
+        ends = None if hours is None else self.clock() + timedelta(hours=hours)
+        pack_id = add_pack(self.quotas.packs, self.user_id, amount=amount, expires_at=ends)
+        self.packs[pack_id] = [Format.TEXT, amount, ends]
 
     # Questions.
 
@@ -203,10 +240,20 @@ class History:
             for use in self.uses.values()
         )
 
+    def find_packs(self, kind):
+        """Return what is left of each pack of this format."""
+        return {
+            pack_id: amount - self.count_questions(pack_id=pack_id)
+            for pack_id, (pack_kind, amount, ends_at) in self.packs.items()
+            if pack_kind is kind
+            and (ends_at is None or ends_at > self.clock())
+            and amount > self.count_questions(pack_id=pack_id)
+        }
+
     def count_used(self, kind):
         """Return how many questions were used today and this month."""
         day, month = self.today()
-        values = {"kind": kind, "month": month}
+        values = {"kind": kind, "pack_id": None, "month": month}
         return self.count_questions(**values, day=day), self.count_questions(**values)
 
     def has_room(self, kind, plan):
@@ -221,16 +268,18 @@ class History:
             self.find_plan(),
         )
         known = self.uses.get(update_id)
-        has_room = self.has_room(kind, plan)
+        has_room, packs = self.has_room(kind, plan), self.find_packs(kind)
         result = self.quotas.reserve(self.user_id, update_id, kind, plan, self.zone)
-        query = "SELECT format FROM quota_use WHERE update_id = ?"
+        query = "SELECT format, pack_id FROM quota_use WHERE update_id = ?"
         stored = self.quotas.db.sql(query, update_id)
         if known is not None and known.state != "returned":
-            assert (result, stored) == (None, [(known.kind.value,)])
+            assert (result, stored) == (None, [(known.kind.value, known.pack_id)])
             return
-        assert (result is None) is has_room
+        assert (result is None) is bool(has_room or packs)
         if result is None:
-            self.uses[update_id] = Use(kind, *self.today())
+            ((_, pack_id),) = stored
+            assert pack_id is None if has_room else pack_id in packs
+            self.uses[update_id] = Use(kind, *self.today(), pack_id)
 
     def settle(self):
         if not self.uses:
@@ -309,11 +358,15 @@ class History:
         quotas = self.quotas.read_left(self.user_id, plan, self.zone)
         for kind in (Format.TEXT, Format.VOICE):
             allowance, (of_day, of_month) = allowance_of(plan, kind), self.count_used(kind)
-            left = quotas[kind]
+            left, packs = quotas[kind], sum(self.find_packs(kind).values())
+            assert left.packs == packs
             assert left.used == (of_day if left.period.value == "day" else of_month)
             rest = [
                 limit - used
                 for limit, used in ((allowance.day, of_day), (allowance.month, of_month))
                 if limit is not None
             ]
-            assert left.remaining == (max(min(rest), 0) if rest else None)
+            assert left.remaining == (max(min(rest), 0) + packs if rest else None)
+        used = {pack.pack_id: pack.used for pack in self.quotas.packs.list_all(self.user_id)}
+        assert used == {pack_id: self.count_questions(pack_id=pack_id) for pack_id in self.packs}
+        assert all(used[pack_id] <= pack[1] for pack_id, pack in self.packs.items())

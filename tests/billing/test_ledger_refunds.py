@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from merlin.billing.purchases import PurchaseState
+from merlin.billing.quota import Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Currency
-from tests.billing.plan_shop import ANNA, STARS, YOOKASSA, list_terms, read_state
+from tests.billing.plan_shop import ANNA, STARS, YOOKASSA, list_terms, read_state, show_quota
 
 pytestmark = pytest.mark.integration
 
@@ -52,6 +53,17 @@ def test_partial_refund_shortens_the_term_in_proportion(shop, clock):
     shop.refund(grant)
     assert shop.list_kinds().count("revocation") == 1
     assert read_state(shop, purchase) is PurchaseState.REFUNDED
+    assert shop.find_faults() == []
+
+
+def test_partial_refund_of_a_pack_removes_its_share_of_the_questions(shop):
+    _, grant = shop.buy(plan="voices")
+    left = []
+    for minor in (100, 1900, 2950, 2475, 2474, None):
+        shop.refund(grant, minor)
+        left.append([show_quota(shop, kind).packs for kind in (Format.VOICE, Format.PHOTO)])
+    # 98, 79, 49.50, 24.75, 0.01 and no roubles of 99 are left.
+    assert left == [[10, 5], [8, 4], [5, 3], [3, 2], [1, 1], [0, 0]]
     assert shop.find_faults() == []
 
 

@@ -11,6 +11,7 @@ from merlin.account.users import User
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.ledger import EntryKind
 from merlin.billing.purchases import PurchaseState
+from merlin.billing.quota import Format
 from merlin.db.database import open_database
 from tests.billing.plan_shop import (
     ANNA,
@@ -20,6 +21,7 @@ from tests.billing.plan_shop import (
     Shop,
     list_terms,
     read_state,
+    show_quota,
 )
 
 pytestmark = pytest.mark.integration
@@ -62,6 +64,15 @@ def test_failed_transaction_stores_nothing(shop):
     assert shop.list_plans() == []
     assert not read_state(shop, purchase).is_paid
     assert shop.pay(purchase, "x") is not None
+
+
+def test_pack_adds_questions_to_any_plan(shop, clock):
+    shop.buy(plan="voices")
+    assert show_quota(shop, Format.VOICE).remaining == 10
+    assert show_quota(shop, Format.PHOTO).packs == 5
+    assert shop.list_plans() == []
+    clock.move(90 * 86_400)
+    assert show_quota(shop, Format.VOICE).remaining == 0
 
 
 def test_same_plan_bought_again_starts_where_it_ends(shop, clock):
@@ -124,7 +135,7 @@ def test_payment_of_an_erased_user_is_granted_to_no_user_and_admins_are_notified
     grant = shop.pay(shop.billing.purchases.get(purchase.purchase_id), "late")
     assert grant is not None
     assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
-    assert list_terms(shop) == []
+    assert show_quota(shop, Format.VOICE).packs == 0
     assert shop.users.get(ANNA) is None
     assert shop.users.get(0) is None
     assert shop.list_notices("admins") == ["notice-paid-nobody"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.billing.quota import Allowance, Format, Period, compute_left, today
+from merlin.billing.quota import Allowance, Format, Left, Period, compute_left, today
 from merlin.core.clock import zone_of
 
 pytestmark = pytest.mark.unit
@@ -68,3 +68,8 @@ def test_question_is_free_when_neither_day_nor_month_is_used_up(allowance, used,
 def test_tighter_period_is_shown(allowance, used, shown):
     left = compute_left(Format.TEXT, allowance, used, today(LATE, UTC))
     assert (left.used, left.limit, left.period) == shown
+
+
+def test_packs_add_to_the_remaining_quota_even_above_a_lowered_limit():
+    left = Left(kind=Format.VOICE, used=9, limit=5, period=Period.DAY, resets_at=LATE, packs=2)
+    assert left.remaining == 2

@@ -18,6 +18,7 @@ from merlin.billing.quota import (
 from merlin.core.clock import zone_of
 from merlin.db.database import open_database
 from merlin.db.tables import QUOTA_USE, USER
+from tests.billing.plan_shop import add_pack
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
@@ -39,6 +40,14 @@ def reserve_question(quotas, update_id, kind=TEXT, user_id=ANNA, plan=FREE, zone
 
 def show_quota(quotas, kind=TEXT, plan=FREE, zone=UTC):
     return quotas.read_left(ANNA, plan, zone)[kind]
+
+
+def give_pack(quotas, kind=TEXT, amount=1, **more):
+    return add_pack(quotas.packs, ANNA, kind, amount, **more)
+
+
+def list_used_packs(database):
+    return [row["pack_id"] for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))]
 
 
 def list_use_states(database):
@@ -108,6 +117,41 @@ def test_without_plans_nothing_is_counted(quotas, database):
     assert show_quota(quotas, plan=UNLIMITED).remaining is None
 
 
+def test_pack_is_used_after_the_plan(quotas, database):
+    pack_id = give_pack(quotas, amount=2)
+    results = [reserve_question(quotas, number) for number in range(5)]
+    assert [result is None for result in results] == [True] * 4 + [False]
+    assert list_used_packs(database) == [None, None, pack_id, pack_id]
+    assert (show_quota(quotas).remaining, quotas.packs.list_all(ANNA)[0].used) == (0, 2)
+
+
+def test_pack_that_expires_first_is_used_first(quotas, database, clock):
+    forever = give_pack(quotas, VOICE)
+    later = give_pack(quotas, VOICE, expires_at=clock() + timedelta(days=9))
+    soon = give_pack(quotas, VOICE, expires_at=clock() + timedelta(days=1))
+    for number in range(3):
+        reserve_question(quotas, number, VOICE)
+    assert list_used_packs(database) == [soon, later, forever]
+
+
+def test_expired_pack_gives_nothing(quotas, clock):
+    give_pack(quotas, VOICE, 5, expires_at=clock() + timedelta(hours=1))
+    reserve_question(quotas, 1, VOICE)
+    clock.move(3600)
+    assert isinstance(reserve_question(quotas, 2, VOICE), Left)
+    assert show_quota(quotas, VOICE).remaining == 0
+    assert [pack.used for pack in quotas.packs.list_all(ANNA)] == [1]
+
+
+def test_pack_with_one_key_is_given_once(quotas):
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda _: give_pack(quotas, VOICE, 5, key="grant:7:voice"), range(8)))
+    assert (len(ids), show_quota(quotas, VOICE).packs) == (1, 5)
+    give_pack(quotas, VOICE)
+    give_pack(quotas, VOICE)
+    assert show_quota(quotas, VOICE).packs == 7
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 def test_concurrent_processes_never_exceed_the_limit(url, is_known):
     """Each thread has its own Database, as each replica of the bot has."""
@@ -115,6 +159,7 @@ def test_concurrent_processes_never_exceed_the_limit(url, is_known):
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
         Users(replicas[0]).record([User(ANNA, "ru")])
+    add_pack(Quotas(replicas[0], BOT).packs, ANNA, TEXT, 3)
 
     def reserve_all(number):
         quotas = Quotas(replicas[number], BOT)
@@ -128,7 +173,7 @@ def test_concurrent_processes_never_exceed_the_limit(url, is_known):
         results = list(pool.map(reserve_all, range(len(replicas))))
     counted = Quotas(replicas[0], BOT).read_left(ANNA, plan, UTC)[TEXT]
     reserved = {*chain(*results)}
-    assert (len(reserved), counted.used) == (10, 10)
+    assert (len(reserved), counted.used, counted.packs) == (13, 10, 0)
     assert replicas[0].value(USER.select(USER.user_id)) in (ANNA, None)
     for replica in replicas:
         replica.close()

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from merlin.billing.quota import plan_named, plans_for_sale
+from merlin.billing.quota import Format, plan_named, plans_for_sale
 from merlin.config import load
 from merlin.config.shop import NETWORKS, PaymentsConfig, YooKassaConfig
 from merlin.core.errors import ConfigError
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.unit
 TITLE = {"ru": "Тариф", "en": "Plan"}
 FREE = {"title": TITLE, "text": 20}
 PLUS = {"title": TITLE, "text": 200, "price": {"rub": 299, "stars": 200}, "days": 30}
+PACK = {"title": TITLE, "pack": {"voice": 10}, "price": {"rub": 99, "stars": 70}}
 YOOKASSA = {"yookassa": {}}
 URL = "https://merlin.example.com"
 
@@ -44,6 +45,9 @@ def test_plans_are_parsed_with_their_prices(tmp_path):
     plus = plan_named(plans, "plus")
     assert (plus.rub, plus.xtr) == (roubles("299.90"), stars(200))
     assert plus.days == 30
+    pack = plan_named(plans, "voices")
+    assert pack.is_pack
+    assert pack.questions == {Format.VOICE: 10, Format.PHOTO: 5}
     assert [plan.name for plan in plans_for_sale(plans)] == ["plus", "voices", "algorithms"]
 
 
@@ -67,6 +71,11 @@ def price(rub=None, **more):
         (price(299), "plans.sold.price.stars: needs a price in Stars"),
         ({**PLUS, "days": 0}, "plans.sold.days"),
         ({key: PLUS[key] for key in ("title", "price")}, "plans.sold.days: needs days"),
+        ({"title": TITLE, "pack": {"voice": 1}}, "plans.sold.price: a pack needs a price"),
+        ({**PACK, "text": 5}, "plans.sold.pack"),
+        ({**PACK, "pack": {"voice": 0}}, "plans.sold.pack.voice"),
+        ({**PACK, "pack": {"voice": 1_000_001}}, "plans.sold.pack.voice"),
+        ({**PACK, "pack": {}}, "plans.sold.pack"),
     ],
 )
 def test_invalid_sale_setting_is_reported_with_its_place(tmp_path, plan, message):
@@ -79,9 +88,10 @@ def test_price_in_roubles_requires_a_shop(tmp_path):
     assert config.payments.yookassa is None
 
 
-def test_first_plan_must_be_free(tmp_path):
+@pytest.mark.parametrize("first", [PLUS, PACK])
+def test_first_plan_must_be_free(tmp_path, first):
     with pytest.raises(ConfigError, match=r"plans\.mine: everyone has the first plan"):
-        load_config(tmp_path, {"mine": PLUS, "other": FREE})
+        load_config(tmp_path, {"mine": first, "other": FREE})
 
 
 def test_non_digital_plan_needs_no_stars_price(tmp_path):

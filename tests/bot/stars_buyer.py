@@ -31,10 +31,8 @@ PLANS = {
     },
     "voices": {
         "title": {"ru": "Двадцать голосовых", "en": "Twenty voices"},
-        "text": 20,
-        "voice": 20,
         "price": {"stars": 50},
-        "days": 30,
+        "pack": {"voice": 20},
     },
 }
 _user_ids = itertools.count(6001)

@@ -53,14 +53,14 @@ def test_closed_format_offers_plans_and_is_answered_after_the_purchase(buyer, se
     assert "part of your plan" in refused.text
     buyer.press(buyer.button_data("plan"))
     buyer.press(buyer.find_button("Twenty voices"))
-    assert "Voice messages: 20 a day" in buyer.last.text
+    assert "20 voice questions" in buyer.last.text
     buyer.press(buyer.find_button("Buy for"))
     buyer.pay()
     answered = buyer._act(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
     assert answered.text.startswith("🎙")
     used = select_rows(settings, "SELECT user_id, state FROM quota_use WHERE format = 'voice'")
     assert used == [(buyer.user_id, "charged")]
-    assert "Voice messages: 19 of 20" in buyer.say("/plan").text
+    assert "19 voice questions" in buyer.say("/plan").text
 
 
 def test_rouble_payment_page_is_linked_only_where_configured(buyer):

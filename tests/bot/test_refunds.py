@@ -57,7 +57,7 @@ def test_stars_are_refunded_once_and_what_they_bought_is_revoked(buyer, selling_
     buyer.wait_for_text("Refunded")
     assert entry_kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
     assert telegram.stars(buyer.who) == 5000
-    assert "Twenty voices" not in buyer.say("/plan").text
+    assert "voice questions" not in buyer.say("/plan").text
     assert (
         len([message for message in telegram.answers(buyer.who) if "Refunded" in message.text]) == 1
     )

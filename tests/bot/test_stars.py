@@ -1,4 +1,4 @@
-"""Telegram Stars: plans are ordered, paid and granted once, despite duplicate updates."""
+"""Telegram Stars: plans and packs are ordered, paid and granted once, despite duplicate updates."""
 
 from datetime import timedelta
 
@@ -49,11 +49,11 @@ def thank_messages(buyer):
     return [message for message in buyer.telegram.answers(buyer.who) if "Thank you" in message.text]
 
 
-def test_plan_is_paid_and_usable_at_once(buyer):
+def test_pack_is_paid_and_usable_at_once(buyer):
     buyer.order("Twenty voices")
     thanks_message = buyer.pay()
-    assert "“Twenty voices”, 50 ⭐. The plan is yours until" in thanks_message.text
-    assert "Voice messages: 20 of 20" in buyer.say("/plan").text
+    assert "“Twenty voices”, 50 ⭐. You can ask now." in thanks_message.text
+    assert "20 voice questions" in buyer.say("/plan").text
     assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
     assert buyer.telegram.stars(buyer.who) == 4950
 

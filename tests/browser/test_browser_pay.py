@@ -116,7 +116,7 @@ def test_open_order_page_updates_when_the_order_is_paid(visitor, shop):
     expect(check).to_be_focused()
     note_regions(page)
     shop.yookassa.choose(order_id, "paid")
-    told = page.locator("#order").get_by_text("20 голосовых")
+    told = page.locator("#order").get_by_text("20 голосовых вопросов: осталось 20, действуют")
     expect(told).to_be_visible()
     expect(check).to_have_count(0)
     expect_spoken(page, "прошла.")

@@ -65,7 +65,7 @@ def shop():
 
 @pytest.fixture(scope="module")
 def sold_folder(shop, tmp_path_factory):
-    """A folder whose database has a plan sold by card and one sold for Stars."""
+    """A folder whose database has a plan sold by card and a pack sold for Stars."""
     folder = tmp_path_factory.mktemp("made")
     config = {
         "state_dir": "state",
@@ -180,16 +180,16 @@ def test_unreachable_gateway_is_reported_as_an_error(capfd, folder):
 
 def test_user_can_be_given_a_plan_for_some_days(capfd, folder):
     code, captured = run(
-        capfd, folder, "users", "plan", str(BORIS), "algorithms", "--days", "10", "--json"
+        capfd, folder, "users", "plan", str(BORIS), "plus", "--days", "10", "--json"
     )
     assert code == 0, captured.err
-    assert json.loads(captured.out)["plan"] == "algorithms"
+    assert json.loads(captured.out)["plan"] == "plus"
     for words in ([], [str(BORIS)]):
         _, listed = run(capfd, folder, "users", "list", *words, "--json")
         plans = {user["user"]: user["plan"] for user in json.loads(listed.out)["users"]}
-        assert plans[BORIS] == "algorithms"
-    for words in ((str(BORIS), "nothing"), ("999", "algorithms")):
+        assert plans[BORIS] == "plus"
+    for words in ((str(BORIS), "voices"), (str(BORIS), "nothing"), ("999", "plus")):
         code, _ = run(capfd, folder, "users", "plan", *words, "--days", "10")
         assert code == 1
-    code, _ = run(capfd, folder, "users", "plan", str(BORIS), "algorithms", "--days", "0")
+    code, _ = run(capfd, folder, "users", "plan", str(BORIS), "plus", "--days", "0")
     assert code == 2

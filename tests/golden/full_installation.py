@@ -75,8 +75,7 @@ PLANS = {
     },
     "voices": {
         "title": {"ru": "20 голосовых", "en": "20 by voice"},
-        "text": 20,
-        "voice": 20,
+        "pack": {"voice": 20},
         "price": {"rub": 99, "stars": 70},
         "days": 90,
     },

@@ -40,10 +40,10 @@ def test_folder_holds_one_demo_at_a_time(tmp_path):
 def test_demo_sells_for_roubles_and_stars_in_test_mode(tmp_path):
     with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         config = load(place.config)
-        free, plus = config.plans.values()
+        free, plus, voices = config.plans.values()
         assert (free.is_sold, plus.is_sold) == (False, True)
-        assert plus.rub.minor == 29_900
-        assert plus.xtr.minor == 200
+        assert [plan.rub.minor for plan in (plus, voices)] == [29_900, 9_900]
+        assert [plan.xtr.minor for plan in (plus, voices)] == [200, 70]
         shop = config.payments.yookassa
         assert (shop.test, shop.bot_button) == (True, True)
         assert shop.base_url == f"{place.shop_url}v3"

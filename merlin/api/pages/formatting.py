@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from merlin.api.schema import Page
 from merlin.app.jobs import JobView
 from merlin.billing.purchases import Promise, Purchase
-from merlin.billing.quota import plan_named
+from merlin.billing.quota import Format, plan_named, questions_text
 from merlin.core import i18n
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
@@ -144,8 +144,10 @@ def order_badge(context: PageContext, purchase: Purchase) -> Badge:
 
 
 def goods(context: PageContext, promise: Promise) -> str:
-    """Return what is bought in one line: "«Плюс», 30 дней"."""
+    """Return what is bought in one line: "«Плюс» на 30 дней", "«20 голосовых»"."""
     title = promise.title_in(context.language)
+    if promise.days is None:
+        return context.say("goods", title=title)
     return context.say("goods-for", title=title, days=context.say("days", count=promise.days))
 
 
@@ -160,6 +162,11 @@ def dataset_title(context: PageContext, name: str) -> str:
     return context.courses.title(name, context.language)
 
 
+def amount_of(context: PageContext, kind: Format, amount: int) -> str:
+    """Return a number of questions of a format: "20 голосовых"."""
+    return questions_text(kind, amount, context.language)
+
+
 def stored_amount(context: PageContext, decimal: str, currency: str) -> str:
     """Return an amount of money as an audit entry keeps it: "100.50" and "RUB"."""
     return parse_amount(decimal, currency).format(context.language)
@@ -172,7 +179,7 @@ def may(context: PageContext, permission: str, dataset: str | None = None) -> bo
 
 _OF_CONTEXT: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, number, badge, order_badge, took),
-    *(state_text, score, goods, plan_title, dataset_title, stored_amount),
+    *(state_text, score, goods, plan_title, dataset_title, amount_of, stored_amount),
     may,
 )
 _OF_LANGUAGE: Mapping[str, Callable[..., object]] = {

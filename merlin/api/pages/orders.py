@@ -45,8 +45,9 @@ from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.plans import read_terms
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
+from merlin.billing.ledger import pack_key
 from merlin.billing.purchases import POLL_DURATION, Purchase, PurchaseState, promise_of
-from merlin.billing.quota import Plan, plan_named
+from merlin.billing.quota import Plan, QuestionPack, Quotas, plan_named
 from merlin.billing.terms import term_end
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
@@ -313,12 +314,14 @@ async def _view(context: PageContext, purchase: Purchase, *, is_silent: bool) ->
     """
     services, actor = context.services, context.actor
 
-    def read() -> tuple[OrderDetails, str]:
+    def read() -> tuple[OrderDetails, Sequence[QuestionPack], str]:
         details = orders.show_order_details(services, actor, purchase.purchase_id)
-        return details, bot_link(services, PLANS)
+        packs = Quotas(services.db, services.bot_id).packs.list_all(purchase.user_id)
+        return details, packs, bot_link(services, PLANS)
 
-    details, bot_href = await services.store.read(read)
-    purchase = details.purchase
+    details, packs, bot_href = await services.store.read(read)
+    purchase, formats = details.purchase, details.purchase.order.promise.pack
+    keys = {pack_key(grant.entry_id, kind) for grant in details.grants for kind in formats}
     state = purchase.state_at(context.services.clock())
     by_card = purchase.order.gateway is Gateway.YOOKASSA
     waits = state.is_open
@@ -333,6 +336,7 @@ async def _view(context: PageContext, purchase: Purchase, *, is_silent: bool) ->
         "details": details,
         "purchase": purchase,
         "contact": format_contact(purchase.order.contact),
+        "packs": [pack for pack in packs if pack.key in keys],
         "bot_href": bot_href,
         "moment": services.clock(),
         "lead": _describe_state(context, details, state, is_silent=is_silent),

@@ -4,6 +4,7 @@
 /terms                the terms, as in the bot: the operator's own, if any
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from fastapi import Path
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.formatting import until
+from merlin.api.pages.formatting import amount_of, until
 from merlin.api.pages.page import (
     PageContext,
     PublicContext,
@@ -26,6 +27,7 @@ from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Format,
     Plan,
+    QuestionPack,
     allowance_of,
     allowance_text,
     is_limited,
@@ -42,7 +44,9 @@ Line = tuple[str, bool]
 
 
 def plan_features(context: PageContext, plan: Plan) -> list[Line]:
-    """Return the features of a plan, one per line."""
+    """Return the features of a plan or pack, one per line."""
+    if plan.is_pack:
+        return [(amount_of(context, *amount), True) for amount in plan.questions.items()]
     allowances = {kind: allowance_of(plan, kind) for kind in Format}
     lines = [
         (allowance_text(allowance, context.language, kind), not allowance.is_closed)
@@ -110,6 +114,7 @@ def my_plan(context: PageContext) -> dict[str, object]:
     return {
         "ends": current.until,
         "others": _list_other_plans(context, current),
+        "packs": _packs(context, current.packs),
         "has_orders": bool(list_orders(services, actor, 1)),
         "has_shop": has_shop(services),
     }
@@ -127,6 +132,23 @@ def _list_other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
                 context.say("plan-also" if ends > now else "plan-ended", plan=title, day=day)
             )
     return lines
+
+
+def _packs(context: PageContext, packs: Sequence[QuestionPack]) -> list[str]:
+    """Return what is left of packs, a line for each kind and last day."""
+    now, remaining = context.services.clock(), Counter[tuple[str, Format]]()
+    for pack in packs:
+        day = until(context, pack.expires_at) if pack.expires_at else ""
+        remaining[day, pack.kind] += pack.remaining(now)
+    return [
+        context.say(
+            "pack-left",
+            what=amount_of(context, kind, count),
+            until=day,
+            ends="yes" if day else "no",
+        )
+        for (day, kind), count in remaining.items()
+    ]
 
 
 PlanName = Annotated[str, Path(min_length=1, max_length=100)]
@@ -157,7 +179,8 @@ async def show_plans(context: PublicContext) -> Response:
         if plan is services.plans[0] or plan.is_sold or plan.name in had
     ]
     view = {
-        "plans": cards,
+        "plans": [card for card in cards if not card["plan"].is_pack],
+        "packs": [card for card in cards if card["plan"].is_pack],
         "bot_href": await services.read(bot_link, PLANS),
         "has_shop": has_shop(services),
         "is_owner": context.user is not None,

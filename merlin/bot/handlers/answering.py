@@ -1,12 +1,14 @@
 """Helpers for answering: the model of a session, and the quota left."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from merlin.app.ask import ReachedCap, request_of_session, window_of
-from merlin.billing.quota import UNLIMITED, Format, Left, Plan, plan_of, questions_text
+from merlin.billing.quota import UNLIMITED, Format, Left, Plan, QuestionPack, plan_of
 from merlin.bot import answers
 from merlin.bot.context import BotContext
+from merlin.bot.rendering import pack_text
 from merlin.chat.model_catalogue import Candidate, CandidateKind, find_first_candidate, switch_model
 from merlin.chat.sessions import Session
 from merlin.chat.turns import StoredAnswer, UpdateState
@@ -35,11 +37,16 @@ def refusal_of(context: BotContext, refusal: ReachedCap | Left) -> StoredAnswer:
 
 def render_left_note(context: BotContext, left: Left) -> str:
     """Return the note under an answer when few questions of its format are left."""
-    arguments = {"kind": left.kind.value, "period": left.period.value}
+    # Questions beyond the plan (packs) are not renewed every day.
+    is_beyond = left.limit == 0 or left.packs > 0
+    arguments = {"kind": left.kind.value, "period": "beyond" if is_beyond else left.period.value}
     if not left.remaining:
         return context.translate("pay-left-none", **arguments)
-    remaining = questions_text(left.kind, left.remaining, context.language)
+    remaining = pack_text({left.kind: left.remaining}, context.language)
     return context.translate("pay-left", **arguments, what=remaining)
+
+
+_MAX_PACKS = 8
 
 
 def render_left_lines(context: BotContext, plan: Plan) -> list[str]:
@@ -62,13 +69,30 @@ def _render_left_line(context: BotContext, left: Left, *, has_reset: bool = True
     kind = context.translate(f"plan-{left.kind.value}")
     if left.limit is None:
         return context.translate("plan-kind-unlimited", kind=kind)
+    packs = context.translate("plan-packs", packs=left.packs) if left.packs else ""
     arguments = {"left": max(left.limit - left.used, 0), "limit": left.limit}
     if left.limit == 0:
-        return context.translate("plan-closed", kind=kind)
-    if has_reset:
+        line = context.translate("plan-closed", kind=kind)
+    elif has_reset:
         at = context.moment(left.resets_at)
-        return context.translate("plan-left", kind=kind, **arguments, at=at)
-    return context.translate("plan-left-only", kind=kind, **arguments)
+        line = context.translate("plan-left", kind=kind, **arguments, at=at)
+    else:
+        line = context.translate("plan-left-only", kind=kind, **arguments)
+    return f"{line}{packs}"
+
+
+def pack_lines(context: BotContext, packs: Sequence[QuestionPack]) -> list[str]:
+    """Return a line for each pack with what is left of it, ordered by expiry."""
+    ends = sorted({pack.expires_at for pack in packs if pack.expires_at is not None})
+    listed = [pack for end in (*ends, None) for pack in packs if pack.expires_at == end]
+    lines, now = [], context.services.clock()
+    for pack in listed[:_MAX_PACKS]:
+        remaining = pack_text({pack.kind: pack.remaining(now)}, context.language)
+        until = pack.expires_at
+        arguments = {"at": context.moment(until)} if until is not None else {}
+        key = "pay-pack-left-until" if arguments else "pay-pack-left"
+        lines.append(context.translate(key, what=remaining, **arguments))
+    return lines
 
 
 def answering_model(context: BotContext, session: Session) -> Candidate | None:

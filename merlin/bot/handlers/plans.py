@@ -1,6 +1,6 @@
 """/plan: the user's plan, its quota, and what is on sale.
 
-    plan -> offer (one plan) -> buy
+    plan -> offer (one plan or pack) -> buy
          -> orders
 
 An offer shows its contents compared with the current plan, and its price.
@@ -24,9 +24,10 @@ from merlin.billing.quota import (
 from merlin.billing.terms import term_end
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.answering import render_left_lines
+from merlin.bot.handlers.answering import pack_lines, render_left_lines
 from merlin.bot.menu import View, find_by_hash, short_hash
 from merlin.bot.registry import Handlers
+from merlin.bot.rendering import pack_text
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 
@@ -40,7 +41,7 @@ def require_offered_plan(context: BotContext) -> Plan:
 
 
 def offer_buttons(context: BotContext) -> list[Button]:
-    """Return a button for each plan that the user may buy."""
+    """Return a button for each plan and pack that the user may buy."""
     buttons = []
     for plan in context.services.plans:
         if plan.xtr is not None:
@@ -54,7 +55,7 @@ def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
     current, offers = read_current_plan(*context.own_caller), offer_buttons(context)
     parts = [
-        _render_current_plan(context, current),
+        *_render_current_lines(context, current),
         _render_other_plans(context, current),
         context.translate("pay-choose") if offers else "",
     ]
@@ -70,9 +71,9 @@ def show_plan(context: BotContext) -> View:
 handlers.button("plan")(lambda context: replace(show_plan(context), is_new=not context.arguments))
 
 
-def _render_current_plan(context: BotContext, current: CurrentPlan) -> str:
+def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str]:
     if current.plan is UNLIMITED:
-        return context.translate("plan-unlimited")
+        return [context.translate("plan-unlimited")]
     arguments = {"title": current.plan.title_in(context.language)}
     headline = context.translate("plan-title", **arguments)
     if current.until is not None:
@@ -81,12 +82,14 @@ def _render_current_plan(context: BotContext, current: CurrentPlan) -> str:
         if current.next_plan is not UNLIMITED and current.next_plan is not current.plan:
             next_title = current.next_plan.title_in(context.language)
             headline = context.translate("pay-title-then", **arguments, then=next_title)
-    lines = (
+    lines = [
         headline,
         *render_left_lines(context, current.plan),
         *plan_lines(context, current.plan),
-    )
-    return "\n".join(lines)
+    ]
+    packs = pack_lines(context, current.packs)
+    parts = [lines, [context.translate("pay-extra-questions"), *packs]] if packs else [lines]
+    return ["\n".join(part) for part in parts]
 
 
 def _plan_end(context: BotContext, current: CurrentPlan, plan: Plan) -> datetime | None:
@@ -114,7 +117,7 @@ def plan_lines(context: BotContext, plan: Plan) -> list[str]:
 
 @handlers.button("offer")
 def offer(context: BotContext) -> View:
-    """Show a plan. Raises NotFound if it is not offered any more."""
+    """Show a plan or pack. Raises NotFound if it is not offered any more."""
     plan = require_offered_plan(context)
     current = read_current_plan(*context.own_caller)
     parts = [
@@ -129,24 +132,29 @@ def offer(context: BotContext) -> View:
 
 def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> list[str]:
     language, days = context.language, plan.days
-    lines = []
-    for kind in Format:
-        new, old = (
-            allowance_text(allowance_of(compared, kind), language)
-            for compared in (plan, current.plan)
-        )
-        key = "pay-line-same" if new == old else "pay-line"
-        arguments = {"kind": text(language, f"plan-{kind.value}"), "new": new, "old": old}
-        lines.append(text(language, key, **arguments))
-    lines += plan_lines(context, plan)
+    if plan.is_pack:
+        lines = [f"• {text(language, 'pay-pack', what=pack_text(plan.questions, language))}"]
+    else:
+        lines = []
+        for kind in Format:
+            new, old = (
+                allowance_text(allowance_of(compared, kind), language)
+                for compared in (plan, current.plan)
+            )
+            key = "pay-line-same" if new == old else "pay-line"
+            arguments = {"kind": text(language, f"plan-{kind.value}"), "new": new, "old": old}
+            lines.append(text(language, key, **arguments))
+        lines += plan_lines(context, plan)
     if days is not None:
-        lines.append(text(language, "pay-lasts", days=days))
+        lines.append(text(language, "pay-lasts-pack" if plan.is_pack else "pay-lasts", days=days))
     return lines
 
 
 def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> str:
     """Return how a plan combines with the current one."""
     ends = _plan_end(context, current, plan)
+    if plan.is_pack:
+        return ""
     if ends is not None:
         return context.translate("pay-from", at=context.moment(ends))
     plans = list(context.services.plans)

@@ -412,6 +412,15 @@ CREATE TABLE consent (
 );
 CREATE UNIQUE INDEX consent_now ON consent (user_id, kind) WHERE revoked_at IS NULL;
 CREATE INDEX consent_user ON consent (user_id);
+CREATE TABLE question_pack (
+    id NUMBERED,
+    user_id BIGINT NOT NULL,
+    format TEXT NOT NULL,
+    amount BIGINT NOT NULL,
+    expires_at TEXT,
+    key TEXT NOT NULL UNIQUE
+);
+CREATE INDEX question_pack_user ON question_pack (user_id, format);
 CREATE TABLE quota_use (
     id NUMBERED,
     bot_id BIGINT NOT NULL,
@@ -419,12 +428,14 @@ CREATE TABLE quota_use (
     user_id BIGINT NOT NULL,
     format TEXT NOT NULL,
     state TEXT NOT NULL,
+    pack_id BIGINT REFERENCES question_pack (id),
     day TEXT NOT NULL,
     month TEXT NOT NULL,
     at TEXT NOT NULL,
     UNIQUE (bot_id, update_id)
 );
 CREATE INDEX quota_use_spent ON quota_use (user_id, month, format, day);
+CREATE INDEX quota_use_pack ON quota_use (pack_id) WHERE pack_id IS NOT NULL;
 CREATE INDEX quota_use_reserved ON quota_use (bot_id, at) WHERE state = 'reserved';
 -- Courses, their teachers and their materials, as course.yaml tells them.
 CREATE TABLE course (

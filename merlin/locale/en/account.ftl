@@ -5,7 +5,7 @@ account-count = { $shown } of { $count }
 account-day = a day
 account-month = a month
 account-did-role = { $user }: { $role }
-account-erase-sure = Delete everything stored about { $user } { $name } for good? A paid plan is lost too.
+account-erase-sure = Delete everything stored about { $user } { $name } for good? A paid plan and extra questions are lost too.
 account-erase-not-sure = Nothing was deleted. To skip this question: --yes
 account-erase-waits = { $reason ->
     [my-data-refund] { $user }: the bot is refunding Stars. Repeat the command in a minute

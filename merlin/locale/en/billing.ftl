@@ -2,7 +2,7 @@ format-text = text
 format-voice = voice
 format-photo = photos
 format-document = documents
-quota-no-plan = Plan { $plan } not found in the configuration. Choose another plan
+quota-no-plan = Plan { $plan } not found in the configuration. A pack isn't a plan: choose a plan
 error-gateway = Payment declined. You weren't charged. Try another method or write to /paysupport
 error-gateway-unavailable = The payment service isn't responding. Your order is saved and you won't be charged twice. We'll keep checking. Look here again in a few minutes.
 billing-not-sold = The plan “{ $en }” isn't on sale right now. Choose another plan.
@@ -39,10 +39,13 @@ payment-reason-issuer-unavailable = your bank can't be reached; try later or use
 payment-reason-payment-method-limit-exceeded = the card's payment limit is exceeded; try another one
 payment-reason-payment-method-restricted = payments with this card aren't allowed; ask your bank or try another one
 payment-reason-unsupported-mobile-operator = payments from this mobile operator aren't accepted
-notice-paid = Thank you! Paid: “{ $en }”, { $amount }. The plan is yours until { $at }. What's left: /plan
+notice-paid = Thank you! Paid: “{ $en }”, { $amount }. { $at ->
+        [none] You can ask now.
+       *[other] The plan is yours until { $at }.
+    } What's left: /plan
 notice-paid-again = Order { $purchase }, “{ $en }”, had been paid already: this { $amount } is a second payment for it. You get it too, on top of the first. To get the money back, write /paysupport. What's left: /plan
 notice-payment-canceled = Payment declined: { $reason }. You weren't charged. Order: “{ $en }”, { $amount }. Try again: /plan
-notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan gets shorter by that part. What's left: /plan. Cards take a few days, Stars are instant.
+notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or pack gets smaller by that part. What's left: /plan. Cards take a few days, Stars are instant.
 notice-refunded = Refunded: “{ $en }”, { $amount }. Cards take a few days, Stars are instant.
 notice-paid-nobody = Order { $purchase } was paid ({ $amount }), but its buyer deleted all their data. Refund it.
 notice-payment-wrong = Payment { $payment } doesn't match order { $purchase }: { payment-differs }. Nothing was granted. Check it in YooKassa.

@@ -8,7 +8,7 @@ my-data-delete = Delete everything I store about you?
 
     Your corrections that editors accepted as examples will be removed too. A fingerprint without a name stays, with your number of questions for the day or month. This way deleting gives no new free questions. A block stays, too.
 my-data-delete-yes = Yes, delete
-my-data-delete-confirm = Delete for good? Conversations and settings can't be restored: if you need them, download the file first, /export. A paid plan is lost too.
+my-data-delete-confirm = Delete for good? Conversations and settings can't be restored: if you need them, download the file first, /export. A paid plan and extra questions are lost too.
 my-data-delete-confirm-yes = Delete for good
 my-data-deleted = { $count ->
     [0] Nothing about you is stored now.
@@ -28,6 +28,7 @@ my-data-kind = { $kind ->
     [favourite] courses in “My courses”
     [consent] consents
     [quota_use] counted questions
+    [question_pack] question packs
     [plan_term] plans
     [role_grant] rights
     [change] edits of examples

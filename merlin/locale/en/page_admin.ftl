@@ -132,6 +132,7 @@ page-nameless = No name
 page-blocked = blocked
 page-telegram-id = Telegram ID
 page-plan = Plan
+page-beyond = { $count } extra
 page-left-of-plan = Left in the plan
 page-role = Role
 page-not-self = Another admin has to change your role.

@@ -6,6 +6,8 @@ page-plans-lead-none = How many questions you can ask. There's nothing to buy: t
 page-nothing-sold = There's nothing to buy
 page-nothing-sold-hint = Ask as much as you like: questions are unlimited here.
 page-more-questions = More questions: plans
+page-packs = Question packs
+page-packs-lead = Work with any plan, used when its questions run out.
 page-plan-now = current plan
 page-plan-mine = owned
 page-plan-also = You also have the plan “{ $plan }” until { $day }.
@@ -21,6 +23,9 @@ page-buy-stars-write = Available for { $stars } in the bot: send it { $command }
 page-brings-any = Questions of every kind: unlimited
 page-brings-models = Models: { $models }
 page-lasts = for { $days }
+page-lasts-pack = until they're used up
+page-lasts-pack-days = lasts { $days }
+page-goods = “{ $title }”
 page-goods-for = “{ $title }”, { $days }
 
 page-checkout = Checkout: { $title }
@@ -85,6 +90,11 @@ page-granted-term = { $state ->
         [later] The plan “{ $title }” is yours from { $since } until { $until }.
        *[now] The plan “{ $title }” is yours until { $until }.
     }
+page-granted-pack = { $state ->
+        [over] { $what }: expired on { $until }.
+        [until] { $what }: { $left } left, valid until { $until }.
+       *[kept] { $what }: { $left } left, they don't expire.
+    }
 page-refund-done = { $amount } refunded, { $at }
 page-refund-pending = Refunding { $amount }
 page-check-now = Check now
@@ -93,6 +103,11 @@ page-buy-again = Buy again
 page-go-ask = Ask about a course
 page-go-bot = Open the bot
 
+page-pack-left = { $ends ->
+        [yes] { $what } until { $until }
+       *[no] { $what }
+    }
+page-extra-questions = Extra questions
 
 page-orders-all = All orders
 page-section-billing = Payments
@@ -118,7 +133,10 @@ page-refund-state-sending = being sent
 page-refund-state-done = refunded
 page-refund-state-refused = declined
 page-refund-go = Refund, up to { $amount }
-page-refund-hint = You can refund up to { $rest }. Leave blank to refund all of it. The same share of the time is removed.
+page-refund-hint = You can refund up to { $rest }. Leave blank to refund all of it. { $kind ->
+    [pack] The same share of the questions is removed. Those already asked stay.
+   *[plan] The same share of the time is removed.
+}
 page-refund-whole = All { $rest } will be refunded: Telegram refunds in full only.
 page-refund-amount = Amount, ₽
 page-refund-reason = Reason

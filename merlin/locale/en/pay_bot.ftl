@@ -2,20 +2,23 @@
 pay-title-until = Plan “{ $title }” until { $at }
 pay-title-then = Plan “{ $title }” until { $at }, then “{ $then }”
 pay-other = You also have the plan “{ $title }”: until { $at }
-pay-choose = Need more? Choose a plan.
-pay-questions-text = { $count ->
+pay-extra-questions = Extra questions:
+pay-pack-left = • { $what }, no expiry
+pay-pack-left-until = • { $what }, until { $at }
+pay-choose = Need more? Choose a plan or a question pack.
+pay-pack-text = { $count ->
         [one] { NUMBER($count) } text question
        *[other] { NUMBER($count) } text questions
     }
-pay-questions-voice = { $count ->
+pay-pack-voice = { $count ->
         [one] { NUMBER($count) } voice question
        *[other] { NUMBER($count) } voice questions
     }
-pay-questions-photo = { $count ->
+pay-pack-photo = { $count ->
         [one] { NUMBER($count) } question with a photo
        *[other] { NUMBER($count) } questions with a photo
     }
-pay-questions-document = { $count ->
+pay-pack-document = { $count ->
         [one] { NUMBER($count) } question with a document
        *[other] { NUMBER($count) } questions with a document
     }
@@ -23,6 +26,10 @@ pay-brings-days = The plan for { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }. What's included: /plan
+pay-brings-pack-days = Extra questions: { $what }. Use them within { $days ->
+        [one] { NUMBER($days) } day
+       *[other] { NUMBER($days) } days
+    }
 pay-allows-none = not included
 pay-allows-none-text = No text questions
 pay-allows-none-voice = No voice questions
@@ -38,7 +45,12 @@ pay-allows-month = { $what } a month
 pay-allows-both = { $what } a day, up to { $most } a month
 pay-line = • { $kind }: { $new } (now { $old })
 pay-line-same = • { $kind }: { $new }, as now
+pay-pack = Extra questions: { $what }
 pay-lasts = • Lasts { $days ->
+        [one] { NUMBER($days) } day
+       *[other] { NUMBER($days) } days
+    }
+pay-lasts-pack = • Use within { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }
@@ -63,6 +75,7 @@ pay-no-orders = You have no orders yet.
 pay-orders = Your orders, newest first:
 pay-order = • { $at } · “{ $title }” · { $price } · { $state } · no. { $number }
 pay-left = [Left { $period ->
+        [beyond] in all
         [day] for today
        *[month] for this month
     }: { $what }. More: /plan]
@@ -72,6 +85,7 @@ pay-left-none = [This was the last { $kind ->
         [document] question about a document
        *[text] question
     } { $period ->
+        [beyond] of your extra ones
         [day] for today
        *[month] for this month
     }. More: /plan]

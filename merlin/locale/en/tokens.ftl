@@ -24,4 +24,8 @@ plan-closed = • { $kind }: not included
 plan-left = • { $kind }: { $left } of { $limit } left, resets { $at }
 plan-left-only = • { $kind }: { $left } of { $limit } left
 plan-resets = • Reset { $at }
+plan-packs = {" "}(and { $packs ->
+        [one] { $packs } extra question
+       *[other] { $packs } extra questions
+    })
 plan-models = • Models: { $models }

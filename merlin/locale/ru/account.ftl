@@ -5,7 +5,7 @@ account-count = { $shown } из { $count }
 account-day = в день
 account-month = в месяц
 account-did-role = { $user }: { $role }
-account-erase-sure = Удалить навсегда всё, что хранится о { $user } { $name }? Оплаченный тариф пропадёт.
+account-erase-sure = Удалить навсегда всё, что хранится о { $user } { $name }? Оплаченный тариф и вопросы сверх тарифа пропадут.
 account-erase-not-sure = Ничего не удалено. Чтобы не спрашивать: --yes
 account-erase-waits = { $reason ->
     [my-data-refund] { $user }: бот возвращает звёзды. Повторите команду через минуту

@@ -134,6 +134,7 @@ page-nameless = Без имени
 page-blocked = доступ закрыт
 page-telegram-id = ID в Telegram
 page-plan = Тариф
+page-beyond = сверх тарифа { $count }
 page-left-of-plan = Осталось в тарифе
 page-role = Роль
 page-not-self = Вашу роль может сменить другой администратор.

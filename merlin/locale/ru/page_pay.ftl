@@ -6,6 +6,8 @@ page-plans-lead-none = Сколько вопросов можно задать �
 page-nothing-sold = Покупать ничего не нужно
 page-nothing-sold-hint = Спрашивайте сколько угодно: вопросы здесь не ограничены.
 page-more-questions = Больше вопросов: тарифы
+page-packs = Пакеты вопросов
+page-packs-lead = Добавляются к любому тарифу и тратятся, когда его вопросы закончились.
 page-plan-now = текущий тариф
 page-plan-mine = куплен
 page-plan-also = Ещё есть тариф «{ $plan }»: до { $day }.
@@ -21,6 +23,9 @@ page-buy-stars-write = Купить за { $stars } можно в боте: на
 page-brings-any = Вопросы любого вида без ограничений
 page-brings-models = Модели: { $models }
 page-lasts = на { $days }
+page-lasts-pack = пока не кончатся
+page-lasts-pack-days = действует { $days }
+page-goods = «{ $title }»
 page-goods-for = «{ $title }», { $days }
 
 page-checkout = Оформление заказа: { $title }
@@ -86,6 +91,11 @@ page-granted-term = { $state ->
         [later] Тариф «{ $title }» будет действовать с { $since } до { $until }.
        *[now] Тариф «{ $title }» действует до { $until }.
     }
+page-granted-pack = { $state ->
+        [over] { $what }: срок истёк { $until }.
+        [until] { $what }: осталось { $left }, действуют до { $until }.
+       *[kept] { $what }: осталось { $left }, срока нет.
+    }
 page-refund-done = Возвращено { $amount }, { $at }
 page-refund-pending = Возвращаем { $amount }
 page-check-now = Проверить сейчас
@@ -94,6 +104,11 @@ page-buy-again = Купить снова
 page-go-ask = Спросить по курсу
 page-go-bot = Открыть бота
 
+page-pack-left = { $ends ->
+        [yes] { $what } до { $until }
+       *[no] { $what }
+    }
+page-extra-questions = Вопросы сверх тарифа
 
 page-orders-all = Все заказы
 page-section-billing = Платежи
@@ -119,7 +134,10 @@ page-refund-state-sending = отправляется
 page-refund-state-done = возвращено
 page-refund-state-refused = отклонён
 page-refund-go = Вернуть деньги, до { $amount }
-page-refund-hint = Можно вернуть до { $rest }. Пустое поле — вся сумма. Срок сократится на ту же долю.
+page-refund-hint = Можно вернуть до { $rest }. Пустое поле — вся сумма. { $kind ->
+    [pack] Вопросов в пакете станет меньше на ту же долю. Уже заданные не в счёт.
+   *[plan] Срок сократится на ту же долю.
+}
 page-refund-whole = Вернём всю сумму, { $rest }: вернуть часть Telegram не позволяет.
 page-refund-amount = Сумма, ₽
 page-refund-reason = Причина

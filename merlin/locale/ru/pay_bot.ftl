@@ -2,23 +2,26 @@
 pay-title-until = Тариф «{ $title }» до { $at }
 pay-title-then = Тариф «{ $title }» до { $at }, затем «{ $then }»
 pay-other = Ещё у вас есть тариф «{ $title }»: до { $at }
-pay-choose = Нужно больше? Выберите тариф.
-pay-questions-text = { $count ->
+pay-extra-questions = Вопросы сверх тарифа:
+pay-pack-left = • { $what }, без срока
+pay-pack-left-until = • { $what }, до { $at }
+pay-choose = Нужно больше? Выберите тариф или пакет вопросов.
+pay-pack-text = { $count ->
         [one] { NUMBER($count) } текстовый вопрос
         [few] { NUMBER($count) } текстовых вопроса
        *[many] { NUMBER($count) } текстовых вопросов
     }
-pay-questions-voice = { $count ->
+pay-pack-voice = { $count ->
         [one] { NUMBER($count) } голосовой вопрос
         [few] { NUMBER($count) } голосовых вопроса
        *[many] { NUMBER($count) } голосовых вопросов
     }
-pay-questions-photo = { $count ->
+pay-pack-photo = { $count ->
         [one] { NUMBER($count) } вопрос с фотографией
         [few] { NUMBER($count) } вопроса с фотографией
        *[other] { NUMBER($count) } вопросов с фотографией
     }
-pay-questions-document = { $count ->
+pay-pack-document = { $count ->
         [one] { NUMBER($count) } вопрос с документом
         [few] { NUMBER($count) } вопроса с документом
        *[other] { NUMBER($count) } вопросов с документом
@@ -28,6 +31,11 @@ pay-brings-days = Тариф на { $days ->
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }. Что входит: /plan
+pay-brings-pack-days = Сверх вашего тарифа: { $what }. Использовать их можно { $days ->
+        [one] { NUMBER($days) } день
+        [few] { NUMBER($days) } дня
+       *[many] { NUMBER($days) } дней
+    }
 pay-allows-none = не входят
 pay-allows-none-text = Без текстовых вопросов
 pay-allows-none-voice = Без голосовых вопросов
@@ -43,7 +51,13 @@ pay-allows-month = { $what } в месяц
 pay-allows-both = { $what } в день, не больше { $most } в месяц
 pay-line = • { $kind }: { $new } (сейчас { $old })
 pay-line-same = • { $kind }: { $new }, как сейчас
+pay-pack = Сверх вашего тарифа: { $what }
 pay-lasts = • Срок: { $days ->
+        [one] { NUMBER($days) } день
+        [few] { NUMBER($days) } дня
+       *[many] { NUMBER($days) } дней
+    }
+pay-lasts-pack = • Использовать можно { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
@@ -58,7 +72,7 @@ pay-button-purchases = Заказы этого человека
 pay-invoice-below = Счёт ниже
 pay-invoice-above = Счёт уже в чате, он чуть выше
 pay-no-invoice = Telegram сейчас не смог выставить счёт. Деньги не списаны. Нажмите ещё раз чуть позже.
-pay-refused-unknown = Заказ не найден. Звёзды не списаны. Тарифы: /plan
+pay-refused-unknown = Заказ не найден. Звёзды не списаны. Тарифы и пакеты: /plan
 pay-refused-not-yours = Этот счёт выставлен другому человеку. Звёзды не списаны. Свой счёт вы получите в /plan
 pay-refused-blocked = Администратор закрыл вам доступ. Звёзды не списаны.
 pay-refused-paid = Этот заказ уже оплачен. Звёзды второй раз не списаны.
@@ -69,6 +83,7 @@ pay-no-orders = Заказов у вас ещё нет.
 pay-orders = Ваши заказы, новые сверху:
 pay-order = • { $at } · «{ $title }» · { $price } · { $state } · № { $number }
 pay-left = [Осталось { $period ->
+        [beyond] всего
         [day] на сегодня
        *[month] на этот месяц
     }: { $what }. Больше: /plan]
@@ -78,6 +93,7 @@ pay-left-none = [Это был последний { $kind ->
         [document] вопрос по документу
        *[text] вопрос
     } { $period ->
+        [beyond] сверх тарифа
         [day] на сегодня
        *[month] на этот месяц
     }. Больше: /plan]

@@ -24,4 +24,9 @@ plan-closed = • { $kind }: не входят
 plan-left = • { $kind }: осталось { $left } из { $limit }, обновится { $at }
 plan-left-only = • { $kind }: осталось { $left } из { $limit }
 plan-resets = • Обновятся { $at }
+plan-packs = {" "}(и { $packs ->
+        [one] { $packs } вопрос сверх тарифа
+        [few] { $packs } вопроса сверх тарифа
+       *[many] { $packs } вопросов сверх тарифа
+    })
 plan-models = • Модели: { $models }
