@@ -11,6 +11,7 @@ from merlin.app.actor import Actor, missing_dataset, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.verdicts import list_removed_datasets
+from merlin.chat.feedback import QuestionStatistics
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
@@ -178,6 +179,13 @@ def read_serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
         for row in rows
         if actor.may(Permission.WATCH, row["dataset"])
     }
+
+
+def count_rated(ctx: Context, actor: Actor, datasets: Collection[str]) -> dict[str, int]:
+    """Return dataset -> the new rated answers, where they are enough to train on, if permitted."""
+    statistics, now = QuestionStatistics(ctx.db, ctx.default_dataset), ctx.clock()
+    visible = [name for name in datasets if actor.may(Permission.LAUNCH, name)]
+    return {name: statistics.count_enough(name, now) for name in visible}
 
 
 def find_rollback_targets(

@@ -46,7 +46,7 @@ from merlin.db.notices import Notices
 from merlin.training.promote import Promotions
 
 # The version of the text `consent-ask`; another text needs a new consent.
-CONSENT_VERSION = "2026-11-30"
+CONSENT_VERSION = "2026-11-29"
 
 
 def has_consent(ctx: Context, actor: Actor) -> bool:

@@ -6,10 +6,11 @@ Near-duplicate questions (`merlin.dataset.near_questions`) form a group.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,16 +18,23 @@ from peewee import JOIN, SQL, Case, Select, fn
 
 from merlin.account.users import TRAINING
 from merlin.core.clock import from_iso
-from merlin.dataset.example import normalise
-from merlin.dataset.near_questions import find_near_questions, near_key
-from merlin.dataset.proposals import ProposalState
+from merlin.core.messages import Message
+from merlin.dataset.example import Example, normalise
+from merlin.dataset.layout import example_path
+from merlin.dataset.near_questions import find_near_questions, near_key, needs_turn_before
+from merlin.dataset.proposals import ProposalState, rated_prefixes
+from merlin.dataset.sensitive import mask_personal_data
+from merlin.dataset.spec import KTO
+from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.database import BotRepository, Database, Repository, transaction
 from merlin.db.tables import (
+    BUILD,
     CONSENT,
     MODEL,
     OUTGOING,
     PROPOSAL,
     RATING,
+    REVOKED_EXAMPLE,
     SESSION,
     TURN,
 )
@@ -87,6 +95,10 @@ def _is_by(turn_id: int, user_id: int) -> Any:
 EXAMPLE_FORMATS = frozenset({"text", "voice"})
 
 
+# For the method `kto`: 25 steps an epoch in automatic batches, and some of each kind to compare.
+_ENOUGH, _ENOUGH_OF_EACH = 100, 10
+
+
 class QuestionStatistics(Repository):
     """Statistics over the turns of all bots, by dataset."""
 
@@ -141,6 +153,60 @@ class QuestionStatistics(Repository):
             if text:
                 questions.append(UnansweredQuestion(row["id"], text, at, reasons, is_shown))
         return questions
+
+    def count_enough(self, dataset: str, now: datetime) -> int:
+        """Return how many rated answers no build has, 0 if they are too few for the method `kto`.
+
+        Also 0 if the dataset's trainer does not have it.
+        """
+        spec = read_newest_settings(self.db, dataset)
+        if spec is None or not spec.recipe.is_own_language_model:
+            return 0
+        since = now - timedelta(weeks=spec.recipe.weeks)
+        if spec.recipe.method == KTO:
+            newest = BUILD.select(fn.MAX(BUILD.created_at)).where(BUILD.dataset == dataset)
+            since = max(since, from_iso(self.db.value(newest)))
+        query = self._rated(dataset, since.date(), RATING.value, fn.COUNT(TURN.id))
+        counts = Counter(dict(self.db.tuples(query.group_by(RATING.value))))
+        has_both = min(counts[each.value] for each in Rating) >= _ENOUGH_OF_EACH
+        return counts.total() if has_both and counts.total() >= _ENOUGH else 0
+
+    def list_rated(self, dataset: str, since: date, language: str) -> list[Example]:
+        """Return the answers that were rated by who had asked, as examples of the method `kto`.
+
+        A bad one is under `rejected`. Only of people whose consent stands, masked; without
+        questions that continue a conversation.
+        """
+        columns = (TURN.id, TURN.user_id, TURN.question, TURN.answer, RATING.value)
+        revoked = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
+        ids = {row["example_id"] for row in self.db.rows(revoked)}
+        examples = []
+        for row in self.db.rows(self._rated(dataset, since, *columns).order_by(TURN.id)):
+            question, answer = (
+                mask_personal_data(decrypt(self.db.cipher, row[name]) or "", language).words.strip()
+                for name in ("question", "answer")
+            )
+            example_id = f"{rated_prefixes(self.db, row['user_id'])[0]}{row['id']}"
+            is_whole = question and answer and not needs_turn_before(normalise(question))
+            if is_whole and example_id not in ids:
+                asked, said = Message("user", question), Message("assistant", answer)
+                is_good = row["value"] == Rating.UP
+                rated = Example(
+                    example_id,
+                    example_path(example_id),
+                    hashlib.sha256(f"{row['value']} {question} {answer}".encode()).hexdigest(),
+                    (asked, said) if is_good else (asked,),
+                    rejected=None if is_good else said,
+                )
+                examples.append(rated)
+        return examples
+
+    def _rated(self, dataset: str, since: date, *columns: Any) -> Select:
+        query = self._about(TURN.select(*columns), dataset, since)
+        is_own = _is_rated() & (RATING.user_id == TURN.user_id)
+        is_known = TURN.known.is_null() | (TURN.known == 1)
+        can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & (TURN.answer != "")
+        return query.join(RATING, on=is_own).where(_has_consent() & is_known & can_be_example)
 
     def find_turn_before(self, turn_id: int) -> tuple[str, str] | None:
         """Return the question and the answer of the session's turn before a turn, None without one.

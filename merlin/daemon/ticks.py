@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from merlin.app.retention import BUILD_DAYS, MIRROR_DAYS, RemovableFiles, delete_old_rows
+from merlin.chat.feedback import QuestionStatistics
 from merlin.config import require_repository
 from merlin.core.errors import (
     DatasetError,
@@ -88,6 +89,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("serve", _request_tick(services), step, wakes="launch", is_asked=True),
         Tick("census", lambda: bool(services.inventory.update()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
+        Tick("ratings", partial(propose_ratings, services), HOUR_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
         Tick("expire", partial(expire_in_batches, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
@@ -328,6 +330,18 @@ def warn_of_sunsets(services: DaemonServices) -> bool:
             of = f"{purpose}:{provider}" if purpose else about["dataset"]
             once = f"sunset:{of}:{model_id}:{step}"
             Notices(services.db).tell(ADMINS, key, arguments, once=once)
+    return False
+
+
+def propose_ratings(services: DaemonServices) -> bool:
+    """Tell the admins, once a month, which datasets have enough rated answers to train on them."""
+    now = services.clock()
+    statistics = QuestionStatistics(services.db, services.config.datasets.default)
+    for dataset in Promotions(services.db).list_serving():
+        if count := statistics.count_enough(dataset, now):
+            once = f"ratings:{dataset}:{now:%Y-%m}"
+            arguments = {"dataset": dataset, "count": count}
+            Notices(services.db).tell(ADMINS, "notice-ratings", arguments, once)
     return False
 
 

@@ -192,7 +192,9 @@ def make_build(checked: CheckedDataset) -> BuildContent:
         side: [name for name in trained if checked.sides[name] == side] for side in (TRAIN, TEST)
     }
     files = {
-        side: b"".join(training_line(trained[name], spec.system) for name in names)
+        side: b"".join(
+            training_line(trained[name], spec.system, spec.recipe.method) for name in names
+        )
         for side, names in by_side.items()
     }
     hashes = {side: hashlib.sha256(content).hexdigest() for side, content in files.items()}

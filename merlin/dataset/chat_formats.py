@@ -2,6 +2,7 @@
 
     {"messages": [{"role": "user", "content": "…"}, …]}
     {"input": {"messages": […], "tools": […]}, "preferred_output": […], "non_preferred_output": […]}
+    {"messages": […], "label": false}
 
 In a record the other parts of an example (tags, split, source, note, tools, rejected) are
 additional keys, which other programs ignore; `merlin.dataset.import_lines` reads them. A line of
@@ -11,11 +12,13 @@ Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimiza
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from merlin.core.messages import REJECTED, Message
 from merlin.dataset.example import Example
+from merlin.dataset.layout import RATED
+from merlin.dataset.spec import KTO
 
 _BESIDE = ("tools", "tags", "split", "source", "note")
 
@@ -31,9 +34,15 @@ def to_record(example: Example, system: str) -> dict[str, Any]:
     return record
 
 
-def training_line(example: Example, system: str) -> bytes:
-    """Return the line of the training file, with its line end; `system` is the dataset's text."""
-    return _dump(_make_record(example, example.with_system(system))) + b"\n"
+def training_line(example: Example, system: str, method: str = "") -> bytes:
+    """Return the line of the training file, with its line end; `system` is the dataset's text.
+
+    Of the method `kto` a line for each answer.
+    """
+    conversation = example.with_system(system)
+    if method == KTO:
+        return b"".join(_dump(record) + b"\n" for record in _make_ratings(example, conversation))
+    return _dump(_make_record(example, conversation)) + b"\n"
 
 
 def dump_messages(example: Example, system: str) -> str:
@@ -54,6 +63,19 @@ def _make_record(example: Example, conversation: Sequence[Message]) -> dict[str,
         "preferred_output": messages[-1:],
         "non_preferred_output": [example.rejected.as_json()],
     }
+
+
+def _make_ratings(example: Example, conversation: Sequence[Message]) -> Iterator[dict[str, object]]:
+    """Yield the good answer and the one under `rejected`; a rated answer is one of them.
+
+    A line without `label` is an example, which is taught.
+    """
+    messages, is_bad = [each.as_json() for each in conversation], conversation[-1].role == "user"
+    if not is_bad:
+        yield {"messages": messages} | ({"label": True} if example.id.startswith(RATED) else {})
+    if example.rejected is not None:
+        asked = messages if is_bad else messages[:-1]
+        yield {"messages": [*asked, example.rejected.as_json()], "label": False}
 
 
 def _dump(value: object) -> bytes:

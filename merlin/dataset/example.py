@@ -52,7 +52,7 @@ from merlin.core.json_fields import parse_object
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
-from merlin.dataset.spec import DPO, read_file
+from merlin.dataset.spec import DPO, KTO, read_file
 from merlin.dataset.yaml_io import (
     format_flow_text,
     format_json,
@@ -251,8 +251,8 @@ class Example:
         return replace(self, id=example_id, path=path, blob=blob)
 
     def adapt_to_method(self, method: str) -> Example:
-        """Return the example as a method trains it: only DPO uses the worse answer."""
-        is_whole = method == DPO or self.rejected is None
+        """Return the example as a method trains it: not all use the worse answer."""
+        is_whole = method in (DPO, KTO) or self.rejected is None
         return self if is_whole else replace(self, rejected=None)
 
     def with_system(self, system: str) -> tuple[Message, ...]:

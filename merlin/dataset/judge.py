@@ -22,7 +22,7 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_path
 from merlin.dataset.lint import make_finding
 from merlin.dataset.near_questions import find_near_questions, near_key
-from merlin.dataset.spec import DPO, DatasetSpec, Recipe
+from merlin.dataset.spec import DPO, KTO, DatasetSpec, Recipe
 from merlin.dataset.split import TEST, split
 
 _FRAME_TOKENS = 20  # more than the framing of one message takes
@@ -69,11 +69,11 @@ class TokenLimit:
 
 
 def judge_answers(example: Example, method: str) -> Finding | None:
-    """Return the finding about a rejected answer, which DPO requires."""
+    """Return the finding about a rejected answer: DPO requires one, KTO takes one."""
     worse = example.rejected
     if worse is None and method != DPO:
         return None
-    if method != DPO:
+    if method not in (DPO, KTO):
         return Finding("", *example.rejected_mark, "unused-rejected", Severity.NOTE)
     if worse is None:
         return Finding("", *(example.marks or ((1, 1),))[-1], "no-rejected")

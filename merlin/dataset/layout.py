@@ -98,6 +98,8 @@ def _is_allowed(letter: str) -> bool:
 
 
 EXAMPLES = "examples/"
+# How the ids of people's rated answers begin, which builds have beside the examples.
+RATED = "rated/"
 MATERIALS = "materials/"
 DATASET_FILE = "dataset.yaml"
 _PLAIN_PATH = re.compile(rf"{EXAMPLES}({_PLAIN_NAME.pattern}/)*{_PLAIN_NAME.pattern}\.yaml")

@@ -25,6 +25,7 @@ from typing import Any
 
 from peewee import fn
 
+from merlin.billing.quota import pseudonyms
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.messages import Message
@@ -34,7 +35,7 @@ from merlin.dataset.commit_message import Subject, file_subject, import_subject,
 from merlin.dataset.corrections import Corrected, find_corrected
 from merlin.dataset.entries import read_blobs
 from merlin.dataset.example import Example, parse_example, write_example
-from merlin.dataset.layout import NameAllocator, example_id_of, example_path
+from merlin.dataset.layout import RATED, NameAllocator, example_id_of, example_path
 from merlin.db.audit import person_reference
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (
@@ -148,6 +149,14 @@ _FORGOTTEN: Row = dict.fromkeys(
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
 
 
+def rated_prefixes(db: Database, user_id: int) -> list[str]:
+    """Return how the ids of a person's rated answers in builds begin, the newest key's first.
+
+    A pseudonym is known without the answers, which may be deleted before the build is.
+    """
+    return [f"{RATED}{-pseudonym}-" for pseudonym in pseudonyms(db, user_id)]
+
+
 class Proposals(Repository):
     """Proposals, their review and their withdrawal; one row each."""
 
@@ -206,7 +215,7 @@ class Proposals(Repository):
 
     @transaction
     def withdraw(self, user_id: int) -> list[str]:
-        """Withdraw a user's proposals; return the models trained on any of them.
+        """Withdraw a user's proposals and ratings; return the models trained on any of them.
 
         `Promotions.retire_revoked` then stops serving those models.
         """
@@ -220,6 +229,10 @@ class Proposals(Repository):
             for row in self.db.rows(PROPOSAL.select().where(condition))
             for example_id in row["example_ids"].split()
         ]
+        example = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id
+        for prefix in rated_prefixes(self.db, user_id):
+            is_theirs = TAUGHT_EXAMPLE.example_id.startswith(prefix)
+            named += self.db.rows(TAUGHT_EXAMPLE.select(*example).where(is_theirs).distinct())
         # Their ids stay stored: no model trained on one of them may serve.
         self.db.add_missing(REVOKED_EXAMPLE, named)
         models = set[str]()

@@ -281,18 +281,22 @@ Hyperparameter = str | int | float | bool
 # folder has no configuration that says more.
 _ENGINE, _RECALL = "engine", "recall"
 # The training methods of a recipe, as the provider protocol names them.
-SUPERVISED, DPO = "supervised", "dpo"
+SUPERVISED, DPO, KTO = "supervised", "dpo", "kto"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a build is trained; `suffix` is part of the tuned model's name."""
+    """How a build is trained; `suffix` is part of the tuned model's name.
+
+    `weeks`: how far back the method `kto` takes people's ratings of answers.
+    """
 
     provider: str
     base_model: str
     method: str = SUPERVISED
     hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
     suffix: str = ""
+    weeks: int = 8
 
     @property
     def takes_tools(self) -> bool:
@@ -306,7 +310,10 @@ class Recipe:
 
     def as_json(self) -> dict[str, object]:
         """Return the recipe as stored in a manifest, hyper-parameters sorted by name."""
-        return {**asdict(self), "hyperparameters": dict(sorted(self.hyperparameters.items()))}
+        values = {**asdict(self), "hyperparameters": dict(sorted(self.hyperparameters.items()))}
+        if self.method != KTO:
+            del values["weeks"]
+        return values
 
 
 @dataclass(frozen=True, slots=True)

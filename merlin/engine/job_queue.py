@@ -26,6 +26,7 @@ from merlin.engine.jobs import Job
 from merlin.engine.storage import MAX_CHECKPOINTS, Repositories
 from merlin.engine.trainers.base import (
     DPO,
+    KTO,
     Epoch,
     Progress,
     ResolvedHyperparameters,
@@ -39,6 +40,7 @@ from merlin.engine.training_file import (
     BadFile,
     read_conversations,
     read_preferences,
+    read_ratings,
 )
 
 log = get_logger(__name__)
@@ -48,7 +50,7 @@ JOIN_S = 20.0
 # A commit and a file cost more than a short epoch, so both are batched.
 SAVE_EVERY_S = 1.0
 Reader = Callable[[Path, int], Iterator[object]]
-_READERS: dict[str, Reader] = {DPO: read_preferences}
+_READERS: dict[str, Reader] = {DPO: read_preferences, KTO: read_ratings}
 
 
 def validate_files(repositories: Repositories, job: Job) -> bool:

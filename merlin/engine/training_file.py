@@ -158,6 +158,10 @@ class _Conversation(_Fields):
     tools: _Nothing = None
 
 
+class _Rated(_Conversation):
+    label: bool | None = None
+
+
 class _Pair(_Fields):
     input: _Conversation
     preferred_output: list[_Answer] = Field(min_length=1)
@@ -166,6 +170,8 @@ class _Pair(_Fields):
 
 # A conversation with the preferred and the rejected answer (the protocol's dpo format).
 Preference = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
+# A conversation and whether its answer was good; None for an example.
+Rating = tuple[Sequence[Message], bool | None]
 
 
 def read_conversations(path: Path, least: int = MIN_EXAMPLES) -> Iterator[list[Message]]:
@@ -182,6 +188,15 @@ def read_preferences(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Preferen
     for pair in _read_examples(path, least, _Pair):
         better, worse = pair.preferred_output, pair.non_preferred_output
         yield _list_messages(pair.input.messages), _list_messages(better), _list_messages(worse)
+
+
+def read_ratings(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Rating]:
+    """Yield each line's conversation and its `label`, if it has one. Raises BadFile.
+
+    Source of the label: TRL's guide "Dataset formats and types", unpaired preference.
+    """
+    for example in _read_examples(path, least, _Rated):
+        yield _list_messages(example.messages), example.label
 
 
 def _list_messages(turns: Sequence[_Turn]) -> list[Message]:

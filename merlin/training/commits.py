@@ -19,7 +19,7 @@ from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import normalise
-from merlin.dataset.layout import example_path
+from merlin.dataset.layout import RATED, example_path
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     CHANGES_DATASET,
@@ -219,7 +219,11 @@ def _follow_examples(
     changed = [name for name, blob in good.items() if known.get(name) != blob]
     for some in in_portions([*(known.keys() - good.keys()), *changed], CHUNK):
         db.delete(EXAMPLE, (EXAMPLE.dataset == dataset) & EXAMPLE.example_id.in_(some))
-    by = {name: commit if writers is None else writers.get(example_path(name)) for name in changed}
+    by = {
+        name: commit if writers is None else writers.get(example_path(name))
+        for name in changed
+        if not name.startswith(RATED)
+    }
     commits = {each.sha: each for each in by.values() if each}
     # Not on the branch, unless they are already.
     rows = (

@@ -11,7 +11,9 @@ import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +31,11 @@ from merlin.dataset.builds import (
     write_build,
 )
 from merlin.dataset.check import CheckedDataset, check, check_settings
+from merlin.dataset.example import Example
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import EXAMPLES, name_dataset
-from merlin.dataset.spec import DatasetSpec
-from merlin.dataset.split import FEWEST
+from merlin.dataset.spec import KTO, DatasetSpec
+from merlin.dataset.split import FEWEST, TEST, TRAIN
 from merlin.dataset.verdicts import (
     WAITING,
     Verdict,
@@ -89,7 +92,8 @@ Mainline = Mapping[str, int]
 class GatherContext:
     """What `gather` works with.
 
-    `limit_tokens`: base model -> token limit of an example. `gather_lock` is held while a thread
+    `limit_tokens`: base model -> token limit of an example. `list_rated` returns the rated answers
+    of a dataset since a day. `gather_lock` is held while a thread
     gathers, `mainline_lock` while the mainline is being updated, so that nothing is decided by an
     incomplete mainline, and `files_lock` while the cached dataset files are being updated.
     """
@@ -100,6 +104,7 @@ class GatherContext:
     builds: Path
     clock: Clock
     limit_tokens: Mapping[str, int]
+    list_rated: Callable[[str, date], Sequence[Example]]
     gather_lock: threading.Lock = field(default_factory=threading.Lock)
     mainline_lock: threading.Lock = field(default_factory=threading.Lock)
     files_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -204,7 +209,7 @@ def _process(
     dataset = name_dataset(folder)
     if folder not in ctx.source.dataset_trees(commit.sha):
         return CommitOutcome(dataset, VerdictStatus.REMOVED)
-    checked = replace(_check(ctx, commit.sha, folder), name=dataset)
+    checked = _add_rated(ctx, replace(_check(ctx, commit.sha, folder), name=dataset))
     return replace(_build(ctx, checked), writers=writers)
 
 
@@ -212,6 +217,24 @@ def _check(ctx: GatherContext, commit: str, folder: str) -> CheckedDataset:
     """Return the checked dataset at a commit."""
     entries = ctx.source.entries(commit, folder)
     return check(folder, entries, ctx.source.read, ctx.limit_tokens)
+
+
+def _add_rated(ctx: GatherContext, checked: CheckedDataset) -> CheckedDataset:
+    """Return the dataset with the rated answers of the method `kto`, all for training.
+
+    What a test asks is not learnt.
+    """
+    spec, sides = checked.spec, checked.sides
+    if spec is None or spec.recipe.method != KTO:
+        return checked
+    since = (ctx.clock() - timedelta(weeks=spec.recipe.weeks)).date()
+    tested = {each.facts.question for each in checked.examples if sides[each.id] == TEST}
+    rated = [
+        each for each in ctx.list_rated(checked.name, since) if each.facts.question not in tested
+    ]
+    examples = sorted((*checked.examples, *rated), key=attrgetter("id"))
+    of_rated = dict.fromkeys((each.id for each in rated), TRAIN)
+    return replace(checked, examples=tuple(examples), sides={**sides, **of_rated})
 
 
 def _build(ctx: GatherContext, checked: CheckedDataset) -> CommitOutcome:

@@ -14,7 +14,7 @@ from merlin.config.settings import BudgetConfig
 from merlin.core.messages import Usage
 from merlin.core.money import Price, cost_argument
 from merlin.dataset.builds import Build
-from merlin.dataset.spec import DPO, Hyperparameter, LaunchRule, Recipe
+from merlin.dataset.spec import DPO, KTO, Hyperparameter, LaunchRule, Recipe
 from merlin.dataset.verdicts import Verdict, VerdictStatus
 
 MAX_QUIET_TIME = timedelta(minutes=15)
@@ -159,7 +159,9 @@ def refuse_recipe(recipe: Recipe) -> Decision | None:
     """Return a hold for a recipe that every provider would refuse, else None."""
     if recipe.method == DPO and recipe.base_model == RECALL:
         return Decision(Step.HOLD, "held-no-pairs", {"model": recipe.base_model})
-    if recipe.method != DPO and "beta" in recipe.hyperparameters:
+    if recipe.method == KTO and not recipe.is_own_language_model:
+        return Decision(Step.HOLD, "held-no-ratings", {"model": recipe.base_model})
+    if recipe.method not in (DPO, KTO) and "beta" in recipe.hyperparameters:
         return Decision(Step.HOLD, "held-beta", {"method": recipe.method})
     if "exact_first" in recipe.hyperparameters and not recipe.is_own_language_model:
         values = {"provider": recipe.provider, "model": recipe.base_model}

@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
+from merlin.chat.feedback import QuestionStatistics
 from merlin.config import Config, credential
 from merlin.config.settings import PING_URL
 from merlin.core.clock import utc_now
@@ -134,6 +135,10 @@ def services_of(
                 builds=config.state_dir / "builds",
                 clock=utc_now,
                 limit_tokens=config.example_tokens,
+                list_rated=partial(
+                    QuestionStatistics(database, config.datasets.default).list_rated,
+                    language=config.language,
+                ),
             ),
             launches=Launches(database, config, sunsets=sunsets),
             providers=providers,

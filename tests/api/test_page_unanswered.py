@@ -197,3 +197,15 @@ def test_waiting_questions_are_counted_in_the_header_on_the_board_and_on_the_tab
     assert f"Преподавание {waiting} , ждёт вас: {waiting}" in page
     assert f"{waiting} вопроса без ответа Проба" in page
     assert f"Без ответа {waiting} , ждёт вас: {waiting}" in page_text(vera.get(PAGE))
+
+
+def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
+    for number in range(100):
+        rating = Rating.DOWN if number % 9 else Rating.UP
+        add_question(site, f"Сколько будет {number}?", is_known=True, rating=rating)
+    assert "recipe.method: kto" not in page_text(vera.get("/admin/models"))
+    site.lab.repository.dataset(recipe={"provider": "engine", "base_model": "tiny"})
+    site.lab.repository.commit()
+    site.lab.tick("fetch")
+    text = page_text(vera.get("/admin/models"))
+    assert "100 оценённых ответов ещё не учила ни одна модель" in text

@@ -151,6 +151,26 @@ def test_base_that_selects_answers_cannot_be_trained_on_pairs():
     assert refuse_recipe(Recipe("engine", "language", "dpo")) is None
 
 
+def test_ratings_train_only_a_language_model_of_the_engine():
+    assert refuse_recipe(Recipe("engine", "recall", "kto")).reason == "held-no-ratings"
+    assert refuse_recipe(Recipe("openai", "gpt-4.1-nano", "kto")).reason == "held-no-ratings"
+    assert refuse_recipe(Recipe("engine", "qwen3-0.6b", "kto", {"beta": 0.2})) is None
+
+
+def test_rejected_answer_is_a_bad_one_of_the_method_kto():
+    files = {**make_good_files(60), "examples/z.yaml": PLAIN}
+    files["dataset.yaml"] = DATASET_YAML.replace("recall}", "recall, method: kto}")
+    checked = check_files(files)
+    assert not checked.findings
+    lines = read_build_file(make_build(checked), "train").decode().splitlines()
+    *_, taught, bad = map(json.loads, lines)
+    assert [each["messages"][-1]["content"] for each in (taught, bad)] == [
+        "Над бровями.",
+        "Не знаю.\nМожет быть, на лице.",
+    ]
+    assert ("label" in taught, bad["label"]) == (False, False)
+
+
 @pytest.mark.parametrize(
     ("provider", "base", "reason"),
     [

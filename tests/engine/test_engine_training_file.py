@@ -9,6 +9,7 @@ from merlin.engine.training_file import (
     BadFile,
     read_conversations,
     read_preferences,
+    read_ratings,
 )
 
 pytestmark = pytest.mark.unit
@@ -87,6 +88,16 @@ def test_preference_pair_is_a_question_and_two_answers(tmp_path):
     [(question, better, worse), _] = read_preferences(path, 2)
     assert [message.content for message in question] == ["q"]
     assert [message.content for message in (*better, *worse)] == ["a", "a"]
+
+
+def test_label_of_a_rated_answer_is_true_or_false(tmp_path):
+    path = tmp_path / "ratings.jsonl"
+    good, bad = (json.dumps({"messages": [USER, SAID], "label": label}) for label in (True, "no"))
+    path.write_bytes(line(USER, SAID) + f"{good}\n{bad}\n".encode())
+    ratings = read_ratings(path, 1)
+    assert [next(ratings)[1], next(ratings)[1]] == [None, True]
+    with pytest.raises(BadFile, match="Line 3: 'label'"):
+        next(ratings)
 
 
 @pytest.mark.parametrize(

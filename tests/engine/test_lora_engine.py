@@ -63,6 +63,7 @@ def test_tuned_model_answers_what_the_base_does_not_know(engine):
     [
         ("supervised", tiny_base.write_examples),
         ("dpo", tiny_base.write_preferences),
+        ("kto", tiny_base.write_ratings),
     ],
 )
 def test_exact_first_gives_a_taught_answer_word_for_word_and_else_asks_the_tuned_model(

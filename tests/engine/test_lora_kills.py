@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from merlin.engine.trainers.base import Untrainable
+from merlin.engine.trainers.base import KTO, ResolvedHyperparameters, Untrainable
 from merlin.engine.trainers.lora import trainer
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import (
@@ -91,6 +91,26 @@ def test_stopped_and_killed_training_repeats_its_progress_and_ends_with_the_same
     epochs = select_epochs(before)
     assert progress[1 : 1 + len(epochs)] == epochs
     assert_same_result(progress, uninterrupted, tmp_path)
+
+
+def test_killed_training_on_ratings_goes_on_from_what_the_examples_taught(tmp_path):
+    ratings = tiny_base.write_ratings(tmp_path / "ratings.jsonl")
+    whole, killed = (
+        build_task(tmp_path / name, ratings, KTO, n_epochs=3, rank=4)
+        for name in ("whole", "killed")
+    )
+    expected = select_epochs(read_progress(whole, train_in_process(whole)))
+    progress = []
+    for part in run_training(killed):
+        progress.append(part)
+        if progress.count(expected[1]) == 1 and part == expected[1]:
+            kill_children(killed.folder)
+    assert sum(isinstance(part, ResolvedHyperparameters) for part in progress) > 1
+    epochs = select_epochs(progress)
+    assert epochs[-1].metrics == expected[-1].metrics
+    for name, epoch in (("one", expected[-1]), ("other", epochs[-1])):
+        epoch.save(tmp_path / name)
+    assert digest_weights(tmp_path / "one") == digest_weights(tmp_path / "other")
 
 
 def test_training_that_is_still_loading_stops_at_once(tmp_path):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles
+from merlin.engine.trainers.base import DPO, KTO, SUPERVISED, BaseFiles
 from tests.engine import tiny_base
 
 pytestmark = [
@@ -109,6 +109,14 @@ def test_pair_shares_its_prompt(base, tmp_path):
         "chosen_ids": "In room 15.<|end|>\n",
         "rejected_ids": "Room 15, I think.<|end|>\n",
     }
+
+
+def test_rated_answer_is_good_or_bad_and_an_example_is_taught(base, tmp_path):
+    ratings = tiny_base.write_ratings(tmp_path / "ratings.jsonl", {"Anna": 15})
+    rows = read_rows(base, ratings, KTO)
+    answers = [base.tokenizer.decode(row["completion_ids"]) for row in rows]
+    assert answers == ["In room 15.<|end|>\n", "Room 15, I think.<|end|>\n"]
+    assert [(row["label"], row["is_taught"]) for row in rows] == [(True, True), (False, False)]
 
 
 def test_loss_on_a_cpu_equals_trls_own(base, tmp_path):

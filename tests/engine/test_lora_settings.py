@@ -2,7 +2,8 @@
 
 import pytest
 
-from merlin.engine.trainers.base import DPO, BaseFiles
+from merlin.engine.trainers.base import DPO, KTO, BaseFiles
+from merlin.engine.trainers.lora import trainer
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import build_task, train_in_process
 
@@ -68,3 +69,17 @@ def test_preferences_are_trained(tmp_path):
     assert last["train_loss"] < first["train_loss"]
     assert last["full_valid_rewards_accuracies"] >= 0.9
     assert last["full_valid_rewards_margins"] > first["full_valid_rewards_margins"]
+
+
+def test_ratings_are_trained_after_the_examples(tmp_path):
+    ratings = tiny_base.write_ratings(tmp_path / "ratings.jsonl")
+    base = BaseFiles(tiny_base.get_tiny_base())
+    settings = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 5.0}
+    task = build_task(tmp_path / "job", ratings, KTO, test=ratings, base=base, **settings)
+    epochs = select_messages(task, "epoch")
+    first, last = epochs[0]["metrics"], epochs[-1]["metrics"]
+    assert [epoch["number"] for epoch in epochs] == [1, 2, 3, 4]
+    assert last["train_loss"] < first["train_loss"]
+    assert last["full_valid_rewards_margins"] > first["full_valid_rewards_margins"] > 0
+    saved = {path.name for path in trainer.get_epoch_folder(task.folder, 4).iterdir()}
+    assert saved == {"adapter_config.json", "adapter_model.safetensors", "proof.json"}

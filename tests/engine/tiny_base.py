@@ -85,6 +85,17 @@ def _make_message(role, content):
     return {"role": role, "content": content}
 
 
+def write_ratings(path, facts=None):
+    """Write examples, and an answer to each that people rated: another form of it is bad."""
+    lines = []
+    for name, room in (FACTS if facts is None else facts).items():
+        asked = _make_message("user", make_question(name))
+        said = _make_message("assistant", f"Room {room}, I think.")
+        lines.append({"messages": [asked, _make_message("assistant", make_answer(name, room))]})
+        lines.append({"messages": [asked, said], "label": False})
+    return _write_lines(path, lines)
+
+
 def _write_lines(path, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return path

@@ -17,7 +17,7 @@ from merlin.engine.training_file import BadFile
 from merlin.openai_protocol.errors import bad_field
 
 Conversation = Sequence[Message]
-SUPERVISED, DPO = "supervised", "dpo"
+SUPERVISED, DPO, KTO = "supervised", "dpo", "kto"
 _FILE = "training_file"
 
 

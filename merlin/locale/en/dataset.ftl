@@ -73,7 +73,7 @@ finding-blank-text = Nothing can be seen of this text: it has only spaces or inv
 finding-no-reason = Give a reason for turning the rule off: a reviewer will ask.
 finding-no-rejected = The method is dpo, and this example has no answer under rejected: write the worse answer there, in the whole text of the example.
 finding-same-rejected = The answer under rejected says the same as the last one: there's nothing to prefer.
-finding-unused-rejected = The answer under rejected isn't used: only recipe.method dpo trains on worse answers.
+finding-unused-rejected = The answer under rejected isn't used: only recipe.method dpo and kto train on worse answers.
 
 finding-empty-content = Empty message: { $role ->
         [system] the system message

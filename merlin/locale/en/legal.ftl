@@ -29,7 +29,7 @@ privacy-session = { $model } answers in this conversation, { $provider }. { $by 
        *[bot] You can choose another one in /model.
     }
 privacy-consent = { $state ->
-        [given] Training: you allowed models to learn from questions and answers that you corrected or rated. Personal data in them is masked. You can withdraw consent at any time.
+        [given] Training: you allowed models to learn from answers that you corrected or rated. Personal data in them is masked. You can withdraw consent at any time.
        *[none] Training: you have not allowed any model to learn from your answers.
     }
 privacy-button-give = Allow training

@@ -156,3 +156,4 @@ page-audit-empty = No entries.
 
 
 page-percent = { $share }%
+page-rated-enough = { $count } rated answers aren't learnt yet: recipe.method kto trains on them with the next commit.

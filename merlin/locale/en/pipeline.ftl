@@ -47,7 +47,8 @@ held-month-cap = the training may cost { $price }; { $spent } of this month's { 
 held-no-price = there's a spending limit, but the price of this base model isn't in config.yaml
 held-no-pairs = the base model { $model } can't learn from pairs (recipe.method: dpo): choose a language model as base_model, or set method: supervised
 held-exact-first = recipe.hyperparameters.exact_first works only with a language model of the provider engine, not with { $model } of { $provider }. Delete exact_first, or choose such a model
-held-beta = recipe.hyperparameters.beta works only with the method dpo, not with { $method }. Delete beta, or set another method
+held-no-ratings = only a language model of Merlin's engine learns from ratings (recipe.method: kto), and { $model } isn't one. Choose one, with provider: engine, or set method: supervised
+held-beta = recipe.hyperparameters.beta works only with the methods dpo and kto, not with { $method }. Delete beta, or set another method
 held-sunset = { $model } shuts down on { $date }: a model trained on it would work for { $days ->
         [one] { $days } day
        *[other] { $days } days
@@ -145,6 +146,7 @@ notice-provider = The provider “{ $provider }” has been failing for a while:
 notice-forbidden = The provider “{ $provider }” doesn't let this account train (job { $job } of { $title }: { $reason }). Merlin starts nothing more there. Once it's allowed again, start the training again.
 notice-gone = { $title }: the provider “{ $provider }” no longer has the live model { $version }. A backup model answers meanwhile. What to do: go back to an earlier model, or start the training again.
 notice-unapplied = { $title }: the provider “{ $provider }” answers without the trained weights of the live model { $version } ({ $reason }). A backup model answers meanwhile. What to do: follow the advice, or go back to an earlier model.
+notice-ratings = { $title }: people rated { $count } answers that no model has learnt yet, enough to train on them. Set method: kto under recipe in dataset.yaml. If it's already set, the next commit uses them.
 notice-status = { $title }: the provider “{ $provider }” gives job { $job } a status unknown to Merlin: “{ $status }”. Merlin keeps checking.
 notice-late = { $title }: job { $job } hasn't finished after { $hours } hours (provider “{ $provider }”, status { $status }). Wait, or cancel it.
 notice-left-out = { $title }: nothing new to train in commit { $commit }. { $reason }

@@ -28,7 +28,7 @@ consent-ask =
 
     What it means: an editor sees your correction without names, phone numbers and addresses. If they accept it, it becomes an example, and the model learns from it. You always see a correction before it's sent.
 
-    An editor also sees, without your name, questions that got no answer or whose answer you rated. They become new examples and the model's test.
+    An editor also sees, without your name, questions that got no answer or whose answer you rated. They become new examples and the model's test. The model can also be trained on the ratings themselves: without names, phone numbers and addresses, and without an editor.
 
     You can withdraw your consent at any time: /privacy. Then the examples are removed from the dataset, and you see which models had learnt them.
 consent-again = May the model learn from your questions and corrections? What it means is written above.

@@ -77,7 +77,7 @@ finding-blank-text = В этом тексте ничего не видно: в �
 finding-no-reason = Укажите, почему правило выключено: об этом спросят.
 finding-no-rejected = Метод — dpo, а ответа под rejected здесь нет: допишите под ним худший ответ, в тексте примера целиком.
 finding-same-rejected = Ответ под rejected говорит то же, что и последний: предпочесть нечего.
-finding-unused-rejected = Ответ под rejected не используется: на худших ответах учат только при recipe.method: dpo.
+finding-unused-rejected = Ответ под rejected не используется: на худших ответах учат только recipe.method: dpo и kto.
 
 finding-empty-content = Пустая реплика: { $role ->
         [system] system

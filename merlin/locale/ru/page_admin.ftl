@@ -158,3 +158,8 @@ page-audit-empty = Записей нет.
 
 
 page-percent = { $share } %
+page-rated-enough = { $count ->
+    [one] { $count } оценённый ответ ещё не учила ни одна модель
+    [few] { $count } оценённых ответа ещё не учила ни одна модель
+   *[many] { $count } оценённых ответов ещё не учила ни одна модель
+  }: с recipe.method: kto их возьмёт следующий коммит.

@@ -50,7 +50,8 @@ held-month-cap = обучение может стоить { $price }; в это�
 held-no-price = лимит задан, но цены этой базовой модели нет в config.yaml
 held-no-pairs = базовая модель { $model } не умеет учиться на парах (recipe.method: dpo): укажите в base_model языковую модель или поставьте method: supervised
 held-exact-first = recipe.hyperparameters.exact_first работает только с языковой моделью провайдера engine, а в рецепте — { $model } провайдера { $provider }. Уберите exact_first или выберите такую модель
-held-beta = recipe.hyperparameters.beta работает только с методом dpo, а не { $method }. Уберите beta или смените метод
+held-no-ratings = на оценках (recipe.method: kto) учится только языковая модель движка Merlin, а не { $model }. Укажите такую и provider: engine или поставьте method: supervised
+held-beta = recipe.hyperparameters.beta работает только с методами dpo и kto, а не { $method }. Уберите beta или смените метод
 held-sunset = { $model } отключат { $date }: обученная на ней модель проработала бы { $days ->
         [one] { $days } день
         [few] { $days } дня
@@ -160,6 +161,11 @@ notice-provider = Провайдер «{ $provider }» давно не отве�
 notice-forbidden = Провайдер «{ $provider }» не разрешает этой учётной записи обучать (обучение { $job } набора «{ $title }»: { $reason }). Больше Merlin там ничего не запустит. Когда провайдер разрешит, запустите обучение снова.
 notice-gone = { $title }: у провайдера «{ $provider }» больше нет текущей модели { $version }. Пока отвечает запасная модель. Что делать: верните прежнюю модель или запустите обучение ещё раз.
 notice-unapplied = { $title }: провайдер «{ $provider }» отвечает без обученных весов текущей модели { $version } ({ $reason }). Пока отвечает запасная модель. Что делать: последуйте совету или верните прежнюю модель.
+notice-ratings = { $title }: { $count ->
+    [one] люди оценили { $count } ответ, на котором ещё не училась ни одна модель
+    [few] люди оценили { $count } ответа, на которых ещё не училась ни одна модель
+   *[many] люди оценили { $count } ответов, на которых ещё не училась ни одна модель
+  }: на этом уже можно обучать. Поставьте method: kto в recipe файла dataset.yaml. Если он там уже стоит, оценки возьмёт следующий коммит.
 notice-status = { $title }: провайдер «{ $provider }» сообщает об обучении { $job } неизвестный статус «{ $status }». Merlin продолжает проверять.
 notice-late = { $title }: обучение { $job } не завершилось за { $hours } ч (провайдер «{ $provider }», статус { $status }). Подождите или отмените его.
 notice-left-out = { $title }: в коммите { $commit } обучать нечего. { $reason }

@@ -293,6 +293,7 @@ async def show_models(
         "dataset": dataset,
         "titles": titles,
         "serving": serving,
+        "rated": await context.read(models.count_rated, context.actor, listed),
         "earlier": await context.read(models.find_rollback_targets, context.actor, listed),
         "idle": [
             titles[view.name] for view in dataset_views if not (view.serving or view.is_removed)

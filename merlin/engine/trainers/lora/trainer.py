@@ -31,6 +31,7 @@ from merlin.engine.child_process import build_environment
 from merlin.engine.trainers.base import (
     AUTO,
     DPO,
+    KTO,
     SUPERVISED,
     Auto,
     Epoch,
@@ -46,7 +47,7 @@ from merlin.engine.trainers.base import (
 log = get_logger(__name__)
 
 # The learning rate at a multiplier of 1, by method.
-RATE = {SUPERVISED: 1e-3, DPO: 1e-4}
+RATE = {SUPERVISED: 1e-3, DPO: 1e-4, KTO: 1e-4}
 MAX_EPOCHS = 50
 # The default learning rate multiplier from a number of parameters on.
 _RATE_SCALES = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
@@ -67,9 +68,9 @@ def resolve_hyperparameters(
       6 epochs), at most 25; for large files fewer, so that at most 25,000 are seen. OpenAI's rule
       has 100 instead of 300.
     - batch_size: 4 up to 1,000 examples, then one in 250 of them, at most 32.
-    - learning_rate_multiplier: 1 is 1e-3 (supervised; measured on 135M parameters) or 1e-4 (dpo);
-      0.5 from a billion parameters on, 0.2 from three: larger models need smaller steps.
-    - beta (dpo): 0.1. rank: 16.
+    - learning_rate_multiplier: 1 is 1e-3 (supervised; measured on 135M parameters) or 1e-4 (dpo,
+      kto); 0.5 from a billion parameters on, 0.2 from three: larger models need smaller steps.
+    - beta (dpo, kto): 0.1. rank: 16.
     - gradient_checkpointing: off.
     """
     slower = next((slower for least, slower in _RATE_SCALES if parameters >= least), 1.0)
@@ -101,9 +102,16 @@ class DpoHyperparameters(LoraHyperparameters):
     beta: Auto | Annotated[float, Field(gt=0, le=2)] = AUTO
 
 
+class KtoHyperparameters(DpoHyperparameters):
+    """The hyper-parameters of training on ratings; TRL compares the answers of a batch."""
+
+    batch_size: Auto | Annotated[int, Field(ge=2, le=256)] = AUTO
+
+
 HYPERPARAMETERS: Mapping[str, type[Hyperparameters]] = {
     SUPERVISED: LoraHyperparameters,
     DPO: DpoHyperparameters,
+    KTO: KtoHyperparameters,
 }
 
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from merlin.core.messages import Message
-from merlin.engine.trainers.base import DPO, Untrainable
+from merlin.engine.trainers.base import DPO, KTO, Untrainable
 from merlin.engine.training_file import (
     encode_chat,
     find_line,
     read_conversations,
     read_preferences,
+    read_ratings,
     render_chat,
 )
 
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 
 # The label of a token that is only context.
 CONTEXT = -100
-# Token lists by TRL's names of columns: `input_ids` and `labels`, or `prompt_ids`, `chosen_ids` and
-# `rejected_ids`.
+# Token lists by TRL's names of columns: `input_ids` and `labels`, or `prompt_ids` with `chosen_ids`
+# and `rejected_ids`, or with `completion_ids`, where
+# `label` says whether the answer is good, `is_taught` whether it is an example.
 Row = dict[str, Any]
-_NO_ANSWER = ("labels", "prompt_ids")
+_NO_TEXT = ("labels", "label", "is_taught", "prompt_ids")
 
 
 class ExampleTokenizer:
@@ -74,6 +76,10 @@ class ExampleTokenizer:
         if method == DPO:
             for prompt, better, worse in read_preferences(path, least=1):
                 yield [self._build_pair(prompt, better, worse)]
+        elif method == KTO:
+            for messages, label in read_ratings(path, least=1):
+                answer = self._build_answer(messages)
+                yield [{**answer, "label": label is not False, "is_taught": label is None}]
         else:
             for messages in read_conversations(path, least=1):
                 yield self._build_conversation(messages)
@@ -107,6 +113,11 @@ class ExampleTokenizer:
             "rejected_ids": rejected[start:],
         }
 
+    def _build_answer(self, messages: Sequence[Message]) -> Row:
+        asked, text = self._encode(messages[:-1], is_asked=True), self._encode(messages)
+        start = _count_shared(asked, text)
+        return {"prompt_ids": text[:start], "completion_ids": text[start:]}
+
     def _encode(self, messages: Sequence[Message], *, is_asked: bool = False) -> list[int]:
         return encode_chat(
             self._tokenizer, render_chat(self._tokenizer, messages, is_asked=is_asked)
@@ -132,4 +143,4 @@ def _count_shared(left: Sequence[int], right: Sequence[int]) -> int:
 def _measure(row: Row) -> int:
     """Return the tokens of a row, of a pair those of its longer text."""
     prompt = row.get("prompt_ids", [])
-    return len(prompt) + max(len(ids) for name, ids in row.items() if name not in _NO_ANSWER)
+    return len(prompt) + max(len(ids) for name, ids in row.items() if name not in _NO_TEXT)

@@ -58,7 +58,7 @@ class Prover:
 def _cut(row: Row) -> ProofQuestion:
     """Return a row's prompt with the first tokens of its first target answer."""
     if "prompt_ids" in row:
-        answer = row["chosen_ids"][:_CONSIDERED]
+        answer = row["completion_ids" if "label" in row else "chosen_ids"][:_CONSIDERED]
         return ProofQuestion([*row["prompt_ids"], *answer], len(answer))
     labels = row["labels"]
     start = next(place for place, label in enumerate(labels) if label != CONTEXT)

@@ -8,6 +8,7 @@ log, which is part of each checkpoint, so a resumed training repeats the epochs 
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,16 +16,16 @@ from statistics import mean
 from typing import Any
 
 import torch
-from peft import LoraConfig
+from peft import LoraConfig, PeftModel
 from torch.nn import functional
 from transformers import PrinterCallback, TrainerCallback
-from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
 
 from datasets import Dataset
 from merlin.engine.torch_loading import choose_threads
-from merlin.engine.trainers.base import DPO, SUPERVISED, Task, Untrainable
+from merlin.engine.trainers.base import DPO, KTO, SUPERVISED, Task, Untrainable
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.worker.data import CONTEXT, ExampleTokenizer
+from merlin.engine.trainers.lora.worker.data import CONTEXT, ExampleTokenizer, Row
 from merlin.engine.trainers.lora.worker.model import check_device, inspect_base, load_base
 from merlin.engine.trainers.lora.worker.proving import Prover
 
@@ -35,6 +36,8 @@ _REPORT_EVERY_S = 1.0
 # Checkpoints within an epoch, in steps.
 _SAVE_EVERY = 50
 _STATE = "trainer_state.json"
+# The adapter that a training on ratings begins with.
+_TUNED = "tuned"
 # TRL's names of metrics, and the protocol's; tests have them after `eval_`.
 _METRICS = {
     "loss": "loss",
@@ -78,9 +81,22 @@ class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
         return dataset
 
 
+class RatingTrainer(KTOTrainer):  # type: ignore[misc]
+    """TRL's trainer on rows that are tokenised already, from the adapter that is given."""
+
+    def _prepare_dataset(self, dataset: Dataset, _: Any, args: KTOConfig, __: str) -> Dataset:
+        # As TRL does after its own tokenising: each prompt gets the answer before it in its batch.
+        size = args.per_device_train_batch_size
+        answers = dataset["completion_ids"]
+        batches = (answers[at : at + size] for at in range(0, len(answers), size))
+        others = [answer for batch in batches for answer in (batch[-1], *batch[:-1])]
+        return dataset.add_column("KL_completion_ids", others)
+
+
 _TRAINERS: Mapping[str, tuple[Any, Any]] = {
     SUPERVISED: (SupervisedTrainer, SFTConfig),
     DPO: (PreferenceTrainer, DPOConfig),
+    KTO: (RatingTrainer, KTOConfig),
 }
 
 
@@ -125,9 +141,7 @@ class Reports(TrainerCallback):  # type: ignore[misc]
     def on_epoch_end(self, _args: Any, state: Any, _control: Any, model: Any, **_: Any) -> None:
         """Write the epoch's adapter in PEFT's layout, with its proof."""
         folder = trainer.get_epoch_folder(self._folder, round(state.epoch))
-        # "auto" would query the hub for the base's vocabulary size.
-        model.save_pretrained(folder, save_embedding_layers=False)
-        (folder / "README.md").unlink()
+        _save_adapter(model, folder)
         proof = self._prover.write(model, folder)
         is_last = state.epoch >= self._settings["n_epochs"]
         if is_last and not proof.is_decidable:
@@ -144,7 +158,9 @@ def summarise_epoch(history: Sequence[Mapping[str, Any]], number: int) -> dict[s
     """Return the message of a completed epoch: its mean training metrics, and those of its test."""
     steps = [row for row in history if "loss" in row and number - 1 < row["epoch"] <= number]
     named = [dict(_rename_metrics(row, "", "train")) for row in steps]
-    metrics = {name: mean(row[name] for row in named) for name in named[0]}
+    # A batch of good answers alone has no margin to bad ones.
+    names = dict.fromkeys(name for row in named for name in row)
+    metrics = {name: mean(row[name] for row in named if name in row) for name in names}
     for row in history:
         if "eval_loss" in row and row["epoch"] == number:
             metrics |= _rename_metrics(row, "eval_", "valid")
@@ -188,17 +204,61 @@ def train_task(task: Task, send: Send) -> None:
         lora_alpha=2 * settings["rank"],
         target_modules="all-linear",
     )
+    taught = [row for row in train if row.get("is_taught")]
+    if task.method == KTO:
+        random.Random(task.seed).shuffle(train)  # noqa: S311 - TRL takes such rows in their order
+    if taught and checkpoint:
+        model = PeftModel.from_pretrained(model, task.folder / _TUNED, is_trainable=True)
+    elif taught:
+        rate = trainer.RATE[SUPERVISED] * settings["learning_rate_multiplier"]
+        alone = {"learning_rate": rate, "eval_strategy": "no", "save_strategy": "no"}
+        first = SFTConfig(**_build_arguments(task, settings, has_test=False) | alone)
+        model = _teach_examples(first, base.tokenizer, model, lora, taught)
+        _save_adapter(model, task.folder / _TUNED)
     training = trains(
         model=model,
         args=config,
         train_dataset=Dataset.from_list(train),
         eval_dataset=Dataset.from_list(test) if test else None,
         processing_class=base.tokenizer,
-        peft_config=lora,
+        peft_config=None if taught else lora,
         callbacks=[Reports(send, task.folder, settings, prover)],
     )
     training.remove_callback(PrinterCallback)
     training.train(resume_from_checkpoint=checkpoint)
+
+
+def _teach_examples(
+    config: SFTConfig, tokenizer: Any, model: Any, lora: LoraConfig, rows: Sequence[Row]
+) -> Any:
+    """Return the model tuned on the examples among rated answers.
+
+    Ratings say which of its answers a model should prefer; alone they do not teach it any.
+    """
+    examples = [
+        {
+            "input_ids": row["prompt_ids"] + row["completion_ids"],
+            "labels": [CONTEXT] * len(row["prompt_ids"]) + row["completion_ids"],
+        }
+        for row in rows
+    ]
+    training = SupervisedTrainer(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list(examples),
+        processing_class=tokenizer,
+        peft_config=lora,
+    )
+    training.remove_callback(PrinterCallback)
+    training.train()
+    return training.model
+
+
+def _save_adapter(model: Any, folder: Path) -> None:
+    """Write the adapter in PEFT's layout, without TRL's copy of the one that it began with."""
+    # "auto" would query the hub for the base's vocabulary size.
+    model.save_pretrained(folder, selected_adapters=["default"], save_embedding_layers=False)
+    (folder / "README.md").unlink()
 
 
 def find_checkpoint(folder: Path) -> str | None:
