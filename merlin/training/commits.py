@@ -219,10 +219,9 @@ def _follow_examples(
     changed = [name for name, blob in good.items() if known.get(name) != blob]
     for some in in_portions([*(known.keys() - good.keys()), *changed], CHUNK):
         db.delete(EXAMPLE, (EXAMPLE.dataset == dataset) & EXAMPLE.example_id.in_(some))
-    by = {
-        name: commit if writers is None else writers.get(example_path(name))
-        for name in changed
-        if not name.startswith(RATED)
+    of_commit = [name for name in changed if not name.startswith(RATED)]
+    by = dict.fromkeys(changed) | {
+        name: commit if writers is None else writers.get(example_path(name)) for name in of_commit
     }
     commits = {each.sha: each for each in by.values() if each}
     # Not on the branch, unless they are already.

@@ -96,7 +96,7 @@ def test_label_of_a_rated_answer_is_true_or_false(tmp_path):
     path.write_bytes(line(USER, SAID) + f"{good}\n{bad}\n".encode())
     ratings = read_ratings(path, 1)
     assert [next(ratings)[1], next(ratings)[1]] == [None, True]
-    with pytest.raises(BadFile, match="Line 3: 'label'"):
+    with pytest.raises(BadFile, match="Line 3: label"):
         next(ratings)
 
 
