@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import LANGUAGES
 from merlin.core.web.assets import STATIC, WEB
-from merlin.core.web.browser import is_foreign, note_language
+from merlin.core.web.browser import get_chosen_theme, is_foreign, note_preferences
 from merlin.core.web.templates import Templates
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -90,9 +90,10 @@ def page_response(
 ) -> Response:
     """Render a page whose text keys begin with `prefix`; remember the language of `?lang=`."""
     values["other_language"] = next(code for code in LANGUAGES if code != language)
+    values["theme"] = get_chosen_theme(request)
     content = _templates(prefix).render(template, language, **values)
     response = HTMLResponse(content, status)
-    note_language(response, request, language)
+    note_preferences(response, request, language)
     return response
 
 

@@ -1,4 +1,4 @@
-"""The pages over real HTTP: languages, ETags, compression, error pages, redirects."""
+"""The pages over real HTTP: languages, themes, ETags, compression, error pages, redirects."""
 
 import hashlib
 import re
@@ -59,14 +59,24 @@ def test_language_setting_beats_the_browser_and_lang_parameter_beats_both(shelf)
         assert '<html lang="ru"' in browser.get("/").text
 
 
+def test_theme_is_stored_in_a_cookie_and_left_out_of_links(shelf):
+    with httpx.Client(base_url=shelf.address, timeout=longest()) as browser:
+        chosen = browser.get("/?q=sql&theme=dark").text
+        assert 'data-theme="dark"' in chosen
+        assert 'href="/?q=sql&amp;lang=' in chosen
+        assert 'data-theme="dark"' in browser.get("/").text
+        browser.get("/?theme=neon")
+        assert 'data-theme="dark"' in browser.get("/").text
+
+
 def test_https_reads_only_host_prefixed_cookies(shelf):
-    secure = {"X_Forwarded_Proto": "https", "Accept-Language": "ru"}
-    chosen = get(shelf, "/?lang=en", **secure).headers["set-cookie"]
-    assert chosen.startswith("__Host-merlin_language=en;")
+    secure = {"X_Forwarded_Proto": "https"}
+    chosen = get(shelf, "/?theme=dark", **secure).headers["set-cookie"]
+    assert chosen.startswith("__Host-merlin_theme=dark;")
     assert {"Secure", "Path=/", "SameSite=lax"} <= set(chosen.split("; "))
-    for name, is_read in (("__Host-merlin_language", True), ("merlin_language", False)):
-        page = get(shelf, "/", **secure, Cookie=f"{name}=en").text
-        assert ('<html lang="en"' in page) == is_read, name
+    for name, is_read in (("__Host-merlin_theme", True), ("merlin_theme", False)):
+        page = get(shelf, "/", **secure, Cookie=f"{name}=dark").text
+        assert ('data-theme="dark"' in page) == is_read, name
 
 
 def test_pages_are_not_stored_and_vary_by_cookie(shelf):

@@ -33,8 +33,8 @@ def list_shown(page):
 
 def read_next_href(page):
     """Return the address of the next part of a list, None for the last."""
-    # The link to the other language keeps the part of this page.
-    found = re.search(r'href="(?![^"]*lang=)([^"]*cursor=[^"]*)"', page.text)
+    # The links to the other language and theme keep the part of this page.
+    found = re.search(r'href="(?![^"]*(?:lang|theme)=)([^"]*cursor=[^"]*)"', page.text)
     return unescape(found[1]) if found else None
 
 

@@ -68,12 +68,14 @@ def test_catalogue_and_materials_are_reachable_by_keyboard(visitor, course_site)
     expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
 
 
-def test_menu_of_a_phone_holds_the_language(visitor):
+def test_menu_of_a_phone_holds_language_and_theme(visitor):
     page = visitor.open("/", visitor.add_user(), **PHONE)
-    language = page.get_by_role("link", name="English version")
-    expect(language).to_be_hidden()
+    dark = page.get_by_role("link", name="Включить тёмную тему")
+    expect(dark).to_be_hidden()
     tab_and_press(page, "Меню")
-    expect(language).to_be_visible()
+    expect(page.get_by_role("link", name="English version")).to_be_visible()
+    tab_and_press(page, "Включить тёмную тему")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     page.keyboard.press("Escape")
-    expect(language).to_be_hidden()
+    expect(dark).to_be_hidden()
     expect(page.get_by_role("button", name="Меню")).to_be_focused()

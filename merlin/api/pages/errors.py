@@ -29,7 +29,7 @@ from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.web.assets import accepts, local_address, page_response, seen_other
-from merlin.core.web.browser import note_language, page_address
+from merlin.core.web.browser import get_chosen_theme, note_preferences, page_address
 from merlin.core.web.templates import page_route
 
 log = get_logger(__name__)
@@ -148,6 +148,7 @@ def error_page(
         "back": _find_form_page(request) if request.method == "POST" and refusal else "",
     }
     bare = Layout(
+        theme=get_chosen_theme(request),
         here="/",
         language_href="/",
         links=header_links(request, language, caller),
@@ -156,7 +157,7 @@ def error_page(
     )
     page = render_template("error.html", language, f=bare, **view)
     response = page_response(page, HTTPStatus(status))
-    note_language(response, request, language)
+    note_preferences(response, request, language)
     return response
 
 

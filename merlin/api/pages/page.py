@@ -103,6 +103,7 @@ def sign_in_href(address: str) -> str:
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "mark": form_token,
     "diff_rows": diff_rows,
+    "with_preference": browser.with_preference,
     "sign_in_href": sign_in_href,
     "text_like": text_like,
 }
@@ -121,12 +122,13 @@ def render_template(template: str, language: str, **values: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext(Caller):
-    """The context of a page: caller, language.
+    """The context of a page: caller, language, theme.
 
     `favourites` are the courses in the Sider, `tasks` what waits for an editor.
     """
 
     request: Request
+    theme: str
     courses: ActiveCourses
     favourites: tuple[Course, ...] = ()
     tasks: tuple[Task, ...] = ()
@@ -198,6 +200,7 @@ async def page_context(request: Request, caller: Anyone) -> PageContext:
         caller,
         request=request,
         language=page_language(request, caller.user),
+        theme=browser.get_chosen_theme(request),
         courses=active,
         favourites=tuple(favourites),
         tasks=tuple(tasks),
@@ -256,6 +259,7 @@ class Layout:
     identified, and the page offers no sign-in.
     """
 
+    theme: str
     here: str
     language_href: str
     links: tuple[Link, ...] = ()
@@ -283,8 +287,9 @@ def layout_of(context: PageContext) -> Layout:
     here, path, user = context.here, context.request.scope["path"], context.user
     other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
     return Layout(
+        theme=context.theme,
         here=here,
-        language_href=browser.in_language(here, other_language),
+        language_href=browser.with_preference(here, "lang", other_language),
         links=header_links(
             context.request, context.language, context, sum(task.count for task in context.tasks)
         ),
@@ -365,7 +370,7 @@ def render_page(
         template, context.language, f=layout_of(context), fmt=formatters(context), **view
     )
     response = page_response(page, HTTPStatus(status))
-    browser.note_language(response, context.request, context.language)
+    browser.note_preferences(response, context.request, context.language)
     return response
 
 

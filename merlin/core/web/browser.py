@@ -1,4 +1,4 @@
-"""What a request says about the browser: language, time zone, origin.
+"""What a request says about the browser: language, theme, time zone, origin.
 
 A page of another site must not act on behalf of the signed-in user. Cookies are SameSite; the check
 of the origin is the second defence. The headers about a request's origin can be trusted, because no
@@ -57,9 +57,11 @@ def _is_own_origin(request: Request, origin: str, public_url: str) -> bool:
         return False
 
 
-LANGUAGE_COOKIE = "merlin_language"
+LANGUAGE_COOKIE, THEME_COOKIE = "merlin_language", "merlin_theme"
 # Set by cookies.js.
 ZONE_COOKIE = "merlin_zone"
+THEMES = ("light", "dark")
+_PREFERENCES = frozenset({"lang", "theme"})
 _YEAR_S = 365 * 86_400
 
 
@@ -90,6 +92,12 @@ def get_chosen_language(request: Request) -> str:
     return chosen if chosen in LANGUAGES else ""
 
 
+def get_chosen_theme(request: Request) -> str:
+    """Return the theme of the query parameter or the cookie, "" for that of the system."""
+    theme = request.query_params.get("theme") or read_cookie(request, THEME_COOKIE)
+    return theme if theme in THEMES else ""
+
+
 def browser_zone(request: Request) -> tzinfo | None:
     """Return the time zone that the browser reported, None if it is unknown here."""
     name = read_cookie(request, ZONE_COOKIE)
@@ -97,20 +105,22 @@ def browser_zone(request: Request) -> tzinfo | None:
 
 
 def page_address(request: Request) -> str:
-    """Return the path and query of a request without the parameter that chooses a language."""
+    """Return the path and query of a request without the parameters that set preferences."""
     parameters = request.query_params.multi_items()
-    query = urlencode([(name, value) for name, value in parameters if name != "lang"])
+    query = urlencode([(name, value) for name, value in parameters if name not in _PREFERENCES])
     return str(request.scope["path"]) + (f"?{query}" if query else "")
 
 
-def in_language(address: str, language: str) -> str:
-    """Return the page's address with the parameter that chooses a language."""
-    return f"{address}{'&' if '?' in address else '?'}lang={language}"
+def with_preference(address: str, name: str, value: str) -> str:
+    """Return the page's address with a parameter that sets a preference ("lang" or "theme")."""
+    return f"{address}{'&' if '?' in address else '?'}{urlencode({name: value})}"
 
 
-def note_language(response: Response, request: Request, language: str) -> None:
-    """Set the Content-Language header; store the language in a cookie if the request chose it."""
+def note_preferences(response: Response, request: Request, language: str) -> None:
+    """Set the Content-Language header; store what the request chose in cookies."""
     response.headers["Content-Language"] = language
-    if requested_language(request):
-        name, secure = cookie_name(request, LANGUAGE_COOKIE), is_secure(request)
-        response.set_cookie(name, language, max_age=_YEAR_S, secure=secure, samesite="lax")
+    theme = get_chosen_theme(request) if "theme" in request.query_params else ""
+    for cookie, value in ((LANGUAGE_COOKIE, requested_language(request)), (THEME_COOKIE, theme)):
+        if value:
+            name, secure = cookie_name(request, cookie), is_secure(request)
+            response.set_cookie(name, value, max_age=_YEAR_S, secure=secure, samesite="lax")

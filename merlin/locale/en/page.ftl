@@ -7,6 +7,8 @@ page-menu = Menu
 page-nav-courses = Courses
 page-other-language = ru
 page-other-language-name = Русская версия
+page-to-dark = Switch to the dark theme
+page-to-light = Switch to the light theme
 page-sign-in = Sign in
 page-me-of = My account: { $person }
 

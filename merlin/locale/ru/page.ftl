@@ -7,6 +7,8 @@ page-menu = Меню
 page-nav-courses = Курсы
 page-other-language = en
 page-other-language-name = English version
+page-to-dark = Включить тёмную тему
+page-to-light = Включить светлую тему
 page-sign-in = Войти
 page-me-of = Мой кабинет: { $person }
 

@@ -1,4 +1,5 @@
-// What the server reads of a browser, in cookies: its time zone.
+// What the server reads of a browser, in cookies: its time zone, and light or dark. The system
+// decides on that until the person does.
 
 const YEAR_S = 365 * 24 * 3600;
 
@@ -9,3 +10,13 @@ export function setCookie(name, value, kept = `;max-age=${value ? YEAR_S : 0}`) 
 }
 
 setCookie("merlin_zone", Intl.DateTimeFormat().resolvedOptions().timeZone);
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-theme-to]");
+  if (!link) return;
+  event.preventDefault();
+  const theme = link.dataset.themeTo;
+  document.documentElement.dataset.theme = theme;
+  setCookie("merlin_theme", theme);
+  document.querySelector(`[data-theme-to=${theme === "dark" ? "light" : "dark"}]`).focus();
+});
