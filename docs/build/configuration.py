@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from merlin.config import schema
-from merlin.config.faults import entry_name, entry_of, resolve
 
 ROOT = Path(__file__).parents[2]
 Node = Mapping[str, Any]
@@ -33,6 +32,26 @@ def keys_of(root: Node, node: Node, prefix: str = "") -> Iterator[tuple[str, Nod
             yield from keys_of(root, {} if name == "prices" else entry, f"{path}.")
         yield from keys_of(root, resolve(root, value.get("items", {})), f"{prefix}{name}[].")
         yield from keys_of(root, value, f"{prefix}{name}.")
+
+
+def entry_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the schema says of each entry of a table, nothing where it is none."""
+    entry = next(iter(node.get("patternProperties", {}).values()), None)
+    entry = entry or node.get("additionalProperties")
+    return entry if isinstance(entry, Mapping) else {}
+
+
+def entry_name(entry: Mapping[str, Any]) -> str:
+    """Return what a path has in the place of an entry's own name: <plan> or <model>."""
+    return "<plan>" if entry.get("title") == "Plan" else "<model>"
+
+
+def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the description of a key, even if it is elsewhere in the schema."""
+    reference = node.get("$ref")
+    if reference is None:
+        return node
+    return {**schema["$defs"][reference.rsplit("/", 1)[-1]], **node}
 
 
 CONFIG_KEYS = list(keys_of(schema(), schema()))

@@ -32,10 +32,10 @@ def pull(
     """Download base models from the hub; resumes partial downloads."""
     from merlin.engine.model_download import pull as pull_base
     from merlin.engine.model_store import get_base_folder
-    from merlin.wiring.engine import engine_folder, engine_models
+    from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
-    by_name, engine = engine_models(settings), engine_folder(settings)
+    by_name, engine = settings.engine.models, engine_folder(settings)
     if not by_name:
         print_message("library-no-bases")
     for name in names or ():

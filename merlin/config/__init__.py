@@ -150,8 +150,8 @@ class Config(Section):
             configured = table.get(name, ModelConfig())
             table[name] = ModelConfig.model_construct(
                 price=configured.price or PriceConfig(input=0, output=0, training=0).in_micro(),
-                context=configured.context or own.context,
-                training_example=configured.training_example or own.training_example,
+                context=own.context or configured.context,
+                training_example=own.training_example or configured.training_example,
                 sunset=configured.sunset,
             )
         return table
@@ -225,7 +225,7 @@ def load(path: Path) -> Config:
     try:
         config = Config.model_validate(document, context={"base": path.resolve().parent})
     except ValidationError as error:
-        raise config_error(list_schema_faults(path, root, error, schema())) from error
+        raise config_error(list_schema_faults(path, root, error)) from error
     if faults := [*_faults_of(config)]:
         raise config_error([fault_in_file(path, fault) for fault in faults])
     return config
@@ -246,7 +246,7 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     """Return the nodes of the file, with their lines, and its content; {} for an empty file."""
     try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        if faults := list_repeated_keys(path, root):
+        if faults := [*list_repeated_keys(path, root)]:
             raise config_error(faults)
         document = yaml.constructor.SafeConstructor().construct_document(root) if root else None
     except yaml.YAMLError as error:

@@ -32,8 +32,7 @@ EngineModelName = Annotated[
 class EngineModelConfig(Section):
     """One base model, by its name; `merlin engine pull` downloads its files.
 
-    It costs nothing, unless `models` has a price for it; its limits count as those of an entry of
-    `models`, unless there is one that says otherwise.
+    It costs nothing, unless `models` has a price for it.
     """
 
     path: Placed = setting(

@@ -1,7 +1,6 @@
 """What is wrong with config.yaml: a text in the person's language, with its line."""
 
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,13 @@ _DATE = "tag:yaml.org,2002:timestamp"
 _FOLLOWS = "default_factory_not_called"
 
 
-def list_schema_faults(
-    path: Path, root: yaml.Node | None, error: ValidationError, schema: Mapping[str, Any]
-) -> list[Fault]:
+def list_schema_faults(path: Path, root: yaml.Node | None, error: ValidationError) -> list[Fault]:
     """Return what is wrong with values, by their lines."""
     found = [each for each in error.errors(include_url=False) if each["type"] != _FOLLOWS]
     faults = []
     for each in found:
         steps = [*each["loc"]]
-        key, arguments = _message(each, steps, schema)
+        key, arguments = _message(each, steps)
         faults.append((_line(root, steps), ".".join(map(str, steps)), key, arguments))
     return [
         _fault(f"{path}:{line}", _cut(name) or "none", {"key": key, "arguments": arguments})
@@ -38,36 +35,27 @@ def list_schema_faults(
     ]
 
 
-def list_repeated_keys(path: Path, root: yaml.Node | None) -> list[Fault]:
-    """Return the keys that occur twice.
+def list_repeated_keys(path: Path, node: yaml.Node | None) -> Iterator[Fault]:
+    """Yield the keys that occur twice.
 
     Makes text of every key (a plan may be called `no`) and every date (`Day` reads it).
     """
-    left, seen = [root] if root is not None else [], set[int]()
-    twice: dict[tuple[int, str], int] = {}
-    while left:
-        node = left.pop()
-        if id(node) in seen:  # an alias
-            continue
-        seen.add(id(node))
-        if node.tag == _DATE:
-            node.tag = _TEXT
-        if isinstance(node, yaml.SequenceNode):
-            left += node.value
-        elif isinstance(node, yaml.MappingNode):
-            first_lines: dict[str, int] = {}
-            for key, value in node.value:
-                line, name = key.start_mark.line + 1, str(key.value)
-                if name in first_lines:
-                    twice[line, name] = first_lines[name]
-                first_lines.setdefault(name, line)
-                if key.tag != _MERGE:
-                    key.tag = _TEXT
-                left.append(value)
-    return [
-        fault_at(f"{path}:{line}", "finding-duplicate-key", name=_cut(name), first=first)
-        for (line, name), first in sorted(twice.items())
-    ]
+    if isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from list_repeated_keys(path, each)
+    elif isinstance(node, yaml.MappingNode):
+        first_lines: dict[str, int] = {}
+        for key, value in node.value:
+            line, name = key.start_mark.line + 1, str(key.value)
+            if first := first_lines.get(name):
+                place = f"{path}:{line}"
+                yield fault_at(place, "finding-duplicate-key", name=_cut(name), first=first)
+            first_lines.setdefault(name, line)
+            if key.tag != _MERGE:
+                key.tag = _TEXT
+            yield from list_repeated_keys(path, value)
+    elif node is not None and node.tag == _DATE:
+        node.tag = _TEXT
 
 
 def config_error(faults: Sequence[Fault]) -> ConfigError:
@@ -92,58 +80,18 @@ def describe_syntax_fault(path: Path, content: str, error: yaml.YAMLError) -> Fa
     return fault_at(f"{path}:{line}:{column}", "finding-yaml-syntax", problem=problem)
 
 
-def _message(
-    error: Mapping[str, Any], steps: list[Any], schema: Mapping[str, Any]
-) -> tuple[str, Mapping[str, object]]:
+def _message(error: Mapping[str, Any], steps: list[Any]) -> tuple[str, Mapping[str, object]]:
     """Return the text for one error, ours or pydantic's; cut `steps` to the key it is about."""
     kind = error["type"]
     if steps[-1:] == ["[key]"]:
         del steps[-1]
     if kind == "extra_forbidden":
-        return _describe_unknown_key(steps, schema)
+        return "config-unknown-key", {}
     if kind == "missing":
         return "config-missing-key", {"name": str(steps.pop())}
     if kind.startswith("config-"):
         return kind, {name: _cut(str(value)) for name, value in error["ctx"].items()}
     return "error-plain", {"message": str(error.get("ctx", {}).get("error", error["msg"]))}
-
-
-def _describe_unknown_key(
-    steps: Sequence[Any], schema: Mapping[str, Any]
-) -> tuple[str, Mapping[str, object]]:
-    known = _node(schema, steps[:-1]).get("properties", ())
-    name = _cut(str(steps[-1]))
-    near = get_close_matches(name, known, n=1, cutoff=0.7) or known
-    return "config-unknown-key", {"name": name, "near": ", ".join(near) or "none"}
-
-
-def _node(schema: Mapping[str, Any], steps: Sequence[Any]) -> Mapping[str, Any]:
-    """Return what the schema says of a key."""
-    node = schema
-    for step in steps:
-        inner = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step)
-        node = resolve(schema, inner or entry_of(node))
-    return node
-
-
-def entry_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what the schema says of each entry of a table, nothing where it is none."""
-    entry = next(iter(node.get("patternProperties", {}).values()), None)
-    entry = entry or node.get("additionalProperties")
-    return entry if isinstance(entry, Mapping) else {}
-
-
-def entry_name(entry: Mapping[str, Any]) -> str:
-    """Return what a path has in the place of an entry's own name: <plan> or <model>."""
-    return "<plan>" if entry.get("title") == "Plan" else "<model>"
-
-
-def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the description of a key, even if it is elsewhere in the schema."""
-    reference = node.get("$ref")
-    if reference is None:
-        return node
-    return {**schema["$defs"][reference.rsplit("/", 1)[-1]], **node}
 
 
 def _fault(place: str, name: str, what: Fault) -> Fault:

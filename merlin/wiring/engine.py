@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from merlin.config.settings import ENGINE_KEY
 from merlin.wiring.process import observe_process
 
 if TYPE_CHECKING:
-    from merlin.config.engine import EngineModelConfig, EngineSettings
+    from merlin.config.engine import EngineSettings
 
 
 def start_engine(config: Config) -> None:
@@ -45,23 +44,9 @@ def engine_settings(config: Config) -> EngineSettings:
         port=port,
         key=credential(ENGINE_KEY),
         language=config.language,
-        models=engine_models(config),
+        models=settings.models,
         serving=settings.serving,
         training=settings.training,
         answering=settings.answering,
         tls=settings.tls,
     )
-
-
-def engine_models(config: Config) -> Mapping[str, EngineModelConfig]:
-    """Return the base models in `engine.models` by name; settings in `models` take precedence."""
-    base_models = config.base_models
-    return {
-        name: model.model_copy(
-            update={
-                "context": base_models[name].context,
-                "training_example": base_models[name].training_example,
-            }
-        )
-        for name, model in config.engine.models.items()
-    }

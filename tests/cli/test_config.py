@@ -8,8 +8,8 @@ pytestmark = pytest.mark.functional
 
 GOOD = "state_dir: s\n"
 FAULTS = [
-    ("repositori: {}", ":2: repositori: unknown key; did you mean repository?"),
-    ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, tls, "),
+    ("repositori: {}", ":2: repositori: unknown key. All keys: merlin config sample"),
+    ("engine: {port: 80}", ":2: engine.port: unknown key"),
     ("plans: {A: {title: {ru: а, en: a}}}", ":2: plans.A: String should match"),
     ("language: ru\nlanguage: en", ":3: The key “language” is already there in line 2"),
     ("telegram:\n  admins:\n  - 1\n  - vera", ":5: telegram.admins.1: Input should be a valid int"),

@@ -13,14 +13,13 @@ import pytest
 
 from bench import __main__ as bench
 from docs.build.commands import commands_told, find_commands
-from docs.build.configuration import CONFIG_KEYS, keys_of, page_of, path_of
+from docs.build.configuration import CONFIG_KEYS, entry_of, keys_of, page_of, path_of
 from docs.build.hooks import PARTS
 from docs.build.openapi import described
 from merlin import config
 from merlin.api.pages import site
 from merlin.bot.commands import COMMANDS
 from merlin.config import process_names
-from merlin.config.faults import entry_of
 from merlin.core.money import MICRO, Usage
 from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes

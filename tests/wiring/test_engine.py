@@ -5,7 +5,7 @@ import yaml
 
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.wiring.engine import engine_models, engine_settings
+from merlin.wiring.engine import engine_settings
 
 pytestmark = pytest.mark.unit
 
@@ -68,12 +68,11 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
     assert (settings.answering.device, settings.answering.vllm) == ("cuda", ("--seed", "7"))
 
 
-def test_models_table_overrides_the_engines_entry(write_settings):
+def test_limits_of_an_engines_model_are_those_of_its_own_entry(write_settings):
     table = {"qwen": {"context": 1024}, "other": {"context": 9}}
     config = write_settings({"models": {"qwen": {**HUB, "context": 4096}}}, models=table)
-    assert (config.base_models["qwen"].context, config.base_models["other"].context) == (1024, 9)
+    assert (config.base_models["qwen"].context, config.base_models["other"].context) == (4096, 9)
     assert config.base_models["qwen"].price is not None
-    assert engine_models(config)["qwen"].context == 1024
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,7 @@ config-fault =
 config-proxy = The proxy from the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) can't be used: { $reason }. Set the address of an HTTP proxy, or unset the variable
 config-proxy-login = give only the address of the proxy here. Put user:password into the secret { $name }
 config-no-utf8 = not UTF-8 text
-config-unknown-key =
-    { $near ->
-        [none] unknown key
-       *[other] unknown key; did you mean { $near }?
-    }
+config-unknown-key = unknown key. All keys: merlin config sample
 config-missing-key = the key { $name } is missing
 config-wrong-form = { $found } isn't valid; for example: { $example }
 config-no-zone = unknown time zone { $zone }; for example: Europe/Moscow

@@ -8,11 +8,7 @@ config-fault =
 config-proxy = Прокси из окружения (HTTPS_PROXY, HTTP_PROXY или ALL_PROXY) использовать нельзя: { $reason }. Задайте адрес HTTP-прокси или уберите переменную
 config-proxy-login = здесь указывают только адрес прокси. Запишите user:password в секрет { $name }
 config-no-utf8 = не текст в UTF-8
-config-unknown-key =
-    { $near ->
-        [none] такого ключа нет
-       *[other] такого ключа нет; может быть, { $near }?
-    }
+config-unknown-key = такого ключа нет. Все ключи: merlin config sample
 config-missing-key = не хватает ключа { $name }
 config-wrong-form = { $found } не подходит; например: { $example }
 config-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
