@@ -1,14 +1,11 @@
-"""Describe the events of fine-tuning jobs in the user's language, grouping similar ones.
+"""Describe the events of fine-tuning jobs in the user's language.
 
 OpenAI-compatible providers, including our engine, write them in English; an unknown message is
 shown as it is.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Mapping
 
 from merlin.core.charts import format_loss
 from merlin.core.i18n import keys, text
@@ -30,39 +27,10 @@ _MESSAGES = {
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _MESSAGES.items()}
 _LOSSES = {"train_loss": "chart-train", "valid_loss": "chart-test"}
 
-_DIGITS = re.compile(r"\d+")
-Moment = TypeVar("Moment")
-
-
-@dataclass(slots=True)
-class EventLine(Generic[Moment]):
-    """A group of similar events: time, level and text of the newest; `times` if several."""
-
-    at: Moment
-    level: str
-    text: str
-    times: str = ""
-
-
-def event_lines(
-    newest_first: Iterable[tuple[Moment, str, str, object]], language: str
-) -> list[EventLine[Moment]]:
-    """Group (at, level, message, data) events, newest first, into lines."""
-    lines: dict[tuple[str, str], EventLine[Moment]] = {}
-    counts = Counter[tuple[str, str]]()
-    for at, level, message, data in newest_first:
-        group = level, "step" if _has_step(data) else _DIGITS.sub("0", message)
-        counts[group] += 1
-        if group in lines:
-            lines[group].times = text(language, "job-event-times", count=counts[group])
-        else:
-            lines[group] = EventLine(at, level, describe_event(message, data, language))
-    return list(lines.values())
-
 
 def describe_event(message: str, data: object, language: str) -> str:
     """Return an event's description."""
-    if isinstance(data, Mapping) and _has_step(data):
+    if isinstance(data, Mapping) and is_step(data):
         parts = [text(language, "job-event-step", step=data["step"])]
         if is_number(data.get("epoch")):
             parts.insert(0, text(language, "job-event-epoch", epoch=data["epoch"]))
@@ -80,5 +48,6 @@ def describe_event(message: str, data: object, language: str) -> str:
     return message
 
 
-def _has_step(data: object) -> bool:
+def is_step(data: object) -> bool:
+    """Return whether an event's data are those of a step, which the curve of losses shows."""
     return isinstance(data, Mapping) and is_number(data.get("step"))

@@ -184,8 +184,3 @@ job-event-failed = Training failed: { $reason }
 job-event-state = State: { $state }
 job-event-step = step { $step }
 job-event-epoch = epoch { $epoch }
-job-event-times =
-    { $count ->
-        [one] ({ $count } time)
-       *[other] ({ $count } times)
-    }

@@ -204,9 +204,3 @@ job-event-failed = Обучение не удалось: { $reason }
 job-event-state = Состояние: { $state }
 job-event-step = шаг { $step }
 job-event-epoch = эпоха { $epoch }
-job-event-times =
-    { $count ->
-        [one] ({ $count } раз)
-        [few] ({ $count } раза)
-       *[other] ({ $count } раз)
-    }

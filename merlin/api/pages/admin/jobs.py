@@ -41,7 +41,7 @@ from merlin.app.status import get_dataset, list_datasets
 from merlin.core.charts import format_loss, plot_curve
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
-from merlin.core.training_events import event_lines
+from merlin.core.training_events import describe_event, is_step
 from merlin.core.web.assets import seen_other
 from merlin.db.requests import Request, RequestState
 from merlin.training.evaluation import AnswerChange, ProofReport
@@ -140,14 +140,15 @@ def _change_mark(job: JobDetails) -> str:
 
 
 async def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
-    """Return a job, its curve with a description, and its events, newest first."""
+    """Return a job, its curve with a description, and its events but for steps, newest first."""
     can_repeat = job.is_over and job.dataset in await context.read(
         models.list_dataset_names, context.actor, Permission.LAUNCH
     )
-    job_events = [
-        (event.at, event.level, event.message, event.data) for event in reversed(job.events)
+    events = [
+        (event, describe_event(event.message, event.data, context.language))
+        for event in reversed(job.events)
+        if not is_step(event.data)
     ]
-    events = event_lines(job_events, context.language)
     view = {"job": job, "seen": _change_mark(job), **curve_view(context, job)}
     return {**view, "events": events, "can_repeat": can_repeat}
 
