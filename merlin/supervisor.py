@@ -1,7 +1,7 @@
 """Starts, watches, restarts and stops the child processes of `merlin run` and `merlin demo`.
 
 A child that exits is restarted after a pause, which doubles as long as it exits soon after its
-start. One whose exit code says that it is misconfigured is restarted after longer pauses, and the
+start. One whose exit code says that it is misconfigured is restarted after a minute, and the
 others run without it: its token or its port may be corrected meanwhile. SIGTERM and SIGINT are
 passed to every child; one that does not exit in time is killed. If the supervisor itself is killed,
 the kernel kills the children (Linux).
@@ -29,7 +29,7 @@ POLL_S = 0.05
 EXIT_MISCONFIGURED = 2
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
-FIRST_SETUP_PAUSE_S, MAX_SETUP_PAUSE_S = 10.0, 300.0
+SETUP_PAUSE_S = 60.0
 
 
 def die_with_parent() -> None:
@@ -46,10 +46,8 @@ class Child:
     arguments: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
-    crash_backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE_S, MAX_PAUSE_S))
-    setup_backoff: Backoff = field(
-        default_factory=lambda: Backoff(FIRST_SETUP_PAUSE_S, MAX_SETUP_PAUSE_S)
-    )
+    start_at: float = 0.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE_S, MAX_PAUSE_S))
     restarts: int = 0
     is_set_up_wrongly: bool = False
 
@@ -110,7 +108,7 @@ class Supervisor:
     def _check_children(self) -> None:
         for child in self.children.values():
             if child.process is None:
-                if not (child.crash_backoff.left_s or child.setup_backoff.left_s):
+                if time.monotonic() >= child.start_at:
                     self._start(child)
             elif (code := child.process.poll()) is not None:
                 self._handle_exit(child, code)
@@ -129,20 +127,14 @@ class Supervisor:
         log.info("child started", child=child.name, pid=child.process.pid)
 
     def _handle_exit(self, child: Child, code: int) -> None:
-        if time.monotonic() - child.started_at > STABLE_AFTER_S:
-            child.crash_backoff.reset()
-            child.setup_backoff.reset()
+        now = time.monotonic()
+        if now - child.started_at > STABLE_AFTER_S:
+            child.backoff.reset()
         child.is_set_up_wrongly = code == EXIT_MISCONFIGURED
-        if child.is_set_up_wrongly:
-            # The child has logged the reason itself.
-            log.error(
-                "child cannot run as it is set up; the others go on without it",
-                child=child.name,
-                code=code,
-                again_in_s=child.setup_backoff.begin(),
-            )
-        else:
-            pause_s = child.crash_backoff.begin()
-            log.warning("child ended", child=child.name, code=code, again_in_s=pause_s)
-        child.process = None
+        pause_s = SETUP_PAUSE_S if child.is_set_up_wrongly else child.backoff.begin()
+        what = "child ended"
+        if child.is_set_up_wrongly:  # it has logged the reason itself
+            what = "child cannot run as it is set up; the others go on without it"
+        log.warning(what, child=child.name, code=code, again_in_s=pause_s)
+        child.process, child.start_at = None, now + pause_s
         child.restarts += 1
