@@ -162,16 +162,11 @@ def _build_snapshot_metrics(current: Snapshot, now: datetime) -> Iterable[Metric
     about = "Monthly limit of the cost of trainings, if there is one."
     caps = ((one.cap_micro / MICRO, _budget_labels(one)) for one in current.budget if one.cap_micro)
     yield gauge("merlin_training_budget", about, *caps)
-    about = "Days until the provider shuts down a model in use."
-    days = (
-        (one.days_left, {"model": one.model, "used_for": one.used_for}) for one in current.sunsets
-    )
-    yield gauge("merlin_model_sunset_days", about, *days)
-    if current.disk is not None:
+    if current.disk_size:
         about = "Free bytes on the disk of the state folder."
-        yield gauge("merlin_disk_free_bytes", about, (current.disk.free, _NO_LABELS))
+        yield gauge("merlin_disk_free_bytes", about, (current.disk_free, _NO_LABELS))
         about = "Size of the disk of the state folder in bytes."
-        yield gauge("merlin_disk_size_bytes", about, (current.disk.total, _NO_LABELS))
+        yield gauge("merlin_disk_size_bytes", about, (current.disk_size, _NO_LABELS))
     if current.last_backup_s is not None:
         about = "Time of the last backup by Merlin, in seconds since 1970; 0: never."
         yield gauge("merlin_last_backup_seconds", about, (current.last_backup_s, _NO_LABELS))

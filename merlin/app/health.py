@@ -1,15 +1,13 @@
-"""Health: processes, queues, jobs, budget, sunsets, disk, as probes and metrics show them."""
+"""Health: processes, queues, jobs, budget, disk, as probes and metrics show them."""
 
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from urllib.parse import SplitResult, urlsplit
 
 from peewee import fn
 
-from merlin.app import models
-from merlin.app.actor import Actor
 from merlin.app.bot_settings import is_of_other_bot
 from merlin.app.context import Context
 from merlin.app.outbox import ON_THE_WAY
@@ -73,27 +71,10 @@ class BudgetView:
 
 
 @dataclass(frozen=True, slots=True)
-class SunsetView:
-    """The date on which a provider shuts down a model in use."""
-
-    model: str
-    used_for: str
-    ends: date
-    days_left: int
-
-
-@dataclass(frozen=True, slots=True)
-class DiskView:
-    """The disk with Merlin's data; sizes in bytes."""
-
-    free: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The state of the database at one moment; `jobs` is the number of jobs by state.
 
+    Sizes are in bytes, of the disk with Merlin's data.
     `last_backup_s` is in seconds since 1970: 0 for never, None if another program makes backups or
     the record cannot be read.
     """
@@ -103,14 +84,14 @@ class Snapshot:
     jobs: Mapping[str, int] = field(default_factory=dict)
     serving: Sequence[Serving] = ()
     budget: Sequence[BudgetView] = ()
-    sunsets: Sequence[SunsetView] = ()
-    disk: DiskView | None = None
+    disk_free: int = 0
+    disk_size: int = 0
     last_backup_s: float | None = None
 
 
 def read_snapshot(ctx: Context) -> Snapshot:
     """Return the values for probes and metrics. Raises MerlinError if the database is down."""
-    now = ctx.clock()
+    now, disk = ctx.clock(), shutil.disk_usage(ctx.config.state_dir)
     counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
     with ctx.db.snapshot():
         return Snapshot(
@@ -121,8 +102,8 @@ def read_snapshot(ctx: Context) -> Snapshot:
             | {row["state"]: int(row["count"]) for row in ctx.db.rows(counted)},
             serving=list(Promotions(ctx.db).list_serving().values()),
             budget=_budget(ctx, now),
-            sunsets=_sunsets(ctx, Actor.operator(), now.date()),
-            disk=_disk(ctx),
+            disk_free=disk.free,
+            disk_size=disk.total,
             last_backup_s=_read_last_backup_s(ctx),
         )
 
@@ -160,11 +141,6 @@ def is_daemon_alive(ctx: Context) -> bool:
     return any(beat.process == "daemon" and beat.is_alive(now) for beat in beats)
 
 
-def _disk(ctx: Context) -> DiskView:
-    usage = shutil.disk_usage(ctx.config.state_dir)
-    return DiskView(usage.free, usage.total)
-
-
 def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
     cap = ctx.config.budget.per_month_micro
     return [
@@ -183,13 +159,3 @@ def _currencies(config: Config) -> dict[str, str]:
         provider.name: next((price.currency for price in provider.prices.values()), default)
         for provider in config.providers
     }
-
-
-def _sunsets(ctx: Context, actor: Actor, today: date) -> list[SunsetView]:
-    """Return the sunsets of models in use, the next first."""
-    used = {model.model: purpose for purpose, model in ctx.config.named_models.items()}
-    used |= {base: name for name, base in models.read_serving_bases(ctx, actor).items()}
-    sunsets = sorted(
-        (ctx.config.sunsets[base], base) for base in used if base in ctx.config.sunsets
-    )
-    return [SunsetView(base, used[base], day, max((day - today).days, 0)) for day, base in sunsets]

@@ -24,7 +24,7 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
+from merlin.db.tables import MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import (
     AppliedProof,
@@ -168,24 +168,6 @@ def _find_permitted(
 def find(ctx: Context, actor: Actor, name: str) -> ModelView:
     """Return a model by the provider's name or the build's version. Raises NotFound."""
     return get(ctx, actor, Promotions(ctx.db).model(name).model_row)
-
-
-def read_serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
-    """Return dataset -> the base model of its serving model."""
-    query = _models().select_extend(JOB.recipe).join(JOB, on=(JOB.id == MODEL.job_id))
-    rows = ctx.db.rows(query.where(SERVING.since.is_null(is_null=False)))
-    return {
-        row["dataset"]: str(load_json(row["recipe"]).get("base_model", ""))
-        for row in rows
-        if actor.may(Permission.WATCH, row["dataset"])
-    }
-
-
-def count_rated(ctx: Context, actor: Actor, datasets: Collection[str]) -> dict[str, int]:
-    """Return dataset -> the new rated answers, where they are enough to train on, if permitted."""
-    statistics, now = QuestionStatistics(ctx.db, ctx.default_dataset), ctx.clock()
-    visible = [name for name in datasets if actor.may(Permission.LAUNCH, name)]
-    return {name: statistics.count_enough(name, now) for name in visible}
 
 
 def find_rollback_targets(

@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import yaml
 from merlin.api.metrics import metrics_of
 from merlin.api.middleware import Traffic
 from merlin.app.answer_counts import AnswerCounts
-from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetView
+from merlin.app.health import BudgetView, QueueView, Snapshot
 from merlin.core.heartbeat import Heartbeat
 from tests.support.machine import skip_or_fail
 
@@ -33,8 +33,8 @@ def figure_names():
         queues=[QueueView("updates", 1, NOW)],
         jobs={"failed": 1},
         budget=[BudgetView("chat", 1, 2, "USD")],
-        sunsets=[SunsetView("gpt", "answers", date(2027, 1, 1), 39)],
-        disk=DiskView(1, 2),
+        disk_free=1,
+        disk_size=2,
         last_backup_s=0.0,
     )
     metrics = metrics_of(everything, Traffic(), AnswerCounts(), NOW)
