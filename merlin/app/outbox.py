@@ -7,24 +7,22 @@ A message is stored because Telegram cannot be asked what it has received.
     pending, unknown -> dropped
 
 `unknown`: the connection or the process ended before Telegram confirmed the message. It is sent
-once more with a mark, never a third time. Messages are stored encrypted, as compact JSON; the text
+once more with a mark, never a third time. Messages are stored encrypted, as JSON; the text
 is deleted once a message is sent, dropped or given up.
 """
 
-import base64
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
-from operator import attrgetter
 from typing import Any
 
 from peewee import fn
+from pydantic import TypeAdapter
 
 from merlin.app.inbox import Owner
 from merlin.core.clock import iso
-from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
+from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
 from merlin.db.database import BotRepository, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.requests import REQUESTS, Request, RequestState
@@ -112,43 +110,20 @@ class QueuedMessage:
         return doubted_twice or self.state in {OutgoingState.SENT, OutgoingState.DROPPED}
 
 
-# `dataclasses.astuple` copies deeply, which takes ten times as long.
-_of_mark, _of_button, _target_values = (
-    attrgetter(*(field.name for field in fields(kind))) for kind in (Entity, Button, Target)
+_STORED = TypeAdapter(
+    tuple[FormattedMessage, Target],
+    config={"ser_json_bytes": "base64", "val_json_bytes": "base64"},
 )
 
 
 def dump_page(page: FormattedMessage, target: Target) -> str:
     """Return a message and its target as one JSON text."""
-    values: dict[str, Any] = {"text": page.text}
-    if page.marks:
-        values["marks"] = [_of_mark(mark) for mark in page.marks]
-    if page.buttons:
-        values["buttons"] = [[_of_button(button) for button in row] for row in page.buttons]
-    if page.file is not None:
-        file, content = page.file, base64.b64encode(page.file.content).decode()
-        values["file"] = {"name": file.name, "content": content}
-    if target != Target():
-        values["spot"] = _target_values(target)
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return _STORED.dump_json((page, target), exclude_defaults=True).decode()
 
 
 def load_page(text: str) -> tuple[FormattedMessage, Target]:
     """Return what `dump_page` wrote; a deleted text ("") is an empty page."""
-    values: Mapping[str, Any] = json.loads(text) if text else {"text": ""}
-    file = None
-    if kept := values.get("file"):
-        content = base64.b64decode(kept["content"])
-        file = Attachment(kept["name"], content)
-    page = FormattedMessage(
-        text=values["text"],
-        marks=tuple(Entity(*mark) for mark in values.get("marks", ())),
-        buttons=tuple(
-            tuple(Button(*button) for button in row) for row in values.get("buttons", ())
-        ),
-        file=file,
-    )
-    return page, Target(*values.get("spot", ()))
+    return _STORED.validate_json(text) if text else (FormattedMessage(""), Target())
 
 
 _OVER = (RequestState.DONE.value, RequestState.FAILED.value)
