@@ -84,11 +84,6 @@ def new_id() -> int:
     return FIRST_ID + secrets.randbelow(LAST_ID - FIRST_ID + 1)
 
 
-def is_telegram_id(user_id: int) -> bool:
-    """Return whether the id is a Telegram user's."""
-    return user_id < FIRST_ID
-
-
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 10, 256
 _PASSWORD_LIST = Path(__file__).with_name("passwords.xz")
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -179,24 +174,19 @@ class Accounts(Repository):
         previous = self.find(user_id)
         if previous is not None and previous.name == normalised:
             return
-        owner = self.find_by_name(normalised)
-        if owner is not None or not self._write(user_id, normalised):
+        row = {"user_id": user_id, "name": normalised, "password": ""}
+        is_own = ACCOUNT.user_id == user_id
+        try:
+            with self.db.atomic():  # PostgreSQL continues only after a rollback to here
+                is_set = self.db.add_new(ACCOUNT, row) or self.db.update(
+                    ACCOUNT, is_own, name=normalised
+                )
+        except IntegrityError:
+            is_set = False
+        if not is_set:
             raise Refused(f"the name {normalised} is taken", "account-name-taken", name=normalised)
         values = {"name": normalised, "before": previous.name if previous else ""}
         Audit(self.db, self._clock).note(by, "account.name", person_reference(user_id), values)
-
-    def _write(self, user_id: int, name: str) -> bool:
-        """Write a name; return False if it was taken concurrently."""
-        row = {"user_id": user_id, "name": name, "password": ""}
-        if self.db.add_new(ACCOUNT, row):
-            return True
-        if self.find_by_name(name) is not None:
-            return False
-        try:
-            with self.db.atomic():  # PostgreSQL continues only after a rollback to here
-                return self.db.update(ACCOUNT, ACCOUNT.user_id == user_id, name=name)
-        except IntegrityError:  # the UPDATE waited for the transaction that took the name
-            return False
 
     def lock_password(self, user_id: int) -> str:
         """Return a person's password hash, "" without one; unchanged until the transaction ends."""

@@ -3,9 +3,8 @@
 Only what is needed to answer a person is stored; ended roles and consents stay as rows.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from itertools import islice
 from typing import Any
@@ -100,12 +99,10 @@ class Roles(Repository):
 
     def admins(self) -> list[int]:
         """Return the admins' ids: those of the configuration, then those granted the role."""
-        granted = (user_id for user_id, role in self.list_grants() if role is Role.ADMIN)
+        is_admin = ROLE_GRANT.revoked_at.is_null() & (ROLE_GRANT.role == Role.ADMIN.value)
+        query = ROLE_GRANT.select(ROLE_GRANT.user_id).where(is_admin)
+        granted = (row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.id.desc())))
         return list(dict.fromkeys([*self._admins, *granted]))
-
-    def list_grants(self) -> list[tuple[int, Role]]:
-        """Return every role in effect, newest first; without the admins of the configuration."""
-        return [(row["user_id"], Role(row["role"])) for row in self.db.rows(_GRANTS_IN_EFFECT())]
 
     def _refuse_config_admin(self, user_id: int) -> None:
         if user_id in self._admins:
@@ -115,11 +112,6 @@ class Roles(Repository):
 
 def _is_valid_grant(user_id: int) -> Any:
     return (ROLE_GRANT.user_id == user_id) & ROLE_GRANT.revoked_at.is_null()
-
-
-_GRANTS_IN_EFFECT = Prepared(
-    ROLE_GRANT.select().where(ROLE_GRANT.revoked_at.is_null()).order_by(ROLE_GRANT.id.desc())
-)
 
 
 # Purposes of a consent, as stored: models may be trained on a person's corrections.
@@ -146,7 +138,6 @@ class User:
     plan: str | None = None
     is_blocked: bool = False
     shown_name: str = ""
-    first_seen_at: str = field(default="", compare=False)
     terms: tuple[str, ...] = ()
 
     @property
@@ -253,10 +244,7 @@ class Users(Repository):
     def get(self, user_id: int) -> User | None:
         """Return the user, None if they never wrote."""
         row = self.db.row(_GET(user_id=user_id))
-        if row is None:
-            return None
-        running = self.db.rows(_RUNNING(user_id=user_id, now=iso(self._clock())))
-        return self._user(row, tuple(each["plan"] for each in running))
+        return None if row is None else self._user(row)
 
     def get_or_new(self, user_id: int) -> User:
         """Return the user, one without any settings if they never wrote."""
@@ -290,17 +278,17 @@ class Users(Repository):
     def find(self, text: str, limit: int = 20) -> list[User]:
         """Return the user of an id, or those whose name contains `text`, ignoring case."""
         if text.isascii() and text.isdigit():
-            return self._with_terms(self.list_of_ids([text]))
+            return self.list_of_ids([text])
         requested = text.strip().casefold()
         rows = self.db.rows(_newest().where(USER.shown_name != "")) if requested else ()
         # Names are encrypted: each is decrypted until enough are found.
         found_by_name = (
             user for user in map(self._user, rows) if requested in user.shown_name.casefold()
         )
-        return self._with_terms([*islice(found_by_name, limit)])
+        return [*islice(found_by_name, limit)]
 
     def list_of_ids(self, texts: Collection[str]) -> list[User]:
-        """Return the users of these ids, without their plans; a text that is no id has none."""
+        """Return the users of these ids; a text that is no id has none."""
         ids = [int(each) for each in texts if each.isdecimal() and len(each) < len(str(2**63))]
         return [self._user(row) for row in self.db.rows(USER.select().where(USER.user_id.in_(ids)))]
 
@@ -308,26 +296,9 @@ class Users(Repository):
         """Return the number of people who have written."""
         return int(self.db.value(USER.select(fn.COUNT(USER.user_id))))
 
-    def list_newest(
-        self, offset: int, limit: int, after: tuple[str, int] | None = None
-    ) -> list[User]:
-        """Return users, newest first; `after` is the time and the id of the last one before."""
-        query = _newest().offset(offset).limit(limit)
-        if after:
-            seen_at, user_id = after
-            is_same = (USER.first_seen_at == seen_at) & (USER.user_id < user_id)
-            query = query.where((USER.first_seen_at < seen_at) | is_same)
-        rows = self.db.rows(query)
-        return self._with_terms([self._user(row) for row in rows])
-
-    def _with_terms(self, users: list[User]) -> list[User]:
-        """Return the same users with their current plans, as `get` does."""
-        now, found = iso(self._clock()), defaultdict[int, list[str]](list)
-        runs = (TERM.starts_at <= now) & (TERM.ends_at > now)
-        runs &= TERM.user_id.in_([each.user_id for each in users])
-        for user_id, plan in self.db.tuples(TERM.select(TERM.user_id, TERM.plan).where(runs)):
-            found[user_id].append(plan)
-        return [replace(user, terms=tuple(found[user.user_id])) for user in users]
+    def list_newest(self, offset: int, limit: int) -> list[User]:
+        """Return users, newest first."""
+        return [self._user(row) for row in self.db.rows(_newest().offset(offset).limit(limit))]
 
     @transaction
     def block(self, user_id: int, by: str, *, is_blocked: bool = True) -> bool:
@@ -359,10 +330,11 @@ class Users(Repository):
     def _change(self, user_id: int, **values: object) -> None:
         self.db.update(USER, USER.user_id == user_id, **values)
 
-    def _user(self, row: Row, terms: Sequence[str] = ()) -> User:
+    def _user(self, row: Row) -> User:
         sealed = row["shown_name"] if self.db.has_cipher else ""
         name = (decrypt(self.db.cipher, sealed) or "") if sealed else ""
-        return _USERS.read(row, shown_name=name, terms=tuple(terms))
+        running = self.db.rows(_RUNNING(user_id=row["user_id"], now=iso(self._clock())))
+        return _USERS.read(row, shown_name=name, terms=tuple(each["plan"] for each in running))
 
 
 def _newest() -> Any:

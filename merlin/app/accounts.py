@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from merlin.account.accounts import Accounts, check_own_name, fold_name, is_telegram_id
+from merlin.account.accounts import Accounts, check_own_name, fold_name
 from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
@@ -19,6 +19,7 @@ from merlin.billing.terms import Terms
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.json_fields import is_telegram_id
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.core.views import described, view_of
 from merlin.course.catalogue import Catalogue

@@ -45,7 +45,6 @@ class UserView:
     current_plan: str = field(metadata=INTERNAL)
     # The language of messages to them.
     language: str = field(metadata=INTERNAL)
-    first_seen_at: str = field(metadata=INTERNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +78,10 @@ def list_users(
     text: str = "",
     offset: int = 0,
     limit: int = 50,
-    after: tuple[str, int] | None = None,
 ) -> UserList:
     """Return one page of the people, newest first; with a text those whose id or name match.
 
-    Their user name matches as a whole, first. `after` is the time and the id of the last one
-    before.
+    Their user name matches as a whole, first.
     """
     if not actor.may(Permission.USERS):
         return UserList(users=[], count=0)
@@ -95,7 +92,7 @@ def list_users(
         others = [user for user in users.find(text, offset + limit) if user != owner]
         found = ([owner, *others] if owner else others)[offset : offset + limit]
     else:
-        found = users.list_newest(offset, limit, after)
+        found = users.list_newest(offset, limit)
     return UserList(users=[_view(ctx, each) for each in found], count=users.count())
 
 
@@ -362,7 +359,6 @@ def _view(ctx: Context, user: User) -> UserView:
         blocked=user.is_blocked,
         current_plan=plan_of(ctx.plans, user.plans).name,
         language=user.speaks(ctx.config.language),
-        first_seen_at=user.first_seen_at,
     )
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 
-from merlin.account.accounts import is_telegram_id
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import find_notified_editors
 from merlin.bot.bot_api import ChatUnreachable
@@ -24,6 +23,7 @@ from merlin.bot.rendering import notice_text
 from merlin.bot.services import BotServices
 from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import text
+from merlin.core.json_fields import is_telegram_id
 from merlin.core.log import get_logger
 from merlin.db.notices import ADMINS, NEWS, Notice, Notices, cause_of
 

@@ -9,11 +9,11 @@ from merlin.account.accounts import (
     check_own_name,
     check_password_strength,
     hash_new_password,
-    is_telegram_id,
     new_id,
     verify_password,
 )
 from merlin.core.errors import Refused
+from merlin.core.json_fields import is_telegram_id
 
 pytestmark = pytest.mark.unit
 

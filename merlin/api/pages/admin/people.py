@@ -53,13 +53,10 @@ async def show_audit(
 
 async def _users_part(context: PageContext, page: Page, query: str) -> UserList:
     """Return one part of the users and set the Link header."""
-    if query.strip():
-        page.set_next_cursor("")
-        return await context.read(users.list_users, context.actor, query, limit=page.size)
-    seen_at, _, last_id = page.after("").rpartition(" ")
-    after = (seen_at, int(last_id)) if last_id.isdecimal() else None
-    found = await context.read(users.list_users, context.actor, limit=page.size + 1, after=after)
-    part_views = page.take_part(found.users, lambda view: f"{view.first_seen_at} {view.id}")
+    offset = page.after(0)
+    limit = page.size + 1
+    found = await context.read(users.list_users, context.actor, query, offset, limit)
+    part_views = page.take_part(found.users, lambda _: offset + page.size)
     return replace(found, users=[*part_views])
 
 
