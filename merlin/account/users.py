@@ -114,10 +114,6 @@ def _is_valid_grant(user_id: int) -> Any:
     return (ROLE_GRANT.user_id == user_id) & ROLE_GRANT.revoked_at.is_null()
 
 
-# Purposes of a consent, as stored: models may be trained on a person's corrections.
-TRAINING = "training"
-
-
 # Replaces the name of a person whose data was deleted.
 ERASED = "user:erased"
 
@@ -163,18 +159,15 @@ class Consents(Repository):
         # Never one of the same text: another process may have just stored it.
         older = _match_current_consent(user_id) & (CONSENT.text_version != text_version)
         self._mark_revoked(CONSENT, older)
-        given = self._answer(user_id, text_version) | {"given_at": iso(self._clock())}
-        return self.db.add_new(CONSENT, given)
+        given = {"text_version": text_version, "given_at": iso(self._clock())}
+        return self.db.add_new(CONSENT, {"user_id": user_id, **given})
 
     @transaction
     def decline(self, user_id: int, text_version: str) -> None:
         """Store a refusal, so that the person is not asked again; does not revoke a consent."""
         if not self.has(user_id):
-            no = {"given_at": None, "revoked_at": iso(self._clock())}
-            self.db.add(CONSENT, self._answer(user_id, text_version) | no)
-
-    def _answer(self, user_id: int, text_version: str) -> Row:
-        return {"user_id": user_id, "kind": TRAINING, "text_version": text_version}
+            no = {"text_version": text_version, "revoked_at": iso(self._clock())}
+            self.db.add(CONSENT, {"user_id": user_id, **no})
 
     @transaction
     def revoke(self, user_id: int) -> bool:
@@ -192,15 +185,11 @@ class Consents(Repository):
 
     def was_asked(self, user_id: int) -> bool:
         """Return whether the person ever answered yes or no."""
-        return self.db.has(CONSENT, _match_consents(user_id))
-
-
-def _match_consents(user_id: int) -> Any:
-    return (CONSENT.user_id == user_id) & (CONSENT.kind == TRAINING)
+        return self.db.has(CONSENT, CONSENT.user_id == user_id)
 
 
 def _match_current_consent(user_id: int) -> Any:
-    return _match_consents(user_id) & CONSENT.revoked_at.is_null()
+    return (CONSENT.user_id == user_id) & CONSENT.revoked_at.is_null()
 
 
 _USERS = RowMap(User)

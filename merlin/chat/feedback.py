@@ -16,7 +16,6 @@ from typing import Any
 
 from peewee import JOIN, SQL, Case, Select, fn
 
-from merlin.account.users import TRAINING
 from merlin.core.clock import from_iso
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, normalise
@@ -250,7 +249,7 @@ def _has_consent() -> Any:
     """Return the condition that the author currently allows editors to see the question."""
     is_given = CONSENT.given_at.is_null(is_null=False)
     is_valid = is_given & CONSENT.revoked_at.is_null()
-    users = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & is_valid)
+    users = CONSENT.select(CONSENT.user_id).where(is_valid)
     return TURN.user_id.in_(users)
 
 

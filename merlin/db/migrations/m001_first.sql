@@ -405,12 +405,11 @@ CREATE INDEX audit_target ON audit (target, id);
 CREATE TABLE consent (
     id NUMBERED,
     user_id BIGINT NOT NULL,
-    kind TEXT NOT NULL,
     text_version TEXT NOT NULL,
     given_at TEXT,
     revoked_at TEXT
 );
-CREATE UNIQUE INDEX consent_now ON consent (user_id, kind) WHERE revoked_at IS NULL;
+CREATE UNIQUE INDEX consent_now ON consent (user_id) WHERE revoked_at IS NULL;
 CREATE INDEX consent_user ON consent (user_id);
 CREATE TABLE question_pack (
     id NUMBERED,
