@@ -1,4 +1,4 @@
-"""Lineage: the builds and models that an example went into, and the source of an answer.
+"""Lineage: the builds, models and answers that an example went into, and the source of an answer.
 
 An answer is traced to the examples that taught its model exactly this answer. Without such
 examples the model composed it; then those with the most similar questions are shown as nearest,
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from heapq import nlargest
+from operator import attrgetter
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -59,8 +61,17 @@ class TrainedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswer:
+    """An answer of such a model; `merlin why` shows the source of a turn."""
+
+    turn: int
+    model: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleImpact:
-    """The uses of an example, with the newest builds and models."""
+    """The uses of an example, with the newest builds, models and answers."""
 
     dataset: str
     example: str
@@ -69,6 +80,7 @@ class ExampleImpact:
     tests: int = described("Number of builds that have the example in the test split.")
     models: int
     newest_models: list[TrainedModel]
+    newest_answers: list[ModelAnswer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +126,7 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleI
                 )
                 for row in models[:NEWEST]
             ],
+            newest_answers=_newest_answers(ctx, models),
         )
 
 
@@ -146,6 +159,19 @@ def _models(ctx: Context, builds: list[int]) -> list[Row]:
     query = select_models().select_extend(SERVING.model_row)
     query = query.left_outer_join(SERVING, on=(SERVING.model_row == MODEL.id))
     return ctx.db.rows(query.where(MODEL.build_id.in_(builds)).order_by(MODEL.id.desc()))
+
+
+def _newest_answers(ctx: Context, models: list[Row]) -> list[ModelAnswer]:
+    newest = list[ModelAnswer]()
+    # One query per model: each is an index range that ends with the newest answer.
+    for provider, model_id in dict.fromkeys((row["provider"], row["model_id"]) for row in models):
+        condition = (TURN.provider == provider) & (TURN.model_id == model_id)
+        query = TURN.select(TURN.id, TURN.asked_at).where(condition).order_by(TURN.id.desc())
+        newest += [
+            ModelAnswer(turn=row["id"], model=model_id, at=from_iso(row["asked_at"]))
+            for row in ctx.db.rows(query.limit(NEWEST))
+        ]
+    return nlargest(NEWEST, newest, key=attrgetter("turn"))
 
 
 def read_questions(ctx: Context, dataset: str, ids: Sequence[str]) -> dict[str, str]:

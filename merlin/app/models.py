@@ -170,6 +170,13 @@ def find(ctx: Context, actor: Actor, name: str) -> ModelView:
     return get(ctx, actor, Promotions(ctx.db).model(name).model_row)
 
 
+def count_rated(ctx: Context, actor: Actor, datasets: Collection[str]) -> dict[str, int]:
+    """Return dataset -> the new rated answers, where they are enough to train on, if permitted."""
+    statistics, now = QuestionStatistics(ctx.db, ctx.default_dataset), ctx.clock()
+    visible = [name for name in datasets if actor.may(Permission.LAUNCH, name)]
+    return {name: statistics.count_enough(name, now) for name in visible}
+
+
 def find_rollback_targets(
     ctx: Context, actor: Actor, datasets: Collection[str]
 ) -> dict[str, ModelView]:

@@ -123,7 +123,7 @@ def impact(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show the builds and models that hold an example."""
+    """Show the builds and models that hold an example, and the newest answers of these models."""
     with read_context(config) as (ctx, actor):
         impact_view = lineage.find_impact(ctx, actor, example, dataset or "")
     if json:
@@ -140,6 +140,9 @@ def impact(
             for model in impact_view.newest_models
         ]
         print_list(models, ["model", "build", "provider", Column("state", "word")])
+    if impact_view.newest_answers:
+        answers = [record(answer) for answer in impact_view.newest_answers]
+        print_list(answers, ["turn", "at", "model"])
 
 
 def _format_builds(count: int, newest: list[str]) -> str:

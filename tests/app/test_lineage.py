@@ -68,15 +68,17 @@ def make_actor(user_id, role=Role.STUDENT, *scopes):
     return Actor.person(user_id, Authority(role, frozenset(scopes)))
 
 
-def test_example_shows_its_builds_and_models(world):
+def test_example_shows_its_builds_models_and_answers(world, store_answer):
     models = [world.serve(1, make_examples()), world.serve(2, make_examples(changed=(5,)))]
     without = tuple(example for example in make_examples() if example.id != THIRD)
-    world.serve(3, without)
+    other_model = world.serve(3, without)
+    turns = [store_answer(model) for model in (*models, models[0], other_model)]
     told = read_impact(world)
     assert (told.dataset, told.example) == (FACE, THIRD)
     assert (told.builds, told.newest_builds, told.tests) == (2, [f"{FACE}-2", f"{FACE}-1"], 0)
     assert [model.model for model in told.newest_models] == models[::-1]
     assert [model.serves for model in told.newest_models] == [False, False]
+    assert [answer.turn for answer in told.newest_answers] == [turns[2], turns[1], turns[0]]
 
 
 @pytest.mark.parametrize(

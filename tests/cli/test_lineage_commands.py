@@ -36,14 +36,15 @@ def store_answer(lab):
     return answer
 
 
-def test_impact_of_an_example_is_shown_as_text_and_json(lab, run, run_json):
+def test_impact_of_an_example_is_shown_as_text_and_json(lab, run, run_json, store_answer):
+    turn = store_answer(ANSWER)
     document = run_json("impact", "datasets/trial/examples/q3.yaml")
     assert (document["dataset"], document["example"], document["newest_builds"]) == (
         "trial",
         "q3",
         ["trial-1"],
     )
-    assert document["models"] == 1
+    assert (document["models"], document["newest_answers"][0]["turn"]) == (1, int(turn))
     assert document["newest_models"][0]["serves"] is True
     code, captured = run("impact", "q3")
     assert code == 0
