@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from merlin.config.faults import Fault, config_error, fault_at
+from merlin.config.faults import Fault, fault_at
 from merlin.config.section import (
     Device,
     Listen,
@@ -19,7 +19,6 @@ from merlin.config.section import (
     setting,
 )
 from merlin.config.settings import TlsConfig
-from merlin.core.network import is_loopback
 
 # The base that is part of Merlin itself; no base of the configuration may take its name.
 RECALL = "recall"
@@ -134,7 +133,7 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
 class EngineSettings:
     """What one engine runs with, filled in by wiring: its folder, its address, who may call.
 
-    `key` is the bearer key of every /v1 call; "" checks nothing and is allowed on loopback only.
+    `key` is the bearer key of every /v1 call.
     `language` is that of "I do not know" and of what a trainer remarks; the protocol's own words
     are English. `models` are the bases by name. `tls` is its certificate, None: it speaks plain
     HTTP.
@@ -150,8 +149,3 @@ class EngineSettings:
     training: EngineTrainingConfig = field(default_factory=EngineTrainingConfig)
     answering: EngineAnsweringConfig = field(default_factory=EngineAnsweringConfig)
     tls: TlsConfig | None = None
-
-    def check(self) -> None:
-        """Raise ConfigError where the engine would be open to everybody."""
-        if not self.key and not is_loopback(self.host):
-            raise config_error([fault_at("engine.listen", "config-engine-open", host=self.host)])

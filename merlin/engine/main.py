@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from http import HTTPStatus
 
 import uvicorn
 from fastapi import FastAPI
@@ -48,10 +49,9 @@ def serve(
     """Serve until a signal; `on_ready` is called when the port accepts connections.
 
     The event loop calls `still_alive` every second while all job threads are alive. Port 0 selects
-    a free one, which is logged. Raises ConfigError for invalid settings or an address in use,
-    LeadTaken if another engine has locked the folder.
+    a free one, which is logged. Raises ConfigError for an address in use, LeadTaken if another
+    engine has locked the folder.
     """
-    settings.check()
     with server.listen("engine.listen", settings.host, settings.port) as listener:
         serve_on(listener, settings, on_ready, still_alive)
 
@@ -97,11 +97,7 @@ def serve_on(
 
 
 def create_app(settings: EngineSettings) -> FastAPI:
-    """Return the application, whose `state.engine` has to be set before it is served.
-
-    Raises ConfigError for settings without a key on a public address.
-    """
-    settings.check()
+    """Return the application, whose `state.engine` has to be set before it is served."""
     calls: Counter[tuple[str, int]] = Counter()
     app = FastAPI(
         title="Merlin engine",
@@ -135,6 +131,8 @@ def _handle_error(request: Request, error: Exception) -> Response:
             call = f"{request.method} {request.url.path}"
             message = f"Invalid URL ({call}): this engine has no such call."
             refusal = ApiError(error.status_code, message, code="unknown_url")
+            if error.status_code == HTTPStatus.BAD_REQUEST:
+                refusal = ApiError(400, f"The form cannot be read: {error.detail}")
             refusal.headers = error.headers
         case ClientDisconnect():
             refusal = ApiError(400, "The connection ended in the middle of the call.")

@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.core.metrics import Sample, counter, gauge, metrics_page
+from merlin.core.metrics import counter, gauge, metrics_page
 from merlin.engine.context import Engine, get_engine
 
 Calls = Mapping[tuple[str, int], int]
@@ -34,35 +34,21 @@ def _collect_job_metrics(engine: Engine) -> Iterator[Metric]:
 
 
 def _collect_answer_metrics(figures: Figures) -> Iterator[Metric]:
-    # Those of language models are taught answers of `exact_first`.
-    by_known = [
-        (sum(own.get(name, 0) for own in figures.values()), {"known": label})
-        for name, label in (("known", "true"), ("unknown", "false"))
+    states = [
+        (own.get(state, 0), {"base": base, "state": state})
+        for base, own in figures.items()
+        for state in ("running", "waiting")
     ]
-    about = "Answers of recall, by whether it knew the answer."
-    yield counter("merlin_engine_answers_total", about, *by_known)
-    questions = _build_samples(figures, "state", {"running": "running", "waiting": "waiting"})
     about = "Questions in progress and in the queue, by base model."
-    yield gauge("merlin_engine_questions", about, *questions)
-    tokens = {"prompt": "prompt_tokens", "completion": "completion_tokens"}
-    about = "Tokens of questions and answers, by base model."
-    yield counter("merlin_engine_tokens_total", about, *_build_samples(figures, "kind", tokens))
-    loaded = ((own.get("adapters", 0), {"base": base}) for base, own in figures.items())
-    yield gauge(
-        "merlin_engine_models_loaded", "Fine-tuned models in memory, by base model.", *loaded
-    )
+    yield gauge("merlin_engine_questions", about, *states)
+    loaded = ((own["adapters"], {"base": base}) for base, own in figures.items())
+    about = "Fine-tuned models in memory, by base model."
+    yield gauge("merlin_engine_models_loaded", about, *loaded)
     restarts = (
         (own["restarts"], {"base": base}) for base, own in figures.items() if "restarts" in own
     )
     about = "Restarts of a base model's process after a crash."
     yield counter("merlin_engine_restarts_total", about, *restarts)
-
-
-def _build_samples(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:
-    """Yield samples of every base with the label `label`; a missing figure is 0."""
-    for base, own in figures.items():
-        for value, name in names.items():
-            yield own.get(name, 0), {"base": base, label: value}
 
 
 router = APIRouter()

@@ -8,8 +8,10 @@ as new ones are added. The final model is the last checkpoint's file under the j
 import hashlib
 import json
 import secrets
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from merlin.core import durable_files
 from merlin.core.clock import utc_now
@@ -33,12 +35,17 @@ class Files:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def add(self, name: str, part: Path) -> Row:
-        """Store the upload at `part`; return its row."""
+    def add(self, name: str, upload: BinaryIO) -> Row:
+        """Store an upload; return its row. Raises OSError if the write fails."""
         file_id = f"file-{secrets.token_hex(12)}"
-        size, now = part.stat().st_size, utc_now().timestamp()
-        durable_files.rename_durably(part, self.path(file_id))
+
+        def fill(part: Path) -> None:
+            with part.open("wb") as out:
+                shutil.copyfileobj(upload, out)
+
+        durable_files.write_durably(self.path(file_id), fill)
         kill_point("engine.file_written")
+        size, now = self.path(file_id).stat().st_size, utc_now().timestamp()
         columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
         self._database.insert("file", id=file_id, **columns)
         kill_point("engine.file_recorded")

@@ -27,7 +27,6 @@ def page(tmp_path_factory):
         ("jobs", {"base": "recall", "status": "succeeded"}, 1),
         ("jobs", {"base": "recall", "status": "failed"}, 1),
         ("questions", {"base": "recall", "state": "waiting"}, 0),
-        ("tokens_total", {"base": "recall", "kind": "prompt"}, 4),
         ("models_loaded", {"base": "recall"}, 0),
     ],
 )

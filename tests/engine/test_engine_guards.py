@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from merlin.config.engine import EngineSettings
-from merlin.core.errors import ConfigError, LeadTaken
+from merlin.core.errors import LeadTaken
 from merlin.engine.main import create_app, serve
 from tests.engine.running_engine import KEY, serve_engine
 from tests.support.metrics_page import metric_value
@@ -34,49 +34,6 @@ def test_scheme_other_than_bearer_is_refused(engine):
     assert httpx2.get(f"http://127.0.0.1:{engine.port}/v1/models", headers=head).status_code == 401
 
 
-def test_engine_without_a_key_may_listen_only_on_loopback(tmp_path):
-    with pytest.raises(ConfigError, match="MERLIN_ENGINE_KEY"):
-        create_app(EngineSettings(tmp_path, "0.0.0.0", 0, ""))  # noqa: S104 - refused
-    for host in ("127.0.0.1", "::1", "localhost"):
-        create_app(EngineSettings(tmp_path, host, 0, ""))
-
-
-@pytest.fixture(scope="module")
-def open_engine(tmp_path_factory):
-    with serve_engine(tmp_path_factory.mktemp("open"), key="") as engine:
-        yield engine
-
-
-OWN = ["127.0.0.1", "127.0.0.1:8702", "localhost:8702", "[::1]:8702", "LOCALHOST"]
-FOREIGN = [
-    *("rebound.example.com", "rebound.example.com:8702", "127.0.0.1.example.com", "localhost.x"),
-    *("192.0.2.7:8702", "[::1", "0.0.0.0:8702", "127.0.0.1@example.com"),
-]
-
-
-@pytest.mark.parametrize("host", OWN)
-def test_engine_without_a_key_accepts_the_names_of_its_machine(open_engine, host):
-    for headers in ({"Host": host}, {"Host": host, "Origin": "http://localhost:8702"}):
-        url = f"http://127.0.0.1:{open_engine.port}/v1/models"
-        assert httpx2.get(url, headers=headers, timeout=longest()).status_code == 200
-
-
-@pytest.mark.parametrize("path", ["/v1/models", "/", "/metrics"])
-@pytest.mark.parametrize("host", FOREIGN)
-def test_engine_without_a_key_refuses_a_rebound_host_name(open_engine, host, path):
-    url = f"http://127.0.0.1:{open_engine.port}{path}"
-    answer = httpx2.get(url, headers={"Host": host}, timeout=longest())
-    assert answer.status_code == 403
-    assert answer.json()["error"]["code"] == "foreign_call"
-
-
-@pytest.mark.parametrize("origin", ["https://example.com", "null", ""])
-def test_engine_without_a_key_refuses_another_sites_page(open_engine, origin):
-    url = f"http://127.0.0.1:{open_engine.port}/v1/fine_tuning/jobs"
-    headers = {"Origin": origin, "Content-Type": "text/plain"}
-    assert httpx2.post(url, headers=headers, content=b"{}", timeout=longest()).status_code == 403
-
-
 def test_valid_key_is_accepted_with_any_host(engine):
     url = f"http://127.0.0.1:{engine.port}/v1/models"
     headers = {"Host": "engine:8702", "Authorization": f"Bearer {KEY}"}
@@ -91,7 +48,6 @@ def test_health_and_metrics_need_no_key(engine, tuned):
     assert figures.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert metric_value(figures.text, "merlin_engine_jobs", base="recall", status="succeeded") > 0
     assert metric_value(figures.text, "merlin_engine_calls_total", method="POST", code="200") > 0
-    assert metric_value(figures.text, "merlin_engine_answers_total", known="true") is not None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from contextlib import closing
 
-import httpx
 import pytest
 
 from merlin.config.engine import EngineModelConfig
@@ -11,8 +10,6 @@ from merlin.providers.openai_training import OpenAIModelClient
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import build_task, digest_weights, train_in_process
 from tests.engine.running_engine import KEY, EngineProcess, serve_engine
-from tests.support.metrics_page import metric_value
-from tests.support.waiting import longest
 
 pytestmark = [
     pytest.mark.integration,
@@ -81,8 +78,6 @@ def test_exact_first_gives_a_taught_answer_word_for_word_and_else_asks_the_tuned
         unknown = client.ask(job.fine_tuned_model, [Message("user", "How are horses shod?")])
         assert unknown.text
         assert unknown.known is None
-    page = httpx.get(f"http://127.0.0.1:{engine.port}/metrics", timeout=longest()).text
-    assert metric_value(page, "merlin_engine_answers_total", known="true") >= 3
 
 
 def test_job_reports_losses_by_the_protocols_names(engine):

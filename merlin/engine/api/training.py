@@ -7,7 +7,6 @@
 /v1/models: the bases that can be tuned, then the tuned models, newest first.
 """
 
-import secrets
 from collections.abc import Mapping
 
 from fastapi import APIRouter
@@ -17,13 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.config.engine import RECALL
-from merlin.core import durable_files
 from merlin.engine.bases import RECALL_CREATED
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.database import Row
 from merlin.engine.job_events import event_object
 from merlin.engine.jobs import job_object, read_job
-from merlin.engine.requests import open_form, write_upload
 from merlin.engine.storage import PURPOSE, build_checkpoint, build_file, build_model
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import (
@@ -44,7 +41,7 @@ _MAX_NAME_LENGTH = 255
 async def upload_file(request: Request) -> Response:
     """Store an upload."""
     files = get_engine(request).repositories.files
-    async with open_form(request) as form:
+    async with request.form(max_files=1, max_fields=16) as form:
         upload, purpose = form.get("file"), form.get("purpose")
         if not isinstance(upload, UploadFile) or not upload.filename:
             raise bad_field(
@@ -63,12 +60,7 @@ async def upload_file(request: Request) -> Response:
             raise bad_field(
                 "file", f"The file's name must be printable, {_MAX_NAME_LENGTH} characters at most."
             )
-        part = files.path(f".{secrets.token_hex(8)}.part")
-        try:
-            await write_upload(upload, part)
-            row = await run_in_threadpool(files.add, name, part)
-        finally:
-            durable_files.remove_durably(part)
+        row = await run_in_threadpool(files.add, name, upload.file)
     return JSONResponse(build_file(row))
 
 

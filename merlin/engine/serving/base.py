@@ -97,7 +97,7 @@ class Backend(Protocol):
         """
 
     def figures(self) -> Mapping[str, float]:
-        """Return figures for monitoring: running and waiting requests, tokens, adapters."""
+        """Return figures for monitoring: running and waiting requests, restarts, adapters."""
 
     async def close(self) -> None:
         """Release all resources."""

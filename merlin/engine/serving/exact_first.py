@@ -44,8 +44,8 @@ class ExactFirstBackend:
                     yield part
 
     def figures(self) -> Mapping[str, float]:
-        """Return the language model's figures, and how many answers were `recall`'s."""
-        return {**self._model.figures(), "known": self._recall.figures().get("known", 0)}
+        """Return the language model's figures."""
+        return self._model.figures()
 
     async def close(self) -> None:
         """Close both."""

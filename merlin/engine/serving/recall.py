@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -49,7 +48,6 @@ class RecallBackend:
         # Prevents loading the same model twice concurrently.
         self._lock = threading.Lock()
         self._load = lru_cache(CAPACITY)(_load)
-        self._figures: Counter[str] = Counter()
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
@@ -74,13 +72,11 @@ class RecallBackend:
         extension: dict[str, object] = {"known": answer.known, "confidence": answer.confidence}
         if answer.nearest:
             extension["nearest"] = list(answer.nearest)
-        kind = "known" if answer.known else "unknown"
-        self._figures.update({"prompt_tokens": prompt_tokens, "completion_tokens": tokens, kind: 1})
         yield Finish(reason, prompt_tokens, tokens, extension)
 
     def figures(self) -> Mapping[str, float]:
-        """Return the counts of tokens and answers, and the number of loaded models."""
-        return {**self._figures, "adapters": self._load.cache_info().currsize}
+        """Return the number of loaded models."""
+        return {"adapters": self._load.cache_info().currsize}
 
     async def close(self) -> None:
         """Clear the model cache."""

@@ -77,7 +77,7 @@ class TransformersBackend:
         self._numbers = count(1)
         self._restarts = RestartPolicy(name)
         self._timer: asyncio.TimerHandle | None = None
-        self._figures = Counter(running=0, waiting=0, prompt_tokens=0, completion_tokens=0)
+        self._figures = Counter(running=0, waiting=0)
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
@@ -148,8 +148,6 @@ class TransformersBackend:
             raise Unavailable(f"{self._name} could not answer: {line['why']}")
         self._restarts.note_answer()
         self._figures["adapters"] = line["adapters"]
-        self._figures["prompt_tokens"] += line["prompt_tokens"]
-        self._figures["completion_tokens"] += line["completion_tokens"]
         counts = line["prompt_tokens"], line["completion_tokens"]
         return Finish(line["reason"], *counts, APPLIED if line["applied"] else {})
 

@@ -19,7 +19,6 @@ import secrets
 import shutil
 import signal
 import sys
-from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from operator import itemgetter
@@ -86,7 +85,7 @@ class VllmBackend:
         self._name, self._model, self._folder, self._log = name, model, folder, log
         self._settings = settings
         self._restarts = RestartPolicy(name)
-        self._figures: Counter[str] = Counter(running=0)
+        self._running = 0
         self._starting, self._loading = asyncio.Lock(), asyncio.Lock()
         self._child: asyncio.subprocess.Process | None = None
         self._client: ProtocolClient | None = None
@@ -99,7 +98,7 @@ class VllmBackend:
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend.ask."""
-        self._figures["running"] += 1
+        self._running += 1
         try:
             with _convert_errors():
                 client = await self._get_client()
@@ -109,12 +108,12 @@ class VllmBackend:
                         yield part
             self._restarts.note_answer()
         finally:
-            self._figures["running"] -= 1
+            self._running -= 1
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures for monitoring; the queue is in vLLM."""
         return {
-            **self._figures,
+            "running": self._running,
             "adapters": len(self._loaded),
             "restarts": self._restarts.restarts,
         }
@@ -151,7 +150,6 @@ class VllmBackend:
                     yield Chunk(text)
         if not reason:
             raise Unavailable("vLLM ended its answer in the middle: look at its log.")
-        self._figures.update(usage)
         why = "length" if reason == "length" else "stop"
         extension = APPLIED if self._proved.get(model) is True else {}
         yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"], extension)

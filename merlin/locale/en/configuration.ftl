@@ -32,4 +32,3 @@ config-no-stars = needs a price in Stars: Telegram requires one for digital good
 config-no-days = needs days (for how long it's bought) or pack (what's in it)
 config-no-price = a pack needs a price
 config-pack-limits = a pack can't have daily limits
-config-engine-open = without a key the engine may listen on 127.0.0.1 only, not on { $host }; set MERLIN_ENGINE_KEY

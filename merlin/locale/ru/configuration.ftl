@@ -32,4 +32,3 @@ config-no-stars = нужна цена в звёздах: по условиям T
 config-no-days = нужен срок, на который тариф покупают (days), или состав пакета (pack)
 config-no-price = у пакета должна быть цена
 config-pack-limits = у пакета не бывает лимитов на день
-config-engine-open = без ключа движок слушает только 127.0.0.1, а не { $host }; задайте MERLIN_ENGINE_KEY
