@@ -41,7 +41,7 @@ def _collect_answer_metrics(figures: Figures) -> Iterator[Metric]:
     ]
     about = "Questions in progress and in the queue, by base model."
     yield gauge("merlin_engine_questions", about, *states)
-    loaded = ((own["adapters"], {"base": base}) for base, own in figures.items())
+    loaded = ((own.get("adapters", 0), {"base": base}) for base, own in figures.items())
     about = "Fine-tuned models in memory, by base model."
     yield gauge("merlin_engine_models_loaded", about, *loaded)
     restarts = (
