@@ -1,9 +1,11 @@
 """Files over HTTP, through the openai package."""
 
+import socket
+
 import openai
 import pytest
 
-from tests.engine.running_engine import serve_engine
+from tests.engine.running_engine import KEY, serve_engine
 
 pytestmark = pytest.mark.functional
 
@@ -49,3 +51,16 @@ def test_file_with_a_wrong_name_or_purpose_is_refused(engine, name, purpose, par
 
 def test_path_in_a_file_name_is_stripped(engine):
     assert engine.upload(name="../../etc/a.jsonl").filename == "a.jsonl"
+
+
+def test_upload_over_the_limit_is_refused_before_it_is_read(engine):
+    head = [
+        "POST /v1/files HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: Bearer {KEY}",
+        "Content-Type: multipart/form-data; boundary=x",
+        "Content-Length: 600000000",
+    ]
+    with socket.create_connection(("127.0.0.1", engine.port)) as line:
+        line.sendall("\r\n".join([*head, "", ""]).encode())
+        assert line.recv(4096).startswith(b"HTTP/1.1 413 ")

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.config.engine import RECALL
+from merlin.core.server import content_length
 from merlin.engine.bases import RECALL_CREATED
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.database import Row
@@ -26,6 +27,7 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import (
     CHECKPOINTS_PAGE_SIZE,
     MAX_FILES,
+    body_size_error,
     parse_metadata_filter,
     parse_page,
     read_body,
@@ -34,6 +36,7 @@ from merlin.openai_protocol.responses import deleted_object, list_object, list_p
 
 router = APIRouter(prefix="/v1")
 
+MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 _MAX_NAME_LENGTH = 255
 
 
@@ -41,6 +44,8 @@ _MAX_NAME_LENGTH = 255
 async def upload_file(request: Request) -> Response:
     """Store an upload."""
     files = get_engine(request).repositories.files
+    if content_length(request.headers) > MAX_UPLOAD_BYTES:
+        raise body_size_error(MAX_UPLOAD_BYTES)
     async with request.form(max_files=1, max_fields=16) as form:
         upload, purpose = form.get("file"), form.get("purpose")
         if not isinstance(upload, UploadFile) or not upload.filename:
