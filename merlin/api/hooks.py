@@ -19,11 +19,11 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.problems import HOOK_BYTES, Problem, problems, read_body
-from merlin.api.schema import operation_router
+from merlin.api.problems import HOOK_BYTES, Problem, read_body
 from merlin.api.services import services_of
 from merlin.app.context import Context
 from merlin.app.inbox import Inbox, read_update
@@ -90,31 +90,14 @@ def _short_text(values: Mapping[str, Any], name: str) -> str:
     return value if is_word else ""
 
 
-router = operation_router(prefix="/hooks", tags=["hooks"])
+router = APIRouter(prefix="/hooks", include_in_schema=False)
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 # Only calls with the secret get here; Telegram would retry a refused update forever.
 TELEGRAM_BYTES = 1024 * 1024
-EMPTY: dict[str, Any] = {"description": "Accepted; the response has no content", "content": {}}
-_SECRET = {
-    "name": SECRET_HEADER,
-    "in": "header",
-    "description": "The secret that was passed to Telegram's `setWebhook`.",
-    "schema": {"type": "string"},
-}
-_UPDATE = {
-    "description": "https://core.telegram.org/bots/api#update",
-    "content": {"application/json": {"schema": {"type": "object"}}},
-}
 
 
-@router.post(
-    "/telegram",
-    summary="Receive a Telegram update",
-    response_class=Response,
-    responses={200: EMPTY, **problems(400)},
-    openapi_extra={"parameters": [_SECRET], "requestBody": _UPDATE},
-)
+@router.post("/telegram")
 async def telegram(request: Request) -> Response:
     """Store an update; Telegram resends it unless the status is 200."""
     services = services_of(request)
@@ -138,13 +121,7 @@ async def telegram(request: Request) -> Response:
 BY = "api:hook"
 
 
-@router.post(
-    "/git",
-    summary="Notify of a new commit",
-    status_code=HTTPStatus.ACCEPTED,
-    response_class=Response,
-    responses={202: EMPTY, **problems(400)},
-)
+@router.post("/git")
 async def git(request: Request) -> Response:
     """Make the daemon fetch the repository immediately."""
     body, services = await read_body(request, HOOK_BYTES), services_of(request)
@@ -168,20 +145,7 @@ def _make_refusal(request: Request, name: str) -> Problem:
     return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
 
 
-_EVENT = {
-    "description": "https://yookassa.ru/developers/using-api/webhooks",
-    "required": True,
-    "content": {"application/json": {"schema": {"type": "object"}}},
-}
-
-
-@router.post(
-    "/payment",
-    summary="Notify of a payment event",
-    response_class=Response,
-    responses={200: EMPTY, **problems(400)},
-    openapi_extra={"requestBody": _EVENT},
-)
+@router.post("/payment")
 async def payment(request: Request) -> Response:
     """Make Merlin read the payment from YooKassa; the notification's content is not trusted.
 

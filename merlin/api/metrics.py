@@ -15,7 +15,7 @@ from datetime import datetime
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from merlin.api.middleware import Traffic
 from merlin.api.rest.health import (
@@ -23,7 +23,6 @@ from merlin.api.rest.health import (
     require_monitoring_address,
     wait_for_database,
 )
-from merlin.api.schema import operation_router
 from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
 from merlin.app.health import BudgetView, Snapshot, read_snapshot
@@ -32,13 +31,13 @@ from merlin.core.heartbeat import Heartbeat, is_known, list_current
 from merlin.core.metrics import Sample, counter, gauge, metric_name, metrics_page
 from merlin.core.money import MICRO
 
-router: APIRouter = operation_router(tags=["process"])
+router = APIRouter(include_in_schema=False)
 
 STATUSES = frozenset({"success", "error", "noop"})
 _NO_LABELS: dict[str, str] = {}
 
 
-@router.get("/metrics", summary="Get metrics", response_class=PlainTextResponse)
+@router.get("/metrics")
 async def metrics(request: Request) -> Response:
     """Return all metrics in Prometheus format.
 

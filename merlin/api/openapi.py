@@ -30,8 +30,6 @@ TOPICS = {
     "changes": "Edits on their way to a commit.",
     "examples": "Examples that models are trained on.",
     "jobs": "Training: see, start, stop.",
-    "process": "Health checks, for monitoring.",
-    "hooks": "Webhooks that outside services call.",
 }
 ABOUT = """\
 What programs do: the catalogue, favourites, courses that you teach, examples, trainings, answers.

@@ -30,7 +30,7 @@ API: tuple[APIRouter, ...] = (
     jobs.router,
     jobs.request_router,
 )
-# Not part of the public API: probes, webhooks, the OpenAI protocol.
+# The OpenAI protocol; probes and webhooks, which no program calls.
 OTHERS: tuple[APIRouter, ...] = (
     health.process_router,
     metrics.router,

@@ -44,25 +44,6 @@ def store_heartbeat(site, process="daemon", age_s=1.0, host="one", **counters):
     Heartbeats(site.db).beat(Heartbeat(process, host, 7, began, at, "poll", counters))
 
 
-def read_readiness(site):
-    """Return the readiness of daemon and bot."""
-    processes = site.client.get("/readyz").json()["processes"]
-    return {name: processes[name] for name in ("daemon", "bot")}
-
-
-@functional
-def test_readyz_reports_the_other_processes(watched):
-    store_heartbeat(watched, age_s=2.5)
-    store_heartbeat(watched, "bot", age_s=10)
-    response = watched.client.get("/readyz")
-    assert response.status_code == 200
-    assert (response.json()["ready"], response.json()["database"]) == (True, "ok")
-    assert read_readiness(watched) == {
-        "daemon": {"alive": True, "age_s": 2.5, "step": "poll"},
-        "bot": {"alive": False, "age_s": 10.0, "step": "poll"},
-    }
-
-
 @functional
 def test_metrics_are_read_from_the_database(watched):
     counters = {"fetch_success": 3, "fetch_error": 1, "fetch_ms": 2500}

@@ -24,11 +24,7 @@ OPERATIONS = {
     for path, verbs in described()["paths"].items()
     for verb, operation in verbs.items()
 }
-WITH_BODY = [
-    name
-    for name, (path, _, operation) in OPERATIONS.items()
-    if "requestBody" in operation and not path.startswith("/hooks/")
-]
+WITH_BODY = [name for name, (_, _, operation) in OPERATIONS.items() if "requestBody" in operation]
 JSON = {"Content-Type": "application/json"}
 DEEP = 10_000
 # Kind of body -> its content.

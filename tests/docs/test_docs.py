@@ -17,7 +17,9 @@ from docs.build.configuration import CONFIG_KEYS, entry_of, keys_of, page_of, pa
 from docs.build.hooks import PARTS
 from docs.build.openapi import described
 from merlin import config
+from merlin.api import hooks, metrics
 from merlin.api.pages import site
+from merlin.api.rest import health
 from merlin.bot.commands import COMMANDS
 from merlin.config import process_names
 from merlin.core.money import MICRO, Usage
@@ -266,6 +268,9 @@ def test_api_page_lists_exactly_the_existing_routes(language):
         for path, methods in described()["paths"].items()
         for method in methods
     }
+    for router in (hooks.router, metrics.router, health.process_router):
+        for route in router.routes:
+            routes |= {f"{method} {route.path}" for method in route.methods}
     assert named == routes | {"GET /openapi.json", "GET /"}
 
 
