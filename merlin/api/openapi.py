@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from merlin.api.auth import SIGN_IN, RequiredAccess, caller_of_route, require_signed_in
+from merlin.api.auth import SIGN_IN, RequiredAccess, require_signed_in
 from merlin.api.openai_compat.requests import ChatCompletionRequest
-from merlin.api.problems import OPTIONAL_SIGN_IN, components
+from merlin.api.problems import components
 
 # Tags in the order of the document, with their descriptions.
 TOPICS = {
@@ -114,10 +114,7 @@ def _complete(app: FastAPI, json: Json) -> None:
 
 
 def _access_of(route: APIRoute) -> tuple[list[Json], str]:
-    """Return the `security` of a route's operation and its description.
-
-    An empty list: no authentication; an empty entry among others: authentication is optional.
-    """
+    """Return the `security` of a route's operation, [] for none, and its description."""
     calls = set(_list_dependencies(route.dependant))
     required = next((call for call in calls if isinstance(call, RequiredAccess)), None)
     own: list[Json] = [{"browser": []}, {"token": []}]
@@ -130,7 +127,7 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
         return [{"key": [required.scope.value]}, *own], f"{access}."
     if require_signed_in in calls:
         return [{"key": []}, *own], ""
-    return (list(OPTIONAL_SIGN_IN["security"]) if caller_of_route in calls else []), ""
+    return [], ""
 
 
 def _list_dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:

@@ -275,8 +275,6 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
 
 
-# Authentication is optional and extends the answer.
-OPTIONAL_SIGN_IN: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": []}, {}]}
 # What any call can be answered: who calls, what it names and sends, how often, failures of ours.
 _OF_ANY_CALL = (401, 403, 404, 413, 415, 422, 429, 500, 503)
 SCHEMA = {"$ref": "#/components/schemas/Problem"}

@@ -9,7 +9,6 @@ database is unreachable the last version stays: old answers are better than none
 
 import hashlib
 from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
 
 from pydantic_core import to_json
@@ -17,18 +16,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin import __version__
-from merlin.account.api_keys import Scope as KeyScope
-from merlin.api.auth import identify_caller
 from merlin.api.problems import headers_of, language_of_request
 from merlin.api.services import services_of
-from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.core.errors import NotFound
 from merlin.core.web.assets import sent_etags
 from merlin.course.catalogue import Catalogue
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
-PRIVATE = "private, no-store"
 # Of the largest catalogue, some megabytes.
 MAX_ANSWERS = 256
 # Returns the data in a language, JSON-serializable; runs in a thread that may read rows.
@@ -84,29 +78,3 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     if known & {tag, "*"}:
         return Response(None, HTTPStatus.NOT_MODIFIED, headers)
     return Response(answer, HTTPStatus.OK, headers, "application/json")
-
-
-async def private_answer(request: Request, make: MakeAnswer) -> Response:
-    """Return an answer that only this caller may store."""
-    language = language_of_request(request)
-    content = await services_of(request).read(make, language)
-    headers = {**headers_of(language), "Cache-Control": PRIVATE}
-    return Response(to_json(content), headers=headers, media_type="application/json")
-
-
-async def course_answer(
-    request: Request, make: Callable[[Actor, Context, str], object]
-) -> Response:
-    """Return the answer about one course; an inactive one is visible to its editors only.
-
-    Raises NotFound, from `make`, if the course does not exist for the caller.
-    """
-    try:
-        return await catalogue_answer(request, partial(make, Actor()))
-    except NotFound:
-        if not {"authorization", "cookie"} & set(request.headers.keys()):
-            raise
-        caller = await identify_caller(request)
-        if not caller.has(KeyScope.COURSES_READ):
-            raise
-        return await private_answer(request, partial(make, caller.actor))

@@ -32,7 +32,6 @@ PEOPLE = {
 RIGHTS = {
     #          nobody anna other boris elsewhere editor admin poor blocked
     "public": "ok     ok   ok    ok    ok        ok     ok    ok   ok",
-    "course": "ok     ok   ok    ok    ok        ok     ok    ok   ok",
     "self": "401    ok   ok    ok    ok        ok     ok    403  403",
     "boris's": "401   404  404   ok    404       404    ok    403  403",
     "leads": "401    403  403   ok    403       ok     ok    403  403",
@@ -43,8 +42,8 @@ RIGHTS = {
     "admin": "401    403  403   403   403       403    ok    403  403",
 }
 OPERATIONS = {
-    "public": "sign_in_by_telegram search_courses list_courses",
-    "course": "get_course list_materials get_material",
+    "public": """
+        sign_in_by_telegram search_courses list_courses get_course list_materials get_material""",
     "self": """
         list_favourites add_favourite remove_favourite
         show_me
