@@ -168,12 +168,15 @@ def refusal_text(context: PageContext, error: Exception) -> str:
             raise error
 
 
-# Field of a form's body -> text key of its label.
-_FIELD_LABELS: Mapping[object, str] = {
+# Field of a form or of its body -> text key of its label.
+FIELD_LABELS: Mapping[str, str] = {
     "question": "example-question",
     "answer": "example-answer",
     "tags": "example-tags",
-    "file_url": "file-url",
+    **{name: name.replace("_", "-") for name in ("name_ru", "name_en", "about_ru", "about_en")},
+    **{name: name.replace("_", "-") for name in ("title_ru", "title_en", "file_url", "active")},
+    "kind": "kind-of",
+    "text": "text-markdown",
     "lesson": "lesson-number",
     "semester": "semester-number",
     "teachers": "teachers",
@@ -183,7 +186,7 @@ _FIELD_LABELS: Mapping[object, str] = {
 def _field_errors(context: PageContext, error: ValidationError) -> Iterator[str]:
     faults = error.errors()
     for fault, item in zip(faults, validation_errors(faults, context.language), strict=False):
-        label = _FIELD_LABELS.get(fault["loc"][0]) if fault["loc"] else None
+        label = FIELD_LABELS.get(str(fault["loc"][0])) if fault["loc"] else None
         yield f"{context.say(label)}: {item['detail']}" if label else item["detail"]
 
 

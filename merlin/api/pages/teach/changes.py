@@ -1,8 +1,7 @@
 """The state of a change until its commit, and how to revert it; proposals awaiting an editor."""
 
 import asyncio
-from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
@@ -13,7 +12,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
+from merlin.api.pages.formatting import state_text
 from merlin.api.pages.page import (
+    FIELD_LABELS,
     PATTERN,
     REFUSALS,
     FormToken,
@@ -44,11 +45,6 @@ from merlin.dataset.lint import MAX_COMPARED
 Clashes = Sequence[tuple[str, str, str]]
 
 
-def find_clashes(mine: Mapping[str, str], theirs: Mapping[str, str]) -> Clashes:
-    """Return the fields of two versions of a form, by label, that have other values."""
-    return [(label, text, theirs[label]) for label, text in mine.items() if text != theirs[label]]
-
-
 @dataclass(frozen=True, slots=True)
 class FormResult:
     """Why a form was not saved: a message, and what the checker found.
@@ -70,12 +66,24 @@ class EditForm(BaseModel):
     revision: str = ""
     once: str = Field(default_factory=form_token, pattern=PATTERN)
 
-    @abstractmethod
-    def fields(self, context: PageContext) -> dict[str, str]:
-        """Return the value of each field by its name in the person's language."""
+    def text_of(self, name: str, context: PageContext) -> str:
+        """Return a field's value as its form shows it."""
+        value = getattr(self, name)
+        if isinstance(value, bool):
+            return context.say("value-yes" if value else "value-no")
+        return state_text(context, f"page-{name}", str(value).strip().replace("\r\n", "\n"))
 
 
 F = TypeVar("F", bound=EditForm)
+
+
+def find_clashes(context: PageContext, mine: EditForm, theirs: EditForm) -> Clashes:
+    """Return the fields of two versions of a form that have other values."""
+    names = [name for name in FIELD_LABELS if name in type(mine).model_fields]
+    both = ((name, mine.text_of(name, context), theirs.text_of(name, context)) for name in names)
+    return [
+        (context.say(FIELD_LABELS[name]), one, other) for name, one, other in both if one != other
+    ]
 
 
 async def submit_form(
@@ -101,7 +109,7 @@ async def submit_form(
         )
     except StaleEdit as error:
         theirs = await read_theirs(error)
-        clashes = find_clashes(form.fields(context), theirs.fields(context))
+        clashes = find_clashes(context, form, theirs)
         # The person has now seen the current version.
         form = form.model_copy(update={"revision": error.revision})
         return FormResult(context.say(stale), clashes=clashes), form

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Form
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
@@ -47,6 +47,10 @@ router = page_router()
 Revision = Annotated[str, Form(max_length=64)]
 
 
+def _separate_by_spaces(names: str) -> str:
+    return " ".join(names.replace(",", " ").split())
+
+
 class CardForm(EditForm):
     """The form of a course's card."""
 
@@ -56,12 +60,7 @@ class CardForm(EditForm):
     about_en: str = ""
     semester: int = 1
     active: bool = False
-    teachers: str = ""
-
-    @property
-    def teacher_names(self) -> list[str]:
-        """Return the typed user names."""
-        return self.teachers.replace(",", " ").split()
+    teachers: Annotated[str, AfterValidator(_separate_by_spaces)] = ""
 
     def body(self) -> CourseBody:
         """Return the request body for the API. Raises ValidationError."""
@@ -70,22 +69,9 @@ class CardForm(EditForm):
             description=Texts(ru=self.about_ru.strip() or None, en=self.about_en.strip() or None),
             semester=self.semester,
             active=self.active,
-            teachers=self.teacher_names,
+            teachers=self.teachers.split(),
             revision=self.revision,
         )
-
-    def fields(self, context: PageContext) -> dict[str, str]:
-        """Return the value of each field by its name in the person's language."""
-        values = {
-            "name-ru": self.name_ru.strip(),
-            "name-en": self.name_en.strip(),
-            "about-ru": self.about_ru.strip().replace("\r\n", "\n"),
-            "about-en": self.about_en.strip().replace("\r\n", "\n"),
-            "semester-number": str(self.semester),
-            "teachers": " ".join(self.teacher_names),
-            "active": context.say("value-yes" if self.active else "value-no"),
-        }
-        return {context.say(name): value for name, value in values.items()}
 
 
 @router.get("/courses/{course_id}/edit")
@@ -157,7 +143,9 @@ async def _course_page(
     result = result or FormResult()
     details = await context.read(teaching.read_details, context.actor, course.course_id)
     card = card or _card(details)
-    unknown = await context.read(teaching.list_unknown_teachers, context.actor, card.teacher_names)
+    unknown = await context.read(
+        teaching.list_unknown_teachers, context.actor, card.teachers.split()
+    )
     view = {
         "course": course,
         "details": details,
@@ -213,17 +201,6 @@ class MaterialForm(EditForm):
         if is_blank(self.title_ru + self.title_en):
             return "needs-title"
         return "needs-text" if is_blank(self.text + self.file_url) else ""
-
-    def fields(self, context: PageContext) -> dict[str, str]:
-        """Return the value of each field by its name in the person's language."""
-        return {
-            context.say("title-ru"): self.title_ru.strip(),
-            context.say("title-en"): self.title_en.strip(),
-            context.say("kind-of"): context.say(f"kind-{self.kind}") if self.kind in KINDS else "",
-            context.say("lesson-number"): str(self.lesson),
-            context.say("file-url"): self.file_url.strip(),
-            context.say("text-markdown"): self.normalised_text,
-        }
 
 
 @router.get("/courses/{course_id}/edit/materials/new")

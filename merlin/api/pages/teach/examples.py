@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.page import PageContext, TeacherContext, render_page
+from merlin.api.pages.page import TeacherContext, render_page
 from merlin.api.pages.teach.changes import (
     EditedDataset,
     EditForm,
@@ -88,14 +88,6 @@ class ExampleForm(EditForm):
             before=before if all(before) else None,
         )
 
-    def fields(self, context: PageContext) -> dict[str, str]:
-        """Return the value of each field by its name in the person's language."""
-        values = {"question": self.question, "answer": self.answer, "tags": self.tags}
-        return {
-            context.say(f"example-{name}"): value.replace("\r\n", "\n").strip()
-            for name, value in values.items()
-        }
-
     @property
     def is_whole(self) -> bool:
         """Return whether all required fields are filled."""
@@ -115,10 +107,6 @@ class SeveralForm(EditForm):
         """Return id -> revision of the selected rows."""
         rows = (row.partition(" ") for row in self.row)
         return {example_id: revision for revision, _, example_id in rows}
-
-    def fields(self, context: PageContext) -> dict[str, str]:  # noqa: ARG002 - nothing was typed
-        """Return no fields: none is compared with a concurrent edit."""
-        return {}
 
     def make(self, files: DatasetFiles) -> CourseEdits:
         """Return the edits. Raises as `examples.edit_several`, and Refused without a tag."""
