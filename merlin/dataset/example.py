@@ -54,9 +54,12 @@ from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
 from merlin.dataset.spec import DPO, KTO, read_file
 from merlin.dataset.yaml_io import (
+    Node,
     format_flow_text,
     format_json,
     format_key_text,
+    read_yaml,
+    split_lines,
     strip_line_ends,
 )
 
@@ -354,7 +357,7 @@ def write_example(example: Example) -> str:
     if example.rejected is not None:
         lines += _rejected_yaml(example.rejected)
     if example.tags:
-        lines.append(f"tags: [{', '.join(format_flow_text(tag) for tag in example.tags)}]")
+        lines.append(_tags_yaml(example.tags))
     if example.split:
         lines.append(f"split: {example.split}")
     if example.source:
@@ -367,6 +370,10 @@ def write_example(example: Example) -> str:
     if example.tools:
         lines.append(f"tools: {format_json(list(example.tools))}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _tags_yaml(tags: Iterable[str]) -> str:
+    return f"tags: [{', '.join(map(format_flow_text, tags))}]"
 
 
 def split_tags(text: str) -> list[str]:
@@ -415,17 +422,38 @@ def parse_example(text: str | None) -> Example | None:
 
 
 # The key of a message (not the system's) with the sign of a text in lines; a key outside them.
+_OUTSIDE = "tags|split|source|note|allow|tools|rejected"
 _TURN = re.compile(
-    r"^[ \t]*-[ \t]*(?!system\b)\w+[ \t]*:[ \t]*(?:[|>][-+]?(?=[ \t]*$))?", re.MULTILINE
+    rf"^[ \t]*-[ \t]*(?!(?:system|{_OUTSIDE})\b)\w+[ \t]*:[ \t]*(?:[|>][-+]?(?=[ \t]*$))?",
+    re.MULTILINE,
 )
-_NEXT_KEY = re.compile(r"^\w+:", re.MULTILINE)
+_NEXT_KEY = re.compile(rf"^(?:[ \t]*-[ \t]*(?:{_OUTSIDE})|\w+)[ \t]*:", re.MULTILINE)
+_TAGS = re.compile(r"^[ \t]*(?:-[ \t]*)?tags[ \t]*:[ \t]*\[?([^\]\n#]*)", re.MULTILINE)
 
 
-def recover_turn(text: str | None) -> tuple[str, str]:
-    """Return the first and the last text of the messages of a broken file, "" for an unsure one."""
+def recover_turn(text: str | None) -> tuple[str, str, list[str]]:
+    """Return the first and the last text of the messages of a broken file, and its tags.
+
+    "" for an unsure text.
+    """
+    tags = _TAGS.search(text or "")
+    named = split_tags(re.sub("[\"']", "", tags[1])) if tags else []
     turns = _TURN.split(text or "")[1:]
     texts = [_recover_text(_NEXT_KEY.split(turn, 1)[0]) for turn in turns]
-    return (texts[0], texts[-1]) if len(texts) > 1 else ("", "")
+    return (texts[0], texts[-1], named) if len(texts) > 1 else ("", "", named)
+
+
+def mend_keys(text: str | None) -> str:
+    """Return a file's text with the keys that the check suggests instead of misspelt ones."""
+    lines = split_lines(text or "")
+    found = read_example((text or "").encode("utf-8", "surrogatepass"))[1]
+    for each in sorted(found, key=lambda one: (one.line, one.column), reverse=True):
+        if each.rule == "misspelt-key":
+            line, start, name = lines[each.line - 1], each.column - 1, str(each.arguments["name"])
+            if line.startswith(name, start):
+                rest = line[start + len(name) :]
+                lines[each.line - 1] = f"{line[:start]}{each.arguments['near']}{rest}"
+    return "\n".join(lines)
 
 
 def _recover_text(written: str) -> str:
@@ -446,8 +474,9 @@ def reword_example(
 ) -> str:
     """Return the example's text with another first question, last answer, tags or split mark.
 
-    None keeps a value. `split` is train or test, "" for no mark. Raises Refused if the example
-    cannot be parsed: it can only be replaced completely.
+    None keeps a value. `split` is train or test, "" for no mark. The lines of unchanged messages
+    stay as they are. Raises Refused if the example cannot be parsed: it can only be replaced
+    completely.
     """
     example = parse_example(text)
     if example is None:
@@ -460,7 +489,30 @@ def reword_example(
         messages[-1] = replace(messages[-1], content=answer)
     kept = example.tags if tags is None else tuple(tags)
     mark = example.split if split is None else split or None
-    return write_example(replace(example, messages=tuple(messages), tags=kept, split=mark))
+    reworded = replace(example, messages=tuple(messages), tags=kept, split=mark)
+    if reworded.messages == example.messages:
+        edited = text or ""
+        if kept != example.tags:
+            edited = _set_key(edited, "tags", _tags_yaml(kept) if kept else "")
+        if mark != example.split:
+            edited = _set_key(edited, "split", f"split: {mark}" if mark else "")
+        if parse_example(edited) == reworded:
+            return edited
+    return write_example(reworded)
+
+
+def _set_key(text: str, key: str, written: str) -> str:
+    """Return a file's text with this line for a key of its root, "" for none."""
+    node = read_yaml(text.encode("utf-8", "surrogatepass"))
+    keys = node.value if isinstance(node, Node) and isinstance(node.value, dict) else {}
+    lines = split_lines(text.rstrip("\r\n"))
+    first, last = len(lines), len(lines)
+    if key in keys:
+        first = keys[key].key[0] - 1
+        last = min((at for each in keys.values() if (at := each.key[0] - 1) > first), default=last)
+        while lines[last - 1].lstrip()[:1] in ("", "#"):  # comments on the next key
+            last -= 1
+    return "\n".join([*lines[:first], *filter(None, [written]), *lines[last:], ""])
 
 
 def allow_rules(text: str | None, rules: Iterable[str], reason: str) -> str:

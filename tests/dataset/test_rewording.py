@@ -3,7 +3,13 @@
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset.example import parse_example, question_preview, recover_turn, reword_example
+from merlin.dataset.example import (
+    mend_keys,
+    parse_example,
+    question_preview,
+    recover_turn,
+    reword_example,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -54,9 +60,34 @@ def test_broken_file_gives_back_only_sure_texts(user, assistant, question, answe
     lines = ["messages:", "  - system: Кратко.", f"  - user: {user}", f"  - asistant: {assistant}"]
     text = "\n".join([*lines, "tags: [счёт]", ""])
     assert parse_example(text) is None
-    assert recover_turn(text) == (question, answer)
+    assert recover_turn(text) == (question, answer, ["счёт"])
+
+
+def test_tags_in_the_list_of_messages_are_no_answer():
+    text = "messages:\n- user: Раз?\n- assistant: Один.\n  - tags: ['счёт', ряд\n"
+    assert parse_example(text) is None
+    assert recover_turn(text) == ("Раз?", "Один.", ["счёт", "ряд"])
 
 
 def test_question_preview_is_one_short_line():
     long = FILE.replace("Раз?", '"Раз,\\n два,  три?"')
     assert question_preview(long, 12) == "Раз, два, т…"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_change_of_tags_or_part_leaves_all_other_lines_of_the_file(end):
+    texts = ["# how", "messages:", "- user: >", "    Раз", "    два?", "- assistant: 'Один.'"]
+    text = end.join([*texts, "tags:", "  - счёт", "  - ряд", "", "# why", "note: да", ""])
+    lines = [*texts, "tags: [ряд, да]", "", "# why", "note: да", "split: test", ""]
+    assert reword_example(text, tags=["ряд", "да"], split="test") == "\n".join(lines)
+    assert reword_example(reword_example(text, tags=[]), tags=[]).startswith(
+        "# how\nmessages:\n- u"
+    )
+    assert reword_example(text) == text
+
+
+def test_misspelt_keys_are_written_as_the_check_suggests():
+    text = FILE.replace("tags", "tag").replace("  - assistant: Один", "  - asistant: Один")
+    assert parse_example(text) is None
+    assert mend_keys(text) == FILE
+    assert mend_keys("messages: [") == "messages: ["
