@@ -123,7 +123,7 @@ class StaleEdit(Refused):
 
 
 class EditNotGood(DatasetError):
-    """The checker finds an error in an edit."""
+    """The checker finds an error in an edit, or an answer that contradicts another example."""
 
     def __init__(self, preview: Preview) -> None:
         super().__init__("the edit has errors", "api-problem-not-good")
@@ -176,12 +176,14 @@ async def submit(
     once: str = "",
     editor: Editor | None = None,
     allow: str = "",
+    *,
+    may_contradict: bool = True,
 ) -> ChangeView:
     """Check an edit and request its commit; a repeated call with the same `once` returns the first.
 
     `editor` is as in `save`, `allow` the reason for which examples may have the personal data that
-    is found in them. Raises NotFound, EditNotGood, what `make` raises, and Refused if the same
-    files keep changing.
+    is found in them. `may_contradict`: an example may answer otherwise than another one. Raises
+    NotFound, EditNotGood, what `make` raises, and Refused if the same files keep changing.
     """
     # The batch id under which a repeated call finds its changes, "" without `once`.
     batch = hashlib.sha256(f"{actor.name}\n{once}".encode()).hexdigest()[:32] if once else ""
@@ -194,7 +196,7 @@ async def submit(
             if allow and seen.personal:
                 proposed = _allow_personal(proposed, seen, allow)
                 seen = await asyncio.to_thread(check_edits, ctx, files, proposed.edits)
-            if not seen.is_good:
+            if not seen.is_good or (seen.rivals and not may_contradict):
                 raise EditNotGood(seen)
             known = await ctx.write(_save_unless_changed, actor, files, proposed, batch, editor)
         if known:

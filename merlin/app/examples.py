@@ -1,7 +1,7 @@
 """Examples, the training data. Editors change them by commits, others propose them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -19,7 +19,14 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter, Facets, FileText
-from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
+from merlin.dataset.example import (
+    free_example_id,
+    mend_keys,
+    parse_example,
+    recover_turn,
+    reword_example,
+    write_turns,
+)
 from merlin.dataset.files import DatasetCard, FileIndex, make_missing_example_error
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine
@@ -200,6 +207,21 @@ def view_of(file: FileText) -> ExampleView:
     )
 
 
+def recover(view: ExampleView) -> ExampleView:
+    """Return a broken example with what its file still says, misspelt keys corrected."""
+    example = parse_example(mend_keys(view.text))
+    if example is None:
+        question, answer, tags = recover_turn(view.text)
+        return replace(view, question=question, answer=answer, tags=tags)
+    return replace(
+        view,
+        question=example.question,
+        answer=example.answer,
+        tags=[*example.tags],
+        split=example.split or "",
+    )
+
+
 def list_ids(ctx: Context, actor: Actor, dataset: str) -> list[str]:
     """Return the sorted ids of a dataset's examples. Raises NotFound."""
     require_editing(ctx, actor, dataset)
@@ -258,11 +280,12 @@ def save_example(
     if not example_id:
         return add_example(reword_example(write_new_example(content), split=content.split), files)
     current = _require_file(files, example_id)
-    if parse_example(current.text) is None:
-        text = reword_example(write_new_example(content), split=content.split)
-    else:
-        parts = content.question, content.answer, content.tags, content.split
-        text = normalize_line_ends(reword_example(current.text, *parts))
+    is_read = parse_example(current.text) is not None
+    base = current.text if is_read else mend_keys(current.text)
+    if parse_example(base) is None:
+        base = write_new_example(content)
+    parts = content.question, content.answer, content.tags, content.split
+    text = normalize_line_ends(reword_example(base, *parts))
     require_revision(revision, current.blob, text, current.text)
     # The file may say the same in another layout.
     if parse_example(text) == parse_example(current.text):

@@ -31,5 +31,6 @@ def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, 
     elif line[mark.column : mark.column + 1] == "\t":
         name = "tab"
     elif "block" in context and line[: mark.column].isspace():
-        name = "indent"
+        has_hash = any("#" in each for each in content.splitlines()[: mark.line])
+        name = "hash" if has_hash else "indent"
     return mark.line + 1, mark.column + 1, name

@@ -25,12 +25,14 @@ class Preview:
     """The effects of edits.
 
     `findings` concern edited files, `around` are new findings in other files. `good` are the edited
-    examples that would be accepted, by path.
+    examples that would be accepted, by path. `rivals` are the other examples that newly have
+    (nearly) the question of an edited one, and another answer.
     """
 
     findings: tuple[Finding, ...]
     around: tuple[Finding, ...]
     good: Mapping[str, Example] = field(default_factory=dict)
+    rivals: tuple[Example, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -85,16 +87,21 @@ class EditChecker:
         )
         edited_paths = {escape_unprintable(path) for path in edits}
         known_findings = {(finding.path, finding.rule) for finding in old.findings}
+        fresh = [each for each in new.findings if (each.path, each.rule) not in known_findings]
+        pairs = [{each.path, str(each.arguments["other"])} for each in fresh if _contradicts(each)]
+        rivals = {path for pair in pairs if pair & edited_paths for path in pair - edited_paths}
         return Preview(
             findings=tuple(finding for finding in new.findings if finding.path in edited_paths),
-            around=tuple(
-                finding
-                for finding in new.findings
-                if finding.path not in edited_paths
-                and (finding.path, finding.rule) not in known_findings
-            ),
+            around=tuple(finding for finding in fresh if finding.path not in edited_paths),
             good={each.path: each for each in new.examples if each.path in edits},
+            rivals=tuple(each for each in new.examples if escape_unprintable(each.path) in rivals),
         )
+
+
+def _contradicts(finding: Finding) -> bool:
+    """Return whether a finding names an example with nearly the question and another answer."""
+    is_near = finding.rule == "near-duplicate" and finding.arguments["answers"] == "differ"
+    return is_near or finding.rule == "contradiction"
 
 
 def check_files(

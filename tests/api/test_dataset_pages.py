@@ -59,6 +59,7 @@ def test_edit_becomes_one_commit_and_personal_data_is_asked_about(site, vera):
     assert "Всё равно сохранить?" in asked.text
     assert "+7 9** ***-**-67" in asked.text
     assert 'name="allow" value="agreed"' in asked.text
+    assert asked.text.index("Control+Enter") < asked.text.index('name="allow"')
     saved = mail | {"allow": "agreed"}
     responses = [vera.post(BASE, data=saved) for _ in range(2)]
     assert [each.status_code for each in responses] == [303, 303]
@@ -72,12 +73,34 @@ def test_edit_becomes_one_commit_and_personal_data_is_asked_about(site, vera):
 def test_edit_refused_by_the_dataset_check_stays_in_its_form(site, vera):
     question = "Что значит слово номер 5, понятие ееее?"
     form = {"question": question, "answer": "Одно.", "split": "train"}
+    asked = vera.post(BASE, data=form)
+    assert asked.status_code == 422
+    assert f'href="{BASE}/one?example=q5#open" target="_blank"' in asked.text
+    form["sure"] = "true"
     assert vera.post(BASE, data=form).status_code == 303
     refused = vera.post(BASE, data=form | {"answer": "Другое.", "split": "test"})
     assert refused.status_code == 422
     assert "Не сохранено: проверка нашла ошибки" in refused.text
     assert ">\nДругое.<" in refused.text
     site.lab.tick("changes", "fetch")
+
+
+def test_broken_example_is_mended_with_what_its_file_says(site, vera):
+    folder = site.lab.repository.folder / "datasets/trial/examples"
+    text = (
+        "messages:\n  - user: |\n      Кто\n      это?\n  - assistant: Он.\ntag: [лицо]\nnote: x\n"
+    )
+    (folder / "misspelt.yaml").write_text(text, encoding="utf-8")
+    site.lab.repository.commit("Misspell a key")
+    site.lab.tick("fetch")
+    page = vera.get(f"{BASE}/one", params={"example": "misspelt"}).text
+    assert 'name="tags" value="лицо"' in page
+    assert "может быть, «tags»?" in page.split('id="edit"')[1]
+    form = read_form(vera, example="misspelt") | {"question": "Кто\nэто?", "answer": "Он."}
+    assert vera.post(BASE, data=form).status_code == 303
+    site.lab.tick("changes", "fetch")
+    mended = site.lab.repository.git("show", "HEAD:datasets/trial/examples/misspelt.yaml")
+    assert mended.strip() == text.replace("tag:", "tags:").strip()
 
 
 def test_removal_of_the_shown_version_alone_becomes_a_commit(site, vera):

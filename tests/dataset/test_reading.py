@@ -101,6 +101,7 @@ def test_unneeded_yaml_feature_is_refused_at_its_place():
     [
         (b'a:\n- b: "c?\n- d: e\n', 2, 6, "quote"),
         (b"a:\n  - b: c\n   - d: e\n", 3, 4, "indent"),
+        (b"a:\n  - b: c #1\n   - d: e\n", 3, 4, "hash"),
         (b"a:\n\tb: c\n", 2, 1, "tab"),
         (b"a: |\n\tb\n", 2, 1, "tab"),
         (b'a: "b" c\n', 1, 8, "other"),

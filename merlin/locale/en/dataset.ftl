@@ -11,7 +11,8 @@ finding-control-character = The character { $code } isn't allowed here: { $kind 
 finding-yaml-syntax = { $problem ->
         [conflict] Unresolved git conflict: keep one of the two texts and delete the lines with <<<<<<<, ======= and >>>>>>>.
         [quote] A quote opens here and is never closed. Close it at the end of the text, or delete it.
-        [indent] This line's indentation doesn't match its neighbours. Align it with spaces. If the text above has a “#”, put that text in quotes.
+        [indent] This line's indentation doesn't match its neighbours. Align it with spaces.
+        [hash] This line's indentation doesn't match its neighbours. Align it with spaces, or put the text with “#” above it in quotes.
         [tab] There's a tab here. Indent with spaces.
        *[other] This can't be read as YAML. Check that quotes and brackets are closed. Put a text with “: ”, “#” or a sign at its start in quotes, or write it with “|”.
     }

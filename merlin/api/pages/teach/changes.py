@@ -38,6 +38,7 @@ from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import ChangeState
+from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding
 from merlin.dataset.lint import MAX_COMPARED
 
@@ -50,7 +51,7 @@ class FormResult:
     """Why a form was not saved: a message, and what the checker found.
 
     `clashes` None: no concurrent edit; `may_allow`: the findings are personal data only. `text` is
-    that of a file which is no example.
+    that of a file which is no example. `rivals` are examples with the question and another answer.
     """
 
     wrong: str = ""
@@ -58,6 +59,7 @@ class FormResult:
     findings: Sequence[Finding] = ()
     may_allow: bool = False
     text: str = ""
+    rivals: Sequence[Example] = ()
 
 
 class EditForm(BaseModel):
@@ -94,18 +96,26 @@ async def submit_form(
     read_theirs: Callable[[StaleEdit], Awaitable[F]],
     stale: str,
     allow: str | None = None,
+    *,
+    may_contradict: bool = True,
 ) -> tuple[ChangeView | FormResult, F]:
     """Submit the commit of a form; return also the form for the next attempt.
 
     After a concurrent edit `read_theirs` returns the current version, which is shown with the text
-    `stale`. `allow` is the reason why personal data may be saved, None where it never may. Raises
-    NotFound if the file no longer exists.
+    `stale`. `allow` is the reason why personal data may be saved, None where it never may;
+    `may_contradict` as in `changes.submit`. Raises NotFound if the file no longer exists.
     """
     # A form submitted again with other values creates another change.
     once = form.model_dump_json()
     try:
         change = await changes.submit(
-            context.services, context.actor, dataset, make, once, allow=allow or ""
+            context.services,
+            context.actor,
+            dataset,
+            make,
+            once,
+            allow=allow or "",
+            may_contradict=may_contradict,
         )
     except StaleEdit as error:
         theirs = await read_theirs(error)
@@ -114,6 +124,8 @@ async def submit_form(
         form = form.model_copy(update={"revision": error.revision})
         return FormResult(context.say(stale), clashes=clashes), form
     except EditNotGood as error:
+        if error.preview.is_good:
+            return FormResult(context.say("contradicts"), rivals=error.preview.rivals), form
         findings = [*error.preview.findings, *error.preview.around]
         may_allow = allow is not None and bool(error.preview.personal)
         wrong = context.say("allow-ask" if may_allow else "has-errors")

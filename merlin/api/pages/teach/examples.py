@@ -39,7 +39,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.entries import ExampleFilter, FileText
-from merlin.dataset.example import recover_turn
+from merlin.dataset.example import read_example
 from merlin.dataset.layout import example_path
 
 router = page_router()
@@ -60,7 +60,8 @@ class ExampleForm(EditForm):
     """The form of an example; `example` is "" for a new one.
 
     `before_question` and `before_answer` are the turn before the question of a new example; `allow`
-    is why personal data may be saved.
+    is why personal data may be saved, `sure`: although another example contradicts. `at` is the
+    page to return to.
     """
 
     example: str = Field(default="", max_length=1000, pattern=LINE)
@@ -71,6 +72,8 @@ class ExampleForm(EditForm):
     tags: str = Field(default="", max_length=5_000)
     split: Literal["", "train", "test"] = ""
     allow: Literal["", "organisation", "agreed"] = ""
+    sure: bool = False
+    at: Literal["examples", "unanswered"] = "examples"
 
     def content(self) -> ExampleContent:
         """Return the text of the example. Raises ValidationError."""
@@ -273,7 +276,7 @@ class ExampleList:
         result: ChangeView | FormResult
         try:
             result, form = await submit_form(
-                context, name, make, form, theirs, "stale-example", allow
+                context, name, make, form, theirs, "stale-example", allow, may_contradict=form.sure
             )
         except NotFound:
             # Removed in the meantime: saving creates a new one.
@@ -281,6 +284,8 @@ class ExampleList:
             result = FormResult(context.say("example-deleted"))
         if isinstance(result, FormResult):
             return await self.render(form, result)
+        if form.at == "unanswered":
+            return seen_other(f"{base_of(name, form.at)}?changed={result.id}")
         return seen_other(self.filters.href_with(changed=result.id))
 
     async def submit_several(self, form: SeveralForm) -> Response:
@@ -323,10 +328,9 @@ async def show_example(listing: Listing, example: ExampleId) -> Response:
     view = await context.read(examples.get, context.actor, name, example)
     if view.question is not None:
         return await listing.render(_form(view))
-    question, answer = recover_turn(view.text)
-    form = _form(view).model_copy(update={"question": question, "answer": answer})
-    result = FormResult(context.say("example-broken"), text=view.text or "")
-    return await listing.render(form, result)
+    _, findings = read_example((view.text or "").encode())
+    result = FormResult(context.say("example-broken"), findings=findings, text=view.text or "")
+    return await listing.render(_form(examples.recover(view)), result)
 
 
 @router.get("/datasets/{dataset}/examples/new")
