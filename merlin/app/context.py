@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -67,7 +66,7 @@ class Context:
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
     index: VersionCache[SearchIndex] = field(default_factory=VersionCache)
     passages: PassageCache = field(default_factory=VersionCache)
-    unanswered: dict[str, tuple[tuple[int, datetime], int]] = field(default_factory=dict)
+    unanswered: dict[str, tuple[tuple[object, ...], int]] = field(default_factory=dict)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
 

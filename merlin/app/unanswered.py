@@ -19,6 +19,7 @@ from merlin.chat.feedback import (
 )
 from merlin.core.messages import Message
 from merlin.course.catalogue import Catalogue
+from merlin.dataset.changes import Changes
 from merlin.dataset.corrections import find_corrected
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
 from merlin.dataset.example import normalise, parse_example
@@ -69,9 +70,11 @@ class Unanswered:
 def count(ctx: Context, dataset: str) -> int:
     """Return the number of groups of a dataset that the actor may edit.
 
-    Counted again once a minute, and after each change of files.
+    Counted again once a minute, and after each edit and each change of files.
     """
-    version = Catalogue(ctx.db).version(), ctx.clock().replace(second=0, microsecond=0)
+    pending = [each.change_id for each in Changes(ctx.db, ctx.clock).list_pending(dataset)]
+    minute = ctx.clock().replace(second=0, microsecond=0)
+    version = Catalogue(ctx.db).version(), minute, *pending
     known = ctx.unanswered.get(dataset)
     if known is None or known[0] != version:
         readable = [group for group in _read_groups(ctx, dataset) if group.wordings]
@@ -107,8 +110,14 @@ def _read_groups(ctx: Context, dataset: str) -> list[QuestionGroup]:
 def _list_waiting(
     ctx: Context, dataset: str, groups: Sequence[QuestionGroup]
 ) -> Iterator[tuple[QuestionGroup, ExampleEntry | None]]:
-    """Yield the groups that no example answers, each with the example that answered badly."""
+    """Yield the groups that no example answers, each with the example that answered badly.
+
+    What awaits its commit answers its question.
+    """
+    pending = [each.text for each in Changes(ctx.db, ctx.clock).list_pending(dataset) if each.text]
     for group in groups:
+        if any(_asks(text, form) for text in pending for form in group.forms):
+            continue
         example, disliked = _find_example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
         # Git times have whole seconds.
         written_at = example.at if example else None
@@ -161,10 +170,17 @@ def _find_example(ctx: Context, dataset: str, forms: Sequence[str]) -> ExampleEn
     for form in forms:
         example_filter = ExampleFilter(" ".join(sorted(content_words(form))))
         for entry in entries.find(dataset, example_filter, _MAX_COMPARED):
-            example = parse_example(entry.text)
-            # A question that continues a conversation is taught with the turn before it.
-            messages = example.messages if example else ()
-            for asked in (normalise(each.content) for each in messages if each.role == "user"):
-                if asked == form or (asked and any(find_near_questions([form, asked]))):
-                    return entry
+            if _asks(entry.text, form):
+                return entry
     return None
+
+
+def _asks(text: str | None, form: str) -> bool:
+    """Return whether an example's file asks a question in normal form, or nearly so.
+
+    A question that continues a conversation is taught with the turn before it.
+    """
+    example = parse_example(text)
+    messages = example.messages if example else ()
+    asked = [normalise(each.content) for each in messages if each.role == "user"]
+    return any(each == form or (each and any(find_near_questions([form, each]))) for each in asked)

@@ -114,8 +114,7 @@ def format_text(outcome: CheckReport, language: str) -> str:
         files=outcome.files,
         examples=outcome.examples,
         errors=outcome.count(Severity.ERROR),
-        warnings=outcome.count(Severity.WARNING),
-        notes=outcome.count(Severity.NOTE),
+        notes=outcome.count(Severity.WARNING) + outcome.count(Severity.NOTE),
     )
     return "\n".join([*lines, summary])
 

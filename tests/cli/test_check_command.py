@@ -45,9 +45,7 @@ def check_result(*arguments):
 def test_good_datasets_exit_with_0_and_a_summary(datasets):
     result = run()
     assert result.exit_code == 0
-    assert result.stdout == (
-        "1 dataset, 61 files, 60 good examples; errors: 0, warnings: 0, notes: 0\n"
-    )
+    assert result.stdout == ("1 dataset, 61 files, 60 good examples; errors: 0, notes: 0\n")
 
 
 def test_error_exits_with_1_and_a_linter_style_line(datasets):

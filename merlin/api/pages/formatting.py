@@ -82,6 +82,8 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "gated": ("warn", "gate"),
         "pinned": WAIT,
         "serving": OK,
+        "superseded": ("", "history"),
+        "unchanged": ("", "check"),
         "failed": BAD,
         "left_out": BAD,
         "rejected": BAD,

@@ -156,6 +156,6 @@ check-summary = { $datasets ->
     }, { $examples ->
         [one] { $examples } good example
        *[other] { $examples } good examples
-    }; errors: { $errors }, warnings: { $warnings }, notes: { $notes }
+    }; errors: { $errors }, notes: { $notes }
 check-no-such-path = No such file or folder: { $path }
 check-no-dataset = There's no dataset in “{ $path }”. A dataset is a folder with dataset.yaml and examples/. Make a repository with one: merlin init

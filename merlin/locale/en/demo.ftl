@@ -11,7 +11,7 @@ demo-checked = { $errors ->
     [one] , { $others } note
    *[other] , { $others } notes
   }
-demo-unchanged = { $build }: no examples changed, nothing to train
+demo-unchanged = { $build }: saved, nothing to train
 demo-built = { $build }: { $train } for training, { $test } for the test
 demo-epoch = { $state }, epoch { $epoch }, loss { $loss }
 demo-tested = { $right } of { $questions } test questions right

@@ -2,8 +2,8 @@ page-unanswered = Unanswered questions
 page-unanswered-lead = This week they got no answer, or one that people disliked. Similar ones are grouped.
 page-unanswered-refused =
     { $count ->
-        [one] unanswered once
-       *[other] unanswered { $count } times
+        [one] the model couldn't answer once
+       *[other] the model couldn't answer { $count } times
     }
 page-unanswered-disliked =
     { $count ->

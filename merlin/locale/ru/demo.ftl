@@ -13,7 +13,7 @@ demo-checked = { $errors ->
     [few] , { $others } замечания
    *[many] , { $others } замечаний
   }
-demo-unchanged = { $build }: примеры не изменились, обучать нечего
+demo-unchanged = { $build }: сохранено, обучать нечего
 demo-built = { $build }: { $train } для обучения, { $test } для теста
 demo-epoch = { $state }, эпоха { $epoch }, потери { $loss }
 demo-tested = верно { $right } из { $questions ->

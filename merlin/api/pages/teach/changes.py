@@ -353,8 +353,10 @@ async def settle_contradiction(
 
 
 @router.get("/datasets/{dataset}/unanswered")
-async def show_unanswered(context: TeacherContext, dataset: EditedDataset) -> Response:
-    """Return last week's unanswered questions, newest first."""
+async def show_unanswered(
+    context: TeacherContext, dataset: EditedDataset, changed: Noted = ""
+) -> Response:
+    """Return last week's unanswered questions, newest first, and the state of the last answer."""
     questions = await context.read(
         unanswered.list_unanswered, context.actor, dataset.name, context.language
     )
@@ -363,5 +365,6 @@ async def show_unanswered(context: TeacherContext, dataset: EditedDataset) -> Re
         "course": dataset.course,
         "examples_href": base_of(dataset.name),
         "questions": questions,
+        "note": await find_noted_change(context, changed),
     }
     return render_page(context, "teach_unanswered.html", view)

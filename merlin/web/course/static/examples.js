@@ -1,11 +1,4 @@
-// The page of examples: Ctrl+Enter saves the open one; rows are selected.
-
-document.addEventListener("keydown", (event) => {
-  const save = document.querySelector('[aria-keyshortcuts="Control+Enter"]');
-  if (!save || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  event.preventDefault();
-  save.click();
-});
+// The page of examples: rows are selected.
 
 // How many rows are selected; "select all" selects those that are shown.
 function count() {

@@ -12,6 +12,16 @@ document.addEventListener("keydown", ({ key, target }) => {
   if (key === "Escape" && !target.closest?.("details, form")) document.querySelector("[data-escape]")?.click();
 });
 
+// Ctrl+Enter saves the form that is written in, else the first.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  const saves = [...document.querySelectorAll('[aria-keyshortcuts="Control+Enter"]')];
+  const save = saves.find(({ form }) => form === (event.target.form ?? form));
+  if (!save) return;
+  event.preventDefault();
+  save.click();
+});
+
 // A box that checks all of its name.
 document.addEventListener("change", ({ target }) => {
   if (!target.dataset.all) return;
