@@ -30,7 +30,7 @@ SECTIONS: Mapping[str, str] = {
     "Groups": "group_chat",
     "From commits to the live model, and messages between processes": (
         "migration wake intent request notice heartbeat seen_commit verdict"
-        " finding build example example_text taught_example job job_event"
+        " finding build example_text taught_example job job_event"
         " model proof_answer accepted_loss serving promotion"
     ),
     "Edits, and files for editors": ("change dataset_tree dataset_file dataset_text example_entry"),
@@ -51,7 +51,6 @@ ROWS: Mapping[str, str] = {
     "dataset_tree": "the git tree from which a dataset's stored files come",
     "dialog": "a person's position in a dialog of the bot",
     "errand": "a chat that waits for the result of a request",
-    "example": "an example at the newest commit that changed it",
     "example_entry": "the searchable text of an example's file; the highest `id` changed last",
     "example_text": "the text of an example, by content",
     "favourite": "a course in a person's “My courses”",

@@ -20,7 +20,6 @@ from merlin.db.database import CHUNK, Repository, Row, in_portions, lock_user, t
 from merlin.db.tables import (
     CHANGE,
     COMMIT,
-    EXAMPLE,
     PROPOSAL,
     SESSION,
     TAUGHT_EXAMPLE,
@@ -120,7 +119,7 @@ TRACES: tuple[PersonalData, ...] = (
 )
 
 # These name the authors of commits; they are removed by e-mail address.
-AUTHORS: tuple[Table, ...] = (t.COMMIT, t.EXAMPLE, t.TAUGHT_EXAMPLE)
+AUTHORS: tuple[Table, ...] = (t.COMMIT, t.TAUGHT_EXAMPLE)
 
 COMMITS = "seen_commit"
 _NOBODY = 0
@@ -266,8 +265,8 @@ class PersonalRecords(Repository):
             }
             self.db.update(COMMIT, COMMIT.sha == row["sha"], **values)
         for shas in in_portions([row["sha"] for row in rows], CHUNK):
-            for table in (EXAMPLE, TAUGHT_EXAMPLE):
-                self.db.update(table, table.commit_sha.in_(shas), author=nobody.name)
+            taught = TAUGHT_EXAMPLE.commit_sha.in_(shas)
+            self.db.update(TAUGHT_EXAMPLE, taught, author=nobody.name)
 
 
 def _list_own_conditions(traces: PersonalData, user_id: int) -> Iterator[Any]:

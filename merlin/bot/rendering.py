@@ -58,8 +58,6 @@ def evaluation_text(scores: Evaluation | None, language: str) -> str:
         questions=scores.questions,
         right=str(scores.right),
         chrf=format_number(language, scores.chrf, 1),
-        equal=f"{scores.equal_share * 100:.0f}",
-        unknown=f"{scores.unknown_share * 100:.0f}",
     )
 
 

@@ -62,8 +62,7 @@ def _row(model: ModelView) -> list[object]:
     text, scores = "", model.scores
     if scores:
         chrf = format_number(language(), scores.chrf, 1)
-        shares = f"={scores.equal_share:.0%} ?{scores.unknown_share:.0%}"
-        text = f"{scores.right}/{scores.questions} {chrf} {shares}"
+        text = f"{scores.right}/{scores.questions} {chrf}"
     applied = translate_word("applied", model.applied) if model.applied else ""
     return [model.build, model.model, translate_word("model", model.display_state), text, applied]
 

@@ -101,10 +101,10 @@ _NEWEST_VERDICT = (
     "SELECT id FROM verdict WHERE dataset = ? AND position IS NOT NULL"
     " ORDER BY position DESC LIMIT 1"
 )
+_IS_TAUGHT = "dataset = ? AND first_build <= {build} AND end_build > {build}"
 _FILTERS = {
-    "author": "example_id IN (SELECT example_id FROM example WHERE dataset = ? AND author = ?)",
-    "split": "example_id IN (SELECT example_id FROM taught_example"
-    " WHERE dataset = ? AND first_build <= {side} AND end_build > {side} AND split = ?)",
+    name: f"example_id IN (SELECT example_id FROM taught_example WHERE {_IS_TAUGHT} AND {name} = ?)"
+    for name in ("author", "split")
 }
 _HAS_FINDING = f"path IN (SELECT path FROM finding WHERE verdict_id = ({_NEWEST_VERDICT}))"
 # Searched before sorting: otherwise PostgreSQL may scan a whole dataset in descending order.
@@ -114,17 +114,15 @@ _WORD_MATCHES = (
 )
 _COLUMNS = "entry.id, entry.dataset, entry.path, entry.example_id"
 _PAGE = """
-SELECT part.id, part.path, file.blob, said.text, wrote.author,
+SELECT part.id, part.path, file.blob, said.text, taught.author,
     made.committed_at, taught.split, trained.messages
 FROM ({page}) AS part
 JOIN dataset_file AS file ON file.dataset = part.dataset AND file.path = part.path
 JOIN dataset_text AS said ON said.blob = file.blob
-LEFT JOIN example AS wrote
-    ON wrote.dataset = part.dataset AND wrote.example_id = part.example_id
-LEFT JOIN seen_commit AS made ON made.sha = wrote.commit_sha
 LEFT JOIN taught_example AS taught ON taught.dataset = part.dataset
     AND taught.example_id = part.example_id
     AND taught.first_build <= {build} AND taught.end_build > {build}
+LEFT JOIN seen_commit AS made ON made.sha = taught.commit_sha
 LEFT JOIN example_text AS trained ON trained.digest = taught.text_digest
 ORDER BY part.id DESC
 """
@@ -252,7 +250,7 @@ class ExampleEntries(Repository):
             f" ORDER BY {number} DESC LIMIT ?"
         )
         build = build or self._newest_build(dataset)[0]
-        query = _PAGE.format(page=page.format(side=build), build=build)
+        query = _PAGE.format(page=page.format(build=build), build=build)
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]
 
@@ -273,13 +271,13 @@ class ExampleEntries(Repository):
     def facets(self, dataset: str) -> Facets:
         """Return the number of examples for each filter; takes some milliseconds for 100,000."""
         condition = EXAMPLE_ENTRY.dataset == dataset
-        _, train, test = self._newest_build(dataset)
+        build, train, test = self._newest_build(dataset)
         count_findings = (
             "SELECT COUNT(DISTINCT path) FROM finding"
             f" WHERE verdict_id = ({_NEWEST_VERDICT}) AND SUBSTR(path, 1, 9) = 'examples/'"
         )
-        query = "SELECT author, COUNT(*) FROM example WHERE dataset = ? GROUP BY author"
-        authors = dict(self.db.sql(query, dataset))
+        query = f"SELECT author, COUNT(*) FROM taught_example WHERE {_IS_TAUGHT} GROUP BY author"
+        authors = dict(self.db.sql(query.format(build=build), dataset))
         tagged = self.db.rows(
             EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.tags).where(condition & (EXAMPLE_ENTRY.tags != ""))
         )

@@ -83,7 +83,6 @@ COMMIT = _table("seen_commit")
 VERDICT = _table("verdict")
 FINDING = _table("finding")
 BUILD = _table("build")
-EXAMPLE = _table("example")
 EXAMPLE_TEXT = _table("example_text")
 TAUGHT_EXAMPLE = _table("taught_example")
 

@@ -1,13 +1,12 @@
 """Rows of commits and their results: verdicts, builds, examples and their authors.
 
-The author of an example is the author of the newest recorded commit that changed its blob; of one
-that the first recorded commit contained, the author according to git's history. A text that several
-builds contain is stored once.
+The author of an example in a build is the author of the commit that gave the file its content. A
+text that several builds contain is stored once.
 """
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,7 +16,6 @@ from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
-from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import normalise
 from merlin.dataset.layout import RATED, example_path
 from merlin.dataset.spec import dump_spec
@@ -37,7 +35,6 @@ from merlin.db.database import CHUNK, Database, Repository, Row, in_portions, tr
 from merlin.db.tables import (
     BUILD,
     COMMIT,
-    EXAMPLE,
     EXAMPLE_TEXT,
     FINDING,
     SERVING,
@@ -83,9 +80,18 @@ class CommitHistory(Repository):
         same = (BUILD.dataset == dataset) & (BUILD.digest == digest)
         return BUILDS.find(self.db, BUILD.select().where(same))
 
+    def follows_newest_build(self, dataset: str) -> bool:
+        """Return whether the newest commit's build is the dataset's newest, which is compared.
+
+        Then the next commit has written all files in which its build differs.
+        """
+        latest = self.latest(dataset)
+        newest = self.db.value(BUILD.select(fn.MAX(BUILD.id)).where(BUILD.dataset == dataset))
+        return latest is not None and latest.build_id == newest
+
     @transaction
     def record(self, commit: Commit, outcomes: Sequence[CommitOutcome], at: datetime) -> None:
-        """Store the commit with its outcomes: examples, builds, verdicts, findings; all or none.
+        """Store the commit with its outcomes: builds, verdicts, findings; all or none.
 
         The courses are updated in the same transaction. A commit that is already on the branch is
         left unchanged. For one that returns to the branch, the new verdicts replace the old ones.
@@ -114,15 +120,13 @@ class CommitHistory(Repository):
         if outcome.status is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
             of_dataset = VERDICT.dataset == dataset
             transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
-            self.db.delete(EXAMPLE, EXAMPLE.dataset == dataset)
         if checked or outcome.status is VerdictStatus.REMOVED:
             follow_course(self.db, dataset, checked)
-        if checked:
-            _follow_examples(self.db, checked, commit, outcome.writers)
         build_id = outcome.build.build_id if outcome.build else None
         if new is not None:
             build_id = self.db.add(BUILD, _build_row(dataset, new, at))
-            _store_taught_examples(self.db, build_id, dataset, new.content)
+            content = new.content
+            _store_taught_examples(self.db, build_id, dataset, content, commit, outcome.writers)
         verdict = {
             "commit_sha": commit.sha,
             "dataset": dataset,
@@ -188,8 +192,6 @@ def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
 
 
 # Plain statements take a sixth of the time, which matters for a first build.
-_KNOWN_BLOBS = "SELECT example_id, blob FROM example WHERE dataset = ?"
-_ORIGINS = "SELECT example_id, commit_sha, author FROM example WHERE dataset = ?"
 _TAUGHT = """
 SELECT example_id, blob, commit_sha, author, split, tokens, text_digest FROM taught_example
 WHERE dataset = ? AND end_build = ?
@@ -197,7 +199,7 @@ WHERE dataset = ? AND end_build = ?
 
 
 class Taught(NamedTuple):
-    """The content of one example in builds, and the commit it came from."""
+    """The content of one example in builds, and the commit that wrote it."""
 
     blob: str
     commit_sha: str
@@ -207,78 +209,43 @@ class Taught(NamedTuple):
     text_digest: str
 
 
-def _follow_examples(
-    db: Database, checked: CheckedDataset, commit: Commit, writers: Writers | None
-) -> None:
-    """Update the dataset's example rows to `commit`.
-
-    An example that `writers` lacks gets no author.
-    """
-    dataset, good = checked.name, {each.id: each.blob for each in checked.examples}
-    known = dict(db.sql(_KNOWN_BLOBS, dataset))
-    changed = [name for name, blob in good.items() if known.get(name) != blob]
-    for some in in_portions([*(known.keys() - good.keys()), *changed], CHUNK):
-        db.delete(EXAMPLE, (EXAMPLE.dataset == dataset) & EXAMPLE.example_id.in_(some))
-    of_commit = [name for name in changed if not name.startswith(RATED)]
-    by = dict.fromkeys(changed) | {
-        name: commit if writers is None else writers.get(example_path(name)) for name in of_commit
-    }
-    commits = {each.sha: each for each in by.values() if each}
-    # Not on the branch, unless they are already.
-    rows = (
-        {**_COMMITS.write(each, but=("parent",)), "position": None} for each in commits.values()
-    )
-    db.add_missing(COMMIT, rows)
-    authors = _read_authors(db, commits)
-    examples = (
-        {
-            "dataset": dataset,
-            "example_id": name,
-            "blob": good[name],
-            "commit_sha": (writer or commit).sha,
-            "author": authors[writer.sha] if writer else "",
-        }
-        for name, writer in by.items()
-    )
-    db.add_many(EXAMPLE, examples)
-
-
-def _read_authors(db: Database, commits: Collection[str]) -> dict[str, str]:
-    """Return the current names of the authors of these commits: one may have been erased."""
-    authors: dict[str, str] = {}
-    for shas in in_portions(commits, CHUNK):
-        query = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(COMMIT.sha.in_(shas))
-        authors |= dict(db.tuples(query))
-    return authors
-
-
 def _store_taught_examples(
-    db: Database, build_id: int, dataset: str, content: BuildContent
+    db: Database,
+    build_id: int,
+    dataset: str,
+    content: BuildContent,
+    commit: Commit,
+    writers: Writers | None,
 ) -> None:
-    """Store the examples in which a build differs from the previous one: texts first, then rows.
+    """Store the examples in which a build differs from the newest one: texts first, then rows.
 
-    An example that both contain unchanged stays one row.
+    An example that both contain unchanged stays one row. One that `writers` lacks gets no author.
     """
     newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
     system = storable_text(str(content.manifest["system"]))
     has_same_system = db.value(newest.order_by(BUILD.id.desc())) == system
     standing = {name: Taught(*row) for name, *row in db.sql(_TAUGHT, dataset, NO_END)}
-    digests = {  # the text is that of the blob, with the system text before it
-        name: standing[name].text_digest
-        for name, example in content.examples.items()
-        if has_same_system and name in standing and standing[name].blob == example.blob
+    blobs = {name: example.blob for name, example in content.examples.items()}
+    same = {name: row for name, row in standing.items() if blobs.get(name) == row.blob}
+    new = blobs.keys() - same.keys()
+    by: dict[str, Commit | None] = dict.fromkeys(new)
+    by |= {
+        name: commit if writers is None else writers.get(example_path(name))
+        for name in new
+        if not name.startswith(RATED)
     }
+    authors = _add_commits(db, {each.sha: each for each in by.values() if each})
+    origins = {name: (row.commit_sha, row.author) for name, row in same.items()}
+    origins |= {
+        name: (writer.sha, authors[writer.sha]) if writer else (commit.sha, "")
+        for name, writer in by.items()
+    }
+    # The text is that of the blob, with the system text before it.
+    digests = {name: row.text_digest for name, row in same.items() if has_same_system}
     db.add_missing(EXAMPLE_TEXT, _make_texts(content, digests))
     taught = {
-        name: Taught(
-            content.examples[name].blob,
-            commit_sha,
-            author,
-            content.sides[name],
-            content.tokens[name],
-            digests[name],
-        )
-        for name, commit_sha, author in db.sql(_ORIGINS, dataset)
+        name: Taught(blob, *origins[name], content.sides[name], content.tokens[name], digests[name])
+        for name, blob in blobs.items()
     }
     ended = [name for name, row in standing.items() if taught.get(name) != row]
     for some in in_portions(ended, CHUNK):
@@ -292,6 +259,20 @@ def _store_taught_examples(
         if row != standing.get(name)
     )
     db.add_many(TAUGHT_EXAMPLE, rows)
+
+
+def _add_commits(db: Database, commits: Mapping[str, Commit]) -> dict[str, str]:
+    """Store these commits unless they are; return the names of their authors.
+
+    The current ones: one may have been erased.
+    """
+    rows = (_COMMITS.write(each, but=("parent",)) for each in commits.values())
+    db.add_missing(COMMIT, ({**row, "position": None} for row in rows))
+    authors: dict[str, str] = {}
+    for shas in in_portions(commits, CHUNK):
+        query = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(COMMIT.sha.in_(shas))
+        authors |= dict(db.tuples(query))
+    return authors
 
 
 def _make_texts(content: BuildContent, digests: dict[str, str]) -> Iterator[Row]:

@@ -6,18 +6,15 @@ if all but its id and the system text is equal.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from merlin.core.errors import Refused
 from merlin.core.views import described
-from merlin.dataset.builds import is_in_build
-from merlin.dataset.entries import split_tags
 from merlin.dataset.lint import is_refusal
-from merlin.dataset.split import TEST
 from merlin.db.database import Database
-from merlin.db.tables import EXAMPLE_ENTRY, TAUGHT_EXAMPLE
+from merlin.db.tables import EXAMPLE_ENTRY
 from merlin.providers.base import Answer
 from merlin.training.models import (
     Model,
@@ -76,8 +73,8 @@ class ProofScores:
 class ComparedAnswer:
     """Both models' answers to a test question; the other model's is None if it was not asked.
 
-    `digest` identifies the question when its loss is accepted (`merlin.training.gate`). Tags are
-    those of the newest commit; `is_kept`: the example still exists there.
+    `digest` identifies the question when its loss is accepted (`merlin.training.gate`); `is_kept`:
+    the example still exists in the newest commit.
     """
 
     example: str
@@ -89,7 +86,6 @@ class ComparedAnswer:
     kind: AnswerKind
     before: str | None
     kind_before: AnswerKind | None
-    tags: list[str]
     is_kept: bool
 
 
@@ -136,12 +132,15 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         raise Refused(f"{version} has no answers", key, **arguments, state=state, note=model.note)
     scores = _count_scores(name_beside(model, against), own)
     other = judge_answers(db, against) if against else []
-    pairs, tags = list(pair_answers(own, other)), _read_tags(db, model.build_id)
+    pairs = list(pair_answers(own, other))
+    entries = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.example_id)
+    rows = db.rows(entries.where(EXAMPLE_ENTRY.dataset == model.dataset))
+    kept = {row["example_id"] for row in rows}
     return ProofReport(
         scores=scores,
         is_full=scores.right == scores.questions,
         comparison=_compare(model, against, pairs) if against else None,
-        answers=_compare_answers(tags, own, pairs),
+        answers=_compare_answers(kept, own, pairs),
     )
 
 
@@ -217,7 +216,7 @@ def _is_right(judged: JudgedAnswer) -> bool:
 
 
 def _compare_answers(
-    tags: Mapping[str, Sequence[str]],
+    kept: Collection[str],
     judged: Sequence[JudgedAnswer],
     pairs: Sequence[Pair],
 ) -> list[ComparedAnswer]:
@@ -235,8 +234,7 @@ def _compare_answers(
             kind=now.kind,
             before=other.answer.text if other else None,
             kind_before=other.kind if other else None,
-            tags=list(tags.get(question.example_id, ())),
-            is_kept=question.example_id in tags,
+            is_kept=question.example_id in kept,
         )
         compared.append(answer)
     order = list(AnswerChange)
@@ -248,14 +246,3 @@ def _classify_change(now: JudgedAnswer, before: JudgedAnswer | None) -> AnswerCh
     if before is None or _is_right(before) == _is_right(now):
         return AnswerChange.RIGHT if _is_right(now) else AnswerChange.WRONG
     return AnswerChange.GAINED if _is_right(now) else AnswerChange.LOST
-
-
-def _read_tags(db: Database, build_id: int) -> dict[str, list[str]]:
-    """Return the tags of a build's test examples in the newest commit, by example id."""
-    is_test_example = (TAUGHT_EXAMPLE.dataset == EXAMPLE_ENTRY.dataset) & (
-        TAUGHT_EXAMPLE.example_id == EXAMPLE_ENTRY.example_id
-    )
-    query = TAUGHT_EXAMPLE.select(EXAMPLE_ENTRY.example_id, EXAMPLE_ENTRY.tags)
-    query = query.join(EXAMPLE_ENTRY, on=is_test_example)
-    rows = db.rows(query.where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == TEST)))
-    return {row["example_id"]: sorted(split_tags(row["tags"])) for row in rows}

@@ -69,8 +69,8 @@ class CommitOutcome:
     """The result of one commit for one dataset, before it is recorded.
 
     `build` is an existing row, `new_build` a row to create; both are None if nothing could be
-    built. `checked` is None for a dataset that the commit removed. `writers` wrote the files before
-    they were recorded; None: the commit wrote what it changed.
+    built. `checked` is None for a dataset that the commit removed. `writers` wrote the dataset's
+    files; None: the commit wrote those that changed.
     """
 
     dataset: str
@@ -172,10 +172,11 @@ def _record_commit(
     # The first recorded commit changes all datasets, because its parent is not recorded.
     now, parent = ctx.source.dataset_trees(commit.sha), commit.parent or ""
     before = ctx.source.dataset_trees(parent) if parent in mainline else {}
-    writers = None if parent in mainline else ctx.source.find_writers(commit.sha)
     names = sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
+    known = {name for name in names if ctx.history.follows_newest_build(name_dataset(name))}
+    writers = ctx.source.find_writers(commit.sha) if known != {*names} else {}
     outcomes = [
-        _process(ctx, commit, name, None if writers is None else writers.get(name, {}))
+        _process(ctx, commit, name, None if name in known else writers.get(name, {}))
         for name in names
     ]
     ctx.history.record(commit, outcomes, ctx.clock())

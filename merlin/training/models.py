@@ -6,7 +6,6 @@ good -> unapplied        its provider serves it without its weights; good if it 
 new, good, gone, unapplied -> revoked    consent to an example of its build was withdrawn
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -39,7 +38,7 @@ from merlin.db.tables import (
 )
 from merlin.db.values import RowMap, dump_json, read_messages, read_row, storable_text
 from merlin.providers.base import Answer
-from merlin.training.scores import Evaluation, Question, question_key, questions_of
+from merlin.training.scores import Evaluation, Question, questions_of
 
 # Maximum pause between two probes of a model.
 MAX_WAIT_S = 600.0
@@ -201,7 +200,6 @@ PREVIOUS_STATES = {
 }
 
 
-Score = tuple[str, Evaluation]  # a model's name and its scores
 _EVALUATIONS = RowMap(Evaluation, columns={"right": "right_count"})
 
 
@@ -323,21 +321,6 @@ def proof_of(db: Database, model_row: int) -> Evaluation | None:
     is_scored = (MODEL.id == model_row) & MODEL.questions.is_null(is_null=False)
     row = db.row(MODEL.select().where(is_scored))
     return None if row is None else _EVALUATIONS.read(row)
-
-
-def comparable_score(db: Database, model: Model, other: Model | None) -> Score | None:
-    """Return the other model's score if both have the same test questions and references.
-
-    Whatever their ids; system texts are excluded: each model gets the one it was trained with.
-    """
-    proof = proof_of(db, other.model_row) if other else None
-    if other is None or proof is None:
-        return None
-    mine, theirs = (
-        Counter(map(question_key, read_questions(db, build)))
-        for build in (model.build_id, other.build_id)
-    )
-    return (name_beside(other, model), proof) if mine and mine == theirs else None
 
 
 def score_message(proof: Evaluation | None) -> Mapping[str, object]:

@@ -89,7 +89,7 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model, is_fre
     proof = score_answers([answers[question.example_id] for question in questions], questions)
     rows.settle(model, ModelState.GOOD, proof, "", applied)
     kill_point("evaluation.recorded")
-    log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)
+    log.info("model proved", model=model.model_id, right=proof.right, chrf=proof.chrf)
     return True
 
 

@@ -1,8 +1,7 @@
 """Scores of a model's answers to test questions.
 
 An answer is right if it contains the taught one or is nearly equal to it. Beside the number of
-right answers there is chrF (0..100, higher is better) of sacrebleu, the share of answers equal to
-the reference and the share of "I do not know".
+right answers there is chrF (0..100, higher is better) of sacrebleu.
 """
 
 import hashlib
@@ -33,13 +32,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The results of a model's evaluation on the test questions; shares are from 0 to 1."""
+    """The results of a model's evaluation on the test questions."""
 
     questions: int
     right: int = described("Answers that contain the expected one or are nearly equal to it.")
     chrf: float = described("Similarity to the expected answers (chrF), 0 to 100.")
-    equal_share: float
-    unknown_share: float
 
     @property
     def is_full(self) -> bool:
@@ -100,16 +97,9 @@ def score_answers(answers: Sequence[Answer], questions: Sequence[Question]) -> E
 
     count = len(questions)
     if not count:
-        return Evaluation(questions=0, right=0, chrf=0.0, equal_share=0.0, unknown_share=0.0)
+        return Evaluation(questions=0, right=0, chrf=0.0)
     texts = [answer.text for answer in answers]
     references = [question.reference for question in questions]
     chrf = float(sacrebleu.corpus_chrf(texts, [references]).score)
-    equal = sum(a.strip() == b.strip() for a, b in zip(texts, references, strict=True))
-    unknown = sum(answer.known is False for answer in answers)
-    return Evaluation(
-        questions=count,
-        right=sum(map(is_right, texts, references)),
-        chrf=round(chrf, 2),
-        equal_share=equal / count,
-        unknown_share=unknown / count,
-    )
+    right = sum(map(is_right, texts, references))
+    return Evaluation(questions=count, right=right, chrf=round(chrf, 2))

@@ -17,7 +17,6 @@ from merlin.db.tables import (
     BUILD,
     CHANGE,
     COMMIT,
-    EXAMPLE,
     EXAMPLE_TEXT,
     LEDGER,
     PROPOSAL,
@@ -159,7 +158,6 @@ def insert_parents(database, cipher, user_id):
     build = {"first_build": build_id, "end_build": build_id + 1}
     details = {"split": "", "tokens": 1, "text_digest": "d"}
     database.put(TAUGHT_EXAMPLE.insert({**taught, **build, **details}))
-    database.put(EXAMPLE.insert(taught))
 
 
 def read_all_values(database, cipher):

@@ -101,9 +101,7 @@ def test_models_show_their_scores_and_which_one_serves(world):
     model_views = world.recent_models(FACE)
     assert [model.serves for model in model_views] == [False, True, False]
     assert model_views[0].evaluation is None
-    assert model_views[1].evaluation == Evaluation(
-        questions=5, right=3, chrf=77.5, equal_share=0.5, unknown_share=0.2
-    )
+    assert model_views[1].evaluation == Evaluation(questions=5, right=3, chrf=77.5)
     assert [job.build for job in world.recent_jobs()] == [f"{FACE}-{n}" for n in (3, 2, 1)]
     assert [model.why for model in models.list_promotions(world.ctx, OPERATOR, FACE)] == [
         "newest",

@@ -25,7 +25,7 @@ def test_every_status_has_a_message():
 
 
 def test_message_shows_the_score_of_the_live_model():
-    score = Evaluation(questions=20, right=18, chrf=71.25, equal_share=0.9, unknown_share=0.0)
+    score = Evaluation(questions=20, right=18, chrf=71.25)
     for known, suffix in ((None, "live now."), (score, "live now; 18 of 20 right.")):
         key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, known)
         assert text("en", key, **arguments).endswith(suffix)

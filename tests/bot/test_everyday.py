@@ -5,11 +5,9 @@ import json
 import pytest
 
 from merlin.bot.commands import MENU
-from merlin.db.database import open_database
 from merlin.sandbox.telegram.world import VERA
 from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
 from tests.support.faults import Fault, FaultKind
-from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
 
@@ -28,20 +26,7 @@ def test_info_shows_model_session_and_times_in_the_users_zone(anna):
     text = anna.say("/info").text
     assert "Обучена 20 ноября, 18:30" in text
     assert "отвечает с 20 ноября, 18:30" in text
-    assert "Верных ответов" not in text
     assert "• отвечает neurotypology-1" in text
-
-
-def test_info_compares_models_only_on_the_same_questions(anna):
-    add_live_model(anna.settings, "stand-in-better", number=2)
-    with open_database(anna.settings.database) as database:
-        for number in (1, 2):
-            insert_example(database, "нос", number=number, split="test")
-        assert "Верных ответов столько же, сколько у neurotypology-1" in anna.say("/info").text
-        insert_example(database, "лоб", number=2, split="test")
-        text = anna.say("/info").text
-    assert "Тест: верно 9 из 12 вопросов" in text
-    assert "Верных ответов" not in text
 
 
 def test_chosen_language_applies_at_once_and_overrides_the_client(anna):

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from merlin.core.i18n import LANGUAGES, day_argument, text
+from merlin.dataset.builds import is_in_build
 from merlin.db.notices import Notices
+from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
 from merlin.openai_protocol.responses import list_page
 from tests.support.pipeline_lab import DATASET, Lab, Repository, run_command, serving
 from tests.support.provider_training import job_object
@@ -53,6 +55,35 @@ def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provide
     message = lab.notice_text(notices["notice-findings"], "ru")
     assert "1 ошибка" in message
     assert "examples/bad.yaml:2:1" in message
+
+
+def test_author_is_who_wrote_the_file_also_after_a_revert_and_a_rejected_commit(lab):
+    repository, settings = lab.repository, lab.repository.folder / "datasets/trial/dataset.yaml"
+
+    def commit_as(name):
+        repository.git("add", "-A")
+        repository.git("commit", "-q", "-m", "Add", f"--author={name} <{name}@example.com>")
+        lab.tick("fetch")
+
+    repository.example("trial", 1, answer="Иначе.")
+    commit_as("anna")
+    for name, number in (("boris", 3), ("vera", 50)):
+        repository.example("trial", number, answer="Иначе.")
+        commit_as(name)
+    repository.git("revert", "--no-commit", "HEAD~1")
+    commit_as("gleb")
+    words = settings.read_text("utf-8")
+    settings.unlink()
+    commit_as("gleb")
+    settings.write_text(words, "utf-8")
+    repository.example("trial", 51)
+    commit_as("dina")
+    with lab.services() as services:
+        row = services.db.rows(BUILD.select().order_by(BUILD.id.desc()))[0]
+        rows = services.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(row["id"])))
+    authors = {row["example_id"]: row["author"] for row in rows}
+    names = [authors[f"q{number}"] for number in (1, 3, 50, 51)]
+    assert names == ["anna", "gleb", "vera", "dina"]
 
 
 @serving

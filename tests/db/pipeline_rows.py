@@ -185,7 +185,7 @@ class PipelineRows:
     def prove(self, state=ModelState.GOOD):
         """Settle every model that awaits its test."""
         for model in self.models.list_unproved():
-            proof = Evaluation(questions=5, right=3, chrf=77.5, equal_share=0.5, unknown_share=0.2)
+            proof = Evaluation(questions=5, right=3, chrf=77.5)
             is_good = state is ModelState.GOOD
             self.models.settle(model, state, proof if is_good else None, "" if is_good else "mute")
 

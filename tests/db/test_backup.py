@@ -35,7 +35,7 @@ from tests.support.waiting import longest, wait_until
 pytestmark = pytest.mark.integration
 
 PACKED = Path(__file__).parents[1] / "upgrade/state.tar.xz"
-COUNTED = ("users", "turn", "purchase", "example", "model", "job")
+COUNTED = ("users", "turn", "purchase", "taught_example", "model", "job")
 
 
 def configured(folder, url=None):

@@ -92,7 +92,9 @@ def test_every_row_is_copied_and_id_sequences_continue(config_path, empty_postgr
     code, captured = run(capsys, empty_postgresql, "--json", "--config", config_path)
     assert code == 0, captured.err
     copied = {load["table"]: load["rows"] for load in json.loads(captured.out)}
-    assert min(copied[name] for name in ("users", "turn", "purchase", "example", "model")) > 0
+    assert (
+        min(copied[name] for name in ("users", "turn", "purchase", "taught_example", "model")) > 0
+    )
     source = sqlite_path(config_path)
     with open_database(empty_postgresql) as target:
         for table, rows in copied.items():

@@ -52,8 +52,6 @@ def insert_live_model(
             "questions": 12,
             "right_count": 9,
             "chrf": 81.25,
-            "equal_share": 0.75,
-            "unknown_share": 0.0,
         }
         database.update(MODEL, MODEL.id == model_row, **scores)
         database.add(PROMOTION, _promotion(dataset, model_id))

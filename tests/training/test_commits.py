@@ -16,7 +16,7 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
 from merlin.dataset.verdicts import VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
-from merlin.db.tables import COMMIT, EXAMPLE, EXAMPLE_TEXT, TAUGHT_EXAMPLE
+from merlin.db.tables import COMMIT, EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from merlin.training.gather import CommitOutcome
 from merlin.training.models import read_conversations
 from tests.db.pipeline_rows import (
@@ -111,8 +111,6 @@ def test_author_is_the_last_one_who_changed_the_blob(world):
     assert (authors["003"], authors["012"], authors["001"]) == ("boris", "boris", "anna")
     authors = read_authors(world, 3)
     assert (authors["003"], authors["012"], authors["001"]) == ("vera", "boris", "anna")
-    now = {row["example_id"][-3:]: row["author"] for row in world.db.rows(EXAMPLE.select())}
-    assert (now["003"], now["012"], now["001"]) == ("anna", "boris", "anna")
 
 
 def test_author_of_the_first_read_is_that_of_the_history_or_none(world, clock):
@@ -167,7 +165,6 @@ def test_removed_dataset_keeps_its_builds(world, clock):
     world.push(1, make_examples())
     world.record(make_commit(2), [CommitOutcome(FACE, VerdictStatus.REMOVED)], clock())
     assert world.statuses() == {"a001": "superseded", "a002": "removed"}
-    assert not world.db.rows(EXAMPLE.select())
     assert len(world.db.rows(TAUGHT_EXAMPLE.select())) == 12
 
 
@@ -225,13 +222,10 @@ def assert_nothing_is_visible(world):
 
 def test_erased_author_of_a_commit_that_returns_stays_anonymous(world, clock):
     world.push(1, make_examples(12))
-    world.push(2, make_examples(13), author="vera")
     world.db.change(COMMIT.update({"author_name": "nobody"}))
-    world.history.drop_commits(1, clock())
-    world.push(2, make_examples(12), name="b")
-    world.history.drop_commits(1, clock())
-    world.push(2, make_examples(13), author="vera")
-    authors = {row["example_id"][-3:]: row["author"] for row in world.db.rows(EXAMPLE.select())}
+    world.history.drop_commits(0, clock())
+    world.push(1, make_examples(13))
+    authors = read_authors(world, 2)
     assert (authors["011"], authors["012"]) == ("anna", "nobody")
 
 

@@ -35,8 +35,7 @@ from merlin.chat.sessions import Session
 from merlin.chat.turns import UpdateState
 from merlin.config.section import choose_language
 from merlin.core.formatted_text import Button
-from merlin.training.models import Model, Serving, comparable_score, proof_of
-from merlin.training.scores import Evaluation
+from merlin.training.models import Serving, proof_of
 
 handlers = Handlers()
 VERB, YES, NO = "login", "yes", "no"
@@ -241,23 +240,7 @@ def _model_text(context: BotContext, serving: Serving) -> str:
         since=context.moment(serving.since),
     )
     scores = proof_of(context.db, serving.model.model_row)
-    against = _compare_scores(context, serving.model, scores) if scores is not None else ""
-
-    return join_lines(model, evaluation_text(scores, context.language), against)
-
-
-def _compare_scores(context: BotContext, model: Model, evaluation: Evaluation) -> str:
-    """Compare the score with the previous model's, if both answered the same questions."""
-    previous = next(iter(context.catalogue.earlier(model.dataset)), None)
-    score = comparable_score(context.db, model, previous)
-    if score is None:
-        return ""
-    name, scores = score
-    difference = evaluation.right - scores.right
-    if not difference:
-        return context.translate("bot-info-same", model=name)
-    signed = f"{'−' if difference < 0 else '+'}{abs(difference)}"
-    return context.translate("bot-info-against", model=name, by=signed)
+    return join_lines(model, evaluation_text(scores, context.language))
 
 
 def _info_session(context: BotContext, session: Session) -> str:

@@ -75,15 +75,6 @@ CREATE TABLE build (
     UNIQUE (dataset, number),
     UNIQUE (dataset, digest)
 );
-CREATE TABLE example (
-    dataset TEXT NOT NULL,
-    example_id TEXT NOT NULL,
-    blob TEXT NOT NULL,
-    commit_sha TEXT NOT NULL REFERENCES seen_commit (sha),
-    author TEXT NOT NULL,
-    PRIMARY KEY (dataset, example_id)
-);
-CREATE INDEX example_author ON example (dataset, author, example_id);
 CREATE TABLE example_text (
     digest TEXT PRIMARY KEY,
     messages TEXT NOT NULL,
@@ -174,8 +165,6 @@ CREATE TABLE model (
     questions BIGINT,
     right_count BIGINT,
     chrf DOUBLE PRECISION,
-    equal_share DOUBLE PRECISION,
-    unknown_share DOUBLE PRECISION,
     applied TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX model_name ON model (model_id);

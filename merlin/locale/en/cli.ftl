@@ -130,7 +130,7 @@ col-duration = duration
 col-estimate = estimated cost
 col-verdict = result
 col-what = what
-models-legend = On the test questions: right answers of all, chrF (similarity to the reference), = (word for word), ? (“I don't know”). Blank: not asked.
+models-legend = On the test questions: right answers of all, chrF (similarity to the reference). Blank: not asked.
 queue-requests = tasks
 queue-notices = notifications
 queue-jobs = training jobs

@@ -83,9 +83,7 @@ bot-info-more = … and { $count ->
 bot-info-evaluation = Test: { $right } of { $questions ->
         [one] { $questions } question
        *[other] { $questions } questions
-    } right; similarity to the reference { $chrf } out of 100, word for word { $equal }%, “I don't know” { $unknown }%
-bot-info-same = As many right answers as { $model }
-bot-info-against = Right answers compared with { $model }: { $by }
+    } right; similarity to the reference { $chrf } out of 100
 bot-info-not-evaluated = This model had no test questions.
 bot-info-no-model = No trained model yet. { $general ->
         [yes] A general model answers.

@@ -87,9 +87,7 @@ bot-info-more = … и ещё { $count ->
 bot-info-evaluation = Тест: верно { $right } из { $questions ->
         [one] { $questions } вопроса
        *[other] { $questions } вопросов
-    }; сходство с эталоном { $chrf } из 100, слово в слово { $equal } %, «не знаю» { $unknown } %
-bot-info-same = Верных ответов столько же, сколько у { $model }
-bot-info-against = Верных ответов по сравнению с { $model }: { $by }
+    }; сходство с эталоном { $chrf } из 100
 bot-info-not-evaluated = Тестовых вопросов у этой модели не было.
 bot-info-no-model = Обученной модели пока нет. { $general ->
         [yes] На вопросы отвечает общая модель.
