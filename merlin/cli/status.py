@@ -1,4 +1,4 @@
-"""`merlin status`: datasets, queues, disk usage and running processes."""
+"""`merlin status`: datasets, queues and running processes."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,9 +19,8 @@ from merlin.cli.output import (
 )
 from merlin.config import Config
 from merlin.core.clock import utc_now
-from merlin.core.durable_files import folder_bytes
 from merlin.core.heartbeat import describe_step, is_known, list_current
-from merlin.core.i18n import format_number, text
+from merlin.core.i18n import text
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import Request, Requests
 from merlin.wiring.context import open_read_only
@@ -57,13 +56,6 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         f"{translate_word('queue', name)} {count}" for name, count in overview.queues.items()
     )
     print_message("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
-    stored = environment["stored"]
-    print_message(
-        "status-stored",
-        builds=stored["builds"]["count"],
-        megabytes=_megabytes(stored["builds"]["bytes"]),
-        mirror=_megabytes(stored["mirror"]["bytes"]),
-    )
     for failed in environment["failed_requests"]:
         values = " ".join(
             f"{name}={value}" for name, value in failed["arguments"].items() if value is not None
@@ -75,10 +67,6 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
             at=format_cell(failed["at"]),
             reason=failed["reason"],
         )
-
-
-def _megabytes(size: int) -> str:
-    return format_number(language(), size / 1_000_000, 1)
 
 
 def dataset_record(dataset_status: DatasetStatus) -> dict[str, Any]:
@@ -110,13 +98,12 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
 
 
 def deployment_status(config: Config) -> dict[str, Any]:
-    """Return disk usage, heartbeats, failed requests, and the providers with their addresses."""
+    """Return heartbeats, failed requests, and the providers with their addresses."""
     now = utc_now()
     with open_read_only(config) as database:
         beats = list_current(Heartbeats(database).list_all(), now)
         failed = Requests(database).list_failed(now - _FAILED_FOR, _MAX_FAILED)
     return {
-        "stored": _disk_usage(config),
         "processes": {
             beat.process: record(beat, process="", failing="")
             | {"alive": beat.is_alive(now) if is_known(beat, beats, now) else None}
@@ -138,12 +125,4 @@ def _request_record(request: Request) -> dict[str, Any]:
         "by": request.by,
         "at": request.created_at,
         "reason": error_text(request.error.key, request.error.arguments),
-    }
-
-
-def _disk_usage(config: Config) -> dict[str, Any]:
-    builds = [path for path in (config.state_dir / "builds").glob("*/*") if path.is_dir()]
-    return {
-        "builds": {"count": len(builds), "bytes": sum(map(folder_bytes, builds))},
-        "mirror": {"bytes": folder_bytes(config.state_dir / "mirror.git")},
     }

@@ -72,16 +72,6 @@ class ConfigSchema(GenerateJsonSchema):
             super().default_schema(schema) if has_default else self.generate_inner(schema["schema"])
         )
 
-    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
-        """Keep the order in which the keys are written here."""
-        del parent_key
-        return value
-
-    def field_title_should_be_set(self, schema: object) -> bool:
-        """Give keys no titles beside their names."""
-        del schema
-        return False
-
 
 def setting(description: str, example: object = None, **facts: Any) -> Any:
     """Return the field of one key, with pydantic's `facts`; its default is an example, too."""

@@ -90,17 +90,15 @@ def run(arguments: Sequence[str]) -> int | None:
 
     None if the command line has to run it: it explains wrong usage and a wrong configuration.
     """
-    names = list[str]()
     path = os.environ.get("MERLIN_CONFIG") or "config.yaml"
-    words = iter(arguments)
-    for word in words:
-        if word == "--config":
-            path = next(words, "")
-        elif word.startswith("--config="):
-            path = word.removeprefix("--config=")
-        else:
-            names.append(word)
-    if len(names) != 1 or names[0] not in PROCESSES:
+    match arguments:
+        case [name]:
+            pass
+        case [name, "--config", path]:
+            pass
+        case _:
+            return None
+    if name not in PROCESSES:
         return None
     import yaml  # noqa: PLC0415 - other commands need the rest of this module alone
 
@@ -108,7 +106,7 @@ def run(arguments: Sequence[str]) -> int | None:
         document = yaml.load(Path(path).read_bytes(), yaml.CSafeLoader)
         os.environ.setdefault("MERLIN_LANGUAGE", str(document.get("language", "ru")))
         folder = Path(path).resolve().parent / Path(document["state_dir"]).expanduser()
-        return report_health(folder.resolve(), names[0])
+        return report_health(folder.resolve(), name)
     except (OSError, RuntimeError, ValueError, TypeError, LookupError, yaml.YAMLError):
         return None
 

@@ -4,12 +4,14 @@ Programs get problems as JSON, people get an explanation, what they can do, and 
 error page needs no database. Forms are accepted from our own pages only, and over HTTPS.
 """
 
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,9 +30,9 @@ from merlin.api.problems import Problem, status_of
 from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
+from merlin.core.server import content_length
 from merlin.core.web.assets import accepts, local_address, page_response, seen_other
 from merlin.core.web.browser import get_chosen_theme, note_preferences, page_address
-from merlin.core.web.templates import page_route
 
 log = get_logger(__name__)
 
@@ -166,9 +168,30 @@ async def _require_own_form(request: Request) -> None:
         require_same_origin(request)
 
 
-_PageRoute = page_route(error_page, _page_of, _EXPECTED, MAX_BYTES)
+class PageRoute(APIRoute):
+    """A route that renders errors as pages, never as a traceback."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """Return the handler that renders errors as pages."""
+        default_handler = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            if content_length(request.headers) > MAX_BYTES:
+                return error_page(request, 413)
+            try:
+                response: Response = await default_handler(request)
+            except _EXPECTED as error:
+                return _page_of(request, error)
+            except Exception:
+                log.exception("a page failed", path=request.scope["path"])
+                return error_page(request, 500)
+            return response
+
+        return handler
+
+
 _DEPENDENCIES = [Depends(_require_own_form)]
 # A router of pages.
 page_router = partial(
-    APIRouter, route_class=_PageRoute, include_in_schema=False, dependencies=_DEPENDENCIES
+    APIRouter, route_class=PageRoute, include_in_schema=False, dependencies=_DEPENDENCIES
 )

@@ -1,8 +1,8 @@
-"""The Jinja environment, icons, badges, and routes that render errors as pages.
+"""The Jinja environment, icons and badges.
 
 A badge shows a state by an icon, a label and a colour. Templates contain no logic of their own:
 they get texts, values and a few functions, and an undefined name is an error. All values are
-escaped. An error in a page route is rendered as a page, never as a traceback.
+escaped.
 """
 
 import re
@@ -10,20 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.requests import Request
-from starlette.responses import Response
 
 from merlin.core.i18n import page_text
-from merlin.core.log import get_logger
-from merlin.core.server import content_length
 from merlin.core.web.assets import STATIC, TEMPLATES
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,39 +103,3 @@ class Templates:
         drawing = f"{self.asset(ICONS)}#{name}"
         markup = Markup('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>')
         return markup.format(f"i {style}".strip(), drawing)
-
-
-def page_route(
-    render_status: Callable[[Request, int], Response],
-    render_error: Callable[[Request, Exception], Response],
-    expected: tuple[type[Exception], ...],
-    max_bytes: int,
-) -> type[APIRoute]:
-    """Return a route class that renders errors as pages.
-
-    `render_status` returns the page of a status code, `render_error` that of an `expected` error.
-    Request bodies over `max_bytes` are refused.
-    """
-
-    class PageRoute(APIRoute):
-        """A route that renders errors as pages."""
-
-        def get_route_handler(self) -> Callable[[Request], Any]:
-            """Return the handler that renders errors as pages."""
-            default_handler = super().get_route_handler()
-
-            async def handler(request: Request) -> Response:
-                if content_length(request.headers) > max_bytes:
-                    return render_status(request, 413)
-                try:
-                    response: Response = await default_handler(request)
-                except expected as error:
-                    return render_error(request, error)
-                except Exception:
-                    log.exception("a page failed", path=request.scope["path"])
-                    return render_status(request, 500)
-                return response
-
-            return handler
-
-    return PageRoute

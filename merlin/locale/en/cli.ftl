@@ -77,7 +77,6 @@ did-pin = { $dataset }: the model is pinned, newer ones wait
 did-unpin = { $dataset }: newer models may go live again
 did-build = { $build } (commit { $commit }, { $verdict })
 status-line = running: { $alive }; waiting: { $queues }
-status-stored = stored: builds { $builds } ({ $megabytes } MB), mirror { $mirror } MB
 status-failed-request = task { $request } ({ $what }) of { $at } failed: { $reason }. Remove the cause, then run its command again
 health-unknown = unknown process { $process }; choose one of daemon, bot, api, engine
 col-at = time

@@ -78,7 +78,6 @@ did-pin = { $dataset }: модель закреплена, новые ждут
 did-unpin = { $dataset }: новые модели снова могут стать текущими
 did-build = { $build } (коммит { $commit }, { $verdict })
 status-line = работают: { $alive }; в очереди: { $queues }
-status-stored = на диске: сборки { $builds } ({ $megabytes } МБ), зеркало репозитория { $mirror } МБ
 status-failed-request = задача { $request } ({ $what }) от { $at } не выполнена: { $reason }. Устраните причину и повторите команду
 health-unknown = неизвестный процесс { $process }; есть daemon, bot, api, engine
 col-at = время
