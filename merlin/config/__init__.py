@@ -149,7 +149,7 @@ class Config(Section):
         for name, own in self.engine.models.items():
             configured = table.get(name, ModelConfig())
             table[name] = ModelConfig.model_construct(
-                price=configured.price or PriceConfig(input=0, output=0, training=0).in_micro(),
+                price=configured.price or PriceConfig(input=0, output=0, training=0),
                 context=own.context or configured.context,
                 training_example=own.training_example or configured.training_example,
                 sunset=configured.sunset,
@@ -184,7 +184,7 @@ class Config(Section):
             own = seller.prices.get(name) if seller else None
             found = own or (known.price if known else None)
             if found is not None:
-                return found
+                return found.in_micro()
         return None
 
     def is_free(self, provider: str, name: str) -> bool:

@@ -81,17 +81,6 @@ class PriceConfig(Section):
         )
 
 
-# The price that a PriceConfig is.
-Rate = Annotated[
-    Price,
-    GetPydanticSchema(
-        lambda _, handler: no_info_after_validator_function(
-            PriceConfig.in_micro, handler(PriceConfig)
-        )
-    ),
-]
-
-
 class StatusesConfig(Section):
     """Shows the result of each commit on the git host, as a commit status.
 
@@ -182,7 +171,7 @@ class ProviderConfig(Section):
         "gpt-4o-mini-2024-07-18",
         default=None,
     )
-    prices: Mapping[str, Rate] = setting(
+    prices: Mapping[str, PriceConfig] = setting(
         "Prices that differ from those in `models`, by model.", default_factory=dict
     )
     active_jobs: int = setting("How many jobs may run at the same time.", default=1, ge=1)
@@ -194,7 +183,7 @@ class ProviderConfig(Section):
 class ModelConfig(Section):
     """One base model."""
 
-    price: Opt[Rate] = None
+    price: Opt[PriceConfig] = None
     context: Opt[int] = setting(
         "Tokens of a whole conversation: the window, if neither the provider nor a refusal"
         " gives one.",

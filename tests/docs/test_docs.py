@@ -163,7 +163,9 @@ def test_named_command_exists_with_its_options():
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_cost_of_answers_follows_from_the_prices(language):
-    price = config.load(ROOT / "config.yaml").base_models["gpt-4.1-mini-2025-04-14"].price
+    price = (
+        config.load(ROOT / "config.yaml").base_models["gpt-4.1-mini-2025-04-14"].price.in_micro()
+    )
     text = (ROOT / f"docs/{language}/growth.md").read_text("utf-8")
     page = re.sub(r"(?<=\d)[,\s](?=\d{3}\b)", "", text)
     rows = re.findall(r"^\| (\d+) \| (\d+) \| 0 \|$", page, re.MULTILINE)
