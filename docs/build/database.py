@@ -39,7 +39,7 @@ SECTIONS: Mapping[str, str] = {
 ROWS: Mapping[str, str] = {
     "account": "the username and password hash (argon2id) for a sign-in without Telegram",
     "api_key": "an API key, stored as SHA-256, with its scopes",
-    "accepted_loss": "a changed answer to a test question, and the editor who accepted it",
+    "accepted_loss": "a test question whose changed answer an editor accepted",
     "answer_cost": "the cost of a day's answers, if it is limited",
     "audit": "a dangerous action: who did what to whom; rows are only added",
     "build": "a build of a dataset at a commit",
@@ -80,7 +80,7 @@ ROWS: Mapping[str, str] = {
     "rating": "a person's rating of an answer",
     "request": "an action that one process requests from another",
     "revoked_example": "an example with withdrawn consent, by its id in builds",
-    "role_grant": "a role given to a person, including ended ones",
+    "role_grant": "a role that a person has, in one scope or everywhere",
     "seen_commit": "a commit on the followed branch",
     "serving": "the live model of a dataset",
     "chat_session": "a conversation with its own history, model and window",

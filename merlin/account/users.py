@@ -31,15 +31,11 @@ from merlin.db.tables import CONSENT, ROLE_GRANT, TERM, USER
 from merlin.db.values import RowMap, decrypt, storable_text
 
 _ORDER = tuple(Role)
-_CURRENT_GRANTS = Prepared(
-    ROLE_GRANT.select(ROLE_GRANT.role, ROLE_GRANT.scope).where(
-        (ROLE_GRANT.user_id == Parameter("user_id")) & ROLE_GRANT.revoked_at.is_null()
-    )
-)
+_GRANTS = Prepared(ROLE_GRANT.select().where(ROLE_GRANT.user_id == Parameter("user_id")))
 
 
 class Roles(Repository):
-    """One row for each grant; `admins` are those named in the configuration."""
+    """One row for each role that a person has; `admins` are those named in the configuration."""
 
     def __init__(self, db: Database, admins: Collection[int] = (), clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -49,7 +45,7 @@ class Roles(Repository):
         """Return a person's role with its scopes; without a grant they are a student."""
         if user_id in self._admins:
             return Authority(Role.ADMIN)
-        rows = self.db.rows(_CURRENT_GRANTS(user_id=user_id))
+        rows = self.db.rows(_GRANTS(user_id=user_id))
         # Concurrent grants may leave two roles: the higher one counts.
         role = max((Role(row["role"]) for row in rows), key=_ORDER.index, default=Role.STUDENT)
         scopes = {row["scope"] for row in rows if row["role"] == role}
@@ -65,16 +61,10 @@ class Roles(Repository):
         self._refuse_config_admin(user_id)
         if (role is Role.TEACHER) != bool(scope):
             raise Refused(f"{role} with scope {scope}", "role-scope")
-        others = _is_valid_grant(user_id) & (ROLE_GRANT.role != role.value)
-        is_changed = self._mark_revoked(ROLE_GRANT, others)
+        others = (ROLE_GRANT.user_id == user_id) & (ROLE_GRANT.role != role.value)
+        is_changed = self.db.delete(ROLE_GRANT, others) > 0
         if role is not Role.STUDENT:
-            new = {
-                "user_id": user_id,
-                "role": role.value,
-                "scope": storable_text(scope or ""),
-                "by_whom": storable_text(by),
-                "at": iso(self._clock()),
-            }
+            new = {"user_id": user_id, "role": role.value, "scope": storable_text(scope or "")}
             is_changed |= self.db.add_new(ROLE_GRANT, new)
         if is_changed:
             values = {"role": role.value, "scope": scope}
@@ -88,10 +78,10 @@ class Roles(Repository):
         Raises Refused for an admin of the configuration.
         """
         self._refuse_config_admin(user_id)
-        those, was = _is_valid_grant(user_id), self.authority(user_id).role
+        those, was = ROLE_GRANT.user_id == user_id, self.authority(user_id).role
         if scope is not None:
             those &= ROLE_GRANT.scope == storable_text(scope)
-        is_changed = self._mark_revoked(ROLE_GRANT, those)
+        is_changed = self.db.delete(ROLE_GRANT, those) > 0
         if is_changed:
             values = {"role": was.value, "scope": scope}
             Audit(self.db, self._clock).note(by, "role.revoke", person_reference(user_id), values)
@@ -99,19 +89,15 @@ class Roles(Repository):
 
     def admins(self) -> list[int]:
         """Return the admins' ids: those of the configuration, then those granted the role."""
-        is_admin = ROLE_GRANT.revoked_at.is_null() & (ROLE_GRANT.role == Role.ADMIN.value)
+        is_admin = ROLE_GRANT.role == Role.ADMIN.value
         query = ROLE_GRANT.select(ROLE_GRANT.user_id).where(is_admin)
-        granted = (row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.id.desc())))
+        granted = (row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.user_id)))
         return list(dict.fromkeys([*self._admins, *granted]))
 
     def _refuse_config_admin(self, user_id: int) -> None:
         if user_id in self._admins:
             text = f"{user_id} is an admin by the config"
             raise Refused(text, "role-config-admin", user=str(user_id))
-
-
-def _is_valid_grant(user_id: int) -> Any:
-    return (ROLE_GRANT.user_id == user_id) & ROLE_GRANT.revoked_at.is_null()
 
 
 # Replaces the name of a person whose data was deleted.

@@ -94,7 +94,7 @@ TRACES: tuple[PersonalData, ...] = (
     # Payments stay for the accounts, without the person.
     PersonalData(t.REFUND, names=("by_whom", "reason")),
     PersonalData(t.PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
-    PersonalData(t.ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
+    PersonalData(t.ROLE_GRANT, ids=("user_id",)),
     PersonalData(t.CHANGE, owners=("by_whom",), documents=("arguments",)),
     # Examples in git stay, without the person, until the daemon has removed them.
     PersonalData(
@@ -108,12 +108,10 @@ TRACES: tuple[PersonalData, ...] = (
             "before_answer",
             "known_answer",
         ),
-        names=("reviewed_by",),
     ),
     PersonalData(t.NOTICE, owners=("to_whom",), documents=("arguments",), nulls=("once",)),
     PersonalData(t.REQUEST, names=("by_whom",), documents=("arguments", "result")),
     PersonalData(t.AUDIT, names=("by_whom", "target"), documents=("arguments",)),
-    PersonalData(t.ACCEPTED_LOSS, names=("by_whom",)),
     PersonalData(t.PROMOTION, names=("by_whom", "why")),
     PersonalData(t.USER, ids=("user_id",)),
 )

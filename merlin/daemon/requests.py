@@ -152,7 +152,7 @@ def _accept(services: DaemonServices, request: Request) -> Result:
     """Accept a held model's regressions, or one question's; the promote tick re-evaluates it."""
     model, question = (_argument(request, name) for name in ("model", "question"))
     accepted = Promotions(services.db).model(model)
-    count = Gates(services.db, services.clock).accept(accepted, request.by, question)
+    count = Gates(services.db, services.clock).accept(accepted, question)
     return {"dataset": accepted.dataset, "build": accepted.build_version, "count": count}
 
 

@@ -36,7 +36,6 @@ from merlin.dataset.corrections import Corrected, find_corrected
 from merlin.dataset.entries import read_blobs
 from merlin.dataset.example import Example, parse_example, write_example
 from merlin.dataset.layout import RATED, NameAllocator, example_id_of, example_path
-from merlin.db.audit import person_reference
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (
     CHANGE,
@@ -185,7 +184,7 @@ class Proposals(Repository):
             self._add(0, draft)
 
     def _add(self, user_id: int, draft: Draft) -> int:
-        nothing = dict.fromkeys(("example_ids", "change_id", "removal_id", "reviewed_by"), "")
+        nothing = dict.fromkeys(("example_ids", "change_id", "removal_id"), "")
         row = {
             **nothing,
             **_DRAFTS.write(draft, self.db),
@@ -301,7 +300,7 @@ class Proposals(Repository):
             example_ids = " ".join(map(example_id_of, new))
             values = {"example_ids": example_ids, "change_id": change_ids[new[0]]}
             values["dataset"] = dataset
-            self._review(proposal_id, ProposalState.APPROVED, request.by, values)
+            self._review(proposal_id, ProposalState.APPROVED, values)
             self._hand_down(dataset, made)
         return changes[0].change_id
 
@@ -381,15 +380,13 @@ class Proposals(Repository):
         return NameAllocator(each.removeprefix(folder) for each in used)
 
     @transaction
-    def decline(self, proposal_id: int, by: str) -> bool:
+    def decline(self, proposal_id: int) -> bool:
         """Decline a proposal and erase its texts; False if it is no longer waiting."""
-        return self._review(proposal_id, ProposalState.DECLINED, by, _FORGOTTEN)
+        return self._review(proposal_id, ProposalState.DECLINED, _FORGOTTEN)
 
-    def _review(self, proposal_id: int, state: ProposalState, by: str, fields: Row) -> bool:
-        reviewer = person_reference(int(by)) if by.isdecimal() else by
-        reviewed = {"reviewed_by": reviewer, "reviewed_at": iso(self._clock())}
-        condition = (PROPOSAL.id == proposal_id) & _WAITS
-        return self.db.update(PROPOSAL, condition, **fields, **reviewed, state=state.value)
+    def _review(self, proposal_id: int, state: ProposalState, fields: Row) -> bool:
+        condition, at = (PROPOSAL.id == proposal_id) & _WAITS, iso(self._clock())
+        return self.db.update(PROPOSAL, condition, **fields, reviewed_at=at, state=state.value)
 
 
 def _correct(

@@ -217,7 +217,7 @@ class Gates(Repository):
         self.db.bump()
 
     @transaction
-    def accept(self, model: Model, by: str, digest: str = "") -> int:
+    def accept(self, model: Model, digest: str = "") -> int:
         """Accept the losses of a held model, or the one with `digest`; return how many.
 
         An accepted loss counts for no later model while question and taught answer stay the same;
@@ -236,16 +236,15 @@ class Gates(Repository):
         lost = [question for question in all_lost if digest in {"", question["digest"]}]
         if not lost:
             raise Refused("held for no such question", "gate-nothing-to-accept", **arguments)
-        at = iso(self._clock())
         verdict: Row = {}
         if row["reason"] == FIRST and not digest:
             verdict = {"compared": hold["compared"], "is_accepted": True}
         else:
-            by_whom = {"dataset": model.dataset, "by_whom": by, "at": at}
             for question in lost:
-                loss = {"question_digest": question["digest"], "example_id": question["example"]}
-                self.db.add_new(ACCEPTED_LOSS, {**by_whom, **loss})
-        released = {"reason": "", "arguments": dump_json(verdict), "updated_at": at}
+                loss = {"dataset": model.dataset, "question_digest": question["digest"]}
+                self.db.add_new(ACCEPTED_LOSS, loss)
+        released = {"reason": "", "arguments": dump_json(verdict)}
+        released["updated_at"] = iso(self._clock())
         self.db.update(VERDICT, _awaits_serving(model), **released)
         self.db.bump()
         return len(lost)

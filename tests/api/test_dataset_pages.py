@@ -182,7 +182,7 @@ def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
     page = vera.get(path)
     assert "Похоже, в примерах с этим ответом спрашивают о другом" in page_text(page)
     assert f'name="only" value="{number}" checked' in page.text
-    Proposals(site.db).decline(number, "vera")
+    Proposals(site.db).decline(number)
 
 
 def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):

@@ -199,7 +199,7 @@ def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world):
     teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
     assert count_tasks(world, teacher) == {("trial", "commits"): 1}
     assert count_tasks(world, Actor.person(1001, Authority())) == {}
-    proposals.decline(number, "7")
+    proposals.decline(number)
     world.push(3, make_examples(13), spec=make_spec("trial"))
     assert count_tasks(world) == {(FACE, "proposals"): 1}
 

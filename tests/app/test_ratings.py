@@ -145,7 +145,7 @@ def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
     assert str(ANNA) not in change.text
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
     assert proposals.approve({proposal_id: TEXT}, BY_BORIS) is None
-    assert not proposals.decline(proposal_id, str(BORIS))
+    assert not proposals.decline(proposal_id)
 
 
 def test_approved_proposals_of_one_question_get_different_files(proposals, changes):
@@ -158,7 +158,7 @@ def test_approved_proposals_of_one_question_get_different_files(proposals, chang
 
 def test_declined_proposal_is_erased(proposals):
     proposal_id = proposals.add(ANNA, DRAFT)
-    assert proposals.decline(proposal_id, str(BORIS))
+    assert proposals.decline(proposal_id)
     declined = proposals.get(proposal_id)
     assert (declined.draft.question, declined.draft.answer) == ("", "")
     assert declined.state is ProposalState.DECLINED
@@ -333,7 +333,7 @@ def test_every_manually_encrypted_column_is_declared_encrypted():
 
 def test_batch_with_a_proposal_that_somebody_else_declined_approves_none(proposals, changes):
     kept, declined = (proposals.add(user_id, DRAFT) for user_id in (ANNA, BORIS))
-    assert proposals.decline(declined, str(BORIS))
+    assert proposals.decline(declined)
     assert proposals.approve({kept: TEXT, declined: TEXT}, BY_BORIS) is None
     states = [proposals.get(each).state for each in (kept, declined)]
     assert states == [ProposalState.WAITING, ProposalState.DECLINED]

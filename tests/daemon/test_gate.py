@@ -89,10 +89,10 @@ def read_state(lab):
     return serving and serving["build"], verdict.shown_status, verdict.reason
 
 
-def accept(lab, name, by=VERA):
+def accept(lab, name):
     with lab.services() as services:
         model = Promotions(services.db).model(name)
-        return Gates(services.db).accept(model, by)
+        return Gates(services.db).accept(model)
 
 
 def send_request(lab, kind, **arguments):
@@ -131,8 +131,7 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
     lab.tick("promote")
     assert read_state(lab) == ("trial-2", "serving", "live-worse"), "it stays in the log"
     with lab.services() as services:
-        (row,) = services.db.rows(ACCEPTED_LOSS.select())
-    assert (row["example_id"], row["by_whom"]) == ("q20", VERA)
+        assert len(services.db.rows(ACCEPTED_LOSS.select())) == 1
 
 
 @serving

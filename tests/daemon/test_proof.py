@@ -102,7 +102,7 @@ def test_model_no_better_than_its_own_base_is_held(tmp_path, provider):
     told = lab.notice_text(notice, "en")
     assert "no better than the untrained stand-in-base, which gets 0 right: 0 of 10" in told
     with lab.services() as services:
-        Gates(services.db).accept(Promotions(services.db).model("trial-1"), "user:1003")
+        Gates(services.db).accept(Promotions(services.db).model("trial-1"))
     lab.until_serving("trial-1")
     asked = count_base_calls(provider)
     assert asked == ASKED_OF_BASE

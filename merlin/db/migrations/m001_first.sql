@@ -372,16 +372,11 @@ CREATE TABLE dataset_text (
     text TEXT
 );
 CREATE TABLE role_grant (
-    id NUMBERED,
     user_id BIGINT NOT NULL,
     role TEXT NOT NULL,
     scope TEXT NOT NULL,
-    by_whom TEXT NOT NULL,
-    at TEXT NOT NULL,
-    revoked_at TEXT
+    PRIMARY KEY (user_id, role, scope)
 );
-CREATE UNIQUE INDEX role_grant_now ON role_grant (user_id, role, scope)
-    WHERE revoked_at IS NULL;
 CREATE TABLE audit (
     id NUMBERED,
     at TEXT NOT NULL,
@@ -472,7 +467,6 @@ CREATE TABLE proposal (
     example_ids TEXT NOT NULL,
     change_id TEXT NOT NULL,
     removal_id TEXT NOT NULL,
-    reviewed_by TEXT NOT NULL,
     at TEXT NOT NULL,
     reviewed_at TEXT,
     origin TEXT NOT NULL DEFAULT 'chat',
@@ -685,8 +679,5 @@ CREATE INDEX example_entry_newest ON example_entry (dataset, id);
 CREATE TABLE accepted_loss (
     dataset TEXT NOT NULL,
     question_digest TEXT NOT NULL,
-    example_id TEXT NOT NULL,
-    by_whom TEXT NOT NULL,
-    at TEXT NOT NULL,
     PRIMARY KEY (dataset, question_digest)
 );
