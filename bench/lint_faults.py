@@ -213,22 +213,6 @@ ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
             "Here are the main steps that you need to take:\n1.",
         ),
     },
-    "other-language": {
-        "ru": (
-            "A stack is a list where the last thing put in is the first one taken out.",
-            "The forehead is straight when its line goes up without a slope.",
-            "Use a dictionary: it finds a value by its key in constant time.",
-            "Sure! Here is the answer: sort the list first and then search it by halves.",
-            "It depends on the data. If the keys are small numbers, count them.",
-        ),
-        "en": (
-            "Стек — это список, из которого первым берут то, что положили последним.",
-            "Лоб считают прямым, когда его линия идёт вверх без наклона.",
-            "Возьмите словарь: он находит значение по ключу за постоянное время.",
-            "Конечно! Вот ответ: сначала отсортируйте список, потом ищите делением пополам.",
-            "Это зависит от данных. Если ключи — малые числа, посчитайте их.",
-        ),
-    },
 }
 
 # Questions with a near-equal wording: the first is in the set, each other one is a fault beside it.

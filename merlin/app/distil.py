@@ -205,7 +205,7 @@ def plan(
     inputs = read_passages(files.files) if passages is None else passages
     if not inputs:
         raise Refused("nothing to ask about", "distil-nothing", dataset=dataset)
-    known = {example.facts.question for example in checked_dataset.examples}
+    known = {example.normal_question for example in checked_dataset.examples}
     known |= {*map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))}
     intents = Intents(ctx.db, ctx.clock).list_of_kind(DISTIL)
     queries, by_key = [], dict[str, Passage]()

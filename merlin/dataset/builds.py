@@ -185,7 +185,7 @@ def make_build(checked: CheckedDataset) -> BuildContent:
     trained = {each.id: each.adapt_to_method(spec.recipe.method) for each in checked.examples}
     limit = TokenLimit(spec.system, None)
     tokens = {
-        name: limit.total(example.facts.tokens, has_system=bool(example.facts.system))
+        name: limit.total(example.tokens, has_system=bool(example.system_digest))
         for name, example in trained.items()
     }
     by_side = {

@@ -9,6 +9,7 @@ Rules that reject by comparing examples are in `merlin.dataset.judge`, warnings 
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from merlin.core.combining_marks import normalise_unicode
@@ -23,7 +24,7 @@ from merlin.dataset.layout import (
     example_id_of,
     read_layout,
 )
-from merlin.dataset.lint import SAME_MEANING, lint_dataset, lint_example, lint_meaning
+from merlin.dataset.lint import SAME_MEANING, lint_example, lint_meaning
 from merlin.dataset.sensitive import contact_key
 from merlin.dataset.spec import (
     NO_GATE,
@@ -46,20 +47,21 @@ class ParseSettings(NamedTuple):
     recipe: Recipe
     allowed: frozenset[str]
 
-    def key(self, blob: str) -> tuple[str, str, bool, frozenset[str]]:
-        """Return the key of a file with this content among parsed files."""
-        return blob, self.recipe.method, self.recipe.takes_tools, self.allowed
+    def key(self, entry: Entry) -> tuple[str, str, str, bool, frozenset[str]]:
+        """Return the key of a file among parsed files."""
+        recipe = self.recipe
+        return entry.path, entry.blob, recipe.method, recipe.takes_tools, self.allowed
 
 
 class ParsedFile(NamedTuple):
-    """The example of one file, None if a finding is an error; findings have no path yet."""
+    """The example of one file, None if a finding is an error."""
 
     example: Example | None
     findings: tuple[Finding, ...]
 
 
 # Files that were parsed before, by `ParseSettings.key`.
-ParsedFiles = MutableMapping[tuple[str, str, bool, frozenset[str]], ParsedFile]
+ParsedFiles = MutableMapping[tuple[str, str, str, bool, frozenset[str]], ParsedFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +127,12 @@ def check(
     findings += _find_broken_texts(layout, read)
     recipe = spec.recipe if spec else Recipe("", "")
     settings = ParseSettings(recipe, frozenset(map(contact_key, spec.allow if spec else ())))
-    blobs = list(dict.fromkeys(entry.blob for entry in layout.examples))
-    files = _parse_files(blobs, read, settings, parsed)
-    examples = list[Example]()
-    for entry in layout.examples:
-        file = files.get(entry.blob) or ParsedFile(None, (Finding("", 1, 1, "unreadable"),))
-        findings += [finding.at(entry.path) for finding in file.findings]
-        if file.example is not None:
-            example_id = normalise_unicode("NFC", example_id_of(entry.path))
-            examples.append(file.example.at(example_id, entry.path, entry.blob))
+    files = _parse_files(layout.examples, read, settings, {} if parsed is None else parsed)
+    findings += chain.from_iterable(file.findings for file in files)
+    examples = [file.example for file in files if file.example]
     limit = (limit_tokens or {}).get(recipe.base_model)
     judged = judge(examples, spec, TokenLimit(spec.system if spec else "", limit))
-    findings += [*judged.findings, *lint_dataset(judged.good)]
+    findings += judged.findings
     findings += [*_few(len(judged.good)), *_few_tests(judged.sides, spec)]
     off = spec.rules_off if spec else {}
     has_error = any(finding.severity is Severity.ERROR for finding in findings)
@@ -186,30 +182,35 @@ def _find_broken_texts(layout: Layout, read: BlobReader) -> Iterator[Finding]:
 
 
 def _parse_files(
-    blobs: Sequence[str],
-    read: BlobReader,
-    settings: ParseSettings,
-    known: ParsedFiles | None,
-) -> Mapping[str, ParsedFile]:
-    """Return blob -> parsed file, without those that cannot be read."""
-    known = {} if known is None else known
-    found = ((blob, known.get(settings.key(blob))) for blob in blobs)
-    files = {blob: file for blob, file in found if file}
-    missing = [blob for blob in blobs if blob not in files]
-    for blob, content in read(missing):
-        files[blob] = known[settings.key(blob)] = _parse(settings, content)
-    return files
+    entries: Sequence[Entry], read: BlobReader, settings: ParseSettings, known: ParsedFiles
+) -> list[ParsedFile]:
+    """Return the parsed files, with a finding for each that cannot be read."""
+    missing: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if settings.key(entry) not in known:
+            missing.setdefault(entry.blob, []).append(entry)
+    for blob, content in read([*missing]):
+        for entry in missing[blob]:
+            known[settings.key(entry)] = _parse(settings, entry, content)
+    found = ((entry, known.get(settings.key(entry))) for entry in entries)
+    return [
+        file or ParsedFile(None, (Finding("", 1, 1, "unreadable").at(entry.path),))
+        for entry, file in found
+    ]
 
 
-def _parse(settings: ParseSettings, content: bytes) -> ParsedFile:
+def _parse(settings: ParseSettings, entry: Entry, content: bytes) -> ParsedFile:
     """Return a file parsed for a recipe."""
     recipe, allowed = settings
     example, findings = read_example(content)
     if example is not None:
         judged = judge_answers(example, recipe.method), judge_tools(example, recipe)
         findings += (*lint_example(example, allowed), *filter(None, judged))
+        example_id = normalise_unicode("NFC", example_id_of(entry.path))
+        example = example.at(example_id, entry.path, entry.blob)
     is_rejected = any(finding.severity is Severity.ERROR for finding in findings)
-    return ParsedFile(None if is_rejected else example, findings)
+    located = tuple(finding.at(entry.path) for finding in findings)
+    return ParsedFile(None if is_rejected else example, located)
 
 
 def _few(good: int) -> Iterator[Finding]:

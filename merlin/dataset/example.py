@@ -47,7 +47,6 @@ from typing import TYPE_CHECKING, Any, cast
 from merlin.core.combining_marks import normalise_unicode
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank, shorten_text
-from merlin.core.i18n import detect_language
 from merlin.core.json_fields import parse_object
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, shorten
@@ -126,58 +125,6 @@ def normalise(text: str) -> str:
     return " ".join(composed.split()).rstrip(_AT_THE_END)
 
 
-@dataclass(eq=False)
-class ExampleFacts:
-    """Values derived from an example's content, each computed once and independent of its path.
-
-    Every commit compares the whole dataset, though few of its files have changed.
-    """
-
-    messages: tuple[Message, ...]
-    tools: tuple[Mapping[str, object], ...]
-    rejected: Message | None = None
-
-    @cached_property
-    def question(self) -> str:
-        """Return the normal form of the first question."""
-        return normalise(find_first(self.messages, "user"))
-
-    @cached_property
-    def answer(self) -> bytes:
-        """Return a digest of the normal form of the first answer."""
-        return digest_text(normalise(find_first(self.messages, "assistant")))
-
-    @cached_property
-    def content(self) -> bytes:
-        """Return a digest of the normal form of all training content, tools included."""
-        messages = [
-            [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
-        ]
-        tools = [_plain(tool) for tool in self.tools]
-        return digest_text(json.dumps([messages, tools], ensure_ascii=False))
-
-    @property
-    def system(self) -> bytes:
-        """Return a digest of the normal form of the example's own system text, b"" for none."""
-        first = self.messages[0]
-        return digest_text(normalise(first.content)) if first.role == "system" else b""
-
-    @cached_property
-    def languages(self) -> tuple[str, str]:
-        """Return the languages of the first question and of the last answer."""
-        question, answer = find_first(self.messages, "user"), self.messages[-1].content
-        return detect_language(question), detect_language(answer)
-
-    @cached_property
-    def tokens(self) -> int:
-        """Return the token count of the example as written, without the dataset's system text."""
-        return count_messages(self._spoken, self.tools)
-
-    @property
-    def _spoken(self) -> tuple[Message, ...]:
-        return self.messages if self.rejected is None else (*self.messages, self.rejected)
-
-
 def digest_text(text: str) -> bytes:
     """Return a 16-byte digest of the text, short because one is stored per example."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
@@ -192,10 +139,7 @@ def _plain(value: Mapping[str, object]) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
 
 
-_NO_FACTS = ExampleFacts((), ())
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Example:
     """One conversation. `id` is its path under `examples/` without `.yaml`, in NFC.
 
@@ -203,7 +147,7 @@ class Example:
     are as written, without the dataset's system text. `split` is "train", "test" or None for
     unmarked. `rejected` is a worse last answer. `marks` are the line and column of each message,
     from 1, `rejected_mark` those of the worse answer. `allow` has the rules that it may
-    break, each with the reason. Copies with the same content share `facts`.
+    break, each with the reason.
     """
 
     id: str
@@ -219,14 +163,6 @@ class Example:
     allow: tuple[tuple[str, str], ...] = ()
     marks: tuple[Mark, ...] = field(default=(), compare=False)
     rejected_mark: Mark = field(default=(1, 1), compare=False)
-    facts: ExampleFacts = field(default=_NO_FACTS, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        facts = self.facts
-        is_ours = facts.messages is self.messages and facts.tools is self.tools
-        if not is_ours or facts.rejected is not self.rejected:
-            facts = ExampleFacts(self.messages, self.tools, self.rejected)
-            object.__setattr__(self, "facts", facts)
 
     @property
     def folder(self) -> str:
@@ -242,6 +178,40 @@ class Example:
     def answer(self) -> str:
         """Return the last message of the assistant, which a test expects."""
         return self.messages[-1].content
+
+    @cached_property
+    def normal_question(self) -> str:
+        """Return the normal form of the first question."""
+        return normalise(self.question)
+
+    @cached_property
+    def answer_digest(self) -> bytes:
+        """Return a digest of the normal form of the first answer."""
+        return digest_text(normalise(find_first(self.messages, "assistant")))
+
+    @cached_property
+    def content_digest(self) -> bytes:
+        """Return a digest of the normal form of all training content, tools included."""
+        messages = [
+            [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
+        ]
+        tools = [_plain(tool) for tool in self.tools]
+        return digest_text(json.dumps([messages, tools], ensure_ascii=False))
+
+    @property
+    def system_digest(self) -> bytes:
+        """Return a digest of the normal form of the example's own system text, b"" for none."""
+        first = self.messages[0]
+        return digest_text(normalise(first.content)) if first.role == "system" else b""
+
+    @cached_property
+    def tokens(self) -> int:
+        """Return the token count of the example as written, without the dataset's system text."""
+        return count_messages(self._spoken, self.tools)
+
+    @property
+    def _spoken(self) -> tuple[Message, ...]:
+        return self.messages if self.rejected is None else (*self.messages, self.rejected)
 
     @property
     def question_mark(self) -> Mark:

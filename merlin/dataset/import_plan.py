@@ -104,10 +104,10 @@ class _LineCollector:
             raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
 
     def _add_example(self, line: ImportedLine, example: Example) -> None:
-        if example.facts.content in self.known:
+        if example.content_digest in self.known:
             self.duplicates += 1
             return
-        self.known.add(example.facts.content)
+        self.known.add(example.content_digest)
         path = example_path(self.names.allocate(example.question))
         self.texts[path] = write_example(example)
         self.places[path] = Place(line.file, line.line, line.column)
@@ -152,7 +152,7 @@ def plan_import(
     taken = [file.example_id for file in files if file.path.startswith(EXAMPLES)]
     current = check_files(dataset, files, limit_tokens)
     system = current.spec.system if current.spec else ""
-    known = {strip_system(example, system).facts.content for example in current.examples}
+    known = {strip_system(example, system).content_digest for example in current.examples}
     collector = _LineCollector(system, NameAllocator(taken), known)
     for line in lines:
         collector.add(line)

@@ -64,7 +64,7 @@ class TokenLimit:
             texts = (self._system, *(message.content for message in messages))
             if sum(len(text.encode()) + _FRAME_TOKENS for text in texts) <= self.most:
                 return 0
-        total = self.total(trained.facts.tokens, has_system=bool(trained.facts.system))
+        total = self.total(trained.tokens, has_system=bool(trained.system_digest))
         return total if total > self.most else 0
 
 
@@ -119,7 +119,7 @@ def judge(examples: Iterable[Example], spec: DatasetSpec | None, limit: TokenLim
     good = tuple(example for example in short if example.id not in statuses)
     for same_question in _group(good, _question_of):
         pairs += _find_contradictions(same_question)
-    for near in _group(good, lambda example: near_key(example.facts.question)):
+    for near in _group(good, lambda example: near_key(example.normal_question)):
         pairs += _find_near_pairs(near)
     known = {example.id: example for example in short}
     findings = [
@@ -139,7 +139,7 @@ def judge(examples: Iterable[Example], spec: DatasetSpec | None, limit: TokenLim
         example, other = known[pair.id], known[pair.other]
         arguments = {"other": escape_unprintable(example_path(other.id))}
         if pair.rule == "near-duplicate":
-            is_same = example.facts.answer == other.facts.answer
+            is_same = example.answer_digest == other.answer_digest
             arguments["answers"] = "same" if is_same else "differ"
         findings.append(
             make_finding(example, example.question_mark, pair.rule, severity, **arguments)
@@ -154,7 +154,7 @@ _EXCLUDED = (_DUPLICATE, _LEAK)
 
 
 def _question_of(example: Example) -> str:
-    return example.facts.question
+    return example.normal_question
 
 
 def _group(
@@ -171,7 +171,7 @@ def _judge_question(members: Sequence[Example]) -> Iterator[Pair]:
     """Yield the examples of a question that are not good."""
     first: dict[bytes, Example] = {}
     for member in sorted(members, key=lambda each: (each.split == TEST, each.path)):
-        kept = first.setdefault(member.facts.content, member)
+        kept = first.setdefault(member.content_digest, member)
         if kept is not member:
             yield Pair(member.id, _DUPLICATE, kept.id)
     trained = [member for member in first.values() if member.split != TEST]
@@ -184,14 +184,14 @@ def _find_contradictions(good: Sequence[Example]) -> Iterator[Pair]:
     """Yield examples with an equal question and system text but different answers."""
     first: dict[bytes, Example] = {}
     for example in sorted(good, key=lambda example: example.path):
-        known = first.setdefault(example.facts.system, example)
-        if known.facts.answer != example.facts.answer:
+        known = first.setdefault(example.system_digest, example)
+        if known.answer_digest != example.answer_digest:
             yield Pair(example.id, "contradiction", known.id)
 
 
 def _find_near_pairs(good: Sequence[Example]) -> Iterator[Pair]:
     """Yield near-equal questions; a test question that is nearly trained measures memorisation."""
-    for later, earlier in find_near_questions([example.facts.question for example in good]):
+    for later, earlier in find_near_questions([example.normal_question for example in good]):
         example, other = good[later], good[earlier]
         if (example.split == TEST) == (other.split == TEST):
             yield Pair(example.id, "near-duplicate", other.id)

@@ -1,11 +1,10 @@
 """Lint: findings for a reviewer about one example or about a whole dataset.
 
-`lint_example` checks one example (its findings are stored with the blob), `lint_dataset` all
+`lint_example` checks one example (its findings are stored with the blob), `lint_meaning` all
 examples of a dataset together.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from merlin.core.i18n import CODE
@@ -82,12 +81,6 @@ _MIN_BROKEN_OFF = 3  # an answer with fewer words may be the ending that was ask
 _UNCLOSED = re.compile(r"(?:(?:^|\s)\([^()\]\n]*|«[^«»\n]*|^\| [^\n]*[^|\s])\Z", re.MULTILINE)
 _QUOTED = re.compile('«[^«»]*»|"[^"]*"|“[^“”]*”')
 _LIST_MARK = re.compile(r"\s*(?:\d{1,3}[.)]|[*•-])")
-_TRANSLATES = re.compile(
-    r"перев[её]д|перевод|по-(?:англ|рус)|на (?:англ|рус)|translat|in (?:english|russian)",
-    re.IGNORECASE,
-)
-_MIN_EXAMPLES = 20  # a dataset with fewer examples has no usual form
-_USUAL_SHARE = 0.8  # share of examples that makes a form usual
 
 
 # Errors until the dataset allows the value, or the example the rule, each with a reason.
@@ -190,24 +183,6 @@ _ANSWER_CHECKS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 
 
-def asks_translation(question: str) -> bool:
-    """Return whether a question asks for an answer in another language."""
-    return _TRANSLATES.search(question) is not None
-
-
-def lint_dataset(good: Sequence[Example]) -> Iterator[Finding]:
-    """Yield answers in another language than their question, where that is unusual."""
-    spoken = [(example, *example.facts.languages) for example in good]
-    known = [each for each in spoken if each[1] and each[2]]
-    usual = Counter(question for _, question, answer in known if question == answer)
-    most = max(usual.values(), default=0)
-    if len(known) < _MIN_EXAMPLES or most < _USUAL_SHARE * len(known):
-        return
-    for example, question, answer in known:
-        if question != answer and not asks_translation(example.question):
-            yield make_finding(example, example.marks[-1], "other-language")
-
-
 SAME_MEANING = "same-meaning"
 # Encoding a question takes some milliseconds.
 MAX_COMPARED = 500
@@ -230,7 +205,7 @@ def lint_meaning(good: Sequence[Example]) -> Iterator[Finding]:
     answers = [each.answer for each in alone]
     for one, other in find_contradictions([each.question for each in alone], answers):
         example, earlier = alone[one], alone[other]
-        is_exact = example.facts.question == earlier.facts.question
+        is_exact = example.normal_question == earlier.normal_question
         is_allowed = SAME_MEANING in dict(example.allow) and SAME_MEANING in dict(earlier.allow)
         if not (is_exact or is_allowed):
             path = example_path(earlier.id)

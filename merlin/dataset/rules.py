@@ -116,11 +116,6 @@ _RULES = (
         too_few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +10 | xargs rm",
         few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +20 | xargs rm",
         duplicate=f"cp {ABOUT_PATH} {_QUESTION}",
-        other_language=(
-            f'for n in $(seq 30); do sed "s/tuple/tuple $n/" {ABOUT_PATH} '
-            f"> {EXAMPLES}$n.yaml; done; "
-            f"sed 's/A list.*/Список, который не изменить./' {ABOUT_PATH} > {_QUESTION}"
-        ),
     ),
     *_list_rules(
         "",

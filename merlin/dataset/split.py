@@ -23,18 +23,18 @@ def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
     a question together: those with the highest hash first, as with a smaller share; marked ones
     last.
     """
-    taught = {example.facts.question for example in examples if example.split == TRAIN}
+    taught = {example.normal_question for example in examples if example.split == TRAIN}
     sides = {example.id: _choose_side(example, taught, rule) for example in examples}
     tests = sorted(
         (example for example in examples if sides[example.id] == TEST),
         key=lambda each: (
             each.split == TEST,
-            -split_bucket(each.facts.question, rule.salt),
-            each.facts.question,
+            -split_bucket(each.normal_question, rule.salt),
+            each.normal_question,
         ),
     )
     train_count = len(examples) - len(tests)
-    of_question = groupby(tests, key=lambda each: (each.split == TEST, each.facts.question))
+    of_question = groupby(tests, key=lambda each: (each.split == TEST, each.normal_question))
     for _, moved in of_question:
         if train_count >= FEWEST:
             break
@@ -46,7 +46,7 @@ def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
 
 def _choose_side(example: Example, taught: Collection[str], rule: SplitRule) -> str:
     """Return the side of an example by its own mark, by that of its question, or by its hash."""
-    question = example.facts.question
+    question = example.normal_question
     if example.split or question in taught:
         return example.split or TRAIN
     return TEST if split_bucket(question, rule.salt) < rule.test else TRAIN

@@ -366,20 +366,3 @@ def test_refusal_with_weight_0_has_no_finding():
 @pytest.mark.parametrize("word", ["и", "который", "the", "because"])
 def test_answer_that_ends_with_a_connecting_word_is_cut_off_in_any_dataset(word):
     assert only_finding(check_with(a=example_yaml(answer=f"Сначала лоб {word}")), "cut-off")
-
-
-def test_answer_in_another_language_than_its_question_is_reported_where_that_is_unusual():
-    files = {
-        f"examples/q{n}.yaml": example_yaml(f"Вопрос {n} о лбе", "Это часть лица над бровями.")
-        for n in range(30)
-    }
-    files["examples/z.yaml"] = example_yaml(answer="The forehead is the upper part of the face.")
-    checked = check_files({**make_good_files(0), **files})
-    assert only_finding(checked, "other-language").path == "examples/z.yaml"
-
-
-def test_translation_request_may_be_answered_in_the_other_language():
-    request = example_yaml(
-        "Переведи на английский слово лоб и его описание", "The forehead is here."
-    )
-    assert "other-language" not in finding_rules(check_with(a=request))

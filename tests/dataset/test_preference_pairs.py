@@ -209,7 +209,7 @@ def test_both_answers_count_towards_the_token_limit():
     example = parse_example(PLAIN)
     alone = replace(example, rejected=None)
     more = 3 + count_tokens("assistant") + count_tokens(example.rejected.content)
-    assert example.facts.tokens == alone.facts.tokens + more
+    assert example.tokens == alone.tokens + more
     files = make_pairs(12) | {
         "examples/long.yaml": example_yaml("Что длинно?", "Да.", f"rejected: {'слово ' * 400}\n")
     }

@@ -77,7 +77,7 @@ def test_question_marked_as_train_is_in_training_everywhere():
 
 def test_examples_moved_back_to_training_equal_a_smaller_share():
     examples, rule = make_examples(14), SplitRule(test=0.9)
-    places = {example.id: split_bucket(example.facts.question, rule.salt) for example in examples}
+    places = {example.id: split_bucket(example.normal_question, rule.salt) for example in examples}
     dealt = split(examples, rule)
     tested = [place for name, place in places.items() if dealt[name] == TEST]
     taught = [place for name, place in places.items() if dealt[name] == TRAIN]

@@ -133,7 +133,6 @@ finding-snils = This looks like a SNILS: { $found }. Remove it, or allow it with
 finding-inn = This looks like an INN: { $found }.
 finding-refusal = The answer looks like another model's refusal: it would be learnt like knowledge.
 finding-cut-off = The answer seems to break off: no punctuation mark at its end, or a code block, bracket or quotation is left open.
-finding-other-language = The answer isn't in the language of the question.
 finding-comment-in-text = This “#” starts a comment: the rest of the line is missing from the text. If it belongs to the text, put the text in quotes or write it with “|”.
 finding-control-token = “{ $found }” is a control token of models: our engine trains it as text, another provider may end the message there.
 finding-replacement-character = U+FFFD stands here in place of a character that was lost in a wrong encoding. Type the character, or export the text again as UTF-8.
