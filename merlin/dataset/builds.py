@@ -184,10 +184,7 @@ def make_build(checked: CheckedDataset) -> BuildContent:
         )
     trained = {each.id: each.adapt_to_method(spec.recipe.method) for each in checked.examples}
     limit = TokenLimit(spec.system, None)
-    tokens = {
-        name: limit.total(example.tokens, has_system=bool(example.system_digest))
-        for name, example in trained.items()
-    }
+    tokens = {name: limit.total(example) for name, example in trained.items()}
     by_side = {
         side: [name for name in trained if checked.sides[name] == side] for side in (TRAIN, TEST)
     }

@@ -42,15 +42,11 @@ ADVISED = 50  # the recommended minimum (OpenAI SFT guide)
 
 
 class ParseSettings(NamedTuple):
-    """What the findings about a single file depend on: the recipe, and allowed personal data."""
+    """What the findings about a single file depend on; `allowed` is allowed personal data."""
 
-    recipe: Recipe
+    method: str
+    takes_tools: bool
     allowed: frozenset[str]
-
-    def key(self, entry: Entry) -> tuple[str, str, str, bool, frozenset[str]]:
-        """Return the key of a file among parsed files."""
-        recipe = self.recipe
-        return entry.path, entry.blob, recipe.method, recipe.takes_tools, self.allowed
 
 
 class ParsedFile(NamedTuple):
@@ -60,8 +56,8 @@ class ParsedFile(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-# Files that were parsed before, by `ParseSettings.key`.
-ParsedFiles = MutableMapping[tuple[str, str, str, bool, frozenset[str]], ParsedFile]
+# Files that were parsed before, by path and blob.
+ParsedFiles = MutableMapping[tuple[str, str, ParseSettings], ParsedFile]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,8 @@ def check(
     findings += [finding.at(path) for path, finding in layout.findings]
     findings += _find_broken_texts(layout, read)
     recipe = spec.recipe if spec else Recipe("", "")
-    settings = ParseSettings(recipe, frozenset(map(contact_key, spec.allow if spec else ())))
+    allowed = frozenset(map(contact_key, spec.allow if spec else ()))
+    settings = ParseSettings(recipe.method, recipe.takes_tools, allowed)
     files = _parse_files(layout.examples, read, settings, {} if parsed is None else parsed)
     findings += chain.from_iterable(file.findings for file in files)
     examples = [file.example for file in files if file.example]
@@ -187,12 +184,12 @@ def _parse_files(
     """Return the parsed files, with a finding for each that cannot be read."""
     missing: dict[str, list[Entry]] = {}
     for entry in entries:
-        if settings.key(entry) not in known:
+        if (entry.path, entry.blob, settings) not in known:
             missing.setdefault(entry.blob, []).append(entry)
     for blob, content in read([*missing]):
         for entry in missing[blob]:
-            known[settings.key(entry)] = _parse(settings, entry, content)
-    found = ((entry, known.get(settings.key(entry))) for entry in entries)
+            known[entry.path, blob, settings] = _parse(settings, entry, content)
+    found = ((entry, known.get((entry.path, entry.blob, settings))) for entry in entries)
     return [
         file or ParsedFile(None, (Finding("", 1, 1, "unreadable").at(entry.path),))
         for entry, file in found
@@ -201,11 +198,11 @@ def _parse_files(
 
 def _parse(settings: ParseSettings, entry: Entry, content: bytes) -> ParsedFile:
     """Return a file parsed for a recipe."""
-    recipe, allowed = settings
     example, findings = read_example(content)
     if example is not None:
-        judged = judge_answers(example, recipe.method), judge_tools(example, recipe)
-        findings += (*lint_example(example, allowed), *filter(None, judged))
+        judged = [judge_answers(example, settings.method)]
+        judged += [] if settings.takes_tools else [judge_tools(example, settings.method)]
+        findings += (*lint_example(example, settings.allowed), *filter(None, judged))
         example_id = normalise_unicode("NFC", example_id_of(entry.path))
         example = example.at(example_id, entry.path, entry.blob)
     is_rejected = any(finding.severity is Severity.ERROR for finding in findings)

@@ -15,7 +15,6 @@ MIN_COSINE, MIN_COSINE_WITH_MORE = 0.87, 0.94
 MAX_COSINE_OF_ANSWERS = 0.85
 # What of an answer is compared, in characters.
 _MAX_LENGTH = 300
-_ROWS_AT_ONCE = 1_000
 
 
 def find_contradictions(questions: Sequence[str], answers: Sequence[str]) -> list[tuple[int, int]]:
@@ -26,16 +25,17 @@ def find_contradictions(questions: Sequence[str], answers: Sequence[str]) -> lis
     """
     import numpy as np  # noqa: PLC0415 - not every command that imports this module compares
 
-    vectors = np.array(encode(questions), np.float32) if questions else np.zeros((0, 1), np.float32)
-    found = []
-    for first in range(0, len(questions), _ROWS_AT_ONCE):
-        likeness = vectors[first : first + _ROWS_AT_ONCE] @ vectors.T
-        rows, columns = np.nonzero(likeness >= MIN_COSINE)
-        for row, other in zip(rows.tolist(), columns.tolist(), strict=True):
-            one = first + row
-            if one < other and _are_same(questions[one], questions[other], likeness[row, other]):
-                found.append((one, other))
-    return [pair for pair in found if _differ(*(answers[index] for index in pair))]
+    if not questions:
+        return []
+    vectors = np.array(encode(questions), np.float32)
+    likeness = vectors @ vectors.T
+    return [
+        (one, other)
+        for one, other in np.argwhere(likeness >= MIN_COSINE).tolist()
+        if one < other
+        and _are_same(questions[one], questions[other], likeness[one, other])
+        and _differ(answers[one], answers[other])
+    ]
 
 
 def _are_same(one: str, other: str, cosine: float) -> bool:

@@ -185,9 +185,7 @@ class FileIndex(Repository):
 
     def read_title(self, dataset: str) -> Localised:
         """Return a dataset's title, empty when dataset.yaml could not be parsed."""
-        row = self._verdict(dataset)
-        spec = load_spec(row["spec"]) if row else None
-        return spec.title if spec else {}
+        return self.read_titles().get(dataset, {})
 
     def show_title(self, dataset: str, language: str) -> str:
         """Return a dataset's title in `language`, else in another language, else its name."""

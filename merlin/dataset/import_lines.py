@@ -3,8 +3,6 @@
 A record of JSON is one of these; what an example has no place for is left out and named:
 
     messages                            OpenAI's chats, with `tools`
-    input, preferred_output,            OpenAI's pairs, which builds of the method DPO have too
-    non_preferred_output
     a question and its answer           by the names of `merlin.core.table_cells`
 
 A table has a heading row with the columns question and answer, and optionally others, by the same
@@ -12,7 +10,7 @@ names; its rows are read as records. CSV is separated by commas, semicolons or t
 read by a child process (`merlin.providers.documents`). Every non-empty line becomes an example or
 findings.
 
-Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization".
+Source: OpenAI's guide "Supervised fine-tuning".
 """
 
 import csv
@@ -179,17 +177,11 @@ def _convert(value: Mapping[str, Any], left: list[str]) -> dict[str, Any]:
     """
     names = [*value]
     keys = {part: names[place] for part, place in find_columns(names).items()}
-    used, holder = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}, value
-    turns, worse = list[Any](), None
-    if "preferred_output" in value:
-        used |= {"input", "preferred_output", "non_preferred_output"}
-        holder = _require(dict, value.get("input"), "input")
-        turns = _read_turns(holder.get("messages"), "input.messages", left)
-        turns += _read_turns(value["preferred_output"], "preferred_output", left)
-        worse = _read_turns(value.get("non_preferred_output") or [], "non_preferred_output", left)
-    elif "messages" in value:
+    used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
+    turns = list[Any]()
+    if "messages" in value:
         used.add("messages")
-        turns = _read_turns(value["messages"], "messages", left)
+        turns = _read_turns(value["messages"], left)
     elif {"question", "answer"} <= keys.keys():
         question, answer, context = (
             keys.get(each, "") for each in ("question", "answer", "context")
@@ -202,9 +194,7 @@ def _convert(value: Mapping[str, Any], left: list[str]) -> dict[str, Any]:
     if keys.get("system") and value[keys["system"]]:
         turns.insert(0, {"system": value[keys["system"]]})
     parts = {part: value[keys[part]] for part in _PARTS if part in keys}
-    parts["tools"] = holder.get("tools")
-    if worse:
-        parts["rejected"] = worse[0]
+    parts["tools"] = value.get("tools")
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
     left += (key for key in names if key not in used and value[key] is not None)
@@ -225,10 +215,10 @@ def _require(kind: type, value: Any, place: str) -> Any:
     return value
 
 
-def _read_turns(turns: Any, place: str, left: list[str]) -> list[Any]:
+def _read_turns(turns: Any, left: list[str]) -> list[Any]:
     return [
-        _read_message(f"{place}[{number}]", turn, left)
-        for number, turn in enumerate(_require(list, turns, place))
+        _read_message(f"messages[{number}]", turn, left)
+        for number, turn in enumerate(_require(list, turns, "messages"))
     ]
 
 
@@ -243,7 +233,7 @@ def _read_message(place: str, turn: Any, left: list[str]) -> Any:
     if isinstance(message.get("content"), str):
         message["content"] = message["content"].replace("\r\n", "\n")
     unknown = (key for key in turn if key not in _MESSAGE_KEYS and turn[key] is not None)
-    left += (f"{place.partition('[')[0]}[].{key}" for key in unknown)
+    left += (f"messages[].{key}" for key in unknown)
     return message
 
 

@@ -1,8 +1,7 @@
 """Plan an import: find the new examples among the lines and check them as a commit would be."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from merlin.core.errors import Refused
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
@@ -13,14 +12,6 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorte
 from merlin.dataset.import_lines import ImportedLine, locate
 from merlin.dataset.layout import EXAMPLES, NameAllocator, example_path
 from merlin.dataset.preview import EditChecker, Preview, check_files
-
-
-class Place(NamedTuple):
-    """A line and column of a file, counted from 1; a JSON list may be a single line."""
-
-    file: str
-    line: int
-    column: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,75 +58,6 @@ def strip_system(example: Example, system: str) -> Example:
     return example
 
 
-@dataclass(slots=True)
-class _LineCollector:
-    """Collects the lines of an import: new examples as files, duplicates, findings.
-
-    `known` are the digests of the contents so far. `texts` are those of new examples, by
-    path, `places` where they come from. `left` are the lines from which each key
-    of a file was left out: the first, and how many.
-    """
-
-    system: str
-    names: NameAllocator
-    known: set[bytes]
-    lines: int = 0
-    unread: int = 0
-    duplicates: int = 0
-    texts: dict[str, str] = field(default_factory=dict)
-    places: dict[str, Place] = field(default_factory=dict)
-    left: dict[tuple[str, str], tuple[ImportedLine, int]] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    files: dict[str, int] = field(default_factory=dict)
-
-    def add(self, line: ImportedLine) -> None:
-        """Add one line. Raises Refused if there are too many for one commit."""
-        self.lines += 1
-        self.files.setdefault(escape_unprintable(line.file), len(self.files))
-        self.findings += line.findings
-        for key in line.left:
-            first, count = self.left.get((line.file, key), (line, 0))
-            self.left[line.file, key] = first, count + 1
-        if line.example is None:
-            self.unread += 1
-        else:
-            self._add_example(line, strip_system(line.example, self.system))
-        if max(len(self.texts), len(self.findings)) > MAX_BATCH_SIZE:
-            raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
-
-    def _add_example(self, line: ImportedLine, example: Example) -> None:
-        if example.content_digest in self.known:
-            self.duplicates += 1
-            return
-        self.known.add(example.content_digest)
-        path = example_path(self.names.allocate(example.question))
-        self.texts[path] = write_example(example)
-        self.places[path] = Place(line.file, line.line, line.column)
-
-    def list_left(self) -> Iterator[Finding]:
-        """Yield what was left out, of how many records, at the first of them."""
-        for (file, key), (line, count) in self.left.items():
-            values: dict[str, str | int] = {"keys": shorten(key), "count": count}
-            place = (line.line, line.column, "import-left-keys", Severity.WARNING)
-            yield Finding("", *place, values).at(file)
-
-    def at_line(self, finding: Finding) -> Finding:
-        """Return a finding about a new example's file at the line that the example came from.
-
-        Another new example that it names is named by its line too: its file does not exist yet.
-        """
-        place, arguments = self.places[finding.path], finding.arguments
-        if other := self.places.get(str(arguments.get("other"))):
-            arguments = {**arguments, "other": escape_unprintable(":".join(map(str, other)))}
-        content = self.texts[finding.path].encode()
-        moved = locate(replace(finding, arguments=arguments), content, place.line, place.column)
-        return moved.at(place.file)
-
-    def order(self, finding: Finding) -> tuple[int, int, int]:
-        """Return the sort key of a finding: files in their given order, then the position."""
-        return self.files[finding.path], finding.line, finding.column
-
-
 def plan_import(
     dataset: str,
     files: Sequence[FileText],
@@ -148,25 +70,65 @@ def plan_import(
     Lines that equal an example of the dataset or an earlier line are duplicates. Raises Refused if
     there are more new examples, or more findings, than fit into one commit.
     """
-    checker = checker or EditChecker()
-    taken = [file.example_id for file in files if file.path.startswith(EXAMPLES)]
+    names = NameAllocator(file.example_id for file in files if file.path.startswith(EXAMPLES))
     current = check_files(dataset, files, limit_tokens)
     system = current.spec.system if current.spec else ""
     known = {strip_system(example, system).content_digest for example in current.examples}
-    collector = _LineCollector(system, NameAllocator(taken), known)
+    read, found = list[ImportedLine](), list[Finding]()
+    # The new examples' files, and where they come from, by path.
+    texts, sources = dict[str, str](), dict[str, ImportedLine]()
     for line in lines:
-        collector.add(line)
-    preview = checker.preview(dataset, files, collector.texts, limit_tokens)
+        read.append(line)
+        found += line.findings
+        example = line.example and strip_system(line.example, system)
+        if example and example.content_digest not in known:
+            known.add(example.content_digest)
+            path = example_path(names.allocate(example.question))
+            texts[path], sources[path] = write_example(example), line
+        if max(len(texts), len(found)) > MAX_BATCH_SIZE:
+            raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
+    preview = (checker or EditChecker()).preview(dataset, files, texts, limit_tokens)
     off = current.spec.rules_off if current.spec else {}
-    found = (*collector.findings, *collector.list_left())
-    findings = [finding for finding in found if finding.rule not in off]
-    findings += [collector.at_line(finding) for finding in preview.findings]
+    findings = [each for each in (*found, *_list_left(read)) if each.rule not in off]
+    findings += [_locate_finding(each, texts, sources) for each in preview.findings]
+    paths = [*dict.fromkeys(escape_unprintable(line.file) for line in read)]
+    unread = sum(line.example is None for line in read)
     return ImportPlan(
         dataset=dataset,
-        lines=collector.lines,
-        unread=collector.unread,
-        edits=tuple(Edit(path, None, text) for path, text in collector.texts.items()),
-        duplicates=collector.duplicates,
-        findings=tuple(sorted(findings, key=collector.order)),
+        lines=len(read),
+        unread=unread,
+        edits=tuple(Edit(path, None, text) for path, text in texts.items()),
+        duplicates=len(read) - unread - len(texts),
+        findings=tuple(
+            sorted(findings, key=lambda each: (paths.index(each.path), each.line, each.column))
+        ),
         preview=preview,
     )
+
+
+def _list_left(lines: Iterable[ImportedLine]) -> Iterator[Finding]:
+    """Yield what was left out of each file, of how many records, at the first of them."""
+    left: dict[tuple[str, str], list[ImportedLine]] = {}
+    for line in lines:
+        for key in line.left:
+            left.setdefault((line.file, key), []).append(line)
+    for (file, key), (first, *others) in left.items():
+        values: dict[str, str | int] = {"keys": shorten(key), "count": len(others) + 1}
+        place = (first.line, first.column, "import-left-keys", Severity.WARNING)
+        yield Finding("", *place, values).at(file)
+
+
+def _locate_finding(
+    finding: Finding, texts: Mapping[str, str], sources: Mapping[str, ImportedLine]
+) -> Finding:
+    """Return a finding about a new example's file at the line that the example came from.
+
+    Another new example that it names is named by its line too: its file does not exist yet.
+    """
+    line, arguments = sources[finding.path], finding.arguments
+    if other := sources.get(str(arguments.get("other"))):
+        place = escape_unprintable(f"{other.file}:{other.line}:{other.column}")
+        arguments = {**arguments, "other": place}
+    content = texts[finding.path].encode()
+    moved = locate(replace(finding, arguments=arguments), content, line.line, line.column)
+    return moved.at(line.file)

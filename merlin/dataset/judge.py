@@ -22,7 +22,7 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_path
 from merlin.dataset.lint import make_finding
 from merlin.dataset.near_questions import find_near_questions, near_key
-from merlin.dataset.spec import DPO, KTO, DatasetSpec, Recipe
+from merlin.dataset.spec import DPO, KTO, DatasetSpec
 from merlin.dataset.split import TEST, split
 
 _FRAME_TOKENS = 20  # more than the framing of one message takes
@@ -48,9 +48,9 @@ class TokenLimit:
         """Return the tokens that the dataset's system text adds to an example without its own."""
         return PER_MESSAGE + count_tokens("system") + count_tokens(self._system)
 
-    def total(self, tokens: int, *, has_system: bool) -> int:
+    def total(self, example: Example) -> int:
         """Return the tokens of an example with its system text."""
-        return tokens if has_system else tokens + self.system_tokens
+        return example.tokens + (0 if example.system_digest else self.system_tokens)
 
     def find_excess(self, trained: Example) -> int:
         """Return the tokens of an example that is too long, 0 for any other.
@@ -64,7 +64,7 @@ class TokenLimit:
             texts = (self._system, *(message.content for message in messages))
             if sum(len(text.encode()) + _FRAME_TOKENS for text in texts) <= self.most:
                 return 0
-        total = self.total(trained.tokens, has_system=bool(trained.system_digest))
+        total = self.total(trained)
         return total if total > self.most else 0
 
 
@@ -83,11 +83,11 @@ def judge_answers(example: Example, method: str) -> Finding | None:
     return Finding("", *example.rejected_mark, "same-rejected") if is_same else None
 
 
-def judge_tools(example: Example, recipe: Recipe) -> Finding | None:
+def judge_tools(example: Example, method: str) -> Finding | None:
     """Return the finding about functions in an example whose trainer does not learn them."""
-    trained = example.adapt_to_method(recipe.method)
+    trained = example.adapt_to_method(method)
     messages = [*trained.messages, *([trained.rejected] if trained.rejected else [])]
-    if recipe.takes_tools or not uses_tools(messages, trained.tools):
+    if not uses_tools(messages, trained.tools):
         return None
     places = zip(trained.messages, trained.marks, strict=False)
     mark = next((mark for message, mark in places if uses_tools([message])), (1, 1))
@@ -97,12 +97,11 @@ def judge_tools(example: Example, recipe: Recipe) -> Finding | None:
 class Judgement(NamedTuple):
     """The compared examples, each list by id: `good` and `duplicates`.
 
-    `sides` has the side of the split of each good one, `refused` counts those with an error.
+    `sides` has the side of the split of each good one.
     """
 
     good: tuple[Example, ...]
     duplicates: tuple[Example, ...]
-    refused: int
     sides: Mapping[str, str]
     findings: list[Finding]
 
@@ -145,8 +144,7 @@ def judge(examples: Iterable[Example], spec: DatasetSpec | None, limit: TokenLim
             make_finding(example, example.question_mark, pair.rule, severity, **arguments)
         )
     duplicates = tuple(each for each in short if statuses.get(each.id) == _DUPLICATE)
-    refused = len(ordered) - len(good) - len(duplicates)
-    return Judgement(good, duplicates, refused, split(good, spec.split) if spec else {}, findings)
+    return Judgement(good, duplicates, split(good, spec.split) if spec else {}, findings)
 
 
 _DUPLICATE, _LEAK = "duplicate", "leak"

@@ -125,8 +125,8 @@ class Layout:
     """The classified entries of a dataset's folder.
 
     `examples` may be read and are ordered by path. `rejected` are files meant as examples that
-    cannot be read; `beyond` is the number of examples over the limits. `findings` are pairs of the
-    original path and its finding.
+    cannot be read; `beyond` counts the examples over the limits. `findings` are
+    pairs of the original path and its finding.
     """
 
     dataset: Entry | None = None
@@ -136,10 +136,6 @@ class Layout:
     rejected: list[Entry] = field(default_factory=list)
     beyond: int = 0
     findings: list[tuple[str, Finding]] = field(default_factory=list)
-
-    def report(self, entry: Entry, finding: Finding) -> None:
-        """Add a finding about an entry."""
-        self.findings.append((entry.path, finding))
 
 
 def read_layout(entries: Sequence[Entry]) -> Layout:
@@ -160,7 +156,7 @@ def _add_example(entry: Entry, layout: Layout) -> None:
     finding = _find_entry_error(entry) or _find_name_error(entry)
     if finding:
         layout.rejected.append(entry)
-        layout.report(entry, finding)
+        layout.findings.append((entry.path, finding))
         return
     layout.examples.append(entry)
 
@@ -168,7 +164,7 @@ def _add_example(entry: Entry, layout: Layout) -> None:
 def _add_other(entry: Entry, layout: Layout) -> None:
     finding = _find_entry_error(entry)
     if finding:
-        layout.report(entry, finding)
+        layout.findings.append((entry.path, finding))
     elif entry.path == DATASET_FILE:
         layout.dataset = entry
     elif entry.path == COURSE_FILE:
@@ -177,11 +173,11 @@ def _add_other(entry: Entry, layout: Layout) -> None:
         layout.materials[entry.path] = entry
     elif entry.path.startswith(EXAMPLES):
         proposed = _suggest_path(entry.path, entry.path.rpartition("/")[2].rpartition(".")[0])
-        layout.report(
-            entry, _entry_finding(entry, "not-an-example", Severity.WARNING, proposed=proposed)
-        )
+        finding = _entry_finding(entry, "not-an-example", Severity.WARNING, proposed=proposed)
+        layout.findings.append((entry.path, finding))
     else:
-        layout.report(entry, _entry_finding(entry, "stray-file", Severity.NOTE))
+        finding = _entry_finding(entry, "stray-file", Severity.NOTE)
+        layout.findings.append((entry.path, finding))
 
 
 def _find_entry_error(entry: Entry) -> Finding | None:
@@ -225,27 +221,16 @@ def _yaml_suffix(path: str) -> str:
     return ".yaml" if path.endswith(".yaml") else ".yml" if path.endswith(".yml") else ""
 
 
-def exceeds_limits(examples: int, size: int) -> bool:
-    """Return whether this number of examples, or their size in bytes, is too large."""
-    return examples > MAX_EXAMPLES or size > MAX_EXAMPLE_BYTES
-
-
 def _apply_limits(layout: Layout) -> None:
-    """Remove the examples beyond the allowed number or total size, with one finding."""
-    total = 0
-    for count, entry in enumerate(layout.examples):
-        total += entry.size
-        if exceeds_limits(count + 1, total):
-            rule, limit = "too-many-bytes", MAX_EXAMPLE_BYTES
-            if count >= MAX_EXAMPLES:
-                rule, limit = "too-many-files", MAX_EXAMPLES
-            beyond = len(layout.examples) - count
-            arguments: dict[str, str | int] = {"limit": limit, "beyond": beyond}
-            finding = Finding(EXAMPLES[:-1], 1, 1, rule, arguments=arguments)
-            layout.findings.append((EXAMPLES[:-1], finding))
-            layout.beyond = beyond
-            del layout.examples[count:]
-            return
+    """Take none of the examples if they are too many or too large together, with one finding."""
+    count, size = len(layout.examples), sum(entry.size for entry in layout.examples)
+    if count > MAX_EXAMPLES or size > MAX_EXAMPLE_BYTES:
+        limits = {"limit": MAX_EXAMPLES, "most": MAX_EXAMPLE_BYTES}
+        arguments: dict[str, str | int] = {"count": count, "size": size, **limits}
+        finding = Finding(EXAMPLES[:-1], 1, 1, "too-many-files", arguments=arguments)
+        layout.findings.append((EXAMPLES[:-1], finding))
+        layout.beyond = count
+        layout.examples.clear()
 
 
 def _entry_finding(

@@ -97,9 +97,6 @@ _RULES = (
         not_a_file=f"ln -s about.yaml {_QUESTION}",
         bad_name=f"mv {ABOUT_PATH} '{EXAMPLES}about tuples.yml'",
         too_many_files=f"for n in $(seq 100001); do cp {ABOUT_PATH} {EXAMPLES}$n.yaml; done",
-        too_many_bytes=(
-            f"for n in $(seq 250); do head -c 900000 /dev/zero > {EXAMPLES}$n.yaml; done"
-        ),
         missing_dataset=f"rm {DATASET_FILE}",
         bad_dataset_name='mv "$PWD" "$PWD two"',
         unreadable="",
@@ -156,8 +153,6 @@ _RULES = (
     ),
     *_list_rules(
         DATASET_FILE,
-        unknown_rule=f'{_DATASET}check: {{off: {{near-duplicates: "Both wordings are meant."}}}}\n',
-        always_on=f'{_DATASET}check: {{off: {{leak: "The test is meant so."}}}}\n',
         blank_text=_DATASET.replace("Python", '" "'),
         no_reason=f'{_DATASET}check: {{off: {{near-duplicate: ""}}}}\n',
     ),

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import islice
@@ -30,11 +30,12 @@ from merlin.dataset import layout
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
 from merlin.dataset.misread_text import find_lost_text, find_wrong_space
-from merlin.dataset.rules import RULES, find_nearest
+from merlin.dataset.rules import find_nearest
 from merlin.dataset.yaml_io import Node, read_yaml
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
+    from pydantic import TypeAdapter
 
 NAMES = ("example", "dataset", "course")
 
@@ -165,9 +166,7 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
     there: Any = error.schema
     requested: Any = error.validator_value
     word = str(error.validator)
-    if "propertyNames" in error.schema_path:
-        yield _wrong_rule(str(error.instance), node, requested)
-    elif word == "additionalProperties":
+    if word == "additionalProperties":
         known = there.get("properties", {})
         for key, child in _keys(node).items():
             if key not in known:
@@ -195,13 +194,6 @@ def _unknown_key(key: str, child: Node, known: Collection[str]) -> Finding:
     near = find_nearest(key, known)
     named = {"name": shorten(key), **({"near": near} if near else {})}
     return Finding("", *child.key, "misspelt-key" if near else "unknown-key", arguments=named)
-
-
-def _wrong_rule(name: str, node: Node, known: Iterable[str]) -> Finding:
-    """Return what forbids to switch a rule off: only those of `known` can be."""
-    rule = "always-on" if name in RULES else "unknown-rule"
-    near = {} if name in RULES else {"near": find_nearest(name, known) or "none"}
-    return Finding("", *_keys(node)[name].key, rule, arguments={"name": shorten(name), **near})
 
 
 def _written_value(node: Node, value: object) -> object:
@@ -513,22 +505,19 @@ def _find_missing_texts(node: Node, value: Any, materials: Collection[str]) -> I
             yield _finding(where, "missing-text", text=shorten(text), folder=MATERIALS)
 
 
+@cache
+def _settings() -> TypeAdapter[DatasetSpec]:
+    # Imported on demand: the check of a folder does without it.
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    return TypeAdapter(DatasetSpec)
+
+
 def load_spec(text: str | None) -> DatasetSpec | None:
     """Return a dataset's settings as `dump_spec` wrote them."""
-    if text is None:
-        return None
-    stored = json.loads(text)
-    stored["recipe"] = Recipe(**stored["recipe"])
-    stored["split"] = SplitRule(**stored["split"])
-    stored["launch"] = LaunchRule(**stored["launch"])
-    stored["gate"] = GateRule(**stored["gate"])
-    return DatasetSpec(**stored)
+    return None if text is None else _settings().validate_json(text)
 
 
 def dump_spec(spec: DatasetSpec | None) -> str | None:
     """Return a dataset's settings as JSON; `load_spec` reads it."""
-    from merlin.db.values import dump_json  # noqa: PLC0415 - a check starts sooner without it
-
-    if spec is None:
-        return None
-    return dump_json(asdict(spec))
+    return None if spec is None else _settings().dump_json(spec).decode()

@@ -275,14 +275,14 @@ def format_key_text(text: str, block_header: str, indent: int) -> str:
         depth = "2" if text.lstrip("\n").startswith(" ") else ""
         lines = (f"{' ' * indent}{line}" if line else "" for line in text.split("\n"))
         written = "\n".join((block_header[0] + depth + block_header[1:], *lines))
-    value = _read_back(f"{' ' * (indent - 2)}key: {written}", "key")
+    value = _read_back(f"{' ' * (indent - 2)}key: {written}")
     is_same = value is not None and strip_line_ends(value) == strip_line_ends(text)
     return written if is_allowed and is_same else format_json(text)
 
 
 def format_flow_text(text: str) -> str:
     """Return a text as an item of a list in brackets: plain or in quotes."""
-    is_plain = _is_plain(text) and _read_back(f"key: [{text}]", "key", 0) == text
+    is_plain = _is_plain(text) and _read_back(f"key: [{text}]") == text
     return text if is_plain else format_json(text)
 
 
@@ -299,17 +299,15 @@ def _is_plain(text: str) -> bool:
     return bool(_resolve(yaml.ScalarNode, text, (True, False)) == _STRING_TAG)
 
 
-def _read_back(written: str, *path: str | int) -> str | None:
-    """Return the string at `path` of the YAML text `written`, None if there is none."""
+def _read_back(written: str) -> str | None:
+    """Return the only string of the YAML text `written`, None if there is none or more."""
     node = read_yaml(f"{written}\n".encode("utf-8", "replace"))
-    if isinstance(node, Finding):
-        return None
-    for step in path:
-        items: Any = node.value
-        if isinstance(items, str) or len(items) != 1:
+    while isinstance(node, Node) and not isinstance(node.value, str):
+        items = [*node.value.values()] if isinstance(node.value, dict) else node.value
+        if len(items) != 1:
             return None
-        node = items[step]
-    return node.value if isinstance(node.value, str) else None
+        node = items[0]
+    return str(node.value) if isinstance(node, Node) else None
 
 
 def strip_line_ends(content: str) -> str:

@@ -61,7 +61,7 @@ def test_manifest_holds_what_training_and_tracing_need():
     limit = TokenLimit(manifest["system"], None)
     tokens = {
         side: sum(
-            limit.total(example.tokens, has_system=bool(example.system_digest))
+            limit.total(example)
             for example in checked.examples
             if content.sides[example.id] == side
         )

@@ -15,7 +15,7 @@ WORDS = [
     *["found", "role", "proposed", "text", "folder", "other", "near", "names", "model"],
     *["sheet", "others", "calls", "results", "kind", "letter", "reason", "answers"],
 ]
-NUMBERS = ["size", "limit", "needed", "beyond", "tokens", "good", "fewest", "advised"]
+NUMBERS = ["size", "most", "limit", "needed", "tokens", "good", "fewest", "advised"]
 NUMBERS += ["count", "tests", "least", "column"]
 ARGUMENTS = {word: word for word in WORDS} | dict.fromkeys(NUMBERS, 7)
 

@@ -103,8 +103,8 @@ def test_huge_file_is_refused_by_its_size_and_never_read():
 def test_examples_over_the_file_limit_are_rejected_in_one_finding(monkeypatch):
     monkeypatch.setattr(layout, "MAX_EXAMPLES", 55)
     _, checked = check_with("examples/last.yaml", example_yaml())
-    assert only_finding(checked, "too-many-files").arguments == {"limit": 55, "beyond": 6}
-    assert (len(checked.examples), checked.rejected) == (55, 6)
+    assert only_finding(checked, "too-many-files").arguments["count"] == 61
+    assert (len(checked.examples), checked.rejected) == (0, 61)
 
 
 def test_examples_over_the_byte_limit_are_rejected_in_one_finding(monkeypatch):
@@ -112,5 +112,5 @@ def test_examples_over_the_byte_limit_are_rejected_in_one_finding(monkeypatch):
     size = sum(entry.size for entry in tree.entries if entry.path.startswith("examples/"))
     monkeypatch.setattr(layout, "MAX_EXAMPLE_BYTES", size - 1)
     checked = tree.check()
-    assert only_finding(checked, "too-many-bytes").arguments["beyond"] == 1
-    assert (len(checked.examples), checked.rejected) == (59, 1)
+    assert only_finding(checked, "too-many-files").arguments["size"] == size
+    assert (len(checked.examples), checked.rejected) == (0, 60)

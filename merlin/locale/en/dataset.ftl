@@ -65,11 +65,6 @@ finding-same-items = The list { $name } repeats an item.
 finding-wrong-form = “{ $found }” isn't valid here: see the schema (merlin schema).
 finding-wrong-value = The value { $found } isn't valid here.
 
-finding-unknown-rule = There's no rule “{ $name }” that could be switched off{ $near ->
-        [none] .
-       *[other] ; did you mean “{ $near }”?
-    } All rules: merlin rules
-finding-always-on = The rule “{ $name }” can't be turned off: it reports an error. Only warnings and notes can be.
 finding-blank-text = Nothing can be seen of this text: it has only spaces or invisible characters. Write it, or remove the key.
 finding-no-reason = Give a reason for turning the rule off: a reviewer will ask.
 finding-no-rejected = The method is dpo, and this example has no answer under rejected: write the worse answer there, in the whole text of the example.
@@ -101,8 +96,7 @@ finding-not-a-file = { $kind ->
 finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. A path has at most 1000 bytes, each name in it 200. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
-finding-too-many-files = More examples than allowed ({ $limit }). Not used: { $beyond }.
-finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes). Not used: { $beyond }.
+finding-too-many-files = The dataset has { $count } examples with { $size } bytes; allowed are { $limit } with { $most } bytes. None is used.
 
 finding-missing-dataset = dataset.yaml is missing, or the folder is a git submodule: the file says what to teach and how.
 finding-bad-dataset-name = The folder name “{ $name }” isn't valid. Use letters, digits, “.”, “_” and “-” in composed Unicode (NFC, not NFD), and no Windows device such as con or aux. For example: { $proposed }

@@ -69,11 +69,6 @@ finding-same-items = В списке { $name } есть одинаковые п�
 finding-wrong-form = «{ $found }» здесь не подходит: проверьте по схеме (merlin schema).
 finding-wrong-value = Значение { $found } здесь не подходит.
 
-finding-unknown-rule = Правила «{ $name }», которое можно было бы выключить, нет{ $near ->
-        [none] .
-       *[other] ; может быть, «{ $near }»?
-    } Все правила: merlin rules
-finding-always-on = Правило «{ $name }» не выключить: оно сообщает об ошибке. Выключать можно только замечания.
 finding-blank-text = В этом тексте ничего не видно: в нём только пробелы или невидимые знаки. Напишите его или уберите ключ.
 finding-no-reason = Укажите, почему правило выключено: об этом спросят.
 finding-no-rejected = Метод — dpo, а ответа под rejected здесь нет: допишите под ним худший ответ, в тексте примера целиком.
@@ -105,8 +100,7 @@ finding-not-a-file = { $kind ->
 finding-bad-name = В именах можно буквы, цифры, «.», «_» и «-» в составной форме Unicode (NFC, не NFD), окончание .yaml. В пути не больше 1000 байт, в каждом имени — 200. Например: { $proposed }
 finding-stray-file = Этот файл Merlin не использует.
 finding-not-an-example = Это не пример: у примеров окончание .yaml. Если здесь разговор, назовите файл { $proposed }
-finding-too-many-files = Примеров больше, чем допустимо ({ $limit }); не взято: { $beyond }.
-finding-too-many-bytes = Примеры вместе больше, чем допустимо ({ $limit } байт); не взято: { $beyond }.
+finding-too-many-files = В наборе примеров: { $count }, байт в них: { $size }; допустимо { $limit } примеров и { $most } байт. Не взят ни один.
 
 finding-missing-dataset = Нет файла dataset.yaml, или папка — подмодуль git: в этом файле указано, чему и как учить.
 finding-bad-dataset-name = Имя папки «{ $name }» не подходит. Можно буквы, цифры, «.», «_» и «-» в составной форме Unicode (NFC, не NFD), но не имена устройств Windows вроде con и aux. Например: { $proposed }
