@@ -229,9 +229,9 @@ def _add_rated(ctx: GatherContext, checked: CheckedDataset) -> CheckedDataset:
     if spec is None or spec.recipe.method != KTO:
         return checked
     since = (ctx.clock() - timedelta(weeks=spec.recipe.weeks)).date()
-    tested = {each.facts.question for each in checked.examples if sides[each.id] == TEST}
+    tested = {each.normal_question for each in checked.examples if sides[each.id] == TEST}
     rated = [
-        each for each in ctx.list_rated(checked.name, since) if each.facts.question not in tested
+        each for each in ctx.list_rated(checked.name, since) if each.normal_question not in tested
     ]
     examples = sorted((*checked.examples, *rated), key=attrgetter("id"))
     of_rated = dict.fromkeys((each.id for each in rated), TRAIN)
