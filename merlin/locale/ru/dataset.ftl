@@ -100,7 +100,7 @@ finding-not-a-file = { $kind ->
 finding-bad-name = В именах можно буквы, цифры, «.», «_» и «-» в составной форме Unicode (NFC, не NFD), окончание .yaml. В пути не больше 1000 байт, в каждом имени — 200. Например: { $proposed }
 finding-stray-file = Этот файл Merlin не использует.
 finding-not-an-example = Это не пример: у примеров окончание .yaml. Если здесь разговор, назовите файл { $proposed }
-finding-too-many-files = В наборе примеров: { $count }, байт в них: { $size }; допустимо { $limit } примеров и { $most } байт. Не взят ни один.
+finding-too-many-files = В наборе примеров: { $count }, байт в них: { $size }. Допустимо { $limit } примеров и { $most } байт, поэтому не взят ни один.
 
 finding-missing-dataset = Нет файла dataset.yaml, или папка — подмодуль git: в этом файле указано, чему и как учить.
 finding-bad-dataset-name = Имя папки «{ $name }» не подходит. Можно буквы, цифры, «.», «_» и «-» в составной форме Unicode (NFC, не NFD), но не имена устройств Windows вроде con и aux. Например: { $proposed }
