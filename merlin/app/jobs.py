@@ -197,6 +197,15 @@ def list_recent(
     return [_view_of(JobView, row) for row in rows]
 
 
+def list_details(
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
+) -> list[JobDetails]:
+    """Return jobs as `list_recent`, with their events and losses. Raises NotFound."""
+    with ctx.db.snapshot():
+        rows = read_newest_rows(ctx, actor, _jobs(), JOB, dataset, limit, before)
+        return [_read_details(ctx, row, MAX_EVENTS) for row in rows]
+
+
 def list_of_ids(ctx: Context, ids: Collection[int]) -> dict[int, JobView]:
     """Return jobs by id; the caller checks the permission to see them."""
     rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids))) if ids else []

@@ -84,11 +84,13 @@ def plot_curve(
     total: float,
     language: str,
     checkpoints: Collection[float] = (),
+    most: int = MAX_POINTS,
 ) -> Curve | None:
     """Chart two (step, loss) series on a logarithmic scale; None if both are empty.
 
     `total` is the planned number of steps, 0 if unknown; the test's losses at `checkpoints` are
-    dots. A loss of 0 or less has no logarithm and is drawn on the x axis.
+    dots; a series is drawn with at most `most` points. A loss of 0 or less has no logarithm and is
+    drawn on the x axis.
     """
     points = [*train, *test]
     if not points:
@@ -104,7 +106,7 @@ def plot_curve(
         return round(WIDTH * point[0] / last_step, 1), round(HEIGHT * (1 - share), 1)
 
     def line(series: Sequence[Point]) -> str:
-        return " ".join(f"{x:g},{y:g}" for x, y in map(place, downsample(series)))
+        return " ".join(f"{x:g},{y:g}" for x, y in map(place, downsample(series, most)))
 
     names = (("", "chart-train", train), ("t", "chart-test", test))
     return Curve(
@@ -127,9 +129,9 @@ def format_loss(language: str, loss: float) -> str:
     return format_number(language, loss, 3)
 
 
-def downsample(series: Sequence[Point]) -> Sequence[Point]:
-    """Return at most MAX_POINTS evenly spaced points, always including the last."""
-    if len(series) <= MAX_POINTS:
+def downsample(series: Sequence[Point], most: int = MAX_POINTS) -> Sequence[Point]:
+    """Return at most `most` evenly spaced points, always including the last."""
+    if len(series) <= most:
         return series
-    step = math.ceil(len(series) / (MAX_POINTS - 1))
+    step = math.ceil(len(series) / (most - 1))
     return [*series[:-1:step], series[-1]]

@@ -73,6 +73,7 @@ def test_a_training_has_the_same_figures_on_every_surface(jobs_site, capsys, mon
     for surface in (listed, details, story_page, shown["jobs show 1"]):
         assert price in surface
     assert f"{duration} · {price}" in listed
+    assert listed.count('class="chart spark"') == 2
     assert f"длительность: {duration}" in shown["jobs show 1"]
     assert f"<dd>{duration}</dd>" in details
     assert story in details

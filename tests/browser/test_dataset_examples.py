@@ -124,8 +124,10 @@ def test_several_rows_are_tagged_marked_and_removed_in_a_commit_each(
 
 def test_example_is_found_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site, dataset):
     page = staff_visitor.open(f"{dataset}?query=стек", VERA)
-    page.get_by_role("link", name="Что такое стек?").focus()
-    page.keyboard.press("Enter")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.get_by_label("Выбрать «Что такое стек?»")).to_be_checked()
+    page.keyboard.press("e")
     expect(page.get_by_label("Ответ")).to_be_focused()
     page.keyboard.press("Control+A")
     page.keyboard.type("Стопка.")

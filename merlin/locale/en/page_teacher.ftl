@@ -188,6 +188,7 @@ page-tag-remove = Remove tag
 page-split-set = Mark
 page-remove-several-sure = Remove them? You can undo the edit.
 page-stale-several = While you were selecting, one of these examples was changed or removed. Nothing was saved. Reload the page and select again.
+page-example-keys = Keys: j and k move between rows, x selects, e edits, Ctrl+Enter saves.
 page-another-wording = Another wording
 page-allow-ask = Not saved yet: this looks like a person's data, and the model would tell it to everyone. Save it anyway?
 page-contradicts = Not saved yet: nearly the same question is there, with another answer. Change that example, change your answer, or save it anyway.

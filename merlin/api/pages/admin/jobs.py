@@ -38,7 +38,7 @@ from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import get_dataset, list_datasets
-from merlin.core.charts import format_loss, plot_curve
+from merlin.core.charts import MAX_POINTS, Curve, format_loss, plot_curve
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.training_events import describe_event, is_step
@@ -48,6 +48,7 @@ from merlin.training.evaluation import AnswerChange, ProofReport
 
 router = page_router()
 
+_SPARK_POINTS = 60
 # Id of the daemon request that the page reports on.
 RequestNumber = Annotated[int, Query(ge=0, le=MAX_ID)]
 
@@ -155,8 +156,8 @@ async def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
 
 def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
     """Return a job's loss curve, and first and last value of each series as text."""
-    series, captions = job.losses.series(), []
-    for name, points in series.items():
+    captions = []
+    for name, points in job.losses.series().items():
         if points:
             (_, first), (step, last) = points[0], points[-1]
             ends = {
@@ -165,10 +166,15 @@ def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
                 "step": number(context, step),
             }
             captions.append(context.say(f"curve-{name}", **ends))
+    return {"drawing": _plot(context, job), "caption": " ".join(captions)}
+
+
+def _plot(context: PageContext, job: JobDetails, most: int = MAX_POINTS) -> Curve | None:
     steps = 0 if job.is_over else job.progress.steps
     kept = {checkpoint.step for checkpoint in job.checkpoints}
-    drawing = plot_curve(**series, total=steps, language=context.language, checkpoints=kept)
-    return {"drawing": drawing, "caption": " ".join(captions)}
+    return plot_curve(
+        **job.losses.series(), total=steps, language=context.language, checkpoints=kept, most=most
+    )
 
 
 @router.get("/admin/jobs")
@@ -181,11 +187,12 @@ async def show_jobs(
 ) -> Response:
     """Return the jobs; `launch` names the dataset to quote."""
     daemon_request = await read_daemon_request(context, asked)
-    job_views = await part(context, page, dataset, jobs.list_recent)
+    job_views = await part(context, page, dataset, jobs.list_details)
     quote, wrong = await _quote(context, launch)
     view = {
         "daemon_request": daemon_request,
         "jobs": job_views,
+        "sparks": {job.id: _plot(context, job, _SPARK_POINTS) for job in job_views},
         "next_href": next_href(page),
         "datasets": await _launchable(context),
         "chosen": launch,

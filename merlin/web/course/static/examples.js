@@ -1,4 +1,20 @@
-// The page of examples: rows are selected.
+// The page of examples by the keyboard: j and k go through the rows, x selects one, e opens it.
+
+const rows = () => [...document.querySelectorAll(".ex > a")];
+const move = (row, by) => rows()[rows().indexOf(row) + by]?.focus();
+const keys = {
+  KeyJ: (row) => move(row, 1),
+  KeyK: (row) => row && move(row, -1),
+  KeyX: (row) => row?.parentElement.querySelector("[name=row]").click(),
+  KeyE: (row) => row?.click(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("textarea, select, input:not([type=checkbox])")) return;
+  // By the place of the key: a Russian keyboard has other letters there.
+  keys[event.code]?.(event.target.closest(".ex")?.querySelector(":scope > a"));
+});
 
 // How many rows are selected; "select all" selects those that are shown.
 function count() {
