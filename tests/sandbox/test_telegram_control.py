@@ -1,6 +1,7 @@
 """The control API and the chat page over HTTP: actions, events, headers, refused requests."""
 
 import http.client
+import re
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from merlin.core.errors import MerlinError
-from tests.sandbox.telegram_client import fetch, send_control
+from merlin.sandbox.demo.story import empty_progress
+from tests.sandbox.telegram_client import send_control
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import longest
 
@@ -47,18 +49,20 @@ def test_invalid_request_is_refused(telegram, fields, status):
     assert telegram.pending() == []
 
 
-def test_pipeline_is_served_and_its_failure_returns_503():
+def test_way_of_a_commit_is_served_once_and_its_failure_is_shown():
     languages = []
 
     def read_pipeline(language):
         languages.append(language)
-        if len(languages) > 2:
+        if len(languages) > 3:
             raise MerlinError("the database is gone")
-        return {"commit": "4f2a91c0", "steps": []}
+        return {**empty_progress("neuro"), "commit": "4f2a91c0", "subject": "", "verdict": ""}
 
     with TelegramStandIn(read_pipeline=read_pipeline) as standin:
-        url = f"{standin.page_url}control/pipeline"
-        assert fetch(url) == (200, {"commit": "4f2a91c0", "steps": []})
+        status, _, page = read_page(standin, "/control/pipeline")
+        assert (status, "4f2a91c0" in page) == (200, True)
+        seen = re.search(r"seen=(\w+)", page)[1]
+        assert read_page(standin, f"/control/pipeline?seen={seen}")[0] == 204
         assert read_page(standin, "/control/pipeline", Cookie="merlin_language=en")[0] == 200
-        assert languages == ["ru", "en"]
-        assert fetch(url)[0] == 503
+        assert languages == ["ru", "ru", "en"]
+        assert "не отвечает" in read_page(standin, "/control/pipeline")[2]

@@ -86,7 +86,6 @@ chat-page-state-held = on hold
 chat-page-progress = Training
 chat-page-serving = Live model
 chat-page-serving-none = No trained model yet.
-chat-page-serving-since = went live
 chat-page-verdict-held = { verdict-status-held }
 chat-page-verdict-built = { verdict-status-built }
 chat-page-verdict-training = { verdict-status-training }

@@ -86,7 +86,6 @@ chat-page-state-held = отложен
 chat-page-progress = Обучение
 chat-page-serving = Текущая модель
 chat-page-serving-none = Обученной модели пока нет.
-chat-page-serving-since = стала текущей
 chat-page-verdict-held = { verdict-status-held }
 chat-page-verdict-built = { verdict-status-built }
 chat-page-verdict-training = { verdict-status-training }

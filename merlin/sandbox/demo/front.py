@@ -75,14 +75,6 @@ def _source_opened_at(telegram: TelegramStandIn) -> datetime | None:
 
 PREFIX = "front"
 HOSTS = ["127.0.0.1", "localhost"]
-_ICONS = {
-    "done": "check",
-    "flawed": "warn",
-    "now": "run",
-    "held": "minus",
-    "skipped": "minus",
-    "failed": "error",
-}
 _FIRST_PAGES = {"anna": "", "boris": "teach", "vera": "admin"}
 _PAGES = {
     "corrections": "datasets/{dataset}/proposals",
@@ -168,11 +160,9 @@ class FrontPage(StandIn):
         steps = []
         for key in STEPS:
             step = step_by_key.get(key, {"key": key, "state": "waiting", "note": "", "error": ""})
-            icon = "serve" if (key, step["state"]) == (STEPS[-1], "done") else ""
-            icon = icon or _ICONS.get(step["state"], "clock")
             step_text = text(language, f"chat-page-step-{key}")
             state = text(language, f"chat-page-state-{step['state']}")
-            steps.append({**step, "icon": icon, "words": step_text, "spoken": state})
+            steps.append({**step, "words": step_text, "spoken": state})
         return steps
 
     def _addresses(self) -> list[dict[str, Any]]:

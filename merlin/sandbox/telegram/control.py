@@ -8,7 +8,9 @@ the page at once as server-sent events.
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from starlette.applications import Starlette
@@ -120,13 +122,16 @@ class ControlSide:
         return Response(content, media_type="application/octet-stream", headers=headers)
 
     async def _pipeline(self, request: Request) -> Response:
-        if self._read_pipeline is None:
-            return JSONResponse({"error": "no pipeline"}, 404)
-        language = self._language_of(request)
-        try:
-            return JSONResponse(await run_in_threadpool(self._read_pipeline, language))
-        except MerlinError as error:
-            return JSONResponse({"error": str(error)}, 503)
+        """Return the page's right side, 204 if it is as `seen`."""
+        language, read = self._language_of(request), self._read_pipeline
+        progress: Mapping[str, object] | None = None
+        with suppress(MerlinError):
+            progress = await run_in_threadpool(read, language) if read else None
+        seen = f"{zlib.crc32(json.dumps(progress).encode()):x}"
+        if request.query_params.get("seen") == seen:
+            return Response(status_code=204)
+        view: dict[str, Any] = {"progress": progress, "seen": seen}
+        return web.page_response(request, PREFIX, language, "way_part.html", **view)
 
     def _on_change(self, kind: str, change: Mapping[str, Any]) -> None:
         if kind not in _PAGE_EVENTS or not self._queues:

@@ -34,7 +34,6 @@ export async function readLog(chatId) {
 
 export const readChats = () => read("chats");
 export const readMenu = (place) => read("menu", { person: place });
-export const readPipeline = () => read("pipeline");
 
 export function fileUrl(id) {
   return `/control/files/${encodeURIComponent(id)}`;

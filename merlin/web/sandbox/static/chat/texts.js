@@ -24,11 +24,6 @@ export function dayOf(seconds) {
   return then.toDateString() === new Date().toDateString() ? t("today") : day.format(then);
 }
 
-export function momentOf(iso) {
-  const then = new Date(iso);
-  return `${dayOf(then.getTime() / 1000)}, ${clock.format(then)}`;
-}
-
 // "240 КБ"; the unit words of Intl differ from those people know from their files.
 export function sizeOf(bytes) {
   const [kilo, mega, byte] = language === "ru" ? ["КБ", "МБ", "Б"] : ["kB", "MB", "B"];
