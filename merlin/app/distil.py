@@ -41,7 +41,7 @@ from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import Notices
 from merlin.providers.base import Answer, ModelClient
-from merlin.training.ask_many import AskReport, Query, Reply, ask_many, may_be_paid
+from merlin.training.ask_many import AskReport, Query, ask_many, may_be_paid
 
 PASSAGE_TOKENS = 1000
 WORDINGS = 3  # of each question
@@ -316,7 +316,7 @@ def run(
     queries, teacher = plan.queries, plan.teacher
     recording = _RecordingClient(ctx, plan, client, report, {query.key: query for query in queries})
 
-    def keep(query: Query, reply: Reply) -> None:  # noqa: ARG001 - it is stored by now
+    def keep(query: Query, answer: Answer) -> None:  # noqa: ARG001 - it is stored by now
         advance()
 
     model_id, price = teacher.model_id, teacher.price

@@ -13,11 +13,12 @@ from merlin.cli.output import print_message, show_progress
 from merlin.config import Config, require_provider
 from merlin.core.i18n import text
 from merlin.core.money import Cost, format_cost
-from merlin.training.ask_many import Query, Reply, ask_many, estimate
+from merlin.training.ask_many import Query, ask_many, estimate
 from merlin.wiring.providers import model_client
 
 if TYPE_CHECKING:
     from merlin.core.messages import SamplingParams
+    from merlin.providers.base import Answer
     from merlin.training.prompt_check import VariantQueries
 
 
@@ -43,7 +44,7 @@ def confirm_price(questions: int, costs: Iterable[Cost | None], *, yes: bool) ->
 
 def ask_all(
     config: Config, variants: Sequence[VariantQueries], sampling: SamplingParams, *, yes: bool
-) -> list[dict[str, Reply]]:
+) -> list[dict[str, Answer]]:
     """Return the answers to each variant's queries by key.
 
     Questions that a model refuses are left out and reported. Raises Refused as `confirm_price`
@@ -68,15 +69,15 @@ def ask_all(
         confirm_price(count, costs, yes=yes)
         advance = stack.enter_context(show_progress("asking-progress", count))
         for variant, client in zip(variants, clients, strict=True):
-            replies: dict[str, Reply] = {}
+            answers: dict[str, Answer] = {}
 
-            def keep(query: Query, reply: Reply, replies: dict[str, Reply] = replies) -> None:
-                replies[query.key] = reply
+            def keep(query: Query, answer: Answer, answers: dict[str, Answer] = answers) -> None:
+                answers[query.key] = answer
                 advance()
 
             report = ask_many(client, variant.model_id, variant.queries, keep, price=variant.price)
             if report.failed:
                 reason = str(report.first_failure)
                 print_message("asking-failed", count=len(report.failed), reason=reason)
-            found.append(replies)
+            found.append(answers)
     return found

@@ -25,11 +25,8 @@ from merlin.core.money import format_price
 from merlin.training.prompt_check import (
     SHOWN,
     PromptReport,
-    build_variants,
-    choose_base,
     compare_variants,
-    limit_answers,
-    read_subject,
+    prepare_check,
 )
 from merlin.wiring.context import open_reading_context
 
@@ -49,15 +46,16 @@ def prompt_check(
     """Compare the base model with a good prompt and the trained model on the test questions."""
     settings = configuration(config)
     with open_reading_context(settings, dataset) as ctx:
-        subject = read_subject(ctx.db, dataset)
-    model = choose_base(settings, subject.recipe, base)
-    if not base and model[1] != subject.recipe.base_model:
-        arguments = {"base": subject.recipe.base_model, "provider": model[0], "model": model[1]}
+        check = prepare_check(ctx.db, settings, dataset, base, limit)
+    first = check.variants[0]
+    if not base and first.model_id != check.base:
+        arguments = {"base": check.base, "provider": first.provider, "model": first.model_id}
         print_message("prompt-other-base", **arguments)
-    variants = build_variants(subject, settings, model, limit)
-    sampling = SamplingParams(most_tokens=limit_answers(subject.questions))
-    replies = ask_all(settings, variants, sampling, yes=yes)
-    report = compare_variants(subject, variants, replies)
+    sampling = SamplingParams(most_tokens=check.most_tokens)
+    asked = [variant for variant in check.variants if not variant.answers]
+    known = [variant.answers for variant in check.variants if variant.answers]
+    answers = [*ask_all(settings, asked, sampling, yes=yes), *known]
+    report = compare_variants(check, answers)
     advice = _choose_advice(report)
     if json:
         print_json({**record(report), "examples": SHOWN, "advice": advice})
@@ -69,7 +67,6 @@ def prompt_check(
         Column("right", cell=lambda variant: f"{variant['right']}/{report.questions}"),
         Column("tokens", "input_tokens"),
         Column("cost", cell=_format_cost),
-        Column("seconds", cell=lambda variant: format_number(language(), variant["seconds"], 2)),
     ]
     print_list(records, columns, prefix="prompt-col")
     print_message("prompt-legend", build=report.build, questions=report.questions)

@@ -7,7 +7,6 @@ they are paid for.
 """
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -42,14 +41,6 @@ class Query:
         return price.answer(self.used(usage)) if price else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer with its response time."""
-
-    answer: Answer
-    seconds: float
-
-
 @dataclass(slots=True)
 class AskReport:
     """The result of a run; `failed` maps the queries' keys to errors, money is in millionths."""
@@ -69,9 +60,9 @@ class AskReport:
     def add(
         self,
         query: Query,
-        asked: Future[Reply],
+        asked: Future[Answer],
         price: Price | None,
-        keep: Callable[[Query, Reply], None],
+        keep: Callable[[Query, Answer], None],
     ) -> None:
         """Count an outcome and pass an answer to `keep`; an empty answer fails, but is paid for.
 
@@ -79,16 +70,16 @@ class AskReport:
         """
         failure: ProviderError | None = None
         try:
-            reply = asked.result()
+            answer = asked.result()
         except ProviderError as error:
             failure = error
             self.spent_micro += query.cost(price) if may_be_paid(failure) else 0
         else:
-            if reply.answer.text.strip():
-                keep(query, reply)
+            if answer.text.strip():
+                keep(query, answer)
             else:
                 failure = ProviderError("the model answered with nothing")
-            self.spent_micro += query.cost(price, reply.answer.usage)
+            self.spent_micro += query.cost(price, answer.usage)
         if failure is None:
             self.answered += 1
             self.failed_in_a_row = 0
@@ -121,7 +112,7 @@ def ask_many(
     client: ModelClient,
     model_id: str,
     queries: Iterable[Query],
-    keep: Callable[[Query, Reply], None],
+    keep: Callable[[Query, Answer], None],
     *,
     price: Price | None = None,
     budget_micro: int | None = None,
@@ -136,7 +127,7 @@ def ask_many(
     in a row; and the errors of `keep`, which can be called twice with the same answer after an
     interruption.
     """
-    pending, running = deque(queries), dict[Future[Reply], Query]()
+    pending, running = deque(queries), dict[Future[Answer], Query]()
     report, is_stopped = AskReport(), threading.Event()
 
     def has_money() -> bool:
@@ -173,18 +164,14 @@ def _ask(
     price: Price | None,
     waits_s: Sequence[float],
     is_stopped: threading.Event,
-) -> Reply:
-    """Return the reply; retry while the provider is busy and the run is not stopped."""
-    for default_s in (*waits_s, None):
-        started_at = time.monotonic()
+) -> Answer:
+    """Return the answer; retry while the provider is busy and the run is not stopped."""
+    for default_s in waits_s:
         try:
-            answer = client.ask(model_id, query.messages)
+            return client.ask(model_id, query.messages)
         except ProviderBusy as failure:
-            wait_s = failure.retry_after_s or default_s or 0.0
+            wait_s = failure.retry_after_s or default_s
             is_paid = price is not None and may_be_paid(failure)
-            is_last = default_s is None or wait_s > MAX_WAIT_S or is_paid
-            if is_last or is_stopped.wait(wait_s):
+            if is_paid or wait_s > MAX_WAIT_S or is_stopped.wait(wait_s):
                 raise
-        else:
-            return Reply(answer, time.monotonic() - started_at)
-    raise AssertionError("the last try returns or raises")
+    return client.ask(model_id, query.messages)

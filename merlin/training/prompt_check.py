@@ -1,8 +1,8 @@
 """Prompt first: compare a tuned model with its base under a good prompt.
 
-The same test questions go to the base with the system text alone, to the base with the most
-similar taught examples before each question, and to the serving model. All three use one build:
-that of the serving model, else the newest.
+The test questions go to the base with the system text alone, and with the most similar taught
+examples before each. The serving model has answered them in its test. All use one build: that of
+the serving model, else the newest.
 
 An answer is right if it equals the taught one, or nearly (chrF of `ALIKE`). A different wording
 counts as wrong: no model judges here. One variant is better than another if the mean of the
@@ -10,7 +10,7 @@ differences between their answers exceeds twice its standard error.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from math import sqrt
 from statistics import fmean, median, stdev
@@ -30,11 +30,11 @@ from merlin.dataset.split import TRAIN
 from merlin.dataset.verdicts import require_present_dataset
 from merlin.db.database import Database
 from merlin.db.tables import BUILD, SERVING
-from merlin.training.ask_many import Query, Reply
+from merlin.providers.base import Answer
+from merlin.training.ask_many import Query
 from merlin.training.jobs import Jobs
 from merlin.training.models import (
-    Conversations,
-    Model,
+    Models,
     model_of,
     read_conversations,
     read_questions,
@@ -55,25 +55,37 @@ Variant = Literal["prompt", "examples", "tuned"]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The subject of a comparison: a build's two sides and the serving model, None without one."""
-
-    build: Build
-    recipe: Recipe
-    train: Conversations
-    questions: Sequence[Question]
-    serving: Model | None
-
-
-@dataclass(frozen=True, slots=True)
 class VariantQueries:
-    """The questions of one variant as its model receives them; keys are example ids."""
+    """The questions of one variant as its model receives them; keys are example ids.
+
+    `answers` are those that it has given before; without them it is to be asked.
+    """
 
     variant: Variant
     provider: str
     model_id: str
     price: Price | None
     queries: Sequence[Query]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptCheck:
+    """A comparison to make: a build's test questions, and the variants that answer them.
+
+    `base` is the base of the build's recipe. An answer is cut off after `most_tokens`: a small base
+    model may never stop.
+    """
+
+    build: Build
+    base: str
+    questions: Sequence[Question]
+    variants: Sequence[VariantQueries]
+
+    @property
+    def most_tokens(self) -> int:
+        """Return twice the tokens of the longest taught answer."""
+        return 2 * max(count_messages([_answer(question)]) for question in self.questions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +93,7 @@ class VariantReport:
     """The results of one variant.
 
     `cost_micro` is for 1,000 answers, in millionths of `currency`, None without a known price;
-    `input_tokens` of a question and `seconds` of an answer are medians.
+    `input_tokens` of a question is a median.
     """
 
     variant: Variant
@@ -90,7 +102,6 @@ class VariantReport:
     chrf: float
     right: int
     input_tokens: int
-    seconds: float
     cost_micro: int | None
     currency: str
 
@@ -112,11 +123,14 @@ class PromptReport:
     variants: Sequence[VariantReport]
 
 
-def read_subject(db: Database, dataset: str) -> Subject:
-    """Return the subject of a dataset's comparison.
+def prepare_check(
+    db: Database, config: Config, dataset: str, named: str = "", limit: int | None = None
+) -> PromptCheck:
+    """Return the comparison of a dataset, by the same `limit` questions each time.
 
     Raises NotFound without a build; Refused if the dataset was removed, without test questions, and
-    if the consent to an example was revoked: it must not be sent to a provider.
+    if the consent to an example was revoked: it must not be sent to a provider. Else as
+    `choose_base`, which gets `named`.
     """
     require_present_dataset(db, dataset)
     row = db.row(serving_rows().where(SERVING.dataset == dataset))
@@ -127,13 +141,26 @@ def read_subject(db: Database, dataset: str) -> Subject:
         raise NotFound(f"{dataset} has no build", "prompt-no-build", dataset=dataset)
     if db.row(revoked_builds().where(BUILD.id == build.build_id).limit(1)):
         raise Refused("a consent was taken back", "held-revoked")
-    questions = read_questions(db, build.build_id)
+    digest = lambda question: sha256(question.example_id.encode()).digest()  # noqa: E731
+    questions = sorted(read_questions(db, build.build_id), key=digest)[:limit]
     if not questions:
         raise Refused("no test questions", "prompt-no-test", build=build.version)
     build_recipe: Any = build.manifest["recipe"]
     recipe = Jobs(db).get(serving.job_id).recipe if serving else Recipe(**build_recipe)
-    train = read_conversations(db, build.build_id, TRAIN)
-    return Subject(build, recipe, train, questions, serving)
+    base = choose_base(config, recipe, named)
+    conversations = read_conversations(db, build.build_id, TRAIN)
+    taught = {_first_question(messages): messages for _, messages in conversations}
+    alone = [_query(question, question.messages) for question in questions]
+    helped = [_query(each, prepend_nearest(taught, each.messages)) for each in questions]
+    variants = [
+        VariantQueries("prompt", *base, config.price(*base), alone),
+        VariantQueries("examples", *base, config.price(*base), helped),
+    ]
+    if serving is not None:
+        tuned = serving.provider, serving.model_id
+        price, answers = config.price(*tuned, recipe.base_model), Models(db).answers
+        variants.append(VariantQueries("tuned", *tuned, price, alone, answers(serving.model_row)))
+    return PromptCheck(build, recipe.base_model, questions, variants)
 
 
 def choose_base(config: Config, recipe: Recipe, named: str = "") -> Base:
@@ -151,34 +178,6 @@ def choose_base(config: Config, recipe: Recipe, named: str = "") -> Base:
         raise Refused(f"{model_pair[1]} follows no prompt", "prompt-no-base", model=model_pair[1])
     require_provider(config, model_pair[0])
     return model_pair
-
-
-def build_variants(
-    subject: Subject, config: Config, base: Base, limit: int | None = None
-) -> list[VariantQueries]:
-    """Return the queries of all variants, of the same `limit` questions each time."""
-    digest = lambda question: sha256(question.example_id.encode()).digest()  # noqa: E731
-    questions = sorted(subject.questions, key=digest)[:limit]
-    alone = [_query(question, question.messages) for question in questions]
-    taught = {_first_question(messages): messages for _, messages in subject.train}
-    helped = [
-        _query(question, prepend_nearest(taught, question.messages)) for question in questions
-    ]
-    price, model = config.price(*base), subject.serving
-    variants = [
-        VariantQueries("prompt", *base, price, alone),
-        VariantQueries("examples", *base, price, helped),
-    ]
-    if model is not None:
-        tuned_price = config.price(model.provider, model.model_id, subject.recipe.base_model)
-        tuned = VariantQueries("tuned", model.provider, model.model_id, tuned_price, alone)
-        variants.append(tuned)
-    return variants
-
-
-def limit_answers(questions: Sequence[Question]) -> int:
-    """Return the tokens after which an answer is cut off: a small base model may never stop."""
-    return 2 * max(count_messages([_answer(question)]) for question in questions)
 
 
 def _answer(question: Question) -> Message:
@@ -209,25 +208,25 @@ def _first_question(messages: Sequence[Message]) -> str:
     return normalise(next((message.content for message in messages if message.role == "user"), ""))
 
 
-def compare_variants(
-    subject: Subject, variants: Sequence[VariantQueries], replies: Sequence[Mapping[str, Reply]]
-) -> PromptReport:
+def compare_variants(check: PromptCheck, answers: Sequence[Mapping[str, Answer]]) -> PromptReport:
     """Return the comparison on the questions that every variant answered.
 
-    `replies` are those of each variant, by example id. Raises Refused without such a question.
+    `answers` are those of each variant, by example id. Raises Refused without such a question.
     """
-    common = set.intersection(*(set(reply) for reply in replies))
-    questions = [question for question in subject.questions if question.example_id in common]
+    common = set.intersection(*map(set, answers))
+    questions = [question for question in check.questions if question.example_id in common]
     if not questions:
         raise Refused("nothing was answered", "prompt-nothing-answered")
-    measurements = [_measure(*item, questions) for item in zip(variants, replies, strict=True)]
+    measurements = [
+        _measure(*item, questions) for item in zip(check.variants, answers, strict=True)
+    ]
     reports = [report for report, _ in measurements]
     verdict, ahead = _decide(measurements)
     return PromptReport(
-        dataset=subject.build.dataset,
-        build=subject.build.version,
+        dataset=check.build.dataset,
+        build=check.build.version,
         questions=len(questions),
-        left_out=len(variants[0].queries) - len(questions),
+        left_out=len(check.questions) - len(questions),
         verdict=verdict,
         ahead=ahead,
         variants=reports,
@@ -235,15 +234,15 @@ def compare_variants(
 
 
 def _measure(
-    variant_queries: VariantQueries, replies: Mapping[str, Reply], questions: Sequence[Question]
+    variant_queries: VariantQueries, answers: Mapping[str, Answer], questions: Sequence[Question]
 ) -> tuple[VariantReport, list[float]]:
     """Return the report of one variant, and the chrF of each of its answers."""
     queries = {query.key: query for query in variant_queries.queries}
-    pairs = [(question, replies[question.example_id]) for question in questions]
-    used = [queries[each.example_id].used(reply.answer.usage) for each, reply in pairs]
+    pairs = [(question, answers[question.example_id]) for question in questions]
+    used = [queries[each.example_id].used(answer.usage) for each, answer in pairs]
     price = variant_queries.price
     costs = [price.answer(usage) for usage in used if price]
-    scores = score_answers([reply.answer for _, reply in pairs], questions)
+    scores = score_answers([answer for _, answer in pairs], questions)
     report = VariantReport(
         variant=variant_queries.variant,
         provider=variant_queries.provider,
@@ -251,11 +250,10 @@ def _measure(
         chrf=scores.chrf,
         right=scores.right,
         input_tokens=round(median(usage.input_tokens for usage in used)),
-        seconds=round(median(reply.seconds for _, reply in pairs), 3),
         cost_micro=round(fmean(costs) * 1000) if costs else None,
         currency=price.currency if price else "",
     )
-    return report, [likeness(reply.answer.text, each.reference) for each, reply in pairs]
+    return report, [likeness(answer.text, each.reference) for each, answer in pairs]
 
 
 def _decide(measurements: Sequence[tuple[VariantReport, list[float]]]) -> tuple[str, float | None]:

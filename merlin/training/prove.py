@@ -30,7 +30,7 @@ from merlin.dataset.split import TRAIN, has_gate
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import PROMOTION
 from merlin.providers.base import NOT_COUNTED, Answer, ModelClient, check_answering_model
-from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
+from merlin.training.ask_many import Query, ask_many, is_provider_failure
 from merlin.training.jobs import Jobs, TrainingProvider
 from merlin.training.models import (
     MAX_WAIT_S,
@@ -166,10 +166,10 @@ def _ask_each(
     turn = model.probes % max(len(queue), 1)
     queue = [*queue[turn:], *queue[:turn]]
 
-    def keep(query: Query, reply: Reply) -> None:
-        rows.keep_answer(model, query.key, reply.answer)
+    def keep(query: Query, answer: Answer) -> None:
+        rows.keep_answer(model, query.key, answer)
         kill_point("evaluation.answered")
-        answers[query.key] = reply.answer
+        answers[query.key] = answer
 
     try:
         # It ends: a pass without an answer raises, and a later tick asks again.
@@ -201,8 +201,8 @@ def _ask_base(
     if not is_judged or base == RECALL or not is_free(model.provider, base):
         return
 
-    def keep(query: Query, reply: Reply) -> None:
-        rows.keep_base_answer(model, query.key, reply.answer)
+    def keep(query: Query, answer: Answer) -> None:
+        rows.keep_base_answer(model, query.key, answer)
 
     answered = rows.base_answers(model.model_row)
     asked = (each for each in questions[:ASKED_OF_BASE] if each.example_id not in answered)

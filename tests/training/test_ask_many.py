@@ -51,16 +51,15 @@ def ask_all(asker, count=20, model=MODEL, **options):
 def test_every_question_is_answered_and_counted(provider, asker):
     replies, report = ask_all(asker, price=PRICE)
     assert len(replies) == report.answered == len(provider.calls("chat.create")) == 20
-    assert "What is word 7?" in replies["q7"].answer.text
-    counted = [reply.answer.usage for reply in replies.values()]
+    assert "What is word 7?" in replies["q7"].text
+    counted = [answer.usage for answer in replies.values()]
     assert report.spent_micro == sum(usage.input_tokens + usage.output_tokens for usage in counted)
     assert not report.failed
-    assert all(reply.seconds > 0 for reply in replies.values())
 
 
 def test_asking_stops_before_the_budget_is_exceeded(provider, asker):
     provider.behave(fixed_answer="Yes.")
-    usage = ask_all(asker, 1)[0]["q0"].answer.usage
+    usage = ask_all(asker, 1)[0]["q0"].usage
     one = usage.input_tokens + usage.output_tokens
     # The estimate of the third question, 20, no longer fits.
     replies, report = ask_all(asker, price=PRICE, budget_micro=20 + 2 * one - 1)
@@ -71,7 +70,7 @@ def test_asking_stops_before_the_budget_is_exceeded(provider, asker):
 
 def test_calls_of_unknown_result_count_as_paid(provider, asker):
     provider.behave(fixed_answer="Yes.")
-    usage = ask_all(asker, 1)[0]["q0"].answer.usage
+    usage = ask_all(asker, 1)[0]["q0"].usage
     one, before = usage.input_tokens + usage.output_tokens, len(provider.calls("chat.create"))
     # Each fault lets one call through before it: answered and lost calls alternate.
     lost = [Fault("chat.create", FaultKind.DROP, skip=skip) for skip in (1, 2, 3)]

@@ -12,13 +12,12 @@ from merlin.core.money import MICRO, Price
 from merlin.dataset.builds import Build
 from merlin.dataset.spec import Recipe
 from merlin.providers.base import Answer
-from merlin.training.ask_many import Query, Reply
+from merlin.training.ask_many import Query
 from merlin.training.prompt_check import (
-    Subject,
+    PromptCheck,
     VariantQueries,
     choose_base,
     compare_variants,
-    limit_answers,
     prepend_nearest,
 )
 from merlin.training.scores import Question, is_right
@@ -75,11 +74,6 @@ def test_without_trained_examples_the_question_stands_alone():
     assert prepend_nearest({}, question) == question
 
 
-def test_answer_may_be_twice_as_long_as_the_longest_taught_one():
-    questions = [Question(word, (Message("user", word),), RIGHT[word]) for word in WORDS]
-    assert limit_answers(questions) > limit_answers(questions[2:3]) > len(RIGHT["граф"].split())
-
-
 def compare(prompt, examples, tuned=None, words=WORDS):
     """Return the report on the answers of each variant: word -> answer."""
     questions = [
@@ -87,7 +81,6 @@ def compare(prompt, examples, tuned=None, words=WORDS):
     ]
     at = datetime(2026, 11, 22, tzinfo=UTC)
     build = Build(1, "trial", 1, "d", "f", "", 20, len(words), 1, 1, at)
-    subject = Subject(build, RECIPE, [], questions, None)
     answers_by_variant = [("prompt", prompt), ("examples", examples)]
     answers_by_variant += [("tuned", tuned)] if tuned is not None else []
     queries = [
@@ -97,11 +90,11 @@ def compare(prompt, examples, tuned=None, words=WORDS):
         VariantQueries(variant, "engine", str(variant), PRICE, queries)
         for variant, _ in answers_by_variant
     ]
-    replies = [
-        {word: Reply(Answer(text, Usage(5, 2)), 0.5) for word, text in variant_answers.items()}
+    answers = [
+        {word: Answer(text, Usage(5, 2)) for word, text in variant_answers.items()}
         for _, variant_answers in answers_by_variant
     ]
-    return compare_variants(subject, variants, replies)
+    return compare_variants(PromptCheck(build, "smollm2", questions, variants), answers)
 
 
 def make_answers(right, words=WORDS):
@@ -132,7 +125,7 @@ def test_verdict_says_whether_tuning_pays(prompt, examples, tuned, verdict):
 def test_figures_are_per_question_and_per_thousand_answers():
     report = compare(make_answers(0), make_answers(10))
     alone, with_examples = report.variants
-    assert (alone.input_tokens, alone.seconds, alone.cost_micro) == (5, 0.5, 7 * 1000)
+    assert (alone.input_tokens, alone.cost_micro) == (5, 7 * 1000)
     assert (alone.chrf < 20, with_examples.chrf) == (True, 100.0)
     assert report.ahead is None
 

@@ -25,11 +25,10 @@ prompt-col-chrf = chrF
 prompt-col-right = right
 prompt-col-tokens = tokens
 prompt-col-cost = 1,000 answers
-prompt-col-seconds = seconds
 prompt-legend = { $questions ->
         [one] { NUMBER($questions) } test question of { $build }.
        *[other] { NUMBER($questions) } test questions of { $build }.
-    } chrF: similarity to the reference answer, out of 100. “right” means the reference answer, or nearly word for word. Tokens are per question, seconds until the whole answer has arrived.
+    } chrF: similarity to the reference answer, out of 100. “right” means the reference answer, or nearly word for word. Tokens are per question.
 prompt-left-out = { $count ->
         [one] { NUMBER($count) } question is left out, because not every model answered it.
        *[other] { NUMBER($count) } questions are left out, because not every model answered them.
@@ -41,5 +40,5 @@ prompt-verdict-few = { $questions ->
 prompt-verdict-enough = Fine-tuning isn't needed: the base model with a prompt answers { $right } of { $questions } questions right.
 prompt-verdict-try = Fine-tuning may pay: the base model with the better prompt answers { $right } of { $questions } questions right. Train a model, then run this again.
 prompt-verdict-pays = Fine-tuning pays: the trained model is { $points } points ahead of the better prompt.
-prompt-verdict-same = Fine-tuning doesn't give better answers: the difference from the better prompt ({ $points } points) may be chance. Let price and speed decide.
+prompt-verdict-same = Fine-tuning doesn't give better answers: the difference from the better prompt ({ $points } points) may be chance. Let the price decide.
 prompt-verdict-worse = Fine-tuning doesn't pay: the trained model is { $points } points behind the better prompt.
