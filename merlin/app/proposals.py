@@ -300,7 +300,7 @@ def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -
 
 
 def find_contradictions(files: DatasetFiles) -> list[tuple[list[Example], list[Example]]]:
-    """Return the pairs of examples whose questions mean the same and whose answers differ.
+    """Return the pairs of examples with the same question, or meaning, and different answers.
 
     Each is followed by the others that end with its answer. Slow, and reads no rows.
     """
@@ -314,7 +314,8 @@ def find_contradictions(files: DatasetFiles) -> list[tuple[list[Example], list[E
         first = examples[path]
         return sorted(alike[normalise(first.answer)], key=lambda each: each is not first)
 
-    found = (each for each in checked.findings if each.rule == SAME_MEANING)
+    rules = SAME_MEANING, "contradiction"
+    found = (each for each in checked.findings if each.rule in rules)
     return [(list_side(each.path), list_side(str(each.arguments["other"]))) for each in found]
 
 

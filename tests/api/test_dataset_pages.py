@@ -195,6 +195,7 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
         ("Где расположена столовая?", "На крыше."),
     )
     pairs += (("Что ещё есть на крыше?", "На крыше."),)
+    pairs += (("Где вход?", "Справа от лестницы."), ("Где вход", "Слева от лестницы."))
     for number, (question, answer) in enumerate(pairs, 30):
         site.lab.repository.example("trial", number, question=question, answer=answer)
     site.lab.repository.commit()
@@ -211,7 +212,10 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     assert "examples/q30.yaml 1 messages:" in settled
     assert "examples/q31.yaml 1 messages:" in settled
     assert "same-meaning: Это разные вопросы." in (folder / "q30.yaml").read_text("utf-8")
-    assert "Противоречий не найдено." in page_text(vera.get(page))
+    left = page_text(vera.get(page)).partition("Эти вопросы об одном и том же")[2]
+    assert "В подвале." not in left
+    assert "Справа от лестницы. examples/q33.yaml" in left
+    assert "Это разные вопросы" not in left
     assert vera.post(path, data=form).headers["location"].startswith(f"{page}&changed=")
     site.lab.tick("changes", "fetch")
     assert vera.get(f"{BASE}/one", params={"example": "q31"}).status_code == 404

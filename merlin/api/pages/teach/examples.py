@@ -100,10 +100,9 @@ class ExampleForm(EditForm):
 class SeveralForm(EditForm):
     """The form that edits the selected rows at once; a row is "REVISION ID"."""
 
-    act: Literal["tag", "untag", "split", "remove"]
+    act: Literal["tag", "untag", "auto", "train", "test", "remove"]
     row: list[str] = Field(default=[], max_length=_MAX_ROWS)
     tags: str = Field(default="", max_length=5_000)
-    split: Literal["", "train", "test"] = ""
 
     @property
     def revisions(self) -> dict[str, str]:
@@ -117,8 +116,8 @@ class SeveralForm(EditForm):
         match self.act:
             case "remove":
                 reword = examples.remove_file
-            case "split":
-                reword = partial(examples.mark_split, self.split)
+            case "auto" | "train" | "test":
+                reword = partial(examples.mark_split, self.act.removeprefix("auto"))
             case _:
                 tags = split_tags(self.tags)
                 if not tags:
@@ -157,6 +156,10 @@ class Filters:
         """Return the address of this list with one example open."""
         fields = [*parse_qsl(self.back), ("example", example_id)]
         return f"{self.path}/one?{urlencode(fields)}#open"
+
+    def is_alone(self, name: str) -> bool:
+        """Return whether no other filter is set: what the whole list has is what this one finds."""
+        return replace(self.wanted, **{name: getattr(ExampleFilter(), name)}).is_empty
 
     @property
     def new_href(self) -> str:
