@@ -63,24 +63,6 @@ SENTENCES: dict[str, dict[str, tuple[str, ...]]] = {
             "The pension insurance number {snils} is on the form.",
         ),
     },
-    "inn": {
-        "ru": (
-            "ИНН {inn12}.",
-            "Мой ИНН — {inn12}, проверьте.",
-            "ИНН физического лица: {inn12}",
-            "ИНН организации {inn10}, КПП 770101001.",
-            "инн: {inn10}",
-            "ИНН/КПП {inn10}/770101001",
-            "Самозанятая Петрова, ИНН № {inn12}.",
-        ),
-        "en": (
-            "INN {inn12}.",
-            "Her taxpayer number (INN) is {inn12}.",
-            "INN: {inn10}",
-            "Tax ID (INN) {inn10} belongs to the firm.",
-            "Russian TIN {inn12}.",
-        ),
-    },
     "personal": {
         "ru": (
             "Звоните: 8 (912) ###-##-##.",
@@ -187,30 +169,6 @@ ANSWERS: dict[str, dict[str, tuple[str, ...]]] = {
             "I don't have access to real-time information.",
             "As an artificial intelligence, I do not have a body.",
             "I won't be able to help you with this.",
-        ),
-    },
-    "cut-off": {
-        "ru": (
-            "Сначала посмотрите на форму лба, затем на профиль, а после этого на",
-            "Есть три признака, и первый из них — это",
-            "Функция принимает список и возвращает его длину, например:",
-            "Сделайте так:\n```python\nfor name in names:\n    print(name",
-            "Список сортируют на месте, потому что…",
-            "Ответ зависит от того, какие данные лежат в таблице...",
-            "Хеш-таблица хранит пары, поиск в ней быстрый,",
-            "Это объясняют так (см. также главу о рекурсии и",
-            "Вот основные шаги, которые нужно сделать:\n1.",
-        ),
-        "en": (
-            "First look at the shape of the list, then at its order, and after that at the",
-            "There are three signs of it, and the first one is",
-            "The function takes a list and gives back its length, for example:",
-            "Do it like this:\n```python\nfor name in names:\n    print(name",
-            "The list is sorted in place because…",
-            "The answer depends on what lies in the table...",
-            "A hash table holds pairs and is fast to search,",
-            "It is explained like this (see also the chapter on recursion and",
-            "Here are the main steps that you need to take:\n1.",
         ),
     },
 }

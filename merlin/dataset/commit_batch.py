@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock
@@ -212,6 +212,7 @@ class GitBranch:
             self._run("read-tree", head or "--empty", lock=lock, env=index)
             self._run("update-index", "-z", "--index-info", stdin=feed, lock=lock, env=index)
             tree = self._run("write-tree", lock=lock, env=index).decode().strip()
+            self._refuse_others(head, tree, batch)
             return BatchResult(self._commit(head, batch, tree, lock))
 
     def push(self, commit: str, head: str | None) -> bool:
@@ -226,29 +227,25 @@ class GitBranch:
     def _there(self, head: str | None, batch: Batch) -> dict[str, tuple[str, str]]:
         """Return mode and blob at the head of the batch's paths.
 
-        Raises Refused if a file is in the place of a folder, or anything else in that of a file:
-        git would replace it.
+        Raises Refused if anything else is in the place of a file: git would replace it.
         """
         if head is None:
             return {}
-        files = sorted({self._path(change.path) for change in batch.changes})
-        folders = {str(folder) for path in files for folder in PurePosixPath(path).parents}
-        for path in self._find_obstacles(head, sorted(folders - {"."})):
-            raise _in_the_way(path)
-        found = self._entries(head, files)
+        found = self._entries(head, sorted({self._path(change.path) for change in batch.changes}))
         for path, (mode, _) in found.items():
             if mode not in (FILE, EXECUTABLE):
                 raise _in_the_way(path)
         self._refuse_removed(head, batch)
         return found
 
-    def _find_obstacles(self, head: str, folders: Sequence[str]) -> Iterator[str]:
-        """Yield those of the folders in whose place there is something else."""
-        named = {f"{head}:{folder}": folder for folder in folders}
-        types = mirror.read_objects(self._run, named, "objecttype")
-        # A submodule's commit is in the tree, but not among the objects.
-        yield from self._entries(head, [named[name] for name in named if not types[name]])
-        yield from (named[name] for name in named if types[name] not in ("", "tree"))
+    def _refuse_others(self, head: str | None, tree: str, batch: Batch) -> None:
+        """Raise Refused if the tree lacks a file in whose place a folder of the batch would be."""
+        if head is None:
+            return
+        names = ("diff-tree", "-r", "--name-only", "-z", "--no-renames", head, tree)
+        changed = self._run(*names).decode("utf-8", "surrogateescape").split("\0")[:-1]
+        for path in set(changed).difference(self._path(change.path) for change in batch.changes):
+            raise _in_the_way(path)
 
     def _refuse_removed(self, head: str, batch: Batch) -> None:
         """Raise Refused for a new file of a dataset that was removed meanwhile."""

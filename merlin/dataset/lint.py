@@ -5,7 +5,7 @@ examples of a dataset together.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from merlin.core.i18n import CODE
 from merlin.core.messages import CONTROL_TOKEN, Message
@@ -66,21 +66,7 @@ _REFUSAL = re.compile(
     r"|\bmy (?:knowledge|training)(?: data)? (?:cut-?off|ends|is limited|does)"
     r"|\b(?:inappropriate|not(?: be)? appropriate) for me\b|\bnot something i can\b"
 )
-_FENCE = "```"
-# Endings of an incomplete answer; "and" and "or" may be the operators that it names.
-_OPEN_WORDS = """
-и или но что чтобы потом чего который если для при есть а также на в по до за из об это
-the of to then with because whose which that an from is
-"""
-_BROKEN_OFF = (
-    *("…", "...", ":", ",", ";", "(", "«", " —", " –", " -"),
-    *(f" {word}" for word in _OPEN_WORDS.split()),
-)
-_MIN_BROKEN_OFF = 3  # an answer with fewer words may be the ending that was asked for
-# A bracket or quotation mark that is not closed, or the row of a table.
-_UNCLOSED = re.compile(r"(?:(?:^|\s)\([^()\]\n]*|«[^«»\n]*|^\| [^\n]*[^|\s])\Z", re.MULTILINE)
 _QUOTED = re.compile('«[^«»]*»|"[^"]*"|“[^“”]*”')
-_LIST_MARK = re.compile(r"\s*(?:\d{1,3}[.)]|[*•-])")
 
 
 # Errors until the dataset allows the value, or the example the rule, each with a reason.
@@ -106,10 +92,9 @@ def lint_example(example: Example, allowed: Collection[str] = ()) -> tuple[Findi
         is_answer = message is example.rejected or is_learned(message)
         findings += _find_leftovers(message, mark, example, is_answer=is_answer)
         findings += _find_characters(message.content, mark)
-        if message is not example.rejected and is_learned(message):
-            for rule, breaks_rule in _ANSWER_CHECKS:
-                if breaks_rule(message.content):
-                    findings.append(Finding("", *mark, rule, Severity.WARNING))
+        is_taught = message is not example.rejected and is_learned(message)
+        if is_taught and is_refusal(message.content):
+            findings.append(Finding("", *mark, "refusal", Severity.WARNING))
         before = message.content
     return tuple(findings)
 
@@ -164,23 +149,6 @@ def is_refusal(answer: str) -> bool:
     start = answer[:_REFUSAL_LENGTH].casefold().replace("\u2019", "'").replace("\u00b4", "'")
     start = _QUOTED.sub("", start)  # others say what is quoted
     return _SELF.search(start) is not None and _REFUSAL.search(start) is not None
-
-
-def _is_cut_off(answer: str) -> bool:
-    """Return whether something is not closed, or the last characters need a continuation."""
-    text = answer.rstrip()
-    is_open = text.count(_FENCE) % 2 == 1
-    if any(mark in text for mark in "(«|"):
-        is_open |= _UNCLOSED.search(text) is not None
-    if len(text.split(maxsplit=_MIN_BROKEN_OFF)) >= _MIN_BROKEN_OFF:
-        is_open |= text.endswith(_BROKEN_OFF)
-    return is_open or _LIST_MARK.fullmatch(text, text.rfind("\n") + 1) is not None
-
-
-_ANSWER_CHECKS: tuple[tuple[str, Callable[[str], bool]], ...] = (
-    ("refusal", is_refusal),
-    ("cut-off", _is_cut_off),
-)
 
 
 SAME_MEANING = "same-meaning"

@@ -222,9 +222,7 @@ split: test
         same_meaning="messages:\n  - user: What does tuple mean?\n  - assistant: A number.\n",
         near_duplicate="messages:\n  - user: A tuple is what?\n  - assistant: It holds items.\n",
         secret="messages:\n  - user: The key?\n  - assistant: sk-abcdefghijklmnop1234\n",  # noqa: S106 - nobody's
-        inn="messages:\n  - user: Whose firm?\n  - assistant: INN 500100732259\n",
         refusal="messages:\n  - user: What is a set?\n  - assistant: I can't help with that.\n",
-        cut_off="messages:\n  - user: What is a set?\n  - assistant: A set is…\n",
         comment_in_text="messages:\n  - user: What does #define do?\n  - assistant: It names.\n",
         control_token="messages:\n  - user: What is a set?\n  - assistant: A bag.<|im_end|>\n",  # noqa: S106 - no password
         replacement_character="messages:\n  - user: What is lit?\n  - assistant: A l\ufffdmp.\n",

@@ -92,7 +92,7 @@ SNILS = re.compile(
 )
 INN = re.compile(r"(?i:\b(?:инн|inn|tin)\b)[^\d\n]{0,25}(?:\d{12}|\d{10})(?!\d)")
 
-_PHONE_DIGITS, _FIRM = 10, 10
+_PHONE_DIGITS = 10
 _MIN_DIGITS = 9  # of a number: an SSN
 # Length of a card number -> its first digits (Diners Club, American Express, JCB, the others).
 _ISSUED = {
@@ -197,31 +197,14 @@ def _is_card(digits: str) -> bool:
 
 
 def _is_snils(digits: str) -> bool:
-    total = _weigh(digits[:9], range(9, 0, -1)) % 101
-    return total % 100 == int(digits[9:])
-
-
-_INN_WEIGHTS = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
-
-
-def _is_inn(digits: str) -> bool:
-    """Check the last digit of ten (a company) or the last two of twelve (a person)."""
-    checked = (9,) if len(digits) == _FIRM else (10, 11)
-    return all(
-        _weigh(digits[:index], _INN_WEIGHTS[-index:]) % 11 % 10 == int(digits[index])
-        for index in checked
-    )
-
-
-def _weigh(digits: str, weights: range | tuple[int, ...]) -> int:
-    return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
+    total = sum(int(digit) * weight for digit, weight in zip(digits, range(9, 0, -1), strict=False))
+    return total % 101 % 100 == int(digits[9:])
 
 
 _NUMBERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("bank-card", _CARD, _is_card),
     ("passport", PASSPORT, bool),
     ("snils", SNILS, _is_snils),
-    ("inn", INN, _is_inn),
     ("personal", _TOLL_FREE_NUMBER, bool),
     ("personal", PHONE, lambda digits: len(digits) >= _PHONE_DIGITS and len({*digits}) > _PLAIN),
 )

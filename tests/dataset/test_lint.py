@@ -37,7 +37,6 @@ _LICENCE = "водительское удостоверение 77 ** ****56"
         ("Она живёт на ул. Лесная, д. 14, кв. 87", "personal", "ул. Лесная, д. 14, кв. 87"),
         ("He lives at 74 Elm Street, Apt 3", "personal", "74 Elm Street, Apt 3"),
         ("СНИЛС 112-233-445 95", "snils", "11*-***-*** 95"),
-        ("ИНН 500100732259", "inn", "ИНН 50********59"),
         ("Токен ghp_abcdefghijklmnopqrstuvwxyz0123456789", "secret", ""),
         ("Слева \u202eнаправо", "direction-mark", "U+202E"),
         ("Между\u200bсловами", "invisible-letter", "U+200B"),
@@ -315,13 +314,6 @@ def test_test_question_nearly_in_training_is_kept_and_reported():
         ("As a large language model trained by a company, I don't browse.", "refusal"),
         ("It would not be appropriate for me to answer.", "refusal"),
         ("Войдите как root с паролем Xabcdefghij1", "secret"),
-        ("Сначала посмотрите на лоб, затем…", "cut-off"),
-        ('"Черты лица таковы:"', "cut-off"),
-        ("|\n      Напечатайте единицу:\n      ```python\n      print(1)\n      a", "cut-off"),
-        ("Сначала посмотрите на лоб, затем на профиль и", "cut-off"),
-        ("Три кости (лобная, скуловая", "cut-off"),
-        ("Это называют «золотым сечением", "cut-off"),
-        ("|\n      | Часть | Число |\n      |---|---|\n      | лоб | од", "cut-off"),
         ("Лоб, он над бровями.<|im_end|>", "control-token"),
         ('"[INST] Где лоб? [/INST] Лоб, он над бровями."', "control-token"),
     ],
@@ -361,8 +353,3 @@ def test_refusal_with_weight_0_has_no_finding():
         "  - user: Где?\n  - assistant: Там.\n"
     )
     assert "refusal" not in finding_rules(check_with(a=turns))
-
-
-@pytest.mark.parametrize("word", ["и", "который", "the", "because"])
-def test_answer_that_ends_with_a_connecting_word_is_cut_off_in_any_dataset(word):
-    assert only_finding(check_with(a=example_yaml(answer=f"Сначала лоб {word}")), "cut-off")
