@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from merlin.core.encoder import encode
-from merlin.core.vocabulary import fold, load_function_words, stem
+from merlin.core.vocabulary import find_similar, fold, load_function_words, stem
 
 # Words in one place with a higher cosine may be two names of the same.
 MIN_COSINE = 0.76
@@ -142,9 +142,7 @@ def _drop_function_words(words: Sequence[str], *, is_russian: bool) -> list[str]
 
 
 def _are_alike(one: str, other: str) -> bool:
-    from rapidfuzz.distance import OSA  # noqa: PLC0415 - at the first comparison
-
-    if len(one) > _SHORT and OSA.distance(one, other, score_cutoff=1) <= 1:  # a typing error
+    if len(one) > _SHORT and find_similar(one, [other]):  # a typing error
         return True
     first, second = (vector.astype("float32") for vector in encode([one, other]))
     return bool(first @ second >= MIN_COSINE)

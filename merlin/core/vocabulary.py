@@ -1,15 +1,21 @@
-"""Word forms and full-text queries for search in Russian and English.
+"""Word forms, full-text queries and spelling correction for search in Russian and English.
 
 Folding makes texts comparable: composed (NFC), lower case, ё as е, without stress accents, with
 single blanks. Stemming removes each word's ending, by Snowball. Source: "An algorithm for suffix
 stripping", M. Porter; the stemmers of snowballstem.org.
 
-A term is one word of a query for the full-text indexes of SQLite and PostgreSQL.
+A term is one word of a query for the full-text indexes of SQLite and PostgreSQL. The vocabulary
+holds the words of the catalogue and corrects those of a query.
+
+One typing error per word is corrected: a letter wrong, missing, extra, or two swapped
+(Damerau-Levenshtein distance 1). So is the wrong keyboard layout: «fkujhbnv» is «алгоритм».
 """
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -129,30 +135,136 @@ _STOP_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One word of a query: matches its stem or, unless "", the `prefix`."""
+    """One word of a query: matches any of `stems` or, unless "", the `prefix`."""
 
-    stem: str
+    stems: tuple[str, ...]
     prefix: str = ""
 
 
 def parse_terms(folded: str) -> tuple[Term, ...]:
-    """Return the terms of a folded query without stop words; the last word may be incomplete."""
-    *words, last = split_words(folded)[:MAX_WORDS] or [""]
-    terms = [Term(stem(word)) for word in words if word not in _STOP_WORDS]
-    return (*terms, Term(stem(last), last)) if last else ()
+    """Return the terms of a folded query; the last word may be partially typed."""
+    return terms_of([(word,) for word in split_words(folded)[:MAX_WORDS]])
+
+
+def terms_of(alternatives: Sequence[Sequence[str]]) -> tuple[Term, ...]:
+    """Return a term for each word, given as its alternatives; stop words are skipped."""
+    last = len(alternatives) - 1
+    kept = [
+        index
+        for index, words in enumerate(alternatives)
+        if words[0] not in _STOP_WORDS or index == last
+    ]
+    return tuple(
+        Term(
+            tuple(dict.fromkeys(stem(word) for word in alternatives[index])),
+            alternatives[index][0] if index == last else "",
+        )
+        for index in kept
+    )
 
 
 def match_query(terms: Sequence[Term]) -> str:
     """Return an FTS5 query for SQLite; terms contain only letters and digits."""
-    return " AND ".join(
-        f'("{term.stem}" OR "{term.prefix}"*)' if term.prefix else f'"{term.stem}"'
-        for term in terms
-    )
+    alternatives = [" OR ".join(_alternatives(term, '"', '"*')) for term in terms]
+    return " AND ".join(f"({alternative})" for alternative in alternatives)
 
 
 def vector_query(terms: Sequence[Term]) -> str:
     """Return a `to_tsquery` query for PostgreSQL; terms contain only letters and digits."""
-    return " & ".join(
-        f"('{term.stem}' | '{term.prefix}':*)" if term.prefix else f"'{term.stem}'"
-        for term in terms
-    )
+    alternatives = [" | ".join(_alternatives(term, "'", "':*")) for term in terms]
+    return " & ".join(f"({alternative})" for alternative in alternatives)
+
+
+def _alternatives(term: Term, quote: str, prefix_end: str) -> list[str]:
+    """Return the query expressions for a term; its words are letters and digits only."""
+    stems = [f"{quote}{stem}{quote}" for stem in term.stems]
+    return [*stems, f"{quote}{term.prefix}{prefix_end}"] if term.prefix else stems
+
+
+# One typing error turns a shorter word into too many others.
+MIN_CORRECTED_LENGTH = 4
+MAX_SUGGESTIONS = 5
+_LATIN = "`qwertyuiop[]asdfghjkl;'zxcvbnm,."
+_RUSSIAN = "ёйцукенгшщзхъфывапролджэячсмитьбю"
+_SWAP_LAYOUT = str.maketrans(_LATIN + _RUSSIAN, _RUSSIAN + _LATIN)
+
+
+class Vocabulary:
+    """The words of folded texts with their frequencies."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        words = (word for text in texts for word in split_words(text))
+        counts = self._counts = Counter(words)
+        self._sorted = sorted(counts)
+        # The most frequent word of each stem.
+        self._word_by_stem: dict[str, str] = {}
+        for word, _ in reversed(counts.most_common()):
+            self._word_by_stem[stem(word)] = word
+        self._stems = [*self._word_by_stem]
+
+    def contains(self, word: str, *, is_partial: bool) -> bool:
+        """Return whether a form of the word occurs; `is_partial`: or a word it begins."""
+        if word in self._counts or stem(word) in self._word_by_stem:
+            return True
+        index = bisect_left(self._sorted, word)
+        return is_partial and index < len(self._sorted) and self._sorted[index].startswith(word)
+
+    def similar_words(self, word: str) -> tuple[str, ...]:
+        """Return words within one typing error, or whose stems are, most frequent first."""
+        if len(word) < MIN_CORRECTED_LENGTH:
+            return ()
+        similar = self._most_frequent(find_similar(word, self._sorted))
+        if similar:
+            return similar
+        stemmed = stem(word)
+        if len(stemmed) < MIN_CORRECTED_LENGTH:
+            return ()
+        return self._most_frequent(
+            self._word_by_stem[other] for other in find_similar(stemmed, self._stems)
+        )
+
+    def completions(self, word: str) -> tuple[str, ...]:
+        """Return words that begin with `word`, up to one typing error, most frequent first."""
+        if len(word) < MIN_CORRECTED_LENGTH:
+            return ()
+        size = len(word)
+        longer = [other for other in self._sorted if len(other) > size]
+        prefixes = set(find_similar(word, {other[:size] for other in longer}))
+        return self._most_frequent(other for other in longer if other[:size] in prefixes)
+
+    def corrections(self, folded: str, max_words: int) -> list[tuple[str, ...]] | None:
+        """Return the alternatives, best first, for the first `max_words` words of a folded query.
+
+        None if no word needs correction, or if one has no similar word.
+        """
+        typed = split_words(folded)[:max_words]
+        if self._knows_all(typed):
+            return None
+        corrections = [self._correct(word, is_partial=word is typed[-1]) for word in typed]
+        if all(corrections):
+            return corrections
+        swapped = split_words(folded.translate(_SWAP_LAYOUT).replace("ё", "е"))[:max_words]
+        # If letters became signs, the layout was not the error.
+        is_complete = len("".join(swapped)) >= len("".join(typed)) > 0
+        return [(word,) for word in swapped] if is_complete and self._knows_all(swapped) else None
+
+    def _knows_all(self, typed: Sequence[str]) -> bool:
+        return all(self.contains(word, is_partial=word is typed[-1]) for word in typed)
+
+    def _correct(self, word: str, *, is_partial: bool) -> tuple[str, ...]:
+        if self.contains(word, is_partial=is_partial):
+            return (word,)
+        return self.similar_words(word) or (self.completions(word) if is_partial else ())
+
+    def _most_frequent(self, words: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(words, key=lambda word: (-self._counts[word], word))[:MAX_SUGGESTIONS])
+
+
+def find_similar(word: str, others: Collection[str]) -> list[str]:
+    """Return those of `others` within one typing error, most similar first."""
+    # Imported here: processes that only read the catalogue, as the bot, save 3 MB.
+    from rapidfuzz import process  # noqa: PLC0415
+    from rapidfuzz.distance import OSA  # noqa: PLC0415
+
+    matches = process.extract(word, others, scorer=OSA.distance, score_cutoff=1, limit=None)
+    return [other for other, _, _ in matches]

@@ -2,7 +2,8 @@
 
 All words of a query must match, each in any inflected form, in Russian or English; the last one
 may be incomplete. Ranked hits come first (a name weighs five times a description), then courses
-that contain the exact characters.
+that contain the exact characters. With few hits, words with one typo are corrected, and the query
+is tried as typed in the other keyboard layout.
 
 The index of the active courses is in memory, made anew for each version of the catalogue.
 """
@@ -14,32 +15,42 @@ import unicodedata
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice, takewhile
 from typing import Generic, TypeVar
 
 from merlin.core.vocabulary import (
+    MAX_WORDS,
     Term,
+    Vocabulary,
     fold,
     index_words,
     parse_terms,
     stem,
+    terms_of,
     word_positions,
 )
 from merlin.course.catalogue import Course
 
 T = TypeVar("T")
 MAX_QUERY_LENGTH = 200
+# With fewer hits, spelling corrections are tried.
+FEW_HITS = 3
 NAME_WEIGHT = 5
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The ids of the courses found, best first; `terms` and `letters` are what they match."""
+    """The ids of the courses found, best first; `terms` and `letters` are what they match.
+
+    `suggestion` is the corrected query if the original had too few hits, else "".
+    """
 
     hits: tuple[int, ...] = ()
     terms: tuple[Term, ...] = ()
     letters: str = ""
+    suggestion: str = ""
 
 
 class VersionCache(Generic[T]):
@@ -79,6 +90,11 @@ class SearchIndex:
             self._letters[course.course_id] = "\n".join(dict.fromkeys(folded))
         self._sorted = sorted(self._names.keys() | self._bodies.keys())
 
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Return the words by which those of a query are corrected."""
+        return Vocabulary(self._letters.values())
+
     def rank_hits(self, terms: Sequence[Term], most: int) -> list[int]:
         """Return the hits that contain every term, best first."""
         weights = [self._weigh(term) for term in terms]
@@ -91,7 +107,7 @@ class SearchIndex:
 
     def _weigh(self, term: Term) -> dict[int, int]:
         """Return the weight of a term in each course that contains it."""
-        words = {term.stem}
+        words = {*term.stems}
         if term.prefix:
             first = bisect_left(self._sorted, term.prefix)
             rest = islice(self._sorted, first, None)
@@ -111,14 +127,29 @@ class SearchIndex:
 def search(index: SearchIndex, query: str, most: int = 50) -> SearchResult:
     """Return the hits of a query, none for a query without a letter or digit.
 
-    Only the first `MAX_QUERY_LENGTH` characters and the first words are used.
+    Only the first `MAX_QUERY_LENGTH` characters and `MAX_WORDS` words are used.
     """
     letters = fold(query[:MAX_QUERY_LENGTH])
     terms = parse_terms(letters)
     hits = index.rank_hits(terms, most) if terms else []
     if letters and len(hits) < most:
         hits += index.find_containing(letters, most)
-    return SearchResult(tuple(dict.fromkeys(hits))[:most], terms, letters)
+    found = SearchResult(_deduplicate(hits)[:most], terms, letters)
+    if len(found.hits) >= min(FEW_HITS, most) or not terms:
+        return found
+    corrected = index.vocabulary.corrections(letters, MAX_WORDS)
+    if corrected is None:
+        return found
+    corrected_terms = terms_of(corrected)
+    more = _deduplicate([*found.hits, *index.rank_hits(corrected_terms, most)])[:most]
+    if len(more) == len(found.hits):
+        return found
+    suggestion = " ".join(word[0] for word in corrected)
+    return replace(found, hits=more, terms=(*terms, *corrected_terms), suggestion=suggestion)
+
+
+def _deduplicate(hits: Sequence[int]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(hits))
 
 
 def highlight_spans(text: str, found: SearchResult) -> list[tuple[int, int]]:
@@ -137,7 +168,7 @@ def highlight_spans(text: str, found: SearchResult) -> list[tuple[int, int]]:
 
 
 def _term_matches(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
-    stems = {term.stem for term in terms}
+    stems = {stemmed for term in terms for stemmed in term.stems}
     prefixes = tuple(term.prefix for term in terms if term.prefix)
     for word, start, end in word_positions(text):
         if stem(word) in stems:

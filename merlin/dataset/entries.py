@@ -256,7 +256,7 @@ class ExampleEntries(Repository):
 
     def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[tuple[Message, ...]]:
         """Return the trained messages of examples that share the rarest stems, best first."""
-        terms = [Term(stem) for stem in stems]
+        terms = [Term((stem,)) for stem in stems]
         either: object = [vector_query([term]) for term in terms]
         query = _NEAREST_POSTGRESQL
         if self.db.dialect == "sqlite":

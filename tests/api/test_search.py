@@ -16,8 +16,8 @@ def slugs(site, query):
 
 # Which words find a course: tests/course/test_search.py.
 def test_search_finds_open_courses_and_follows_the_catalogue(site):
-    assert slugs(site, "алгоритмов") == ["algorithms"]
+    assert slugs(site, "алгаритм") == ["algorithms"]
     assert slugs(site, "закрытый курс") == slugs(site, "тайна") == []
     site.index_courses({"networks": NETWORKS, "algorithms": CLOSED})
-    wait_until(lambda: slugs(site, "провода") == ["networks"])
+    wait_until(lambda: slugs(site, "проводв") == ["networks"])
     assert slugs(site, "алгоритмов") == []

@@ -1,4 +1,4 @@
-"""Words, terms of a query, and the matches to highlight in a text."""
+"""Words, the vocabulary, terms of a query, and the matches to highlight in a text."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,18 +9,36 @@ import snowballstemmer
 
 from merlin.core.vocabulary import (
     Term,
+    Vocabulary,
     fold,
     parse_terms,
     split_words,
     stem,
 )
+from merlin.course.catalogue import Course
 from merlin.course.search import (
+    SearchIndex,
     SearchResult,
     VersionCache,
     highlight_spans,
+    search,
 )
 
 pytestmark = pytest.mark.unit
+
+TEXTS = ("алгоритмы и структуры данных\nalgorithms", "базы данных\nизучение sql и c++")
+
+
+@pytest.fixture
+def vocabulary():
+    return Vocabulary(TEXTS)
+
+
+def make_index(*names):
+    """Return the index of courses with these names, numbered from 1."""
+    return SearchIndex(
+        [Course(number, f"c{number}", 1, {"ru": name}, {}) for number, name in enumerate(names, 1)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,10 +105,15 @@ def test_several_threads_stem_at_once():
 
 
 def test_last_word_is_also_a_prefix_and_stop_words_are_dropped():
-    assert parse_terms("базы и данн") == (Term("баз"), Term("дан", "данн"))
-    assert parse_terms("и") == (Term("и", "и"),)
+    assert parse_terms("базы и данн") == (Term(("баз",)), Term(("дан",), "данн"))
+    assert parse_terms("и") == (Term(("и",), "и"),)
     assert parse_terms("") == ()
     assert len(parse_terms("слово " * 20)) == 8
+
+
+@pytest.mark.parametrize("query", ["алгоритм", "алг", "данными", "ломоносов", "abc", "sq", "", "!"])
+def test_known_or_unrecognisable_words_are_not_corrected(vocabulary, query):
+    assert vocabulary.corrections(query, 8) is None
 
 
 def test_value_is_made_once_per_version():
@@ -100,9 +123,15 @@ def test_value_is_made_once_per_version():
     assert made == [1, 2]
 
 
-def highlight(text, query):
+def test_query_with_few_results_is_corrected():
+    assert search(make_index("Алгоритмы"), "алгаритмы").suggestion == "алгоритмы"
+    result = search(make_index(*["Алгоритмика"] * 3, "Алгоритмы"), "алгоритмик")
+    assert (result.hits, result.suggestion) == ((1, 2, 3), "")
+
+
+def highlight(text, query, *more):
     letters = fold(query)
-    result = SearchResult(terms=parse_terms(letters), letters=letters)
+    result = SearchResult(terms=(*parse_terms(letters), *more), letters=letters)
     return [text[start:end] for start, end in highlight_spans(text, result)]
 
 

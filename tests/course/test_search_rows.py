@@ -30,11 +30,12 @@ def measure_recall(catalogue, group):
     return sum(shares) / len(shares), missed
 
 
-def test_judged_queries_find_their_courses(catalogue):
+def test_two_hundred_judged_queries_find_their_courses(catalogue):
     catalogue.teach(judged_courses())
-    for group in ("forms", "prefixes"):
+    assert sum(len(JUDGED[group]) for group in JUDGED if group != "courses") >= 200
+    for group, least in (("forms", 0.95), ("prefixes", 0.95), ("typos", 0.8), ("keyboard", 1.0)):
         recall, missed = measure_recall(catalogue, group)
-        assert recall >= 0.95, missed
+        assert recall >= least, missed
 
 
 def test_match_in_the_name_ranks_above_the_description(catalogue):

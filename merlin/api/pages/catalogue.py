@@ -96,14 +96,14 @@ async def list_view(context: PageContext, query: str) -> dict[str, object]:
     """Return all courses by semester, or the matches of `query`, best first within each.
 
     `terms` are semesters with their cards and count ("4", or "1 из 4"). `result` tells screen
-    readers how many were found.
+    readers how many were found, `meant` the corrected query.
     """
     all_courses, matches, result = context.courses.courses, context.courses.courses, SearchResult()
     if query:
         hits, result = await context.services.read(courses.search, query, max(len(all_courses), 1))
         matches = [hit for hit in hits if hit.course_id in context.courses.by_id]
+    total, meant = len(matches), result.suggestion
     states = await context.services.read(courses.list_chat_states)
-    total = len(matches)
     return {
         "query": query,
         "count": _count(context, total, len(all_courses)),
@@ -112,6 +112,7 @@ async def list_view(context: PageContext, query: str) -> dict[str, object]:
         "state": partial(_state, context, states),
         "favourites": {course.course_id for course in context.favourites},
         "result": context.say("found", count=total) if query else "",
+        "meant": context.say("search-corrected", query=query, meant=meant) if meant else "",
         "more": max(total - MAX_CARDS, 0),
     }
 

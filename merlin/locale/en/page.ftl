@@ -24,6 +24,7 @@ page-found =
         [one] { $count } course found
        *[other] { $count } courses found
     }
+page-search-corrected = You typed “{ $query }”. Showing results for “{ $meant }”.
 page-nothing-found = Nothing found: “{ $query }”
 page-nothing-found-hint = Check the spelling, or open the whole list.
 page-course-ask = open to questions

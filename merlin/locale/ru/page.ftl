@@ -25,6 +25,7 @@ page-found =
         [few] Найдено { $count } курса
        *[other] Найдено { $count } курсов
     }
+page-search-corrected = Искали «{ $query }»: показано по запросу «{ $meant }».
 page-nothing-found = Ничего не нашлось: «{ $query }»
 page-nothing-found-hint = Проверьте запрос или откройте весь список.
 page-course-ask = можно спросить
