@@ -26,13 +26,14 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import Account, fold_name, hash_new_password, verify_password
+from merlin.account.accounts import Account, Accounts, fold_name, hash_new_password, verify_password
 from merlin.account.api_keys import Scope, is_secret
 from merlin.account.sign_ins import LIFE as CODE_LIFE
 from merlin.account.sign_ins import (
     LONGEST,
     WITHIN_TELEGRAM,
     Login,
+    Logins,
     SignInMethod,
 )
 from merlin.account.users import User
@@ -110,7 +111,7 @@ async def check_password(request: Request, name: str, password: str) -> Account:
     """
     throttle: LoginThrottle = request.app.state.login_throttle
     name = fold_name(name)
-    account = await services_of(request).read(sign_in.find_account, name)
+    account = await services_of(request).read(lambda ctx: Accounts(ctx.db).find_by_name(name))
     network = network_of(request.scope)
     wait_s = throttle.count(name, network)
     if wait_s > 0:
@@ -201,7 +202,8 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
 
 async def look_at_login(request: Request) -> Login | None:
     """Return the state of this browser's login, None once it has ended."""
-    return await services_of(request).read(sign_in.find_login, read_cookie(request, LOGIN))
+    secret = read_cookie(request, LOGIN)
+    return await services_of(request).read(lambda ctx: Logins(ctx.db, ctx.clock).of_browser(secret))
 
 
 async def finish_login(request: Request, response: Response) -> NewSignIn | None:

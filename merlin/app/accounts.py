@@ -104,16 +104,6 @@ def read_own_account(ctx: Context, actor: Actor) -> OwnAccount:
     )
 
 
-def set_language(ctx: Context, actor: Actor, language: str | None) -> None:
-    """Set the language of pages and bot; None: that of the client. Raises Refused if unknown."""
-    Users(ctx.db, ctx.clock).set_language(actor.user_id, language)
-
-
-def set_zone(ctx: Context, actor: Actor, zone: str | None) -> None:
-    """Set the actor's time zone; None: that of the config. Raises Refused if unknown."""
-    Users(ctx.db, ctx.clock).set_zone(actor.user_id, zone)
-
-
 def set_name(ctx: Context, actor: Actor, name: str) -> None:
     """Set the user name. Raises Refused for an invalid or taken name.
 

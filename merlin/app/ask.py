@@ -173,11 +173,6 @@ class Conversation:
         return (*system, *self.history)
 
 
-def asker_of(ctx: Context, question: ChatQuestion) -> Asker:
-    """Return the asker with their plan."""
-    return find_asker(ctx, question.user, question.language, question.number)
-
-
 def begin(ctx: Context, question: ChatQuestion) -> Conversation:
     """Return the conversation that a question belongs to, and reserve the question in the plan.
 
@@ -205,7 +200,7 @@ def _has_room(conversation: Conversation, question: ChatQuestion) -> bool:
 
 
 def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -> Conversation:
-    asker = asker_of(ctx, question)
+    asker = find_asker(ctx, question.user, question.language, question.number)
     request = request_of_session(ctx, session, asker.plan)
     first = find_first_candidate(ModelCatalogue(ctx.db), request)
     turns = Turns(ctx.db, ctx.bot_id)

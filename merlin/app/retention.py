@@ -220,10 +220,6 @@ def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
     done = (RequestState.DONE.value, RequestState.FAILED.value)
     yield t.REQUEST, t.REQUEST.state.in_(done) & (t.REQUEST.created_at < before)
     yield t.DIALOG, t.DIALOG.at < before
-    unused = (
-        (t.SESSION.last_used_at == "") & (t.SESSION.is_open == 0) & (t.SESSION.created_at < before)
-    )
-    yield t.SESSION, unused & t.SESSION.id.not_in(_with_turns())
     ended = (ProposalState.DECLINED.value, ProposalState.WITHDRAWN.value)
     condition = t.PROPOSAL.state.in_(ended) & (t.PROPOSAL.example_ids == "")
     yield t.PROPOSAL, condition & (t.PROPOSAL.at < before)

@@ -121,31 +121,6 @@ def start_login(ctx: Context) -> tuple[Login, str, str, str]:
     return login, key, browser, bot_link(ctx, f"{PAYLOAD}{key}")
 
 
-def find_login(ctx: Context, secret: str) -> Login | None:
-    """Return the login that a browser started, or None once it is over."""
-    return Logins(ctx.db, ctx.clock).of_browser(secret)
-
-
-def show_login(ctx: Context, actor: Actor, key: str) -> Login | None:
-    """Return the login of a link that the actor opens in the bot; None if another user has."""
-    return Logins(ctx.db, ctx.clock).show(key, actor.user_id)
-
-
-def answer_login(ctx: Context, actor: Actor, login_id: int, *, is_own: bool) -> Login | None:
-    """Confirm or reject a login; None if the actor has not opened it, or it is settled already."""
-    return Logins(ctx.db, ctx.clock).settle(login_id, actor.user_id, is_own=is_own)
-
-
-def find_account(ctx: Context, name: str) -> Account | None:
-    """Return the account of a name, None for an unknown one."""
-    return Accounts(ctx.db, ctx.clock).find_by_name(name)
-
-
-def sign_out(ctx: Context, actor: Actor, sign_in_id: int) -> None:
-    """Close a sign-in; other browsers stay signed in."""
-    SignIns(ctx.db, ctx.clock).close(actor.user_id, sign_in_id)
-
-
 def _record_user(ctx: Context, user_id: int, language_code: str, name: str) -> None:
     users = Users(ctx.db, ctx.clock)
     users.record([User(user_id, language_code)])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from merlin.app import jobs, models, verdicts
-from merlin.app.actor import Actor, missing_dataset
+from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.jobs import JobView
 from merlin.app.models import ModelView
@@ -98,12 +98,3 @@ def list_datasets(ctx: Context, actor: Actor) -> list[DatasetView]:
             )
             for name in names
         ]
-
-
-def get_dataset(ctx: Context, actor: Actor, name: str) -> DatasetView:
-    """Return a dataset. Raises NotFound."""
-    actor.require(Permission.WATCH, name)
-    for view in list_datasets(ctx, actor):
-        if view.name == name:
-            return view
-    raise missing_dataset(name)

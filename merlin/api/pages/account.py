@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from merlin.account.accounts import check_password_strength, fold_name
 from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, REQUIRED_PERMISSIONS, Scope
-from merlin.account.sign_ins import PAYLOAD, LoginState
+from merlin.account.sign_ins import PAYLOAD, LoginState, SignIns
 from merlin.api import auth
 from merlin.api.auth import POLL_S, change_password, forget_sign_in, require_proof
 from merlin.api.pages.errors import page_router
@@ -34,7 +34,6 @@ from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
 from merlin.app.context import Context
 from merlin.app.sign_in import Blocked
-from merlin.app.sign_in import sign_out as end_sign_in
 from merlin.billing.quota import allowance_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
@@ -146,7 +145,10 @@ async def sign_out(request: Request, context: PublicContext) -> Response:
     """Sign out of this browser; other browsers stay signed in."""
     response = seen_other("/")
     if context.token:
-        await context.write(end_sign_in, context.actor, context.credential)
+        user_id, sign_in_id = context.user_id, context.credential
+        await context.services.write(
+            lambda ctx: SignIns(ctx.db, ctx.clock).close(user_id, sign_in_id)
+        )
     forget_sign_in(request, response)
     return response
 

@@ -7,7 +7,7 @@ from merlin.api.openai_compat.responses import answer_note, reply_error
 from merlin.api.pages.page import PageContext
 from merlin.api.question_stream import QuestionStream, Reserved
 from merlin.app import course_chat
-from merlin.app.ask import ChatQuestion, asker_of
+from merlin.app.ask import ChatQuestion, find_asker
 from merlin.chat.answer import Ending, Reply
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
@@ -25,7 +25,8 @@ class TurnStream(QuestionStream):
         self, context: PageContext, question: ChatQuestion, session_id: int, *, is_stoppable: bool
     ) -> None:
         self._question, self._session_id = question, session_id
-        asker = asker_of(context.services, question)
+        who = question.user, question.language, question.number
+        asker = find_asker(context.services, *who)
         super().__init__(context.request, asker, is_stoppable=is_stoppable)
 
     def reserve(self) -> Reserved:

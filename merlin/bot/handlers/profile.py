@@ -79,7 +79,7 @@ def choose_language(context: BotContext) -> View:
     if value not in {*LANGUAGES, _CLIENT_LANGUAGE}:
         return list_languages(context)
     chosen = None if value == _CLIENT_LANGUAGE else value
-    accounts.set_language(*context.caller, chosen)
+    Users(context.db).set_language(context.user_id, chosen)
     default = language_of(context.stored.language_code, context.services.config.language)
     user = replace(context.user, language=chosen)
     own_context = replace(context, language=chosen or default, user=user)
@@ -100,7 +100,7 @@ def take_zone(context: BotContext) -> View:
     if zone is None:
         return menu.form(context, "zone-unknown")
     context.stop_waiting()
-    accounts.set_zone(*context.caller, zone)
+    Users(context.db).set_zone(context.user_id, zone)
     return menu.text_view(context, "zone-saved", zone=zone, now=_now(context, zone))
 
 

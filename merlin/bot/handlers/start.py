@@ -14,8 +14,9 @@ answers, retention periods, and the user's consent.
 from dataclasses import replace
 
 from merlin import __version__
+from merlin.account.sign_ins import Logins
 from merlin.account.users import Users
-from merlin.app import course_chat, courses, sign_in
+from merlin.app import course_chat, courses
 from merlin.app.ask import dataset_of
 from merlin.app.bot_settings import privacy_text, terms_text
 from merlin.app.proposals import has_consent
@@ -43,7 +44,7 @@ VERB, YES, NO = "login", "yes", "no"
 
 def open_login(context: BotContext, key: str) -> View:
     """Ask whether it is they who sign in, with the number that the page shows."""
-    login = sign_in.show_login(*context.caller, key)
+    login = Logins(context.db, context.services.clock).show(key, context.user_id)
     if login is None:
         return menu.text_view(context, "bot-login-over")
     login_id = login.login_id
@@ -61,7 +62,8 @@ def answer_login(context: BotContext) -> View:
     """Accept or refuse the sign-in; the result replaces the question."""
     answer, login_id, login = context.argument(0), context.number(1), None
     if context.is_private and login_id and answer in {YES, NO}:
-        login = sign_in.answer_login(*context.caller, login_id, is_own=answer == YES)
+        logins = Logins(context.db, context.services.clock)
+        login = logins.settle(login_id, context.user_id, is_own=answer == YES)
     if login is None:
         return menu.text_view(context, "bot-login-over")
     return menu.text_view(context, "bot-login-done" if answer == YES else "bot-login-refused")

@@ -37,12 +37,14 @@ from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
-from merlin.app.status import get_dataset, list_datasets
+from merlin.app.status import list_datasets
 from merlin.core.charts import MAX_POINTS, Curve, format_loss, plot_curve
 from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import choose_translation
 from merlin.core.permissions import Permission
 from merlin.core.training_events import describe_event, is_step
 from merlin.core.web.assets import seen_other
+from merlin.dataset.files import FileIndex
 from merlin.db.requests import Request, RequestState
 from merlin.training.evaluation import AnswerChange, ProofReport
 
@@ -89,7 +91,8 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
             if "model" in request.arguments:
                 target = models.find(ctx, actor, target).title
             elif "dataset" in request.arguments:
-                target = get_dataset(ctx, actor, target).title_in(context.language)
+                title = FileIndex(ctx.db).read_title(target)
+                target = choose_translation(title, context.language) or target
         is_served = is_daemon_alive(ctx)
         is_over = request.state in {RequestState.DONE, RequestState.FAILED}
         return {
