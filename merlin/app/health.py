@@ -142,20 +142,11 @@ def is_daemon_alive(ctx: Context) -> bool:
 
 
 def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
-    cap = ctx.config.budget.per_month_micro
-    return [
-        BudgetView(provider, spent_micro(ctx.db, provider, month_start(now)), cap, currency)
-        for provider, currency in _currencies(ctx.config).items()
-    ]
-
-
-def _currencies(config: Config) -> dict[str, str]:
-    """Return each provider's currency: that of its prices, else the only one of all models."""
-    currencies = {
-        base_model.price.currency for base_model in config.base_models.values() if base_model.price
-    }
-    default = currencies.pop() if len(currencies) == 1 else "USD"
-    return {
-        provider.name: next((price.currency for price in provider.prices.values()), default)
-        for provider in config.providers
-    }
+    """Return the budget of each provider, in the currency of its newest job."""
+    cap, since, views = ctx.config.budget.per_month_micro, month_start(now), []
+    for provider in ctx.config.providers:
+        newest = JOB.select(JOB.currency).where(JOB.provider == provider.name)
+        currency = ctx.db.value(newest.order_by(JOB.id.desc()).limit(1)) or "USD"
+        spent = spent_micro(ctx.db, provider.name, since)
+        views.append(BudgetView(provider.name, spent, cap, currency))
+    return views

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -273,14 +272,6 @@ _WAITING_CHATS = Prepared(
 _COUNT_WAITING = Prepared(UPDATE.select(fn.COUNT(UPDATE.id)).where(_IS_WAITING))
 
 
-@cache
-def _backlog(count: int) -> Prepared:
-    """Return the query that counts the waiting updates of `count` chats."""
-    chats = [Parameter(f"chat{place}") for place in range(count)]
-    waiting = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id).alias("waiting"))
-    return Prepared(waiting.where(_IS_WAITING & UPDATE.chat_id.in_(chats)).group_by(UPDATE.chat_id))
-
-
 class Inbox(BotRepository):
     """The updates of one bot; their bodies are encrypted, and deleted when they are finished."""
 
@@ -304,9 +295,10 @@ class Inbox(BotRepository):
         count = Counter(update.chat_id for update in fresh)
         if not count:
             return set()
-        chats = {f"chat{place}": chat_id for place, chat_id in enumerate(count)}
-        rows = self.db.rows(_backlog(len(chats))(bot=self._bot_id, **chats))
-        left = {row["chat_id"] for row in rows if row["waiting"] > count[row["chat_id"]]}
+        waiting = self._match(UPDATE, state=UpdateState.WAITING.value)
+        query = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id))
+        query = query.where(waiting & UPDATE.chat_id.in_([*count])).group_by(UPDATE.chat_id)
+        left = {chat_id for chat_id, number in self.db.tuples(query) if number > count[chat_id]}
         if left:
             mine = self._match(LEASE, owner=str(owner)) & LEASE.chat_id.in_([*left])
             left -= {row["chat_id"] for row in self.db.rows(LEASE.select().where(mine))}
