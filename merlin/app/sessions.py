@@ -19,8 +19,6 @@ from merlin.chat.sessions import (
 )
 from merlin.chat.turns import TurnState
 from merlin.core.errors import NotFound
-from merlin.core.messages import Usage
-from merlin.core.money import Cost
 from merlin.db.database import Row
 from merlin.db.tables import RATING, SESSION, TURN
 from merlin.db.values import RowMap
@@ -45,11 +43,8 @@ class TurnView:
     format: str
     question: str
     answer: str
-    provider: str
     model: str
     model_role: str
-    usage: Usage
-    cost: Cost | None
     rating: Rating | None
     is_private: bool
     state: TurnState
@@ -65,23 +60,19 @@ _IS_VISIBLE = TURN.is_replaced == 0
 
 
 def list_recent(
-    ctx: Context, actor: Actor, limit: int = 50, place: ChatPlace | None = None
+    ctx: Context, actor: Actor, limit: int, place: ChatPlace | None = None
 ) -> list[SessionView]:
     """Return sessions, most recently used first; with a `place`: only those of that place."""
     condition = _is_own(actor)
     if place is not None:
         condition &= (SESSION.bot_id == ctx.bot_id) & (SESSION.thread_id == place.thread_id)
     order = SESSION.last_used_at.desc(), SESSION.id.desc()
-    return _sessions(ctx, SESSION.select().where(condition).order_by(*order).limit(limit))
-
-
-def get(ctx: Context, actor: Actor, session_id: int) -> SessionView:
-    """Return a session of the actor. Raises NotFound."""
-    condition = _is_own(actor) & (SESSION.id == session_id)
-    views = _sessions(ctx, SESSION.select().where(condition))
-    if not views:
-        raise NotFound("no such session", "session-unknown")
-    return views[0]
+    rows = ctx.db.rows(SESSION.select().where(condition).order_by(*order).limit(limit))
+    count = fn.COUNT(TURN.id).alias("turns")
+    shown = TURN.session_id.in_([row["id"] for row in rows]) & _IS_VISIBLE
+    counts = TURN.select(TURN.session_id, count).where(shown).group_by(TURN.session_id)
+    turns = dict(ctx.db.tuples(counts))
+    return [_VIEWS.read(row, ctx.db, turns=turns.get(row["id"], 0)) for row in rows]
 
 
 def list_own_turns(ctx: Context, session_id: int) -> list[TurnView]:
@@ -99,25 +90,15 @@ def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:
 
 def delete(ctx: Context, actor: Actor, session_id: int) -> None:
     """Delete a session; used quota stays used. Raises NotFound."""
-    get(ctx, actor, session_id)
+    if not ctx.db.has(SESSION, _is_own(actor) & (SESSION.id == session_id)):
+        raise NotFound("no such session", "session-unknown")
     delete_session(ctx.db, session_id)
-
-
-def _sessions(ctx: Context, query: Any) -> list[SessionView]:
-    rows = ctx.db.rows(query)
-    count = fn.COUNT(TURN.id).alias("turns")
-    shown = TURN.session_id.in_([row["id"] for row in rows]) & _IS_VISIBLE
-    counts = TURN.select(TURN.session_id, count).where(shown).group_by(TURN.session_id)
-    turns = {row["session_id"]: int(row["turns"]) for row in ctx.db.rows(counts)}
-    return [_VIEWS.read(row, ctx.db, turns=turns.get(row["id"], 0)) for row in rows]
 
 
 def _turn(ctx: Context, row: Row) -> TurnView:
     return _TURNS.read(
         row,
         ctx.db,
-        usage=Usage(row["input_tokens"], row["output_tokens"], row["cached_tokens"]),
-        cost=Cost(row["cost_micro"], row["currency"]) if row["currency"] else None,
         rating=Rating(row["rating"]) if row["rating"] else None,
         is_private=row["chat_id"] == row["user_id"],
     )
