@@ -6,7 +6,6 @@ reads only rows that were created or finished since the one before.
 
 from collections.abc import Iterable
 from datetime import timedelta
-from enum import StrEnum
 from threading import Lock
 
 from peewee import fn
@@ -26,23 +25,6 @@ _FIRST_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 MAX_MODELS = 20
 # A question without an answer by then belongs to a killed process.
 _MAX_ANSWER_TIME = timedelta(hours=1)
-
-
-class AnswerOutcome(StrEnum):
-    """The outcome of a question; REFUSED: the model said that it does not know."""
-
-    ANSWERED = "answered"
-    REFUSED = "refused"
-    FAILED = "failed"
-
-
-def _outcome_of(turn: Row) -> AnswerOutcome | None:
-    """Return the outcome of a stored turn, or None if it does not count as a question."""
-    if turn["ending"] == UpdateState.FAILED:
-        return AnswerOutcome.FAILED
-    if turn["ending"] != UpdateState.ANSWERED:
-        return None
-    return AnswerOutcome.REFUSED if turn["known"] == 0 else AnswerOutcome.ANSWERED
 
 
 class AnswerCounts:
@@ -114,12 +96,13 @@ class AnswerCounts:
 
     def _count(self, row: Row) -> None:
         model = row["provider"], row["model_id"]
-        outcome = _outcome_of(row)
-        if outcome is None:
-            return
+        is_failed = row["ending"] == UpdateState.FAILED
+        if not is_failed and row["ending"] != UpdateState.ANSWERED:
+            return  # refused before a model was asked
         self._touch(model)
-        self.answers.labels(*model, outcome.value).inc()
-        if outcome is AnswerOutcome.FAILED:
+        outcome = "failed" if is_failed else "refused" if row["known"] == 0 else "answered"
+        self.answers.labels(*model, outcome).inc()
+        if is_failed:
             return
         took = from_iso(row["written_at"]) - from_iso(row["asked_at"])
         self.seconds.labels(*model).observe(took.total_seconds())

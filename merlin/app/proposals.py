@@ -275,7 +275,6 @@ def approve_several(
     actor: Actor,
     proposal_ids: Collection[int],
     only: Collection[int] = (),
-    editor: Editor | None = None,
 ) -> str:
     """Request one commit of several proposals of a dataset, unchanged; return its change id.
 
@@ -288,7 +287,7 @@ def approve_several(
         proposal_id: example_yaml(get_waiting(ctx, actor, proposal_id).draft)
         for proposal_id in proposal_ids
     }
-    return _approve(ctx, actor, texts, editor or changes.editor_of(ctx, actor), only)
+    return _approve(ctx, actor, texts, changes.editor_of(ctx, actor), only)
 
 
 def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -> int:

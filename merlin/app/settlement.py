@@ -80,19 +80,13 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
         notify_mismatch(ctx, purchase, payment, wrong)
         return PaymentOutcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
-        return _apply_paid(ctx, purchase, payment)
+        grant = grant_paid(ctx, purchase, payment)
+        if payment.refunded > sum_refunds(Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)):
+            return PaymentOutcome.RETURNED
+        return PaymentOutcome.NOTHING if grant is None else PaymentOutcome.PAID
     if payment.status is Status.CANCELED and cancel(ctx, purchase, payment.reason):
         return PaymentOutcome.CANCELED
     return PaymentOutcome.NOTHING
-
-
-def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
-    grant = grant_paid(ctx, purchase, payment)
-    purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
-    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
-    if payment.refunded > sum_refunds(entries):
-        return PaymentOutcome.RETURNED
-    return PaymentOutcome.NOTHING if grant is None else PaymentOutcome.PAID
 
 
 def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry | None:
