@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, LiteralString
 
-from merlin.cli.health import DATABASE_ERRORS, OTHER_INSTALLATION, health_error
+from merlin.cli.health import OTHER_INSTALLATION, health_error
 from merlin.config import Config, require_repository
 from merlin.config.settings import (
     ModelChoice,
@@ -100,7 +100,7 @@ def check_port(config: Config, process: str) -> CheckMessage:
     """Check that a process can listen on its configured address, or already does."""
     address = (config.api if process == "api" else config.engine).address
     error = health_error(config, process)
-    if error is None or error.key in DATABASE_ERRORS:
+    if error is None:
         return "doctor-port-used", {"name": process}
     if error.key == OTHER_INSTALLATION:
         raise error

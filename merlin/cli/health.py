@@ -1,13 +1,11 @@
 """`merlin health`, and the health of a process as `merlin doctor` sees it."""
 
-import json
 import socket
 import ssl
 import sys
 import urllib.error
 from contextlib import suppress
 from email.message import Message
-from http import HTTPStatus
 from typing import Annotated
 
 import typer
@@ -18,15 +16,12 @@ from merlin.config.engine import EngineConfig
 from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.core.heartbeat import STATE_ERRORS, Heartbeat, health_problem
+from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.core.network import fetch_url, url_place
 from merlin.core.probe import PROCESSES, report_health
 
 PROBE_S = 5.0
 OTHER_INSTALLATION = "unhealthy-other-installation"
-NO_DATABASE = "unhealthy-database"
-# The keys of the errors by which an api that answers reports its database.
-DATABASE_ERRORS = {*STATE_ERRORS.values(), NO_DATABASE}
 
 app = typer.Typer()
 
@@ -51,8 +46,7 @@ def health_error(config: Config, process: str) -> MerlinError | None:
     if process == "engine":
         return _probe_server(local_url(config.engine))
     if process == "api":
-        url = local_url(config.api)
-        return _probe_server(url, config) or _probe_readiness(url)
+        return _probe_server(local_url(config.api), config)
     try:
         return health_problem(_read_heartbeats(config, process), utc_now())
     except MerlinError as error:
@@ -83,26 +77,6 @@ def _probe_server(server_url: str, owner: Config | None = None) -> MerlinError |
         if owner and installation and installation != installation_id(owner):
             return MerlinError(f"{url}: another Merlin", OTHER_INSTALLATION, url=url)
     return None
-
-
-def _probe_readiness(server_url: str) -> MerlinError | None:
-    """Return why the database of the api stores nothing; None if it does, or if nobody may ask."""
-    state, url = "silent", f"{server_url}/readyz"
-    try:
-        fetch_local(url, PROBE_S)
-    except urllib.error.HTTPError as error:
-        if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
-            return None
-        try:
-            state = str(json.load(error)["database"])
-        except (ValueError, LookupError, TypeError):  # no answer of Merlin's
-            arguments = {"url": url, "reason": plain_reason(error)}
-            return MerlinError(f"{url}: {error}", "unhealthy-silent", **arguments)
-    except OSError:
-        pass
-    else:
-        return None
-    return MerlinError(f"the database is {state}", STATE_ERRORS.get(state, NO_DATABASE))
 
 
 def fetch_local(url: str, timeout_s: float) -> tuple[Message, bytes]:

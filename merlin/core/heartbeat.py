@@ -77,8 +77,6 @@ def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | N
 
 # What /readyz says of a database that stores nothing, by the key of the error; otherwise "silent".
 DATABASE_STATES = {"store-full": "full", "store-no-room": "full", "store-read-only": "read-only"}
-# The key of the error that explains this state; otherwise "unhealthy-database".
-STATE_ERRORS = {"full": "store-full", "read-only": "store-read-only"}
 
 
 @dataclass(slots=True)
