@@ -4,8 +4,7 @@ Rows are copied as they are stored, encrypted columns too, by the drivers and CO
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable
-from graphlib import TopologicalSorter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from psycopg import Connection, DataError, sql
@@ -14,18 +13,10 @@ from merlin.core.errors import MerlinError, Refused
 from merlin.core.log import redact
 from merlin.db.connections import open_session
 from merlin.db.driver_errors import driver_errors
+from merlin.db.tables import list_created
 
 # Tables that have rows in a new database.
 SEEDED = frozenset({"migration", "wake"})
-_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
-_COLUMNS = """
-SELECT column_name FROM information_schema.columns
-WHERE table_schema = current_schema() AND table_name = %s ORDER BY ordinal_position
-"""
-_REFERENCES = """
-SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint
-WHERE contype = 'f' AND conrelid <> confrelid
-"""
 
 
 def copy_database(
@@ -41,7 +32,8 @@ def copy_database(
         lite = sqlite3.connect(source)
         try:
             lite.execute("BEGIN IMMEDIATE")  # blocks writers until everything is copied
-            tables = _sort_tables(target)
+            # Each is created after those that its foreign keys refer to.
+            tables = list_created()
             for table in tables:
                 has_rows = target.execute(_statement("SELECT 1 FROM {} LIMIT 1", table)).fetchone()
                 if table not in SEEDED and has_rows:
@@ -50,19 +42,20 @@ def copy_database(
                 target.execute(_statement("DELETE FROM {}", table))
             copied = {}
             for table in tables:
-                copied[table] = _copy_table(lite, target, table)
+                copied[table] = _copy_table(lite, target, table, tables[table])
                 advance()
             return copied
         finally:
             lite.close()
 
 
-def _copy_table(lite: sqlite3.Connection, target: Connection, table: str) -> int:
+def _copy_table(
+    lite: sqlite3.Connection, target: Connection, table: str, columns: Sequence[str]
+) -> int:
     """Copy the rows of a table; return their number.
 
     Raises MerlinError for a value that PostgreSQL does not take: SQLite stores any in any column.
     """
-    columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
     statement = _statement("COPY {} ({}) FROM STDIN", table, columns)
     names = ", ".join(f'"{name}"' for name in columns)
     count = 0
@@ -81,16 +74,6 @@ def _copy_table(lite: sqlite3.Connection, target: Connection, table: str) -> int
         if given is not None and given[0]:
             target.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, given[0]))
     return count
-
-
-def _sort_tables(target: Connection) -> list[str]:
-    """Return the tables, each after those that its foreign keys refer to."""
-    order: TopologicalSorter[str] = TopologicalSorter(
-        {name: set() for (name,) in target.execute(_TABLES)}
-    )
-    for table, referred in target.execute(_REFERENCES):
-        order.add(table, referred)
-    return list(order.static_order())
 
 
 def _statement(text: str, table: str, columns: Iterable[str] = ()) -> sql.Composed:

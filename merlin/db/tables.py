@@ -154,3 +154,8 @@ API_KEY = _table("api_key", sealed="label")
 def list_all_tables() -> list[Table]:
     """Return every table, in the order of this module."""
     return [each for each in globals().values() if isinstance(each, Table)]
+
+
+def list_created() -> dict[str, list[str]]:
+    """Return table -> its columns, in the order in which the migrations create them."""
+    return {name: find_columns(created) for name, created in _SCHEMA.items()}
