@@ -43,7 +43,6 @@ class JobReport:
     trained_tokens: int = 0
     error: str = ""
     created_at: datetime | None = None
-    finished_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -54,7 +54,6 @@ def parse_job(raw: Json) -> JobReport:
         trained_tokens=_read_count(raw, "trained_tokens"),
         error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
         created_at=parse_timestamp(raw, "created_at"),
-        finished_at=parse_timestamp(raw, "finished_at"),
         metadata=parse_metadata(raw),
     )
 
