@@ -27,7 +27,7 @@ from merlin.app.permissions import list_led_courses, require_editing
 from merlin.app.verdicts import VerdictView
 from merlin.core.clock import from_iso
 from merlin.core.heartbeat import TELEGRAM_DOWN
-from merlin.core.i18n import choose_translation, render_stored_text
+from merlin.core.i18n import choose_translation
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.changes import OPEN, Changes
@@ -114,10 +114,6 @@ class Card:
     def is_under_way(self) -> bool:
         """Return whether it proceeds without anybody."""
         return self.state in _UNDER_WAY or self.reason in _PASSING
-
-    def why(self, language: str) -> str:
-        """Return the reason in a language, "" for none."""
-        return render_stored_text(language, self.reason, self.arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,16 +38,12 @@ class DatasetStatus:
         return self.verdict is not None and self.verdict.verdict is VerdictStatus.REMOVED
 
 
-_NOTHING = DatasetStatus(None, None, None)
-
-
 @dataclass(frozen=True, slots=True)
 class DatasetView(DatasetStatus):
     """A dataset with its status; `title` by language, as far as dataset.yaml has it."""
 
     name: str
     title: Mapping[str, str]
-    examples: int
 
     def title_in(self, language: str) -> str:
         """Return its title in a language, else its name."""
@@ -85,16 +81,8 @@ def read_status(ctx: Context, actor: Actor) -> Status:
 def list_datasets(ctx: Context, actor: Actor) -> list[DatasetView]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
-        statuses, visible = read_status(ctx, actor).datasets, actor.list_visible_datasets()
-        cards = {dataset.name: dataset for dataset in FileIndex(ctx.db).list_datasets()}
-        names = [name for name in sorted({*statuses, *cards}) if visible is None or name in visible]
+        titles = FileIndex(ctx.db).read_titles()
         return [
-            view_of(
-                DatasetView,
-                statuses.get(name, _NOTHING),
-                name=name,
-                title=cards[name].title if name in cards else {},
-                examples=cards[name].examples if name in cards else 0,
-            )
-            for name in names
+            view_of(DatasetView, each, name=name, title=titles.get(name, {}))
+            for name, each in read_status(ctx, actor).datasets.items()
         ]
