@@ -46,7 +46,7 @@ class ExampleFilter:
     tag: str = ""
     author: str = ""
     split: str = ""
-    has_finding: bool = False
+    finding: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -242,7 +242,7 @@ class ExampleEntries(Repository):
             if value := getattr(example_filter, name):
                 conditions.append(f"entry.{condition}")
                 values += [dataset, value]
-        if example_filter.has_finding:
+        if example_filter.finding:
             conditions.append(f"entry.{_HAS_FINDING}")
             values.append(dataset)
         page = (

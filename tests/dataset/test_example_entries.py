@@ -125,7 +125,7 @@ def test_author_split_and_finding_filters_narrow_the_list(database, clock):
     assert datasets.find_ids(FACE, split="test") == [names[0]]
     assert set(datasets.find_ids(FACE, split="train", author="anna")) == set(names[1:])
     assert datasets.find_ids(FACE, author="nobody") == []
-    assert datasets.find_ids(FACE, has_finding=True) == ["x"]
+    assert datasets.find_ids(FACE, finding=True) == ["x"]
     assert facets.with_finding == 1
     assert datasets.files.list_findings(FACE, ["examples/x.yaml"]) == [finding]
     (row,) = datasets.entries.find(FACE, ExampleFilter(split="test"), 5)

@@ -37,18 +37,6 @@ class ErrorShown(BaseModel):
 ErrorAnswer = TypedDict("ErrorAnswer", {"error": ErrorShown})
 
 
-class ModelCard(BaseModel):
-    """A model of the API."""
-
-    id: str = Field(description="Name of the model: `merlin` or `merlin/<dataset>`.")
-    object: str
-    created: int = Field(description="Unix time at which the model went live; 0 if none is live.")
-    owned_by: str
-
-
-ModelCards = TypedDict("ModelCards", {"object": str, "data": list[ModelCard]})
-
-
 def _errors(*statuses: int) -> Responses:
     everywhere = (401, 403, 422, 429, 500, 503)
     return {
@@ -57,8 +45,7 @@ def _errors(*statuses: int) -> Responses:
     }
 
 
-LISTED: Responses = {200: {"model": ModelCards}, **_errors()}
-SHOWN: Responses = {200: {"model": ModelCard}, **_errors(404)}
+LISTED = _errors(404)
 ANSWERED: Responses = {
     200: {
         "description": (

@@ -49,7 +49,7 @@ async def list_openai_models(caller: Asker) -> Response:
     return JSONResponse(list_object([_card(name, since) for name, since in models.items()]))
 
 
-@router.get("/models/{name:path}", summary="Get a model", responses=responses.SHOWN)
+@router.get("/models/{name:path}", summary="Get a model", responses=responses.LISTED)
 async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model."""
     models = await caller.read(requests.list_offered_models, caller.actor)

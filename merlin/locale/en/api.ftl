@@ -25,6 +25,6 @@ api-problem-bad-cursor = This cursor isn't valid. Take it from the Link header, 
 api-wrong-character = Line { $line } has the invisible character { $code }. Remove it.
 api-wrong-https = Give a link https://… without spaces and without a username.
 api-wrong-title = A title is needed in at least one language: one line of at most { $max_length } characters.
-api-wrong-material-source = Send text or file_url.
+api-wrong-material-source = A text or the address of a file is needed.
 api-wrong-repeated = A value is repeated.
 

@@ -25,6 +25,6 @@ api-problem-bad-cursor = Этот курсор не подходит. Возьм
 api-wrong-character = В строке { $line } есть невидимый знак { $code }. Удалите его.
 api-wrong-https = Нужна ссылка https://… без пробелов и без логина в адресе.
 api-wrong-title = Название нужно хотя бы на одном языке: одна строка, не больше { $max_length } знаков.
-api-wrong-material-source = Передайте text или file_url.
+api-wrong-material-source = Нужен текст или адрес файла.
 api-wrong-repeated = Есть повторы.
 

@@ -196,12 +196,6 @@ class MaterialForm(EditForm):
             revision=self.revision or None,
         )
 
-    def lacks(self) -> str:
-        """Return the text key of what is missing, "" if the form is complete."""
-        if is_blank(self.title_ru + self.title_en):
-            return "needs-title"
-        return "needs-text" if is_blank(self.text + self.file_url) else ""
-
 
 @router.get("/courses/{course_id}/edit/materials/new")
 async def new_material(context: TeacherContext, course: LedCourse) -> Response:
@@ -251,11 +245,6 @@ async def edit_material(
 async def _save(
     context: PageContext, course: Course, material_id: int | None, form: MaterialForm
 ) -> Response:
-    if form.lacks():
-        return await _material_page(
-            context, course, material_id, form, FormResult(context.say(form.lacks()))
-        )
-
     def make(files: DatasetFiles) -> CourseEdits:
         draft = form.body().draft()
         if material_id is None:

@@ -136,9 +136,7 @@ class Filters:
     def href(self, **changes: object) -> str:
         """Return the address of the list with these filters instead."""
         fields = asdict(self.wanted) | changes
-        named = [
-            (_NAMES[name], "any" if value is True else value) for name, value in fields.items()
-        ]
+        named = [(name, "any" if value is True else value) for name, value in fields.items()]
         query = urlencode([(name, value) for name, value in named if value])
         return f"{self.path}?{query}" if query else self.path
 
@@ -181,23 +179,13 @@ class Filters:
         requested = self.wanted
         named = (
             ("split", requested.split and say(f"facet-{requested.split}")),
-            ("has_finding", requested.has_finding and say("with-finding")),
+            ("finding", requested.finding and say("with-finding")),
             ("tag", requested.tag and f"#{requested.tag}"),
             ("author", requested.author),
         )
         return [
             (label, self.toggle(name, getattr(requested, name))) for name, label in named if label
         ]
-
-
-# Query parameter of each field of `ExampleFilter`.
-_NAMES = {
-    "query": "query",
-    "tag": "tag",
-    "author": "author",
-    "split": "split",
-    "has_finding": "finding",
-}
 
 
 async def filters_of(dataset: Name, request: Request) -> Filters:
