@@ -18,7 +18,6 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv6Address, IPv6Network
 from typing import TypeVar
@@ -167,16 +166,10 @@ def limits_layer(
     return limit
 
 
-@lru_cache(maxsize=4096)
-def network_of_host(host: str) -> str:
-    """Return the key that addresses of one client share: for IPv6 its /64 network."""
+def network_of(scope: Scope) -> str:
+    """Return the network that a call is counted for; for IPv6 the /64 of its address."""
+    host = scope["client"][0] if scope.get("client") else ""
     address = parse_address(host)
     if isinstance(address, IPv6Address):
         return str(IPv6Network((address, 64), strict=False))
     return host if address is None else str(address)
-
-
-def network_of(scope: Scope) -> str:
-    """Return the network that a call is counted for; for IPv6 the /64 of its address."""
-    client = scope.get("client")
-    return network_of_host(client[0]) if client else ""

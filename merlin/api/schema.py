@@ -88,7 +88,8 @@ class Page:
     def set_next_cursor(self, following: str) -> None:
         """Set the Link header to the next part, "" if there is none."""
         self.following = following
-        self.response.headers["Link"] = link_of(self.request, following or None)
+        if following:
+            self.response.headers["Link"] = link_of(self.request, following)
 
     def take_part(self, entries: Sequence[E], key: Callable[[E], int | str]) -> Sequence[E]:
         """Return the entries of this part, given one more than it holds; sets the Link header.
@@ -124,22 +125,15 @@ async def page_of(
 Part = Annotated[Page, Depends(page_of)]
 
 
-def link_of(request: Request, following: str | None) -> str:
-    """Return the Link header of one part.
+def link_of(request: Request, following: str) -> str:
+    """Return the Link header that names the next part.
 
     URLs are based on `public_url` of the config, else relative to the host.
     """
-    query = {name: value for name, value in request.query_params.items() if name != "cursor"}
-    links = [_link(request, query, "first")]
-    if following is not None:
-        links.append(_link(request, {**query, "cursor": following}, "next"))
-    return ", ".join(links)
-
-
-def _link(request: Request, query: dict[str, str], rel: str) -> str:
+    query = {**request.query_params, "cursor": following}
     public_url = services_of(request).config.api.public_url
     address = public_url.rstrip("/") + quote(request.scope["path"])
-    return f'<{address}{"?" if query else ""}{urlencode(query, errors="replace")}>; rel="{rel}"'
+    return f'<{address}?{urlencode(query, errors="replace")}>; rel="next"'
 
 
 MAX_TITLE_LENGTH = 500

@@ -36,11 +36,11 @@ from merlin.core.web.browser import get_chosen_theme, note_preferences, page_add
 
 log = get_logger(__name__)
 
-_KNOWN = frozenset({403, 404, 405, 409, 413, 422, 429, 500, 503})
+_KNOWN = frozenset({401, 403, 404, 405, 409, 413, 422, 429, 500, 503})
 # The longest form is the text of a lecture.
 MAX_BYTES = 1024 * 1024
 # Statuses that share the texts of another one.
-_ALIKE = {401: 403, 502: 503, 504: 503}
+_ALIKE = {502: 503, 504: 503}
 # Paths of programs, which expect JSON.
 _PROGRAMS = ("/api/", "/v1/", "/hooks/", "/static/")
 
@@ -116,21 +116,19 @@ def _status(error: Exception) -> int:
 
 def sign_in_page(request: Request) -> Response:
     """Return the page for a form of a person who is no longer signed in."""
-    return error_page(request, 401, text_status=401)
+    return error_page(request, 401)
 
 
 def error_page(
     request: Request,
     status: int,
-    text_status: int | None = None,
     refusal: Exception | None = None,
 ) -> Response:
     """Return the page that explains an error and what to do.
 
-    `text_status` is the status whose texts are used, None: this one, or the most similar; the text
-    of a `refusal` is more exact.
+    The text of a `refusal` is more exact than that of its status, or of the most similar one.
     """
-    text_status = text_status or _ALIKE.get(status, status if status in _KNOWN else 422)
+    text_status = _ALIKE.get(status, status if status in _KNOWN else 422)
     caller: Caller | None = getattr(request.state, "caller", None)
     user = caller.user if caller is not None else None
     language = page_language(request, user)
