@@ -11,7 +11,7 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import format_cell, print_json, print_message
 from merlin.config import Config, require_provider
-from merlin.core.errors import ConfigError, NotFound, Refused
+from merlin.core.errors import ConfigError, NotFound
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
 from merlin.training.models import Model, refuse_serving
@@ -59,8 +59,8 @@ def _ask_model(
         model = (
             Promotions(ctx.db).model(name) if name else _find_live_model(config, catalogue, dataset)
         )
-        if (reason := refuse_serving(model)) is not None:
-            raise Refused(f"{model.build_version} is {model.state}", reason.key, **reason.arguments)
+        if (refusal := refuse_serving(model)) is not None:
+            raise refusal
         system = (catalogue.tuned_row(model.model_id) or {}).get("system")
     messages = [*([Message("system", system)] if system else []), Message("user", question)]
     with closing(model_client(require_provider(config, model.provider))) as service:

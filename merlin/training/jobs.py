@@ -22,7 +22,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import BUILDS, SHORT_DIGEST_LENGTH, Build
 from merlin.dataset.spec import Recipe
-from merlin.db.database import Database, Prepared, Repository, Row, transaction
+from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.tables import BUILD, JOB, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json, load_json
 from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient
@@ -186,7 +186,16 @@ class Jobs(Repository):
             return False
         if moves:
             if new.state is JobState.SUCCEEDED:
-                self.db.add_new(MODEL, new_model_row(new))
+                model = {
+                    **{name: row[name] for name in ("provider", "model_id", "dataset", "build_id")},
+                    "job_id": new.job_id,
+                    "state": ModelState.NEW.value,
+                    "probes": 0,
+                    "not_before": None,
+                    "note": "",
+                    "created_at": iso(new.updated_at),
+                }
+                self.db.add_new(MODEL, model)
             elif new.is_final:
                 fail_verdicts(self.db, new, new.updated_at)
             self.db.bump()
@@ -220,11 +229,6 @@ class Jobs(Repository):
         self.db.update(JOB, JOB.id == job_id, checkpoints=dump_json([*(new | known).values()]))
 
 
-def insert_job(db: Database, job: Job, training_key: str) -> None:
-    """Store a new job as launching; one with the same launch key is left unchanged."""
-    db.add_new(JOB, JOBS.write(job, but=("job_id",)) | {"training_key": training_key})
-
-
 def fail_verdicts(db: Database, job: Job, at: datetime) -> None:
     """Set the training verdicts of a failed or cancelled job to failed."""
     is_cancelled = job.state is JobState.CANCELLED
@@ -232,22 +236,6 @@ def fail_verdicts(db: Database, job: Job, at: datetime) -> None:
     values = {"job": job.job_id, "error": job.error or job.status}
     why = {"reason": reason, "arguments": dump_json(values)}
     fail_training(db, VERDICT.job_id == job.job_id, at, why)
-
-
-def new_model_row(job: Job) -> Row:
-    """Return the row of a succeeded job's model, which is not evaluated yet."""
-    return {
-        "provider": job.provider,
-        "model_id": job.model_id,
-        "dataset": job.dataset,
-        "build_id": job.build_id,
-        "job_id": job.job_id,
-        "state": ModelState.NEW.value,
-        "probes": 0,
-        "not_before": None,
-        "note": "",
-        "created_at": iso(job.updated_at),
-    }
 
 
 NOT_FOUND = 404

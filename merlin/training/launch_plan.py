@@ -36,7 +36,6 @@ from merlin.training.jobs import (
     Job,
     JobState,
     fail_verdicts,
-    insert_job,
     launch_key,
 )
 from merlin.training.models import (
@@ -328,7 +327,8 @@ class Launches(Repository):
             raise _MovedOn
         # The job first, as everywhere: rows are locked in one order, so there is no deadlock.
         if not job.job_id:
-            insert_job(self.db, job, verdict.training_key)
+            row = JOBS.write(job, but=("job_id",)) | {"training_key": verdict.training_key}
+            self.db.add_new(JOB, row)  # one with the same launch key is left unchanged
         same = JOB.select().where(JOB.launch_key == job.launch_key)
         missing = NotFound("no such job", "store-no-job", job=job.job_id)
         found = JOBS.read(self.db.get_row(self.db.for_update(same), missing))

@@ -15,6 +15,7 @@ from typing import Any
 from peewee import Select, fn
 
 from merlin.core.clock import from_iso, iso
+from merlin.core.errors import Refused
 from merlin.core.messages import Message
 from merlin.core.vocabulary import fold, split_words
 from merlin.dataset.builds import is_in_build, select_taught
@@ -98,24 +99,16 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a model may not serve: a Fluent key with its arguments."""
-
-    key: str
-    arguments: Mapping[str, object]
-
-
-def refuse_serving(model: Model) -> Reason | None:
-    """Return why a model may not answer people, None if it may.
+def refuse_serving(model: Model) -> Refused | None:
+    """Return why a model may not answer people, as an error to raise; None if it may.
 
     Promotion, rollback, the choice of a model and every answer go by it. The gate and a pin hold
     only what Merlin would promote by itself.
     """
     if model.state.may_serve:
         return None
-    values = {"model": model.build_version, "provider": model.provider}
-    return Reason(_REFUSALS.get(model.state, "promote-not-good"), values)
+    key, name = _REFUSALS.get(model.state, "promote-not-good"), model.build_version
+    return Refused(f"{name} is {model.state}", key, model=name, provider=model.provider)
 
 
 @dataclass(frozen=True, slots=True)

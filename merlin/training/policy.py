@@ -109,19 +109,16 @@ MAX_COMPARED = 8
 
 
 def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:
-    """Return the possible cost of training on a build and evaluating its model, in millionths."""
+    """Return the possible cost of training on a build and evaluating its model, in millionths.
+
+    Each question is paid once; answers may be longer than the references, so all tokens count as
+    both.
+    """
     trained = build.train_tokens * count_epochs(build.train, hyperparameters)
     # Trained questions that the model and its base are asked (`prove.find_applied_proof`).
     compared = 2 * MAX_COMPARED * build.train_tokens // build.train
-    return price.training(trained) + estimate_proof(price, build.test_tokens + compared)
-
-
-def estimate_proof(price: Price, test_tokens: int) -> int:
-    """Return the possible cost of asking test questions with this many tokens.
-
-    Each is paid once; answers may be longer than the references, so all tokens count as both.
-    """
-    return price.answer(Usage(test_tokens, test_tokens))
+    asked = build.test_tokens + compared
+    return price.training(trained) + price.answer(Usage(asked, asked))
 
 
 def find_budget_refusal(

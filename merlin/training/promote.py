@@ -146,8 +146,8 @@ def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) ->
 
 
 def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
-    if (reason := refuse_serving(model)) is not None:
-        raise Refused(f"{model.build_version} is {model.state}", reason.key, **reason.arguments)
+    if (refusal := refuse_serving(model)) is not None:
+        raise refusal
     old = rows.list_serving().get(model.dataset)
     if not rows.promote(old, PromotionCandidate(model, old.position if old else 0), why, by):
         raise Refused("another switch came first", "promote-raced")

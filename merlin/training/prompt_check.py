@@ -185,7 +185,7 @@ def _answer(question: Question) -> Message:
 
 
 def _query(question: Question, messages: tuple[Message, ...]) -> Query:
-    # Answers may be longer than the taught ones; source: `policy.estimate_proof`.
+    # Answers may be longer than the taught ones; source: `policy.estimate`.
     total = count_messages((*question.messages, _answer(question)))
     return Query(question.example_id, messages, Usage(count_messages(messages), total))
 

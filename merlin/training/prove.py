@@ -218,19 +218,15 @@ def _postpone_or_refuse(rows: Models, model: Model, error: ProviderError, age: t
     is_given_up = age > GIVE_UP and model.probes >= MIN_PROBES
     if isinstance(error, ModelUnapplied) or (is_given_up and not is_provider_failure(error)):
         _refuse(rows, model, error)
-    else:
-        _postpone(rows, model, error)
+        return
+    requested_s = error.retry_after_s if isinstance(error, ProviderBusy) else None
+    wait = requested_s or FIRST_WAIT_S * 2 ** min(model.probes, MAX_DOUBLINGS)
+    rows.postpone(model, min(MAX_WAIT_S, wait), str(error))
 
 
 def _refuse(rows: Models, model: Model, error: ProviderError) -> None:
     log.warning("model refused", model=model.model_id, reason=str(error))
     rows.settle(model, ModelState.REFUSED, None, str(error))
-
-
-def _postpone(rows: Models, model: Model, error: ProviderError) -> None:
-    requested_s = error.retry_after_s if isinstance(error, ProviderBusy) else None
-    wait = requested_s or FIRST_WAIT_S * 2 ** min(model.probes, MAX_DOUBLINGS)
-    rows.postpone(model, min(MAX_WAIT_S, wait), str(error))
 
 
 # A model that answers without being listed is asked again only rarely: answers cost money.
