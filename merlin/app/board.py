@@ -246,6 +246,8 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
         for card in chain(_edit_cards(ctx, names), (_card(each, counts) for each in found)):
             if card.needs_care and not (card.state == _UNCHANGED and not card.errors):
                 kind = "models" if card.state in (GATED, PINNED) else "commits"
+                if card.state == PINNED and not actor.may(Permission.PROMOTE, card.dataset):
+                    continue
                 cards.setdefault((card.dataset, kind), []).append(card)
         tasks = list[Task]()
         for name in names:

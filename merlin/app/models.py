@@ -24,7 +24,7 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import MODEL, PROMOTION, SERVING, VERDICT
+from merlin.db.tables import COMMIT, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import (
     AppliedProof,
@@ -123,6 +123,17 @@ def name_promotions(ctx: Context, promotions: Sequence[PromotionView]) -> dict[s
     """Return the titles of the models of promotions, by the provider's names."""
     names = {name for each in promotions for name in (each.before, each.to) if name}
     return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_(names))}
+
+
+def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, str]:
+    """Return the subject of the first commit that led to each model, by the model's id."""
+    jobs = {view.job: view.id for view in views if view.job}
+    query = VERDICT.select(VERDICT.job_id, COMMIT.subject)
+    query = query.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)).where(
+        VERDICT.job_id.in_(list(jobs))
+    )
+    newest_first = ctx.db.tuples(query.order_by(VERDICT.position.desc()))
+    return {jobs[job]: subject for job, subject in newest_first}
 
 
 def get(

@@ -204,6 +204,16 @@ def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world):
     assert count_tasks(world) == {(FACE, "proposals"): 1}
 
 
+def test_model_that_a_pin_keeps_waits_only_for_those_who_may_unpin(world):
+    world.serve(1, make_examples(), spec=make_spec("trial"))
+    world.serve(2, make_examples(13), spec=make_spec("trial"))
+    world.db.sql(
+        "UPDATE verdict SET status = 'training', reason = 'verdict-pinned' WHERE position = 2"
+    )
+    teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
+    assert (count_tasks(world), count_tasks(world, teacher)) == ({("trial", "models"): 1}, {})
+
+
 def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(world):
     world.serve(1, make_examples(), findings=[make_finding()])
     (row,) = read_board(world.ctx, OPERATOR).rows

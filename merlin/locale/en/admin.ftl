@@ -39,7 +39,7 @@ admin-job-error = Reason: { $error }
 admin-job-page = 🖥 Events and losses: the page
 admin-cancel-job = ⏹ Stop training
 admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded. The live model keeps answering.
-admin-models-which = These models are live. Tap a dataset to roll its model back.
+admin-models-which = These models are live. Tap a dataset for more about its model.
 admin-all-models = 🖥 All models: the page
 admin-serving-now = { $build } ({ $model }, { $provider }) is live since { $since }.{ $pinned ->
         [yes] { " " }📌 Pinned: newer ones wait.

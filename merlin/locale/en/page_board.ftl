@@ -41,6 +41,7 @@ page-board-old-notes = { $count ->
         [one] { $count } earlier note
        *[other] { $count } earlier notes
     }
+page-board-unpin-by-admin = An admin can unpin it.
 page-tasks = Waiting for you
 page-tasks-none = Nothing needs your decision right now.
 page-task-commits = { $count ->

@@ -39,7 +39,7 @@ admin-job-error = Причина: { $error }
 admin-job-page = 🖥 События и потери: страница
 admin-cancel-job = ⏹ Остановить обучение
 admin-ask-cancel = Остановить обучение { $job } ({ $build })? Оплаченное не вернётся, текущая модель продолжит отвечать.
-admin-models-which = Это текущие модели. Нажмите на набор, чтобы вернуть прежнюю.
+admin-models-which = Это текущие модели. Нажмите на набор, чтобы узнать о его модели больше.
 admin-all-models = 🖥 Все модели: страница
 admin-serving-now = Отвечает { $build } ({ $model }, { $provider }) с { $since }.{ $pinned ->
         [yes] { " " }📌 Закреплена: новые ждут.

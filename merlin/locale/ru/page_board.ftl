@@ -46,6 +46,7 @@ page-board-old-notes = { $count ->
         [few] { $count } прежних замечания
        *[other] { $count } прежних замечаний
     }
+page-board-unpin-by-admin = Открепить может администратор.
 page-tasks = Ждут вас
 page-tasks-none = Сейчас вашего решения ничего не ждёт.
 page-task-commits = { $count ->

@@ -38,6 +38,7 @@ from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import list_datasets
+from merlin.app.users import find_display_names
 from merlin.core.charts import MAX_POINTS, Curve, format_loss, plot_curve
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import choose_translation
@@ -311,8 +312,10 @@ async def show_models(
         ],
         "most": _MAX_LISTED,
         "models": model_views,
+        "subjects": await context.services.read(models.name_commits, model_views),
         "next_href": next_href(page),
         "moves": promotions,
+        "names": await context.services.read(find_display_names, [each.by for each in promotions]),
         "model_titles": await context.services.read(models.name_promotions, promotions),
         "sunsets": context.services.config.sunsets,
     }
