@@ -26,7 +26,7 @@ STOPS = """() => [...document.querySelectorAll("a[href], button, input, select, 
 HAS_RING = """() => {
   const it = document.activeElement;
   it.toggleAttribute("data-reached", true);
-  return it === document.body || [it, it.closest(".field, .slip") ?? it]
+  return it === document.body || [it, it.closest(".field, .slip, .ex") ?? it]
     .some((one) => getComputedStyle(one).outlineStyle !== "none") || it.outerHTML.slice(0, 120);
 }"""
 MOVING = """() => [...document.querySelectorAll("body *")].filter((it) => {
