@@ -1,18 +1,38 @@
 """Evaluation of a model: its answers to the test questions, compared with those before it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import mean, median
 
 from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.lineage import AnswerPart, find_part
 from merlin.app.models import ModelView
 from merlin.core.errors import Refused
+from merlin.core.money import Cost
 from merlin.dataset.spec import GateRule, SplitRule
 from merlin.dataset.verdicts import read_newest_settings
+from merlin.db.tables import TURN
 from merlin.training import evaluation
 from merlin.training.evaluation import ProofReport
-from merlin.training.models import Models, read_questions
+from merlin.training.models import Model, Models, read_questions
 from merlin.training.promote import Promotions, find_before
+
+_NEWEST = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartFigures:
+    """What one part of a model gave people lately: answers, their delay and mean cost.
+
+    `first_s` is the median time to the first token in seconds; `cost` is None if it is not known.
+    """
+
+    part: AnswerPart
+    answers: int
+    first_s: float
+    cost: Cost | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +40,7 @@ class EvaluationView:
     """A model's evaluation: its comparison with another one, and its kind of gate.
 
     The gate judges a model by at least `least` test questions. Without a `report`, `why` is the
-    reason; `asked` of `questions` were answered by then.
+    reason; `asked` of `questions` were answered by then. `parts` have answered people.
     """
 
     model: ModelView
@@ -32,6 +52,7 @@ class EvaluationView:
     why: Refused | None
     asked: int
     questions: int
+    parts: list[PartFigures]
 
 
 def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
@@ -58,4 +79,23 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
         why=reason,
         asked=len(Models(ctx.db).answers(model.model_row)),
         questions=len(read_questions(ctx.db, model.build_id)),
+        parts=list(_measure_parts(ctx, model)),
     )
+
+
+def _measure_parts(ctx: Context, model: Model) -> Iterator[PartFigures]:
+    is_its_answer = (TURN.provider == model.provider) & (TURN.model_id == model.model_id)
+    is_its_answer &= TURN.first_ms.is_null(is_null=False)
+    columns = TURN.known, TURN.model_role, TURN.first_ms, TURN.cost_micro, TURN.currency
+    newest = TURN.select(*columns).where(is_its_answer).order_by(TURN.id.desc()).limit(_NEWEST)
+    rows = ctx.db.rows(newest)
+    for part in (AnswerPart.EXACT, AnswerPart.MODEL):
+        if own := [row for row in rows if find_part(row) is part]:
+            costs = [row["cost_micro"] for row in own if row["currency"]]
+            currency = own[0]["currency"]
+            yield PartFigures(
+                part=part,
+                answers=len(own),
+                first_s=median(row["first_ms"] for row in own) / 1000,
+                cost=Cost(round(mean(costs)), currency) if currency else None,
+            )

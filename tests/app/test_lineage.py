@@ -7,9 +7,11 @@ import pytest
 from merlin.account.users import Consents
 from merlin.app import feedback, lineage
 from merlin.app.actor import Actor
+from merlin.app.evaluation import PartFigures, read_evaluation
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Cost
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.proposals import Proposals
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
@@ -32,6 +34,8 @@ def store_answer(database, clock):
         provider="engine",
         known=None,
         role="serving",
+        first_ms=None,
+        cost_micro=0,
     ):
         update = next(numbers)
         turn = rows.ask(Question(opened.session_id, update, ANNA, question, update), update)
@@ -42,6 +46,8 @@ def store_answer(database, clock):
                 model_id=model_id,
                 known=known,
                 model_role=role,
+                first_ms=first_ms,
+                cost_micro=cost_micro,
                 currency="USD",
             )
             rows.write(update, stored)
@@ -161,6 +167,19 @@ def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
 def test_part_of_the_chain_that_answered_is_named(world, store_answer, known, role, part):
     model = world.serve(1, make_examples())
     assert read_origin(world, store_answer(model, known=known, role=role)).part == part
+
+
+def test_evaluation_shows_delay_and_cost_of_each_part_of_a_model(world, store_answer):
+    model = world.serve(1, make_examples())
+    for first_ms in (10, 30, 20):
+        store_answer(model, known=True, first_ms=first_ms)
+    for cost_micro in (600, 200):
+        store_answer(model, first_ms=4000, cost_micro=cost_micro)
+    store_answer(model, known=False, first_ms=90_000)
+    assert read_evaluation(world.ctx, OPERATOR, model).parts == [
+        PartFigures(part="exact", answers=3, first_s=0.02, cost=Cost(0, "USD")),
+        PartFigures(part="model", answers=2, first_s=4, cost=Cost(400, "USD")),
+    ]
 
 
 def test_answer_of_a_general_model_has_no_origin(world, store_answer):

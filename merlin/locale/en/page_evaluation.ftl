@@ -52,6 +52,13 @@ page-eval-declined = { $count ->
        *[other] { NUMBER($count) } declined
     }
 page-eval-exact = word for word: { $count }
+page-eval-part = { $part ->
+        [exact] Answers to people, taught ones word for word: { $answers }
+       *[model] Answers to people, written by the model: { $answers }
+    }, first word after { $seconds } s{ $cost ->
+        [none] .
+       *[other] , average cost: { $cost }.
+    }
 page-eval-difference = Difference
 page-eval-turned-wrong = No longer right
 page-eval-turned-right = Now right

@@ -58,6 +58,13 @@ page-eval-declined = { $count ->
        *[other] отказов: { NUMBER($count) }
     }
 page-eval-exact = слово в слово: { $count }
+page-eval-part = { $part ->
+        [exact] Ответы людям, выученные слово в слово: { $answers }
+       *[model] Ответы людям, написанные моделью: { $answers }
+    }; первое слово через { $seconds } с{ $cost ->
+        [none] .
+       *[other] ; цена в среднем: { $cost }.
+    }
 page-eval-difference = Разница
 page-eval-turned-wrong = Больше не верно
 page-eval-turned-right = Стало верно
