@@ -112,7 +112,6 @@ def _checks(config: Config) -> Iterator[_Check]:
     yield "api.listen", partial(checks.check_port, config, "api")
     if "engine" in process_names(config):
         yield "engine.listen", partial(checks.check_port, config, "engine")
-        yield "engine.db", partial(checks.check_engine_database, config)
     yield "credentials", partial(_check_credentials, config)
     yield "database", partial(_check_database, config)
     yield "text.key", partial(_check_text_key, config)

@@ -33,11 +33,9 @@ from merlin.core.network import url_place
 from merlin.core.server import listen
 from merlin.db.connections import open_session
 from merlin.db.driver_errors import driver_errors
-from merlin.engine.database import check_database
 from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
 from merlin.wiring.context import yookassa_gateway
-from merlin.wiring.engine import engine_folder
 from merlin.wiring.providers import create_forge, training_client
 
 if TYPE_CHECKING:
@@ -88,12 +86,6 @@ def check_file_system(folder: Path) -> CheckMessage:
     if _REMOTE_FILE_SYSTEM.fullmatch(kind):
         raise check_failure("doctor-remote-disk", folder=str(folder), kind=kind)
     return "doctor-local-disk", {}
-
-
-def check_engine_database(config: Config) -> CheckMessage:
-    """Check that the engine's database is whole and of a known version, without writing it."""
-    exists = check_database(engine_folder(config) / "engine.db")
-    return "doctor-database" if exists else "doctor-database-new", {"dialect": "sqlite"}
 
 
 def check_port(config: Config, process: str) -> CheckMessage:

@@ -1,5 +1,6 @@
-"""The application context: settings, database, bases and worker threads."""
+"""The application context: settings, key, database, bases and worker threads."""
 
+import hmac
 import os
 from typing import cast
 
@@ -13,6 +14,7 @@ from merlin.engine.bases import BackendRegistry, Bases, build_bases
 from merlin.engine.database import Database
 from merlin.engine.job_queue import JobQueue
 from merlin.engine.storage import Repositories
+from merlin.openai_protocol.errors import ApiError
 
 
 class Engine:
@@ -53,3 +55,13 @@ class Engine:
 def get_engine(request: Request) -> Engine:
     """Return the engine of a request."""
     return cast("Engine", request.app.state.engine)
+
+
+async def require_key(request: Request) -> None:
+    """Raise ApiError 401 for a request without the engine's key; compares in constant time."""
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    # latin-1 restores the header's bytes; a wrong key can contain any byte
+    key, own = credential.strip().encode("latin-1"), request.app.state.settings.key.encode()
+    if not hmac.compare_digest(key, own) or scheme.lower() != "bearer":
+        message = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
+        raise ApiError(401, message)

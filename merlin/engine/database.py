@@ -9,10 +9,9 @@ import errno
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from peewee import DatabaseError, OperationalError, SqliteDatabase
 
@@ -103,21 +102,6 @@ class Database:
         """Close the database."""
         with self._lock:
             self._db.close()
-
-
-def check_database(path: Path) -> bool:
-    """Return whether the file exists; it is checked as `Database` does, and never written.
-
-    Raises Refused as `Database` does, OSError if it cannot be read or written.
-    """
-    _require_present(path)
-    if not path.exists():
-        return False
-    path.open("r+b").close()  # SQLite would not say which permission is missing
-    database = SqliteDatabase(f"file:{quote(str(path))}?mode=ro", uri=True)
-    with closing(database), _convert_disk_errors(database), _refuse_damage(path):
-        _check(database, path)
-    return True
 
 
 def _require_present(path: Path) -> None:

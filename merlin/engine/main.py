@@ -7,7 +7,6 @@ import asyncio
 import socket
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -26,7 +25,6 @@ from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.engine import status
 from merlin.engine.api import inference, training
-from merlin.engine.auth import RequestGuard
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.context import Engine
 from merlin.engine.trainers.base import Untrainable
@@ -98,7 +96,6 @@ def serve_on(
 
 def create_app(settings: EngineSettings) -> FastAPI:
     """Return the application, whose `state.engine` has to be set before it is served."""
-    calls: Counter[tuple[str, int]] = Counter()
     app = FastAPI(
         title="Merlin engine",
         version=__version__,
@@ -108,10 +105,9 @@ def create_app(settings: EngineSettings) -> FastAPI:
         # Routes of included routers would be rebuilt on the first request.
         routes=[route for subject in _ROUTER_MODULES for route in subject.router.routes],
     )
-    app.state.settings, app.state.calls = settings, calls
-    for kind in (ApiError, Untrainable, HTTPException, ClientDisconnect, OSError):
+    app.state.settings = settings
+    for kind in (ApiError, Untrainable, HTTPException, ClientDisconnect, OSError, Exception):
         app.exception_handler(kind)(_handle_error)
-    app.add_middleware(RequestGuard, key=settings.key, calls=calls)
     return app
 
 
@@ -120,11 +116,11 @@ def _build_error_response(refusal: ApiError) -> Response:
 
 
 def _handle_error(request: Request, error: Exception) -> Response:
+    language = request.app.state.settings.language
     match error:
         case ApiError():
             refusal = error
         case Untrainable():  # the base's files are missing or invalid
-            language = request.app.state.settings.language
             message = text(language, error.key, **error.arguments)
             refusal = bad_field("model", message, error.code)
         case HTTPException():
@@ -142,6 +138,7 @@ def _handle_error(request: Request, error: Exception) -> Response:
             if is_disk_full(error):
                 message, code = "The engine's disk is full; make room.", "disk_full"
             refusal = ApiError(507, message, code=code)
-        case _:
-            raise error
+        case _:  # uvicorn logs it
+            message = text(language, "engine-bug", kind=type(error).__name__)
+            refusal = ApiError(500, message, code="server_error")
     return _build_error_response(refusal)

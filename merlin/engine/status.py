@@ -10,17 +10,12 @@ from starlette.responses import JSONResponse, Response
 from merlin.core.metrics import counter, gauge, metrics_page
 from merlin.engine.context import Engine, get_engine
 
-Calls = Mapping[tuple[str, int], int]
 Figures = Mapping[str, Mapping[str, float]]
 
 
-def collect_metrics(engine: Engine, calls: Calls) -> Iterator[Metric]:
+def collect_metrics(engine: Engine) -> Iterator[Metric]:
     """Yield all metrics; reads the database."""
     yield from _collect_job_metrics(engine)
-    by_call = (
-        (n, {"method": method, "code": str(code)}) for (method, code), n in sorted(calls.items())
-    )
-    yield counter("merlin_engine_calls_total", "Requests answered by this engine.", *by_call)
     yield from _collect_answer_metrics(dict(engine.backends.figures()))
 
 
@@ -72,6 +67,5 @@ def readyz(request: Request) -> Response:
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
     """Return all metrics in Prometheus' text format."""
-    state = request.app.state
-    figures = collect_metrics(get_engine(request), state.calls)
+    figures = collect_metrics(get_engine(request))
     return Response(metrics_page(figures), media_type=CONTENT_TYPE_PLAIN_0_0_4)

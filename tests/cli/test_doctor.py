@@ -4,9 +4,7 @@ import base64
 import json
 import shutil
 import socket
-import sqlite3
 import urllib.request
-from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -23,7 +21,6 @@ from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.server import free_ports
 from merlin.db.processes import Heartbeats
-from merlin.engine.database import Database as EngineDatabase
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.faults import Fault, FaultKind
@@ -82,37 +79,14 @@ def test_lost_database_is_not_taken_for_a_first_start(fresh, capsys):
 
 @pytest.fixture
 def with_engine(fresh, monkeypatch):
-    """Return the lab with an engine of its own, and the path of the engine's database."""
+    """Return the lab with an engine of its own."""
     (port,) = free_ports(1)
     document = yaml.safe_load(fresh.path.read_text("utf-8"))
     document["engine"] = {"listen": f"127.0.0.1:{port}"}
     document["providers"].append({"name": "engine", "base_url": f"http://127.0.0.1:{port}/v1"})
     fresh.path.write_text(yaml.safe_dump(document), "utf-8")
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
-    return fresh, fresh.config.state_dir / "engine" / "engine.db"
-
-
-def test_database_of_the_engine_is_checked_and_left_as_it_is(with_engine, capsys):
-    lab, path = with_engine
-    assert run_doctor(lab, capsys)["engine.db"] == (
-        True,
-        "not created yet: the first process to start creates it",
-    )
-    assert not path.exists()
-    path.parent.mkdir(parents=True, mode=0o700)
-    EngineDatabase(path).close()
-    assert run_doctor(lab, capsys)["engine.db"] == (True, "sqlite, no damage found")
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 999")
-    newer = path.read_bytes()
-    assert "was made by a newer Merlin" in run_doctor(lab, capsys)["engine.db"][1]
-    assert path.read_bytes() == newer
-    path.write_bytes(newer[:100] + b"x" * (len(newer) - 100))
-    assert "engine.db is damaged" in run_doctor(lab, capsys)["engine.db"][1]
-    path.unlink()
-    (path.parent / "models" / "m").mkdir(parents=True)
-    is_good, words = run_doctor(lab, capsys)["engine.db"]
-    assert (is_good, "is gone, but its data is still there: models" in words) == (False, True)
+    return fresh
 
 
 def read_json(capsys):
@@ -134,7 +108,7 @@ def test_before_the_first_start_only_the_missing_repository_is_wrong(fresh, caps
 def test_complete_setup_before_the_first_start_shows_the_next_step_and_no_error(
     with_engine, capsys
 ):
-    fresh, _ = with_engine
+    fresh = with_engine
     fresh.repository.dataset()
     fresh.repository.commit()
     assert main(["doctor", "--config", str(fresh.path)]) == 0

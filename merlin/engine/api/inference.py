@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -16,7 +16,7 @@ from merlin.core.log import get_logger
 from merlin.core.messages import Message
 from merlin.core.server import run_while_connected
 from merlin.core.web.browser import language_of_header
-from merlin.engine.context import get_engine
+from merlin.engine.context import get_engine, require_key
 from merlin.engine.jobs import MAX_SEED
 from merlin.engine.requests import (
     UNSUPPORTED,
@@ -29,7 +29,7 @@ from merlin.openai_protocol.requests import ChatRequest, read_body
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
 
 log = get_logger(__name__)
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", dependencies=[Depends(require_key)])
 
 T = TypeVar("T")
 AnswerStream = AsyncGenerator[Chunk | Finish, None]

@@ -9,7 +9,7 @@
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from merlin.config.engine import RECALL
 from merlin.core.server import content_length
 from merlin.engine.bases import RECALL_CREATED
-from merlin.engine.context import Engine, get_engine
+from merlin.engine.context import Engine, get_engine, require_key
 from merlin.engine.database import Row
 from merlin.engine.job_events import event_object
 from merlin.engine.jobs import job_object, read_job
@@ -34,7 +34,7 @@ from merlin.openai_protocol.requests import (
 )
 from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", dependencies=[Depends(require_key)])
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 _MAX_NAME_LENGTH = 255
