@@ -15,9 +15,11 @@ from starlette.concurrency import run_in_threadpool
 
 from merlin.config.engine import RECALL, EngineSettings
 from merlin.engine.model_store import require_base_folder
-from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
+from merlin.engine.serving.base import Adapter, Backend, Finish, GenerationRequest
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
+from merlin.engine.serving.transformers import TransformersBackend
+from merlin.engine.serving.vllm import VllmBackend
 from merlin.engine.trainers.base import BaseFiles, Trainer
 from merlin.engine.trainers.exact_first import ExactFirstTrainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
@@ -82,11 +84,7 @@ def _build_backend(settings: EngineSettings, name: str, files: Callable[[], Base
     log = settings.folder / "logs" / f"answering-{name}.log"
     arguments = name, settings.models[name], files().folder, settings.answering, log
     if settings.serving == "vllm":
-        from merlin.engine.serving.vllm import VllmBackend  # noqa: PLC0415 - one of two
-
         return VllmBackend(*arguments)
-    from merlin.engine.serving.transformers import TransformersBackend  # noqa: PLC0415 - as above
-
     return TransformersBackend(*arguments)
 
 
@@ -100,7 +98,7 @@ class BackendRegistry:
 
     async def ask(
         self, name: str, request: GenerationRequest
-    ) -> AsyncGenerator[Chunk | Finish, None]:
+    ) -> AsyncGenerator[str | Finish, None]:
         """Send a request to a base, a tuned model or a checkpoint; see Backend.ask.
 
         Raises ApiError 404 if the model does not exist.

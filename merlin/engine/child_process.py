@@ -6,12 +6,12 @@ redirected to stderr, which is a log file. A child exits when the engine does.
 
 import json
 import os
-import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, BinaryIO
+from typing import Any
 
 # Prefixes of variables with secrets, which are not passed to children.
 _SECRET_PREFIXES = ("MERLIN_", "CREDENTIALS_DIRECTORY")
@@ -52,13 +52,6 @@ def build_environment(**overrides: str) -> dict[str, str]:
     return own | defaults | overrides
 
 
-def redirect_stdout() -> BinaryIO:
-    """Return the real stdout, and redirect file descriptor 1 to stderr (the log)."""
-    real = os.dup(1)
-    os.dup2(2, 1)
-    return os.fdopen(real, "wb")
-
-
 class EnginePipe:
     """A child's pipes to the engine; received lines are queued in `inbox`.
 
@@ -66,18 +59,22 @@ class EnginePipe:
     """
 
     def __init__(self) -> None:
-        self._out = redirect_stdout()
+        self._out = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)  # what libraries print belongs into the log
         self.inbox: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        for line in sys.stdin.buffer:
-            self.inbox.put(json.loads(line))
+        # Python waits for the lock of `sys.stdin` when it exits.
+        with open(0, "rb", closefd=False) as lines:
+            for line in lines:
+                self.inbox.put(json.loads(line))
         # The engine has gone, so pending work is useless.
         os._exit(0)
 
     def send(self, line: Mapping[str, object]) -> None:
-        """Send one line."""
-        # json cannot serialise numpy's numbers.
-        self._out.write(json.dumps(line, default=float).encode() + b"\n")
-        self._out.flush()
+        """Send one line, unless the engine has gone, which the listening thread sees."""
+        with suppress(BrokenPipeError):
+            # json cannot serialise numpy's numbers.
+            self._out.write(json.dumps(line, default=float).encode() + b"\n")
+            self._out.flush()

@@ -127,10 +127,7 @@ def _refuse_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        # The only OperationalError that is not transient.
-        if isinstance(error, OperationalError) and "SQLITE_CANTOPEN" not in _list_error_names(
-            error
-        ):
+        if isinstance(error, OperationalError):  # it is locked, or the disk refuses
             raise
         arguments = {"path": str(path), "found": str(error)}
         raise Refused(f"{path}: {error}", "engine-db-damaged", **arguments) from error

@@ -21,8 +21,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.engine import jobs as states
 from merlin.engine.bases import Bases
-from merlin.engine.job_events import BUG, JobEvent, classify_failure
-from merlin.engine.jobs import Job
+from merlin.engine.jobs import Job, JobEvent
 from merlin.engine.storage import MAX_CHECKPOINTS, Repositories
 from merlin.engine.trainers.base import (
     DPO,
@@ -34,6 +33,7 @@ from merlin.engine.trainers.base import (
     Task,
     TrainerNote,
     Untrainable,
+    classify_error,
 )
 from merlin.engine.training_file import (
     MIN_EXAMPLES,
@@ -119,9 +119,10 @@ def fail_on_error(repositories: Repositories, job: Job, language: str) -> Iterat
     try:
         yield
     except Exception as error:
-        failure = classify_failure(error)
-        if failure.code == BUG:
+        failure = classify_error(error, "engine-memory-out")
+        if failure is None:
             log.exception("job failed by a bug", job=job.job_id)
+            failure = Untrainable("server_error", "engine-bug", None, kind=type(error).__name__)
         else:
             log.warning("job failed", job=job.job_id, code=failure.code)
         repositories.jobs.fail(job.job_id, failure, language)

@@ -4,11 +4,12 @@
     any of the first three -> cancelled | failed
 
 Every transition is one conditional UPDATE in the same transaction as its event, so exactly one of
-two concurrent transitions takes effect: a job cannot both succeed and be cancelled.
+two concurrent transitions takes effect: a job cannot both succeed and be cancelled. An event's id
+is derived from its job and its key, so a restarted run adds none twice.
 """
 
+import hashlib
 import json
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -21,8 +22,7 @@ from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
 from merlin.engine.database import Database, Row, read_object, read_page
-from merlin.engine.job_events import JobEvent, JobEvents
-from merlin.engine.requests import UNSUPPORTED, Name, RequestBody, allow
+from merlin.engine.requests import RequestBody
 from merlin.engine.trainers.base import SUPERVISED, Untrainable, check_hyperparameters
 from merlin.openai_protocol import responses
 from merlin.openai_protocol.errors import ApiError, bad_field
@@ -33,7 +33,6 @@ SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 ACTIVE_STATES = (VALIDATING, QUEUED, RUNNING)
 MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 64, 512
-MAX_SUFFIX_LENGTH = 64
 MAX_SEED = 2**31 - 1
 # The columns of a Job that hold JSON.
 _JSON_COLUMNS = ("metadata", "hyperparameters")
@@ -58,8 +57,8 @@ class Job:
     metadata: Mapping[str, str]
     hyperparameters: Mapping[str, object]
     job_id: str = field(default_factory=lambda: f"ftjob-{secrets.token_hex(12)}")
-    created_at: float = field(default_factory=lambda: utc_now().timestamp())
-    finished_at: float | None = None
+    created_at: int = field(default_factory=lambda: int(utc_now().timestamp()))
+    finished_at: int | None = None
     status: str = VALIDATING
     trained_tokens: int | None = None
     error: Mapping[str, object] | None = None
@@ -77,28 +76,21 @@ class Job:
 
 _Key = Annotated[str, Field(max_length=MAX_KEY_LENGTH)]
 _Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
-_Suffix = Annotated[
-    str,
-    Field(max_length=MAX_SUFFIX_LENGTH),
-    allow(
-        lambda suffix: re.fullmatch(r"[\w.-]+", str(suffix)) is not None,
-        "must be letters, digits, '_', '.' and '-', without spaces",
-    ),
-]
+_Name = Annotated[str, Field(min_length=1)]
 
 
 class JobRequest(RequestBody):
     """The body of POST /fine_tuning/jobs. Source: openapi.yaml, CreateFineTuningJobRequest."""
 
-    model: Name
-    training_file: Name
+    model: _Name
+    training_file: _Name
     validation_file: str | None = None
-    suffix: _Suffix | None = None
+    suffix: str | None = Field(default=None, max_length=64, pattern=r"^[\w.-]+$")
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     metadata: dict[_Key, _Value] | None = Field(default=None, max_length=MAX_METADATA)
     method: dict[str, Any] | None = None
     hyperparameters: Any = None
-    integrations: Annotated[Any, allow(lambda value: not value, UNSUPPORTED)] = None
+    integrations: list[Any] | None = Field(default=None, max_length=0)
 
 
 def read_job(body: Mapping[str, object], bases: Bases) -> Job:
@@ -140,6 +132,49 @@ def _parse_method(base: Base, job_request: JobRequest) -> tuple[str, object]:
         raise bad_field("method", f"method.type must be one of {known} for the model `{base.name}`")
     block = job_request.method.get(kind) or {}
     return kind, block.get("hyperparameters") if isinstance(block, dict) else block
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """A new event: `key` is unique within the job; `content` has the metrics, if any."""
+
+    key: str
+    message: str
+    level: str = "info"
+    content: Mapping[str, object] = field(default_factory=dict)
+
+
+class JobEvents:
+    """The events of all jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, job_id: str, event: JobEvent) -> None:
+        """Add an event, unless the job has one with this key."""
+        self._database.insert(
+            "event",
+            "IGNORE",
+            id=f"ftevent-{hashlib.sha256(f'{job_id} {event.key}'.encode()).hexdigest()[:24]}",
+            job_id=job_id,
+            created_at=int(utc_now().timestamp()),
+            level=event.level,
+            type="metrics" if event.content else "message",
+            message=event.message,
+            data=json.dumps(dict(event.content)),
+        )
+
+    def list(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
+        """Return a page of a job's events, and whether more follow."""
+        return read_page(self._database, "event", "job_id = ?", [job_id], page)
+
+
+def event_object(row: Row) -> dict[str, object]:
+    """Return the protocol's FineTuningJobEvent."""
+    names = "id", "created_at", "level", "message", "type"
+    return responses.job_event_object(
+        **{name: row[name] for name in names}, data=json.loads(row["data"])
+    )
 
 
 class Jobs:
@@ -198,7 +233,7 @@ class Jobs:
         """
         fields = {"status": to, **fields}
         if to in FINAL:
-            fields["finished_at"] = utc_now().timestamp()
+            fields["finished_at"] = int(utc_now().timestamp())
         sets = ", ".join(f"{name} = ?" for name in fields)
         marks = ", ".join("?" * len(states))
         sql = f"UPDATE job SET {sets} WHERE id = ? AND status IN ({marks})"  # noqa: S608 - our own names
@@ -249,7 +284,7 @@ def job_object(job: Job) -> dict[str, object]:
         id=job.job_id,
         status=job.status,
         model=job.base,
-        created_at=int(job.created_at),
+        created_at=job.created_at,
         organization_id="merlin",
         training_file=job.training_file,
         validation_file=job.validation_file,
@@ -259,6 +294,6 @@ def job_object(job: Job) -> dict[str, object]:
         seed=job.seed,
         error=job.error,
         fine_tuned_model=job.model_name if job.status == SUCCEEDED else None,
-        finished_at=int(job.finished_at) if job.finished_at else None,
+        finished_at=job.finished_at,
         trained_tokens=job.trained_tokens,
     )

@@ -5,7 +5,6 @@ The application has the OpenAI protocol under /v1, health checks and metrics.
 
 import asyncio
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -35,8 +34,6 @@ log = get_logger(__name__)
 
 _ROUTER_MODULES = training, inference, status
 SHUTDOWN_S = 10
-# A fifth of Python's default, so that the trainer's thread delays responses less.
-_SWITCH_S = 0.001
 
 
 def serve(
@@ -62,7 +59,6 @@ def serve_on(
 ) -> None:
     """Serve on a listening socket as `serve` does."""
     limit_own_threads()
-    sys.setswitchinterval(_SWITCH_S)
     tls, address = settings.tls, listener.getsockname()
     context = tls_context(tls.certificate, tls.key, "engine.tls") if tls else None
     log.info("engine listens", host=address[0], port=address[1], tls=tls is not None)

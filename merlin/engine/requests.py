@@ -1,15 +1,11 @@
 """Parsing of request bodies: validated fields."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, Self
+from typing import Self
 
-from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
 
 from merlin.openai_protocol.errors import bad_field
-from merlin.openai_protocol.requests import Fields, UnsupportedFields, invalid_field
-
-UNSUPPORTED = "this engine does not support it; leave the field out"
+from merlin.openai_protocol.requests import Fields, invalid_field
 
 
 class RequestBody(Fields):
@@ -25,20 +21,4 @@ class RequestBody(Fields):
             field = invalid_field(first_error)
             if first_error["type"] == "missing":
                 raise bad_field(field, f"Missing required parameter: '{field}'.") from error
-            is_unsupported = first_error["loc"][0] in UnsupportedFields.model_fields
-            message = UNSUPPORTED if is_unsupported else first_error["msg"]
-            raise bad_field(field, f"{field}: {message}") from error
-
-
-def allow(accepts: Callable[[Any], bool], message: str) -> BeforeValidator:
-    """Return a validator that rejects a value with `message` unless `accepts` it."""
-
-    def check(value: object) -> object:
-        if not accepts(value):
-            raise PydanticCustomError("refused", message)
-        return value
-
-    return BeforeValidator(check)
-
-
-Name = Annotated[str, Field(min_length=1)]
+            raise bad_field(field, f"{field}: {first_error['msg']}") from error

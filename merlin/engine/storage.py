@@ -9,7 +9,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,8 +18,7 @@ from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base
 from merlin.engine.database import Database, Row, read_object, read_page
-from merlin.engine.job_events import JobEvents
-from merlin.engine.jobs import Job, Jobs
+from merlin.engine.jobs import Job, JobEvents, Jobs
 from merlin.openai_protocol.errors import unknown_model
 from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
@@ -45,7 +44,7 @@ class Files:
 
         durable_files.write_durably(self.path(file_id), fill)
         kill_point("engine.file_written")
-        size, now = self.path(file_id).stat().st_size, utc_now().timestamp()
+        size, now = self.path(file_id).stat().st_size, int(utc_now().timestamp())
         columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
         self._database.insert("file", id=file_id, **columns)
         kill_point("engine.file_recorded")
@@ -75,16 +74,14 @@ class Files:
 
     def remove_leftovers(self) -> None:
         """Remove files without a row: uploads that were interrupted."""
-        known = {row["id"] for row in self._database.select("SELECT id FROM file")}
-        for path in self._folder.iterdir():
-            if path.name not in known:
-                durable_files.remove_durably(path)
+        rows = self._database.select("SELECT id FROM file")
+        _remove_others(self._folder.iterdir(), {self.path(row["id"]) for row in rows})
 
 
 def build_file(row: Row) -> dict[str, object]:
     """Return the protocol's File."""
-    names = row["id"], row["filename"]
-    return file_object(*names, row["bytes"], row["created_at"], row["purpose"])
+    names = "id", "bytes", "created_at", "filename", "purpose"
+    return file_object(**{name: row[name] for name in names})
 
 
 MAX_CHECKPOINTS = 3
@@ -133,7 +130,7 @@ class Models:
             base=job.base,
             step=None if is_final else step,
             path=_build_weights_path(job, step),
-            created_at=utc_now().timestamp(),
+            created_at=int(utc_now().timestamp()),
             metrics=json.dumps({"step": step, **metrics}),
             digest=digest,
         )
@@ -175,13 +172,15 @@ class Models:
 
     def remove_leftovers(self) -> None:
         """Remove weights without a row: those of interrupted runs."""
-        known = {row["path"] for row in self._database.select("SELECT path FROM model")}
-        for path in [*self._folder.glob("*/*"), *self._folder.glob("*/.*.part")]:
-            if f"{path.parent.name}/{path.name}" not in known:
-                durable_files.remove_durably(path)
-        for folder in self._folder.iterdir():
-            if not folder.is_dir() or not any(folder.iterdir()):
-                durable_files.remove_durably(folder)
+        known = set(map(self.path, self._database.select("SELECT path FROM model")))
+        _remove_others(self._folder.glob("*/*"), known)
+        _remove_others(self._folder.iterdir(), {path.parent for path in known})
+
+
+def _remove_others(paths: Iterable[Path], known: Collection[Path]) -> None:
+    for path in [*paths]:
+        if path not in known:
+            durable_files.remove_durably(path)
 
 
 def _build_weights_path(job: Job, step: int) -> str:
@@ -190,8 +189,14 @@ def _build_weights_path(job: Job, step: int) -> str:
 
 def build_checkpoint(row: Row) -> dict[str, object]:
     """Return the protocol's FineTuningJobCheckpoint."""
-    metrics, names = json.loads(row["metrics"]), (row["id"], row["job_id"], row["name"])
-    return checkpoint_object(*names, row["created_at"], row["step"], metrics)
+    return checkpoint_object(
+        id=row["id"],
+        created_at=row["created_at"],
+        fine_tuned_model_checkpoint=row["name"],
+        fine_tuning_job_id=row["job_id"],
+        metrics=json.loads(row["metrics"]),
+        step_number=row["step"],
+    )
 
 
 def build_model(name: str, created_at: float, base: Base) -> dict[str, object]:

@@ -7,7 +7,6 @@ thread (docs/adr/0017).
 
 from __future__ import annotations
 
-import os
 import timeit
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -47,16 +46,9 @@ def build_quantisation_config(quantised: str, dtype: torch.dtype) -> BitsAndByte
     )
 
 
-def count_cores() -> int:
-    """Return the number of CPU cores available to this process."""
-    requested = os.environ.get("OMP_NUM_THREADS", "")
-    own = len(os.sched_getaffinity(0))
-    return min(own, int(requested)) if requested.isdigit() and int(requested) else own
-
-
 def choose_threads(step: Callable[[], object]) -> int:
-    """Return the faster number of threads for `step`: all cores or one fewer."""
-    most = count_cores()
+    """Return the faster number of threads for `step`: torch's own (all cores) or one fewer."""
+    most = int(torch.get_num_threads())
     if most < 2:  # noqa: PLR2004 - there is nothing to choose
         return 1
     step()

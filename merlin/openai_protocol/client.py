@@ -38,7 +38,6 @@ MAX_RESPONSE_BYTES = 16_000_000
 MAX_STREAM_BYTES = 4 * MAX_RESPONSE_BYTES
 MAX_EVENT_BYTES = 1_000_000
 _MAX_ERROR_BYTES = 64 * 1024
-JSON_SENT = {"Content-Type": "application/json"}
 _OK = range(200, 300)
 _DONE = b"[DONE]"
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
@@ -74,7 +73,7 @@ class ProtocolClient:
         error response, and the exceptions that `call_errors` converts.
         """
         data = json.dumps(body, ensure_ascii=False).encode() if isinstance(body, Mapping) else body
-        headers = dict(JSON_SENT) if isinstance(data, bytes) else {}
+        headers = {"Content-Type": "application/json"} if isinstance(data, bytes) else {}
         headers |= {"Accept-Language": language} if language else {}
         sock_read = min(between_s, total_s)
         async with asyncio.timeout(total_s):

@@ -27,8 +27,7 @@ from merlin.openai_protocol.errors import ApiError, bad_field, format_path
 
 MAX_JSON_BYTES = 4_000_000
 MAX_METADATA = 16
-MAX_FILES, MAX_PAGE_SIZE = 10_000, 1000
-PAGE_SIZE, CHECKPOINTS_PAGE_SIZE = 20, 10
+PAGE_SIZE, MAX_PAGE_SIZE = 20, 1000
 _MAX_DIGITS = 9
 _METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 
@@ -155,15 +154,15 @@ def invalid_field(error: ErrorDetails) -> str:
 async def read_body(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Return a request's JSON object. Raises ApiError 400, or 413 above `most` bytes."""
     content = b"".join([chunk async for chunk in read_chunks(request, most, body_size_error(most))])
+    refusal = ApiError(
+        400, "The body must be one JSON object, not compressed, of whole characters."
+    )
     try:
         body = parse_json(content.decode("utf-8-sig"))
-    except UnicodeEncodeError as error:
-        message = "The body holds half a character, a lone surrogate (\\ud800 to \\udfff)."
-        raise ApiError(400, f"{message} Send whole ones.") from error
     except (ValueError, RecursionError) as error:
-        raise ApiError(400, "The body is not JSON; send one uncompressed object.") from error
+        raise refusal from error
     if not isinstance(body, dict):
-        raise ApiError(400, "The body must be one JSON object.")
+        raise refusal
     return body
 
 
@@ -182,16 +181,12 @@ class Page:
     is_oldest_first: bool = False
 
 
-def parse_page(
-    query: Mapping[str, str], default: int = PAGE_SIZE, most: int = MAX_PAGE_SIZE
-) -> Page:
+def parse_page(query: Mapping[str, str]) -> Page:
     """Parse `after`, `limit` and `order` of a query. Raises ApiError 400 if one is invalid."""
-    value = query.get("limit") or str(default)
+    value = query.get("limit") or str(PAGE_SIZE)
     is_number = value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
-    if not (is_number and 1 <= int(value) <= most):
-        raise bad_field(
-            "limit", f"limit must be a whole number from 1 to {most}, not {value[:20]!r}"
-        )
+    if not (is_number and 1 <= int(value) <= MAX_PAGE_SIZE):
+        raise bad_field("limit", f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}")
     order = query.get("order") or "desc"
     if order not in {"asc", "desc"}:
         raise bad_field("order", "order must be 'asc' or 'desc'")

@@ -87,20 +87,12 @@ def model_object(name: str, created_at: float, owner: str, **extensions: object)
     return {**head, **extensions}
 
 
-def file_object(file_id: str, name: str, size: int, created_at: float, purpose: str) -> Json:
+def file_object(**fields: object) -> Json:
     """Return an uploaded file (OpenAIFile).
 
     `expires_at` and `status_details` are omitted, because they must not be null.
     """
-    return {
-        "id": file_id,
-        "object": "file",
-        "bytes": size,
-        "created_at": int(created_at),
-        "filename": name,
-        "purpose": purpose,
-        "status": "processed",
-    }
+    return {"object": "file", "status": "processed", **fields}
 
 
 def job_object(**fields: object) -> Json:
@@ -110,45 +102,14 @@ def job_object(**fields: object) -> Json:
     return {"object": "fine_tuning.job", **dict.fromkeys(optional), **empty, **fields}
 
 
-def job_event_object(
-    event_id: str,
-    created_at: float,
-    message: str,
-    *,
-    level: str,
-    kind: str,
-    data: Mapping[str, object],
-) -> Json:
+def job_event_object(**fields: object) -> Json:
     """Return an event of a job (FineTuningJobEvent)."""
-    return {
-        "id": event_id,
-        "object": "fine_tuning.job.event",
-        "created_at": int(created_at),
-        "level": level,
-        "message": message,
-        "type": kind,
-        "data": dict(data),
-    }
+    return {"object": "fine_tuning.job.event", **fields}
 
 
-def checkpoint_object(
-    checkpoint_id: str,
-    job_id: str,
-    model_id: str,
-    created_at: float,
-    step: int,
-    metrics: Mapping[str, float],
-) -> Json:
+def checkpoint_object(**fields: object) -> Json:
     """Return a checkpoint of a job (FineTuningJobCheckpoint)."""
-    return {
-        "id": checkpoint_id,
-        "object": "fine_tuning.job.checkpoint",
-        "created_at": int(created_at),
-        "fine_tuned_model_checkpoint": model_id,
-        "fine_tuning_job_id": job_id,
-        "metrics": dict(metrics),
-        "step_number": step,
-    }
+    return {"object": "fine_tuning.job.checkpoint", **fields}
 
 
 def deleted_object(name: str, kind: str) -> Json:
@@ -163,9 +124,4 @@ def list_object(objects: Sequence[Json]) -> Json:
 
 def list_page(objects: Sequence[Json], *, has_more: bool) -> Json:
     """Return one page of a list."""
-    return {
-        **list_object(objects),
-        "has_more": has_more,
-        "first_id": objects[0]["id"] if objects else None,
-        "last_id": objects[-1]["id"] if objects else None,
-    }
+    return {**list_object(objects), "has_more": has_more}

@@ -77,7 +77,7 @@ def train_in_process(task):
     task.folder.mkdir(parents=True, exist_ok=True)
     trainer.write_task(task)
     messages = []
-    start(task.folder, lambda content: messages.append(json.loads(content)))
+    start(task.folder, lambda message: messages.append(json.loads(json.dumps(message))))
     return messages
 
 

@@ -125,7 +125,7 @@ def test_conversation_over_the_window_is_refused(engine, tuned):
         ({"seed": "x"}, "seed"),
         ({"logprobs": True}, "logprobs"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
-        ({"response_format": {"type": []}}, "response_format"),
+        ({"response_format": {"type": []}}, "response_format.type"),
         ({"presence_penalty": 0.5}, "presence_penalty"),
     ],
 )
@@ -140,5 +140,5 @@ def test_invalid_request_names_its_field(engine, options, param):
 def test_lone_surrogate_is_refused_as_a_bad_request(engine, field):
     body = {"model": "recall", "messages": [{"role": "user", "content": "q"}]}
     body[field] = "\ud800" if field == "model" else [{"role": "user", "content": "\udfff"}]
-    with pytest.raises(openai.BadRequestError, match="half a character"):
+    with pytest.raises(openai.BadRequestError, match="whole characters"):
         engine.openai.post("/chat/completions", content=json.dumps(body).encode(), cast_to=object)

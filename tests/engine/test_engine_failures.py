@@ -10,7 +10,7 @@ import pytest
 
 from merlin.config.engine import EngineSettings
 from merlin.engine.bases import Base, build_bases
-from merlin.engine.serving.base import Chunk, Finish
+from merlin.engine.serving.base import Finish
 from merlin.engine.trainers.base import (
     Epoch,
     Hyperparameters,
@@ -52,7 +52,7 @@ class Parrot:
         if adapter is None:
             raise RuntimeError("only a tuned parrot answers")
         self.requests.append((adapter.digest, asking))
-        yield Chunk(asking.messages[-1].content)
+        yield asking.messages[-1].content
         yield Finish("stop", 1, 2)
 
     def figures(self):

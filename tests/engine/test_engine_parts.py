@@ -17,9 +17,8 @@ from merlin.core.i18n import text
 from merlin.engine import job_queue
 from merlin.engine.child_process import build_environment
 from merlin.engine.database import MIGRATIONS, Database
-from merlin.engine.job_events import JobEvents
 from merlin.engine.job_queue import JobThread
-from merlin.engine.jobs import Job, Jobs
+from merlin.engine.jobs import Job, JobEvents, Jobs
 from merlin.engine.storage import Models
 from tests.support.waiting import wait_until
 
@@ -85,11 +84,6 @@ def write_garbage(path):
     path.write_text("no database at all, " * 50)
 
 
-def replace_by_folder(path):
-    path.unlink()
-    path.mkdir()
-
-
 def set_future_version(path):
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 999")
@@ -105,7 +99,6 @@ def remove_with_job_left(path):
     [
         (truncate, "engine-db-damaged"),
         (write_garbage, "engine-db-damaged"),
-        (replace_by_folder, "engine-db-damaged"),
         (set_future_version, "engine-db-newer"),
         (remove_with_job_left, "engine-db-missing"),
     ],

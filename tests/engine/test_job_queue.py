@@ -10,9 +10,8 @@ from merlin.config.engine import EngineSettings
 from merlin.engine import jobs as states
 from merlin.engine.bases import Base
 from merlin.engine.database import Database
-from merlin.engine.job_events import JobEvent
 from merlin.engine.job_queue import JobQueue, TrainingRun
-from merlin.engine.jobs import Job
+from merlin.engine.jobs import Job, JobEvent
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.storage import Repositories
 from merlin.engine.trainers.base import Epoch, Hyperparameters, ResolvedHyperparameters, Step
@@ -58,7 +57,7 @@ def list_steps(repositories, job):
 
 def list_metrics(repositories, job):
     rows, _ = repositories.job_events.list(job.job_id, Page(is_oldest_first=True))
-    return [json.loads(row["content"])["step"] for row in rows if row["kind"] == "metrics"]
+    return [json.loads(row["data"])["step"] for row in rows if row["type"] == "metrics"]
 
 
 def test_repeated_progress_is_stored_once(repositories):

@@ -85,9 +85,9 @@ def test_job_reports_losses_by_the_protocols_names(engine):
     epochs = [metrics for metrics in events if "epoch" in metrics]
     assert [metrics["epoch"] for metrics in epochs] == list(range(1, 41))
     assert epochs[-1]["train_loss"] < epochs[0]["train_loss"] / 2
-    assert {"train_mean_token_accuracy", "full_valid_loss"} <= epochs[-1].keys()
+    assert {"train_mean_token_accuracy", "valid_loss"} <= epochs[-1].keys()
     checkpoints = engine.jobs.checkpoints.list(engine.job.id).data
-    assert checkpoints[0].metrics.full_valid_loss is not None
+    assert checkpoints[0].metrics.valid_loss is not None
     assert engine.job.hyperparameters.batch_size == 4
     assert engine.job.trained_tokens > 20 * 40
 

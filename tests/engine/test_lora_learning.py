@@ -56,11 +56,11 @@ def test_every_epoch_has_the_protocols_metrics_and_the_loss_falls(finished_train
     epochs = select_epochs(progress)
     assert [epoch.number for epoch in epochs] == list(range(1, 11))
     assert [epoch.step for epoch in epochs] == list(range(5, 51, 5))
-    names = ("train", "valid", "full_valid")
+    names = ("train", "valid")
     measured = {f"{name}_{metric}" for name in names for metric in ("loss", "mean_token_accuracy")}
     assert all(set(epoch.metrics) == measured for epoch in epochs)
     assert epochs[-1].metrics["train_loss"] < epochs[0].metrics["train_loss"] / 2
-    accuracies = [epoch.metrics["full_valid_mean_token_accuracy"] for epoch in epochs]
+    accuracies = [epoch.metrics["valid_mean_token_accuracy"] for epoch in epochs]
     assert accuracies[0] < accuracies[-1] <= 1.0
     assert epochs[-1].tokens == 10 * epochs[0].tokens
 
@@ -70,4 +70,3 @@ def test_steps_are_reported_between_epochs(finished_training):
     steps = [part for part in progress if isinstance(part, Step)]
     assert [step.step for step in steps] == sorted({step.step for step in steps})
     assert steps[0].step == 1
-    assert all(step.metrics["tokens_per_s"] > 0 for step in steps)

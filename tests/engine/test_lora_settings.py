@@ -67,8 +67,8 @@ def test_preferences_are_trained(tmp_path):
     )
     first, last = epochs[0]["metrics"], epochs[-1]["metrics"]
     assert last["train_loss"] < first["train_loss"]
-    assert last["full_valid_rewards_accuracies"] >= 0.9
-    assert last["full_valid_rewards_margins"] > first["full_valid_rewards_margins"]
+    assert last["valid_rewards_accuracies"] >= 0.9
+    assert last["valid_rewards_margins"] > first["valid_rewards_margins"]
 
 
 def test_ratings_are_trained_after_the_examples(tmp_path):
@@ -80,6 +80,6 @@ def test_ratings_are_trained_after_the_examples(tmp_path):
     first, last = epochs[0]["metrics"], epochs[-1]["metrics"]
     assert [epoch["number"] for epoch in epochs] == [1, 2, 3, 4]
     assert last["train_loss"] < first["train_loss"]
-    assert last["full_valid_rewards_margins"] > first["full_valid_rewards_margins"] > 0
+    assert last["valid_rewards_margins"] > first["valid_rewards_margins"] > 0
     saved = {path.name for path in trainer.get_epoch_folder(task.folder, 4).iterdir()}
     assert saved == {"adapter_config.json", "adapter_model.safetensors", "proof.json"}

@@ -31,8 +31,6 @@ from merlin.openai_protocol.errors import (
     unknown_model,
 )
 from merlin.openai_protocol.requests import (
-    CHECKPOINTS_PAGE_SIZE,
-    MAX_FILES,
     MAX_METADATA,
     Page,
     parse_metadata_filter,
@@ -190,7 +188,13 @@ class TrainingAccount:
         if purpose == "fine-tune" and not name.endswith(".jsonl"):
             raise bad_field("file", "Invalid file format. It should be .jsonl")
         file_id = file_id or f"file-{secrets.token_hex(12)}"
-        file = file_object(file_id, name, len(content), time.time(), purpose)
+        file = file_object(
+            id=file_id,
+            filename=name,
+            bytes=len(content),
+            created_at=int(time.time()),
+            purpose=purpose,
+        )
         self._journal.store(file_id, content)
         self._record(kind="file", file=file)
         return file
@@ -360,11 +364,11 @@ def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
     last = len(entries) - 1
     events = [
         job_event_object(
-            f"ftevent-{_digest(job.job_id, number)}",
-            job.created_at,
-            message,
+            id=f"ftevent-{_digest(job.job_id, number)}",
+            created_at=int(job.created_at),
+            message=message,
             level="error" if job.status == "failed" and number == last else "info",
-            kind=kind,
+            type=kind,
             data=data,
         )
         for number, (kind, message, data) in enumerate(entries)
@@ -378,12 +382,12 @@ def checkpoint_objects(job: TrainingJob) -> list[dict[str, Any]]:
         return []
     return [
         checkpoint_object(
-            f"ftckpt_{_digest(job.job_id, step)}",
-            job.job_id,
-            f"{job.model_id}{CHECKPOINT}{step}",
-            job.created_at,
-            step,
-            {"step": step, "train_loss": loss, "valid_loss": loss + 0.1},
+            id=f"ftckpt_{_digest(job.job_id, step)}",
+            fine_tuning_job_id=job.job_id,
+            fine_tuned_model_checkpoint=f"{job.model_id}{CHECKPOINT}{step}",
+            created_at=int(job.created_at),
+            step_number=step,
+            metrics={"step": step, "train_loss": loss, "valid_loss": loss + 0.1},
         )
         for step, loss in reversed(_losses())
     ]
@@ -516,7 +520,7 @@ class TrainingStandIn(provider_app.ProviderStandIn):
     async def _list_files(self, request: Request) -> Response:
         purpose = request.query_params.get("purpose")
         rows = [file for file in self._account.files.values() if purpose in {None, file["purpose"]}]
-        return _build_page(rows[::-1], parse_page(request.query_params, MAX_FILES, MAX_FILES))
+        return _build_page(rows[::-1], parse_page(request.query_params))
 
     async def _create_job(self, request: Request) -> Response:
         job = self._account.create_job(await read_body(request))
@@ -533,7 +537,7 @@ class TrainingStandIn(provider_app.ProviderStandIn):
 
     async def _list_checkpoints(self, request: Request) -> Response:
         job = self._account.job(request.path_params["job_id"])
-        page = parse_page(request.query_params, CHECKPOINTS_PAGE_SIZE)
+        page = parse_page(request.query_params)
         return _build_page(checkpoint_objects(job), page)
 
 

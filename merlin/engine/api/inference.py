@@ -5,9 +5,10 @@ Source: openapi.yaml, CreateChatCompletionRequest.
 
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
-from typing import Annotated, Any, TypeVar
+from typing import Literal, TypeVar
 
 from fastapi import APIRouter, Depends
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -18,39 +19,31 @@ from merlin.core.server import run_while_connected
 from merlin.core.web.browser import language_of_header
 from merlin.engine.context import get_engine, require_key
 from merlin.engine.jobs import MAX_SEED
-from merlin.engine.requests import (
-    UNSUPPORTED,
-    RequestBody,
-    allow,
-)
-from merlin.engine.serving.base import Chunk, Finish, GenerationRequest
+from merlin.engine.requests import RequestBody
+from merlin.engine.serving.base import Finish, GenerationRequest
 from merlin.openai_protocol.errors import ApiError
-from merlin.openai_protocol.requests import ChatRequest, read_body
+from merlin.openai_protocol.requests import ChatRequest, Fields, read_body
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_key)])
 
 T = TypeVar("T")
-AnswerStream = AsyncGenerator[Chunk | Finish, None]
-_FORMAT_TYPES = ("", "text", "json_object")
+AnswerStream = AsyncGenerator[str | Finish, None]
 
 
-_Unsupported = Annotated[Any, allow(lambda value: not value, UNSUPPORTED)]
+class ResponseFormat(Fields):
+    """The form of an answer."""
+
+    type: Literal["text", "json_object"] = "text"
 
 
 class EngineChatRequest(ChatRequest, RequestBody):
     """The body of POST /chat/completions; see the source above."""
 
-    presence_penalty: _Unsupported = None
-    frequency_penalty: _Unsupported = None
-    response_format: Annotated[
-        Any,
-        allow(
-            lambda value: _read_format(value) in _FORMAT_TYPES,
-            "type must be 'text', or 'json_object' for a base behind vLLM",
-        ),
-    ] = None
+    presence_penalty: float | None = Field(default=None, ge=0, le=0)
+    frequency_penalty: float | None = Field(default=None, ge=0, le=0)
+    response_format: ResponseFormat | None = None  # type: ignore[assignment]
 
     def to_request(self, language: str) -> GenerationRequest:
         """Return the backend's request."""
@@ -64,14 +57,9 @@ class EngineChatRequest(ChatRequest, RequestBody):
             top_p=self.top_p,
             seed=None if self.seed is None else self.seed % (MAX_SEED + 1),
             stops=self.stops,
-            is_json=_read_format(self.response_format) == "json_object",
+            is_json=self.response_format == ResponseFormat(type="json_object"),
             language=language,
         )
-
-
-def _read_format(response_format: object) -> object:
-    shape = response_format or {}
-    return shape.get("type", "") if isinstance(shape, dict) else shape
 
 
 @router.post("/chat/completions")
@@ -101,7 +89,7 @@ async def _build_completion(model: str, answer: AnswerStream) -> dict[str, objec
     *chunks, finish = [part async for part in answer]
     if not isinstance(finish, Finish):
         raise TypeError("the backend ended without a Finish")
-    content = "".join(part.text for part in chunks if isinstance(part, Chunk))
+    content = "".join(part for part in chunks if isinstance(part, str))
     usage = usage_object(finish.prompt_tokens, finish.completion_tokens)
     answer_object = ChatAnswer(model, utc_now().timestamp())
     completion = answer_object.completion(content, finish.reason, usage)
@@ -121,11 +109,11 @@ async def _build_stream_response(
 
     async def events() -> AsyncGenerator[bytes, None]:
         answer = ChatAnswer(chat_request.model, utc_now().timestamp(), with_usage=with_usage)
-        part: Chunk | Finish = first
+        part: str | Finish = first
         async with aclosing(parts):
             yield event(answer.first_chunk())
-            while isinstance(part, Chunk):
-                yield event(answer.chunk(part.text))
+            while isinstance(part, str):
+                yield event(answer.chunk(part))
                 try:
                     part = await anext(parts)
                 except ApiError as error:  # the status was sent with the first chunk

@@ -20,13 +20,10 @@ from merlin.core.server import content_length
 from merlin.engine.bases import RECALL_CREATED
 from merlin.engine.context import Engine, get_engine, require_key
 from merlin.engine.database import Row
-from merlin.engine.job_events import event_object
-from merlin.engine.jobs import job_object, read_job
+from merlin.engine.jobs import event_object, job_object, read_job
 from merlin.engine.storage import PURPOSE, build_checkpoint, build_file, build_model
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import (
-    CHECKPOINTS_PAGE_SIZE,
-    MAX_FILES,
     body_size_error,
     parse_metadata_filter,
     parse_page,
@@ -73,7 +70,7 @@ async def upload_file(request: Request) -> Response:
 def list_files(request: Request) -> Response:
     """List files, newest first unless `order=asc`."""
     query = request.query_params
-    page = parse_page(query, MAX_FILES, MAX_FILES)
+    page = parse_page(query)
     purpose, files = query.get("purpose", ""), get_engine(request).repositories.files
     rows, has_more = files.list(purpose, page)
     return JSONResponse(list_page([build_file(row) for row in rows], has_more=has_more))
@@ -150,7 +147,7 @@ def list_events(request: Request, job_id: str) -> Response:
 def list_checkpoints(request: Request, job_id: str) -> Response:
     """List a job's checkpoints, newest first; the last three are kept."""
     repositories = get_engine(request).repositories
-    page = parse_page(request.query_params, CHECKPOINTS_PAGE_SIZE)
+    page = parse_page(request.query_params)
     rows, has_more = repositories.models.list_checkpoints(
         repositories.jobs.get(job_id).job_id, page
     )

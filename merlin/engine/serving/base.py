@@ -11,7 +11,6 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from merlin.core.clock import Backoff
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import ApiError, bad_field, limit_error
 
@@ -45,13 +44,6 @@ class GenerationRequest:
     stops: Sequence[str] = ()
     is_json: bool = False
     language: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """The next text of the answer; never a partial character, never part of a stop text."""
-
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +81,10 @@ class Backend(Protocol):
 
     def ask(
         self, adapter: Adapter | None, request: GenerationRequest
-    ) -> AsyncGenerator[Chunk | Finish, None]:
-        """Yield chunks, and a Finish at the end; closing the iterator cancels the request.
+    ) -> AsyncGenerator[str | Finish, None]:
+        """Yield the answer's text in pieces, and a Finish; closing the iterator cancels it.
+
+        A piece is never a partial character, never part of a stop text.
 
         The request starts with the first iteration. Raises Unavailable, and ApiError: 429 if the
         queue is full, 400 "context_length_exceeded" if the messages are too long.
@@ -124,42 +118,14 @@ QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
 )
 
 MEMORY_ADVICE = "lower the model's context, set quantised: 4bit, or take a smaller base"
-# The pause after the second crash in a row, and the longest one.
-_FIRST_RESTART_S, _MAX_RESTART_S = 4.0, 60.0
 
 
-class RestartPolicy:
-    """The pauses after crashes in a row of a base's process."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._crashes = 0
-        self._backoff = Backoff(_FIRST_RESTART_S, _MAX_RESTART_S)
-        self.restarts = 0
-        self.last_error = ""
-
-    def note_end(self, code: int, reason: str = "") -> Unavailable:
-        """Record an unexpected exit; return the error for pending requests."""
-        self.restarts += 1
-        self._crashes += 1
-        if self._crashes > 1:  # after a single one, the next request starts it at once
-            self._backoff.begin()
-        why = reason or f"its process ended with code {code}; its log says more"
-        if code == -signal.SIGKILL and not reason:
-            why = f"its process was killed, most likely for want of memory; {MEMORY_ADVICE}"
-        self.last_error = f"{self._name} cannot answer: {why}"
-        return Unavailable(self.last_error)
-
-    def note_answer(self) -> None:
-        """Record a successful answer: reset the count of crashes."""
-        self._crashes = 0
-        self._backoff.reset()
-
-    def check(self) -> None:
-        """Raise Unavailable during the restart delay."""
-        if left_s := self._backoff.left_s:
-            again = f"it ended {self._crashes} times in a row; next try in {left_s:.0f} s"
-            raise Unavailable(f"{self.last_error} ({again})")
+def ended_error(name: str, code: int, reason: str = "") -> Unavailable:
+    """Return the error for a base whose process has ended; the next question starts it again."""
+    why = reason or f"its process ended with code {code}; its log says more"
+    if code == -signal.SIGKILL and not reason:
+        why = f"its process was killed, most likely for want of memory; {MEMORY_ADVICE}"
+    return Unavailable(f"{name} cannot answer: {why}")
 
 
 def refuse_json(request: GenerationRequest) -> None:

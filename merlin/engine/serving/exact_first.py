@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
-from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
+from merlin.engine.serving.base import Adapter, Backend, Finish, GenerationRequest
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.trainers.exact_first import RECALL_FILE
 
@@ -21,7 +21,7 @@ class ExactFirstBackend:
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
-    ) -> AsyncGenerator[Chunk | Finish, None]:
+    ) -> AsyncGenerator[str | Finish, None]:
         """Yield a taught answer, `known` in its extension, or the language model's without it.
 
         The latter has the similar taught questions, `nearest`; see Backend.

@@ -7,7 +7,6 @@ without effect; parameters that it cannot support are rejected.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,7 +20,6 @@ from merlin.engine import training_file
 from merlin.engine.serving import base
 from merlin.engine.serving.base import (
     Adapter,
-    Chunk,
     Finish,
     GenerationRequest,
     refuse_json,
@@ -45,13 +43,11 @@ class RecallBackend:
 
     def __init__(self, language: str) -> None:
         self._language = language
-        # Prevents loading the same model twice concurrently.
-        self._lock = threading.Lock()
         self._load = lru_cache(CAPACITY)(_load)
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
-    ) -> AsyncGenerator[Chunk | Finish, None]:
+    ) -> AsyncGenerator[str | Finish, None]:
         """Yield chunks of three words; see Backend."""
         refuse_json(request)
         prompt_tokens = training_file.count_messages(request.messages)
@@ -60,13 +56,12 @@ class RecallBackend:
         for part in self.speak(await self.answer(adapter, request.messages), request):
             yield part
 
-    def speak(self, answer: RecallAnswer, request: GenerationRequest) -> Iterator[Chunk | Finish]:
+    def speak(self, answer: RecallAnswer, request: GenerationRequest) -> Iterator[str | Finish]:
         """Yield the chunks of an answer, and its Finish."""
         key = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
         message = answer.text if answer.known else text(self._find_language(request), key)
         content, reason = _cut(message, request)
-        for piece in _PIECES.findall(content) or [content]:
-            yield Chunk(piece)
+        yield from _PIECES.findall(content) or [content]
         prompt_tokens = training_file.count_messages(request.messages)
         tokens = training_file.count_tokens(content)
         extension: dict[str, object] = {"known": answer.known, "confidence": answer.confidence}
@@ -89,7 +84,7 @@ class RecallBackend:
         """
         if adapter is None:
             return RecallAnswer("", 0.0, known=False)
-        model = await run_in_threadpool(self._get_model, adapter)
+        model = await run_in_threadpool(self._load, adapter)
         if model.space.encoder not in ("", digest_encoder()):  # "": trained on words alone
             raise Untrainable("base_changed", "engine-encoder-changed", "model")
         return await run_in_threadpool(model.answer, messages)
@@ -99,10 +94,6 @@ class RecallBackend:
         asked = (each.content for each in reversed(request.messages) if each.role == "user")
         told = next(filter(None, map(detect_language, asked)), "")
         return told or request.language or self._language
-
-    def _get_model(self, adapter: Adapter) -> RecallModel:
-        with self._lock:
-            return self._load(adapter)
 
 
 def _load(adapter: Adapter) -> RecallModel:

@@ -6,7 +6,6 @@ torch.
 """
 
 import asyncio
-import importlib.util
 import json
 import sys
 from collections import Counter
@@ -24,18 +23,16 @@ from merlin.engine.serving.base import (
     APPLIED,
     QUESTION,
     Adapter,
-    Chunk,
     Finish,
     GenerationRequest,
-    RestartPolicy,
     Setup,
     Unavailable,
     busy_error,
+    ended_error,
     refuse_json,
 )
 from merlin.openai_protocol.errors import ApiError
 
-NEEDED = ("torch", "transformers", "peft", "accelerate", "safetensors")
 # The longest line from a worker, in bytes.
 _MAX_LINE_BYTES = 1 << 20
 _STOP_S = 5.0
@@ -75,13 +72,12 @@ class TransformersBackend:
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._numbers = count(1)
-        self._restarts = RestartPolicy(name)
         self._timer: asyncio.TimerHandle | None = None
-        self._figures = Counter(running=0, waiting=0)
+        self._figures = Counter(running=0, waiting=0, adapters=0, restarts=0)
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
-    ) -> AsyncGenerator[Chunk | Finish, None]:
+    ) -> AsyncGenerator[str | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend."""
         refuse_json(request)
         async with self._take_turn():
@@ -95,7 +91,7 @@ class TransformersBackend:
                     if number not in (line.get(kind) for kind in _KINDS):
                         continue  # of an answer that was cancelled
                     if "piece" in line:
-                        yield Chunk(line["text"])
+                        yield str(line["text"])
                         continue
                     is_over = True
                     yield self._finish(line)
@@ -106,7 +102,7 @@ class TransformersBackend:
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures; `adapters` are those that are loaded."""
-        return {"adapters": 0, **self._figures, "restarts": self._restarts.restarts}
+        return self._figures
 
     async def close(self) -> None:
         """Stop the process."""
@@ -146,7 +142,6 @@ class TransformersBackend:
             raise ApiError(line["status"], line["message"], code=line["code"], param=line["param"])
         if "failed" in line:
             raise Unavailable(f"{self._name} could not answer: {line['why']}")
-        self._restarts.note_answer()
         self._figures["adapters"] = line["adapters"]
         counts = line["prompt_tokens"], line["completion_tokens"]
         return Finish(line["reason"], *counts, APPLIED if line["applied"] else {})
@@ -165,7 +160,8 @@ class TransformersBackend:
                 return message
             reason = message["broken"]
         code, self._child = await child.wait(), None
-        raise self._restarts.note_end(code, reason)
+        self._figures["restarts"] += 1
+        raise ended_error(self._name, code, reason)
 
     async def _get_child(self) -> asyncio.subprocess.Process:
         """Return the process, starting it if none runs. Raises Unavailable."""
@@ -173,10 +169,8 @@ class TransformersBackend:
             is_open = child.stdin is not None and not child.stdin.is_closing()
             if is_open and child.returncode is None:
                 return child
-            if child.returncode:  # it crashed while nobody asked; unloaded, it ends with 0
-                self._restarts.note_end(child.returncode)
-        self._check()
-        self._restarts.check()
+            # Unloaded, it ends with 0; else it crashed while nobody asked.
+            self._figures["restarts"] += bool(child.returncode)
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as errors:
             self._child = child = await asyncio.create_subprocess_exec(
@@ -191,14 +185,6 @@ class TransformersBackend:
         ready = await self._read_line(child)
         log.info("base loaded", base=self._name, pid=child.pid, window=ready["ready"])
         return child
-
-    def _check(self) -> None:
-        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-        if missing:
-            raise Unavailable(
-                f"{self._name} needs {', '.join(missing)}: run make engine in the checkout,"
-                " for services sudo make install EXTRA=engine"
-            )
 
     def _send(self, child: asyncio.subprocess.Process, line: Mapping[str, object]) -> None:
         if child.stdin and child.returncode is None:

@@ -43,13 +43,12 @@ from merlin.engine.proof import (
 from merlin.engine.serving.base import (
     APPLIED,
     Adapter,
-    Chunk,
     Finish,
     GenerationRequest,
-    RestartPolicy,
     Unavailable,
     busy_error,
     damaged_model_error,
+    ended_error,
 )
 from merlin.openai_protocol.client import ProtocolClient, call_errors, read_events
 from merlin.openai_protocol.errors import ApiError, InvalidResponse, describe_error
@@ -84,8 +83,7 @@ class VllmBackend:
         """Take a base's settings and its folder; the server's output goes to `log`."""
         self._name, self._model, self._folder, self._log = name, model, folder, log
         self._settings = settings
-        self._restarts = RestartPolicy(name)
-        self._running = 0
+        self._running = self._restarts = 0
         self._starting, self._loading = asyncio.Lock(), asyncio.Lock()
         self._child: asyncio.subprocess.Process | None = None
         self._client: ProtocolClient | None = None
@@ -96,7 +94,7 @@ class VllmBackend:
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
-    ) -> AsyncGenerator[Chunk | Finish, None]:
+    ) -> AsyncGenerator[str | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend.ask."""
         self._running += 1
         try:
@@ -106,7 +104,6 @@ class VllmBackend:
                 async with aclosing(self._stream(client, model, request)) as parts:
                     async for part in parts:
                         yield part
-            self._restarts.note_answer()
         finally:
             self._running -= 1
 
@@ -115,7 +112,7 @@ class VllmBackend:
         return {
             "running": self._running,
             "adapters": len(self._loaded),
-            "restarts": self._restarts.restarts,
+            "restarts": self._restarts,
         }
 
     async def close(self) -> None:
@@ -133,7 +130,7 @@ class VllmBackend:
 
     async def _stream(
         self, client: ProtocolClient, model: str, request: GenerationRequest
-    ) -> AsyncGenerator[Chunk | Finish, None]:
+    ) -> AsyncGenerator[str | Finish, None]:
         body = {"model": model, **build_request_body(request)}
         reason, usage = "", dict.fromkeys(_USAGE_FIELDS, 0)
         async with (
@@ -147,7 +144,7 @@ class VllmBackend:
                 if isinstance(used := event.get("usage"), dict):
                     usage = {name: int(used[name]) for name in _USAGE_FIELDS}
                 if text:
-                    yield Chunk(text)
+                    yield text
         if not reason:
             raise Unavailable("vLLM ended its answer in the middle: look at its log.")
         why = "length" if reason == "length" else "stop"
@@ -204,9 +201,7 @@ class VllmBackend:
         """Return the client of a server that is ready, starting it if needed."""
         async with self._starting:
             if self._child is None or self._child.returncode is not None:
-                if self._child:
-                    self._restarts.note_end(self._child.returncode or 0)
-                self._restarts.check()
+                self._restarts += self._child is not None
                 await self._start()
             if not self._is_ready:
                 await self._wait_until_ready()
@@ -260,8 +255,7 @@ class VllmBackend:
             while not await self._is_healthy():
                 child = self._child
                 if child and child.returncode is not None:
-                    self._child = None
-                    raise self._restarts.note_end(child.returncode)
+                    raise ended_error(self._name, child.returncode)
                 await asyncio.sleep(_POLL_S)
         found = str((await self._require_client().json("/version", None, _HEALTH_S))["version"])
         numbers = re.match(r"(\d+)\.(\d+)", found)

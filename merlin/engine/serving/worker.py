@@ -13,7 +13,6 @@ import traceback
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, NoReturn
 
 from merlin.core.messages import Message
@@ -68,8 +67,6 @@ def load(setup: Setup) -> LoadedBase:
             f"engine.answering.device is {setup.device}, but torch sees no GPU here; set it to cpu,"
             " or install the driver and a torch built for it"
         )
-    if setup.quantised != "none" and find_spec("bitsandbytes") is None:
-        raise Unservable(f"quantised: {setup.quantised} needs bitsandbytes; pip install it")
     dtype = choose_dtype(setup.dtype, torch.device(setup.device))
     tokenizer: Any = AutoTokenizer.from_pretrained(setup.folder, trust_remote_code=False)
     model: Any = AutoModelForCausalLM.from_pretrained(
@@ -81,8 +78,6 @@ def load(setup: Setup) -> LoadedBase:
         use_safetensors=True,
         local_files_only=True,
     ).eval()
-    if not tokenizer.chat_template:
-        raise Unservable("the base has no chat template; take one that is made for conversations")
     text_config = model.config.get_text_config()
     own = int(getattr(text_config, "max_position_embeddings", 0) or setup.context or _WINDOW)
     window = min(setup.context or own, own)
@@ -138,7 +133,8 @@ class StopFinder:
         if positions := [at for stop in self._stops if (at := pending.find(stop)) >= 0]:
             self.is_found, self._withheld = True, ""
             return pending[: min(positions)]
-        keep = len(pending) - self._find_partial_length(pending)
+        # Of the longest stop text all but its last character can have come.
+        keep = max(0, len(pending) - max(map(len, self._stops), default=1) + 1)
         self._withheld = pending[keep:]
         return pending[:keep]
 
@@ -146,12 +142,6 @@ class StopFinder:
         """Return the text held back, after the answer has ended without a stop text."""
         pending, self._withheld = self._withheld, ""
         return pending
-
-    def _find_partial_length(self, pending: str) -> int:
-        """Return the length of the longest suffix of `pending` that begins a stop text."""
-        most = max((len(stop) - 1 for stop in self._stops), default=0)
-        lengths = range(min(most, len(pending)), 0, -1)
-        return next((n for n in lengths if any(s.startswith(pending[-n:]) for s in self._stops)), 0)
 
 
 class Answer:
@@ -342,14 +332,15 @@ def serve(setup: Setup, pipe: EnginePipe) -> NoReturn:
 
 def describe_error(error: BaseException) -> str:
     """Return the error message, with advice if the memory is exhausted."""
-    from safetensors import SafetensorError  # noqa: PLC0415 - the extra's
-
     if isinstance(error, Unservable):
         return str(error)
     message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     if isinstance(error, MemoryError) or "out of memory" in message or "allocate mem" in message:
         return f"out of memory; {MEMORY_ADVICE} ({message})"
-    if isinstance(error, (SafetensorError, OSError)):
+    if isinstance(error, ModuleNotFoundError):
+        command = "make engine in the checkout, for services sudo make install EXTRA=engine"
+        message = f"{error.name} is not installed: run {command}"
+    if isinstance(error, OSError) or type(error).__name__ == "SafetensorError":
         message = f"{message}; its files are damaged: remove its folder, then pull or copy it again"
     return message
 

@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +24,6 @@ from typing import IO, Annotated, Any, ClassVar, cast
 
 from pydantic import Field, TypeAdapter
 
-from merlin.core import durable_files
 from merlin.core.log import get_logger
 from merlin.engine.child_process import build_environment
 from merlin.engine.trainers.base import (
@@ -177,16 +175,13 @@ def get_epoch_folder(folder: Path, number: int) -> Path:
 
 
 def write_task(task: Task) -> None:
-    """Write the task into its folder atomically."""
-    content = _TASK.dump_json(task, indent=1)
-    durable_files.write_durably(
-        task.folder / TASK, lambda temporary: temporary.write_bytes(content)
-    )
+    """Write the task into its folder, for the child that is started next."""
+    (task.folder / TASK).write_bytes(_TASK.dump_json(task, indent=1))
 
 
 def read_task(folder: Path) -> Task:
-    """Read the task of a job's folder, which can have been moved."""
-    return replace(_TASK.validate_json((folder / TASK).read_bytes()), folder=folder)
+    """Read the task of a job's folder."""
+    return _TASK.validate_json((folder / TASK).read_bytes())
 
 
 class TrainingProcess:

@@ -5,17 +5,14 @@ child exits at once: its last checkpoint is complete.
 """
 
 import errno
-import json
 import logging
 import os
 import re
 import sys
-import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from merlin.engine.child_process import redirect_stdout
+from merlin.engine.child_process import EnginePipe
 from merlin.engine.trainers.base import Untrainable, classify_error
 from merlin.engine.trainers.lora import trainer
 
@@ -29,32 +26,14 @@ log = logging.getLogger(__name__)
 def main(folder: Path) -> int:
     """Train; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    out = redirect_stdout()
-    threading.Thread(target=exit_with_engine, daemon=True).start()
-
-    def send(line: bytes) -> None:
-        with suppress(BrokenPipeError):  # the engine has gone, which the thread sees
-            out.write(line)
-            out.flush()
-
-    return start(folder, send)
+    return start(folder, EnginePipe().send)
 
 
-def exit_with_engine() -> None:
-    """Exit the process when stdin ends.
-
-    Uses os.read, because a buffered reader blocked in a thread prevents the process from exiting.
-    """
-    os.read(0, 1)
-    os._exit(_FAILED)
-
-
-def start(folder: Path, send_line: Callable[[bytes], object]) -> int:
+def start(folder: Path, send_line: Callable[[Mapping[str, object]], object]) -> int:
     """Import the libraries, train, and send the result; return the exit code."""
 
     def send(kind: str, **fields: object) -> None:
-        line = json.dumps({"tell": kind, **fields}, ensure_ascii=False)
-        send_line(line.encode() + b"\n")
+        send_line({"tell": kind, **fields})
 
     # Imported late, while the end of stdin is already noticed: this import takes seconds.
     from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415

@@ -113,7 +113,7 @@ class Reports(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Send the settings, and the epochs that a resumed training has behind it."""
-        self._reported_at, self._tokens_reported = time.monotonic(), state.num_input_tokens_seen
+        self._reported_at = time.monotonic()
         self._send("settled", hyperparameters=dict(self._settings))
         for number in range(1, int(state.epoch or 0) + 1):
             self._send("epoch", **summarise_epoch(state.log_history, number))
@@ -130,13 +130,11 @@ class Reports(TrainerCallback):  # type: ignore[misc]
         if not math.isfinite(logs["loss"]):
             step = state.global_step
             raise Untrainable("loss_not_finite", "engine-lora-not-finite", None, step=step)
-        now, tokens = time.monotonic(), state.num_input_tokens_seen
-        waited = now - self._reported_at
-        if waited >= _REPORT_EVERY_S or state.global_step == 1:
+        now = time.monotonic()
+        if now - self._reported_at >= _REPORT_EVERY_S or state.global_step == 1:
             metrics = dict(_rename_metrics(logs, "", "train"))
-            metrics["tokens_per_s"] = (tokens - self._tokens_reported) / waited
             self._send("step", step=state.global_step, metrics=metrics)
-            self._reported_at, self._tokens_reported = now, tokens
+            self._reported_at = now
 
     def on_epoch_end(self, _args: Any, state: Any, _control: Any, model: Any, **_: Any) -> None:
         """Write the epoch's adapter in PEFT's layout, with its proof."""
@@ -164,7 +162,6 @@ def summarise_epoch(history: Sequence[Mapping[str, Any]], number: int) -> dict[s
     for row in history:
         if "eval_loss" in row and row["epoch"] == number:
             metrics |= _rename_metrics(row, "eval_", "valid")
-            metrics |= _rename_metrics(row, "eval_", "full_valid")
     step, tokens = steps[-1]["step"], steps[-1]["num_input_tokens_seen"]
     return {"number": number, "step": step, "metrics": metrics, "tokens": tokens}
 
