@@ -75,42 +75,22 @@ def validate_files(repositories: Repositories, job: Job) -> bool:
     return repositories.jobs.move(job.job_id, states.QUEUED, states.VALIDATING, event=event)
 
 
-class JobThread(threading.Thread):
-    """Calls `work` until it returns False, then sleeps until `wake`.
+def keep_working(work: Callable[[], bool], woken: threading.Event, stop: threading.Event) -> None:
+    """Call `work` until `stop` is set; after it has returned False, wait until `woken` is set.
 
     An exception of `work` is logged, and `work` is retried after a pause: a full disk or a bug in
     one job does not end the server.
     """
-
-    def __init__(self, name: str, work: Callable[[], bool], stop: threading.Event) -> None:
-        super().__init__(name=name, daemon=True)
-        self._work = work
-        self._stopping = stop
-        self._woken = threading.Event()
-
-    def wake(self) -> None:
-        """Wake the thread: there may be work."""
-        self._woken.set()
-
-    def join(self, timeout: float | None = JOIN_S) -> None:
-        """Wait until the current call of `work` has ended; set `stop` first."""
-        self._woken.set()
-        super().join(timeout)
-
-    def run(self) -> None:
-        """Work until `stop` is set; sleep while there is no work."""
-        while not self._stopping.is_set():
-            self._woken.clear()
-            if not self._run_one() and not self._stopping.is_set():
-                self._woken.wait()
-
-    def _run_one(self) -> bool:
+    while not stop.is_set():
+        woken.clear()
         try:
-            return self._work()
+            has_worked = work()
         except Exception:
-            log.exception("job thread failed", thread=self.name)
-            self._stopping.wait(RETRY_S)
-            return True
+            log.exception("job thread failed")
+            stop.wait(RETRY_S)
+            continue
+        if not has_worked and not stop.is_set():
+            woken.wait()
 
 
 @contextmanager
@@ -156,7 +136,7 @@ class TrainingRun:
                 self._handle(part)
                 if self._stop.is_set():
                     return
-                if not self._repositories.jobs.is_running(self._job.job_id):
+                if self._repositories.jobs.get(self._job.job_id).status != states.RUNNING:
                     self._save()
                     return
             self._save()
@@ -223,19 +203,13 @@ class TrainingRun:
 
 
 def _build_event(part: Epoch | Step) -> JobEvent:
-    """Return the event of an epoch or of steps, with the message format of the OpenAI API."""
+    """Return the event of an epoch or of a step, with its metrics as data."""
     key, head = f"step {part.step}", f"Step {part.step}"
     metrics: dict[str, object] = {"step": part.step, **part.metrics}
     if isinstance(part, Epoch):
         key, head = f"epoch {part.number}", f"Epoch {part.number}, step {part.step}"
         metrics["epoch"] = part.number
-    losses = [
-        f"{label} loss={part.metrics[name]:.4f}"
-        for label, name in (("training", "train_loss"), ("validation", "valid_loss"))
-        if name in part.metrics
-    ]
-    message = f"{head}: {', '.join(losses) or 'done'}"
-    return JobEvent(key, message, content=metrics)
+    return JobEvent(key, head, content=metrics)
 
 
 class JobQueue:
@@ -251,7 +225,16 @@ class JobQueue:
             "engine-train": partial(self._train_next, is_heavy=False),
             "engine-train-heavy": partial(self._train_next, is_heavy=True),
         }
-        self._threads = [JobThread(name, act, self._stop) for name, act in work.items()]
+        self._woken = {name: threading.Event() for name in work}
+        self._threads = [
+            threading.Thread(
+                target=keep_working,
+                name=name,
+                args=(act, self._woken[name], self._stop),
+                daemon=True,
+            )
+            for name, act in work.items()
+        ]
 
     def start(self) -> None:
         """Start the threads; unfinished jobs of an earlier process are resumed."""
@@ -260,14 +243,15 @@ class JobQueue:
 
     def wake(self) -> None:
         """Wake all threads."""
-        for thread in self._threads:
-            thread.wake()
+        for woken in self._woken.values():
+            woken.set()
 
     def stop(self) -> None:
         """Stop after the current step."""
         self._stop.set()
+        self.wake()
         for thread in self._threads:
-            thread.join()
+            thread.join(JOIN_S)
 
     @property
     def is_alive(self) -> bool:

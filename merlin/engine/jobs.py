@@ -32,7 +32,6 @@ VALIDATING, QUEUED, RUNNING = "validating_files", "queued", "running"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 ACTIVE_STATES = (VALIDATING, QUEUED, RUNNING)
-MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 64, 512
 MAX_SEED = 2**31 - 1
 # The columns of a Job that hold JSON.
 _JSON_COLUMNS = ("metadata", "hyperparameters")
@@ -74,8 +73,8 @@ class Job:
         return f"ft:{self.base}:merlin:{self.suffix}:{self.job_id[-8:]}"
 
 
-_Key = Annotated[str, Field(max_length=MAX_KEY_LENGTH)]
-_Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
+_Key = Annotated[str, Field(max_length=64)]
+_Value = Annotated[str, Field(max_length=512)]
 _Name = Annotated[str, Field(min_length=1)]
 
 
@@ -205,10 +204,6 @@ class Jobs:
         jobs = map(_build_job, self._database.select(sql, *states))
         return sorted(jobs, key=lambda job: states.index(job.status))
 
-    def list_unfinished(self) -> list[Job]:
-        """Return every job that has not ended."""
-        return self.list_in(*ACTIVE_STATES)
-
     def list(self, metadata: Mapping[str, str], page: Page) -> tuple[list[Job], bool]:
         """Return a page of the jobs with all these metadata pairs, and whether more follow."""
         has = "EXISTS (SELECT 1 FROM json_each(job.metadata) WHERE key = ? AND value = ?)"
@@ -221,10 +216,6 @@ class Jobs:
         """Return the number of jobs by base and state."""
         query = self._database.select("SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2")
         return {(row["base"], row["status"]): row["n"] for row in query}
-
-    def is_running(self, job_id: str) -> bool:
-        """Return whether the job is running."""
-        return self.get(job_id).status == RUNNING
 
     def move(self, job_id: str, to: str, *states: str, event: JobEvent, **fields: Any) -> bool:
         """Move a job from one of `states` to `to`, set `fields` and add the event.

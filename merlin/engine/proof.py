@@ -8,8 +8,9 @@ probabilities of its answer's tokens, each after all tokens before it.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
@@ -71,12 +72,8 @@ def read_proof(folder: Path) -> Proof:
 
 def compute_distance(left: Scores, right: Scores) -> float:
     """Return the mean difference of the scores of all tokens; 0 without questions."""
-    pairs = zip(_join(left), _join(right), strict=True)
+    pairs = zip(chain.from_iterable(left), chain.from_iterable(right), strict=True)
     return fmean([abs(one - other) for one, other in pairs] or [0.0])
-
-
-def _join(scores: Scores) -> Iterable[float]:
-    return (score for question in scores for score in question)
 
 
 def compare(proof: Proof, measured: Scores) -> str:

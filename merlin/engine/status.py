@@ -1,6 +1,6 @@
 """The state of jobs, bases and requests as figures, without a key: health, readiness, metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
@@ -10,25 +10,15 @@ from starlette.responses import JSONResponse, Response
 from merlin.core.metrics import counter, gauge, metrics_page
 from merlin.engine.context import Engine, get_engine
 
-Figures = Mapping[str, Mapping[str, float]]
-
 
 def collect_metrics(engine: Engine) -> Iterator[Metric]:
     """Yield all metrics; reads the database."""
-    yield from _collect_job_metrics(engine)
-    yield from _collect_answer_metrics(dict(engine.backends.figures()))
-
-
-def _collect_job_metrics(engine: Engine) -> Iterator[Metric]:
-    jobs = engine.repositories.jobs
     by_state = (
         (n, {"base": base, "status": status})
-        for (base, status), n in sorted(jobs.count_by_base_and_state().items())
+        for (base, status), n in sorted(engine.repositories.jobs.count_by_base_and_state().items())
     )
     yield gauge("merlin_engine_jobs", "Fine-tune jobs by base model and state.", *by_state)
-
-
-def _collect_answer_metrics(figures: Figures) -> Iterator[Metric]:
+    figures = dict(engine.backends.figures())
     states = [
         (own.get(state, 0), {"base": base, "state": state})
         for base, own in figures.items()

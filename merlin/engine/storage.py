@@ -18,7 +18,7 @@ from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base
 from merlin.engine.database import Database, Row, read_object, read_page
-from merlin.engine.jobs import Job, JobEvents, Jobs
+from merlin.engine.jobs import ACTIVE_STATES, Job, JobEvents, Jobs
 from merlin.openai_protocol.errors import unknown_model
 from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
@@ -235,7 +235,7 @@ class Repositories:
         """Remove leftovers of a crash: partial uploads, unnamed weights, ended jobs' folders."""
         self.files.remove_leftovers()
         self.models.remove_leftovers()
-        unfinished = {job.job_id for job in self.jobs.list_unfinished()}
+        unfinished = {job.job_id for job in self.jobs.list_in(*ACTIVE_STATES)}
         for work in self.folder.glob("work/*"):
             if work.name not in unfinished:
                 self.clear_work(work.name)

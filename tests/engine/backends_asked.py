@@ -46,7 +46,7 @@ async def read_answer(backend, adapter=None, question="What is a queue?", **opti
     async with aclosing(backend.ask(adapter, build_request(question, **options))) as parts:
         *chunks, ending = [piece async for piece in parts]
     assert isinstance(ending, Finish)
-    return "".join(piece.text for piece in chunks), chunks, ending
+    return "".join(chunks), chunks, ending
 
 
 def run_with_backend(backend, work):

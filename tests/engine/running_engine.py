@@ -13,8 +13,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from merlin.config.engine import EngineSettings
 from merlin.core.durable_files import try_lock
 from merlin.core.server import listen
+from merlin.engine import job_queue
 from merlin.engine.context import Engine
-from merlin.engine.job_queue import JobThread
 from merlin.engine.main import create_app, serve_on
 from tests.support.forked_processes import FORKS
 from tests.support.http_servers import serve_app
@@ -148,7 +148,7 @@ def serve_engine(folder, bases=None, **options):
 def serve_idle_engine(folder):
     """Serve an engine that begins no job; yield a client of it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JobThread, "run", lambda _thread: None)
+        patch.setattr(job_queue, "keep_working", lambda *_: None)
         with serve_engine(folder) as client:
             yield client
 

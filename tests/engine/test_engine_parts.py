@@ -17,7 +17,6 @@ from merlin.core.i18n import text
 from merlin.engine import job_queue
 from merlin.engine.child_process import build_environment
 from merlin.engine.database import MIGRATIONS, Database
-from merlin.engine.job_queue import JobThread
 from merlin.engine.jobs import Job, JobEvents, Jobs
 from merlin.engine.storage import Models
 from tests.support.waiting import wait_until
@@ -158,12 +157,14 @@ def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):
             raise RuntimeError("a bug")
         return True
 
-    lane = JobThread("test", work, stop)
+    woken = threading.Event()
+    lane = threading.Thread(target=job_queue.keep_working, args=(work, woken, stop))
     lane.start()
     wait_until(lambda: waits == ["bad", "good"])
     waiting.append("later")
-    lane.wake()
+    woken.set()
     wait_until(lambda: len(waits) == 3)
     stop.set()
+    woken.set()
     lane.join()
     assert not lane.is_alive()

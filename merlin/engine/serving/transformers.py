@@ -33,8 +33,6 @@ from merlin.engine.serving.base import (
 )
 from merlin.openai_protocol.errors import ApiError
 
-# The longest line from a worker, in bytes.
-_MAX_LINE_BYTES = 1 << 20
 _STOP_S = 5.0
 _KINDS = ("piece", "end", "refused", "failed")
 # When a refused caller may ask again.
@@ -149,11 +147,7 @@ class TransformersBackend:
     async def _read_line(self, child: asyncio.subprocess.Process) -> dict[str, Any]:
         """Return the next line. Raises Unavailable if the process ended or cannot go on."""
         reason = ""
-        try:
-            line = await child.stdout.readline() if child.stdout else b""
-        except ValueError:  # longer than the limit
-            child.kill()
-            line = b""
+        line = await child.stdout.readline() if child.stdout else b""
         if line.endswith(b"\n"):  # else it was cut by the process's death
             message: dict[str, Any] = json.loads(line)
             if "broken" not in message:
@@ -179,7 +173,6 @@ class TransformersBackend:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
-                limit=_MAX_LINE_BYTES,
                 env=build_environment(),
             )
         ready = await self._read_line(child)

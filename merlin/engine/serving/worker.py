@@ -34,10 +34,6 @@ _WINDOW = 8192
 _REPLACEMENT = "�"
 
 
-class Unservable(Exception):
-    """The base cannot be served; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class LoadedBase:
     """A loaded base; `window` in tokens, `end_tokens` are the end-of-sequence tokens."""
@@ -51,7 +47,7 @@ class LoadedBase:
 def load(setup: Setup) -> LoadedBase:
     """Load a base from its folder: only safetensors, no remote code.
 
-    Raises Unservable, and any exception of transformers for unreadable files.
+    Raises RuntimeError for a missing device, any exception of transformers for unreadable files.
     """
     import torch  # noqa: PLC0415 - takes seconds, in which the engine is watched already
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - as above
@@ -63,7 +59,7 @@ def load(setup: Setup) -> LoadedBase:
     )
 
     if setup.device.startswith("cuda") and not torch.cuda.is_available():
-        raise Unservable(
+        raise RuntimeError(
             f"engine.answering.device is {setup.device}, but torch sees no GPU here; set it to cpu,"
             " or install the driver and a torch built for it"
         )
@@ -332,8 +328,6 @@ def serve(setup: Setup, pipe: EnginePipe) -> NoReturn:
 
 def describe_error(error: BaseException) -> str:
     """Return the error message, with advice if the memory is exhausted."""
-    if isinstance(error, Unservable):
-        return str(error)
     message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     if isinstance(error, MemoryError) or "out of memory" in message or "allocate mem" in message:
         return f"out of memory; {MEMORY_ADVICE} ({message})"
