@@ -26,8 +26,8 @@ STOPS = """() => [...document.querySelectorAll("a[href], button, input, select, 
 HAS_RING = """() => {
   const it = document.activeElement;
   it.toggleAttribute("data-reached", true);
-  return it === document.body || [it, it.closest(".field, .slip, .ex") ?? it]
-    .some((one) => getComputedStyle(one).outlineStyle !== "none") || it.outerHTML.slice(0, 120);
+  return it === document.body || [[it], [it, "::after"], [it.closest(".field, .slip") ?? it]]
+    .some((one) => getComputedStyle(...one).outlineStyle !== "none") || it.outerHTML.slice(0, 120);
 }"""
 MOVING = """() => [...document.querySelectorAll("body *")].filter((it) => {
   const style = getComputedStyle(it);
