@@ -147,7 +147,7 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
     if source.origin is None or source.part is lineage.AnswerPart.REFUSED:
         return None
     dataset = source.origin.dataset
-    questions = lineage.read_questions(ctx, dataset, source.said_by or source.nearest)
+    questions = lineage.read_questions(ctx, dataset, [*source.said_by] or source.nearest)
     may_edit = may_edit_examples(ctx, actor, dataset)
     passage = find_passage(ctx.db, ctx.passages, dataset, f"{turn.question}\n{turn.answer}")
     examples = list(questions.items())

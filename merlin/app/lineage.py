@@ -92,7 +92,7 @@ class AnswerOrigin:
     provider: str
     at: datetime
     origin: Origin | None
-    said_by: list[str] = described("Examples whose answer is exactly this one.")
+    said_by: dict[str, str] = described("Examples with exactly this answer: id -> its commit.")
     nearest: list[str] = described("If there is none: examples with the most similar questions.")
     part: AnswerPart = described("A taught answer, the model's, one from sources, or a refusal.")
 
@@ -207,7 +207,7 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
         )
         part = find_part(row)
         said_by, nearest = (
-            ([], [])
+            ({}, [])
             if part is AnswerPart.REFUSED
             else find_taught(ctx.db, row["model_id"], question, answer)
         )

@@ -170,7 +170,8 @@ def why(
     print_pairs(values)
     if source.origin is None:
         print_line("why-general")
-    for key, examples in (("why-examples", source.said_by), ("why-nearest", source.nearest)):
+    said_by = [f"{name} ({commit[:10]})" for name, commit in source.said_by.items()]
+    for key, examples in (("why-examples", said_by), ("why-nearest", source.nearest)):
         if examples:
             print_line(key, examples=", ".join(examples))
     print_line("why-part", part=source.part.value)

@@ -370,23 +370,24 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
 
 def find_taught(
     db: Database, model_id: str, question: str, answer: str
-) -> tuple[list[str], list[str]]:
-    """Return the ids of examples with exactly this answer in the model's training data.
+) -> tuple[dict[str, str], list[str]]:
+    """Return the examples with exactly this answer in the model's training data: id -> its commit.
 
-    At most `NEAREST`. If there are none, the second list has those with the most similar
+    At most `NEAREST`. If there are none, the second has the ids of those with the most similar
     questions; they are no source.
     """
     row = _find_newest_row(db, model_id)
     if row is None:
-        return [], []
+        return {}, []
     begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
-    taught = select_taught(TAUGHT_EXAMPLE.example_id, begun, _has_answer(answer))
+    columns = TAUGHT_EXAMPLE.example_id, TAUGHT_EXAMPLE.commit_sha, begun, _has_answer(answer)
+    taught = select_taught(*columns)
     rows = db.tuples(taught.where(_taught_by(row["build_id"])))
-    if exact := sorted(example_id for example_id, _, is_said in rows if is_said):
-        return exact[:NEAREST], []
-    questions = [str(begun).partition("\n")[0] for _, begun, _ in rows]
+    if exact := sorted((example_id, commit) for example_id, commit, _, is_said in rows if is_said):
+        return dict(exact[:NEAREST]), []
+    questions = [str(begun).partition("\n")[0] for _, _, begun, _ in rows]
     places = nearest_questions(normalise(question), questions, NEAREST) if question else []
-    return [], [rows[place][0] for place in places]
+    return {}, [rows[place][0] for place in places]
 
 
 def is_taught(db: Database, model_id: str, question: str) -> bool:

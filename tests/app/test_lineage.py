@@ -124,12 +124,14 @@ def test_user_who_cannot_watch_a_dataset_cannot_see_the_use_of_its_examples(worl
             read_impact(world, actor=outsider)
 
 
-def test_answer_shows_its_model_build_commit_and_source_example(world, store_answer):
-    model = world.serve(1, make_examples())
+def test_answer_shows_its_model_and_build_and_the_commit_of_its_example_apart(world, store_answer):
+    world.serve(1, make_examples())
+    model = world.serve(2, make_examples(changed=(5,)))
     origin = read_origin(world, store_answer(model, text="Черта 3 значит так. Ёлка 100%."))
     assert (origin.model, origin.provider) == (model, "engine")
-    assert (origin.origin.build, origin.origin.commit[:4]) == (f"{FACE}-1", "a001")
-    assert (origin.said_by, origin.nearest) == ([THIRD], [])
+    assert (origin.origin.build, origin.origin.commit[:4]) == (f"{FACE}-2", "a002")
+    assert ([*origin.said_by], origin.nearest) == ([THIRD], [])
+    assert origin.said_by[THIRD].startswith("a001")
 
 
 def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(world, store_answer):
@@ -147,7 +149,7 @@ def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answe
     origin = read_origin(
         world, store_answer(model, "Объясни, что значит черта 3", text="Своими словами.")
     )
-    assert (origin.said_by, origin.nearest[0], len(origin.nearest)) == ([], THIRD, 3)
+    assert (origin.said_by, origin.nearest[0], len(origin.nearest)) == ({}, THIRD, 3)
     assert (
         "лицо/вопрос-000" not in origin.nearest
     )  # a test example: the model was not trained on it
@@ -157,7 +159,7 @@ def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
     turn = store_answer(world.serve(1, make_examples()), text="Этого я не знаю.", known=False)
     origin = read_origin(world, turn)
     assert origin.origin.build == f"{FACE}-1"
-    assert (origin.part, origin.said_by, origin.nearest) == ("refused", [], [])
+    assert (origin.part, origin.said_by, origin.nearest) == ("refused", {}, [])
 
 
 @pytest.mark.parametrize(
@@ -184,7 +186,7 @@ def test_evaluation_shows_delay_and_cost_of_each_part_of_a_model(world, store_an
 
 def test_answer_of_a_general_model_has_no_origin(world, store_answer):
     origin = read_origin(world, store_answer("gpt-general"))
-    assert (origin.origin, origin.said_by, origin.nearest) == (None, [], [])
+    assert (origin.origin, origin.said_by, origin.nearest) == (None, {}, [])
 
 
 def test_origin_of_a_turn_without_a_model_or_of_a_missing_turn_is_refused(world, store_answer):

@@ -312,12 +312,12 @@ def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(database
     assert find_origin(database, old).model_role == "earlier"
     assert find_origin(database, "nobody") is None
     answer = "черта 3 значит ИНАЧЕ. Елка 100%"
-    assert find_taught(database, new, "", answer) == (["лицо/вопрос-003"], [])
+    assert find_taught(database, new, "", answer) == ({"лицо/вопрос-003": origin.commit}, [])
     for model, text in ((old, answer), (new, "100_"), (new, "100%"), (new, "")):
-        assert find_taught(database, model, "", text) == ([], [])
+        assert find_taught(database, model, "", text) == ({}, [])
     no_source, nearest = find_taught(database, new, "А что значит черта 7?", "Я сама придумала.")
-    assert (no_source, nearest[0], len(nearest)) == ([], "лицо/вопрос-007", 3)
-    assert find_taught(database, "nobody", "Что?", answer) == ([], [])
+    assert (no_source, nearest[0], len(nearest)) == ({}, "лицо/вопрос-007", 3)
+    assert find_taught(database, "nobody", "Что?", answer) == ({}, [])
 
 
 def test_every_manually_encrypted_column_is_declared_encrypted():

@@ -227,7 +227,7 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
     anna.press("why:1", answer.message_id)
     text = anna.last.text
     assert text.startswith(russian_text("why-part", part="model"))
-    assert russian_text("why-model", model="neurotypology-1", provider="chat") in text
+    assert russian_text("why-model", model="neurotypology-1") in text
     assert "stand-in-base" not in text
     assert "60 примерах" in text
     assert "20 ноября" in text

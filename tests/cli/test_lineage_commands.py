@@ -55,7 +55,7 @@ def test_impact_of_an_example_is_shown_as_text_and_json(lab, run, run_json, stor
 def test_trained_answer_names_its_example(run, run_json, store_answer):
     turn = store_answer(ANSWER)
     document = run_json("why", turn)
-    assert (document["origin"]["build"], document["said_by"], document["nearest"]) == (
+    assert (document["origin"]["build"], [*document["said_by"]], document["nearest"]) == (
         "trial-1",
         ["q3"],
         [],

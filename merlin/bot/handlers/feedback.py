@@ -103,7 +103,7 @@ def show_source(context: BotContext) -> View:
     origin = source.origin
     words = [context.translate("why-part", part=source.part.value)]
     title = origin.build if origin else written.model_id
-    details = [context.translate("why-model", model=title, provider=written.provider)]
+    details = [context.translate("why-model", model=title)]
     if origin is None:
         words.append(context.translate("why-general"))
     else:
@@ -115,11 +115,18 @@ def show_source(context: BotContext) -> View:
             "role": origin.model_role,
         }
         details.append(context.translate("why-origin", **arguments))
-        for key, examples in (("why-examples", source.said_by), ("why-nearest", source.nearest)):
-            if examples:
-                questions = lineage.read_questions(context.services, origin.dataset, examples)
-                listed = "".join(f"\n• {cut(questions.get(name, name))}" for name in examples)
-                words.append(context.translate(key, examples=listed))
+        named = [*source.said_by] or source.nearest
+        questions = lineage.read_questions(context.services, origin.dataset, named)
+        lines = [f"\n• {cut(questions.get(name, name))}" for name in named]
+        if source.said_by:
+            commits = (commit[:_COMMIT_LENGTH] for commit in source.said_by.values())
+            lines = [
+                context.translate("why-example", example=line, commit=commit)
+                for line, commit in zip(lines, commits, strict=True)
+            ]
+        if lines:
+            key = "why-examples" if source.said_by else "why-nearest"
+            words.append(context.translate(key, examples="".join(lines)))
     if context.authority.may(Permission.WATCH):
         usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
         details.append(context.translate("why-tokens", **usage))

@@ -70,7 +70,7 @@ mask-kind-handle = contact
 mask-kind-name = name
 
 why-unknown = This answer isn't from a model: I wrote it.
-why-model = Model: { $model } ({ $provider }).
+why-model = Model: { $model }.
 why-general = This is a general model, not trained on our examples.
 why-origin =
     Trained { $at } on { $examples ->
@@ -79,12 +79,13 @@ why-origin =
     } by { $editors ->
         [one] { $editors } author
        *[other] { $editors } authors
-    }. Commit { $commit }.
+    }. The model's commit: { $commit }.
     { $role ->
         [serving] It's the live model.
        *[earlier] Another model is live now.
     }
 why-examples = Source: { $examples }
+why-example = { $example } (commit { $commit })
 why-nearest = No example has this answer word for word. The most similar questions in training: { $examples }
 why-part = { $part ->
         [exact] This is a ready answer, word for word from an example. No language model wrote it.

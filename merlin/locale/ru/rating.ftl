@@ -75,7 +75,7 @@ mask-kind-handle = контакт
 mask-kind-name = имя
 
 why-unknown = Этот ответ дала не модель: его написал я сам.
-why-model = Модель: { $model } ({ $provider }).
+why-model = Модель: { $model }.
 why-general = Это общая модель, на наших примерах её не обучали.
 why-origin =
     Обучена { $at } на { $examples ->
@@ -84,12 +84,13 @@ why-origin =
     }. { $editors ->
         [1] Автор примеров один.
        *[other] Авторов примеров: { $editors }.
-    } Коммит { $commit }.
+    } Коммит модели: { $commit }.
     { $role ->
         [serving] Это текущая модель.
        *[earlier] Сейчас отвечает уже другая модель.
     }
 why-examples = Откуда: { $examples }
+why-example = { $example } (коммит { $commit })
 why-nearest = Слово в слово такого ответа в примерах нет. Самые похожие вопросы из обучения: { $examples }
 why-part = { $part ->
         [exact] Это готовый ответ, слово в слово из примера. Языковая модель его не писала.
