@@ -94,6 +94,12 @@ class Roles(Repository):
         granted = (row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.user_id)))
         return list(dict.fromkeys([*self._admins, *granted]))
 
+    def teachers(self, scope: str) -> list[int]:
+        """Return the ids of those who teach this course."""
+        is_theirs = (ROLE_GRANT.role == Role.TEACHER.value) & (ROLE_GRANT.scope == scope)
+        query = ROLE_GRANT.select(ROLE_GRANT.user_id).where(is_theirs)
+        return [row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.user_id))]
+
     def _refuse_config_admin(self, user_id: int) -> None:
         if user_id in self._admins:
             text = f"{user_id} is an admin by the config"

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.proposals import count_test_questions
+from merlin.app.proposals import count_test_questions, tell_editors
 from merlin.chat.prompt import split_text, wrap_document
 from merlin.config import require_provider
 from merlin.config.settings import parse_model_name
@@ -39,7 +39,6 @@ from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import DISTIL, MAX_CHARACTERS, Draft, Proposals, example_yaml
 from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
-from merlin.db.notices import Notices
 from merlin.providers.base import Answer, ModelClient
 from merlin.training.ask_many import AskReport, Query, ask_many, may_be_paid
 
@@ -290,9 +289,11 @@ class _RecordingClient:
             drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text)
             with ctx.db.atomic():
                 intents.mark_done(key, "")
-                Proposals(ctx.db, ctx.clock).add_drafts(drafts)
-                if drafts:
-                    Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {})
+                rows = Proposals(ctx.db, ctx.clock)
+                is_told = rows.has_waiting(plan.dataset, DISTIL)
+                ids = rows.add_drafts(drafts)
+                if ids and not is_told:
+                    tell_editors(ctx, plan.dataset, ids[0])
             self.report.answered += 1
             self.report.proposed += len(drafts)
             self.report.spent_micro += cost

@@ -20,6 +20,7 @@ from merlin.app.context import Context
 from merlin.app.examples import ExampleContent
 from merlin.app.permissions import require_editing
 from merlin.core.errors import DatasetError, NotFound, Refused
+from merlin.core.json_fields import is_telegram_id
 from merlin.core.views import described
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
@@ -42,7 +43,7 @@ from merlin.dataset.proposals import (
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.split import TEST
 from merlin.db.audit import Audit
-from merlin.db.notices import Notices
+from merlin.db.notices import ADMINS, Notices
 from merlin.training.promote import Promotions
 
 # The version of the text `consent-ask`; another text needs a new consent.
@@ -121,16 +122,27 @@ def propose(ctx: Context, actor: Actor, draft: Draft) -> ProposalView:
 
 
 def add(ctx: Context, actor: Actor, draft: Draft) -> int:
-    """Store a draft, notify the admins once a day, and return the proposal's id.
+    """Store a draft, notify its editors, and return the proposal's id.
 
     Raises Refused without the consent, and if too many of the actor's proposals wait.
     """
     _require_consent(ctx, actor)
-    proposal = Proposals(ctx.db, ctx.clock).add(actor.user_id, draft)
+    rows = Proposals(ctx.db, ctx.clock)
+    is_told = rows.has_waiting(draft.dataset, draft.origin)
+    proposal = rows.add(actor.user_id, draft)
     if proposal is None:
         raise Refused("too many wait", "api-problem-too-many-proposals")
-    Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {})
+    if not is_told:
+        tell_editors(ctx, draft.dataset, proposal)
     return proposal
+
+
+def tell_editors(ctx: Context, dataset: str, proposal_id: int) -> None:
+    """Notify the course's teachers of a proposal, the admins if none of them is in Telegram."""
+    arguments = {"dataset": dataset, "proposal": proposal_id}
+    teachers = map(str, filter(is_telegram_id, ctx.roles.teachers(dataset)))
+    for to in [*teachers] or [ADMINS]:
+        Notices(ctx.db, ctx.clock).tell(to, "notice-proposal", arguments)
 
 
 def _require_consent(ctx: Context, actor: Actor) -> None:

@@ -15,7 +15,7 @@ from peewee import JOIN, Select, fn
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.clock import Clock, from_iso, utc_now
-from merlin.core.i18n import choose_translation, render_stored_text
+from merlin.core.i18n import choose_translation, cut, render_stored_text
 from merlin.core.money import format_amounts
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import build_version
@@ -23,6 +23,7 @@ from merlin.dataset.changes import Changes, ChangeState
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.proposals import read_question
 from merlin.dataset.spec import Localised
 from merlin.dataset.verdicts import (
     FINDINGS,
@@ -43,6 +44,8 @@ from merlin.training.promote import serving_rows
 from merlin.training.scores import Evaluation
 
 _FINDINGS = 50
+# How much of a question a notice shows.
+_QUESTION_LENGTH = 200
 # How many earlier commits of a dataset are searched for the one that brought an error.
 _MAX_EARLIER = 20
 
@@ -302,9 +305,14 @@ class NoticeView(Notice):
 
 
 def view_notice(db: Database, notice: Notice) -> NoticeView:
-    """Return a notice with the title of its dataset."""
-    title = FileIndex(db).read_title(str(notice.arguments.get("dataset", "")))
-    return view_of(NoticeView, notice, title=title)
+    """Return a notice with the title of its dataset, and the question of its proposal."""
+    arguments = notice.arguments
+    title = FileIndex(db).read_title(str(arguments.get("dataset", "")))
+    if "proposal" in arguments:
+        # Stored with the proposal alone, where it is encrypted, and erased.
+        question = read_question(db, int(str(arguments["proposal"])))
+        arguments = {**arguments, "question": cut(question, _QUESTION_LENGTH) or "…"}
+    return view_of(NoticeView, notice, title=title, arguments=arguments)
 
 
 def news_message(

@@ -37,6 +37,7 @@ from merlin.dataset.entries import read_blobs
 from merlin.dataset.example import Example, parse_example, write_example
 from merlin.dataset.layout import RATED, NameAllocator, example_id_of, example_path
 from merlin.db.database import Database, Repository, Row, transaction
+from merlin.db.notices import Notices
 from merlin.db.tables import (
     CHANGE,
     COMMIT,
@@ -45,6 +46,7 @@ from merlin.db.tables import (
     PROPOSAL,
     REVOKED_EXAMPLE,
     TAUGHT_EXAMPLE,
+    TURN,
     VERDICT,
 )
 from merlin.db.values import RowMap, decrypt
@@ -178,10 +180,13 @@ class Proposals(Repository):
         return self._add(user_id, draft)
 
     @transaction
-    def add_drafts(self, drafts: Sequence[Draft]) -> None:
-        """Add a teacher model's drafts, whose texts are already checked."""
-        for draft in drafts:
-            self._add(0, draft)
+    def add_drafts(self, drafts: Sequence[Draft]) -> list[int]:
+        """Add a teacher model's drafts, whose texts are already checked; return their ids."""
+        return [self._add(0, draft) for draft in drafts]
+
+    def has_waiting(self, dataset: str, origin: str) -> bool:
+        """Return whether a proposal of this origin waits: its editors were told of the first."""
+        return self.db.has(PROPOSAL, _is_waiting([dataset]) & (PROPOSAL.origin == origin))
 
     def _add(self, user_id: int, draft: Draft) -> int:
         nothing = dict.fromkeys(("example_ids", "change_id", "removal_id"), "")
@@ -381,12 +386,32 @@ class Proposals(Repository):
 
     @transaction
     def decline(self, proposal_id: int) -> bool:
-        """Decline a proposal and erase its texts; False if it is no longer waiting."""
-        return self._review(proposal_id, ProposalState.DECLINED, _FORGOTTEN)
+        """Decline a proposal, tell its author and erase its texts; False if it does not wait."""
+        if not self._review(proposal_id, ProposalState.DECLINED, _FORGOTTEN):
+            return False
+        row = self.db.rows(PROPOSAL.select().where(PROPOSAL.id == proposal_id))[0]
+        _tell_author(self.db, self._clock, row, "notice-proposal-declined")
+        return True
 
     def _review(self, proposal_id: int, state: ProposalState, fields: Row) -> bool:
         condition, at = (PROPOSAL.id == proposal_id) & _WAITS, iso(self._clock())
         return self.db.update(PROPOSAL, condition, **fields, reviewed_at=at, state=state.value)
+
+
+def _tell_author(db: Database, clock: Clock, row: Row, key: str) -> None:
+    """Tell the person who wrote a proposal its outcome, once; a test question has no author."""
+    if row["user_id"] and not row["split"]:
+        arguments = {"dataset": row["dataset"], "proposal": row["id"]}
+        Notices(db, clock).tell(str(row["user_id"]), key, arguments, once=f"proposal:{row['id']}")
+
+
+def read_question(db: Database, proposal_id: int) -> str:
+    """Return what a proposal answers: a declined one has only its author's turn. "" if deleted."""
+    rows = db.rows(PROPOSAL.select().where(PROPOSAL.id == proposal_id))
+    for row in rows:
+        asked = TURN.select(TURN.question).where(TURN.id == row["turn_id"])
+        return decrypt(db.cipher, row["question"] or db.value(asked)) or ""
+    return ""
 
 
 def _correct(
@@ -474,6 +499,7 @@ class ProposalFollower(Repository):
         """Mark an approved proposal as committed, or as waiting when its Change was refused."""
         if change is None or change.state is ChangeState.COMMITTED:
             self._set(row, state=ProposalState.COMMITTED.value)
+            _tell_author(self.db, self._clock, row, "notice-proposal-committed")
         elif change.state is ChangeState.REFUSED:
             self._changes.withdraw(change.change_id)  # the proposal has its text
             self._set(row, **_REOPENED)

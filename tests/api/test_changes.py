@@ -191,4 +191,11 @@ def test_student_proposal_needs_consent_and_notifies_editors(site, committer):
     (waiting,) = Proposals(site.db).list_waiting()
     assert "999" not in waiting.draft.question
     assert [notice.key for notice in Notices(site.db).list_newest(ADMINS, 5)] == ["notice-proposal"]
+    Proposals(site.db).decline(waiting.proposal_id)
+    site.add_user(BORIS, Role.TEACHER, "algorithms")
+    with site.key_client(ANNA) as student:
+        for _ in range(2):
+            assert student.post(EXAMPLES, json=body).is_success
+    (told,) = Notices(site.db).list_newest(str(BORIS), 5)  # the second waits with the first
+    assert told.arguments["dataset"] == "algorithms"
     assert Changes(site.db).list_pending("algorithms") == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from merlin.app.verdicts import view_notice
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -32,6 +33,7 @@ from merlin.dataset.proposals import (
     ProposalState,
     example_yaml,
 )
+from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, REVOKED_EXAMPLE, TURN, list_all_tables
 from merlin.training.models import find_origin, find_taught
 from tests.db.pipeline_rows import FACE, PipelineRows, make_example, make_examples
@@ -154,6 +156,20 @@ def test_approved_proposals_of_one_question_get_different_files(proposals, chang
         changes.get(proposals.approve({proposal_id: TEXT}, BY_BORIS)).path for proposal_id in ids
     }
     assert len(paths) == 2
+
+
+@pytest.mark.usefixtures("turns")
+def test_author_is_told_once_what_became_of_each_correction(
+    database, proposals, changes, following
+):
+    commit_draft(database, proposals, changes, following)
+    assert proposals.decline(proposals.add(ANNA, replace(DRAFT, turn_id=2)))
+    following.follow()
+    told = [view_notice(database, each) for each in Notices(database).list_newest(str(ANNA), 5)]
+    assert [(each.key, each.arguments["question"]) for each in told] == [
+        ("notice-proposal-declined", "Вопрос 2?"),  # its own text is erased
+        ("notice-proposal-committed", DRAFT.question),
+    ]
 
 
 def test_declined_proposal_is_erased(proposals):

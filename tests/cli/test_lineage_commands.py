@@ -64,4 +64,4 @@ def test_trained_answer_names_its_example(run, run_json, store_answer):
     assert code == 0
     assert "trial-1" in captured.out
     assert re.search(r"time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+\n", captured.out)
-    assert "Source: q3\n" in captured.out
+    assert f"Source: q3 ({document['said_by']['q3'][:10]})\n" in captured.out

@@ -66,7 +66,7 @@ _NOTICE_BUTTONS = {
         "/changes/{change}",
         "",
     ): "change-committed change-conflict change-parked change-parked-of",
-    ("admin-examples", "ex:queue:0", ""): "proposal",
+    ("notice-proposal-decide", "ex:queue:0", ""): "proposal",
     ("bot-button-plan", "plan", ""): ("paid payment-canceled refunded plan-ends"),
     ("pay-button-order-of", "/admin/billing/{purchase}", ""): (
         "paid-nobody payment-wrong stars-wrong refund-refused stars-refused"

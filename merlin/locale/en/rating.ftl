@@ -97,7 +97,10 @@ why-tokens = Tokens: question { $input }, answer { $output }.
 why-cost = Cost: { $cost }.
 why-ratings = Ratings of this model: 👍 { $up }, 👎 { $down }.
 
-notice-proposal = New corrections are waiting for an editor: /admin
+notice-proposal = { $title }. An answer to “{ $question }” was proposed and is waiting for your decision.
+notice-proposal-decide = Review
+notice-proposal-committed = Your correction was accepted: the model will soon answer “{ $question }” like that.
+notice-proposal-declined = The editor declined your correction of the answer to “{ $question }”.
 notice-revoked = { $title }: someone withdrew their consent, and their examples are being removed. { $count ->
     [one] The model trained on them ({ $models }) can no longer go live.
    *[other] The models trained on them ({ $models }) can no longer go live.

@@ -102,7 +102,10 @@ why-tokens = Токенов: вопрос { $input }, ответ { $output }.
 why-cost = Стоимость: { $cost }.
 why-ratings = Оценки этой модели: 👍 { $up }, 👎 { $down }.
 
-notice-proposal = Новые исправления ждут редактора: /admin
+notice-proposal = { $title }. Ответ на вопрос «{ $question }» предложен и ждёт вашего решения.
+notice-proposal-decide = Рассмотреть
+notice-proposal-committed = Ваше исправление принято: скоро модель так и ответит на вопрос «{ $question }».
+notice-proposal-declined = Редактор не принял ваше исправление ответа на вопрос «{ $question }».
 notice-revoked = { $title }: человек отозвал согласие, его примеры убираются из набора. { $count ->
     [1] Модель с этими примерами ({ $models }) отвечать больше не может.
    *[many] Модели с этими примерами ({ $models }) отвечать больше не могут.
