@@ -62,7 +62,7 @@ def _measure(url: str, folder: Path) -> None:
         _print_times(
             "impact of an example of all builds", lambda: find_impact(ctx, actor, "q7", DATASET)
         )
-        assert find_source(ctx, actor, TURNS).said_by == ["q7"]
+        assert [*find_source(ctx, actor, TURNS).said_by] == ["q7"]
         _print_times("why: a trained answer", lambda: find_source(ctx, actor, TURNS))
         _store_answer(db, TURNS - 1, "Каков по порядку вопрос 77?", "Составлено самой моделью.")
         _print_times("why: a composed answer", lambda: find_source(ctx, actor, TURNS - 1))
