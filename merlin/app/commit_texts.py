@@ -54,7 +54,9 @@ def read_texts(ctx: Context, verdict: VerdictView) -> CommitTexts | None:
 
     def difference(before: str, after: str) -> str:
         is_text = all(blob in texts for blob in (before, after) if blob)
-        return unified_diff(texts.get(before), texts.get(after)) if is_text else ""
+        # Only renamed: all of it is shown, as of a new file.
+        old = None if before == after else texts.get(before)
+        return unified_diff(old, texts.get(after)) if is_text else ""
 
     def lines(error: Finding) -> list[tuple[int, str]]:
         numbered = list(enumerate(texts.get(blobs.get(error.path, ""), "").splitlines(), 1))

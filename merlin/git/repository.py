@@ -324,11 +324,12 @@ class GitSource:
     def list_changed(self, commit: str, dataset: str) -> list[tuple[str, str, str]]:
         """Return path, blob before and blob after of each file that a commit changed in a dataset.
 
-        Compared with its first parent; a blob is "" where there is no file.
+        Compared with its first parent; a blob is "" where there is no file. A file that was renamed
+        and edited has its new path.
         """
         check_object_ids([commit])
         folder = f"{self.directory}/{dataset}" if self.directory else dataset
-        options = ("--root", "-r", "-z", "--no-renames", "--no-commit-id")
+        options = ("--root", "-r", "-z", "--find-renames=30%", "--no-commit-id")
         place = ("--diff-merges=first-parent", commit, "--", f":(literal,top){folder}")
         with self._reading():
             found = self.run("diff-tree", *options, *place)
@@ -336,8 +337,12 @@ class GitSource:
         changed = []
         for field in fields:
             if field:
-                before, after = (blob.strip("0") and blob for blob in field.split()[2:4])
-                changed.append((next(fields).removeprefix(f"{folder}/"), before, after))
+                *_, before, after, status = field.split()
+                path = next(fields)
+                if status.startswith("R"):
+                    path = next(fields)
+                old, new = (blob.strip("0") and blob for blob in (before, after))
+                changed.append((path.removeprefix(f"{folder}/"), old, new))
         return changed
 
     def read_small(self, blobs: Iterable[str], limit: int) -> dict[str, bytes]:

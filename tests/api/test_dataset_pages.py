@@ -162,7 +162,7 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     page = page_text(vera.get(path))
     assert f"Сейчас {old}" in page
     assert "Исправление Пятый ответ." in page
-    assert "Изменит ответ примера: Что значит слово номер 5, понятие ееее? · examples/q5" in page
+    assert "файл получит новое имя: Что значит слово номер 5, понятие ееее? · examples/q5" in page
     narrow, wide = (each.proposal_id for each in Proposals(site.db).list_waiting())
     form = {"act": "approve", "proposal": [narrow, wide], "only": [narrow]}
     location = vera.post(path, data=form).headers["location"]

@@ -216,7 +216,7 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
     chat.press_forged("ex:queue:0")
     shown = chat.press("А лоб-то где?").text
     assert "Сейчас: Внизу." in shown
-    assert "Изменит ответ примера:\n• Где лоб? · examples/q20.yaml" in shown
+    assert "Изменит ответ примера, файл получит новое имя:\n• Где лоб? · examples/q20.yaml" in shown
     assert "✏️ Вопрос" not in chat.labels
     assert "examples/q20" not in chat.press("Другой ответ только на этот вопрос").text
     chat.press("✅ Принять")

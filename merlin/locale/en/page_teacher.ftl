@@ -116,8 +116,8 @@ page-proposal-by-student = a student's correction
 page-proposal-present = Now
 page-proposal-new = Correction
 page-proposal-changes = { $count ->
-    [one] Changes the answer of this example:
-   *[other] Changes the answer of { $count } examples:
+    [one] Changes the answer of this example and renames its file:
+   *[other] Changes the answer of { $count } examples and renames their files:
   }
 page-proposal-all = Change those examples, too
 page-proposal-only = Another answer for this question only
