@@ -316,7 +316,8 @@ def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> N
     if reply and reply.limit_tokens and written.model_id:
         Windows(ctx.db).put(written.provider, {written.model_id: reply.limit_tokens})
     cost = Cost(written.cost_micro, written.currency)
-    settle(ctx, asker, cost, is_answered=bool(written.answer))
+    # "I don't know" is no answer, though it is shown and stored as one.
+    settle(ctx, asker, cost, is_answered=bool(written.answer) and written.known is not False)
     if reply is not None:
         report_faults(ctx.db, reply.faults, ctx.clock, by)
 

@@ -17,9 +17,7 @@ from typing import Annotated, Literal
 import typer
 
 from merlin.cli import language
-from merlin.cli.options import (
-    AsJson,
-)
+from merlin.cli.options import AsJson, configuration
 from merlin.cli.output import print_json, print_table, translate_word
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
@@ -36,6 +34,10 @@ _FORMAT = Annotated[
     Literal["text", "github"],
     typer.Option("--format", help="Output format of the findings."),
 ]
+# Not of the environment: a check needs no configuration, and may not be allowed to read it.
+_CONFIG = Annotated[
+    Path | None, typer.Option("--config", help="Print messages in this configuration's language.")
+]
 # The result for one dataset: number of files, number of valid examples, findings.
 DatasetResult = tuple[int, int, list[Finding]]
 
@@ -47,9 +49,12 @@ def check(
     paths: _PATHS = None,
     *,
     shape: _FORMAT = "text",
+    config: _CONFIG = None,
     json: AsJson = False,
 ) -> None:
     """Check datasets; report problems with file, line and column; exit 1 on errors."""
+    if config is not None:
+        configuration(config)
     outcome = check_paths(paths or _CURRENT_FOLDER)
     render = format_json if json else FORMATS[shape]
     output = render(outcome, language())

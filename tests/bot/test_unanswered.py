@@ -16,10 +16,13 @@ from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
     add_media,
+    answer_texts,
     bot_settings,
     count_charged,
     russian_text,
     select_rows,
+    send_document,
+    wait_until_ended,
 )
 from tests.support.dataset_tree import DATASET_YAML, FileTree
 
@@ -62,7 +65,7 @@ def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
         assert talk.press("near:1:1", refused.message_id).text.startswith(LONG)
     contents = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
     assert contents == ["А если массив двоичный?", *[OFFERS[0]] * 3, OFFERS[1]]
-    assert count_charged(settings) == {"text": 5}
+    assert count_charged(settings) == {"text": 4}  # not the refusal
     assert select_rows(settings, "SELECT known FROM turn ORDER BY id") == [(0,), *[(1,)] * 4]
     assert OFFERS[0] not in str(select_rows(settings, "SELECT nearest FROM turn"))
 
@@ -129,7 +132,7 @@ def test_answer_is_composed_from_the_course_with_its_source(telegram, provider, 
         ("composed", 1),
         ("serving", 0),
     ]
-    assert count_charged(settings) == {"text": 2}
+    assert count_charged(settings) == {"text": 1}  # not the refusal
 
 
 YES = russian_text("consent-yes")
@@ -170,3 +173,10 @@ def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(a
     anna.press("tell:1", refused.message_id)
     anna.press(russian_text("consent-change"))
     assert anna.press(YES).text == russian_text("tell-sent")
+
+
+def test_answer_to_a_document_says_that_the_next_question_is_for_the_course(telegram, settings):
+    with RunningBot(settings):
+        send_document(telegram, b"# A lecture", "lecture.md", "text/markdown", caption="О чём?")
+        wait_until_ended(telegram, settings, 1)
+        assert russian_text("media-next") in answer_texts(telegram)[-1]

@@ -48,6 +48,13 @@ def test_good_datasets_exit_with_0_and_a_summary(datasets):
     assert result.stdout == ("1 dataset, 61 files, 60 good examples; errors: 0, notes: 0\n")
 
 
+@pytest.mark.usefixtures("datasets")
+def test_configuration_gives_the_language_of_the_messages(monkeypatch, tmp_path):
+    monkeypatch.delenv("MERLIN_LANGUAGE")
+    (tmp_path / "config.yaml").write_text("state_dir: state\nlanguage: ru\n")
+    assert "1 набор" in run("--config", tmp_path / "config.yaml").stdout
+
+
 def test_error_exits_with_1_and_a_linter_style_line(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
     result = run("datasets")

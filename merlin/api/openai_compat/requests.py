@@ -157,8 +157,8 @@ class ProgramQuestion(QuestionStream):
 
     def charge(self, reply: Reply) -> None:
         """Charge an answered question or release it, and report problems to the admins."""
-        ctx = self.services
-        settle(ctx, self.asker, cost_of(ctx, reply), is_answered=reply.is_answer)
+        ctx, is_answered = self.services, reply.is_answer and reply.known is not False
+        settle(ctx, self.asker, cost_of(ctx, reply), is_answered=is_answered)
         report_faults(ctx.db, reply.faults, ctx.clock, BY)
 
 

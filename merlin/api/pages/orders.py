@@ -81,7 +81,9 @@ async def show_checkout(context: SignedInContext, name: PlanName) -> Response:
     plan = plan_named(context.services.plans, name)
     if plan is None or not plan.is_sold:
         raise NotFound(f"nothing for sale: {name}")
-    return await _page(context, plan, CheckoutForm())
+    newest = await context.read(orders.list_orders, context.actor, 1)
+    contact = format_contact(newest[0].order.contact) if newest else ""
+    return await _page(context, plan, CheckoutForm(contact=contact))
 
 
 @router.post("/checkout/{name}")

@@ -15,6 +15,7 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers.start import (
     LINKED_COMMANDS,
     USE_KINDS,
+    find_starters,
     private_chat_button,
 )
 from merlin.bot.menu import View
@@ -161,7 +162,10 @@ async def _set_question(context: BotContext, addressee: Addressee) -> bool:
 def how_to_ask(context: BotContext, key: str = "groups-how") -> View:
     """Explain by the text `key` how to ask in a group."""
     bot_name = f"@{context.bot.username}"
-    return menu.text_view(context, key, private_chat_button(context), bot=bot_name)
+    _, questions = find_starters(context)
+    question = next(iter(questions), context.translate("groups-example"))
+    link = private_chat_button(context)
+    return menu.text_view(context, key, link, bot=bot_name, question=question)
 
 
 async def _filter_button(context: BotContext) -> bool:

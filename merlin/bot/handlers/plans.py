@@ -50,7 +50,8 @@ def offer_buttons(context: BotContext) -> list[Button]:
     return buttons
 
 
-@handlers.command("plan")
+# The page of plans is /plans.
+@handlers.command("plan", "plans")
 def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
     current, offers = read_current_plan(*context.own_caller), offer_buttons(context)

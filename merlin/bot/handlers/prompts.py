@@ -235,7 +235,10 @@ def _with_document_model(context: BotContext, conversation: Conversation, prompt
         return prompt if context.text else replace(prompt, text="")
     if conversation.request.chosen:
         return prompt
-    return replace(prompt, model=context.services.config.assistant)
+    assistant, note = context.services.config.assistant, prompt.note
+    if assistant and conversation.first is not None and conversation.first.version:
+        note = "\n".join(filter(None, [note, context.translate("media-next")]))
+    return replace(prompt, model=assistant, note=note)
 
 
 def _available_tokens(context: BotContext, conversation: Conversation, prompt: Prompt) -> int:

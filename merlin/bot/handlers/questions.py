@@ -288,7 +288,7 @@ def _finish_answer(
         notes += [prompt.note, window_text]
     if conversation.is_renewed:
         notes.append(context.translate("bot-renewed" if context.is_private else "groups-renewed"))
-    if reply.text and conversation.left is not None:
+    if reply.text and reply.known is not False and conversation.left is not None:
         notes.append(render_left_note(context, conversation.left))
     session = replace(
         old,

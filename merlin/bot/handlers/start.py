@@ -148,16 +148,23 @@ def start(context: BotContext) -> View:
 
 def _greeting(context: BotContext) -> View:
     """Greet with the course and its starter questions, or briefly without a course."""
+    title, questions = find_starters(context)
+    if not title:
+        return menu.text_view(context, "bot-start")
+    keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
+    return menu.text_view(context, "bot-start-course", *keys, course=title)
+
+
+def find_starters(context: BotContext) -> tuple[str, list[str]]:
+    """Return the title of the chat's course and its starter questions, "" without a course."""
     services = context.services
     session = context.sessions.find_open(context.place)
     dataset = dataset_of(services, session) if session else services.default_dataset
     course = courses.read_active(services).by_slug.get(dataset or "")
     serving = ModelCatalogue(context.db).find_serving(dataset) if course else None
     if course is None or serving is None:
-        return menu.text_view(context, "bot-start")
-    questions = course_chat.find_starters(services, serving)
-    keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
-    return menu.text_view(context, "bot-start-course", *keys, course=course.title(context.language))
+        return "", []
+    return course.title(context.language), course_chat.find_starters(services, serving)
 
 
 @handlers.command("cancel")

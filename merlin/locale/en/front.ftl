@@ -46,7 +46,7 @@ front-next-tutorial-about = A tutorial for the terminal, from an empty folder to
 front-next-dataset = What a dataset consists of
 front-next-dataset-about = Files, fields and settings, each with an example.
 front-tour-about = Each step opens in a second tab and ticks itself off here.
-front-other-samples = The courses of this demo are in Russian. `merlin demo --fresh` makes one in English.
+front-other-samples = The courses of this demo are in Russian. In English: MERLIN_LANGUAGE=en merlin demo --fresh
 front-addresses = All addresses
 front-address-bot = Bot, as in Telegram
 front-address-courses = Courses and chat

@@ -42,6 +42,7 @@ media-left-out = [The album holds files of several kinds: I took only the { $kin
        *[document] documents
     }.]
 media-ask-photo = What is in the photo?
+media-next = [The course's model answers the next question. To ask more about the file, send it again with the question as its caption.]
 media-ask-document = Summarise this document.
 media-ask-voice = Summarise what is said in this recording.
 media-other = I can't read this kind of message. Send text, a voice message, a photo or a document.

@@ -99,7 +99,7 @@ page-refund-done = { $amount } refunded, { $at }
 page-refund-pending = Refunding { $amount }
 page-check-now = Check now
 page-order-cancel = Cancel order
-page-buy-again = Buy again
+page-buy-again = Try again
 page-go-ask = Ask about a course
 page-go-bot = Open the bot
 

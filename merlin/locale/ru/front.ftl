@@ -47,7 +47,7 @@ front-next-tutorial-about = Урок в терминале: от пустой п
 front-next-dataset = Из чего состоит набор
 front-next-dataset-about = Файлы, поля и настройки с примерами.
 front-tour-about = Каждый шаг открывается в соседней вкладке и сам отмечается здесь.
-front-other-samples = Курсы этого демо на английском; `merlin demo --fresh` сделает его на русском.
+front-other-samples = Курсы этого демо на английском. На русском: MERLIN_LANGUAGE=ru merlin demo --fresh
 front-addresses = Все адреса
 front-address-bot = Бот, как в Telegram
 front-address-courses = Курсы и чат

@@ -100,7 +100,7 @@ page-refund-done = Возвращено { $amount }, { $at }
 page-refund-pending = Возвращаем { $amount }
 page-check-now = Проверить сейчас
 page-order-cancel = Отменить заказ
-page-buy-again = Купить снова
+page-buy-again = Попробовать ещё раз
 page-go-ask = Спросить по курсу
 page-go-bot = Открыть бота
 
