@@ -199,7 +199,6 @@ def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
     set_teacher_answer(
         provider,
         ("Кто это?", "Как языковая модель, я не могу ответить."),
-        ("Что в коде?", "Вот что:\n```python\nx = 1"),
         ("Чей ключ?", "Ключ sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD."),
         ("Где знак?", "Он\x07 тут."),
         ("Пусто?", " "),
@@ -207,7 +206,7 @@ def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
         ("Где ключи?\nsplit: test\ntags: [x]", "Ответ: «да».\n- user: нет\nsource: мой"),
     )
     document = run_json("distil", "trial", *MATERIALS, "--budget", "1", "--wordings", "1")
-    assert (document["proposed"], document["rejected"]) == (1, {"broken": 6})
+    assert (document["proposed"], document["rejected"]) == (1, {"broken": 5})
     lab.approve_proposals()
     (file,) = (lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir()
     kept = yaml.safe_load(file.read_text("utf-8"))
