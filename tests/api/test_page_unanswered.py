@@ -202,6 +202,9 @@ def test_waiting_questions_are_counted_in_the_header_on_the_board_and_on_the_tab
     assert f"Преподавание {waiting} , ждёт вас: {waiting}" in page
     assert f"{waiting} вопроса без ответа Проба" in page
     assert f"Без ответа {waiting} , ждёт вас: {waiting}" in page_text(vera.get(PAGE))
+    # The poll of the board brings the header's count along.
+    moved = vera.get("/teach", params={"seen": "other"}).text
+    assert '<span id="waiting-teach" hx-swap-oob="true"> <span class="count"' in moved
 
 
 def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):

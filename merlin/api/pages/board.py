@@ -58,7 +58,8 @@ async def render_board(
         )
     opened = {details.verdict.dataset: details for details in found}
     tasks = [task for task in context.tasks if dataset in ("", task.dataset)]
-    state = board.rows, board.silent_since, board.is_telegram_down, opened, tasks
+    waiting = sum(task.count for task in context.tasks)
+    state = board.rows, board.silent_since, board.is_telegram_down, opened, tasks, waiting
     content = repr(state).encode("utf-8", "replace")
     tag = hashlib.sha256(content).hexdigest()[:20]
     if board_query.seen == tag:
@@ -70,7 +71,7 @@ async def render_board(
         "stages": list(Stage),
         "lanes": [stage for stage in Stage if stage in moving],
         "tasks": tasks,
-        "is_waited_for": bool(context.tasks),
+        "waiting": waiting,
         "titles": {row.name: row.title_in(context.language) for row in board.rows},
         "texts": {
             name: await asyncio.to_thread(read_texts, context.services, details.verdict)
