@@ -19,6 +19,7 @@ from peewee import fn
 
 from merlin.app import jobs, models, unanswered, verdicts
 from merlin.app.actor import Actor
+from merlin.app.changes import find_undoable
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive, list_processes
 from merlin.app.jobs import JobView, Progress
@@ -412,11 +413,15 @@ def _read_progress(ctx: Context, job: JobView) -> Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitDetails:
-    """A commit in one dataset with its training and its model."""
+    """A commit in one dataset with its training and its model.
+
+    `change` is the edit that made it, if the actor may undo it, else "".
+    """
 
     verdict: VerdictView
     job: JobView | None
     model: ModelView | None
+    change: str
 
 
 def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[CommitDetails]:
@@ -430,9 +435,13 @@ def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> l
         mine = [each for each in found if seen is None or each.dataset in seen][:_MAX_CARDS]
         ids = {each.job for each in mine if each.job}
         of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
+        edits = {sha: find_undoable(ctx, actor, sha) for sha in {each.commit for each in mine}}
         return [
             CommitDetails(
-                verdict=each, job=of_job.get(each.job or 0), model=made.get(each.job or 0)
+                verdict=each,
+                job=of_job.get(each.job or 0),
+                model=made.get(each.job or 0),
+                change=edits[each.commit].get(each.dataset, ""),
             )
             for each in mine
         ]

@@ -38,6 +38,7 @@ from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
 from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user
+from merlin.db.tables import CHANGE
 
 _TRIES = 5
 _POLL_S = 0.1
@@ -344,10 +345,24 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
     return batch[0].dataset, make
 
 
+def find_undoable(ctx: Context, actor: Actor, commit: str) -> dict[str, str]:
+    """Return dataset -> the edit that made this commit, of those that the actor may undo."""
+    query = CHANGE.select(CHANGE.dataset, CHANGE.batch, CHANGE.by_whom)
+    return {
+        row["dataset"]: row["batch"]
+        for row in ctx.db.rows(query.where(CHANGE.commit_sha == commit).distinct())
+        if _is_theirs(actor, row["by_whom"]) and may_edit_examples(ctx, actor, row["dataset"])
+    }
+
+
+def _is_theirs(actor: Actor, by: str) -> bool:
+    return by == asker(actor) or actor.may(Permission.USERS)
+
+
 def _require_own_batch(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
     """Return the batch of a change, that change first. Raises NotFound for those of others."""
     one = _changes(ctx).get(change_id)
-    if one.by != asker(actor) and not actor.may(Permission.USERS):
+    if not _is_theirs(actor, one.by):
         raise NotFound("not theirs", "change-unknown", change=change_id)
     return _changes(ctx).list_of_batch(one.batch)
 

@@ -1,6 +1,6 @@
 """Evaluation of a model: its answers to the test questions, compared with those before it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from statistics import mean, median
 
@@ -16,6 +16,7 @@ from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import TURN
 from merlin.training import evaluation
 from merlin.training.evaluation import ProofReport
+from merlin.training.gate import Gates
 from merlin.training.models import Model, Models, read_questions
 from merlin.training.promote import Promotions, find_before
 
@@ -40,7 +41,8 @@ class EvaluationView:
     """A model's evaluation: its comparison with another one, and its kind of gate.
 
     The gate judges a model by at least `least` test questions. Without a `report`, `why` is the
-    reason; `asked` of `questions` were answered by then. `parts` have answered people.
+    reason; `asked` of `questions` were answered by then. `parts` have answered people. `accepted`
+    are the digests of the questions whose loss an editor accepted.
     """
 
     model: ModelView
@@ -53,6 +55,7 @@ class EvaluationView:
     asked: int
     questions: int
     parts: list[PartFigures]
+    accepted: Collection[str]
 
 
 def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
@@ -80,6 +83,7 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
         asked=len(Models(ctx.db).answers(model.model_row)),
         questions=len(read_questions(ctx.db, model.build_id)),
         parts=list(_measure_parts(ctx, model)),
+        accepted=Gates(ctx.db).list_accepted(model.dataset),
     )
 
 

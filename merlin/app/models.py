@@ -19,6 +19,7 @@ from merlin.core.views import INTERNAL, described, named
 from merlin.dataset.builds import build_version
 from merlin.dataset.verdicts import (
     HOLDS,
+    NEWEST_FIRST,
     ON_LINE,
     VerdictStatus,
 )
@@ -32,7 +33,7 @@ from merlin.training.models import (
     best_first,
     select_models,
 )
-from merlin.training.promote import Promotions
+from merlin.training.promote import NEWEST, Promotions
 from merlin.training.scores import Evaluation
 
 
@@ -87,7 +88,10 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionView:
-    """A change of the live model; `why` is newest, by_hand, rollback or revoked."""
+    """A change of the live model; `why` is newest, returned, by_hand, rollback or revoked.
+
+    "returned": the newest build is one that was live before.
+    """
 
     id: int
     dataset: str
@@ -110,10 +114,19 @@ def list_promotions(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50
 ) -> list[PromotionView]:
     """Return promotions, newest first. Raises NotFound."""
-    rows = read_newest_rows(ctx, actor, PROMOTION.select(), PROMOTION, dataset, limit)
+    first = PROMOTION.alias("first")
+    is_same = (first.dataset == PROMOTION.dataset) & (first.to_model == PROMOTION.to_model)
+    first_id = first.select(fn.MIN(first.id)).where(is_same).alias("first_id")
+    query = PROMOTION.select(*PROMOTION.every(), first_id)
+    rows = read_newest_rows(ctx, actor, query, PROMOTION, dataset, limit)
     return [
         read_row(
-            PromotionView, row, before=row["from_model"], to=row["to_model"], by=row["by_whom"]
+            PromotionView,
+            row,
+            before=row["from_model"],
+            to=row["to_model"],
+            by=row["by_whom"],
+            why="returned" if row["why"] == NEWEST and row["first_id"] < row["id"] else row["why"],
         )
         for row in rows
     ]
@@ -125,15 +138,21 @@ def name_promotions(ctx: Context, promotions: Sequence[PromotionView]) -> dict[s
     return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_(names))}
 
 
-def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, str]:
-    """Return the subject of the first commit that led to each model, by the model's id."""
+def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, tuple[str, str]]:
+    """Return hash and subject of the newest commit that each model served with, by its id.
+
+    The newest that led to it, if it never served.
+    """
     jobs = {view.job: view.id for view in views if view.job}
-    query = VERDICT.select(VERDICT.job_id, COMMIT.subject)
+    query = VERDICT.select(VERDICT.job_id, COMMIT.sha, COMMIT.subject)
     query = query.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)).where(
         VERDICT.job_id.in_(list(jobs))
     )
-    newest_first = ctx.db.tuples(query.order_by(VERDICT.position.desc()))
-    return {jobs[job]: subject for job, subject in newest_first}
+    has_served = VERDICT.status == VerdictStatus.SERVING.value
+    found: dict[int, tuple[str, str]] = {}
+    for job, *commit in ctx.db.tuples(query.order_by(has_served.desc(), NEWEST_FIRST)):
+        found.setdefault(jobs[job], tuple(commit))
+    return found
 
 
 def get(

@@ -66,7 +66,7 @@ class ProofScores:
     right: int
     wrong: int
     refused: int
-    exact: int = described("Taught answers, word for word, as `recall` gives them.")
+    exact: int = described("Right answers in the taught words, as `recall` gives them.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +189,7 @@ def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
         right=kinds[AnswerKind.RIGHT],
         wrong=kinds[AnswerKind.WRONG],
         refused=kinds[AnswerKind.REFUSED],
-        exact=sum(item.answer.known is True for item in judged),
+        exact=sum(_is_right(item) and item.answer.known is True for item in judged),
     )
 
 

@@ -179,11 +179,15 @@ class Gates(Repository):
         if not has_gate(len(answers), settings.split):
             return None
         others = judge_answers(self.db, serving) if serving else judge_base(self.db, new, answers)
-        condition = ACCEPTED_LOSS.dataset == new.dataset
-        rows = self.db.rows(ACCEPTED_LOSS.select(ACCEPTED_LOSS.question_digest).where(condition))
-        accepted = {row["question_digest"] for row in rows}
+        accepted = self.list_accepted(new.dataset)
         pairs = list(pair_answers(answers, others))
         return find_hold(settings.gate, answers, pairs, accepted, is_first=serving is None)
+
+    def list_accepted(self, dataset: str) -> set[str]:
+        """Return the digests of the questions whose loss an editor accepted."""
+        condition = ACCEPTED_LOSS.dataset == dataset
+        rows = self.db.rows(ACCEPTED_LOSS.select(ACCEPTED_LOSS.question_digest).where(condition))
+        return {row["question_digest"] for row in rows}
 
     @transaction
     def _store_hold(self, new: Model, before: str, hold: HoldReason, arguments: Row) -> None:

@@ -87,7 +87,10 @@ def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(sit
             assert answer.status_code == 303
         site.lab.tick("serve", "promote")
         page = client.get(answer.headers["location"]).text
+        test = client.get(f"/admin/models/{newest_build(site)}/evaluation").text
     assert "готово" in page
+    assert "Принято редактором: 12 верных ответов больше не верны" in test
+    assert "Исправить" not in test
     assert "не стала текущей" not in page
     assert site.lab.status()["serving"]["build"] == newest_build(site)
 

@@ -1,6 +1,5 @@
 """Jobs and models through the API: shown, launched, cancelled, promoted by a real daemon."""
 
-import re
 import secrets
 from functools import partial
 
@@ -175,8 +174,11 @@ def test_models_are_listed_promoted_pinned_and_rolled_back(site):
         assert serve(newer, "promote")["build"] == "trial-2"
         assert serve(older, "rollback")["build"] == "trial-1"
         page = browser.get("/admin/models").text
+        test = browser.get(f"/admin/models/{newer.build}/evaluation").text
     for newest in site.verdicts()[:2]:
-        assert newest.subject in page
+        story = f'/admin/board?commit={newest.commit}#story-trial">{newest.subject}</a>'
+        assert story in page
+    assert site.verdicts()[0].subject in test
     history = models.list_promotions(site.services, Actor.operator(), "trial")
     assert [change.to for change in history[:2]] == [older.model, newer.model]
 
@@ -200,10 +202,13 @@ def test_evaluation_compares_a_model_with_the_one_before_it(site):
     it = (PROOF_ANSWER.model_row == 1) & (PROOF_ANSWER.example_id == "q11")
     query = PROOF_ANSWER.update(otherwise).where(it)
     site.database.transact(partial(site.database.change, query))
-    known = PROOF_ANSWER.update({"known": 1}).where(PROOF_ANSWER.model_row == 2)
+    known = PROOF_ANSWER.update({"known": 1})
     site.database.transact(partial(site.database.change, known))
     with site.browser_client(VERA) as browser:
         page = browser.get("/admin/models/trial-2/evaluation").text
+        first = browser.get("/admin/models/trial-1/evaluation").text
     assert "1 верный ответ больше не верен" in page
-    assert re.search(r"слово в слово: \d", page)
+    # Both answers are taught ones, of which one is right, then none.
+    assert ("слово в слово: 1<" in first, "слово в слово" in page) == (True, False)
+    assert "trial-1: верно</h4>" in page
     assert "Понятие 11 значит ответ 77." in page

@@ -305,6 +305,8 @@ def test_commit_that_waits_for_the_pin_is_unpinned_on_its_page(staff):
     with staff.browser_client(VERA) as client:
         page = client.get("/admin/board", params={"commit": make_commit(32).sha}).text
         action = re.search(r'action="(/admin/models/\d+/unpin)"', page)[1]
-        token = re.search(r'name="once" value="([^"]+)"', page)[1]
-        assert client.post(action, data={"once": token}).status_code in {200, 303}
+        fields = dict(re.findall(r'name="(once|back)" value="([^"]+)"', page))
+        answer = client.post(action, data=fields)
+        story = rf"/admin/board\?commit={make_commit(32).sha}&asked=\d+#story-neurotypology"
+        assert re.fullmatch(story, answer.headers["location"])
     rows.promotions.pin("neurotypology", is_pinned=False)

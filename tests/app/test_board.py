@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from merlin.app.actor import Actor
-from merlin.app.board import Stage, list_tasks, read_board
+from merlin.app.board import Stage, list_tasks, read_board, read_commit
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import TELEGRAM_DOWN, Heartbeat
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import (
+    BatchResult,
     ChangeRequest,
     Changes,
     ChangeState,
@@ -116,6 +117,20 @@ def test_edit_with_many_files_hides_no_other_edit(world):
         *("waiting", "waiting"),
         "parked",
     ]
+
+
+def test_commit_of_an_edit_leads_its_editor_and_admins_to_the_undo(world):
+    sha = world.push(1, make_examples())
+    request = ChangeRequest(telegram_editor(7, "Boris"), "7", world.clock(), "ru")
+    changes = make_changes(FACE, [Edit("examples/x.yaml", None, "a: 1\n")], request)
+    Changes(world.db).put(changes)
+    batch = Changes(world.db).claim()
+    Changes(world.db).settle(batch, BatchResult(sha))
+    editors = [
+        Actor.person(number, Authority(Role.TEACHER, frozenset({FACE}))) for number in (7, 8)
+    ]
+    found = [read_commit(world.ctx, actor, sha)[0].change for actor in (OPERATOR, *editors)]
+    assert found == [changes[0].batch, changes[0].batch, ""]
 
 
 def test_removed_dataset_stays_only_while_its_model_answers(world):

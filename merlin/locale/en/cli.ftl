@@ -142,6 +142,7 @@ model-gone = removed
 model-unapplied = not applied
 model-revoked = consent withdrawn
 why-newest = new build
+why-returned = an earlier build is back
 why-by_hand = chosen by hand
 why-rollback = rolled back
 why-revoked = consent withdrawn

@@ -16,6 +16,10 @@ page-eval-lost = { $lost ->
         [one] { NUMBER($lost) } right answer was lost
        *[other] { NUMBER($lost) } right answers were lost
     }
+page-eval-accepted = Accepted by an editor: { $lost ->
+        [one] { NUMBER($lost) } right answer was lost
+       *[other] { NUMBER($lost) } right answers were lost
+    }
 page-eval-passed = Passed: all right answers stayed right
 page-eval-alone = { $right } of { $questions } right
 page-eval-rule = { $kind ->
@@ -83,7 +87,7 @@ page-eval-left-out = { $count ->
        *[other] { NUMBER($count) } more questions aren't shown.
     }
 page-eval-expected = Expected answer
-page-eval-before = Previous model: { $kind ->
+page-eval-before = { $model }: { $kind ->
         [right] right
         [refused] declined
        *[wrong] wrong
@@ -93,7 +97,7 @@ page-eval-now = This model: { $kind ->
         [refused] declined
        *[wrong] wrong
     }
-page-eval-none-before = The previous model wasn't asked this
+page-eval-none-before = { $model } wasn't asked this
 page-eval-change-lost = no longer right
 page-eval-change-gained = now right
 page-eval-change-wrong = wrong

@@ -143,6 +143,7 @@ model-gone = удалена
 model-unapplied = не применена
 model-revoked = согласие отозвано
 why-newest = новая сборка
+why-returned = вернулась прежняя сборка
 why-by_hand = выбрана вручную
 why-rollback = возврат прежней
 why-revoked = отзыв согласия

@@ -19,6 +19,11 @@ page-eval-lost = { $lost ->
         [few] { NUMBER($lost) } верных ответа больше не верны
        *[many] { NUMBER($lost) } верных ответов больше не верны
     }
+page-eval-accepted = Принято редактором: { $lost ->
+        [one] { NUMBER($lost) } верный ответ больше не верен
+        [few] { NUMBER($lost) } верных ответа больше не верны
+       *[many] { NUMBER($lost) } верных ответов больше не верны
+    }
 page-eval-passed = Прошла тест: верные ответы остались верными
 page-eval-alone = Верно { $right } из { $questions }
 page-eval-rule = { $kind ->
@@ -91,7 +96,7 @@ page-eval-left-out = { $count ->
        *[many] Ещё { NUMBER($count) } вопросов не показаны.
     }
 page-eval-expected = Ожидаемый ответ
-page-eval-before = Прежняя модель: { $kind ->
+page-eval-before = { $model }: { $kind ->
         [right] верно
         [refused] отказ
        *[wrong] неверно
@@ -101,7 +106,7 @@ page-eval-now = Эта модель: { $kind ->
         [refused] отказ
        *[wrong] неверно
     }
-page-eval-none-before = Прежней модели этот вопрос не задавали
+page-eval-none-before = Модели { $model } этот вопрос не задавали
 page-eval-change-lost = больше не верно
 page-eval-change-gained = стало верно
 page-eval-change-wrong = неверно

@@ -34,6 +34,7 @@ from merlin.api.schema import MAX_ID, DatasetName, Id, Name, Part, part
 from merlin.app import evaluation, jobs, models, requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.evaluation import EvaluationView
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
@@ -44,10 +45,11 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import choose_translation
 from merlin.core.permissions import Permission
 from merlin.core.training_events import describe_event, is_step
-from merlin.core.web.assets import seen_other
+from merlin.core.web.assets import local_address, seen_other
+from merlin.core.web.browser import with_preference
 from merlin.dataset.files import FileIndex
 from merlin.db.requests import Request, RequestState
-from merlin.training.evaluation import AnswerChange, ProofReport
+from merlin.training.evaluation import AnswerChange
 
 router = page_router()
 
@@ -74,7 +76,8 @@ async def show_asked(context: ViewerContext, number: Id) -> Response:
 async def submit(context: PageContext, act: RequestAct, once: str, back: str) -> Response:
     """Run an operation that asks the daemon; redirect to `back`, which shows its state."""
     request = await context.write(act, context.actor, once=once)
-    return seen_other(f"{back}?asked={request.request_id}")
+    page, hash_mark, part = back.partition("#")
+    return seen_other(with_preference(page, "asked", str(request.request_id)) + hash_mark + part)
 
 
 async def read_daemon_request(context: PageContext, number: int) -> dict[str, object] | None:
@@ -253,7 +256,8 @@ async def show_evaluation(
     view: dict[str, object] = {
         "daemon_request": daemon_request,
         "found": model_evaluation,
-        "answers_of": _answers(model_evaluation.report, show) if model_evaluation.report else None,
+        "answers_of": _answers(model_evaluation, show),
+        "commits": await context.services.read(models.name_commits, [model_evaluation.model]),
     }
     return render_page(context, "admin_evaluation.html", view)
 
@@ -263,8 +267,17 @@ def evaluation_href(model: ModelView) -> str:
     return f"/admin/models/{quote(model.title, safe='')}/evaluation"
 
 
-def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
-    """Return the answers to list, and their number by kind."""
+def _answers(found: EvaluationView, show: AnswerFilter) -> dict[str, object] | None:
+    """Return the answers to list, and their number by kind; None without a report.
+
+    `accepted` of the lost answers are accepted by an editor; in `mendable` ones of the others the
+    example may be the reason: a refusal is not mended in it.
+    """
+    report = found.report
+    if report is None:
+        return None
+    lost = report.list_answers(AnswerChange.LOST)
+    rest = [answer for answer in lost if answer.digest not in found.accepted]
     requested = {AnswerChange(show)} if show else {*AnswerChange} - {AnswerChange.RIGHT}
     answers, compared = report.list_answers(*requested), report.comparison
     return {
@@ -272,16 +285,17 @@ def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
         "shown": answers[:_MAX_SHOWN],
         "left_out": max(len(answers) - _MAX_SHOWN, 0),
         "counts": {kind.value: len(report.list_answers(kind)) for kind in AnswerChange},
-        "declined": sum(
-            answer.kind == "refused" for answer in report.list_answers(AnswerChange.LOST)
-        ),
+        "declined": sum(answer.kind == "refused" for answer in lost),
+        "accepted": len(lost) - len(rest),
+        "mendable": sum(answer.kind != "refused" and answer.is_kept for answer in rest),
         "common": compared.now.questions if compared else 0,
     }
 
 
 _MAX_LISTED = 20
 QuestionDigest = Annotated[str, Form(max_length=64, pattern="^[0-9a-f]*$")]
-Back = Annotated[Literal["", "evaluation"], Form()]
+# The address of the form's page.
+Back = Annotated[str, Form()]
 
 
 @router.get("/admin/models")
@@ -328,11 +342,11 @@ async def accept_lost(
     model_id: Id,
     once: FormToken,
     question: QuestionDigest = "",
-    back: Back = "",
+    back: Back = "/admin/models",
 ) -> Response:
     """Ask the daemon to accept a held model's answer; for editors of its dataset."""
     act = partial(models.accept, model_id=model_id, question=question)
-    return await submit(context, act, once, await _return_href(context, model_id, back))
+    return await submit(context, act, once, local_address(back))
 
 
 @router.post("/admin/models/{model_id}/{act}")
@@ -341,7 +355,7 @@ async def change_serving(
     model_id: Id,
     act: Literal["promote", "rollback", "pin", "unpin"],
     once: FormToken,
-    back: Back = "",
+    back: Back = "/admin/models",
 ) -> Response:
     """Ask the daemon to promote, pin or unpin a model, or to roll back to it."""
     acts: dict[str, Callable[..., Request]] = {
@@ -350,12 +364,5 @@ async def change_serving(
         "pin": partial(models.pin_model, is_pinned=True),
         "unpin": partial(models.pin_model, is_pinned=False),
     }
-    href = await _return_href(context, model_id, back)
-    return await submit(context, partial(acts[act], model_id=model_id), once, href)
-
-
-async def _return_href(context: PageContext, model_id: int, back: Back) -> str:
-    """Return the address of the form's page."""
-    if back != "evaluation":
-        return "/admin/models"
-    return evaluation_href(await context.read(models.get, context.actor, model_id))
+    act_on = partial(acts[act], model_id=model_id)
+    return await submit(context, act_on, once, local_address(back))
