@@ -29,6 +29,8 @@ from merlin.dataset.near_questions import (
     needs_turn_before,
 )
 from merlin.dataset.sensitive import mask_personal_data
+from merlin.db.database import in_portions
+from merlin.db.tables import TURN
 
 DAYS = 7
 # Limits of the newest questions and groups; longer lists are of no use.
@@ -43,9 +45,10 @@ class UnansweredView:
 
     `wordings` are all wordings with their counts. `before` is the turn before the question, if it
     continues a conversation. `example` is the id of the example with nearly the same question,
-    whose answer is disliked, "" for none.
+    whose answer is disliked, "" for none. `turn` is the newest of its turns.
     """
 
+    turn: int
     question: str
     before: tuple[str, str] | None
     wordings: Sequence[tuple[str, int]]
@@ -101,6 +104,17 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     )
 
 
+def dismiss(ctx: Context, actor: Actor, dataset: str, turn: int) -> None:
+    """List the group of a turn no more; asked again, it is listed again. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    for group in _read_groups(ctx, dataset):
+        turns = [question.turn_id for question in group.questions]
+        if turn in turns:
+            for some in in_portions(turns):
+                ctx.db.update(TURN, TURN.id.in_(some), is_dismissed=1)
+    ctx.unanswered.pop(dataset, None)
+
+
 def _read_groups(ctx: Context, dataset: str) -> list[QuestionGroup]:
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
@@ -151,6 +165,7 @@ def _view(
     (commonest, _), *_ = group.wordings
     newest = next(each for each in group.questions if each.is_shown and each.text == commonest)
     return UnansweredView(
+        turn=group.questions[0].turn_id,
         question=mask_personal_data(commonest, language).words,
         before=read_turn_before(ctx, dataset, commonest, newest.turn_id, language),
         wordings=[

@@ -144,7 +144,7 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
 
 @app.command()
 def export(dataset: DatasetName, config: ConfigPath = DEFAULT) -> None:
-    """Write a dataset's valid examples, as last fetched, to stdout: OpenAI's chats."""
+    """Write a dataset's valid examples, as last fetched, to stdout."""
     with open_files_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
     system = checked.spec.system if checked.spec else ""

@@ -217,3 +217,17 @@ def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
     site.lab.tick("fetch")
     text = page_text(vera.get("/admin/models"))
     assert "100 оценённых ответов ещё не учила ни одна модель" in text
+
+
+def test_question_off_topic_is_listed_no_more_until_it_is_asked_again(site):
+    add_question(site, "Сколько спутников у Юпитера?")
+    newest = add_question(site, "Какая погода?")
+    assert count_groups(site) == 2
+    with site.browser_client(BORIS) as client:
+        assert client.post(PAGE, data={"turn": newest}).status_code == 404
+    with site.browser_client(VERA) as client:
+        assert client.post(PAGE, data={"turn": newest}).headers["location"] == PAGE
+        page = page_text(client.get(PAGE))
+    assert ("погода" in page, count_groups(site)) == (False, 1)
+    add_question(site, "Какая погода?")
+    assert count_groups(site) == 2

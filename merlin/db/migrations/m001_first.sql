@@ -292,6 +292,7 @@ CREATE TABLE turn (
     cost_micro BIGINT NOT NULL DEFAULT 0,
     currency TEXT NOT NULL DEFAULT '',
     is_replaced BIGINT NOT NULL DEFAULT 0,
+    is_dismissed BIGINT NOT NULL DEFAULT 0,
     asker TEXT NOT NULL DEFAULT '',
     known BIGINT,
     nearest TEXT NOT NULL DEFAULT '',

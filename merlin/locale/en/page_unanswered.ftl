@@ -14,6 +14,7 @@ page-unanswered-ways = How people asked
 page-unanswered-allowed = Only what people allowed is shown, without names.
 page-unanswered-before = The turn before it, which the example will have too:
 page-unanswered-exists = There's such an example already, but people disliked its answer.
+page-unanswered-dismiss = Off topic: take it off the list
 page-unanswered-edit = Edit the example
 page-unanswered-none-waiting = Everything was found this week
 page-unanswered-none-hidden = Nothing to show

@@ -116,13 +116,16 @@ def _find_last_user_message(messages: Sequence[Mapping[str, Any]]) -> Mapping[st
 
 
 def cut_answer(message: str, body: Mapping[str, Any]) -> tuple[str, str]:
-    """Return an answer cut by the token limit, and its finish reason.
+    """Return an answer cut by `stop` and the token limit, and its finish reason.
 
     Raises ApiError for a response format: rule-based answers cannot follow one.
     """
     shape = body.get("response_format") or {"type": "text"}
     if shape != {"type": "text"}:
         raise bad_field("response_format", "Invalid parameter: a stand-in answers in text alone.")
+    stops = body.get("stop") or []
+    for stop in [stops] if isinstance(stops, str) else stops:
+        message = message.partition(str(stop))[0]
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     if not limit or count_tokens(message) <= limit:
         return message, "stop"

@@ -27,7 +27,7 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.schema import Hex, Name, Number
+from merlin.api.schema import MAX_ID, Hex, Name, Number
 from merlin.app import changes, examples, proposals, unanswered
 from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
@@ -368,3 +368,12 @@ async def show_unanswered(
         "note": await find_noted_change(context, changed),
     }
     return render_page(context, "teach_unanswered.html", view)
+
+
+@router.post("/datasets/{dataset}/unanswered")
+async def dismiss_unanswered(
+    context: TeacherContext, dataset: EditedDataset, turn: Annotated[int, Form(ge=1, le=MAX_ID)]
+) -> Response:
+    """List a question of no concern, and those like it, no more."""
+    await context.write(unanswered.dismiss, context.actor, dataset.name, turn)
+    return seen_other(base_of(dataset.name, "unanswered"))
