@@ -14,12 +14,12 @@ from tests.browser.installed_chromium import PagePool
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
-# Chromium's messages when a navigation interrupts a view transition, and those about responses
-# that a test expects to fail.
+# Chromium's messages when a navigation interrupts a view transition, those about responses that a
+# test expects to fail, and its question about unsaved text.
 _EXPECTED_MESSAGES = (
     *("Transition was", "net::ERR_", "the server responded with a status of"),
     *("htmx:sendError", "htmx:responseError", "htmx:sendAbort", "htmx:afterRequest"),
-    "Response Status Error Code",
+    *("Response Status Error Code", "beforeunload"),
 )
 
 
@@ -85,6 +85,11 @@ class Visitor:
         page = self.page(user_id, **options)
         page.goto(self.site.address + path)
         return page
+
+    @property
+    def asked(self) -> int:
+        """Return how often the browser asked before it left a page; it left."""
+        return self.errors.count("dialog: beforeunload")
 
     def close(self) -> None:
         """Close every browser."""

@@ -62,8 +62,11 @@ def _list_listeners(errors):
     """Return the listeners by event that record what goes wrong in a page."""
 
     def refuse(dialog):
-        errors.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
+        errors.append(f"dialog: {dialog.message or dialog.type}")
+        if dialog.type == "beforeunload":
+            dialog.accept()
+        else:
+            dialog.dismiss()
 
     def record(message):
         if message.type == "error":

@@ -136,6 +136,47 @@ def test_example_is_found_edited_and_saved_by_keyboard_alone(staff_visitor, staf
     assert "Стопка." in read_examples(staff_site, dataset)["stack"]
 
 
+def test_unsaved_text_is_not_left_without_a_question(staff_visitor, staff_site, dataset):
+    """The browser asks on a link and on a search; not when nothing is typed or it is sent."""
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
+    answer = page.get_by_label("Ответ")
+    for asked in (0, 1):
+        answer.press_sequentially("Стопка. " * asked)
+        page.get_by_role("link", name="Закрыть").click()
+        page.get_by_role("link", name="Что такое стек?").click()
+        assert staff_visitor.asked == asked
+    answer.press_sequentially("Стопка. ")
+    page.get_by_role("searchbox").press_sequentially("стек")
+    page.get_by_role("searchbox").press("Enter")
+    page.get_by_role("link", name="Что такое стек?").click()
+    answer.press_sequentially("Стопка. ")
+    save_edit(page, staff_site)
+    assert staff_visitor.asked == 2
+    assert "Стопка." in read_examples(staff_site, dataset)["stack"]
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        (f"{BASE}/new", "Вопрос"),
+        ("/courses/{}/edit", "Название по-русски"),
+        ("/courses/{}/edit/materials/new", "Текст (Markdown)"),
+        ("/datasets/algorithms/unanswered", "Ответ"),
+    ],
+)
+def test_every_form_of_an_editor_asks_before_its_text_is_lost(
+    staff_visitor, staff_site, path, label
+):
+    page = staff_visitor.open(path.format(staff_site.course_id("algorithms")), VERA)
+    page.reload()
+    assert not staff_visitor.asked
+    for fold in page.locator("details.fold summary").all():
+        fold.click()
+    page.get_by_label(label).first.press_sequentially("Слова")
+    page.reload()
+    assert staff_visitor.asked == 1
+
+
 def test_expired_sign_in_while_writing_loses_no_text(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое лес?")

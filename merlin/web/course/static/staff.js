@@ -27,3 +27,25 @@ document.addEventListener("change", ({ target }) => {
   if (!target.dataset.all) return;
   for (const box of document.getElementsByName(target.dataset.all)) if (box.checked !== target.checked) box.click();
 });
+
+// What was typed is not lost without the browser's question; what is sent asks nothing.
+let sent;
+function isWritten(field) {
+  if (field.type === "checkbox") return field.checked !== field.defaultChecked;
+  if (field.selectedOptions) return !field.selectedOptions[0]?.defaultSelected;
+  return field.value !== (field.defaultValue ?? field.value);
+}
+const isChanged = (form) => form !== sent && ("changed" in form.dataset || [...form.elements].some(isWritten));
+const isUnsaved = () => [...document.querySelectorAll("form.form[method=post]")].some(isChanged);
+document.addEventListener("submit", ({ target }) => { sent = target; });
+addEventListener("pageshow", () => { sent = null; });
+addEventListener("beforeunload", (event) => {
+  if (isUnsaved()) event.preventDefault();
+});
+// A search would replace it: it waits for Enter, and leaves the page.
+document.addEventListener("htmx:configRequest", (event) => {
+  const { elt, triggeringEvent } = event.detail;
+  if (!elt.matches("[role=search]") || !isUnsaved()) return;
+  event.preventDefault();
+  if (triggeringEvent?.type === "submit") elt.submit();
+});
