@@ -78,6 +78,9 @@ class TickCounts:
         self.counts[name] = self.counts.get(name, 0) + more
 
 
+_STOP_POLL_S = 1.0
+
+
 def run(
     ticks: Sequence[Tick],
     tally: TickCounts,
@@ -116,7 +119,9 @@ def run(
     on_ready()
     names = [tick.name for tick in ticks if tick.is_asked]
     with watch(ask_ticks(scheduler, names)):
-        stop.wait()
+        # Seen once: a signal between Python's look for signals and the wait itself did not end it.
+        while not stop.wait(_STOP_POLL_S):
+            pass
     # The scheduler would wait while holding the lock that a tick needs to trigger another one.
     scheduler.shutdown(wait=False)
     on_stop()
