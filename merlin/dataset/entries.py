@@ -24,6 +24,7 @@ from merlin.core.vocabulary import (
     split_words,
     vector_query,
 )
+from merlin.dataset.builds import NO_END
 from merlin.dataset.example import parse_example
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.db.database import CHUNK, Database, Repository, Row, in_portions
@@ -73,9 +74,10 @@ class FileText:
 class ExampleEntry(FileText):
     """The file of one example in a list; `number` is its position.
 
-    `author` and `at` are those of the commit that wrote it, "" and None if unknown. `split` is its
-    side in the newest build, "" if it is not in it. `trained` are the messages in that build, which
-    may be older than the file: a rejected file changes no build of a strict dataset.
+    `author` and `at` are those of the commit that wrote it, "" and None if unknown: a file that no
+    build has so yet, or that came back as an older build has it. `split` is its side in the newest
+    build, "" if it is not in it. `trained` are the messages in that build, which may be older than
+    the file: a rejected file changes no build of a strict dataset.
     """
 
     number: int
@@ -114,7 +116,7 @@ _WORD_MATCHES = (
 )
 _COLUMNS = "entry.id, entry.dataset, entry.path, entry.example_id"
 _PAGE = """
-SELECT part.id, part.path, file.blob, said.text, taught.author,
+SELECT part.id, part.path, file.blob, said.text, written.author,
     made.committed_at, taught.split, trained.messages
 FROM ({page}) AS part
 JOIN dataset_file AS file ON file.dataset = part.dataset AND file.path = part.path
@@ -122,7 +124,10 @@ JOIN dataset_text AS said ON said.blob = file.blob
 LEFT JOIN taught_example AS taught ON taught.dataset = part.dataset
     AND taught.example_id = part.example_id
     AND taught.first_build <= {build} AND taught.end_build > {build}
-LEFT JOIN seen_commit AS made ON made.sha = taught.commit_sha
+LEFT JOIN taught_example AS written ON written.dataset = part.dataset
+    AND written.example_id = part.example_id
+    AND written.end_build = {no_end} AND written.blob = file.blob
+LEFT JOIN seen_commit AS made ON made.sha = written.commit_sha
 LEFT JOIN example_text AS trained ON trained.digest = taught.text_digest
 ORDER BY part.id DESC
 """
@@ -250,7 +255,7 @@ class ExampleEntries(Repository):
             f" ORDER BY {number} DESC LIMIT ?"
         )
         build = build or self._newest_build(dataset)[0]
-        query = _PAGE.format(page=page.format(build=build), build=build)
+        query = _PAGE.format(page=page.format(build=build), build=build, no_end=NO_END)
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]
 

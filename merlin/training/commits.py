@@ -22,6 +22,7 @@ from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     CHANGES_DATASET,
     FINDINGS,
+    NOTHING_NEW,
     ON_LINE,
     WAITING,
     Verdict,
@@ -81,13 +82,17 @@ class CommitHistory(Repository):
         return BUILDS.find(self.db, BUILD.select().where(same))
 
     def follows_newest_build(self, dataset: str) -> bool:
-        """Return whether the newest commit's build is the dataset's newest, which is compared.
+        """Return whether the newest commit made the dataset's newest build, which is compared.
 
-        Then the next commit has written all files in which its build differs.
+        Then the next commit has written all files in which its build differs. One that left the
+        build as it was may have written files: their tags are not in it.
         """
-        latest = self.latest(dataset)
         newest = self.db.value(BUILD.select(fn.MAX(BUILD.id)).where(BUILD.dataset == dataset))
-        return latest is not None and latest.build_id == newest
+        found = VERDICT.select().where((VERDICT.dataset == dataset) & ON_LINE)
+        row = self.db.row(found.order_by(VERDICT.position.desc()).limit(1))
+        if row is None or row["status"] in NOTHING_NEW:
+            return False
+        return bool(row["build_id"] == newest)
 
     @transaction
     def record(self, commit: Commit, outcomes: Sequence[CommitOutcome], at: datetime) -> None:

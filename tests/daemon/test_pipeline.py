@@ -7,6 +7,7 @@ import pytest
 
 from merlin.core.i18n import LANGUAGES, day_argument, text
 from merlin.dataset.builds import is_in_build
+from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
 from merlin.openai_protocol.responses import list_page
@@ -84,6 +85,34 @@ def test_author_is_who_wrote_the_file_also_after_a_revert_and_a_rejected_commit(
     authors = {row["example_id"]: row["author"] for row in rows}
     names = [authors[f"q{number}"] for number in (1, 3, 50, 51)]
     assert names == ["anna", "gleb", "vera", "dina"]
+
+
+def test_table_names_no_writer_of_a_file_that_its_builds_have_otherwise(lab):
+    """A tag is in no build, and an undone commit returns to an older one: the next build knows."""
+    repository = lab.repository
+
+    def commit_as(name):
+        repository.git("add", "-A")
+        repository.git("commit", "-q", "-m", "Add", f"--author={name} <{name}@example.com>")
+        lab.tick("fetch")
+        with lab.services() as services:
+            entries = ExampleEntries(services.db).find("trial", ExampleFilter(), 50)
+        assert all(bool(entry.at) == bool(entry.author) for entry in entries)
+        authors = {entry.example_id: entry.author for entry in entries}
+        return [authors[f"q{number}"] for number in (1, 3, 5)]
+
+    for number in (1, 3, 5):
+        repository.example("trial", number, answer="Иначе.")
+    assert commit_as("anna") == ["anna", "anna", "anna"]
+    tagged = repository.folder / "datasets/trial/examples/q1.yaml"
+    tagged.write_text(tagged.read_text("utf-8") + "tags: [проба]\n", "utf-8")
+    assert commit_as("boris") == ["", "anna", "anna"]
+    repository.example("trial", 3, answer="Снова иначе.")
+    assert commit_as("vera") == ["boris", "vera", "anna"]
+    repository.git("revert", "--no-commit", "HEAD")
+    assert commit_as("gleb") == ["boris", "", "anna"]
+    repository.example("trial", 5, answer="Снова иначе.")
+    assert commit_as("dina") == ["boris", "gleb", "dina"]
 
 
 @serving
