@@ -79,7 +79,7 @@ def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site
     expect(page.get_by_role("button", name="Да, остановить")).to_be_hidden()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Да, остановить").dblclick()
-    expect(page.get_by_text(f"Остановить обучение {staff_site.job_id}")).to_be_visible()
+    expect(page.get_by_text(f"Остановка обучения {staff_site.job_id}")).to_be_visible()
     (request,) = list_requests(staff_site, RequestKind.CANCEL)
     Requests(staff_site.db).claim([RequestKind.CANCEL])
     Requests(staff_site.db).finish(
