@@ -95,7 +95,13 @@ def test_broken_example_is_mended_with_what_its_file_says(site, vera):
     site.lab.tick("fetch")
     page = vera.get(f"{BASE}/one", params={"example": "misspelt"}).text
     assert 'name="tags" value="лицо"' in page
-    assert "может быть, «tags»?" in page.split('id="edit"')[1]
+    before, form = page.split('id="edit"')
+    assert "может быть, «tags»?" in before
+    assert '<li class="hit" aria-current="true"><code>tag: [лицо]</code>' in form
+    assert "не читается" not in before.split('class="wrong"')[1]
+    unreadable = vera.get(f"{BASE}/one", params={"example": "broken"}).text
+    assert "Файл примера не читается" in unreadable
+    assert 'class="hit"' in unreadable
     form = read_form(vera, example="misspelt") | {"question": "Кто\nэто?", "answer": "Он."}
     assert vera.post(BASE, data=form).status_code == 303
     site.lab.tick("changes", "fetch")

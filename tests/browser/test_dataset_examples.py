@@ -116,6 +116,7 @@ def test_several_rows_are_tagged_marked_and_removed_in_a_commit_each(
     page.get_by_label("Выбрать все").check()
     page.get_by_label("Выбрать «broken»").uncheck()
     page.locator(".several summary").click()
+    expect(page.locator(".several details")).to_contain_text("Выбрано: 2")
     save_edit(page, staff_site, "Да, удалить")
     assert [*read_examples(staff_site, dataset)] == ["broken"]
     assert staff_site.committer.commits == commits + 3

@@ -104,6 +104,7 @@ page-example-answer = Answer
 page-example-tags = Tags
 page-example-tags-hint = Separated by commas, optional.
 page-example-broken = This example's file can't be read. Below is what could be taken from it: check it against the file, then save.
+page-example-wrong = { $error } The fields below were read from the file: check them against its text, then save.
 page-needs-both = Enter both a question and an answer.
 page-example-deleted = Another edit removed this example while you were editing. Nothing was saved. Your text is in the form below: save it as a new example.
 page-stale-example = Edit conflict: another edit changed this example while you were editing. Nothing was saved. Your text is in the form below.

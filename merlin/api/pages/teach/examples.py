@@ -40,7 +40,9 @@ from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.entries import ExampleFilter, FileText
 from merlin.dataset.example import read_example
+from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import example_path
+from merlin.dataset.yaml_io import read_yaml
 
 router = page_router()
 
@@ -319,8 +321,13 @@ async def show_example(listing: Listing, example: ExampleId) -> Response:
     view = await context.read(examples.get, context.actor, name, example)
     if view.question is not None:
         return await listing.render(_form(view))
-    _, findings = read_example((view.text or "").encode())
-    result = FormResult(context.say("example-broken"), findings=findings, text=view.text or "")
+    content = (view.text or "").encode()
+    _, findings = read_example(content)
+    wrong = context.say("example-broken")
+    if not isinstance(read_yaml(content), Finding):
+        error = next(one for one in findings if one.severity is Severity.ERROR)
+        wrong = context.say("example-wrong", error=error.text(context.language))
+    result = FormResult(wrong, findings=findings, text=view.text or "")
     return await listing.render(_form(examples.recover(view)), result)
 
 

@@ -18,7 +18,8 @@ document.addEventListener("keydown", (event) => {
 
 // How many rows are selected; "select all" selects those that are shown.
 function count() {
-  document.querySelector(".several output").value = document.querySelectorAll("[name=row]:checked").length;
+  const { length } = document.querySelectorAll("[name=row]:checked");
+  for (const place of document.querySelectorAll(".several output")) place.value = length;
 }
 document.addEventListener("change", ({ target }) => {
   if (target.name === "row") count();
