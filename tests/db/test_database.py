@@ -172,7 +172,8 @@ def test_postgresql_deadlock_is_retried(postgresql):
                 future.result()
         finds = [row["empty_finds"] for row in database.rows(INTENT.select(INTENT.empty_finds))]
     assert finds == [2, 2]
-    assert len(tries) >= 3
+    # PostgreSQL ends one of the two; on a busy machine it may end the other as well, once.
+    assert len(tries) in {3, 4}
 
 
 def test_connections_ended_by_a_server_restart_fail_no_call(postgresql):
