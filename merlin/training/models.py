@@ -386,7 +386,8 @@ def find_taught(
     if exact := sorted((example_id, commit) for example_id, commit, _, is_said in rows if is_said):
         return dict(exact[:NEAREST]), []
     questions = [str(begun).partition("\n")[0] for _, _, begun, _ in rows]
-    places = nearest_questions(normalise(question), questions, NEAREST) if question else []
+    asked = normalise(question)[:_MAX_QUESTION_LENGTH]
+    places = nearest_questions(asked, questions, NEAREST) if asked else []
     return {}, [rows[place][0] for place in places]
 
 

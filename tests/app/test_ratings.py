@@ -12,6 +12,7 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
+from merlin.core.messages import Message
 from merlin.dataset.changes import (
     CONFLICT,
     BatchResult,
@@ -334,6 +335,18 @@ def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(database
     no_source, nearest = find_taught(database, new, "А что значит черта 7?", "Я сама придумала.")
     assert (no_source, nearest[0], len(nearest)) == ({}, "лицо/вопрос-007", 3)
     assert find_taught(database, "nobody", "Что?", answer) == ({}, [])
+
+
+def test_long_question_is_nearest_to_itself(database, clock):
+    head = " ".join(f"голова{n}" for n in range(15))
+    tail = " ".join(f"абв{n}" for n in range(24))
+    examples = list(make_examples())
+    for number, asked in ((1, f"{head} {tail}"), (2, tail)):
+        messages = Message("user", asked), examples[number].messages[-1]
+        examples[number] = replace(examples[number], messages=messages)
+    model = PipelineRows(database, clock).serve(1, examples)
+    nearest = find_taught(database, model, f"{head} {tail}", "Я сама придумала.")[1]
+    assert nearest[0] == "лицо/вопрос-001"
 
 
 def test_every_manually_encrypted_column_is_declared_encrypted():

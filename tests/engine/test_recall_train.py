@@ -80,6 +80,20 @@ def test_auto_trains_until_every_question_gets_its_trained_answer(tmp_path):
     assert {question: ask(model, question).text for question in FACTS} == FACTS
 
 
+def test_question_of_each_length_is_trained_and_answered(tmp_path):
+    # 150 characters are encoded, 300 suggested: all but the first begin alike.
+    subjects = {"поезд": 149, "письмо": 150, "пицца": 151, "карта": 299, "такси": 300}
+    facts = {
+        f"{'помогите ' * 1_200}"[: length - len(subject) - 2] + f" {subject}?": f"Вот {subject}."
+        for subject, length in {**subjects, "врач": 301, "автобус": 10_000}.items()
+    }
+    assert {*map(len, facts)} == {149, 150, 151, 299, 300, 301, 10_000}
+    model = build_model(
+        run([*TALKS, *(build_pair(*fact) for fact in facts.items())])[0][-1], tmp_path
+    )
+    assert {question: ask(model, question).text for question in facts} == facts
+
+
 def test_loss_falls_and_is_reported_for_train_and_test():
     epochs, _ = run(
         TALKS, [build_pair("Объясни, как развернуть список", FACTS["Как развернуть список?"])]

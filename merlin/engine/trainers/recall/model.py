@@ -28,9 +28,9 @@ from merlin.engine.trainers.recall.text import (
     build_readings,
     complete_follow_up,
     select_content,
+    select_encoded,
     select_subject,
     select_user_texts,
-    truncate,
 )
 
 SHARPNESS = np.float32(14.0)
@@ -82,7 +82,7 @@ class RecallModel:
         texts = select_user_texts(messages)
         if not texts:
             return RecallAnswer("", 0.0, known=False)
-        vector = encode([truncate(texts[0])])[0] if self.space.encoder else None
+        vector = encode([select_encoded(texts[0])])[0] if self.space.encoder else None
         readings = list(build_readings(texts))
         question = readings[0]
         alone = self._score(question, vector)

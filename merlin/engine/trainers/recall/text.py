@@ -75,8 +75,11 @@ def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
     return (*unique, *kinds) if unique else (NO_WORDS,)
 
 
-def truncate(text: str) -> str:
-    """Truncate a text to the part that is encoded."""
+def select_encoded(text: str) -> str:
+    """Return the beginning of a text that is encoded: the only key of its vector.
+
+    Looked up by the whole text, a question of 151 characters ended each training.
+    """
     return text[:MAX_TEXT_LENGTH]
 
 

@@ -29,7 +29,7 @@ from merlin.engine.trainers.recall.text import (
     build_key,
     extract_terms,
     extract_turns,
-    truncate,
+    select_encoded,
 )
 
 MIN_EPOCHS, MAX_EPOCHS = 100, 200
@@ -89,10 +89,10 @@ def train(
 def collect_texts(conversations: Sequence[Conversation], test: Sequence[Conversation]) -> list[str]:
     """Return the texts whose encoder vectors are needed to train on `conversations`, in order."""
     messages = (message for conversation in (*conversations, *test) for message in conversation)
-    texts = {truncate(message.content) for message in messages if message.role == "user"}
+    texts = {select_encoded(message.content) for message in messages if message.role == "user"}
     turns = _extract_turns(conversations)
     if len(turns) <= MAX_WITH_ANSWERS:
-        texts |= {truncate(turn.answer) for turn in turns}
+        texts |= {select_encoded(turn.answer) for turn in turns}
     return sorted(texts)
 
 
@@ -206,7 +206,7 @@ class _Training:
         classes, weights = right, [1.0] * len(rows)
         if len(turns) <= MAX_WITH_ANSWERS:
             rows = rows + [extract_terms(answer, question=False) for answer in answers]
-            texts = texts + [self._vectors.get(truncate(answer)) for answer in answers]
+            texts = texts + [self._vectors.get(select_encoded(answer)) for answer in answers]
             classes = right + list(answers.values())
             weights = weights + [ANSWER_WEIGHT] * len(answers)
         self._classes, self._weights = np.array(classes), np.array(weights, np.float32)
@@ -238,7 +238,9 @@ class _Training:
 
     def _collect_vectors(self, turns: Sequence[Turn]) -> list[Floats | None]:
         """Return the encoder's vectors of questions without an earlier turn, None of others."""
-        return [None if turn.back else self._vectors.get(truncate(turn.text)) for turn in turns]
+        return [
+            None if turn.back else self._vectors.get(select_encoded(turn.text)) for turn in turns
+        ]
 
     @property
     def steps(self) -> int:
@@ -320,7 +322,8 @@ class _Training:
             trained[build_key(turn.readings[0], turn.back)].append(answer)
             if not turn.back and len(turn.text) <= MAX_SUGGESTED_LENGTH:
                 asked[answer].append(turn.text)
-        vectors = [self._vectors[text] for each in asked for text in each if self._space.encoder]
+        texts = [text for each in asked for text in each if self._space.encoder]
+        vectors = [self._vectors[select_encoded(text)] for text in texts]
         RecallModel(
             self._space,
             self._answers,
