@@ -109,6 +109,7 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
 def _checks(config: Config) -> Iterator[_Check]:
     yield "state_dir", partial(checks.check_folder, config.state_dir)
     yield "file system", partial(checks.check_file_system, config.state_dir)
+    yield "document reader", checks.check_document_reader
     yield "api.listen", partial(checks.check_port, config, "api")
     if "engine" in process_names(config):
         yield "engine.listen", partial(checks.check_port, config, "engine")

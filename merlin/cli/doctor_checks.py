@@ -35,6 +35,7 @@ from merlin.db.connections import open_session
 from merlin.db.driver_errors import driver_errors
 from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
+from merlin.providers.documents import are_readers_confined
 from merlin.wiring.context import yookassa_gateway
 from merlin.wiring.providers import create_forge, training_client
 
@@ -86,6 +87,11 @@ def check_file_system(folder: Path) -> CheckMessage:
     if _REMOTE_FILE_SYSTEM.fullmatch(kind):
         raise check_failure("doctor-remote-disk", folder=str(folder), kind=kind)
     return "doctor-local-disk", {}
+
+
+def check_document_reader() -> CheckMessage:
+    """Tell what a malicious document that takes over its reader can still do on this machine."""
+    return "doctor-reader-confined" if are_readers_confined() else "doctor-reader-limited", {}
 
 
 def check_port(config: Config, process: str) -> CheckMessage:

@@ -3,13 +3,15 @@
 Its memory and CPU time are limited, and it has no access to files, network or secrets. Its parent
 (`documents`) starts it with an empty environment, writes the file to stdin and reads one JSON
 object from stdout: `{"text", "is_cut"}`, or `{"fault": reason}`. All modules that a reader may need
-are imported before any input is read; after that the kernel gives the process no new file, socket
-or process (`limit_resources`).
+are imported before any input is read; after that the kernel refuses the process everything but
+to compute, to read what is open, to write its answer and to end (`limit_resources`).
 
 The readers of PDF, DOCX and XLSX are in modules of their own, each imported only for its kind.
 """
 
 import codecs
+import ctypes
+import errno
 import importlib
 import json
 import pkgutil
@@ -79,11 +81,14 @@ CPU_S = 10
 Reader = Callable[[bytes, int], ExtractedText]
 
 
-def limit_resources(cpu_s: int = CPU_S) -> None:
-    """Limit memory and CPU time, and forbid new descriptors and processes, irrevocably.
+def limit_resources(cpu_s: int = CPU_S) -> bool:
+    """Limit memory, CPU time, descriptors, processes and system calls, irrevocably.
 
-    Without a descriptor nothing can be opened, in Python as in C; what is open stays usable.
+    Returns whether system calls are limited. Without that nothing can be opened, for want of a
+    descriptor, but a file can be deleted, cut or renamed by its path, and another process of the
+    same user can be read or ended.
     """
+    load_filter = _prepare_filter()  # loading the library takes a descriptor
     with suppress(OSError):  # the kernel kills this process first when memory is exhausted
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for kind, most in (
@@ -97,6 +102,36 @@ def limit_resources(cpu_s: int = CPU_S) -> None:
         hard = resource.getrlimit(kind)[1]
         least = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (least, least))
+    return load_filter is not None and load_filter()
+
+
+# What it takes to compute, to read stdin, to write the result and to end.
+_ALLOWED_CALLS = (
+    "read write lseek fstat close brk mmap munmap mremap mprotect madvise futex getrandom"
+    " clock_gettime gettimeofday rt_sigaction rt_sigprocmask rt_sigreturn restart_syscall"
+    " exit exit_group"
+)
+# Source: seccomp.h of libseccomp.
+_SCMP_ACT_ALLOW = 0x7FFF0000
+_SCMP_ACT_ERRNO = 0x00050000
+
+
+def _prepare_filter() -> Callable[[], bool] | None:
+    """Return what makes the kernel refuse every system call but `_ALLOWED_CALLS`, irrevocably.
+
+    By libseccomp, which knows each call's number on each processor; None where it is not installed.
+    The function returns False, and changes nothing, where the kernel takes no filter.
+    """
+    try:
+        libseccomp = ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        return None
+    libseccomp.seccomp_init.restype = ctypes.c_void_p
+    rules = ctypes.c_void_p(libseccomp.seccomp_init(_SCMP_ACT_ERRNO | errno.EPERM))
+    for name in _ALLOWED_CALLS.split():
+        number = libseccomp.seccomp_syscall_resolve_name(name.encode())
+        libseccomp.seccomp_rule_add_array(rules, _SCMP_ACT_ALLOW, number, 0, None)
+    return lambda: bool(libseccomp.seccomp_load(rules) == 0)
 
 
 # The library of each kind whose reader is a module of its own.

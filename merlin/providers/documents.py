@@ -7,6 +7,7 @@ child, and the user gets an error message.
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
@@ -33,6 +34,10 @@ _PACKAGE_ROOT = str(Path(__file__).parents[2])
 _START = (
     "import sys; sys.path.append(sys.argv[1]);"
     "from merlin.providers.document_child import main; main()"
+)
+_START_CONFINED = (
+    "import sys; sys.path.append(sys.argv[1]);"
+    "from merlin.providers.document_child import limit_resources; sys.exit(not limit_resources())"
 )
 _KINDS = "PDF, DOCX, TXT, MD, CSV"
 
@@ -118,6 +123,13 @@ class ChildReader:
             env={},
             start_new_session=True,
         )
+
+
+def are_readers_confined() -> bool:
+    """Return whether the kernel of this machine limits the system calls of a child, by trying."""
+    command = [sys.executable, "-IB", "-c", _START_CONFINED, _PACKAGE_ROOT]
+    child = subprocess.run(command, cwd="/", env={}, timeout=MAX_CHILD_S, check=False)  # noqa: S603 - our own words
+    return child.returncode == 0
 
 
 def read_workbook(content: bytes) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
+from merlin.core.i18n import text
 from merlin.core.server import free_ports
 from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
@@ -65,6 +66,12 @@ def test_database_that_is_away_is_described_once(fresh, capsys):
     document = run_doctor(fresh, capsys)
     assert "Connection refused" in document["database"][1]
     assert "Check its server or disk" in document["database"][1]
+
+
+def test_confinement_of_the_document_reader_is_told(fresh, capsys):
+    good, detail = run_doctor(fresh, capsys)["document reader"]
+    assert good
+    assert detail == text("en", "doctor-reader-confined")
 
 
 def test_lost_database_is_not_taken_for_a_first_start(fresh, capsys):

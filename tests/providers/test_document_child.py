@@ -1,6 +1,7 @@
 """The child process that reads documents: damaged input, its sandbox, its time limits."""
 
 import asyncio
+import json
 import os
 import random
 import subprocess
@@ -111,8 +112,6 @@ sys.path.append(sys.argv[1])
 from merlin.providers.document_child import limit_resources
 libc = ctypes.CDLL(None)
 limit_resources()
-if os.geteuid() == 0:
-    os.setuid(65534)  # the kernel limits nothing for root
 actions = {
     "socket": socket.socket,
     "socket in C": lambda: libc.socket(2, 1, 0),
@@ -144,6 +143,35 @@ for name, action in actions.items():
 def test_kernel_denies_a_child_files_sockets_and_processes():
     process = run_script(_FORBIDDEN_ACTIONS, str(ROOT))
     assert (process.returncode, process.stdout) == (0, b""), process.stderr
+
+
+_SCRIPT = ROOT / "tests" / "providers" / "reader_limits.py"
+_CALLS = ["open", "socket", "raise own limit", "unlink", "truncate", "rename", "chmod", "mkdir"]
+_CALLS += ["symlink", "readlink", "stat", "read memory", "limit another", "kill", "fork"]
+# Limits of descriptors and processes refuse these alone. Root has no limit of processes, and with
+# CAP_SYS_RESOURCE may lift the others.
+_LIMITED = {"open", "socket", "fork", "raise own limit"}
+_OF_ROOT = {"fork", "raise own limit"}
+
+
+@functional
+@pytest.mark.parametrize("user_id", {os.geteuid(), 65534} if os.geteuid() == 0 else {os.geteuid()})
+@pytest.mark.parametrize(
+    ("machine", "refused"),
+    [
+        ([], {*_CALLS}),
+        (["seccomp"], {*_CALLS}),  # the filter of a service under systemd 252
+        (["seccomp", "prctl"], _LIMITED),  # no filter at all
+        (["unlimited"], set()),
+    ],
+)
+def test_taken_over_reader_reaches_no_file_and_no_process(user_id, machine, refused):
+    command = [sys.executable, str(_SCRIPT), str(ROOT), str(user_id), *machine]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=120)
+    allowed, expected = {*json.loads(done.stdout)}, {*_CALLS} - refused
+    if refused == _LIMITED and not user_id:
+        allowed -= _OF_ROOT
+    assert allowed == expected
 
 
 @functional

@@ -10,6 +10,7 @@ unhealthy-failing = its step “{ $step }” keeps failing because of a bug in M
 unhealthy-database = the database doesn't answer it or takes nothing from it
 unhealthy-no-signal = no signal since { $at } (merlin run, or as services: systemctl start merlin.target)
 doctor-row-file-system = file system
+doctor-row-document-reader = document reader
 doctor-row-credentials = credentials
 doctor-row-database = database
 doctor-row-provider = provider
@@ -44,6 +45,8 @@ doctor-provider =
     }
 doctor-remote-disk = { $folder } is on a network drive ({ $kind }), where SQLite and locks break. Set state_dir to a folder on a local disk
 doctor-local-disk = on a disk of this machine
+doctor-reader-confined = a document that takes it over can only compute: the kernel refuses its process everything else
+doctor-reader-limited = without the kernel's filter of system calls: a document that takes it over could delete files of Merlin and read its memory. Install libseccomp2 (Alpine: libseccomp), or allow seccomp in the container
 doctor-port-used = { $name } itself listens there
 listen-failed = can't listen at { $place }: { $reason }. Stop the program that holds it or set another { $setting }
 doctor-port = { $place } is free

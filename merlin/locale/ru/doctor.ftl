@@ -10,6 +10,7 @@ unhealthy-failing = шаг «{ $step }» раз за разом не выпол�
 unhealthy-database = база данных не отвечает ему или ничего от него не принимает
 unhealthy-no-signal = нет сигнала с { $at } (merlin run, а если это службы: systemctl start merlin.target)
 doctor-row-file-system = файловая система
+doctor-row-document-reader = чтение документов
 doctor-row-credentials = секреты
 doctor-row-database = база данных
 doctor-row-provider = провайдер
@@ -45,6 +46,8 @@ doctor-provider =
     }
 doctor-remote-disk = { $folder } находится на сетевом диске ({ $kind }), там ломаются SQLite и блокировки. Задайте в state_dir папку на местном диске
 doctor-local-disk = на диске этой машины
+doctor-reader-confined = документ, захвативший его, может только вычислять: остальное ядро запрещает
+doctor-reader-limited = без фильтра системных вызовов: документ, захвативший его, мог бы удалить файлы Merlin и прочитать его память. Установите libseccomp2 (Alpine: libseccomp) или разрешите seccomp в контейнере
 doctor-port-used = там слушает сам { $name }
 listen-failed = адрес { $place } не занять: { $reason }. Остановите программу, которая его занимает, или задайте другой { $setting }
 doctor-port = { $place } свободен
