@@ -71,6 +71,7 @@ class QuestionStream(AnswerObserver):
         self._answer_service: AnswerService = request.app.state.answer_service
         self._sampling = replace(sampling, language=asker.language)
         self._text = ""
+        self._sent = 0
         self._news = asyncio.Event()
         self._is_reserved = False
         self.stop = Stop()
@@ -106,6 +107,9 @@ class QuestionStream(AnswerObserver):
 
     def on_text(self, text: str) -> None:
         """Receive the text of the answer so far."""
+        if not text.startswith(self._text):
+            # What was sent were thoughts, which no client takes back.
+            self._sent = 0
         self._text = text
         self._news.set()
 
@@ -129,10 +133,9 @@ class QuestionStream(AnswerObserver):
 
     async def pieces(self) -> AsyncIterator[str]:
         """Yield the answer as it is generated; the pieces add up to the reply's text."""
-        sent = 0
         while True:
             is_over = self.task.done()
-            piece, sent = next_piece(self._text, sent)
+            piece, self._sent = next_piece(self._text, self._sent)
             if piece:
                 yield piece
             elif is_over:

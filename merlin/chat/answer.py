@@ -453,7 +453,7 @@ class AnswerService:
                 async for piece in answerer.stream(model_id, attempt.messages, attempt.sampling):
                     check_answering_model(piece, model_id, attempt.choice.base)
                     answer = Answer(
-                        answer.text + piece.text,
+                        piece.text if piece.is_replacing else answer.text + piece.text,
                         answer.usage if piece.usage is NOT_COUNTED else piece.usage,
                         answer.known if piece.known is None else piece.known,
                         piece.finish_reason or answer.finish_reason,

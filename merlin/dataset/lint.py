@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from merlin.core.i18n import CODE
 from merlin.core.messages import CONTROL_TOKEN, Message
+from merlin.core.thoughts import THOUGHT_MARK
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import example_path
@@ -28,9 +29,6 @@ _MISSING = re.compile(
 # LaTeX and workflows of GitHub write {{a}} after a letter, ^, _, } or $, C++ {{a, b}}.
 _TEMPLATE = re.compile(
     r"(?<![\w^\\}$])\{\{[-#/$@]?\s*[^\W\d][^{},;\n]{0,60}\}\}|\{%-?\s*[a-z][^\n]{0,80}?%\}"
-)
-_REASONING = re.compile(
-    r"(?i)</?(?:seed:)?(?:think|thinking|thought|reasoning|reflection)>|◁/?think▷|\[/?THINK\]"
 )
 _MAX_SHOWN = 30
 
@@ -114,7 +112,7 @@ def _find_leftovers(
     rules = (
         ("missing-value", error, _MISSING, is_answer or is_question),
         ("unfilled-template", error, _TEMPLATE, "{{" in text or "{%" in text),
-        ("reasoning", warning, _REASONING, is_answer),
+        ("reasoning", warning, THOUGHT_MARK, is_answer),
     )
     for rule, severity, pattern, is_due in rules:
         if is_due and pattern.search(text) and (found := pattern.search(CODE.sub("`", text))):

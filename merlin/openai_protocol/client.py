@@ -7,6 +7,7 @@ events"; all servers of the protocol send each event as one line.
 """
 
 import asyncio
+import codecs
 import json
 import math
 import time
@@ -40,6 +41,8 @@ MAX_EVENT_BYTES = 1_000_000
 _MAX_ERROR_BYTES = 64 * 1024
 _OK = range(200, 300)
 _DONE = b"[DONE]"
+# A comment has no name.
+_EVENT_FIELDS = (b"", b"data", b"event", b"id", b"retry")
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 # The body of a POST; None means GET.
 Body = Json | aiohttp.FormData | None
@@ -129,10 +132,12 @@ async def read_events(
 ) -> AsyncGenerator[Json, None]:
     """Yield the JSON objects of a streamed response, each a line of data, until `[DONE]`.
 
+    A body without an event is one object: an error, or the answer of a server that does not stream.
     `total_s` limits the total time spent waiting for data, without the consumer's time. Raises
     InvalidResponse, and the exceptions that `call_errors` converts into ProviderError.
     """
     size, is_done, begun = 0, False, time.monotonic()
+    has_events, other_lines = False, b""
     # Read to the end, so that the connection can be used again.
     while line := await response.content.readline(max_line_length=MAX_EVENT_BYTES):
         total_s -= time.monotonic() - begun
@@ -141,11 +146,18 @@ async def read_events(
         size += len(line)
         if size > MAX_STREAM_BYTES:
             raise InvalidResponse(f"longer than {MAX_STREAM_BYTES // 1_000_000} MB")
+        # The BOM, which a stream may begin with, is no part of its first line.
+        line = line.removeprefix(codecs.BOM_UTF8) if size == len(line) else line
         name, _, value = line.strip().partition(b":")
         is_done = is_done or (name == b"data" and value.strip() == _DONE)
         if name == b"data" and not is_done:
+            has_events = True
             yield json_object(value)
+        elif name not in _EVENT_FIELDS and len(other_lines) < MAX_EVENT_BYTES:
+            other_lines += line
         begun = time.monotonic()
+    if other_lines.strip() and not has_events and not is_done:
+        yield json_object(other_lines)
 
 
 @contextmanager

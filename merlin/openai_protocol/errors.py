@@ -124,7 +124,9 @@ def json_object(content: bytes) -> Json:
         return parse_object(content)
     except ValueError as error:
         if content.lstrip()[:1] == b"<":
-            raise InvalidResponse("a web page: is base_url right?", HTTPStatus.OK) from error
+            raise InvalidResponse(
+                "a web page answered: is base_url right?", HTTPStatus.OK
+            ) from error
         raise InvalidResponse(f"no JSON object: {content[:60]!r}") from error
 
 

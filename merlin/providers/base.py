@@ -101,6 +101,7 @@ class Answer:
     send it. `nearest` are similar trained questions for an answer that is not known, best first.
     In a stream all fields but `text` come once, near the end. `model` is the one that the provider
     says has answered, "" if it does not; `is_applied`: it has proved that this is the trained one.
+    The text of a piece that `is_replacing` stands for that of all earlier ones: they were thoughts.
     """
 
     text: str = ""
@@ -110,6 +111,7 @@ class Answer:
     nearest: tuple[str, ...] = ()
     model: str = ""
     is_applied: bool = False
+    is_replacing: bool = False
 
 
 def check_answering_model(answer: Answer, model_id: str, base: str) -> None:

@@ -14,11 +14,11 @@ import aiohttp
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.messages import DEFAULT_SAMPLING, NEW_LIMIT, OLD_LIMIT, Message, SamplingParams
+from merlin.core.thoughts import ThoughtFilter
 from merlin.openai_protocol.client import ProtocolClient, call_errors, read_events
 from merlin.openai_protocol.errors import InvalidResponse, Json, error_of_object
 from merlin.providers.base import ANSWER_TOTAL_S, NOT_COUNTED, Answer, ModelCard
 from merlin.providers.openai_objects import (
-    ThoughtFilter,
     build_messages,
     find_refused_parameter,
     parse_chunk,
@@ -86,6 +86,8 @@ class OpenAIChat:
         self._client = ProtocolClient(base_url, credential)
         self._total_s = total_s
         self._limit = OLD_LIMIT
+        # Models whose prompt opens their thoughts: only their first answer is shown from its start.
+        self._opened: set[str] = set()
 
     async def stream(
         self,
@@ -105,7 +107,7 @@ class OpenAIChat:
             "stream_options": {"include_usage": True},
         }
         usage = NOT_COUNTED
-        is_whole, thoughts = False, ThoughtFilter()
+        is_whole, thoughts = False, ThoughtFilter(is_opened=model_id in self._opened)
         with call_errors():
             async with (
                 self._send(json, sampling) as response,
@@ -117,12 +119,15 @@ class OpenAIChat:
                     piece = parse_chunk(chunk)
                     usage = usage if piece.usage is NOT_COUNTED else piece.usage
                     is_whole = is_whole or piece.finish_reason is not None
-                    piece = replace(piece, text=thoughts.drop(piece.text, is_last=is_whole))
-                    if piece.text or piece.known is not None or piece.finish_reason:
+                    text = thoughts.drop(piece.text, is_last=is_whole)
+                    piece = replace(piece, text=text, is_replacing=thoughts.is_replaced)
+                    is_news = piece.text or piece.is_replacing
+                    if is_news or piece.known is not None or piece.finish_reason:
                         counted = piece.usage is not NOT_COUNTED
                         yield replace(piece, usage=NOT_COUNTED) if counted else piece
         if not is_whole:
             raise ProviderBusy("the answer ends in the middle", reason="cut")
+        (self._opened.add if thoughts.is_unopened else self._opened.discard)(model_id)
         if usage is not NOT_COUNTED:
             yield Answer(usage=usage)
 

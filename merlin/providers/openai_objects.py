@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from merlin.core.errors import ProviderError
+from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import get_list, get_object, get_text
 from merlin.core.messages import NEW_LIMIT, OLD_LIMIT, Message, ParameterRefused, Usage
+from merlin.core.thoughts import ThoughtFilter
 from merlin.openai_protocol.errors import InvalidResponse, Json, describe_error
 from merlin.providers.base import NOT_COUNTED, Answer, Checkpoint, JobEvent, JobReport, ModelCard
 
@@ -100,10 +102,9 @@ def parse_answer(raw: Json) -> Answer:
     message = first.get("message") if isinstance(first, Mapping) else None
     if not isinstance(first, Mapping) or not isinstance(message, Mapping):
         raise _missing_field(raw, "choices")
+    text = join_surrogates(_read_content(message)) or get_text(message, "refusal")
     return Answer(
-        text=ThoughtFilter().drop(
-            get_text(message, "content") or get_text(message, "refusal"), is_last=True
-        ),
+        text=ThoughtFilter().drop(text, is_last=True),
         usage=parse_usage(raw.get("usage")),
         known=_read_known(raw),
         finish_reason=get_text(first, "finish_reason") or "stop",
@@ -113,32 +114,21 @@ def parse_answer(raw: Json) -> Answer:
     )
 
 
-_THOUGHT, _THOUGHT_END = "<think>", "</think>"
+# The types of a message's parts with text to show. Mistral's reasoning models send their thoughts
+# as a part beside it.
+_SHOWN_PARTS = ("text", "output_text", "refusal")
 
 
-class ThoughtFilter:
-    """Drops what a model thinks before it answers: `<think>…</think>` at the start of its text.
-
-    Servers send it as `content` unless they are told to separate it, as vLLM by
-    `--reasoning-parser`. A tag may be split across the pieces of a stream.
-    """
-
-    def __init__(self) -> None:
-        self._held = ""
-        self._is_over = False
-
-    def drop(self, piece: str, *, is_last: bool) -> str:
-        """Return what of the next piece belongs to the answer."""
-        if self._is_over:
-            return piece
-        self._held = (self._held + piece).lstrip()
-        while self._held.startswith(_THOUGHT) and _THOUGHT_END in self._held:
-            self._held = self._held.partition(_THOUGHT_END)[2].lstrip()
-        is_open = _THOUGHT.startswith(self._held) and not is_last
-        if is_open or self._held.startswith(_THOUGHT):
-            return ""
-        self._is_over = True
-        return self._held
+def _read_content(message: Json) -> str:
+    """Return the text of a message or of a piece of one; the content may be a list of parts."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    texts = [
+        part.get("text") or part.get("refusal")
+        for part in parts
+        if isinstance(part, Mapping) and part.get("type") in _SHOWN_PARTS
+    ]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def parse_usage(raw: object) -> Usage:
@@ -202,15 +192,17 @@ def _parse_date(text: str) -> date | None:
 
 
 def parse_chunk(chunk: Json) -> Answer:
-    """Parse one chunk of a stream. Raises InvalidResponse if it has no list of choices."""
+    """Parse one chunk of a stream, or the whole answer of a server that does not stream.
+
+    Raises InvalidResponse if it has no list of choices.
+    """
     choices = chunk.get("choices")
     if not isinstance(choices, list):
         raise InvalidResponse(f"a chunk without choices: {chunk!r:.60}")
     first = choices[0] if choices and isinstance(choices[0], dict) else {}
-    text = get_object(first, "delta").get("content")
     reason = first.get("finish_reason")
     return Answer(
-        text=text if isinstance(text, str) else "",
+        text=_read_content(get_object(first, "delta") or get_object(first, "message")),
         usage=parse_usage(chunk.get("usage")),
         known=_read_known(chunk),
         finish_reason=reason if isinstance(reason, str) else None,

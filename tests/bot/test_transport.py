@@ -6,7 +6,7 @@ import pytest
 from telegram import Bot
 from telegram.error import BadRequest, NetworkError, RetryAfter, TimedOut
 
-from merlin.bot.transport import AiohttpRequest, NotSent
+from merlin.bot.transport import DOWN_AFTER, AiohttpRequest, NotSent
 from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -59,3 +59,22 @@ def test_closed_port_means_that_nothing_was_sent(telegram):
         run_with_bot(telegram, lambda bot: bot.send_message(1001, "раз"))
     assert telegram.token not in repr(caught.value)
     telegram.start()
+
+
+def test_page_of_a_proxy_is_no_answer_of_telegram(server, reply):
+    page = reply(b"<html>Pay your bill</html>", headers=(("Content-Type", "text/html"),))
+    server.will(*[reply(b"{}", 502)] * DOWN_AFTER, page, reply({"ok": True, "result": []}))
+
+    async def run():
+        transport = AiohttpRequest()
+        await transport.initialize()
+        down = []
+        try:
+            for _ in range(DOWN_AFTER + 2):
+                await transport.do_request(f"{server.base_url}/getUpdates", "GET")
+                down.append(transport.is_down)
+        finally:
+            await transport.shutdown()
+        return down
+
+    assert asyncio.run(run())[-3:] == [True, True, False]

@@ -148,6 +148,7 @@ def test_examples_are_judged_again_when_dataset_yaml_allows_another_value():
         ("'{% if a %}Yes{% endif %}'", "unfilled-template"),
         ("<think>So…</think>Lamps.", "reasoning"),
         ("'[THINK]So[/THINK]Lamps.'", "reasoning"),
+        ("So…</seed:think>Lamps.", "reasoning"),
         ("Это л\ufffdмпа.", "replacement-character"),
     ],
 )

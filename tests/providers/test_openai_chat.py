@@ -1,6 +1,7 @@
 """Streamed and whole answers over real HTTP."""
 
 import asyncio
+import codecs
 import json
 from contextlib import aclosing
 
@@ -214,7 +215,24 @@ def test_overlong_refusal_is_judged_by_its_status(server, reply):
     assert type(caught.value) is ProviderError
 
 
+def join(pieces):
+    """Return the text that a person sees at the end."""
+    shown = ""
+    for piece in pieces:
+        shown = piece.text if piece.is_replacing else shown + piece.text
+    return shown
+
+
 THOUGHT = "\n<think>\nThe student wants X. <b>\n</think>\n\nHold <think> the button."
+HARMONY = "<|channel|>analysis<|message|>X?<|end|><|start|>assistant<|channel|>final<|message|>"
+CODE = "It ends with `</think>`.\n```\n</think>\n```\n"
+MARKS = [
+    *((f"<{name}>", f"</{name}>") for name in ("think", "thinking", "reasoning", "seed:think")),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|channel>thought\n", "<channel|>"),
+    ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +243,13 @@ THOUGHT = "\n<think>\nThe student wants X. <b>\n</think>\n\nHold <think> the but
         ("<think>It was cut off in the", ""),
         ("<", "<"),
         ("<thin walls>", "<thin walls>"),
+        ("Walls: <thin", "Walls: <thin"),
+        *((f"{opening}X?{closing} Hold it.", "Hold it.") for opening, closing in MARKS),
+        *((f"X?\n{closing}\n\nHold it.", "Hold it.") for _, closing in MARKS),
+        (f"{HARMONY}Hold it.", "Hold it."),
+        ("<THINK>X?</THINK>Hold it.", "Hold it."),
+        (CODE, CODE),
+        (f"{'X? ' * 40}</think>Hold it.", "Hold it."),
     ],
 )
 def test_thoughts_before_an_answer_are_no_part_of_it(server, reply, written, shown):
@@ -232,6 +257,54 @@ def test_thoughts_before_an_answer_are_no_part_of_it(server, reply, written, sho
     for cut in range(1, len(written) + 1):
         parts = [make_chunk(part) for part in (written[:cut], written[cut:])]
         server.will(reply([*parts, make_chunk(None, "stop"), DONE]))
-        assert "".join(piece.text for piece in read_pieces(server)) == shown
+        assert join(read_pieces(server)) == shown
     server.will(reply([*map(make_chunk, written), make_chunk(None, "stop"), DONE]))
-    assert "".join(piece.text for piece in read_pieces(server)) == shown
+    assert join(read_pieces(server)) == shown
+
+
+def test_thoughts_that_a_prompt_opens_are_held_back_once_they_are_known(server, reply):
+    written = ("X? The", " lamp.\n</th", "ink>\n\nHold it.")
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "sk-key")
+        seen = []
+        try:
+            for answer in (written, written, ("No", "thing."), ("So", "on")):
+                server.will(reply([*map(make_chunk, answer), make_chunk(None, "stop"), DONE]))
+                seen.append([p.text async for p in chat.stream("ft:x", QUESTION) if p.text])
+        finally:
+            await chat.aclose()
+        return seen
+
+    first, *others = asyncio.run(read())
+    assert first[-1] == "Hold it."
+    # A server that separates the thoughts meanwhile: from the next answer on nothing is held back.
+    assert others == [["Hold it."], ["Nothing."], ["So", "on"]]
+
+
+def test_content_may_be_a_list_of_parts(server, reply):
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "X?"}]}
+    shown = [{"type": "text", "text": "Hold "}, {"type": "text", "text": "it."}]
+    server.will(reply([make_chunk([thinking, *shown]), make_chunk(None, "stop"), DONE]))
+    assert join(read_pieces(server)) == "Hold it."
+
+
+def test_stream_may_begin_with_a_byte_order_mark(server, reply):
+    server.will(reply([codecs.BOM_UTF8, *WHOLE, DONE]))
+    assert join(read_pieces(server)) == "Очередь"
+
+
+def test_page_in_place_of_a_stream_is_named(server, reply):
+    server.will(reply([b"<!DOCTYPE html>\n<title>Sign in</title>\n"]))
+    with pytest.raises(ProviderBusy, match="a web page answered"):
+        read_pieces(server)
+
+
+def test_object_in_place_of_a_stream_is_read(server, reply):
+    message = {"role": "assistant", "content": "Hold it."}
+    whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    server.will(reply([json.dumps(whole, indent=1).encode()]))
+    assert join(read_pieces(server)) == "Hold it."
+    server.will(reply([json.dumps({"error": {"message": "no such plan"}}).encode()]))
+    with pytest.raises(ProviderBusy, match="no such plan"):
+        read_pieces(server)

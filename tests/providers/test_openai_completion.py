@@ -104,7 +104,14 @@ def test_compressed_answer_is_not_unpacked(server, asker, reply):
     assert server.calls[0].headers["accept-encoding"] == "identity"
 
 
-def test_thoughts_before_a_whole_answer_are_no_part_of_it(server, asker):
-    thought = "<think>\nThe student wants X.\n</think>\n\nHold the button."
-    server.will(make_completion(thought))
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<think>\nThe student wants X.\n</think>\n\nHold the button.",
+        "The student wants X.\n</think>\n\nHold the button.",
+        [{"type": "thinking", "thinking": "X."}, {"type": "text", "text": "Hold the button."}],
+    ],
+)
+def test_thoughts_before_a_whole_answer_are_no_part_of_it(server, asker, content):
+    server.will(make_completion(content))
     assert asker.ask("ft:x", QUESTION).text == "Hold the button."

@@ -268,4 +268,4 @@ def test_retry_after_is_read_in_all_its_forms(headers, seconds):
 def test_web_page_instead_of_json_is_reported(server, provider, reply, content):
     server.will(reply(content))
     for call in (provider.models, lambda: provider.create_job(NewJob(**JOB))):
-        assert "a web page: is base_url right" in str(catch_error(call))
+        assert "a web page answered: is base_url right" in str(catch_error(call))
