@@ -155,7 +155,8 @@ class Passages:
             return []
         vectors, places = self._vectors
         cosines = vectors @ encode_units([question])[0]
-        if not self._stems.intersection(stems) and cosines.max() < _MIN_COSINE:
+        # Not `<`: an encoder of one's own may measure NaN, and every comparison with it is false.
+        if not self._stems.intersection(stems) and not cosines.max() >= _MIN_COSINE:
             return []
         by_meaning = list(dict.fromkeys(places[row] for row in (-cosines).argsort()))
         by_words = self.find_by_words([*stems, *_grams(" ".join(_asked_words(question)))])

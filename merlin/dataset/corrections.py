@@ -93,7 +93,7 @@ def is_other_question(question: str, corrected: Corrected) -> bool:
         return False
     asked, *known = (vector.astype("float32") for vector in encode([question, *wordings]))
     nearest = max(float(asked @ vector) for vector in known)
-    return nearest < _MIN_COSINE or are_opposed(question, wordings)
+    return not nearest >= _MIN_COSINE or are_opposed(question, wordings)  # NaN is not near
 
 
 def _find_answers(example: Example, normal: str) -> list[int]:

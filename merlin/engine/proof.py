@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
-from pydantic import TypeAdapter
+from pydantic import FiniteFloat, TypeAdapter
 
 from merlin.openai_protocol.errors import NOT_APPLIED, ApiError
 
@@ -26,7 +26,7 @@ INERT, DIFFERS = NOT_APPLIED
 # the measurements). A base that is quantised in training may be served in another precision.
 TOLERANCE, QUANTISED_TOLERANCE = 0.15, 0.4
 
-Scores = Sequence[Sequence[float]]
+Scores = Sequence[Sequence[FiniteFloat]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,10 @@ def read_proof(folder: Path) -> Proof:
 
 
 def compute_distance(left: Scores, right: Scores) -> float:
-    """Return the mean difference of the scores of all tokens; 0 without questions."""
+    """Return the mean difference of the scores of all tokens; 0 without questions.
+
+    It is infinite or NaN if a measured score is, and every comparison with NaN is false.
+    """
     pairs = zip(chain.from_iterable(left), chain.from_iterable(right), strict=True)
     return fmean([abs(one - other) for one, other in pairs] or [0.0])
 
@@ -79,19 +82,20 @@ def compute_distance(left: Scores, right: Scores) -> float:
 def compare(proof: Proof, measured: Scores) -> str:
     """Return the fault that measured scores show: INERT, DIFFERS, or "" for none.
 
-    An adapter that changes nothing measurable cannot be told from its base: only DIFFERS is.
+    An adapter that changes nothing measurable cannot be told from its base: only DIFFERS is. So is
+    one with weights that are NaN or infinite.
     """
     to_tuned = compute_distance(measured, proof.tuned)
     if proof.is_decidable and compute_distance(measured, proof.base) < to_tuned:
         return INERT
-    return DIFFERS if to_tuned > proof.tolerance else ""
+    return "" if to_tuned <= proof.tolerance else DIFFERS
 
 
 def describe_fault(fault: str, folder: Path, proof: Proof, base: Scores) -> ApiError:
     """Return the error for an adapter whose scores show a fault; `base` is measured too."""
     config = json.loads((folder / "adapter_config.json").read_bytes())
     seen = "the base answers as without it" if fault == INERT else "its answers are not the trained"
-    if compute_distance(base, proof.base) > proof.tolerance:
+    if not compute_distance(base, proof.base) <= proof.tolerance:
         advice = (
             f"the base itself is not the one of the training ({config['base_model_name_or_path']},"
             f" quantised: {proof.quantised}): restore its revision, quantised and dtype"

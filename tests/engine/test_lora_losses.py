@@ -3,10 +3,12 @@
 import copy
 import dataclasses
 import json
+import math
+from types import SimpleNamespace
 
 import pytest
 
-from merlin.engine.trainers.base import DPO, KTO, SUPERVISED, BaseFiles
+from merlin.engine.trainers.base import DPO, KTO, SUPERVISED, BaseFiles, Untrainable
 from tests.engine import tiny_base
 
 pytestmark = [
@@ -24,6 +26,17 @@ TALK = [
     {"role": "user", "content": "Thanks"},
     {"role": "assistant", "content": "Bye!", "weight": 1},
 ]
+
+
+@pytest.mark.parametrize("name", ["loss", "eval_loss"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_loss_that_is_no_number_ends_the_training(tmp_path, name, value):
+    from merlin.engine.trainers.lora.worker.train import Reports
+
+    reports = Reports(lambda *_, **__: None, tmp_path, {}, prover=None)
+    with pytest.raises(Untrainable) as failed:
+        reports.on_log(None, SimpleNamespace(global_step=3), None, {name: value})
+    assert failed.value.code == "loss_not_finite"
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from functools import partial
+from math import inf, nan
 
 import pytest
 
@@ -15,7 +17,7 @@ from merlin.engine.proof import (
     read_proof,
 )
 from merlin.engine.serving.base import Adapter
-from merlin.engine.trainers.base import BaseFiles, TrainerNote
+from merlin.engine.trainers.base import BaseFiles, TrainerNote, Untrainable
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import tiny_base
 from tests.engine.backends_asked import PROOF, write_adapter
@@ -42,6 +44,13 @@ def build_proof(base, tuned, quantised="none"):
         ([-4, -6], [-1, -0.5], "none", [-9, -9], INERT),
         ([-1, -1], [-1, -0.8], "none", [-1, -1], ""),  # an adapter that has learnt nothing
         ([-1, -1], [-1, -0.8], "none", [-3, -1], DIFFERS),
+        # of weights that are no numbers
+        ([-4, -6], [-1, -0.5], "none", [nan, nan], DIFFERS),
+        ([-4, -6], [-1, -0.5], "none", [-1, nan], DIFFERS),
+        ([-4, -6], [-1, -0.5], "none", [-1, -inf], DIFFERS),
+        ([-1, -1], [-1, -0.8], "none", [-1, nan], DIFFERS),
+        ([nan, nan], [nan, nan], "none", [nan, nan], DIFFERS),
+        ([-4, -6], [-1, -inf], "none", [-1, -inf], DIFFERS),
     ],
 )
 def test_measured_scores_are_those_of_the_adapter_of_its_base_or_of_neither(
@@ -51,15 +60,25 @@ def test_measured_scores_are_those_of_the_adapter_of_its_base_or_of_neither(
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "null"])
+def test_proof_with_scores_that_are_no_numbers_is_damaged(tmp_path, value):
+    path = write_adapter(tmp_path, "a").path / "proof.json"
+    path.write_text(path.read_text().replace("-0.25", value))
+    with pytest.raises(ValueError, match=r"tuned\.0\.1"):
+        read_proof(path.parent)
+
+
+@pytest.mark.unit
 def test_advice_depends_on_whether_the_base_is_the_one_of_the_training(tmp_path):
     folder = write_adapter(tmp_path, "a").path
     same = describe_fault(INERT, folder, PROOF, PROOF.base)
     assert (same.status, same.code) == (422, INERT)
     assert "q_proj" in str(same)
     assert "lora_alpha 8" in str(same)
-    other = describe_fault(DIFFERS, folder, PROOF, PROOF.tuned)
-    assert other.code == DIFFERS
-    assert "the base itself is not the one of the training (words" in str(other)
+    for base in (PROOF.tuned, [[nan, -3.0], [-2.5]]):
+        other = describe_fault(DIFFERS, folder, PROOF, base)
+        assert other.code == DIFFERS
+        assert "the base itself is not the one of the training (words" in str(other)
 
 
 def spoil_keys(folder):
@@ -75,6 +94,16 @@ def spoil_weights(folder):
 
     path = folder / "adapter_model.safetensors"
     save_file({name: 0 * weight for name, weight in load_file(path).items()}, path)
+
+
+def plant(value, folder, *, everywhere=False):
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    weights = load_file(path)
+    for name in [*weights] if everywhere else [min(weights)]:
+        weights[name].view(-1)[0] = value
+    save_file(weights, path)
 
 
 def spoil_alpha(folder):
@@ -120,17 +149,37 @@ class TestWeights:
         ]
         assert [note.key for note in notes] == ["engine-lora-unproved"]
 
+    @pytest.mark.parametrize("value", [nan, inf])
+    def test_training_whose_last_step_spoils_the_weights_fails(self, adapter, tmp_path, value):
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM
+
+        from merlin.engine.trainers.lora.worker.proving import Prover
+
+        shutil.copytree(adapter, tmp_path / "spoilt")
+        plant(value, tmp_path / "spoilt")
+        base = AutoModelForCausalLM.from_pretrained(tiny_base.get_tiny_base())
+        model = PeftModel.from_pretrained(base, tmp_path / "spoilt")
+        prover = Prover([{"prompt_ids": [5, 6], "chosen_ids": [7, 8]}], [], "none")
+        with pytest.raises(Untrainable) as failed:
+            prover.write(model, tmp_path, step=7)
+        assert (failed.value.code, failed.value.arguments) == ("loss_not_finite", {"step": 7})
+        assert not (tmp_path / "proof.json").exists()
+
     def test_worker_serves_the_adapter_and_refuses_a_spoilt_one(self, adapter, runner, tmp_path):
         question, answer = tiny_base.make_question("Anna"), tiny_base.make_answer("Anna", 15)
         assert runner.text(question, Adapter("sound", adapter), temperature=0) == answer
         faults = {spoil_keys: INERT, spoil_weights: INERT, spoil_alpha: DIFFERS}
-        for spoil, fault in faults.items():
-            folder = tmp_path / spoil.__name__
+        faults |= {partial(plant, value): DIFFERS for value in (nan, -inf)}
+        faults |= {partial(plant, nan, everywhere=True): DIFFERS}
+        for number, (spoil, fault) in enumerate(faults.items()):
+            name = f"spoilt-{number}"
+            folder = tmp_path / name
             shutil.copytree(adapter, folder)
             spoil(folder)
             for _ in range(2):
                 with pytest.raises(ApiError, match="the base is the right one") as refused:
-                    runner.text(question, Adapter(spoil.__name__, folder))
+                    runner.text(question, Adapter(name, folder))
                 assert (refused.value.status, refused.value.code) == (422, fault)
         assert runner.text(question, Adapter("sound", adapter), temperature=0) == answer
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from merlin.engine.proof import QUESTIONS, TOKENS, Proof, ProofQuestion, write_proof
 from merlin.engine.torch_loading import score_tokens
+from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.lora.worker.data import CONTEXT, Row
 
 # The tokens of an answer among which those are chosen that the adapter changes most: many answers
@@ -27,8 +30,11 @@ class Prover:
         self._quantised = quantised
         self._base: list[list[float]] = []
 
-    def write(self, model: Any, folder: Path) -> Proof:
-        """Write the proof of the adapter that a model has now; return it."""
+    def write(self, model: Any, folder: Path, step: int) -> Proof:
+        """Write the proof of the adapter that a model has after a step; return it.
+
+        Raises Untrainable if a score is no number: the step itself may have spoilt the weights.
+        """
         was_training = model.training
         model.eval()
         if not self._base:
@@ -36,6 +42,7 @@ class Prover:
                 self._base = score_tokens(model, self._questions)
         tuned = score_tokens(model, self._questions)
         model.train(was_training)
+        check_finite(chain(*self._base, *tuned), step)
         questions, base, chosen = zip(*self._choose(tuned), strict=True)
         proof = Proof(questions, base, chosen, self._quantised)
         write_proof(proof, folder)
@@ -53,6 +60,12 @@ class Prover:
             last = len(question.tokens) - question.count + start + len(change[part])
             cut = ProofQuestion(question.tokens[:last], len(change[part]))
             yield cut, base[part], now[part]
+
+
+def check_finite(measured: Iterable[float], step: int) -> None:
+    """Raise Untrainable if a loss or a score after this step is NaN or infinite."""
+    if not all(map(math.isfinite, measured)):
+        raise Untrainable("loss_not_finite", "engine-lora-not-finite", None, step=step)
 
 
 def _cut(row: Row) -> ProofQuestion:

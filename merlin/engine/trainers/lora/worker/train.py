@@ -7,7 +7,6 @@ log, which is part of each checkpoint, so a resumed training repeats the epochs 
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,11 +22,11 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrai
 
 from datasets import Dataset
 from merlin.engine.torch_loading import choose_threads
-from merlin.engine.trainers.base import DPO, KTO, SUPERVISED, Task, Untrainable
+from merlin.engine.trainers.base import DPO, KTO, SUPERVISED, Task
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.worker.data import CONTEXT, ExampleTokenizer, Row
 from merlin.engine.trainers.lora.worker.model import check_device, inspect_base, load_base
-from merlin.engine.trainers.lora.worker.proving import Prover
+from merlin.engine.trainers.lora.worker.proving import Prover, check_finite
 
 # Rows at a time; larger batches are accumulated.
 _AT_ONCE = 8
@@ -124,12 +123,12 @@ class Reports(TrainerCallback):  # type: ignore[misc]
             control.should_save = True
 
     def on_log(self, _args: Any, state: Any, _control: Any, logs: Any, **_: Any) -> None:
-        """Report a step's metrics at intervals. Raises Untrainable if the loss is no number."""
+        """Report a step's metrics at intervals. Raises Untrainable if a loss is no number."""
+        check_finite(
+            (logs[name] for name in ("loss", "eval_loss") if name in logs), state.global_step
+        )
         if "loss" not in logs:  # of an evaluation, or of the whole training
             return
-        if not math.isfinite(logs["loss"]):
-            step = state.global_step
-            raise Untrainable("loss_not_finite", "engine-lora-not-finite", None, step=step)
         now = time.monotonic()
         if now - self._reported_at >= _REPORT_EVERY_S or state.global_step == 1:
             metrics = dict(_rename_metrics(logs, "", "train"))
@@ -140,7 +139,7 @@ class Reports(TrainerCallback):  # type: ignore[misc]
         """Write the epoch's adapter in PEFT's layout, with its proof."""
         folder = trainer.get_epoch_folder(self._folder, round(state.epoch))
         _save_adapter(model, folder)
-        proof = self._prover.write(model, folder)
+        proof = self._prover.write(model, folder, state.global_step)
         is_last = state.epoch >= self._settings["n_epochs"]
         if is_last and not proof.is_decidable:
             self._send("remark", key="engine-lora-unproved", arguments={})
