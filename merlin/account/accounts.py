@@ -8,11 +8,14 @@ passes). `passwords.xz` holds the passwords most used in breaches: the frequency
 4.5.0 (MIT).
 """
 
+import hashlib
+import hmac
 import lzma
 import re
 import secrets
 import string
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -137,6 +140,37 @@ def verify_password(stored: str, password: str) -> bool:
     except (Argon2Error, InvalidHashError):
         return False
     return bool(stored)
+
+
+# How long a browser in which a person has signed in is known as theirs.
+KNOWN_BROWSER_LIFE = timedelta(days=180)
+_BROWSER_ID_BYTES = 12
+
+
+def sign_known_browser(account: Account, now: datetime) -> str:
+    """Return the token by which a browser shows later that this account has signed in there.
+
+    It signs nobody in. It is `<random id>.<end>.<HMAC-SHA-256>`; the key is the hash of the
+    password, so that it ends with it.
+    """
+    end = int((now + KNOWN_BROWSER_LIFE).timestamp())
+    payload = f"{secrets.token_urlsafe(_BROWSER_ID_BYTES)}.{end}"
+    return f"{payload}.{_sign_browser(account, payload)}"
+
+
+def find_known_browser(account: Account, token: str, now: datetime) -> str:
+    """Return the id of a known browser of the account; "" for a forged, foreign or old token."""
+    payload, _, signature = token.rpartition(".")
+    expected = _sign_browser(account, payload)
+    if not (account.has_password and hmac.compare_digest(signature.encode(), expected.encode())):
+        return ""
+    browser_id, _, end = payload.partition(".")
+    return browser_id if now.timestamp() < int(end) else ""
+
+
+def _sign_browser(account: Account, payload: str) -> str:
+    text = f"known browser {account.user_id} {payload}"
+    return hmac.new(account.password.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 @cache

@@ -26,7 +26,16 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import Account, Accounts, fold_name, hash_new_password, verify_password
+from merlin.account.accounts import (
+    KNOWN_BROWSER_LIFE,
+    Account,
+    Accounts,
+    find_known_browser,
+    fold_name,
+    hash_new_password,
+    sign_known_browser,
+    verify_password,
+)
 from merlin.account.api_keys import Scope, is_secret
 from merlin.account.sign_ins import LIFE as CODE_LIFE
 from merlin.account.sign_ins import (
@@ -57,6 +66,8 @@ T = TypeVar("T")
 SIGN_IN = "merlin"
 # The cookie of a browser with a pending login in the bot.
 LOGIN = "merlin-login"
+# The cookie of a browser that has signed in before: other people's guesses do not lock it out.
+KNOWN_BROWSER = "merlin-known"
 # How often a page polls the state of a login.
 POLL_S = 3
 
@@ -112,21 +123,29 @@ async def check_password(request: Request, name: str, password: str) -> Account:
     throttle: LoginThrottle = request.app.state.login_throttle
     name = fold_name(name)
     account = await services_of(request).read(lambda ctx: Accounts(ctx.db).find_by_name(name))
-    network = network_of(request.scope)
-    wait_s = throttle.count(name, network)
+    buckets = throttle.buckets_of(name, network_of(request.scope), _known_browser(request, account))
+    wait_s = throttle.count(buckets)
     if wait_s > 0:
         raise make_too_many_requests_problem(wait_s)
     stored = account.password if account else ""
     try:
         is_right = await throttle.run_hashing(lambda: verify_password(stored, password))
     except Problem:  # too many wait: the password was not verified
-        throttle.undo_count(name, network)
+        throttle.undo_count(buckets)
         raise
     if account is None or not is_right:
         log.warning("a wrong password", user=account.user_id if account else 0)
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
-    throttle.undo_count(name, network)
+    throttle.undo_count(buckets)
     return account
+
+
+def _known_browser(request: Request, account: Account | None) -> str:
+    """Return the id of this browser if the account has signed in here before, else ""."""
+    token = read_cookie(request, KNOWN_BROWSER)
+    if account is None or not token:
+        return ""
+    return find_known_browser(account, token, services_of(request).clock())
 
 
 def refuse_cross_site(request: Request) -> None:
@@ -154,9 +173,9 @@ async def require_proof(request: Request, caller: Caller, current: str | None) -
 
 
 async def change_password(
-    request: Request, caller: Caller, password: str, current: str | None
+    request: Request, response: Response, caller: Caller, password: str, current: str | None
 ) -> None:
-    """Set a password and sign out every other browser.
+    """Set a password and sign out every other browser; this one stays a known one.
 
     Raises Problem as `require_proof` does; Refused for an account without a name and for a weak
     password.
@@ -167,6 +186,9 @@ async def change_password(
         raise Refused("no user name", "account-no-name")
     hashed = await login_throttle.run_hashing(lambda: hash_new_password(password, name))
     await caller.write(accounts.set_password, caller.actor, hashed, caller.credential)
+    account = Account(caller.user_id, name, hashed)
+    known_browser = sign_known_browser(account, caller.services.clock())
+    set_cookie(request, response, KNOWN_BROWSER, known_browser, KNOWN_BROWSER_LIFE)
 
 
 def token_of(request: Request) -> str:
@@ -225,6 +247,8 @@ def remember_browser(request: Request, response: Response, new_sign_in: NewSignI
     # The cookie lives for the maximum duration; the sign-in's row decides when it ends.
     longest = WITHIN_TELEGRAM if is_framed else LONGEST
     set_cookie(request, response, SIGN_IN, new_sign_in.token, longest, is_framed=is_framed)
+    if new_sign_in.known_browser and not is_framed:
+        set_cookie(request, response, KNOWN_BROWSER, new_sign_in.known_browser, KNOWN_BROWSER_LIFE)
 
 
 # Precision of the last use of a key or browser.

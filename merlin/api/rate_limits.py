@@ -17,7 +17,7 @@ Each api counts in its memory: of several, each allows as many.
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from http import HTTPStatus
 from ipaddress import IPv6Address, IPv6Network
 from typing import TypeVar
@@ -33,8 +33,8 @@ from merlin.core.rate_limit import TokenBucket, TokenBuckets
 _MINUTE_S = 60.0
 T = TypeVar("T")
 
-# Failed sign-ins that one name and one address may have at once; each minute gives one back. A
-# school shares one address.
+# Failed sign-ins that one name or one known browser, and one address, may have at once; each minute
+# gives one back. A school shares one address.
 FREE_OF_NAME, FREE_AT_ADDRESS = 5, 30
 MAX_WAITING = 20
 
@@ -55,27 +55,41 @@ class LoginThrottle:
         self._lane = asyncio.Lock()
         self._waiting = 0
 
-    def count(self, name_key: str, network: str) -> float:
+    def buckets_of(self, name: str, network: str, known_browser: str = "") -> list[TokenBucket]:
+        """Return what an attempt is counted in: by its name and its address.
+
+        Unknown names have a count as well, so that the delay does not reveal which exist. A browser
+        in which the name's owner has signed in before has one of its own: strangers who guess
+        would else lock the owner out.
+        """
+        if known_browser:
+            return [self._bucket("browser", known_browser, FREE_OF_NAME)]
+        return [
+            self._bucket("name", name, FREE_OF_NAME),
+            self._bucket("address", network, FREE_AT_ADDRESS),
+        ]
+
+    def count(self, buckets: Sequence[TokenBucket]) -> float:
         """Count an attempt as failed and return 0, or return the seconds it has to wait.
 
-        Before its outcome is known: parallel attempts count too. Unknown names are counted as well,
-        so that the delay does not reveal which exist.
+        Before its outcome is known: parallel attempts count too.
         """
-        now = self.clock()
-        of_name, at_address = self._buckets_of(name_key, network, now)
-        wait_s = of_name.take(now)
-        if wait_s <= 0 and (wait_s := at_address.take(now)) > 0:
-            of_name.give_back()
-        return wait_s
+        now, counted = self.clock(), list[TokenBucket]()
+        for bucket in buckets:
+            wait_s = bucket.take(now)
+            if wait_s > 0:
+                self.undo_count(counted)
+                return wait_s
+            counted.append(bucket)
+        return 0.0
 
-    def undo_count(self, name_key: str, network: str) -> None:
+    def undo_count(self, buckets: Iterable[TokenBucket]) -> None:
         """Remove the failure of an attempt that succeeded, or whose password was not verified."""
-        for bucket in self._buckets_of(name_key, network, self.clock()):
+        for bucket in buckets:
             bucket.give_back()
 
-    def _buckets_of(self, name_key: str, network: str, now: float) -> list[TokenBucket]:
-        limits = (("name", name_key), FREE_OF_NAME), (("address", network), FREE_AT_ADDRESS)
-        return [self._buckets.get(key, 1 / _MINUTE_S, burst, now) for key, burst in limits]
+    def _bucket(self, kind: str, key: str, burst: int) -> TokenBucket:
+        return self._buckets.get((kind, key), 1 / _MINUTE_S, burst, self.clock())
 
     async def run_hashing(self, work: Callable[[], T]) -> T:
         """Return the result of password hashing, run in a thread, one call at a time.

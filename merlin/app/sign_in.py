@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from merlin.account.accounts import Account, Accounts
+from merlin.account.accounts import Account, Accounts, sign_known_browser
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import (
     PAYLOAD,
@@ -34,11 +34,12 @@ class Blocked(Refused):
 
 @dataclass(frozen=True, slots=True)
 class NewSignIn:
-    """A new sign-in with its token."""
+    """A new sign-in with its token; `known_browser` is "" for an account without a password."""
 
     sign_in: SignIn
     token: str = field(repr=False)
     user: OwnAccount
+    known_browser: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,5 +148,9 @@ def _open_sign_in(
     if method is SignInMethod.PASSWORD:
         values = {"sign_in": sign_in.id}
         Audit(ctx.db, ctx.clock).note(reference, "sign-in.password", reference, values)
-    account = read_own_account(ctx, Actor.person(user_id, authority))
-    return NewSignIn(sign_in, token, account)
+    account = Accounts(ctx.db).find(user_id)
+    known_browser = ""
+    if account is not None and account.has_password:
+        known_browser = sign_known_browser(account, ctx.clock())
+    own_account = read_own_account(ctx, Actor.person(user_id, authority))
+    return NewSignIn(sign_in, token, own_account, known_browser)

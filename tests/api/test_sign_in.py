@@ -106,6 +106,19 @@ def test_login_belongs_to_the_browser_that_started_it(site):
         assert finish_login(browser) == "signed in"
 
 
+def test_browser_that_signed_in_by_the_bot_is_known_for_the_password_too(site):
+    freeze_login_throttle(site)
+    set_password(site, site.add_user(ANNA), "anna")
+    with signed_out_browser(site) as browser:
+        answer_login(site, start_login(browser)["key"], ANNA)
+        assert finish_login(browser) == "signed in"
+        browser.post("/sign-out")
+        with signed_out_browser(site) as stranger:
+            guesses = [sign_in_by_password(stranger, "anna").status_code for _ in range(6)]
+        assert guesses[-1] == 429
+        assert sign_in_by_password(browser, "anna", PASSWORD).status_code == 303
+
+
 def test_refused_login_does_not_sign_in(site):
     with signed_out_browser(site) as browser:
         answer_login(site, start_login(browser)["key"], ANNA, is_own=False)

@@ -281,6 +281,7 @@ async def set_password(
     """Set a user name, a password, or both."""
     name = name.strip()
     me = await context.read(accounts.read_own_account, context.actor)
+    response = seen_other("/me?said=saved#password")
     try:
         # Before the name is changed.
         if password:
@@ -289,10 +290,10 @@ async def set_password(
             await require_proof(request, context, current or None)
             await context.write(accounts.set_name, context.actor, name)
         if password:
-            await change_password(request, context, password, current or None)
+            await change_password(request, response, context, password, current or None)
     except (Refused, Problem) as error:
         return await _page(context, wrong=refusal_text(context, error), form="password", name=name)
-    return seen_other("/me?said=saved#password")
+    return response
 
 
 @router.get("/me/erase")
