@@ -13,7 +13,6 @@ import asyncio
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
@@ -33,7 +32,7 @@ from telegram.warnings import PTBUserWarning
 from merlin.app.outbox import Target
 from merlin.bot.transport import AiohttpRequest, EditSkipped, NotSent, SendClass, pause
 from merlin.config.settings import MEGABYTE
-from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
+from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, without_marks
 from merlin.core.log import get_logger, redact
 from merlin.providers.documents import file_error, file_size_error
 
@@ -185,9 +184,9 @@ class BotApi:
         """Send a message; return its id. Retries if unsure: at worst a duplicate remains.
 
         If the group became a supergroup, it is sent there without the reply reference. If
-        Telegram rejects the entities, it is sent without them. Raises ChatUnreachable, BadRequest
-        if Telegram rejects the text. A stored message is not retried: raises SendUnknown, or the
-        error after which it was surely not sent.
+        Telegram rejects the entities, it is sent without them, addresses as text. Raises
+        ChatUnreachable, BadRequest if Telegram rejects the text. A stored message is not retried:
+        raises SendUnknown, or the error after which it was surely not sent.
         """
         attempt = 0
         while True:
@@ -206,7 +205,7 @@ class BotApi:
                     chat_id, spot = await self._follow(chat_id, error), NO_TARGET
                     continue
                 if meaning is ApiError.REFUSED and page.marks:
-                    page = replace(page, marks=())
+                    page = without_marks(page)
                     continue
                 may_retry = meaning in {ApiError.NOT_SENT, ApiError.UNKNOWN}
                 if not may_retry or send_class is SendClass.STORED:
@@ -244,7 +243,7 @@ class BotApi:
                 if meaning in {ApiError.UNCHANGED, ApiError.GONE, ApiError.MIGRATED}:
                     return meaning is ApiError.UNCHANGED
                 if meaning is ApiError.REFUSED and page.marks:
-                    page = replace(page, marks=())
+                    page = without_marks(page)
                     continue
                 if meaning is ApiError.REFUSED or send_class is SendClass.STORED:
                     raise

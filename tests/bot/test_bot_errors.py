@@ -224,6 +224,18 @@ def test_updates_delivered_again_are_answered_once(telegram, settings):
     assert ["«первый»" in answers[0], "«второй»" in answers[1], len(answers)] == [True, True, 2]
 
 
+@pytest.mark.parametrize(("method", "skip"), [("editMessageText", 0), ("sendMessage", 1)])
+def test_answer_whose_entities_are_refused_shows_its_addresses(
+    telegram, provider, settings, method, skip
+):
+    lines = [f"[Лекция {n}](https://lectures.example.org/{n})" for n in range(101)]
+    provider.behave(fixed_answer="\n".join(lines))
+    telegram.faults.add(Fault(method, FaultKind.STATUS, status=400, skip=skip))
+    first, second = ask(telegram, settings, "вопрос")
+    shown = first if method == "editMessageText" else second
+    assert " (https://lectures.example.org/" in shown
+
+
 def test_handler_that_fails_twice_sends_an_apology(telegram, settings):
     # Each attempt edits twice: with entities, and without them.
     telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400, times=4))

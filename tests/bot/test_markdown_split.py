@@ -1,11 +1,13 @@
 """Long texts split into messages: no text lost, no word split, no entity lost."""
 
+import json
 import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from merlin.bot.bot_api import message_fields
 from merlin.bot.markdown import render
 from merlin.core.formatted_text import (
     LIMIT_UNITS,
@@ -18,8 +20,10 @@ from merlin.core.formatted_text import (
     get_first_part,
     split,
     utf16_length,
+    without_marks,
 )
 from tests.bot.markdown_cases import marked_text
+from tests.support.telegram_limits import MAX_ENTITY_BYTES
 
 pytestmark = pytest.mark.unit
 
@@ -33,6 +37,7 @@ MARKS = st.lists(
         st.sampled_from(["bold", "italic", "pre", "text_link"]),
         st.integers(0, 9000),
         st.integers(0, 9000),
+        st.sampled_from(["", "https://lectures.example.org/" + "x" * 400]),
     ),
     max_size=150,
 )
@@ -50,6 +55,7 @@ def check_length(part):
     assert utf16_length(part.text) <= LIMIT_UNITS
     assert part.text.strip()
     assert len(part.marks) <= MAX_MARKS
+    assert len(json.dumps(message_fields(part).get("entities"))) <= MAX_ENTITY_BYTES
     for mark in part.marks:
         assert mark.length > 0
         assert 0 <= mark.offset <= utf16_length(part.text) - mark.length
@@ -156,3 +162,29 @@ def test_growing_message_is_cut_to_the_first_part():
     assert 0 < utf16_length(long.text) <= PART_UNITS
     assert long.buttons == buttons
     assert long.marks == (Entity("bold", 0, utf16_length(long.text)),)
+
+
+def test_links_are_split_before_their_addresses_are_too_long():
+    addresses = [f"https://lectures.example.org/{n}/{'x' * 130}" for n in range(100)]
+    page = render("\n".join(f"- [Lecture {n}]({url})" for n, url in enumerate(addresses)))
+    parts = split(page)
+    for part in parts:
+        check_length(part)
+        assert part.text.startswith("• Lecture")
+    assert [mark.value for part in parts for mark in part.marks] == addresses
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (
+            "[Here](https://a.org) and [there](https://b.org).",
+            "Here (https://a.org) and there (https://b.org).",
+        ),
+        ("<https://a.org> **is** `it`", "https://a.org is it"),
+        (f"{'x' * 4080} [Here](https://a.org)", f"{'x' * 4080} Here"),
+    ],
+)
+def test_message_without_entities_shows_addresses(written, shown):
+    page = without_marks(render(written))
+    assert (page.text, page.marks) == (shown, ())
