@@ -79,7 +79,9 @@ class AnswerCounts:
             if self._last_turn_id is None:
                 self._last_turn_id = ctx.db.value(TURN.select(fn.MAX(TURN.id))) or 0
                 return
-            condition = (TURN.id > self._last_turn_id) | TURN.id.in_([*self._pending])
+            condition = TURN.id > self._last_turn_id
+            if self._pending:  # `IN ()` would read every turn
+                condition |= TURN.id.in_([*self._pending])
             rows = TURN.select(
                 *(TURN.id, TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
                 *(TURN.format, TURN.provider, TURN.model_id, TURN.input_tokens, TURN.output_tokens),

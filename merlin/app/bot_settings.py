@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from peewee import fn
-
 from merlin.app.context import Context
 from merlin.config.section import choose_language
 from merlin.core.i18n import text
@@ -22,9 +20,12 @@ _PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def is_of_other_bot(bot_id: Any) -> Any:
-    """Return the condition of rows of an earlier bot, whose token was replaced by another bot's."""
+    """Return the condition of rows of an earlier bot, whose token was replaced by another bot's.
+
+    NULL before a bot has stored its id.
+    """
     current = SETTING.select(SETTING.value.cast("BIGINT")).where(SETTING.name == BOT_ID)
-    return bot_id != fn.COALESCE(current, bot_id)
+    return (bot_id < current) | (bot_id > current)  # `!=` would use no index
 
 
 def bot_link(ctx: Context, payload: str) -> str:

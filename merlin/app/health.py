@@ -4,9 +4,10 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from peewee import fn
+from peewee import SQL, fn
 
 from merlin.app.bot_settings import is_of_other_bot
 from merlin.app.context import Context
@@ -45,11 +46,14 @@ def list_queues(db: Database) -> list[QueueView]:
         "notices": (NOTICE.created_at, NOTICE.handed_over_at.is_null()),
         "updates": (
             UPDATE.received_at,
-            (UPDATE.state == UpdateState.WAITING.value) & ~is_of_other_bot(UPDATE.bot_id),
+            (UPDATE.state == UpdateState.WAITING.value) & _is_of_this_bot(UPDATE.bot_id),
         ),
         "letters": (
             OUTGOING.created_at,
-            OUTGOING.state.in_(ON_THE_WAY) & ~is_of_other_bot(OUTGOING.bot_id),
+            # The states of the index of what is open, in its own words: SQLite compares no lists.
+            SQL("state IN ('pending', 'sending', 'unknown')")
+            & OUTGOING.state.in_(ON_THE_WAY)
+            & _is_of_this_bot(OUTGOING.bot_id),
         ),
     }
     for name, (since, waits) in waiting.items():
@@ -58,6 +62,10 @@ def list_queues(db: Database) -> list[QueueView]:
         waiting_since = None if oldest is None else from_iso(oldest)
         views.append(QueueView(name, db.count(table, waits), waiting_since))
     return views
+
+
+def _is_of_this_bot(bot_id: Any) -> Any:
+    return ~fn.COALESCE(is_of_other_bot(bot_id), SQL("FALSE"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +100,12 @@ class Snapshot:
 def read_snapshot(ctx: Context) -> Snapshot:
     """Return the values for probes and metrics. Raises MerlinError if the database is down."""
     now, disk = ctx.clock(), shutil.disk_usage(ctx.config.state_dir)
-    counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
     with ctx.db.snapshot():
         return Snapshot(
             heartbeats=Heartbeats(ctx.db).list_all(),
             queues=list_queues(ctx.db),
             # Zeros too: an increase from nothing is none for Prometheus.
-            jobs=dict.fromkeys((state.value for state in JobState), 0)
-            | {row["state"]: int(row["count"]) for row in ctx.db.rows(counted)},
+            jobs={each.value: ctx.db.count(JOB, JOB.state == each.value) for each in JobState},
             serving=list(Promotions(ctx.db).list_serving().values()),
             budget=_budget(ctx, now),
             disk_free=disk.free,

@@ -1,5 +1,6 @@
 """Retention: delete expired rows in small batches, and find unused files and models."""
 
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial, reduce
@@ -8,10 +9,11 @@ from typing import Any
 
 from peewee import Select, fn
 
-from merlin.app.bot_settings import is_of_other_bot
+from merlin.app.bot_settings import Settings, is_of_other_bot
 from merlin.chat.turns import UpdateState
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
+from merlin.core.log import get_logger
 from merlin.dataset.builds import BUILDS, Build
 from merlin.dataset.proposals import ProposalState
 from merlin.dataset.verdicts import WAITING, VerdictStatus
@@ -25,6 +27,7 @@ from merlin.training.jobs import UNFINISHED, file_name
 from merlin.training.launch import SPLITS, Removable
 from merlin.training.models import Models, ModelState, model_of, select_models
 
+log = get_logger(__name__)
 BATCH_SIZE = 500
 # Quotas count uses by month; two months are safe in every time zone.
 USES_DAYS = 62
@@ -41,6 +44,28 @@ GONE_DAYS = 30
 COST_DAYS = 2
 EMPTY_DAYS = 1
 _NO_ARGUMENTS = "{}"
+
+
+# At most this many batches in a row, so that a process that is told to stop does so soon.
+MAX_BATCHES = 100
+# The pause between two batches, in which other processes can write.
+BATCH_PAUSE_S = 0.05
+# How many texts a sweep looks at; the next one continues behind them.
+SWEEP = 20_000
+
+
+def delete_in_batches(db: Database, retention: Retention, now: datetime) -> int:
+    """Delete expired rows in batches; return the number deleted. Not within a transaction."""
+    total = 0
+    for _ in range(MAX_BATCHES):
+        count = delete_old_rows(db, retention, now)
+        if not count:
+            break
+        total += count
+        time.sleep(BATCH_PAUSE_S)
+    if total:
+        log.info("old rows were deleted", count=total)
+    return total
 
 
 def delete_old_rows(
@@ -71,8 +96,8 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
     yield t.SESSION, empty & (t.SESSION.is_open == 0) & ~fn.EXISTS(remaining)
     before = _before(now, MESSAGE_DAYS)
     yield from _finished_rows(before)
-    abandoned = is_of_other_bot(t.OUTGOING.bot_id) & (t.OUTGOING.created_at < before)
-    yield t.OUTGOING, (t.OUTGOING.settled_at < before) | abandoned
+    yield t.OUTGOING, t.OUTGOING.settled_at < before
+    yield t.OUTGOING, is_of_other_bot(t.OUTGOING.bot_id) & (t.OUTGOING.created_at < before)
     # Also without a bot that sends them: they are no news any more. The row of a one-time
     # notice is kept: it prevents sending the notice again.
     yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.created_at < before)
@@ -148,7 +173,8 @@ class RemovableFiles(Repository):
 
     def _settled_removals(self) -> set[str]:
         ended = t.INTENT.state.in_([IntentState.DONE.value, IntentState.FAILED.value])
-        removals = t.INTENT.key.startswith("remove-")
+        # `startswith` would use no index; "." follows "-".
+        removals = t.INTENT.key.between("remove-", "remove.")
         return {row["key"] for row in self.db.rows(t.INTENT.select().where(ended & removals))}
 
     @transaction
@@ -174,18 +200,24 @@ class RemovableFiles(Repository):
         return [row["commit_sha"] for row in self.db.rows(query)]
 
     def delete_unused_texts(self) -> int:
-        """Delete example texts that no build contains; return their number.
+        """Delete the next example texts that no build contains; return their number.
 
         The caller must hold the build lock.
         """
-        used = t.TAUGHT_EXAMPLE.select(t.TAUGHT_EXAMPLE.text_digest)
-        unused = t.EXAMPLE_TEXT.select(t.EXAMPLE_TEXT.digest).where(
-            t.EXAMPLE_TEXT.digest.not_in(used)
+        same = t.TAUGHT_EXAMPLE.text_digest == t.EXAMPLE_TEXT.digest
+        is_unused = ~fn.EXISTS(t.TAUGHT_EXAMPLE.select(t.TAUGHT_EXAMPLE.text_digest).where(same))
+        return sum(
+            self.db.delete(t.EXAMPLE_TEXT, t.EXAMPLE_TEXT.digest.in_(chunk) & is_unused)
+            for chunk in in_portions(self.list_next(t.EXAMPLE_TEXT.digest), CHUNK)
         )
-        digests = [row["digest"] for row in self.db.rows(unused)]
-        for chunk in in_portions(digests, CHUNK):
-            self.db.delete(t.EXAMPLE_TEXT, t.EXAMPLE_TEXT.digest.in_(chunk))
-        return len(digests)
+
+    def list_next(self, key: Any) -> list[str]:
+        """Return the next `SWEEP` values of a table's key, after the last from the first again."""
+        settings, name = Settings(self.db), f"swept.{key.source.__name__}"
+        query = key.source.select(key).where(key > settings.get(name)).order_by(key).limit(SWEEP)
+        found = [value for (value,) in self.db.tuples(query)]
+        settings.put(name, found[-1] if len(found) == SWEEP else "")
+        return found
 
 
 def _list_needed_builds() -> Iterator[Select]:
@@ -215,8 +247,9 @@ def _is_old_model(before: datetime) -> Any:
 
 
 def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
-    over = (t.UPDATE.state != UpdateState.WAITING.value) & (t.UPDATE.finished_at < before)
-    yield t.UPDATE, over | is_of_other_bot(t.UPDATE.bot_id) & (t.UPDATE.received_at < before)
+    over = t.UPDATE.state != UpdateState.WAITING.value
+    yield t.UPDATE, over & (t.UPDATE.finished_at < before)
+    yield t.UPDATE, is_of_other_bot(t.UPDATE.bot_id) & (t.UPDATE.received_at < before)
     done = (RequestState.DONE.value, RequestState.FAILED.value)
     yield t.REQUEST, t.REQUEST.state.in_(done) & (t.REQUEST.created_at < before)
     yield t.DIALOG, t.DIALOG.at < before

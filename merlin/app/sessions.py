@@ -68,6 +68,8 @@ def list_recent(
         condition &= (SESSION.bot_id == ctx.bot_id) & (SESSION.thread_id == place.thread_id)
     order = SESSION.last_used_at.desc(), SESSION.id.desc()
     rows = ctx.db.rows(SESSION.select().where(condition).order_by(*order).limit(limit))
+    if not rows:
+        return []
     count = fn.COUNT(TURN.id).alias("turns")
     shown = TURN.session_id.in_([row["id"] for row in rows]) & _IS_VISIBLE
     counts = TURN.select(TURN.session_id, count).where(shown).group_by(TURN.session_id)

@@ -21,7 +21,7 @@ from merlin.app.bot_settings import BOT_ID, BOT_NAME, Settings
 from merlin.app.groups import Groups
 from merlin.app.inbox import RENEW_S, Inbox, Update
 from merlin.app.payment_worker import PaymentWorker
-from merlin.app.retention import delete_old_rows
+from merlin.app.retention import delete_in_batches
 from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import send_settings
@@ -205,10 +205,10 @@ class Bot:
         await asyncio.Event().wait()
 
     async def _expire(self) -> None:
-        """Delete a batch of old rows."""
-        db, retention = self._services.db, self._services.config.retention
-        now = self._services.clock()
-        await self._services.store.do(lambda: delete_old_rows(db, retention, now))
+        """Delete old rows, in a thread of its own: the writing one has people waiting."""
+        services = self._services
+        work = partial(delete_in_batches, services.db, services.config.retention, services.clock())
+        await asyncio.to_thread(work)
 
     async def _take_over(self) -> None:
         """Queue updates of chats without a live owner, and those stored by others in own chats."""

@@ -45,7 +45,7 @@ class Pace:
     typing_s: float = 4.5
     finish_s: float = 15.0
     group_s: float = 60.0
-    expire_s: float = 60.0
+    expire_s: float = 3600.0
     beat_s: float = 1.0
     longest_pause_s: float = LONGEST_PAUSE_S
 

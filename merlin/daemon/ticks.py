@@ -10,13 +10,12 @@ What is no longer needed is deleted. Build folders are a cache of git:
 one that is needed again is recreated (`gather.restore_build`).
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app.retention import BUILD_DAYS, MIRROR_DAYS, RemovableFiles, delete_old_rows
+from merlin.app.retention import BUILD_DAYS, MIRROR_DAYS, RemovableFiles, delete_in_batches
 from merlin.chat.feedback import QuestionStatistics
 from merlin.config import require_repository
 from merlin.core.errors import (
@@ -38,6 +37,7 @@ from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
+from merlin.db.tables import DATASET_TEXT
 from merlin.git.source import Commit
 from merlin.training.gate import Gates
 from merlin.training.gather import CommitOutcome, gather, restore_build
@@ -91,7 +91,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
         Tick("ratings", partial(propose_ratings, services), HOUR_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
-        Tick("expire", partial(expire_in_batches, services), MINUTE_S),
+        Tick("expire", partial(expire_in_batches, services), HOUR_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
         *([Tick("ping", partial(ping_monitor, services), MINUTE_S)] if services.ping_url else []),
         Tick("beat", heartbeat_tick(services, tally), 1.0),
@@ -366,24 +366,9 @@ def _warn_of_silence(provider: str, reason: str, notices: Notices) -> None:
     notices.tell_daily("notice-provider", arguments, provider)
 
 
-# At most this many batches in a round, so that a daemon that is told to stop does so soon.
-MAX_BATCHES = 40
-# The pause between two batches of deletions, in which other processes can write.
-BATCH_PAUSE_S = 0.05
-
-
 def expire_in_batches(services: DaemonServices) -> bool:
     """Delete expired rows in batches; return whether rows were deleted."""
-    total = 0
-    for _ in range(MAX_BATCHES):
-        count = delete_old_rows(services.db, services.config.retention, services.clock())
-        if not count:
-            break
-        total += count
-        time.sleep(BATCH_PAUSE_S)
-    if total:
-        log.info("old rows were deleted", count=total)
-    return total > 0
+    return delete_in_batches(services.db, services.config.retention, services.clock()) > 0
 
 
 def apply_retention(services: DaemonServices) -> bool:
@@ -409,7 +394,7 @@ def apply_retention(services: DaemonServices) -> bool:
         services.gathering.source.clean(rows.list_needed_commits(), MIRROR_DAYS, now)
     # The file index stores a text before its file row: without the lock it would look unused.
     with services.gathering.files_lock:
-        removed["texts"] += FileIndex(services.db).delete_unused_texts()
+        removed["texts"] += FileIndex(services.db).delete_unused(rows.list_next(DATASET_TEXT.blob))
     if any(removed.values()):
         log.info("unused files and models were removed", **removed)
     return any(removed.values())

@@ -185,7 +185,9 @@ class FileIndex(Repository):
 
     def read_title(self, dataset: str) -> Localised:
         """Return a dataset's title, empty when dataset.yaml could not be parsed."""
-        return self.read_titles().get(dataset, {})
+        row = self._verdict(dataset)
+        spec = load_spec(row["spec"]) if row else None
+        return spec.title if spec else {}
 
     def show_title(self, dataset: str, language: str) -> str:
         """Return a dataset's title in `language`, else in another language, else its name."""
@@ -309,7 +311,7 @@ class FileIndex(Repository):
                 self.db.add_many(DATASET_FILE, portion)
             rows = []
         self._replace_files(dataset, tree, deleted, rows)
-        self._delete_unused([known[path] for path in deleted])
+        self.delete_unused([known[path] for path in deleted])
 
     @transaction
     def _replace_files(
@@ -327,7 +329,7 @@ class FileIndex(Repository):
         blobs = set(self.read_blobs(dataset).values())
         ExampleEntries(self.db).drop(dataset)
         self._drop(dataset)
-        self._delete_unused(blobs)
+        self.delete_unused(blobs)
 
     @transaction
     def _drop(self, dataset: str) -> None:
@@ -335,12 +337,7 @@ class FileIndex(Repository):
             self.db.delete(table, table.dataset == dataset)
         mark_catalogue_changed(self.db)  # the catalogue shows the texts of materials
 
-    def delete_unused_texts(self) -> int:
-        """Delete the texts that no file and no edit uses; return how many."""
-        free = DATASET_TEXT.select(DATASET_TEXT.blob).where(_is_unused())
-        return self._delete_unused(row["blob"] for row in self.db.rows(free))
-
-    def _delete_unused(self, blobs: Iterable[str]) -> int:
+    def delete_unused(self, blobs: Iterable[str]) -> int:
         """Delete the unused texts among these blobs; return how many."""
         count = 0
         for portion in in_portions(blobs, CHUNK):
@@ -374,10 +371,8 @@ def make_missing_example_error(dataset: str, example_id: str) -> NotFound:
 def _is_unused() -> Any:
     """Return the condition for texts that no file and no edit that can be undone uses."""
     used = DATASET_FILE.select(DATASET_FILE.blob).where(DATASET_FILE.blob == DATASET_TEXT.blob)
-    had_file = CHANGE.before_blob.is_null(is_null=False)
-    return ~fn.EXISTS(used) & DATASET_TEXT.blob.not_in(
-        CHANGE.select(CHANGE.before_blob).where(had_file)
-    )
+    edited = CHANGE.select(CHANGE.before_blob).where(CHANGE.before_blob == DATASET_TEXT.blob)
+    return ~fn.EXISTS(used) & ~fn.EXISTS(edited)
 
 
 def _is_example() -> Any:

@@ -115,5 +115,4 @@ _RECENTLY_SENT = Prepared(
     NOTICE.select(NOTICE.key)
     .where(NOTICE.to_whom == ADMINS)
     .where(NOTICE.handed_over_at >= Parameter("since"))
-    .distinct()
 )

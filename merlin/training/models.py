@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from peewee import Select, fn
+from peewee import Select, Tuple, fn
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import Refused
@@ -326,11 +326,10 @@ def score_message(proof: Evaluation | None) -> Mapping[str, object]:
 
 def revoked_builds() -> Select:
     """Return the SELECT of builds that contain an example whose consent was withdrawn."""
-    is_held = (REVOKED_EXAMPLE.dataset == TAUGHT_EXAMPLE.dataset) & (
-        REVOKED_EXAMPLE.example_id == TAUGHT_EXAMPLE.example_id
-    )
+    example = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id
+    revoked = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.dataset, REVOKED_EXAMPLE.example_id)
     query = BUILD.select(BUILD.id).join(TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset))
-    return query.join(REVOKED_EXAMPLE, on=is_held)
+    return query.where(Tuple(*example).in_(revoked))
 
 
 def select_models() -> Select:

@@ -37,5 +37,5 @@ def test_text_replaced_by_an_editor_is_kept_for_a_revert(index, database, clock)
         None,
     )
     database.change(CHANGE.delete().where(CHANGE.by_whom == "7"))
-    assert index.delete_unused_texts() == 1
+    assert index.delete_unused([OLD, NEW]) == 1
     assert (index.read_text(OLD), index.read_text(NEW)) == (None, "стало\n")

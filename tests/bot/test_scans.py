@@ -1,0 +1,32 @@
+"""The bot reads no table that grows as a whole: not for a question, nor while it waits."""
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.db.database import open_database
+from merlin.db.notices import ADMINS, Notices
+from tests.bot.running_bot import VERA, RunningBot, answer_texts
+from tests.support.migrated_databases import only_sqlite
+from tests.support.recorded_queries import RecordedQueries
+
+pytestmark = [pytest.mark.integration, only_sqlite]
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    return RecordedQueries(monkeypatch)
+
+
+def test_no_question_and_no_loop_of_the_bot_scans_a_table_that_grows(recorded, telegram, settings):
+    pace = replace(settings.pace, expire_s=0.05)
+    with RunningBot(replace(settings, pace=pace, admins=(VERA,))):
+        recorded.statements.clear()
+        telegram.say("anna", "Что такое лоб?")
+        telegram.wait_for(lambda: "«Что такое лоб?»" in "".join(answer_texts(telegram, "anna")))
+        with open_database(settings.database) as database:
+            Notices(database).tell(ADMINS, "notice-answer-spent", {"provider": "p"})
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+        telegram.wait_for(lambda: any('finished_at" <' in sql for sql, _ in recorded.statements))
+    assert len(set(recorded.statements)) > 40
+    assert recorded.find_scans() == {}

@@ -1,0 +1,35 @@
+"""No tick reads a table that grows as a whole, whatever the history."""
+
+import pytest
+
+from merlin.daemon.main import TickCounts
+from merlin.daemon.ticks import ticks_of
+from tests.support.migrated_databases import only_sqlite
+from tests.support.pipeline_lab import TRAINING
+from tests.support.recorded_queries import GROWING, TRAININGS, RecordedQueries
+
+pytestmark = [pytest.mark.integration, only_sqlite]
+
+# What they reach is behind the network, or the machine.
+OUTSIDE = {"engine", "ping"}
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    return RecordedQueries(monkeypatch)
+
+
+def test_no_tick_scans_a_table_that_grows(recorded, lab):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    with lab.services() as services:
+        recorded.statements.clear()
+        ticks = {tick.name: tick for tick in ticks_of(services, TickCounts())}
+        for name in (*TRAINING, *sorted(ticks.keys() - OUTSIDE - {"retain"})):
+            ticks[name].run()
+        assert len(set(recorded.statements)) > 40
+        assert recorded.find_scans() == {}
+        ticks["retain"].run()
+        assert recorded.find_scans(GROWING - TRAININGS) == {}
+    assert lab.is_serving("trial-2")

@@ -1,0 +1,72 @@
+"""The statements that really run, with the plans of SQLite; how many a page needs."""
+
+import re
+import sqlite3
+
+from merlin.db import connections
+from merlin.db.tables import list_all_tables
+
+# These do not grow with use: one row a dataset, a course, a process or a chat model; the staff's
+# roles; people who were blocked when they left; settings and days that are kept.
+SHORT = {
+    *("wake", "migration", "dataset_tree", "serving", "heartbeat", "model_window", "setting"),
+    *("course", "role_grant", "blocked_pseudonym", "revoked_example", "accepted_loss"),
+    "answer_cost",
+}
+# One row a training. Only what runs once an hour reads them whole: 10,000 take 30 ms.
+TRAININGS = {"build", "job", "model", "promotion"}
+GROWING = {table.__name__ for table in list_all_tables()} - SHORT
+_ALIASED = re.compile(r'"?(\w+)"? AS "?(\w+)"?')
+_SCANNED = re.compile(r"^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?$")
+
+
+class RecordedQueries:
+    """Every statement of SQLite's connections in this process, with its values."""
+
+    def __init__(self, monkeypatch):
+        self.statements = []
+        self._files = {}
+        execute = connections.Sqlite.execute_sql
+
+        def execute_sql(handle, sql, params=None, *rest):
+            self.statements.append((sql, tuple(params or ())))
+            self._files[sql] = handle.database
+            return execute(handle, sql, params, *rest)
+
+        monkeypatch.setattr(connections.Sqlite, "execute_sql", execute_sql)
+
+    def count(self, act):
+        """Return how many statements an act runs, apart from a session's and a transaction's."""
+        before = len(self.statements)
+        act()
+        ran = (sql for sql, _ in self.statements[before:])
+        return sum(sql.startswith(("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")) for sql in ran)
+
+    def find_scans(self, growing=GROWING):
+        """Return statement -> the growing tables that SQLite reads whole for it.
+
+        An index of what is open, with a WHERE of its own, may be read whole.
+        """
+        found = {}
+        for sql, values in dict(self.statements).items():
+            if scanned := self._scan(sql, values) & growing:
+                found[sql] = sorted(scanned)
+        return found
+
+    def _scan(self, sql, values):
+        if not sql.lstrip().startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
+            return set()
+        names = {alias: table for table, alias in _ALIASED.findall(sql)}
+        connection = sqlite3.connect(self._files[sql], uri=True)
+        try:
+            partial = {
+                name
+                for (name,) in connection.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
+                )
+            }
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+        finally:
+            connection.close()
+        scans = (match.groups() for line in plan if (match := _SCANNED.match(line)))
+        return {names.get(table, table) for table, index in scans if index not in partial}
