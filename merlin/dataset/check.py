@@ -23,6 +23,7 @@ from merlin.dataset.layout import (
     Layout,
     example_id_of,
     read_layout,
+    too_many_files_finding,
 )
 from merlin.dataset.lint import SAME_MEANING, lint_example, lint_meaning
 from merlin.dataset.sensitive import contact_key
@@ -36,7 +37,7 @@ from merlin.dataset.spec import (
 )
 from merlin.dataset.split import FEWEST, TEST, has_gate
 from merlin.dataset.yaml_io import decode_text
-from merlin.git.source import BlobReader, Entry
+from merlin.git.source import TOO_MANY, BlobReader, Entry
 
 ADVISED = 50  # the recommended minimum (OpenAI SFT guide)
 
@@ -117,6 +118,8 @@ def check(
     read again, and what is read is added to it. `by_meaning` also compares questions by meaning, if
     there is no error: some milliseconds each, after a second.
     """
+    if TOO_MANY in entries[:1]:
+        return CheckedDataset(name, None, None, (too_many_files_finding(0, 0),))
     layout = read_layout(entries)
     spec, course, findings = _read_settings(name, layout, read)
     findings += [finding.at(path) for path, finding in layout.findings]
@@ -153,6 +156,8 @@ def check(
 
 def check_settings(name: str, entries: Sequence[Entry], read: BlobReader) -> CheckedDataset:
     """Check dataset.yaml and course.yaml only, without examples."""
+    if TOO_MANY in entries[:1]:
+        return CheckedDataset(name, None, None, (too_many_files_finding(0, 0),))
     spec, course, findings = _read_settings(name, read_layout(entries), read)
     return CheckedDataset(name, spec, course, tuple(findings))
 

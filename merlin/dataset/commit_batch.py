@@ -9,9 +9,9 @@ id before anything is pushed again. A push names the head that it expects, so at
 doubtful pushes succeeds. A revert keeps what was written since.
 
 The commit is created in the bare mirror, without a work tree: blobs are written to the object
-database, the tree is written from an index file of this attempt, the commit from the tree. A killed
-attempt leaves unreferenced objects, and a folder that the next attempt empties. Source: git's
-manual of hash-object, update-index, write-tree and commit-tree.
+database, then a tree for each folder with a change, and the commit. No other folder is read: it may
+name any number of files. A killed attempt leaves unreferenced objects, and a folder that the next
+attempt empties. Source: git's manual of hash-object, ls-tree, mktree and commit-tree.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from merlin.db.database import in_portions
 from merlin.db.intents import Intents, IntentState
 from merlin.git import mirror, push
 from merlin.git.mirror import HEAD_REF, lock_mirror
-from merlin.git.source import EXECUTABLE, FILE
+from merlin.git.source import EMPTY_TREE, EXECUTABLE, FILE, TREE
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -193,7 +193,7 @@ class GitBranch:
         ):
             there = self._there(head, batch)
             requested = self._blobs(batch, scratch, lock)
-            lines = []
+            wanted: dict[str, tuple[str, str]] = {}
             for change in batch.changes:
                 path, blob = self._path(change.path), requested.get(change.change_id)
                 mode, name = there.get(path, (FILE, None))
@@ -201,19 +201,40 @@ class GitBranch:
                     continue
                 if name != change.before:
                     raise Refused(f"{change.path} is edited", CONFLICT, path=change.path)
-                # An all-zero object id removes an entry from an index.
-                lines.append(f"{mode if blob else 0} {blob or '0' * 40}\t{path}\0")
-            if not lines:
+                wanted[path] = (mode, blob or "")
+            if not wanted:
                 # The branch's newest commit that changed the batch's first file, else its head.
                 made = self._find_newest(head, self._path(batch.first.path)) if head else ""
                 return BatchResult(made or head or "", is_there=True)
-            index = {"GIT_INDEX_FILE": str(scratch / "index")}
-            feed = "".join(lines).encode()
-            self._run("read-tree", head or "--empty", lock=lock, env=index)
-            self._run("update-index", "-z", "--index-info", stdin=feed, lock=lock, env=index)
-            tree = self._run("write-tree", lock=lock, env=index).decode().strip()
-            self._refuse_others(head, tree, batch)
+            tree = self._write_tree(head, "", wanted, lock)
             return BatchResult(self._commit(head, batch, tree, lock))
+
+    def _write_tree(
+        self, old: str | None, folder: str, wanted: Mapping[str, tuple[str, str]], lock: int
+    ) -> str:
+        """Return a tree that is `old` with these modes and blobs by path; no blob: no file.
+
+        A folder without files is left out, as git does. Raises Refused if a file lies in the place
+        of a folder.
+        """
+        listed = mirror.list_tree(self._source.read_parts, old) if old else ()
+        entries = {name: (mode, kind, there) for (mode, kind, there), name in listed}
+        below: dict[str, dict[str, tuple[str, str]]] = {}
+        for path, (mode, blob) in wanted.items():
+            name, _, inside = path.partition("/")
+            if inside:
+                below.setdefault(name, {})[inside] = (mode, blob)
+            else:
+                entries[name] = (mode, "blob", blob)
+        for name, inner in below.items():
+            _, kind, there = entries.get(name, ("", "tree", None))
+            if kind != "tree":
+                raise _in_the_way(f"{folder}{name}")
+            tree = self._write_tree(there, f"{folder}{name}/", inner, lock)
+            entries[name] = (TREE, "tree", "" if tree == EMPTY_TREE else tree)
+        lines = [f"{' '.join(entry)}\t{name}\0" for name, entry in entries.items() if entry[2]]
+        feed = "".join(lines).encode("utf-8", "surrogateescape")
+        return self._run("mktree", "-z", stdin=feed, lock=lock).decode().strip()
 
     def push(self, commit: str, head: str | None) -> bool:
         source = self._source
@@ -238,15 +259,6 @@ class GitBranch:
         self._refuse_removed(head, batch)
         return found
 
-    def _refuse_others(self, head: str | None, tree: str, batch: Batch) -> None:
-        """Raise Refused if the tree lacks a file in whose place a folder of the batch would be."""
-        if head is None:
-            return
-        names = ("diff-tree", "-r", "--name-only", "-z", "--no-renames", head, tree)
-        changed = self._run(*names).decode("utf-8", "surrogateescape").split("\0")[:-1]
-        for path in set(changed).difference(self._path(change.path) for change in batch.changes):
-            raise _in_the_way(path)
-
     def _refuse_removed(self, head: str, batch: Batch) -> None:
         """Raise Refused for a new file of a dataset that was removed meanwhile."""
         dataset = batch.first.dataset
@@ -269,7 +281,9 @@ class GitBranch:
         """Return mode and blob in the head's tree by path."""
         found = {}
         for some in in_portions(paths, _AT_ONCE):
-            for (mode, _, name), path in mirror.list_tree(self._run, head, "--", *some):
+            for (mode, _, name), path in mirror.list_tree(
+                self._source.read_parts, head, "--", *some
+            ):
                 found[path] = (mode, name)
         return found
 

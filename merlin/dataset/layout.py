@@ -20,7 +20,7 @@ from itertools import accumulate
 from merlin.core.combining_marks import normalise_unicode
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, too_large_finding
-from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
+from merlin.git.source import EXECUTABLE, FILE, GITLINK, MAX_LISTED, SYMLINK, Entry
 
 # Of all examples together.
 MAX_EXAMPLES, MAX_EXAMPLE_BYTES = 100_000, 200_000_000
@@ -225,12 +225,16 @@ def _apply_limits(layout: Layout) -> None:
     """Take none of the examples if they are too many or too large together, with one finding."""
     count, size = len(layout.examples), sum(entry.size for entry in layout.examples)
     if count > MAX_EXAMPLES or size > MAX_EXAMPLE_BYTES:
-        limits = {"limit": MAX_EXAMPLES, "most": MAX_EXAMPLE_BYTES}
-        arguments: dict[str, str | int] = {"count": count, "size": size, **limits}
-        finding = Finding(EXAMPLES[:-1], 1, 1, "too-many-files", arguments=arguments)
-        layout.findings.append((EXAMPLES[:-1], finding))
+        layout.findings.append((EXAMPLES[:-1], too_many_files_finding(count, size)))
         layout.beyond = count
         layout.examples.clear()
+
+
+def too_many_files_finding(count: int, size: int) -> Finding:
+    """Return the finding about examples over the limits; 0: they could not even be listed."""
+    limits = {"limit": MAX_EXAMPLES, "most": MAX_EXAMPLE_BYTES, "listed": MAX_LISTED}
+    arguments: dict[str, str | int] = {"count": count, "size": size, **limits}
+    return Finding(EXAMPLES[:-1], 1, 1, "too-many-files", arguments=arguments)
 
 
 def _entry_finding(

@@ -13,7 +13,16 @@ from pathlib import Path
 
 from merlin.core.errors import ConfigError
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
-from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, BlobReader, Entry
+from merlin.git.source import (
+    EXECUTABLE,
+    FILE,
+    GITLINK,
+    MAX_LISTED,
+    SYMLINK,
+    TOO_MANY,
+    BlobReader,
+    Entry,
+)
 
 HOME = "datasets"
 _GIT = ".git"  # of a repository: of this one, or of another one in a folder of it
@@ -105,6 +114,8 @@ def work_tree(folder: Path) -> tuple[list[Entry], BlobReader]:
     # Strings, because creating a Path for each file takes as long as reading it.
     entries, places, root = list[Entry](), dict[str, str](), os.path.join(folder, "")  # noqa: PTH118
     for path, file_stat in _files_below(str(folder)):
+        if len(entries) == MAX_LISTED:
+            return [TOO_MANY], lambda _: iter(())
         mode = _mode(file_stat)
         small = mode in (FILE, EXECUTABLE) and file_stat.st_size <= MAX_FILE_BYTES
         blob = str(len(entries)) if small else ""

@@ -24,6 +24,7 @@ from merlin.core.errors import ConfigError, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.git.remote_url import CONTROL, RemoteUrl
+from merlin.git.source import MAX_LISTED, MAX_LISTED_BYTES
 
 log = get_logger(__name__)
 
@@ -81,8 +82,17 @@ class UnreadableMirror(SourceError):
         super().__init__(f"the mirror is not readable: {reason}", "git-unreadable", reason=reason)
 
 
+class TooManyFiles(SourceError):
+    """A listing of git is over `MAX_LISTED` or `MAX_LISTED_BYTES`, and was not read to its end."""
+
+    def __init__(self) -> None:
+        super().__init__("git lists too many files", "git-too-many-files", limit=MAX_LISTED)
+
+
 # Runs one git command on the mirror, with the limits of this module: `GitCommand.run`.
 GitRunner = Callable[..., bytes]
+# Yields the parts of what one git command writes, as it writes them: `GitCommand.read_parts`.
+GitLister = Callable[..., Iterator[bytes]]
 
 
 def read_ref(run: GitRunner, name: str) -> str | None:
@@ -96,21 +106,34 @@ def create_repository(run: GitRunner, lock: int | None = None) -> None:
     run("init", "--bare", "--quiet", "--template=", "--object-format=sha1", lock=lock)
 
 
-def list_tree(run: GitRunner, *arguments: str) -> Iterator[tuple[list[str], str]]:
-    """Yield the fields (mode, type, id …) and the path of each entry that `ls-tree` lists."""
-    for line in run("ls-tree", "-z", "--full-tree", *arguments).split(b"\0"):
-        if line:
-            fields, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
-            yield fields.split(), path
+def limit_listing(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the parts; raise TooManyFiles at the first one over the limits."""
+    size = 0
+    for count, part in enumerate(parts, 1):
+        size += len(part)
+        if count > MAX_LISTED or size > MAX_LISTED_BYTES:
+            raise TooManyFiles
+        yield part
 
 
-def list_written(run: GitRunner, commits: bytes, *folder: str) -> Iterator[tuple[str, str, str]]:
-    """Yield commit, blob and path of each file that one of `commits` wrote, in their order.
+def list_tree(lister: GitLister, *arguments: str) -> Iterator[tuple[list[str], str]]:
+    """Yield the fields (mode, type, id …) and the path of each entry that `ls-tree` lists.
 
-    `commits` are lines of ids. A merge wrote what differs from all its parents (`-c`).
+    Raises TooManyFiles.
     """
-    options = ("--stdin", "-r", "-c", "-z", "--root", "--no-renames")
-    fields = iter(run("diff-tree", *options, "--", *folder, stdin=commits).split(b"\0"))
+    for line in limit_listing(lister("ls-tree", "-z", "--full-tree", *arguments)):
+        fields, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
+        yield fields.split(), path
+
+
+def list_written(lister: GitLister, commits: bytes, *folder: str) -> Iterator[tuple[str, str, str]]:
+    """Yield commit, id and path of each file and folder that `commits` wrote, in their order.
+
+    `commits` are lines of ids. A merge wrote what differs from all its parents (`-c`). Raises
+    TooManyFiles.
+    """
+    options = ("--stdin", "-r", "-t", "-c", "-z", "--root", "--no-renames")
+    fields = limit_listing(lister("diff-tree", *options, "--", *folder, stdin=commits))
     commit = ""
     for field in fields:
         if field.startswith(b":"):

@@ -6,6 +6,7 @@ id. Writers lock the mirror; readers do not, so other processes can read while t
 """
 
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,15 +16,18 @@ from itertools import takewhile
 from pathlib import Path
 from sys import intern
 from tempfile import TemporaryFile
+from threading import Timer
 from typing import IO, BinaryIO, cast
 
 from merlin.core.errors import ConfigError, SourceError
+from merlin.core.log import get_logger
 from merlin.git import mirror
 from merlin.git.mirror import (
     BRANCHES,
     GitFailed,
-    GitRunner,
+    GitLister,
     MirrorFetcher,
+    TooManyFiles,
     UnreadableMirror,
     check_branch,
     check_directory,
@@ -32,22 +36,22 @@ from merlin.git.mirror import (
     lock_mirror,
 )
 from merlin.git.remote_url import RemoteUrl, parse_remote_url
-from merlin.git.source import GITLINK, Commit, Entry
+from merlin.git.source import EMPTY_TREE, GITLINK, TOO_MANY, TREE, Commit, Entry
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git knows it without an object
+log = get_logger(__name__)
 MAX_COMMIT_LENGTH = 100_000  # characters of a message
 _COMMIT_FIELDS = ("%H", "%P", "%an", "%ae", "%ct", "%B")
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, the limit of datetime
 
 
-def read_commits(run: GitRunner, positions: Mapping[str, int]) -> Iterator[Commit]:
+def read_commits(lister: GitLister, positions: Mapping[str, int]) -> Iterator[Commit]:
     """Yield the commits in the order of `positions`; a longer message is cut."""
     if not positions:
         return
     shown = f"--format={'%x00'.join(_COMMIT_FIELDS)}"
     ids = "".join(f"{sha}\n" for sha in positions).encode()
-    output = run("log", "-z", "--no-walk=unsorted", "--stdin", shown, stdin=ids)
-    fields = iter(output.decode("utf-8", "replace").split("\0"))
+    parts = lister("log", "-z", "--no-walk=unsorted", "--stdin", shown, stdin=ids)
+    fields = (part.decode("utf-8", "replace") for part in parts)
     for sha, parents, name, email, seconds, message in zip(
         *[fields] * len(_COMMIT_FIELDS), strict=False
     ):
@@ -90,6 +94,11 @@ _CLEANING_INTERVAL = timedelta(days=1)
 # Commits of one look through the history: 1,000 with 10,000 examples take 0.6 s, on two busy cores;
 # 20,000 with 100,000 take 22 s.
 MAX_WALKED = 20_000
+# Of one part of an output, at least `MAX_COMMIT_LENGTH` letters: a message compresses to nothing.
+_MAX_PART = 4 * MAX_COMMIT_LENGTH
+# Of a git that lists: diff-tree collects all differences of a commit before it writes the first.
+_MAX_GIT_BYTES = 500_000_000
+_PIECE = 65_536
 _NOT_FOUND = 127  # exit status of the shell and of env for a missing program
 
 
@@ -133,9 +142,13 @@ class GitCommand:
             raise SourceError(text, "git-slow", seconds=limit_s) from error
         finally:
             _terminate(process)
-        status = process.returncode
+        self._check(arguments, process.returncode, stderr_bytes)
+        return stdout
+
+    def _check(self, arguments: Sequence[str], status: int, stderr_bytes: bytes) -> None:
+        """Raise GitFailed or SourceError for a command that ended with a status other than 0."""
         if status == 0:
-            return stdout
+            return
         stderr = stderr_bytes.decode("utf-8", "replace")
         reason = f"{arguments[0]}: {mirror.format_stderr(stderr, self._remote)}"
         if status < 0 or status == _NOT_FOUND:  # killed or not started: it decided nothing
@@ -148,14 +161,44 @@ class GitCommand:
         if self._transfer is not None and self._transfer.poll() is None:
             _kill_group(self._transfer)
 
+    def read_parts(
+        self, *arguments: str, stdin: bytes = b"", end: bytes = b"\0"
+    ) -> Iterator[bytes]:
+        """Yield the parts of a command's output, without what is over `_MAX_PART` of each.
+
+        The command ends when the iterator does. Raises as `run` does, and TooManyFiles if git needs
+        more memory than `_MAX_GIT_BYTES`.
+        """
+        process = self._start_reading(arguments, stdin)
+        resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MAX_GIT_BYTES, _MAX_GIT_BYTES))
+        alarm = Timer(self._timeout_s, _kill_group, [process])
+        alarm.start()
+        try:
+            yield from split_parts(cast("BinaryIO", process.stdout), end)
+            stderr_bytes = cast("BinaryIO", process.stderr).read()
+            status = process.wait()
+        finally:
+            alarm.cancel()
+            _terminate(process)
+        if status and b"Out of memory" in stderr_bytes:
+            raise TooManyFiles
+        self._check(arguments, status, stderr_bytes)
+
     @contextmanager
-    def stream(self, *arguments: str, stdin: IO[bytes]) -> Iterator[BinaryIO]:
-        """Yield the command's output while it reads the file `stdin`; avoids a pipe deadlock."""
-        process = self._start(arguments, stdin, None)
+    def stream(self, *arguments: str, stdin: bytes) -> Iterator[BinaryIO]:
+        """Yield the command's output."""
+        process = self._start_reading(arguments, stdin)
         try:
             yield cast("BinaryIO", process.stdout)
         finally:
             _terminate(process)
+
+    def _start_reading(self, arguments: Sequence[str], stdin: bytes) -> subprocess.Popen[bytes]:
+        """Start a command that reads a file: with a pipe each would wait for the other."""
+        with TemporaryFile() as file:
+            file.write(stdin)
+            file.seek(0)
+            return self._start(arguments, file, None)
 
     def _start(
         self,
@@ -184,6 +227,19 @@ class GitCommand:
         # The handle would kill the process when garbage-collected; `_terminate` does that instead.
         process, process_handle.proc = process_handle.proc, None
         return cast("subprocess.Popen[bytes]", process)
+
+
+def split_parts(output: BinaryIO, end: bytes) -> Iterator[bytes]:
+    """Yield the parts of an output that end with `end`, each cut to `_MAX_PART` bytes or some more.
+
+    Reads as much as is asked for.
+    """
+    rest = b""
+    while piece := output.read(_PIECE):
+        *parts, rest = (rest[:_MAX_PART] + piece).split(end)
+        yield from parts
+    if rest:
+        yield rest
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -225,7 +281,8 @@ class GitSource:
         self.directory = check_directory(directory)
         self.mirror = mirror.absolute()
         self._git = GitCommand(self.remote, self.mirror, timeout_s)
-        self.run, self.stop_transfer = self._git.run, self._git.stop_transfer
+        self.run, self.read_parts = self._git.run, self._git.read_parts
+        self.stop_transfer = self._git.stop_transfer
         self._fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run, transfer_s)
         self._trees: dict[str, dict[str, str]] = {}
         self._cleaned_at: datetime | None = None
@@ -251,41 +308,63 @@ class GitSource:
         Only `head` if no commit of that history is known.
         """
         check_object_ids([head])
-        with self._reading():
-            shas = self.run("rev-list", "--first-parent", head, "--").decode().split()
+        walk = ("rev-list", "--first-parent")
         known_shas = frozenset(known)
-        new = list(takewhile(lambda sha: sha not in known_shas, shas))
-        if len(new) == len(shas):
-            new = [head]
-        if not new:
-            return []
-        positions = {sha: len(shas) - index for index, sha in enumerate(new)}
         with self._reading():
-            return list(read_commits(self.run, positions))[::-1]
+            count = int(self.run(*walk, "--count", head, "--"))
+            shas = self.read_parts(*walk, head, "--", end=b"\n")
+            new = list(takewhile(lambda sha: sha not in known_shas, map(bytes.decode, shas)))
+            if len(new) == count:
+                new = [head]
+            positions = {sha: count - index for index, sha in enumerate(new)}
+            return list(read_commits(self.read_parts, positions))[::-1]
 
-    def find_writers(self, commit: str, limit: int = MAX_WALKED) -> dict[str, dict[str, Commit]]:
+    def find_writers(
+        self, commit: str, folders: Iterable[str], limit: int = MAX_WALKED
+    ) -> dict[str, dict[str, Commit]]:
         """Return folder -> path -> the newest commit that gave the file its content at `commit`.
 
-        A file that the newest `limit` commits did not write is missing. The commits have the
-        position 0.
+        A file that the newest `limit` commits did not write is missing, and so is one that was
+        last written before a commit with too many files in one of the folders. The commits have
+        the position 0.
         """
         check_object_ids([commit])
-        place = [self.directory] if self.directory else []
+        blobs = {
+            (folder, entry.path): entry.blob
+            for folder in folders
+            for entry in self.entries(commit, folder)
+            if entry is not TOO_MANY
+        }
+        if not blobs:
+            return {}
         with self._reading():
-            leaves = mirror.list_tree(self.run, "-r", commit, "--", *place)
-            blobs = {path: blob for (_, _, blob), path in leaves}
-            order = "--topo-order", "--reverse", f"--max-count={limit}"
-            walked = self.run("rev-list", *order, commit, "--")
-            written = mirror.list_written(self.run, walked, *place)
-            shas = {path: sha for sha, blob, path in written if blobs.get(path) == blob}
+            shas = self._find_written(commit, blobs, limit)
             unique = dict.fromkeys(shas.values(), 0)
-            commits = {each.sha: each for each in read_commits(self.run, unique)}
+            commits = {each.sha: each for each in read_commits(self.read_parts, unique)}
         writers: dict[str, dict[str, Commit]] = {}
-        for path, sha in shas.items():
-            inside = path.removeprefix(f"{self.directory}/") if place else path
-            folder, _, name = inside.partition("/")
-            writers.setdefault(folder, {})[name] = commits[sha]
+        for (folder, path), sha in shas.items():
+            writers.setdefault(folder, {})[path] = commits[sha]
         return writers
+
+    def _find_written(
+        self, commit: str, blobs: Mapping[tuple[str, str], str], limit: int
+    ) -> dict[tuple[str, str], str]:
+        """Return folder and path -> the newest commit that wrote the blob there."""
+        start = f"{self.directory}/" if self.directory else ""
+        places = sorted({f":(literal,top){start}{folder}" for folder, _ in blobs})
+        order = ("--topo-order", f"--max-count={limit}")
+        walked = self.run("rev-list", *order, commit, "--")
+        shas: dict[tuple[str, str], str] = {}
+        try:
+            for sha, blob, path in mirror.list_written(self.read_parts, walked, *places):
+                folder, _, name = path.removeprefix(start).partition("/")
+                if blobs.get((folder, name)) == blob:
+                    shas.setdefault((folder, name), sha)
+                    if len(shas) == len(blobs):
+                        break
+        except SourceError as failure:  # too many for us, or for git's memory or time
+            log.warning("writers of files stay unknown", commit=commit, reason=str(failure))
+        return shas
 
     def dataset_trees(self, commit: str) -> Mapping[str, str]:
         """Return folder name -> tree id of the dataset folders, ordered by name.
@@ -297,52 +376,57 @@ class GitSource:
         if known is None:
             paths = [f"{self.directory}/"] if self.directory else []
             with self._reading():
-                entries = list(mirror.list_tree(self.run, commit, "--", *paths))
-            trees = {
-                path.rpartition("/")[2]: EMPTY_TREE if mode == GITLINK else tree
-                for (mode, kind, tree), path in entries
-                if mode == GITLINK or (kind == "tree" and tree != EMPTY_TREE)
-            }
+                entries = mirror.list_tree(self.read_parts, commit, "--", *paths)
+                trees = {
+                    path.rpartition("/")[2]: EMPTY_TREE if mode == GITLINK else tree
+                    for (mode, kind, tree), path in entries
+                    if mode == GITLINK or (kind == "tree" and tree != EMPTY_TREE)
+                }
             if len(self._trees) >= _MAX_CACHED_TREES:
                 self._trees.clear()
             known = self._trees[commit] = dict(sorted(trees.items()))
         return known
 
     def entries(self, commit: str, dataset: str) -> list[Entry]:
-        """Return all files of a dataset's folder, ordered by path."""
+        """Return all files of a dataset's folder, ordered by path; of too many only `TOO_MANY`."""
         tree = self.dataset_trees(commit).get(dataset)
         if tree is None:
             return []
+        # With the folders (-t): they count as well, and may contain nothing.
+        listed = mirror.list_tree(self.read_parts, "-r", "-t", "-l", tree)
         with self._reading():
-            leaves = list(mirror.list_tree(self.run, "-r", "-l", tree))
-        entries = (
-            Entry(path, blob, intern(mode), 0 if size == "-" else int(size))
-            for (mode, _, blob, size), path in leaves
-        )
+            try:
+                entries = [
+                    Entry(path, blob, intern(mode), 0 if size == "-" else int(size))
+                    for (mode, kind, blob, size), path in listed
+                    if kind != "tree"
+                ]
+            except TooManyFiles:
+                return [TOO_MANY]
         return sorted(entries, key=lambda entry: entry.path)
 
     def list_changed(self, commit: str, dataset: str) -> list[tuple[str, str, str]]:
         """Return path, blob before and blob after of each file that a commit changed in a dataset.
 
         Compared with its first parent; a blob is "" where there is no file. A file that was renamed
-        and edited has its new path.
+        and edited has its new path. Raises TooManyFiles.
         """
         check_object_ids([commit])
         folder = f"{self.directory}/{dataset}" if self.directory else dataset
-        options = ("--root", "-r", "-z", "--find-renames=30%", "--no-commit-id")
+        options = ("--root", "-r", "-t", "-z", "--find-renames=30%", "--no-commit-id")
         place = ("--diff-merges=first-parent", commit, "--", f":(literal,top){folder}")
-        with self._reading():
-            found = self.run("diff-tree", *options, *place)
-        fields = iter(found.decode("utf-8", "surrogateescape").split("\0"))
+        parts = mirror.limit_listing(self.read_parts("diff-tree", *options, *place))
+        fields = (part.decode("utf-8", "surrogateescape") for part in parts)
         changed = []
-        for field in fields:
-            if field:
-                *_, before, after, status = field.split()
+        with self._reading():
+            for field in fields:
+                *modes, before, after, status = field.removeprefix(":").split()
                 path = next(fields)
                 if status.startswith("R"):
                     path = next(fields)
-                old, new = (blob.strip("0") and blob for blob in (before, after))
-                changed.append((path.removeprefix(f"{folder}/"), old, new))
+                if TREE not in modes:
+                    old, new = (blob.strip("0") and blob for blob in (before, after))
+                    changed.append((path.removeprefix(f"{folder}/"), old, new))
         return changed
 
     def read_small(self, blobs: Iterable[str], limit: int) -> dict[str, bytes]:
@@ -376,11 +460,10 @@ class GitSource:
     @contextmanager
     def _cat_objects(self, names: Sequence[str]) -> Iterator[BinaryIO]:
         """Yield the output of `cat-file --batch` for these ids."""
-        with self._reading(), TemporaryFile() as stdin:
-            stdin.write("".join(f"{name}\n" for name in names).encode())
-            stdin.seek(0)
-            with self._git.stream("cat-file", "--batch", "--buffer", stdin=stdin) as answers:
-                yield answers
+        ids = "".join(f"{name}\n" for name in names).encode()
+        stream = self._git.stream("cat-file", "--batch", "--buffer", stdin=ids)
+        with self._reading(), stream as answers:
+            yield answers
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

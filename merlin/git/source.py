@@ -13,6 +13,12 @@ FILE = "100644"
 EXECUTABLE = "100755"
 SYMLINK = "120000"
 GITLINK = "160000"
+TREE = "040000"
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git knows it without an object
+
+# Files and folders of one listing, and the bytes of their lines: twice what a dataset may have.
+# 800 bytes of trees that contain one tree many times name a million files, 1 kB any number of them.
+MAX_LISTED, MAX_LISTED_BYTES = 250_000, 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,9 @@ class Entry:
     mode: str
     size: int
 
+
+# In place of the files of a dataset whose folder has more than `MAX_LISTED`.
+TOO_MANY = Entry("", "", "", 0)
 
 # Yields (blob, bytes) of the given blobs, in their order.
 BlobReader = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]

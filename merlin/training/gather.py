@@ -174,7 +174,8 @@ def _record_commit(
     before = ctx.source.dataset_trees(parent) if parent in mainline else {}
     names = sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
     known = {name for name in names if ctx.history.follows_newest_build(name_dataset(name))}
-    writers = ctx.source.find_writers(commit.sha) if known != {*names} else {}
+    unknown = now.keys() & {*names} - known
+    writers = ctx.source.find_writers(commit.sha, unknown) if unknown else {}
     outcomes = [
         _process(ctx, commit, name, None if name in known else writers.get(name, {}))
         for name in names

@@ -11,6 +11,7 @@ from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
 from merlin.openai_protocol.responses import list_page
+from tests.support.endless_trees import commit_beside, make_endless
 from tests.support.pipeline_lab import DATASET, Lab, Repository, run_command, serving
 from tests.support.provider_training import job_object
 from tests.support.stand_ins import ProviderStandIn
@@ -234,6 +235,18 @@ def test_submodule_in_place_of_a_dataset_is_rejected_until_it_is_a_folder(lab):
     lab.repository.commit("Add its files instead")
     lab.tick("fetch")
     assert lab.status("moved")["verdict"] == "built"
+
+
+def test_dataset_with_files_without_end_stops_neither_another_one_nor_its_own_mending(lab):
+    folder = lab.repository.folder
+    leaf = f"100644 blob {lab.repository.git('rev-parse', 'HEAD:datasets/trial/dataset.yaml')}"
+    commit_beside(folder, make_endless(folder, leaf))
+    lab.until_serving("trial-1")
+    refused = lab.status("bomb")
+    assert (refused["verdict"], refused["serving"]) == ("rejected", None)
+    lab.repository.dataset("bomb")
+    lab.repository.commit("Give it examples instead")
+    lab.until_serving("bomb-1", dataset="bomb")
 
 
 def test_sunset_of_a_base_is_notified_once_per_step(tmp_path, provider):

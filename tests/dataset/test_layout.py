@@ -4,9 +4,11 @@ import re
 
 import pytest
 
-from merlin.dataset import layout
+from merlin.dataset import layout, work_tree
 from merlin.dataset.changes import check_path
+from merlin.dataset.check import check, check_settings
 from merlin.dataset.finding import Severity
+from merlin.git.source import TOO_MANY
 from tests.support.dataset_tree import (
     FileTree,
     example_yaml,
@@ -105,6 +107,18 @@ def test_examples_over_the_file_limit_are_rejected_in_one_finding(monkeypatch):
     _, checked = check_with("examples/last.yaml", example_yaml())
     assert only_finding(checked, "too-many-files").arguments["count"] == 61
     assert (len(checked.examples), checked.rejected) == (0, 61)
+
+
+def test_folder_that_is_over_the_limit_of_a_listing_has_no_other_finding(tmp_path, monkeypatch):
+    """A folder on disk as one in git: `merlin check` says what the daemon would say."""
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples/a.yaml").write_text("x", encoding="utf-8")
+    monkeypatch.setattr(work_tree, "MAX_LISTED", 0)
+    entries, read = work_tree.work_tree(tmp_path)
+    assert entries == [TOO_MANY]
+    finding = only_finding(check("trial", entries, read), "too-many-files")
+    assert "250,000" in finding.text("en")
+    assert check_settings("trial", entries, read).findings == (finding,)
 
 
 def test_examples_over_the_byte_limit_are_rejected_in_one_finding(monkeypatch):

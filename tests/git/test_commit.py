@@ -11,6 +11,8 @@ from merlin.dataset.changes import CONFLICT, Batch, ChangeRequest, Edit, make_ch
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.git.repository import GitSource
+from merlin.git.source import blob_id
+from tests.support.endless_trees import make_endless
 
 pytestmark = pytest.mark.functional
 
@@ -236,3 +238,20 @@ def test_concurrent_committers_lose_and_duplicate_nothing(bare, tmp_path, intent
     assert set(bare.git("rev-list", "main").split()) == set(commits)
     assert len(bare.git("ls-tree", "-r", "--name-only", "main").splitlines()) == 15
     bare.git("fsck", "--strict")
+
+
+def test_edit_reads_and_keeps_nothing_beside_its_own_folders(remote, bare, settings):
+    """A folder that names files without end, a submodule, and a name that is no UTF-8."""
+    tree = make_endless(remote.path, f"100644 blob {remote.make_blob(b'x')}")
+    module = b"160000 commit " + b"1" * 40 + b"\tmodule"
+    script = f"100755 blob {remote.make_blob(b'y')}\t".encode() + b"\xff\n.sh"
+    beside = (f"{tree}\tbomb".encode(), module, script)
+    remote.publish(remote.make_tree(*beside))
+    remote.git("push", "-q", str(bare.path), "main")
+    commit_changes(settings, make_batch(make_edit("a/b", "1\n"), make_edit("c", "2\n")))
+    assert (show(bare, "examples/a/b.yaml"), show(bare, "examples/c.yaml")) == ("1", "2")
+    listed = bare.git("ls-tree", "-z", "main").split("\0")
+    ours = [line for line in listed if line.endswith("\tdatasets")]
+    assert {*listed} - {*ours} == {*bare.git("ls-tree", "-z", "main^").split("\0")}
+    commit_changes(settings, make_batch(Edit("examples/a/b.yaml", blob_id("1\n"), None)))
+    assert bare.git("ls-tree", "--name-only", "main:datasets/neuro/examples") == "c.yaml"

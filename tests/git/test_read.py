@@ -39,11 +39,11 @@ def test_writer_of_a_file_is_the_commit_that_gave_it_its_content(remote, source)
     remote.git("merge", "-q", "--no-edit", "side")
     head = remote.git("rev-parse", "HEAD")
     source.fetch()
-    writers = source.find_writers(head)["neuro"]
+    writers = source.find_writers(head, ["neuro"])["neuro"]
     wrote = {path.removesuffix(".yaml"): commit.sha for path, commit in writers.items()}
     assert wrote == {"old": first, "new": side, "edited": side, "back": back, "both": head}
     assert {commit.author_name for commit in writers.values()} == {"Вера"}
-    assert list(source.find_writers(head, limit=1)["neuro"]) == ["both.yaml"], (
+    assert list(source.find_writers(head, ["neuro"], limit=1)["neuro"]) == ["both.yaml"], (
         "no writer is guessed"
     )
 

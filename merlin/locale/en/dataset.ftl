@@ -96,7 +96,10 @@ finding-not-a-file = { $kind ->
 finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. A path has at most 1000 bytes, each name in it 200. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
-finding-too-many-files = The dataset has { $count } examples with { $size } bytes. Allowed are { $limit } with { $most } bytes, so none is used.
+finding-too-many-files = { $count ->
+    [0] The dataset's folder has more than { $listed } files and folders, or their names are too long. None is read, so none is used.
+   *[other] The dataset has { $count } examples with { $size } bytes. Allowed are { $limit } with { $most } bytes, so none is used.
+}
 
 finding-missing-dataset = dataset.yaml is missing, or the folder is a git submodule: the file says what to teach and how.
 finding-bad-dataset-name = The folder name “{ $name }” isn't valid. Use letters, digits, “.”, “_” and “-” in composed Unicode (NFC, not NFD), and no Windows device such as con or aux. For example: { $proposed }

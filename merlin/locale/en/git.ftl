@@ -9,3 +9,4 @@ git-slow = git took longer than { $seconds } s and was stopped. Merlin will try 
 git-busy = Another process is using the copy of the repository, { $mirror }.
 git-unreadable = The copy of the repository, mirror.git in state_dir, is damaged: { $reason }. Stop Merlin, delete it and start Merlin: it fetches a new copy.
 git-name = Not an object name in git: { $name }
+git-too-many-files = The repository has more than { $limit } files and folders in one place, so Merlin doesn't read them. Delete what isn't needed in a new commit.
