@@ -25,13 +25,15 @@ from merlin.engine.database import Database, Row, read_object, read_page
 from merlin.engine.requests import RequestBody
 from merlin.engine.trainers.base import SUPERVISED, Untrainable, check_hyperparameters
 from merlin.openai_protocol import responses
-from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.errors import ApiError, bad_field, limit_error
 from merlin.openai_protocol.requests import MAX_METADATA, Page
 
 VALIDATING, QUEUED, RUNNING = "validating_files", "queued", "running"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 ACTIVE_STATES = (VALIDATING, QUEUED, RUNNING)
+# Jobs that wait to be trained; those of a caller in a loop would fill the disk.
+MAX_WAITING, _ASK_AGAIN_S = 100, 60.0
 MAX_SEED = 2**31 - 1
 # The columns of a Job that hold JSON.
 _JSON_COLUMNS = ("metadata", "hyperparameters")
@@ -184,10 +186,16 @@ class Jobs:
         self._job_events = job_events
 
     def create(self, job: Job) -> None:
-        """Store a new job."""
+        """Store a new job. Raises ApiError 429 if as many wait as may."""
         columns = asdict(job) | {name: json.dumps(getattr(job, name)) for name in _JSON_COLUMNS}
         job_id = columns.pop("job_id")
         with self._database.transaction():
+            waiting = "SELECT COUNT(*) AS n FROM job WHERE status IN (?, ?)"
+            if self._database.select(waiting, VALIDATING, QUEUED)[0]["n"] >= MAX_WAITING:
+                message = (
+                    f"{MAX_WAITING} fine-tuning jobs wait already: try again when some are done."
+                )
+                raise limit_error(message, _ASK_AGAIN_S)
             self._database.insert("job", id=job_id, **columns)
             self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
         kill_point("engine.job_recorded")

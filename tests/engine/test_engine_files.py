@@ -1,11 +1,16 @@
 """Files over HTTP, through the openai package."""
 
 import socket
+from contextlib import contextmanager
+from itertools import chain, repeat
+from select import select
 
 import openai
 import pytest
 
+from merlin.engine.api import training
 from tests.engine.running_engine import KEY, serve_engine
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -29,9 +34,17 @@ def test_deleted_file_is_removed_with_its_bytes(tmp_path):
     with serve_engine(tmp_path) as engine:
         file = engine.upload()
         assert engine.openai.files.delete(file.id).deleted
-        with pytest.raises(openai.NotFoundError):
-            engine.openai.files.retrieve(file.id)
+        for call in (engine.openai.files.retrieve, engine.openai.files.content):
+            with pytest.raises(openai.NotFoundError):
+                call(file.id)
         assert list((tmp_path / "files").iterdir()) == []
+
+
+def test_content_is_the_uploaded_bytes(engine):
+    content = b'{"a": "\xd0\x94"}\r\n\n\x00'
+    file = engine.upload(content)
+    assert engine.openai.files.content(file.id).read() == content
+    assert file.bytes == len(content)
 
 
 @pytest.mark.parametrize(
@@ -53,14 +66,46 @@ def test_path_in_a_file_name_is_stripped(engine):
     assert engine.upload(name="../../etc/a.jsonl").filename == "a.jsonl"
 
 
-def test_upload_over_the_limit_is_refused_before_it_is_read(engine):
+@contextmanager
+def begin_upload(engine, *headers):
+    """Yield a connection that has sent the head of an upload."""
     head = [
         "POST /v1/files HTTP/1.1",
         "Host: 127.0.0.1",
         f"Authorization: Bearer {KEY}",
         "Content-Type: multipart/form-data; boundary=x",
-        "Content-Length: 600000000",
+        *headers,
     ]
-    with socket.create_connection(("127.0.0.1", engine.port)) as line:
+    with socket.create_connection(("127.0.0.1", engine.port), longest()) as line:
         line.sendall("\r\n".join([*head, "", ""]).encode())
+        yield line
+
+
+def test_upload_over_the_limit_is_refused_before_it_is_read(engine):
+    with begin_upload(engine, "Content-Length: 600000000") as line:
         assert line.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+FILE_HEAD = (
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jsonl"\r\n'
+    b"Content-Type: application/jsonl\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "start", [FILE_HEAD, FILE_HEAD + b"{}\r\n--x--\r\n"], ids=["in the file", "after the form"]
+)
+def test_upload_without_a_size_is_counted_while_it_is_read(tmp_path, monkeypatch, start):
+    monkeypatch.setattr(training, "MAX_UPLOAD_BYTES", 3_000_000)
+    with serve_engine(tmp_path) as engine:
+        with begin_upload(engine, "Transfer-Encoding: chunked") as line:
+            for chunk in chain([start], repeat(b"a" * 65_536, 100)):
+                try:
+                    line.sendall(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                except ConnectionError:
+                    break
+                if select([line], [], [], 0)[0]:
+                    break
+            assert line.recv(4096).startswith(b"HTTP/1.1 413 ")
+        assert engine.openai.files.list().data == []
+        assert list((tmp_path / "files").iterdir()) == []

@@ -3,6 +3,7 @@
 import openai
 import pytest
 
+from merlin.engine import jobs
 from tests.engine.running_engine import (
     QUESTION,
     build_training_file,
@@ -27,6 +28,17 @@ def test_succeeded_job_has_every_field_of_the_protocol(tuned):
     )
     assert document["method"]["type"] == "supervised"
     assert isinstance(document["hyperparameters"]["n_epochs"], int)
+
+
+def test_job_beyond_those_that_may_wait_is_refused_until_one_has_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(jobs, "MAX_WAITING", 1)
+    with serve_idle_engine(tmp_path) as engine:
+        job = engine.launch()
+        with pytest.raises(openai.RateLimitError, match="1 fine-tuning jobs wait") as refused:
+            engine.launch()
+        assert refused.value.code == "rate_limit_exceeded"
+        engine.jobs.cancel(job.id)
+        engine.launch()
 
 
 def test_every_epoch_has_one_metrics_event(engine, tuned):

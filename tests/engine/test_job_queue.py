@@ -2,7 +2,7 @@
 
 import json
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 
 import pytest
 
@@ -15,6 +15,7 @@ from merlin.engine.jobs import Job, JobEvent
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.storage import Repositories
 from merlin.engine.trainers.base import Epoch, Hyperparameters, ResolvedHyperparameters, Step
+from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.requests import Page
 from tests.engine.running_engine import build_examples, build_training_file
 from tests.support.waiting import wait_until
@@ -130,6 +131,47 @@ def test_small_job_passes_large_ones_and_these_wait_for_their_device(repositorie
         wait_until(lambda: read_states(repositories, jobs) == ["running", "queued", "succeeded"])
         trainers["big"].may_end.set()
         wait_until(lambda: read_states(repositories, jobs) == ["succeeded"] * 3)
+
+
+def test_queued_job_that_is_cancelled_is_not_trained(repositories, monkeypatch):
+    """Neither one that is cancelled long before, nor just when its turn comes."""
+    early, late, other = jobs = [add_job(repositories, states.QUEUED) for _ in range(3)]
+    repositories.jobs.cancel(early.job_id)
+    list_in = repositories.jobs.list_in
+
+    def list_then_cancel(*wanted):
+        listed = list_in(*wanted)
+        for job in listed:
+            if job.job_id == late.job_id:
+                repositories.jobs.cancel(late.job_id)
+        return listed
+
+    monkeypatch.setattr(repositories.jobs, "list_in", list_then_cancel)
+    with serve_queue(repositories) as trainers:
+        trainers["small"].may_end.set()
+        ended = ["cancelled", "cancelled", "succeeded"]
+        wait_until(lambda: read_states(repositories, jobs) == ended)
+        assert trainers["small"].folders == [repositories.get_work_folder(other.job_id)]
+
+
+@pytest.mark.parametrize(
+    ("state", "is_waiting"),
+    [
+        (states.VALIDATING, True),
+        (states.QUEUED, True),
+        (states.RUNNING, False),
+        (states.CANCELLED, False),
+    ],
+)
+def test_number_of_waiting_jobs_is_limited(repositories, monkeypatch, state, is_waiting):
+    monkeypatch.setattr(states, "MAX_WAITING", 2)
+    for _ in range(2):
+        add_job(repositories, state)
+    with pytest.raises(ApiError) if is_waiting else nullcontext() as refused:
+        add_job(repositories)
+    if refused:
+        assert (refused.value.status, refused.value.code) == (429, "rate_limit_exceeded")
+        assert refused.value.headers == {"retry-after": "60"}
 
 
 def test_folder_of_a_job_stays_until_the_job_is_over(repositories):

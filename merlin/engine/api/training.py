@@ -7,16 +7,16 @@
 /v1/models: the bases that can be tuned, then the tuned models, newest first.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from merlin.config.engine import RECALL
-from merlin.core.server import content_length
+from merlin.core.server import read_chunks
 from merlin.engine.bases import RECALL_CREATED
 from merlin.engine.context import Engine, get_engine, require_key
 from merlin.engine.database import Row
@@ -37,13 +37,23 @@ MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 _MAX_NAME_LENGTH = 255
 
 
+class _CountedRequest(Request):
+    """A request whose body is counted while it is read: a chunked one declares no size."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request.scope, request.receive)
+        self._whole = request
+
+    def stream(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body. Raises ApiError 413 if it is longer than an upload may be."""
+        return read_chunks(self._whole, MAX_UPLOAD_BYTES, body_size_error(MAX_UPLOAD_BYTES))
+
+
 @router.post("/files")
 async def upload_file(request: Request) -> Response:
     """Store an upload."""
     files = get_engine(request).repositories.files
-    if content_length(request.headers) > MAX_UPLOAD_BYTES:
-        raise body_size_error(MAX_UPLOAD_BYTES)
-    async with request.form(max_files=1, max_fields=16) as form:
+    async with _CountedRequest(request).form(max_files=1, max_fields=16) as form:
         upload, purpose = form.get("file"), form.get("purpose")
         if not isinstance(upload, UploadFile) or not upload.filename:
             raise bad_field(
@@ -80,6 +90,18 @@ def list_files(request: Request) -> Response:
 def retrieve_file(request: Request, file_id: str) -> Response:
     """Return a File."""
     return JSONResponse(build_file(get_engine(request).repositories.files.get(file_id)))
+
+
+@router.get("/files/{file_id}/content")
+def download_file(request: Request, file_id: str) -> Response:
+    """Return a file's bytes as they were uploaded.
+
+    The protocol's description says application/json, but JSON Lines are not JSON, and its own
+    clients read the bytes.
+    """
+    files = get_engine(request).repositories.files
+    path = files.path(str(files.get(file_id)["id"]))
+    return FileResponse(path, media_type="application/octet-stream")
 
 
 @router.delete("/files/{file_id}")
