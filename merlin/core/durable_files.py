@@ -90,6 +90,23 @@ def try_lock(path: Path) -> int | None:
     return None
 
 
+def is_mark_old(mark: Path) -> bool:
+    """Return whether a file is missing, or was not touched within a day."""
+    return not mark.exists() or not 0 <= time.time() - mark.stat().st_mtime < _DAY_S
+
+
+def share_lock(path: Path) -> tuple[int, bool]:
+    """Return a descriptor that shares the file's lock, and whether nobody held it before."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_alone = True
+    except BlockingIOError:
+        is_alone = False
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor, is_alone
+
+
 @contextmanager
 def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Yield a new folder in `parent` and remove it; first remove those that killed runs left."""

@@ -133,6 +133,9 @@ def _copy_database(name: str, place: Path | None, url: str, staged: Path) -> Non
         return
     with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True)) as database:
         try:
+            ((found,),) = database.execute("PRAGMA quick_check(1)")
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
             database.execute("PRAGMA synchronous = OFF")  # of the copy, which its users sync
             database.execute("VACUUM INTO ?", (str(staged),))
         except sqlite3.Error as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 from peewee import DatabaseError, OperationalError, SqliteDatabase
 
+from merlin.core.durable_files import is_mark_old
 from merlin.core.errors import Refused
 from merlin.openai_protocol.errors import bad_field, missing
 from merlin.openai_protocol.requests import Page
@@ -49,6 +50,7 @@ class Database:
         # Metadata of jobs can name people, so only the owner can read it.
         path.touch(mode=0o600)
         path.chmod(0o600)
+        was_left = Path(f"{path}-wal").exists()  # a closed file has no log
         self._db = SqliteDatabase(
             str(path),
             pragmas={"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1},
@@ -58,7 +60,7 @@ class Database:
         )
         with _convert_disk_errors(self._db), _refuse_damage(path):
             self._db.connect()
-            self._migrate(_check(self._db, path))
+            self._migrate(_check(self._db, path, was_left=was_left))
 
     def _migrate(self, version: int) -> None:
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
@@ -111,11 +113,14 @@ def _require_present(path: Path) -> None:
         raise Refused(f"{path} is gone from beside {leftovers}", "engine-db-missing", **arguments)
 
 
-def _check(db: SqliteDatabase, path: Path) -> int:
+def _check(db: SqliteDatabase, path: Path, *, was_left: bool) -> int:
     """Return the schema's version. Raises DatabaseError for damage, Refused for a newer one."""
-    result = db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
-    if result != "ok":
-        raise DatabaseError(result)
+    mark = Path(f"{path}.checked")
+    if was_left or is_mark_old(mark):
+        result = db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
+        if result != "ok":
+            raise DatabaseError(result)
+        mark.touch(0o600)
     version = int(db.execute_sql("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
         raise Refused(f"step {version} of {path} is unknown", "engine-db-newer", path=str(path))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
 from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import SHOP_ID, SHOP_KEY, YooKassaConfig
+from merlin.core.durable_files import is_mark_old, share_lock
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
@@ -77,7 +80,7 @@ def text_key(*, is_needed: bool = False) -> str | None:
 
 @contextmanager
 def open_checked_database(config: Config) -> Iterator[Database]:
-    """Yield a process's database after checking its integrity and migrating its schema.
+    """Yield a process's database after migrating its schema, and checking a file if that is due.
 
     Waits while the database is away, as running processes do: systemd would give up a process that
     ends at each start. A process that continued with a damaged file would damage it further. Raises
@@ -85,14 +88,45 @@ def open_checked_database(config: Config) -> Iterator[Database]:
     """
     connections.require_whole(config.state_dir)
     try:
-        with _wait_for_database(config) as database:
+        with _check_file(config) as check, _wait_for_database(config, check) as database:
             yield database
     except DatabaseDamaged as error:
         found, path = error.arguments["found"], str(connections.sqlite_path(config.database))
         raise DatabaseDamaged(str(error), "store-damaged-start", found=found, path=path) from error
 
 
-def _wait_for_database(config: Config) -> Database:
+@contextmanager
+def _check_file(config: Config) -> Iterator[Callable[[Database], None]]:
+    """Yield what checks the whole file of an SQLite database if that is due.
+
+    SQLite removes its log when the last process ends well. A check reads every page.
+    """
+    if not config.database.startswith("sqlite:"):
+        yield lambda _: None
+        return
+    path = connections.sqlite_path(config.database)
+    mark = Path(f"{path}.checked")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock, is_alone = share_lock(Path(f"{path}.lock"))
+    except OSError:  # the database cannot be opened either, which tells why and waits
+        yield Database.quick_check
+        return
+    was_left = is_alone and Path(f"{path}-wal").exists()
+
+    def check(database: Database) -> None:
+        if was_left or is_mark_old(mark):
+            database.quick_check()
+            with suppress(OSError):  # the disk is full: it is checked again
+                mark.touch(0o600)
+
+    try:
+        yield check
+    finally:
+        os.close(lock)
+
+
+def _wait_for_database(config: Config, check: Callable[[Database], None]) -> Database:
     from merlin.core.server import SLOW_START, notify
 
     failures = Failures()
@@ -100,7 +134,7 @@ def _wait_for_database(config: Config) -> Database:
         notify(SLOW_START)
         try:
             with open_database(config.database) as database:
-                database.quick_check()
+                check(database)
                 _upgrade(config, database)
             failures.end()
             return open_database(config.database)
