@@ -24,6 +24,7 @@ from merlin.core.errors import ConfigError, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.git.remote_url import CONTROL, RemoteUrl
+from merlin.git.server_answers import MOVED, WEB_PAGE, find_page
 from merlin.git.source import MAX_LISTED, MAX_LISTED_BYTES
 
 log = get_logger(__name__)
@@ -69,8 +70,8 @@ OPTIONS = tuple(
 class GitFailed(SourceError):
     """git exited with `status`, which is not 0; callers interpret `stderr`."""
 
-    def __init__(self, reason: str, status: int, stderr: str) -> None:
-        super().__init__(f"git failed: {reason}", "git-failed", reason=reason)
+    def __init__(self, reason: str, status: int, stderr: str, key: str, target: str) -> None:
+        super().__init__(f"git failed: {reason}", key, reason=reason, target=target)
         self.status = status
         self.stderr = stderr
 
@@ -394,9 +395,18 @@ class MirrorFetcher:
 
     def _list_remote(self) -> dict[str, str]:
         """Return the remote's refs of our branch."""
-        text = self._run("ls-remote", "--quiet", "--", self._remote.url, self._branch)
+        try:
+            text = self._run("ls-remote", "--quiet", "--", self._remote.url, self._branch)
+        except GitFailed as failure:
+            page = failure.key in (MOVED, WEB_PAGE) and find_page(self._run, self._remote)
+            if page:
+                raise page from failure
+            raise
         # Only "\n" ends a line: a ref's name can have the other line ends of Unicode.
-        lines = filter(None, text.decode("utf-8", "replace").split("\n"))
+        lines = [line for line in text.decode("utf-8", "replace").split("\n") if line]
+        page = not lines and self._remote.folder is None and find_page(self._run, self._remote)
+        if page:
+            raise page
         return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines)}
 
     def _fetch_objects(self, head: str, lock: int) -> None:

@@ -10,6 +10,7 @@ import re
 from merlin.core.errors import SourceError
 from merlin.git.mirror import GitFailed, GitRunner, format_stderr
 from merlin.git.remote_url import RemoteUrl
+from merlin.git.server_answers import TOKEN_REFUSED
 
 
 class PushRefused(SourceError):
@@ -42,12 +43,8 @@ _WORK_TREE_MESSAGES = (
     "Could not update working tree",
 )
 _DENIED_MESSAGES = (
-    "Authentication failed",
-    "could not read Username",
-    "could not read Password",
     "Permission denied",
     "access rights",
-    "returned error: 401",
     "returned error: 403",
     "insufficient permission",
 )
@@ -89,9 +86,9 @@ def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:
     if any(message in stderr for message in _WORK_TREE_MESSAGES):
         text = f"the work tree of {remote.url} has changes of its own"
         return PushRefused(text, "change-work-tree", folder=remote.url)
-    if any(message in stderr for message in _DENIED_MESSAGES):
-        arguments = {"reason": f"push: {reason}"}
-        return PushRefused(f"no right to push: {reason}", "change-denied", **arguments)
+    if failure.key == TOKEN_REFUSED or any(message in stderr for message in _DENIED_MESSAGES):
+        key = TOKEN_REFUSED if failure.key == TOKEN_REFUSED else "change-denied"
+        return PushRefused(f"no right to push: {reason}", key, reason=f"push: {reason}")
     if "[remote rejected]" in stderr or _TOO_LARGE_MESSAGE in stderr:
         return ContentRefused(reason)
     return failure

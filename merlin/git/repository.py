@@ -36,6 +36,7 @@ from merlin.git.mirror import (
     lock_mirror,
 )
 from merlin.git.remote_url import RemoteUrl, parse_remote_url
+from merlin.git.server_answers import find_meaning
 from merlin.git.source import EMPTY_TREE, GITLINK, TOO_MANY, TREE, Commit, Entry
 
 log = get_logger(__name__)
@@ -154,7 +155,8 @@ class GitCommand:
         if status < 0 or status == _NOT_FOUND:  # killed or not started: it decided nothing
             text = f"git did not run to its end ({status}): {reason}"
             raise SourceError(text, "git-failed", reason=reason)
-        raise GitFailed(reason, status, stderr)
+        key = find_meaning(stderr, self._remote)
+        raise GitFailed(reason, status, stderr, key, self._remote.url)
 
     def stop_transfer(self) -> None:
         """Kill the command with a limit of its own, if one runs: it may take an hour."""

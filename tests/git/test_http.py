@@ -11,7 +11,6 @@ import pytest
 import yaml
 
 from merlin.core.errors import SourceError
-from merlin.core.i18n import text
 from tests.support.forked_processes import run_processes, wait_for_exit
 from tests.support.http_servers import Server, serve_http
 from tests.support.waiting import longest, wait_until
@@ -89,17 +88,6 @@ def test_wrong_password_is_an_error_that_does_not_show_it(remote, make_source, h
         with pytest.raises(SourceError) as caught:
             source.fetch()
     assert "wr0ng-word" not in f"{caught.value} {caught.value.arguments}"
-
-
-def test_failure_of_a_remote_is_told_with_git_s_words_and_what_to_check(make_source, tmp_path):
-    with (
-        serve_folder(tmp_path, secret="vera:right-word") as server,
-        pytest.raises(SourceError) as caught,
-    ):
-        make_source(make_url(server, "vera:wr0ng-word@")).fetch()
-    told = text("ru", caught.value.key, **caught.value.arguments)
-    assert "fatal: could not read Username" in told
-    assert "проверьте repository.url, ключ или токен" in told
 
 
 def test_password_is_not_sent_after_a_redirect(remote, make_source, head):

@@ -95,3 +95,10 @@ def test_read_only_access_is_reported_without_the_password(server, settings, bat
     assert "право записи" in text("ru", "change-denied", **change.arguments)
     assert "t0ken" not in str(change.arguments)
     assert rows.withdraw(batch.batch_id), "nothing was pushed"
+
+
+def test_token_that_only_reads_is_told_from_one_without_write_access(server, settings, batch):
+    server.refuses = "receive-pack"
+    change = fail_to_commit(settings, batch).get(batch.batch_id)
+    assert change.reason == "git-token-refused"
+    assert "t0ken" not in str(change.arguments)

@@ -15,10 +15,12 @@ SECRET = "merlin:t0ken-of-merlin"
 def serve_git(root):
     """Serve the bare repositories in a folder; yield the server.
 
-    `drops` is how many answers to a push are dropped, after the push was made.
+    `drops` is how many answers to a push are dropped, after the push was made; `refuses` is part of
+    the addresses for which the password counts as wrong.
     """
     with serve_http(_Backend) as server:
         server.root, server.drops, server.is_down = root, 0, False
+        server.refuses = "nothing"
         yield server
 
 
@@ -33,6 +35,8 @@ class _Backend(Handler):
 
     def backend(self, body):
         expected = "Basic " + base64.b64encode(SECRET.encode()).decode()
+        if self.server.refuses in self.path:
+            expected = "a newer one"
         if self.server.is_down or self.headers.get("Authorization") != expected:
             self.send_error(HTTPStatus.BAD_GATEWAY if self.server.is_down else 401)
             return

@@ -1,0 +1,81 @@
+"""What git says when a server refuses, told so that an operator can mend it."""
+
+import pytest
+
+from merlin.core.errors import SourceError
+from merlin.core.i18n import LANGUAGES, text
+from tests.support.http_servers import Handler, serve_http
+
+pytestmark = pytest.mark.functional
+
+SECRET = "merlin:t0ken-of-merlin"
+PAGE = b"<!doctype html><title>Sign in</title>"
+HTML = "text/html; charset=utf-8"
+MOVED = "http://merlin:0ther-s3cret@example.com/new.git/info/refs?service=git-upload-pack"
+
+# What the server answers: status, body and headers; the address's secret; the text's key; a part
+# of the text in both languages.
+ANSWERS = {
+    "token": ((401, b"", {"WWW_Authenticate": 'Basic realm="x"'}), SECRET, "git-token-refused"),
+    "none": ((401, b"", {"WWW_Authenticate": 'Basic realm="x"'}), "", "git-token-missing"),
+    "forbidden": ((403, b"", {}), SECRET, "git-token-weak"),
+    "absent": ((404, b"", {}), SECRET, "git-not-found"),
+    "page": ((200, PAGE + b"\n", {"Content_Type": HTML}), SECRET, "git-web-page"),
+    # git takes it for a repository without branches.
+    "one-line": ((200, PAGE, {"Content_Type": HTML}), "", "git-web-page"),
+    "text": ((200, b"hello\n", {"Content_Type": "text/plain"}), "", "git-web-page"),
+    "moved": ((301, b"", {"Location": MOVED}), SECRET, "git-moved"),
+    "sign-in": ((302, b"", {"Location": "/login?t=0ther-s3cret"}), SECRET, "git-web-page"),
+    "broken": ((503, b"", {}), SECRET, "git-failed"),
+}
+NAMED = {
+    "absent": "/r.git",
+    "moved": " http://example.com/new.git.",
+    "sign-in": "/login",
+    "broken": "returned error: 503",
+}
+
+
+class Answering(Handler):
+    def get(self):
+        status, content, headers = self.server.reply
+        self.answer(status, content if self.path.startswith("/r.git") else PAGE, **headers)
+
+
+def tell(source, language):
+    """Return what is said in a language about a repository that cannot be fetched, and its key."""
+    with pytest.raises(SourceError) as caught:
+        source.fetch()
+    return text(language, caught.value.key, **caught.value.arguments), caught.value.key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answer_of_a_server_is_told_with_what_to_do(make_source, name, language):
+    reply, secret, key = ANSWERS[name]
+    with serve_http(Answering) as server:
+        server.reply = reply
+        place = f"127.0.0.1:{server.server_port}/r.git"
+        told, found = tell(make_source(f"http://{secret}{'@' * bool(secret)}{place}"), language)
+    assert found == key
+    assert NAMED.get(name, "") in told
+    assert "s3cret" not in told
+    assert "t0ken-of-merlin" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ("git@example.com: Permission denied (publickey).", "git-key-refused"),
+        ("Host key verification failed.", "git-host-key"),
+        ("ssh: Could not resolve hostname example.com", "git-no-host"),
+        ("kex_exchange_identification: Connection closed by remote host", "git-failed"),
+    ],
+)
+def test_refusal_of_ssh_is_told_with_what_to_do(make_source, tmp_path, monkeypatch, words, key):
+    ssh = tmp_path / "bin/ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 255\n", encoding="utf-8")
+    ssh.chmod(0o755)
+    monkeypatch.setenv("PATH", str(ssh.parent), prepend=":")
+    assert tell(make_source("git@example.com:school/r.git"), "en")[1] == key
