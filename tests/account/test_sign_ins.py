@@ -7,7 +7,16 @@ from threading import Barrier
 import pytest
 
 from merlin.account.accounts import FIRST_ID, Accounts
-from merlin.account.sign_ins import LIFE, Logins, LoginState, SignInMethod, SignIns
+from merlin.account.sign_ins import (
+    IDLE,
+    LIFE,
+    LONGEST,
+    WITHIN_TELEGRAM,
+    Logins,
+    LoginState,
+    SignInMethod,
+    SignIns,
+)
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
 from merlin.core.errors import Refused
@@ -155,3 +164,66 @@ def test_user_blocked_before_erasure_is_blocked_at_web_sign_in(database, clock):
     PersonalRecords(database, clock).forget(ANNA)
     users.record([User(ANNA)])
     assert users.get(ANNA).is_blocked
+
+
+def test_only_the_person_who_opened_a_login_answers_it_and_only_once(logins):
+    """Else who started it confirms it too, and is signed in as the person who opened the link."""
+    _, key, browser = logins.start()
+    number = logins.of_browser(browser).login_id
+    assert logins.settle(number, ANNA, is_own=True) is None, "not opened yet"
+    assert logins.show(key, ANNA) == logins.show(key, ANNA)
+    assert logins.show(key, BORIS) is None
+    for is_own in (True, False):
+        assert logins.settle(number, BORIS, is_own=is_own) is None
+    assert logins.of_browser(browser).state is LoginState.SHOWN
+    other = logins.show(logins.start()[1], BORIS)
+    assert logins.settle(number, ANNA, is_own=False).state is LoginState.REFUSED
+    assert logins.settle(number, ANNA, is_own=True) is None
+    assert logins.show(key, ANNA) is None
+    assert logins.settle(other.login_id, BORIS, is_own=True).state is LoginState.CONFIRMED
+
+
+def test_login_that_expired_is_not_confirmed(logins, clock):
+    _, key, _ = logins.start()
+    login = logins.show(key, ANNA)
+    clock.move(LIFE.total_seconds())
+    assert logins.settle(login.login_id, ANNA, is_own=True) is None
+
+
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    ("method", "used_every", "lives"),
+    [
+        (SignInMethod.PASSWORD, IDLE / 2, LONGEST),
+        (SignInMethod.CODE, IDLE / 2, LONGEST),
+        (SignInMethod.CODE, LONGEST, IDLE),
+        (SignInMethod.TELEGRAM, WITHIN_TELEGRAM / 12, WITHIN_TELEGRAM),
+    ],
+)
+def test_sign_in_ends_when_unused_and_at_the_latest_after_its_time(
+    sign_ins, clock, method, used_every, lives
+):
+    sign_in, token = sign_ins.open(ANNA, method)
+    end = sign_in.at + lives
+    while clock() + used_every < end:
+        clock.move(used_every.total_seconds())
+        sign_ins.record_use(sign_in.id)
+    clock.move((end - clock()).total_seconds() - 1)
+    assert sign_ins.find(token)
+    clock.move(1)
+    assert sign_ins.find(token) is None
+    assert sign_ins.list_open(ANNA) == []
+    sign_ins.record_use(sign_in.id)
+    assert sign_ins.find(token) is None, "a use does not bring it back"
+
+
+def test_person_ends_own_sign_ins_only(sign_ins):
+    mine, yours = sign_ins.open(ANNA, SignInMethod.CODE), sign_ins.open(BORIS, SignInMethod.CODE)
+    assert not sign_ins.close(ANNA, yours[0].id)
+    here, _ = sign_ins.open(ANNA, SignInMethod.CODE)
+    assert sign_ins.close_all(ANNA, but=here.id) == 1
+    assert sign_ins.find(mine[1]) is None
+    assert sign_ins.find(yours[1])
+    assert sign_ins.close(ANNA, here.id)

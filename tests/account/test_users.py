@@ -237,3 +237,14 @@ def test_plan_that_begins_later_is_not_yet_a_persons_plan(users, database, clock
         terms.add(ANNA, "plus", days, f"grant:{number}", BY_VERA)
     for found in (users.get(ANNA), *users.find(str(ANNA))):
         assert found.terms == ("plus",)
+
+
+@pytest.mark.parametrize("first", [Role.TEACHER, Role.EDITOR])
+def test_higher_of_two_roles_counts_with_its_own_scopes(roles, database, first):
+    """As concurrent grants may leave them, in any order."""
+    second = Role.EDITOR if first is Role.TEACHER else Role.TEACHER
+    for role in (first, second):
+        scope = "face" if role is Role.TEACHER else ""
+        database.add(ROLE_GRANT, {"user_id": BORIS, "role": role.value, "scope": scope})
+    assert roles.authority(BORIS) == Authority(Role.EDITOR)
+    assert roles.authority(ANNA) == Authority()

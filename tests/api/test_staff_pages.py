@@ -152,7 +152,13 @@ def test_api_key_cannot_open_staff_pages(staff):
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},  # another host of the same domain
+        {},
+    ],
 )
 def test_form_of_another_site_changes_nothing(staff, headers):
     before = read_state(staff)

@@ -6,12 +6,20 @@ from functools import partial
 import pytest
 
 from merlin.app.inbox import LEASE_S, Update, read_owner
-from merlin.app.outbox import OutgoingMessage, OutgoingState
+from merlin.app.outbox import (
+    Outbox,
+    OutgoingMessage,
+    OutgoingState,
+    WaitingRequest,
+    WaitingRequests,
+)
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer, UpdateState
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.messages import Usage
 from merlin.db.processes import read_change_counter
+from merlin.db.requests import RequestKind, Requests, RequestState
+from tests.db.pipeline_rows import BOT
 from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
@@ -204,6 +212,31 @@ def test_unprompted_messages_exclude_those_sent_by_live_processes(outbox):
     assert [row.message.key for row in loose] == ["notice", "left"]
     assert [row.state for row in loose] == [OutgoingState.PENDING, OutgoingState.UNKNOWN]
     assert len(outbox.list_unprompted(ME, 1)) == 1
+
+
+@pytest.mark.parametrize("state", [RequestState.DONE, RequestState.FAILED])
+def test_result_of_a_request_waits_for_the_answer_to_its_press(outbox, database, clock, state):
+    """It edits the message that this answer shows."""
+    errands, requests = WaitingRequests(database, BOT, clock), Requests(database, clock)
+    request_id = requests.ask(RequestKind.CANCEL, {"job": 1}, "user:5")
+    errands.add(WaitingRequest(request_id, chat_id=5, message_id=9, update_id=1, back=""))
+    (press,) = outbox.put(make_messages("press"))
+    outbox.put(make_messages("other", update_id=2))
+    Outbox(database, BOT + 1, clock).put(make_messages("of another bot"))
+    requests.claim([RequestKind.CANCEL])
+    outbox.begin(press.outgoing_id, ME)
+    outbox.settle(press.outgoing_id, OutgoingState.SENT, 9)
+    assert errands.list_finished() == [], "the request is at work"
+    requests.finish(request_id, state, {})
+    (again,) = outbox.put(make_messages("second part"))
+    assert errands.list_finished() == [], "pending"
+    outbox.begin(again.outgoing_id, ME)
+    assert errands.list_finished() == [], "sending"
+    outbox.settle(again.outgoing_id, OutgoingState.UNKNOWN)
+    assert [errand.request_id for errand, _ in errands.list_finished()] == [request_id]
+    assert WaitingRequests(database, BOT + 1, clock).list_finished() == []
+    assert not WaitingRequests(database, BOT + 1, clock).forget(request_id)
+    assert errands.forget(request_id)
 
 
 def test_waiting_messages_of_a_chat_are_dropped(outbox):

@@ -10,6 +10,7 @@ from merlin.app.context import Context
 from merlin.core.errors import Refused
 from merlin.dataset.example import parse_example, write_turns
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
+from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.engine.recall_models import train_and_ask
 from tests.support.pipeline_lab import Lab
@@ -143,6 +144,17 @@ def test_correction_of_another_question_is_known_before_it_changes_their_answer(
         ctx, editor = Context(config=lab.config, db=database), Actor.operator()
         found = proposals.find_corrected(ctx, editor, waiting)
         assert (number in proposals.find_other_questions(waiting, found)) is is_other
+
+
+@pytest.mark.parametrize("question", [QUESTION, "Зонт какой по цвету?"])
+def test_examples_of_a_withdrawn_consent_are_not_corrected_again(lab, question):
+    number = propose(lab, question)
+    before = corrected(lab, number)
+    assert len(before) == 3
+    with database_of(lab) as database:
+        for dataset, example in (("trial", before[0]), ("other", before[1])):
+            database.add(REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example})
+    assert corrected(lab, number) == before[1:]
 
 
 def test_only_this_question_gets_another_answer_where_an_editor_says_so(lab):

@@ -4,12 +4,20 @@ import hashlib
 import json
 import os
 import random
+from dataclasses import replace
 
 import pytest
 
 from merlin.core.errors import DatasetError
-from merlin.dataset.builds import build_digest, make_build, read_manifest, write_build
+from merlin.dataset.builds import (
+    build_digest,
+    make_build,
+    read_manifest,
+    training_key,
+    write_build,
+)
 from merlin.dataset.judge import TokenLimit
+from merlin.dataset.spec import Recipe
 from tests.support.dataset_tree import (
     DATASET_YAML,
     check_files,
@@ -211,3 +219,16 @@ def test_crash_at_any_point_leaves_nothing_or_the_whole_build(tmp_path):
         assert list(root.iterdir()) == [folder]
         assert read_manifest(folder) == content.manifest
         assert (folder / "train.jsonl").read_bytes() == read_build_file(content, "train")
+
+
+def test_new_name_of_a_model_starts_no_training_and_all_else_does():
+    recipe = Recipe(provider="engine", base_model="recall", suffix="face")
+    key = training_key("face", "digest", recipe)
+    assert training_key("face", "digest", replace(recipe, suffix="lips")) == key
+    others = {
+        training_key("law", "digest", recipe),
+        training_key("face", "other", recipe),
+        training_key("face", "digest", replace(recipe, base_model="other")),
+        training_key("face", "digest", replace(recipe, hyperparameters={"n_epochs": 2})),
+    }
+    assert len(others - {key}) == 4

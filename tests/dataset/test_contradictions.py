@@ -24,6 +24,10 @@ pytestmark = pytest.mark.unit
             ("Do I need a visa?", "Yes, apply online."),
             ("Is a visa required?", "No, nobody needs one."),
         ),
+        (
+            ("Можно ли курить в общежитии?", "Да, в общежитии можно курить на балконе."),
+            ("Курить в общежитии можно?", "В общежитии курить на балконе не можно."),
+        ),
     ],
 )
 def test_questions_for_the_same_with_different_answers_are_a_pair(first, second):

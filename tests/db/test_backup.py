@@ -131,6 +131,19 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
     assert not [path for path in new.iterdir() if path.name.startswith(".")]
 
 
+def test_backup_follows_no_link_out_of_the_state_folder(config_path, tmp_path, capfd):
+    secret = tmp_path / "secret"
+    secret.write_text("sk-canary-0123456789")
+    files = config_path.parent / "state/engine/files"
+    files.mkdir(parents=True, exist_ok=True)
+    (files / "link").symlink_to(secret)
+    (files / "kept").write_text("kept")
+    with tarfile.open(run_backup(capfd, config_path)) as archive:
+        names = {Path(name).name for name in archive.getnames()}
+    assert "kept" in names
+    assert "link" not in names
+
+
 @pytest.mark.parametrize("is_interrupted", [False, True])
 def test_backup_to_stdout_can_be_interrupted(config_path, capfd, is_interrupted):
     words = ["-m", "merlin", "backup", "-", "--config", str(config_path)]

@@ -213,6 +213,17 @@ def test_untrained_job_costs_nothing_and_its_examples_stay_new(world, clock):
     assert read_account(world, newest) == (0, 0, 13)
 
 
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+@pytest.mark.parametrize(("trained_tokens", "spent"), [(0, 0), (1, 500)])
+def test_lost_job_that_did_train_counts_against_the_cap(world, clock, state, trained_tokens, spent):
+    world.push(1, make_examples(12))
+    (verdict,) = world.launches.list_waiting()
+    world.launches.start(verdict, make_job(verdict, clock), ())
+    (job,) = world.jobs.open_jobs()
+    assert world.jobs.save(job, replace(job, state=state, trained_tokens=trained_tokens))
+    assert read_spent(world) == spent
+
+
 def test_changed_system_text_makes_every_example_new(world, clock):
     world.push(1, make_examples(12))
     world.launch()

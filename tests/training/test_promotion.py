@@ -319,6 +319,37 @@ def test_commit_that_returns_to_the_pinned_model_is_live(world):
     assert world.statuses() == {"a001": "serving", "a002": "superseded", "a003": "serving"}
 
 
+def test_model_of_an_older_commit_does_not_overtake_one_that_trains_after_a_force_push(world):
+    """After it positions begin again: the older commit's would be higher than the live model's."""
+    world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
+    world.serve(3, make_examples(14))
+    world.history.drop_commits(1, world.clock())
+    world.push(2, make_examples(15), name="b")
+    (job,) = world.launch()
+    live = world.serving()
+    assert world.promote() == []
+    assert world.serving() == live
+    model_id = world.finish(job)
+    world.prove()
+    world.promote()
+    assert world.serving() == model_id
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+def test_model_of_the_remaining_commit_serves_once_no_later_one_trains(world, state):
+    first = world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
+    world.history.drop_commits(1, world.clock())
+    world.push(2, make_examples(15), name="b")
+    (job,) = world.launch()
+    world.promote()
+    assert world.serving() != first
+    world.finish(job, state)
+    world.promote()
+    assert world.serving() == first
+
+
 def test_newer_commit_of_the_same_model_is_not_a_new_promotion(world):
     world.serve(1, make_examples(12))
     since = world.promotions.list_serving()[FACE].since
