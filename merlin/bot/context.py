@@ -19,7 +19,7 @@ from datetime import datetime, tzinfo
 from typing import Any, Self, TypeAlias, cast
 
 import telegram
-from telegram.ext import Application, CallbackContext, ExtBot
+from telegram.ext import Application, CallbackContext, ExtBot, filters
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
@@ -35,10 +35,12 @@ from merlin.bot.updates import (
     ReceivedAttachment,
     attachment_of,
     command_of,
+    full_text_of,
     joined_text,
     parse_update,
     read_button_data,
     text_of,
+    with_addresses,
 )
 from merlin.chat.answer import AnswerService, Stop
 from merlin.chat.model_catalogue import ModelCatalogue
@@ -136,12 +138,12 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     """The library's context of one update, with its content and sender.
 
     `received` is the update as the library's object, `stored` its row of the inbox. `text` is the
-    text or caption of a message, "" for none and for an invisible one; `command` its command in
-    lower case without the slash, "" for none, `named_bot` the bot that it names, and `command_text`
-    the text after it. `attachment` is None for none. `verb` and `arguments` come from the callback
-    data of a pressed button; `message_id` is the id of the message, or of the one with the button.
-    `quoted` is the text of the message replied to, or the quoted part of it. `is_service`: Telegram
-    reports an event, such as a pinned message.
+    text or caption of a message with the addresses of its links, "" for none and for an invisible
+    one; `command` its command in lower case without the slash, "" for none, `named_bot` the bot
+    that it names, and `command_text` the text after it. `attachment` is None for none. `verb` and
+    `arguments` come from the callback data of a pressed button; `message_id` is the id of the
+    message, or of the one with the button. `quoted` is the text of the message replied to, or the
+    quoted part of it. `is_service`: Telegram reports an event, such as a pinned message.
     `is_resumed`: an earlier process may have started on it. `joined` are the updates whose text is
     part of `text`. `dialog` is the current dialog of the sender, who is `user`.
     """
@@ -205,8 +207,12 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         text = text_of(message)
         command, named_bot, command_text = command_of(message, is_private=is_private)
         verb, arguments = read_button_data(update)
-        attachment = attachment_of(message)
-        is_forwarded = bool(message and message.forward_origin)
+        full_text = "" if is_blank(text) else full_text_of(message)
+        joined = [part.update for part in task.joined]
+        # A comment has none itself, but perhaps what was forwarded with it.
+        attachments = map(attachment_of, (message, *(part.message for part in joined)))
+        attachment = next(filter(None, attachments), None)
+        is_content = bool(text or attachment or (message and message.forward_origin))
         config = application.bot_data.services.config
         return cls(
             application,
@@ -214,7 +220,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             task.stored,
             language_of(task.stored.language_code, config.language),
             is_private,
-            text=joined_text("" if is_blank(text) else text, [part.update for part in task.joined]),
+            text=joined_text(full_text, joined),
             command=command,
             named_bot=named_bot,
             command_text=command_text,
@@ -224,7 +230,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             message_id=shown.message_id if shown else 0,
             thread_id=thread_id,
             quoted=_quoted_text(message),
-            is_service=not (text or attachment or is_forwarded),
+            is_service=not is_content and filters.StatusUpdate.ALL.filter(update),
             is_resumed=task.is_resumed,
             joined=task.joined,
         )
@@ -301,9 +307,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
         """Return the attachments of the message and of those joined to it."""
         others = (attachment_of(part.update.message) for part in self.joined)
-        return tuple(
-            attachment for attachment in (self.attachment, *others) if attachment is not None
-        )
+        found = [self.attachment, *(other for other in others if other != self.attachment)]
+        return tuple(attachment for attachment in found if attachment is not None)
 
     @property
     def place(self) -> ChatPlace:
@@ -480,7 +485,9 @@ def _quoted_text(message: telegram.Message | None) -> str:
     """Return the quoted part of the message replied to, or all of its text."""
     if message is None:
         return ""
-    return message.quote.text if message.quote else text_of(message.reply_to_message)
+    if message.quote:
+        return with_addresses(message.quote.text, message.quote.entities or ())
+    return full_text_of(message.reply_to_message)
 
 
 def build_messages(context: BotContext, screen: View) -> list[OutgoingMessage]:

@@ -24,7 +24,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
-from itertools import pairwise
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -41,11 +40,11 @@ from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import AiohttpRequest, pause
 from merlin.bot.updates import (
     MAX_PARTS,
-    WAIT_S,
+    get_wait_s,
     is_continuation,
     is_payment_message,
+    is_same_album,
     is_unaddressed,
-    may_continue,
     read_button_data,
 )
 from merlin.core.heartbeat import Failures
@@ -112,12 +111,12 @@ class _ChatQueue:
     is_notified: bool = False
 
     def has_room(self, update: telegram.Update, most: int) -> bool:
-        # A part of a waiting message does not count again.
-        if self.waiting and is_continuation(update, self.waiting[-1].update):
-            return len(self.waiting) < MAX_PARTS
         updates = [task.update for task in self.waiting]
+        # A part of a waiting message does not count again.
+        if updates and _is_part(update, updates):
+            return len(updates) < MAX_PARTS
         # A question may arrive in several parts.
-        parts = sum(is_continuation(update, before) for before, update in pairwise(updates))
+        parts = sum(_is_part(update, updates[:place]) for place, update in enumerate(updates))
         # The next update is about to start, so it does not count as waiting.
         return len(updates) - parts < most + (0 if self.is_working else 1)
 
@@ -129,7 +128,19 @@ class _ChatQueue:
             self.waiting[0].update, (joined or [task])[-1].update
         ):
             joined.append(self.waiting.popleft())
+        # Parts of two albums that were sent at the same time alternate.
+        album = (joined or [task])[-1].update
+        for other in [each for each in self.waiting if is_same_album(each.update, album)]:
+            self.waiting.remove(other)
+            joined.append(other)
         return replace(task, joined=tuple(joined)) if joined else task
+
+
+def _is_part(update: telegram.Update, before: Sequence[telegram.Update]) -> bool:
+    """Return whether an update is a further part of one of those before it."""
+    if not before:
+        return False
+    return is_continuation(update, before[-1]) or any(is_same_album(update, b) for b in before)
 
 
 # A chat and one of its queues.
@@ -244,9 +255,9 @@ class ChatProcessor(BaseUpdateProcessor):
         queue.is_working = True
         # Pause briefly if more parts of the next update may be on their way.
         counted = 0
-        while may_continue(queue.waiting[-1].update) and len(queue.waiting) > counted:
+        while len(queue.waiting) > counted and (wait_s := get_wait_s(queue.waiting[-1].update)):
             counted = len(queue.waiting)
-            await asyncio.sleep(WAIT_S)
+            await asyncio.sleep(wait_s)
         has_waited = counted > 0
         task = queue.take()
         if has_waited:

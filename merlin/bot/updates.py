@@ -5,12 +5,14 @@ Offsets of entities count UTF-16 units. A forwarded message contains no command 
 nobody: it was written for another chat.
 
 Telegram's clients split a text longer than 4,096 characters and send the parts together; an album
-arrives as one message per file, and forwarded messages arrive one by one. Parts that arrive within
-a second are joined.
+arrives as one message per file, and forwarded messages arrive one by one, after the comment that
+was written with them. Parts that arrive within a second are joined, a comment with what arrives
+just behind it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +22,7 @@ from telegram import Message, MessageEntity
 from telegram.constants import MessageEntityType
 
 from merlin.app.inbox import Update
-from merlin.core.formatted_text import utf16_length
+from merlin.core.formatted_text import Entity, FormattedMessage, show_addresses, utf16_length
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -31,12 +33,41 @@ _MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
 
 
 def parse_update(stored: Update, bot: telegram.Bot) -> telegram.Update:
-    """Return a stored update as the library's object, without content if it cannot be read."""
+    """Return a stored update as the library's object, without content if it cannot be read.
+
+    Parts of a message that cannot be read are left out: an old Bot API server's poll has no
+    `persistent_id` for its options, also as the message replied to.
+    """
+    body = {**stored.body, "update_id": stored.update_id}
     try:
-        return telegram.Update.de_json({**stored.body, "update_id": stored.update_id}, bot)
-    except Exception:  # its constructors raise many types
+        return telegram.Update.de_json(body, bot)
+    except Exception as error:  # noqa: BLE001 - its constructors raise many types
+        log.warning("a part of an update could not be read", reason=f"{type(error).__name__}")
+    try:
+        return telegram.Update.de_json(_keep_readable(telegram.Update, body, bot), bot)
+    except Exception:
         log.exception("an update could not be read", update=stored.update_id)
         return telegram.Update(stored.update_id)
+
+
+# Objects whose fields are read one by one, and the fields without which none can be read.
+_SPLIT: dict[str, Any] = {
+    "message": telegram.Message,
+    "callback_query": telegram.CallbackQuery,
+    "reply_to_message": telegram.Message,
+}
+_REQUIRED = ("update_id", "id", "chat_instance", "message_id", "date", "chat", "from")
+
+
+def _keep_readable(kind: Any, raw: Mapping[str, Any], bot: telegram.Bot) -> dict[str, Any]:
+    """Return the fields of an object that the library can read."""
+    kept = {name: raw[name] for name in _REQUIRED if name in raw}
+    for name, value in raw.items():
+        field = _keep_readable(_SPLIT[name], value, bot) if name in _SPLIT else value
+        with suppress(Exception):
+            kind.de_json({**kept, name: field}, bot)
+            kept[name] = field
+    return kept
 
 
 def read_button_data(update: telegram.Update) -> tuple[str, tuple[str, ...]]:
@@ -49,6 +80,17 @@ def read_button_data(update: telegram.Update) -> tuple[str, tuple[str, ...]]:
 def text_of(message: Message | None) -> str:
     """Return the text or the caption of a message, "" for none."""
     return (message.text or message.caption or "") if message else ""
+
+
+def full_text_of(message: Message | None) -> str:
+    """Return the text or the caption of a message with the addresses of hidden links."""
+    return with_addresses(text_of(message), _marks(message)) if message else ""
+
+
+def with_addresses(text: str, marks: Iterable[MessageEntity]) -> str:
+    """Return a text with the addresses of its links, which only their marks tell."""
+    links = [Entity(mark.type, mark.offset, mark.length, mark.url) for mark in marks if mark.url]
+    return show_addresses(FormattedMessage(text, tuple(links))) if links else text
 
 
 def command_of(message: Message | None, *, is_private: bool) -> tuple[str, str, str]:
@@ -152,17 +194,20 @@ def find_addressee(message: Message | None, bot_id: int, bot_name: str) -> Addre
     """Return the addressee of a group message; an empty one for other updates."""
     if message is None:
         return Addressee("")
-    text = text_of(message)
-    units = text.encode("utf-16-le")
-    cuts = [
-        (mark.offset, mark.offset + mark.length)
-        for mark in _marks(message)
-        if _is_ours(mark, _slice_units(units, mark.offset, mark.length), bot_id, bot_name)
-    ]
+    marks, raw_units = _marks(message), text_of(message).encode("utf-16-le")
+    text = full_text_of(message)
+    cuts = []
+    for mark in marks:
+        if _is_ours(mark, _slice_units(raw_units, mark.offset, mark.length), bot_id, bot_name):
+            # Where the mention is behind the addresses of the links before it.
+            before = _slice_units(raw_units, 0, mark.offset)
+            links = [each for each in marks if each.offset < mark.offset]
+            start = utf16_length(with_addresses(before, links))
+            cuts.append((start, start + mark.length))
     replied, sender = _find_replied(message), message.from_user
     is_bot = sender is not None and sender.is_bot and message.sender_chat is None
     return Addressee(
-        text=_remove_ranges(units, cuts) if cuts else text,
+        text=_remove_ranges(text.encode("utf-16-le"), cuts) if cuts else text,
         is_named=bool(cuts),
         is_reply=bool(replied and replied.id == bot_id),
         is_channel=message.sender_chat is not None,
@@ -222,8 +267,9 @@ def _remove_ranges(units: bytes, cuts: list[tuple[int, int]]) -> str:
     return result
 
 
-# How long to wait for further parts.
+# How long to wait for further parts, and for what a comment was written to.
 WAIT_S = 1.0
+COMMENT_WAIT_S = 0.5
 MAX_PARTS = 60
 # Telegram's timestamps are whole seconds: those of joined parts differ by at most this.
 MAX_GAP_S = 2
@@ -231,6 +277,8 @@ MAX_GAP_S = 2
 LONG_UNITS = 3800
 FULL_UNITS = 4096
 _COMMAND = re.compile(r"/\w{1,32}(@\w+)?(?=\s|$)")
+# A comment that points to the forwarded message behind it.
+_POINTING = re.compile(r":\s*\Z|\b(?:this|these|below|эт[аиоу]\w*|ниже|тут)\b", re.IGNORECASE)
 
 
 def may_continue(update: telegram.Update) -> bool:
@@ -243,19 +291,36 @@ def may_continue(update: telegram.Update) -> bool:
     )
 
 
+def get_wait_s(update: telegram.Update) -> float:
+    """Return how long to wait for further parts of a message, 0 if none are to be expected."""
+    if may_continue(update):
+        return WAIT_S
+    message = update.message
+    is_comment = message is not None and message.chat.id > 0 and _is_plain(message)
+    return COMMENT_WAIT_S if is_comment and _POINTING.search(text_of(message)) else 0.0
+
+
+def is_same_album(update: telegram.Update, before: telegram.Update) -> bool:
+    """Return whether both are parts of one album, whatever arrived between them."""
+    message, first = update.message, before.message
+    if message is None or first is None or message.from_user != first.from_user:
+        return False
+    return bool(first.media_group_id) and message.media_group_id == first.media_group_id
+
+
 def is_continuation(update: telegram.Update, before: telegram.Update) -> bool:
     """Return whether `update`, which directly follows `before`, is a part of the same message."""
     message, first = update.message, before.message
     if message is None or first is None or message.from_user != first.from_user:
         return False
     if first.media_group_id:
-        return message.media_group_id == first.media_group_id
+        return is_same_album(update, before)
     is_close = (message.date - first.date).total_seconds() <= MAX_GAP_S
     if _is_forwarded_text(first):
         return _is_forwarded_text(message) and is_close
-    text = message.text or ""
-    is_plain = bool(text) and not _COMMAND.match(text) and not message.forward_origin
-    return may_continue(before) and is_plain and is_close
+    if _is_plain(first) and message.forward_origin:
+        return is_close
+    return may_continue(before) and _is_plain(message) and is_close
 
 
 def joined_text(text: str, further_updates: Sequence[telegram.Update]) -> str:
@@ -267,8 +332,14 @@ def joined_text(text: str, further_updates: Sequence[telegram.Update]) -> str:
     for update in further_updates:
         part = text_of(update.message)
         gap = "\n" if before and part and utf16_length(before) < FULL_UNITS else ""
-        result, before = f"{result}{gap}{part}", part or before
+        result, before = f"{result}{gap}{full_text_of(update.message)}", part or before
     return result
+
+
+def _is_plain(message: Message) -> bool:
+    """Return whether it is a text of the sender and no command."""
+    text = message.text or ""
+    return bool(text) and not _COMMAND.match(text) and not message.forward_origin
 
 
 def _is_forwarded_text(message: Message) -> bool:

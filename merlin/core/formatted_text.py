@@ -11,6 +11,7 @@ continues in the next part, so code keeps its language. Source: the Bot API, "Fo
 MessageEntity, InlineKeyboardButton and sendMessage.
 """
 
+import math
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
@@ -340,8 +341,14 @@ def in_entity(kind: str, text: str, value: str = "") -> FormattedMessage:
 
 def without_marks(message: FormattedMessage) -> FormattedMessage:
     """Return the message without entities; addresses of links are text, as many as fit."""
+    limit = CAPTION_UNITS if message.file else LIMIT_UNITS
+    text = show_addresses(message, limit - utf16_length(message.text))
+    return replace(message, text=text, marks=())
+
+
+def show_addresses(message: FormattedMessage, spare: float = math.inf) -> str:
+    """Return the text with the addresses of its links: the first ones that fit in `spare` units."""
     text = message.text
-    spare = (CAPTION_UNITS if message.file else LIMIT_UNITS) - utf16_length(text)
     shown: list[tuple[int, str]] = []
     for span in to_spans(message):
         address = f" ({span.value})"
@@ -351,7 +358,7 @@ def without_marks(message: FormattedMessage) -> FormattedMessage:
             shown.append((span.end, address))
     for end, address in reversed(shown):
         text = f"{text[:end]}{address}{text[end:]}"
-    return replace(message, text=text, marks=())
+    return text
 
 
 def prepend(text: str, message: FormattedMessage) -> FormattedMessage:

@@ -40,6 +40,14 @@ def test_mention_is_cut_out_by_utf16_units(text, start, rest):
     assert (address.is_named, address.text) == (True, rest)
 
 
+def test_mention_behind_a_hidden_link_is_cut_out_too():
+    link = {"type": "text_link", "offset": 0, "length": 3, "url": "https://a.org/"}
+    mention = {"type": "mention", "offset": 4, "length": 11}
+    message = message_of(1, text="лоб @merlin_bot где?", entities=[link, mention])
+    address = read_address(received(1, **message))
+    assert address.text == "лоб (https://a.org/) где?"
+
+
 def test_mention_of_another_bot_or_without_an_entity_is_ignored():
     assert not read_address(group_message("@other_bot лоб", [("mention", 0, 10)])).is_named
     assert not read_address(group_message("@merlin_bot лоб")).is_named

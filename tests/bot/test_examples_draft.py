@@ -79,4 +79,3 @@ def test_messages_forwarded_together_are_joined():
     assert not is_continuation(forwarded(2, date=160), first)
     assert not is_continuation(forwarded(2, ""), first)
     assert not is_continuation(not_forwarded, first)
-    assert not is_continuation(first, not_forwarded)

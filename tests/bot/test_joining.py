@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.bot.updates import is_continuation
+from merlin.bot.updates import COMMENT_WAIT_S, WAIT_S, get_wait_s, is_continuation
+from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.bot.running_bot import (
+    PHOTO,
     RunningBot,
     add_media,
     answer_texts,
@@ -15,6 +17,7 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     read_questions,
     run_and_wait,
+    russian_text,
     wait_until_ended,
 )
 from tests.support.forked_processes import start_bot, wait_for_exit
@@ -65,13 +68,134 @@ def message(number, text="", date=100, user_id=1, **fields):
         (message(2, "конец", 160), False),
         (message(2, "/clear", 100), False),
         (message(2, "/usr/bin/python", 100), True),
-        (message(2, "конец", 100, forward_origin=HIDDEN_AUTHOR), False),
         (message(2, "конец", 100, user_id=2), False),
     ],
 )
 def test_message_right_after_a_long_one_is_its_continuation(second, is_part):
     assert is_continuation(second, message(1, "ы" * 4000)) is is_part
     assert not is_continuation(second, message(1, "ы" * 400))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_part"),
+    [
+        (message(1, "Что это?"), message(2, "стек", forward_origin=HIDDEN_AUTHOR), True),
+        (message(1, "Что это?"), message(2, "", forward_origin=HIDDEN_AUTHOR), True),
+        (message(1, "Что это?"), message(2, "стек", 160, forward_origin=HIDDEN_AUTHOR), False),
+        (message(1, "Что?"), message(2, "стек", user_id=2, forward_origin=HIDDEN_AUTHOR), False),
+        (message(1, "/new"), message(2, "стек", forward_origin=HIDDEN_AUTHOR), False),
+        (message(1, ""), message(2, "стек", forward_origin=HIDDEN_AUTHOR), False),
+        (message(1, "Что это?"), message(2, "А это?"), False),
+    ],
+)
+def test_forward_belongs_to_the_comment_right_before_it(first, second, is_part):
+    assert is_continuation(second, first) is is_part
+
+
+@pytest.mark.parametrize(
+    ("update", "wait_s"),
+    [
+        (message(1, "ы" * 4000), WAIT_S),
+        (message(1, "Поясни, пожалуйста:"), COMMENT_WAIT_S),
+        (message(1, "What does this mean?"), COMMENT_WAIT_S),
+        (message(1, "О чём этот текст?"), COMMENT_WAIT_S),
+        (message(1, "/new this"), 0),
+        (message(1, "Что такое стек?"), 0),
+        (message(1, "Что такое поэтапность?"), 0),
+        (message(1, "Что это?", chat={"id": -5, "type": "group"}), 0),
+    ],
+)
+def test_only_what_may_go_on_waits(update, wait_s):
+    assert get_wait_s(update) == wait_s
+
+
+def run_after(telegram, settings, *messages):
+    """Let a bot answer messages of anna that Telegram delivers together; return its messages."""
+
+    def act(acting):
+        for number, fields in enumerate(messages, 1):
+            body = message_body(ANNA, **{"message_id": number, "date": SENT_AT, **fields})
+            acting.world.add_update("message", {k: v for k, v in body.items() if v != ""})
+
+    telegram.act(act)
+    return run_and_wait(telegram, settings, lambda: None, len(messages))
+
+
+ANNA, SENT_AT = 1001, 1796010000
+PHOTO_SIZES = {"photo": [{"file_id": "f1", "file_unique_id": "u1", "width": 9, "height": 9}]}
+
+
+def test_comment_and_what_it_was_forwarded_with_are_one_question(telegram, provider, media):
+    forwarded = [{"text": f"Часть {n}.", "forward_origin": HIDDEN_AUTHOR} for n in range(2)]
+    run_after(telegram, media, {"text": "Поясни, пожалуйста:"}, *forwarded)
+    assert read_questions(provider) == ["Поясни, пожалуйста:\nЧасть 0.\nЧасть 1."]
+    assert count_charged(media) == {"text": 1}
+
+
+def test_photo_forwarded_with_a_comment_is_what_the_comment_asks_about(telegram, media):
+    photo = {"forward_origin": HIDDEN_AUTHOR, **PHOTO_SIZES}
+    # It was looked for: the stand-in has no such file.
+    answers = run_after(telegram, media, {"text": "Что здесь?"}, photo)
+    assert answers == [russian_text("media-not-found")]
+
+
+def test_albums_whose_parts_alternate_are_a_question_each(telegram, provider, media):
+    for n, album in enumerate(["A", "B", "A", "B"]):
+        photo = Upload(f"{n}.png", "image/png", PHOTO + bytes([n]))
+        telegram.send_file("anna", photo, kind="photo", caption=f"{album}?" * (n < 2), album=album)
+    assert len(run_and_wait(telegram, media, lambda: None, 4)) == 2
+    questions = [(question["text"], len(rest)) for question, *rest in read_questions(provider)]
+    assert questions == [("A?", 2), ("B?", 2)]
+    assert count_charged(media) == {"photo": 2}
+
+
+# Options of an old Bot API server, which know no `persistent_id`.
+OLD_POLL = {"id": "1", "question": "?", "options": [{"text": "A", "voter_count": 0}], "type": "x"}
+LINK = {"type": "text_link", "offset": 0, "length": 4, "url": "https://a.org/стек"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({"text": "Что это?", "poll": OLD_POLL}, "Что это?"),
+        (
+            {"text": "Что?", "reply_to_message": message_body(ANNA, "стек", poll=OLD_POLL)},
+            "> стек\n\nЧто?",
+        ),
+        ({"text": "Что?", "external_reply": {"poll": OLD_POLL}}, "Что?"),
+        ({"text": "Стек?", "entities": [LINK]}, "Стек (https://a.org/стек)?"),
+        (
+            {"text": "/new", "forward_origin": HIDDEN_AUTHOR, "entities": [LINK]},
+            "/new (https://a.org/стек)",
+        ),
+        (
+            {"text": "?", "reply_to_message": message_body(ANNA, "Стек", entities=[LINK])},
+            "> Стек (https://a.org/стек)\n\n?",
+        ),
+        (
+            {"text": "?", "quote": {"text": "Стек", "position": 0, "entities": [LINK]}},
+            "> Стек (https://a.org/стек)\n\n?",
+        ),
+    ],
+)
+def test_what_can_be_read_of_a_message_is_asked(telegram, provider, media, fields, asked):
+    assert len(run_after(telegram, media, fields)) == 1
+    assert read_questions(provider) == [asked]
+
+
+@pytest.mark.parametrize(
+    ("fields", "answers"),
+    [
+        ({"checklist": {"title": "Do", "tasks": [{"id": 1, "text": "?"}]}}, ["media-other"]),
+        ({"poll": OLD_POLL}, ["media-other"]),
+        ({"hologram": {"file_id": "of 2030"}}, ["media-other"]),
+        ({"pinned_message": message_body(ANNA, "стек")}, []),
+    ],
+)
+def test_unknown_kind_of_message_gets_a_sentence_and_an_event_none(
+    telegram, media, fields, answers
+):
+    assert run_after(telegram, media, fields) == [russian_text(key) for key in answers]
 
 
 def test_edit_of_a_question_changes_nothing(telegram, provider, media):
