@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from merlin.core.errors import NotFound
+from merlin.core.names import find_nearest
 from merlin.core.permissions import Authority, Permission, Role
 from merlin.dataset.finding import shorten
-from merlin.dataset.rules import find_nearest
 from merlin.db import audit
 from merlin.db.database import Row
 from merlin.db.tables import Table

@@ -29,11 +29,11 @@ from merlin.app.verdicts import VerdictView
 from merlin.core.clock import from_iso
 from merlin.core.heartbeat import TELEGRAM_DOWN
 from merlin.core.i18n import choose_translation
+from merlin.core.names import is_valid_name
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.changes import OPEN, Changes
 from merlin.dataset.files import FileIndex
-from merlin.dataset.layout import is_valid_name
 from merlin.dataset.proposals import Proposals
 from merlin.dataset.verdicts import (
     GATED,

@@ -7,8 +7,8 @@ from merlin.app.context import Context
 from merlin.app.verdicts import VerdictView
 from merlin.core.errors import SourceError
 from merlin.core.log import get_logger
+from merlin.core.names import is_valid_name
 from merlin.dataset.finding import Finding, escape_unprintable
-from merlin.dataset.layout import is_valid_name
 from merlin.dataset.preview import unified_diff
 from merlin.dataset.yaml_io import decode_text
 

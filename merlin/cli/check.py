@@ -21,8 +21,9 @@ from merlin.cli.options import AsJson, configuration
 from merlin.cli.output import print_json, print_table, translate_word
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
+from merlin.core.names import find_nearest
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.rules import RULES, Rule, find_nearest
+from merlin.dataset.rules import RULES, Rule
 from merlin.dataset.work_tree import Folder, find_folders, work_tree
 
 _CURRENT_FOLDER = (Path(),)

@@ -30,10 +30,10 @@ from merlin.core.errors import (
     SourceError,
 )
 from merlin.core.network import url_place
+from merlin.core.repository_place import parse_remote_url
 from merlin.core.server import listen
 from merlin.db.connections import open_session
 from merlin.db.driver_errors import driver_errors
-from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
 from merlin.providers.documents import are_readers_confined
 from merlin.wiring.context import yookassa_gateway

@@ -47,7 +47,7 @@ def init(
     dataset: Annotated[str, typer.Option(help="The first dataset's name.")] = "first",
 ) -> None:
     """Create a git repository of datasets from a template."""
-    from merlin.dataset.layout import is_valid_name, suggest_name
+    from merlin.core.names import is_valid_name, suggest_name
 
     if not is_valid_name(dataset):
         names = {"dataset": dataset, "proposed": suggest_name(dataset)}

@@ -1,4 +1,4 @@
-"""Where and why a file is no YAML, for the text `finding-yaml-syntax`."""
+"""What is wrong in a YAML file: where and why it is none, and the type that a value has."""
 
 import re
 
@@ -34,3 +34,18 @@ def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, 
         has_hash = any("#" in each for each in content.splitlines()[: mark.line])
         name = "hash" if has_hash else "indent"
     return mark.line + 1, mark.column + 1, name
+
+
+_JSON_TYPES = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    list: "array",
+    dict: "object",
+}
+
+
+def json_type(value: object) -> str:
+    """Return the JSON Schema name of a value's type; every number is "number"."""
+    return _JSON_TYPES.get(type(value), "null")

@@ -14,10 +14,11 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from merlin.core.i18n import LANGUAGES, choose_translation
+from merlin.core.names import is_valid_name
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.files import mark_catalogue_changed
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import COURSE_FILE, is_valid_name
+from merlin.dataset.layout import COURSE_FILE
 from merlin.dataset.spec import CourseSpec, Localised, MaterialKind, MaterialSpec
 from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.tables import (

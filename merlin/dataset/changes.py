@@ -19,6 +19,7 @@ from peewee import fn
 
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.names import is_valid_name
 from merlin.dataset import layout
 from merlin.dataset.commit_message import Editor, Subject, file_subject, format_subject
 from merlin.dataset.finding import shorten
@@ -195,7 +196,7 @@ def check_path(path: str) -> str:
     valid names in each step. Raises Refused for any other path.
     """
     dataset, _, inside = path.partition("/")
-    if layout.is_valid_name(dataset) and is_writable_path(inside):
+    if is_valid_name(dataset) and is_writable_path(inside):
         return path
     raise Refused(f"no place for a file: {path!r}", "change-no-place", path=shorten(path))
 
@@ -210,7 +211,7 @@ def is_writable_path(inside: str) -> bool:
         return False
     steps = inside[len(folder) : -len(ending)].split("/")
     is_short = len(inside.encode("utf-8", "replace")) <= layout.MAX_PATH_BYTES
-    return is_short and all(layout.is_valid_name(step) for step in steps)
+    return is_short and all(is_valid_name(step) for step in steps)
 
 
 def intent_key(batch_id: str) -> str:

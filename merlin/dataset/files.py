@@ -17,7 +17,7 @@ from peewee import JOIN, Case, Select, fn
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import choose_translation
-from merlin.dataset import layout
+from merlin.core.names import is_valid_name
 from merlin.dataset.builds import BUILDS, Build
 from merlin.dataset.changes import Change, is_writable_path
 from merlin.dataset.commit_message import name_example
@@ -73,7 +73,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
         return False
     trees, before = source.dataset_trees(head), index.read_trees()
     # Folders with an invalid name are rejected and cannot be edited.
-    now = {name: tree for name, tree in trees.items() if layout.is_valid_name(name)}
+    now = {name: tree for name, tree in trees.items() if is_valid_name(name)}
     changed = [name for name, tree in now.items() if before.get(name) != tree]
     for name in changed:
         # No other path is stored: some are not even text that a database takes.

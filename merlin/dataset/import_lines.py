@@ -33,9 +33,9 @@ from merlin.core.table_cells import (
     parse_heading,
     unescape_formula,
 )
+from merlin.core.yaml_error import json_type
 from merlin.dataset.example import Example, read_example, split_tags
 from merlin.dataset.finding import Finding, Severity, shorten
-from merlin.dataset.spec import json_type
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text, find_path, format_json
 from merlin.providers.documents import read_workbook
 

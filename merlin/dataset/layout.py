@@ -12,61 +12,27 @@ silently.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from merlin.core.combining_marks import normalise_unicode
+from merlin.core.names import MAX_NAME_BYTES, PLAIN_NAME, suggest_name
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, too_large_finding
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, MAX_LISTED, SYMLINK, Entry
 
 # Of all examples together.
 MAX_EXAMPLES, MAX_EXAMPLE_BYTES = 100_000, 200_000_000
-MAX_NAME_BYTES = 200
 # Of a path within a dataset: git recurses over it; at a thousand times this length it crashes.
 MAX_PATH_BYTES = 1_000
 MAX_NAME_WORDS, MAX_GIVEN_NAME_LENGTH = 7, 60
-_MARKS = "._-"
-_EDGES = ".-"
 # They follow an emoji and show nothing.
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
-# A fast check that accepts most valid names.
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 
 
 def name_dataset(folder: str) -> str:
     """Return the name under which a folder is recorded: printable, another one for each folder."""
     return escape_unprintable(folder.replace("\\", "\\\\"))
-
-
-def is_valid_name(name: str) -> bool:
-    """Return whether one component of a path is a valid name."""
-    if len(name) <= MAX_NAME_BYTES and _PLAIN_NAME.fullmatch(name):
-        return True
-    return (
-        0 < len(name) <= MAX_NAME_BYTES
-        and name[0] not in _EDGES
-        and name[-1] not in _EDGES
-        and all(_is_allowed(letter) for letter in name)
-        and unicodedata.category(name[0])[0] != "M"
-        and unicodedata.is_normalized("NFC", name)
-        and len(name.encode("utf-8")) <= MAX_NAME_BYTES
-    )
-
-
-def suggest_name(name: str) -> str:
-    """Return a similar valid name: characters that are not allowed become "-"."""
-    if is_valid_name(name):
-        return name
-    composed = normalise_unicode("NFC", name)
-    letters = "".join(letter if _is_allowed(letter) else " " for letter in composed)
-    joined = "-".join(letters.split()).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
-    joined = joined.strip(_EDGES)
-    while joined and unicodedata.category(joined[0])[0] == "M":
-        joined = joined[1:].lstrip(_EDGES)
-    return joined or "unnamed"
 
 
 class NameAllocator:
@@ -92,17 +58,12 @@ class NameAllocator:
         return free
 
 
-def _is_allowed(letter: str) -> bool:
-    # Letters, numbers, and the combining marks that many scripts use for vowels.
-    return letter in _MARKS or unicodedata.category(letter)[0] in "LNM"
-
-
 EXAMPLES = "examples/"
 # How the ids of people's rated answers begin, which builds have beside the examples.
 RATED = "rated/"
 MATERIALS = "materials/"
 DATASET_FILE = "dataset.yaml"
-_PLAIN_PATH = re.compile(rf"{EXAMPLES}({_PLAIN_NAME.pattern}/)*{_PLAIN_NAME.pattern}\.yaml")
+_PLAIN_PATH = re.compile(rf"{EXAMPLES}({PLAIN_NAME.pattern}/)*{PLAIN_NAME.pattern}\.yaml")
 COURSE_FILE = "course.yaml"
 
 

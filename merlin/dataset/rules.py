@@ -8,9 +8,8 @@ An example is a file's text, or a shell command run in the folder of a dataset t
 `ABOUT_PATH` and 59 more examples. Examples are not translated.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES
@@ -70,14 +69,6 @@ class Rule:
         from merlin.core.i18n import text  # noqa: PLC0415 - as in `merlin.dataset.finding`
 
         return text(language, f"rule-{self.name}{ending}")
-
-
-_NEAR = 0.7  # `images` is no misspelt `tags`
-
-
-def find_nearest(word: str, known: Iterable[str]) -> str:
-    """Return the most similar one of the `known` words, "" if none is similar."""
-    return next(iter(get_close_matches(word, known, n=1, cutoff=_NEAR)), "")
 
 
 def _list_rules(path: str, severity: Severity = Severity.ERROR, **texts: str) -> Iterator[Rule]:

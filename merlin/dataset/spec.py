@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from merlin.core.formatted_text import is_blank
-from merlin.dataset import layout
+from merlin.core.names import find_nearest, is_valid_name, suggest_name
+from merlin.core.yaml_error import json_type
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
 from merlin.dataset.misread_text import find_lost_text, find_wrong_space
-from merlin.dataset.rules import find_nearest
 from merlin.dataset.yaml_io import Node, read_yaml
 
 if TYPE_CHECKING:
@@ -200,21 +200,6 @@ def _written_value(node: Node, value: object) -> object:
     """Return a value as written: a number where the schema wants another type is text in JSON."""
     is_number = isinstance(value, str) and node.plain and _LITERAL.fullmatch(value)
     return json.loads(str(value)) if is_number else value
-
-
-_JSON_TYPES = {
-    str: "string",
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    list: "array",
-    dict: "object",
-}
-
-
-def json_type(value: object) -> str:
-    """Return the JSON Schema name of a value's type; every number is "number"."""
-    return _JSON_TYPES.get(type(value), "null")
 
 
 def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str | int]]:
@@ -456,8 +441,8 @@ def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, 
     """Return the spec in dataset.yaml of the dataset `name`; content None: the file is missing."""
     if content is None:
         return None, [Finding(DATASET_FILE, 1, 1, "missing-dataset")]
-    if not layout.is_valid_name(name):
-        arguments = {"name": shorten(name), "proposed": layout.suggest_name(name)}
+    if not is_valid_name(name):
+        arguments = {"name": shorten(name), "proposed": suggest_name(name)}
         return None, [Finding(DATASET_FILE, 1, 1, "bad-dataset-name", arguments=arguments)]
     value, node, found = read_file("dataset", content)
     errors: tuple[Finding, ...] = ()

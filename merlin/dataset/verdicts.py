@@ -23,8 +23,8 @@ from peewee import JOIN, Select, fn
 
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.names import find_nearest
 from merlin.dataset.finding import Finding
-from merlin.dataset.rules import find_nearest
 from merlin.dataset.spec import DatasetSpec, load_spec
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (

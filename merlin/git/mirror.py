@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from merlin.core.durable_files import try_lock
-from merlin.core.errors import ConfigError, SourceError
+from merlin.core.errors import SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.git.remote_url import CONTROL, RemoteUrl
+from merlin.core.repository_place import CONTROL, RemoteUrl
 from merlin.git.server_answers import MOVED, WEB_PAGE, find_page
 from merlin.git.source import MAX_LISTED, MAX_LISTED_BYTES
 
@@ -33,8 +33,6 @@ HEAD_REF = "refs/merlin/head"
 BRANCHES = "refs/heads/"
 CONFIG_NAME = "merlin.gitconfig"
 
-_BRANCH = re.compile(r"(?!-)[\w.#/-]{1,200}")
-_DIRECTORY_NAME = re.compile(r"(?!-)[\w.-]{1,100}")
 # Servers add rules and empty lines around their messages.
 _RELEVANT_LINE = re.compile(
     r"(fatal|error|ERROR|remote(?!: hint:)|ssh):.*\w|.*Permission denied|@ +WARNING: |Load key "
@@ -152,34 +150,6 @@ def read_objects(run: GitRunner, names: Iterable[str], field: str) -> dict[str, 
     lines = run("cat-file", f"--batch-check=%({field})", stdin=_to_stdin(named)).decode()
     values = ("" if line.endswith(" missing") else line for line in lines.split("\n"))
     return dict(zip(named, values, strict=False))
-
-
-def check_branch(name: str) -> str:
-    """Return `name` if it is a safe branch name. Raises ConfigError."""
-    parts = name.split("/")
-    is_invalid = any(not part or part[0] == "." or part.endswith((".", ".lock")) for part in parts)
-    if is_invalid or ".." in name or not _BRANCH.fullmatch(name):
-        shown_name = CONTROL.sub("?", name)[:200]
-        raise ConfigError(
-            f"repository.branch is no branch name: {shown_name}", "git-branch", branch=shown_name
-        )
-    return name
-
-
-def check_directory(name: str) -> str:
-    """Return `name`, a folder inside the repository ("" for its root), without outer slashes.
-
-    Raises ConfigError.
-    """
-    parts = [] if name in ("", ".") else name.strip("/").split("/")
-    if any(part in (".", "..") or not _DIRECTORY_NAME.fullmatch(part) for part in parts):
-        shown_name = CONTROL.sub("?", name)[:200]
-        raise ConfigError(
-            f"repository.directory is no folder of a repository: {shown_name}",
-            "git-directory",
-            directory=shown_name,
-        )
-    return "/".join(parts)
 
 
 def check_object_ids(names: Iterable[str]) -> None:

@@ -8,8 +8,8 @@ can write there could run programs as Merlin.
 import re
 
 from merlin.core.errors import SourceError
+from merlin.core.repository_place import RemoteUrl
 from merlin.git.mirror import GitFailed, GitRunner, format_stderr
-from merlin.git.remote_url import RemoteUrl
 from merlin.git.server_answers import TOKEN_REFUSED
 
 

@@ -21,6 +21,12 @@ from typing import IO, BinaryIO, cast
 
 from merlin.core.errors import ConfigError, SourceError
 from merlin.core.log import get_logger
+from merlin.core.repository_place import (
+    RemoteUrl,
+    check_branch,
+    check_directory,
+    parse_remote_url,
+)
 from merlin.git import mirror
 from merlin.git.mirror import (
     BRANCHES,
@@ -29,13 +35,10 @@ from merlin.git.mirror import (
     MirrorFetcher,
     TooManyFiles,
     UnreadableMirror,
-    check_branch,
-    check_directory,
     check_object_ids,
     git_environment,
     lock_mirror,
 )
-from merlin.git.remote_url import RemoteUrl, parse_remote_url
 from merlin.git.server_answers import find_meaning
 from merlin.git.source import EMPTY_TREE, GITLINK, TOO_MANY, TREE, Commit, Entry
 

@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import ConfigError
+from merlin.core.repository_place import check_branch, check_directory, parse_remote_url
 from merlin.git import mirror
-from merlin.git.remote_url import parse_remote_url
 
 pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize("name", ["main", "release/2026-11", "a.b_c-d", "курс/#12", "x" * 200])
 def test_plain_branch_names_are_accepted(name):
-    assert mirror.check_branch(name) == name
+    assert check_branch(name) == name
 
 
 HOSTILE_BRANCHES = (
@@ -25,7 +25,7 @@ HOSTILE_BRANCHES = (
 @pytest.mark.parametrize("name", [*HOSTILE_BRANCHES.split(), "", "a b", "a\n", "a\0", "x" * 201])
 def test_other_branch_names_are_refused(name):
     with pytest.raises(ConfigError) as caught:
-        mirror.check_branch(name)
+        check_branch(name)
     assert caught.value.key == "git-branch"
 
 
@@ -34,15 +34,16 @@ def test_other_branch_names_are_refused(name):
     [("datasets", "datasets"), ("a/b/", "a/b"), ("", ""), (".", ""), ("данные", "данные")],
 )
 def test_folders_of_the_repository_are_accepted(name, directory):
-    assert mirror.check_directory(name) == directory
+    assert check_directory(name) == directory
 
 
 @pytest.mark.parametrize(
-    "name", ["..", "a/../b", "-x", "a/-x", "a b", "a\n", "a\0b", "a//b", "a:b", "a*", "a\\b", "$x"]
+    "name",
+    ["..", "a/../b", "-x", "a/-x", "a b", "a\n", "a\0b", "a//b", "a:b", "a*", "a\\b", "$x", "/a"],
 )
 def test_other_folders_are_refused(name):
     with pytest.raises(ConfigError):
-        mirror.check_directory(name)
+        check_directory(name)
 
 
 def test_file_protocol_is_allowed_only_for_a_local_repository():

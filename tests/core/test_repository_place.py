@@ -4,7 +4,7 @@ import pytest
 
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import LANGUAGES, text
-from merlin.git.remote_url import parse_remote_url
+from merlin.core.repository_place import parse_remote_url
 
 pytestmark = pytest.mark.unit
 

@@ -1,7 +1,8 @@
-"""Accepted repository URLs: https, ssh, a local path, and http on loopback only.
+"""Where datasets are: the URL of a repository, its branch, the folder in it, if git may get them.
 
-All others are rejected before git sees them, including what git would take for an option or for the
-name of a remote helper that runs commands.
+URLs are https, ssh, a local path, and http on loopback only. All others are rejected before git
+sees them, including what git would take for an option or for the name of a remote helper that runs
+commands.
 """
 
 import re
@@ -16,6 +17,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REMOTE_HELPER = re.compile(r"[^/\[]*::")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 _SSH_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_BRANCH = re.compile(r"(?!-)[\w.#/-]{1,200}")
+_DIRECTORY_NAME = re.compile(r"(?!-)[\w.-]{1,100}")
 _SCP = re.compile(r"(?:([^@:/\s]+)@)?([^@:/\s]+):(?!:)([^\s:-][^\s]*)")
 
 
@@ -95,3 +98,31 @@ def _url_error(url: str) -> ConfigError:
         "git-url",
         url=shown_url,
     )
+
+
+def check_branch(name: str) -> str:
+    """Return `name` if it is a safe branch name. Raises ConfigError."""
+    parts = name.split("/")
+    is_invalid = any(not part or part[0] == "." or part.endswith((".", ".lock")) for part in parts)
+    if is_invalid or ".." in name or not _BRANCH.fullmatch(name):
+        shown_name = CONTROL.sub("?", name)[:200]
+        raise ConfigError(
+            f"repository.branch is no branch name: {shown_name}", "git-branch", branch=shown_name
+        )
+    return name
+
+
+def check_directory(name: str) -> str:
+    """Return `name`, a folder inside the repository ("" for its root), without the last slash.
+
+    Raises ConfigError.
+    """
+    parts = [] if name in ("", ".") else name.rstrip("/").split("/")
+    if any(part in (".", "..") or not _DIRECTORY_NAME.fullmatch(part) for part in parts):
+        shown_name = CONTROL.sub("?", name)[:200]
+        raise ConfigError(
+            f"repository.directory is no folder of a repository: {shown_name}",
+            "git-directory",
+            directory=shown_name,
+        )
+    return "/".join(parts)
