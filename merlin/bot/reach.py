@@ -67,7 +67,7 @@ def _no_connection(config: Config, named: Mapping[str, str], error: str) -> Merl
         if not reason:
             key, reason = "doctor-proxy-blocked", error
         return _problem(key, **named, reason=reason)
-    others = (other for key, other in addresses(config) if not key.startswith("telegram."))
+    others = (other for key, other in addresses(config) if key[0] != "telegram")
     far = [other for other in others if not is_loopback(urlsplit(other).hostname)]
     other = next((each for each in far if not _connection_problem(each)), "")
     key = "doctor-telegram-blocked" if other else "doctor-telegram-unreachable"

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, LiteralString
 
 from merlin.cli.health import OTHER_INSTALLATION, health_error
-from merlin.config import Config, require_repository
+from merlin.config import Config, repository_url, require_repository
 from merlin.config.settings import (
     ModelChoice,
     ProviderConfig,
@@ -111,7 +111,7 @@ def check_repository(config: Config) -> CheckMessage:
     repository = require_repository(config)
     # Without its password.
     arguments = {"url": parse_remote_url(repository.url).url, "branch": repository.branch}
-    with _open_repository(repository) as source:
+    with open_repository(repository) as source:
         try:
             newest = source.remote_head()
         except SourceError as error:
@@ -123,9 +123,9 @@ def check_repository(config: Config) -> CheckMessage:
 
 
 @contextmanager
-def _open_repository(repository: RepositoryConfig) -> Iterator[GitSource]:
+def open_repository(repository: RepositoryConfig) -> Iterator[GitSource]:
     """Yield the remote repository with an empty mirror; that of the daemon stays unchanged."""
-    remote = (repository.url, repository.branch, repository.directory)
+    remote = (repository_url(repository), repository.branch, repository.directory)
     with TemporaryDirectory(prefix="merlin-") as folder:
         yield GitSource(*remote, Path(folder), timeout_s=TIMEOUT_S)
 

@@ -8,27 +8,30 @@ them, or the files of systemd's credentials folder.
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import yaml
 from pydantic import AfterValidator, ValidationError
 
 from merlin.config.engine import EngineConfig, engine_faults
 from merlin.config.faults import (
-    Fault,
+    Wrong,
+    check_nesting,
     config_error,
     describe_syntax_fault,
     fault_at,
-    fault_in_file,
     list_repeated_keys,
     list_schema_faults,
+    locate,
+    wrong_at,
 )
 from merlin.config.section import (
     ConfigSchema,
@@ -37,14 +40,18 @@ from merlin.config.section import (
     Opt,
     Section,
     Table,
-    check_url,
+    Zone,
+    check_port,
     setting,
+    wrong,
+    wrong_form,
 )
 from merlin.config.settings import (
     DATABASE_PASSWORD,
     ENGINE_KEY,
     FORGE_TOKEN,
     GIT_HOOK_SECRET,
+    GIT_LOGIN,
     PING_URL,
     PROXY_LOGIN,
     TEXT_KEY,
@@ -62,16 +69,37 @@ from merlin.config.settings import (
     TelegramConfig,
 )
 from merlin.config.shop import SHOP_ID, SHOP_KEY, PaymentsConfig, Plan, PlanName, plan_faults
-from merlin.core.clock import is_zone
 from merlin.core.encoder import FOLDER_FILES, FOLDER_PACKAGES
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.log import hide_secrets
 from merlin.core.money import Price
 from merlin.core.network import is_loopback, postgresql_parameters
+from merlin.core.repository_place import CONTROL, parse_remote_url
 
 BOT_TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - a name
 # By this header the api says which installation it belongs to (`installation_id`).
 INSTALLATION_HEADER = "Merlin-Installation"
+
+
+def _database(url: str) -> str:
+    """Return the address of a database. Raises PydanticCustomError.
+
+    Of PostgreSQL's the password is refused; several hosts may stand in it, each with a port.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and url.startswith("sqlite:///") and parts.path.strip("/"):
+        is_right = parts.path != "/:memory:" and not (parts.query or parts.fragment)
+    else:
+        is_right = parts.scheme == "postgresql" and url.startswith("postgresql://")
+        parameters = dict(parse_qsl(parts.query))
+        login, _, places = parts.netloc.rpartition("@")
+        if ":" in login or "password" in parameters:
+            raise wrong("config-login-in-url", name=DATABASE_PASSWORD)
+        check_port(places)
+        check_port(f":{parameters.get('port', '')}".replace(",", ",:"))
+    if not is_right or CONTROL.search(url):
+        raise wrong_form(url)
+    return url
 
 
 class Config(Section):
@@ -82,26 +110,23 @@ class Config(Section):
         " path starts from this file's folder.",
         "/var/lib/merlin",
     )
-    # Several hosts may stand in it, each with a port.
-    database: Annotated[str, AfterValidator(partial(check_url, has_port=False))] = setting(
+    database: Annotated[str, AfterValidator(_database)] = setting(
         "Where rows are stored: `sqlite:///PATH` or"
         " `postgresql://USER@HOST/NAME?sslmode=verify-full`. Default: `merlin.db` in"
         " `state_dir`.",
         "postgresql://merlin@db.example.com/merlin?sslmode=verify-full",
         default_factory=lambda values: f"sqlite:///{values['state_dir']}/merlin.db",
-        pattern=r"^(sqlite:///|postgresql://).+",
     )
     language: Literal["ru", "en"] = setting(
         "Language of commands, of answers to programs that name none, of notifications to people"
         " whose language is unknown, and of the engine.",
         default="ru",
     )
-    timezone: str = setting(
+    timezone: Zone = setting(
         "The time zone whose midnight starts a new day for people who chose none; an IANA"
         " name such as `Europe/Moscow`.",
         "Europe/Moscow",
         default="UTC",
-        min_length=1,
     )
     backups: Literal["merlin", "elsewhere"] = setting(
         "`elsewhere`: another program makes them (Litestream, pgBackRest, a managed"
@@ -225,10 +250,50 @@ def load(path: Path) -> Config:
     try:
         config = Config.model_validate(document, context={"base": path.resolve().parent})
     except ValidationError as error:
-        raise config_error(list_schema_faults(path, root, error)) from error
-    if faults := [*_faults_of(config)]:
-        raise config_error([fault_in_file(path, fault) for fault in faults])
+        found = list_schema_faults(error, schema())
+        raise config_error(locate(path, root, found)) from error
+    if conflicts := [*_faults_of(config)]:
+        raise config_error(locate(path, root, conflicts))
     return config
+
+
+def require_places(path: Path, config: Config, found: Iterable[Wrong]) -> list[str]:
+    """Raise ConfigError that names what config.yaml needs and this machine lacks, with `found`.
+
+    Returns the paths that this user may not look at. The processes do not need each other's
+    files, so nothing but the check of the file asks.
+    """
+    wrong, closed = [*found], list[str]()
+    for lack, place, has_it in _list_places(config):
+        try:
+            is_there = has_it(place.stat().st_mode)
+        except PermissionError:
+            closed.append(str(place))
+            continue
+        except OSError:
+            is_there = False
+        if not is_there:
+            wrong.append(lack)
+    if wrong:
+        raise config_error(locate(path, _parse(path, _read_text(path))[0], wrong))
+    return closed
+
+
+def _list_places(config: Config) -> Iterator[tuple[Wrong, Path, Callable[[int], bool]]]:
+    """Yield what is wrong at each key without its file or folder, the path, what it must be."""
+    for section, tls in (("api", config.api.tls), ("engine", config.engine.tls)):
+        for name, file in tls or ():
+            lack = wrong_at(section, "tls", name, key="config-no-file", path=str(file))
+            yield lack, file, S_ISREG
+    folder = parse_remote_url(config.repository.url).folder if config.repository else None
+    if folder is not None:
+        lack = wrong_at("repository", "url", key="config-no-folder", path=str(folder))
+        yield lack, folder, S_ISDIR
+    for name, base in config.engine.models.items():
+        if base.path:
+            steps = ("engine", "models", name, "path")
+            lack = wrong_at(*steps, key="config-no-folder", path=base.path)
+            yield lack, Path(base.path), S_ISDIR
 
 
 def _read_text(path: Path) -> str:
@@ -245,6 +310,7 @@ def _read_text(path: Path) -> str:
 def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     """Return the nodes of the file, with their lines, and its content; {} for an empty file."""
     try:
+        check_nesting(path, text)
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         if faults := [*list_repeated_keys(path, root)]:
             raise config_error(faults)
@@ -254,86 +320,91 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     return root, {} if document is None else document
 
 
-def _faults_of(config: Config) -> Iterator[Fault]:
-    """Yield a fault for every key whose value is certainly a mistake."""
-    if not is_zone(config.timezone):
-        yield fault_at("timezone", "config-no-zone", zone=config.timezone)
+def _faults_of(config: Config) -> Iterator[Wrong]:
+    """Yield what several keys cannot mean together, and what this machine lacks."""
     if config.encoder is not None:
         yield from _encoder_faults(config.encoder)
     yield from _provider_faults(config)
     if config.repository is not None and "" in (config.repository.forge or ()):
-        yield fault_at("repository.statuses", "config-no-forge")
+        yield wrong_at("repository", "statuses", key="config-no-forge")
     if config.telegram.mode == "webhook" and not config.telegram.webhook_url:
-        yield fault_at("telegram", "config-missing-key", name="webhook_url")
+        yield wrong_at("telegram", key="config-missing-key", name="webhook_url")
+    yield from _database_faults(config)
     if not config.allow_plain_http:
-        yield from _find_in_the_open(config)
+        for steps, url in addresses(config):
+            if url and _is_open(url):
+                yield wrong_at(*steps, key="config-not-https", url=url)
     yield from engine_faults(config.engine)
+    if _is_engine_in_the_way(config):
+        section = "engine" if "listen" in config.engine.model_fields_set else "api"
+        yield wrong_at(section, "listen", key="config-same-port", found=config.api.listen)
     yield from plan_faults(config.plans, config.payments)
     if config.payments.yookassa is not None and not config.api.public_url:
-        yield fault_at("payments.yookassa", "config-no-public-url")
+        yield wrong_at("payments", "yookassa", key="config-no-public-url")
 
 
-def _encoder_faults(folder: Path) -> Iterator[Fault]:
+def _encoder_faults(folder: Path) -> Iterator[Wrong]:
     for path in (folder / name for name in FOLDER_FILES):
         if not path.is_file():
-            yield fault_at("encoder", "config-no-encoder", path=str(path))
+            yield wrong_at("encoder", key="config-no-file", path=str(path))
     if missing := [name for name in FOLDER_PACKAGES if find_spec(name) is None]:
-        yield fault_at("encoder", "config-encoder-needs", packages=" ".join(missing))
+        yield wrong_at("encoder", key="config-encoder-needs", packages=" ".join(missing))
 
 
-def _provider_faults(config: Config) -> Iterator[Fault]:
-    for provider in config.providers:
+def _provider_faults(config: Config) -> Iterator[Wrong]:
+    for number, provider in enumerate(config.providers):
         if config.provider(provider.name) is not provider:
-            yield fault_at("providers", "config-provider-twice", provider=provider.name)
+            steps = ("providers", number, "name")
+            yield wrong_at(*steps, key="config-provider-twice", provider=provider.name)
     known = {provider.name for provider in config.providers}
     for place, choice in config.named_models.items():
         if choice.provider not in known:
-            yield fault_at(f"chat.{place}", "config-no-provider", provider=choice.provider)
+            yield wrong_at("chat", place, key="config-no-provider", provider=choice.provider)
 
 
-def _find_in_the_open(config: Config) -> Iterator[Fault]:
-    """Yield a fault for every outside address that is neither encrypted nor on this machine."""
-    for place, url in addresses(config):
-        if url and _is_open(url, "https"):
-            yield fault_at(place, "config-not-https", url=url)
-    url = config.repository.url if config.repository else ""
-    if "://" in url and _is_open(url, "https", "ssh", "file"):
-        yield fault_at("repository.url", "config-open-repository", url=url)
-    yield from _unverified_database(config.database)
-
-
-def _is_open(url: str, *schemes: str) -> bool:
+def _is_open(url: str) -> bool:
     parts = urlsplit(url)
-    is_near = parts.scheme == "http" and is_loopback(parts.hostname)
-    return parts.scheme not in schemes and not is_near
+    return parts.scheme != "https" and not is_loopback(parts.hostname)
 
 
-def _unverified_database(url: str) -> Iterator[Fault]:
+def _is_engine_in_the_way(config: Config) -> bool:
+    """Return whether the engine's address is the api's; on another machine it may be."""
+    (host, port), (api_host, api_port) = config.engine.address, config.api.address
+    is_elsewhere = any(
+        each.credential == ENGINE_KEY and not is_engine(config, each) for each in config.providers
+    )
+    is_same_host = host == api_host or {host, api_host} & {"0.0.0.0", "::"}  # noqa: S104 - compared
+    return port == api_port and bool(is_same_host) and not is_elsewhere
+
+
+def _database_faults(config: Config) -> Iterator[Wrong]:
     """Yield a fault where libpq cannot read the address, or would not verify an outside host."""
-    if urlsplit(url).scheme not in ("postgresql", "postgres"):
-        return  # reported where it is opened
+    if not config.database.startswith("postgresql"):
+        return
     try:
-        named = postgresql_parameters(url)
+        named = postgresql_parameters(config.database)
     except ConfigError as error:
-        yield fault_at("database", error.key, **error.arguments)
+        yield wrong_at("database", key=error.key, **error.arguments)
         return
     # There may be several servers, and parameters override the parts before them.
     hosts = [host for key in ("host", "hostaddr") for host in named.get(key, "").split(",")]
     is_near = all(not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts)
-    if not is_near and named.get("sslmode") != "verify-full":
-        yield fault_at("database", "config-open-database")
+    if not (is_near or config.allow_plain_http) and named.get("sslmode") != "verify-full":
+        yield wrong_at("database", key="config-open-database")
 
 
-def addresses(config: Config) -> Iterator[tuple[str, str]]:
-    """Yield the keys that name a service, with its address."""
-    for provider in config.providers:
-        yield f"providers.{provider.name}.base_url", provider.base_url
+def addresses(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the ways to the keys that name an address outside, with the address."""
+    for number, provider in enumerate(config.providers):
+        yield ("providers", number, "base_url"), provider.base_url
     if config.repository is not None and config.repository.forge is not None:
-        yield "repository.statuses.url", config.repository.forge[0]
+        yield ("repository", "statuses", "url"), config.repository.forge[0]
     if config.payments.yookassa is not None:
-        yield "payments.yookassa.base_url", config.payments.yookassa.base_url
-    yield "telegram.base_url", config.telegram.base_url
-    yield "telegram.webhook_url", config.telegram.webhook_url
+        yield ("payments", "yookassa", "base_url"), config.payments.yookassa.base_url
+    yield ("telegram", "base_url"), config.telegram.base_url
+    yield ("telegram", "webhook_url"), config.telegram.webhook_url
+    yield ("telegram", "link_url"), config.telegram.link_url
+    yield ("api", "public_url"), config.api.public_url
 
 
 def credential(name: str, *, is_needed: bool = True, is_header: bool = True) -> str:
@@ -404,7 +475,7 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     if process == "daemon":
         has_statuses = config.repository is not None and config.repository.statuses is not None
         needed = [*providers, FORGE_TOKEN] if has_statuses else providers
-        return dict.fromkeys(needed, True) | optional | {PING_URL: False}
+        return dict.fromkeys(needed, True) | optional | {PING_URL: False, GIT_LOGIN: False}
     if process == "bot":
         return dict.fromkeys([BOT_TOKEN, *providers], True) | optional | {PROXY_LOGIN: False}
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []
@@ -458,13 +529,24 @@ def bot_id(token: str) -> int:
 
 def telegram_proxy(telegram: TelegramConfig) -> str:
     """Return the URL of the proxy with its login, "" where there is none."""
-    login = credential(PROXY_LOGIN, is_needed=False) if telegram.proxy else ""
+    return _with_login(telegram.proxy, PROXY_LOGIN) if telegram.proxy else ""
+
+
+def repository_url(repository: RepositoryConfig) -> str:
+    """Return the URL of the repository, of https with its login."""
+    is_http = repository.url.startswith("http")
+    return _with_login(repository.url, GIT_LOGIN) if is_http else repository.url
+
+
+def _with_login(url: str, name: str) -> str:
+    """Return a URL with the login of the credential `name`, if there is one."""
+    login = credential(name, is_needed=False)
     if not login:
-        return telegram.proxy
+        return url
     user, _, password = login.partition(":")
     user, quoted = quote(user, safe=""), quote(password, safe="")
     hide_secrets([password, quoted])
-    return telegram.proxy.replace("://", f"://{user}:{quoted}@")
+    return url.replace("://", f"://{user}:{quoted}@")
 
 
 def webhook_secret(token: str) -> str:

@@ -7,14 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from merlin.config.faults import Fault, fault_at
+from merlin.config.faults import Wrong, wrong_at
 from merlin.config.section import (
+    Branch,
     Device,
     Listen,
     Many,
     Opt,
     Placed,
     Section,
+    Tokens,
     address_of,
     setting,
 )
@@ -39,7 +41,6 @@ class EngineModelConfig(Section):
         " relative path starts from this file's folder.",
         "bases/SmolLM2-135M-Instruct",
         default_factory=str,
-        min_length=1,
     )
     hub: str = setting(
         "Its name on the Hugging Face hub, or on the server that `HF_ENDPOINT` names:"
@@ -48,16 +49,14 @@ class EngineModelConfig(Section):
         default_factory=str,
         pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
     )
-    revision: str = setting(
-        "Branch, tag or commit there; only a commit never moves.",
-        default="main",
-        min_length=1,
+    revision: Branch = setting(
+        "Branch, tag or commit there; only a commit never moves.", default="main"
     )
-    context: Opt[int] = setting(
-        "Tokens of a whole conversation. Default as its files say.", 8192, default=None, ge=1
+    context: Opt[Tokens] = setting(
+        "Tokens of a whole conversation. Default as its files say.", 8192, default=None
     )
-    training_example: Opt[int] = setting(
-        "Tokens of one training example. Default its window.", 2048, default=None, ge=1
+    training_example: Opt[Tokens] = setting(
+        "Tokens of one training example. Default its window.", 2048, default=None
     )
     dtype: Literal["auto", "float32", "bfloat16"] = setting(
         "Type of its weights: `float32`, `bfloat16`, or `auto`: bfloat16 if the device"
@@ -119,14 +118,14 @@ class EngineConfig(Section):
         return address_of(self.listen)
 
 
-def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
+def engine_faults(engine: EngineConfig) -> Iterator[Wrong]:
     """Yield what several keys of the engine cannot mean together."""
     for name, base in engine.models.items():
-        place = f"engine.models.{name}"
+        steps = ("engine", "models", name)
         if name == RECALL:
-            yield fault_at(place, "config-base-own")
+            yield wrong_at(*steps, key="config-base-own")
         if bool(base.path) == bool(base.hub):
-            yield fault_at(place, "config-base-place")
+            yield wrong_at(*steps, key="config-base-place")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ A kind raises PydanticCustomError whose type is the key of the text for people.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -29,11 +29,17 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import WithDefaultSchema
 
+from merlin.core.clock import is_zone
+from merlin.core.errors import ConfigError
 from merlin.core.i18n import language_of
-from merlin.core.money import MICRO
+from merlin.core.money import CURRENCIES, MICRO
+from merlin.core.names import is_valid_name
+from merlin.core.network import is_host
+from merlin.core.repository_place import CONTROL, check_branch, check_directory
 
 T = TypeVar("T")
 _MAX_PORT = 65535
+_ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(:[0-9]*)?")
 Language = Literal["ru", "en"]
 
 
@@ -93,22 +99,37 @@ def convert_to_micro(amount: float | None) -> int | None:
 def address_of(text: str) -> tuple[str, int]:
     """Return host and port of "host:port". Raises ValueError."""
     match = re.fullmatch(r"(\[[^\[\]]+\]|[^\[\]]+):(\d{1,5})", text, re.ASCII)
-    if match is None or int(match[2]) > _MAX_PORT:
+    if match is None:
         raise ValueError(f"{text!r} is not host:port")
     return match[1].strip("[]"), int(match[2])
+
+
+def wrong(key: str, **arguments: object) -> PydanticCustomError:
+    """Return the error of a value; `merlin.config.faults` adds what would be right."""
+    return PydanticCustomError(key, "wrong", arguments)
+
+
+def wrong_form(found: str) -> PydanticCustomError:
+    """Return the error of a text that is not of its kind."""
+    return wrong("config-wrong-form", found=found)
 
 
 def resolve(path: str, info: ValidationInfo) -> str:
     """Return an absolute path; a relative one counts from the folder of the configuration."""
     try:
-        return str((_base(info) / Path(path).expanduser()).resolve())
+        return str((_base(info) / Path(_named_path(path)).expanduser()).resolve())
     except RuntimeError:  # ~ of nobody
-        arguments = {"example": "/srv/merlin", "found": path}
-        raise PydanticCustomError("config-wrong-form", "no home", arguments) from None
+        raise wrong_form(path) from None
 
 
 def _base(info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("base", ""))
+
+
+def _named_path(path: str) -> str:
+    if not path.strip() or CONTROL.search(path):
+        raise wrong_form(path)
+    return path
 
 
 def _folder(value: object, info: ValidationInfo) -> object:
@@ -117,54 +138,101 @@ def _folder(value: object, info: ValidationInfo) -> object:
 
 def _file(value: object, info: ValidationInfo) -> object:
     # Links are not resolved: programs that renew certificates replace them.
-    return _base(info) / value if isinstance(value, str) else value
+    return _base(info) / _named_path(value) if isinstance(value, str) else value
 
 
 def _day(value: object) -> object:
     try:
         return date.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
-        arguments = {"example": "2027-01-14", "found": value}
-        raise PydanticCustomError("config-wrong-form", "no day", arguments) from None
+        raise wrong_form(str(value)) from None
+
+
+def check_port(places: str) -> None:
+    """Raise the error of a port outside of 1 to 65535; of several places, between commas, too."""
+    for place in places.split(","):
+        port = re.search(r":(\d+)$", place, re.ASCII)
+        if port and not 1 <= int(port[1][:6]) <= _MAX_PORT:
+            raise wrong("config-no-port", found=port[1])
 
 
 def _listen(text: str) -> str:
+    check_port(text)
     try:
-        address_of(text)
+        is_right = is_host(address_of(text)[0])
     except ValueError:
-        arguments = {"example": "127.0.0.1:8701", "found": text}
-        raise PydanticCustomError("config-wrong-form", "no address", arguments) from None
+        is_right = False
+    if not is_right:
+        raise wrong_form(text)
     return text
 
 
-def check_url(text: str, *, has_port: bool = True, is_web: bool = False) -> str:
-    """Return the URL. Raises PydanticCustomError for `http://[::1`, or a port above 65535.
+def split_url(text: str, secret: str = "none") -> SplitResult:  # noqa: S107 - a name
+    """Return the parts of a URL whose host and port can be. Raises PydanticCustomError.
 
-    `is_web`: also for anything but http, https and "".
+    A login in it is refused: it belongs into the credential `secret`, if there is one.
     """
     try:
         parts = urlsplit(text)
-        _ = parts.port if has_port else None
-        if is_web and text and not (parts.scheme in ("http", "https") and parts.hostname):
-            raise ValueError(text)  # noqa: TRY301 - one error for what is no address
-    except ValueError:
-        arguments = {"example": "https://example.com:8443", "found": text}
-        raise PydanticCustomError("config-wrong-form", "no address", arguments) from None
+    except ValueError:  # `http://[::1`
+        raise wrong_form(text) from None
+    login, _, place = parts.netloc.rpartition("@")
+    if login:
+        raise wrong("config-login-in-url", name=secret)
+    check_port(place)
+    is_address = _ADDRESS.fullmatch(place) and is_host(parts.hostname or "")
+    # urlsplit leaves out tabs and line ends, as browsers do.
+    if not is_address or re.search(r"\s", text) or CONTROL.search(text):
+        raise wrong_form(text)
+    return parts
+
+
+def _url(text: str) -> str:
+    parts = split_url(text)
+    if parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise wrong_form(text)
     return text
+
+
+def _zone(name: str) -> str:
+    if not is_zone(name):
+        raise wrong("config-no-zone", zone=name)
+    return name
 
 
 def _network(text: str) -> str:
     try:
         ip_network(text)
     except ValueError:
-        raise PydanticCustomError("config-no-network", "no network", {"found": text}) from None
+        raise wrong("config-no-network", found=text) from None
+    return text
+
+
+def _of(accepts: Callable[[str], bool], text: str) -> str:
+    if not accepts(text):
+        raise wrong_form(text)
+    return text
+
+
+def _variable(text: str) -> str:
+    # The value is not shown: it may be the key itself.
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        raise wrong("config-no-variable")
+    return text
+
+
+def _as_git_takes(check: Callable[[str], object], text: str) -> str:
+    try:
+        check(text)
+    except ConfigError as error:
+        raise wrong(error.key, **error.arguments) from None
     return text
 
 
 def _require_both(words: Mapping[Language, str]) -> Mapping[Language, str]:
     for language in ("ru", "en"):
         if language not in words:
-            raise PydanticCustomError("config-missing-key", "not both", {"name": language})
+            raise wrong("config-missing-key", name=language)
     return words
 
 
@@ -185,8 +253,25 @@ File = Annotated[Path, BeforeValidator(_file)]
 Placed = Annotated[str, AfterValidator(resolve)]
 Day = Annotated[date, BeforeValidator(_day)]
 Listen = Annotated[str, AfterValidator(_listen)]
-Url = Annotated[str, AfterValidator(partial(check_url, is_web=True))]
+Url = Annotated[str, AfterValidator(_url)]
 Network = Annotated[str, AfterValidator(_network)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Currency = Annotated[str, AfterValidator(partial(_of, CURRENCIES.__contains__))]
+DatasetName = Annotated[str, AfterValidator(partial(_of, is_valid_name))]
+# The name of an environment variable.
+Credential = Annotated[str, AfterValidator(_variable)]
+Branch = Annotated[str, AfterValidator(partial(_as_git_takes, check_branch))]
+# A folder inside a repository.
+Directory = Annotated[str, AfterValidator(partial(_as_git_takes, check_directory))]
+ModelId = Annotated[str, Field(pattern=r"^\S+$")]
+# Telegram's ids have at most 52 significant bits (Bot API, the type User).
+TelegramId = Annotated[int, Field(ge=1, le=2**52 - 1)]
+Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+# Until something is done, at most a day.
+Seconds = Annotated[float, Field(ge=0, le=86_400)]
+# Of money, in a currency's own unit; in millionths it fits the integers of every database.
+Money = Annotated[float, Field(ge=0, le=1_000_000_000)]
 # Words in both languages: of any length, of a button, of a message, of a line.
 _Both = Annotated[Mapping[Language, T], AfterValidator(_require_both)]
 Words = _Both[Annotated[str, Field(min_length=1)]]

@@ -4,7 +4,6 @@ Everything else that is told of a key is made from here: its JSON Schema, the sa
 the docs. A docstring is the meaning of a section, in the words of an operator.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -16,28 +15,42 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from merlin.config.section import (
+    Branch,
+    Count,
+    Credential,
+    Currency,
+    DatasetName,
     Day,
+    Directory,
     File,
     Listen,
     Many,
+    ModelId,
+    Money,
     Network,
     Opt,
     Passage,
+    Seconds,
     Section,
+    TelegramId,
+    Tokens,
     Url,
     address_of,
-    check_url,
+    check_port,
     convert_to_micro,
     resolve,
     setting,
+    split_url,
+    wrong,
+    wrong_form,
 )
 from merlin.core.errors import ConfigError
 from merlin.core.money import MICRO, Price
 from merlin.core.network import LOOPBACK
+from merlin.core.repository_place import parse_remote_url
 
 MEGABYTE = 1024 * 1024
 # The credentials with the keys of people's texts (without it they lie in a file) and of backups,
@@ -49,6 +62,8 @@ GIT_HOOK_SECRET = "MERLIN_GIT_HOOK_SECRET"  # noqa: S105 - a name
 DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name
 # `user:password` at telegram.proxy.
 PROXY_LOGIN = "TELEGRAM_PROXY_LOGIN"
+# `user:password` at repository.url, if that is https.
+GIT_LOGIN = "MERLIN_GIT_LOGIN"
 # The address that a monitor outside expects a call at.
 PING_URL = "MERLIN_PING_URL"
 
@@ -59,16 +74,15 @@ class PriceConfig(Section):
     Without one costs are unknown, and any limit holds a launch.
     """
 
-    currency: str = setting("ISO code.", default="USD")
-    input: float = setting("Sent tokens.", 0.3, ge=0)
-    cached_input: float = setting(
+    currency: Currency = setting("ISO code.", default="USD")
+    input: Money = setting("Sent tokens.", 0.3)
+    cached_input: Money = setting(
         "Sent tokens that were in the provider's cache. Default as `input`.",
         0.15,
         default_factory=lambda values: values["input"],
-        ge=0,
     )
-    output: float = setting("Tokens of answers.", 1.2, ge=0)
-    training: float = setting("Trained tokens.", 3, ge=0)
+    output: Money = setting("Tokens of answers.", 1.2)
+    training: Money = setting("Trained tokens.", 3)
 
     def in_micro(self) -> Price:
         """Return the price in millionths of its currency."""
@@ -112,15 +126,14 @@ class RepositoryConfig(Section):
 
     url: str = setting(
         "A local path, `https://…` or ssh (`git@host:path`). A relative path starts from this"
-        " file's folder.",
+        " file's folder. The login of https is the credential MERLIN_GIT_LOGIN, `user:password`.",
         "git@git.example.com:school/datasets.git",
     )
-    branch: str = setting("The branch to follow, along its first parents.", default="main")
-    directory: str = setting("The folder in it with the datasets.", default="datasets")
-    interval_s: float = setting(
+    branch: Branch = setting("The branch to follow, along its first parents.", default="main")
+    directory: Directory = setting("The folder in it with the datasets.", default="datasets")
+    interval_s: Annotated[float, Field(ge=0.1, le=86_400)] = setting(
         "Seconds between two fetches. A git hook at the api triggers one immediately.",
         default=30,
-        gt=0,
     )
     statuses: Opt[StatusesConfig] = None
 
@@ -147,9 +160,14 @@ class RepositoryConfig(Section):
     def _place(cls, url: str, info: ValidationInfo) -> str:
         # Neither "scheme://…" nor git's short "host:path": a path on this machine.
         if "://" not in url and ":" not in url.split("/", maxsplit=1)[0]:
-            return resolve(url, info)
-        whole = url if "://" in url else f"ssh://{url.replace(':', '/', 1)}"
-        check_url(whole, has_port=whole.startswith("http"))
+            url = resolve(url, info)
+        check_port(url.partition("://")[2].partition("/")[0])
+        try:
+            remote = parse_remote_url(url)
+        except ConfigError as error:
+            raise wrong(error.key, **error.arguments) from None
+        if remote.secret:
+            raise wrong("config-login-in-url", name=GIT_LOGIN)
         return url
 
 
@@ -158,7 +176,7 @@ class ProviderConfig(Section):
 
     name: str = setting("The name that recipes use.", "engine", pattern=r"^[a-z0-9_-]{1,40}$")
     base_url: Url = setting("The address, including `/v1`.", "http://127.0.0.1:8702/v1")
-    credential: str = setting(
+    credential: Credential = setting(
         "Name of the environment variable with its key. Default `MERLIN_ENGINE_KEY` for `engine`,"
         " else `OPENAI_API_KEY`.",
         "OPENAI_API_KEY",
@@ -166,7 +184,7 @@ class ProviderConfig(Section):
             "MERLIN_ENGINE_KEY" if values["name"] == "engine" else "OPENAI_API_KEY"
         ),
     )
-    model: Opt[str] = setting(
+    model: Opt[ModelId] = setting(
         "The model that answers when no tuned one can. Default the first it lists.",
         "gpt-4o-mini-2024-07-18",
         default=None,
@@ -174,9 +192,9 @@ class ProviderConfig(Section):
     prices: Mapping[str, PriceConfig] = setting(
         "Prices that differ from those in `models`, by model.", default_factory=dict
     )
-    active_jobs: int = setting("How many jobs may run at the same time.", default=1, ge=1)
-    settle_s: float = setting(
-        "Seconds by which its lists may lag behind; 0 for your own engine.", default=60, ge=0
+    active_jobs: Count = setting("How many jobs may run at the same time.", default=1)
+    settle_s: Seconds = setting(
+        "Seconds by which its lists may lag behind; 0 for your own engine.", default=60
     )
 
 
@@ -184,18 +202,16 @@ class ModelConfig(Section):
     """One base model."""
 
     price: Opt[PriceConfig] = None
-    context: Opt[int] = setting(
+    context: Opt[Tokens] = setting(
         "Tokens of a whole conversation: the window, if neither the provider nor a refusal"
         " gives one.",
         128000,
         default=None,
-        ge=1,
     )
-    training_example: Opt[int] = setting(
+    training_example: Opt[Tokens] = setting(
         "Tokens of one training example; the check reports an error for a longer one.",
         65536,
         default=None,
-        ge=1,
     )
     sunset: Opt[Day] = setting(
         "The day on which it and all models tuned on it are shut down. A launch less than 30"
@@ -211,7 +227,7 @@ class AnswerBudget(Section):
     It needs the prices of the models that answer.
     """
 
-    per_day: Opt[float] = setting(
+    per_day: Opt[Money] = setting(
         "All answers together; after that no one gets an answer until the day ends.",
         20,
         default=None,
@@ -222,11 +238,11 @@ class AnswerBudget(Section):
 class BudgetConfig(Section):
     """Limits in the provider's currency, checked before a launch and before a question is asked."""
 
-    per_job: Opt[float] = setting(
-        "The most that one job may cost, with the test of its model.", 5, default=None, ge=0
+    per_job: Opt[Money] = setting(
+        "The most that one job may cost, with the test of its model.", 5, default=None
     )
-    per_month: Opt[float] = setting(
-        "All jobs of a provider in a calendar month (UTC) together.", 50, default=None, ge=0
+    per_month: Opt[Money] = setting(
+        "All jobs of a provider in a calendar month (UTC) together.", 50, default=None
     )
     answers: AnswerBudget = AnswerBudget()
 
@@ -242,11 +258,11 @@ class BudgetConfig(Section):
 
 
 def _proxy(text: str) -> str:
-    if "@" in text:  # the message must not show the password
-        raise PydanticCustomError("config-proxy-login", "a login", {"name": PROXY_LOGIN})
-    if not re.fullmatch(r"(https?|socks5)://(\[[\da-fA-F:]+\]|[\w.-]+):\d{1,5}/?", text):
-        arguments = {"example": "socks5://proxy.example.com:1080", "found": text}
-        raise PydanticCustomError("config-wrong-form", "no proxy", arguments)
+    parts = split_url(text, PROXY_LOGIN)
+    if parts.scheme not in ("http", "https", "socks5") or parts.port is None:
+        raise wrong_form(text)
+    if parts._replace(scheme="", netloc="").geturl() not in ("", "/"):
+        raise wrong_form(text)
     return text.rstrip("/")
 
 
@@ -268,11 +284,11 @@ class TelegramConfig(Section):
         "https://merlin.example.com/hooks/telegram",
         default_factory=str,
     )
-    link_url: str = setting(
+    link_url: Url = setting(
         "Where links open the bot; the demo's chat page has its own address.",
         default="https://t.me",
     )
-    admins: Many[int] = setting(
+    admins: Many[TelegramId] = setting(
         "Telegram IDs of admins: they get notifications and may do everything in `/admin`.",
         [123456789],
         default=(),
@@ -306,6 +322,13 @@ class ModelChoice(NamedTuple):
     model: str
 
 
+def _model_choice(name: str) -> ModelChoice:
+    try:
+        return parse_model_name(name)
+    except ConfigError:
+        raise wrong_form(name) from None
+
+
 def parse_model_name(name: str) -> ModelChoice:
     """Return provider and model of `PROVIDER/MODEL`; the model may contain slashes.
 
@@ -322,7 +345,7 @@ ModelName = Annotated[
     ModelChoice,
     GetPydanticSchema(
         lambda _, handler: no_info_after_validator_function(
-            parse_model_name, handler(Annotated[str, Field(pattern=r"^[^/]+/\S+$")])
+            _model_choice, handler(Annotated[str, Field(pattern=r"^[^/]+/\S+$")])
         )
     ),
 ]
@@ -365,7 +388,7 @@ class ChatConfig(Section):
 class DatasetsConfig(Section):
     """Which datasets people can use."""
 
-    default: str = setting(
+    default: DatasetName = setting(
         "The dataset of new chats. Default the only one, else the first with a live model.",
         "neurotypology",
         default_factory=str,
@@ -373,20 +396,19 @@ class DatasetsConfig(Section):
 
 
 # Subtracted from today: datetime has no year before 1.
-_Days = Annotated[int, Field(le=100_000)]
+_Days = Annotated[int, Field(ge=0, le=100_000)]
 
 
 class Retention(Section):
     """How many days things are kept; 0 keeps them for ever."""
 
-    turns_days: _Days = setting("Questions and answers.", 365, default=0, ge=0)
-    audit_days: _Days = setting("The activity log of admins.", default=730, ge=0)
+    turns_days: _Days = setting("Questions and answers.", 365, default=0)
+    audit_days: _Days = setting("The activity log of admins.", default=730)
     models_days: _Days = setting(
         "Models that were never live, at their providers, with their checkpoints; they are deleted"
         " for good.",
         90,
         default=0,
-        ge=0,
     )
 
 
@@ -452,6 +474,6 @@ class ApiConfig(Section):
 class DaemonConfig(Section):
     """The daemon's pace."""
 
-    quiet_s: Opt[float] = setting(
-        "Overrides `launch.quiet_s` of every dataset; the demo uses it.", 60, default=None, ge=0
+    quiet_s: Opt[Seconds] = setting(
+        "Overrides `launch.quiet_s` of every dataset; the demo uses it.", 60, default=None
     )

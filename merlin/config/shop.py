@@ -12,9 +12,8 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from merlin.config.faults import Fault, fault_at
+from merlin.config.faults import Wrong, wrong_at
 from merlin.config.section import (
     Line,
     Many,
@@ -25,6 +24,7 @@ from merlin.config.section import (
     Words,
     choose_language,
     setting,
+    wrong,
 )
 from merlin.core.money import Amount, roubles, stars
 from merlin.core.network import LOOPBACK, is_loopback
@@ -84,7 +84,7 @@ class _Goods(Section):
     @model_validator(mode="after")
     def _need_one(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("needs an entry")
+            raise wrong("config-empty-group", keys=", ".join(type(self).model_fields))
         return self
 
 
@@ -106,7 +106,7 @@ class PlanPrice(_Goods):
     @classmethod
     def _whole_kopecks(cls, rub: float) -> float:
         if Decimal(str(rub)) * 100 % 1:
-            raise PydanticCustomError("config-no-kopecks", "no kopecks", {"found": rub})
+            raise wrong("config-no-kopecks", found=rub)
         return rub
 
 
@@ -231,26 +231,25 @@ class PaymentsConfig(Section):
     yookassa: Opt[YooKassaConfig] = None
 
 
-def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator[Fault]:
+def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator[Wrong]:
     """Yield everything that is wrong with the plans as goods."""
     for number, (name, plan) in enumerate(plans.items()):
-        place = f"plans.{name}"
         if number == 0 and (plan.price or plan.pack):
-            yield fault_at(place, "config-first-plan")
+            yield wrong_at("plans", name, key="config-first-plan")
         has_stars = plan.price is not None and plan.price.stars is not None
         has_roubles = plan.price is not None and plan.price.rub is not None
         if has_roubles and payments.yookassa is None:
-            yield fault_at(f"{place}.price.rub", "config-no-shop")
+            yield wrong_at("plans", name, "price", "rub", key="config-no-shop")
         if has_roubles and not has_stars and name not in payments.not_digital:
-            yield fault_at(f"{place}.price.stars", "config-no-stars")
-        yield from _faults(place, plan)
+            yield wrong_at("plans", name, "price", "stars", key="config-no-stars")
+        yield from _faults(name, plan)
 
 
-def _faults(place: str, plan: Plan) -> Iterator[Fault]:
+def _faults(name: str, plan: Plan) -> Iterator[Wrong]:
     if plan.price and not plan.pack and plan.days is None:
-        yield fault_at(f"{place}.days", "config-no-days")
+        yield wrong_at("plans", name, "days", key="config-no-days")
     if not plan.price and plan.pack:
-        yield fault_at(f"{place}.price", "config-no-price")
+        yield wrong_at("plans", name, "price", key="config-no-price")
     counts = plan.text or plan.voice or plan.photo or plan.document
     if plan.pack and counts:
-        yield fault_at(f"{place}.pack", "config-pack-limits")
+        yield wrong_at("plans", name, "pack", key="config-pack-limits")

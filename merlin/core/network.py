@@ -1,5 +1,6 @@
 """The network: addresses, calls of a URL, and the parameters of a PostgreSQL URL."""
 
+import re
 from email.message import Message
 from functools import lru_cache
 from http.client import HTTPException
@@ -14,6 +15,9 @@ from merlin.core.log import redact
 # A server that listens on all addresses is reached over loopback.
 _LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 LOOPBACK = ("127.0.0.0/8", "::1")
+# Letters of every script, as in IDN; "_" is in the names of containers.
+_LABEL = r"\w(?:[\w-]{0,61}\w)?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 
 
 def parse_address(host: str) -> IPv4Address | IPv6Address | None:
@@ -26,6 +30,11 @@ def parse_address(host: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_host(text: str) -> bool:
+    """Return whether `text` is an IP address or can be the name of a host."""
+    return parse_address(text) is not None or bool(_HOST_NAME.fullmatch(text))
 
 
 def is_loopback(host: str | None) -> bool:

@@ -59,12 +59,13 @@ def _parse_with_scheme(url: str) -> RemoteUrl:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        _ = parts.port
+        is_port = parts.port != 0
     except ValueError as error:
         raise _url_error(url) from error
     if parts.scheme == "file" and host in ("", "localhost") and not parts.query:
         return _parse_local_path(unquote(parts.path))
-    if re.search(r"\s", url) or parts.fragment or parts.query or not parts.path.strip("/"):
+    is_place = is_port and parts.path.strip("/")
+    if re.search(r"\s", url) or parts.fragment or parts.query or not is_place:
         raise _url_error(url)
     if parts.scheme == "ssh" and parts.password is None:
         _check_ssh(url, parts.username, host)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
-from merlin.config import Config, credential, require_repository
+from merlin.config import Config, credential, repository_url, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import SHOP_ID, SHOP_KEY, YooKassaConfig
 from merlin.core.durable_files import is_mark_old, share_lock
@@ -213,4 +213,4 @@ def git_source(config: Config) -> GitSource:
     from merlin.git.repository import GitSource
 
     settings, mirror = require_repository(config), config.state_dir / "mirror.git"
-    return GitSource(settings.url, settings.branch, settings.directory, mirror)
+    return GitSource(repository_url(settings), settings.branch, settings.directory, mirror)

@@ -63,8 +63,9 @@ materials:
   - {lesson: 1, type: lecture, title: {ru: Тайна}, file_url: "https://example.com/secret.pdf"}
 """,
 }
-NOT_LIMITED = ApiConfig(
-    listen="127.0.0.1:0", limits=ApiLimits(anonymous_per_min=0, person_per_min=0)
+# A free port, which config.yaml cannot ask for.
+NOT_LIMITED = ApiConfig(limits=ApiLimits(anonymous_per_min=0, person_per_min=0)).model_copy(
+    update={"listen": "127.0.0.1:0"}
 )
 COURSES = {"algorithms": ALGORITHMS, "networks": NETWORKS, "closed": CLOSED}
 

@@ -46,7 +46,7 @@ def test_transcription_and_vision_models_are_named(write_settings):
     ("chat", "message"),
     [
         ({"transcription": "no/a"}, "no isn't one of providers"),
-        ({"vision": "engine"}, "should match pattern"),
+        ({"vision": "engine"}, "engine isn't valid; for example: engine/"),
         ({"video_s": 5}, "video_s: unknown key"),
     ],
 )

@@ -15,6 +15,7 @@ CREDENTIALS = {
     "YOOKASSA_SHOP_ID": "100500",
     "YOOKASSA_SECRET_KEY": "test_a-key-that-no-shop-has",
     "MERLIN_GIT_HOOK_SECRET": "a-word-that-the-git-host-was-told",
+    "MERLIN_GIT_LOGIN": "merlin:a-password-that-no-git-server-knows",
     "MERLIN_FORGE_TOKEN": "a-token-that-may-write-statuses",
     "MERLIN_PING_URL": "http://127.0.0.1:9/ping/a-word-that-the-monitor-gave",
 }

@@ -81,9 +81,12 @@ def test_limits_of_an_engines_model_are_those_of_its_own_entry(write_settings):
         ({"models": {"a": {}}}, "engine.models.a: give either path"),
         ({"models": {"a": {**HUB, "path": "x"}}}, "engine.models.a: give either path"),
         ({"models": {"recall": HUB}}, "engine.models.recall: this name"),
-        ({"models": {"../a": HUB}}, "engine.models.../a: String should match"),
+        (
+            {"models": {"../a": HUB}},
+            "engine.models.../a: ../a isn't valid; for example: qwen3",
+        ),
         ({"models": {"a": {"hub": "https://example.com/a"}}}, "engine.models.a.hub"),
-        ({"serving": "llama.cpp"}, "engine.serving: Input should be 'transformers' or 'vllm'"),
+        ({"serving": "llama.cpp"}, "engine.serving: Only transformers, vllm can stand here"),
         ({"training": {"device": "gpu"}}, "engine.training.device"),
     ],
 )

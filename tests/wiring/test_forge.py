@@ -19,7 +19,7 @@ HUB, LAB, TEA = "https://api.github.com", "https://git.example.com/api/v4", "/ap
         ("github", "https://github.com/school/it", f"{HUB}/repos/school/it"),
         (
             "github",
-            "https://a:b@hub.example/school/it/",
+            "https://hub.example/school/it/",
             "https://hub.example/api/v3/repos/school/it",
         ),
         ("gitlab", "git@git.example.com:a/b/it.git", f"{LAB}/projects/a%2Fb%2Fit"),
@@ -62,7 +62,7 @@ def test_without_statuses_there_is_no_forge():
             {"url": "http://tea.example/api/v1", "project": "a/b"},
             "config-not-https",
         ),
-        ("git@github.com:school/it.git", {"project": "a b"}, "should match pattern"),
+        ("git@github.com:school/it.git", {"project": "a b"}, "config-wrong-form"),
     ],
 )
 def test_invalid_forge_settings_are_a_configuration_error(url, statuses, key, tmp_path):

@@ -3,7 +3,13 @@ cli-no-place = { $path }: { $reason }. Make it writable for the user that runs M
 cli-no-current-folder = The current folder was deleted. Change to a folder that exists (cd), and try again
 cli-no-utf8 = This isn't UTF-8: { $text }. Type it again, in a terminal whose locale is UTF-8
 cli-disk-full = The disk is full: not everything could be written. Free some space, then run the command again
-config-valid = { $path }: no errors.
+config-valid = { $path }: no errors. Providers, Telegram and servers of repositories weren't asked.{ $default ->
+        [none] {""}
+       *[other] {" "}Whether there is a dataset { $default }, nothing on this machine tells yet.
+    }{ $closed ->
+        [none] {""}
+       *[other] {" "}Not looked at, for lack of rights: { $closed }.
+    }
 config-absent = { $path } not found: name another (--config FILE), or create a minimal one: merlin config sample > config.yaml
 config-unreadable = { $path } can't be read: { $reason }
 credential-no-url = the secret { $name } must be an https address, such as https://hc-ping.com/…, without spaces

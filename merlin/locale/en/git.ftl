@@ -1,7 +1,7 @@
-git-url = repository.url must be https, ssh or a local path: { $url }
-git-branch = repository.branch isn't a branch name: { $branch }
+git-url = “{ $url }” is neither https, ssh nor a local path
+git-branch = “{ $branch }” isn't a branch name; for example: main
 git-shallow = The datasets repository is a shallow clone, so its history is incomplete. Run there: git fetch --unshallow
-git-directory = repository.directory isn't a folder inside a repository: { $directory }
+git-directory = “{ $directory }” isn't a folder inside a repository; for example: datasets
 git-absent = git isn't installed on this machine.
 git-failed = The datasets repository can't be read now: { $reason }. Merlin will try again. If that doesn't help, check repository.url, the key or token and the network.
 git-token-refused = The server of the datasets repository refused the token in repository.url: it expired, was revoked, or has no right to read this repository. Make a new one, put it into repository.url and restart Merlin.

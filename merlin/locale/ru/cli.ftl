@@ -3,7 +3,13 @@ cli-no-place = { $path }: { $reason }. Дайте к этому пути дос�
 cli-no-current-folder = Текущая папка удалена. Перейдите в существующую (cd) и повторите
 cli-no-utf8 = Это не UTF-8: { $text }. Введите заново в терминале с локалью UTF-8
 cli-disk-full = На диске нет места: записано не всё. Освободите место и выполните команду ещё раз
-config-valid = { $path }: ошибок нет.
+config-valid = { $path }: ошибок нет. Провайдеров, Telegram и серверы репозиториев не спрашивали.{ $default ->
+        [none] {""}
+       *[other] {" "}Есть ли набор { $default }, на этой машине пока не узнать.
+    }{ $closed ->
+        [none] {""}
+       *[other] {" "}Не проверено, нет прав: { $closed }.
+    }
 config-absent = файл { $path } не найден: укажите другой (--config ФАЙЛ) или создайте начальный: merlin config sample > config.yaml
 config-unreadable = { $path } не читается: { $reason }
 credential-no-url = секрет { $name } должен быть адресом https без пробелов, например https://hc-ping.com/…

@@ -6,18 +6,18 @@ config-fault =
        *[other] { $place }: { $name }: { $what }
     }
 config-proxy = Прокси из окружения (HTTPS_PROXY, HTTP_PROXY или ALL_PROXY) использовать нельзя: { $reason }. Задайте адрес HTTP-прокси или уберите переменную
-config-proxy-login = здесь указывают только адрес прокси. Запишите user:password в секрет { $name }
 config-no-utf8 = не текст в UTF-8
-config-unknown-key = такого ключа нет. Все ключи: merlin config sample
+config-unknown-key = { $near ->
+    [none] такого ключа нет. Все ключи: merlin schema config
+   *[other] такого ключа нет; может быть, { $near }?
+}
 config-missing-key = не хватает ключа { $name }
 config-wrong-form = { $found } не подходит; например: { $example }
 config-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
-config-no-encoder = нет файла { $path }
 config-encoder-needs = не установлено: { $packages }; выполните .venv/bin/pip install { $packages }
 config-no-provider = { $provider } нет среди providers
 config-provider-twice = { $provider } указан дважды; дайте каждому своё имя
 config-not-https = { $url } — не https и не эта машина; внутри своей сети задайте allow_plain_http: true
-config-open-repository = { $url } — не https, не ssh и не путь на этой машине
 config-open-database = сервер не на этой машине, поэтому добавьте sslmode=verify-full
 config-database-url = не адрес PostgreSQL ({ $reason }); например: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = это имя собственной базовой модели Merlin; выберите другое
@@ -32,3 +32,16 @@ config-no-stars = нужна цена в звёздах: по условиям T
 config-no-days = нужен срок, на который тариф покупают (days), или состав пакета (pack)
 config-no-price = у пакета должна быть цена
 config-pack-limits = у пакета не бывает лимитов на день
+config-login-in-url = { $name ->
+    [none] укажите адрес без имени и пароля
+    [PGPASSWORD] укажите адрес без пароля, а пароль запишите в секрет PGPASSWORD
+   *[other] здесь указывают только адрес. Запишите user:password в секрет { $name }
+}
+config-no-port = порт — число от 1 до 65535, а не { $found }
+config-no-variable = здесь указывают имя переменной окружения, например OPENAI_API_KEY. Самому ключу в этом файле не место
+config-empty-group = нужен хотя бы один из ключей: { $keys }
+config-own-anchor = якорь «{ $name }» содержит сам себя (*{ $name }). Напишите значение целиком
+config-same-port = { $found } — адрес и api, и движка; дайте одному из них другой порт
+config-no-file = нет файла { $path }
+config-no-folder = нет папки { $path }
+config-no-git = { $path } не читается как репозиторий git. Что говорит git: git ls-remote { $path }

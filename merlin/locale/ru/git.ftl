@@ -1,7 +1,7 @@
-git-url = repository.url должен быть https, ssh или путём на этой машине: { $url }
-git-branch = repository.branch не похож на имя ветки: { $branch }
+git-url = «{ $url }» — не https, не ssh и не путь на этой машине
+git-branch = «{ $branch }» — не имя ветки; например: main
 git-shallow = Репозиторий с примерами — неполный клон (shallow), в нём не вся история. Выполните в нём: git fetch --unshallow
-git-directory = repository.directory не похож на папку внутри репозитория: { $directory }
+git-directory = «{ $directory }» — не папка внутри репозитория; например: datasets
 git-absent = На этой машине не установлен git.
 git-failed = Репозиторий с примерами сейчас не читается: { $reason }. Merlin повторит попытку. Если не поможет, проверьте repository.url, ключ или токен и сеть.
 git-token-refused = Сервер репозитория с примерами не принял токен из repository.url: срок истёк, токен отозван или у него нет права читать этот репозиторий. Выпустите новый, впишите в repository.url и перезапустите Merlin.
