@@ -10,7 +10,7 @@ from tempfile import NamedTemporaryFile
 from urllib.parse import urljoin, urlsplit
 
 from merlin.core.errors import SourceError
-from merlin.git.remote_url import CONTROL, RemoteUrl
+from merlin.core.repository_place import CONTROL, RemoteUrl
 
 MOVED, TOKEN_REFUSED, WEB_PAGE = "git-moved", "git-token-refused", "git-web-page"
 

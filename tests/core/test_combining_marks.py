@@ -3,10 +3,10 @@
 import unicodedata
 
 import pytest
-from merlin.core.names import suggest_name
 
 from merlin.account.accounts import fold_name, normalise_password
 from merlin.core.combining_marks import MAX_MARKS, limit_marks, normalise_unicode
+from merlin.core.names import suggest_name
 from merlin.core.vocabulary import fold
 from merlin.dataset.commit_message import local_editor
 from merlin.dataset.example import normalise
