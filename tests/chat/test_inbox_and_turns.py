@@ -5,8 +5,9 @@ from functools import partial
 
 import pytest
 
-from merlin.app.inbox import LEASE_S, Update, read_owner
+from merlin.app.inbox import LEASE_S, Inbox, Update, read_owner
 from merlin.app.outbox import (
+    MAX_TRANSIT,
     Outbox,
     OutgoingMessage,
     OutgoingState,
@@ -133,6 +134,22 @@ def test_stopped_bot_releases_every_chat(inbox):
     assert ids(inbox.claim(OTHER, 10)) == [1, 2]
 
 
+def test_each_bot_has_its_own_updates_and_chats(inbox, database, clock):
+    """Two bots of one database give equal numbers to updates and chats."""
+    others = Inbox(database, BOT + 1, clock)
+    inbox.store([*make_updates(5, 1), *make_updates(6, 2)], ME)
+    others.store(make_updates(5, 1), None)
+    assert (others.list_arrived(ME, set(), 10), ids(others.claim(OTHER, 10))) == ([], [1])
+    clock.move(LEASE_S - 1)
+    inbox.renew(OTHER)
+    others.renew(ME)
+    clock.move(2)
+    assert ids(inbox.claim(DEAD, 10)) == [1, 2], "its lease was not renewed"
+    inbox.finish(DEAD, 5, [1], UpdateState.ANSWERED)
+    assert (inbox.count_unfinished(), others.count_unfinished()) == (1, 1)
+    assert ids(inbox.list_arrived(DEAD, set(), 10)) == [2], "the other chat is still held"
+
+
 def test_late_finish_does_not_release_a_chat_held_by_another(inbox, clock):
     inbox.store(make_updates(5, 1), OTHER)
     clock.move(LEASE_S + 1)
@@ -235,16 +252,49 @@ def test_result_of_a_request_waits_for_the_answer_to_its_press(outbox, database,
     outbox.settle(again.outgoing_id, OutgoingState.UNKNOWN)
     assert [errand.request_id for errand, _ in errands.list_finished()] == [request_id]
     assert WaitingRequests(database, BOT + 1, clock).list_finished() == []
-    assert not WaitingRequests(database, BOT + 1, clock).forget(request_id)
-    assert errands.forget(request_id)
 
 
 def test_waiting_messages_of_a_chat_are_dropped(outbox):
     outbox.put(make_messages("a", "b"))
     outbox.put(make_messages("c", chat_id=6, update_id=2))
+    (sent,) = outbox.put(make_messages("sent", update_id=3))
+    outbox.begin(sent.outgoing_id, ME)
+    outbox.settle(sent.outgoing_id, OutgoingState.SENT, 77)
+    assert Outbox(outbox.db, BOT + 1).drop(5) == 0
     assert outbox.drop(5) == 2
     assert {row.state for row in outbox.list_of_update(1)} == {OutgoingState.DROPPED}
     assert outbox.list_of_update(2)[0].state is OutgoingState.PENDING
+
+
+def test_message_is_settled_by_its_own_bot_while_it_is_sent(outbox, database, clock):
+    first, second = outbox.put(make_messages("a", "b", update_id=None))
+    others = Outbox(database, BOT + 1, clock)
+    outbox.settle(first.outgoing_id, OutgoingState.SENT, 77)  # of no effect: it was not being sent
+    begun = [(others, ME), (outbox, ME), (outbox, ME)]
+    assert [rows.begin(first.outgoing_id, who) for rows, who in begun] == [False, True, False]
+    others.settle(first.outgoing_id, OutgoingState.SENT, 77)
+    others.put_back(first)
+    assert [row.outgoing_id for row in outbox.list_unprompted(ME, 10)] == [second.outgoing_id]
+    outbox.put_back(first)
+    assert [row.tries for row in outbox.list_unprompted(ME, 10)] == [0, 0]
+    assert others.list_unprompted(ME, 10) == outbox.list_unprompted(ME, 10, [5]) == []
+
+
+def test_message_of_another_host_is_in_doubt_once_it_takes_too_long(outbox, clock):
+    (row,) = outbox.put(make_messages("a", update_id=None))
+    outbox.begin(row.outgoing_id, OTHER)
+    clock.move(MAX_TRANSIT.total_seconds())
+    assert outbox.list_unprompted(ME, 10) == []
+    clock.move(1)
+    assert outbox.list_unprompted(ME, 10)[0].state is OutgoingState.UNKNOWN
+
+
+def test_chat_waits_at_the_message_that_shows_the_request(database, clock):
+    errands, others = (WaitingRequests(database, bot, clock) for bot in (BOT, BOT + 1))
+    errands.add(WaitingRequest(1, chat_id=5, message_id=9, update_id=1, back=""))
+    places = [(errands, 5, 9), (errands, 5, 8), (errands, 6, 9), (others, 5, 9)]
+    assert [rows.has_request(*place) for rows, *place in places] == [True, False, False, False]
+    assert [errands.forget(2), others.forget(1), errands.forget(1)] == [False, False, True]
 
 
 def test_chat_has_one_open_session(sessions):

@@ -76,6 +76,81 @@ def test_request_of_a_dead_owner_is_claimed_again(database):
     assert requests.claim(["launch"]).request_id == second
 
 
+@pytest.mark.parametrize(
+    ("ended", "is_withdrawn", "state"),
+    [
+        ("unclaimed", True, RequestState.FAILED),
+        ("claimed", False, RequestState.WORKING),
+        (RequestState.DONE, False, RequestState.DONE),
+        (RequestState.FAILED, True, RequestState.FAILED),
+    ],
+)
+def test_request_is_withdrawn_before_it_is_claimed_or_after_it_failed(
+    database, ended, is_withdrawn, state
+):
+    requests = Requests(database)
+    request_id, other = (requests.ask(kind, {}, "vera") for kind in ("launch", "cancel"))
+    requests.finish(request_id, RequestState.DONE, {})  # of no effect: nobody works at it
+    if ended != "unclaimed":
+        requests.claim(["launch"])
+        requests.claim(["cancel"])
+    if ended in tuple(RequestState):
+        requests.finish(request_id, ended, {"key": "x"})
+    assert requests.withdraw(request_id) is is_withdrawn
+    assert requests.get(request_id).state is state
+    assert requests.get(other).state in (RequestState.WAITING, RequestState.WORKING)
+
+
+DONE, FAILED, ONE, OTHER = RequestState.DONE, RequestState.FAILED, {"dataset": "one"}, {}
+
+
+@pytest.mark.parametrize(
+    ("later", "is_listed"),
+    [
+        (("launch", ONE, DONE), False),
+        (("launch", ONE, FAILED), True),
+        (("launch", OTHER, DONE), True),
+        (("cancel", ONE, DONE), True),
+    ],
+)
+def test_failed_request_is_listed_until_it_is_repeated_with_success(
+    database, clock, later, is_listed
+):
+    requests = Requests(database, clock)
+
+    def end(kind, arguments, state):
+        request_id = requests.ask(kind, arguments, "vera")
+        requests.claim([kind])
+        requests.finish(request_id, state, {"key": "x"})
+        return request_id
+
+    end("launch", ONE, DONE)
+    old = end("launch", ONE, FAILED)
+    clock.move(60)
+    failed, withdrawn = end("launch", ONE, FAILED), end("pin", ONE, FAILED)
+    requests.withdraw(withdrawn)
+    end(*later)
+    listed = {request.request_id for request in requests.list_failed(clock(), 10)}
+    assert (failed in listed) is is_listed
+    assert not listed & {old, withdrawn}
+
+
+@pytest.mark.parametrize("changed", ["ready", "sent again", ""])
+def test_call_starts_only_where_its_intent_is_as_it_was_read(database, clock, changed):
+    intents, at = Intents(database), clock() + timedelta(hours=1)
+    for key in ("k", "other"):
+        intents.open(key, "upload")
+        intents.mark_sending(key, clock())
+    known = intents.open("k", "upload")
+    if changed == "ready":
+        intents.mark_ready("k")
+    elif changed:
+        intents.mark_sending("k", clock() + timedelta(seconds=1))
+    assert intents.start_sending(known, at) is not bool(changed)
+    sent = {key: intent.sent_at for key, intent in intents.list_of_kind("upload").items()}
+    assert (sent["k"] == at, sent["other"]) == (not changed, clock())
+
+
 def test_one_of_ten_concurrent_claims_wins(database):
     requests = Requests(database)
     for _ in range(10):
@@ -113,6 +188,21 @@ def test_notice_waits_while_another_of_its_kind_was_sent_lately(database, clock)
     assert notices.list_waiting(told_since=clock() - lately) == []
     clock.move(301)
     assert notices.list_waiting(told_since=clock() - lately) == [second]
+
+
+def test_notice_waits_for_one_to_admins_of_its_cause_that_is_no_news(database, clock):
+    notices, since = Notices(database, clock), clock()
+    for to, key in [(ADMINS, "status"), (ADMINS, "serving"), ("77", "no-branch")]:
+        notices.tell(to, f"notice-{key}", {})
+    for notice in notices.list_waiting():
+        notices.mark_handed_over(notice.notice_id)
+    told = [(ADMINS, key) for key in ("status", "gone", "serving", "no-branch")]
+    for to, key in [*told, ("77", "status")]:
+        notices.tell(to, f"notice-{key}", {})
+    waiting = [notice.key for notice in notices.list_waiting(told_since=since)]
+    assert waiting == ["notice-serving", "notice-no-branch", "notice-status"]
+    assert len(notices.list_waiting(told_since=since + timedelta(seconds=1))) == len(told) + 1
+    assert len(notices.list_newest("77", 9)) == 2
 
 
 def test_heartbeat_replaces_the_earlier_one(database, clock):
