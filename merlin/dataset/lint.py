@@ -7,12 +7,11 @@ examples of a dataset together.
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from merlin.core.i18n import CODE
 from merlin.core.messages import CONTROL_TOKEN, Message
-from merlin.core.thoughts import THOUGHT_MARK
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import example_path
+from merlin.dataset.leftovers import TextKind, find_leftovers
 from merlin.dataset.rules import RULES
 from merlin.dataset.sensitive import find_sensitive
 
@@ -20,17 +19,6 @@ from merlin.dataset.sensitive import find_sensitive
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _REPLACEMENT = re.compile("\ufffd")
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-
-# What programs write instead of a text. What stands in code is text about these.
-_MISSING = re.compile(
-    r"\A\s*(?:(?i:[<(]?null[>)]?|nan|none|nil|n/a|nat|undefined|<na>|н/д|#(?:n/a|н/д|[\w/]{2,7}[!?])"
-    r"|\[object object\])|NA|\\N|[-–—]{1,3}|~)\s*\Z"
-)
-# LaTeX and workflows of GitHub write {{a}} after a letter, ^, _, } or $, C++ {{a, b}}.
-_TEMPLATE = re.compile(
-    r"(?<![\w^\\}$])\{\{[-#/$@]?\s*[^\W\d][^{},;\n]{0,60}\}\}|\{%-?\s*[a-z][^\n]{0,80}?%\}"
-)
-_MAX_SHOWN = 30
 
 # A refusal is at the beginning of an answer, and its author speaks of himself.
 _REFUSAL_LENGTH = 240
@@ -87,8 +75,7 @@ def lint_example(example: Example, allowed: Collection[str] = ()) -> tuple[Findi
             if rule not in permitted:
                 arguments = {"found": escape_unprintable(excerpt), "kind": _describe(excerpt)}
                 findings.append(Finding("", *mark, rule, RULES[rule].severity, arguments))
-        is_answer = message is example.rejected or is_learned(message)
-        findings += _find_leftovers(message, mark, example, is_answer=is_answer)
+        findings += _find_leftovers(message, mark, _kind_of(message, example))
         findings += _find_characters(message.content, mark)
         is_taught = message is not example.rejected and is_learned(message)
         if is_taught and is_refusal(message.content):
@@ -103,21 +90,19 @@ def _describe(excerpt: str) -> str:
     return "address" if any(letter.isalpha() for letter in excerpt) else "phone"
 
 
-def _find_leftovers(
-    message: Message, mark: Mark, example: Example, *, is_answer: bool
-) -> Iterator[Finding]:
-    """Yield what a program left in a text; nothing can be learned of a missing or unfilled one."""
-    text, error, warning = message.content, Severity.ERROR, Severity.WARNING
-    is_question = message is next(each for each in example.messages if each.role == "user")
-    rules = (
-        ("missing-value", error, _MISSING, is_answer or is_question),
-        ("unfilled-template", error, _TEMPLATE, "{{" in text or "{%" in text),
-        ("reasoning", warning, THOUGHT_MARK, is_answer),
-    )
-    for rule, severity, pattern, is_due in rules:
-        if is_due and pattern.search(text) and (found := pattern.search(CODE.sub("`", text))):
-            shown = shorten(found.group().strip(), _MAX_SHOWN)
-            yield Finding("", *mark, rule, severity, {"found": shown})
+def _find_leftovers(message: Message, mark: Mark, kind: TextKind) -> Iterator[Finding]:
+    for row, found in find_leftovers(message.content, kind):
+        arguments = {"found": found} | ({"kind": row.kind} if row.kind else {})
+        yield Finding("", *mark, row.rule, row.severity, arguments)
+
+
+def _kind_of(message: Message, example: Example) -> TextKind:
+    if message is example.rejected or is_learned(message):
+        return "answer"
+    if message.role != "user":
+        return "other"
+    is_first = message is next(each for each in example.messages if each.role == "user")
+    return "question" if is_first else "turn"
 
 
 def _find_characters(text: str, mark: Mark) -> Iterator[Finding]:

@@ -1,12 +1,13 @@
 """Text that YAML takes otherwise than its author meant.
 
-After a space, "#" begins a comment, also on a later line of a text without quotes. A no-break space
-is a letter of the word beside it.
+After a space, "#" begins a comment, also on a later line of a text without quotes. Line breaks of a
+text in several lines become spaces unless it is written with "|": code and lists in it are then one
+line. A no-break space is a letter of the word beside it.
 """
 
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 
 from merlin.dataset.finding import Finding, Mark, Severity
 from merlin.dataset.yaml_io import Node, split_lines
@@ -24,15 +25,24 @@ _SPACE = re.compile(
     rf"[ \t]*(?:-[ \t]*)*(?:[^\s:#]+(?:(?={_SPACES}+:)|:[ \t]*(?:[|>][-+\d]*)?[ \t]*))?({_SPACES})"
 )
 _DASH = re.compile(r"[ \t]*([\u2010-\u2015\u2212])\s")  # written for the hyphen of a list
+# Lines of a list, a table or code, which do not continue a sentence.
+_OWN_LINE = re.compile(
+    r"(?:\(?\d{1,3}[.)]|\(?[a-zа-я]\)|[*+•☐☑✓✔✅-])\s|\||```|~~~|#+\s|//|return\b|.*[;{}]$"
+    r"|(?:def|class|for|while|if|elif|else|try|except|finally|with)\b.*:$"
+    r"|(?:import|from) [\w.]+(?: import .+| as \w+)?$|(?:\$|>>>) ?\S|SELECT\b|\d\ufe0f?\u20e3"
+    r"|[\w.]+\(.*\)$|[\w.\[\]]+ ?[-+*/:]?= ?\S"
+)
 
 
 def find_lost_text(content: bytes, root: Node) -> Iterator[Finding]:
-    """Yield where a comment cuts a text."""
+    """Yield where a comment cuts a text, and where line breaks that mean something are lost."""
     texts = [*_list_texts(root)]
     lines = split_lines(content.decode()) if texts else []
     for node, key, end in texts:
         if mark := _find_comment(lines, node, key, end):
             yield Finding("", *mark, "comment-in-text", Severity.WARNING)
+        if mark := _find_folded_line(lines, node, end):
+            yield Finding("", *mark, "folded-lines", Severity.WARNING)
 
 
 def find_wrong_space(content: bytes, error: Finding) -> Finding | None:
@@ -85,4 +95,25 @@ def _find_comment(lines: list[str], node: Node, key: Mark, end: Mark) -> Mark | 
             return None
         if comment:
             return number, start
+    return None
+
+
+def _find_folded_line(lines: list[str], node: Node, end: Mark) -> Mark | None:
+    """Return where a line begins whose line break is lost, though it looks meant."""
+    is_block = node.style == ">"
+    if node.style == "|" or end[0] == node.line:
+        return None
+    start = node.line + is_block
+    written = lines[start - 1 : end[0]]
+    written[-1] = lines[end[0] - 1][: end[1] - 1]
+    if not is_block:
+        written[0] = written[0][node.column - 1 :].lstrip("'\"")
+    indents = [len(line) - len(line.lstrip()) for line in written if line.strip()]
+    for number, (before, line) in enumerate(pairwise(written), start=start + 1):
+        # Lines that are indented more keep their breaks after ">".
+        is_kept = is_block and any(each[min(indents) :].startswith(" ") for each in (before, line))
+        if is_kept or not (before.strip() and line.strip()):
+            continue
+        if any(_OWN_LINE.match(each.strip()) for each in (before, line)):
+            return number, len(line) - len(line.lstrip()) + 1
     return None

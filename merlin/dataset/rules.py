@@ -189,6 +189,7 @@ materials:
         wrong_name="messages:\n  - {role: user, name: Анна, content: Hi}\n  - assistant: Hi!\n",
         missing_value="messages:\n  - user: What is in the box?\n  - assistant: null\n",
         unfilled_template='messages:\n  - user: Who?\n  - assistant: "I am {{name}}."\n',
+        masked_value="messages:\n  - user: Where?\n  - assistant: Call [phone].\n",
         personal="messages:\n  - user: Who helps?\n  - assistant: anna@mail.university\n",
         bank_card="messages:\n  - user: Which card?\n  - assistant: 4276 3800 1234 5679\n",
         passport="messages:\n  - user: Which passport?\n  - assistant: Passport 4510 123456\n",
@@ -215,6 +216,8 @@ split: test
         secret="messages:\n  - user: The key?\n  - assistant: sk-abcdefghijklmnop1234\n",  # noqa: S106 - nobody's
         refusal="messages:\n  - user: What is a set?\n  - assistant: I can't help with that.\n",
         comment_in_text="messages:\n  - user: What does #define do?\n  - assistant: It names.\n",
+        folded_lines="messages:\n  - user: How?\n  - assistant: >\n      1. Look.\n      2. Say.\n",
+        leftover="messages:\n  - user: What lights?\n  - assistant: <p>A lamp.</p>\n",
         control_token="messages:\n  - user: What is a set?\n  - assistant: A bag.<|im_end|>\n",  # noqa: S106 - no password
         replacement_character="messages:\n  - user: What is lit?\n  - assistant: A l\ufffdmp.\n",
         reasoning="messages:\n  - user: What is lit?\n  - assistant: <think>So…</think>Lamps.\n",

@@ -139,6 +139,7 @@ def test_examples_are_judged_again_when_dataset_yaml_allows_another_value():
     assert [(each.path, each.rule) for each in seen.around] == [("examples/z/a.yaml", "personal")]
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     ("answer", "rule"),
     [
@@ -177,6 +178,13 @@ def test_worse_answer_is_looked_at_and_a_later_word_of_the_user_is_not():
     assert only_finding(check_with(a=pair), "missing-value").line == 4
     turns = "  - user: None\n  - assistant: Верно.\n"
     assert check_with(a=example_yaml("Спроси", "Что вернёт print?") + turns).rejected == 0
+=======
+def test_lost_character_is_reported_where_it_was():
+    finding = only_finding(
+        check_with(a=example_yaml(answer="Это л\ufffdмпа.")), "replacement-character"
+    )
+    assert (finding.line, finding.severity) == (3, Severity.WARNING)
+>>>>>>> 3b22fdb0f (Find what other programs leave in texts by one table: HTML, marks of ChatGPT, role names, masked values, wrong encodings; and lines that YAML folds)
 
 
 SECRETS = [

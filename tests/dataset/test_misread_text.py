@@ -1,4 +1,4 @@
-"""Text that YAML takes otherwise than meant: cut by a comment, or with a space of another kind."""
+"""Text that YAML takes otherwise than meant: cut by a comment, or its lines joined."""
 
 import pytest
 
@@ -51,6 +51,41 @@ def test_comment_that_cuts_any_text_is_reported_where_it_starts(rest, line, colu
 )
 def test_comment_beside_a_whole_text_is_not_reported(rest):
     assert find_places(START + rest) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        ("Do so.\n      1. Boil water.\n      2. Put the egg in.", 4),
+        (">\n      Do so:\n      - boil water\n      - put the egg in", 5),
+        ('"```python\n      for i in range(3):\n          print(i)\n      ```"', 4),
+        (">\n      for i in range(3):\n      print(i)", 5),
+        ("'def add(a, b):\n        return a + b'", 4),
+        ('"x = 5\n      y = 6"', 4),
+        (">\n      a) boil water\n      b) put the egg in", 5),
+        ('"| a | b |\n      | 1 | 2 |"', 4),
+        (">\n      ✅ паспорт\n      ✅ фото", 5),
+        (">\n      x := 5\n      use(x)", 5),
+    ],
+)
+def test_lost_line_break_of_code_lists_and_comments_is_reported_where_its_line_begins(answer, line):
+    text = f"{START}  - assistant: {answer}\n"
+    assert find_places(text) == [("folded-lines", line, 7 if "return" not in answer else 9)]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "A sentence that goes on\n      in a second line, as\n      many others.",
+        "|\n      1. Boil water.\n      2. Put the egg in.",
+        ">\n      Code:\n\n          for i in a:\n              print(i)\n\n      That is all.",
+        '"First.\\nSecond,\n      and its end."',
+        ">\n      Москва\n      — столица России.",
+        ">\n      Он ответил: «нет»\n      и ушёл: домой.",
+    ],
+)
+def test_joined_lines_of_a_sentence_and_kept_line_breaks_are_not_reported(answer):
+    assert find_places(f"{START}  - assistant: {answer}\n") == []
 
 
 def test_texts_of_dataset_and_course_are_looked_at_too():

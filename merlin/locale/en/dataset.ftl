@@ -83,6 +83,7 @@ finding-last-not-assistant = The assistant must speak last, not { $found }.
 finding-tool-results = The results don't match the calls. Ids of the calls: { $calls }. Ids of the results: { $results }.
 finding-missing-value = The whole text is “{ $found }”: programs write that where a value is missing. Write the text, or delete the example. If it is meant, write a sentence, or put it in `backticks`.
 finding-unfilled-template = “{ $found }” is an empty place in a template. Write what belongs there. To write about templates, put it in `backticks`.
+finding-masked-value = “{ $found }” stands in place of what was masked or never filled in. Write the real value, or reword the sentence. If it is meant, put it in `backticks`.
 finding-tools-not-trained = The example declares or calls functions (tools): our engine doesn't train them, and this dataset is trained there.
 finding-undeclared-function = The function { $name } is called but isn't declared in tools.
 finding-tool-arguments = The arguments of { $name } must be a JSON object, found: { $found }.
@@ -129,6 +130,16 @@ finding-passport = This looks like the number of a passport or another document:
 finding-snils = This looks like a SNILS: { $found }. Remove it, or allow it with a reason.
 finding-refusal = The answer looks like another model's refusal: it would be learnt like knowledge.
 finding-comment-in-text = This “#” starts a comment: the rest of the line is missing from the text. If it belongs to the text, put the text in quotes or write it with “|”.
+finding-folded-lines = YAML joins the lines of this text with spaces, and here a line of code, of a list or of a table starts. To keep the line breaks, write the text with “|”.
+finding-leftover = { $kind ->
+    [excel] “{ $found }” is Excel's code for a line break. Delete it, or put a line break there.
+    [escape] “{ $found }” was meant as a line break or a letter: a program encoded it twice. Put the real one there. To write about such codes, use `backticks`.
+    [separator] “{ $found }” is a separator of an old training format, and the model would learn to write it. Delete it.
+    [html] “{ $found }” is HTML, and students would see it as it stands. Write Markdown, or the character itself. To write about HTML, use `backticks`.
+    [citation] “{ $found }” is a source mark of ChatGPT that leads nowhere. Delete it.
+    [role] “{ $found }” starts with the name of a role. Delete it, and write each turn as a message of its own.
+   *[encoding] “{ $found }” was read in a wrong encoding. Type the text again, or export it as UTF-8.
+}
 finding-control-token = “{ $found }” is a control token of models: our engine trains it as text, another provider may end the message there.
 finding-replacement-character = U+FFFD stands here in place of a character that was lost in a wrong encoding. Type the character, or export the text again as UTF-8.
 finding-reasoning = “{ $found }” marks a model's thoughts, and students would see them. Delete the tags and the thoughts.

@@ -1,0 +1,232 @@
+"""What other programs leave in texts: one table of patterns.
+
+What stands in code is text about these and is never reported; nor is, for most, what stands in
+quotation marks. What is missing or was masked cannot be learnt, so it is an error.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Literal, NamedTuple
+
+from merlin.core.i18n import CODE
+from merlin.dataset.finding import Severity, shorten
+
+# Of the user's messages the first is the question: a later one may be "None". System texts and
+# results of tools are other.
+TextKind = Literal["question", "turn", "answer", "other"]
+
+_MAX_SHOWN = 30
+_QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\s]{0,20}'|«[^»\n]*»|“[^”\n]*”")
+
+_TAGS = (
+    r"(?:p|div|span|br|b|i|u|s|strong|em|a|ul|ol|li|table|tbody|tr|t[dh]|h[1-6]|font|img|pre|code"
+    r"|blockquote|su[bp])"
+)
+_ENTITIES = (
+    r"(?:nbsp|quot|amp|lt|gt|apos|laquo|raquo|[mn]dash|hellip|[lr][sd]quo|bull|middot|copy|times"
+    r"|deg|#\d{2,5}|#x[\da-fA-F]{2,5})"
+)
+# What `sensitive` writes for what it masks, in both languages; what Presidio and people write so.
+_MASKED = (
+    r"secret|password|e-?mail(?: address)?|(?:your )?address|(?:document|card) number|contact"
+    r"|phone(?:[ _]number)?|(?:(?:first|last|full|user|your)[ _])?name|person|credit_card|redacted"
+    r"|секрет|пароль|(?:эл(?:ектронная|\.) )?почта|адрес|контакт|имя|ф\.?и\.?о\.?|фамилия"
+    r"|(?:номер )?телефона?|номер (?:документа|карты)|скрыто|удалено|персональные данные"
+)
+# UTF-8 read as Windows-1251 and -1252: a letter of Cyrillic becomes two, the second of these.
+_SECOND_1251 = re.escape(bytes(range(0x80, 0xC0)).decode("cp1251", "ignore"))
+_SECOND_866 = bytes(range(0x80, 0xC0)).decode("cp866")
+_SECOND_1252 = re.escape(bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")) + "\x80-\xbf"
+
+
+class Leftover(NamedTuple):
+    """A row of the table: what is searched in which texts, and how it is reported.
+
+    `kind` selects the words of the finding if the rule has several. Only a text with one of the
+    `hints` is searched: most have none. `outside`: in what of a text nothing is searched.
+    """
+
+    rule: str
+    kind: str
+    severity: Severity
+    texts: Collection[TextKind]
+    hints: Collection[str]
+    outside: Collection[re.Pattern[str]]
+    pattern: re.Pattern[str]
+
+
+_SAID: Collection[TextKind] = ("question", "turn", "answer")
+_ALL: Collection[TextKind] = (*_SAID, "other")
+_LEFTOVERS = (
+    # pandas, R, SQL's dumps, Excel's errors, JavaScript.
+    Leftover(
+        "missing-value",
+        "",
+        Severity.ERROR,
+        ("question", "answer"),
+        ("",),
+        (CODE,),
+        re.compile(
+            r"\A\s*(?:(?i:[<(]?null[>)]?|nan|none|nil|n/a|nat|undefined|<na>|н/д|#(?:n/a|н/д|[\w/]{2,7}[!?])"
+            r"|\[object object\])|NA|\\N|[-–—]{1,3}|~)\s*\Z"
+        ),
+    ),
+    # Jinja, Handlebars. LaTeX and workflows of GitHub write {{a}} after a letter, ^, _, } or $, C++
+    # {{a, b}}.
+    Leftover(
+        "unfilled-template",
+        "",
+        Severity.ERROR,
+        _ALL,
+        ("{{", "{%"),
+        (CODE,),
+        re.compile(
+            r"(?<![\w^\\}$])\{\{[-#/$@]?\s*[^\W\d][^{},;\n]{0,60}\}\}|\{%-?\s*[a-z][^\n]{0,80}?%\}"
+        ),
+    ),
+    # A masked phone went live as "[телефон]". Presidio writes <PHONE_NUMBER>, drafts of ChatGPT
+    # [Your Name]. [phone](tel:…) is a link, <name>…</name> XML.
+    Leftover(
+        "masked-value",
+        "",
+        Severity.ERROR,
+        _SAID,
+        ("[", "<"),
+        (CODE,),
+        re.compile(
+            rf"(?i)\[(?:(?:{_MASKED})(?:[ _-]?\d+)?"
+            r"|(?:insert|укажите|вставьте|your|ваш[аеи]?) [^\]\n]{2,40})\](?![(\[:])"
+            rf"|<({_MASKED})(?:[ _-]?\d+)?>(?![\s\S]{{0,400}}?</\1>)"
+        ),
+    ),
+    Leftover(
+        "reasoning",
+        "",
+        Severity.WARNING,
+        ("answer",),
+        ("<", "◁", "THINK]"),
+        (CODE,),
+        re.compile(
+            r"(?i)</?(?:seed:)?(?:think|thinking|thought|reasoning|reflection)>|◁/?think▷|\[/?THINK\]"
+        ),
+    ),
+    # Excel's escape of a carriage return. Source: ISO/IEC 29500-1, 22.4.2.4.
+    Leftover(
+        "leftover",
+        "excel",
+        Severity.WARNING,
+        _ALL,
+        ("_x00",),
+        (CODE, _QUOTED),
+        re.compile(r"_x00[0-9A-Fa-f]{2}_"),
+    ),
+    # JSON encoded twice. Small letters after it are LaTeX or a path.
+    Leftover(
+        "leftover",
+        "escape",
+        Severity.WARNING,
+        _ALL,
+        ("\\n", "\\t", "\\u"),
+        (CODE, _QUOTED),
+        re.compile(
+            r"(?<=[\w.!?:;,…)»])(?<!\\[rt])(?:\\r)?\\[nt](?![a-z])|(?<=[.!?;…)])\\n(?=[a-z])"
+            r"|(?:\\u[0-9a-fA-F]{4}){2}"
+        ),
+    ),
+    # Source: OpenAI's legacy guide "Preparing your dataset" and its tool prepare_data.
+    Leftover(
+        "leftover",
+        "separator",
+        Severity.WARNING,
+        ("question",),
+        ("###", "===", "---", "->", ":"),
+        (CODE, _QUOTED),
+        re.compile(
+            r"(?<![^\s.?!])(?:###|={3}>?|-{3}>?|->)\s*\Z"
+            r"|\n[ \t]*(?:### ?)?(?:Response|Assistant|Answer|Output|A|Ответ|Ассистент):\s*\Z"
+        ),
+    ),
+    Leftover(
+        "leftover",
+        "separator",
+        Severity.WARNING,
+        ("answer",),
+        ("END", "EOS", "###", "***", "+++", "&&&", "$$$", "@@@", "%%%"),
+        (CODE, _QUOTED),
+        re.compile(
+            r"(?<![^\s.?!])(?:END|[<\[](?:END|EOS)[>\]]|###|\*{3}|\+{3}|&&&|\${3}|@@@|%%%)\s*\Z"
+        ),
+    ),
+    # Help desks export HTML. A tag that is only named, as "the tag <b>", is talked about.
+    Leftover(
+        "leftover",
+        "html",
+        Severity.WARNING,
+        _SAID,
+        ("<", "&"),
+        (CODE, _QUOTED),
+        re.compile(
+            rf"(?i)<({_TAGS})(?:\s[^<>]*)?>(?=[^\s<]|\n|<{_TAGS}\b)[\s\S]{{0,400}}?</\1\s*>"
+            rf"|<{_TAGS}\s+[a-z-]+\s?=[^<>]*>|\S<br\s*/?>|<br\s*/?>(?=\w)|^<{_TAGS}>(?=\w)"
+            rf"|&{_ENTITIES};",
+            re.MULTILINE,
+        ),
+    ),
+    # Assistants with files; answers copied with sources; web search, between signs of private use
+    # that vanish on the way (mmeyerlein/meclaw#569, lidge-jun/opencodex#3195).
+    Leftover(
+        "leftover",
+        "citation",
+        Severity.WARNING,
+        _SAID,
+        ("†", "oaicite", "oai_citation", "\ue200", "citeturn", "utm_source="),
+        (CODE, _QUOTED),
+        re.compile(
+            r"【[^【】\n]{0,80}†[^【】\n]{0,80}】|:?contentReference\[oaicite:\d+\]|\[oai_citation:"
+            r"|\ue200|(?:file)?citeturn\d+\w+|[?&]utm_source=(?:chatgpt\.com|openai)"
+        ),
+    ),
+    # Transcripts. "User: admin" is no line of a talk, a sentence after the name is.
+    Leftover(
+        "leftover",
+        "role",
+        Severity.WARNING,
+        _SAID,
+        (":",),
+        (CODE,),
+        re.compile(
+            r"(?im)\A(?:Q|A|В|О|AI|Bot|Бот|Вопрос|Ответ|Question|Answer) ?: ?\S"
+            r"|^\W{0,4}(?:Assistant|ChatGPT|GPT|Human|Ассистент)\W{0,2}:\W{0,3}\w"
+            r"|^\W{0,4}(?:User|Пользователь)\W{0,2}:\W{0,3}\w[^\n]*[.?!…]\s*$"
+            r"|^(?:Client|Customer|Клиент|Студент|Покупатель)\s?:[^\n]*\n+"
+            r"(?:Agent|Bot|Support|Бот|Оператор|Поддержка)\s?:"
+        ),
+    ),
+    # UTF-8 read as Windows-1251, as -1252, as CP866; Windows-1251 read as -1252; dashes and quotes.
+    Leftover(
+        "leftover",
+        "encoding",
+        Severity.WARNING,
+        _ALL,
+        ("Р", "С", "Ð", "Ñ", "╨", "вЂ", "â€", *"åèîà"),
+        (CODE,),
+        re.compile(
+            rf"(?:[РС][{_SECOND_1251}]){{3}}|(?:[ÐÑ][{_SECOND_1252}]){{3}}"
+            rf"|(?:[╨╤][{_SECOND_866}]){{3}}"
+            r"|[À-ÿ]{6}|вЂ[”“™¦˜ќ\u00a0]|â€[œ™¦\u009d”“]"
+        ),
+    ),
+)
+
+
+def find_leftovers(text: str, kind: TextKind) -> Iterator[tuple[Leftover, str]]:
+    """Yield the rows of the table that match, each with the first place in the text, shortened."""
+    for row in _LEFTOVERS:
+        has_hint = kind in row.texts and any(hint in text for hint in row.hints)
+        if not has_hint or not row.pattern.search(text):
+            continue
+        plain = text
+        for pattern in row.outside:
+            plain = pattern.sub("`", plain)
+        if match := row.pattern.search(plain):
+            yield row, shorten(match.group().strip(), _MAX_SHOWN)
