@@ -16,7 +16,7 @@ _NAMES = {
     "question": ("question", "prompt", "instruction", "вопрос", "input"),
     "answer": ("answer", "completion", "output", "response", "ответ"),
     "context": ("context", "input"),
-    "system": ("system",),
+    "system": ("system", "system_prompt"),
     "tags": ("tags", "теги"),
     "split": ("split",),
     "source": ("source", "источник"),
@@ -25,6 +25,8 @@ _NAMES = {
 }
 COLUMNS = (*_NAMES,)
 REQUIRED_COLUMNS = ("question", "answer")
+# What spreadsheets and editors leave unseen beside a name.
+_INVISIBLE = "\u00ad\u200b\u2060\ufeff"
 _ERRORS = (
     r"#(?:N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!|Н/Д|ДЕЛ/0!|ЗНАЧ!|ССЫЛКА!|ИМЯ\?|ЧИСЛО!|ПУСТО!)"
 )
@@ -47,9 +49,13 @@ def unescape_formula(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
+def _plain(name: str) -> str:
+    return name.strip().strip(_INVISIBLE).strip().casefold()
+
+
 def find_columns(names: Sequence[str]) -> dict[str, int]:
     """Return part of an example -> place of its name among the names of columns or keys."""
-    plain = [name.strip().casefold() for name in names]
+    plain = [_plain(name) for name in names]
     found: dict[str, int] = {}
     for part, words in _NAMES.items():
         taken = {plain[place] for place in found.values()}
@@ -61,7 +67,7 @@ def find_columns(names: Sequence[str]) -> dict[str, int]:
 
 def parse_heading(cells: Sequence[str]) -> list[str]:
     """Return the names of the columns; empty if a required one is missing or one is repeated."""
-    heading = [cell.strip().casefold() for cell in cells]
+    heading = [_plain(cell) for cell in cells]
     found = find_columns(heading)
     is_unique = all(heading.count(heading[place]) == 1 for place in found.values())
     for part, place in found.items():

@@ -36,6 +36,7 @@ from merlin.core.table_cells import (
 from merlin.core.yaml_error import json_type
 from merlin.dataset.example import Example, read_example, split_tags
 from merlin.dataset.finding import Finding, Severity, shorten
+from merlin.dataset.import_forms import find_form
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text, find_path, format_json
 from merlin.providers.documents import read_workbook
 
@@ -59,11 +60,6 @@ class ImportedLine:
 
 
 _MAX_BYTES = 50_000_000  # of a file: 5,000 for each example that one commit takes
-_JSON_ENDINGS = ("json", "jsonl", "ndjson")
-# A zip archive.
-_WORKBOOK = b"PK"
-# How files begin that are no text, gzip, Parquet, old workbooks, PDF, or stand for another file.
-_OTHER_FILES = (b"\x1f\x8b", b"PAR1", b"\xd0\xcf\x11\xe0", b"%PDF", b"version https://git-lfs")
 
 
 def read_import_lines(file: BufferedReader, name: str) -> Iterator[ImportedLine]:
@@ -84,11 +80,12 @@ def read_import_lines(file: BufferedReader, name: str) -> Iterator[ImportedLine]
 
 
 def _read_file(content: bytes, name: str) -> Iterator[ImportedLine]:
+    form = find_form(content, name)
     if len(content) > _MAX_BYTES:
         yield _reject(1, "too-large", size=len(content), limit=_MAX_BYTES)
-    elif content.startswith(_OTHER_FILES):
-        yield _reject(1, "import-kind")
-    elif content.startswith(_WORKBOOK):
+    elif not form.reader:
+        yield _reject(1, "import-kind", kind=form.name)
+    elif form.reader == "workbook":
         yield from _read_table(_workbook_rows(content))
     else:
         encoding = detect_encoding(content[:4096])
@@ -97,7 +94,7 @@ def _read_file(content: bytes, name: str) -> Iterator[ImportedLine]:
             yield ImportedLine(text.line, None, (text,), column=text.column)
             return
         text = text.removeprefix("\ufeff")
-        if text.lstrip()[:1] in ("[", "{") or name.casefold().endswith(_JSON_ENDINGS):
+        if form.reader == "json":
             yield from _read_json(text)
         else:
             yield from _read_table(_csv_rows(text))
@@ -166,6 +163,13 @@ def locate(finding: Finding, content: bytes, line: int, column: int) -> Finding:
     return replace(finding, line=line, column=column, arguments=arguments)
 
 
+# Keys that say of an answer that it is bad, and the values by which they do (KTO of TRL, ratings).
+_BAD = {
+    **dict.fromkeys(("label", "is_correct", "correct"), ("false",)),
+    **dict.fromkeys(("rating", "feedback"), ("-1", "bad", "down", "dislike", "thumbs_down", "👎")),
+}
+_HISTORY = "history"  # Alpaca's earlier turns
+_ROLES = {"developer": "system", "bot": "assistant"}
 _MESSAGE_KEYS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
 _PARTS = ("tags", "split", "source", "note", "rejected")
 
@@ -175,6 +179,8 @@ def _convert(value: Mapping[str, Any], left: list[str]) -> dict[str, Any]:
 
     Invalid values stay: the schema reports them. Raises _Unreadable.
     """
+    if turned := _find_turned(value):
+        raise _Unreadable(turned[0], found=turned[1])
     names = [*value]
     keys = {part: names[place] for part, place in find_columns(names).items()}
     used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
@@ -204,6 +210,17 @@ def _convert(value: Mapping[str, Any], left: list[str]) -> dict[str, Any]:
     }
 
 
+def _find_turned(value: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the rule and words of a key by which question and answer alone teach the opposite."""
+    for key, found in value.items():
+        name = key.strip().casefold()
+        if str(found).strip().casefold() in _BAD.get(name, ()):
+            return "import-bad-answer", shorten(f"{key}: {found}")
+        if name == _HISTORY and found:
+            return "import-history", shorten(key)
+    return None
+
+
 def _text(value: Mapping[str, Any], key: str) -> str:
     return "" if value[key] is None else str(_require(str, value[key], key)).replace("\r\n", "\n")
 
@@ -226,12 +243,17 @@ def _read_message(place: str, turn: Any, left: list[str]) -> Any:
     if not isinstance(turn, dict) or "role" not in turn:  # {"user": "…"} is as in our own files
         return turn
     message = {key: turn[key] for key in _MESSAGE_KEYS if turn.get(key) not in (None, [])}
-    message["role"] = "system" if turn["role"] == "developer" else turn["role"]
+    message["role"] = _ROLES.get(str(turn["role"]), turn["role"])
     if isinstance(parts := turn.get("content"), list):
         texts = (_read_part(part, f"{place}.content[{at}]") for at, part in enumerate(parts))
         message["content"] = "\n".join(texts)
     if isinstance(message.get("content"), str):
         message["content"] = message["content"].replace("\r\n", "\n")
+    for call in _require(list, message.get("tool_calls", []), f"{place}.tool_calls"):
+        function = call.get("function") if isinstance(call, dict) else None
+        # Templates of Hugging Face take an object.
+        if isinstance(function, dict) and isinstance(function.get("arguments"), dict):
+            function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False)
     unknown = (key for key in turn if key not in _MESSAGE_KEYS and turn[key] is not None)
     left += (f"messages[].{key}" for key in unknown)
     return message
@@ -274,6 +296,8 @@ def _parse_row(titles: Sequence[str], heading: Sequence[str], read: Row) -> Impo
         found, expected = str(len(cells)), str(len(heading))
         return _reject(number, "import-cells", found=found, expected=expected)
     filled = [place for place, cell in enumerate(cells) if cell.strip()]
+    if turned := _find_turned({titles[place]: cells[place] for place in filled}):
+        return _reject(number, turned[0], found=turned[1])
     errors = (cells[place] for place in filled if heading[place] in COLUMNS)
     if error := next(filter(is_cell_error, errors), ""):
         return _reject(number, "import-cell-error", found=error)
@@ -291,7 +315,9 @@ def _parse_row(titles: Sequence[str], heading: Sequence[str], read: Row) -> Impo
 def _csv_rows(text: str) -> Iterator[Row | Finding]:
     """Yield the rows of CSV; a finding at the row that cannot be read ends them."""
     first = text.lstrip().partition("\n")[0]
-    divider = max(",;\t", key=first.count)
+    # A heading may have as many commas in a name as dividers.
+    heads = {each: parse_heading(next(csv.reader([first], delimiter=each), [])) for each in ",;\t"}
+    divider = max(heads, key=lambda each: (bool(heads[each]), first.count(each)))
     # The limit of the library is a seventh of a message's.
     csv.field_size_limit(MAX_FILE_BYTES)
     lines = StringIO(text, newline="")

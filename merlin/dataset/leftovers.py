@@ -1,7 +1,7 @@
 """What other programs leave in texts: one table of patterns.
 
-What stands in code is text about these and is never reported; nor is, for most, what stands in
-quotation marks. What is missing or was masked cannot be learnt, so it is an error.
+What stands in code is text about these, and for most rows what stands in quotation marks too. What
+is missing or was masked cannot be learnt, so it is an error.
 """
 
 import re
@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
 from merlin.core.i18n import CODE
+from merlin.core.messages import CONTROL_TOKEN
 from merlin.dataset.finding import Severity, shorten
 
 # Of the user's messages the first is the question: a later one may be "None". System texts and
@@ -38,6 +39,9 @@ _SECOND_1251 = re.escape(bytes(range(0x80, 0xC0)).decode("cp1251", "ignore"))
 _SECOND_866 = bytes(range(0x80, 0xC0)).decode("cp866")
 _SECOND_1252 = re.escape(bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")) + "\x80-\xbf"
 
+_DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_INVISIBLE = "\u00ad\u200b\u2060\ufeff"
+
 
 class Leftover(NamedTuple):
     """A row of the table: what is searched in which texts, and how it is reported.
@@ -49,14 +53,14 @@ class Leftover(NamedTuple):
     rule: str
     kind: str
     severity: Severity
-    texts: Collection[TextKind]
+    texts: Collection[str]
     hints: Collection[str]
     outside: Collection[re.Pattern[str]]
     pattern: re.Pattern[str]
 
 
-_SAID: Collection[TextKind] = ("question", "turn", "answer")
-_ALL: Collection[TextKind] = (*_SAID, "other")
+_SAID = ("question", "turn", "answer")
+_ALL = (*_SAID, "other")
 _LEFTOVERS = (
     # pandas, R, SQL's dumps, Excel's errors, JavaScript.
     Leftover(
@@ -216,6 +220,24 @@ _LEFTOVERS = (
             r"|[À-ÿ]{6}|вЂ[”“™¦˜ќ\u00a0]|â€[œ™¦\u009d”“]"
         ),
     ),
+    Leftover(
+        "replacement-character", "", Severity.WARNING, _ALL, ("\ufffd",), (), re.compile("\ufffd")
+    ),
+    # They can make a reviewer read other words than a model learns (CVE-2021-42574).
+    Leftover(
+        "direction-mark",
+        "",
+        Severity.WARNING,
+        _ALL,
+        _DIRECTION,
+        (),
+        re.compile(f"[{_DIRECTION}]"),
+    ),
+    Leftover(
+        "invisible-letter", "", Severity.NOTE, _ALL, _INVISIBLE, (), re.compile(f"[{_INVISIBLE}]")
+    ),
+    # Converted files.
+    Leftover("control-token", "", Severity.WARNING, _ALL, ("<", "["), (), CONTROL_TOKEN),
 )
 
 
@@ -227,6 +249,8 @@ def find_leftovers(text: str, kind: TextKind) -> Iterator[tuple[Leftover, str]]:
             continue
         plain = text
         for pattern in row.outside:
-            plain = pattern.sub("`", plain)
+            plain = pattern.sub(lambda found: "`" * len(found[0]), plain)
         if match := row.pattern.search(plain):
-            yield row, shorten(match.group().strip(), _MAX_SHOWN)
+            found = text[match.start() : match.end()].strip()
+            is_unseen = len(found) == 1 and not found.isprintable()
+            yield row, f"U+{ord(found):04X}" if is_unseen else shorten(found, _MAX_SHOWN)

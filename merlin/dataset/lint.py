@@ -7,18 +7,13 @@ examples of a dataset together.
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from merlin.core.messages import CONTROL_TOKEN, Message
+from merlin.core.messages import Message
 from merlin.dataset.example import Example
-from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
+from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable
 from merlin.dataset.layout import example_path
 from merlin.dataset.leftovers import TextKind, find_leftovers
 from merlin.dataset.rules import RULES
 from merlin.dataset.sensitive import find_sensitive
-
-# Direction marks can make a reviewer read other words than a model learns (CVE-2021-42574).
-_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_REPLACEMENT = re.compile("\ufffd")
-INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 
 # A refusal is at the beginning of an answer, and its author speaks of himself.
 _REFUSAL_LENGTH = 240
@@ -76,7 +71,6 @@ def lint_example(example: Example, allowed: Collection[str] = ()) -> tuple[Findi
                 arguments = {"found": escape_unprintable(excerpt), "kind": _describe(excerpt)}
                 findings.append(Finding("", *mark, rule, RULES[rule].severity, arguments))
         findings += _find_leftovers(message, mark, _kind_of(message, example))
-        findings += _find_characters(message.content, mark)
         is_taught = message is not example.rejected and is_learned(message)
         if is_taught and is_refusal(message.content):
             findings.append(Finding("", *mark, "refusal", Severity.WARNING))
@@ -103,22 +97,6 @@ def _kind_of(message: Message, example: Example) -> TextKind:
         return "other"
     is_first = message is next(each for each in example.messages if each.role == "user")
     return "question" if is_first else "turn"
-
-
-def _find_characters(text: str, mark: Mark) -> Iterator[Finding]:
-    """Yield what shows otherwise than it is read by a model."""
-    if control := CONTROL_TOKEN.search(text):
-        found = shorten(control[0])
-        yield Finding("", *mark, "control-token", Severity.WARNING, {"found": found})
-    rules = (
-        ("replacement-character", _REPLACEMENT, Severity.WARNING),
-        ("direction-mark", _DIRECTION, Severity.WARNING),
-        ("invisible-letter", INVISIBLE, Severity.NOTE),
-    )
-    for rule, pattern, severity in rules:
-        if not text.isascii() and (match := pattern.search(text)):
-            arguments = {"found": f"U+{ord(match.group()):04X}"}
-            yield Finding("", *mark, rule, severity, arguments)
 
 
 def is_learned(message: Message) -> bool:

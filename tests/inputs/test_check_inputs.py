@@ -18,6 +18,8 @@ RIGHT = {
         ("comment-in-text", "warning", 7, 7, "starts a comment"),
     ],
     "yaml-comment-paragraph.yaml": [("comment-in-text", "warning", 5, 7, "starts a comment")],
+    "yaml-fold-code.yaml": [("folded-lines", "warning", 4, 7, "write the text with “|”")],
+    "yaml-fold-list.yaml": [("folded-lines", "warning", 4, 7, "write the text with “|”")],
     "yaml-nbsp-after-colon.yaml": [("wrong-space", "error", 3, 15, "U+00A0")],
     "yaml-null.yaml": [("missing-value", "error", 3, 5, "where a value is missing")],
     "yaml-replacement-character.yaml": [

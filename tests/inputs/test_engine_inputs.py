@@ -1,11 +1,10 @@
-"""Files that went wrong in use: calls of tools and odd names."""
+"""A file that went wrong in use: a call of a tool."""
 
 from pathlib import Path
 
 import pytest
 
 from merlin.dataset.finding import Severity
-from merlin.dataset.import_lines import read_import_lines
 from tests.support.dataset_tree import FileTree, make_good_files
 
 pytestmark = pytest.mark.functional
@@ -20,15 +19,3 @@ def test_example_with_a_tool_call_is_refused_before_the_engine_would_refuse_the_
     assert (finding.path, finding.line) == ("examples/tool-call.yaml", 3)
     assert "our engine doesn't train them" in finding.text("en")
     assert checked.is_buildable
-
-
-def test_odd_calls_and_names_are_named():
-    records = read_import_lines((FILES / "tool-calls-odd.jsonl").open("rb"), "odd.jsonl")
-    found = [(each.line, each.rule, each.text("en")) for line in records for each in line.findings]
-    places = [(line, rule, text.partition(":")[0]) for line, rule, text in found]
-    assert places == [
-        (1, "undeclared-function", "messages[1]"),
-        (2, "tool-arguments", "messages[1]"),
-        (3, "wrong-name", "messages[0].name"),
-        (4, "wrong-type", "messages[1].tool_calls[0].function.arguments"),
-    ]

@@ -19,14 +19,59 @@ recipe: {provider: openai, base_model: gpt-4.1-mini}
 # File -> how many lines were read, are new, known already; the errors and warnings: the line, the
 # severity, the rule, the beginning of the English text.
 RIGHT = {
-    "lfs-pointer.jsonl": (
-        1,
-        0,
-        0,
-        [(1, "error", "import-kind", "This isn't a file that Merlin imports")],
+    "alpaca-history.jsonl": (1, 0, 0, [(1, "error", "import-history", "The question follows")]),
+    "alpaca-unfilled-template.jsonl": (
+        *(1, 0, 0),
+        [(1, "error", "unfilled-template", "messages[1].assistant: “{{name}}” is an empty place")],
     ),
+    "chatgpt-citations.jsonl": (
+        *(2, 2, 0),
+        [
+            (1, "warning", "leftover", "messages[1].assistant: “【4:0†source】” is a source mark"),
+            (2, "warning", "leftover", "messages[1].assistant: “:contentReference[oaicite:1]”"),
+        ],
+    ),
+    "faq-excel-1251.csv": (1, 0, 0, [(1, "error", "not-utf8", "The file isn't UTF-8")]),
+    "faq-title-row.csv": (
+        *(1, 0, 0),
+        [(1, "error", "import-heading", "The first line must name the columns")],
+    ),
+    "faq.md": (1, 0, 0, [(1, "error", "import-kind", "This is Markdown.")]),
+    "header-commas.csv": (1, 1, 0, []),
+    "html-answer.jsonl": (
+        *(1, 1, 0),
+        [(1, "warning", "leftover", "messages[1].assistant: “<p>By the <a href=")],
+    ),
+    "html-entities.jsonl": (
+        *(1, 1, 0),
+        [
+            (1, "warning", "leftover", "messages[0].user: “&#39;” is HTML"),
+            (1, "warning", "leftover", "messages[1].assistant: “&#39;” is HTML"),
+        ],
+    ),
+    "invisible-header.csv": (1, 1, 0, []),
+    "kto-label-false.jsonl": (
+        *(2, 1, 0),
+        [
+            (1, "error", "import-bad-answer", "“label: False” says that this answer is bad"),
+            (2, "warning", "import-left-keys", "Left out: label (1 record)"),
+        ],
+    ),
+    "lfs-pointer.jsonl": (
+        *(1, 0, 0),
+        [(1, "error", "import-kind", "This is a pointer of Git LFS")],
+    ),
+    "notion.csv": (1, 0, 0, [(1, "error", "import-heading", "The first line must name")]),
     "openai-content-parts.jsonl": (1, 1, 0, []),
     "openai-empty-tool-calls.jsonl": (1, 1, 0, []),
+    "openai-legacy-separators.jsonl": (
+        *(2, 2, 0),
+        [
+            (line, "warning", "leftover", f"messages[{turn}: “{mark}” is a separator")
+            for line in (1, 2)
+            for turn, mark in (("0].user", "###"), ("1].assistant", "END"))
+        ],
+    ),
     "openai-parallel-tool-calls.jsonl": (
         *(1, 1, 0),
         [(1, "warning", "import-left-keys", "Left out: parallel_tool_calls (1 record)")],
@@ -38,14 +83,38 @@ RIGHT = {
             for line, value in enumerate(["nan", "NULL", "None", "N/A", "-", "null"], start=2)
         ],
     ),
+    "quiz.gift": (1, 0, 0, [(1, "error", "import-kind", "This is a quiz of Moodle (GIFT).")]),
+    "rasa-nlu.yml": (1, 0, 0, [(1, "error", "import-kind", "This is training data of Rasa.")]),
+    "role-bot.jsonl": (1, 1, 0, []),
+    "role-prefix.jsonl": (
+        *(2, 2, 0),
+        [
+            (1, "warning", "leftover", "messages[0].user: “User: What is a lamp?” starts with"),
+            (1, "warning", "leftover", "messages[1].assistant: “Assistant: A” starts with"),
+            (2, "warning", "leftover", "messages[1].assistant: “User: And a fuse?” starts with"),
+        ],
+    ),
+    "sharegpt-images.jsonl": (1, 0, 0, [(1, "error", "import-kind", "This is ShareGPT's form.")]),
+    "sharegpt-role-names.jsonl": (
+        *(1, 0, 0),
+        [(1, "error", "import-kind", "This is ShareGPT's form.")],
+    ),
+    "telegram-result.json": (
+        *(1, 0, 0),
+        [(1, "error", "import-kind", "This is a chat exported from Telegram.")],
+    ),
     "tool-calls-odd.jsonl": (
-        *(4, 0, 0),
+        *(4, 1, 0),
         [
             (1, "error", "undeclared-function", "messages[1]: The function forecast"),
             (2, "error", "tool-arguments", "messages[1]: The arguments of weather"),
             (3, "error", "wrong-name", "messages[0].name: “Анна Петрова”"),
-            (4, "error", "wrong-type", "messages[1].tool_calls[0].function.arguments: "),
         ],
+    ),
+    "trl-conversational.jsonl": (1, 0, 0, [(1, "error", "import-kind", "This is TRL's form")]),
+    "yandex-tuning.jsonl": (
+        *(1, 0, 0),
+        [(1, "error", "import-kind", "This is a tuning file of Yandex AI Studio.")],
     ),
 }
 

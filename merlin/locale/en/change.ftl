@@ -59,7 +59,37 @@ change-no-example = { $dataset } has no example { $example }.
 
 finding-import-json = Not a valid JSON object: { $words }
 finding-import-keys = No conversation found in the keys { $found }. Merlin reads messages, or a question with its answer (question, prompt or instruction, with answer, completion or output).
-finding-import-kind = This isn't a file that Merlin imports. Unpack it, or save it as CSV, XLSX or JSON Lines. Fetch what Git LFS keeps elsewhere (git lfs pull).
+finding-import-bad-answer = “{ $found }” says that this answer is bad, so it can't be taught. Leave the record out, or write a good answer and put this one under rejected.
+finding-import-history = The question follows earlier turns under { $found }, and makes no sense without them. Write all turns as messages.
+import-as-table = Write its questions and answers into a table (CSV or XLSX) with the columns question and answer.
+finding-import-kind = { $kind ->
+        [gzip] This file is compressed. Unpack it first: gunzip FILE
+        [archive] This is an archive. Unpack it, and import the files in it.
+        [parquet] This is a Parquet or Arrow file. Save it as JSON Lines, for example with pandas (to_json, lines).
+        [office] This is an old Office file (.xls, .doc). Open it and save it as XLSX or CSV.
+        [opendocument] This is an OpenDocument file. Save it as XLSX or CSV.
+        [pdf] This is a PDF. { import-as-table }
+        [rtf] This is an RTF document. { import-as-table }
+        [docx] This is a Word document. { import-as-table }
+        [picture] This is a picture. { import-as-table }
+        [lfs] This is a pointer of Git LFS, and the file itself is kept elsewhere. Fetch it: git lfs pull
+        [telegram] This is a chat exported from Telegram. { import-as-table }
+        [chatgpt] These are conversations exported from ChatGPT. { import-as-table }
+        [dialogflow] This is an agent exported from Dialogflow. { import-as-table }
+        [label-studio] This is a JSON export of Label Studio. Export it as CSV, and name the columns question and answer.
+        [qna-maker] This is a JSON export of QnA Maker. Export it as TSV: its columns are named Question and Answer.
+        [moodle] This is a quiz of Moodle (XML). { import-as-table }
+        [gift] This is a quiz of Moodle (GIFT). { import-as-table }
+        [rasa] This is training data of Rasa. { import-as-table }
+        [yandex] This is a tuning file of Yandex AI Studio. Call the list request messages, and each text content. Add response to it as the last message, with the role assistant.
+        [sharegpt] This is ShareGPT's form. Call the list messages, each from role (human is user, gpt is assistant), and each value content.
+        [trl] This is TRL's form with lists of messages. Join the lists under messages, and put only the text of the worse answer under rejected.
+        [gemini] This is Gemini's form. Call the list messages, the role model assistant, and write each text of parts as content.
+        [html] This is a web page. { import-as-table }
+        [xml] This is XML. { import-as-table }
+        [markdown] This is Markdown. { import-as-table }
+       *[yaml] This is YAML. An example of Merlin's own form isn't imported: put the file into the dataset's folder examples, and commit it.
+    }
 finding-import-part = This isn't text: { $kind }. Merlin trains on text alone: describe in words what is meant, or leave the record out.
 finding-import-left-keys = Left out: { $keys } { $count ->
         [one] (1 record)

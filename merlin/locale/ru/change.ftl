@@ -60,7 +60,37 @@ change-no-example = В наборе { $dataset } нет примера { $exampl
 
 finding-import-json = Неподходящий объект JSON: { $words }
 finding-import-keys = В ключах { $found } нет разговора. Merlin читает messages или вопрос с ответом (question, prompt, вопрос …; answer, completion, ответ …).
-finding-import-kind = Такой файл Merlin не загружает. Распакуйте его или сохраните как CSV, XLSX или JSON Lines; то, что хранит Git LFS, получите командой git lfs pull.
+finding-import-bad-answer = «{ $found }» значит, что ответ плохой, учить ему нельзя. Уберите запись или напишите хороший ответ, а этот поместите под rejected.
+finding-import-history = Вопрос продолжает разговор под { $found }, без него он непонятен. Запишите все реплики под messages.
+import-as-table = Запишите вопросы и ответы в таблицу (CSV или XLSX) со столбцами «вопрос» и «ответ».
+finding-import-kind = { $kind ->
+        [gzip] Этот файл сжат. Сначала распакуйте его: gunzip ФАЙЛ
+        [archive] Это архив. Распакуйте его и загрузите файлы из него.
+        [parquet] Это файл Parquet или Arrow. Сохраните его как JSON Lines, например в pandas (to_json, lines).
+        [office] Это старый файл Office (.xls, .doc). Откройте его и сохраните как XLSX или CSV.
+        [opendocument] Это файл OpenDocument. Сохраните его как XLSX или CSV.
+        [pdf] Это PDF. { import-as-table }
+        [rtf] Это документ RTF. { import-as-table }
+        [docx] Это документ Word. { import-as-table }
+        [picture] Это изображение. { import-as-table }
+        [lfs] Это указатель Git LFS, а сам файл хранится отдельно. Получите его: git lfs pull
+        [telegram] Это переписка, выгруженная из Telegram. { import-as-table }
+        [chatgpt] Это разговоры, выгруженные из ChatGPT. { import-as-table }
+        [dialogflow] Это агент, выгруженный из Dialogflow. { import-as-table }
+        [label-studio] Это выгрузка Label Studio в JSON. Выгрузите её как CSV и назовите столбцы «вопрос» и «ответ».
+        [qna-maker] Это выгрузка QnA Maker в JSON. Выгрузите её как TSV: её столбцы называются Question и Answer.
+        [moodle] Это тест Moodle (XML). { import-as-table }
+        [gift] Это тест Moodle (GIFT). { import-as-table }
+        [rasa] Это данные для обучения Rasa. { import-as-table }
+        [yandex] Это файл дообучения Yandex AI Studio. Назовите список request — messages, а каждый text — content. Ответ response добавьте в него последней репликой с ролью assistant.
+        [sharegpt] Это форма ShareGPT. Назовите список messages, каждый from — role (human — user, gpt — assistant), а каждый value — content.
+        [trl] Это форма TRL со списками реплик. Соедините списки под messages, а от худшего ответа оставьте под rejected только текст.
+        [gemini] Это форма Gemini. Назовите список messages, роль model — assistant, а тексты из parts запишите в content.
+        [html] Это веб-страница. { import-as-table }
+        [xml] Это XML. { import-as-table }
+        [markdown] Это Markdown. { import-as-table }
+       *[yaml] Это YAML. Пример в собственном формате Merlin не загружают: положите файл в папку examples набора и сделайте коммит.
+    }
 finding-import-part = Это не текст: { $kind }. Merlin учит только на тексте: опишите словами, что имеется в виду, или уберите запись.
 finding-import-left-keys = Пропущено: { $keys } { $count ->
         [one] ({ $count } запись)
