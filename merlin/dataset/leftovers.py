@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from merlin.core.i18n import CODE
 from merlin.core.messages import CONTROL_TOKEN
+from merlin.core.thoughts import THOUGHT_MARK
 from merlin.dataset.finding import Severity, shorten
 
 # Of the user's messages the first is the question: a later one may be "None". System texts and
@@ -108,11 +109,9 @@ _LEFTOVERS = (
         "",
         Severity.WARNING,
         ("answer",),
-        ("<", "◁", "THINK]"),
+        ("<", "◁", "[", "|"),
         (CODE,),
-        re.compile(
-            r"(?i)</?(?:seed:)?(?:think|thinking|thought|reasoning|reflection)>|◁/?think▷|\[/?THINK\]"
-        ),
+        THOUGHT_MARK,
     ),
     # Excel's escape of a carriage return. Source: ISO/IEC 29500-1, 22.4.2.4.
     Leftover(
@@ -199,7 +198,7 @@ _LEFTOVERS = (
         (":",),
         (CODE,),
         re.compile(
-            r"(?im)\A(?:Q|A|В|О|AI|Bot|Бот|Вопрос|Ответ|Question|Answer) ?: ?\S"
+            r"(?im)\A(?:Q|A|AI|Bot|Бот) ?: ?\S"
             r"|^\W{0,4}(?:Assistant|ChatGPT|GPT|Human|Ассистент)\W{0,2}:\W{0,3}\w"
             r"|^\W{0,4}(?:User|Пользователь)\W{0,2}:\W{0,3}\w[^\n]*[.?!…]\s*$"
             r"|^(?:Client|Customer|Клиент|Студент|Покупатель)\s?:[^\n]*\n+"

@@ -18,7 +18,8 @@ FOUND = {
         *("Dear [Your Name],", "<PHONE_NUMBER>", "[НОМЕР КАРТЫ]", "Q: Меня зовут [имя], где я?"),
         "[insert the date here]",
     ],
-    "reasoning": ["<think>So…</think>Lamps.", "So…\n</think>\nLamps.", "[THINK]So[/THINK]Lamps."],
+    "reasoning": ["<think>So…</think>Lamps.", "So…\n</think>\nLamps.", "So…</seed:think>Lamps."],
+    "replacement-character": ["Это л\ufffdмпа.", "Q: `\ufffd`?"],
     "leftover excel": ["One._x000D_\nTwo.", "Q: One_x000a_Two?"],
     "leftover escape": [
         *("One.\\nTwo.", "Раз\\nДва", "First:\\n- one", "Done.\\n", "\\u0414\\u0430"),
@@ -64,7 +65,12 @@ QUIET = [
     *("Тег <br> переносит строку.", "«<p>» и «&nbsp;»", "AT&T, R&D; a && b; x &y"),
     *("if a < b and c > d, then x<y", "При a<b и c>d верно", "{x | x<5}, i<n; j>k", "p<0.05"),
     *("See [4] and 【note】", "Cite it in turn 0", "https://example.org/?utm_source=mail"),
-    *("Пользователь: admin\nПароль: у куратора", "System: Windows 10", "Оператор: звоните до 18."),
+    *(
+        "Ответ: 42.",
+        "Пользователь: admin\nПароль: у куратора",
+        "System: Windows 10",
+        "Оператор: звоните до 18.",
+    ),
     *("СССР — РФ, РСФСР; С»", "Ça, élève, größere Übel, naïve", "╔══╤══╗\n║ a│b║"),
 ]
 
@@ -105,7 +111,9 @@ def answer_or_question(words):
 ESCAPES = str.maketrans({"\n": "\\n", '"': '\\"', "\\": "\\\\"})
 
 
-@pytest.mark.parametrize(("rule", "words"), CASES[::5])
+@pytest.mark.parametrize(
+    ("rule", "words"), [case for case in CASES if case[0].startswith(("leftover", "masked"))][::4]
+)
 def test_finding_names_the_place_in_words_of_its_own(rule, words):
     finding = only_finding(check_with(a=answer_or_question(words)), rule.split()[0])
     assert finding.line == (2 if words.startswith("Q: ") else 3)

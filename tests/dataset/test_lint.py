@@ -139,54 +139,6 @@ def test_examples_are_judged_again_when_dataset_yaml_allows_another_value():
     assert [(each.path, each.rule) for each in seen.around] == [("examples/z/a.yaml", "personal")]
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(
-    ("answer", "rule"),
-    [
-        *((word, "missing-value") for word in ("null", "NaN", "N/A", '"-"', "<NA>", "'#Н/Д'")),
-        ("'[object Object]'", "missing-value"),
-        ("I am {{name}}, made by {{author}}.", "unfilled-template"),
-        ("'{% if a %}Yes{% endif %}'", "unfilled-template"),
-        ("<think>So…</think>Lamps.", "reasoning"),
-        ("'[THINK]So[/THINK]Lamps.'", "reasoning"),
-        ("So…</seed:think>Lamps.", "reasoning"),
-        ("Это л\ufffdмпа.", "replacement-character"),
-    ],
-)
-def test_what_a_program_left_in_a_text_is_reported(answer, rule):
-    finding = only_finding(check_with(a=example_yaml(answer=answer)), rule)
-    is_error = rule in ("missing-value", "unfilled-template")
-    assert (finding.line, finding.severity is Severity.ERROR) == (3, is_error)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "'`None`'",
-        "It is null.",
-        "'In Jinja it is `{{ name }}`.'",
-        "'std::vector<Point> {{x, y}}, all'",
-        r"The half is \frac{{a}}{{b}}, and x^{{n}}",
-    ],
-)
-def test_text_about_what_programs_leave_is_not_reported(answer):
-    assert finding_rules(check_with(a=example_yaml(answer=answer))) == []
-
-
-def test_worse_answer_is_looked_at_and_a_later_word_of_the_user_is_not():
-    pair = example_yaml(more="rejected: nan\n")
-    assert only_finding(check_with(a=pair), "missing-value").line == 4
-    turns = "  - user: None\n  - assistant: Верно.\n"
-    assert check_with(a=example_yaml("Спроси", "Что вернёт print?") + turns).rejected == 0
-=======
-def test_lost_character_is_reported_where_it_was():
-    finding = only_finding(
-        check_with(a=example_yaml(answer="Это л\ufffdмпа.")), "replacement-character"
-    )
-    assert (finding.line, finding.severity) == (3, Severity.WARNING)
->>>>>>> 3b22fdb0f (Find what other programs leave in texts by one table: HTML, marks of ChatGPT, role names, masked values, wrong encodings; and lines that YAML folds)
-
-
 SECRETS = [
     "Пароль: Aabcdefghij1!",
     "Authorization: Bearer 0123456789abcdef0123456789abcdef",
