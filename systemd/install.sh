@@ -33,6 +33,8 @@ program() {
     "$source/setup.py" "$source/README.md" "$source/requirements.in" "$copy"
   $pip install --no-deps --no-build-isolation --force-reinstall "$copy"
   "$home/bin/python" -m pip --disable-pip-version-check check
+  # The package has its own link.
+  [ -e /usr/bin/merlin ] || ln -sfn "$home/bin/merlin" /usr/local/bin/merlin
 }
 
 # torch's CPU wheel, where pip finds it (PIP_FIND_LINKS), spares the GPU's libraries: several GB.

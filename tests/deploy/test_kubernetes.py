@@ -27,6 +27,9 @@ PODS = {
     if kind in ("Deployment", "StatefulSet")
 }
 
+# The label and the port of cert-manager's solvers of HTTP-01.
+SOLVER = {"acme.cert-manager.io/http01-solver": "true"}
+
 
 def get_container(name):
     """Return the one container of a pod."""
@@ -100,6 +103,23 @@ def test_probes_ask_the_process_itself(name):
             scheme = {"scheme": "HTTPS"} if name == "engine" else {}
             expected = {"path": "/healthz", "port": port["containerPort"], **scheme}
             assert probe["httpGet"] == expected
+
+
+def test_gateway_leads_to_the_api_and_only_its_namespace_comes_in():
+    """Also to the pods that prove to the certificate authority that the host is ours."""
+    (backend,) = MANIFESTS["HTTPRoute", "api"]["spec"]["rules"][0]["backendRefs"]
+    ports = [port["port"] for port in MANIFESTS["Service", "api"]["spec"]["ports"]]
+    assert (backend["name"], [backend["port"]]) == ("api", ports)
+    listeners = {each["name"] for each in MANIFESTS["Gateway", "merlin"]["spec"]["listeners"]}
+    routes = [MANIFESTS["HTTPRoute", name]["spec"]["parentRefs"][0] for name in ("api", "redirect")]
+    assert [(route["name"], route["sectionName"] in listeners) for route in routes] == [
+        ("merlin", True)
+    ] * 2
+    policies = [MANIFESTS["NetworkPolicy", name]["spec"] for name in ("api", "solver")]
+    assert policies[1]["podSelector"] == {"matchLabels": SOLVER}
+    first, second = (policy["ingress"][0] for policy in policies)
+    assert second["from"] == first["from"][:1]
+    assert [port["port"] for port in (*first["ports"], *second["ports"])] == [*ports, 8089]
 
 
 def test_configuration_is_for_several_bots_on_postgresql():
