@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from merlin.account.users import Consents
 from merlin.core.i18n import text
 from merlin.dataset.proposals import Proposals
 from merlin.db.database import open_database
@@ -171,6 +172,54 @@ def test_without_consent_only_the_rating_is_stored(anna, settings):
     assert "«Ещё вопрос»" in anna.say("Ещё вопрос").text
     assert select_rows(settings, "SELECT count(*) FROM turn") == [(3,)]
     assert select_rows(settings, RATINGS) == [("down",)]
+    assert select_rows(settings, PROPOSALS) == []
+
+
+@pytest.mark.parametrize(
+    "detour",
+    [
+        pytest.param(["consent:no", "consent:show"], id="declined"),
+        pytest.param(["consent:no", "consent:show", "consent:no", "consent:show"], id="twice"),
+    ],
+)
+def test_typed_correction_outlives_a_detour_to_the_consent(anna, settings, detour):
+    answer = anna.say(QUESTION)
+    anna.press("fix:1", answer.message_id)
+    anna.press(russian_text("consent-yes"))
+    anna.say(BETTER)
+    # In another chat or place, the consent was withdrawn meanwhile.
+    with open_database(settings.database) as database, database.atomic():
+        Consents(database).revoke(ANNA)
+    anna.press("fix-send")
+    assert russian_text("consent-text-kept") in anna.last.text
+    for data in ["consent:show", *detour]:
+        anna.press(data)
+    anna.press(russian_text("consent-yes"))
+    assert "Лоб — это верх лица" in anna.last.text
+    anna.press("fix-send")
+    assert len(select_rows(settings, PROPOSALS)) == 1
+
+
+def test_typed_correction_outlives_a_look_at_the_consent_in_an_older_message(anna):
+    older = anna.say("/privacy").message_id
+    answer = anna.say(QUESTION)
+    anna.press("fix:1", answer.message_id)
+    anna.say(BETTER)
+    anna.press("consent:show", older)
+    assert "Лоб — это верх лица" in anna.press(russian_text("consent-yes")).text
+
+
+def test_typed_correction_of_a_declined_consent_is_kept_until_it_is_cancelled(anna, settings):
+    answer = anna.say(QUESTION)
+    anna.press("fix:1", answer.message_id)
+    anna.say(BETTER)
+    anna.press("consent:no")
+    assert "«Следующий вопрос»" in anna.say("Следующий вопрос").text
+    anna.press("fix:1", answer.message_id)
+    anna.press(russian_text("button-cancel"))
+    anna.press("fix:1", answer.message_id)
+    anna.press("consent:show")
+    assert russian_text("fix-ask") in anna.press(russian_text("consent-yes")).text
     assert select_rows(settings, PROPOSALS) == []
 
 

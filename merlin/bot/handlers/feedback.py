@@ -54,6 +54,9 @@ def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
 def show_consent(context: BotContext) -> View:
     """Show whether consent was given, with buttons to give or revoke it."""
     if not proposals.has_consent(*context.caller):
+        if context.dialog and context.step in (CONSENTING, SENDING):
+            # Stored anew under its number: the screen would end it, and its text were gone.
+            context.dialogs.put(context.chat_id, context.user_id, context.dialog)
         return ask_consent(context)
     count = len(Proposals(context.db).of_user(context.user_id))
     revoke = ("consent-revoke", "consent:revoke")
@@ -62,16 +65,25 @@ def show_consent(context: BotContext) -> View:
 
 @handlers.button("consent:no")
 def decline_consent(context: BotContext) -> View:
-    """Store the refusal and forget the text that was to be sent.
+    """Store the refusal; keep the text that was to be sent, for a user who thinks again.
 
     The next message is a question, for the user is not asked again.
     """
     proposals.decline_consent(*context.caller)
     turn = _turn(context)
     context.stop_waiting()
-    if context.step in (CONSENTING, DECLINED) and "words" not in context.dialog_values and turn:
-        context.wait(Dialog(DECLINED, {"turn": turn.turn_id}))
+    if context.step in (CONSENTING, DECLINED) and turn:
+        return _keep_declined(context, "consent-declined", context.dialog_values)
     return menu.text_view(context, "consent-declined", _TO_CONSENT)
+
+
+def _keep_declined(context: BotContext, key: str, values: Mapping[str, Any]) -> View:
+    """Say that nothing is collected; a text that was typed stays until it is sent or cancelled."""
+    context.wait(Dialog(DECLINED, values))
+    if "words" not in values:
+        return menu.text_view(context, key, _TO_CONSENT)
+    words = context.translate(key), context.translate("consent-text-kept")
+    return menu.paragraphs(context, *words, rows=(_TO_CONSENT, menu.cancel(context)))
 
 
 @handlers.button("consent:revoke")
@@ -217,8 +229,9 @@ def fix(context: BotContext) -> View:
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
     if proposals.has_declined(*context.caller):
-        context.wait(Dialog(DECLINED, {"turn": turn.turn_id}))
-        return replace(menu.text_view(context, "fix-no-consent", _TO_CONSENT), is_new=True)
+        is_same = context.step == DECLINED and context.dialog_values["turn"] == turn.turn_id
+        values = context.dialog_values if is_same else {"turn": turn.turn_id}
+        return replace(_keep_declined(context, "fix-no-consent", values), is_new=True)
     return replace(_ask_correction(context, turn), is_new=True)
 
 
@@ -313,7 +326,7 @@ def send(context: BotContext) -> View:
         return menu.outdated_view(context)
     context.stop_waiting()
     if not proposals.has_consent(*context.caller):
-        return menu.text_view(context, "fix-no-consent")
+        return _keep_declined(context, "fix-no-consent", context.dialog_values)
     draft = _draft(context, turn, str(context.dialog_values["words"]))
     proposals.add(*context.caller, draft)
     return menu.text_view(context, "fix-sent", ("consent-button", "consent:show"))

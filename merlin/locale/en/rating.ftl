@@ -36,6 +36,7 @@ consent-yes = Allow
 consent-no = Don't allow
 consent-thanks = Thank you, your consent is saved. You can withdraw it at any time: /privacy.
 consent-declined = All right, I won't collect corrections. 👍 and 👎 still work.
+consent-text-kept = I keep your text for twelve hours, in case you change your mind.
 consent-change = Change my mind
 consent-given = You have allowed the model to learn from your corrections. { $count ->
     [0] You have sent none so far.
