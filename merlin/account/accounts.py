@@ -14,6 +14,7 @@ import lzma
 import re
 import secrets
 import string
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -187,6 +188,11 @@ class Accounts(Repository):
     def find(self, user_id: int) -> Account | None:
         """Return a person's account, None without one."""
         return self._read(ACCOUNT.user_id == user_id)
+
+    def list_names(self, user_ids: Collection[int]) -> Mapping[int, str]:
+        """Return the user names of those of these people who have one."""
+        own = ACCOUNT.select(ACCOUNT.user_id, ACCOUNT.name)
+        return dict(self.db.tuples(own.where(ACCOUNT.user_id.in_([*user_ids]))))
 
     def find_by_name(self, name: str) -> Account | None:
         """Return the account of a name in any spelling; PostgreSQL does not accept every string."""

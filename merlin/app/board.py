@@ -250,6 +250,7 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
                 if card.state == PINNED and not actor.may(Permission.PROMOTE, card.dataset):
                     continue
                 cards.setdefault((card.dataset, kind), []).append(card)
+        asked = unanswered.count(ctx, [name for name in names if name in trees])
         tasks = list[Task]()
         for name in names:
             for kind in ("commits", "models"):
@@ -257,8 +258,7 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
                     first, count = mine[0], len(mine)
                     of_first = {"commit": first.earlier or first.commit, "change": first.change}
                     tasks.append(Task(kind=kind, dataset=name, count=count, **of_first))
-            asked = unanswered.count(ctx, name) if name in trees else 0
-            for kind, count in (("proposals", waiting[name]), ("unanswered", asked)):
+            for kind, count in (("proposals", waiting[name]), ("unanswered", asked.get(name, 0))):
                 tasks += [Task(kind=kind, dataset=name, count=count)] if count else []
         return tasks
 
@@ -293,19 +293,23 @@ def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
     batches: dict[str, list[Row]] = {}
     for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc())):
         batches.setdefault(row["batch"], []).append(row)
-    shown = Counter[tuple[str, str]]()
+    count, shown = Counter[tuple[str, str]](), list[Row]()
     for batch in batches.values():
         # Of several files, the one that needs a decision is shown.
         row = max(batch, key=lambda each: each["state"] in _NEEDS_CARE)
-        shown[row["dataset"], row["state"]] += 1
-        if shown[row["dataset"], row["state"]] > _MAX_CARDS:
-            continue
+        count[row["dataset"], row["state"]] += 1
+        if count[row["dataset"], row["state"]] <= _MAX_CARDS:
+            shown.append(row)
+    first = Changes(ctx.db).list_of_ids([row["batch"] for row in shown])
+    named = zip(first, FileIndex(ctx.db).name_subjects(first), strict=True)
+    subjects = {change.change_id: subject for change, subject in named}
+    for row in shown:
         yield Card(
             dataset=row["dataset"],
             stage=Stage.COMMIT,
             state=row["state"],
             change=row["batch"],
-            subject=FileIndex(ctx.db).name_subject(Changes(ctx.db).get(row["batch"])),
+            subject=subjects[row["batch"]],
             author=row["editor_name"],
             at=from_iso(row["created_at"]),
             reason=row["reason"],

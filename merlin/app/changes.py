@@ -345,6 +345,15 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
     return batch[0].dataset, make
 
 
+def find_undo(ctx: Context, actor: Actor, change_id: str) -> ChangeView | None:
+    """Return the edit that undid an edit, None for one that stands. Raises NotFound."""
+    first = _require_own_batch(ctx, actor, change_id)[0]
+    if first.state is not ChangeState.COMMITTED:
+        return None
+    undo = _changes(ctx).find_undo(first)
+    return _view(ctx, [undo], FileIndex(ctx.db).read_text) if undo else None
+
+
 def find_undoable(ctx: Context, actor: Actor, commit: str) -> dict[str, str]:
     """Return dataset -> the edit that made this commit, of those that the actor may undo."""
     query = CHANGE.select(CHANGE.dataset, CHANGE.batch, CHANGE.by_whom)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -203,7 +204,7 @@ def list_details(
     """Return jobs as `list_recent`, with their events and losses. Raises NotFound."""
     with ctx.db.snapshot():
         rows = read_newest_rows(ctx, actor, _jobs(), JOB, dataset, limit, before)
-        return [_read_details(ctx, row, MAX_EVENTS) for row in rows]
+        return _read_details(ctx, rows, MAX_EVENTS)
 
 
 def list_of_ids(ctx: Context, ids: Collection[int]) -> dict[int, JobView]:
@@ -234,29 +235,40 @@ def get(
         row = ctx.db.row(_jobs().where(JOB.id == job_id))
         if row is None or not actor.may(permission, row["dataset"]):
             raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
-        return _read_details(ctx, row, events)
+        (details,) = _read_details(ctx, [row], events)
+        return details
 
 
-def _read_details(ctx: Context, row: Row, events: int) -> JobDetails:
-    newest = JOB_EVENT.select().where(JOB_EVENT.job_id == row["id"]).order_by(JOB_EVENT.id.desc())
-    job_events = [
-        read_row(JobEvent, event, data=make_finite(load_json(event["data"])))
-        for event in reversed(ctx.db.rows(newest.limit(events)))
-    ]
-    saved = load_json(ctx.db.value(JOB.select(JOB.checkpoints).where(JOB.id == row["id"])))
+def _read_details(ctx: Context, rows: Sequence[Row], most: int) -> list[JobDetails]:
+    """Return jobs with their `most` newest events each."""
+    ids = [row["id"] for row in rows]
+    newest = fn.ROW_NUMBER().over(partition_by=[JOB_EVENT.job_id], order_by=[JOB_EVENT.id.desc()])
+    of_jobs = JOB_EVENT.select(*JOB_EVENT.every(), newest.alias("place"))
+    few = of_jobs.where(JOB_EVENT.job_id.in_(ids)).alias("few")
+    query = few.select_from(*(few.c[column.name] for column in JOB_EVENT.every()))
+    events = defaultdict[int, list[JobEvent]](list)
+    for event in ctx.db.rows(query.where(few.c.place <= most).order_by(few.c.id)):
+        data = make_finite(load_json(event["data"]))
+        events[event["job_id"]].append(read_row(JobEvent, event, data=data))
+    led = VERDICT.select(VERDICT.job_id, VERDICT.commit_sha).where(VERDICT.job_id.in_(ids))
+    # The newest is the last, and stays.
+    commits = dict(reversed(ctx.db.tuples(led.order_by(NEWEST_FIRST))))
+    return [_details(row, events[row["id"]], commits.get(row["id"], "")) for row in rows]
+
+
+def _details(row: Row, job_events: list[JobEvent], commit: str) -> JobDetails:
     checkpoints = [
         Checkpoint(model=each["model_id"], step=each["step"], metrics=make_finite(each["metrics"]))
-        for each in sorted(saved, key=itemgetter("step"))
+        for each in sorted(load_json(row["checkpoints"]), key=itemgetter("step"))
     ]
     measured = ((checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints)
-    commits = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id == row["id"])
     return _view_of(
         JobDetails,
         row,
         events=job_events,
         checkpoints=checkpoints,
         losses=Losses.read((event.data for event in job_events), measured),
-        commit=ctx.db.value(commits.order_by(NEWEST_FIRST)) or "",
+        commit=commit,
     )
 
 

@@ -190,7 +190,7 @@ def find_corrected(
     for dataset in {proposal.draft.dataset for proposal in proposals}:
         require_editing(ctx, actor, dataset)
     rows = Proposals(ctx.db, ctx.clock)
-    return {proposal.proposal_id: rows.corrected(proposal.proposal_id) for proposal in proposals}
+    return {proposal.proposal_id: rows.corrected(proposal.draft) for proposal in proposals}
 
 
 def find_other_questions(

@@ -4,7 +4,7 @@ A group of similar questions is left out if an example has nearly the same quest
 was disliked after that example was written. Texts are masked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -70,20 +70,25 @@ class Unanswered:
     hidden: int
 
 
-def count(ctx: Context, dataset: str) -> int:
-    """Return the number of groups of a dataset that the actor may edit.
+def count(ctx: Context, datasets: Sequence[str]) -> Mapping[str, int]:
+    """Return the number of groups of each of these datasets, which the actor may edit.
 
     Counted again once a minute, and after each edit and each change of files.
     """
-    pending = [each.change_id for each in Changes(ctx.db, ctx.clock).list_pending(dataset)]
+    if not datasets:
+        return {}
+    pending, catalogue = Changes(ctx.db).list_pending_ids(), Catalogue(ctx.db).version()
     minute = ctx.clock().replace(second=0, microsecond=0)
-    version = Catalogue(ctx.db).version(), minute, *pending
-    known = ctx.unanswered.get(dataset)
-    if known is None or known[0] != version:
-        readable = [group for group in _read_groups(ctx, dataset) if group.wordings]
-        known = version, sum(1 for _ in _list_waiting(ctx, dataset, readable[:_MAX_GROUPS]))
-        ctx.unanswered[dataset] = known
-    return known[1]
+    counts = dict[str, int]()
+    for dataset in datasets:
+        version = catalogue, minute, *pending.get(dataset, ())
+        known = ctx.unanswered.get(dataset)
+        if known is None or known[0] != version:
+            readable = [group for group in _read_groups(ctx, dataset) if group.wordings]
+            known = version, sum(1 for _ in _list_waiting(ctx, dataset, readable[:_MAX_GROUPS]))
+            ctx.unanswered[dataset] = known
+        counts[dataset] = known[1]
+    return counts
 
 
 def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> Unanswered:

@@ -93,7 +93,7 @@ def list_users(
         found = ([owner, *others] if owner else others)[offset : offset + limit]
     else:
         found = users.list_newest(offset, limit)
-    return UserList(users=[_view(ctx, each) for each in found], count=users.count())
+    return UserList(users=_views(ctx, found), count=users.count())
 
 
 def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
@@ -136,11 +136,12 @@ def list_audit(
 def find_display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
     """Return the names of the people in audit entries: "user:1001" -> "Anna", else "anna"."""
     ids = {each.removeprefix("user:") for each in references if each.startswith("user:")}
-    accounts, found = Accounts(ctx.db), dict[str, str]()
-    for user in Users(ctx.db).list_of_ids(ids):
-        account = None if user.shown_name else accounts.find(user.user_id)
-        found[person_reference(user.user_id)] = user.shown_name or (account.name if account else "")
-    return found
+    found = Users(ctx.db).list_of_ids(ids)
+    names = Accounts(ctx.db).list_names([user.user_id for user in found])
+    return {
+        person_reference(user.user_id): user.shown_name or names.get(user.user_id, "")
+        for user in found
+    }
 
 
 def list_grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
@@ -347,19 +348,28 @@ def _nobody(user: str) -> NotFound:
 
 
 def _view(ctx: Context, user: User) -> UserView:
-    authority, account = ctx.roles.authority(user.user_id), Accounts(ctx.db).find(user.user_id)
-    return UserView(
-        id=user.user_id,
-        name=account.name if account else None,
-        display_name=user.shown_name,
-        role=authority.role,
-        scopes=sorted(authority.scopes),
-        plan=user.plan,
-        terms=list(user.terms),
-        blocked=user.is_blocked,
-        current_plan=plan_of(ctx.plans, user.plans).name,
-        language=user.speaks(ctx.config.language),
-    )
+    (view,) = _views(ctx, [user])
+    return view
+
+
+def _views(ctx: Context, users: Sequence[User]) -> list[UserView]:
+    ids = [user.user_id for user in users]
+    authorities, names = ctx.roles.list_authorities(ids), Accounts(ctx.db).list_names(ids)
+    return [
+        UserView(
+            id=user.user_id,
+            name=names.get(user.user_id),
+            display_name=user.shown_name,
+            role=authorities[user.user_id].role,
+            scopes=sorted(authorities[user.user_id].scopes),
+            plan=user.plan,
+            terms=list(user.terms),
+            blocked=user.is_blocked,
+            current_plan=plan_of(ctx.plans, user.plans).name,
+            language=user.speaks(ctx.config.language),
+        )
+        for user in users
+    ]
 
 
 def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:

@@ -9,6 +9,7 @@ stored in the database; only the daemon commits them.
 """
 
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -269,6 +270,19 @@ class Changes(Repository):
         query = CHANGE.select().where(CHANGE.change_id == change_id)
         return self._change(self.db.get_row(query, missing))
 
+    def list_of_ids(self, change_ids: Sequence[str]) -> list[Change]:
+        """Return these changes, oldest first."""
+        return self._list(CHANGE.change_id.in_(change_ids)) if change_ids else []
+
+    def find_undo(self, change: Change) -> Change | None:
+        """Return the newest change of a file if it put back what was there before this one."""
+        newest = CHANGE.select().where(CHANGE.path == change.path).order_by(CHANGE.id.desc())
+        row = self.db.row(newest.where(CHANGE.state != ChangeState.REFUSED.value))
+        last = self._change(row) if row else change
+        given = last.committed_blob or (None if last.text is None else blob_id(last.text))
+        is_undo = last.before == change.committed_blob and given == change.before
+        return last if is_undo and last.batch != change.batch else None
+
     def list_of_batch(self, batch_id: str) -> list[Change]:
         """Return the changes of one batch, in the order of the request."""
         return self._list(CHANGE.batch == batch_id)
@@ -279,8 +293,15 @@ class Changes(Repository):
 
     def list_pending(self, dataset: str) -> list[Change]:
         """Return the waiting and working changes of a dataset, oldest first."""
-        goes_on = CHANGE.state.in_([ChangeState.WAITING.value, ChangeState.WORKING.value])
-        return self._list((CHANGE.dataset == dataset) & goes_on)
+        return self._list((CHANGE.dataset == dataset) & _goes_on())
+
+    def list_pending_ids(self) -> Mapping[str, list[str]]:
+        """Return dataset -> the ids of its waiting and working changes, oldest first."""
+        found = defaultdict[str, list[str]](list)
+        query = CHANGE.select(CHANGE.dataset, CHANGE.change_id).where(_goes_on())
+        for dataset, change_id in self.db.tuples(query.order_by(CHANGE.id)):
+            found[dataset].append(change_id)
+        return found
 
     def list_committed(self, dataset: str, since: datetime) -> list[Change]:
         """Return the changes of a dataset committed at or after `since`, oldest first."""
@@ -409,3 +430,9 @@ class Changes(Repository):
         change = _CHANGES.read(row, text=text)
         is_lost = row["text"] and text is None
         return replace(change, reason=UNREADABLE) if is_lost else change
+
+
+def _goes_on() -> Any:
+    # Not IN: each of the two states has an index of its own.
+    is_waiting = CHANGE.state == ChangeState.WAITING.value
+    return is_waiting | (CHANGE.state == ChangeState.WORKING.value)

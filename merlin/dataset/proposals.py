@@ -326,9 +326,8 @@ class Proposals(Repository):
                 is_this = PROPOSAL.id == row["id"]
                 self.db.update(PROPOSAL, is_this, example_ids=" ".join([*ids, *more]))
 
-    def corrected(self, proposal_id: int) -> Corrected:
-        """Return the examples whose answer its approval changes. Raises NotFound."""
-        draft = self.get(proposal_id).draft
+    def corrected(self, draft: Draft) -> Corrected:
+        """Return the examples whose answer an approval of this proposal's draft changes."""
         if not draft.is_correction:
             return Corrected()
         return find_corrected(self.db, draft.dataset, draft.messages, draft.known_answer)
@@ -345,7 +344,7 @@ class Proposals(Repository):
         edits = dict[int, list[Edit]]()
         for proposal_id, file_text in texts.items():
             draft, example = self.get(proposal_id).draft, parse_example(file_text)
-            corrected = self.corrected(proposal_id)
+            corrected = self.corrected(draft)
             if proposal_id in only:
                 corrected = replace(corrected, others=())
             if example is None or not corrected.examples:

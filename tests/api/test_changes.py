@@ -9,6 +9,7 @@ from merlin.account.api_keys import Scope
 from merlin.account.users import Consents
 from merlin.app.examples import view_of
 from merlin.core.clock import utc_now
+from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.dataset.changes import Changes, intent_key
 from merlin.dataset.files import FileIndex
@@ -145,8 +146,17 @@ def test_commit_is_undone_by_another_commit(site, teacher, browser, committer):
     assert (
         teacher.get(f"/api{answer.headers['location']}").json()["subject"].startswith("Отмена — ")
     )
-    committer.commit()
+    address = f"/changes/{change_id}"
+    for made in ("", "Коммит 0000000"):
+        again = undo(browser, change_id)
+        assert (again.status_code, again.headers["location"]) == (303, address)
+        page = browser.get(address).text
+        assert (text("ru", "page-undone") in page, made in page) == (True, True), page
+        assert f'action="{address}/undo"' not in page
+        committer.commit()
     assert files_in_git(site)[ONE] == before
+    assert undo(browser, answer.headers["location"].rpartition("/")[2]).status_code == 303
+    assert f'action="{address}/undo"' in browser.get(address).text
 
 
 def test_edit_waits_until_the_previous_commit_is_indexed(site, browser, committer):

@@ -20,6 +20,11 @@ _ALIASED = re.compile(r'"?(\w+)"? AS "?(\w+)"?')
 _SCANNED = re.compile(r"^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?$")
 
 
+_LOOKS = ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
+# Every process looks for changes and payments, and tells that it lives.
+_BESIDE = ('"wake"', '"heartbeat"', "next_poll_at")
+
+
 class RecordedQueries:
     """Every statement of SQLite's connections in this process, with its values."""
 
@@ -35,12 +40,12 @@ class RecordedQueries:
 
         monkeypatch.setattr(connections.Sqlite, "execute_sql", execute_sql)
 
-    def count(self, act):
-        """Return how many statements an act runs, apart from a session's and a transaction's."""
+    def record(self, act):
+        """Return the statements that an act runs, in order, but not what runs beside it."""
         before = len(self.statements)
         act()
-        ran = (sql for sql, _ in self.statements[before:])
-        return sum(sql.startswith(("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")) for sql in ran)
+        ran = (sql for sql, _ in self.statements[before:] if sql.startswith(_LOOKS))
+        return [sql for sql in ran if not any(each in sql for each in _BESIDE)]
 
     def find_scans(self, growing=GROWING):
         """Return statement -> the growing tables that SQLite reads whole for it.
@@ -54,7 +59,7 @@ class RecordedQueries:
         return found
 
     def _scan(self, sql, values):
-        if not sql.lstrip().startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
+        if not sql.lstrip().startswith(_LOOKS):
             return set()
         names = {alias: table for table, alias in _ALIASED.findall(sql)}
         connection = sqlite3.connect(self._files[sql], uri=True)

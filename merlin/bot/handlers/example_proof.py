@@ -295,7 +295,8 @@ def _proof_view(
     notes = [context.translate(note) if note else ""]
     found = corrected = Corrected()
     if draft.proposal:
-        found = corrected = Proposals(context.db).corrected(draft.proposal)
+        proposals = Proposals(context.db)
+        found = corrected = proposals.corrected(proposals.get(draft.proposal).draft)
         if draft.is_only:
             corrected = replace(found, others=())
         if draft.is_other and found.others:

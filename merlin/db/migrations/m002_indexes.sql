@@ -15,6 +15,7 @@ CREATE INDEX taught_example_text ON taught_example (text_digest);
 CREATE INDEX model_dataset ON model (dataset, id);
 CREATE INDEX build_created ON build (created_at);
 CREATE INDEX group_chat_gone ON group_chat (gone_at);
+CREATE INDEX change_path ON change (path, id);
 CREATE INDEX change_working ON change (id) WHERE state = 'working';
 CREATE INDEX verdict_build ON verdict (build_id);
 CREATE INDEX sign_in_end ON sign_in (expires_at);

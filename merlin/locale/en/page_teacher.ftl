@@ -81,6 +81,7 @@ page-change-parked-hint = The repository rejected this edit. It's safe here: fix
 page-keep-mine = Keep mine
 page-withdraw-edit = Withdraw the edit
 page-undo-commit = Undo edit
+page-undone = This edit is undone already.
 page-undo-sure = Put everything back as it was before this edit? This makes one more commit.
 page-yes-undo = Yes, undo
 page-no = No

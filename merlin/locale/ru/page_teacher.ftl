@@ -81,6 +81,7 @@ page-change-parked-hint = Репозиторий не принял эту пра
 page-keep-mine = Сохранить мой вариант
 page-withdraw-edit = Отозвать правку
 page-undo-commit = Отменить правку
+page-undone = Эта правка уже отменена.
 page-undo-sure = Вернуть всё, как было до этой правки? Будет ещё один коммит.
 page-yes-undo = Да, отменить
 page-no = Нет

@@ -185,7 +185,12 @@ async def drop_change(context: TeacherContext, change_id: Hex) -> Response:
 
 @router.post("/changes/{change_id}/undo")
 async def undo_change(context: TeacherContext, change_id: Hex, once: FormToken) -> Response:
-    """Submit a commit that reverts this one, and redirect to its page."""
+    """Submit a commit that reverts this one, and redirect to its page.
+
+    One that is undone already is shown, with the commit that did.
+    """
+    if await context.read(changes.find_undo, context.actor, change_id):
+        return seen_other(f"/changes/{change_id}")
     dataset, make = await context.read(changes.make_undo, context.actor, change_id)
     done = await changes.submit(context.services, context.actor, dataset, make, once)
     return seen_other(f"/changes/{done.id}")
@@ -253,7 +258,8 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     if await _is_late(context, change):
         reason = context.say("change-late")
     seen = f"{change.state.value}.{len(reason)}.{change.can_withdraw:d}"
-    return {"change": change, "reason": reason, "seen": seen, "course": course}
+    undo = await context.read(changes.find_undo, context.actor, change_id)
+    return {"change": change, "reason": reason, "seen": seen, "course": course, "undo": undo}
 
 
 async def require_edited_dataset(context: TeacherContext, dataset: Name) -> DatasetHeading:
