@@ -1,6 +1,7 @@
 """One call of Telegram, as the bot makes it, and what keeps it from being answered."""
 
 import asyncio
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -45,18 +46,29 @@ def ask_telegram(config: Config, ask: Callable[[Bot], Awaitable[T]]) -> T:
     except ProxyRefused:
         raise _problem("doctor-proxy-login", **named, name=PROXY_LOGIN) from None
     except NotSent as error:
+        if _is_busy() and isinstance(error.__context__, TimeoutError):
+            raise _slow(named) from None
         raise _no_connection(config, named, str(error)) from None
     except TimedOut:
-        raise _problem("doctor-telegram-slow", **named) from None
+        raise _slow(named) from None
     except TelegramError as error:
         raise _problem("doctor-telegram-fails", **named, reason=str(error)) from None
     if time.monotonic() - begun > SLOW_S:
-        raise _problem("doctor-telegram-slow", **named)
+        raise _slow(named)
     return answer
 
 
 def _problem(key: str, **arguments: object) -> MerlinError:
     return MerlinError(key, key, **arguments)
+
+
+def _is_busy() -> bool:
+    """Return whether more wants to run here than can: then a late answer tells of no network."""
+    return os.getloadavg()[0] > (os.cpu_count() or 1)
+
+
+def _slow(named: Mapping[str, str]) -> MerlinError:
+    return _problem("doctor-telegram-busy" if _is_busy() else "doctor-telegram-slow", **named)
 
 
 def _no_connection(config: Config, named: Mapping[str, str], error: str) -> MerlinError:

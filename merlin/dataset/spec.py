@@ -225,7 +225,8 @@ def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str
 
 
 def _as_text(found: object) -> str:
-    return shorten(found if isinstance(found, str) else json.dumps(found, ensure_ascii=False))
+    is_shown = isinstance(found, str) and found.strip()
+    return shorten(str(found) if is_shown else json.dumps(found, ensure_ascii=False))
 
 
 def _keys(node: Node) -> dict[str, Node]:

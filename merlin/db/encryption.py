@@ -27,6 +27,8 @@ log = get_logger(__name__)
 
 KEY_BYTES, NONCE_BYTES = 32, 12
 _VERSION = "1"
+# A sealed text as it is stored.
+SEALED = re.compile(r"1\.(?P<key>[0-9a-f]{8})\.[\w=-]+", re.ASCII)
 _BETWEEN_KEYS = re.compile(r"[\s,]+")
 
 

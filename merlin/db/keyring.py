@@ -15,7 +15,7 @@ from peewee import SQL, Tuple, fn
 from merlin.core.durable_files import give_to_owner, write_durably
 from merlin.core.errors import ConfigError, Refused
 from merlin.db.database import Database, Repository, Row
-from merlin.db.encryption import DecryptionFailed, format_keys, key_id, new_key, read_keys
+from merlin.db.encryption import SEALED, DecryptionFailed, format_keys, key_id, new_key, read_keys
 from merlin.db.tables import Table, list_all_tables
 
 AT_ONCE = 200
@@ -46,7 +46,14 @@ def require_key_of_texts(db: Database, held: Collection[str]) -> None:
     for table, name in _columns():
         column = getattr(table, name)
         sealed = db.value(table.select(column).where(column != "").limit(1))
-        if sealed and (key := str(sealed).split(".")[1]) not in held:
+        if not sealed:
+            continue
+        form = SEALED.fullmatch(str(sealed))
+        if form is None:
+            where = f"{table.__name__}.{name}"
+            raise ConfigError(f"no sealed text in {where}", "store-other-form", where=where)
+        if form["key"] not in held:
+            key = form["key"]
             raise ConfigError(f"texts of the key {key}", "store-no-key", key_id=key)
 
 

@@ -237,6 +237,16 @@ def test_slow_telegram_is_named_whether_it_answers_late_or_not_at_all(
     telegram.faults.clear()
 
 
+@pytest.mark.parametrize(("load", "is_busy"), [(0.0, False), (1e6, True)])
+def test_slow_answer_on_a_busy_machine_tells_of_no_network(
+    fresh, telegram, capsys, monkeypatch, load, is_busy
+):
+    monkeypatch.setattr(reach, "SLOW_S", 0)
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0, 0))
+    words = telegram_problem(fresh, capsys)
+    assert ("but this machine is busy" in words) is is_busy
+
+
 class OtherPage(Handler):
     """What a network shows in the place of a blocked site."""
 

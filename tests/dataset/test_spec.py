@@ -74,6 +74,8 @@ def test_missing_settings_have_their_defaults():
 @pytest.mark.parametrize(
     ("setting", "rule", "line", "column"),
     [
+        ("gate:", "not-one-of", 4, 6),
+        ("gate: {}", "missing-key", 4, 7),
         ("gate: some", "not-one-of", 4, 7),
         ("gate: [floor]", "wrong-type", 4, 7),
         ("gate: {floor: {}}", "missing-key", 4, 15),
@@ -89,6 +91,12 @@ def test_invalid_setting_is_reported_with_its_place(setting, rule, line, column)
     places = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
     assert (rule, line, column) in places
     assert checked.spec is None
+
+
+@pytest.mark.parametrize("path", ["dataset.yaml", "course.yaml", "examples/self.yaml"])
+def test_anchor_that_contains_itself_is_a_finding_in_every_file(path):
+    findings = check_files({**make_good_files(60), path: "a: &x [*x]\n"}).findings
+    assert (path, "anchor", 1) in {(each.path, each.rule, each.line) for each in findings}
 
 
 def test_removed_key_is_refused_with_what_to_do_instead():

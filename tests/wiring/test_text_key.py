@@ -6,8 +6,10 @@ import pytest
 
 from merlin.account.users import User, Users
 from merlin.core.errors import ConfigError
+from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.encryption import key_path, load_or_make_key, new_key
+from merlin.db.tables import USER
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import start, wait_for_exit
 from tests.support.migrated_databases import only_sqlite
@@ -72,6 +74,23 @@ def test_other_key_is_refused(lab, monkeypatch, place):
         pytest.raises(ConfigError, match="texts of the key"),
     ):
         make_cipher(lab.config, database)
+
+
+@only_sqlite
+@pytest.mark.parametrize("stored", ["Анна", "2.01234567.abcd", "1.01234567", "gAAAAABh.x"])
+def test_stored_text_of_another_form_ends_a_start_with_its_place(lab, stored):
+    store_name(lab.config)
+    with open_migrated_database(lab.config) as database:
+        database.change(USER.update({"shown_name": stored}))
+        with pytest.raises(ConfigError) as caught:
+            make_cipher(lab.config, database)
+    assert (caught.value.key, caught.value.arguments["where"]) == (
+        "store-other-form",
+        "users.shown_name",
+    )
+    said = text("en", caught.value.key, **caught.value.arguments)
+    assert "Restore your backup" in said
+    assert stored not in said
 
 
 @only_sqlite

@@ -33,6 +33,7 @@ doctor-not-read = { $url }, { $branch }: { $reason }
 doctor-telegram = the token belongs to @{ $bot }
 doctor-telegram-blocked = { $url } can't be reached ({ $reason }), while { $other } can: Telegram is blocked in this network. Set telegram.proxy. The chat on the site works meanwhile, and messages wait
 doctor-telegram-unreachable = { $url } can't be reached: { $reason }. If other sites open from this machine, Telegram is blocked: set telegram.proxy. If none does, check the network
+doctor-telegram-busy = { $url } answers too slowly, but this machine is busy, which alone can be the reason. Try again when it's idle. If it's as slow then, Telegram is slowed down in this network: set telegram.proxy
 doctor-telegram-slow = { $url } answers too slowly: Telegram is slowed down in this network. Set telegram.proxy, or name a faster proxy there
 doctor-telegram-fails = { $url } doesn't answer as the Bot API does: { $reason }. Check telegram.base_url. If connections keep breaking off, set telegram.proxy
 doctor-proxy-down = the proxy { $proxy } can't be reached: { $reason }. Start it, or name another one in telegram.proxy

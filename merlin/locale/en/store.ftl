@@ -18,6 +18,7 @@ store-bad-url = database must be sqlite:///absolute/path or postgresql://…, no
 store-folder = database in config.yaml must be a file, and { $path } is a folder. Add the file's name, for example { $path }/merlin.db
 store-bad-key = { $where } isn't a key: 32 bytes in url-safe base64 are needed.
 store-no-key = A stored text was encrypted with the key { $key_id }, which isn't here. Add your copy of that key to text.key or MERLIN_TEXT_KEY. See: merlin key list
+store-other-form = { $where } in the database holds a text that Merlin didn't encrypt: another program wrote it, or it's damaged. Restore your backup, or empty that field if its text can be lost.
 store-no-text-key = The key of people's texts isn't here. Put your copy of it back into text.key or MERLIN_TEXT_KEY.
 store-seal-broken = A stored text was changed and can't be read. An earlier backup may still have it.
 store-no-request = Task { $request } not found. Finished tasks are deleted after a while: check their result instead.

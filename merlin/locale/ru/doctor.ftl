@@ -33,6 +33,7 @@ doctor-not-read = { $url }, { $branch }: { $reason }
 doctor-telegram = токен принадлежит @{ $bot }
 doctor-telegram-blocked = { $url } недоступен ({ $reason }), а { $other } доступен: в этой сети Telegram заблокирован. Задайте telegram.proxy. Чат на сайте тем временем работает, сообщения ждут
 doctor-telegram-unreachable = { $url } недоступен: { $reason }. Если другие сайты с этой машины открываются, Telegram заблокирован: задайте telegram.proxy. Если нет, проверьте сеть
+doctor-telegram-busy = { $url } отвечает слишком медленно, но эта машина перегружена, и дело может быть в ней. Повторите, когда она освободится. Если будет так же, в этой сети Telegram замедляют: задайте telegram.proxy
 doctor-telegram-slow = { $url } отвечает слишком медленно: в этой сети Telegram замедляют. Задайте telegram.proxy или укажите в нём прокси побыстрее
 doctor-telegram-fails = { $url } отвечает не так, как Bot API: { $reason }. Проверьте telegram.base_url. Если соединения обрываются, задайте telegram.proxy
 doctor-proxy-down = прокси { $proxy } недоступен: { $reason }. Запустите его или укажите в telegram.proxy другой
