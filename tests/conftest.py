@@ -215,6 +215,7 @@ def isolation(home, single_ca_file, monkeypatch):
         monkeypatch.setenv(f"GIT_{role}_NAME", "boris")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "boris@example.com")
     monkeypatch.setenv("MERLIN_LANGUAGE", "en")
+    monkeypatch.setenv("PYTHONFAULTHANDLER", "1")
     monkeypatch.setenv("MERLIN_REPORTS", str(home / "reports"))
     monkeypatch.setenv("SSL_CERT_FILE", str(single_ca_file))
     monkeypatch.setattr(socket.socket, "connect", _connect_locally)

@@ -22,6 +22,7 @@ from merlin.app.personal_data import PersonalRecords
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
 from tests.support.migrated_databases import on_both_databases
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -72,7 +73,7 @@ def test_rename_to_one_name_by_many_at_once_succeeds_for_one(accounts):
     gate = Barrier(8)
 
     def take(number):
-        gate.wait()
+        gate.wait(longest())
         with suppress(Refused):
             accounts.set_name(ANNA + number, "petrova", BY)
 

@@ -18,6 +18,8 @@ from merlin.core.money import Cost
 from merlin.db.database import open_database
 from merlin.db.notices import Notices
 from tests.support.config import make_config
+from tests.support.ending import wait_for_end
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -123,7 +125,7 @@ def test_concurrent_answer_costs_are_all_added(url, cipher, clock):
     def answer():
         with open_database(url, cipher=cipher) as own_database:
             costs = AnswerCosts(own_database, clock, AnswerBudget(per_day=1))
-            gate.wait()
+            gate.wait(longest())
             for _ in range(5):
                 costs.record_answer(7)
 
@@ -131,7 +133,7 @@ def test_concurrent_answer_costs_are_all_added(url, cipher, clock):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        wait_for_end(thread)
     with open_database(url, cipher=cipher) as database:
         assert database.sql("SELECT SUM(micro), currency FROM answer_cost GROUP BY currency") == [
             (210, "USD")

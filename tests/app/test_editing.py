@@ -21,6 +21,8 @@ from merlin.db.writer import Store
 from tests.billing.plan_shop import ANNA, BORIS, VERA
 from tests.db.pipeline_rows import FACE
 from tests.support.config import make_config
+from tests.support.ending import wait_for_end
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -137,7 +139,7 @@ def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clo
         with open_database(url, cipher=cipher) as database:
             own_ctx = replace(ctx, db=database)
             act = partial(proposals.approve_several, own_ctx, EDITOR, [proposal])
-            barrier.wait()
+            barrier.wait(longest())
             try:
                 approved.append(database.transact(act))
             except Refused as refused:
@@ -147,7 +149,7 @@ def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clo
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        wait_for_end(thread)
     (change,) = Changes(ctx.db, clock).list_batches(None, 10)
     assert sorted(approved) == sorted([change.change_id, *["examples-decided"] * 3])
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.app.inbox import read_owner
+from tests.support.ending import wait_for_end
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
@@ -46,7 +47,7 @@ def test_child_process_is_alive_until_it_has_ended():
     owner = child.stdout.readline().strip()
     assert not read_owner().is_dead(owner)
     child.kill()
-    child.communicate()
+    wait_for_end(child)
     assert read_owner().is_dead(owner)
 
 
@@ -64,4 +65,4 @@ def test_zombie_process_is_dead():
     owner = child.stdout.read().strip()
     me = read_owner()
     wait_until(lambda: me.is_dead(owner))
-    child.communicate()
+    wait_for_end(child)

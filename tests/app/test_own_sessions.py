@@ -20,6 +20,8 @@ from merlin.core.permissions import Authority
 from merlin.db.database import open_database
 from tests.db.pipeline_rows import BOT
 from tests.support.config import make_config
+from tests.support.ending import wait_for_end
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -172,12 +174,12 @@ def test_concurrent_api_processes_start_separate_course_conversations(url, ciphe
             ctx = Context(config=make_config(), db=database, clock=clock)
             place = ChatPlace(ANNA, ANNA, 7, "algorithms")
             question = ChatQuestion(User(ANNA), "ru", number, place, "Что такое граф?")
-            barrier.wait()
+            barrier.wait(longest())
             sessions.append(database.transact(partial(course_chat.open_turn, ctx, question, 0)))
 
     threads = [threading.Thread(target=begin, args=(number,)) for number in range(1, 5)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        wait_for_end(thread)
     assert len({turn.turn_id for _, turn in sessions}) == 4

@@ -16,6 +16,7 @@ from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from tests.billing.plan_shop import Shop
+from tests.support.ending import wait_for_end
 from tests.support.forked_processes import FORKS
 
 CIPHER = Cipher({"k": b"k" * 32}, "k")
@@ -56,7 +57,7 @@ def notify(stored, url, seed, threads, most):
         for worker in workers:
             worker.start()
         for worker in workers:
-            worker.join()
+            wait_for_end(worker)
 
 
 def _apply_all(database, queue, stored, sending):
@@ -78,7 +79,7 @@ def run_storm(url, seed, threads=50, payments=20, most=50, kills=5):
     notifications = sum(_run_and_kill(url, rng, threads, most) for _ in range(kills))
     process, stored = _start(url, seed, threads, most)
     notifications += _count(stored)
-    process.join()
+    wait_for_end(process)
     assert process.exitcode == 0
     with open_database(url, cipher=CIPHER) as database:
         shop = open_shop(database)
@@ -122,5 +123,5 @@ def _run_and_kill(url, rng, threads, most):
     process, stored = _start(url, rng.randrange(10**6), threads, most)
     count = _count(stored, rng.randint(1, threads))
     process.kill()
-    process.join()
+    wait_for_end(process)
     return count

@@ -23,6 +23,7 @@ from tests.billing.plan_shop import (
     read_state,
     show_quota,
 )
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -97,7 +98,7 @@ def test_concurrent_payments_of_one_plan_follow_each_other(url, cipher, clock):
 
     def pay(purchase):
         with open_database(url, cipher=cipher) as connection:
-            gate.wait()
+            gate.wait(longest())
             Shop(connection, clock).pay(purchase, purchase.purchase_id)
 
     with ThreadPoolExecutor(4) as pool:
@@ -154,7 +155,7 @@ def test_erasure_during_payments_causes_no_deadlock(url, cipher, clock):
 
     def run(action):
         with open_database(url, cipher=cipher) as connection:
-            gate.wait()
+            gate.wait(longest())
             action(connection)
 
     def pay(connection):

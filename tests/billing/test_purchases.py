@@ -10,6 +10,7 @@ from merlin.billing.purchases import MAX_OPEN, POLL_DURATION, PurchaseState
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 from tests.billing.plan_shop import ANNA, BORIS, STARS, Shop, read_state
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +49,7 @@ def test_concurrent_orders_of_one_user_make_one_purchase(url, cipher, clock):
 
     def order(_):
         with open_database(url, cipher=cipher) as database:
-            gate.wait()
+            gate.wait(longest())
             return Shop(database, clock).order().purchase_id
 
     with ThreadPoolExecutor(6) as pool:
@@ -169,7 +170,7 @@ def test_concurrent_polls_claim_each_order_once(url, cipher, clock):
 
     def poll(_):
         with open_database(url, cipher=cipher) as connection:
-            gate.wait()
+            gate.wait(longest())
             return claim_due(Shop(connection, clock))
 
     with ThreadPoolExecutor(4) as pool:

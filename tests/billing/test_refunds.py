@@ -12,6 +12,7 @@ from merlin.core.money import Amount, Currency
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from tests.billing.plan_shop import ANNA, STARS, YOOKASSA, Shop
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -108,7 +109,7 @@ def test_concurrent_refunds_by_admins_create_one(url, cipher, clock, key):
 
     def refund(_):
         with open_database(url, cipher=cipher) as connection:
-            gate.wait()
+            gate.wait(longest())
             try:
                 return request_refund(Shop(connection, clock), grant, key=key).refund_id
             except Refused as refused:

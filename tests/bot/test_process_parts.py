@@ -9,6 +9,7 @@ from telegram.error import NetworkError
 from merlin.bot.services import OUTAGES, run_forever
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import PERSISTENT_FAILURES, Failures
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.unit
 
@@ -33,7 +34,7 @@ def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(erro
 
     async def run_part():
         part = asyncio.create_task(run_forever("post", breaks, 0.01, failures))
-        await is_through.wait()
+        await asyncio.wait_for(is_through.wait(), longest())
         part.cancel()
 
     asyncio.run(run_part())

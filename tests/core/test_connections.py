@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 from merlin.core import connections
 from merlin.core.connections import MAX_HEAD_BYTES, BoundedHttp, Server
 from merlin.core.server import listen
+from tests.support.ending import wait_for_end
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -76,7 +77,7 @@ def run_server():
         finally:
             app.state.may_answer.set()
             server.should_exit = server.force_exit = True
-            thread.join()
+            wait_for_end(thread)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from merlin.db.tables import BUILD
 from merlin.providers.openai_training import OpenAIProvider
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
+from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import evaluate_at
 from tests.support.stand_ins import ProviderStandIn
@@ -249,6 +250,6 @@ def test_daemon_that_slept_while_another_led_creates_no_second_job(lab, provider
     lab.tick("launch")
     assert len(provider.jobs_created()) == 1
     provider.is_read.set()
-    asleep.join()
+    wait_for_end(asleep)
     assert len(provider.jobs_created()) == 1
     lab.until_serving("trial-1")

@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 
+from tests.support.ending import end
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import wait_until
@@ -32,8 +33,7 @@ def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(l
         lab.repository.commit()
         wait_until(lambda: lab.is_serving("trial-2"), describe=lambda: log.read_text()[-3000:])
     finally:
-        follower.terminate()
-        follower.join()
+        end(follower)
     assert follower.exitcode == 0
     assert len(provider.jobs_created()) == 2
     assert lab.status()["verdict"] == "serving"
@@ -61,6 +61,5 @@ def test_daemon_that_gets_no_second_connection_says_so_and_waits_for_one(
                 lambda: limited.is_serving("trial-1"), describe=lambda: log.read_text()[-3000:]
             )
         finally:
-            daemon.terminate()
-            daemon.join()
+            end(daemon)
     postgresql.drop(url)

@@ -18,8 +18,10 @@ from merlin.db.notices import Notices
 from merlin.db.processes import Heartbeats
 from merlin.training.gather import gather
 from merlin.wiring.context import open_reading_context
+from tests.support.ending import wait_for_end
 from tests.support.migrated_databases import only_sqlite
 from tests.support.pipeline_lab import run_command
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -178,7 +180,7 @@ def test_concurrent_fetches_take_turns(lab, waiting_notices):
     with lab.services() as services:
 
         def fetch(start):
-            start.wait()
+            start.wait(longest())
             try:
                 ticks.fetch(services)
             except Exception as failure:  # noqa: BLE001 - any error is reported below
@@ -192,7 +194,7 @@ def test_concurrent_fetches_take_turns(lab, waiting_notices):
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join()
+                wait_for_end(thread)
     assert not failures
     assert "notice-rewritten" not in waiting_notices()
 

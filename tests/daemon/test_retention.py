@@ -15,6 +15,7 @@ from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import BUILD, JOB, MODEL, NOTICE
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_migrated_database
+from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import Lab, commit_dataset, serving
 
@@ -188,7 +189,7 @@ def test_texts_stay_while_their_files_are_being_stored(lab):
                 assert len(FileIndex(services.db).list_files(f"more-{number}")) == 41
         finally:
             is_over.set()
-            sweeping.join()
+            wait_for_end(sweeping)
 
 
 def test_daemon_deletes_old_rows(lab):

@@ -3,6 +3,7 @@
 import itertools
 import queue
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +19,8 @@ from merlin.daemon.main import Tick, TickCounts, event_on_signal, run
 from merlin.daemon.ticks import ticks_of
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.notices import Notices
-from tests.support.forked_processes import start_function, wait_for_exit
+from tests.support.ending import wait_for_end
+from tests.support.forked_processes import set_up_process, start_function, wait_for_exit
 from tests.support.http_servers import Handler, serve_http
 from tests.support.migrated_databases import only_sqlite
 from tests.support.waiting import longest, wait_until
@@ -36,19 +38,35 @@ def run_schedule(*ticks, watch):
         yield
     finally:
         stop.set()
-        running.join()
+        wait_for_end(running)
 
 
 def raise_signal_while_waiting(_argument, _environment, _log):
     stop = event_on_signal()
     with stop._cond:  # the lock that `wait` holds for a moment
         signal.raise_signal(signal.SIGTERM)
-    stop.wait()
+    sys.exit(0 if stop.wait(longest()) else 1)
 
 
 def test_signal_in_the_moment_when_the_daemon_begins_to_wait_ends_it(tmp_path):
     process = start_function(raise_signal_while_waiting, None, tmp_path / "log", {})
     assert wait_for_exit(process) == 0
+
+
+def run_where_another_thread_takes_the_signal(ready, environment, log):
+    set_up_process(environment, log)
+    threading.Thread(target=threading.Event().wait, args=(2 * longest(),), daemon=True).start()
+    # That thread only, and none that is started from now on.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    run([Tick("quiet", lambda: False, 3600)], TickCounts(), ready.touch)
+
+
+def test_signal_that_another_thread_takes_ends_the_daemon(tmp_path):
+    ready, log = tmp_path / "ready", tmp_path / "log"
+    process = start_function(run_where_another_thread_takes_the_signal, ready, log, {})
+    wait_until(ready.exists, describe=log.read_text)
+    process.terminate()
+    assert wait_for_end(process) == 0
 
 
 def test_requested_ticks_run_at_once():
@@ -110,7 +128,7 @@ def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
             wait_until(lambda: health_error(lab.config, "daemon") is None)
         finally:
             stop.set()
-            daemon.join()
+            wait_for_end(daemon)
         waiting = Notices(services.db).list_waiting(100)
     assert [notice.key for notice in waiting] == ["notice-failing"]
     assert waiting[0].arguments == {

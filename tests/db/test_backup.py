@@ -28,6 +28,7 @@ from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.processes import Heartbeats, Lead
+from tests.support.ending import wait_for_end
 from tests.support.http_servers import Handler, serve_http
 from tests.support.machine import require_root
 from tests.support.waiting import longest, wait_until
@@ -115,7 +116,7 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
         archive = run_backup(capfd, config_path, "--with-key")
     finally:
         stop.set()
-        writing.join()
+        wait_for_end(writing)
     there = configured(tmp_path / "there")
     code, captured = run(capfd, "restore", archive, "--config", there)
     assert code == 0, captured.err

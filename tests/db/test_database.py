@@ -14,6 +14,7 @@ from merlin.db.database import Database, open_database, transaction
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.migrations import migrate
 from merlin.db.tables import CHANGES, INTENT, WAKE
+from tests.support.ending import wait_for_end
 from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
 
@@ -266,7 +267,7 @@ def _touch(database, key):
 def run_in_thread(work):
     thread = threading.Thread(target=work)
     thread.start()
-    thread.join()
+    wait_for_end(thread)
 
 
 def test_number_over_the_integer_range_is_not_found(tmp_path):

@@ -2,11 +2,8 @@
 
 import os
 import select
-import shutil
 import socket
-import tempfile
 import threading
-from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -17,8 +14,9 @@ from merlin.db.database import open_database
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Lead, read_change_counter
 from merlin.db.tables import AUDIT, WAKE
+from tests.support.ending import wait_for_end
 from tests.support.machine import skip_or_fail
-from tests.support.postgresql import Server, reason_unavailable
+from tests.support.postgresql import Server, reason_unavailable, server_folder
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -42,10 +40,8 @@ class Standby(Server):
 
 @pytest.fixture
 def folders():
-    paths = [Path(tempfile.mkdtemp(prefix="merlin-pg-", dir="/tmp")) for _ in range(2)]
-    yield paths
-    for folder in paths:
-        shutil.rmtree(folder, ignore_errors=True)
+    with server_folder() as first, server_folder() as second:
+        yield first, second
 
 
 @pytest.fixture
@@ -102,7 +98,7 @@ def test_stored_data_survives_a_failover_to_the_standby(servers, tmp_path, clock
             wait_until(lambda: len(stored) >= before + MANY)
         finally:
             is_over.set()
-            writer.join()
+            wait_for_end(writer)
         wait_until(lambda: _keeps_lead(lead))
         targets = {row["target"] for row in database.rows(AUDIT.select())}
     assert set(stored) <= targets

@@ -12,6 +12,7 @@ from merlin.core.errors import LeadTaken
 from merlin.core.i18n import text
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Lead
+from tests.support.ending import wait_for_end
 
 pytestmark = pytest.mark.integration
 
@@ -44,7 +45,7 @@ def start(tmp_path, url):
     yield run
     for child in children:
         child.kill()
-        child.communicate()
+        wait_for_end(child)
 
 
 def test_one_of_ten_concurrent_processes_leads(tmp_path, url):
@@ -62,7 +63,7 @@ def test_lead_of_a_killed_process_is_free(start, tmp_path, url, until):
     assert not lead.take()
     assert lead.holder() == f"{child.pid}@{socket.gethostname()}"
     child.kill()
-    child.wait()
+    wait_for_end(child)
     until(lead.take)
     assert lead.is_held()
     lead.release()

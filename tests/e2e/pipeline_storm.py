@@ -7,6 +7,7 @@ and returns the provider's jobs. Used by a test with few commits and by `bench/s
 import random
 import threading
 
+from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, Lab
@@ -53,7 +54,7 @@ class Killer(threading.Thread):
                 self.generator.uniform(0.5, 4.0) * max(1.0, self.kills_of_commit / MANY_KILLS)
             )
             process.kill()
-            process.join()
+            wait_for_end(process)
             self.kills += 1
             self.kills_of_commit += 1
             if self.generator.random() < 0.3:
@@ -91,6 +92,6 @@ def run_storm(folder, commits, seed, still_s=0.0):
                     killer.is_over.wait(0.1)
         finally:
             killer.is_over.set()
-            killer.join()
+            wait_for_end(killer)
         jobs = [job for job in provider.jobs_created() if job["status"] != "cancelled"]
         return jobs, killer.kills

@@ -7,6 +7,7 @@ import pytest
 
 from merlin.db.database import open_database
 from merlin.db.tables import list_all_tables
+from tests.support.ending import wait_for_end
 from tests.support.pipeline_lab import KEY, Lab, provider_entry, run_command
 from tests.support.stand_ins import ProviderStandIn
 
@@ -49,7 +50,7 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
             code, _, errors = run_command("backup", "--with-key", "--config", str(original.path))
         finally:
             is_done.set()
-            writer.join()
+            wait_for_end(writer)
         assert code == 0, errors
         (archive,) = Path(original.config.state_dir / "backups").iterdir()
         repository_path = str(original.repository.folder)

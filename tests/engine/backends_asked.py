@@ -15,6 +15,7 @@ from merlin.core.messages import Message
 from merlin.engine.proof import Proof, ProofQuestion, write_proof
 from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
+from tests.support.ending import wait_for_end
 from tests.support.waiting import longest, wait_until
 
 PROOF = Proof(
@@ -159,7 +160,7 @@ def start_backend(folder, log, **limits):
     finally:
         runner.run(backend.close())
         loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        wait_for_end(thread)
         loop.close()
 
 

@@ -15,6 +15,7 @@ import struct
 import threading
 
 from tests.support.http_servers import Handler, Server
+from tests.support.waiting import longest
 
 REPOSITORY = "anna/tiny"
 COMMIT = "c0ffee" + "0" * 34
@@ -71,7 +72,7 @@ class HubStandIn(Server):
         out.write(content[:stalled])
         if stalled:
             out.flush()
-            self._flows.wait()
+            self._flows.wait(longest())
         return not stalled
 
     def list_ranges(self, name):

@@ -16,6 +16,7 @@ from merlin.core.server import listen
 from merlin.engine import job_queue
 from merlin.engine.context import Engine
 from merlin.engine.main import create_app, serve_on
+from tests.support.ending import wait_for_end
 from tests.support.forked_processes import FORKS
 from tests.support.http_servers import serve_app
 from tests.support.waiting import longest, wait_until
@@ -191,7 +192,7 @@ class EngineProcess:
             try:
                 self.client = EngineClient(receiver.recv())
             except EOFError:  # a kill point ended it before it listened
-                self._process.join()
+                wait_for_end(self._process)
                 assert self._process.exitcode == KILLED
                 return self.start()
         return self.client
@@ -202,7 +203,7 @@ class EngineProcess:
 
     def kill(self):
         self._process.kill()
-        self._process.join()
+        wait_for_end(self._process)
 
     def _is_unlocked(self):
         path = self.folder / "lock"

@@ -27,7 +27,7 @@ from tests.engine.backends_asked import (
 from tests.engine.base_library import write_base
 from tests.engine.recall_models import train_and_save
 from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, serve_engine
-from tests.support.waiting import wait_until
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -150,7 +150,7 @@ def test_server_that_dies_is_started_again_with_the_adapter(vllm, build_backend,
         return (await read_answer(backend, adapter))[0], backend.figures()["restarts"]
 
     async def wait_for_end(backend):
-        await backend._child.wait()
+        await asyncio.wait_for(backend._child.wait(), longest())
 
     text, restarts = run_with_backend(build_backend(), kill_between)
     assert text.startswith("merlin-")

@@ -19,6 +19,7 @@ from merlin.engine.child_process import build_environment
 from merlin.engine.database import MIGRATIONS, Database
 from merlin.engine.jobs import Job, JobEvents, Jobs
 from merlin.engine.storage import Models
+from tests.support.ending import wait_for_end
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
@@ -166,5 +167,5 @@ def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):
     wait_until(lambda: len(waits) == 3)
     stop.set()
     woken.set()
-    lane.join()
+    wait_for_end(lane)
     assert not lane.is_alive()

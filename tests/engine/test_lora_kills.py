@@ -23,6 +23,7 @@ from tests.engine.lora_tasks import (
     select_epochs,
     train_in_process,
 )
+from tests.support.ending import wait_for_end
 from tests.support.waiting import wait_until
 
 pytestmark = [
@@ -139,7 +140,7 @@ def test_child_that_always_dies_fails_the_job_with_advice(tmp_path):
             next(training)
     finally:
         stop.set()
-        killer.join()
+        wait_for_end(killer)
     assert given_up.value.code == "out_of_memory"
     assert given_up.value.key == "engine-lora-killed"
     wait_until(lambda: not list_children(task.folder))

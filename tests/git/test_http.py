@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from merlin.core.errors import SourceError
+from tests.support.ending import wait_for_end
 from tests.support.forked_processes import run_processes, wait_for_exit
 from tests.support.http_servers import Server, serve_http
 from tests.support.waiting import longest, wait_until
@@ -107,7 +108,7 @@ def test_password_is_absent_from_command_lines(remote, make_source, head):
         assert server.has_request.wait(longest())
         lines = list_command_lines()
         server.may_answer.set()
-        fetching.join()
+        wait_for_end(fetching)
     assert any("ls-remote" in line for line in lines)
     assert not any("s3cret-w0rd" in line for line in lines)
 

@@ -7,6 +7,7 @@ import pytest
 
 from merlin.core.errors import SourceError
 from merlin.git.mirror import lock_mirror
+from tests.support.ending import wait_for_end
 
 pytestmark = pytest.mark.functional
 LEFTOVERS = ("config.lock", "refs/merlin/head.lock", "objects/pack/tmp_pack_x", "gc.pid")
@@ -49,6 +50,6 @@ def test_child_of_a_dead_writer_keeps_the_lock_until_it_ends(mirror):
     with pytest.raises(SourceError), lock_mirror(mirror, wait_s=0):
         pass
     assert list_leftovers(mirror) == list(LEFTOVERS)
-    child.communicate()
+    wait_for_end(child)
     with lock_mirror(mirror):
         assert list_leftovers(mirror) == []

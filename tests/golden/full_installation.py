@@ -28,6 +28,7 @@ from merlin.wiring.context import open_read_only, open_writing_context
 from tests.api.sign_in_data import finish_login, start_login
 from tests.golden.bot_chats import Person
 from tests.golden.normalise import Normaliser
+from tests.support.ending import end
 from tests.support.frozen_day import fixed_day, start
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn, YooKassaStandIn
@@ -320,8 +321,7 @@ def act_as_people(installation):
     installation.lab.until_serving("trial-6")
     installation.requests.append(cancelled["id"])
     # Notices are grouped for a minute; a restarted bot with group_s=0 sends them in one message.
-    installation.processes["bot"].terminate()
-    installation.processes["bot"].join()
+    end(installation.processes["bot"])
     installation.run("bot", group_s=0.0)
     wait_until(installation.people["vera"].has_sent_all, 60)
 

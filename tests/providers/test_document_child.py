@@ -30,7 +30,7 @@ from tests.support.sample_documents import (
     make_workbook,
     replace_docx_parts,
 )
-from tests.support.waiting import wait_until
+from tests.support.waiting import longest, wait_until
 
 ROOT = Path(__file__).parents[2]
 unit, functional = pytest.mark.unit, pytest.mark.functional
@@ -214,7 +214,7 @@ def test_child_gets_no_secret_and_no_open_file_of_ours(monkeypatch, tmp_path):
             with suppress(FileNotFoundError):  # a module file that is closed by now
                 files.add(str(link.readlink()).partition(":")[0])
         os.killpg(child.pid, 9)
-        await child.communicate()
+        await asyncio.wait_for(child.communicate(), longest())
         return environment, folder, files
 
     with (tmp_path / "ours").open("wb"):

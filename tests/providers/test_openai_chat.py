@@ -166,7 +166,7 @@ def test_cancelled_reader_frees_its_connection(server, reply):
 
         has_begun = asyncio.Event()
         task = asyncio.create_task(follow())
-        await has_begun.wait()
+        await asyncio.wait_for(has_begun.wait(), longest())
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -13,6 +13,7 @@ from merlin.config.shop import YooKassaConfig
 from merlin.core.money import Amount, roubles
 from merlin.providers.payments import Gateway, PaymentRequest, RefundRequest
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
+from tests.support.ending import wait_for_end
 from tests.support.waiting import CHECK_INTERVAL_S
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -102,7 +103,7 @@ def run_raw_server(
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
     for thread in [accept_thread, *threads]:
-        thread.join()
+        wait_for_end(thread)
 
 
 def read_until_closed(connection: socket.socket) -> None:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.support.ending import wait_for_end
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import wait_until
 
@@ -28,7 +29,7 @@ def keep_busy(threads=8):
     finally:
         is_over.set()
         for worker in workers:
-            worker.join()
+            wait_for_end(worker)
 
 
 @pytest.mark.functional

@@ -4,6 +4,7 @@ A new interpreter spends 2 s on imports before a daemon runs, most of it on the 
 forked process behaves the same for the tests: it has its own memory and can be killed.
 """
 
+import faulthandler
 import multiprocessing
 import os
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import uvloop
 
 from merlin.cli.commands import COMMANDS
+from tests.support.ending import end, wait_for_end
 from tests.support.waiting import longest
 
 # Merlin's modules, and modules they import lazily.
@@ -31,7 +33,7 @@ _LATER = (
     "jsonschema",
     "anyio._backends._asyncio",
     "anyio.streams.tls",
-    "apscheduler.triggers.interval",
+    "apscheduler.triggers.base",
     "encodings.idna",
     "openai.lib.streaming.chat",
     "pytest",
@@ -78,10 +80,7 @@ def run_processes(config, *verbs, **environment):
     try:
         yield processes
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.join()
+        end(*processes)
 
 
 def is_ready(address):
@@ -117,7 +116,7 @@ def run_forked(function, *arguments):
     """Call a function of a module in a process of its own; return its exit code."""
     process = FORKS.Process(target=function, args=arguments)
     process.start()
-    process.join()
+    wait_for_end(process)
     return process.exitcode
 
 
@@ -152,3 +151,4 @@ def set_up_process(environment, log):
     target = os.open(Path(log), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     os.dup2(target, 1)
     os.dup2(target, 2)
+    faulthandler.enable()  # `end` asks one that does not end for its stacks

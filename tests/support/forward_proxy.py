@@ -10,6 +10,7 @@ import threading
 from contextlib import closing, contextmanager, suppress
 from urllib.parse import urlsplit
 
+from tests.support.ending import wait_for_end
 from tests.support.waiting import longest
 
 _SOCKS_OK, _SOCKS_NO_HOST = bytes([5, 0, 0, 1, *bytes(6)]), bytes([5, 4, 0, 1, *bytes(6)])
@@ -38,7 +39,7 @@ class ForwardProxy:
             yield self
         finally:
             self._loop.call_soon_threadsafe(self._stop.set)
-            thread.join()
+            wait_for_end(thread)
 
     async def _run(self):
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import uvicorn
 
 from merlin.core.server import listen
+from tests.support.ending import wait_for_end
 from tests.support.waiting import wait_until
 
 
@@ -27,7 +28,7 @@ def serve_app(app, port=0):
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join()
+            wait_for_end(thread)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -100,7 +101,7 @@ def serve_http(server):
             yield running_server
         finally:
             running_server.shutdown()
-            thread.join()
+            wait_for_end(thread)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ending import wait_for_end
+
 ROOT = Path(__file__).parents[2]
 LISTS = (ROOT / "requirements.txt", ROOT / "requirements-build.txt")
 
@@ -66,7 +68,7 @@ def mount_in_memory(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        process.communicate()
+        wait_for_end(process)
         assert process.returncode == 0
 
 

@@ -31,6 +31,7 @@ from merlin.training.promote import Promotions
 from merlin.training.prove import prove_new
 from merlin.wiring.context import make_cipher, open_migrated_database, open_reading_context
 from merlin.wiring.daemon import services_of
+from tests.support.ending import end
 from tests.support.forked_processes import start
 from tests.support.migrated_databases import copy_database, fresh_database
 from tests.support.waiting import Deadline
@@ -237,8 +238,7 @@ def run_through_kills(lab, points, is_done):
                 deaths += 1
                 process = start_daemon()
     finally:
-        process.terminate()
-        process.join()
+        end(process)
     assert {path.name for path in lab.folder.glob("crashed.*")} == {
         f"crashed.{point}" for point in points
     }

@@ -7,10 +7,9 @@ import base64
 import itertools
 import os
 import pwd
-import shutil
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -18,6 +17,7 @@ import psycopg
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
+from tests.support.ending import wait_for_end
 from tests.support.waiting import longest
 
 BIN = Path("/usr/lib/postgresql/15/bin")
@@ -71,7 +71,7 @@ class Server:
         self._run("pg_ctl", "-w", "-t", str(round(longest())), "-o", options, "-l", log, "start")
 
     def stop(self, mode="immediate"):
-        self._disconnect()
+        self.close()
         self._run("pg_ctl", "-w", "-m", mode, "stop")
 
     def url(self, name):
@@ -90,11 +90,12 @@ class Server:
         try:
             self._delete_rows()
         except psycopg.OperationalError:  # a test has closed every connection
-            self._disconnect()
+            self.close()
             self._delete_rows()
         return self.url("shared")
 
-    def _disconnect(self):
+    def close(self):
+        """Close the connection of `reset`."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -127,13 +128,35 @@ def reason_unavailable():
     return None if (BIN / "postgres").exists() else "PostgreSQL is not installed"
 
 
+# Waits for the end of its input: of the block or of the process, also of one that was killed.
+_CLEAN_UP = """
+read -r _
+if read -r server < "$1/d/postmaster.pid"; then
+  kill -QUIT "$server"
+  while kill -0 "$server"; do sleep 0.05; done
+fi
+rm -rf "$1"
+"""
+
+
+@contextmanager
+def server_folder():
+    """Yield a folder for a server; both are gone after the block, or the end of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="merlin-pg-", dir="/tmp"))
+    cleaning = subprocess.Popen(
+        ["sh", "-c", _CLEAN_UP, "clean-up", folder],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # a run that is ended by Ctrl-C ends no session of its own
+    )
+    try:
+        yield folder
+    finally:
+        wait_for_end(cleaning)
+
+
 @contextmanager
 def run_server():
-    """Yield a running server; its folder is removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="merlin-pg-", dir="/tmp"))
-    try:
-        server = Server(folder)
+    """Yield a running server."""
+    with server_folder() as folder, closing(Server(folder)) as server:
         yield server
-        server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -18,4 +18,4 @@ load_vocabulary()
 for thread in threading.enumerate():
     if isinstance(thread, threading.Timer):
         thread.cancel()
-        thread.join()
+        thread.join(60)

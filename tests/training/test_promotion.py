@@ -31,6 +31,7 @@ from tests.db.pipeline_rows import (
     make_spec,
     planning_config,
 )
+from tests.support.ending import wait_for_end
 from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
@@ -415,7 +416,7 @@ def test_readers_always_see_a_serving_model(world, url):
         promote_by_hand(world.promotions, f"{FACE}-{number % 2 + 1}", "vera")
     stop.set()
     for reader in readers:
-        reader.join()
+        wait_for_end(reader)
     assert set(versions) <= {f"{FACE}-1", f"{FACE}-2"}
     assert versions
 

@@ -13,6 +13,7 @@ import httpx
 
 from merlin.core.server import free_ports
 from tests.golden.full_installation import QUESTION, make_lab
+from tests.support.ending import end
 from tests.support.frozen_day import start
 from tests.support.waiting import longest, wait_until
 
@@ -53,8 +54,7 @@ def run_lab_with_engine(folder, stand_ins, environment, by):
         wait_until(lambda: _is_up(port), 60)
         yield lab
     finally:
-        process.terminate()
-        process.join()
+        end(process)
 
 
 def _is_up(port):

@@ -7,6 +7,7 @@ from merlin.cli.edit_session import edit_session
 from merlin.core.errors import MerlinError
 from merlin.dataset.changes import Edit
 from merlin.db.processes import Lead
+from tests.support.ending import end
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.stand_ins import ProviderStandIn
@@ -50,8 +51,7 @@ def test_running_daemon_makes_the_commit(lab, report, keys):
         assert "no-daemon" not in keys
         wait_until(lambda: lab.status()["commit"] == change.commit)
     finally:
-        daemon.terminate()
-        daemon.join()
+        end(daemon)
 
 
 def test_edit_of_a_file_that_another_commit_changed_is_refused(lab, report):

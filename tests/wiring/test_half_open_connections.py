@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from merlin.core.server import free_ports
+from tests.support.ending import end
 from tests.support.forked_processes import run_command, start_function
 from tests.support.waiting import longest, wait_until
 
@@ -35,8 +36,7 @@ def run_server(verb, folder):
         wait_until(lambda: is_healthy(port))
         yield port
     finally:
-        process.terminate()
-        process.join()
+        end(process)
 
 
 def run_command_limited(arguments, environment, log):
