@@ -312,14 +312,17 @@ async def _handle_unreachable(handle: Handler, context: BotContext) -> None:
 async def refuse_updates(
     application: BotApplication, tasks: Sequence[Task], *, is_news: bool
 ) -> None:
-    """Refuse messages of one chat whose queue is full; notify the user if `is_news`."""
+    """Refuse messages of one chat whose queue is full; if `is_news`, tell the user how many.
+
+    Those that were refused already stay so.
+    """
     services = application.bot_data.services
     *others, last = tasks
     newest = BotContext.create(application, replace(last, joined=tuple(others)))
 
     def work() -> None:
         if is_news:
-            _put_notice(newest)
+            _put_notice(newest, len(tasks))
         newest.finish(UpdateState.REFUSED, "queue full")
 
     await retry_until_stored(services, work, "updates could not be refused")
@@ -328,13 +331,13 @@ async def refuse_updates(
             await BotContext.create(application, task).answer_press()
 
 
-def _put_notice(context: BotContext) -> None:
+def _put_notice(context: BotContext, count: int) -> None:
     if not context.is_private:
         return
     services = context.services
     user, _ = read_known_user(services, context.stored)
     localised = replace(context, language=user.speaks(context.language))
-    page = FormattedMessage(localised.translate("bot-queue-full"))
+    page = FormattedMessage(localised.translate("bot-queue-full", count=count))
     letter = f"full:{context.update_id}"
     target = find_target(context)
     services.outbox.put([OutgoingMessage(letter, context.chat_id, page, target=target)])

@@ -15,7 +15,7 @@ import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Self, TypeAlias, cast
 
 import telegram
@@ -49,6 +49,7 @@ from merlin.chat.turns import Turns, UpdateState
 from merlin.core.clock import utc_now
 from merlin.core.formatted_text import FormattedMessage, is_blank, remove_controls, split
 from merlin.core.i18n import format_moment, language_of, text
+from merlin.core.json_fields import get_integer
 from merlin.core.permissions import Authority
 
 UNKNOWN_USER = User(0)
@@ -72,13 +73,18 @@ def read_known_user(services: BotServices, update: Update) -> KnownUser:
     return Users(services.db).get_or_new(update.user_id), dialog
 
 
+# A message so many seconds old was not fetched at once. Telegram's dates are whole seconds.
+LATE_S = 3.0
+_EVER = datetime.fromtimestamp(0, UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """An update to process: as stored in the inbox, and as the library's object.
 
-    `is_resumed`: another process may have started it; `is_late`: it waited while the bot could not
-    fetch it. `joined` are the updates behind it that belong to it. `known` is what was read about
-    its person, None if that is to be read when its turn comes.
+    `is_resumed`: another process may have started it; `is_late`: it was sent while the bot was
+    away or frozen. `joined` are the updates behind it that belong to it. `known` is what was read
+    about its person, None if that is to be read when its turn comes.
     """
 
     stored: Update
@@ -90,9 +96,20 @@ class Task:
     received_at: datetime = field(default_factory=utc_now, compare=False)
 
     @classmethod
-    def parse(cls, stored: Update, bot: telegram.Bot, **fields: Any) -> Self:
-        """Return the task of a stored update; `fields` are its other fields."""
-        return cls(stored, parse_update(stored, bot), **fields)
+    def parse(
+        cls,
+        stored: Update,
+        bot: telegram.Bot,
+        back_at: datetime = _EVER,
+        **fields: Any,
+    ) -> Self:
+        """Return the task of an update that was stored now; `fields` are its other fields.
+
+        Until `back_at` the bot fetched none.
+        """
+        sent_s = get_integer(stored.content, "date")
+        late_s = max(back_at.timestamp(), utc_now().timestamp() - LATE_S)
+        return cls(stored, parse_update(stored, bot), is_late=0 < sent_s <= late_s, **fields)
 
 
 # The prefix of dialog steps in which an editor writes an example.

@@ -5,8 +5,8 @@ batch. After a kill in between Telegram sends the batch again; updates already s
 
 The order within a chat is kept. Several hundred chats are processed concurrently, one update of
 each. A chat may have a few messages waiting; more are refused at once, so that a flood by one
-person does not delay the others. Messages that collected at Telegram while the bot could not fetch
-them are no flood: they are answered in order, however many they are.
+person does not delay the others. Messages that collected while the bot was away or frozen are no
+flood, by their own date: they are answered in order, however many they are.
 
 A pressed button, a pre-checkout query or payment, and an inline query are processed at once:
 Telegram or the payer waits for them, and a stop button queued behind its own answer would be
@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import IntEnum
 from functools import partial
 from typing import Any, TypeVar
@@ -47,6 +48,7 @@ from merlin.bot.updates import (
     is_unaddressed,
     read_button_data,
 )
+from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Failures
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
@@ -61,8 +63,6 @@ ALLOWED_UPDATES = (
     "pre_checkout_query",
     "my_chat_member",
 )
-# A full batch: more updates may wait at Telegram.
-FULL_BATCH = 100
 # How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
 _STOP = "stop"
@@ -104,11 +104,15 @@ MAX_WAITING = 5
 
 @dataclass(slots=True)
 class _ChatQueue:
-    """The waiting updates of one chat; `is_notified`: the person knows that some were refused."""
+    """The waiting updates of one chat.
+
+    `is_notified`: the person knows that some were refused; `untold` are those refused since.
+    """
 
     waiting: deque[Task] = field(default_factory=deque)
     is_working: bool = False
     is_notified: bool = False
+    untold: list[Task] = field(default_factory=list)
 
     def has_room(self, update: telegram.Update, most: int) -> bool:
         updates = [task.update for task in self.waiting]
@@ -146,7 +150,7 @@ def _is_part(update: telegram.Update, before: Sequence[telegram.Update]) -> bool
 # A chat and one of its queues.
 Key = tuple[int, Priority]
 Worker = Callable[[Task], Awaitable[None]]
-# The refused updates of one chat, and whether to notify the person.
+# The refused updates of one chat, and whether to tell the person how many.
 Refuse = Callable[[Sequence[Task], bool], Awaitable[None]]
 
 
@@ -219,6 +223,7 @@ class ChatProcessor(BaseUpdateProcessor):
         for key, chat_tasks in refused.items():
             queue = self._queues[key]
             self._start(self._refuse_updates(chat_tasks, is_news=not queue.is_notified))
+            queue.untold += chat_tasks if queue.is_notified else []
             queue.is_notified = True
 
     async def _refuse_updates(self, tasks: Sequence[Task], *, is_news: bool) -> None:
@@ -248,6 +253,8 @@ class ChatProcessor(BaseUpdateProcessor):
                     work.close()
         finally:
             del self._queues[key]
+        if queue.untold and not queue.waiting:
+            await self._refuse_updates(queue.untold, is_news=True)
 
     async def _do_next(self, queue: _ChatQueue) -> None:
         if self._closing.is_set():
@@ -367,21 +374,22 @@ class UpdateReceiver:
     async def _run_polling(self) -> None:
         """Poll, store and queue while this process leads."""
         attempt = 0
-        is_late = True
+        was_away, back_at = True, utc_now()
         while True:
-            is_late = is_late or not self._leads.is_set()
+            was_away = was_away or not self._leads.is_set()
             await self._leads.wait()
-            # What came meanwhile is there at once; what comes from now on may be a flood.
-            raw = await self._poll(0 if is_late else self._services.pace.poll_s)
+            # What came meanwhile is there at once; what is sent from now on may be a flood.
+            raw = await self._poll(0 if was_away else self._services.pace.poll_s)
             if raw is None:
                 await self._transport.pause(attempt)
                 attempt += 1
-                is_late = True
+                was_away = True
                 continue
             attempt = 0
+            back_at = utc_now() if was_away else back_at
+            was_away = False
             if raw:
-                await self._store_batch(raw, is_late=is_late)
-            is_late = is_late and len(raw) >= FULL_BATCH
+                await self._store_batch(raw, back_at)
 
     async def _poll(self, poll_s: float) -> list[Any] | None:
         """Return the next batch, None if it cannot be fetched now."""
@@ -430,7 +438,7 @@ class UpdateReceiver:
             await self._services.store.do(lambda: tell(notice, {}))
         self.has_conflict = True
 
-    async def _store_batch(self, batch: Sequence[Any], *, is_late: bool) -> None:
+    async def _store_batch(self, batch: Sequence[Any], back_at: datetime) -> None:
         """Store a batch, with as many retries as needed; queue the updates of this process."""
         updates = [update for item in batch if (update := _parse_update(item)) is not None]
         updates.sort(key=lambda update: update.update_id)
@@ -441,10 +449,7 @@ class UpdateReceiver:
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.
             read = partial(read_known_user, self._services)
-            return [
-                Task.parse(stored, self._bot, is_late=is_late, known=read(stored))
-                for stored in fresh
-            ]
+            return [Task.parse(stored, self._bot, back_at, known=read(stored)) for stored in fresh]
 
         # Telegram keeps the batch until it is stored.
         fresh = await retry_until_stored(self._services, store, "updates could not be stored")

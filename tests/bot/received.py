@@ -7,7 +7,7 @@ from merlin.bot.context import Task
 from merlin.bot.updates import parse_update
 
 HIDDEN_AUTHOR = {"type": "hidden_user", "date": 0, "sender_user_name": "B"}
-_BOT = telegram.Bot("1:token")
+BOT = telegram.Bot("1:token")
 
 
 def message_body(user_id, text="", *, is_bot=False, **fields):
@@ -19,9 +19,9 @@ def message_body(user_id, text="", *, is_bot=False, **fields):
 
 def task(number, kind="message", **content):
     """Return the task of an update whose payload is `content`."""
-    return Task.parse(read_update({"update_id": number, kind: content}), _BOT)
+    return Task.parse(read_update({"update_id": number, kind: content}), BOT)
 
 
 def received(number, **content):
     """Return an update with a message as the library's object."""
-    return parse_update(read_update({"update_id": number, "message": content}), _BOT)
+    return parse_update(read_update({"update_id": number, "message": content}), BOT)

@@ -2,12 +2,16 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from merlin.account.users import User
+from merlin.app.inbox import read_update
+from merlin.bot.context import Task
 from merlin.bot.processor import ChatProcessor
-from tests.bot.received import message_body, task
+from merlin.core.clock import utc_now
+from tests.bot.received import BOT, message_body, task
 from tests.bot.running_bot import advance_clock, run_jumping
 
 pytestmark = pytest.mark.unit
@@ -77,7 +81,7 @@ def test_number_of_concurrent_chats_is_limited():
     assert len(story.done) == 10
 
 
-def test_first_refusal_of_a_full_queue_is_news():
+def test_refusals_of_a_full_queue_are_told_at_once_and_those_since_when_it_is_empty():
     async def run():
         story = LaneRecorder()
         story.add(messages(1, *range(8)))
@@ -89,7 +93,8 @@ def test_first_refusal_of_a_full_queue_is_news():
         return story
 
     story = run_jumping(run())
-    assert story.refused == [([6, 7], True), ([8], False), ([9, 10], False), ([26], True)]
+    at_once, at_the_end = ([6, 7], True), ([8, 9, 10], True)
+    assert story.refused == [at_once, ([8], False), ([9, 10], False), at_the_end, ([26], True)]
     assert [number for _, number in story.done] == [*range(6), *range(20, 26)]
 
 
@@ -117,6 +122,19 @@ def test_updates_that_waited_at_telegram_are_no_flood():
     story = run_jumping(run())
     assert [number for _, number in story.done] == list(range(30))
     assert story.refused == [([30], True)]
+
+
+@pytest.mark.parametrize(
+    ("age_s", "away_s", "is_late"),
+    [(0, 0, False), (1, 0, False), (10, 0, True), (1, 0.5, True), (1, 2, False)],
+    ids=["now", "just now", "before a freeze", "while the bot was away", "since it is back"],
+)
+def test_message_is_late_by_its_own_date(age_s, away_s, is_late):
+    now = utc_now()
+    body = message_body(1) | {"date": int(now.timestamp()) - age_s}
+    stored = read_update({"update_id": 1, "message": body})
+    back_at = {"back_at": now - timedelta(seconds=away_s)} if away_s else {}
+    assert Task.parse(stored, BOT, **back_at).is_late is is_late
 
 
 def button_presses(chat_id, verb, *numbers):

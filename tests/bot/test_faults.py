@@ -1,5 +1,8 @@
 """Faults between two lanes of a chat, after a kill, and with invalid responses."""
 
+import os
+import signal
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +21,7 @@ from tests.bot.running_bot import (
     select_rows,
     wait_until_ended,
 )
+from tests.support.ending import end
 from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.plan_config import make_plan
 from tests.support.waiting import wait_until
@@ -107,3 +111,37 @@ def test_invalid_button_data_breaks_no_handler(telegram, settings):
 
 def _add(query, acting):
     acting.world.add_update("callback_query", query)
+
+
+def send_at(telegram, sent_s, *texts):
+    """Send messages of anna's with this date, in seconds since 1970."""
+    for text in texts:
+        telegram.send(telegram.place("anna"), {"text": text, "date": int(sent_s)})
+
+
+def test_questions_that_were_asked_while_the_bot_was_frozen_are_all_answered(
+    telegram, provider, settings, tmp_path
+):
+    child = start_bot(settings, tmp_path / "log")
+    telegram.say("anna", "Первый")
+    wait_until_ended(telegram, settings, 1)
+    os.kill(child.pid, signal.SIGSTOP)
+    # As a person who waits for the answers, in the half minute of which the bot knows nothing.
+    for number in range(10):
+        send_at(telegram, time.time() - 30 + number, f"Вопрос {number}")
+    os.kill(child.pid, signal.SIGCONT)
+    wait_until_ended(telegram, settings, 11)
+    end(child)
+    assert count_updates_by_state(settings) == {"answered": 11}
+
+
+def test_person_is_told_how_many_messages_of_a_flood_were_refused(telegram, provider, settings):
+    provider.behave(think_s=3600.0)
+    with RunningBot(settings):
+        telegram.say("anna", "Первый")
+        wait_until(lambda: provider.calls("chat.create"))
+        # Of a time to come: on a busy machine these would be late.
+        send_at(telegram, time.time() + 3600, *(f"Вопрос {number}" for number in range(7)))
+        refusal = russian_text("bot-queue-full", count=2)
+        wait_until(lambda: refusal in answer_texts(telegram))
+        assert count_updates_by_state(settings)["refused"] == 2

@@ -16,7 +16,10 @@ bot-again-photo = I don't store photos: please send it again.
 bot-again-done = I've answered this again. See below.
 bot-offered-done = I've answered this question. See below.
 bot-unknown-command = I don't know the command { $command }. All commands: /help
-bot-queue-full = I can't keep up. I skip new questions until I've answered your earlier ones. Send them again then.
+bot-queue-full = { $count ->
+        [one] I can't keep up and skipped a message. Send it again once I've answered your earlier ones.
+       *[other] I can't keep up and skipped { $count } messages. Send them again once I've answered your earlier ones.
+    }
 bot-waiting = The model is busy. I'm waiting for its answer…
 bot-cut = [The answer was cut off: the connection to the model broke. To get all of it, ask again.]
 bot-length = [The answer didn't fit. Write “continue” for the rest.]
