@@ -23,7 +23,9 @@ from merlin.core.log import get_logger
 log = get_logger(__name__)
 
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 10.0
-STABLE_AFTER_S = 5.0  # after running this long, the pause starts from the shortest again
+# After running this long, the pause starts from the shortest again: longer than a start may take,
+# or one that fails slowly would never pause longer.
+STABLE_AFTER_S = 60.0
 STOP_S = 20.0
 POLL_S = 0.05
 EXIT_MISCONFIGURED = 2

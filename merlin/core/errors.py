@@ -6,6 +6,7 @@
     ├── NotFound             exit 1, no such dataset, build, job or model
     ├── Forbidden            exit 1, it exists, but this user may not do this with it
     ├── Refused              exit 1, the operation is not possible now
+    │   └── Unstartable      exit 2, nor after a restart: the database is lost or of a newer version
     ├── DatasetError         exit 1, an example cannot be used; carries the findings
     ├── SourceError          exit 1, the git repository cannot be read; may succeed later
     ├── PaymentError         exit 1, the payment gateway refused; a retry is useless
@@ -66,6 +67,12 @@ class Forbidden(MerlinError):
 
 class Refused(MerlinError):
     """The object exists, but the operation is not possible now; the text says why."""
+
+
+class Unstartable(Refused):
+    """No restart mends it: a person must act first."""
+
+    exit_code = 2
 
 
 class DatasetError(MerlinError):

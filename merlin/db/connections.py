@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from peewee import PostgresqlDatabase, Psycopg3Adapter, SqliteDatabase
 
-from merlin.core.errors import ConfigError, NotFound, Refused
+from merlin.core.errors import ConfigError, NotFound, Unstartable
 from merlin.core.network import postgresql_parameters
 
 if TYPE_CHECKING:  # SQLite does without it
@@ -195,21 +195,21 @@ def restore_mark(state_dir: Path) -> Path:
 
 
 def require_whole(state_dir: Path) -> None:
-    """Raise Refused if a restore was interrupted."""
+    """Raise Unstartable if a restore was interrupted."""
     mark = restore_mark(state_dir)
     if mark.exists():
-        raise Refused("not restored", "restore-cut-off", path=str(mark))
+        raise Unstartable("not restored", "restore-cut-off", path=str(mark))
 
 
 def require_no_builds(state_dir: Path) -> None:
-    """Raise Refused if there are builds, for a database without a schema: it was lost."""
+    """Raise Unstartable if there are builds, for a database without a schema: it was lost."""
     builds = state_dir / "builds"
     if any(builds.glob("*/*")):
-        raise Refused("builds without a database", "store-lost", folder=str(builds))
+        raise Unstartable("builds without a database", "store-lost", folder=str(builds))
 
 
 def not_recorded(state_dir: Path) -> NotFound:
-    """Return the error of a database without a schema. Raises Refused if it was lost."""
+    """Return the error of a database without a schema. Raises Unstartable if it was lost."""
     require_no_builds(state_dir)
     return NotFound("nothing has been recorded yet", "nothing-recorded")
 

@@ -32,6 +32,8 @@ class DatabaseAway(MerlinError):
 class DatabaseDamaged(MerlinError):
     """The file is damaged; it must be restored from a backup."""
 
+    exit_code = 2
+
 
 def is_lock_conflict(error: BaseException) -> bool:
     """Return whether another writer caused the error, so that a retry may succeed."""

@@ -16,7 +16,7 @@ from typing import Any
 from peewee import DatabaseError, OperationalError, SqliteDatabase
 
 from merlin.core.durable_files import is_mark_old
-from merlin.core.errors import Refused
+from merlin.core.errors import Unstartable
 from merlin.openai_protocol.errors import bad_field, missing
 from merlin.openai_protocol.requests import Page
 
@@ -42,8 +42,8 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open or create the file and migrate its schema.
 
-        Raises Refused if it is damaged, comes from a newer version, or is missing while files or
-        models exist: a cleanup against an empty database would remove all of them.
+        Raises Unstartable if it is damaged, comes from a newer version, or is missing while files
+        or models exist: a cleanup against an empty database would remove all of them.
         """
         self._lock = threading.RLock()
         _require_present(path)
@@ -110,11 +110,11 @@ def _require_present(path: Path) -> None:
     leftovers = [name for name in _DATA_FOLDERS if any((path.parent / name).glob("*"))]
     if leftovers and not path.exists():
         arguments = {"path": str(path), "left": ", ".join(leftovers)}
-        raise Refused(f"{path} is gone from beside {leftovers}", "engine-db-missing", **arguments)
+        raise Unstartable(f"{path} is gone, {leftovers} are not", "engine-db-missing", **arguments)
 
 
 def _check(db: SqliteDatabase, path: Path, *, was_left: bool) -> int:
-    """Return the schema's version. Raises DatabaseError for damage, Refused for a newer one."""
+    """Return the schema's version. Raises DatabaseError for damage, Unstartable for a newer one."""
     mark = Path(f"{path}.checked")
     if was_left or is_mark_old(mark):
         result = db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
@@ -123,7 +123,7 @@ def _check(db: SqliteDatabase, path: Path, *, was_left: bool) -> int:
         mark.touch(0o600)
     version = int(db.execute_sql("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
-        raise Refused(f"step {version} of {path} is unknown", "engine-db-newer", path=str(path))
+        raise Unstartable(f"step {version} of {path} is unknown", "engine-db-newer", path=str(path))
     return version
 
 
@@ -135,7 +135,7 @@ def _refuse_damage(path: Path) -> Iterator[None]:
         if isinstance(error, OperationalError):  # it is locked, or the disk refuses
             raise
         arguments = {"path": str(path), "found": str(error)}
-        raise Refused(f"{path}: {error}", "engine-db-damaged", **arguments) from error
+        raise Unstartable(f"{path}: {error}", "engine-db-damaged", **arguments) from error
 
 
 @contextmanager

@@ -35,7 +35,7 @@ _AWAY_PAUSE_S = 2.0
 def open_migrated_database(config: Config) -> Iterator[Database]:
     """Yield the database with its cipher, after migrating its schema.
 
-    Raises ConfigError for an invalid key, Refused after an interrupted restore and for a lost
+    Raises ConfigError for an invalid key, Unstartable after an interrupted restore and for a lost
     database.
     """
     connections.require_whole(config.state_dir)
@@ -84,7 +84,7 @@ def open_checked_database(config: Config) -> Iterator[Database]:
 
     Waits while the database is away, as running processes do: systemd would give up a process that
     ends at each start. A process that continued with a damaged file would damage it further. Raises
-    DatabaseDamaged, Refused if it was lost or after an interrupted restore.
+    DatabaseDamaged, Unstartable if it was lost or after an interrupted restore.
     """
     connections.require_whole(config.state_dir)
     try:
@@ -147,8 +147,8 @@ def _wait_for_database(config: Config, check: Callable[[Database], None]) -> Dat
 def open_read_only(config: Config) -> Iterator[Database]:
     """Yield the database read-only.
 
-    Raises NotFound if nothing has been recorded yet, Refused if it was lost, MerlinError before an
-    upgrade of the schema.
+    Raises NotFound if nothing has been recorded yet, Unstartable if it was lost, MerlinError
+    before an upgrade of the schema.
     """
     connections.require_whole(config.state_dir)
     url = config.database

@@ -41,7 +41,7 @@ def test_nothing_begins_on_an_empty_database_where_there_are_builds(lab, argumen
     process = forked_processes.start_function(
         forked_processes.run_command, command, log, environment
     )
-    assert forked_processes.wait_for_exit(process) == 1
+    assert forked_processes.wait_for_exit(process) == 2
     assert "merlin restore ARCHIVE" in log.read_text()
     with pytest.raises(Refused, match="builds without a database"), open_read_only(lab.config):
         """Still lost: no schema was made."""
@@ -53,5 +53,5 @@ def test_empty_database_is_not_backed_up_in_place_of_good_archives(lab):
     with open_database(lab.config.database):
         """A file without tables."""
     code, _, err = run_command("backup", str(lab.folder / "backups"), "--config", str(lab.path))
-    assert (code, list((lab.folder / "backups").iterdir())) == (1, [])
+    assert (code, list((lab.folder / "backups").iterdir())) == (2, [])
     assert "merlin restore" in err

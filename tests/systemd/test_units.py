@@ -82,7 +82,9 @@ def test_process_has_a_watchdog_restarts_and_alerts_on_failure(process):
     assert service["RestartPreventExitStatus"] == "2"
     assert service["WatchdogSec"] == "30"
     assert parsed["Unit"]["OnFailure"] == "merlin-alert@%N.service"
-    assert int(parsed["Unit"]["StartLimitIntervalSec"]) > 0
+    limit = parsed["Unit"]
+    longest_s = int(service["TimeoutStartSec"]) + int(service["TimeoutStopSec"])
+    assert int(limit["StartLimitIntervalSec"]) > int(limit["StartLimitBurst"]) * longest_s
     assert (service["User"], service["StateDirectory"]) == ("merlin", "merlin")
     assert service["MemoryMax"]
 

@@ -11,19 +11,27 @@ import pytest
 import yaml
 
 from merlin import __version__
+from merlin.app.inbox import Dialog, Dialogs
 from merlin.cli import main
 from merlin.cli.health import health_error
+from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
+from merlin.db.connections import restore_mark
 from merlin.db.database import open_database
+from merlin.db.encryption import format_keys, key_path, new_key
 from merlin.db.processes import Heartbeats
+from merlin.db.tables import MIGRATION
 from merlin.sandbox.telegram.world import TOKEN
 from merlin.supervisor import Child, Supervisor
+from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import start, wait_for_exit
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import Deadline, longest, wait_until
 
 pytestmark = pytest.mark.integration
+
+ANNA = 1001
 
 
 @pytest.fixture
@@ -103,8 +111,36 @@ def test_damaged_database_starts_nothing_and_is_reported(lab, tmp_path, verb):
     process = start(verb, lab.path, log, **token)
     code = wait_for_exit(process)
     process.kill()
-    assert code == 1, log.read_text()
+    assert code == 2, log.read_text()
     assert f"merlin: The database {path} is damaged" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def add_step_of_a_newer_version(config):
+    with open_database(config.database) as database:
+        database.put(MIGRATION.insert({"name": "m999_later", "applied_at": iso(utc_now())}))
+
+
+def replace_key_of_texts(config):
+    with open_migrated_database(config) as database:
+        database.cipher = make_cipher(config, database)
+        Dialogs(database, 1).put(ANNA, ANNA, Dialog("system"))
+    key_path(config.state_dir).write_bytes(format_keys([new_key()]))
+
+
+def interrupt_restore(config):
+    restore_mark(config.state_dir).touch()
+
+
+@pytest.mark.parametrize(
+    "harm", [add_step_of_a_newer_version, replace_key_of_texts, interrupt_restore]
+)
+def test_what_no_restart_mends_exits_with_2(lab, tmp_path, harm):
+    lab.tick("fetch")
+    harm(lab.config)
+    log = tmp_path / "said"
+    process = start("daemon", lab.path, log)
+    assert wait_for_exit(process) == 2, log.read_text()
     assert "Traceback" not in log.read_text()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from merlin.core.clock import iso, utc_now
-from merlin.core.errors import MerlinError
+from merlin.core.errors import Unstartable
 from merlin.core.log import get_logger
 from merlin.db.database import Database
 from merlin.db.tables import MIGRATION
@@ -57,12 +57,12 @@ def list_applied(db: Database) -> tuple[str, ...]:
 def list_pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
     """Return the steps not applied yet; writes nothing.
 
-    Raises MerlinError if the database has steps that are unknown to this version.
+    Raises Unstartable if the database has steps that are unknown to this version.
     """
     known = list_applied(db)
     newer = sorted(set(known) - {step.__name__ for step in steps})
     if newer:
-        raise MerlinError(f"unknown steps {newer}", "store-newer-schema", steps=", ".join(newer))
+        raise Unstartable(f"unknown steps {newer}", "store-newer-schema", steps=", ".join(newer))
     return tuple(step for step in steps if step.__name__ not in known)
 
 
