@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import SKEW, from_iso, iso
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import is_telegram_id, parse_object
 from merlin.db.database import Repository, transaction
@@ -237,7 +237,10 @@ class Logins(Repository):
         return _LOGINS.find(self.db, LOGIN_CODE.select().where(this & self._counts()))
 
     def _counts(self) -> Any:
-        return LOGIN_CODE.expires_at > iso(self._clock())
+        now = self._clock()
+        # Of the longest life at most: also after the clock was set back.
+        is_usual = LOGIN_CODE.expires_at <= iso(now + LIFE + SKEW)
+        return (LOGIN_CODE.expires_at > iso(now)) & is_usual
 
 
 _SIGN_INS = RowMap(SignIn)

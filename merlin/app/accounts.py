@@ -17,7 +17,7 @@ from merlin.billing.quota import Format, Left, plan_of
 from merlin.billing.refunds import Refunds
 from merlin.billing.terms import Terms
 from merlin.chat.turns import TurnState
-from merlin.core.clock import iso
+from merlin.core.clock import is_recent, iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.json_fields import is_telegram_id
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
@@ -137,7 +137,7 @@ def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool
     return any(
         sign_in.id == current_sign_in
         and sign_in.method is not SignInMethod.PASSWORD
-        and ctx.clock() - sign_in.at <= JUST_NOW
+        and is_recent(sign_in.at, ctx.clock(), JUST_NOW)
         for sign_in in SignIns(ctx.db, ctx.clock).list_open(actor.user_id)
     )
 

@@ -23,7 +23,7 @@ from typing import Any
 from peewee import fn
 
 from merlin.chat.turns import UpdateState
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import SKEW, from_iso, iso
 from merlin.core.json_fields import get_integer, get_object, get_text
 from merlin.db.database import BotRepository, Parameter, Prepared, parameters, transaction
 from merlin.db.tables import DIALOG, LEASE, UPDATE
@@ -229,7 +229,8 @@ _NEW = Prepared(
     .on_conflict_ignore()
     .as_rowcount()
 )
-_RUNS = LEASE.until >= Parameter("now")
+# One that would end later is of before the clock was set back (`core.clock.is_waiting`).
+_RUNS = LEASE.until.between(Parameter("now"), Parameter("latest"))
 _FREE = LEASE.owner.in_(["", Parameter("owner")]) | ~_RUNS
 _TAKE = Prepared(
     LEASE.insert({"bot_id": Parameter("bot"), **parameters("chat_id owner until")})
@@ -320,8 +321,8 @@ class Inbox(BotRepository):
     def _hold(self, chat_id: int, owner: Owner) -> bool:
         """Lease a chat that is free, already ours, expired, or held by a dead process."""
         arguments = {"owner": str(owner), "until": self._get_lease_end()}
-        now = iso(self._clock())
-        if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **arguments)):
+        take = _TAKE(bot=self._bot_id, chat_id=chat_id, **self._get_running(), **arguments)
+        if self.db.change(take):
             return True
         condition = self._match(LEASE, chat_id=chat_id)
         holder = str(self.db.value(LEASE.select(LEASE.owner).where(condition)))
@@ -358,7 +359,7 @@ class Inbox(BotRepository):
 
     def _open(self, owner: Owner) -> Iterator[int]:
         """Yield the chats with waiting updates that no living process holds."""
-        running = self.db.rows(_LEASES(bot=self._bot_id, now=iso(self._clock())))
+        running = self.db.rows(_LEASES(bot=self._bot_id, **self._get_running()))
         holders = {row["owner"] for row in running}
         dead = {holder for holder in holders if owner.is_dead(holder)}
         taken = {row["chat_id"] for row in running if row["owner"] not in dead}
@@ -405,6 +406,11 @@ class Inbox(BotRepository):
     def count_unfinished(self) -> int:
         """Return the number of unfinished updates."""
         return int(self.db.value(_COUNT_WAITING(bot=self._bot_id)))
+
+    def _get_running(self) -> dict[str, str]:
+        """Return the ends of leases that run: from now to the longest."""
+        now = self._clock()
+        return {"now": iso(now), "latest": iso(now + timedelta(seconds=LEASE_S) + SKEW)}
 
     def _get_lease_end(self) -> str:
         return iso(self._clock() + timedelta(seconds=LEASE_S))

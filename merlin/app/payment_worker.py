@@ -23,7 +23,7 @@ from merlin.app.plans import notify_expiry
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.refunds import Refund, Refunds
-from merlin.core.clock import iso
+from merlin.core.clock import is_recent, iso
 from merlin.core.errors import PaymentError
 from merlin.core.heartbeat import Failures
 from merlin.core.killpoint import kill_point
@@ -184,7 +184,7 @@ class PaymentWorker:
     async def run_round(self) -> None:
         """Start due tasks, up to the limit of concurrent ones."""
         now = self.ctx.clock()
-        if self._calendar_at is None or now - self._calendar_at >= CALENDAR:
+        if self._calendar_at is None or not is_recent(self._calendar_at, now, CALENDAR):
             self._calendar_at = now
             self._begin(self.ctx.write(notify_expiry, now), calendar=iso(now))
         free = AT_ONCE - len(self._under_way)

@@ -20,10 +20,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from peewee import fn
+from peewee import Case, fn
 
 from merlin.billing.quota import Format, Plan
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import SKEW, from_iso, iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
 from merlin.core.money import Amount
@@ -202,9 +202,19 @@ def order_number(purchase_id: str) -> str:
     return purchase_id[:_NUMBER_LENGTH]
 
 
-def next_poll_delay(polls: int) -> timedelta:
+def next_poll_delay(polls: int, delays: Sequence[timedelta] = POLL_DELAYS) -> timedelta:
     """Return the pause before the next poll, after this many."""
-    return POLL_DELAYS[min(polls, len(POLL_DELAYS) - 1)]
+    return delays[min(polls, len(delays) - 1)]
+
+
+def waits_too_long(table: Any, now: datetime, delays: Sequence[timedelta]) -> Any:
+    """Return the condition of rows whose next poll is further ahead than any after as many polls.
+
+    It is due, as in `core.clock.is_waiting`: the clock was set back.
+    """
+    latest = [iso(now + delay + SKEW) for delay in delays]
+    is_beyond = table.next_poll_at > Case(table.polls, [*enumerate(latest)], latest[-1])
+    return (table.next_poll_at > min(latest)) & is_beyond  # the former by the index
 
 
 _PURCHASES = RowMap(
@@ -318,7 +328,9 @@ class Purchases(Repository):
     @transaction
     def claim_call(self, purchase_id: str, at: datetime, ttl: timedelta) -> bool:
         """Store that the gateway is called now; False while another claim is younger than `ttl`."""
-        is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - ttl))
+        # A claim of the future is of before the clock was set back.
+        is_over = (PURCHASE.asked_at <= iso(at - ttl)) | (PURCHASE.asked_at > iso(at + ttl))
+        is_free = PURCHASE.asked_at.is_null() | is_over
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
         values = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
         values["next_poll_at"] = iso(at + next_poll_delay(0))
@@ -394,7 +406,10 @@ class Purchases(Repository):
 
 
 def _is_due(now: datetime, only: Gateway | None) -> Any:
-    return _only(PURCHASE.next_poll_at <= iso(now), only)
+    # An order that nobody has begun to pay waits until it ends.
+    is_polled = PURCHASE.next_poll_at != PURCHASE.expires_at
+    is_set_back = waits_too_long(PURCHASE, now, POLL_DELAYS) & is_polled
+    return _only((PURCHASE.next_poll_at <= iso(now)) | is_set_back, only)
 
 
 def _only(condition: Any, gateway: Gateway | None) -> Any:

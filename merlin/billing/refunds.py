@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from merlin.billing.ledger import Entry, EntryKind, Ledger, require_remaining
-from merlin.billing.purchases import ID_LENGTH, next_poll_delay
+from merlin.billing.purchases import ID_LENGTH, POLL_DELAYS, next_poll_delay, waits_too_long
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import is_blank
@@ -67,8 +67,8 @@ class Refund:
 _REFUNDS = RowMap(Refund, columns={"refund_id": "id", "by": "by_whom"})
 UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
 _UNDER_WAY = tuple(state.value for state in UNDER_WAY)
-# The time a process has to send a refund; then another process asks for its state.
-_SEND_TIMEOUT = timedelta(seconds=30)
+# A new one is sent at once. The time a process has for it; then another asks for its state.
+_POLL_DELAYS = (timedelta(), timedelta(seconds=30), *POLL_DELAYS)
 
 
 class Refunds(Repository):
@@ -144,7 +144,7 @@ class Refunds(Repository):
 
     def _claim(self, row: Row, now: datetime) -> bool:
         polls = row["polls"] + 1
-        next_poll_at = now + (_SEND_TIMEOUT if polls == 1 else next_poll_delay(polls - 2))
+        next_poll_at = now + next_poll_delay(polls, _POLL_DELAYS)
         values = {
             "state": RefundState.SENDING.value,
             "polls": polls,
@@ -221,4 +221,5 @@ def parse_refund(text: str, remaining: Amount, language: str) -> Amount:
 
 
 def _due(gateway: Gateway, now: datetime) -> Any:
-    return (REFUND.gateway == gateway.value) & (REFUND.next_poll_at <= iso(now))
+    is_set_back = waits_too_long(REFUND, now, _POLL_DELAYS)
+    return (REFUND.gateway == gateway.value) & ((REFUND.next_poll_at <= iso(now)) | is_set_back)

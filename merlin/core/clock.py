@@ -64,6 +64,41 @@ def in_zone(moment: datetime, zone: tzinfo | None = None) -> datetime:
         return shifted.astimezone(zone)
 
 
+# How far the clock of another process that has begun a wait may be ahead.
+SKEW = timedelta(minutes=1)
+
+
+def is_recent(moment: datetime, now: datetime, within: timedelta) -> bool:
+    """Return whether a moment is less than `within` ago.
+
+    One of the future never is: the clock was set back since, by nobody knows how much.
+    """
+    return timedelta() <= now - moment < within
+
+
+def is_waiting(until: datetime, now: datetime, longest: timedelta) -> bool:
+    """Return whether a wait of at most `longest` still lasts.
+
+    One that would last longer began before the clock was set back. It is over: it would last as
+    much longer as the clock was set back.
+    """
+    return now < until <= now + longest + SKEW
+
+
+class ClockSteps:
+    """Notices when the clock was set, or stood still with the machine; slow corrections do not."""
+
+    _LEAST_S = 1.0
+
+    def __init__(self) -> None:
+        self._ahead_s = time.time() - time.monotonic()
+
+    def has_stepped(self) -> bool:
+        """Return whether it has been set since the last call."""
+        before, self._ahead_s = self._ahead_s, time.time() - time.monotonic()
+        return abs(self._ahead_s - before) > self._LEAST_S
+
+
 def start_of_day(day: date, zone: tzinfo) -> datetime:
     """Return the start of a day in `zone`, in UTC."""
     return in_zone(datetime(day.year, day.month, day.day, tzinfo=zone), UTC)

@@ -35,8 +35,12 @@ class Heartbeat:
     failing: Mapping[str, str] = field(default_factory=dict)
 
     def is_alive(self, now: datetime) -> bool:
-        """Return whether the process reported within the last ten seconds."""
-        return (now - self.at).total_seconds() < SILENT_AFTER_S
+        """Return whether the process reported within the last ten seconds.
+
+        By a clock that may differ from this host's by as much, but by no more: what would be alive
+        in an hour was said before the clock was set back.
+        """
+        return abs((now - self.at).total_seconds()) < SILENT_AFTER_S
 
 
 def is_known(beat: Heartbeat, beats: Iterable[Heartbeat], now: datetime) -> bool:
@@ -64,7 +68,7 @@ def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | N
     """Return why a process with these heartbeats is unhealthy, None if it is healthy."""
     if not beats:
         return MerlinError("no heartbeat", "unhealthy-never-started")
-    newest = max(beats, key=lambda beat: beat.at)
+    newest = max(beats, key=lambda beat: (beat.is_alive(now), beat.at))
     if newest.is_alive(now):
         for step, reason in newest.failing.items():
             return MerlinError(

@@ -70,6 +70,8 @@ def find_problem(state_dir: Path, process: str) -> Problem | None:
         return "unhealthy-not-running", {}
     if silent_s >= SILENT_AFTER_S:
         return "unhealthy-silent-for", {"seconds": int(silent_s)}
+    if silent_s <= -SILENT_AFTER_S:
+        return "unhealthy-sign-ahead", {"seconds": int(-silent_s)}
     return None
 
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from merlin.app.health import engine_address
 from merlin.config import process_names
+from merlin.core.clock import ClockSteps
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import (
     Failures,
@@ -38,6 +39,7 @@ from merlin.core.network import fetch_url
 from merlin.db.database import require_room
 
 if TYPE_CHECKING:
+    from apscheduler.executors.pool import ThreadPoolExecutor
     from apscheduler.schedulers.background import BackgroundScheduler
 
     from merlin.daemon.services import DaemonServices
@@ -94,11 +96,48 @@ def run(
     A tick never overlaps itself; runs missed during a pause are combined into one. `watch` calls
     its argument when another process has made a request; `on_stop` ends what would take too long.
     """
+    stop, steps = stop or event_on_signal(), ClockSteps()
+    scheduler, pool = _make_scheduler(ticks, tally)
+    scheduler.start()
+    log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
+    on_ready()
+    names = [tick.name for tick in ticks if tick.is_asked]
+    with watch(ask_ticks(scheduler, names)):
+        # With a timeout: another thread may take the signal, for example while it starts a thread
+        # or forks. Python only notes that then, and its handler runs when this thread wakes.
+        while not stop.wait(_STOP_POLL_S):
+            # APScheduler waits until a time of the clock: set back by a day, it would sleep a day.
+            if steps.has_stepped():
+                run_now(scheduler, [tick.name for tick in ticks])
+    # The scheduler would wait while holding the lock that a tick needs to trigger another one.
+    scheduler.shutdown(wait=False)
+    on_stop()
+    pool.shutdown(wait=True)
+    log.info("daemon stopped")
+
+
+def _make_scheduler(
+    ticks: Sequence[Tick], tally: TickCounts
+) -> tuple[BackgroundScheduler, ThreadPoolExecutor]:
+    """Return a scheduler that runs each tick first now, and the threads in which they run."""
     # Here, because commands load this module for a single step.
     from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - see above
     from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - see above
+    from apscheduler.triggers.base import BaseTrigger  # noqa: PLC0415 - see above
 
-    stop = stop or event_on_signal()
+    class Period(BaseTrigger):  # type: ignore[misc]  # it has no types
+        """The pause between two runs.
+
+        APScheduler's own interval lists each run that was missed, before it combines them: on a
+        machine whose clock begins at 1970 and is set later, thousands of millions.
+        """
+
+        def __init__(self, period_s: float) -> None:
+            self._period = timedelta(seconds=period_s)
+
+        def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+            return now + self._period
+
     pool = ThreadPoolExecutor(len(ticks))
     scheduler = BackgroundScheduler(
         timezone="UTC",
@@ -108,25 +147,12 @@ def run(
     for tick in ticks:
         scheduler.add_job(
             run_tick,
-            "interval",
+            Period(tick.period_s),
             (tick, tally, scheduler),
             id=tick.name,
-            seconds=tick.period_s,
             next_run_time=datetime.now(UTC),
         )
-    scheduler.start()
-    log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
-    on_ready()
-    names = [tick.name for tick in ticks if tick.is_asked]
-    with watch(ask_ticks(scheduler, names)):
-        # Seen once: a signal between Python's look for signals and the wait itself did not end it.
-        while not stop.wait(_STOP_POLL_S):
-            pass
-    # The scheduler would wait while holding the lock that a tick needs to trigger another one.
-    scheduler.shutdown(wait=False)
-    on_stop()
-    pool.shutdown(wait=True)
-    log.info("daemon stopped")
+    return scheduler, pool
 
 
 def ask_ticks(scheduler: BackgroundScheduler, names: Sequence[str]) -> Callable[[], None]:
@@ -142,11 +168,16 @@ def ask_ticks(scheduler: BackgroundScheduler, names: Sequence[str]) -> Callable[
         if now < due:  # they have not started yet
             return
         due = max(now, due + WAKE_AGAIN_S)
-        at = datetime.now(UTC) + timedelta(seconds=due - now)
-        for name in names:
-            scheduler.modify_job(name, next_run_time=at)
+        run_now(scheduler, names, due - now)
 
     return ask
+
+
+def run_now(scheduler: BackgroundScheduler, names: Sequence[str], in_s: float = 0.0) -> None:
+    """Run these ticks now, or in some seconds, instead of at their next time."""
+    at = datetime.now(UTC) + timedelta(seconds=in_s)
+    for name in names:
+        scheduler.modify_job(name, next_run_time=at)
 
 
 def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:
@@ -166,7 +197,7 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
         from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415 - as in `run`
 
         with suppress(JobLookupError):  # the daemon stops: no tick runs any more
-            scheduler.modify_job(tick.wakes, next_run_time=datetime.now(UTC))
+            run_now(scheduler, [tick.wakes])
 
 
 def event_on_signal() -> threading.Event:

@@ -47,6 +47,7 @@ from merlin.training.jobs import (
     Jobs,
     JobState,
     TrainingProvider,
+    is_due,
     poll_job,
     postpone,
     state_of,
@@ -222,8 +223,8 @@ def poll(services: DaemonServices) -> bool:
 
 
 def _is_due(services: DaemonServices, job: Job) -> bool:
-    """Return whether the job is due for a poll."""
-    return job.not_before is None or job.not_before <= services.clock()
+    provider = services.providers.get(job.provider)
+    return is_due(job, services.clock(), provider.settle_s if provider else 0.0)
 
 
 def _notify_failed(services: DaemonServices, job: Job) -> None:

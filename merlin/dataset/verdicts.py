@@ -240,7 +240,7 @@ class VerdictHistory(Repository):
 
         `sent_status` is the text that was sent last.
         """
-        is_newer = VERDICT.sent_at.is_null() | (VERDICT.sent_at < VERDICT.updated_at)
+        is_newer = VERDICT.sent_at.is_null() | (VERDICT.sent_at != VERDICT.updated_at)
         is_young = VERDICT.updated_at > iso(self._clock() - OWED_FOR)
         return self.db.rows(
             VERDICT.select(

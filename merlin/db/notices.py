@@ -93,7 +93,7 @@ class Notices(Repository):
 
     def _recently_sent(self, since: datetime) -> list[str]:
         """Return the keys sent to admins since a time, with those of the same cause."""
-        lately = self.db.rows(_RECENTLY_SENT(since=iso(since)))
+        lately = self.db.rows(_RECENTLY_SENT(since=iso(since), now=iso(self._clock())))
         found = {row["key"] for row in lately}
         causes = {cause_of(key) for key in found} - {""}
         return sorted(found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS)
@@ -114,5 +114,5 @@ _NOTICES = RowMap(Notice, columns={"notice_id": "id", "to": "to_whom"})
 _RECENTLY_SENT = Prepared(
     NOTICE.select(NOTICE.key)
     .where(NOTICE.to_whom == ADMINS)
-    .where(NOTICE.handed_over_at >= Parameter("since"))
+    .where(NOTICE.handed_over_at.between(Parameter("since"), Parameter("now")))
 )

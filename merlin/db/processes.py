@@ -87,7 +87,9 @@ class Heartbeats(Repository):
         """
         earliest = now - CALL_LIMIT
         starts = (b.since for b in self.list_all() if b.process == process and b.is_alive(now))
-        return max(min(starts, default=earliest), earliest)
+        oldest = min(starts, default=earliest)
+        # A start of the future was before the clock was set back.
+        return oldest if earliest < oldest <= now else earliest
 
 
 _HEARTBEATS = RowMap(Heartbeat)

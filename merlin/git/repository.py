@@ -19,6 +19,7 @@ from tempfile import TemporaryFile
 from threading import Timer
 from typing import IO, BinaryIO, cast
 
+from merlin.core.clock import is_recent
 from merlin.core.errors import ConfigError, SourceError
 from merlin.core.log import get_logger
 from merlin.core.repository_place import (
@@ -452,7 +453,7 @@ class GitSource:
         """Delete objects unreachable for `days` days, except for needed commits; once a day."""
         check_object_ids(needed_commits)
         if not self.has_mirror or (
-            self._cleaned_at and now - self._cleaned_at < _CLEANING_INTERVAL
+            self._cleaned_at and is_recent(self._cleaned_at, now, _CLEANING_INTERVAL)
         ):
             return
         with mirror.as_source_errors():

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from merlin.core.clock import Clock, iso
+from merlin.core.clock import Clock, is_recent, is_waiting, iso
 from merlin.core.errors import NotFound, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -267,7 +267,17 @@ _POLL_SHARE, _MIN_POLL, _MAX_POLL = 0.1, timedelta(milliseconds=10), timedelta(s
 
 
 def _poll_pause(job: Job, now: datetime) -> timedelta:
-    return min(max(_POLL_SHARE * (now - job.created_at), _MIN_POLL), _MAX_POLL)
+    return min(max(_POLL_SHARE * abs(now - job.created_at), _MIN_POLL), _MAX_POLL)
+
+
+def is_due(job: Job, now: datetime, settle_s: float) -> bool:
+    """Return whether a launch is to be advanced, or a launched job polled, now.
+
+    `settle_s` is its provider's.
+    """
+    pause = max(_MAX_POLL, timedelta(seconds=settle_s))
+    longest = timedelta(seconds=MAX_DURATION_S) if job.error else pause
+    return job.not_before is None or not is_waiting(job.not_before, now, longest)
 
 
 def poll_job(provider: TrainingProvider, job: Job) -> Job:
@@ -291,7 +301,7 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
     except ProviderError as refusal:
         log.warning("events of a job cannot be read", job=job.job_id, reason=str(refusal))
         # By this machine's clock alone: the provider's may differ by hours.
-        is_fresh = now - job.updated_at < EVENTS_WAIT + pause
+        is_fresh = is_recent(job.updated_at, now, EVENTS_WAIT + pause)
         if after.is_final and is_fresh:
             return _save_job(provider, job, postpone(job, refusal, now, 2 * pause.total_seconds()))
     if report.status and after.status != job.status:

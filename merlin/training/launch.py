@@ -195,6 +195,9 @@ def _settle(provider: TrainingProvider, intent: Intent) -> None:
     if intent.state is not IntentState.SENDING or intent.sent_at is None:
         return
     now = provider.clock()
+    if intent.sent_at > now:  # the clock was set back: nobody knows how long ago that was
+        Intents(provider.db).mark_sending(intent.key, now)
+        raise NotYet(now + timedelta(seconds=provider.settle_s))
     finds = Intents(provider.db).count_empty_find(intent.key)
     settled = intent.sent_at + timedelta(seconds=provider.settle_s)
     if finds < EMPTY_FINDS or now < settled:

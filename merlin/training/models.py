@@ -14,7 +14,7 @@ from typing import Any
 
 from peewee import Select, Tuple, fn
 
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import SKEW, from_iso, iso
 from merlin.core.errors import Refused
 from merlin.core.messages import Message
 from merlin.core.vocabulary import fold, split_words
@@ -201,7 +201,9 @@ class Models(Repository):
 
     def list_unproved(self) -> list[Model]:
         """Return the models in state new whose `not_before` has passed, oldest first."""
-        return [model_of(row) for row in self.db.rows(_UNPROVED(now=iso(self._clock())))]
+        now = self._clock()
+        latest = now + timedelta(seconds=MAX_WAIT_S) + SKEW
+        return [model_of(row) for row in self.db.rows(_UNPROVED(now=iso(now), latest=iso(latest)))]
 
     def list_proved(self) -> list[Model]:
         """Return the models that are good, gone or unapplied, oldest first."""
@@ -341,7 +343,12 @@ def select_models() -> Select:
 _UNPROVED = Prepared(
     select_models()
     .where(MODEL.state == ModelState.NEW.value)
-    .where(MODEL.not_before.is_null() | (MODEL.not_before <= Parameter("now")))
+    # As `core.clock.is_waiting`: what would wait longer is of before the clock was set back.
+    .where(
+        MODEL.not_before.is_null()
+        | (MODEL.not_before <= Parameter("now"))
+        | (MODEL.not_before > Parameter("latest"))
+    )
     .order_by(MODEL.id)
 )
 

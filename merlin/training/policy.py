@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from merlin.config.engine import RECALL
 from merlin.config.settings import BudgetConfig
+from merlin.core.clock import is_waiting
 from merlin.core.messages import Usage
 from merlin.core.money import Price, cost_argument
 from merlin.dataset.builds import Build
@@ -63,8 +64,8 @@ def decide(
     quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
     # A burst of commits delays the launch by at most fifteen minutes.
     begun = next(each for each in waiting if each.status is VerdictStatus.BUILT or each is newest)
-    is_burst = now < min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
-    if is_burst and not is_requested:
+    until = min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
+    if is_waiting(until, now, quiet) and not is_requested:
         return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
     if slots_free < 1:
         return Decision(Step.WAIT, "held-slots")

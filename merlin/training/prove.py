@@ -21,6 +21,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from merlin.config.engine import RECALL
+from merlin.core.clock import is_recent
 from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -297,11 +298,11 @@ class ModelInventory:
         """Return whether a model must be asked itself, which was not done recently."""
         now, asked = provider.clock(), self._answered.get(model.model_row)
         if model.state is ModelState.UNAPPLIED:
-            return asked is None or now - asked >= UNAPPLIED
-        is_young = now - model.created_at < timedelta(seconds=provider.settle_s)
+            return asked is None or not is_recent(asked, now, UNAPPLIED)
+        is_young = is_recent(model.created_at, now, timedelta(seconds=provider.settle_s))
         is_missed = not is_listed and not is_young
         return (is_missed or model.model_row in self._suspects) and (
-            asked is None or now - asked >= ANSWERED
+            asked is None or not is_recent(asked, now, ANSWERED)
         )
 
     def _is_missed_twice(

@@ -3,6 +3,7 @@ health-good = { $process }: healthy
 health-bad = { $process }: unhealthy: { $reason }
 unhealthy-not-running = not running (merlin run, or as services: systemctl start merlin.target)
 unhealthy-silent-for = no heartbeat for { $seconds } s: it was killed, hangs, or gets no processor time. Its log says more
+unhealthy-sign-ahead = its last heartbeat is { $seconds } s ahead of the clock: the clock was set back, and it has been silent since. Its log says more
 unhealthy-silent = { $url } isn't responding: { $reason }. Is it running? (merlin run, or as services: systemctl start merlin.target)
 unhealthy-other-installation = the Merlin that answers at { $url } is another installation, with another state folder. Stop it, or set another api.listen here
 unhealthy-never-started = never started (merlin run, or as services: systemctl start merlin.target)

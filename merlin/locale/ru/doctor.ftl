@@ -3,6 +3,7 @@ health-good = { $process }: работает
 health-bad = { $process }: не работает: { $reason }
 unhealthy-not-running = не запущен (merlin run, а если это службы: systemctl start merlin.target)
 unhealthy-silent-for = нет сигнала уже { $seconds } с: процесс убит, завис или не получает процессорного времени. Подробности в его журнале
+unhealthy-sign-ahead = его последний сигнал опережает часы на { $seconds } с: часы перевели назад, и с тех пор он молчит. Подробности в его журнале
 unhealthy-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run, а если это службы: systemctl start merlin.target)
 unhealthy-other-installation = по адресу { $url } отвечает другая установка Merlin, с другой папкой состояния. Остановите её или задайте здесь другой api.listen
 unhealthy-never-started = ещё ни разу не запускался (merlin run, а если это службы: systemctl start merlin.target)
