@@ -30,7 +30,7 @@ from merlin.dataset.example import Example, allow_rules, normalise, parse_exampl
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.layout import example_id_of
-from merlin.dataset.lint import SAME_MEANING
+from merlin.dataset.lint import MAX_COMPARED, SAME_MEANING, list_alone
 from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import (
     MAX_CHARACTERS,
@@ -310,11 +310,23 @@ def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -
     return sum(map(rows.decline, proposal_ids))
 
 
-def find_contradictions(files: DatasetFiles) -> list[tuple[list[Example], list[Example]]]:
-    """Return the pairs of examples with the same question, or meaning, and different answers.
+@dataclass(frozen=True, slots=True)
+class Contradictions:
+    """The pairs of examples with the same question, or meaning, and different answers.
 
-    Each is followed by the others that end with its answer. Slow, and reads no rows.
+    Each example of a pair is followed by the others that end with its answer. `compared` counts the
+    examples that were compared, `by_meaning` those of them compared by meaning too, `unread` the
+    files with errors, which were not.
     """
+
+    pairs: Sequence[tuple[list[Example], list[Example]]]
+    compared: int
+    by_meaning: int
+    unread: int
+
+
+def find_contradictions(files: DatasetFiles) -> Contradictions:
+    """Return the contradictions of a dataset's readable examples. Slow, and reads no rows."""
     checked = check_files(files.dataset, files.files, by_meaning=True)
     examples = {example.path: example for example in checked.examples}
     alike: dict[str, list[Example]] = {}
@@ -327,7 +339,14 @@ def find_contradictions(files: DatasetFiles) -> list[tuple[list[Example], list[E
 
     rules = SAME_MEANING, "contradiction"
     found = (each for each in checked.findings if each.rule in rules)
-    return [(list_side(each.path), list_side(str(each.arguments["other"]))) for each in found]
+    alone = len(list_alone(checked.examples))
+    is_off = checked.spec is not None and SAME_MEANING in checked.spec.rules_off
+    return Contradictions(
+        [(list_side(each.path), list_side(str(each.arguments["other"]))) for each in found],
+        compared=checked.good,
+        by_meaning=0 if is_off or alone > MAX_COMPARED else alone,
+        unread=checked.rejected,
+    )
 
 
 def settle_contradiction(

@@ -6,7 +6,7 @@ was disliked after that example was written. Texts are masked.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -62,12 +62,14 @@ class UnansweredView:
 class Unanswered:
     """The groups, newest first; `older` counts those that are not listed.
 
-    `hidden` counts questions without a consent to read them.
+    `hidden` counts questions without a consent to read them, `asked` all of the week that a model
+    answered.
     """
 
     groups: Sequence[UnansweredView]
     older: int
     hidden: int
+    asked: int
 
 
 def count(ctx: Context, datasets: Sequence[str]) -> Mapping[str, int]:
@@ -106,6 +108,9 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
         ],
         older=len(readable[_MAX_GROUPS:]),
         hidden=sum(len(group.questions) for group in groups if not group.wordings),
+        asked=QuestionStatistics(ctx.db, ctx.default_dataset).count_by_dataset(_since(ctx))[0][
+            dataset
+        ],
     )
 
 
@@ -121,9 +126,12 @@ def dismiss(ctx: Context, actor: Actor, dataset: str, turn: int) -> None:
 
 
 def _read_groups(ctx: Context, dataset: str) -> list[QuestionGroup]:
-    since = ctx.clock().date() - timedelta(days=DAYS - 1)
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    return group_questions(statistics.list_unanswered(dataset, since, _MAX_QUESTIONS))
+    return group_questions(statistics.list_unanswered(dataset, _since(ctx), _MAX_QUESTIONS))
+
+
+def _since(ctx: Context) -> date:
+    return ctx.clock().date() - timedelta(days=DAYS - 1)
 
 
 def _list_waiting(

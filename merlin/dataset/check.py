@@ -115,8 +115,8 @@ def check(
 
     `entries` are the leaves below its folder; `read` yields (blob, bytes) in the requested order.
     `limit_tokens`: base model -> maximum tokens of a training example. What is in `parsed` is not
-    read again, and what is read is added to it. `by_meaning` also compares questions by meaning, if
-    there is no error: some milliseconds each, after a second.
+    read again, and what is read is added to it. `by_meaning` also compares the questions of good
+    examples by meaning: some milliseconds each, after a second.
     """
     if TOO_MANY in entries[:1]:
         return CheckedDataset(name, None, None, (too_many_files_finding(0, 0),))
@@ -135,8 +135,7 @@ def check(
     findings += judged.findings
     findings += [*_few(len(judged.good)), *_few_tests(judged.sides, spec)]
     off = spec.rules_off if spec else {}
-    has_error = any(finding.severity is Severity.ERROR for finding in findings)
-    if by_meaning and not has_error and SAME_MEANING not in off:
+    if by_meaning and SAME_MEANING not in off:
         findings += lint_meaning(judged.good)
     enabled = (finding for finding in findings if finding.rule not in off)
     meant = len(layout.examples) + len(layout.rejected) + layout.beyond

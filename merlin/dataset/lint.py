@@ -117,6 +117,11 @@ SAME_MEANING = "same-meaning"
 MAX_COMPARED = 500
 
 
+def list_alone(good: Sequence[Example]) -> list[Example]:
+    """Return the examples that are one question and its answer, which are compared by meaning."""
+    return [each for each in good if [m.role for m in each.messages] == ["user", "assistant"]]
+
+
 def lint_meaning(good: Sequence[Example]) -> Iterator[Finding]:
     """Yield questions that mean the same as another and have another answer.
 
@@ -126,7 +131,7 @@ def lint_meaning(good: Sequence[Example]) -> Iterator[Finding]:
         find_contradictions,
     )
 
-    alone = [each for each in good if [m.role for m in each.messages] == ["user", "assistant"]]
+    alone = list_alone(good)
     if len(alone) > MAX_COMPARED:
         arguments: dict[str, str | int] = {"count": len(alone), "limit": MAX_COMPARED}
         yield Finding("examples", 1, 1, "meaning-unchecked", Severity.NOTE, arguments)

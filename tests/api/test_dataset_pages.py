@@ -194,8 +194,7 @@ def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
 def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     path = "/datasets/trial/proposals/contradictions"
     folder = site.lab.repository.folder / "datasets/trial/examples"
-    broken = folder / "broken.yaml"
-    broken.unlink(missing_ok=True)
+    (folder / "broken.yaml").write_text("messages:\n")
     pairs = (
         ("Где находится столовая?", "В подвале."),
         ("Где расположена столовая?", "На крыше."),
@@ -211,6 +210,7 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     shown = page_text(vera.get(page))
     assert "В подвале." in shown
     assert "examples/q31.yaml, examples/q32.yaml" in shown
+    assert re.search(r"Сравнили: (\d+), по смыслу: \1\. 1 файл с ошибками не сравнили\.", shown)
     form = {"holds": "examples/q30.yaml", "other": "examples/q31.yaml"}
     location = vera.post(path, data={**form, "differ": "true"}).headers["location"]
     site.lab.tick("changes", "fetch")

@@ -116,6 +116,11 @@ def test_pair_of_one_meaning_is_found_unless_both_allow_it(one, other, count):
     assert len(found) == count
 
 
+def test_files_with_errors_keep_no_other_from_being_compared():
+    pair = example_yaml(PLACE, "Внизу."), example_yaml(OTHER_PLACE, "Наверху.")
+    assert len(compare_meanings(a=pair[0], b=pair[1], c=example_yaml("Где?", "null"))) == 1
+
+
 def test_large_dataset_is_not_compared_by_meaning_which_a_note_says():
     texts = {f"q{n}": example_yaml(f"Вопрос {n} о лице", f"Ответ {n}") for n in range(501)}
     (finding,) = compare_meanings(**texts)

@@ -135,7 +135,18 @@ page-no-proposals-hint = When a student corrects an answer in the bot or the cou
 page-contradictions = Contradictions
 page-contradictions-lead = These questions mean the same, but their answers differ. What you choose becomes one commit in your name.
 page-contradictions-find = Find contradictions
-page-contradictions-none = No contradictions found. Questions are compared in a dataset without errors that has at most { $limit }.
+page-contradictions-none = No contradictions found.
+page-contradictions-compared = { $count ->
+        [0] No example could be compared.
+       *[other] Compared: { $count }, by meaning: { $meanings ->
+            [0] none (the rule same-meaning is off, or there are more than { $limit } questions).
+           *[other] { $meanings }.
+        }
+    }
+page-contradictions-unread = { $count ->
+        [one] { $count } file has errors, so it wasn't compared.
+       *[other] { $count } files have errors, so they weren't compared.
+    }
 page-contradiction-first = The first answer is right
 page-contradiction-second = The second answer is right
 page-contradiction-differ = Different questions

@@ -18,7 +18,12 @@ page-unanswered-dismiss = Off topic: take it off the list
 page-unanswered-edit = Edit the example
 page-unanswered-none-waiting = Everything was found this week
 page-unanswered-none-hidden = Nothing to show
-page-unanswered-none-hint = Refusals and bad ratings of seven days show here at once.
+page-unanswered-none-asked = No questions this week
+page-unanswered-none-hint = { $asked ->
+        [0] Refusals and bad ratings of seven days show here at once.
+        [one] { $asked } question was answered in seven days. Refusals and bad ratings show here at once.
+       *[other] { $asked } questions were answered in seven days. Refusals and bad ratings show here at once.
+    }
 page-unanswered-older =
     { $count ->
         [one] { $count } older question isn't shown.

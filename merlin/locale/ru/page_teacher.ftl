@@ -136,7 +136,19 @@ page-no-proposals-hint = Студент исправляет ответ в бо
 page-contradictions = Противоречия
 page-contradictions-lead = Эти вопросы об одном и том же, а ответы разные. Ваш выбор станет одним коммитом от вашего имени.
 page-contradictions-find = Найти противоречия
-page-contradictions-none = Противоречий не найдено. Сравниваются вопросы набора без ошибок, где их не больше { $limit }.
+page-contradictions-none = Противоречий не найдено.
+page-contradictions-compared = { $count ->
+        [0] Сравнить не удалось ни одного примера.
+       *[other] Сравнили: { $count }, по смыслу: { $meanings ->
+            [0] ни одного (правило same-meaning отключено, или вопросов больше { $limit }).
+           *[other] { $meanings }.
+        }
+    }
+page-contradictions-unread = { $count ->
+        [one] { $count } файл с ошибками не сравнили.
+        [few] { $count } файла с ошибками не сравнили.
+       *[many] { $count } файлов с ошибками не сравнили.
+    }
 page-contradiction-first = Верен первый ответ
 page-contradiction-second = Верен второй ответ
 page-contradiction-differ = Это разные вопросы

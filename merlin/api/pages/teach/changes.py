@@ -311,7 +311,7 @@ async def show_proposals(
     if compare:
         files = await context.read(changes.read_files, context.actor, dataset.name)
         found = await asyncio.to_thread(proposals.find_contradictions, files)
-        view |= {"contradictions": found, "max_compared": MAX_COMPARED}
+        view |= {"contradictions": found.pairs, "looked": found, "limit": MAX_COMPARED}
     return render_page(context, "teach_proposals.html", view)
 
 
