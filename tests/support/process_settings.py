@@ -121,7 +121,7 @@ class ProcessSettings:
                 base_url=self.telegram_url,
                 **({"proxy": self.proxy} if self.proxy else {}),
                 mode=self.mode,
-                webhook_url=self.webhook_url,
+                **({"webhook_url": self.webhook_url} if self.webhook_url else {}),
                 admins=self.admins,
                 **self.texts,
             ),
@@ -132,7 +132,9 @@ class ProcessSettings:
                 **_choice("vision", self.vision),
                 **_choice("grounding", self.grounding),
             ),
-            datasets=DatasetsConfig(default=self.default_dataset or ""),
+            datasets=DatasetsConfig(
+                **({"default": self.default_dataset} if self.default_dataset else {})
+            ),
             **({"plans": {plan.name: plan for plan in self.plans}} if self.plans else {}),
             payments=self.selling.model_copy(update={"yookassa": None}),
             retention=self.retention,
