@@ -7,7 +7,14 @@ import pytest
 
 from merlin.dataset.spec import Recipe
 from merlin.providers.base import JobReport
-from merlin.training.jobs import FINAL, Job, JobState, advance, launch_key, poll_delay_s
+from merlin.training.jobs import (
+    FINAL,
+    Job,
+    JobState,
+    advance,
+    launch_key,
+    poll_delay_s,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -36,6 +43,11 @@ JOB = Job(
         ("paused", JobState.RUNNING),
         ("failed", JobState.FAILED),
         ("cancelled", JobState.CANCELLED),
+        ("stopped", JobState.CANCELLED),
+        ("error", JobState.FAILED),
+        ("expired", JobState.FAILED),
+        ("TIMEOUT_EXCEEDED", JobState.FAILED),
+        ("canceling", JobState.RUNNING),
         ("a word of next year", JobState.RUNNING),
     ],
 )
@@ -52,6 +64,25 @@ def test_success_names_the_model():
 
 def test_success_without_a_model_stays_running():
     assert advance(JOB, JobReport("ftjob-1", "succeeded"), NOW).state is JobState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("status", "end"), [("succeeded", JobState.FAILED), ("canceling", JobState.CANCELLED)]
+)
+def test_job_that_is_about_to_end_for_a_day_has_ended(status, end):
+    """A day after it was about to end for the first time, however long it trained before."""
+    report, day = JobReport("ftjob-1", status), timedelta(days=1)
+    began_at = NOW + timedelta(days=3)
+    job = advance(JOB, report, began_at)
+    for hours in (1, 23, 24):
+        job = advance(job, report, began_at + timedelta(hours=hours))
+        assert (job.state, job.updated_at) == (JobState.RUNNING, began_at)
+    other = advance(job, JobReport("ftjob-1", "running"), began_at + day)
+    assert advance(other, report, began_at + 2 * day).state is JobState.RUNNING
+    after = began_at + day + timedelta(seconds=1)
+    ended = advance(job, report, after)
+    assert (ended.state, ended.updated_at) == (end, after)
+    assert ended.error == f"{status} for a day, without an end or the name of a model"
 
 
 @pytest.mark.parametrize("state", sorted(FINAL))
