@@ -254,6 +254,8 @@ Placed = Annotated[str, AfterValidator(resolve)]
 Day = Annotated[date, BeforeValidator(_day)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Url = Annotated[str, AfterValidator(_url)]
+# "" is none.
+UrlOrNone = Annotated[str, AfterValidator(lambda text: text and _url(text))]
 Network = Annotated[str, AfterValidator(_network)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, AfterValidator(partial(_of, CURRENCIES.__contains__))]

@@ -242,6 +242,7 @@ RIGHT = [
     # Another address, or an engine on another machine.
     "api: {listen: '10.0.0.1:8702'}",
     "api: {listen: '0.0.0.0:8702'}⏎providers: [{name: engine, base_url: 'https://gpu:8702/v1'}]",
+    "api: {public_url: ''}⏎telegram: {webhook_url: ''}",
     "api: {public_url: 'http://merlin.lan'}⏎allow_plain_http: true",
     "providers: [{name: a, base_url: 'https://a_b:80', credential: _a1}]",
     "datasets: {default: глубина-фиксации}",
