@@ -7,14 +7,7 @@ import pytest
 
 from merlin.dataset.spec import Recipe
 from merlin.providers.base import JobReport
-from merlin.training.jobs import (
-    FINAL,
-    Job,
-    JobState,
-    advance,
-    launch_key,
-    poll_delay_s,
-)
+from merlin.training.jobs import FINAL, Job, JobState, advance, is_due, launch_key, poll_delay_s
 
 pytestmark = pytest.mark.unit
 
@@ -105,3 +98,20 @@ def test_launch_key_depends_on_training_key_and_attempt():
 @pytest.mark.parametrize(("silent_s", "pause_s"), [(-3600, 5), (0, 5), (200, 20), (86_400, 60)])
 def test_poll_pause_grows_with_the_providers_silence(silent_s, pause_s):
     assert poll_delay_s(JOB, NOW + timedelta(seconds=silent_s), 5) == pause_s
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "error", "due"),
+    [
+        (None, "", True),
+        (0, "", True),
+        (10, "", False),
+        (60, "", False),  # the provider's settle_s
+        (3600, "", True),  # as long as the clock was set back
+        (3600, "busy", False),  # as long as a provider may ask for
+        (3 * 3600, "busy", True),
+    ],
+)
+def test_job_waits_no_longer_than_it_ever_may(wait_s, error, due):
+    not_before = None if wait_s is None else NOW + timedelta(seconds=wait_s)
+    assert is_due(replace(JOB, not_before=not_before, error=error), NOW, 60.0) is due
