@@ -323,6 +323,8 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
         log.warning("events of a job cannot be read", job=job.job_id, reason=str(refusal))
         if refusal.code == ENDLESS_LIST:  # meanwhile no other job is polled
             due = now + ENDLESS_PAUSE
+            # Without an error `is_due` takes a wait so long for a clock that was set back.
+            after = after if after.is_final else replace(after, error=str(refusal))
             told = {"provider": job.provider, "reason": str(refusal)}
             Notices(provider.db).tell_daily("notice-provider", told, job.provider)
         # By this machine's clock alone: the provider's may differ by hours.

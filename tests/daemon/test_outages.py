@@ -18,7 +18,7 @@ from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers import openai_training
 from merlin.providers.openai_training import OpenAIProvider
-from merlin.training.jobs import Jobs, JobState, poll_job
+from merlin.training.jobs import Jobs, JobState, is_due, poll_job
 from merlin.training.promote import Promotions
 from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind
@@ -169,7 +169,11 @@ def test_endless_lists_are_notified_and_hold_up_no_other_job(
         lab.repository.commit()
         lab.tick("fetch", "launch", "launch")
         provider.behave(endless_lists=True)
-        poll(lab, 6)
+        poll(lab, 1)
+        with lab.services() as services:
+            (job,) = (each for each in Jobs(services.db).open_jobs() if each.provider == "stand-in")
+        assert [is_due(job, later(minutes=age)(), 0) for age in (4, 6)] == [False, True]
+        poll(lab, 5)
         job = open_job(lab)
     assert job.provider == "stand-in"
     told = waiting_notices()["notice-provider"]
