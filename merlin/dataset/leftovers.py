@@ -35,6 +35,12 @@ _MASKED = (
     r"|секрет|пароль|(?:эл(?:ектронная|\.) )?почта|адрес|контакт|имя|ф\.?и\.?о\.?|фамилия"
     r"|(?:номер )?телефона?|номер (?:документа|карты)|скрыто|удалено|персональные данные"
 )
+# [phone](tel:…) is a link, <name>…</name> XML.
+_PLACE_OF_MASKED = re.compile(
+    rf"(?i)\[(?:(?:{_MASKED})(?:[ _-]?\d+)?"
+    r"|(?:insert|укажите|вставьте|your|ваш[аеи]?) [^\]\n]{2,40})\](?![(\[:])"
+    rf"|<({_MASKED})(?:[ _-]?\d+)?>(?![\s\S]{{0,400}}?</\1>)"
+)
 # UTF-8 read as Windows-1251 and -1252: a letter of Cyrillic becomes two, the second of these.
 _SECOND_1251 = re.escape(bytes(range(0x80, 0xC0)).decode("cp1251", "ignore"))
 _SECOND_866 = bytes(range(0x80, 0xC0)).decode("cp866")
@@ -90,19 +96,19 @@ _LEFTOVERS = (
         ),
     ),
     # A masked phone went live as "[телефон]". Presidio writes <PHONE_NUMBER>, drafts of ChatGPT
-    # [Your Name]. [phone](tel:…) is a link, <name>…</name> XML.
+    # [Your Name].
     Leftover(
-        "masked-value",
-        "",
-        Severity.ERROR,
-        _SAID,
+        "masked-value", "", Severity.ERROR, ("answer",), ("[", "<"), (CODE,), _PLACE_OF_MASKED
+    ),
+    # Questions of people come masked: they can be learnt, but better without.
+    Leftover(
+        "leftover",
+        "masked",
+        Severity.WARNING,
+        ("question", "turn"),
         ("[", "<"),
         (CODE,),
-        re.compile(
-            rf"(?i)\[(?:(?:{_MASKED})(?:[ _-]?\d+)?"
-            r"|(?:insert|укажите|вставьте|your|ваш[аеи]?) [^\]\n]{2,40})\](?![(\[:])"
-            rf"|<({_MASKED})(?:[ _-]?\d+)?>(?![\s\S]{{0,400}}?</\1>)"
-        ),
+        _PLACE_OF_MASKED,
     ),
     Leftover(
         "reasoning",

@@ -15,11 +15,12 @@ FOUND = {
     "unfilled-template": ["I am {{name}}.", "{% if a %}Yes{% endif %}", "Q: {{ user.name }}?"],
     "masked-value": [
         *("Звоните: [телефон].", "Call [PHONE]", "I am <name>.", "Пишите <имя>", "[EMAIL_1]"),
-        *("Dear [Your Name],", "<PHONE_NUMBER>", "[НОМЕР КАРТЫ]", "Q: Меня зовут [имя], где я?"),
+        *("Dear [Your Name],", "<PHONE_NUMBER>", "[НОМЕР КАРТЫ]"),
         "[insert the date here]",
     ],
     "reasoning": ["<think>So…</think>Lamps.", "So…\n</think>\nLamps.", "So…</seed:think>Lamps."],
     "replacement-character": ["Это л\ufffdмпа.", "Q: `\ufffd`?"],
+    "leftover masked": ["Q: Меня зовут [имя], где я?", "Q: Write to <e-mail>?"],
     "leftover excel": ["One._x000D_\nTwo.", "Q: One_x000a_Two?"],
     "leftover escape": [
         *("One.\\nTwo.", "Раз\\nДва", "First:\\n- one", "Done.\\n", "\\u0414\\u0430"),
@@ -126,7 +127,7 @@ def test_later_question_is_looked_at_but_may_be_a_missing_value():
     turns = "  - user: {}\n  - assistant: Верно.\n"
     talk = example_yaml("Спроси", "Что вернёт print?") + turns
     assert check_with(a=talk.format("None")).rejected == 0
-    assert only_finding(check_with(a=talk.format("'[имя]?'")), "masked-value").line == 4
+    assert only_finding(check_with(a=talk.format("'[имя]?'")), "leftover").line == 4
 
 
 def test_rejected_answer_is_looked_at():

@@ -132,6 +132,7 @@ finding-refusal = The answer looks like another model's refusal: it would be lea
 finding-comment-in-text = This “#” starts a comment: the rest of the line is missing from the text. If it belongs to the text, put the text in quotes or write it with “|”.
 finding-folded-lines = YAML joins the lines of this text with spaces, and here a line of code, of a list or of a table starts. To keep the line breaks, write the text with “|”.
 finding-leftover = { $kind ->
+    [masked] “{ $found }” stands in place of what was masked, and no one asks so. Reword the question without it.
     [excel] “{ $found }” is Excel's code for a line break. Delete it, or put a line break there.
     [escape] “{ $found }” was meant as a line break or a letter: a program encoded it twice. Put the real one there. To write about such codes, use `backticks`.
     [separator] “{ $found }” is a separator of an old training format, and the model would learn to write it. Delete it.
