@@ -28,7 +28,7 @@ from merlin.dataset.commit_message import Editor
 from merlin.dataset.corrections import Corrected, is_other_question
 from merlin.dataset.example import Example, allow_rules, normalise, parse_example
 from merlin.dataset.files import FileIndex
-from merlin.dataset.finding import Severity, escape_unprintable
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_id_of
 from merlin.dataset.lint import MAX_COMPARED, SAME_MEANING, list_alone
 from merlin.dataset.preview import check_files
@@ -271,15 +271,20 @@ def read_several(
 
 def check_several(
     ctx: Context, files: DatasetFiles, edits: Mapping[int, Sequence[Edit]]
-) -> list[int]:
-    """Return the ids of the proposals that make valid examples; slow, reads no rows."""
+) -> tuple[list[int], list[Finding]]:
+    """Return the ids of the proposals that make valid examples, and the errors of the others.
+
+    Slow, and reads no rows.
+    """
     preview = changes.check_edits(ctx, files, [*chain(*edits.values())])
-    invalid = {finding.path for finding in preview.findings if finding.severity is Severity.ERROR}
-    return [
+    errors = [each for each in preview.findings if each.severity is Severity.ERROR]
+    invalid = {finding.path for finding in errors}
+    valid = [
         proposal_id
         for proposal_id, made in edits.items()
         if invalid.isdisjoint(escape_unprintable(edit.path) for edit in made)
     ]
+    return valid, errors
 
 
 def approve_several(

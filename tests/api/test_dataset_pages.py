@@ -181,6 +181,16 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     assert vera.get(f"{BASE}/one", params={"example": "q5"}).status_code == 404
 
 
+def test_correction_with_a_masked_answer_is_not_accepted(site, vera):
+    path = "/datasets/trial/proposals"
+    draft = Draft("Куда звонить?", "Звоните: [телефон].", "trial", 1)
+    number = Proposals(site.db).add(BOT, draft)
+    refused = vera.post(path, data={"approve": number})
+    assert (refused.status_code, "Не принято: «[телефон]»" in refused.text) == (409, True)
+    assert [each.proposal_id for each in Proposals(site.db).list_waiting()] == [number]
+    Proposals(site.db).decline(number)
+
+
 def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
     path, old = "/datasets/trial/proposals", "Понятие 6 значит ответ 42."
     draft = Draft("Что говорят о тонких бровях?", "Брови.", "trial", 1, known_answer=old)

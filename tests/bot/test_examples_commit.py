@@ -165,6 +165,20 @@ def test_correction_is_edited_approved_and_committed_in_the_editors_name(chat, l
     assert commit_subject(lab) == "Вера: Новый пример «Что за лоб?»"
 
 
+def test_correction_with_a_masked_answer_is_accepted_once_it_is_written(chat, lab):
+    add_proposal(chat.settings, "Куда звонить?", "Звоните: [телефон].")
+    chat.press_forged("ex:queue:0")
+    chat.press("Куда звонить?")
+    assert "⛔" in chat.last.text
+    assert "«[телефон]» стоит на месте" in chat.last.text
+    assert "✅ Принять" not in chat.labels
+    chat.press("✏️ Ответ")
+    chat.say("Звоните куратору.")
+    chat.press("✅ Принять")
+    wait_for_commit(chat, lab)
+    assert "Звоните куратору." in read_example(lab, "from-chat/куда-звонить")
+
+
 def test_correction_of_a_continued_conversation_replaces_only_the_same_conversation(chat, lab):
     def conversation(answer):
         return add_proposal(

@@ -165,7 +165,7 @@ class Lab:
             ctx, actor = Context(config=self.config, db=database), Actor.operator()
             waiting = proposals.list_waiting(ctx, actor, 0, 1000, dataset)
             chosen = numbers or [proposal.proposal_id for proposal in waiting]
-            good = proposals.check_several(
+            good, _ = proposals.check_several(
                 ctx, *proposals.read_several(ctx, actor, dataset, chosen, only)
             )
             database.transact(partial(proposals.approve_several, ctx, actor, good, only))

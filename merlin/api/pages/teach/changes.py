@@ -33,7 +33,7 @@ from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
 from merlin.app.verdicts import find_shown_status
-from merlin.core.errors import NotFound
+from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Catalogue
@@ -336,7 +336,11 @@ async def judge_proposals(
     files, edits = await context.read(
         proposals.read_several, context.actor, dataset.name, requested, narrow
     )
-    good = await asyncio.to_thread(proposals.check_several, context.services, files, edits)
+    check = proposals.check_several
+    good, errors = await asyncio.to_thread(check, context.services, files, edits)
+    if errors and not good:
+        reason = errors[0].text(context.language)
+        raise Refused("none can be an example", "proposals-have-errors", reason=reason)
     change = await context.write(proposals.approve_several, context.actor, good, narrow)
     return seen_other(f"{base_of(dataset.name, 'proposals')}?changed={change}")
 
