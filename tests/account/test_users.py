@@ -248,3 +248,24 @@ def test_higher_of_two_roles_counts_with_its_own_scopes(roles, database, first):
         database.add(ROLE_GRANT, {"user_id": BORIS, "role": role.value, "scope": scope})
     assert roles.authority(BORIS) == Authority(Role.EDITOR)
     assert roles.authority(ANNA) == Authority()
+
+
+def test_answer_about_consent_changes_nobody_elses(database, clock):
+    consents = Consents(database, clock)
+    for user_id in (ANNA, BORIS):
+        consents.give(user_id, "1")
+    consents.give(BORIS, "2")
+    assert consents.revoke(BORIS)
+    consents.decline(BORIS, "2")
+    assert [consents.hold(user_id) for user_id in (ANNA, BORIS)] == [True, False]
+    assert len(list_answers(database)) == 1
+
+
+def test_role_is_revoked_from_one_person_and_teachers_are_those_of_the_course(roles):
+    for user_id, scope in ((ANNA, "face"), (BORIS, "face"), (BORIS, "law")):
+        roles.grant(user_id, Role.TEACHER, BY_VERA, scope)
+    assert [roles.teachers(scope) for scope in ("face", "law", "")] == [[ANNA, BORIS], [BORIS], []]
+    assert not roles.revoke(ANNA, BY_VERA, "law")
+    assert roles.revoke(BORIS, BY_VERA, "face")
+    roles.grant(BORIS, Role.EDITOR, BY_VERA)
+    assert [roles.teachers(scope) for scope in ("face", "law", "")] == [[ANNA], [], []]

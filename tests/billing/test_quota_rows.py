@@ -203,3 +203,28 @@ def test_unsettled_reservation_is_returned_after_a_while(quotas, database, clock
     assert quotas.give_back_before(clock()) == 0
     assert show_quota(quotas).used == 1
     assert other.give_back_before(clock()) == 1
+
+
+def test_questions_of_another_person_format_day_or_bot_do_not_count(quotas, database, clock):
+    for number, (user_id, kind) in enumerate(((BORIS, TEXT), (ANNA, Format.PHOTO)), 1):
+        reserve_question(quotas, number, kind, user_id)
+    assert show_quota(quotas).used == 0
+    reserve_question(Quotas(database, BOT + 1, clock), 1)
+    assert show_quota(quotas).used == 1, "all bots together"
+    quotas.give_back(3)
+    assert quotas.give_back_before(clock() + timedelta(hours=1)) == 2, "this bot's"
+    assert show_quota(quotas).used == 1
+
+
+def test_pack_is_its_persons_of_its_format_and_reduced_alone(quotas, database):
+    boris = add_pack(quotas.packs, BORIS, TEXT, 3)
+    voice, text = give_pack(quotas, VOICE, 3), give_pack(quotas, TEXT, 3, key="k")
+    assert [quotas.packs.find_open(ANNA, kind) for kind in (VOICE, TEXT)] == [voice, text]
+    for number in (1, 2, 3):
+        reserve_question(quotas, number)
+    quotas.give_back(3)
+    assert quotas.packs.count_unused(ANNA) == {TEXT: 3, VOICE: 3}, "one was given back"
+    quotas.packs.reduce(ANNA, "k", 0)
+    assert quotas.packs.count_unused(ANNA) == {VOICE: 3}
+    assert quotas.packs.count_unused(BORIS) == {TEXT: 3}
+    assert quotas.packs.find_open(BORIS, TEXT) == boris

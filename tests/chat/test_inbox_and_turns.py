@@ -138,16 +138,18 @@ def test_each_bot_has_its_own_updates_and_chats(inbox, database, clock):
     """Two bots of one database give equal numbers to updates and chats."""
     others = Inbox(database, BOT + 1, clock)
     inbox.store([*make_updates(5, 1), *make_updates(6, 2)], ME)
-    others.store(make_updates(5, 1), None)
-    assert (others.list_arrived(ME, set(), 10), ids(others.claim(OTHER, 10))) == ([], [1])
+    others.store(make_updates(5, 1, 3), None)
+    assert (others.list_arrived(ME, set(), 10), ids(others.claim(OTHER, 10))) == ([], [1, 3])
     clock.move(LEASE_S - 1)
     inbox.renew(OTHER)
     others.renew(ME)
     clock.move(2)
     assert ids(inbox.claim(DEAD, 10)) == [1, 2], "its lease was not renewed"
     inbox.finish(DEAD, 5, [1], UpdateState.ANSWERED)
-    assert (inbox.count_unfinished(), others.count_unfinished()) == (1, 1)
-    assert ids(inbox.list_arrived(DEAD, set(), 10)) == [2], "the other chat is still held"
+    assert (inbox.count_unfinished(), others.count_unfinished()) == (1, 2)
+    inbox.store(make_updates(5, 4), None)
+    assert ids(inbox.claim(OTHER, 10)) == [4], "the other chat is still held"
+    assert ids(inbox.list_arrived(DEAD, set(), 10)) == [2]
 
 
 BACK_S = pytest.mark.parametrize("back_s", [3600, 3 * 3600, 86_400])
@@ -212,7 +214,8 @@ def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, datab
         for row in rows:
             assert outbox.begin(row.outgoing_id, DEAD)
         outbox.list_of_update(1)
-        outbox.list_unprompted(ME, 10)
+        again = outbox.list_unprompted(ME, 10)
+    assert again == []
     assert database.sql("SELECT state, body FROM outgoing") == [("unknown", "")] * 2
     for key in ("c", "d"):
         (row,) = outbox.put(make_messages(key))
@@ -290,14 +293,18 @@ def test_message_is_settled_by_its_own_bot_while_it_is_sent(outbox, database, cl
     outbox.put_back(first)
     assert [row.tries for row in outbox.list_unprompted(ME, 10)] == [0, 0]
     assert others.list_unprompted(ME, 10) == outbox.list_unprompted(ME, 10, [5]) == []
+    outbox.begin(second.outgoing_id, ME)
+    outbox.settle(second.outgoing_id, OutgoingState.DROPPED)
+    outbox.put_back(second)
+    assert [row.message.key for row in outbox.list_unprompted(ME, 10)] == ["a"]
 
 
 def test_message_of_another_host_is_in_doubt_once_it_takes_too_long(outbox, clock):
     (row,) = outbox.put(make_messages("a", update_id=None))
     outbox.begin(row.outgoing_id, OTHER)
-    clock.move(MAX_TRANSIT.total_seconds())
+    clock.move(MAX_TRANSIT.total_seconds() - 1)
     assert outbox.list_unprompted(ME, 10) == []
-    clock.move(1)
+    clock.move(2)
     assert outbox.list_unprompted(ME, 10)[0].state is OutgoingState.UNKNOWN
 
 

@@ -16,7 +16,7 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
 from merlin.dataset.verdicts import VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
-from merlin.db.tables import COMMIT, EXAMPLE_TEXT, TAUGHT_EXAMPLE
+from merlin.db.tables import COMMIT, EXAMPLE_TEXT, TAUGHT_EXAMPLE, VERDICT
 from merlin.training.gather import CommitOutcome
 from merlin.training.models import read_conversations
 from tests.db.pipeline_rows import (
@@ -268,6 +268,24 @@ def test_after_a_rewrite_the_newest_model_on_the_branch_serves(world, clock):
     assert world.serving() == first
     third = world.serve(2, make_examples(14), name="b")
     assert world.serving() == third
+
+
+@pytest.mark.parametrize(
+    ("dataset", "before", "after"),
+    [
+        (FACE, "superseded", "built"),
+        ("law", "superseded", "superseded"),
+        (FACE, "failed", "failed"),
+    ],
+)
+def test_rewrite_wakes_the_commit_of_its_dataset_that_the_lost_one_superseded(
+    world, clock, dataset, before, after
+):
+    world.push(1, make_examples(12), spec=make_spec(dataset))
+    world.push(2, make_examples(13))
+    world.db.update(VERDICT, VERDICT.position == 1, status=before)
+    world.history.drop_commits(1, clock())
+    assert world.verdict(1).status == after
 
 
 def test_pin_survives_a_rewrite(world, clock):
