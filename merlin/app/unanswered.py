@@ -7,6 +7,7 @@ was disliked after that example was written. Texts are masked.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import chain
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -116,18 +117,35 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
 
 def dismiss(ctx: Context, actor: Actor, dataset: str, turn: int) -> None:
     """List the group of a turn no more; asked again, it is listed again. Raises NotFound."""
+    _mark_group(ctx, actor, dataset, turn, 0, turn)
+
+
+def restore(ctx: Context, actor: Actor, dataset: str, turn: int) -> None:
+    """List the group that was dismissed under a turn again. Raises NotFound."""
+    _mark_group(ctx, actor, dataset, turn, turn, 0)
+
+
+def find_dismissed(ctx: Context, actor: Actor, dataset: str, turn: int, language: str) -> str:
+    """Return the masked question that was dismissed under a turn, "" for none. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    for group in _read_groups(ctx, dataset):
+    wordings = chain(*(group.wordings for group in _read_groups(ctx, dataset, turn)))
+    return next((mask_personal_data(words, language).words for words, _ in wordings), "")
+
+
+def _mark_group(ctx: Context, actor: Actor, dataset: str, turn: int, old: int, new: int) -> None:
+    require_editing(ctx, actor, dataset)
+    for group in _read_groups(ctx, dataset, old):
         turns = [question.turn_id for question in group.questions]
         if turn in turns:
             for some in in_portions(turns):
-                ctx.db.update(TURN, TURN.id.in_(some), is_dismissed=1)
+                ctx.db.update(TURN, TURN.id.in_(some), is_dismissed=new)
     ctx.unanswered.pop(dataset, None)
 
 
-def _read_groups(ctx: Context, dataset: str) -> list[QuestionGroup]:
+def _read_groups(ctx: Context, dataset: str, dismissed: int = 0) -> list[QuestionGroup]:
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    return group_questions(statistics.list_unanswered(dataset, _since(ctx), _MAX_QUESTIONS))
+    found = statistics.list_unanswered(dataset, _since(ctx), _MAX_QUESTIONS, dismissed)
+    return group_questions(found)
 
 
 def _since(ctx: Context) -> date:

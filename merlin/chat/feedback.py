@@ -127,11 +127,14 @@ class QuestionStatistics(Repository):
                 disliked[each] += int(down)
         return questions, disliked
 
-    def list_unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
+    def list_unanswered(
+        self, dataset: str, since: date, limit: int, dismissed: int = 0
+    ) -> list[UnansweredQuestion]:
         """Return the questions that were refused or whose answer was disliked, newest first.
 
         A disliked answer that was corrected is among the corrections instead. Without those that an
-        editor dismissed. Includes users without consent: `is_shown` is then false.
+        editor dismissed, or only those `dismissed` under this number. Includes users without
+        consent: `is_shown` is then false.
         """
         disliked = RATING.select(RATING.turn_id).where(RATING.value == Rating.DOWN.value)
         is_declined = PROPOSAL.state == ProposalState.DECLINED.value
@@ -142,7 +145,7 @@ class QuestionStatistics(Repository):
         flags = is_disliked.alias("is_disliked"), _has_consent().alias("is_shown")
         query = self._about(TURN.select(*columns, *flags), dataset, since)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS))
-        is_listed = (is_refused | is_disliked) & (TURN.is_dismissed == 0)
+        is_listed = (is_refused | is_disliked) & (TURN.is_dismissed == dismissed)
         matching = query.where(is_listed & can_be_example)
         questions = []
         for row in self.db.rows(matching.order_by(TURN.id.desc()).limit(limit)):

@@ -226,8 +226,17 @@ def test_question_off_topic_is_listed_no_more_until_it_is_asked_again(site):
     with site.browser_client(BORIS) as client:
         assert client.post(PAGE, data={"turn": newest}).status_code == 404
     with site.browser_client(VERA) as client:
-        assert client.post(PAGE, data={"turn": newest}).headers["location"] == PAGE
+        off = client.post(PAGE, data={"turn": newest}).headers["location"]
+        assert "Убрано из списка: «Какая погода?»" in page_text(client.get(off))
         page = page_text(client.get(PAGE))
-    assert ("погода" in page, count_groups(site)) == (False, 1)
+        assert ("погода" in page, count_groups(site)) == (False, 1)
+        again = {"turn": newest, "act": "restore"}
+        assert client.post(PAGE, data=again).headers["location"] == PAGE
+        assert count_groups(site) == 2
+        assert "Убрано" not in page_text(client.get(off))
+        client.post(PAGE, data={"turn": newest})
+    with site.browser_client(BORIS) as client:
+        assert client.post(PAGE, data=again).status_code == 404
+    assert count_groups(site) == 1
     add_question(site, "Какая погода?")
     assert count_groups(site) == 2

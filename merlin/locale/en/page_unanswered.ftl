@@ -15,6 +15,7 @@ page-unanswered-allowed = Only what people allowed is shown, without names.
 page-unanswered-before = The turn before it, which the example will have too:
 page-unanswered-exists = There's such an example already, but people disliked its answer.
 page-unanswered-dismiss = Off topic: take it off the list
+page-unanswered-off = Off the list: “{ $question }”. If people ask it again, it comes back.
 page-unanswered-edit = Edit the example
 page-unanswered-none-waiting = Everything was found this week
 page-unanswered-none-hidden = Nothing to show

@@ -17,6 +17,7 @@ page-unanswered-allowed = Здесь только то, что люди разр
 page-unanswered-before = Реплики перед ним, они тоже войдут в пример:
 page-unanswered-exists = Такой пример уже есть, но ответ не понравился.
 page-unanswered-dismiss = Не по теме: убрать из списка
+page-unanswered-off = Убрано из списка: «{ $question }». Спросят снова — вернётся.
 page-unanswered-edit = Изменить пример
 page-unanswered-none-waiting = На этой неделе всё нашлось
 page-unanswered-none-hidden = Показать нечего

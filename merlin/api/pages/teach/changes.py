@@ -364,9 +364,19 @@ async def settle_contradiction(
 
 @router.get("/datasets/{dataset}/unanswered")
 async def show_unanswered(
-    context: TeacherContext, dataset: EditedDataset, changed: Noted = ""
+    context: TeacherContext,
+    dataset: EditedDataset,
+    changed: Noted = "",
+    dismissed: Annotated[int, Query(ge=0, le=MAX_ID)] = 0,
 ) -> Response:
-    """Return last week's unanswered questions, newest first, and the state of the last answer."""
+    """Return last week's unanswered questions, newest first, and the state of the last answer.
+
+    `dismissed` is the turn of the question that was just taken off the list.
+    """
+    off = ""
+    if dismissed:
+        find, where = unanswered.find_dismissed, dataset.name
+        off = await context.read(find, context.actor, where, dismissed, context.language)
     questions = await context.read(
         unanswered.list_unanswered, context.actor, dataset.name, context.language
     )
@@ -375,6 +385,8 @@ async def show_unanswered(
         "course": dataset.course,
         "examples_href": base_of(dataset.name),
         "questions": questions,
+        "dismissed": dismissed,
+        "off": off,
         "note": await find_noted_change(context, changed),
     }
     return render_page(context, "teach_unanswered.html", view)
@@ -382,8 +394,15 @@ async def show_unanswered(
 
 @router.post("/datasets/{dataset}/unanswered")
 async def dismiss_unanswered(
-    context: TeacherContext, dataset: EditedDataset, turn: Annotated[int, Form(ge=1, le=MAX_ID)]
+    context: TeacherContext,
+    dataset: EditedDataset,
+    turn: Annotated[int, Form(ge=1, le=MAX_ID)],
+    act: Annotated[Literal["dismiss", "restore"], Form()] = "dismiss",
 ) -> Response:
-    """List a question of no concern, and those like it, no more."""
+    """List a question of no concern, and those like it, no more; or again."""
+    base = base_of(dataset.name, "unanswered")
+    if act == "restore":
+        await context.write(unanswered.restore, context.actor, dataset.name, turn)
+        return seen_other(base)
     await context.write(unanswered.dismiss, context.actor, dataset.name, turn)
-    return seen_other(base_of(dataset.name, "unanswered"))
+    return seen_other(f"{base}?dismissed={turn}")
