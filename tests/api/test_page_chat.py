@@ -168,7 +168,12 @@ def test_correction_reaches_editors_masked_and_with_consent(site, client):
     refused = client.post(judged, data=better)
     assert "только с вашего согласия" in refused.text
     assert site.database.sql(PROPOSED) == []
-    opened_form = client.post(judged, data={"act": "allow", "doing": "correct"})
+    # The text waits in the form of the consent, and is in its field again after it.
+    assert f'name="answer" value="{better["answer"]}"' in refused.text
+    allowed = {"act": "allow", "doing": "correct"}
+    opened_form = client.post(judged, data={**allowed, "answer": better["answer"]})
+    assert f"{better['answer']}</textarea>" in opened_form.text
+    opened_form = client.post(judged, data=allowed)
     assert "Каким должен быть ответ" in opened_form.text
     assert "Напишите, каким должен быть ответ" in client.post(judged, data={"act": "correct"}).text
     response = client.post(judged, data=better)

@@ -161,8 +161,10 @@ async def judge(
         except Refused as error:
             draft, wrong = answer, refusal_text(context, error)
         else:
-            return seen_other(_turn_href(course, question.session_id, turn_id, doing))
-    opened: Doing = "correct" if act == "correct" else "tell"
+            if act != "allow" or not answer:
+                return seen_other(_turn_href(course, question.session_id, turn_id, doing))
+            draft, wrong = answer, ""  # written before the consent was asked for
+    opened: Doing = "correct" if act == "correct" or answer else "tell"
     return await _page(
         context, course, question.session_id, turn=turn_id, doing=opened, draft=draft, wrong=wrong
     )
