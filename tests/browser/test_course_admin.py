@@ -39,6 +39,14 @@ def test_running_job_is_updated_and_open_sections_stay_open(staff_visitor, staff
     assert re.search(r"Потери на тесте: от 1,\d{3} до 0,\d{3} к шагу 90", summary)
 
 
+def test_first_page_after_signing_in_shows_the_times_of_the_browsers_zone(staff_visitor):
+    plain = staff_visitor.open("/admin/jobs", VERA, java_script_enabled=False)
+    (time,) = re.findall(r"\d\d:\d\d", plain.locator("#main").inner_text())[:1]
+    late = f"{(int(time[:2]) + 9) % 24:02}{time[2:]}"
+    page = staff_visitor.open("/admin/jobs", VERA, timezone_id="Asia/Tokyo")
+    expect(page.locator("#main")).to_contain_text(late)
+
+
 def test_board_follows_a_training(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/board", VERA)
     with page.expect_response("**/admin/board?*seen=*") as response:

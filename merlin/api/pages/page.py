@@ -259,7 +259,8 @@ class Layout:
 
     `here` is the page's address to return to, `language_href` the same in the other language.
     `person` is the displayed name, "" if not signed in; without `is_known` the caller was not
-    identified, and the page offers no sign-in.
+    identified, and the page offers no sign-in. `lacks_zone`: its times are in the configured zone,
+    because neither browser nor person has told theirs yet.
     """
 
     theme: str
@@ -273,6 +274,7 @@ class Layout:
     person: str = ""
     is_known: bool = True
     is_in_telegram: bool = False
+    lacks_zone: bool = False
 
 
 def header_name(user: User | None) -> str:
@@ -304,6 +306,9 @@ def layout_of(context: PageContext) -> Layout:
         path=path,
         person=header_name(user),
         is_in_telegram=is_in_telegram(context.request),
+        lacks_zone=context.request.method == "GET"
+        and user is not None
+        and not (user.zone or browser.read_cookie(context.request, browser.ZONE_COOKIE)),
     )
 
 
