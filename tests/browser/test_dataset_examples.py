@@ -137,6 +137,33 @@ def test_example_is_found_edited_and_saved_by_keyboard_alone(staff_visitor, staf
     assert "Стопка." in read_examples(staff_site, dataset)["stack"]
 
 
+def test_selection_stays_while_an_example_is_opened_and_searched_for(staff_visitor, dataset):
+    page = staff_visitor.open(dataset, VERA)
+    stack, queue = (
+        page.get_by_label(f"Выбрать «Что такое {each}?»") for each in ("стек", "очередь")
+    )
+    stack.check()
+    queue.focus()
+    page.keyboard.press("e")
+    expect(page.get_by_label("Ответ")).to_be_focused()
+    expect(stack).to_be_checked()
+    page.get_by_role("link", name="Закрыть").click()
+    expect(stack).to_be_checked()
+    expect(page.locator(".several")).to_contain_text("Выбрано: 1")
+    queue.check()
+    page.get_by_role("searchbox").press_sequentially("стек")
+    expect(queue).to_have_count(0)
+    expect(stack).to_be_checked()
+    counts = page.locator("#facets .num")
+    expect(counts.first).to_have_text("3")
+    page.get_by_role("searchbox").fill("")
+    expect(queue).to_be_checked()
+    page.get_by_role("button", name="Снять выбор").click()
+    page.reload()
+    expect(stack).not_to_be_checked()
+    expect(queue).not_to_be_checked()
+
+
 def test_unsaved_text_is_not_left_without_a_question(staff_visitor, staff_site, dataset):
     """The browser asks on a link and on a search; not when nothing is typed or it is sent."""
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)

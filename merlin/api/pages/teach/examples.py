@@ -158,8 +158,9 @@ class Filters:
         return f"{self.path}/one?{urlencode(fields)}#open"
 
     def is_alone(self, name: str) -> bool:
-        """Return whether no other filter is set: what the whole list has is what this one finds."""
-        return replace(self.wanted, **{name: getattr(ExampleFilter(), name)}).is_empty
+        """Return whether no other filter is set; a search leaves the counts as they are."""
+        default = getattr(ExampleFilter(), name)
+        return replace(self.wanted, **{"query": "", name: default}).is_empty
 
     @property
     def new_href(self) -> str:
