@@ -6,11 +6,13 @@ The command alone imports this: neither the engine nor another process loads tha
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import rename_durably
 from merlin.core.errors import Refused
+from merlin.engine.chat_template import find_template_fault
 from merlin.engine.model_store import find_fault, get_base_folder
 
 FILE_PATTERNS = [
@@ -53,6 +55,17 @@ def pull(model: EngineModelConfig, engine: Path) -> bool:
 def _check(folder: Path) -> None:
     if fault := find_fault(folder):
         raise Refused(f"{folder}: {fault}", fault, folder=str(folder))
+    if find_spec("transformers") is None:  # on a machine that only copies the base
+        return
+    from merlin.engine.tokenizer_loading import load_tokenizer  # noqa: PLC0415 - the extra's
+
+    try:
+        template_fault = find_template_fault(load_tokenizer(folder))
+    except (OSError, ValueError) as error:
+        template_fault = "engine-lora-damaged", str(error)
+    if template_fault:
+        key, detail = template_fault
+        raise Refused(key, key, name=folder.name.strip("."), detail=detail, reason=detail)
 
 
 def _download(model: EngineModelConfig, folder: Path) -> Path:

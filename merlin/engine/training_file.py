@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from merlin.core.i18n import text
 from merlin.core.messages import Message
+from merlin.engine.chat_template import render
 from merlin.openai_protocol.errors import format_path
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -42,12 +43,7 @@ def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bo
         {"role": message.role, "content": _cut_control_tokens(control, message.content)}
         for message in conversation
     ]
-    # Examples have no reasoning, so it is disabled for reasoning bases (Qwen3, SmolLM3), which
-    # would otherwise be trained on empty reasoning. Other templates ignore the variable.
-    text = tokenizer.apply_chat_template(
-        messages, tokenize=False, add_generation_prompt=is_asked, enable_thinking=False
-    )
-    return str(text)
+    return render(tokenizer, messages, is_asked=is_asked)
 
 
 def encode_chat(tokenizer: Any, rendered: str) -> list[int]:

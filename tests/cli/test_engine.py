@@ -1,29 +1,18 @@
 """`merlin engine`: its own process, and the download of base models."""
 
-import json
-import struct
-
 import pytest
 import yaml
 
 from merlin.cli import main
+from tests.engine.base_library import write_base
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
 def base(tmp_path):
-    """Return the folder of a complete but meaningless base model: 100 weights."""
-    folder = tmp_path / "bases" / "small"
-    folder.mkdir(parents=True)
-    header = json.dumps({"a": {"dtype": "F32", "shape": [10, 10], "data_offsets": [0, 400]}})
-    (folder / "model.safetensors").write_bytes(
-        struct.pack("<Q", len(header)) + header.encode() + bytes(400)
-    )
-    (folder / "config.json").write_text('{"max_position_embeddings": 512}', encoding="utf-8")
-    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
-    (folder / "chat_template.jinja").write_text("{{ messages }}", encoding="utf-8")
-    return folder
+    """The files of a base in a folder, without any library."""
+    return write_base(tmp_path / "bases" / "small")
 
 
 @pytest.fixture

@@ -26,6 +26,21 @@ TREE = re.compile(r"/api/models/(.+)/tree/([^?]+)")
 FILE = re.compile(r"/(.+)/resolve/([^/]+)/([^?]+)")
 
 
+# The smallest that can be loaded, with an end mark.
+_TOKENIZER = {
+    "version": "1.0",
+    "added_tokens": [],
+    "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "<end>": 1}, "unk_token": "<unk>"},
+}
+_TOKENIZER_CONFIG = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "eos_token": "<end>",
+    "chat_template": "{% for m in messages %}{% if m.role == 'system' %}# {% endif %}"
+    "{{ m.role }} {{ m.content }} <end>{% endfor %}"
+    "{% if add_generation_prompt %}assistant {% endif %}",
+}
+
+
 def make_base_files(rows=100):
     """Return the files of a base with meaningless weights: rows of 50 two-byte values."""
     size = rows * 100
@@ -39,8 +54,8 @@ def make_base_files(rows=100):
     return {
         "config.json": json.dumps({"model_type": "llama", "max_position_embeddings": 512}).encode(),
         "model.safetensors": weights,
-        "tokenizer.json": b"{}",
-        "tokenizer_config.json": json.dumps({"chat_template": "{{ messages }}"}).encode(),
+        "tokenizer.json": json.dumps(_TOKENIZER).encode(),
+        "tokenizer_config.json": json.dumps(_TOKENIZER_CONFIG).encode(),
         "README.md": b"# Tiny\n",
     }
 

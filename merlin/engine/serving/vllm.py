@@ -19,7 +19,7 @@ import secrets
 import shutil
 import signal
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from operator import itemgetter
 from pathlib import Path
@@ -30,6 +30,7 @@ from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.log import get_logger
 from merlin.core.messages import break_control_tokens
 from merlin.core.server import free_ports
+from merlin.engine.chat_template import write_adapted
 from merlin.engine.child_process import build_environment
 from merlin.engine.proof import (
     INERT,
@@ -219,9 +220,12 @@ class VllmBackend:
         own = {"VLLM_API_KEY": key, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
         if number := self._settings.device.partition("cuda:")[2]:
             own["CUDA_VISIBLE_DEVICES"] = number
+        template = self._log.with_suffix(".jinja")
+        is_adapted = await asyncio.to_thread(write_adapted, self._folder, template)
+        options = ["--chat-template", str(template)] if is_adapted else []
         with self._log.open("ab") as output:
             self._child = await asyncio.create_subprocess_exec(
-                *self._build_command(port),
+                *self._build_command(port, options),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -230,7 +234,7 @@ class VllmBackend:
             )
         log.info("vLLM starts", base=self._name, pid=self._child.pid, port=port)
 
-    def _build_command(self, port: int) -> list[str]:
+    def _build_command(self, port: int, options: Sequence[str]) -> list[str]:
         """Return the command line; the options of the configuration come last and win."""
         beside = Path(sys.executable).with_name("vllm")
         vllm = str(beside) if beside.exists() else shutil.which("vllm")
@@ -246,6 +250,7 @@ class VllmBackend:
             *("--enable-lora", "--max-lora-rank", "64"),
             *("--max-loras", "4", "--max-cpu-loras", "20"),
             *(("--max-model-len", str(self._model.context)) if self._model.context else ()),
+            *options,
             *self._settings.vllm,
         ]
 

@@ -13,9 +13,11 @@ import traceback
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from merlin.core.messages import Message
+from merlin.engine.chat_template import find_end_of_turn
 from merlin.engine.child_process import EnginePipe
 from merlin.engine.proof import compare, describe_fault, read_proof
 from merlin.engine.serving.base import (
@@ -26,6 +28,7 @@ from merlin.engine.serving.base import (
     Setup,
     damaged_model_error,
 )
+from merlin.engine.tokenizer_loading import load_tokenizer
 from merlin.engine.training_file import encode_chat, render_chat
 from merlin.openai_protocol.errors import ApiError, bad_field, context_length_error
 
@@ -50,7 +53,7 @@ def load(setup: Setup) -> LoadedBase:
     Raises RuntimeError for a missing device, any exception of transformers for unreadable files.
     """
     import torch  # noqa: PLC0415 - takes seconds, in which the engine is watched already
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - as above
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415 - as above
 
     from merlin.engine.torch_loading import (  # noqa: PLC0415 - as above
         build_quantisation_config,
@@ -64,7 +67,7 @@ def load(setup: Setup) -> LoadedBase:
             " or install the driver and a torch built for it"
         )
     dtype = choose_dtype(setup.dtype, torch.device(setup.device))
-    tokenizer: Any = AutoTokenizer.from_pretrained(setup.folder, trust_remote_code=False)
+    tokenizer = load_tokenizer(Path(setup.folder))
     model: Any = AutoModelForCausalLM.from_pretrained(
         setup.folder,
         dtype=dtype,
@@ -88,11 +91,7 @@ def _find_end_tokens(model: Any, tokenizer: Any) -> list[int]:
     """Return the tokens that end an answer: the base's EOS and the template's end of turn."""
     tokens = model.generation_config.eos_token_id
     own = tokens if isinstance(tokens, list) else [tokens, tokenizer.eos_token_id]
-    turn = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "merlin"}]
-    text = tokenizer.apply_chat_template(turn, tokenize=False)
-    after = tokenizer.encode(text.rpartition("merlin")[2], add_special_tokens=False)[:1]
-    marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
-    ends = {*own, *(token for token in after if token in marks)}
+    ends = {*own, *find_end_of_turn(tokenizer)}
     return sorted(token for token in ends if token is not None)
 
 

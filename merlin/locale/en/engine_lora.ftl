@@ -12,6 +12,9 @@ engine-lora-too-long = { $n ->
 }
 engine-lora-nothing-taught = The file has no answer to learn from: every answer has weight 0. Add some.
 engine-lora-template-refuses = The base model's chat template refuses the example in line { $line }: { $reason }. Change the order of its roles, or take another base model.
+engine-template-broken = The chat template of the base model { $name } can't be used: { $detail }. Take another base model.
+engine-template-prompt = The base model { $name } is asked with a prompt that ends in “{ $detail }”, and its chat template leaves that out of what is trained. It thinks before each answer. Take its instruct variant.
+engine-template-endless = The chat template of the base model { $name } puts no end mark after an answer, so a trained model wouldn't know where to stop. Take its instruct variant, or another base model.
 engine-lora-damaged = The base model in the folder { $name } is damaged: { $reason }. Remove this folder, then fetch it again with merlin engine pull.
 engine-lora-no-quantisation = A quantised base model needs bitsandbytes, which isn't installed. Run pip install bitsandbytes, or set quantised: none for this base model.
 engine-lora-no-device = Training needs the device { $device }, which isn't there. Correct engine.training.device, or check the GPU's driver.

@@ -15,6 +15,9 @@ engine-lora-too-long = { $n ->
 }
 engine-lora-nothing-taught = В файле нет ответов, которым можно учить: у всех ответов weight 0. Добавьте ответы.
 engine-lora-template-refuses = Шаблон чата базовой модели не принимает пример на строке { $line }: { $reason }. Измените порядок ролей или возьмите другую модель.
+engine-template-broken = Шаблон чата базовой модели { $name } не работает: { $detail }. Возьмите другую базовую модель.
+engine-template-prompt = Запрос к базовой модели { $name } кончается на «{ $detail }», а в обучение этот конец по её шаблону чата не попадает. Она рассуждает перед каждым ответом. Возьмите её вариант instruct.
+engine-template-endless = Шаблон чата базовой модели { $name } не ставит после ответа метку конца: обученная модель не знала бы, где остановиться. Возьмите её вариант instruct или другую базовую модель.
 engine-lora-damaged = Базовая модель в папке { $name } повреждена: { $reason }. Удалите эту папку и получите её снова командой merlin engine pull.
 engine-lora-no-quantisation = Квантованной модели нужен bitsandbytes, он не установлен. Выполните pip install bitsandbytes или укажите для этой модели quantised: none.
 engine-lora-no-device = Для обучения нужно устройство { $device }, его нет. Исправьте engine.training.device или проверьте драйвер видеокарты.

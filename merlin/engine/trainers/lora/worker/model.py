@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from merlin.engine.chat_template import find_template_fault
+from merlin.engine.tokenizer_loading import load_tokenizer
 from merlin.engine.torch_loading import build_quantisation_config, choose_dtype
 from merlin.engine.trainers.base import BaseFiles, Untrainable
 
@@ -42,7 +44,7 @@ class BaseInfo:
 
 def inspect_base(files: BaseFiles) -> BaseInfo:
     """Inspect a base without loading its weights. Raises Untrainable."""
-    from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415 - slow to import
+    from transformers import AutoConfig  # noqa: PLC0415 - slow to import
 
     if files.quantised != "none" and find_spec("bitsandbytes") is None:
         raise Untrainable("trainer_not_installed", "engine-lora-no-quantisation", "model")
@@ -53,7 +55,10 @@ def inspect_base(files: BaseFiles) -> BaseInfo:
                 names = tensors.keys()
                 parameters += sum(prod(tensors.get_slice(name).get_shape()) for name in names)
         config = AutoConfig.from_pretrained(files.folder).get_text_config()
-        tokenizer = AutoTokenizer.from_pretrained(files.folder)
+        tokenizer = load_tokenizer(files.folder)
+    if fault := find_template_fault(tokenizer):
+        key, detail = fault
+        raise Untrainable("base_unusable", key, "model", name=files.folder.name, detail=detail)
     window = int(getattr(config, "max_position_embeddings", 0) or tokenizer.model_max_length)
     return BaseInfo(files, tokenizer, parameters, min(files.longest or window, window))
 
