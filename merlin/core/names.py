@@ -12,8 +12,10 @@ from difflib import get_close_matches
 from merlin.core.combining_marks import normalise_unicode
 
 MAX_NAME_BYTES = 200
+# Windows opens a device by such a name, with any ending, and git cannot check it out there.
+_DEVICE = re.compile(r"(?i:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:[./]|\Z)")
 # A fast check that accepts most valid names.
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
+PLAIN_NAME = re.compile(rf"(?!{_DEVICE.pattern})[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _MARKS = "._-"
 _EDGES = ".-"
 _NEAR = 0.7  # `images` is no misspelt `tags`
@@ -36,11 +38,12 @@ def is_valid_name(name: str) -> bool:
         and unicodedata.category(name[0])[0] != "M"
         and unicodedata.is_normalized("NFC", name)
         and len(name.encode("utf-8")) <= MAX_NAME_BYTES
+        and _DEVICE.match(name) is None
     )
 
 
 def suggest_name(name: str) -> str:
-    """Return a similar valid name: characters that are not allowed become "-"."""
+    """Return a similar valid name: characters that are not allowed become "-", aux is aux-1."""
     if is_valid_name(name):
         return name
     composed = normalise_unicode("NFC", name)
@@ -49,6 +52,8 @@ def suggest_name(name: str) -> str:
     joined = joined.strip(_EDGES)
     while joined and unicodedata.category(joined[0])[0] == "M":
         joined = joined[1:].lstrip(_EDGES)
+    if _DEVICE.match(joined):
+        return f"{joined.partition('.')[0]}-1"
     return joined or "unnamed"
 
 

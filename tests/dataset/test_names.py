@@ -37,11 +37,19 @@ def test_letters_and_digits_of_any_script_are_valid(name):
         ("", "unnamed"),
         (unicodedata.normalize("NFD", "йод"), "йод"),
         ("\u0301acute", "acute"),
+        *((name, f"{name}-1") for name in ("aux", "CON", "nul", "Prn", "com1", "LPT9", "com²")),
+        ("aux.old", "aux-1"),
+        ("nul?", "nul-1"),
     ],
 )
 def test_invalid_name_gets_a_proposal(name, better):
     assert not is_valid_name(name)
     assert suggest_name(name) == better
+
+
+@pytest.mark.parametrize("name", ["auxiliary", "console", "com", "com10", "null", "an.aux"])
+def test_name_that_only_resembles_a_device_of_windows_is_valid(name):
+    assert is_valid_name(name)
 
 
 def test_name_length_is_measured_in_bytes():

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.unit
 FILES = Path(__file__).parent / "files"
 # File -> the findings: rule, severity, line, column, a part of the English text.
 RIGHT = {
+    "aux.yaml": [("bad-name", "error", 1, 1, "examples/aux-1.yaml")],
     "yaml-comment-last-line.yaml": [("comment-in-text", "warning", 4, 29, "starts a comment")],
     "yaml-comment-note.yaml": [
         ("comment-in-text", "warning", 4, 15, "starts a comment"),

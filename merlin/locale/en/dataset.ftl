@@ -94,7 +94,7 @@ finding-not-a-file = { $kind ->
     [submodule] A git submodule instead of a file: put the files themselves here.
    *[other] This isn't a plain file.
 }
-finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. A path has at most 1000 bytes, each name in it 200. For example: { $proposed }
+finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. A path has at most 1000 bytes, each name in it 200. Names of Windows devices, such as aux, aren't allowed. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
 finding-too-many-files = { $count ->

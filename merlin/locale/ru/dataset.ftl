@@ -98,7 +98,7 @@ finding-not-a-file = { $kind ->
     [submodule] Подмодуль git вместо файла: положите сами файлы.
    *[other] Это не обычный файл.
 }
-finding-bad-name = В именах можно буквы, цифры, «.», «_» и «-» в составной форме Unicode (NFC, не NFD), окончание .yaml. В пути не больше 1000 байт, в каждом имени — 200. Например: { $proposed }
+finding-bad-name = В именах можно буквы, цифры, «.», «_» и «-» в составной форме Unicode (NFC, не NFD), окончание .yaml. В пути не больше 1000 байт, в каждом имени — 200. Имена устройств Windows вроде aux не подходят. Например: { $proposed }
 finding-stray-file = Этот файл Merlin не использует.
 finding-not-an-example = Это не пример: у примеров окончание .yaml. Если здесь разговор, назовите файл { $proposed }
 finding-too-many-files = { $count ->
