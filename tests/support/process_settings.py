@@ -80,7 +80,7 @@ class ProcessSettings:
     @property
     def credentials(self) -> Mapping[str, str]:
         """Return the secrets of the environment by name."""
-        keys = {f"KEY_OF_{provider.name}": provider.key for provider in self.providers}
+        keys = {_credential(provider): provider.key for provider in self.providers}
         secrets = {
             "TELEGRAM_BOT_TOKEN": self.token,
             "TELEGRAM_PROXY_LOGIN": self.proxy_login,
@@ -111,7 +111,7 @@ class ProcessSettings:
                 ProviderConfig(
                     name=provider.name,
                     base_url=provider.base_url,
-                    credential=f"KEY_OF_{provider.name}",
+                    credential=_credential(provider),
                     **({"model": provider.model} if provider.model else {}),
                 )
                 for provider in self.providers
@@ -154,6 +154,10 @@ class ProcessSettings:
             transcription = config.chat.transcription or self.config.chat.transcription
             changes["chat"] = config.chat.model_copy(update={"transcription": transcription})
         return Config.model_construct(**{**dict(config), **changes})
+
+
+def _credential(provider):
+    return f"KEY_OF_{provider.name.replace('-', '_')}"
 
 
 def _choice(name, choice):
