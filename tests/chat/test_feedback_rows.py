@@ -19,13 +19,14 @@ SINCE = date(2026, 11, 1)
 
 @pytest.fixture
 def statistics(database, clock, sessions, turns):
-    """Return the statistics of one question: known, answered, disliked, its author consents."""
+    """Return the statistics of one question: known, answered, disliked; all consent."""
     place = sessions.open(ChatPlace(ANNA, ANNA))
     for number, text in ((1, "Что такое лоб?"), (2, "Что такое подбородок?")):
         turns.ask(Question(place.session_id, number, ANNA, text), None)
         turns.write(number, StoredAnswer("Часть лица.", model_id="ft:face", known=True))
     Ratings(database, BOT, clock).rate(2, ANNA, Rating.DOWN)
-    Consents(database, clock).give(ANNA, "1")
+    for user_id in (ANNA, BORIS):
+        Consents(database, clock).give(user_id, "1")
     database.update(SESSION, SESSION.id == place.session_id, dataset=FACE)
     return QuestionStatistics(database, "default")
 
@@ -56,10 +57,9 @@ GONE = {"revoked_at": OLD}
         (TURN, {"known": 0}, True, False),
         (TURN, {"known": None}, True, True),
         (TURN, {"answer": ""}, True, False),
-        (TURN, {"user_id": BORIS}, True, False),  # neither rated it nor consents
+        (TURN, {"user_id": BORIS}, True, False),  # who did not rate it
         (RATING, {"value": Rating.UP.value}, False, True),
         (RATING, {"user_id": BORIS}, True, False),
-        (CONSENT, {"user_id": BORIS}, True, False),
         (CONSENT, GONE, True, False),
         (CONSENT, {"given_at": None}, True, False),
         (PROPOSAL, {"state": ProposalState.WAITING.value}, False, True),
@@ -74,8 +74,7 @@ def test_answer_is_listed_and_trained_on_by_all_its_conditions(
     assert [question.turn_id for question in listed] == [2] * is_listed
     assert len(statistics.list_rated(FACE, SINCE, "ru")) == is_rated
     assert statistics.list_unanswered("law", SINCE, 9) == []
-    has_consent = table is not CONSENT and "user_id" not in (values if table is TURN else {})
-    assert all(question.is_shown is has_consent for question in listed)
+    assert all(question.is_shown is (table is not CONSENT) for question in listed)
 
 
 @pytest.mark.parametrize(
