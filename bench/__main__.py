@@ -11,7 +11,7 @@ from merlin.core.log import set_up_logging
 
 QUICK = ("demo", "recall")
 NAMES = (
-    *(*QUICK, "backup", "changes", "billing", "gate", "killpoints", "storm"),
+    *(*QUICK, "backup", "changes", "billing", "gate", "judge", "killpoints", "storm"),
     *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas", "upgrade"),
     *(
         "corrections",

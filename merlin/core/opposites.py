@@ -68,12 +68,19 @@ def _split(question: str) -> list[str]:
     return [word for word in _WORD.findall(plain) if word not in _ARTICLES]
 
 
+def find_opposites(words: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Return the listed opposites and written numbers among folded words, as (their line, side)."""
+    text = f" {' '.join(words)} , {' '.join(map(stem, words))} "
+    return frozenset(
+        (kind, value)
+        for kind, value, parts in _load_opposites()
+        if any(part in text for part in parts)
+    )
+
+
 def _list_features(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     stems = [stem(word) for word in words]
-    text = f" {' '.join(words)} , {' '.join(stems)} "
-    for kind, value, parts in _load_opposites():
-        if any(part in text for part in parts):
-            yield kind, value
+    yield from find_opposites(words)
     for before, word, root, after in zip(
         ["", *words], words, stems, [*words[1:], ""], strict=False
     ):

@@ -174,7 +174,7 @@ def judge_base(db: Database, model: Model, own: Sequence[JudgedAnswer]) -> list[
 
 def classify_answer(answer: Answer, question: Question) -> AnswerKind:
     """Return the kind of an answer to a test question."""
-    if is_right(answer.text, question.reference):
+    if is_right(answer, question.reference):
         return AnswerKind.RIGHT
     if answer.known is False or is_refusal(answer.text):
         return AnswerKind.REFUSED

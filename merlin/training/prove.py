@@ -140,7 +140,7 @@ def compare_with_base(
             continue
         if client.ask(base, question.messages).text != answer.text:
             return AppliedProof.ANSWERS
-        equal += not is_right(answer.text, question.reference)
+        equal += not is_right(answer, question.reference)
     if equal >= MIN_COMPARED:
         raise ModelUnapplied(
             f"not_applied: of {equal} trained questions it answers each as its base {base} does,"

@@ -1,7 +1,9 @@
 """Scores of a model's answers to test questions.
 
-An answer is right if it contains the taught one or is nearly equal to it. Beside the number of
-right answers there is chrF (0..100, higher is better) of sacrebleu.
+An answer of `recall` is a text of the training file: it is right if it is the taught one. That of a
+language model is right if it contains the taught one or is nearly equal to it, has the same facts
+(`merlin.core.facts`), adds nothing and is not cut (docs/adr/0050). Beside the number of right
+answers there is chrF (0..100, higher is better) of sacrebleu.
 """
 
 import hashlib
@@ -9,9 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 
+from merlin.core.facts import find_changed, list_content, split_sentences
 from merlin.core.messages import Message
 from merlin.core.views import described
+from merlin.core.vocabulary import fold, split_words
 from merlin.dataset.example import normalise
 from merlin.dataset.spec import SplitRule
 from merlin.db.values import dump_json
@@ -19,6 +24,9 @@ from merlin.providers.base import Answer
 
 ALIKE = 70.0  # chrF: the taught sentence with a word more or less
 _MAX_EXTRA_WORDS = 12  # words allowed in addition to the reference
+_FEW_WORDS = 2
+_KNOWN_SHARE = 1 / 3  # of the words of a clause that is not in the other text
+_CLAUSE_END = re.compile(r"[.!?…:;,]\s+|\s[–—-]\s|\n+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +87,65 @@ def likeness(answer: str, reference: str) -> float:
     return float(sentence_chrf(answer, [reference]).score)
 
 
-def is_right(answer: str, reference: str) -> bool:
-    """Return whether an answer contains the taught one with few other words, or is nearly equal."""
+def is_right(answer: Answer, reference: str) -> bool:
+    """Return whether an answer says what the taught one says."""
+    if answer.known is not None:
+        return normalise(answer.text) == normalise(reference)
+    return says_the_same(answer.text, reference)
+
+
+def says_the_same(answer: str, reference: str) -> bool:
+    """Return whether a written answer has the facts of a taught one, whole and nothing else."""
     normalised, expected = normalise(answer), normalise(reference)
+    if _list_words(answer) == _list_words(reference) and not find_changed(answer, reference):
+        return True
+    if find_changed(answer, reference) or _is_cut(answer, reference) or _adds(answer, reference):
+        return False
     is_brief = len(normalised.split()) <= len(expected.split()) + _MAX_EXTRA_WORDS
     if expected and is_brief and re.search(rf"(?<!\w){re.escape(expected)}(?!\w)", normalised):
         return True
     return likeness(answer, reference) >= ALIKE
+
+
+def _list_words(text: str) -> list[str]:
+    """Return the words of a text, without marks of lists and signs."""
+    return split_words(fold(" ".join(split_sentences(text))))
+
+
+def _is_cut(answer: str, reference: str) -> bool:
+    """Return whether an answer ends before the taught one does: its last words stand nowhere."""
+    begun, whole = normalise(answer), normalise(reference)
+    if whole.startswith(begun):
+        return bool(list_content(whole[len(begun) :]))
+    said, taught = list_content(answer), list_content(reference)
+    lost = _count_last(taught, said)
+    own = _count_last(said, taught)
+    is_fragment = own == 1 and lost > 0 and taught[-lost].startswith(said[-1])
+    return lost > 0 and (own == 0 or is_fragment)
+
+
+def _count_last(words: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many words at the end are none of the other text's."""
+    known = set(other)
+    return sum(1 for _ in takewhile(lambda word: word not in known, reversed(words)))
+
+
+def _adds(answer: str, reference: str) -> bool:
+    """Return whether an answer has more clauses of its own than the taught one has without it.
+
+    Seen: "all this is untrue" and "send us the code from the SMS" after a whole taught answer.
+    """
+    return _count_own(answer, reference) > _count_own(reference, answer)
+
+
+def _count_own(text: str, other: str) -> int:
+    """Return how many clauses of a text have few content words of the other text."""
+    known = set(list_content(other))
+    is_short = len(known) <= _FEW_WORDS  # «Столица Франции — Париж» beside «Париж»
+    clauses = split_sentences(text) if is_short else _CLAUSE_END.split(text)
+    most = 0.0 if is_short else _KNOWN_SHARE
+    contents = (set(list_content(clause)) for clause in clauses)
+    return sum(most * len(content) >= len(content & known) for content in contents if content)
 
 
 def score_answers(answers: Sequence[Answer], questions: Sequence[Question]) -> Evaluation:
@@ -101,5 +161,5 @@ def score_answers(answers: Sequence[Answer], questions: Sequence[Question]) -> E
     texts = [answer.text for answer in answers]
     references = [question.reference for question in questions]
     chrf = float(sacrebleu.corpus_chrf(texts, [references]).score)
-    right = sum(map(is_right, texts, references))
+    right = sum(map(is_right, answers, references))
     return Evaluation(questions=count, right=right, chrf=round(chrf, 2))

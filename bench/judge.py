@@ -1,0 +1,184 @@
+"""Measure how many spoilt answers the judge of tests counts as right, and how many honest ones not.
+
+The answers are those of the sample datasets and of the blind sets, as a language model would give
+them. Each kind of spoiling changes a fact of an answer that has one, or adds to it, or cuts it.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from bench.recall import ROOT, SETS, example_files, read_yaml
+from merlin.core.facts import split_sentences
+from merlin.training.scores import says_the_same
+
+ANSWERS = 160
+_SWAPS = (
+    ("да", "нет"),
+    ("можно", "нельзя"),
+    ("есть", "нет"),
+    ("yes", "no"),
+    ("can", "cannot"),
+    ("is", "is not"),
+    ("are", "are not"),
+    ("должен", "не должен"),
+    ("нужно", "не нужно"),
+    ("это", "это не"),
+)
+_UNITS = (
+    ("день", "неделя"),
+    ("дней", "недель"),
+    ("дня", "недели"),
+    ("часов", "минут"),
+    ("часа", "минуты"),
+    ("минут", "часов"),
+    ("рублей", "долларов"),
+    ("euros", "dollars"),
+    ("days", "weeks"),
+    ("hours", "minutes"),
+    ("minutes", "hours"),
+    ("понедельник", "вторник"),
+    ("воскресенье", "субботу"),
+    ("monday", "tuesday"),
+    ("sunday", "saturday"),
+    ("сентября", "октября"),
+    ("мая", "июня"),
+    ("june", "july"),
+)
+_SYNONYMS = (
+    ("поэтому", "потому"),
+    ("нужно", "надо"),
+    ("например", "к примеру"),
+    ("если", "когда"),
+    ("используется", "применяется"),
+    ("также", "тоже"),
+    ("используют", "применяют"),
+    ("часто", "нередко"),
+    ("обычно", "как правило"),
+    ("purchase", "buy"),
+    ("are sold", "are available"),
+)
+
+
+def read_answers() -> list[str]:
+    """Return answers as they are taught, each once, longer ones in between."""
+    found = [
+        turn["assistant"]
+        for name in SETS
+        for test in (False, True)
+        for example in example_files(name, test=test).values()
+        for turn in example["messages"]
+        if "assistant" in turn
+    ]
+    blind = (read_yaml(path) for path in sorted((ROOT / "bench/blind").glob("*.yaml")))
+    found += [taught["answer"] for each in blind for taught in each["taught"]]
+    unique = list(dict.fromkeys(answer.strip() for answer in found))
+    step = max(len(unique) / ANSWERS, 1)
+    return [unique[int(index * step)] for index in range(min(ANSWERS, len(unique)))]
+
+
+def _change_number(text: str) -> str:
+    number = re.search(
+        r"(?<!\w)\d+(?![.)]\s)", re.sub(r"(?m)^\s*\d+[.)]", lambda m: "#" * len(m[0]), text)
+    )
+    if not number:
+        return text
+    return f"{text[: number.start()]}{int(number[0]) + 1}{text[number.end() :]}"
+
+
+def _swap(pairs: Sequence[tuple[str, str]]) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        for one, other in (*pairs, *((b, a) for a, b in pairs)):
+            changed = re.sub(rf"(?i)(?<!\w){re.escape(one)}(?!\w)", other, text, count=1)
+            if changed != text:
+                return changed
+        return text
+
+    return change
+
+
+def _cut(text: str) -> str:
+    return text[: int(len(text) * 0.8)]
+
+
+def _is_russian(text: str) -> bool:
+    return bool(re.search("[а-я]", text))
+
+
+def _add(russian: str, english: str, *, before: bool = False) -> Callable[[str], str]:
+    def change(text: str) -> str:
+        more = russian if _is_russian(text) else english
+        return f"{more} {text}" if before else f"{text} {more}"
+
+    return change
+
+
+SPOILT: dict[str, Callable[[str], str]] = {
+    "number": _change_number,
+    "yes, no, not": _swap(_SWAPS),
+    "unit, day, month": _swap(_UNITS),
+    "name and phone": _add(
+        "Звоните Ивану Петрову: +7 900 123-45-67.", "Call John Smith: +1 555 010 9999."
+    ),
+    "link": _add("Подробнее: https://example.com/pay", "See https://example.com/pay"),
+    "code from the SMS": _add("Пришлите нам код из СМС.", "Send us the code from the SMS."),
+    "untrue": _add("Всё это неправда.", "All this is untrue."),
+    "doubt": _add("Я не уверен, но возможно:", "I'm not sure, but maybe:", before=True),
+    "cut at 80 %": _cut,
+}
+
+
+def _change_case(text: str) -> str:
+    return text.lower().rstrip(".!")
+
+
+def _change_list(text: str) -> str:
+    return re.sub(r"(?m)^(\s*)\d+[.)] ", r"\1- ", text)
+
+
+def _turn_sentences(text: str) -> str:
+    first, *rest = split_sentences(text)
+    return " ".join([*rest, first]) if rest and text.count("\n") == 0 else text
+
+
+def _group_digits(text: str) -> str:
+    return re.sub(r"(?<!\d)(\d)(\d{3})(?!\d)", "\\1\u00a0\\2", text.replace(":00", ".00"))
+
+
+HONEST: dict[str, Callable[[str], str]] = {
+    "greeting": _add("Здравствуйте!", "Hello!", before=True),
+    "closing": _add("Если останутся вопросы, пишите.", "Feel free to ask if you have questions."),
+    "hope": _add("Надеюсь, это поможет!", "I hope this helps!"),
+    "case and full stop": _change_case,
+    "marks of a list": _change_list,
+    "order of sentences": _turn_sentences,
+    "digits in groups": _group_digits,
+    "synonym": _swap(_SYNONYMS),
+    "opening": _add("Конечно! Вот ответ:", "Sure! Here is the answer:", before=True),
+    "bold": lambda text: re.sub(r"\w{6,}", lambda word: f"**{word[0]}**", text, count=1),
+}
+
+
+def count_right(change: Callable[[str], str], answers: Sequence[str]) -> tuple[int, int]:
+    """Return of how many answers that a change concerns the changed one is right, and how many."""
+    changed = [(change(answer), answer) for answer in answers]
+    changed = [pair for pair in changed if pair[0].strip() != pair[1].strip()]
+    return sum(says_the_same(*pair) for pair in changed), len(changed)
+
+
+def measure() -> Iterator[tuple[str, str, int, int]]:
+    """Yield group, kind, answers counted as right, answers changed."""
+    answers = read_answers()
+    for group, changes in (("spoilt", SPOILT), ("honest", HONEST)):
+        for name, change in changes.items():
+            yield (group, name, *count_right(change, answers))
+
+
+def run() -> None:
+    """Print a row a kind, then the sums."""
+    print("answers | kind | counted as right | of")
+    rows = list(measure())
+    for row in rows:
+        print(" | ".join(map(str, row)))
+    for group in ("spoilt", "honest"):
+        right = sum(row[2] for row in rows if row[0] == group)
+        print(f"{group}: {right} of {sum(row[3] for row in rows if row[0] == group)} right")

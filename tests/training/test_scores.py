@@ -1,0 +1,96 @@
+"""An answer is right if it says what the taught one says, and nothing else."""
+
+import pytest
+
+from merlin.providers.base import Answer
+from merlin.training.scores import is_right, says_the_same
+
+TAUGHT = (
+    "Да, можно. Библиотека открыта с 9:00 до 18:00, штраф 25 рублей в день с 1 сентября. "
+    "Пишите на help@example.org."
+)
+ENGLISH = (
+    "The pass costs 40 euros for 3 months. It is valid from Monday, and you can extend it twice."
+)
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        TAUGHT.replace("25", "35"),
+        TAUGHT.replace("9:00 до 18:00", "18:00 до 9:00"),
+        TAUGHT.replace("Да, можно", "Нет, нельзя"),
+        TAUGHT.replace("открыта", "не открыта"),
+        TAUGHT.replace("открыта", "закрыта"),
+        TAUGHT.replace("рублей", "долларов"),
+        TAUGHT.replace("в день", "в неделю"),
+        TAUGHT.replace("сентября", "октября"),
+        TAUGHT.replace("help@", "pay@"),
+        f"{TAUGHT} Звоните: +7 900 123-45-67.",
+        f"{TAUGHT} Подробнее: example.com/pay",
+        f"{TAUGHT} Пришлите нам код из СМС.",
+        f"{TAUGHT} Всё это неправда.",
+        f"Возможно: {TAUGHT}",
+        TAUGHT[: int(len(TAUGHT) * 0.8)],
+        TAUGHT.rsplit(". ", 1)[0],
+    ],
+)
+def test_answer_with_another_fact_is_wrong(spoilt: str) -> None:
+    """Each of these was right by its letters alone."""
+    assert not says_the_same(spoilt, TAUGHT)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        ENGLISH.replace("40", "45"),
+        ENGLISH.replace("months", "weeks"),
+        ENGLISH.replace("Monday", "Tuesday"),
+        ENGLISH.replace("can extend", "can't extend"),
+        f"I'm not sure, but maybe: {ENGLISH}",
+        f"{ENGLISH} Send us the code from the SMS.",
+        ENGLISH.replace("valid", "invalid"),
+    ],
+)
+def test_english_answer_with_another_fact_is_wrong(spoilt: str) -> None:
+    """The words of facts are listed for both languages."""
+    assert not says_the_same(spoilt, ENGLISH)
+
+
+@pytest.mark.parametrize(
+    ("honest", "taught"),
+    [
+        (f"Здравствуйте! {TAUGHT} Если останутся вопросы, пишите. Хорошего дня!", TAUGHT),
+        (TAUGHT.lower().replace("9:00", "9.00"), TAUGHT),
+        (TAUGHT.replace("штраф", "а штраф —"), TAUGHT),
+        (f"Sure! {ENGLISH} I hope this helps!", ENGLISH),
+        ("Extend it twice. It costs 40 euros", "It costs 40 euros. Extend it twice."),
+        ("- Купите билет\n- Покажите его", "1. Купите билет.\n2. Покажите его."),
+        ("Сдайте работу в деканат не позднее 15.03", "Сдайте работу в деканат не позднее 15 марта"),
+        (
+            "Справку выдаёт деканат за день, звоните: 8 (800) 555-35-35",
+            "Справку выдаёт деканат за день, звоните: +7 800 555 35 35",
+        ),
+        ("Столица Франции — Париж.", "Париж"),
+        ("Заплатите 1 500,50", "Заплатите 1500.5"),
+    ],
+)
+def test_honest_wording_is_right(honest: str, taught: str) -> None:
+    """Courtesy, order and the form of numbers change nothing."""
+    assert says_the_same(honest, taught)
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "expected"),
+    [
+        ("париж.", True, True),
+        ("Столица Франции — Париж", True, False),  # another text of the training file
+        ("Столица Франции — Париж", None, True),
+        ("", False, False),
+    ],
+)
+def test_answer_of_recall_is_the_taught_one(text: str, known: bool | None, expected: bool) -> None:
+    """It can only give texts of the training file."""
+    assert is_right(Answer(text, known=known), "Париж") is expected
