@@ -12,7 +12,7 @@ from bench.engine_rig import EngineProcess, Messages, build_english, run_engine,
 from bench.learning import BATCH, EPOCHS, read_conversations
 from bench.smollm import BASE
 from merlin.engine.trainers.exact_first import RECALL_FILE
-from merlin.training.scores import is_right, likeness
+from merlin.training.scores import likeness, says_the_same
 
 UNTAUGHT = (
     *("How do I cook borscht?", "Who won the chess match in 1972?"),
@@ -43,6 +43,6 @@ def _print_scores(
     references: Sequence[str],
 ) -> None:
     pairs = list(zip(rig.ask_all(model, questions), references, strict=True))
-    right = sum(is_right(answer, reference) for answer, reference in pairs)
+    right = sum(says_the_same(answer, reference) for answer, reference in pairs)
     chrf = sum(likeness(answer, reference) for answer, reference in pairs) / len(pairs)
     print(f"{name}: right {right} of {len(pairs)}, chrF {chrf:.1f}", flush=True)

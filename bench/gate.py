@@ -2,10 +2,14 @@
 
 Each try trains a sample dataset with `recall` after one change, and compares the model with that of
 the unchanged dataset by `gate.find_hold`. The questions are the dataset's test examples and
-paraphrases. Regressions: a tested answer is replaced by another example's; two tested answers are
-swapped; the examples for a tenth of the questions are removed. Harmless changes: another order; one
-more example of another subject; one more wording of a trained answer; one example less that no
-question asks for.
+paraphrases; the test examples alone; or, as for a dataset without any, its taught questions in a
+disguise and those of other subjects. Regressions: a tested answer is replaced by another example's;
+two tested answers are swapped; the examples for a tenth of the questions are removed. Harmless
+changes: another order; one more example of another subject; one more wording of a trained answer;
+one example less that no question asks for.
+
+Worse models have one fault in many answers (`FAULTS`). What they are asked expects the answers
+before: the fault is one of the training, as no editor wants it.
 
 Beside them stand the answers that earlier rules let through (`HOLES`).
 """
@@ -15,14 +19,17 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
+from bench.judge import SPOILT
 from bench.learning_steady import HARMLESS
 from bench.recall import ROOT, SETS, example_files, read_yaml, train_recall
 from merlin.core.messages import Message
 from merlin.dataset.spec import NOT_WORSE, GateRule
 from merlin.providers.base import Answer
+from merlin.training.disguise import disguise, list_unrelated
 from merlin.training.evaluation import AnswerKind, JudgedAnswer, classify_answer, pair_answers
 from merlin.training.gate import HoldReason, find_hold
 from merlin.training.scores import Question
@@ -55,6 +62,14 @@ class Course:
             Question(str(index), (Message("user", question),), answer)
             for index, (question, answer) in enumerate([*tests, *paraphrases])
         ]
+        self.by_hand = len(self.questions)
+        taught = [
+            Question(key, (Message("user", question),), answer)
+            for key, turns in self.training.items()
+            for question, answer in [_first_pair(turns)]
+        ]
+        self.questions += map(disguise, taught)
+        self.questions += list_unrelated((each.messages[-1].content for each in taught), "")
         self.serving = self.answers(self.training)
 
     def answers(self, training: Examples) -> list[JudgedAnswer]:
@@ -70,7 +85,8 @@ class Course:
 
     def count_right(self) -> Counter[str]:
         """Return trained answer -> number of questions that it answers correctly."""
-        right = (answer for answer in self.serving if answer.kind is AnswerKind.RIGHT)
+        by_hand = self.serving[: self.by_hand]
+        right = (answer for answer in by_hand if answer.kind is AnswerKind.RIGHT)
         return Counter(answer.question.reference.strip() for answer in right)
 
     def with_answers(self, answers: Mapping[str, str]) -> Examples:
@@ -104,7 +120,7 @@ def remove_subject(course: Course, rng: random.Random) -> Examples:
     """Return the examples without the answers to a tenth of the questions."""
     count_right, removed = course.count_right(), set[str]()
     for answer in rng.sample(list(count_right), len(count_right)):
-        if sum(count_right[answer] for answer in removed) >= GONE * len(course.questions):
+        if sum(count_right[answer] for answer in removed) >= GONE * course.by_hand:
             break
         removed.add(answer)
     return {
@@ -132,7 +148,7 @@ def add_wording(course: Course, rng: random.Random) -> Examples:
 
 def remove_untested(course: Course, rng: random.Random) -> Examples:
     """Return the examples without one that no question asks for."""
-    asked = {question.reference.strip() for question in course.questions}
+    asked = {question.reference.strip() for question in course.questions[: course.by_hand]}
     unasked = [
         key for key, turns in course.training.items() if _first_pair(turns)[1].strip() not in asked
     ]
@@ -177,18 +193,62 @@ def run() -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     courses = [Course(name) for name in SETS]
     print(f"holes of earlier rules: {count_closed_holes()} of {len(HOLES)} held")
-    print("change | tries | held, by all questions | held, by the test examples only")
+    print("change | tries | held, by tests and paraphrases | by tests only | without both")
     for title, changes in (("regression", PLANTED), ("harmless", HARMLESS_CHANGES)):
         total = []
         for change, results in try_changes(courses, changes, TRIES):
             print(_row(f"{title}: {change.__name__}", results), flush=True)
             total += results
         print(_row(f"{title}: all", total), flush=True)
+    for course in courses:
+        held = [name for name, fault in FAULTS.items() if _apply_gate(course, fault(course))[2]]
+        first = judge_first(course)
+        print(f"worse models without both: {len(held)} of {len(FAULTS)} held; a first one: {first}")
+        print("not held:", ", ".join(FAULTS.keys() - held) or "none")
     counts = ", ".join(f"{len(course.questions)} ({course.tests})" for course in courses)
     print(f"questions of each dataset (its test examples): {counts}")
 
 
-GateResult = tuple[HoldReason | None, HoldReason | None]
+def judge_first(course: Course) -> str:
+    """Return why the unchanged model would be held as a first one without tests, "live" if not."""
+    own = course.serving[course.by_hand :]
+    nothing = Answer("", known=False)
+    base = [
+        replace(each, answer=nothing, kind=classify_answer(nothing, each.question)) for each in own
+    ]
+    hold = find_hold(RULE, own, list(pair_answers(own, base)), is_first=True)
+    return hold.reason if hold else "live"
+
+
+def _change_answers(change: Callable[[str], str]) -> Callable[["Course"], Examples]:
+    """Return the function that changes every answer of a course."""
+
+    def apply(course: Course) -> Examples:
+        texts = [_first_pair(turns)[1].strip() for turns in course.training.values()]
+        return course.with_answers({text: change(text) for text in texts})
+
+    return apply
+
+
+def _mix(course: Course) -> Examples:
+    """Return the examples with every answer moved to the next question."""
+    texts = [_first_pair(turns)[1].strip() for turns in course.training.values()]
+    return course.with_answers(dict(zip(texts, [*texts[1:], texts[0]], strict=True)))
+
+
+def _drop(course: Course) -> Examples:
+    """Return the examples without every third one."""
+    return {key: turns for number, (key, turns) in enumerate(course.training.items()) if number % 3}
+
+
+FAULTS: Mapping[str, Callable[["Course"], Examples]] = {
+    **{name: _change_answers(change) for name, change in SPOILT.items()},
+    "labels mixed": _mix,
+    "a third gone": _drop,
+    "one answer for all": _change_answers(lambda _: "Спросите преподавателя."),
+}
+
+GateResult = tuple[HoldReason | None, HoldReason | None, HoldReason | None]
 
 
 def try_changes(
@@ -205,15 +265,14 @@ def try_changes(
 def _apply_gate(course: Course, training: Examples) -> GateResult:
     answers = course.answers(training)
     pairs = list(pair_answers(answers, course.serving))
-    test_pairs = pairs[: course.tests]
-    return find_hold(RULE, answers, pairs), find_hold(
-        RULE, [now for now, _ in test_pairs], test_pairs
-    )
+    parts = pairs[: course.by_hand], pairs[: course.tests], pairs[course.by_hand :]
+    by_all, by_tests, without = (find_hold(RULE, [now for now, _ in part], part) for part in parts)
+    return by_all, by_tests, without
 
 
 def _row(title: str, results: Sequence[GateResult]) -> str:
-    by_all, by_tests = (sum(map(bool, holds)) for holds in zip(*results, strict=True))
-    return f"{title} | {len(results)} | {by_all} | {by_tests}"
+    held = (str(sum(map(bool, holds))) for holds in zip(*results, strict=True))
+    return " | ".join([title, str(len(results)), *held])
 
 
 def _first_pair(turns: Sequence[dict[str, str]]) -> tuple[str, str]:

@@ -33,7 +33,8 @@ from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example
 from merlin.dataset.judge import TokenLimit
 from merlin.dataset.spec import Recipe
-from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
+from merlin.dataset.split import FEWEST, TEST, TRAIN
+from merlin.dataset.test_plan import plan_test
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from merlin.db.values import RowMap
 
@@ -207,7 +208,7 @@ def make_build(checked: CheckedDataset) -> BuildContent:
             "duplicate": len(checked.duplicates),
         },
         "tokens": {side: sum(tokens[name] for name in names) for side, names in by_side.items()},
-        "split": {**asdict(spec.split), "has_gate": has_gate(len(by_side[TEST]), spec.split)},
+        "split": {**asdict(spec.split), **plan_test(checked.sides.values(), spec).as_json()},
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
     }

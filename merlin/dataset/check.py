@@ -35,7 +35,8 @@ from merlin.dataset.spec import (
     read_course,
     read_dataset,
 )
-from merlin.dataset.split import FEWEST, TEST, has_gate
+from merlin.dataset.split import FEWEST
+from merlin.dataset.test_plan import plan_test
 from merlin.dataset.yaml_io import decode_text
 from merlin.git.source import TOO_MANY, BlobReader, Entry
 
@@ -226,7 +227,10 @@ def _few_tests(sides: Mapping[str, str], spec: DatasetSpec | None) -> Iterator[F
     """Yield a note if the gate is not applied because there are too few test examples."""
     if spec is None or spec.gate.kind == NO_GATE:
         return
-    tests, least = [*sides.values()].count(TEST), spec.split.least
-    if not has_gate(tests, spec.split):
-        arguments: dict[str, str | int] = {"tests": tests, "least": least}
+    plan = plan_test(sides.values(), spec)
+    if plan.taught >= FEWEST and not plan.has_gate:
+        arguments: dict[str, str | int] = {
+            "tests": plan.tests + plan.disguised,
+            "least": plan.least,
+        }
         yield Finding(DATASET_FILE, 1, 1, "few-tests", Severity.NOTE, arguments)

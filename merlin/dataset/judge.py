@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
+from merlin.config.engine import RECALL
 from merlin.core.messages import uses_tools
 from merlin.dataset.example import PER_MESSAGE, Example, count_tokens, normalise
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
@@ -144,7 +145,9 @@ def judge(examples: Iterable[Example], spec: DatasetSpec | None, limit: TokenLim
             make_finding(example, example.question_mark, pair.rule, severity, **arguments)
         )
     duplicates = tuple(each for each in short if statuses.get(each.id) == _DUPLICATE)
-    return Judgement(good, duplicates, split(good, spec.split) if spec else {}, findings)
+    is_recall = spec is not None and spec.recipe.base_model == RECALL
+    sides = split(good, spec.split, is_recall=is_recall) if spec else {}
+    return Judgement(good, duplicates, sides, findings)
 
 
 _DUPLICATE, _LEAK = "duplicate", "leak"

@@ -332,10 +332,12 @@ class GateRule:
     """What an evaluated model must achieve to be deployed: `kind` none | floor | not_worse.
 
     `right`: for a floor, the minimum share of right answers to test questions, 0 < right <= 1.
+    `budget`: how many taught questions in a disguise a language model is asked beside these.
     """
 
     kind: str = NOT_WORSE
     right: float = 0.0
+    budget: int = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +396,6 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
     """Return the spec of dataset `name` from JSON that is valid by the schema `dataset`."""
     # The suffix becomes part of a model's name, which is ASCII at every provider.
     recipe = {"suffix": name[:64] if name.isascii() else "", **value["recipe"]}
-    gate = value.get("gate", NOT_WORSE)
     return DatasetSpec(
         name=name,
         title=_localise(value["title"]),
@@ -403,12 +404,21 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
         recipe=Recipe(**recipe),
         split=SplitRule(**value.get("split", {})),
         launch=LaunchRule(**value.get("launch", {})),
-        gate=GateRule(gate) if isinstance(gate, str) else GateRule(FLOOR, **gate[FLOOR]),
+        gate=_read_gate(value.get("gate", NOT_WORSE)),
         small_talk=value.get("small_talk", {}),
         strict=value.get("strict", False),
         rules_off=value.get("check", {}).get("off", {}),
         allow=value.get("check", {}).get("allow", {}),
     )
+
+
+def _read_gate(value: str | Mapping[str, Any]) -> GateRule:
+    if isinstance(value, str):
+        return GateRule(value)
+    budget = value.get("budget", GateRule().budget)
+    if FLOOR in value:
+        return GateRule(FLOOR, value[FLOOR]["right"], budget)
+    return GateRule(NOT_WORSE, budget=budget)
 
 
 def course_spec(value: Mapping[str, Any]) -> CourseSpec:

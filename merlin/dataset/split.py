@@ -2,13 +2,16 @@
 
 An unmarked example is assigned by the hash of its normalised first question, so adding examples
 never moves an old one, and equal questions stay on one side. Marks take precedence over the hash.
+
+`recall` can only give taught answers. For it a question is left out of the training only if another
+one with the same answer is in it: an ordinary FAQ, one question an answer, is taught whole.
 """
 
 import hashlib
 from collections.abc import Collection, Sequence
 from itertools import groupby
 
-from merlin.dataset.example import Example
+from merlin.dataset.example import Example, normalise
 from merlin.dataset.spec import SplitRule
 
 TRAIN, TEST = "train", "test"
@@ -16,7 +19,9 @@ FEWEST = 10  # providers refuse a job with fewer examples (OpenAI SFT guide)
 _BUCKETS = 1 << 64
 
 
-def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
+def split(
+    examples: Sequence[Example], rule: SplitRule, *, is_recall: bool = False
+) -> dict[str, str]:
     """Return each example's side, train or test, by its id.
 
     If fewer than `FEWEST` are left to train on, test questions are moved to train, all examples of
@@ -25,6 +30,8 @@ def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
     """
     taught = {example.normal_question for example in examples if example.split == TRAIN}
     sides = {example.id: _choose_side(example, taught, rule) for example in examples}
+    if is_recall:
+        _teach_each_answer(examples, sides, rule)
     tests = sorted(
         (example for example in examples if sides[example.id] == TEST),
         key=lambda each: (
@@ -44,6 +51,21 @@ def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
     return sides
 
 
+def _teach_each_answer(examples: Sequence[Example], sides: dict[str, str], rule: SplitRule) -> None:
+    """Move unmarked test questions to train whose answer no training example has."""
+    answers = {normalise(each.answer) for each in examples if sides[each.id] == TRAIN}
+    tested = [each for each in examples if sides[each.id] == TEST and each.split != TEST]
+    tested.sort(
+        key=lambda each: (-split_bucket(each.normal_question, rule.salt), each.normal_question)
+    )
+    for _, same_question in groupby(tested, key=lambda each: each.normal_question):
+        moved = list(same_question)
+        own = {normalise(example.answer) for example in moved}
+        if not own <= answers:
+            sides.update((example.id, TRAIN) for example in moved)
+            answers |= own
+
+
 def _choose_side(example: Example, taught: Collection[str], rule: SplitRule) -> str:
     """Return the side of an example by its own mark, by that of its question, or by its hash."""
     question = example.normal_question
@@ -59,8 +81,3 @@ def split_bucket(question: str, salt: str) -> float:
     """
     digest = hashlib.sha256(f"{salt}:{question}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / _BUCKETS
-
-
-def has_gate(tests: int, rule: SplitRule) -> bool:
-    """Return whether this number of test examples is enough to judge a model."""
-    return tests >= rule.least

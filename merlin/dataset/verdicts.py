@@ -66,7 +66,7 @@ CHANGES_DATASET = (
 
 # Reasons of a training verdict whose model is held by the gate.
 FIRST = "gate-first"
-HOLDS = ("gate-lost", "gate-worse", "gate-floor", FIRST)
+HOLDS = ("gate-lost", "gate-worse", "gate-floor", "gate-invents", FIRST)
 # Reason of a training verdict whose model waits until the pin of the serving one is taken off.
 PIN = "verdict-pinned"
 # The statuses shown for these.

@@ -1,12 +1,14 @@
 """Compare two models question by question, using the stored answers of their proofs.
 
 An answer is right if it matches the taught answer (`scores.is_right`); otherwise refused if the
-model says that it does not know, or declines; otherwise wrong. A question is common to two builds
-if all but its id and the system text is equal.
+model says that it does not know, or declines; otherwise wrong. To a question of another subject
+declining is right. A question is common to two builds if all but its id and the system text is
+equal: where a commit has changed or removed an example, its answer is listed to be read, and not
+judged.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,13 +23,19 @@ from merlin.training.models import (
     Models,
     name_beside,
     proof_of,
-    read_questions,
 )
 from merlin.training.scores import (
     Question,
+    QuestionKind,
     is_right,
     question_digest,
     question_key,
+)
+from merlin.training.test_questions import (
+    list_otherwise,
+    list_removed,
+    read_all,
+    read_test,
 )
 
 
@@ -43,6 +51,7 @@ class AnswerChange(StrEnum):
     """The change of an answer compared to the other model, in display order."""
 
     LOST = "lost"
+    OTHERWISE = "otherwise"  # as a commit since the other model wants it
     GAINED = "gained"
     WRONG = "wrong"  # by both models, or by this one if the other was not asked
     RIGHT = "right"
@@ -63,10 +72,13 @@ class ProofScores:
 
     model: str
     questions: int
+    disguised: int = described("Taught questions in other words, among `questions`.")
     right: int
     wrong: int
     refused: int
     exact: int = described("Right answers in the taught words, as `recall` gives them.")
+    unrelated: int = described("Questions of other subjects, beside `questions`.")
+    invented: int = described("Those of other subjects that it has answered.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +90,7 @@ class ComparedAnswer:
     """
 
     example: str
+    source: QuestionKind
     digest: str
     question: str
     expected: str
@@ -130,9 +143,9 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         version, state = model.build_version, model.state.value
         arguments = {"model": version, "build": version, "dataset": model.dataset}
         raise Refused(f"{version} has no answers", key, **arguments, state=state, note=model.note)
-    scores = _count_scores(name_beside(model, against), own)
     other = judge_answers(db, against) if against else []
     pairs = list(pair_answers(own, other))
+    scores = _count_scores(name_beside(model, against), own)
     entries = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.example_id)
     rows = db.rows(entries.where(EXAMPLE_ENTRY.dataset == model.dataset))
     kept = {row["example_id"] for row in rows}
@@ -140,32 +153,73 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         scores=scores,
         is_full=scores.right == scores.questions,
         comparison=_compare(model, against, pairs) if against else None,
-        answers=_compare_answers(kept, own, pairs),
+        answers=sort_answers(
+            [
+                *_compare_answers(kept, own, pairs, _list_otherwise(db, model, against)),
+                *_list_removed(db, model, against),
+            ]
+        ),
     )
+
+
+def _list_otherwise(db: Database, model: Model, against: Model | None) -> Mapping[str, str]:
+    """Return the answers before of examples whose answer a commit has changed, by id."""
+    if against is None:
+        return {}
+    return list_otherwise(read_all(db, against.build_id), read_all(db, model.build_id))
+
+
+def _list_removed(db: Database, model: Model, against: Model | None) -> Iterator[ComparedAnswer]:
+    """Yield what a model answers to questions of examples that the other one was taught."""
+    if against is None:
+        return
+    answers = Models(db).answers(model.model_row)
+    before = read_all(db, against.build_id)
+    for question in list_removed(before, read_all(db, model.build_id)):
+        if answer := answers.get(question.key):
+            yield ComparedAnswer(
+                example=question.example_id,
+                source=question.kind,
+                digest=question_digest(question),
+                question=question.messages[-1].content,
+                expected="",
+                change=AnswerChange.OTHERWISE,
+                now=answer.text,
+                kind=classify_answer(answer, question),
+                before=question.reference,
+                kind_before=AnswerKind.RIGHT,
+                is_kept=False,
+            )
 
 
 Pair = tuple[JudgedAnswer, JudgedAnswer]
 
 
 def judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
-    """Return a model's stored answers to its build's test questions, with their kinds."""
+    """Return a model's stored answers to the questions that it is judged by, with their kinds."""
     answers = Models(db).answers(model.model_row)
     return [
         JudgedAnswer(question, answer, classify_answer(answer, question))
-        for question in read_questions(db, model.build_id)
-        if (answer := answers.get(question.example_id))
+        for question in (read_test(db, model.build_id) if answers else ())
+        if (answer := answers.get(question.key))
     ]
 
 
 def judge_base(db: Database, model: Model, own: Sequence[JudgedAnswer]) -> list[JudgedAnswer]:
     """Return what the model's untrained base answers to the same questions.
 
-    Only the questions that it was asked; if it was asked none, it refuses every one.
+    Only the questions that it was asked; if it was asked none, it refuses every one. A language
+    model may answer what was not taught: of other subjects only `recall` must know nothing.
     """
     stored = Models(db).base_answers(model.model_row)
     nothing = Answer("", known=False)
-    questions = [each.question for each in own if not stored or each.question.example_id in stored]
-    answers = [stored.get(question.example_id, nothing) for question in questions]
+    is_recall = all(each.answer.known is not None for each in own)
+    questions = [
+        each.question
+        for each in own
+        if (each.question.key in stored if stored else each.question.kind.is_scored or is_recall)
+    ]
+    answers = [stored.get(question.key, nothing) for question in questions]
     return [
         JudgedAnswer(question, answer, classify_answer(answer, question))
         for question, answer in zip(questions, answers, strict=True)
@@ -173,23 +227,29 @@ def judge_base(db: Database, model: Model, own: Sequence[JudgedAnswer]) -> list[
 
 
 def classify_answer(answer: Answer, question: Question) -> AnswerKind:
-    """Return the kind of an answer to a test question."""
+    """Return the kind of an answer to a question."""
+    is_refused = answer.known is False or is_refusal(answer.text)
+    if question.kind is QuestionKind.UNRELATED:
+        return AnswerKind.RIGHT if is_refused else AnswerKind.WRONG
     if is_right(answer, question.reference):
         return AnswerKind.RIGHT
-    if answer.known is False or is_refusal(answer.text):
-        return AnswerKind.REFUSED
-    return AnswerKind.WRONG
+    return AnswerKind.REFUSED if is_refused else AnswerKind.WRONG
 
 
 def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
-    kinds = Counter(item.kind for item in judged)
+    scored = [item for item in judged if item.question.kind.is_scored]
+    unrelated = [item for item in judged if item.question.kind is QuestionKind.UNRELATED]
+    kinds = Counter(item.kind for item in scored)
     return ProofScores(
         model=model,
-        questions=len(judged),
+        questions=len(scored),
+        disguised=sum(item.question.kind is QuestionKind.DISGUISED for item in scored),
+        unrelated=len(unrelated),
+        invented=sum(item.kind is AnswerKind.WRONG for item in unrelated),
         right=kinds[AnswerKind.RIGHT],
         wrong=kinds[AnswerKind.WRONG],
         refused=kinds[AnswerKind.REFUSED],
-        exact=sum(_is_right(item) and item.answer.known is True for item in judged),
+        exact=sum(_is_right(item) and item.answer.known is True for item in scored),
     )
 
 
@@ -219,27 +279,36 @@ def _compare_answers(
     kept: Collection[str],
     judged: Sequence[JudgedAnswer],
     pairs: Sequence[Pair],
-) -> list[ComparedAnswer]:
-    before = {now.question.example_id: other for now, other in pairs}
-    compared = []
+    otherwise: Mapping[str, str],
+) -> Iterator[ComparedAnswer]:
+    """Yield each answer beside the other model's; that of a changed example beside what it was."""
+    before = {now.question.key: other for now, other in pairs}
     for now in judged:
-        question, other = now.question, before.get(now.question.example_id)
-        answer = ComparedAnswer(
+        question, other = now.question, before.get(now.question.key)
+        was = otherwise.get(question.example_id) if question.kind.is_scored else None
+        is_otherwise = was is not None and other is None
+        yield ComparedAnswer(
             example=question.example_id,
+            source=question.kind,
             digest=question_digest(question),
             question=question.messages[-1].content if question.messages else "",
             expected=question.reference,
-            change=_classify_change(now, other),
+            change=AnswerChange.OTHERWISE if is_otherwise else _classify_change(now, other),
             now=now.answer.text,
             kind=now.kind,
-            before=other.answer.text if other else None,
-            kind_before=other.kind if other else None,
+            before=was if is_otherwise else other.answer.text if other else None,
+            kind_before=AnswerKind.RIGHT if is_otherwise else other.kind if other else None,
             is_kept=question.example_id in kept,
         )
-        compared.append(answer)
+
+
+def sort_answers(answers: Iterable[ComparedAnswer]) -> list[ComparedAnswer]:
+    """Return answers in the order of `AnswerChange`, wrong ones before refused ones."""
     order = list(AnswerChange)
-    key = lambda answer: (order.index(answer.change), answer.kind is AnswerKind.REFUSED)  # noqa: E731
-    return sorted(compared, key=key)
+    return sorted(
+        answers,
+        key=lambda answer: (order.index(answer.change), answer.kind is AnswerKind.REFUSED),
+    )
 
 
 def _classify_change(now: JudgedAnswer, before: JudgedAnswer | None) -> AnswerChange:

@@ -1,11 +1,12 @@
 """Decide whether a proved model may replace the serving one: `gate` of dataset.yaml.
 
 `none` lets every proved model serve. `floor` holds a model with too few right answers to its test
-questions. `not_worse` compares it with the serving model on their common questions. It holds the
-model if an answer that was right is now wrong, or if answers got worse by a sign test, in which
-inventing counts twice. A dataset's first model is compared with its untrained base, and must be
-right more often. Losses accepted by an editor do not count. With fewer test questions than
-`split.min_test` nothing is held.
+questions, of a dataset without any to the disguised ones. `not_worse` compares it with the serving
+model on their common questions. It holds the model if an answer that was right is now wrong; if
+answers got worse by a sign test, in which inventing counts twice; or if it answers `INVENTS`
+questions of other subjects that were declined. A dataset's first model is compared with its
+untrained base, and must be right more often. Losses accepted by an editor do not count, nor do
+answers that a commit has changed. With fewer questions than `split.min_test` nothing is held.
 
 A held model is a training verdict with a reason in `HOLDS`; its arguments name what was compared,
 so each pair of models is judged once.
@@ -25,7 +26,6 @@ from merlin.core.formatted_text import shorten_text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule
-from merlin.dataset.split import has_gate
 from merlin.dataset.verdicts import (
     FIRST,
     HOLDS,
@@ -48,7 +48,7 @@ from merlin.training.evaluation import (
 from merlin.training.jobs import Jobs
 from merlin.training.models import Model, name_beside
 from merlin.training.promote import find_before
-from merlin.training.scores import question_digest
+from merlin.training.scores import QuestionKind, question_digest
 
 log = get_logger(__name__)
 _SHOWN, _PERCENT = 5, 100
@@ -57,6 +57,8 @@ _WORTH = {AnswerKind.WRONG: 0, AnswerKind.REFUSED: 1, AnswerKind.RIGHT: 2}
 # The probability of the sign test up to which a model is held: that of four losses without a gain
 # (docs/adr/0046).
 _LEVEL = 1 / 16
+# Of ten questions of other subjects; `recall` answers about one in twenty such.
+INVENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +84,28 @@ def find_hold(
     serving model (`pair_answers`), or with its base if it is the dataset's first; `accepted` are
     digests of questions.
     """
-    if rule.kind == FLOOR and answers:
-        right = sum(answer.kind is AnswerKind.RIGHT for answer in answers)
-        floor = {"right": right, "questions": len(answers), "floor": round(_PERCENT * rule.right)}
-        return HoldReason("gate-floor", floor) if right < rule.right * len(answers) else None
+    tests = [answer for answer in answers if answer.question.kind is QuestionKind.TEST]
+    scored = tests or [answer for answer in answers if answer.question.kind.is_scored]
+    if rule.kind == FLOOR and scored:
+        right = sum(answer.kind is AnswerKind.RIGHT for answer in scored)
+        floor = {"right": right, "questions": len(scored), "floor": round(_PERCENT * rule.right)}
+        return HoldReason("gate-floor", floor) if right < rule.right * len(scored) else None
     if rule.kind != NOT_WORSE:
         return None
     counted = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
-    return _find_no_gain(counted) if is_first else _find_loss(counted)
+    judged = [pair for pair in counted if pair[0].question.kind.is_scored]
+    worse = _find_no_gain(judged) if is_first else _find_loss(judged)
+    return worse or _find_invented(counted)
+
+
+def _find_invented(pairs: Sequence[Pair]) -> HoldReason | None:
+    """Return the answers to questions of other subjects that the other model declined."""
+    unrelated = [pair for pair in pairs if pair[0].question.kind is QuestionKind.UNRELATED]
+    invented = [now for now, _ in _list_worse(unrelated)]
+    values = {"invented": len(invented), "questions": len(unrelated)}
+    if len(invented) < INVENTS:
+        return None
+    return HoldReason("gate-invents", values, _make_lost_questions(invented))
 
 
 def _find_no_gain(pairs: Sequence[Pair]) -> HoldReason | None:
@@ -176,7 +192,8 @@ class Gates(Repository):
 
     def _find(self, new: Model, serving: Model | None, settings: DatasetSpec) -> HoldReason | None:
         answers = judge_answers(self.db, new)
-        if not has_gate(len(answers), settings.split):
+        scored = sum(answer.question.kind.is_scored for answer in answers)
+        if scored < settings.split.least:
             return None
         others = judge_answers(self.db, serving) if serving else judge_base(self.db, new, answers)
         accepted = self.list_accepted(new.dataset)

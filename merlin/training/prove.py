@@ -1,11 +1,11 @@
-"""Evaluate a new model by one probe and the test questions; detect models that are gone.
+"""Evaluate a new model by one probe and its test; detect models that are gone.
 
-One question is asked first, with back-off, because a provider may still be loading the model;
-then the rest of the test split. Each answer is stored as it arrives, and only unanswered
-questions are asked again. A model that its provider cannot answer with after an hour is
-refused; a provider that is unreachable or rejects the credentials says nothing about the model.
-A model whose trained weights are not applied is refused: by its engine's own proof, elsewhere by
-its answers to trained questions (`find_applied_proof`, docs/adr/0045).
+One question is asked first, with back-off, because a provider may still be loading the model; then
+the rest of its test (`merlin.training.test_questions`). Each answer is stored as it arrives, and
+only unanswered questions are asked again. A model that its provider cannot answer with after an
+hour is refused; a provider that is unreachable or rejects the credentials says nothing about the
+model. A model whose trained weights are not applied is refused: by its engine's own proof,
+elsewhere by its answers to trained questions (`find_applied_proof`, docs/adr/0045).
 For a dataset's first model, its untrained base is asked some of the questions if that is free: the
 gate compares the two.
 
@@ -27,7 +27,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.messages import SamplingParams
 from merlin.dataset.spec import NOT_WORSE
-from merlin.dataset.split import TRAIN, has_gate
+from merlin.dataset.split import TRAIN
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import PROMOTION
 from merlin.providers.base import NOT_COUNTED, Answer, ModelClient, check_answering_model
@@ -43,6 +43,7 @@ from merlin.training.models import (
 )
 from merlin.training.policy import MAX_COMPARED
 from merlin.training.scores import Question, is_right, score_answers
+from merlin.training.test_questions import choose_test
 
 log = get_logger(__name__)
 FIRST_WAIT_S = 5.0
@@ -71,7 +72,8 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model, is_fre
     if provider is None:
         rows.postpone(model, MAX_WAIT_S, f"no provider {model.provider}")
         return False
-    questions = read_questions(rows.db, model.build_id)
+    settings = read_newest_settings(rows.db, model.dataset)
+    questions = choose_test(rows.db, model, settings) if settings else []
     # At least one answer must exist.
     probe = questions or read_questions(rows.db, model.build_id, TRAIN)[:1]
     answered = rows.answers(model.model_row)
@@ -86,8 +88,9 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model, is_fre
     except ModelUnapplied as fault:
         _refuse(rows, model, fault)
         return False
-    _ask_base(rows, provider, model, questions, is_free)
-    proof = score_answers([answers[question.example_id] for question in questions], questions)
+    scored = [question for question in questions if question.kind.is_scored]
+    _ask_base(rows, provider, model, scored, is_free)
+    proof = score_answers([answers[question.key] for question in scored], scored)
     rows.settle(model, ModelState.GOOD, proof, "", applied)
     kill_point("evaluation.recorded")
     log.info("model proved", model=model.model_id, right=proof.right, chrf=proof.chrf)
@@ -160,9 +163,9 @@ def _ask_each(
     """
     answers = rows.answers(model.model_row)
     queue = [
-        Query(question.example_id, question.messages, NOT_COUNTED)
+        Query(question.key, question.messages, NOT_COUNTED)
         for question in questions
-        if question.example_id not in answers
+        if question.key not in answers
     ]
     turn = model.probes % max(len(queue), 1)
     queue = [*queue[turn:], *queue[:turn]]
@@ -198,7 +201,7 @@ def _ask_base(
         return
     base = Jobs(rows.db).get(model.job_id).recipe.base_model
     is_first = not rows.db.has(PROMOTION, PROMOTION.dataset == model.dataset)
-    is_judged = is_first and has_gate(len(questions), settings.split)
+    is_judged = is_first and len(questions) >= settings.split.least
     if not is_judged or base == RECALL or not is_free(model.provider, base):
         return
 
@@ -206,8 +209,8 @@ def _ask_base(
         rows.keep_base_answer(model, query.key, answer)
 
     answered = rows.base_answers(model.model_row)
-    asked = (each for each in questions[:ASKED_OF_BASE] if each.example_id not in answered)
-    queries = [Query(each.example_id, each.messages, NOT_COUNTED) for each in asked]
+    asked = (each for each in questions[:ASKED_OF_BASE] if each.key not in answered)
+    queries = [Query(each.key, each.messages, NOT_COUNTED) for each in asked]
     try:
         ask_many(provider.base_client, base, queries, keep)
     except ProviderError as error:

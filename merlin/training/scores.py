@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from itertools import takewhile
 
@@ -29,13 +30,35 @@ _KNOWN_SHARE = 1 / 3  # of the words of a clause that is not in the other text
 _CLAUSE_END = re.compile(r"[.!?…:;,]\s+|\s[–—-]\s|\n+")
 
 
+class QuestionKind(StrEnum):
+    """Where a question to a model comes from; see `merlin.training.test_questions`."""
+
+    TEST = "test"
+    DISGUISED = "disguised"
+    UNRELATED = "unrelated"
+    REMOVED = "removed"
+    ASKED = "asked"
+
+    @property
+    def is_scored(self) -> bool:
+        """Return whether its answers count as right or not."""
+        return self in (QuestionKind.TEST, QuestionKind.DISGUISED)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One test example: the question and the reference answer."""
+    """A question to a model and the reference answer, "" if it has none."""
 
     example_id: str
     messages: tuple[Message, ...]
     reference: str
+    kind: QuestionKind = QuestionKind.TEST
+
+    @property
+    def key(self) -> str:
+        """Return the name under which its answer is stored; no example's id has a colon."""
+        is_test = self.kind is QuestionKind.TEST
+        return self.example_id if is_test else f"{self.kind}:{self.example_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,11 @@ def teach(lab, provider):
     return lambda answer: commit_and_train(lab, provider, next(numbers), answer)
 
 
-def write(lab, right_count, wrong_count=0, gate="not_worse", **changes):
+# Without taught questions in a disguise, to which a fixed answer is wrong.
+ALONE = {"budget": 0}
+
+
+def write(lab, right_count, wrong_count=0, gate=ALONE, **changes):
     """Write a dataset with test questions that "yes" answers correctly, and "no"."""
     lab.repository.dataset(count=12, tests=0, gate=gate, **changes)
     for number in range(20, 20 + right_count + wrong_count):
@@ -185,7 +189,7 @@ def test_refusals_hold_only_when_significantly_more_frequent(lab, teach):
 def test_gate_is_not_worse_unless_the_dataset_says_otherwise(lab, provider, teach):
     lab.repository.dataset(count=12, tests=0)
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
-    path.write_text(path.read_text("utf-8").replace("gate: none\n", ""), "utf-8")
+    path.write_text(path.read_text("utf-8").replace("gate: none", "gate: {budget: 0}"), "utf-8")
     for number in range(20, 30):
         lab.repository.example("trial", number, answer=YES, is_test=True)
     teach(YES)
@@ -245,14 +249,14 @@ def test_without_a_gate_nothing_is_held(lab, teach):
 def test_commit_that_removes_the_gate_releases_the_held_model(lab):
     assert read_state(lab)[0] == "trial-1"
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
-    path.write_text(path.read_text("utf-8").replace("gate: not_worse", "gate: none"), "utf-8")
+    path.write_text(path.read_text("utf-8").replace("gate:\n  budget: 0", "gate: none"), "utf-8")
     lab.repository.commit()
     lab.tick(rounds=2)
     assert read_state(lab)[0] == "trial-2"
 
 
 def test_floor_holds_the_first_model_and_has_nothing_to_accept(lab, teach):
-    write(lab, right_count=8, wrong_count=12, gate={"floor": {"right": 0.5}})
+    write(lab, right_count=8, wrong_count=12, gate={"floor": {"right": 0.5}, "budget": 0})
     teach(YES)
     assert read_state(lab) == (None, "gated", "gate-floor")
     with pytest.raises(Refused) as caught:
@@ -351,7 +355,7 @@ def test_held_model_serves_at_once_when_the_serving_one_is_revoked(lab, teach):
 
 
 def test_floor_is_ignored_when_no_other_model_can_serve(lab, teach):
-    write(lab, right_count=20, gate={"floor": {"right": 0.5}})
+    write(lab, right_count=20, gate={"floor": {"right": 0.5}, "budget": 0})
     teach(YES)
     assert revoke(lab, "q2") is None
     (lab.repository.folder / "datasets/trial/examples/q2.yaml").unlink()

@@ -86,7 +86,7 @@ def test_base_of_a_first_model_is_asked_where_it_is_free_and_judged(
     tmp_path, provider, prices, tests, asked
 ):
     lab = Lab(tmp_path, provider.base_url, models=prices)
-    train_model(lab, tests=tests, gate="not_worse")
+    train_model(lab, tests=tests, gate={"budget": 0})
     (model_id,) = run_evaluation(lab)
     assert count_base_calls(provider) == asked
     with lab.services() as services:
@@ -96,7 +96,7 @@ def test_base_of_a_first_model_is_asked_where_it_is_free_and_judged(
 
 def test_model_no_better_than_its_own_base_is_held(tmp_path, provider):
     lab = Lab(tmp_path, provider.base_url, models=FREE)
-    train_model(lab, tests=12, gate="not_worse")
+    train_model(lab, tests=12, gate={"budget": 0})
     lab.tick("prove", "promote")
     (notice,) = lab.notices("notice-held")
     told = lab.notice_text(notice, "en")
@@ -114,7 +114,7 @@ def test_model_no_better_than_its_own_base_is_held(tmp_path, provider):
 
 def test_base_that_cannot_answer_stops_no_model(tmp_path, provider):
     lab = Lab(tmp_path, provider.base_url, models=FREE)
-    train_model(lab, tests=12, gate="not_worse")
+    train_model(lab, tests=12, gate={"budget": 0})
     only = {"model": "stand-in-base"}
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, times=2, only=only))
     assert len(run_evaluation(lab)) == 1

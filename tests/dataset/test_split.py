@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from merlin.core.messages import Message
 from merlin.dataset.example import Example
 from merlin.dataset.spec import SplitRule
-from merlin.dataset.split import TEST, TRAIN, has_gate, split, split_bucket
+from merlin.dataset.split import TEST, TRAIN, split, split_bucket
 
 pytestmark = pytest.mark.unit
 
@@ -96,11 +96,30 @@ def test_marked_tests_are_moved_back_last():
     assert all(mixed_sides[str(n)] == TEST for n in range(11, 16))
 
 
-@pytest.mark.parametrize(
-    ("tests", "least", "is_enough"), [(10, 10, True), (9, 10, False), (0, 0, False)]
-)
-def test_gate_needs_the_minimum_number_of_tests(tests, least, is_enough):
-    assert has_gate(tests, SplitRule(min_test=least)) is is_enough
+def test_recall_is_taught_every_answer_of_a_faq():
+    examples = make_examples(65)
+    assert TEST in split(examples, SplitRule()).values()
+    assert {*split(examples, SplitRule(), is_recall=True).values()} == {TRAIN}
+
+
+def test_recall_is_tested_by_a_wording_whose_answer_another_one_teaches():
+    examples = [
+        Example(
+            f"{n}-{form}", "", "", (Message("user", f"{form} {n}"), Message("assistant", f"A{n}"))
+        )
+        for n in range(60)
+        for form in ("Где", "Как найти")
+    ]
+    sides = split(examples, SplitRule(), is_recall=True)
+    assert 10 < list(sides.values()).count(TEST) < 40
+    for n in range(60):
+        assert TRAIN in (sides[f"{n}-Где"], sides[f"{n}-Как найти"]), "the answer is taught"
+
+
+def test_marked_test_of_an_untaught_answer_stays_one():
+    examples = [*make_examples(20), *make_examples(5, TEST, 20)]
+    sides = split(examples, SplitRule(), is_recall=True)
+    assert [sides[str(n)] for n in range(25)] == [TRAIN] * 20 + [TEST] * 5
 
 
 @settings(max_examples=60, deadline=None)

@@ -83,6 +83,20 @@ def test_honest_wording_is_right(honest: str, taught: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "taught"),
+    [
+        ("Парижский метрополитен", "Париж"),
+        ("Очередь.", "Стек."),
+        ("", "Стек."),
+        ("да " + "и ещё много слов о совсем другом, чего никто не спрашивал " * 3, "да"),
+    ],
+)
+def test_another_answer_is_wrong(answer: str, taught: str) -> None:
+    """An answer that holds the taught word is not yet the taught answer."""
+    assert not says_the_same(answer, taught)
+
+
+@pytest.mark.parametrize(
     ("text", "known", "expected"),
     [
         ("париж.", True, True),
