@@ -13,7 +13,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
 from itertools import chain
+from operator import or_
 
 from peewee import fn
 
@@ -32,9 +34,11 @@ from merlin.core.i18n import choose_translation
 from merlin.core.names import is_valid_name
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
+from merlin.dataset.builds import BUILDS, match_version
 from merlin.dataset.changes import OPEN, Changes
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
+from merlin.dataset.test_plan import TestPlan, read_plan
 from merlin.dataset.verdicts import (
     GATED,
     NEWEST_FIRST,
@@ -44,7 +48,7 @@ from merlin.dataset.verdicts import (
     VerdictStatus,
 )
 from merlin.db.database import Row
-from merlin.db.tables import CHANGE, JOB_EVENT, VERDICT
+from merlin.db.tables import BUILD, CHANGE, JOB_EVENT, VERDICT
 from merlin.db.values import load_json
 from merlin.training.promote import serving_rows
 
@@ -426,6 +430,7 @@ class CommitDetails:
     job: JobView | None
     model: ModelView | None
     change: str
+    plan: TestPlan | None
 
 
 def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[CommitDetails]:
@@ -439,6 +444,7 @@ def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> l
         mine = [each for each in found if seen is None or each.dataset in seen][:_MAX_CARDS]
         ids = {each.job for each in mine if each.job}
         of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
+        plans = _read_plans(ctx, [each.build for each in mine if each.build])
         edits = {sha: find_undoable(ctx, actor, sha) for sha in {each.commit for each in mine}}
         return [
             CommitDetails(
@@ -446,6 +452,16 @@ def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> l
                 job=of_job.get(each.job or 0),
                 model=made.get(each.job or 0),
                 change=edits[each.commit].get(each.dataset, ""),
+                plan=plans.get(each.build or ""),
             )
             for each in mine
         ]
+
+
+def _read_plans(ctx: Context, versions: Sequence[str]) -> dict[str, TestPlan | None]:
+    """Return how the models of these builds are tested, by version."""
+    if not versions:
+        return {}
+    is_named = reduce(or_, map(match_version, versions))
+    builds = BUILDS.read_all(ctx.db, BUILD.select().where(is_named))
+    return {build.version: read_plan(build.manifest) for build in builds}

@@ -24,6 +24,7 @@ from merlin.core.i18n import text
 from merlin.core.names import find_nearest
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.rules import RULES, Rule
+from merlin.dataset.test_plan import TestPlan, plan_test
 from merlin.dataset.work_tree import Folder, find_folders, work_tree
 
 _CURRENT_FOLDER = (Path(),)
@@ -39,9 +40,6 @@ _FORMAT = Annotated[
 _CONFIG = Annotated[
     Path | None, typer.Option("--config", help="Print messages in this configuration's language.")
 ]
-# The result for one dataset: number of files, number of valid examples, findings.
-DatasetResult = tuple[int, int, list[Finding]]
-
 app = typer.Typer()
 
 
@@ -67,21 +65,21 @@ def check(
 
 def check_paths(paths: Iterable[Path]) -> CheckReport:
     """Check the datasets at the given paths. Raises ConfigError if there is no dataset."""
-    listed = [*map(_check_folder, find_folders(paths))]
-    return CheckReport(
-        datasets=len(listed),
-        files=sum(files for files, _, _ in listed),
-        examples=sum(examples for _, examples, _ in listed),
-        findings=[finding for _, _, findings in listed for finding in findings],
-    )
+    return CheckReport([*map(_check_folder, find_folders(paths))])
 
 
-def _check_folder(folder: Folder) -> DatasetResult:
+def _check_folder(folder: Folder) -> FolderReport:
     from merlin.dataset.check import check as check_dataset
 
     entries, read = work_tree(folder.path)
     checked = check_dataset(folder.name, entries, read, by_meaning=True)
-    return len(entries), checked.good, _with_prefix(checked.findings, folder.shown)
+    return FolderReport(
+        name=checked.name,
+        files=len(entries),
+        examples=checked.good,
+        findings=_with_prefix(checked.findings, folder.shown),
+        plan=plan_test(checked.sides.values(), checked.spec) if checked.spec else None,
+    )
 
 
 def _with_prefix(findings: Iterable[Finding], prefix: str) -> list[Finding]:
@@ -97,13 +95,39 @@ _GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 
 
 @dataclass(frozen=True, slots=True)
-class CheckReport:
-    """The result of a check: `files` read, valid `examples`, and findings with displayed paths."""
+class FolderReport:
+    """The check of one dataset: `files` read, valid `examples`, findings with displayed paths.
 
-    datasets: int
+    `plan` is None where dataset.yaml cannot be used.
+    """
+
+    name: str
     files: int
     examples: int
     findings: Sequence[Finding]
+    plan: TestPlan | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """The result of a check of several datasets."""
+
+    datasets: Sequence[FolderReport]
+
+    @property
+    def files(self) -> int:
+        """Return the number of files read."""
+        return sum(each.files for each in self.datasets)
+
+    @property
+    def examples(self) -> int:
+        """Return the number of valid examples."""
+        return sum(each.examples for each in self.datasets)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Return all findings, by dataset."""
+        return [finding for each in self.datasets for finding in each.findings]
 
     def count(self, severity: Severity) -> int:
         """Return the number of findings of this severity."""
@@ -111,12 +135,20 @@ class CheckReport:
 
 
 def format_text(outcome: CheckReport, language: str) -> str:
-    """Return one line per finding, in the usual linter format, and a summary line."""
+    """Return one line per finding, in the usual linter format, and a summary.
+
+    Of each dataset that can be trained it says how many examples are taught and tested.
+    """
     lines = [finding.line_text(language) for finding in outcome.findings]
+    lines += [
+        f"{each.name}: {text(language, 'test-plan', **each.plan.as_arguments())}"
+        for each in outcome.datasets
+        if each.plan and each.plan.taught
+    ]
     summary = text(
         language,
         "check-summary",
-        datasets=outcome.datasets,
+        datasets=len(outcome.datasets),
         files=outcome.files,
         examples=outcome.examples,
         errors=outcome.count(Severity.ERROR),

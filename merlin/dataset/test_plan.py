@@ -5,8 +5,9 @@ question is asked too, changed by fixed rules (`merlin.training.test_questions`)
 `recall`, which answers in a millisecond, and within `gate.budget` of a language model.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from merlin.config.engine import RECALL
 from merlin.dataset.spec import NO_GATE, DatasetSpec
@@ -36,9 +37,17 @@ class TestPlan:
         """Return what a build's manifest tells of it."""
         return {"disguised": self.disguised, "has_gate": self.has_gate}
 
-    def as_message(self) -> dict[str, object]:
-        """Return what is taught and tested as a nested Fluent message."""
-        return {"key": "test-plan", "arguments": asdict(self)}
+    def as_arguments(self) -> dict[str, int]:
+        """Return the values of the text `test-plan`."""
+        return asdict(self)
+
+
+def read_plan(manifest: Mapping[str, Any]) -> TestPlan | None:
+    """Return the plan in a build's manifest, None if an earlier version made the build."""
+    split, counts = manifest["split"], manifest["counts"]
+    if "disguised" not in split:
+        return None
+    return TestPlan(counts[TRAIN], counts[TEST], split["disguised"], max(split["min_test"], 1))
 
 
 def plan_test(sides: Iterable[str], spec: DatasetSpec) -> TestPlan:

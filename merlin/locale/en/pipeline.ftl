@@ -108,6 +108,7 @@ gate-first = { $version }, the dataset's first model, is no better than { $asked
        *[other] the untrained { $against }, which gets { $before } right
     }: { $right } of { $questions } test questions right, { $wrong } wrong
 gate-floor = { $version } gets { $right } of { $questions } test questions right, but dataset.yaml asks for at least { $floor }% (gate.floor.right)
+gate-invents = { $version } answers { $invented } of { $questions } questions of other subjects, which { $against } declined. { $against } keeps answering
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … and { $count } more
@@ -184,3 +185,19 @@ job-event-failed = Training failed: { $reason }
 job-event-state = State: { $state }
 job-event-step = step { $step }
 job-event-epoch = epoch { $epoch }
+test-plan = Taught: { NUMBER($taught) }. { $tests ->
+        [0] { $disguised ->
+            [0] No test questions.
+           *[other] No second wordings are set aside, so the test asks { $disguised ->
+                [one] one taught question
+               *[other] { NUMBER($disguised) } taught questions
+            } in a disguise.
+        }
+        [one] The test asks one wording that isn't taught{ test-plan-disguised }
+       *[other] The test asks { NUMBER($tests) } wordings that aren't taught{ test-plan-disguised }
+    }
+test-plan-disguised = { $disguised ->
+        [0] .
+        [one] {" "}and one taught question in a disguise.
+       *[other] {" "}and { NUMBER($disguised) } taught questions in a disguise.
+    }

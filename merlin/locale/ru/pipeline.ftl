@@ -119,6 +119,7 @@ gate-floor = { $version } верно отвечает на { $right } из { $qu
     [one] { $questions } тестового вопроса
    *[other] { $questions } тестовых вопросов
     }, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
+gate-invents = { $version } отвечает на посторонние вопросы: { $invented } из { $questions }. { $against } на них не отвечала. Пока отвечает { $against }
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … и ещё { $count }
@@ -204,3 +205,26 @@ job-event-failed = Обучение не удалось: { $reason }
 job-event-state = Состояние: { $state }
 job-event-step = шаг { $step }
 job-event-epoch = эпоха { $epoch }
+test-plan = Обучаем: { $taught ->
+        [one] { NUMBER($taught) } пример
+        [few] { NUMBER($taught) } примера
+       *[many] { NUMBER($taught) } примеров
+    }. { $tests ->
+        [0] { $disguised ->
+            [0] Тестовых вопросов нет.
+           *[other] Отложенных формулировок нет, поэтому тест задаёт { $disguised ->
+                [one] { NUMBER($disguised) } выученный вопрос
+                [few] { NUMBER($disguised) } выученных вопроса
+               *[many] { NUMBER($disguised) } выученных вопросов
+            } чуть изменёнными.
+        }
+        [one] Тест задаёт { NUMBER($tests) } невыученную формулировку{ test-plan-disguised }
+        [few] Тест задаёт { NUMBER($tests) } невыученные формулировки{ test-plan-disguised }
+       *[many] Тест задаёт { NUMBER($tests) } невыученных формулировок{ test-plan-disguised }
+    }
+test-plan-disguised = { $disguised ->
+        [0] .
+        [one] {" "}и { NUMBER($disguised) } выученный вопрос чуть изменённым.
+        [few] {" "}и { NUMBER($disguised) } выученных вопроса чуть изменёнными.
+       *[many] {" "}и { NUMBER($disguised) } выученных вопросов чуть изменёнными.
+    }
