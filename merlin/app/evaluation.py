@@ -1,7 +1,7 @@
 """Evaluation of a model: its answers to the test questions, compared with those before it."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, median
 
 from merlin.app import models
@@ -9,16 +9,27 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.lineage import AnswerPart, find_part
 from merlin.app.models import ModelView
+from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import Refused
 from merlin.core.money import Cost
+from merlin.dataset.example import normalise
 from merlin.dataset.spec import GateRule, SplitRule
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import TURN
 from merlin.training import evaluation
-from merlin.training.evaluation import ProofReport
+from merlin.training.evaluation import (
+    AnswerChange,
+    AnswerKind,
+    ComparedAnswer,
+    ProofReport,
+    classify_answer,
+    sort_answers,
+)
 from merlin.training.gate import Gates
-from merlin.training.models import Model, Models, read_questions
+from merlin.training.models import Model, Models
 from merlin.training.promote import Promotions, find_before
+from merlin.training.scores import QuestionKind, question_digest
+from merlin.training.test_questions import choose_test, make_asked
 
 _NEWEST = 1000
 
@@ -72,6 +83,8 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
         report = evaluation.evaluate(ctx.db, model, base)
     except Refused as error:
         reason = error
+    if report is not None:
+        report = replace(report, answers=sort_answers([*report.answers, *_list_asked(ctx, model)]))
     return EvaluationView(
         model=view,
         against=models.get(ctx, actor, base.model_row) if base else None,
@@ -81,10 +94,38 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
         report=report,
         why=reason,
         asked=len(Models(ctx.db).answers(model.model_row)),
-        questions=len(read_questions(ctx.db, model.build_id)),
+        questions=len(choose_test(ctx.db, model, settings)) if settings else 0,
         parts=list(_measure_parts(ctx, model)),
         accepted=Gates(ctx.db).list_accepted(model.dataset),
     )
+
+
+def _list_asked(ctx: Context, model: Model) -> Iterator[ComparedAnswer]:
+    """Yield what a model answers to questions of people, beside the answers that they got."""
+    asked = f"{QuestionKind.ASKED}:"
+    answers = {
+        int(key.removeprefix(asked)): answer
+        for key, answer in Models(ctx.db).answers(model.model_row).items()
+        if key.startswith(asked)
+    }
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    for each in statistics.find_asked([*answers]):
+        question = make_asked(each.turn_id, each.question, each.answer, "")
+        answer = answers[each.turn_id]
+        is_same = normalise(answer.text) == normalise(each.answer)
+        yield ComparedAnswer(
+            example="",
+            source=QuestionKind.ASKED,
+            digest=question_digest(question),
+            question=each.question,
+            expected="",
+            change=AnswerChange.RIGHT if is_same else AnswerChange.OTHERWISE,
+            now=answer.text,
+            kind=classify_answer(answer, question),
+            before=each.answer,
+            kind_before=AnswerKind.RIGHT,
+            is_kept=False,
+        )
 
 
 def _measure_parts(ctx: Context, model: Model) -> Iterator[PartFigures]:

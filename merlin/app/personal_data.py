@@ -10,6 +10,8 @@ from functools import reduce
 from operator import and_, or_
 from typing import Any
 
+from peewee import Value
+
 from merlin.account.users import ERASED
 from merlin.billing.tombstones import Tombstones
 from merlin.dataset.commit_message import telegram_editor
@@ -223,6 +225,9 @@ class PersonalRecords(Repository):
             # The turns of a chat are deleted before its sessions.
             sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
             condition |= TURN.session_id.in_(sessions)
+            # What new models answered to these questions (`merlin.training.test_questions`).
+            keys = TURN.select(Value("asked:").concat(TURN.id.cast("TEXT"))).where(condition)
+            self.db.delete(t.PROOF_ANSWER, t.PROOF_ANSWER.example_id.in_(keys))
         self.db.delete(table, condition)
 
     def _rows_with_mentions(self, traces: PersonalData, user_id: int) -> list[Row]:

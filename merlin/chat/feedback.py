@@ -157,6 +157,32 @@ class QuestionStatistics(Repository):
                 questions.append(UnansweredQuestion(row["id"], text, at, reasons, is_shown))
         return questions
 
+    def list_asked(self, dataset: str, since: date, limit: int) -> list[AskedQuestion]:
+        """Return questions that people asked lately and let editors read, each once, newest first.
+
+        Without those that continue a conversation.
+        """
+        query = self._about(TURN.select(TURN.id), dataset, since)
+        can_be_asked = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & (TURN.answer != "")
+        newest = query.where(_has_consent() & can_be_asked).order_by(TURN.id.desc())
+        found: dict[str, AskedQuestion] = {}
+        for asked in self.find_asked([row["id"] for row in self.db.rows(newest.limit(5 * limit))]):
+            words = normalise(asked.question)
+            if not needs_turn_before(words):
+                found.setdefault(words, asked)
+        return [*found.values()][:limit]
+
+    def find_asked(self, turn_ids: Sequence[int]) -> list[AskedQuestion]:
+        """Return these turns' questions and answers, newest first, of people with a consent."""
+        columns = TURN.id, TURN.question, TURN.answer
+        query = TURN.select(*columns).where(TURN.id.in_(list(turn_ids)) & _has_consent())
+        return [
+            AskedQuestion(row["id"], question, answer)
+            for row in self.db.rows(query.order_by(TURN.id.desc()))
+            if (question := decrypt(self.db.cipher, row["question"]))
+            and (answer := decrypt(self.db.cipher, row["answer"]))
+        ]
+
     def count_enough(self, dataset: str, now: datetime) -> int:
         """Return how many rated answers no build has, 0 if they are too few for the method `kto`.
 
@@ -270,6 +296,15 @@ class Reason(StrEnum):
 
     REFUSED = "refused"
     DISLIKED = "disliked"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question of a person with a consent, and the answer then."""
+
+    turn_id: int
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)

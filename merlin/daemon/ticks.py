@@ -33,6 +33,8 @@ from merlin.daemon.requests import serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import remove_folders
 from merlin.dataset.files import FileIndex, sync_files
+from merlin.dataset.spec import DatasetSpec
+from merlin.dataset.test_plan import MAX_READ
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
@@ -59,6 +61,8 @@ from merlin.training.models import Models, ModelState, proof_of, score_message
 from merlin.training.policy import reached_warning
 from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
+from merlin.training.scores import Question
+from merlin.training.test_questions import describe_plan, make_asked
 
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
@@ -238,12 +242,26 @@ def _notify_failed(services: DaemonServices, job: Job) -> None:
     services.db.bump()
 
 
+_ASKED_DAYS = 30
+
+
 def prove(services: DaemonServices) -> bool:
     """Evaluate new models; revoked ones are retired first."""
     models = Models(services.db, services.clock)
     if models.list_unproved():
         Promotions(services.db).retire_revoked()
-    return bool(prove_new(models, services.providers, services.config.is_free))
+    is_free, list_asked = services.config.is_free, partial(_list_asked, services)
+    return bool(prove_new(models, services.providers, is_free, list_asked))
+
+
+def _list_asked(services: DaemonServices, settings: DatasetSpec) -> list[Question]:
+    """Return what people asked a dataset in the last month, as questions to its new model."""
+    statistics = QuestionStatistics(services.db, services.config.datasets.default)
+    since = (services.clock() - timedelta(days=_ASKED_DAYS)).date()
+    return [
+        make_asked(each.turn_id, each.question, each.answer, settings.system)
+        for each in statistics.list_asked(settings.name, since, MAX_READ)
+    ]
 
 
 def promote(services: DaemonServices) -> bool:
@@ -258,7 +276,7 @@ def promote(services: DaemonServices) -> bool:
             "version": model.build_version,
             "job": model.job_id,
             "proof": score_message(proof_of(services.db, model.model_row)),
-            "losses": gates.note_losses(model),
+            "losses": describe_plan(services.db, model.build_id, gates.note_losses(model)),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
         Notices(services.db).tell(ADMINS, "notice-serving", arguments, once=once)

@@ -15,6 +15,9 @@ from merlin.dataset.split import TEST, TRAIN
 
 # So many questions at most: a commit is live in seconds.
 MAX_ASKED = 200
+MAX_UNRELATED = 10
+# Questions whose answers are read, not judged.
+MAX_READ = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,28 @@ def plan_test(sides: Iterable[str], spec: DatasetSpec) -> TestPlan:
     """Return how a model of examples on these sides of the split is tested."""
     on_sides = [*sides]
     taught, tests = on_sides.count(TRAIN), on_sides.count(TEST)
-    most = count_disguised(spec, tests)
-    return TestPlan(taught, tests, min(taught, most), spec.split.least)
+    disguised = min(taught, find_limits(spec, tests).disguised)
+    return TestPlan(taught, tests, disguised, spec.split.least)
 
 
-def count_disguised(spec: DatasetSpec, tests: int) -> int:
-    """Return how many taught questions are asked in a disguise at most."""
+@dataclass(frozen=True, slots=True)
+class QuestionLimits:
+    """How many questions of each kind a model is asked at most beside its test examples."""
+
+    disguised: int = 0
+    unrelated: int = 0
+    read: int = 0
+
+
+def find_limits(spec: DatasetSpec, tests: int) -> QuestionLimits:
+    """Return the limits for a model with so many test examples: of a language model the budget."""
     if spec.gate.kind == NO_GATE:
-        return 0
+        return QuestionLimits()
     if spec.recipe.base_model == RECALL:
-        return max(MAX_ASKED - tests, 0)
-    return spec.gate.budget
+        return QuestionLimits(max(MAX_ASKED - tests, 0), MAX_UNRELATED, MAX_READ)
+    quarter = spec.gate.budget // 4
+    return QuestionLimits(
+        disguised=spec.gate.budget - 2 * quarter,
+        unrelated=min(quarter, MAX_UNRELATED),
+        read=min(quarter, MAX_READ),
+    )

@@ -18,9 +18,9 @@ import yaml
 from merlin.core.messages import Message
 from merlin.core.opposites import split_content
 from merlin.core.vocabulary import fold
+from merlin.dataset.test_plan import MAX_UNRELATED
 from merlin.training.scores import Question, QuestionKind
 
-UNRELATED = 10
 _SIGNS = re.compile(r"[^\w\s]+")
 _CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 # In a shorter word the exchange of two letters may be another word.
@@ -47,7 +47,7 @@ def list_unrelated(taught: Iterable[str], system: str) -> list[Question]:
         asked.append(text)
     language = "russian" if _CYRILLIC.search(" ".join(asked)) else "english"
     own: Sequence[str] = _read()["unrelated"][language]
-    chosen = [text for text in own if not split_content(text) & known][:UNRELATED]
+    chosen = [text for text in own if not split_content(text) & known][:MAX_UNRELATED]
     instructions = (Message("system", system),) if system else ()
     return [
         Question(f"{number}", (*instructions, Message("user", text)), "", QuestionKind.UNRELATED)

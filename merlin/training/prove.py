@@ -26,7 +26,7 @@ from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, Provider
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.messages import SamplingParams
-from merlin.dataset.spec import NOT_WORSE
+from merlin.dataset.spec import NOT_WORSE, DatasetSpec
 from merlin.dataset.split import TRAIN
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import PROMOTION
@@ -55,25 +55,36 @@ ASKED_OF_BASE = 10
 
 # Whether asking a base model, named after its provider, is known to cost nothing.
 IsFree = Callable[[str, str], bool]
+# What people asked a dataset lately.
+ListAsked = Callable[[DatasetSpec], Sequence[Question]]
 
 
 def prove_new(
-    rows: Models, providers: Mapping[str, TrainingProvider], is_free: IsFree
+    rows: Models,
+    providers: Mapping[str, TrainingProvider],
+    is_free: IsFree,
+    list_asked: ListAsked = lambda _: (),
 ) -> list[Model]:
     """Evaluate every model that is due; return those that became good."""
     return [
         model
         for model in rows.list_unproved()
-        if _prove(rows, providers.get(model.provider), model, is_free)
+        if _prove(rows, providers.get(model.provider), model, is_free, list_asked)
     ]
 
 
-def _prove(rows: Models, provider: TrainingProvider | None, model: Model, is_free: IsFree) -> bool:
+def _prove(
+    rows: Models,
+    provider: TrainingProvider | None,
+    model: Model,
+    is_free: IsFree,
+    list_asked: ListAsked,
+) -> bool:
     if provider is None:
         rows.postpone(model, MAX_WAIT_S, f"no provider {model.provider}")
         return False
     settings = read_newest_settings(rows.db, model.dataset)
-    questions = choose_test(rows.db, model, settings) if settings else []
+    questions = choose_test(rows.db, model, settings, list_asked(settings)) if settings else []
     # At least one answer must exist.
     probe = questions or read_questions(rows.db, model.build_id, TRAIN)[:1]
     answered = rows.answers(model.model_row)

@@ -14,18 +14,17 @@ have most in common.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from merlin.config.engine import RECALL
+from merlin.core.messages import Message
 from merlin.dataset.layout import RATED
-from merlin.dataset.spec import NO_GATE, DatasetSpec
+from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.split import TEST, TRAIN
-from merlin.dataset.test_plan import count_disguised
-from merlin.db.database import Database
-from merlin.db.tables import MODEL, SERVING
+from merlin.dataset.test_plan import find_limits, read_plan
+from merlin.db.database import Database, Row
+from merlin.db.tables import BUILD, MODEL, SERVING
+from merlin.db.values import load_json
 from merlin.training.disguise import disguise, list_unrelated
 from merlin.training.models import Model, read_questions
 from merlin.training.scores import Question, QuestionKind, question_digest, question_key
-
-MAX_READ = 20  # questions whose answers are read
 
 
 def read_test(db: Database, build_id: int) -> list[Question]:
@@ -35,28 +34,55 @@ def read_test(db: Database, build_id: int) -> list[Question]:
     return [*tests, *map(disguise, taught), *_list_unrelated([*tests, *taught])]
 
 
-def choose_test(db: Database, model: Model, spec: DatasetSpec) -> list[Question]:
-    """Return the questions that a model is asked: its tests, then others within its plan."""
+def choose_test(
+    db: Database, model: Model, spec: DatasetSpec, asked: Sequence[Question] = ()
+) -> list[Question]:
+    """Return the questions that a model is asked: its tests, then others within its limits.
+
+    `asked` are those of people; fewer are taken where the commits have removed examples.
+    """
     tests = read_questions(db, model.build_id, TEST)
-    if spec.gate.kind == NO_GATE:
+    limits = find_limits(spec, len(tests))
+    if not limits.disguised:
         return tests
     taught = _read_taught(db, model.build_id)
     live = _read_taught(db, find_live_build(db, model.dataset))
     known = {question_key(question) for question in live}
-    most = count_disguised(spec, len(tests))
     in_order = sorted(taught, key=lambda each: (question_key(each) in known, question_digest(each)))
-    asked = [*tests, *map(disguise, in_order[:most])]
-    if spec.recipe.base_model == RECALL or spec.gate.budget:
-        asked += _list_unrelated([*tests, *taught])
-        asked += list_removed(live, [*tests, *taught])
-    return asked
+    to_read = [*list_removed(live, [*tests, *taught]), *asked]
+    return [
+        *tests,
+        *map(disguise, in_order[: limits.disguised]),
+        *_list_unrelated([*tests, *taught])[: limits.unrelated],
+        *to_read[: limits.read],
+    ]
+
+
+def describe_plan(db: Database, build_id: int, losses: Row) -> Row:
+    """Return how many examples of a build are taught and tested, then its model's losses.
+
+    A nested Fluent message; only `losses` where an earlier version of Merlin made the build.
+    """
+    manifest = db.value(BUILD.select(BUILD.manifest).where(BUILD.id == build_id))
+    plan = read_plan(load_json(manifest))
+    if plan is None:
+        return losses
+    nested = {"key": "test-plan", "arguments": plan.as_arguments()}
+    return {"key": "live-planned", "arguments": {"plan": nested, "losses": losses}}
+
+
+def make_asked(turn_id: int, text: str, answer: str, system: str) -> Question:
+    """Return a question that a person asked; the reference is the answer that they got."""
+    instructions = (Message("system", system),) if system else ()
+    messages = (*instructions, Message("user", text))
+    return Question(str(turn_id), messages, answer, QuestionKind.ASKED)
 
 
 def list_removed(before: Iterable[Question], now: Iterable[Question]) -> list[Question]:
     """Return questions of examples that are there no more, not those with another answer."""
     kept = {_words(question) for question in now}
     gone = (question for question in before if _words(question) not in kept)
-    return [replace(each, kind=QuestionKind.REMOVED) for each in gone][:MAX_READ]
+    return [replace(each, kind=QuestionKind.REMOVED) for each in gone]
 
 
 def list_otherwise(before: Iterable[Question], now: Iterable[Question]) -> dict[str, str]:

@@ -27,6 +27,8 @@ from merlin.db.tables import (
     TAUGHT_EXAMPLE,
     TURN,
 )
+from merlin.providers.base import Answer
+from tests.db.pipeline_rows import PipelineRows, make_examples
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
@@ -205,6 +207,22 @@ def test_erasure_leaves_no_trace_of_a_person_in_any_table(database, cipher, peop
     assert columns_found(database, cipher, ANNA) == set()
     assert people.forget(ANNA) == {}
     assert people.count(ANNA) == {}
+
+
+def test_what_new_models_answered_to_a_persons_questions_goes_with_them(
+    database, cipher, people, clock
+):
+    insert_person(database, cipher, ANNA)
+    world = PipelineRows(database, clock)
+    world.push(2, make_examples())
+    (job,) = world.launch()
+    world.finish(job)
+    (model,) = world.models.list_unproved()
+    (turn,) = database.rows(tables.TURN.select(tables.TURN.id))
+    for key in (f"asked:{turn['id']}", "asked:77", f"{turn['id']}"):
+        world.models.keep_answer(model, key, Answer("Ответ."))
+    people.forget(ANNA)
+    assert {*world.models.answers(model.model_row)} == {"asked:77", f"{turn['id']}"}
 
 
 def test_names_of_an_account_are_erased_from_the_audit_log(database, people, clock):

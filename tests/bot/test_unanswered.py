@@ -1,5 +1,6 @@
 """Questions the model cannot answer: the bot offers similar trained questions."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 
@@ -147,19 +148,32 @@ def test_question_is_shown_to_editors_after_consent(anna, settings):
     assert list_shown(settings) == []
     assert anna.press(YES).text == russian_text("tell-sent")
     assert list_shown(settings) == ["Куда девать массив?"]
+    assert list_asked(settings) == ["Куда девать массив?"]
     assert anna.press("tell:1", refused.message_id).text == russian_text("tell-sent")
     anna.say("/privacy")
     anna.press("consent:revoke:sure", forged=True)
     assert list_shown(settings) == []
+    assert list_asked(settings) == []
+
+
+@contextmanager
+def open_statistics(settings):
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        yield QuestionStatistics(database)
 
 
 def list_shown(settings):
     """Return the refused questions that editors may read."""
-    with open_database(
-        settings.database, cipher=load_or_make_key(settings.state_dir, None)
-    ) as database:
-        rows = QuestionStatistics(database).list_unanswered("neurotypology", date.min, 10)
+    with open_statistics(settings) as statistics:
+        rows = statistics.list_unanswered("neurotypology", date.min, 10)
     return [row.text for row in rows if row.is_shown]
+
+
+def list_asked(settings):
+    """Return the questions that a new model is asked for editors to read."""
+    with open_statistics(settings) as statistics:
+        return [each.question for each in statistics.list_asked("neurotypology", date.min, 10)]
 
 
 def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(anna, settings):

@@ -110,3 +110,32 @@ page-eval-answered = { $asked } of { $questions } questions
 page-eval-again = The answers so far are saved. The other questions will be asked again automatically.
 page-eval-no-test = No test questions
 page-eval-none = There are no answers to the test questions
+page-eval-asked = Asked: { $tests ->
+        [0] { "" }
+        [one] { NUMBER($tests) } wording that isn't taught,{" "}
+       *[other] { NUMBER($tests) } wordings that aren't taught,{" "}
+    }{ $disguised ->
+        [one] { NUMBER($disguised) } taught question in a disguise
+       *[other] { NUMBER($disguised) } taught questions in a disguise
+    }{ $unrelated ->
+        [0] .
+       *[other] {" "}and { NUMBER($unrelated) } of other subjects. It declined { NUMBER($declined) } of those, as it should.
+    }
+page-eval-source = { $source ->
+        [disguised] taught, in a disguise
+        [unrelated] of another subject
+        [asked] asked lately by a person
+        [removed] example removed
+       *[test] { $found ->
+            [yes] found by another wording
+           *[no] not found by another wording
+        }
+    }
+page-eval-answered-before = The answer then
+page-eval-change-asked = another answer
+page-eval-teach-wording = Teach one more wording
+page-eval-otherwise = Will answer otherwise
+page-eval-show-otherwise = Will answer otherwise
+page-eval-change-otherwise = changed by a commit
+page-eval-taught-before = { $model } was taught
+page-eval-answers-now = This model answers

@@ -196,6 +196,7 @@ test-plan = Taught: { NUMBER($taught) }. { $tests ->
         [one] The test asks one wording that isn't taught{ test-plan-disguised }
        *[other] The test asks { NUMBER($tests) } wordings that aren't taught{ test-plan-disguised }
     }
+live-planned = {" "}{ $plan }{ $losses }
 test-plan-disguised = { $disguised ->
         [0] .
         [one] {" "}and one taught question in a disguise.

@@ -122,3 +122,36 @@ page-eval-answered = { $asked } из { $questions ->
 page-eval-again = Полученные ответы сохранены, остальные вопросы будут заданы ещё раз автоматически.
 page-eval-no-test = Тестовых вопросов нет
 page-eval-none = Ответов на тестовые вопросы нет
+page-eval-asked = Задано: { $tests ->
+        [0] { "" }
+        [one] { NUMBER($tests) } невыученная формулировка,{" "}
+        [few] { NUMBER($tests) } невыученные формулировки,{" "}
+       *[many] { NUMBER($tests) } невыученных формулировок,{" "}
+    }{ $disguised ->
+        [one] { NUMBER($disguised) } выученный вопрос чуть изменённым
+        [few] { NUMBER($disguised) } выученных вопроса чуть изменёнными
+       *[many] { NUMBER($disguised) } выученных вопросов чуть изменёнными
+    }{ $unrelated ->
+        [0] .
+        [one] {" "}и { NUMBER($unrelated) } посторонний; отказов на посторонние, как и надо: { NUMBER($declined) }.
+        [few] {" "}и { NUMBER($unrelated) } посторонних; отказов на них, как и надо: { NUMBER($declined) }.
+       *[many] {" "}и { NUMBER($unrelated) } посторонних; отказов на них, как и надо: { NUMBER($declined) }.
+    }
+page-eval-source = { $source ->
+        [disguised] выученный, чуть изменён
+        [unrelated] посторонний
+        [asked] недавно спрашивали
+        [removed] пример удалён
+       *[test] { $found ->
+            [yes] найден по другой формулировке
+           *[no] не найден по другой формулировке
+        }
+    }
+page-eval-answered-before = Тогда ответили
+page-eval-change-asked = другой ответ
+page-eval-teach-wording = Обучить ещё одной формулировке
+page-eval-otherwise = Ответит иначе
+page-eval-show-otherwise = Ответит иначе
+page-eval-change-otherwise = изменено коммитом
+page-eval-taught-before = { $model } обучали
+page-eval-answers-now = Эта модель отвечает

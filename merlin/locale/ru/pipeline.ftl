@@ -222,6 +222,7 @@ test-plan = Обучаем: { $taught ->
         [few] Тест задаёт { NUMBER($tests) } невыученные формулировки{ test-plan-disguised }
        *[many] Тест задаёт { NUMBER($tests) } невыученных формулировок{ test-plan-disguised }
     }
+live-planned = {" "}{ $plan }{ $losses }
 test-plan-disguised = { $disguised ->
         [0] .
         [one] {" "}и { NUMBER($disguised) } выученный вопрос чуть изменённым.

@@ -240,7 +240,7 @@ async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, 
 
 
 _MAX_SHOWN = 100
-AnswerFilter = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
+AnswerFilter = Annotated[Literal["", "lost", "otherwise", "gained", "wrong", "right"], Query()]
 
 
 @router.get("/admin/models/{name}/evaluation")
