@@ -219,7 +219,7 @@ def test_live_model_that_lost_a_few_answers_is_told_with_its_questions(lab, teac
     teach(DECLINED)
     assert read_state(lab) == ("trial-2", "serving", "live-worse")
     first, second = sorted(lab.notices("notice-serving"), key=lambda one: one.notice_id)
-    assert lab.notice_text(first, "en").endswith(").")
+    assert "20 wordings that aren't taught" in lab.notice_text(first, "en")
     for language, expected in (
         ("ru", "На 3 тестовых вопроса trial-1 отвечала лучше:"),
         ("en", "trial-1 did better on 3 test questions:"),

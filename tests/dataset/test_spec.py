@@ -75,7 +75,7 @@ def test_missing_settings_have_their_defaults():
     ("setting", "rule", "line", "column"),
     [
         ("gate:", "not-one-of", 4, 6),
-        ("gate: {}", "missing-key", 4, 7),
+        ("gate: {}", "too-few-items", 4, 7),
         ("gate: some", "not-one-of", 4, 7),
         ("gate: [floor]", "wrong-type", 4, 7),
         ("gate: {floor: {}}", "missing-key", 4, 15),
