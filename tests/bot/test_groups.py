@@ -15,6 +15,7 @@ from tests.bot.running_bot import (
     select_rows,
 )
 from tests.bot.test_courses import course_row
+from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
@@ -149,6 +150,19 @@ def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
     vera.say(f"{MENTION} лоб?")
     assert len(greetings()) == 1
     assert select_rows(bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL") == [(0,)]
+
+
+def test_answer_to_a_group_that_becomes_a_supergroup_leaves_no_placeholder(telegram, bot):
+    # The placeholder is on its way when the group is upgraded.
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=500, times=None))
+    telegram.say("boris@study", f"{MENTION} что такое лоб?")
+    telegram.wait_for(lambda: "waiting" in count_updates_by_state(bot))
+    telegram.migrate("boris@study")
+    telegram.faults.clear()
+    telegram.wait_for(lambda: "migrated" in skip_reasons(bot))
+    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(bot))
+    (answer,) = telegram.answers("study")
+    assert "«что такое лоб?»" in answer.text
 
 
 def test_supergroup_keeps_the_session_of_the_group(telegram, bot, provider):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from merlin.core.i18n import text
 from tests.bot.running_bot import RunningBot, count_updates_by_state
 from tests.support import kill_points
 from tests.support.forked_processes import start_bot, wait_for_exit
@@ -50,6 +51,20 @@ def test_killed_bot_ends_with_exactly_one_whole_answer(
     if point in ("answer.sent", "answer.recorded"):
         assert len(provider.calls("chat.create")) == 1
     assert not TOKEN_LIKE.search(log.read_text())
+
+
+def test_placeholder_whose_id_was_lost_at_a_kill_is_ended_by_its_button(
+    telegram, settings, tmp_path
+):
+    kill_and_restart(telegram, settings, "placeholder.sent", tmp_path / "log", QUESTION)
+    orphan, answer = telegram.answers("anna")
+    with RunningBot(settings):
+        ((button,),) = orphan.message["reply_markup"]["inline_keyboard"]
+        telegram.press("anna", button["callback_data"], orphan.message_id)
+        telegram.wait_for(lambda: count_updates_by_state(settings) == {"answered": 2})
+    orphan, answer = telegram.answers("anna")
+    assert (orphan.text, orphan.message.get("reply_markup")) == (text("ru", "bot-stop-late"), None)
+    assert f"«{QUESTION}»" in answer.text
 
 
 def test_message_unconfirmed_at_a_kill_is_repeated_once_with_a_mark(telegram, settings, tmp_path):

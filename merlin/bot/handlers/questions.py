@@ -393,7 +393,18 @@ async def stop(context: BotContext) -> None:
     if stop is not None and is_own:
         stop.press()
     text = context.translate("bot-stopping" if is_own else "bot-stop-late")
+    if stop is None and await context.store.read(lambda: _is_orphan(context)):
+        await context.bot_api.try_edit(context.chat_id, context.message_id, FormattedMessage(text))
     await context.show(lambda: menu.alert(text))
+
+
+def _is_orphan(context: BotContext) -> bool:
+    """Return whether a placeholder was sent by a process that was killed before it stored its id.
+
+    Only the press of its button tells the id: a bot cannot list its messages.
+    """
+    turn = context.turns.find(context.number())
+    return turn is not None and turn.placeholder_id not in (None, context.message_id)
 
 
 @handlers.button("again")
