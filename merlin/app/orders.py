@@ -37,6 +37,7 @@ from merlin.core.log import get_logger, redact
 from merlin.core.money import Amount
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.notices import Notices
+from merlin.providers.base import ENDLESS_LIST
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ _RETRY_S = 0.05
 _MISMATCH = "mismatch"
 # YooKassa's error codes for credentials that are invalid or lack the permission.
 _BAD_CREDENTIALS = frozenset({"invalid_credentials", "forbidden"})
+# The notices of errors that a person has to settle.
+_TOLD = {
+    **dict.fromkeys(_BAD_CREDENTIALS, "notice-gateway-key"),
+    ENDLESS_LIST: "notice-gateway-list",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,12 +337,12 @@ def is_final(error: PaymentError) -> bool:
 
 
 async def note_failure(ctx: Context, error: PaymentError, **about: object) -> None:
-    """Log a failed call; notify admins if the credentials are invalid."""
+    """Log a failed call; notify admins if a retry alone does not help."""
     log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
-    if error.code not in _BAD_CREDENTIALS:
+    if error.code not in _TOLD:
         return
     tell = Notices(ctx.db, ctx.clock).tell_hourly
-    await ctx.store.do(lambda: tell("notice-gateway-key", {"reason": error.code}))
+    await ctx.store.do(lambda: tell(_TOLD[error.code], {"reason": error.code}))
 
 
 async def _read_purchase(ctx: Context, purchase_id: str) -> Purchase:

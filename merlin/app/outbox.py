@@ -21,7 +21,7 @@ from peewee import fn
 from pydantic import TypeAdapter
 
 from merlin.app.inbox import Owner
-from merlin.core.clock import from_iso, is_waiting, iso
+from merlin.core.clock import SKEW, iso
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
 from merlin.db.database import BotRepository, Parameter, Prepared, Row, parameters, transaction
@@ -286,11 +286,12 @@ class Outbox(BotRepository):
         self, owner: Owner, limit: int, except_chats: Collection[int] = ()
     ) -> list[QueuedMessage]:
         """Return the waiting messages that answer no update, oldest first."""
-        now = self._clock()
+        now = iso(self._clock())
+        # One that may be sent for longer is of before the clock was set back.
+        latest = iso(self._clock() + MAX_TRANSIT + SKEW)
         for row in self.db.rows(_IN_TRANSIT(bot=self._bot_id)):
-            until = row["sending_until"]
-            is_over = until and not is_waiting(from_iso(until), now, MAX_TRANSIT)
-            if is_over or owner.is_dead(row["owner"]):
+            may_be_sent = now <= (row["sending_until"] or now) <= latest
+            if owner.is_dead(row["owner"]) or not may_be_sent:
                 self._doubt(OUTGOING.id == row["id"])
         waiting = self._match(OUTGOING) & OUTGOING.update_id.is_null()
         waiting &= OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)

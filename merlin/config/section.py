@@ -254,10 +254,13 @@ Placed = Annotated[str, AfterValidator(resolve)]
 Day = Annotated[date, BeforeValidator(_day)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Url = Annotated[str, AfterValidator(_url)]
+# "" is none.
+UrlOrNone = Annotated[str, AfterValidator(lambda text: text and _url(text))]
 Network = Annotated[str, AfterValidator(_network)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, AfterValidator(partial(_of, CURRENCIES.__contains__))]
-DatasetName = Annotated[str, AfterValidator(partial(_of, is_valid_name))]
+# "" is none.
+DatasetName = Annotated[str, AfterValidator(lambda text: text and _of(is_valid_name, text))]
 # The name of an environment variable.
 Credential = Annotated[str, AfterValidator(_variable)]
 Branch = Annotated[str, AfterValidator(partial(_as_git_takes, check_branch))]

@@ -38,6 +38,7 @@ from merlin.config.section import (
     TelegramId,
     Tokens,
     Url,
+    UrlOrNone,
     address_of,
     check_port,
     convert_to_micro,
@@ -279,7 +280,7 @@ class TelegramConfig(Section):
     mode: Literal["polling", "webhook"] = setting(
         "`polling` needs no open port; `webhook` needs `telegram.webhook_url`.", default="polling"
     )
-    webhook_url: Url = setting(
+    webhook_url: UrlOrNone = setting(
         "The public https address of the api's `/hooks/telegram`; webhook mode only.",
         "https://merlin.example.com/hooks/telegram",
         default_factory=str,
@@ -446,7 +447,7 @@ class ApiConfig(Section):
         " of it.",
         default="127.0.0.1:8701",
     )
-    public_url: Url = setting(
+    public_url: UrlOrNone = setting(
         "Its address for people; used in links and to check where a call comes from.",
         "https://merlin.example.com",
         default_factory=str,

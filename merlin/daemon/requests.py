@@ -5,6 +5,7 @@ again.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from merlin.core.errors import MerlinError, ProviderError, Refused
 from merlin.core.log import get_logger
@@ -12,7 +13,15 @@ from merlin.daemon.services import DaemonServices
 from merlin.dataset.verdicts import VerdictHistory, require_known_dataset
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.training.gate import Gates
-from merlin.training.jobs import NOT_FOUND, Jobs, JobState, advance
+from merlin.training.jobs import (
+    NOT_FOUND,
+    Job,
+    Jobs,
+    JobState,
+    TrainingProvider,
+    advance,
+    state_of,
+)
 from merlin.training.launch_plan import (
     launch_by_hand,
 )
@@ -115,19 +124,38 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
     if provider is None:
         why = f"config.yaml names no provider {job.provider}"
         raise Refused(why, "held-no-provider", provider=job.provider)
-    try:
-        report = provider.api.cancel_job(job.provider_job_id)
-    except ProviderError as error:
-        if error.status != NOT_FOUND:
-            raise
-        named = {"job": job.job_id, "provider": job.provider}
-        raise Refused(str(error), "cancel-unknown-job", **named) from error
     # The provider's final status is authoritative: a job may succeed while it is being
     # cancelled. Its model is kept then, but not promoted.
-    after = advance(job, report, services.clock())
+    after = _cancel_at(provider, job)
     Jobs(services.db).give_up_verdicts(job, after.updated_at)
     Jobs(services.db).save(job, after)
     return {"job": job.job_id, "dataset": job.dataset, "state": after.state.value}
+
+
+# Servers refuse to cancel a job that has ended, also by a status that Merlin does not know; some
+# have no such call.
+_NOT_CANCELLABLE = frozenset({400, 405, 409, 422, 501})
+
+
+def _cancel_at(provider: TrainingProvider, job: Job) -> Job:
+    """Cancel a job at its provider; return it as it stands then.
+
+    Where the provider's status says nothing, a person's word is the last. Raises Refused for a job
+    that the provider does not know, ProviderError if it refuses to cancel.
+    """
+    now = provider.clock()
+    try:
+        report = provider.api.cancel_job(job.provider_job_id)
+    except ProviderError as error:
+        if error.status == NOT_FOUND:
+            raise Refused(
+                str(error), "cancel-unknown-job", job=job.job_id, provider=job.provider
+            ) from error
+        if error.status not in _NOT_CANCELLABLE or state_of(job.status):
+            raise
+        return replace(job, state=JobState.CANCELLED, updated_at=now)
+    after = advance(job, report, now)
+    return after if state_of(report.status) else replace(after, state=JobState.CANCELLED)
 
 
 def _promote(services: DaemonServices, request: Request) -> Result:

@@ -190,12 +190,11 @@ class Jobs:
         columns = asdict(job) | {name: json.dumps(getattr(job, name)) for name in _JSON_COLUMNS}
         job_id = columns.pop("job_id")
         with self._database.transaction():
-            waiting = "SELECT COUNT(*) AS n FROM job WHERE status IN (?, ?)"
-            if self._database.select(waiting, VALIDATING, QUEUED)[0]["n"] >= MAX_WAITING:
-                message = (
-                    f"{MAX_WAITING} fine-tuning jobs wait already: try again when some are done."
+            if len(self.list_in(VALIDATING, QUEUED)) >= MAX_WAITING:
+                raise limit_error(
+                    f"{MAX_WAITING} fine-tuning jobs wait already: try again when some are done.",
+                    _ASK_AGAIN_S,
                 )
-                raise limit_error(message, _ASK_AGAIN_S)
             self._database.insert("job", id=job_id, **columns)
             self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
         kill_point("engine.job_recorded")

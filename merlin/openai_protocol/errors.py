@@ -35,6 +35,7 @@ _NOT_THERE, _BUSY, _BAD, _NOT_MADE, _SERVER = 404, 429, 400, 501, 500
 _FILE_NOT_READY = re.compile(r"still being processed|not ready", re.IGNORECASE)
 _FILE_WAIT_S = 5.0
 _LONGEST = 300
+_LONGEST_WAIT_S = 86_400.0
 _ABOUT_MODELS = ("/chat/completions", "/models", "/audio/")
 
 
@@ -208,13 +209,13 @@ def one_line(words: str) -> str:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return the provider's retry delay in seconds, None if it gives none.
+    """Return the provider's retry delay in seconds, at most a day, None if it gives none.
 
     No provider sends the date that RFC 9110, 10.2.3 allows too; `retry-after-ms` is OpenAI's.
     """
     try:
         if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        return max(0.0, float(headers["retry-after"]))
+            return min(max(0.0, float(headers["retry-after-ms"]) / 1000), _LONGEST_WAIT_S)
+        return min(max(0.0, float(headers["retry-after"])), _LONGEST_WAIT_S)
     except (KeyError, ValueError):
         return None

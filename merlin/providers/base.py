@@ -14,6 +14,8 @@ from merlin.openai_protocol.errors import NO_CREDIT
 
 LAUNCH_KEY = "merlin_launch"
 NOT_COUNTED = Usage()
+# The code of a list of which each page promises another.
+ENDLESS_LIST = "endless_list"
 # The longest wait for one answer.
 ANSWER_TOTAL_S = 120.0
 UNAUTHORISED = 401

@@ -21,14 +21,24 @@ from merlin.providers.base import NOT_COUNTED, Answer, Checkpoint, JobEvent, Job
 _CONTEXT_FIELDS = ("context_window", "context_length", "max_model_len", "max_context_length")
 # Of tokens or steps; unbounded values would overflow sums in the database.
 _MAX_COUNT = 10**12
+# Of an id, a status or a model's name, in characters: they are shown, sent and compared.
+_MAX_NAME_LENGTH = 512
 # Similar questions that a server suggests: how many are shown; characters of each.
 MAX_SUGGESTIONS, MAX_SUGGESTION_LENGTH = 3, 300
 
 
 def require_text(raw: Json, key: str) -> str:
-    """Return a required text field. Raises InvalidResponse if it is missing or empty."""
-    if not (value := get_text(raw, key)):
+    """Return a required name. Raises InvalidResponse if it is missing, empty or too long."""
+    if not (value := _read_name(raw, key)):
         raise _missing_field(raw, key)
+    return value
+
+
+def _read_name(raw: Json, key: str) -> str:
+    """Return a name, "" without one. Raises InvalidResponse: cut, it would be another name."""
+    value = get_text(raw, key)
+    if len(value) > _MAX_NAME_LENGTH:
+        raise InvalidResponse(f"{key} has {len(value)} characters")
     return value
 
 
@@ -52,7 +62,7 @@ def parse_job(raw: Json) -> JobReport:
     return JobReport(
         provider_job_id=require_text(raw, "id"),
         status=require_text(raw, "status"),
-        model_id=get_text(raw, "fine_tuned_model") or None,
+        model_id=_read_name(raw, "fine_tuned_model") or None,
         trained_tokens=_read_count(raw, "trained_tokens"),
         error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
         created_at=parse_timestamp(raw, "created_at"),

@@ -12,6 +12,7 @@ Responses are parsed from their JSON, because the SDK's classes accept values of
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ from merlin.openai_protocol.errors import (
 from merlin.providers import openai_objects
 from merlin.providers.base import (
     ANSWER_TOTAL_S,
+    ENDLESS_LIST,
     LAUNCH_KEY,
     Answer,
     Checkpoint,
@@ -134,21 +136,32 @@ class Account:
             self._made.close()
 
 
+# Of one walk through a list. A server whose pages all have new ids and `has_more: true` would hold
+# up the jobs of every provider; the longest real lists, events of a day's training, have 900 pages.
+MAX_PAGES, MAX_LIST_S = 1_000, 60.0
+
+
 def read_pages(ask: Callable[..., Any]) -> Iterator[list[Json]]:
     """Yield the pages of a listing call; `extra_query` holds the cursor from the second page on.
 
-    Also stops when a server ignores `after` and sends the same page again.
+    Also stops when a server ignores `after` and sends the same page again. Raises ProviderBusy with
+    the code ENDLESS_LIST above `MAX_PAGES` or `MAX_LIST_S` seconds.
     """
     seen: set[str] = set()
     cursor: dict[str, str] = {}
+    ends_at = time.monotonic() + MAX_LIST_S
     while True:
-        page = json_object(ask(extra_query=cursor).content)
+        answer = ask(extra_query=cursor)
+        page = json_object(answer.content)
         page_rows = read_rows(page)
         yield page_rows
         last = page_rows[-1].get("id") if page_rows else None
         if page.get("has_more") is not True or not isinstance(last, str) or last in seen:
             return
         seen.add(last)
+        if len(seen) >= MAX_PAGES or time.monotonic() >= ends_at:
+            what = f"{answer.url.path} has no end: {len(seen)} pages of it were read"
+            raise ProviderBusy(f"the list {what}", code=ENDLESS_LIST)
         cursor = {"after": last}
 
 
@@ -320,14 +333,12 @@ class OpenAIProvider(Account):
     def read_job(self, provider_job_id: str) -> JobReport:
         """Return the current state of the job."""
         with provider_errors():
-            raw = self._jobs.retrieve(provider_job_id)
-            return openai_objects.parse_job(json_object(raw.content))
+            return _parse_job_of(self._jobs.retrieve(provider_job_id).content, provider_job_id)
 
     def cancel_job(self, provider_job_id: str) -> JobReport:
         """Cancel the job; return its state afterwards."""
         with provider_errors():
-            raw = self._jobs.cancel(provider_job_id)
-            return openai_objects.parse_job(json_object(raw.content))
+            return _parse_job_of(self._jobs.cancel(provider_job_id).content, provider_job_id)
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
         """Return the events not in `known`, oldest first; none if the server has no event log."""
@@ -355,6 +366,14 @@ class OpenAIProvider(Account):
         """Remove a tuned model or a checkpoint; no error if it does not exist."""
         with ignore_missing():
             self._client.models.with_raw_response.delete(model_id)
+
+
+def _parse_job_of(content: bytes, provider_job_id: str) -> JobReport:
+    """Parse a job. Raises InvalidResponse if it is another one, whose model would be taken."""
+    report = openai_objects.parse_job(json_object(content))
+    if report.provider_job_id != provider_job_id:
+        raise InvalidResponse(f"it is about the job {report.provider_job_id}")
+    return report
 
 
 def _read_new_events(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEvent]:

@@ -13,6 +13,7 @@ Source: yookassa.ru/developers/api, objects Payment and Refund; 54-FZ for receip
 import asyncio
 import re
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ from merlin.core.log import get_logger
 from merlin.core.money import Amount, Currency, roubles
 from merlin.core.network import is_loopback
 from merlin.core.server import join_chunks
+from merlin.providers.base import ENDLESS_LIST
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
@@ -182,6 +184,8 @@ MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 _MAX_CODE_LENGTH, _MAX_ERROR_LENGTH = 64, 200
 
 PAGE = "100"
+# Of one walk through a list: a hundred thousand payments.
+MAX_PAGES, MAX_LIST_S = 1_000, 120.0
 # Ids also come from notifications, which anybody can send: they must not change the URL's path.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -284,11 +288,17 @@ class YooKassaGateway:
     ) -> list[T]:
         """Return all valid items of a list, page by page.
 
-        Invalid items are skipped: a shop may have other payments, in other currencies.
+        Invalid items are skipped: a shop may have other payments, in other currencies. Raises
+        GatewayUnavailable with the code ENDLESS_LIST for a repeated cursor, and above `MAX_PAGES`
+        or `MAX_LIST_S` seconds: part of a list would hide a refund.
         """
         rows: list[T] = []
         params = {**query, "limit": PAGE}
-        while True:
+        seen: set[str] = set()
+        ends_at = time.monotonic() + MAX_LIST_S
+        cursor = ""
+        while cursor not in seen and len(seen) < MAX_PAGES and time.monotonic() < ends_at:
+            seen.add(cursor)
             page = await self._call("GET", path, params=params)
             items = page.get("items")
             if not isinstance(items, list):  # not an empty list: a payment may exist
@@ -301,6 +311,8 @@ class YooKassaGateway:
             if not (cursor := get_text(page, "next_cursor")):
                 return rows
             params["cursor"] = cursor
+        message = f"YooKassa's list {path} has no end: {len(seen)} pages of it were read"
+        raise GatewayUnavailable(message, code=ENDLESS_LIST)
 
 
 _import_lock = Lock()

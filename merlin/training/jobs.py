@@ -23,9 +23,10 @@ from merlin.core.log import get_logger
 from merlin.dataset.builds import BUILDS, SHORT_DIGEST_LENGTH, Build
 from merlin.dataset.spec import Recipe
 from merlin.db.database import Database, Prepared, Repository, transaction
+from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, JOB, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json, load_json
-from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient
+from merlin.providers.base import ENDLESS_LIST, Checkpoint, JobEvent, JobReport, ModelClient
 from merlin.training.models import ModelState, fail_training
 
 if TYPE_CHECKING:  # its HTTP client is loaded only where a provider is called
@@ -57,15 +58,19 @@ UNFINISHED = JOB.state.in_([state.value for state in JobState if state not in FI
 
 # The statuses of providers that mean each state, in any case; others keep the state, because
 # providers add some without notice. Sources: openai/openai-openapi, FineTuningJob.status ("paused"
-# is returned by the pause call although the enumeration lacks it).
+# is returned by the pause call although the enumeration lacks it) and Batch.status ("expired");
+# Mistral ("timeout_exceeded"), LocalAI ("stopped"), Together ("error"), Azure ("canceling").
+_CANCELLING = "canceling cancelling cancel_requested cancellation_requested"
 _STATUSES = {
     JobState.QUEUED: "queued validating_files started validating validated created pending",
-    JobState.RUNNING: "running cancellation_requested in_progress paused",
+    JobState.RUNNING: f"running in_progress paused {_CANCELLING}",
     JobState.SUCCEEDED: "succeeded success completed",
-    JobState.FAILED: "failed failed_validation",
-    JobState.CANCELLED: "cancelled canceled",
+    JobState.FAILED: "failed failed_validation error expired timeout_exceeded",
+    JobState.CANCELLED: "cancelled canceled stopped",
 }
 _STATE_OF_STATUS = {word: state for state, words in _STATUSES.items() for word in words.split()}
+# How long a job may be about to end: cancelling, or succeeded without the name of its model.
+_MAX_ENDING = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +129,16 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
     """Return `job` with the state of `report`.
 
     A final job never changes, so a late or repeated report is harmless. A success without a
-    model name stays running: it is polled again (as in run-llama/llama_index#8527).
+    model name stays running: it is polled again (as in run-llama/llama_index#8527). After a day of
+    the same it has failed, and one that is being cancelled is cancelled; `updated_at` is the
+    beginning of that day.
     """
     if job.is_final:
         return job
     state = state_of(report.status) or job.state
-    if state is JobState.SUCCEEDED and not report.model_id:
-        state = JobState.RUNNING
     if state is JobState.LAUNCHING:
         state = JobState.QUEUED  # the provider knows the job, whatever its status
-    return replace(
+    after = replace(
         job,
         state=state,
         status=report.status,
@@ -143,6 +148,21 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
         error=report.error[:MAX_TEXT_LENGTH],
         updated_at=now,
     )
+    ending = _find_ending(report)
+    if ending is None:
+        return after
+    since = job.updated_at if job.status == report.status else now
+    if now - since <= _MAX_ENDING:
+        return replace(after, state=JobState.RUNNING, updated_at=since)
+    error = f"{report.status} for a day, without an end or the name of a model"
+    return replace(after, state=ending, error=after.error or error)
+
+
+def _find_ending(report: JobReport) -> JobState | None:
+    """Return the end of a job that is about to end and may never do so, None for another job."""
+    if state_of(report.status) is JobState.SUCCEEDED:
+        return None if report.model_id else JobState.FAILED
+    return JobState.CANCELLED if report.status.lower() in _CANCELLING.split() else None
 
 
 JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda values: Recipe(**values)})
@@ -240,7 +260,7 @@ def fail_verdicts(db: Database, job: Job, at: datetime) -> None:
 
 NOT_FOUND = 404
 BUSY_S, MAX_DURATION_S = 5.0, 3600.0
-EVENTS_WAIT = timedelta(minutes=1)
+EVENTS_WAIT, ENDLESS_PAUSE = timedelta(minutes=1), timedelta(minutes=5)
 # How long an account without our job and its file may be the wrong one: a person mends its key.
 WRONG_ACCOUNT = timedelta(days=1)
 
@@ -288,6 +308,7 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
     """
     now = provider.clock()
     pause = _poll_pause(job, now)
+    due = now + pause
     try:
         report = provider.api.read_job(job.provider_job_id)
     except ProviderError as refusal:
@@ -300,13 +321,19 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
         store_events(provider, job)
     except ProviderError as refusal:
         log.warning("events of a job cannot be read", job=job.job_id, reason=str(refusal))
+        if refusal.code == ENDLESS_LIST:  # meanwhile no other job is polled
+            due = now + ENDLESS_PAUSE
+            # Without an error `is_due` takes a wait so long for a clock that was set back.
+            after = after if after.is_final else replace(after, error=str(refusal))
+            told = {"provider": job.provider, "reason": str(refusal)}
+            Notices(provider.db).tell_daily("notice-provider", told, job.provider)
         # By this machine's clock alone: the provider's may differ by hours.
         is_fresh = is_recent(job.updated_at, now, EVENTS_WAIT + pause)
         if after.is_final and is_fresh:
             return _save_job(provider, job, postpone(job, refusal, now, 2 * pause.total_seconds()))
     if report.status and after.status != job.status:
         log.info("job moved", job=job.job_id, status=report.status, state=after.state)
-    return _save_job(provider, job, replace(after, not_before=now + pause))
+    return _save_job(provider, job, replace(after, not_before=due))
 
 
 def file_name(build: Build, split: str) -> str:

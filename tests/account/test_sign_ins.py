@@ -127,6 +127,12 @@ def test_login_expires(logins, clock):
     assert logins.db.sql("SELECT COUNT(*) FROM login_code") == [(1,)]
 
 
+def test_login_of_before_the_clock_was_set_back_is_void(logins, clock):
+    _, key, browser = logins.start()
+    clock.move(-3600)
+    assert (logins.of_browser(browser), logins.show(key, ANNA)) == (None, None)
+
+
 def test_sign_ins_of_one_source_replace_each_other(sign_ins):
     tokens = run_at_once(lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "the-source")[1])
     counting = [token for token in tokens if sign_ins.find(token)]

@@ -9,6 +9,7 @@ from merlin.app import payments
 from merlin.app.actor import Actor
 from merlin.billing.refunds import RefundState
 from merlin.core.permissions import Authority, Role
+from merlin.providers.base import ENDLESS_LIST
 from tests.api.running_api import VERA, run_api
 from tests.support.faults import Fault, FaultKind
 from tests.support.waiting import wait_until
@@ -53,6 +54,17 @@ def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
     shop.sql("UPDATE refund SET next_poll_at = ?, at = ? WHERE id = ?", OLD, OLD, refund_id)
     shop.wait_for_state(order_id, "refunded")
     assert len(shop.yookassa.refunds()) == before + 1
+
+
+def test_list_of_refunds_without_an_end_is_notified(shop, monkeypatch):
+    order_id = shop.buyer().buy("pack")
+    endless = {"type": "list", "items": [], "next_cursor": "a"}
+    monkeypatch.setattr(shop.yookassa, "make_page", lambda *_: endless)
+    shop.yookassa.refund(order_id)
+    wait_until(lambda: shop.admin_notice_keys(reason=ENDLESS_LIST) == ["notice-gateway-list"])
+    monkeypatch.undo()
+    shop.make_due(order_id)
+    shop.wait_for_state(order_id, "refunded")
 
 
 def test_pending_refund_is_polled_until_it_succeeds(shop):

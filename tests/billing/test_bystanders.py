@@ -139,7 +139,7 @@ def test_refund_is_due_and_owed_at_its_gateway_to_its_payer_until_it_ends(shop, 
     ("user_id", "plan", "start", "end", "listed"),
     [
         (ANNA, "plus", 0, 9, []),  # more of the plan
-        (ANNA, "plus", 0, 1, ["one"]),  # ends before the period
+        (BORIS, "plus", 0, 1, ["one"]),  # ends before the period
         (BORIS, "plus", 0, 9, ["one"]),
         (ANNA, "voices", 0, 9, ["one"]),
         (BORIS, "plus", 4, 4, ["one"]),  # refunded before it began

@@ -89,6 +89,8 @@ def test_only_one_process_claims_the_gateway_call(shop, clock):
     clock.move(31)
     assert claim(purchase_id, clock(), CALL_TIMEOUT)
     assert not claim("0" * 32, clock(), CALL_TIMEOUT)
+    clock.move(-3600)
+    assert claim(purchase_id, clock(), CALL_TIMEOUT), "that claim was before the clock was set back"
 
 
 def test_gateway_response_is_stored_once(shop, clock):
@@ -134,6 +136,14 @@ def test_order_is_polled_at_its_expiry_and_only_for_some_days(shop, clock):
     polls = [at for at, _ in list_polls(shop, purchase, clock)]
     assert purchase.expires_at in polls
     assert max(polls) <= purchase.created_at + POLL_DURATION + timedelta(hours=7)
+
+
+@pytest.mark.parametrize("back_s", [3600, 3 * 3600, 86_400])
+def test_started_payment_is_polled_although_the_clock_was_set_back(shop, clock, back_s):
+    purchase = start_payment(shop)
+    clock.move(-back_s)
+    assert claim_due(shop) == [purchase.purchase_id]
+    assert claim_due(shop) == [], "the next poll is after the usual pause"
 
 
 def list_polls(shop, purchase, clock):

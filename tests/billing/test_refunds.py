@@ -170,6 +170,15 @@ def test_unanswered_refund_is_retried_with_growing_delays(shop, clock):
     assert shop.billing.refunds.list_of_purchase(grant.purchase_id)[0].state is RefundState.SENDING
 
 
+def test_refund_is_sent_and_asked_about_although_the_clock_was_set_back(shop, clock):
+    _, grant = shop.buy()
+    refund = request_refund(shop, grant)
+    for _ in range(3):
+        clock.move(-3600)
+        assert claim_due(shop) == [refund.refund_id]
+        assert claim_due(shop) == []
+
+
 def test_completed_refund_cannot_be_marked_refused(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)

@@ -152,6 +152,18 @@ def test_each_bot_has_its_own_updates_and_chats(inbox, database, clock):
     assert ids(inbox.list_arrived(DEAD, set(), 10)) == [2]
 
 
+BACK_S = pytest.mark.parametrize("back_s", [3600, 3 * 3600, 86_400])
+
+
+@BACK_S
+def test_lease_of_another_host_ends_although_the_clock_was_set_back(inbox, clock, back_s):
+    inbox.store(make_updates(5, 1), OTHER)
+    assert inbox.claim(ME, 10) == []
+    clock.move(-back_s)
+    assert ids(inbox.claim(ME, 10)) == [1]
+    assert inbox.claim(OTHER, 10) == [], "it is held as usual"
+
+
 def test_late_finish_does_not_release_a_chat_held_by_another(inbox, clock):
     inbox.store(make_updates(5, 1), OTHER)
     clock.move(LEASE_S + 1)
@@ -293,6 +305,14 @@ def test_message_of_another_host_is_in_doubt_once_it_takes_too_long(outbox, cloc
     clock.move(MAX_TRANSIT.total_seconds() - 1)
     assert outbox.list_unprompted(ME, 10) == []
     clock.move(2)
+    assert outbox.list_unprompted(ME, 10)[0].state is OutgoingState.UNKNOWN
+
+
+@BACK_S
+def test_message_of_another_host_is_in_doubt_once_the_clock_was_set_back(outbox, clock, back_s):
+    (row,) = outbox.put(make_messages("a", update_id=None))
+    outbox.begin(row.outgoing_id, OTHER)
+    clock.move(-back_s)
     assert outbox.list_unprompted(ME, 10)[0].state is OutgoingState.UNKNOWN
 
 

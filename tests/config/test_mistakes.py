@@ -49,7 +49,6 @@ engine.models.x.path  engine: {models: {x: {^path: ''}}}
 models.m.price.currency  models: {m: {price: {^currency: usd, input: 1, output: 1, training: 1}}}
 models.m.price.currency  models: {m: {price: {^currency: ROUBLE, input: 1, output: 1, training: 1}}}
 datasets.default      datasets: {^default: ../x}
-datasets.default      datasets: {^default: ''}
 chat.vision           chat: {^vision: engine}
 chat.vision           chat: {^vision: "engine/\\x1c"}
 plans.A               plans: {^A: {title: {ru: а, en: a}}}
@@ -242,6 +241,7 @@ RIGHT = [
     # Another address, or an engine on another machine.
     "api: {listen: '10.0.0.1:8702'}",
     "api: {listen: '0.0.0.0:8702'}⏎providers: [{name: engine, base_url: 'https://gpu:8702/v1'}]",
+    "api: {public_url: ''}⏎telegram: {webhook_url: ''}⏎datasets: {default: ''}",
     "api: {public_url: 'http://merlin.lan'}⏎allow_plain_http: true",
     "providers: [{name: a, base_url: 'https://a_b:80', credential: _a1}]",
     "datasets: {default: глубина-фиксации}",

@@ -9,18 +9,20 @@ from datetime import timedelta
 
 import httpx2
 import pytest
+import yaml
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
+from merlin.providers import openai_training
 from merlin.providers.openai_training import OpenAIProvider
-from merlin.training.jobs import Jobs, JobState, poll_job
+from merlin.training.jobs import Jobs, JobState, is_due, poll_job
 from merlin.training.promote import Promotions
 from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind
-from tests.support.pipeline_lab import evaluate_at
+from tests.support.pipeline_lab import evaluate_at, provider_entry
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
 
@@ -82,7 +84,7 @@ def test_unknown_status_is_notified(lab, provider, waiting_notices):
     lab.until_serving("trial-1")
 
 
-@pytest.mark.parametrize(("state", "hours"), [("queued", 6), ("running", 24)])
+@pytest.mark.parametrize(("state", "hours"), [("queued", 6), ("running", 24), ("dreaming", 6)])
 def test_job_that_does_not_end_is_notified(lab, provider, waiting_notices, state, hours):
     provider.behave(states=[state] * 50)
     lab.tick("fetch", "launch")
@@ -152,6 +154,45 @@ def test_unreadable_events_delay_the_end_by_a_minute(lab, provider, ahead, minut
         assert not open_job(lab).is_final
         late = replace(ours, clock=later(minutes=minutes))
         assert poll_job(late, open_job(lab)).state is JobState.SUCCEEDED
+
+
+def test_endless_lists_are_notified_and_hold_up_no_other_job(
+    lab, provider, waiting_notices, monkeypatch
+):
+    monkeypatch.setattr(openai_training, "MAX_PAGES", 3)
+    with ProviderStandIn(key="stand-in") as other:
+        settings = yaml.safe_load(lab.path.read_text())
+        settings["providers"].append(provider_entry(other.base_url, "other"))
+        lab.path.write_text(yaml.safe_dump(settings))
+        recipe = {"provider": "other", "base_model": "stand-in-base", "suffix": "second"}
+        lab.repository.dataset("second", recipe=recipe)
+        lab.repository.commit()
+        lab.tick("fetch", "launch", "launch")
+        provider.behave(endless_lists=True)
+        poll(lab, 1)
+        with lab.services() as services:
+            (job,) = (each for each in Jobs(services.db).open_jobs() if each.provider == "stand-in")
+        assert [is_due(job, later(minutes=age)(), 0) for age in (4, 6)] == [False, True]
+        poll(lab, 5)
+        job = open_job(lab)
+    assert job.provider == "stand-in"
+    told = waiting_notices()["notice-provider"]
+    assert told["provider"] == "stand-in"
+    assert f"{job.provider_job_id}/events has no end: 3 pages" in told["reason"]
+    with lab.services() as services:
+        late = replace(services.providers["stand-in"], clock=later(minutes=2))
+        assert poll_job(late, job).state is JobState.SUCCEEDED
+
+
+def test_launch_at_a_provider_with_endless_lists_waits_and_is_notified(
+    lab, provider, waiting_notices, monkeypatch
+):
+    monkeypatch.setattr(openai_training, "MAX_PAGES", 3)
+    provider.behave(endless_lists=True)
+    lab.tick("fetch", "launch")
+    reason = run_alarms(lab, waiting_notices, minutes=6)["notice-provider"]["reason"]
+    assert "has no end" in reason
+    assert open_job(lab).state is JobState.LAUNCHING
 
 
 def test_outage_does_not_refuse_a_model(lab, provider):

@@ -63,6 +63,43 @@ def test_cancellation_names_a_provider_that_does_not_know_the_job(lab, provider)
     assert request_state(lab, request_id).result["key"] == "cancel-unknown-job"
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "state", "verdict"),
+    [
+        ("dreaming", 400, RequestState.DONE, "failed"),
+        ("dreaming", 501, RequestState.DONE, "failed"),
+        ("dreaming", 401, RequestState.FAILED, "training"),
+        ("running", 400, RequestState.FAILED, "training"),
+    ],
+)
+def test_job_of_unknown_status_ends_though_its_provider_cannot_cancel_it(
+    lab, provider, status, code, state, verdict
+):
+    provider.behave(states=[status] * 50)
+    lab.tick("fetch", "launch", "launch", "poll")
+    provider.faults.add(Fault("jobs.cancel", FaultKind.STATUS, status=code))
+    request_id = ask_daemon(lab, "cancel", job=1)
+    lab.tick("serve")
+    assert request_state(lab, request_id).state is state
+    assert lab.status()["verdict"] == verdict
+    with lab.services() as services:
+        assert bool(Jobs(services.db).open_jobs()) is (verdict == "training")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_over"), [("winding_down", True), ("cancelling", False), ("running", False)]
+)
+def test_cancelled_job_ends_at_once_if_its_status_says_nothing(lab, provider, answer, is_over):
+    provider.behave(cancelled=answer)
+    lab.tick("fetch", "launch", "launch", "poll")
+    request_id = ask_daemon(lab, "cancel", job=1)
+    lab.tick("serve")
+    assert request_state(lab, request_id).state is RequestState.DONE
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-job-cancelled")
+    with lab.services() as services:
+        assert (Jobs(services.db).open_jobs() == []) is is_over
+
+
 def test_job_that_succeeds_after_its_cancellation_does_not_serve(lab):
     lab.tick("fetch", "launch")
     with lab.services() as services:

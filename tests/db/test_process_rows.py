@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from merlin.core.heartbeat import Heartbeat
+from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.processes import Heartbeats, read_change_counter
+from merlin.db.processes import CALL_LIMIT, Heartbeats, read_change_counter
 from merlin.db.requests import Requests, RequestState
 
 pytestmark = pytest.mark.integration
@@ -35,6 +35,25 @@ def test_intent_passes_its_states(database, clock):
     assert intents.open("k", "upload").state is IntentState.FAILED
     intents.mark_done("k", "file-1")
     assert intents.open("k", "upload").outside_id == "file-1"
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "is_alive"), [(-11, False), (-9, True), (9, True), (11, False), (3600, False)]
+)
+def test_heartbeat_of_a_time_to_come_is_no_sign_of_life(database, clock, ahead_s, is_alive):
+    beats, at = Heartbeats(database), clock() + timedelta(seconds=ahead_s)
+    beats.beat(Heartbeat("daemon", "gone", 1, at, at))
+    (beat,) = beats.list_all()
+    assert beat.is_alive(clock()) is is_alive
+    assert (health_problem([beat], clock()) is None) is is_alive
+    here = Heartbeat("daemon", "here", 2, clock(), clock())
+    assert health_problem([beat, here], clock()) is None, "another one lives"
+
+
+def test_call_that_was_begun_before_the_clock_was_set_back_goes_on(database, clock):
+    beats, hour = Heartbeats(database), timedelta(hours=1)
+    beats.beat(Heartbeat("api", "here", 1, clock() + hour, clock()))
+    assert beats.find_oldest_start("api", clock()) == clock() - CALL_LIMIT
 
 
 def test_request_is_claimed_answered_and_read(database, clock):

@@ -257,6 +257,9 @@ def test_text_that_json_cannot_hold_is_an_error(server, ask):
         ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-5"}, 0.0),
+        ({"retry-after": "nan"}, 0.0),
+        ({"retry-after": "inf"}, 86_400.0),
+        ({"retry-after-ms": "1e400"}, 86_400.0),
         ({"retry-after": "Fri, 01 Jan 1999 00:00:00 GMT"}, None),
     ],
 )

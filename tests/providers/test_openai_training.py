@@ -2,10 +2,13 @@
 
 from contextlib import closing
 from datetime import UTC, date, datetime
+from itertools import count
 
 import pytest
 
-from merlin.providers.base import LAUNCH_KEY, JobReport, NewJob
+from merlin.core.errors import ProviderBusy
+from merlin.providers import openai_training
+from merlin.providers.base import ENDLESS_LIST, LAUNCH_KEY, JobReport, NewJob
 from merlin.providers.openai_training import OpenAIProvider
 
 pytestmark = pytest.mark.functional
@@ -232,6 +235,59 @@ def test_checkpoints_are_sorted_by_step_with_numeric_metrics(server, provider):
     assert checkpoints[1].metrics == {"train_loss": 0.5, "step": 10}
 
 
+LISTS = [
+    pytest.param(lambda provider: provider.find_files(NAME), make_file, id="files"),
+    pytest.param(lambda provider: provider.find_jobs(KEY), make_job, id="jobs"),
+    pytest.param(
+        lambda provider: provider.list_events("ftjob-1", frozenset()), make_event, id="events"
+    ),
+    pytest.param(
+        lambda provider: provider.list_checkpoints("ftjob-1"),
+        lambda n: {"id": f"c{n}", "fine_tuned_model_checkpoint": f"ft:x:{n}"},
+        id="checkpoints",
+    ),
+]
+
+
+@pytest.mark.parametrize(("limit", "value", "calls"), [("MAX_PAGES", 5, 5), ("MAX_LIST_S", 0.0, 1)])
+@pytest.mark.parametrize(("read", "make"), LISTS)
+def test_list_without_an_end_is_left(
+    server, provider, monkeypatch, read, make, limit, value, calls
+):
+    monkeypatch.setattr(openai_training, limit, value)
+    numbers = count()
+    server.will(lambda: make_page(make(next(numbers)), more=True))
+    with pytest.raises(ProviderBusy, match=r"the list /v1/\S+ has no end") as left:
+        read(provider)
+    assert left.value.code == ENDLESS_LIST
+    assert len(server.calls) == calls
+
+
+@pytest.mark.parametrize(("read", "make"), LISTS)
+def test_list_is_read_up_to_the_most_pages(server, provider, monkeypatch, read, make):
+    monkeypatch.setattr(openai_training, "MAX_PAGES", 3)
+    server.will(*(make_page(make(number), more=number < 2) for number in range(3)))
+    assert len(read(provider)) == 3
+
+
+@pytest.mark.parametrize("act", ["read_job", "cancel_job"])
+def test_answer_about_another_job_is_refused(server, provider, act):
+    server.will(make_job(2, status="succeeded", fine_tuned_model="ft:of another"))
+    with pytest.raises(ProviderBusy, match="it is about the job ftjob-2"):
+        getattr(provider, act)("ftjob-1")
+
+
+@pytest.mark.parametrize("name", ["id", "status", "fine_tuned_model"])
+def test_name_that_is_too_long_is_refused_and_never_cut(server, provider, name):
+    longest = "x" * 512
+    server.will(make_job(1, **{name: longest}))
+    report = provider.read_job(longest if name == "id" else "ftjob-1")
+    assert longest in (report.provider_job_id, report.status, report.model_id)
+    server.will(make_job(1, **{name: f"{longest}x"}))
+    with pytest.raises(ProviderBusy, match=f"{name} has 513 characters"):
+        provider.read_job("ftjob-1")
+
+
 def test_models_keep_the_servers_order_and_have_their_last_day(server, provider):
     server.will(
         make_page(
@@ -261,6 +317,6 @@ def test_proxy_of_the_environment_is_not_used_for_localhost(server, provider, mo
 def test_half_a_character_and_an_impossible_time_do_not_stop_polling(server, provider):
     half = "ab\ud83d"  # a text that was cut inside of an emoji: half of a surrogate pair
     server.will({"id": half, "status": half, "created_at": 1e18})
-    job = provider.read_job("job-1")
+    job = provider.read_job("ab\N{REPLACEMENT CHARACTER}")
     assert (job.provider_job_id, job.status) == ("ab\N{REPLACEMENT CHARACTER}",) * 2
     assert job.created_at is None

@@ -3,10 +3,13 @@
 import asyncio
 import json
 import socket
+from itertools import count, cycle, repeat
 
 import pytest
 
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
+from merlin.providers import yookassa as gateway_module
+from merlin.providers.base import ENDLESS_LIST
 from tests.providers.yookassa_calls import (
     SENT_S,
     count_payments,
@@ -103,6 +106,38 @@ def test_unreadable_response_is_ambiguous_for_a_create(content):
         # It is no empty list, by which a payment or refund would be made a second time.
         with pytest.raises(PaymentError):
             asyncio.run(gateway.refunds("p1"))
+
+
+@pytest.mark.parametrize(
+    ("cursors", "limits", "pages"),
+    [
+        (repeat("a"), {}, 2),
+        (cycle("ab"), {}, 3),
+        (map(str, count()), {"MAX_PAGES": 4}, 4),
+        (map(str, count()), {"MAX_LIST_S": 0.0}, 0),
+    ],
+    ids=["repeated", "in turns", "always new", "too slow"],
+)
+def test_list_without_an_end_is_left(monkeypatch, cursors, limits, pages):
+    for name, value in limits.items():
+        monkeypatch.setattr(gateway_module, name, value)
+    sent = []
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        sent.append(next(cursors))
+        content = json.dumps({"items": [], "next_cursor": sent[-1]}).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(content)}\r\n\r\n"
+        connection.sendall(head.encode() + content)
+        read_until_closed(connection)
+
+    with (
+        run_raw_server(serve) as url,
+        open_gateway(url) as gateway,
+        pytest.raises(GatewayUnavailable) as left,
+    ):
+        asyncio.run(gateway.refunds("p1"))
+    assert (left.value.code, len(sent)) == (ENDLESS_LIST, pages)
 
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "503 Busy"])

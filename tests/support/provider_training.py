@@ -65,8 +65,10 @@ class Behaviour:
     `merlin`, as our engine does.
     `states` are a job's raw states, one per poll, before it ends; so it ends at poll number
     `len(states)` (0: at the first). A state unknown to clients is allowed. `ending` is succeeded,
-    failed or cancelled. After success the model is null for `null_model_polls` more polls.
-    `list_lag_s`: how long a new job is missing from lists. Without `applies_weights` trained models
+    failed or cancelled; `cancelled` is the state of a cancelled job. After success the model is
+    null for `null_model_polls` more polls.
+    `list_lag_s`: how long a new job is missing from lists. With `endless_lists` each page has new
+    ids and promises another. Without `applies_weights` trained models
     answer as their base; with `names_base` their answers say that the base has answered.
     """
 
@@ -79,8 +81,10 @@ class Behaviour:
     extension: dict[str, Any] = field(default_factory=dict)
     states: tuple[str, ...] = DEFAULT_STATES
     ending: str = "succeeded"
+    cancelled: str = "cancelled"
     null_model_polls: int = 0
     list_lag_s: float = 0.0
+    endless_lists: bool = False
     applies_weights: bool = True
     names_base: bool = False
 
@@ -266,7 +270,8 @@ class TrainingAccount:
         job = self.job(job_id)
         if job.status in FINAL:
             raise ApiError(400, f"Job has already completed: {job.status}")
-        self._record(kind="status", job_id=job_id, status="cancelled", at=time.time())
+        status = self.behaviour.cancelled
+        self._record(kind="status", job_id=job_id, status=status, at=time.time())
         return job
 
     def visible_jobs(self, metadata: Mapping[str, str]) -> list[TrainingJob]:
@@ -416,6 +421,7 @@ class TrainingStandIn(provider_app.ProviderStandIn):
 
     def __init__(self, folder: Path | None = None, *, key: str = "", port: int = 0) -> None:
         self._account = TrainingAccount(folder)
+        self._listed = 0
         super().__init__(key=key, port=port)
 
     async def close(self) -> None:
@@ -520,7 +526,7 @@ class TrainingStandIn(provider_app.ProviderStandIn):
     async def _list_files(self, request: Request) -> Response:
         purpose = request.query_params.get("purpose")
         rows = [file for file in self._account.files.values() if purpose in {None, file["purpose"]}]
-        return _build_page(rows[::-1], parse_page(request.query_params))
+        return self._build_page(rows[::-1], parse_page(request.query_params))
 
     async def _create_job(self, request: Request) -> Response:
         job = self._account.create_job(await read_body(request))
@@ -529,16 +535,27 @@ class TrainingStandIn(provider_app.ProviderStandIn):
     async def _list_jobs(self, request: Request) -> Response:
         jobs = self._account.visible_jobs(parse_metadata_filter(request.query_params))
         rows = [job_object(self._account, job) for job in jobs]
-        return _build_page(rows, parse_page(request.query_params))
+        return self._build_page(rows, parse_page(request.query_params))
 
     async def _list_events(self, request: Request) -> Response:
         job = self._account.job(request.path_params["job_id"])
-        return _build_page(event_objects(job), parse_page(request.query_params))
+        return self._build_page(event_objects(job), parse_page(request.query_params))
 
     async def _list_checkpoints(self, request: Request) -> Response:
         job = self._account.job(request.path_params["job_id"])
         page = parse_page(request.query_params)
-        return _build_page(checkpoint_objects(job), page)
+        return self._build_page(checkpoint_objects(job), page)
+
+    def _build_page(self, rows: list[dict[str, Any]], page: Page) -> Response:
+        """Return a page of rows, which are newest first."""
+        if self._account.behaviour.endless_lists:
+            self._listed += 1
+            rows = [{**row, "id": f"{row['id']}-{self._listed}"} for row in rows[:1]]
+            return JSONResponse(list_page(rows, has_more=True))
+        ids = [row["id"] for row in rows]
+        start = ids.index(page.after) + 1 if page.after in ids else 0
+        end = start + page.limit
+        return JSONResponse(list_page(rows[start:end], has_more=end < len(rows)))
 
 
 def _compose_answer(
@@ -549,11 +566,3 @@ def _compose_answer(
     if fixed_answer:
         return fixed_answer
     return draft_examples(messages) if wants_examples(body) else compose_by_rules(messages)
-
-
-def _build_page(rows: list[dict[str, Any]], page: Page) -> Response:
-    """Return a page of rows, which are newest first."""
-    ids = [row["id"] for row in rows]
-    start = ids.index(page.after) + 1 if page.after in ids else 0
-    end = start + page.limit
-    return JSONResponse(list_page(rows[start:end], has_more=end < len(rows)))

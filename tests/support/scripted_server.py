@@ -17,7 +17,8 @@ from tests.support.waiting import longest
 class Reply:
     """How the scripted server answers one call.
 
-    `body`: JSON (dict or list), bytes unchanged, or a list of bytes sent one by one. `drop`: read
+    `body`: JSON (dict or list), bytes unchanged, a list of bytes sent one by one, or a function
+    that returns one of them at each call. `drop`: read
     the call, then close without a response. `hang`: never answer. `cut`: announce more than is
     sent. `pause_s`: between the parts of a list.
     """
@@ -82,7 +83,7 @@ class ScriptedHandler(Handler):
             self.server.closing.wait(longest())
         if reply.drop or reply.hang:
             return
-        body = reply.body
+        body = reply.body() if callable(reply.body) else reply.body
         if isinstance(body, dict):
             body = json.dumps(body).encode()
         parts = body if isinstance(body, list) else [body]

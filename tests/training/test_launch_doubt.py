@@ -62,6 +62,16 @@ def test_create_in_doubt_is_not_repeated_before_the_lists_are_settled_however_of
     assert len(api.created) == 1
 
 
+def test_create_in_doubt_is_settled_anew_once_the_clock_was_set_back(launch):
+    api, advance = launch
+    advance(0)
+    api.loses = False
+    for seconds in (-3600, 1, SETTLE_S - 2):
+        assert advance(seconds).not_before is not None
+    assert len(api.created) == 1
+    assert advance(2).provider_job_id == "job-2"
+
+
 def test_create_in_doubt_is_not_repeated_after_one_empty_list_however_late(launch):
     api, advance = launch
     advance(0)

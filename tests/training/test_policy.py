@@ -39,6 +39,10 @@ def test_burst_is_waited_for():
     assert (decision.step, decision.reason) == (Step.WAIT, "held-quiet")
 
 
+def test_burst_of_before_the_clock_was_set_back_is_not_waited_for():
+    assert decide(LaunchRule(), [make_verdict(-3600)], **CALM).step is Step.LAUNCH
+
+
 def test_burst_is_waited_for_fifteen_minutes_at_most():
     assert decide(LaunchRule(), [make_verdict(901), make_verdict(1)], **CALM).step is Step.LAUNCH
 

@@ -44,6 +44,10 @@ def test_postponed_model_is_due_after_its_delay(world, clock):
     (model,) = world.models.list_unproved()
     world.models.postpone(model, 30.0, "still loading")
     assert world.models.list_unproved() == []
+    clock.move(-86_400)  # the clock is set back
+    assert [model.model_row] == [each.model_row for each in world.models.list_unproved()]
+    clock.move(86_400)
+    assert world.models.list_unproved() == []
     clock.move(30)
     (again,) = world.models.list_unproved()
     assert (again.probes, again.note) == (1, "still loading")
