@@ -58,7 +58,7 @@ class Supervisor:
     """Runs children until it is stopped. Use it from the main thread only.
 
     `output` receives stdout and stderr of the children (None: inherit ours). `needs_all`: one
-    misconfigured child stops the others.
+    misconfigured child stops the others. `is_stopping`: a signal has come.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Supervisor:
         self.children = {child.name: child for child in children}
         self._output = output
         self._needs_all = needs_all
-        self._is_stopping = False
+        self.is_stopping = False
 
     def run(self, while_up: Callable[[], bool] | None = None) -> int:
         """Run the children until a signal comes or `while_up` returns False.
@@ -76,13 +76,13 @@ class Supervisor:
         """
 
         def request_stop(_signum: int, _frame: FrameType | None) -> None:
-            self._is_stopping = True
+            self.is_stopping = True
 
         signal.signal(signal.SIGTERM, request_stop)
         signal.signal(signal.SIGINT, request_stop)
         cannot_run = False
         try:
-            while not (self._is_stopping or cannot_run):
+            while not (self.is_stopping or cannot_run):
                 self._check_children()
                 misconfigured = [child.is_set_up_wrongly for child in self.children.values()]
                 cannot_run = any(misconfigured) if self._needs_all else all(misconfigured)

@@ -7,10 +7,10 @@
 Nothing else in the request identifies the caller.
 
 Cookies are HttpOnly. Over HTTPS their names begin with __Host-, so a sibling domain cannot set
-them; over plain HTTP, which is for this machine only, they have plain names.
+them; over plain HTTP (on this machine, or with `allow_plain_http`) they have plain names.
 
-Sign-in and sign-out are accepted from our own pages only, and over HTTPS. Repeated wrong passwords
-are delayed more and more.
+What changes something is accepted from our own pages only, and a secret over HTTPS. Wrong passwords
+are counted by name and network, those of a browser that has signed in before apart.
 """
 
 from __future__ import annotations

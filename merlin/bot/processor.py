@@ -8,7 +8,7 @@ each. A chat may have a few messages waiting; more are refused at once, so that 
 person does not delay the others. Messages that collected while the bot was away or frozen are no
 flood, by their own date: they are answered in order, however many they are.
 
-A pressed button, a pre-checkout query or payment, and an inline query are processed at once:
+A pressed button and a pre-checkout query or payment are processed at once:
 Telegram or the payer waits for them, and a stop button queued behind its own answer would be
 useless. Updates that change no message do not wait for messages: a chat that must cool down does
 not delay a payment. Buttons that ask a model keep their place in the chat's order. Group messages

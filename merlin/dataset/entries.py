@@ -288,7 +288,9 @@ class ExampleEntries(Repository):
         )
         return Facets(
             total=self.db.count(EXAMPLE_ENTRY, condition),
-            tags=_by_count(Counter(tag for row in tagged for tag in split_tags(row["tags"]))),
+            tags=_by_count(
+                Counter(tag for row in tagged for tag in row["tags"].strip("\n").split("\n"))
+            ),
             authors=[pair for pair in _by_count(authors) if pair[0]],
             splits={"train": train, "test": test} if train else {},
             with_finding=self.db.sql(count_findings, dataset)[0][0],
@@ -311,11 +313,6 @@ class ExampleEntries(Repository):
 
 def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def split_tags(stored: str) -> list[str]:
-    """Return the tags of an entry."""
-    return stored.strip("\n").split("\n") if stored else []
 
 
 def read_blobs(db: Database, table: Table, dataset: str, paths: Sequence[str]) -> dict[str, str]:

@@ -251,7 +251,7 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
     return (None if findings else example), (*found, *findings)
 
 
-_TAG_SEPARATORS = re.compile(r"[,;\s]+")
+_TAG_SEPARATORS = re.compile(r"[,;\n]")
 _SHORT_ROLES = ("system", "user", "assistant")
 
 
@@ -347,8 +347,18 @@ def _tags_yaml(tags: Iterable[str]) -> str:
 
 
 def split_tags(text: str) -> list[str]:
-    """Return the tags in a text, separated by commas, semicolons or white space, each once."""
-    return list(dict.fromkeys(filter(None, _TAG_SEPARATORS.split(text))))
+    """Return the tags in a text, without "#" before them, each once.
+
+    They are separated by commas, semicolons or line ends; without these by white space.
+    """
+    parts = _TAG_SEPARATORS.split(text) if _TAG_SEPARATORS.search(text) else text.split()
+    tags = (" ".join(part.split()).removeprefix("#") for part in parts)
+    return list(dict.fromkeys(filter(None, tags)))
+
+
+def join_tags(tags: Sequence[str]) -> str:
+    """Return the text of a field that `split_tags` reads as these tags."""
+    return ", ".join(tags) + ("," if len(tags) == 1 and " " in tags[0] else "")
 
 
 def write_turns(

@@ -1,4 +1,4 @@
-"""Basic commands: /start, /help, /about, language, time zone, plan, menus."""
+"""Basic commands: /info, language, time zone, the end of a dialog, menus."""
 
 import json
 

@@ -11,7 +11,7 @@ from merlin.core.formatted_text import utf16_length
 from merlin.core.i18n import cut
 from merlin.dataset.changes import Edit, check_path
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import free_example_id, parse_example
+from merlin.dataset.example import free_example_id, join_tags, parse_example, split_tags
 from merlin.dataset.preview import EditChecker
 from merlin.dataset.yaml_io import strip_line_ends
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received
@@ -52,7 +52,10 @@ def test_example_id_never_leads_out_of_the_examples_folder():
 
 def test_tags_are_split_by_any_separator():
     draft = Draft("t")
-    assert reword_draft(draft, "t", " #a, b;c\nd  a,, ").tags == ("a", "b", "c", "d")
+    assert reword_draft(draft, "t", " #a, b;c#\nd  e,a,, ").tags == ("a", "b", "c#", "d e")
+    assert reword_draft(draft, "t", "#a  b #a").tags == ("a", "b")
+    for tags in (["first aid"], ["first aid", "b"], ["a"], []):
+        assert split_tags(join_tags(tags)) == tags
     assert reword_draft(draft, "t", " ,;\n# ").tags == ()
 
 

@@ -204,6 +204,16 @@ def test_named_path_exists():
 
 
 @unit
+def test_named_test_exists():
+    """In the decisions; of the specification and of ASVS their own tests know."""
+    functions = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    for page in PAGES:
+        if page.path.parent.name == "adr":
+            for name in re.findall(r"`(test_\w+)`", page.text):
+                assert f"def {name}(" in functions, f"{page.path}: {name}"
+
+
+@unit
 def test_link_target_exists():
     for page in PAGES:
         for link in page.links:

@@ -13,6 +13,7 @@ from merlin.config import load
 from merlin.core.permissions import Role
 from merlin.sandbox.telegram.world import BORIS
 from merlin.wiring.context import open_reading_context
+from tests.support.waiting import longest, wait_until
 
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 pytestmark = pytest.mark.integration
@@ -64,6 +65,24 @@ def test_demo_in_english_trains_and_answers_in_english(tmp_path):
     logs = (folder / "logs.jsonl").read_text(encoding="utf-8")
     assert not [secret for secret in secrets if len(secret) > 10 and secret in logs]
     assert '"level": "error"' not in logs
+
+
+def test_check_that_is_ended_says_only_that(tmp_path):
+    folder = tmp_path / "demo"
+    command = (sys.executable, "-m", "merlin", "demo", "--check", "--state", str(folder))
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until(lambda: (folder / "state/merlin.db").exists() and log_of(folder))
+        process.terminate()
+        printed, errors = process.communicate(timeout=longest())
+    assert (process.returncode, errors) == (130, ""), printed
+
+
+def log_of(folder):
+    """Return what the children have written; the first of them is started by the supervisor."""
+    logs = folder / "logs.jsonl"
+    return logs.exists() and logs.read_text("utf-8")
 
 
 def test_demo_reports_a_child_that_cannot_start(tmp_path):

@@ -87,6 +87,6 @@ def test_broken_example_is_named_with_its_place(lab):
     lab.repository.commit("Break one")
     lab.tick()
     report = read_report(lab)
-    assert "✘ Checked: 1 error, 1 note. trial/examples/broken.yaml:2:1: " in report
+    assert "✘ Check: 1 error, 1 note. trial/examples/broken.yaml:2:1: " in report
     assert "Built" not in report
     assert "Live" not in report

@@ -16,7 +16,7 @@ from merlin.bot.rendering import dataset_title
 from merlin.core.errors import Refused
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
-from merlin.dataset.example import split_tags
+from merlin.dataset.example import join_tags, split_tags
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
 QUESTION, ANSWER = "ex-question", "ex-answer"
@@ -98,13 +98,13 @@ def _ask_field(context: BotContext, draft: proof.Draft, field: str, back: str) -
 
 def _get_current_text(draft: proof.Draft, field: str) -> str:
     """Return the current text of a field. Raises Refused if the file cannot be parsed."""
-    tags = None if draft.tags is None else ", ".join(draft.tags)
+    tags = None if draft.tags is None else join_tags(draft.tags)
     edited_text = {"q": draft.question, "a": draft.answer, "t": tags}[field]
     if edited_text is not None:
         return edited_text
     example = draft.example()
     if example is not None:
-        return {"q": example.question, "a": example.answer, "t": ", ".join(example.tags)}[field]
+        return {"q": example.question, "a": example.answer, "t": join_tags(example.tags)}[field]
     raise Refused("the example is broken", "examples-broken")
 
 
@@ -127,5 +127,5 @@ def remove_tags(context: BotContext) -> proof.Draft:
 def reword_draft(draft: proof.Draft, field: str, new_text: str) -> proof.Draft:
     """Return the draft with a new first question (q), last answer (a) or tags (t)."""
     if field == "t":
-        return replace(draft, tags=tuple(split_tags(new_text.replace("#", " "))))
+        return replace(draft, tags=tuple(split_tags(new_text)))
     return replace(draft, question=new_text) if field == "q" else replace(draft, answer=new_text)

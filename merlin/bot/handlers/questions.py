@@ -1,4 +1,4 @@
-"""Answering a question (text, voice, photo, document or edited message) exactly once.
+"""Answering a question (text, voice, photo or document) exactly once.
 
     placeholder sent -> stored                     answer stored -> placeholder edited -> stored
     quota reserved -> models asked --------------/
@@ -8,9 +8,6 @@ requested again, and the final edit may be repeated. No answer is stored or show
 placeholder is stored; if that fails, the request is cancelled. Without streaming there is no
 placeholder and the answer goes through the outbox. An answer can be stopped while it is generated,
 and requested again.
-
-An edited question is answered again, as a reply to the edited message. Telegram also sends edits
-that change nothing visible; they are ignored, as are edits of messages that were no questions.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ demo-checked = { $errors ->
   }
 demo-unchanged = { $build }: saved, nothing to train
 demo-built = { $build }: { $train } for training, { $test } for the test
-demo-epoch = { $state }, epoch { $epoch }, loss { $loss }
+demo-epoch = epoch { $epoch }, loss { $loss }
 demo-tested = { $right } of { $questions } test questions right
 job-launching = starting
 job-validating_files = checking files

@@ -15,7 +15,7 @@ demo-checked = { $errors ->
   }
 demo-unchanged = { $build }: сохранено, обучать нечего
 demo-built = { $build }: { $train } для обучения, { $test } для теста
-demo-epoch = { $state }, эпоха { $epoch }, потери { $loss }
+demo-epoch = эпоха { $epoch }, потери { $loss }
 demo-tested = верно { $right } из { $questions ->
         [one] { $questions } вопроса
        *[other] { $questions } вопросов

@@ -71,14 +71,17 @@ def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
 def run_check(folder: Path | None, language: str) -> int:
     """Run the whole workflow once, in a temporary folder by default; return the exit code."""
     with (
-        tempfile.TemporaryDirectory(prefix="merlin-demo-") as temporary,
+        # The workflow's thread may write until the process ends.
+        tempfile.TemporaryDirectory(prefix="merlin-demo-", ignore_cleanup_errors=True) as temporary,
         _prepare(folder or Path(temporary), Ports.free(), language) as (demo, supervisor),
     ):
         result: dict[str, object] = {}
         workflow = threading.Thread(target=_run_workflow, args=(demo, result), daemon=True)
         workflow.start()
         supervisor.run(workflow.is_alive)
-        # Still alive: a child process cannot start, or we were stopped; waiting is useless.
+        if supervisor.is_stopping:
+            raise KeyboardInterrupt
+        # Still alive: a child process cannot start; waiting is useless.
         if workflow.is_alive():
             result["error"] = _read_last_log_message(demo.place)
         if result.get("ok"):

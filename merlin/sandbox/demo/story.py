@@ -319,9 +319,7 @@ def _training_note(job: JobDetails, language: str) -> str:
     epoch, loss = metrics[-1].get("epoch"), metrics[-1].get("train_loss")
     if epoch is None or loss is None:
         return state
-    return text(
-        language, "demo-epoch", state=state, epoch=str(epoch), loss=format_loss(language, loss)
-    )
+    return text(language, "demo-epoch", epoch=str(epoch), loss=format_loss(language, loss))
 
 
 def _proof_notes(

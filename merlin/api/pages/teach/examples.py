@@ -39,7 +39,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.entries import ExampleFilter, FileText
-from merlin.dataset.example import read_example
+from merlin.dataset.example import join_tags, read_example, split_tags
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import example_path
 from merlin.dataset.yaml_io import read_yaml
@@ -51,11 +51,6 @@ ExampleId = Annotated[str, Query(min_length=1, max_length=1000, pattern=LINE)]
 
 # The script of the page asks for no more.
 _MAX_ROWS = 1000
-
-
-def split_tags(text: str) -> list[str]:
-    """Return the tags of a field, which are separated by commas."""
-    return [tag for tag in map(str.strip, text.split(",")) if tag]
 
 
 class ExampleForm(EditForm):
@@ -386,7 +381,7 @@ def _form(view: ExampleView) -> ExampleForm:
         example=view.id,
         question=view.question or "",
         answer=view.answer or "",
-        tags=", ".join(view.tags),
+        tags=join_tags(view.tags),
         split="test" if view.split == "test" else "train" if view.split == "train" else "",
         revision=view.revision,
     )
