@@ -128,7 +128,8 @@ def test_refund_is_due_and_owed_at_its_gateway_to_its_payer_until_it_ends(shop, 
 
     assert (refunds.is_due(STARS, clock()), list_owed()) == (False, [False, False])
     refund = ask_refund(shop, shop.buy(ANNA, gateway=STARS)[1])
-    assert [refunds.is_due(STARS, clock() - late) for late in (HOUR, 0 * HOUR)] == [False, True]
+    early = timedelta(seconds=1)
+    assert [refunds.is_due(STARS, clock() - late) for late in (early, 0 * early)] == [False, True]
     claimed = [each.refund_id for each in refunds.claim_due(STARS, clock())]
     assert (claimed, list_owed()) == ([refund.refund_id], [True, False])
     refunds.mark_refused(refund.refund_id, "no")

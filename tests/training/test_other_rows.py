@@ -14,6 +14,7 @@ from merlin.training.promote import promote_by_hand, roll_back
 from merlin.training.scores import Evaluation
 from tests.db.pipeline_rows import FACE, make_examples, make_spec
 
+# A query keeps its rows: each read is of a clone.
 pytestmark = pytest.mark.integration
 LAW, HELD = "law", "gate-lost"
 EVENT = JobEvent("e", datetime(2026, 11, 20, tzinfo=UTC), "info", "text", "")
@@ -53,9 +54,9 @@ def test_act_on_one_job_changes_no_other(world, act):
         table.select().where(column != first.job_id)
         for table, column in ((JOB, JOB.id), (VERDICT, VERDICT.job_id), (MODEL, MODEL.job_id))
     ]
-    before = [world.db.rows(query) for query in others]
+    before = [world.db.rows(query.clone()) for query in others]
     act(world.jobs, first)
-    assert [world.db.rows(query) for query in others] == before
+    assert [world.db.rows(query.clone()) for query in others] == before
     assert world.jobs.known_events(second.job_id) == frozenset()
 
 
@@ -85,9 +86,9 @@ def test_act_on_one_model_changes_no_other(world, act):
             (VERDICT, VERDICT.job_id, first.job_id),
         )
     ]
-    before = [world.db.rows(query) for query in others]
+    before = [world.db.rows(query.clone()) for query in others]
     act(world.models, first)
-    assert [world.db.rows(query) for query in others] == before
+    assert [world.db.rows(query.clone()) for query in others] == before
     assert world.models.base_answers(second.model_row) == {}
     assert proof_of(world.db, second.model_row) is None
 
@@ -128,9 +129,9 @@ def test_act_on_one_dataset_changes_no_other(world, act):
     world.push(3, make_examples(20), spec=make_spec(LAW))
     world.db.update(VERDICT, VERDICT.position == 3, reason="verdict-pinned")
     others = [table.select().where(table.dataset == LAW) for table in (SERVING, VERDICT, PROMOTION)]
-    before = [world.db.rows(query) for query in others]
+    before = [world.db.rows(query.clone()) for query in others]
     act(world)
-    assert [world.db.rows(query) for query in others] == before
+    assert [world.db.rows(query.clone()) for query in others] == before
 
 
 @pytest.mark.parametrize(
