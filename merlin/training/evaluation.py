@@ -18,6 +18,7 @@ from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
 from merlin.db.tables import EXAMPLE_ENTRY
 from merlin.providers.base import Answer
+from merlin.training.meant import read_meant
 from merlin.training.models import (
     Model,
     Models,
@@ -64,6 +65,9 @@ class JudgedAnswer:
     question: Question
     answer: Answer
     kind: AnswerKind
+
+
+Pair = tuple[JudgedAnswer, JudgedAnswer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,18 +159,38 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         comparison=_compare(model, against, pairs) if against else None,
         answers=sort_answers(
             [
-                *_compare_answers(kept, own, pairs, _list_otherwise(db, model, against)),
+                *_compare_answers(kept, own, pairs, _list_otherwise(db, model, against, pairs)),
                 *_list_removed(db, model, against),
             ]
         ),
     )
 
 
-def _list_otherwise(db: Database, model: Model, against: Model | None) -> Mapping[str, str]:
-    """Return the answers before of examples whose answer a commit has changed, by id."""
+def _list_otherwise(
+    db: Database, model: Model, against: Model | None, pairs: Iterable[Pair]
+) -> Mapping[str, str]:
+    """Return the answers before of questions whose answer a commit has changed, by example."""
     if against is None:
         return {}
-    return list_otherwise(read_all(db, against.build_id), read_all(db, model.build_id))
+    changed = list_otherwise(read_all(db, against.build_id), read_all(db, model.build_id))
+    judged = {id(now) for now, _ in drop_meant(db, model, against, pairs)}
+    meant = {
+        now.question.example_id: before.answer.text
+        for now, before in pairs
+        if id(now) not in judged
+    }
+    return {**changed, **meant}
+
+
+def drop_meant(db: Database, model: Model, against: Model, pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the pairs without those whose answer commits meant to change."""
+    meant = read_meant(db, against, model)
+    return [
+        (now, before)
+        for now, before in pairs
+        if now.kind is AnswerKind.RIGHT
+        or not meant.covers(now.question, now.answer, is_refused=now.kind is AnswerKind.REFUSED)
+    ]
 
 
 def _list_removed(db: Database, model: Model, against: Model | None) -> Iterator[ComparedAnswer]:
@@ -190,9 +214,6 @@ def _list_removed(db: Database, model: Model, against: Model | None) -> Iterator
                 kind_before=AnswerKind.RIGHT,
                 is_kept=False,
             )
-
-
-Pair = tuple[JudgedAnswer, JudgedAnswer]
 
 
 def judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
@@ -286,7 +307,7 @@ def _compare_answers(
     for now in judged:
         question, other = now.question, before.get(now.question.key)
         was = otherwise.get(question.example_id) if question.kind.is_scored else None
-        is_otherwise = was is not None and other is None
+        is_otherwise = was is not None and (other is None or now.kind is not AnswerKind.RIGHT)
         yield ComparedAnswer(
             example=question.example_id,
             source=question.kind,

@@ -41,6 +41,7 @@ from merlin.training.evaluation import (
     AnswerKind,
     JudgedAnswer,
     Pair,
+    drop_meant,
     judge_answers,
     judge_base,
     pair_answers,
@@ -198,6 +199,8 @@ class Gates(Repository):
         others = judge_answers(self.db, serving) if serving else judge_base(self.db, new, answers)
         accepted = self.list_accepted(new.dataset)
         pairs = list(pair_answers(answers, others))
+        if serving:
+            pairs = drop_meant(self.db, new, serving, pairs)
         return find_hold(settings.gate, answers, pairs, accepted, is_first=serving is None)
 
     def list_accepted(self, dataset: str) -> set[str]:
@@ -290,7 +293,9 @@ def describe_losses(db: Database, model: Model) -> Row:
     """
     before = find_before(db, model)
     others = judge_answers(db, before) if before else []
-    lost = [now for now, _ in _list_worse(pair_answers(judge_answers(db, model), others))]
+    pairs = [*pair_answers(judge_answers(db, model), others)]
+    judged = drop_meant(db, model, before, pairs) if before else []
+    lost = [now for now, _ in _list_worse(judged)]
     if before is None or not lost:
         return {"key": "live-not-worse", "arguments": {}}
     values = {"against": name_beside(before, model), "count": len(lost)}

@@ -29,7 +29,7 @@ from merlin.training.scores import Question, QuestionKind, question_digest, ques
 
 def read_test(db: Database, build_id: int) -> list[Question]:
     """Return every question that a build's model can be judged by."""
-    taught = _read_taught(db, build_id)
+    taught = read_taught(db, build_id)
     tests = read_questions(db, build_id, TEST)
     return [*tests, *map(disguise, taught), *_list_unrelated([*tests, *taught])]
 
@@ -45,8 +45,8 @@ def choose_test(
     limits = find_limits(spec, len(tests))
     if not limits.disguised:
         return tests
-    taught = _read_taught(db, model.build_id)
-    live = _read_taught(db, find_live_build(db, model.dataset))
+    taught = read_taught(db, model.build_id)
+    live = read_taught(db, find_live_build(db, model.dataset))
     known = {question_key(question) for question in live}
     in_order = sorted(taught, key=lambda each: (question_key(each) in known, question_digest(each)))
     to_read = [*list_removed(live, [*tests, *taught]), *asked]
@@ -97,7 +97,7 @@ def list_otherwise(before: Iterable[Question], now: Iterable[Question]) -> dict[
 
 def read_all(db: Database, build_id: int) -> list[Question]:
     """Return the questions of all examples of a build, taught ones first."""
-    return [*_read_taught(db, build_id), *read_questions(db, build_id, TEST)]
+    return [*read_taught(db, build_id), *read_questions(db, build_id, TEST)]
 
 
 def find_live_build(db: Database, dataset: str) -> int:
@@ -106,7 +106,7 @@ def find_live_build(db: Database, dataset: str) -> int:
     return int(db.value(query.where(SERVING.dataset == dataset)) or 0)
 
 
-def _read_taught(db: Database, build_id: int) -> list[Question]:
+def read_taught(db: Database, build_id: int) -> list[Question]:
     """Return the taught questions of a build; ratings of answers are no examples of a person."""
     questions = read_questions(db, build_id, TRAIN)
     return [each for each in questions if not each.example_id.startswith(RATED)]

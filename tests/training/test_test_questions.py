@@ -18,6 +18,7 @@ from merlin.training.evaluation import (
     pair_answers,
 )
 from merlin.training.gate import INVENTS, find_hold
+from merlin.training.meant import find_meant
 from merlin.training.scores import Question, QuestionKind
 from merlin.training.test_questions import choose_test, make_asked
 from tests.db.pipeline_rows import make_examples, make_spec
@@ -154,3 +155,33 @@ def test_first_model_that_answers_other_subjects_is_held(world, invented, reason
     hold = find_hold(GateRule(NOT_WORSE), own, pairs, is_first=True)
     assert (hold.reason if hold else "") == reason
     assert sum(each.kind is AnswerKind.WRONG for each in own) == invented
+
+
+OLD, OTHER = "Столовая открыта до 18 часов.", "Касса открыта до 18 часов."
+NEW = "Столовая открыта до 19 часов."
+
+
+def teach(**answers):
+    """Return taught questions, by file; each file asks the same question in each build."""
+    return [
+        Question(name, (Message("user", f"{name}?"),), answer) for name, answer in answers.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "answer", "is_meant"),
+    [
+        (teach(canteen=NEW), NEW, True),
+        (teach(canteen=NEW), OTHER, False),  # of another example
+        (teach(canteen=NEW), "", False),  # the answer is there, and not found
+        (teach(canteen=OLD), NEW, False),  # no commit changed it
+        (teach(canteen=NEW, more=OLD), NEW, False),  # it is taught by another example still
+        (teach(more=OTHER), "", True),  # the example is removed
+        (teach(more=OTHER), OTHER, False),
+    ],
+)
+def test_test_example_that_expects_a_changed_answer_is_read(now, answer, is_meant):
+    tested = Question("test", (Message("user", "До скольких столовая?"),), OLD)
+    given = Answer(answer or "Не знаю.", known=bool(answer))
+    found = find_meant(teach(canteen=OLD), now).covers(tested, given, is_refused=not answer)
+    assert found is is_meant
