@@ -1,9 +1,12 @@
 """Measure how many spoilt answers the judge of tests counts as right, and how many honest ones not.
 
-The answers are those of the sample datasets and of the blind sets, as a language model would give
-them. Each kind of spoiling changes a fact of an answer that has one, or adds to it, or cuts it.
+The answers are those of the sample datasets, of the blind sets and of a clinic's FAQ, as a language
+model would give them. Each kind of spoiling changes a fact of an answer that has one, or adds to
+it, or cuts it: at most 160 answers a kind.
 """
 
+import csv
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -60,7 +63,7 @@ _SYNONYMS = (
 
 
 def read_answers() -> list[str]:
-    """Return answers as they are taught, each once, longer ones in between."""
+    """Return answers as they are taught, each once, in an order that mixes the sets."""
     found = [
         turn["assistant"]
         for name in SETS
@@ -71,9 +74,10 @@ def read_answers() -> list[str]:
     ]
     blind = (read_yaml(path) for path in sorted((ROOT / "bench/blind").glob("*.yaml")))
     found += [taught["answer"] for each in blind for taught in each["taught"]]
-    unique = list(dict.fromkeys(answer.strip() for answer in found))
-    step = max(len(unique) / ANSWERS, 1)
-    return [unique[int(index * step)] for index in range(min(ANSWERS, len(unique)))]
+    with (ROOT / "tests/inputs/files/faq-clinic.csv").open(encoding="utf-8", newline="") as file:
+        found += [row[1] for row in list(csv.reader(file, delimiter=";"))[1:]]
+    unique = dict.fromkeys(answer.strip() for answer in found)
+    return sorted(unique, key=lambda answer: hashlib.sha256(answer.encode()).digest())
 
 
 def _change_number(text: str) -> str:
@@ -161,7 +165,7 @@ HONEST: dict[str, Callable[[str], str]] = {
 def count_right(change: Callable[[str], str], answers: Sequence[str]) -> tuple[int, int]:
     """Return of how many answers that a change concerns the changed one is right, and how many."""
     changed = [(change(answer), answer) for answer in answers]
-    changed = [pair for pair in changed if pair[0].strip() != pair[1].strip()]
+    changed = [pair for pair in changed if pair[0].strip() != pair[1].strip()][:ANSWERS]
     return sum(says_the_same(*pair) for pair in changed), len(changed)
 
 
