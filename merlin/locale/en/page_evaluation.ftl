@@ -128,6 +128,7 @@ page-eval-source = { $source ->
         [removed] example removed
        *[test] { $found ->
             [yes] found by another wording
+            [otherwise] a wording that isn't taught
            *[no] not found by another wording
         }
     }
