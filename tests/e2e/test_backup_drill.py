@@ -68,7 +68,9 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
         arguments = ("restore", str(archive), "--config")
         code, _, errors = run_command(*arguments, str(restored.path))
         assert (code, ("isn't empty" if server else "--replace") in errors) == (1, True), errors
-        other_lab = Lab(tmp_path / "other", "", **({} if server else {"database": ELSEWHERE}))
+        other_lab = Lab(
+            tmp_path / "other", provider.base_url, **({} if server else {"database": ELSEWHERE})
+        )
         other_lab.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)
         code, _, errors = run_command(*arguments, str(other_lab.path))
         assert (code, f"backup is of {kind}" in errors) == (1, True), errors
