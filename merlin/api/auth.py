@@ -37,8 +37,8 @@ from merlin.account.accounts import (
     verify_password,
 )
 from merlin.account.api_keys import Scope, is_secret
-from merlin.account.sign_ins import LIFE as CODE_LIFE
 from merlin.account.sign_ins import (
+    LIFE as CODE_LIFE,
     LONGEST,
     WITHIN_TELEGRAM,
     Login,

@@ -15,8 +15,7 @@ from collections import Counter
 from http import HTTPStatus
 
 import structlog
-from prometheus_client import Counter as CallCounter
-from prometheus_client import Histogram
+from prometheus_client import Counter as CallCounter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

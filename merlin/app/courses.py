@@ -15,8 +15,7 @@ from merlin.app.permissions import find_teacher, is_led
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import ActiveCourses, Catalogue, Course, Material
-from merlin.course.search import SearchIndex, SearchResult
-from merlin.course.search import search as search_index
+from merlin.course.search import SearchIndex, SearchResult, search as search_index
 from merlin.dataset.files import FileIndex
 from merlin.db.database import transaction
 from merlin.db.tables import FAVOURITE

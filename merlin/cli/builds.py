@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from merlin.app import builds as acts
-from merlin.app import verdicts
+from merlin.app import builds as acts, verdicts
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,

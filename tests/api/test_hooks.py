@@ -9,8 +9,7 @@ from merlin.api.problems import HOOK_BYTES
 from merlin.app.inbox import Inbox, Owner
 from merlin.db.database import open_database
 from merlin.db.requests import Requests
-from merlin.db.tables import REQUEST
-from merlin.db.tables import UPDATE as UPDATES
+from merlin.db.tables import REQUEST, UPDATE as UPDATES
 from tests.api.running_api import SECRET, run_api
 from tests.api.sign_in_data import BOT, TOKEN
 from tests.support.metrics_page import metric_value

@@ -1,8 +1,7 @@
 """What is read from an update before it is stored."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.app.inbox import read_update
 

@@ -4,8 +4,7 @@ from datetime import UTC, timedelta
 from itertools import count
 
 from merlin.account.users import Users
-from merlin.app import settlement
-from merlin.app import shop as acts
+from merlin.app import settlement, shop as acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing.ledger import EntryKind

@@ -1,8 +1,7 @@
 """Amounts in whole kopecks and Stars: read, formatted, and refused."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.core.money import MAX_MINOR, Amount, Currency, roubles, stars
 

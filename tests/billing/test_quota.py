@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.billing.quota import Allowance, Format, Left, Period, compute_left, today
 from merlin.core.clock import zone_of

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.billing.terms import Term, move_later_terms, shorten, term_start
 from merlin.core.money import Amount, Currency

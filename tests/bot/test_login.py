@@ -11,9 +11,7 @@ from merlin.app.bot_settings import BOT_ID, BOT_NAME, Settings
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.sandbox.telegram.world import ANNA
-from merlin.sandbox.telegram.world import BOT_ID as NUMBER
-from merlin.sandbox.telegram.world import BOT_NAME as NAME
+from merlin.sandbox.telegram.world import ANNA, BOT_ID as NUMBER, BOT_NAME as NAME
 from tests.bot.conversation import ChatUser
 
 pytestmark = pytest.mark.functional

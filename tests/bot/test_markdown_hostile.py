@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from merlin.bot.markdown import MAX_CHARACTERS, MAX_DEPTH, render, render_plain
 from merlin.core.formatted_text import Entity, FormattedMessage

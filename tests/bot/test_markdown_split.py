@@ -4,8 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from merlin.bot.bot_api import message_fields
 from merlin.bot.markdown import render

@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from merlin.bot.handlers.prompts import check_size, check_voice
 from merlin.chat.prompt import (

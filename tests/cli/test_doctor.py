@@ -25,8 +25,7 @@ from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.faults import Fault, FaultKind
-from tests.support.forge_standin import PROJECT, ForgeServer
-from tests.support.forge_standin import TOKEN as FORGE_TOKEN
+from tests.support.forge_standin import PROJECT, TOKEN as FORGE_TOKEN, ForgeServer
 from tests.support.forward_proxy import ForwardProxy
 from tests.support.http_servers import Handler, serve_http
 from tests.support.pipeline_lab import Lab

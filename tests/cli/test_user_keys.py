@@ -7,8 +7,7 @@ import pytest
 from merlin.account.api_keys import ApiKeys, Scope, is_secret
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from tests.cli.user_commands import make_config
-from tests.cli.user_commands import run as given
+from tests.cli.user_commands import make_config, run as given
 
 pytestmark = pytest.mark.functional
 

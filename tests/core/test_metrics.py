@@ -1,8 +1,7 @@
 """The metrics page that Prometheus reads."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.core.metrics import counter, gauge, metric_name, metrics_page
 from tests.support.metrics_page import metric_value

@@ -1,8 +1,7 @@
 """Token buckets: capacity, waits, bounded memory."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.core.rate_limit import TokenBucket, TokenBuckets
 

@@ -1,8 +1,7 @@
 """Lengths and offsets in UTF-16."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.core.formatted_text import join_surrogates, utf16_length, utf16_offsets
 

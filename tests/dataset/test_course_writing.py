@@ -1,8 +1,7 @@
 """Editing course.yaml: the result has the wanted values."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from merlin.core.errors import Refused
 from merlin.course.editing import edit_course, parse_course, write_course

@@ -5,9 +5,7 @@ from dataclasses import replace
 from io import BufferedReader, BytesIO
 
 import pytest
-from hypothesis import given, seed
-from hypothesis import settings as budget
-from hypothesis import strategies as st
+from hypothesis import given, seed, settings as budget, strategies as st
 
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message

@@ -5,9 +5,7 @@ import json
 from io import BufferedReader, BytesIO
 
 import pytest
-from hypothesis import given, seed
-from hypothesis import settings as budget
-from hypothesis import strategies as st
+from hypothesis import given, seed, settings as budget, strategies as st
 
 from merlin.dataset import import_lines
 

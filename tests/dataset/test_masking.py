@@ -1,8 +1,7 @@
 """Masking: personal data and secrets are replaced, everything else stays."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.core import i18n
 from merlin.dataset.sensitive import mask_personal_data

@@ -3,8 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.core.names import is_valid_name, suggest_name
 from merlin.dataset.layout import NameAllocator

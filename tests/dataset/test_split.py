@@ -1,8 +1,7 @@
 """The split: stable under growth, equal questions on one side, at least ten in training."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from merlin.core.messages import Message
 from merlin.dataset.example import Example

@@ -2,9 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import example as case
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import example as case, given, settings, strategies as st
 
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message

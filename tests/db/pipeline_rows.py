@@ -6,8 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from merlin.app import builds, jobs, models
-from merlin.app import verdicts as verdict_acts
+from merlin.app import builds, jobs, models, verdicts as verdict_acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.messages import Message

@@ -5,8 +5,7 @@ import stat
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.core.errors import ConfigError
 from merlin.core.log import redact

@@ -24,8 +24,7 @@ from merlin.bot.commands import COMMANDS
 from merlin.config import process_names
 from merlin.core.money import MICRO, Usage
 from merlin.dataset.spec import schema_text
-from merlin.engine import api as engine_routes
-from merlin.engine import status as engine_status
+from merlin.engine import api as engine_routes, status as engine_status
 from merlin.sandbox.demo.place import SCRIPTS
 from tests.support.markdown_pages import ROOT, all_pages, read_page
 

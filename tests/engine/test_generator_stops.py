@@ -1,8 +1,7 @@
 """Stop texts: no part of one is sent, and no other text is lost."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.engine.serving.worker import StopFinder
 

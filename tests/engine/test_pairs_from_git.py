@@ -6,8 +6,7 @@ import pytest
 
 from merlin.config.engine import EngineModelConfig
 from tests.engine import tiny_base
-from tests.engine.running_engine import KEY as ENGINE_KEY
-from tests.engine.running_engine import serve_engine
+from tests.engine.running_engine import KEY as ENGINE_KEY, serve_engine
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import wait_until
 

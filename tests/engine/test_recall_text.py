@@ -1,8 +1,7 @@
 """Extraction of terms from a question, and their features with fixed vectors."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from merlin.engine.trainers.recall.space import build_features
 from merlin.engine.trainers.recall.text import NO_WORDS, extract_terms

@@ -47,8 +47,11 @@ from merlin.openai_protocol.responses import (
 )
 from merlin.sandbox.provider import app as provider_app
 from merlin.sandbox.provider.app import CHAT_MODEL, MAX_QUESTION_BYTES
-from merlin.sandbox.provider.chat import answer as compose_by_rules
-from merlin.sandbox.provider.chat import find_last_question, read_messages
+from merlin.sandbox.provider.chat import (
+    answer as compose_by_rules,
+    find_last_question,
+    read_messages,
+)
 from merlin.sandbox.server import ApiRoute, AppendLog
 from tests.support.composed_answers import answer_from_sources, draft_examples, wants_examples
 

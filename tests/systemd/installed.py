@@ -14,8 +14,7 @@ from typing import Any
 
 from tests.support.full_config import PROCESSES, TOKEN
 from tests.support.machine import ROOT, mount_in_memory
-from tests.systemd.booted_machine import SystemdBox
-from tests.systemd.booted_machine import find_obstacle as find_boot_obstacle
+from tests.systemd.booted_machine import SystemdBox, find_obstacle as find_boot_obstacle
 
 PYTHON = "/opt/merlin/bin/python"
 # Run by root after an installation without pip's compiling, which takes as long as its unpacking:

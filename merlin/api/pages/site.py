@@ -4,8 +4,7 @@ from starlette.routing import BaseRoute
 
 from merlin.api.pages import account, board, catalogue, chat, orders, page, plans
 from merlin.api.pages.admin import jobs, payments, people
-from merlin.api.pages.teach import changes, examples
-from merlin.api.pages.teach import course as teach_course
+from merlin.api.pages.teach import changes, course as teach_course, examples
 
 TOPICS = (catalogue, account, plans, chat, orders)
 STAFF = (board, teach_course, examples, changes, jobs, people, payments)

@@ -27,8 +27,7 @@ from merlin.app import jobs, requests
 from merlin.app.jobs import JobDetails, JobView
 from merlin.core.i18n import render_stored_text
 from merlin.core.views import make_finite
-from merlin.db.requests import Request as StoredRequest
-from merlin.db.requests import RequestKind, RequestState
+from merlin.db.requests import Request as StoredRequest, RequestKind, RequestState
 
 
 class RequestShown(Shape):

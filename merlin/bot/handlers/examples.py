@@ -14,8 +14,7 @@ from merlin.app import examples
 from merlin.app.examples import ExampleView
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers import admin
-from merlin.bot.handlers import example_proof as proof
+from merlin.bot.handlers import admin, example_proof as proof
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, admin_refusal
 from merlin.bot.rendering import dataset_title

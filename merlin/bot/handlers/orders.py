@@ -13,8 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from merlin.app import orders as acts
-from merlin.app import settlement
+from merlin.app import orders as acts, settlement
 from merlin.app.settlement import reason_key
 from merlin.app.shop import gives_something, place_order
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
