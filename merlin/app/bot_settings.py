@@ -1,7 +1,5 @@
 """What the bot stores of itself for the API, which has no token to ask Telegram: id and name."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Builds: list, show with examples, compare."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any

@@ -107,7 +107,8 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         waiting = t.UPDATE.select().where(is_same & (t.UPDATE.state == UpdateState.WAITING.value))
         yield t.TURN, ~fn.EXISTS(waiting) & (t.TURN.asked_at < before)
         unused = (t.SESSION.last_used_at != "") & (t.SESSION.last_used_at < before)
-        yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
+        with_turns = t.TURN.select(t.TURN.session_id)
+        yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(with_turns)
     if before := _before(now, retention.audit_days):
         yield t.AUDIT, t.AUDIT.at < before
     uses = t.QUOTA_USE.pack_id.is_null() & (t.QUOTA_USE.at < _before(now, USES_DAYS))
@@ -256,7 +257,3 @@ def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
     ended = (ProposalState.DECLINED.value, ProposalState.WITHDRAWN.value)
     condition = t.PROPOSAL.state.in_(ended) & (t.PROPOSAL.example_ids == "")
     yield t.PROPOSAL, condition & (t.PROPOSAL.at < before)
-
-
-def _with_turns() -> Select:
-    return t.TURN.select(t.TURN.session_id)

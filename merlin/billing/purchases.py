@@ -189,12 +189,9 @@ def _matches_reference(text: str) -> Any:
         condition = PURCHASE.user_id == int(text)
     else:
         condition = PURCHASE.id == ""
-    return condition | _has_number(text) if len(text) >= _NUMBER_LENGTH else condition
-
-
-def _has_number(number: str) -> Any:
-    """Return the condition of the orders whose id starts with these digits."""
-    return PURCHASE.id.between(number, f"{number}g")
+    # Ids are hexadecimal digits, and "g" follows "f".
+    has_number = PURCHASE.id.between(text, f"{text}g")
+    return condition | has_number if len(text) >= _NUMBER_LENGTH else condition
 
 
 def order_number(purchase_id: str) -> str:

@@ -111,7 +111,8 @@ class QuestionStatistics(Repository):
         Each by dataset. Neither small talk nor what a plan refused is among them.
         """
         model = Case(None, ((SESSION.dataset.is_null(), TURN.model_id),)).alias("answered_by")
-        counts = fn.COUNT(TURN.id.distinct()), _count_rating(Rating.DOWN)
+        is_disliked = Case(None, ((RATING.value == Rating.DOWN.value, 1),), 0)
+        counts = fn.COUNT(TURN.id.distinct()), fn.SUM(is_disliked)
         query = TURN.select(SESSION.dataset, model, *counts)
         query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
         query = _select_counted(query, since).where(TURN.answer != "")
@@ -285,10 +286,6 @@ def _has_consent() -> Any:
 
 def _is_rated() -> Any:
     return RATING.turn_id == TURN.id
-
-
-def _count_rating(rating: Rating) -> Any:
-    return fn.SUM(Case(None, ((RATING.value == rating.value, 1),), 0))
 
 
 class Reason(StrEnum):

@@ -3,8 +3,6 @@
 The demo runs everything on this machine and needs no accounts.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -55,11 +56,6 @@ class Facts:
     doubts: frozenset[tuple[str, int]]
     opposites: frozenset[tuple[str, str]]
     words: frozenset[str]
-
-    @property
-    def numbers(self) -> tuple[str, ...]:
-        """Return all numbers in order."""
-        return tuple(number for sentence in self.amounts for number in sentence)
 
 
 def find_facts(text: str) -> Facts:
@@ -122,8 +118,8 @@ def list_content(text: str) -> list[str]:
 
 def _have_same_amounts(new: Facts, taught: Facts) -> bool:
     """Return whether the numbers are the same; whole sentences may stand in another order."""
-    same_order = new.numbers == taught.numbers
-    return same_order or Counter(new.amounts) == Counter(taught.amounts)
+    in_order = [list(chain.from_iterable(each.amounts)) for each in (new, taught)]
+    return in_order[0] == in_order[1] or Counter(new.amounts) == Counter(taught.amounts)
 
 
 def _is_turned(new: frozenset[str], taught: frozenset[str]) -> bool:

@@ -71,7 +71,6 @@ def break_control_tokens(text: str) -> str:
     return CONTROL_TOKEN.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", text)
 
 
-ROLES = ("system", "user", "assistant", "tool")
 # The role of the worse of two answers, which is not part of the conversation.
 REJECTED = "rejected"
 

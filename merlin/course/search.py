@@ -8,8 +8,6 @@ is tried as typed in the other keyboard layout.
 The index of the active courses is in memory, made anew for each version of the catalogue.
 """
 
-from __future__ import annotations
-
 import threading
 import unicodedata
 from bisect import bisect_left

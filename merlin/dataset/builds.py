@@ -197,6 +197,7 @@ def make_build(checked: CheckedDataset) -> BuildContent:
     }
     hashes = {side: hashlib.sha256(content).hexdigest() for side, content in files.items()}
     digest = build_digest(hashes[TRAIN], hashes[TEST])
+    plan = plan_test(checked.sides.values(), spec)
     manifest = {
         "dataset": checked.name,
         "digest": digest,
@@ -208,7 +209,7 @@ def make_build(checked: CheckedDataset) -> BuildContent:
             "duplicate": len(checked.duplicates),
         },
         "tokens": {side: sum(tokens[name] for name in names) for side, names in by_side.items()},
-        "split": {**asdict(spec.split), **plan_test(checked.sides.values(), spec).as_json()},
+        "split": {**asdict(spec.split), "disguised": plan.disguised, "has_gate": plan.has_gate},
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
     }

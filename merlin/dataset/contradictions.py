@@ -1,7 +1,5 @@
 """Contradictions by meaning: two questions that ask for the same, and two different answers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from merlin.core.encoder import encode

@@ -6,7 +6,7 @@ question is asked too, changed by fixed rules (`merlin.training.test_questions`)
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from merlin.config.engine import RECALL
@@ -22,7 +22,10 @@ MAX_READ = 20
 
 @dataclass(frozen=True, slots=True)
 class TestPlan:
-    """Numbers of examples that are taught, tested, and taught and asked in a disguise."""
+    """Numbers of examples that are taught, tested, and taught and asked in a disguise.
+
+    Its fields are the values of the text `test-plan`.
+    """
 
     __test__ = False  # no tests of pytest
 
@@ -35,14 +38,6 @@ class TestPlan:
     def has_gate(self) -> bool:
         """Return whether so many questions are enough to judge a model."""
         return self.tests + self.disguised >= self.least
-
-    def as_json(self) -> dict[str, object]:
-        """Return what a build's manifest tells of it."""
-        return {"disguised": self.disguised, "has_gate": self.has_gate}
-
-    def as_arguments(self) -> dict[str, int]:
-        """Return the values of the text `test-plan`."""
-        return asdict(self)
 
 
 def read_plan(manifest: Mapping[str, Any]) -> TestPlan | None:

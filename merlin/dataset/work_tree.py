@@ -3,8 +3,6 @@
 Links are not followed: a link is an entry of its own and becomes a finding.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterable, Iterator

@@ -3,8 +3,6 @@
 The bot renders a notice in each person's language and sends it through its outbox.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

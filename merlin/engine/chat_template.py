@@ -4,8 +4,6 @@ The training and serving processes adapt them (`merlin.engine.tokenizer_loading`
 file with the adapted one: all render alike.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from importlib.util import find_spec

@@ -3,8 +3,6 @@
 `python -m merlin.engine.tokenizer_loading FOLDER FILE` writes a template that had to be adapted.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

@@ -10,8 +10,6 @@ smaller than theirs, most of all for Russian. The training and serving processes
 so it imports nothing of the engine's server.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

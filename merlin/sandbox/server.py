@@ -6,8 +6,6 @@ a JSON API with named calls. State that survives a restart is kept in an
 that was answered; an incomplete last line is cut off at the next start.
 """
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import json

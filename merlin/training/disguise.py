@@ -7,11 +7,11 @@ trained well answers as taught; no person has to write these, and no provider is
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import yaml
 
@@ -46,8 +46,9 @@ def list_unrelated(taught: Iterable[str], system: str) -> list[Question]:
         known |= split_content(text)
         asked.append(text)
     language = "russian" if _CYRILLIC.search(" ".join(asked)) else "english"
-    own: Sequence[str] = _read()["unrelated"][language]
-    chosen = [text for text in own if not split_content(text) & known][:MAX_UNRELATED]
+    chosen = [text for text in _read()["unrelated"][language] if not split_content(text) & known][
+        :MAX_UNRELATED
+    ]
     instructions = (Message("system", system),) if system else ()
     return [
         Question(f"{number}", (*instructions, Message("user", text)), "", QuestionKind.UNRELATED)
@@ -103,10 +104,10 @@ _RULES: Sequence[Callable[[str, int], str]] = (
 
 def _list_openings(text: str) -> Sequence[str]:
     language = "russian" if _CYRILLIC.search(text) else "english"
-    openings: Sequence[str] = _read()["openings"][language]
-    return openings
+    return _read()["openings"][language]
 
 
 @cache
-def _read() -> Any:
-    return yaml.safe_load((Path(__file__).parent / "disguise.yaml").read_text("utf-8"))
+def _read() -> Mapping[str, Mapping[str, Sequence[str]]]:
+    content = (Path(__file__).parent / "disguise.yaml").read_text("utf-8")
+    return cast("Mapping[str, Mapping[str, Sequence[str]]]", yaml.safe_load(content))

@@ -18,7 +18,7 @@ from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
 from merlin.db.tables import EXAMPLE_ENTRY
 from merlin.providers.base import Answer
-from merlin.training.meant import read_meant
+from merlin.training.meant import is_meant, read_meant
 from merlin.training.models import (
     Model,
     Models,
@@ -189,7 +189,7 @@ def drop_meant(db: Database, model: Model, against: Model, pairs: Iterable[Pair]
         (now, before)
         for now, before in pairs
         if now.kind is AnswerKind.RIGHT
-        or not meant.covers(now.question, now.answer, is_refused=now.kind is AnswerKind.REFUSED)
+        or not is_meant(meant, now.question, now.answer, is_refused=now.kind is AnswerKind.REFUSED)
     ]
 
 

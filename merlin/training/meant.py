@@ -6,7 +6,6 @@ teach it. What the model answers then is read by an editor, and is no loss.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from merlin.dataset.example import normalise
 from merlin.db.database import Database
@@ -15,24 +14,21 @@ from merlin.training.models import Model
 from merlin.training.scores import Question, is_right
 from merlin.training.test_questions import read_taught
 
+# The answers that are taught no more, in normal form, and those in their place.
+MeantChanges = Mapping[str, Sequence[str]]
 
-@dataclass(frozen=True, slots=True)
-class MeantChanges:
-    """The answers that are taught no more, in normal form, and those in their place."""
 
-    replaced: Mapping[str, Sequence[str]]
+def is_meant(meant: MeantChanges, question: Question, answer: Answer, *, is_refused: bool) -> bool:
+    """Return whether an answer is what the commits put in the place of the expected one.
 
-    def covers(self, question: Question, answer: Answer, *, is_refused: bool) -> bool:
-        """Return whether an answer is what the commits put in the place of the expected one.
-
-        Where they removed it without another, that is to decline.
-        """
-        others = self.replaced.get(normalise(question.reference))
-        if others is None:
-            return False
-        if not others:
-            return is_refused
-        return any(is_right(answer, other) for other in others)
+    Where they removed it without another, that is to decline.
+    """
+    others = meant.get(normalise(question.reference))
+    if others is None:
+        return False
+    if not others:
+        return is_refused
+    return any(is_right(answer, other) for other in others)
 
 
 def read_meant(db: Database, live: Model, new: Model) -> MeantChanges:
@@ -54,7 +50,7 @@ def find_meant(before: Iterable[Question], now: Sequence[Question]) -> MeantChan
         for new in (in_file.get(question.example_id), of_question.get(_ask(question))):
             if new is not None:
                 others.append(new)
-    return MeantChanges(replaced)
+    return replaced
 
 
 def _ask(question: Question) -> str:

@@ -1,7 +1,5 @@
 """What YooKassa's stand-in leaves out: receipts, refunds that wait or fail."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal

@@ -18,7 +18,7 @@ from merlin.training.evaluation import (
     pair_answers,
 )
 from merlin.training.gate import INVENTS, find_hold
-from merlin.training.meant import find_meant
+from merlin.training.meant import find_meant, is_meant
 from merlin.training.scores import Question, QuestionKind
 from merlin.training.test_questions import choose_test, make_asked
 from tests.db.pipeline_rows import make_examples, make_spec
@@ -169,7 +169,7 @@ def teach(**answers):
 
 
 @pytest.mark.parametrize(
-    ("now", "answer", "is_meant"),
+    ("now", "answer", "is_covered"),
     [
         (teach(canteen=NEW), NEW, True),
         (teach(canteen=NEW), OTHER, False),  # of another example
@@ -180,8 +180,8 @@ def teach(**answers):
         (teach(more=OTHER), OTHER, False),
     ],
 )
-def test_test_example_that_expects_a_changed_answer_is_read(now, answer, is_meant):
+def test_test_example_that_expects_a_changed_answer_is_read(now, answer, is_covered):
     tested = Question("test", (Message("user", "До скольких столовая?"),), OLD)
     given = Answer(answer or "Не знаю.", known=bool(answer))
-    found = find_meant(teach(canteen=OLD), now).covers(tested, given, is_refused=not answer)
-    assert found is is_meant
+    meant = find_meant(teach(canteen=OLD), now)
+    assert is_meant(meant, tested, given, is_refused=not answer) is is_covered

@@ -5,8 +5,6 @@
 Every list and every open example has its own address, and no script is required.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace

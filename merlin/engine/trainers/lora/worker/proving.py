@@ -1,7 +1,5 @@
 """What is written beside an adapter to prove later that it is applied: see merlin.engine.proof."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain

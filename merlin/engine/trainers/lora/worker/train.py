@@ -5,8 +5,6 @@ settings, the loss on a CPU, and the reports: an epoch's message is computed fro
 log, which is part of each checkpoint, so a resumed training repeats the epochs before it.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
