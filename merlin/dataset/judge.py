@@ -16,14 +16,13 @@ from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
 
-from merlin.config.engine import RECALL
 from merlin.core.messages import uses_tools
 from merlin.dataset.example import PER_MESSAGE, Example, count_tokens, normalise
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_path
 from merlin.dataset.lint import make_finding
 from merlin.dataset.near_questions import find_near_questions, near_key
-from merlin.dataset.spec import DPO, KTO, DatasetSpec
+from merlin.dataset.spec import DPO, KTO, RECALL, DatasetSpec
 from merlin.dataset.split import TEST, split
 
 _FRAME_TOKENS = 20  # more than the framing of one message takes

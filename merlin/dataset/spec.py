@@ -257,7 +257,7 @@ Hyperparameter = str | int | float | bool
 
 # The usual name of our own engine among the providers, and its own base model: the check of a
 # folder has no configuration that says more.
-_ENGINE, _RECALL = "engine", "recall"
+_ENGINE, RECALL = "engine", "recall"
 # The training methods of a recipe, as the provider protocol names them.
 SUPERVISED, DPO, KTO = "supervised", "dpo", "kto"
 
@@ -279,12 +279,12 @@ class Recipe:
     @property
     def takes_tools(self) -> bool:
         """Return whether its trainer learns calls of functions: that of our own engine does not."""
-        return self.provider != _ENGINE and self.base_model != _RECALL
+        return self.provider != _ENGINE and self.base_model != RECALL
 
     @property
     def is_own_language_model(self) -> bool:
         """Return whether it trains a language model of our own engine."""
-        return self.provider == _ENGINE and self.base_model != _RECALL
+        return self.provider == _ENGINE and self.base_model != RECALL
 
     def as_json(self) -> dict[str, object]:
         """Return the recipe as stored in a manifest, hyper-parameters sorted by name."""

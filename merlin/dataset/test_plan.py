@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.config.engine import RECALL
-from merlin.dataset.spec import NO_GATE, DatasetSpec
+from merlin.dataset.spec import NO_GATE, RECALL, DatasetSpec
 from merlin.dataset.split import TEST, TRAIN
 
 # So many questions at most: a commit is live in seconds.
