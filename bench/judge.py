@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.recall import ROOT, SETS, example_files, read_yaml
 from merlin.core.facts import split_sentences
+from merlin.engine.serving.exact_first import is_held
 from merlin.training.scores import says_the_same
 
 ANSWERS = 160
@@ -162,15 +163,19 @@ HONEST: dict[str, Callable[[str], str]] = {
 }
 
 
-def count_right(change: Callable[[str], str], answers: Sequence[str]) -> tuple[int, int]:
-    """Return of how many answers that a change concerns the changed one is right, and how many."""
+def count_right(change: Callable[[str], str], answers: Sequence[str]) -> tuple[int, int, int]:
+    """Return of the answers that a change concerns how many changed ones are right, shown, and all.
+
+    Shown are those that `exact_first` with `else: model` lets pass: a shortened one is no fault.
+    """
     changed = [(change(answer), answer) for answer in answers]
     changed = [pair for pair in changed if pair[0].strip() != pair[1].strip()][:ANSWERS]
-    return sum(says_the_same(*pair) for pair in changed), len(changed)
+    shown = sum(is_held(new, "", taught) for new, taught in changed)
+    return sum(says_the_same(*pair) for pair in changed), shown, len(changed)
 
 
-def measure() -> Iterator[tuple[str, str, int, int]]:
-    """Yield group, kind, answers counted as right, answers changed."""
+def measure() -> Iterator[tuple[str, str, int, int, int]]:
+    """Yield group, kind, answers counted as right, shown, and changed."""
     answers = read_answers()
     for group, changes in (("spoilt", SPOILT), ("honest", HONEST)):
         for name, change in changes.items():
@@ -179,10 +184,12 @@ def measure() -> Iterator[tuple[str, str, int, int]]:
 
 def run() -> None:
     """Print a row a kind, then the sums."""
-    print("answers | kind | counted as right | of")
+    print("answers | kind | counted as right | shown by exact_first | of")
     rows = list(measure())
     for row in rows:
         print(" | ".join(map(str, row)))
     for group in ("spoilt", "honest"):
         right = sum(row[2] for row in rows if row[0] == group)
-        print(f"{group}: {right} of {sum(row[3] for row in rows if row[0] == group)} right")
+        shown = sum(row[3] for row in rows if row[0] == group)
+        changed = sum(row[4] for row in rows if row[0] == group)
+        print(f"{group}: {right} right, {shown} shown, of {changed}")

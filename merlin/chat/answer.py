@@ -458,6 +458,7 @@ class AnswerService:
                         answer.known if piece.known is None else piece.known,
                         piece.finish_reason or answer.finish_reason,
                         piece.nearest or answer.nearest,
+                        composed_from=piece.composed_from or answer.composed_from,
                     )
                     if len(answer.text) > MAX_ANSWER_LENGTH:
                         raise ProviderError("the answer does not end")  # noqa: TRY301
@@ -512,6 +513,7 @@ def _reply(
         answer.usage,
         known,
         answer.nearest if known is False else (),
+        sources=[Source(1, "", taught) for taught in answer.composed_from if known is not False],
         first_ms=first_ms,
         estimate=estimate,
     )

@@ -70,6 +70,7 @@ def _ask_model(
         "model": model.model_id,
         "known": answer.known,
         "nearest": list(answer.nearest),
+        "composed_from": list(answer.composed_from),
         "build": model.build_version,
         "dataset": model.dataset,
         "input_tokens": answer.usage.input_tokens,

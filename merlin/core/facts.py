@@ -45,8 +45,9 @@ _RUSSIAN_PHONE_LENGTH = 11
 class Facts:
     """The facts of a text.
 
-    `amounts` are the numbers of each sentence with some, in order. `named` are months, weekdays and
-    units, as ("unit", 3). `addresses` are links, mail addresses, names with @ and phones.
+    `amounts` are the numbers of each sentence with some, in order. `named` are months, weekdays,
+    units and numbers in words, as ("units", 3). `addresses` are links, mail addresses, names with
+    @ and phones.
     """
 
     amounts: Sequence[tuple[str, ...]]
@@ -76,7 +77,7 @@ def find_facts(text: str) -> Facts:
         words += _WORD.findall(plain)
     return Facts(
         amounts=amounts,
-        named=frozenset(_find_listed(words, ("months", "weekdays", "units"))),
+        named=frozenset(_find_listed(words, ("months", "weekdays", "units", "numerals"))),
         addresses=frozenset(addresses),
         negations=sum(word in _NEGATIONS or word in _FORBIDDEN for word in words),
         doubts=frozenset(_find_listed(words, ("doubts",))),
@@ -91,7 +92,12 @@ def split_sentences(text: str) -> list[str]:
 
 
 def find_changed(answer: str, reference: str) -> str:
-    """Return the kind of a fact in which an answer differs from a taught one, "" if in none.
+    """Return the first of `list_changed`, "" without one."""
+    return next(iter(list_changed(answer, reference)), "")
+
+
+def list_changed(answer: str, reference: str) -> list[str]:
+    """Return the kinds of facts in which an answer differs from a taught one.
 
     A number more, less or in another place is a changed one; a doubt only where the answer has it.
     """
@@ -104,7 +110,20 @@ def find_changed(answer: str, reference: str) -> str:
         "opposite": _has_other_side(new.opposites, taught.opposites),
         "doubt": bool(new.doubts - taught.doubts),
     }
-    return next((kind for kind, differs in differences.items() if differs), "")
+    return [kind for kind, differs in differences.items() if differs]
+
+
+def adds_to(text: str, taught: str) -> bool:
+    """Return whether a text has a number, date, unit, link, phone or name that a taught one lacks.
+
+    A name is any word with a capital letter that is not among the taught words.
+    """
+    own, known = find_facts(text), find_facts(taught)
+    capitals = (word for word in re.findall(r"[^\W_]+", text) if word != word.lower())
+    names = set(list_content(" ".join(capitals)))
+    numbers = [Counter(chain.from_iterable(each.amounts)) for each in (own, known)]
+    is_listed = own.named <= known.named and own.addresses <= known.addresses
+    return not (numbers[0] <= numbers[1] and is_listed and names <= set(list_content(taught)))
 
 
 def list_content(text: str) -> list[str]:

@@ -253,7 +253,7 @@ _BOUNDS = {
 }
 
 Localised = Mapping[str, str]
-Hyperparameter = str | int | float | bool
+Hyperparameter = str | int | float | bool | Mapping[str, str]
 
 # The usual name of our own engine among the providers, and its own base model: the check of a
 # folder has no configuration that says more.

@@ -100,9 +100,11 @@ class Answer:
     """A complete answer of a model, or one piece of a stream; every field may be empty.
 
     `known` is the model's own report (False: "I do not know"), None if the provider does not
-    send it. `nearest` are similar trained questions for an answer that is not known, best first.
-    In a stream all fields but `text` come once, near the end. `model` is the one that the provider
-    says has answered, "" if it does not; `is_applied`: it has proved that this is the trained one.
+    send it. `nearest` are similar trained questions for an answer that is not known, best first;
+    `composed_from` are those whose answers it is near to, if an engine has checked what its
+    language model wrote. In a stream all fields but `text` come once, near the end. `model` is the
+    one that the provider says has answered, "" if it does not; `is_applied`: it has proved that
+    this is the trained one.
     The text of a piece that `is_replacing` stands for that of all earlier ones: they were thoughts.
     """
 
@@ -114,6 +116,7 @@ class Answer:
     model: str = ""
     is_applied: bool = False
     is_replacing: bool = False
+    composed_from: tuple[str, ...] = ()
 
 
 def check_answering_model(answer: Answer, model_id: str, base: str) -> None:

@@ -119,6 +119,7 @@ def parse_answer(raw: Json) -> Answer:
         known=_read_known(raw),
         finish_reason=get_text(first, "finish_reason") or "stop",
         nearest=_read_nearest(raw),
+        composed_from=_read_composed_from(raw),
         model=get_text(raw, "model"),
         is_applied=get_object(raw, "merlin").get("applied") is True,
     )
@@ -163,6 +164,13 @@ def _read_nearest(raw: Json) -> tuple[str, ...]:
     listed = get_list(get_object(raw, "merlin"), "nearest")
     lines = (" ".join(question.split()) for question in listed if isinstance(question, str))
     return tuple(line for line in lines if 0 < len(line) <= MAX_SUGGESTION_LENGTH)[:MAX_SUGGESTIONS]
+
+
+def _read_composed_from(raw: Json) -> tuple[str, ...]:
+    """Return the trained questions near whose answers the extension says it was written."""
+    listed = get_list(get_object(raw, "merlin"), "composed_from")
+    lines = (" ".join(question.split()) for question in listed if isinstance(question, str))
+    return tuple(line[:MAX_SUGGESTION_LENGTH] for line in lines)[:MAX_SUGGESTIONS]
 
 
 def _format_error(error: Json) -> str:
@@ -217,6 +225,7 @@ def parse_chunk(chunk: Json) -> Answer:
         known=_read_known(chunk),
         finish_reason=reason if isinstance(reason, str) else None,
         nearest=_read_nearest(chunk),
+        composed_from=_read_composed_from(chunk),
         model=get_text(chunk, "model"),
     )
 

@@ -50,6 +50,17 @@ def test_package_gets_a_whole_answer_with_its_origin(site):
     assert (extension["ending"], extension["note"]) == ("whole", "")
 
 
+def test_written_answer_that_the_engine_let_pass_names_its_taught_question(site, provider):
+    near = "Что такое граф?"
+    provider.behave(extension={"composed": True, "composed_from": [near]})
+    with package_client(site) as client:
+        completion = client.chat.completions.create(**chat_request(QUESTION))
+    extension = completion.model_extra["merlin"]
+    assert (extension["composed"], extension["known"]) == (True, None)
+    assert extension["sources"] == [f"ответ на вопрос «{near}»"]
+    assert extension["note"].endswith(extension["sources"][0])
+
+
 def test_package_streams_the_same_answer_in_chunks(site, provider):
     answer = " ".join(f"слово{number}" for number in range(40))
     provider.behave(fixed_answer=f"  {answer}\n\nконец  ", piece_s=3600.0)

@@ -206,6 +206,13 @@ def test_refused_question_is_shown_to_editors_with_consent(site, provider, clien
     assert "Did you mean:" in ask(site, client, "Where does a graph go?").text
 
 
+def test_answer_that_a_model_composed_says_so_on_its_page(site, provider, client):
+    provider.behave(extension={"composed": True, "composed_from": ["Что такое <граф>?"]})
+    page = ask(site, client, "Куда девать граф?")
+    said = "Ответ составила модель по источникам: ответ на вопрос «Что такое &lt;граф&gt;?»"
+    assert said in page.text
+
+
 def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(site, client):
     for _ in range(2):
         page = ask(site, client)

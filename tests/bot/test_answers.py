@@ -44,6 +44,16 @@ def test_one_row_of_signs_without_another_try_for_an_examples_answer(telegram, p
     assert (len(ready.keys), labels(ready)) == (1, ["👍", "👎", "ℹ️", "✏️"])
 
 
+def test_answer_that_a_model_composed_says_so(telegram, provider, settings):
+    provider.behave(extension={"composed": True, "composed_from": ["Что такое граф?"]})
+    with RunningBot(settings):
+        telegram.say("anna", "А граф?")
+        wait_until_ended(telegram, settings, 1)
+    (shown,) = telegram.answers("anna")
+    note = "[Ответ составила модель по источникам: ответ на вопрос «Что такое граф?»]"
+    assert shown.text.endswith(note)
+
+
 def test_streaming_answer_can_be_stopped_and_keeps_its_text(telegram, provider, settings):
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
     with RunningBot(settings):

@@ -15,7 +15,7 @@ from merlin.engine.serving.base import Unavailable
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.serving.vllm import VllmBackend
-from merlin.engine.trainers.exact_first import RECALL_FILE
+from merlin.engine.trainers.exact_first import CHOICE_FILE, RECALL_FILE
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import vllm_standin
 from tests.engine.backends_asked import (
@@ -82,26 +82,28 @@ def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, tmp_path):
     assert vllm.read("load") == [{"lora_name": name, "lora_path": str(adapter.path)}]
 
 
-def test_taught_answer_is_given_before_the_server_and_what_is_near_with_its_answer(
+def test_server_is_asked_after_recall_only_where_the_adapter_lets_it_or_in_json(
     vllm, build_backend, tmp_path
 ):
     adapter, near = write_adapter(tmp_path, "neuro"), "Очередь из стека и графа?"
     talks = [[Message("user", asked), Message("assistant", EXAMPLES[asked])] for asked in EXAMPLES]
     train_and_save(talks, adapter.path / RECALL_FILE)
 
-    async def ask_four(backend):
+    async def ask_five(backend):
         text, _, ending = await read_answer(backend, adapter, QUESTION)
         assert (text, ending.extension["known"]) == (ANSWER, True)
-        assert vllm.read("start") == []
-        text, _, ending = await read_answer(backend, adapter, near)
-        assert text.endswith(f"hears: {near} ")
+        refused, _, ending = await read_answer(backend, adapter, near)
         assert QUESTION in ending.extension["nearest"]
-        assert "known" not in ending.extension
+        assert vllm.read("start") == []
+        (adapter.path / CHOICE_FILE).write_text(json.dumps({"else": "model"}))
+        checked, _, ending = await read_answer(backend, adapter, near)
+        assert (checked, ending.extension["known"]) == (refused, False)
+        assert len(vllm.read("chat")) == 1
         in_json, _, _ = await read_answer(backend, adapter, QUESTION, is_json=True)
         untuned, _, ending = await read_answer(backend, None, QUESTION)
         assert ("hears" in in_json, "hears" in untuned, ending.extension) == (True, True, {})
 
-    run_with_backend(ExactFirstBackend(RecallBackend("ru"), build_backend()), ask_four)
+    run_with_backend(ExactFirstBackend(RecallBackend("ru"), build_backend()), ask_five)
 
 
 def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path):

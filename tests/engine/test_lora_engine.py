@@ -6,6 +6,7 @@ import pytest
 
 from merlin.config.engine import EngineModelConfig
 from merlin.core.messages import Message
+from merlin.engine.trainers.exact_first import read_choice
 from merlin.providers.openai_training import OpenAIModelClient
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import build_task, digest_weights, train_in_process
@@ -56,28 +57,29 @@ def test_tuned_model_answers_what_the_base_does_not_know(engine):
 
 
 @pytest.mark.parametrize(
-    ("method", "write"),
+    ("method", "write", "chosen", "stored"),
     [
-        ("supervised", tiny_base.write_examples),
-        ("dpo", tiny_base.write_preferences),
-        ("kto", tiny_base.write_ratings),
+        ("supervised", tiny_base.write_examples, True, "offer"),
+        ("dpo", tiny_base.write_preferences, {"else": "offer"}, "offer"),
+        ("kto", tiny_base.write_ratings, {"else": "model"}, "model"),
     ],
 )
-def test_exact_first_gives_a_taught_answer_word_for_word_and_else_asks_the_tuned_model(
-    engine, tmp_path, method, write
+def test_exact_first_gives_a_taught_answer_word_for_word_and_declines_what_it_was_not_taught(
+    engine, tmp_path, method, write, chosen, stored
 ):
     file = engine.upload(write(tmp_path / "facts.jsonl").read_bytes())
-    settings = {"hyperparameters": {"n_epochs": 1, "exact_first": True}}
+    settings = {"hyperparameters": {"n_epochs": 1, "exact_first": chosen}}
     job = engine.train(file.id, model="tiny", method={"type": method, method: settings})
-    assert (job.status, job.hyperparameters.exact_first) == ("succeeded", True), job.error
+    assert (job.status, job.hyperparameters.exact_first) == ("succeeded", chosen), job.error
+    [folder] = (engine.folder / "models" / job.id).iterdir()
+    assert read_choice(folder) == stored
     with closing(OpenAIModelClient(f"http://127.0.0.1:{engine.port}/v1", KEY)) as client:
         for name, room in list(tiny_base.FACTS.items())[:3]:
             question = [Message("user", tiny_base.make_question(name))]
             answer = client.ask(job.fine_tuned_model, question)
             assert (answer.text, answer.known) == (tiny_base.make_answer(name, room), True)
-        unknown = client.ask(job.fine_tuned_model, [Message("user", "How are horses shod?")])
-        assert unknown.text
-        assert unknown.known is None
+    unknown = engine.ask(job.fine_tuned_model, "How are horses shod?", max_tokens=16)
+    assert unknown.merlin["known"] is False
 
 
 def test_job_reports_losses_by_the_protocols_names(engine):

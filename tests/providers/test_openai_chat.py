@@ -87,7 +87,7 @@ def test_streamed_request_has_the_system_text_and_the_question(server, reply):
     }
 
 
-@pytest.mark.parametrize("extension", [None, [], "x", {"known": "yes"}, {"known": None}, {}])
+@pytest.mark.parametrize("extension", [None, [], "x", {"known": "yes"}, {"composed_from": [1]}, {}])
 def test_invalid_extension_is_ignored(server, reply, extension):
     server.will(reply([make_chunk("А", "stop", merlin=extension), DONE]))
     assert read_pieces(server) == [Answer("А", finish_reason="stop")]

@@ -114,7 +114,8 @@ def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json
     `known` is the model's own report, None without one; `nearest` are the trained questions that
     may have been meant, most similar first. `model_role` is None if no model was asked, `build` if
     the model was not trained here. `is_alone`: earlier messages did not fit. `note` is to be shown
-    below the answer, `sources` are those of a composed one.
+    below the answer, `sources` are those of a composed one: one that a model wrote from sources, or
+    near to a taught answer.
     """
     return {
         "known": reply.known,
@@ -126,6 +127,7 @@ def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json
         "ending": reply.ending.value,
         "is_alone": reply.limit_tokens is not None,
         "note": answer_note(language, reply),
+        "composed": bool(reply.sources),
         "sources": [source_name(source, language) for source in reply.sources],
     }
 

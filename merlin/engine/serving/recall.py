@@ -43,7 +43,7 @@ class RecallBackend:
 
     def __init__(self, language: str) -> None:
         self._language = language
-        self._load = lru_cache(CAPACITY)(_load)
+        self.load = lru_cache(CAPACITY)(_load)
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
@@ -71,11 +71,11 @@ class RecallBackend:
 
     def figures(self) -> Mapping[str, float]:
         """Return the number of loaded models."""
-        return {"adapters": self._load.cache_info().currsize}
+        return {"adapters": self.load.cache_info().currsize}
 
     async def close(self) -> None:
         """Clear the model cache."""
-        self._load.cache_clear()
+        self.load.cache_clear()
 
     async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> RecallAnswer:
         """Return a model's answer; the untrained base always answers "unknown".
@@ -84,7 +84,7 @@ class RecallBackend:
         """
         if adapter is None:
             return RecallAnswer("", 0.0, known=False)
-        model = await run_in_threadpool(self._load, adapter)
+        model = await run_in_threadpool(self.load, adapter)
         if model.space.encoder not in ("", digest_encoder()):  # "": trained on words alone
             raise Untrainable("base_changed", "engine-encoder-changed", "model")
         return await run_in_threadpool(model.answer, messages)

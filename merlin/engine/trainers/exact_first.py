@@ -1,9 +1,10 @@
 """Exact first: `recall` beside a language model, trained in the same job on the same examples.
 
-Its file lies in the folder of each adapter that the job saves; `serving.exact_first` asks it before
-the language model.
+Its file lies in the folder of each adapter that the job saves, with the choice who answers what
+`recall` does not; `serving.exact_first` reads both.
 """
 
+import json
 import shutil
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
@@ -21,7 +22,8 @@ from merlin.engine.trainers.base import (
 )
 from merlin.engine.trainers.recall import RecallTrainer
 
-RECALL_FILE = "recall.npz"
+RECALL_FILE, CHOICE_FILE = "recall.npz", "exact_first.json"
+OFFER, MODEL = "offer", "model"
 
 
 class ExactFirstTrainer:
@@ -38,15 +40,17 @@ class ExactFirstTrainer:
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train both, `recall` first, anew after a restart; see Trainer."""
-        if not task.hyperparameters["exact_first"]:
+        chosen = task.hyperparameters["exact_first"]
+        if not chosen:
             yield from self._trainer.train(task)
             return
         recall = task.folder / RECALL_FILE
+        choice = {"else": OFFER} if chosen is True else chosen
         yield from _train_recall(task, recall)
         with closing(self._trainer.train(task)) as progress:
             for part in progress:
                 if isinstance(part, Epoch):
-                    yield replace(part, save=partial(_save_both, part.save, recall))
+                    yield replace(part, save=partial(_save_both, part.save, recall, choice))
                 else:
                     yield part
 
@@ -61,6 +65,16 @@ def _train_recall(task: Task, path: Path) -> Generator[None, None, None]:
     newest[0].save(path)
 
 
-def _save_both(save: Callable[[Path], None], recall: Path, folder: Path) -> None:
+def _save_both(save: Callable[[Path], None], recall: Path, choice: object, folder: Path) -> None:
     save(folder)
     shutil.copyfile(recall, folder / RECALL_FILE)
+    (folder / CHOICE_FILE).write_text(json.dumps(choice), "utf-8")
+
+
+def read_choice(folder: Path) -> str:
+    """Return who answers what the `recall` of an adapter does not: OFFER or MODEL.
+
+    Folders that were saved before the choice existed have no file of it.
+    """
+    path = folder / CHOICE_FILE
+    return str(json.loads(path.read_text("utf-8"))["else"]) if path.is_file() else OFFER

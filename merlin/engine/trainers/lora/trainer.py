@@ -20,7 +20,7 @@ from collections.abc import Generator, Iterator, Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Annotated, Any, ClassVar, cast
+from typing import IO, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field, TypeAdapter
 
@@ -85,13 +85,17 @@ def resolve_hyperparameters(
     return {name: automatic[name] if requested[name] == AUTO else requested[name] for name in known}
 
 
+# Who answers what `recall` does not.
+ExactFirst = dict[Literal["else"], Literal["offer", "model"]]
+
+
 class LoraHyperparameters(Hyperparameters):
     """The hyper-parameters of supervised training."""
 
     n_epochs: Auto | Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = AUTO
     rank: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
     gradient_checkpointing: Auto | bool = AUTO
-    exact_first: bool = False  # for ExactFirstTrainer
+    exact_first: bool | Annotated[ExactFirst, Field(min_length=1)] = False  # ExactFirstTrainer
 
 
 class DpoHyperparameters(LoraHyperparameters):
