@@ -50,14 +50,12 @@ def _run_lab(folder: Path) -> Iterator[tuple[Any, Any, str, str]]:
     with TelegramStandIn() as telegram, ProviderStandIn(key="stand-in") as provider:
         os.environ["TELEGRAM_BOT_TOKEN"] = telegram.token
         (port,) = free_ports(1)
-        lab = Lab(
+        lab = Lab.with_dataset(
             folder,
             provider.base_url,
             telegram={"base_url": telegram.page_url.rstrip("/")},
             api={"listen": f"127.0.0.1:{port}"},
         )
-        lab.repository.dataset()
-        lab.repository.commit()
         lab.until_serving("trial-1")
         yield lab, telegram, f"http://127.0.0.1:{port}", provider.base_url
 
@@ -73,8 +71,7 @@ def _test_full_disk(folder: Path) -> None:
         wait_until(lambda: is_ready(api) and telegram.is_polled())
         filler = fill_disk(folder / "state")
         telegram.say("anna", "вопрос 1")
-        lab.repository.example("trial", 50)
-        lab.repository.commit()
+        lab.repository.commit_example("trial", 50)
         time.sleep(FAULT_S)
         page = httpx2.get(f"{api}/").status_code
         call = httpx2.post(f"{api}/sign-in/code", headers={"Origin": api}).status_code
@@ -104,8 +101,7 @@ def _test_unresolvable(folder: Path) -> None:
     with _run_lab(folder) as (lab, telegram, _, url):
         text = lab.path.read_text("utf-8")
         lab.path.write_text(text.replace(url, "https://provider.invalid/v1"), "utf-8")
-        lab.repository.example("trial", 50)
-        lab.repository.commit()
+        lab.repository.commit_example("trial", 50)
         with run_processes(lab.path, "daemon", "bot"):
             telegram.say("anna", "вопрос 1")
             started_at = time.monotonic()

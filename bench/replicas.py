@@ -155,9 +155,7 @@ def _measure_requests(url: str, folder: Path, provider: Any) -> None:
     from tests.support.forked_processes import run_processes
     from tests.support.pipeline_lab import Lab
 
-    lab = Lab(folder, provider.base_url, database=url)
-    lab.repository.dataset()
-    lab.repository.commit()
+    lab = Lab.with_dataset(folder, provider.base_url, database=url)
     lab.until_serving("trial-1")
     with run_processes(lab.path, "daemon") as (daemon,), open_database(url) as database:
         requests = Requests(database)

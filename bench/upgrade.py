@@ -180,21 +180,18 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
         load = Load(telegram, _sign_in(database), apis[:1])
         with load.running():
             time.sleep(ALONE_S)
-            lab.repository.example("trial", 50)
-            lab.repository.commit()
+            lab.repository.commit_example("trial", 50)
             start(ROOT, configs[1])
             wait_until(lambda: is_ready(apis[1]), 60)
             load.apis = apis
-            lab.repository.example("trial", 51)
-            lab.repository.commit()
+            lab.repository.commit_example("trial", 51)
             time.sleep(BESIDE_S)
             load.apis = apis[1:]
             time.sleep(1)
             for process in old:
                 process.send_signal(signal.SIGTERM)
             codes = [process.wait() for process in old]
-            lab.repository.example("trial", 52)
-            lab.repository.commit()
+            lab.repository.commit_example("trial", 52)
             time.sleep(ALONE_S)
         wait_until(lambda: lab.status()["serving"]["build"] == "trial-4", 60)
         stored = {person for (person,) in database.sql("SELECT user_id FROM favourite")}

@@ -21,7 +21,11 @@ from tests.support.full_config import SECRETS
 # Until the tests are collected nothing becomes garbage; `pytest_collection` enables it again.
 gc.disable()
 
-pytest_plugins = ["tests.support.database_fixtures", "tests.support.scripted_server"]
+pytest_plugins = [
+    "tests.support.database_fixtures",
+    "tests.support.recorded_queries",
+    "tests.support.scripted_server",
+]
 
 # Two threads of BLAS or torch on a busy machine take five times as long as one; set before
 # either loads.

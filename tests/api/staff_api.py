@@ -57,9 +57,7 @@ def run_daemon_api(folder, **changes):
     """Run an API on the database of a daemon whose repository holds the dataset `trial`."""
     with ProviderStandIn() as provider:
         budget = {"budget": {"per_month": 5}, "models": PRICED}
-        lab = Lab(folder, provider.base_url, **{**budget, **changes})
-        lab.repository.dataset()
-        lab.repository.commit()
+        lab = Lab.with_dataset(folder, provider.base_url, **{**budget, **changes})
         lab.tick("fetch", "launch")
         with run_site(_set_up(lab.config), partial(DaemonSite, lab)) as site, site.admin:
             site.provider = provider
@@ -165,9 +163,7 @@ class FullSite(DaemonSite):
 def run_full_api(folder, models=1):
     """Run an API on the database of a daemon whose dataset `trial` serves a model."""
     with ProviderStandIn() as provider, YooKassaStandIn() as shop:
-        lab = Lab(folder, provider.base_url, budget={"per_month": 5}, models=PRICED)
-        lab.repository.dataset()
-        lab.repository.commit()
+        lab = Lab.with_dataset(folder, provider.base_url, budget={"per_month": 5}, models=PRICED)
         lab.until_serving("trial-1")
         payments, gateway = payment_settings(shop)
         set_up = replace(

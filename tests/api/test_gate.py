@@ -27,8 +27,7 @@ def site(tmp_path_factory):
         for answer in (YES, NO):
             site.provider.behave(fixed_answer=answer)
             site.lab.repository.example("trial", 1, answer=f"Слово «{answer}»")
-            site.lab.repository.example("trial", 40, answer=NO)
-            site.lab.repository.commit()
+            site.lab.repository.commit_example("trial", 40, answer=NO)
             has_ended = [lambda: site.lab.is_serving("trial-2"), lambda: held_models(site)]
             for _ in range(40):
                 site.lab.tick(rounds=2)

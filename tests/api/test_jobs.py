@@ -30,8 +30,7 @@ def site(tmp_path):
 def train_two_models(site):
     """Train two models of the dataset; the second one serves."""
     site.lab.until_serving("trial-1")
-    site.lab.repository.example("trial", 1, answer="Другое слово.")
-    site.lab.repository.commit("Change one")
+    site.lab.repository.commit_example("trial", 1, answer="Другое слово.", subject="Change one")
     site.lab.until_serving("trial-2")
 
 
@@ -120,8 +119,7 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
     again = site.admin.get(f"/api/requests/{refused['id']}", headers=english).json()
     assert "1" in again["reason"]
     assert again["reason"] != refused["reason"]
-    site.lab.repository.dataset(launch={"mode": "manual"}, count=14)
-    site.lab.repository.commit()
+    site.lab.repository.commit_dataset(launch={"mode": "manual"}, count=14)
     site.lab.tick("fetch")
     quote = read_quote()
     assert (quote.build, quote.cap_micro) == ("trial-2", 5_000_000)

@@ -212,8 +212,7 @@ def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
         rating = Rating.DOWN if number % 9 else Rating.UP
         add_question(site, f"Сколько будет {number}?", is_known=True, rating=rating)
     assert "recipe.method: kto" not in page_text(vera.get("/admin/models"))
-    site.lab.repository.dataset(recipe={"provider": "engine", "base_model": "tiny"})
-    site.lab.repository.commit()
+    site.lab.repository.commit_dataset(recipe={"provider": "engine", "base_model": "tiny"})
     site.lab.tick("fetch")
     text = page_text(vera.get("/admin/models"))
     assert "100 оценённых ответов ещё не учила ни одна модель" in text

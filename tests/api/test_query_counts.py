@@ -13,7 +13,6 @@ from tests.api.running_api import VERA
 from tests.api.staff_api import run_full_api
 from tests.billing.plan_shop import Shop
 from tests.support.migrated_databases import only_sqlite
-from tests.support.recorded_queries import RecordedQueries
 
 pytestmark = [pytest.mark.integration, only_sqlite]
 
@@ -77,8 +76,7 @@ def add_rows(site, numbers):
 
 
 @pytest.fixture
-def site(monkeypatch, tmp_path):
-    recorded = RecordedQueries(monkeypatch)
+def site(recorded, tmp_path):
     with run_full_api(tmp_path) as site:
         Shop(site.db, utc_now).buy(VERA)
         site.recorded = recorded

@@ -4,14 +4,8 @@ import pytest
 
 from tests.api.chat_api import chat_client, chat_request, run_chat_api
 from tests.support.migrated_databases import only_sqlite
-from tests.support.recorded_queries import RecordedQueries
 
 pytestmark = [pytest.mark.integration, only_sqlite]
-
-
-@pytest.fixture
-def recorded(monkeypatch):
-    return RecordedQueries(monkeypatch)
 
 
 def test_no_probe_and_no_question_scans_a_table_that_grows(recorded, tmp_path):

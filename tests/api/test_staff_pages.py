@@ -303,11 +303,9 @@ def test_commit_that_waits_for_the_pin_is_unpinned_on_its_page(staff):
     rows = staff.rows
     rows.serve(31, make_examples(31))
     rows.promotions.pin("neurotypology", is_pinned=True)
-    rows.push(32, make_examples(32))
-    (job,) = rows.launch()
+    job = rows.start(32, make_examples(32))
     rows.finish(job)
-    rows.prove()
-    rows.promote()
+    rows.prove_and_promote()
     with staff.browser_client(VERA) as client:
         page = client.get("/admin/board", params={"commit": make_commit(32).sha}).text
         action = re.search(r'action="(/admin/models/\d+/unpin)"', page)[1]

@@ -67,8 +67,7 @@ def test_commit_moves_through_the_stages_and_the_serving_one_stays(world):
     assert read_cards(world)[0] == ("a002", "training", "training")
     world.finish(job)
     assert read_cards(world)[0] == ("a002", "evaluated", "testing")
-    world.prove()
-    world.promote()
+    world.prove_and_promote()
     (row,) = read_board(world.ctx, OPERATOR).rows
     (card,) = row.cards
     assert (card.commit[:4], card.since, row.commits) == ("a002", world.clock(), 2)
@@ -91,8 +90,7 @@ def test_failure_stays_until_a_later_commit_replaces_it(world):
     world.db.sql("UPDATE verdict SET status = 'rejected', job_id = NULL WHERE position = 2")
     (card, _) = read_board(world.ctx, OPERATOR).cards
     assert (card.stage, card.errors, card.needs_care) == (Stage.CHECKED, 1, True)
-    world.push(3, make_examples(14))
-    (job,) = world.launch()
+    job = world.start(3, make_examples(14))
     world.finish(job, JobState.FAILED)
     assert read_cards(world) == [("a003", "training", "failed"), ("a001", "serving", "serving")]
     world.serve(4, make_examples(15))
@@ -135,8 +133,7 @@ def test_commit_of_an_edit_leads_its_editor_and_admins_to_the_undo(world):
 
 def test_removed_dataset_stays_only_while_its_model_answers(world):
     world.serve(1, make_examples())
-    world.push(2, make_examples(13))
-    (job,) = world.launch()
+    job = world.start(2, make_examples(13))
     world.finish(job, JobState.FAILED)
     world.serve(3, make_examples(14), spec=make_spec("trial"))
     gone = [CommitOutcome(name, VerdictStatus.REMOVED) for name in (FACE, "never-served")]
@@ -160,8 +157,7 @@ def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(wo
 
 
 def test_training_shows_its_progress(world):
-    world.push(1, make_examples())
-    (job,) = world.launch()
+    job = world.start(1, make_examples())
     assert world.jobs.save(job, replace(job, state=JobState.RUNNING))
     steps = [{"step": n, "total_steps": 400, "train_loss": 3 / n} for n in range(1, 201)]
     store_metrics(world, job.job_id, steps)

@@ -214,8 +214,7 @@ def test_what_new_models_answered_to_a_persons_questions_goes_with_them(
 ):
     insert_person(database, cipher, ANNA)
     world = PipelineRows(database, clock)
-    world.push(2, make_examples())
-    (job,) = world.launch()
+    job = world.start(2, make_examples())
     world.finish(job)
     (model,) = world.models.list_unproved()
     (turn,) = database.rows(tables.TURN.select(tables.TURN.id))

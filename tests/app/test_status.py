@@ -95,8 +95,7 @@ def test_manifest_equals_the_file_in_the_build_folder(world, tmp_path):
 def test_models_show_their_scores_and_which_one_serves(world):
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
-    world.push(3, make_examples(14))
-    (job,) = world.launch()
+    job = world.start(3, make_examples(14))
     world.finish(job)
     model_views = world.recent_models(FACE)
     assert [model.serves for model in model_views] == [False, True, False]

@@ -162,6 +162,12 @@ def wait_until_ended(telegram, settings, count):
     telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings), DEADLINE_S + count)
 
 
+def say_and_wait(telegram, settings, said, count, who="anna", **options):
+    """Write to a running bot, and wait until it has ended `count` updates in all."""
+    telegram.say(who, said, **options)
+    wait_until_ended(telegram, settings, count)
+
+
 def russian_text(key, **arguments):
     return text("ru", key, **arguments)
 

@@ -9,6 +9,7 @@ from tests.bot.running_bot import (
     answer_texts,
     count_updates_by_state,
     russian_text,
+    say_and_wait,
     select_rows,
     wait_for_windows,
     wait_until_ended,
@@ -34,11 +35,9 @@ def find_button_data(message, start):
 
 def test_one_row_of_signs_without_another_try_for_an_examples_answer(telegram, provider, settings):
     with RunningBot(settings):
-        telegram.say("anna", "Вопрос 1")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "Вопрос 1", 1)
         provider.behave(extension={"known": True})
-        telegram.say("anna", "Вопрос 2")
-        wait_until_ended(telegram, settings, 2)
+        say_and_wait(telegram, settings, "Вопрос 2", 2)
     composed, ready = telegram.answers("anna")
     assert (len(composed.keys), labels(composed)) == (1, ["👍", "👎", "ℹ️", "✏️", "🔁"])
     assert (len(ready.keys), labels(ready)) == (1, ["👍", "👎", "ℹ️", "✏️"])
@@ -74,12 +73,10 @@ def test_streaming_answer_can_be_stopped_and_keeps_its_text(telegram, provider, 
 
 def test_regenerated_question_appears_once_in_the_history(telegram, provider, settings):
     with RunningBot(settings):
-        telegram.say("anna", "Первый")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "Первый", 1)
         telegram.press("anna", "🔁")
         wait_until_ended(telegram, settings, 2)
-        telegram.say("anna", "Второй")
-        wait_until_ended(telegram, settings, 3)
+        say_and_wait(telegram, settings, "Второй", 3)
     questions = [
         [message["content"] for message in call.body["messages"] if message["role"] == "user"]
         for call in provider.calls("chat.create")
@@ -92,10 +89,8 @@ def test_full_context_window_starts_a_new_session_with_a_note(telegram, provider
     provider.behave(fixed_answer="слово " * 300, context_window=500)
     with RunningBot(settings):
         wait_for_windows(telegram, settings)
-        telegram.say("anna", "Первый")
-        wait_until_ended(telegram, settings, 1)
-        telegram.say("anna", "Второй")
-        wait_until_ended(telegram, settings, 2)
+        say_and_wait(telegram, settings, "Первый", 1)
+        say_and_wait(telegram, settings, "Второй", 2)
     first, second = telegram.answers("anna")
     assert "100\xa0%" in first.text
     assert russian_text("bot-button-new") in labels(first)
@@ -110,8 +105,7 @@ def test_exhausted_plan_offers_plans_and_does_not_call_the_model(telegram, provi
     limited = replace(settings, plans=tuple(plans))
     with RunningBot(limited):
         telegram.say("anna", "Первый")
-        telegram.say("anna", "Второй")
-        wait_until_ended(telegram, limited, 2)
+        say_and_wait(telegram, limited, "Второй", 2)
     first, second = telegram.answers("anna")
     assert "«Первый»" in first.text
     assert "не засчитан" in second.text
@@ -125,10 +119,8 @@ def test_failed_question_is_returned_to_the_quota(telegram, provider, settings):
     limited = replace(settings, plans=tuple(plans), providers=settings.providers)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
     with RunningBot(limited):
-        telegram.say("anna", "Первый")
-        wait_until_ended(telegram, limited, 1)
-        telegram.say("anna", "Второй")
-        wait_until_ended(telegram, limited, 2)
+        say_and_wait(telegram, limited, "Первый", 1)
+        say_and_wait(telegram, limited, "Второй", 2)
     assert "«Второй»" in answer_texts(telegram)[1]
     assert select_rows(limited, "SELECT state FROM quota_use ORDER BY update_id") == [
         ("returned",),

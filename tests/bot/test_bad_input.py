@@ -14,6 +14,7 @@ from tests.bot.running_bot import (
     read_questions,
     run_and_wait,
     russian_text,
+    say_and_wait,
     select_rows,
     send_document,
     wait_until_ended,
@@ -95,8 +96,7 @@ def test_invisible_question_is_refused_with_an_explanation_and_no_model_call(
     telegram, provider, media
 ):
     with RunningBot(media):
-        telegram.say(1001, "\u2800\u200b")
-        wait_until_ended(telegram, media, 1)
+        say_and_wait(telegram, media, "\u2800\u200b", 1, who=1001)
     assert answer_texts(telegram, 1001) == [russian_text("media-other")]
     assert (count_updates_by_state(media), count_charged(media)) == ({"refused": 1}, {})
     assert not read_questions(provider)

@@ -22,6 +22,7 @@ from tests.bot.running_bot import (
     ask,
     count_updates_by_state,
     russian_text,
+    say_and_wait,
     select_rows,
     wait_until_ended,
 )
@@ -50,8 +51,7 @@ def test_one_whole_answer_is_sent_despite_telegram_errors(telegram, settings):
     with RunningBot(settings):
         for number, fault in enumerate(FAULTS, 1):
             telegram.faults.add(fault)
-            telegram.say("anna", f"вопрос {number}")
-            wait_until_ended(telegram, settings, number)
+            say_and_wait(telegram, settings, f"вопрос {number}", number)
             answers = answer_texts(telegram)
             assert (len(answers), f"«вопрос {number}»" in answers[-1]) == (number, True), fault
 
@@ -101,14 +101,11 @@ def test_rate_limited_chat_does_not_delay_others(telegram, settings):
 
 def test_blocked_bot_drops_waiting_messages_and_answers_after_unblocking(telegram, settings):
     with RunningBot(settings):
-        telegram.say("anna", "первый")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "первый", 1)
         telegram.block("anna")
-        telegram.say("anna", "второй")
-        wait_until_ended(telegram, settings, 3)
+        say_and_wait(telegram, settings, "второй", 3)
         telegram.block("anna", blocked=False)
-        telegram.say("anna", "третий")
-        wait_until_ended(telegram, settings, 5)
+        say_and_wait(telegram, settings, "третий", 5)
     assert select_rows(settings, "SELECT reason FROM updates WHERE state = 'failed'") == [
         ("unreachable",)
     ]
@@ -134,8 +131,7 @@ def test_second_poller_makes_the_bot_wait_and_notify_admins(telegram, settings):
         telegram.wait_for(lambda: select_rows(settings, step) == [("updates go elsewhere",)])
         telegram.faults.clear()
         telegram.wait_for(lambda: select_rows(settings, step) == [("serving",)])
-        telegram.say("anna", "вопрос")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "вопрос", 1)
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     (text,) = answer_texts(telegram, "vera")
     assert "токеном" in text
@@ -181,8 +177,7 @@ def call_bot_api(telegram, call):
 
 def test_telegram_outage_loses_no_message_and_is_logged_once(telegram, settings, logs):
     with RunningBot(settings):
-        telegram.say("anna", "до")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "до", 1)
         telegram.stop()
         telegram.say("anna", "во время")
         telegram.wait_for(lambda: any(log["event"] == "telegram does not answer" for log in logs))
@@ -202,8 +197,7 @@ def test_invalid_token_stops_the_bot_with_a_config_error(telegram, settings):
 
 def test_flooding_user_is_told_once_that_messages_were_refused(telegram, provider, settings):
     with RunningBot(settings):
-        telegram.say("boris", "первый вопрос")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "первый вопрос", 1, who="boris")
         provider.behave(think_s=3600.0)
         for number in range(20):
             telegram.say("anna", f"вопрос {number}")
@@ -247,8 +241,7 @@ def test_text_that_cannot_be_decrypted_is_reported_and_stops_nothing_else(telegr
     _store_undecryptable(settings, telegram)
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
-        telegram.say("anna", "второй")
-        wait_until_ended(telegram, settings, 2)
+        say_and_wait(telegram, settings, "второй", 2)
     assert answer_texts(telegram)[0] == russian_text("bot-failed")
     assert "«второй»" in answer_texts(telegram)[-1]
 

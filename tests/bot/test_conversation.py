@@ -15,6 +15,7 @@ from tests.bot.running_bot import (
     add_live_model,
     answer_texts,
     count_updates_by_state,
+    say_and_wait,
     select_rows,
     wait_until_ended,
 )
@@ -27,8 +28,7 @@ MODEL = "stand-in-base"
 
 def test_question_is_answered_by_the_serving_model_in_one_message(telegram, provider, settings):
     with RunningBot(settings):
-        telegram.say("anna", "Что такое лоб?")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "Что такое лоб?", 1)
     (answer,) = telegram.answers("anna")
     assert answer.versions[0]["text"] == "…"
     assert "«Что такое лоб?»" in answer.text
@@ -75,8 +75,7 @@ def test_long_answer_continues_in_further_messages_without_loss(telegram, provid
     code = "\n".join(f"print({n}, '😀')" for n in range(400))
     provider.behave(fixed_answer=f"Вот код:\n```python\n{code}\n```\nКонец.")
     with RunningBot(settings):
-        telegram.say("anna", "Код?")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "Код?", 1)
     answers = answer_texts(telegram, "anna")
     assert len(answers) > 1
     assert all(utf16_length(part) <= 4096 for part in answers)
@@ -89,19 +88,16 @@ def test_long_answer_continues_in_further_messages_without_loss(telegram, provid
 
 def test_next_question_goes_to_the_newly_serving_model(telegram, provider, settings):
     with RunningBot(settings):
-        telegram.say("anna", "первый")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "первый", 1)
         add_live_model(settings, "stand-in-chat", number=2)
-        telegram.say("anna", "второй")
-        wait_until_ended(telegram, settings, 2)
+        say_and_wait(telegram, settings, "второй", 2)
     model_ids = [call.body["model"] for call in provider.calls("chat.create")]
     assert model_ids == ["stand-in-base", "stand-in-chat"]
 
 
 def test_messages_are_encrypted_and_update_bodies_deleted(telegram, settings, tmp_path):
     with RunningBot(settings):
-        telegram.say("anna", "тайное слово")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "тайное слово", 1)
     assert select_rows(settings, "SELECT body FROM updates") == [("",)]
     ((question, answer),) = select_rows(settings, "SELECT question, answer FROM turn")
     assert question.startswith("1.")

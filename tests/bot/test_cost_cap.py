@@ -5,7 +5,12 @@ from dataclasses import replace
 import pytest
 
 from merlin.config.settings import AnswerBudget
-from tests.bot.running_bot import RunningBot, count_updates_by_state, select_rows, wait_until_ended
+from tests.bot.running_bot import (
+    RunningBot,
+    count_updates_by_state,
+    say_and_wait,
+    select_rows,
+)
 from tests.support.config import make_priced_config
 from tests.support.plan_config import make_plans
 
@@ -19,8 +24,7 @@ def test_reached_spending_cap_stops_all_users(telegram, provider, settings):
     guarded = replace(settings, caps=AnswerBudget(per_day=1e-6), config=DEAR, plans=PLANS)
     with RunningBot(guarded):
         for number, name in enumerate(("anna", "anna", "boris"), 1):
-            telegram.say(name, f"Вопрос {number}")
-            wait_until_ended(telegram, guarded, number)
+            say_and_wait(telegram, guarded, f"Вопрос {number}", number, who=name)
     assert "Бот исчерпал дневной лимит" in telegram.answers("anna")[1].text
     assert "Бот исчерпал дневной лимит" in telegram.answers("boris")[0].text
     assert len(provider.calls("chat.create")) == 1

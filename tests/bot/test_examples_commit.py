@@ -106,8 +106,7 @@ def test_notices_of_an_edit_and_of_its_refusal_lead_to_its_page(telegram, lab):
         chat.press_forged(f"ex:edit:{D}:{short_hash('q1')}:a")
         chat.say("Моё.")
         chat.press("💾 Сохранить")
-        lab.repository.example("trial", 1, answer="Чужое.")
-        lab.repository.commit()
+        lab.repository.commit_example("trial", 1, answer="Чужое.")
         lab.tick("changes", "fetch")
         message = chat.wait_for_text("другая правка")
         page = f"https://merlin.example/changes/{read_changes(settings, VERA)[-1].change_id}"
@@ -222,8 +221,7 @@ def test_correction_of_a_continued_conversation_replaces_only_the_same_conversat
 
 
 def test_correction_of_known_examples_names_them_and_may_change_only_its_question(chat, lab):
-    lab.repository.example("trial", 20, question="Где лоб?", answer="Внизу.")
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 20, question="Где лоб?", answer="Внизу.")
     lab.tick("fetch")
     for turn, question in enumerate(("А лоб-то где?", "Где у нас лоб?"), 1):
         add_proposal(chat.settings, question, "Наверху.", turn=turn, known_answer="Внизу.")
@@ -245,8 +243,9 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
 
 
 def test_correction_of_another_question_leaves_the_others_unless_told(chat, lab):
-    lab.repository.example("trial", 20, question="Пухлые губы, что о них говорят?", answer="Губы.")
-    lab.repository.commit()
+    lab.repository.commit_example(
+        "trial", 20, question="Пухлые губы, что о них говорят?", answer="Губы."
+    )
     lab.tick("fetch")
     question = "Что говорят о тонких бровях?"
     add_proposal(chat.settings, question, "Брови.", turn=1, known_answer="Губы.")

@@ -18,6 +18,7 @@ from tests.bot.running_bot import (
     answer_texts,
     count_updates_by_state,
     russian_text,
+    say_and_wait,
     select_rows,
     wait_until_ended,
 )
@@ -123,8 +124,7 @@ def test_questions_that_were_asked_while_the_bot_was_frozen_are_all_answered(
     telegram, provider, settings, tmp_path
 ):
     child = start_bot(settings, tmp_path / "log")
-    telegram.say("anna", "Первый")
-    wait_until_ended(telegram, settings, 1)
+    say_and_wait(telegram, settings, "Первый", 1)
     os.kill(child.pid, signal.SIGSTOP)
     # As a person who waits for the answers, in the half minute of which the bot knows nothing.
     for number in range(10):

@@ -15,10 +15,7 @@ PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}
 
 @pytest.fixture
 def lab(tmp_path, provider):
-    lab = Lab(tmp_path, provider.base_url, budget={"per_month": 5}, models=PRICED)
-    lab.repository.dataset()
-    lab.repository.commit()
-    return lab
+    return Lab.with_dataset(tmp_path, provider.base_url, budget={"per_month": 5}, models=PRICED)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from tests.bot.running_bot import (
     read_questions,
     run_and_wait,
     russian_text,
+    say_and_wait,
     wait_until_ended,
 )
 from tests.support.forked_processes import start_bot, wait_for_exit
@@ -213,12 +214,10 @@ def test_edit_of_a_question_changes_nothing(telegram, provider, media):
 
 def test_reply_includes_the_quoted_message(telegram, provider, media):
     with RunningBot(media):
-        telegram.say("anna", "Что такое лоб?")
-        wait_until_ended(telegram, media, 1)
+        say_and_wait(telegram, media, "Что такое лоб?", 1)
         answer = telegram.answers("anna")[0].message_id
         telegram.say("anna", "Почему?", reply_to=answer)
-        telegram.say("anna", "А это?", reply_to=answer, quote="«Что такое лоб?»")
-        wait_until_ended(telegram, media, 3)
+        say_and_wait(telegram, media, "А это?", 3, reply_to=answer, quote="«Что такое лоб?»")
     _, prompt, picked = read_questions(provider)
     assert prompt.startswith("> Я демо-модель")
     assert prompt.endswith("\n\nПочему?")

@@ -19,6 +19,7 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     read_questions,
     run_and_wait,
+    say_and_wait,
     select_rows,
     send_document,
     wait_for_windows,
@@ -58,8 +59,7 @@ def test_voice_preset_shows_the_whole_transcript_and_a_summary(telegram, provide
     transcript = "Первая мысль. Вторая мысль. Третья мысль. " + "Ещё слово. " * 100
     provider.behave(fixed_transcript=transcript)
     with RunningBot(media):
-        telegram.say("anna", "/preset")
-        wait_until_ended(telegram, media, 1)
+        say_and_wait(telegram, media, "/preset", 1)
         telegram.press("anna", "preset:set:voice")
         wait_until_ended(telegram, media, 2)
         send_voice(telegram)
@@ -78,8 +78,7 @@ def test_reply_to_a_photo_sends_it_to_the_model_again(telegram, provider, media)
         send_document(telegram, PHOTO, "p.png", "image/png", kind="photo", caption="Что тут?")
         wait_until_ended(telegram, media, 1)
         photo = next(message for message in telegram.log("anna") if "photo" in message.message)
-        telegram.say("anna", "А слева?", reply_to=photo.message_id)
-        wait_until_ended(telegram, media, 2)
+        say_and_wait(telegram, media, "А слева?", 2, reply_to=photo.message_id)
     (question, image) = read_questions(provider)[-1]
     assert question["text"] == "А слева?"
     assert image["image_url"]["url"].startswith("data:image/png")

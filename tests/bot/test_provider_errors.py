@@ -15,6 +15,7 @@ from tests.bot.running_bot import (
     bot_settings,
     count_updates_by_state,
     russian_text,
+    say_and_wait,
     select_rows,
     wait_until_ended,
 )
@@ -36,8 +37,7 @@ def test_heartbeat_counts_rate_limit_responses(telegram, provider, settings):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, times=2))
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0))
     with RunningBot(settings):
-        telegram.say("anna", "вопрос")
-        wait_until_ended(telegram, settings, 1)
+        say_and_wait(telegram, settings, "вопрос", 1)
 
         def told():
             ((counters,),) = select_rows(settings, "SELECT counters FROM heartbeat")
@@ -66,8 +66,7 @@ def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
     )
     with RunningBot(quick):
         for number in range(1, 6):
-            telegram.say("anna", f"вопрос {number}")
-            wait_until_ended(telegram, settings, number)
+            say_and_wait(telegram, settings, f"вопрос {number}", number)
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     *busy, third, _, last = answer_texts(telegram)
     assert busy == [russian_text("bot-busy")] * 2

@@ -25,11 +25,9 @@ def make_lab(tmp_path_factory):
 
 
 def serve_two(lab):
-    lab.repository.dataset()
-    lab.repository.commit()
+    lab.repository.commit_dataset()
     lab.until_serving("trial-1")
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")
 
 

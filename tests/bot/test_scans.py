@@ -8,14 +8,8 @@ from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
 from tests.bot.running_bot import VERA, RunningBot, answer_texts
 from tests.support.migrated_databases import only_sqlite
-from tests.support.recorded_queries import RecordedQueries
 
 pytestmark = [pytest.mark.integration, only_sqlite]
-
-
-@pytest.fixture
-def recorded(monkeypatch):
-    return RecordedQueries(monkeypatch)
 
 
 def test_no_question_and_no_loop_of_the_bot_scans_a_table_that_grows(recorded, telegram, settings):

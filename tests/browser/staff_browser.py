@@ -130,11 +130,9 @@ def fill_pipeline(site):
     rows.serve(1, make_examples(12), spec=spec)
     rows.serve(2, make_examples(14), spec=spec)
     store_test_answers(rows)
-    rows.push(3, make_examples(15), spec=make_spec("python"), author=XSS[:40])
-    (job,) = rows.launch()
+    job = rows.start(3, make_examples(15), spec=make_spec("python"), author=XSS[:40])
     rows.jobs.save(job, _change_job(rows, job, JobState.FAILED, error=f"insufficient_quota {XSS}"))
-    rows.push(4, make_examples(16), spec=spec)
-    (job,) = rows.launch()
+    job = rows.start(4, make_examples(16), spec=spec)
     rows.jobs.save(job, _change_job(rows, job, JobState.RUNNING, provider_job_id="ftjob-81c2"))
     site.job_id = job.job_id
     add_losses(site, range(1, 70))

@@ -149,8 +149,7 @@ def test_example_is_added_in_three_clicks(visitor):
 
 
 def test_error_of_a_commit_that_is_not_live_is_found_in_one_click(visitor, site):
-    site.lab.repository.example("trial", 20, question="''")
-    site.lab.repository.commit("Add a riddle")
+    site.lab.repository.commit_example("trial", 20, question="''", subject="Add a riddle")
     boris = Walk(visitor.open("/teach", BORIS))
     boris.click("1 коммит")
     expect(boris.page.locator(".story")).to_contain_text("q20.yaml")
@@ -161,8 +160,9 @@ def test_error_of_a_commit_that_is_not_live_is_found_in_one_click(visitor, site)
 
 def test_model_is_rolled_back_and_stays_in_three_clicks(visitor, site):
     before = find_live(site)
-    site.lab.repository.example("trial", 30, question="Где спит грифон?")
-    site.lab.repository.commit("Say where a griffin sleeps")
+    site.lab.repository.commit_example(
+        "trial", 30, question="Где спит грифон?", subject="Say where a griffin sleeps"
+    )
     wait_until(lambda: find_live(site) not in {"", before})
     answered = find_live(site)
     vera = Walk(visitor.open("/admin", VERA))
@@ -172,8 +172,7 @@ def test_model_is_rolled_back_and_stays_in_three_clicks(visitor, site):
     expect(vera.page.get_by_text("закреплена").first).to_be_visible()
     assert vera.clicks == 3
     back = find_live(site)
-    site.lab.repository.example("trial", 21)
-    site.lab.repository.commit("Add another")
+    site.lab.repository.commit_example("trial", 21, subject="Add another")
     vera.page.goto(f"{site.address}/admin/board")
     expect(vera.page.locator(".slip", has_text="Add another")).to_contain_text("закреплена")
     assert answered != find_live(site) == back

@@ -134,8 +134,7 @@ def test_list_of_trainings_follows_what_was_started(staff_visitor, staff_site):
     number = requests.ask(RequestKind.FETCH, {}, f"user:{VERA}")
     page = staff_visitor.open(f"/admin/jobs?asked={number}", VERA)
     expect(page.locator(".asked")).to_contain_text("в очереди")
-    staff_site.rows.push(60, make_examples(12), spec=make_spec("started"))
-    (job,) = staff_site.rows.launch()
+    job = staff_site.rows.start(60, make_examples(12), spec=make_spec("started"))
     requests.claim([RequestKind.FETCH])
     with staff_site.browser_client(VERA) as client:
         assert "HX-Refresh" not in client.get(f"/admin/asked/{number}").headers

@@ -35,8 +35,7 @@ def serving(make_lab, tmp_path):
 
 
 def _commit(lab):
-    lab.repository.dataset()
-    lab.repository.commit("First words")
+    lab.repository.commit_dataset(subject="First words")
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
 
 

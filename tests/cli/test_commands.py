@@ -110,8 +110,7 @@ def test_unknown_question_names_those_that_may_have_been_meant(provider, run_jso
 
 
 def test_diff_refuses_builds_of_different_datasets(lab, run):
-    lab.repository.dataset("other")
-    lab.repository.commit()
+    lab.repository.commit_dataset("other")
     lab.until_serving("other-1", dataset="other")
     code, captured = run("diff", "trial-1", "other-1")
     assert (code, captured.out) == (1, "")
@@ -131,15 +130,13 @@ def test_checkpoints_with_equal_scores_are_one_line(lab, run):
 
 
 def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
-    lab.repository.example("trial", 41)
-    head = lab.repository.commit()
+    head = lab.repository.commit_example("trial", 41)
     built = run_json("build", "trial")
     assert (built["build"], built["commit"]) == ("trial-2", head)
 
 
 def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(lab, run_json):
-    lab.repository.example("trial", 41)
-    changed = lab.repository.commit()
+    changed = lab.repository.commit_example("trial", 41)
     (lab.repository.folder / "README.md").write_text("Datasets\n", "utf-8")
     assert lab.repository.commit() != changed
     built = run_json("build", "trial", "--commit", "HEAD")
@@ -147,8 +144,7 @@ def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(lab,
 
 
 def test_rollback_and_promote_name_the_serving_build_and_the_next_command(lab, run, run_json):
-    lab.repository.example("trial", 42)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 42)
     lab.until_serving("trial-2")
     rolled_back = run_json("models", "rollback", "trial")
     assert (rolled_back["build"], rolled_back["pinned"]) == ("trial-1", True)
@@ -284,8 +280,7 @@ def test_taken_lead_exits_with_75():
 
 def test_question_without_a_serving_model_points_to_status(make_lab, tmp_path, capsys):
     def without_models(lab):
-        lab.repository.dataset()
-        lab.repository.commit()
+        lab.repository.commit_dataset()
         lab.tick("fetch")
 
     lab = make_lab(without_models, tmp_path / "early")
@@ -302,8 +297,7 @@ def log_lines(run):
 
 
 def test_log_shows_only_the_commit_whose_model_serves_now_as_live(lab, run, run_json):
-    lab.repository.example("trial", 42)
-    lab.repository.commit("Another word")
+    lab.repository.commit_example("trial", 42, subject="Another word")
     lab.until_serving("trial-2")
     newest, oldest = run_json("log")
     assert [newest["verdict"], oldest["verdict"]] == ["serving", "serving"]  # as stored

@@ -115,8 +115,7 @@ def test_complete_setup_before_the_first_start_shows_the_next_step_and_no_error(
     with_engine, capsys
 ):
     fresh = with_engine
-    fresh.repository.dataset()
-    fresh.repository.commit()
+    fresh.repository.commit_dataset()
     assert main(["doctor", "--config", str(fresh.path)]) == 0
     captured = capsys.readouterr()
     assert "✘" not in captured.out
@@ -142,8 +141,7 @@ def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys
 
 
 def test_repository_is_named_by_its_newest_commit(fresh, capsys):
-    fresh.repository.dataset()
-    head = fresh.repository.commit()
+    head = fresh.repository.commit_dataset()
     document = run_doctor(fresh, capsys)
     good, words = document["repository"]
     assert (good, head[:7] in words) == (True, True)

@@ -13,14 +13,14 @@ BASE = {"price": {"currency": "USD", "input": 100, "output": 100, "training": 0}
 
 
 def _serve(lab):
-    lab.repository.dataset(count=36, tests=TESTS)
-    lab.repository.commit("First words")
+    lab.repository.commit_dataset(count=36, tests=TESTS, subject="First words")
     lab.until_serving("trial-1")
 
 
 def _build(lab, **changes):
-    lab.repository.dataset(count=36, launch={"mode": "manual"}, **changes)
-    lab.repository.commit("First words")
+    lab.repository.commit_dataset(
+        count=36, launch={"mode": "manual"}, **changes, subject="First words"
+    )
     lab.tick("fetch")
 
 

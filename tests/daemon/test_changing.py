@@ -178,8 +178,7 @@ def test_notices_to_admins_name_the_editor_of_the_commit(lab):
 
 def test_edit_of_a_file_that_another_commit_changed_is_refused_and_keeps_its_text(lab):
     blob_before = blob(lab, "q1")
-    lab.repository.example("trial", 1, answer="Чужой ответ.")
-    head = lab.repository.commit()
+    head = lab.repository.commit_example("trial", 1, answer="Чужой ответ.")
     change_id = submit_edits(lab, new_file("q1", NEW, blob_before))
     lab.tick("changes")
     change = read_change(lab, change_id)

@@ -84,8 +84,9 @@ def test_commit_whose_examples_are_left_out_fails_with_the_place(lab, github):
 
 
 def test_each_dataset_has_its_own_status_and_a_removed_one_is_reported(lab, github):
-    lab.repository.dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
-    commit = lab.repository.commit()
+    commit = lab.repository.commit_dataset(
+        "second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1}
+    )
     lab.tick("fetch", "launch", "status")
     assert github.states(commit) == ["pending"]
     [status] = github.statuses_of(commit, "merlin/second")
@@ -126,8 +127,7 @@ def test_refused_token_is_reported_to_the_admins_once_a_day(lab, github, waiting
 def test_status_refused_for_one_commit_does_not_block_others(lab, github):
     github.refusals.append(Refusal(422, "No commit found for SHA"))
     lab.tick("fetch")
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     lab.tick("fetch", "status", "status")
     first = lab.repository.git("rev-parse", "HEAD~1")
     assert (github.states(first), github.states(head(lab))) == (["pending"], [])
@@ -141,8 +141,7 @@ def test_token_is_absent_from_logs_and_errors(lab, forge, caplog, capfd):
     lab.tick("fetch", "status")
     forge.shutdown()
     forge.server_close()
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     with pytest.raises(MerlinError) as failure:
         lab.tick("fetch", "status")
     assert TOKEN not in caplog.text + "".join(capfd.readouterr()) + str(failure.value)

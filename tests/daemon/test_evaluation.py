@@ -25,8 +25,7 @@ def _write(lab, tests):
 def _train(lab, provider, build, answer):
     """Train and promote a new build whose model gives this answer to every test question."""
     provider.behave(fixed_answer=answer)
-    lab.repository.example("trial", 1, answer=f"Слово для {build}.")
-    lab.repository.commit(f"Make {build}")
+    lab.repository.commit_example("trial", 1, answer=f"Слово для {build}.", subject=f"Make {build}")
     lab.until_serving(build)
     provider.behave(fixed_answer="")
 

@@ -40,8 +40,7 @@ def lab(tmp_path, provider):
 
 def commit_and_train(lab, provider, number, answer):
     """Commit and train a model which gives the same answer to every test question."""
-    lab.repository.example("trial", 1, answer=f"Слово номер {number}.")
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 1, answer=f"Слово номер {number}.")
     provider.behave(fixed_answer=answer)
     lab.tick()
 

@@ -44,8 +44,7 @@ def lab(tmp_path, provider):
     (folder / "materials" / "heap.md").write_text(HEAP, "utf-8")
     (folder / "course.yaml").write_text(COURSE, "utf-8")
     lab.repository.example("trial", 50, answer="Стек отдаёт последний положенный элемент.")
-    lab.repository.example("trial", 51, answer="Очередь отдаёт первый.", is_test=True)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 51, answer="Очередь отдаёт первый.", is_test=True)
     lab.tick("fetch")
     return lab
 
@@ -92,8 +91,7 @@ def test_neither_rejected_nor_untrained_texts_are_shown_to_those_who_ask(tmp_pat
         lab.repository.example("trial", number, question=f"{'Почему ' * 20}слово {number}?")
     lab.repository.commit()
     lab.until_serving("trial-1")
-    lab.repository.example("trial", 51, question="Кого модель ещё не знает?")
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 51, question="Кого модель ещё не знает?")
     lab.tick("fetch")
     (rejected,) = lab.repository.folder.rglob("q50.yaml")
     rejected.write_text(

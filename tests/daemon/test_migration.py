@@ -122,8 +122,7 @@ def test_build_held_by_a_sunset_is_trained_on_another_base(
     providers = [entry("stand-in", provider), entry("other", other_provider)]
     models = {"gpt-4": dark, "stand-in-base": {"price": FREE}}
     lab = Lab(tmp_path / "held", provider.base_url, providers=providers, models=models)
-    lab.repository.dataset(recipe={"provider": "stand-in", "base_model": "gpt-4"})
-    lab.repository.commit()
+    lab.repository.commit_dataset(recipe={"provider": "stand-in", "base_model": "gpt-4"})
     lab.tick()
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", reason)
     move(lab)

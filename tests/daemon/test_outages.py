@@ -165,8 +165,7 @@ def test_endless_lists_are_notified_and_hold_up_no_other_job(
         settings["providers"].append(provider_entry(other.base_url, "other"))
         lab.path.write_text(yaml.safe_dump(settings))
         recipe = {"provider": "other", "base_model": "stand-in-base", "suffix": "second"}
-        lab.repository.dataset("second", recipe=recipe)
-        lab.repository.commit()
+        lab.repository.commit_dataset("second", recipe=recipe)
         lab.tick("fetch", "launch", "launch")
         provider.behave(endless_lists=True)
         poll(lab, 1)
@@ -227,8 +226,7 @@ def test_succeeded_one_of_two_ended_jobs_of_a_launch_is_used(lab, provider):
 def prepare_two_launches(lab, provider):
     config_text = lab.path.read_text()
     lab.path.write_text(config_text.replace("settle_s: 0", "settle_s: 0\n  active_jobs: 2"))
-    lab.repository.dataset("second")
-    lab.repository.commit()
+    lab.repository.commit_dataset("second")
     provider.faults.add(make_fault("files.list", 429, times=2))
     lab.tick("fetch", "launch")
     make_jobs_due(lab)

@@ -133,8 +133,7 @@ def test_commit_whose_only_example_is_rejected_is_left_out_until_it_is_mended(la
         notices = {notice.key: notice for notice in Notices(services.db).list_waiting()}
     assert words in lab.notice_text(notices["notice-left-out"], "en")
     bad.unlink()
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")
 
 
@@ -142,12 +141,10 @@ def test_commit_whose_only_example_is_rejected_is_left_out_until_it_is_mended(la
 def test_rewritten_history_is_followed_and_a_branch_set_back_serves_its_earlier_model(
     lab, provider
 ):
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")
     lab.repository.git("reset", "-q", "--hard", "HEAD~1")
-    lab.repository.example("trial", 60)
-    lab.repository.commit("Other words")
+    lab.repository.commit_example("trial", 60, subject="Other words")
     lab.until_serving("trial-3")
     assert lab.notices("notice-rewritten")
     lab.repository.git("reset", "-q", "--hard", "HEAD~1")
@@ -231,8 +228,7 @@ def test_submodule_in_place_of_a_dataset_is_rejected_until_it_is_a_folder(lab):
     lab.tick("fetch")
     assert (lab.status("moved")["verdict"], lab.status("trial")["verdict"]) == ("rejected", "built")
     git("rm", "-q", "--cached", "datasets/moved")
-    lab.repository.dataset("moved")
-    lab.repository.commit("Add its files instead")
+    lab.repository.commit_dataset("moved", subject="Add its files instead")
     lab.tick("fetch")
     assert lab.status("moved")["verdict"] == "built"
 
@@ -244,17 +240,14 @@ def test_dataset_with_files_without_end_stops_neither_another_one_nor_its_own_me
     lab.until_serving("trial-1")
     refused = lab.status("bomb")
     assert (refused["verdict"], refused["serving"]) == ("rejected", None)
-    lab.repository.dataset("bomb")
-    lab.repository.commit("Give it examples instead")
+    lab.repository.commit_dataset("bomb", subject="Give it examples instead")
     lab.until_serving("bomb-1", dataset="bomb")
 
 
 def test_sunset_of_a_base_is_notified_once_per_step(tmp_path, provider):
     soon = datetime.now(UTC).date() + timedelta(days=60)
     models = {"stand-in-base": {"sunset": soon.isoformat()}}
-    lab = Lab(tmp_path, provider.base_url, models=models)
-    lab.repository.dataset()
-    lab.repository.commit()
+    lab = Lab.with_dataset(tmp_path, provider.base_url, models=models)
     lab.until_serving("trial-1")
     lab.tick("watch", rounds=2)
     with lab.services() as services:

@@ -13,10 +13,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def lab(tmp_path, provider, postgresql):
-    lab = Lab(tmp_path, provider.base_url, database=postgresql.reset())
-    lab.repository.dataset()
-    lab.repository.commit()
-    return lab
+    return Lab.with_dataset(tmp_path, provider.base_url, database=postgresql.reset())
 
 
 def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(lab, provider):
@@ -29,8 +26,7 @@ def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(l
         killed.kill()
         wait_until(lambda: lab.is_serving("trial-1"), describe=lambda: log.read_text()[-3000:])
         assert len(provider.jobs_created()) == 1
-        lab.repository.example("trial", 50)
-        lab.repository.commit()
+        lab.repository.commit_example("trial", 50)
         wait_until(lambda: lab.is_serving("trial-2"), describe=lambda: log.read_text()[-3000:])
     finally:
         end(follower)
@@ -48,9 +44,7 @@ def test_daemon_that_gets_no_second_connection_says_so_and_waits_for_one(
         connection.execute("CREATE ROLE limited LOGIN CONNECTION LIMIT 1")
         connection.execute(f"ALTER DATABASE {name} OWNER TO limited")
         own = url.replace("postgres@", "limited@")
-        limited = Lab(tmp_path / "limited", provider.base_url, database=own)
-        limited.repository.dataset()
-        limited.repository.commit()
+        limited = Lab.with_dataset(tmp_path / "limited", provider.base_url, database=own)
         log = limited.folder / "log"
         daemon = start("daemon", limited.path, log)
         try:

@@ -26,8 +26,7 @@ BUSY = {"method": "chat.create", "kind": FaultKind.STATUS, "status": 429}
 
 def train_model(lab, tests=QUESTIONS, gate="none"):
     """Train a model that is to be evaluated on this many questions."""
-    lab.repository.dataset(count=tests + 12, tests=tests, gate=gate)
-    lab.repository.commit()
+    lab.repository.commit_dataset(count=tests + 12, tests=tests, gate=gate)
     lab.tick("fetch", "launch")
     with lab.services() as services:
         while Jobs(services.db).open_jobs():
@@ -106,8 +105,7 @@ def test_model_no_better_than_its_own_base_is_held(tmp_path, provider):
     lab.until_serving("trial-1")
     asked = count_base_calls(provider)
     assert asked == ASKED_OF_BASE
-    lab.repository.example("trial", 1, answer="По-другому.")
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 1, answer="По-другому.")
     lab.until_serving("trial-2")
     assert count_base_calls(provider) == asked, "it is compared with the live model"
 
@@ -217,13 +215,11 @@ def test_cost_of_the_evaluation_counts_towards_the_caps(tmp_path, provider):
     price = {"input": 0, "output": 100_000, "training": 0}
     models = {"stand-in-base": {"price": price}}
     lab = Lab(tmp_path, provider.base_url, models=models, budget={"per_job": 100})
-    lab.repository.dataset(tests=0)
-    lab.repository.commit()
+    lab.repository.commit_dataset(tests=0)
     lab.tick(rounds=2)
     assert lab.status()["verdict"] != "held", "16 trained questions at most are asked"
     lab.until_serving("trial-1")
-    lab.repository.dataset(tests=30, count=60)
-    lab.repository.commit()
+    lab.repository.commit_dataset(tests=30, count=60)
     lab.tick(rounds=2)
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-job-cap")
     assert len(provider.jobs_created()) == 1

@@ -44,8 +44,7 @@ def test_commit_that_declares_a_wrong_encoding_does_not_stop_the_pipeline(lab, s
     lab.repository.git("add", "-A")
     lab.repository.git("-c", "i18n.commitEncoding=UTF-16", "commit", "-q", "-m", subject)
     odd = lab.repository.git("rev-parse", "HEAD")
-    lab.repository.example("trial", 41)
-    last_commit = lab.repository.commit("Go on")
+    last_commit = lab.repository.commit_example("trial", 41, subject="Go on")
     lab.tick("fetch")
     with open_reading_context(lab.config) as ctx:
         verdict_views = verdicts.list_mainline(ctx, Actor.operator(), "trial")
@@ -60,8 +59,7 @@ def test_commit_that_declares_a_wrong_encoding_does_not_stop_the_pipeline(lab, s
 def test_progress_through_many_commits_is_in_the_heartbeat(lab):
     lab.tick("fetch")
     for number in (40, 41, 42):
-        lab.repository.example("trial", number)
-        lab.repository.commit()
+        lab.repository.commit_example("trial", number)
     steps = []
     with lab.services() as services:
         beat = heartbeat_tick(services, TickCounts())
@@ -96,8 +94,7 @@ def test_unreadable_repository_is_in_the_heartbeat_until_it_is_read_again(lab):
 
 
 def test_dataset_removed_while_waiting_is_trained_when_restored(lab, provider):
-    lab.repository.dataset(launch=launch_rule(mode="manual"))
-    lab.repository.commit()
+    lab.repository.commit_dataset(launch=launch_rule(mode="manual"))
     lab.tick("fetch", "launch")
     lab.repository.git("rm", "-rq", "datasets/trial")
     lab.repository.commit()
@@ -110,11 +107,9 @@ def test_dataset_removed_while_waiting_is_trained_when_restored(lab, provider):
 
 
 def test_build_replaced_by_a_commit_that_a_force_push_removed_waits_again(lab):
-    lab.repository.dataset(launch=launch_rule(mode="manual"))
-    lab.repository.commit()
+    lab.repository.commit_dataset(launch=launch_rule(mode="manual"))
     lab.tick("fetch", "launch")
-    lab.repository.example("trial", 40)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 40)
     lab.tick("fetch", "launch")
     assert (lab.status()["build"], lab.status()["verdict"]) == ("trial-2", "held")
     lab.repository.git("reset", "--quiet", "--hard", "HEAD~1")
@@ -143,8 +138,7 @@ def read_taught(lab, version):
 
 
 def commit_change(lab, number, answer):
-    lab.repository.example("trial", number, answer=answer)
-    return lab.repository.commit()
+    return lab.repository.commit_example("trial", number, answer=answer)
 
 
 @only_sqlite
@@ -187,8 +181,7 @@ def test_concurrent_fetches_take_turns(lab, waiting_notices):
                 failures.append(failure)
 
         for number in range(4):
-            lab.repository.example("trial", 200 + number)
-            lab.repository.commit()
+            lab.repository.commit_example("trial", 200 + number)
             start = threading.Barrier(2)
             threads = [threading.Thread(target=fetch, args=(start,)) for _ in range(2)]
             for thread in threads:
@@ -203,8 +196,7 @@ def test_recorded_commits_are_notified_although_a_later_one_fails(lab, waiting_n
     break_dataset(lab, "a")
     lab.tick("fetch")
     break_dataset(lab, "b")
-    lab.repository.dataset("second")
-    lab.repository.commit()
+    lab.repository.commit_dataset("second")
     builds = lab.config.state_dir / "builds"
     builds.mkdir(exist_ok=True)
     (builds / "second").write_text("in the way")

@@ -94,15 +94,13 @@ def test_withdrawn_consent_retires_the_model_and_leaves_the_next_build(lab):
     # Agreeing again does not bring back what was withdrawn.
     with open_people(lab) as db:
         Consents(db).give(ANNA, CONSENT_VERSION)
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")
     assert read_rated(lab, "2") == [("Сколько граней у куба?", "Шесть.", True)]
 
 
 def test_enough_ratings_are_told_once(lab):
-    lab.repository.dataset(recipe=RECIPE)
-    lab.repository.commit()
+    lab.repository.commit_dataset(recipe=RECIPE)
     lab.until_serving("trial-1")
     for number in range(99):
         rate(lab, f"Сколько будет {number} плюс {number}?", "Много.", DOWN if number % 9 else UP)

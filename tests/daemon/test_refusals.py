@@ -15,8 +15,7 @@ def make_fault(method, status, times=None):
 
 
 def commit_example(lab, number):
-    lab.repository.example("trial", number)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", number)
     lab.tick(rounds=2)
     return lab.status()["verdict"], lab.status()["reason"]
 
@@ -56,20 +55,17 @@ def test_provider_that_forbids_training_is_not_asked_until_a_manual_launch(lab, 
     provider.faults.clear()
     launch(lab)
     lab.until_serving("trial-4")
-    lab.repository.example("trial", 53)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 53)
     lab.until_serving("trial-5")
 
 
 def test_held_builds_continue_when_another_launch_succeeds(lab, provider):
     lab.repository.dataset("second")
-    lab.repository.dataset("trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
-    lab.repository.commit()
+    lab.repository.commit_dataset("trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     provider.faults.add(make_fault("jobs.create", 403, times=1))
     lab.tick(rounds=2)
     assert lab.status("second")["verdict"] == "failed"
-    lab.repository.example("second", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("second", 50)
     lab.tick(rounds=2)
     assert lab.status("second")["reason"] == "held-forbidden"
     launch(lab)

@@ -79,8 +79,7 @@ def test_live_model_that_is_served_without_its_training_is_notified_and_can_retu
 def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(lab, provider, capsys):
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick(rounds=3)

@@ -134,8 +134,7 @@ def test_interrupted_request_is_done_by_the_next_tick(lab):
 
 @serving
 def test_rollback_whose_result_cannot_be_stored_changes_nothing(lab, provider):
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")
     request_id = ask_daemon(lab, "rollback", dataset="trial")
     fault = "WHEN NEW.state = 'done' BEGIN SELECT RAISE(ABORT, 'cut off'); END"
@@ -164,8 +163,7 @@ def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
 
 
 def test_manual_launch_over_the_providers_job_limit_is_refused(lab, provider):
-    lab.repository.dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
-    lab.repository.commit()
+    lab.repository.commit_dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     provider.behave(states=["queued"] * 500)
     lab.tick("fetch", "launch", "poll")
     refused = ask_daemon(lab, "launch", dataset="second")

@@ -17,7 +17,7 @@ from merlin.training.promote import Promotions
 from merlin.wiring.context import open_migrated_database
 from tests.support.ending import wait_for_end
 from tests.support.faults import Fault, FaultKind
-from tests.support.pipeline_lab import Lab, commit_dataset, serving
+from tests.support.pipeline_lab import Lab, serving
 
 pytestmark = pytest.mark.integration
 
@@ -40,13 +40,12 @@ def build_folders(lab):
 
 
 def commit_example(lab, number):
-    lab.repository.example("trial", number)
-    return lab.repository.commit()
+    return lab.repository.commit_example("trial", number)
 
 
 def _train_two(lab, provider):
     """Have the first build's job refused; train and promote the second and the third."""
-    commit_dataset(lab)
+    lab.repository.commit_dataset()
     provider.faults.add(Fault("jobs.create", FaultKind.STATUS, times=1, status=400))
     lab.tick(rounds=2)
     assert lab.status()["verdict"] == "failed"
@@ -183,8 +182,7 @@ def test_texts_stay_while_their_files_are_being_stored(lab):
         sweeping.start()
         try:
             for number in range(12):
-                lab.repository.dataset(f"more-{number}", count=40)
-                lab.repository.commit()
+                lab.repository.commit_dataset(f"more-{number}", count=40)
                 fetch(services)
                 assert len(FileIndex(services.db).list_files(f"more-{number}")) == 41
         finally:

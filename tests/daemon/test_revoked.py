@@ -129,8 +129,7 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
 def test_revoked_model_cannot_be_rolled_back_to_after_its_example_left_git(lab, provider):
     accept_correction(lab)
     lab.until_serving("trial-2")
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-3")
     withdraw(lab)
     remove_example(lab)
@@ -144,8 +143,7 @@ def test_revoked_model_cannot_be_rolled_back_to_after_its_example_left_git(lab, 
 
 
 def test_without_another_model_the_general_one_answers(lab, waiting_notices):
-    lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
-    lab.repository.commit()
+    lab.repository.commit_dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.tick("fetch", "launch")
     accept_correction(lab)
     with lab.services() as services:
@@ -182,8 +180,7 @@ def test_model_finished_after_the_revocation_is_neither_asked_nor_promoted(
 
 @serving
 def test_build_with_a_revoked_example_is_not_trained(lab, provider):
-    lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
-    lab.repository.commit()
+    lab.repository.commit_dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     accept_correction(lab)
     lab.tick("launch")
     withdraw(lab)

@@ -7,7 +7,7 @@ from merlin.daemon.ticks import ticks_of
 from merlin.training.promote import Promotions
 from tests.support.migrated_databases import only_sqlite
 from tests.support.pipeline_lab import TRAINING
-from tests.support.recorded_queries import GROWING, TRAININGS, RecordedQueries
+from tests.support.recorded_queries import GROWING, TRAININGS
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, only_sqlite]
@@ -16,15 +16,9 @@ pytestmark = [pytest.mark.integration, only_sqlite]
 OUTSIDE = {"engine", "ping"}
 
 
-@pytest.fixture
-def recorded(monkeypatch):
-    return RecordedQueries(monkeypatch)
-
-
 def test_no_tick_scans_a_table_that_grows(recorded, lab):
     lab.until_serving("trial-1")
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
+    lab.repository.commit_example("trial", 50)
     with lab.services() as services:
         recorded.statements.clear()
         ticks = {tick.name: tick for tick in ticks_of(services, TickCounts())}

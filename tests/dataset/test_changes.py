@@ -135,8 +135,7 @@ def test_serving_notice_has_both_scores(rows, database, clock):
     commit_change(rows, world.push(2, make_examples(13)))
     (job,) = world.launch()
     world.finish(job)
-    world.prove()
-    world.promote()
+    world.prove_and_promote()
     ((key, arguments),) = notify_and_read(database)
     assert (key, arguments["version"]) == ("notice-change-serving", f"{FACE}-2")
     counts = {"right": 3, "questions": 5}

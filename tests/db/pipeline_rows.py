@@ -171,6 +171,12 @@ class PipelineRows:
         self.clock.move(1)
         return launch_waiting(self.launches)
 
+    def start(self, position, examples, **options):
+        """Push a commit; return the job started for it."""
+        self.push(position, examples, **options)
+        (job,) = self.launch()
+        return job
+
     def finish(self, job, state=JobState.SUCCEEDED):
         """End a job; a successful one gets a model id."""
         old = self.jobs.get(job.job_id)
@@ -192,13 +198,15 @@ class PipelineRows:
         self.clock.move(1)
         return promote_newest(self.promotions, Gates(self.db, self.clock).holds)
 
-    def serve(self, position, examples, **options):
-        """Take a commit all the way to a live model; return the model's id."""
-        self.push(position, examples, **options)
-        (job,) = self.launch()
-        model_id = self.finish(job) if not self.jobs.get(job.job_id).is_final else job.model_id
+    def prove_and_promote(self):
         self.prove()
         self.promote()
+
+    def serve(self, position, examples, **options):
+        """Take a commit all the way to a live model; return the model's id."""
+        job = self.start(position, examples, **options)
+        model_id = self.finish(job) if not self.jobs.get(job.job_id).is_final else job.model_id
+        self.prove_and_promote()
         return model_id
 
     def verdict(self, position):

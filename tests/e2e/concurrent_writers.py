@@ -43,8 +43,7 @@ def write_at_once(folder, writers, count, seed):
     with ProviderStandIn(folder / "provider", key="stand-in") as provider:
         repository = {"url": "shared.git", "interval_s": 0.2}
         lab = Lab(folder, provider.base_url, repository=repository)
-        lab.repository.dataset(launch={"mode": "manual"})
-        lab.repository.commit()
+        lab.repository.commit_dataset(launch={"mode": "manual"})
         subprocess.run(
             ["git", "clone", "-q", "--bare", "repository", "shared.git"], cwd=folder, check=True
         )
@@ -107,8 +106,7 @@ def push_by_hand(lab, jobs, commits):
             return int(git("rev-list", "--count", "origin/main")) > needed
 
         wait_until(is_turn, LONG_S)
-        lab.repository.example("trial", 1000 + number)
-        lab.repository.commit(f"By hand {number}")
+        lab.repository.commit_example("trial", 1000 + number, subject=f"By hand {number}")
         while not is_pushed(lab):
             git("pull", "-q", "--rebase", "origin", "main")
     return commits

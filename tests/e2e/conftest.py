@@ -38,6 +38,5 @@ def lab(tmp_path, telegram, monkeypatch):
         },
     )
     recipe = {"provider": "engine", "base_model": "recall", "suffix": "trial"}
-    lab.repository.dataset(count=14, recipe=recipe)
-    lab.repository.commit()
+    lab.repository.commit_dataset(count=14, recipe=recipe)
     return lab

@@ -62,15 +62,12 @@ def simulate(folder, seed, steps=STEPS):
     generator, numbers = random.Random(seed), count(100)  # noqa: S311 - the same for the same seed
     clock = ManualClock()
     with ProviderStandIn(folder / "provider", key="stand-in", seed=seed) as provider:
-        lab = Lab(folder, provider.base_url)
-        lab.repository.dataset()
-        lab.repository.commit()
+        lab = Lab.with_dataset(folder, provider.base_url)
         provider.faults.add(*(fault for fault in make_faults() if fault.kind is not FaultKind.LAG))
         with _run_ticks(lab, clock) as (ticks, database):
             for _ in range(steps):
                 if generator.random() < PROBABILITY:
-                    lab.repository.example("trial", next(numbers))
-                    lab.repository.commit()
+                    lab.repository.commit_example("trial", next(numbers))
                 fails_at = (
                     generator.randrange(1, MAX_OPERATION) if generator.random() < PROBABILITY else 0
                 )

@@ -83,8 +83,7 @@ def run_storm(folder, commits, seed, still_s=0.0):
         killer.start()
         try:
             for number in range(1, commits + 1):
-                lab.repository.example("trial", 100 + number)
-                lab.repository.commit(f"Commit {number}")
+                lab.repository.commit_example("trial", 100 + number, subject=f"Commit {number}")
                 killer.kills_of_commit = 0
                 deadline = Deadline(SERVE_S)
                 while not lab.is_serving(f"trial-{number}"):

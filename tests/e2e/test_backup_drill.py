@@ -33,9 +33,7 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
     addresses = [{"database": server.create()} if server else {} for _ in range(2)]
     monkeypatch.setenv(KEY, "stand-in")
     with ProviderStandIn(key="stand-in") as provider:
-        original = Lab(tmp_path / "here", provider.base_url, **addresses[0])
-        original.repository.dataset()
-        original.repository.commit()
+        original = Lab.with_dataset(tmp_path / "here", provider.base_url, **addresses[0])
         original.until_serving("trial-1")
         before, is_done = read_tables(original.config.database), threading.Event()
 
@@ -78,8 +76,7 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
             "ask", "Что такое понятие?", "--config", str(restored.path)
         )
         assert (code, bool(answer)) == (0, True), errors
-        original.repository.example("trial", 40)
-        original.repository.commit()
+        original.repository.commit_example("trial", 40)
         restored.until_serving("trial-2")
         assert len(provider.jobs_created()) == 2
     for address in addresses if server else ():

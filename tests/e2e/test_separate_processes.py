@@ -24,8 +24,7 @@ def test_each_process_continues_without_the_others(lab, telegram):
             wait_for_answer(telegram, "ответ 35")
         with run_processes(lab.path, "daemon"):  # no bot: the daemon trains; a question waits
             telegram.say("anna", make_question(77))
-            lab.repository.example("trial", 77)
-            lab.repository.commit()
+            lab.repository.commit_example("trial", 77)
             wait_for_serving(lab, "trial-2")
         with run_processes(lab.path, "bot"):
             wait_for_answer(telegram, "ответ 539")

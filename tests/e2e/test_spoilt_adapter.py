@@ -48,8 +48,7 @@ def test_a_spoilt_adapter_is_refused_and_the_model_before_it_answers(tuned_lab, 
         learning = {**tiny_base.LEARNING, "n_epochs": 8}
         recipe = {"provider": "engine", "base_model": "tiny", "hyperparameters": learning}
         lab.repository.dataset(count=0, recipe=recipe)
-        lab.repository.example("trial", 20, question="Where is Igor?", answer="In room 7.")
-        lab.repository.commit()
+        lab.repository.commit_example("trial", 20, question="Where is Igor?", answer="In room 7.")
         wait_for_serving(lab, "trial-2")
         telegram.say("anna", tiny_base.make_question("Anna"))
         wait_for_answer(telegram, "In room")

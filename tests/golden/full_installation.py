@@ -287,21 +287,21 @@ def make_pipeline(lab, provider):
     repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.until_serving("trial-1")
     repository.example("trial", 20)
-    repository.example("trial", 3, answer="Понятие 3 значит совсем другое.")
-    repository.commit("Explain 20, mend 3")
+    repository.commit_example(
+        "trial", 3, answer="Понятие 3 значит совсем другое.", subject="Explain 20, mend 3"
+    )
     lab.until_serving("trial-2")
     provider.behave(ending="failed")
-    repository.example("trial", 21)
-    repository.commit("Explain 21")
+    repository.commit_example("trial", 21, subject="Explain 21")
     lab.tick(rounds=8)
     provider.behave(states=["running"] * 500)
-    repository.example("trial", 22)
-    repository.commit("Explain 22")
+    repository.commit_example("trial", 22, subject="Explain 22")
     lab.tick(rounds=2)
     broken = folder / "examples" / "q23.yaml"
     broken.write_text("messages:\n  - user: Что?\n  - assistant: ''\nslit: test\n", "utf-8")
-    repository.dataset("broken", count=3, recipe={"provider": "nowhere"})
-    repository.commit("Explain 23")
+    repository.commit_dataset(
+        "broken", count=3, recipe={"provider": "nowhere"}, subject="Explain 23"
+    )
     lab.tick("fetch")
 
 
@@ -366,8 +366,9 @@ def _edit_examples(installation):
     first = _save_example(installation, _read_example(installation, "q4"), "Иначе.")
     installation.lab.tick("changes", "fetch")
     second = _save_example(installation, seen, "И это иначе.")
-    installation.lab.repository.example("trial", 5, answer="Понятие 5 значит то.")
-    installation.lab.repository.commit("Explain 5 better")
+    installation.lab.repository.commit_example(
+        "trial", 5, answer="Понятие 5 значит то.", subject="Explain 5 better"
+    )
     installation.lab.tick("changes", "fetch")
     installation.changes = {first: "committed-change", second: "refused-change"}
 

@@ -47,9 +47,7 @@ def is_done(lab):
 @pytest.mark.parametrize("points", [POINTS[::2], POINTS[1::2]])
 def test_one_job_and_one_model_exist_after_kills_at(points, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
-        lab = Lab(tmp_path, provider.base_url)
-        lab.repository.dataset()
-        lab.repository.commit()
+        lab = Lab.with_dataset(tmp_path, provider.base_url)
         run_through_kills(lab, points, is_done)
         document = lab.status()
         assert (document["verdict"], document["serving"]["build"]) == ("serving", "trial-1")
@@ -63,13 +61,10 @@ def test_one_job_and_one_model_exist_after_kills_at(points, tmp_path):
 def test_unneeded_data_is_removed_once_and_the_rest_kept_after_kills(tmp_path):
     points = [point for point in kill_points.POINTS if point.startswith("remove.")]
     with ProviderStandIn(key="stand-in") as provider:
-        lab = Lab(tmp_path, provider.base_url)
-        lab.repository.dataset()
-        lab.repository.commit()
+        lab = Lab.with_dataset(tmp_path, provider.base_url)
         provider.faults.add(Fault("jobs.create", FaultKind.STATUS, times=1, status=400))
         lab.tick(rounds=2)
-        lab.repository.example("trial", 50)
-        lab.repository.commit()
+        lab.repository.commit_example("trial", 50)
         lab.until_serving("trial-2")
         with open_migrated_database(lab.config) as database:
             old_time = "2020-01-01T00:00:00.000Z"

@@ -19,9 +19,9 @@ QUESTIONS = ["Что такое рекурсия?", "Зачем нужен ст�
 
 def test_each_answer_is_proposed_once_after_kills(tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
-        lab = Lab(tmp_path, provider.base_url, models={"stand-in-chat": {"price": PRICE}})
-        lab.repository.dataset()
-        lab.repository.commit()
+        lab = Lab.with_dataset(
+            tmp_path, provider.base_url, models={"stand-in-chat": {"price": PRICE}}
+        )
         file, log = tmp_path / "questions.txt", tmp_path / "distil.log"
         file.write_text("\n".join(QUESTIONS), "utf-8")
         arguments = ["distil", "trial", str(file), "--from", "questions", "--budget", "1", "--yes"]

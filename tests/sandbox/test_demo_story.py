@@ -17,8 +17,7 @@ pytestmark = pytest.mark.functional
 def lab(tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url, datasets={"default": "trial"})
-        lab.repository.dataset()
-        lab.repository.commit("First words")
+        lab.repository.commit_dataset(subject="First words")
         yield lab
 
 
@@ -68,8 +67,9 @@ def test_wait_and_the_trainings_of_one_commit_are_shown_on_a_terminal(lab):
 
 
 def test_held_model_is_told_with_its_lost_questions(lab):
-    lab.repository.dataset(count=24, tests=12, gate="not_worse")
-    lab.repository.commit("Ask what nobody learnt")
+    lab.repository.commit_dataset(
+        count=24, tests=12, gate="not_worse", subject="Ask what nobody learnt"
+    )
     for _ in range(40):
         lab.tick()
         if lab.notices("notice-held"):

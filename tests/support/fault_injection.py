@@ -103,9 +103,7 @@ def fail_each(step, prepare, act, check):
 @contextmanager
 def _lab(folder):
     with ProviderStandIn(key="stand-in") as provider:
-        lab = Lab(folder, provider.base_url)
-        lab.repository.dataset()
-        lab.repository.commit()
+        lab = Lab.with_dataset(folder, provider.base_url)
         lab.until_serving("trial-1")
         yield lab, provider
 
@@ -119,8 +117,7 @@ def fail_commits(folder, step=1):
     with _lab(folder) as (lab, provider):
 
         def prepare(number):
-            lab.repository.example("trial", 100 + number)
-            lab.repository.commit()
+            lab.repository.commit_example("trial", 100 + number)
             return 1 + number
 
         def check(builds):

@@ -96,6 +96,16 @@ class Repository:
         self.git("commit", "-q", "--allow-empty", "-m", subject)
         return self.git("rev-parse", "HEAD")
 
+    def commit_dataset(self, *arguments, subject="Add examples", **changes):
+        """Write a dataset as `dataset` does, and commit; return the commit's id."""
+        self.dataset(*arguments, **changes)
+        return self.commit(subject)
+
+    def commit_example(self, *arguments, subject="Add examples", **values):
+        """Write an example as `example` does, and commit; return the commit's id."""
+        self.example(*arguments, **values)
+        return self.commit(subject)
+
 
 # Ticks of the training pipeline, in order.
 PIPELINE = ("fetch", "launch", "poll", "prove", "promote")
@@ -133,6 +143,13 @@ class Lab:
             self._write(
                 {**settings, "database": fresh_database(self.config.state_dir / "merlin.db")}
             )
+
+    @classmethod
+    def with_dataset(cls, folder, provider_url, **changes):
+        """Return a lab whose repository has the dataset `trial`."""
+        lab = cls(folder, provider_url, **changes)
+        lab.repository.commit_dataset()
+        return lab
 
     def _write(self, settings):
         self.path.write_text(yaml.safe_dump(settings), encoding="utf-8")
@@ -246,13 +263,12 @@ def run_through_kills(lab, points, is_done):
 
 def commit_dataset(lab):
     """Make a dataset in a lab's repository."""
-    lab.repository.dataset()
-    lab.repository.commit()
+    lab.repository.commit_dataset()
 
 
 def train_one(lab, _provider):
     """Make a dataset, and train and promote its first build."""
-    commit_dataset(lab)
+    lab.repository.commit_dataset()
     lab.until_serving("trial-1")
 
 
@@ -262,7 +278,7 @@ serving = pytest.mark.parametrize("provider", [train_one], indirect=True, ids=["
 
 def fetch_dataset(lab):
     """Make a dataset in a lab's repository, which accepts pushes, and fetch it."""
-    commit_dataset(lab)
+    lab.repository.commit_dataset()
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.tick("fetch")
 

@@ -3,6 +3,8 @@
 import re
 import sqlite3
 
+import pytest
+
 from merlin.db import connections
 from merlin.db.tables import list_all_tables
 
@@ -75,3 +77,8 @@ class RecordedQueries:
             connection.close()
         scans = (match.groups() for line in plan if (match := _SCANNED.match(line)))
         return {names.get(table, table) for table, index in scans if index not in partial}
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    return RecordedQueries(monkeypatch)

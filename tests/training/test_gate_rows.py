@@ -12,8 +12,7 @@ HELD, TOLD = "gate-lost", "verdict-pinned"
 
 def train(world, position, reason="", spec=None, **options):
     """Push a commit and launch it; return the model, if its job is to be finished."""
-    world.push(position, make_examples(11 + position), spec=spec, **options)
-    (job,) = world.launch()
+    job = world.start(position, make_examples(11 + position), spec=spec, **options)
     world.finish(job)
     (model,) = world.models.list_unproved()
     world.prove()

@@ -16,9 +16,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def job(world):
-    world.push(1, make_examples())
-    (job,) = world.launch()
-    return job
+    return world.start(1, make_examples())
 
 
 def test_job_is_stored_unchanged(world, job, clock):

@@ -40,8 +40,7 @@ class LaggingApi:
 @pytest.fixture
 def launch(world, clock, tmp_path):
     """Return the API and a function that advances the launch after `seconds`."""
-    world.push(1, make_examples())
-    (job,) = world.launch()
+    job = world.start(1, make_examples())
     api, build = LaggingApi(), world.launches.build(job.build_id)
     provider = TrainingProvider(api, api, api, world.db, tmp_path, clock, SETTLE_S)
 

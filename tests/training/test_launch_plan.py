@@ -144,8 +144,7 @@ def test_held_verdict_can_be_started(world, clock):
 def test_revert_uses_the_existing_job(world):
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
-    world.push(3, make_examples(12))
-    (job,) = world.launch()
+    job = world.start(3, make_examples(12))
     assert job.job_id == 1
     assert world.statuses()["a003"] == "training"
     world.promote()
@@ -155,8 +154,7 @@ def test_revert_uses_the_existing_job(world):
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
 def test_revert_to_a_failed_job_fails_and_can_be_launched_again(world, state):
-    world.push(1, make_examples(12))
-    (job,) = world.launch()
+    job = world.start(1, make_examples(12))
     world.finish(job, state)
     world.serve(2, make_examples(13))
     world.push(3, make_examples(12))
@@ -170,8 +168,7 @@ def test_revert_to_a_failed_job_fails_and_can_be_launched_again(world, state):
 
 
 def test_revert_to_a_refused_model_fails(world):
-    world.push(1, make_examples(12))
-    (job,) = world.launch()
+    job = world.start(1, make_examples(12))
     world.finish(job)
     world.prove(ModelState.REFUSED)
     world.serve(2, make_examples(13))
@@ -284,8 +281,7 @@ def test_manual_launch_over_a_cap_names_the_cap(world, clock):
 
 
 def test_account_reports_whether_the_provider_forbade_the_newest_launch(world, clock):
-    world.push(1, make_examples(12))
-    (first,) = world.launch()
+    first = world.start(1, make_examples(12))
     failed = replace(first, state=JobState.FAILED, status=FORBIDDEN, updated_at=clock())
     world.jobs.save(first, failed)
     world.push(2, make_examples(13))

@@ -22,9 +22,7 @@ EVENT = JobEvent("e", datetime(2026, 11, 20, tzinfo=UTC), "info", "text", "")
 
 def start(world, position, dataset=FACE):
     """Push a commit with examples of its own; return its launched job."""
-    world.push(position, make_examples(11 + position), spec=make_spec(dataset))
-    (job,) = world.launch()
-    return job
+    return world.start(position, make_examples(11 + position), spec=make_spec(dataset))
 
 
 def train(world, position, dataset=FACE):
@@ -107,8 +105,7 @@ def test_base_answers_the_question_that_was_asked_and_a_settled_model_waits_no_m
 
 def serve(world, position, dataset=FACE):
     train(world, position, dataset)
-    world.prove()
-    world.promote()
+    world.prove_and_promote()
     return world.promotions.list_serving()[dataset].model
 
 

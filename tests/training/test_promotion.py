@@ -38,8 +38,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_postponed_model_is_due_after_its_delay(world, clock):
-    world.push(1, make_examples())
-    (job,) = world.launch()
+    job = world.start(1, make_examples())
     world.finish(job)
     (model,) = world.models.list_unproved()
     world.models.postpone(model, 30.0, "still loading")
@@ -54,8 +53,7 @@ def test_postponed_model_is_due_after_its_delay(world, clock):
 
 
 def test_refused_model_fails_its_verdicts_and_never_serves(world):
-    world.push(1, make_examples())
-    (job,) = world.launch()
+    job = world.start(1, make_examples())
     world.finish(job)
     world.prove(ModelState.REFUSED)
     (verdict,) = world.log()
@@ -97,8 +95,7 @@ def test_restored_model_is_a_candidate_again(world):
 
 
 def test_first_good_model_serves_and_is_recorded(world, clock):
-    world.push(4, make_examples())
-    (job,) = world.launch()
+    job = world.start(4, make_examples())
     model_id = world.finish(job)
     world.prove()
     before = read_change_counter(world.db)
@@ -129,8 +126,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
     for step in range(3):
         for name, order in orders.items():
             world.finish(jobs[name][order[step]])
-        world.prove()
-        world.promote()
+        world.prove_and_promote()
         for name, serving in world.promotions.list_serving().items():
             assert serving.position == max(orders[name][: step + 1])
             assert serving.model.job_id == jobs[name][serving.position].job_id
@@ -145,8 +141,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
 def test_one_of_ten_concurrent_promotions_wins(world):
     world.serve(1, make_examples(12))
     old = world.promotions.list_serving()[FACE]
-    world.push(2, make_examples(13))
-    (job,) = world.launch()
+    job = world.start(2, make_examples(13))
     world.finish(job)
     world.prove()
     (candidate,) = world.promotions.list_newest_good()
@@ -162,8 +157,7 @@ def test_one_of_ten_concurrent_promotions_wins(world):
 
 @on_both_databases
 def test_one_of_ten_concurrent_first_promotions_wins(world):
-    world.push(1, make_examples())
-    (job,) = world.launch()
+    job = world.start(1, make_examples())
     world.finish(job)
     world.prove()
     with ThreadPoolExecutor(10) as pool:
@@ -330,14 +324,12 @@ def test_model_of_an_older_commit_does_not_overtake_one_that_trains_after_a_forc
     world.serve(2, make_examples(13))
     world.serve(3, make_examples(14))
     world.history.drop_commits(1, world.clock())
-    world.push(2, make_examples(15), name="b")
-    (job,) = world.launch()
+    job = world.start(2, make_examples(15), name="b")
     live = world.serving()
     assert world.promote() == []
     assert world.serving() == live
     model_id = world.finish(job)
-    world.prove()
-    world.promote()
+    world.prove_and_promote()
     assert world.serving() == model_id
 
 
@@ -346,8 +338,7 @@ def test_model_of_the_remaining_commit_serves_once_no_later_one_trains(world, st
     first = world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
     world.history.drop_commits(1, world.clock())
-    world.push(2, make_examples(15), name="b")
-    (job,) = world.launch()
+    job = world.start(2, make_examples(15), name="b")
     world.promote()
     assert world.serving() != first
     world.finish(job, state)
@@ -358,8 +349,7 @@ def test_model_of_the_remaining_commit_serves_once_no_later_one_trains(world, st
 def test_newer_commit_of_the_same_model_is_not_a_new_promotion(world):
     world.serve(1, make_examples(12))
     since = world.promotions.list_serving()[FACE].since
-    world.push(2, make_examples(13))
-    (job,) = world.launch()
+    job = world.start(2, make_examples(13))
     world.finish(job, JobState.FAILED)
     world.push(3, make_examples(12))
     world.launch()
@@ -371,14 +361,12 @@ def test_newer_commit_of_the_same_model_is_not_a_new_promotion(world):
 
 
 def test_another_recipe_on_the_same_build_is_another_model(world):
-    world.push(1, make_examples(12))
-    (first,) = world.launch()
+    first = world.start(1, make_examples(12))
     world.push(2, make_examples(12), spec=make_spec(hyperparameters={"n_epochs": 3}))
     (verdict,) = world.launches.list_waiting()
     assert verdict.build_id == first.build_id
     world.finish(first)
-    world.prove()
-    world.promote()
+    world.prove_and_promote()
     assert world.statuses() == {"a001": "serving", "a002": "built"}
 
 
@@ -427,8 +415,7 @@ def test_readers_always_see_a_serving_model(world, url):
 
 def test_model_that_is_no_longer_good_at_the_moment_of_switching_does_not_serve(world):
     first = world.serve(1, make_examples(12))
-    world.push(2, make_examples(13))
-    (job,) = world.launch()
+    job = world.start(2, make_examples(13))
     world.finish(job)
     world.prove()
     (candidate,) = world.promotions.list_newest_good()

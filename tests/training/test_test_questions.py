@@ -100,11 +100,9 @@ def answer_all(world, model, answers):
 
 
 def train(world, position, examples, answers):
-    world.push(position, examples, spec=SPEC)
-    (job,) = world.launch()
+    job = world.start(position, examples, spec=SPEC)
     row, asked = answer_all(world, world.finish(job), answers)
-    world.prove()
-    world.promote()
+    world.prove_and_promote()
     return row, asked
 
 

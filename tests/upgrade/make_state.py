@@ -50,12 +50,12 @@ def make_installation(folder):
         make_pipeline(lab, stand_ins.provider)
         with run_bot_and_api(lab, stand_ins, by) as installation:
             act_as_people(installation)
-            lab.repository.dataset("own", count=14, recipe=ENGINE_RECIPE)
-            lab.repository.commit("Add another dataset")
+            lab.repository.commit_dataset(
+                "own", count=14, recipe=ENGINE_RECIPE, subject="Add another dataset"
+            )
             tick_until(lab, "own", "own-1")
             stand_ins.provider.behave(states=["running"] * 2)
-            lab.repository.example("trial", 30)
-            lab.repository.commit("Explain 30")
+            lab.repository.commit_example("trial", 30, subject="Explain 30")
             lab.tick("fetch", "launch")
             _leave_unanswered_messages(installation)
             user_data = {

@@ -12,7 +12,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.probe import find_problem
 from tests.support.ending import end
 from tests.support.machine import skip_or_fail
-from tests.support.pipeline_lab import KEY, Lab, commit_dataset
+from tests.support.pipeline_lab import KEY, Lab
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
@@ -48,9 +48,7 @@ def run_with_clock(lab, *arguments):
 @pytest.fixture
 def lab(tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
-        lab = Lab(tmp_path, provider.base_url)
-        commit_dataset(lab)
-        yield lab
+        yield Lab.with_dataset(tmp_path, provider.base_url)
 
 
 def is_recorded(lab, commit):

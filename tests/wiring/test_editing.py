@@ -21,9 +21,7 @@ TEXT = "messages:\n  - user: Где новый выход?\n  - assistant: Пр�
 @pytest.fixture
 def lab(tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
-        lab = Lab(tmp_path, provider.base_url)
-        lab.repository.dataset()
-        lab.repository.commit()
+        lab = Lab.with_dataset(tmp_path, provider.base_url)
         lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         yield lab
 
@@ -57,8 +55,7 @@ def test_running_daemon_makes_the_commit(lab, report, keys):
 def test_edit_of_a_file_that_another_commit_changed_is_refused(lab, report):
     with edit_session(lab.config, report) as session:
         example = examples.get(session.ctx, session.actor, "trial", "q3")
-        lab.repository.example("trial", 3, answer="Чужой ответ.")
-        head = lab.repository.commit()
+        head = lab.repository.commit_example("trial", 3, answer="Чужой ответ.")
         change_id = session.commit("trial", [Edit(example.path, example.revision, TEXT)])
         with pytest.raises(MerlinError) as caught:
             session.wait(change_id)

@@ -11,7 +11,6 @@ from merlin.wiring.context import open_checked_database
 from tests.support.forked_processes import run_forked
 from tests.support.migrated_databases import only_sqlite
 from tests.support.pipeline_lab import Lab
-from tests.support.recorded_queries import RecordedQueries
 
 pytestmark = [pytest.mark.functional, only_sqlite]
 
@@ -22,9 +21,8 @@ def lab(tmp_path):
 
 
 @pytest.fixture
-def is_checked(monkeypatch, lab):
+def is_checked(recorded, lab):
     """Return a function: whether a process that starts now checks the file."""
-    recorded = RecordedQueries(monkeypatch)
 
     def start():
         recorded.statements.clear()

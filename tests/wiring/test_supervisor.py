@@ -58,15 +58,12 @@ def test_folder_named_merlin_does_not_shadow_the_package(tmp_path, monkeypatch):
 @pytest.fixture
 def lab(tmp_path):
     with TelegramStandIn() as telegram:
-        lab = Lab(
+        yield Lab.with_dataset(
             tmp_path,
             "http://127.0.0.1:9/v1",
             api={"listen": f"127.0.0.1:{free_ports(1)[0]}"},
             telegram={"base_url": telegram.page_url.rstrip("/")},
         )
-        lab.repository.dataset()
-        lab.repository.commit()
-        yield lab
 
 
 def test_wrong_bot_token_stops_neither_daemon_nor_api(lab, tmp_path):
