@@ -23,9 +23,10 @@ from merlin.cli.edit_session import edit_session, preview_record, print_commit, 
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait, configuration
 from merlin.cli.output import print_json, print_message
 from merlin.config import schema
-from merlin.core.errors import ConfigError, Refused
+from merlin.core.errors import ConfigError, NotFound, Refused
+from merlin.core.table_cells import REQUIRED_COLUMNS
 from merlin.dataset.chat_formats import to_record
-from merlin.dataset.import_lines import ImportedLine, read_import_lines
+from merlin.dataset.import_lines import MAX_IMPORT_BYTES, read_import_files
 from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.spec import schema_text
 
@@ -33,6 +34,10 @@ _FILES = Annotated[list[Path], typer.Argument(metavar="FILE", help="The files; -
 _DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
 _DRY_RUN = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would be written, by tag and language.")
+]
+_COLUMNS = Annotated[
+    tuple[str, str],
+    typer.Option("--columns", metavar="QUESTION ANSWER", help="Names of a table's columns."),
 ]
 _SKIP_BAD = Annotated[
     bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
@@ -47,17 +52,22 @@ def import_files(
     *,
     dataset: _DATASET,
     dry_run: _DRY_RUN = False,
+    columns: _COLUMNS = ("", ""),
     skip_bad: _SKIP_BAD = False,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Import examples: chats and pairs as JSON, CSV, XLSX; one commit or none."""
+    """Import examples from tables, documents and files of other programs; one commit or none."""
     _require_files(files)
-    reader = closing(_read_files(files))
-    with edit_session(configuration(config)) as session, reader as lines:
-        existing = changes.read_files(session.ctx, session.actor, dataset)
-        plan = examples.plan(session.ctx, existing, lines)
+    named = dict(zip(REQUIRED_COLUMNS, columns, strict=True)) if all(columns) else {}
+    with edit_session(configuration(config)) as session, closing(_read_files(files)) as contents:
+        try:
+            existing = changes.read_files(session.ctx, session.actor, dataset)
+        except NotFound as error:
+            error.key = "import-no-dataset"
+            raise
+        plan = examples.plan(session.ctx, existing, read_import_files(contents, named))
         print_findings([*plan.findings, *plan.preview.around])
         edits = plan.good_edits
         view = _to_json(plan) | preview_record(plan.preview)
@@ -104,8 +114,8 @@ def _require_files(paths: Sequence[Path]) -> None:
             raise make_unreadable_file_error(path, error) from error
 
 
-def _read_files(paths: Sequence[Path]) -> Generator[ImportedLine]:
-    """Yield the lines of all files, opening one file at a time. Raises ConfigError."""
+def _read_files(paths: Sequence[Path]) -> Generator[tuple[bytes, str]]:
+    """Yield content and name of each file, opening one file at a time. Raises ConfigError."""
     for path in paths:
         try:
             # A second "-" is empty: its reader closes the first one.
@@ -113,9 +123,10 @@ def _read_files(paths: Sequence[Path]) -> Generator[ImportedLine]:
             with (
                 os.fdopen(os.dup(sys.stdin.fileno()), "rb") if is_stdin else path.open("rb") as file
             ):
-                yield from read_import_lines(file, str(path))
+                content = file.read(MAX_IMPORT_BYTES + 1)
         except OSError as error:
             raise make_unreadable_file_error(path, error) from error
+        yield content, str(path)
 
 
 def _print_plan(plan: ImportPlan) -> None:

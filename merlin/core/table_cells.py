@@ -13,11 +13,19 @@ Row = tuple[int, list[str]]
 # Part of an example -> what it is called in tables and, as a key, in JSON; the first that is there
 # is taken: `input` is the question only if there is no other.
 _NAMES = {
-    "question": ("question", "prompt", "instruction", "вопрос", "input"),
-    "answer": ("answer", "completion", "output", "response", "ответ"),
+    "question": (
+        *("question", "prompt", "instruction", "вопрос", "questions", "вопросы", "q", "query"),
+        *("user", "request", "patterns", "utterance", "текст вопроса", "вопрос пользователя"),
+        *("user question", "question text", "faq question", "input", "text"),
+    ),
+    "answer": (
+        *("answer", "completion", "output", "response", "ответ", "answers", "ответы", "a"),
+        *("chosen", "assistant", "responses", "reply", "текст ответа", "ответ бота"),
+        *("correct answer", "answer text", "faq answer", "правильный ответ"),
+    ),
     "context": ("context", "input"),
-    "system": ("system", "system_prompt"),
-    "tags": ("tags", "теги"),
+    "system": ("system", "system_prompt", "systemprompt", "system prompt"),
+    "tags": ("tags", "tag", "теги", "тег", "category", "категория", "тема", "раздел"),
     "split": ("split",),
     "source": ("source", "источник"),
     "note": ("note", "заметка"),
@@ -49,13 +57,19 @@ def unescape_formula(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def _plain(name: str) -> str:
-    return name.strip().strip(_INVISIBLE).strip().casefold()
+# What people write behind a name: a language, what the column is for, a star for "required".
+_BEHIND_NAME = re.compile(r"\s*(?:\([^()]*\)|\[[a-zа-я][^\[\]]*\])?[\s:*]*\Z")
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a column without what is unseen or stands behind it, in small letters."""
+    visible = name.translate(dict.fromkeys(map(ord, _INVISIBLE))).strip()
+    return _BEHIND_NAME.sub("", visible.casefold()) or visible.casefold()
 
 
 def find_columns(names: Sequence[str]) -> dict[str, int]:
     """Return part of an example -> place of its name among the names of columns or keys."""
-    plain = [_plain(name) for name in names]
+    plain = [plain_name(name) for name in names]
     found: dict[str, int] = {}
     for part, words in _NAMES.items():
         taken = {plain[place] for place in found.values()}
@@ -67,7 +81,7 @@ def find_columns(names: Sequence[str]) -> dict[str, int]:
 
 def parse_heading(cells: Sequence[str]) -> list[str]:
     """Return the names of the columns; empty if a required one is missing or one is repeated."""
-    heading = [_plain(cell) for cell in cells]
+    heading = [plain_name(cell) for cell in cells]
     found = find_columns(heading)
     is_unique = all(heading.count(heading[place]) == 1 for place in found.values())
     for part, place in found.items():

@@ -9,7 +9,9 @@ from typing import Literal, NamedTuple
 
 from merlin.core.file_kind import HEAD_BYTES, UTF_16, detect_encoding
 
-Reader = Literal["json", "table", "workbook", ""]
+Reader = Literal[
+    "json", "table", "workbook", "document", "gift", "moodle", "dialogflow", "rasa", ""
+]
 
 # The names of all files of an archive are at its end.
 _TAIL_BYTES = 65536
@@ -17,17 +19,29 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class FileForm(NamedTuple):
-    """One form of files, by a pattern of the first bytes, or an ending of the name."""
+    """One form of files, by a pattern of the first bytes, or an ending of the name.
+
+    `child` is the kind by which a child process reads it into a tree.
+    """
 
     name: str
     pattern: bytes
     reader: Reader = ""
     endings: tuple[str, ...] = ()
+    child: str = ""
 
 
-# The first record of JSON, before a key; keys with plain values may precede it.
-_RECORD = rb"[\s\[]*\{[^{}\[\]]*"
 _SPACE = rb"(?:[ \t]*(?:#[^\n]*|---|version:[^\n]*)?\r?\n)*"  # and comments, of YAML
+_QUESTION = b"|".join(
+    word.encode(encoding)
+    for word in ("Вопрос", "вопрос", "ВОПРОС", "В")
+    for encoding in ("utf-8", "cp1251")
+)
+_ASKED = (
+    rb"(?:[^\n;,\t]*\n){0,5}[^\w\n]{0,4}(?:(?i:question|q)|"
+    + _QUESTION
+    + rb")[^\w\n;,\t]{0,4}\d{0,4}[ *_]{0,3}[.:)][^\n]"
+)
 _FORMS = (
     FileForm("gzip", rb"\x1f\x8b"),
     FileForm("parquet", rb"PAR1|ARROW1"),
@@ -36,33 +50,28 @@ _FORMS = (
     FileForm("rtf", rb"\{\\rtf"),
     FileForm("picture", rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP"),
     FileForm("lfs", rb"version https://git-lfs"),
-    FileForm("docx", rb"PK[\s\S]*word/document"),
+    FileForm("docx", rb"PK[\s\S]*word/document", "document", child="outline"),
     FileForm("opendocument", rb"PK[\s\S]*opendocument"),
-    FileForm("xlsx", rb"PK(?:[\s\S]*xl/|(?![\x03\x05]))", "workbook"),
-    FileForm("dialogflow", rb"PK[\s\S]*(?:agent\.json|intents/)"),
+    FileForm("xlsx", rb"PK(?:[\s\S]*xl/|(?![\x03\x05]))", "workbook", child="xlsx"),
+    FileForm("dialogflow", rb"PK[\s\S]*(?:agent\.json|intents/)", "dialogflow", child="zip"),
     FileForm("archive", rb"PK|Rar!|7z\xbc\xaf"),
-    # Telegram Desktop, "Export chat history" and "Export Telegram data".
-    FileForm(
-        "telegram",
-        _RECORD
-        + rb'(?:"type"\s*:\s*"(?:personal_chat|bot_chat|saved_messages|(?:private|public)_\w+)"'
-        rb'|"(?:personal_information|chats)"\s*:\s*\{)',
-    ),
-    FileForm("chatgpt", _RECORD + rb'"mapping"\s*:\s*\{'),  # conversations.json
-    FileForm("yandex", _RECORD + rb'"request"\s*:\s*\['),  # Yandex AI Studio, "Tuning"
-    FileForm("sharegpt", _RECORD + rb'"conversations?"\s*:\s*\['),
-    FileForm("trl", _RECORD + rb'"(?:prompt|completion|chosen|rejected)"\s*:\s*\[\s*\{'),
-    FileForm("gemini", _RECORD + rb'"contents"\s*:\s*\['),
-    FileForm("label-studio", _RECORD + rb'"(?:annotations|completions)"\s*:\s*\['),
-    FileForm("qna-maker", _RECORD + rb'"qna(?:List|Documents|Pairs)"\s*:\s*\['),
     FileForm("json", rb"\s*[\[{]", "json", (".json", ".jsonl", ".ndjson")),
-    FileForm("moodle", rb"\s*(?:<\?xml[^>]*>\s*)?<quiz\b"),
+    FileForm("moodle", rb"\s*(?:<\?xml[^>]*>\s*)?<quiz\b", "moodle", child="xml"),
     FileForm("html", rb"(?i:\s*<(?:!doctype html|html|head|body|table|div|p|h[1-6])\b)"),
     FileForm("xml", rb"\s*<\?xml"),
-    FileForm("gift", rb"(?:\s*//[^\n]*\n)*\s*(?:\$CATEGORY:|::[^:\n]+::)", endings=(".gift",)),
-    FileForm("rasa", _SPACE + rb"(?:nlu|stories|rules|intents|responses):"),
+    FileForm(
+        "gift",
+        rb"(?:\s*//[^\n]*\n)*\s*(?:\$CATEGORY:|::[^:\n]+::)",
+        "gift",
+        endings=(".gift",),
+    ),
+    FileForm(
+        "rasa", _SPACE + rb"(?:nlu|stories|rules|intents|entities|slots|responses|actions):", "rasa"
+    ),
+    FileForm("rasa-markdown", rb"\s*##\s*(?:intent|synonym|regex|lookup):"),
     FileForm("yaml", _SPACE + rb"messages:", endings=(".yaml", ".yml")),
-    FileForm("markdown", rb"\s*#{1,6} \S", endings=(".md", ".markdown")),
+    FileForm("markdown", rb"\s*#{1,6} \S", "document", (".md", ".markdown")),
+    FileForm("text", _ASKED, "document"),  # questions and answers one below another
     FileForm("table", b"", "table"),
 )
 

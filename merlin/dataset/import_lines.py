@@ -1,44 +1,49 @@
-"""Examples from files of other programs: JSON Lines, lists of JSON, tables, workbooks.
+"""Examples from files of other programs: lines and lists of JSON, tables, documents, exports.
 
-A record of JSON is one of these; what an example has no place for is left out and named:
-
-    messages                            OpenAI's chats, with `tools`
-    a question and its answer           by the names of `merlin.core.table_cells`
-
-A table has a heading row with the columns question and answer, and optionally others, by the same
-names; its rows are read as records. CSV is separated by commas, semicolons or tabs. A workbook is
-read by a child process (`merlin.providers.documents`). Every non-empty line becomes an example or
+`merlin.dataset.import_forms` tells what a file is, `merlin.dataset.import_records` reads what its
+records say. A table has the columns question and answer in one of its first rows, and optionally
+others, by the same names as keys of JSON; its rows are read as records. Archives, documents and XML
+are read by a child process (`merlin.providers.documents`). Every record becomes examples or
 findings.
-
-Source: OpenAI's guide "Supervised fine-tuning".
 """
 
 import csv
 import json
 import re
 from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BufferedReader, StringIO
+from itertools import chain, islice
 from typing import Any, Literal
 
 from merlin.core.errors import Refused
-from merlin.core.file_kind import UTF_8, detect_encoding
 from merlin.core.table_cells import (
-    COLUMNS,
     REQUIRED_COLUMNS,
     Row,
     find_columns,
     is_cell_error,
     parse_heading,
+    plain_name,
     unescape_formula,
 )
-from merlin.core.yaml_error import json_type
-from merlin.dataset.example import Example, read_example, split_tags
+from merlin.dataset.example import Example, read_example
 from merlin.dataset.finding import Finding, Severity, shorten
-from merlin.dataset.import_forms import find_form
-from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text, find_path, format_json
-from merlin.providers.documents import read_workbook
+from merlin.dataset.import_forms import FileForm, find_form
+from merlin.dataset.import_records import Unreadable, convert_record, is_record
+from merlin.dataset.import_texts import Block, decode_any, read_gift, read_markdown, read_outline
+from merlin.dataset.import_trees import (
+    JSON_FORMS,
+    Left,
+    Record,
+    find_all,
+    read_dialogflow,
+    read_moodle,
+    read_rasa,
+)
+from merlin.dataset.yaml_io import MAX_FILE_BYTES, Node, find_path, format_json, read_yaml
+from merlin.providers.documents import read_in_child
 
 ImportFormat = Literal["jsonl", "csv", "xlsx"]
 
@@ -59,19 +64,52 @@ class ImportedLine:
     left: tuple[str, ...] = ()
 
 
-_MAX_BYTES = 50_000_000  # of a file: 5,000 for each example that one commit takes
+MAX_IMPORT_BYTES = 50_000_000  # of a file: 5,000 for each example that one commit takes
 
 
-def read_import_lines(file: BufferedReader, name: str) -> Iterator[ImportedLine]:
+def read_import_lines(
+    file: BufferedReader, name: str, columns: Mapping[str, str] | None = None
+) -> Iterator[ImportedLine]:
     """Yield every record of a file.
 
     Findings have the file's `name` as their path. An unreadable file is one record with findings;
-    a list or a table is read up to its first syntax error. Closes the file. Raises OSError.
+    a list or a table is read up to its first syntax error. `columns` has a table's own names of
+    question and answer, or the numbers of their columns from 1. Closes the file. Raises OSError.
     """
     with file:
-        content = file.read(_MAX_BYTES + 1)
+        content = file.read(MAX_IMPORT_BYTES + 1)
+    yield from read_import_files([(content, name)], columns)
+
+
+def read_import_files(
+    files: Iterable[tuple[bytes, str]], columns: Mapping[str, str] | None = None
+) -> Iterator[ImportedLine]:
+    """Yield every record of files, given by content and name, as `read_import_lines`.
+
+    The files of a project of Rasa are read together, after the others.
+    """
+    project, project_name = dict[str, list[Any]](), ""
+    for content, name in files:
+        form = find_form(content, name)
+        tree = read_yaml(content) if form.reader == "rasa" else None
+        if isinstance(tree, Finding):
+            yield ImportedLine(tree.line, None, (tree.at(name),), name)
+        elif tree is not None:
+            project_name = project_name or name
+            for key, value in _plain_value(tree).items():
+                project.setdefault(key, []).extend(find_all(value, ""))
+        else:
+            yield from _place_lines(_read_file(content, form, columns or {}), name)
+    if project:
+        yield from _place_lines(
+            _read_records(read_rasa(project, left := Left()), left, "rasa"), project_name
+        )
+
+
+def _place_lines(lines: Iterable[ImportedLine], name: str) -> Iterator[ImportedLine]:
+    """Yield the lines of a file with its name; a finding if there are none."""
     is_empty = True
-    for line in _read_file(content, name):
+    for line in lines:
         is_empty = False
         findings = tuple(finding.at(name) for finding in line.findings)
         yield replace(line, file=name, findings=findings)
@@ -79,25 +117,105 @@ def read_import_lines(file: BufferedReader, name: str) -> Iterator[ImportedLine]
         yield ImportedLine(1, None, (Finding("", 1, 1, "empty-file").at(name),), name)
 
 
-def _read_file(content: bytes, name: str) -> Iterator[ImportedLine]:
-    form = find_form(content, name)
-    if len(content) > _MAX_BYTES:
-        yield _reject(1, "too-large", size=len(content), limit=_MAX_BYTES)
+def _plain_value(node: Node) -> Any:
+    if isinstance(node.value, dict):
+        return {key: _plain_value(each) for key, each in node.value.items()}
+    return [*map(_plain_value, node.value)] if isinstance(node.value, list) else node.value
+
+
+def _read_file(
+    content: bytes, form: FileForm, columns: Mapping[str, str]
+) -> Iterator[ImportedLine]:
+    if len(content) > MAX_IMPORT_BYTES:
+        yield _reject(1, "too-large", size=len(content), limit=MAX_IMPORT_BYTES)
     elif not form.reader:
         yield _reject(1, "import-kind", kind=form.name)
-    elif form.reader == "workbook":
-        yield from _read_table(_workbook_rows(content))
+    elif form.child:
+        try:
+            tree = read_in_child(form.child, content)
+        except Refused as error:
+            reason = error.key.removeprefix("media-")
+            yield _reject(1, "import-unreadable", reason=reason)
+        else:
+            yield from _read_tree(tree, form, columns)
     else:
-        encoding = detect_encoding(content[:4096])
-        text = decode_text(content) if encoding == UTF_8 else content.decode(encoding, "replace")
+        text, encoding = decode_any(content)
         if isinstance(text, Finding):
             yield ImportedLine(text.line, None, (text,), column=text.column)
             return
-        text = text.removeprefix("\ufeff")
-        if form.reader == "json":
+        about = Finding("", 1, 1, "import-encoding", Severity.NOTE, {"encoding": encoding})
+        lines = _read_text(text.removeprefix("\ufeff"), form, columns)
+        yield from _add_findings(lines, [about] if encoding else [])
+
+
+def _read_tree(tree: Any, form: FileForm, columns: Mapping[str, str]) -> Iterator[ImportedLine]:
+    """Yield the lines of what a child has read of a file."""
+    left = Left()
+    if form.reader == "workbook":
+        left.update(tree["left"])
+        sheets = {"sheet": shorten(tree["title"]), "others": shorten(", ".join(tree["others"]))}
+        about = Finding("", 1, 1, "import-left-sheets", Severity.WARNING, sheets)
+        lines = _read_table(enumerate(tree["rows"], start=1), columns, left)
+        yield from _add_findings(lines, [about] if tree["others"] else [])
+    elif form.reader == "document":
+        yield from _read_document([Block(*each) for each in tree], form, columns)
+    else:
+        reader = read_moodle if form.reader == "moodle" else read_dialogflow
+        yield from _read_records(reader(tree, left), left, form.name)
+
+
+def _read_text(text: str, form: FileForm, columns: Mapping[str, str]) -> Iterator[ImportedLine]:
+    left = Left()
+    match form.reader:
+        case "json":
             yield from _read_json(text)
-        else:
-            yield from _read_table(_csv_rows(text))
+        case "gift":
+            yield from _read_records(read_gift(text, left), left, form.name)
+        case "document":
+            yield from _read_document([*read_markdown(text)], form, columns)
+        case _:
+            yield from _read_table(_csv_rows(text), columns, left)
+
+
+def _read_document(
+    blocks: Sequence[Block], form: FileForm, columns: Mapping[str, str]
+) -> Iterator[ImportedLine]:
+    """Yield the rows of the tables if one has a heading, else what stands below headings."""
+    left = Left()
+    rows = [(each.line, [*each.cells]) for each in blocks if each.cells]
+    if columns or any(parse_heading(cells) for _, cells in rows):
+        left["texts"] += len(blocks) - len(rows)
+        yield from _read_table(rows, columns, left)
+    else:
+        yield from _read_records(read_outline(blocks, left), left, form.name)
+
+
+def _read_records(
+    records: Iterable[tuple[int, Record]], left: Left, kind: str, column: int = 1
+) -> Iterator[ImportedLine]:
+    """Yield the lines of a form's records, and what its reader left out; without any, its name."""
+    try:
+        lines = [each for line, record in records for each in _read_record(record, line, column)]
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        lines = []  # a tree of another kind, which has the same keys
+    yield from _add_findings(lines or [_reject(1, "import-kind", kind=kind)], _list_left(left))
+
+
+def _list_left(left: Left) -> list[Finding]:
+    counts: Iterator[dict[str, str | int]] = (
+        {"kind": kind, "count": count} for kind, count in left.items() if count > 0
+    )
+    return [Finding("", 1, 1, "import-left", Severity.WARNING, each) for each in counts]
+
+
+def _add_findings(
+    lines: Iterable[ImportedLine], findings: Sequence[Finding]
+) -> Iterator[ImportedLine]:
+    """Yield the lines, the first also with these findings."""
+    for line in lines:
+        moved = (replace(each, line=line.line) for each in findings)
+        yield replace(line, findings=(*moved, *line.findings))
+        findings = ()
 
 
 def _reject(line: int, rule: str, column: int = 1, **arguments: str | int) -> ImportedLine:
@@ -131,29 +249,49 @@ def _read_json(text: str) -> Iterator[ImportedLine]:
                 return
             at = starts[line] if line < len(starts) else len(text)
         else:
-            yield _read_record(value, line, at - starts[line - 1] + 1)
+            yield from _read_value(value, line, at - starts[line - 1] + 1)
             at = end
 
 
-class _Unreadable(Exception):
-    """A record that cannot become an example: the rule it breaks, and its arguments."""
+def _read_value(value: Any, line: int, column: int) -> Iterator[ImportedLine]:
+    """Yield the lines of a value of JSON: of its form's records, else of its own or inner ones."""
+    left = Left()
+    kinds = (each for each in JSON_FORMS if find_all(value, each.sign))
+    if form := next(kinds, None):
+        records = ((line, record) for _, record in form.read(value, left))
+        yield from _read_records(records, left, form.name, column)
+    elif isinstance(value, dict) and not is_record(value) and (inner := [*_list_inner(value)]):
+        yield from (each for record in inner for each in _read_record(record, line, column))
+    else:
+        yield from _read_record(value, line, column)
 
-    def __init__(self, rule: str, **arguments: str) -> None:
-        super().__init__(rule)
-        self.rule, self.arguments = rule, arguments
+
+_MAX_DEPTH = 5
 
 
-def _read_record(value: Any, line: int, column: int) -> ImportedLine:
+def _list_inner(value: Any, depth: int = 0) -> Iterator[Record]:
+    """Yield the records in the lists of a map that is none, as of {"faq": [...]}."""
+    for each in value.values() if isinstance(value, dict) else value:
+        if isinstance(each, dict) and is_record(each):
+            yield each
+        elif isinstance(each, dict | list) and depth < _MAX_DEPTH:
+            yield from _list_inner(each, depth + 1)
+
+
+def _read_record(value: Any, line: int, column: int) -> Iterator[ImportedLine]:
     left = list[str]()
     try:
-        values = _convert(value, left) if isinstance(value, dict) else value
-    except _Unreadable as error:
-        return _reject(line, error.rule, column, **error.arguments)
-    # JSON is YAML: the record is read as an example's file is.
-    content = format_json(values).encode("utf-8", "surrogatepass")
-    example, found = read_example(content)
-    findings = tuple(locate(finding, content, line, column) for finding in found)
-    return ImportedLine(line, example, findings, column=column, left=tuple(dict.fromkeys(left)))
+        examples = [*convert_record(value, left)] if isinstance(value, dict) else [value]
+    except Unreadable as error:
+        yield _reject(line, error.rule, column, **error.arguments)
+        return
+    for values in examples:
+        # JSON is YAML: the record is read as an example's file is.
+        content = format_json(values).encode("utf-8", "surrogatepass")
+        example, found = read_example(content)
+        findings = tuple(locate(finding, content, line, column) for finding in found)
+        yield ImportedLine(line, example, findings, column=column, left=tuple(dict.fromkeys(left)))
+        left = []
 
 
 def locate(finding: Finding, content: bytes, line: int, column: int) -> Finding:
@@ -163,161 +301,78 @@ def locate(finding: Finding, content: bytes, line: int, column: int) -> Finding:
     return replace(finding, line=line, column=column, arguments=arguments)
 
 
-# Keys that say of an answer that it is bad, and the values by which they do (KTO of TRL, ratings).
-_BAD = {
-    **dict.fromkeys(("label", "is_correct", "correct"), ("false",)),
-    **dict.fromkeys(("rating", "feedback"), ("-1", "bad", "down", "dislike", "thumbs_down", "👎")),
-}
-_HISTORY = "history"  # Alpaca's earlier turns
-_ROLES = {"developer": "system", "bot": "assistant"}
-_MESSAGE_KEYS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
-_PARTS = ("tags", "split", "source", "note", "rejected")
+_MAX_TITLES = 10  # rows among which the heading is looked for
 
 
-def _convert(value: Mapping[str, Any], left: list[str]) -> dict[str, Any]:
-    """Return the parts of a record's example; adds the keys that are left out to `left`.
+def _read_table(
+    rows: Iterable[Row | Finding], columns: Mapping[str, str], left: Left
+) -> Iterator[ImportedLine]:
+    """Yield the rows below the heading, which is one of the first that are not empty."""
+    filled = (row for row in rows if isinstance(row, Finding) or row[1])
+    first = [*islice(filled, _MAX_TITLES)]
+    heads = [() if isinstance(row, Finding) else _name_columns(row[1], columns) for row in first]
+    at = next((at for at, titles in enumerate(heads) if parse_heading(titles)), -1)
+    titles = heads[at] if at >= 0 else _guess_columns(heads, columns)
+    errors = [row for row in first if isinstance(row, Finding)]
+    if not titles and not errors:
+        widest = max(range(len(first)), key=lambda place: len(heads[place]), default=None)
+        if widest is not None:
+            names = [*filter(None, heads[widest])]
+            found, listed = shorten(", ".join(names), 300), "\n".join(names)[:2000]
+            number = first[widest][0]  # type: ignore[index]  # there is no finding
+            yield _reject(number, "import-heading", found=found, names=listed)
+        return
+    left["rows"] += max(at, 0)
+    below = chain(first[at + 1 :] if titles else errors, filled)
+    yield from _add_findings((_read_row(titles, row) for row in below), _list_left(left))
 
-    Invalid values stay: the schema reports them. Raises _Unreadable.
+
+def _name_columns(cells: Sequence[str], columns: Mapping[str, str]) -> list[str]:
+    """Return the names of a row's columns, those that were chosen by their parts."""
+    chosen = {plain_name(name): part for part, name in columns.items()}
+    return [chosen.get(plain_name(cell), cell.strip()) for cell in cells]
+
+
+def _guess_columns(rows: Sequence[Sequence[str]], columns: Mapping[str, str]) -> list[str]:
+    """Return the names of columns without a heading, [] if they cannot be told.
+
+    They were chosen by number, or there are two, of which most rows ask in the first.
     """
-    if turned := _find_turned(value):
-        raise _Unreadable(turned[0], found=turned[1])
-    names = [*value]
-    keys = {part: names[place] for part, place in find_columns(names).items()}
-    used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
-    turns = list[Any]()
-    if "messages" in value:
-        used.add("messages")
-        turns = _read_turns(value["messages"], left)
-    elif {"question", "answer"} <= keys.keys():
-        question, answer, context = (
-            keys.get(each, "") for each in ("question", "answer", "context")
-        )
-        used |= {question, answer, context}
-        asked = "\n".join(_text(value, key) for key in (question, context) if value.get(key))
-        turns = [{"user": asked}, {"assistant": _text(value, answer)}]
-    else:
-        raise _Unreadable("import-keys", found=shorten(", ".join(names)) or "–")
-    if keys.get("system") and value[keys["system"]]:
-        turns.insert(0, {"system": value[keys["system"]]})
-    parts = {part: value[keys[part]] for part in _PARTS if part in keys}
-    parts["tools"] = value.get("tools")
-    if isinstance(tags := parts.get("tags"), str):
-        parts["tags"] = split_tags(tags)
-    left += (key for key in names if key not in used and value[key] is not None)
-    return {
-        "messages": turns,
-        **{key: part for key, part in parts.items() if part not in (None, "", [])},
-    }
+    titles = [f"[{place + 1}]" for place in range(max(map(len, rows), default=0))]
+    asking = sum(row[0].rstrip().endswith("?") for row in rows if row)
+    if {*map(len, rows)} == {len(REQUIRED_COLUMNS)} and asking * 2 > len(rows):
+        return [*REQUIRED_COLUMNS]
+    for part, number in columns.items():
+        if f"[{number}]" not in titles:
+            return []
+        titles[titles.index(f"[{number}]")] = part
+    return titles if columns else []
 
 
-def _find_turned(value: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the rule and words of a key by which question and answer alone teach the opposite."""
-    for key, found in value.items():
-        name = key.strip().casefold()
-        if str(found).strip().casefold() in _BAD.get(name, ()):
-            return "import-bad-answer", shorten(f"{key}: {found}")
-        if name == _HISTORY and found:
-            return "import-history", shorten(key)
-    return None
-
-
-def _text(value: Mapping[str, Any], key: str) -> str:
-    return "" if value[key] is None else str(_require(str, value[key], key)).replace("\r\n", "\n")
-
-
-def _require(kind: type, value: Any, place: str) -> Any:
-    if not isinstance(value, kind):
-        expected, found = json_type(kind()), json_type(value)
-        raise _Unreadable("wrong-type", expected=expected, found=found, inside=shorten(place))
-    return value
-
-
-def _read_turns(turns: Any, left: list[str]) -> list[Any]:
-    return [
-        _read_message(f"messages[{number}]", turn, left)
-        for number, turn in enumerate(_require(list, turns, "messages"))
-    ]
-
-
-def _read_message(place: str, turn: Any, left: list[str]) -> Any:
-    if not isinstance(turn, dict) or "role" not in turn:  # {"user": "…"} is as in our own files
-        return turn
-    message = {key: turn[key] for key in _MESSAGE_KEYS if turn.get(key) not in (None, [])}
-    message["role"] = _ROLES.get(str(turn["role"]), turn["role"])
-    if isinstance(parts := turn.get("content"), list):
-        texts = (_read_part(part, f"{place}.content[{at}]") for at, part in enumerate(parts))
-        message["content"] = "\n".join(texts)
-    if isinstance(message.get("content"), str):
-        message["content"] = message["content"].replace("\r\n", "\n")
-    for call in _require(list, message.get("tool_calls", []), f"{place}.tool_calls"):
-        function = call.get("function") if isinstance(call, dict) else None
-        # Templates of Hugging Face take an object.
-        if isinstance(function, dict) and isinstance(function.get("arguments"), dict):
-            function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False)
-    unknown = (key for key in turn if key not in _MESSAGE_KEYS and turn[key] is not None)
-    left += (f"messages[].{key}" for key in unknown)
-    return message
-
-
-def _read_part(part: Any, place: str) -> str:
-    match part:
-        case {"type": "text", "text": str(text)}:
-            return text
-        case {"type": str(kind)} if kind != "text":
-            raise _Unreadable("import-part", kind=shorten(kind), inside=shorten(place))
-    return str(_require(str, part, place))
-
-
-def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
-    heading: list[str] = []
-    titles: Sequence[str] = ()
-    warnings: tuple[Finding, ...] = ()
-    for row in rows:
-        if isinstance(row, Finding) and row.severity is Severity.ERROR:
-            yield ImportedLine(row.line, None, (row,))
-        elif isinstance(row, Finding):
-            warnings = (row,)
-        elif heading and row[1]:
-            line = _parse_row(titles, heading, row)
-            yield replace(line, findings=(*warnings, *line.findings))
-            warnings = ()
-        elif row[1]:
-            titles, heading = row[1], parse_heading(row[1])
-            if not heading:
-                found = shorten(", ".join(filter(None, row[1])))
-                yield _reject(row[0], "import-heading", found=found)
-                return
-
-
-def _parse_row(titles: Sequence[str], heading: Sequence[str], read: Row) -> ImportedLine:
-    """Return the example or findings of a row; `titles` are the columns' names as written."""
+def _read_row(titles: Sequence[str], read: Row | Finding) -> ImportedLine:
+    """Return the example or findings of a row; `titles` are the columns' names."""
+    if isinstance(read, Finding):
+        return ImportedLine(read.line, None, (read,))
     number, cells = read
-    if len(cells) > len(heading):
-        found, expected = str(len(cells)), str(len(heading))
+    if len(cells) > len(titles):
+        found, expected = str(len(cells)), str(len(titles))
         return _reject(number, "import-cells", found=found, expected=expected)
+    parts = {place: part for part, place in find_columns(titles).items()}
     filled = [place for place, cell in enumerate(cells) if cell.strip()]
-    if turned := _find_turned({titles[place]: cells[place] for place in filled}):
-        return _reject(number, turned[0], found=turned[1])
-    errors = (cells[place] for place in filled if heading[place] in COLUMNS)
-    if error := next(filter(is_cell_error, errors), ""):
+    if error := next((cells[at] for at in filled if at in parts and is_cell_error(cells[at])), ""):
         return _reject(number, "import-cell-error", found=error)
     # The question and the answer are there even if their cells are empty.
-    named = [heading.index(name) for name in REQUIRED_COLUMNS]
-    known = sorted({*named, *(place for place in filled if heading[place] in COLUMNS)})
-    texts = {place: unescape_formula(cells[place]) for place in filled}
-    record = {titles[place].strip(): texts.get(place, "") for place in known}
-    line = _read_record(record, number, 1)
-    others = (place for place in filled if heading[place] not in COLUMNS)
-    left = (titles[place].strip() or f"[{place + 1}]" for place in others)
-    return replace(line, left=(*line.left, *left))
+    known = {place: "" for place, part in parts.items() if part in REQUIRED_COLUMNS}
+    texts = known | {place: unescape_formula(cells[place]) for place in filled}
+    record = {titles[place] or f"[{place + 1}]": text for place, text in sorted(texts.items())}
+    return next(_read_record(record, number, 1))
 
 
 def _csv_rows(text: str) -> Iterator[Row | Finding]:
     """Yield the rows of CSV; a finding at the row that cannot be read ends them."""
-    first = text.lstrip().partition("\n")[0]
-    # A heading may have as many commas in a name as dividers.
-    heads = {each: parse_heading(next(csv.reader([first], delimiter=each), [])) for each in ",;\t"}
-    divider = max(heads, key=lambda each: (bool(heads[each]), first.count(each)))
+    # Excel itself writes and reads a first line that names the divider.
+    named = re.match(r"\s*sep=(.)[^\S\r\n]*(\r\n|\r|\n)", text)
+    divider = named[1] if named else _find_divider(text)
     # The limit of the library is a seventh of a message's.
     csv.field_size_limit(MAX_FILE_BYTES)
     lines = StringIO(text, newline="")
@@ -328,23 +383,22 @@ def _csv_rows(text: str) -> Iterator[Row | Finding]:
             start, end = end + 1, reader.line_num
             while cells and not cells[-1].strip():
                 cells.pop()
-            yield start, cells
+            yield start, ([] if named and start == 1 else cells)
     except csv.Error as error:
         yield Finding("", end + 1, 1, "import-csv", arguments={"words": shorten(str(error))})
 
 
-def _workbook_rows(content: bytes) -> Iterator[Row | Finding]:
-    """Yield the rows of one sheet of a workbook, with the last computed cell values.
+_SAMPLE_CHARACTERS = 20_000
 
-    The filled sheets that are not read are named by a finding at the first row.
-    """
-    try:
-        book = read_workbook(content)
-    except Refused as error:
-        reason = error.key.removeprefix("media-")
-        yield Finding("", 1, 1, "import-xlsx", arguments={"reason": reason})
-        return
-    if book["others"]:
-        left = {"sheet": shorten(book["title"]), "others": shorten(", ".join(book["others"]))}
-        yield Finding("", 1, 1, "import-left-sheets", Severity.WARNING, left)
-    yield from enumerate(book["rows"], start=1)
+
+def _find_divider(text: str) -> str:
+    """Return the divider by which one of the first rows is a heading, and most rows are as wide."""
+
+    def rate(divider: str) -> tuple[bool, int, int]:
+        lines = StringIO(text[:_SAMPLE_CHARACTERS], newline="")
+        rows = [*filter(None, csv.reader(lines, delimiter=divider, skipinitialspace=True))]
+        widths = Counter(len(row) for row in rows if len(row) > 1)
+        width, count = max(widths.items(), key=lambda each: each[::-1], default=(0, 0))
+        return any(parse_heading(row) for row in rows[:_MAX_TITLES]), count, -width
+
+    return max(",;\t|", key=rate)

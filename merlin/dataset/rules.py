@@ -244,7 +244,7 @@ rejected: No idea.
         import_keys='{"topic": "lists", "body": "Items in a row."}\n',
         import_kind="version https://git-lfs.github.com/spec/v1\n",
         import_bad_answer='{"prompt": "Who?", "completion": "Go away.", "label": false}\n',
-        import_history='{"prompt": "And?", "completion": "Two.", "history": [["One?", "One."]]}\n',
+        import_history='{"prompt": "And?", "completion": "Two.", "history": "One? One."}\n',
         import_part='{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}\n',
     ),
     *_list_rules(
@@ -259,9 +259,13 @@ rejected: No idea.
         import_cells="question,answer\nWhat is a list?,Items, in a row\n",
         import_cell_error="question,answer\nWhat is a list?,#REF!\n",
     ),
-    *_list_rules(_XLSX, import_xlsx="PK: a zip begins so, and this is none.\n"),
-    # Without an example: a workbook is no text.
+    *_list_rules(
+        _CSV, Severity.WARNING, import_left="Python\nquestion,answer\nWhat is a list?,Items.\n"
+    ),
+    *_list_rules(_XLSX, import_unreadable="PK: a zip begins so, and this is none.\n"),
+    # Without an example: a workbook is no text, nor is a text that isn't UTF-8.
     *_list_rules("", Severity.WARNING, import_left_sheets=""),
+    *_list_rules("", Severity.NOTE, import_encoding=""),
 )
 
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}

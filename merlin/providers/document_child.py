@@ -6,7 +6,8 @@ object from stdout: `{"text", "is_cut"}`, or `{"fault": reason}`. All modules th
 are imported before any input is read; after that the kernel refuses the process everything but
 to compute, to read what is open, to write its answer and to end (`limit_resources`).
 
-The readers of PDF, DOCX and XLSX are in modules of their own, each imported only for its kind.
+The readers of PDF, DOCX, XLSX, XML and archives are in modules of their own, each imported only for
+its kind.
 """
 
 import codecs
@@ -22,7 +23,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from encodings.aliases import aliases
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from merlin.core.combining_marks import normalise_unicode
 from merlin.core.file_kind import CONTROL_CHARACTERS, UNICODE, detect_encoding
@@ -134,28 +135,40 @@ def _prepare_filter() -> Callable[[], bool] | None:
     return lambda: bool(libseccomp.seccomp_load(rules) == 0)
 
 
-# The library of each kind whose reader is a module of its own.
-_LIBRARIES = {"pdf": "pypdf", "docx": "docx", "xlsx": "openpyxl"}
+class _Library(NamedTuple):
+    """Where a kind is read: module, function, and the library that imports more while it reads."""
+
+    module: str
+    function: str
+    name: str = ""
+
+
+_LIBRARIES = {
+    "pdf": _Library("document_pdf", "read_pdf", "pypdf"),
+    "docx": _Library("document_docx", "read_docx", "docx"),
+    "outline": _Library("document_docx", "read_outline", "docx"),
+    "xlsx": _Library("document_xlsx", "read_xlsx", "openpyxl"),
+    "xml": _Library("document_tree", "read_xml"),
+    "zip": _Library("document_tree", "read_zip"),
+}
 
 
 def load_reader(kind: str) -> Reader:
-    """Return the reader of a kind (pdf, docx, xlsx, else text) with all of its modules imported."""
+    """Return the reader of a kind with all of its modules imported.
+
+    pdf, docx, outline (of a DOCX), xlsx, xml, zip (of JSON files), else text.
+    """
+    if kind not in _LIBRARIES:
+        for encoding in (*UNICODE, _WINDOWS, "utf-16-le"):  # the last for `clean_text`
+            codecs.lookup(encoding)
+        return read_text
     # A parser takes up to 0.15 s to import: only that of this document is.
-    match kind:
-        case "pdf":
-            from merlin.providers.document_pdf import read_pdf as read  # noqa: PLC0415
-        case "docx":
-            from merlin.providers.document_docx import read_docx as read  # noqa: PLC0415
-        case "xlsx":
-            from merlin.providers.document_xlsx import read_xlsx as read  # noqa: PLC0415
-        case _:
-            for encoding in (*UNICODE, _WINDOWS, "utf-16-le"):  # the last for `clean_text`
-                codecs.lookup(encoding)
-            return read_text
-    library = importlib.import_module(_LIBRARIES[kind])
-    for module in pkgutil.walk_packages(library.__path__, f"{library.__name__}."):
+    module, function, name = _LIBRARIES[kind]
+    read: Reader = getattr(importlib.import_module(f"merlin.providers.{module}"), function)
+    library = importlib.import_module(name) if name else None
+    for each in pkgutil.walk_packages(library.__path__, f"{name}.") if library else ():
         with suppress(ImportError):  # optional dependencies
-            importlib.import_module(module.name)
+            importlib.import_module(each.name)
     # Fonts can use any encoding, and file names in an archive have their own.
     for name in set(aliases.values()):
         with suppress(LookupError):  # not available on this system

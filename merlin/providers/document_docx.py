@@ -3,12 +3,16 @@
 python-docx parses XML without entities (`resolve_entities=False`), and lxml fetches nothing.
 """
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 
 import docx
+from docx.document import Document
 from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
+from docx.text.paragraph import Paragraph
 
 from merlin.providers.document_child import ExtractedText, UnreadableDocument, join_parts
 
@@ -26,16 +30,62 @@ def read_docx(content: bytes, most_characters: int) -> ExtractedText:
 
     Raises UnreadableDocument, and for damaged files any exception of the libraries.
     """
+    return join_parts(_blocks(_open(content).part.element.body), most_characters), False
+
+
+def _open(content: bytes) -> Document:
     if content.startswith(_OLE):
         raise UnreadableDocument("password" if _ENCRYPTED in content else "unknown")
     try:
-        body = docx.Document(BytesIO(content)).part.element.body
+        return docx.Document(BytesIO(content))
     except (KeyError, ValueError) as error:  # another zip, a workbook or a presentation
         raise UnreadableDocument("unknown") from error
-    return join_parts(_blocks(body), most_characters), False
 
 
-def _blocks(element: BaseOxmlElement) -> Iterator[str]:
+_BOLD = 7  # below all headings
+
+
+def read_outline(content: bytes, most_characters: int) -> ExtractedText:
+    """Return a JSON list of paragraphs and rows of tables: number, level, text and cells.
+
+    The level of a heading is from 1, that of a paragraph in bold type 7, of others 0. Links are as
+    in Markdown. Raises as `read_docx`.
+    """
+    document = _open(content)
+    body = document.part.element.body
+    for link in body.iter(qn("w:hyperlink")):
+        texts, relation = [*link.iter(qn("w:t"))], document.part.rels.get(link.rId)
+        if texts and relation is not None and relation.is_external:
+            texts[0].text = f"[{texts[0].text or ''}"
+            texts[-1].text = f"{texts[-1].text or ''}]({relation.target_ref})"
+    blocks = list[tuple[int, int, str, list[str]]]()
+    for number, element in enumerate(body.iter(_P, _ROW), start=1):
+        if element.tag == _ROW:
+            cells = [" ".join(_blocks(cell)).strip() for cell in _find_parts(element, _CELL)]
+            blocks.append((number, 0, " | ".join(cells), cells))
+        elif next(element.iterancestors(_ROW), None) is None:
+            text = "".join(_blocks([element])).strip()
+            style = getattr(Paragraph(element, document).style, "name", "")
+            is_item = element.pPr is not None and element.pPr.numPr is not None
+            is_item = is_item or style.startswith("List ")
+            text = f"- {text}" if is_item and text else text
+            blocks.append((number, _find_level(element, style), text, []))
+    result = json.dumps([block for block in blocks if block[2]], ensure_ascii=False)
+    if len(result) > most_characters:
+        raise UnreadableDocument("too-long")
+    return result, False
+
+
+def _find_level(element: BaseOxmlElement, style: str) -> int:
+    """Return the level of a paragraph by the English name of its style or its bold type."""
+    if match := re.match(r"Heading (\d)|Title", style):
+        return int(match[1] or 1)
+    runs = [run for run in element.iter(qn("w:r")) if "".join(run.itertext()).strip()]
+    is_bold = [run.find(f"./{qn('w:rPr')}/{qn('w:b')}") is not None for run in runs]
+    return _BOLD if is_bold and all(is_bold) else 0
+
+
+def _blocks(element: Iterable[BaseOxmlElement]) -> Iterator[str]:
     """Yield paragraphs and table rows below an element, at any depth."""
     for child in element:
         if child.tag == _P:

@@ -28,7 +28,7 @@ MAX_DOCUMENT_BYTES, MAX_DOCUMENT_CHARACTERS = 20 * MEGABYTE, 1_000_000  # Telegr
 MAX_CHILD_S = 15.0
 # 10,000 examples, the most of one import, have 500 characters each.
 MAX_TABLE_CHARACTERS = 5_000_000
-_workbook_lock = Lock()
+_table_lock = Lock()
 _PACKAGE_ROOT = str(Path(__file__).parents[2])
 # Isolated mode: imports neither from the working directory nor from PYTHON* variables.
 _START = (
@@ -132,14 +132,14 @@ def are_readers_confined() -> bool:
     return child.returncode == 0
 
 
-def read_workbook(content: bytes) -> dict[str, Any]:
-    """Return what `document_xlsx` reads, of one workbook at a time. Raises Refused.
+def read_in_child(kind: str, content: bytes) -> Any:
+    """Return the JSON that the reader of a kind gives: xlsx, outline, xml or zip. Raises Refused.
 
-    Blocks; to be called where no event loop runs.
+    One file at a time. Blocks; to be called where no event loop runs.
     """
-    with _workbook_lock:
-        reading = ChildReader().read_kind("xlsx", content, MAX_TABLE_CHARACTERS)
-        return dict(loads(asyncio.run(reading)[0]))
+    with _table_lock:
+        reading = ChildReader().read_kind(kind, content, MAX_TABLE_CHARACTERS)
+        return loads(asyncio.run(reading)[0])
 
 
 def _child_command(kind: str, most_characters: int) -> list[str]:

@@ -7,6 +7,7 @@ typed is no click.
 from functools import partial
 
 import pytest
+from openpyxl import Workbook
 from playwright.sync_api import expect
 
 from merlin.account.users import Consents
@@ -16,6 +17,7 @@ from merlin.core.permissions import Role
 from merlin.sandbox.demo.place import Ports
 from tests.api.running_api import NOT_LIMITED, run_site
 from tests.api.staff_api import DaemonSite
+from tests.browser.axe_and_screenshots import find_faults_in_views
 from tests.browser.course_browser import open_visitor
 from tests.browser.staff_browser import ANNA, BORIS, VERA
 from tests.support.forked_processes import run_processes
@@ -146,6 +148,28 @@ def test_example_is_added_in_three_clicks(visitor):
     boris.click("Сохранить", "button")
     expect_live(boris.page)
     assert boris.clicks == 3
+
+
+def test_excel_file_becomes_the_first_answer_in_seven_clicks(visitor, tmp_path):
+    book = Workbook()
+    for row in (["ЧаВо"], ["Вопросы", "Ответы"], ["Чем питается василиск?", "Улитками."]):
+        book.active.append(row)
+    book.save(tmp_path / "faq.xlsx")
+    boris = Walk(visitor.open("/teach", BORIS))
+    boris.click("Примеры")
+    boris.click("Загрузить файл")
+    boris.page.get_by_label("Файл").set_input_files(tmp_path / "faq.xlsx")
+    boris.clicks += 2  # the button of the field, and the file
+    boris.click("Показать примеры", "button")
+    expect(boris.page.locator(".exs")).to_contain_text("Улитками.")
+    assert find_faults_in_views(boris.page, "import", 1) == {}
+    boris.page.set_viewport_size({"width": 1280, "height": 800})
+    boris.click("Сохранить 1 пример", "button")
+    expect_live(boris.page)
+    boris.click("Спросить по курсу")
+    boris.type_question("Чем питается василиск?")
+    expect(boris.page.locator("#log .msg").last).to_contain_text("Улитками.")
+    assert boris.clicks == 7
 
 
 def test_error_of_a_commit_that_is_not_live_is_found_in_one_click(visitor, site):

@@ -228,6 +228,7 @@ def list_pages(dataset):
         "examples-nothing": f"{BASE}?query=ъъъъ",
         "examples-plain": dataset,
         "examples-empty": "/datasets/empty/examples",
+        "import": dataset.replace("/examples", "/import"),
     }
 
 

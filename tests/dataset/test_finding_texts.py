@@ -13,7 +13,7 @@ RULES = sorted(key.removeprefix("finding-") for key in keys("ru") if key.startsw
 WORDS = [
     *["name", "first", "byte", "code", "problem", "words", "keys", "expected", "allowed"],
     *["found", "role", "proposed", "text", "folder", "other", "near", "names", "model"],
-    *["sheet", "others", "calls", "results", "kind", "letter", "reason", "answers"],
+    *["sheet", "others", "calls", "results", "kind", "encoding", "letter", "reason", "answers"],
 ]
 NUMBERS = ["size", "most", "limit", "needed", "tokens", "good", "fewest", "advised"]
 NUMBERS += ["count", "tests", "least", "column"]

@@ -135,8 +135,8 @@ def test_record_that_breaks_its_format_is_reported_with_the_path_inside(record, 
     [
         (b'{"a": 1}\n{"b": 2, "c}', 2, 10, "import-json"),
         (b'{"a": 1}\n{"a": ' + b"[" * 100_000, 2, 1, "import-json"),
-        (b'{"a": 1}\n{"\xd0\xb0": "\xff"}', 2, 8, "not-utf8"),
-        (b"question,answer\nab,\xff\n", 2, 4, "not-utf8"),
+        ('{"а": "один"}\n{"'.encode() + b'\xd0\xb0": "\xff"}', 2, 8, "not-utf8"),
+        ("question,answer\nчто,".encode() + b"\xff\n", 2, 5, "not-utf8"),
         (b'{"question": "\xed\xa0\xbd", "answer": "b"}\n', 1, 15, "control-character"),
         (b'\n[{"prompt": "a", "completion": "b"},\n  {"a" 1}]', 3, 8, "import-json"),
         (b'[{"prompt": "a", "completion": "b"}', 1, 36, "import-json"),
@@ -201,7 +201,7 @@ def test_row_of_several_lines_is_reported_by_its_first():
         (b"question,answer\n", [(1, "empty-file")]),
         (b"a,b\n1,2\n", [(1, "import-heading")]),
         (b"question,answer,question\na,b,c\n", [(1, "import-heading")]),
-        ("question,answer\nГде?,Тут.\n".encode("cp1251"), [(2, "not-utf8")]),
+        ("question,answer\nГде?,Тут.\n".encode("cp1251"), [(2, "import-encoding")]),
         (b'question,answer\n"a"b,c\n', [(2, "import-csv")]),
         (b'question,answer\na,b\nc,"d' + b"\n" * 9, [(3, "import-csv")]),
         (gzip.compress(b"{}", mtime=0), [(1, "import-kind")]),
@@ -213,7 +213,7 @@ def test_unreadable_file_is_reported_with_its_line(content, expected):
 
 
 def test_file_over_the_limit_is_refused(monkeypatch):
-    monkeypatch.setattr(import_lines, "_MAX_BYTES", 100)
+    monkeypatch.setattr(import_lines, "MAX_IMPORT_BYTES", 100)
     assert rules(read_import_lines(GOOD)) == []
     assert rules(read_import_lines(f"{GOOD}\n{GOOD}")) == [(1, "too-large")]
 

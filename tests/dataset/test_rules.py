@@ -34,8 +34,8 @@ from tests.support.dataset_tree import (
 
 # Their examples take minutes or need a real git repository.
 BY_HAND = ("too-many-files", "too-many-tokens", "unreadable", "wrong-value")
-# It needs a workbook: test_import_workbook.py.
-ELSEWHERE = ("import-left-sheets",)
+# They need other files than texts in UTF-8: test_import_workbook.py, test_import_other_programs.py.
+ELSEWHERE = ("import-left-sheets", "import-encoding")
 IMPORTED = [name for name, rule in RULES.items() if name.startswith("import-") and rule.example]
 ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ELSEWHERE, *IMPORTED)]
 # Function that makes a finding -> position of the rule's name among its arguments.

@@ -19,11 +19,12 @@ recipe: {provider: openai, base_model: gpt-4.1-mini}
 # File -> how many lines were read, are new, known already; the errors and warnings: the line, the
 # severity, the rule, the beginning of the English text.
 RIGHT = {
-    "alpaca-history.jsonl": (1, 0, 0, [(1, "error", "import-history", "The question follows")]),
+    "alpaca-history.jsonl": (1, 1, 0, []),
     "alpaca-unfilled-template.jsonl": (
         *(1, 0, 0),
         [(1, "error", "unfilled-template", "messages[1].assistant: “{{name}}” is an empty place")],
     ),
+    "cell-hyperlink.xlsx": (1, 1, 0, []),
     "chatgpt-citations.jsonl": (
         *(2, 2, 0),
         [
@@ -31,24 +32,15 @@ RIGHT = {
             (2, "warning", "leftover", "messages[1].assistant: “:contentReference[oaicite:1]”"),
         ],
     ),
-    "faq-excel-1251.csv": (1, 0, 0, [(1, "error", "not-utf8", "The file isn't UTF-8")]),
-    "faq-title-row.csv": (
-        *(1, 0, 0),
-        [(1, "error", "import-heading", "The first line must name the columns")],
-    ),
-    "faq.md": (1, 0, 0, [(1, "error", "import-kind", "This is Markdown.")]),
+    "faq-excel-1251.csv": (2, 2, 0, []),
+    "faq-title-row.csv": (1, 1, 0, [(3, "warning", "import-left", "Left out: 1 row above")]),
+    "faq.md": (2, 2, 0, [(3, "warning", "import-left", "Left out: 1 paragraph outside")]),
     "header-commas.csv": (1, 1, 0, []),
     "html-answer.jsonl": (
         *(1, 1, 0),
-        [(1, "warning", "leftover", "messages[1].assistant: “<p>By the <a href=")],
+        [(1, "warning", "import-left-keys", "Left out: <…> (1 record)")],
     ),
-    "html-entities.jsonl": (
-        *(1, 1, 0),
-        [
-            (1, "warning", "leftover", "messages[0].user: “&#39;” is HTML"),
-            (1, "warning", "leftover", "messages[1].assistant: “&#39;” is HTML"),
-        ],
-    ),
+    "html-entities.jsonl": (1, 1, 0, []),
     "invisible-header.csv": (1, 1, 0, []),
     "kto-label-false.jsonl": (
         *(2, 1, 0),
@@ -61,7 +53,10 @@ RIGHT = {
         *(1, 0, 0),
         [(1, "error", "import-kind", "This is a pointer of Git LFS")],
     ),
-    "notion.csv": (1, 0, 0, [(1, "error", "import-heading", "The first line must name")]),
+    "notion.csv": (
+        *(1, 0, 0),
+        [(1, "error", "import-heading", "No columns question and answer were found in the first")],
+    ),
     "openai-content-parts.jsonl": (1, 1, 0, []),
     "openai-empty-tool-calls.jsonl": (1, 1, 0, []),
     "openai-legacy-separators.jsonl": (
@@ -83,8 +78,22 @@ RIGHT = {
             for line, value in enumerate(["nan", "NULL", "None", "N/A", "-", "null"], start=2)
         ],
     ),
-    "quiz.gift": (1, 0, 0, [(1, "error", "import-kind", "This is a quiz of Moodle (GIFT).")]),
-    "rasa-nlu.yml": (1, 0, 0, [(1, "error", "import-kind", "This is training data of Rasa.")]),
+    "quiz.gift": (1, 1, 0, [(1, "warning", "import-left", "Left out: 2 other choices")]),
+    "question-answer-key-names.jsonl": (
+        *(12, 4, 8),
+        [
+            (2, "warning", "import-left-keys", "Left out: answers[1:] (1 record)"),
+            (11, "warning", "import-left-keys", "Left out: id (1 record)"),
+            (11, "warning", "import-left-keys", "Left out: lang (1 record)"),
+        ],
+    ),
+    "rasa-nlu.yml": (
+        *(1, 0, 0),
+        [
+            (1, "warning", "import-left", "Left out: 3 questions without an answer"),
+            (1, "error", "import-kind", "No intent with its response"),
+        ],
+    ),
     "role-bot.jsonl": (1, 1, 0, []),
     "role-prefix.jsonl": (
         *(2, 2, 0),
@@ -94,14 +103,14 @@ RIGHT = {
             (2, "warning", "leftover", "messages[1].assistant: “User: And a fuse?” starts with"),
         ],
     ),
-    "sharegpt-images.jsonl": (1, 0, 0, [(1, "error", "import-kind", "This is ShareGPT's form.")]),
-    "sharegpt-role-names.jsonl": (
+    "sharegpt-images.jsonl": (
         *(1, 0, 0),
-        [(1, "error", "import-kind", "This is ShareGPT's form.")],
+        [(1, "error", "import-part", "images: This isn't text: images.")],
     ),
+    "sharegpt-role-names.jsonl": (6, 6, 0, []),
     "telegram-result.json": (
-        *(1, 0, 0),
-        [(1, "error", "import-kind", "This is a chat exported from Telegram.")],
+        *(1, 1, 0),
+        [(1, "warning", "import-left", "Left out: 1 message that neither asks")],
     ),
     "tool-calls-odd.jsonl": (
         *(4, 1, 0),
@@ -111,11 +120,8 @@ RIGHT = {
             (3, "error", "wrong-name", "messages[0].name: “Анна Петрова”"),
         ],
     ),
-    "trl-conversational.jsonl": (1, 0, 0, [(1, "error", "import-kind", "This is TRL's form")]),
-    "yandex-tuning.jsonl": (
-        *(1, 0, 0),
-        [(1, "error", "import-kind", "This is a tuning file of Yandex AI Studio.")],
-    ),
+    "trl-conversational.jsonl": (3, 2, 1, []),
+    "yandex-tuning.jsonl": (1, 1, 0, []),
 }
 
 

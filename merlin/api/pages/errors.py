@@ -169,12 +169,14 @@ async def _require_own_form(request: Request) -> None:
 class PageRoute(APIRoute):
     """A route that renders errors as pages, never as a traceback."""
 
+    most_bytes = MAX_BYTES
+
     def get_route_handler(self) -> Callable[[Request], Any]:
         """Return the handler that renders errors as pages."""
         default_handler = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            if content_length(request.headers) > MAX_BYTES:
+            if content_length(request.headers) > self.most_bytes:
                 return error_page(request, 413)
             try:
                 response: Response = await default_handler(request)
@@ -186,6 +188,12 @@ class PageRoute(APIRoute):
             return response
 
         return handler
+
+
+class UploadRoute(PageRoute):
+    """A route of a page that takes files."""
+
+    most_bytes = 7 * 1024 * 1024
 
 
 _DEPENDENCIES = [Depends(_require_own_form)]

@@ -70,24 +70,22 @@ finding-import-kind = { $kind ->
         [opendocument] This is an OpenDocument file. Save it as XLSX or CSV.
         [pdf] This is a PDF. { import-as-table }
         [rtf] This is an RTF document. { import-as-table }
-        [docx] This is a Word document. { import-as-table }
         [picture] This is a picture. { import-as-table }
         [lfs] This is a pointer of Git LFS, and the file itself is kept elsewhere. Fetch it: git lfs pull
-        [telegram] This is a chat exported from Telegram. { import-as-table }
-        [chatgpt] These are conversations exported from ChatGPT. { import-as-table }
-        [dialogflow] This is an agent exported from Dialogflow. { import-as-table }
-        [label-studio] This is a JSON export of Label Studio. Export it as CSV, and name the columns question and answer.
-        [qna-maker] This is a JSON export of QnA Maker. Export it as TSV: its columns are named Question and Answer.
-        [moodle] This is a quiz of Moodle (XML). { import-as-table }
-        [gift] This is a quiz of Moodle (GIFT). { import-as-table }
-        [rasa] This is training data of Rasa. { import-as-table }
-        [yandex] This is a tuning file of Yandex AI Studio. Call the list request messages, and each text content. Add response to it as the last message, with the role assistant.
-        [sharegpt] This is ShareGPT's form. Call the list messages, each from role (human is user, gpt is assistant), and each value content.
-        [trl] This is TRL's form with lists of messages. Join the lists under messages, and put only the text of the worse answer under rejected.
-        [gemini] This is Gemini's form. Call the list messages, the role model assistant, and write each text of parts as content.
+        [docx] No question with its answer was found in this Word document. Write each question as a heading with its answer below, or after “Question:” and “Answer:”.
+        [markdown] No question with its answer was found in this text. Write each question as a heading with its answer below, or after “Question:” and “Answer:”.
+        [text] No question with its answer was found in this text. Start questions with “Question:” and answers with “Answer:”, each on a line of its own.
+        [rasa-markdown] This is training data of an old Rasa (Markdown). { import-as-table }
+        [telegram] No answer was found in this chat exported from Telegram: an example is a reply of one person to a message of another.
+        [chatgpt] No answer was found in these conversations exported from ChatGPT.
+        [dialogflow] No intent with phrases and a text answer was found in this agent exported from Dialogflow. { import-as-table }
+        [label-studio] No text of an annotator was found in this export of Label Studio. Export the tasks with their annotations.
+        [faq-page] No question with its answer was found in this FAQPage.
+        [moodle] No question with a right answer was found in this quiz of Moodle (XML).
+        [gift] No question with a right answer was found in this quiz of Moodle (GIFT).
+        [rasa] No intent with its response was found in this data of Rasa. Give its files together, such as nlu.yml and domain.yml.
         [html] This is a web page. { import-as-table }
         [xml] This is XML. { import-as-table }
-        [markdown] This is Markdown. { import-as-table }
        *[yaml] This is YAML. An example of Merlin's own form isn't imported: put the file into the dataset's folder examples, and commit it.
     }
 finding-import-part = This isn't text: { $kind }. Merlin trains on text alone: describe in words what is meant, or leave the record out.
@@ -95,12 +93,64 @@ finding-import-left-keys = Left out: { $keys } { $count ->
         [one] (1 record)
        *[other] ({ $count } records)
     }.
-finding-import-heading = The first line must name the columns question and answer (and tags, if any), each once; it says: { $found }
+finding-import-left = Left out: { $kind ->
+        [messages] { $count ->
+            [one] { $count } message that neither asks nor answers
+           *[other] { $count } messages that neither ask nor answer
+        }
+        [annotations] { $count ->
+            [one] { $count } cancelled annotation
+           *[other] { $count } cancelled annotations
+        }
+        [questions] { $count ->
+            [one] { $count } question without an answer
+           *[other] { $count } questions without an answer
+        }
+        [follow-ups] { $count ->
+            [one] { $count } answer to a follow-up question
+           *[other] { $count } answers to follow-up questions
+        }
+        [wordings] { $count ->
+            [one] { $count } other wording of an answer
+           *[other] { $count } other wordings of answers
+        }
+        [choices] { $count ->
+            [one] { $count } other choice
+           *[other] { $count } other choices
+        }
+        [texts] { $count ->
+            [one] { $count } paragraph outside of questions and answers
+           *[other] { $count } paragraphs outside of questions and answers
+        }
+        [rows] { $count ->
+            [one] { $count } row above the heading
+           *[other] { $count } rows above the heading
+        }
+        [hidden-sheets] { $count ->
+            [one] { $count } hidden sheet
+           *[other] { $count } hidden sheets
+        }
+        [hidden-rows] { $count ->
+            [one] { $count } hidden row
+           *[other] { $count } hidden rows
+        }
+        [hidden-columns] { $count ->
+            [one] { $count } hidden column
+           *[other] { $count } hidden columns
+        }
+       *[other] { $count ->
+            [one] { $count } entry of another kind
+           *[other] { $count } entries of another kind
+        }
+    }.
+finding-import-encoding = The file isn't in UTF-8, and was read as { $encoding }. Look whether the letters are right.
+finding-import-heading = No columns question and answer were found in the first rows. These columns are there: { $found }. Say which are the question and the answer (--columns QUESTION ANSWER), or name them so, each once.
 finding-import-csv = Can't read the table from here: { $words }. Usually a quote isn't closed: a cell with a comma, a quote or a line break stands in quotes, and quotes in it are doubled.
-finding-import-xlsx = Can't read the workbook: { $reason ->
-        [no-text] no visible sheet has rows.
-        [damaged] it is damaged, has a password or is an old .xls. Save it again, or as CSV UTF-8.
-       *[other] reading it takes too much memory or time. Split it into several files, or save it as CSV.
+finding-import-unreadable = Can't read the file: { $reason ->
+        [no-text] no visible sheet has rows, and no page has text.
+        [damaged] it is damaged, has a password or is of an old form. Save it again, or as CSV UTF-8.
+        [password] it has a password. Save it without.
+       *[other] reading it takes too much memory or time. Split it into several files.
     }
 finding-import-left-sheets = Only the sheet “{ $sheet }” was read; these sheets have rows too: { $others }
 finding-import-cells = This row has { $found } cells, the heading { $expected }.
@@ -133,5 +183,14 @@ import-left-out = { $count ->
     [one] { $count } line was
    *[other] { $count } lines were
   } left out because of the errors above.
+import-no-file = The file didn't arrive whole. Choose it again.
+import-nothing-new = There's nothing to save: all examples of the file are known, or have errors.
+import-no-dataset = { $near ->
+        [none] There's no dataset { $dataset } in the latest commit.
+       *[other] There's no dataset { $dataset } in the latest commit; did you mean { $near }?
+    } An import adds to a dataset that is there. To create it, commit a folder { $dataset } beside the other datasets with a file dataset.yaml of three lines, then import again:
+    title: { $dataset }
+    system: Answer briefly.
+    recipe: {"{"}provider: engine, base_model: recall{"}"}
 import-too-much = One import can have up to { $limit } new examples and shows as many errors and notes: split the files.
 export-unwritable = { $path } can't be written: { $reason }

@@ -207,3 +207,31 @@ page-allow-organisation = Save: the organisation's contact
 page-allow-organisation-reason = A contact of the organisation.
 page-allow-agreed = Save: the person agreed
 page-allow-agreed-reason = The person agreed.
+page-import-file = Import a file
+page-import-lead = Questions and answers from a table, a document, a quiz or another program become examples. You see them before they are saved.
+page-import-choose = File
+page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, text, JSON; exports of Telegram, ChatGPT, Dialogflow, Rasa (all its files together), Moodle (XML, GIFT), QnA Maker, Label Studio. Up to { $megabytes } MB; larger files: merlin import FILE --dataset NAME
+page-import-show = Show its examples
+page-import-plan = { $count ->
+    [0] Nothing to save
+    [one] { $count } new example
+   *[other] { $count } new examples
+  }. Already known: { $duplicates }. Left out with errors: { $rejected }.
+page-import-column = Choose a column
+page-import-columns = Read these columns
+page-import-save = { $count ->
+    [one] Save { $count } example
+   *[other] Save { $count } examples
+  }
+page-import-rows = First examples: { $count }
+page-import-turns = { $count ->
+    [one] { $count } message
+   *[other] { $count } messages
+  }
+page-import-findings = What to look at
+page-import-more = { $count ->
+    [one] And { $count } more.
+   *[other] And { $count } more.
+  }
+page-import-too-large = The files are larger than { $megabytes } MB. Split them, or import them by the command: merlin import FILE --dataset NAME
+page-import-no-file = Choose a file.

@@ -71,24 +71,22 @@ finding-import-kind = { $kind ->
         [opendocument] Это файл OpenDocument. Сохраните его как XLSX или CSV.
         [pdf] Это PDF. { import-as-table }
         [rtf] Это документ RTF. { import-as-table }
-        [docx] Это документ Word. { import-as-table }
         [picture] Это изображение. { import-as-table }
         [lfs] Это указатель Git LFS, а сам файл хранится отдельно. Получите его: git lfs pull
-        [telegram] Это переписка, выгруженная из Telegram. { import-as-table }
-        [chatgpt] Это разговоры, выгруженные из ChatGPT. { import-as-table }
-        [dialogflow] Это агент, выгруженный из Dialogflow. { import-as-table }
-        [label-studio] Это выгрузка Label Studio в JSON. Выгрузите её как CSV и назовите столбцы «вопрос» и «ответ».
-        [qna-maker] Это выгрузка QnA Maker в JSON. Выгрузите её как TSV: её столбцы называются Question и Answer.
-        [moodle] Это тест Moodle (XML). { import-as-table }
-        [gift] Это тест Moodle (GIFT). { import-as-table }
-        [rasa] Это данные для обучения Rasa. { import-as-table }
-        [yandex] Это файл дообучения Yandex AI Studio. Назовите список request — messages, а каждый text — content. Ответ response добавьте в него последней репликой с ролью assistant.
-        [sharegpt] Это форма ShareGPT. Назовите список messages, каждый from — role (human — user, gpt — assistant), а каждый value — content.
-        [trl] Это форма TRL со списками реплик. Соедините списки под messages, а от худшего ответа оставьте под rejected только текст.
-        [gemini] Это форма Gemini. Назовите список messages, роль model — assistant, а тексты из parts запишите в content.
+        [docx] В этом документе Word нет вопросов с ответами. Сделайте каждый вопрос заголовком, а ответ поместите под ним, или пишите «Вопрос:» и «Ответ:».
+        [markdown] В этом тексте нет вопросов с ответами. Сделайте каждый вопрос заголовком, а ответ поместите под ним, или пишите «Вопрос:» и «Ответ:».
+        [text] В этом тексте нет вопросов с ответами. Начинайте вопросы словом «Вопрос:», ответы — «Ответ:», с новой строки.
+        [rasa-markdown] Это данные старого Rasa (Markdown). { import-as-table }
+        [telegram] В этой переписке из Telegram нет ответов: примером становится ответ одного человека на сообщение другого.
+        [chatgpt] В этих разговорах из ChatGPT нет ответов.
+        [dialogflow] В этом агенте Dialogflow нет намерения с фразами и текстовым ответом. { import-as-table }
+        [label-studio] В этой выгрузке Label Studio нет текстов разметчиков. Выгрузите задания вместе с разметкой.
+        [faq-page] В этой странице FAQPage нет вопросов с ответами.
+        [moodle] В этом тесте Moodle (XML) нет вопросов с верным ответом.
+        [gift] В этом тесте Moodle (GIFT) нет вопросов с верным ответом.
+        [rasa] В этих данных Rasa нет намерения с его ответом. Загрузите файлы вместе, например nlu.yml и domain.yml.
         [html] Это веб-страница. { import-as-table }
         [xml] Это XML. { import-as-table }
-        [markdown] Это Markdown. { import-as-table }
        *[yaml] Это YAML. Пример в собственном формате Merlin не загружают: положите файл в папку examples набора и сделайте коммит.
     }
 finding-import-part = Это не текст: { $kind }. Merlin учит только на тексте: опишите словами, что имеется в виду, или уберите запись.
@@ -98,12 +96,88 @@ finding-import-left-keys = Пропущено: { $keys } { $count ->
         [many] ({ $count } записей)
        *[other] ({ $count } записи)
     }.
-finding-import-heading = Первая строка должна называть столбцы question и answer (вопрос, ответ, а если есть — теги), каждый один раз; в ней: { $found }
+finding-import-left = Пропущено: { $kind ->
+        [messages] { $count ->
+            [one] { $count } сообщение — не вопрос и не ответ
+            [few] { $count } сообщения — не вопросы и не ответы
+            [many] { $count } сообщений — не вопросы и не ответы
+           *[other] { $count } сообщения — не вопросы и не ответы
+        }
+        [annotations] { $count ->
+            [one] { $count } отменённая разметка
+            [few] { $count } отменённые разметки
+            [many] { $count } отменённых разметок
+           *[other] { $count } отменённые разметки
+        }
+        [questions] { $count ->
+            [one] { $count } вопрос без ответа
+            [few] { $count } вопроса без ответа
+            [many] { $count } вопросов без ответа
+           *[other] { $count } вопроса без ответа
+        }
+        [follow-ups] { $count ->
+            [one] { $count } ответ на вопрос внутри разговора
+            [few] { $count } ответа на вопросы внутри разговора
+            [many] { $count } ответов на вопросы внутри разговора
+           *[other] { $count } ответа на вопросы внутри разговора
+        }
+        [wordings] { $count ->
+            [one] { $count } другая формулировка ответа
+            [few] { $count } другие формулировки ответов
+            [many] { $count } других формулировок ответов
+           *[other] { $count } другие формулировки ответов
+        }
+        [choices] { $count ->
+            [one] { $count } другой вариант
+            [few] { $count } других варианта
+            [many] { $count } других вариантов
+           *[other] { $count } других варианта
+        }
+        [texts] { $count ->
+            [one] { $count } абзац вне вопросов и ответов
+            [few] { $count } абзаца вне вопросов и ответов
+            [many] { $count } абзацев вне вопросов и ответов
+           *[other] { $count } абзаца вне вопросов и ответов
+        }
+        [rows] { $count ->
+            [one] { $count } строка над заголовком
+            [few] { $count } строки над заголовком
+            [many] { $count } строк над заголовком
+           *[other] { $count } строки над заголовком
+        }
+        [hidden-sheets] { $count ->
+            [one] { $count } скрытый лист
+            [few] { $count } скрытых листа
+            [many] { $count } скрытых листов
+           *[other] { $count } скрытых листа
+        }
+        [hidden-rows] { $count ->
+            [one] { $count } скрытая строка
+            [few] { $count } скрытые строки
+            [many] { $count } скрытых строк
+           *[other] { $count } скрытые строки
+        }
+        [hidden-columns] { $count ->
+            [one] { $count } скрытый столбец
+            [few] { $count } скрытых столбца
+            [many] { $count } скрытых столбцов
+           *[other] { $count } скрытых столбца
+        }
+       *[other] { $count ->
+            [one] { $count } запись другого вида
+            [few] { $count } записи другого вида
+            [many] { $count } записей другого вида
+           *[other] { $count } записи другого вида
+        }
+    }.
+finding-import-encoding = Файл не в UTF-8, прочитан как { $encoding }. Проверьте, верны ли буквы.
+finding-import-heading = В первых строках нет столбцов «вопрос» и «ответ». Есть столбцы: { $found }. Укажите, где вопрос и где ответ (--columns ВОПРОС ОТВЕТ), или назовите столбцы так, каждый один раз.
 finding-import-csv = Отсюда таблица не читается: { $words }. Обычно не закрыта кавычка: ячейку с запятой, кавычкой или концом строки берут в кавычки, а кавычки в ней удваивают.
-finding-import-xlsx = Таблица Excel не читается: { $reason ->
-        [no-text] ни на одном видимом листе нет строк.
-        [damaged] файл повреждён, закрыт паролем или это старый .xls. Сохраните его ещё раз или как CSV UTF-8.
-       *[other] на чтение нужно слишком много памяти или времени. Разделите её на несколько файлов или сохраните как CSV.
+finding-import-unreadable = Файл не читается: { $reason ->
+        [no-text] ни на одном видимом листе нет строк, ни на одной странице — текста.
+        [damaged] он повреждён, закрыт паролем или в старом формате. Сохраните его ещё раз или как CSV UTF-8.
+        [password] он закрыт паролем. Сохраните его без пароля.
+       *[other] на чтение нужно слишком много памяти или времени. Разделите его на несколько файлов.
     }
 finding-import-left-sheets = Прочитан только лист «{ $sheet }»; строки есть и на листах: { $others }
 finding-import-cells = В этой строке ячеек: { $found }, а в заголовке: { $expected }.
@@ -139,5 +213,14 @@ import-left-out = { $count ->
     [few] { $count } строки пропущены
    *[many] { $count } строк пропущено
   }: ошибки указаны выше.
+import-no-file = Файл пришёл не целиком. Выберите его ещё раз.
+import-nothing-new = Сохранять нечего: все примеры файла уже известны или с ошибками.
+import-no-dataset = { $near ->
+        [none] Набора { $dataset } в последнем коммите нет.
+       *[other] Набора { $dataset } в последнем коммите нет; может быть, { $near }?
+    } Загрузка дополняет набор, который уже есть. Чтобы создать его, сделайте рядом с другими наборами папку { $dataset } с файлом dataset.yaml из трёх строк и коммит, затем загрузите снова:
+    title: { $dataset }
+    system: Отвечай кратко.
+    recipe: {"{"}provider: engine, base_model: recall{"}"}
 import-too-much = За один раз можно загрузить до { $limit } новых примеров и увидеть столько же ошибок и замечаний: разделите файлы.
 export-unwritable = Не удалось записать { $path }: { $reason }

@@ -213,3 +213,39 @@ page-allow-organisation = Сохранить: это контакт органи
 page-allow-organisation-reason = Контакт организации.
 page-allow-agreed = Сохранить: человек согласен
 page-allow-agreed-reason = Человек согласен.
+page-import-file = Загрузить файл
+page-import-lead = Вопросы и ответы из таблицы, документа, теста или другой программы станут примерами. Вы увидите их до сохранения.
+page-import-choose = Файл
+page-import-hint = Excel (XLSX), CSV, Word (DOCX), Markdown, текст, JSON; выгрузки Telegram, ChatGPT, Dialogflow, Rasa (все файлы вместе), Moodle (XML, GIFT), QnA Maker, Label Studio. До { $megabytes } МБ; файлы больше: merlin import ФАЙЛ --dataset НАБОР
+page-import-show = Показать примеры
+page-import-plan = { $count ->
+    [0] Сохранять нечего
+    [one] { $count } новый пример
+    [few] { $count } новых примера
+    [many] { $count } новых примеров
+   *[other] { $count } новых примера
+  }. Уже известны: { $duplicates }. Пропущены с ошибками: { $rejected }.
+page-import-column = Выберите столбец
+page-import-columns = Прочитать эти столбцы
+page-import-save = { $count ->
+    [one] Сохранить { $count } пример
+    [few] Сохранить { $count } примера
+    [many] Сохранить { $count } примеров
+   *[other] Сохранить { $count } примера
+  }
+page-import-rows = Первые примеры: { $count }
+page-import-turns = { $count ->
+    [one] { $count } реплика
+    [few] { $count } реплики
+    [many] { $count } реплик
+   *[other] { $count } реплики
+  }
+page-import-findings = На что посмотреть
+page-import-more = { $count ->
+    [one] И ещё { $count }.
+    [few] И ещё { $count }.
+    [many] И ещё { $count }.
+   *[other] И ещё { $count }.
+  }
+page-import-too-large = Файлы больше { $megabytes } МБ. Разделите их или загрузите командой: merlin import ФАЙЛ --dataset НАБОР
+page-import-no-file = Выберите файл.

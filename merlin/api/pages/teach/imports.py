@@ -1,0 +1,145 @@
+"""Import of a file into a dataset: choose it, see its first rows as examples, save: one commit.
+
+The page holds the file between the steps, so nothing is stored, and no script is required.
+"""
+
+import asyncio
+import json
+import zlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from fastapi import Form
+from pydantic import Field
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.api.pages.errors import UploadRoute, page_router
+from merlin.api.pages.page import TeacherContext, refusal_text, render_page
+from merlin.api.pages.teach.changes import (
+    EditedDataset,
+    EditForm,
+    FormResult,
+    base_of,
+    submit_form,
+)
+from merlin.app import changes, examples
+from merlin.app.changes import DatasetFiles, StaleEdit
+from merlin.core.errors import Refused
+from merlin.core.web.assets import seen_other
+from merlin.course.editing import CourseEdits
+from merlin.dataset.example import parse_example
+from merlin.dataset.import_lines import ImportedLine, read_import_files
+from merlin.dataset.import_plan import ImportPlan
+
+router = page_router(route_class=UploadRoute)
+
+_MEGABYTES = 4  # of files; the page holds them in six at most
+# A field of a form has at most a megabyte.
+_PIECE_CHARACTERS = 500_000
+_SHOWN = 10
+
+
+class ImportForm(EditForm):
+    """The form of an import: the files in pieces, and the columns of a table without a heading."""
+
+    kept: list[str] = Field(default=[], max_length=20)
+    question: str = Field(default="", max_length=1000)
+    answer: str = Field(default="", max_length=1000)
+    act: Literal["show", "save"] = "show"
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return part of an example -> the column that was chosen for it."""
+        return {"question": self.question, "answer": self.answer} if self.question else {}
+
+    def keep(self, files: list[tuple[bytes, str]]) -> None:
+        """Put files, each with its name, into the form."""
+        values = [(content.decode("latin-1"), name) for content, name in files]
+        packed = urlsafe_b64encode(zlib.compress(json.dumps(values).encode())).decode()
+        starts = range(0, len(packed), _PIECE_CHARACTERS)
+        self.kept = [packed[at : at + _PIECE_CHARACTERS] for at in starts]
+
+    def read_lines(self) -> Iterator[ImportedLine]:
+        """Yield the records of the files. Raises Refused for a form that was not sent whole."""
+        most = _MEGABYTES * 1024 * 1024 * 6 + 100_000  # of JSON's escapes
+        try:
+            packed = urlsafe_b64decode("".join(self.kept))
+            values = json.loads(zlib.decompressobj().decompress(packed, most))
+        except (ValueError, zlib.error) as error:
+            raise Refused("the file is not whole", "import-no-file") from error
+        files = [(content.encode("latin-1"), name) for content, name in values]
+        return read_import_files(files, self.columns)
+
+
+@router.get("/datasets/{dataset}/import")
+async def begin_import(context: TeacherContext, dataset: EditedDataset) -> Response:
+    """Return the form that takes a file."""
+    return await _render(context, dataset, ImportForm(), FormResult())
+
+
+@router.post("/datasets/{dataset}/import")
+async def import_file(
+    request: Request,
+    context: TeacherContext,
+    dataset: EditedDataset,
+    form: Annotated[ImportForm, Form()],
+) -> Response:
+    """Return the first rows of a file as they will be, or submit the commit of its examples."""
+    sent = (await request.form()).getlist("file")
+    uploads = [each for each in sent if isinstance(each, UploadFile) and each.filename]
+    files = [(await each.read(), str(each.filename)) for each in uploads]
+    if sum(len(content) for content, _ in files) > _MEGABYTES * 1024 * 1024:
+        wrong = context.say("import-too-large", megabytes=_MEGABYTES)
+        return await _render(context, dataset, ImportForm(), FormResult(wrong))
+    if files:
+        form = ImportForm(once=form.once)
+        form.keep(files)
+    if not form.kept:
+        return await _render(context, dataset, form, FormResult(context.say("import-no-file")))
+    if form.act == "show":
+        return await _render(context, dataset, form, FormResult())
+
+    def make(current: DatasetFiles) -> CourseEdits:
+        edits = examples.plan(context.services, current, form.read_lines())
+        if not edits.good_edits:
+            raise Refused("nothing new", "import-nothing-new")
+        return CourseEdits(tuple(edits.good_edits), edits.subject)
+
+    async def keep(_: StaleEdit) -> ImportForm:
+        return form
+
+    result, form = await submit_form(context, dataset.name, make, form, keep, "stale-example")
+    if isinstance(result, FormResult):
+        return await _render(context, dataset, form, result)
+    return seen_other(f"{base_of(dataset.name)}?changed={result.id}")
+
+
+async def _render(
+    context: TeacherContext, dataset: EditedDataset, form: ImportForm, result: FormResult
+) -> Response:
+    """Return the page, with the first rows of the form's file."""
+    plan: ImportPlan | None = None
+    if form.kept:
+        files = await context.read(changes.read_files, context.actor, dataset.name)
+        try:
+            plan = await asyncio.to_thread(
+                examples.plan, context.services, files, form.read_lines()
+            )
+        except Refused as error:
+            result = FormResult(refusal_text(context, error))
+    names = (str(each.arguments.get("names", "")) for each in (plan.findings if plan else ()))
+    edits = plan.good_edits[:_SHOWN] if plan else ()
+    view = {
+        "dataset": dataset,
+        "course": dataset.course,
+        "form": form,
+        "result": result,
+        "plan": plan,
+        "rows": [parse_example(edit.text) for edit in edits],
+        "columns": next(filter(None, names), "").splitlines(),
+        "megabytes": _MEGABYTES,
+    }
+    return render_page(context, "teach_import.html", view, status=422 if result.wrong else 200)

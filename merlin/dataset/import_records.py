@@ -1,0 +1,300 @@
+"""Records of other programs as examples: where each form has question, answer, turns and verdict.
+
+A record is a map of JSON or a row of a table. Its turns are in the lists of one of `_SHAPES`; else
+question and answer have one of the names of `merlin.core.table_cells`. What a part says of the
+meaning is never left out: a bad answer and a question without its turns are errors.
+
+Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization"; TRL's
+"Dataset formats"; LLaMA-Factory's "Data preparation" (Alpaca, ShareGPT); Gemini's and Yandex AI
+Studio's guides to tuning; "Import and export" of QnA Maker.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from merlin.core.table_cells import find_columns
+from merlin.core.yaml_error import json_type
+from merlin.dataset.example import split_tags
+from merlin.dataset.finding import shorten
+from merlin.dataset.import_texts import mend_html
+from merlin.dataset.import_trees import find_all
+
+
+class Unreadable(Exception):
+    """A record that cannot become an example: the rule it breaks, and its arguments."""
+
+    def __init__(self, rule: str, **arguments: str) -> None:
+        super().__init__(rule)
+        self.rule, self.arguments = rule, arguments
+
+
+class Shape(NamedTuple):
+    """Where records of a form have their parts: paths of keys, separated by spaces.
+
+    `turns` together are the conversation: each a list of messages, or the text of a role.
+    """
+
+    turns: Mapping[str, str]
+    rejected: str = "rejected"
+    system: str = ""
+    tools: str = "tools"
+
+
+# The first whose turns are all there, at least one as a list, is taken.
+_SHAPES = (
+    Shape({"messages": "user"}),
+    Shape(
+        {"input messages": "user", "preferred_output": "assistant"},
+        "non_preferred_output",
+        "",
+        "input tools",
+    ),
+    Shape({"conversations": "user"}),
+    Shape({"conversation": "user"}),
+    Shape({"prompt": "user", "completion": "assistant"}),
+    Shape({"prompt": "user", "chosen": "assistant"}),
+    Shape({"chosen": "user"}),
+    Shape({"request": "user", "response": "assistant"}),
+    Shape({"contents": "user"}, system="systemInstruction parts text"),
+)
+# Keys of a message, the first that is there.
+_ROLE_KEYS = ("role", "from", "author", "speaker")
+_TEXT_KEYS = ("content", "value", "text", "parts")
+_ROLES = {
+    **dict.fromkeys(("user", "human", "customer", "client", "пользователь", "клиент"), "user"),
+    **dict.fromkeys(
+        ("assistant", "bot", "gpt", "chatgpt", "model", "ai", "agent", "бот"), "assistant"
+    ),
+    **dict.fromkeys(("system", "developer"), "system"),
+}
+_MESSAGE_KEYS = ("name", "weight", "tool_calls", "tool_call_id")
+# Keys that say of an answer that it is bad, and the values by which they do.
+_NO = (
+    *("false", "0", "-1", "no", "bad", "wrong", "incorrect", "rejected", "down", "dislike"),
+    *("thumbs_down", "thumbsdown", "👎", "negative", "нет", "ложь", "неверно", "плохо"),
+)
+_FEW = (*_NO, "1", "2", "1/5", "2/5", "★", "★★", "⭐", "⭐⭐")
+_BAD = {
+    **dict.fromkeys(("label", "is_correct", "iscorrect", "correct", "is_good", "accepted"), _NO),
+    **dict.fromkeys(("feedback", "thumbs", "score", "reward", "verdict", "верно"), _NO),
+    **dict.fromkeys(("rating", "stars", "quality", "оценка"), _FEW),
+}
+_HISTORY = ("history", "chat_history", "conversation_history", "dialogue_history")
+# The question is about what is not in its words.
+_NEEDS = {
+    "iscontextonly": "import-history",
+    **dict.fromkeys(("image", "images", "video", "videos", "audio", "audios"), "import-part"),
+}
+_PARTS = ("tags", "split", "source", "note", "rejected")
+_TALK = re.compile(
+    r"###\s*(Human|User|Instruction|Assistant|Response|System)\s*:\s*", re.IGNORECASE
+)
+
+
+def convert_record(record: Mapping[str, Any], left: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield the examples of a record, one for each of its questions, in Merlin's own form.
+
+    Adds the keys that are left out to `left`. Invalid values stay: the schema reports them. Raises
+    Unreadable.
+    """
+    _check_meaning(record)
+    names = [*record]
+    keys = {part: names[place] for part, place in find_columns(names).items()}
+    shape = next((each for each in _SHAPES if _is_of(record, each)), None)
+    used = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}
+    used |= {name for name in names if _plain(name) in _HISTORY}
+    system = record.get(keys.get("system", ""))
+    parts = {part: record[keys[part]] for part in _PARTS if part in keys}
+    if shape:
+        used |= {path.partition(" ")[0] for path in (*shape.turns, shape.rejected, shape.system)}
+        talks = [_read_talk(record, shape, left)]
+        parts["rejected"] = _read_rejected(record, shape, left)
+        system = system or "\n".join(find_all(record, shape.system) if shape.system else ())
+    else:
+        used |= {keys.get(part, "") for part in ("question", "answer", "context")}
+        talks = [*_read_pairs(record, keys, left)]
+    parts["tools"] = find_all(record, shape.tools if shape else "tools")
+    if isinstance(tags := parts.get("tags"), str):
+        parts["tags"] = split_tags(tags)
+    left += (name for name in names if name not in used and record[name] not in (None, "", [], {}))
+    earlier = _read_history(record, left)
+    first = [{"system": system}] if system else []
+    for talk in talks:
+        yield {
+            "messages": [*first, *earlier, *talk],
+            **{part: value for part, value in parts.items() if value not in (None, "", [])},
+        }
+
+
+def is_record(value: Mapping[str, Any]) -> bool:
+    """Return whether a map has the turns of a form, or a question with its answer."""
+    found = find_columns([*value])
+    return {"question", "answer"} <= found.keys() or any(_is_of(value, each) for each in _SHAPES)
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().replace("-", "_")
+
+
+def _check_meaning(record: Mapping[str, Any]) -> None:
+    """Raise Unreadable for a key by which question and answer alone teach something else."""
+    for key, found in record.items():
+        name, value = _plain(key), str(found).strip().casefold().removesuffix(".0")
+        if value in _BAD.get(name, ()):
+            raise Unreadable("import-bad-answer", found=shorten(f"{key}: {found}"))
+        if name in _NEEDS and found and value != "false":
+            raise Unreadable(
+                _NEEDS[name], found=shorten(key), kind=shorten(key), inside=shorten(key)
+            )
+        if name == "context" and isinstance(found, dict):
+            _check_meaning(found)
+
+
+def _is_of(record: Mapping[str, Any], shape: Shape) -> bool:
+    first = [find_raw(record, path) for path in shape.turns]
+    return None not in first and any(isinstance(each, list) for each in first)
+
+
+def find_raw(record: Any, path: str) -> Any:
+    """Return the value at a path of keys, None without it."""
+    for key in path.split():
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
+
+
+def _read_talk(record: Mapping[str, Any], shape: Shape, left: list[str]) -> list[Any]:
+    """Return the messages of all parts; a part may begin with the one before it."""
+    talk = list[Any]()
+    for path, role in shape.turns.items():
+        turns = _read_turns(find_raw(record, path), path.split()[-1], role, left)
+        talk = turns if turns[: len(talk)] == talk else talk + turns
+    return talk
+
+
+def _read_rejected(record: Mapping[str, Any], shape: Shape, left: list[str]) -> Any:
+    worse = find_raw(record, shape.rejected)
+    if not isinstance(worse, list) or not worse:
+        return worse
+    message = _read_turns(worse[-1:], shape.rejected, "assistant", left)[0]
+    is_plain = isinstance(message, dict) and message.keys() == {"role", "content"}
+    return message["content"] if is_plain else message
+
+
+def _read_turns(turns: Any, place: str, role: str, left: list[str]) -> list[Any]:
+    if isinstance(turns, str):
+        return [{"role": role, "content": clean_text(turns, left)}]
+    return [
+        _read_message(f"{place}[{number}]", turn, left)
+        for number, turn in enumerate(require(list, turns, place))
+    ]
+
+
+def _read_message(place: str, turn: Any, left: list[str]) -> Any:
+    role_key = next((key for key in _ROLE_KEYS if isinstance(turn, dict) and key in turn), "")
+    if not role_key:  # {"user": "…"} is as in our own files
+        return turn
+    message = {key: turn[key] for key in _MESSAGE_KEYS if turn.get(key) not in (None, [])}
+    message["role"] = _ROLES.get(str(turn[role_key]).casefold(), turn[role_key])
+    text_key = next((key for key in _TEXT_KEYS if turn.get(key) is not None), "content")
+    if isinstance(content := turn.get(text_key), list):
+        texts = (_read_part(part, f"{place}.{text_key}[{at}]") for at, part in enumerate(content))
+        content = "\n".join(texts)
+    if content is not None:
+        message["content"] = clean_text(content, left) if isinstance(content, str) else content
+    for call in require(list, message.get("tool_calls", []), f"{place}.tool_calls"):
+        function = call.get("function") if isinstance(call, dict) else None
+        # Templates of Hugging Face take an object.
+        if isinstance(function, dict) and isinstance(function.get("arguments"), dict):
+            function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False)
+    known = {role_key, text_key, *_MESSAGE_KEYS}
+    left += (f"messages[].{key}" for key in turn if key not in known and turn[key] is not None)
+    return message
+
+
+def _read_part(part: Any, place: str) -> str:
+    match part:
+        case str():
+            return part
+        case {"type": "text" | "input_text" | "output_text", "text": str(text)}:
+            return text
+        case {"content_type": "audio_transcription", "text": str(text)}:
+            return text
+        case {"type": str(kind)} | {"content_type": str(kind)} if kind != "text":
+            raise Unreadable("import-part", kind=shorten(kind), inside=shorten(place))
+        case {"text": str(text), **others} if not others:
+            return text
+    return str(require(str, part, place))
+
+
+def _read_pairs(
+    record: Mapping[str, Any], keys: Mapping[str, str], left: list[str]
+) -> Iterator[list[Any]]:
+    """Yield question and answer for each question of a record."""
+    text = record.get("text")
+    if "answer" not in keys and isinstance(text, str) and _TALK.search(text):
+        _, *said = _TALK.split(text)
+        roles = {"human": "user", "instruction": "user", "response": "assistant"}
+        turns = zip(map(str.casefold, said[::2]), said[1::2], strict=True)
+        left.remove("text") if "text" in left else None
+        yield [{"role": roles.get(role, role), "content": words.strip()} for role, words in turns]
+        return
+    if not {"question", "answer"} <= keys.keys():
+        raise Unreadable("import-keys", found=shorten(", ".join(record)) or "–")
+    answers = _list_texts(record, keys["answer"])
+    if len(answers) > 1:
+        left.append(f"{keys['answer']}[1:]")
+    context = record.get(keys.get("context", ""))
+    if context and not isinstance(context, str):
+        left.append(keys["context"])
+    for question in _list_texts(record, keys["question"]):
+        asked = f"{question}\n{context}" if context and isinstance(context, str) else question
+        yield [{"user": clean_text(asked, left)}, {"assistant": clean_text(answers[0], left)}]
+
+
+def _list_texts(record: Mapping[str, Any], key: str) -> list[str]:
+    """Return the texts under a key: one, those of a list, or those of a map's `text`."""
+    value = record[key]
+    if isinstance(value, dict) and "text" in value:
+        value = value["text"]
+    if value is None or value == []:
+        return [""]
+    values = value if isinstance(value, list) else [value]
+    texts = [each["text"] if isinstance(each, dict) and "text" in each else each for each in values]
+    return [str(require(str, each, key)) for each in texts]
+
+
+def _read_history(record: Mapping[str, Any], left: list[str]) -> list[Any]:
+    """Return the turns before the question: a list of messages, or of questions with answers."""
+    messages = list[Any]()
+    for key, history in record.items():
+        if _plain(key) not in _HISTORY or not history:
+            continue
+        if not isinstance(history, list):
+            raise Unreadable("import-history", found=shorten(key))
+        for turn in history:
+            if isinstance(turn, list) and len(turn) == len(("user", "assistant")):
+                pair = zip(("user", "assistant"), turn, strict=True)
+                messages += ({role: require(str, words, key)} for role, words in pair)
+            elif isinstance(turn, dict):
+                messages.append(_read_message(key, turn, left))
+            else:
+                raise Unreadable("import-history", found=shorten(key))
+    return messages
+
+
+def clean_text(text: str, left: list[str]) -> str:
+    """Return a text with LF line ends, HTML as people see it."""
+    plain = mend_html(text.replace("\r\n", "\n").replace("\r", "\n"))
+    if plain != text and "<" in text and "<" not in plain:
+        left.append("<…>")
+    return plain
+
+
+def require(kind: type, value: Any, place: str) -> Any:
+    """Return a value of a type. Raises Unreadable."""
+    if not isinstance(value, kind):
+        expected, found = json_type(kind()), json_type(value)
+        raise Unreadable("wrong-type", expected=expected, found=found, inside=shorten(place))
+    return value

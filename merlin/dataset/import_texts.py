@@ -1,0 +1,221 @@
+"""Texts of other programs: their encoding, HTML, quizzes in GIFT, and documents with headings.
+
+Source: Moodle's "GIFT format".
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from html import unescape
+from itertools import pairwise
+from typing import NamedTuple
+
+from charset_normalizer import from_bytes
+from markdown_it import MarkdownIt
+
+from merlin.core.file_kind import UTF_8, detect_encoding
+from merlin.dataset.finding import Finding
+from merlin.dataset.leftovers import find_leftovers
+from merlin.dataset.yaml_io import decode_text
+
+# What Excel, Numbers, old consoles and mailers write; others are taken for one of these at times.
+_ENCODINGS = ["cp1251", "koi8_r", "cp866", "cp1252", "mac_cyrillic"]
+
+
+def decode_any(content: bytes) -> tuple[str | Finding, str]:
+    """Return a text of any encoding, and the encoding if it is none of Unicode.
+
+    A finding if it is UTF-8 with a damaged place.
+    """
+    encoding = detect_encoding(content[:4])
+    if encoding != UTF_8 or b"\0" in content[:100]:
+        return content.decode("utf-16" if encoding != UTF_8 else "utf-16-le", "replace"), ""
+    text = decode_text(content)
+    letters = [each for each in content.decode(errors="replace") if each > "\x7f"]
+    is_damaged = letters.count("\ufffd") * 2 <= len(letters)
+    if is_damaged or not isinstance(text, Finding) or text.rule != "not-utf8":
+        return text, ""
+    best = from_bytes(content, cp_isolation=_ENCODINGS, threshold=1).best()
+    name = best.encoding if best else _ENCODINGS[0]
+    return content.decode(name, "replace"), name
+
+
+# Tags, in this order, and what people see in their place.
+_HTML = (
+    (r"(?is)<(script|style|head)\b.*?</\1\s*>|<!--.*?-->", ""),
+    (r"(?i)</?code\b[^>]*>", "`"),
+    (r"(?is)<a\b[^>]*?\bhref\s*=\s*[\"']?([^\"'\s>]+)[^>]*>(.*?)</a\s*>", r"[\2](\1)"),
+    (r"(?i)<img\b[^>]*?\bsrc\s*=\s*[\"']?([^\"'\s>]+)[^>]*>", r"![](\1)"),
+    (r"(?i)\s*<br\s*/?>\s*", "\n"),
+    (r"(?i)\s*<li\b[^>]*>\s*", "\n- "),
+    (r"(?i)\s*</?(?:p|div|tr|table|ul|ol|d[ltd]|h[1-6]|blockquote|section)\b[^>]*>\s*", "\n\n"),
+    (r"(?i)</?[a-z][\w-]*(?:\s[^<>]*)?/?>", ""),
+    (r"[^\S\n]+", " "),
+    (r" ?\n ?", "\n"),
+    (r"\n{3,}", "\n\n"),
+)
+
+
+def html_text(text: str) -> str:
+    """Return the text of HTML as people see it, with lists, links and code as in Markdown."""
+    parts = re.split(r"(?is)(<ol\b.*?</ol\s*>)", re.sub(r"\s+", " ", text))
+    for at in range(1, len(parts), 2):
+        items = re.split(r"(?i)<li\b[^>]*>", parts[at])
+        parts[at] = "".join(f"<br>{number}. {item}" for number, item in enumerate(items) if number)
+    text = "".join(parts)
+    for pattern, seen in _HTML:
+        text = re.sub(pattern, seen, text)
+    return unescape(text).replace("\xa0", " ").strip()
+
+
+def mend_html(text: str) -> str:
+    """Return the text as people see it if it is HTML, not a text about HTML."""
+    is_html = any(row.kind == "html" for row, _ in find_leftovers(text, "answer"))
+    is_code = "`" in text or "<pre" in text.casefold()  # its lines would be joined
+    return html_text(text) if is_html and not is_code else text
+
+
+_GIFT = re.compile(
+    r"\s*(?:::(?P<title>(?:\\.|[^\\])*?)::)?\s*(?:\[(?P<form>\w+)\])?(?P<before>(?:\\.|[^\\{])*)"
+    r"\{(?P<body>(?:\\.|[^\\}])*)\}(?P<after>.*)",
+    re.DOTALL,
+)
+# "=" or "~" (with how many percent are right), the choice, and the feedback after "#".
+_GIFT_CHOICE = re.compile(
+    r"([=~])(?:%(-?[\d.]+)%)?((?:\\.|[^\\=~#]|(?<=-)>)*)(?:#(?:\\.|[^\\=~])*)?"
+)
+_GIFT_TRUTH = {"t": "true", "true": "true", "f": "false", "false": "false"}
+
+
+def read_gift(text: str, left: Counter[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the questions of a quiz in GIFT that have right answers, several in lines."""
+    plain = re.sub(r"(?m)^[ \t]*(?://|\$CATEGORY).*$", "", text)
+    for found in re.finditer(r"(?:^.*\S.*\n?)+", plain, re.MULTILINE):
+        match = _GIFT.fullmatch(found[0].strip())
+        right, others = _read_gift_answers(match["body"].strip()) if match else ([], 0)
+        if not match or not right:
+            left["questions"] += 1
+            continue
+        left["choices"] += others
+        gap = "_____" if match["after"].strip() else ""
+        asked = _unescape_gift(f"{match['before']}{gap}{match['after']}")
+        answer = _unescape_gift("\n".join(right))
+        if match["form"] == "html":
+            asked, answer = html_text(asked), html_text(answer)
+        yield plain.count("\n", 0, found.start()) + 1, {"question": asked, "answer": answer}
+
+
+def _read_gift_answers(body: str) -> tuple[list[str], int]:
+    """Return the right answers, and how many others there are."""
+    words = re.split(r"(?<!\\)#", body)[0].strip()
+    if words.casefold() in _GIFT_TRUTH:
+        return [_GIFT_TRUTH[words.casefold()]], 0
+    if body.startswith("#"):  # a number, maybe with what it may differ by, or a choice of them
+        body = re.sub(r":[\d.]+", "", body[1:] if "=" in body else f"={body[1:]}")
+    choices = [(*each.groups()[:2], each[3].strip()) for each in _GIFT_CHOICE.finditer(body)]
+    pairs = [text.replace("->", "—", 1) for _, _, text in choices if "->" in text]
+    right = pairs or [text for sign, _, text in choices if sign == "="][:1]
+    right = right or [text for _, share, text in choices if float(share or 0) > 0]
+    return right, len(choices) - len(right)
+
+
+def _unescape_gift(text: str) -> str:
+    return re.sub(r"\\([~=#{}:])", r"\1", text.replace("\\n", "\n")).strip()
+
+
+class Block(NamedTuple):
+    """A paragraph of a document: its first line from 1, and its level if it is a heading, else 0.
+
+    `cells` are those of a row of a table.
+    """
+
+    line: int
+    level: int
+    text: str
+    cells: Sequence[str] = ()
+
+
+_BOLD = 7  # the level of a paragraph that is bold as a whole
+_BOLD_LINE = re.compile(r"(?:\*\*([^*\n]+)\*\*|__([^_\n]+)__):?(?:\n|\Z)")
+_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+
+
+def read_markdown(text: str) -> Iterator[Block]:
+    """Yield the blocks of a document in Markdown, as they are written."""
+    text = _FRONT_MATTER.sub(lambda found: "\n" * found[0].count("\n"), text.replace("\r\n", "\n"))
+    lines = text.split("\n")
+    tokens = MarkdownIt().enable("table").parse(text)
+    for token, inner in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.level or token.map is None or token.nesting < 0 or token.type == "hr":
+            continue
+        first, end = token.map
+        written = "\n".join(lines[first:end]).strip()
+        if token.type == "heading_open" and inner:
+            yield Block(first + 1, int(token.tag[1]), inner.content)
+        elif token.type == "table_open":
+            for at in range(first, end):
+                if at != first + 1:
+                    cells = re.split(r"(?<!\\)\|", lines[at].strip().strip("|"))
+                    yield Block(at + 1, 0, lines[at], [cell.strip() for cell in cells])
+        else:
+            if bold := _BOLD_LINE.match(written):
+                yield Block(first + 1, _BOLD, bold[1] or bold[2])
+                written = written[bold.end() :]
+            if written:
+                yield Block(first + 1, 0, written)
+
+
+_MARK = (
+    r"(?i)[\W_]{0,4}(?:%s)(?:[ \xa0]*№?[ \xa0]*\d+)?[*_]{0,2}[ \xa0]*[:.)—–][*_]{0,2}[ \xa0]*"
+    r"(?=\S|$)"
+)
+_ASKED = re.compile(_MARK % "q|question|в|вопрос")
+_ANSWERED = re.compile(_MARK % "a|answer|о|ответ")
+_NUMBER = re.compile(r"\d+(?:\.\d+)*[.)][ \t\xa0]+")
+_LINES = re.compile(r"\n|(?<=\S)[ \t\xa0]+(?=(?:Ответ|Answer)[ \xa0]?:)")
+_MAX_QUESTION = 300
+_END = Block(0, 1, "")
+
+
+def read_outline(
+    blocks: Sequence[Block], left: Counter[str]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the questions of a document, each with what stands below it, up to the next heading.
+
+    A question begins with "Question:" or "Q:"; else it is a heading or a bold line with a question
+    mark; else a heading of the level that most texts stand below; else a paragraph that asks.
+    """
+    lines = [each._replace(text=line) for each in blocks for line in _LINES.split(each.text)]
+    if any(_ASKED.match(each.text) for each in lines):
+        blocks = lines
+    headed = [one for one, two in pairwise(blocks) if one.level and not two.level]
+    levels = Counter(each.level for each in headed)
+    usual = levels.most_common(1)[0][0] if levels else 0
+    rules: tuple[Callable[[Block], object], ...] = (
+        lambda each: _ASKED.match(each.text),
+        lambda each: each.level and each.text.rstrip().endswith("?"),
+        lambda each: each.level and each.level == usual,
+        lambda each: each.text.rstrip().endswith("?") and len(each.text) < _MAX_QUESTION,
+    )
+    is_question = next((rule for rule in rules if any(map(rule, blocks))), rules[0])
+    asked: Block | None = None
+    answer, last = list[str](), 0
+    for block in [*blocks, _END]:
+        is_next = bool(is_question(block))
+        if is_next or (block.level and block.level <= ((asked and asked.level) or _BOLD)):
+            if asked and answer:
+                text = _NUMBER.sub("", _ASKED.sub("", asked.text, count=1), count=1)
+                yield asked.line, {"question": text.strip(" *_"), "answer": "\n\n".join(answer)}
+            left["questions"] += asked is not None and not answer
+            left["texts"] += not is_next and block is not _END
+            asked, answer = (block if is_next else None), []
+        elif not asked:
+            left["texts"] += 1
+        elif is_question is rules[0] and _ANSWERED.match(block.text):
+            asked = asked._replace(text="\n".join([asked.text, *answer]))
+            answer = [_ANSWERED.sub("", block.text, count=1)]
+        elif answer and block.line == last:
+            answer[-1] += f"\n{block.text}"
+        else:
+            answer.append(block.text)
+        last = block.line

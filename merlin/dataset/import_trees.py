@@ -1,0 +1,291 @@
+"""Records of other programs' trees: one reader a form, each from parsed JSON, YAML or XML.
+
+A reader yields records as `merlin.dataset.import_records` reads them, each with the line that its
+tree knows, else 1, and counts in `left` what it leaves out. What another type stands for is absent.
+
+Source: "Export chat history" of Telegram Desktop; ChatGPT's "Export data"; Rasa's "Training Data
+Format"; Dialogflow ES's export; "Moodle XML format"; Label Studio's "JSON"; FAQPage of schema.org.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, pairwise, takewhile
+from typing import Any, NamedTuple
+
+from merlin.dataset.import_texts import html_text
+
+Left = Counter[str]
+Record = dict[str, Any]
+TreeReader = Callable[[Any, Left], Iterator[tuple[int, Record]]]
+
+
+def find_all(value: Any, path: str) -> list[Any]:
+    """Return the values at a path of keys, separated by spaces; lists are entered."""
+    found = value if isinstance(value, list) else [value]
+    for key in path.split():
+        inner = (each[key] for each in found if isinstance(each, dict) and key in each)
+        found = [*chain.from_iterable(each if isinstance(each, list) else [each] for each in inner)]
+    return found
+
+
+def _list_texts(value: Any, path: str) -> list[str]:
+    return [each for each in find_all(value, path) if isinstance(each, str) and each.strip()]
+
+
+def _find_text(value: Any, path: str) -> str:
+    return next(iter(_list_texts(value, path)), "")
+
+
+def _find_maps(value: Any, path: str) -> list[Record]:
+    return [each for each in find_all(value, path) if isinstance(each, dict)]
+
+
+def _join_turns(turns: Iterable[tuple[str, list[Any]]], left: Left) -> list[Record]:
+    """Return the messages from the first question to the last answer, those of a role joined."""
+    joined = list[Record]()
+    for role, content in turns:
+        if joined and joined[-1]["role"] == role:
+            joined[-1]["content"] += content
+        elif joined or role == "user":
+            joined.append({"role": role, "content": [*content]})
+        else:
+            left["messages"] += 1
+    if joined and joined[-1]["role"] == "user":
+        left["messages"] += 1
+        joined.pop()
+    return joined
+
+
+# Kind of a part of a message -> how Markdown writes it; other kinds are plain.
+_TELEGRAM_MARKS = {
+    "text_link": "[{text}]({href})",
+    "code": "`{text}`",
+    "pre": "```{language}\n{text}\n```",
+}
+
+
+def _telegram_text(message: Record) -> str:
+    parts = find_all(message.get("text"), "")
+    maps = (each if isinstance(each, dict) else {"text": each or ""} for each in parts)
+    texts = (
+        _TELEGRAM_MARKS.get(str(each.get("type")), "{text}").format_map(defaultdict(str, each))
+        for each in maps
+    )
+    return "".join(texts).strip()
+
+
+def _sender(message: Record) -> str:
+    return str(message.get("from_id") or message.get("from"))
+
+
+def read_telegram(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield each question with the replies of those who answer, after the turns before it.
+
+    Those answer who reply to more than is replied of theirs; a question mark counts twice.
+    """
+    for talk in _find_maps(tree, "chats list") or [tree]:
+        written = _find_maps(talk, "messages")
+        said = {
+            each["id"]: each
+            for each in written
+            if each.get("type") == "message" and isinstance(each.get("id"), int)
+        }
+        said = {at: each for at, each in said.items() if _telegram_text(each)}
+        replies = _find_replies(said)
+        scores = Left()
+        for at, to in replies.items():
+            weight = 1 + ("?" in _telegram_text(said[to]))
+            scores.update({_sender(said[at]): weight})
+            scores.subtract({_sender(said[to]): weight})
+        answers = defaultdict[int, list[int]](list)
+        for at, to in replies.items():
+            if scores[_sender(said[at])] > 0 >= scores[_sender(said[to])]:
+                answers[to].append(at)
+        used = set[int]()
+        for to, given in answers.items():
+            path = [*_path_to(to, replies), *given]
+            used.update(path)
+            turns = (
+                (
+                    "assistant" if scores[_sender(said[at])] > 0 else "user",
+                    [_telegram_text(said[at])],
+                )
+                for at in path
+            )
+            yield 1, {"messages": _join_turns(turns, Left())}
+        left["messages"] += len(written) - len(used)
+
+
+def _find_replies(said: Mapping[int, Record]) -> dict[int, int]:
+    """Return message -> the earlier one of another person that it replies to.
+
+    Without any reply, as in a chat with a bot, it is the one before.
+    """
+    replies: dict[int, Any] = {at: each.get("reply_to_message_id") for at, each in said.items()}
+    if not any(replies.values()):
+        replies = {at: before for before, at in pairwise(said)}
+    return {
+        at: to
+        for at, to in replies.items()
+        if to in said and to < at and _sender(said[to]) != _sender(said[at])
+    }
+
+
+def _path_to(at: int, replies: Mapping[int, int]) -> list[int]:
+    path = [at]
+    while path[-1] in replies:
+        path.append(replies[path[-1]])
+    return path[::-1]
+
+
+def read_chatgpt(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield the conversation that the tree of turns ends in, of its person and its assistant."""
+    nodes = tree["mapping"]
+    at, path = str(tree.get("current_node") or next(reversed(nodes), "")), dict[str, Record]()
+    while at in nodes and at not in path:
+        path[at] = nodes[at].get("message") or {}
+        at = str(nodes[at].get("parent"))
+    turns = list[tuple[str, list[Any]]]()
+    for message in reversed(path.values()):
+        role, parts = _find_text(message, "author role"), find_all(message, "content parts")
+        is_hidden = True in find_all(message, "metadata is_visually_hidden_from_conversation")
+        is_said = role in ("user", "assistant") and message.get("recipient", "all") == "all"
+        if is_said and not is_hidden and any(parts):
+            turns.append((role, parts))
+        else:
+            left["messages"] += any(parts) or role == "tool"
+    if messages := _join_turns(turns, left):
+        yield 1, {"messages": messages}
+
+
+def read_label_studio(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield a task's data with each text that an annotator wrote, and with each verdict."""
+    for note in _find_maps(tree, "annotations") + _find_maps(tree, "completions"):
+        if note.get("was_cancelled"):
+            left["annotations"] += 1
+            continue
+        values = {
+            "answer": _find_text(note, "result value text"),
+            "label": _find_text(note, "result value choices"),
+            "rating": next(iter(find_all(note, "result value rating")), ""),
+        }
+        yield 1, tree["data"] | {key: value for key, value in values.items() if value != ""}
+
+
+def read_faq_page(tree: Any, _left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield the questions of schema.org's FAQPage with their accepted answers."""
+    for question in _find_maps(tree, "mainEntity"):
+        answer = _find_text(question, "acceptedAnswer text")
+        yield 1, {"question": question.get("name"), "answer": answer}
+
+
+class JsonForm(NamedTuple):
+    """A form of JSON: the path of keys that no other has, and the reader of its tree."""
+
+    name: str
+    sign: str
+    read: TreeReader
+
+
+JSON_FORMS = (
+    JsonForm("chatgpt", "mapping", read_chatgpt),
+    JsonForm("telegram", "messages date", read_telegram),
+    JsonForm("telegram", "chats list", read_telegram),
+    JsonForm("label-studio", "annotations result", read_label_studio),
+    JsonForm("label-studio", "completions result", read_label_studio),
+    JsonForm("faq-page", "mainEntity acceptedAnswer", read_faq_page),
+)
+
+
+def _ask(
+    questions: list[str], answers: list[list[str]], left: Left
+) -> Iterator[tuple[int, Record]]:
+    """Yield one record of an intent; of each part of its answer the first wording.
+
+    None without a question or an answer.
+    """
+    parts = [each for each in answers if each]
+    if questions and parts:
+        left["wordings"] += sum(map(len, parts)) - len(parts)
+        yield 1, {"question": questions, "answer": "\n".join(each[0] for each in parts)}
+    else:
+        left["questions"] += len(questions)
+
+
+_RASA_ENTITY = re.compile(r"\[([^\]\n]+)\](?:\([^)\n]*\)|\{[^}\n]*\})")
+
+
+def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield the examples of each intent with the response of its rule, else of the same name.
+
+    `tree` is all files of a project together.
+    """
+    follow = dict[str, list[str]]()
+    for story in _find_maps(tree, "rules") + _find_maps(tree, "stories"):
+        first, *steps = _find_maps(story, "steps") or [{}]
+        said = takewhile(lambda step: "action" in step, steps)
+        follow.setdefault(str(first.get("intent")), [str(step["action"]) for step in said])
+    for each in _find_maps(tree, "nlu"):
+        name, written = each.get("intent"), each.get("examples")
+        lines = (
+            written.splitlines() if isinstance(written, str) else find_all(each, "examples text")
+        )
+        asked = [_RASA_ENTITY.sub(r"\1", line.strip().removeprefix("-").strip()) for line in lines]
+        if name is None:  # synonyms, regular expressions, tables of words
+            left["other"] += 1
+            continue
+        actions = follow.get(name) or [f"utter_{name}"]
+        answers = [_list_texts(tree, f"responses {action} text") for action in actions]
+        yield from _ask([*filter(None, asked)], answers, left)
+
+
+def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield the phrases of each intent with its answer in the same language; `tree` is by file."""
+    for name, intent in tree.items():
+        messages = _find_maps(intent, "responses messages")
+        said = {
+            file.removesuffix(".json").rpartition("_usersays_")[2]: value
+            for file, value in tree.items()
+            if file.startswith(f"{name.removesuffix('.json')}_usersays_")
+        }
+        if intent_is_follow_up := any(find_all(intent, "contexts")):
+            left["follow-ups"] += len(messages)
+        for language, phrases in said.items():
+            asked = [
+                "".join(map(str, find_all(each, "data text"))) for each in find_all(phrases, "")
+            ]
+            own = [each for each in messages if each.get("lang", language) == language]
+            answers = [_list_texts(each, "speech") for each in own]
+            if not intent_is_follow_up:
+                yield from _ask(asked, answers, left)
+
+
+def _moodle_text(element: Any) -> str:
+    return html_text(_find_text(element, "text #"))
+
+
+def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
+    """Yield the questions of a quiz that have right answers, several in lines.
+
+    A short answer has other wordings: the first is taken. Those for "*" are of no wording.
+    """
+    for question in _find_maps(tree, "quiz question"):
+        kind = question.get("@type")
+        answers = [
+            (float(each.get("@fraction") or 0), _moodle_text(each))
+            for each in _find_maps(question, "answer")
+        ]
+        right = [text for share, text in answers if share > 0 and text not in ("", "*")]
+        if kind in ("shortanswer", "numerical", "truefalse"):
+            right = right[:1]
+        right += (
+            f"{_moodle_text(each)} — {_moodle_text(find_all(each, 'answer'))}"
+            for each in _find_maps(question, "subquestion")
+        )
+        left["choices"] += len(answers) - len(right) if right and answers else 0
+        asked = _moodle_text(find_all(question, "questiontext"))
+        if asked and right and kind not in ("cloze", "multianswer"):
+            yield int(question.get("@line") or 1), {"question": asked, "answer": "\n".join(right)}
+        else:
+            left["questions"] += kind != "category"

@@ -1,0 +1,101 @@
+"""The page that imports a file: it shows what the examples will be, and makes one commit."""
+
+import html
+import re
+import secrets
+
+import pytest
+
+from tests.api.staff_api import page_text, run_daemon_api
+
+pytestmark = pytest.mark.integration
+
+PAGE = "/datasets/trial/import"
+FAQ = "ЧаВо кафедры;;\nВопрос;Ответ;\nКак войти?;По <b>ссылке</b>.;\n".encode("cp1251")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with run_daemon_api(tmp_path_factory.mktemp("import")) as site:
+        site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+        yield site
+
+
+def send(vera, content, name="faq.csv", language="ru"):
+    files = {"file": (name, content)}
+    return vera.post(
+        PAGE, params={"lang": language}, data={"once": secrets.token_hex(16)}, files=files
+    )
+
+
+def read_form(page):
+    """Return the hidden fields of the form that follows the first rows."""
+    fields = re.findall(
+        r'type="hidden" name="(\w+)" value="([^"]*)"', page.text.split("</form>")[1]
+    )
+    return {name: html.unescape(value) for name, value in fields}
+
+
+def test_file_is_shown_as_examples_and_saved_in_one_commit(site, vera):
+    assert "Загрузить файл" in page_text(vera.get("/datasets/trial/examples"))
+    page = send(vera, FAQ)
+    text = page_text(page)
+    assert page.status_code == 200
+    assert "1 новый пример. Уже известны: 0. Пропущены с ошибками: 0." in text
+    assert "Как войти?" in text
+    assert "По ссылке." in text
+    assert "прочитан как cp1251" in text
+    assert "1 строка над заголовком" in text
+    form = read_form(page) | {"act": "save"}
+    saved = [vera.post(PAGE, data=form) for _ in range(2)]
+    assert [each.status_code for each in saved] == [303, 303]
+    assert saved[0].headers["location"] == saved[1].headers["location"]
+    site.lab.tick("changes", "fetch")
+    shown = site.lab.repository.git("show", "HEAD")
+    assert "+  - user: Как войти?\n+  - assistant: По ссылке." in shown
+    assert "1003@telegram.invalid" in shown
+    again = send(vera, FAQ)
+    assert "Уже известны: 1" in page_text(again)
+    refused = vera.post(PAGE, data=read_form(again) | {"act": "save"})
+    assert refused.status_code == 422
+    assert "все примеры файла уже известны" in refused.text
+
+
+def test_columns_of_a_table_with_other_names_are_chosen(site, vera):
+    page = send(vera, "Name,Text\nHow?,So.\n", language="en")
+    assert "These columns are there: Name, Text." in page_text(page)
+    assert re.findall(r"<option>(\w+)</option>", page.text) == ["Name", "Text"] * 2
+    chosen = read_form(page) | {"question": "Name", "answer": "Text"}
+    page = vera.post(PAGE, data=chosen)
+    assert "So." in page_text(page)
+    kept = read_form(page)
+    assert (kept["question"], kept["answer"]) == ("Name", "Text")
+
+
+def test_several_files_are_read_together(site, vera):
+    nlu = "nlu:\n- intent: hi\n  examples: '- Hi'\n"
+    domain = "responses:\n  utter_hi:\n  - text: Hello.\n"
+    files = [("file", ("nlu.yml", nlu)), ("file", ("domain.yml", domain))]
+    page = vera.post(PAGE, params={"lang": "en"}, data={"once": "a" * 32}, files=files)
+    assert "1 new example." in page_text(page)
+
+
+def test_file_that_is_too_large_missing_or_cut_is_refused(site, vera):
+    large = send(vera, b"x" * (4 * 1024 * 1024 + 1), language="en")
+    assert large.status_code == 422
+    assert "larger than 4 MB" in large.text
+    huge = send(vera, b"x" * (7 * 1024 * 1024), language="en")
+    assert huge.status_code == 413
+    none = vera.post(PAGE, params={"lang": "en"}, data={"once": "a" * 32})
+    assert "Choose a file." in none.text
+    for kept in ("AAAA", "ключ"):
+        for act in ("show", "save"):
+            cut = vera.post(PAGE, params={"lang": "en"}, data={"kept": kept, "act": act})
+            assert cut.status_code == 422
+            assert "didn't arrive whole" in html.unescape(cut.text)
+
+
+def test_file_with_errors_alone_shows_them_and_nothing_to_save(site, vera):
+    page = send(vera, '{"prompt": "A?", "completion": "B.", "label": false}', "a.jsonl", "en")
+    assert "says that this answer is bad" in page_text(page)
+    assert 'value="save"' not in page.text

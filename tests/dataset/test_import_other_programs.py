@@ -1,0 +1,585 @@
+# ruff: noqa: E501 - the files are shown as programs write them
+"""Files of other programs: each form is read by one table of what a small file of it gives."""
+
+import codecs
+import io
+import json
+import zipfile
+
+import docx
+import pytest
+from docx.opc.constants import RELATIONSHIP_TYPE
+from docx.oxml.ns import qn
+from openpyxl import Workbook
+
+from merlin.dataset.import_lines import read_import_files
+from merlin.dataset.import_texts import html_text
+
+pytestmark = pytest.mark.unit
+
+
+def make_zip(files):
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, value in files.items():
+            archive.writestr(name, value if isinstance(value, str) else json.dumps(value))
+    return output.getvalue()
+
+
+def save(document):
+    output = io.BytesIO()
+    document.save(output)
+    return output.getvalue()
+
+
+def read(*files, **columns):
+    """Return the conversations as texts, and the findings as rule and what they say."""
+    given = [(text.encode() if isinstance(text, str) else text, name) for name, text in files]
+    lines = [*read_import_files(given, columns)]
+    talks = [
+        " | ".join(each.content for each in one.example.messages) for one in lines if one.example
+    ]
+    left = [key for line in lines for key in line.left]
+    found = [
+        f"{each.arguments['kind']} {each.arguments['count']}"
+        if each.rule == "import-left"
+        else each.rule
+        for line in lines
+        for each in line.findings
+    ]
+    return talks, [*found, *left]
+
+
+def dump(value):
+    return json.dumps(value, ensure_ascii=False)
+
+
+def turns(*texts, role="role", text="content", names=("user", "assistant")):
+    return [{role: names[at % 2], text: each} for at, each in enumerate(texts)]
+
+
+def telegram(*messages, **chat):
+    whole = [{"type": "message", "date": "2026-09-01T10:00:00", **each} for each in messages]
+    return {"name": "C", "type": "private_supergroup", "id": 1, "messages": whole} | chat
+
+
+STUDENT, CURATOR = {"from_id": "user2"}, {"from_id": "user1"}
+ASKED = {"id": 2, **STUDENT, "text": "When?"}
+PARTS = [
+    "See ",
+    {"type": "text_link", "text": "plan", "href": "https://a.org"},
+    ", ",
+    {"type": "bold", "text": "9"},
+]
+TALK = telegram(
+    {"id": 1, "type": "service", "text": "", "action": "create_group"},
+    ASKED,
+    {"id": 3, **CURATOR, "reply_to_message_id": 2, "text": PARTS},
+    {"id": 4, **STUDENT, "reply_to_message_id": 3, "text": "Where?"},
+    {"id": 5, **CURATOR, "reply_to_message_id": 4, "text": "Room 5."},
+    {"id": 6, **CURATOR, "reply_to_message_id": 4, "text": "Upstairs."},
+    {"id": 7, **STUDENT, "reply_to_message_id": 6, "text": "Thanks"},
+    {"id": 8, **CURATOR, "reply_to_message_id": 99, "text": "Of a deleted one."},
+    {"id": 9, **CURATOR, "reply_to_message_id": 2, "text": "", "photo": "a.jpg"},
+)
+TALKS = [
+    "When? | See [plan](https://a.org), 9",
+    "When? | See [plan](https://a.org), 9 | Where? | Room 5.\nUpstairs.",
+]
+
+
+def chatgpt(nodes, current):
+    """`nodes`: id -> parent, role, parts and more keys of the message."""
+    mapping = {"root": {"id": "root", "message": None, "parent": None}}
+    for name, (parent, role, parts, more) in nodes.items():
+        message = {"author": {"role": role}, "content": {"content_type": "text", "parts": parts}}
+        mapping[name] = {"id": name, "parent": parent, "message": message | more}
+    return [{"title": "A", "create_time": 1.5, "mapping": mapping, "current_node": current}]
+
+
+GPT = {
+    "system": ("root", "system", [""], {}),
+    "old": ("system", "user", ["Old?"], {}),
+    "old-answer": ("old", "assistant", ["Old."], {}),
+    "new": ("system", "user", ["New?"], {}),
+    "call": ("new", "assistant", ["search()"], {"recipient": "browser"}),
+    "tool": ("call", "tool", ["found"], {}),
+    "answer": ("tool", "assistant", ["Answer."], {"recipient": "all"}),
+    "last": ("answer", "user", ["And?"], {}),
+}
+NLU = """\
+version: "3.1"
+nlu:
+- intent: faq/hours
+  examples: |
+    - When are you open?
+    - hours on [Sunday](day)
+- intent: greet
+  examples:
+  - text: Hi
+- intent: lost
+  examples: "- Where?"
+- synonym: sunday
+  examples: "- sun"
+"""
+DOMAIN = """\
+intents: [greet]
+responses:
+  utter_faq/hours:
+  - text: From 9.
+  - text: At 9.
+  utter_hello:
+  - text: Hello.
+rules:
+- rule: greet
+  steps:
+  - intent: greet
+  - action: utter_hello
+"""
+SPEECH = [
+    {"type": "0", "lang": "en", "speech": ["From 9.", "At 9."]},
+    {"type": 0, "lang": "ru", "speech": "С 9."},
+]
+DIALOGFLOW = {
+    "agent.json": {"language": "en"},
+    "intents/hours.json": {"name": "hours", "contexts": [], "responses": [{"messages": SPEECH}]},
+    "intents/hours_usersays_en.json": [
+        {"data": [{"text": "open "}, {"text": "when?", "meta": "@x"}]}
+    ],
+    "intents/hours_usersays_ru.json": [{"data": [{"text": "Когда?"}]}],
+    "intents/more.json": {"contexts": ["hours"], "responses": [{"messages": SPEECH[1:]}]},
+    "intents/more_usersays_ru.json": [{"data": [{"text": "А потом?"}]}],
+}
+MOODLE = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<quiz>
+<question type="category"><category><text>$course$/a</text></category></question>
+<question type="multichoice"><questiontext format="html"><text><![CDATA[<p>What is a <b>lamp</b>?</p>]]></text></questiontext>
+<answer fraction="100"><text><![CDATA[<p>A&nbsp;light</p>]]></text><feedback><text>Yes</text></feedback></answer>
+<answer fraction="0"><text>A fish</text></answer></question>
+<question type="multichoice"><questiontext><text>Even?</text></questiontext><single>false</single>
+<answer fraction="50"><text>2</text></answer><answer fraction="50"><text>4</text></answer><answer fraction="-100"><text>3</text></answer></question>
+<question type="shortanswer"><questiontext><text>Capital?</text></questiontext>
+<answer fraction="100"><text>Paris</text></answer><answer fraction="100"><text>paris</text></answer><answer fraction="50"><text>*</text></answer></question>
+<question type="truefalse"><questiontext><text>Is it blue?</text></questiontext><answer fraction="100"><text>true</text></answer><answer fraction="0"><text>false</text></answer></question>
+<question type="matching"><questiontext><text>Match.</text></questiontext><subquestion><text>a</text><answer><text>1</text></answer></subquestion></question>
+<question type="essay"><questiontext><text>Write.</text></questiontext></question>
+</quiz>
+"""
+GIFT = """\
+// a comment
+$CATEGORY: tombs
+
+::Q1::Who is in the tomb? {=Grant #right ~nobody #no ~Napoleon}
+
+Is it Grant?{T}
+
+When was he born? {#1822:5}
+
+Match. {=cat -> meow
+=dog -> woof}
+
+Which? {~%50%a ~%50%b ~%-100%c}
+
+Two and two {=are =make} four.
+
+[html]<p>What is 2\\:2?</p>{=1 \\= one}
+
+Essay. {}
+"""
+STUDIO = [
+    {
+        "id": 1,
+        "annotations": [
+            {"result": [{"type": "textarea", "value": {"text": ["Here."]}}]},
+            {"was_cancelled": True, "result": []},
+        ],
+        "data": {"question": "Where?"},
+    },
+    {
+        "id": 2,
+        "data": {"prompt": "How?", "response": "Badly."},
+        "annotations": [{"result": [{"type": "choices", "value": {"choices": ["Bad"]}}]}],
+    },
+]
+QNA = [
+    {
+        "id": 1,
+        "questions": ["How?", "In which way?"],
+        "answer": "So.",
+        "source": "s",
+        "context": {"isContextOnly": False},
+    },
+    {"id": 2, "questions": ["And?"], "answer": "Then.", "context": {"isContextOnly": True}},
+]
+FAQ_PAGE = {
+    "@type": "FAQPage",
+    "mainEntity": [{"@type": "Question", "name": "A?", "acceptedAnswer": {"text": "<p>B.</p>"}}],
+}
+SQUAD = {
+    "data": [
+        {"paragraphs": [{"context": "c", "qas": [{"question": "A?", "answers": [{"text": "B."}]}]}]}
+    ]
+}
+GEMINI = {
+    "systemInstruction": {"parts": [{"text": "Briefly."}]},
+    "contents": [
+        {"role": "user", "parts": [{"text": "A?"}]},
+        {"role": "model", "parts": [{"text": "B."}]},
+    ],
+}
+PREFERENCE = {
+    "input": {"messages": turns("A?")},
+    "preferred_output": turns("B.", names=("assistant",) * 2),
+}
+SHARE = (
+    {"from": "system", "value": "Briefly."},
+    *turns("A?", "B.", role="from", text="value", names=("human", "gpt")),
+)
+FORMS = {
+    "telegram": (dump(TALK), TALKS, ["messages 4"]),
+    "telegram, all chats": (dump({"about": "x", "chats": {"list": [TALK]}}), TALKS, ["messages 4"]),
+    "telegram, a bot": (
+        dump(telegram(ASKED, {"id": 3, **CURATOR, "text": "At 9."}, type="bot_chat")),
+        *(["When? | At 9."], []),
+    ),
+    "chatgpt": (dump(chatgpt(GPT, "last")), ["New? | Answer."], ["messages 3"]),
+    "chatgpt, a picture": (
+        dump(
+            chatgpt(
+                {
+                    "a": ("root", "user", [{"content_type": "image_asset_pointer"}], {}),
+                    "b": ("a", "assistant", ["A cat."], {}),
+                },
+                "b",
+            )
+        ),
+        *([], ["import-part"]),
+    ),
+    "dialogflow": (
+        make_zip(DIALOGFLOW),
+        ["open when? | From 9.", "Когда? | С 9."],
+        ["wordings 1", "follow-ups 1"],
+    ),
+    "moodle": (
+        MOODLE,
+        [
+            "What is a lamp? | A light",
+            "Even? | 2\n4",
+            "Capital? | Paris",
+            "Is it blue? | true",
+            "Match. | a — 1",
+        ],
+        ["choices 5", "questions 1"],
+    ),
+    "gift": (
+        GIFT,
+        [
+            *("Who is in the tomb? | Grant", "Is it Grant? | true", "When was he born? | 1822"),
+            *("Match. | cat — meow\ndog — woof", "Which? | a\nb", "Two and two _____ four. | are"),
+            "What is 2:2? | 1 = one",
+        ],
+        ["choices 4", "questions 1"],
+    ),
+    "label studio": (dump(STUDIO), ["Where? | Here."], ["annotations 1", "import-bad-answer"]),
+    "qna maker": (
+        dump({"qnaDocuments": QNA}),
+        ["How? | So.", "In which way? | So."],
+        ["import-history", "context", "id"],
+    ),
+    "qna maker, tsv": (
+        "Question\tAnswer\tSource\tMetadata\tIsContextOnly\nA?\tB.\ts\t\tFalse\n",
+        *(["A? | B."], ["IsContextOnly"]),
+    ),
+    "faq page": (dump(FAQ_PAGE), ["A? | B."], ["<…>"]),
+    "squad": (dump(SQUAD), ["A? | B."], []),
+    "intents": (
+        dump(
+            {"intents": [{"tag": "hi", "patterns": ["Hi", "Hey"], "responses": ["Hello.", "Hey."]}]}
+        ),
+        *(["Hi | Hello.", "Hey | Hello."], ["responses[1:]"]),
+    ),
+    "gemini": (dump(GEMINI), ["Briefly. | A? | B."], []),
+    "yandex": (dump({"request": turns("A?", text="text"), "response": "B."}), ["A? | B."], []),
+    "openai, preference": (
+        dump(PREFERENCE | {"non_preferred_output": turns("No.", names=("assistant",) * 2)}),
+        *(["A? | B."], []),
+    ),
+    "trl, whole talks": (
+        dump(
+            {
+                "prompt": "A?",
+                "chosen": turns("A?", "B."),
+                "rejected": turns("A?", "No."),
+                "score_chosen": 8,
+            }
+        ),
+        *(["A? | B."], ["score_chosen"]),
+    ),
+    "trl, texts": (dump({"prompt": "A?", "chosen": "B.", "rejected": "No."}), ["A? | B."], []),
+    "sharegpt": (dump({"conversations": SHARE}), ["Briefly. | A? | B."], []),
+    "alpaca": (
+        dump(
+            {
+                "instruction": "A?",
+                "input": "",
+                "output": "B.",
+                "history": [["1?", "1."], ["2?", "2."]],
+            }
+        ),
+        *(["1? | 1. | 2? | 2. | A? | B."], []),
+    ),
+    "history of messages": (
+        dump(
+            {
+                "question": "A?",
+                "answer": "B.",
+                "chat_history": turns("1?", "1."),
+                "system_prompt": "S.",
+            }
+        ),
+        *(["S. | 1? | 1. | A? | B."], []),
+    ),
+    "history as a text": (
+        dump({"question": "A?", "answer": "B.", "history": "1? 1."}),
+        [],
+        ["import-history"],
+    ),
+    "human and assistant": (dump({"text": "### Human: A?### Assistant: B."}), ["A? | B."], []),
+    "markdown": (
+        "---\ntitle: x\n---\n# FAQ\n\nOurs.\n\n## 1. A?\n\n- b\n- c\n\n```sh\n# d\n\ne\n```\n\n### More\n\nf\n\nB?\n---\n\ng\n",
+        ["A? | - b\n- c\n\n```sh\n# d\n\ne\n```\n\nMore\n\nf", "B? | g"],
+        ["texts 2"],
+    ),
+    "markdown, headings that don't ask": (
+        "# FAQ\n\nOurs.\n\n## Log in\n\nb\n\n## Out\n\nc\n",
+        ["Log in | b", "Out | c"],
+        ["texts 2"],
+    ),
+    "markdown, bold lines": ("**A?**\n\nb\n\n**B?**\nc\n", ["A? | b", "B? | c"], []),
+    "markdown, a table": (
+        "# FAQ\n\n| Вопрос | Ответ |\n|---|---|\n| A? | b |\n",
+        ["A? | b"],
+        ["texts 1"],
+    ),
+    "text": (
+        "FAQ\n\nВопрос: Как?\nОтвет: Так.\n\nВопрос 2: Где\nвойти?\n\nОтвет: Тут.\n\nИ там.\nQ: A? Answer: b.\n",
+        ["Как? | Так.", "Где\nвойти? | Тут.\n\nИ там.", "A? | b."],
+        ["texts 1"],
+    ),
+    "excel, unicode text": (
+        codecs.BOM_UTF16_LE + "Вопросы\tОтветы\r\nКак?\tТак.\r\n".encode("utf-16-le"),
+        ["Как? | Так."],
+        [],
+    ),
+    "excel, windows": (
+        'Вопрос;Ответ;;\r\n"Как; и где?";Так.;;\r\n'.encode("cp1251"),
+        ["Как; и где? | Так."],
+        ["import-encoding"],
+    ),
+    "excel, western": (
+        "Question;Answer\r\nWo?;Drüben, im Café.\r\n".encode("cp1252"),
+        ["Wo? | Drüben, im Café."],
+        ["import-encoding"],
+    ),
+    "csv, names": ("sep=;\r\n№;Question (EN);Answer [en]:\r\n1;A?;b\r\n", ["A? | b"], ["№"]),
+    "csv, short names": ('Q,A\rA?,"b, c"\r', ["A? | b, c"], []),
+    "csv, titles": ("FAQ;;\n\nOf 2026;;\nВопрос;Ответ;Тема\nA?;b;x\n", ["A? | b"], ["rows 2"]),
+    "csv, no heading": ("A?;b, c\nB?;d\n", ["A? | b, c", "B? | d"], []),
+    "csv, verdicts": (
+        "question,answer,is_correct\nA?,b,ЛОЖЬ\nB?,c,TRUE\n",
+        ["B? | c"],
+        ["import-bad-answer", "is_correct"],
+    ),
+    "rating": (
+        dump(
+            [
+                {"question": "A?", "answer": "b", "rating": 1},
+                {"question": "B?", "answer": "c", "rating": 5},
+            ]
+        ),
+        ["B? | c"],
+        ["import-bad-answer", "rating"],
+    ),
+    "html": (
+        dump(
+            {
+                "question": "A&amp;B?",
+                "answer": "<ol><li>Open <a href='https://a.org'>it</a>.</li><li>Go.</li></ol>",
+            }
+        ),
+        *(["A&B? | 1. Open [it](https://a.org).\n2. Go."], ["<…>"]),
+    ),
+    "about html": (
+        dump({"question": "A?", "answer": "Write `<b>x</b>` there."}),
+        ["A? | Write `<b>x</b>` there."],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_file_gives_its_questions_with_their_answers_and_what_is_left_out(name):
+    content, talks, left = FORMS[name]
+    ending = "md" if name.startswith("markdown") else "file"
+    assert read((f"a.{ending}", content)) == (talks, left)
+
+
+def test_files_of_a_project_of_rasa_are_read_together():
+    talks, left = read(("nlu.yml", NLU), ("questions.csv", "Q,A\nA?,b\n"), ("domain.yml", DOMAIN))
+    assert talks == [
+        "A? | b",
+        "When are you open? | From 9.",
+        "hours on Sunday | From 9.",
+        "Hi | Hello.",
+    ]
+    assert left == ["wordings 1", "questions 1", "other 1"]
+    assert read(("nlu.yml", NLU)) == ([], ["questions 4", "other 1", "import-kind"])
+
+
+def test_answer_that_is_worse_becomes_rejected():
+    for name in ("trl, whole talks", "openai, preference", "trl, texts"):
+        (line,) = read_import_files([(FORMS[name][0].encode(), "file")])
+        assert line.example.rejected.content == "No."
+
+
+@pytest.mark.parametrize(
+    "columns", [{"question": "name", "answer": "Text (EN)"}, {"question": "1", "answer": "3"}]
+)
+def test_columns_are_read_by_the_names_or_numbers_that_were_chosen(columns):
+    heading = "Name,Created,Text (EN)\n" if columns["question"] == "name" else ""
+    talks, _ = read(("a.csv", f"{heading}A?,1,b\nB,2,c\n"), **columns)
+    assert talks == ["A? | b", "B | c"]
+    assert read(("a.csv", "Name,Created\nA?,1\n"), question="Name", answer="No")[1] == [
+        "import-heading"
+    ]
+
+
+def make_workbook():
+    book = Workbook()
+    sheet = book.active
+    rows = [
+        ["FAQ"],
+        ["Вопрос", "Ответ", "Код"],
+        ["A?", "b", "x"],
+        ["B?", "c", "y"],
+        [None, "d"],
+        ["C?", "e"],
+    ]
+    for row in [*rows, ["D?", '=HYPERLINK("https://a.org","here")'], ["E?", "mail"]]:
+        sheet.append(row)
+    sheet.merge_cells("A4:A5")
+    sheet.row_dimensions[6].hidden = True
+    sheet.column_dimensions["C"].hidden = True
+    sheet["B8"].hyperlink = "mailto:a@example.org"
+    for title, state in (("hidden", "hidden"), ("empty", "hidden")):
+        book.create_sheet(title).sheet_state = state
+    book["hidden"].append(["Вопрос", "Ответ"])
+    return save(book)
+
+
+def test_workbook_keeps_links_and_leaves_out_what_is_hidden():
+    talks, left = read(("a.xlsx", make_workbook()))
+    assert talks == [
+        "A? | b",
+        "B? | c",
+        "B? | d",
+        "D? | [here](https://a.org)",
+        "E? | [mail](mailto:a@example.org)",
+    ]
+    assert left == ["hidden-sheets 1", "hidden-rows 1", "hidden-columns 1", "rows 1"]
+
+
+def make_document(*parts):
+    """`parts`: a text, a text and its style, or the rows of a table."""
+    document = docx.Document()
+    for part in parts:
+        if isinstance(part, list):
+            table = document.add_table(len(part), len(part[0]))
+            for at, cells in enumerate(part):
+                for place, text in enumerate(cells):
+                    table.cell(at, place).text = text
+        else:
+            document.add_paragraph(*((part,) if isinstance(part, str) else part))
+    return document
+
+
+def test_word_documents_are_read_by_headings_bold_lines_marks_and_tables():
+    bold = docx.Document()
+    bold.add_paragraph().add_run("A?").bold = True
+    bold.add_paragraph("b")
+    link = bold.add_paragraph("See ")._p.makeelement(qn("w:hyperlink"))
+    address = bold.part.relate_to("https://a.org", RELATIONSHIP_TYPE.HYPERLINK, is_external=True)
+    link.set(qn("r:id"), address)
+    paragraph = bold.paragraphs[-1]
+    paragraph._p.append(link)
+    link.append(paragraph.add_run("it")._r)
+    headings = make_document(
+        ("FAQ", "Title"),
+        "Ours.",
+        ("A?", "Heading 1"),
+        "b",
+        ("c", "List Bullet"),
+        ("B?", "Heading 1"),
+        "d",
+    )
+    cases = [
+        (headings, ["A? | b\n\n- c", "B? | d"], ["texts 2"]),
+        (
+            make_document("Вопрос: A?", "Ответ: b", "c", "Вопрос: B?", "Ответ: d"),
+            ["A? | b\n\nc", "B? | d"],
+            [],
+        ),
+        (make_document("FAQ", [["Вопрос", "Ответ"], ["A?", "b"]]), ["A? | b"], ["texts 1"]),
+        (bold, ["A? | b\n\nSee [it](https://a.org)"], []),
+        (make_document("Nothing."), [], ["texts 1", "import-kind"]),
+    ]
+    for document, talks, left in cases:
+        assert read(("a.docx", save(document))) == (talks, left)
+
+
+DEEP = "[" * 100_000
+HOSTILE = {
+    "entity": '<quiz><!DOCTYPE quiz [<!ENTITY a SYSTEM "file:///etc/hostname">]><question/></quiz>',
+    "entity before": '<?xml version="1.0"?>\n<quiz/><!DOCTYPE a>',
+    "bomb": make_zip({"agent.json": {}, "intents/a.json": "[" + "0," * 8_000_000 + "0]"}),
+    "deep": make_zip({"agent.json": {}, "intents/a.json": DEEP}),
+    "damaged": make_zip(DIALOGFLOW)[:-30],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file_is_refused_by_the_child_that_reads_it(name):
+    assert read(("file", HOSTILE[name])) == ([], ["import-unreadable"])
+
+
+def test_file_type_that_declares_entities_is_refused_where_its_form_is_known():
+    text = '<?xml version="1.0"?>\n<!DOCTYPE quiz [<!ENTITY a "b">]>\n<quiz><question/></quiz>'
+    assert read(("a.xml", text)) == ([], ["import-kind"])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"mapping": 1},
+        {"mapping": {"a": 7}},
+        {"chats": {"list": [{"messages": 1}]}},
+        {"annotations": [{"result": 1}]},
+    ],
+)
+def test_tree_with_the_keys_of_a_form_and_another_content_is_named(value):
+    assert read(("a.json", dump(value))) == ([], ["import-kind"])
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>a</p><p>b<br>c</p>", "a\n\nb\nc"),
+        ("<ul><li>a</li><li>b</li></ul>after", "- a\n- b\n\nafter"),
+        ("<script>x</script><style>y</style>a &lt; b", "a < b"),
+        ('<img alt="x" src="a.png">', "![](a.png)"),
+        ("2 < 3 and 5 > 4", "2 < 3 and 5 > 4"),
+    ],
+)
+def test_html_becomes_what_people_see(html, text):
+    assert html_text(html) == text
