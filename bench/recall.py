@@ -63,7 +63,6 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     from merlin.core.encoder import digest_encoder, encode
     from merlin.core.messages import Message
     from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
-    from merlin.engine.trainers.recall import MAX_TEXTS
     from merlin.engine.trainers.recall.model import load_model
     from merlin.engine.trainers.recall.train import collect_texts, train
 
@@ -74,9 +73,7 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     encode([""])  # loads the encoder
     started_at = time.process_time()
     texts = collect_texts(conversations, [])
-    encoder: Any = ("", {})
-    if len(texts) <= MAX_TEXTS:
-        encoder = digest_encoder(), dict(zip(texts, encode(texts), strict=True))
+    encoder = digest_encoder(), dict(zip(texts, encode(texts), strict=True))
     steps = train(conversations, [], hyperparameters, 42, encoder)
     *_, last = (step for step in steps if isinstance(step, Epoch))
     seconds = time.process_time() - started_at

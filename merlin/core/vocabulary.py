@@ -8,7 +8,8 @@ A term is one word of a query for the full-text indexes of SQLite and PostgreSQL
 holds the words of the catalogue and corrects those of a query.
 
 One typing error per word is corrected: a letter wrong, missing, extra, or two swapped
-(Damerau-Levenshtein distance 1). So is the wrong keyboard layout: «fkujhbnv» is «алгоритм».
+(Damerau-Levenshtein distance 1). So are the wrong keyboard layout and Russian in Latin letters:
+«fkujhbnv» and «algoritm» are «алгоритм».
 """
 
 import re
@@ -187,6 +188,16 @@ MAX_SUGGESTIONS = 5
 _LATIN = "`qwertyuiop[]asdfghjkl;'zxcvbnm,."
 _RUSSIAN = "ёйцукенгшщзхъфывапролджэячсмитьбю"
 _SWAP_LAYOUT = str.maketrans(_LATIN + _RUSSIAN, _RUSSIAN + _LATIN)
+# Russian in Latin letters, as people write it in chats.
+_RUSSIAN_BY_LATIN = dict(
+    pair.split("-")
+    for pair in (
+        "shch-щ sch-щ sh-ш ch-ч zh-ж kh-х ts-ц yu-ю ju-ю ya-я ja-я yo-е ye-е a-а b-б v-в w-в g-г"
+        " d-д e-е z-з i-и j-й y-ы k-к l-л m-м n-н o-о p-п q-к r-р s-с t-т u-у f-ф h-х c-ц x-кс '-ь"
+    ).split()
+)
+_LATIN_LETTERS = re.compile("|".join(_RUSSIAN_BY_LATIN))
+_Y_AFTER_VOWEL = re.compile("(?<=[aeiou])y(?![aeou])")
 
 
 class Vocabulary:
@@ -209,7 +220,9 @@ class Vocabulary:
         index = bisect_left(self._sorted, word)
         return is_partial and index < len(self._sorted) and self._sorted[index].startswith(word)
 
-    def similar_words(self, word: str) -> tuple[str, ...]:
+    def similar_words(
+        self, word: str, min_stem_length: int = MIN_CORRECTED_LENGTH
+    ) -> tuple[str, ...]:
         """Return words within one typing error, or whose stems are, most frequent first."""
         if len(word) < MIN_CORRECTED_LENGTH:
             return ()
@@ -217,7 +230,7 @@ class Vocabulary:
         if similar:
             return similar
         stemmed = stem(word)
-        if len(stemmed) < MIN_CORRECTED_LENGTH:
+        if len(stemmed) < min_stem_length:
             return ()
         return self._most_frequent(
             self._word_by_stem[other] for other in find_similar(stemmed, self._stems)
@@ -243,10 +256,9 @@ class Vocabulary:
         corrections = [self._correct(word, is_partial=word is typed[-1]) for word in typed]
         if all(corrections):
             return corrections
-        swapped = split_words(folded.translate(_SWAP_LAYOUT).replace("ё", "е"))[:max_words]
-        # If letters became signs, the layout was not the error.
-        is_complete = len("".join(swapped)) >= len("".join(typed)) > 0
-        return [(word,) for word in swapped] if is_complete and self._knows_all(swapped) else None
+        read = (split_words(other)[:max_words] for other in read_otherwise(folded))
+        found = next((words for words in read if words and self._knows_all(words)), None)
+        return found and [(word,) for word in found]
 
     def _knows_all(self, typed: Sequence[str]) -> bool:
         return all(self.contains(word, is_partial=word is typed[-1]) for word in typed)
@@ -258,6 +270,17 @@ class Vocabulary:
 
     def _most_frequent(self, words: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(words, key=lambda word: (-self._counts[word], word))[:MAX_SUGGESTIONS])
+
+
+def read_otherwise(folded: str) -> Iterator[str]:
+    """Yield a text as it is in the other keyboard layout, and its Latin letters as Russian ones."""
+    swapped = folded.translate(_SWAP_LAYOUT).replace("ё", "е")
+    # If letters became signs, the layout was not the error.
+    if len("".join(split_words(swapped))) >= len("".join(split_words(folded))) > 0:
+        yield swapped
+    if folded.isascii() and len(folded) >= MIN_CORRECTED_LENGTH:
+        letters = _Y_AFTER_VOWEL.sub("j", folded)
+        yield _LATIN_LETTERS.sub(lambda found: _RUSSIAN_BY_LATIN[found[0]], letters)
 
 
 def find_similar(word: str, others: Collection[str]) -> list[str]:

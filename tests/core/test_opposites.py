@@ -34,11 +34,28 @@ def test_other_thing_is_asked_for(question, taught):
         ("Как оформть отпуск?", "Как оформить отпуск?"),
         ("Какие бывают обходы дерева?", "Перечисли обходы дерева"),
         ("можно ли вернуть товар на третий день", "Как вернуть товар?"),
+        ("Не подскажете, как оформить отпуск?", "Как оформить отпуск?"),
+        ("I don't know how to pay", "How do I pay?"),
+        ("Я не успеваю дочитать, как продлить книгу?", "Как продлить книгу?"),
+        ("Где письмо?", "Почему письмо не пришло?"),
         ("почему его нельзя обойти дважды", "Почему генератор нельзя обойти дважды?"),
     ],
 )
 def test_same_thing_is_asked_for(question, taught):
     assert not are_opposed(question, [taught])
+
+
+@pytest.mark.parametrize(
+    ("question", "taught"),
+    [
+        ("Как не вызывать врача на дом?", "Как вызвать врача на дом?"),
+        ("Why do I not get an invoice?", "How do I get an invoice?"),
+        ("не хочу платить штраф", "Как оплатить штраф?"),
+    ],
+)
+def test_not_that_no_taught_wording_has_asks_for_something_else(question, taught):
+    assert are_opposed(question, [taught])
+    assert not are_opposed(question, [taught, question])
 
 
 def test_what_another_wording_of_the_answer_has_is_no_opposite():

@@ -5,12 +5,11 @@ import random
 
 import pytest
 
-from merlin.core.encoder import digest_encoder
+from merlin.core.encoder import TEXTS_AT_ONCE, digest_encoder
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter
 from merlin.engine.serving.recall import RecallBackend
-from merlin.engine.trainers import recall
 from merlin.engine.trainers.base import (
     Epoch,
     Hyperparameters,
@@ -377,13 +376,34 @@ def test_word_of_the_english_list_is_a_subject_in_a_russian_question(tmp_path):
     assert ask(model, *talk).text == "Даёт следующий элемент."
 
 
-@pytest.mark.parametrize("is_large", [False, True])
-def test_large_file_is_trained_on_words_alone(tmp_path, is_large, monkeypatch):
+def test_file_of_more_texts_than_are_encoded_at_once_keeps_the_encoder(tmp_path):
     path = tmp_path / "train.jsonl"
-    path.write_bytes(build_training_file(FACTS))
-    trainer = RecallTrainer()
-    monkeypatch.setattr(recall, "MAX_TEXTS", 2 * len(FACTS) - is_large)
+    facts = {
+        f"{question} {number}": answer for question, answer in FACTS.items() for number in range(9)
+    }
+    path.write_bytes(build_training_file(facts))
+    assert len(facts) > TEXTS_AT_ONCE
     settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
-    steps = trainer.train(Task("supervised", path, None, settings, 1, tmp_path))
+    steps = RecallTrainer().train(Task("supervised", path, None, settings, 1, tmp_path))
     (epoch,) = (step for step in steps if isinstance(step, Epoch))
-    assert build_model(epoch, tmp_path).space.encoder == ("" if is_large else digest_encoder())
+    made = build_model(epoch, tmp_path)
+    assert made.space.encoder == digest_encoder()
+    assert len(made.question_vectors) == len(facts)
+
+
+def test_number_alone_decides_between_no_two_answers(tmp_path):
+    wordings = {
+        "Сколько стоит номер {}?": "Номер {} стоит 2000 рублей.",
+        "Какой вид из номера {}?": "Из номера {} виден парк.",
+        "На каком этаже номер {}?": "Номер {} на третьем этаже.",
+        "Есть ли балкон в номере {}?": "В номере {} есть балкон.",
+    }
+    rooms = [
+        build_pair(question.format(room), answer.format(room))
+        for question, answer in wordings.items()
+        for room in range(301, 313)
+    ]
+    model = build_model(run(rooms)[0][-1], tmp_path)
+    assert ask(model, "этаж номера 305").text == "Номер 305 на третьем этаже."
+    given = ask(model, "почём 305 номер")
+    assert (given.known, len(given.nearest)) == (False, 4)

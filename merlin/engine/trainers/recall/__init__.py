@@ -26,9 +26,6 @@ from merlin.engine.training_file import read_conversations, read_preferences, re
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.space import Floats
 
-# The encoder takes a second for a thousand texts: a larger file is trained on its words alone.
-MAX_TEXTS = 5_000
-
 
 @dataclass(frozen=True, slots=True)
 class RecallAnswer:
@@ -65,9 +62,6 @@ class RecallTrainer:
         test = list(read_conversations(task.test, least=1)) if task.test else []
         yield ResolvedHyperparameters(task.hyperparameters)
         texts = sorted(collect_texts(conversations, test), key=len)
-        if len(texts) > MAX_TEXTS:
-            yield from train(conversations, test, task.hyperparameters, task.seed)
-            return
         vectors: dict[str, Floats] = {}
         for first in range(0, len(texts), TEXTS_AT_ONCE):
             part = texts[first : first + TEXTS_AT_ONCE]

@@ -103,6 +103,12 @@ class Space:
         middle = vectors.mean(0) if encoder else np.zeros(0, np.float32)
         return cls(known, seen_in, len(documents), seed, dimensions, encoder, middle)
 
+    def knows(self, term: str) -> bool:
+        """Return whether a text of the training file has the word of this term."""
+        hashed = zlib.crc32(f"w:{term}".encode()) & _HASH_MASK
+        where = np.searchsorted(self.known, hashed)
+        return bool(where < len(self.known) and self.known[where] == hashed)
+
     def place_texts(self, vectors: Floats) -> Floats:
         """Return the columns of texts with these vectors; their mass is `text_mass`."""
         return np.asarray(normalise_rows(vectors - self.middle) * self.text_mass**0.5, np.float32)

@@ -70,7 +70,7 @@ def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
     plain = fold(text)
     is_russian = _CYRILLIC.search(plain) is not None
     tokens = (token for token in _TOKEN.findall(plain) if token not in _DASHES)
-    unique = dict.fromkeys(_build_term(token, is_russian=is_russian) for token in tokens)
+    unique = dict.fromkeys(build_term(token, is_russian=is_russian) for token in tokens)
     kinds = (kind for kind, pattern in _KINDS if question and pattern.search(plain))
     return (*unique, *kinds) if unique else (NO_WORDS,)
 
@@ -84,7 +84,8 @@ def select_encoded(text: str) -> str:
 
 
 @lru_cache(maxsize=30_000)
-def _build_term(token: str, *, is_russian: bool) -> str:
+def build_term(token: str, *, is_russian: bool) -> str:
+    """Return the term of a folded word in a text that is Russian or not."""
     word = stem(token) if token.isalpha() else token
     if _CYRILLIC.match(token):
         is_function = word in load_function_words()["russian"]
