@@ -34,6 +34,7 @@ WITH_ARGUMENTS = (
     "house",
     "simulation",
     "soak",
+    "understanding",
 )
 
 

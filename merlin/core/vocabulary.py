@@ -258,7 +258,7 @@ class Vocabulary:
             return corrections
         read = (split_words(other)[:max_words] for other in read_otherwise(folded))
         found = next((words for words in read if words and self._knows_all(words)), None)
-        return found and [(word,) for word in found]
+        return [(word,) for word in found] if found else None
 
     def _knows_all(self, typed: Sequence[str]) -> bool:
         return all(self.contains(word, is_partial=word is typed[-1]) for word in typed)
