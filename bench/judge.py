@@ -2,20 +2,23 @@
 
 The answers are those of the sample datasets, of the blind sets and of a clinic's FAQ, as a language
 model would give them. Each kind of spoiling changes a fact of an answer that has one, or adds to
-it, or cuts it: at most 160 answers a kind.
+it, or cuts it: at most 160 answers a kind. The last rows are `judge.yaml`: pairs written by hand.
 """
 
 import csv
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from bench.recall import ROOT, SETS, example_files, read_yaml
 from merlin.core.facts import split_sentences
 from merlin.engine.serving.exact_first import is_held
-from merlin.training.scores import says_the_same
+from merlin.training.scores import ALIKE, likeness, says_the_same
 
 ANSWERS = 160
+Row = tuple[str, str, int, int, int]
 _SWAPS = (
     ("да", "нет"),
     ("можно", "нельзя"),
@@ -169,17 +172,39 @@ def count_right(change: Callable[[str], str], answers: Sequence[str]) -> tuple[i
     Shown are those that `exact_first` with `else: model` lets pass: a shortened one is no fault.
     """
     changed = [(change(answer), answer) for answer in answers]
-    changed = [pair for pair in changed if pair[0].strip() != pair[1].strip()][:ANSWERS]
+    return _count([pair for pair in changed if pair[0].strip() != pair[1].strip()][:ANSWERS])
+
+
+def _count(changed: Sequence[tuple[str, str]]) -> tuple[int, int, int]:
     shown = sum(is_held(new, "", taught) for new, taught in changed)
     return sum(says_the_same(*pair) for pair in changed), shown, len(changed)
 
 
-def measure() -> Iterator[tuple[str, str, int, int, int]]:
+def measure() -> Iterator[Row]:
     """Yield group, kind, answers counted as right, shown, and changed."""
     answers = read_answers()
     for group, changes in (("spoilt", SPOILT), ("honest", HONEST)):
         for name, change in changes.items():
             yield (group, name, *count_right(change, answers))
+    for part, entries in read_yaml(ROOT / "bench/judge.yaml").items():
+        yield from _measure_written(part, entries)
+
+
+def _measure_written(part: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
+    """Yield a row for each kind of spoilt texts written by hand, then that of the honest ones.
+
+    Honest ones with a chrF below that of `ALIKE` are left out, as no facts decide about them.
+    """
+    spoilt = defaultdict[str, list[tuple[str, str]]](list)
+    for each in entries:
+        for kind, text in each["spoilt"]:
+            spoilt[kind].append((text, each["taught"]))
+    for kind, pairs in spoilt.items():
+        yield "spoilt", f"{part}, by hand: {kind}", *_count(pairs)
+    honest = [(text, each["taught"]) for each in entries for text in each["honest"]]
+    alike = [pair for pair in honest if says_the_same(*pair) or likeness(*pair) >= ALIKE]
+    name = f"{part}, by hand ({len(honest) - len(alike)} others are not alike)"
+    yield "honest", name, *_count(alike)
 
 
 def run() -> None:

@@ -8,13 +8,14 @@ answers there is chrF (0..100, higher is better) of sacrebleu.
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import takewhile
 
-from merlin.core.facts import find_changed, list_content, split_sentences
+from merlin.core.facts import SHORT, find_changed, list_content, split_sentences
 from merlin.core.messages import Message
 from merlin.core.views import described
 from merlin.core.vocabulary import fold, split_words
@@ -25,9 +26,10 @@ from merlin.providers.base import Answer
 
 ALIKE = 70.0  # chrF: the taught sentence with a word more or less
 _MAX_EXTRA_WORDS = 12  # words allowed in addition to the reference
-_FEW_WORDS = 2
+_TWO_WORDS = 2
+_FEW_WORDS = 3  # that one text may have more than the other
 _KNOWN_SHARE = 1 / 3  # of the words of a clause that is not in the other text
-_CLAUSE_END = re.compile(r"[.!?…:;,]\s+|\s[–—-]\s|\n+")
+_CLAUSE_END = re.compile(r"(?<!\b[^\W\d_])[.!?…:;,]\s+|\s[–—-]\s|\n+")
 
 
 class QuestionKind(StrEnum):
@@ -117,10 +119,13 @@ def is_right(answer: Answer, reference: str) -> bool:
     return says_the_same(answer.text, reference)
 
 
+@lru_cache(maxsize=4096)  # cached as `likeness` is
 def says_the_same(answer: str, reference: str) -> bool:
     """Return whether a written answer has the facts of a taught one, whole and nothing else."""
     normalised, expected = normalise(answer), normalise(reference)
-    if _list_words(answer) == _list_words(reference) and not find_changed(answer, reference):
+    if normalised == expected or (
+        _list_words(answer) == _list_words(reference) and not find_changed(answer, reference)
+    ):
         return True
     if find_changed(answer, reference) or _is_cut(answer, reference) or _adds(answer, reference):
         return False
@@ -136,15 +141,23 @@ def _list_words(text: str) -> list[str]:
 
 
 def _is_cut(answer: str, reference: str) -> bool:
-    """Return whether an answer ends before the taught one does: its last words stand nowhere."""
+    """Return whether an answer ends before the taught one does, or has left words of it out."""
     begun, whole = normalise(answer), normalise(reference)
     if whole.startswith(begun):
         return bool(list_content(whole[len(begun) :]))
     said, taught = list_content(answer), list_content(reference)
+    if Counter(said) < Counter(taught) and len(taught) - len(said) >= _TWO_WORDS:
+        return True  # one of a sentence's list is left out
     lost = _count_last(taught, said)
     own = _count_last(said, taught)
     is_fragment = own == 1 and lost > 0 and taught[-lost].startswith(said[-1])
-    return lost > 0 and (own == 0 or is_fragment)
+    return (lost > 0 and (own == 0 or is_fragment)) or _count_more(taught, said) >= _FEW_WORDS
+
+
+def _count_more(words: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many more words a text has of its own than the other one."""
+    own, lost = Counter(words) - Counter(other), Counter(other) - Counter(words)
+    return own.total() - lost.total()
 
 
 def _count_last(words: Sequence[str], other: Sequence[str]) -> int:
@@ -158,13 +171,15 @@ def _adds(answer: str, reference: str) -> bool:
 
     Seen: "all this is untrue" and "send us the code from the SMS" after a whole taught answer.
     """
-    return _count_own(answer, reference) > _count_own(reference, answer)
+    said, taught = list_content(answer), list_content(reference)
+    is_more = len(taught) > SHORT and _count_more(said, taught) >= _FEW_WORDS
+    return is_more or _count_own(answer, reference) > _count_own(reference, answer)
 
 
 def _count_own(text: str, other: str) -> int:
     """Return how many clauses of a text have few content words of the other text."""
     known = set(list_content(other))
-    is_short = len(known) <= _FEW_WORDS  # «Столица Франции — Париж» beside «Париж»
+    is_short = len(known) <= SHORT
     clauses = split_sentences(text) if is_short else _CLAUSE_END.split(text)
     most = 0.0 if is_short else _KNOWN_SHARE
     contents = (set(list_content(clause)) for clause in clauses)
