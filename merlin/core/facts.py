@@ -117,14 +117,13 @@ def find_changed(answer: str, reference: str) -> str:
     is_short = len(list_content(reference)) <= SHORT
     if _has_other_names(taught, said) or (not is_short and _has_other_names(said, taught)):
         return "name"
-    if not _compare(said, taught):
-        return ""
-    return next(iter(_compare(_order_like(said, taught), taught)), "")
+    return next(iter(list_changed(answer, reference)), "")
 
 
 def list_changed(answer: str, reference: str) -> list[str]:
     """Return the kinds of facts in which an answer differs from a taught one, in its order."""
-    return _compare(split_sentences(answer), split_sentences(reference))
+    said, taught = split_sentences(answer), split_sentences(reference)
+    return _compare(said, taught) and _compare(_order_like(said, taught), taught)
 
 
 def adds_to(text: str, taught: str) -> bool:
