@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -141,7 +141,7 @@ def format_text(outcome: CheckReport, language: str) -> str:
     """
     lines = [finding.line_text(language) for finding in outcome.findings]
     lines += [
-        f"{each.name}: {text(language, 'test-plan', **asdict(each.plan))}"
+        f"{each.name}: {text(language, 'test-plan', **each.plan.as_arguments())}"
         for each in outcome.datasets
         if each.plan and each.plan.taught
     ]

@@ -6,7 +6,7 @@ question is asked too, changed by fixed rules (`merlin.training.test_questions`)
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from merlin.dataset.spec import NO_GATE, RECALL, DatasetSpec
@@ -21,10 +21,7 @@ MAX_READ = 20
 
 @dataclass(frozen=True, slots=True)
 class TestPlan:
-    """Numbers of examples that are taught, tested, and taught and asked in a disguise.
-
-    Its fields are the values of the text `test-plan`.
-    """
+    """Numbers of examples that are taught, tested, and taught and asked in a disguise."""
 
     __test__ = False  # no tests of pytest
 
@@ -37,6 +34,10 @@ class TestPlan:
     def has_gate(self) -> bool:
         """Return whether so many questions are enough to judge a model."""
         return self.tests + self.disguised >= self.least
+
+    def as_arguments(self) -> dict[str, int]:
+        """Return the values of the text `test-plan`."""
+        return asdict(self)
 
 
 def read_plan(manifest: Mapping[str, Any]) -> TestPlan | None:

@@ -12,7 +12,7 @@ have most in common.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from merlin.core.messages import Message
 from merlin.dataset.layout import RATED
@@ -67,7 +67,7 @@ def describe_plan(db: Database, build_id: int, losses: Row) -> Row:
     plan = read_plan(load_json(manifest))
     if plan is None:
         return losses
-    nested = {"key": "test-plan", "arguments": asdict(plan)}
+    nested = {"key": "test-plan", "arguments": plan.as_arguments()}
     return {"key": "live-planned", "arguments": {"plan": nested, "losses": losses}}
 
 
