@@ -164,11 +164,20 @@ def _read_tree(tree: Any, form: FileForm, columns: Mapping[str, str]) -> Iterato
         yield from _read_records(reader(tree, left), left, form.name)
 
 
+_EMPTY = ["import-kind"]
+
+
 def _read_text(text: str, form: FileForm, columns: Mapping[str, str]) -> Iterator[ImportedLine]:
     left = Left()
     match form.reader:
         case "json":
-            yield from _read_json(text)
+            lines = [*_read_json(text)]
+            empty = [each for each in lines if [one.rule for one in each.findings][-1:] == _EMPTY]
+            # Some conversations of many have no answer: that is no error of the file.
+            if len(empty) < len(lines):
+                left["conversations"] = len(empty)
+                lines = [each for each in lines if each not in empty]
+            yield from _add_findings(lines, _list_left(left))
         case "gift":
             yield from _read_records(read_gift(text, left), left, form.name)
         case "document":
@@ -262,8 +271,15 @@ def _read_value(value: Any, line: int, column: int) -> Iterator[ImportedLine]:
         yield from _read_records(records, left, form.name, column)
     elif isinstance(value, dict) and not is_record(value) and (inner := [*_list_inner(value)]):
         yield from (each for record in inner for each in _read_record(record, line, column))
+    elif isinstance(value, dict) and value and all(_is_answered(*each) for each in value.items()):
+        for asked, answer in value.items():
+            yield from _read_record({"question": asked, "answer": answer}, line, column)
     else:
         yield from _read_record(value, line, column)
+
+
+def _is_answered(question: str, answer: Any) -> bool:
+    return question.rstrip().endswith("?") and isinstance(answer, str)
 
 
 _MAX_DEPTH = 5

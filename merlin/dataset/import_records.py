@@ -78,7 +78,9 @@ _NO = (
 _FEW = (*_NO, "1", "2", "1/5", "2/5", "★", "★★", "⭐", "⭐⭐")
 _BAD = {
     **dict.fromkeys(("label", "is_correct", "iscorrect", "correct", "is_good", "accepted"), _NO),
-    **dict.fromkeys(("feedback", "thumbs", "score", "reward", "verdict", "верно"), _NO),
+    **dict.fromkeys(
+        ("feedback", "thumb", "thumbs", "vote", "reaction", "score", "verdict", "верно"), _NO
+    ),
     **dict.fromkeys(("rating", "stars", "quality", "оценка"), _FEW),
 }
 _HISTORY = ("history", "chat_history", "conversation_history", "dialogue_history")

@@ -56,8 +56,14 @@ _HTML = (
 )
 
 
+# Longer texts stay as they are: a tag without its end is searched for to the end of each.
+_MAX_HTML = 50_000
+
+
 def html_text(text: str) -> str:
     """Return the text of HTML as people see it, with lists, links and code as in Markdown."""
+    if len(text) > _MAX_HTML:
+        return text
     parts = re.split(r"(?is)(<ol\b.*?</ol\s*>)", re.sub(r"\s+", " ", text))
     for at in range(1, len(parts), 2):
         items = re.split(r"(?i)<li\b[^>]*>", parts[at])
@@ -177,6 +183,10 @@ _MAX_QUESTION = 300
 _END = Block(0, 1, "")
 
 
+def _asks(block: Block) -> bool:
+    return block.text.rstrip().endswith("?") and len(block.text) < _MAX_QUESTION
+
+
 def read_outline(
     blocks: Sequence[Block], left: Counter[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
@@ -186,18 +196,18 @@ def read_outline(
     mark; else a heading of the level that most texts stand below; else a paragraph that asks.
     """
     lines = [each._replace(text=line) for each in blocks for line in _LINES.split(each.text)]
-    if any(_ASKED.match(each.text) for each in lines):
-        blocks = lines
     headed = [one for one, two in pairwise(blocks) if one.level and not two.level]
     levels = Counter(each.level for each in headed)
     usual = levels.most_common(1)[0][0] if levels else 0
-    rules: tuple[Callable[[Block], object], ...] = (
-        lambda each: _ASKED.match(each.text),
-        lambda each: each.level and each.text.rstrip().endswith("?"),
-        lambda each: each.level and each.level == usual,
-        lambda each: each.text.rstrip().endswith("?") and len(each.text) < _MAX_QUESTION,
+    rules: tuple[tuple[Sequence[Block], Callable[[Block], object]], ...] = (
+        (lines, lambda each: _ASKED.match(each.text)),
+        (blocks, lambda each: each.level and each.text.rstrip().endswith("?")),
+        (blocks, lambda each: each.level and each.level == usual),
+        (blocks, _asks),
+        (lines, _asks),
     )
-    is_question = next((rule for rule in rules if any(map(rule, blocks))), rules[0])
+    found = ((pieces, rule) for pieces, rule in rules if any(map(rule, pieces)))
+    blocks, is_question = next(found, rules[0])
     asked: Block | None = None
     answer, last = list[str](), 0
     for block in [*blocks, _END]:
@@ -205,13 +215,13 @@ def read_outline(
         if is_next or (block.level and block.level <= ((asked and asked.level) or _BOLD)):
             if asked and answer:
                 text = _NUMBER.sub("", _ASKED.sub("", asked.text, count=1), count=1)
-                yield asked.line, {"question": text.strip(" *_"), "answer": "\n\n".join(answer)}
+                yield asked.line, {"question": text.strip(" *_-"), "answer": "\n\n".join(answer)}
             left["questions"] += asked is not None and not answer
             left["texts"] += not is_next and block is not _END
             asked, answer = (block if is_next else None), []
         elif not asked:
             left["texts"] += 1
-        elif is_question is rules[0] and _ANSWERED.match(block.text):
+        elif is_question is rules[0][1] and _ANSWERED.match(block.text):
             asked = asked._replace(text="\n".join([asked.text, *answer]))
             answer = [_ANSWERED.sub("", block.text, count=1)]
         elif answer and block.line == last:

@@ -132,9 +132,13 @@ def _find_replies(said: Mapping[int, Record]) -> dict[int, int]:
     }
 
 
+# Two people may answer each other for a year.
+_MAX_TURNS = 20
+
+
 def _path_to(at: int, replies: Mapping[int, int]) -> list[int]:
     path = [at]
-    while path[-1] in replies:
+    while path[-1] in replies and len(path) < _MAX_TURNS:
         path.append(replies[path[-1]])
     return path[::-1]
 

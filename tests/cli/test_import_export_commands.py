@@ -194,3 +194,17 @@ def test_killed_import_is_settled_by_the_next_command(lab, run_json, run, comman
     assert [change.state for change in changes] == [ChangeState.COMMITTED] * 2
     assert {change.commit for change in changes} == {lab.repository.git("rev-parse", "HEAD")}
     assert count(lab) == "2"
+
+
+def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(lab, run, run_json):
+    path = lab.folder / "faq.csv"
+    path.write_text("Name,Text\nГде вход?,Справа.\n", "utf-8")
+    code, captured = run("import", str(path), "--dataset", "trial")
+    assert code == 1
+    assert "Name, Text" in captured.out + captured.err
+    named = ["import", str(path), "--dataset", "trial", "--columns", "Name", "Text"]
+    assert run_json(*named, "--dry-run")["paths"] == ["examples/где-вход.yaml"]
+    code, captured = run("import", str(path), "--dataset", "trail")
+    assert code == 1
+    assert "trial" in captured.err
+    assert "recipe: {provider: engine, base_model: recall}" in captured.err

@@ -244,6 +244,12 @@ FORMS = {
         *(["When? | At 9."], []),
     ),
     "chatgpt": (dump(chatgpt(GPT, "last")), ["New? | Answer."], ["messages 3"]),
+    "chatgpt, one without an answer": (
+        dump([*chatgpt(GPT, "answer"), *chatgpt({}, "root")]),
+        *(["New? | Answer."], ["conversations 1", "messages 2"]),
+    ),
+    "a map of questions": (dump({"A?": "b", "C?": "d"}), ["A? | b", "C? | d"], []),
+    "markdown, a list": ("1. A?\nb\n\n2. C?\nd\n", ["A? | b", "C? | d"], []),
     "chatgpt, a picture": (
         dump(
             chatgpt(

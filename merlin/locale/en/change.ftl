@@ -98,6 +98,10 @@ finding-import-left = Left out: { $kind ->
             [one] { $count } message that neither asks nor answers
            *[other] { $count } messages that neither ask nor answer
         }
+        [conversations] { $count ->
+            [one] { $count } conversation without an answer
+           *[other] { $count } conversations without an answer
+        }
         [annotations] { $count ->
             [one] { $count } cancelled annotation
            *[other] { $count } cancelled annotations

@@ -103,6 +103,12 @@ finding-import-left = Пропущено: { $kind ->
             [many] { $count } сообщений — не вопросы и не ответы
            *[other] { $count } сообщения — не вопросы и не ответы
         }
+        [conversations] { $count ->
+            [one] { $count } разговор без ответа
+            [few] { $count } разговора без ответа
+            [many] { $count } разговоров без ответа
+           *[other] { $count } разговора без ответа
+        }
         [annotations] { $count ->
             [one] { $count } отменённая разметка
             [few] { $count } отменённые разметки
