@@ -211,3 +211,9 @@ def count_charged(settings):
     """Return how many questions of each format were counted."""
     sql = "SELECT format, COUNT(*) FROM quota_use WHERE state = 'charged' GROUP BY format"
     return dict(select_rows(settings, sql))
+
+
+def send_at(telegram, sent_s, *texts):
+    """Send messages of anna's with this date, in seconds since 1970."""
+    for words in texts:
+        telegram.send(telegram.place("anna"), {"text": words, "date": int(sent_s)})

@@ -20,6 +20,7 @@ from tests.bot.running_bot import (
     russian_text,
     say_and_wait,
     select_rows,
+    send_at,
     wait_until_ended,
 )
 from tests.support.ending import end
@@ -112,12 +113,6 @@ def test_invalid_button_data_breaks_no_handler(telegram, settings):
 
 def _add(query, acting):
     acting.world.add_update("callback_query", query)
-
-
-def send_at(telegram, sent_s, *texts):
-    """Send messages of anna's with this date, in seconds since 1970."""
-    for text in texts:
-        telegram.send(telegram.place("anna"), {"text": text, "date": int(sent_s)})
 
 
 def test_questions_that_were_asked_while_the_bot_was_frozen_are_all_answered(

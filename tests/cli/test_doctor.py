@@ -79,7 +79,7 @@ def test_lost_database_is_not_taken_for_a_first_start(fresh, capsys):
     assert not document["database"][0]
     assert "merlin restore" in document["database"][1]
     for command in ("status", "backup"):
-        assert main([command, "--config", str(fresh.path)]) == 1
+        assert main([command, "--config", str(fresh.path)]) == 2
         assert "merlin restore" in capsys.readouterr().err
 
 

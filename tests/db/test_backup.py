@@ -300,7 +300,7 @@ def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_com
     for command in ("users", "daemon", "engine", "backup"):
         more = ["list"] if command == "users" else []
         code, captured = run(capfd, command, *more, "--config", there)
-        assert (code, "merlin restore ARCHIVE --replace" in captured.err) == (1, True), captured.err
+        assert (code, "merlin restore ARCHIVE --replace" in captured.err) == (2, True), captured.err
     assert run(capfd, *words)[0] == 0
     assert not [*there.parent.glob("state/.*")], "what the killed run unpacked is removed"
     assert count_rows(there.parent / "state/merlin.db") == count_rows(
