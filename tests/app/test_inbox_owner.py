@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.app.inbox import read_owner
-from tests.support.ending import wait_for_end
+from tests.support.ending import kill, wait_for_end
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
@@ -46,8 +46,7 @@ def test_child_process_is_alive_until_it_has_ended():
     )
     owner = child.stdout.readline().strip()
     assert not read_owner().is_dead(owner)
-    child.kill()
-    wait_for_end(child)
+    kill(child)
     assert read_owner().is_dead(owner)
 
 

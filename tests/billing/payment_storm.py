@@ -16,7 +16,7 @@ from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from tests.billing.plan_shop import Shop
-from tests.support.ending import wait_for_end
+from tests.support.ending import kill, wait_for_end
 from tests.support.forked_processes import FORKS
 
 CIPHER = Cipher({"k": b"k" * 32}, "k")
@@ -122,6 +122,5 @@ def _run_and_kill(url, rng, threads, most):
     """Run the process until it has stored some notifications, and kill it; return how many."""
     process, stored = _start(url, rng.randrange(10**6), threads, most)
     count = _count(stored, rng.randint(1, threads))
-    process.kill()
-    wait_for_end(process)
+    kill(process)
     return count

@@ -18,7 +18,7 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.db.notices import ADMINS, Notices
 from tests.bot.running_bot import RunningBot, answer_texts, bot_settings, select_rows
-from tests.support.ending import wait_for_end
+from tests.support.ending import kill
 from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import start_bot
 
@@ -125,8 +125,7 @@ def test_messages_refused_with_a_revoked_token_outlast_kills(telegram, settings,
         child = start_bot(hooked, tmp_path / "log")
         step = f"SELECT step FROM heartbeat WHERE pid = {child.pid}"  # noqa: S608 - a number
         telegram.wait_for(lambda step=step: select_rows(settings, step) == [("telegram is down",)])
-        child.kill()
-        wait_for_end(child)
+        kill(child)
     telegram.faults.clear()
     with RunningBot(settings):
         telegram.wait_for(

@@ -15,7 +15,7 @@ from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.tables import LEASE
 from tests.bot.running_bot import add_live_model, bot_settings, count_updates_by_state, select_rows
-from tests.support.ending import wait_for_end
+from tests.support.ending import kill
 from tests.support.forked_processes import start
 from tests.support.waiting import longest, wait_until
 
@@ -75,8 +75,7 @@ class Replicas:
         for child in self._children:
             child.join(longest())
             if child.is_alive():
-                child.kill()
-                wait_for_end(child)
+                kill(child)
 
     def _listens(self):
         try:

@@ -9,7 +9,7 @@ import yaml
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.provider.chat import prompt_tokens
 from merlin.wiring.context import make_cipher, open_migrated_database
-from tests.support.ending import wait_for_end
+from tests.support.ending import kill
 from tests.support.forked_processes import run_command, start_function
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
@@ -228,8 +228,7 @@ def test_second_run_at_the_same_time_spends_nothing(lab, run, questions, provide
     try:
         code, captured = run(*asked)
     finally:
-        first.kill()
-        wait_for_end(first)
+        kill(first)
         provider.behave(think_s=0.0)
     assert (code, f"process {first.pid}" in captured.err) == (75, True), captured.err
     assert run(*asked)[0] == 0  # the lock of a killed run is void

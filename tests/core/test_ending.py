@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import ending
-from tests.support.ending import end, wait_for_end
+from tests.support.ending import end, kill, wait_for_end
 from tests.support.forked_processes import set_up_process, start_function
 from tests.support.machine import skip_or_fail
 from tests.support.postgresql import reason_unavailable, run_server
@@ -73,7 +73,6 @@ def test_postgresql_ends_with_a_run_that_is_killed(tmp_path):
     wait_until(told.exists, describe=log.read_text)
     folder = Path(told.read_text())
     pid = int((folder / "d" / "postmaster.pid").read_text().split()[0])
-    process.kill()
-    wait_for_end(process)
+    kill(process)
     wait_until(lambda: not folder.exists())
     assert not Path(f"/proc/{pid}").exists()

@@ -162,6 +162,12 @@ class PipelineRows:
         )
         return new_commit.sha
 
+    def push_one(self, position, examples, **options):
+        """Push a commit; return the only verdict that waits for a training then."""
+        self.push(position, examples, **options)
+        (verdict,) = self.launches.list_waiting()
+        return verdict
+
     def record(self, new_commit, outcomes, at):
         """Record a commit with its outcomes, as `gather` does."""
         self.history.record(new_commit, outcomes, at)

@@ -12,7 +12,7 @@ from merlin.core.errors import LeadTaken
 from merlin.core.i18n import text
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Lead
-from tests.support.ending import wait_for_end
+from tests.support.ending import kill
 
 pytestmark = pytest.mark.integration
 
@@ -44,8 +44,7 @@ def start(tmp_path, url):
 
     yield run
     for child in children:
-        child.kill()
-        wait_for_end(child)
+        kill(child)
 
 
 def test_one_of_ten_concurrent_processes_leads(tmp_path, url):
@@ -62,8 +61,7 @@ def test_lead_of_a_killed_process_is_free(start, tmp_path, url, until):
     lead = Lead(tmp_path, url)
     assert not lead.take()
     assert lead.holder() == f"{child.pid}@{socket.gethostname()}"
-    child.kill()
-    wait_for_end(child)
+    kill(child)
     until(lead.take)
     assert lead.is_held()
     lead.release()

@@ -7,7 +7,7 @@ and returns the provider's jobs. Used by a test with few commits and by `bench/s
 import random
 import threading
 
-from tests.support.ending import wait_for_end
+from tests.support.ending import kill, wait_for_end
 from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, Lab
@@ -53,8 +53,7 @@ class Killer(threading.Thread):
             process.join(
                 self.generator.uniform(0.5, 4.0) * max(1.0, self.kills_of_commit / MANY_KILLS)
             )
-            process.kill()
-            wait_for_end(process)
+            kill(process)
             self.kills += 1
             self.kills_of_commit += 1
             if self.generator.random() < 0.3:

@@ -22,6 +22,12 @@ def end(*workers):
         wait_for_end(process)
 
 
+def kill(process):
+    """Kill a process, and wait until it has ended."""
+    process.kill()
+    wait_for_end(process)
+
+
 def wait_for_end(worker, within_s=None):
     """Wait until a process or thread has ended; return the exit code of a process.
 

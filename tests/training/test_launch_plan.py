@@ -72,8 +72,7 @@ def test_start_creates_a_job_and_supersedes_older_verdicts(world, clock):
 
 @on_both_databases
 def test_one_of_ten_concurrent_starts_creates_the_job(world, clock):
-    world.push(1, make_examples())
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(1, make_examples())
     new = make_job(verdict, clock)
     with ThreadPoolExecutor(10) as pool:
         jobs = list(pool.map(lambda _: world.launches.start(verdict, new, ()), range(10)))
@@ -82,8 +81,7 @@ def test_one_of_ten_concurrent_starts_creates_the_job(world, clock):
 
 
 def test_changed_verdict_gets_no_job(world, clock):
-    world.push(1, make_examples())
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(1, make_examples())
     world.history.drop_commits(0, clock())
     assert world.launches.start(verdict, make_job(verdict, clock), ()) is None
     assert world.recent_jobs() == []
@@ -92,8 +90,7 @@ def test_changed_verdict_gets_no_job(world, clock):
 
 
 def test_changed_verdict_leaves_no_job_in_a_transaction_that_continues(world, clock):
-    world.push(1, make_examples())
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(1, make_examples())
     world.history.drop_commits(0, clock())
 
     def start_and_count():
@@ -133,8 +130,7 @@ def test_holding_supersedes_older_verdicts_but_not_changed_ones(world, clock):
 
 
 def test_held_verdict_can_be_started(world, clock):
-    world.push(1, make_examples())
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(1, make_examples())
     world.launches.hold(verdict, Decision(Step.HOLD, "held-manual"), ())
     assert world.launches.start(verdict, make_job(verdict, clock), ()) is not None
     (shown,) = world.log()
@@ -187,12 +183,10 @@ def read_account(world, verdict):
 
 
 def test_account_counts_jobs_money_and_new_examples(world, clock):
-    world.push(1, make_examples(12))
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(1, make_examples(12))
     assert read_account(world, verdict) == (0, 0, 12)
     job = world.launches.start(verdict, make_job(verdict, clock), ())
-    world.push(2, make_examples(14, changed=(3,)))
-    (newest,) = world.launches.list_waiting()
+    newest = world.push_one(2, make_examples(14, changed=(3,)))
     assert read_account(world, newest) == (1, 500, 3)
     assert world.launches.count_active("other") == 0
     assert spent_micro(world.db, "engine", clock() + timedelta(days=1)) == 0
@@ -201,20 +195,17 @@ def test_account_counts_jobs_money_and_new_examples(world, clock):
 
 
 def test_untrained_job_costs_nothing_and_its_examples_stay_new(world, clock):
-    world.push(1, make_examples(12))
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(1, make_examples(12))
     job = world.launches.start(verdict, make_job(verdict, clock), ())
     world.finish(job, JobState.CANCELLED)
-    world.push(2, make_examples(13))
-    (newest,) = world.launches.list_waiting()
+    newest = world.push_one(2, make_examples(13))
     assert read_account(world, newest) == (0, 0, 13)
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
 @pytest.mark.parametrize(("trained_tokens", "spent"), [(0, 0), (1, 500)])
 def test_lost_job_that_did_train_counts_against_the_cap(world, clock, state, trained_tokens, spent):
-    world.push(1, make_examples(12))
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(1, make_examples(12))
     world.launches.start(verdict, make_job(verdict, clock), ())
     (job,) = world.jobs.open_jobs()
     assert world.jobs.save(job, replace(job, state=state, trained_tokens=trained_tokens))
@@ -224,8 +215,7 @@ def test_lost_job_that_did_train_counts_against_the_cap(world, clock, state, tra
 def test_changed_system_text_makes_every_example_new(world, clock):
     world.push(1, make_examples(12))
     world.launch()
-    world.push(2, make_examples(12), spec=make_spec(system="Отвечай подробно."))
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(2, make_examples(12), spec=make_spec(system="Отвечай подробно."))
     assert world.launches.new_examples(verdict) == 12
 
 
@@ -247,20 +237,17 @@ def test_concurrent_launches_do_not_exceed_the_monthly_cap(world, clock):
 
 
 def test_launch_of_an_earlier_month_does_not_count(world, clock):
-    world.push(1, make_examples(12))
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(1, make_examples(12))
     launches = open_capped(world, 500)
     assert launches.start(verdict, make_job(verdict, clock), ())
     clock.move(31 * 86_400)
-    world.push(2, make_examples(13))
-    (newest,) = world.launches.list_waiting()
+    newest = world.push_one(2, make_examples(13))
     assert launches.start(newest, make_job(newest, clock), ())
 
 
 def test_manual_launch_over_a_cap_names_the_cap(world, clock):
     price = Price("USD", 0, 0, 0, 1_000_000)
-    world.push(1, make_examples(12))
-    (verdict,) = world.launches.list_waiting()
+    verdict = world.push_one(1, make_examples(12))
     cost = policy.estimate(price, world.launches.build(1), {})
     prices = {"recall": {"input": 0, "output": 0, "training": price.training_micro / MICRO}}
     config = planning_config(prices=prices, budget={"per_month": cost / MICRO})

@@ -20,7 +20,7 @@ from tests.golden.full_installation import (
     run_bot_and_api,
     run_stand_ins,
 )
-from tests.support.ending import wait_for_end
+from tests.support.ending import kill
 from tests.support.frozen_day import fixed_day
 from tests.support.waiting import wait_until
 from tests.upgrade.old_state import (
@@ -74,8 +74,7 @@ def _leave_unanswered_messages(installation):
     installation.provider.behave(think_s=600.0)
     installation.telegram.say("anna", PENDING_MESSAGE[0])
     wait_until(lambda: count(installation.lab.folder, _UNANSWERED_TURNS))
-    installation.processes["bot"].kill()
-    wait_for_end(installation.processes["bot"])
+    kill(installation.processes["bot"])
     installation.telegram.say("anna", LATER_MESSAGE[0])
 
 
