@@ -14,7 +14,7 @@ import lzma
 import re
 import secrets
 import string
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -193,6 +193,14 @@ class Accounts(Repository):
         """Return the user names of those of these people who have one."""
         own = ACCOUNT.select(ACCOUNT.user_id, ACCOUNT.name)
         return dict(self.db.tuples(own.where(ACCOUNT.user_id.in_([*user_ids]))))
+
+    def list_ids(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the ids of those of these names, in any spelling, that are taken."""
+        folded = {name: fold_name(name) for name in names}
+        valid = [each for each in folded.values() if _NAME.fullmatch(each)]
+        taken = ACCOUNT.select(ACCOUNT.name, ACCOUNT.user_id).where(ACCOUNT.name.in_(valid))
+        ids = dict(self.db.tuples(taken))
+        return {name: ids[each] for name, each in folded.items() if each in ids}
 
     def find_by_name(self, name: str) -> Account | None:
         """Return the account of a name in any spelling; PostgreSQL does not accept every string."""

@@ -4,13 +4,13 @@ Only what is needed to answer a person is stored; ended roles and consents stay 
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from itertools import islice
 from typing import Any
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
@@ -28,7 +28,7 @@ from merlin.db.database import (
     parameters,
     transaction,
 )
-from merlin.db.tables import CONSENT, ROLE_GRANT, TERM, USER
+from merlin.db.tables import ACCOUNT, CONSENT, ROLE_GRANT, TERM, USER
 from merlin.db.values import RowMap, decrypt, storable_text
 
 _ORDER = tuple(Role)
@@ -44,17 +44,20 @@ class Roles(Repository):
 
     def authority(self, user_id: int) -> Authority:
         """Return a person's role with its scopes; without a grant they are a student."""
+        return self.choose_authority(user_id, self.db.rows(_GRANTS(user_id=user_id)))
+
+    def choose_authority(self, user_id: int, grants: Iterable[Row]) -> Authority:
+        """Return the authority that a person has by these grants, or by the configuration."""
         if user_id in self._admins:
             return Authority(Role.ADMIN)
-        return _authority(self.db.rows(_GRANTS(user_id=user_id)))
+        return _authority(grants)
 
     def list_authorities(self, user_ids: Collection[int]) -> Mapping[int, Authority]:
         """Return the authority of each of these people, by one query."""
         granted = dict[int, list[Row]]((user_id, []) for user_id in user_ids)
         for row in self.db.rows(ROLE_GRANT.select().where(ROLE_GRANT.user_id.in_([*granted]))):
             granted[row["user_id"]].append(row)
-        of_config = dict.fromkeys(self._admins, Authority(Role.ADMIN))
-        return {key: of_config.get(key) or _authority(rows) for key, rows in granted.items()}
+        return {key: self.choose_authority(key, rows) for key, rows in granted.items()}
 
     @transaction
     def grant(self, user_id: int, role: Role, by: str, scope: str | None = None) -> bool:
@@ -111,8 +114,9 @@ class Roles(Repository):
             raise Refused(text, "role-config-admin", user=str(user_id))
 
 
-def _authority(rows: Sequence[Row]) -> Authority:
+def _authority(grants: Iterable[Row]) -> Authority:
     # Concurrent grants may leave two roles: the higher one counts.
+    rows = [row for row in grants if row["role"] is not None]
     role = max((Role(row["role"]) for row in rows), key=_ORDER.index, default=Role.STUDENT)
     scopes = {row["scope"] for row in rows if row["role"] == role}
     return Authority(role, frozenset(scopes - {""}))
@@ -128,7 +132,8 @@ class User:
 
     `language` ("ru", "en") and `zone` (an IANA name) are their own choices, None without one.
     `plan` None is the default plan; `terms` are their current plans with an end. `shown_name` is
-    their display name, for commits in their name, "" for none.
+    their display name, for commits in their name, "" for none. `account` is their user name, "" for
+    none, None if it was not read.
     """
 
     user_id: int
@@ -139,6 +144,7 @@ class User:
     is_blocked: bool = False
     shown_name: str = ""
     terms: tuple[str, ...] = ()
+    account: str | None = field(default=None, compare=False)
 
     @property
     def plans(self) -> tuple[str, ...]:
@@ -197,13 +203,22 @@ def _match_current_consent(user_id: int) -> Any:
 
 
 _USERS = RowMap(User)
-_GET = Prepared(USER.select().where(USER.user_id == Parameter("user_id")).limit(1))
-_RUNNING = Prepared(
-    TERM.select(TERM.plan).where(
-        (TERM.user_id == Parameter("user_id"))
-        & (TERM.starts_at <= Parameter("now"))
-        & (TERM.ends_at > Parameter("now"))
+# One row for each running term and granted role.
+_GET = Prepared(
+    USER.select(
+        *(*USER.every(), ROLE_GRANT.role, ROLE_GRANT.scope),
+        *(TERM.plan.alias("term"), fn.COALESCE(ACCOUNT.name, "").alias("account")),
     )
+    .join(ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == USER.user_id))
+    .join(
+        TERM,
+        JOIN.LEFT_OUTER,
+        on=(TERM.user_id == USER.user_id)
+        & (TERM.starts_at <= Parameter("now"))
+        & (TERM.ends_at > Parameter("now")),
+    )
+    .join(ROLE_GRANT, JOIN.LEFT_OUTER, on=(ROLE_GRANT.user_id == USER.user_id))
+    .where(USER.user_id == Parameter("user_id"))
 )
 _SEEN = Prepared(
     USER.insert(parameters("user_id language_code first_seen_at"))
@@ -236,8 +251,15 @@ class Users(Repository):
 
     def get(self, user_id: int) -> User | None:
         """Return the user, None if they never wrote."""
-        row = self.db.row(_GET(user_id=user_id))
-        return None if row is None else self._user(row)
+        rows = self._read(user_id)
+        return self._user(rows) if rows else None
+
+    def get_with_authority(self, user_id: int, roles: Roles) -> tuple[User, Authority]:
+        """Return the user as `get_or_new`, with their authority, by one query."""
+        rows = self._read(user_id)
+        if not rows:
+            return User(user_id), roles.authority(user_id)
+        return self._user(rows), roles.choose_authority(user_id, rows)
 
     def get_or_new(self, user_id: int) -> User:
         """Return the user, one without any settings if they never wrote."""
@@ -284,6 +306,13 @@ class Users(Repository):
         ids = [int(each) for each in texts if each.isdecimal() and len(each) < len(str(2**63))]
         return self._users(self.db.rows(USER.select().where(USER.user_id.in_(ids))))
 
+    def list_names(self, user_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+        """Return display name and user name of those of these people who are known, "" for none."""
+        query = USER.select(USER.user_id, USER.shown_name, ACCOUNT.name)
+        query = query.join(ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == USER.user_id))
+        rows = self.db.rows(query.where(USER.user_id.in_([*user_ids]))) if user_ids else ()
+        return {row["user_id"]: (self._name(row), row["name"] or "") for row in rows}
+
     def count(self) -> int:
         """Return the number of people who have written."""
         return int(self.db.value(USER.select(fn.COUNT(USER.user_id))))
@@ -317,15 +346,18 @@ class Users(Repository):
     def _get_for_update(self, user_id: int) -> User:
         missing = NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
         found = self.db.for_update(USER.select().where(USER.user_id == user_id))
-        return self._user(self.db.get_row(found, missing))
+        self.db.get_row(found, missing)
+        return self._user(self._read(user_id))
 
     def _change(self, user_id: int, **values: object) -> None:
         self.db.update(USER, USER.user_id == user_id, **values)
 
-    def _user(self, row: Row) -> User:
-        running = self.db.rows(_RUNNING(user_id=row["user_id"], now=iso(self._clock())))
-        terms = tuple(each["plan"] for each in running)
-        return _USERS.read(row, shown_name=self._name(row), terms=terms)
+    def _read(self, user_id: int) -> list[Row]:
+        return self.db.rows(_GET(user_id=user_id, now=iso(self._clock())))
+
+    def _user(self, rows: Sequence[Row]) -> User:
+        terms = dict.fromkeys(row["term"] for row in rows if row["term"] is not None)
+        return _USERS.read(rows[0], shown_name=self._name(rows[0]), terms=tuple(terms))
 
     def _users(self, rows: Sequence[Row]) -> list[User]:
         """Return the users of several rows, by one query of their plans."""
@@ -335,7 +367,11 @@ class Users(Repository):
         for each in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(running)):
             terms[each["user_id"]].append(each["plan"])
         return [
-            _USERS.read(row, shown_name=self._name(row), terms=tuple(terms[row["user_id"]]))
+            _USERS.read(
+                {**row, "account": None},
+                shown_name=self._name(row),
+                terms=tuple(terms[row["user_id"]]),
+            )
             for row in rows
         ]
 

@@ -280,7 +280,9 @@ class Caller:
     @property
     def actor(self) -> Actor:
         """Return the actor on whose behalf operations run."""
-        return Actor.person(self.user_id, self.authority) if self.user else Actor()
+        if self.user is None:
+            return Actor()
+        return Actor.person(self.user_id, self.authority, self.user.account)
 
     def may(self, permission: Permission, scope: str | None = None) -> bool:
         """Return whether the person has a permission, for this dataset or course."""

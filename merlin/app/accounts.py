@@ -22,7 +22,6 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.json_fields import is_telegram_id
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.core.views import described, view_of
-from merlin.course.catalogue import Catalogue
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
 from merlin.db.processes import CALL_LIMIT
@@ -83,9 +82,9 @@ class UsageView:
     formats: Mapping[Format, Left]
 
 
-def read_own_account(ctx: Context, actor: Actor) -> OwnAccount:
-    """Return the actor's own profile. Raises NotFound if not signed in."""
-    user, authority = _user(ctx, actor), actor.authority
+def read_own_account(ctx: Context, actor: Actor, user: User | None = None) -> OwnAccount:
+    """Return the actor's own profile; `user` if their row is read. Raises NotFound for a guest."""
+    user, authority = user or _user(ctx, actor), actor.authority
     account = Accounts(ctx.db).find(user.user_id)
     name = account.name if account else ""
     return OwnAccount(
@@ -112,7 +111,7 @@ def set_name(ctx: Context, actor: Actor, name: str) -> None:
     """
     if actor.authority.role is Role.TEACHER:
         raise Refused("a teacher's name", "account-name-reserved", name=fold_name(name))
-    courses = Catalogue(ctx.db).courses(active_only=False)
+    courses = ctx.read_courses().every.values()
     reserved = frozenset(fold_name(teacher) for course in courses for teacher in course.teachers)
     own_name = check_own_name(name, reserved)
     Accounts(ctx.db, ctx.clock).set_name(actor.user_id, own_name, actor.name)

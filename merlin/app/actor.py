@@ -27,18 +27,19 @@ class Actor:
     """Who performs an act; `name` is what requests and the audit log store.
 
     `user_id` 0 is an anonymous person, or the operator, who works on the machine itself and has
-    every permission.
+    every permission. `account` is their user name, None if it was not read.
     """
 
     name: str = ""
     authority: Authority = field(default_factory=Authority)
     user_id: int = 0
     is_operator: bool = False
+    account: str | None = None
 
     @classmethod
-    def person(cls, user_id: int, authority: Authority) -> Actor:
+    def person(cls, user_id: int, authority: Authority, account: str | None = None) -> Actor:
         """Return the actor for a Telegram id."""
-        return cls(audit.person_reference(user_id), authority, user_id)
+        return cls(audit.person_reference(user_id), authority, user_id, account=account)
 
     @classmethod
     def operator(cls) -> Actor:

@@ -322,9 +322,9 @@ def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> N
         report_faults(ctx.db, reply.faults, ctx.clock, by)
 
 
-def show_quota(ctx: Context, actor: Actor) -> Quota:
-    """Return the actor's plan and its remaining quota."""
-    user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
+def show_quota(ctx: Context, actor: Actor, user: User | None = None) -> Quota:
+    """Return the actor's plan and its remaining quota; `user` if their row is read."""
+    user = user or Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan, zone = quota.plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
     left = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
     return Quota(plan, zone, left)

@@ -8,16 +8,17 @@ that is removed from the repository is shown while it has a card; that of its mo
 What waits for an editor (`list_tasks`) is counted beside it, and on every page of theirs.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
 from itertools import chain
-from operator import or_
+from operator import add, itemgetter, or_
+from typing import Any
 
-from peewee import fn
+from peewee import SQL, Select, fn
 
 from merlin.app import jobs, models, unanswered, verdicts
 from merlin.app.actor import Actor
@@ -37,7 +38,7 @@ from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import BUILDS, match_version
 from merlin.dataset.changes import OPEN, Changes
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import Proposals
+from merlin.dataset.proposals import WAITS
 from merlin.dataset.test_plan import TestPlan, read_plan
 from merlin.dataset.verdicts import (
     GATED,
@@ -46,10 +47,10 @@ from merlin.dataset.verdicts import (
     PINNED,
     WAITING,
     VerdictStatus,
+    choose_shown_status,
 )
 from merlin.db.database import Row
-from merlin.db.tables import BUILD, CHANGE, JOB_EVENT, VERDICT
-from merlin.db.values import load_json
+from merlin.db.tables import BUILD, CHANGE, DATASET_TREE, PROPOSAL, VERDICT, Table
 from merlin.training.promote import serving_rows
 
 # Cards of one dataset and status, newest first.
@@ -112,13 +113,17 @@ class Card:
     def needs_care(self) -> bool:
         """Return whether it needs attention."""
         is_lost = self.model is not None and not self.model.state.may_serve
-        is_stuck = self.state in _NEEDS_CARE and self.reason not in (*_PASSING, *_MEANT)
-        return self.left_out > 0 or self.earlier != "" or is_lost or is_stuck
+        is_broken = self.left_out > 0 or self.earlier != ""
+        return is_broken or is_lost or _is_stuck(self.state, self.reason)
 
     @property
     def is_under_way(self) -> bool:
         """Return whether it proceeds without anybody."""
         return self.state in _UNDER_WAY or self.reason in _PASSING
+
+
+def _is_stuck(state: str, reason: str) -> bool:
+    return state in _NEEDS_CARE and reason not in (*_PASSING, *_MEANT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,20 +181,15 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
     """
     with ctx.db.snapshot():
         seen, beats = _list_visible_datasets(ctx, actor, dataset), list_processes(ctx)
-        files, counts = FileIndex(ctx.db), _counts(ctx)
-        titles = {**{name: {} for name in files.read_trees()}, **files.read_titles()}
+        overview, newest = _read_overview(ctx), verdicts.list_newest(ctx)
         led = {led_course.slug: led_course.name for led_course in list_led_courses(ctx, actor)}
-        # Not a course alone: it stays when a rewritten history never had its dataset.
-        known = {*titles, *(name for name, _ in counts)}
-        removed = verdicts.list_removed_datasets(ctx)
-        names = known if seen is None else known & seen
+        removed = {name for name, each in newest.items() if each.verdict is VerdictStatus.REMOVED}
+        commits = _sum_numbers(overview["count"])
+        names = _list_names(overview, seen)
         cards: dict[str, list[Card]] = {name: [] for name in names}
-        for card in chain(_edit_cards(ctx, names), _commit_cards(ctx, names, counts)):
+        for card in chain(_edit_cards(ctx, overview, names), _commit_cards(ctx, overview, names)):
             is_removed = card.since and card.dataset in removed
             cards[card.dataset].append(replace(card, state=_REMOVED) if is_removed else card)
-        commits = Counter[str]()
-        for (name, _), (count, _) in counts.items():
-            commits[name] += count
         # What moves, then what needs attention; within that in catalogue order: courses by
         # semester, datasets without one, then removed datasets.
         places = {slug: place for place, slug in enumerate(led)}
@@ -211,7 +211,7 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
                 BoardRow(
                     name=name,
                     removed=name in removed,
-                    title=titles.get(name) or led.get(name, {}),
+                    title=(name in newest and newest[name].title) or led.get(name, {}),
                     commits=commits[name],
                     cards=cards[name],
                 )
@@ -236,33 +236,33 @@ class Task:
 
 
 def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
-    """Return what waits for the actor, none for a student."""
+    """Return what waits for the actor, none for a student.
+
+    It is counted on every page of theirs, without cards.
+    """
     if not actor.may(Permission.EDIT_MATERIALS):
         return []
     with ctx.db.snapshot():
-        seen, trees = _list_visible_datasets(ctx, actor, ""), FileIndex(ctx.db).read_trees()
-        counts, waiting = _counts(ctx), Proposals(ctx.db).count_by_dataset()
-        known = {*trees, *(name for name, _ in counts)}
-        names = sorted(known if seen is None else known & seen)
-        cards: dict[tuple[str, str], list[Card]] = {}
-        found = verdicts.list_of_condition(
-            ctx, VERDICT.id.in_(_list_verdict_ids(ctx, names, counts))
-        )
-        for card in chain(_edit_cards(ctx, names), (_card(each, counts) for each in found)):
-            if card.needs_care and not (card.state == _UNCHANGED and not card.errors):
-                kind = "models" if card.state in (GATED, PINNED) else "commits"
-                if card.state == PINNED and not actor.may(Permission.PROMOTE, card.dataset):
-                    continue
-                cards.setdefault((card.dataset, kind), []).append(card)
-        asked = unanswered.count(ctx, [name for name in names if name in trees])
+        overview = _read_overview(ctx)
+        names = sorted(_list_names(overview, _list_visible_datasets(ctx, actor, "")))
+        stuck = defaultdict[tuple[str, str], list[dict[str, str]]](list)
+        for row in _choose_edits(overview, names):
+            if _is_stuck(row["state"], row["reason"]):
+                stuck[row["dataset"], "commits"].append({"change": row["name"]})
+        for dataset, state, commit in _list_stuck_commits(ctx, overview, names):
+            if state != PINNED or actor.may(Permission.PROMOTE, dataset):
+                kind = "models" if state in (GATED, PINNED) else "commits"
+                stuck[dataset, kind].append({"commit": commit})
+        here = {row["dataset"] for row in overview["tree"]}.intersection(names)
+        asked = unanswered.count(ctx, sorted(here), overview["edit"])
+        waiting = _sum_numbers(overview["proposal"])
         tasks = list[Task]()
         for name in names:
             for kind in ("commits", "models"):
-                if mine := cards.get((name, kind)):
-                    first, count = mine[0], len(mine)
-                    of_first = {"commit": first.earlier or first.commit, "change": first.change}
-                    tasks.append(Task(kind=kind, dataset=name, count=count, **of_first))
-            for kind, count in (("proposals", waiting[name]), ("unanswered", asked.get(name, 0))):
+                if mine := stuck.get((name, kind)):
+                    tasks.append(Task(kind=kind, dataset=name, count=len(mine), **mine[0]))
+            counts = {"proposals": waiting[name], "unanswered": asked.get(name, 0)}
+            for kind, count in counts.items():
                 tasks += [Task(kind=kind, dataset=name, count=count)] if count else []
         return tasks
 
@@ -278,25 +278,36 @@ def _list_visible_datasets(ctx: Context, actor: Actor, dataset: str) -> set[str]
     return {*mine, *(led_course.slug for led_course in list_led_courses(ctx, actor))}
 
 
-# (dataset, status) -> the number of commits, and the position of the newest.
-_Counts = Mapping[tuple[str, str], tuple[int, int]]
+# Kind -> what the pages of editors count, newest first, as `_read_overview` returns it.
+_Overview = Mapping[str, Sequence[Row]]
 
 
-def _counts(ctx: Context) -> _Counts:
-    number, newest = fn.COUNT(VERDICT.position), fn.MAX(VERDICT.position)
-    query = VERDICT.select(VERDICT.dataset, VERDICT.status, number, newest).where(ON_LINE)
-    rows = ctx.db.tuples(query.group_by(VERDICT.status, VERDICT.dataset))
-    return {(dataset, status): (count, top) for dataset, status, count, top in rows}
+def _list_names(overview: _Overview, seen: Collection[str] | None) -> set[str]:
+    """Return the datasets among those `seen` (None: all)."""
+    # Not a course alone: it stays when a rewritten history never had its dataset.
+    known = {row["dataset"] for row in (*overview["tree"], *overview["count"])}
+    return known if seen is None else known.intersection(seen)
 
 
-def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
-    """Yield the uncommitted edits, newest first; the files of one edit are one card."""
-    is_open = CHANGE.state.in_([state.value for state in OPEN]) & CHANGE.dataset.in_(names)
-    columns = "batch dataset editor_name state reason arguments created_at"
-    query = CHANGE.select(*(getattr(CHANGE, each) for each in columns.split()))
+def _sum_numbers(rows: Sequence[Row]) -> Counter[str]:
+    """Return the sum of the numbers by dataset."""
+    counts = Counter[str]()
+    for row in rows:
+        counts[row["dataset"]] += row["number"]
+    return counts
+
+
+def _newest_positions(overview: _Overview) -> Mapping[str, int]:
+    """Return the position of each dataset's newest commit."""
+    return {row["dataset"]: row["position"] for row in reversed(overview["count"])}
+
+
+def _choose_edits(overview: _Overview, names: Collection[str]) -> list[Row]:
+    """Return the edits to show, newest first; the files of one edit are one."""
     batches: dict[str, list[Row]] = {}
-    for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc())):
-        batches.setdefault(row["batch"], []).append(row)
+    for row in overview["edit"]:
+        if row["dataset"] in names:
+            batches.setdefault(row["name"], []).append(row)
     count, shown = Counter[tuple[str, str]](), list[Row]()
     for batch in batches.values():
         # Of several files, the one that needs a decision is shown.
@@ -304,24 +315,137 @@ def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
         count[row["dataset"], row["state"]] += 1
         if count[row["dataset"], row["state"]] <= _MAX_CARDS:
             shown.append(row)
-    first = Changes(ctx.db).list_of_ids([row["batch"] for row in shown])
-    named = zip(first, FileIndex(ctx.db).name_subjects(first), strict=True)
-    subjects = {change.change_id: subject for change, subject in named}
+    return shown
+
+
+def _choose_commits(overview: _Overview, names: Collection[str]) -> list[Row]:
+    """Return the commits to show, newest first: those that no later one replaces."""
+    tops = {(row["dataset"], row["state"]): row["position"] for row in overview["count"]}
+
+    def is_replaced(row: Row) -> bool:
+        later = _REPLACED_BY[VerdictStatus(row["state"])]
+        return any(tops.get((row["dataset"], each.value), 0) > row["position"] for each in later)
+
+    mine = (row for row in overview["commit"] if row["dataset"] in names)
+    return [row for row in mine if not is_replaced(row)]
+
+
+# A rejected commit is replaced by any that passes the check, one without changes or left out by
+# any other, a failed training by one that gets further or removes the dataset, a live one by any
+# later; commits in progress are not replaced.
+_REPLACED_BY: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
+    **dict.fromkeys(_WITH_RUNNING_JOB, ()),
+    VerdictStatus.REJECTED: {*VerdictStatus} - {VerdictStatus.REJECTED},
+    VerdictStatus.LEFT_OUT: {*VerdictStatus} - {VerdictStatus.LEFT_OUT},
+    VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
+    VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING, VerdictStatus.REMOVED},
+    VerdictStatus.SERVING: {*VerdictStatus},
+}
+
+
+def _read_overview(ctx: Context) -> _Overview:
+    """Return what the pages of editors count, by one query.
+
+    At most `_MAX_CARDS` commits for each dataset and status.
+    """
+    of_status = [VERDICT.dataset, VERDICT.status]
+    place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[NEWEST_FIRST]).alias("place")
+    is_open = ON_LINE & VERDICT.status.in_([status.value for status in _REPLACED_BY])
+    few = VERDICT.select(VERDICT.id, place).where(is_open).alias("few")
+    is_edit = CHANGE.state.in_([state.value for state in OPEN])
+    commits = fn.COUNT(VERDICT.position), fn.MAX(VERDICT.position)
+    waiting = fn.COUNT(PROPOSAL.id)
+    queries = (
+        _steps("tree", DATASET_TREE),
+        _steps("proposal", PROPOSAL, number=waiting).where(WAITS).group_by(PROPOSAL.dataset),
+        _steps("count", VERDICT, state=VERDICT.status, number=commits[0], position=commits[1])
+        .where(ON_LINE)
+        .group_by(VERDICT.status, VERDICT.dataset),
+        _steps(
+            "edit",
+            CHANGE,
+            *(CHANGE.state, CHANGE.reason, CHANGE.batch, CHANGE.change_id, CHANGE.id),
+        ).where(is_edit),
+        _steps(
+            "commit",
+            VERDICT,
+            *(VERDICT.status, VERDICT.reason, VERDICT.commit_sha),
+            number=VERDICT.id,
+            position=VERDICT.position,
+        )
+        .join(few, on=(few.c.id == VERDICT.id))
+        .where(few.c.place <= _MAX_CARDS),
+    )
+    found = defaultdict[str, list[Row]](list)
+    for row in sorted(ctx.db.rows(reduce(add, queries)), key=_PLACE, reverse=True):
+        found[row["kind"]].append(row)
+    return found
+
+
+_PLACE = itemgetter("position", "number")
+# Those of rows that a kind has no value for.
+_NO_TEXT, _NO_NUMBER = SQL("''"), SQL("0")
+
+
+def _steps(
+    kind: str,
+    table: Table,
+    state: Any = _NO_TEXT,
+    reason: Any = _NO_TEXT,
+    name: Any = _NO_TEXT,
+    part: Any = _NO_TEXT,
+    number: Any = _NO_NUMBER,
+    position: Any = _NO_NUMBER,
+) -> Select:
+    """Return the SELECT of a kind.
+
+    `name` is an edit's batch or a commit's hash, `part` a change of the batch. `number` is the id
+    of an edit or a verdict, or how many are alike; `position` that of the newest of them.
+    """
+    columns = {"dataset": table.dataset, "state": state, "reason": reason, "name": name}
+    columns |= {"part": part, "number": number, "position": position}
+    aliases = (column.alias(as_name) for as_name, column in columns.items())
+    return table.select(SQL(f"'{kind}'").alias("kind"), *aliases)
+
+
+def _list_stuck_commits(
+    ctx: Context, overview: _Overview, names: Collection[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield dataset, state and the commit to open of those that need attention, newest first."""
+    shown, newest = _choose_commits(overview, names), _newest_positions(overview)
+    checks = verdicts.read_checks(ctx, [row["number"] for row in shown])
     for row in shown:
+        state = choose_shown_status(VerdictStatus(row["state"]), row["reason"])
+        check, is_newest = checks[row["number"]], row["position"] == newest[row["dataset"]]
+        earlier = check.earlier_commit if is_newest else ""
+        is_broken = is_newest and (check.left_out > 0 or earlier != "")
+        is_idle = state == _UNCHANGED and not check.errors
+        if (is_broken or _is_stuck(state, row["reason"])) and not is_idle:
+            yield row["dataset"], state, earlier or row["name"]
+
+
+def _edit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> Iterator[Card]:
+    """Yield the uncommitted edits, newest first."""
+    shown = _choose_edits(overview, names)
+    named = {row[key] for row in shown for key in ("name", "part")}
+    changes = {each.change_id: each for each in Changes(ctx.db).list_of_ids(sorted(named))}
+    first = [changes[row["name"]] for row in shown]
+    for row, subject in zip(shown, FileIndex(ctx.db).name_subjects(first), strict=True):
+        change = changes[row["part"]]
         yield Card(
-            dataset=row["dataset"],
+            dataset=change.dataset,
             stage=Stage.COMMIT,
-            state=row["state"],
-            change=row["batch"],
-            subject=subjects[row["batch"]],
-            author=row["editor_name"],
-            at=from_iso(row["created_at"]),
-            reason=row["reason"],
-            arguments=load_json(row["arguments"]),
+            state=change.state.value,
+            change=change.batch,
+            subject=subject,
+            author=change.editor.name,
+            at=change.created_at,
+            reason=change.reason,
+            arguments=change.arguments,
         )
 
 
-def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iterator[Card]:
+def _commit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> Iterator[Card]:
     """Yield the commits in progress, failed or live, newest first."""
     since = {
         row["job_id"]: from_iso(row["since"])
@@ -329,57 +453,27 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
         if row["dataset"] in names
     }
     is_live = (VERDICT.status == VerdictStatus.SERVING.value) & VERDICT.job_id.in_([*since])
-    is_shown = VERDICT.id.in_(_list_verdict_ids(ctx, names, counts))
+    is_shown = VERDICT.id.in_([row["number"] for row in _choose_commits(overview, names)])
     found = verdicts.list_of_condition(ctx, is_live | is_shown)
     ids = {each.job for each in found if each.job}
     of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
-    shown = {key: _read_progress(ctx, job) for key, job in of_job.items() if key not in made}
+    shown = jobs.read_progress(ctx, [job for key, job in of_job.items() if key not in made])
+    newest = _newest_positions(overview)
     for verdict in found:
         job_id = verdict.job or 0
         is_live = verdict.verdict is VerdictStatus.SERVING
         # Of several commits behind one model, the newest is shown.
         began = since.pop(job_id, None) if is_live else None
         job_rows = of_job.get(job_id), made.get(job_id), shown.get(job_id)
-        card = _card(verdict, counts, *job_rows, began)
+        card = _card(verdict, newest[verdict.dataset], *job_rows, began)
         # A commit without changes is shown for the errors that the check found.
         if began or not (is_live or (card.state == _UNCHANGED and not card.errors)):
             yield card
 
 
-def _list_verdict_ids(ctx: Context, names: Collection[str], counts: _Counts) -> list[int]:
-    """Return the verdicts to show: at most `_MAX_CARDS` for each dataset and status.
-
-    A rejected commit is replaced by any that passes the check, one without changes or left out by
-    any other, a failed training by one that gets further or removes the dataset, a live one by any
-    later; commits in progress are not replaced.
-    """
-    replaced_by: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
-        **dict.fromkeys(_WITH_RUNNING_JOB, ()),
-        VerdictStatus.REJECTED: {*VerdictStatus} - {VerdictStatus.REJECTED},
-        VerdictStatus.LEFT_OUT: {*VerdictStatus} - {VerdictStatus.LEFT_OUT},
-        VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
-        VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING, VerdictStatus.REMOVED},
-        VerdictStatus.SERVING: {*VerdictStatus},
-    }
-    of_status = [VERDICT.dataset, VERDICT.status]
-    place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[NEWEST_FIRST]).alias("place")
-    is_open = ON_LINE & VERDICT.status.in_([status.value for status in replaced_by])
-    few = (
-        VERDICT.select(VERDICT.id, VERDICT.position, *of_status, place).where(is_open).alias("few")
-    )
-    columns = (few.c[name] for name in ("id", "dataset", "status", "position"))
-
-    def is_replaced(dataset: str, status: str, position: int) -> bool:
-        later = replaced_by[VerdictStatus(status)]
-        return any(counts.get((dataset, each.value), (0, 0))[1] > position for each in later)
-
-    rows = ctx.db.tuples(few.select_from(*columns).where(few.c.place <= _MAX_CARDS))
-    return [row_id for row_id, *row in rows if row[0] in names and not is_replaced(*row)]
-
-
 def _card(
     verdict: VerdictView,
-    counts: _Counts,
+    newest: int,
     job: JobView | None = None,
     model: ModelView | None = None,
     progress: Progress | None = None,
@@ -394,7 +488,6 @@ def _card(
             stage = Stage.SERVING
         case _:
             stage = Stage.EVALUATED if model else Stage.TRAINING
-    newest = max(top for (dataset, _), (_, top) in counts.items() if dataset == verdict.dataset)
     return view_of(
         Card,
         verdict,
@@ -410,13 +503,6 @@ def _card(
         model=model,
         since=since,
     )
-
-
-def _read_progress(ctx: Context, job: JobView) -> Progress:
-    """Return the progress of a job, from its newest events."""
-    newest = JOB_EVENT.select(JOB_EVENT.data).where(JOB_EVENT.job_id == job.id)
-    rows = ctx.db.rows(newest.order_by(JOB_EVENT.id.desc()).limit(jobs.MAX_EVENTS))
-    return job.measure(load_json(row["data"]) for row in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

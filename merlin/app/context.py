@@ -24,7 +24,7 @@ from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
-from merlin.course.catalogue import ActiveCourses
+from merlin.course.catalogue import ActiveCourses, Catalogue
 from merlin.course.search import SearchIndex, VersionCache
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
@@ -81,6 +81,13 @@ class Context:
     ) -> T:
         """Return the result of an act after its transaction is committed."""
         return await self.store.do(partial(act, self, *args, **named))
+
+    def read_courses(self) -> ActiveCourses:
+        """Return the courses by semester, then slug; cached by catalogue version."""
+        rows = Catalogue(self.db)
+        # Read first: a change in between has a higher version and is read by the next call.
+        version = rows.version()
+        return self.courses.read(version, partial(rows.read_active, version))
 
     @property
     def plans(self) -> Sequence[Plan]:

@@ -6,15 +6,14 @@ Anybody may read active courses; only their editors see inactive ones.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.permissions import find_teacher, is_led
+from merlin.app.permissions import find_teachers, is_led
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
-from merlin.course.catalogue import ActiveCourses, Catalogue, Course, Material
+from merlin.course.catalogue import Catalogue, Course, Material
 from merlin.course.search import SearchIndex, SearchResult, search as search_index
 from merlin.dataset.files import FileIndex
 from merlin.db.database import transaction
@@ -48,14 +47,6 @@ class MaterialDetails:
     materials: Sequence[Material]
 
 
-def read_active(ctx: Context) -> ActiveCourses:
-    """Return the active courses by semester, then slug; cached by catalogue version."""
-    rows = Catalogue(ctx.db)
-    # Read first: a change in between has a higher version and is read by the next call.
-    version = rows.version()
-    return ctx.courses.read(version, partial(rows.read_active, version))
-
-
 def list_chat_states(ctx: Context) -> dict[str, str]:
     """Return dataset -> "ask" if a model serves it, else "training" if one is being trained."""
     training = {job.dataset: "training" for job in Jobs(ctx.db).open_jobs()}
@@ -64,7 +55,7 @@ def list_chat_states(ctx: Context) -> dict[str, str]:
 
 def get(ctx: Context, actor: Actor, course_id: int) -> Course:
     """Return a course; an inactive one only to its editors. Raises NotFound."""
-    course = read_active(ctx).by_id.get(course_id) or Catalogue(ctx.db).course_by_id(course_id)
+    course = ctx.read_courses().every.get(course_id)
     if course and (course.is_active or is_led(ctx, actor, course)):
         return course
     raise NotFound(f"no course {course_id}", "course-unknown")
@@ -72,10 +63,8 @@ def get(ctx: Context, actor: Actor, course_id: int) -> Course:
 
 def is_closed(ctx: Context, actor: Actor, dataset: str) -> bool:
     """Return whether a dataset belongs to an inactive course that the actor does not lead."""
-    if dataset in read_active(ctx).by_slug:
-        return False
-    course = Catalogue(ctx.db).find_course(dataset)
-    return course is not None and not is_led(ctx, actor, course)
+    course = ctx.read_courses().find(dataset)
+    return course is not None and not course.is_active and not is_led(ctx, actor, course)
 
 
 def list_open_datasets(ctx: Context, actor: Actor) -> dict[str, datetime | None]:
@@ -88,7 +77,7 @@ def list_open_datasets(ctx: Context, actor: Actor) -> dict[str, datetime | None]
     since = {
         each.dataset: each.since for each in serving if not is_closed(ctx, actor, each.dataset)
     }
-    return since | {slug: since.get(slug) for slug in read_active(ctx).by_slug}
+    return since | {slug: since.get(slug) for slug in ctx.read_courses().by_slug}
 
 
 def list_materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, list[Material]]:
@@ -100,22 +89,21 @@ def list_materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, 
 def read_details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
     """Return a course with its materials. Raises NotFound."""
     course, all_materials = list_materials(ctx, actor, course_id)
-    names = [_display_name(ctx, actor, teacher) for teacher in course.teachers]
-    teachers = [name for name in names if name]
+    teachers = _list_teachers(ctx, actor, course.teachers)
     can_edit = FileIndex(ctx.db).is_known(course.slug) and is_led(ctx, actor, course)
     return CourseDetails(course, all_materials, teachers, can_edit)
 
 
-def _display_name(ctx: Context, actor: Actor, name: str) -> str:
-    """Return the display name of a teacher by account name; the account name if unknown.
+def _list_teachers(ctx: Context, actor: Actor, names: Sequence[str]) -> list[str]:
+    """Return the display names of teachers by account name; the account name if unknown.
 
-    "" for a guest: names from Telegram are shown only to signed-in users.
+    A guest sees only unknown ones: names from Telegram are shown only to signed-in users.
     """
-    account = find_teacher(ctx, name)
-    if account and not actor.user_id:
-        return ""
-    user = Users(ctx.db).get(account.user_id) if account else None
-    return (user.shown_name if user else "") or name
+    ids = find_teachers(ctx, names)
+    if not actor.user_id:
+        return [name for name in names if name not in ids]
+    shown = Users(ctx.db).list_names(ids.values())
+    return [shown.get(ids.get(name, 0), ("", ""))[0] or name for name in names]
 
 
 def read_material(ctx: Context, actor: Actor, course_id: int, material_id: int) -> MaterialDetails:
@@ -133,7 +121,7 @@ def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], SearchRe
 
     An empty query matches every course.
     """
-    active_courses = read_active(ctx)
+    active_courses = ctx.read_courses()
     if not query.strip():
         return list(active_courses.courses[:limit]), SearchResult()
     index = ctx.index.read(active_courses.version, lambda: SearchIndex(active_courses.courses))
@@ -150,7 +138,7 @@ def list_favourites(ctx: Context, actor: Actor) -> list[Course]:
     rows = ctx.db.rows(
         FAVOURITE.select(FAVOURITE.course_id).where(condition).order_by(FAVOURITE.id)
     )
-    courses = read_active(ctx).by_id
+    courses = ctx.read_courses().by_id
     return [courses[row["course_id"]] for row in rows if row["course_id"] in courses]
 
 
@@ -160,7 +148,7 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
 
     Raises NotFound for a missing or inactive course, Refused beyond `MAX_FAVOURITES`.
     """
-    course = read_active(ctx).by_id.get(course_id)
+    course = ctx.read_courses().by_id.get(course_id)
     if course is None:
         raise NotFound(f"no course {course_id}", "course-unknown")
     condition = FAVOURITE.user_id == actor.user_id

@@ -14,7 +14,7 @@ from merlin.core.errors import DatasetError, Refused
 from merlin.core.formatted_text import shorten_text
 from merlin.core.i18n import choose_translation
 from merlin.core.views import described
-from merlin.course.catalogue import Catalogue, Course
+from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
@@ -137,11 +137,10 @@ class ListedExample:
 def get_heading(ctx: Context, actor: Actor, name: str) -> DatasetHeading:
     """Return a dataset whose examples the actor may edit. Raises NotFound."""
     require_editing(ctx, actor, name)
-    index = FileIndex(ctx.db)
-    if not index.is_known(name):
+    title = FileIndex(ctx.db).find_title(name)
+    if title is None:
         raise missing_dataset(name)
-    course = Catalogue(ctx.db).find_course(name)
-    return DatasetHeading(name=name, title=index.read_title(name), course=course)
+    return DatasetHeading(name=name, title=title, course=ctx.read_courses().find(name))
 
 
 def browse(

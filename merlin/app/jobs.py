@@ -242,6 +242,20 @@ def get(
 def _read_details(ctx: Context, rows: Sequence[Row], most: int) -> list[JobDetails]:
     """Return jobs with their `most` newest events each."""
     ids = [row["id"] for row in rows]
+    events = _read_events(ctx, ids, most)
+    led = VERDICT.select(VERDICT.job_id, VERDICT.commit_sha).where(VERDICT.job_id.in_(ids))
+    # The newest is the last, and stays.
+    commits = dict(reversed(ctx.db.tuples(led.order_by(NEWEST_FIRST))))
+    return [_details(row, events[row["id"]], commits.get(row["id"], "")) for row in rows]
+
+
+def read_progress(ctx: Context, of_jobs: Sequence[JobView]) -> dict[int, Progress]:
+    """Return the progress of each of these jobs, from its newest events."""
+    events = _read_events(ctx, [job.id for job in of_jobs], MAX_EVENTS) if of_jobs else {}
+    return {job.id: job.measure(each.data for each in events[job.id]) for job in of_jobs}
+
+
+def _read_events(ctx: Context, ids: Sequence[int], most: int) -> Mapping[int, list[JobEvent]]:
     newest = fn.ROW_NUMBER().over(partition_by=[JOB_EVENT.job_id], order_by=[JOB_EVENT.id.desc()])
     of_jobs = JOB_EVENT.select(*JOB_EVENT.every(), newest.alias("place"))
     few = of_jobs.where(JOB_EVENT.job_id.in_(ids)).alias("few")
@@ -250,10 +264,7 @@ def _read_details(ctx: Context, rows: Sequence[Row], most: int) -> list[JobDetai
     for event in ctx.db.rows(query.where(few.c.place <= most).order_by(few.c.id)):
         data = make_finite(load_json(event["data"]))
         events[event["job_id"]].append(read_row(JobEvent, event, data=data))
-    led = VERDICT.select(VERDICT.job_id, VERDICT.commit_sha).where(VERDICT.job_id.in_(ids))
-    # The newest is the last, and stays.
-    commits = dict(reversed(ctx.db.tuples(led.order_by(NEWEST_FIRST))))
-    return [_details(row, events[row["id"]], commits.get(row["id"], "")) for row in rows]
+    return events
 
 
 def _details(row: Row, job_events: list[JobEvent], commit: str) -> JobDetails:

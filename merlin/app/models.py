@@ -12,7 +12,6 @@ from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.verdicts import list_removed_datasets
 from merlin.chat.feedback import QuestionStatistics
-from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, named
@@ -212,11 +211,10 @@ def find_rollback_targets(
 ) -> dict[str, ModelView]:
     """Return dataset -> the newest good model that served before the live one, where permitted."""
     permitted = [name for name in datasets if actor.may(Permission.PROMOTE, name)]
-    newest: dict[str, int] = {}
-    for model in ModelCatalogue(ctx.db).earlier(*permitted):
-        newest.setdefault(model.dataset, model.model_row)
-    found = _list_models(ctx, MODEL.id.in_(list(newest.values())))
-    return {view.dataset: view for view in found}
+    order = Promotions(ctx.db).list_served(*permitted)
+    served = _list_models(ctx, MODEL.model_id.in_(order) & MODEL.dataset.in_(permitted))
+    served.sort(key=lambda view: order.index(view.model), reverse=True)
+    return {view.dataset: view for view in served if view.is_promotable}
 
 
 def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:
@@ -327,9 +325,8 @@ def list_dataset_names(
 
     Those to launch are without those removed from the repository.
     """
-    query = VERDICT.select(VERDICT.dataset).where(ON_LINE).distinct()
-    names = {row["dataset"] for row in ctx.db.rows(query)}
-    names |= {row["dataset"] for row in ctx.db.rows(SERVING.select(SERVING.dataset))}
+    either = VERDICT.select(VERDICT.dataset).where(ON_LINE) | SERVING.select(SERVING.dataset)
+    names = {name for (name,) in ctx.db.tuples(either)}
     names -= list_removed_datasets(ctx) if permission is Permission.LAUNCH else set()
     return sorted(name for name in names if actor.may(permission, name))
 

@@ -4,30 +4,36 @@ Editors and admins lead every course; a teacher leads those assigned to them and
 course.yaml names them. Whoever leads a course may also edit its examples.
 """
 
-from merlin.account.accounts import Account, Accounts, fold_name
+from collections.abc import Sequence
+
+from merlin.account.accounts import Accounts, fold_name
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.core.errors import Forbidden, NotFound
-from merlin.core.permissions import Authority, Permission
-from merlin.course.catalogue import Catalogue, Course
+from merlin.core.permissions import Authority, Permission, Role
+from merlin.course.catalogue import Course
 
 
-def account_name(ctx: Context, actor: Actor) -> str:
-    """Return the actor's account name, "" without one."""
-    account = Accounts(ctx.db).find(actor.user_id)
-    return account.name if account else ""
+def _name_in_courses(ctx: Context, actor: Actor) -> str:
+    """Return the name by which a course.yaml may name the actor, "" for none.
+
+    Editors and admins lead every course, without it.
+    """
+    if actor.account is not None or actor.authority.role is not Role.TEACHER:
+        return actor.account or ""
+    return Accounts(ctx.db).list_names([actor.user_id]).get(actor.user_id, "")
 
 
-def find_teacher(ctx: Context, name: str) -> Account | None:
-    """Return the account of this name if it may lead courses.
+def find_teachers(ctx: Context, names: Sequence[str]) -> dict[str, int]:
+    """Return the user ids of those of these account names that may lead courses.
 
     An account counts once an admin gave it such a role: anybody may have chosen the name before
     the course.yaml.
     """
-    account = Accounts(ctx.db).find_by_name(name)
-    if account and ctx.roles.authority(account.user_id).may(Permission.EDIT_MATERIALS):
-        return account
-    return None
+    found = Accounts(ctx.db).list_ids(names) if names else {}
+    authorities = ctx.roles.list_authorities(found.values()) if found else {}
+    may_lead = {key for key, each in authorities.items() if each.may(Permission.EDIT_MATERIALS)}
+    return {name: user_id for name, user_id in found.items() if user_id in may_lead}
 
 
 def leads(authority: Authority, name: str, course: Course) -> bool:
@@ -40,15 +46,15 @@ def leads(authority: Authority, name: str, course: Course) -> bool:
 def is_led(ctx: Context, actor: Actor, course: Course) -> bool:
     """Return whether the actor leads a course."""
     is_teacher = actor.may(Permission.EDIT_MATERIALS)
-    return is_teacher and leads(actor.authority, account_name(ctx, actor), course)
+    return is_teacher and leads(actor.authority, _name_in_courses(ctx, actor), course)
 
 
 def list_led_courses(ctx: Context, actor: Actor) -> list[Course]:
     """Return the courses that the actor leads, active or not, by semester; none for a student."""
     if not actor.may(Permission.EDIT_MATERIALS):
         return []
-    name = account_name(ctx, actor)
-    courses = Catalogue(ctx.db).courses(active_only=False)
+    name = _name_in_courses(ctx, actor)
+    courses = ctx.read_courses().every.values()
     return [course for course in courses if leads(actor.authority, name, course)]
 
 
@@ -57,7 +63,7 @@ def get_led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
 
     Raises Forbidden for an active course that others lead, NotFound for any other or missing one.
     """
-    course = Catalogue(ctx.db).course_by_id(course_id)
+    course = ctx.read_courses().every.get(course_id)
     if course and is_led(ctx, actor, course):
         return course
     if course and course.is_active:
@@ -69,7 +75,7 @@ def may_edit_examples(ctx: Context, actor: Actor, dataset: str) -> bool:
     """Return whether the actor may change the examples of a dataset."""
     if actor.may(Permission.EDIT_EXAMPLES, dataset):
         return True
-    course = Catalogue(ctx.db).find_course(dataset)
+    course = ctx.read_courses().find(dataset)
     return course is not None and is_led(ctx, actor, course)
 
 

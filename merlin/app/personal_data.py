@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from operator import and_, or_
+from operator import add, and_, or_
 from typing import Any
 
-from peewee import Value
+from peewee import SQL, Value, fn
 
 from merlin.account.users import ERASED
 from merlin.billing.tombstones import Tombstones
@@ -133,16 +133,15 @@ class PersonalRecords(Repository):
 
         Rows that stay without the user, such as payments, are not counted.
         """
-        counts = {}
+        queries = []
         for traces in TRACES:
             table, conditions = traces.table, [*_list_own_conditions(traces, user_id)]
             if table is PROPOSAL:  # those accepted as examples are deleted with these, by a commit
                 conditions.append(PROPOSAL.user_id == user_id)
-            if not conditions:
-                continue
-            if count := self.db.count(table, reduce(or_, conditions)):
-                counts[table.__name__] = count
-        return counts
+            if conditions:
+                number = table.select(SQL(f"'{table.__name__}'"), fn.COUNT(SQL("*")))
+                queries.append(number.where(reduce(or_, conditions)))
+        return {name: count for name, count in self.db.tuples(reduce(add, queries)) if count}
 
     def export(self, user_id: int) -> Mapping[str, object]:
         """Return all stored data of the user as plain JSON values."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from merlin.account.users import Users
+from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import notify, told_moment
@@ -31,10 +31,10 @@ class CurrentPlan:
     terms: Sequence[Term]
 
 
-def read_current_plan(ctx: Context, actor: Actor) -> CurrentPlan:
-    """Return the actor's current plan."""
+def read_current_plan(ctx: Context, actor: Actor, user: User | None = None) -> CurrentPlan:
+    """Return the actor's current plan; `user` if their row is read."""
     now, terms = ctx.clock(), read_terms(ctx, actor)
-    user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
+    user = user or Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
     packs = Quotas(ctx.db, ctx.bot_id, ctx.clock).packs.list_all(actor.user_id)
     found = CurrentPlan(

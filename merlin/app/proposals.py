@@ -22,7 +22,6 @@ from merlin.app.permissions import require_editing
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.core.json_fields import is_telegram_id
 from merlin.core.views import described
-from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.corrections import Corrected, is_other_question
@@ -114,7 +113,7 @@ def propose(ctx: Context, actor: Actor, draft: Draft) -> ProposalView:
     Raises NotFound for a dataset that is not open to users; Refused without the consent, or with
     too many waiting proposals.
     """
-    course = Catalogue(ctx.db).find_course(draft.dataset)
+    course = ctx.read_courses().find(draft.dataset)
     if draft.dataset != ctx.default_dataset and not (course and course.is_active):
         raise NotFound(f"{draft.dataset} is not open", "api-problem-not-found")
     proposal = add(ctx, actor, draft)

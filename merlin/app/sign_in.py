@@ -67,7 +67,7 @@ def find_credential(ctx: Context, secret: str, *, is_key: bool) -> Credential | 
 
 
 def _load_user(ctx: Context, user_id: int) -> tuple[User, Authority]:
-    return Users(ctx.db, ctx.clock).get_or_new(user_id), ctx.roles.authority(user_id)
+    return Users(ctx.db, ctx.clock).get_with_authority(user_id, ctx.roles)
 
 
 def note_use(ctx: Context, credential: int, *, is_key: bool) -> None:
@@ -152,5 +152,5 @@ def _open_sign_in(
     known_browser = ""
     if account is not None and account.has_password:
         known_browser = sign_known_browser(account, ctx.clock())
-    own_account = read_own_account(ctx, Actor.person(user_id, authority))
+    own_account = read_own_account(ctx, Actor.person(user_id, authority), user)
     return NewSignIn(sign_in, token, own_account, known_browser)

@@ -12,7 +12,6 @@ from merlin.app.verdicts import VerdictView
 from merlin.core.i18n import choose_translation
 from merlin.core.permissions import Permission
 from merlin.core.views import view_of
-from merlin.dataset.files import FileIndex
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, REQUEST
@@ -61,15 +60,9 @@ class Status:
 def read_status(ctx: Context, actor: Actor) -> Status:
     """Return the status of the pipeline, in one snapshot."""
     with ctx.db.snapshot():
-        newest_verdicts, trained = verdicts.list_newest(ctx), jobs.list_newest(ctx)
         waiting = [RequestState.WAITING.value, RequestState.WORKING.value]
-        serving = models.list_serving(ctx, actor)
         return Status(
-            datasets={
-                name: DatasetStatus(newest_verdicts.get(name), serving.get(name), trained.get(name))
-                for name in sorted(newest_verdicts.keys() | serving.keys())
-                if actor.may(Permission.WATCH, name)
-            },
+            datasets=_read_datasets(ctx, actor),
             queues={
                 "requests": ctx.db.count(REQUEST, REQUEST.state.in_(waiting)),
                 "notices": ctx.db.count(NOTICE, NOTICE.handed_over_at.is_null()),
@@ -81,8 +74,17 @@ def read_status(ctx: Context, actor: Actor) -> Status:
 def list_datasets(ctx: Context, actor: Actor) -> list[DatasetView]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
-        titles = FileIndex(ctx.db).read_titles()
         return [
-            view_of(DatasetView, each, name=name, title=titles.get(name, {}))
-            for name, each in read_status(ctx, actor).datasets.items()
+            view_of(DatasetView, each, name=name, title=each.verdict.title if each.verdict else {})
+            for name, each in _read_datasets(ctx, actor).items()
         ]
+
+
+def _read_datasets(ctx: Context, actor: Actor) -> dict[str, DatasetStatus]:
+    newest_verdicts, trained = verdicts.list_newest(ctx), jobs.list_newest(ctx)
+    serving = models.list_serving(ctx, actor)
+    return {
+        name: DatasetStatus(newest_verdicts.get(name), serving.get(name), trained.get(name))
+        for name in sorted(newest_verdicts.keys() | serving.keys())
+        if actor.may(Permission.WATCH, name)
+    }

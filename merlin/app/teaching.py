@@ -13,7 +13,7 @@ from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
-from merlin.app.permissions import find_teacher, get_led_course, list_led_courses
+from merlin.app.permissions import find_teachers, get_led_course, list_led_courses
 from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import Course
@@ -66,7 +66,8 @@ def read_details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
 
 def list_unknown_teachers(ctx: Context, _actor: Actor, names: Sequence[str]) -> list[str]:
     """Return the names that lead nothing yet: without an account, or with one of a student."""
-    return [name for name in names if find_teacher(ctx, name) is None]
+    known = find_teachers(ctx, names)
+    return [name for name in names if name not in known]
 
 
 def edit_card(values: Mapping[str, Any], revision: str | None, files: DatasetFiles) -> CourseEdits:

@@ -30,7 +30,7 @@ from merlin.dataset.near_questions import (
     needs_turn_before,
 )
 from merlin.dataset.sensitive import mask_personal_data
-from merlin.db.database import in_portions
+from merlin.db.database import Row, in_portions
 from merlin.db.tables import TURN
 
 DAYS = 7
@@ -73,18 +73,22 @@ class Unanswered:
     asked: int
 
 
-def count(ctx: Context, datasets: Sequence[str]) -> Mapping[str, int]:
+def count(ctx: Context, datasets: Sequence[str], edits: Sequence[Row]) -> Mapping[str, int]:
     """Return the number of groups of each of these datasets, which the actor may edit.
 
-    Counted again once a minute, and after each edit and each change of files.
+    `edits` are the dataset, id and state of the changes without a commit. Counted again once a
+    minute, and after each edit and each change of files.
     """
     if not datasets:
         return {}
-    pending, catalogue = Changes(ctx.db).list_pending_ids(), Catalogue(ctx.db).version()
+    catalogue = Catalogue(ctx.db).version()
     minute = ctx.clock().replace(second=0, microsecond=0)
     counts = dict[str, int]()
     for dataset in datasets:
-        version = catalogue, minute, *pending.get(dataset, ())
+        version = (
+            *(catalogue, minute),
+            *((edit["part"], edit["state"]) for edit in edits if edit["dataset"] == dataset),
+        )
         known = ctx.unanswered.get(dataset)
         if known is None or known[0] != version:
             readable = [group for group in _read_groups(ctx, dataset) if group.wordings]

@@ -135,21 +135,18 @@ def list_audit(
 
 def find_display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
     """Return the names of the people in audit entries: "user:1001" -> "Anna", else "anna"."""
-    ids = {each.removeprefix("user:") for each in references if each.startswith("user:")}
-    found = Users(ctx.db).list_of_ids(ids)
-    names = Accounts(ctx.db).list_names([user.user_id for user in found])
-    return {
-        person_reference(user.user_id): user.shown_name or names.get(user.user_id, "")
-        for user in found
-    }
+    people = (each.removeprefix("user:") for each in references if each.startswith("user:"))
+    ids = {int(each) for each in people if each.isdecimal() and len(each) < len(str(2**63))}
+    names = Users(ctx.db).list_names(ids)
+    return {person_reference(each): shown or name for each, (shown, name) in names.items()}
 
 
 def list_grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
     """Return the datasets that a teacher can be assigned, by name."""
     if not actor.may(Permission.USERS):
         return []
-    files = {dataset.name for dataset in FileIndex(ctx.db).list_datasets()}
-    return sorted(files.union(models.list_dataset_names(ctx, actor)))
+    names = models.list_dataset_names(ctx, actor)
+    return sorted({*names, *FileIndex(ctx.db).read_trees()})
 
 
 def grant_role(

@@ -4,8 +4,8 @@ A status may be followed by another one (failed, then serving), so each is repor
 comes; after a final one nothing more is.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from peewee import JOIN, Select, fn
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.core.clock import Clock, from_iso, utc_now
+from merlin.core.clock import Clock, utc_now
 from merlin.core.i18n import choose_translation, cut, render_stored_text
 from merlin.core.money import format_amounts
 from merlin.core.views import INTERNAL, described, view_of
@@ -24,7 +24,7 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.proposals import read_question
-from merlin.dataset.spec import Localised
+from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import (
     FINDINGS,
     NEWEST_FIRST,
@@ -36,11 +36,10 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database, Prepared, Row
 from merlin.db.notices import Notice, Notices
-from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
+from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.gate import describe_losses
 from merlin.training.models import model_of, proof_of, select_models
-from merlin.training.promote import serving_rows
 from merlin.training.scores import Evaluation
 
 _FINDINGS = 50
@@ -51,12 +50,38 @@ _MAX_EARLIER = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerdictView:
+class CheckView:
+    """The first findings of the check of a commit.
+
+    `earlier`: path -> the earlier commit that brought its errors, which this one left as they were.
+    """
+
+    findings: Sequence[Finding] = ()
+    earlier: Mapping[str, str] = field(default_factory=dict, metadata=INTERNAL)
+
+    @property
+    def errors(self) -> list[Finding]:
+        """Return the errors that the commit brought."""
+        errors = (each for each in self.findings if each.severity is Severity.ERROR)
+        return [error for error in errors if error.path not in self.earlier]
+
+    @property
+    def left_out(self) -> int:
+        """Return the number of examples with these errors."""
+        return len({each.path for each in self.errors if each.path.startswith(EXAMPLES)})
+
+    @property
+    def earlier_commit(self) -> str:
+        """Return the last commit whose errors are left, "" for none."""
+        return next(iter(self.earlier.values()), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictView(CheckView):
     """The verdict of a commit for a dataset.
 
     `position` on the mainline, None if the commit is not on it any more. `served_until` is when its
     model last stopped serving, None: it serves now, or never did. `reason` is a Fluent key.
-    `earlier`: path -> the earlier commit that brought its errors, which this one left as they were.
     """
 
     id: int
@@ -74,9 +99,9 @@ class VerdictView:
     reason: str
     arguments: Mapping[str, object]
     served_until: datetime | None
-    findings: Sequence[Finding]
     trained: bool = described("Whether its training has made a model.")
-    earlier: Mapping[str, str] = field(default_factory=dict, metadata=INTERNAL)
+    # The dataset's title at that commit, empty if its dataset.yaml could not be read.
+    title: Localised = field(metadata=INTERNAL)
 
     @property
     def shown_status(self) -> str:
@@ -85,22 +110,6 @@ class VerdictView:
             return "served"
         shown = choose_shown_status(self.verdict, self.reason)
         return "testing" if shown == VerdictStatus.TRAINING.value and self.trained else shown
-
-    @property
-    def errors(self) -> list[Finding]:
-        """Return the errors that the commit brought."""
-        errors = (each for each in self.findings if each.severity is Severity.ERROR)
-        return [error for error in errors if error.path not in self.earlier]
-
-    @property
-    def left_out(self) -> int:
-        """Return the number of examples with these errors."""
-        return len({each.path for each in self.errors if each.path.startswith(EXAMPLES)})
-
-    @property
-    def earlier_commit(self) -> str:
-        """Return the last commit whose errors are left, "" for none."""
-        return next(iter(self.earlier.values()), "")
 
     def why(self, language: str) -> str:
         """Return the reason as a text, "" for none."""
@@ -141,7 +150,7 @@ def find_shown_status(ctx: Context, dataset: str, commit: str) -> str:
 def list_newest(ctx: Context) -> dict[str, VerdictView]:
     """Return each dataset's newest verdict; the caller checks the permission to see them."""
     rows = ctx.db.rows(join_newest(_select_verdicts()))
-    return {row["dataset"]: _view(row) for row in rows}
+    return {row["dataset"]: replace(_view(row, CheckView()), served_until=None) for row in rows}
 
 
 def list_removed_datasets(ctx: Context) -> set[str]:
@@ -151,40 +160,71 @@ def list_removed_datasets(ctx: Context) -> set[str]:
 
 
 def _select_verdicts() -> Select:
-    of_others = (BUILD.number.alias("build_number"), MODEL.id.alias("model_row"))
+    # A verdict keeps the word "serving" for good.
+    is_over = (VERDICT.status == VerdictStatus.SERVING.value) & SERVING.since.is_null()
+    is_its = (PROMOTION.dataset == MODEL.dataset) & (PROMOTION.from_model == MODEL.model_id)
+    ended = PROMOTION.select(fn.MAX(PROMOTION.at)).where(is_over & is_its).alias("served_until")
+    of_others = (BUILD.number.alias("build_number"), MODEL.id.alias("model_row"), ended)
     query = select_verdicts().select_extend(*of_others)
     query = query.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-    return query.join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == VERDICT.job_id))
+    query = query.join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == VERDICT.job_id))
+    return query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
 
 
 def _views(ctx: Context, rows: Sequence[Row]) -> list[VerdictView]:
-    findings, ended = _read_first_findings(ctx, rows), _serving_ends(ctx, rows)
-    return [
-        _view(
-            row,
-            findings=(found := findings.get(row["id"], ())),
-            served_until=ended.get(row["job_id"]),
-            earlier=_find_earlier(ctx, row, _errors_by_path(found)),
+    checks = read_checks(ctx, [row["id"] for row in rows])
+    return [_view(row, checks[row["id"]]) for row in rows]
+
+
+def read_checks(ctx: Context, ids: Sequence[int]) -> dict[int, CheckView]:
+    """Return the check of each of these verdicts, by two queries."""
+    before = _list_before(ctx, ids)
+    older = (verdict_id for commits in before.values() for verdict_id in commits)
+    findings = _read_findings(ctx, {*ids, *older})
+    errors = {verdict_id: _errors_by_path(found) for verdict_id, found in findings.items()}
+    return {
+        verdict_id: CheckView(
+            findings=findings.get(verdict_id, ()),
+            earlier=_find_earlier(verdict_id, before.get(verdict_id, {}), errors),
         )
-        for row in rows
-    ]
+        for verdict_id in ids
+    }
+
+
+_BEFORE, _OLDEST = VERDICT.alias("before"), VERDICT.alias("oldest")
+
+
+def _list_before(ctx: Context, ids: Sequence[int]) -> dict[int, dict[int, str]]:
+    """Return the commits before each of these verdicts with errors: verdict id -> commit.
+
+    The newest first, at most `_MAX_EARLIER`.
+    """
+    is_older = (_OLDEST.dataset == VERDICT.dataset) & (_OLDEST.position < VERDICT.position)
+    oldest = _OLDEST.select(_OLDEST.position).where(is_older).order_by(_OLDEST.position.desc())
+    first = fn.COALESCE(oldest.limit(1).offset(_MAX_EARLIER - 1), 0)
+    is_before = _BEFORE.position.between(first, VERDICT.position - 1)
+    errors = FINDING.select(FINDING.verdict_id).where(FINDING.severity == Severity.ERROR.value)
+    query = VERDICT.select(VERDICT.id, _BEFORE.id, _BEFORE.commit_sha)
+    query = query.join(_BEFORE, on=(_BEFORE.dataset == VERDICT.dataset) & is_before)
+    query = query.where(VERDICT.id.in_(errors.where(FINDING.verdict_id.in_([*ids]))))
+    found: dict[int, dict[int, str]] = {}
+    for verdict_id, older, commit in ctx.db.tuples(query.order_by(_BEFORE.position.desc())):
+        found.setdefault(verdict_id, {})[older] = commit
+    return found
 
 
 def _find_earlier(
-    ctx: Context, row: Row, left: Mapping[str, Sequence[Finding]]
+    verdict_id: int,
+    before: Mapping[int, str],
+    errors: Mapping[int, Mapping[str, Sequence[Finding]]],
 ) -> Mapping[str, str]:
     """Return path -> the first of the commits in a row before this one with the same errors."""
     earlier: dict[str, str] = {}
-    if not left or row["position"] is None:
-        return earlier
-    is_before = (VERDICT.dataset == row["dataset"]) & (VERDICT.position < row["position"])
-    query = VERDICT.select(VERDICT.id, VERDICT.commit_sha).where(is_before)
-    before = ctx.db.rows(query.order_by(VERDICT.position.desc()).limit(_MAX_EARLIER))
-    findings = _read_first_findings(ctx, before)
-    for each in before:
-        found = _errors_by_path(findings.get(each["id"], ()))
-        left = {path: errors for path, errors in left.items() if found.get(path) == errors}
-        earlier.update((path, str(each["commit_sha"])) for path in left)
+    left = errors.get(verdict_id, {})
+    for older, commit in before.items():
+        found = errors.get(older, {})
+        left = {path: each for path, each in left.items() if found.get(path) == each}
+        earlier.update(dict.fromkeys(left, commit))
     return earlier
 
 
@@ -196,13 +236,8 @@ def _errors_by_path(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     return by_path
 
 
-def _view(
-    row: Row,
-    *,
-    findings: Sequence[Finding] = (),
-    served_until: datetime | None = None,
-    earlier: Mapping[str, str] | None = None,
-) -> VerdictView:
+def _view(row: Row, check: CheckView) -> VerdictView:
+    spec = load_spec(row["spec"])
     return read_row(
         VerdictView,
         row,
@@ -210,42 +245,23 @@ def _view(
         verdict=VerdictStatus(row["status"]),
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
-        findings=findings,
-        earlier=earlier or {},
-        served_until=served_until,
+        findings=check.findings,
+        earlier=check.earlier,
         trained=row["model_row"] is not None,
+        title=spec.title if spec else {},
     )
 
 
-def _read_first_findings(ctx: Context, rows: Sequence[Row]) -> dict[int, list[Finding]]:
+def _read_findings(ctx: Context, ids: Collection[int]) -> dict[int, list[Finding]]:
     """Return the first `_FINDINGS` findings of each verdict, by verdict id."""
     row_number = fn.ROW_NUMBER().over(partition_by=[FINDING.verdict_id], order_by=[FINDING.id])
     numbered = FINDING.select(*FINDING.every(), row_number.alias("place"))
-    few = numbered.where(FINDING.verdict_id.in_([row["id"] for row in rows])).alias("few")
+    few = numbered.where(FINDING.verdict_id.in_([*ids])).alias("few")
     query = few.select_from(*(few.c[column.name] for column in FINDING.every()))
     findings: dict[int, list[Finding]] = {}
     for row in ctx.db.rows(query.where(few.c.place <= _FINDINGS).order_by(few.c.id)):
         findings.setdefault(row["verdict_id"], []).append(FINDINGS.read(row))
     return findings
-
-
-def _serving_ends(ctx: Context, rows: Sequence[Row]) -> dict[int, datetime]:
-    """Return job id -> when its model last stopped serving, for jobs of the verdicts.
-
-    A verdict keeps the word "serving" for good; jobs whose model serves now are left out.
-    """
-    jobs = [row["job_id"] for row in rows if row["status"] == VerdictStatus.SERVING.value]
-    if not jobs:
-        return {}
-    serving_jobs = {row["job_id"] for row in ctx.db.rows(serving_rows())}
-    condition = (PROMOTION.dataset == MODEL.dataset) & (PROMOTION.from_model == MODEL.model_id)
-    query = MODEL.select(MODEL.job_id, fn.MAX(PROMOTION.at).alias("ended"))
-    query = query.join(PROMOTION, on=condition).where(MODEL.job_id.in_(jobs)).group_by(MODEL.job_id)
-    return {
-        row["job_id"]: from_iso(row["ended"])
-        for row in ctx.db.rows(query)
-        if row["job_id"] not in serving_jobs
-    }
 
 
 REPORTED = (

@@ -224,12 +224,11 @@ class ModelCatalogue(Repository):
         """Return every serving model; datasets in the order of their first promotion."""
         return [serving_of(row) for row in self.db.rows(_ALL())]
 
-    def earlier(self, *datasets: str) -> list[Model]:
-        """Return the other good models that served before, as a rollback takes them."""
-        return [model_of(row) for row in self.earlier_rows(*datasets)]
-
     def earlier_rows(self, *datasets: str) -> list[Row]:
-        """Return the rows of what `earlier` returns, with their training data's settings."""
+        """Return the rows of the other good models that served before, as a rollback takes them.
+
+        With their training data's settings.
+        """
         now = SERVING.select(SERVING.model_row).where(SERVING.dataset.in_(datasets))
         order = {name: at for at, name in enumerate(Promotions(self.db).list_served(*datasets))}
         good = MODEL.dataset.in_(datasets) & MAY_SERVE

@@ -172,10 +172,6 @@ class Catalogue(Repository):
         """Return the courses by semester, then slug."""
         return self._courses("is_active = 1" if active_only else "1 = 1")
 
-    def course_by_id(self, course_id: int) -> Course | None:
-        """Return a course by id, active or not; None if unknown."""
-        return next(iter(self._courses("id = ?", course_id)), None)
-
     def find_course(self, slug: str) -> Course | None:
         """Return a course by slug, active or not; None if unknown."""
         return next(iter(self._courses("slug = ?", slug)), None)
@@ -198,11 +194,13 @@ class Catalogue(Repository):
         return [_course(row) for row in rows]
 
     def read_active(self, version: int) -> ActiveCourses:
-        """Return the current active courses; they are of `version` or newer."""
-        courses = self.courses()
+        """Return the current courses; they are of `version` or newer."""
+        every = self.courses(active_only=False)
+        courses = [course for course in every if course.is_active]
         return ActiveCourses(
             version,
             courses,
+            every={course.course_id: course for course in every},
             by_id={course.course_id: course for course in courses},
             by_slug={course.slug: course for course in courses},
             semesters=Counter(course.semester for course in courses),
@@ -228,13 +226,21 @@ class Catalogue(Repository):
 
 @dataclass(frozen=True, slots=True)
 class ActiveCourses:
-    """The active courses at one version; `semesters` is the number of courses by semester."""
+    """The active courses at one version; `semesters` is the number of courses by semester.
+
+    `every` are inactive ones too, by id.
+    """
 
     version: int
     courses: Sequence[Course]
+    every: Mapping[int, Course]
     by_id: Mapping[int, Course]
     by_slug: Mapping[str, Course]
     semesters: Mapping[int, int]
+
+    def find(self, slug: str) -> Course | None:
+        """Return a course by slug, active or not; None if unknown."""
+        return next((course for course in self.every.values() if course.slug == slug), None)
 
     def title(self, dataset: str, language: str) -> str:
         """Return the title of a dataset's course, the dataset's name if it has no active one."""

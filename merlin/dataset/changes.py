@@ -9,7 +9,6 @@ stored in the database; only the daemon commits them.
 """
 
 import uuid
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -294,14 +293,6 @@ class Changes(Repository):
     def list_pending(self, dataset: str) -> list[Change]:
         """Return the waiting and working changes of a dataset, oldest first."""
         return self._list((CHANGE.dataset == dataset) & _goes_on())
-
-    def list_pending_ids(self) -> Mapping[str, list[str]]:
-        """Return dataset -> the ids of its waiting and working changes, oldest first."""
-        found = defaultdict[str, list[str]](list)
-        query = CHANGE.select(CHANGE.dataset, CHANGE.change_id).where(_goes_on())
-        for dataset, change_id in self.db.tuples(query.order_by(CHANGE.id)):
-            found[dataset].append(change_id)
-        return found
 
     def list_committed(self, dataset: str, since: datetime) -> list[Change]:
         """Return the changes of a dataset committed at or after `since`, oldest first."""

@@ -6,7 +6,7 @@ sides of the split and findings filter a list. Pages are read by key, so they ta
 dataset of 100,000 examples as in one of 100.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -104,6 +104,13 @@ _NEWEST_VERDICT = (
     " ORDER BY position DESC LIMIT 1"
 )
 _IS_TAUGHT = "dataset = ? AND first_build <= {build} AND end_build > {build}"
+_FACETS = f"""
+SELECT 'tag', tags, COUNT(*) FROM example_entry WHERE dataset = ? GROUP BY tags
+UNION ALL SELECT 'author', author, COUNT(*) FROM taught_example WHERE {_IS_TAUGHT} GROUP BY author
+UNION ALL SELECT 'finding', '', COUNT(DISTINCT path) FROM finding
+    WHERE verdict_id = ({_NEWEST_VERDICT}) AND SUBSTR(path, 1, 9) = 'examples/'
+UNION ALL SELECT 'total', '', COUNT(*) FROM example_entry WHERE dataset = ?
+"""
 _FILTERS = {
     name: f"example_id IN (SELECT example_id FROM taught_example WHERE {_IS_TAUGHT} AND {name} = ?)"
     for name in ("author", "split")
@@ -275,25 +282,18 @@ class ExampleEntries(Repository):
 
     def facets(self, dataset: str) -> Facets:
         """Return the number of examples for each filter; takes some milliseconds for 100,000."""
-        condition = EXAMPLE_ENTRY.dataset == dataset
         build, train, test = self._newest_build(dataset)
-        count_findings = (
-            "SELECT COUNT(DISTINCT path) FROM finding"
-            f" WHERE verdict_id = ({_NEWEST_VERDICT}) AND SUBSTR(path, 1, 9) = 'examples/'"
-        )
-        query = f"SELECT author, COUNT(*) FROM taught_example WHERE {_IS_TAUGHT} GROUP BY author"
-        authors = dict(self.db.sql(query.format(build=build), dataset))
-        tagged = self.db.rows(
-            EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.tags).where(condition & (EXAMPLE_ENTRY.tags != ""))
-        )
+        query = _FACETS.format(build=build)
+        counts = defaultdict[str, Counter[str]](Counter)
+        for kind, names, count in self.db.sql(query, dataset, dataset, dataset, dataset):
+            for name in names.strip("\n").split("\n"):
+                counts[kind][name] += count
         return Facets(
-            total=self.db.count(EXAMPLE_ENTRY, condition),
-            tags=_by_count(
-                Counter(tag for row in tagged for tag in row["tags"].strip("\n").split("\n"))
-            ),
-            authors=[pair for pair in _by_count(authors) if pair[0]],
+            total=counts["total"].total(),
+            tags=[pair for pair in _by_count(counts["tag"]) if pair[0]],
+            authors=[pair for pair in _by_count(counts["author"]) if pair[0]],
             splits={"train": train, "test": test} if train else {},
-            with_finding=self.db.sql(count_findings, dataset)[0][0],
+            with_finding=counts["finding"].total(),
         )
 
     def _newest_build(self, dataset: str) -> tuple[int, int, int]:

@@ -183,6 +183,17 @@ class FileIndex(Repository):
         row = self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset))
         return row is not None and row["tree"] != _INCOMPLETE
 
+    def find_title(self, dataset: str) -> Localised | None:
+        """Return a dataset's title as `read_title`, None if it does not exist."""
+        newest = VERDICT.select(VERDICT.spec).where((VERDICT.dataset == dataset) & ON_LINE)
+        newest = newest.order_by(VERDICT.position.desc()).limit(1).alias("spec")
+        is_known = (DATASET_TREE.dataset == dataset) & (DATASET_TREE.tree != _INCOMPLETE)
+        row = self.db.row(DATASET_TREE.select(DATASET_TREE.dataset, newest).where(is_known))
+        if row is None:
+            return None
+        spec = load_spec(row["spec"])
+        return spec.title if spec else {}
+
     def read_title(self, dataset: str) -> Localised:
         """Return a dataset's title, empty when dataset.yaml could not be parsed."""
         row = self._verdict(dataset)
@@ -231,10 +242,9 @@ class FileIndex(Repository):
 
         With `paths` only those on these files.
         """
-        verdict = self._verdict(dataset)
-        if verdict is None:
-            return []
-        query = FINDING.select().where(FINDING.verdict_id == verdict["id"]).order_by(FINDING.id)
+        newest = VERDICT.select(VERDICT.id).where((VERDICT.dataset == dataset) & ON_LINE)
+        newest = newest.order_by(VERDICT.position.desc()).limit(1)
+        query = FINDING.select().where(FINDING.verdict_id == newest).order_by(FINDING.id)
         if paths is not None:
             query = query.where(FINDING.path.in_(list(paths)))
         return FINDINGS.read_all(self.db, query)

@@ -14,7 +14,6 @@ Personal data and secrets are masked before a proposal is stored (`sensitive.mas
 Texts are encrypted, and erased when a proposal is declined or withdrawn.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -147,7 +146,8 @@ _FORGOTTEN: Row = dict.fromkeys(
     ),
     "",
 )
-_WAITS = PROPOSAL.state == ProposalState.WAITING.value
+# The condition of those that no editor has decided yet.
+WAITS = PROPOSAL.state == ProposalState.WAITING.value
 
 
 def rated_prefixes(db: Database, user_id: int) -> list[str]:
@@ -172,7 +172,7 @@ class Proposals(Repository):
         It replaces a waiting proposal for the same turn, however many wait. Test questions made of
         a user's answers neither count among nor replace the user's own proposals.
         """
-        condition = (PROPOSAL.user_id == user_id) & _WAITS & (PROPOSAL.split == draft.split)
+        condition = (PROPOSAL.user_id == user_id) & WAITS & (PROPOSAL.split == draft.split)
         same_turn = condition & (PROPOSAL.turn_id == draft.turn_id)
         is_replaced = draft.turn_id and self.db.delete(PROPOSAL, same_turn)
         if not is_replaced and self.db.count(PROPOSAL, condition) >= MAX_WAITING:
@@ -259,11 +259,6 @@ class Proposals(Repository):
         """Return how many wait in these datasets (None: all) with this split mark ("": any)."""
         these = _is_waiting(datasets)
         return self.db.count(PROPOSAL, these & (PROPOSAL.split == split) if split else these)
-
-    def count_by_dataset(self) -> Counter[str]:
-        """Return how many wait, by dataset."""
-        query = PROPOSAL.select(PROPOSAL.dataset, fn.COUNT(PROPOSAL.id)).where(_WAITS)
-        return Counter(dict(self.db.tuples(query.group_by(PROPOSAL.dataset))))
 
     def list_waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None
@@ -393,7 +388,7 @@ class Proposals(Repository):
         return True
 
     def _review(self, proposal_id: int, state: ProposalState, fields: Row) -> bool:
-        condition, at = (PROPOSAL.id == proposal_id) & _WAITS, iso(self._clock())
+        condition, at = (PROPOSAL.id == proposal_id) & WAITS, iso(self._clock())
         return self.db.update(PROPOSAL, condition, **fields, reviewed_at=at, state=state.value)
 
 
@@ -449,7 +444,7 @@ def example_yaml(draft: Draft) -> str:
 
 
 def _is_waiting(datasets: Sequence[str] | None) -> Any:
-    return _WAITS if datasets is None else _WAITS & PROPOSAL.dataset.in_(list(datasets))
+    return WAITS if datasets is None else WAITS & PROPOSAL.dataset.in_(list(datasets))
 
 
 # The author and requester of removals. It is not a user, so no notice is sent.

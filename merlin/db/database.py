@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
-from peewee import SQL, Insert, PeeweeException, Select, Table, fn
+from peewee import SQL, Insert, PeeweeException, Select, SelectBase, Table, fn
 
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
@@ -284,7 +284,7 @@ class Database:
         with driver_errors():
             return list(query.bind(self._handle).execute(self._handle))
 
-    def tuples(self, query: Select) -> list[tuple[Any, ...]]:
+    def tuples(self, query: SelectBase) -> list[tuple[Any, ...]]:
         """Return the rows of a SELECT as tuples, which takes half as long for thousands of rows."""
         self._ready()
         with driver_errors():

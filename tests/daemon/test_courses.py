@@ -3,7 +3,6 @@
 import pytest
 import yaml
 
-from merlin.app.courses import read_active
 from merlin.course.catalogue import Catalogue, mark_incomplete
 from merlin.wiring.context import open_reading_context
 
@@ -23,7 +22,7 @@ def write_course(lab, dataset="trial", **changes):
 
 def list_courses(lab):
     with open_reading_context(lab.config) as ctx:
-        return {course.slug: course for course in read_active(ctx).courses}
+        return {course.slug: course for course in ctx.read_courses().courses}
 
 
 def test_course_follows_its_commit(lab):

@@ -46,7 +46,7 @@ class RecordedQueries:
         """Return the statements that an act runs, in order, but not what runs beside it."""
         before = len(self.statements)
         act()
-        ran = (sql for sql, _ in self.statements[before:] if sql.startswith(_LOOKS))
+        ran = (sql for sql, _ in self.statements[before:] if sql.lstrip().startswith(_LOOKS))
         return [sql for sql in ran if not any(each in sql for each in _BESIDE)]
 
     def find_scans(self, growing=GROWING):

@@ -230,7 +230,7 @@ def test_only_a_good_model_may_serve_and_the_reason_says_why_not(world, state, k
     world.db.update(MODEL, MODEL.model_id == first, state=state.value)
     reason = refuse_serving(world.promotions.model(first))
     assert (reason and reason.key) == key
-    assert [each.model_id for each in ModelCatalogue(world.db).earlier(FACE)] == (
+    assert [row["model_id"] for row in ModelCatalogue(world.db).earlier_rows(FACE)] == (
         [] if key else [first]
     )
     if key is None:
@@ -245,12 +245,12 @@ def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world)
     first, second, third = (world.serve(number, make_examples(11 + number)) for number in (1, 2, 3))
     assert roll_back(world.promotions, FACE, "vera").model_id == second
     catalogue = ModelCatalogue(world.ctx.db)
-    assert [model.model_id for model in catalogue.earlier(FACE)] == [first, third]
+    assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [first, third]
     assert roll_back(world.promotions, FACE, "vera").model_id == first
-    assert [model.model_id for model in catalogue.earlier(FACE)] == [second, third]
+    assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [second, third]
     world.promotions.pin(FACE, is_pinned=False)
     assert world.serve(4, make_examples(15)) not in (first, second, third)
-    assert [model.model_id for model in catalogue.earlier(FACE)] == [first, second, third]
+    assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [first, second, third]
 
 
 def test_rollback_target_is_the_model_before_the_live_one_that_was_not_rolled_back(world):

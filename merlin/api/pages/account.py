@@ -187,9 +187,9 @@ async def _page(
 
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
         return {
-            "me": accounts.read_own_account(ctx, actor),
+            "me": accounts.read_own_account(ctx, actor, context.user),
             "has_proof": accounts.has_just_signed_in(ctx, actor, context.credential),
-            "quota": show_quota(ctx, actor),
+            "quota": show_quota(ctx, actor, context.user),
             "keys": accounts.list_keys(ctx, actor),
             "mine": my_plan(context),
             "has_consent": proposals.has_consent(ctx, actor),
@@ -305,7 +305,7 @@ async def ask_erase(context: SignedInContext) -> Response:
 async def _erase_page(context: PageContext, wrong: str = "") -> Response:
     counts = await context.read(accounts.count_records, context.actor)
     view = {
-        "me": await context.read(accounts.read_own_account, context.actor),
+        "me": await context.read(accounts.read_own_account, context.actor, context.user),
         "has_proof": await context.read(
             accounts.has_just_signed_in, context.actor, context.credential
         ),

@@ -282,7 +282,7 @@ async def _describe_quota(context: PageContext) -> tuple[str, bool]:
     """Return "осталось 12 из 20, обновится …", and whether no question is left."""
     if context.user is None:
         return "", False
-    quota = await context.read(show_quota, context.actor)
+    quota = await context.read(show_quota, context.actor, context.user)
     of_text = quota.left[Format.TEXT]
     if of_text.remaining is None:
         return "", False

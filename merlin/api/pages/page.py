@@ -195,7 +195,7 @@ async def page_context(request: Request, caller: Anyone) -> PageContext:
 
     def read(ctx: Context) -> tuple[ActiveCourses, list[Course], list[Task]]:
         actor = caller.actor
-        return courses.read_active(ctx), courses.list_favourites(ctx, actor), list_tasks(ctx, actor)
+        return ctx.read_courses(), courses.list_favourites(ctx, actor), list_tasks(ctx, actor)
 
     active, favourites, tasks = await services_of(request).read(read)
     return view_of(

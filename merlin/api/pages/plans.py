@@ -110,7 +110,7 @@ _RECENT = timedelta(days=30)
 def my_plan(context: PageContext) -> dict[str, object]:
     """Return the template values of /me about the plan; reads rows."""
     services, actor = context.services, context.actor
-    current = read_current_plan(services, actor)
+    current = read_current_plan(services, actor, context.user)
     return {
         "ends": current.until,
         "others": _list_other_plans(context, current),

@@ -142,7 +142,7 @@ async def list_courses(
     """Return the active courses, sorted by semester, then slug."""
 
     def make(ctx: Context, language: str) -> object:
-        every = courses.read_active(ctx).courses
+        every = ctx.read_courses().courses
         listed = [course for course in every if semester in (None, course.semester)]
         items = [CourseShown.from_object(course, language) for course in listed]
         if group is None:

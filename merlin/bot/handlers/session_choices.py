@@ -6,7 +6,6 @@ A preset is a named system prompt. /system sets the user's own.
 from dataclasses import replace
 from itertools import groupby
 
-from merlin.app import courses
 from merlin.app.ask import dataset_of, request_of_session
 from merlin.billing.quota import allows_model
 from merlin.bot import menu
@@ -49,7 +48,7 @@ def describe_settings(context: BotContext, session: sessions.Session) -> list[st
     """Return descriptions of the session's settings: course, model, system prompt."""
     settings: list[tuple[str, str]] = []
     if session.dataset:
-        active = courses.read_active(context.services)
+        active = context.services.read_courses()
         settings.append(("course", active.title(session.dataset, context.language)))
     model = answering_model(context, session) if session.provider else None
     if model is not None:
@@ -204,7 +203,7 @@ _TO_MODELS = ("models-button-list", "model:list:0")
 @handlers.button("course:open")
 def open_chosen_course(context: BotContext) -> View:
     """Start a session about a course."""
-    course = courses.read_active(context.services).by_id.get(context.number(1))
+    course = context.services.read_courses().by_id.get(context.number(1))
     if course is None:
         raise NotFound("no such course", "courses-not-available")
     return _start_course(context, course)
@@ -222,12 +221,12 @@ def leave_course(context: BotContext) -> View:
 def _find_default_course(context: BotContext) -> Course | None:
     """Return the active course that answers where none is chosen, None for no course."""
     dataset = dataset_of(context.services, replace(context.open_session(), dataset=None))
-    return courses.read_active(context.services).by_slug.get(dataset or "")
+    return context.services.read_courses().by_slug.get(dataset or "")
 
 
 def open_course(context: BotContext, slug: str) -> View:
     """Start a session about the course of a deep link; within the store's work."""
-    course = courses.read_active(context.services).by_slug.get(slug)
+    course = context.services.read_courses().by_slug.get(slug)
     if course:
         return _start_course(context, course)
     return menu.text_view(context, "courses-not-available", _TO_COURSES)
@@ -237,7 +236,7 @@ def open_course(context: BotContext, slug: str) -> View:
 @handlers.button("course", "course:list")
 def list_courses(context: BotContext) -> View:
     """List the courses by semester; the session's course is marked."""
-    active, session = courses.read_active(context.services), context.open_session()
+    active, session = context.services.read_courses(), context.open_session()
     if not active.courses and session.dataset is None:
         return menu.text_view(context, "courses-none-yet")
     page_items, page = menu.paginate(active.courses, context.number(1))

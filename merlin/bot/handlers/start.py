@@ -160,7 +160,7 @@ def find_starters(context: BotContext) -> tuple[str, list[str]]:
     services = context.services
     session = context.sessions.find_open(context.place)
     dataset = dataset_of(services, session) if session else services.default_dataset
-    course = courses.read_active(services).by_slug.get(dataset or "")
+    course = services.read_courses().by_slug.get(dataset or "")
     serving = ModelCatalogue(context.db).find_serving(dataset) if course else None
     if course is None or serving is None:
         return "", []
@@ -243,7 +243,7 @@ def info(context: BotContext) -> View:
 def _model_text(context: BotContext, serving: Serving) -> str:
     model = context.translate(
         "bot-info-model",
-        dataset=courses.read_active(context.services).title(serving.dataset, context.language),
+        dataset=context.services.read_courses().title(serving.dataset, context.language),
         build=serving.model.build_version,
         trained=context.moment(serving.model.created_at),
         since=context.moment(serving.since),
@@ -254,7 +254,7 @@ def _model_text(context: BotContext, serving: Serving) -> str:
 
 def _info_session(context: BotContext, session: Session) -> str:
     model = answering_model(context, session)
-    dataset, active = dataset_of(context.services, session), courses.read_active(context.services)
+    dataset, active = dataset_of(context.services, session), context.services.read_courses()
     choices = {
         "bot-info-session-model": model.title if model else "",
         "bot-info-session-dataset": active.title(dataset or "", context.language),

@@ -36,7 +36,6 @@ from merlin.app.verdicts import find_shown_status
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
-from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding
@@ -234,9 +233,7 @@ async def find_noted_change(context: PageContext, change_id: str) -> NotedChange
     with suppress(NotFound):
         change = await context.read(changes.get, context.actor, change_id)
         is_indexed = await context.read(changes.is_indexed, context.actor, change_id)
-        course = await context.services.read(
-            lambda ctx: Catalogue(ctx.db).find_course(change.dataset)
-        )
+        course = await context.services.read(lambda ctx: ctx.read_courses().find(change.dataset))
         status = None
         if context.may(Permission.WATCH, change.dataset):
             about = change.dataset, change.commit or ""
@@ -254,7 +251,7 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     """Return a change, why it waits or was refused, and its diff when applied."""
     change = await context.read(changes.get, context.actor, change_id)
     reason = change.why(context.language)
-    course = await context.services.read(lambda ctx: Catalogue(ctx.db).find_course(change.dataset))
+    course = await context.services.read(lambda ctx: ctx.read_courses().find(change.dataset))
     if await _is_late(context, change):
         reason = context.say("change-late")
     seen = f"{change.state.value}.{len(reason)}.{change.can_withdraw:d}"
