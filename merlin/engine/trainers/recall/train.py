@@ -256,7 +256,8 @@ class _Training:
             for first in range(0, len(order), self._batch)
         )
         self.served = normalise_rows(self._rows)
-        accuracy = 1.0 - len(self._find_wrong(self._sample)) / len(self._sample)
+        self._wrong = self._find_wrong(self._sample)
+        accuracy = 1.0 - len(self._wrong) / len(self._sample)
         metrics = {"train_loss": total / float(self._weights.sum()), "train_accuracy": accuracy}
         return metrics | self._measure_test()
 
@@ -284,7 +285,7 @@ class _Training:
     def is_enough(self, epoch: int) -> bool:
         """Return whether to stop training."""
         least = MIN_EPOCHS if len(self._turns) <= MAX_WITH_ANSWERS else 1
-        if epoch < least or len(self._find_wrong(np.intersect1d(self._sample, self._learnable))):
+        if epoch < least or len(np.intersect1d(self._wrong, self._learnable)):
             return False  # evaluating all of a large file takes longer than an epoch
         return not self.find_unlearned()
 
