@@ -245,7 +245,7 @@ def test_higher_of_two_roles_counts_with_its_own_scopes(roles, database, first):
     second = Role.EDITOR if first is Role.TEACHER else Role.TEACHER
     for role in (first, second):
         scope = "face" if role is Role.TEACHER else ""
-        database.add(ROLE_GRANT, {"user_id": BORIS, "role": role.value, "scope": scope})
+        database.add_new(ROLE_GRANT, {"user_id": BORIS, "role": role.value, "scope": scope})
     assert roles.authority(BORIS) == Authority(Role.EDITOR)
     assert roles.authority(ANNA) == Authority()
 

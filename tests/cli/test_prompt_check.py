@@ -96,7 +96,7 @@ def test_missing_key_is_named_before_anything_is_paid(lab, run, count_questions)
 def test_example_with_revoked_consent_is_not_sent_to_a_provider(lab, run, count_questions):
     with open_migrated_database(lab.config) as database:
         revoked = {"dataset": "trial", "example_id": "q3"}
-        database.add(REVOKED_EXAMPLE, revoked)
+        database.add_new(REVOKED_EXAMPLE, revoked)
     code, captured = run("prompt-check", "trial", "--yes")
     assert (code, count_questions()) == (1, 0)
     assert "consent" in captured.err

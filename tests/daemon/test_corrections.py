@@ -153,7 +153,7 @@ def test_examples_of_a_withdrawn_consent_are_not_corrected_again(lab, question):
     assert len(before) == 3
     with database_of(lab) as database:
         for dataset, example in (("trial", before[0]), ("other", before[1])):
-            database.add(REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example})
+            database.add_new(REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example})
     assert corrected(lab, number) == before[1:]
 
 

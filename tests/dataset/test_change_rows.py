@@ -164,7 +164,7 @@ def test_withdrawal_forgets_the_proposals_of_one_person_and_the_examples_that_ne
     mine, yours = (proposals.get(number) for number in numbers)
     kept = [("law", mine.example_ids), (FACE, "other")]
     for dataset, example_id in kept:
-        proposals.db.add(REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example_id})
+        proposals.db.add_new(REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example_id})
     proposals.withdraw(ANNA)
     assert proposals.of_user(ANNA) == []
     assert proposals.get(yours.proposal_id) == yours

@@ -53,4 +53,4 @@ def test_damaged_schema_is_reported_and_not_as_a_bug(tmp_path, garbled):
     create_migrated(f"sqlite://{path}")
     path.write_bytes(path.read_bytes().replace(b"CREATE TABLE", garbled))
     code, _, error = run_command("status", "--config", str(tmp_path / "config.yaml"))
-    assert (code, "The database is damaged" in error) == (1, True), error
+    assert (code, "The database is damaged" in error) == (2, True), error
