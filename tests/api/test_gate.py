@@ -21,7 +21,7 @@ def site(tmp_path_factory):
         site.add_user(EDITOR, Role.EDITOR)
         site.add_user(BORIS, Role.TEACHER, "other")
         site.add_user(LEADER, Role.TEACHER, "trial")
-        site.lab.repository.dataset(count=12, tests=0, gate="not_worse")
+        site.lab.repository.dataset(count=12, tests=0, gate={"budget": 0})
         for number in range(20, 32):
             site.lab.repository.example("trial", number, answer=YES, is_test=True)
         for answer in (YES, NO):
