@@ -2,8 +2,10 @@
 
 The sample dataset `algorithms`, with another wording for 30 answers, is trained by `recall`. People
 ask 30 paraphrases and correct what they get; an editor accepts all; the model is trained again and
-asked the paraphrases and every wording. Jobs run at a stand-in: both models are trained here, on
-the training files of the builds.
+asked the paraphrases and every wording. Then the same of a swimming pool (`corrections_hard.yaml`):
+questions far from the taught ones in words, for which an editor replaces the answer of the example
+that is shown with the correction. Jobs run at a stand-in: both models are trained here, on the
+training files of the builds.
 """
 
 import json
@@ -14,7 +16,7 @@ from typing import Any
 
 from bench.recall import ROOT, AskFunction, example_files, read_yaml, train_recall
 from merlin.account.users import Consents
-from merlin.app import feedback
+from merlin.app import changes, feedback, near, proposals
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.chat.model_catalogue import ModelCatalogue
@@ -51,7 +53,8 @@ def run() -> None:
         lab.until_serving(f"{NAME}-1", NAME)
         ask = _train(lab)
         first = {name: ask(question) for name, question in PARAPHRASES.items()}
-        _correct(lab, first)
+        pairs = {PARAPHRASES[name]: (first[name], _new_answer(name)) for name in PARAPHRASES}
+        _correct(lab, pairs)
         lab.approve_proposals(dataset=NAME)
         ask = _train(lab)
     # A correction of a refusal is a new example: the answer of the wordings was not corrected.
@@ -68,6 +71,62 @@ def run() -> None:
         for name, answer in now.items():
             if answer != _new_answer(name):
                 print(f"  {asked[name]} → {answer[:60] or 'refused'}")
+    run_hard()
+
+
+def run_hard() -> None:
+    """Print how many asked and taught wordings of the pool get the new answer, how many the old."""
+    from tests.support.pipeline_lab import Lab
+    from tests.support.stand_ins import ProviderStandIn
+
+    cases = read_yaml(Path(__file__).with_name("corrections_hard.yaml"))
+    with tempfile.TemporaryDirectory() as folder, ProviderStandIn() as provider:
+        lab = Lab(Path(folder), provider.base_url)
+        lab.repository.dataset(NAME, count=0)
+        for place, case in enumerate(cases):
+            for number, question in enumerate(case["taught"]):
+                turns = [{"user": question}, {"assistant": case["answer"]}]
+                _write_example(lab, f"{place}-{number}", turns)
+        lab.repository.commit()
+        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+        lab.until_serving(f"{NAME}-1", NAME)
+        ask = _train(lab)
+        corrections = {case["asked"]: (ask(case["asked"]), case["corrected"]) for case in cases}
+        _correct(lab, corrections)
+        shown = _approve_near(lab, {case["asked"]: case["answer"] for case in cases})
+        ask = _train(lab)
+    said = {
+        question: (ask(question).text.strip(), case)
+        for case in cases
+        for question in (case["asked"], *case["taught"])
+    }
+    right = [question for question, (text, case) in said.items() if text == case["corrected"]]
+    asked = {case["asked"] for case in cases}
+    print(f"hard: shown | {shown} of {len(cases)}")
+    print(f"hard: asked | {len(asked & {*right})} of {len(asked)}")
+    print(f"hard: taught | {len({*right} - asked)} of {len(said) - len(asked)}")
+    print(f"hard: an old answer | {sum(text == case['answer'] for text, case in said.values())}")
+
+
+def _approve_near(lab: Any, old: Mapping[str, str]) -> int:
+    """Accept each correction, with the answer of the example that it is about, if it is shown."""
+    replaced = dict[int, str]()
+    with lab.services() as services:
+        ctx, editor = Context(config=lab.config, db=services.db), Actor.operator()
+        waiting = proposals.list_waiting(ctx, editor, 0, len(old), NAME)
+        about = (
+            proposals.find_corrected(ctx, editor, waiting),
+            near.list_offered(ctx, editor, waiting),
+        )
+        files = changes.read_files(ctx, editor, NAME)
+        found = near.find_near_corrections(ctx, files, waiting, *about)
+    for each in waiting:
+        answer = old[each.draft.question]
+        if answer in {example.answer for example in found.get(each.proposal_id, ())}:
+            replaced[each.proposal_id] = answer
+    lab.approve_proposals(replaced=replaced, dataset=NAME)
+    known = sum(bool(each.draft.known_answer) for each in waiting)
+    return len(replaced) + known
 
 
 def _new_answer(name: str) -> str:
@@ -92,20 +151,21 @@ def _train(lab: Any) -> AskFunction:
     return ask
 
 
-def _correct(lab: Any, answers: Mapping[str, Any]) -> None:
-    """Ask each paraphrase as another person, who gets this answer and corrects it."""
+def _correct(lab: Any, asked: Mapping[str, tuple[Any, str]]) -> None:
+    """Ask each question as another person, who gets this answer and corrects it so."""
     with lab.services() as services:
         ctx, db = Context(config=lab.config, db=services.db), services.db
         serving = ModelCatalogue(db).find_serving(NAME)
         assert serving is not None
-        for number, (name, answer) in enumerate(answers.items(), FIRST_PERSON):
+        for number, (text, (answer, better)) in enumerate(asked.items(), FIRST_PERSON):
             Consents(db).give(number, "2026-11-22")
             session = Sessions(db, BOT).open(ChatPlace(number, number, dataset=NAME))
-            question = Question(session.session_id, number, number, PARAPHRASES[name], number)
+            question = Question(session.session_id, number, number, text, number)
             turn = Turns(db, BOT).ask(question, number)
             model_id = serving.model.model_id
             shown = answer.text or "Этого я не знаю."
-            stored = StoredAnswer(shown, model_id=model_id, known=answer.known)
+            offered = "\n".join(answer.nearest)
+            stored = StoredAnswer(shown, model_id=model_id, known=answer.known, nearest=offered)
             Turns(db, BOT).write(number, stored)
             person = Actor.person(number, Authority())
-            feedback.correct(ctx, person, turn.turn_id, _new_answer(name), "ru")
+            feedback.correct(ctx, person, turn.turn_id, better, "ru")

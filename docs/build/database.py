@@ -26,7 +26,9 @@ SECTIONS: Mapping[str, str] = {
     "Questions and answers": (
         "updates chat_lease outgoing chat_session turn dialog model_window setting"
     ),
-    "Ratings, proposals and unanswered questions": ("rating proposal revoked_example"),
+    "Ratings, proposals and unanswered questions": (
+        "rating proposal revoked_example revoked_version"
+    ),
     "Groups": "group_chat",
     "From commits to the live model, and messages between processes": (
         "migration wake intent request notice heartbeat seen_commit verdict"
@@ -80,6 +82,7 @@ ROWS: Mapping[str, str] = {
     "rating": "a person's rating of an answer",
     "request": "an action that one process requests from another",
     "revoked_example": "an example with withdrawn consent, by its id in builds",
+    "revoked_version": "a version of a corrected example with withdrawn consent, by its blob",
     "role_grant": "a role that a person has, in one scope or everywhere",
     "seen_commit": "a commit on the followed branch",
     "serving": "the live model of a dataset",

@@ -33,7 +33,7 @@ from merlin.dataset.changes import (
 from merlin.dataset.commit_batch import plan_revert
 from merlin.dataset.commit_message import Editor, Subject, revert_subject, telegram_editor
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import allow_rules, parse_example
+from merlin.dataset.example import allow_rules
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
 from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.preview import Preview, unified_diff
@@ -76,10 +76,7 @@ class FileChange:
     id: str
     path: str = described("Path relative to the dataset's folder.")
     kind: ChangeKind
-    difference: str | None = described(
-        "Unified diff; null if only git has the texts. A new example with the question of a deleted"
-        " one is compared with it; the deleted one's diff is empty."
-    )
+    difference: str | None = described("Unified diff; null if only git has the texts.")
     yours: str | None = described(
         "Your text of an edit that was refused because another one changed the file; else null."
     )
@@ -124,7 +121,7 @@ class StaleEdit(Refused):
 
 
 class EditNotGood(DatasetError):
-    """The checker finds an error in an edit, or an answer that contradicts another example."""
+    """The checker finds an error in an edit."""
 
     def __init__(self, preview: Preview) -> None:
         super().__init__("the edit has errors", "api-problem-not-good")
@@ -177,14 +174,12 @@ async def submit(
     once: str = "",
     editor: Editor | None = None,
     allow: str = "",
-    *,
-    may_contradict: bool = True,
 ) -> ChangeView:
     """Check an edit and request its commit; a repeated call with the same `once` returns the first.
 
     `editor` is as in `save`, `allow` the reason for which examples may have the personal data that
-    is found in them. `may_contradict`: an example may answer otherwise than another one. Raises
-    NotFound, EditNotGood, what `make` raises, and Refused if the same files keep changing.
+    is found in them. Raises NotFound, EditNotGood, what `make` raises, and Refused if the same
+    files keep changing.
     """
     # The batch id under which a repeated call finds its changes, "" without `once`.
     batch = hashlib.sha256(f"{actor.name}\n{once}".encode()).hexdigest()[:32] if once else ""
@@ -197,7 +192,7 @@ async def submit(
             if allow and seen.personal:
                 proposed = _allow_personal(proposed, seen, allow)
                 seen = await asyncio.to_thread(check_edits, ctx, files, proposed.edits)
-            if not seen.is_good or (seen.rivals and not may_contradict):
+            if not seen.is_good:
                 raise EditNotGood(seen)
             known = await ctx.write(_save_unless_changed, actor, files, proposed, batch, editor)
         if known:
@@ -413,35 +408,11 @@ def _view(ctx: Context, batch: Sequence[Change], text: Callable[[str], str | Non
 def _differences(
     batch: Sequence[Change], text: Callable[[str], str | None]
 ) -> Iterator[str | None]:
-    """Yield the diff of each change; None if one of its texts is not stored.
-
-    A new example with the question of a deleted one is compared with it; the deleted one's is "".
-    """
-    old = [text(each.before or "") for each in batch]
-    new = [each.text or text(each.committed_blob or "") for each in batch]
-    replaced = _pair_replaced(batch, old, new)
-    for place, change in enumerate(batch):
-        before = replaced.get(place, place)
-        is_stored = (new[place] is not None or change.kind is ChangeKind.DELETE) and (
-            old[place] is not None or change.before is None
+    """Yield the diff of each change; None if one of its texts is not stored."""
+    for change in batch:
+        old, new = text(change.before or ""), change.text or text(change.committed_blob or "")
+        is_stored = (new is not None or change.kind is ChangeKind.DELETE) and (
+            old is not None or change.before is None
         )
-        if change.state is ChangeState.REFUSED or not is_stored:
-            yield None
-        elif place in replaced.values():
-            yield ""
-        else:
-            yield unified_diff(old[before], new[place], change.inside)
-
-
-def _pair_replaced(
-    batch: Sequence[Change], old: Sequence[str | None], new: Sequence[str | None]
-) -> dict[int, int]:
-    """Return place of a new example -> place of the deleted one with its question."""
-    questions = {ChangeKind.ADD: dict[int, str](), ChangeKind.DELETE: dict[int, str]()}
-    for place, change in enumerate(batch):
-        example = parse_example(new[place] or old[place] or "")
-        if example is not None and change.kind in questions:
-            questions[change.kind][place] = example.question
-    places = {question: place for place, question in questions[ChangeKind.DELETE].items()}
-    added = questions[ChangeKind.ADD].items()
-    return {place: places[question] for place, question in added if question in places}
+        is_shown = is_stored and change.state is not ChangeState.REFUSED
+        yield unified_diff(old, new, change.inside) if is_shown else None

@@ -15,7 +15,7 @@ from peewee import SQL, Value, fn
 from merlin.account.users import ERASED
 from merlin.billing.tombstones import Tombstones
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
+from merlin.dataset.proposals import REOPENED, Proposals, ProposalState, example_yaml
 from merlin.db import tables as t
 from merlin.db.audit import person_reference
 from merlin.db.database import CHUNK, Repository, Row, in_portions, lock_user, transaction
@@ -189,8 +189,7 @@ class PersonalRecords(Repository):
         is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
         condition = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(is_uncommitted))
         condition &= PROPOSAL.state == ProposalState.APPROVED.value
-        values = {"state": ProposalState.WAITING.value, "example_ids": "", "change_id": ""}
-        self.db.update(PROPOSAL, condition, **values)
+        self.db.update(PROPOSAL, condition, **REOPENED)
         Promotions(self.db, self._clock).withdraw_examples(user_id)
         # The names of an account are in the entries of its changes.
         is_named = (t.AUDIT.action == "account.name") & (

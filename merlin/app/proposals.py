@@ -9,7 +9,7 @@ wording of an example's question. Models do not train on the test split.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from merlin.account.users import Consents
@@ -24,19 +24,27 @@ from merlin.core.json_fields import is_telegram_id
 from merlin.core.views import described
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
+from merlin.dataset.contradictions import (
+    MAX_COMPARED,
+    SAME_MEANING,
+    can_list_pairs,
+    list_alone,
+    list_near_pairs,
+)
 from merlin.dataset.corrections import Corrected, is_other_question
 from merlin.dataset.example import Example, allow_rules, normalise, parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_id_of
-from merlin.dataset.lint import MAX_COMPARED, SAME_MEANING, list_alone
 from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import (
     MAX_CHARACTERS,
+    NOTHING,
     Draft,
     Proposal,
     Proposals,
     ProposalState,
+    Replaced,
     example_yaml,
 )
 from merlin.dataset.sensitive import mask_personal_data
@@ -212,23 +220,23 @@ def approve(
     proposal_id: int,
     text: str | None,
     editor: Editor,
-    only: Collection[int] = (),
+    replaced: Replaced = NOTHING,
 ) -> None:
     """Request the commit of a proposal; `text` is its file as the editor wrote it.
 
-    `only` as in `Proposals.edits`. Raises NotFound, Refused.
+    `replaced` as in `Proposals.edits`. Raises NotFound, Refused.
     """
     get_waiting(ctx, actor, proposal_id)
     if text is None or parse_example(text) is None:
         raise Refused("broken", "change-has-errors")
-    _approve(ctx, actor, {proposal_id: text}, editor, only)
+    _approve(ctx, actor, {proposal_id: text}, editor, replaced)
 
 
 def _approve(
-    ctx: Context, actor: Actor, texts: Mapping[int, str], editor: Editor, only: Collection[int]
+    ctx: Context, actor: Actor, texts: Mapping[int, str], editor: Editor, replaced: Replaced
 ) -> str:
     request = changes.change_request(ctx, actor, editor)
-    change_id = Proposals(ctx.db, ctx.clock).approve(texts, request, only)
+    change_id = Proposals(ctx.db, ctx.clock).approve(texts, request, replaced)
     if change_id is None:
         raise Refused("decided already", "examples-decided")
     return change_id
@@ -247,12 +255,13 @@ def read_several(
     actor: Actor,
     dataset: str,
     proposal_ids: Collection[int],
-    only: Collection[int] = (),
+    replaced: Replaced = NOTHING,
+    answers: Replaced = NOTHING,
 ) -> tuple[DatasetFiles, Mapping[int, Sequence[Edit]]]:
     """Return a dataset's files, and the edits of those proposals that still wait.
 
-    `only` as in `Proposals.edits`. Raises NotFound; Refused if none is selected, or none waits any
-    more.
+    `replaced` as in `Proposals.edits`, `answers` as in `approve_several`. Raises NotFound; Refused
+    if none is selected, or none waits any more.
     """
     if not proposal_ids:
         raise Refused("none is named", "proposals-none-chosen")
@@ -263,8 +272,8 @@ def read_several(
     ]
     if not selected:
         raise Refused("decided already", "examples-decided")
-    texts = {proposal.proposal_id: example_yaml(proposal.draft) for proposal in selected}
-    edits = Proposals(ctx.db, ctx.clock).edits(texts, only)
+    texts = {proposal.proposal_id: _write(proposal, answers) for proposal in selected}
+    edits = Proposals(ctx.db, ctx.clock).edits(texts, replaced)
     return changes.read_files(ctx, actor, dataset), edits
 
 
@@ -290,20 +299,27 @@ def approve_several(
     ctx: Context,
     actor: Actor,
     proposal_ids: Collection[int],
-    only: Collection[int] = (),
+    replaced: Replaced = NOTHING,
+    answers: Replaced = NOTHING,
 ) -> str:
-    """Request one commit of several proposals of a dataset, unchanged; return its change id.
+    """Request one commit of several proposals of a dataset; return its change id.
 
-    `only` as in `Proposals.edits`. Raises NotFound; Refused if one is decided already, or none is
-    given.
+    `replaced` as in `Proposals.edits`; `answers`: proposal -> what its example answers instead of
+    the proposed answer. Raises NotFound; Refused if one is decided already, or none is given.
     """
     if not proposal_ids:
         raise Refused("none can be an example", "change-has-errors")
     texts = {
-        proposal_id: example_yaml(get_waiting(ctx, actor, proposal_id).draft)
+        proposal_id: _write(get_waiting(ctx, actor, proposal_id), answers)
         for proposal_id in proposal_ids
     }
-    return _approve(ctx, actor, texts, changes.editor_of(ctx, actor), only)
+    return _approve(ctx, actor, texts, changes.editor_of(ctx, actor), replaced)
+
+
+def _write(proposal: Proposal, answers: Replaced) -> str:
+    """Return the file of a proposal's example."""
+    draft = proposal.draft
+    return example_yaml(replace(draft, answer=answers.get(proposal.proposal_id, draft.answer)))
 
 
 def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -> int:
@@ -316,39 +332,41 @@ def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -
 
 @dataclass(frozen=True, slots=True)
 class Contradictions:
-    """The pairs of examples with the same question, or meaning, and different answers.
+    """The nearest pairs of examples with different answers, best first.
 
-    Each example of a pair is followed by the others that end with its answer. `compared` counts the
-    examples that were compared, `by_meaning` those of them compared by meaning too, `unread` the
-    files with errors, which were not.
+    Those with the same question are the first. Each example of a pair is followed by the others
+    that end with its answer. `compared` counts the examples that were compared, 0 where they are
+    more than `limit` or the dataset wants no questions; `unread` the files with errors.
     """
 
     pairs: Sequence[tuple[list[Example], list[Example]]]
     compared: int
-    by_meaning: int
     unread: int
+    limit: int = MAX_COMPARED
 
 
 def find_contradictions(files: DatasetFiles) -> Contradictions:
     """Return the contradictions of a dataset's readable examples. Slow, and reads no rows."""
-    checked = check_files(files.dataset, files.files, by_meaning=True)
+    checked = check_files(files.dataset, files.files)
     examples = {example.path: example for example in checked.examples}
     alike: dict[str, list[Example]] = {}
     for example in checked.examples:
         alike.setdefault(normalise(example.answer), []).append(example)
 
-    def list_side(path: str) -> list[Example]:
-        first = examples[path]
+    def list_side(first: Example) -> list[Example]:
         return sorted(alike[normalise(first.answer)], key=lambda each: each is not first)
 
-    rules = SAME_MEANING, "contradiction"
-    found = (each for each in checked.findings if each.rule in rules)
+    same = [
+        (examples[each.path], examples[str(each.arguments["other"])])
+        for each in checked.findings
+        if each.rule == "contradiction"
+    ]
+    known = [{one.path, other.path} for one, other in same]
+    near = [pair for pair in list_near_pairs(checked) if {each.path for each in pair} not in known]
     alone = len(list_alone(checked.examples))
-    is_off = checked.spec is not None and SAME_MEANING in checked.spec.rules_off
     return Contradictions(
-        [(list_side(each.path), list_side(str(each.arguments["other"]))) for each in found],
-        compared=checked.good,
-        by_meaning=0 if is_off or alone > MAX_COMPARED else alone,
+        [(list_side(one), list_side(other)) for one, other in [*same, *near]],
+        compared=alone if can_list_pairs(checked) else 0,
         unread=checked.rejected,
     )
 

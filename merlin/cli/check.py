@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -70,15 +70,25 @@ def check_paths(paths: Iterable[Path]) -> CheckReport:
 
 def _check_folder(folder: Folder) -> FolderReport:
     from merlin.dataset.check import check as check_dataset
+    from merlin.dataset.contradictions import list_near_pairs
 
     entries, read = work_tree(folder.path)
-    checked = check_dataset(folder.name, entries, read, by_meaning=True)
+    checked = check_dataset(folder.name, entries, read)
     return FolderReport(
         name=checked.name,
         files=len(entries),
         examples=checked.good,
         findings=_with_prefix(checked.findings, folder.shown),
         plan=plan_test(checked.sides.values(), checked.spec) if checked.spec else None,
+        near=[
+            {
+                "path": _add_prefix(folder.shown, one.path),
+                "question": one.question,
+                "other": _add_prefix(folder.shown, other.path),
+                "other_question": other.question,
+            }
+            for one, other in list_near_pairs(checked)
+        ],
     )
 
 
@@ -98,7 +108,8 @@ _GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 class FolderReport:
     """The check of one dataset: `files` read, valid `examples`, findings with displayed paths.
 
-    `plan` is None where dataset.yaml cannot be used.
+    `plan` is None where dataset.yaml cannot be used. `near` are the nearest questions with
+    different answers, best first, with displayed paths: a person judges whether they are the same.
     """
 
     name: str
@@ -106,6 +117,7 @@ class FolderReport:
     examples: int
     findings: Sequence[Finding]
     plan: TestPlan | None
+    near: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +149,13 @@ class CheckReport:
 def format_text(outcome: CheckReport, language: str) -> str:
     """Return one line per finding, in the usual linter format, and a summary.
 
-    Of each dataset that can be trained it says how many examples are taught and tested.
+    Of each dataset that can be trained it says how many examples are taught and tested, and which
+    questions may be the same.
     """
     lines = [finding.line_text(language) for finding in outcome.findings]
+    near = [pair for each in outcome.datasets for pair in each.near]
+    lines += [text(language, "check-near")] if near else []
+    lines += [text(language, "check-near-pair", **pair) for pair in near]
     lines += [
         f"{each.name}: {text(language, 'test-plan', **each.plan.as_arguments())}"
         for each in outcome.datasets
@@ -170,7 +186,13 @@ def format_json(outcome: CheckReport, language: str) -> str:
         }
         for finding in outcome.findings
     ]
-    values = {"files": outcome.files, "examples": outcome.examples, "findings": findings}
+    near = [pair for each in outcome.datasets for pair in each.near]
+    values = {
+        "files": outcome.files,
+        "examples": outcome.examples,
+        "findings": findings,
+        "near": near,
+    }
     return json.dumps(values, ensure_ascii=False, indent=2)
 
 

@@ -294,6 +294,16 @@ class Changes(Repository):
         """Return the waiting and working changes of a dataset, oldest first."""
         return self._list((CHANGE.dataset == dataset) & _goes_on())
 
+    def list_blobs(self, change_id: str, path: str) -> set[str]:
+        """Return the blobs that this change and later ones have made, or would make, of a file.
+
+        None are known once the change is deleted.
+        """
+        first = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
+        later = self._list((CHANGE.path == path) & (CHANGE.id >= first))
+        blobs = {each.committed_blob or (blob_id(each.text) if each.text else "") for each in later}
+        return blobs - {""}
+
     def list_committed(self, dataset: str, since: datetime) -> list[Change]:
         """Return the changes of a dataset committed at or after `since`, oldest first."""
         is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))

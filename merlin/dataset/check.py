@@ -25,7 +25,7 @@ from merlin.dataset.layout import (
     read_layout,
     too_many_files_finding,
 )
-from merlin.dataset.lint import SAME_MEANING, lint_example, lint_meaning
+from merlin.dataset.lint import lint_example
 from merlin.dataset.sensitive import contact_key
 from merlin.dataset.spec import (
     NO_GATE,
@@ -109,15 +109,12 @@ def check(
     read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
     parsed: ParsedFiles | None = None,
-    *,
-    by_meaning: bool = False,
 ) -> CheckedDataset:
     """Check the dataset `name`.
 
     `entries` are the leaves below its folder; `read` yields (blob, bytes) in the requested order.
     `limit_tokens`: base model -> maximum tokens of a training example. What is in `parsed` is not
-    read again, and what is read is added to it. `by_meaning` also compares the questions of good
-    examples by meaning: some milliseconds each, after a second.
+    read again, and what is read is added to it.
     """
     if TOO_MANY in entries[:1]:
         return CheckedDataset(name, None, None, (too_many_files_finding(0, 0),))
@@ -136,8 +133,6 @@ def check(
     findings += judged.findings
     findings += [*_few(len(judged.good)), *_few_tests(judged.sides, spec)]
     off = spec.rules_off if spec else {}
-    if by_meaning and SAME_MEANING not in off:
-        findings += lint_meaning(judged.good)
     enabled = (finding for finding in findings if finding.rule not in off)
     meant = len(layout.examples) + len(layout.rejected) + layout.beyond
     return CheckedDataset(

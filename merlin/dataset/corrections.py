@@ -1,7 +1,8 @@
 """The examples whose answer a correction changes.
 
-These are the examples that ask the same and, where the corrected answer came from known examples,
-all that give this answer, test questions too: another wording would go on giving the old one.
+These are the examples that ask the same and, where the corrected answer came from known examples or
+the editor names one, all that give this answer, test questions too: another wording would go on
+giving the old one. Each keeps its file and its side of the split.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,13 +11,16 @@ from dataclasses import dataclass, replace
 from merlin.core.encoder import encode
 from merlin.core.messages import Message
 from merlin.core.opposites import are_opposed
+from merlin.dataset.builds import NO_END
 from merlin.dataset.changes import Changes
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import Example, normalise, parse_example, write_example
 from merlin.dataset.files import apply_pending_changes
 from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.split import TEST, TRAIN, is_of_test
+from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.database import Database
-from merlin.db.tables import REVOKED_EXAMPLE
+from merlin.db.tables import REVOKED_EXAMPLE, REVOKED_VERSION, TAUGHT_EXAMPLE
 
 # The most candidates to compare, of those that contain all words of a question or an answer.
 _MAX_READ = 500
@@ -30,12 +34,15 @@ _MIN_COSINE = 0.62
 class Corrected:
     """The examples with the question of a correction, and others that give `known_answer`.
 
-    The others may give it before their last answer. None of `same` has the new answer.
+    The others may give it before their last answer. None of `same` has the new answer. `unmarked`
+    are those that are taught although their hash is of the test part: each was the only wording
+    of its answer, and another one is added.
     """
 
     same: tuple[Example, ...] = ()
     others: tuple[Example, ...] = ()
     known_answer: str = ""
+    unmarked: frozenset[str] = frozenset()
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -55,7 +62,8 @@ class Corrected:
         for place in places if example in self.others else [len(messages) - 1]:
             messages[place] = replace(messages[place], content=correction.answer)
         allow = tuple(dict((*example.allow, *correction.allow)).items())
-        return write_example(replace(example, messages=tuple(messages), allow=allow))
+        split = TRAIN if example.id in self.unmarked else example.split
+        return write_example(replace(example, messages=tuple(messages), allow=allow, split=split))
 
 
 def find_corrected(
@@ -70,17 +78,48 @@ def find_corrected(
     *asked, new = (normalise(message.content) for message in messages)
     old = normalise(known_answer)
     same, others = dict[str, Example](), dict[str, Example]()
-    select = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
-    rows = db.rows(select.where(REVOKED_EXAMPLE.dataset == dataset))
-    revoked = {row["example_id"] for row in rows}
+    revoked = _list_revoked(db, dataset)
     for each in _list_examples(db, dataset, messages[-2].content):
         *other_asked, answer = (normalise(message.content) for message in each.messages)
-        if other_asked == asked and answer != new and each.id not in revoked:
+        if other_asked == asked and answer != new and revoked.isdisjoint(_keys_of(each)):
             same[each.id] = each
     for each in _list_examples(db, dataset, known_answer) if old else ():
-        if _find_answers(each, old) and old != new and each.id not in {*revoked, *same}:
+        is_revoked = not revoked.isdisjoint(_keys_of(each))
+        if _find_answers(each, old) and old != new and not is_revoked and each.id not in same:
             others[each.id] = each
-    return Corrected(tuple(same.values()), tuple(others.values()), known_answer)
+    found = tuple(same.values()), tuple(others.values())
+    unmarked = _list_unmarked(db, dataset, [*same.values(), *others.values()])
+    return Corrected(*found, known_answer, unmarked)
+
+
+def _keys_of(example: Example) -> set[tuple[str, ...]]:
+    """Return by what a withdrawn example is known: its id, or the version of its file."""
+    return {(example.id,), (example.id, example.blob)}
+
+
+def _list_revoked(db: Database, dataset: str) -> set[tuple[str, ...]]:
+    columns = REVOKED_VERSION.example_id, REVOKED_VERSION.blob
+    whole = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
+    return {
+        *db.tuples(whole.where(REVOKED_EXAMPLE.dataset == dataset)),
+        *db.tuples(REVOKED_VERSION.select(*columns).where(REVOKED_VERSION.dataset == dataset)),
+    }
+
+
+def _list_unmarked(db: Database, dataset: str, examples: Sequence[Example]) -> frozenset[str]:
+    """Return the ids of those that are taught only while no other example has their answer."""
+    spec = read_newest_settings(db, dataset)
+    is_tested = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.split == TEST)
+    tested = db.tuples(
+        TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id).where(
+            is_tested & (TAUGHT_EXAMPLE.end_build == NO_END)
+        )
+    )
+    return frozenset(
+        each.id
+        for each in examples
+        if spec and not each.split and (each.id,) not in tested and is_of_test(each, spec.split)
+    )
 
 
 def is_other_question(question: str, corrected: Corrected) -> bool:

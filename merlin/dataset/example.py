@@ -335,11 +335,15 @@ def write_example(example: Example) -> str:
     if example.note:
         lines.append(f"note: {format_key_text(example.note, '|-', 2)}")
     if example.allow:
-        lines.append("allow:")
-        lines += [f"  {rule}: {format_key_text(why, '|-', 4)}" for rule, why in example.allow]
+        lines += _allow_yaml(example)
     if example.tools:
         lines.append(f"tools: {format_json(list(example.tools))}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _allow_yaml(example: Example) -> list[str]:
+    rules = (f"  {rule}: {format_key_text(why, '|-', 4)}" for rule, why in example.allow)
+    return ["allow:", *rules]
 
 
 def _tags_yaml(tags: Iterable[str]) -> str:
@@ -504,7 +508,10 @@ def allow_rules(text: str | None, rules: Iterable[str], reason: str) -> str:
     if example is None:
         raise Refused("the example is broken", "example-broken")
     allow = dict(example.allow) | dict.fromkeys(sorted(rules), reason)
-    return write_example(replace(example, allow=tuple(allow.items())))
+    allowing = replace(example, allow=tuple(allow.items()))
+    # The other lines stay as they are.
+    edited = _set_key(text or "", "allow", "\n".join(_allow_yaml(allowing)))
+    return edited if parse_example(edited) == allowing else write_example(allowing)
 
 
 def question_preview(text: str | None, length: int = 80) -> str:

@@ -5,7 +5,7 @@ examples of a dataset together.
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 
 from merlin.core.messages import Message
 from merlin.dataset.example import Example
@@ -110,40 +110,6 @@ def is_refusal(answer: str) -> bool:
     start = answer[:_REFUSAL_LENGTH].casefold().replace("\u2019", "'").replace("\u00b4", "'")
     start = _QUOTED.sub("", start)  # others say what is quoted
     return _SELF.search(start) is not None and _REFUSAL.search(start) is not None
-
-
-SAME_MEANING = "same-meaning"
-# Encoding a question takes some milliseconds.
-MAX_COMPARED = 500
-
-
-def list_alone(good: Sequence[Example]) -> list[Example]:
-    """Return the examples that are one question and its answer, which are compared by meaning."""
-    return [each for each in good if [m.role for m in each.messages] == ["user", "assistant"]]
-
-
-def lint_meaning(good: Sequence[Example]) -> Iterator[Finding]:
-    """Yield questions that mean the same as another and have another answer.
-
-    Not where both examples allow it, and for no question within a conversation.
-    """
-    from merlin.dataset.contradictions import (  # noqa: PLC0415 - few commands compare meanings
-        find_contradictions,
-    )
-
-    alone = list_alone(good)
-    if len(alone) > MAX_COMPARED:
-        arguments: dict[str, str | int] = {"count": len(alone), "limit": MAX_COMPARED}
-        yield Finding("examples", 1, 1, "meaning-unchecked", Severity.NOTE, arguments)
-        return
-    answers = [each.answer for each in alone]
-    for one, other in find_contradictions([each.question for each in alone], answers):
-        example, earlier = alone[one], alone[other]
-        is_exact = example.normal_question == earlier.normal_question
-        is_allowed = SAME_MEANING in dict(example.allow) and SAME_MEANING in dict(earlier.allow)
-        if not (is_exact or is_allowed):
-            path = example_path(earlier.id)
-            yield make_finding(example, example.question_mark, SAME_MEANING, other=path)
 
 
 def make_finding(

@@ -25,14 +25,12 @@ class Preview:
     """The effects of edits.
 
     `findings` concern edited files, `around` are new findings in other files. `good` are the edited
-    examples that would be accepted, by path. `rivals` are the other examples that newly have
-    (nearly) the question of an edited one, and another answer.
+    examples that would be accepted, by path.
     """
 
     findings: tuple[Finding, ...]
     around: tuple[Finding, ...]
     good: Mapping[str, Example] = field(default_factory=dict)
-    rivals: tuple[Example, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -61,6 +59,10 @@ class EditChecker:
 
     _parsed: ParsedFiles = field(default_factory=dict)
 
+    def list_examples(self, dataset: str, files: Sequence[FileText]) -> Sequence[Example]:
+        """Return the good examples of these files."""
+        return check_files(dataset, files, parsed=self._parsed).examples
+
     def preview(
         self,
         dataset: str,
@@ -72,8 +74,6 @@ class EditChecker:
 
         `limit_tokens`: base model -> the most tokens of a training example.
         """
-        if len(self._parsed) > _MAX_PARSED:
-            self._parsed.clear()
         before = _contents(files)
         after = {path: content for path, content in before.items() if path not in edits}
         for path, text in edits.items():
@@ -81,6 +81,8 @@ class EditChecker:
                 content = text.encode("utf-8", "surrogatepass")
                 # The blob identifies the content.
                 after[path] = (f"edit-{hashlib.sha256(content).hexdigest()}", content)
+        if len(self._parsed) > _MAX_PARSED:
+            self._parsed.clear()
         old, new = (
             check(dataset, _entries(each), _reader(each), limit_tokens, self._parsed)
             for each in (before, after)
@@ -88,33 +90,22 @@ class EditChecker:
         edited_paths = {escape_unprintable(path) for path in edits}
         known_findings = {(finding.path, finding.rule) for finding in old.findings}
         fresh = [each for each in new.findings if (each.path, each.rule) not in known_findings]
-        pairs = [{each.path, str(each.arguments["other"])} for each in fresh if _contradicts(each)]
-        rivals = {path for pair in pairs if pair & edited_paths for path in pair - edited_paths}
         return Preview(
             findings=tuple(finding for finding in new.findings if finding.path in edited_paths),
             around=tuple(finding for finding in fresh if finding.path not in edited_paths),
             good={each.path: each for each in new.examples if each.path in edits},
-            rivals=tuple(each for each in new.examples if escape_unprintable(each.path) in rivals),
         )
-
-
-def _contradicts(finding: Finding) -> bool:
-    """Return whether a finding names an example with nearly the question and another answer."""
-    is_near = finding.rule == "near-duplicate" and finding.arguments["answers"] == "differ"
-    return is_near or finding.rule == "contradiction"
 
 
 def check_files(
     dataset: str,
     files: Sequence[FileText],
     limit_tokens: Mapping[str, int] | None = None,
-    *,
-    by_meaning: bool = False,
+    parsed: ParsedFiles | None = None,
 ) -> CheckedDataset:
-    """Return the checked dataset of these files; `by_meaning` as in `check`."""
+    """Return the checked dataset of these files; `parsed` as in `check`."""
     contents = _contents(files)
-    entries, read = _entries(contents), _reader(contents)
-    return check(dataset, entries, read, limit_tokens, by_meaning=by_meaning)
+    return check(dataset, _entries(contents), _reader(contents), limit_tokens, parsed)
 
 
 def _contents(files: Sequence[FileText]) -> dict[str, tuple[str, bytes]]:

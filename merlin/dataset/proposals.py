@@ -4,18 +4,18 @@
     waiting, approved, committed -> withdrawn (the user withdrew consent)
 
 An approval creates a change, which becomes a commit in the editor's name; several approvals become
-one commit. A correction of known examples (`merlin.dataset.corrections`) gives each of them the new
-answer, under a new id: no later or earlier version of a user's words has the id of others' words.
-Otherwise it adds an example. When a change is refused or cancelled, its proposals wait again.
-Withdrawn examples are removed from git by another change; what they replaced is not restored. A
-teacher model's draft is a proposal without a user.
+one commit. A correction adds its question as an example, unless one asks the same, and gives the
+examples that it corrects (`merlin.dataset.corrections`) the new answer in their own files. Which
+version of such a file was the last without a user's words is in `corrected`. When a change is
+refused or cancelled, its proposals wait again. Withdrawn examples are removed from git by another
+change; what they replaced is not restored. A teacher model's draft is a proposal without a user.
 
 Personal data and secrets are masked before a proposal is stored (`sensitive.mask_personal_data`).
 Texts are encrypted, and erased when a proposal is declined or withdrawn.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -33,22 +33,25 @@ from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, 
 from merlin.dataset.commit_message import Subject, file_subject, import_subject, local_editor
 from merlin.dataset.corrections import Corrected, find_corrected
 from merlin.dataset.entries import read_blobs
-from merlin.dataset.example import Example, parse_example, write_example
+from merlin.dataset.example import Example, normalise, parse_example, write_example
 from merlin.dataset.layout import RATED, NameAllocator, example_id_of, example_path
+from merlin.dataset.split import TRAIN
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import Notices
 from merlin.db.tables import (
+    BUILD,
     CHANGE,
     COMMIT,
     DATASET_FILE,
     MODEL,
     PROPOSAL,
     REVOKED_EXAMPLE,
+    REVOKED_VERSION,
     TAUGHT_EXAMPLE,
     TURN,
     VERDICT,
 )
-from merlin.db.values import RowMap, decrypt
+from merlin.db.values import RowMap, decrypt, dump_json, load_json
 
 MAX_WAITING = 20
 MAX_CHARACTERS = 8000
@@ -146,6 +149,16 @@ _FORGOTTEN: Row = dict.fromkeys(
     ),
     "",
 )
+# What a proposal has that waits, and one whose Change was refused gets again.
+REOPENED: Row = {
+    "state": ProposalState.WAITING.value,
+    "example_ids": "",
+    "change_id": "",
+    "corrected": "{}",
+}
+# Proposal -> an answer, as in `Proposals.edits`.
+Replaced = Mapping[int, str]
+NOTHING: Replaced = {}
 # The condition of those that no editor has decided yet.
 WAITS = PROPOSAL.state == ProposalState.WAITING.value
 
@@ -189,12 +202,11 @@ class Proposals(Repository):
         return self.db.has(PROPOSAL, _is_waiting([dataset]) & (PROPOSAL.origin == origin))
 
     def _add(self, user_id: int, draft: Draft) -> int:
-        nothing = dict.fromkeys(("example_ids", "change_id", "removal_id"), "")
         row = {
-            **nothing,
+            **REOPENED,
+            "removal_id": "",
             **_DRAFTS.write(draft, self.db),
             "user_id": user_id,
-            "state": ProposalState.WAITING.value,
             "at": iso(self._clock()),
             "reviewed_at": None,
         }
@@ -228,25 +240,48 @@ class Proposals(Repository):
         state = ProposalState.WITHDRAWN.value
         if self.db.update(PROPOSAL, condition, state=state, **_FORGOTTEN):
             self.db.bump()
-        named = [
-            {"dataset": row["dataset"], "example_id": example_id}
-            for row in self.db.rows(PROPOSAL.select().where(condition))
-            for example_id in row["example_ids"].split()
-        ]
-        example = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id
+        named, versions = list[Row](), list[Row]()
+        for row in self.db.rows(PROPOSAL.select().where(condition)):
+            corrected = load_json(row["corrected"])
+            for example_id in row["example_ids"].split():
+                example = {"dataset": row["dataset"], "example_id": example_id}
+                if example_id in corrected:
+                    blobs = self._list_versions(row, example_id, *corrected[example_id])
+                    versions += [{**example, "blob": blob} for blob in blobs]
+                else:
+                    named.append(example)
+        example_columns = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id
         for prefix in rated_prefixes(self.db, user_id):
             is_theirs = TAUGHT_EXAMPLE.example_id.startswith(prefix)
-            named += self.db.rows(TAUGHT_EXAMPLE.select(*example).where(is_theirs).distinct())
-        # Their ids stay stored: no model trained on one of them may serve.
+            named += self.db.rows(
+                TAUGHT_EXAMPLE.select(*example_columns).where(is_theirs).distinct()
+            )
+        # They stay stored: no model trained on one of them may serve.
         self.db.add_missing(REVOKED_EXAMPLE, named)
+        self.db.add_missing(REVOKED_VERSION, versions)
         models = set[str]()
-        for each in named:
-            taught = TAUGHT_EXAMPLE.dataset == each["dataset"]
-            taught &= TAUGHT_EXAMPLE.example_id == each["example_id"]
+        for each in [*named, *versions]:
             trained = is_in_build(MODEL.build_id, MODEL.dataset)
-            query = MODEL.select(MODEL.model_id).join(TAUGHT_EXAMPLE, on=trained).where(taught)
-            models.update(row["model_id"] for row in self.db.rows(query))
+            query = MODEL.select(MODEL.model_id).join(TAUGHT_EXAMPLE, on=trained)
+            taught = (getattr(TAUGHT_EXAMPLE, name) == value for name, value in each.items())
+            models.update(row["model_id"] for row in self.db.rows(query.where(*taught)))
         return sorted(models)
+
+    def _list_versions(self, row: Row, example_id: str, build: int, clean: str) -> set[str]:
+        """Return the blobs of an example since a proposal corrected it, except `clean`.
+
+        `build` was the newest before. They are of builds, of edits, and of the file as it is.
+        """
+        dataset, path = row["dataset"], example_path(example_id)
+        since = TAUGHT_EXAMPLE.first_build > build
+        taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.blob).where(since)
+        taught = taught.where(
+            TAUGHT_EXAMPLE.dataset == dataset, TAUGHT_EXAMPLE.example_id == example_id
+        )
+        blobs = {blob for (blob,) in self.db.tuples(taught)}
+        blobs.update(read_blobs(self.db, DATASET_FILE, dataset, [path]).values())
+        blobs.update(self._changes.list_blobs(row["change_id"], f"{dataset}/{path}"))
+        return blobs - {clean}
 
     def open_questions(self, dataset: str) -> list[str]:
         """Return the questions of a dataset's waiting and approved proposals."""
@@ -276,11 +311,11 @@ class Proposals(Repository):
 
     @transaction
     def approve(
-        self, texts: Mapping[int, str], request: ChangeRequest, only: Collection[int] = ()
+        self, texts: Mapping[int, str], request: ChangeRequest, replaced: Replaced = NOTHING
     ) -> str | None:
         """Create one batch of changes for proposals of one dataset; return its first Change's id.
 
-        `texts` and `only` as in `edits`. None if any proposal is no longer waiting.
+        `texts` and `replaced` as in `edits`. None if any proposal is no longer waiting.
         """
         # Locked, so that of two processes one approves.
         these = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*texts]))
@@ -288,7 +323,7 @@ class Proposals(Repository):
         proposals = [self.get(proposal_id) for proposal_id in texts]
         if any(proposal.state is not ProposalState.WAITING for proposal in proposals):
             return None
-        edits = self.edits(texts, only)
+        edits = self.edits(texts, replaced)
         (dataset,) = {proposal.draft.dataset for proposal in proposals}
         every = [*chain(*edits.values())]
         subject = _subject(dataset, every, len(edits))
@@ -296,58 +331,64 @@ class Proposals(Repository):
         self._changes.put(changes)
         change_ids = {change.inside: change.change_id for change in changes}
         for proposal_id, made in edits.items():
-            new = [edit.path for edit in made if edit.text is not None]
-            example_ids = " ".join(map(example_id_of, new))
-            values = {"example_ids": example_ids, "change_id": change_ids[new[0]]}
-            values["dataset"] = dataset
+            values = {
+                "example_ids": " ".join(example_id_of(edit.path) for edit in made),
+                "change_id": change_ids[made[0].path],
+                "corrected": dump_json(self._list_corrected(dataset, made)),
+                "dataset": dataset,
+            }
             self._review(proposal_id, ProposalState.APPROVED, values)
-            self._hand_down(dataset, made)
         return changes[0].change_id
 
-    def _hand_down(self, dataset: str, edits: Sequence[Edit], holds: str = "") -> None:
-        """Add the new ids of corrected examples to the proposals that the examples come from.
+    def _list_corrected(self, dataset: str, edits: Sequence[Edit]) -> dict[str, list[Any]]:
+        """Return the examples whose file gets other words, as in the column `corrected`."""
+        newest = self.db.value(BUILD.select(fn.MAX(BUILD.id)).where(BUILD.dataset == dataset))
+        return {
+            example_id_of(each.path): [newest or 0, each.before] for each in edits if each.before
+        }
 
-        They still have the question of the first author, whose withdrawal removes them, too; and
-        the answer of the example `holds`, "" for that of the proposal itself.
+    def corrected(self, draft: Draft, replaced: str | None = None) -> Corrected:
+        """Return the examples whose answer an approval of this proposal's draft changes.
+
+        `replaced` is the answer that the editor wants to be replaced, None: the one corrected.
         """
-        old = [example_id_of(edit.path) for edit in edits if edit.text is None]
-        new = [example_id_of(edit.path) for edit in edits[: len(old)]]
-        heirs = {**{each: [name] for each, name in zip(old, new, strict=True)}, holds: new}
-        of_dataset = (PROPOSAL.dataset == dataset) & (PROPOSAL.example_ids != "")
-        for row in self.db.rows(PROPOSAL.select().where(of_dataset)) if old else ():
-            ids = row["example_ids"].split()
-            more = [*dict.fromkeys(chain(*(heirs.get(each, ()) for each in ids)))]
-            if more:
-                is_this = PROPOSAL.id == row["id"]
-                self.db.update(PROPOSAL, is_this, example_ids=" ".join([*ids, *more]))
-
-    def corrected(self, draft: Draft) -> Corrected:
-        """Return the examples whose answer an approval of this proposal's draft changes."""
         if not draft.is_correction:
             return Corrected()
-        return find_corrected(self.db, draft.dataset, draft.messages, draft.known_answer)
+        known = draft.known_answer if replaced is None else replaced
+        return find_corrected(self.db, draft.dataset, draft.messages, known)
 
-    def edits(self, texts: Mapping[int, str], only: Collection[int] = ()) -> dict[int, list[Edit]]:
-        """Return the edits of each proposal: its new files, then the deletions of those corrected.
+    def list_offered(self, draft: Draft) -> list[str]:
+        """Return the questions that were offered instead of the answer that a draft corrects.
 
-        `texts` are the files as new examples. Corrected examples get the answer of theirs; for the
-        proposals in `only` just those that ask the same. A proposal that corrects the same examples
-        as an earlier one has none: it waits, and is shown beside the new answer. Each new id was
-        never used by another example or proposal. All are of one dataset.
+        In normal form; none once the turn is deleted.
+        """
+        offered = self.db.value(TURN.select(TURN.nearest).where(TURN.id == draft.turn_id))
+        return [normalise(line) for line in (decrypt(self.db.cipher, offered) or "").splitlines()]
+
+    def edits(
+        self, texts: Mapping[int, str], replaced: Replaced = NOTHING
+    ) -> dict[int, list[Edit]]:
+        """Return the edits of each proposal: of the examples that it corrects, then its new file.
+
+        `texts` are the files as new examples. `replaced`: proposal -> the answer that its own
+        replaces in all examples, "" for none but those that ask the same; else the answer that was
+        corrected. A proposal that corrects the same examples as an earlier one has no edits: it
+        waits, and is shown beside the new answer. The id of a new example was never used by another
+        example or proposal. All are of one dataset.
         """
         names, gone = cache(self._names), set[str]()
         edits = dict[int, list[Edit]]()
         for proposal_id, file_text in texts.items():
             draft, example = self.get(proposal_id).draft, parse_example(file_text)
-            corrected = self.corrected(draft)
-            if proposal_id in only:
-                corrected = replace(corrected, others=())
-            if example is None or not corrected.examples:
+            corrected = self.corrected(draft, replaced.get(proposal_id))
+            made = [*_correct(corrected, example)] if example else []
+            if not gone.isdisjoint(each.path for each in made):
+                continue
+            gone.update(each.path for each in made)
+            if not (example and corrected.same):
                 name = names(draft.dataset, draft.folder).allocate((example or draft).question)
-                edits[proposal_id] = [Edit(example_path(draft.folder + name), None, file_text)]
-            elif gone.isdisjoint(each.path for each in corrected.examples):
-                edits[proposal_id] = _correct(draft.dataset, corrected, example, names)
-                gone.update(each.path for each in corrected.examples)
+                made.append(Edit(example_path(draft.folder + name), None, file_text))
+            edits[proposal_id] = made
         return edits
 
     @transaction
@@ -356,15 +397,25 @@ class Proposals(Repository):
     ) -> str | None:
         """Give the examples with a known answer that of another example; return the Change's id.
 
-        None if there are none any more.
+        None if there are none any more. Whose words the answer is holds the changed ones, too.
         """
         corrected = find_corrected(self.db, dataset, holds.messages, known_answer)
         if not corrected.examples:
             return None
-        edits = _correct(dataset, corrected, holds, cache(self._names))
+        edits = [*_correct(corrected, holds)]
         changes = make_changes(dataset, edits, request, _subject(dataset, edits, 1))
         self._changes.put(changes)
-        self._hand_down(dataset, edits, holds.id)
+        more = self._list_corrected(dataset, edits)
+        of_dataset = (PROPOSAL.dataset == dataset) & PROPOSAL.example_ids.contains(holds.id)
+        for row in self.db.rows(PROPOSAL.select().where(of_dataset)):
+            ids, known = row["example_ids"].split(), load_json(row["corrected"])
+            if holds.id in ids:
+                new = [each for each in more if each not in ids]
+                values = {
+                    "example_ids": " ".join([*ids, *new]),
+                    "corrected": dump_json({**known, **{each: more[each] for each in new}}),
+                }
+                self.db.update(PROPOSAL, PROPOSAL.id == row["id"], **values)
         return changes[0].change_id
 
     def _names(self, dataset: str, folder: str) -> NameAllocator:
@@ -408,36 +459,23 @@ def read_question(db: Database, proposal_id: int) -> str:
     return ""
 
 
-def _correct(
-    dataset: str,
-    corrected: Corrected,
-    correction: Example,
-    names: Callable[[str, str], NameAllocator],
-) -> list[Edit]:
-    """Return the edits that give examples the answer of another, under new ids."""
-    new = [
-        Edit(
-            example_path(each.folder + names(dataset, each.folder).allocate(each.question)),
-            None,
-            corrected.rewrite(each, correction),
-        )
-        for each in corrected.examples
-    ]
-    return [*new, *(Edit(each.path, each.blob, None) for each in corrected.examples)]
+def _correct(corrected: Corrected, correction: Example) -> Iterator[Edit]:
+    """Yield the edits that give examples the answer of another."""
+    for each in corrected.examples:
+        yield Edit(each.path, each.blob, corrected.rewrite(each, correction))
 
 
 def _subject(dataset: str, edits: Sequence[Edit], proposals: int) -> Subject:
     """Return the subject of a commit that approves proposals, "" for the default."""
-    new = [edit.path for edit in edits if edit.text is not None]
-    if len(new) < len(edits):
-        return file_subject("correct", new[0], len(new) - 1)
+    if any(edit.before for edit in edits):
+        return file_subject("correct", edits[0].path, len(edits) - 1)
     return import_subject(proposals, dataset) if proposals > 1 else ""
 
 
 def example_yaml(draft: Draft) -> str:
-    """Return a draft as the text of an example file."""
+    """Return a draft as the text of an example file; what a user corrects is always taught."""
     worse = Message("assistant", draft.rejected) if draft.rejected else None
-    split, source = draft.split or None, draft.source
+    split, source = draft.split or (TRAIN if draft.is_correction else None), draft.source
     return write_example(
         Example("", "", "", draft.messages, (), split, source, draft.note, rejected=worse)
     )
@@ -450,7 +488,6 @@ def _is_waiting(datasets: Sequence[str] | None) -> Any:
 # The author and requester of removals. It is not a user, so no notice is sent.
 MERLIN = "merlin"
 AT_ONCE = 50
-_REOPENED = {"state": ProposalState.WAITING.value, "example_ids": "", "change_id": ""}
 _WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_ids != "")
 
 
@@ -496,7 +533,7 @@ class ProposalFollower(Repository):
             _tell_author(self.db, self._clock, row, "notice-proposal-committed")
         elif change.state is ChangeState.REFUSED:
             self._changes.withdraw(change.change_id)  # the proposal has its text
-            self._set(row, **_REOPENED)
+            self._set(row, **REOPENED)
 
     @transaction
     def _remove(self, row: Row, change: Change | None) -> None:
@@ -506,16 +543,35 @@ class ProposalFollower(Repository):
             is_over = change.state is ChangeState.REFUSED
             if self._changes.withdraw(change.change_id) or is_over:
                 # They never reached git.
-                these = REVOKED_EXAMPLE.dataset == row["dataset"]
-                self.db.delete(REVOKED_EXAMPLE, these & REVOKED_EXAMPLE.example_id.in_(ids))
+                for table in (REVOKED_EXAMPLE, REVOKED_VERSION):
+                    of_dataset = table.dataset == row["dataset"]
+                    self.db.delete(table, of_dataset & table.example_id.in_(ids))
                 self._set(row, example_ids="")
             return
+        clean = {
+            example_path(each): blob for each, (_, blob) in load_json(row["corrected"]).items()
+        }
         paths = [example_path(each) for each in ids]
         blobs = read_blobs(self.db, DATASET_FILE, row["dataset"], paths)
-        if not blobs and change is not None and not self._is_recorded(change):
+        theirs = [path for path in paths if path not in clean or blobs.get(path) != clean[path]]
+        is_behind = change is not None and not self._is_recorded(change)
+        if is_behind and not blobs.keys() & {*theirs}:
             return  # the file index is not updated yet
+        pending = self._changes.list_pending(row["dataset"])
+        if any(each.inside in paths for each in pending):
+            return  # an edit of a file, which may bring these words, is committed first
+        if not theirs:
+            self._set(row, example_ids="")
+            return
+        # Their versions of now, too: an editor may have changed them since the withdrawal.
+        versions = [
+            {"dataset": row["dataset"], "example_id": example_id_of(path), "blob": blobs[path]}
+            for path in theirs
+            if path in clean and path in blobs
+        ]
+        self.db.add_missing(REVOKED_VERSION, versions)
         # A file missing from the index is looked up in git, so a removal never waits for the index.
-        edits = [Edit(path, blobs.get(path), None) for path in paths]
+        edits = [Edit(path, blobs.get(path), None) for path in theirs]
         request = ChangeRequest(local_editor(MERLIN), MERLIN, self._clock(), self._language)
         changes = make_changes(row["dataset"], edits, request)
         self._changes.put(changes)

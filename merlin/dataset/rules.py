@@ -109,10 +109,6 @@ _RULES = (
         "",
         Severity.NOTE,
         stray_file="touch draft.docx",
-        meaning_unchecked=(
-            f'for n in $(seq 500); do sed "s/tuple/tuple $n/" {ABOUT_PATH} '
-            f"> {EXAMPLES}$n.yaml; done"
-        ),
     ),
     *_list_rules(_CONFIG, too_many_tokens="models:\n  recall: {training_example: 10}\n"),
     *_list_rules(
@@ -215,7 +211,6 @@ messages:
   - assistant: It holds items.
 split: test
 """,
-        same_meaning="messages:\n  - user: What does tuple mean?\n  - assistant: A number.\n",
         near_duplicate="messages:\n  - user: A tuple is what?\n  - assistant: It holds items.\n",
         secret="messages:\n  - user: The key?\n  - assistant: sk-abcdefghijklmnop1234\n",  # noqa: S106 - nobody's
         refusal="messages:\n  - user: What is a set?\n  - assistant: I can't help with that.\n",

@@ -71,7 +71,12 @@ def _choose_side(example: Example, taught: Collection[str], rule: SplitRule) -> 
     question = example.normal_question
     if example.split or question in taught:
         return example.split or TRAIN
-    return TEST if split_bucket(question, rule.salt) < rule.test else TRAIN
+    return TEST if is_of_test(example, rule) else TRAIN
+
+
+def is_of_test(example: Example, rule: SplitRule) -> bool:
+    """Return whether the hash of an example's question assigns it to the test part."""
+    return split_bucket(example.normal_question, rule.salt) < rule.test
 
 
 def split_bucket(question: str, salt: str) -> float:

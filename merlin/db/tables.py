@@ -143,6 +143,8 @@ PROPOSAL = _table(
 BLOCKED_PSEUDONYM = _table("blocked_pseudonym")
 # Examples whose author withdrew the consent: no model whose build contains one may serve.
 REVOKED_EXAMPLE = _table("revoked_example")
+# The same of single versions of an example, which was there before their author changed its answer.
+REVOKED_VERSION = _table("revoked_version")
 
 FAVOURITE = _table("favourite")
 ACCOUNT = _table("account")

@@ -32,6 +32,7 @@ from merlin.db.tables import (
     MODEL,
     PROOF_ANSWER,
     REVOKED_EXAMPLE,
+    REVOKED_VERSION,
     SERVING,
     TAUGHT_EXAMPLE,
     VERDICT,
@@ -330,8 +331,10 @@ def revoked_builds() -> Select:
     """Return the SELECT of builds that contain an example whose consent was withdrawn."""
     example = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id
     revoked = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.dataset, REVOKED_EXAMPLE.example_id)
+    versions = REVOKED_VERSION.select(*REVOKED_VERSION.every())
+    is_version = Tuple(*example, TAUGHT_EXAMPLE.blob).in_(versions)
     query = BUILD.select(BUILD.id).join(TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset))
-    return query.where(Tuple(*example).in_(revoked))
+    return query.where(Tuple(*example).in_(revoked) | is_version)
 
 
 def select_models() -> Select:

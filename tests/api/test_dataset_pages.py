@@ -6,6 +6,7 @@ from itertools import count
 
 import pytest
 
+from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from tests.api.staff_api import page_text, run_daemon_api
 
@@ -76,7 +77,8 @@ def test_edit_refused_by_the_dataset_check_stays_in_its_form(site, vera):
     asked = vera.post(BASE, data=form)
     assert asked.status_code == 422
     assert f'href="{BASE}/one?example=q5#open" target="_blank"' in asked.text
-    form["sure"] = "true"
+    assert "<span>−</span>Понятие 5 значит ответ 35." in asked.text
+    form |= {"near": "other", "shown": "examples/q5.yaml"}
     assert vera.post(BASE, data=form).status_code == 303
     refused = vera.post(BASE, data=form | {"answer": "Другое.", "split": "test"})
     assert refused.status_code == 422
@@ -116,7 +118,7 @@ def test_removal_of_the_shown_version_alone_becomes_a_commit(site, vera):
     assert vera.post(f"{BASE}/remove", data=form).status_code == 303
     site.lab.tick("changes", "fetch")
     assert vera.get(f"{BASE}/one", params={"example": "q3"}).status_code == 404
-    gone = vera.post(BASE, data=form | {"question": "Что?", "answer": "То."})
+    gone = vera.post(BASE, data=form | {"question": "Что?", "answer": "То.", "near": "other"})
     assert (gone.status_code, 'name="example" value=""' in gone.text) == (422, True)
 
 
@@ -168,17 +170,16 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     page = page_text(vera.get(path))
     assert f"Сейчас {old}" in page
     assert "Исправление Пятый ответ." in page
-    assert "файл получит новое имя: Что значит слово номер 5, понятие ееее? · examples/q5" in page
+    assert "Изменит ответ примера: Что значит слово номер 5, понятие ееее? · examples/q5" in page
     narrow, wide = (each.proposal_id for each in Proposals(site.db).list_waiting())
     form = {"act": "approve", "proposal": [narrow, wide], "only": [narrow]}
     location = vera.post(path, data=form).headers["location"]
     site.lab.tick("changes", "fetch")
     changed = read_change(vera, location)
     assert "from-chat/пятое-слово-что-это" in changed
-    assert "examples/что-значит-слово-номер-5-понятие-ееее" in changed
+    assert "from-chat/что-за-слово-пять" in changed
+    assert "examples/q5.yaml" in changed
     assert "3 − - assistant: Понятие 5 значит ответ 35. 3 + - assistant: Пятый ответ." in changed
-    assert "examples/q5.yaml" not in changed
-    assert vera.get(f"{BASE}/one", params={"example": "q5"}).status_code == 404
 
 
 def test_correction_with_a_masked_answer_is_not_accepted(site, vera):
@@ -220,7 +221,7 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     shown = page_text(vera.get(page))
     assert "В подвале." in shown
     assert "examples/q31.yaml, examples/q32.yaml" in shown
-    assert re.search(r"Сравнили: (\d+), по смыслу: \1\. 1 файл с ошибками не сравнили\.", shown)
+    assert re.search(r"Сравнили: \d+\. 1 файл с ошибками не сравнили\.", shown)
     form = {"holds": "examples/q30.yaml", "other": "examples/q31.yaml"}
     location = vera.post(path, data={**form, "differ": "true"}).headers["location"]
     site.lab.tick("changes", "fetch")
@@ -228,15 +229,89 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     assert "examples/q30.yaml 1 messages:" in settled
     assert "examples/q31.yaml 1 messages:" in settled
     assert "same-meaning: Это разные вопросы." in (folder / "q30.yaml").read_text("utf-8")
-    left = page_text(vera.get(page)).partition("Эти вопросы об одном и том же")[2]
-    assert "В подвале." not in left
+    left = page_text(vera.get(page)).partition("Самые близкие вопросы")[2]
     assert "Справа от лестницы. examples/q33.yaml" in left
-    assert "Это разные вопросы" not in left
+    assert not re.search("В подвале.{,80}На крыше", left)
     assert vera.post(path, data=form).headers["location"].startswith(f"{page}&changed=")
     site.lab.tick("changes", "fetch")
-    assert vera.get(f"{BASE}/one", params={"example": "q31"}).status_code == 404
+    assert "- assistant: В подвале." in (folder / "q31.yaml").read_text("utf-8")
     again = vera.post(path, data=form)
     assert (again.status_code, "уже рассмотрено" in again.text) == (409, True)
+
+
+@pytest.mark.parametrize(
+    ("act", "number", "known", "question", "answers"),
+    [
+        ("other", 40, "Пароль от Wi-Fi?", "Какой пароль у сети?", ["11", "22"]),
+        ("same", 41, "Когда обед?", "Во сколько обедают?", ["44", "44"]),
+        ("replace", 42, "Номер аудитории?", "В какой аудитории лекция?", ["55", "55"]),
+    ],
+)
+def test_near_question_is_shown_before_saving_and_decided_by_one_press(
+    site, vera, act, number, known, question, answers
+):
+    folder, path = (
+        site.lab.repository.folder / "datasets/trial/examples",
+        f"examples/q{number}.yaml",
+    )
+    new, old = {"other": ("11", "22"), "same": ("33", "44"), "replace": ("55", "66")}[act]
+    site.lab.repository.example("trial", number, question=known, answer=f"Это {old}.")
+    site.lab.repository.commit()
+    site.lab.tick("fetch")
+    form = {"question": question, "answer": f"Это {new}."}
+    asked = vera.post(BASE, data=form)
+    assert (asked.status_code, "Пока не сохранено" in asked.text) == (422, True)
+    choice = act if act == "other" else f"{act} {path}"
+    assert f'value="{choice}"' in asked.text
+    shown = re.findall('name="shown" value="(.*?)"', asked.text)
+    assert shown[0] == path
+    saving = vera.post(BASE, data=form | {"near": choice, "shown": shown})
+    site.lab.tick("changes", "fetch")
+    assert "examples/" in read_change(vera, saving.headers["location"])
+    name = question.lower().replace(" ", "-").strip("?")
+    saved = [(folder / f"{each}.yaml").read_text("utf-8") for each in (name, f"q{number}")]
+    assert [re.search(r"Это (\d+)", each)[1] for each in saved] == answers
+    assert all(("same-meaning:" in each) == (act == "other") for each in saved)
+
+
+@pytest.mark.parametrize(
+    ("act", "number", "known", "old", "question", "new"),
+    [
+        ("same", 50, "Цена проезда?", "25 р.", "Почём автобус?", "30 р."),
+        (
+            "replace",
+            51,
+            "Когда вы открываетесь?",
+            "С девяти.",
+            "Во сколько вы открыты?",
+            "С десяти.",
+        ),
+    ],
+)
+def test_correction_of_an_offered_question_takes_or_gives_its_answer(
+    site, vera, act, number, known, old, question, new
+):
+    path, folder = (
+        "/datasets/trial/proposals",
+        site.lab.repository.folder / "datasets/trial/examples",
+    )
+    site.lab.repository.example("trial", number, question=known, answer=old)
+    site.lab.repository.commit()
+    site.lab.tick("fetch")
+    proposal = Proposals(site.db).add(BOT, Draft(question, new, "trial", 1))
+    choice = f"{act} {proposal} examples/q{number}.yaml"
+    page = vera.get(path)
+    assert f'value="{choice}"' in page.text
+    assert "Это другой вопрос, принять" in page.text
+    vera.post(path, data={"near": choice})
+    site.lab.tick("changes", "fetch", "proposals")
+    name = question.lower().replace(" ", "-").strip("?")
+    asked, taught = (
+        parse_example((folder / f"{each}.yaml").read_text("utf-8"))
+        for each in (f"from-chat/{name}", f"q{number}")
+    )
+    assert {asked.answer, taught.answer} == {old if act == "same" else new}
+    assert asked.split == "train"
 
 
 def test_refused_field_is_named_as_on_the_form(vera):
@@ -254,7 +329,7 @@ def test_invisible_character_is_named_where_it_is(vera):
 
 
 def test_edit_of_another_tab_is_not_overwritten_unseen(site, vera):
-    form = read_form(vera, example="q2") | {"question": "Что значит слово?"}
+    form = read_form(vera, example="q2") | {"question": "Что значит слово?", "near": "other"}
     first, second = {**form, "answer": "Первая вкладка."}, {**form, "answer": "  Вторая вкладка."}
     assert vera.post(BASE, data=first).status_code == 303
     answer = vera.post(BASE, data=second)

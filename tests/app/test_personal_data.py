@@ -68,6 +68,7 @@ NOBODY = (
     tables.MODEL,
     tables.PROOF_ANSWER,
     tables.REVOKED_EXAMPLE,
+    tables.REVOKED_VERSION,
     tables.SERVING,
     tables.VERDICT,
     tables.WAKE,
@@ -113,6 +114,7 @@ def make_value(cipher, table, column, user_id, *, is_number):
         "sha": SHA,
         "text_digest": "d",
         "pack_id": None,
+        "corrected": "{}",
     }
     values["target"] = f"user:{user_id}"
     values |= dict.fromkeys(("arguments", "result"), document)

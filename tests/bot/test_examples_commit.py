@@ -215,8 +215,7 @@ def test_correction_of_a_continued_conversation_replaces_only_the_same_conversat
     conversation("Четыре тысячи.")
     open_proposal()
     assert "Сейчас: Три тысячи." in approve()
-    assert read_example(lab, path) is None
-    assert "Четыре тысячи." in read_example(lab, f"{path}-2")
+    assert "Четыре тысячи." in read_example(lab, path)
     assert read_example(lab, "from-chat/а-самокат") is not None
 
 
@@ -228,7 +227,7 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
     chat.press_forged("ex:queue:0")
     shown = chat.press("А лоб-то где?").text
     assert "Сейчас: Внизу." in shown
-    assert "Изменит ответ примера, файл получит новое имя:\n• Где лоб? · examples/q20.yaml" in shown
+    assert "Изменит ответ примера:\n• Где лоб? · examples/q20.yaml" in shown
     assert "✏️ Вопрос" not in chat.labels
     assert "examples/q20" not in chat.press("Другой ответ только на этот вопрос").text
     chat.press("✅ Принять")
@@ -238,8 +237,51 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
     chat.press("Где у нас лоб?")
     chat.press("✅ Принять")
     wait_for_commit(chat, lab)
-    assert "Наверху." in read_example(lab, "где-лоб")
-    assert commit_subject(lab) == "Вера: Исправление ответа: «Где лоб?»"
+    assert "Наверху." in read_example(lab, "q20")
+    assert commit_subject(lab) == "Вера: Исправление ответа: «Где лоб?» и ещё 1"
+
+
+@pytest.mark.parametrize(
+    ("pressed", "answers"),
+    [
+        ("Это другой вопрос, сохранить", ["1111", "2222"]),
+        ("1. Тот же ответ", ["2222", "2222"]),
+        ("1. Заменить этот ответ", ["1111", "1111"]),
+    ],
+)
+def test_near_question_is_shown_before_a_new_example_is_saved(chat, lab, pressed, answers):
+    lab.repository.example("trial", 20, question="Пароль от Wi-Fi?", answer="Пароль 2222.")
+    lab.repository.commit()
+    lab.tick("fetch")
+    shown = chat.write("Какой пароль у сети?", "Пароль 1111.").text
+    assert "1. Пароль от Wi-Fi?" in shown
+    assert "-Пароль 2222.\n+Пароль 1111." in shown
+    chat.press(pressed)
+    wait_for_commit(chat, lab)
+    saved = [read_example(lab, name) for name in ("какой-пароль-у-сети", "q20")]
+    assert [text.partition("assistant: Пароль ")[2][:4] for text in saved] == answers
+    assert all(("same-meaning" in text) == ("другой" in pressed) for text in saved)
+
+
+@pytest.mark.parametrize(
+    ("pressed", "answers"),
+    [
+        ("Это другой вопрос, принять", ["30 р.", "25 р."]),
+        ("1. Тот же ответ", ["25 р.", "25 р."]),
+        ("1. Заменить этот ответ", ["30 р.", "30 р."]),
+    ],
+)
+def test_correction_without_a_known_answer_shows_what_it_may_be_about(chat, lab, pressed, answers):
+    lab.repository.example("trial", 20, question="Цена проезда?", answer="25 р.")
+    lab.repository.commit()
+    lab.tick("fetch")
+    add_proposal(chat.settings, "Почём автобус?", "30 р.", turn=1)
+    chat.press_forged("ex:queue:0")
+    assert "1. Цена проезда?" in chat.press("Почём автобус?").text
+    chat.press(pressed)
+    wait_for_commit(chat, lab)
+    saved = [read_example(lab, name) for name in ("from-chat/почём-автобус", "q20")]
+    assert [text.partition("assistant: ")[2].splitlines()[0] for text in saved] == answers
 
 
 def test_correction_of_another_question_leaves_the_others_unless_told(chat, lab):

@@ -1,5 +1,6 @@
 """A correction that an editor approves changes the answer of the examples that it came from."""
 
+import re
 from contextlib import contextmanager
 
 import pytest
@@ -10,7 +11,8 @@ from merlin.app.context import Context
 from merlin.core.errors import Refused
 from merlin.dataset.example import parse_example, write_turns
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
-from merlin.db.tables import REVOKED_EXAMPLE
+from merlin.db.tables import BUILD, PROPOSAL, REVOKED_EXAMPLE
+from merlin.training.models import revoked_builds
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.engine.recall_models import train_and_ask
 from tests.support.pipeline_lab import Lab
@@ -95,11 +97,13 @@ def test_correction_of_a_paraphrase_changes_the_answer_of_every_wording(lab):
     assert lab.approve_proposals(number) == [number]
     now = answers(lab)
     assert [now[each] for each in (QUESTION, WORDING, TEST_WORDING)] == [NEW] * 3
-    assert len(now) == len(before)
+    (added,) = taught(lab).keys() - before.keys()
+    asked = taught(lab)[added]
+    assert (asked.question, asked.answer, asked.split) == ("Зонт какой по цвету?", NEW, "train")
     assert next(x for x in taught(lab).values() if x.question == TEST_WORDING).split == "test"
     subject = lab.repository.git("log", "-1", "--format=%s")
-    assert subject == "Исправление ответа: «Какого цвета зонт?» и ещё 2"
-    lessons = [each.messages for each in taught(lab).values() if each.split is None]
+    assert subject == "Исправление ответа: «Какого цвета зонт?» и ещё 3"
+    lessons = [each.messages for each in taught(lab).values() if each.split != "test"]
     assert train_and_ask(lessons, "Зонт какой по цвету?", lab.config.state_dir) == NEW
 
 
@@ -159,7 +163,7 @@ def test_examples_of_a_withdrawn_consent_are_not_corrected_again(lab, question):
 
 def test_only_this_question_gets_another_answer_where_an_editor_says_so(lab):
     number, same = propose(lab, "Зонт какой по цвету?"), propose(lab, QUESTION.upper())
-    assert lab.approve_proposals(number, same, only=(number, same)) == [number, same]
+    assert lab.approve_proposals(number, same, replaced={number: "", same: ""}) == [number, same]
     now = answers(lab)
     assert (now["Зонт какой по цвету?"], now[QUESTION], now[WORDING]) == (NEW, NEW, OLD)
 
@@ -182,12 +186,91 @@ def test_correction_of_no_known_example_adds_one(lab, change):
     assert before.keys() < taught(lab).keys()
 
 
+def test_offered_answer_is_replaced_everywhere_where_an_editor_says_so(lab):
+    number = propose(lab, "Почём зонт по цвету?", known="")
+    lab.approve_proposals(number, replaced={number: OLD})
+    now = answers(lab)
+    assert [now[each] for each in ("Почём зонт по цвету?", QUESTION, WORDING)] == [NEW] * 3
+    assert OLD not in now.values()
+
+
+def test_corrected_example_keeps_its_file_and_stays_taught(lab):
+    """Its hash is of the test part: with another wording of its answer it would be tested only."""
+    lab.repository.example("trial", 30, question="Где касса?", answer="Слева.")
+    settings = lab.repository.folder / "datasets/trial/dataset.yaml"
+    written = settings.read_text("utf-8").replace("test: 0", "test: 0.9")
+    settings.write_text(re.sub("base_model: .*", "base_model: recall", written), "utf-8")
+    lab.repository.commit()
+    lab.tick("fetch")
+    path = "datasets/trial/examples/q30.yaml"
+    assert "split" not in (lab.repository.folder / path).read_text("utf-8")
+    lab.approve_proposals(propose(lab, "Кассу где найти?", answer="Справа.", known="Слева."))
+    now = taught(lab)
+    assert (now["q30"].answer, now["q30"].split) == ("Справа.", "train")
+    history = lab.repository.git("log", "--format=%s", "--", path).splitlines()
+    assert len(history) == 2
+
+
+def revoked_versions(lab):
+    """Return the builds with words of a withdrawn consent, by number."""
+    with database_of(lab) as database:
+        query = BUILD.select(BUILD.number).where(BUILD.id.in_(revoked_builds()))
+        return {number for (number,) in database.tuples(query)}
+
+
+def write_again(lab, text):
+    """Write the example q20 by git; return the number of the build."""
+    path = lab.repository.folder / "datasets/trial/examples/q20.yaml"
+    path.write_text(text, "utf-8")
+    lab.repository.commit("Write again")
+    lab.tick("fetch")
+    return int(lab.status()["build"].rpartition("-")[2])
+
+
+def test_withdrawal_revokes_the_corrected_versions_of_a_file_and_no_other(lab):
+    path = lab.repository.folder / "datasets/trial/examples/q20.yaml"
+    old = path.read_text("utf-8")
+    lab.approve_proposals(propose(lab, QUESTION))
+    corrected_text = path.read_text("utf-8")
+    edited = write_again(lab, corrected_text.replace(NEW, "Зонт тёмно-синий."))
+    withdraw(lab, ANNA)
+    assert not path.exists()
+    assert revoked_versions(lab) == {2, edited}
+    assert write_again(lab, old) not in revoked_versions(lab)
+    assert write_again(lab, corrected_text) in revoked_versions(lab)
+
+
+def test_withdrawal_leaves_a_file_whose_correction_was_undone(lab):
+    path = lab.repository.folder / "datasets/trial/examples/q20.yaml"
+    old = path.read_text("utf-8")
+    number = propose(lab, QUESTION)
+    lab.approve_proposals(number, replaced={number: ""})
+    undone = write_again(lab, old)
+    withdraw(lab, ANNA)
+    assert path.read_text("utf-8") == old
+    assert revoked_versions(lab) == {2}
+    assert undone == 1
+
+
+def test_example_of_the_naming_before_is_removed_and_revoked_as_a_whole(lab):
+    """0.1.0 gave a corrected example a new name, which its proposal has without a version."""
+    number = propose(lab, QUESTION)
+    lab.approve_proposals(number)
+    with database_of(lab) as database:
+        is_this = PROPOSAL.id == number
+        database.update(PROPOSAL, is_this, example_ids="q20", corrected="{}")
+    withdraw(lab, ANNA)
+    assert "q20" not in taught(lab)
+    with database_of(lab) as database:
+        assert [row["example_id"] for row in database.rows(REVOKED_EXAMPLE.select())] == ["q20"]
+
+
 def test_second_correction_of_one_answer_waits_and_is_shown_beside_the_first(lab):
     first, second = propose(lab, QUESTION), propose(lab, WORDING, user=BORIS, answer="Он белый.")
     assert lab.approve_proposals(first, second) == [first]
     assert {answers(lab)[each] for each in (QUESTION, WORDING, TEST_WORDING)} == {NEW}
-    (left,) = corrected(lab, second)
-    assert taught(lab)[left].answer == NEW
+    assert corrected(lab, second) == ["q21"]
+    assert taught(lab)["q21"].answer == NEW
     lab.approve_proposals(second)
     assert (answers(lab)[QUESTION], answers(lab)[WORDING]) == (NEW, "Он белый.")
 

@@ -1,70 +1,120 @@
-"""Contradictions by meaning: questions that ask for the same, with different answers."""
+"""Near questions with different answers, which an editor judges."""
 
 import pytest
 import yaml
 
-from merlin.dataset.contradictions import find_contradictions
+from merlin.dataset.contradictions import MAX_COMPARED, find_nearest, find_pairs, list_near_pairs
+from merlin.dataset.example import Example, parse_example
+from tests.support.dataset_tree import DATASET_YAML, check_files, example_yaml
 from tests.support.machine import ROOT
 
 pytestmark = pytest.mark.unit
+POOL = yaml.safe_load((ROOT / "bench/corrections_hard.yaml").read_text("utf-8"))
+TWO = (("Где находится столовая?", "Внизу."), ("Где расположена столовая?", "Наверху."))
+
+
+def make_example(question, answer, name="q", allow=()):
+    text = example_yaml(question, answer)
+    example = parse_example(text).at(name, f"examples/{name}.yaml", name)
+    return example if not allow else Example(**{**vars(example), "allow": allow})
+
+
+def taught_pool():
+    """Return the taught wordings of the pool's answers, an example each."""
+    return [
+        make_example(f'"{question}"', f'"{case["answer"]}"', f"{place}-{number}")
+        for place, case in enumerate(POOL)
+        for number, question in enumerate(case["taught"])
+    ]
+
+
+def test_example_that_a_correction_is_about_is_one_of_the_two_shown():
+    taught = taught_pool()
+    for case in POOL:
+        shown = find_nearest(case["asked"], case["corrected"], taught)
+        assert case["answer"] in [each.answer for each in shown]
 
 
 @pytest.mark.parametrize(
-    ("first", "second"),
+    ("question", "answer", "shown"),
     [
-        (
-            ("Сколько дней отпуска положено в год?", "28 дней."),
-            ("Сколько дней отпуска в году?", "31."),
-        ),
-        (
-            ("Какой штраф за просрочку?", "Три рубля в день."),
-            ("Сколько составляет штраф за просрочку?", "Штрафа нет."),
-        ),
-        (
-            ("Do I need a visa?", "Yes, apply online."),
-            ("Is a visa required?", "No, nobody needs one."),
-        ),
-        (
-            ("Можно ли курить в общежитии?", "Да, в общежитии можно курить на балконе."),
-            ("Курить в общежитии можно?", "В общежитии курить на балконе не можно."),
-        ),
+        pytest.param("Обед где?", "В подвале.", ["Внизу.", "Наверху."], id="two answers"),
+        pytest.param("Обед где?", "внизу", [], id="a known answer"),
+        pytest.param("Что такое чёрная дыра?", "Звезда.", [], id="another subject"),
     ],
 )
-def test_questions_for_the_same_with_different_answers_are_a_pair(first, second):
-    other = ("Где столовая?", "На первом этаже.")
-    questions, answers = zip(other, first, second, strict=True)
-    assert find_contradictions(questions, answers) == [(1, 2)]
+def test_nearest_are_of_other_answers(question, answer, shown):
+    taught = [make_example(*each) for each in (*TWO, ("Столовая где?", "Наверху."))]
+    found = [each.answer for each in find_nearest(question, answer, taught)]
+    assert sorted(found) == shown
+
+
+def test_offered_questions_are_shown_after_the_nearest():
+    offered = make_example("Почём билет?", "Сто.", "ticket")
+    taught = [*(make_example(*each) for each in TWO), offered]
+    found = find_nearest("Обед где?", "В подвале.", taught, ["почем билет"])
+    assert [each.answer for each in found][2:] == ["Сто."]
+
+
+def test_pairs_that_contradict_each_other_are_among_the_first_ten():
+    found = 0
+    for start in range(0, len(POOL), 5):
+        planted = POOL[start : start + 5]
+        wrong = [make_example(f'"{c["taught"][1]}"', f'"{c["corrected"]}"', "w") for c in planted]
+        taught = [each for each in taught_pool() if each.id.endswith("-0")]
+        pairs = find_pairs([*taught, *wrong])
+        assert len(pairs) <= 10
+        said = {frozenset(each.answer for each in pair) for pair in pairs}
+        found += sum(frozenset((c["answer"], c["corrected"])) in said for c in planted)
+    assert found >= 25, found
+
+
+ALLOWED = (("same-meaning", "Разные вопросы."),)
 
 
 @pytest.mark.parametrize(
-    ("first", "second"),
+    ("one", "other", "count"),
     [
-        (("Как открыть счёт?", "В отделении."), ("Как закрыть счёт?", "По телефону.")),
-        (("Как отменить заказ?", "Напишите нам."), ("Как мне отменить заказ?", "Напишите нам.")),
-        (
+        pytest.param((*TWO[0], "a"), (*TWO[1], "b"), 1, id="pair"),
+        pytest.param((*TWO[0], "a"), (TWO[1][0], "внизу", "b"), 0, id="one answer"),
+        pytest.param((*TWO[0], "a", ALLOWED), (*TWO[1], "b", ALLOWED), 0, id="both allow it"),
+        pytest.param((*TWO[0], "a", ALLOWED), (*TWO[1], "b"), 1, id="one allows it"),
+        pytest.param(
+            ("Как открыть счёт?", "В отделении."), ("Как закрыть счёт?", "Лично."), 0, id="opposed"
+        ),
+        pytest.param(
+            ("Где находится офис?", "В Твери."),
+            ("Where is the office located?", "Tver."),
+            0,
+            id="another language",
+        ),
+        pytest.param(
             ("Как отменить заказ?", "Нужно написать нам письмо."),
             ("Как мне отменить заказ?", "Нужно нам написать письмо."),
+            0,
+            id="an answer in other words",
         ),
-        (
-            ("Что такое поиск?", "Нахождение места ключа."),
-            ("Что такое двоичный поиск?", "Поиск делением пополам."),
-        ),
-        (("Где находится офис?", "В Твери."), ("Where is the office located?", "Tver.")),
     ],
 )
-def test_opposites_same_answers_and_other_languages_are_none(first, second):
-    questions, answers = zip(first, second, strict=True)
-    assert find_contradictions(questions, answers) == []
+def test_pair_is_listed_unless_it_is_none_or_an_editor_said_so(one, other, count):
+    assert len(find_pairs([make_example(*one), make_example(*other)])) == count
+
+
+def test_two_answers_are_one_pair_however_many_wordings_they_have():
+    taught = [make_example(*each) for each in (*TWO, ("Столовая расположена где?", "Наверху."))]
+    assert len(find_pairs(taught)) == 1
 
 
 @pytest.mark.parametrize(
-    "folder", sorted(ROOT.glob("datasets*/*/examples")), ids=lambda path: path.parts[-2]
+    ("settings", "more", "is_listed"),
+    [
+        ("", 0, True),
+        ("check:\n  off: {same-meaning: Все вопросы похожи.}\n", 0, False),
+        ("", MAX_COMPARED, False),
+    ],
 )
-def test_shipped_datasets_have_none(folder):
-    talks = [
-        yaml.load(path.read_text("utf-8"), yaml.CSafeLoader) for path in folder.rglob("*.yaml")
-    ]
-    turns = [[next(iter(turn.items())) for turn in talk["messages"]] for talk in talks]
-    spoken = [[text for role, text in talk if role in ("user", "assistant")] for talk in turns]
-    questions, answers = zip(*(talk[:2] for talk in spoken), strict=True)
-    assert find_contradictions(questions, answers) == []
+def test_dataset_may_want_no_pairs_or_be_too_large(settings, more, is_listed):
+    texts = [*TWO, *((f"Вопрос {n} о лице", f"Ответ {n}") for n in range(more))]
+    files = {f"examples/{n}.yaml": example_yaml(*each) for n, each in enumerate(texts)}
+    checked = check_files({"dataset.yaml": DATASET_YAML + settings, **files})
+    assert bool(list_near_pairs(checked)) is is_listed

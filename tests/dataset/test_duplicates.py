@@ -5,8 +5,6 @@ import pytest
 from merlin.dataset.example import normalise
 from merlin.dataset.finding import Severity
 from tests.support.dataset_tree import (
-    DATASET_YAML,
-    check_files,
     check_with,
     example_yaml,
     finding_rules,
@@ -79,49 +77,3 @@ def test_punctuation_that_matters_makes_a_different_question():
 )
 def test_case_spacing_and_final_marks_do_not_make_a_different_question(one, other):
     assert normalise(one) == normalise(other)
-
-
-PLACE, OTHER_PLACE = "Где находится столовая?", "Где расположена столовая?"
-ALLOWED = "allow: {same-meaning: Разные вопросы.}\n"
-
-
-def compare_meanings(**texts):
-    """Return the findings about the meaning of these examples alone."""
-    files = {f"examples/{name}.yaml": text for name, text in texts.items()}
-    findings = check_files({"dataset.yaml": DATASET_YAML, **files}, by_meaning=True).findings
-    return [each for each in findings if each.rule in ("same-meaning", "meaning-unchecked")]
-
-
-def test_same_question_in_other_words_with_another_answer_is_found():
-    (finding,) = compare_meanings(
-        a=example_yaml(PLACE, "Внизу."),
-        b=example_yaml(OTHER_PLACE, "Наверху."),
-        c=example_yaml("Что в меню?", "Суп."),
-    )
-    assert {finding.path, finding.arguments["other"]} == {"examples/a.yaml", "examples/b.yaml"}
-    assert finding.severity is Severity.WARNING
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "count"),
-    [
-        pytest.param(("Внизу.", ""), ("внизу", ""), 0, id="one answer"),
-        pytest.param(("Внизу.", ALLOWED), ("Наверху.", ALLOWED), 0, id="both allow it"),
-        pytest.param(("Внизу.", ALLOWED), ("Наверху.", ""), 1, id="one allows it"),
-        pytest.param(("Внизу.", ""), ("null", ""), 0, id="there is an error"),
-    ],
-)
-def test_pair_of_one_meaning_is_found_unless_both_allow_it(one, other, count):
-    found = compare_meanings(a=example_yaml(PLACE, *one), b=example_yaml(OTHER_PLACE, *other))
-    assert len(found) == count
-
-
-def test_files_with_errors_keep_no_other_from_being_compared():
-    pair = example_yaml(PLACE, "Внизу."), example_yaml(OTHER_PLACE, "Наверху.")
-    assert len(compare_meanings(a=pair[0], b=pair[1], c=example_yaml("Где?", "null"))) == 1
-
-
-def test_large_dataset_is_not_compared_by_meaning_which_a_note_says():
-    texts = {f"q{n}": example_yaml(f"Вопрос {n} о лице", f"Ответ {n}") for n in range(501)}
-    (finding,) = compare_meanings(**texts)
-    assert (finding.rule, finding.severity) == ("meaning-unchecked", Severity.NOTE)

@@ -175,7 +175,7 @@ class Lab:
             for _ in range(rounds):
                 _run_ticks(ticks, names or PIPELINE)
 
-    def approve_proposals(self, *numbers, only=(), dataset="trial"):
+    def approve_proposals(self, *numbers, replaced=None, dataset="trial"):
         """Approve proposals by number, or all, as an editor does; commit those without errors."""
         with open_migrated_database(self.config) as database:
             database.cipher = make_cipher(self.config, database)
@@ -183,9 +183,9 @@ class Lab:
             waiting = proposals.list_waiting(ctx, actor, 0, 1000, dataset)
             chosen = numbers or [proposal.proposal_id for proposal in waiting]
             good, _ = proposals.check_several(
-                ctx, *proposals.read_several(ctx, actor, dataset, chosen, only)
+                ctx, *proposals.read_several(ctx, actor, dataset, chosen, replaced or {})
             )
-            database.transact(partial(proposals.approve_several, ctx, actor, good, only))
+            database.transact(partial(proposals.approve_several, ctx, actor, good, replaced or {}))
         self.tick("changes", "fetch", "proposals")
         return good
 

@@ -15,11 +15,12 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from merlin.app import changes, examples, proposals
+from merlin.app import changes, examples, near, proposals
 from merlin.app.changes import DatasetFiles
 from merlin.app.examples import ExampleView
 from merlin.app.health import is_daemon_alive
 from merlin.app.inbox import Dialog
+from merlin.app.near import NearExample
 from merlin.app.permissions import require_editing
 from merlin.bot import menu
 from merlin.bot.context import EDITOR_STEP, Act, BotContext, Handler
@@ -30,6 +31,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
+from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.corrections import Corrected
@@ -52,8 +54,9 @@ class Draft:
     `path` is within the dataset, "" for a new example; `before` is the blob that the editor saw.
     An existing example has its `text`, in which `question`, `answer` and `tags` replace those of
     the file unless None. `is_gone`: the file is deleted.
-    `proposal` is the id of the correction that the draft comes from, `is_only`: it changes no
-    answer of other questions; `is_other`: its question is no paraphrase of theirs.
+    `proposal` is the id of the correction that the draft comes from; `replaced` the answer that its
+    own replaces in all examples, "" for none, None for the corrected one; `is_other`: its question
+    is no paraphrase of theirs.
     `allow` are the rules of personal data that the example may break, for this `reason`.
     """
 
@@ -66,10 +69,15 @@ class Draft:
     tags: tuple[str, ...] | None = None
     is_gone: bool = False
     proposal: int = 0
-    is_only: bool = False
+    replaced: str | None = None
     is_other: bool = False
     allow: tuple[str, ...] = ()
     reason: str = ""
+
+    @property
+    def corrections(self) -> Mapping[int, str]:
+        """Return which answer the correction replaces, as `Proposals.edits` takes it."""
+        return {} if self.replaced is None else {self.proposal: self.replaced}
 
     @property
     def example_id(self) -> str:
@@ -214,6 +222,8 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
     return context.translate("examples-model-answer", words=cut(masked, _ANSWER_LENGTH))
 
 
+FindNear = Callable[[], Sequence[NearExample]]
+
 PROOF = "ex-proof"
 MAX_FINDINGS = 6
 _TEXT_LENGTH = 1400
@@ -232,15 +242,37 @@ async def show_proof(
     """
     ctx = context.services
 
-    def read() -> tuple[Draft, DatasetFiles, list[Edit], str | None]:
+    def read() -> tuple[Draft, DatasetFiles, list[Edit], str | None, FindNear]:
         draft = read_draft(context)
         files = changes.read_files(ctx, context.actor, draft.dataset)
         old = FileIndex(context.db).read_text(draft.before) if draft.before else None
-        return draft, files, edits_of(context, draft), old
+        return draft, files, edits_of(context, draft), old, _plan_comparison(context, draft, files)
 
-    draft, files, edits, old = await context.store.read(read)
+    draft, files, edits, old, find = await context.store.read(read)
     preview = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
-    await show_screen(context, lambda context: _proof_view(context, draft, old, preview, note))
+    found = await asyncio.to_thread(find) if preview.is_good else []
+    await show_screen(
+        context, lambda context: _proof_view(context, draft, old, preview, found, note)
+    )
+
+
+def _plan_comparison(context: BotContext, draft: Draft, files: DatasetFiles) -> FindNear:
+    """Return the function that finds the examples that may ask the same. It reads no rows."""
+    ctx = context.services
+    if not draft.proposal:
+        path = draft.path if draft.before else ""
+        return partial(near.find_near, ctx, files, draft.file_text(), path)
+    stored, example = proposals.get_waiting(*context.caller, draft.proposal), draft.example()
+    reworded = replace(stored.draft, answer=example.answer) if example else stored.draft
+    waiting = [replace(stored, draft=reworded)]
+    corrected = proposals.find_corrected(*context.caller, waiting)
+    offered = near.list_offered(*context.caller, waiting)
+
+    def find() -> Sequence[NearExample]:
+        found = near.find_near_corrections(ctx, files, waiting, corrected, offered)
+        return found.get(draft.proposal, ())
+
+    return find
 
 
 def make_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> Handler:
@@ -256,8 +288,8 @@ def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
     """Return the edits of a draft under unused names, with those of examples that it corrects."""
     ctx, text = context.services, draft.file_text()
     if draft.proposal:
-        only = (draft.proposal,) if draft.is_only else ()
-        return Proposals(ctx.db).edits({draft.proposal: text or ""}, only)[draft.proposal]
+        texts = {draft.proposal: text or ""}
+        return Proposals(ctx.db).edits(texts, draft.corrections)[draft.proposal]
     path = draft.path or example_path(examples.free_id(ctx, draft.dataset, text))
     return [Edit(path, draft.before, text)]
 
@@ -275,11 +307,17 @@ def corrected_lines(context: BotContext, corrected: Corrected) -> list[str]:
 
 
 def _proof_view(
-    context: BotContext, draft: Draft, old: str | None, preview: Preview, note: str
+    context: BotContext,
+    draft: Draft,
+    old: str | None,
+    preview: Preview,
+    near_ones: Sequence[NearExample],
+    note: str,
 ) -> View:
     """Show the proof and wait for the next action.
 
-    `preview` is the checker's result, `old` the current text of the file, None for none.
+    `preview` is the checker's result, `old` the current text of the file, None for none;
+    `near_ones` are examples that may ask the same.
     """
     new = draft.file_text()
     title = context.translate(_title_key(draft), dataset=dataset_title(context, draft.dataset))
@@ -297,7 +335,7 @@ def _proof_view(
     if draft.proposal:
         proposals = Proposals(context.db)
         found = corrected = proposals.corrected(proposals.get(draft.proposal).draft)
-        if draft.is_only:
+        if draft.replaced == "":
             corrected = replace(found, others=())
         if draft.is_other and found.others:
             notes.append(context.translate("page-proposal-other-question"))
@@ -308,15 +346,45 @@ def _proof_view(
         title,
         "\n\n".join(filter(None, notes)),
         *_preview(old, new),
+        *near_parts(context, near_ones),
         result,
         back=back_data(draft),
         draft=draft,
         rows=(
             *((f"page-allow-{why}", f"ex:allow:{why}") for why in _ALLOWED_FOR if personal),
-            *_action_rows(draft, corrected, can_save=can_save, has_others=bool(found.others)),
+            *(near_row(context, place) for place, _ in enumerate(near_ones) if can_save),
+            *_action_rows(
+                draft,
+                corrected,
+                can_save=can_save,
+                has_others=bool(found.others),
+                has_near=bool(near_ones),
+            ),
         ),
-        values={"good": can_save, "personal": personal},
+        values={
+            "good": can_save,
+            "personal": personal,
+            "near": [each.path for each in near_ones],
+        },
     )
+
+
+def near_parts(context: BotContext, near_ones: Sequence[NearExample]) -> Iterator[menu.Part]:
+    """Yield each near example, numbered, with the difference of its answer to the new one."""
+    if near_ones:
+        yield context.translate("examples-near-ask", count=len(near_ones))
+    for number, each in enumerate(near_ones, 1):
+        yield f"{number}. {cut(each.question, _FINDING_LENGTH)}"
+        lines = each.difference.split("\n")[3:]
+        yield menu.code_block(cut("\n".join(lines), _DIFF_LENGTH // 2), "diff")
+
+
+def near_row(context: BotContext, place: int) -> menu.RowOf:
+    """Return the two buttons of a near example."""
+    return [
+        Button(f"{place + 1}. {context.translate(f'page-near-{act}')}", f"ex:near:{act}:{place}")
+        for act in ("same", "replace")
+    ]
 
 
 _ROLES = {"system": "⚙️", USER: "👤", ASSISTANT: "🤖"}
@@ -374,15 +442,18 @@ def finding_line(context: BotContext, finding: Finding, *, is_named: bool = Fals
 
 
 def _action_rows(
-    draft: Draft, corrected: Corrected, *, can_save: bool, has_others: bool
+    draft: Draft, corrected: Corrected, *, can_save: bool, has_others: bool, has_near: bool
 ) -> Iterator[menu.RowOf]:
     if can_save:
         key, style = ("examples-save", "success")
         if draft.is_gone:
             key, style = ("examples-delete", "danger")
-        yield ("examples-approve" if draft.proposal else key, "ex:save", style)
+        if has_near:
+            key = "page-near-other"
+        accept = "page-near-other-accept" if has_near else "examples-approve"
+        yield (accept if draft.proposal else key, "ex:save", style)
     if has_others:
-        yield ("page-proposal-all" if draft.is_only else "page-proposal-only", "ex:only")
+        yield ("page-proposal-only" if draft.replaced is None else "page-proposal-all", "ex:only")
     if corrected.examples:
         yield ("examples-edit-answer", "ex:word:a")
     elif not draft.is_gone and draft.example() is not None:
@@ -397,7 +468,7 @@ def _action_rows(
 def switch_only(context: BotContext) -> Draft:
     """Return the draft that no longer changes the answer of other questions, or again does."""
     draft = require_current_draft(context)
-    return replace(draft, is_only=not draft.is_only)
+    return replace(draft, replaced="" if draft.replaced is None else None)
 
 
 @handlers.button("ex:allow")
@@ -421,20 +492,43 @@ def back_data(draft: Draft) -> str:
     return f"ex:ds:{dataset_hash}"
 
 
-@handlers.button("ex:save")
+@handlers.button("ex:save", "ex:near")
 def save(context: BotContext) -> View:
-    """Request a commit of the draft that was shown."""
+    """Request a commit of the draft that was shown: as another question than the near examples.
+
+    Or with the answer of one of them, or with the new answer for that one, too.
+    """
     draft = require_current_draft(context)
     require_step(context, PROOF)
     if dialog_value(context, "good") is not True:
         raise Refused("the draft has errors", "change-has-errors")
     ctx, actor = context.caller
     editor = telegram_editor(context.user_id, context.sender_name)
+    files, shown = (
+        changes.read_files(ctx, actor, draft.dataset),
+        dialog_value(context, "near") or [],
+    )
+    act, known = context.argument(1) if context.argument(0) == "near" else "", ""
+    if context.argument(0) == "near":
+        chosen = shown[context.number(2) :][:1]
+        if act not in ("same", "replace") or not chosen:
+            raise Refused("no such button", "bot-button-old")
+        known = near.read_answer(files, *chosen)
+    if act == "same":
+        draft = replace(draft, answer=known, replaced="" if draft.proposal else None)
+    elif draft.proposal and act:
+        draft = replace(draft, replaced=known)
     if draft.proposal:
-        only = (draft.proposal,) if draft.is_only else ()
-        proposals.approve(ctx, actor, draft.proposal, draft.file_text(), editor, only)
+        text = draft.file_text()
+        proposals.approve(ctx, actor, draft.proposal, text, editor, draft.corrections)
     else:
-        changes.save(ctx, actor, draft.dataset, edits_of(context, draft), editor=editor)
+        proposed = CourseEdits(tuple(edits_of(context, draft)), "")
+        if act == "replace":
+            proposed = near.replace_answer(files, proposed, known)
+        elif shown and not act:
+            reason = context.translate("page-contradiction-reason")
+            proposed = near.mark_other(files, proposed, shown, reason)
+        changes.save(ctx, actor, draft.dataset, proposed.edits, editor=editor)
     context.stop_waiting()
     return saved_view(context, draft.dataset)
 

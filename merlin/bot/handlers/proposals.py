@@ -48,7 +48,11 @@ def proposal_draft(context: BotContext) -> proof.Draft:
     corrected = proposals.find_corrected(*context.caller, [waiting])
     is_other = number in proposals.find_other_questions([waiting], corrected)
     return proof.Draft(
-        waiting.draft.dataset, text=text, proposal=number, is_only=is_other, is_other=is_other
+        waiting.draft.dataset,
+        text=text,
+        proposal=number,
+        replaced="" if is_other else None,
+        is_other=is_other,
     )
 
 

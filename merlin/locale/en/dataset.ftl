@@ -116,8 +116,6 @@ finding-few-examples = Good examples: { $good }. We recommend at least { $advise
 finding-duplicate = The same is already said in { $other }: this file isn't used.
 finding-leak = The same question is used for training in { $other }. This test would measure memory only. The file isn't used.
 finding-contradiction = { $other } answers this question differently.
-finding-same-meaning = { $other } asks the same in other words and answers differently.
-finding-meaning-unchecked = { NUMBER($count) } questions weren't compared by meaning: there are more than { NUMBER($limit) }.
 
 finding-secret = This looks like a key or password: the model would learn it and tell everyone.
 finding-personal = { $kind ->
@@ -163,5 +161,7 @@ check-summary = { $datasets ->
         [one] { $examples } good example
        *[other] { $examples } good examples
     }; errors: { $errors }, notes: { $notes }
+check-near = Nearest questions with different answers. Do they ask the same? If not, write `allow: {"{"}same-meaning: why{"}"}` in both.
+check-near-pair = {"  "}{ $path }: “{ $question }” ~ { $other }: “{ $other_question }”
 check-no-such-path = No such file or folder: { $path }
 check-no-dataset = There's no dataset in “{ $path }”. A dataset is a folder with dataset.yaml and examples/. Make a repository with one: merlin init

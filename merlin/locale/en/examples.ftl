@@ -27,6 +27,10 @@ examples-has-errors = ⛔ It can't be saved while there are errors.
 examples-nothing-changed = Nothing changed yet.
 examples-more = and { $count } more
 examples-save = 💾 Save
+examples-near-ask = ❓ { $count ->
+    [one] This example has another answer. Does it ask the same?
+   *[other] These examples have other answers. Does one of them ask the same?
+  }
 examples-approve = ✅ Accept
 examples-delete = 🗑 Yes, delete
 examples-delete-ask = 🗑 Delete

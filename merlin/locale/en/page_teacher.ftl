@@ -118,8 +118,8 @@ page-proposal-by-student = a student's correction
 page-proposal-present = Now
 page-proposal-new = Correction
 page-proposal-changes = { $count ->
-    [one] Changes the answer of this example and renames its file:
-   *[other] Changes the answer of { $count } examples and renames their files:
+    [one] Changes the answer of this example:
+   *[other] Changes the answer of { $count } examples:
   }
 page-proposal-all = Change those examples, too
 page-proposal-only = Another answer for this question only
@@ -133,15 +133,12 @@ page-tests-few = Test questions: { $questions } of { $least }. With fewer, a new
 page-no-proposals = No corrections
 page-no-proposals-hint = When a student corrects an answer in the bot or the course chat, the correction appears here.
 page-contradictions = Contradictions
-page-contradictions-lead = These questions mean the same, but their answers differ. What you choose becomes one commit in your name.
+page-contradictions-lead = The nearest questions with different answers, up to ten. Do they ask the same? What you choose becomes one commit in your name.
 page-contradictions-find = Find contradictions
-page-contradictions-none = No contradictions found.
+page-contradictions-none = No near questions with different answers.
 page-contradictions-compared = { $count ->
-        [0] No example could be compared.
-       *[other] Compared: { $count }, by meaning: { $meanings ->
-            [0] none (the rule same-meaning is off, or there are more than { $limit } questions).
-           *[other] { $meanings }.
-        }
+        [0] Not compared by meaning: `check.off` has same-meaning, or there are more than { $limit } questions.
+       *[other] Compared: { $count }.
     }
 page-contradictions-unread = { $count ->
         [one] { $count } file has errors, so it wasn't compared.
@@ -201,8 +198,19 @@ page-stale-several = While you were selecting, one of these examples was changed
 page-example-keys = Keys: j and k move, x selects, e edits
 page-another-wording = Another wording
 page-allow-ask = Not saved yet: this looks like a person's data, and the model would tell it to everyone. Save it anyway?
-page-contradicts = Not saved yet: nearly the same question is there, with another answer. Change that example, change your answer, or save it anyway.
-page-save-anyway = Save anyway
+page-near-ask = Not saved yet: { $count ->
+    [one] this example has another answer. Does it ask the same?
+   *[other] these examples have other answers. Does one of them ask the same?
+  }
+page-near-ask-correction = { $count ->
+    [one] If this example asks the same, replace its answer, too: otherwise it stays.
+   *[other] If one of these examples asks the same, replace its answer, too: otherwise it stays.
+  }
+page-near-question = Looks like
+page-near-same = The same answer
+page-near-replace = Replace this answer
+page-near-other = Another question: save
+page-near-other-accept = Another question: accept
 page-allow-organisation = Save: the organisation's contact
 page-allow-organisation-reason = A contact of the organisation.
 page-allow-agreed = Save: the person agreed

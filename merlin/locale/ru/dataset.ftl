@@ -120,8 +120,6 @@ finding-few-examples = Примеров без ошибок { $good }; сове�
 finding-duplicate = То же самое уже сказано в { $other }: этот файл не взят.
 finding-leak = Тот же вопрос есть среди примеров для обучения: { $other }. Такой тест измерит только память, файл не взят.
 finding-contradiction = На этот вопрос в { $other } дан другой ответ.
-finding-same-meaning = В { $other } тот же вопрос другими словами, а ответ другой.
-finding-meaning-unchecked = Вопросы не сравнивались по смыслу: их { NUMBER($count) }, а сравниваются до { NUMBER($limit) }.
 
 finding-secret = Похоже на ключ или пароль: модель выучит его и расскажет всем.
 finding-personal = { $kind ->
@@ -170,5 +168,7 @@ check-summary = { $datasets ->
         [few] { $examples } примера
        *[many] { $examples } примеров
     }; ошибок: { $errors }, замечаний: { $notes }
+check-near = Самые близкие вопросы с разными ответами. Об одном ли они? Если нет, напишите в обоих `allow: {"{"}same-meaning: почему{"}"}`.
+check-near-pair = {"  "}{ $path }: «{ $question }» ~ { $other }: «{ $other_question }»
 check-no-such-path = Нет такого файла или папки: { $path }
 check-no-dataset = В «{ $path }» нет набора. Набор — это папка с dataset.yaml и examples/. Создать репозиторий с набором: merlin init

@@ -28,6 +28,10 @@ examples-has-errors = ⛔ Сохранить нельзя, пока есть о�
 examples-nothing-changed = Пока ничего не изменено.
 examples-more = и ещё { $count }
 examples-save = 💾 Сохранить
+examples-near-ask = ❓ { $count ->
+    [1] У этого примера другой ответ. Не о том же ли он?
+   *[other] У этих примеров другие ответы. Нет ли среди них вопроса о том же?
+  }
 examples-approve = ✅ Принять
 examples-delete = 🗑 Да, удалить
 examples-delete-ask = 🗑 Удалить

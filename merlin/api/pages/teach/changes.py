@@ -28,18 +28,17 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.schema import MAX_ID, Hex, Name, Number
-from merlin.app import changes, examples, proposals, unanswered
+from merlin.app import changes, examples, near, proposals, unanswered
 from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
+from merlin.app.near import NearExample
 from merlin.app.verdicts import find_shown_status
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.dataset.changes import ChangeState
-from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding
-from merlin.dataset.lint import MAX_COMPARED
 
 # A form field: label, the person's value, the other value.
 Clashes = Sequence[tuple[str, str, str]]
@@ -50,7 +49,7 @@ class FormResult:
     """Why a form was not saved: a message, and what the checker found.
 
     `clashes` None: no concurrent edit; `may_allow`: the findings are personal data only. `text` is
-    that of a file which is no example. `rivals` are examples with the question and another answer.
+    that of a file which is no example. `near` are examples that may ask the same.
     """
 
     wrong: str = ""
@@ -58,7 +57,7 @@ class FormResult:
     findings: Sequence[Finding] = ()
     may_allow: bool = False
     text: str = ""
-    rivals: Sequence[Example] = ()
+    near: Sequence[NearExample] = ()
 
 
 class EditForm(BaseModel):
@@ -95,14 +94,12 @@ async def submit_form(
     read_theirs: Callable[[StaleEdit], Awaitable[F]],
     stale: str,
     allow: str | None = None,
-    *,
-    may_contradict: bool = True,
 ) -> tuple[ChangeView | FormResult, F]:
     """Submit the commit of a form; return also the form for the next attempt.
 
     After a concurrent edit `read_theirs` returns the current version, which is shown with the text
-    `stale`. `allow` is the reason why personal data may be saved, None where it never may;
-    `may_contradict` as in `changes.submit`. Raises NotFound if the file no longer exists.
+    `stale`. `allow` is the reason why personal data may be saved, None where it never may. Raises
+    NotFound if the file no longer exists.
     """
     # A form submitted again with other values creates another change.
     once = form.model_dump_json()
@@ -114,7 +111,6 @@ async def submit_form(
             make,
             once,
             allow=allow or "",
-            may_contradict=may_contradict,
         )
     except StaleEdit as error:
         theirs = await read_theirs(error)
@@ -123,8 +119,6 @@ async def submit_form(
         form = form.model_copy(update={"revision": error.revision})
         return FormResult(context.say(stale), clashes=clashes), form
     except EditNotGood as error:
-        if error.preview.is_good:
-            return FormResult(context.say("contradicts"), rivals=error.preview.rivals), form
         findings = [*error.preview.findings, *error.preview.around]
         may_allow = allow is not None and bool(error.preview.personal)
         wrong = context.say("allow-ask" if may_allow else "has-errors")
@@ -273,6 +267,7 @@ def base_of(dataset: str, room: str = "examples") -> str:
 
 
 _BATCH_SIZE = 50
+_NearChoice = Annotated[str, Field(pattern="^((same|replace) [0-9]{1,18} [^\\n]{1,1000})?$")]
 
 
 @router.get("/datasets/{dataset}/proposals")
@@ -285,7 +280,7 @@ async def show_proposals(
 ) -> Response:
     """Return the oldest pending example proposals, and the state of those accepted last.
 
-    `compare`: with the pairs of examples that contradict each other by meaning, found in seconds.
+    `compare`: with the nearest pairs of examples with different answers, found in seconds.
     """
     waiting = await context.read(
         proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset.name
@@ -293,6 +288,9 @@ async def show_proposals(
     total = await context.read(proposals.count_waiting, context.actor, dataset.name)
     corrected = await context.read(proposals.find_corrected, context.actor, waiting)
     narrow = await asyncio.to_thread(proposals.find_other_questions, waiting, corrected)
+    offered = await context.read(near.list_offered, context.actor, waiting)
+    files = await context.read(changes.read_files, context.actor, dataset.name)
+    about = context.services, files, waiting, corrected, offered
     tests = await context.read(proposals.count_test_questions, context.actor, dataset.name)
     view: dict[str, object] = {
         "dataset": dataset,
@@ -302,13 +300,12 @@ async def show_proposals(
         "more": max(total - len(waiting), 0),
         "corrected": corrected,
         "narrow": narrow,
+        "near": await asyncio.to_thread(near.find_near_corrections, *about),
         "tests": tests,
         "note": await find_noted_change(context, changed),
     }
     if compare:
-        files = await context.read(changes.read_files, context.actor, dataset.name)
-        found = await asyncio.to_thread(proposals.find_contradictions, files)
-        view |= {"contradictions": found.pairs, "looked": found, "limit": MAX_COMPARED}
+        view["looked"] = await asyncio.to_thread(proposals.find_contradictions, files)
     return render_page(context, "teach_proposals.html", view)
 
 
@@ -321,24 +318,32 @@ async def judge_proposals(
     decline: Annotated[list[Number] | None, Form(max_length=1)] = None,
     proposal: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
     only: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
+    near_one: Annotated[_NearChoice, Form(alias="near")] = "",
 ) -> Response:
     """Approve one proposal or, by `act`, the selected ones in one commit, or decline them.
 
-    Those in `only` change no answer of other questions.
+    Those in `only` change no answer of other questions. `near` is what to do, a proposal, and the
+    path of a near example: it gets the "same" answer, or "replace" that of all with this answer.
     """
-    requested, narrow = approve or decline or proposal or [], only or []
+    decision, number, path = near_one.split(" ", 2) if near_one else ("", "", "")
+    chosen = [int(number)] if number else []
+    requested = chosen or approve or decline or proposal or []
     if decline or act == "decline":
         await context.write(proposals.decline_several, context.actor, requested)
         return seen_other(base_of(dataset.name, "proposals"))
+    files = await context.read(changes.read_files, context.actor, dataset.name)
+    known = {each: near.read_answer(files, path) for each in chosen}
+    answers = known if decision == "same" else {}
+    replaced = known if decision == "replace" else dict.fromkeys([*(only or []), *chosen], "")
     files, edits = await context.read(
-        proposals.read_several, context.actor, dataset.name, requested, narrow
+        proposals.read_several, context.actor, dataset.name, requested, replaced, answers
     )
     check = proposals.check_several
     good, errors = await asyncio.to_thread(check, context.services, files, edits)
     if errors and not good:
         reason = errors[0].text(context.language)
         raise Refused("none can be an example", "proposals-have-errors", reason=reason)
-    change = await context.write(proposals.approve_several, context.actor, good, narrow)
+    change = await context.write(proposals.approve_several, context.actor, good, replaced, answers)
     return seen_other(f"{base_of(dataset.name, 'proposals')}?changed={change}")
 
 

@@ -5,15 +5,16 @@
 Every list and every open example has its own address, and no script is required.
 """
 
+import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Depends, Form, Query
-from pydantic import Field
+from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,9 +31,10 @@ from merlin.api.pages.teach.changes import (
 )
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Part
-from merlin.app import examples
+from merlin.app import changes, examples, near
 from merlin.app.changes import ChangeView, DatasetFiles, Make, StaleEdit
 from merlin.app.examples import ExampleContent, ExampleView
+from merlin.app.near import NearExample
 from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
@@ -55,8 +57,9 @@ class ExampleForm(EditForm):
     """The form of an example; `example` is "" for a new one.
 
     `before_question` and `before_answer` are the turn before the question of a new example; `allow`
-    is why personal data may be saved, `sure`: although another example contradicts. `at` is the
-    page to return to.
+    is why personal data may be saved. `near` is what the editor says of the near examples with the
+    paths `shown`: "other" question, "same PATH" answer, "replace PATH". `at` is the page to return
+    to.
     """
 
     example: str = Field(default="", max_length=1000, pattern=LINE)
@@ -67,7 +70,8 @@ class ExampleForm(EditForm):
     tags: str = Field(default="", max_length=5_000)
     split: Literal["", "train", "test"] = ""
     allow: Literal["", "organisation", "agreed"] = ""
-    sure: bool = False
+    near: str = Field(default="", max_length=1100, pattern="^(other|(same|replace) [^\\n]+)?$")
+    shown: list[str] = Field(default=[], max_length=10)
     at: Literal["examples", "unanswered"] = "examples"
 
     def content(self) -> ExampleContent:
@@ -263,7 +267,7 @@ class ExampleList:
         result: ChangeView | FormResult
         try:
             result, form = await submit_form(
-                context, name, make, form, theirs, "stale-example", allow, may_contradict=form.sure
+                context, name, make, form, theirs, "stale-example", allow
             )
         except NotFound:
             # Removed in the meantime: saving creates a new one.
@@ -352,10 +356,35 @@ async def save_example(listing: Listing, form: Annotated[ExampleForm, Form()]) -
         result = FormResult(listing.context.say("needs-both"))
         return await listing.render(form, result)
 
-    def make(files: DatasetFiles) -> CourseEdits:
-        return examples.save_example(form.example, form.content(), form.revision, files)
+    context = listing.context
+    reason = context.say("contradiction-reason")
 
+    def make(files: DatasetFiles) -> CourseEdits:
+        act, _, path = form.near.partition(" ")
+        content = form.content()
+        if act == "same":
+            content = replace(content, answer=near.read_answer(files, path))
+        proposed = examples.save_example(form.example, content, form.revision, files)
+        if act == "replace":
+            return near.replace_answer(files, proposed, near.read_answer(files, path))
+        return near.mark_other(files, proposed, form.shown, reason) if act == "other" else proposed
+
+    if not form.near and (found := await _find_near(listing, form)):
+        result = FormResult(context.say("near-ask", count=len(found)), near=found)
+        return await listing.render(form, result)
     return await listing.submit(form, make)
+
+
+async def _find_near(listing: Listing, form: ExampleForm) -> Sequence[NearExample]:
+    """Return the examples that may ask what the form asks."""
+    context = listing.context
+    files = await context.read(changes.read_files, context.actor, listing.dataset.name)
+    try:
+        text = examples.write_new_example(form.content())
+    except ValidationError:
+        return ()  # saving says what is wrong
+    path = form.example and example_path(form.example)
+    return await asyncio.to_thread(near.find_near, context.services, files, text, path)
 
 
 @router.post("/datasets/{dataset}/examples/remove")
