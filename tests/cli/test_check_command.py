@@ -45,7 +45,10 @@ def check_result(*arguments):
 def test_good_datasets_exit_with_0_and_a_summary(datasets):
     result = run()
     assert result.exit_code == 0
-    assert result.stdout == ("1 dataset, 61 files, 60 good examples; errors: 0, notes: 0\n")
+    assert result.stdout == (
+        "neurotypology: Taught: 55. The test asks 5 wordings that aren't taught.\n"
+        "1 dataset, 61 files, 60 good examples; errors: 0, notes: 0\n"
+    )
 
 
 @pytest.mark.usefixtures("datasets")

@@ -15,6 +15,7 @@ from merlin.__main__ import main as run_program
 from merlin.cli import main, setup
 from merlin.cli.commands import COMMANDS, load_command
 from merlin.cli.output import NEXT_COMMANDS, print_json, record
+from tests.support.pipeline_lab import Repository
 
 pytestmark = pytest.mark.unit
 MODULES = sorted({module for module, _ in COMMANDS.values()})
@@ -162,10 +163,15 @@ def test_configuration_is_given_before_the_command_or_by_the_environment(
     assert path not in capsys.readouterr().err
 
 
-def test_results_are_in_the_language_of_the_configuration(monkeypatch, capsys):
+def test_results_are_in_the_language_of_the_configuration(tmp_path, monkeypatch, capsys):
     sample = Path(setup.__file__).parent / "init" / "config.ru.yaml"
+    config = tmp_path / "config.yaml"
+    config.write_bytes(sample.read_bytes())
+    repository = Repository(tmp_path / "merlin-datasets")
+    repository.dataset()
+    repository.commit()
     monkeypatch.delenv("MERLIN_LANGUAGE")
-    main(["config", "check", "--config", str(sample)])
+    main(["config", "check", "--config", str(config)])
     assert "ошибок нет" in capsys.readouterr().err
 
 
