@@ -182,6 +182,8 @@ class Bot:
         await self._processor.close(self._services.pace.finish_s)
         await self._notices.close()
         await self._services.store.do(lambda: self._inbox.release(self._services.owner))
+        # The database is closed next: under a statement of `_expire` SQLite crashed the process.
+        await asyncio.get_running_loop().shutdown_default_executor()
 
     async def _move_group(self, old_id: int, new_id: int) -> None:
         """Move the data of a group to its supergroup."""
