@@ -64,12 +64,13 @@ def _compare(answer: str, found: Iterable[Example]) -> list[NearExample]:
 def list_offered(ctx: Context, actor: Actor, waiting: Sequence[Proposal]) -> dict[int, list[str]]:
     """Return by id the questions that were offered instead of the corrected answers.
 
-    In normal form. Raises NotFound.
+    In normal form; none once the turn is deleted. Raises NotFound.
     """
     for dataset in {proposal.draft.dataset for proposal in waiting}:
         require_editing(ctx, actor, dataset)
-    rows = Proposals(ctx.db, ctx.clock)
-    return {each.proposal_id: rows.list_offered(each.draft) for each in waiting}
+    turns = {each.proposal_id: each.draft.turn_id for each in waiting}
+    offered = Proposals(ctx.db, ctx.clock).list_offered(turns.values())
+    return {proposal: offered.get(turn, []) for proposal, turn in turns.items()}
 
 
 def find_near_corrections(

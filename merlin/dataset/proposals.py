@@ -14,7 +14,7 @@ Personal data and secrets are masked before a proposal is stored (`sensitive.mas
 Texts are encrypted, and erased when a proposal is declined or withdrawn.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -357,13 +357,16 @@ class Proposals(Repository):
         known = draft.known_answer if replaced is None else replaced
         return find_corrected(self.db, draft.dataset, draft.messages, known)
 
-    def list_offered(self, draft: Draft) -> list[str]:
-        """Return the questions that were offered instead of the answer that a draft corrects.
-
-        In normal form; none once the turn is deleted.
-        """
-        offered = self.db.value(TURN.select(TURN.nearest).where(TURN.id == draft.turn_id))
-        return [normalise(line) for line in (decrypt(self.db.cipher, offered) or "").splitlines()]
+    def list_offered(self, turn_ids: Collection[int]) -> dict[int, list[str]]:
+        """Return by turn the questions that were offered instead of an answer, in normal form."""
+        query = TURN.select(TURN.id, TURN.nearest).where(TURN.id.in_(list(turn_ids)))
+        return {
+            row["id"]: [
+                normalise(line)
+                for line in (decrypt(self.db.cipher, row["nearest"]) or "").splitlines()
+            ]
+            for row in self.db.rows(query)
+        }
 
     def edits(
         self, texts: Mapping[int, str], replaced: Replaced = NOTHING

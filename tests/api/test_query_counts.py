@@ -35,6 +35,8 @@ BOARD = 18  # edits with their texts, commits with findings, jobs, models, title
 MORE = {
     **dict.fromkeys(("/admin/board", "/courses/{course}/board"), BOARD),
     "/teach": BOARD + 2,  # and what was asked about each course
+    # What each changes, what it may be about, and the files to compare with.
+    "/datasets/trial/proposals": 16,
     "/me": 15,  # account, sign-ins, keys, plans, packs, what is used of them, consent
     "/admin/users/1001": 16,  # the same of a person, and what is noted of them
     "/admin/models": 17,  # models, what serves, the ways back, promotions, commits, ratings

@@ -92,6 +92,7 @@ def test_json_has_the_documented_shape(datasets):
                 "message": "Unknown key “bot”.",
             }
         ],
+        "near": [],
     }
 
 

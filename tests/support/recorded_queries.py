@@ -9,11 +9,11 @@ from merlin.db import connections
 from merlin.db.tables import list_all_tables
 
 # These do not grow with use: one row a dataset, a course, a process or a chat model; the staff's
-# roles; people who were blocked when they left; settings and days that are kept.
+# roles; people who were blocked when they left; what was withdrawn; settings; days that are kept.
 SHORT = {
     *("wake", "migration", "dataset_tree", "serving", "heartbeat", "model_window", "setting"),
     *("course", "role_grant", "blocked_pseudonym", "revoked_example", "accepted_loss"),
-    "answer_cost",
+    *("answer_cost", "revoked_version"),
 }
 # One row a training. Only what runs once an hour reads them whole: 10,000 take 30 ms.
 TRAININGS = {"build", "job", "model", "promotion"}
