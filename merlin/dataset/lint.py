@@ -1,7 +1,6 @@
-"""Lint: findings for a reviewer about one example or about a whole dataset.
+"""Lint: findings for a reviewer about one example; they are stored with its blob.
 
-`lint_example` checks one example (its findings are stored with the blob), `lint_meaning` all
-examples of a dataset together.
+What examples say of one another is compared in `judge` and `contradictions`.
 """
 
 import re
