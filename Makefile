@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks audit demo run test test-postgresql check lint types golden bench soak install deb release docs pictures screens pin
+.PHONY: venv runtime engine locks audit demo run test test-postgresql test-real record-real check lint types golden bench soak install deb release docs pictures screens pin
 
 venv: .venv/installed
 
@@ -90,6 +90,15 @@ test: venv
 # Every test whose database is not SQLite's own, on PostgreSQL. `make test` has only tests/db and races on it.
 test-postgresql: venv
 	MERLIN_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -n auto --dist loadgroup
+
+# Programs that nobody here wrote, each in a folder of its own in the user's cache (6 GB, installed
+# once): ten minutes on two cores. `.ci/run` has the quick ones.
+test-real: venv
+	$(BIN)/python -m pytest -q tests/real
+
+# The same, and what they sent and answered is written for the stand-ins, with what was tried.
+record-real: venv
+	MERLIN_RECORD=write $(BIN)/python -m pytest -q tests/real
 
 check: lint types test
 

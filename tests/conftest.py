@@ -141,8 +141,11 @@ def pytest_collection():
 
 
 def pytest_collection_modifyitems(config, items):
+    left_out = sampling.leave_out_real(config, items)
     if sampling.is_wanted():
-        items[:], left_out = sampling.split_items(items)
+        items[:], beyond = sampling.split_items(items)
+        left_out += beyond
+    if left_out:
         config.hook.pytest_deselected(items=left_out)
     if hasattr(config, "workerinput"):
         from tests.support.xdist_schedule import sort_long_first

@@ -2,7 +2,9 @@
 
 The whole suite takes a quarter of an hour on two cores and runs before anything lands (`.ci/run`
 sets MERLIN_REQUIRE_ALL). The sample stays the same unless MERLIN_SEED changes, and adding or
-removing a test does not affect the others. pytest on its own runs everything it is given.
+removing a test does not affect the others. pytest on its own runs everything it is given, except
+tests of real programs, which install them: they run where `tests/real` is named, and the quick
+ones with MERLIN_REQUIRE_ALL=1.
 """
 
 import os
@@ -27,6 +29,24 @@ def split_items(items):
     for item in items:
         (chosen if _is_chosen(item) else left_out).append(item)
     return chosen, left_out
+
+
+def leave_out_real(config, items):
+    """Remove the tests of real programs that are not wanted; return them."""
+    if any("tests/real" in str(argument) for argument in config.args):
+        return []
+    left_out = [item for item in items if not _is_wanted_real(item)]
+    items[:] = [item for item in items if _is_wanted_real(item)]
+    return left_out
+
+
+def _is_wanted_real(item):
+    marker = item.get_closest_marker("real")
+    if marker is None:
+        return True
+    from tests.real.programs import PROGRAMS
+
+    return os.environ.get("MERLIN_REQUIRE_ALL") == "1" and PROGRAMS[marker.args[0]].is_quick
 
 
 def _is_chosen(item):
