@@ -40,14 +40,15 @@ def serve(
     settings: EngineSettings,
     on_ready: Callable[[], object] = lambda: None,
     still_alive: Callable[[], object] = lambda: None,
+    place: str = "engine.listen",
 ) -> None:
     """Serve until a signal; `on_ready` is called when the port accepts connections.
 
     The event loop calls `still_alive` every second while all job threads are alive. Port 0 selects
-    a free one, which is logged. Raises ConfigError for an address in use, LeadTaken if another
-    engine has locked the folder.
+    a free one, which is logged. Raises ConfigError, which names the `place` of the setting, for an
+    address in use, LeadTaken if another engine has locked the folder.
     """
-    with server.listen("engine.listen", settings.host, settings.port) as listener:
+    with server.listen(place, settings.host, settings.port) as listener:
         serve_on(listener, settings, on_ready, still_alive)
 
 

@@ -14,6 +14,7 @@ from merlin.core.durable_files import rename_durably
 from merlin.core.errors import Refused
 from merlin.engine.chat_template import find_template_fault
 from merlin.engine.model_store import find_fault, get_base_folder
+from merlin.engine.trainers.lora.trainer import find_missing_packages
 
 FILE_PATTERNS = [
     "*.safetensors",
@@ -50,6 +51,12 @@ def pull(model: EngineModelConfig, engine: Path) -> bool:
     _check(draft)
     rename_durably(draft, folder)
     return True
+
+
+def require_extra() -> None:
+    """Raise Refused that says what to install where no language model can be trained or asked."""
+    if missing := find_missing_packages():
+        raise Refused(missing[0], "library-no-extra", package=missing[0])
 
 
 def _check(folder: Path) -> None:

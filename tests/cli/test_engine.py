@@ -1,10 +1,21 @@
 """`merlin engine`: its own process, and the download of base models."""
 
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
 import pytest
 import yaml
 
 from merlin.cli import main
+from merlin.core.server import free_ports
+from merlin.engine.trainers.lora import trainer
+from merlin.wiring.engine import build_lone_config, prepare_lone_key
 from tests.engine.base_library import write_base
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -50,3 +61,109 @@ def test_engine_command_alone_starts_the_server_and_needs_its_key(tmp_path, caps
     path.write_text("state_dir: s", encoding="utf-8")
     assert main(["engine", "--config", str(path)]) == 2
     assert "MERLIN_ENGINE_KEY" in capsys.readouterr().err
+
+
+@pytest.fixture
+def lone(base, tmp_path):
+    """A running engine without a configuration: its process, and what it printed."""
+    port, printed = free_ports(1)[0], tmp_path / "printed"
+    options = ["--model", str(base), "--port", str(port), "--state", str(tmp_path / "state")]
+    command = [sys.executable, "-m", "merlin", "engine", *options]
+    # Its extra isn't asked for here: the base is listed, not loaded.
+    environment = {**os.environ, "MERLIN_LANGUAGE": "en"}
+    environment.pop("MERLIN_CONFIG", None)
+    with (
+        printed.open("w") as out,
+        subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path, env=environment
+        ) as process,
+    ):
+        try:
+            wait_until(lambda: "print(answer" in printed.read_text("utf-8") or process.poll())
+            yield process, printed.read_text("utf-8")
+        finally:
+            process.kill()
+
+
+UNKNOWN = "I don't know this one"
+
+
+def test_engine_without_a_configuration_prints_calls_that_run_as_they_are(lone, tmp_path):
+    process, printed = lone
+    assert process.poll() is None, printed
+    assert "Models: small, recall" in printed
+    calls = printed.replace('"model": "small"', '"model": "recall"')
+    calls = calls.replace('model="small"', 'model="recall"')
+    curl = re.search(r"^curl .*?\}'$", calls, re.MULTILINE | re.DOTALL)[0]
+    python = re.search(r"^from openai.*?^print.*?$", calls, re.MULTILINE | re.DOTALL)[0]
+    for command in (["bash", "-c", curl], [sys.executable, "-c", python]):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=longest())
+        assert UNKNOWN in done.stdout, done.stderr
+    key = tmp_path / "state" / "engine.key"
+    assert (key.stat().st_mode & 0o777, key.read_text("ascii").strip() in curl) == (0o600, True)
+    assert main(["engine", "--state", str(tmp_path / "state")]) == 75
+    process.send_signal(signal.SIGINT)
+    assert process.wait(longest()) == 0
+
+
+def test_key_of_an_engine_without_a_configuration_is_kept(tmp_path, monkeypatch):
+    monkeypatch.delenv("MERLIN_ENGINE_KEY", raising=False)
+    key = prepare_lone_key(tmp_path)
+    assert os.environ.pop("MERLIN_ENGINE_KEY") == key
+    assert prepare_lone_key(tmp_path) == key
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "of-the-environment")
+    assert prepare_lone_key(tmp_path) == "of-the-environment"
+    monkeypatch.delenv("MERLIN_ENGINE_KEY")
+    (tmp_path / "engine.key").write_text("\n")  # "Bearer " would be the key
+    assert len(prepare_lone_key(tmp_path)) > 32
+    monkeypatch.delenv("MERLIN_ENGINE_KEY")
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("Qwen/Qwen3-0.6B", {"Qwen3-0.6B": "Qwen/Qwen3-0.6B"}),
+        ("my model", {"my-model": "{here}/my model"}),
+        ("recall", {"base": "{here}/recall"}),
+        ("", {}),
+    ],
+)
+def test_model_is_a_name_at_the_hub_or_a_folder_that_is_there(
+    model, expected, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("my model", "recall"):
+        (tmp_path / name).mkdir()
+    config = build_lone_config(tmp_path, "en", model, "127.0.0.1:1", "cuda:0")
+    found = {name: base.source for name, base in config.engine.models.items()}
+    assert found == {name: path.format(here=tmp_path) for name, path in expected.items()}
+    assert config.engine.training.device == config.engine.answering.device == "cuda:0"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--model", "nowhere"], 1, "nowhere is neither a folder nor a name"),
+        (["--model", "."], 1, "has no config.json"),
+        (["--device", "gpu"], 2, "engine.training.device"),
+        (["--port", "{port}"], 2, "set another --port"),
+        (["--port", "1", "--config", "c.yaml"], 1, "but c.yaml is one"),
+    ],
+)
+def test_what_an_engine_without_a_configuration_cannot_use_is_named(
+    options, code, words, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(trainer, "_PACKAGES", ())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        arguments = [option.format(port=taken.getsockname()[1]) for option in options]
+        assert main(["engine", "--state", "state", *arguments]) == code
+    assert words in capsys.readouterr().err
+
+
+def test_missing_extra_is_named_with_what_installs_it(base, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(trainer, "_PACKAGES", ("torch_of_nobody",))
+    assert main(["engine", "--state", str(tmp_path), "--model", str(base)]) == 1
+    error = capsys.readouterr().err
+    assert "torch_of_nobody" in error
+    assert "pip install 'merlin-gitops[engine]'" in error

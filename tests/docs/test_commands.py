@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,10 @@ def check_ours(arguments):
 
 
 def check_docker(arguments):
+    if arguments[0] in ("build", "run"):
+        files = [value for name, value in pairwise(arguments) if name == "-f"]
+        assert all((ROOT / file).is_file() for file in files), files
+        return
     assert arguments[0] == "compose", arguments
     rest = arguments[1:]
     while rest[0].startswith("-"):

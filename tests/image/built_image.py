@@ -20,6 +20,7 @@ from tests.support.machine import ROOT
 
 BASE = "localhost/python:3.11-slim-bookworm"
 NAME = "localhost/merlin:test"
+ENGINE = "localhost/merlin-engine:test"
 PACKAGES = ("apt", "ca-certificates", "git", "mawk", "openssh-client", "python3", "python3-venv")
 ONLY_DEPENDS = tuple(
     f"--no-{kind}"
@@ -115,25 +116,28 @@ class Builder:
         self._buildah("commit", "--rm", "--disable-compression", "base", BASE)
 
     def build(self, wheels: Path) -> None:
-        """Build the project's Dockerfile; packages come from `wheels`, checked by their hashes."""
+        """Build both Dockerfiles; packages come from `wheels`, checked by their hashes.
+
+        The engine's with what is there already: language models take several GB.
+        """
         settings = self._folder / "pip.conf"
         settings.write_text(PIP, "ascii")
-        self._buildah(
-            *("bud", *CHROOT, "--format", "docker", "--build-arg", f"BASE={BASE}"),
-            *("-v", f"{settings}:/etc/pip.conf:ro", "-v", f"{wheels}:/wheels:ro"),
-            *("-t", NAME, str(ROOT)),
-        )
+        mounts = ("-v", f"{settings}:/etc/pip.conf:ro", "-v", f"{wheels}:/wheels:ro")
+        options = ("bud", *CHROOT, "--format", "docker", *mounts, "--build-arg")
+        self._buildah(*options, f"BASE={BASE}", "-t", NAME, str(ROOT))
+        file = str(ROOT / "deploy" / "engine" / "Dockerfile")
+        self._buildah(*options, f"MERLIN={NAME}", "-t", ENGINE, "-f", file, str(ROOT))
 
-    def read_settings(self) -> Mapping[str, Any]:
-        """Return the image's configuration."""
-        document = json.loads(self._buildah("inspect", "--type", "image", NAME))
+    def read_settings(self, name: str = NAME) -> Mapping[str, Any]:
+        """Return an image's configuration."""
+        document = json.loads(self._buildah("inspect", "--type", "image", name))
         config: Mapping[str, Any] = document["Docker"]["config"]
         return config
 
     @contextmanager
-    def run_container(self, configuration: Path) -> Iterator[Container]:
-        """Yield a container with this configuration file."""
-        name = self._buildah("from", "--pull-never", NAME).strip()
+    def run_container(self, configuration: Path, image: str = NAME) -> Iterator[Container]:
+        """Yield a container of an image with this configuration file."""
+        name = self._buildah("from", "--pull-never", image).strip()
         try:
             container = Container(self.options, name, configuration)
             compiling = ("run", "--isolation", "chroot", "--user", "0", name, "--")

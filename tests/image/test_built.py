@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from merlin.core.server import free_ports
-from tests.image.built_image import Builder, find_obstacle
+from tests.image.built_image import ENGINE, Builder, find_obstacle
 from tests.support.machine import download_wheels, mount_in_memory, require_whole_machine
 from tests.support.waiting import longest, wait_until
 
@@ -84,3 +84,21 @@ def test_health_check_distinguishes_a_running_api_from_a_stopped_one(container, 
         process.wait(longest(START_S))
     # A process that was killed is missed after ten seconds.
     wait_until(lambda: container.run(*check).returncode == 1, START_S)
+
+
+def test_engine_image_answers_and_its_health_check_sees_it(builder, tmp_path):
+    settings = builder.read_settings(ENGINE)
+    assert settings["User"] == "10001:10001"
+    # The containers of this test share the machine's network, where the port may be taken.
+    port, check = free_ports(1)[0], settings["Healthcheck"]["Test"][1:]
+    ours = [word.replace("8702", str(port)) for word in check]
+    with builder.run_container(tmp_path, ENGINE) as container:
+        assert container.run(*ours).returncode == 1
+        process = container.start("merlin", *settings["Cmd"], "--port", str(port))
+        try:
+            wait_until(lambda: process.poll() is not None or is_listening(port), START_S)
+            assert process.poll() is None
+            assert container.run(*ours).returncode == 0
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(longest(START_S))

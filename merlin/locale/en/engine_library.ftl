@@ -6,7 +6,7 @@ library-no-template = The base model in { $folder } has no chat template. Use it
 library-no-weights = { $folder } has no weights in .safetensors. Other weights aren't loaded, since reading them may run a stranger's code. Take a variant that has them.
 library-not-pulled = The files of the base model { $name } aren't here yet. Run: merlin engine pull { $name }
 
-library-no-extra = The package { $package } isn't installed. Run: make engine in the checkout, for services sudo make install EXTRA=engine
+library-no-extra = Language models need the package { $package }, which isn't installed. Run: pip install 'merlin-gitops[engine]', or in the checkout make engine, for services sudo make install EXTRA=engine
 library-gated = You can download { $hub } only after accepting its licence. Accept it on the model's page at the hub, create a read token there, and set HF_TOKEN to it.
 library-not-at-hub = { $hub } (revision { $revision }) isn't at the hub, or it's private. Correct hub and revision in engine.models, or set HF_TOKEN to a token that can read it.
 library-hub-unreachable = The hub gave nothing: { $reason }. What's already here is kept. Run the command again, or copy the base model here and give its path in engine.models.
@@ -15,3 +15,14 @@ library-no-bases = engine.models has no base model yet. To choose one, see docs/
 library-pulling = { $name }: { $source }
 library-pulled = { $name } is here: { $folder }
 library-already-pulled = { $name } was already here: { $folder }
+
+# `merlin engine` without a configuration.
+engine-lone-config = These options are for an engine without a configuration, but { $path } is one. Leave out either, or put the model into engine.models there.
+engine-lone-no-model = { $model } is neither a folder nor a name at the hub, which looks like Qwen/Qwen3-0.6B. Correct --model.
+engine-lone-ready = The engine is ready: { $address }
+    Key: { $secret }
+    Models: { $models }
+    Everything is stored in { $folder }. Ctrl-C stops the engine.
+engine-lone-curl = Ask it:
+engine-lone-python = Or in Python (pip install openai):
+engine-lone-question = What can you do?

@@ -1,4 +1,4 @@
-engine-lora-missing = Language models can't be trained here: { $parts } isn't installed. Run make engine in the checkout, for services sudo make install EXTRA=engine and create the job again.
+engine-lora-missing = Language models can't be trained here: { $parts } isn't installed. Run pip install 'merlin-gitops[engine]', or in the checkout make engine, for services sudo make install EXTRA=engine, and create the job again.
 engine-lora-killed = The training process was killed several times, most likely because the memory ran out. Take a smaller batch_size, shorter examples, gradient_checkpointing, a quantised base model, or a machine with more memory.
 engine-lora-died = { $n ->
     [one] The training process died { $n } time without getting further. Its log says why. Create the job again. If that doesn't help, tell the operator.

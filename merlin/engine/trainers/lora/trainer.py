@@ -128,6 +128,11 @@ _READ_BYTES = 65_536
 MAX_CRASHES = 3
 
 
+def find_missing_packages() -> list[str]:
+    """Return the packages of the extra `engine` that aren't installed, [] if it can train."""
+    return [package for package in _PACKAGES if find_spec(package) is None]
+
+
 class LoraTrainer:
     """The Trainer Protocol for open language models."""
 
@@ -138,8 +143,7 @@ class LoraTrainer:
 
         Closing the iterator kills the child; what it did since its last checkpoint is repeated.
         """
-        missing = [part for part in _PACKAGES if find_spec(part) is None]
-        if missing:
+        if missing := find_missing_packages():
             raise Untrainable(
                 "trainer_not_installed", "engine-lora-missing", None, parts=", ".join(missing)
             )
