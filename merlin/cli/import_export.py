@@ -18,6 +18,7 @@ import typer
 from merlin.app import changes, examples
 from merlin.app.actor import Actor
 from merlin.cli import language
+from merlin.cli.account_import import import_account
 from merlin.cli.daemon_requests import open_files_context
 from merlin.cli.edit_session import edit_session, preview_record, print_commit, print_findings
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait, configuration
@@ -30,7 +31,16 @@ from merlin.dataset.import_lines import MAX_IMPORT_BYTES, read_import_files
 from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.spec import schema_text
 
-_FILES = Annotated[list[Path], typer.Argument(metavar="FILE", help="The files; - reads stdin.")]
+_FILES = Annotated[
+    list[Path] | None, typer.Argument(metavar="FILE", help="The files; - reads stdin.")
+]
+_SOURCE = Annotated[
+    str,
+    typer.Option(
+        "--from", metavar="PROVIDER", help="Take the fine-tuning files of this provider's account."
+    ),
+]
+_YES = Annotated[bool, typer.Option("--yes", help="With --from: take them without asking.")]
 _DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
 _DRY_RUN = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would be written, by tag and language.")
@@ -47,18 +57,26 @@ app = typer.Typer()
 
 
 @app.command("import")
-def import_files(
-    files: _FILES,
+def import_files(  # noqa: PLR0913 - each is an option of the command
+    files: _FILES = None,
     *,
+    source: _SOURCE = "",
     dataset: _DATASET,
     dry_run: _DRY_RUN = False,
     columns: _COLUMNS = ("", ""),
     skip_bad: _SKIP_BAD = False,
+    yes: _YES = False,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Import examples from tables, documents and files of other programs; one commit or none."""
+    """Import examples from files, in one commit or none, or from an account at a provider."""
+    if bool(source) == bool(files):
+        raise ConfigError("files, or --from with none", "import-what")
+    if not files:
+        settings = configuration(config)
+        import_account(settings, source, dataset, dry_run=dry_run, yes=yes, json=json)
+        return
     _require_files(files)
     named = dict(zip(REQUIRED_COLUMNS, columns, strict=True)) if all(columns) else {}
     with edit_session(configuration(config)) as session, closing(_read_files(files)) as contents:

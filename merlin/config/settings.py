@@ -185,6 +185,12 @@ class ProviderConfig(Section):
             "MERLIN_ENGINE_KEY" if values["name"] == "engine" else "OPENAI_API_KEY"
         ),
     )
+    api_version: Opt[str] = setting(
+        "Version of Azure's dated API, whose `base_url` ends with `/openai`. People are answered"
+        " only by its `/openai/v1`, which needs none.",
+        "2024-10-21",
+        default=None,
+    )
     model: Opt[ModelId] = setting(
         "The model that answers when no tuned one can. Default the first it lists.",
         "gpt-4o-mini-2024-07-18",

@@ -37,7 +37,11 @@ def is_forbidden(refusal: ProviderError) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """A snapshot of a job at the provider; `status` is the provider's own value."""
+    """A snapshot of a job at the provider; `status` is the provider's own value.
+
+    The fields after `metadata` are what it was started with, "" if the provider does not tell:
+    files by id, and method and hyper-parameters as the provider names them.
+    """
 
     provider_job_id: str
     status: str
@@ -46,6 +50,11 @@ class JobReport:
     error: str = ""
     created_at: datetime | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    base_model: str = ""
+    train_file: str = ""
+    test_file: str = ""
+    method: str = ""
+    hyperparameters: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,15 @@ class Checkpoint:
     model_id: str
     step: int
     metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of purpose fine-tune that an account stores."""
+
+    file_id: str
+    name: str
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

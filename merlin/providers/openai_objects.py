@@ -15,7 +15,15 @@ from merlin.core.json_fields import get_list, get_object, get_text
 from merlin.core.messages import NEW_LIMIT, OLD_LIMIT, Message, ParameterRefused, Usage
 from merlin.core.thoughts import ThoughtFilter
 from merlin.openai_protocol.errors import InvalidResponse, Json, describe_error
-from merlin.providers.base import NOT_COUNTED, Answer, Checkpoint, JobEvent, JobReport, ModelCard
+from merlin.providers.base import (
+    NOT_COUNTED,
+    Answer,
+    Checkpoint,
+    JobEvent,
+    JobReport,
+    ModelCard,
+    StoredFile,
+)
 
 # Servers' field names for a model's context length; the protocol itself defines none.
 _CONTEXT_FIELDS = ("context_window", "context_length", "max_model_len", "max_context_length")
@@ -58,7 +66,8 @@ def read_rows(raw: Json) -> list[Json]:
 
 def parse_job(raw: Json) -> JobReport:
     """Parse a job; `status` is the server's own value."""
-    error = raw.get("error")
+    error, method = raw.get("error"), get_object(raw, "method")
+    own = get_object(method, get_text(method, "type"))
     return JobReport(
         provider_job_id=require_text(raw, "id"),
         status=require_text(raw, "status"),
@@ -67,7 +76,22 @@ def parse_job(raw: Json) -> JobReport:
         error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
         created_at=parse_timestamp(raw, "created_at"),
         metadata=parse_metadata(raw),
+        base_model=get_text(raw, "model"),
+        train_file=get_text(raw, "training_file"),
+        test_file=get_text(raw, "validation_file"),
+        method=get_text(method, "type"),
+        # What "auto" came to is in the block of the job, the only one that Nebius has.
+        hyperparameters={
+            **get_object(own, "hyperparameters"),
+            **get_object(raw, "hyperparameters"),
+        },
     )
+
+
+def parse_file(raw: Json) -> StoredFile:
+    """Parse a stored file."""
+    created_at = parse_timestamp(raw, "created_at")
+    return StoredFile(require_text(raw, "id"), get_text(raw, "filename"), created_at)
 
 
 def parse_metadata(raw: Json) -> dict[str, str]:

@@ -45,6 +45,7 @@ from merlin.providers.base import (
     JobReport,
     ModelCard,
     NewJob,
+    StoredFile,
 )
 from merlin.providers.http import build_http_client, build_timeout
 from merlin.providers.openai_objects import build_messages, find_refused_parameter, read_rows
@@ -105,14 +106,17 @@ class Account:
         credential: str,
         total_s: float,
         keep: int,
+        api_version: str = "",
     ) -> None:
         """Every call ends within `total_s`; `keep`: idle connections kept.
+
+        `api_version` is that of Azure's dated API: key and paths are those of its own client.
 
         With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
         that cannot be distinguished from a completed request.
         """
         self._base_url, self._credential = base_url, credential
-        self._total_s, self._keep = total_s, keep
+        self._total_s, self._keep, self._api_version = total_s, keep, api_version
         self._made: openai.OpenAI | None = None
         self._lock = Lock()
 
@@ -121,7 +125,8 @@ class Account:
         import openai  # noqa: PLC0415 - see above
 
         with self._lock:
-            self._made = self._made or openai.OpenAI(
+            make = partial(openai.AzureOpenAI, api_version=self._api_version)
+            self._made = self._made or (make if self._api_version else openai.OpenAI)(
                 base_url=self._base_url,
                 api_key=self._credential or "none",
                 max_retries=0,
@@ -176,12 +181,13 @@ class OpenAIModelClient(Account):
         base_url: str,
         credential: str,
         sampling: SamplingParams = DEFAULT_SAMPLING,
+        api_version: str = "",
     ) -> None:
         """Take one entry of `providers`, and the sampling parameters of every request.
 
         If the server rejects `response_format`, requests are sent without it.
         """
-        super().__init__(base_url, credential, ANSWER_TOTAL_S, keep=_IDLE_CONNECTIONS)
+        super().__init__(base_url, credential, ANSWER_TOTAL_S, _IDLE_CONNECTIONS, api_version)
         self._parameters = sampling.request_fields()
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
@@ -248,12 +254,13 @@ class OpenAIProvider(Account):
         base_url: str,
         credential: str,
         timeout_s: float = 60.0,
+        api_version: str = "",
     ) -> None:
         """Take one entry of `providers` in config.yaml; no call is made yet.
 
         `timeout_s` limits one call; an upload has ten minutes.
         """
-        super().__init__(base_url, credential, timeout_s, keep=0)
+        super().__init__(base_url, credential, timeout_s, 0, api_version)
 
     @property
     def _files(self) -> FilesWithRawResponse:
@@ -278,18 +285,25 @@ class OpenAIProvider(Account):
 
     def find_files(self, name: str) -> list[str]:
         """Return the ids of the stored files of exactly this name, oldest first."""
+        return [file.file_id for file in self.list_files() if file.name == name]
+
+    def list_files(self) -> list[StoredFile]:
+        """Return the stored files of purpose fine-tune, oldest first."""
         listed = read_pages(partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE))
         with provider_errors():
             stored = [
-                (
-                    openai_objects.parse_timestamp(row, "created_at") or utc_now(),
-                    openai_objects.require_text(row, "id"),
-                )
+                openai_objects.parse_file(row)
                 for page in listed
                 for row in page
-                if row.get("filename") == name and row.get("purpose", PURPOSE) == PURPOSE
+                if row.get("purpose", PURPOSE) == PURPOSE and isinstance(row.get("id"), str)
             ]
-        return [file_id for _, file_id in sorted(stored)]
+        now = utc_now()
+        return sorted(stored, key=lambda file: (file.created_at or now, file.file_id))
+
+    def read_file(self, file_id: str) -> bytes:
+        """Return the bytes of a stored file."""
+        with provider_errors():
+            return self._files.content(file_id, timeout=build_timeout(UPLOAD_S)).content
 
     def delete_file(self, file_id: str) -> None:
         """Remove a stored file; no error if it does not exist."""
@@ -329,6 +343,12 @@ class OpenAIProvider(Account):
                 if openai_objects.parse_metadata(row).get(LAUNCH_KEY) == launch_key
             ]
         return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
+
+    def list_jobs(self) -> list[JobReport]:
+        """Return all jobs of the account, newest first."""
+        listed = read_pages(partial(self._jobs.list, limit=_JOBS_PER_PAGE))
+        with provider_errors():
+            return [openai_objects.parse_job(row) for page in listed for row in page]
 
     def read_job(self, provider_job_id: str) -> JobReport:
         """Return the current state of the job."""

@@ -43,7 +43,7 @@ def training_client(provider: ProviderConfig, timeout_s: float = 60.0) -> OpenAI
     from merlin.providers.openai_training import OpenAIProvider
 
     key = credential(provider.credential)
-    return OpenAIProvider(provider.base_url, key, timeout_s)
+    return OpenAIProvider(provider.base_url, key, timeout_s, provider.api_version or "")
 
 
 def model_client(
@@ -53,7 +53,7 @@ def model_client(
     from merlin.providers.openai_training import OpenAIModelClient
 
     key = credential(provider.credential)
-    return OpenAIModelClient(provider.base_url, key, sampling)
+    return OpenAIModelClient(provider.base_url, key, sampling, provider.api_version or "")
 
 
 def sunset_lookup(config: Config, service: OpenAIProvider) -> Callable[[str], date | None]:

@@ -196,5 +196,29 @@ import-no-dataset = { $near ->
     title: { $dataset }
     system: Answer briefly.
     recipe: {"{"}provider: engine, base_model: recall{"}"}
+import-what = Name files to import, or an account to import from (--from PROVIDER), not both.
+import-progress = files
+import-sure = { $count ->
+        [one] Import { NUMBER($count) } example?
+       *[other] Import { NUMBER($count) } examples?
+    }
+import-not-sure = Nothing was imported. To import the examples, add --yes.
+import-cut = { $count ->
+        [0] No file is finished.
+        [one] { NUMBER($count) } file is finished.
+       *[other] { NUMBER($count) } files are finished.
+    } Run the command again to continue: nothing is imported twice.
+import-no-jobs = The account doesn't list its jobs and models, so their hyperparameters are unknown; its files are read all the same. Its answer: { $reason }
+import-file-taken = imported before
+import-file-test = validation file: for the test
+import-recipe = Hyperparameters of the newest model, { $model } (job { $job }). To keep them, write them under recipe in dataset.yaml:
+col-base-model = base model
+col-errors = errors
+col-file = file
+col-known = already known
+col-lines = lines
+col-name = name
+col-new = new
+col-shutdown = shut down on
 import-too-much = One import can have up to { $limit } new examples and shows as many errors and notes: split the files.
 export-unwritable = { $path } can't be written: { $reason }

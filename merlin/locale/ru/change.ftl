@@ -228,5 +228,31 @@ import-no-dataset = { $near ->
     title: { $dataset }
     system: Отвечай кратко.
     recipe: {"{"}provider: engine, base_model: recall{"}"}
+import-what = Назовите файлы или учётную запись, из которой импортировать (--from ПРОВАЙДЕР), что-нибудь одно.
+import-progress = файлы
+import-sure = { $count ->
+        [one] Импортировать { NUMBER($count) } пример?
+        [few] Импортировать { NUMBER($count) } примера?
+       *[many] Импортировать { NUMBER($count) } примеров?
+    }
+import-not-sure = Ничего не импортировано. Чтобы импортировать примеры, добавьте --yes.
+import-cut = { $count ->
+        [0] Ни один файл не завершён.
+        [one] Завершён { NUMBER($count) } файл.
+        [few] Завершены { NUMBER($count) } файла.
+       *[many] Завершено { NUMBER($count) } файлов.
+    } Чтобы продолжить, запустите команду ещё раз: дважды ничего не импортируется.
+import-no-jobs = Учётная запись не показывает обучения и модели, поэтому их гиперпараметры неизвестны; файлы всё равно читаются. Ответ провайдера: { $reason }
+import-file-taken = импортирован раньше
+import-file-test = файл для проверки: примеры пойдут в тест
+import-recipe = Гиперпараметры самой новой модели, { $model } (обучение { $job }). Чтобы сохранить их, запишите их под recipe в dataset.yaml:
+col-base-model = базовая модель
+col-errors = ошибки
+col-file = файл
+col-known = уже известны
+col-lines = строки
+col-name = имя
+col-new = новые
+col-shutdown = отключат
 import-too-much = За один раз можно загрузить до { $limit } новых примеров и увидеть столько же ошибок и замечаний: разделите файлы.
 export-unwritable = Не удалось записать { $path }: { $reason }

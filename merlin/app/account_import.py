@@ -1,0 +1,206 @@
+"""An account at another provider as a source of examples: its files, jobs and tuned models.
+
+    files, oldest first -> downloaded -> plans of an import -> commits -> an Intent that is done
+
+A file's Intent says that it is being taken, and in the end which bytes were taken. The id of each
+commit's batch follows from the file, so that a run after a kill finds the commits of the one before
+instead of making them again, even if their examples were edited since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+
+from merlin.app import changes, examples
+from merlin.app.actor import Actor
+from merlin.app.changes import DatasetFiles
+from merlin.app.context import Context
+from merlin.core.errors import ProviderBusy, ProviderError
+from merlin.core.killpoint import kill_point
+from merlin.dataset.changes import Changes, ChangeState
+from merlin.dataset.commit_message import Editor
+from merlin.dataset.entries import FileText
+from merlin.dataset.import_lines import ImportedLine, read_import_files
+from merlin.dataset.import_plan import ImportPlan
+from merlin.dataset.spec import DPO, SUPERVISED
+from merlin.dataset.split import TEST
+from merlin.db.intents import Intents, IntentState
+from merlin.git.source import blob_id
+from merlin.providers.base import JobReport, ModelCard, StoredFile
+
+if TYPE_CHECKING:
+    from merlin.providers.openai_training import OpenAIProvider
+
+ACCOUNT_FILE = "account-file"
+# Lines that become one commit: a file of 50 MB has more examples than a commit may add.
+COMMIT_LINES = 5_000
+_TUNED = ("ft:", ".ft-")  # in the names of OpenAI's and of Azure's tuned models
+_KEPT_PARAMETERS = ("n_epochs", "batch_size", "learning_rate_multiplier", "beta")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an account has: files oldest first, jobs newest first.
+
+    `refusal` is why its jobs or models could not be listed, None if they were.
+    """
+
+    provider: str
+    files: Sequence[StoredFile]
+    jobs: Sequence[JobReport]
+    models: Sequence[ModelCard]
+    refusal: ProviderError | None
+
+    @property
+    def test_files(self) -> set[str]:
+        """Return the ids of files that jobs only tested with."""
+        return {job.test_file for job in self.jobs} - {job.train_file for job in self.jobs}
+
+    @property
+    def recipe(self) -> dict[str, object] | None:
+        """Return what a recipe can keep of the newest job with a model, and that job."""
+        for job in self.jobs:
+            method = job.method or SUPERVISED  # older versions of Azure's API name none
+            if job.model_id and method in (SUPERVISED, DPO):
+                found = {name: job.hyperparameters.get(name) for name in _KEPT_PARAMETERS}
+                kept = {key: value for key, value in found.items() if value is not None}
+                origin = {"job": job.provider_job_id, "model": job.model_id}
+                return {**origin, "method": method, "hyperparameters": kept}
+        return None
+
+
+def read_account(provider: str, service: OpenAIProvider) -> Account:
+    """Return what an account has.
+
+    Jobs and models may be closed to it: OpenAI answers 403 to accounts that asked no tuned model
+    within 60 days. Raises ProviderError for files that cannot be listed, ProviderBusy.
+    """
+    files = service.list_files()
+    jobs, no_jobs = _list_if_allowed(service.list_jobs)
+    cards, no_models = _list_if_allowed(service.models)
+    trained = {job.model_id for job in jobs}
+    tuned = [
+        card
+        for card in cards
+        if card.model_id in trained or any(mark in card.model_id for mark in _TUNED)
+    ]
+    return Account(provider, files, jobs, tuned, no_jobs or no_models)
+
+
+def _list_if_allowed(read: Callable[[], list[T]]) -> tuple[list[T], ProviderError | None]:
+    try:
+        return read(), None
+    except ProviderBusy:
+        raise
+    except ProviderError as refusal:
+        return [], refusal
+
+
+COUNTS = ("lines", "taken", "duplicates", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """What a file of an account brings: one plan a commit.
+
+    Without a digest it was taken before, or cannot be downloaded (`failure`).
+    """
+
+    file: StoredFile
+    key: str
+    digest: str = ""
+    plans: Sequence[ImportPlan] = ()
+    failure: ProviderError | None = None
+
+    def count(self) -> Mapping[str, int]:
+        """Return the file's numbers of lines, new examples, known ones and errors (`COUNTS`)."""
+        rows = [
+            (plan.lines, len(plan.good_edits), plan.duplicates, plan.rejected)
+            for plan in self.plans
+        ]
+        return {name: sum(row[place] for row in rows) for place, name in enumerate(COUNTS)}
+
+
+def plan_files(
+    ctx: Context, account: Account, service: OpenAIProvider, files: DatasetFiles
+) -> Iterator[FilePlan]:
+    """Yield the plan of each file, which knows the examples of those before it; slow.
+
+    A file that the provider does not give out is yielded with the reason. Raises ProviderBusy,
+    Refused.
+    """
+    states = Intents(ctx.db, ctx.clock).list_of_kind(ACCOUNT_FILE)
+    for file in account.files:
+        key = f"{ACCOUNT_FILE}:{account.provider}:{files.dataset}:{file.file_id}"
+        if key in states and states[key].state is IntentState.DONE:
+            yield FilePlan(file, key)
+            continue
+        try:
+            content = service.read_file(file.file_id)
+        except ProviderBusy:
+            raise
+        except ProviderError as error:
+            yield FilePlan(file, key, failure=error)
+            continue
+        lines = read_import_files([(content, f"{file.file_id}/{file.name}")])
+        if file.file_id in account.test_files:
+            lines = map(_mark_as_test, lines)
+        plans = []
+        while part := [*islice(lines, COMMIT_LINES)]:
+            plans.append(plan := examples.plan(ctx, files, part))
+            added = (
+                FileText(plan.dataset, edit.path, blob_id(edit.text or ""), edit.text)
+                for edit in plan.good_edits
+            )
+            files = replace(files, files=[*files.files, *added])
+        yield FilePlan(file, key, hashlib.sha256(content).hexdigest(), plans)
+
+
+def _mark_as_test(line: ImportedLine) -> ImportedLine:
+    return replace(line, example=line.example and replace(line.example, split=TEST))
+
+
+def take_file(
+    ctx: Context, actor: Actor, taken: FilePlan, editor: Editor, wait: Callable[[str], object]
+) -> None:
+    """Commit a file's examples, and record that it is taken.
+
+    `wait` returns when a change is committed. A file without a good line is not recorded: it is
+    read, and its errors are told, by every run. Raises Refused, and what `wait` raises.
+    """
+    intents = Intents(ctx.db, ctx.clock)
+    intents.open(taken.key, ACCOUNT_FILE)
+    intents.mark_sending(taken.key, ctx.clock())
+    kill_point("import.intended")
+    for number, plan in enumerate(taken.plans):
+        change = _save_once(ctx, actor, f"{taken.key} {taken.digest} {number}", plan, editor)
+        kill_point("import.saved")
+        if change:
+            wait(change)
+    kill_point("import.committed")
+    if any(plan.lines > plan.rejected for plan in taken.plans):
+        intents.mark_done(taken.key, taken.digest)
+    kill_point("import.recorded")
+
+
+def _save_once(ctx: Context, actor: Actor, name: str, plan: ImportPlan, editor: Editor) -> str:
+    """Return the id of the change that adds a plan's examples, "" if there are none.
+
+    It may be of an earlier run; one that was withdrawn or refused is followed by another.
+    """
+    rows, batch = Changes(ctx.db, ctx.clock), _digest_batch(name)
+    while (known := rows.list_of_batch(batch)) and known[0].state is ChangeState.REFUSED:
+        batch = _digest_batch(batch)
+    if not known and plan.good_edits:
+        edits, subject = plan.good_edits, plan.subject
+        changes.save(ctx, actor, plan.dataset, edits, subject, editor=editor, batch=batch)
+    return batch if known or plan.good_edits else ""
+
+
+def _digest_batch(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -1,0 +1,197 @@
+"""`merlin import --from PROVIDER`: the files of an account become examples, each once."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from merlin.sandbox.provider.account import PlantedAccount
+from tests.support.faults import Fault, FaultKind
+from tests.support.forked_processes import run_command, start_function, wait_for_exit
+from tests.support.kill_points import POINTS
+from tests.support.pipeline_lab import KEY, Lab, provider_entry
+from tests.support.provider_account import (
+    AzureStandIn,
+    FaultyAccount,
+    chat_line,
+    plant_account,
+)
+
+pytestmark = pytest.mark.functional
+
+TAKE = ("import", "--from", "openai", "--dataset", "trial")
+OFF = {"mode": "off"}  # the account trains nobody
+
+
+@pytest.fixture
+def planted():
+    return plant_account()
+
+
+@pytest.fixture
+def account(planted):
+    with FaultyAccount(planted[0], key="stand-in") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def lab(account, tmp_path):
+    return make_lab(tmp_path, provider_entry(account.base_url, "openai"))
+
+
+def make_lab(folder, provider):
+    lab = Lab(folder, provider["base_url"], providers=[provider])
+    recipe = {"provider": "openai", "base_model": "gpt-4o-mini-2024-07-18"}
+    lab.repository.dataset(count=1, tests=0, launch=OFF, recipe=recipe)
+    lab.repository.commit("First words")
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    return lab
+
+
+def read_examples(lab):
+    """Return the imported examples of the repository, as `plant_account` names them."""
+    found = []
+    for path in sorted((lab.repository.folder / "datasets/trial/examples").rglob("*.yaml")):
+        value = yaml.safe_load(path.read_text("utf-8"))
+        asked, said = value["messages"]
+        found.append((asked["user"], said["assistant"], value.get("rejected"), value.get("split")))
+    return [example for example in found if "слово номер 0" not in example[0]]
+
+
+def count_commits(lab):
+    return int(lab.repository.git("rev-list", "--count", "HEAD"))
+
+
+def test_account_that_is_cut_off_three_times_comes_whole_and_once(
+    lab, account, planted, run, run_json, tmp_path
+):
+    account.faults.add(Fault("files.content", FaultKind.CUT, skip=3))
+    code, captured = run(*TAKE, "--yes")
+    assert (code, "3 files are finished. Run the command again" in captured.err) == (1, True)
+    crash = {
+        "MERLIN_CRASH_AT": "import.saved,import.committed",
+        "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
+    }
+    log, arguments = tmp_path / "import.log", [*TAKE, "--yes", "--config", str(lab.path)]
+    for _ in range(2):
+        killed = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
+        assert wait_for_exit(killed) == 137, log.read_text()
+    document = run_json(*TAKE, "--yes")
+    found, (_, known) = read_examples(lab), planted
+    lost, doubled = known - {*found}, len(found) - len({*found})
+    assert (len(lost), doubled, len({*found} - known)) == (0, 0, 0)
+    broken = {file["file_id"]: file for file in document["files"] if file["rejected"]}
+    assert {file: (each["lines"], each["rejected"]) for file, each in broken.items()} == {
+        "file-5": (6, 2),
+        "file-7": (1, 1),
+    }
+    assert [(line["path"], line["line"]) for line in broken["file-5"]["at_lines"]] == [
+        ("file-5/file-5.jsonl", 2),
+        ("file-5/file-5.jsonl", 3),
+    ]
+    before = count_commits(lab)
+    again = run_json(*TAKE, "--yes")
+    assert count_commits(lab) == before
+    # Only the file that had nothing to take is read again.
+    assert [file["file_id"] for file in again["files"] if not file["is_taken"]] == ["file-7"]
+
+
+def test_file_that_is_killed_at_any_point_is_taken_once(lab, account, tmp_path):
+    points = [point for point in POINTS if point.startswith("import.")]
+    account.account = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
+    crash = {"MERLIN_CRASH_AT": ",".join(points), "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+    log, arguments = tmp_path / "import.log", [*TAKE, "--yes", "--config", str(lab.path)]
+    for code in (*[137] * len(points), 0):
+        process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
+        assert wait_for_exit(process) == code, log.read_text()
+    assert points == ["import.intended", "import.saved", "import.committed", "import.recorded"]
+    assert read_examples(lab) == [("Где выход?", "Прямо.", None, None)]
+    assert count_commits(lab) == 2
+
+
+def test_example_that_was_edited_after_a_kill_does_not_come_again(lab, account, tmp_path, run_json):
+    account.account = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
+    crash = {"MERLIN_CRASH_AT": "import.committed"}
+    log, arguments = tmp_path / "import.log", [*TAKE, "--yes", "--config", str(lab.path)]
+    process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
+    assert wait_for_exit(process) == 137, log.read_text()
+    path = lab.repository.folder / "datasets/trial/examples/где-выход.yaml"
+    path.write_text(path.read_text("utf-8").replace("Прямо.", "Налево."), "utf-8")
+    lab.repository.commit("Another answer")
+    run_json(*TAKE, "--yes")
+    assert read_examples(lab) == [("Где выход?", "Налево.", None, None)]
+
+
+def test_dry_run_shows_what_each_file_brings_and_takes_nothing(lab, run_json, run):
+    document = run_json(*TAKE, "--dry-run")
+    counts = {
+        file["file_id"]: (file["taken"], file["duplicates"], file["rejected"])
+        for file in document["files"]
+    }
+    assert counts == {
+        **{f"file-{number}": (4, 0, 0) for number in (1, 2, 3, 6)},
+        "file-4": (2, 2, 0),
+        "file-5": (4, 0, 2),
+        "file-7": (0, 0, 1),
+        **{f"file-{number}": (3, 0, 0) for number in (8, 9, 10)},
+        "file-11": (0, 3, 0),
+        "file-12": (0, 4, 0),
+    }
+    assert len(document["jobs"]) == 5
+    assert {str(model["shutdown_date"]) for model in document["models"]} == {"2027-01-14"}
+    code, captured = run(*TAKE, "--dry-run")
+    assert (code, count_commits(lab)) == (0, 1)
+    shown = yaml.safe_load(captured.out[captured.out.index("\nrecipe:") :])
+    values = {"n_epochs": 5, "batch_size": 4, "learning_rate_multiplier": 1.8}
+    assert shown == {"recipe": {"method": "dpo", "hyperparameters": values}}
+    assert "job ftjob-5" in captured.out
+    code, captured = run(*TAKE)
+    assert (code, count_commits(lab), "add --yes" in captured.err) == (1, 1, True)
+    assert run(*TAKE, "--yes")[0] == run(*TAKE)[0] == 0
+
+
+def test_account_that_may_not_list_its_jobs_gives_its_files(lab, account, run):
+    account.account = replace(account.account, forbids_jobs=True)
+    code, captured = run(*TAKE, "--yes", "--json")
+    assert (code, "Fine-tuning is closed" in captured.err) == (0, False)
+    document = json.loads(captured.out)
+    assert document["refusal"].startswith("403 ")
+    assert (len(document["models"]), document["recipe"], len(read_examples(lab))) == (5, None, 31)
+    assert "403 " in run(*TAKE, "--dry-run")[1].err
+
+
+def test_file_that_is_not_given_out_does_not_stop_the_others(lab, account, run_json):
+    account.faults.add(
+        Fault("files.content", FaultKind.STATUS, status=404, only={"file_id": "file-3"})
+    )
+    first = run_json(*TAKE, "--yes")
+    assert [file["file_id"] for file in first["files"] if file["failure"]] == ["file-3"]
+    assert len(read_examples(lab)) == 27
+    run_json(*TAKE, "--yes")
+    assert len(read_examples(lab)) == 31
+
+
+def test_long_file_becomes_several_commits(lab, account, run_json, monkeypatch):
+    monkeypatch.setattr("merlin.app.account_import.COMMIT_LINES", 2)
+    lines = [chat_line(f"Где комната {number}?", f"Этаж {number}.") for number in (1, 2, 1, 3)]
+    account.account = PlantedAccount({"file-1": "\n".join(lines).encode()})
+    run_json(*TAKE, "--yes")
+    assert (len(read_examples(lab)), count_commits(lab)) == (3, 3)
+
+
+def test_account_at_azure_is_read_by_its_version_and_key(planted, tmp_path, monkeypatch):
+    with AzureStandIn(planted[0]) as azure:
+        entry = provider_entry(azure.base_url, "openai") | {"api_version": "2024-10-21"}
+        lab = make_lab(tmp_path, entry)
+        arguments = [*TAKE, "--yes", "--config", str(lab.path)]
+        log = tmp_path / "import.log"
+        process = start_function(run_command, arguments, log, {KEY: "stand-in"})
+        assert wait_for_exit(process) == 0, log.read_text()
+    assert {*read_examples(lab)} == planted[1]
+
+
+@pytest.mark.parametrize("arguments", [("import", "--dataset", "trial"), (*TAKE, "lines.jsonl")])
+def test_import_is_from_files_or_from_an_account(lab, run, arguments):
+    code, captured = run(*arguments)
+    assert (code, "--from PROVIDER" in captured.err) == (2, True)
