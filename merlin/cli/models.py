@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -110,6 +111,26 @@ def rollback(
     """Go back to the previous live model and pin it; newer ones wait until `unpin`."""
     act = partial(models.roll_back, dataset=dataset, to=to or "")
     ask_daemon(config, act, "did-rollback", json=json)
+
+
+@models_app.command()
+def export(
+    model: ModelName,
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder.")],
+    form: Annotated[
+        Literal["adapter", "merged", "ollama"],
+        typer.Option(
+            help="adapter: for PEFT and vLLM; merged: one model with its base; ollama: merged, with"
+            " a Modelfile."
+        ),
+    ] = "adapter",
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Write a model of Merlin's engine into a new folder for other programs, with its card."""
+    from merlin.cli.model_transfer import export_model
+
+    export_model(config, model, form, to, json=json)
 
 
 @app.command()

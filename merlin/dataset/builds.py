@@ -1,6 +1,7 @@
 """A build: training files, digest, folder, difference.
 
-    builds/<dataset>/<number>-<digest12>/{train.jsonl, test.jsonl, manifest.json}
+    builds/<dataset>/<number>-<digest12>/{train.jsonl, test.jsonl, manifest.json,
+        README.md, test_questions.yaml}
 
 Builds are deterministic: the same examples give the same bytes and digest, and no second build. A
 file has one JSON line per example, ordered by id, in the format of the fine-tuning method. A folder
@@ -27,11 +28,13 @@ from peewee import Select
 
 from merlin.core.durable_files import sha256_of, sync_file
 from merlin.core.errors import DatasetError, NotFound
+from merlin.core.i18n import choose_translation
 from merlin.core.killpoint import kill_point
 from merlin.dataset.chat_formats import dump_messages, training_line
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example
 from merlin.dataset.judge import TokenLimit
+from merlin.dataset.published import CARD_FILE, TESTS_FILE, dump_card, dump_tests
 from merlin.dataset.spec import Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN
 from merlin.dataset.test_plan import plan_test
@@ -151,7 +154,7 @@ class BuildContent:
     `digest`: sha256 (hex) over the hashes of both files. `manifest` is JSON: dataset, digest,
     sha256 and tokens by side, counts (in, train, test, rejected, duplicate), system, recipe, split.
     `files` has the content of each side's file. `examples` are its examples by id, `sides` and
-    `tokens` their sides and tokens, with the system text.
+    `tokens` their sides and tokens, with the system text. `title` is the dataset's.
     """
 
     digest: str
@@ -160,10 +163,23 @@ class BuildContent:
     examples: Mapping[str, Example] = field(compare=False, repr=False)
     sides: Mapping[str, str] = field(compare=False, repr=False)
     tokens: Mapping[str, int] = field(compare=False, repr=False)
+    title: str = field(compare=False, repr=False)
 
     def dump_messages(self, example_id: str) -> str:
         """Return the training messages of an example as JSON."""
         return dump_messages(self.examples[example_id], str(self.manifest["system"]))
+
+    def describe(self) -> dict[str, str]:
+        """Return the contents of the files that describe it to other programs, by their names."""
+        system = str(self.manifest["system"])
+        tests = [
+            (name, example.with_system(system))
+            for name, example in self.examples.items()
+            if self.sides[name] == TEST
+        ]
+        said = (each.messages for each in self.examples.values())
+        card = dump_card(self.manifest, self.title, dict(FILES), said)
+        return {CARD_FILE: card, TESTS_FILE: dump_tests(tests)}
 
 
 def make_build(checked: CheckedDataset) -> BuildContent:
@@ -213,7 +229,8 @@ def make_build(checked: CheckedDataset) -> BuildContent:
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
     }
-    return BuildContent(digest, manifest, files, trained, checked.sides, tokens)
+    title = choose_translation(spec.title, "en") or name
+    return BuildContent(digest, manifest, files, trained, checked.sides, tokens, title)
 
 
 def build_digest(train_sha256: str, test_sha256: str) -> str:
@@ -236,8 +253,10 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
             (place / name).write_bytes(content.files[side])
         manifest = json.dumps(content.manifest, ensure_ascii=False, indent=1) + "\n"
         (place / MANIFEST_FILE).write_text(manifest, "utf-8")
-        for name in (TRAIN_FILE, TEST_FILE, MANIFEST_FILE):
-            sync_file(place / name)
+        for name, text in content.describe().items():
+            (place / name).write_text(text, "utf-8")
+        for path in place.iterdir():
+            sync_file(path)
         sync_file(place)
         kill_point("build.tmp_written")
         kill_point("build.before_rename")

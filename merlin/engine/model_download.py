@@ -13,7 +13,7 @@ from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import rename_durably
 from merlin.core.errors import Refused
 from merlin.engine.chat_template import find_template_fault
-from merlin.engine.model_store import find_fault, get_base_folder
+from merlin.engine.model_store import TOKENIZER_PATTERNS, find_fault, get_base_folder
 from merlin.engine.trainers.lora.trainer import find_missing_packages
 
 FILE_PATTERNS = [
@@ -21,13 +21,7 @@ FILE_PATTERNS = [
     "*.safetensors.index.json",
     "config.json",
     "generation_config.json",
-    "tokenizer*",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template*",
-    "vocab.*",
-    "merges.txt",
-    "spiece.model",
+    *TOKENIZER_PATTERNS,
     "LICENSE*",
     "README.md",
 ]

@@ -14,6 +14,16 @@ from merlin.engine.trainers.base import Untrainable
 # The folder of downloads in the engine's folder.
 LIBRARY = "bases"
 _TEMPLATES = ("chat_template.jinja", "chat_template.json")
+# The files of a base's tokenizer, its chat template among them.
+TOKENIZER_PATTERNS = (
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template*",
+    "vocab.*",
+    "merges.txt",
+    "spiece.model",
+)
 
 
 def get_base_folder(model: EngineModelConfig, engine: Path) -> Path:

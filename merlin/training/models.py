@@ -329,12 +329,22 @@ def score_message(proof: Evaluation | None) -> Mapping[str, object]:
 
 def revoked_builds() -> Select:
     """Return the SELECT of builds that contain an example whose consent was withdrawn."""
+    query = BUILD.select(BUILD.id).join(TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset))
+    return query.where(_is_revoked())
+
+
+def count_revoked(db: Database, build_id: int) -> int:
+    """Return how many examples of a build have no consent any more."""
+    return db.count(TAUGHT_EXAMPLE, is_in_build(build_id) & _is_revoked())
+
+
+def _is_revoked() -> Any:
+    """Return the condition for taught examples whose consent was withdrawn."""
     example = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id
     revoked = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.dataset, REVOKED_EXAMPLE.example_id)
     versions = REVOKED_VERSION.select(*REVOKED_VERSION.every())
     is_version = Tuple(*example, TAUGHT_EXAMPLE.blob).in_(versions)
-    query = BUILD.select(BUILD.id).join(TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset))
-    return query.where(Tuple(*example).in_(revoked) | is_version)
+    return Tuple(*example).in_(revoked) | is_version
 
 
 def select_models() -> Select:

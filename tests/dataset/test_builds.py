@@ -7,8 +7,10 @@ import random
 from dataclasses import replace
 
 import pytest
+import yaml
 
 from merlin.core.errors import DatasetError
+from merlin.core.messages import Message
 from merlin.dataset.builds import (
     build_digest,
     make_build,
@@ -17,6 +19,7 @@ from merlin.dataset.builds import (
     write_build,
 )
 from merlin.dataset.judge import TokenLimit
+from merlin.dataset.published import dump_tests
 from merlin.dataset.spec import Recipe
 from tests.support.dataset_tree import (
     DATASET_YAML,
@@ -154,12 +157,48 @@ def test_written_build_is_read_back_equal(tmp_path):
     folder = write_build(content, tmp_path / "neurotypology", 7)
     assert folder == tmp_path / "neurotypology" / f"7-{content.digest[:12]}"
     assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
         "manifest.json",
         "test.jsonl",
+        "test_questions.yaml",
         "train.jsonl",
     ]
     assert read_manifest(folder) == content.manifest
     assert (folder / "train.jsonl").read_bytes() == read_build_file(content, "train")
+
+
+def test_build_has_a_card_and_its_test_questions_for_other_programs(tmp_path):
+    folder = write_build(build_files({**make_good_files(60), **MARKED}), tmp_path, 1)
+    _, head, body = (folder / "README.md").read_text("utf-8").split("---\n")
+    card = yaml.safe_load(head)
+    assert (card["pretty_name"], card["language"]) == ("Neurotypology", ["ru"])
+    [config] = card["configs"]
+    assert config["data_files"] == [
+        {"split": "train", "path": "train.jsonl"},
+        {"split": "test", "path": "test.jsonl"},
+    ]
+    manifest = read_manifest(folder)
+    assert f"{manifest['counts']['train']} train, {manifest['counts']['test']} test" in body
+    tests = yaml.safe_load((folder / "test_questions.yaml").read_text("utf-8"))
+    [marked] = [each for each in tests if each["description"] == "marked"]
+    assert marked["vars"]["question"] == "Как называется лоб?"
+    assert len(tests) == manifest["counts"]["test"]
+
+
+def test_template_in_a_question_is_asked_as_it_is():
+    conversation = [Message("user", "Что такое {{ x }}?"), Message("assistant", "{% if %}")]
+    [test] = yaml.safe_load(dump_tests([("one", conversation)]))
+    assert test["vars"]["question"] == "{% raw %}Что такое {{ x }}?{% endraw %}"
+    assert test["assert"][0]["value"] == "{% raw %}{% if %}{% endraw %}"
+
+
+def test_card_leaves_out_a_split_without_examples(tmp_path):
+    files = make_good_files(60, DATASET_YAML + "split: {test: 0}\n")
+    folder = write_build(build_files(files), tmp_path, 1)
+    [config] = yaml.safe_load((folder / "README.md").read_text("utf-8").split("---\n")[1])[
+        "configs"
+    ]
+    assert [each["split"] for each in config["data_files"]] == ["train"]
 
 
 def test_leftovers_of_an_interrupted_write_are_removed(tmp_path):

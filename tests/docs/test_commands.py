@@ -45,8 +45,8 @@ OTHERS = {
         "echo",
     ),
     *("editor", "export", "git", "head", "install", "litestream", "ls", "man", "mkdir", "openssl"),
-    *("printf", "promtool", "python3", "rclone", "rm", "sed", "tee", "touch", "tr", "umask"),
-    *("userdel", "xargs", "set", "pip", "pg_restore", "python", "ssh-keyscan"),
+    *("printf", "promptfoo", "promtool", "python3", "rclone", "rm", "sed", "tee", "touch"),
+    *("tr", "umask", "userdel", "xargs", "set", "pip", "pg_restore", "python", "ssh-keyscan"),
 }
 SEPARATORS = {"|", "||", "&&", ";", "&", "(", ")"}
 PLACEHOLDER = re.compile("[A-Z]+")

@@ -1,0 +1,116 @@
+"""The card of an exported model: `README.md` in the Hugging Face hub's form, by its classes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from merlin import __version__
+from merlin.app.model_card import ModelFacts
+from merlin.cli import language
+from merlin.core.errors import Refused
+from merlin.core.i18n import text
+from merlin.engine.export import ADAPTER
+from merlin.engine.trainers.exact_first import RECALL_FILE
+
+CARD_FILE = "README.md"
+# The licence of a base whose files name none.
+_UNKNOWN = "other"
+# Its keys in the head of a README: `other` is named by the other two.
+_LICENCE_KEYS = ("license", "license_name", "license_link")
+_LIBRARIES = {ADAPTER: "peft"}
+
+
+def write_card(facts: ModelFacts, form: str, base: str, base_folder: Path, to: Path) -> None:
+    """Write the card of a model whose files are in `to`; `base` is the base's source.
+
+    Raises Refused without the extra that has the hub's classes.
+    """
+    try:
+        from huggingface_hub import ModelCardData
+    except ModuleNotFoundError as error:
+        raise Refused(str(error), "library-no-extra", package=error.name or "") from error
+    licence = read_licence(base_folder)
+    data = ModelCardData(
+        base_model=base,
+        base_model_relation="adapter" if form == ADAPTER else "finetune",
+        library_name=_LIBRARIES.get(form, "transformers"),
+        pipeline_tag="text-generation",
+        language=facts.languages,
+        datasets=[facts.model.dataset],
+        model_name=facts.model.title,
+        eval_results=_list_results(facts),
+        merlin={
+            "build": facts.build.version,
+            "digest": facts.build.digest,
+            "commit": facts.origin.commit,
+        },
+        **(licence or {"license": _UNKNOWN}),
+    )
+    has_exact = (to / RECALL_FILE).is_file()
+    body = "\n\n".join(_describe(facts, base, is_licensed=bool(licence), has_exact=has_exact))
+    (to / CARD_FILE).write_text(f"---\n{data.to_yaml()}\n---\n\n{body}\n", "utf-8")
+
+
+def read_licence(base_folder: Path) -> dict[str, str]:
+    """Return what the head of a base's README says of its licence, empty for nothing."""
+    try:
+        _, head, _ = (base_folder / CARD_FILE).read_text("utf-8").split("---", 2)
+        values: Any = yaml.safe_load(head)
+    except (OSError, ValueError, yaml.YAMLError):  # without a card, or a head
+        return {}
+    keys = values.keys() if isinstance(values, dict) else ()
+    return {key: str(values[key]) for key in _LICENCE_KEYS if key in keys}
+
+
+def _list_results(facts: ModelFacts) -> list[Any]:
+    """Return the test's results as the card's; none of a model without a test."""
+    from huggingface_hub import EvalResult
+
+    scores = facts.model.scores
+    if scores is None:
+        return []
+    metrics = {"accuracy": scores.right / scores.questions, "chrf": scores.chrf}
+    return [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=facts.model.dataset,
+            dataset_name=facts.title,
+            dataset_split="test",
+            dataset_revision=facts.build.digest,
+            metric_type=metric,
+            metric_value=round(value, 4),
+        )
+        for metric, value in metrics.items()
+    ]
+
+
+def _describe(facts: ModelFacts, base: str, *, is_licensed: bool, has_exact: bool) -> Iterator[str]:
+    """Yield the paragraphs of a card."""
+    model, build, scores = facts.model, facts.build, facts.model.scores
+    yield f"# {facts.title}: {model.title}"
+    origin = {"base": base, "method": facts.recipe.method, "version": __version__}
+    yield _say("card-about", dataset=model.dataset, **origin)
+    counts = {"train": build.train, "test": build.test, "editors": facts.origin.editors}
+    yield _say(
+        "card-built",
+        build=build.version,
+        digest=build.digest,
+        commit=facts.origin.commit or "–",
+        **counts,
+    )
+    if scores:
+        chrf = round(scores.chrf, 1)
+        yield _say("card-scores", right=scores.right, questions=scores.questions, chrf=chrf)
+    yield _say("card-applied", how=model.applied.value or "none")
+    if facts.revoked:
+        yield _say("card-revoked", count=facts.revoked)
+    if has_exact:
+        yield _say("card-exact-first")
+    if not is_licensed:
+        yield _say("card-no-licence", base=base)
+
+
+def _say(key: str, **arguments: object) -> str:
+    return text(language(), key, **arguments)

@@ -1,0 +1,134 @@
+"""`merlin models export`: a tuned model in a folder that other programs load as it answers here."""
+
+import json
+
+import pytest
+import yaml
+
+from merlin.engine.proof import TOLERANCE, compute_distance, read_proof
+from tests.engine import tiny_base
+from tests.engine.facts_lab import open_facts_lab, until_live
+from tests.support.pipeline_lab import run_command
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A lab whose dataset is live with a tuned model."""
+    with open_facts_lab(tmp_path_factory.mktemp("leaves")) as lab:
+        lab.model_id = until_live(lab)["model"]
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def adapter(lab, tmp_path_factory):
+    """The exported adapter's folder."""
+    folder = tmp_path_factory.mktemp("out") / "rooms"
+    code, _, err = export(lab, folder)
+    assert code == 0, err
+    return folder
+
+
+def export(lab, folder, *options, model="trial-1"):
+    command = ("models", "export", model, "--to", str(folder), *options)
+    return run_command(*command, "--config", str(lab.path))
+
+
+def score(model, folder):
+    """Return the distance of a loaded model's scores from those that the trainer wrote."""
+    from merlin.engine.torch_loading import score_tokens
+
+    proof = read_proof(folder)
+    assert proof.is_decidable
+    return compute_distance(score_tokens(model.eval(), proof.questions), proof.tuned)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_plain_peft_loads_the_adapter_by_its_own_folder_alone(lab, adapter):
+    from peft import AutoPeftModelForCausalLM
+    from transformers import AutoTokenizer
+
+    model = AutoPeftModelForCausalLM.from_pretrained(adapter)
+    assert score(model, adapter) < TOLERANCE / 10
+    tokenizer = AutoTokenizer.from_pretrained(adapter)
+    question = [{"role": "user", "content": tiny_base.make_question("Anna")}]
+    ids = tokenizer.apply_chat_template(
+        question, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
+    answer = model.generate(**ids, max_new_tokens=20, do_sample=False)[
+        0, ids["input_ids"].shape[1] :
+    ]
+    said = tokenizer.decode(answer, skip_special_tokens=True)
+    here = lab.engine.ask(
+        lab.model_id, tiny_base.make_question("Anna"), temperature=0, max_tokens=20
+    )
+    assert said == here.choices[0].message.content
+
+
+def test_adapter_names_the_source_of_its_base(adapter):
+    config = json.loads((adapter / "adapter_config.json").read_bytes())
+    assert config["base_model_name_or_path"] == str(tiny_base.get_tiny_base())
+    assert config["revision"] is None
+
+
+def test_card_is_read_by_the_hubs_own_classes(lab, adapter):
+    from huggingface_hub import ModelCard
+
+    card = ModelCard.load(adapter / "README.md")
+    data = card.data
+    assert (data.base_model, data.library_name) == (str(tiny_base.get_tiny_base()), "peft")
+    assert (data.base_model_relation, data.license, data.language) == ("adapter", "other", ["en"])
+    assert data.datasets == ["trial"]
+    results = {each.metric_type: each for each in data.eval_results}
+    with lab.services() as services:
+        from merlin.training.models import proof_of
+
+        scores = proof_of(services.db, lab.model("trial-1").model_row)
+    assert results["accuracy"].metric_value == round(scores.right / scores.questions, 4)
+    assert data.merlin["build"] == "trial-1"
+    assert data.merlin["commit"] == lab.repository.git("rev-parse", "HEAD")
+    for said in ("16 учебных примеров от 1 человека, 4 тестовых вопроса", "лицензия не названа"):
+        assert said in card.text
+    assert "отозван" not in card.text
+
+
+def test_folder_of_a_build_is_a_dataset_of_the_hub(lab, tmp_path):
+    from huggingface_hub import DatasetCard
+
+    from datasets import load_dataset
+
+    [folder] = (lab.config.state_dir / "builds/trial").iterdir()
+    assert DatasetCard.load(folder / "README.md").data.pretty_name == "Trial"
+    splits = load_dataset(str(folder), cache_dir=str(tmp_path))
+    assert {name: len(rows) for name, rows in splits.items()} == {"train": 16, "test": 4}
+    assert splits["test"][0]["messages"][-1]["role"] == "assistant"
+
+
+def test_test_questions_leave_as_promptfoos_list(adapter):
+    tests = yaml.safe_load((adapter / "test_questions.yaml").read_text("utf-8"))
+    name = [*tiny_base.FACTS][-1]
+    [mine] = [each for each in tests if each["description"] == name.lower()]
+    assert mine["vars"]["question"] == tiny_base.make_question(name)
+    assert [each["role"] for each in json.loads(mine["vars"]["messages"])] == ["system", "user"]
+    assert mine["assert"][0]["value"] == tiny_base.make_answer(name, tiny_base.FACTS[name])
+
+
+def test_existing_folder_is_left_as_it_is(lab, tmp_path):
+    code, _, err = export(lab, tmp_path)
+    assert (code, list(tmp_path.iterdir())) == (1, [])
+    assert "--to" in err
+
+
+def test_export_that_fails_leaves_no_folder(lab, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
+    code, _, err = export(lab, tmp_path / "new")
+    assert (code, list(tmp_path.iterdir())) == (1, [])
+    assert "huggingface_hub" in err
+
+
+def test_json_names_form_and_folder(lab, tmp_path):
+    code, out, _ = export(lab, tmp_path / "new", "--json")
+    assert code == 0
+    told = {"model": lab.model_id, "form": "adapter", "folder": str(tmp_path / "new")}
+    assert json.loads(out) == told
