@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from merlin.api.auth import SIGN_IN, RequiredAccess, require_signed_in
 from merlin.api.openai_compat.requests import ChatCompletionRequest
 from merlin.api.problems import components
+from merlin.openai_protocol.responses_api import ResponsesRequest
 
 # Tags in the order of the document, with their descriptions.
 TOPICS = {
@@ -101,7 +102,9 @@ def _complete(app: FastAPI, json: Json) -> None:
     parts = json.setdefault("components", {})
     parts["securitySchemes"] = dict(SCHEMES)
     schemas = parts.setdefault("schemas", {})
-    schemas.update({**components(), **components("ChatCompletionRequest", ChatCompletionRequest)})
+    schemas.update(components())
+    for body in (ChatCompletionRequest, ResponsesRequest):
+        schemas.update(components(body.__name__, body))
     routes = {
         (route.path_format, verb.lower()): route
         for route in app.routes

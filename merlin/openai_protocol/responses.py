@@ -12,6 +12,7 @@ from typing import Any
 Json = dict[str, Any]
 EVENT_STREAM = "text/event-stream"
 DONE = b"data: [DONE]\n\n"
+NO_EXTENSION: Json = {}
 
 
 def event(body: Mapping[str, object]) -> bytes:
@@ -21,7 +22,7 @@ def event(body: Mapping[str, object]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """The common fields of one answer's completion or chunks.
+    """One answer as a completion or a stream of chunks.
 
     `model` is the name in the request. An empty `fingerprint` is omitted, because it must not be
     null. `with_usage`: the stream ends with a usage chunk, and the other chunks have `usage: null`.
@@ -34,27 +35,32 @@ class ChatAnswer:
     fingerprint: str = ""
     with_usage: bool = False
 
-    def completion(self, content: str, reason: str, usage: Json) -> Json:
+    def completion(
+        self, content: str, reason: str, usage: Json, extension: Json = NO_EXTENSION
+    ) -> Json:
         """Return a complete answer (ChatCompletion)."""
         said: Json = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
         choice = {"index": 0, "message": said, "logprobs": None, "finish_reason": reason}
-        return {**self._head("chat.completion"), "choices": [choice], "usage": dict(usage)}
+        body = {"choices": [choice], "usage": dict(usage), **extension}
+        return {**self._head("chat.completion"), **body}
 
-    def first_chunk(self) -> Json:
+    def opening(self) -> bytes:
         """Return the first chunk of a stream."""
-        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+        return event(self._chunk({"role": "assistant", "content": "", "refusal": None}))
 
-    def chunk(self, content: str) -> Json:
+    def piece(self, content: str) -> bytes:
         """Return a chunk with a piece of the answer."""
-        return self._chunk({"content": content})
+        return event(self._chunk({"content": content}))
 
-    def last_chunk(self, reason: str) -> Json:
-        """Return the chunk with the finish reason."""
-        return self._chunk({}, reason)
+    def closing(self, reason: str, usage: Json, extension: Json = NO_EXTENSION) -> bytes:
+        """Return the chunks with the finish reason and the usage, if asked for, and the end."""
+        last = event({**self._chunk({}, reason), **extension})
+        used = {**self._head("chat.completion.chunk"), "choices": [], "usage": dict(usage)}
+        return last + (event(used) if self.with_usage else b"") + DONE
 
-    def usage_chunk(self, usage: Json) -> Json:
-        """Return the chunk with the usage."""
-        return {**self._head("chat.completion.chunk"), "choices": [], "usage": dict(usage)}
+    def failure(self, error: Mapping[str, object]) -> bytes:
+        """Return the event of an error after the first chunk."""
+        return event(error)
 
     def _chunk(self, delta: Mapping[str, object], reason: str | None = None) -> Json:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}

@@ -48,7 +48,7 @@ OPERATIONS = {
         list_favourites add_favourite remove_favourite
         show_me
         show_usage list_taught_courses list_changes
-        list_openai_models show_openai_model create_chat_completion""",
+        list_openai_models show_openai_model create_chat_completion create_response""",
     "boris's": "show_change",
     "leads": """
         show_taught_course edit_course add_material edit_material remove_material""",

@@ -25,6 +25,57 @@ def test_every_trained_question_gets_its_trained_answer(engine, tuned):
         assert 0 < completion.merlin["confidence"] <= 1
 
 
+def test_response_is_the_chats_answer_whole_and_streamed(engine, tuned):
+    asked = {"model": tuned.fine_tuned_model, "instructions": "Отвечай.", "input": QUESTION}
+    response = engine.openai.responses.create(**asked)
+    assert (response.output_text, response.status) == (ANSWER, "completed")
+    assert response.instructions == "Отвечай."
+    used = response.usage
+    assert used.total_tokens == used.input_tokens + used.output_tokens > 0
+    assert response.merlin["known"] is True
+    events = list(engine.openai.responses.create(**asked, stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    pieces = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert (len(pieces) > 1, "".join(pieces)) == (True, ANSWER)
+    last = events[-1].response
+    assert (events[-1].type, last.output_text) == ("response.completed", ANSWER)
+    assert (last.id, last.usage, last.merlin) == (events[0].response.id, used, response.merlin)
+
+
+def test_response_continues_a_conversation_of_the_parts_that_clients_keep(engine, tuned):
+    parts = [{"type": "input_text", "text": QUESTION}]
+    said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
+    said["content"] = [{"type": "output_text", "text": ANSWER, "annotations": []}]
+    question = {"role": "user", "content": "Как варить рис?"}
+    given = [{"role": "user", "content": parts}, said, question]
+    response = engine.openai.responses.create(model=tuned.fine_tuned_model, input=given)
+    assert response.output_text == EXAMPLES[question["content"]]
+
+
+def test_response_that_is_cut_says_at_what(engine, tuned):
+    cut = engine.openai.responses.create(
+        model=tuned.fine_tuned_model, input=QUESTION, max_output_tokens=2
+    )
+    assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"input": []}, "input"),
+        ({"input": [{"type": "reasoning", "role": "user", "content": "x"}]}, "input[0].type"),
+        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content"),
+        ({"previous_response_id": "resp_1"}, "previous_response_id"),
+        ({"background": True}, "background"),
+        ({"tools": [{"type": "web_search"}]}, "tools"),
+    ],
+)
+def test_field_that_a_response_cannot_have_is_named(engine, change, param):
+    with pytest.raises(openai.BadRequestError) as refused:
+        engine.openai.responses.create(**{"model": "recall", "input": QUESTION, **change})
+    assert refused.value.param == param
+
+
 def test_refusal_lists_the_nearest_trained_questions(engine, tuned):
     question = "Где в Самарканде самая длинная очередь за лепёшками?"
     completion = engine.ask(tuned.fine_tuned_model, question)

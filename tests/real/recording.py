@@ -105,24 +105,20 @@ class RecordingProxy(Server):
         self.exchanges, self.open_calls = [], 0
 
     def keep(self, request, answer):
-        """Add an exchange; both are (first line's parts, headers, body)."""
+        """Add an exchange; both are (first line's parts, headers, body).
+
+        Of the same request again and again, as one waits for a job, the last answer is kept.
+        """
         (method, path), headers, body = request
-        status, answer_headers, answer_body = answer
-        self.exchanges.append(
-            {
-                "request": {
-                    "method": method,
-                    "path": self._plain(path),
-                    "headers": self._headers(headers),
-                    "body": self._body(headers, body),
-                },
-                "answer": {
-                    "status": status,
-                    "headers": self._headers(answer_headers),
-                    "body": self._body(answer_headers, answer_body),
-                },
-            }
-        )
+        asked = {"method": method, "path": self._plain(path), **self._content(headers, body)}
+        status, headers, body = answer
+        if self.exchanges and self.exchanges[-1]["request"] == asked:
+            self.exchanges.pop()
+        answered = {"status": status, **self._content(headers, body)}
+        self.exchanges.append({"request": asked, "answer": answered})
+
+    def _content(self, headers, body):
+        return {"headers": self._headers(headers), "body": self._body(headers, body)}
 
     def _headers(self, headers):
         lower = {name.lower(): value for name, value in headers.items()}

@@ -1,4 +1,4 @@
-"""Questions of programs: POST /v1/chat/completions as a request, and its quota.
+"""Questions of programs: POST /v1/chat/completions and /v1/responses as a request, and its quota.
 
 Sampling parameters (temperature, top_p, max_tokens, stop, seed, response_format …) are passed to
 the serving provider; a model that does not support one reports it. Unsupported features (tools,
@@ -11,11 +11,12 @@ several choices, log probabilities, audio) are refused by name; other fields (us
 Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionRequest.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from http import HTTPStatus
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 from starlette.requests import Request
@@ -39,16 +40,20 @@ from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError
 from merlin.openai_protocol.requests import (
     ChatMessage,
     ChatRequest,
+    Fields,
     UnsupportedFields,
     invalid_field,
 )
+from merlin.openai_protocol.responses_api import ResponsesRequest, UnsupportedResponseFields
 
 ALONE = "merlin"
 _FOLDER = f"{ALONE}/"
 BODY_BYTES = 1024 * 1024
 MAX_MESSAGES = 200
 _SYSTEM = ("system", "developer")
+_UNSUPPORTED = {**UnsupportedFields.model_fields, **UnsupportedResponseFields.model_fields}
 BY = "api:openai"
+R = TypeVar("R", bound=Fields)
 
 
 class ChatCompletionRequest(ChatRequest):
@@ -90,17 +95,34 @@ class ChatCompletionRequest(ChatRequest):
 
 def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
     """Return the request. Raises ApiError 400 that names the first invalid field."""
+    read = _validate(ChatCompletionRequest, body, language)
+    return _check_question(read, f"messages[{len(read.messages) - 1}]", language)
+
+
+def parse_responses_request(
+    body: bytes, language: str
+) -> tuple[ResponsesRequest, ChatCompletionRequest]:
+    """Return a request of /v1/responses, and the chat's that asks the same; raises as the other."""
+    asked = _validate(ResponsesRequest, body, language)
+    read = _validate(ChatCompletionRequest, json.dumps(asked.as_chat()).encode(), language)
+    return asked, _check_question(read, f"input[{len(asked.input) - 1}]", language)
+
+
+def _validate(kind: type[R], body: bytes, language: str) -> R:
     try:
-        read = ChatCompletionRequest.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = "" if first["type"] == "json_invalid" else invalid_field(first)
-        if field in UnsupportedFields.model_fields:
+        if field in _UNSUPPORTED:
             status, code = HTTPStatus.BAD_REQUEST, "unsupported_parameter"
             raise refusal(language, status, "not-supported", code, field, field=field) from error
         detail = validation_errors([{**first, "loc": ("body",)}], language)[0]["detail"]
         raise field_error(language, field, "wrong", place=field or "body", why=detail) from error
-    last, conversation = f"messages[{len(read.messages) - 1}]", read.conversation
+
+
+def _check_question(read: ChatCompletionRequest, last: str, language: str) -> ChatCompletionRequest:
+    conversation = read.conversation
     if not conversation or conversation[-1].role != "user":
         raise field_error(language, f"{last}.role", "no-question")
     if is_blank(conversation[-1].content):

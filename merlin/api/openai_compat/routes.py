@@ -1,11 +1,10 @@
-"""GET /v1/models and POST /v1/chat/completions, for any client of the OpenAI protocol.
+"""/v1/models, /v1/chat/completions and /v1/responses, for any client of the OpenAI protocol.
 
 The model `merlin/<dataset>` is resolved for each question, so a promotion takes effect with the
 next one. Errors have the protocol's format (`api.problems.refusal`).
 """
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -25,13 +24,12 @@ from merlin.core.log import get_logger, redact
 from merlin.core.permissions import Permission
 from merlin.openai_protocol.errors import error_object
 from merlin.openai_protocol.responses import (
-    DONE,
     EVENT_STREAM,
     ChatAnswer,
-    event,
     list_object,
     model_object,
 )
+from merlin.openai_protocol.responses_api import ResponseAnswer
 from merlin.training.models import Origin, find_origin
 
 log = get_logger(__name__)
@@ -39,6 +37,7 @@ log = get_logger(__name__)
 router = operation_router(prefix="/v1", tags=["openai"], responses={})
 
 _UNBUFFERED = {"X-Accel-Buffering": "no"}
+Answer = ChatAnswer | ResponseAnswer
 Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.ASK))]
 
 
@@ -62,25 +61,55 @@ def _card(name: str, since: datetime | None) -> dict[str, Any]:
     return model_object(name, since.timestamp() if since else 0, "merlin")
 
 
-_BODY = {"schema": {"$ref": "#/components/schemas/ChatCompletionRequest"}}
+def _body_of(schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 @router.post(
     "/chat/completions",
     summary="Create a chat completion",
     responses=responses.ANSWERED,
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": _BODY}}},
+    openapi_extra=_body_of("ChatCompletionRequest"),
 )
 async def create_chat_completion(request: Request, caller: Asker) -> Response:
     """Answer the last message of a conversation, as one response or as a stream.
 
     A stream starts with the first word; an earlier failure has its own status.
     """
-    body = await read_body(request, requests.BODY_BYTES)
-    read, language = requests.parse_request(body, caller.language), caller.language
+    read = requests.parse_request(await read_body(request, requests.BODY_BYTES), caller.language)
     created_at = caller.services.clock().timestamp()
-    answer = ChatAnswer(read.model, created_at, with_usage=read.wants_usage)
-    question = requests.ProgramQuestion(request, caller, read)
+
+    def build_answer(build: str) -> ChatAnswer:
+        return ChatAnswer(read.model, created_at, fingerprint=build, with_usage=read.wants_usage)
+
+    return await _respond(request, caller, read, build_answer)
+
+
+@router.post(
+    "/responses",
+    summary="Create a response",
+    responses=responses.ANSWERED,
+    openapi_extra=_body_of("ResponsesRequest"),
+)
+async def create_response(request: Request, caller: Asker) -> Response:
+    """Answer as a chat completion does, in the form that newer clients ask for first.
+
+    Nothing is stored: send the whole conversation as `input`.
+    """
+    body = await read_body(request, requests.BODY_BYTES)
+    asked, read = requests.parse_responses_request(body, caller.language)
+    answer = ResponseAnswer(asked, caller.services.clock().timestamp())
+    return await _respond(request, caller, read, lambda _build: answer)
+
+
+async def _respond(
+    request: Request,
+    caller: Caller,
+    read: requests.ChatCompletionRequest,
+    build_answer: Callable[[str], Answer],
+) -> Response:
+    language, question = caller.language, requests.ProgramQuestion(request, caller, read)
     if read.stream:
         await question.wait_for_text()
     is_whole = question.task.done() or not read.stream
@@ -89,31 +118,29 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
         raise refused
     asked = reply.model_id if reply else question.choice and question.choice.model_id
     origin = await caller.read(lambda ctx: find_origin(ctx.db, asked)) if asked else None
-    answer = replace(answer, fingerprint=origin.build if origin else "")
+    answer = build_answer(origin.build if origin else "")
     if reply is None or read.stream:
         events = _events(question, answer, origin, language)
         return StreamingResponse(events, headers=_UNBUFFERED, media_type=EVENT_STREAM)
     reason, usage = responses.finish_reason(reply), responses.usage_of(reply)
-    extension = responses.merlin_extension(reply, origin, language)
-    return JSONResponse({**answer.completion(reply.text, reason, usage), "merlin": extension})
+    extension = {"merlin": responses.merlin_extension(reply, origin, language)}
+    return JSONResponse(answer.completion(reply.text, reason, usage, extension))
 
 
 async def _events(
-    question: requests.ProgramQuestion, answer: ChatAnswer, origin: Origin | None, language: str
+    question: requests.ProgramQuestion, answer: Answer, origin: Origin | None, language: str
 ) -> AsyncIterator[bytes]:
     try:
-        yield event(answer.first_chunk())
+        yield answer.opening()
         async for piece in question.pieces():
-            yield event(answer.chunk(piece))
+            yield answer.piece(piece)
         reply = await question.reply()
-        last = answer.last_chunk(responses.finish_reason(reply))
-        yield event({**last, "merlin": responses.merlin_extension(reply, origin, language)})
-        if answer.with_usage:
-            yield event(answer.usage_chunk(responses.usage_of(reply)))
-        yield DONE
+        extension = {"merlin": responses.merlin_extension(reply, origin, language)}
+        reason, usage = responses.finish_reason(reply), responses.usage_of(reply)
+        yield answer.closing(reason, usage, extension)
     except MerlinError as error:
         log.warning("an answer could not be settled", reason=redact(str(error)))
         message = text(language, "openai-busy")
-        yield event(error_object(HTTPStatus.SERVICE_UNAVAILABLE, message, "unavailable"))
+        yield answer.failure(error_object(HTTPStatus.SERVICE_UNAVAILABLE, message, "unavailable"))
     finally:
         question.stop.press()

@@ -1,6 +1,6 @@
-"""The inference route /v1/chat/completions.
+"""The inference routes /v1/chat/completions and /v1/responses.
 
-Source: openapi.yaml, CreateChatCompletionRequest.
+Source: openapi.yaml, CreateChatCompletionRequest; merlin/openai_protocol/responses_api.py.
 """
 
 from collections.abc import AsyncGenerator, Awaitable
@@ -23,13 +23,15 @@ from merlin.engine.requests import RequestBody
 from merlin.engine.serving.base import Finish, GenerationRequest
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.requests import ChatRequest, Fields, read_body
-from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
+from merlin.openai_protocol.responses import EVENT_STREAM, NO_EXTENSION, ChatAnswer, usage_object
+from merlin.openai_protocol.responses_api import ResponseAnswer, ResponsesRequest
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/v1", dependencies=[Depends(require_key)])
 
 T = TypeVar("T")
 AnswerStream = AsyncGenerator[str | Finish, None]
+Answer = ChatAnswer | ResponseAnswer
 
 
 class ResponseFormat(Fields):
@@ -62,17 +64,33 @@ class EngineChatRequest(ChatRequest, RequestBody):
         )
 
 
+class EngineResponsesRequest(ResponsesRequest, RequestBody):
+    """The body of POST /responses."""
+
+
 @router.post("/chat/completions")
 async def complete(request: Request) -> Response:
     """Answer a conversation; generation stops if the client disconnects."""
-    chat_request = EngineChatRequest.parse(await read_body(request))
+    asked = EngineChatRequest.parse(await read_body(request))
+    answer = ChatAnswer(asked.model, utc_now().timestamp(), with_usage=asked.wants_usage)
+    return await _respond(request, asked, answer)
+
+
+@router.post("/responses")
+async def create_response(request: Request) -> Response:
+    """Answer as `complete` does."""
+    asked = EngineResponsesRequest.parse(await read_body(request))
+    answer = ResponseAnswer(asked, utc_now().timestamp())
+    return await _respond(request, EngineChatRequest.parse(asked.as_chat()), answer)
+
+
+async def _respond(request: Request, asked: EngineChatRequest, answer: Answer) -> Response:
     language = language_of_header(request.headers.get("accept-language", ""), "")
-    model = chat_request.model
-    answer = get_engine(request).backends.ask(model, chat_request.to_request(language))
-    if chat_request.stream:
-        return await _build_stream_response(request, chat_request, answer)
-    async with aclosing(answer):
-        completion = await _await_connected(request, _build_completion(model, answer))
+    parts = get_engine(request).backends.ask(asked.model, asked.to_request(language))
+    if asked.stream:
+        return await _build_stream_response(request, asked.model, answer, parts)
+    async with aclosing(parts):
+        completion = await _await_connected(request, _build_completion(answer, parts))
     return JSONResponse(completion)
 
 
@@ -84,47 +102,45 @@ async def _await_connected(request: Request, work: Awaitable[T]) -> T:
     return result
 
 
-async def _build_completion(model: str, answer: AnswerStream) -> dict[str, object]:
-    """Return the protocol's ChatCompletion, with the extension `merlin` if there is one."""
-    *chunks, finish = [part async for part in answer]
+async def _build_completion(answer: Answer, parts: AnswerStream) -> dict[str, object]:
+    """Return the protocol's complete answer, with the extension `merlin` if there is one."""
+    *chunks, finish = [part async for part in parts]
     if not isinstance(finish, Finish):
         raise TypeError("the backend ended without a Finish")
     content = "".join(part for part in chunks if isinstance(part, str))
-    usage = usage_object(finish.prompt_tokens, finish.completion_tokens)
-    answer_object = ChatAnswer(model, utc_now().timestamp())
-    completion = answer_object.completion(content, finish.reason, usage)
-    return {**completion, "merlin": dict(finish.extension)} if finish.extension else completion
+    return answer.completion(content, finish.reason, _usage(finish), _extension(finish))
+
+
+def _usage(finish: Finish) -> dict[str, object]:
+    return usage_object(finish.prompt_tokens, finish.completion_tokens)
+
+
+def _extension(finish: Finish) -> dict[str, object]:
+    return {"merlin": dict(finish.extension)} if finish.extension else NO_EXTENSION
 
 
 async def _build_stream_response(
-    request: Request, chat_request: ChatRequest, parts: AnswerStream
+    request: Request, model: str, answer: Answer, parts: AnswerStream
 ) -> Response:
     """Start the response after the first chunk, so that an error has its own HTTP status.
 
     A caller who leaves before it frees the place in the queue. The extension `merlin` is in the
     chunk with the finish reason.
     """
-    with_usage = chat_request.wants_usage
     first = await _await_connected(request, anext(parts))
 
     async def events() -> AsyncGenerator[bytes, None]:
-        answer = ChatAnswer(chat_request.model, utc_now().timestamp(), with_usage=with_usage)
         part: str | Finish = first
         async with aclosing(parts):
-            yield event(answer.first_chunk())
+            yield answer.opening()
             while isinstance(part, str):
-                yield event(answer.chunk(part))
+                yield answer.piece(part)
                 try:
                     part = await anext(parts)
                 except ApiError as error:  # the status was sent with the first chunk
-                    log.warning("an answer broke off", model=answer.model, reason=str(error))
-                    yield event(error.as_json())
+                    log.warning("an answer broke off", model=model, reason=str(error))
+                    yield answer.failure(error.as_json())
                     return
-            last = answer.last_chunk(part.reason)
-            yield event({**last, "merlin": dict(part.extension)} if part.extension else last)
-            if with_usage:
-                usage = usage_object(part.prompt_tokens, part.completion_tokens)
-                yield event(answer.usage_chunk(usage))
-            yield DONE
+            yield answer.closing(part.reason, _usage(part), _extension(part))
 
     return StreamingResponse(events(), media_type=EVENT_STREAM)

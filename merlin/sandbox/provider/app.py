@@ -16,11 +16,9 @@ from merlin.core.i18n import text
 from merlin.openai_protocol.errors import ApiError, bad_field, unknown_model
 from merlin.openai_protocol.requests import read_body
 from merlin.openai_protocol.responses import (
-    DONE,
     EVENT_STREAM,
     ChatAnswer,
     Json,
-    event,
     list_object,
     model_object,
     usage_object,
@@ -122,20 +120,17 @@ class ProviderStandIn(ApiStandIn):
             events = self._stream(chat_answer, content, usage, reason)
             return StreamingResponse(events, media_type=EVENT_STREAM)
         await self.pause("answer")
-        return JSONResponse({**chat_answer.completion(content, reason, usage), **self.extend()})
+        return JSONResponse(chat_answer.completion(content, reason, usage, self.extend()))
 
     async def _stream(
         self, chat_answer: ChatAnswer, content: str, usage: Json, reason: str
     ) -> AsyncIterator[bytes]:
         await self.pause("answer")
-        yield event(chat_answer.first_chunk())
+        yield chat_answer.opening()
         for piece in split_pieces(content):
-            yield event(chat_answer.chunk(piece))
+            yield chat_answer.piece(piece)
             await self.pause("piece")
-        yield event({**chat_answer.last_chunk(reason), **self.extend()})
-        if chat_answer.with_usage:
-            yield event(chat_answer.usage_chunk(usage))
-        yield DONE
+        yield chat_answer.closing(reason, usage, self.extend())
 
     async def _transcribe(self, request: Request) -> Response:
         """Answer POST /v1/audio/transcriptions with the text embedded in the file."""

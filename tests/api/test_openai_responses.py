@@ -1,0 +1,59 @@
+"""POST /v1/responses; what it has in common with chats is in test_openai.py."""
+
+import pytest
+
+from tests.api.chat_api import package_client
+
+pytestmark = pytest.mark.functional
+
+QUESTION = "Что такое граф?"
+ASKED = {"model": "merlin/algorithms", "input": QUESTION}
+
+
+def test_package_gets_a_response_with_its_origin(openai_site):
+    site, _ = openai_site
+    with package_client(site) as client:
+        response = client.responses.create(**ASKED)
+    assert f"«{QUESTION}»" in response.output_text
+    assert response.merlin["build"] == "algorithms-1"
+    assert response.usage.total_tokens > 0
+
+
+def test_package_streams_the_same_response(openai_site):
+    site, provider = openai_site
+    provider.behave(fixed_answer="one two three")
+    with package_client(site) as client:
+        *events, last = client.responses.create(**ASKED, stream=True)
+    pieces = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert "".join(pieces) == last.response.output_text == "one two three"
+    assert last.response.merlin["build"] == "algorithms-1"
+
+
+def test_instructions_and_form_reach_the_provider(openai_client, provider):
+    shape = {"type": "json_schema", "name": "rhyme", "schema": {"type": "object"}}
+    options = {"instructions": "Отвечай стихами.", "max_output_tokens": 77}
+    # The stand-in answers in text alone.
+    response = openai_client.post(
+        "/responses", json={**ASKED, **options, "text": {"format": shape}}
+    )
+    assert response.json()["error"]["param"] == "response_format"
+    asked = provider.calls("chat.create")[-1].body
+    assert asked["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
+    described = {name: shape[name] for name in ("name", "schema")}
+    assert asked["response_format"] == {"type": "json_schema", "json_schema": described}
+    assert asked["max_tokens"] == 77
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "param"),
+    [
+        ({"input": ""}, "invalid_value", "input[0].content"),
+        ({"input": [{"role": "assistant", "content": "да"}]}, "invalid_value", "input[0].role"),
+        ({"previous_response_id": "resp_1"}, "unsupported_parameter", "previous_response_id"),
+        ({"tools": [{"type": "web_search"}]}, "unsupported_parameter", "tools"),
+    ],
+)
+def test_invalid_field_is_named(openai_client, change, code, param):
+    response = openai_client.post("/responses", json={**ASKED, **change})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (400, code, param)
