@@ -15,6 +15,7 @@ from docs.build.database import tables_told
 from docs.build.openapi import collection, described, json_text
 from docs.build.roles import role_table
 from docs.build.rules import rules_told
+from docs.build.states import states_told
 
 ROOT = Path(__file__).parents[2]
 PARTS: Mapping[str, Callable[[str], str]] = {
@@ -23,6 +24,7 @@ PARTS: Mapping[str, Callable[[str], str]] = {
     "database": lambda _: tables_told(),
     "roles": lambda _: role_table(),
     "rules": rules_told,
+    "states": states_told,
 }
 _MARK = re.compile(r"^<!-- built: (\w+) -->$", re.MULTILINE)
 # A file of the repository that is no page: named, as the site has no place for it.

@@ -36,27 +36,24 @@ from merlin.core.names import is_valid_name
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import BUILDS, match_version
+from merlin.dataset.came_after import CameAfter
 from merlin.dataset.changes import OPEN, Changes
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import WAITS
 from merlin.dataset.test_plan import TestPlan, read_plan
 from merlin.dataset.verdicts import (
-    GATED,
     NEWEST_FIRST,
     ON_LINE,
-    PINNED,
     WAITING,
     VerdictStatus,
-    choose_shown_status,
 )
 from merlin.db.database import Row
 from merlin.db.tables import BUILD, CHANGE, DATASET_TREE, PROPOSAL, VERDICT, Table
+from merlin.training.commit_state import CommitState, compute_state
 from merlin.training.promote import serving_rows
 
 # Cards of one dataset and status, newest first.
 _MAX_CARDS = 20
-_UNCHANGED = VerdictStatus.UNCHANGED.value
-_REMOVED = VerdictStatus.REMOVED.value
 _WITH_RUNNING_JOB = (*WAITING, VerdictStatus.TRAINING)
 
 
@@ -71,17 +68,6 @@ class Stage(StrEnum):
     SERVING = "serving"
 
 
-# States that need attention, and states that proceed without anybody.
-_NEEDS_CARE = (
-    *("parked", "rejected", "left_out", "unchanged"),
-    *("held", "failed", "gated", "pinned"),
-)
-_UNDER_WAY = ("waiting", "working", "built", "training", "testing")
-# Reasons of a held commit that pass by themselves, and those that are meant.
-_PASSING = ("held-quiet", "held-slots")
-_MEANT = ("held-skip", "held-off", "held-few-new")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A commit of a dataset, or an uncommitted edit (`commit` is "").
@@ -92,7 +78,7 @@ class Card:
 
     dataset: str
     stage: Stage
-    state: str = described("One of: " + ", ".join((*_NEEDS_CARE, *_UNDER_WAY, "serving", _REMOVED)))
+    state: CommitState
     commit: str = ""
     change: str = ""
     subject: str
@@ -110,20 +96,16 @@ class Card:
     arguments: Mapping[str, object] = field(default_factory=dict, metadata=INTERNAL)
 
     @property
+    def is_unchanged_but_wrong(self) -> bool:
+        """Return whether it brought only errors, none of them in an example."""
+        return self.state is CommitState.UNCHANGED and self.errors > 0
+
+    @property
     def needs_care(self) -> bool:
         """Return whether it needs attention."""
         is_lost = self.model is not None and not self.model.state.may_serve
-        is_broken = self.left_out > 0 or self.earlier != ""
-        return is_broken or is_lost or _is_stuck(self.state, self.reason)
-
-    @property
-    def is_under_way(self) -> bool:
-        """Return whether it proceeds without anybody."""
-        return self.state in _UNDER_WAY or self.reason in _PASSING
-
-
-def _is_stuck(state: str, reason: str) -> bool:
-    return state in _NEEDS_CARE and reason not in (*_PASSING, *_MEANT)
+        is_broken = self.left_out > 0 or self.earlier != "" or self.is_unchanged_but_wrong
+        return is_broken or is_lost or self.state.needs_care
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,13 +171,14 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         cards: dict[str, list[Card]] = {name: [] for name in names}
         for card in chain(_edit_cards(ctx, overview, names), _commit_cards(ctx, overview, names)):
             is_removed = card.since and card.dataset in removed
-            cards[card.dataset].append(replace(card, state=_REMOVED) if is_removed else card)
+            shown = replace(card, state=CommitState.REMOVED) if is_removed else card
+            cards[card.dataset].append(shown)
         # What moves, then what needs attention; within that in catalogue order: courses by
         # semester, datasets without one, then removed datasets.
         places = {slug: place for place, slug in enumerate(led)}
 
         def place(name: str) -> tuple[object, ...]:
-            moves = any(card.is_under_way for card in cards[name])
+            moves = any(card.state.is_moving for card in cards[name])
             cares = any(card.needs_care for card in cards[name])
             return not moves, not cares, name in removed, places.get(name, len(places)), name
 
@@ -247,11 +230,11 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
         names = sorted(_list_names(overview, _list_visible_datasets(ctx, actor, "")))
         stuck = defaultdict[tuple[str, str], list[dict[str, str]]](list)
         for row in _choose_edits(overview, names):
-            if _is_stuck(row["state"], row["reason"]):
+            if CommitState(row["state"]).needs_care:
                 stuck[row["dataset"], "commits"].append({"change": row["name"]})
         for dataset, state, commit in _list_stuck_commits(ctx, overview, names):
-            if state != PINNED or actor.may(Permission.PROMOTE, dataset):
-                kind = "models" if state in (GATED, PINNED) else "commits"
+            if state is not CommitState.PINNED or actor.may(Permission.PROMOTE, dataset):
+                kind = "models" if state.is_kept_back else "commits"
                 stuck[dataset, kind].append({"commit": commit})
         here = {row["dataset"] for row in overview["tree"]}.intersection(names)
         asked = unanswered.count(ctx, sorted(here), overview["edit"])
@@ -311,7 +294,7 @@ def _choose_edits(overview: _Overview, names: Collection[str]) -> list[Row]:
     count, shown = Counter[tuple[str, str]](), list[Row]()
     for batch in batches.values():
         # Of several files, the one that needs a decision is shown.
-        row = max(batch, key=lambda each: each["state"] in _NEEDS_CARE)
+        row = max(batch, key=lambda each: CommitState(each["state"]).needs_care)
         count[row["dataset"], row["state"]] += 1
         if count[row["dataset"], row["state"]] <= _MAX_CARDS:
             shown.append(row)
@@ -410,17 +393,23 @@ def _steps(
 
 def _list_stuck_commits(
     ctx: Context, overview: _Overview, names: Collection[str]
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[str, CommitState, str]]:
     """Yield dataset, state and the commit to open of those that need attention, newest first."""
     shown, newest = _choose_commits(overview, names), _newest_positions(overview)
-    checks = verdicts.read_checks(ctx, [row["number"] for row in shown])
-    for row in shown:
-        state = choose_shown_status(VerdictStatus(row["state"]), row["reason"])
-        check, is_newest = checks[row["number"]], row["position"] == newest[row["dataset"]]
+    rows = [row | {"id": row["number"], "commit_sha": row["name"]} for row in shown]
+    states = {row["id"]: compute_state(VerdictStatus(row["state"]), row["reason"]) for row in rows}
+    checks = verdicts.read_checks(ctx, [*states])
+    asked = [row for row in rows if states[row["id"]].needs_care]
+    after = verdicts.read_what_came_after(ctx, asked, checks)
+    for row in rows:
+        status = VerdictStatus(row["state"])
+        state = compute_state(status, row["reason"], after=after.get(row["id"], CameAfter()))
+        check, is_newest = checks[row["id"]], row["position"] == newest[row["dataset"]]
         earlier = check.earlier_commit if is_newest else ""
         is_broken = is_newest and (check.left_out > 0 or earlier != "")
-        is_idle = state == _UNCHANGED and not check.errors
-        if (is_broken or _is_stuck(state, row["reason"])) and not is_idle:
+        if state is CommitState.UNCHANGED:
+            is_broken = bool(check.errors)
+        if is_broken or state.needs_care:
             yield row["dataset"], state, earlier or row["name"]
 
 
@@ -435,7 +424,7 @@ def _edit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> It
         yield Card(
             dataset=change.dataset,
             stage=Stage.COMMIT,
-            state=change.state.value,
+            state=CommitState(change.state.value),
             change=change.batch,
             subject=subject,
             author=change.editor.name,
@@ -467,7 +456,8 @@ def _commit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> 
         job_rows = of_job.get(job_id), made.get(job_id), shown.get(job_id)
         card = _card(verdict, newest[verdict.dataset], *job_rows, began)
         # A commit without changes is shown for the errors that the check found.
-        if began or not (is_live or (card.state == _UNCHANGED and not card.errors)):
+        is_idle = card.state is CommitState.UNCHANGED and not card.errors
+        if began or not (is_live or is_idle):
             yield card
 
 
@@ -492,7 +482,6 @@ def _card(
         Card,
         verdict,
         stage=stage,
-        state=verdict.shown_status,
         change="",
         at=verdict.committed_at,
         errors=len(verdict.errors),
@@ -509,7 +498,8 @@ def _card(
 class CommitDetails:
     """A commit in one dataset with its training and its model.
 
-    `change` is the edit that made it, if the actor may undo it, else "".
+    `change` is the edit that made it, if the actor may undo it, else "". `gone` are the paths of
+    its errors whose files no longer exist.
     """
 
     verdict: VerdictView
@@ -517,6 +507,7 @@ class CommitDetails:
     model: ModelView | None
     change: str
     plan: TestPlan | None
+    gone: Collection[str]
 
 
 def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[CommitDetails]:
@@ -539,9 +530,16 @@ def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> l
                 model=made.get(each.job or 0),
                 change=edits[each.commit].get(each.dataset, ""),
                 plan=plans.get(each.build or ""),
+                gone=_list_gone(ctx, each),
             )
             for each in mine
         ]
+
+
+def _list_gone(ctx: Context, verdict: VerdictView) -> set[str]:
+    """Return the paths of a commit's errors whose files the dataset no longer has."""
+    wrong = {error.path for error in verdict.errors}
+    return wrong - FileIndex(ctx.db).find_paths(verdict.dataset, wrong)
 
 
 def _read_plans(ctx: Context, versions: Sequence[str]) -> dict[str, TestPlan | None]:

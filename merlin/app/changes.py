@@ -331,11 +331,12 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
     """
     batch, text = _require_editable(ctx, actor, change_id), FileIndex(ctx.db).read_text
     texts = {each.before: text(each.before) for each in batch if each.before}
+    subject = FileIndex(ctx.db).name_subject(batch[0])
 
     def make(files: DatasetFiles) -> CourseEdits:
         blobs = {file.path: file.blob for file in files.files}
         edits = plan_revert(batch, blobs, texts.get)
-        return CourseEdits(edits, revert_subject(batch[0].subject))
+        return CourseEdits(edits, revert_subject(subject))
 
     return batch[0].dataset, make
 

@@ -5,7 +5,7 @@ comes; after a final one nothing more is.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from merlin.core.i18n import choose_translation, cut, render_stored_text
 from merlin.core.money import format_amounts
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import build_version
+from merlin.dataset.came_after import CameAfter, find_what_came_after
 from merlin.dataset.changes import Changes, ChangeState
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity
@@ -28,9 +29,9 @@ from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import (
     FINDINGS,
     NEWEST_FIRST,
+    NOTHING_NEW,
     ON_LINE,
     VerdictStatus,
-    choose_shown_status,
     join_newest,
     select_verdicts,
 )
@@ -38,6 +39,7 @@ from merlin.db.database import Database, Prepared, Row
 from merlin.db.notices import Notice, Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
+from merlin.training.commit_state import CommitState, compute_state
 from merlin.training.gate import describe_losses
 from merlin.training.models import model_of, proof_of, select_models
 from merlin.training.scores import Evaluation
@@ -100,16 +102,26 @@ class VerdictView(CheckView):
     arguments: Mapping[str, object]
     served_until: datetime | None
     trained: bool = described("Whether its training has made a model.")
+    state: CommitState = described("Where it stands, the word that people read.")
+    after: CameAfter = described('The commits that undid, mended or replaced it, "" for none.')
     # The dataset's title at that commit, empty if its dataset.yaml could not be read.
     title: Localised = field(metadata=INTERNAL)
 
     @property
-    def shown_status(self) -> str:
-        """Return the status to show: more than the verdict's, where its model is known."""
-        if self.served_until:
-            return "served"
-        shown = choose_shown_status(self.verdict, self.reason)
-        return "testing" if shown == VerdictStatus.TRAINING.value and self.trained else shown
+    def has_own_build(self) -> bool:
+        """Return whether a build was made of this commit."""
+        return self.build is not None and self.verdict not in NOTHING_NEW
+
+    @property
+    def can_launch(self) -> bool:
+        """Return whether its build can be trained on request."""
+        is_idle = self.verdict in (VerdictStatus.FAILED, VerdictStatus.HELD)
+        return self.build is not None and is_idle and self.state is not CommitState.UNDONE
+
+    @property
+    def is_rejected(self) -> bool:
+        """Return whether nothing could be built of the dataset as it was then."""
+        return self.verdict is VerdictStatus.REJECTED
 
     def why(self, language: str) -> str:
         """Return the reason as a text, "" for none."""
@@ -141,16 +153,16 @@ def list_of_condition(ctx: Context, where: Any) -> list[VerdictView]:
     return _views(ctx, ctx.db.rows(query))
 
 
-def find_shown_status(ctx: Context, dataset: str, commit: str) -> str:
-    """Return the status of a commit to show, "" before its verdict; the caller checks rights."""
+def find(ctx: Context, dataset: str, commit: str) -> VerdictView | None:
+    """Return the verdict of a commit, None before it; the caller checks rights."""
     found = list_of_condition(ctx, (VERDICT.dataset == dataset) & (VERDICT.commit_sha == commit))
-    return next((each.shown_status for each in found), "")
+    return next(iter(found), None)
 
 
 def list_newest(ctx: Context) -> dict[str, VerdictView]:
     """Return each dataset's newest verdict; the caller checks the permission to see them."""
     rows = ctx.db.rows(join_newest(_select_verdicts()))
-    return {row["dataset"]: replace(_view(row, CheckView()), served_until=None) for row in rows}
+    return {row["dataset"]: _view(row, CheckView(), CameAfter()) for row in rows}
 
 
 def list_removed_datasets(ctx: Context) -> set[str]:
@@ -173,7 +185,19 @@ def _select_verdicts() -> Select:
 
 def _views(ctx: Context, rows: Sequence[Row]) -> list[VerdictView]:
     checks = read_checks(ctx, [row["id"] for row in rows])
-    return [_view(row, checks[row["id"]]) for row in rows]
+    after = read_what_came_after(ctx, rows, checks)
+    return [_view(row, checks[row["id"]], after[row["id"]]) for row in rows]
+
+
+def read_what_came_after(
+    ctx: Context, rows: Sequence[Row], checks: Mapping[int, CheckView]
+) -> dict[int, CameAfter]:
+    """Return what later commits did to these verdicts, whose checks are known, by id."""
+    wrong = {row["id"]: {error.path for error in checks[row["id"]].errors} for row in rows}
+    found = find_what_came_after(
+        ctx.db, rows, {key: paths for key, paths in wrong.items() if paths}
+    )
+    return {row["id"]: found.get(row["id"], CameAfter()) for row in rows}
 
 
 def read_checks(ctx: Context, ids: Sequence[int]) -> dict[int, CheckView]:
@@ -236,18 +260,23 @@ def _errors_by_path(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
     return by_path
 
 
-def _view(row: Row, check: CheckView) -> VerdictView:
-    spec = load_spec(row["spec"])
+def _view(row: Row, check: CheckView, after: CameAfter) -> VerdictView:
+    spec, status = load_spec(row["spec"]), VerdictStatus(row["status"])
+    is_trained, was_live = row["model_row"] is not None, row["served_until"] is not None
     return read_row(
         VerdictView,
         row,
         commit=row["commit_sha"],
-        verdict=VerdictStatus(row["status"]),
+        verdict=status,
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
         findings=check.findings,
         earlier=check.earlier,
-        trained=row["model_row"] is not None,
+        trained=is_trained,
+        state=compute_state(
+            status, row["reason"], is_trained=is_trained, was_live=was_live, after=after
+        ),
+        after=after,
         title=spec.title if spec else {},
     )
 

@@ -55,9 +55,7 @@ def build(
 ) -> None:
     """Fetch, check and build now; show the build of the newest commit, or of another one."""
     act = partial(acts.build, dataset=dataset, commit=commit)
-    ask_daemon(
-        config, act, "did-build", json=json, is_waiting=not no_wait, verdict="verdict-status"
-    )
+    ask_daemon(config, act, "did-build", json=json, is_waiting=not no_wait, verdict="commit-state")
 
 
 @app.command()
@@ -128,9 +126,12 @@ def log(
         print_message("log-none")
     shown = set[tuple[str, str, str]]()
     for verdict in entries:
-        message = text(language(), f"verdict-status-{verdict.shown_status}")
+        message = text(language(), verdict.state.text_key)
         if verdict.served_until:
             message = text(language(), "log-served-until", at=format_cell(verdict.served_until))
+        if after := verdict.after.commit:
+            later = text(language(), verdict.after.text_key, commit=after[:10])
+            message = f"{message} ({later})"
         line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]
         sys.stdout.write(
             "  ".join(part for part in line if part) + f"  {format_cell(verdict.subject)}\n"

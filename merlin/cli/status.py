@@ -93,8 +93,8 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
     )
     if verdict is None:
         return [name, "", "", None, serving, job]
-    status_label = translate_word("verdict-status", verdict.shown_status)
-    return [name, verdict.commit[:SHORT], status_label, verdict.build, serving, job]
+    state = text(language(), verdict.state.text_key)
+    return [name, verdict.commit[:SHORT], state, verdict.build, serving, job]
 
 
 def deployment_status(config: Config) -> dict[str, Any]:

@@ -6,7 +6,6 @@ nothing at the forge.
 """
 
 import json
-from collections.abc import Mapping
 
 from merlin.core.clock import Backoff
 from merlin.core.errors import Refused
@@ -15,25 +14,14 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import build_version
-from merlin.dataset.verdicts import GATED, VerdictHistory, VerdictStatus, choose_shown_status
+from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.database import Row
 from merlin.db.notices import Notices
-from merlin.providers.forge import CommitState, CommitStatus, Forge, ForgeDenied, ForgeUnavailable
+from merlin.providers.forge import CommitStatus, Forge, ForgeDenied, ForgeUnavailable
+from merlin.training.commit_state import compute_state
 
 log = get_logger(__name__)
 FIRST_PAUSE_S, MAX_PAUSE_S = 60.0, 3600.0
-_STATES: Mapping[VerdictStatus, CommitState] = {
-    VerdictStatus.HELD: "pending",
-    VerdictStatus.BUILT: "pending",
-    VerdictStatus.TRAINING: "pending",
-    VerdictStatus.SERVING: "success",
-    VerdictStatus.SUPERSEDED: "success",
-    VerdictStatus.UNCHANGED: "success",
-    VerdictStatus.REMOVED: "success",
-    VerdictStatus.LEFT_OUT: "failure",
-    VerdictStatus.REJECTED: "failure",
-    VerdictStatus.FAILED: "error",
-}
 
 
 class StatusSender:
@@ -79,15 +67,16 @@ class StatusSender:
     def _status(self, owed: Row) -> CommitStatus:
         config, dataset, reason = self._services.config, owed["dataset"], owed["reason"]
         version = build_version(dataset, owed["number"]) or dataset
-        shown = choose_shown_status(VerdictStatus(owed["status"]), reason)
-        description = text(config.language, f"status-{shown}", build=version)
+        # Not what came after: a forge shows each commit as it was found.
+        state = compute_state(VerdictStatus(owed["status"]), reason)
+        description = text(config.language, f"status-{state}", build=version)
         if reason:
             reason_text = render_stored_text(config.language, reason, json.loads(owed["arguments"]))
             description = f"{description}: {reason_text}"
         page, public = f"/admin/board?commit={owed['commit_sha']}", config.api.public_url
         return CommitStatus(
             context=f"merlin/{dataset}",
-            state="failure" if shown == GATED else _STATES[owed["status"]],
+            state=state.forge,
             description=description,
             target_url=f"{public.rstrip('/')}{page}" if public else "",
         )

@@ -6,7 +6,7 @@ on the first one, even before the first is committed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -226,6 +226,11 @@ class FileIndex(Repository):
         """Return path -> file for the paths that exist; at most a few hundred paths."""
         named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(list(paths))
         return {each.path: each for each in self._read(_files().where(named))}
+
+    def find_paths(self, dataset: str, paths: Collection[str]) -> set[str]:
+        """Return those of the paths at which a dataset has a file now."""
+        named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_([*paths])
+        return {row["path"] for row in self.db.rows(DATASET_FILE.select().where(named))}
 
     def list_files(self, dataset: str) -> list[FileText]:
         """Return all files of a dataset, by path."""

@@ -69,8 +69,6 @@ FIRST = "gate-first"
 HOLDS = ("gate-lost", "gate-worse", "gate-floor", "gate-invents", FIRST)
 # Reason of a training verdict whose model waits until the pin of the serving one is taken off.
 PIN = "verdict-pinned"
-# The statuses shown for these.
-GATED, PINNED = "gated", "pinned"
 
 _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     VerdictStatus.BUILT: frozenset(
@@ -87,13 +85,6 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     # If a rewritten history lacks the commit that superseded it.
     VerdictStatus.SUPERSEDED: frozenset({VerdictStatus.BUILT}),
 }
-
-
-def choose_shown_status(status: VerdictStatus, reason: str) -> str:
-    """Return the status to show: a training verdict whose model is held has another."""
-    if status is not VerdictStatus.TRAINING:
-        return status.value
-    return GATED if reason in HOLDS else PINNED if reason == PIN else status.value
 
 
 def can_transition(old: VerdictStatus, new: VerdictStatus) -> bool:
@@ -209,7 +200,7 @@ def transition(
 ) -> int:
     """Change verdicts that fulfil `where` from one of `olds` to `new`; return their number.
 
-    `change` sets other columns; reason and arguments are emptied unless it sets them. Raises
+    `change` sets other columns; reason, arguments and what the gate found are emptied. Raises
     ValueError for a transition that `_MOVES` does not allow, even if no verdict matches.
     """
     expected = tuple(olds)
@@ -221,6 +212,8 @@ def transition(
         "updated_at": iso(at),
         "reason": "",
         "arguments": dump_json({}),
+        "compared": "",
+        "is_accepted": 0,
         **(change or {}),
     }
     stands = VERDICT.status.in_([old.value for old in expected])

@@ -24,7 +24,7 @@ MAX_REASON_LENGTH = 200
 
 
 # The state of a commit status, by GitHub's names.
-CommitState = Literal["pending", "success", "failure", "error"]
+ForgeState = Literal["pending", "success", "failure", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class CommitStatus:
     """One status of a commit; the forge shows the newest of each context."""
 
     context: str
-    state: CommitState
+    state: ForgeState
     description: str
     target_url: str = ""
 
@@ -57,7 +57,7 @@ class _Dialect:
     header: str
     token: str
     max_description: int
-    state_names: Mapping[CommitState, str] = field(default_factory=dict)
+    state_names: Mapping[ForgeState, str] = field(default_factory=dict)
 
 
 _DIALECTS = {

@@ -8,7 +8,7 @@ questions of other subjects that were declined. A dataset's first model is compa
 untrained base, and must be right more often. Losses accepted by an editor do not count, nor do
 answers that a commit has changed. With fewer questions than `split.min_test` nothing is held.
 
-A held model is a training verdict with a reason in `HOLDS`; its arguments name what was compared,
+A held model is a training verdict with a reason in `HOLDS`; `compared` names what was compared,
 so each pair of models is judged once.
 """
 
@@ -172,13 +172,13 @@ class Gates(Repository):
         compared = {"gate": asdict(settings.gate), "min_test": settings.split.min_test}
         compared["serving"] = serving.model_row if serving else None
         # A later commit may have joined the job: no one was notified of it yet.
-        verdicts = VERDICT.select(VERDICT.reason, VERDICT.arguments).where(_awaits_serving(new))
+        columns = VERDICT.reason, VERDICT.compared, VERDICT.is_accepted
+        verdicts = VERDICT.select(*columns).where(_awaits_serving(new))
         verdict = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
         if verdict is None:
             return False
-        judged: Row = load_json(verdict["arguments"])
-        if judged.get("compared") == dump_json(compared):
-            return "is_accepted" not in judged
+        if verdict["compared"] == dump_json(compared):
+            return not verdict["is_accepted"]
         hold = self._find(new, serving, settings)
         if hold is None:
             return False
@@ -186,8 +186,12 @@ class Gates(Repository):
         base = Jobs(self.db).get(new.job_id).recipe.base_model
         against = name_beside(serving, new) if serving else base
         values = {"version": name_beside(new, serving), "against": against, **hold.values}
-        arguments = {**values, "lost": hold.lost, "compared": dump_json(compared)}
-        self._store_hold(new, str(verdict["reason"]), replace(hold, values=values), arguments)
+        held = {
+            "reason": hold.reason,
+            "arguments": dump_json({**values, "lost": hold.lost}),
+            "compared": dump_json(compared),
+        }
+        self._store_hold(new, str(verdict["reason"]), replace(hold, values=values), held)
         kill_point("gate.recorded")
         return True
 
@@ -210,12 +214,12 @@ class Gates(Repository):
         return {row["question_digest"] for row in rows}
 
     @transaction
-    def _store_hold(self, new: Model, before: str, hold: HoldReason, arguments: Row) -> None:
+    def _store_hold(self, new: Model, before: str, hold: HoldReason, held: Row) -> None:
         """Store a hold and send notices, unless the verdict changed concurrently."""
         at = self._clock()
-        values = {"reason": hold.reason, "arguments": dump_json(arguments), "updated_at": iso(at)}
         is_unchanged = VERDICT.reason == before
-        if not self.db.update(VERDICT, _awaits_serving(new) & is_unchanged, **values):
+        condition = _awaits_serving(new) & is_unchanged
+        if not self.db.update(VERDICT, condition, **held, updated_at=iso(at)):
             return
         lost = ", ".join(question["arguments"]["example"] for question in hold.lost)
         log.warning("model is held", model=new.model_id, reason=hold.reason, lost=lost)
@@ -260,15 +264,19 @@ class Gates(Repository):
         lost = [question for question in all_lost if digest in {"", question["digest"]}]
         if not lost:
             raise Refused("held for no such question", "gate-nothing-to-accept", **arguments)
-        verdict: Row = {}
-        if row["reason"] == FIRST and not digest:
-            verdict = {"compared": hold["compared"], "is_accepted": True}
-        else:
+        # A first model that is accepted whole is not judged again by the same questions.
+        is_accepted = row["reason"] == FIRST and not digest
+        if not is_accepted:
             for question in lost:
                 loss = {"dataset": model.dataset, "question_digest": question["digest"]}
                 self.db.add_new(ACCEPTED_LOSS, loss)
-        released = {"reason": "", "arguments": dump_json(verdict)}
-        released["updated_at"] = iso(self._clock())
+        released = {
+            "reason": "",
+            "arguments": dump_json({}),
+            "compared": row["compared"] if is_accepted else "",
+            "is_accepted": int(is_accepted),
+            "updated_at": iso(self._clock()),
+        }
         self.db.update(VERDICT, _awaits_serving(model), **released)
         self.db.bump()
         return len(lost)

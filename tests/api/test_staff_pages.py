@@ -20,6 +20,7 @@ from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
+from merlin.db.tables import DATASET_FILE
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
 from tests.db.pipeline_rows import make_commit, make_examples, make_finding, make_spec
 
@@ -291,8 +292,16 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
         page = client.get("/admin/board", params={"commit": commit.sha}).text
         assert "не учтён" in page
         assert "examples/x.yaml, строка 3" in page
+        assert "Этого примера больше нет" in page
+        file = {"dataset": "neurotypology", "path": "examples/x.yaml", "blob": "b"}
+        staff.rows.db.add(DATASET_FILE, file)
+        page = client.get("/admin/board", params={"commit": commit.sha}).text
         assert "/datasets/neurotypology/examples/one?example=x#open" in page
         assert '#error"/></svg><b>Проверен</b>' in page
+        right = staff.rows.push(10, make_examples(13))
+        page = client.get("/admin/board", params={"commit": commit.sha}).text
+        assert f">исправлен в {right[:7]}</a>" in page
+        assert "Посмотреть, каким он стал" in page
 
 
 def list_verdicts(staff, dataset=""):

@@ -89,7 +89,7 @@ def read_state(lab):
     with open_reading_context(lab.config) as ctx:
         verdict = list_newest(ctx)["trial"]
     serving = lab.status()["serving"]
-    return serving and serving["build"], verdict.shown_status, verdict.reason
+    return serving and serving["build"], verdict.state, verdict.reason
 
 
 def accept(lab, name):

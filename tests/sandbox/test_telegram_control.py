@@ -56,7 +56,7 @@ def test_way_of_a_commit_is_served_once_and_its_failure_is_shown():
         languages.append(language)
         if len(languages) > 3:
             raise MerlinError("the database is gone")
-        return {**empty_progress("neuro"), "commit": "4f2a91c0", "subject": "", "verdict": ""}
+        return {**empty_progress("neuro"), "commit": "4f2a91c0", "subject": "", "state": None}
 
     with TelegramStandIn(read_pipeline=read_pipeline) as standin:
         status, _, page = read_page(standin, "/control/pipeline")

@@ -3,6 +3,7 @@
 import pytest
 
 from merlin.db.tables import VERDICT
+from merlin.db.values import dump_json
 from merlin.training.gate import Gates, HoldReason
 from tests.db.pipeline_rows import FACE, make_examples, make_spec
 
@@ -22,8 +23,8 @@ def train(world, position, reason="", spec=None, **options):
 
 def hold(world, model, before=""):
     values = {"version": model.build_version, "against": f"{FACE}-0"}
-    reason = HoldReason(HELD, values)
-    Gates(world.db, world.clock)._store_hold(model, before, reason, values)
+    held = {"reason": HELD, "arguments": dump_json(values)}
+    Gates(world.db, world.clock)._store_hold(model, before, HoldReason(HELD, values), held)
 
 
 @pytest.mark.parametrize(

@@ -289,10 +289,10 @@ def test_commits_trained_under_a_pin_say_so_until_it_is_taken_off(world):
     for position in (2, 3):
         world.serve(position, make_examples(11 + position))
     newest, older, _ = world.log()
-    assert (newest.shown_status, newest.reason) == ("pinned", "verdict-pinned")
+    assert (newest.state, newest.reason) == ("pinned", "verdict-pinned")
     assert older.verdict == "superseded"
     world.promotions.pin(FACE, is_pinned=False)
-    assert world.log()[0].shown_status == "testing"
+    assert world.log()[0].state == "testing"
     world.promote()
     assert world.statuses() == {"a001": "serving", "a002": "superseded", "a003": "serving"}
 

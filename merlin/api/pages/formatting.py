@@ -26,6 +26,7 @@ from merlin.core.money import (
 )
 from merlin.core.permissions import Permission
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look
+from merlin.training.commit_state import CommitState
 from merlin.training.scores import Evaluation
 
 if TYPE_CHECKING:
@@ -67,27 +68,14 @@ def number(context: PageContext, value: float, digits: int = 0) -> str:
 
 
 def state_text(context: PageContext, family: str, name: str) -> str:
-    """Return the text of a stored value, `verdict-status-held`; the value itself if it has none."""
+    """Return the text of a stored value, `commit-state-held`; the value itself if it has none."""
     key = f"{family}-{name}"
     return text(context.language, key) if key in keys(context.language) else name
 
 
 _LOOKS: Mapping[str, Mapping[str, Look]] = {
     "job": JOB,
-    "verdict-status": {
-        "held": WAIT,
-        "built": ("run", "build"),
-        "training": RUN,
-        "testing": RUN,
-        "gated": ("warn", "gate"),
-        "pinned": WAIT,
-        "serving": OK,
-        "superseded": ("", "history"),
-        "unchanged": ("", "check"),
-        "failed": BAD,
-        "left_out": BAD,
-        "rejected": BAD,
-    },
+    "commit-state": {state.value: (state.style, state.icon) for state in CommitState},
     "model": {
         "new": WAIT,
         "good": ("", "check"),
@@ -97,13 +85,6 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "gone": ("", "close"),
         "unapplied": BAD,
         "revoked": BAD,
-    },
-    "page-change": {
-        "waiting": WAIT,
-        "working": RUN,
-        "committed": OK,
-        "parked": ("bad", "warn"),
-        "refused": BAD,
     },
     "page-course": {"ask": ("ok", "ask"), "training": RUN, "reading": ("", "lecture")},
     "page-order": {

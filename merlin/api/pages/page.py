@@ -48,6 +48,7 @@ from merlin.core.web.assets import (
 )
 from merlin.core.web.templates import Templates
 from merlin.course.catalogue import ActiveCourses, Course
+from merlin.training.commit_state import CommitState
 
 asset_router = APIRouter()
 
@@ -106,6 +107,7 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "with_preference": browser.with_preference,
     "sign_in_href": sign_in_href,
     "text_like": text_like,
+    "CommitState": CommitState,
 }
 
 

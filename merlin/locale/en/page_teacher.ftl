@@ -65,13 +65,10 @@ page-value-empty = (nothing)
 
 page-at-line = { $path }, line { $line }
 page-fix-example = Fix it
+page-see-example = See it as it is now
+page-example-gone = This example no longer exists.
 page-difference-of = Changes in { $path }
 
-page-change-waiting = saving
-page-change-working = saving
-page-change-committed = saved
-page-change-refused = rejected
-page-change-parked = on hold
 page-change-waiting-hint = Saving usually takes a few seconds.
 page-change-working-hint = Saving right now.
 page-change-late = The service that saves edits isn't running. Your edit is kept and will be saved when it starts.

@@ -65,13 +65,10 @@ page-value-empty = (ничего нет)
 
 page-at-line = { $path }, строка { $line }
 page-fix-example = Исправить
+page-see-example = Посмотреть, каким он стал
+page-example-gone = Этого примера больше нет.
 page-difference-of = Изменения в { $path }
 
-page-change-waiting = сохраняется
-page-change-working = сохраняется
-page-change-committed = сохранена
-page-change-refused = отклонена
-page-change-parked = отложена
 page-change-waiting-hint = Сохранение обычно занимает несколько секунд.
 page-change-working-hint = Сохраняем прямо сейчас.
 page-change-late = Служба, которая сохраняет правки, сейчас не запущена. Правка не пропадёт: она сохранится, когда служба запустится.

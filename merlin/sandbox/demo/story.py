@@ -19,7 +19,7 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
 from merlin.dataset.finding import Severity
-from merlin.dataset.verdicts import GATED, PINNED, VerdictStatus
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.sandbox.demo.place import FOLDER, Place
 from merlin.wiring.context import open_reading_context
 
@@ -158,13 +158,12 @@ _COMPLETED = {
     "superseded": 3,
     "serving": 6,
 }
-# The statuses of a tested model that does not go live, and how many lost questions are told.
-_KEPT_BACK, _MAX_LOST = (GATED, PINNED), 5
+# How many lost questions of a tested model that does not go live are told.
+_MAX_LOST = 5
 _FAILED_CHECK = (VerdictStatus.REJECTED, VerdictStatus.LEFT_OUT)
 _STOPPED = (*_FAILED_CHECK, VerdictStatus.FAILED)
 # Nothing is trained for such a commit, so nothing follows the completed steps.
 _ENDED = (VerdictStatus.UNCHANGED, VerdictStatus.REMOVED, VerdictStatus.SUPERSEDED)
-_TRANSIENT = {"held-quiet", "held-slots"}  # over in a moment: not shown as held
 # Maximum number of datasets per commit that are considered.
 _MAX_DATASETS = 50
 _JOB_PROGRESS = {"launching": 0.05, "queued": 0.15, "running": 0.5, "succeeded": 1.0}
@@ -212,7 +211,10 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
         "dataset": verdict.dataset,
         "commit": verdict.commit,
         "subject": verdict.subject,
-        "verdict": verdict.verdict,
+        "state": {
+            "style": verdict.state.style,
+            "text": text(language, verdict.state.text_key),
+        },
         "steps": _steps(ctx, verdict, job, language),
         "progress": _JOB_PROGRESS.get(job.state) if job else None,
         "trainings": [
@@ -237,7 +239,7 @@ def _steps(
 ) -> list[dict[str, str]]:
     completed = _COMPLETED[verdict.verdict]
     if verdict.verdict is VerdictStatus.TRAINING and job and job.state == "succeeded":
-        completed += 2 if verdict.shown_status in _KEPT_BACK else 1
+        completed += 2 if verdict.state.is_kept_back else 1
     notes = _notes(ctx, verdict, job, language)
     return [
         {
@@ -260,8 +262,7 @@ def _state(index: int, completed: int, verdict: VerdictView) -> str:
         return "waiting"
     if verdict.verdict in _STOPPED:
         return "failed"
-    is_held = verdict.verdict is VerdictStatus.HELD and verdict.reason not in _TRANSIENT
-    if is_held or verdict.shown_status in _KEPT_BACK:
+    if verdict.verdict is VerdictStatus.HELD or verdict.state.is_kept_back:
         return "held"
     return "now" if verdict.verdict in (VerdictStatus.BUILT, VerdictStatus.TRAINING) else "waiting"
 
@@ -335,5 +336,5 @@ def _proof_notes(
         return {}
     arguments = {"right": scores.right, "questions": scores.questions}
     lost = [text(language, each["key"], **each["arguments"]) for each in model.lost[:_MAX_LOST]]
-    why = [verdict.why(language), *lost] if verdict.shown_status in _KEPT_BACK else [model.title]
+    why = [verdict.why(language), *lost] if verdict.state.is_kept_back else [model.title]
     return {"proved": text(language, "demo-tested", **arguments), "serving": " ".join(why)}

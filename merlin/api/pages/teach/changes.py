@@ -28,17 +28,19 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.schema import MAX_ID, Hex, Name, Number
-from merlin.app import changes, examples, near, proposals, unanswered
+from merlin.app import changes, examples, near, proposals, unanswered, verdicts
 from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
 from merlin.app.near import NearExample
-from merlin.app.verdicts import find_shown_status
+from merlin.app.verdicts import VerdictView
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
+from merlin.dataset.came_after import CameAfter
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Finding
+from merlin.training.commit_state import CommitState
 
 # A form field: label, the person's value, the other value.
 Clashes = Sequence[tuple[str, str, str]]
@@ -193,14 +195,15 @@ async def undo_change(context: TeacherContext, change_id: Hex, once: FormToken) 
 class NotedChange:
     """An edit whose state is shown in a line; `is_indexed`: lists show it.
 
-    `is_late`: it waits for a daemon. `status` is that of its commit, "" before its verdict, None
-    for a person who may not see it. `chat` is where the model can be asked.
+    `is_late`: it waits for a daemon. `state` is that of its commit, if the person may watch it.
+    `chat` is where the model can be asked.
     """
 
     change: ChangeView
     is_indexed: bool
     is_late: bool
-    status: str | None
+    state: CommitState
+    is_watched: bool
     chat: str
 
     @property
@@ -208,16 +211,12 @@ class NotedChange:
         """Return whether its state or the lists will change without the person."""
         if self.change.state is not ChangeState.COMMITTED:
             return not self.change.is_over
-        return not self.is_indexed or self.status in _MOVING
+        return not self.is_indexed or (self.is_watched and self.state.is_open)
 
     @property
     def seen(self) -> str:
         """Return what the line shows: a browser fetches it only after it changes."""
-        state = f"{self.change.state.value}.{self.is_indexed:d}.{self.is_late:d}"
-        return f"{state}.{self.status or ''}"
-
-
-_MOVING = ("", "held", "built", "training", "testing")
+        return f"{self.change.state}.{self.is_indexed:d}.{self.is_late:d}.{self.state}"
 
 
 async def find_noted_change(context: PageContext, change_id: str) -> NotedChange | None:
@@ -228,13 +227,26 @@ async def find_noted_change(context: PageContext, change_id: str) -> NotedChange
         change = await context.read(changes.get, context.actor, change_id)
         is_indexed = await context.read(changes.is_indexed, context.actor, change_id)
         course = await context.services.read(lambda ctx: ctx.read_courses().find(change.dataset))
-        status = None
-        if context.may(Permission.WATCH, change.dataset):
-            about = change.dataset, change.commit or ""
-            status = await context.services.read(find_shown_status, *about)
-        chat = f"{course_href(course)}/chat" if course else ""
-        return NotedChange(change, is_indexed, await _is_late(context, change), status, chat)
+        return NotedChange(
+            change=change,
+            is_indexed=is_indexed,
+            is_late=await _is_late(context, change),
+            state=_choose_state(change, await _find_verdict(context, change)),
+            is_watched=context.may(Permission.WATCH, change.dataset),
+            chat=f"{course_href(course)}/chat" if course else "",
+        )
     return None
+
+
+async def _find_verdict(context: PageContext, change: ChangeView) -> VerdictView | None:
+    """Return the verdict of an edit's commit, None before it or if the person may not watch it."""
+    if not (change.commit and context.may(Permission.WATCH, change.dataset)):
+        return None
+    return await context.services.read(verdicts.find, change.dataset, change.commit)
+
+
+def _choose_state(change: ChangeView, verdict: VerdictView | None) -> CommitState:
+    return verdict.state if verdict else CommitState(change.state.value)
 
 
 async def _is_late(context: PageContext, change: ChangeView) -> bool:
@@ -248,9 +260,17 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     course = await context.services.read(lambda ctx: ctx.read_courses().find(change.dataset))
     if await _is_late(context, change):
         reason = context.say("change-late")
-    seen = f"{change.state.value}.{len(reason)}.{change.can_withdraw:d}"
-    undo = await context.read(changes.find_undo, context.actor, change_id)
-    return {"change": change, "reason": reason, "seen": seen, "course": course, "undo": undo}
+    verdict = await _find_verdict(context, change)
+    state = _choose_state(change, verdict)
+    return {
+        "change": change,
+        "state": state,
+        "after": verdict.after if verdict else CameAfter(),
+        "reason": reason,
+        "seen": f"{change.state}.{state}.{len(reason)}.{change.can_withdraw:d}",
+        "course": course,
+        "undo": await context.read(changes.find_undo, context.actor, change_id),
+    }
 
 
 async def require_edited_dataset(context: TeacherContext, dataset: Name) -> DatasetHeading:

@@ -1,0 +1,165 @@
+"""What later commits did to a commit: undid it, mended its errors, or replaced its files."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from peewee import Value, fn
+
+from merlin.dataset.changes import ChangeState
+from merlin.dataset.finding import Severity
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.database import Database, Row
+from merlin.db.tables import CHANGE, COMMIT, FINDING, VERDICT
+
+# git revert's line in the message of its commit.
+_REVERTS = "This reverts commit "
+
+
+@dataclass(frozen=True, slots=True)
+class CameAfter:
+    """The later commits of the branch that undid, mended or replaced a commit; "" for none."""
+
+    undone_by: str = ""
+    mended_by: str = ""
+    replaced_by: str = ""
+
+    @property
+    def commit(self) -> str:
+        """Return the one that matters most, "" for none."""
+        return self.undone_by or self.mended_by or self.replaced_by
+
+    @property
+    def may_be_undone(self) -> bool:
+        """Return whether its files are as it left them."""
+        return not (self.undone_by or self.replaced_by)
+
+    @property
+    def text_key(self) -> str:
+        """Return the Fluent key of what `commit` did."""
+        what = "undone" if self.undone_by else "mended" if self.mended_by else "replaced"
+        return f"commit-after-{what}"
+
+
+def find_what_came_after(
+    db: Database, verdicts: Sequence[Row], wrong: Mapping[int, Collection[str]]
+) -> dict[int, CameAfter]:
+    """Return what came after each of these verdicts, by id; those without are missing.
+
+    A verdict is a row with id, dataset and commit_sha; `wrong` are the paths of the errors that its
+    commit brought, by id.
+    """
+    if not verdicts:
+        return {}
+    mended = _find_mended(db, wrong)
+    undone, replaced = _find_edits_after(db, verdicts)
+    undone = _find_reverts(db, [row["id"] for row in verdicts]) | undone
+    return {
+        each: CameAfter(undone.get(each, ""), mended.get(each, ""), replaced.get(each, ""))
+        for each in {*mended, *undone, *replaced}
+    }
+
+
+_LATER, _STILL = VERDICT.alias("later"), FINDING.alias("still")
+_IS_LATER = (_LATER.dataset == VERDICT.dataset) & (_LATER.position > VERDICT.position)
+
+
+def _find_mended(db: Database, wrong: Mapping[int, Collection[str]]) -> dict[int, str]:
+    """Return the commits since which each of these files was found without errors."""
+    if not wrong:
+        return {}
+    is_still_wrong = (_STILL.verdict_id == _LATER.id) & (_STILL.path == FINDING.path)
+    is_still_wrong &= _STILL.severity == Severity.ERROR.value
+    # A rejected commit may not have been read to its end.
+    is_right = _IS_LATER & (_LATER.status != VerdictStatus.REJECTED.value)
+    is_right &= ~fn.EXISTS(_STILL.select(_STILL.id).where(is_still_wrong))
+    first = _LATER.select(_LATER.id).where(is_right).order_by(_LATER.position).limit(1)
+    query = FINDING.select(FINDING.verdict_id, FINDING.path, first.alias("first"))
+    query = query.join(VERDICT, on=(VERDICT.id == FINDING.verdict_id))
+    is_error = FINDING.severity == Severity.ERROR.value
+    rows = db.rows(query.where(FINDING.verdict_id.in_([*wrong]) & is_error))
+    firsts = defaultdict[int, list[int | None]](list)
+    for row in rows:
+        if row["path"] in wrong[row["verdict_id"]]:
+            firsts[row["verdict_id"]].append(row["first"])
+    places = _read_places(db, {each for found in firsts.values() for each in found if each})
+    return {
+        verdict_id: max(places[each] for each in found if each)[1]
+        for verdict_id, found in firsts.items()
+        if all(found)
+    }
+
+
+def _read_places(db: Database, verdict_ids: Collection[int]) -> dict[int, tuple[int, str]]:
+    """Return position and commit of verdicts, by id."""
+    query = VERDICT.select(VERDICT.id, VERDICT.position, VERDICT.commit_sha)
+    rows = db.rows(query.where(VERDICT.id.in_([*verdict_ids])))
+    return {row["id"]: (row["position"], row["commit_sha"]) for row in rows}
+
+
+_NEWEST, _ANY, _OF_ANY = CHANGE.alias("newest"), CHANGE.alias("any_edit"), VERDICT.alias("of_any")
+
+
+def _find_edits_after(
+    db: Database, verdicts: Sequence[Row]
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the newest edits that put back, or replaced, the files of each of these edits."""
+    by_commit = defaultdict[tuple[str, str], list[Row]](list)
+    for pair in _list_with_newest(db, {row["commit_sha"] for row in verdicts}):
+        by_commit[pair["commit_sha"], pair["dataset"]].append(pair)
+    undone, replaced = dict[int, str](), dict[int, str]()
+    for verdict in verdicts:
+        pairs = by_commit[verdict["commit_sha"], verdict["dataset"]]
+        if not pairs or any(pair["batch"] == pair["by_batch"] for pair in pairs):
+            continue
+        by = pairs[0]["by"]
+        if all(map(_is_put_back, pairs)):
+            undone[verdict["id"]] = by
+        elif all(pair["last_after"] != pair["after"] for pair in pairs):
+            replaced[verdict["id"]] = by
+    return undone, replaced
+
+
+def _is_put_back(pair: Row) -> bool:
+    is_of_it = pair["last_before"] == pair["after"]
+    return bool(is_of_it and pair["last_after"] == pair["before"])
+
+
+def _list_with_newest(db: Database, commits: Collection[str]) -> list[Row]:
+    """Return the files that edits of these commits changed, each with its newest edit.
+
+    Blobs: an edit changed `before` into `after`, the newest one `last_before` into `last_after`.
+    Only commits on the branch count.
+    """
+    is_its = (_OF_ANY.commit_sha == _ANY.commit_sha) & (_OF_ANY.dataset == _ANY.dataset)
+    is_on_line = _OF_ANY.position.is_null(is_null=False)
+    newest = _ANY.select(fn.MAX(_ANY.id)).join(_OF_ANY, on=is_its & is_on_line)
+    is_committed = _ANY.state == ChangeState.COMMITTED.value
+    newest = newest.where((_ANY.path == CHANGE.path) & is_committed)
+    query = CHANGE.select(
+        CHANGE.commit_sha,
+        CHANGE.dataset,
+        CHANGE.batch,
+        CHANGE.before_blob.alias("before"),
+        CHANGE.committed_blob.alias("after"),
+        _NEWEST.batch.alias("by_batch"),
+        _NEWEST.before_blob.alias("last_before"),
+        _NEWEST.committed_blob.alias("last_after"),
+        _NEWEST.commit_sha.alias("by"),
+    )
+    query = query.join(_NEWEST, on=(_NEWEST.path == CHANGE.path) & (_NEWEST.id == newest))
+    is_theirs = CHANGE.commit_sha.in_(commits) & (CHANGE.state == ChangeState.COMMITTED.value)
+    return db.rows(query.where(is_theirs).order_by(CHANGE.id))
+
+
+def _find_reverts(db: Database, verdict_ids: Sequence[int]) -> dict[int, str]:
+    """Return the commits by which `git revert` undid these, unless reverted themselves."""
+    if not verdict_ids:
+        return {}
+    says = Value(f"%{_REVERTS}").concat(VERDICT.commit_sha).concat("%")
+    query = VERDICT.select(VERDICT.id, _LATER.id.alias("by_id"), _LATER.commit_sha.alias("by"))
+    query = query.join(_LATER, on=_IS_LATER).join(COMMIT, on=(COMMIT.sha == _LATER.commit_sha))
+    query = query.where(VERDICT.id.in_(verdict_ids) & (COMMIT.message**says))
+    rows = db.rows(query.order_by(_LATER.position))
+    again = _find_reverts(db, [row["by_id"] for row in rows])
+    return {row["id"]: row["by"] for row in rows if row["by_id"] not in again}
