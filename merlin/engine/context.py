@@ -14,6 +14,7 @@ from merlin.engine.bases import BackendRegistry, Bases, build_bases
 from merlin.engine.database import Database
 from merlin.engine.job_queue import JobQueue
 from merlin.engine.storage import Repositories
+from merlin.engine.uploads import Uploads
 from merlin.openai_protocol.errors import ApiError
 
 
@@ -37,6 +38,8 @@ class Engine:
         database = Database(folder / "engine.db")
         self.repositories = Repositories(database, folder)
         self.repositories.remove_leftovers()
+        self.uploads = Uploads(database, folder / "uploads", self.repositories.files)
+        self.uploads.remove_leftovers()
         self.backends = BackendRegistry(self.bases, self.repositories.models)
         self.work = JobQueue(self.repositories, self.bases, settings)
         self.work.start()

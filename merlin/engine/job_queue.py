@@ -22,7 +22,7 @@ from merlin.core.log import get_logger
 from merlin.engine import jobs as states
 from merlin.engine.bases import Bases
 from merlin.engine.jobs import Job, JobEvent
-from merlin.engine.storage import MAX_CHECKPOINTS, Repositories
+from merlin.engine.storage import MAX_CHECKPOINTS, RESULTS, Repositories
 from merlin.engine.trainers.base import (
     DPO,
     KTO,
@@ -185,6 +185,9 @@ class TrainingRun:
             raise RuntimeError("the trainer ended without an epoch")
         message = f"The job has successfully completed; new model: {job.model_name}"
         digest = repositories.models.write(job, last.step, last.save)
+        results = repositories.job_events.build_results(job.job_id)
+        result_file = job.job_id.replace("ftjob-", "file-")
+        repositories.files.write(result_file, lambda part: part.write_bytes(results))
         hyperparameters = dict(repositories.jobs.get(job.job_id).hyperparameters)
         if hyperparameters.get("n_epochs") == "auto":
             hyperparameters["n_epochs"] = last.number
@@ -196,8 +199,10 @@ class TrainingRun:
                 event=JobEvent("succeeded", message),
                 trained_tokens=last.tokens,
                 hyperparameters=json.dumps(hyperparameters),
+                result_file=result_file,
             )
             if moved:
+                repositories.files.record(result_file, "step_metrics.csv", RESULTS)
                 repositories.models.record(job, last.step, {}, digest, is_final=True)
         kill_point("engine.job_succeeded")
 

@@ -8,7 +8,10 @@ two concurrent transitions takes effect: a job cannot both succeed and be cancel
 is derived from its job and its key, so a restarted run adds none twice.
 """
 
+import base64
+import csv
 import hashlib
+import io
 import json
 import secrets
 from collections.abc import Mapping
@@ -37,6 +40,14 @@ MAX_WAITING, _ASK_AGAIN_S = 100, 60.0
 MAX_SEED = 2**31 - 1
 # The columns of a Job that hold JSON.
 _JSON_COLUMNS = ("metadata", "hyperparameters")
+# The columns of a results file after the step, and our metrics in each: trainers count accuracy by
+# token or by question. Source: OpenAI's guide "Fine-tuning", analyzing your fine-tuned model.
+_RESULTS = {
+    "train_loss": ["train_loss"],
+    "train_accuracy": ["train_accuracy", "train_mean_token_accuracy"],
+    "valid_loss": ["valid_loss"],
+    "valid_mean_token_accuracy": ["valid_mean_token_accuracy", "valid_accuracy"],
+}
 # Fixed, so that the same file gives the same model.
 DEFAULT_SEED = 42
 
@@ -63,6 +74,7 @@ class Job:
     status: str = VALIDATING
     trained_tokens: int | None = None
     error: Mapping[str, object] | None = None
+    result_file: str | None = None
 
     @property
     def is_over(self) -> bool:
@@ -168,6 +180,23 @@ class JobEvents:
     def list(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
         """Return a page of a job's events, and whether more follow."""
         return read_page(self._database, "event", "job_id = ?", [job_id], page)
+
+    def build_results(self, job_id: str) -> bytes:
+        """Return the metrics of a job by step: CSV, in base64 as OpenAI's own results files are."""
+        sql = "SELECT data FROM event WHERE job_id = ? AND type = 'metrics' ORDER BY seq"
+        by_step: dict[int, dict[str, object]] = {}
+        for row in self._database.select(sql, job_id):
+            metrics = json.loads(row["data"])
+            by_step.setdefault(metrics["step"], {}).update(metrics)
+        content = io.StringIO()
+        table = csv.writer(content, lineterminator="\n")
+        table.writerow(["step", *_RESULTS])
+        for step, metrics in sorted(by_step.items()):
+            cells = (
+                [metrics[name] for name in names if name in metrics] for names in _RESULTS.values()
+            )
+            table.writerow([step, *(next(iter(found), "") for found in cells)])
+        return base64.b64encode(content.getvalue().encode())
 
 
 def event_object(row: Row) -> dict[str, object]:
@@ -292,6 +321,7 @@ def job_object(job: Job) -> dict[str, object]:
         seed=job.seed,
         error=job.error,
         fine_tuned_model=job.model_name if job.status == SUCCEEDED else None,
+        result_files=[job.result_file] if job.result_file else [],
         finished_at=job.finished_at,
         trained_tokens=job.trained_tokens,
     )

@@ -23,7 +23,7 @@ from merlin.openai_protocol.errors import unknown_model
 from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
 
-PURPOSE = "fine-tune"
+PURPOSE, RESULTS = "fine-tune", "fine-tune-results"
 
 
 class Files:
@@ -42,13 +42,24 @@ class Files:
             with part.open("wb") as out:
                 shutil.copyfileobj(upload, out)
 
+        self.write(file_id, fill)
+        self.record(file_id, name)
+        return self.get(file_id)
+
+    def write(self, file_id: str, fill: Callable[[Path], object]) -> None:
+        """Store what `fill` writes, which is removed at the next start unless it is recorded.
+
+        Raises what `fill` raises, and OSError if the write fails.
+        """
         durable_files.write_durably(self.path(file_id), fill)
         kill_point("engine.file_written")
+
+    def record(self, file_id: str, name: str, purpose: str = PURPOSE) -> None:
+        """Store the row of a file that was written."""
         size, now = self.path(file_id).stat().st_size, int(utc_now().timestamp())
-        columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
+        columns = {"filename": name, "purpose": purpose, "bytes": size, "created_at": now}
         self._database.insert("file", id=file_id, **columns)
         kill_point("engine.file_recorded")
-        return self.get(file_id)
 
     def get(self, file_id: str) -> Row:
         """Return the row of a file. Raises ApiError 404 if there is none."""
@@ -214,6 +225,14 @@ class Repositories:
         self.files = Files(database, folder / "files")
         self.models = Models(database, folder / "models")
         self.jobs = Jobs(database, self.job_events)
+
+    def delete_model(self, name: str) -> None:
+        """Delete a model, with its job's results if it is the final one. Raises ApiError 404."""
+        row = self.models.get(name)
+        self.models.delete(name)
+        result_file = self.jobs.get(row["job_id"]).result_file
+        if row["step"] is None and result_file and self.files.has(result_file):
+            self.files.delete(result_file)
 
     def get_work_folder(self, job_id: str) -> Path:
         """Return the working folder of a job's trainer, from which it resumes after a kill."""

@@ -42,7 +42,7 @@ def persist(engine, act):
 
 def upload(client):
     """Upload, unless an upload before a kill was kept."""
-    files = client.openai.files.list().data
+    files = client.openai.files.list(purpose="fine-tune").data
     return files[0] if files else client.upload()
 
 
@@ -68,13 +68,32 @@ def test_kills_at_kill_points_lose_and_repeat_nothing(engine):
     client = engine.client
     assert job.status == "succeeded"
     assert [item.id for item in client.jobs.list(metadata=LAUNCH)] == [job.id]
-    assert [item.id for item in client.openai.files.list()] == [file.id]
+    assert {item.id for item in client.openai.files.list()} == {file.id, *job.result_files}
     assert (engine.folder / "files" / file.id).read_bytes() == build_training_file()
     assert client.ask(job.fine_tuned_model).choices[0].message.content == ANSWER
     epochs = [event.data["epoch"] for event in client.events(job.id) if event.type == "metrics"]
     assert epochs == list(range(1, EPOCHS + 1))
     assert len(client.jobs.checkpoints.list(job.id).data) == MAX_CHECKPOINTS
-    assert {path.name for path in (engine.folder / "files").iterdir()} == {file.id}
+    kept = {path.name for path in (engine.folder / "files").iterdir()}
+    assert kept == {file.id, *job.result_files}
+
+
+@pytest.mark.parametrize(
+    "engine", [["engine.file_written"], ["engine.file_recorded"]], indirect=True
+)
+def test_completion_of_an_upload_that_is_killed_can_be_repeated(engine):
+    client, content = engine.start(), build_training_file()
+    uploads = client.openai.uploads
+    options = {"filename": "a.jsonl", "mime_type": "text/jsonl", "purpose": "fine-tune"}
+    upload = uploads.create(bytes=len(content), **options)
+    halves = [content[:100], content[100:]]
+    parts = [uploads.parts.create(upload.id, data=half).id for half in halves]
+    done = persist(engine, lambda client: client.openai.uploads.complete(upload.id, part_ids=parts))
+    assert (done.status, engine.starts) == ("completed", 2)
+    assert engine.client.openai.files.content(done.file.id).read() == content
+    engine.stop()
+    files = [path.name for path in (engine.folder / "files").iterdir()]
+    assert (files, [*(engine.folder / "uploads").iterdir()]) == ([done.file.id], [])
 
 
 def test_job_killed_while_running_continues_to_the_same_model(engine):

@@ -37,43 +37,54 @@ MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 _MAX_NAME_LENGTH = 255
 
 
-class _CountedRequest(Request):
+class CountedRequest(Request):
     """A request whose body is counted while it is read: a chunked one declares no size."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, most: int) -> None:
         super().__init__(request.scope, request.receive)
         self._whole = request
+        self._most = most
 
     def stream(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body. Raises ApiError 413 if it is longer than an upload may be."""
-        return read_chunks(self._whole, MAX_UPLOAD_BYTES, body_size_error(MAX_UPLOAD_BYTES))
+        """Yield the body. Raises ApiError 413 if it has more than `most` bytes."""
+        return read_chunks(self._whole, self._most, body_size_error(self._most))
 
 
 @router.post("/files")
 async def upload_file(request: Request) -> Response:
     """Store an upload."""
     files = get_engine(request).repositories.files
-    async with _CountedRequest(request).form(max_files=1, max_fields=16) as form:
-        upload, purpose = form.get("file"), form.get("purpose")
+    counted = CountedRequest(request, MAX_UPLOAD_BYTES)
+    async with counted.form(max_files=1, max_fields=16) as form:
+        upload = form.get("file")
         if not isinstance(upload, UploadFile) or not upload.filename:
             raise bad_field(
                 "file", "Missing required parameter: 'file' must be an upload with a name."
             )
-        if purpose != PURPOSE:
-            raise bad_field(
-                "purpose", f"purpose must be '{PURPOSE}': this engine keeps no other files"
-            )
+        check_purpose(form.get("purpose"))
         if any(name.startswith("expires_after") for name in form):
             raise bad_field("expires_after", "This engine keeps files until they are deleted.")
-        name = upload.filename.replace("\\", "/").rsplit("/", 1)[-1]
-        if not name.endswith(".jsonl"):
-            raise bad_field("file", "Invalid file format: a .jsonl file is needed for fine-tuning.")
-        if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
-            raise bad_field(
-                "file", f"The file's name must be printable, {_MAX_NAME_LENGTH} characters at most."
-            )
+        name = check_file_name(upload.filename, "file")
         row = await run_in_threadpool(files.add, name, upload.file)
     return JSONResponse(build_file(row))
+
+
+def check_purpose(purpose: object) -> None:
+    """Raise ApiError 400 for files that the engine does not keep."""
+    if purpose != PURPOSE:
+        raise bad_field("purpose", f"purpose must be '{PURPOSE}': this engine keeps no other files")
+
+
+def check_file_name(filename: str, param: str) -> str:
+    """Return the name of an upload without folders. Raises ApiError 400, which names `param`."""
+    name = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    if not name.endswith(".jsonl"):
+        raise bad_field(param, "Invalid file format: a .jsonl file is needed for fine-tuning.")
+    if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
+        raise bad_field(
+            param, f"The file's name must be printable, {_MAX_NAME_LENGTH} characters at most."
+        )
+    return name
 
 
 @router.get("/files")
@@ -196,10 +207,10 @@ def retrieve_model(request: Request, name: str) -> Response:
 
 @router.delete("/models/{name:path}")
 def delete_model(request: Request, name: str) -> Response:
-    """Delete a tuned model or a checkpoint with its weights."""
+    """Delete a tuned model or a checkpoint with its weights; with a model its job's results."""
     if name in get_engine(request).bases:
         raise ApiError(403, f"`{name}` is a base model: only tuned models can be deleted.")
-    get_engine(request).repositories.models.delete(name)
+    get_engine(request).repositories.delete_model(name)
     return JSONResponse(deleted_object(name, "model"))
 
 
