@@ -32,7 +32,7 @@ from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.openai_protocol.errors import NO_CREDIT
+from merlin.openai_protocol.errors import NO_CREDIT, TOO_LONG
 from merlin.providers.base import NOT_COUNTED, Answer, check_answering_model
 
 if TYPE_CHECKING:
@@ -154,10 +154,6 @@ def report_faults(db: Database, faults: Iterable[ProviderFault], clock: Clock, b
         if is_news and fault.kind in ("gone", "unapplied"):
             # The daemon looks at the models at once.
             Requests(db).ask(RequestKind.CENSUS, {"model": fault.model_id}, by)
-
-
-# The error code of a conversation longer than the model's window. Source: openai/openai-openapi.
-TOO_LONG = "context_length_exceeded"
 
 
 class AnswerObserver:

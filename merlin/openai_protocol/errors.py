@@ -4,9 +4,11 @@ How a provider's error response is classified, whichever client received it:
 
 5xx, unreadable                                   ProviderUnknown when the call creates, else Busy
 429                                               ProviderBusy, ProviderError without credit
-404 about a model                                 ModelGone
+404 about a model, the code NO_MODEL              ModelGone
 a code of NOT_APPLIED                             ModelUnapplied
-every other 3xx, 4xx                              ProviderError
+every other 3xx, 4xx, the code UNSUPPORTED        ProviderError
+
+A server that says in words alone what the protocol has a code for gets the code (`_SAID_IN_WORDS`).
 """
 
 import json
@@ -23,9 +25,29 @@ Json = Mapping[str, object]
 NO_CREDIT = "insufficient_quota"
 NO_MODEL = "model_not_found"
 TOO_OFTEN = "rate_limit_exceeded"
+# A conversation longer than the model's window. Source: openai/openai-openapi.
+TOO_LONG = "context_length_exceeded"
+BAD_KEY = "invalid_api_key"
+# Ours: the server has the route, but isn't set up for it.
+UNSUPPORTED = "unsupported"
 # Our engine's: an adapter is loaded and changes nothing, or not as in its training.
 NOT_APPLIED = ("adapter_inert", "adapter_differs")
-_CODES = {401: "invalid_api_key", 429: TOO_OFTEN}
+_CODES = {401: BAD_KEY, 429: TOO_OFTEN}
+# What servers were seen to say without the protocol's code; tests/real/recorded has the answers.
+_SAID_IN_WORDS = (
+    # litellm 1.108.7 (proxy), 400: not in its `model_list`.
+    (NO_MODEL, re.compile(r"Invalid model name passed in model=")),
+    # transformers 5.24.0 (`transformers serve MODEL`), 400.
+    (NO_MODEL, re.compile(r"^Server is pinned to '.*'; requested '", re.DOTALL)),
+    # vLLM 0.32.0, 400; litellm 1.108.7 puts the same words after a name of its own.
+    (TOO_LONG, re.compile(r"maximum context length is \d+ tokens|ContextWindowExceededError")),
+    # litellm 1.108.7, 429. Without its name before them others say these words of a minute's limit.
+    (NO_CREDIT, re.compile(r"OpenAIException - You exceeded your current quota")),
+    # litellm 1.108.7 without a database, 400: every key but its master key.
+    (BAD_KEY, re.compile(r"^No connected db\.$")),
+    # litellm 1.108.7, 500: files not configured; jobs, which are of its paid edition.
+    (UNSUPPORTED, re.compile(r"files_settings is not set|must be a LiteLLM Enterprise user")),
+)
 # Error codes whose type does not follow from the status.
 _TYPES = {NO_CREDIT: NO_CREDIT, TOO_OFTEN: "requests"}
 _LATER = frozenset({408, 425})
@@ -35,6 +57,7 @@ _NOT_THERE, _BUSY, _BAD, _NOT_MADE, _SERVER = 404, 429, 400, 501, 500
 _FILE_NOT_READY = re.compile(r"still being processed|not ready", re.IGNORECASE)
 _FILE_WAIT_S = 5.0
 _LONGEST = 300
+_STATUS = re.compile("[45][0-9][0-9]")
 _LONGEST_WAIT_S = 86_400.0
 _ABOUT_MODELS = ("/chat/completions", "/models", "/audio/")
 
@@ -105,7 +128,7 @@ def context_length_error(tokens: int, window: int) -> ApiError:
         f"This model's maximum context length is {window} tokens, your messages have"
         f" {tokens}. Please reduce the length of the messages."
     )
-    return bad_field("messages", words, "context_length_exceeded")
+    return bad_field("messages", words, TOO_LONG)
 
 
 class InvalidResponse(Exception):
@@ -144,7 +167,8 @@ def error_of_status(
     request_id = f" (request {one_line(named)})" if named else ""
     detail = one_line(" ".join(part for part in (code, message) if part))
     words = f"{status} {detail}{request_id}" if detail else f"HTTP {status}{request_id}"
-    if status in _LATER or (status >= _SERVER and status != _NOT_MADE):
+    is_unclear = status in _LATER or (status >= _SERVER and status != _NOT_MADE)
+    if is_unclear and code != UNSUPPORTED:
         return unsure(words, code=code, status=status, retry_after_s=wait_s)
     if status == _BUSY and code != NO_CREDIT:
         return ProviderBusy(words, code=code, status=status, retry_after_s=wait_s)
@@ -163,7 +187,14 @@ def error_of_status(
 def error_of_object(
     error: object, unsure: type[ProviderBusy], otherwise: str = ""
 ) -> ProviderError:
-    """Return the error for an error object in a 200 response; `otherwise` is the fallback text."""
+    """Return the error for an error object in a 200 response; `otherwise` is the fallback text.
+
+    vLLM 0.32.0 puts the status that it can no longer send into `code`, as of a grammar that it
+    can't read; litellm 1.108.7 does the same in a text.
+    """
+    status = _status_in(error)
+    if status:
+        return error_of_status(status, {}, error, "/chat/completions", unsure)
     code = _code_of(error)
     words = one_line(_message(error) or otherwise or "an error in the answer")
     if code == NO_CREDIT:
@@ -181,11 +212,20 @@ def error_in(content: bytes) -> object:
 
 
 def _code_of(error: object) -> str:
-    """Return the protocol's error code, "" if there is none."""
-    if not isinstance(error, Mapping):
-        return ""
-    is_credit = error.get("type") == NO_CREDIT
-    return str(error.get("code") or (NO_CREDIT if is_credit else ""))
+    """Return the protocol's error code, "" if the error has none and says nothing that is known."""
+    code = str(error.get("code") or "") if isinstance(error, Mapping) else ""
+    if code and not _status_in(error):
+        return code
+    if isinstance(error, Mapping) and error.get("type") == NO_CREDIT:
+        return NO_CREDIT
+    words = _message(error)
+    return next((code for code, said in _SAID_IN_WORDS if said.search(words)), "")
+
+
+def _status_in(error: object) -> int:
+    """Return the HTTP status that stands in an error's `code`, 0 if none does."""
+    found = _STATUS.fullmatch(str(error.get("code"))) if isinstance(error, Mapping) else None
+    return int(found[0]) if found else 0
 
 
 def _message(error: object) -> str:

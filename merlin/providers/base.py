@@ -10,7 +10,7 @@ from typing import Protocol
 
 from merlin.core.errors import ModelUnapplied, ProviderError
 from merlin.core.messages import Message, Usage
-from merlin.openai_protocol.errors import NO_CREDIT
+from merlin.openai_protocol.errors import BAD_KEY, NO_CREDIT
 
 LAUNCH_KEY = "merlin_launch"
 NOT_COUNTED = Usage()
@@ -24,7 +24,7 @@ _NO_PERMISSION = 403
 
 def is_account_rejected(refusal: ProviderError) -> bool:
     """Return whether the account is rejected, not the call: an admin must fix its key or credit."""
-    return refusal.status == UNAUTHORISED or refusal.code == NO_CREDIT
+    return refusal.status == UNAUTHORISED or refusal.code in (BAD_KEY, NO_CREDIT)
 
 
 def is_forbidden(refusal: ProviderError) -> bool:

@@ -115,7 +115,8 @@ class OpenAIChat:
             ):
                 async for chunk in chunks:
                     if chunk.get("error"):
-                        raise error_of_object(chunk["error"], ProviderBusy)
+                        error = error_of_object(chunk["error"], ProviderBusy)
+                        raise find_refused_parameter(error, sampling.request_fields()) or error
                     piece = parse_chunk(chunk)
                     usage = usage if piece.usage is NOT_COUNTED else piece.usage
                     is_whole = is_whole or piece.finish_reason is not None

@@ -14,7 +14,7 @@ from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import get_list, get_object, get_text
 from merlin.core.messages import NEW_LIMIT, OLD_LIMIT, Message, ParameterRefused, Usage
 from merlin.core.thoughts import ThoughtFilter
-from merlin.openai_protocol.errors import InvalidResponse, Json, describe_error
+from merlin.openai_protocol.errors import TOO_LONG, InvalidResponse, Json, describe_error
 from merlin.providers.base import (
     NOT_COUNTED,
     Answer,
@@ -257,6 +257,8 @@ def parse_chunk(chunk: Json) -> Answer:
 # Both names mean the same parameter.
 _LIMITS = {NEW_LIMIT: OLD_LIMIT}
 _REFUSAL_STATUSES = (400, 422)
+# What names no field: vLLM 0.32.0 says this of a JSON schema that it can't follow.
+_GRAMMAR, _FORMAT = "Grammar error: ", "response_format"
 
 
 def find_refused_parameter(
@@ -266,9 +268,11 @@ def find_refused_parameter(
 
     Some servers name the field in `param`, others only mention it in the message.
     """
-    if error.status not in _REFUSAL_STATUSES:
+    if error.status not in _REFUSAL_STATUSES or error.code == TOO_LONG:
         return None
-    field = error.param.partition(".")[0]
+    # vLLM 0.32.0 names a field by its place in the request: "body.response_format.type".
+    field = error.param.removeprefix("body.").partition(".")[0]
+    field = field or (_FORMAT if _GRAMMAR in str(error) else "")
     if not field:
         field = next((name for name in sent if re.search(rf"\b{name}\b", str(error))), "")
     field_names = {_LIMITS.get(name, name) for name in sent}

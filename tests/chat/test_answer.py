@@ -22,6 +22,7 @@ from merlin.core.messages import Message
 from merlin.openai_protocol.errors import NO_CREDIT
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
+from tests.real.recording import read_recording, replay
 from tests.support.faults import Fault, FaultKind
 from tests.support.scripted_server import Reply
 from tests.support.stand_ins import ProviderStandIn
@@ -289,6 +290,36 @@ def test_unknown_model_falls_back_to_the_next_and_is_reported(provider):
 def make_stream(model):
     delta = {"delta": {"content": f"Ответ {model}."}, "finish_reason": "stop"}
     return f"data: {json.dumps({'model': model, 'choices': [delta]})}\n\ndata: [DONE]\n\n"
+
+
+def read_refusal(program, story):
+    """Return what a real server answered, once it was asked."""
+    status, content, _ = replay(read_recording(program).answer(story))
+    return Reply(content, status)
+
+
+@pytest.mark.parametrize(
+    ("program", "story"),
+    [
+        ("litellm", "unknown-model"),
+        ("litellm", "model-gone-behind"),
+        ("transformers", "other-model"),
+        ("vllm", "unknown-model"),
+    ],
+)
+def test_model_that_a_real_server_lacks_is_reported_as_gone(server, program, story):
+    server.will(read_refusal(program, story), Reply(make_stream("general").encode()))
+    reply, _ = ask(server, choice("ft:gone"), choice("general", CandidateKind.GENERAL))
+    assert reply.text == "Ответ general."
+    assert [(fault.kind, fault.model_id) for fault in reply.faults] == [("gone", "ft:gone")]
+
+
+@pytest.mark.parametrize(("program", "window"), [("vllm", 512), ("litellm", 8192)])
+def test_question_too_long_for_a_real_server_is_asked_without_its_history(server, program, window):
+    server.will(read_refusal(program, "too-long"), Reply(make_stream("general").encode()))
+    reply, _ = ask(server, messages=(Message("user", "давно"), Message("assistant", "да"), *TALK))
+    assert (reply.ending, reply.limit_tokens) == (Ending.WHOLE, window)
+    assert [len(call.json["messages"]) for call in server.calls] == [4, 2]
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def _imports(*modules):
 
 PROGRAMS = {
     "openai": Program(("openai",), _imports("openai")),
-    "litellm": Program(("litellm[proxy]==1.108.7",), ("litellm", "--version")),
+    # Without prisma the proxy refuses what its paid edition has by a 500 without words.
+    "litellm": Program(("litellm[proxy]==1.108.7", "prisma==0.15.0"), ("litellm", "--version")),
     "llm": Program(("llm==0.36",), ("llm", "--version")),
     "langchain-openai": Program(("langchain-openai==1.7.4",), _imports("langchain_openai")),
     # Its 1.4 GB take a minute and a half, and a newer Node than Debian 12's.
@@ -123,7 +124,8 @@ def _folder_name(name, program):
     version = (
         f"{datetime.now(UTC):%Y-%m-%d}" if is_newest else re.split("[=@]+", program.packages[0])[1]
     )
-    return f"{name}-{version}-python{sys.version_info.major}.{sys.version_info.minor}"
+    others = "".join(f"-{re.sub('[=@]+', '-', package)}" for package in program.packages[1:])
+    return f"{name}-{version}{others}-python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @contextmanager
