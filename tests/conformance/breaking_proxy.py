@@ -177,9 +177,9 @@ def run_proxy(folder, wrap=Proxy):
         yield proxy
 
 
-def run_suite(url, key=KEY):
+def run_suite(url, key=KEY, model=None):
     """Run all checks; return name → result."""
-    server = connect(f"{url}/v1", key, None, longest())
+    server = connect(f"{url}/v1", key, model, longest())
     try:
         outcomes = run_checks(server, tuple(CHECKS), lambda _outcome: None)
     finally:

@@ -7,11 +7,13 @@ import pytest
 from merlin.cli.provider_checks import CHECKS, connect
 from merlin.core.errors import ProviderBusy, Refused
 from tests.conformance.breaking_proxy import KEY, make_response, run_suite
+from tests.real.recording import read_recording
 from tests.support.http_servers import Handler, serve_http
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 CHAT, JOBS, FILES = (f"/v1/{path}" for path in ("chat/completions", "fine_tuning/jobs", "files"))
+MODELS = "/v1/models"
 # The checks that make files and jobs.
 MADE = [name for name in CHECKS if name.startswith(("files.", "jobs."))]
 
@@ -34,6 +36,10 @@ def ignore_stream_options(request):
 
 def ignore_api_key(request):
     return request.with_headers(authorization=f"Bearer {KEY}")
+
+
+def list_models_for_all(request):
+    return ignore_api_key(request) if request.path == MODELS else request
 
 
 def ignore_metadata(request):
@@ -73,6 +79,7 @@ def skip_delete(request):
         (accept_any_model, {"chat.unknown_model": "failed", "jobs.applied": "failed"}),
         (ignore_stream_options, {"chat.stream": "missing"}),
         (ignore_api_key, {"errors.key": "missing"}),
+        (list_models_for_all, {"errors.key": "passed"}),
         (ignore_metadata, {"jobs.find": "missing"}),
         (ignore_metadata_filter, {"jobs.find": "passed"}),
         (remove_files_api, dict.fromkeys(MADE, "missing")),
@@ -100,6 +107,17 @@ def drop_usage(response, request):
     return response.with_json(usage=None)
 
 
+def empty_answer(response, request):
+    is_answer = request.path == CHAT and response.status == 200
+    choice = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "stop"}
+    return response.with_json(choices=[choice]) if is_answer else response
+
+
+def think_to_the_limit(response, request):
+    empty = empty_answer(response, request)
+    return replace(empty, body=empty.body.replace(b'"stop"', b'"length"'))
+
+
 def change_error_shape(response, _request):
     return response if response.status < 400 else make_response(response.status, {"detail": "no"})
 
@@ -109,7 +127,7 @@ def change_errors_to_500(response, _request):
 
 
 def change_401_to_403(response, _request):
-    return replace(response, status=403) if response.status == 401 else response
+    return make_response(403, {"detail": "no"}) if response.status == 401 else response
 
 
 def fail_jobs(response, request):
@@ -129,8 +147,10 @@ def empty_lists(response, request):
     [
         (cut_stream, {"chat.stream": "failed"}),
         (drop_usage, {"chat.plain": "failed"}),
+        (empty_answer, {"chat.plain": "failed"}),
+        (think_to_the_limit, {"chat.plain": "passed"}),
         (change_error_shape, {"chat.unknown_model": "failed"}),
-        (change_errors_to_500, {"chat.unknown_model": "failed", "jobs.unknown": "failed"}),
+        (change_errors_to_500, {"chat.unknown_model": "missing", "jobs.unknown": "failed"}),
         (change_401_to_403, {"errors.key": "failed"}),
         (fail_jobs, {"jobs.succeed": "failed", "jobs.events": "failed", "jobs.model": "failed"}),
         (empty_lists, {"files.find": "failed", "jobs.find": "missing"}),
@@ -141,6 +161,54 @@ def test_server_that_answers_wrongly_is_found(proxy, change, expected):
     proxy.change_response = change
     results = run_suite(proxy.url)
     assert {name: results[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (404, {"detail": "Not Found"}),
+        (401, {"error": "Unauthorized"}),
+        (500, "Internal Server Error"),
+        (200, {"object": "list", "data": []}),
+        (200, ["recall"]),
+    ],
+)
+def test_list_of_models_is_one_missing_check_for_a_named_model(proxy, answer):
+    def refuse_list(request):
+        is_list = (request.method, request.path) == ("GET", MODELS)
+        return make_response(*answer) if is_list else request
+
+    proxy.change_request = refuse_list
+    expected = dict.fromkeys(CHECKS, "passed") | {"models.list": "missing"}
+    assert run_suite(proxy.url, model="recall") == expected
+    with pytest.raises((ProviderBusy, Refused)):
+        run_suite(proxy.url)
+
+
+@pytest.mark.parametrize(
+    ("program", "story", "name"),
+    [
+        ("litellm", "unknown-model", "chat.unknown_model"),
+        ("transformers", "other-model", "chat.unknown_model"),
+        ("litellm", "wrong-key", "errors.key"),
+    ],
+)
+def test_refusal_in_words_of_its_own_passes(proxy, program, story, name):
+    refusal = read_recording(program).answer(story)
+    status = {"chat.unknown_model": 404, "errors.key": 401}[name]
+
+    def refuse(response, request):
+        is_meant = request.path == CHAT and response.status == status
+        return make_response(refusal["status"], refusal["body"]) if is_meant else response
+
+    proxy.change_response = refuse
+    assert run_suite(proxy.url) == dict.fromkeys(CHECKS, "passed")
+
+
+def test_every_question_has_a_limit_of_tokens(proxy):
+    run_suite(proxy.url)
+    limits = {request.json.get("max_tokens") for request in proxy.requests if request.path == CHAT}
+    assert None not in limits
 
 
 def list_ids(engine, path):
@@ -197,5 +265,4 @@ class BreakingHandler(Handler):
 def test_server_that_breaks_every_response_fails_without_ending_the_run():
     with serve_http(BreakingHandler) as server:
         results = run_suite(server.url)
-    passed = {"models.list": "passed", "errors.key": "missing"}
-    assert results == dict.fromkeys(CHECKS, "failed") | passed
+    assert results == dict.fromkeys(CHECKS, "failed") | {"models.list": "passed"}
