@@ -17,12 +17,13 @@ from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.core.charts import StepMetrics, read_losses, read_positive
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import text
+from merlin.core.i18n import format_duration, text
 from merlin.core.json_fields import get_object
+from merlin.core.money import format_estimate
 from merlin.core.permissions import Permission
 from merlin.core.views import described, make_finite
 from merlin.dataset.builds import build_version
-from merlin.dataset.verdicts import NEWEST_FIRST, VerdictHistory
+from merlin.dataset.verdicts import NEWEST_FIRST, Verdict, VerdictHistory
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, JOB, JOB_EVENT, VERDICT
@@ -32,9 +33,11 @@ from merlin.training.launch_plan import (
     Launches,
     plan_by_hand,
     refuse_by_hand,
+    spec_of,
     spent_micro,
 )
-from merlin.training.policy import month_start
+from merlin.training.offers import Offer, list_offers
+from merlin.training.policy import estimate, month_start
 
 T = TypeVar("T", bound="JobView")
 MAX_EVENTS = 1000
@@ -187,6 +190,7 @@ class QuoteView:
     spent_micro: int = described("Maximum possible cost of this month's jobs at the provider.")
     cap_micro: int | None = described("Monthly limit of `spent_micro`; null if there is none.")
     currency: str
+    offers: list[Offer]
     refusal: str = described('Reason why the job cannot be launched; "" if it can.')
 
 
@@ -284,32 +288,63 @@ def _details(row: Row, job_events: list[JobEvent], commit: str) -> JobDetails:
 
 
 def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
-    """Return the price of training the newest build, and the reason if it would be refused.
+    """Return what training the newest build costs everywhere, and why it would be refused.
 
-    Raises NotFound; Refused if there is no build, or its job exists already.
+    Raises NotFound; Refused if there is no build.
     """
     actor.require(Permission.LAUNCH, dataset)
     verdict = VerdictHistory(ctx.db).get_newest(dataset)
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.status}", "build-none", dataset=dataset)
     launches = Launches(ctx.db, ctx.config, ctx.clock)
-    job = plan_by_hand(launches, verdict)
-    build, recipe = launches.build(job.build_id), job.recipe
-    refusal = refuse_by_hand(launches, verdict, job)
-    epochs = recipe.hyperparameters.get("n_epochs")
+    build, recipe = launches.build(verdict.build_id), spec_of(verdict).recipe
+    price, epochs = launches.price(recipe), recipe.hyperparameters.get("n_epochs")
     return QuoteView(
         dataset=dataset,
         build=build.version,
-        provider=job.provider,
+        provider=recipe.provider,
         base_model=recipe.base_model,
         examples=build.train,
         epochs=epochs if isinstance(epochs, int) else None,
-        cost_micro=None if launches.price(recipe) is None else job.estimate_micro,
-        spent_micro=spent_micro(ctx.db, job.provider, month_start(ctx.clock())),
+        cost_micro=estimate(price, build, recipe.hyperparameters) if price else None,
+        spent_micro=spent_micro(ctx.db, recipe.provider, month_start(ctx.clock())),
         cap_micro=ctx.config.budget.per_month_micro,
-        currency=job.currency,
-        refusal=text(language, refusal.reason, **refusal.arguments) if refusal else "",
+        currency=price.currency if price else "USD",
+        offers=list_offers(ctx.db, ctx.config, build, recipe),
+        refusal=_find_refusal(launches, verdict, language),
     )
+
+
+def _find_refusal(launches: Launches, verdict: Verdict, language: str) -> str:
+    """Return why a build cannot be launched by hand, "" if it can; a trained one cannot."""
+    try:
+        refused = refuse_by_hand(launches, verdict, plan_by_hand(launches, verdict))
+    except Refused as error:
+        return text(language, error.key, **error.arguments)
+    return text(language, refused.reason, **refused.arguments) if refused else ""
+
+
+OFFER_PARTS = "where", "cost", "time", "fit", "seen"
+
+
+def describe_offer(offer: Offer, language: str) -> Mapping[str, str]:
+    """Return the cells of a table of offers, by OFFER_PARTS."""
+    fits = {"fit": offer.fits.value, "gb": round(offer.needed_gb or 0, 1)}
+    took = None if offer.seconds is None else timedelta(seconds=offer.seconds)
+    return {
+        "where": text(
+            language,
+            "offer-chosen" if offer.is_chosen else "offer-where",
+            base=offer.base_model,
+            provider=offer.provider,
+        ),
+        "cost": text(language, "offer-unknown")
+        if offer.cost_micro is None
+        else format_estimate(language, offer.cost_micro, offer.currency),
+        "time": format_duration(language, took) if took else text(language, "offer-unknown"),
+        "fit": text(language, "offer-fit-gb" if offer.needed_gb else "offer-fit", **fits),
+        "seen": offer.seen_by or text(language, "offer-seen-nobody"),
+    }
 
 
 def launch(ctx: Context, actor: Actor, dataset: str, once: str = "") -> Request:

@@ -109,7 +109,6 @@ def pull(
 ) -> None:
     """Download base models from the hub; resumes partial downloads."""
     from merlin.engine.model_download import pull as pull_base
-    from merlin.engine.model_store import get_base_folder
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
@@ -124,7 +123,7 @@ def pull(
         model = by_name[name]
         print_message("library-pulling", name=name, source=model.source)
         is_new = pull_base(model, engine)
-        folder = get_base_folder(model, engine)
+        folder = model.locate(engine)
         print_message(
             "library-pulled" if is_new else "library-already-pulled", name=name, folder=str(folder)
         )

@@ -24,7 +24,9 @@ from merlin.cli.output import (
     Column,
     print_json,
     print_list,
+    print_message,
     print_pairs,
+    print_table,
     record,
     translate_word,
 )
@@ -121,6 +123,25 @@ def _format_metrics(checkpoint: Mapping[str, Any]) -> str:
 
 def _format_event(event: Mapping[str, Any]) -> str:
     return describe_event(event["message"], event["data"], language())
+
+
+@app.command()
+def quote(
+    dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is trained.")],
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Show what training the newest build costs and takes at each provider and on this machine."""
+    with read_context(config, dataset) as (ctx, actor):
+        view = jobs.quote(ctx, actor, dataset, language())
+    if json:
+        print_json(record(view))
+        return
+    cells = [jobs.describe_offer(offer, language()) for offer in view.offers]
+    headings = [f"page-offer-{part}" for part in jobs.OFFER_PARTS]
+    print_table(headings, [[row[part] for part in jobs.OFFER_PARTS] for row in cells])
+    if view.refusal:
+        print_message("quote-refused", reason=view.refusal)
 
 
 @app.command()

@@ -24,6 +24,8 @@ from merlin.config.settings import TlsConfig
 
 # The base that is part of Merlin itself; no base of the configuration may take its name.
 RECALL = "recall"
+# The folder of downloads in the engine's folder.
+LIBRARY = "bases"
 
 EngineModelName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["qwen3-0.6b"])
@@ -73,6 +75,12 @@ class EngineModelConfig(Section):
     def source(self) -> str:
         """Return where it comes from: a folder, or a hub id."""
         return self.path or self.hub
+
+    def locate(self, engine: Path) -> Path:
+        """Return the folder of its files, which need not exist; downloads are the engine's."""
+        if self.path:
+            return Path(self.path)
+        return engine / LIBRARY / f"{self.hub}@{self.revision}".replace("/", "--")
 
 
 class EngineTrainingConfig(Section):

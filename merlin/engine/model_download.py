@@ -13,7 +13,7 @@ from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import rename_durably
 from merlin.core.errors import Refused
 from merlin.engine.chat_template import find_template_fault
-from merlin.engine.model_store import TOKENIZER_PATTERNS, find_fault, get_base_folder
+from merlin.engine.model_store import TOKENIZER_PATTERNS, find_fault
 from merlin.engine.trainers.lora.trainer import find_missing_packages
 
 FILE_PATTERNS = [
@@ -35,7 +35,7 @@ def pull(model: EngineModelConfig, engine: Path) -> bool:
     What an interrupted call has downloaded is kept for the next. Raises Refused with a message that
     says what to do.
     """
-    folder = get_base_folder(model, engine)
+    folder = model.locate(engine)
     if model.path or folder.is_dir():
         _check(folder)
         return False

@@ -11,8 +11,6 @@ from merlin.config.engine import EngineModelConfig
 from merlin.core.json_fields import read_json_object
 from merlin.engine.trainers.base import Untrainable
 
-# The folder of downloads in the engine's folder.
-LIBRARY = "bases"
 _TEMPLATES = ("chat_template.jinja", "chat_template.json")
 # The files of a base's tokenizer, its chat template among them.
 TOKENIZER_PATTERNS = (
@@ -24,13 +22,6 @@ TOKENIZER_PATTERNS = (
     "merges.txt",
     "spiece.model",
 )
-
-
-def get_base_folder(model: EngineModelConfig, engine: Path) -> Path:
-    """Return the folder of the base's files, which need not exist."""
-    if model.path:
-        return Path(model.path)
-    return engine / LIBRARY / f"{model.hub}@{model.revision}".replace("/", "--")
 
 
 def find_fault(folder: Path) -> str:
@@ -49,7 +40,7 @@ def find_fault(folder: Path) -> str:
 
 def require_base_folder(name: str, model: EngineModelConfig, engine: Path) -> Path:
     """Return the folder of a base. Raises Untrainable that says what to do if it is unusable."""
-    folder = get_base_folder(model, engine)
+    folder = model.locate(engine)
     if model.hub and not folder.is_dir():
         raise Untrainable("base_not_pulled", "library-not-pulled", "model", name=name)
     if fault := find_fault(folder):

@@ -1,7 +1,11 @@
 """Jobs and models through the API: shown, launched, cancelled, promoted by a real daemon."""
 
+import json
+import re
 import secrets
+from datetime import timedelta
 from functools import partial
+from html import unescape
 
 import pytest
 
@@ -9,7 +13,6 @@ from merlin.app import builds, jobs, models
 from merlin.app.actor import Actor
 from merlin.cli import main
 from merlin.core.charts import format_loss
-from merlin.core.errors import Refused
 from merlin.core.i18n import format_duration
 from merlin.core.money import format_estimate
 from merlin.db.audit import Audit
@@ -110,8 +113,7 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
     def read_quote():
         return jobs.quote(site.services, Actor.operator(), "trial", "ru")
 
-    with pytest.raises(Refused):
-        read_quote()
+    assert "обучение 1" in read_quote().refusal  # its build is in training
     refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert refused["state"] == "failed"
     assert "Эта сборка набора уже обучена или обучается (обучение 1)" in refused["reason"]
@@ -122,6 +124,8 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
     site.lab.repository.commit_dataset(launch={"mode": "manual"}, count=14)
     site.lab.tick("fetch")
     quote = read_quote()
+    (offer,) = quote.offers
+    assert (offer.base_model, offer.cost_micro) == ("stand-in-base", quote.cost_micro)
     assert (quote.build, quote.cap_micro) == ("trial-2", 5_000_000)
     assert quote.cost_micro > 0
     assert "лимит 1" in quote.refusal  # job 1 has not finished
@@ -132,6 +136,26 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
     assert site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))["result"][
         "job"
     ]
+
+
+def test_page_and_command_show_the_same_table_of_offers(jobs_site, capsys, monkeypatch):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    config = ["--config", str(jobs_site.lab.path)]
+    assert main(["jobs", "quote", "trial", "--json", *config]) == 0
+    (offer,) = json.loads(capsys.readouterr().out)["offers"]
+    assert (offer["fits"], offer["seen_by"]) == ("elsewhere", "127.0.0.1")
+    assert offer["seconds"] is not None  # two trainings are finished
+    assert main(["jobs", "quote", "trial", *config]) == 0
+    captured = capsys.readouterr()
+    cost = format_estimate("ru", offer["cost_micro"], offer["currency"])
+    took = format_duration("ru", timedelta(seconds=offer["seconds"]))
+    cells = ["stand-in-base · stand-in (выбрана)", cost, took, "здесь не нужна", "127.0.0.1"]
+    assert re.split(r"  +", captured.out.splitlines()[-1].strip()) == cells
+    assert "уже обучена" in captured.err
+    with jobs_site.browser_client(VERA) as browser:
+        page = browser.get("/admin/jobs?launch=trial").text
+    assert [unescape(cell) for cell in re.findall("<td>(.*?)</td>", page)] == cells
+    assert main(["jobs", "quote", "none", *config]) == 1
 
 
 def test_request_for_an_unknown_target_returns_404_and_is_not_stored(jobs_site):

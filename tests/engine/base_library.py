@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from merlin.config.engine import EngineModelConfig
+from merlin.config.engine import LIBRARY, EngineModelConfig
 from merlin.engine.model_download import pull
-from merlin.engine.model_store import LIBRARY, require_base_folder
+from merlin.engine.model_store import require_base_folder
 from tests.engine.hub_standin import REPOSITORY, make_base_files
 
 

@@ -71,6 +71,7 @@ ask-dataset-no-live-model = { $dataset } has no live model yet. See how far its 
 cli-not-launched = No training was started: { $names } is missing. The daemon starts it.
 ask-by = answered by { $build } ({ $model })
 ask-nearest = Did you mean: { $questions }
+quote-refused = It can't be launched now: { $reason }
 did-launch = Starting job { $job } of { $dataset }
 did-cancel = job { $job } is { $state }
 did-switch = { $dataset }: { $build } is live now ({ $model })

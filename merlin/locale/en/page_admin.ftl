@@ -53,6 +53,28 @@ page-epochs = Epochs
 page-spent-month = This month
 page-spent-of = { $spent } of { $cap }
 
+page-offers = Every provider
+page-offer-where = Base model
+page-offer-cost = Cost
+page-offer-time = Time
+page-offer-fit = Memory
+page-offer-seen = Who sees the examples
+offer-where = { $base } · { $provider }
+offer-chosen = { $base } · { $provider } (chosen)
+offer-unknown = unknown
+offer-seen-nobody = no one else
+offer-fit = { $fit ->
+        [yes] enough here
+        [no] not enough here
+        [unknown] unknown
+       *[other] not needed here
+    }
+offer-fit-gb = { $fit ->
+        [yes] enough here: about { $gb } GB
+        [no] not enough here: about { $gb } GB
+       *[other] about { $gb } GB
+    }
+
 page-job-title = Job { $job }
 page-stop-job = Stop training
 page-stop-job-sure = Stop the training? Money spent isn't refunded. The live model keeps answering.

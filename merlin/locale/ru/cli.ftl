@@ -71,6 +71,7 @@ ask-dataset-no-live-model = У набора { $dataset } пока нет тек�
 cli-not-launched = Обучение не запущено: не задан { $names }. Его запустит демон.
 ask-by = ответила { $build } ({ $model })
 ask-nearest = Возможно, вы имели в виду: { $questions }
+quote-refused = Сейчас сборку не запустить: { $reason }
 did-launch = Обучение { $job } набора { $dataset } запускается
 did-cancel = обучение { $job }: { $state }
 did-switch = { $dataset }: теперь отвечает { $build } ({ $model })

@@ -54,6 +54,28 @@ page-epochs = Эпох
 page-spent-month = В этом месяце
 page-spent-of = { $spent } из { $cap }
 
+page-offers = У каждого провайдера
+page-offer-where = Базовая модель
+page-offer-cost = Стоимость
+page-offer-time = Время
+page-offer-fit = Память
+page-offer-seen = Кто видит примеры
+offer-where = { $base } · { $provider }
+offer-chosen = { $base } · { $provider } (выбрана)
+offer-unknown = неизвестно
+offer-seen-nobody = больше никто
+offer-fit = { $fit ->
+        [yes] здесь хватит
+        [no] здесь не хватит
+        [unknown] неизвестно
+       *[other] здесь не нужна
+    }
+offer-fit-gb = { $fit ->
+        [yes] здесь хватит: около { $gb } ГБ
+        [no] здесь не хватит: около { $gb } ГБ
+       *[other] около { $gb } ГБ
+    }
+
 page-job-title = Обучение { $job }
 page-stop-job = Остановить обучение
 page-stop-job-sure = Остановить обучение? Оплаченное не вернётся, текущая модель продолжит отвечать.

@@ -204,6 +204,10 @@ async def show_jobs(
         "datasets": await _launchable(context),
         "chosen": launch,
         "quote": quote,
+        "offer_parts": jobs.OFFER_PARTS,
+        "offers": [jobs.describe_offer(each, context.language) for each in quote.offers]
+        if quote
+        else [],
         "wrong_words": wrong,
     }
     return render_page(context, "admin_jobs.html", view)
