@@ -33,7 +33,7 @@ SECTIONS: Mapping[str, str] = {
     "From commits to the live model, and messages between processes": (
         "migration wake intent request notice heartbeat seen_commit verdict"
         " finding build example_text taught_example job job_event"
-        " model proof_answer accepted_loss serving promotion"
+        " model proof_answer baseline_answer accepted_loss serving promotion"
     ),
     "Edits, and files for editors": ("change dataset_tree dataset_file dataset_text example_entry"),
     "Pending requests of admins": "errand",
@@ -44,6 +44,7 @@ ROWS: Mapping[str, str] = {
     "accepted_loss": "a test question whose changed answer an editor accepted",
     "answer_cost": "the cost of a day's answers, if it is limited",
     "audit": "a dangerous action: who did what to whom; rows are only added",
+    "baseline_answer": "what a model answered to a question before it was shut down",
     "build": "a build of a dataset at a commit",
     "change": "an edit of one file that waits for its commit, or its result",
     "consent": "consent to a text, or its refusal, with the period",

@@ -143,7 +143,12 @@ class Teacher:
     model_id: str
     price: Price
 
-    def key(self, dataset: str, messages: Sequence[Message]) -> str:
+    @property
+    def name(self) -> str:
+        """Return PROVIDER/MODEL."""
+        return f"{self.provider}/{self.model_id}"
+
+    def key(self, dataset: str, messages: Sequence[Message], kind: str = DISTIL) -> str:
         """Return the key of the Intent of a call."""
         parts = [
             dataset,
@@ -152,18 +157,20 @@ class Teacher:
             *(message.as_json() for message in messages),
         ]
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-        return f"{DISTIL}-{digest}"
+        return f"{kind}-{digest}"
 
 
 def find_teacher(ctx: Context, name: str) -> Teacher:
     """Return the teacher named PROVIDER/MODEL.
 
+    A model tuned at OpenAI (`ft:BASE:…`) or Azure (`BASE.ft-…`) costs what its base has as a price.
     Raises ConfigError for another form, NotFound for an unknown provider, Refused if the model has
     no price, which the budget needs.
     """
     provider, model_id = parse_model_name(name)
     require_provider(ctx.config, provider)
-    price = ctx.config.price(provider, model_id)
+    base = model_id.removeprefix("ft:").partition(":")[0].partition(".ft-")[0]
+    price = ctx.config.price(provider, model_id, base)
     if price is None:
         raise Refused(f"{model_id} has no price", "distil-no-price", model=model_id)
     return Teacher(provider, model_id, price)
@@ -239,66 +246,68 @@ UNREADABLE, BROKEN, DUPLICATE, MISSING = "unreadable", "broken", "duplicate", "m
 
 
 @dataclass(slots=True)
-class DistilReport:
-    """The results of a run so far; money in millionths.
+class CallReport:
+    """How many calls of a run were answered so far; money in millionths."""
+
+    answered: int = 0
+    spent_micro: int = 0
+
+
+@dataclass(slots=True)
+class DistilReport(CallReport):
+    """The results of a run so far.
 
     `rejected` counts by reason: unreadable answers, drafts with findings, drafts of questions that
     the dataset has, wordings that were asked for and not sent.
     """
 
-    answered: int = 0
     proposed: int = 0
-    spent_micro: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
-class _RecordingClient:
-    """A ModelClient that stores an Intent before each call, and the drafts before it answers.
+class RecordingClient:
+    """A ModelClient that stores an Intent before each call, and what it brought before it answers.
 
-    Several threads use it. An interrupt ends only the main thread, so that no answer is lost.
+    `kind` is that of the Intents, `queries` are by their keys. `keep` stores what an answer brings,
+    in the transaction that ends the Intent. Several threads use it. An interrupt ends only the main
+    thread, so that no answer is lost.
     """
 
     ctx: Context
-    plan: DistilPlan
+    kind: str
+    dataset: str
+    teacher: Teacher
     client: ModelClient
-    report: DistilReport
+    report: CallReport
     queries: Mapping[str, Query]
+    keep: Callable[[Query, Answer], None]
     lock: Lock = field(default_factory=Lock)
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
         """Return the answer. Raises as a ModelClient."""
-        key = self.plan.teacher.key(self.plan.dataset, messages)
+        key, is_distil = self.teacher.key(self.dataset, messages, self.kind), self.kind == DISTIL
         query, intents = self.queries[key], Intents(self.ctx.db, self.ctx.clock)
-        intents.open(key, DISTIL)
+        intents.open(key, self.kind)
         intents.mark_sending(key, self.ctx.clock())
-        kill_point("distil.intended")
+        kill_point("distil.intended" if is_distil else "baseline.intended")
         try:
             answer = self.client.ask(model_id, messages, timeout_s or MAX_ANSWER_S)
         except ProviderError as error:
             if may_be_paid(error):
                 with self.lock:
-                    self.report.spent_micro += query.cost(self.plan.teacher.price)
+                    self.report.spent_micro += query.cost(self.teacher.price)
             else:
                 intents.mark_ready(key)
             raise
-        kill_point("distil.sent")
+        kill_point("distil.sent" if is_distil else "baseline.sent")
         with self.lock:
-            ctx, plan = self.ctx, self.plan
-            cost = query.cost(plan.teacher.price, answer.usage)
-            drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text)
-            with ctx.db.atomic():
+            with self.ctx.db.atomic():
                 intents.mark_done(key, "")
-                rows = Proposals(ctx.db, ctx.clock)
-                is_told = rows.has_waiting(plan.dataset, DISTIL)
-                ids = rows.add_drafts(drafts)
-                if ids and not is_told:
-                    tell_editors(ctx, plan.dataset, ids[0])
+                self.keep(query, answer)
             self.report.answered += 1
-            self.report.proposed += len(drafts)
-            self.report.spent_micro += cost
-            self.report.rejected += rejected
-        kill_point("distil.recorded")
+            self.report.spent_micro += query.cost(self.teacher.price, answer.usage)
+        kill_point("distil.recorded" if is_distil else "baseline.recorded")
         return answer
 
 
@@ -314,14 +323,37 @@ def run(
 
     `report` is updated as the run goes on, for the case of an interrupt. Raises as `ask_many`.
     """
-    queries, teacher = plan.queries, plan.teacher
-    recording = _RecordingClient(ctx, plan, client, report, {query.key: query for query in queries})
 
-    def keep(query: Query, answer: Answer) -> None:  # noqa: ARG001 - it is stored by now
-        advance()
+    def keep(query: Query, answer: Answer) -> None:
+        drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text)
+        rows = Proposals(ctx.db, ctx.clock)
+        is_told = rows.has_waiting(plan.dataset, DISTIL)
+        ids = rows.add_drafts(drafts)
+        if ids and not is_told:
+            tell_editors(ctx, plan.dataset, ids[0])
+        report.proposed += len(drafts)
+        report.rejected += rejected
 
-    model_id, price = teacher.model_id, teacher.price
-    return ask_many(recording, model_id, queries, keep, price=price, budget_micro=budget_micro)
+    queries = {query.key: query for query in plan.queries}
+    recording = RecordingClient(
+        ctx, DISTIL, plan.dataset, plan.teacher, client, report, queries, keep
+    )
+    return ask_recorded(recording, budget_micro, advance)
+
+
+def ask_recorded(
+    recording: RecordingClient, budget_micro: int, advance: Callable[[], None]
+) -> AskReport:
+    """Make the calls of a RecordingClient within the budget. Raises as `ask_many`."""
+    teacher, queries = recording.teacher, [*recording.queries.values()]
+    return ask_many(
+        recording,
+        teacher.model_id,
+        queries,
+        lambda _query, _answer: advance(),  # it is stored by now
+        price=teacher.price,
+        budget_micro=budget_micro,
+    )
 
 
 def _valid_drafts(

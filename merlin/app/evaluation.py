@@ -1,11 +1,13 @@
 """Evaluation of a model: its answers to the test questions, compared with those before it."""
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean, median
 
 from merlin.app import models
 from merlin.app.actor import Actor
+from merlin.app.baseline import OldAnswer, list_old_answers
 from merlin.app.context import Context
 from merlin.app.lineage import AnswerPart, find_part
 from merlin.app.models import ModelView
@@ -53,7 +55,8 @@ class EvaluationView:
 
     The gate judges a model by at least `least` test questions. Without a `report`, `why` is the
     reason; `asked` of `questions` were answered by then. `parts` have answered people. `accepted`
-    are the digests of the questions whose loss an editor accepted.
+    are the digests of the questions whose loss an editor accepted. `old` has what models that are
+    shut down answered, by the digest of the question.
     """
 
     model: ModelView
@@ -67,6 +70,17 @@ class EvaluationView:
     questions: int
     parts: list[PartFigures]
     accepted: Collection[str]
+    old: Mapping[str, Sequence[OldAnswer]]
+
+    @property
+    def old_counts(self) -> list[tuple[str, int, int]]:
+        """Return each old model with how many of its answers are alike now, and of how many."""
+        answers = [answer for each in self.old.values() for answer in each]
+        same = Counter(each.model for each in answers if each.is_same)
+        return [
+            (model, same[model], count)
+            for model, count in sorted(Counter(each.model for each in answers).items())
+        ]
 
 
 def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
@@ -97,6 +111,7 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
         questions=len(choose_test(ctx.db, model, settings)) if settings else 0,
         parts=list(_measure_parts(ctx, model)),
         accepted=Gates(ctx.db).list_accepted(model.dataset),
+        old=list_old_answers(ctx, model.dataset, model.build_id, report.answers if report else ()),
     )
 
 
@@ -114,7 +129,7 @@ def _list_asked(ctx: Context, model: Model) -> Iterator[ComparedAnswer]:
         answer = answers[each.turn_id]
         is_same = normalise(answer.text) == normalise(each.answer)
         yield ComparedAnswer(
-            example="",
+            example=question.key,
             source=QuestionKind.ASKED,
             digest=question_digest(question),
             question=each.question,

@@ -223,9 +223,10 @@ class PersonalRecords(Repository):
             # The turns of a chat are deleted before its sessions.
             sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
             condition |= TURN.session_id.in_(sessions)
-            # What new models answered to these questions (`merlin.training.test_questions`).
+            # What models answered to these questions (`merlin.training.test_questions`).
             keys = TURN.select(Value("asked:").concat(TURN.id.cast("TEXT"))).where(condition)
             self.db.delete(t.PROOF_ANSWER, t.PROOF_ANSWER.example_id.in_(keys))
+            self.db.delete(t.BASELINE_ANSWER, t.BASELINE_ANSWER.question.in_(keys))
         self.db.delete(table, condition)
 
     def _rows_with_mentions(self, traces: PersonalData, user_id: int) -> list[Row]:

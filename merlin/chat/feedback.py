@@ -23,7 +23,8 @@ from merlin.dataset.layout import example_path
 from merlin.dataset.near_questions import find_near_questions, near_key, needs_turn_before
 from merlin.dataset.proposals import ProposalState, rated_prefixes
 from merlin.dataset.sensitive import mask_personal_data
-from merlin.dataset.spec import KTO
+from merlin.dataset.spec import KTO, DatasetSpec
+from merlin.dataset.test_plan import MAX_READ
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.database import BotRepository, Database, Repository, transaction
 from merlin.db.tables import (
@@ -38,6 +39,8 @@ from merlin.db.tables import (
     TURN,
 )
 from merlin.db.values import decrypt
+from merlin.training.scores import Question
+from merlin.training.test_questions import make_asked
 
 
 class Rating(StrEnum):
@@ -94,6 +97,7 @@ def _is_by(turn_id: int, user_id: int) -> Any:
 EXAMPLE_FORMATS = frozenset({"text", "voice"})
 
 
+_ASKED_DAYS = 30
 # For the method `kto`: 25 steps an epoch in automatic batches, and some of each kind to compare.
 _ENOUGH, _ENOUGH_OF_EACH = 100, 10
 
@@ -172,6 +176,16 @@ class QuestionStatistics(Repository):
             if not needs_turn_before(words):
                 found.setdefault(words, asked)
         return [*found.values()][:limit]
+
+    def list_asked_lately(
+        self, now: datetime, settings: DatasetSpec, limit: int = MAX_READ
+    ) -> list[Question]:
+        """Return what people asked a dataset in the last month, as questions to a model."""
+        since = (now - timedelta(days=_ASKED_DAYS)).date()
+        return [
+            make_asked(each.turn_id, each.question, each.answer, settings.system)
+            for each in self.list_asked(settings.name, since, limit)
+        ]
 
     def find_asked(self, turn_ids: Sequence[int]) -> list[AskedQuestion]:
         """Return these turns' questions and answers, newest first, of people with a consent."""

@@ -33,8 +33,6 @@ from merlin.daemon.requests import serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import remove_folders
 from merlin.dataset.files import FileIndex, sync_files
-from merlin.dataset.spec import DatasetSpec
-from merlin.dataset.test_plan import MAX_READ
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
@@ -61,8 +59,7 @@ from merlin.training.models import Models, ModelState, proof_of, score_message
 from merlin.training.policy import reached_warning
 from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
-from merlin.training.scores import Question
-from merlin.training.test_questions import describe_plan, make_asked
+from merlin.training.test_questions import describe_plan
 
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
@@ -242,26 +239,14 @@ def _notify_failed(services: DaemonServices, job: Job) -> None:
     services.db.bump()
 
 
-_ASKED_DAYS = 30
-
-
 def prove(services: DaemonServices) -> bool:
     """Evaluate new models; revoked ones are retired first."""
     models = Models(services.db, services.clock)
     if models.list_unproved():
         Promotions(services.db).retire_revoked()
-    is_free, list_asked = services.config.is_free, partial(_list_asked, services)
-    return bool(prove_new(models, services.providers, is_free, list_asked))
-
-
-def _list_asked(services: DaemonServices, settings: DatasetSpec) -> list[Question]:
-    """Return what people asked a dataset in the last month, as questions to its new model."""
     statistics = QuestionStatistics(services.db, services.config.datasets.default)
-    since = (services.clock() - timedelta(days=_ASKED_DAYS)).date()
-    return [
-        make_asked(each.turn_id, each.question, each.answer, settings.system)
-        for each in statistics.list_asked(settings.name, since, MAX_READ)
-    ]
+    list_asked = partial(statistics.list_asked_lately, services.clock())
+    return bool(prove_new(models, services.providers, services.config.is_free, list_asked))
 
 
 def promote(services: DaemonServices) -> bool:

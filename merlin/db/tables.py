@@ -92,6 +92,7 @@ JOB_EVENT = _table("job_event")
 # The last five are the scores of its evaluation, NULL before it.
 MODEL = _table("model")
 PROOF_ANSWER = _table("proof_answer")
+BASELINE_ANSWER = _table("baseline_answer")
 # Test questions that a newer model may answer worse than the previous one: an editor accepted it.
 ACCEPTED_LOSS = _table("accepted_loss")
 SERVING = _table("serving")

@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 from datetime import UTC, timedelta
+from functools import partial
 
 import pytest
 
@@ -62,6 +63,7 @@ NOBODY = (
     tables.JOB,
     tables.JOB_EVENT,
     tables.LEDGER,
+    tables.BASELINE_ANSWER,
     tables.BLOCKED_PSEUDONYM,
     tables.MATERIAL,
     tables.MIGRATION,
@@ -211,7 +213,7 @@ def test_erasure_leaves_no_trace_of_a_person_in_any_table(database, cipher, peop
     assert people.count(ANNA) == {}
 
 
-def test_what_new_models_answered_to_a_persons_questions_goes_with_them(
+def test_what_models_answered_to_a_persons_questions_goes_with_them(
     database, cipher, people, clock
 ):
     insert_person(database, cipher, ANNA)
@@ -222,7 +224,11 @@ def test_what_new_models_answered_to_a_persons_questions_goes_with_them(
     (turn,) = database.rows(tables.TURN.select(tables.TURN.id))
     for key in (f"asked:{turn['id']}", "asked:77", f"{turn['id']}"):
         world.models.keep_answer(model, key, Answer("Ответ."))
+        row = {"dataset": "trial", "model": "old/ft:1", "question": key, "answer": "Ответ."}
+        database.transact(partial(database.add_new, tables.BASELINE_ANSWER, row))
     people.forget(ANNA)
+    recorded = database.rows(tables.BASELINE_ANSWER.select())
+    assert {row["question"] for row in recorded} == {"asked:77", f"{turn['id']}"}
     assert {*world.models.answers(model.model_row)} == {"asked:77", f"{turn['id']}"}
 
 

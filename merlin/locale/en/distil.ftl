@@ -41,3 +41,8 @@ distil-failed = { $count ->
        *[other] { NUMBER($count) } calls failed. The first reason: { $reason }
     }
 distil-over-budget = The budget is used up. To continue, run the command again with a higher --budget.
+baseline-currencies = The models have prices in several currencies, so one budget can't be enforced. Record them one after another.
+baseline-done = { $model }: { $answered ->
+        [one] { NUMBER($answered) } answer recorded
+       *[other] { NUMBER($answered) } answers recorded
+    }, recorded before: { NUMBER($known) }, left: { NUMBER($left) }, cost: { $price }

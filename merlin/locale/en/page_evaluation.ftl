@@ -140,3 +140,11 @@ page-eval-show-otherwise = Will answer otherwise
 page-eval-change-otherwise = changed by a commit
 page-eval-taught-before = { $model } was taught
 page-eval-answers-now = This model answers
+page-eval-old = { $model }, recorded{ $same ->
+        [yes] : the same
+       *[no] : otherwise
+    }
+page-eval-old-same = { $model } answered alike: { $same } of { $count ->
+        [one] { NUMBER($count) } recorded answer
+       *[other] { NUMBER($count) } recorded answers
+    }

@@ -47,3 +47,9 @@ distil-failed = { $count ->
        *[many] Без ответа осталось { NUMBER($count) } запросов. Первая причина: { $reason }
     }
 distil-over-budget = Бюджет исчерпан. Чтобы продолжить, запустите команду ещё раз с большим --budget.
+baseline-currencies = Цены моделей в разных валютах, поэтому один бюджет не соблюсти. Запишите ответы моделей по одной.
+baseline-done = { $model }: { $answered ->
+        [one] записан { NUMBER($answered) } ответ
+        [few] записаны { NUMBER($answered) } ответа
+       *[many] записано { NUMBER($answered) } ответов
+    }, раньше: { NUMBER($known) }, осталось: { NUMBER($left) }, стоимость: { $price }

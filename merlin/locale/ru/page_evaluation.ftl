@@ -156,3 +156,12 @@ page-eval-show-otherwise = Ответит иначе
 page-eval-change-otherwise = изменено коммитом
 page-eval-taught-before = { $model } обучали
 page-eval-answers-now = Эта модель отвечает
+page-eval-old = { $model }, записано раньше{ $same ->
+        [yes] : то же
+       *[no] : иначе
+    }
+page-eval-old-same = { $model } отвечала так же: { $same } из { $count ->
+        [one] { NUMBER($count) } записанного ответа
+        [few] { NUMBER($count) } записанных ответов
+       *[many] { NUMBER($count) } записанных ответов
+    }

@@ -25,7 +25,7 @@ from merlin.sandbox.demo.check import Demo, check
 from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Place, Ports, create_repository, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress, restart_command
-from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.provider.account import AccountStandIn, demo_account
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BORIS, people_of
@@ -174,7 +174,7 @@ def _create_standins(config: Config, place: Place) -> list[StandIn]:
     )
     return [
         telegram,
-        ProviderStandIn(WORD_PAUSE_S, port=ports.model),
+        AccountStandIn(demo_account(language), WORD_PAUSE_S, port=ports.model),
         YooKassaStandIn(
             shop_id=place.read_credential(SHOP_ID),
             key=place.read_credential(SHOP_KEY),

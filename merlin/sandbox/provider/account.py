@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
+import yaml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -36,6 +38,13 @@ class PlantedAccount:
     files: Mapping[str, bytes] = field(default_factory=dict)
     jobs: Sequence[Json] = ()
     forbids_jobs: bool = False
+
+
+def demo_account(language: str) -> PlantedAccount:
+    """Return the account of `account.yaml`: three files, and two tuned models."""
+    loaded = yaml.safe_load((Path(__file__).parent / "account.yaml").read_text(encoding="utf-8"))
+    files = {name: text.encode() for name, text in loaded["files"][language].items()}
+    return PlantedAccount(files, loaded["jobs"])
 
 
 class AccountStandIn(ProviderStandIn):
@@ -116,7 +125,7 @@ class AccountStandIn(ProviderStandIn):
         known = (
             answer["content"]
             for line in content.splitlines()
-            for asked, answer in pairwise(json.loads(line)["messages"])
+            for asked, answer in pairwise(json.loads(line).get("messages", ()))
             if asked == {"role": "user", "content": question}
         )
         return await self.respond(body, messages, next(known, "I don't know this one."))

@@ -1,0 +1,156 @@
+"""What models answer to a dataset's questions before they are shut down.
+
+    test questions, what people with a consent asked, trained questions -> calls -> stored answers
+
+An answer is stored with its Intent (`merlin.app.distil`) and asked for once. The page of a newer
+model's test shows it beside that model's own.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from peewee import fn
+
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.distil import CallReport, RecordingClient, Teacher, ask_recorded
+from merlin.app.permissions import require_editing
+from merlin.chat.feedback import QuestionStatistics
+from merlin.core.errors import NotFound, Refused
+from merlin.core.messages import Message, SamplingParams, Usage
+from merlin.dataset.example import count_messages
+from merlin.dataset.lint import is_refusal
+from merlin.dataset.verdicts import read_newest_settings
+from merlin.db.tables import BASELINE_ANSWER, BUILD
+from merlin.db.values import dump_json, storable_text
+from merlin.providers.base import Answer, ModelClient
+from merlin.training.ask_many import AskReport, Query
+from merlin.training.evaluation import ComparedAnswer
+from merlin.training.models import read_questions, revoked_builds
+from merlin.training.scores import Question, QuestionKind, question_key, says_the_same
+from merlin.training.test_questions import read_all, read_taught
+
+BASELINE = "baseline"
+_MAX_ASKED = 1_000
+_LEAST_TOKENS = 256  # of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class BaselinePlan:
+    """The questions that a model is still to be asked, by key; `names` are those of the rows.
+
+    `answered` were by earlier runs. An answer has at most `most_tokens`.
+    """
+
+    dataset: str
+    model: Teacher
+    queries: Mapping[str, Query]
+    names: Mapping[str, str]
+    answered: int
+    most_tokens: int
+
+    @property
+    def sampling(self) -> SamplingParams:
+        """Return the sampling parameters of each call."""
+        return SamplingParams(most_tokens=self.most_tokens)
+
+
+def plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> BaselinePlan:
+    """Return the questions of the newest build that a model has not answered; tests first.
+
+    Raises NotFound, also without a build, and Refused if a consent to an example was withdrawn.
+    """
+    require_editing(ctx, actor, dataset)
+    build = ctx.db.value(BUILD.select(fn.MAX(BUILD.id)).where(BUILD.dataset == dataset))
+    settings = read_newest_settings(ctx.db, dataset)
+    if build is None or settings is None:
+        raise NotFound(f"{dataset} has no build", "prompt-no-build", dataset=dataset)
+    if ctx.db.row(revoked_builds().where(BUILD.id == build).limit(1)):
+        raise Refused("a consent was taken back", "held-revoked")
+    tests, taught = read_questions(ctx.db, build), read_taught(ctx.db, build)
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    asked = statistics.list_asked_lately(ctx.clock(), settings, _MAX_ASKED)
+    # A question that is an example and was asked by people is asked once, as the example.
+    names = dict[str, str]()
+    for question in (*tests, *taught, *asked):
+        names.setdefault(model.key(dataset, question.messages, BASELINE), name_question(question))
+    references = (Message("assistant", each.reference) for each in (*tests, *taught))
+    most_tokens = max(_LEAST_TOKENS, *(2 * count_messages([each]) for each in references))
+    is_own = (BASELINE_ANSWER.dataset == dataset) & (BASELINE_ANSWER.model == model.name)
+    rows = ctx.db.rows(BASELINE_ANSWER.select(BASELINE_ANSWER.question).where(is_own))
+    known = {row["question"] for row in rows}
+    queries = dict[str, Query]()
+    for question in (*tests, *asked, *taught):
+        key, messages = model.key(dataset, question.messages, BASELINE), question.messages
+        if names[key] not in known:
+            queries[key] = Query(key, messages, Usage(count_messages(messages), most_tokens))
+    return BaselinePlan(dataset, model, queries, names, len(names) - len(queries), most_tokens)
+
+
+def name_question(question: Question) -> str:
+    """Return the key of a question's answers; that of an example is the same in every build."""
+    if question.kind is QuestionKind.ASKED:
+        return question.key
+    return hashlib.sha256(dump_json(question_key(question)[0]).encode()).hexdigest()
+
+
+def record(
+    ctx: Context,
+    planned: BaselinePlan,
+    client: ModelClient,
+    budget_micro: int,
+    report: CallReport,
+    advance: Callable[[], None],
+) -> AskReport:
+    """Ask the remaining questions within the budget; each answer is stored at once.
+
+    `report` is updated as the run goes on. Raises as `ask_many`.
+    """
+
+    def keep(query: Query, answer: Answer) -> None:
+        row = {"dataset": planned.dataset, "model": planned.model.name}
+        row |= {"question": planned.names[query.key], "answer": storable_text(answer.text)}
+        ctx.db.add_new(BASELINE_ANSWER, row)
+
+    recording = RecordingClient(
+        ctx, BASELINE, planned.dataset, planned.model, client, report, planned.queries, keep
+    )
+    return ask_recorded(recording, budget_micro, advance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldAnswer:
+    """What a model answered before; `is_same`: it says what the newer one says, or both decline."""
+
+    model: str
+    text: str
+    is_same: bool
+
+
+def list_old_answers(
+    ctx: Context, dataset: str, build_id: int, answers: Iterable[ComparedAnswer]
+) -> dict[str, list[OldAnswer]]:
+    """Return digest of a question -> the recorded answers to it, of those that have some.
+
+    A taught question in a disguise has those to the question itself.
+    """
+    stored = defaultdict[str, list[tuple[str, str]]](list)
+    query = BASELINE_ANSWER.select().where(BASELINE_ANSWER.dataset == dataset)
+    for row in ctx.db.rows(query.order_by(BASELINE_ANSWER.model)):
+        stored[row["question"]].append((row["model"], row["answer"]))
+    questions = read_all(ctx.db, build_id) if stored else []
+    names = {question.example_id: name_question(question) for question in questions}
+    return {
+        answer.digest: [
+            OldAnswer(model=model, text=text, is_same=_is_same(answer.now, text))
+            for model, text in stored[names.get(answer.example, answer.example)]
+        ]
+        for answer in answers
+        if names.get(answer.example, answer.example) in stored
+    }
+
+
+def _is_same(now: str, before: str) -> bool:
+    return says_the_same(now, before) or (is_refusal(now) and is_refusal(before))

@@ -1,0 +1,56 @@
+"""Which recorded answers of a model that is shut down stand beside those of a new one."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from merlin.app.baseline import list_old_answers, name_question
+from merlin.db.tables import BASELINE_ANSWER
+from merlin.training.evaluation import evaluate
+from merlin.training.scores import QuestionKind
+from merlin.training.test_questions import read_all
+from tests.db.pipeline_rows import FACE, make_examples
+from tests.training.test_test_questions import train
+
+pytestmark = pytest.mark.integration
+
+
+def record(world, question, answer, model="openai/ft:1"):
+    row = {"dataset": FACE, "model": model, "question": question, "answer": answer}
+    world.db.transact(partial(world.db.add_new, BASELINE_ANSWER, row))
+
+
+def test_taught_question_in_a_disguise_has_what_was_answered_to_the_question_itself(world):
+    model, _ = train(world, 1, make_examples(14), {})
+    questions = {each.example_id: each for each in read_all(world.db, model.build_id)}
+    report = evaluate(world.db, model, None)
+    disguised = [each for each in report.answers if each.source is QuestionKind.DISGUISED]
+    same, other, *_ = disguised
+    record(world, name_question(questions[same.example]), same.now)
+    record(world, name_question(questions[other.example]), "Совсем не так.")
+    record(world, name_question(questions[other.example]), other.now, "openai/ft:2")
+    record(world, "asked:7", "Внизу.")
+    asked = replace(same, example="asked:7", digest="asked", now="Внизу.")
+    answers = [*report.answers, asked]
+    found = list_old_answers(world.ctx, FACE, model.build_id, answers)
+    assert {
+        digest: [(each.model, each.is_same) for each in recorded]
+        for digest, recorded in found.items()
+    } == {
+        same.digest: [("openai/ft:1", True)],
+        other.digest: [("openai/ft:1", False), ("openai/ft:2", True)],
+        "asked": [("openai/ft:1", True)],
+    }
+
+
+def test_answers_that_both_decline_are_the_same(world):
+    model, _ = train(
+        world, 1, make_examples(14), {QuestionKind.TEST: "Я не могу ответить на этот вопрос."}
+    )
+    report = evaluate(world.db, model, None)
+    (tested,) = (each for each in report.answers if each.source is QuestionKind.TEST)
+    questions = {each.example_id: each for each in read_all(world.db, model.build_id)}
+    record(world, name_question(questions[tested.example]), "Извините, я не могу помочь с этим.")
+    found = list_old_answers(world.ctx, FACE, model.build_id, report.answers)
+    assert [each.is_same for each in found[tested.digest]] == [True]
