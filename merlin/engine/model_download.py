@@ -12,6 +12,8 @@ from pathlib import Path
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import rename_durably
 from merlin.core.errors import Refused
+from merlin.core.json_fields import read_json_object
+from merlin.engine.architectures import describe_unknown, find_architecture
 from merlin.engine.chat_template import find_template_fault
 from merlin.engine.model_store import TOKENIZER_PATTERNS, find_fault
 from merlin.engine.trainers.lora.trainer import find_missing_packages
@@ -56,6 +58,7 @@ def require_extra() -> None:
 def _check(folder: Path) -> None:
     if fault := find_fault(folder):
         raise Refused(f"{folder}: {fault}", fault, folder=str(folder))
+    _check_class(folder)
     if find_spec("transformers") is None:  # on a machine that only copies the base
         return
     from merlin.engine.tokenizer_loading import load_tokenizer  # noqa: PLC0415 - the extra's
@@ -69,6 +72,14 @@ def _check(folder: Path) -> None:
         raise Refused(key, key, name=folder.name.strip("."), detail=detail, reason=detail)
 
 
+def _check_class(folder: Path) -> None:
+    """Raise Refused if a base's configuration names a class that cannot be trained."""
+    is_readable = bool(read_json_object(folder / "config.json"))
+    if is_readable and find_architecture(folder) is None:
+        arguments = describe_unknown(folder)
+        raise Refused(f"{folder}: {arguments['kind']}", "engine-base-unknown", **arguments)
+
+
 def _download(model: EngineModelConfig, folder: Path) -> Path:
     """Download the revision's commit into a folder beside `folder`, in which it resumes."""
     from huggingface_hub import HfApi, snapshot_download  # noqa: PLC0415 - the extra's, slow
@@ -76,13 +87,16 @@ def _download(model: EngineModelConfig, folder: Path) -> Path:
     # Without a commit, the client takes what a folder holds for whole when it sees no hub.
     commit = HfApi().model_info(model.hub, revision=model.revision).sha
     draft = folder.with_name(f".{folder.name}")
-    snapshot_download(
-        model.hub,
-        revision=commit,
-        local_dir=draft,
-        allow_patterns=FILE_PATTERNS,
-        ignore_patterns=SUBFOLDERS,
-    )
+    # The configuration comes first: the weights of a class that is refused may be 60 GB.
+    for patterns in (["config.json"], FILE_PATTERNS):
+        snapshot_download(
+            model.hub,
+            revision=commit,
+            local_dir=draft,
+            allow_patterns=patterns,
+            ignore_patterns=SUBFOLDERS,
+        )
+        _check_class(draft)
     return draft
 
 

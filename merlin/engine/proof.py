@@ -94,6 +94,7 @@ def compare(proof: Proof, measured: Scores) -> str:
 def describe_fault(fault: str, folder: Path, proof: Proof, base: Scores) -> ApiError:
     """Return the error for an adapter whose scores show a fault; `base` is measured too."""
     config = json.loads((folder / "adapter_config.json").read_bytes())
+    modules = {name.rpartition(".")[2] for name in config["target_modules"]}
     seen = "the base answers as without it" if fault == INERT else "its answers are not the trained"
     if not compute_distance(base, proof.base) <= proof.tolerance:
         advice = (
@@ -103,7 +104,7 @@ def describe_fault(fault: str, folder: Path, proof: Proof, base: Scores) -> ApiE
     else:
         advice = (
             "the base is the right one: see in the server's log whether it knows the modules"
-            f" {', '.join(sorted(config['target_modules']))} by these names and takes r"
+            f" {', '.join(sorted(modules))} by these names and takes r"
             f" {config['r']} and lora_alpha {config['lora_alpha']}; else update the server, or"
             " train again"
         )

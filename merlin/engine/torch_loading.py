@@ -1,4 +1,4 @@
-"""torch helpers of the training and serving processes: dtypes, threads, scores of tokens.
+"""torch helpers of the training and serving processes: loading, threads, scores of tokens.
 
 The best number of threads must be measured: two threads on two cores, one of which was busy with
 another process, took five times as long as one, because every operation waits for the slowest
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import timeit
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from merlin.engine.architectures import find_architecture
 from merlin.engine.proof import ProofQuestion
 
 if TYPE_CHECKING:
@@ -28,6 +30,30 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
         is_able = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if is_able else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
+
+
+def load_model(
+    folder: Path, dtype: torch.dtype, quantised: str, device: object, *, trains: bool = False
+) -> Any:
+    """Load a base: only safetensors, no remote code; `device` None: of transformers' choice.
+
+    A base of a class that merlin.engine.architectures doesn't know is loaded as when its models
+    were trained. Raises any exception of transformers for files that cannot be used.
+    """
+    import transformers  # noqa: PLC0415 - slow to import
+
+    known, name = find_architecture(folder), "AutoModelForCausalLM"
+    if known:
+        name = known.name if trains or not known.answers else known.answers
+    return getattr(transformers, name).from_pretrained(
+        folder,
+        dtype=dtype,
+        quantization_config=build_quantisation_config(quantised, dtype),
+        device_map=None if device is None else {"": device},
+        trust_remote_code=False,
+        use_safetensors=True,
+        local_files_only=True,
+    )
 
 
 def build_quantisation_config(quantised: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:

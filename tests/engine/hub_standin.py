@@ -39,6 +39,11 @@ _TOKENIZER_CONFIG = {
     "{{ m.role }} {{ m.content }} <end>{% endfor %}"
     "{% if add_generation_prompt %}assistant {% endif %}",
 }
+_CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "max_position_embeddings": 512,
+}
 
 
 def make_base_files(rows=100):
@@ -52,7 +57,7 @@ def make_base_files(rows=100):
     header_bytes = json.dumps(header).encode()
     weights = struct.pack("<Q", len(header_bytes)) + header_bytes + bytes(size + 2000)
     return {
-        "config.json": json.dumps({"model_type": "llama", "max_position_embeddings": 512}).encode(),
+        "config.json": json.dumps(_CONFIG).encode(),
         "model.safetensors": weights,
         "tokenizer.json": json.dumps(_TOKENIZER).encode(),
         "tokenizer_config.json": json.dumps(_TOKENIZER_CONFIG).encode(),

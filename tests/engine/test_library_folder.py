@@ -1,5 +1,7 @@
 """A base in a local folder: used in place after a check."""
 
+import json
+
 import pytest
 
 from merlin.core.errors import Refused
@@ -44,6 +46,14 @@ def test_folder_that_is_not_a_base_is_refused_with_what_it_lacks(
     with pytest.raises(Refused) as not_pulled:
         library.pull()
     assert not_pulled.value.key == key
+
+
+def test_folder_of_a_class_that_cannot_be_trained_is_refused_by_pull_and_answers(library, tmp_path):
+    config = {"architectures": ["LibraForCausalLM"], "model_type": "llama"}
+    write_base(tmp_path / "base", {"config.json": json.dumps(config).encode()})
+    with pytest.raises(Refused, match="LibraForCausalLM"):
+        library.pull()
+    assert library.folder() == tmp_path / "base"
 
 
 def test_missing_folder_is_named(library, tmp_path):

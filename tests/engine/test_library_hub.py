@@ -55,6 +55,17 @@ def test_files_that_load_without_code_are_pulled_once(hub, library):
     assert (library.pull(), hub.requests) == (False, [])
 
 
+def test_class_that_cannot_be_trained_is_refused_before_its_weights_are_downloaded(hub, library):
+    hub.files["config.json"] = hub.files["config.json"].replace(b"LlamaFor", b"LibraFor")
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert (refused.value.key, refused.value.arguments["kind"]) == (
+        "engine-base-unknown",
+        "LibraForCausalLM",
+    )
+    assert not hub.list_ranges(WEIGHTS)
+
+
 def has_large_file(folder):
     """Return whether a file of a megabyte lies below a folder, in which files are renamed."""
     for path in folder.rglob("*"):

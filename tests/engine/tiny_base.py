@@ -127,7 +127,7 @@ def _make_bases(folder):
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    tokenizer = _make_tokenizer()
+    tokenizer = make_tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
@@ -156,7 +156,7 @@ def _save(model, tokenizer, folder):
     tokenizer.save_pretrained(folder)
 
 
-def _make_tokenizer():
+def make_tokenizer():
     """Return 256 bytes and three marks; a token is a byte."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast

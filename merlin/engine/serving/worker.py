@@ -53,12 +53,11 @@ def load(setup: Setup) -> LoadedBase:
     Raises RuntimeError for a missing device, any exception of transformers for unreadable files.
     """
     import torch  # noqa: PLC0415 - takes seconds, in which the engine is watched already
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415 - as above
 
     from merlin.engine.torch_loading import (  # noqa: PLC0415 - as above
-        build_quantisation_config,
         choose_dtype,
         choose_threads,
+        load_model,
     )
 
     if setup.device.startswith("cuda") and not torch.cuda.is_available():
@@ -66,17 +65,10 @@ def load(setup: Setup) -> LoadedBase:
             f"engine.answering.device is {setup.device}, but torch sees no GPU here; set it to cpu,"
             " or install the driver and a torch built for it"
         )
+    folder = Path(setup.folder)
     dtype = choose_dtype(setup.dtype, torch.device(setup.device))
-    tokenizer = load_tokenizer(Path(setup.folder))
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        setup.folder,
-        dtype=dtype,
-        device_map={"": setup.device},
-        quantization_config=build_quantisation_config(setup.quantised, dtype),
-        trust_remote_code=False,
-        use_safetensors=True,
-        local_files_only=True,
-    ).eval()
+    tokenizer = load_tokenizer(folder)
+    model = load_model(folder, dtype, setup.quantised, setup.device).eval()
     text_config = model.config.get_text_config()
     own = int(getattr(text_config, "max_position_embeddings", 0) or setup.context or _WINDOW)
     window = min(setup.context or own, own)

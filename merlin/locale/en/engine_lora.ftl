@@ -15,6 +15,7 @@ engine-lora-template-refuses = The base model's chat template refuses the exampl
 engine-template-broken = The chat template of the base model { $name } can't be used: { $detail }. Take another base model.
 engine-template-prompt = The base model { $name } is asked with a prompt that ends in “{ $detail }”, and its chat template leaves that out of what is trained. It thinks before each answer. Take its instruct variant.
 engine-template-endless = The chat template of the base model { $name } puts no end mark after an answer, so a trained model wouldn't know where to stop. Take its instruct variant, or another base model.
+engine-base-unknown = The base model { $name } is of the class { $kind }. No one has trained and served that with Merlin yet, so it isn't known which of its layers to train. Take a base model of one of these classes (architectures in its config.json): { $known }.
 engine-lora-damaged = The base model in the folder { $name } is damaged: { $reason }. Remove this folder, then fetch it again with merlin engine pull.
 engine-lora-no-quantisation = A quantised base model needs bitsandbytes, which isn't installed. Run pip install bitsandbytes, or set quantised: none for this base model.
 engine-lora-no-device = Training needs the device { $device }, which isn't there. Correct engine.training.device, or check the GPU's driver.

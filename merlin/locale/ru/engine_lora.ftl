@@ -18,6 +18,7 @@ engine-lora-template-refuses = Шаблон чата базовой модели
 engine-template-broken = Шаблон чата базовой модели { $name } не работает: { $detail }. Возьмите другую базовую модель.
 engine-template-prompt = Запрос к базовой модели { $name } кончается на «{ $detail }», а в обучение этот конец по её шаблону чата не попадает. Она рассуждает перед каждым ответом. Возьмите её вариант instruct.
 engine-template-endless = Шаблон чата базовой модели { $name } не ставит после ответа метку конца: обученная модель не знала бы, где остановиться. Возьмите её вариант instruct или другую базовую модель.
+engine-base-unknown = Базовая модель { $name } — класса { $kind }. Его с Merlin ещё никто не обучал и не запускал, поэтому неизвестно, какие слои в нём обучать. Возьмите базовую модель одного из этих классов (architectures в её config.json): { $known }.
 engine-lora-damaged = Базовая модель в папке { $name } повреждена: { $reason }. Удалите эту папку и получите её снова командой merlin engine pull.
 engine-lora-no-quantisation = Квантованной модели нужен bitsandbytes, он не установлен. Выполните pip install bitsandbytes или укажите для этой модели quantised: none.
 engine-lora-no-device = Для обучения нужно устройство { $device }, его нет. Исправьте engine.training.device или проверьте драйвер видеокарты.

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from merlin.engine.architectures import Architecture, require_architecture
 from merlin.engine.chat_template import find_template_fault
 from merlin.engine.tokenizer_loading import load_tokenizer
-from merlin.engine.torch_loading import build_quantisation_config, choose_dtype
+from merlin.engine.torch_loading import choose_dtype, load_model
 from merlin.engine.trainers.base import BaseFiles, Untrainable
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class BaseInfo:
     """
 
     files: BaseFiles
+    architecture: Architecture
     tokenizer: PreTrainedTokenizerBase
     parameters: int
     longest: int
@@ -50,6 +52,7 @@ def inspect_base(files: BaseFiles) -> BaseInfo:
         raise Untrainable("trainer_not_installed", "engine-lora-no-quantisation", "model")
     parameters = 0
     with report_damage(files):
+        architecture = require_architecture(files.folder)
         for path in files.folder.glob("*.safetensors"):
             with safe_open(path, "pt") as tensors:
                 names = tensors.keys()
@@ -60,23 +63,16 @@ def inspect_base(files: BaseFiles) -> BaseInfo:
         key, detail = fault
         raise Untrainable("base_unusable", key, "model", name=files.folder.name, detail=detail)
     window = int(getattr(config, "max_position_embeddings", 0) or tokenizer.model_max_length)
-    return BaseInfo(files, tokenizer, parameters, min(files.longest or window, window))
+    longest = min(files.longest or window, window)
+    return BaseInfo(files, architecture, tokenizer, parameters, longest)
 
 
 def load_base(files: BaseFiles, device: torch.device) -> Any:
     """Load the weights. Raises Untrainable."""
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415 - slow to import
-
     dtype = choose_dtype(files.dtype, device)
     with report_damage(files):
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            files.folder,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            quantization_config=build_quantisation_config(files.quantised, dtype),
-            device_map={"": device} if files.quantised != "none" else None,
-        )
+        place = device if files.quantised != "none" else None
+        model = load_model(files.folder, dtype, files.quantised, place, trains=True)
     # Saved in the adapter's config: the base's name instead of its local path.
     model.name_or_path = files.folder.name
     return model

@@ -196,7 +196,7 @@ def train_task(task: Task, send: Send) -> None:
         task_type="CAUSAL_LM",
         r=settings["rank"],
         lora_alpha=2 * settings["rank"],
-        target_modules="all-linear",
+        target_modules=base.architecture.select_modules(name for name, _ in model.named_modules()),
     )
     taught = [row for row in train if row.get("is_taught")]
     if task.method == KTO:
