@@ -8,7 +8,7 @@ An edit never builds on outdated files: if something changed in between, it is m
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from merlin.account.users import Users
@@ -18,7 +18,7 @@ from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
 from merlin.core.i18n import render_stored_text
 from merlin.core.permissions import Permission
-from merlin.core.views import described, view_of
+from merlin.core.views import INTERNAL, described, view_of
 from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import (
@@ -34,9 +34,10 @@ from merlin.dataset.commit_batch import plan_revert
 from merlin.dataset.commit_message import Editor, Subject, revert_subject, telegram_editor
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import allow_rules
+from merlin.dataset.file_difference import FileDifference, compare_files
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
 from merlin.dataset.finding import escape_unprintable
-from merlin.dataset.preview import Preview, unified_diff
+from merlin.dataset.preview import Preview
 from merlin.db.database import lock_user
 from merlin.db.tables import CHANGE
 
@@ -77,6 +78,7 @@ class FileChange:
     path: str = described("Path relative to the dataset's folder.")
     kind: ChangeKind
     difference: str | None = described("Unified diff; null if only git has the texts.")
+    shown: FileDifference | None = field(metadata=INTERNAL)
     yours: str | None = described(
         "Your text of an edit that was refused because another one changed the file; else null."
     )
@@ -398,22 +400,23 @@ def _view(ctx: Context, batch: Sequence[Change], text: Callable[[str], str | Non
                 id=each.change_id,
                 path=each.inside,
                 kind=each.kind,
-                difference=difference,
+                difference=shown.difference if shown else None,
+                shown=shown,
                 yours=each.text if each.state is ChangeState.REFUSED else None,
             )
-            for each, difference in zip(batch, _differences(batch, text), strict=True)
+            for each, shown in zip(batch, _differences(batch, text), strict=True)
         ],
     )
 
 
 def _differences(
     batch: Sequence[Change], text: Callable[[str], str | None]
-) -> Iterator[str | None]:
-    """Yield the diff of each change; None if one of its texts is not stored."""
+) -> Iterator[FileDifference | None]:
+    """Yield the difference of each change; None if one of its texts is not stored."""
     for change in batch:
         old, new = text(change.before or ""), change.text or text(change.committed_blob or "")
         is_stored = (new is not None or change.kind is ChangeKind.DELETE) and (
             old is not None or change.before is None
         )
         is_shown = is_stored and change.state is not ChangeState.REFUSED
-        yield unified_diff(old, new, change.inside) if is_shown else None
+        yield compare_files(change.inside, old, new) if is_shown else None

@@ -8,8 +8,8 @@ from merlin.app.verdicts import VerdictView
 from merlin.core.errors import SourceError
 from merlin.core.log import get_logger
 from merlin.core.names import is_valid_name
+from merlin.dataset.file_difference import FileDifference, compare_all
 from merlin.dataset.finding import Finding, escape_unprintable
-from merlin.dataset.preview import unified_diff
 from merlin.dataset.yaml_io import decode_text
 
 log = get_logger(__name__)
@@ -23,13 +23,20 @@ Place = tuple[str, int]  # path and line
 class CommitTexts:
     """What a commit changed in a dataset.
 
-    `differences` is path -> unified diff, "" for a file that is no text or too long; `more` counts
+    `files` are those that are text and not too long, `others` the paths of the rest; `more` counts
     the files beyond. `lines` are the numbered lines around an error by its place.
     """
 
-    differences: Mapping[str, str]
+    files: Sequence[FileDifference]
+    others: Sequence[str]
     more: int
     lines: Mapping[Place, Sequence[tuple[int, str]]]
+
+    @property
+    def paths(self) -> set[str]:
+        """Return the paths of all files that are shown, also those from before a renaming."""
+        named = {path for each in self.files for path in (each.path, each.was)}
+        return {*named, *self.others}
 
 
 def read_texts(ctx: Context, verdict: VerdictView) -> CommitTexts | None:
@@ -52,20 +59,22 @@ def read_texts(ctx: Context, verdict: VerdictView) -> CommitTexts | None:
     decoded = {blob: decode_text(content) for blob, content in contents.items()}
     texts = {blob: text for blob, text in decoded.items() if isinstance(text, str)}
 
-    def difference(before: str, after: str) -> str:
-        is_text = all(blob in texts for blob in (before, after) if blob)
+    read = [
         # Only renamed: all of it is shown, as of a new file.
-        old = None if before == after else texts.get(before)
-        return unified_diff(old, texts.get(after)) if is_text else ""
+        (escape_unprintable(path), None if old == new else texts.get(old), texts.get(new))
+        for path, old, new in changed[:_MAX_FILES]
+        if all(blob in texts for blob in (old, new) if blob)
+    ]
+    read_paths = {path for path, _, _ in read}
+    paths_shown = [escape_unprintable(path) for path, *_ in changed[:_MAX_FILES]]
 
     def lines(error: Finding) -> list[tuple[int, str]]:
         numbered = list(enumerate(texts.get(blobs.get(error.path, ""), "").splitlines(), 1))
         return numbered[max(error.line - 1 - _AROUND, 0) : error.line + _AROUND]
 
     return CommitTexts(
-        differences={
-            escape_unprintable(path): difference(*both) for path, *both in changed[:_MAX_FILES]
-        },
+        files=compare_all(read),
+        others=[path for path in paths_shown if path not in read_paths],
         more=max(len(changed) - _MAX_FILES, 0),
         lines={(error.path, error.line): lines(error) for error in errors},
     )

@@ -127,11 +127,11 @@ def log(
     shown = set[tuple[str, str, str]]()
     for verdict in entries:
         message = text(language(), verdict.state.text_key)
-        if verdict.served_until:
+        if verdict.state.is_of_later:
+            by = verdict.after.commit[:10]
+            message = text(language(), verdict.after.text_key, commit=by)
+        elif verdict.served_until:
             message = text(language(), "log-served-until", at=format_cell(verdict.served_until))
-        if after := verdict.after.commit:
-            later = text(language(), verdict.after.text_key, commit=after[:10])
-            message = f"{message} ({later})"
         line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]
         sys.stdout.write(
             "  ".join(part for part in line if part) + f"  {format_cell(verdict.subject)}\n"

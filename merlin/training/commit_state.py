@@ -87,6 +87,11 @@ class CommitState(StrEnum):
         return self.forge == "pending"
 
     @property
+    def is_of_later(self) -> bool:
+        """Return whether a later commit made it."""
+        return self in (CommitState.UNDONE, CommitState.MENDED, CommitState.REPLACED)
+
+    @property
     def is_kept_back(self) -> bool:
         """Return whether its tested model waits for a person's decision."""
         return self in (CommitState.GATED, CommitState.PINNED)

@@ -300,7 +300,8 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
         assert '#error"/></svg><b>Проверен</b>' in page
         right = staff.rows.push(10, make_examples(13))
         page = client.get("/admin/board", params={"commit": commit.sha}).text
-        assert f">исправлен в {right[:7]}</a>" in page
+        assert f">Коммит {right[:7]}</a>" in page
+        assert "исправлен</span>" in page
         assert "Посмотреть, каким он стал" in page
 
 

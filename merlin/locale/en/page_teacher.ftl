@@ -65,6 +65,13 @@ page-value-empty = (nothing)
 
 page-at-line = { $path }, line { $line }
 page-fix-example = Fix it
+page-show-file = The text of the file
+page-was-file = was { $path }
+page-question-before = Question before
+page-question-after = Question now
+page-answer-before = Answer before
+page-answer-after = Answer now
+page-answer-gone = Answer, deleted
 page-see-example = See it as it is now
 page-example-gone = This example no longer exists.
 page-difference-of = Changes in { $path }

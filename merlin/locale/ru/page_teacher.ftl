@@ -65,6 +65,13 @@ page-value-empty = (ничего нет)
 
 page-at-line = { $path }, строка { $line }
 page-fix-example = Исправить
+page-show-file = Текст файла
+page-was-file = был { $path }
+page-question-before = Вопрос был
+page-question-after = Вопрос стал
+page-answer-before = Ответ был
+page-answer-after = Ответ стал
+page-answer-gone = Ответ удалён
 page-see-example = Посмотреть, каким он стал
 page-example-gone = Этого примера больше нет.
 page-difference-of = Изменения в { $path }

@@ -1,0 +1,69 @@
+"""Changed files as people read them: question and answer, old beside new."""
+
+import pytest
+
+from merlin.dataset.file_difference import compare_all, compare_files, mark_words
+
+pytestmark = pytest.mark.unit
+
+
+def example(question, answer, tags="[]"):
+    return f"messages:\n  - user: {question}\n  - assistant: {answer}\ntags: {tags}\n"
+
+
+def test_changed_example_is_shown_by_both_answers_with_the_words_that_differ():
+    one = compare_files(
+        "examples/a.yaml", example("Какой вес?", "До 5 кг."), example("Какой вес?", "До 7 кг.")
+    )
+    assert one.questions == ([("Какой вес?", False)], [("Какой вес?", False)])
+    assert one.answers == (
+        [("До ", False), ("5", True), (" кг.", False)],
+        [("До ", False), ("7", True), (" кг.", False)],
+    )
+    assert "-  - assistant: До 5 кг." in one.difference
+
+
+def test_new_and_deleted_examples_have_one_side_without_marks():
+    text = example("Когда?", "В пять.", "[время]")
+    new, gone = (
+        compare_files("examples/a.yaml", None, text),
+        compare_files("examples/a.yaml", text, None),
+    )
+    assert (new.answers, new.tags) == (([], [("В пять.", False)]), ("", "время"))
+    assert (gone.answers, gone.tags) == (([("В пять.", False)], []), ("время", ""))
+
+
+def test_deleted_file_and_a_new_one_of_its_question_are_one_that_changed():
+    old, new = example("Что это?", "Одно."), example("Что  это?", "Совсем другое.")
+    other = example("Кто это?", "Некто.")
+    files = [
+        ("examples/a.yaml", old, None),
+        ("examples/b.yaml", None, new),
+        ("examples/c.yaml", None, other),
+        ("examples/d.yaml", other, None),
+        ("examples/e.yaml", example("Где?", "Там."), None),
+    ]
+    found = [(each.path, each.was) for each in compare_all(files)]
+    assert found == [
+        ("examples/b.yaml", "examples/a.yaml"),
+        ("examples/c.yaml", "examples/d.yaml"),
+        ("examples/e.yaml", ""),
+    ]
+    assert compare_all(files)[0].old.answer == "Одно."
+
+
+@pytest.mark.parametrize("path", ["dataset.yaml", "materials/1.md"])
+def test_other_files_are_shown_by_their_texts_alone(path):
+    one = compare_files(path, "title: a\n", "title: b\n")
+    assert (one.is_example, "+title: b" in one.difference) == (False, True)
+
+
+def test_broken_example_is_shown_by_what_can_be_read_or_else_by_its_text():
+    broken = 'messages:\n  - user: Сколько?\n  - assistant: "Пять\ntags: [x]\n'
+    assert compare_files("examples/a.yaml", None, broken).new.question == "Сколько?"
+    assert not compare_files("examples/a.yaml", None, "{{{").is_example
+
+
+def test_texts_too_long_to_compare_are_shown_without_marks():
+    old, new = "слово " * 2000, "другое " * 2000
+    assert mark_words(old, new) == ([(old, False)], [(new, False)])
