@@ -291,8 +291,11 @@ def limit_from_refusal(reason: str, messages: Sequence[Message]) -> int:
     """Return the limit stated in a provider's refusal, else less than the number of tokens sent.
 
     Source: openai/openai-openapi, context_length_exceeded: "maximum context length is N tokens".
+    llama.cpp (xllamacpp 2026.10.11549) names what was sent before: "request (1631 tokens) exceeds
+    the available context size (512 tokens)".
     """
-    if found := _NUMBER.search(reason):
+    _, _, about_window = reason.partition("context")
+    if found := _NUMBER.search(about_window or reason):
         return int(found[1].replace(",", ""))
     return max(1, count_window_tokens(messages) * 3 // 4)
 

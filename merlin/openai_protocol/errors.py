@@ -41,6 +41,8 @@ _SAID_IN_WORDS = (
     (NO_MODEL, re.compile(r"^Server is pinned to '.*'; requested '", re.DOTALL)),
     # vLLM 0.32.0, 400; litellm 1.108.7 puts the same words after a name of its own.
     (TOO_LONG, re.compile(r"maximum context length is \d+ tokens|ContextWindowExceededError")),
+    # llama.cpp (xllamacpp 2026.10.11549), 400.
+    (TOO_LONG, re.compile(r"exceeds the available context size \(\d+ tokens\)")),
     # litellm 1.108.7, 429. Without its name before them others say these words of a minute's limit.
     (NO_CREDIT, re.compile(r"OpenAIException - You exceeded your current quota")),
     # litellm 1.108.7 without a database, 400: every key but its master key.

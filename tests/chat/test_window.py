@@ -54,4 +54,7 @@ def test_limit_is_read_from_a_refusal_or_estimated_below_the_sent_size():
     )
     assert limit_from_refusal(refusal, TALK) == 2048
     assert limit_from_refusal(refusal.replace("2048", "131,072"), TALK) == 131_072
+    sent_first = "request (1631 tokens) exceeds the available context size (512 tokens)"
+    assert limit_from_refusal(sent_first, TALK) == 512
+    assert limit_from_refusal("at most 4096 tokens", TALK) == 4096
     assert 0 < limit_from_refusal("too long", TALK) < count_window_tokens(TALK)

@@ -107,15 +107,26 @@ def drop_usage(response, request):
     return response.with_json(usage=None)
 
 
-def empty_answer(response, request):
+def set_answer(response, request, content, reason):
     is_answer = request.path == CHAT and response.status == 200
-    choice = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "stop"}
+    choice = {"message": {"role": "assistant", "content": content}, "finish_reason": reason}
     return response.with_json(choices=[choice]) if is_answer else response
 
 
+def empty_answer(response, request):
+    return set_answer(response, request, "", "stop")
+
+
 def think_to_the_limit(response, request):
-    empty = empty_answer(response, request)
-    return replace(empty, body=empty.body.replace(b'"stop"', b'"length"'))
+    return set_answer(response, request, "", "length")
+
+
+def cut_a_letter(response, request):
+    return set_answer(response, request, "Поне\ufffd", "length")
+
+
+def break_a_letter(response, request):
+    return set_answer(response, request, "Поне\ufffd", "stop")
 
 
 def change_error_shape(response, _request):
@@ -149,6 +160,8 @@ def empty_lists(response, request):
         (drop_usage, {"chat.plain": "failed"}),
         (empty_answer, {"chat.plain": "failed"}),
         (think_to_the_limit, {"chat.plain": "passed"}),
+        (cut_a_letter, {"chat.plain": "passed"}),
+        (break_a_letter, {"chat.plain": "failed"}),
         (change_error_shape, {"chat.unknown_model": "failed"}),
         (change_errors_to_500, {"chat.unknown_model": "missing", "jobs.unknown": "failed"}),
         (change_401_to_403, {"errors.key": "failed"}),

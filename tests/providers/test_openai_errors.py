@@ -207,6 +207,13 @@ GONE = [
 ]
 
 
+def test_question_too_long_for_llama_cpp_has_the_code_of_the_protocol(server, ask, reply):
+    words = "request (1631 tokens) exceeds the available context size (512 tokens)"
+    error = {"code": 400, "message": words, "type": "exceed_context_size_error", "n_ctx": 512}
+    server.will(reply({"error": error}, 400))
+    assert catch_error(ask).code == "context_length_exceeded"
+
+
 @pytest.mark.parametrize(("status", "body"), GONE)
 def test_missing_model_raises_model_gone(server, ask, reply, status, body):
     server.will(reply(body, status))
