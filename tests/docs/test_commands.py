@@ -47,6 +47,8 @@ OTHERS = {
     *("editor", "export", "git", "head", "install", "litestream", "ls", "man", "mkdir", "openssl"),
     *("printf", "promptfoo", "promtool", "python3", "rclone", "rm", "sed", "tee", "touch"),
     *("tr", "umask", "userdel", "xargs", "set", "pip", "pg_restore", "python", "ssh-keyscan"),
+    # Programs of other makers, which tests/real runs.
+    *("llm", "npm", "pipx", "promptfoo", "uvx"),
 }
 SEPARATORS = {"|", "||", "&&", ";", "&", "(", ")"}
 PLACEHOLDER = re.compile("[A-Z]+")
