@@ -16,6 +16,7 @@ from docs.build.openapi import collection, described, json_text
 from docs.build.roles import role_table
 from docs.build.rules import rules_told
 from docs.build.states import states_told
+from docs.build.tried import tried_told
 
 ROOT = Path(__file__).parents[2]
 PARTS: Mapping[str, Callable[[str], str]] = {
@@ -24,6 +25,7 @@ PARTS: Mapping[str, Callable[[str], str]] = {
     "database": lambda _: tables_told(),
     "roles": lambda _: role_table(),
     "rules": rules_told,
+    "tried": tried_told,
     "states": states_told,
 }
 _MARK = re.compile(r"^<!-- built: (\w+) -->$", re.MULTILINE)

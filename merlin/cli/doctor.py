@@ -13,6 +13,7 @@ import typer
 from merlin.account.users import Roles
 from merlin.cli import doctor_checks as checks
 from merlin.cli.doctor_checks import CheckMessage, check_failure
+from merlin.cli.doctor_tried import list_trials
 from merlin.cli.failures import error_text, path_error
 from merlin.cli.health import health_error
 from merlin.cli.key import find_missing_keys
@@ -62,14 +63,15 @@ def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 def _row_name(name: str) -> str:
     """Return the name of a check for people; names of keys, files and processes stay."""
-    if (provider := name.removeprefix("provider ")) != name:
-        return f"{translate_word('doctor-row', 'provider')} {provider}"
+    for kind in ("provider", "tried"):
+        if (named := name.removeprefix(f"{kind} ")) != name:
+            return f"{translate_word('doctor-row', kind)} {named}"
     return translate_word("doctor-row", name.replace(" ", "-"))
 
 
 def _mark(result: CheckResult) -> str:
-    if result.is_idle:
-        return "–"
+    if result.is_idle or result.is_note:
+        return "–" if result.is_idle else "·"
     return "✔" if result.is_good else "✘"
 
 
@@ -78,6 +80,7 @@ class CheckResult:
     """The result of one check: a message key and its arguments.
 
     `is_idle` marks what has not been started yet, which is not a failure: `merlin run` starts it.
+    `is_note`: nothing was checked, it is what Merlin's makers have tried.
     """
 
     name: str
@@ -85,6 +88,7 @@ class CheckResult:
     key: str
     arguments: Mapping[str, object]
     is_idle: bool = False
+    is_note: bool = False
 
 
 _Check = tuple[str, Callable[[], CheckMessage]]
@@ -104,6 +108,8 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
     for name, check in _running_checks(config):
         result = _run_check(name, check)
         yield _idle_result(name) if is_new and not result.is_good else result
+    for name, (key, arguments) in list_trials(config):
+        yield CheckResult(f"tried {name}", is_good=True, key=key, arguments=arguments, is_note=True)
 
 
 def _checks(config: Config) -> Iterator[_Check]:

@@ -20,7 +20,9 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.i18n import text
+from merlin.core.log import redact
 from merlin.core.server import free_ports
+from merlin.core.tried import read_tried
 from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
@@ -194,6 +196,29 @@ def test_each_problem_is_reported_with_advice(serving, capsys, monkeypatch):
         found = run_doctor(serving, capsys)
     wrong = {what: words for what, (good, words) in found.items() if not good}
     assert {what: wrong.get(what) for what, mend in MENDS.items() if mend not in wrong[what]} == {}
+
+
+def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
+    lab = with_engine
+    settings = yaml.safe_load(lab.path.read_text("utf-8"))
+    settings["engine"] |= {"serving": "vllm", "answering": {"device": "cuda:0"}}
+    settings["payments"] = {"yookassa": {"base_url": NOWHERE}}
+    settings["api"] = {"public_url": NOWHERE}
+    lab.path.write_text(yaml.safe_dump(settings), "utf-8")
+    found = run_doctor(lab, capsys)
+    tried = {what: words for what, (_, words) in found.items() if what.startswith("tried ")}
+    servers = {"programs": "litellm, transformers, vllm"}
+    vllm, stand_in = read_tried().programs["vllm"], text("en", "tried-never")
+    expected = {
+        "tried telegram": stand_in,
+        "tried database": "in every run of the tests",
+        "tried stand-in": text("en", "tried-provider", **servers, provider="stand-in"),
+        "tried engine.serving": f"with vllm {vllm.version}, on {vllm.date}",
+        "tried engine.answering.device": "never on cuda:0, only on a processor",
+        "tried payments.yookassa": stand_in,
+    }
+    # The lab's key is a word of these texts.
+    assert tried == {what: redact(words) for what, words in expected.items()}
 
 
 def set_telegram(lab, **keys):

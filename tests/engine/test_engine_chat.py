@@ -2,13 +2,17 @@
 
 import json
 
+import httpx
 import openai
 import pytest
 
 from merlin.core.i18n import text
-from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, serve_engine
+from tests.engine.running_engine import ANSWER, EXAMPLES, KEY, QUESTION, serve_engine
+from tests.real.recorded_clients import find_questions, replay_question
+from tests.support.protocol_nulls import parse_events
 
 pytestmark = pytest.mark.functional
+RECORDED = find_questions()
 
 
 def get_text(completion):
@@ -193,3 +197,28 @@ def test_lone_surrogate_is_refused_as_a_bad_request(engine, field):
     body[field] = "\ud800" if field == "model" else [{"role": "user", "content": "\udfff"}]
     with pytest.raises(openai.BadRequestError, match="whole characters"):
         engine.openai.post("/chat/completions", content=json.dumps(body).encode(), cast_to=object)
+
+
+def find_shape(value):
+    """Return the names of an answer's fields at every depth."""
+    if isinstance(value, dict):
+        return {name: find_shape(inner) for name, inner in value.items()}
+    return [find_shape(inner) for inner in value[:1]] if isinstance(value, list) else None
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_real_clients_question_gets_the_form_that_the_client_took(engine, tuned, name):
+    exchange = RECORDED[name]
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{engine.port}/v1", headers={"Authorization": f"Bearer {KEY}"}
+    ) as client:
+        response = replay_question(client, exchange, tuned.fine_tuned_model)
+    assert response.status_code == 200, response.text
+    taken = exchange["answer"]["body"]
+    if exchange["request"]["body"].get("stream"):
+        taken = [event for event in taken if event != "[DONE]"]
+        assert [find_shape(each) for each in parse_events(response.text)] == [
+            find_shape(each) for each in taken
+        ]
+    else:
+        assert find_shape(response.json()) == find_shape(taken)

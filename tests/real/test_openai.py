@@ -1,12 +1,10 @@
 """The newest openai package against the engine: the documented first example of each call."""
 
 import json
-import subprocess
 
 import pytest
 
-from tests.engine.running_engine import ANSWER, KEY, QUESTION, build_training_file, serve_engine
-from tests.support.waiting import longest
+from tests.engine.running_engine import ANSWER, KEY, QUESTION, build_training_file
 
 pytestmark = [pytest.mark.integration, pytest.mark.real("openai")]
 
@@ -76,25 +74,13 @@ client = OpenAI()
 """
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    with serve_engine(tmp_path_factory.mktemp("engine")) as client:
-        client.url = f"http://127.0.0.1:{client.port}"
-        client.model = client.train().fine_tuned_model
-        yield client
+@pytest.fixture
+def run_script(run):
+    def run_named(url, name, *arguments):
+        environment = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY}
+        return json.loads(run("python", "-c", HEAD + SCRIPTS[name], *arguments, **environment))
 
-
-def run_script(program, url, name, *arguments):
-    environment = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY}
-    done = subprocess.run(
-        [program.command("python"), "-c", HEAD + SCRIPTS[name], *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=longest(120.0),
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_named
 
 
 @pytest.mark.parametrize(
@@ -104,21 +90,21 @@ def run_script(program, url, name, *arguments):
         for name in ("responses", "responses-stream", "chat", "chat-stream", "async")
     ],
 )
-def test_taught_answer_comes(program, recording, engine, name):
+def test_taught_answer_comes(run_script, recording, engine, name):
     with recording(name, engine.url) as url:
-        assert run_script(program, url, name, engine.model, QUESTION) == ANSWER
+        assert run_script(url, name, engine.model, QUESTION) == ANSWER
 
 
 @pytest.mark.shows("models")
-def test_models_are_listed_and_retrieved(program, recording, engine):
+def test_models_are_listed_and_retrieved(run_script, recording, engine):
     with recording("models", engine.url) as url:
-        assert run_script(program, url, "models", engine.model, "")[:1] == ["recall"]
+        assert run_script(url, "models", engine.model, "")[:1] == ["recall"]
 
 
 @pytest.mark.shows("fine-tuning")
-def test_file_is_trained_and_everything_deleted(program, recording, engine, tmp_path):
+def test_file_is_trained_and_everything_deleted(run_script, recording, engine, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_bytes(build_training_file())
     with recording("fine-tuning", engine.url) as url:
         arguments = engine.model, str(path)
-        assert run_script(program, url, "fine-tuning", *arguments) == ["succeeded", True]
+        assert run_script(url, "fine-tuning", *arguments) == ["succeeded", True]

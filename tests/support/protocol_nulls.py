@@ -34,8 +34,9 @@ def find_wrong_nulls(value, name=""):
 
 def parse_events(body):
     """Return the objects of a stream of server-sent events."""
-    lines = [line.removeprefix("data: ") for line in body.splitlines() if line]
-    return [json.loads(line) for line in lines if line != "[DONE]"]
+    lines = [line for line in body.splitlines() if line.startswith("data: ")]
+    datas = (line.removeprefix("data: ") for line in lines)
+    return [json.loads(data) for data in datas if data != "[DONE]"]
 
 
 def fine_tune_responses(base_url, key, job, line):

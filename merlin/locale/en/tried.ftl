@@ -1,0 +1,25 @@
+# merlin doctor and docs/en/tried.md: what was run with programs of others
+doctor-row-tried = tried:
+tried-with = with { $program } { $version }, on { $date }
+tried-in-tests = in every run of the tests
+tried-never = never with the real one, only with a stand-in
+tried-never-device = never on { $device }, only on a processor
+tried-provider = with { $programs }, never with a hosted one. What this one can do: merlin provider test { $provider }
+tried-shown-chat = chat answers
+tried-shown-chat-stream = streamed chat answers
+tried-shown-async = the asynchronous client, with the fields that clients add
+tried-shown-responses = responses
+tried-shown-responses-stream = streamed responses
+tried-shown-models = the list of models
+tried-shown-fine-tuning = upload, training and deletion
+tried-shown-anthropic = Anthropic's messages, passed on as responses
+tried-shown-evaluation = an evaluation of two questions
+tried-shown-adapter = an adapter that Merlin trained, with the same answers
+tried-shown-provider-test = merlin provider test
+tried-shown-provider-test-unlisted = merlin provider test with a model that isn't listed
+tried-never-telegram = Telegram's own servers
+tried-never-yookassa = YooKassa
+tried-never-hosted-training = training at a hosted provider
+tried-never-gpu = a GPU
+tried-never-kubernetes = Kubernetes
+tried-never-clouds = machines and databases of a cloud

@@ -1,0 +1,25 @@
+# merlin doctor и docs/ru/tried.md: что запускалось с чужими программами
+doctor-row-tried = испытано:
+tried-with = с { $program } { $version }, { $date }
+tried-in-tests = при каждом запуске тестов
+tried-never = с настоящим — ни разу, только с демо-сервером
+tried-never-device = на { $device } — ни разу, только на процессоре
+tried-provider = с { $programs }, с облачным провайдером — ни разу. Что умеет этот, покажет merlin provider test { $provider }
+tried-shown-chat = ответы в чате
+tried-shown-chat-stream = ответы в чате потоком
+tried-shown-async = асинхронный клиент с полями, которые клиенты добавляют
+tried-shown-responses = ответы Response
+tried-shown-responses-stream = ответы Response потоком
+tried-shown-models = список моделей
+tried-shown-fine-tuning = загрузка, обучение и удаление
+tried-shown-anthropic = сообщения в форме Anthropic, переданные как Response
+tried-shown-evaluation = оценка на двух вопросах
+tried-shown-adapter = адаптер, обученный в Merlin, с теми же ответами
+tried-shown-provider-test = merlin provider test
+tried-shown-provider-test-unlisted = merlin provider test с моделью, которой нет в списке
+tried-never-telegram = серверы самого Telegram
+tried-never-yookassa = ЮKassa
+tried-never-hosted-training = обучение у облачного провайдера
+tried-never-gpu = видеокарта
+tried-never-kubernetes = Kubernetes
+tried-never-clouds = машины и базы данных облаков
