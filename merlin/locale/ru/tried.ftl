@@ -2,7 +2,7 @@
 doctor-row-tried = испытано:
 tried-with = с { $program } { $version }, { $date }
 tried-in-tests = при каждом запуске тестов
-tried-never = с настоящим — ни разу, только с демо-сервером
+tried-never = с настоящим — ни разу, только с имитацией
 tried-never-device = на { $device } — ни разу, только на процессоре
 tried-provider = с { $programs }, с облачным провайдером — ни разу. Что умеет этот, покажет merlin provider test { $provider }
 tried-shown-chat = ответы в чате
