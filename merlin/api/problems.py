@@ -133,6 +133,8 @@ def field_error(language: str, param: str, key: str, **arguments: Any) -> ApiErr
 MEDIA_TYPE = "application/problem+json"
 # RFC 9110, 11.6.1; browsers do not prompt for a Bearer token.
 CHALLENGE = 'Bearer realm="merlin"'
+# Paths of the OpenAI protocol: a client's base URL lacks /v1, or has it twice.
+_OF_PROTOCOL = ("/chat/completions", "/responses", "/models")
 _CODES = {
     400: "bad-request",
     401: "unauthorized",
@@ -199,8 +201,8 @@ def add_problems(app: FastAPI) -> None:
             fault = f"JSON decode error: {error.__cause__}"
             fault_of_body = {"type": "json_invalid", "loc": ("body",), "msg": fault}
             return await handle_invalid_request(request, RequestValidationError([fault_of_body]))
-        problem = Problem(status, _CODES.get(status, "bad-request"), error.headers)
-        return problem_response(request, problem)
+        code = _code_of(status, request.scope["path"])
+        return problem_response(request, Problem(status, code, error.headers))
 
     @app.exception_handler(RequestValidationError)
     async def handle_invalid_request(request: Request, error: RequestValidationError) -> Response:
@@ -219,6 +221,12 @@ def add_problems(app: FastAPI) -> None:
                 return _refused(request, status, code, error)
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
+
+
+def _code_of(status: HTTPStatus, path: str) -> str:
+    if status is HTTPStatus.NOT_FOUND and path.endswith(_OF_PROTOCOL):
+        return "wrong-base-url"
+    return _CODES.get(status, "bad-request")
 
 
 def _refused(request: Request, status: HTTPStatus, code: str, error: MerlinError) -> Response:

@@ -123,6 +123,8 @@ def _handle_error(request: Request, error: Exception) -> Response:
         case HTTPException():
             call = f"{request.method} {request.url.path}"
             message = f"Invalid URL ({call}): this engine has no such call."
+            if request.url.path.split("/").count("v1") != 1:
+                message += " The base URL ends with /v1, once."
             refusal = ApiError(error.status_code, message, code="unknown_url")
             if error.status_code == HTTPStatus.BAD_REQUEST:
                 refusal = ApiError(400, f"The form cannot be read: {error.detail}")

@@ -235,6 +235,9 @@ def test_errors_below_v1_have_the_openai_shape(site, client):
     nowhere, wrong_method = client.get("/embeddings"), client.get("/chat/completions")
     assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
     assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (405, "wrong_method")
+    for path in ("/chat/completions", "/v1/v1/responses", "/models"):
+        words = site.client.get(path, headers={"Accept-Language": "en"}).text
+        assert "ends with /v1, once" in words
     elsewhere = site.client.get("/api/nowhere")
     assert elsewhere.json()["type"] == "urn:merlin:problem:not-found"
 

@@ -50,14 +50,23 @@ def test_health_and_metrics_need_no_key(engine, tuned):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [("GET", "/v1/nothing", 404), ("PUT", "/v1/files", 405), ("GET", "/nothing", 404)],
+    ("method", "path", "status", "is_base_wrong"),
+    [
+        ("GET", "/v1/nothing", 404, False),
+        ("PUT", "/v1/files", 405, False),
+        ("POST", "/chat/completions", 404, True),
+        ("POST", "/v1/v1/responses", 404, True),
+    ],
 )
-def test_unknown_route_is_refused_in_the_protocols_shape(engine, method, path, status):
+def test_unknown_route_is_refused_in_the_protocols_shape(
+    engine, method, path, status, is_base_wrong
+):
     answer = get(engine, path, method=method)
     assert answer.status_code == status
     assert answer.json()["error"]["type"] == "invalid_request_error"
-    assert path in answer.json()["error"]["message"]
+    message = answer.json()["error"]["message"]
+    assert path in message
+    assert ("The base URL ends with /v1, once." in message) is is_base_wrong
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000, b'"\xff"'])

@@ -5,6 +5,7 @@ api-problem-unauthorized = The key or password is missing, wrong, revoked or exp
 api-problem-missing-scope = This key has no permission for this: it needs { $scopes }. Create a key that has it.
 api-problem-forbidden = You have no permission for this. If you need it, ask an admin.
 api-problem-not-found = Nothing is at this address.
+api-problem-wrong-base-url = Nothing is at this address. The base URL for clients of the OpenAI protocol ends with /v1, once.
 api-problem-wrong-method = This address doesn't support this method.
 api-problem-no-length = State the size of the body, in the header Content-Length.
 api-problem-too-large = The body may have at most { $limit } KiB.

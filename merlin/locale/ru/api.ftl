@@ -5,6 +5,7 @@ api-problem-unauthorized = Ключ или пароль не передан, н�
 api-problem-missing-scope = У этого ключа нет нужного права: { $scopes }. Создайте ключ, в котором оно есть.
 api-problem-forbidden = У вас нет на это права. Если оно нужно, обратитесь к администратору.
 api-problem-not-found = По этому адресу ничего нет.
+api-problem-wrong-base-url = По этому адресу ничего нет. Базовый адрес для клиентов протокола OpenAI кончается на /v1, один раз.
 api-problem-wrong-method = Этот адрес не поддерживает такой метод.
 api-problem-no-length = Укажите размер тела запроса в заголовке Content-Length.
 api-problem-too-large = Тело запроса не может быть больше { $limit } КиБ.
