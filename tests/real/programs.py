@@ -20,7 +20,7 @@ from tests.support.machine import skip_or_fail
 from tests.support.waiting import longest
 
 # Read at import: within a test the home folder and the environment are its own.
-_ENVIRONMENT = dict(os.environ)
+ENVIRONMENT = dict(os.environ)
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merlin" / "real"
 INSTALL_S = 300.0
 
@@ -137,7 +137,7 @@ def _locked(path):
 
 def _run(command, **environment):
     command = [str(part) for part in command]
-    environment = {**_ENVIRONMENT, **environment}
+    environment = {**ENVIRONMENT, **environment}
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, env=environment, timeout=longest(INSTALL_S)
@@ -153,7 +153,7 @@ def _run(command, **environment):
 def _install_by_pip(folder, program):
     uv, python = Path(sys.prefix) / "bin" / "uv", folder / "bin" / "python"
     if uv.exists():
-        settings = _uv_settings()
+        settings = uv_settings()
         _run([uv, "venv", "-q", "--python", sys.executable, folder])
         _run([uv, "pip", "install", "-q", "--python", python, *program.packages], **settings)
         remove = [uv, "pip", "uninstall", "-q", "--python", python]
@@ -167,7 +167,7 @@ def _install_by_pip(folder, program):
         _add_distribution(folder, program)
 
 
-def _uv_settings():
+def uv_settings():
     """Return where pip finds packages as uv's settings, as `.ci/run` does."""
     listed = _run([sys.executable, "-m", "pip", "config", "list"])
 

@@ -6,19 +6,27 @@ engine are replaced by that engine, as the checkout has it.
 
 import os
 import re
+import shlex
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
 from merlin.core.server import free_ports
-from tests.real.programs import require_program
+from tests.engine.running_engine import connect
+from tests.real.programs import ENVIRONMENT, require_program, uv_settings
+from tests.release.test_wheel import copy_sources
+from tests.support.machine import skip_or_fail
 from tests.support.markdown_pages import ROOT, read_page
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 NAME = "fine-tuning-api.md"
+START_S = 120.0
+# Read at import: within a test the home folder is its own.
+UV_CACHE = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
 ANSWER = "From nine to six, Monday to Friday."
 # Installed otherwise, the engine itself, or said not to be run.
 NOT_RUN = ("pip install", "npm install", "uvx ", "merlin ")
@@ -71,17 +79,18 @@ class Reader:
 
 
 @contextmanager
-def run_engine(folder, port):
-    """Run `merlin engine` as the page does, at a free port."""
-    command = [sys.executable, "-m", "merlin", "engine", "--port", str(port)]
+def run_engine(folder, command, **environment):
+    """Run a command that starts the engine at a port, in a folder that is its home too."""
     log = folder / "engine.log"
-    environment = {"HOME": str(folder), "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    settings = {"PATH": os.environ["PATH"], **environment, "HOME": str(folder)}
     with (
         log.open("wb") as out,
-        subprocess.Popen(command, stdout=out, stderr=out, env=environment, cwd=folder) as engine,
+        subprocess.Popen(command, stdout=out, stderr=out, env=settings, cwd=folder) as engine,
     ):
         try:
-            wait_until(lambda: b"print(answer" in log.read_bytes() or engine.poll() is not None)
+            wait_until(
+                lambda: b"print(answer" in log.read_bytes() or engine.poll() is not None, START_S
+            )
             assert engine.poll() is None, log.read_text()
             yield
         finally:
@@ -93,12 +102,29 @@ def run_engine(folder, port):
 def reader(tmp_path_factory):
     """A reader who has trained a model by the first sections."""
     folder, (port,) = tmp_path_factory.mktemp("reader"), free_ports(1)
-    with run_engine(folder, port):
+    command = [sys.executable, "-m", "merlin", "engine", "--port", str(port)]
+    with run_engine(folder, command, PYTHONPATH=str(ROOT)):
         reader = Reader(folder, port)
-        _, start, train, *_ = read_sections("en")
-        assert [kind for kind, _ in start] == ["console", "console"]
-        reader.printed = reader.follow(train, require_program("openai"))
+        reader.printed = reader.follow(read_sections("en")[2], require_program("openai"))
         yield reader
+
+
+@pytest.mark.real("openai")
+def test_wheel_runs_by_uvx_as_printed(tmp_path):
+    """Its packages come from the index, as those of `programs` do."""
+    (_, line), *_ = read_sections("en")[1]
+    program, *arguments = shlex.split(line.removeprefix("$ "))
+    uvx = Path(sys.prefix) / "bin" / program
+    skip_or_fail(None if uvx.exists() else "uv isn't installed beside Python")
+    wheel = ("wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path / "dist"))
+    source = copy_sources(tmp_path / "source")
+    subprocess.run([sys.executable, "-m", "pip", *wheel, str(source)], check=True)
+    (port,) = free_ports(1)
+    settings = {**ENVIRONMENT, "UV_CACHE_DIR": str(UV_CACHE), "UV_PYTHON": sys.executable}
+    with run_engine(tmp_path, [uvx, *arguments, "--port", str(port)], **settings, **uv_settings()):
+        key = (tmp_path / ".local/share/merlin-engine/engine.key").read_text("ascii").strip()
+        with closing(connect(port, key)) as client:
+            assert [model.id for model in client.models.list()] == ["recall"]
 
 
 def test_both_languages_have_the_same_code():
