@@ -12,7 +12,7 @@ from merlin.app.context import Context
 from merlin.app.lineage import AnswerPart, find_part
 from merlin.app.models import ModelView
 from merlin.chat.feedback import QuestionStatistics
-from merlin.core.errors import Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Cost
 from merlin.dataset.example import normalise
 from merlin.dataset.spec import GateRule, SplitRule
@@ -53,7 +53,8 @@ class PartFigures:
 class EvaluationView:
     """A model's evaluation: its comparison with another one, and its kind of gate.
 
-    The gate judges a model by at least `least` test questions. Without a `report`, `why` is the
+    `others` are the titles of the models that it can be compared with. The gate judges a model by
+    at least `least` test questions. Without a `report`, `why` is the
     reason; `asked` of `questions` were answered by then. `parts` have answered people. `accepted`
     are the digests of the questions whose loss an editor accepted. `old` has what models that are
     shut down answered, by the digest of the question.
@@ -61,6 +62,7 @@ class EvaluationView:
 
     model: ModelView
     against: ModelView | None
+    others: Sequence[str]
     serving: ModelView | None
     gate: str
     least: int
@@ -83,14 +85,17 @@ class EvaluationView:
         ]
 
 
-def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
-    """Return a model's evaluation, compared with that of the model that served before.
+def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") -> EvaluationView:
+    """Return a model's evaluation, compared with that of another one of its dataset.
 
-    It is named by the provider's model name or the build's version. Raises NotFound, also without
-    the permission.
+    Both are named by the provider's model name or the build's version; "": the one that served
+    before. Raises NotFound, also without the permission.
     """
     model = Promotions(ctx.db).model(name)
-    view, base = models.get(ctx, actor, model.model_row), find_before(ctx.db, model)
+    view = models.get(ctx, actor, model.model_row)
+    base = Promotions(ctx.db).model(against) if against else find_before(ctx.db, model)
+    if base is not None and base.dataset != model.dataset:
+        raise NotFound(f"no model {against}", "store-no-model", model=against)
     settings = read_newest_settings(ctx.db, model.dataset)
     report, reason = None, None
     try:
@@ -102,6 +107,11 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
     return EvaluationView(
         model=view,
         against=models.get(ctx, actor, base.model_row) if base else None,
+        others=[
+            other.title
+            for other in models.list_recent(ctx, actor, model.dataset)
+            if other.id != model.model_row and other.scores
+        ],
         serving=models.list_serving(ctx, actor).get(model.dataset),
         gate=(settings.gate if settings else GateRule()).kind,
         least=(settings.split if settings else SplitRule()).least,

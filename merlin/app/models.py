@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from peewee import JOIN, Expression, Select, fn
 
@@ -16,9 +16,9 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, named
 from merlin.dataset.builds import build_version
+from merlin.dataset.came_after import CameAfter, find_what_came_after
 from merlin.dataset.verdicts import (
     HOLDS,
-    NEWEST_FIRST,
     ON_LINE,
     VerdictStatus,
 )
@@ -137,21 +137,36 @@ def name_promotions(ctx: Context, promotions: Sequence[PromotionView]) -> dict[s
     return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_(names))}
 
 
-def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, tuple[str, str]]:
-    """Return hash and subject of the newest commit that each model served with, by its id.
+class TrainedFrom(NamedTuple):
+    """The commit that a model was trained from; `undone_by` is the one that undid it, or ""."""
 
-    The newest that led to it, if it never served.
+    commit: str
+    subject: str
+    undone_by: str
+
+
+def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, TrainedFrom]:
+    """Return the commit that each model was trained from, by the model's id.
+
+    Not a later one with the same examples, as the undo of an edit is.
     """
     jobs = {view.job: view.id for view in views if view.job}
-    query = VERDICT.select(VERDICT.job_id, COMMIT.sha, COMMIT.subject)
+    query = VERDICT.select(
+        VERDICT.id, VERDICT.dataset, VERDICT.job_id, VERDICT.commit_sha, COMMIT.subject
+    )
     query = query.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)).where(
         VERDICT.job_id.in_(list(jobs))
     )
-    has_served = VERDICT.status == VerdictStatus.SERVING.value
-    found: dict[int, tuple[str, str]] = {}
-    for job, *commit in ctx.db.tuples(query.order_by(has_served.desc(), NEWEST_FIRST)):
-        found.setdefault(jobs[job], tuple(commit))
-    return found
+    first: dict[int, Row] = {}
+    for row in ctx.db.rows(query.order_by(VERDICT.position.asc(nulls="LAST"))):
+        first.setdefault(jobs[row["job_id"]], row)
+    after = find_what_came_after(ctx.db, [*first.values()], {})
+    return {
+        model: TrainedFrom(
+            row["commit_sha"], row["subject"], after.get(row["id"], CameAfter()).undone_by
+        )
+        for model, row in first.items()
+    }
 
 
 def get(

@@ -144,12 +144,12 @@ def list_mainline(
         return _views(ctx, ctx.db.rows(query))
 
 
-def list_of_condition(ctx: Context, where: Any) -> list[VerdictView]:
+def list_of_condition(ctx: Context, where: Any, limit: int | None = None) -> list[VerdictView]:
     """Return verdicts with their first findings, newest commit first.
 
     The caller checks the permission to see them.
     """
-    query = _select_verdicts().where(where).order_by(NEWEST_FIRST)
+    query = _select_verdicts().where(where).order_by(NEWEST_FIRST).limit(limit)
     return _views(ctx, ctx.db.rows(query))
 
 

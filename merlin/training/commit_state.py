@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Literal
 
 from merlin.dataset.came_after import CameAfter
+from merlin.dataset.changes import ChangeState
 from merlin.dataset.verdicts import HOLDS, PIN, VerdictStatus
 
 _CARE, _MOVES, _REST = "care", "moves", "rest"
@@ -85,6 +86,11 @@ class CommitState(StrEnum):
     def is_open(self) -> bool:
         """Return whether another word follows without a later commit."""
         return self.forge == "pending"
+
+    @property
+    def is_of_edit(self) -> bool:
+        """Return whether it is the word for an edit without a commit or a verdict."""
+        return self.value in {*ChangeState}
 
     @property
     def is_of_later(self) -> bool:

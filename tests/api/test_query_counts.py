@@ -22,7 +22,7 @@ PAGES = (
     *("/courses/{course}", "/courses/{course}/chat", "/courses/{course}/edit"),
     *("/courses/{course}/edit/materials/new", "/courses/{course}/board", "/teach"),
     *("/datasets/trial/examples", "/datasets/trial/examples?query=что"),
-    *("/datasets/trial/proposals", "/datasets/trial/unanswered"),
+    *("/datasets/trial/proposals", "/datasets/trial/unanswered", "/datasets/trial/commits"),
 )
 PAGES_OF_ADMINS = (
     *("/admin/board", "/admin/jobs", "/admin/jobs/1", "/admin/models", "/admin/users"),
@@ -37,9 +37,12 @@ MORE = {
     "/teach": BOARD + 2,  # and what was asked about each course
     # What each changes, what it may be about, and the files to compare with.
     "/datasets/trial/proposals": 16,
+    # Commits with findings, what undid, mended or replaced them, who made them.
+    "/datasets/trial/commits": 14,
     "/me": 15,  # account, sign-ins, keys, plans, packs, what is used of them, consent
     "/admin/users/1001": 16,  # the same of a person, and what is noted of them
-    "/admin/models": 17,  # models, what serves, the ways back, promotions, commits, ratings
+    # Models, what serves, the ways back, promotions, commits and what undid them, ratings.
+    "/admin/models": 18,
 }
 
 

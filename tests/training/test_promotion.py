@@ -192,17 +192,17 @@ def test_rollback_lasts_until_it_is_unpinned(world):
     assert before.model_id == first
 
 
-def test_return_to_an_earlier_build_is_named_in_the_history_with_its_own_commit(world):
+def test_return_to_an_earlier_build_is_named_by_the_commit_it_was_trained_from(world):
     first = world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
-    again = world.push(3, make_examples(12))
+    world.push(3, make_examples(12))
     world.launch()
     world.promote()
     assert world.serving() == first
     promotions = models.list_promotions(world.ctx, OPERATOR, FACE)
     assert [promotion.why for promotion in promotions] == ["returned", "newest", "newest"]
     (live,) = (view for view in world.recent_models(FACE) if view.serves)
-    assert models.name_commits(world.ctx, [live])[live.id][0] == again
+    assert models.name_commits(world.ctx, [live])[live.id][0] == world.verdict(1).commit
 
 
 def test_rollback_to_the_live_model_is_refused_because_it_is_live(world):

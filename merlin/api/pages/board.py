@@ -6,11 +6,13 @@ a tag; a script sends the tag it has, and gets 204 while nothing has changed.
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Depends, Query
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from merlin.api.pages.admin.jobs import evaluation_href
@@ -23,10 +25,12 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.schema import CommitId
+from merlin.api.schema import MAX_ID, CommitId, Name
 from merlin.app import teaching
 from merlin.app.board import CommitDetails, Stage, read_board, read_commit
+from merlin.app.commit_list import STATES, CommitFilter, list_commits
 from merlin.app.commit_texts import read_texts
+from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 
 
@@ -88,6 +92,35 @@ async def render_board(
     if board_query.seen is not None:
         return render_fragment(context, "board_live.html", view)
     return render_page(context, template, view)
+
+
+class CommitQuery(BaseModel):
+    """Parameters of a list of commits; `before` is the position of the page's last one."""
+
+    author: str = Field(default="", max_length=200)
+    state: str = Field(default="", max_length=20)
+    text: str = Field(default="", max_length=200)
+    before: int = Field(default=0, ge=0, le=MAX_ID)
+
+
+@router.get("/datasets/{dataset}/commits")
+async def show_commits(
+    context: TeacherContext, dataset: Name, asked: Annotated[CommitQuery, Query()]
+) -> Response:
+    """Return the commits of a dataset, newest first."""
+    wanted = CommitFilter(asked.author, asked.state, asked.text.strip())
+    find = partial(list_commits, dataset=dataset, wanted=wanted, before=asked.before)
+    found = await context.read(find, context.actor)
+    older = {**asdict(wanted), "before": found.before}
+    view = {
+        "dataset": dataset,
+        "found": found,
+        "wanted": wanted,
+        "states": STATES,
+        "board_href": "/admin/board" if context.may(Permission.WATCH, dataset) else "/teach",
+        "next_href": f"?{urlencode(older)}" if found.before else "",
+    }
+    return render_page(context, "commits.html", view)
 
 
 DAYS = 28

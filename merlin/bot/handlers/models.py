@@ -5,10 +5,11 @@
 Rollback is requested from the daemon; everything else about models is on their page.
 """
 
+from collections.abc import Iterator
 from functools import partial
 
-from merlin.app import models
-from merlin.app.models import list_dataset_names, list_serving
+from merlin.app import builds, models
+from merlin.app.models import ModelView, list_dataset_names, list_serving
 from merlin.app.verdicts import list_removed_datasets
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -68,6 +69,20 @@ def show_dataset(context: BotContext) -> View:
     return menu.card(context, title, message, removed, rows=rows)
 
 
+def _tell_origin(context: BotContext, target: ModelView, dataset: str) -> Iterator[str]:
+    """Yield from which commit an earlier model was trained, and how many answers it changes."""
+    origin = models.name_commits(context.services, [target]).get(target.id)
+    if origin:
+        yield context.translate("rollback-from", subject=origin.subject)
+    if origin and origin.undone_by:
+        yield context.translate("rollback-undone", commit=origin.undone_by[:7])
+    live = models.list_serving(*context.caller).get(dataset)
+    if live and live.build and target.build:
+        changes = builds.compare(*context.caller, live.build, target.build)
+        count = len({*changes.added, *changes.removed, *changes.changed})
+        yield context.translate("rollback-returns", count=count)
+
+
 @handlers.button("a-rollback", needs=Permission.PROMOTE, twice=True)
 def roll_back(context: BotContext) -> View:
     """Request rollback to the model that was shown from the daemon."""
@@ -80,7 +95,8 @@ def roll_back(context: BotContext) -> View:
         message = context.translate(
             "admin-ask-rollback", dataset=dataset_title(context, name), build=target.title
         )
-        message = f"{message}\n\n{evaluation_text(target.scores, context.language)}"
+        told = [message, *_tell_origin(context, target, name)]
+        message = f"{' '.join(told)}\n\n{evaluation_text(target.scores, context.language)}"
         # The button names the model, so that a second press does not roll back twice.
         return menu.confirm(context, message, "admin-rollback", back, dataset_hash, target.job)
     model = models.read_of_job(*context.caller, context.number(1), Permission.PROMOTE)

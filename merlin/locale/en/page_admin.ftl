@@ -113,6 +113,7 @@ page-nothing-serves = No trained model yet, a general one answers: { $datasets }
 page-pinned = pinned
 page-until = until { $day }
 page-roll-back = Roll back
+page-roll-back-what = What would change
 page-roll-back-sure = Roll “{ $dataset }” back to { $model }? It starts answering at once and is pinned: new ones won't replace it until you unpin it.
 page-yes-roll-back = Yes, roll back
 page-pin = Pin

@@ -148,3 +148,5 @@ page-eval-old-same = { $model } answered alike: { $same } of { $count ->
         [one] { NUMBER($count) } recorded answer
        *[other] { NUMBER($count) } recorded answers
     }
+page-eval-compare-with = Compare with
+page-eval-compare = Compare

@@ -8,6 +8,12 @@ commit-state-checked = checked
 commit-state-replaced = changed since
 commit-state-mended = fixed
 commit-state-undone = undone
+rollback-from = It was trained from “{ $subject }”.
+rollback-undone = That commit was undone by { $commit }.
+rollback-returns = { $count ->
+    [one] { $count } answer becomes what it was.
+   *[other] { $count } answers become what they were.
+  }
 commit-after-undone = undone by { $commit }
 commit-after-mended = fixed in { $commit }
 commit-after-replaced = changed again in { $commit }

@@ -114,6 +114,7 @@ page-nothing-serves = Обученной модели пока нет, отве�
 page-pinned = закреплена
 page-until = до { $day }
 page-roll-back = Вернуть прежнюю
+page-roll-back-what = Что изменится
 page-roll-back-sure = Вернуть набору «{ $dataset }» прежнюю модель { $model }? Люди сразу начнут получать её ответы. Она будет закреплена: новые не сменят её, пока вы её не открепите.
 page-yes-roll-back = Да, вернуть
 page-pin = Закрепить

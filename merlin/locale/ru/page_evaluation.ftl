@@ -165,3 +165,5 @@ page-eval-old-same = { $model } отвечала так же: { $same } из { $
         [few] { NUMBER($count) } записанных ответов
        *[many] { NUMBER($count) } записанных ответов
     }
+page-eval-compare-with = Сравнить с
+page-eval-compare = Сравнить

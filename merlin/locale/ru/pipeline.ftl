@@ -8,6 +8,13 @@ commit-state-checked = проверен
 commit-state-replaced = изменён позже
 commit-state-mended = исправлен
 commit-state-undone = отменён
+rollback-from = Её обучил коммит «{ $subject }».
+rollback-undone = Этот коммит потом отменил { $commit }.
+rollback-returns = { $count ->
+    [one] Прежним станет { $count } ответ.
+    [few] Прежними станут { $count } ответа.
+   *[many] Прежними станут { $count } ответов.
+  }
 commit-after-undone = отменён коммитом { $commit }
 commit-after-mended = исправлен в { $commit }
 commit-after-replaced = изменён ещё раз в { $commit }

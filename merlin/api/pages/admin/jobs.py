@@ -252,15 +252,21 @@ async def show_evaluation(
     context: ViewerContext,
     name: Name,
     show: AnswerFilter = "",
+    against: DatasetName = "",
     asked: RequestNumber = 0,
 ) -> Response:
-    """Return a model's results at its test questions, compared with the model before it, if any."""
+    """Return a model's results at its test questions, compared with another model of its dataset.
+
+    Without `against` it is the one before it, if any.
+    """
     daemon_request = await read_daemon_request(context, asked)
-    model_evaluation = await context.read(evaluation.read_evaluation, context.actor, name)
+    find = partial(evaluation.read_evaluation, name=name, against=against)
+    model_evaluation = await context.read(find, context.actor)
     view: dict[str, object] = {
         "daemon_request": daemon_request,
         "found": model_evaluation,
         "answers_of": _answers(model_evaluation, show),
+        "chosen": against,
         "commits": await context.services.read(models.name_commits, [model_evaluation.model]),
     }
     return render_page(context, "admin_evaluation.html", view)
@@ -318,19 +324,22 @@ async def show_models(
     serving = [view for view in dataset_views if view.serving]
     listed = [view.name for view in serving[:_MAX_LISTED]]
     promotions = await context.read(models.list_promotions, context.actor, dataset, _MAX_LISTED)
+    earlier = await context.read(models.find_rollback_targets, context.actor, listed)
+    named = [*model_views, *(one.serving for one in serving), *earlier.values()]
     view = {
         "daemon_request": daemon_request,
         "dataset": dataset,
         "titles": titles,
         "serving": serving,
         "rated": await context.read(models.count_rated, context.actor, listed),
-        "earlier": await context.read(models.find_rollback_targets, context.actor, listed),
+        "earlier": earlier,
+        "evaluation_href": evaluation_href,
         "idle": [
             titles[view.name] for view in dataset_views if not (view.serving or view.is_removed)
         ],
         "most": _MAX_LISTED,
         "models": model_views,
-        "subjects": await context.services.read(models.name_commits, model_views),
+        "subjects": await context.services.read(models.name_commits, [one for one in named if one]),
         "next_href": next_href(page),
         "moves": promotions,
         "names": await context.services.read(find_display_names, [each.by for each in promotions]),

@@ -1,0 +1,77 @@
+"""The list of a dataset's commits: newest first, by person, state and text, page by page."""
+
+import pytest
+
+from merlin.app import evaluation, models
+from merlin.app.actor import Actor
+from merlin.app.commit_list import CommitFilter, list_commits
+from merlin.core.errors import NotFound
+from merlin.core.permissions import Authority, Role
+from merlin.db.tables import COMMIT
+from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
+
+pytestmark = pytest.mark.integration
+
+
+def positions(world, before=0, actor=OPERATOR, **wanted):
+    page = list_commits(world.ctx, actor, FACE, CommitFilter(**wanted), before)
+    return [commit.position for commit in page.commits], page.before
+
+
+def test_commits_are_listed_newest_first_and_found_by_person_state_and_text(world):
+    first = world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13), author="boris")
+    world.push(3, make_examples(13), author="boris")
+    world.push(4, make_examples(14))
+    assert positions(world) == ([4, 3, 2, 1], 0)
+    assert positions(world, author="boris") == ([3, 2], 0)
+    assert positions(world, state="serving") == ([2], 0)
+    assert positions(world, state="served") == ([1], 0)
+    assert positions(world, author="boris", state="served") == ([], 0)
+    assert positions(world, text="ADD") == ([4, 3, 2, 1], 0)
+    assert positions(world, text=world.verdict(3).commit[:7]) == ([3], 0)
+    assert positions(world, text="nothing") == ([], 0)
+    page = list_commits(world.ctx, OPERATOR, FACE, CommitFilter())
+    assert (page.authors, first) == (["anna", "boris"], f"ft:{FACE}:1")
+
+
+def test_older_commits_are_on_the_next_page_also_of_a_search(world, monkeypatch):
+    for position in range(1, 8):
+        author = "boris" if position == 1 else "anna"
+        world.push(position, make_examples(11 + position), author=author)
+    monkeypatch.setattr("merlin.app.commit_list._PAGE", 3)
+    assert positions(world) == ([7, 6, 5], 5)
+    assert positions(world, before=5) == ([4, 3, 2], 2)
+    assert positions(world, before=2) == ([1], 0)
+    monkeypatch.setattr("merlin.app.commit_list._MOST_PAGES", 1)
+    assert positions(world, text="none of these") == ([], 5), "the search goes on from there"
+
+
+def test_commits_of_a_dataset_that_the_actor_may_not_edit_are_not_found(world):
+    world.push(1, make_examples())
+    teacher = Actor.person(7, Authority(Role.TEACHER, frozenset({"python"})))
+    with pytest.raises(NotFound):
+        positions(world, actor=teacher)
+
+
+def test_model_is_compared_with_any_other_of_its_dataset(world):
+    for position in (1, 2, 3):
+        world.serve(position, make_examples(11 + position))
+    other = world.serve(4, make_examples(12), spec=make_spec("python"))
+    read = evaluation.read_evaluation
+    found = read(world.ctx, OPERATOR, f"{FACE}-3", against=f"{FACE}-1")
+    assert (found.against.title, found.others) == (f"{FACE}-1", [f"{FACE}-2", f"{FACE}-1"])
+    assert read(world.ctx, OPERATOR, f"{FACE}-3").against.title == f"{FACE}-2"
+    with pytest.raises(NotFound):
+        read(world.ctx, OPERATOR, f"{FACE}-3", against=other)
+
+
+def test_model_says_what_undid_the_commit_it_was_trained_from(world):
+    world.serve(1, make_examples(12))
+    (live,) = models.list_serving(world.ctx, OPERATOR).values()
+    origin = models.name_commits(world.ctx, [live])[live.id]
+    assert (origin.commit, origin.undone_by) == (world.verdict(1).commit, "")
+    by = world.push(2, make_examples(13))
+    undoing = f"This reverts commit {origin.commit}.\n"
+    world.db.update(COMMIT, COMMIT.sha == by, message=undoing)
+    assert models.name_commits(world.ctx, [live])[live.id].undone_by == by
