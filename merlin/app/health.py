@@ -13,8 +13,7 @@ from merlin.app.bot_settings import is_of_other_bot
 from merlin.app.context import Context
 from merlin.app.outbox import ON_THE_WAY
 from merlin.chat.turns import UpdateState
-from merlin.config import Config, is_engine
-from merlin.config.settings import ENGINE_KEY
+from merlin.config import Config, is_our_engine
 from merlin.core.clock import from_iso
 from merlin.core.heartbeat import Heartbeat, list_current
 from merlin.db.backup import find_last_backup
@@ -132,11 +131,10 @@ def list_processes(ctx: Context) -> list[Heartbeat]:
 def engine_address(config: Config) -> SplitResult | None:
     """Return the address of Merlin's own engine, None if no provider is one.
 
-    The engine may run on another machine or in another container: then it is the provider with the
-    engine's credential.
+    The engine may run on another machine or in another container.
     """
     for provider in config.providers:
-        if is_engine(config, provider) or provider.credential == ENGINE_KEY:
+        if is_our_engine(config, provider):
             return urlsplit(provider.base_url)
     return None
 

@@ -1,12 +1,14 @@
 """Tuned models, and which one serves each dataset: list, compare, promote, pin, roll back."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from peewee import JOIN, Expression, Select, fn
 
+from merlin.app import builds
 from merlin.app.actor import Actor, missing_dataset, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
@@ -24,12 +26,14 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import COMMIT, MODEL, PROMOTION, SERVING, VERDICT
+from merlin.db.tables import COMMIT, JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import (
     AppliedProof,
     ModelState,
+    TrainedWhere,
     best_first,
+    find_where_trained,
     select_models,
 )
 from merlin.training.promote import NEWEST, Promotions
@@ -55,6 +59,7 @@ class ModelView:
     created_at: datetime
     held: bool = described("Whether the gate keeps it from going live.")
     applied: AppliedProof = described("How it is proved that its trained weights are applied.")
+    trained: TrainedWhere = described("Whether it was trained here, or elsewhere, on its build.")
     # The build's version, or the provider's name if the version names another model of the build.
     title: str = field(metadata=INTERNAL)
     # Why it does not serve, with the questions that the gate holds it for.
@@ -232,6 +237,40 @@ def find_rollback_targets(
     return {view.dataset: view for view in served if view.is_promotable}
 
 
+def add(
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    digest: str,
+    *,
+    build: str = "",
+    card_build: str = "",
+    base: str = "",
+) -> Request:
+    """Ask the daemon to add an adapter that was trained elsewhere; its copy has this digest.
+
+    `build` is what it was trained on, by version or digest, as a person says; "": as its card says,
+    which may be of another installation. `base` is its base as PROVIDER/MODEL, "" for the recipe's.
+    Raises NotFound.
+    """
+    actor.require(Permission.LAUNCH, dataset)
+    require_dataset(ctx, actor, dataset)
+    if build:
+        build = builds.get(ctx, actor, build).version
+    elif card_build:
+        with suppress(NotFound):
+            build = builds.get(ctx, actor, card_build).version
+    provider, _, base_model = base.partition("/")
+    arguments = {
+        "dataset": dataset,
+        "digest": digest,
+        "build": build,
+        "provider": provider,
+        "base_model": base_model,
+    }
+    return submit_request(ctx, actor, RequestKind.ADD, arguments, f"dataset:{dataset}")
+
+
 def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:
     """Ask the daemon to let a model serve; it refuses a model that failed its evaluation."""
     model = get(ctx, actor, model_id, Permission.PROMOTE)
@@ -307,6 +346,7 @@ def _models() -> Select:
     newest = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & is_waiting)
     query = query.join(_HOLDING_VERDICT, JOIN.LEFT_OUTER, on=(_HOLDING_VERDICT.id == newest))
     of_build = _OF_BUILD.select(_OF_BUILD.id).where(_OF_BUILD.build_id == MODEL.build_id)
+    query = query.join(JOB, on=(JOB.id == MODEL.job_id)).select_extend(JOB.recipe)
     return query.select_extend(of_build.order_by(*best_first(_OF_BUILD)).limit(1).alias("best"))
 
 
@@ -320,6 +360,7 @@ def _model(row: Row) -> ModelView:
         build=build,
         title=build if build and row["best"] == row["id"] else row["model_id"],
         job=row["job_id"],
+        trained=find_where_trained(load_json(row["recipe"])),
         serves=row["since"] is not None,
         pinned=bool(row["is_pinned"]),
         held=reason in HOLDS,

@@ -15,6 +15,8 @@ from merlin.engine.export import ADAPTER
 from merlin.engine.trainers.exact_first import RECALL_FILE
 
 CARD_FILE = "README.md"
+# The key of a card's head under which we say what a model was trained on.
+_OURS = "merlin"
 # The licence of a base whose files name none.
 _UNKNOWN = "other"
 # Its keys in the head of a README: `other` is named by the other two.
@@ -32,6 +34,8 @@ def write_card(facts: ModelFacts, form: str, base: str, base_folder: Path, to: P
     except ModuleNotFoundError as error:
         raise Refused(str(error), "library-no-extra", package=error.name or "") from error
     licence = read_licence(base_folder)
+    build = {"build": facts.build.version, "digest": facts.build.digest}
+    origin = {**build, "commit": facts.origin.commit}
     data = ModelCardData(
         base_model=base,
         base_model_relation="adapter" if form == ADAPTER else "finetune",
@@ -41,11 +45,7 @@ def write_card(facts: ModelFacts, form: str, base: str, base_folder: Path, to: P
         datasets=[facts.model.dataset],
         model_name=facts.model.title,
         eval_results=_list_results(facts),
-        merlin={
-            "build": facts.build.version,
-            "digest": facts.build.digest,
-            "commit": facts.origin.commit,
-        },
+        **{_OURS: origin},
         **(licence or {"license": _UNKNOWN}),
     )
     has_exact = (to / RECALL_FILE).is_file()
@@ -55,13 +55,23 @@ def write_card(facts: ModelFacts, form: str, base: str, base_folder: Path, to: P
 
 def read_licence(base_folder: Path) -> dict[str, str]:
     """Return what the head of a base's README says of its licence, empty for nothing."""
+    values = _read_head(base_folder)
+    return {key: str(values[key]) for key in _LICENCE_KEYS if key in values}
+
+
+def find_build(folder: Path) -> str:
+    """Return the digest of the build that the card in a folder names, "" for none."""
+    named = _read_head(folder).get(_OURS)
+    return str(named.get("digest", "")) if isinstance(named, dict) else ""
+
+
+def _read_head(folder: Path) -> dict[str, Any]:
     try:
-        _, head, _ = (base_folder / CARD_FILE).read_text("utf-8").split("---", 2)
+        _, head, _ = (folder / CARD_FILE).read_text("utf-8").split("---", 2)
         values: Any = yaml.safe_load(head)
     except (OSError, ValueError, yaml.YAMLError):  # without a card, or a head
         return {}
-    keys = values.keys() if isinstance(values, dict) else ()
-    return {key: str(values[key]) for key in _LICENCE_KEYS if key in keys}
+    return values if isinstance(values, dict) else {}
 
 
 def _list_results(facts: ModelFacts) -> list[Any]:
@@ -91,7 +101,7 @@ def _describe(facts: ModelFacts, base: str, *, is_licensed: bool, has_exact: boo
     model, build, scores = facts.model, facts.build, facts.model.scores
     yield f"# {facts.title}: {model.title}"
     origin = {"base": base, "method": facts.recipe.method, "version": __version__}
-    yield _say("card-about", dataset=model.dataset, **origin)
+    yield _say("card-about", dataset=model.dataset, trained=model.trained.value, **origin)
     counts = {"train": build.train, "test": build.test, "editors": facts.origin.editors}
     yield _say(
         "card-built",

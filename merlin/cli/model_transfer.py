@@ -1,28 +1,34 @@
-"""`merlin models export`: a model of the engine in a folder that other programs load."""
+"""`merlin models export` and `add`: models of the engine that leave, and that arrive."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from merlin.app import model_card
+from merlin.app import model_card, models
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.app.model_card import ModelFacts
-from merlin.cli.model_card import write_card
+from merlin.cli.model_card import find_build, write_card
 from merlin.cli.options import configuration, print_result, read_context
 from merlin.cli.output import print_message
-from merlin.config import Config, is_engine
+from merlin.config import Config, is_our_engine
 from merlin.config.engine import EngineModelConfig
-from merlin.config.settings import ENGINE_KEY
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset.published import TESTS_FILE
+from merlin.db.requests import Request
 from merlin.engine.export import (
     ADAPTER,
+    OLLAMA,
     StoredModel,
     find_stored,
     write_adapter,
+    write_merged,
     write_recall,
     write_whole,
 )
 from merlin.engine.model_store import require_base_folder
 from merlin.engine.trainers.base import Untrainable
+from merlin.training.arrived import keep_adapter
 from merlin.wiring.engine import engine_folder
 
 
@@ -47,10 +53,25 @@ def export_model(config: Path, name: str, form: str, to: Path, *, json: bool) ->
     print_result(result, f"export-done-{'recall' if stored.is_recall else form}", json=json)
 
 
+def add_model(
+    config: Path, dataset: str, folder: Path, build: str, base: str
+) -> Callable[[Context, Actor], Request]:
+    """Copy an adapter into the state folder; return the request that adds it.
+
+    `build` "": as the card in the folder says. Raises Refused for a folder that is no adapter,
+    OSError.
+    """
+    digest = keep_adapter(configuration(config).state_dir / "builds", folder)
+    card_build = find_build(folder)
+    return partial(
+        models.add, dataset=dataset, digest=digest, build=build, card_build=card_build, base=base
+    )
+
+
 def _refuse_foreign(settings: Config, facts: ModelFacts) -> Refused:
     """Return why a model that this machine's engine lacks cannot leave."""
     provider = settings.provider(facts.model.provider)
-    is_ours = provider and (is_engine(settings, provider) or provider.credential == ENGINE_KEY)
+    is_ours = provider and is_our_engine(settings, provider)
     key = "export-elsewhere" if is_ours else "export-hosted"
     named = {"model": facts.model.title, "provider": facts.model.provider}
     return Refused(f"{facts.model.model} is not in this engine", key, **named)
@@ -66,7 +87,14 @@ def _fill(
     settings: Config, facts: ModelFacts, stored: StoredModel, form: str, folder: Path
 ) -> None:
     base, base_folder = _find_base(settings, stored)
-    write_adapter(stored, base, base_folder, folder)
+    if form == ADAPTER:
+        write_adapter(stored, base, base_folder, folder)
+    else:
+        print_message("export-merging", base=base.source)
+        system = facts.build.system if form == OLLAMA else None
+        device = settings.engine.training.device
+        distance = write_merged(stored, base, base_folder, folder, device, system)
+        print_message("export-compared", distance=round(distance, 3))
     (folder / TESTS_FILE).write_text(facts.tests, "utf-8")
     write_card(facts, form, base.source, base_folder, folder)
 

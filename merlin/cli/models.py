@@ -18,6 +18,7 @@ from merlin.cli.options import (
     ConfigPath,
     DatasetName,
     ModelName,
+    NoWait,
     OnlyDataset,
     ask_daemon,
     read_context,
@@ -35,6 +36,7 @@ from merlin.cli.output import (
 )
 from merlin.core.i18n import format_number
 from merlin.db.requests import Request
+from merlin.training.models import TrainedWhere
 
 app = typer.Typer()
 models_app = typer.Typer(name="models", no_args_is_help=True, help="Models, and which one is live.")
@@ -133,6 +135,27 @@ def export(
     export_model(config, model, form, to, json=json)
 
 
+@models_app.command()
+def add(
+    dataset: DatasetName,
+    folder: Annotated[Path, typer.Argument(help="An adapter in PEFT's layout.")],
+    build: Annotated[
+        str, typer.Option(help="Build that it was trained on; default: as its README.md says.")
+    ] = "",
+    base: Annotated[
+        str, typer.Option(metavar="PROVIDER/MODEL", help="Its base. Default: the recipe's.")
+    ] = "",
+    config: ConfigPath = DEFAULT,
+    no_wait: NoWait = False,
+    json: AsJson = False,
+) -> None:
+    """Add an adapter that another program trained; it is proved and tested before it goes live."""
+    from merlin.cli.model_transfer import add_model
+
+    act = add_model(config, dataset, folder, build, base)
+    ask_daemon(config, act, "did-add", json=json, is_waiting=not no_wait)
+
+
 @app.command()
 def impact(
     example: Annotated[
@@ -191,6 +214,8 @@ def why(
     print_pairs(values)
     if source.origin is None:
         print_line("why-general")
+    elif source.origin.trained is not TrainedWhere.HERE:
+        print_line(f"trained-{source.origin.trained}")
     said_by = [f"{name} ({commit[:10]})" for name, commit in source.said_by.items()]
     for key, examples in (("why-examples", said_by), ("why-nearest", source.nearest)):
         if examples:

@@ -12,6 +12,7 @@ from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.verdicts import VerdictHistory, require_known_dataset
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
+from merlin.training.arrived import Arrival, launch_arrival
 from merlin.training.gate import Gates
 from merlin.training.jobs import (
     NOT_FOUND,
@@ -113,6 +114,16 @@ def _launch(services: DaemonServices, request: Request) -> Result:
     return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
 
 
+def _add(services: DaemonServices, request: Request) -> Result:
+    """Start the job that checks and proves an adapter that was trained elsewhere."""
+    names = ("dataset", "digest", "build", "provider", "base_model")
+    job = launch_arrival(
+        services.launches, Arrival(**{name: _argument(request, name) for name in names})
+    )
+    build = services.launches.build(job.build_id)
+    return {"job": job.job_id, "dataset": job.dataset, "build": build.version}
+
+
 def _cancel(services: DaemonServices, request: Request) -> Result:
     number = _argument(request, "job")
     job = Jobs(services.db).get(int(number) if number.isdecimal() else 0)
@@ -201,10 +212,12 @@ KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.ROLLBACK: _promote,
     RequestKind.PIN: _pin,
     RequestKind.UNPIN: _pin,
+    RequestKind.ADD: _add,
 }
 _AFTER_FETCH = (RequestKind.FETCH, RequestKind.BUILD, RequestKind.LAUNCH)
 NEEDS_PROVIDER = (
     RequestKind.CENSUS,
     RequestKind.LAUNCH,
     RequestKind.CANCEL,
+    RequestKind.ADD,
 )

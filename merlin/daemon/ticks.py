@@ -39,6 +39,7 @@ from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
 from merlin.db.tables import DATASET_TEXT
 from merlin.git.source import Commit
+from merlin.training.arrived import remove_copies
 from merlin.training.gate import Gates
 from merlin.training.gather import CommitOutcome, gather, restore_build
 from merlin.training.jobs import (
@@ -387,6 +388,7 @@ def apply_retention(services: DaemonServices) -> bool:
         kept = rows.folders() - expired
         folders = services.gathering.builds
         removed["folders"] = remove_folders(folders, kept, expired, before)
+    remove_copies(services.db, services.gathering.builds)
     removed["files"] = _remove_each(services, rows.files(before))
     if retention.models_days:
         before = now - timedelta(days=retention.models_days)

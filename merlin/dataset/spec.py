@@ -260,6 +260,8 @@ Hyperparameter = str | int | float | bool | Mapping[str, str]
 _ENGINE, RECALL = "engine", "recall"
 # The training methods of a recipe, as the provider protocol names them.
 SUPERVISED, DPO, KTO = "supervised", "dpo", "kto"
+# That of a job for an adapter that was trained elsewhere; no recipe in git has it.
+ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ of examples and the folders of builds can be deleted at any moment.
     failed -> training if the build is launched again
     serving -> training likewise, if the provider has lost its model
     superseded -> built if a force push removes the commit that superseded it
+    superseded -> training if an adapter comes that was trained elsewhere on its build
     final: unchanged, left_out, rejected, removed
 
 The status changes only by `transition`.
@@ -82,8 +83,8 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     ),
     VerdictStatus.FAILED: frozenset({VerdictStatus.TRAINING, VerdictStatus.SUPERSEDED}),
     VerdictStatus.SERVING: frozenset({VerdictStatus.TRAINING}),
-    # If a rewritten history lacks the commit that superseded it.
-    VerdictStatus.SUPERSEDED: frozenset({VerdictStatus.BUILT}),
+    # If a rewritten history lacks the commit that superseded it; if a model of its build arrives.
+    VerdictStatus.SUPERSEDED: frozenset({VerdictStatus.BUILT, VerdictStatus.TRAINING}),
 }
 
 

@@ -45,6 +45,7 @@ class RequestKind(StrEnum):
     ROLLBACK = "rollback"
     PIN = "pin"
     UNPIN = "unpin"
+    ADD = "add"
 
 
 # The argument that holds the idempotency key, by which a repeated call finds its request.

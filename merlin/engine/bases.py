@@ -66,7 +66,8 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
 
     def files() -> BaseFiles:
         folder = require_base_folder(name, model, settings.folder)
-        return BaseFiles(folder, model.dtype, model.quantised, model.training_example or 0)
+        longest = model.training_example or 0
+        return BaseFiles(folder, model.dtype, model.quantised, longest, model.source)
 
     return Base(
         name=name,

@@ -59,7 +59,7 @@ def validate_files(repositories: Repositories, job: Job) -> bool:
     Returns whether the job was queued. Raises Untrainable if a file is invalid, OSError if it
     cannot be read, FileNotFoundError if it was deleted.
     """
-    read = _READERS.get(job.method, read_conversations)
+    read = _READERS.get(job.form, read_conversations)
     requested = [("training_file", job.training_file, MIN_EXAMPLES)]
     if job.validation_file:
         requested.append(("validation_file", job.validation_file, 1))
@@ -297,7 +297,7 @@ class JobQueue:
         folder = self._repositories.get_work_folder(job.job_id)
         folder.mkdir(parents=True, exist_ok=True)
         task = Task(
-            method=job.method,
+            method=job.form,
             train=files.path(job.training_file),
             test=files.path(job.validation_file) if job.validation_file else None,
             hyperparameters=job.hyperparameters,
@@ -305,5 +305,6 @@ class JobQueue:
             folder=folder,
             base=base.files(),
             device=self._settings.training.device,
+            weights=files.path(job.weights) if job.weights else None,
         )
         run.run(base.trainer.train(task))

@@ -82,6 +82,17 @@ class Job:
         return self.status in FINAL
 
     @property
+    def form(self) -> str:
+        """Return the method of whose form its files are."""
+        return str(self.hyperparameters.get("form", self.method))
+
+    @property
+    def weights(self) -> str | None:
+        """Return the file of an adapter that was trained elsewhere, None if the job trains one."""
+        weights = self.hyperparameters.get("weights")
+        return None if weights is None else str(weights)
+
+    @property
     def model_name(self) -> str:
         """Return the name of the model that the job produces."""
         return f"ft:{self.base}:merlin:{self.suffix}:{self.job_id[-8:]}"

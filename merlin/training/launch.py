@@ -17,13 +17,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import Build
+from merlin.dataset.spec import ADAPTER
 from merlin.db.intents import Intent, Intents, IntentState
 from merlin.providers.base import LAUNCH_KEY, JobReport, NewJob, is_account_rejected, is_forbidden
+from merlin.training.arrived import WEIGHTS, build_settings, name_weights, require_copy
 from merlin.training.jobs import (
     FINAL,
     FORBIDDEN,
@@ -63,8 +66,8 @@ def advance_launch(
     """
     now = provider.clock()
     try:
-        train = _upload_once(provider, job, build, "train", prepare)
-        test = _upload_once(provider, job, build, "test", prepare) if build.test else None
+        train = _upload_split(provider, job, build, "train", prepare)
+        test = _upload_split(provider, job, build, "test", prepare) if build.test else None
         report = _create(provider, job, build, train, test)
     except NotYet as later:
         return replace(job, not_before=later.until)
@@ -80,11 +83,16 @@ def advance_launch(
     return replace(advance(job, report, now), not_before=None)
 
 
-def _upload_once(
+def _upload_split(
     provider: TrainingProvider, job: Job, build: Build, split: str, prepare: Callable[[], None]
 ) -> str:
-    name = file_name(build, split)
+    path = provider.builds / build.folder / f"{split}.jsonl"
+    return _upload_once(provider, job, file_name(build, split), path, prepare)
 
+
+def _upload_once(
+    provider: TrainingProvider, job: Job, name: str, path: Path, prepare: Callable[[], object]
+) -> str:
     def find() -> str | None:
         stored = provider.api.find_files(name)
         # A list can name a file twice, for example if another is added between two pages.
@@ -95,7 +103,6 @@ def _upload_once(
         return stored[0] if stored else None
 
     def upload() -> str:
-        path = provider.builds / build.folder / f"{split}.jsonl"
         file_id = provider.api.upload_file(name, path)
         kill_point("upload.sent")
         return file_id
@@ -108,14 +115,17 @@ def _upload_once(
 def _create(
     provider: TrainingProvider, job: Job, build: Build, train: str, test: str | None
 ) -> JobReport:
+    recipe, hyperparameters = job.recipe, dict[str, object](job.recipe.hyperparameters)
+    if recipe.method == ADAPTER:
+        hyperparameters = _send_adapter(provider, job)
+
     def create() -> str:
-        recipe = job.recipe
         new_job = NewJob(
             base_model=recipe.base_model,
             train_file=train,
             test_file=test,
             method=recipe.method,
-            hyperparameters=recipe.hyperparameters,
+            hyperparameters=hyperparameters,
             suffix=recipe.suffix,
             metadata={
                 LAUNCH_KEY: job.launch_key,
@@ -136,6 +146,13 @@ def _create(
         if refusal.status != NOT_FOUND or is_lost(provider, job):
             raise
         raise NotYet(provider.clock()) from refusal  # it was created, and is paid for
+
+
+def _send_adapter(provider: TrainingProvider, job: Job) -> dict[str, object]:
+    """Upload the weights of an adapter; return the job's hyper-parameters. Raises NotFound."""
+    folder = require_copy(job, provider.builds)
+    file_id = _upload_once(provider, job, name_weights(job), folder / WEIGHTS, lambda: None)
+    return build_settings(job, provider.builds, file_id)
 
 
 def _find_oldest_job(provider: TrainingProvider, key: str) -> str | None:

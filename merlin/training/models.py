@@ -16,11 +16,13 @@ from peewee import Select, Tuple, fn
 
 from merlin.core.clock import SKEW, from_iso, iso
 from merlin.core.errors import Refused
+from merlin.core.json_fields import get_text
 from merlin.core.messages import Message
 from merlin.core.vocabulary import fold, split_words
 from merlin.dataset.builds import is_in_build, select_taught
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
+from merlin.dataset.spec import ADAPTER
 from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verdicts import VerdictStatus, transition
 from merlin.db.database import Database, Parameter, Prepared, Repository, Row, transaction
@@ -38,7 +40,7 @@ from merlin.db.tables import (
     VERDICT,
     Table,
 )
-from merlin.db.values import RowMap, dump_json, read_messages, read_row, storable_text
+from merlin.db.values import RowMap, dump_json, load_json, read_messages, read_row, storable_text
 from merlin.providers.base import Answer
 from merlin.training.scores import Evaluation, Question, questions_of
 
@@ -72,6 +74,14 @@ class AppliedProof(StrEnum):
     ANSWERS = "answers"  # its answers are not its base's
     UNASKED = "unasked"  # not proved: its base cannot be asked
     UNDECIDED = "undecided"  # not proved: too few answers that its base does not give, too
+
+
+class TrainedWhere(StrEnum):
+    """Where a model was trained."""
+
+    HERE = "here"
+    ELSEWHERE = "elsewhere"
+    FROM_BUILD = "elsewhere_from_build"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,19 @@ def model_of(row: Row) -> Model:
     return read_row(Model, row, model_row=row["id"], build_version=version)
 
 
+# The setting of an adapter's job that names the build that it was trained on, "" if unknown.
+BUILD_NAME = "build"
+
+
+def find_where_trained(recipe: Mapping[str, object]) -> TrainedWhere:
+    """Return where the model of a stored recipe was trained."""
+    if recipe.get("method") != ADAPTER:
+        return TrainedWhere.HERE
+    settings = recipe["hyperparameters"]
+    is_known = isinstance(settings, Mapping) and get_text(settings, BUILD_NAME)
+    return TrainedWhere.FROM_BUILD if is_known else TrainedWhere.ELSEWHERE
+
+
 def best_first(models: Table) -> tuple[Any, Any]:
     """Return the order of models of one build; the first has the build's version as its name."""
     return (models.state == ModelState.GOOD.value).desc(), models.id.desc()
@@ -176,6 +199,7 @@ class Origin:
     examples: int
     editors: int
     model_role: str
+    trained: TrainedWhere = TrainedWhere.HERE
 
 
 # The states from which each state is reached.
@@ -383,6 +407,7 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
         trained_at=from_iso(row["trained_at"]),
         examples=row["train"],
         editors=int(db.value(editors)),
+        trained=find_where_trained(load_json(row["recipe"])),
         model_role="serving" if db.has(SERVING, SERVING.model_row == row["id"]) else "earlier",
     )
 
@@ -431,7 +456,8 @@ def _has_answer(answer: str) -> Any:
 
 def _find_newest_row(db: Database, model_id: str) -> Row | None:
     """Return the newest model of this name with its build, and when it was trained."""
-    query = select_models().select_extend(BUILD.train, JOB.updated_at.alias("trained_at"))
+    columns = BUILD.train, JOB.recipe, JOB.updated_at.alias("trained_at")
+    query = select_models().select_extend(*columns)
     query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(MODEL.model_id == model_id)
     return db.row(query.order_by(MODEL.id.desc()))
 

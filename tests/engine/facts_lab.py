@@ -18,7 +18,7 @@ LEARNING = {**tiny_base.LEARNING, "n_epochs": 10}
 
 
 @contextmanager
-def open_facts_lab(folder, **recipe):
+def open_facts_lab(folder, launch=None, **recipe):
     """Yield a lab whose state folder has the engine's; its dataset `trial` is committed."""
     # The bases are made by torch, which `recall` does without.
     is_tiny = recipe.get("base_model", "tiny") == "tiny"
@@ -32,15 +32,16 @@ def open_facts_lab(folder, **recipe):
             lab = Lab(folder, f"http://127.0.0.1:{engine.port}/v1", engine=section)
             lab.engine = engine
             patch.setenv(KEY, ENGINE_KEY)
-            write_facts(lab, **recipe)
+            write_facts(lab, launch, **recipe)
             yield lab
 
 
-def write_facts(lab, **recipe):
+def write_facts(lab, launch=None, **recipe):
     """Write the facts as examples, the last `TESTED` as test questions of the others' form."""
     recipe = {"provider": "stand-in", "base_model": "tiny", **recipe}
     recipe.setdefault("hyperparameters", LEARNING)
-    lab.repository.dataset(count=0, recipe=recipe)
+    changes = {"launch": launch} if launch else {}
+    lab.repository.dataset(count=0, recipe=recipe, **changes)
     folder = lab.repository.folder / "datasets/trial/examples"
     folder.mkdir(exist_ok=True)
     for number, (name, room) in enumerate(tiny_base.FACTS.items()):

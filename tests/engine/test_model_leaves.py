@@ -132,3 +132,43 @@ def test_json_names_form_and_folder(lab, tmp_path):
     assert code == 0
     told = {"model": lab.model_id, "form": "adapter", "folder": str(tmp_path / "new")}
     assert json.loads(out) == told
+
+
+@pytest.fixture(scope="module")
+def merged(lab, tmp_path_factory):
+    """The folder of the model merged with its base, for Ollama."""
+    folder = tmp_path_factory.mktemp("merged") / "rooms"
+    code, _, err = export(lab, folder, "--form", "ollama")
+    assert code == 0, err
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_plain_transformers_loads_the_merged_model_as_the_adapter_answers(merged):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    config = json.loads((merged / "config.json").read_bytes())
+    assert config["architectures"] == ["LlamaForCausalLM"]
+    assert score(AutoModelForCausalLM.from_pretrained(merged), merged) < TOLERANCE / 10
+    assert AutoTokenizer.from_pretrained(merged).chat_template
+    assert {"adapter_config.json", "adapter_model.safetensors"}.isdisjoint(
+        path.name for path in merged.iterdir()
+    )
+    card = (merged / "README.md").read_text("utf-8")
+    assert "base_model_relation: finetune" in card
+    assert "library_name: transformers" in card
+
+
+def test_modelfile_asks_as_the_base_is_trained(merged):
+    modelfile = (merged / "Modelfile").read_text("utf-8")
+    assert modelfile.startswith('FROM .\nTEMPLATE """{{ range $i, $m := .Messages }}')
+    assert "<|start|>system\n{{ $m.Content }}<|end|>\n<|start|>user\n" in modelfile
+    assert 'SYSTEM """Отвечай коротко."""' in modelfile
+    assert 'PARAMETER stop "<|end|>"' in modelfile
+
+
+def test_model_that_answers_otherwise_when_merged_is_refused(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr("merlin.engine.export.TOLERANCE", -1.0)
+    code, _, err = export(lab, tmp_path / "new", "--form", "merged")
+    assert (code, list(tmp_path.iterdir())) == (1, [])
+    assert "answers otherwise than the adapter" in err

@@ -35,6 +35,7 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(require_key)])
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 _MAX_NAME_LENGTH = 255
+_SUFFIXES = (".jsonl", ".safetensors")
 
 
 class CountedRequest(Request):
@@ -78,8 +79,9 @@ def check_purpose(purpose: object) -> None:
 def check_file_name(filename: str, param: str) -> str:
     """Return the name of an upload without folders. Raises ApiError 400, which names `param`."""
     name = filename.replace("\\", "/").rsplit("/", 1)[-1]
-    if not name.endswith(".jsonl"):
-        raise bad_field(param, "Invalid file format: a .jsonl file is needed for fine-tuning.")
+    if not name.endswith(_SUFFIXES):
+        message = "Invalid file format: a .jsonl file is needed for fine-tuning"
+        raise bad_field(param, f"{message}, or the .safetensors of an adapter.")
     if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
         raise bad_field(
             param, f"The file's name must be printable, {_MAX_NAME_LENGTH} characters at most."
@@ -132,6 +134,8 @@ def _create_job(request: Request, body: Mapping[str, object]) -> Response:
     engine = get_engine(request)
     job = read_job(body, engine.bases)
     requested = {"training_file": job.training_file, "validation_file": job.validation_file}
+    if job.weights:
+        requested["method"] = job.weights
     for param, file_id in requested.items():
         if file_id is not None and not engine.repositories.files.has(file_id):
             message = f"invalid {param}: there is no file {file_id}; upload it first"

@@ -17,7 +17,11 @@ from merlin.engine.training_file import BadFile
 from merlin.openai_protocol.errors import bad_field
 
 Conversation = Sequence[Message]
-SUPERVISED, DPO, KTO = "supervised", "dpo", "kto"
+SUPERVISED: Final = "supervised"
+DPO: Final = "dpo"
+KTO: Final = "kto"
+# Not a training: an adapter that was trained elsewhere is checked and proved.
+ADAPTER = "adapter"
 _FILE = "training_file"
 
 
@@ -27,12 +31,14 @@ class BaseFiles:
 
     `dtype`: "auto" (bf16 if the device supports it), "float32", "bfloat16"; `quantised`: "none",
     "8bit", "4bit"; `longest`: maximum tokens of a training example, 0 for the model's own window.
+    `source`: its hub id or folder, as configured.
     """
 
     folder: Path
     dtype: str = "auto"
     quantised: str = "none"
     longest: int = 0
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,8 @@ class Task:
 
     The same task gives the same model on the same machine, up to the rounding of vectors. `base`
     is None if the trainer needs no files. `folder` is this job's working folder, in which a trainer
-    finds its state after a restart; it is removed when the job has ended.
+    finds its state after a restart; it is removed when the job has ended. `weights` are those of an
+    adapter that was trained elsewhere: nothing is trained, `method` is the form of the files alone.
     """
 
     method: str
@@ -52,6 +59,7 @@ class Task:
     folder: Path
     base: BaseFiles | None = None
     device: str = "cpu"
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +139,14 @@ AUTO: Final = "auto"
 Auto = Literal["auto"]
 
 
-class Hyperparameters(BaseModel):
-    """The hyper-parameters of all trainers; "auto" is resolved by the trainer."""
+class MethodSettings(BaseModel):
+    """What a method of a trainer can be told."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Hyperparameters(MethodSettings):
+    """The hyper-parameters of all trainings; "auto" is resolved by the trainer."""
 
     n_epochs: Auto | Annotated[int, Field(ge=1, le=200)] = AUTO
     batch_size: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
@@ -142,7 +154,7 @@ class Hyperparameters(BaseModel):
 
 
 def check_hyperparameters(
-    method: str, known: type[Hyperparameters], requested: Mapping[str, object]
+    method: str, known: type[MethodSettings], requested: Mapping[str, object]
 ) -> dict[str, object]:
     """Validate hyper-parameters and return all of a method, "auto" if not given.
 
@@ -172,7 +184,7 @@ class Trainer(Protocol):
     """The interface of a trainer."""
 
     @property
-    def hyperparameters(self) -> Mapping[str, type[Hyperparameters]]:
+    def hyperparameters(self) -> Mapping[str, type[MethodSettings]]:
         """Return the hyper-parameters of each method that it supports."""
 
     def train(self, task: Task) -> Generator[Progress, None, None]:

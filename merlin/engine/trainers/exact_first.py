@@ -16,6 +16,7 @@ from pathlib import Path
 from merlin.engine.trainers.base import (
     Epoch,
     Hyperparameters,
+    MethodSettings,
     Progress,
     Task,
     Trainer,
@@ -34,7 +35,7 @@ class ExactFirstTrainer:
         self._trainer = trainer
 
     @property
-    def hyperparameters(self) -> Mapping[str, type[Hyperparameters]]:
+    def hyperparameters(self) -> Mapping[str, type[MethodSettings]]:
         """Return those of the trainer of adapters."""
         return self._trainer.hyperparameters
 

@@ -53,6 +53,7 @@ audit-ask-accept = changed answers of a new model accepted
 audit-ask-promote = model made live
 audit-ask-rollback = roll-back requested
 audit-ask-unpin = model unpin requested
+audit-ask-add = adapter of another program requested
 audit-consent-revoke = consent withdrawn
 audit-key-give = key issued
 audit-key-make = key created

@@ -25,6 +25,7 @@ page-request-promote = Make { $target } live
 page-request-rollback = Roll back: { $target }
 page-request-pin = Pin the model: { $target }
 page-request-unpin = Unpin the model: { $target }
+page-request-add = Add an adapter: { $target }
 
 page-serving-now = Live now
 page-no-serving = No trained models yet

@@ -53,6 +53,7 @@ audit-ask-accept = приняты ответы новой модели, кото
 audit-ask-promote = модель сделана текущей
 audit-ask-rollback = запрошен возврат прежней модели
 audit-ask-unpin = запрошено открепление модели
+audit-ask-add = запрошено добавление адаптера
 audit-consent-revoke = согласие отозвано
 audit-key-give = ключ выдан
 audit-key-make = ключ создан

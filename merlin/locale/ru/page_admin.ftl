@@ -25,6 +25,7 @@ page-request-promote = Смена текущей модели: { $target }
 page-request-rollback = Возврат прежней модели: { $target }
 page-request-pin = Закрепление модели: { $target }
 page-request-unpin = Открепление модели: { $target }
+page-request-add = Добавить адаптер: { $target }
 
 page-serving-now = Текущие модели
 page-no-serving = Обученных моделей пока нет

@@ -27,6 +27,7 @@ from pydantic import Field, TypeAdapter
 from merlin.core.log import get_logger
 from merlin.engine.child_process import build_environment
 from merlin.engine.trainers.base import (
+    ADAPTER,
     AUTO,
     DPO,
     KTO,
@@ -34,6 +35,7 @@ from merlin.engine.trainers.base import (
     Auto,
     Epoch,
     Hyperparameters,
+    MethodSettings,
     Progress,
     ResolvedHyperparameters,
     Step,
@@ -47,6 +49,8 @@ log = get_logger(__name__)
 # The learning rate at a multiplier of 1, by method.
 RATE = {SUPERVISED: 1e-3, DPO: 1e-4, KTO: 1e-4}
 MAX_EPOCHS = 50
+# Characters of an `adapter_config.json`; one that names each module of a large base has 40,000.
+MAX_CONFIG_LENGTH = 200_000
 # The default learning rate multiplier from a number of parameters on.
 _RATE_SCALES = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
 
@@ -110,10 +114,24 @@ class KtoHyperparameters(DpoHyperparameters):
     batch_size: Auto | Annotated[int, Field(ge=2, le=256)] = AUTO
 
 
-HYPERPARAMETERS: Mapping[str, type[Hyperparameters]] = {
+class AdapterSettings(MethodSettings):
+    """An adapter that was trained elsewhere.
+
+    `weights` is the id of the upload, `config` the text of its `adapter_config.json`, `form` the
+    method of whose form the job's files are.
+    """
+
+    weights: Annotated[str, Field(pattern=r"^file-[0-9a-f]{24}$")]
+    config: Annotated[str, Field(max_length=MAX_CONFIG_LENGTH)]
+    form: Literal["supervised", "dpo", "kto"] = SUPERVISED
+    exact_first: bool | Annotated[ExactFirst, Field(min_length=1)] = False
+
+
+HYPERPARAMETERS: Mapping[str, type[MethodSettings]] = {
     SUPERVISED: LoraHyperparameters,
     DPO: DpoHyperparameters,
     KTO: KtoHyperparameters,
+    ADAPTER: AdapterSettings,
 }
 
 

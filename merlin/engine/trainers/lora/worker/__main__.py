@@ -1,4 +1,4 @@
-"""`python -m merlin.engine.trainers.lora.worker FOLDER`: train the task in `FOLDER/task.json`.
+"""`python -m merlin.engine.trainers.lora.worker FOLDER`: do the task in `FOLDER/task.json`.
 
 Progress is sent as JSON lines on stdout. The end of stdin means that the engine has gone, and the
 child exits at once: its last checkpoint is complete.
@@ -35,11 +35,17 @@ def start(folder: Path, send_line: Callable[[Mapping[str, object]], object]) -> 
     def send(kind: str, **fields: object) -> None:
         send_line({"tell": kind, **fields})
 
-    # Imported late, while the end of stdin is already noticed: this import takes seconds.
-    from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
-
     try:
-        train_task(trainer.read_task(folder), send)
+        task = trainer.read_task(folder)
+        # Imported late, while the end of stdin is already noticed: this import takes seconds.
+        if task.weights:
+            from merlin.engine.trainers.lora.worker.arriving import adopt_adapter  # noqa: PLC0415
+
+            adopt_adapter(task, task.weights, send)
+        else:
+            from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
+
+            train_task(task, send)
     except Exception as error:
         log.exception("the training failed")
         failure = classify_training_error(error)

@@ -1,0 +1,153 @@
+"""Adapters of the tiny base as other programs leave them, and broken ones."""
+
+import json
+import math
+import shutil
+
+from tests.engine import tiny_base
+
+LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def train_by_trl(folder, steps=60):
+    """Train the facts by TRL's own trainer as its documentation does; return the saved folder."""
+    import torch
+    from peft import LoraConfig
+    from trl import SFTConfig, SFTTrainer
+
+    from datasets import load_dataset
+
+    examples = tiny_base.write_examples(folder / "facts.jsonl")
+    torch.set_num_threads(1)
+    arguments = SFTConfig(
+        output_dir=str(folder / "trl"),
+        max_steps=steps,
+        per_device_train_batch_size=4,
+        learning_rate=5e-3,
+        use_cpu=True,
+        bf16=False,
+        report_to="none",
+        save_strategy="no",
+        disable_tqdm=True,
+        seed=1,
+    )
+    lora = LoraConfig(r=8, lora_alpha=16, target_modules=LAYERS, task_type="CAUSAL_LM")
+    trainer = SFTTrainer(
+        model=str(tiny_base.get_tiny_base()),
+        args=arguments,
+        train_dataset=load_dataset("json", data_files=str(examples), split="train"),
+        peft_config=lora,
+    )
+    trainer.train()
+    trainer.save_model()
+    return folder / "trl"
+
+
+def shape_as_llama_factory(trl, folder):
+    """Return a copy of an adapter with what LLaMA-Factory writes around it.
+
+    Source: hiyouga/LLaMA-Factory, its `export` and `train/sft/workflow.py`: PEFT's own files with
+    the local path of the base, its tokenizer, and logs; modules as a list in any order.
+    """
+    shutil.copytree(trl, folder)
+    change_config(
+        folder,
+        base_model_name_or_path="/root/models/tiny",
+        target_modules=LAYERS[::-1],
+        modules_to_save=None,
+        init_lora_weights=True,
+        lora_dropout=0.1,
+    )
+    (folder / "README.md").write_text("---\nlibrary_name: peft\nlicense: other\n---\n", "utf-8")
+    for name in ("all_results.json", "trainer_state.json", "train_results.json"):
+        (folder / name).write_text("{}", "utf-8")
+    (folder / "training_args.bin").write_bytes(b"a pickle that nobody reads")
+    return folder
+
+
+def change_config(folder, **changes):
+    """Change keys of an adapter's configuration; None is written as null."""
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **changes}), "utf-8")
+
+
+def change_weights(folder, change):
+    """Write an adapter's tensors as `change` returns them."""
+    from safetensors.torch import load_file, save_file
+
+    path = folder / "adapter_model.safetensors"
+    save_file(change(load_file(path)), path, metadata={"format": "pt"})
+
+
+def _fill(value, side):
+    """Return a change that fills one tensor of a side with a value."""
+
+    def change(tensors):
+        name = next(name for name in sorted(tensors) if f"lora_{side}" in name)
+        return {**tensors, name: tensors[name].clone().fill_(value)}
+
+    return change
+
+
+def _scale(factor, side):
+    def change(tensors):
+        return {
+            name: tensor * factor if f"lora_{side}" in name else tensor
+            for name, tensor in tensors.items()
+        }
+
+    return change
+
+
+def _draw(tensors):
+    """Return other tensors of the same sizes: those of an adapter of another base."""
+    import torch
+
+    torch.manual_seed(3)
+    return {name: torch.randn_like(tensor) for name, tensor in tensors.items()}
+
+
+def _rename(old, new):
+    return lambda tensors: {name.replace(old, new): each for name, each in tensors.items()}
+
+
+def _narrow(tensors):
+    """Return the tensors as of a base with narrower layers."""
+    return {
+        name: each[:, :64].contiguous() if "lora_A" in name else each
+        for name, each in tensors.items()
+    }
+
+
+# What is wrong by name: how a sound adapter is spoilt, and the message that names it.
+SPOILT = {
+    "not-a-number": (lambda folder: change_weights(folder, _fill(math.nan, "A")), "not-finite"),
+    "infinite": (lambda folder: change_weights(folder, _fill(math.inf, "B")), "not-finite"),
+    "untrained": (lambda folder: change_weights(folder, _scale(0, "B")), "inert"),
+    "no-effect": (lambda folder: change_config(folder, lora_alpha=1e-6), "inert"),
+    "other-hub-base": (
+        lambda folder: change_config(folder, base_model_name_or_path="Qwen/Qwen3-0.6B"),
+        "other-base",
+    ),
+    "other-layers": (
+        lambda folder: change_weights(folder, _rename("self_attn", "attention")),
+        "other-base",
+    ),
+    "other-sizes": (lambda folder: change_weights(folder, _narrow), "other-base"),
+    "of-another-base": (lambda folder: change_weights(folder, _draw), "worse"),
+    "saved-embeddings": (
+        lambda folder: change_config(folder, modules_to_save=["embed_tokens"]),
+        "parts",
+    ),
+    "head": (
+        lambda folder: change_weights(
+            folder, _rename("model.model.layers.0.mlp.up_proj", "lm_head")
+        ),
+        "parts",
+    ),
+    "half-a-file": (
+        lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"\x10" * 100),
+        "damaged",
+    ),
+    "prefix-tuning": (lambda folder: change_config(folder, peft_type="PREFIX_TUNING"), "kind"),
+}
