@@ -329,7 +329,7 @@ OFFER_PARTS = "where", "cost", "time", "fit", "seen"
 
 def describe_offer(offer: Offer, language: str) -> Mapping[str, str]:
     """Return the cells of a table of offers, by OFFER_PARTS."""
-    fits = {"fit": offer.fits.value, "gb": round(offer.needed_gb or 0, 1)}
+    fits = {"fit": offer.fits, "gb": round(offer.needed_gb or 0, 1)}
     took = None if offer.seconds is None else timedelta(seconds=offer.seconds)
     return {
         "where": text(

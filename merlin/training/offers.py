@@ -10,8 +10,8 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from peewee import Select
@@ -38,15 +38,8 @@ _DTYPE_BYTES = {"float32": 4.0, "bfloat16": 2.0}
 _ASK_S = 10
 # A provider and a base there.
 Place = tuple[str, str]
-
-
-class Fit(StrEnum):
-    """Whether this machine has the memory that a training needs."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-    ELSEWHERE = "elsewhere"  # it is trained by a provider
+# Whether this machine has the memory that a training needs; `elsewhere`: a provider trains.
+Fit = Literal["yes", "no", "unknown", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +69,7 @@ def list_offers(db: Database, config: Config, build: Build, recipe: Recipe) -> l
             continue
         price = config.price(provider, base)
         is_here = is_engine(config, seller)
-        fits, needed_gb = _find_fit(config, base) if is_here else (Fit.ELSEWHERE, None)
+        fits, needed_gb = _find_fit(config, base) if is_here else ("elsewhere", None)
         offers.append(
             Offer(
                 provider=provider,
@@ -129,16 +122,16 @@ def _find_fit(config: Config, base: str) -> tuple[Fit, float | None]:
     """Return whether our engine's machine, which is this one, has the memory, and how much."""
     model, device = config.engine.models.get(base), config.engine.training.device
     if model is None:
-        return (Fit.YES if base == RECALL else Fit.UNKNOWN), None
+        return ("yes" if base == RECALL else "unknown"), None
     folder = model.locate(config.state_dir / "engine")
     stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     total_gb = _read_memory_gb(device)
     if not stored:
-        return Fit.UNKNOWN, None
+        return "unknown", None
     needed_gb = stored / _stored_bytes(folder) * _held_bytes(model, device) * 1.25 / _GB + 1.5
     if total_gb is None:
-        return Fit.UNKNOWN, needed_gb
-    return (Fit.YES if needed_gb <= total_gb else Fit.NO), needed_gb
+        return "unknown", needed_gb
+    return ("yes" if needed_gb <= total_gb else "no"), needed_gb
 
 
 def _stored_bytes(folder: Path) -> float:
@@ -161,8 +154,7 @@ def _read_memory_gb(device: str) -> float | None:
     if program is None:
         return None
     query = ("--query-gpu=memory.total", "--format=csv,noheader,nounits")
-    gpu = device.partition(":")[2] or "0"
-    command = [program, *query, f"--id={gpu}"]
+    command = [program, *query, f"--id={device.partition(':')[2] or 0}"]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_S, check=False)  # noqa: S603 - our own words
     is_number = answer.returncode == 0 and answer.stdout.strip().isdigit()
     return int(answer.stdout) * 1024**2 / _GB if is_number else None

@@ -8,7 +8,7 @@ import pytest
 
 from merlin.training import offers as rules
 from merlin.training.jobs import JobState
-from merlin.training.offers import Fit, list_offers
+from merlin.training.offers import list_offers
 from merlin.training.policy import count_epochs
 from tests.db.pipeline_rows import make_examples, make_spec
 from tests.support.config import make_config
@@ -39,8 +39,8 @@ def test_each_provider_says_what_it_costs_and_who_sees_the_examples(world):
     found, build = find_offers(world, config)
     assert list(found) == [("engine", "recall"), ("hosted", "gpt-base")]
     own, hosted = found.values()
-    assert (own.cost_micro, own.seen_by, own.fits) == (0, "", Fit.YES)
-    assert (hosted.seen_by, hosted.fits) == ("tuning.example.com", Fit.ELSEWHERE)
+    assert (own.cost_micro, own.seen_by, own.fits) == (0, "", "yes")
+    assert (hosted.seen_by, hosted.fits) == ("tuning.example.com", "elsewhere")
     trained = build.train_tokens * count_epochs(build.train, {})
     assert hosted.cost_micro >= trained * 3
     assert own.seconds is hosted.seconds is None
@@ -56,7 +56,7 @@ def test_engine_on_another_machine_is_named_and_says_nothing_of_this_ones_memory
     found, _ = find_offers(world, make_config(providers=[there]))
     assert (found["engine", "recall"].seen_by, found["engine", "recall"].fits) == (
         "gpu.example.com",
-        Fit.ELSEWHERE,
+        "elsewhere",
     )
 
 
@@ -105,14 +105,14 @@ def test_memory_is_the_rule_of_thumb_against_the_devices(
     for total_gb in (needed_gb - 0.01, needed_gb, None):
         monkeypatch.setattr(rules, "_read_memory_gb", {device: total_gb}.get)
         found[total_gb] = rules._find_fit(config, "large")
-    expected = [(fit, pytest.approx(needed_gb)) for fit in (Fit.NO, Fit.YES, Fit.UNKNOWN)]
+    expected = [(fit, pytest.approx(needed_gb)) for fit in ("no", "yes", "unknown")]
     assert list(found.values()) == expected
 
 
 def test_base_that_is_not_here_yet_is_not_known(tmp_path):
     models = {"far": {"hub": "anna/far"}}
     config = make_config(state_dir=str(tmp_path), engine={"models": models})
-    assert rules._find_fit(config, "far") == (Fit.UNKNOWN, None)
+    assert rules._find_fit(config, "far") == ("unknown", None)
 
 
 @pytest.mark.parametrize(

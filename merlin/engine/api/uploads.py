@@ -47,7 +47,7 @@ async def create_upload(request: Request) -> Response:
     body = UploadRequest.parse(await read_body(request))
     check_purpose(body.purpose)
     name = check_file_name(body.filename, "filename")
-    uploads = get_uploads(request)
+    uploads = get_engine(request).uploads
     row = await run_in_threadpool(uploads.create, name, body.bytes)
     return _respond(uploads, row)
 
@@ -60,7 +60,9 @@ async def add_part(request: Request, upload_id: str) -> Response:
         part = form.get("data")
         if not isinstance(part, UploadFile):
             raise bad_field("data", "Missing required parameter: 'data' must be an upload.")
-        part_id = await run_in_threadpool(get_uploads(request).add_part, upload_id, part.file)
+        part_id = await run_in_threadpool(
+            get_engine(request).uploads.add_part, upload_id, part.file
+        )
     now = int(utc_now().timestamp())
     return JSONResponse(upload_part_object(id=part_id, upload_id=upload_id, created_at=now))
 
@@ -69,7 +71,7 @@ async def add_part(request: Request, upload_id: str) -> Response:
 async def complete_upload(request: Request, upload_id: str) -> Response:
     """Make a file of the parts."""
     body = CompleteRequest.parse(await read_body(request))
-    uploads = get_uploads(request)
+    uploads = get_engine(request).uploads
     row = await run_in_threadpool(uploads.complete, upload_id, body.part_ids, body.md5 or "")
     return _respond(uploads, row)
 
@@ -77,13 +79,8 @@ async def complete_upload(request: Request, upload_id: str) -> Response:
 @router.post("/{upload_id}/cancel")
 def cancel_upload(request: Request, upload_id: str) -> Response:
     """Cancel an upload."""
-    uploads = get_uploads(request)
+    uploads = get_engine(request).uploads
     return _respond(uploads, uploads.cancel(upload_id))
-
-
-def get_uploads(request: Request) -> Uploads:
-    """Return the engine's uploads."""
-    return get_engine(request).uploads
 
 
 def _respond(uploads: Uploads, row: Row) -> Response:
