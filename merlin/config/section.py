@@ -141,6 +141,10 @@ def _file(value: object, info: ValidationInfo) -> object:
     return _base(info) / _named_path(value) if isinstance(value, str) else value
 
 
+def _program(value: str, info: ValidationInfo) -> str:
+    return resolve(value, info) if "/" in value else value
+
+
 def _day(value: object) -> object:
     try:
         return date.fromisoformat(value) if isinstance(value, str) else value
@@ -251,6 +255,8 @@ Table = Annotated[T, AfterValidator(_name_entries)]
 Folder = Annotated[Path, BeforeValidator(_folder)]
 File = Annotated[Path, BeforeValidator(_file)]
 Placed = Annotated[str, AfterValidator(resolve)]
+# A path, or a name that is looked for.
+Program = Annotated[str, AfterValidator(_program)]
 Day = Annotated[date, BeforeValidator(_day)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Url = Annotated[str, AfterValidator(_url)]

@@ -21,7 +21,7 @@ from merlin.openai_protocol.errors import NOT_APPLIED, ApiError
 FILE = "proof.json"
 # Questions from each of the two files, tokens of each answer.
 QUESTIONS, TOKENS = 5, 8
-INERT, DIFFERS = NOT_APPLIED
+INERT, DIFFERS, REFUSED = NOT_APPLIED
 # The most that scores of the same weights differ by in the mean of all tokens (docs/adr/0045 has
 # the measurements). A base that is quantised in training may be served in another precision.
 TOLERANCE, QUANTISED_TOLERANCE = 0.15, 0.4
@@ -39,12 +39,16 @@ class ProofQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The questions, with their scores by the base and by the base with the adapter."""
+    """The questions, with their scores by the base and by the base with the adapter.
+
+    `dtype` is that of the base's weights in training, "" where it was not written.
+    """
 
     questions: Sequence[ProofQuestion]
     base: Scores
     tuned: Scores
     quantised: str
+    dtype: str = ""
 
     @property
     def tolerance(self) -> float:
@@ -99,7 +103,8 @@ def describe_fault(fault: str, folder: Path, proof: Proof, base: Scores) -> ApiE
     if not compute_distance(base, proof.base) <= proof.tolerance:
         advice = (
             f"the base itself is not the one of the training ({config['base_model_name_or_path']},"
-            f" quantised: {proof.quantised}): restore its revision, quantised and dtype"
+            f" quantised: {proof.quantised}, dtype: {proof.dtype or 'unknown'}): restore its"
+            " revision, quantised and dtype"
         )
     else:
         advice = (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from merlin.config.engine import select_dtype
 from merlin.engine.architectures import find_architecture
 from merlin.engine.proof import ProofQuestion
 
@@ -25,11 +26,8 @@ _TRIES = 3
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Return the dtype of a base's weights: "float32", "bfloat16", or "auto" by the device."""
-    if name == "auto":
-        is_able = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if is_able else torch.float32
-    return torch.bfloat16 if name == "bfloat16" else torch.float32
+    """Return the dtype of a base's weights; see `select_dtype` of the configuration."""
+    return torch.bfloat16 if select_dtype(name, device.type) == "bfloat16" else torch.float32
 
 
 def load_model(

@@ -30,8 +30,9 @@ TOO_LONG = "context_length_exceeded"
 BAD_KEY = "invalid_api_key"
 # Ours: the server has the route, but isn't set up for it.
 UNSUPPORTED = "unsupported"
-# Our engine's: an adapter is loaded and changes nothing, or not as in its training.
-NOT_APPLIED = ("adapter_inert", "adapter_differs")
+# Our engine's: an adapter is loaded and changes nothing, or not as in its training; its server
+# doesn't load it, or ends by it.
+NOT_APPLIED = ("adapter_inert", "adapter_differs", "adapter_refused")
 _CODES = {401: BAD_KEY, 429: TOO_OFTEN}
 # What servers were seen to say without the protocol's code; tests/real/recorded has the answers.
 _SAID_IN_WORDS = (

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import struct
 import threading
 import warnings
 from contextlib import aclosing, contextmanager, suppress
@@ -34,8 +35,16 @@ def write_adapter(folder, name):
     config["base_model_name_or_path"] = "words"
     (path / "adapter_config.json").write_text(json.dumps(config))
     write_proof(PROOF, path)
-    (path / "adapter_model.safetensors").write_bytes(name.encode())
+    write_weights(path, name)
     return Adapter(hashlib.sha256(name.encode()).hexdigest(), path)
+
+
+def write_weights(folder, name, numbers=(1.0,)):
+    """Write the weights of an adapter, one tensor."""
+    tensor = {"dtype": "F32", "shape": [len(numbers)], "data_offsets": [0, 4 * len(numbers)]}
+    header = json.dumps({"__metadata__": {"name": name}, "w": tensor}).encode()
+    content = struct.pack(f"<Q{len(header)}s{len(numbers)}f", len(header), header, *numbers)
+    (folder / "adapter_model.safetensors").write_bytes(content)
 
 
 def build_request(question="What is a queue?", **options):

@@ -2,11 +2,16 @@
 
 import asyncio
 import json
+import os
+import signal
 from contextlib import closing
 from http.client import HTTPConnection
 from itertools import pairwise
+from math import inf, nan
+from operator import itemgetter
 
 import openai
+import psutil
 import pytest
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
@@ -23,6 +28,7 @@ from tests.engine.backends_asked import (
     read_answer,
     run_with_backend,
     write_adapter,
+    write_weights,
 )
 from tests.engine.base_library import write_base
 from tests.engine.recall_models import train_and_save
@@ -43,6 +49,12 @@ def vllm(tmp_path, monkeypatch):
 
 @pytest.fixture
 def build_backend(tmp_path):
+    (tmp_path / "base").mkdir()
+    config = {"architectures": ["Qwen2ForCausalLM"]}
+    (tmp_path / "base" / "config.json").write_text(json.dumps(config))
+    # Such a template needs no adaptation, for which transformers is imported.
+    (tmp_path / "base" / "chat_template.jinja").write_text("{{ messages }} system")
+
     def build(*options):
         answering = EngineAnsweringConfig(vllm=options)
         model = EngineModelConfig(context=512, dtype="bfloat16")
@@ -66,7 +78,10 @@ def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(vllm
     options |= {"--max-cpu-loras": "20", "--max-loras": "4", "--host": "127.0.0.1"}
     pairs = [*pairwise(command)]
     assert {*options.items()} <= {*pairs}
-    assert pairs[-1] == ("--seed", "7")
+    at = command.index("--lora-target-modules")
+    assert command[at + 1 : at + 3] == ["q_proj", "k_proj"]
+    assert pairs[-3] == ("--seed", "7")
+    assert pairs[-1] == ("--logprobs-mode", "raw_logprobs")
 
 
 def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, tmp_path):
@@ -113,10 +128,13 @@ def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path)
         return [await read_answer(backend, adapter) for _ in range(2)]
 
     run_with_backend(build_backend(), ask_twice)
-    [asked] = vllm.read("complete")
-    assert asked["model"] == f"merlin-{adapter.digest[:12]}"
-    assert asked["prompt"] == [[1, 2, 3, 4], [5, 6, 7]]
-    assert (asked["prompt_logprobs"], asked["max_tokens"]) == (0, 1)
+    asked = sorted(vllm.read("complete"), key=itemgetter("allowed_token_ids"))
+    calls = [(call["allowed_token_ids"], call["prompt"]) for call in asked]
+    assert calls == [([3], [[1, 2]]), ([4], [[1, 2, 3]]), ([7], [[5, 6]])]
+    for call in asked:
+        assert call["model"] == f"merlin-{adapter.digest[:12]}"
+        assert (call["logprobs"], call["max_tokens"]) == (0, 1)
+        assert "prompt_logprobs" not in call
 
 
 def test_server_that_serves_the_base_for_an_adapter_is_refused(vllm, build_backend, tmp_path):
@@ -130,7 +148,7 @@ def test_server_that_serves_the_base_for_an_adapter_is_refused(vllm, build_backe
         return (await read_answer(backend))[0]
 
     assert run_with_backend(build_backend("--fault", "base"), ask_twice).startswith("words hears")
-    assert [asked["model"] for asked in vllm.read("complete")][1:] == ["words"]
+    assert [asked["model"] for asked in vllm.read("complete")][3:] == ["words"] * 3
     assert len(vllm.read("chat")) == 1
 
 
@@ -152,7 +170,7 @@ def test_server_that_dies_is_started_again_with_the_adapter(vllm, build_backend,
         return (await read_answer(backend, adapter))[0], backend.figures()["restarts"]
 
     async def wait_for_end(backend):
-        await asyncio.wait_for(backend._child.wait(), longest())
+        await asyncio.wait_for(backend.server._process.wait(), longest())
 
     text, restarts = run_with_backend(build_backend(), kill_between)
     assert text.startswith("merlin-")
@@ -176,11 +194,179 @@ def test_older_server_is_refused_with_the_command_that_updates_it(vllm, build_ba
         ask(build_backend("--version", "0.9.2"))
 
 
+def test_adapter_whose_proof_ends_the_server_twice_is_refused_and_others_go_on(
+    vllm, build_backend, tmp_path
+):
+    fatal, sound = write_adapter(tmp_path, "fatal"), write_adapter(tmp_path, "sound")
+
+    async def ask_all(backend):
+        backend.server.pauses_s = (0.0,)
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="vLLM could not answer"):
+                await read_answer(backend, fatal)
+        for _ in range(2):
+            with pytest.raises(ApiError, match="vLLM ended 2 times") as refused:
+                await read_answer(backend, fatal)
+            assert (refused.value.status, refused.value.code) == (422, "adapter_refused")
+        assert str(tmp_path / "vllm.log") in str(refused.value)
+        return await read_answer(backend, sound)
+
+    text, _, ending = run_with_backend(build_backend("--fault", "fatal"), ask_all)
+    assert text.startswith(f"merlin-{sound.digest[:12]}")
+    assert ending.extension == {"applied": True}
+    assert len(vllm.read("start")) == 3
+
+
+def test_one_end_during_a_proof_is_forgiven_by_a_proof_that_ends_well(
+    vllm, build_backend, tmp_path
+):
+    adapter = write_adapter(tmp_path, "fatal")
+
+    async def ask_all(backend):
+        backend.server.pauses_s = (0.0,)
+        for _ in range(2):  # each fault is followed by a sound server
+            backend.server._settings = EngineAnsweringConfig(vllm=("--fault", "fatal"))
+            with pytest.raises(Unavailable):
+                await read_answer(backend, adapter)
+            backend.server._settings = EngineAnsweringConfig()
+            await read_answer(backend, adapter)
+            os.killpg(backend.server._process.pid, signal.SIGKILL)
+            await asyncio.wait_for(backend.server._process.wait(), longest())
+        return await read_answer(backend, adapter)
+
+    assert run_with_backend(build_backend(), ask_all)[0].startswith("merlin-")
+
+
+def test_restarts_pause_for_longer_each_time_and_say_for_how_long(vllm, build_backend):
+    async def ask_often(backend):
+        backend.server.pauses_s = (0.0, 100.0, 1000.0)
+        waits = []
+        for _ in range(5):
+            with pytest.raises(Unavailable) as refused:
+                await read_answer(backend)
+            waits.append(int((refused.value.headers or {}).get("retry-after", 0)))
+            if waits[-1]:
+                assert "ended" in str(refused.value)
+                backend.server._not_before = 0.0  # the pause is over
+        return waits
+
+    first, second, third, fourth, fifth = run_with_backend(
+        build_backend("--fail", "now"), ask_often
+    )
+    assert (first, second, fourth) == (0, 0, 0)
+    assert 0 < third <= 100 < fifth <= 1000
+    assert len(vllm.read("start")) == 3
+
+
+def test_server_that_has_lived_long_is_started_again_without_a_pause(vllm, build_backend):
+    async def kill_thrice(backend):
+        backend.server.pauses_s, backend.server.steady_s = (0.0, 1000.0), 0.0
+        for _ in range(3):
+            await read_answer(backend)
+            os.killpg(backend.server._process.pid, signal.SIGKILL)
+            await asyncio.wait_for(backend.server._process.wait(), longest())
+        return await read_answer(backend)
+
+    assert run_with_backend(build_backend(), kill_thrice)[0].startswith("words hears")
+
+
+def test_adapter_whose_first_caller_left_during_the_load_answers_the_next(
+    vllm, build_backend, tmp_path
+):
+    adapter = write_adapter(tmp_path, "slow")
+
+    async def leave_and_ask(backend):
+        await read_answer(backend)
+        caller = asyncio.create_task(read_answer(backend, adapter))
+        await asyncio.to_thread(wait_until, lambda: vllm.read("load"))
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        return await read_answer(backend, adapter)
+
+    text, _, ending = run_with_backend(build_backend("--fault", "slow"), leave_and_ask)
+    assert text.startswith("merlin-")
+    assert ending.extension == {"applied": True}
+    assert len(vllm.read("load")) == 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda path: write_weights(path, "neuro", (1.0, nan)), "adapter_differs"),
+        (lambda path: write_weights(path, "neuro", (-inf,)), "adapter_differs"),
+        (lambda path: (path / "adapter_model.safetensors").write_bytes(b"x"), "model_damaged"),
+        (lambda path: (path / "adapter_model.safetensors").unlink(), "model_damaged"),
+    ],
+)
+def test_weights_that_are_no_numbers_never_reach_the_server(
+    vllm, build_backend, tmp_path, spoil, code
+):
+    adapter = write_adapter(tmp_path, "neuro")
+    spoil(adapter.path)
+    with pytest.raises(ApiError) as refused:
+        ask(build_backend(), adapter)
+    assert refused.value.code == code
+    assert vllm.read("load") == []
+
+
+def test_processes_that_outlive_their_server_end_before_the_next_starts(
+    vllm, build_backend, tmp_path
+):
+    async def kill_the_leader(backend):
+        await read_answer(backend)
+        pid = backend.server._process.pid
+        [child] = [each.pid for each in psutil.Process(pid).children()]
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert psutil.pid_exists(child)
+        await read_answer(backend)
+        return child
+
+    child = run_with_backend(build_backend("--child", "yes"), kill_the_leader)
+    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+
+
+def test_vllm_has_an_environment_of_its_own(vllm, build_backend, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    journal = vllm_standin.install(other)
+    backend = build_backend()
+    backend.server._settings = EngineAnsweringConfig(vllm_command=str(other / "vllm"))
+    monkeypatch.setenv("PYTHONPATH", "/of/the/engine")
+    ask(backend)
+    assert vllm.read("start") == []
+    [environment] = journal.read("environment")
+    assert not [name for name in environment if name.startswith("PYTHON")]
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "given"),
+    [
+        ("cpu", "auto", "float32"),
+        ("cuda:1", "auto", "bfloat16"),
+        ("cuda", "float32", "float32"),
+        ("cpu", "bfloat16", "bfloat16"),
+    ],
+)
+def test_dtype_is_that_of_the_training(vllm, build_backend, tmp_path, device, dtype, given):
+    import torch
+
+    from merlin.engine.torch_loading import choose_dtype
+
+    settings = EngineAnsweringConfig(device=device)
+    model = EngineModelConfig(path=str(tmp_path), dtype=dtype)
+    ask(VllmBackend("words", model, tmp_path / "base", settings, tmp_path / "vllm.log"))
+    [command] = vllm.read("start")
+    assert ("--dtype", given) in pairwise(command)
+    assert choose_dtype(dtype, torch.device(device)) is getattr(torch, given)
+
+
 def test_without_vllm_the_refusal_names_the_command_that_installs_it(
     build_backend, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Unavailable, match="-m pip install vllm"):
+    with pytest.raises(Unavailable, match="vllm_command: /path/to/vllm/bin/vllm"):
         ask(build_backend())
 
 
@@ -188,7 +374,7 @@ def test_server_ends_with_its_engine(vllm, build_backend):
     async def ask_and_close(backend):
         await read_answer(backend)
         await backend.close()
-        return backend._child.returncode
+        return backend.server._process.poll()
 
     assert run_with_backend(build_backend(), ask_and_close) is not None
 
@@ -251,8 +437,9 @@ def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
         for question, match in (("break", "out of memory"), ("cut", "in the middle")):
             with pytest.raises(Unavailable, match=match):
                 await read_answer(backend, None, question)
-        with pytest.raises(Unavailable, match="No adapter found"):
+        with pytest.raises(ApiError, match="No adapter found") as refused:
             await read_answer(backend, adapter)
+        assert (refused.value.status, refused.value.code) == (422, "adapter_refused")
 
     run_with_backend(build_backend(), ask_all)
 

@@ -2,10 +2,12 @@
 
 It checks what vLLM checks: an adapter that is not loaded gets 404, one loaded twice 400, a folder
 without an adapter 404. It has no model: an answer is the model's name and the question, one word
-per chunk; tokens are words. What a question says makes it misbehave: see `_answer`. Scores of a
-prompt's tokens are those of the adapter's proof; with `--weights yes` those of the base in the
-folder with the adapter, by torch. `--fault base` loads adapters, lists them and serves the base,
-`--fault stale` serves each with the first one, `--fault name` says that the base has answered.
+per chunk; tokens are words. What a question says makes it misbehave: see `_answer`. The
+probability of a token after a prompt is that of the adapter's proof; with `--weights yes` that of
+the base in the folder with the adapter, by torch. `--fault base` loads adapters, lists them and
+serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
+has answered, `--fault fatal` ends by a question to an adapter "fatal", as EngineCore does,
+`--fault slow` never tells that an adapter is loaded. `--child yes` starts a process that lives on.
 
 `install` writes a program `vllm` that runs it; starts and requests are lines of its journal.
 """
@@ -16,12 +18,14 @@ import math
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -112,25 +116,40 @@ class VllmStandin:
         self.adapters[body["lora_name"]] = Path(body["lora_path"])
         if self.fault == "stale":
             self.adapters[body["lora_name"]] = next(iter(self.adapters.values()))
+        if self.fault == "slow":  # the caller has left before the answer
+            await asyncio.Event().wait()
         return Response("Success")
 
     async def _complete(self, request):
         body = await request.json()
         _note(complete=body)
         adapter = None if self.fault == "base" else self.adapters.get(body["model"])
+        if "prompt_logprobs" in body or (self.fault == "fatal" and adapter.name == "fatal"):
+            return self._end()
+        [token] = body["allowed_token_ids"]
         score = self.weights.score if self.weights else self._read_proof
         choices = [
-            {"index": number, "text": "", "prompt_logprobs": [None, *_rank(prompt, scores)]}
-            for number, (prompt, scores) in enumerate(score(adapter, body["prompt"]))
+            {"index": number, "logprobs": {"token_logprobs": [score(adapter, prompt, token)]}}
+            for number, prompt in enumerate(body["prompt"])
         ]
         return JSONResponse({"model": self._get_name(body), "choices": choices[::-1]})
 
-    def _read_proof(self, adapter, prompts):
-        """Yield each prompt with the scores of all its tokens but the first."""
+    def _end(self):
+        """Answer as a server whose EngineCore has ended, and end after the answer."""
+        ending = BackgroundTask(os.kill, os.getpid(), signal.SIGKILL)
+        response = _refuse(500, "EngineCore encountered an issue.")
+        response.background = ending
+        return response
+
+    def _read_proof(self, adapter, prompt, token):
+        """Return the score that the adapter's proof tells."""
         proof = json.loads((next(iter(self.adapters.values())) / "proof.json").read_text())
         scores = proof["tuned" if adapter else "base"]
-        for prompt, score in zip(prompts, scores, strict=True):
-            yield prompt, [0.0] * (len(prompt) - 1 - len(score)) + score
+        for question, known in zip(proof["questions"], scores, strict=True):
+            place = len(prompt) - len(question["tokens"])
+            if question["tokens"][: len(prompt) + 1] == [*prompt, token] and place < 0:
+                return known[place]
+        raise AssertionError(f"the proof has no {token} after {prompt}")
 
     def _get_name(self, body):
         return self.name if self.fault == "name" else body["model"]
@@ -165,14 +184,6 @@ class VllmStandin:
                 _note(lost=text)
 
 
-def _rank(prompt, scores):
-    """Return vLLM's objects of a prompt's tokens after the first."""
-    return [
-        {str(token): {"logprob": score, "rank": 1}}
-        for token, score in zip(prompt[1:], scores, strict=True)
-    ]
-
-
 class Weights:
     """The base of a folder with adapters of PEFT, by torch."""
 
@@ -185,8 +196,8 @@ class Weights:
         self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
         self._loaded = {}
 
-    def score(self, adapter, prompts):
-        """Yield each prompt with the scores of all its tokens but the first."""
+    def score(self, adapter, prompt, token):
+        """Return the logarithm of a token's probability after a prompt."""
         import torch
 
         if adapter and adapter not in self._loaded:
@@ -197,11 +208,9 @@ class Weights:
         if adapter:
             self._model.set_adapter(self._loaded[adapter])
             self._model.enable_adapters()
-        for prompt in prompts:
-            ids = torch.tensor([prompt])
-            with torch.no_grad():
-                scores = self._model(input_ids=ids).logits[0, :-1].float().log_softmax(-1)
-            yield prompt, scores.gather(1, ids[0, 1:, None])[:, 0].tolist()
+        with torch.no_grad():
+            logits = self._model(input_ids=torch.tensor([prompt])).logits[0, -1]
+        return logits.float().log_softmax(-1)[token].item()
 
 
 def _choice(delta, finish_reason=None):
@@ -214,9 +223,12 @@ def _event(body):
 
 def _main(arguments):
     _note(start=arguments)
+    _note(environment=sorted(os.environ))
     options = dict(pairwise(arguments))
     if "--fail" in options:
         sys.exit("no such option")
+    if "--child" in options:
+        subprocess.Popen(["/bin/sleep", "1000"])  # as EngineCore, it does not end with its parent
     weights = Weights(arguments[1], options["--dtype"]) if "--weights" in options else None
     fault, version = options.get("--fault"), options.get("--version", "0.33.0")
     standin = VllmStandin(options["--served-model-name"], version, fault, weights)

@@ -3,6 +3,7 @@
 One Protocol for `recall`, the transformers worker, and vLLM.
 """
 
+import math
 import signal
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,10 +71,15 @@ def busy_error(retry_after_s: float) -> ApiError:
 
 
 class Unavailable(ApiError):
-    """The backend cannot answer now; the message says why and what to do."""
+    """The backend cannot answer now; the message says why and what to do.
 
-    def __init__(self, message: str) -> None:
+    `retry_after_s` are the seconds until it can, 0 if that is unknown.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(503, message, code="model_unavailable")
+        if retry_after_s:
+            self.headers = {"retry-after": str(math.ceil(retry_after_s))}
 
 
 class Backend(Protocol):

@@ -1,41 +1,36 @@
 """The backend for many people: a vLLM server per base, started and watched by the engine.
 
-`vllm serve` starts with the first question on a port of its own and is started again when it has
-ended. Adapters are loaded at runtime from the engine's folder. An adapter's name contains its
-digest, so a name never means two adapters: vLLM serves a stale cache if another adapter is loaded
-under an old name (vllm-project/vllm#42125, #44939). An adapter is proved after it is loaded
-(merlin.engine.proof). Beyond --max-cpu-loras vLLM evicts the least recently used adapter, and
-reloads it from its folder at the next request.
+Adapters are loaded at runtime from the engine's folder. An adapter's name contains its digest, so a
+name never means two adapters: vLLM serves a stale cache if another adapter is loaded under an old
+name (vllm-project/vllm#42125, #44939). An adapter is proved after it is loaded
+(merlin.engine.proof), on the path that answers: with an adapter loaded, the probabilities of a
+prompt's tokens (`prompt_logprobs`) end the server (vllm-project/vllm#29955, #51594). Beyond
+--max-cpu-loras vLLM evicts the least recently used adapter, and reloads it from its folder at the
+next request.
 
 Sources: openai/openai-openapi, openapi.yaml, CreateChatCompletionStreamResponse;
-vllm-project/vllm 0.33.0, entrypoints/serve/lora/api_router.py, lora/worker_manager.py,
-entrypoints/openai/completion/protocol.py (prompt_logprobs).
+vllm-project/vllm 0.32.0, entrypoints/openai/models/serving.py (load_lora_adapter),
+entrypoints/openai/completion/protocol.py (allowed_token_ids), v1/sample/sampler.py (logprobs).
 """
 
 import asyncio
-import os
-import re
-import secrets
-import shutil
-import signal
-import sys
+from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig, select_dtype
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.log import get_logger
 from merlin.core.messages import break_control_tokens
-from merlin.core.server import free_ports
-from merlin.engine.chat_template import write_adapted
-from merlin.engine.child_process import build_environment
+from merlin.engine.adapter_weights import are_finite
 from merlin.engine.proof import (
+    DIFFERS,
     INERT,
+    REFUSED,
     Proof,
-    ProofQuestion,
     Scores,
     compare,
     describe_fault,
@@ -49,25 +44,28 @@ from merlin.engine.serving.base import (
     Unavailable,
     busy_error,
     damaged_model_error,
-    ended_error,
 )
+from merlin.engine.serving.vllm_server import VllmServer
 from merlin.openai_protocol.client import ProtocolClient, call_errors, read_events
 from merlin.openai_protocol.errors import ApiError, InvalidResponse, describe_error
 
 log = get_logger(__name__)
 
 Json = dict[str, object]
-# The oldest version whose adapters and sampling were tried.
-_OLDEST = (0, 26)
-_POLL_S, _HEALTH_S, _STOP_S = 0.5, 5.0, 20.0
-# Loading a large base and compiling its kernels.
-_START_S = 1800.0
 # The longest time without data: a long prompt behind a full queue.
 _SILENCE_S = 300.0
 _BUSY, _REFUSED = (429, 503), (400, 413, 422)
+# A rank above --max-lora-rank and unknown modules are a 500.
+_NOT_LOADED = (400, 404, 500)
 _USAGE_FIELDS = ("prompt_tokens", "completion_tokens")
 # Disables the defaults of generation_config.json: only the request's sampling parameters apply.
 _NEUTRAL_SAMPLING = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+# Ends of the server while one adapter is loaded and proved, after which it is not tried again.
+_MOST_ENDS = 2
+# Calls of one proof at once, beside the questions of people.
+_AT_ONCE = 8
+# How vLLM refuses a name that is loaded: by a caller that left before the answer came.
+_IS_LOADED = "already been loaded"
 
 
 class VllmBackend:
@@ -82,16 +80,15 @@ class VllmBackend:
         log: Path,
     ) -> None:
         """Take a base's settings and its folder; the server's output goes to `log`."""
-        self._name, self._model, self._folder, self._log = name, model, folder, log
-        self._settings = settings
-        self._running = self._restarts = 0
-        self._starting, self._loading = asyncio.Lock(), asyncio.Lock()
-        self._child: asyncio.subprocess.Process | None = None
-        self._client: ProtocolClient | None = None
-        self._is_ready = False
-        self._loaded: set[str] = set()
-        # By name; a fault that was found, or whether the proof decides that it is applied.
-        self._proved: dict[str, ApiError | bool] = {}
+        self._name, self._log = name, log
+        self._dtype = select_dtype(model.dtype, settings.device)
+        self.server = VllmServer(name, model, folder, settings, log)
+        self._running = 0
+        self._loading = asyncio.Lock()
+        # By the server's number and the name: a fault, or whether the proof decides that it is
+        # applied.
+        self._proved: dict[tuple[int, str], ApiError | bool] = {}
+        self._ends: Counter[str] = Counter()
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
@@ -100,9 +97,13 @@ class VllmBackend:
         self._running += 1
         try:
             with _convert_errors():
-                client = await self._get_client()
-                model = await self._load(client, adapter) if adapter else self._name
-                async with aclosing(self._stream(client, model, request)) as parts:
+                client = await self.server.get_client()
+                model, extension = self._name, dict[str, object]()
+                if adapter:
+                    client, model, is_decided = await self._load(adapter)
+                    extension = dict(APPLIED) if is_decided else {}
+                parts = self._stream(client, model, request, extension)
+                async with aclosing(parts):
                     async for part in parts:
                         yield part
         finally:
@@ -110,27 +111,23 @@ class VllmBackend:
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures for monitoring; the queue is in vLLM."""
+        number = self.server.starts
         return {
             "running": self._running,
-            "adapters": len(self._loaded),
-            "restarts": self._restarts,
+            "adapters": sum(start == number for start, _ in self._proved),
+            "restarts": max(0, number - 1),
         }
 
     async def close(self) -> None:
         """Stop the server with its processes."""
-        if self._client:
-            await self._client.aclose()
-        if child := self._child:
-            with suppress(ProcessLookupError):
-                child.terminate()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(child.wait(), _STOP_S)
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
+        await self.server.close()
 
     async def _stream(
-        self, client: ProtocolClient, model: str, request: GenerationRequest
+        self,
+        client: ProtocolClient,
+        model: str,
+        request: GenerationRequest,
+        extension: Mapping[str, object],
     ) -> AsyncGenerator[str | Finish, None]:
         body = {"model": model, **build_request_body(request)}
         reason, usage = "", dict.fromkeys(_USAGE_FIELDS, 0)
@@ -149,136 +146,133 @@ class VllmBackend:
         if not reason:
             raise Unavailable("vLLM ended its answer in the middle: look at its log.")
         why = "length" if reason == "length" else "stop"
-        extension = APPLIED if self._proved.get(model) is True else {}
         yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"], extension)
 
-    async def _load(self, client: ProtocolClient, adapter: Adapter) -> str:
-        """Load an adapter unless it is loaded; return its name."""
+    async def _load(self, adapter: Adapter) -> tuple[ProtocolClient, str, bool]:
+        """Load and prove an adapter unless that was done.
+
+        Return the client, the adapter's name, and whether the proof decides that it is applied.
+        Raises ApiError for an adapter that is faulty, ProviderError.
+        """
         name = f"merlin-{adapter.digest[:12]}"
-        async with self._loading:
-            if name not in self._loaded:
-                body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
-                try:
-                    async with client.send(
-                        "/v1/load_lora_adapter", body, _SILENCE_S, _SILENCE_S
-                    ) as response:
-                        await response.read()
-                except ProviderError as error:
-                    raise Unavailable(f"vLLM cannot load the adapter: {error}") from error
-                self._loaded.add(name)
-            if name not in self._proved:
-                self._proved[name] = await self._prove(client, name, adapter)
-        if isinstance(fault := self._proved[name], ApiError):
-            raise fault.with_traceback(None)
-        return name
+        client = await self.server.get_client()
+        key = self.server.starts, name
+        if key not in self._proved:
+            async with self._loading:
+                client = await self.server.get_client()
+                key = self.server.starts, name
+                if key not in self._proved:
+                    self._proved[key] = await self._try(client, name, adapter)
+        proved = self._proved[key]
+        if isinstance(proved, ApiError):
+            raise proved.with_traceback(None)
+        return client, name, proved
+
+    async def _try(self, client: ProtocolClient, name: str, adapter: Adapter) -> ApiError | bool:
+        """Return what `_prove` does, or the refusal of an adapter that ends the server."""
+        if self._ends[name] >= _MOST_ENDS:
+            return self._refusal()
+        start = self.server.starts
+        try:
+            with call_errors():
+                proved = await self._prove(client, name, adapter)
+        except ProviderError:
+            if self.server.starts != start or await self.server.has_died():
+                self._ends[name] += 1
+                log.warning("vLLM ended while it proved an adapter", model=name, log=str(self._log))
+            raise
+        del self._ends[name]
+        return proved
+
+    def _refusal(self) -> ApiError:
+        message = (
+            f"this model is refused: vLLM ended {_MOST_ENDS} times while it was loaded and proved,"
+            f" and its log says why ({self._log}); train it again, or restart the engine after a"
+            " change of vLLM"
+        )
+        # Not a 5xx: asking again is useless.
+        return ApiError(422, message, code=REFUSED, param="model")
 
     async def _prove(self, client: ProtocolClient, name: str, adapter: Adapter) -> ApiError | bool:
-        """Return the fault of a loaded adapter, or whether the proof decides that it works."""
+        """Load an adapter; return its fault, or whether the proof decides that it works."""
         try:
             proof = read_proof(adapter.path)
+            is_finite = await asyncio.to_thread(are_finite, adapter.path)
         except (OSError, ValueError) as error:
-            return damaged_model_error(f"its proof cannot be read: {error}")
+            return damaged_model_error(f"its files cannot be read: {error}")
+        if not is_finite:
+            message = (
+                "the weights of this model are no finite numbers; train it again or restore it"
+            )
+            return ApiError(422, message, code=DIFFERS, param="model")
+        if proof.dtype not in ("", self._dtype):
+            log.warning("served in another dtype", model=name, was=proof.dtype, now=self._dtype)
+        await self._send_load(client, name, adapter)
         if fault := compare(proof, await self._score(client, name, proof)):
             base = await self._score(client, self._name, proof)
             return describe_fault(fault, adapter.path, proof, base)
         return proof.is_decidable
 
+    async def _send_load(self, client: ProtocolClient, name: str, adapter: Adapter) -> None:
+        body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
+        try:
+            async with client.send(
+                "/v1/load_lora_adapter", body, _SILENCE_S, _SILENCE_S
+            ) as response:
+                await response.read()
+        except ProviderError as error:
+            if _IS_LOADED in str(error):
+                return
+            if error.status not in _NOT_LOADED or await self.server.has_died():
+                raise
+            message = f"vLLM cannot load this model: {error}"
+            raise ApiError(422, message, code=REFUSED, param="model") from error
+
     async def _score(self, client: ProtocolClient, model: str, proof: Proof) -> Scores:
-        """Return what the server measures; it cannot answer with no token at all."""
-        prompts = [[*question.tokens] for question in proof.questions]
-        body: Json = {"model": model, "prompt": prompts, "max_tokens": 1, "prompt_logprobs": 0}
+        """Return what the server measures.
+
+        A call forces one token after all prompts that it follows, and reads its probability, which
+        vLLM takes before it masks the other tokens.
+        """
+        prompts: dict[int, list[Sequence[int]]] = defaultdict(list)
+        for question in proof.questions:
+            for place in range(len(question.tokens) - question.count, len(question.tokens)):
+                prompts[question.tokens[place]].append(question.tokens[:place])
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def measure(token: int) -> list[float]:
+            async with gate:
+                return await self._measure(client, model, token, prompts[token])
+
+        measured = await asyncio.gather(*map(measure, prompts))
+        # Each token's scores in the order in which its prompts were collected.
+        scores = {token: iter(found) for token, found in zip(prompts, measured, strict=True)}
+        return [
+            [next(scores[token]) for token in question.tokens[-question.count :]]
+            for question in proof.questions
+        ]
+
+    async def _measure(
+        self, client: ProtocolClient, model: str, token: int, prompts: Sequence[Sequence[int]]
+    ) -> list[float]:
+        """Return how probable a token is after each prompt."""
+        body: Json = {
+            "model": model,
+            "prompt": [[*prompt] for prompt in prompts],
+            "max_tokens": 1,
+            "logprobs": 0,
+            "allowed_token_ids": [token],
+        }
         response: Any = await client.json("/v1/completions", body, _SILENCE_S)
         _check_model(response, model)
         try:
             choices = sorted(response["choices"], key=itemgetter("index"))
             return [
-                _read_scores(choice["prompt_logprobs"], question)
-                for choice, question in zip(choices, proof.questions, strict=True)
+                float(choice["logprobs"]["token_logprobs"][0])
+                for choice, _ in zip(choices, prompts, strict=True)
             ]
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidResponse(f"no prompt_logprobs: {error!r}") from error
-
-    async def _get_client(self) -> ProtocolClient:
-        """Return the client of a server that is ready, starting it if needed."""
-        async with self._starting:
-            if self._child is None or self._child.returncode is not None:
-                self._restarts += self._child is not None
-                await self._start()
-            if not self._is_ready:
-                await self._wait_until_ready()
-                self._is_ready = True
-        return self._require_client()
-
-    async def _start(self) -> None:
-        (port,) = free_ports(1)
-        key = secrets.token_hex(16)
-        if self._client:
-            await self._client.aclose()
-        self._client = ProtocolClient(f"http://127.0.0.1:{port}", key)
-        self._is_ready, self._loaded, self._proved = False, set(), {}
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        own = {"VLLM_API_KEY": key, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
-        if number := self._settings.device.partition("cuda:")[2]:
-            own["CUDA_VISIBLE_DEVICES"] = number
-        template = self._log.with_suffix(".jinja")
-        is_adapted = await asyncio.to_thread(write_adapted, self._folder, template)
-        options = ["--chat-template", str(template)] if is_adapted else []
-        with self._log.open("ab") as output:
-            self._child = await asyncio.create_subprocess_exec(
-                *self._build_command(port, options),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=build_environment(**own),
-                start_new_session=True,
-            )
-        log.info("vLLM starts", base=self._name, pid=self._child.pid, port=port)
-
-    def _build_command(self, port: int, options: Sequence[str]) -> list[str]:
-        """Return the command line; the options of the configuration come last and win."""
-        beside = Path(sys.executable).with_name("vllm")
-        vllm = str(beside) if beside.exists() else shutil.which("vllm")
-        if vllm is None:
-            command = f"{sys.executable} -m pip install vllm"
-            raise Unavailable(f"{self._name} needs vLLM (engine.serving): {command}")
-        setpriv = shutil.which("setpriv")
-        return [
-            # The kernel ends it when the engine dies, however it does.
-            *((setpriv, "--pdeathsig", "TERM") if setpriv else ()),
-            *(vllm, "serve", str(self._folder), "--served-model-name", self._name),
-            *("--host", "127.0.0.1", "--port", str(port), "--dtype", self._model.dtype),
-            *("--enable-lora", "--max-lora-rank", "64"),
-            *("--max-loras", "4", "--max-cpu-loras", "20"),
-            *(("--max-model-len", str(self._model.context)) if self._model.context else ()),
-            *options,
-            *self._settings.vllm,
-        ]
-
-    async def _wait_until_ready(self) -> None:
-        """Wait until the server is healthy. Raises Unavailable if it ends or is too old."""
-        async with asyncio.timeout(_START_S):
-            while not await self._is_healthy():
-                child = self._child
-                if child and child.returncode is not None:
-                    raise ended_error(self._name, child.returncode)
-                await asyncio.sleep(_POLL_S)
-        found = str((await self._require_client().json("/version", None, _HEALTH_S))["version"])
-        numbers = re.match(r"(\d+)\.(\d+)", found)
-        if not numbers or tuple(map(int, numbers.groups())) < _OLDEST:
-            oldest = ".".join(map(str, _OLDEST))
-            command = f"{sys.executable} -m pip install --upgrade vllm"
-            raise Unavailable(f"vLLM {found} is older than {oldest}: {command}")
-        log.info("vLLM is ready", base=self._name, version=found)
-
-    async def _is_healthy(self) -> bool:
-        with suppress(ProviderError), call_errors():
-            async with self._require_client().send("/health", None, _HEALTH_S, _HEALTH_S):
-                return True
-        return False
-
-    def _require_client(self) -> ProtocolClient:
-        assert self._client is not None  # noqa: S101 - set by `_start`
-        return self._client
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise InvalidResponse(f"no logprobs: {error!r}") from error
 
 
 def build_request_body(request: GenerationRequest) -> Json:
@@ -311,12 +305,6 @@ def _check_model(response: Mapping[str, object], model: str) -> None:
     """Raise ApiError if another model has answered than the one that was asked."""
     if (found := response.get("model")) not in (None, model):
         raise ApiError(422, f"vLLM answered with {found} instead of {model}", code=INERT)
-
-
-def _read_scores(logprobs: Any, question: ProofQuestion) -> list[float]:
-    """Return a question's scores; `logprobs` has an object by token for each of the prompt."""
-    pairs = list(zip(logprobs, question.tokens, strict=True))[-question.count :]
-    return [float(by_token[str(token)]["logprob"]) for by_token, token in pairs]
 
 
 def _parse_event(event: Mapping[str, object]) -> tuple[str, str]:

@@ -42,7 +42,8 @@ class Prover:
         model.train(was_training)
         check_finite(chain(*self._base, *tuned), step)
         questions, base, chosen = zip(*self._choose(tuned), strict=True)
-        proof = Proof(questions, base, chosen, self._quantised)
+        dtype = str(model.dtype).removeprefix("torch.")
+        proof = Proof(questions, base, chosen, self._quantised, dtype)
         write_proof(proof, folder)
         return proof
 
