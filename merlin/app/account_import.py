@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,18 +27,18 @@ from merlin.dataset.commit_message import Editor
 from merlin.dataset.entries import FileText
 from merlin.dataset.import_lines import ImportedLine, read_import_files
 from merlin.dataset.import_plan import ImportPlan
+from merlin.dataset.preview import edited_blob
 from merlin.dataset.spec import DPO, SUPERVISED
 from merlin.dataset.split import TEST
 from merlin.db.intents import Intents, IntentState
-from merlin.git.source import blob_id
 from merlin.providers.base import JobReport, ModelCard, StoredFile
 
 if TYPE_CHECKING:
     from merlin.providers.openai_training import OpenAIProvider
 
 ACCOUNT_FILE = "account-file"
-# Lines that become one commit: a file of 50 MB has more examples than a commit may add.
-COMMIT_LINES = 5_000
+# Lines that become one commit: a file has more examples, or findings, than one commit takes.
+COMMIT_LINES = 2_000
 _TUNED = ("ft:", ".ft-")  # in the names of OpenAI's and of Azure's tuned models
 _KEPT_PARAMETERS = ("n_epochs", "batch_size", "learning_rate_multiplier", "beta")
 T = TypeVar("T")
@@ -81,24 +82,25 @@ def read_account(provider: str, service: OpenAIProvider) -> Account:
     within 60 days. Raises ProviderError for files that cannot be listed, ProviderBusy.
     """
     files = service.list_files()
-    jobs, no_jobs = _list_if_allowed(service.list_jobs)
-    cards, no_models = _list_if_allowed(service.models)
-    trained = {job.model_id for job in jobs}
+    jobs, no_jobs = _read_if_allowed(service.list_jobs)
+    cards, no_models = _read_if_allowed(service.models)
+    trained = {job.model_id for job in jobs or ()}
     tuned = [
         card
-        for card in cards
+        for card in cards or ()
         if card.model_id in trained or any(mark in card.model_id for mark in _TUNED)
     ]
-    return Account(provider, files, jobs, tuned, no_jobs or no_models)
+    return Account(provider, files, jobs or (), tuned, no_jobs or no_models)
 
 
-def _list_if_allowed(read: Callable[[], list[T]]) -> tuple[list[T], ProviderError | None]:
+def _read_if_allowed(read: Callable[[], T]) -> tuple[T | None, ProviderError | None]:
+    """Return what is read, or None and why it is refused. Raises ProviderBusy."""
     try:
         return read(), None
     except ProviderBusy:
         raise
     except ProviderError as refusal:
-        return [], refusal
+        return None, refusal
 
 
 COUNTS = ("lines", "taken", "duplicates", "rejected")
@@ -140,12 +142,9 @@ def plan_files(
         if key in states and states[key].state is IntentState.DONE:
             yield FilePlan(file, key)
             continue
-        try:
-            content = service.read_file(file.file_id)
-        except ProviderBusy:
-            raise
-        except ProviderError as error:
-            yield FilePlan(file, key, failure=error)
+        content, failure = _read_if_allowed(partial(service.read_file, file.file_id))
+        if content is None:
+            yield FilePlan(file, key, failure=failure)
             continue
         lines = read_import_files([(content, f"{file.file_id}/{file.name}")])
         if file.file_id in account.test_files:
@@ -154,7 +153,7 @@ def plan_files(
         while part := [*islice(lines, COMMIT_LINES)]:
             plans.append(plan := examples.plan(ctx, files, part))
             added = (
-                FileText(plan.dataset, edit.path, blob_id(edit.text or ""), edit.text)
+                FileText(plan.dataset, edit.path, edited_blob(edit.text or ""), edit.text)
                 for edit in plan.good_edits
             )
             files = replace(files, files=[*files.files, *added])

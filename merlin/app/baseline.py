@@ -15,7 +15,13 @@ from peewee import fn
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.distil import CallReport, RecordingClient, Teacher, ask_recorded
+from merlin.app.distil import (
+    CallPlan,
+    CallReport,
+    RecordingClient,
+    Teacher,
+    ask_recorded,
+)
 from merlin.app.permissions import require_editing
 from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import NotFound, Refused
@@ -38,26 +44,14 @@ _LEAST_TOKENS = 256  # of an answer
 
 
 @dataclass(frozen=True, slots=True)
-class BaselinePlan:
-    """The questions that a model is still to be asked, by key; `names` are those of the rows.
+class BaselinePlan(CallPlan):
+    """The questions that a model is still to be asked; `names` are those of the answers' rows."""
 
-    `answered` were by earlier runs. An answer has at most `most_tokens`.
-    """
-
-    dataset: str
-    model: Teacher
-    queries: Mapping[str, Query]
     names: Mapping[str, str]
-    answered: int
-    most_tokens: int
-
-    @property
-    def sampling(self) -> SamplingParams:
-        """Return the sampling parameters of each call."""
-        return SamplingParams(most_tokens=self.most_tokens)
+    sampling: SamplingParams
 
 
-def plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> BaselinePlan:
+def make_plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> BaselinePlan:
     """Return the questions of the newest build that a model has not answered; tests first.
 
     Raises NotFound, also without a build, and Refused if a consent to an example was withdrawn.
@@ -86,7 +80,10 @@ def plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> BaselinePl
         key, messages = model.key(dataset, question.messages, BASELINE), question.messages
         if names[key] not in known:
             queries[key] = Query(key, messages, Usage(count_messages(messages), most_tokens))
-    return BaselinePlan(dataset, model, queries, names, len(names) - len(queries), most_tokens)
+    answered = len(names) - len(queries)
+    return BaselinePlan(
+        dataset, model, queries, answered, names, SamplingParams(most_tokens=most_tokens)
+    )
 
 
 def name_question(question: Question) -> str:
@@ -96,12 +93,12 @@ def name_question(question: Question) -> str:
     return hashlib.sha256(dump_json(question_key(question)[0]).encode()).hexdigest()
 
 
-def record(
+def run(
     ctx: Context,
-    planned: BaselinePlan,
-    client: ModelClient,
+    plan: BaselinePlan,
     budget_micro: int,
     report: CallReport,
+    client: ModelClient,
     advance: Callable[[], None],
 ) -> AskReport:
     """Ask the remaining questions within the budget; each answer is stored at once.
@@ -110,13 +107,11 @@ def record(
     """
 
     def keep(query: Query, answer: Answer) -> None:
-        row = {"dataset": planned.dataset, "model": planned.model.name}
-        row |= {"question": planned.names[query.key], "answer": storable_text(answer.text)}
+        row = {"dataset": plan.dataset, "model": plan.teacher.name}
+        row |= {"question": plan.names[query.key], "answer": storable_text(answer.text)}
         ctx.db.add_new(BASELINE_ANSWER, row)
 
-    recording = RecordingClient(
-        ctx, BASELINE, planned.dataset, planned.model, client, report, planned.queries, keep
-    )
+    recording = RecordingClient(ctx, BASELINE, plan, client, report, keep)
     return ask_recorded(recording, budget_micro, advance)
 
 

@@ -177,19 +177,28 @@ def find_teacher(ctx: Context, name: str) -> Teacher:
 
 
 @dataclass(frozen=True, slots=True)
-class DistilPlan:
-    """The calls still to make; `answered` is the number of those that earlier runs made.
+class CallPlan:
+    """The calls of a model still to make, by the keys of their Intents.
 
-    `known` are the normal forms of the questions of the dataset and its proposals.
+    `answered` is the number of those that earlier runs made.
     """
 
     dataset: str
     teacher: Teacher
-    queries: Sequence[Query]
+    queries: Mapping[str, Query]
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class DistilPlan(CallPlan):
+    """The calls that ask for drafts.
+
+    `known` are the normal forms of the questions of the dataset and its proposals.
+    """
+
     passages: Mapping[str, Passage]
     wordings: int
     known: set[str]
-    answered: int
 
 
 def plan(
@@ -214,7 +223,7 @@ def plan(
     known = {example.normal_question for example in checked_dataset.examples}
     known |= {*map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))}
     intents = Intents(ctx.db, ctx.clock).list_of_kind(DISTIL)
-    queries, by_key = [], dict[str, Passage]()
+    queries, by_key = dict[str, Query](), dict[str, Passage]()
     for passage in inputs:
         messages = _messages(checked_dataset.spec.system, passage, wordings, ctx.config.language)
         key = teacher.key(dataset, messages)
@@ -223,10 +232,10 @@ def plan(
         is_taught = is_new_question and normalise(passage.text) in known
         if not (key in by_key or is_answered or is_taught):
             expected = Usage(count_messages(messages), MAX_ANSWER_TOKENS)
-            queries.append(Query(key, messages, expected))
+            queries[key] = Query(key, messages, expected)
         by_key[key] = passage
     answered = sum(key in intents and intents[key].state is IntentState.DONE for key in by_key)
-    return DistilPlan(dataset, teacher, queries, by_key, wordings, known, answered)
+    return DistilPlan(dataset, teacher, queries, answered, by_key, wordings, known)
 
 
 def _messages(system: str, passage: Passage, wordings: int, default: str) -> tuple[Message, ...]:
@@ -269,25 +278,24 @@ class DistilReport(CallReport):
 class RecordingClient:
     """A ModelClient that stores an Intent before each call, and what it brought before it answers.
 
-    `kind` is that of the Intents, `queries` are by their keys. `keep` stores what an answer brings,
+    `kind` is that of the Intents. `keep` stores what an answer brings,
     in the transaction that ends the Intent. Several threads use it. An interrupt ends only the main
     thread, so that no answer is lost.
     """
 
     ctx: Context
     kind: str
-    dataset: str
-    teacher: Teacher
+    plan: CallPlan
     client: ModelClient
     report: CallReport
-    queries: Mapping[str, Query]
     keep: Callable[[Query, Answer], None]
     lock: Lock = field(default_factory=Lock)
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
         """Return the answer. Raises as a ModelClient."""
-        key, is_distil = self.teacher.key(self.dataset, messages, self.kind), self.kind == DISTIL
-        query, intents = self.queries[key], Intents(self.ctx.db, self.ctx.clock)
+        teacher, is_distil = self.plan.teacher, self.kind == DISTIL
+        key = teacher.key(self.plan.dataset, messages, self.kind)
+        query, intents = self.plan.queries[key], Intents(self.ctx.db, self.ctx.clock)
         intents.open(key, self.kind)
         intents.mark_sending(key, self.ctx.clock())
         kill_point("distil.intended" if is_distil else "baseline.intended")
@@ -296,7 +304,7 @@ class RecordingClient:
         except ProviderError as error:
             if may_be_paid(error):
                 with self.lock:
-                    self.report.spent_micro += query.cost(self.teacher.price)
+                    self.report.spent_micro += query.cost(teacher.price)
             else:
                 intents.mark_ready(key)
             raise
@@ -306,7 +314,7 @@ class RecordingClient:
                 intents.mark_done(key, "")
                 self.keep(query, answer)
             self.report.answered += 1
-            self.report.spent_micro += query.cost(self.teacher.price, answer.usage)
+            self.report.spent_micro += query.cost(teacher.price, answer.usage)
         kill_point("distil.recorded" if is_distil else "baseline.recorded")
         return answer
 
@@ -314,9 +322,9 @@ class RecordingClient:
 def run(
     ctx: Context,
     plan: DistilPlan,
-    client: ModelClient,
     budget_micro: int,
     report: DistilReport,
+    client: ModelClient,
     advance: Callable[[], None],
 ) -> AskReport:
     """Make the remaining calls within the budget; each answer's drafts are stored at once.
@@ -334,18 +342,15 @@ def run(
         report.proposed += len(drafts)
         report.rejected += rejected
 
-    queries = {query.key: query for query in plan.queries}
-    recording = RecordingClient(
-        ctx, DISTIL, plan.dataset, plan.teacher, client, report, queries, keep
-    )
+    recording = RecordingClient(ctx, DISTIL, plan, client, report, keep)
     return ask_recorded(recording, budget_micro, advance)
 
 
 def ask_recorded(
     recording: RecordingClient, budget_micro: int, advance: Callable[[], None]
 ) -> AskReport:
-    """Make the calls of a RecordingClient within the budget. Raises as `ask_many`."""
-    teacher, queries = recording.teacher, [*recording.queries.values()]
+    """Make the calls of a plan within the budget. Raises as `ask_many`."""
+    teacher, queries = recording.plan.teacher, recording.plan.queries.values()
     return ask_many(
         recording,
         teacher.model_id,

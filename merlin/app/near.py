@@ -47,7 +47,7 @@ def find_near(
         return []
     if old is not None and old.normal_question == new.normal_question:
         return []
-    examples = ctx.checker.list_examples(files.dataset, files.files)
+    examples = ctx.checker.check(files.dataset, files.files).examples
     others = [each for each in examples if each.path != path]
     return _compare(new.answer, find_nearest(new.question, new.answer, others))
 
@@ -91,7 +91,7 @@ def find_near_corrections(
         if each.draft.is_correction
         and not (corrected[each.proposal_id].others or each.draft.before_question)
     ]
-    examples = ctx.checker.list_examples(files.dataset, files.files) if asked else ()
+    examples = ctx.checker.check(files.dataset, files.files).examples if asked else ()
     near = dict[int, list[NearExample]]()
     for each in asked:
         question, answer = each.draft.question, each.draft.answer

@@ -1,7 +1,9 @@
 """`merlin distil`: let a stronger model draft examples for editors, at a price shown first."""
 
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +11,7 @@ import typer
 
 from merlin.app import distil as act
 from merlin.app.context import Context
-from merlin.app.distil import DistilPlan, DistilReport, Passage
+from merlin.app.distil import CallPlan, DistilPlan, DistilReport, Passage
 from merlin.cli import language
 from merlin.cli.edit_session import edit_session
 from merlin.cli.import_export import read_file
@@ -26,10 +28,12 @@ from merlin.cli.output import print_json, print_message, show_progress
 from merlin.cli.paid_questions import confirm_price
 from merlin.config import require_provider
 from merlin.config.section import convert_to_micro
-from merlin.core.errors import ConfigError, ProviderError
+from merlin.core.errors import ConfigError
+from merlin.core.messages import SamplingParams
 from merlin.core.money import Cost, format_cost, format_price
 from merlin.db.processes import Lead
-from merlin.training.ask_many import estimate
+from merlin.providers.base import ModelClient
+from merlin.training.ask_many import AskReport, estimate
 from merlin.wiring.providers import model_client
 
 app = typer.Typer()
@@ -76,22 +80,30 @@ def distil(  # noqa: PLR0913 - each is an option of the command
 
 def _draft(ctx: Context, plan: DistilPlan, limit: int, *, json: bool) -> None:
     """Ask the teacher, and print what was drafted, also when that is interrupted."""
-    provider = require_provider(ctx.config, plan.teacher.provider)
     report = DistilReport()
+    try:
+        ask(ctx, plan, act.SAMPLING_PARAMS, partial(act.run, ctx, plan, limit, report))
+    finally:
+        show(plan, report, json=json)
+
+
+def ask(
+    ctx: Context,
+    plan: CallPlan,
+    sampling: SamplingParams,
+    run: Callable[[ModelClient, Callable[[], None]], AskReport],
+) -> None:
+    """Make the calls of a plan by `run`, and print the failures. Raises ProviderError."""
+    provider = require_provider(ctx.config, plan.teacher.provider)
     with (
-        closing(model_client(provider, act.SAMPLING_PARAMS)) as service,
+        closing(model_client(provider, sampling)) as service,
         show_progress("asking-progress", len(plan.queries)) as advance,
     ):
-        try:
-            outcome = act.run(ctx, plan, service, limit, report, advance)
-        except (ProviderError, KeyboardInterrupt):
-            show(plan, report, json=json)
-            raise
+        outcome = run(service, advance)
     if outcome.failed:
         print_message("distil-failed", count=len(outcome.failed), reason=str(outcome.first_failure))
     if outcome.is_over_budget:
         print_message("distil-over-budget")
-    show(plan, report, json=json)
 
 
 def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:
@@ -108,10 +120,10 @@ def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:
     return act.read_questions(text, "stdin" if str(file) == "-" else file.name)
 
 
-def confirm(plan: DistilPlan, limit: int, *, yes: bool) -> None:
+def confirm(plan: CallPlan, limit: int, *, yes: bool) -> None:
     """Print the remaining calls and their price, and ask for confirmation. Raises Refused."""
     price, lang = plan.teacher.price, language()
-    maximum = estimate(price, plan.queries)
+    maximum = estimate(price, plan.queries.values())
     most = format_price(lang, maximum, price.currency)
     rest = format_cost(lang, limit, price.currency)
     print_message("distil-plan", calls=len(plan.queries), done=plan.answered, most=most, rest=rest)

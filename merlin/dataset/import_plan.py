@@ -11,7 +11,7 @@ from merlin.dataset.example import Example, normalise, write_example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
 from merlin.dataset.import_lines import ImportedLine, locate
 from merlin.dataset.layout import EXAMPLES, NameAllocator, example_path
-from merlin.dataset.preview import EditChecker, Preview, check_files
+from merlin.dataset.preview import EditChecker, Preview
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ def plan_import(
     there are more new examples, or more findings, than fit into one commit.
     """
     names = NameAllocator(file.example_id for file in files if file.path.startswith(EXAMPLES))
-    current = check_files(dataset, files, limit_tokens)
+    checker = checker or EditChecker()
+    current = checker.check(dataset, files, limit_tokens)
     system = current.spec.system if current.spec else ""
     known = {strip_system(example, system).content_digest for example in current.examples}
     read, found = list[ImportedLine](), list[Finding]()
@@ -87,7 +88,7 @@ def plan_import(
             texts[path], sources[path] = write_example(example), line
         if max(len(texts), len(found)) > MAX_BATCH_SIZE:
             raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
-    preview = (checker or EditChecker()).preview(dataset, files, texts, limit_tokens)
+    preview = checker.preview(dataset, files, texts, limit_tokens)
     off = current.spec.rules_off if current.spec else {}
     findings = [each for each in (*found, *_list_left(read)) if each.rule not in off]
     findings += [_locate_finding(each, texts, sources) for each in preview.findings]

@@ -59,9 +59,14 @@ class EditChecker:
 
     _parsed: ParsedFiles = field(default_factory=dict)
 
-    def list_examples(self, dataset: str, files: Sequence[FileText]) -> Sequence[Example]:
-        """Return the good examples of these files."""
-        return check_files(dataset, files, parsed=self._parsed).examples
+    def check(
+        self,
+        dataset: str,
+        files: Sequence[FileText],
+        limit_tokens: Mapping[str, int] | None = None,
+    ) -> CheckedDataset:
+        """Return the checked dataset of these files; `limit_tokens` as in `preview`."""
+        return check_files(dataset, files, limit_tokens, self._parsed)
 
     def preview(
         self,
@@ -79,8 +84,7 @@ class EditChecker:
         for path, text in edits.items():
             if text is not None:
                 content = text.encode("utf-8", "surrogatepass")
-                # The blob identifies the content.
-                after[path] = (f"edit-{hashlib.sha256(content).hexdigest()}", content)
+                after[path] = (edited_blob(text), content)
         if len(self._parsed) > _MAX_PARSED:
             self._parsed.clear()
         old, new = (
@@ -95,6 +99,11 @@ class EditChecker:
             around=tuple(finding for finding in fresh if finding.path not in edited_paths),
             good={each.path: each for each in new.examples if each.path in edits},
         )
+
+
+def edited_blob(text: str) -> str:
+    """Return the blob that identifies the content of an edit; git has none of it yet."""
+    return f"edit-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def check_files(

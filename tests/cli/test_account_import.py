@@ -1,12 +1,15 @@
 """`merlin import --from PROVIDER`: the files of an account become examples, each once."""
 
 import json
-from dataclasses import replace
+import os
+import signal
 
 import pytest
 import yaml
 
+from merlin.db.processes import Lead
 from merlin.sandbox.provider.account import PlantedAccount
+from merlin.wiring.context import open_migrated_database
 from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.kill_points import POINTS
@@ -17,6 +20,7 @@ from tests.support.provider_account import (
     chat_line,
     plant_account,
 )
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -152,9 +156,9 @@ def test_dry_run_shows_what_each_file_brings_and_takes_nothing(lab, run_json, ru
 
 
 def test_account_that_may_not_list_its_jobs_gives_its_files(lab, account, run):
-    account.account = replace(account.account, forbids_jobs=True)
+    account.faults.add(Fault("jobs.list", FaultKind.STATUS, times=None, status=403))
     code, captured = run(*TAKE, "--yes", "--json")
-    assert (code, "Fine-tuning is closed" in captured.err) == (0, False)
+    assert code == 0, captured.err
     document = json.loads(captured.out)
     assert document["refusal"].startswith("403 ")
     assert (len(document["models"]), document["recipe"], len(read_examples(lab))) == (5, None, 31)
@@ -195,3 +199,23 @@ def test_account_at_azure_is_read_by_its_version_and_key(planted, tmp_path, monk
 def test_import_is_from_files_or_from_an_account(lab, run, arguments):
     code, captured = run(*arguments)
     assert (code, "--from PROVIDER" in captured.err) == (2, True)
+
+
+def test_file_whose_edit_was_withdrawn_by_ctrl_c_comes_with_the_next_run(
+    lab, account, tmp_path, run_json
+):
+    account.account = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
+    lab.tick("fetch")
+    log, arguments = tmp_path / "import.log", [*TAKE, "--yes", "--config", str(lab.path)]
+    with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that only fetches
+        assert lead.take()
+        importing = start_function(run_command, arguments, log, {KEY: "stand-in"})
+        wait_until(lambda: "waiting" in log.read_text("utf-8"))
+        lab.tick("serve")
+        with open_migrated_database(lab.config) as database:
+            wait_until(lambda: lab.changes(database).list_pending("trial"))
+        os.kill(importing.pid, signal.SIGINT)
+        assert wait_for_exit(importing) == 130, log.read_text("utf-8")
+    assert read_examples(lab) == []
+    run_json(*TAKE, "--yes")
+    assert read_examples(lab) == [("Где выход?", "Прямо.", None, None)]

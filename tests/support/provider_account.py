@@ -62,7 +62,7 @@ def _pair(file, number):
     return f"Что записано в тетради {file}, где {words[number % 8]}?", f"Запись {file}.{number}."
 
 
-def plant_account(*, forbids_jobs=False):
+def plant_account():
     """Return an account of 12 files and 5 models, and the examples that it has.
 
     Files 1 to 6 have conversations, of which file 4 repeats two of file 1, file 5 has a line cut
@@ -107,4 +107,4 @@ def plant_account(*, forbids_jobs=False):
         )
     ]
     contents = {file_id: "\n".join(lines).encode() for file_id, lines in files.items()}
-    return PlantedAccount(contents, jobs, forbids_jobs), known
+    return PlantedAccount(contents, jobs), known

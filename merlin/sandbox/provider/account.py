@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.openai_protocol import responses
-from merlin.openai_protocol.errors import ApiError, missing
+from merlin.openai_protocol.errors import missing
 from merlin.openai_protocol.requests import parse_page, read_body
 from merlin.openai_protocol.responses import Json
 from merlin.sandbox.provider.app import CREATED_AT, MAX_QUESTION_BYTES, ProviderStandIn
@@ -32,12 +32,11 @@ class PlantedAccount:
     """Contents of files by id, oldest first, which is the name without its ending; and jobs.
 
     A job is a FineTuningJob object with `id`, `model` (its base), `training_file` and
-    `fine_tuned_model`. `forbids_jobs`: the list of jobs is answered 403.
+    `fine_tuned_model`.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
     jobs: Sequence[Json] = ()
-    forbids_jobs: bool = False
 
 
 def demo_account(language: str) -> PlantedAccount:
@@ -85,9 +84,6 @@ class AccountStandIn(ProviderStandIn):
         ]
 
     def _list_jobs(self) -> list[Json]:
-        """Return the jobs. Raises ApiError 403, as OpenAI since July to who asks no tuned model."""
-        if self.account.forbids_jobs:
-            raise ApiError(403, "Fine-tuning is closed to this organization.", code="forbidden")
         return [
             responses.job_object(status="succeeded", created_at=CREATED_AT + number * _DAY_S, **job)
             for number, job in enumerate(self.account.jobs)
