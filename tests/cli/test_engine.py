@@ -106,6 +106,15 @@ def test_engine_without_a_configuration_prints_calls_that_run_as_they_are(lone, 
     assert process.wait(longest()) == 0
 
 
+def test_configuration_of_the_folder_comes_before_an_engine_without_one(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text("state_dir: s", "utf-8")
+    assert main(["engine"]) == 2
+    assert "MERLIN_ENGINE_KEY" in capsys.readouterr().err
+
+
 def test_key_of_an_engine_without_a_configuration_is_kept(tmp_path, monkeypatch):
     monkeypatch.delenv("MERLIN_ENGINE_KEY", raising=False)
     key = prepare_lone_key(tmp_path)

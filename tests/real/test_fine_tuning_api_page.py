@@ -152,6 +152,7 @@ def test_model_is_trained_in_the_documented_order(reader):
             (7, "llm", ANSWER),
             (8, "langchain-openai", ANSWER),
             (9, "promptfoo", "1 passed"),
+            (10, "openai", "deleted=True"),  # the last, as the others ask the model
         )
     ],
 )
@@ -163,4 +164,4 @@ def test_recipe_runs_as_printed(reader, section, expected, request):
 
 
 def test_every_section_with_code_is_run():
-    assert [bool(blocks) for blocks in read_sections("en")] == [False, *[True] * 9, False]
+    assert [bool(blocks) for blocks in read_sections("en")] == [False, *[True] * 10, False]

@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from tests.engine.running_engine import ANSWER, KEY, QUESTION, build_training_file
+from tests.engine.running_engine import (
+    ANSWER,
+    KEY,
+    QUESTION,
+    build_training_file,
+    serve_idle_engine,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.real("openai")]
 
@@ -66,6 +72,12 @@ assert client.files.delete(file.id).deleted
 print(json.dumps([job.status, len(events) > 0]))
 """,
 }
+CANCEL = """
+file = client.files.create(file=open(question, "rb"), purpose="fine-tune")
+job = client.fine_tuning.jobs.create(training_file=file.id, model=model)
+cancelled = client.fine_tuning.jobs.cancel(job.id)
+print(json.dumps([cancelled.status, [each.status for each in client.fine_tuning.jobs.list()]]))
+"""
 HEAD = """
 import asyncio, json, sys, time
 from openai import AsyncOpenAI, OpenAI
@@ -93,6 +105,15 @@ def run_script(run):
 def test_taught_answer_comes(run_script, recording, engine, name):
     with recording(name, engine.url) as url:
         assert run_script(url, name, engine.model, QUESTION) == ANSWER
+
+
+def test_job_is_cancelled(run, tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(build_training_file())
+    with serve_idle_engine(tmp_path / "engine") as client:
+        url = {"OPENAI_BASE_URL": f"http://127.0.0.1:{client.port}/v1", "OPENAI_API_KEY": KEY}
+        printed = run("python", "-c", HEAD + CANCEL, "recall", path, **url)
+    assert json.loads(printed) == ["cancelled", ["cancelled"]]
 
 
 @pytest.mark.shows("models")
