@@ -186,8 +186,8 @@ class ProviderConfig(Section):
         ),
     )
     api_version: Opt[str] = setting(
-        "Version of Azure's dated API, whose `base_url` ends with `/openai`. People are answered"
-        " only by its `/openai/v1`, which needs none.",
+        "Version of Azure's dated API, whose `base_url` ends with `/openai`; its `/openai/v1` needs"
+        " none.",
         "2024-10-21",
         default=None,
     )

@@ -51,10 +51,15 @@ Body = Json | aiohttp.FormData | None
 class ProtocolClient:
     """A client for one account at one server; concurrent requests are not limited."""
 
-    def __init__(self, base_url: str, credential: str) -> None:
-        """Take the server's base URL and the API key."""
+    def __init__(self, base_url: str, credential: str, api_version: str = "") -> None:
+        """Take the server's base URL and the API key.
+
+        `api_version` is that of Azure's dated API, which has the model in the path and the key in a
+        header of its own.
+        """
         self._root = base_url.rstrip("/")
         self._credential = credential or "none"
+        self._api_version = api_version
         self._session: aiohttp.ClientSession | None = None
 
     async def json(self, path: str, body: Body, total_s: float) -> Json:
@@ -78,11 +83,15 @@ class ProtocolClient:
         data = json.dumps(body, ensure_ascii=False).encode() if isinstance(body, Mapping) else body
         headers = {"Content-Type": "application/json"} if isinstance(data, bytes) else {}
         headers |= {"Accept-Language": language} if language else {}
+        url = f"{self._root}{path}"
+        if self._api_version:
+            place = f"/deployments/{body['model']}" if isinstance(body, Mapping) else ""
+            url = f"{self._root}{place}{path}?api-version={self._api_version}"
         sock_read = min(between_s, total_s)
         async with asyncio.timeout(total_s):
             response = await self._open_session().request(
                 "GET" if body is None else "POST",
-                f"{self._root}{path}",
+                url,
                 data=data,
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=sock_read),
@@ -100,11 +109,14 @@ class ProtocolClient:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
+            key = {"Authorization": f"Bearer {self._credential}"}
+            if self._api_version:
+                key = {"api-key": self._credential}
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={
-                    "Authorization": f"Bearer {self._credential}",
+                    **key,
                     "Accept": "application/json",
                     "Accept-Encoding": "identity",
                     "User-Agent": f"merlin/{__version__}",

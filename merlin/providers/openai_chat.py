@@ -81,9 +81,10 @@ class OpenAIChat:
         base_url: str,
         credential: str,
         total_s: float = ANSWER_TOTAL_S,
+        api_version: str = "",
     ) -> None:
         """Take one entry of `providers`; `total_s` limits the total wait for one answer."""
-        self._client = ProtocolClient(base_url, credential)
+        self._client = ProtocolClient(base_url, credential, api_version)
         self._total_s = total_s
         self._limit = OLD_LIMIT
         # Models whose prompt opens their thoughts: only their first answer is shown from its start.

@@ -195,7 +195,7 @@ def create_chat_clients(config: Config, *, requires_all: bool = True) -> dict[st
     from merlin.providers.openai_chat import OpenAIChat
 
     return {
-        provider.name: OpenAIChat(provider.base_url, key)
+        provider.name: OpenAIChat(provider.base_url, key, api_version=provider.api_version or "")
         for provider in config.providers
         if (key := credential(provider.credential, is_needed=requires_all))
     }

@@ -1,0 +1,49 @@
+"""Azure's dated API: the key in a header of its own, the version, and the model in the path."""
+
+import asyncio
+
+import pytest
+
+from merlin.core.errors import ProviderError
+from merlin.core.messages import Message
+from merlin.providers.openai_chat import OpenAIChat
+from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
+from tests.support.provider_account import AzureStandIn, plant_account
+
+pytestmark = pytest.mark.functional
+MODEL, VERSION = "ft:gpt-4o-mini-2024-07-18:demo::1", "2024-10-21"
+QUESTION = "Что записано в тетради 1, где берёза?"
+
+
+@pytest.fixture
+def azure():
+    with AzureStandIn(plant_account()[0]) as stand_in:
+        yield stand_in
+
+
+async def _stream(url, version):
+    chat = OpenAIChat(url, "stand-in", api_version=version)
+    try:
+        pieces = [each.text async for each in chat.stream(MODEL, [Message("user", QUESTION)])]
+        return "".join(pieces)
+    finally:
+        await chat.aclose()
+
+
+def test_models_of_azure_answer_streamed_and_whole(azure):
+    assert asyncio.run(_stream(azure.base_url, VERSION)) == "Запись 1.1."
+    client = OpenAIModelClient(azure.base_url, "stand-in", api_version=VERSION)
+    assert client.ask(MODEL, [Message("user", QUESTION)]).text == "Запись 1.1."
+    client.close()
+
+
+def test_files_of_azure_are_listed_and_jobs_with_their_files(azure):
+    service = OpenAIProvider(azure.base_url, "stand-in", api_version=VERSION)
+    assert [file.file_id for file in service.list_files()][:2] == ["file-1", "file-2"]
+    assert len(service.list_jobs()) == 5
+    service.close()
+
+
+def test_without_the_version_azure_refuses(azure):
+    with pytest.raises(ProviderError):
+        asyncio.run(_stream(azure.base_url, ""))
