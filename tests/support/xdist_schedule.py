@@ -22,7 +22,7 @@ LONG_FIRST = (
         "tests/golden/",
         "tests/deploy/test_compose.py",
     ),
-    *("tests/engine/", "tests/browser/", "tests/bot/"),
+    *("tests/real/", "tests/engine/", "tests/browser/", "tests/bot/"),
 )
 
 
