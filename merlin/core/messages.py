@@ -138,11 +138,14 @@ class Usage:
 
 
 def join_texts(parts: Sequence[object]) -> str | None:
-    """Return the texts of the parts joined by newlines; None if a part is not of type 'text'."""
+    """Return the texts of the parts joined by newlines; None if a part is no text.
+
+    `input_text` and `output_text` are the types of the Responses API.
+    """
     texts: list[str] = []
     for part in parts:
         match part:
-            case {"type": "text", "text": str(content)}:
+            case {"type": "text" | "input_text" | "output_text", "text": str(content)}:
                 texts.append(content)
             case _:
                 return None

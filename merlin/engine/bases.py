@@ -15,7 +15,13 @@ from starlette.concurrency import run_in_threadpool
 
 from merlin.config.engine import RECALL, EngineSettings
 from merlin.engine.model_store import require_base_folder
-from merlin.engine.serving.base import Adapter, Backend, Finish, GenerationRequest
+from merlin.engine.serving.base import (
+    Adapter,
+    Backend,
+    Finish,
+    GenerationRequest,
+    RelayedRequest,
+)
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.serving.transformers import TransformersBackend
@@ -24,7 +30,7 @@ from merlin.engine.trainers.base import BaseFiles, Trainer
 from merlin.engine.trainers.exact_first import ExactFirstTrainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 from merlin.engine.trainers.recall import RecallTrainer
-from merlin.openai_protocol.errors import ApiError
+from merlin.openai_protocol.errors import ApiError, Json
 
 if TYPE_CHECKING:
     from merlin.engine.storage import Models
@@ -108,6 +114,13 @@ class BackendRegistry:
         async with aclosing(self.get_backend(base).ask(adapter, request)) as pieces:
             async for piece in pieces:
                 yield piece
+
+    async def relay(self, request: RelayedRequest) -> AsyncGenerator[Json, None]:
+        """Pass a request on to the server behind its model; see Backend.relay, and `ask`."""
+        base, adapter = await run_in_threadpool(self._find, request.model)
+        async with aclosing(self.get_backend(base).relay(adapter, request)) as parts:
+            async for part in parts:
+                yield part
 
     def get_backend(self, base: str) -> Backend:
         """Return the backend of a base.

@@ -16,8 +16,9 @@ NO_EXTENSION: Json = {}
 
 
 def event(body: Mapping[str, object]) -> bytes:
-    """Return one server-sent event. Source: WHATWG HTML, 9.2.6."""
-    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
+    """Return one server-sent event, named by its type if it has one. Source: WHATWG HTML, 9.2.6."""
+    name = f"event: {body['type']}\n" if "type" in body else ""
+    return f"{name}data: {json.dumps(body, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from merlin.openai_protocol.requests import MAX_TOKENS, ChatMessage, Fields
 from merlin.openai_protocol.responses import NO_EXTENSION, Json, event
 
-_TEXTS = {"input_text", "output_text"}
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
@@ -25,20 +24,9 @@ class InputMessage(ChatMessage):
 
     type: Literal["message"] = "message"
 
-    @field_validator("content", mode="before")
-    @classmethod
-    def _name_parts(cls, content: object) -> object:
-        if not isinstance(content, list):
-            return content
-        return [
-            {**part, "type": "text"}
-            if isinstance(part, dict) and part.get("type") in _TEXTS
-            else part
-            for part in content
-        ]
 
-
-def _as_messages(value: object) -> object:
+def as_messages(value: object) -> object:
+    """Return an input that is a text as a list with one message."""
     return [{"role": "user", "content": value}] if isinstance(value, str) else value
 
 
@@ -66,7 +54,7 @@ class ResponsesRequest(UnsupportedResponseFields):
     model: str = Field(min_length=1)
     input: Annotated[
         list[InputMessage],
-        BeforeValidator(_as_messages, json_schema_input_type=str | list[InputMessage]),
+        BeforeValidator(as_messages, json_schema_input_type=str | list[InputMessage]),
     ] = Field(min_length=1)
     instructions: str | None = None
     stream: bool | None = None
@@ -167,7 +155,7 @@ class ResponseAnswer:
     def _event(self, kind: str, **fields: object) -> bytes:
         body = event({"type": kind, "sequence_number": self._sent, **fields})
         self._sent += 1
-        return f"event: {kind}\n".encode() + body
+        return body
 
     def _message(self, status: str, parts: list[Json]) -> Json:
         head = {"id": self._message_id, "type": "message", "role": "assistant"}

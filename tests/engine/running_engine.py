@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 from contextlib import asynccontextmanager, closing, contextmanager
+from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import openai
@@ -102,6 +104,19 @@ class EngineClient:
     def ask(self, model, question=QUESTION, **options):
         messages = [{"role": "user", "content": question}]
         return self.openai.chat.completions.create(model=model, messages=messages, **options)
+
+    def relay(self, model, path, body):
+        """Return the status of a call and its answer: a JSON object, or the list of its events."""
+        headers = {"Authorization": f"Bearer {self.key}"}
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=longest(DEADLINE_S))
+        with closing(connection):
+            connection.request("POST", f"/v1{path}", json.dumps({"model": model, **body}), headers)
+            response = connection.getresponse()
+            content = response.read().decode()
+        if response.headers.get_content_type() != "text/event-stream":
+            return response.status, json.loads(content)
+        data = re.findall("^data: (.*)$", content, re.MULTILINE)
+        return response.status, [each if each == "[DONE]" else json.loads(each) for each in data]
 
     def events(self, job_id):
         """Return all events, oldest first."""

@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import signal
-from contextlib import closing
+from contextlib import aclosing, closing
+from functools import partial
 from http.client import HTTPConnection
 from itertools import pairwise
 from math import inf, nan
@@ -16,10 +17,11 @@ import pytest
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message, break_control_tokens
-from merlin.engine.serving.base import Unavailable
+from merlin.engine.relayed import RelayedChat, RelayedResponses
+from merlin.engine.serving.base import RelayedRequest, Unavailable
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
-from merlin.engine.serving.vllm import VllmBackend
+from merlin.engine.serving.vllm import VllmBackend, build_relayed_body
 from merlin.engine.trainers.exact_first import CHOICE_FILE, RECALL_FILE
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import vllm_standin
@@ -32,7 +34,9 @@ from tests.engine.backends_asked import (
 )
 from tests.engine.base_library import write_base
 from tests.engine.recall_models import train_and_save
+from tests.engine.relayed_calls import CALLS
 from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, serve_engine
+from tests.real.recording import read_recording
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -45,6 +49,18 @@ def vllm(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     return vllm_standin.install(folder)
+
+
+@pytest.fixture(scope="module")
+def relaying(tmp_path_factory):
+    """An engine with the base "words" behind the program `vllm`."""
+    folder = tmp_path_factory.mktemp("relaying")
+    vllm_standin.install(folder)
+    models = {"words": EngineModelConfig(path=str(write_base(folder / "base")))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(folder), prepend=":")
+        with serve_engine(folder / "engine", models=models, serving="vllm") as engine:
+            yield engine
 
 
 @pytest.fixture
@@ -114,9 +130,10 @@ def test_server_is_asked_after_recall_only_where_the_adapter_lets_it_or_in_json(
         checked, _, ending = await read_answer(backend, adapter, near)
         assert (checked, ending.extension["known"]) == (refused, False)
         assert len(vllm.read("chat")) == 1
-        in_json, _, _ = await read_answer(backend, adapter, QUESTION, is_json=True)
+        [in_json] = await relay(backend, "schema", adapter)
         untuned, _, ending = await read_answer(backend, None, QUESTION)
-        assert ("hears" in in_json, "hears" in untuned, ending.extension) == (True, True, {})
+        assert ("name" in find_content(in_json), "hears" in untuned) == (True, True)
+        assert ending.extension == {}
 
     run_with_backend(ExactFirstBackend(RecallBackend("ru"), build_backend()), ask_five)
 
@@ -397,7 +414,6 @@ def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, build_back
         "top_p": 0.5,
         "seed": 7,
         "stops": ["queue?"],
-        "is_json": True,
     }
 
     async def ask_both(backend):
@@ -413,7 +429,6 @@ def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, build_back
         "top_p": 0.5,
         "seed": 7,
         "stop": ["queue?"],
-        "response_format": {"type": "json_object"},
         "chat_template_kwargs": {"enable_thinking": False},
         "top_k": 0,
         "min_p": 0.0,
@@ -421,6 +436,91 @@ def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, build_back
     }
     assert expected.items() <= full.items()
     assert not (expected.keys() - {"chat_template_kwargs"}) & plain.keys()
+
+
+async def relay(backend, story, adapter=None):
+    """Return what comes of one of the calls, to the model "mine"."""
+    path, body = CALLS[story]
+    body = {"model": "mine", **body}
+    form = RelayedResponses if path == RelayedResponses.path else RelayedChat
+    request = form.read(body, ApiError(400, "not here"))
+    async with aclosing(backend.relay(adapter, request)) as parts:
+        return [part async for part in parts]
+
+
+def find_content(answer):
+    return answer["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("story", CALLS)
+def test_call_is_answered_as_vllm_answers_it(relaying, story):
+    recorded = read_recording("vllm").answer(story)
+    status, answer = relaying.relay("words", *CALLS[story])
+    assert status == recorded["status"]
+    if story == "schema-refused":
+        assert answer["error"]["message"].startswith("vLLM refuses: 400")
+        assert answer["error"]["type"] == "invalid_request_error"
+    elif CALLS[story][1].get("stream"):
+        ends = [event.pop("merlin", None) for event in answer if isinstance(event, dict)]
+        assert (answer, any(ends)) == (recorded["body"], False)
+    else:
+        assert answer == recorded["body"]
+
+
+def test_call_to_an_adapter_is_answered_under_the_callers_name_of_it(vllm, build_backend, tmp_path):
+    adapter = write_adapter(tmp_path, "neuro")
+
+    async def ask_all(backend):
+        [whole] = await relay(backend, "schema", adapter)
+        assert (whole["model"], whole["merlin"]) == ("mine", {"applied": True})
+        events = await relay(backend, "schema-stream", adapter)
+        assert {event["model"] for event in events} == {"mine"}
+        assert [bool(event.get("merlin")) for event in events][-3:] == [False, True, False]
+        events = await relay(backend, "response-stream", adapter)
+        assert {event["response"]["model"] for event in events if "response" in event} == {"mine"}
+
+    run_with_backend(build_backend(), ask_all)
+    asked = [*vllm.read("chat"), *vllm.read("respond")]
+    assert {body["model"] for body in asked} == {f"merlin-{adapter.digest[:12]}"}
+
+
+@pytest.mark.parametrize("story", ["schema", "response"])
+def test_call_is_not_passed_on_to_the_base_in_place_of_an_adapter(
+    vllm, build_backend, tmp_path, story
+):
+    adapter = write_adapter(tmp_path, "neuro")
+    asked = partial(relay, story=story, adapter=adapter)
+    with pytest.raises(ApiError, match="the base answers as without it") as refused:
+        run_with_backend(build_backend("--fault", "base"), asked)
+    assert refused.value.code == "adapter_inert"
+    assert (vllm.read("chat"), vllm.read("respond")) == ([], [])
+
+
+def test_relayed_answer_of_another_model_is_refused(vllm, build_backend, tmp_path):
+    asked = partial(relay, story="schema", adapter=write_adapter(tmp_path, "neuro"))
+    with pytest.raises(ApiError, match="vLLM answered with words instead of merlin-"):
+        run_with_backend(build_backend("--fault", "name"), asked)
+
+
+def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_backend):
+    mark, broken = "<|im_end|>", break_control_tokens("<|im_end|>")
+    said = {"messages": [{"role": "user", "content": mark}], "tools": [{"function": mark}]}
+    bodies = [
+        build_relayed_body(RelayedRequest("mine", path, body, ApiError(400, "")))
+        for path, body in (
+            ("/chat/completions", {**said, "top_p": 0.5}),
+            ("/responses", {"input": [{"content": mark}], "instructions": mark}),
+            ("/completions", {"prompt": mark, "temperature": 0.0}),
+        )
+    ]
+    thinking = {"chat_template_kwargs": {"enable_thinking": False}}
+    neutral = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+    said = {"messages": [{"role": "user", "content": broken}], "tools": [{"function": broken}]}
+    assert bodies == [
+        {**said, "top_p": 0.5, **thinking, **neutral},
+        {"input": [{"content": broken}], "instructions": broken, **thinking},
+        {"prompt": mark, "temperature": 0.0, **neutral},
+    ]
 
 
 def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
@@ -452,9 +552,13 @@ def test_engine_serves_its_base_by_vllm_and_cancels_for_a_client_that_leaves(vll
         assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (4, 6)
         with pytest.raises(openai.APIError, match="out of memory"):
             list(engine.ask("words", "break", stream=True))
+        in_json = {"response_format": {"type": "json_object"}, "stream": True}
+        with pytest.raises(openai.APIError, match="out of memory"):
+            list(engine.ask("words", "break", **in_json))
         body = {"model": "words", "messages": [{"role": "user", "content": "hold"}]}
-        with closing(HTTPConnection("127.0.0.1", engine.port)) as caller:
-            key = {"Authorization": f"Bearer {engine.key}"}
-            caller.request("POST", "/v1/chat/completions", json.dumps(body), key)
-            wait_until(lambda: vllm.read("chat")[-1]["messages"][-1]["content"] == "hold")
-        wait_until(lambda: vllm.read("lost") == ["hold"])
+        for number, fields in enumerate(({}, in_json), 1):
+            with closing(HTTPConnection("127.0.0.1", engine.port)) as caller:
+                key = {"Authorization": f"Bearer {engine.key}"}
+                caller.request("POST", "/v1/chat/completions", json.dumps({**body, **fields}), key)
+                wait_until(lambda number=number: len(vllm.read("chat")) == 3 + number)
+            wait_until(lambda number=number: vllm.read("lost") == ["hold"] * number)

@@ -15,6 +15,14 @@ pytestmark = pytest.mark.functional
 RECORDED = find_questions()
 
 
+PICTURE = {
+    "role": "user",
+    "content": [{"type": "input_image", "image_url": "http://127.0.0.1/picture.png"}],
+}
+CALL = {"type": "function_call", "call_id": "call_1", "name": "find", "arguments": "{}"}
+SCHEMA = {"text": {"format": {"type": "json_schema", "name": "place", "schema": {}}}}
+
+
 def get_text(completion):
     return completion.choices[0].message.content
 
@@ -179,9 +187,14 @@ def test_conversation_over_the_window_is_refused(engine, tuned):
         ({"temperature": 3}, "temperature"),
         ({"seed": "x"}, "seed"),
         ({"logprobs": True}, "logprobs"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": "json_object"}}, "response_format.type"),
+        ({"response_format": {"type": "json_schema", "json_schema": {}}}, "response_format.type"),
         ({"response_format": {"type": []}}, "response_format.type"),
         ({"presence_penalty": 0.5}, "presence_penalty"),
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "tool"}]}, "messages[0].content"),
+        ({"functions": [{"name": "x"}]}, "functions"),
     ],
 )
 def test_invalid_request_names_its_field(engine, options, param):
@@ -189,6 +202,36 @@ def test_invalid_request_names_its_field(engine, options, param):
     with pytest.raises(openai.BadRequestError) as refused:
         engine.openai.post("/chat/completions", body=body, cast_to=object)
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "param", "message"),
+    [
+        ("/chat/completions", {"tools": [{}]}, "tools", "only a base behind vLLM answers this"),
+        ("/completions", {"prompt": "q"}, "model", "only a base behind vLLM answers this"),
+        ("/completions", {"prompt": "q", "echo": True}, "echo", "echo"),
+        ("/responses", {"input": "q", "tools": [{}]}, "tools", "only a base behind vLLM"),
+        ("/responses", {"input": "q", **SCHEMA}, "response_format.type", "only a base behind vLLM"),
+        ("/responses", {"input": [CALL]}, "input[0].role", "only a base behind vLLM"),
+        ("/responses", {"input": "q", "background": True}, "background", "background"),
+        ("/responses", {"input": [CALL], "conversation": "c"}, "conversation", "conversation"),
+        ("/responses", {"input": [PICTURE]}, "input[0].content", "must be texts"),
+        (
+            "/responses",
+            {"input": [{**CALL, "output": PICTURE["content"]}]},
+            "input[0].output",
+            "must be texts",
+        ),
+        ("/responses", {"input": [{}]}, "input[0].role", "only a base behind vLLM"),
+    ],
+)
+def test_only_a_base_behind_vllm_has_the_other_forms_and_none_reads_elsewhere(
+    engine, path, fields, param, message
+):
+    messages = {"messages": [{"role": "user", "content": "q"}]} if "chat" in path else {}
+    status, answer = engine.relay("recall", path, {**messages, **fields})
+    assert (status, answer["error"]["param"]) == (400, param)
+    assert message in answer["error"]["message"]
 
 
 @pytest.mark.parametrize("field", ["model", "messages"])

@@ -10,7 +10,7 @@ import yaml
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.dataset.spec import read_file
-from merlin.engine.serving.base import APPLIED, Adapter, Finish
+from merlin.engine.serving.base import APPLIED, Adapter, Finish, RelayedRequest
 from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.trainers.base import check_hyperparameters
@@ -50,6 +50,9 @@ class ScriptedModel:
             yield f"{word} "
         await self.may_end.wait()
         yield Finish("stop", 5, 7, APPLIED)
+
+    async def relay(self, _adapter, request):
+        yield {"written": self.said, "asked": request.path}
 
     def figures(self):
         return {}
@@ -96,11 +99,36 @@ def test_question_that_recall_does_not_answer_is_declined_with_offers_by_default
 
 
 @pytest.mark.parametrize("choice", ["offer", "model"])
-def test_taught_answer_needs_no_language_model_and_json_is_written_by_it(adapter, choice):
+def test_taught_answer_needs_no_language_model(adapter, choice):
     (adapter.path / CHOICE_FILE).write_text(json.dumps({"else": choice}))
     said, extension, asked = ask_with("{}", adapter, "Когда работает библиотека?")
     assert (said, extension["known"], asked) == (HOURS, True, 0)
-    assert ask_with("{}", adapter, is_json=True) == ("{} ", APPLIED, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "is_passed_on"),
+    [
+        ("/chat/completions", {"response_format": {"type": "json_object"}}, True),
+        ("/chat/completions", {"response_format": {"type": "text"}, "n": 2}, False),
+        ("/chat/completions", {"tools": [{"type": "function"}]}, True),
+        ("/chat/completions", {"tools": [], "logprobs": True}, False),
+        ("/responses", {"text": {"format": {"type": "json_schema"}}}, True),
+        ("/responses", {"text": {"format": {"type": "text"}}}, False),
+        ("/completions", {"prompt": "x"}, False),
+    ],
+)
+def test_only_a_form_that_no_taught_answer_has_is_asked_of_the_language_model(
+    adapter, path, fields, is_passed_on
+):
+    backend = ExactFirstBackend(RecallBackend("ru"), ScriptedModel("{}"))
+    request = RelayedRequest("mine", path, fields, ApiError(400, "not here"))
+
+    async def ask_both(backend):
+        untuned = [part async for part in backend.relay(None, request)]
+        return untuned == [part async for part in backend.relay(adapter, request)]
+
+    with nullcontext() if is_passed_on else pytest.raises(ApiError, match="not here"):
+        assert run_with_backend(backend, ask_both)
 
 
 @pytest.mark.parametrize(

@@ -76,11 +76,6 @@ def test_default_sampling_follows_the_bases_generation_config(runner):
     assert runner.text(make_question("Anna"), most_tokens=40) == greedy
 
 
-def test_answer_in_json_is_refused_with_the_server_that_can_give_one(runner):
-    with pytest.raises(ApiError, match="only a base behind vLLM"):
-        runner.ask("x", is_json=True)
-
-
 def test_pieces_never_split_a_character(runner):
     for seed in range(6):
         text, pieces, _ = runner.ask("Где Анна?", temperature=1.8, seed=seed, most_tokens=60)

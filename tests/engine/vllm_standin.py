@@ -8,6 +8,7 @@ the base in the folder with the adapter, by torch. `--fault base` loads adapters
 serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
 has answered, `--fault fatal` ends by a question to an adapter "fatal", as EngineCore does,
 `--fault slow` never tells that an adapter is loaded. `--child yes` starts a process that lives on.
+The calls of `relayed_calls` are answered as a real vLLM did when tests/real recorded it.
 
 `install` writes a program `vllm` that runs it; starts and requests are lines of its journal.
 """
@@ -29,7 +30,16 @@ from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.engine.relayed_calls import CALLS
+from tests.real.recording import read_recording, replay
+
 WINDOW = 50
+# Without PYTHONPATH, which vLLM isn't given.
+_RUN = f"""
+import runpy, sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+runpy.run_module("tests.engine.vllm_standin", run_name="__main__")
+"""
 
 
 def install(folder):
@@ -38,7 +48,7 @@ def install(folder):
     lines = [
         "#!/bin/sh",
         f"export VLLM_JOURNAL={shlex.quote(str(journal))}",
-        f'exec {shlex.quote(sys.executable)} {shlex.quote(__file__)} "$@"',
+        f'exec {shlex.quote(sys.executable)} -c {shlex.quote(_RUN)} "$@"',
     ]
     program = folder / "vllm"
     program.write_text("\n".join(lines) + "\n")
@@ -74,13 +84,14 @@ class VllmStandin:
     def __init__(self, name, version, fault, weights):
         self.name, self.names, self.version, self.fault = name, {name}, version, fault
         self.adapters = {}
-        self.weights = weights
+        self.weights, self.recording = weights, read_recording("vllm")
         self.app = Starlette(
             routes=[
                 Route("/health", lambda _: Response()),
                 Route("/version", lambda _: JSONResponse({"version": self.version})),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
                 Route("/v1/completions", self._complete, methods=["POST"]),
+                Route("/v1/responses", self._respond, methods=["POST"]),
                 Route("/v1/load_lora_adapter", self._load, methods=["POST"]),
             ]
         )
@@ -100,10 +111,31 @@ class VllmStandin:
             return _refuse(429, "the queue is full", **{"Retry-After": "7"})
         if text == "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        if answer := self._find_recorded(request, body):
+            return answer
         if (count := len(text.split())) > WINDOW:
             length = f"This model's maximum context length is {WINDOW} tokens, not {count}."
             return _refuse(400, length)
         return StreamingResponse(self._answer(body, text), media_type="text/event-stream")
+
+    async def _respond(self, request):
+        body = await request.json()
+        _note(respond=body)
+        return self._find_recorded(request, body)
+
+    def _find_recorded(self, request, body):
+        """Return what a real vLLM answered to the same body, under the name of another model."""
+        for story in CALLS:
+            [asked] = self.recording.requests(story)
+            is_same = {**asked["body"], "model": body["model"]} == body
+            if is_same and asked["path"] == request.url.path:
+                status, content, kind = replay(self.recording.answer(story))
+                name = json.dumps(asked["body"]["model"])
+                content = content.decode().replace(
+                    f'"model": {name}', f'"model": "{self._get_name(body)}"'
+                )
+                return Response(content, status, media_type=kind)
+        return None
 
     async def _load(self, request):
         body = await request.json()
@@ -123,6 +155,8 @@ class VllmStandin:
     async def _complete(self, request):
         body = await request.json()
         _note(complete=body)
+        if answer := self._find_recorded(request, body):
+            return answer
         adapter = None if self.fault == "base" else self.adapters.get(body["model"])
         if "prompt_logprobs" in body or (self.fault == "fatal" and adapter.name == "fatal"):
             return self._end()

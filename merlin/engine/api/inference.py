@@ -1,4 +1,7 @@
-"""The inference routes /v1/chat/completions and /v1/responses.
+"""The inference routes /v1/chat/completions, /v1/responses and /v1/completions.
+
+What the engine's own forms of a request can't say is passed on to the server behind the model,
+and refused where there is none.
 
 Source: openapi.yaml, CreateChatCompletionRequest; merlin/openai_protocol/responses_api.py.
 """
@@ -19,11 +22,19 @@ from merlin.core.server import run_while_connected
 from merlin.core.web.browser import language_of_header
 from merlin.engine.context import get_engine, require_key
 from merlin.engine.jobs import MAX_SEED
+from merlin.engine.relayed import RelayedChat, RelayedResponses, RelayedText
 from merlin.engine.requests import RequestBody
-from merlin.engine.serving.base import Finish, GenerationRequest
-from merlin.openai_protocol.errors import ApiError
+from merlin.engine.serving.base import Finish, GenerationRequest, RelayedRequest
+from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import ChatRequest, Fields, read_body
-from merlin.openai_protocol.responses import EVENT_STREAM, NO_EXTENSION, ChatAnswer, usage_object
+from merlin.openai_protocol.responses import (
+    DONE,
+    EVENT_STREAM,
+    NO_EXTENSION,
+    ChatAnswer,
+    event,
+    usage_object,
+)
 from merlin.openai_protocol.responses_api import ResponseAnswer, ResponsesRequest
 
 log = get_logger(__name__)
@@ -37,7 +48,7 @@ Answer = ChatAnswer | ResponseAnswer
 class ResponseFormat(Fields):
     """The form of an answer."""
 
-    type: Literal["text", "json_object"] = "text"
+    type: Literal["text"] = "text"
 
 
 class EngineChatRequest(ChatRequest, RequestBody):
@@ -59,7 +70,6 @@ class EngineChatRequest(ChatRequest, RequestBody):
             top_p=self.top_p,
             seed=None if self.seed is None else self.seed % (MAX_SEED + 1),
             stops=self.stops,
-            is_json=self.response_format == ResponseFormat(type="json_object"),
             language=language,
         )
 
@@ -71,7 +81,11 @@ class EngineResponsesRequest(ResponsesRequest, RequestBody):
 @router.post("/chat/completions")
 async def complete(request: Request) -> Response:
     """Answer a conversation; generation stops if the client disconnects."""
-    asked = EngineChatRequest.parse(await read_body(request))
+    body = await read_body(request)
+    try:
+        asked = EngineChatRequest.parse(body)
+    except ApiError as refusal:
+        return await _relay(request, RelayedChat.read(body, refusal))
     answer = ChatAnswer(asked.model, utc_now().timestamp(), with_usage=asked.wants_usage)
     return await _respond(request, asked, answer)
 
@@ -79,9 +93,44 @@ async def complete(request: Request) -> Response:
 @router.post("/responses")
 async def create_response(request: Request) -> Response:
     """Answer as `complete` does."""
-    asked = EngineResponsesRequest.parse(await read_body(request))
-    answer = ResponseAnswer(asked, utc_now().timestamp())
-    return await _respond(request, EngineChatRequest.parse(asked.as_chat()), answer)
+    body = await read_body(request)
+    try:
+        asked = EngineResponsesRequest.parse(body)
+        chat = EngineChatRequest.parse(asked.as_chat())
+    except ApiError as refusal:
+        return await _relay(request, RelayedResponses.read(body, refusal))
+    return await _respond(request, chat, ResponseAnswer(asked, utc_now().timestamp()))
+
+
+@router.post("/completions")
+async def complete_text(request: Request) -> Response:
+    """Continue a text by the server behind the model."""
+    refusal = bad_field("model", "this model has no /v1/completions: ask /v1/chat/completions")
+    return await _relay(request, RelayedText.read(await read_body(request), refusal))
+
+
+async def _relay(request: Request, relayed: RelayedRequest) -> Response:
+    """Return what the server behind the model answers."""
+    parts = get_engine(request).backends.relay(relayed)
+    if not relayed.body.get("stream"):
+        async with aclosing(parts):
+            return JSONResponse(await _await_connected(request, anext(parts)))
+    first = await _await_connected(request, anext(parts))
+
+    async def events() -> AsyncGenerator[bytes, None]:
+        async with aclosing(parts):
+            yield event(first)
+            try:
+                async for part in parts:
+                    yield event(part)
+            except ApiError as error:  # the status was sent with the first event
+                log.warning("an answer broke off", model=relayed.model, reason=str(error))
+                yield event(error.as_json())
+                return
+            if relayed.path != RelayedResponses.path:
+                yield DONE
+
+    return StreamingResponse(events(), media_type=EVENT_STREAM)
 
 
 async def _respond(request: Request, asked: EngineChatRequest, answer: Answer) -> Response:

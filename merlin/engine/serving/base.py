@@ -13,7 +13,7 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from merlin.core.messages import Message
-from merlin.openai_protocol.errors import ApiError, bad_field, limit_error
+from merlin.openai_protocol.errors import ApiError, Json, bad_field, limit_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class GenerationRequest:
     """A conversation to complete, with sampling parameters.
 
     `most_tokens` 0: up to the end of the context window. `temperature` 0: greedy; `temperature` and
-    `top_p` None: the base's generation config. `is_json`: the answer must be one JSON object.
+    `top_p` None: the base's generation config.
     `language` is that of refusals where the questions tell none, "" for the engine's.
     """
 
@@ -43,8 +43,31 @@ class GenerationRequest:
     top_p: float | None = None
     seed: int | None = None
     stops: Sequence[str] = ()
-    is_json: bool = False
     language: str = ""
+
+
+# The forms of an answer, in chats and responses, that are no forms.
+_PLAIN_FORMS = ({"type": "text"}, {"format": {"type": "text"}})
+
+
+@dataclass(frozen=True, slots=True)
+class RelayedRequest:
+    """A request that only a server of the protocol can answer, which gets it as it is.
+
+    Schemas and tools, for example. `path` is that of the protocol ("/responses"), `body` has the
+    checked fields without `model`, the caller's name of it. `refusal` is the error of all others.
+    """
+
+    model: str
+    path: str
+    body: Json
+    refusal: ApiError
+
+    @property
+    def is_formed(self) -> bool:
+        """Return whether the answer has a form that no taught answer has: JSON, a tool."""
+        asked = (self.body.get(name) for name in ("tools", "response_format", "text"))
+        return any(each and each not in _PLAIN_FORMS for each in asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +119,12 @@ class Backend(Protocol):
         queue is full, 400 "context_length_exceeded" if the messages are too long.
         """
 
+    def relay(self, adapter: Adapter | None, request: RelayedRequest) -> AsyncGenerator[Json, None]:
+        """Yield the server's own events, or its whole answer if it is not streamed.
+
+        Raises as `ask` does, and the request's refusal if the backend is not such a server.
+        """
+
     def figures(self) -> Mapping[str, float]:
         """Return figures for monitoring: running and waiting requests, restarts, adapters."""
 
@@ -132,13 +161,6 @@ def ended_error(name: str, code: int, reason: str = "") -> Unavailable:
     if code == -signal.SIGKILL and not reason:
         why = f"its process was killed, most likely for want of memory; {MEMORY_ADVICE}"
     return Unavailable(f"{name} cannot answer: {why}")
-
-
-def refuse_json(request: GenerationRequest) -> None:
-    """Raise ApiError 400 if the answer must be JSON, to which only vLLM can hold a model."""
-    if request.is_json:
-        message = "response_format.type must be 'text': only a base behind vLLM answers in JSON"
-        raise bad_field("response_format", message)
 
 
 def damaged_model_error(reason: object) -> ApiError:

@@ -8,13 +8,21 @@ the language model if that adds nothing to a similar taught answer. For adapters
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import TypeGuard
 
 from starlette.concurrency import run_in_threadpool
 
 from merlin.core.facts import adds_to, list_changed, list_content, split_sentences
-from merlin.engine.serving.base import Adapter, Backend, Finish, GenerationRequest
+from merlin.engine.serving.base import (
+    Adapter,
+    Backend,
+    Finish,
+    GenerationRequest,
+    RelayedRequest,
+)
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.trainers.exact_first import MODEL, RECALL_FILE, read_choice
+from merlin.openai_protocol.errors import Json
 
 # The least share of each sentence's content words that stand in the taught answer or its question.
 # Measured by `bench judge` on answers of the sample and blind sets: of 1,160 with a changed or
@@ -35,9 +43,9 @@ class ExactFirstBackend:
         """Yield a taught answer or a refusal, `known` in its extension; see Backend.
 
         The language model's own answers have `composed` and `composed_from` instead, a taught
-        question; those in JSON, which no taught answer is, have neither.
+        question.
         """
-        if not adapter or request.is_json or not (adapter.path / RECALL_FILE).is_file():
+        if not _has_recall(adapter):
             parts = self._model.ask(adapter, request)
         else:
             parts = self._ask_recall(adapter, request)
@@ -76,6 +84,12 @@ class ExactFirstBackend:
             if question in wordings and is_held(text, question, answer)
         ]
 
+    def relay(self, adapter: Adapter | None, request: RelayedRequest) -> AsyncGenerator[Json, None]:
+        """Pass on what no taught answer can be; refuse what asks past the taught answers."""
+        if _has_recall(adapter) and not request.is_formed:
+            raise request.refusal
+        return self._model.relay(adapter, request)
+
     def figures(self) -> Mapping[str, float]:
         """Return the language model's figures."""
         return self._model.figures()
@@ -84,6 +98,10 @@ class ExactFirstBackend:
         """Close both."""
         await self._recall.close()
         await self._model.close()
+
+
+def _has_recall(adapter: Adapter | None) -> TypeGuard[Adapter]:
+    return adapter is not None and (adapter.path / RECALL_FILE).is_file()
 
 
 def is_held(text: str, question: str, taught: str) -> bool:

@@ -22,11 +22,11 @@ from merlin.engine.serving.base import (
     Adapter,
     Finish,
     GenerationRequest,
-    refuse_json,
+    RelayedRequest,
 )
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import RecallAnswer
-from merlin.openai_protocol.errors import context_length_error
+from merlin.openai_protocol.errors import Json, context_length_error
 
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.model import RecallModel
@@ -49,7 +49,6 @@ class RecallBackend:
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[str | Finish, None]:
         """Yield chunks of three words; see Backend."""
-        refuse_json(request)
         prompt_tokens = training_file.count_messages(request.messages)
         if prompt_tokens > self.context:
             raise context_length_error(prompt_tokens, self.context)
@@ -68,6 +67,12 @@ class RecallBackend:
         if answer.nearest:
             extension["nearest"] = list(answer.nearest)
         yield Finish(reason, prompt_tokens, tokens, extension)
+
+    def relay(
+        self, _adapter: Adapter | None, request: RelayedRequest
+    ) -> AsyncGenerator[Json, None]:
+        """Refuse the request; see Backend.relay."""
+        raise request.refusal
 
     def figures(self) -> Mapping[str, float]:
         """Return the number of loaded models."""

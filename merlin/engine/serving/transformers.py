@@ -25,13 +25,13 @@ from merlin.engine.serving.base import (
     Adapter,
     Finish,
     GenerationRequest,
+    RelayedRequest,
     Setup,
     Unavailable,
     busy_error,
     ended_error,
-    refuse_json,
 )
-from merlin.openai_protocol.errors import ApiError
+from merlin.openai_protocol.errors import ApiError, Json
 
 _STOP_S = 5.0
 _KINDS = ("piece", "end", "refused", "failed")
@@ -77,7 +77,6 @@ class TransformersBackend:
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[str | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend."""
-        refuse_json(request)
         async with self._take_turn():
             child = await self._get_child()
             number, is_over = next(self._numbers), False
@@ -97,6 +96,12 @@ class TransformersBackend:
             finally:
                 if not is_over:
                     self._send(child, {"stop": number})
+
+    def relay(
+        self, _adapter: Adapter | None, request: RelayedRequest
+    ) -> AsyncGenerator[Json, None]:
+        """Refuse the request; see Backend.relay."""
+        raise request.refusal
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures; `adapters` are those that are loaded."""

@@ -15,8 +15,8 @@ entrypoints/openai/completion/protocol.py (allowed_token_ids), v1/sample/sampler
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ from merlin.engine.serving.base import (
     Adapter,
     Finish,
     GenerationRequest,
+    RelayedRequest,
     Unavailable,
     busy_error,
     damaged_model_error,
@@ -54,12 +55,18 @@ log = get_logger(__name__)
 Json = dict[str, object]
 # The longest time without data: a long prompt behind a full queue.
 _SILENCE_S = 300.0
+# The longest time to a whole answer: of a long one, behind a full queue.
+_ANSWER_S = 1800.0
 _BUSY, _REFUSED = (429, 503), (400, 413, 422)
 # A rank above --max-lora-rank and unknown modules are a 500.
 _NOT_LOADED = (400, 404, 500)
 _USAGE_FIELDS = ("prompt_tokens", "completion_tokens")
 # Disables the defaults of generation_config.json: only the request's sampling parameters apply.
-_NEUTRAL_SAMPLING = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+_NEUTRAL_SAMPLING: Json = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+# As in training: see merlin.engine.training_file.
+_NO_THINKING: Json = {"chat_template_kwargs": {"enable_thinking": False}}
+# The fields with which a chat template is filled.
+_RENDERED = ("messages", "tools", "input", "instructions")
 # Ends of the server while one adapter is loaded and proved, after which it is not tried again.
 _MOST_ENDS = 2
 # Calls of one proof at once, beside the questions of people.
@@ -94,18 +101,43 @@ class VllmBackend:
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[str | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend.ask."""
+        async with (
+            self._reach(adapter) as (client, model, extension),
+            aclosing(self._stream(client, model, request, extension)) as parts,
+        ):
+            async for part in parts:
+                yield part
+
+    async def relay(
+        self, adapter: Adapter | None, request: RelayedRequest
+    ) -> AsyncGenerator[Mapping[str, object], None]:
+        """Yield vLLM's events or its whole answer, with the caller's name of the model."""
+        async with self._reach(adapter) as (client, model, extension):
+            path, body = f"/v1{request.path}", {"model": model, **build_relayed_body(request)}
+            if not body.get("stream"):
+                answer = await client.json(path, body, _ANSWER_S)
+                yield _rename(answer, model, request.model, extension)
+                return
+            async with (
+                client.send(path, body, _SILENCE_S, _SILENCE_S) as response,
+                aclosing(read_events(response)) as events,
+            ):
+                async for event in events:
+                    yield _rename(event, model, request.model, extension)
+
+    @asynccontextmanager
+    async def _reach(
+        self, adapter: Adapter | None
+    ) -> AsyncIterator[tuple[ProtocolClient, str, Mapping[str, object]]]:
+        """Yield the client of a ready server, its name of the model, and the extension."""
         self._running += 1
         try:
             with _convert_errors():
-                client = await self.server.get_client()
-                model, extension = self._name, dict[str, object]()
-                if adapter:
+                if adapter is None:
+                    yield await self.server.get_client(), self._name, {}
+                else:
                     client, model, is_decided = await self._load(adapter)
-                    extension = dict(APPLIED) if is_decided else {}
-                parts = self._stream(client, model, request, extension)
-                async with aclosing(parts):
-                    async for part in parts:
-                        yield part
+                    yield client, model, APPLIED if is_decided else {}
         finally:
             self._running -= 1
 
@@ -277,14 +309,12 @@ class VllmBackend:
 
 def build_request_body(request: GenerationRequest) -> Json:
     """Return the body of a streamed chat request."""
-    uses_defaults = request.temperature is None and request.top_p is None
     optional = {
         "temperature": request.temperature,
         "top_p": request.top_p,
         "max_tokens": request.most_tokens or None,
         "seed": request.seed,
         "stop": list(request.stops) or None,
-        "response_format": {"type": "json_object"} if request.is_json else None,
     }
     return {
         "messages": [
@@ -292,13 +322,56 @@ def build_request_body(request: GenerationRequest) -> Json:
             {"role": message.role, "content": break_control_tokens(message.content)}
             for message in request.messages
         ],
-        # As in training: see merlin.engine.training_file.
-        "chat_template_kwargs": {"enable_thinking": False},
+        **_NO_THINKING,
         "stream": True,
         "stream_options": {"include_usage": True},
         **{name: value for name, value in optional.items() if value is not None},
-        **({} if uses_defaults else _NEUTRAL_SAMPLING),
+        **_choose_sampling(optional),
     }
+
+
+def build_relayed_body(request: RelayedRequest) -> Json:
+    """Return the body of a request that is passed on; a completion has no chat template."""
+    body = {
+        name: _break_texts(value) if name in _RENDERED else value
+        for name, value in request.body.items()
+    }
+    thinking = {} if "prompt" in body else _NO_THINKING
+    return {**body, **thinking, **_choose_sampling(body)}
+
+
+def _break_texts(value: Any) -> Any:
+    """Return a JSON value with `break_control_tokens` of all its texts."""
+    match value:
+        case str():
+            return break_control_tokens(value)
+        case list():
+            return [_break_texts(each) for each in value]
+        case dict():
+            return {name: _break_texts(each) for name, each in value.items()}
+        case _:
+            return value
+
+
+def _choose_sampling(body: Mapping[str, object]) -> Json:
+    uses_defaults = body.get("temperature") is None and body.get("top_p") is None
+    return {} if uses_defaults else _NEUTRAL_SAMPLING
+
+
+def _rename(
+    event: Mapping[str, Any], model: str, name: str, extension: Mapping[str, object]
+) -> Mapping[str, object]:
+    """Return an event of `model` under another name, its end with the extension `merlin`.
+
+    Raises Unavailable for an error, ApiError for another model's event.
+    """
+    _check_error(event)
+    if isinstance(response := event.get("response"), dict):
+        return {**event, "response": _rename(response, model, name, extension)}
+    _check_model(event, model)
+    is_end = any(choice.get("finish_reason") for choice in event.get("choices") or ())
+    named = {"model": name} if "model" in event else {}
+    return {**event, **named, **({"merlin": extension} if is_end and extension else {})}
 
 
 def _check_model(response: Mapping[str, object], model: str) -> None:
@@ -307,10 +380,14 @@ def _check_model(response: Mapping[str, object], model: str) -> None:
         raise ApiError(422, f"vLLM answered with {found} instead of {model}", code=INERT)
 
 
+def _check_error(event: Mapping[str, object]) -> None:
+    if error := event.get("error"):
+        raise Unavailable(f"vLLM broke off its answer: {describe_error(error)}")
+
+
 def _parse_event(event: Mapping[str, object]) -> tuple[str, str]:
     """Return the text and the finish reason of an event. Raises Unavailable for another."""
-    if event.get("error"):
-        raise Unavailable(f"vLLM broke off its answer: {describe_error(event['error'])}")
+    _check_error(event)
     match event.get("choices"):
         case []:
             return "", ""
@@ -337,4 +414,5 @@ def _convert_errors() -> Iterator[None]:
         if "context length" in str(error):
             code, param = "context_length_exceeded", "messages"
             raise ApiError(400, str(error), code=code, param=param) from error
-        raise ApiError(400, f"vLLM refuses: {error}") from error
+        param = error.param.removeprefix("body.")
+        raise ApiError(400, f"vLLM refuses: {error}", param=param) from error
