@@ -16,7 +16,7 @@ from tests.support.stand_ins import ProviderStandIn
 pytestmark = pytest.mark.integration
 
 # Kill points of edits are in test_change_kill_points.py, of statuses in test_status_kill_points.py,
-# of the bot and the engine in tests/bot/test_kill.py and tests/engine.
+# of the bot and the engine in tests/bot/test_kill.py and tests/engine, of commands in tests/cli.
 OTHER_PREFIXES = (
     "change.",
     "update.",
@@ -26,6 +26,8 @@ OTHER_PREFIXES = (
     "engine.",
     "gate.",
     "distil.",
+    "baseline.",
+    "import.",
     "completion.",
     "pay.",
     "payment.",
