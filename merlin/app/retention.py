@@ -16,6 +16,7 @@ from merlin.core.clock import iso
 from merlin.core.log import get_logger
 from merlin.dataset.builds import BUILDS, Build
 from merlin.dataset.proposals import ProposalState
+from merlin.dataset.spec import ADAPTER
 from merlin.dataset.verdicts import WAITING, VerdictStatus
 from merlin.db import tables as t
 from merlin.db.database import CHUNK, Database, Repository, in_portions, transaction
@@ -23,7 +24,8 @@ from merlin.db.intents import IntentState
 from merlin.db.requests import RequestState
 from merlin.db.tables import Table
 from merlin.db.values import load_json
-from merlin.training.jobs import UNFINISHED, file_name
+from merlin.training.arrived import name_weights
+from merlin.training.jobs import JOBS, UNFINISHED, file_name
 from merlin.training.launch import SPLITS, Removable
 from merlin.training.models import Models, ModelState, model_of, select_models
 
@@ -155,9 +157,16 @@ class RemovableFiles(Repository):
             # A later job of the build has another key.
             key = f"remove-files:{row['provider']}:{row['newest']}"
             if row["build_id"] in builds and key not in settled:
-                names = tuple(file_name(builds[row["build_id"]], split) for split in SPLITS)
-                removable.append(Removable(row["provider"], key, names))
+                names = [file_name(builds[row["build_id"]], split) for split in SPLITS]
+                names += self._list_weights(row["provider"], row["build_id"])
+                removable.append(Removable(row["provider"], key, tuple(names)))
         return removable
+
+    def _list_weights(self, provider: str, build_id: int) -> list[str]:
+        """Return the files of adapters that were added to a build."""
+        of_build = (t.JOB.provider == provider) & (t.JOB.build_id == build_id)
+        jobs = JOBS.read_all(self.db, t.JOB.select().where(of_build))
+        return [name_weights(job) for job in jobs if job.recipe.method == ADAPTER]
 
     def models(self, before: datetime) -> list[Removable]:
         """Return models of unneeded builds that never served and are not removed yet."""

@@ -70,8 +70,7 @@ def add_model(
 
 def _refuse_foreign(settings: Config, facts: ModelFacts) -> Refused:
     """Return why a model that this machine's engine lacks cannot leave."""
-    provider = settings.provider(facts.model.provider)
-    is_ours = provider and is_our_engine(settings, provider)
+    is_ours = is_our_engine(settings, settings.provider(facts.model.provider))
     key = "export-elsewhere" if is_ours else "export-hosted"
     named = {"model": facts.model.title, "provider": facts.model.provider}
     return Refused(f"{facts.model.model} is not in this engine", key, **named)

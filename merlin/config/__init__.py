@@ -506,12 +506,14 @@ def is_engine(config: Config, provider: ProviderConfig) -> bool:
     return url.port == port and (is_loopback(url.hostname) or url.hostname == host)
 
 
-def is_our_engine(config: Config, provider: ProviderConfig) -> bool:
+def is_our_engine(config: Config, provider: ProviderConfig | None) -> bool:
     """Return whether a provider is an engine of Merlin: this one, or one with the same key.
 
-    It may run on another machine or in another container.
+    It may run on another machine or in another container. None: it is not configured any more.
     """
-    return is_engine(config, provider) or provider.credential == ENGINE_KEY
+    return provider is not None and (
+        is_engine(config, provider) or provider.credential == ENGINE_KEY
+    )
 
 
 def installation_id(config: Config) -> str:

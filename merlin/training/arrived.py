@@ -117,9 +117,8 @@ def launch_arrival(launches: Launches, arrival: Arrival) -> Job:
 
 def _require_engine(launches: Launches, job: Job) -> None:
     """Raise Refused unless a job is for a language model of our engine."""
-    provider, base = launches.config.provider(job.provider), job.recipe.base_model
-    is_ours = provider is not None and is_our_engine(launches.config, provider)
-    if not is_ours or base in ("", RECALL):
+    config, base = launches.config, job.recipe.base_model
+    if not is_our_engine(config, config.provider(job.provider)) or base in ("", RECALL):
         name = f"{job.provider}/{base}"
         raise Refused(f"{name} is no base of the engine", "add-not-engine", base=name)
 

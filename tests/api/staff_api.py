@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
 from merlin.account.users import Users
 from merlin.app import models, verdicts
@@ -53,9 +54,14 @@ class DaemonSite(Site):
 
 
 @contextmanager
-def run_daemon_api(folder, **changes):
-    """Run an API on the database of a daemon whose repository holds the dataset `trial`."""
+def run_daemon_api(folder, *, is_engine=False, **changes):
+    """Run an API on the database of a daemon whose repository holds the dataset `trial`.
+
+    With `is_engine`, the provider stands at the address of Merlin's own engine.
+    """
     with ProviderStandIn() as provider:
+        if is_engine:
+            changes["engine"] = {"listen": urlsplit(provider.base_url).netloc}
         budget = {"budget": {"per_month": 5}, "models": PRICED}
         lab = Lab.with_dataset(folder, provider.base_url, **{**budget, **changes})
         lab.tick("fetch", "launch")

@@ -15,6 +15,7 @@ from merlin.cli import main
 from merlin.core.charts import format_loss
 from merlin.core.i18n import format_duration
 from merlin.core.money import format_estimate
+from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.requests import Requests
 from merlin.db.tables import PROOF_ANSWER
@@ -230,7 +231,21 @@ def test_evaluation_compares_a_model_with_the_one_before_it(site):
         page = browser.get("/admin/models/trial-2/evaluation").text
         first = browser.get("/admin/models/trial-1/evaluation").text
     assert "1 верный ответ больше не верен" in page
+    assert "models export" not in page, "weights of a hosted model don't leave"
     # Both answers are taught ones, of which one is right, then none.
     assert ("слово в слово: 1<" in first, "слово в слово" in page) == (True, False)
     assert "trial-1: верно</h4>" in page
     assert "Понятие 11 значит ответ 77." in page
+
+
+def test_page_of_a_model_of_our_engine_says_how_to_take_it_along(tmp_path):
+    editor = 1006
+    with run_daemon_api(tmp_path, is_engine=True) as site:
+        site.add_user(editor, Role.EDITOR)
+        site.lab.until_serving("trial-1")
+        pages = {}
+        for user_id in (VERA, editor):
+            with site.browser_client(user_id) as browser:
+                pages[user_id] = browser.get("/admin/models/trial-1/evaluation").text
+    command = "merlin models export trial-1 --to trial-1"
+    assert (command in pages[VERA], command in pages[editor]) == (True, False)

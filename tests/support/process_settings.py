@@ -150,6 +150,7 @@ class ProcessSettings:
             }
             changes["providers"] = tuple(providers.values())
             changes["models"] = self.config.models
+            changes["engine"] = self.config.engine
             changes["budget"] = self.config.budget.model_copy(update={"answers": self.caps})
             transcription = config.chat.transcription or self.config.chat.transcription
             changes["chat"] = config.chat.model_copy(update={"transcription": transcription})

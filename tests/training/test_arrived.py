@@ -2,9 +2,11 @@
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from merlin.app.retention import RemovableFiles
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.providers.base import JobReport
@@ -242,3 +244,19 @@ def test_copies_are_removed_a_day_after_their_job(world, launching, builds):
     world.jobs.save(job, replace(job, state=JobState.FAILED))
     remove_copies(world.db, builds)
     assert not copy.exists()
+
+
+def test_weights_at_the_engine_go_with_the_files_of_their_build(world, launches, clock):
+    world.push(1, make_examples(), spec=SMALL)
+    first = launch_arrival(launches, arrive())
+    world.finish(first, JobState.FAILED)
+    world.finish(world.start(2, make_examples(13), spec=SMALL))
+    world.prove()
+    world.promote()
+    clock.move(timedelta(days=60).total_seconds())
+    [removable] = [
+        each
+        for each in RemovableFiles(world.db, clock).files(clock())
+        if f"merlin-{FACE}-{'a' * 12}.safetensors" in each.names
+    ]
+    assert len(removable.names) == 3

@@ -40,6 +40,7 @@ from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import list_datasets
 from merlin.app.users import find_display_names
+from merlin.config import is_our_engine
 from merlin.core.charts import MAX_POINTS, Curve, format_loss, plot_curve
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import choose_translation
@@ -262,12 +263,15 @@ async def show_evaluation(
     daemon_request = await read_daemon_request(context, asked)
     find = partial(evaluation.read_evaluation, name=name, against=against)
     model_evaluation = await context.read(find, context.actor)
+    config = context.services.config
     view: dict[str, object] = {
         "daemon_request": daemon_request,
         "found": model_evaluation,
         "answers_of": _answers(model_evaluation, show),
         "chosen": against,
         "commits": await context.services.read(models.name_commits, [model_evaluation.model]),
+        # Its files are large, and on the engine's machine: a command copies them there.
+        "may_leave": is_our_engine(config, config.provider(model_evaluation.model.provider)),
     }
     return render_page(context, "admin_evaluation.html", view)
 
