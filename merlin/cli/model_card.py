@@ -9,8 +9,10 @@ import yaml
 from merlin import __version__
 from merlin.app.model_card import ModelFacts
 from merlin.cli import language
+from merlin.config.engine import EngineModelConfig
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
+from merlin.engine.architectures import read_class
 from merlin.engine.export import ADAPTER
 from merlin.engine.trainers.exact_first import RECALL_FILE
 
@@ -24,8 +26,10 @@ _LICENCE_KEYS = ("license", "license_name", "license_link")
 _LIBRARIES = {ADAPTER: "peft"}
 
 
-def write_card(facts: ModelFacts, form: str, base: str, base_folder: Path, to: Path) -> None:
-    """Write the card of a model whose files are in `to`; `base` is the base's source.
+def write_card(
+    facts: ModelFacts, form: str, base: EngineModelConfig, base_folder: Path, to: Path
+) -> None:
+    """Write the card of a model whose files are in `to`.
 
     Raises Refused without the extra that has the hub's classes.
     """
@@ -37,7 +41,7 @@ def write_card(facts: ModelFacts, form: str, base: str, base_folder: Path, to: P
     build = {"build": facts.build.version, "digest": facts.build.digest}
     origin = {**build, "commit": facts.origin.commit}
     data = ModelCardData(
-        base_model=base,
+        base_model=base.source,
         base_model_relation="adapter" if form == ADAPTER else "finetune",
         library_name=_LIBRARIES.get(form, "transformers"),
         pipeline_tag="text-generation",
@@ -49,8 +53,30 @@ def write_card(facts: ModelFacts, form: str, base: str, base_folder: Path, to: P
         **(licence or {"license": _UNKNOWN}),
     )
     has_exact = (to / RECALL_FILE).is_file()
-    body = "\n\n".join(_describe(facts, base, is_licensed=bool(licence), has_exact=has_exact))
+    said = _describe(facts, base.source, is_licensed=bool(licence), has_exact=has_exact)
+    body = "\n\n".join([*said, _show_loading(form, base, read_class(base_folder))])
     (to / CARD_FILE).write_text(f"---\n{data.to_yaml()}\n---\n\n{body}\n", "utf-8")
+
+
+def _show_loading(form: str, base: EngineModelConfig, kind: str) -> str:
+    """Return how to load the model, in its folder.
+
+    By the class of the base's own config: AutoModelForCausalLM is another one for Qwen3.5, to which
+    PEFT takes the adapter without a word and without an effect.
+    """
+    revision = f', revision="{base.revision}"' if base.hub else ""
+    lines = [
+        f"from transformers import AutoTokenizer, {kind}",
+        f'model = {kind}.from_pretrained(".")',
+    ]
+    if form == ADAPTER:
+        lines = [
+            "from peft import PeftModel",
+            lines[0],
+            f'base = {kind}.from_pretrained("{base.source}"{revision})',
+            'model = PeftModel.from_pretrained(base, ".")',
+        ]
+    return "\n".join(["```python", *lines, 'tokenizer = AutoTokenizer.from_pretrained(".")', "```"])
 
 
 def read_licence(base_folder: Path) -> dict[str, str]:

@@ -95,7 +95,7 @@ def _fill(
         distance = write_merged(stored, base, base_folder, folder, device, system)
         print_message("export-compared", distance=round(distance, 3))
     (folder / TESTS_FILE).write_text(facts.tests, "utf-8")
-    write_card(facts, form, base.source, base_folder, folder)
+    write_card(facts, form, base, base_folder, folder)
 
 
 def _find_base(settings: Config, stored: StoredModel) -> tuple[EngineModelConfig, Path]:

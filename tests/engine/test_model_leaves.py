@@ -30,6 +30,15 @@ def adapter(lab, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def merged(lab, tmp_path_factory):
+    """The folder of the model merged with its base, for Ollama."""
+    folder = tmp_path_factory.mktemp("merged") / "rooms"
+    code, _, err = export(lab, folder, "--form", "ollama")
+    assert code == 0, err
+    return folder
+
+
 def export(lab, folder, *options, model="trial-1"):
     command = ("models", "export", model, "--to", str(folder), *options)
     return run_command(*command, "--config", str(lab.path))
@@ -105,6 +114,18 @@ def test_folder_of_a_build_is_a_dataset_of_the_hub(lab, tmp_path):
     assert splits["test"][0]["messages"][-1]["role"] == "assistant"
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("folder", ["adapter", "merged"])
+def test_lines_of_the_card_load_the_model(request, folder, monkeypatch):
+    exported = request.getfixturevalue(folder)
+    monkeypatch.chdir(exported)
+    lines = (exported / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+    loaded = {}
+    exec(lines, loaded)  # noqa: S102 - our own text, as a reader runs it
+    assert score(loaded["model"], exported) < TOLERANCE / 10
+    assert loaded["tokenizer"].chat_template
+
+
 def test_test_questions_leave_as_promptfoos_list(adapter):
     tests = yaml.safe_load((adapter / "test_questions.yaml").read_text("utf-8"))
     name = [*tiny_base.FACTS][-1]
@@ -132,15 +153,6 @@ def test_json_names_form_and_folder(lab, tmp_path):
     assert code == 0
     told = {"model": lab.model_id, "form": "adapter", "folder": str(tmp_path / "new")}
     assert json.loads(out) == told
-
-
-@pytest.fixture(scope="module")
-def merged(lab, tmp_path_factory):
-    """The folder of the model merged with its base, for Ollama."""
-    folder = tmp_path_factory.mktemp("merged") / "rooms"
-    code, _, err = export(lab, folder, "--form", "ollama")
-    assert code == 0, err
-    return folder
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -15,6 +15,7 @@ tried-shown-fine-tuning = upload, training and deletion
 tried-shown-anthropic = Anthropic's messages, passed on as responses
 tried-shown-evaluation = an evaluation of two questions
 tried-shown-adapter = an adapter that Merlin trained, with the same answers
+tried-shown-export = exported models, adapter and merged, with the same answers
 tried-shown-provider-test = merlin provider test
 tried-shown-provider-test-unlisted = merlin provider test with a model that isn't listed
 tried-shown-schema = answers held to a JSON schema

@@ -15,6 +15,7 @@ tried-shown-fine-tuning = загрузка, обучение и удаление
 tried-shown-anthropic = сообщения в форме Anthropic, переданные как Response
 tried-shown-evaluation = оценка на двух вопросах
 tried-shown-adapter = адаптер, обученный в Merlin, с теми же ответами
+tried-shown-export = выгруженные модели, адаптер и слитая, с теми же ответами
 tried-shown-provider-test = merlin provider test
 tried-shown-provider-test-unlisted = merlin provider test с моделью, которой нет в списке
 tried-shown-schema = ответы по схеме JSON
