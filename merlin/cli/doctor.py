@@ -31,7 +31,9 @@ from merlin.db.database import require_storage
 from merlin.db.encryption import key_path
 from merlin.db.keyring import key_ids
 from merlin.db.processes import Heartbeats
+from merlin.engine.model_store import list_warnings
 from merlin.wiring.context import open_read_only, text_key
+from merlin.wiring.engine import engine_folder
 
 app = typer.Typer()
 
@@ -80,7 +82,7 @@ class CheckResult:
     """The result of one check: a message key and its arguments.
 
     `is_idle` marks what has not been started yet, which is not a failure: `merlin run` starts it.
-    `is_note`: nothing was checked, it is what Merlin's makers have tried.
+    `is_note`: nothing failed, it is what Merlin's makers have tried, or what is advised.
     """
 
     name: str
@@ -108,6 +110,9 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
     for name, check in _running_checks(config):
         result = _run_check(name, check)
         yield _idle_result(name) if is_new and not result.is_good else result
+    for name, key in list_warnings(config.engine.models, engine_folder(config)):
+        row = f"engine.models.{name}"
+        yield CheckResult(row, is_good=True, key=key, arguments={"name": name}, is_note=True)
     for name, (key, arguments) in list_trials(config):
         yield CheckResult(f"tried {name}", is_good=True, key=key, arguments=arguments, is_note=True)
 

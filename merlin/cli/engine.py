@@ -109,6 +109,7 @@ def pull(
 ) -> None:
     """Download base models from the hub; resumes partial downloads."""
     from merlin.engine.model_download import pull as pull_base
+    from merlin.engine.model_store import list_warnings
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
@@ -127,3 +128,5 @@ def pull(
         print_message(
             "library-pulled" if is_new else "library-already-pulled", name=name, folder=str(folder)
         )
+        for _, key in list_warnings({name: model}, engine):
+            print_message(key, name=name)

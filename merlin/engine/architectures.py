@@ -38,7 +38,8 @@ class Architecture:
 
     `layers` is the list of layers of its language model; no tower, head or router is trained.
     `modules` are the linear layers that are. `answers` is the class of transformers that answers,
-    "" for the class itself. `vllm` are options of `vllm serve`.
+    "" for the class itself. `vllm` are options of `vllm serve`. `is_delicate`: its makers warn of
+    answers without sampling, and unsloth's guide of 4 bits, which hurt it more than others.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Architecture:
     modules: Sequence[str] = (*_ATTENTION, *_MLP)
     answers: str = ""
     vllm: Sequence[str] = ()
+    is_delicate: bool = False
 
     def select_modules(self, names: Iterable[str]) -> list[str]:
         """Return those names of modules of the loaded class that get an adapter."""
@@ -80,6 +82,7 @@ _KNOWN = (
         (*_ATTENTION, *_MLP, "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"),
         answers="Qwen3_5ForCausalLM",
         vllm=_NO_TOWERS,
+        is_delicate=True,
     ),
     Architecture("Gemma3ForConditionalGeneration", _WRAPPED, vllm=_NO_TOWERS),
     Architecture("Gemma4ForConditionalGeneration", _WRAPPED, _GEMMA4, vllm=_NO_TOWERS),

@@ -26,6 +26,7 @@ from merlin.engine import status
 from merlin.engine.api import inference, training, uploads
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.context import Engine
+from merlin.engine.model_store import list_warnings
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import load_recall
 from merlin.openai_protocol.errors import ApiError, bad_field
@@ -63,6 +64,8 @@ def serve_on(
     tls, address = settings.tls, listener.getsockname()
     context = tls_context(tls.certificate, tls.key, "engine.tls") if tls else None
     log.info("engine listens", host=address[0], port=address[1], tls=tls is not None)
+    for name, key in list_warnings(settings.models, settings.folder):
+        log.warning(text(settings.language, key, name=name))
     if not settings.models:  # with language models, `recall` may never be asked
         threading.Thread(target=load_recall, name="engine-encoder", daemon=True).start()
 

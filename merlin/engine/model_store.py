@@ -5,10 +5,12 @@ another hub id or revision is another folder. Nothing here loads or executes a m
 safetensors, no remote code; a file that is damaged is found by whoever loads it.
 """
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from merlin.config.engine import EngineModelConfig
 from merlin.core.json_fields import read_json_object
+from merlin.engine.architectures import find_architecture
 from merlin.engine.trainers.base import Untrainable
 
 _TEMPLATES = ("chat_template.jinja", "chat_template.json")
@@ -36,6 +38,23 @@ def find_fault(folder: Path) -> str:
         (folder / name).is_file() for name in _TEMPLATES
     )
     return "" if has_template else "library-no-template"
+
+
+def list_warnings(
+    models: Mapping[str, EngineModelConfig], engine: Path
+) -> Iterator[tuple[str, str]]:
+    """Yield names of bases that are here, each with the Fluent key of what is advised against."""
+    for name, model in models.items():
+        folder = model.locate(engine)
+        known = find_architecture(folder) if read_json_object(folder / "config.json") else None
+        if known is None or not known.is_delicate:
+            continue
+        if model.quantised == "4bit":
+            yield name, "library-advises-no-4bit"
+        # Questions without a temperature, as the bot's, take the base's own.
+        own = read_json_object(folder / "generation_config.json")
+        if not own.get("do_sample") or own.get("temperature") == 0:
+            yield name, "library-advises-sampling"
 
 
 def require_base_folder(name: str, model: EngineModelConfig, engine: Path) -> Path:

@@ -26,6 +26,7 @@ from merlin.core.tried import read_tried
 from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.engine.base_library import write_qwen35
 from tests.support.faults import Fault, FaultKind
 from tests.support.forge_standin import PROJECT, TOKEN as FORGE_TOKEN, ForgeServer
 from tests.support.forward_proxy import ForwardProxy
@@ -202,6 +203,8 @@ def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
     lab = with_engine
     settings = yaml.safe_load(lab.path.read_text("utf-8"))
     settings["engine"] |= {"serving": "vllm", "answering": {"device": "cuda:0"}}
+    base = write_qwen35(lab.folder / "base")
+    settings["engine"]["models"] = {"qwen": {"path": str(base), "quantised": "8bit"}}
     settings["payments"] = {"yookassa": {"base_url": NOWHERE}}
     settings["api"] = {"public_url": NOWHERE}
     lab.path.write_text(yaml.safe_dump(settings), "utf-8")
@@ -217,6 +220,8 @@ def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
         "tried engine.answering.device": "never on cuda:0, only on a processor",
         "tried payments.yookassa": stand_in,
     }
+    advised = text("en", "library-advises-sampling", name="qwen")
+    assert found["engine.models.qwen"] == (True, redact(advised))
     # The lab's key is a word of these texts.
     assert tried == {what: redact(words) for what, words in expected.items()}
 

@@ -14,7 +14,7 @@ from merlin.cli import main
 from merlin.core.server import free_ports
 from merlin.engine.trainers.lora import trainer
 from merlin.wiring.engine import build_lone_config, prepare_lone_key
-from tests.engine.base_library import write_base
+from tests.engine.base_library import write_base, write_qwen35
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -50,6 +50,15 @@ def test_pull_names_the_folder_and_that_it_already_existed(merlin, base):
     assert (code, f"was already here: {base}" in err) == (0, True)
 
 
+def test_pull_tells_what_the_makers_of_a_base_advise_against(merlin, base, tmp_path):
+    write_qwen35(base)
+    settings = yaml.safe_load((tmp_path / "config.yaml").read_text("utf-8"))
+    settings["engine"]["models"]["small"]["quantised"] = "4bit"
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")
+    _, _, err = merlin("pull", "small")
+    assert (err.count("guide advises against it"), err.count("temperature 0")) == (1, 1)
+
+
 def test_unknown_base_is_refused_with_the_existing_ones(merlin):
     code, _, err = merlin("pull", "large")
     assert (code, "small, far" in err) == (1, True)
@@ -66,6 +75,7 @@ def test_engine_command_alone_starts_the_server_and_needs_its_key(tmp_path, caps
 @pytest.fixture
 def lone(base, tmp_path):
     """A running engine without a configuration: its process, and what it printed."""
+    write_qwen35(base)
     port, printed = free_ports(1)[0], tmp_path / "printed"
     options = ["--model", str(base), "--port", str(port), "--state", str(tmp_path / "state")]
     command = [sys.executable, "-m", "merlin", "engine", *options]
@@ -92,6 +102,7 @@ def test_engine_without_a_configuration_prints_calls_that_run_as_they_are(lone, 
     process, printed = lone
     assert process.poll() is None, printed
     assert "Models: small, recall" in printed
+    assert printed.count("warn of answers without sampling") == 1
     calls = printed.replace('"model": "small"', '"model": "recall"')
     calls = calls.replace('model="small"', 'model="recall"')
     curl = re.search(r"^curl .*?\}'$", calls, re.MULTILINE | re.DOTALL)[0]

@@ -1,5 +1,6 @@
 """A model store for tests: an engine's folder with one configured base."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,12 @@ def write_base(folder, files=None):
     for name, content in (make_base_files() if files is None else files).items():
         (folder / name).write_bytes(content)
     return folder
+
+
+def write_qwen35(folder):
+    """Write a base whose makers advise against some settings; return the folder."""
+    config = json.dumps({"architectures": ["Qwen3_5ForConditionalGeneration"]}).encode()
+    return write_base(folder, {**make_base_files(), "config.json": config})
 
 
 @dataclass

@@ -6,6 +6,7 @@ import pytest
 
 from merlin.core.errors import Refused
 from merlin.core.i18n import LANGUAGES, text
+from merlin.engine.model_store import list_warnings
 from merlin.engine.trainers.base import Untrainable
 from tests.engine.base_library import Library, write_base
 
@@ -54,6 +55,43 @@ def test_folder_of_a_class_that_cannot_be_trained_is_refused_by_pull_and_answers
     with pytest.raises(Refused, match="LibraForCausalLM"):
         library.pull()
     assert library.folder() == tmp_path / "base"
+
+
+QWEN = "Qwen3_5ForConditionalGeneration"
+NO_4BIT, SAMPLING = "library-advises-no-4bit", "library-advises-sampling"
+
+
+@pytest.mark.parametrize(
+    ("kind", "quantised", "generation", "advised"),
+    [
+        (QWEN, "none", {"do_sample": True}, []),
+        (QWEN, "8bit", {"do_sample": True, "temperature": 0.7}, []),
+        (QWEN, "4bit", {"do_sample": True}, [NO_4BIT]),
+        (QWEN, "none", {"temperature": 0.7}, [SAMPLING]),
+        (
+            QWEN,
+            "none",
+            {"do_sample": True, "temperature": 0},
+            [SAMPLING],
+        ),
+        (QWEN, "4bit", None, [NO_4BIT, SAMPLING]),
+        ("Qwen3ForCausalLM", "4bit", None, []),
+        ("LibraForCausalLM", "4bit", None, []),
+    ],
+)
+def test_what_the_makers_of_a_base_advise_against_is_told(
+    library, tmp_path, kind, quantised, generation, advised
+):
+    folder = write_base(
+        tmp_path / "base", {"config.json": json.dumps({"architectures": [kind]}).encode()}
+    )
+    if generation is not None:
+        write_base(folder, {"generation_config.json": json.dumps(generation).encode()})
+    model = library.model.model_copy(update={"quantised": quantised})
+    absent = model.model_copy(update={"path": str(tmp_path / "nowhere")})
+    models = {"absent": absent, "tiny": model}
+    found = list(list_warnings(models, library.engine))
+    assert found == [("tiny", key) for key in advised]
 
 
 def test_missing_folder_is_named(library, tmp_path):

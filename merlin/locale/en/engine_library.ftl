@@ -15,6 +15,8 @@ library-no-bases = engine.models has no base model yet. To choose one, see docs/
 library-pulling = { $name }: { $source }
 library-pulled = { $name } is here: { $folder }
 library-already-pulled = { $name } was already here: { $folder }
+library-advises-no-4bit = { $name } is of Qwen3.5, which 4 bits hurt more than other base models: unsloth's guide advises against it. Set quantised: none, or take a smaller one of the family.
+library-advises-sampling = { $name } is of Qwen3.5, whose makers warn of answers without sampling (temperature 0), but its generation_config.json doesn't switch sampling on. Put the file from the hub beside its weights, with do_sample: true and a temperature.
 
 # `merlin engine` without a configuration.
 engine-lone-config = These options are for an engine without a configuration, but { $path } is one. Leave out either, or put the model into engine.models there.

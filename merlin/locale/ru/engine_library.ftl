@@ -15,6 +15,8 @@ library-no-bases = В engine.models ещё нет ни одной базовой
 library-pulling = { $name }: { $source }
 library-pulled = Базовая модель { $name } здесь: { $folder }
 library-already-pulled = Базовая модель { $name } уже была здесь: { $folder }
+library-advises-no-4bit = { $name } — из семейства Qwen3.5, которому 4 бита вредят больше, чем другим базовым моделям: руководство unsloth не советует их. Задайте quantised: none или возьмите модель этого семейства поменьше.
+library-advises-sampling = { $name } — из семейства Qwen3.5, авторы которого предостерегают от ответов без случайного выбора (temperature 0), а её generation_config.json его не включает. Положите рядом с весами этот файл с хаба, с do_sample: true и температурой.
 
 # `merlin engine` без конфигурации.
 engine-lone-config = Эти параметры для движка без конфигурации, а { $path } — конфигурация. Уберите одно из двух или впишите модель туда в engine.models.
