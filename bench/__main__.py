@@ -21,7 +21,6 @@ NAMES = (
         "autoscaling",
         "restarts",
         "exact_first",
-        "proof",
     ),
 )
 WITH_ARGUMENTS = (
@@ -32,6 +31,7 @@ WITH_ARGUMENTS = (
     "dataset",
     "grounding",
     "house",
+    "proof",
     "simulation",
     "soak",
     "understanding",

@@ -4,15 +4,19 @@ An adapter of the tests' tiny base is spoilt in each way, then asked through our
 through the tests' stand-in of vLLM, which really serves the base. Sound are loads of two adapters,
 also with a base in bfloat16 or rounded to 8 bits. The time is that of scoring ten questions with
 SmolLM2, which the first load adds, where `bench.smollm` finds its weights.
+
+`python -m bench proof /path/to/vllm` asks a real vLLM instead, about adapters of SmolLM2: some with
+spoilt files, and sound ones in float32 and bfloat16.
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -66,14 +70,21 @@ FILE_FAULTS: Mapping[str, Change | Mapping[str, object]] = {
     "weights of another training": {},
     "weights of an earlier epoch": {},
 }
+# Another training teaches another room for each name.
+OTHER_FACTS = {name: room % 80 + 15 for name, room in tiny_base.FACTS.items()}
 SERVER_FAULTS = ("base", "stale", "name")
 
 
-def train(folder: Path, facts: Mapping[str, int]) -> Path:
+def train(
+    folder: Path,
+    facts: Mapping[str, int],
+    base: Path | None = None,
+    learning: Mapping[str, object] = tiny_base.LEARNING,
+) -> Path:
     """Train an adapter of these facts; return the folder of its epochs."""
     rows = tiny_base.write_examples(folder.with_suffix(".jsonl"), facts)
-    base = BaseFiles(tiny_base.get_tiny_base())
-    list(run_training(build_task(folder, rows, test=rows, base=base, **tiny_base.LEARNING)))
+    files = BaseFiles(base or tiny_base.get_tiny_base())
+    list(run_training(build_task(folder, rows, test=rows, base=files, **learning)))
     return folder / "epochs"
 
 
@@ -95,19 +106,27 @@ def round_to(bits: int) -> Callable[[Any], Any]:
     )
 
 
-def plant(folder: Path, sound: Path, other: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the name and the folder of each adapter with spoilt files."""
+def plant(
+    folder: Path, sound: Path, other: Path, earlier: Path | None = None
+) -> Iterator[tuple[str, Path]]:
+    """Yield the name and the folder of each adapter with spoilt files.
+
+    `other` is the adapter of another training, `earlier` that of an epoch of the same.
+    """
     from safetensors.torch import load_file, save_file
 
     for name, fault in FILE_FAULTS.items():
-        path = shutil.copytree(sound / "40", folder / name.replace(" ", "-"))
+        source = other if "another" in name else earlier
+        if not fault and source is None:
+            continue
+        path = shutil.copytree(sound, folder / name.replace(" ", "-"))
         if callable(fault):
             save_file(fault(load_file(path / WEIGHTS)), path / WEIGHTS)
         elif fault:
             config = json.loads((path / CONFIG).read_bytes()) | fault
             (path / CONFIG).write_text(json.dumps(config))
-        else:
-            shutil.copy((other / "40" if "another" in name else sound / "10") / WEIGHTS, path)
+        elif source:
+            shutil.copy(source / WEIGHTS, path)
         yield name, path
 
 
@@ -120,7 +139,10 @@ async def serve(
         base.parent / "log",
     )
     backend: Backend
-    if kind == "vllm":
+    if kind not in ("vllm", "worker"):
+        answering = EngineAnsweringConfig(vllm_command=kind, vllm=options)
+        backend = VllmBackend("tiny", model, base, answering, log)
+    elif kind == "vllm":
         answering = EngineAnsweringConfig(vllm=("--weights", "yes", *options))
         backend = VllmBackend("tiny", model, base, answering, log)
     else:
@@ -134,8 +156,9 @@ async def serve(
 
 async def is_refused(backend: Backend, path: Path, digest: str) -> bool:
     """Return whether the first question to an adapter is refused by its proof."""
+    name = hashlib.sha256(digest.encode()).hexdigest()
     try:
-        async for _ in backend.ask(Adapter(digest, path), QUESTION):
+        async for _ in backend.ask(Adapter(name, path), QUESTION):
             pass
     except ApiError as error:
         if error.code not in NOT_APPLIED:
@@ -154,7 +177,7 @@ async def measure(kind: str, folder: Path, epochs: Path, other: Path) -> None:
         "a base rounded to 2 bits": spoil_base(folder / "bits2", round_to(2)),
     }
     async with serve(kind, tiny) as backend:
-        for name, path in plant(folder, epochs, other):
+        for name, path in plant(folder, sound, other / "40", epochs / "10"):
             found[name] = await is_refused(backend, path, path.name)
     for name, base in bases.items():
         async with serve(kind, base) as backend:
@@ -178,6 +201,28 @@ async def measure(kind: str, folder: Path, epochs: Path, other: Path) -> None:
     print(f"{kind}: {refused} of {SOUND_LOADS} sound loads refused")
 
 
+async def measure_real(command: str, folder: Path) -> None:
+    """Print what a real vLLM finds of adapters of SmolLM2, and how often it ended by them."""
+    base = Path(str(smollm.unpacked()["path"]))
+    learning = {"n_epochs": 6, "batch_size": 4, "learning_rate_multiplier": 2.0}
+    sound = train(folder / "sound", tiny_base.FACTS, base, learning)
+    other = train(folder / "other", OTHER_FACTS, base, learning) / "6"
+    served = shutil.copytree(base, folder / "base", symlinks=True)  # beside its log
+    honest, refused, ends = [sound / "6", sound / "3", other], 0, 0.0
+    found: dict[str, bool] = {}
+    for dtype in ("float32", "bfloat16"):
+        async with serve(command, served, "--max-model-len", "512", dtype=dtype) as backend:
+            if dtype == "float32":
+                for name, path in plant(folder, sound / "6", other, sound / "2"):
+                    found[name] = await is_refused(backend, path, path.name)
+            refused += sum([await is_refused(backend, path, f"{path}") for path in honest])
+            ends += backend.figures()["restarts"]
+    missed = [name for name, is_found in found.items() if not is_found]
+    print(f"vLLM, SmolLM2: {sum(found.values())} of {len(found)} planted faults found {missed}")
+    print(f"vLLM, SmolLM2: {refused} of {2 * len(honest)} sound loads refused")
+    print(f"vLLM, SmolLM2: ended {ends:.0f} times")
+
+
 def time_smollm() -> None:
     """Print how long scoring ten questions of the shipped English dataset takes, after one run."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -199,16 +244,17 @@ def time_smollm() -> None:
     print(f"SmolLM2, ten questions of {len(tokens)} tokens: {wall_s:.2f} s, {cpu_s:.2f} s of CPU")
 
 
-def run() -> None:
+def run(arguments: Sequence[str] = ()) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
+        if arguments:
+            asyncio.run(measure_real(arguments[0], folder))
+            return
         (folder / "bin").mkdir()
         vllm_standin.install(folder / "bin")
         os.environ["PATH"] = f"{folder / 'bin'}:{os.environ['PATH']}"
         sound = train(folder / "sound", tiny_base.FACTS)
-        other = train(
-            folder / "other", {name: room % 80 + 15 for name, room in tiny_base.FACTS.items()}
-        )
+        other = train(folder / "other", OTHER_FACTS)
         for kind in ("worker", "vllm"):
             (folder / kind).mkdir()
             asyncio.run(measure(kind, folder / kind, sound, other))

@@ -1,5 +1,6 @@
 """A real engine for tests: in a thread, or in a process that can be killed."""
 
+import asyncio
 import json
 import os
 import re
@@ -142,6 +143,7 @@ def create_engine_app(settings, bases=None):
     @asynccontextmanager
     async def open_engine(app):
         app.state.engine = engine = Engine(settings, bases)
+        app.state.loop = asyncio.get_running_loop()
         yield
         await engine.close()
 

@@ -1,8 +1,10 @@
-"""A stand-in of vLLM's OpenAI server (0.33.0) with the routes that the engine calls.
+"""A stand-in of vLLM's OpenAI server with the routes that the engine calls.
 
-It checks what vLLM checks: an adapter that is not loaded gets 404, one loaded twice 400, a folder
-without an adapter 404. It has no model: an answer is the model's name and the question, one word
-per chunk; tokens are words. What a question says makes it misbehave: see `_answer`. The
+It says what a real one was recorded to say (tests/real/recorded/vllm.json, which has the version)
+and refuses where that does: an adapter that is loaded, a folder without one, a rank that is too
+high. It ends by `prompt_logprobs` with an adapter. It has no model: an answer is the model's name
+and the question, one word per chunk; tokens are words. A question of one word makes it misbehave:
+"busy", "die", "break" and "cut" (a stream), "hold" (a stream without an end). The
 probability of a token after a prompt is that of the adapter's proof; with `--weights yes` that of
 the base in the folder with the adapter, by torch. `--fault base` loads adapters, lists them and
 serves the base, `--fault stale` serves each with the first one, `--fault name` says that the base
@@ -14,6 +16,7 @@ The calls of `relayed_calls` are answered as a real vLLM did when tests/real rec
 """
 
 import asyncio
+import copy
 import json
 import math
 import os
@@ -34,6 +37,12 @@ from tests.engine.relayed_calls import CALLS
 from tests.real.recording import read_recording, replay
 
 WINDOW = 50
+RECORDED = read_recording("vllm")
+# Of exceptions.py of vLLM 0.32.0, QueueOverflowError.
+BUSY = (
+    "The engine is currently busy and cannot accept new requests. Please try again later or on a"
+    " different instance."
+)
 # Without PYTHONPATH, which vLLM isn't given.
 _RUN = f"""
 import runpy, sys
@@ -73,22 +82,33 @@ def _note(**entry):
         file.write(json.dumps(entry) + "\n")
 
 
-def _refuse(status, message, **headers):
-    body = {"error": {"message": message, "type": "", "param": None, "code": status}}
-    return JSONResponse(body, status, headers=headers or None)
+def _replay(story, was="", name=""):
+    """Return the answer of a story, with another name in the place of one."""
+    status, content, kind = replay(RECORDED.answer(story))
+    text = content.decode()
+    return Response(text.replace(was, name) if was else text, status, media_type=kind)
+
+
+def _copy(story, number=0):
+    """Return one event of a recorded stream."""
+    return copy.deepcopy(RECORDED.answer(story)["body"][number])
 
 
 class VllmStandin:
     """One server for the base `name`."""
 
-    def __init__(self, name, version, fault, weights):
-        self.name, self.names, self.version, self.fault = name, {name}, version, fault
-        self.adapters = {}
-        self.weights, self.recording = weights, read_recording("vllm")
+    def __init__(self, options, weights):
+        self.name, self.fault = options["--served-model-name"], options.get("--fault")
+        self.names, self.adapters = {self.name}, {}
+        self.weights = weights
+        self.most_rank = int(options["--max-lora-rank"])
+        # Then the head gets no adapter, and the probabilities of a prompt end nothing.
+        self.has_modules = "--lora-target-modules" in options
+        version = options.get("--version", RECORDED.version)
         self.app = Starlette(
             routes=[
-                Route("/health", lambda _: Response()),
-                Route("/version", lambda _: JSONResponse({"version": self.version})),
+                Route("/health", lambda _: _replay("health")),
+                Route("/version", lambda _: JSONResponse({"version": version})),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
                 Route("/v1/completions", self._complete, methods=["POST"]),
                 Route("/v1/responses", self._respond, methods=["POST"]),
@@ -104,18 +124,18 @@ class VllmStandin:
         _note(chat=body)
         text = body["messages"][-1]["content"]
         if not self._is_allowed(request):
-            return _refuse(401, "Unauthorized")
+            return _replay("wrong-key")
         if body["model"] not in self.names:
-            return _refuse(404, f"The model `{body['model']}` does not exist.")
+            return _replay("unknown-model", "no-such-model", body["model"])
         if text == "busy":
-            return _refuse(429, "the queue is full", **{"Retry-After": "7"})
+            error = {"message": BUSY, "type": "Service Unavailable", "param": None, "code": 503}
+            return JSONResponse({"error": error}, 503)
         if text == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if answer := self._find_recorded(request, body):
             return answer
-        if (count := len(text.split())) > WINDOW:
-            length = f"This model's maximum context length is {WINDOW} tokens, not {count}."
-            return _refuse(400, length)
+        if len(text.split()) > WINDOW:
+            return _replay("too-long")
         return StreamingResponse(self._answer(body, text), media_type="text/event-stream")
 
     async def _respond(self, request):
@@ -126,10 +146,10 @@ class VllmStandin:
     def _find_recorded(self, request, body):
         """Return what a real vLLM answered to the same body, under the name of another model."""
         for story in CALLS:
-            [asked] = self.recording.requests(story)
+            [asked] = RECORDED.requests(story)
             is_same = {**asked["body"], "model": body["model"]} == body
             if is_same and asked["path"] == request.url.path:
-                status, content, kind = replay(self.recording.answer(story))
+                status, content, kind = replay(RECORDED.answer(story))
                 name = json.dumps(asked["body"]["model"])
                 content = content.decode().replace(
                     f'"model": {name}', f'"model": "{self._get_name(body)}"'
@@ -140,17 +160,20 @@ class VllmStandin:
     async def _load(self, request):
         body = await request.json()
         _note(load=body)
-        if not (Path(body["lora_path"]) / "adapter_config.json").exists():
-            return _refuse(404, f"No adapter found for {body['lora_path']}")
-        if body["lora_name"] in self.names:
-            return _refuse(400, "The lora adapter has already been loaded.")
-        self.names.add(body["lora_name"])
-        self.adapters[body["lora_name"]] = Path(body["lora_path"])
+        name, path = body["lora_name"], Path(body["lora_path"])
+        if name in self.names:
+            return _replay("load-again", "recorded", name)
+        if not (path / "adapter_config.json").exists():
+            return _replay("load-missing", "missing", name)
+        if json.loads((path / "adapter_config.json").read_text())["r"] > self.most_rank:
+            return _replay("load-rank")
+        self.names.add(name)
+        self.adapters[name] = path
         if self.fault == "stale":
-            self.adapters[body["lora_name"]] = next(iter(self.adapters.values()))
+            self.adapters[name] = next(iter(self.adapters.values()))
         if self.fault == "slow":  # the caller has left before the answer
             await asyncio.Event().wait()
-        return Response("Success")
+        return _replay("load", "recorded", name)
 
     async def _complete(self, request):
         body = await request.json()
@@ -158,20 +181,25 @@ class VllmStandin:
         if answer := self._find_recorded(request, body):
             return answer
         adapter = None if self.fault == "base" else self.adapters.get(body["model"])
-        if "prompt_logprobs" in body or (self.fault == "fatal" and adapter.name == "fatal"):
+        is_fatal = "prompt_logprobs" in body and self.adapters and not self.has_modules
+        if is_fatal or (self.fault == "fatal" and adapter.name == "fatal"):
             return self._end()
         [token] = body["allowed_token_ids"]
         score = self.weights.score if self.weights else self._read_proof
+        answer = copy.deepcopy(RECORDED.answer("score")["body"])
+        choice = answer["choices"][0]
         choices = [
-            {"index": number, "logprobs": {"token_logprobs": [score(adapter, prompt, token)]}}
+            choice
+            | {"index": number}
+            | {"logprobs": choice["logprobs"] | {"token_logprobs": [score(adapter, prompt, token)]}}
             for number, prompt in enumerate(body["prompt"])
         ]
-        return JSONResponse({"model": self._get_name(body), "choices": choices[::-1]})
+        return JSONResponse(answer | {"model": self._get_name(body), "choices": choices[::-1]})
 
     def _end(self):
         """Answer as a server whose EngineCore has ended, and end after the answer."""
         ending = BackgroundTask(os.kill, os.getpid(), signal.SIGKILL)
-        response = _refuse(500, "EngineCore encountered an issue.")
+        response = _replay("prompt-logprobs")
         response.background = ending
         return response
 
@@ -185,6 +213,9 @@ class VllmStandin:
                 return known[place]
         raise AssertionError(f"the proof has no {token} after {prompt}")
 
+    def _event(self, body, content):
+        return f"data: {json.dumps(content | {'model': self._get_name(body)})}\n\n"
+
     def _get_name(self, body):
         return self.name if self.fault == "name" else body["model"]
 
@@ -194,23 +225,28 @@ class VllmStandin:
         is_over = False
         try:
             yield ": a comment, as servers send to keep a connection\n\n"
-            first = [_choice({"role": "assistant", "content": ""})]
-            yield _event({"model": self._get_name(body), "choices": first})
-            for number, word in enumerate(words):
-                if number == most:
-                    break
-                yield _event({"choices": [_choice({"content": word})]})
+            yield self._event(body, _copy("chat"))
+            is_cut = len(words) > most
+            for word in words[: most - 1] if is_cut else words:
+                piece = _copy("chat", 1)
+                piece["choices"][0]["delta"]["content"] = word
+                yield self._event(body, piece)
                 if text == "break":
-                    yield _event({"error": {"message": "out of memory", "code": 500}})
+                    yield f"data: {json.dumps(_copy('no-schema'))}\n\n"
                 if text in ("break", "cut"):
                     is_over = True
                     return
                 if text == "hold":  # until the client has disconnected
                     await asyncio.Event().wait()
-            yield _event({"choices": [_choice({}, "length" if len(words) > most else "stop")]})
+            last = _copy("chat-length" if is_cut else "chat", -3)
+            if is_cut:  # its last word comes with the reason
+                last["choices"][0]["delta"]["content"] = words[most - 1]
+            yield self._event(body, last)
+            usage = _copy("chat", -2)
             sent = min(len(words), most)
-            usage = {"prompt_tokens": len(text.split()), "completion_tokens": sent}
-            yield _event({"choices": [], "usage": usage})
+            counts = {"prompt_tokens": len(text.split()), "completion_tokens": sent}
+            usage["usage"] = counts | {"total_tokens": sum(counts.values())}
+            yield self._event(body, usage)
             yield "data: [DONE]\n\n"
             is_over = True
         finally:
@@ -247,14 +283,6 @@ class Weights:
         return logits.float().log_softmax(-1)[token].item()
 
 
-def _choice(delta, finish_reason=None):
-    return {"index": 0, "delta": delta, "finish_reason": finish_reason}
-
-
-def _event(body):
-    return f"data: {json.dumps(body)}\n\n"
-
-
 def _main(arguments):
     _note(start=arguments)
     _note(environment=sorted(os.environ))
@@ -264,8 +292,7 @@ def _main(arguments):
     if "--child" in options:
         subprocess.Popen(["/bin/sleep", "1000"])  # as EngineCore, it does not end with its parent
     weights = Weights(arguments[1], options["--dtype"]) if "--weights" in options else None
-    fault, version = options.get("--fault"), options.get("--version", "0.33.0")
-    standin = VllmStandin(options["--served-model-name"], version, fault, weights)
+    standin = VllmStandin(options, weights)
     uvicorn.run(standin.app, host=options["--host"], port=int(options["--port"]))
 
 

@@ -46,7 +46,7 @@ _HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length"
 _VOLATILE = {"created", "created_at", "finished_at", "system_fingerprint", "request_id"}
 _RULES = (
     (
-        r"\b(chatcmpl|cmpl|resp|msg|req|call|file|ftjob|ftevent|ftckpt|batch|run|rs)[-_][\w-]{8,}",
+        r"\b(chatcmpl|cmpl|resp|msg|req|call|file|ftjob|ftevent|ftckpt|batch|run|rs|modelperm)[-_][\w-]{8,}",
         r"\1-ID",
     ),
     (r"\bft:(.+?)::\w{8}\b", r"ft:\1::ID"),
