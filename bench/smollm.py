@@ -56,6 +56,7 @@ def main(weights: Path, folder: Path) -> None:
     # save_pretrained rejects a model that was loaded from a .gguf file.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
+    model.config.architectures = [type(model).__name__]  # a .gguf file names none
     model.config.save_pretrained(folder)
     if model.generation_config is not None:
         model.generation_config.save_pretrained(folder)
