@@ -23,6 +23,9 @@ _FOLDED_SYSTEM = (
     "{%- set first = messages[0]['content'] + '\n\n' + messages[1]['content'] -%}"
     "{%- set messages = [{'role': 'user', 'content': first}] + messages[2:] -%}{%- endif -%}"
 )
+# Gemma 4 12B, 26B and 31B are asked with an empty thought, which their templates leave out of the
+# answers before: an answer is trained as it is asked.
+_EMPTY_THOUGHT = "<|channel>thought\n<channel|>"
 # The module that loads transformers, which the engine's server does not.
 _LOADING = "merlin.engine.tokenizer_loading"
 _SYSTEM, _QUESTION, _ANSWER = (
@@ -65,11 +68,19 @@ def render(tokenizer: Any, messages: list[dict[str, str]], *, is_asked: bool) ->
     """Return what the template makes of messages. Raises ValueError, jinja2's TemplateError."""
     # Examples have no reasoning, so it is disabled for reasoning bases (Qwen3, SmolLM3), which
     # would otherwise be trained on empty reasoning. Other templates ignore the variable.
-    return str(
+    text = str(
         tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=is_asked, enable_thinking=False
         )
     )
+    # The first message is no answer, and templates don't render a prompt without a question.
+    if is_asked or not messages[1:] or messages[-1]["role"] != "assistant":
+        return text
+    if "<|channel>thought" not in tokenizer.chat_template:
+        return text
+    asked = render(tokenizer, messages[:-1], is_asked=True)
+    before = asked.removesuffix(_EMPTY_THOUGHT)
+    return text if text.startswith(asked) else text.replace(before, asked, 1)
 
 
 def find_template_fault(tokenizer: Any) -> tuple[str, str] | None:

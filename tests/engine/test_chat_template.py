@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
 
 MARKS = ["<unk>", "<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>", "<|im_start|>"]
 MARKS += ["<|im_end|>", "[INST]", "[/INST]", "<think>", "</think>"]
+MARKS += ["<|turn>", "<turn|>", "<|channel>", "<channel|>"]
 CHATML = (
     "{%- for m in messages -%}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor -%}"
     "{%- if add_generation_prompt %}<|im_start|>assistant\n{% endif -%}"
@@ -51,6 +52,23 @@ QWEN3 = CHATML.replace(
     "{{ m.content }}",
     "{% if m.role == 'assistant' %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}{{ m.content }}",
 ).replace("assistant\n{% endif", "assistant\n{{ '<think>\\n\\n</think>\\n\\n' }}{% endif")
+GEMMA4_SMALL = (
+    "{{ bos_token }}{% for m in messages %}"
+    "<|turn>{{ 'model' if m.role == 'assistant' else m.role }}\n"
+    "{{ m.content | trim }}<turn|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|turn>model\n{% endif %}"
+)
+GEMMA4 = GEMMA4_SMALL.replace(
+    "<|turn>model\n{% endif",
+    "<|turn>model\n{% if not enable_thinking | default(false) %}"
+    "{{ '<|channel>thought\\n<channel|>' }}{% endif %}{% endif",
+)
+MINISTRAL = (
+    "{{ bos_token }}{% if messages[0].role == 'system' %}[SYSTEM_PROMPT]{{ messages[0].content }}"
+    "[/SYSTEM_PROMPT]{% set messages = messages[1:] %}{% else %}[SYSTEM_PROMPT]Its own."
+    "[/SYSTEM_PROMPT]{% endif %}{% for m in messages %}{% if m.role == 'user' %}[INST]"
+    "{{ m.content }}[/INST]{% else %}{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}"
+)
 ENDLESS = (
     "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
     "{% if add_generation_prompt %}assistant: {% endif %}"
@@ -84,7 +102,7 @@ def make_base(folder, template):
     return write_base(folder, make_base_files() | content)
 
 
-GOOD = [CHATML, GEMMA, MISTRAL, DATED, ISO_DATED, QWEN3]
+GOOD = [CHATML, GEMMA, GEMMA4_SMALL, GEMMA4, MISTRAL, MINISTRAL, DATED, ISO_DATED, QWEN3]
 
 
 @pytest.mark.parametrize(
@@ -138,6 +156,30 @@ def test_system_text_goes_where_the_family_puts_it_in_training_and_asking(
     assert render_chat(tokenizer, talk, is_asked=True).startswith(whole)
     # Without a system text nothing is added.
     assert "Be short." not in render_chat(tokenizer, [QUESTION], is_asked=True)
+
+
+def test_answer_is_trained_after_the_empty_thought_with_which_it_is_asked(tmp_path):
+    """Each answer of a conversation, as the template leaves it out of those before."""
+    from merlin.engine.trainers.base import SUPERVISED
+    from merlin.engine.trainers.lora.worker.data import CONTEXT, ExampleTokenizer
+
+    tokenizer = load_tokenizer(make_base(tmp_path / "base", GEMMA4))
+    talk = [QUESTION, Message("assistant", "Yes."), QUESTION, Message("assistant", "No.")]
+    for count in (2, 4):
+        prompt = render_chat(tokenizer, talk[: count - 1], is_asked=True)
+        answer = f"{talk[count - 1].content}<turn|>\n"
+        assert render_chat(tokenizer, talk[:count], is_asked=False) == prompt + answer
+    assert prompt.endswith("<|turn>model\n<|channel>thought\n<channel|>")
+    assert prompt.count("<|channel>") == 1
+    path = tmp_path / "train.jsonl"
+    path.write_text(json.dumps({"messages": [each.as_json() for each in talk]}) + "\n", "utf-8")
+    rows = ExampleTokenizer(tokenizer, 100).read_rows(SUPERVISED, path, "training_file")
+    marks = tokenizer.convert_tokens_to_ids(["<channel|>", "<turn|>"])
+    for row in rows:
+        start = row["labels"].count(CONTEXT)
+        assert (row["input_ids"][start - 1], row["labels"][-1]) == (marks[0], row["input_ids"][-1])
+        assert marks[0] not in row["labels"]
+    assert len(rows) == 2
 
 
 @pytest.mark.parametrize(
