@@ -1,7 +1,5 @@
 """An adapter merged into the weights of its base, for programs that take a whole model alone.
 
-`python -m merlin.engine.merging BASE ADAPTER FOLDER`, a process of its own: it imports torch.
-
 The files of the base are read one by one, and what has no adapter is copied: towers stay, and the
 model is of the class that the base's `config.json` names. A model saved by transformers from the
 text class of Qwen3.5 isn't, and Ollama refuses that. Source of the formula: Hu et al., "LoRA",
@@ -11,13 +9,11 @@ arXiv 2106.09685, section 4.1.
 import json
 import re
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -98,8 +94,3 @@ def _merge_file(path: Path, changes: Mapping[str, Change], to: Path) -> None:
         tensors[name] = change.apply(weight)
     with safe_open(path, "pt") as file:
         save_file(tensors, to, metadata=file.metadata())
-
-
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    merge(*map(Path, sys.argv[1:]))

@@ -16,14 +16,13 @@ from merlin.engine.trainers.base import BaseFiles
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import build_task, train_in_process
-from tests.engine.tiny_classes import CLASSES, make_class_base
+from tests.engine.tiny_classes import CLASSES, STEPS, train_class
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.usefixtures("needs_torch"),
     pytest.mark.filterwarnings("ignore"),
 ]
-STEPS = {"n_epochs": 3, "batch_size": 5, "learning_rate_multiplier": 10.0, "rank": 8}
 QUESTION = Message("user", tiny_base.make_question("Anna"))
 
 
@@ -37,18 +36,9 @@ class Engine:
         self.lines.append(line)
 
 
-def train(folder, name):
-    """Train a tiny base of a class; return its folder and that of the adapter."""
-    base = make_class_base(name, folder / "base")
-    examples = tiny_base.write_examples(folder / "train.jsonl")
-    task = build_task(folder / "job", examples, base=BaseFiles(base), **STEPS)
-    assert train_in_process(task)[-1] == {"tell": "done"}
-    return base, task.folder / "epochs" / "3"
-
-
 @pytest.fixture(scope="module", params=CLASSES)
 def trained(request, tmp_path_factory):
-    return request.param, *train(tmp_path_factory.mktemp("class"), request.param)
+    return request.param, *train_class(tmp_path_factory.mktemp("class"), request.param)
 
 
 def load(base):
@@ -124,14 +114,14 @@ def test_class_is_merged_into_its_own(trained, tmp_path):
 
 
 def test_adapter_of_the_text_class_of_qwen_answers_as_before(tmp_path):
-    base, adapter = train(tmp_path, "Qwen3_5ForConditionalGeneration")
+    base, adapter = train_class(tmp_path, "Qwen3_5ForConditionalGeneration")
     old = write_renamed(adapter, tmp_path / "old", "model.language_model.layers", "model.layers")
     _, worker, engine = load(base)
     assert ask(worker, engine, old)["applied"]
 
 
 def test_unknown_class_is_refused_by_name_before_the_training_and_goes_on_answering(tmp_path):
-    base, adapter = train(tmp_path, "LlamaForCausalLM")
+    base, adapter = train_class(tmp_path, "LlamaForCausalLM")
     path = base / "config.json"
     path.write_text(path.read_text("utf-8").replace("LlamaForCausalLM", "LibraForCausalLM"))
     task = build_task(tmp_path / "new", tmp_path / "train.jsonl", base=BaseFiles(base), **STEPS)

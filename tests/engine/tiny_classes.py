@@ -6,8 +6,11 @@ towers, experts. Sizes are the smallest that a CPU's attention in vLLM takes.
 
 from collections.abc import Mapping
 
-from tests.engine.tiny_base import make_tokenizer
+from merlin.engine.trainers.base import BaseFiles
+from tests.engine import tiny_base
+from tests.engine.lora_tasks import build_task, train_in_process
 
+STEPS = {"n_epochs": 3, "batch_size": 5, "learning_rate_multiplier": 10.0, "rank": 8}
 # The bytes of the tokenizer, and room for the marks of pictures and sound.
 _VOCABULARY = 320
 _MIXED = ["sliding_attention", "full_attention"] * 2
@@ -52,15 +55,15 @@ def _qwen3_5():
     text = _text(
         num_hidden_layers=4,
         layer_types=["linear_attention"] * 3 + ["full_attention"],
-        linear_num_key_heads=2,
+        linear_num_key_heads=1,
         linear_num_value_heads=2,
-        linear_key_head_dim=32,
-        linear_value_head_dim=32,
+        linear_key_head_dim=128,
+        linear_value_head_dim=128,
     )
     vision = {"depth": 1, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2}
     vision |= {"out_hidden_size": 64, "patch_size": 4, "spatial_merge_size": 1}
     vision |= {"temporal_patch_size": 1, "num_position_embeddings": 16}
-    return {"text_config": text, "vision_config": vision}
+    return {"text_config": text, "vision_config": vision, "tie_word_embeddings": True}
 
 
 def _gemma3():
@@ -146,18 +149,27 @@ CLASSES: Mapping[str, tuple[str, object]] = {
 }
 
 
-def make_class_base(name, folder):
+def train_class(folder, name, dtype="float32", **changes):
+    """Train a tiny base of a class; return its folder and that of the adapter."""
+    base = make_class_base(name, folder / "base", **changes)
+    examples = tiny_base.write_examples(folder / "train.jsonl")
+    task = build_task(folder / "job", examples, base=BaseFiles(base, dtype), **STEPS)
+    assert train_in_process(task)[-1] == {"tell": "done"}
+    return base, task.folder / "epochs" / "3"
+
+
+def make_class_base(name, folder, **changes):
     """Save a tiny random model of a class, with a tokenizer and a template; return the folder."""
     import torch
     import transformers
 
     kind, fields = CLASSES[name]
-    config = getattr(transformers, kind)(**fields())
+    config = getattr(transformers, kind)(**fields() | changes)
     for number, mark in enumerate(_MARKS):
         if hasattr(config, mark):
             setattr(config, mark, _VOCABULARY - 1 - number)
     torch.manual_seed(1)
     model = getattr(transformers, name)(config)
     model.save_pretrained(folder)
-    make_tokenizer().save_pretrained(folder)
+    tiny_base.make_tokenizer().save_pretrained(folder)
     return folder

@@ -42,6 +42,9 @@ class Program:
     distribution: str = ""
     # Built for torch with a GPU, these end each import beside a torch for processors alone.
     without: tuple[str, ...] = ()
+    # Files that are emptied, for the same reason: of torchvision the operators alone are missing,
+    # and vLLM imports it for the classes with pictures.
+    emptied: tuple[str, ...] = ()
 
 
 def _imports(*modules):
@@ -69,7 +72,8 @@ PROGRAMS = {
         ("vllm", "--version"),
         is_quick=False,
         distribution="vllm",
-        without=("torchvision", "torchaudio", "torchcodec"),
+        without=("torchaudio", "torchcodec"),
+        emptied=("torchvision/_meta_registrations.py",),
     ),
 }
 
@@ -125,6 +129,7 @@ def _folder_name(name, program):
         f"{datetime.now(UTC):%Y-%m-%d}" if is_newest else re.split("[=@]+", program.packages[0])[1]
     )
     others = "".join(f"-{re.sub('[=@]+', '-', package)}" for package in program.packages[1:])
+    others += "".join(f"-without-{package}" for package in program.without)
     return f"{name}-{version}{others}-python{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -163,6 +168,10 @@ def _install_by_pip(folder, program):
         remove = [python, "-m", "pip", "uninstall", "-q", "-y"]
     if program.without:
         _run([*remove, *program.without])
+    for name in program.emptied:
+        [path] = (folder / "lib").glob(f"python*/site-packages/{name}")
+        path.unlink()  # it may be a link into uv's cache
+        path.touch()
     if program.distribution:
         _add_distribution(folder, program)
 

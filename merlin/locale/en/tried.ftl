@@ -16,6 +16,7 @@ tried-shown-anthropic = Anthropic's messages, passed on as responses
 tried-shown-evaluation = an evaluation of two questions
 tried-shown-adapter = an adapter that Merlin trained, with the same answers
 tried-shown-export = exported models, adapter and merged, with the same answers
+tried-shown-bases = adapters on the classes of base models that Merlin trains
 tried-shown-provider-test = merlin provider test
 tried-shown-provider-test-unlisted = merlin provider test with a model that isn't listed
 tried-shown-schema = answers held to a JSON schema

@@ -16,6 +16,7 @@ tried-shown-anthropic = сообщения в форме Anthropic, переда
 tried-shown-evaluation = оценка на двух вопросах
 tried-shown-adapter = адаптер, обученный в Merlin, с теми же ответами
 tried-shown-export = выгруженные модели, адаптер и слитая, с теми же ответами
+tried-shown-bases = адаптеры на классах базовых моделей, которые обучает Merlin
 tried-shown-provider-test = merlin provider test
 tried-shown-provider-test-unlisted = merlin provider test с моделью, которой нет в списке
 tried-shown-schema = ответы по схеме JSON
