@@ -5,6 +5,7 @@ import yaml
 
 from tests.engine.facts_lab import open_facts_lab, until_live
 from tests.support.pipeline_lab import run_command
+from tests.support.small_disk import fill_disk, small_disk
 
 pytestmark = pytest.mark.integration
 
@@ -58,6 +59,14 @@ def test_model_that_is_not_in_this_engine_is_refused_by_where_it_is(lab, tmp_pat
     code, _, err = export(lab, tmp_path / "new", config=config)
     assert (code, list(tmp_path.iterdir())) == (1, [])
     assert said in err
+
+
+def test_full_disk_leaves_nothing_and_says_so(lab, tmp_path):
+    with small_disk(tmp_path / "disk"):
+        filler = fill_disk(tmp_path / "disk")
+        code, _, err = export(lab, tmp_path / "disk" / "new")
+        assert (code, [*(tmp_path / "disk").iterdir()]) == (1, [filler])
+    assert "No space left" in err
 
 
 def test_unknown_model_is_not_found(lab, tmp_path):
