@@ -27,7 +27,7 @@ SECTIONS: Mapping[str, str] = {
         "updates chat_lease outgoing chat_session turn dialog model_window setting"
     ),
     "Ratings, proposals and unanswered questions": (
-        "rating proposal revoked_example revoked_version"
+        "rating proposal proposal_editor revoked_example revoked_version"
     ),
     "Groups": "group_chat",
     "From commits to the live model, and messages between processes": (
@@ -75,6 +75,7 @@ ROWS: Mapping[str, str] = {
     "plan_term": "a person's plan with its beginning and end",
     "promotion": "a switch from one live model to another; rows are only added",
     "proposal": "a corrected answer, or a teacher's draft, that may become an example",
+    "proposal_editor": "who is changing a proposal now",
     "proof_answer": "a model's answer to one test question",
     "purchase": "an order of a plan or pack, from the first tap to the last refund",
     "question_pack": "bought questions on top of the plan",

@@ -98,6 +98,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
     PersonalData(t.ROLE_GRANT, ids=("user_id",)),
     PersonalData(t.CHANGE, owners=("by_whom",), documents=("arguments",)),
+    PersonalData(t.PROPOSAL_EDITOR, ids=("user_id",)),
     # Examples in git stay, without the person, until the daemon has removed them.
     PersonalData(
         t.PROPOSAL,
@@ -109,6 +110,7 @@ TRACES: tuple[PersonalData, ...] = (
             "before_question",
             "before_answer",
             "known_answer",
+            "reason",
         ),
     ),
     PersonalData(t.NOTICE, owners=("to_whom",), documents=("arguments",), nulls=("once",)),

@@ -9,10 +9,10 @@ wording of an example's question. Models do not train on the test split.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from merlin.account.users import Consents
+from merlin.account.users import Consents, Users
 from merlin.app import changes, examples
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles
@@ -36,6 +36,7 @@ from merlin.dataset.example import Example, allow_rules, normalise, parse_exampl
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_id_of
+from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import (
     MAX_CHARACTERS,
@@ -250,18 +251,91 @@ def decline(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
     return proposal
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """How an editor accepts proposals.
+
+    `replaced` as in `Proposals.edits`. `written`: proposal -> the question and answer that it has
+    instead of the proposed ones; `answers`: proposal -> an answer instead of those. `alike`:
+    proposal -> the one whose answer it gets, and whose example it shares if both ask the same in
+    normal form.
+    """
+
+    replaced: Replaced = field(default_factory=dict)
+    written: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    answers: Replaced = field(default_factory=dict)
+    alike: Mapping[int, int] = field(default_factory=dict)
+
+    def draft_of(self, proposal: Proposal) -> Draft:
+        """Return the draft of a proposal as the editor wrote it."""
+        number, draft = proposal.proposal_id, proposal.draft
+        question, answer = self.written.get(number, (draft.question, draft.answer))
+        return replace(draft, question=question, answer=self.answers.get(number, answer))
+
+
+AS_PROPOSED = Review()
+
+
+def group_alike(waiting: Sequence[Proposal]) -> list[list[Proposal]]:
+    """Return proposals in groups that propose the same, the oldest of a group first.
+
+    Those have one answer, and equal or near questions after the same turn.
+    """
+    found: dict[tuple[str, ...], list[list[Proposal]]] = {}
+    for each in waiting:
+        draft = each.draft
+        texts = draft.answer, draft.before_question, draft.before_answer
+        groups = found.setdefault((draft.split, draft.origin, *map(normalise, texts)), [])
+        like = (one for one in groups if _ask_the_same(one[0].draft.question, draft.question))
+        group = next(like, None)
+        if group is None:
+            groups.append([each])
+        else:
+            group.append(each)
+    return sorted(chain(*found.values()), key=lambda group: group[0].proposal_id)
+
+
+def _ask_the_same(question: str, other: str) -> bool:
+    both = normalise(question), normalise(other)
+    if both[0] == both[1]:
+        return True
+    return near_key(both[0]) == near_key(both[1]) and any(find_near_questions(both))
+
+
+def start_editing(ctx: Context, actor: Actor, proposal_id: int) -> list[str]:
+    """Record that the actor is changing a waiting proposal; return as `find_editors`.
+
+    Raises NotFound, Refused if it is decided already.
+    """
+    waiting = get_waiting(ctx, actor, proposal_id)
+    Proposals(ctx.db, ctx.clock).mark_editor(proposal_id, actor.user_id)
+    return find_editors(ctx, actor, [waiting]).get(proposal_id, [])
+
+
+def find_editors(ctx: Context, actor: Actor, waiting: Sequence[Proposal]) -> dict[int, list[str]]:
+    """Return by id the names of the others who are changing these proposals now."""
+    found = Proposals(ctx.db, ctx.clock).list_editors([each.proposal_id for each in waiting])
+    names = Users(ctx.db, ctx.clock).list_names({*chain(*found.values())})
+    return {
+        proposal_id: [
+            next(filter(None, names.get(user_id, ())), str(user_id))
+            for user_id in user_ids
+            if user_id != actor.user_id
+        ]
+        for proposal_id, user_ids in found.items()
+    }
+
+
 def read_several(
     ctx: Context,
     actor: Actor,
     dataset: str,
     proposal_ids: Collection[int],
-    replaced: Replaced = NOTHING,
-    answers: Replaced = NOTHING,
+    review: Review = AS_PROPOSED,
 ) -> tuple[DatasetFiles, Mapping[int, Sequence[Edit]]]:
     """Return a dataset's files, and the edits of those proposals that still wait.
 
-    `replaced` as in `Proposals.edits`, `answers` as in `approve_several`. Raises NotFound; Refused
-    if none is selected, or none waits any more.
+    Raises NotFound; Refused if none is selected, or none waits any more.
     """
     if not proposal_ids:
         raise Refused("none is named", "proposals-none-chosen")
@@ -272,62 +346,69 @@ def read_several(
     ]
     if not selected:
         raise Refused("decided already", "examples-decided")
-    texts = {proposal.proposal_id: _write(proposal, answers) for proposal in selected}
-    edits = Proposals(ctx.db, ctx.clock).edits(texts, replaced)
+    edits = Proposals(ctx.db, ctx.clock).edits(_write(selected, review), review.replaced)
     return changes.read_files(ctx, actor, dataset), edits
 
 
 def check_several(
     ctx: Context, files: DatasetFiles, edits: Mapping[int, Sequence[Edit]]
-) -> tuple[list[int], list[Finding]]:
-    """Return the ids of the proposals that make valid examples, and the errors of the others.
+) -> dict[int, list[Finding]]:
+    """Return by id the errors of the examples that the proposals would make.
 
     Slow, and reads no rows.
     """
     preview = changes.check_edits(ctx, files, [*chain(*edits.values())])
     errors = [each for each in preview.findings if each.severity is Severity.ERROR]
-    invalid = {finding.path for finding in errors}
-    valid = [
-        proposal_id
+    return {
+        proposal_id: [each for each in errors if each.path in paths]
         for proposal_id, made in edits.items()
-        if invalid.isdisjoint(escape_unprintable(edit.path) for edit in made)
-    ]
-    return valid, errors
+        for paths in [{escape_unprintable(edit.path) for edit in made}]
+    }
 
 
 def approve_several(
     ctx: Context,
     actor: Actor,
     proposal_ids: Collection[int],
-    replaced: Replaced = NOTHING,
-    answers: Replaced = NOTHING,
+    review: Review = AS_PROPOSED,
 ) -> str:
     """Request one commit of several proposals of a dataset; return its change id.
 
-    `replaced` as in `Proposals.edits`; `answers`: proposal -> what its example answers instead of
-    the proposed answer. Raises NotFound; Refused if one is decided already, or none is given.
+    Raises NotFound; Refused if one is decided already, or none is given.
     """
     if not proposal_ids:
         raise Refused("none can be an example", "change-has-errors")
-    texts = {
-        proposal_id: _write(get_waiting(ctx, actor, proposal_id), answers)
-        for proposal_id in proposal_ids
-    }
-    return _approve(ctx, actor, texts, changes.editor_of(ctx, actor), replaced)
+    selected = [get_waiting(ctx, actor, proposal_id) for proposal_id in proposal_ids]
+    texts = _write(selected, review)
+    return _approve(ctx, actor, texts, changes.editor_of(ctx, actor), review.replaced)
 
 
-def _write(proposal: Proposal, answers: Replaced) -> str:
-    """Return the file of a proposal's example."""
-    draft = proposal.draft
-    return example_yaml(replace(draft, answer=answers.get(proposal.proposal_id, draft.answer)))
+def _write(selected: Sequence[Proposal], review: Review) -> dict[int, str]:
+    """Return the files of the examples of proposals. Raises Refused without one they are like."""
+    by_id = {proposal.proposal_id: proposal for proposal in selected}
+    texts = dict[int, str]()
+    for proposal_id, proposal in by_id.items():
+        first = by_id.get(review.alike.get(proposal_id, proposal_id))
+        if first is None:
+            raise Refused("decided already", "examples-decided")
+        draft = review.draft_of(first)
+        if normalise(first.draft.question) != normalise(proposal.draft.question):
+            draft = replace(proposal.draft, answer=draft.answer)
+        texts[proposal_id] = example_yaml(draft)
+    return texts
 
 
-def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -> int:
-    """Decline those that still wait, and delete their texts; return how many. Raises NotFound."""
+def decline_several(
+    ctx: Context, actor: Actor, proposal_ids: Collection[int], reasons: Mapping[int, str] = NOTHING
+) -> int:
+    """Decline those that still wait, and delete their texts; return how many.
+
+    `reasons`: proposal -> what its author is told, as in `Proposals.decline`. Raises NotFound.
+    """
     rows = Proposals(ctx.db, ctx.clock)
     for proposal_id in proposal_ids:
         require_editing(ctx, actor, rows.get(proposal_id).draft.dataset)
-    return sum(map(rows.decline, proposal_ids))
+    return sum(rows.decline(each, reasons.get(each, "")) for each in proposal_ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,7 @@ def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
     done = (RequestState.DONE.value, RequestState.FAILED.value)
     yield t.REQUEST, t.REQUEST.state.in_(done) & (t.REQUEST.created_at < before)
     yield t.DIALOG, t.DIALOG.at < before
+    yield t.PROPOSAL_EDITOR, t.PROPOSAL_EDITOR.at < before
     ended = (ProposalState.DECLINED.value, ProposalState.WITHDRAWN.value)
     condition = t.PROPOSAL.state.in_(ended) & (t.PROPOSAL.example_ids == "")
     yield t.PROPOSAL, condition & (t.PROPOSAL.at < before)

@@ -4,19 +4,21 @@
     waiting, approved, committed -> withdrawn (the user withdrew consent)
 
 An approval creates a change, which becomes a commit in the editor's name; several approvals become
-one commit. A correction adds its question as an example, unless one asks the same, and gives the
-examples that it corrects (`merlin.dataset.corrections`) the new answer in their own files. Which
-version of such a file was the last without a user's words is in `corrected`. When a change is
-refused or cancelled, its proposals wait again. Withdrawn examples are removed from git by another
+one commit, and those with the same text one file. A correction adds its question as an example,
+unless one asks the same, and gives the examples that it corrects (`merlin.dataset.corrections`) the
+new answer in their own files. Which version of such a file was the last without a user's words is
+in `corrected`. When a change is refused or cancelled, its proposals wait again, as the editor
+worded them. Withdrawn examples are removed from git by another
 change; what they replaced is not restored. A teacher model's draft is a proposal without a user.
 
 Personal data and secrets are masked before a proposal is stored (`sensitive.mask_personal_data`).
-Texts are encrypted, and erased when a proposal is declined or withdrawn.
+Texts are encrypted, and erased when a proposal is declined or withdrawn. The reason of a decline is
+encrypted, too, and erased with the row.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from itertools import chain, cycle
@@ -45,6 +47,7 @@ from merlin.db.tables import (
     DATASET_FILE,
     MODEL,
     PROPOSAL,
+    PROPOSAL_EDITOR,
     REVOKED_EXAMPLE,
     REVOKED_VERSION,
     TAUGHT_EXAMPLE,
@@ -55,6 +58,11 @@ from merlin.db.values import RowMap, decrypt, dump_json, load_json
 
 MAX_WAITING = 20
 MAX_CHARACTERS = 8000
+MAX_REASON = 300
+# Reasons of a decline that have a text in each language, stored by its key.
+REASONS = ("page-decline-known", "page-decline-right", "page-decline-wrong")
+# How long an editor counts as changing a proposal after the last sign of it.
+EDITING = timedelta(minutes=5)
 
 
 class ProposalState(StrEnum):
@@ -146,6 +154,7 @@ _FORGOTTEN: Row = dict.fromkeys(
         "before_question",
         "before_answer",
         "known_answer",
+        "reason",
     ),
     "",
 )
@@ -325,17 +334,17 @@ class Proposals(Repository):
             return None
         edits = self.edits(texts, replaced)
         (dataset,) = {proposal.draft.dataset for proposal in proposals}
-        every = [*chain(*edits.values())]
-        subject = _subject(dataset, every, len(edits))
+        every = [*dict.fromkeys(chain(*edits.values()))]
+        subject = _subject(dataset, every, len({made[-1] for made in edits.values()}))
         changes = make_changes(dataset, every, request, subject)
         self._changes.put(changes)
         change_ids = {change.inside: change.change_id for change in changes}
         for proposal_id, made in edits.items():
             values = {
+                **_DRAFTS.write(reword(self.get(proposal_id).draft, texts[proposal_id]), self.db),
                 "example_ids": " ".join(example_id_of(edit.path) for edit in made),
                 "change_id": change_ids[made[0].path],
                 "corrected": dump_json(self._list_corrected(dataset, made)),
-                "dataset": dataset,
             }
             self._review(proposal_id, ProposalState.APPROVED, values)
         return changes[0].change_id
@@ -375,22 +384,26 @@ class Proposals(Repository):
 
         `texts` are the files as new examples. `replaced`: proposal -> the answer that its own
         replaces in all examples, "" for none but those that ask the same; else the answer that was
-        corrected. A proposal that corrects the same examples as an earlier one has no edits: it
-        waits, and is shown beside the new answer. The id of a new example was never used by another
-        example or proposal. All are of one dataset.
+        corrected. A proposal that gives the same examples another answer than an earlier one has no
+        edits: it waits, and is shown beside the new answer. Those with one text share their new
+        example, whose id was never used by another example or proposal. All are of one dataset.
         """
-        names, gone = cache(self._names), set[str]()
-        edits = dict[int, list[Edit]]()
+        names, earlier = cache(self._names), dict[str, Edit]()
+        new, edits = dict[str, Edit](), dict[int, list[Edit]]()
         for proposal_id, file_text in texts.items():
-            draft, example = self.get(proposal_id).draft, parse_example(file_text)
+            draft = reword(self.get(proposal_id).draft, file_text)
+            example = parse_example(file_text)
             corrected = self.corrected(draft, replaced.get(proposal_id))
             made = [*_correct(corrected, example)] if example else []
-            if not gone.isdisjoint(each.path for each in made):
+            if any(earlier.get(each.path, each) != each for each in made):
                 continue
-            gone.update(each.path for each in made)
+            earlier.update({each.path: each for each in made})
             if not (example and corrected.same):
-                name = names(draft.dataset, draft.folder).allocate((example or draft).question)
-                made.append(Edit(example_path(draft.folder + name), None, file_text))
+                if file_text not in new:
+                    name = names(draft.dataset, draft.folder).allocate((example or draft).question)
+                    path = example_path(draft.folder + name)
+                    new[file_text] = Edit(path, None, file_text)
+                made.append(new[file_text])
             edits[proposal_id] = made
         return edits
 
@@ -433,17 +446,38 @@ class Proposals(Repository):
         return NameAllocator(each.removeprefix(folder) for each in used)
 
     @transaction
-    def decline(self, proposal_id: int) -> bool:
-        """Decline a proposal, tell its author and erase its texts; False if it does not wait."""
-        if not self._review(proposal_id, ProposalState.DECLINED, _FORGOTTEN):
+    def decline(self, proposal_id: int, reason: str = "") -> bool:
+        """Decline a proposal, tell its author and erase its texts; False if it does not wait.
+
+        `reason` is for the author: own words, or one of `REASONS`.
+        """
+        values = {**_FORGOTTEN, "reason": self.db.cipher.seal(reason) if reason else ""}
+        if not self._review(proposal_id, ProposalState.DECLINED, values):
             return False
         row = self.db.rows(PROPOSAL.select().where(PROPOSAL.id == proposal_id))[0]
-        _tell_author(self.db, self._clock, row, "notice-proposal-declined")
+        key = "notice-proposal-declined-why" if reason else "notice-proposal-declined"
+        _tell_author(self.db, self._clock, row, key)
         return True
 
     def _review(self, proposal_id: int, state: ProposalState, fields: Row) -> bool:
         condition, at = (PROPOSAL.id == proposal_id) & WAITS, iso(self._clock())
+        self.db.delete(PROPOSAL_EDITOR, PROPOSAL_EDITOR.proposal == proposal_id)
         return self.db.update(PROPOSAL, condition, **fields, reviewed_at=at, state=state.value)
+
+    def mark_editor(self, proposal_id: int, user_id: int) -> None:
+        """Record that a person is changing a proposal now."""
+        key = {"proposal": proposal_id, "user_id": user_id}
+        self.db.upsert(PROPOSAL_EDITOR, key, {"at": iso(self._clock())})
+
+    def list_editors(self, proposal_ids: Collection[int]) -> dict[int, list[int]]:
+        """Return by proposal the ids of those who are changing it, the latest first."""
+        editors = dict[int, list[int]]()
+        is_now = PROPOSAL_EDITOR.at > iso(self._clock() - EDITING)
+        is_now &= PROPOSAL_EDITOR.proposal.in_([*proposal_ids])
+        query = PROPOSAL_EDITOR.select().where(is_now).order_by(PROPOSAL_EDITOR.at.desc())
+        for row in self.db.rows(query):
+            editors.setdefault(row["proposal"], []).append(row["user_id"])
+        return editors
 
 
 def _tell_author(db: Database, clock: Clock, row: Row, key: str) -> None:
@@ -453,13 +487,18 @@ def _tell_author(db: Database, clock: Clock, row: Row, key: str) -> None:
         Notices(db, clock).tell(str(row["user_id"]), key, arguments, once=f"proposal:{row['id']}")
 
 
-def read_question(db: Database, proposal_id: int) -> str:
-    """Return what a proposal answers: a declined one has only its author's turn. "" if deleted."""
+def read_told(db: Database, proposal_id: int) -> tuple[str, str]:
+    """Return what a proposal answers, and why it was declined; "" if deleted or never said.
+
+    The question of a declined one is only in its author's turn.
+    """
     rows = db.rows(PROPOSAL.select().where(PROPOSAL.id == proposal_id))
     for row in rows:
         asked = TURN.select(TURN.question).where(TURN.id == row["turn_id"])
-        return decrypt(db.cipher, row["question"] or db.value(asked)) or ""
-    return ""
+        texts = row["question"] or db.value(asked) or "", row["reason"]
+        question, reason = (decrypt(db.cipher, sealed) or "" for sealed in texts)
+        return question, reason
+    return "", ""
 
 
 def _correct(corrected: Corrected, correction: Example) -> Iterator[Edit]:
@@ -473,6 +512,15 @@ def _subject(dataset: str, edits: Sequence[Edit], proposals: int) -> Subject:
     if any(edit.before for edit in edits):
         return file_subject("correct", edits[0].path, len(edits) - 1)
     return import_subject(proposals, dataset) if proposals > 1 else ""
+
+
+def reword(draft: Draft, text: str | None) -> Draft:
+    """Return a draft with question and answer of its file, as an editor wrote it, unless broken."""
+    example = parse_example(text)
+    if example is None:
+        return draft
+    *_, question, answer = example.messages
+    return replace(draft, question=question.content, answer=answer.content)
 
 
 def example_yaml(draft: Draft) -> str:

@@ -138,8 +138,9 @@ GROUP_CHAT = _table("group_chat")
 
 RATING = _table("rating")
 PROPOSAL = _table(
-    "proposal", sealed="question answer rejected before_question before_answer known_answer"
+    "proposal", sealed="question answer rejected before_question before_answer known_answer reason"
 )
+PROPOSAL_EDITOR = _table("proposal_editor")
 # People who were blocked when they deleted all their data: a keyed hash of their id.
 BLOCKED_PSEUDONYM = _table("blocked_pseudonym")
 # Examples whose author withdrew the consent: no model whose build contains one may serve.

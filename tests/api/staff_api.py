@@ -202,4 +202,4 @@ def _set_up(config):
 def page_text(answer):
     """Return the text of a page without its markup."""
     assert answer.status_code == 200, answer.text
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub("</?mark>", "", answer.text)))

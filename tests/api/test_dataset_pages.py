@@ -6,8 +6,13 @@ from itertools import count
 
 import pytest
 
+from merlin.account.users import Roles
+from merlin.app.verdicts import view_notice
+from merlin.core.permissions import Role
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, Proposals
+from merlin.db.notices import Notices
+from tests.api.running_api import BORIS, VERA
 from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
@@ -189,6 +194,76 @@ def test_correction_with_a_masked_answer_is_not_accepted(site, vera):
     refused = vera.post(path, data={"approve": number})
     assert (refused.status_code, "Не принято: «[телефон]»" in refused.text) == (409, True)
     assert [each.proposal_id for each in Proposals(site.db).list_waiting()] == [number]
+    Proposals(site.db).decline(number)
+
+
+def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, vera):
+    path, rows = "/datasets/trial/proposals", Proposals(site.db)
+    drafts = [("Где касса?", "Справа."), ("где касса", "Справа."), ("Где лифт?", "Слева.")]
+    first, same, other = (
+        rows.add(BOT + user, Draft(*texts, "trial", 1, split="" if user == 2 else "test"))
+        for user, texts in enumerate(drafts)
+    )
+    page = vera.get(path).text
+    assert f'name="row" value="{first} {same}"' in page
+    assert "Одинаковых: 2" in page
+    form = {
+        "row": [f"{first} {same}", other],
+        "question": ["Где касса института?", "Где лифт?"],
+        "answer": ["Звоните: [телефон].", "У входа."],
+        "reason": ["", ""],
+    }
+    refused = vera.post(path, data={**form, "approve": first})
+    assert (refused.status_code, "«[телефон]»" in refused.text) == (409, True)
+    assert read_texts(refused) == [*form["question"], *form["answer"]]
+    empty = vera.post(path, data={**form, "answer": ["", "У входа."], "approve": first})
+    assert (empty.status_code, "и вопрос, и ответ" in empty.text) == (409, True)
+    form["answer"] = ["Справа\r\nот входа.", "У входа."]
+    accepted = vera.post(path, data={**form, "approve": first})
+    assert (accepted.status_code, read_texts(accepted)) == (200, ["Где лифт?", "У входа."])
+    assert {rows.get(each).state for each in (first, same)} == {"approved"}
+    late = vera.post(path, data={**form, "approve": first})
+    assert (late.status_code, "Справа\nот входа." in late.text) == (409, True)
+    site.lab.tick("changes", "fetch", "proposals")
+    folder = site.lab.repository.folder / "datasets/trial/examples/from-chat"
+    example = parse_example((folder / "где-касса-института.yaml").read_text("utf-8"))
+    assert (example.question, example.answer) == ("Где касса института?", "Справа\nот входа.")
+    why = {**form, "row": [other], "reason": ["Лифта нет."], "decline": other}
+    assert vera.post(path, data=why | {"question": "Где лифт?", "answer": "-"}).status_code == 303
+    (notice, *_) = Notices(site.db).list_newest(str(BOT + 2), 5)
+    assert view_notice(site.db, notice).text("ru").endswith("Причина: Лифта нет.")
+
+
+def read_texts(page):
+    """Return the questions, then the answers that stand in the form."""
+    texts = re.findall(r'name="(question|answer)"[^>]*>\n([^<]*)</textarea>', page.text)
+    return [words for name in ("question", "answer") for each, words in texts if each == name]
+
+
+def test_changed_words_that_are_near_an_example_are_accepted_once_it_was_shown(site, vera):
+    site.lab.repository.example("trial", 60, question="Когда закрывается музей?", answer="В пять.")
+    site.lab.repository.commit()
+    site.lab.tick("fetch")
+    path = "/datasets/trial/proposals"
+    number = Proposals(site.db).add(BOT, Draft("Почём огурцы?", "В шесть.", "trial", 1))
+    form = {"row": number, "question": "Во сколько закрывают музей?", "answer": "В шесть."}
+    asked = vera.post(path, data={**form, "approve": number})
+    shown = re.findall(r'name="shown" value="([^"]*)"', asked.text)
+    assert (asked.status_code, f"{number} examples/q60.yaml" in shown) == (409, True)
+    assert vera.post(path, data={**form, "shown": shown, "approve": number}).status_code == 303
+    assert Proposals(site.db).get(number).state == "approved"
+    site.lab.tick("changes", "fetch", "proposals")
+
+
+def test_another_editor_reads_who_is_editing_a_correction(site, vera):
+    number = Proposals(site.db).add(BOT, Draft("Где буфет?", "Внизу.", "trial", 1))
+    assert "Сейчас это правит" not in vera.post(f"/proposals/{number}/editing").text
+    assert "Сейчас это правит" not in vera.get("/datasets/trial/proposals").text
+    Roles(site.db).grant(BORIS, Role.EDITOR, "vera")
+    with site.browser_client(BORIS) as boris:
+        boris.headers["Accept-Language"] = "ru"
+        assert f"Сейчас это правит {VERA}" in boris.post(f"/proposals/{number}/editing").text
+    assert f"Сейчас это правит {BORIS}" in page_text(vera.get("/datasets/trial/proposals"))
     Proposals(site.db).decline(number)
 
 

@@ -35,8 +35,8 @@ BOARD = 18  # edits with their texts, commits with findings, jobs, models, title
 MORE = {
     **dict.fromkeys(("/admin/board", "/courses/{course}/board"), BOARD),
     "/teach": BOARD + 2,  # and what was asked about each course
-    # What each changes, what it may be about, and the files to compare with.
-    "/datasets/trial/proposals": 16,
+    # What each changes, what it may be about, who is at it, and the files to compare with.
+    "/datasets/trial/proposals": 17,
     # Commits with findings, what undid, mended or replaced them, who made them.
     "/datasets/trial/commits": 14,
     "/me": 15,  # account, sign-ins, keys, plans, packs, what is used of them, consent

@@ -66,6 +66,7 @@ def fill_path(staff, path):
         "version": "algorithms-2",
         "user_id": ANNA,
         "number": 1,
+        "proposal": 1,
         "purchase_id": "0" * 32,
         "act": "promote" if "models" in path else "block",
     }

@@ -28,6 +28,7 @@ from merlin.dataset.layout import example_path
 from merlin.dataset.proposals import (
     AT_ONCE,
     MAX_WAITING,
+    REASONS,
     Draft,
     ProposalFollower,
     Proposals,
@@ -171,6 +172,25 @@ def test_author_is_told_once_what_became_of_each_correction(
         ("notice-proposal-declined", "Вопрос 2?"),  # its own text is erased
         ("notice-proposal-committed", DRAFT.question),
     ]
+
+
+@pytest.mark.usefixtures("turns")
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("", {"en": "to “Вопрос 1?”.", "ru": "на вопрос «Вопрос 1?»."}),
+        ("Верно <b>иначе</b>.", dict.fromkeys(("en", "ru"), ": Верно <b>иначе</b>.")),
+        (REASONS[0], {"en": "already answered this way.", "ru": "Так уже отвечают."}),
+    ],
+)
+def test_author_is_told_why_a_correction_was_declined(database, proposals, reason, told):
+    assert proposals.decline(proposals.add(ANNA, DRAFT), reason)
+    (notice,) = Notices(database).list_newest(str(ANNA), 5)
+    for language, end in told.items():
+        assert view_notice(database, notice).text(language).endswith(end)
+    assert not reason or reason not in str(database.rows(PROPOSAL.select()))
+    proposals.withdraw(ANNA)
+    assert database.value(PROPOSAL.select(PROPOSAL.reason)) == ""
 
 
 def test_declined_proposal_is_erased(proposals):

@@ -305,8 +305,10 @@ def test_correction_of_another_question_leaves_the_others_unless_told(chat, lab)
 
 def test_correction_is_declined_only_once(chat):
     number = add_proposal(chat.settings)
+    with open_database(chat.settings.database) as database:
+        Proposals(database).mark_editor(number, BORIS)
     chat.press_forged("ex:queue:0")
-    chat.press("Что за лоб?")
+    assert f"Сейчас это правит {BORIS}" in chat.press("Что за лоб?").text
     save = chat.last.message_id
     chat.press("❌ Отклонить")
     assert chat.press("❌ Отклонить").text == "Отклонено, текст удалён."

@@ -96,6 +96,39 @@ def add_drafts(staff_site, *questions):
     )
 
 
+@pytest.mark.parametrize("has_script", [True, False])
+def test_correction_is_changed_then_accepted_and_another_declined_with_a_reason(
+    staff_visitor, staff_site, has_script
+):
+    rows, number = Proposals(staff_site.db), next(staff_site.numbers)
+    texts = [(f"Где лекция {number}?", "В зале."), (f"Когда зачёт {number}?", "Зимой.")]
+    first, second = (
+        rows.add(ANNA, Draft(*each, "algorithms", number + place, split="test"))
+        for place, each in enumerate(texts)
+    )
+    path = "/datasets/algorithms/proposals"
+    page = staff_visitor.open(path, BORIS, java_script_enabled=has_script)
+    row = page.locator(f"#proposal-{first}")
+    if has_script:
+        with page.expect_response(f"**/proposals/{first}/editing"):
+            row.get_by_text("Изменить", exact=True).click()
+        assert rows.list_editors([first]) == {first: [BORIS]}
+    else:
+        row.get_by_text("Изменить", exact=True).click()
+    row.get_by_label("Ответ").fill("В большом зале.")
+    row.get_by_text("Отклонить с причиной").click()
+    row.get_by_label("Причина, для автора").press("Enter")
+    expect(row.get_by_label("Ответ")).to_have_value("В большом зале.")
+    row.get_by_role("button", name="Принять").click()
+    expect(page.locator(f"#proposal-{first}")).to_have_count(0)
+    assert rows.get(first).draft.answer == "В большом зале."
+    row = page.locator(f"#proposal-{second}")
+    row.get_by_text("Отклонить с причиной").click()
+    row.get_by_role("button", name="Нынешний ответ верен.").click()
+    expect(page.locator(f"#proposal-{second}")).to_have_count(0)
+    assert rows.get(second).state == "declined"
+
+
 def add_editor_question(staff_site, question):
     """Add a refused question of a student who lets editors read it."""
     db, number = staff_site.db, next(staff_site.numbers)

@@ -275,6 +275,24 @@ def test_second_correction_of_one_answer_waits_and_is_shown_beside_the_first(lab
     assert (answers(lab)[QUESTION], answers(lab)[WORDING]) == (NEW, "Он белый.")
 
 
+def test_corrections_of_one_answer_that_agree_are_accepted_together(lab):
+    first, second = propose(lab, "Зонт какой по цвету?"), propose(lab, "Чайник?", user=BORIS)
+    assert lab.approve_proposals(first, second) == [first, second]
+    assert {*answers(lab).values()} >= {NEW}
+    assert OLD not in answers(lab).values()
+    withdraw(lab, BORIS)
+    assert "Чайник?" not in answers(lab)
+    assert "Зонт какой по цвету?" in answers(lab)
+
+
+def test_reworded_question_gives_its_answer_to_the_examples_that_ask_it(lab):
+    number = propose(lab, "Зонт какой?", known="")
+    lab.approve_proposals(number, written={number: (QUESTION.upper(), "Он белый.")})
+    assert answers(lab)[QUESTION] == "Он белый."
+    assert answers(lab)[WORDING] == OLD
+    assert not [each for each in taught(lab) if each.startswith("from-chat/")]
+
+
 def test_settled_answer_of_a_person_is_removed_with_their_consent(lab):
     lab.approve_proposals(propose(lab, "Чайник какого цвета?", answer=NEW, known=""))
     (path,) = (f"examples/{each}.yaml" for each in taught(lab) if each.startswith("from-chat/"))

@@ -175,17 +175,18 @@ class Lab:
             for _ in range(rounds):
                 _run_ticks(ticks, names or PIPELINE)
 
-    def approve_proposals(self, *numbers, replaced=None, dataset="trial"):
+    def approve_proposals(self, *numbers, replaced=None, written=None, dataset="trial"):
         """Approve proposals by number, or all, as an editor does; commit those without errors."""
         with open_migrated_database(self.config) as database:
             database.cipher = make_cipher(self.config, database)
             ctx, actor = Context(config=self.config, db=database), Actor.operator()
             waiting = proposals.list_waiting(ctx, actor, 0, 1000, dataset)
             chosen = numbers or [proposal.proposal_id for proposal in waiting]
-            good, _ = proposals.check_several(
-                ctx, *proposals.read_several(ctx, actor, dataset, chosen, replaced or {})
-            )
-            database.transact(partial(proposals.approve_several, ctx, actor, good, replaced or {}))
+            review = proposals.Review(replaced or {}, written or {})
+            read = proposals.read_several(ctx, actor, dataset, chosen, review)
+            errors = proposals.check_several(ctx, *read)
+            good = [number for number, found in errors.items() if not found]
+            database.transact(partial(proposals.approve_several, ctx, actor, good, review))
         self.tick("changes", "fetch", "proposals")
         return good
 

@@ -40,7 +40,7 @@ from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import Preview, unified_diff
-from merlin.dataset.proposals import DISTIL, Proposals
+from merlin.dataset.proposals import DISTIL, Proposals, reword
 from merlin.dataset.sensitive import mask_personal_data
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
@@ -262,9 +262,8 @@ def _plan_comparison(context: BotContext, draft: Draft, files: DatasetFiles) -> 
     if not draft.proposal:
         path = draft.path if draft.before else ""
         return partial(near.find_near, ctx, files, draft.file_text(), path)
-    stored, example = proposals.get_waiting(*context.caller, draft.proposal), draft.example()
-    reworded = replace(stored.draft, answer=example.answer) if example else stored.draft
-    waiting = [replace(stored, draft=reworded)]
+    stored = proposals.get_waiting(*context.caller, draft.proposal)
+    waiting = [replace(stored, draft=reword(stored.draft, draft.file_text()))]
     corrected = proposals.find_corrected(*context.caller, waiting)
     offered = near.list_offered(*context.caller, waiting)
 
@@ -333,13 +332,16 @@ def _proof_view(
     notes = [context.translate(note) if note else ""]
     found = corrected = Corrected()
     if draft.proposal:
-        proposals = Proposals(context.db)
-        found = corrected = proposals.corrected(proposals.get(draft.proposal).draft)
+        rows = Proposals(context.db)
+        stored = reword(rows.get(draft.proposal).draft, new)
+        found = corrected = rows.corrected(stored)
         if draft.replaced == "":
             corrected = replace(found, others=())
         if draft.is_other and found.others:
             notes.append(context.translate("page-proposal-other-question"))
         notes += corrected_lines(context, corrected) or [model_answer(context, draft.proposal)]
+        if others := proposals.start_editing(*context.caller, draft.proposal):
+            notes.append(context.translate("page-proposal-edited", who=", ".join(others)))
     return ask(
         context,
         PROOF,

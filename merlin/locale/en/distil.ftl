@@ -1,6 +1,6 @@
 # What a teacher model is asked for.
 proposals-none-chosen = Select at least one correction.
-proposals-have-errors = Not accepted: { $reason } To change a correction, open it in the bot: /examples
+proposals-have-errors = Not accepted: { $reason } Change the text and accept it again.
 
 distil-system = You write training examples for an assistant. Answer with JSON alone, in this form: { $shape }. Write every question and answer in the language of the material. Each answer is complete, correct, and in the manner that the assistant's own instruction asks for. The instruction:
 distil-materials = Write up to { $pairs } questions that people may ask about the text below, each with its answer. Ask about what matters most. Word each question in this many ways: { $wordings }; use different words, as different people would, not only another word order. The answers follow from the text alone and can be understood without it: do not mention the text. Where the text holds nothing to ask about, return an empty list.

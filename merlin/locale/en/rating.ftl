@@ -102,6 +102,7 @@ notice-proposal = { $title }. An answer to “{ $question }” was proposed and 
 notice-proposal-decide = Review
 notice-proposal-committed = Your correction was accepted: the model will soon answer “{ $question }” like that.
 notice-proposal-declined = The editor declined your correction of the answer to “{ $question }”.
+notice-proposal-declined-why = The editor declined your correction of the answer to “{ $question }”. Reason: { $reason }
 notice-revoked = { $title }: someone withdrew their consent, and their examples are being removed. { $count ->
     [one] The model trained on them ({ $models }) can no longer go live.
    *[other] The models trained on them ({ $models }) can no longer go live.

@@ -107,6 +107,7 @@ notice-proposal = { $title }. Ответ на вопрос «{ $question }» п�
 notice-proposal-decide = Рассмотреть
 notice-proposal-committed = Ваше исправление принято: скоро модель так и ответит на вопрос «{ $question }».
 notice-proposal-declined = Редактор не принял ваше исправление ответа на вопрос «{ $question }».
+notice-proposal-declined-why = Редактор не принял ваше исправление ответа на вопрос «{ $question }». Причина: { $reason }
 notice-revoked = { $title }: человек отозвал согласие, его примеры убираются из набора. { $count ->
     [1] Модель с этими примерами ({ $models }) отвечать больше не может.
    *[many] Модели с этими примерами ({ $models }) отвечать больше не могут.

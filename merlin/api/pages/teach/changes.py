@@ -1,9 +1,10 @@
 """The state of a change until its commit, and how to revert it; proposals awaiting an editor."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import quote
 
@@ -27,19 +28,22 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.schema import MAX_ID, Hex, Name, Number
+from merlin.api.schema import MAX_ID, Hex, Id, Name, Number
 from merlin.app import changes, examples, near, proposals, unanswered, verdicts
-from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
+from merlin.app.changes import ChangeView, DatasetFiles, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
 from merlin.app.near import NearExample
 from merlin.app.verdicts import VerdictView
 from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.dataset.came_after import CameAfter
 from merlin.dataset.changes import ChangeState
+from merlin.dataset.corrections import Corrected
 from merlin.dataset.finding import Finding
+from merlin.dataset.proposals import MAX_REASON, REASONS, Proposal
 from merlin.training.commit_state import CommitState
 
 # A form field: label, the person's value, the other value.
@@ -288,6 +292,115 @@ def base_of(dataset: str, room: str = "examples") -> str:
 
 _BATCH_SIZE = 50
 _NearChoice = Annotated[str, Field(pattern="^((same|replace) [0-9]{1,18} [^\\n]{1,1000})?$")]
+_One = Annotated[list[Number], Field(max_length=1)]
+_Some = Annotated[list[Number], Field(max_length=_BATCH_SIZE)]
+_Row = Annotated[str, Field(pattern="^[0-9]{1,18}( [0-9]{1,18}){0,49}$")]
+_Decline = Annotated[str, Field(pattern=f"^[0-9]{{1,18}}( ({'|'.join(REASONS)}))?$")]
+_Text = Annotated[str, Field(max_length=100_000)]
+
+
+class ReviewForm(BaseModel):
+    """The form of all corrections on the page; a row is a proposal and those like it.
+
+    `question`, `answer` and `reason` are those of each row. `approve` and `decline` are about one
+    row, `act` about the selected ones; a press may name a reason of a decline. Those in `only`
+    change no answer of other questions. `near` is what to do, a proposal, and the path of a near
+    example: it gets the "same" answer, or "replace" that of all with this answer. `shown` are
+    proposals with the near examples that their editor has seen.
+    """
+
+    act: Literal["approve", "decline"] | None = None
+    approve: _One = []
+    decline: Annotated[list[_Decline], Field(max_length=1)] = []
+    proposal: _Some = []
+    only: _Some = []
+    near: _NearChoice = ""
+    row: Annotated[list[_Row], Field(max_length=_BATCH_SIZE)] = []
+    question: list[_Text] = []
+    answer: list[_Text] = []
+    reason: list[Annotated[str, Field(max_length=MAX_REASON)]] = []
+    shown: list[str] = []
+
+    @property
+    def rows(self) -> dict[int, list[int]]:
+        """Return by its first proposal the proposals of each row."""
+        rows = ([int(each) for each in row.split()] for row in self.row)
+        return {row[0]: row for row in rows}
+
+    def expand(self, chosen: Iterable[int]) -> list[int]:
+        """Return these proposals, each with those of its row."""
+        return [*chain(*(self.rows.get(each, [each]) for each in chosen))]
+
+    @property
+    def chosen(self) -> list[int]:
+        """Return the first proposal of the rows that are decided."""
+        near_one = [int(self.near.split(" ")[1])] if self.near else []
+        declined = [int(each.split(" ")[0]) for each in self.decline]
+        return near_one or self.approve or declined or self.proposal
+
+    @property
+    def written(self) -> dict[int, tuple[str, str]]:
+        """Return by proposal the question and answer that stand in the form."""
+        texts = zip(self.rows, self.question, self.answer, strict=False)
+        return {number: _trim(question, answer) for number, question, answer in texts}
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """Return by proposal the reason that was pressed or typed."""
+        typed = dict(zip(self.rows, map(str.strip, self.reason), strict=False))
+        pressed = (each.partition(" ") for each in self.decline)
+        given = typed | {int(number): reason for number, _, reason in pressed if reason}
+        return {each: reason for first, reason in given.items() for each in self.expand([first])}
+
+    @property
+    def alike(self) -> dict[int, int]:
+        """Return the proposals that are decided, each with the first of its row."""
+        return {each: first for first in self.chosen for each in self.expand([first])}
+
+    def review(self, files: DatasetFiles) -> proposals.Review:
+        """Return how the rows are accepted.
+
+        Raises Refused without a question or an answer, and for a near example that is gone.
+        """
+        written = {each: self.written[each] for each in self.chosen if each in self.written}
+        if not all(chain(*written.values())):
+            raise Refused("words are missing", "page-needs-both")
+        if not self.near:
+            replaced = dict.fromkeys(self.expand(self.only), "")
+            return proposals.Review(replaced, written, alike=self.alike)
+        act, _, path = self.near.split(" ", 2)
+        known = near.read_answer(files, path)
+        answers = dict.fromkeys(self.chosen, known) if act == "same" else {}
+        replaced = dict.fromkeys(self.alike, known if act == "replace" else "")
+        return proposals.Review(replaced, written, answers, self.alike)
+
+    def is_changed(self, proposal: Proposal) -> bool:
+        """Return whether other words than the proposed ones stand in the form."""
+        proposed = _trim(proposal.draft.question, proposal.draft.answer)
+        return self.written.get(proposal.proposal_id, proposed) != proposed
+
+    def apply(self, waiting: Iterable[Proposal]) -> list[Proposal]:
+        """Return the proposals with what stands in the form."""
+        review = proposals.Review(written=self.written)
+        return [replace(each, draft=review.draft_of(each)) for each in waiting]
+
+
+def _trim(question: str, answer: str) -> tuple[str, str]:
+    """Return a question and an answer as a form sends them, with LF line ends."""
+    plain = answer.replace("\r\n", "\n")
+    return question.strip().replace("\r\n", "\n"), examples.trim_answer(plain)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewResult:
+    """What became of a review: `wrong` says why something was not accepted, "" for all.
+
+    `changed` is the edit of those that were, `errors` are those of the others by proposal.
+    """
+
+    wrong: str = ""
+    changed: str = ""
+    errors: Mapping[int, Sequence[Finding]] = field(default_factory=dict)
 
 
 @router.get("/datasets/{dataset}/proposals")
@@ -302,69 +415,138 @@ async def show_proposals(
 
     `compare`: with the nearest pairs of examples with different answers, found in seconds.
     """
-    waiting = await context.read(
-        proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset.name
-    )
+    result = ReviewResult(changed=changed)
+    return await _render_proposals(context, dataset, ReviewForm(), result, is_compared=compare)
+
+
+async def _render_proposals(
+    context: PageContext,
+    dataset: DatasetHeading,
+    form: ReviewForm,
+    result: ReviewResult,
+    *,
+    is_compared: bool = False,
+) -> Response:
+    """Return the page with what stands in the form."""
+    waiting = await _list_waiting(context, dataset.name)
     total = await context.read(proposals.count_waiting, context.actor, dataset.name)
-    corrected = await context.read(proposals.find_corrected, context.actor, waiting)
-    narrow = await asyncio.to_thread(proposals.find_other_questions, waiting, corrected)
-    offered = await context.read(near.list_offered, context.actor, waiting)
+    groups = proposals.group_alike(waiting)
+    firsts = [group[0] for group in groups]
+    changed = {each.proposal_id for each in firsts if form.is_changed(each)}
+    firsts = form.apply(firsts)
+    corrected = await context.read(proposals.find_corrected, context.actor, firsts)
     files = await context.read(changes.read_files, context.actor, dataset.name)
-    about = context.services, files, waiting, corrected, offered
-    tests = await context.read(proposals.count_test_questions, context.actor, dataset.name)
+    ids = {each.proposal_id for each in waiting}
     view: dict[str, object] = {
         "dataset": dataset,
         "course": dataset.course,
         "base": base_of(dataset.name, "proposals"),
-        "proposals": waiting,
+        "rows": [*zip(firsts, groups, strict=True)],
         "more": max(total - len(waiting), 0),
         "corrected": corrected,
-        "narrow": narrow,
-        "near": await asyncio.to_thread(near.find_near_corrections, *about),
-        "tests": tests,
-        "note": await find_noted_change(context, changed),
+        "narrow": await asyncio.to_thread(proposals.find_other_questions, firsts, corrected),
+        "near": await _find_near(context, files, firsts, corrected),
+        "editors": await context.read(proposals.find_editors, context.actor, waiting),
+        "tests": await context.read(proposals.count_test_questions, context.actor, dataset.name),
+        "note": await find_noted_change(context, result.changed),
+        "form": form,
+        "changed": changed,
+        "result": result,
+        "lost": [form.written[each] for each in form.chosen if each in form.written.keys() - ids],
+        "reasons": REASONS,
+        "longest_reason": MAX_REASON,
     }
-    if compare:
+    if is_compared:
         view["looked"] = await asyncio.to_thread(proposals.find_contradictions, files)
-    return render_page(context, "teach_proposals.html", view)
+    return render_page(context, "teach_proposals.html", view, status=409 if result.wrong else 200)
+
+
+async def _list_waiting(context: PageContext, dataset: str) -> list[Proposal]:
+    return await context.read(proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset)
+
+
+async def _find_near(
+    context: PageContext,
+    files: DatasetFiles,
+    waiting: Sequence[Proposal],
+    corrected: Mapping[int, Corrected],
+) -> dict[int, list[NearExample]]:
+    """Return by id the examples that these corrections may be about."""
+    offered = await context.read(near.list_offered, context.actor, waiting)
+    about = context.services, files, waiting, corrected, offered
+    return await asyncio.to_thread(near.find_near_corrections, *about)
 
 
 @router.post("/datasets/{dataset}/proposals")
 async def judge_proposals(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    act: Annotated[Literal["approve", "decline"] | None, Form()] = None,
-    approve: Annotated[list[Number] | None, Form(max_length=1)] = None,
-    decline: Annotated[list[Number] | None, Form(max_length=1)] = None,
-    proposal: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
-    only: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
-    near_one: Annotated[_NearChoice, Form(alias="near")] = "",
+    context: TeacherContext, dataset: EditedDataset, form: Annotated[ReviewForm, Form()]
 ) -> Response:
-    """Approve one proposal or, by `act`, the selected ones in one commit, or decline them.
+    """Accept rows in one commit, or decline them; what is not accepted stays as it was written."""
+    try:
+        if form.decline or form.act == "decline":
+            chosen, reasons = form.expand(form.chosen), form.reasons
+            await context.write(proposals.decline_several, context.actor, chosen, reasons)
+            result = ReviewResult()
+        else:
+            result = await _accept(context, dataset.name, form)
+    except REFUSALS as error:
+        result = ReviewResult(refusal_text(context, error))
+    left = await _list_waiting(context, dataset.name)
+    if result.wrong or any(map(form.is_changed, left)):
+        return await _render_proposals(context, dataset, form, result)
+    base = base_of(dataset.name, "proposals")
+    return seen_other(f"{base}?changed={result.changed}" if result.changed else base)
 
-    Those in `only` change no answer of other questions. `near` is what to do, a proposal, and the
-    path of a near example: it gets the "same" answer, or "replace" that of all with this answer.
-    """
-    decision, number, path = near_one.split(" ", 2) if near_one else ("", "", "")
-    chosen = [int(number)] if number else []
-    requested = chosen or approve or decline or proposal or []
-    if decline or act == "decline":
-        await context.write(proposals.decline_several, context.actor, requested)
-        return seen_other(base_of(dataset.name, "proposals"))
-    files = await context.read(changes.read_files, context.actor, dataset.name)
-    known = {each: near.read_answer(files, path) for each in chosen}
-    answers = known if decision == "same" else {}
-    replaced = known if decision == "replace" else dict.fromkeys([*(only or []), *chosen], "")
+
+async def _accept(context: PageContext, dataset: str, form: ReviewForm) -> ReviewResult:
+    """Accept the chosen rows that make valid examples. Raises Refused if none does."""
+    files = await context.read(changes.read_files, context.actor, dataset)
+    review = form.review(files)
     files, edits = await context.read(
-        proposals.read_several, context.actor, dataset.name, requested, replaced, answers
+        proposals.read_several, context.actor, dataset, form.expand(form.chosen), review
     )
     check = proposals.check_several
-    good, errors = await asyncio.to_thread(check, context.services, files, edits)
-    if errors and not good:
-        reason = errors[0].text(context.language)
-        raise Refused("none can be an example", "proposals-have-errors", reason=reason)
-    change = await context.write(proposals.approve_several, context.actor, good, replaced, answers)
-    return seen_other(f"{base_of(dataset.name, 'proposals')}?changed={change}")
+    errors = await asyncio.to_thread(check, context.services, files, edits)
+    valid = {each for each, found in errors.items() if not found}
+    good = [each for each in edits if {each, review.alike.get(each, each)} <= valid]
+    found = [*chain(*errors.values())]
+    wrong = ""
+    if found:
+        reason = found[0].text(context.language)
+        wrong = text(context.language, "proposals-have-errors", reason=reason)
+    if not good:
+        return ReviewResult(wrong, errors=errors)
+    if not form.near:
+        await _require_seen(context, dataset, files, form)
+    change = await context.write(proposals.approve_several, context.actor, good, review)
+    return ReviewResult(wrong, change, errors)
+
+
+async def _require_seen(
+    context: PageContext, dataset: str, files: DatasetFiles, form: ReviewForm
+) -> None:
+    """Raise Refused if words that the editor changed may be about examples not shown to them."""
+    waiting = await _list_waiting(context, dataset)
+    asked = form.apply(
+        each for each in waiting if each.proposal_id in form.chosen and form.is_changed(each)
+    )
+    corrected = await context.read(proposals.find_corrected, context.actor, asked)
+    found = await _find_near(context, files, asked, corrected)
+    unseen = [
+        one.path
+        for number, some in found.items()
+        for one in some
+        if f"{number} {one.path}" not in form.shown
+    ]
+    if unseen:
+        raise Refused("near examples", "page-near-ask-correction", count=len(unseen))
+
+
+@router.post("/proposals/{proposal}/editing")
+async def start_editing(context: TeacherContext, proposal: Id) -> Response:
+    """Record that the person is changing a proposal; return who else is."""
+    others = await context.write(proposals.start_editing, context.actor, proposal)
+    return render_fragment(context, "editing_part.html", {"others": others})
 
 
 @router.post("/datasets/{dataset}/proposals/contradictions")

@@ -31,12 +31,13 @@ document.addEventListener("change", ({ target }) => {
 // What was typed is not lost without the browser's question; what is sent asks nothing.
 let sent;
 function isWritten(field) {
+  if (field.closest(".pick, .pick-all")) return false;
   if (field.type === "checkbox") return field.checked !== field.defaultChecked;
   if (field.selectedOptions) return !field.selectedOptions[0]?.defaultSelected;
   return field.value !== (field.defaultValue ?? field.value);
 }
 const isChanged = (form) => form !== sent && ("changed" in form.dataset || [...form.elements].some(isWritten));
-const isUnsaved = () => [...document.querySelectorAll("form.form[method=post]")].some(isChanged);
+const isUnsaved = () => [...document.querySelectorAll("form:is(.form, .texts)[method=post]")].some(isChanged);
 document.addEventListener("submit", ({ target }) => { sent = target; });
 addEventListener("pageshow", () => { sent = null; });
 addEventListener("beforeunload", (event) => {

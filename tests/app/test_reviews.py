@@ -1,0 +1,144 @@
+"""How editors decide about proposals: their own words, those that are alike, who is at one now."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from merlin.account.users import User, Users
+from merlin.app import proposals
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.proposals import Review
+from merlin.core.errors import NotFound, Refused
+from merlin.core.permissions import Authority, Role
+from merlin.dataset.changes import BatchResult, Changes
+from merlin.dataset.example import parse_example
+from merlin.dataset.proposals import EDITING, Draft, ProposalFollower, Proposals
+from merlin.db.notices import Notices
+from merlin.db.tables import PROPOSAL
+from tests.billing.plan_shop import ANNA, BORIS, VERA
+from tests.db.pipeline_rows import FACE
+from tests.support.config import make_config
+
+pytestmark = pytest.mark.integration
+
+STUDENT = Actor.person(ANNA, Authority())
+EDITOR, OTHER = (Actor.person(user_id, Authority(Role.EDITOR)) for user_id in (BORIS, VERA))
+DRAFT = Draft("Где касса?", "На втором этаже.", FACE, 1)
+
+
+@pytest.fixture
+def ctx(database, clock):
+    return Context(config=make_config(), db=database, clock=clock)
+
+
+@pytest.fixture
+def rows(ctx):
+    return Proposals(ctx.db, ctx.clock)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_alike"),
+    [
+        ({"question": "где касса"}, True),
+        ({"answer": "на втором этаже"}, True),
+        ({"question": "Где кассы?"}, True),
+        ({"question": "Где выход?"}, False),
+        ({"answer": "На первом этаже."}, False),
+        ({"before_question": "Что закрыто?", "before_answer": "Касса."}, False),
+        ({"split": "test"}, False),
+        ({"origin": "distil"}, False),
+    ],
+)
+def test_proposals_are_alike_with_one_answer_to_equal_or_near_questions(rows, other, is_alike):
+    ids = [rows.add(ANNA, DRAFT), rows.add(BORIS, replace(DRAFT, **other))]
+    groups = proposals.group_alike(rows.list_waiting())
+    found = [[each.proposal_id for each in group] for group in groups]
+    assert found == ([ids] if is_alike else [[each] for each in ids])
+
+
+def commit(ctx):
+    """Commit what was accepted; return question -> answer of the new examples."""
+    changes = Changes(ctx.db, ctx.clock)
+    batch = changes.claim()
+    texts = [parse_example(each.text) for each in batch.changes]
+    changes.settle(batch, BatchResult("c" * 40))
+    ProposalFollower(ctx.db, ctx.clock).follow()
+    return {each.question: each.answer for each in texts}
+
+
+def list_told(ctx, user_id):
+    return [each.key for each in Notices(ctx.db, ctx.clock).list_newest(str(user_id), 5)]
+
+
+def test_one_press_accepts_all_that_are_alike_as_the_editor_worded_them(ctx, rows):
+    questions = {ANNA: "Где касса?", BORIS: "где касса", VERA: "Где кассы?"}
+    first, same, near = (
+        rows.add(user_id, replace(DRAFT, question=question, rejected=f"Не знаю, {user_id}."))
+        for user_id, question in questions.items()
+    )
+    review = Review(
+        written={first: ("Где находится касса?", "Справа.")},
+        alike=dict.fromkeys((first, same, near), first),
+    )
+    proposals.approve_several(ctx, EDITOR, [first, same, near], review)
+    assert commit(ctx) == {"Где находится касса?": "Справа.", "Где кассы?": "Справа."}
+    assert rows.get(first).example_ids == rows.get(same).example_ids
+    assert rows.get(first).example_ids != rows.get(near).example_ids
+    for user_id in questions:
+        assert list_told(ctx, user_id) == ["notice-proposal-committed"]
+
+
+def test_proposal_is_not_accepted_like_one_that_is_decided(ctx, rows):
+    first, same = rows.add(ANNA, DRAFT), rows.add(BORIS, DRAFT)
+    rows.decline(first)
+    with pytest.raises(Refused):
+        proposals.approve_several(ctx, EDITOR, [same], Review(alike={same: first}))
+    assert [each.proposal_id for each in rows.list_waiting()] == [same]
+
+
+def test_reworded_proposal_waits_again_as_the_editor_worded_it(ctx, rows):
+    number = rows.add(ANNA, DRAFT)
+    review = Review(written={number: ("Где касса вокзала?", "Слева.")})
+    change = proposals.approve_several(ctx, EDITOR, [number], review)
+    Changes(ctx.db, ctx.clock).withdraw(change)
+    ProposalFollower(ctx.db, ctx.clock).follow()
+    (waiting,) = rows.list_waiting()
+    assert waiting.draft == replace(DRAFT, question="Где касса вокзала?", answer="Слева.")
+    assert "вокзала" not in str(ctx.db.rows(PROPOSAL.select()))
+
+
+def find_editors(ctx, actor, rows):
+    return [
+        name
+        for some in proposals.find_editors(ctx, actor, rows.list_waiting()).values()
+        for name in some
+    ]
+
+
+def test_others_see_for_some_minutes_who_is_editing_a_proposal(ctx, rows, clock):
+    number = rows.add(ANNA, DRAFT)
+    Users(ctx.db, ctx.clock).record([User(BORIS)])
+    Users(ctx.db, ctx.clock).set_name(BORIS, "Борис")
+    assert proposals.start_editing(ctx, EDITOR, number) == []
+    assert find_editors(ctx, EDITOR, rows) == []
+    assert find_editors(ctx, OTHER, rows) == ["Борис"]
+    assert proposals.start_editing(ctx, OTHER, number) == ["Борис"]
+    assert find_editors(ctx, EDITOR, rows) == [str(VERA)]
+    clock.move((EDITING - timedelta(seconds=1)).total_seconds())
+    assert find_editors(ctx, OTHER, rows) == ["Борис"]
+    clock.move(1)
+    assert find_editors(ctx, OTHER, rows) == []
+
+
+def test_editing_ends_with_the_decision(ctx, rows):
+    first, second = rows.add(ANNA, DRAFT), rows.add(BORIS, DRAFT)
+    for number in (first, second):
+        proposals.start_editing(ctx, EDITOR, number)
+    rows.decline(first)
+    assert rows.list_editors([first, second]) == {second: [BORIS]}
+    with pytest.raises(Refused):
+        proposals.start_editing(ctx, OTHER, first)
+    with pytest.raises(NotFound):
+        proposals.start_editing(ctx, STUDENT, second)
