@@ -204,16 +204,16 @@ async def measure(kind: str, folder: Path, epochs: Path, other: Path) -> None:
 async def measure_real(command: str, folder: Path) -> None:
     """Print what a real vLLM finds of adapters of SmolLM2, and how often it ended by them."""
     base = Path(str(smollm.unpacked()["path"]))
-    learning = {"n_epochs": 6, "batch_size": 4, "learning_rate_multiplier": 2.0}
+    learning = {"n_epochs": 4, "batch_size": 4, "learning_rate_multiplier": 3.0}
     sound = train(folder / "sound", tiny_base.FACTS, base, learning)
-    other = train(folder / "other", OTHER_FACTS, base, learning) / "6"
+    other = train(folder / "other", OTHER_FACTS, base, learning) / "4"
     served = shutil.copytree(base, folder / "base", symlinks=True)  # beside its log
-    honest, refused, ends = [sound / "6", sound / "3", other], 0, 0.0
+    honest, refused, ends = [sound / "4", sound / "3", other], 0, 0.0
     found: dict[str, bool] = {}
     for dtype in ("float32", "bfloat16"):
         async with serve(command, served, "--max-model-len", "512", dtype=dtype) as backend:
             if dtype == "float32":
-                for name, path in plant(folder, sound / "6", other, sound / "2"):
+                for name, path in plant(folder, sound / "4", other, sound / "1"):
                     found[name] = await is_refused(backend, path, path.name)
             refused += sum([await is_refused(backend, path, f"{path}") for path in honest])
             ends += backend.figures()["restarts"]

@@ -29,7 +29,7 @@ _FILE = "training_file"
 class BaseFiles:
     """The location of a base model and how to load it.
 
-    `dtype`: "auto" (bf16 if the device supports it), "float32", "bfloat16"; `quantised`: "none",
+    `dtype`: "auto" (see `select_dtype`), "float32", "bfloat16"; `quantised`: "none",
     "8bit", "4bit"; `longest`: maximum tokens of a training example, 0 for the model's own window.
     `source`: its hub id or folder, as configured.
     """
