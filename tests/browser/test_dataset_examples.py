@@ -89,8 +89,8 @@ def test_saved_edit_is_shown_and_spoken_once_committed_in_a_list_that_was_contin
     assert "changed=" in page.url
     note_regions(page)
     staff_site.committer.commit()
-    expect(page.get_by_text("сохранена", exact=True)).to_be_visible()
-    expect_spoken(page, "сохранена")
+    expect(page.get_by_text("сохранён", exact=True)).to_be_visible()
+    expect_spoken(page, "сохранён")
     expect(page.locator(".exs .ex").first).to_contain_text("Стопка тарелок.")
     expect(page.locator(".exs .ex")).to_have_count(63)
 
@@ -110,7 +110,7 @@ def test_several_rows_are_tagged_marked_and_removed_in_a_commit_each(
     page.get_by_role("link", name="основы").first.wait_for()
     page.get_by_label("Выбрать «Что такое стек?»").check()
     save_edit(page, staff_site, "для теста")
-    page.get_by_role("link", name="Обновить").or_(page.get_by_text("сохранена")).first.wait_for()
+    page.get_by_role("link", name="Обновить").or_(page.get_by_text("сохранён")).first.wait_for()
     texts = read_examples(staff_site, dataset)
     assert all("основы" in texts[each] and "память" in texts[each] for each in ("stack", "queue"))
     assert ("split: test" in texts["stack"], "split: test" in texts["queue"]) == (True, False)
