@@ -16,7 +16,7 @@ from merlin.engine.trainers.base import BaseFiles
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import build_task, train_in_process
-from tests.engine.tiny_classes import CLASSES, STEPS, train_class
+from tests.engine.tiny_classes import CLASSES, STEPS, build_gemma4_experts, train_class
 
 pytestmark = [
     pytest.mark.integration,
@@ -118,6 +118,17 @@ def test_adapter_of_the_text_class_of_qwen_answers_as_before(tmp_path):
     old = write_renamed(adapter, tmp_path / "old", "model.language_model.layers", "model.layers")
     _, worker, engine = load(base)
     assert ask(worker, engine, old)["applied"]
+
+
+def test_experts_of_gemma_4_answer_as_they_were(tmp_path):
+    from safetensors import safe_open
+
+    name, text_config = "Gemma4ForConditionalGeneration", build_gemma4_experts()
+    base, adapter = train_class(tmp_path, name, text_config=text_config)
+    with safe_open(adapter / "adapter_model.safetensors", "pt") as tensors:
+        assert not [key for key in tensors.keys() if "expert" in key or "router" in key]  # noqa: SIM118
+    _, worker, engine = load(base)
+    assert ask(worker, engine, Adapter("experts", adapter))["applied"]
 
 
 def test_unknown_class_is_refused_by_name_before_the_training_and_goes_on_answering(tmp_path):

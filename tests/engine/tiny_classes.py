@@ -87,6 +87,21 @@ def _gemma4():
     return {"text_config": text, "vision_config": vision, "audio_config": None}
 
 
+def build_gemma4_experts():
+    """Return what is other in the text of 26B: experts beside each layer's MLP."""
+    return {
+        **_gemma4()["text_config"],
+        "num_kv_shared_layers": 0,
+        "hidden_size_per_layer_input": 0,
+        "attention_k_eq_v": True,
+        "num_global_key_value_heads": 1,
+        "enable_moe_block": True,
+        "num_experts": 4,
+        "top_k_experts": 2,
+        "moe_intermediate_size": 32,
+    }
+
+
 def _gemma4_unified():
     """Return 12B: the values of full attention are its keys, and there is no tower."""
     text = _text(
