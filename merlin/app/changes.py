@@ -37,7 +37,7 @@ from merlin.dataset.example import allow_rules
 from merlin.dataset.file_difference import FileDifference, compare_files
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
 from merlin.dataset.finding import escape_unprintable
-from merlin.dataset.preview import Preview
+from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user
 from merlin.db.tables import CHANGE
 
@@ -78,10 +78,16 @@ class FileChange:
     path: str = described("Path relative to the dataset's folder.")
     kind: ChangeKind
     difference: str | None = described("Unified diff; null if only git has the texts.")
-    shown: FileDifference | None = field(metadata=INTERNAL)
+    # Old and new, None for no file; None if one of them is not stored.
+    texts: tuple[str | None, str | None] | None = field(metadata=INTERNAL)
     yours: str | None = described(
         "Your text of an edit that was refused because another one changed the file; else null."
     )
+
+    @property
+    def shown(self) -> FileDifference | None:
+        """Return the difference as people read it, None if its texts are not stored."""
+        return compare_files(self.path, *self.texts) if self.texts else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,23 +406,23 @@ def _view(ctx: Context, batch: Sequence[Change], text: Callable[[str], str | Non
                 id=each.change_id,
                 path=each.inside,
                 kind=each.kind,
-                difference=shown.difference if shown else None,
-                shown=shown,
+                difference=unified_diff(*texts, each.inside) if texts else None,
+                texts=texts,
                 yours=each.text if each.state is ChangeState.REFUSED else None,
             )
-            for each, shown in zip(batch, _differences(batch, text), strict=True)
+            for each, texts in zip(batch, _texts(batch, text), strict=True)
         ],
     )
 
 
-def _differences(
+def _texts(
     batch: Sequence[Change], text: Callable[[str], str | None]
-) -> Iterator[FileDifference | None]:
-    """Yield the difference of each change; None if one of its texts is not stored."""
+) -> Iterator[tuple[str | None, str | None] | None]:
+    """Yield the old and the new text of each change; None if one of them is not stored."""
     for change in batch:
         old, new = text(change.before or ""), change.text or text(change.committed_blob or "")
         is_stored = (new is not None or change.kind is ChangeKind.DELETE) and (
             old is not None or change.before is None
         )
         is_shown = is_stored and change.state is not ChangeState.REFUSED
-        yield compare_files(change.inside, old, new) if is_shown else None
+        yield (None if change.before is None else old, new) if is_shown else None

@@ -113,7 +113,7 @@ def test_pipeline_of_a_commit_is_shown_and_updated(pages):
         "dataset": "neurotypology",
         "commit": "4f2a91c0deadbeef",
         "subject": "Новый пример",
-        "verdict": "training",
+        "state": {"style": "run", "text": "обучается"},
         "steps": [
             {"key": "committed", "state": "done", "note": ""},
             {"key": "checked", "state": "done", "note": "62 примера, замечаний нет"},

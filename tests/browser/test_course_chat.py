@@ -138,7 +138,7 @@ def test_question_whose_answer_was_lost_is_not_asked_twice(visitor):
     page = open_chat(visitor, visitor.add_user())
 
     def lose_answer(route):
-        route.fetch()
+        route.fetch(timeout=0)
         route.abort()
 
     page.route("**/chat", lose_answer, times=1)

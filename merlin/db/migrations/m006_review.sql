@@ -8,3 +8,4 @@ CREATE TABLE proposal_editor (
     PRIMARY KEY (proposal, user_id)
 );
 CREATE INDEX proposal_editor_user ON proposal_editor (user_id);
+CREATE INDEX proposal_editor_at ON proposal_editor (at);
