@@ -396,7 +396,10 @@ def _list_stuck_commits(
 ) -> Iterator[tuple[str, CommitState, str]]:
     """Yield dataset, state and the commit to open of those that need attention, newest first."""
     shown, newest = _choose_commits(overview, names), _newest_positions(overview)
-    rows = [row | {"id": row["number"], "commit_sha": row["name"]} for row in shown]
+    rows = [
+        row | {"id": row["number"], "commit_sha": row["name"], "status": row["state"]}
+        for row in shown
+    ]
     states = {row["id"]: compute_state(VerdictStatus(row["state"]), row["reason"]) for row in rows}
     checks = verdicts.read_checks(ctx, [*states])
     asked = [row for row in rows if states[row["id"]].needs_care]

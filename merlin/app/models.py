@@ -157,7 +157,12 @@ def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, TrainedF
     """
     jobs = {view.job: view.id for view in views if view.job}
     query = VERDICT.select(
-        VERDICT.id, VERDICT.dataset, VERDICT.job_id, VERDICT.commit_sha, COMMIT.subject
+        VERDICT.id,
+        VERDICT.dataset,
+        VERDICT.status,
+        VERDICT.job_id,
+        VERDICT.commit_sha,
+        COMMIT.subject,
     )
     query = query.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)).where(
         VERDICT.job_id.in_(list(jobs))

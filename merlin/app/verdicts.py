@@ -194,9 +194,7 @@ def read_what_came_after(
 ) -> dict[int, CameAfter]:
     """Return what later commits did to these verdicts, whose checks are known, by id."""
     wrong = {row["id"]: {error.path for error in checks[row["id"]].errors} for row in rows}
-    found = find_what_came_after(
-        ctx.db, rows, {key: paths for key, paths in wrong.items() if paths}
-    )
+    found = find_what_came_after(ctx.db, rows, wrong)
     return {row["id"]: found.get(row["id"], CameAfter()) for row in rows}
 
 

@@ -46,12 +46,15 @@ def find_what_came_after(
 ) -> dict[int, CameAfter]:
     """Return what came after each of these verdicts, by id; those without are missing.
 
-    A verdict is a row with id, dataset and commit_sha; `wrong` are the paths of the errors that its
-    commit brought, by id.
+    A verdict is a row with id, dataset, status and commit_sha; `wrong` are the paths of the errors
+    that its commit brought, by id.
     """
     if not verdicts:
         return {}
-    mended = _find_mended(db, wrong)
+    mended = _find_mended(db, {each: paths for each, paths in wrong.items() if paths})
+    refused = [row["id"] for row in verdicts if row["status"] == VerdictStatus.REJECTED.value]
+    # Such a one had too few examples.
+    mended |= _find_accepted(db, [each for each in refused if not wrong.get(each)])
     undone, replaced = _find_edits_after(db, verdicts)
     undone = _find_reverts(db, [row["id"] for row in verdicts]) | undone
     return {
@@ -88,6 +91,17 @@ def _find_mended(db: Database, wrong: Mapping[int, Collection[str]]) -> dict[int
         for verdict_id, found in firsts.items()
         if all(found)
     }
+
+
+def _find_accepted(db: Database, verdict_ids: Collection[int]) -> dict[int, str]:
+    """Return the first commits after these rejected ones that were not."""
+    if not verdict_ids:
+        return {}
+    is_right = _IS_LATER & (_LATER.status != VerdictStatus.REJECTED.value)
+    first = _LATER.select(_LATER.commit_sha).where(is_right).order_by(_LATER.position).limit(1)
+    query = VERDICT.select(VERDICT.id, first.alias("first"))
+    rows = db.rows(query.where(VERDICT.id.in_([*verdict_ids])))
+    return {row["id"]: row["first"] for row in rows if row["first"]}
 
 
 def _read_places(db: Database, verdict_ids: Collection[int]) -> dict[int, tuple[int, str]]:

@@ -124,6 +124,15 @@ def test_error_is_mended_by_the_first_commit_without_it(world):
     assert (view.state, view.after.mended_by) == (CommitState.MENDED, right)
 
 
+def test_commit_with_too_few_examples_is_mended_by_the_first_that_is_not_rejected(world):
+    few = push_wrong(world, 1, status=VerdictStatus.REJECTED)
+    push_wrong(world, 2, status=VerdictStatus.REJECTED)
+    assert find(world.ctx, FACE, few).state is CommitState.REJECTED
+    enough = world.push(3, make_examples(15))
+    view = find(world.ctx, FACE, few)
+    assert (view.state, view.after.mended_by) == (CommitState.MENDED, enough)
+
+
 def test_commit_mends_only_errors_that_another_one_brought(world):
     wrong = push_wrong(world, 1, 3)
     same = push_wrong(world, 2, 3)
