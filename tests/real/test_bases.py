@@ -14,7 +14,6 @@ import pytest
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.engine.architectures import ARCHITECTURES
-from merlin.engine.merging import merge
 from merlin.engine.proof import TOLERANCE, compare, compute_distance, read_proof
 from merlin.engine.serving.base import APPLIED, Adapter
 from merlin.engine.serving.vllm import VllmBackend
@@ -50,6 +49,8 @@ def build_job(folder, case):
     base, adapter = train_class(folder, name, dtype, **changes)
     proof = read_proof(adapter)
     if case == EXPERTS:
+        from merlin.engine.merging import merge
+
         merged = folder / "merged"
         merged.mkdir()
         merge(base, adapter, merged)
