@@ -12,7 +12,6 @@ from merlin.dataset.verdicts import ON_LINE
 from merlin.db.tables import COMMIT, VERDICT
 from merlin.training.commit_state import CommitState
 
-_PAGE = 50
 # A search looks this many pages back at once; the next one goes on from there.
 _MOST_PAGES = 10
 
@@ -45,9 +44,14 @@ class CommitPage:
 
 
 def list_commits(
-    ctx: Context, actor: Actor, dataset: str, wanted: CommitFilter, before: int = 0
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    wanted: CommitFilter,
+    before: int = 0,
+    limit: int = 50,
 ) -> CommitPage:
-    """Return a page of a dataset's commits, those older than a position.
+    """Return about `limit` of a dataset's commits, those older than a position.
 
     Raises NotFound for a dataset that the actor may not watch.
     """
@@ -55,21 +59,23 @@ def list_commits(
     found: list[VerdictView] = []
     with ctx.db.snapshot():
         for _ in range(_MOST_PAGES):
-            batch = _list_older(ctx, dataset, wanted.author, before)
+            batch = _list_older(ctx, dataset, wanted.author, before, limit)
             found += filter(wanted.matches, batch)
-            before = (batch[-1].position or 0) if len(batch) == _PAGE else 0
-            if not before or len(found) >= _PAGE:
+            before = (batch[-1].position or 0) if len(batch) == limit else 0
+            if not before or len(found) >= limit:
                 break
         return CommitPage(found, _list_authors(ctx, dataset), before)
 
 
-def _list_older(ctx: Context, dataset: str, author: str, before: int) -> list[VerdictView]:
+def _list_older(
+    ctx: Context, dataset: str, author: str, before: int, limit: int
+) -> list[VerdictView]:
     condition = ON_LINE & (VERDICT.dataset == dataset)
     if before:
         condition &= VERDICT.position < before
     if author:
         condition &= COMMIT.author_name == author
-    return verdicts.list_of_condition(ctx, condition, _PAGE)
+    return verdicts.list_of_condition(ctx, condition, limit)
 
 
 def _list_authors(ctx: Context, dataset: str) -> list[str]:

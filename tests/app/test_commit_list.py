@@ -13,8 +13,8 @@ from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
 pytestmark = pytest.mark.integration
 
 
-def positions(world, before=0, actor=OPERATOR, **wanted):
-    page = list_commits(world.ctx, actor, FACE, CommitFilter(**wanted), before)
+def positions(world, before=0, actor=OPERATOR, limit=50, **wanted):
+    page = list_commits(world.ctx, actor, FACE, CommitFilter(**wanted), before, limit)
     return [commit.position for commit in page.commits], page.before
 
 
@@ -35,16 +35,15 @@ def test_commits_are_listed_newest_first_and_found_by_person_state_and_text(worl
     assert (page.authors, first) == (["anna", "boris"], f"ft:{FACE}:1")
 
 
-def test_older_commits_are_on_the_next_page_also_of_a_search(world, monkeypatch):
-    for position in range(1, 8):
-        author = "boris" if position == 1 else "anna"
-        world.push(position, make_examples(11 + position), author=author)
-    monkeypatch.setattr("merlin.app.commit_list._PAGE", 3)
-    assert positions(world) == ([7, 6, 5], 5)
-    assert positions(world, before=5) == ([4, 3, 2], 2)
-    assert positions(world, before=2) == ([1], 0)
-    monkeypatch.setattr("merlin.app.commit_list._MOST_PAGES", 1)
-    assert positions(world, text="none of these") == ([], 5), "the search goes on from there"
+def test_older_commits_are_on_the_next_page_also_of_a_search(world):
+    for position in range(1, 13):
+        world.push(position, make_examples(11 + position))
+    assert positions(world, limit=5) == ([12, 11, 10, 9, 8], 8)
+    assert positions(world, before=8, limit=5) == ([7, 6, 5, 4, 3], 3)
+    assert positions(world, before=3, limit=5) == ([2, 1], 0)
+    nowhere = {"text": "none of these", "limit": 1}
+    assert positions(world, **nowhere) == ([], 3), "the search goes on from there"
+    assert positions(world, before=3, **nowhere) == ([], 0)
 
 
 def test_commits_of_a_dataset_that_the_actor_may_not_edit_are_not_found(world):

@@ -7,6 +7,7 @@ import signal
 import pytest
 import yaml
 
+from merlin.app.account_import import COMMIT_LINES
 from merlin.db.processes import Lead
 from merlin.sandbox.provider.account import PlantedAccount
 from merlin.wiring.context import open_migrated_database
@@ -176,9 +177,9 @@ def test_file_that_is_not_given_out_does_not_stop_the_others(lab, account, run_j
     assert len(read_examples(lab)) == 31
 
 
-def test_long_file_becomes_several_commits(lab, account, run_json, monkeypatch):
-    monkeypatch.setattr("merlin.app.account_import.COMMIT_LINES", 2)
-    lines = [chat_line(f"Где комната {number}?", f"Этаж {number}.") for number in (1, 2, 1, 3)]
+def test_long_file_becomes_several_commits(lab, account, run_json):
+    rooms = [*[1] * (COMMIT_LINES - 1), 2, 1, 3]
+    lines = [chat_line(f"Где комната {room}?", f"Этаж {room}.") for room in rooms]
     account.account = PlantedAccount({"file-1": "\n".join(lines).encode()})
     run_json(*TAKE, "--yes")
     assert (len(read_examples(lab)), count_commits(lab)) == (3, 3)
