@@ -24,7 +24,7 @@ from merlin.dataset.changes import Changes, ChangeState
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.proposals import REASONS, read_told
+from merlin.dataset.proposals import read_told
 from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import (
     FINDINGS,
@@ -354,10 +354,7 @@ def view_notice(db: Database, notice: Notice) -> NoticeView:
     if "proposal" in arguments:
         # Stored with the proposal alone, where it is encrypted, and erased.
         question, why = read_told(db, int(str(arguments["proposal"])))
-        told: Mapping[str, object] = {
-            "question": cut(question, _QUESTION_LENGTH) or "…",
-            "reason": {"key": why, "arguments": {}} if why in REASONS else why or "…",
-        }
+        told = {"question": cut(question, _QUESTION_LENGTH) or "…", "reason": why or "…"}
         arguments = {**arguments, **told}
     return view_of(NoticeView, notice, title=title, arguments=arguments)
 

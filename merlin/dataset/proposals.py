@@ -59,8 +59,6 @@ from merlin.db.values import RowMap, decrypt, dump_json, load_json
 MAX_WAITING = 20
 MAX_CHARACTERS = 8000
 MAX_REASON = 300
-# Reasons of a decline that have a text in each language, stored by its key.
-REASONS = ("page-decline-known", "page-decline-right", "page-decline-wrong")
 # How long an editor counts as changing a proposal after the last sign of it.
 EDITING = timedelta(minutes=5)
 
@@ -449,7 +447,7 @@ class Proposals(Repository):
     def decline(self, proposal_id: int, reason: str = "") -> bool:
         """Decline a proposal, tell its author and erase its texts; False if it does not wait.
 
-        `reason` is for the author: own words, or one of `REASONS`.
+        `reason` is for the author.
         """
         values = {**_FORGOTTEN, "reason": self.db.cipher.seal(reason) if reason else ""}
         if not self._review(proposal_id, ProposalState.DECLINED, values):

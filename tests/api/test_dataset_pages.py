@@ -240,21 +240,6 @@ def read_texts(page):
     return [words for name in ("question", "answer") for each, words in texts if each == name]
 
 
-def test_changed_words_that_are_near_an_example_are_accepted_once_it_was_shown(site, vera):
-    site.lab.repository.example("trial", 60, question="Когда закрывается музей?", answer="В пять.")
-    site.lab.repository.commit()
-    site.lab.tick("fetch")
-    path = "/datasets/trial/proposals"
-    number = Proposals(site.db).add(BOT, Draft("Почём огурцы?", "В шесть.", "trial", 1))
-    form = {"row": number, "question": "Во сколько закрывают музей?", "answer": "В шесть."}
-    asked = vera.post(path, data={**form, "approve": number})
-    shown = re.findall(r'name="shown" value="([^"]*)"', asked.text)
-    assert (asked.status_code, f"{number} examples/q60.yaml" in shown) == (409, True)
-    assert vera.post(path, data={**form, "shown": shown, "approve": number}).status_code == 303
-    assert Proposals(site.db).get(number).state == "approved"
-    site.lab.tick("changes", "fetch", "proposals")
-
-
 def test_another_editor_reads_who_is_editing_a_correction(site, vera):
     number = Proposals(site.db).add(BOT, Draft("Где буфет?", "Внизу.", "trial", 1))
     assert "Сейчас это правит" not in vera.post(f"/proposals/{number}/editing").text

@@ -28,7 +28,6 @@ from merlin.dataset.layout import example_path
 from merlin.dataset.proposals import (
     AT_ONCE,
     MAX_WAITING,
-    REASONS,
     Draft,
     ProposalFollower,
     Proposals,
@@ -180,7 +179,6 @@ def test_author_is_told_once_what_became_of_each_correction(
     [
         ("", {"en": "to “Вопрос 1?”.", "ru": "на вопрос «Вопрос 1?»."}),
         ("Верно <b>иначе</b>.", dict.fromkeys(("en", "ru"), ": Верно <b>иначе</b>.")),
-        (REASONS[0], {"en": "already answered this way.", "ru": "Так уже отвечают."}),
     ],
 )
 def test_author_is_told_why_a_correction_was_declined(database, proposals, reason, told):

@@ -124,7 +124,8 @@ def test_correction_is_changed_then_accepted_and_another_declined_with_a_reason(
     assert rows.get(first).draft.answer == "В большом зале."
     row = page.locator(f"#proposal-{second}")
     row.get_by_text("Отклонить с причиной").click()
-    row.get_by_role("button", name="Нынешний ответ верен.").click()
+    row.get_by_label("Причина, для автора").fill("Нынешний ответ верен.")
+    row.get_by_role("button", name="Отклонить").last.click()
     expect(page.locator(f"#proposal-{second}")).to_have_count(0)
     assert rows.get(second).state == "declined"
 

@@ -43,7 +43,7 @@ from merlin.dataset.came_after import CameAfter
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.corrections import Corrected
 from merlin.dataset.finding import Finding
-from merlin.dataset.proposals import MAX_REASON, REASONS, Proposal
+from merlin.dataset.proposals import MAX_REASON, Proposal
 from merlin.training.commit_state import CommitState
 
 # A form field: label, the person's value, the other value.
@@ -295,7 +295,6 @@ _NearChoice = Annotated[str, Field(pattern="^((same|replace) [0-9]{1,18} [^\\n]{
 _One = Annotated[list[Number], Field(max_length=1)]
 _Some = Annotated[list[Number], Field(max_length=_BATCH_SIZE)]
 _Row = Annotated[str, Field(pattern="^[0-9]{1,18}( [0-9]{1,18}){0,49}$")]
-_Decline = Annotated[str, Field(pattern=f"^[0-9]{{1,18}}( ({'|'.join(REASONS)}))?$")]
 _Text = Annotated[str, Field(max_length=100_000)]
 
 
@@ -303,15 +302,14 @@ class ReviewForm(BaseModel):
     """The form of all corrections on the page; a row is a proposal and those like it.
 
     `question`, `answer` and `reason` are those of each row. `approve` and `decline` are about one
-    row, `act` about the selected ones; a press may name a reason of a decline. Those in `only`
-    change no answer of other questions. `near` is what to do, a proposal, and the path of a near
-    example: it gets the "same" answer, or "replace" that of all with this answer. `shown` are
-    proposals with the near examples that their editor has seen.
+    row, `act` about the selected ones. Those in `only` change no answer of other questions. `near`
+    is what to do, a proposal, and the path of a near example: it gets the "same" answer, or
+    "replace" that of all with this answer.
     """
 
     act: Literal["approve", "decline"] | None = None
     approve: _One = []
-    decline: Annotated[list[_Decline], Field(max_length=1)] = []
+    decline: _One = []
     proposal: _Some = []
     only: _Some = []
     near: _NearChoice = ""
@@ -319,7 +317,6 @@ class ReviewForm(BaseModel):
     question: list[_Text] = []
     answer: list[_Text] = []
     reason: list[Annotated[str, Field(max_length=MAX_REASON)]] = []
-    shown: list[str] = []
 
     @property
     def rows(self) -> dict[int, list[int]]:
@@ -335,8 +332,7 @@ class ReviewForm(BaseModel):
     def chosen(self) -> list[int]:
         """Return the first proposal of the rows that are decided."""
         near_one = [int(self.near.split(" ")[1])] if self.near else []
-        declined = [int(each.split(" ")[0]) for each in self.decline]
-        return near_one or self.approve or declined or self.proposal
+        return near_one or self.approve or self.decline or self.proposal
 
     @property
     def written(self) -> dict[int, tuple[str, str]]:
@@ -346,11 +342,9 @@ class ReviewForm(BaseModel):
 
     @property
     def reasons(self) -> dict[int, str]:
-        """Return by proposal the reason that was pressed or typed."""
-        typed = dict(zip(self.rows, map(str.strip, self.reason), strict=False))
-        pressed = (each.partition(" ") for each in self.decline)
-        given = typed | {int(number): reason for number, _, reason in pressed if reason}
-        return {each: reason for first, reason in given.items() for each in self.expand([first])}
+        """Return by proposal the reason of its row."""
+        typed = zip(self.rows, map(str.strip, self.reason), strict=False)
+        return {each: reason for first, reason in typed for each in self.expand([first])}
 
     @property
     def alike(self) -> dict[int, int]:
@@ -453,7 +447,6 @@ async def _render_proposals(
         "changed": changed,
         "result": result,
         "lost": [form.written[each] for each in form.chosen if each in form.written.keys() - ids],
-        "reasons": REASONS,
         "longest_reason": MAX_REASON,
     }
     if is_compared:
@@ -516,30 +509,8 @@ async def _accept(context: PageContext, dataset: str, form: ReviewForm) -> Revie
         wrong = text(context.language, "proposals-have-errors", reason=reason)
     if not good:
         return ReviewResult(wrong, errors=errors)
-    if not form.near:
-        await _require_seen(context, dataset, files, form)
     change = await context.write(proposals.approve_several, context.actor, good, review)
     return ReviewResult(wrong, change, errors)
-
-
-async def _require_seen(
-    context: PageContext, dataset: str, files: DatasetFiles, form: ReviewForm
-) -> None:
-    """Raise Refused if words that the editor changed may be about examples not shown to them."""
-    waiting = await _list_waiting(context, dataset)
-    asked = form.apply(
-        each for each in waiting if each.proposal_id in form.chosen and form.is_changed(each)
-    )
-    corrected = await context.read(proposals.find_corrected, context.actor, asked)
-    found = await _find_near(context, files, asked, corrected)
-    unseen = [
-        one.path
-        for number, some in found.items()
-        for one in some
-        if f"{number} {one.path}" not in form.shown
-    ]
-    if unseen:
-        raise Refused("near examples", "page-near-ask-correction", count=len(unseen))
 
 
 @router.post("/proposals/{proposal}/editing")
