@@ -18,19 +18,19 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.contradictions import SAME_MEANING, find_nearest
 from merlin.dataset.corrections import Corrected
 from merlin.dataset.example import Example, allow_rules, normalise, parse_example
+from merlin.dataset.file_difference import Side, compare_answers
 from merlin.dataset.layout import EXAMPLES, example_id_of
-from merlin.dataset.preview import unified_diff
 from merlin.dataset.proposals import Proposal, Proposals
 
 
 @dataclass(frozen=True, slots=True)
 class NearExample:
-    """An example that may ask the same, and the unified diff of its answer to the new one."""
+    """An example that may ask the same, and its answer beside the new one."""
 
     path: str
     question: str
     answer: str
-    difference: str
+    sides: Sequence[Side]
 
 
 def find_near(
@@ -55,7 +55,10 @@ def find_near(
 def _compare(answer: str, found: Iterable[Example]) -> list[NearExample]:
     return [
         NearExample(
-            each.path, each.question, each.answer, unified_diff(each.answer, answer, each.path)
+            each.path,
+            each.question,
+            each.answer,
+            compare_answers(each.answer, answer, "example-answer"),
         )
         for each in found
     ]

@@ -136,12 +136,15 @@ def choice_button(label: str, data: str, *, is_chosen: bool) -> Button:
 
 def code_block(text: str, language: str = "yaml") -> FormattedMessage:
     """Return a text in monospace; `language` is for syntax highlighting."""
-    return in_entity("pre", printable(text), language)
+    return in_entity("pre", printable(text).rstrip("\n"), language)
 
 
 def card(context: BotContext, title: str, *parts: Part, rows: Rows = ()) -> View:
     """Return a view: the title in bold, the non-empty parts, rows as for `buttons_of`."""
-    pages = (FormattedMessage(printable(part)) if isinstance(part, str) else part for part in parts)
+    pages = (
+        FormattedMessage(printable(part).rstrip("\n")) if isinstance(part, str) else part
+        for part in parts
+    )
     page = join_pages(in_entity("bold", title), *pages)
     return View(replace(page, buttons=buttons_of(context, *rows)))
 
@@ -289,7 +292,7 @@ def with_file_note(act: Act) -> Act:
 
 def printable(text: str) -> str:
     """Return a text that Telegram accepts: without NUL and unpaired surrogates."""
-    return text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8").rstrip("\n")
+    return text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")
 
 
 def short_hash(name: str) -> str:

@@ -8,6 +8,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
 
 from merlin.dataset.example import normalise, parse_example, recover_turn
 from merlin.dataset.layout import EXAMPLES
@@ -17,13 +20,29 @@ from merlin.dataset.preview import unified_diff
 _MAX_WORDS = 2_000
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
+_DASHES = {"user": "", "assistant": "— "}
+
 # A part of a text, and whether it differs from the other side.
 Part = tuple[str, bool]
 
 
+class Side(NamedTuple):
+    """A question or an answer before or after a change, under the text "page-" and `heading`.
+
+    `tone` is "bad" of what goes, "ok" of what comes, "" of what stays.
+    """
+
+    heading: str
+    parts: Sequence[Part]
+    tone: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownExample:
-    """What people read of an example: its first question, its last answer, its tags."""
+    """What people read of an example: what was asked, its last answer, its tags.
+
+    A question within a conversation has the turns before it, answers with a dash.
+    """
 
     question: str
     answer: str
@@ -50,14 +69,21 @@ class FileDifference:
         return self.old is not None or self.new is not None
 
     @property
-    def questions(self) -> tuple[Sequence[Part], Sequence[Part]]:
-        """Return the parts of both questions."""
-        return mark_words(_of(self.old, "question"), _of(self.new, "question"))
+    def sides(self) -> Sequence[Sequence[Side]]:
+        """Return the sides of the question and those of the answer: one if it stays."""
+        return (
+            self._sides_of("question", "example-question"),
+            self._sides_of("answer", "answer-gone"),
+        )
 
-    @property
-    def answers(self) -> tuple[Sequence[Part], Sequence[Part]]:
-        """Return the parts of both answers."""
-        return mark_words(_of(self.old, "answer"), _of(self.new, "answer"))
+    def _sides_of(self, name: str, gone: str) -> Sequence[Side]:
+        left, right = (getattr(each, name) if each else "" for each in (self.old, self.new))
+        if left == right:
+            return [Side(f"example-{name}", [(right, False)])]
+        before, after = mark_words(left, right)
+        old = Side(f"{name}-before" if self.new else gone, before, "bad")
+        new = Side(f"{name}-after" if self.old else f"example-{name}", after, "ok")
+        return [side for side in (old, new) if side.parts]
 
     @property
     def tags(self) -> tuple[str, str]:
@@ -65,10 +91,6 @@ class FileDifference:
         both = (self.old, self.new)
         old, new = (", ".join(side.tags) if side else "" for side in both)
         return old, new
-
-
-def _of(example: ShownExample | None, name: str) -> str:
-    return getattr(example, name) if example else ""
 
 
 def compare_files(path: str, old: str | None, new: str | None, was: str = "") -> FileDifference:
@@ -87,7 +109,9 @@ def read_shown(text: str | None) -> ShownExample | None:
     """Return what people read of an example's text, None if nothing of it can be read."""
     example = parse_example(text)
     if example is not None:
-        return ShownExample(example.question, example.messages[-1].content, example.tags)
+        *asked, last = example.messages
+        turns = [f"{_DASHES[each.role]}{each.content}" for each in asked if each.role in _DASHES]
+        return ShownExample("\n\n".join(turns), last.content, example.tags)
     question, answer, tags = recover_turn(text)
     return ShownExample(question, answer, tags) if question or answer else None
 
@@ -124,10 +148,17 @@ def _question_of(path: str, text: str | None) -> str:
     return normalise(shown.question) if shown else ""
 
 
+def compare_answers(present: str, new: str, heading: str = "proposal-present") -> Sequence[Side]:
+    """Return the sides of an answer and of a new one."""
+    before, after = mark_words(present, new)
+    return Side(heading, before), Side("proposal-new", after, "ok")
+
+
 def mark_words(old: str, new: str) -> tuple[Sequence[Part], Sequence[Part]]:
     """Return the parts of two texts in order, each with whether the other text lacks it.
 
-    Of a text without another one, or too long to compare, nothing is marked.
+    Space between words is marked with them. Of a text without another one, or too long to compare,
+    nothing is marked.
     """
     olds, news = _WORD.findall(old), _WORD.findall(new)
     if not olds or not news or len(olds) + len(news) > _MAX_WORDS:
@@ -136,8 +167,14 @@ def mark_words(old: str, new: str) -> tuple[Sequence[Part], Sequence[Part]]:
     for kind, start, end, other_start, other_end in SequenceMatcher(
         None, olds, news, autojunk=False
     ).get_opcodes():
-        if start < end:
-            left.append(("".join(olds[start:end]), kind != "equal"))
-        if other_start < other_end:
-            right.append(("".join(news[other_start:other_end]), kind != "equal"))
-    return left, right
+        words, other_words = "".join(olds[start:end]), "".join(news[other_start:other_end])
+        is_marked = kind != "equal" or words.isspace()
+        left.append((words, is_marked))
+        right.append((other_words, is_marked))
+    return _join_parts(left), _join_parts(right)
+
+
+def _join_parts(parts: Sequence[Part]) -> Sequence[Part]:
+    """Return the parts with those joined that are marked alike."""
+    grouped = groupby(filter(itemgetter(0), parts), itemgetter(1))
+    return [("".join(words for words, _ in group), is_marked) for is_marked, group in grouped]

@@ -82,7 +82,7 @@ def test_edit_refused_by_the_dataset_check_stays_in_its_form(site, vera):
     asked = vera.post(BASE, data=form)
     assert asked.status_code == 422
     assert f'href="{BASE}/one?example=q5#open" target="_blank"' in asked.text
-    assert "<span>−</span>Понятие 5 значит ответ 35." in asked.text
+    assert "<mark>Понятие 5 значит ответ 35</mark>." in asked.text
     form |= {"near": "other", "shown": "examples/q5.yaml"}
     assert vera.post(BASE, data=form).status_code == 303
     refused = vera.post(BASE, data=form | {"answer": "Другое.", "split": "test"})
@@ -174,7 +174,7 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
         Proposals(site.db).add(BOT, draft)
     page = page_text(vera.get(path))
     assert f"Сейчас {old}" in page
-    assert "Исправление Пятый ответ." in page
+    assert "Новый ответ Пятый ответ." in page
     assert "Изменит ответ примера: Что значит слово номер 5, понятие ееее? · examples/q5" in page
     narrow, wide = (each.proposal_id for each in Proposals(site.db).list_waiting())
     form = {"act": "approve", "proposal": [narrow, wide], "only": [narrow]}

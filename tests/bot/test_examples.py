@@ -58,7 +58,7 @@ def test_message_without_text_keeps_the_draft(chat):
     for name, content, kind in (("a.jpg", b"\xff\xd8\xff", "photo"), ("a.txt", "а", "document")):
         refusal = "Пришлите текст. Всё, что вы написали раньше, сохранено"
         assert refusal in chat.send(name, content, kind=kind).text
-    assert "👤 Вопрос?" in chat.say("Ответ.").text
+    assert "Вопрос\nВопрос?\n\nОтвет\nОтвет." in chat.say("Ответ.").text
 
 
 def test_personal_data_is_asked_about_once_and_allowed_with_a_reason(chat):
@@ -72,7 +72,7 @@ def test_personal_data_is_asked_about_once_and_allowed_with_a_reason(chat):
     assert parse_example(chat.save().text).allow == (("personal", "Человек согласен."),)
 
 
-def test_edit_shows_the_difference_and_records_the_version_seen(chat):
+def test_edit_shows_the_answer_before_and_now_and_records_the_version_seen(chat):
     blobs = store_dataset(chat.settings)
     chat.press("trial · 12 примеров")
     chat.press("🔍 Найти")
@@ -80,12 +80,20 @@ def test_edit_shows_the_difference_and_records_the_version_seen(chat):
     chat.press("Что значит слово номер 3, понятие гггг?")
     chat.press("✏️ Ответ")
     assert "Понятие 3 значит 3." in chat.last.text
-    text = chat.say("Иначе.").text
-    assert "-  - assistant: Понятие 3 значит 3." in text
-    assert "+  - assistant: Иначе." in text
-    assert "@@" not in text
+    proof = chat.say("Понятие 3 значит иное.")
+    assert "Ответ был\nПонятие 3 значит 3.\n\nОтвет стал\nПонятие 3 значит иное." in proof.text
+    marked = [
+        (mark["type"], proof.text[mark["offset"] : mark["offset"] + mark["length"]])
+        for mark in proof.entities
+    ]
+    assert ("strikethrough", "3") in marked
+    assert ("underline", "иное") in marked
+    (file,) = [words for kind, words in marked if kind == "expandable_blockquote"]
+    chat.press("🏷 Теги")
+    assert "Теги\nслова\n\nmessages:" in chat.say("слова").text
     change = chat.save()
     assert (change.kind, change.before) == (ChangeKind.EDIT, blobs["examples/q3.yaml"])
+    assert change.text.startswith(file)
     assert parse_example(change.text).question == "Что значит слово номер 3, понятие гггг?"
 
 
@@ -123,7 +131,7 @@ def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
         proposals = Proposals(database)
         number = proposals.add(ANNA, Draft("Мой телефон [телефон]?", "Какой?", "trial", turn_id=1))
     chat.press_forged(f"ex:prop:{number}")
-    assert "Модель ответила:" in chat.last.text
+    assert "Сейчас" in chat.last.text
     assert "[телефон]" in chat.last.text
     assert "999" not in chat.last.text
     assert "не действует" in chat.press_forged("ex:word:y")

@@ -79,7 +79,7 @@ def test_example_added_by_buttons_becomes_a_commit_with_a_verdict(chat, lab):
     chat.press("➕ Добавить")
     chat.say("Где живёт новый вопрос?")
     proof = chat.say("В новом примере.")
-    assert "👤 Где живёт новый вопрос?\n🤖 В новом примере." in proof.text
+    assert "Вопрос\nГде живёт новый вопрос?\n\nОтвет\nВ новом примере." in proof.text
     chat.press("💾 Сохранить")
     assert "Сохраняю" in chat.last.text
     text = wait_for_commit(chat, lab)
@@ -155,7 +155,7 @@ def test_correction_is_edited_approved_and_committed_in_the_editors_name(chat, l
     chat.say("/examples")
     chat.press("💬 Исправления (1)")
     chat.press("Что за лоб?")
-    assert "👤 Что за лоб?\n🤖 Верх лица." in chat.last.text
+    assert "Вопрос\nЧто за лоб?\n\nОтвет\nВерх лица." in chat.last.text
     chat.press("✏️ Ответ")
     chat.say("Верхняя часть лица.")
     chat.press("✅ Принять")
@@ -205,16 +205,16 @@ def test_correction_of_a_continued_conversation_replaces_only_the_same_conversat
     conversation("Две тысячи.")
     add_proposal(chat.settings, "Что за лоб?")
     open_proposal()
-    assert "👤 Сколько стоит велосипед?\n🤖 Тысячу.\n👤 А самокат?" in chat.last.text
+    assert "Сколько стоит велосипед?\n\n— Тысячу.\n\nА самокат?" in chat.last.text
     chat.press("✏️ Ответ")
     chat.say("Три тысячи.")
-    assert "Сейчас:" not in approve()
+    assert "Сейчас" not in approve()
     path = "from-chat/сколько-стоит-велосипед"
     assert read_example(lab, path).count("- user:") == 2
     assert "Три тысячи." in read_example(lab, path)
     conversation("Четыре тысячи.")
     open_proposal()
-    assert "Сейчас: Три тысячи." in approve()
+    assert "Сейчас\nТри тысячи.\n\nНовый ответ\nЧетыре тысячи." in approve()
     assert "Четыре тысячи." in read_example(lab, path)
     assert read_example(lab, "from-chat/а-самокат") is not None
 
@@ -226,7 +226,7 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
         add_proposal(chat.settings, question, "Наверху.", turn=turn, known_answer="Внизу.")
     chat.press_forged("ex:queue:0")
     shown = chat.press("А лоб-то где?").text
-    assert "Сейчас: Внизу." in shown
+    assert "Сейчас\nВнизу." in shown
     assert "Изменит ответ примера:\n• Где лоб? · examples/q20.yaml" in shown
     assert "✏️ Вопрос" not in chat.labels
     assert "examples/q20" not in chat.press("Другой ответ только на этот вопрос").text
@@ -254,8 +254,8 @@ def test_near_question_is_shown_before_a_new_example_is_saved(chat, lab, pressed
     lab.repository.commit()
     lab.tick("fetch")
     shown = chat.write("Какой пароль у сети?", "Пароль 1111.").text
-    assert "1. Пароль от Wi-Fi?" in shown
-    assert "-Пароль 2222.\n+Пароль 1111." in shown
+    near = "1. Пароль от Wi-Fi?\n\nОтвет\nПароль 2222.\n\nНовый ответ\nПароль 1111."
+    assert near in shown
     chat.press(pressed)
     wait_for_commit(chat, lab)
     saved = [read_example(lab, name) for name in ("какой-пароль-у-сети", "q20")]

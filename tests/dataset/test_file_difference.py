@@ -2,7 +2,13 @@
 
 import pytest
 
-from merlin.dataset.file_difference import compare_all, compare_files, mark_words
+from merlin.dataset.file_difference import (
+    ShownExample,
+    Side,
+    compare_all,
+    compare_files,
+    mark_words,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -13,14 +19,24 @@ def example(question, answer, tags="[]"):
 
 def test_changed_example_is_shown_by_both_answers_with_the_words_that_differ():
     one = compare_files(
-        "examples/a.yaml", example("Какой вес?", "До 5 кг."), example("Какой вес?", "До 7 кг.")
+        "examples/a.yaml", example("Какой вес?", "До 5 кг."), example("Какой вес?", "До 7 тонн.")
     )
-    assert one.questions == ([("Какой вес?", False)], [("Какой вес?", False)])
-    assert one.answers == (
-        [("До ", False), ("5", True), (" кг.", False)],
-        [("До ", False), ("7", True), (" кг.", False)],
+    assert one.sides == (
+        [Side("example-question", [("Какой вес?", False)])],
+        [
+            Side("answer-before", [("До ", False), ("5 кг", True), (".", False)], "bad"),
+            Side("answer-after", [("До ", False), ("7 тонн", True), (".", False)], "ok"),
+        ],
     )
     assert "-  - assistant: До 5 кг." in one.difference
+
+
+def test_question_within_a_conversation_is_shown_with_the_turns_before():
+    turns = example("Почём?", "Сто.") + example("А два?", "Двести.")
+    text = turns.replace("tags: []\nmessages:\n", "")
+    assert compare_files("examples/a.yaml", None, text).new == ShownExample(
+        "Почём?\n\n— Сто.\n\nА два?", "Двести."
+    )
 
 
 def test_new_and_deleted_examples_have_one_side_without_marks():
@@ -29,8 +45,14 @@ def test_new_and_deleted_examples_have_one_side_without_marks():
         compare_files("examples/a.yaml", None, text),
         compare_files("examples/a.yaml", text, None),
     )
-    assert (new.answers, new.tags) == (([], [("В пять.", False)]), ("", "время"))
-    assert (gone.answers, gone.tags) == (([("В пять.", False)], []), ("время", ""))
+    assert (new.sides[1], new.tags) == (
+        [Side("example-answer", [("В пять.", False)], "ok")],
+        ("", "время"),
+    )
+    assert (gone.sides[1], gone.tags) == (
+        [Side("answer-gone", [("В пять.", False)], "bad")],
+        ("время", ""),
+    )
 
 
 def test_deleted_file_and_a_new_one_of_its_question_are_one_that_changed():

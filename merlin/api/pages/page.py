@@ -48,7 +48,7 @@ from merlin.core.web.assets import (
 )
 from merlin.core.web.templates import Templates
 from merlin.course.catalogue import ActiveCourses, Course
-from merlin.dataset.file_difference import mark_words
+from merlin.dataset.file_difference import compare_answers
 from merlin.training.commit_state import CommitState
 
 asset_router = APIRouter()
@@ -109,7 +109,7 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "sign_in_href": sign_in_href,
     "text_like": text_like,
     "CommitState": CommitState,
-    "mark_words": mark_words,
+    "compare_answers": compare_answers,
 }
 
 

@@ -28,7 +28,7 @@ from merlin.bot.menu import View
 from merlin.bot.registry import Handlers, show_with_role
 from merlin.bot.rendering import dataset_title, join_lines
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Button
+from merlin.core.formatted_text import Button, FormattedMessage, TextBuilder, in_entity
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
 from merlin.course.editing import CourseEdits
@@ -36,11 +36,12 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.corrections import Corrected
 from merlin.dataset.example import Example, allow_rules, parse_example, reword_example, write_turns
+from merlin.dataset.file_difference import Side, compare_answers, compare_files
 from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
-from merlin.dataset.preview import Preview, unified_diff
-from merlin.dataset.proposals import DISTIL, Proposals, reword
+from merlin.dataset.preview import Preview
+from merlin.dataset.proposals import DISTIL, Proposal, Proposals, reword
 from merlin.dataset.sensitive import mask_personal_data
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
@@ -202,32 +203,23 @@ def require_step(context: BotContext, step: str) -> None:
         raise Refused("another step", "bot-button-old")
 
 
-_ANSWER_LENGTH = 500
+_NOTE_LENGTH = 500
 
 
-def model_answer(context: BotContext, proposal_id: int) -> str:
-    """Return the model's original answer, masked; "" if unknown.
-
-    For a draft written by a teacher model, return the model and the passage instead.
-    """
-    proposal = Proposals(context.db).get(proposal_id)
-    draft = proposal.draft
-    if draft.origin == DISTIL:
-        drafted = context.translate("examples-drafted", teacher=draft.model_id)
-        return join_lines(drafted, cut(draft.note, _ANSWER_LENGTH))
-    turn = context.turns.get_own(draft.turn_id, proposal.user_id)
+def model_answer(context: BotContext, proposal: Proposal) -> str:
+    """Return the model's original answer, masked; "" if unknown."""
+    turn = context.turns.get_own(proposal.draft.turn_id, proposal.user_id)
     if turn is None or turn.written is None:
         return ""
-    masked = mask_personal_data(turn.written.answer, context.language).words
-    return context.translate("examples-model-answer", words=cut(masked, _ANSWER_LENGTH))
+    return mask_personal_data(turn.written.answer, context.language).words
 
 
 FindNear = Callable[[], Sequence[NearExample]]
 
 PROOF = "ex-proof"
 MAX_FINDINGS = 6
-_TEXT_LENGTH = 1400
-_DIFF_LENGTH = 1000
+# Most characters of a part of a text, half of them from its end, and of a file.
+_TEXT_LENGTH = 1000
 _FINDING_LENGTH = 200
 _ALLOWED_FOR = ("organisation", "agreed")
 _SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
@@ -293,16 +285,15 @@ def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
     return [Edit(path, draft.before, text)]
 
 
-def corrected_lines(context: BotContext, corrected: Corrected) -> list[str]:
-    """Return the present answers that an approval changes, and the examples; [] for none."""
+def corrected_lines(context: BotContext, corrected: Corrected) -> str:
+    """Return the examples whose answer an approval changes, "" for none."""
     if not corrected.examples:
-        return []
-    present = cut("\n\n".join(corrected.answers), _ANSWER_LENGTH)
+        return ""
     lines = [context.translate("page-proposal-changes", count=len(corrected.examples))]
     lines += [f"• {cut(each.question)} · {each.path}" for each in corrected.examples]
     if more := lines[MAX_FINDINGS + 1 :]:
         lines[MAX_FINDINGS + 1 :] = [context.translate("examples-more", count=len(more))]
-    return [f"{context.translate('page-proposal-present')}: {present}", "\n".join(lines)]
+    return "\n".join(lines)
 
 
 def _proof_view(
@@ -331,15 +322,21 @@ def _proof_view(
     can_save = preview.is_good and new != old
     notes = [context.translate(note) if note else ""]
     found = corrected = Corrected()
+    present = ""
     if draft.proposal:
         rows = Proposals(context.db)
-        stored = reword(rows.get(draft.proposal).draft, new)
+        proposal = rows.get(draft.proposal)
+        stored = reword(proposal.draft, new)
         found = corrected = rows.corrected(stored)
         if draft.replaced == "":
             corrected = replace(found, others=())
         if draft.is_other and found.others:
             notes.append(context.translate("page-proposal-other-question"))
-        notes += corrected_lines(context, corrected) or [model_answer(context, draft.proposal)]
+        present = "\n\n".join(corrected.answers) or model_answer(context, proposal)
+        notes.append(corrected_lines(context, corrected))
+        if stored.origin == DISTIL:
+            drafted = context.translate("examples-drafted", teacher=stored.model_id)
+            notes += [drafted, cut(stored.note, _NOTE_LENGTH)]
         if others := proposals.start_editing(*context.caller, draft.proposal):
             notes.append(context.translate("page-proposal-edited", who=", ".join(others)))
     return ask(
@@ -347,7 +344,7 @@ def _proof_view(
         PROOF,
         title,
         "\n\n".join(filter(None, notes)),
-        *_preview(old, new),
+        *_preview(context, old, new, present),
         *near_parts(context, near_ones),
         result,
         back=back_data(draft),
@@ -372,13 +369,12 @@ def _proof_view(
 
 
 def near_parts(context: BotContext, near_ones: Sequence[NearExample]) -> Iterator[menu.Part]:
-    """Yield each near example, numbered, with the difference of its answer to the new one."""
+    """Yield each near example, numbered, with its answer beside the new one."""
     if near_ones:
         yield context.translate("examples-near-ask", count=len(near_ones))
     for number, each in enumerate(near_ones, 1):
         yield f"{number}. {cut(each.question, _FINDING_LENGTH)}"
-        lines = each.difference.split("\n")[3:]
-        yield menu.code_block(cut("\n".join(lines), _DIFF_LENGTH // 2), "diff")
+        yield from (_side(context, side) for side in each.sides)
 
 
 def near_row(context: BotContext, place: int) -> menu.RowOf:
@@ -392,26 +388,44 @@ def near_row(context: BotContext, place: int) -> menu.RowOf:
 _ROLES = {"system": "⚙️", USER: "👤", ASSISTANT: "🤖"}
 
 
-def _preview(old: str | None, new: str | None) -> Iterator[menu.Part]:
-    """Yield the example as question and answer, and the diff to the current file.
+def _preview(
+    context: BotContext, old: str | None, new: str | None, present: str
+) -> Iterator[menu.Part]:
+    """Yield a changed example as pages show it: question, answer, tags, and its folded file.
 
-    An example with more than messages is shown as its file.
+    `present` is the answer that a correction replaces, "" for none.
     """
-    text = (old if new is None else new) or ""
-    example = parse_example(text)
-    messages = example.messages if example and not (example.tools or example.rejected) else ()
-    if messages and all(message.role in _ROLES and not message.extra for message in messages):
-        lines = turn_lines([(message.role, message.content) for message in messages])
-        yield cut("\n".join(lines), _TEXT_LENGTH)
-        if example and example.tags:
-            yield f"🏷 {', '.join(example.tags)}"
-    else:
+    file, text = compare_files(EXAMPLES, old, new), (old if new is None else new) or ""
+    if not file.is_example:
         yield menu.code_block(cut(text, _TEXT_LENGTH))
-    if old is not None and new is not None:
-        # The diff without file names and line numbers.
-        lines = unified_diff(old, new).split("\n")[3:]
-        diff = "\n".join("⋯" if line.startswith("@@") else line for line in lines)
-        yield menu.code_block(cut(diff, _DIFF_LENGTH), "diff")
+        return
+    questions, answers = file.sides
+    if present and file.new:
+        answers = compare_answers(present, file.new.answer)
+    old_tags, new_tags = file.tags
+    gone = [(f"{old_tags} ", True)] if old_tags not in ("", new_tags) else []
+    tags = Side("example-tags", [*gone, (new_tags, False)])
+    for side in (*questions, *answers, tags):
+        if any(words for words, _ in side.parts):
+            yield _side(context, side)
+    yield in_entity("expandable_blockquote", menu.printable(cut(text.rstrip("\n"), _TEXT_LENGTH)))
+
+
+def _side(context: BotContext, side: Side) -> FormattedMessage:
+    """Return a side under its heading, with the words marked that the other one lacks."""
+    builder, half = TextBuilder(), _TEXT_LENGTH // 2
+    builder.start("bold")
+    builder.write(context.translate(f"page-{side.heading}"))
+    builder.end()
+    builder.gap(1)
+    for words, is_marked in side.parts:
+        is_long = len(words) > _TEXT_LENGTH
+        if is_marked:
+            builder.start("underline" if side.tone == "ok" else "strikethrough")
+        builder.write(menu.printable(f"{words[:half]} … {words[-half:]}" if is_long else words))
+        if is_marked:
+            builder.end()
+    return builder.page()
 
 
 def turn_lines(turns: Sequence[tuple[str, str]]) -> list[str]:

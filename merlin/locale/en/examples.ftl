@@ -56,7 +56,6 @@ examples-ask-find = Which words should I look for in “{ $dataset }”? I'll fi
 examples-found = Found for “{ $words }”. To search again, send other words.
 examples-found-none = Nothing found for “{ $words }”. Send other words.
 examples-no-text = (not a text)
-examples-model-answer = The model answered: { $words }
 examples-drafted = Drafted by { $teacher }.
 examples-queue-hint = Proposed by people, with personal details hidden, or drafted by a stronger model. Tap one to decide.
 examples-queue-empty = No new corrections.

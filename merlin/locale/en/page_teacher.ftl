@@ -71,7 +71,7 @@ page-question-before = Question before
 page-question-after = Question now
 page-answer-before = Answer before
 page-answer-after = Answer now
-page-answer-gone = Answer, deleted
+page-answer-gone = Answer before deletion
 page-commits = Commits
 page-find = Find
 page-find-commit = Find by subject or hash
@@ -130,7 +130,7 @@ page-pick = Select “{ $question }”
 page-proposal-note = Passage
 page-proposal-by-student = a student's correction
 page-proposal-present = Now
-page-proposal-new = Correction
+page-proposal-new = New answer
 page-proposal-changes = { $count ->
     [one] Changes the answer of this example:
    *[other] Changes the answer of { $count } examples:

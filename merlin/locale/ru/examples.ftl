@@ -57,7 +57,6 @@ examples-ask-find = Какие слова искать в примерах на�
 examples-found = Нашлось по словам «{ $words }». Чтобы искать дальше, пришлите другие слова.
 examples-found-none = По словам «{ $words }» ничего не нашлось. Пришлите другие слова.
 examples-no-text = (это не текст)
-examples-model-answer = Модель ответила: { $words }
 examples-drafted = Черновик модели { $teacher }.
 examples-queue-hint = Предложили люди, личное уже скрыто, или более сильная модель. Нажмите, чтобы решить.
 examples-queue-empty = Новых исправлений нет.

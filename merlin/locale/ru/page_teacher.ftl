@@ -71,7 +71,7 @@ page-question-before = Вопрос был
 page-question-after = Вопрос стал
 page-answer-before = Ответ был
 page-answer-after = Ответ стал
-page-answer-gone = Ответ удалён
+page-answer-gone = Ответ до удаления
 page-commits = Коммиты
 page-find = Найти
 page-find-commit = Поиск по названию или хешу
@@ -130,7 +130,7 @@ page-pick = Выбрать «{ $question }»
 page-proposal-note = Фрагмент
 page-proposal-by-student = исправление студента
 page-proposal-present = Сейчас
-page-proposal-new = Исправление
+page-proposal-new = Новый ответ
 page-proposal-changes = { $count ->
     [1] Изменит ответ примера:
     [one] Изменит ответ { $count } примера:
