@@ -145,8 +145,6 @@ def list_written(lister: GitLister, commits: bytes, *folder: str) -> Iterator[tu
 def read_objects(run: GitRunner, names: Iterable[str], field: str) -> dict[str, str]:
     """Return name -> a field of the object (objecttype, objectsize), "" if there is none."""
     named = list(names)
-    if not named:  # git would read our own standard input
-        return {}
     lines = run("cat-file", f"--batch-check=%({field})", stdin=_to_stdin(named)).decode()
     values = ("" if line.endswith(" missing") else line for line in lines.split("\n"))
     return dict(zip(named, values, strict=False))

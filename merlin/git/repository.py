@@ -5,6 +5,8 @@ is untrusted (`merlin.git.mirror`): its names never become arguments of git, tre
 id. Writers lock the mirror; readers do not, so other processes can read while the daemon fetches.
 """
 
+from __future__ import annotations
+
 import os
 import resource
 import signal
@@ -17,7 +19,7 @@ from pathlib import Path
 from sys import intern
 from tempfile import TemporaryFile
 from threading import Timer
-from typing import IO, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from merlin.core.clock import is_recent
 from merlin.core.errors import ConfigError, SourceError
@@ -42,6 +44,9 @@ from merlin.git.mirror import (
 )
 from merlin.git.server_answers import find_meaning
 from merlin.git.source import EMPTY_TREE, GITLINK, TOO_MANY, TREE, Commit, Entry
+
+if TYPE_CHECKING:
+    from git import Git
 
 log = get_logger(__name__)
 MAX_COMMIT_LENGTH = 100_000  # characters of a message
@@ -108,7 +113,11 @@ _NOT_FOUND = 127  # exit status of the shell and of env for a missing program
 
 
 class GitCommand:
-    """Runs git on one mirror, with limits, in its own process group, which can be killed."""
+    """Runs git on one mirror, with limits, in its own process group, which can be killed.
+
+    GitPython's `kill_after_timeout` finds git's helpers by `ps` or `pgrep`, which an image need not
+    have, and a transfer is stopped and memory limited by the process. So its handle is used.
+    """
 
     def __init__(self, remote: RemoteUrl, mirror: Path, timeout_s: float) -> None:
         try:
@@ -117,10 +126,10 @@ class GitCommand:
         except ImportError as error:
             raise ConfigError(f"git cannot be run: {error}", "git-absent") from error
         self._git, self._absent = Git(mirror), GitCommandNotFound
+        self._git.update_environment(**git_environment(remote, mirror))
         self._remote = remote
-        self._environment = git_environment(remote, mirror)
         self._timeout_s = timeout_s
-        self._transfer: subprocess.Popen[bytes] | None = None
+        self._transfer: Git.AutoInterrupt | None = None
 
     def run(
         self,
@@ -136,19 +145,17 @@ class GitCommand:
         SourceError if the command timed out and was killed.
         """
         limit_s = timeout_s or self._timeout_s
-        process = self._start(arguments, subprocess.PIPE if stdin else None, lock, env)
-        if timeout_s:
-            self._transfer = process
-        try:
-            stdout, stderr_bytes = process.communicate(stdin or None, limit_s)
-        except subprocess.TimeoutExpired as error:
-            _kill_group(process)
-            text = f"git {arguments[0]} took longer than {limit_s:g} s"
-            raise SourceError(text, "git-slow", seconds=limit_s) from error
-        finally:
-            _terminate(process)
-        self._check(arguments, process.returncode, stderr_bytes)
-        return stdout
+        with self.running(*arguments, stdin=stdin, lock=lock, env=env) as process:
+            if timeout_s:
+                self._transfer = process
+            try:
+                stdout, stderr = process.communicate(timeout=limit_s)
+            except subprocess.TimeoutExpired as error:
+                _kill_group(process)
+                text = f"git {arguments[0]} took longer than {limit_s:g} s"
+                raise SourceError(text, "git-slow", seconds=limit_s) from error
+        self._check(arguments, process.returncode, stderr)
+        return cast("bytes", stdout)
 
     def _check(self, arguments: Sequence[str], status: int, stderr_bytes: bytes) -> None:
         """Raise GitFailed or SourceError for a command that ended with a status other than 0."""
@@ -175,64 +182,59 @@ class GitCommand:
         The command ends when the iterator does. Raises as `run` does, and TooManyFiles if git needs
         more memory than `_MAX_GIT_BYTES`.
         """
-        process = self._start_reading(arguments, stdin)
-        resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MAX_GIT_BYTES, _MAX_GIT_BYTES))
-        alarm = Timer(self._timeout_s, _kill_group, [process])
-        alarm.start()
-        try:
-            yield from split_parts(cast("BinaryIO", process.stdout), end)
-            stderr_bytes = cast("BinaryIO", process.stderr).read()
-            status = process.wait()
-        finally:
-            alarm.cancel()
-            _terminate(process)
-        if status and b"Out of memory" in stderr_bytes:
+        with self.running(*arguments, stdin=stdin) as process:
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MAX_GIT_BYTES, _MAX_GIT_BYTES))
+            alarm = Timer(self._timeout_s, _kill_group, [process])
+            alarm.start()
+            try:
+                yield from split_parts(process.stdout, end)
+                _, stderr = process.communicate()
+            finally:
+                alarm.cancel()
+        if process.returncode and b"Out of memory" in stderr:
             raise TooManyFiles
-        self._check(arguments, status, stderr_bytes)
+        self._check(arguments, process.returncode, stderr)
 
     @contextmanager
-    def stream(self, *arguments: str, stdin: bytes) -> Iterator[BinaryIO]:
-        """Yield the command's output."""
-        process = self._start_reading(arguments, stdin)
-        try:
-            yield cast("BinaryIO", process.stdout)
-        finally:
-            _terminate(process)
+    def running(
+        self,
+        *arguments: str,
+        stdin: bytes,
+        lock: int | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> Iterator[Git.AutoInterrupt]:
+        """Start a command and yield its handle, whose attributes are those of a `Popen`.
 
-    def _start_reading(self, arguments: Sequence[str], stdin: bytes) -> subprocess.Popen[bytes]:
-        """Start a command that reads a file: with a pipe each would wait for the other."""
+        The command reads a file: with a pipe it and its reader would wait for each other.
+        """
+        known = {**self._git.environment(), **(env or {})}
+        unset = [
+            f"-u{name}" for name in os.environ if name.startswith("GIT_") and name not in known
+        ]
+        # GitPython passes on our environment; only the `env` command can remove variables.
+        program = ["env", *unset, "git"] if unset else ["git"]
         with TemporaryFile() as file:
             file.write(stdin)
             file.seek(0)
-            return self._start(arguments, file, None)
-
-    def _start(
-        self,
-        arguments: Sequence[str],
-        stdin: IO[bytes] | int | None,
-        lock: int | None,
-        env: Mapping[str, str] | None = None,
-    ) -> subprocess.Popen[bytes]:
-        environment = {**self._environment, **(env or {})}
-        unset = [name for name in os.environ if name.startswith("GIT_") and name not in environment]
-        # GitPython passes on our environment; only the `env` command can remove variables.
-        command_prefix = (
-            ["env", *(part for name in unset for part in ("-u", name))] if unset else []
-        )
+            try:
+                process = self._git.execute(
+                    [*program, *mirror.OPTIONS, *arguments],
+                    istream=cast("BinaryIO", file),
+                    as_process=True,
+                    env=env,
+                    start_new_session=True,
+                    pass_fds=() if lock is None else (lock,),
+                )
+            except self._absent as error:
+                raise SourceError("git cannot be run", "git-absent") from error
         try:
-            process_handle = self._git.execute(
-                [*command_prefix, "git", *mirror.OPTIONS, *arguments],
-                istream=cast("BinaryIO | None", stdin),
-                as_process=True,
-                env=environment,
-                start_new_session=True,
-                pass_fds=() if lock is None else (lock,),
-            )
-        except self._absent as error:
-            raise SourceError("git cannot be run", "git-absent") from error
-        # The handle would kill the process when garbage-collected; `_terminate` does that instead.
-        process, process_handle.proc = process_handle.proc, None
-        return cast("subprocess.Popen[bytes]", process)
+            yield process
+        finally:
+            if process.poll() is None:
+                _kill_group(process)
+            process.stdout.close()
+            process.stderr.close()
+            process.communicate()  # waits for its end; the handle's own `wait` reads the pipes
 
 
 def split_parts(output: BinaryIO, end: bytes) -> Iterator[bytes]:
@@ -248,19 +250,9 @@ def split_parts(output: BinaryIO, end: bytes) -> Iterator[bytes]:
         yield rest
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: Git.AutoInterrupt) -> None:
     with suppress(ProcessLookupError):  # git may have exited while its helper still runs
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def _terminate(process: subprocess.Popen[bytes]) -> None:
-    """Kill the process group and close the pipes."""
-    if process.poll() is None:
-        _kill_group(process)
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None and not pipe.closed:
-            pipe.close()
-    process.wait()
 
 
 class GitSource:
@@ -446,8 +438,10 @@ class GitSource:
         check_object_ids(object_ids)
         if not object_ids:
             return
-        with self._cat_objects(object_ids) as answers:
-            yield from parse_blobs(answers, object_ids)
+        ids = "".join(f"{name}\n" for name in object_ids).encode()
+        batch = self._git.running("cat-file", "--batch", "--buffer", stdin=ids)
+        with self._reading(), batch as process:
+            yield from parse_blobs(process.stdout, object_ids)
 
     def clean(self, needed_commits: Collection[str], days: int, now: datetime) -> None:
         """Delete objects unreachable for `days` days, except for needed commits; once a day."""
@@ -462,14 +456,6 @@ class GitSource:
             # Without the lock: gc is safe beside other writers, who would wait needlessly.
             self.run("gc", "--quiet", f"--prune={days}.days.ago")
         self._cleaned_at = now
-
-    @contextmanager
-    def _cat_objects(self, names: Sequence[str]) -> Iterator[BinaryIO]:
-        """Yield the output of `cat-file --batch` for these ids."""
-        ids = "".join(f"{name}\n" for name in names).encode()
-        stream = self._git.stream("cat-file", "--batch", "--buffer", stdin=ids)
-        with self._reading(), stream as answers:
-            yield answers
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
