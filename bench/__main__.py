@@ -32,6 +32,7 @@ WITH_ARGUMENTS = (
     "grounding",
     "house",
     "proof",
+    "scale",
     "simulation",
     "soak",
     "understanding",
