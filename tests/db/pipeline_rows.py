@@ -14,14 +14,16 @@ from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
 from merlin.course.search import SearchIndex, search
 from merlin.dataset.builds import make_build, training_key
+from merlin.dataset.changes import BatchResult, ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.check import CheckedDataset
+from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding
 from merlin.dataset.spec import CourseSpec, DatasetSpec, MaterialSpec, Recipe, SplitRule
 from merlin.dataset.split import split
 from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from_row
 from merlin.db.tables import VERDICT
-from merlin.git.source import Commit
+from merlin.git.source import Commit, blob_id
 from merlin.training.commits import CommitHistory
 from merlin.training.gate import Gates
 from merlin.training.gather import CommitOutcome, NewBuild
@@ -228,6 +230,29 @@ class PipelineRows:
     def serving(self, dataset=FACE):
         live = self.promotions.list_serving().get(dataset)
         return live.model.model_id if live else None
+
+
+def commit_edit(world, position, *texts, paths=("examples/x.yaml",), **options):
+    """Commit an edit that gives each path a text, from what it was before, None to delete it."""
+    sha = world.push(position, make_examples(12 + position), **options)
+    edits = [
+        Edit(path, None if old is None else blob_id(old), new)
+        for path, (old, new) in zip(paths, texts, strict=True)
+    ]
+    request = ChangeRequest(telegram_editor(7, "Boris"), "7", world.clock())
+    changes = Changes(world.db, world.clock)
+    changes.put(make_changes(FACE, edits, request))
+    changes.settle(changes.claim(), BatchResult(sha))
+    return sha
+
+
+def push_wrong(world, position, *lines, status=VerdictStatus.LEFT_OUT, **options):
+    """Record a commit whose check finds an error in each of these lines of one file."""
+    findings = [make_finding(line) for line in lines]
+    examples = make_examples(12 + position)
+    sha = world.push(position, examples, findings=findings, **options)
+    world.db.update(VERDICT, VERDICT.position == position, status=status.value)
+    return sha
 
 
 JUDGED = yaml.safe_load(
