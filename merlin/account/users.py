@@ -10,7 +10,7 @@ from datetime import tzinfo
 from itertools import islice
 from typing import Any
 
-from peewee import JOIN, fn
+from peewee import JOIN, SQL, fn
 
 from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
@@ -315,7 +315,7 @@ class Users(Repository):
 
     def count(self) -> int:
         """Return the number of people who have written."""
-        return int(self.db.value(USER.select(fn.COUNT(USER.user_id))))
+        return int(self.db.value(USER.select(fn.COUNT(SQL("*")))))
 
     def list_newest(self, offset: int, limit: int) -> list[User]:
         """Return users, newest first."""

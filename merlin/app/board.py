@@ -15,10 +15,9 @@ from datetime import datetime
 from enum import StrEnum
 from functools import reduce
 from itertools import chain
-from operator import add, itemgetter, or_
-from typing import Any
+from operator import itemgetter, or_
 
-from peewee import SQL, Select, fn
+from peewee import RawQuery
 
 from merlin.app import jobs, models, unanswered, verdicts
 from merlin.app.actor import Actor
@@ -37,18 +36,13 @@ from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import BUILDS, match_version
 from merlin.dataset.came_after import CameAfter
-from merlin.dataset.changes import OPEN, Changes
+from merlin.dataset.changes import IS_OPEN, Changes
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import WAITS
+from merlin.dataset.proposals import ProposalState
 from merlin.dataset.test_plan import TestPlan, read_plan
-from merlin.dataset.verdicts import (
-    NEWEST_FIRST,
-    ON_LINE,
-    WAITING,
-    VerdictStatus,
-)
+from merlin.dataset.verdicts import KNOWN_DATASETS, WAITING, VerdictStatus
 from merlin.db.database import Row
-from merlin.db.tables import BUILD, CHANGE, DATASET_TREE, PROPOSAL, VERDICT, Table
+from merlin.db.tables import BUILD, VERDICT
 from merlin.training.commit_state import CommitState, compute_state
 from merlin.training.promote import serving_rows
 
@@ -163,7 +157,7 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
     """
     with ctx.db.snapshot():
         seen, beats = _list_visible_datasets(ctx, actor, dataset), list_processes(ctx)
-        overview, newest = _read_overview(ctx), verdicts.list_newest(ctx)
+        overview, newest = _read_overview(ctx, _WITH_COUNTS), verdicts.list_newest(ctx)
         led = {led_course.slug: led_course.name for led_course in list_led_courses(ctx, actor)}
         removed = {name for name, each in newest.items() if each.verdict is VerdictStatus.REMOVED}
         commits = _sum_numbers(overview["count"])
@@ -268,7 +262,7 @@ _Overview = Mapping[str, Sequence[Row]]
 def _list_names(overview: _Overview, seen: Collection[str] | None) -> set[str]:
     """Return the datasets among those `seen` (None: all)."""
     # Not a course alone: it stays when a rewritten history never had its dataset.
-    known = {row["dataset"] for row in (*overview["tree"], *overview["count"])}
+    known = {row["dataset"] for row in (*overview["tree"], *overview["top"])}
     return known if seen is None else known.intersection(seen)
 
 
@@ -282,7 +276,7 @@ def _sum_numbers(rows: Sequence[Row]) -> Counter[str]:
 
 def _newest_positions(overview: _Overview) -> Mapping[str, int]:
     """Return the position of each dataset's newest commit."""
-    return {row["dataset"]: row["position"] for row in reversed(overview["count"])}
+    return {row["dataset"]: row["position"] for row in reversed(overview["top"])}
 
 
 def _choose_edits(overview: _Overview, names: Collection[str]) -> list[Row]:
@@ -303,7 +297,7 @@ def _choose_edits(overview: _Overview, names: Collection[str]) -> list[Row]:
 
 def _choose_commits(overview: _Overview, names: Collection[str]) -> list[Row]:
     """Return the commits to show, newest first: those that no later one replaces."""
-    tops = {(row["dataset"], row["state"]): row["position"] for row in overview["count"]}
+    tops = {(row["dataset"], row["state"]): row["position"] for row in overview["top"]}
 
     def is_replaced(row: Row) -> bool:
         later = _REPLACED_BY[VerdictStatus(row["state"])]
@@ -326,69 +320,53 @@ _REPLACED_BY: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
 }
 
 
-def _read_overview(ctx: Context) -> _Overview:
+def _quote(values: Collection[str], between: str = ", ") -> str:
+    """Return words of an enumeration as an SQL list."""
+    return between.join(f"'{value}'" for value in values)
+
+
+# What the pages of editors count. Of the verdicts only the newest of each dataset and status are
+# read, by their index: GROUP BY would read all on each page. `name` is an edit's batch or a
+# commit's hash, `part` a change of the batch. `number` is the id of an edit or a verdict, or how
+# many proposals wait; `position` that of the newest commit.
+_OVERVIEW = f"""
+WITH RECURSIVE {KNOWN_DATASETS}, kinds (status) AS (VALUES ({_quote([*VerdictStatus], "), (")})),
+line AS (SELECT known.dataset, kinds.status,
+    (SELECT MAX(position) FROM verdict
+        WHERE dataset = known.dataset AND verdict.status = kinds.status) AS top,
+    COALESCE((SELECT position FROM verdict
+        WHERE dataset = known.dataset AND verdict.status = kinds.status AND position > 0
+        ORDER BY position DESC LIMIT 1 OFFSET {_MAX_CARDS - 1}), 1) AS oldest
+    FROM known CROSS JOIN kinds WHERE known.dataset IS NOT NULL)
+SELECT 'tree' AS kind, dataset, '' AS state, '' AS reason, '' AS name, '' AS part, 0 AS number,
+    0 AS position FROM dataset_tree
+UNION ALL SELECT 'proposal', dataset, '', '', '', '', COUNT(*), 0
+    FROM proposal WHERE state = '{ProposalState.WAITING}' GROUP BY dataset
+UNION ALL SELECT 'top', dataset, status, '', '', '', 0, top FROM line WHERE top IS NOT NULL
+UNION ALL SELECT 'edit', dataset, state, reason, batch, change_id, id, 0
+    FROM change WHERE {IS_OPEN}
+UNION ALL SELECT 'commit', line.dataset, line.status, reason, commit_sha, '', id, position
+    FROM line JOIN verdict ON verdict.dataset = line.dataset AND verdict.status = line.status
+        AND position >= line.oldest
+    WHERE line.status IN ({_quote(_REPLACED_BY)})
+"""  # noqa: S608 - our own words
+# All commits of each dataset; the board alone shows how many there are.
+_WITH_COUNTS = f"""{_OVERVIEW}
+UNION ALL SELECT 'count', dataset, '', '', '', '', (SELECT COUNT(*) FROM verdict
+    WHERE verdict.dataset = known.dataset AND position IS NOT NULL), 0
+    FROM known WHERE dataset IS NOT NULL"""  # noqa: S608 - our own words
+_PLACE = itemgetter("position", "number")
+
+
+def _read_overview(ctx: Context, query: str = _OVERVIEW) -> _Overview:
     """Return what the pages of editors count, by one query.
 
     At most `_MAX_CARDS` commits for each dataset and status.
     """
-    of_status = [VERDICT.dataset, VERDICT.status]
-    place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[NEWEST_FIRST]).alias("place")
-    is_open = ON_LINE & VERDICT.status.in_([status.value for status in _REPLACED_BY])
-    few = VERDICT.select(VERDICT.id, place).where(is_open).alias("few")
-    is_edit = CHANGE.state.in_([state.value for state in OPEN])
-    commits = fn.COUNT(VERDICT.position), fn.MAX(VERDICT.position)
-    waiting = fn.COUNT(PROPOSAL.id)
-    queries = (
-        _steps("tree", DATASET_TREE),
-        _steps("proposal", PROPOSAL, number=waiting).where(WAITS).group_by(PROPOSAL.dataset),
-        _steps("count", VERDICT, state=VERDICT.status, number=commits[0], position=commits[1])
-        .where(ON_LINE)
-        .group_by(VERDICT.status, VERDICT.dataset),
-        _steps(
-            "edit",
-            CHANGE,
-            *(CHANGE.state, CHANGE.reason, CHANGE.batch, CHANGE.change_id, CHANGE.id),
-        ).where(is_edit),
-        _steps(
-            "commit",
-            VERDICT,
-            *(VERDICT.status, VERDICT.reason, VERDICT.commit_sha),
-            number=VERDICT.id,
-            position=VERDICT.position,
-        )
-        .join(few, on=(few.c.id == VERDICT.id))
-        .where(few.c.place <= _MAX_CARDS),
-    )
     found = defaultdict[str, list[Row]](list)
-    for row in sorted(ctx.db.rows(reduce(add, queries)), key=_PLACE, reverse=True):
+    for row in sorted(ctx.db.rows(RawQuery(query)), key=_PLACE, reverse=True):
         found[row["kind"]].append(row)
     return found
-
-
-_PLACE = itemgetter("position", "number")
-# Those of rows that a kind has no value for.
-_NO_TEXT, _NO_NUMBER = SQL("''"), SQL("0")
-
-
-def _steps(
-    kind: str,
-    table: Table,
-    state: Any = _NO_TEXT,
-    reason: Any = _NO_TEXT,
-    name: Any = _NO_TEXT,
-    part: Any = _NO_TEXT,
-    number: Any = _NO_NUMBER,
-    position: Any = _NO_NUMBER,
-) -> Select:
-    """Return the SELECT of a kind.
-
-    `name` is an edit's batch or a commit's hash, `part` a change of the batch. `number` is the id
-    of an edit or a verdict, or how many are alike; `position` that of the newest of them.
-    """
-    columns = {"dataset": table.dataset, "state": state, "reason": reason, "name": name}
-    columns |= {"part": part, "number": number, "position": position}
-    aliases = (column.alias(as_name) for as_name, column in columns.items())
-    return table.select(SQL(f"'{kind}'").alias("kind"), *aliases)
 
 
 def _list_stuck_commits(
@@ -445,8 +423,9 @@ def _commit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> 
         if row["dataset"] in names
     }
     is_live = (VERDICT.status == VerdictStatus.SERVING.value) & VERDICT.job_id.in_([*since])
-    is_shown = VERDICT.id.in_([row["number"] for row in _choose_commits(overview, names)])
-    found = verdicts.list_of_condition(ctx, is_live | is_shown)
+    chosen = [row["number"] for row in _choose_commits(overview, names)]
+    is_shown = is_live | VERDICT.id.in_(chosen)
+    found = verdicts.list_of_condition(ctx, is_shown) if since or chosen else []
     ids = {each.job for each in found if each.job}
     of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
     shown = jobs.read_progress(ctx, [job for key, job in of_job.items() if key not in made])

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from merlin.account.users import Users
 from merlin.app.actor import Actor, missing_dataset
@@ -205,7 +206,8 @@ async def submit(
             known = await ctx.write(_save_unless_changed, actor, files, proposed, batch, editor)
         if known:
             texts = {file.blob: file.text for file in files.files}
-            return await ctx.read(_view, known, texts.get)
+            (view,) = await ctx.read(_views, [known], texts)
+            return view
     raise Refused("others edit it", "api-problem-busy-file")
 
 
@@ -293,14 +295,14 @@ def list_recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -
     """
     with ctx.db.snapshot():
         by = None if actor.may(Permission.USERS) else asker(actor)
-        firsts, text = _changes(ctx).list_batches(by, limit, before), FileIndex(ctx.db).read_text
-        return [_view(ctx, _changes(ctx).list_of_batch(first.batch), text) for first in firsts]
+        return _views(ctx, _changes(ctx).list_batches(by, limit, before))
 
 
 def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
     """Return an edit with its state. Raises NotFound."""
     with ctx.db.snapshot():
-        return _view(ctx, _require_own_batch(ctx, actor, change_id), FileIndex(ctx.db).read_text)
+        (view,) = _views(ctx, [_require_own_batch(ctx, actor, change_id)])
+        return view
 
 
 def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
@@ -355,7 +357,7 @@ def find_undo(ctx: Context, actor: Actor, change_id: str) -> ChangeView | None:
     if first.state is not ChangeState.COMMITTED:
         return None
     undo = _changes(ctx).find_undo(first)
-    return _view(ctx, [undo], FileIndex(ctx.db).read_text) if undo else None
+    return next(iter(_views(ctx, [[undo]] if undo else [])), None)
 
 
 def find_undoable(ctx: Context, actor: Actor, commit: str) -> dict[str, str]:
@@ -388,39 +390,59 @@ def _require_editable(ctx: Context, actor: Actor, change_id: str) -> list[Change
     return batch
 
 
-def _view(ctx: Context, batch: Sequence[Change], text: Callable[[str], str | None]) -> ChangeView:
-    """Return the view of a batch; `text` returns a blob's content, None if it is not stored."""
+def _views(
+    ctx: Context,
+    batches: Sequence[Sequence[Change]],
+    known: Mapping[str, str | None] = MappingProxyType({}),
+) -> list[ChangeView]:
+    """Return the views of batches; `known` are texts by blob that may not be stored."""
+    index, firsts = FileIndex(ctx.db), [batch[0] for batch in batches]
+    blobs = {
+        blob for batch in batches for each in batch for blob in (each.before, each.committed_blob)
+    }
+    texts = {**index.read_blob_texts({blob for blob in blobs if blob}), **known}
+    withdrawable = _changes(ctx).find_withdrawable(firsts)
+    return [
+        _view(batch, subject, texts, can_withdraw=batch[0].batch in withdrawable)
+        for batch, subject in zip(batches, index.name_subjects(firsts), strict=True)
+    ]
+
+
+def _view(
+    batch: Sequence[Change], subject: str, texts: Mapping[str, str | None], *, can_withdraw: bool
+) -> ChangeView:
     first = batch[0]
     reason = next((each for each in batch if each.reason), first)
     return view_of(
         ChangeView,
         first,
         id=first.batch,
-        subject=FileIndex(ctx.db).name_subject(first),
+        subject=subject,
         reason=reason.reason,
         arguments=reason.arguments,
         asked_at=first.created_at,
-        can_withdraw=_changes(ctx).can_withdraw(first),
+        can_withdraw=can_withdraw,
         files=[
             FileChange(
                 id=each.change_id,
                 path=each.inside,
                 kind=each.kind,
-                difference=unified_diff(*texts, each.inside) if texts else None,
-                texts=texts,
+                difference=unified_diff(*both, each.inside) if both else None,
+                texts=both,
                 yours=each.text if each.state is ChangeState.REFUSED else None,
             )
-            for each, texts in zip(batch, _texts(batch, text), strict=True)
+            for each, both in zip(batch, _texts(batch, texts), strict=True)
         ],
     )
 
 
 def _texts(
-    batch: Sequence[Change], text: Callable[[str], str | None]
+    batch: Sequence[Change], texts: Mapping[str, str | None]
 ) -> Iterator[tuple[str | None, str | None] | None]:
     """Yield the old and the new text of each change; None if one of them is not stored."""
     for change in batch:
-        old, new = text(change.before or ""), change.text or text(change.committed_blob or "")
+        old = texts.get(change.before or "")
+        new = change.text or texts.get(change.committed_blob or "")
         is_stored = (new is not None or change.kind is ChangeKind.DELETE) and (
             old is not None or change.before is None
         )

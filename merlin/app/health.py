@@ -150,7 +150,7 @@ def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
     cap, since, views = ctx.config.budget.per_month_micro, month_start(now), []
     for provider in ctx.config.providers:
         newest = JOB.select(JOB.currency).where(JOB.provider == provider.name)
-        currency = ctx.db.value(newest.order_by(JOB.id.desc()).limit(1)) or "USD"
+        currency = ctx.db.value(newest.order_by(JOB.created_at.desc()).limit(1)) or "USD"
         spent = spent_micro(ctx.db, provider.name, since)
         views.append(BudgetView(provider.name, spent, cap, currency))
     return views

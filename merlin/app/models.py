@@ -21,8 +21,8 @@ from merlin.dataset.builds import build_version
 from merlin.dataset.came_after import CameAfter, find_what_came_after
 from merlin.dataset.verdicts import (
     HOLDS,
-    ON_LINE,
     VerdictStatus,
+    choose_newest,
 )
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
@@ -159,6 +159,7 @@ def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, TrainedF
     query = VERDICT.select(
         VERDICT.id,
         VERDICT.dataset,
+        VERDICT.position,
         VERDICT.status,
         VERDICT.job_id,
         VERDICT.commit_sha,
@@ -386,7 +387,7 @@ def list_dataset_names(
 
     Those to launch are without those removed from the repository.
     """
-    either = VERDICT.select(VERDICT.dataset).where(ON_LINE) | SERVING.select(SERVING.dataset)
+    either = choose_newest(VERDICT.select(VERDICT.dataset)) | SERVING.select(SERVING.dataset)
     names = {name for (name,) in ctx.db.tuples(either)}
     names -= list_removed_datasets(ctx) if permission is Permission.LAUNCH else set()
     return sorted(name for name in names if actor.may(permission, name))

@@ -145,12 +145,16 @@ class QuestionStatistics(Repository):
         is_declined = PROPOSAL.state == ProposalState.DECLINED.value
         corrected = PROPOSAL.select(PROPOSAL.turn_id).where((PROPOSAL.turn_id > 0) & ~is_declined)
         is_disliked = TURN.id.in_(disliked) & TURN.id.not_in(corrected)
-        is_refused = TURN.known == 0
+        # Each by an index of its own: few of the turns of a week are listed.
+        refused = TURN.select(TURN.id).where(
+            (TURN.known == 0) & (TURN.asked_at >= since.isoformat())
+        )
         columns = (TURN.id, TURN.asked_at, TURN.question, TURN.known)
         flags = is_disliked.alias("is_disliked"), _has_consent().alias("is_shown")
         query = self._about(TURN.select(*columns, *flags), dataset, since)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS))
-        is_listed = (is_refused | is_disliked) & (TURN.is_dismissed == dismissed)
+        is_reason = (TURN.known == 0) | is_disliked
+        is_listed = TURN.id.in_(refused | disliked) & is_reason & (TURN.is_dismissed == dismissed)
         matching = query.where(is_listed & can_be_example)
         questions = []
         for row in self.db.rows(matching.order_by(TURN.id.desc()).limit(limit)):

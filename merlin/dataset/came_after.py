@@ -1,19 +1,20 @@
 """What later commits did to a commit: undid it, mended its errors, or replaced its files."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from peewee import Value, fn
+from peewee import fn
 
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Severity
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.database import Database, Row
-from merlin.db.tables import CHANGE, COMMIT, FINDING, VERDICT
+from merlin.db.tables import CHANGE, FINDING, VERDICT
 
 # git revert's line in the message of its commit.
-_REVERTS = "This reverts commit "
+_REVERTED = re.compile(r"This reverts commit ([0-9a-f]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ def find_what_came_after(
 ) -> dict[int, CameAfter]:
     """Return what came after each of these verdicts, by id; those without are missing.
 
-    A verdict is a row with id, dataset, status and commit_sha; `wrong` are the paths of the errors
-    that its commit brought, by id.
+    A verdict is a row with id, dataset, position, status and commit_sha; `wrong` are the paths of
+    the errors that its commit brought, by id.
     """
     if not verdicts:
         return {}
@@ -56,7 +57,7 @@ def find_what_came_after(
     # Such a one had too few examples.
     mended |= _find_accepted(db, [each for each in refused if not wrong.get(each)])
     undone, replaced = _find_edits_after(db, verdicts)
-    undone = _find_reverts(db, [row["id"] for row in verdicts]) | undone
+    undone = _find_reverts(db, verdicts) | undone
     return {
         each: CameAfter(undone.get(each, ""), mended.get(each, ""), replaced.get(each, ""))
         for each in {*mended, *undone, *replaced}
@@ -166,14 +167,26 @@ def _list_with_newest(db: Database, commits: Collection[str]) -> list[Row]:
     return db.rows(query.where(is_theirs).order_by(CHANGE.id))
 
 
-def _find_reverts(db: Database, verdict_ids: Sequence[int]) -> dict[int, str]:
+# The newest first; the condition on the message is that of their index, in its own words.
+_REVERTS = """
+SELECT later.dataset, later.commit_sha, seen_commit.message
+FROM seen_commit CROSS JOIN verdict AS later
+WHERE REPLACE(message, 'This reverts commit ', '') <> message AND seen_commit.position > ?
+    AND later.commit_sha = seen_commit.sha
+ORDER BY seen_commit.position DESC
+"""
+
+
+def _find_reverts(db: Database, verdicts: Sequence[Row]) -> dict[int, str]:
     """Return the commits by which `git revert` undid these, unless reverted themselves."""
-    if not verdict_ids:
+    known = {(row["dataset"], row["commit_sha"]): row for row in verdicts if row["position"]}
+    if not known:
         return {}
-    says = Value(f"%{_REVERTS}").concat(VERDICT.commit_sha).concat("%")
-    query = VERDICT.select(VERDICT.id, _LATER.id.alias("by_id"), _LATER.commit_sha.alias("by"))
-    query = query.join(_LATER, on=_IS_LATER).join(COMMIT, on=(COMMIT.sha == _LATER.commit_sha))
-    query = query.where(VERDICT.id.in_(verdict_ids) & (COMMIT.message**says))
-    rows = db.rows(query.order_by(_LATER.position))
-    again = _find_reverts(db, [row["by_id"] for row in rows])
-    return {row["id"]: row["by"] for row in rows if row["by_id"] not in again}
+    undone = dict[tuple[str, str], str]()
+    for dataset, commit, message in db.sql(
+        _REVERTS, min(row["position"] for row in known.values())
+    ):
+        if (dataset, commit) not in undone:
+            for reverted in _REVERTED.findall(message):
+                undone.setdefault((dataset, reverted), commit)
+    return {row["id"]: undone[each] for each, row in known.items() if each in undone}

@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from peewee import fn
+from peewee import SQL, fn
 
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
@@ -55,8 +55,9 @@ class ChangeState(StrEnum):
     PARKED = "parked"
 
 
-# States of changes that are neither committed nor refused.
-OPEN = (ChangeState.WAITING, ChangeState.WORKING, ChangeState.PARKED)
+# The condition of changes that are neither committed nor refused, in the words of its index: SQLite
+# recognizes it by no others.
+IS_OPEN = "state IN ('waiting', 'working', 'parked')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +293,8 @@ class Changes(Repository):
 
     def list_pending(self, dataset: str) -> list[Change]:
         """Return the waiting and working changes of a dataset, oldest first."""
-        return self._list((CHANGE.dataset == dataset) & _goes_on())
+        is_open = SQL(IS_OPEN) & (CHANGE.state != ChangeState.PARKED.value)
+        return self._list((CHANGE.dataset == dataset) & is_open)
 
     def list_blobs(self, change_id: str, path: str) -> set[str]:
         """Return the blobs that this change and later ones have made, or would make, of a file.
@@ -309,40 +311,47 @@ class Changes(Repository):
         is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
         return self._list((CHANGE.dataset == dataset) & is_new)
 
-    def list_batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
-        """Return the first change of each batch, newest first, of one requester or all (None).
+    def list_batches(self, by: str | None, limit: int, before: str = "") -> list[list[Change]]:
+        """Return the changes of batches, the newest first, of one requester or all (None).
 
         `before` is the id of a change: only older batches are returned.
         """
-        query = CHANGE.select().where(CHANGE.change_id == CHANGE.batch)
+        query = CHANGE.select(CHANGE.batch).where(CHANGE.change_id == CHANGE.batch)
         if by is not None:
             query = query.where(CHANGE.by_whom == by)
         if before:
             place = CHANGE.select(CHANGE.id).where(CHANGE.change_id == before)
             query = query.where(CHANGE.id < place)
         rows = self.db.rows(query.order_by(CHANGE.id.desc()).limit(limit))
-        return [self._change(row) for row in rows]
+        batches = {row["batch"]: list[Change]() for row in rows}
+        for change in self._list(CHANGE.batch.in_([*batches])):
+            batches[change.batch].append(change)
+        return [*batches.values()]
 
     @transaction
     def withdraw(self, change_id: str) -> bool:
-        """Withdraw the batch of a change; False if `can_withdraw` is, and for an unknown change."""
+        """Withdraw the batch of a change; False for one that cannot be, and for an unknown one."""
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
         change = self._change(row) if row else None
-        if change is None or not self.can_withdraw(change):
+        if change is None or not self.find_withdrawable([change]):
             return False
         refused = ChangeState.REFUSED
         return self._put_aside(change.batch, change.state, refused, "change-given-up", {})
 
-    def can_withdraw(self, change: Change) -> bool:
-        """Return whether the batch of a change waits, is parked, or was refused with its text kept.
+    def find_withdrawable(self, changes: Sequence[Change]) -> set[str]:
+        """Return which batches of these changes wait, are parked, or were refused with their text.
 
         Not after a push with an unknown result: it may be on the branch.
         """
-        if change.state is ChangeState.REFUSED:
-            return change.reason == CONFLICT
-        is_sending = INTENT.state == IntentState.SENDING.value
-        in_doubt = (INTENT.key == intent_key(change.batch)) & is_sending
-        return change.state in _WITHDRAWABLE and not self.db.has(INTENT, in_doubt)
+        waiting = {intent_key(each.batch) for each in changes if each.state in _WITHDRAWABLE}
+        is_sending = INTENT.key.in_([*waiting]) & (INTENT.state == IntentState.SENDING.value)
+        waiting -= {key for (key,) in self.db.tuples(INTENT.select(INTENT.key).where(is_sending))}
+        return {
+            each.batch
+            for each in changes
+            if intent_key(each.batch) in waiting
+            or (each.state is ChangeState.REFUSED and each.reason == CONFLICT)
+        }
 
     @transaction
     def retry(self, change_id: str) -> bool:
@@ -431,9 +440,3 @@ class Changes(Repository):
         change = _CHANGES.read(row, text=text)
         is_lost = row["text"] and text is None
         return replace(change, reason=UNREADABLE) if is_lost else change
-
-
-def _goes_on() -> Any:
-    # Not IN: each of the two states has an index of its own.
-    is_waiting = CHANGE.state == ChangeState.WAITING.value
-    return is_waiting | (CHANGE.state == ChangeState.WORKING.value)

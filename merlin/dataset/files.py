@@ -26,7 +26,7 @@ from merlin.dataset.example import question_preview
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
-from merlin.dataset.verdicts import FINDINGS, ON_LINE, join_newest
+from merlin.dataset.verdicts import FINDINGS, ON_LINE, choose_newest
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text
 from merlin.db.database import CHUNK, Database, Prepared, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
@@ -174,7 +174,7 @@ class FileIndex(Repository):
 
     def read_titles(self) -> dict[str, Localised]:
         """Return dataset -> title, empty when dataset.yaml could not be parsed."""
-        newest = join_newest(VERDICT.select(VERDICT.dataset, VERDICT.spec))
+        newest = choose_newest(VERDICT.select(VERDICT.dataset, VERDICT.spec))
         specs = ((row["dataset"], load_spec(row["spec"])) for row in self.db.rows(newest))
         return {dataset: spec.title if spec else {} for dataset, spec in specs}
 
@@ -262,10 +262,12 @@ class FileIndex(Repository):
 
     def read_text(self, blob: str) -> str | None:
         """Return the text of a blob, None when it is not cached."""
-        found = self.db.value(
-            DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob == blob)
-        )
-        return None if found is None else str(found)
+        return self.read_blob_texts([blob]).get(blob)
+
+    def read_blob_texts(self, blobs: Collection[str]) -> dict[str, str | None]:
+        """Return the texts of those of these blobs that are cached."""
+        stored = DATASET_TEXT.select(DATASET_TEXT.blob, DATASET_TEXT.text)
+        return dict(self.db.tuples(stored.where(DATASET_TEXT.blob.in_([*blobs]))))
 
     def name_subject(self, change: Change) -> str:
         """Return the subject of a change, which names an example by its question if it is known."""
@@ -275,13 +277,12 @@ class FileIndex(Repository):
     def name_subjects(self, changes: Sequence[Change]) -> list[str]:
         """Return the subjects of several changes as `name_subject`, by one query."""
         blobs = {blob for each in changes for blob in (each.committed_blob, each.before) if blob}
-        stored = DATASET_TEXT.select(DATASET_TEXT.blob, DATASET_TEXT.text)
-        texts = dict(self.db.tuples(stored.where(DATASET_TEXT.blob.in_([*blobs])))) if blobs else {}
+        texts = self.read_blob_texts(blobs) if blobs else {}
         return [_name_subject(change, texts) for change in changes]
 
     def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
-        mine = BUILD.select().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
+        mine = BUILD.select().where(BUILD.dataset == dataset).order_by(BUILD.number.desc())
         return BUILDS.find(self.db, mine)
 
     def _read(self, query: Select) -> list[FileText]:

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from peewee import JOIN, Select, fn
+from peewee import JOIN, SQL, Select
 
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
@@ -58,6 +58,13 @@ WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 ON_LINE = VERDICT.position.is_null(is_null=False)
 # Those of commits that are no longer on the branch come last: PostgreSQL would put them first.
 NEWEST_FIRST = VERDICT.position.desc(nulls="LAST")
+# The datasets of all verdicts, and a NULL at the end, for WITH RECURSIVE: each is found by the
+# index behind the one before. DISTINCT and GROUP BY read every verdict.
+KNOWN_DATASETS = """known (dataset) AS (
+    SELECT MIN(dataset) FROM verdict
+    UNION ALL SELECT (SELECT MIN(verdict.dataset) FROM verdict
+        WHERE verdict.dataset > known.dataset)
+    FROM known WHERE known.dataset IS NOT NULL)"""
 # Of commits with the training key of the one before them; what is left out are bad examples.
 NOTHING_NEW = (VerdictStatus.UNCHANGED, VerdictStatus.LEFT_OUT)
 # The condition of verdicts with a build of their own, or of the dataset's removal.
@@ -155,12 +162,16 @@ def select_verdicts() -> Select:
     return of_verdict.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
 
 
-def join_newest(query: Select) -> Select:
+def choose_newest(query: Select) -> Select:
     """Restrict a SELECT of verdicts to the newest one of each dataset."""
-    positions = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
-    heads = positions.group_by(VERDICT.dataset).alias("heads")
-    is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
-    return query.join(heads, on=is_head)
+    return query.where(VERDICT.id.in_(newest_of_each()))
+
+
+def newest_of_each(condition: str = "") -> SQL:
+    """Return a SELECT of the newest verdict's id of each dataset, with an SQL ` AND …`."""
+    return SQL(f"""(WITH RECURSIVE {KNOWN_DATASETS} SELECT (SELECT id FROM verdict
+        WHERE verdict.dataset = known.dataset AND position IS NOT NULL{condition}
+        ORDER BY position DESC LIMIT 1) FROM known)""")  # noqa: S608 - our own words
 
 
 def require_known_dataset(db: Database, dataset: str) -> None:
@@ -168,7 +179,7 @@ def require_known_dataset(db: Database, dataset: str) -> None:
     has_verdict = db.count(VERDICT, VERDICT.dataset == dataset)
     if has_verdict or db.count(SERVING, SERVING.dataset == dataset):
         return
-    rows = db.rows(join_newest(VERDICT.select(VERDICT.dataset, VERDICT.status)))
+    rows = db.rows(choose_newest(VERDICT.select(VERDICT.dataset, VERDICT.status)))
     known = sorted(row["dataset"] for row in rows if row["status"] != VerdictStatus.REMOVED.value)
     arguments = {
         "known": ", ".join(known) or "none",

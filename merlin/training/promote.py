@@ -21,6 +21,7 @@ from merlin.dataset.verdicts import (
     PIN,
     WAITING,
     VerdictStatus,
+    newest_of_each,
     transition,
 )
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
@@ -389,23 +390,21 @@ def serving_rows() -> Select:
 
 # The daemon asks the next three every second.
 _ALL_SERVING = Prepared(serving_rows())
-_TOPS = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top")).group_by(
-    VERDICT.dataset
-)
 _WAITS = VERDICT.status.in_([status.value for status in (*WAITING, VerdictStatus.TRAINING)])
-_UNDER_WAY = Prepared(_TOPS.where(_WAITS & ON_LINE))
-# A failed verdict with a good model is one whose job was cancelled too late.
-_GOOD_TOPS = (
-    _TOPS.join(MODEL, on=(MODEL.job_id == VERDICT.job_id))
-    .where(MAY_SERVE & ON_LINE & (VERDICT.status != VerdictStatus.FAILED.value))
-    .alias("tops")
+_UNDER_WAY = Prepared(
+    VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+    .where(_WAITS & ON_LINE)
+    .group_by(VERDICT.dataset)
 )
-_IS_TOP = (_GOOD_TOPS.c.dataset == VERDICT.dataset) & (_GOOD_TOPS.c.top == VERDICT.position)
+_MAY_SERVE = ", ".join(f"'{state}'" for state in ModelState if state.may_serve)
+# A failed verdict with a good model is one whose job was cancelled too late.
+_IS_GOOD = f""" AND job_id IS NOT NULL AND status <> '{VerdictStatus.FAILED}' AND EXISTS (SELECT 1
+    FROM model WHERE model.job_id = verdict.job_id AND state IN ({_MAY_SERVE}))"""  # noqa: S608 - ours
 _NEWEST_GOOD = Prepared(
     select_models()
-    .select_extend(_GOOD_TOPS.c.top, VERDICT.status, VERDICT.reason)
+    .select_extend(VERDICT.position.alias("top"), VERDICT.status, VERDICT.reason)
     .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
-    .join(_GOOD_TOPS, on=_IS_TOP)
+    .where(VERDICT.id.in_(newest_of_each(_IS_GOOD)))
 )
 
 

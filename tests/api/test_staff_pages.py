@@ -105,7 +105,7 @@ def read_state(staff):
     request_ids = [
         record.request_id for record in Requests(staff.db).list_of_author(f"user:{VERA}")
     ]
-    changes = [record.change_id for record in Changes(staff.db).list_batches(None, 100)]
+    changes = [first.change_id for first, *_ in Changes(staff.db).list_batches(None, 100)]
     audit = len(Audit(staff.db).list_newest(1000))
     return request_ids, changes, audit
 

@@ -150,7 +150,7 @@ def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clo
         thread.start()
     for thread in threads:
         wait_for_end(thread)
-    (change,) = Changes(ctx.db, clock).list_batches(None, 10)
+    ((change,),) = Changes(ctx.db, clock).list_batches(None, 10)
     assert sorted(approved) == sorted([change.change_id, *["examples-decided"] * 3])
 
 

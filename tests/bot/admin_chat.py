@@ -122,7 +122,7 @@ def read_changes(settings, by):
     with open_database(settings.database, cipher=cipher) as database:
         rows = Changes(database)
         latest = rows.list_batches(str(by), 10_000)[::-1]
-        return [change for first in latest for change in rows.list_of_batch(first.batch)]
+        return [change for batch in latest for change in batch]
 
 
 class ExampleEditor(StaffUser):

@@ -103,7 +103,7 @@ def test_edits_are_listed_by_dataset_state_time_and_requester(changes, clock):
         0,
         2,
     ]
-    assert changes.list_batches(None, 1, other.change_id)[0].change_id == waiting.change_id
+    assert changes.list_batches(None, 1, other.change_id)[0][0].change_id == waiting.change_id
 
 
 def set_state(proposals, number, state):

@@ -47,7 +47,7 @@ def test_stored_edit_is_encrypted_and_read_back_unchanged(rows, database):
     (change,) = put_edits(rows, "a")
     rows.put([change])
     assert rows.get(change.change_id) == change
-    assert rows.list_batches("7", 20) == rows.list_of_batch(change.batch) == [change]
+    assert rows.list_batches("7", 20) == [rows.list_of_batch(change.batch)] == [[change]]
     assert rows.list_batches("8", 20) == []
     assert "секрет" not in str(database.rows(CHANGE.select()))
     assert read_change_counter(database) > before
