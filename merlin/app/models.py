@@ -1,5 +1,6 @@
 """Tuned models, and which one serves each dataset: list, compare, promote, pin, roll back."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -151,9 +152,21 @@ class TrainedFrom(NamedTuple):
 
 
 def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, TrainedFrom]:
-    """Return the commit that each model was trained from, by the model's id.
+    """Return the commit that each model was trained from, by the model's id."""
+    first = find_verdicts(ctx, views)
+    after = find_what_came_after(ctx.db, [*first.values()], {})
+    return {
+        model: TrainedFrom(
+            row["commit_sha"], row["subject"], after.get(row["id"], CameAfter()).undone_by
+        )
+        for model, row in first.items()
+    }
 
-    Not a later one with the same examples, as the undo of an edit is.
+
+def find_verdicts(ctx: Context, views: Sequence[ModelView]) -> dict[int, Row]:
+    """Return the verdict of the commit that each model was trained from, by the model's id.
+
+    Not of a later one with the same examples, as the undo of an edit is.
     """
     jobs = {view.job: view.id for view in views if view.job}
     query = VERDICT.select(
@@ -163,21 +176,24 @@ def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, TrainedF
         VERDICT.status,
         VERDICT.job_id,
         VERDICT.commit_sha,
+        VERDICT.position,
         COMMIT.subject,
     )
-    query = query.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)).where(
-        VERDICT.job_id.in_(list(jobs))
-    )
-    first: dict[int, Row] = {}
-    for row in ctx.db.rows(query.order_by(VERDICT.position.asc(nulls="LAST"))):
-        first.setdefault(jobs[row["job_id"]], row)
-    after = find_what_came_after(ctx.db, [*first.values()], {})
-    return {
-        model: TrainedFrom(
-            row["commit_sha"], row["subject"], after.get(row["id"], CameAfter()).undone_by
-        )
-        for model, row in first.items()
-    }
+    query = query.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
+    rows = ctx.db.rows(query.where(VERDICT.job_id.in_([*jobs])))
+    # Not by the database: SQLite would read all verdicts in their order. The first stays.
+    rows.sort(key=lambda row: row["position"] or math.inf, reverse=True)
+    return {jobs[row["job_id"]]: row for row in rows}
+
+
+def list_tested(ctx: Context, dataset: str, limit: int) -> list[ModelView]:
+    """Return the newest models whose test asked something, oldest first.
+
+    The caller checks the permission to see them.
+    """
+    is_tested = (MODEL.dataset == dataset) & (MODEL.questions > 0)
+    newest = _models().where(is_tested).order_by(MODEL.id.desc()).limit(limit)
+    return [_model(row) for row in ctx.db.rows(newest)][::-1]
 
 
 def get(

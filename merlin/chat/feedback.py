@@ -16,6 +16,7 @@ from typing import Any
 
 from peewee import JOIN, SQL, Case, Select, fn
 
+from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, normalise
@@ -131,6 +132,29 @@ class QuestionStatistics(Repository):
                 questions[each] += int(asked)
                 disliked[each] += int(down)
         return questions, disliked
+
+    def count_by_day(self, dataset: str, since: date) -> dict[date, Counter[Outcome]]:
+        """Return the numbers of a dataset's questions to a model, by day (UTC) and outcome.
+
+        Neither small talk nor what a plan refused is among them.
+        """
+        is_failed, is_unknown = TURN.ending == UpdateState.FAILED.value, TURN.known == 0
+        outcome = Case(
+            None,
+            (
+                (is_failed, Outcome.FAILED.value),
+                (is_unknown & (TURN.nearest != ""), Outcome.OFFERED.value),
+                (is_unknown, Outcome.REFUSED.value),
+            ),
+            Outcome.ANSWERED.value,
+        )
+        day, count = fn.SUBSTR(TURN.asked_at, 1, 10).alias("day"), fn.COUNT(TURN.id)
+        query = self._about(TURN.select(day, outcome.alias("outcome"), count), dataset, since)
+        query = query.where(is_failed | (TURN.answer != ""))
+        counts = defaultdict[date, Counter[Outcome]](Counter)
+        for at, name, number in self.db.tuples(query.group_by(SQL("day"), SQL("outcome"))):
+            counts[date.fromisoformat(at)][Outcome(name)] = int(number)
+        return counts
 
     def list_unanswered(
         self, dataset: str, since: date, limit: int, dismissed: int = 0
@@ -304,6 +328,15 @@ def _has_consent() -> Any:
 
 def _is_rated() -> Any:
     return RATING.turn_id == TURN.id
+
+
+class Outcome(StrEnum):
+    """What a question to a model came to; offered: taught questions, in place of an answer."""
+
+    ANSWERED = "answered"
+    OFFERED = "offered"
+    REFUSED = "refused"
+    FAILED = "failed"
 
 
 class Reason(StrEnum):

@@ -1,12 +1,13 @@
-"""The chart of a job's losses, as SVG, and reading them from its events.
+"""Places of what charts draw as SVG, and reading a job's losses from its events.
 
 The outer SVG has no viewBox, so that its text keeps its size at every width; the inner SVG, 1000 by
-300, stretches.
+300 for losses, stretches.
 """
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from merlin.core.i18n import format_number, text
@@ -16,6 +17,9 @@ WIDTH, HEIGHT = 1000, 300
 MAX_POINTS = 400
 # Share of the highest loss; lower losses are drawn on the axis.
 _MIN_LOSS_RATIO = 1e-6
+
+# Of a power of ten: where an axis may end.
+_TENTHS = (12, 16, 20, 30, 40, 50, 60, 80, 100)
 
 _TRAIN_KEYS = ("train_loss", "training_loss")
 _TEST_KEYS = ("valid_loss", "full_valid_loss")
@@ -135,3 +139,33 @@ def downsample(series: Sequence[Point], most: int = MAX_POINTS) -> Sequence[Poin
         return series
     step = math.ceil(len(series) / (most - 1))
     return [*series[:-1:step], series[-1]]
+
+
+def place_shares(shares: Sequence[float]) -> list[Point]:
+    """Return the place of each share, 0 to 1, in its column: percent of a chart from its corner."""
+    width = 100 / len(shares) if shares else 0.0
+    return [
+        (round(width * (column + 0.5), 2), round(100 * (1 - share), 2))
+        for column, share in enumerate(shares)
+    ]
+
+
+def stack_bars(columns: Sequence[Sequence[int]], top: int) -> list[list[Point]]:
+    """Return upper end and height of each number of each column, in percent of a chart.
+
+    The first number of a column is lowest; a column with the sum `top` is as high as the chart.
+    """
+    return [
+        [
+            (round(100 * (1 - total / top), 2), round(100 * number / top, 2))
+            for number, total in zip(column, accumulate(column), strict=True)
+        ]
+        for column in columns
+    ]
+
+
+def choose_top(highest: int) -> int:
+    """Return the end of an axis from 0: a number that reads well, and its half, too."""
+    scale: int = 10 ** (len(str(highest)) - 1)
+    tops = (scale * tenths // 10 for tenths in _TENTHS)
+    return next(top for top in tops if top >= highest and top % 2 == 0)

@@ -48,6 +48,14 @@ def test_example_list_shows_splits_authors_and_findings(site, vera):
     assert vera.get(f"{BASE}/one", params={"example": "broken"}).status_code == 200
 
 
+def test_models_over_time_are_drawn_and_missing_questions_told(site, vera):
+    page = vera.get("/datasets/trial/over-time").text
+    assert "Сейчас отвечает trial-2, тест: верно" in page
+    assert page.count("<circle") == page.count('title="Say it better') + 1 == 2
+    assert "За последние 12 недель вопросов не было." in page
+    assert 'href="/datasets/trial/over-time"' in vera.get(BASE).text
+
+
 def read_form(vera, **query):
     """Return the values of the open example's hidden fields."""
     page = vera.get(f"{BASE}/one", params=query).text.split('id="edit"')[1]

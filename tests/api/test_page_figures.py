@@ -3,7 +3,7 @@
 import pytest
 
 from merlin.api.pages.formatting import MAX_ROWS, diff_rows
-from merlin.core.charts import MAX_POINTS, plot_curve
+from merlin.core.charts import MAX_POINTS, choose_top, place_shares, plot_curve, stack_bars
 
 pytestmark = pytest.mark.unit
 
@@ -34,6 +34,26 @@ def test_long_job_is_plotted_with_limited_points_including_the_last():
     points = curve.train.split()
     assert len(points) <= MAX_POINTS + 1
     assert points[-1].startswith("999.8,")
+
+
+def test_shares_are_in_the_middle_of_their_columns():
+    assert place_shares([1.0, 0.25]) == [(25, 0), (75, 75)]
+    assert place_shares([]) == []
+
+
+def test_bars_stand_on_each_other_and_the_highest_fits():
+    assert stack_bars([(1, 2, 0), (0, 0, 0)], 4) == [
+        [(75, 25), (25, 50), (25, 0)],
+        [(100, 0), (100, 0), (100, 0)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("highest", "top"),
+    [(1, 2), (2, 2), (3, 4), (5, 6), (7, 8), (9, 10), (10, 12), (25, 30), (100, 120), (990, 1000)],
+)
+def test_axis_ends_at_an_even_number_that_reads_well(highest, top):
+    assert choose_top(highest) == top
 
 
 def test_diff_is_shown_side_by_side_without_headers():

@@ -23,6 +23,7 @@ PAGES = (
     *("/courses/{course}/edit/materials/new", "/courses/{course}/board", "/teach"),
     *("/datasets/trial/examples", "/datasets/trial/examples?query=что"),
     *("/datasets/trial/proposals", "/datasets/trial/unanswered", "/datasets/trial/commits"),
+    "/datasets/trial/over-time",
 )
 PAGES_OF_ADMINS = (
     *("/admin/board", "/admin/jobs", "/admin/jobs/1", "/admin/models", "/admin/users"),
@@ -39,6 +40,8 @@ MORE = {
     "/datasets/trial/proposals": 17,
     # Commits with findings, what undid, mended or replaced them, who made them.
     "/datasets/trial/commits": 14,
+    # Models, the commits as above, questions by day, and the heading.
+    "/datasets/trial/over-time": 17,
     "/me": 15,  # account, sign-ins, keys, plans, packs, what is used of them, consent
     "/admin/users/1001": 16,  # the same of a person, and what is noted of them
     # Models, what serves, the ways back, promotions, commits and what undid them, ratings.
@@ -130,7 +133,8 @@ def test_every_page_asks_few_queries_and_as_many_for_fifty_rows_as_for_five(site
     few = count_queries(site, user_id, pages)
     add_rows(site, range(FEW, MANY))
     many = count_queries(site, user_id, pages)
-    assert few == many
+    # Fewer where only the newest rows are shown: the first commit with errors is not among them.
+    assert {page: count for page, count in many.items() if count > few[page]} == {}
     assert {page: count for page, count in many.items() if count > MORE.get(page, MOST)} == {}
 
 

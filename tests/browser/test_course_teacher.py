@@ -155,6 +155,7 @@ def list_pages(staff_site):
         "material": f"{base}/edit/materials/{material}",
         "proposals": "/datasets/algorithms/proposals",
         "unanswered": "/datasets/algorithms/unanswered",
+        "over-time": "/datasets/algorithms/over-time",
         "none-done": "/datasets/algorithms/unanswered?show=done",
         "change": f"/changes/{change}",
     }

@@ -25,11 +25,15 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
+from merlin.api.pages.teach.changes import EditedDataset
 from merlin.api.schema import MAX_ID, CommitId, Name
 from merlin.app import teaching
 from merlin.app.board import CommitDetails, Stage, read_board, read_commit
 from merlin.app.commit_list import STATES, CommitFilter, list_commits
 from merlin.app.commit_texts import read_texts
+from merlin.app.over_time import read_over_time
+from merlin.chat.feedback import Outcome
+from merlin.core.charts import choose_top, place_shares, stack_bars
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 
@@ -117,10 +121,35 @@ async def show_commits(
         "found": found,
         "wanted": wanted,
         "states": STATES,
-        "board_href": "/admin/board" if context.may(Permission.WATCH, dataset) else "/teach",
+        "board_href": _board_href(context, dataset),
         "next_href": f"?{urlencode(older)}" if found.before else "",
     }
     return render_page(context, "commits.html", view)
+
+
+def _board_href(context: PageContext, dataset: str) -> str:
+    """Return the address of a board with this dataset that the person may open."""
+    return "/admin/board" if context.may(Permission.WATCH, dataset) else "/teach"
+
+
+@router.get("/datasets/{dataset}/over-time")
+async def show_over_time(context: TeacherContext, dataset: EditedDataset) -> Response:
+    """Return the right answers of a dataset's models, and its questions by week, as charts."""
+    found = await context.read(partial(read_over_time, dataset=dataset.name), context.actor)
+    columns = [[week.counts[outcome] for outcome in Outcome] for week in found.weeks]
+    top = choose_top(max(map(sum, columns), default=1))
+    view = {
+        "dataset": dataset,
+        "course": dataset.course,
+        "found": found,
+        "places": place_shares([point.share for point in found.points]),
+        "outcomes": list(Outcome),
+        "bars": stack_bars(columns, top),
+        "top": top,
+        "board_href": _board_href(context, dataset.name),
+        "evaluation_href": evaluation_href,
+    }
+    return render_page(context, "teach_over_time.html", view)
 
 
 DAYS = 28

@@ -83,3 +83,23 @@ page-board-journey = Journey of commit
 page-close = Close
 page-board-evaluation = See the test
 page-no-findings = no errors
+page-course-over-time = Over time
+page-over-time-lead = How edits change the model's answers, and what becomes of people's questions.
+page-over-time-answers = Right answers in the test
+page-over-time-answers-hint = The latest models in order. Below each is the commit it was trained from: press it to open its journey.
+page-over-time-live = { $model } is live, { proof-told }.
+page-over-time-few = The line appears once two models have been tested.
+page-over-time-model = Model
+page-over-time-questions = Questions by week
+page-over-time-none-asked = No questions in the last 12 weeks. Here you'll see how many were asked, and how many went unanswered.
+page-over-time-week = Week of
+page-over-time-all = Total
+page-over-time-answered = Answered
+page-over-time-offered = Similar ones offered
+page-over-time-refused = Not known
+page-over-time-failed = Failed
+page-over-time-asked = { NUMBER($count) } { $count ->
+        [one] question
+       *[other] questions
+    }
+page-as-table = Show as a table

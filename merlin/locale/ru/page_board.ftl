@@ -95,3 +95,24 @@ page-board-journey = Путь коммита
 page-close = Закрыть
 page-board-evaluation = Посмотреть тест
 page-no-findings = ошибок нет
+page-course-over-time = Динамика
+page-over-time-lead = Как от правок меняются ответы модели и что становится с вопросами людей.
+page-over-time-answers = Верные ответы на тесте
+page-over-time-answers-hint = Последние модели по порядку. Под каждой — коммит, на котором она обучена: нажмите, чтобы открыть его путь.
+page-over-time-live = Сейчас отвечает { $model }, { proof-told }.
+page-over-time-few = Линия появится, когда тест пройдут две модели.
+page-over-time-model = Модель
+page-over-time-questions = Вопросы по неделям
+page-over-time-none-asked = За последние 12 недель вопросов не было. Здесь будет видно, сколько задали и сколько осталось без ответа.
+page-over-time-week = Неделя с
+page-over-time-all = Всего
+page-over-time-answered = Ответ дан
+page-over-time-offered = Предложены похожие
+page-over-time-refused = Ответа не знает
+page-over-time-failed = Сбой
+page-over-time-asked = { NUMBER($count) } { $count ->
+        [one] вопрос
+        [few] вопроса
+       *[other] вопросов
+    }
+page-as-table = Показать таблицей

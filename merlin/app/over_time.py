@@ -1,0 +1,85 @@
+"""A dataset over time: right answers of its models, and what came of its questions a week."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from merlin.app import models
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.models import ModelView
+from merlin.app.permissions import require_editing
+from merlin.app.verdicts import VerdictView, list_of_condition
+from merlin.chat.feedback import Outcome, QuestionStatistics
+from merlin.db.tables import VERDICT
+
+# Those that fit side by side on a phone.
+MODELS, WEEKS = 12, 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPoint:
+    """A tested model; `commit` is the one it was trained from, None if it has none."""
+
+    model: ModelView
+    commit: VerdictView | None
+
+    @property
+    def share(self) -> float:
+        """Return the share of the test questions that it answered rightly."""
+        scores = self.model.scores
+        return scores.right / scores.questions if scores else 0.0
+
+    @property
+    def word(self) -> tuple[str, str]:
+        """Return where its commit stands, else it: the family of the word, and the word."""
+        if self.commit is None:
+            return "model", self.model.display_state
+        return "commit-state", self.commit.state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """The questions of a week that begins on a Monday, by what they came to."""
+
+    monday: date
+    counts: Counter[Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverTime:
+    """A dataset's newest tested models and its last weeks, the oldest first.
+
+    There are no weeks where nothing was asked.
+    """
+
+    points: Sequence[ModelPoint]
+    weeks: Sequence[Week]
+
+
+def read_over_time(ctx: Context, actor: Actor, dataset: str) -> OverTime:
+    """Return how a dataset did lately. Raises NotFound for one that the actor may not edit."""
+    require_editing(ctx, actor, dataset)
+    with ctx.db.snapshot():
+        tested = models.list_tested(ctx, dataset, MODELS)
+        ids = [row["id"] for row in models.find_verdicts(ctx, tested).values()]
+        commits = {each.job: each for each in list_of_condition(ctx, VERDICT.id.in_(ids))}
+        return OverTime(
+            points=[ModelPoint(model=each, commit=commits.get(each.job)) for each in tested],
+            weeks=_list_weeks(ctx, dataset),
+        )
+
+
+def _list_weeks(ctx: Context, dataset: str) -> list[Week]:
+    today = ctx.clock().date()
+    this_monday = today - timedelta(days=today.weekday())
+    mondays = [this_monday - timedelta(weeks=weeks) for weeks in reversed(range(WEEKS))]
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    by_day = statistics.count_by_day(dataset, mondays[0])
+    weeks = list[Week]()
+    for monday in mondays:
+        days = [monday + timedelta(days=days) for days in range(7)]
+        counts = sum((by_day[day] for day in days), Counter[Outcome]())
+        weeks.append(Week(monday=monday, counts=counts))
+    return weeks if any(week.counts for week in weeks) else []

@@ -1,0 +1,120 @@
+"""A dataset over time: its tested models with their commits, and its questions by week."""
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.app.actor import Actor
+from merlin.app.over_time import MODELS, WEEKS, read_over_time
+from merlin.chat.feedback import Outcome
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
+from merlin.core.errors import NotFound
+from merlin.core.permissions import Authority, Role
+from merlin.db.tables import COMMIT, MODEL
+from merlin.training.commit_state import CommitState
+from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
+from tests.support.migrated_databases import only_sqlite
+
+pytestmark = pytest.mark.integration
+
+ANNA, BOT, DAY_S = 1001, 7, 24 * 3600
+
+
+@pytest.fixture
+def ask(world):
+    """A function by which anna asks about a dataset and gets this answer."""
+    sessions, turns = Sessions(world.db, BOT, world.clock), Turns(world.db, BOT, world.clock)
+    asked = []
+
+    def ask(answer, dataset=FACE):
+        session = sessions.renew(ChatPlace(ANNA, ANNA))
+        sessions.change(replace(session, dataset=dataset))
+        asked.append(answer)
+        turns.ask(Question(session.session_id, len(asked), ANNA, "Что?"), len(asked))
+        turns.write(len(asked), answer)
+
+    return ask
+
+
+def read_points(world):
+    points = read_over_time(world.ctx, OPERATOR, FACE).points
+    return [(point.model.title, point.share, *point.word) for point in points]
+
+
+def test_tested_models_are_in_order_each_with_the_commit_it_was_trained_from(world):
+    world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
+    # The examples of the first commit: its model serves again.
+    undoing = world.push(3, make_examples(12))
+    world.launch()
+    wrong = world.verdict(2).commit
+    world.db.update(COMMIT, COMMIT.sha == undoing, message=f"This reverts commit {wrong}.\n")
+    world.promote()
+    world.serve(4, make_examples(12), spec=make_spec("python"))
+    world.finish(world.start(5, make_examples(14)))
+    assert read_points(world) == [
+        (f"{FACE}-1", 0.6, "commit-state", CommitState.LIVE),
+        (f"{FACE}-2", 0.6, "commit-state", CommitState.UNDONE),
+    ]
+    first, second = read_over_time(world.ctx, OPERATOR, FACE).points
+    assert first.commit.commit == world.verdict(1).commit
+    assert (first.model.serves, second.model.serves) == (True, False)
+
+
+def test_only_the_newest_tested_models_are_shown(world):
+    for position in range(1, MODELS + 3):
+        world.serve(position, make_examples(11 + position))
+    world.db.update(MODEL, MODEL.id == MODELS + 2, questions=0)
+    titles = [title for title, *_ in read_points(world)]
+    assert titles == [f"{FACE}-{number}" for number in range(2, MODELS + 2)]
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (StoredAnswer("Да.", known=True), Outcome.ANSWERED),
+        (StoredAnswer("Да."), Outcome.ANSWERED),
+        (StoredAnswer("Не знаю.", known=False, nearest="Кто?"), Outcome.OFFERED),
+        (StoredAnswer("Не знаю.", known=False), Outcome.REFUSED),
+        (StoredAnswer("", "Не вышло.", UpdateState.FAILED), Outcome.FAILED),
+        (StoredAnswer("", "Пожалуйста!"), None),
+        (StoredAnswer("", "Лимит.", UpdateState.REFUSED), None),
+    ],
+)
+def test_question_counts_by_what_it_came_to(world, ask, answer, outcome):
+    ask(answer)
+    ask(StoredAnswer("Да."), "python")
+    weeks = read_over_time(world.ctx, OPERATOR, FACE).weeks
+    assert [week.counts for week in weeks[-1:]] == ([{outcome: 1}] if outcome else [])
+
+
+def test_weeks_begin_on_mondays_and_the_last_ones_are_shown(world, ask):
+    world.clock.move((7 - world.clock().weekday()) * DAY_S)
+    monday = world.clock().date()
+    ask(StoredAnswer("Да."))
+    world.clock.move(6 * DAY_S)
+    ask(StoredAnswer("Да."))
+    world.clock.move(DAY_S)
+    ask(StoredAnswer("Да."))
+    world.clock.move((WEEKS - 2) * 7 * DAY_S)
+    weeks = read_over_time(world.ctx, OPERATOR, FACE).weeks
+    assert (weeks[0].monday, len(weeks)) == (monday, WEEKS)
+    assert [week.counts.total() for week in weeks[:3]] == [2, 1, 0]
+    world.clock.move(14 * DAY_S)
+    assert read_over_time(world.ctx, OPERATOR, FACE).weeks == []
+
+
+def test_dataset_that_the_actor_may_not_edit_is_not_found(world):
+    teacher = Actor.person(7, Authority(Role.TEACHER, frozenset({"python"})))
+    with pytest.raises(NotFound):
+        read_over_time(world.ctx, teacher, FACE)
+
+
+@only_sqlite
+def test_no_table_that_grows_is_read_whole(recorded, world, ask):
+    world.serve(1, make_examples(12))
+    ask(StoredAnswer("Да."))
+    recorded.statements.clear()
+    assert read_over_time(world.ctx, OPERATOR, FACE).points
+    assert recorded.find_scans() == {}
