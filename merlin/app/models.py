@@ -176,7 +176,6 @@ def find_verdicts(ctx: Context, views: Sequence[ModelView]) -> dict[int, Row]:
         VERDICT.status,
         VERDICT.job_id,
         VERDICT.commit_sha,
-        VERDICT.position,
         COMMIT.subject,
     )
     query = query.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
