@@ -1,4 +1,8 @@
-"""Retention: delete expired rows in small batches, and find unused files and models."""
+"""Retention: delete expired rows in small batches, and find unused files and models.
+
+Rows are looked for without the write lock, then deleted by their keys: a process that is killed in
+between has deleted a part, and the next hour goes on.
+"""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +11,7 @@ from functools import partial, reduce
 from operator import and_, or_
 from typing import Any
 
-from peewee import Select, fn
+from peewee import Select, Tuple, ValuesList, fn
 
 from merlin.app.bot_settings import Settings, is_of_other_bot
 from merlin.chat.turns import UpdateState
@@ -75,19 +79,25 @@ def delete_old_rows(
 ) -> int:
     """Delete at most `batch_size` expired rows of each table; return the number deleted."""
     deleted = sum(
-        db.run_in_transaction(partial(_delete, db, table, condition, batch_size))
+        _delete(db, table, condition, batch_size)
         for table, condition in _expired_rows(retention, now)
     )
-    return deleted + db.run_in_transaction(partial(_clear_notices, db, now, batch_size))
+    return deleted + _clear_notices(db, now, batch_size)
+
+
+def _find(db: Database, table: Table, condition: Any, batch_size: int) -> Any:
+    """Return the condition of at most `batch_size` rows, None for none; takes no write lock.
+
+    It contains the given one: a row may be used again before it is deleted.
+    """
+    keys = [getattr(table, name) for name in table.row_key]
+    found = db.tuples(table.select(*keys).where(condition).limit(batch_size))
+    return Tuple(*keys).in_(ValuesList(found)) & condition if found else None
 
 
 def _delete(db: Database, table: Table, condition: Any, batch_size: int) -> int:
-    keys = [getattr(table, name) for name in table.row_key]
-    count = 0
-    for row in db.rows(table.select(*keys).where(condition).limit(batch_size)):
-        row_key = [getattr(table, name) == value for name, value in row.items()]
-        count += db.change(table.delete().where(*row_key))
-    return count
+    found = _find(db, table, condition, batch_size)
+    return 0 if found is None else db.transact(partial(db.delete, table, found))
 
 
 def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
@@ -129,11 +139,10 @@ def _clear_notices(db: Database, now: datetime, batch_size: int) -> int:
     """Clear the arguments and recipients of old one-time notices."""
     before = _before(now, MESSAGE_DAYS)
     old = (t.NOTICE.created_at < before) & (t.NOTICE.to_whom != "")
-    rows = db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(batch_size))
-    ids = [row["id"] for row in rows]
+    found = _find(db, t.NOTICE, old, batch_size)
     values = {"arguments": _NO_ARGUMENTS, "to_whom": "", "handed_over_at": iso(now)}
-    update = t.NOTICE.update(values)
-    return db.change(update.where(t.NOTICE.id.in_(ids))) if ids else 0
+    update = t.NOTICE.update(values).where(found)
+    return 0 if found is None else db.transact(partial(db.change, update))
 
 
 class RemovableFiles(Repository):

@@ -12,12 +12,15 @@ from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
 from merlin.core.formatted_text import FormattedMessage
+from merlin.db.database import open_database
 from merlin.db.notices import Notices
-from merlin.db.tables import AUDIT, NOTICE, OUTGOING, RATING, SESSION, TURN, UPDATE
+from merlin.db.tables import AUDIT, DIALOG, NOTICE, OUTGOING, RATING, SESSION, TURN, UPDATE
+from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
 
 ANNA, BOT = 1001, 7
+DIALOG_KEY = {"bot_id": BOT, "chat_id": ANNA, "user_id": ANNA}
 DAY_S = 24 * 3600
 
 
@@ -113,3 +116,25 @@ def test_retention_deletes_in_small_batches(database, clock, old_rows):
     clock.move(31 * DAY_S)
     counts = [delete_old_rows(database, Retention(), clock(), batch_size=2) for _ in range(3)]
     assert counts == [5, 1, 0]
+
+
+@only_sqlite
+def test_rows_are_looked_for_without_the_write_lock_and_one_used_meanwhile_stays(
+    database, clock, old_rows
+):
+    ((_, _, path),) = database.sql("PRAGMA database_list")
+    with open_database(f"sqlite://{path}", busy_s=0.01) as beside:
+        with beside.atomic():
+            assert delete_old_rows(database, Retention(), clock()) == 0
+        database.add(DIALOG, {**DIALOG_KEY, "step": "name", "said": "", "at": iso(clock())})
+        clock.move(31 * DAY_S)
+
+        def use_again(statement):
+            if statement.startswith("BEGIN"):
+                beside.update(DIALOG, DIALOG.chat_id == ANNA, at=iso(clock()))
+
+        database._handle.connection().set_trace_callback(use_again)
+        # The others of `old_rows`.
+        assert delete_old_rows(database, Retention(), clock()) == 6
+        database._handle.connection().set_trace_callback(None)
+        assert len(database.rows(DIALOG.select())) == 1
