@@ -140,10 +140,10 @@ screens: venv
 bench: venv
 	$(BIN)/python -m bench
 
-# Each operation of an act fails once, 10,000 seeds of payments and pipeline, 1,000 SIGKILLs of the demo
-# under load: hours. `python -m bench soak --kills 100` is a sample.
+# Each operation of an act fails once, 10,000 seeds of the pipeline, 1,000 SIGKILLs of the demo under load:
+# hours. `python -m bench soak --kills 100` is a sample.
 soak: venv
-	$(BIN)/python -m bench operations billing
+	$(BIN)/python -m bench operations
 	$(BIN)/python -m bench simulation
 	$(BIN)/python -m bench soak
 

@@ -11,30 +11,12 @@ from merlin.core.log import set_up_logging
 
 QUICK = ("demo", "recall")
 NAMES = (
-    *(*QUICK, "backup", "changes", "billing", "gate", "judge", "killpoints", "storm"),
-    *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas", "upgrade"),
-    *(
-        "corrections",
-        "operations",
-        "faults",
-        "wall",
-        "autoscaling",
-        "restarts",
-        "exact_first",
-    ),
+    *QUICK,
+    *("backup", "changes", "contract", "corrections", "gate", "idle", "judge", "killpoints"),
+    *("lint", "operations", "promotions", "proof", "replicas", "upgrade"),
 )
 WITH_ARGUMENTS = (
-    "learning",
-    "engine",
-    "chat",
-    "api",
-    "dataset",
-    "grounding",
-    "house",
-    "proof",
-    "scale",
-    "simulation",
-    "soak",
+    *("api", "chat", "dataset", "engine", "house", "scale", "simulation", "soak"),
     "understanding",
 )
 
@@ -47,9 +29,8 @@ def main() -> None:
         return
     for name in sys.argv[1:] or QUICK:
         if name not in NAMES:
-            sys.exit(
-                f"no measurement {name}; there are {', '.join(sorted((*NAMES, *WITH_ARGUMENTS)))}"
-            )
+            known = ", ".join(sorted((*NAMES, *WITH_ARGUMENTS)))
+            sys.exit(f"no measurement {name}; there are {known}")
         print(f"\n## {name}")
         import_module(f"bench.{name}").run()
 

@@ -1,143 +1,179 @@
-"""Measure the public API against plain FastAPI, and with ten thousand courses.
+"""Compare the list of courses with plain FastAPI: `python -m bench api [ROW…]`.
 
-`python -m bench api [ROW…] [--json]`. Server and clients have a core each. Both servers read the
-same SQLite file; connections are kept alive, rate limits are off.
+Server and client have a core each. Both servers read the same SQLite file; the connection is kept
+alive, rate limits are off.
 """
 
-import argparse
+from __future__ import annotations
+
 import json
-import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import asdict
+import os
+import re
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
-from bench.api_catalogue import LESSONS, queries
-from bench.api_sides import (
-    Figures,
-    RunningServer,
-    catalogue,
-    merlin_command,
-    plain_command,
-    run_server,
-)
-from bench.chat_figures import Figure, format_row
+from bench.figures import Figure, Figures, Meter, print_rows
+from bench.processes import list_cores, start
+from merlin.core.server import free_ports
+from merlin.course.catalogue import KINDS
+from merlin.dataset.files import mark_catalogue_changed
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.tables import COURSE, MATERIAL
 
-RUNS, CALLS = 3, 1500
-FEW, MANY, CLIENTS = 100, 10_000, 8
+RUNS, CALLS, WARM_UP = 3, 1500, 200
+COURSES, LESSONS = 100, 10
 LIST = "/api/courses"
-PEOPLE, COURSES_EACH, RACERS = 20, 250, 32
+READY_S = 30.0
+CONFIG = """\
+state_dir: {state}
+api:
+  listen: 127.0.0.1:{port}
+  limits: {{anonymous_per_min: 0, person_per_min: 0}}
+"""
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_ETAG = re.compile(rb"\r\netag: *([^\r]+)", re.IGNORECASE)
 
 
 def run(arguments: Sequence[str] = ()) -> None:
     """Print each row as soon as it is measured."""
-    parser = argparse.ArgumentParser(prog="python -m bench api")
-    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], help="all by default")
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args(arguments)
-    for name in args.rows or ROWS:
-        for figure in ROWS[name]():
-            print(json.dumps(asdict(figure)) if args.json else format_row(figure), flush=True)
-
-
-def _measure_median(server: RunningServer, *paths: str, **arguments: object) -> Figures:
-    """Return the run with the median number of answers per second, after a warm-up run."""
-    server.measure_gets(*paths, **{**arguments, "calls": 200})
-    runs = [server.measure_gets(*paths, **{"calls": CALLS, **arguments}) for _ in range(RUNS)]
-    runs.sort(key=lambda figures: float(figures["answers_per_s"]))
-    return runs[len(runs) // 2]
+    print_rows(ROWS, arguments)
 
 
 def compare_lists() -> list[Figure]:
     """Compare the list of 100 courses with plain FastAPI: cached, and not modified."""
-    with catalogue(FEW) as state:
-        with run_server(plain_command, state) as server:
-            plain_figures = _measure_median(server, LIST)
-        with run_server(merlin_command, state) as server:
-            cached = _measure_median(server, LIST)
-            read_etag = server.read_etag(LIST)
-            not_modified = _measure_median(server, LIST, headers={"If-None-Match": read_etag})
-    assert set(not_modified["statuses"]) == {"304"}, not_modified
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        _fill(state)
+        plain_command = ["-m", "bench.api_plain", str(state / "merlin.db")]
+        with _run_server(state, lambda port: [*plain_command, str(port)]) as server:
+            plain = server.measure("")
+        config = state / "config.yaml"
+
+        def merlin_command(port: int) -> list[str]:
+            config.write_text(CONFIG.format(state=state, port=port))
+            return ["-m", "merlin", "api", "--config", str(config)]
+
+        with _run_server(state, merlin_command) as server:
+            cached = server.measure("")
+            not_modified = server.measure(f"If-None-Match: {server.etag}\r\n")
+            assert server.status == 304, server.status
     key = "answers_per_s"
     return [
-        Figure.ratio("list of 100 courses, cached", cached, plain_figures, key, 3.0, 4.0),
-        Figure.ratio("list of 100 courses, 304", not_modified, plain_figures, key, 3.0, 4.0),
+        Figure.ratio("list of 100 courses, cached", cached, plain, key, 3.0),
+        Figure.ratio("list of 100 courses, 304", not_modified, plain, key, 3.0),
     ]
 
 
-def measure_large() -> list[Figure]:
-    """Request pages, searches and materials of 10,000 courses with 100,000 materials."""
-    words = [f"{LIST}/search?limit=20&query={quote(query)}" for query in queries(500)]
-    with catalogue(MANY) as state:
-        pages = [f"{LIST}?semester={semester}" for semester in range(1, 13)]
-        materials = [f"{LIST}/{n + 1}/materials/{n * LESSONS + 1}" for n in range(0, MANY, 7)]
-        with run_server(merlin_command, state) as server:
-            pages_read, searched, material_read = (
-                _measure_median(server, *paths, clients=CLIENTS)
-                for paths in (pages, words, materials)
+class Server:
+    """A running server and one connection to it."""
+
+    def __init__(self, port: int, pid: int) -> None:
+        self.status = 0
+        self.etag = ""
+        self._pid = pid
+        self._socket = socket.create_connection(("127.0.0.1", port))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def get(self, headers: str) -> None:
+        """Read the list; `headers` are lines of the request."""
+        self._socket.sendall(f"GET {LIST} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            answer += self._socket.recv(1 << 20)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        self.status = int(head[9:12])
+        length = _LENGTH.search(head)
+        left = (int(length[1]) if length else 0) - len(body)
+        while left > 0:
+            left -= len(self._socket.recv(1 << 20))
+        etag = _ETAG.search(head)
+        self.etag = etag[1].decode() if etag else ""
+
+    def measure(self, headers: str) -> Figures:
+        """Return the run with the median number of answers per second, after a warm-up."""
+        for _ in range(WARM_UP):
+            self.get(headers)
+        runs = []
+        for _ in range(RUNS):
+            meter = Meter(self._pid)
+            for _ in range(CALLS):
+                self.get(headers)
+            runs.append(meter.read(CALLS))
+        runs.sort(key=lambda figures: float(figures["answers_per_s"]))
+        return runs[len(runs) // 2]
+
+
+@contextmanager
+def _run_server(state: Path, command: Callable[[int], Sequence[str]]) -> Iterator[Server]:
+    """Start a server on the first core, and connect from the last one."""
+    os.sched_setaffinity(0, {list_cores()[-1]})
+    (port,) = free_ports(1)
+    process = start(command(port), state / "log")
+    try:
+        with closing(_connect(port, process.pid)) as server:
+            yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _connect(port: int, pid: int) -> Server:
+    until = time.monotonic() + READY_S
+    while time.monotonic() < until:
+        try:
+            return Server(port, pid)
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise TimeoutError("the server does not answer")
+
+
+def _fill(state: Path) -> None:
+    """Create a database of courses of ten materials each, as commits would store them."""
+    with open_database(f"sqlite://{state}/merlin.db") as database:
+        migrate(database)
+        counts = {kind: len(range(at, LESSONS, len(KINDS))) for at, kind in enumerate(KINDS)}
+        about = {
+            "description_ru": "Изучение основных алгоритмов. " * 8,
+            "description_en": "Main. " * 20,
+        }
+        courses = (
+            {
+                "slug": f"course-{number:05d}",
+                "semester": 1 + number % 8,
+                "name_ru": f"Алгоритмы и структуры данных, часть {number}",
+                "name_en": f"Algorithms and data structures {number}",
+                "is_active": 1,
+                "teachers": json.dumps([f"teacher-{number % 40}"]),
+                **about,
+                **counts,
+            }
+            for number in range(COURSES)
+        )
+        titles = {"title_ru": "Введение", "title_en": "Introduction", "text_path": ""}
+        with database.atomic():
+            database.add_many(COURSE, courses)
+            materials = (
+                {
+                    "course_id": row["id"],
+                    "place": lesson,
+                    "lesson": 1 + lesson // len(KINDS),
+                    "kind": KINDS[lesson % len(KINDS)],
+                    "file_url": f"https://example.com/{row['slug']}/{lesson}.pdf",
+                    **titles,
+                }
+                for row in database.rows(COURSE.select())
+                for lesson in range(LESSONS)
             )
-    for figures in (pages_read, searched, material_read):
-        assert set(figures["statuses"]) == {"200"}, figures
-    return [
-        Figure.at_most("10,000 courses, a semester, p99", pages_read, "p99_ms", 10, 8),
-        Figure.at_most("10,000 courses, search, p99", searched, "p99_ms", 30, 20),
-        Figure.at_most("100,000 materials, one of them, p99", material_read, "p99_ms", 10, 8),
-    ]
+            database.add_many(MATERIAL, materials)
+            mark_catalogue_changed(database)
 
 
-def measure_keep_alive() -> list[Figure]:
-    """Measure one kept-alive connection, which must not show the 44 ms of Nagle's algorithm."""
-    with catalogue(FEW) as state, run_server(merlin_command, state) as server:
-        course_list = _measure_median(server, LIST, calls=300)
-        probe = _measure_median(server, "/healthz", calls=300)
-    return [
-        Figure.at_most("keep-alive GET of the list, p50", course_list, "p50_ms", 5, 1),
-        Figure.at_most("keep-alive GET of /healthz, p50", probe, "p50_ms", 5, 1),
-    ]
-
-
-def race_favourites() -> list[Figure]:
-    """Add 250 favourites for each of 20 people over 32 connections, each favourite twice."""
-    with catalogue(COURSES_EACH) as state:
-        keys = _create_keys(state)
-        # Keys are used in turn, so each person gets every course twice.
-        bodies = [course for course in range(1, COURSES_EACH + 1) for _ in range(2 * PEOPLE)]
-        with run_server(merlin_command, state) as server:
-            figures = server.measure_favourites(clients=RACERS, bodies=bodies, keys=keys)
-        with closing(sqlite3.connect(state / "merlin.db")) as database:
-            stored = database.execute("SELECT user_id, course_id FROM favourite").fetchall()
-    expected = {
-        (user, course) for user in range(1, PEOPLE + 1) for course in range(1, COURSES_EACH + 1)
-    }
-    statuses = figures["statuses"]
-    assert statuses == {"201": len(expected), "200": len(expected)}, statuses
-    figures["wrong"] = len(stored) - len(set(stored)) + len(set(stored) ^ expected)
-    return [
-        Figure.at_most(
-            "10,000 racing POSTs of favourites, wrong or double", figures, "wrong", 0, 0
-        ),
-    ]
-
-
-def _create_keys(state: Path) -> list[str]:
-    """Create an API key for each person."""
-    from merlin.account.api_keys import ApiKeys, Scope
-    from merlin.account.users import User, Users
-    from merlin.db.database import open_database
-    from merlin.db.encryption import load_or_make_key
-
-    cipher = load_or_make_key(state, None)
-    with open_database(f"sqlite://{state}/merlin.db", cipher=cipher) as database:
-        people = range(1, PEOPLE + 1)
-        Users(database).record([User(user) for user in people])
-        rows = ApiKeys(database)
-        return [rows.make(user, "bench", [Scope.FAVOURITES_WRITE])[1] for user in people]
-
-
-ROWS: dict[str, Callable[[], list[Figure]]] = {
-    "plain": compare_lists,
-    "many": measure_large,
-    "start": measure_keep_alive,
-    "race": race_favourites,
-}
+ROWS: dict[str, Callable[[], list[Figure]]] = {"plain": compare_lists}

@@ -4,11 +4,9 @@ import asyncio
 import json
 import re
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import cycle, islice
-from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 import aiohttp
@@ -28,24 +26,18 @@ _ME = json.dumps(
 ).encode()
 # Called with chat, message id and current text.
 MessageListener = Callable[[int, int, str], None]
-# Called with the method and the body of a call.
-CallListener = Callable[[str, bytes], None]
 
 
 class Telegram:
-    """The Bot API; `on_message` is called for every text, `on_call` for all but getUpdates."""
+    """The Bot API; `on_message` is called for every text."""
 
     def __init__(self) -> None:
         self.on_message: MessageListener = lambda _chat, _message, _text: None
-        self.on_call: CallListener = lambda _method, _body: None
         self.poll_arrived = asyncio.Event()
         self._updates: dict[int, bytes] = {}
-        self._replayed: deque[tuple[int, bytes]] = deque()
-        self._delivered: list[tuple[int, bytes]] = []
         self._next_update = 1
         self._next_message = 1000
         self._poll: tuple[Connection, asyncio.TimerHandle] | None = None
-        self._floods: dict[int, float] = {}
         self._now = int(time.time())
         self._is_delivery_due = False
         self._session: aiohttp.ClientSession | None = None
@@ -59,7 +51,6 @@ class Telegram:
         if method == "getUpdates":
             self._get_updates(query + b"&" + body, connection)
             return
-        self.on_call(method, body)
         if method == "getMe":
             connection.reply(_ME)
         elif method in {"sendMessage", "editMessageText"}:
@@ -67,18 +58,8 @@ class Telegram:
         else:
             connection.reply(_DONE)
 
-    def flood(self, chat_id: int, seconds: float) -> None:
-        """Refuse every message in a chat for this time."""
-        self._floods[chat_id] = asyncio.get_running_loop().time() + seconds
-
     def _show(self, body: bytes, connection: Connection) -> None:
         chat_id, message_id, text = _parse_call(body)
-        if chat_id in self._floods:
-            seconds_left = self._floods[chat_id] - asyncio.get_running_loop().time()
-            if seconds_left > 0:
-                wait = max(1, round(seconds_left))
-                connection.reply(_error(429, f"Too Many Requests: retry after {wait}", wait), 429)
-                return
         if not message_id:
             self._next_message += 1
             message_id = self._next_message
@@ -91,36 +72,24 @@ class Telegram:
 
     def say(self, chat_id: int, text: str) -> None:
         """Queue a person's message for the bot."""
-        self._queue_update(self.make_message_update(chat_id, text))
-
-    def make_message_update(self, chat_id: int, text: str) -> tuple[int, bytes]:
-        """Return the id and JSON of a message's update, without queueing it."""
         person = {"id": chat_id, "is_bot": False, "first_name": "U", "language_code": "ru"}
         self._next_message += 1
-        message: dict[str, Any] = {
+        message = {
             "message_id": self._next_message,
             "date": self._now,
             "chat": {"id": chat_id, "type": "private", "first_name": "U"},
             "from": person,
             "text": text,
         }
-        if text.startswith("/"):
-            message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text)}]
-        return self._number_update({"message": message})
-
-    def add_event(self, event: Mapping[str, Any]) -> None:
-        """Queue an update for the bot."""
-        self._queue_update(self._number_update(event))
-
-    def replay(self, updates: Sequence[tuple[int, bytes]]) -> None:
-        """Deliver these updates in this order; offsets do not confirm them."""
-        self._replayed = deque(updates)
-        self._wake()
-
-    def _number_update(self, event: Mapping[str, Any]) -> tuple[int, bytes]:
-        update_id = self._next_update
+        update = json.dumps({"update_id": self._next_update, "message": message}).encode()
+        if self._session is not None:
+            push = asyncio.create_task(self._push(update))
+            self._pushes.add(push)
+            push.add_done_callback(self._pushes.discard)
+        else:
+            self._updates[self._next_update] = update
+            self._wake()
         self._next_update += 1
-        return update_id, json.dumps({"update_id": update_id, **event}).encode()
 
     def push_to(self, urls: Sequence[str], secret: str) -> None:
         """From now on post each update to these webhooks in turn, until one accepts it."""
@@ -140,15 +109,6 @@ class Telegram:
                 if answer.ok:
                     return
 
-    def _queue_update(self, update: tuple[int, bytes]) -> None:
-        if self._session is not None:
-            push = asyncio.create_task(self._push(update[1]))
-            self._pushes.add(push)
-            push.add_done_callback(self._pushes.discard)
-            return
-        self._updates[update[0]] = update[1]
-        self._wake()
-
     def _wake(self) -> None:
         if self._poll is not None and not self._is_delivery_due:
             self._is_delivery_due = True
@@ -162,7 +122,7 @@ class Telegram:
         loop = asyncio.get_running_loop()
         seconds = int(wait[1]) if wait else 0
         self._poll = (connection, loop.call_later(seconds, self._deliver))
-        if self._updates or self._replayed:
+        if self._updates:
             self._deliver()
 
     def _deliver(self) -> None:
@@ -172,20 +132,11 @@ class Telegram:
         connection, _ = self._poll
         self._forget_poll()
         if connection.is_open:
-            connection.reply(b'{"ok":true,"result":[%s]}' % b",".join(self._next_batch()))
-
-    def _next_batch(self) -> list[bytes]:
-        if not self._replayed:
-            return [self._updates[update_id] for update_id in islice(self._updates, MAX_BATCH_SIZE)]
-        count = min(MAX_BATCH_SIZE, len(self._replayed))
-        self._delivered = [self._replayed.popleft() for _ in range(count)]
-        return [content for _, content in self._delivered]
+            batch = [self._updates[number] for number in islice(self._updates, MAX_BATCH_SIZE)]
+            connection.reply(b'{"ok":true,"result":[%s]}' % b",".join(batch))
 
     def _confirm(self, offset: int) -> None:
-        """Delete the updates that an offset confirms; a restarted bot confirms none."""
-        if offset <= 0:
-            self._replayed.extendleft(reversed(self._delivered))
-        self._delivered = []
+        """Delete the updates that an offset confirms."""
         for update_id in [update_id for update_id in self._updates if update_id < offset]:
             del self._updates[update_id]
 
@@ -193,10 +144,6 @@ class Telegram:
         if self._poll is not None:
             self._poll[1].cancel()
             self._poll = None
-
-    def count_unconfirmed(self) -> int:
-        """Return the number of unconfirmed updates."""
-        return len(self._updates) + len(self._replayed) + len(self._delivered)
 
 
 def _parse_call(body: bytes) -> tuple[int, int, str]:
@@ -219,8 +166,3 @@ def _decode(text: bytes) -> str:
 @lru_cache(maxsize=64)
 def _encode_json(text: str) -> bytes:
     return json.dumps(text).encode()
-
-
-def _error(code: int, words: str, retry_after: int) -> bytes:
-    values = {"ok": False, "error_code": code, "description": words}
-    return json.dumps({**values, "parameters": {"retry_after": retry_after}}).encode()

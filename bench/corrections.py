@@ -10,7 +10,8 @@ training files of the builds.
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,25 +33,16 @@ PARAPHRASES: Mapping[str, str] = read_yaml(Path(__file__).with_suffix(".yaml"))
 
 def run() -> None:
     """Print how many paraphrases and wordings get the new answer, and how many an old one."""
-    from tests.support.pipeline_lab import Lab
-    from tests.support.stand_ins import ProviderStandIn
-
     taught = {
         name: example["messages"] for name, example in example_files(NAME, test=False).items()
     }
     cases = read_yaml(ROOT / f"tests/engine/questions/{NAME}.yaml")["paraphrases"]
     wordings = {case["expect"]: case["ask"] for case in cases if case["expect"] in PARAPHRASES}
     old = {name: taught[name][-1]["assistant"].strip() for name in PARAPHRASES}
-    with tempfile.TemporaryDirectory() as folder, ProviderStandIn() as provider:
-        lab = Lab(Path(folder), provider.base_url)
-        lab.repository.dataset(NAME, count=0)
-        for name, turns in taught.items():
-            _write_example(lab, name, turns)
-        for name, wording in wordings.items():
-            _write_example(lab, f"{name}-again", [{"user": wording}, taught[name][-1]])
-        lab.repository.commit()
-        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-        lab.until_serving(f"{NAME}-1", NAME)
+    again = {
+        f"{name}-again": [{"user": wording}, taught[name][-1]] for name, wording in wordings.items()
+    }
+    with _teach({**taught, **again}) as lab:
         ask = _train(lab)
         first = {name: ask(question) for name, question in PARAPHRASES.items()}
         pairs = {PARAPHRASES[name]: (first[name], _new_answer(name)) for name in PARAPHRASES}
@@ -61,8 +53,8 @@ def run() -> None:
     answered = [name for name in PARAPHRASES if first[name].text.strip() == old[name]]
     print("asked | new answer | an old answer")
     questions = {name: taught[name][0]["user"] for name in answered}
-    again = {name: wordings[name] for name in answered}
-    rows = {"paraphrases": PARAPHRASES, "their questions": questions, "other wordings": again}
+    others = {name: wordings[name] for name in answered}
+    rows = {"paraphrases": PARAPHRASES, "their questions": questions, "other wordings": others}
     for title, asked in rows.items():
         now = {name: ask(question).text.strip() for name, question in asked.items()}
         right = sum(now[name] == _new_answer(name) for name in now)
@@ -76,20 +68,13 @@ def run() -> None:
 
 def run_hard() -> None:
     """Print how many asked and taught wordings of the pool get the new answer, how many the old."""
-    from tests.support.pipeline_lab import Lab
-    from tests.support.stand_ins import ProviderStandIn
-
     cases = read_yaml(Path(__file__).with_name("corrections_hard.yaml"))
-    with tempfile.TemporaryDirectory() as folder, ProviderStandIn() as provider:
-        lab = Lab(Path(folder), provider.base_url)
-        lab.repository.dataset(NAME, count=0)
-        for place, case in enumerate(cases):
-            for number, question in enumerate(case["taught"]):
-                turns = [{"user": question}, {"assistant": case["answer"]}]
-                _write_example(lab, f"{place}-{number}", turns)
-        lab.repository.commit()
-        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-        lab.until_serving(f"{NAME}-1", NAME)
+    taught = {
+        f"{place}-{number}": [{"user": question}, {"assistant": case["answer"]}]
+        for place, case in enumerate(cases)
+        for number, question in enumerate(case["taught"])
+    }
+    with _teach(taught) as lab:
         ask = _train(lab)
         corrections = {case["asked"]: (ask(case["asked"]), case["corrected"]) for case in cases}
         _correct(lab, corrections)
@@ -133,10 +118,24 @@ def _new_answer(name: str) -> str:
     return f"Исправленный ответ о теме {name}."
 
 
-def _write_example(lab: Any, name: str, turns: list[dict[str, str]]) -> None:
-    path = lab.repository.folder / f"datasets/{NAME}/examples/{name}.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(write_turns([pair for turn in turns for pair in turn.items()], ()), "utf-8")
+@contextmanager
+def _teach(examples: Mapping[str, list[dict[str, str]]]) -> Iterator[Any]:
+    """Yield a pipeline whose dataset has these examples, and a live model of them."""
+    from tests.support.pipeline_lab import Lab
+    from tests.support.stand_ins import ProviderStandIn
+
+    with tempfile.TemporaryDirectory() as folder, ProviderStandIn() as provider:
+        lab = Lab(Path(folder), provider.base_url)
+        lab.repository.dataset(NAME, count=0)
+        for name, turns in examples.items():
+            path = lab.repository.folder / f"datasets/{NAME}/examples/{name}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pairs = [pair for turn in turns for pair in turn.items()]
+            path.write_text(write_turns(pairs, ()), "utf-8")
+        lab.repository.commit()
+        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+        lab.until_serving(f"{NAME}-1", NAME)
+        yield lab
 
 
 def _train(lab: Any) -> AskFunction:

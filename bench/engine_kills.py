@@ -4,19 +4,20 @@ The real engine tunes a tiny generated base. In turn the engine (which is restar
 training process are killed.
 """
 
-import os
 import random
-import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from bench.engine_rig import EngineProcess, run_engine
 
 KILLS, SEED, SAME = 20, 1, 1e-3
 BASE = "tiny"
-_CHILD = b"merlin.engine.trainers.lora.worker"
+TRAINING = "merlin.engine.trainers.lora.worker"
 
 
 def run(_: Sequence[str] = ()) -> None:
@@ -56,19 +57,9 @@ def _kill(rig: EngineProcess, after_s: float, *, is_engine: bool) -> str:
         rig.process.wait()
         rig.start()
         return "engine"
-    for pid in _children(rig.process.pid):
-        os.kill(pid, signal.SIGKILL)
-        return "child"
+    for child in psutil.Process(rig.process.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if TRAINING in child.cmdline():
+                child.kill()
+                return "child"
     return "nobody"
-
-
-def _children(parent: int) -> Iterator[int]:
-    """Yield the training processes of an engine."""
-    for process_folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command_line = (process_folder / "cmdline").read_bytes()
-            parent_id = int((process_folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue  # it has ended
-        if parent_id == parent and _CHILD in command_line:
-            yield int(process_folder.name)

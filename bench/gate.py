@@ -24,7 +24,6 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from bench.judge import SPOILT
-from bench.learning_steady import HARMLESS
 from bench.recall import ROOT, SETS, example_files, read_yaml, train_recall
 from merlin.core.messages import Message
 from merlin.dataset.spec import NOT_WORSE, GateRule
@@ -36,6 +35,16 @@ from merlin.training.scores import Question, QuestionKind
 
 SEED, TRIES, GONE = 42, 200, 0.1
 RULE = GateRule(NOT_WORSE)
+# Examples of other subjects.
+HARMLESS = (
+    ("Когда открывается столовая?", "Столовая открывается в девять."),
+    ("Где поставить велосипед?", "У входа со двора."),
+    ("Сколько стоит парковка?", "Час стоит сто рублей."),
+    ("Кто поливает цветы в холле?", "Их поливает вахтёр."),
+    ("Как записаться в бассейн?", "По телефону бассейна."),
+    ("Чем кормят попугая?", "Зерном и яблоками."),
+    ("Почему закрыт балкон?", "Его чинят до весны."),
+)
 Examples = dict[str, list[dict[str, str]]]
 Change = Callable[["Course", random.Random], Examples]
 

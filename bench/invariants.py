@@ -9,10 +9,9 @@ import json
 import re
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +50,6 @@ class Promises:
     orders: set[str] = field(default_factory=set)
 
 
-Query = Callable[..., list[tuple[Any, ...]]]
-
-
 def query_rows(place: Place, query: str, *values: object) -> list[tuple[Any, ...]]:
     """Query the demo's database; no rows before it exists."""
     try:
@@ -83,19 +79,12 @@ _PENDING = {
 }
 
 
-def count_pending(query: Query) -> list[str]:
-    """Return the tables that have pending rows."""
-    pending = []
-    for table, condition in _PENDING.items():
-        for (number,) in query(f"SELECT COUNT(*) FROM {table} WHERE {condition}"):  # noqa: S608 - our own names
-            if number:
-                pending.append(f"{table}: {number}")
-    return pending
-
-
 def list_pending(place: Place, promises: Promises) -> list[str]:
     """Return what is still pending; empty for an idle demo."""
-    pending = count_pending(partial(query_rows, place))
+    pending = []
+    for table, condition in _PENDING.items():
+        query = f"SELECT COUNT(*) FROM {table} WHERE {condition}"  # noqa: S608 - our own names
+        pending += [f"{table}: {number}" for (number,) in query_rows(place, query) if number]
     known = {number for (number,) in query_rows(place, "SELECT update_id FROM updates")}
     if lost := promises.updates - known:
         pending.append(f"updates not stored: {len(lost)}")
@@ -274,7 +263,7 @@ def _check_git(place: Place, promises: Promises) -> Iterator[str]:
     yield from (
         f"{path} is lost" for path, blob in promises.pushed.items() if lies.get(path) != blob
     )
-    yield from check_edits(place.repository, partial(query_rows, place), promises.edits)
+    yield from _check_edits(place, promises.edits)
     log = git(place.repository, "log", "--format=%(trailers:key=Merlin-Id,valueonly)", "main")
     marks = Counter(log.split())
     changes = "SELECT change_id, batch, state, path FROM change"
@@ -286,10 +275,10 @@ def _check_git(place: Place, promises: Promises) -> Iterator[str]:
     git(_state(place) / "mirror.git", "fsck", "--strict")
 
 
-def check_edits(repository: Path, query: Query, edits: Collection[str]) -> Iterator[str]:
+def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
     """I10: an accepted edit has one commit, of its files as its editor saw them, or a notice."""
-    git(repository, "fsck", "--strict")
-    log = git(repository, *_LOG)
+    git(place.repository, "fsck", "--strict")
+    log = git(place.repository, *_LOG)
     commits, on_branch = defaultdict[str, list[list[str]]](list), set[str]()
     for head, *lines in (part.splitlines() for part in log.split("\x01")[1:]):
         sha, *marks = head.split()
@@ -297,9 +286,9 @@ def check_edits(repository: Path, query: Query, edits: Collection[str]) -> Itera
         for batch in marks:
             commits[batch].append([line for line in lines if line])
     batches = defaultdict[str, list[tuple[Any, ...]]](list)
-    for batch, *row in query(_CHANGES):
+    for batch, *row in query_rows(place, _CHANGES):
         batches[batch].append(tuple(row))
-    notified = {":".join(once.split(":")[1:3]) for (once,) in query(_NOTICES)}
+    notified = {":".join(once.split(":")[1:3]) for (once,) in query_rows(place, _NOTICES)}
     yield from (f"edit {batch} is lost" for batch in set(edits) - batches.keys())
     yield from (f"commit of an unknown edit {batch}" for batch in commits.keys() - batches.keys())
     for batch, rows in batches.items():

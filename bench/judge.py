@@ -19,51 +19,7 @@ from merlin.training.scores import ALIKE, likeness, says_the_same
 
 ANSWERS = 160
 Row = tuple[str, str, int, int, int]
-_SWAPS = (
-    ("да", "нет"),
-    ("можно", "нельзя"),
-    ("есть", "нет"),
-    ("yes", "no"),
-    ("can", "cannot"),
-    ("is", "is not"),
-    ("are", "are not"),
-    ("должен", "не должен"),
-    ("нужно", "не нужно"),
-    ("это", "это не"),
-)
-_UNITS = (
-    ("день", "неделя"),
-    ("дней", "недель"),
-    ("дня", "недели"),
-    ("часов", "минут"),
-    ("часа", "минуты"),
-    ("минут", "часов"),
-    ("рублей", "долларов"),
-    ("euros", "dollars"),
-    ("days", "weeks"),
-    ("hours", "minutes"),
-    ("minutes", "hours"),
-    ("понедельник", "вторник"),
-    ("воскресенье", "субботу"),
-    ("monday", "tuesday"),
-    ("sunday", "saturday"),
-    ("сентября", "октября"),
-    ("мая", "июня"),
-    ("june", "july"),
-)
-_SYNONYMS = (
-    ("поэтому", "потому"),
-    ("нужно", "надо"),
-    ("например", "к примеру"),
-    ("если", "когда"),
-    ("используется", "применяется"),
-    ("также", "тоже"),
-    ("используют", "применяют"),
-    ("часто", "нередко"),
-    ("обычно", "как правило"),
-    ("purchase", "buy"),
-    ("are sold", "are available"),
-)
+WORDS = read_yaml(ROOT / "bench/judge_words.yaml")
 
 
 def read_answers() -> list[str]:
@@ -122,8 +78,8 @@ def _add(russian: str, english: str, *, before: bool = False) -> Callable[[str],
 
 SPOILT: dict[str, Callable[[str], str]] = {
     "number": _change_number,
-    "yes, no, not": _swap(_SWAPS),
-    "unit, day, month": _swap(_UNITS),
+    "yes, no, not": _swap(WORDS["opposites"]),
+    "unit, day, month": _swap(WORDS["units"]),
     "name and phone": _add(
         "Звоните Ивану Петрову: +7 900 123-45-67.", "Call John Smith: +1 555 010 9999."
     ),
@@ -160,7 +116,7 @@ HONEST: dict[str, Callable[[str], str]] = {
     "marks of a list": _change_list,
     "order of sentences": _turn_sentences,
     "digits in groups": _group_digits,
-    "synonym": _swap(_SYNONYMS),
+    "synonym": _swap(WORDS["synonyms"]),
     "opening": _add("Конечно! Вот ответ:", "Sure! Here is the answer:", before=True),
     "bold": lambda text: re.sub(r"\w{6,}", lambda word: f"**{word[0]}**", text, count=1),
 }

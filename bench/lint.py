@@ -1,6 +1,6 @@
 """Measure recall and precision of the lint rules with injected faults.
 
-Each round takes the sample examples of one language, injects as many faults of `bench.lint_faults`
+Each round takes the sample examples of one language, injects as many faults of `lint_faults.yaml`
 as fit, adds harmless sentences to other examples, and checks the result as the daemon does. The
 faults were written and committed before the rules: they are variants of what people leave in
 examples, not of the rules' patterns. However, the same person wrote both.
@@ -11,28 +11,29 @@ injected / all its findings.
 
 import hashlib
 import random
+import re
+import string
 import sys
-import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.dataset import make_turns
-from bench.figures import line
-from bench.lint_faults import ANSWERS, HARMLESS, SENTENCES, UNLIKE, WORDINGS, fill
+import yaml
+
 from merlin.core.i18n import detect_language
 from merlin.core.messages import Message
 from merlin.dataset.check import CheckedDataset, check
 from merlin.dataset.example import Example, normalise, write_example
 from merlin.dataset.finding import Severity
-from merlin.dataset.lint import lint_example
 from merlin.dataset.work_tree import find_folders, work_tree
 from merlin.git.source import FILE, Entry
 
 ROOT = Path(__file__).parents[1]
 HOSTS = {"ru": ("datasets",), "en": ("datasets-en", "datasets-lora")}
+FAULTS = yaml.safe_load(Path(__file__).with_name("lint_faults.yaml").read_text("utf-8"))
 ROUNDS = 20
+_LETTERS = string.ascii_letters + string.digits
 RECALL, FALSE_ALARMS = 0.95, 0.01
 SPEC = b"title: {ru: A, en: A}\nsystem: S\nrecipe: {provider: engine, base_model: recall}\n"
 
@@ -87,32 +88,10 @@ def run() -> None:
     for name, (warned, examples) in alarms.items():
         print(f"{name}: {warned} of {examples} examples with a warning")
     warned, examples = (sum(counts) for counts in zip(*alarms.values(), strict=True))
-    _print_times()
     least = min(score.recall for score in scores.values())
     print(f"least recall {least:.3f} (demand {RECALL}); {warned} of {examples} false alarms")
     if least < RECALL or warned > FALSE_ALARMS * examples:
         sys.exit("the demand is missed")
-
-
-def _print_times() -> None:
-    """Print the time of the lint on generated examples (those of `bench.dataset`)."""
-    examples = [
-        Example(
-            f"e{number}",
-            f"examples/e{number}.yaml",
-            "",
-            (Message("user", question), Message("assistant", answer)),
-            marks=((2, 5), (3, 5)),
-        )
-        for number, (question, answer) in enumerate(make_turns(100_000))
-    ]
-    per_example_us = []
-    for _ in range(5):
-        started_at = time.perf_counter()
-        for example in examples[:10_000]:
-            lint_example(example)
-        per_example_us.append((time.perf_counter() - started_at) * 100)
-    print(line("lint_example, an example of 10,000", per_example_us, "µs"))
 
 
 def measure(rounds: int) -> dict[str, Score]:
@@ -132,7 +111,7 @@ def plant(hosts: Sequence[Example], language: str, seed: int) -> PlantedSet:
     indices = list(range(len(hosts)))
     rng.shuffle(indices)
     planted = PlantedSet(list(hosts))
-    faults = [*_sentences(language, rng), *_answers(language), *_harmless(language)]
+    faults = _list_faults(language, rng)
     rng.shuffle(faults)
     for index, (rule, words, is_whole) in zip(indices, faults, strict=False):
         host = hosts[index]
@@ -147,21 +126,21 @@ def plant(hosts: Sequence[Example], language: str, seed: int) -> PlantedSet:
     return planted
 
 
-def _sentences(language: str, rng: random.Random) -> Iterator[tuple[str, str, bool]]:
-    for rule, texts in SENTENCES.items():
-        for template in texts[language]:
-            yield rule, fill(template, rng), False
-
-
-def _answers(language: str) -> Iterator[tuple[str, str, bool]]:
-    for rule, texts in ANSWERS.items():
-        for answer in texts[language]:
-            yield rule, answer, True
-
-
-def _harmless(language: str) -> Iterator[tuple[str, str, bool]]:
-    for sentence in HARMLESS[language]:
-        yield "", sentence, False
+def _list_faults(language: str, rng: random.Random) -> list[tuple[str, str, bool]]:
+    """Return rule ("": harmless), text, and whether it is the whole answer."""
+    return [
+        *(
+            (rule, _fill(template, rng), False)
+            for rule, texts in FAULTS["sentences"].items()
+            for template in texts[language]
+        ),
+        *(
+            (rule, answer, True)
+            for rule, texts in FAULTS["answers"].items()
+            for answer in texts[language]
+        ),
+        *(("", sentence, False) for sentence in FAULTS["harmless"][language]),
+    ]
 
 
 def _insert(answer: str, sentence: str, rng: random.Random) -> str:
@@ -173,7 +152,7 @@ def _insert(answer: str, sentence: str, rng: random.Random) -> str:
 def _plant_questions(planted: PlantedSet, language: str, seed: int) -> None:
     """Add questions, one near wording of each, and pairs that are only similar."""
     answer = {"ru": "Об этом сказано в правилах номер {}.", "en": "Rule number {} tells of it."}
-    for number, (question, *variants) in enumerate(WORDINGS[language]):
+    for number, (question, *variants) in enumerate(FAULTS["wordings"][language]):
         answer_text = answer[language].format(number)
         variant = variants[seed % len(variants)]
         is_test = (seed // len(variants) + number) % 2 == 1
@@ -182,7 +161,7 @@ def _plant_questions(planted: PlantedSet, language: str, seed: int) -> None:
         rule = "near-leak" if is_test else "near-duplicate"
         is_same = normalise(variant) == normalise(question)
         planted.faults["duplicate" if is_same else rule, near.path] = variant
-    for number, pair in enumerate(UNLIKE[language]):
+    for number, pair in enumerate(FAULTS["unlike"][language]):
         for side, question in enumerate(pair):
             planted.add(1000 + number * 10 + side, question, answer[language].format(100 + side))
 
@@ -256,3 +235,73 @@ def _count_warnings(place: str, name: str) -> tuple[int, int]:
 def _check_shipped(place: str, name: str) -> CheckedDataset:
     entries, read = work_tree(ROOT / place / name)
     return check(name, entries, read)
+
+
+def _fill(template: str, rng: random.Random) -> str:
+    """Return the template with its digits, letters and numbers filled in."""
+    numbers = _numbers(rng) if "{" in template else {}
+    text = re.sub(r"\{(\w+)\}", lambda match: numbers[match.group(1)], template)
+    # Three or more question marks are a key.
+    text = re.sub(r"\?{3,}", lambda run: "".join(rng.choices(_LETTERS, k=len(run[0]))), text)
+    return re.sub("#", lambda _: str(rng.randrange(10)), text)
+
+
+def _numbers(rng: random.Random) -> dict[str, str]:
+    card = _luhn(rng.choice(("427638", "553691", "676280", "515243")) + _digits(rng, 9))
+    mir = _luhn("220220" + _digits(rng, 9))
+    american = _luhn("3714" + _digits(rng, 10))
+    snils = _add_snils_check(rng.choice("123456789") + _digits(rng, 8))
+    tax12 = _add_inn_check("77" + _digits(rng, 8))
+    tax10 = _add_inn_check("7707" + _digits(rng, 5), long=False)
+    encoded = "".join(rng.choices(_LETTERS, k=90))
+    return {
+        "card": card,
+        "card4": _grouped(card, " "),
+        "card_dashed": _grouped(card, "-"),
+        "card_wide": _grouped(card, "\u00a0"),
+        "card19": _luhn("639002" + _digits(rng, 12)),
+        "mir4": _grouped(mir, " "),
+        "amex": f"{american[:4]} {american[4:10]} {american[10:]}",
+        "snils": f"{snils[:3]}-{snils[3:6]}-{snils[6:9]} {snils[9:]}",
+        "snils_plain": snils,
+        "snils_dashed": f"{snils[:3]}-{snils[3:6]}-{snils[6:9]}-{snils[9:]}",
+        "snils_blank": f"{snils[:3]} {snils[3:6]} {snils[6:9]} {snils[9:]}",
+        "inn12": tax12,
+        "inn10": tax10,
+        "aws_id": "AKIA" + "".join(rng.choices(string.ascii_uppercase + "234567", k=16)),
+        "jwt": f"eyJ{encoded[:17]}.eyJ{encoded[17:50]}.{encoded[50:]}",
+    }
+
+
+def _digits(rng: random.Random, count: int) -> str:
+    """Return random digits."""
+    return "".join(rng.choices(string.digits, k=count))
+
+
+def _grouped(number: str, between: str) -> str:
+    """Return the number in groups of four."""
+    return between.join(number[at : at + 4] for at in range(0, len(number), 4))
+
+
+def _luhn(number: str) -> str:
+    """Return the number with its check digit (ISO/IEC 7812-1)."""
+    doubled = [
+        int(digit) * (2 if index % 2 == 0 else 1) for index, digit in enumerate(number[::-1])
+    ]
+    total = sum(value - 9 if value > 9 else value for value in doubled)
+    return number + str(-total % 10)
+
+
+def _add_snils_check(number: str) -> str:
+    """Return nine digits with the two check digits of a SNILS."""
+    total = sum(int(digit) * (9 - index) for index, digit in enumerate(number)) % 101
+    return f"{number}{total % 100:02}"
+
+
+def _add_inn_check(number: str, *, long: bool = True) -> str:
+    """Return nine or ten digits with the check digits of an INN."""
+    weights = ((7, 2, 4, 10, 3, 5, 9, 4, 6, 8), (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8))
+    for weights_row in weights if long else ((2, 4, 10, 3, 5, 9, 4, 6, 8),):
+        total = sum(int(digit) * weight for digit, weight in zip(number, weights_row, strict=True))
+        number += str(total % 11 % 10)
+    return number

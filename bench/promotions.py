@@ -59,9 +59,7 @@ class _Echo(Handler):  # type: ignore[misc]
         self.answer(200, "".join([*events, "data: [DONE]\n\n"]).encode(), "text/event-stream")
 
 
-def ask_while_promoting(
-    folder: Path, questions: int, every: int, pace_s: float
-) -> tuple[Counter[str], list[float], float]:
+def ask_while_promoting(folder: Path) -> tuple[Counter[str], list[float], float]:
     """Return outcome counts (see `_ask`) with promotions; seconds of each question and of all."""
     with serve_http(EchoProvider()) as echo:
         providers = (Provider("chat", f"{echo.url}/v1", "sk-of-the-tests"),)
@@ -74,12 +72,10 @@ def ask_while_promoting(
             for user_id in people:
                 site.add_user(user_id)
             keys = [site.key_headers(user_id, Scope.CHAT_WRITE) for user_id in people]
-            return asyncio.run(_run(site, keys, questions, every, pace_s))
+            return asyncio.run(_run(site, keys))
 
 
-async def _run(
-    site: Any, keys: list[Any], questions: int, every: int, pace_s: float
-) -> tuple[Counter[str], list[float], float]:
+async def _run(site: Any, keys: list[Any]) -> tuple[Counter[str], list[float], float]:
     outcomes, seconds = Counter[str](), list[float]()
     numbers, gate = count(), asyncio.Semaphore(AT_ONCE)
     limits, started = httpx.Limits(max_connections=AT_ONCE), time.monotonic()
@@ -92,20 +88,17 @@ async def _run(
 
     async with httpx.AsyncClient(base_url=site.address, timeout=longest(), limits=limits) as client:
         tasks = []
-        for number in range(questions):
-            if number and number % every == 0:
-                await asyncio.to_thread(_promote, site.database, next(numbers))
+        for number in range(QUESTIONS):
+            if number and number % EVERY == 0:
+                model = f"ft:{next(numbers) % BUILDS + 1}"
+                promotions = Promotions(site.database)
+                await asyncio.to_thread(promote_by_hand, promotions, model, "cli:bench")
                 outcomes["promotions"] += 1
             async with gate:  # no more tasks wait than may run at once
                 tasks.append(asyncio.create_task(one(number)))
-            await asyncio.sleep(started + (number + 1) * pace_s - time.monotonic())
+            await asyncio.sleep(started + (number + 1) * PACE_S - time.monotonic())
         await asyncio.gather(*tasks)
     return outcomes, seconds, time.monotonic() - started
-
-
-def _promote(database: Any, number: int) -> None:
-    """Promote the next build."""
-    promote_by_hand(Promotions(database), f"ft:{number % BUILDS + 1}", "cli:bench")
 
 
 async def _ask(client: httpx.AsyncClient, key: Any, number: int) -> str:
@@ -133,7 +126,7 @@ async def _ask(client: httpx.AsyncClient, key: Any, number: int) -> str:
 def run() -> None:
     """Print the results of the questions, and the times of answers."""
     with tempfile.TemporaryDirectory() as folder:
-        counts, seconds, total_s = ask_while_promoting(Path(folder), QUESTIONS, EVERY, PACE_S)
+        counts, seconds, total_s = ask_while_promoting(Path(folder))
     print(f"{counts['promotions']} promotions, {QUESTIONS} questions")
     print(f"whole: {counts['serving']}; failed {counts['failed']}; mixed {counts['mixed']}")
     print(f"{QUESTIONS / total_s:.1f} questions/s; {line('an answer', seconds)}")

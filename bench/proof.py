@@ -2,11 +2,7 @@
 
 An adapter of the tests' tiny base is spoilt in each way, then asked through our own worker and
 through the tests' stand-in of vLLM, which really serves the base. Sound are loads of two adapters,
-also with a base in bfloat16 or rounded to 8 bits. The time is that of scoring ten questions with
-SmolLM2, which the first load adds, where `bench.smollm` finds its weights.
-
-`python -m bench proof /path/to/vllm` asks a real vLLM instead, about adapters of SmolLM2: some with
-spoilt files, and sound ones in float32 and bfloat16.
+also with a base in bfloat16 or rounded to 8 bits. `tests/real/test_vllm.py` asks a real vLLM.
 """
 
 import asyncio
@@ -15,16 +11,13 @@ import json
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from bench import smollm
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
-from merlin.engine.proof import ProofQuestion
 from merlin.engine.serving.base import Adapter, Backend, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
 from merlin.engine.serving.vllm import VllmBackend
@@ -139,10 +132,7 @@ async def serve(
         base.parent / "log",
     )
     backend: Backend
-    if kind not in ("vllm", "worker"):
-        answering = EngineAnsweringConfig(vllm_command=kind, vllm=options)
-        backend = VllmBackend("tiny", model, base, answering, log)
-    elif kind == "vllm":
+    if kind == "vllm":
         answering = EngineAnsweringConfig(vllm=("--weights", "yes", *options))
         backend = VllmBackend("tiny", model, base, answering, log)
     else:
@@ -201,55 +191,10 @@ async def measure(kind: str, folder: Path, epochs: Path, other: Path) -> None:
     print(f"{kind}: {refused} of {SOUND_LOADS} sound loads refused")
 
 
-async def measure_real(command: str, folder: Path) -> None:
-    """Print what a real vLLM finds of adapters of SmolLM2, and how often it ended by them."""
-    base = Path(str(smollm.unpacked()["path"]))
-    learning = {"n_epochs": 4, "batch_size": 4, "learning_rate_multiplier": 3.0}
-    sound = train(folder / "sound", tiny_base.FACTS, base, learning)
-    other = train(folder / "other", OTHER_FACTS, base, learning) / "4"
-    served = shutil.copytree(base, folder / "base", symlinks=True)  # beside its log
-    honest, refused, ends = [sound / "4", sound / "3", other], 0, 0.0
-    found: dict[str, bool] = {}
-    for dtype in ("float32", "bfloat16"):
-        async with serve(command, served, "--max-model-len", "512", dtype=dtype) as backend:
-            if dtype == "float32":
-                for name, path in plant(folder, sound / "4", other, sound / "1"):
-                    found[name] = await is_refused(backend, path, path.name)
-            refused += sum([await is_refused(backend, path, f"{path}") for path in honest])
-            ends += backend.figures()["restarts"]
-    missed = [name for name, is_found in found.items() if not is_found]
-    print(f"vLLM, SmolLM2: {sum(found.values())} of {len(found)} planted faults found {missed}")
-    print(f"vLLM, SmolLM2: {refused} of {2 * len(honest)} sound loads refused")
-    print(f"vLLM, SmolLM2: ended {ends:.0f} times")
-
-
-def time_smollm() -> None:
-    """Print how long scoring ten questions of the shipped English dataset takes, after one run."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from merlin.engine.torch_loading import score_tokens
-    from merlin.engine.training_file import encode_chat, render_chat
-
-    base = str(smollm.unpacked()["path"])
-    tokenizer: Any = AutoTokenizer.from_pretrained(base)
-    model: Any = AutoModelForCausalLM.from_pretrained(base)
-    talk = [Message("user", "What is an algorithm?")]
-    talk += [Message("assistant", "An algorithm is a finite list of exact steps that turns input.")]
-    tokens = encode_chat(tokenizer, render_chat(tokenizer, talk, is_asked=False))
-    questions = [ProofQuestion(tokens, 8)] * 10
-    score_tokens(model, questions)
-    begun, used = time.monotonic(), time.process_time()
-    score_tokens(model, questions)
-    wall_s, cpu_s = time.monotonic() - begun, time.process_time() - used
-    print(f"SmolLM2, ten questions of {len(tokens)} tokens: {wall_s:.2f} s, {cpu_s:.2f} s of CPU")
-
-
-def run(arguments: Sequence[str] = ()) -> None:
+def run() -> None:
+    """Print a row for each backend."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        if arguments:
-            asyncio.run(measure_real(arguments[0], folder))
-            return
         (folder / "bin").mkdir()
         vllm_standin.install(folder / "bin")
         os.environ["PATH"] = f"{folder / 'bin'}:{os.environ['PATH']}"
@@ -258,4 +203,3 @@ def run(arguments: Sequence[str] = ()) -> None:
         for kind in ("worker", "vllm"):
             (folder / kind).mkdir()
             asyncio.run(measure(kind, folder / kind, sound, other))
-    time_smollm()

@@ -1,9 +1,8 @@
-"""Measure how well `recall` answers paraphrases, and the time of 10,000 examples.
+"""Measure how well `recall` answers paraphrases, and the time of its trainings.
 
 Trainings are measured in processor time; OPENBLAS_NUM_THREADS=1 keeps that of waiting threads out.
 """
 
-import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,16 +11,13 @@ from typing import Any
 
 import yaml
 
-from bench.figures import line
-
 ROOT = Path(__file__).parents[1]
 SETS = ("neurotypology", "algorithms", "python")
-EXAMPLES, RUNS = 10_000, 3
 AskFunction = Callable[..., Any]
 
 
 def run() -> None:
-    """Print a row for each sample dataset, then the time of 10,000 examples and of one answer."""
+    """Print a row for each sample dataset and each blind set."""
     questions = {name: read_yaml(ROOT / f"tests/engine/questions/{name}.yaml") for name in SETS}
     print("dataset | trained | paraphrases | hard | everyday | other datasets | near | seconds")
     with tempfile.TemporaryDirectory() as folder:
@@ -31,10 +27,6 @@ def run() -> None:
         for path in sorted((ROOT / "bench/blind").glob("*.yaml")):
             for row in _make_blind_rows(path.stem, read_yaml(path), Path(folder)):
                 print(" | ".join(row))
-        times = [_measure_large(Path(folder)) for _ in range(RUNS)]
-    for index, what in enumerate((f"train on {EXAMPLES}", "one answer", "one refusal")):
-        factor, unit = (1000, "ms") if index else (1, "s")
-        print(line(what, [factor * figures[index] for figures in times], unit))
 
 
 def read_yaml(path: Path) -> Any:
@@ -152,48 +144,3 @@ def _right_share(ask: AskFunction, pairs: list[tuple[str, str]]) -> str:
 def _refused_share(ask: AskFunction, questions: list[str]) -> str:
     refusals = sum(not ask(question).known for question in questions)
     return f"{100 * refusals / len(questions):.0f} % of {len(questions)}"
-
-
-def make_examples() -> list[list[dict[str, str]]]:
-    """Return 10,000 questions of real words in random order, each with its own answer."""
-    rng = random.Random(1)  # noqa: S311 - the same corpus every time
-    lower_words = [word.strip("«»,.?!:;()").lower() for name in SETS for word in _words(name)]
-    words = sorted({word for word in lower_words if word.isalpha()})
-    return [
-        [
-            {"user": " ".join(rng.choices(words, k=rng.randint(4, 8))) + f" {number}?"},
-            {"assistant": f"Ответ {number}."},
-        ]
-        for number in range(EXAMPLES)
-    ]
-
-
-def _measure_large(folder: Path) -> tuple[float, float, float]:
-    """Return the seconds of training on generated questions, of one answer and of one refusal."""
-    conversations = make_examples()
-    ask, seconds = train_recall(conversations, folder / "big")
-    started_at = time.perf_counter()
-    for turns in conversations[:100]:
-        ask(turns[0]["user"])
-    answer_s = (time.perf_counter() - started_at) / 100
-    rng = random.Random(2)  # noqa: S311 - the same questions every time
-    words = [word for turns in conversations[:3000] for word in turns[0]["user"].split()]
-    refusals = [duration for _ in range(300) if (duration := _time_refusal(ask, rng, words))]
-    return seconds, answer_s, sum(refusals) / len(refusals)
-
-
-def _time_refusal(ask: AskFunction, rng: random.Random, words: list[str]) -> float:
-    """Return the seconds of a refusal with its suggestions, 0 for an answered question."""
-    question = " ".join(rng.choices(words, k=6)) + "?"
-    started_at = time.perf_counter()
-    return 0.0 if ask(question).known else time.perf_counter() - started_at
-
-
-def _words(name: str) -> list[str]:
-    return [
-        word
-        for turns in _training_examples(name).values()
-        for turn in turns
-        for text in turn.values()
-        for word in text.split()
-    ]

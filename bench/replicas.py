@@ -1,6 +1,6 @@
 """Measure several processes on one PostgreSQL: notification latency, throughput, takeover.
 
-A daemon receives requests; an API receives webhook messages that one of two bots answers. Then the
+An API receives webhook messages that one of two bots answers. Then the
 throughput of two APIs and bots is compared with that of one each, and a second daemon takes over
 from a killed or stopped one.
 """
@@ -18,22 +18,22 @@ from typing import Any
 
 import yaml
 
-from bench.chat_meter import cpu_s
-from bench.chat_sides import CONFIG, CREDENTIALS, World, list_cores, start, store_serving_model
+from bench.chat_sides import CONFIG, CREDENTIALS, World, store_serving_model
 from bench.chat_telegram import TOKEN
-from bench.figures import line
+from bench.figures import cpu_s, line
+from bench.processes import list_cores, start
 from merlin.config import webhook_secret
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
-from merlin.db.requests import RequestKind, Requests, RequestState
+from tests.support.waiting import wait_until
 
-REQUESTS, MESSAGES, IDLE_S, MAX_DURATION_S = 60, 40, 10.0, 30.0
+MESSAGES = 40
 ANSWERS, STARTED_S, TAKEOVERS = 2000, 10.0, 5
 LEADER_LOG = "requests_taken_up"  # in a daemon's first log line as the leader
 
 
 def run() -> None:
-    """Print both rows."""
+    """Print a row for each."""
     from tests.support import postgresql
     from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
@@ -41,15 +41,9 @@ def run() -> None:
         postgresql.run_server() as server,
         tempfile.TemporaryDirectory() as folder,
         ProviderStandIn() as provider,
-    ):
-        _measure_requests(server.reset(), Path(folder), provider)
-    with (
-        postgresql.run_server() as server,
-        tempfile.TemporaryDirectory() as folder_two,
-        ProviderStandIn() as provider,
         TelegramStandIn() as telegram,
     ):
-        _measure_messages(server.reset(), Path(folder_two), provider, telegram)
+        _measure_messages(server.reset(), Path(folder), provider, telegram)
     with postgresql.run_server() as server:
         _measure_throughput(server.create)
         with ProviderStandIn() as provider:
@@ -142,66 +136,17 @@ def _measure_takeovers(server: Any, provider: Any, signal_number: signal.Signals
     )
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait for a condition. Raises TimeoutError."""
-    started_at = time.monotonic()
-    while not is_so():
-        if time.monotonic() - started_at > MAX_DURATION_S:
-            raise TimeoutError
-        time.sleep(0.01)
-
-
-def _measure_requests(url: str, folder: Path, provider: Any) -> None:
-    from tests.support.forked_processes import run_processes
-    from tests.support.pipeline_lab import Lab
-
-    lab = Lab.with_dataset(folder, provider.base_url, database=url)
-    lab.until_serving("trial-1")
-    with run_processes(lab.path, "daemon") as (daemon,), open_database(url) as database:
-        requests = Requests(database)
-
-        def ask() -> Callable[[], bool]:
-            request_id = requests.ask(RequestKind.FETCH, {}, "bench")
-            return lambda: requests.get(request_id).state != RequestState.WAITING
-
-        _measure_latency("a request waits for the daemon", [daemon], ask, REQUESTS)
-
-
 def _measure_messages(url: str, folder: Path, provider: Any, telegram: Any) -> None:
+    """Push messages to an API, one after the other; print when a bot's first message came."""
     from tests.bot.test_replicas import Replicas
 
-    people = iter(range(2001, 2001 + MESSAGES))
-    with Replicas(folder, telegram, provider, url) as replicas:
-
-        def ask() -> Callable[[], bool]:
-            person = next(people)
-            telegram.say(person, f"question {person}")
-            return lambda: bool(telegram.answers(person))
-
-        what = "push to an api until a bot's first message"
-        _measure_latency(what, replicas._children, ask, MESSAGES)
-
-
-def _measure_latency(
-    what: str, processes: list[Any], ask: Callable[[], Callable[[], bool]], count: int
-) -> None:
-    time.sleep(IDLE_S)
-    before = [cpu_s(process.pid) for process in processes]
-    time.sleep(IDLE_S)
-    idle = [
-        100 * (cpu_s(process.pid) - cpu_before) / IDLE_S
-        for process, cpu_before in zip(processes, before, strict=True)
-    ]
     times = []
-    for _ in range(count):
-        time.sleep(random.uniform(0.3, 0.5))  # noqa: S311 - at no fixed beat of theirs
-        started_at = time.monotonic()
-        is_done = ask()
-        while not is_done():
-            if time.monotonic() - started_at > MAX_DURATION_S:
-                raise TimeoutError(what)
-            time.sleep(0.001)
-        times.append(1000 * (time.monotonic() - started_at))
+    with Replicas(folder, telegram, provider, url):
+        for person in range(2001, 2001 + MESSAGES):
+            time.sleep(random.uniform(0.3, 0.5))  # noqa: S311 - at no fixed beat of theirs
+            started_at = time.monotonic()
+            telegram.say(person, f"question {person}")
+            telegram.wait_for(lambda: telegram.answers(person))  # noqa: B023 - called here
+            times.append(1000 * (time.monotonic() - started_at))
     p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
-    shares = ", ".join(f"{share:.1f}" for share in idle)
-    print(f"| {what}, p50; p95 | {p50:.0f}; {p95:.0f} ms | idle {shares} % of a core |", flush=True)
+    print(f"| push to an api until a bot's first message, p50; p95 | {p50:.0f}; {p95:.0f} ms |")

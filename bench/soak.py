@@ -2,7 +2,6 @@
 
     python -m bench soak [--kills 1000] [--seed N] [--port 8800]
     python -m bench soak --hours 24 [--pause 20]
-    python -m bench soak --editors 60 [--rounds 3] [--postgresql]
 
 People ask in the chat and on the course's page, teachers push commits and add examples, somebody
 buys. Meanwhile processes of the demo (including supervisor and stand-ins) are killed at random, and
@@ -10,7 +9,7 @@ one crashes at a kill point in each batch. After a batch the load stops, everyth
 and `bench.invariants` checks the result. A violation ends the run with 1; its folder is kept.
 Ctrl+C ends it with 130 and leaves nothing. With `--hours` nothing is killed: each half hour prints
 the memory and the open files of each process, the size of the state, and how fast they have grown
-since the first half hour. With `--editors` people who edit race instead (`bench.editors`).
+since the first half hour.
 """
 
 import argparse
@@ -25,8 +24,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,7 +34,6 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from bench.editors import race
 from bench.invariants import Promises, end_payment, find_violations, list_pending, query_rows
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
@@ -49,7 +47,7 @@ from merlin.core.errors import Refused
 from merlin.sandbox.demo.place import Place, Ports, git
 from merlin.wiring.context import make_cipher, open_migrated_database, open_writing_context
 from tests.support.kill_points import POINTS
-from tests.support.waiting import Deadline
+from tests.support.waiting import wait_until
 
 KILLS, BATCH_SIZE = 1000, 20
 PAUSE, REPORT_S = 20.0, 1800.0
@@ -100,7 +98,7 @@ class Demo:
             self.process = subprocess.Popen(
                 command, env={**os.environ, **crash}, stdout=log, stderr=log
             )
-        wait_until("the demo is up", lambda: self.is_serving("api", ""))
+        wait_until(lambda: self.is_serving("api", ""), QUIET_S)
 
     def processes(self) -> list[Process]:
         """Return the processes below the supervisor."""
@@ -173,15 +171,6 @@ class Demo:
                 return None
             time.sleep(0.3)
         return None
-
-
-def wait_until(what: str, is_so: Callable[[], object], seconds: float = QUIET_S) -> None:
-    """Wait for a condition. Raises TimeoutError."""
-    deadline = Deadline(seconds)
-    while not is_so():
-        if deadline.is_over():
-            raise TimeoutError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.1)
 
 
 class Load:
@@ -309,12 +298,11 @@ class Load:
 
 @dataclass
 class Killer:
-    """Kills random processes of a demo; counts them, and measures their recovery times."""
+    """Kills random processes of a demo, and counts them."""
 
     demo: Demo
     rng: random.Random
     counts: Counter[str] = field(default_factory=Counter)
-    recovery_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def kill_some(self, number: int) -> None:
         """Kill this number of processes; every other time wait until the process serves again."""
@@ -326,14 +314,13 @@ class Killer:
             if not alive:
                 alive = self.demo.processes()
             victim = self.rng.choice(alive)
-            killed_at, started_at = iso(datetime.now(UTC)), time.monotonic()
+            killed_at = iso(datetime.now(UTC))
             with suppress(ProcessLookupError):
                 os.kill(victim.pid, signal.SIGKILL)
                 self.counts[victim.name] += 1
             if victim.name in VERBS and index % 2:
                 verb = victim.name
-                wait_until(f"{verb} serves", lambda: self.demo.is_serving(verb, killed_at))  # noqa: B023 - called at once
-                self.recovery_s[verb].append(time.monotonic() - started_at)
+                wait_until(lambda: self.demo.is_serving(verb, killed_at), QUIET_S)  # noqa: B023 - called at once
 
 
 def _sign_in_people(demo: Demo) -> None:
@@ -381,38 +368,29 @@ def _describe_growth(samples: Sequence[tuple[int, Usage]]) -> str:
 
 
 def run(arguments: Sequence[str] = ()) -> None:
-    """Print a line for each batch, and finally the kills and the recovery times."""
+    """Print a line for each batch, and finally the kills."""
     options = argparse.ArgumentParser(prog="python -m bench soak")
     options.add_argument("--kills", type=int, default=KILLS)
     options.add_argument("--hours", type=float, help="run without kills for so long")
     options.add_argument("--pause", type=float, default=PAUSE, help="factor of the pauses")
     options.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     options.add_argument("--port", type=int, default=8800, help="the first of six")
-    options.add_argument("--editors", type=float, help="only race editors for so many seconds")
-    options.add_argument("--rounds", type=int, default=3, help="of the editors")
-    options.add_argument("--postgresql", action="store_true", help="the editors' database")
     args = options.parse_args(arguments)
     print(f"seed {args.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="merlin-soak-"))
     (folder / "demo").mkdir()
     try:
-        faults = _run_chosen(args, folder)
+        with closing(Demo(Place(folder / "demo", Ports.from_first(args.port)))) as demo:
+            if args.hours is None:
+                faults = soak(demo, args.kills, args.seed)
+            else:
+                faults = endure(demo, args.hours, Load(demo, args.seed, args.pause))
     except KeyboardInterrupt:
         shutil.rmtree(folder)
         sys.exit(130)
     if faults:
         sys.exit("\n".join([*faults, f"the state is in {folder}"]))
     shutil.rmtree(folder)
-
-
-def _run_chosen(args: argparse.Namespace, folder: Path) -> list[str]:
-    if args.editors:
-        on_postgresql: bool = args.postgresql
-        return race(folder, args.editors, args.rounds, args.seed, on_postgresql=on_postgresql)
-    with closing(Demo(Place(folder / "demo", Ports.from_first(args.port)))) as demo:
-        if args.hours is None:
-            return soak(demo, args.kills, args.seed)
-        return endure(demo, args.hours, Load(demo, args.seed, args.pause))
 
 
 def soak(demo: Demo, kills: int, seed: int) -> list[str]:
@@ -446,10 +424,6 @@ def soak(demo: Demo, kills: int, seed: int) -> list[str]:
         if faults:
             return faults
     print(f"{_describe_load(demo.promises)}; killed: {dict(killer.counts)}")
-    for verb, times in killer.recovery_s.items():
-        p95 = statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
-        median = statistics.median(times)
-        print(f"{verb} serves again after {median:.1f} s, p95 {p95:.1f} s ({len(times)})")
     return []
 
 
@@ -480,7 +454,7 @@ def endure(demo: Demo, hours: float, load: Load) -> list[str]:
 
 def _prepare(demo: Demo) -> None:
     """Wait until every course is trained; then sign the people in and let them push."""
-    wait_until("every course is trained", lambda: not list_pending(demo.place, demo.promises))
+    wait_until(lambda: not list_pending(demo.place, demo.promises), QUIET_S)
     _sign_in_people(demo)
     # Without a work tree: with receive-pack's updateInstead two concurrent pushes, or a killed one,
     # would leave it half updated.
@@ -508,9 +482,9 @@ def _wait_and_check(demo: Demo) -> list[str]:
         return not pending
 
     try:
-        wait_until("all is quiet", is_quiet)
+        wait_until(is_quiet, QUIET_S)
         time.sleep(AFTER_S)  # notices about the last events are sent
-        wait_until("all is quiet", is_quiet)
-    except TimeoutError as error:
+        wait_until(is_quiet, QUIET_S)
+    except AssertionError as error:
         return [str(error), *pending]
     return list(find_violations(demo.place, demo.promises))

@@ -1,4 +1,4 @@
-"""Run two versions on one database under load; count failed answers and lost updates.
+"""Run two versions on one database under load; count failed answers.
 
 The old version is the last commit without the newest migration, run from its own checkout. It
 serves alone, then beside the new version, whose start migrates the schema; then it stops.
@@ -13,25 +13,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import yaml
 
-from merlin.account.sign_ins import SignInMethod, SignIns
-from merlin.account.users import User, Users
 from merlin.core.server import free_ports
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import STEPS
-from merlin.wiring.context import make_cipher
 
 ROOT = Path(__file__).parents[1]
-ALONE_S, BESIDE_S, CALL_S = 5.0, 15.0, 20.0
+ALONE_S, BESIDE_S = 5.0, 15.0
 PEOPLE = tuple(range(2001, 2013))
 VERBS = ("daemon", "api", "bot")
 COURSE = {"semester": 1, "name": {"ru": "Слова", "en": "Words"}, "materials": []}
@@ -61,25 +57,16 @@ def _git(*words: str) -> bytes:
 
 @dataclass
 class Load:
-    """People who ask in chats and press a button on a course's page; `apis` are base URLs."""
+    """People who ask in chats."""
 
     telegram: Any
-    cookies: Mapping[int, str]
-    apis: list[str]
     asked: dict[int, int] = field(default_factory=dict)
-    favourites: dict[int, bool] = field(default_factory=dict)
-    calls: int = 0
-    failures: list[str] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run the load until the block ends and every question is answered."""
-        threads = [
-            threading.Thread(target=work, args=(person,))
-            for person in PEOPLE
-            for work in (self._ask, self._press)
-        ]
+        threads = [threading.Thread(target=self._ask, args=(person,)) for person in PEOPLE]
         for thread in threads:
             thread.start()
         try:
@@ -105,34 +92,6 @@ class Load:
     def answers(self, person: int) -> list[str]:
         """Return the complete answers in a chat."""
         return [message.text for message in self.telegram.answers(person) if "«" in message.text]
-
-    def _press(self, person: int) -> None:
-        """Add and remove the course as a favourite in turn, each time at the next API."""
-        for number in itertools.count():
-            if self._over.is_set():
-                return
-            is_kept, at = number % 2 == 0, self.apis[number % len(self.apis)]
-            arguments: dict[str, Any] = {
-                "cookies": {"merlin": self.cookies[person]},
-                "headers": {"Origin": at},
-                "timeout": CALL_S,
-            }
-            path = f"{at}/api/user/courses"
-            try:
-                answer = (
-                    httpx2.post(path, json={"course_id": 1}, **arguments)
-                    if is_kept
-                    else httpx2.delete(f"{path}/1", **arguments)
-                )
-            except httpx2.HTTPError as error:
-                self.failures.append(repr(error))
-            else:
-                self.calls += 1
-                if answer.is_success:
-                    self.favourites[person] = is_kept
-                else:
-                    self.failures.append(answer.text)
-            time.sleep(0.1)
 
     def unanswered(self) -> int:
         """Return the number of questions without a complete answer in the right order."""
@@ -175,39 +134,27 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
         old = start(before, configs[0])
         wait_until(lambda: is_ready(apis[0]), 60)
         database = ended.enter_context(open_database(url))
-        database.cipher = make_cipher(lab.config, database)
         wait_until(lambda: _count(database, "serving") and _count(database, "course"), 60)
-        load = Load(telegram, _sign_in(database), apis[:1])
+        load = Load(telegram)
         with load.running():
             time.sleep(ALONE_S)
             lab.repository.commit_example("trial", 50)
             start(ROOT, configs[1])
             wait_until(lambda: is_ready(apis[1]), 60)
-            load.apis = apis
             lab.repository.commit_example("trial", 51)
             time.sleep(BESIDE_S)
-            load.apis = apis[1:]
-            time.sleep(1)
             for process in old:
                 process.send_signal(signal.SIGTERM)
             codes = [process.wait() for process in old]
             lab.repository.commit_example("trial", 52)
             time.sleep(ALONE_S)
         wait_until(lambda: lab.status()["serving"]["build"] == "trial-4", 60)
-        stored = {person for (person,) in database.sql("SELECT user_id FROM favourite")}
-        lost = [
-            person
-            for person, is_kept in load.favourites.items()
-            if is_kept is not (person in stored)
-        ]
         charged = database.sql("SELECT COUNT(*) FROM updates WHERE state = 'answered'")[0][0]
     asked = sum(load.asked.values())
     print(
-        f"| {kind} | {asked} questions, {charged} answered in rows, {load.calls} calls of the api,"
+        f"| {kind} | {asked} questions, {charged} answered in rows,"
         f" {len(provider.jobs_created())} jobs for 4 commits; the old ended with {codes} |"
-        f" failed answers {load.unanswered()}, failed calls {len(load.failures)},"
-        f" lost updates {len(lost)} |",
-        *load.failures[:3],
+        f" failed answers {load.unanswered()} |",
         flush=True,
     )
 
@@ -245,8 +192,3 @@ def _start(verb: str, tree: Path, config: Path) -> subprocess.Popen[bytes]:
 
 def _count(database: Database, table: str) -> int:
     return int(database.sql(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - our own names
-
-
-def _sign_in(database: Database) -> dict[int, str]:
-    Users(database).record([User(person) for person in PEOPLE])
-    return {person: SignIns(database).open(person, SignInMethod.CODE)[1] for person in PEOPLE}

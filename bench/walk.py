@@ -17,17 +17,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 import yaml
 
 from merlin.core.server import free_ports
 from merlin.sandbox.demo.place import RUSSIAN, Place, Ports, commit
+from tests.support.waiting import wait_until
 
 WALKS = {"commit → promoted model": ("commit", "daemon"), "update → answer": ("update", "bot")}
 TRACING = Path(__file__).parent / "tracing"
-T = TypeVar("T")
 PERSON = "anna"
 IDLE_S = 15.0
 # The answer is completed, and the update processed, within this time after its first words.
@@ -67,7 +66,8 @@ def measure_walks(root: Path) -> Mapping[str, Walk]:
         traced.mkdir()
         with _run_demo(root, Path(folder) / "demo", traced) as place:
             _run_phases(place, lambda phase: (traced / "phase").write_text(phase, "utf-8"))
-            _wait_for(lambda: all((traced / ".".join(walk)).exists() for walk in WALKS.values()))
+            files = [traced / ".".join(walk) for walk in WALKS.values()]
+            wait_until(lambda: all(file.exists() for file in files), MAX_DURATION_S)
         return {name: _read_walk(traced, root, *walk) for name, walk in WALKS.items()}
 
 
@@ -97,7 +97,7 @@ def _run_demo(root: Path, folder: Path, traced: Path) -> Iterator[Place]:
 
 def _run_phases(place: Place, begin: Callable[[str], object]) -> None:
     script = place.script
-    model = _wait_for(lambda: _serving_model(place, ""))
+    model = wait_until(lambda: _serving_model(place, ""), MAX_DURATION_S)
     _ask(place, script.question)
     begin("idle")
     time.sleep(IDLE_S)
@@ -111,7 +111,7 @@ def _run_phases(place: Place, begin: Callable[[str], object]) -> None:
     begin("commit")
     (folder / "green-lighthouse.yaml").write_text(example, "utf-8")
     commit(place.repository, script.new_subject)
-    _wait_for(lambda: _serving_model(place, model))
+    wait_until(lambda: _serving_model(place, model), MAX_DURATION_S)
     begin("end")
 
 
@@ -128,22 +128,13 @@ def _ask(place: Place, question: str) -> None:
     before = _count_answers(place)
     values = {"person": PERSON, "text": question}
     httpx.post(f"{place.chat_url}control/send", json=values, timeout=CALL_S).raise_for_status()
-    _wait_for(lambda: _count_answers(place) > before)
+    wait_until(lambda: _count_answers(place) > before, MAX_DURATION_S)
     time.sleep(SETTLED_S)
 
 
 def _count_answers(place: Place) -> int:
     url = f"{place.chat_url}control/log?chat={PERSON}"
     return sum(bool(entry["by_bot"]) for entry in httpx.get(url, timeout=CALL_S).json()["messages"])
-
-
-def _wait_for(read: Callable[[], T]) -> T:
-    end = time.monotonic() + MAX_DURATION_S
-    while not (value := read()):
-        if time.monotonic() > end:
-            raise TimeoutError("the demo did not reach the awaited state")
-        time.sleep(0.1)
-    return value
 
 
 def _read_walk(traced: Path, root: Path, phase: str, verb: str) -> Walk:

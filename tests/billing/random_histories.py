@@ -2,8 +2,7 @@
 
 The customer orders, pays late, twice or out of order, gives up, gets refunds in parts, asks
 questions, gets packs and changes time zones; the clock jumps in both
-directions. `check` compares the database with the model: `tests/billing` for a hundred histories,
-`bench/billing.py` for ten thousand.
+directions. `check` compares the database with the model.
 """
 
 from collections import Counter as Counts

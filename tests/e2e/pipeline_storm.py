@@ -1,7 +1,7 @@
 """A stress test of the pipeline: a killed daemon; a provider that drops, fails, lags, restarts.
 
 `run_storm(folder, commits, seed)` makes commits one by one, waits for each until its model serves,
-and returns the provider's jobs. Used by a test with few commits and by `bench/storm.py` with 40.
+and returns the provider's jobs.
 """
 
 import random

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.learning_steady import HARMLESS, MAX_CHANGED
+from bench.gate import HARMLESS
 from bench.recall import read_yaml
 from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
@@ -214,13 +214,13 @@ def test_trained_question_is_answered_within_another_conversation(models, name):
 
 
 def test_one_added_example_changes_few_answers(models, tmp_path):
-    name = SETS[0]  # `python -m bench learning` measures every set, with seven examples
+    name = SETS[0]
     question, answer = HARMLESS[0]
     more = [Message("user", question), Message("assistant", answer)]
     extended = train_model([more, *read_examples(name).values()], tmp_path / "model")
     asked = [item["ask"] for item in read_questions(name)["paraphrases"]]
     changed = sum(ask(models(name), text).text != ask(extended, text).text for text in asked)
-    assert changed <= MAX_CHANGED * len(asked)
+    assert changed <= 0.05 * len(asked)
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
