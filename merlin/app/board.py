@@ -10,11 +10,10 @@ What waits for an editor (`list_tasks`) is counted beside it, and on every page 
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
-from itertools import chain
 from operator import itemgetter, or_
 
 from peewee import RawQuery
@@ -33,11 +32,11 @@ from merlin.core.heartbeat import TELEGRAM_DOWN
 from merlin.core.i18n import choose_translation
 from merlin.core.names import is_valid_name
 from merlin.core.permissions import Permission
-from merlin.core.views import INTERNAL, described, view_of
+from merlin.core.views import described, view_of
 from merlin.dataset.builds import BUILDS, match_version
-from merlin.dataset.came_after import CameAfter
-from merlin.dataset.changes import IS_OPEN, Changes
+from merlin.dataset.changes import IS_OPEN, Change, Changes
 from merlin.dataset.files import FileIndex
+from merlin.dataset.finding import Severity
 from merlin.dataset.proposals import ProposalState
 from merlin.dataset.test_plan import TestPlan, read_plan
 from merlin.dataset.verdicts import KNOWN_DATASETS, WAITING, VerdictStatus
@@ -63,48 +62,62 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """A commit of a dataset, or an uncommitted edit (`commit` is "").
+class Card(VerdictView):
+    """A commit in one dataset with its training and its model.
 
-    `errors` is the number that the commit brought, `left_out` that of the examples with them, if no
-    later commit has changed the dataset. `earlier` is the commit whose errors are left then.
+    `since` is when its model went live, None: it does not serve. What follows, only its story has:
+    `change` is the edit that made it, if the actor may undo it, `gone` are the paths of its errors
+    whose files no longer exist.
     """
 
-    dataset: str
-    stage: Stage
-    state: CommitState
-    commit: str = ""
-    change: str = ""
-    subject: str
-    author: str
-    at: datetime
-    errors: int = 0
-    left_out: int = 0
-    earlier: str = field(default="", metadata=INTERNAL)
-    build: str | None = None
     job: JobView | None = None
-    progress: Progress | None = None
     model: ModelView | None = None
+    progress: Progress | None = None
     since: datetime | None = None
-    reason: str = field(default="", metadata=INTERNAL)
-    arguments: Mapping[str, object] = field(default_factory=dict, metadata=INTERNAL)
+    change: str = ""
+    plan: TestPlan | None = None
+    gone: Collection[str] = ()
 
     @property
-    def is_unchanged_but_wrong(self) -> bool:
-        """Return whether it brought only errors, none of them in an example."""
-        return self.state is CommitState.UNCHANGED and self.errors > 0
+    def stage(self) -> Stage:
+        """Return the stage that it has reached."""
+        training = Stage.EVALUATED if self.model else Stage.TRAINING
+        return _STAGES.get(self.status, training)
+
+    @property
+    def is_flawed(self) -> bool:
+        """Return whether an example is left out now, by it or by an earlier commit."""
+        return self.is_newest and (self.left_out > 0 or self.earlier_commit != "")
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether it changed nothing, and brought no error."""
+        return self.state is CommitState.UNCHANGED and not self.errors
 
     @property
     def needs_care(self) -> bool:
         """Return whether it needs attention."""
         is_lost = self.model is not None and not self.model.state.may_serve
-        is_broken = self.left_out > 0 or self.earlier != "" or self.is_unchanged_but_wrong
-        return is_broken or is_lost or self.state.needs_care
+        brought_only_errors = self.state is CommitState.UNCHANGED and not self.is_idle
+        return self.is_flawed or brought_only_errors or is_lost or self.state.needs_care
+
+
+_STAGES: Mapping[VerdictStatus, Stage] = {
+    VerdictStatus.REJECTED: Stage.CHECKED,
+    VerdictStatus.LEFT_OUT: Stage.CHECKED,
+    VerdictStatus.UNCHANGED: Stage.CHECKED,
+    VerdictStatus.BUILT: Stage.BUILT,
+    VerdictStatus.HELD: Stage.BUILT,
+    VerdictStatus.SERVING: Stage.SERVING,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRow:
-    """A dataset with its commits, newest first; `commits` is the total number of commits."""
+    """A dataset with its edits that await a commit and its commits, newest first.
+
+    `commits` is the total number of commits.
+    """
 
     name: str
     removed: bool = described(
@@ -112,7 +125,30 @@ class BoardRow:
     )
     title: Mapping[str, str]
     commits: int
+    edits: Sequence[Change]
     cards: Sequence[Card]
+
+    @property
+    def states(self) -> list[CommitState]:
+        """Return where its edits and its commits stand."""
+        edits = (CommitState(edit.state.value) for edit in self.edits)
+        return [*edits, *(card.state for card in self.cards)]
+
+    @property
+    def is_moving(self) -> bool:
+        """Return whether one of them proceeds without anybody."""
+        return any(state.is_moving for state in self.states)
+
+    @property
+    def needs_care(self) -> bool:
+        """Return whether one of them needs attention."""
+        of_cards = any(card.needs_care for card in self.cards)
+        return of_cards or any(state.needs_care for state in self.states)
+
+    @property
+    def stages(self) -> set[Stage]:
+        """Return the stages at which it has something."""
+        return {card.stage for card in self.cards} | ({Stage.COMMIT} if self.edits else set())
 
     @property
     def has_examples_page(self) -> bool:
@@ -122,9 +158,7 @@ class BoardRow:
     @property
     def is_at_rest(self) -> bool:
         """Return whether nothing moves or needs attention: it has a live model and no more."""
-        return bool(self.cards) and all(
-            card.stage is Stage.SERVING and not card.needs_care for card in self.cards
-        )
+        return self.stages == {Stage.SERVING} and not self.needs_care
 
     def title_in(self, language: str) -> str:
         """Return its title for people."""
@@ -159,22 +193,35 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         seen, beats = _list_visible_datasets(ctx, actor, dataset), list_processes(ctx)
         overview, newest = _read_overview(ctx, _WITH_COUNTS), verdicts.list_newest(ctx)
         led = {led_course.slug: led_course.name for led_course in list_led_courses(ctx, actor)}
-        removed = {name for name, each in newest.items() if each.verdict is VerdictStatus.REMOVED}
+        removed = {name for name, each in newest.items() if each.status is VerdictStatus.REMOVED}
         commits = _sum_numbers(overview["count"])
         names = _list_names(overview, seen)
-        cards: dict[str, list[Card]] = {name: [] for name in names}
-        for card in chain(_edit_cards(ctx, overview, names), _commit_cards(ctx, overview, names)):
+        edits, cards = defaultdict[str, list[Change]](list), defaultdict[str, list[Card]](list)
+        for edit in _list_edits(ctx, overview, names):
+            edits[edit.dataset].append(edit)
+        for card in _commit_cards(ctx, overview, names):
             is_removed = card.since and card.dataset in removed
             shown = replace(card, state=CommitState.REMOVED) if is_removed else card
             cards[card.dataset].append(shown)
+        rows = [
+            BoardRow(
+                name=name,
+                removed=name in removed,
+                title=(name in newest and newest[name].title) or led.get(name, {}),
+                commits=commits[name],
+                edits=edits[name],
+                cards=cards[name],
+            )
+            for name in names
+            if name not in removed or edits[name] or cards[name]
+        ]
         # What moves, then what needs attention; within that in catalogue order: courses by
         # semester, datasets without one, then removed datasets.
         places = {slug: place for place, slug in enumerate(led)}
 
-        def place(name: str) -> tuple[object, ...]:
-            moves = any(card.state.is_moving for card in cards[name])
-            cares = any(card.needs_care for card in cards[name])
-            return not moves, not cares, name in removed, places.get(name, len(places)), name
+        def place(row: BoardRow) -> tuple[object, ...]:
+            in_catalogue = places.get(row.name, len(places))
+            return not row.is_moving, not row.needs_care, row.removed, in_catalogue, row.name
 
         daemon = max((beat.at for beat in beats if beat.process == "daemon"), default=None)
         is_live = is_daemon_alive(ctx)
@@ -184,17 +231,7 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
             is_telegram_down=any(
                 beat.step == TELEGRAM_DOWN and beat.is_alive(ctx.clock()) for beat in beats
             ),
-            rows=[
-                BoardRow(
-                    name=name,
-                    removed=name in removed,
-                    title=(name in newest and newest[name].title) or led.get(name, {}),
-                    commits=commits[name],
-                    cards=cards[name],
-                )
-                for name in sorted(names, key=place)
-                if name not in removed or cards[name]
-            ],
+            rows=sorted(rows, key=place),
         )
 
 
@@ -226,10 +263,11 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
         for row in _choose_edits(overview, names):
             if CommitState(row["state"]).needs_care:
                 stuck[row["dataset"], "commits"].append({"change": row["name"]})
-        for dataset, state, commit in _list_stuck_commits(ctx, overview, names):
-            if state is not CommitState.PINNED or actor.may(Permission.PROMOTE, dataset):
-                kind = "models" if state.is_kept_back else "commits"
-                stuck[dataset, kind].append({"commit": commit})
+        for card in _list_stuck(ctx, overview, names):
+            if card.state is not CommitState.PINNED or actor.may(Permission.PROMOTE, card.dataset):
+                kind = "models" if card.state.is_kept_back else "commits"
+                first = card.earlier_commit if card.is_newest else ""
+                stuck[card.dataset, kind].append({"commit": first or card.commit})
         here = {row["dataset"] for row in overview["tree"]}.intersection(names)
         asked = unanswered.count(ctx, sorted(here), overview["edit"])
         waiting = _sum_numbers(overview["proposal"])
@@ -272,11 +310,6 @@ def _sum_numbers(rows: Sequence[Row]) -> Counter[str]:
     for row in rows:
         counts[row["dataset"]] += row["number"]
     return counts
-
-
-def _newest_positions(overview: _Overview) -> Mapping[str, int]:
-    """Return the position of each dataset's newest commit."""
-    return {row["dataset"]: row["position"] for row in reversed(overview["top"])}
 
 
 def _choose_edits(overview: _Overview, names: Collection[str]) -> list[Row]:
@@ -326,9 +359,9 @@ def _quote(values: Collection[str], between: str = ", ") -> str:
 
 
 # What the pages of editors count. Of the verdicts only the newest of each dataset and status are
-# read, by their index: GROUP BY would read all on each page. `name` is an edit's batch or a
-# commit's hash, `part` a change of the batch. `number` is the id of an edit or a verdict, or how
-# many proposals wait; `position` that of the newest commit.
+# read, by their index: GROUP BY would read all on each page. `name` is an edit's batch, `part` a
+# change of the batch, or "errors" for a commit with errors. `number` is the id of an edit or a
+# verdict, or how many proposals wait; `position` that of the newest commit.
 _OVERVIEW = f"""
 WITH RECURSIVE {KNOWN_DATASETS}, kinds (status) AS (VALUES ({_quote([*VerdictStatus], "), (")})),
 line AS (SELECT known.dataset, kinds.status,
@@ -345,7 +378,9 @@ UNION ALL SELECT 'proposal', dataset, '', '', '', '', COUNT(*), 0
 UNION ALL SELECT 'top', dataset, status, '', '', '', 0, top FROM line WHERE top IS NOT NULL
 UNION ALL SELECT 'edit', dataset, state, reason, batch, change_id, id, 0
     FROM change WHERE {IS_OPEN}
-UNION ALL SELECT 'commit', line.dataset, line.status, reason, commit_sha, '', id, position
+UNION ALL SELECT 'commit', line.dataset, line.status, reason, '', CASE WHEN EXISTS (
+        SELECT 1 FROM finding WHERE verdict_id = verdict.id AND severity = '{Severity.ERROR}'
+    ) THEN 'errors' ELSE '' END, id, position
     FROM line JOIN verdict ON verdict.dataset = line.dataset AND verdict.status = line.status
         AND position >= line.oldest
     WHERE line.status IN ({_quote(_REPLACED_BY)})
@@ -369,50 +404,29 @@ def _read_overview(ctx: Context, query: str = _OVERVIEW) -> _Overview:
     return found
 
 
-def _list_stuck_commits(
-    ctx: Context, overview: _Overview, names: Collection[str]
-) -> Iterator[tuple[str, CommitState, str]]:
-    """Yield dataset, state and the commit to open of those that need attention, newest first."""
-    shown, newest = _choose_commits(overview, names), _newest_positions(overview)
-    rows = [
-        row | {"id": row["number"], "commit_sha": row["name"], "status": row["state"]}
-        for row in shown
+def _list_stuck(ctx: Context, overview: _Overview, names: Collection[str]) -> Iterator[Card]:
+    """Yield the commits that need attention, newest first."""
+    may_be_stuck = [
+        row["number"]
+        for row in _choose_commits(overview, names)
+        if row["part"] or compute_state(VerdictStatus(row["state"]), row["reason"]).needs_care
     ]
-    states = {row["id"]: compute_state(VerdictStatus(row["state"]), row["reason"]) for row in rows}
-    checks = verdicts.read_checks(ctx, [*states])
-    asked = [row for row in rows if states[row["id"]].needs_care]
-    after = verdicts.read_what_came_after(ctx, asked, checks)
-    for row in rows:
-        status = VerdictStatus(row["state"])
-        state = compute_state(status, row["reason"], after=after.get(row["id"], CameAfter()))
-        check, is_newest = checks[row["id"]], row["position"] == newest[row["dataset"]]
-        earlier = check.earlier_commit if is_newest else ""
-        is_broken = is_newest and (check.left_out > 0 or earlier != "")
-        if state is CommitState.UNCHANGED:
-            is_broken = bool(check.errors)
-        if is_broken or state.needs_care:
-            yield row["dataset"], state, earlier or row["name"]
+    if not may_be_stuck:
+        return
+    for verdict in verdicts.list_of_condition(ctx, VERDICT.id.in_(may_be_stuck)):
+        card = view_of(Card, verdict)
+        if card.needs_care and not card.is_idle:
+            yield card
 
 
-def _edit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> Iterator[Card]:
-    """Yield the uncommitted edits, newest first."""
+def _list_edits(ctx: Context, overview: _Overview, names: Collection[str]) -> Iterator[Change]:
+    """Yield the edits that await a commit, newest first, with the subjects that people read."""
     shown = _choose_edits(overview, names)
     named = {row[key] for row in shown for key in ("name", "part")}
     changes = {each.change_id: each for each in Changes(ctx.db).list_of_ids(sorted(named))}
     first = [changes[row["name"]] for row in shown]
     for row, subject in zip(shown, FileIndex(ctx.db).name_subjects(first), strict=True):
-        change = changes[row["part"]]
-        yield Card(
-            dataset=change.dataset,
-            stage=Stage.COMMIT,
-            state=CommitState(change.state.value),
-            change=change.batch,
-            subject=subject,
-            author=change.editor.name,
-            at=change.created_at,
-            reason=change.reason,
-            arguments=change.arguments,
-        )
+        yield replace(changes[row["part"]], subject=subject)
 
 
 def _commit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> Iterator[Card]:
@@ -426,74 +440,31 @@ def _commit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> 
     chosen = [row["number"] for row in _choose_commits(overview, names)]
     is_shown = is_live | VERDICT.id.in_(chosen)
     found = verdicts.list_of_condition(ctx, is_shown) if since or chosen else []
-    ids = {each.job for each in found if each.job}
-    of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
-    shown = jobs.read_progress(ctx, [job for key, job in of_job.items() if key not in made])
-    newest = _newest_positions(overview)
-    for verdict in found:
-        job_id = verdict.job or 0
-        is_live = verdict.verdict is VerdictStatus.SERVING
+    found_cards = _add_trainings(ctx, found)
+    unmade = [card.job for card in found_cards if card.job and not card.model]
+    progress = jobs.read_progress(ctx, unmade)
+    for card in found_cards:
+        is_live = card.status is VerdictStatus.SERVING
+        job_id = card.job_id or 0
         # Of several commits behind one model, the newest is shown.
         began = since.pop(job_id, None) if is_live else None
-        job_rows = of_job.get(job_id), made.get(job_id), shown.get(job_id)
-        card = _card(verdict, newest[verdict.dataset], *job_rows, began)
         # A commit without changes is shown for the errors that the check found.
-        is_idle = card.state is CommitState.UNCHANGED and not card.errors
-        if began or not (is_live or is_idle):
-            yield card
+        if began or not (is_live or card.is_idle):
+            yield replace(card, since=began, progress=progress.get(job_id))
 
 
-def _card(
-    verdict: VerdictView,
-    newest: int,
-    job: JobView | None = None,
-    model: ModelView | None = None,
-    progress: Progress | None = None,
-    since: datetime | None = None,
-) -> Card:
-    match verdict.verdict:
-        case VerdictStatus.REJECTED | VerdictStatus.LEFT_OUT | VerdictStatus.UNCHANGED:
-            stage = Stage.CHECKED
-        case VerdictStatus.BUILT | VerdictStatus.HELD:
-            stage = Stage.BUILT
-        case VerdictStatus.SERVING:
-            stage = Stage.SERVING
-        case _:
-            stage = Stage.EVALUATED if model else Stage.TRAINING
-    return view_of(
-        Card,
-        verdict,
-        stage=stage,
-        change="",
-        at=verdict.committed_at,
-        errors=len(verdict.errors),
-        left_out=verdict.left_out if verdict.position == newest else 0,
-        earlier=verdict.earlier_commit if verdict.position == newest else "",
-        job=job,
-        progress=progress,
-        model=model,
-        since=since,
-    )
+def _add_trainings(ctx: Context, found: Sequence[VerdictView]) -> list[Card]:
+    """Return the cards of commits, each with its job and its model."""
+    ids = {each.job_id for each in found if each.job_id}
+    of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
+    return [
+        view_of(Card, each, job=of_job.get(each.job_id or 0), model=made.get(each.job_id or 0))
+        for each in found
+    ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitDetails:
-    """A commit in one dataset with its training and its model.
-
-    `change` is the edit that made it, if the actor may undo it, else "". `gone` are the paths of
-    its errors whose files no longer exist.
-    """
-
-    verdict: VerdictView
-    job: JobView | None
-    model: ModelView | None
-    change: str
-    plan: TestPlan | None
-    gone: Collection[str]
-
-
-def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[CommitDetails]:
-    """Return what a commit led to, by dataset; `commit` may be abbreviated.
+def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[Card]:
+    """Return the story of a commit in each dataset; `commit` may be abbreviated.
 
     Raises NotFound for a dataset that the actor may not watch.
     """
@@ -501,20 +472,16 @@ def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> l
         seen = _list_visible_datasets(ctx, actor, dataset)
         found = verdicts.list_of_condition(ctx, VERDICT.commit_sha.startswith(commit))
         mine = [each for each in found if seen is None or each.dataset in seen][:_MAX_CARDS]
-        ids = {each.job for each in mine if each.job}
-        of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
         plans = _read_plans(ctx, [each.build for each in mine if each.build])
         edits = {sha: find_undoable(ctx, actor, sha) for sha in {each.commit for each in mine}}
         return [
-            CommitDetails(
-                verdict=each,
-                job=of_job.get(each.job or 0),
-                model=made.get(each.job or 0),
+            replace(
+                each,
                 change=edits[each.commit].get(each.dataset, ""),
                 plan=plans.get(each.build or ""),
                 gone=_list_gone(ctx, each),
             )
-            for each in mine
+            for each in _add_trainings(ctx, mine)
         ]
 
 

@@ -5,21 +5,20 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from peewee import JOIN, Expression, Select, fn
 
-from merlin.app import builds
+from merlin.app import builds, verdicts
 from merlin.app.actor import Actor, missing_dataset, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
-from merlin.app.verdicts import list_removed_datasets
+from merlin.app.verdicts import VerdictView, list_removed_datasets
 from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, named
 from merlin.dataset.builds import build_version
-from merlin.dataset.came_after import CameAfter, find_what_came_after
 from merlin.dataset.verdicts import (
     HOLDS,
     VerdictStatus,
@@ -27,7 +26,7 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import COMMIT, JOB, MODEL, PROMOTION, SERVING, VERDICT
+from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import (
     AppliedProof,
@@ -143,46 +142,16 @@ def name_promotions(ctx: Context, promotions: Sequence[PromotionView]) -> dict[s
     return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_(names))}
 
 
-class TrainedFrom(NamedTuple):
-    """The commit that a model was trained from; `undone_by` is the one that undid it, or ""."""
-
-    commit: str
-    subject: str
-    undone_by: str
-
-
-def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, TrainedFrom]:
-    """Return the commit that each model was trained from, by the model's id."""
-    first = find_verdicts(ctx, views)
-    after = find_what_came_after(ctx.db, [*first.values()], {})
-    return {
-        model: TrainedFrom(
-            row["commit_sha"], row["subject"], after.get(row["id"], CameAfter()).undone_by
-        )
-        for model, row in first.items()
-    }
-
-
-def find_verdicts(ctx: Context, views: Sequence[ModelView]) -> dict[int, Row]:
+def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, VerdictView]:
     """Return the verdict of the commit that each model was trained from, by the model's id.
 
     Not of a later one with the same examples, as the undo of an edit is.
     """
-    jobs = {view.job: view.id for view in views if view.job}
-    query = VERDICT.select(
-        VERDICT.id,
-        VERDICT.dataset,
-        VERDICT.position,
-        VERDICT.status,
-        VERDICT.job_id,
-        VERDICT.commit_sha,
-        COMMIT.subject,
-    )
-    query = query.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
-    rows = ctx.db.rows(query.where(VERDICT.job_id.in_([*jobs])))
-    # Not by the database: SQLite would read all verdicts in their order. The first stays.
-    rows.sort(key=lambda row: row["position"] or math.inf, reverse=True)
-    return {jobs[row["job_id"]]: row for row in rows}
+    models = {view.job: view.id for view in views if view.job}
+    found = verdicts.list_of_jobs(ctx, [*models])
+    # The oldest stays; those that are not on the branch any more come first.
+    found.sort(key=lambda verdict: verdict.position or math.inf, reverse=True)
+    return {models[verdict.job_id or 0]: verdict for verdict in found}
 
 
 def list_tested(ctx: Context, dataset: str, limit: int) -> list[ModelView]:

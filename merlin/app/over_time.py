@@ -10,9 +10,8 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import ModelView
 from merlin.app.permissions import require_editing
-from merlin.app.verdicts import VerdictView, list_of_condition
+from merlin.app.verdicts import VerdictView
 from merlin.chat.feedback import Outcome, QuestionStatistics
-from merlin.db.tables import VERDICT
 
 # Those that fit side by side on a phone.
 MODELS, WEEKS = 12, 12
@@ -63,10 +62,9 @@ def read_over_time(ctx: Context, actor: Actor, dataset: str) -> OverTime:
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
         tested = models.list_tested(ctx, dataset, MODELS)
-        ids = [row["id"] for row in models.find_verdicts(ctx, tested).values()]
-        commits = {each.job: each for each in list_of_condition(ctx, VERDICT.id.in_(ids))}
+        commits = models.name_commits(ctx, tested)
         return OverTime(
-            points=[ModelPoint(model=each, commit=commits.get(each.job)) for each in tested],
+            points=[ModelPoint(model=each, commit=commits.get(each.id)) for each in tested],
             weeks=_list_weeks(ctx, dataset),
         )
 

@@ -34,7 +34,7 @@ class DatasetStatus:
     @property
     def is_removed(self) -> bool:
         """Return whether the newest commit removed the dataset."""
-        return self.verdict is not None and self.verdict.verdict is VerdictStatus.REMOVED
+        return self.verdict is not None and self.verdict.status is VerdictStatus.REMOVED
 
 
 @dataclass(frozen=True, slots=True)

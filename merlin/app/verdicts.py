@@ -4,8 +4,9 @@ A status may be followed by another one (failed, then serving), so each is repor
 comes; after a final one nothing more is.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from merlin.app.context import Context
 from merlin.core.clock import Clock, utc_now
 from merlin.core.i18n import choose_translation, cut, render_stored_text
 from merlin.core.money import format_amounts
-from merlin.core.views import INTERNAL, described, view_of
+from merlin.core.views import view_of
 from merlin.dataset.builds import build_version
 from merlin.dataset.came_after import CameAfter, find_what_came_after
 from merlin.dataset.changes import Changes, ChangeState
@@ -31,6 +32,7 @@ from merlin.dataset.verdicts import (
     NEWEST_FIRST,
     NOTHING_NEW,
     ON_LINE,
+    Verdict,
     VerdictStatus,
     choose_newest,
     select_verdicts,
@@ -47,19 +49,29 @@ from merlin.training.scores import Evaluation
 _FINDINGS = 50
 # How much of a question a notice shows.
 _QUESTION_LENGTH = 200
-# How many earlier commits of a dataset are searched for the one that brought an error.
-_MAX_EARLIER = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckView:
-    """The first findings of the check of a commit.
+class VerdictView(Verdict):
+    """The verdict of a commit for a dataset, with its first findings and what became of it.
 
+    `is_newest`: no later commit has changed the dataset.
     `earlier`: path -> the earlier commit that brought its errors, which this one left as they were.
+    `is_trained`: its training has made a model. `served_until` is when that last stopped serving,
+    None: it serves now, or never did. `title` is the dataset's at that commit, empty if its
+    dataset.yaml could not be read.
     """
 
-    findings: Sequence[Finding] = ()
-    earlier: Mapping[str, str] = field(default_factory=dict, metadata=INTERNAL)
+    id: int
+    is_newest: bool
+    findings: Sequence[Finding]
+    earlier: Mapping[str, str]
+    build: str | None
+    is_trained: bool
+    served_until: datetime | None
+    state: CommitState
+    after: CameAfter
+    title: Localised
 
     @property
     def errors(self) -> list[Finding]:
@@ -77,51 +89,21 @@ class CheckView:
         """Return the last commit whose errors are left, "" for none."""
         return next(iter(self.earlier.values()), "")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerdictView(CheckView):
-    """The verdict of a commit for a dataset.
-
-    `position` on the mainline, None if the commit is not on it any more. `served_until` is when its
-    model last stopped serving, None: it serves now, or never did. `reason` is a Fluent key.
-    """
-
-    id: int
-    commit: str
-    dataset: str
-    position: int | None
-    verdict: VerdictStatus
-    subject: str
-    author: str
-    committed_at: datetime
-    seen_at: datetime
-    updated_at: datetime
-    build: str | None
-    job: int | None
-    reason: str
-    arguments: Mapping[str, object]
-    served_until: datetime | None
-    trained: bool = described("Whether its training has made a model.")
-    state: CommitState = described("Where it stands, the word that people read.")
-    after: CameAfter = described('The commits that undid, mended or replaced it, "" for none.')
-    # The dataset's title at that commit, empty if its dataset.yaml could not be read.
-    title: Localised = field(metadata=INTERNAL)
-
     @property
     def has_own_build(self) -> bool:
         """Return whether a build was made of this commit."""
-        return self.build is not None and self.verdict not in NOTHING_NEW
+        return self.build is not None and self.status not in NOTHING_NEW
 
     @property
     def can_launch(self) -> bool:
         """Return whether its build can be trained on request."""
-        is_idle = self.verdict in (VerdictStatus.FAILED, VerdictStatus.HELD)
+        is_idle = self.status in (VerdictStatus.FAILED, VerdictStatus.HELD)
         return self.build is not None and is_idle and self.state is not CommitState.UNDONE
 
     @property
     def is_rejected(self) -> bool:
         """Return whether nothing could be built of the dataset as it was then."""
-        return self.verdict is VerdictStatus.REJECTED
+        return self.status is VerdictStatus.REJECTED
 
     def why(self, language: str) -> str:
         """Return the reason as a text, "" for none."""
@@ -149,12 +131,17 @@ def list_of_condition(ctx: Context, where: Any, limit: int | None = None) -> lis
 
     The caller checks the permission to see them.
     """
-    query = _select_verdicts().where(where)
     if limit is not None:
-        return _views(ctx, ctx.db.rows(query.order_by(NEWEST_FIRST).limit(limit)))
+        query = _select_verdicts().where(where).order_by(NEWEST_FIRST).limit(limit)
+        return _views(ctx, ctx.db.rows(query))
+    return _views(ctx, _find_rows(ctx, where))
+
+
+def _find_rows(ctx: Context, where: Any) -> list[Row]:
+    """Return the rows of verdicts, newest first."""
     # Sorted here: to spare itself the sorting of twenty, SQLite would read all by their order.
-    rows = sorted(ctx.db.rows(query), key=lambda row: row["position"] or 0, reverse=True)
-    return _views(ctx, rows)
+    rows = ctx.db.rows(_select_verdicts().where(where))
+    return sorted(rows, key=lambda row: row["position"] or 0, reverse=True)
 
 
 def find(ctx: Context, dataset: str, commit: str) -> VerdictView | None:
@@ -164,15 +151,29 @@ def find(ctx: Context, dataset: str, commit: str) -> VerdictView | None:
 
 
 def list_newest(ctx: Context) -> dict[str, VerdictView]:
-    """Return each dataset's newest verdict; the caller checks the permission to see them."""
+    """Return each dataset's newest verdict, without findings.
+
+    The caller checks the permission to see them.
+    """
     rows = ctx.db.rows(choose_newest(_select_verdicts()))
-    return {row["dataset"]: _view(row, CheckView(), CameAfter()) for row in rows}
+    return {view.dataset: view for view in _views(ctx, rows, {})}
+
+
+def list_of_jobs(ctx: Context, job_ids: Collection[int]) -> list[VerdictView]:
+    """Return the verdicts of jobs, newest commit first, without findings.
+
+    The caller checks the permission to see them.
+    """
+    return _views(ctx, _find_rows(ctx, VERDICT.job_id.in_(job_ids)), {})
 
 
 def list_removed_datasets(ctx: Context) -> set[str]:
     """Return the datasets whose newest commit removed them; their models may still answer."""
     newest_verdicts = list_newest(ctx).items()
-    return {name for name, each in newest_verdicts if each.verdict is VerdictStatus.REMOVED}
+    return {name for name, each in newest_verdicts if each.status is VerdictStatus.REMOVED}
+
+
+_LATER = VERDICT.alias("later")
 
 
 def _select_verdicts() -> Select:
@@ -180,101 +181,47 @@ def _select_verdicts() -> Select:
     is_over = (VERDICT.status == VerdictStatus.SERVING.value) & SERVING.since.is_null()
     is_its = (PROMOTION.dataset == MODEL.dataset) & (PROMOTION.from_model == MODEL.model_id)
     ended = PROMOTION.select(fn.MAX(PROMOTION.at)).where(is_over & is_its).alias("served_until")
-    of_others = (BUILD.number.alias("build_number"), MODEL.id.alias("model_row"), ended)
+    newest = _LATER.select(fn.MAX(_LATER.position)).where(_LATER.dataset == VERDICT.dataset)
+    is_newest = (VERDICT.position == newest).alias("is_newest")
+    of_others = (BUILD.number.alias("build_number"), MODEL.id.alias("model_row"), ended, is_newest)
     query = select_verdicts().select_extend(*of_others)
     query = query.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
     query = query.join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == VERDICT.job_id))
     return query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
 
 
-def _views(ctx: Context, rows: Sequence[Row]) -> list[VerdictView]:
-    checks = read_checks(ctx, [row["id"] for row in rows])
-    after = read_what_came_after(ctx, rows, checks)
-    return [_view(row, checks[row["id"]], after[row["id"]]) for row in rows]
-
-
-def read_what_came_after(
-    ctx: Context, rows: Sequence[Row], checks: Mapping[int, CheckView]
-) -> dict[int, CameAfter]:
-    """Return what later commits did to these verdicts, whose checks are known, by id."""
-    wrong = {row["id"]: {error.path for error in checks[row["id"]].errors} for row in rows}
-    found = find_what_came_after(ctx.db, rows, wrong)
-    return {row["id"]: found.get(row["id"], CameAfter()) for row in rows}
-
-
-def read_checks(ctx: Context, ids: Sequence[int]) -> dict[int, CheckView]:
-    """Return the check of each of these verdicts, by two queries."""
-    before = _list_before(ctx, ids)
-    older = (verdict_id for commits in before.values() for verdict_id in commits)
-    findings = _read_findings(ctx, {*ids, *older})
-    errors = {verdict_id: _errors_by_path(found) for verdict_id, found in findings.items()}
-    return {
-        verdict_id: CheckView(
-            findings=findings.get(verdict_id, ()),
-            earlier=_find_earlier(verdict_id, before.get(verdict_id, {}), errors),
-        )
-        for verdict_id in ids
+def _views(
+    ctx: Context, rows: Sequence[Row], known: Mapping[int, Sequence[Row]] | None = None
+) -> list[VerdictView]:
+    """Return the views of verdicts; `known` are their findings, by verdict id, if not all."""
+    findings = _read_findings(ctx, [row["id"] for row in rows]) if known is None else known
+    older = [row for row in rows if not row["is_newest"]]
+    brought = {
+        row["id"]: {
+            each["path"]
+            for each in findings.get(row["id"], ())
+            if each["severity"] == Severity.ERROR.value and not each["brought_by"]
+        }
+        for row in older
     }
+    after = find_what_came_after(ctx.db, older, brought)
+    nothing = CameAfter()
+    return [_view(row, findings.get(row["id"], ()), after.get(row["id"], nothing)) for row in rows]
 
 
-_BEFORE, _OLDEST = VERDICT.alias("before"), VERDICT.alias("oldest")
-
-
-def _list_before(ctx: Context, ids: Sequence[int]) -> dict[int, dict[int, str]]:
-    """Return the commits before each of these verdicts with errors: verdict id -> commit.
-
-    The newest first, at most `_MAX_EARLIER`.
-    """
-    is_older = (_OLDEST.dataset == VERDICT.dataset) & (_OLDEST.position < VERDICT.position)
-    oldest = _OLDEST.select(_OLDEST.position).where(is_older).order_by(_OLDEST.position.desc())
-    first = fn.COALESCE(oldest.limit(1).offset(_MAX_EARLIER - 1), 0)
-    is_before = _BEFORE.position.between(first, VERDICT.position - 1)
-    errors = FINDING.select(FINDING.verdict_id).where(FINDING.severity == Severity.ERROR.value)
-    query = VERDICT.select(VERDICT.id, _BEFORE.id, _BEFORE.commit_sha)
-    query = query.join(_BEFORE, on=(_BEFORE.dataset == VERDICT.dataset) & is_before)
-    query = query.where(VERDICT.id.in_(errors.where(FINDING.verdict_id.in_([*ids]))))
-    found: dict[int, dict[int, str]] = {}
-    for verdict_id, older, commit in ctx.db.tuples(query.order_by(_BEFORE.position.desc())):
-        found.setdefault(verdict_id, {})[older] = commit
-    return found
-
-
-def _find_earlier(
-    verdict_id: int,
-    before: Mapping[int, str],
-    errors: Mapping[int, Mapping[str, Sequence[Finding]]],
-) -> Mapping[str, str]:
-    """Return path -> the first of the commits in a row before this one with the same errors."""
-    earlier: dict[str, str] = {}
-    left = errors.get(verdict_id, {})
-    for older, commit in before.items():
-        found = errors.get(older, {})
-        left = {path: each for path, each in left.items() if found.get(path) == each}
-        earlier.update(dict.fromkeys(left, commit))
-    return earlier
-
-
-def _errors_by_path(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
-    by_path: dict[str, list[Finding]] = {}
-    for each in findings:
-        if each.severity is Severity.ERROR:
-            by_path.setdefault(each.path, []).append(each)
-    return by_path
-
-
-def _view(row: Row, check: CheckView, after: CameAfter) -> VerdictView:
+def _view(row: Row, findings: Sequence[Row], after: CameAfter) -> VerdictView:
     spec, status = load_spec(row["spec"]), VerdictStatus(row["status"])
     is_trained, was_live = row["model_row"] is not None, row["served_until"] is not None
     return read_row(
         VerdictView,
         row,
         commit=row["commit_sha"],
-        verdict=status,
+        spec=spec,
+        is_newest=bool(row["is_newest"]),
         build=build_version(row["dataset"], row["build_number"]),
-        job=row["job_id"],
-        findings=check.findings,
-        earlier=check.earlier,
-        trained=is_trained,
+        findings=[FINDINGS.read(each) for each in findings],
+        earlier={each["path"]: each["brought_by"] for each in findings if each["brought_by"]},
+        is_trained=is_trained,
         state=compute_state(
             status, row["reason"], is_trained=is_trained, was_live=was_live, after=after
         ),
@@ -283,15 +230,15 @@ def _view(row: Row, check: CheckView, after: CameAfter) -> VerdictView:
     )
 
 
-def _read_findings(ctx: Context, ids: Collection[int]) -> dict[int, list[Finding]]:
+def _read_findings(ctx: Context, ids: Collection[int]) -> dict[int, list[Row]]:
     """Return the first `_FINDINGS` findings of each verdict, by verdict id."""
     row_number = fn.ROW_NUMBER().over(partition_by=[FINDING.verdict_id], order_by=[FINDING.id])
     numbered = FINDING.select(*FINDING.every(), row_number.alias("place"))
     few = numbered.where(FINDING.verdict_id.in_([*ids])).alias("few")
     query = few.select_from(*(few.c[column.name] for column in FINDING.every()))
-    findings: dict[int, list[Finding]] = {}
+    findings = defaultdict[int, list[Row]](list)
     for row in ctx.db.rows(query.where(few.c.place <= _FINDINGS).order_by(few.c.id)):
-        findings.setdefault(row["verdict_id"], []).append(FINDINGS.read(row))
+        findings[row["verdict_id"]].append(row)
     return findings
 
 

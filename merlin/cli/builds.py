@@ -39,6 +39,13 @@ Version = Annotated[
 
 # JSON names of the fields of a build.
 _JSON_NAMES = {"version": "build", "id": "build_id"}
+# And of a verdict, which has internal ones, too.
+VERDICT_NAMES = {
+    "status": "verdict",
+    "job_id": "job",
+    "is_trained": "trained",
+    **dict.fromkeys(("id", "is_newest", "build_id", "training_key", "spec", "message"), ""),
+}
 
 app = typer.Typer()
 
@@ -120,7 +127,7 @@ def log(
     with read_context(config, dataset) as (ctx, actor):
         entries = verdicts.list_mainline(ctx, actor, dataset or "", limit)
     if json:
-        print_json([record(verdict, id="") for verdict in entries])
+        print_json([record(verdict, **VERDICT_NAMES) for verdict in entries])
         return
     if not entries:
         print_message("log-none")

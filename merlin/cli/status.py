@@ -7,6 +7,7 @@ import typer
 
 from merlin.app.status import DatasetStatus, read_status
 from merlin.cli import language, options
+from merlin.cli.builds import VERDICT_NAMES
 from merlin.cli.failures import error_text
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import (
@@ -73,7 +74,7 @@ def dataset_record(dataset_status: DatasetStatus) -> dict[str, Any]:
     """Return a dataset's status as a dict for JSON."""
     verdict: dict[str, Any] = {"commit": None, "build": None, "verdict": None}
     if dataset_status.verdict:
-        verdict = record(dataset_status.verdict, id="", served_until="", findings="")
+        verdict = record(dataset_status.verdict, **VERDICT_NAMES, served_until="", findings="")
     return {
         **verdict,
         "serving": record(dataset_status.serving) if dataset_status.serving else None,

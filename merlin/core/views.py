@@ -39,6 +39,10 @@ def make_finite(value: Any) -> Any:
 
 
 def view_of(kind: type[V], value: object, **more: object) -> V:
-    """Return a view whose fields come from `more`, and otherwise from the attributes of `value`."""
+    """Return a view whose fields come from `more`, and otherwise from the attributes of `value`.
+
+    A field that is in neither has its default.
+    """
     names = (item.name for item in fields(kind) if item.name not in more)
-    return kind(**{name: getattr(value, name) for name in names}, **more)
+    known = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    return kind(**known, **more)

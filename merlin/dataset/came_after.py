@@ -4,8 +4,9 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
-from peewee import fn
+from peewee import JOIN, fn
 
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Severity
@@ -64,7 +65,8 @@ def find_what_came_after(
     }
 
 
-_LATER, _STILL = VERDICT.alias("later"), FINDING.alias("still")
+_LATER, _MENDED = VERDICT.alias("later"), VERDICT.alias("mended")
+_STILL = FINDING.alias("still")
 _IS_LATER = (_LATER.dataset == VERDICT.dataset) & (_LATER.position > VERDICT.position)
 
 
@@ -78,19 +80,22 @@ def _find_mended(db: Database, wrong: Mapping[int, Collection[str]]) -> dict[int
     is_right = _IS_LATER & (_LATER.status != VerdictStatus.REJECTED.value)
     is_right &= ~fn.EXISTS(_STILL.select(_STILL.id).where(is_still_wrong))
     first = _LATER.select(_LATER.id).where(is_right).order_by(_LATER.position).limit(1)
-    query = FINDING.select(FINDING.verdict_id, FINDING.path, first.alias("first"))
+    is_first = _MENDED.id == first
+    query = FINDING.select(
+        FINDING.verdict_id, FINDING.path, _MENDED.position, _MENDED.commit_sha.alias("by")
+    )
     query = query.join(VERDICT, on=(VERDICT.id == FINDING.verdict_id))
+    query = query.join(_MENDED, JOIN.LEFT_OUTER, on=is_first)
     is_error = FINDING.severity == Severity.ERROR.value
     rows = db.rows(query.where(FINDING.verdict_id.in_([*wrong]) & is_error))
-    firsts = defaultdict[int, list[int | None]](list)
+    mended = defaultdict[int, list[Row]](list)
     for row in rows:
         if row["path"] in wrong[row["verdict_id"]]:
-            firsts[row["verdict_id"]].append(row["first"])
-    places = _read_places(db, {each for found in firsts.values() for each in found if each})
+            mended[row["verdict_id"]].append(row)
     return {
-        verdict_id: max(places[each] for each in found if each)[1]
-        for verdict_id, found in firsts.items()
-        if all(found)
+        verdict_id: max(found, key=itemgetter("position"))["by"]
+        for verdict_id, found in mended.items()
+        if all(row["by"] for row in found)
     }
 
 
@@ -103,13 +108,6 @@ def _find_accepted(db: Database, verdict_ids: Collection[int]) -> dict[int, str]
     query = VERDICT.select(VERDICT.id, first.alias("first"))
     rows = db.rows(query.where(VERDICT.id.in_([*verdict_ids])))
     return {row["id"]: row["first"] for row in rows if row["first"]}
-
-
-def _read_places(db: Database, verdict_ids: Collection[int]) -> dict[int, tuple[int, str]]:
-    """Return position and commit of verdicts, by id."""
-    query = VERDICT.select(VERDICT.id, VERDICT.position, VERDICT.commit_sha)
-    rows = db.rows(query.where(VERDICT.id.in_([*verdict_ids])))
-    return {row["id"]: (row["position"], row["commit_sha"]) for row in rows}
 
 
 _NEWEST, _ANY, _OF_ANY = CHANGE.alias("newest"), CHANGE.alias("any_edit"), VERDICT.alias("of_any")

@@ -6,6 +6,7 @@ text that several builds contain is stored once.
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
 from merlin.dataset.example import normalise
+from merlin.dataset.finding import Severity
 from merlin.dataset.layout import RATED, example_path
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
@@ -52,6 +54,8 @@ RESET_POSITION = 0
 _OPEN = (VerdictStatus.BUILT, VerdictStatus.HELD, VerdictStatus.TRAINING)
 
 _COMMITS = RowMap(Commit)
+# What two findings are compared by.
+_OF_FINDING = ("line", "col", "rule", "arguments")
 
 
 class CommitHistory(Repository):
@@ -146,9 +150,28 @@ class CommitHistory(Repository):
             "seen_at": iso(at),
             "updated_at": iso(at),
         }
-        this = {"verdict_id": self.db.add(VERDICT, verdict)}
-        findings = checked.findings if checked else ()
-        self.db.add_many(FINDING, (FINDINGS.write(finding) | this for finding in findings))
+        findings = [FINDINGS.write(finding) for finding in checked.findings] if checked else []
+        earlier = self._find_earlier(dataset, commit, findings)
+        verdict_id = self.db.add(VERDICT, verdict)
+        this = {"verdict_id": verdict_id}
+        self.db.add_many(
+            FINDING,
+            (row | this | {"brought_by": earlier.get(row["path"], "")} for row in findings),
+        )
+
+    def _find_earlier(
+        self, dataset: str, commit: Commit, findings: Sequence[Row]
+    ) -> Mapping[str, str]:
+        """Return path -> the earlier commit that brought its errors, if this one left them."""
+        of_dataset = (VERDICT.dataset == dataset) & (VERDICT.position < commit.position)
+        before = VERDICT.select(VERDICT.id).where(of_dataset).order_by(VERDICT.position.desc())
+        rows = FINDING.select(*FINDING.every(), VERDICT.commit_sha).join(
+            VERDICT, on=(VERDICT.id == FINDING.verdict_id)
+        )
+        known = self.db.rows(rows.where(VERDICT.id == before.limit(1)).order_by(FINDING.id))
+        old, new = _errors_by_path(known), _errors_by_path(findings)
+        brought = {row["path"]: row["brought_by"] or row["commit_sha"] for row in known}
+        return {path: brought[path] for path in new if new[path] == old.get(path)}
 
     @transaction
     def drop_commits(self, after: int, at: datetime) -> int:
@@ -176,6 +199,14 @@ class CommitHistory(Repository):
             mark_incomplete(self.db)
             self.db.bump()
         return left
+
+
+def _errors_by_path(findings: Sequence[Row]) -> dict[str, list[Row]]:
+    by_path = defaultdict[str, list[Row]](list)
+    for row in findings:
+        if row["severity"] == Severity.ERROR.value:
+            by_path[row["path"]].append({name: row[name] for name in _OF_FINDING})
+    return by_path
 
 
 def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:

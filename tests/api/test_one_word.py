@@ -207,7 +207,7 @@ def read_story(client, commit):
 
 def check_what_was_told(site, view):
     """Check the status at the forge, and the message to the editor: what was found."""
-    found = compute_state(view.verdict, view.reason)
+    found = compute_state(view.status, view.reason)
     moved = (CommitState.WAS_LIVE, CommitState.TESTING)
     assert view.state is found or view.state.is_of_later or view.state in moved
     status = site.forge.statuses_of(view.commit, f"merlin/{FACE}")[-1]
@@ -217,7 +217,7 @@ def check_what_was_told(site, view):
         row["reported_status"]
         for row in site.db.rows(CHANGE.select().where(CHANGE.commit_sha == view.commit))
     ]
-    assert not told or view.verdict not in REPORTED or {*told} == {found.value}
+    assert not told or view.status not in REPORTED or {*told} == {found.value}
 
 
 def check_edits(site, client, acts):

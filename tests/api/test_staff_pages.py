@@ -289,7 +289,7 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
     staff.rows.record(commit, [replace(outcome, **left_out)], staff.rows.clock())
     with staff.browser_client(VERA) as client:
         newest = list_verdicts(staff, "neurotypology")[0]
-        assert (newest.verdict, newest.why("ru")) == ("left_out", words)
+        assert (newest.status, newest.why("ru")) == ("left_out", words)
         page = client.get("/admin/board", params={"commit": commit.sha}).text
         assert "не учтён" in page
         assert "examples/x.yaml, строка 3" in page

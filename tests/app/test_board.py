@@ -89,7 +89,7 @@ def test_failure_stays_until_a_later_commit_replaces_it(world):
     world.push(2, make_examples(13), findings=[make_finding()])
     world.db.sql("UPDATE verdict SET status = 'rejected', job_id = NULL WHERE position = 2")
     (card, _) = read_board(world.ctx, OPERATOR).cards
-    assert (card.stage, card.errors, card.needs_care) == (Stage.CHECKED, 1, True)
+    assert (card.stage, len(card.errors), card.needs_care) == (Stage.CHECKED, 1, True)
     job = world.start(3, make_examples(14))
     world.finish(job, JobState.FAILED)
     assert read_cards(world) == [("a003", "training", "failed"), ("a001", "serving", "serving")]
@@ -111,10 +111,8 @@ def test_edit_with_many_files_hides_no_other_edit(world):
     changes.put_aside(batch, ChangeState.PARKED, "git-failed", {})
     put(50)
     put(2)
-    assert [card.state for card in read_board(world.ctx, OPERATOR).cards if card.change] == [
-        *("waiting", "waiting"),
-        "parked",
-    ]
+    (row,) = read_board(world.ctx, OPERATOR).rows
+    assert [edit.state for edit in row.edits] == ["waiting", "waiting", "parked"]
 
 
 def test_commit_of_an_edit_leads_its_editor_and_admins_to_the_undo(world):
@@ -243,11 +241,11 @@ def test_error_that_an_earlier_commit_brought_is_told_as_its_own(world):
     world.serve(3, make_examples(14), findings=[make_finding()])
     world.push(4, make_examples(15), findings=[make_finding()])
     card, *_ = read_board(world.ctx, OPERATOR).cards
-    assert (card.errors, card.left_out, card.earlier[:4]) == (0, 0, broken)
+    assert (card.errors, card.is_flawed, card.earlier_commit[:4]) == ([], True, broken)
     assert [task.commit[:4] for task in list_tasks(world.ctx, OPERATOR)] == [broken]
     world.push(5, make_examples(16), findings=[make_finding(), make_finding(line=9)])
     card, *_ = read_board(world.ctx, OPERATOR).cards
-    assert (card.errors, card.left_out, card.earlier) == (2, 1, "")
+    assert (len(card.errors), card.left_out, card.earlier_commit) == (2, 1, "")
 
 
 def test_what_moves_comes_first_then_what_needs_attention(world):

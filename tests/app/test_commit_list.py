@@ -7,8 +7,7 @@ from merlin.app.actor import Actor
 from merlin.app.commit_list import CommitFilter, list_commits
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
-from merlin.db.tables import COMMIT
-from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
+from tests.db.pipeline_rows import FACE, OPERATOR, make_commit, make_examples, make_spec
 
 pytestmark = pytest.mark.integration
 
@@ -69,8 +68,7 @@ def test_model_says_what_undid_the_commit_it_was_trained_from(world):
     world.serve(1, make_examples(12))
     (live,) = models.list_serving(world.ctx, OPERATOR).values()
     origin = models.name_commits(world.ctx, [live])[live.id]
-    assert (origin.commit, origin.undone_by) == (world.verdict(1).commit, "")
-    by = world.push(2, make_examples(13))
-    undoing = f"This reverts commit {origin.commit}.\n"
-    world.db.update(COMMIT, COMMIT.sha == by, message=undoing)
-    assert models.name_commits(world.ctx, [live])[live.id].undone_by == by
+    assert (origin.commit, origin.after.undone_by) == (world.verdict(1).commit, "")
+    undo = make_commit(2, message=f"This reverts commit {origin.commit}.\n")
+    world.record(undo, [world.outcome(make_spec(), make_examples(13))], world.clock())
+    assert models.name_commits(world.ctx, [live])[live.id].after.undone_by == undo.sha

@@ -36,7 +36,7 @@ def test_status_shows_newest_verdict_model_and_job_of_each_dataset(world, clock)
     overview = read_status(world.ctx, OPERATOR)
     assert list(overview.datasets) == [FACE, "python"]
     verdict, serves, job = (getattr(overview.datasets[FACE], name) for name in PARTS)
-    assert (verdict.commit, verdict.build, verdict.verdict) == (
+    assert (verdict.commit, verdict.build, verdict.status) == (
         make_commit(2).sha,
         f"{FACE}-2",
         "built",

@@ -48,7 +48,7 @@ def test_commit_that_declares_a_wrong_encoding_does_not_stop_the_pipeline(lab, s
     lab.tick("fetch")
     with open_reading_context(lab.config) as ctx:
         verdict_views = verdicts.list_mainline(ctx, Actor.operator(), "trial")
-    verdict_by_commit = {view.commit: view.verdict for view in verdict_views}
+    verdict_by_commit = {view.commit: view.status for view in verdict_views}
     assert verdict_by_commit == {
         **verdict_by_commit,
         odd: VerdictStatus.BUILT,

@@ -105,7 +105,7 @@ def test_arrival_trains_at_the_newest_commit_of_the_build_and_once(world, launch
     world.push(1, make_examples(), spec=SMALL)
     job = launch_arrival(launches, arrive(build=f"{FACE}-1"))
     assert (job.recipe.method, job.recipe.base_model) == ("adapter", "small")
-    assert world.log()[0].verdict is VerdictStatus.TRAINING
+    assert world.log()[0].status is VerdictStatus.TRAINING
     assert launch_arrival(launches, arrive(build=f"{FACE}-1")).job_id == job.job_id
     with pytest.raises(Refused) as busy:
         launch_arrival(launches, arrive("b" * 64))
@@ -116,7 +116,7 @@ def test_arrival_that_failed_is_tried_again(world, launches):
     world.push(1, make_examples(), spec=SMALL)
     first = launch_arrival(launches, arrive())
     world.finish(first, JobState.FAILED)
-    assert world.log()[0].verdict is VerdictStatus.FAILED
+    assert world.log()[0].status is VerdictStatus.FAILED
     again = launch_arrival(launches, arrive())
     assert (again.attempt, again.job_id != first.job_id) == (2, True)
 
@@ -127,7 +127,7 @@ def test_live_model_of_the_build_answers_on_while_an_arrival_fails(world, launch
     world.promote()
     failed = launch_arrival(launches, arrive())
     world.finish(failed, JobState.FAILED)
-    assert world.log()[0].verdict is VerdictStatus.SERVING
+    assert world.log()[0].status is VerdictStatus.SERVING
     [model] = [each for each in world.recent_models() if each.serves]
     assert model.trained == "here"
 

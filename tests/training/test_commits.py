@@ -179,7 +179,7 @@ def test_rejected_commit_keeps_its_findings_and_has_no_build(world, clock):
     )
     world.record(make_commit(1), [rejected], clock())
     (shown,) = world.log()
-    assert (shown.verdict, shown.build, shown.arguments) == ("rejected", None, {"errors": 1})
+    assert (shown.status, shown.build, shown.arguments) == ("rejected", None, {"errors": 1})
     assert len(shown.findings) == 1
     assert world.history.latest(FACE) is None
 

@@ -72,7 +72,7 @@ def test_success_creates_the_model_at_the_same_time(world, job, clock):
 def test_failed_or_cancelled_job_fails_its_verdicts(world, job, state):
     world.finish(job, state)
     (verdict,) = world.log()
-    assert (verdict.verdict, verdict.reason) == ("failed", f"verdict-job-{state}")
+    assert (verdict.status, verdict.reason) == ("failed", f"verdict-job-{state}")
     assert world.models.list_unproved() == []
 
 

@@ -113,7 +113,7 @@ def test_held_verdict_has_a_reason_that_can_change(world):
     ]:
         world.launches.hold(verdict, Decision(step, reason, {"seconds": 60}), ())
         (shown,) = world.of_commit(sha)
-        assert shown.verdict == ("held" if step is Step.HOLD else "built")
+        assert shown.status == ("held" if step is Step.HOLD else "built")
         assert (shown.reason, shown.arguments) == (reason, {"seconds": 60})
     (verdict,) = world.launches.list_waiting()
     assert verdict.reason == "held-slots"
@@ -134,7 +134,7 @@ def test_held_verdict_can_be_started(world, clock):
     world.launches.hold(verdict, Decision(Step.HOLD, "held-manual"), ())
     assert world.launches.start(verdict, make_job(verdict, clock), ()) is not None
     (shown,) = world.log()
-    assert (shown.verdict, shown.reason) == ("training", "")
+    assert (shown.status, shown.reason) == ("training", "")
 
 
 def test_revert_uses_the_existing_job(world):
@@ -156,7 +156,7 @@ def test_revert_to_a_failed_job_fails_and_can_be_launched_again(world, state):
     world.push(3, make_examples(12))
     world.launch()
     (shown, *_) = world.log()
-    assert (shown.verdict, shown.reason) == ("failed", f"verdict-job-{state}")
+    assert (shown.status, shown.reason) == ("failed", f"verdict-job-{state}")
     assert shown.arguments["job"] == job.job_id
     relaunched = launch_by_hand(world.launches, world.verdict(3))
     assert (relaunched.attempt, relaunched.job_id) == (2, 3)
@@ -291,7 +291,7 @@ def test_revert_to_a_missing_model_fails_and_can_be_trained_again_by_hand(world)
     world.push(3, make_examples(12))
     world.launch()
     (shown, *_) = world.log()
-    assert (shown.verdict, shown.reason) == ("failed", "verdict-model-gone")
+    assert (shown.status, shown.reason) == ("failed", "verdict-model-gone")
     assert shown.arguments["model"] == model.model_id
     assert launch_by_hand(world.launches, world.verdict(3)).attempt == 2
 

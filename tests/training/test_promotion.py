@@ -57,7 +57,7 @@ def test_refused_model_fails_its_verdicts_and_never_serves(world):
     world.finish(job)
     world.prove(ModelState.REFUSED)
     (verdict,) = world.log()
-    assert (verdict.verdict, verdict.reason) == ("failed", "verdict-model-refused")
+    assert (verdict.status, verdict.reason) == ("failed", "verdict-model-refused")
     assert verdict.arguments["note"] == "mute"
     assert world.promotions.list_newest_good() == []
     assert world.models.list_proved() == []
@@ -202,7 +202,7 @@ def test_return_to_an_earlier_build_is_named_by_the_commit_it_was_trained_from(w
     promotions = models.list_promotions(world.ctx, OPERATOR, FACE)
     assert [promotion.why for promotion in promotions] == ["returned", "newest", "newest"]
     (live,) = (view for view in world.recent_models(FACE) if view.serves)
-    assert models.name_commits(world.ctx, [live])[live.id][0] == world.verdict(1).commit
+    assert models.name_commits(world.ctx, [live])[live.id].commit == world.verdict(1).commit
 
 
 def test_rollback_to_the_live_model_is_refused_because_it_is_live(world):
@@ -290,7 +290,7 @@ def test_commits_trained_under_a_pin_say_so_until_it_is_taken_off(world):
         world.serve(position, make_examples(11 + position))
     newest, older, _ = world.log()
     assert (newest.state, newest.reason) == ("pinned", "verdict-pinned")
-    assert older.verdict == "superseded"
+    assert older.status == "superseded"
     world.promotions.pin(FACE, is_pinned=False)
     assert world.log()[0].state == "testing"
     world.promote()

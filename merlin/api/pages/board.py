@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -28,7 +29,7 @@ from merlin.api.pages.page import (
 from merlin.api.pages.teach.changes import EditedDataset
 from merlin.api.schema import MAX_ID, CommitId, Name
 from merlin.app import teaching
-from merlin.app.board import CommitDetails, Stage, read_board, read_commit
+from merlin.app.board import Card, Stage, read_board, read_commit
 from merlin.app.commit_list import STATES, CommitFilter, list_commits
 from merlin.app.commit_texts import read_texts
 from merlin.app.over_time import read_over_time
@@ -59,12 +60,12 @@ async def render_board(
     `more` are additional values of the template.
     """
     board = await context.read(read_board, context.actor, dataset)
-    found: list[CommitDetails] = []
+    found: list[Card] = []
     if board_query.commit:
         found = await context.read(
             partial(read_commit, commit=board_query.commit, dataset=dataset), context.actor
         )
-    opened = {details.verdict.dataset: details for details in found}
+    opened = {card.dataset: card for card in found}
     tasks = [task for task in context.tasks if dataset in ("", task.dataset)]
     waiting = sum(task.count for task in context.tasks)
     state = board.rows, board.silent_since, board.is_telegram_down, opened, tasks, waiting
@@ -73,17 +74,17 @@ async def render_board(
     if board_query.seen == tag:
         return Response(status_code=204)
     path = context.request.scope["path"]
-    moving = [card.stage for row in board.rows if not row.is_at_rest for card in row.cards]
+    reached = {*chain(*(row.stages for row in board.rows if not row.is_at_rest))}
     view = {
         "board": board,
         "stages": list(Stage),
-        "lanes": [stage for stage in Stage if stage in moving],
+        "lanes": [stage for stage in Stage if stage in reached],
         "tasks": tasks,
         "waiting": waiting,
         "titles": {row.name: row.title_in(context.language) for row in board.rows},
         "texts": {
-            name: await asyncio.to_thread(read_texts, context.services, details.verdict)
-            for name, details in opened.items()
+            name: await asyncio.to_thread(read_texts, context.services, card)
+            for name, card in opened.items()
         },
         "chosen": board_query.commit,
         "opened": opened,

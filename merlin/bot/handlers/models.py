@@ -74,8 +74,8 @@ def _tell_origin(context: BotContext, target: ModelView, dataset: str) -> Iterat
     origin = models.name_commits(context.services, [target]).get(target.id)
     if origin:
         yield context.translate("rollback-from", subject=origin.subject)
-    if origin and origin.undone_by:
-        yield context.translate("rollback-undone", commit=origin.undone_by[:7])
+    if origin and origin.after.undone_by:
+        yield context.translate("rollback-undone", commit=origin.after.undone_by[:7])
     live = models.list_serving(*context.caller).get(dataset)
     if live and live.build and target.build:
         changes = builds.compare(*context.caller, live.build, target.build)

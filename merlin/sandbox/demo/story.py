@@ -203,9 +203,9 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
     newest_commit = [row for row in recent_verdicts if row.commit == recent_verdicts[0].commit]
     verdict, *others = sorted(
         newest_commit,
-        key=lambda row: (row.verdict is VerdictStatus.REMOVED, row.dataset != default),
+        key=lambda row: (row.status is VerdictStatus.REMOVED, row.dataset != default),
     )
-    job = jobs.get(ctx, actor, verdict.job) if verdict.job else None
+    job = jobs.get(ctx, actor, verdict.job_id) if verdict.job_id else None
     serving_model = models.list_serving(ctx, actor).get(verdict.dataset)
     return {
         "dataset": verdict.dataset,
@@ -237,8 +237,8 @@ def _steps(
     job: JobDetails | None,
     language: str,
 ) -> list[dict[str, str]]:
-    completed = _COMPLETED[verdict.verdict]
-    if verdict.verdict is VerdictStatus.TRAINING and job and job.state == "succeeded":
+    completed = _COMPLETED[verdict.status]
+    if verdict.status is VerdictStatus.TRAINING and job and job.state == "succeeded":
         completed += 2 if verdict.state.is_kept_back else 1
     notes = _notes(ctx, verdict, job, language)
     return [
@@ -256,20 +256,20 @@ def _state(index: int, completed: int, verdict: VerdictView) -> str:
     if index < completed:
         is_flawed = STEPS[index] == "checked" and verdict.errors
         return "flawed" if is_flawed else "done"
-    if verdict.verdict in _ENDED:
+    if verdict.status in _ENDED:
         return "skipped"
     if index > completed:
         return "waiting"
-    if verdict.verdict in _STOPPED:
+    if verdict.status in _STOPPED:
         return "failed"
-    if verdict.verdict is VerdictStatus.HELD or verdict.state.is_kept_back:
+    if verdict.status is VerdictStatus.HELD or verdict.state.is_kept_back:
         return "held"
-    return "now" if verdict.verdict in (VerdictStatus.BUILT, VerdictStatus.TRAINING) else "waiting"
+    return "now" if verdict.status in (VerdictStatus.BUILT, VerdictStatus.TRAINING) else "waiting"
 
 
 def _state_now(verdict: VerdictView) -> str:
     """Return the state of the step that a verdict has come to."""
-    completed = _COMPLETED[verdict.verdict]
+    completed = _COMPLETED[verdict.status]
     return _state(min(completed, len(STEPS) - 1), completed, verdict)
 
 
@@ -280,12 +280,12 @@ def _notes(
         "committed": f"{verdict.commit[:8]} {verdict.subject}",
         "checked": _check_note(verdict, language),
     }
-    if verdict.build and verdict.verdict not in _FAILED_CHECK:
+    if verdict.build and verdict.status not in _FAILED_CHECK:
         build = builds.get(ctx, Actor.operator(), verdict.build)
-        key = "demo-unchanged" if verdict.verdict is VerdictStatus.UNCHANGED else "demo-built"
+        key = "demo-unchanged" if verdict.status is VerdictStatus.UNCHANGED else "demo-built"
         arguments = {"build": build.version, "train": build.train, "test": build.test}
         notes["built"] = text(language, key, **arguments)
-    if verdict.reason and verdict.verdict not in _FAILED_CHECK:
+    if verdict.reason and verdict.status not in _FAILED_CHECK:
         notes["training"] = text(language, verdict.reason, **verdict.arguments)
     if job:
         notes["training"] = _training_note(job, language)
