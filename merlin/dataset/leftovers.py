@@ -249,7 +249,7 @@ _LEFTOVERS = (
 def find_leftovers(text: str, kind: TextKind) -> Iterator[tuple[Leftover, str]]:
     """Yield the rows of the table that match, each with the first place in the text, shortened."""
     for row in _LEFTOVERS:
-        has_hint = kind in row.texts and any(hint in text for hint in row.hints)
+        has_hint = kind in row.texts and any(map(text.__contains__, row.hints))
         if not has_hint or not row.pattern.search(text):
             continue
         plain = text

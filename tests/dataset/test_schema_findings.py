@@ -1,9 +1,14 @@
 """Validation by schema: errors at line and column, and texts read as numbers."""
 
+import random
+
 import pytest
 
+from merlin.dataset import spec
+from merlin.dataset.example import read_example
 from merlin.dataset.spec import MAX_FINDINGS, validate_file
 from merlin.dataset.yaml_io import read_yaml
+from tests.support.file_mutations import GOOD, mutate
 
 pytestmark = pytest.mark.unit
 
@@ -128,3 +133,14 @@ def test_huge_number_stays_a_string_and_is_refused(number):
     assert find_places("dataset", DATASET + f"split: {{test: {number}}}\n") == [
         ("wrong-type", 4, 15)
     ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_short_messages_are_taken_as_the_schema_takes_them(seed, monkeypatch):
+    rng = random.Random(seed)  # noqa: S311 - repeatable
+    files = [mutate(rng, rng.choice(GOOD)) for _ in range(300)]
+    files += [b"messages: []", b"messages: [{user: [a]}]", b"messages: [{a: b}, {user: c, b: d}]"]
+    found = [read_example(content) for content in files]
+    monkeypatch.setattr(spec, "_has_short_messages", lambda _: False)
+    assert [read_example(content) for content in files] == found
+    assert any(example for example, _ in found)
