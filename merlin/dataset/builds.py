@@ -16,12 +16,12 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from operator import eq
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from peewee import Select
@@ -153,17 +153,19 @@ class BuildContent:
 
     `digest`: sha256 (hex) over the hashes of both files. `manifest` is JSON: dataset, digest,
     sha256 and tokens by side, counts (in, train, test, rejected, duplicate), system, recipe, split.
-    `files` has the content of each side's file. `examples` are its examples by id, `sides` and
-    `tokens` their sides and tokens, with the system text. `title` is the dataset's.
+    `checked` is the dataset that it is made of, `examples` are its good ones by id as the method
+    trains them, `tokens` their tokens, with the system text.
     """
 
     digest: str
     manifest: Mapping[str, Any]
-    files: Mapping[str, bytes] = field(repr=False)
+    checked: CheckedDataset = field(compare=False, repr=False)
     examples: Mapping[str, Example] = field(compare=False, repr=False)
-    sides: Mapping[str, str] = field(compare=False, repr=False)
     tokens: Mapping[str, int] = field(compare=False, repr=False)
-    title: str = field(compare=False, repr=False)
+
+    def lines(self, side: str) -> Iterator[bytes]:
+        """Yield the lines of a side's file."""
+        return _write_lines(self.checked, self.examples, side)
 
     def dump_messages(self, example_id: str) -> str:
         """Return the training messages of an example as JSON."""
@@ -171,14 +173,15 @@ class BuildContent:
 
     def describe(self) -> dict[str, str]:
         """Return the contents of the files that describe it to other programs, by their names."""
-        system = str(self.manifest["system"])
+        system, spec = str(self.manifest["system"]), self.checked.spec
         tests = [
             (name, example.with_system(system))
             for name, example in self.examples.items()
-            if self.sides[name] == TEST
+            if self.checked.sides[name] == TEST
         ]
+        title = choose_translation(spec.title, "en") if spec else ""
         said = (each.messages for each in self.examples.values())
-        card = dump_card(self.manifest, self.title, dict(FILES), said)
+        card = dump_card(self.manifest, title or self.checked.name, dict(FILES), said)
         return {CARD_FILE: card, TESTS_FILE: dump_tests(tests)}
 
 
@@ -205,13 +208,7 @@ def make_build(checked: CheckedDataset) -> BuildContent:
     by_side = {
         side: [name for name in trained if checked.sides[name] == side] for side in (TRAIN, TEST)
     }
-    files = {
-        side: b"".join(
-            training_line(trained[name], spec.system, spec.recipe.method) for name in names
-        )
-        for side, names in by_side.items()
-    }
-    hashes = {side: hashlib.sha256(content).hexdigest() for side, content in files.items()}
+    hashes = {side: _hash(_write_lines(checked, trained, side)) for side in by_side}
     digest = build_digest(hashes[TRAIN], hashes[TEST])
     plan = plan_test(checked.sides.values(), spec)
     manifest = {
@@ -229,8 +226,44 @@ def make_build(checked: CheckedDataset) -> BuildContent:
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
     }
-    title = choose_translation(spec.title, "en") or name
-    return BuildContent(digest, manifest, files, trained, checked.sides, tokens, title)
+    return BuildContent(digest, manifest, checked, trained, tokens)
+
+
+def _write_lines(
+    checked: CheckedDataset, trained: Mapping[str, Example], side: str
+) -> Iterator[bytes]:
+    if checked.spec is not None:
+        system, method = checked.spec.system, checked.spec.recipe.method
+        for name, example in trained.items():
+            if checked.sides[name] == side:
+                yield training_line(example, system, method)
+
+
+def _hash(lines: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line)
+    return digest.hexdigest()
+
+
+def describe_build(content: BuildContent, number: int, folder: PurePath, at: datetime) -> Build:
+    """Return a build that was written to a folder, relative to all builds, and has no row yet."""
+    manifest = content.manifest
+    counts, tokens = manifest["counts"], manifest["tokens"]
+    return Build(
+        build_id=0,
+        dataset=manifest["dataset"],
+        number=number,
+        digest=content.digest,
+        folder=folder.as_posix(),
+        system=manifest["system"],
+        train=counts[TRAIN],
+        test=counts[TEST],
+        train_tokens=tokens[TRAIN],
+        test_tokens=tokens[TEST],
+        created_at=at,
+        manifest=manifest,
+    )
 
 
 def build_digest(train_sha256: str, test_sha256: str) -> str:
@@ -250,7 +283,8 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     with create_build_folder(parent) as place:
         place.chmod(0o755)
         for side, name in FILES:
-            (place / name).write_bytes(content.files[side])
+            with (place / name).open("wb") as file:
+                file.writelines(content.lines(side))
         manifest = json.dumps(content.manifest, ensure_ascii=False, indent=1) + "\n"
         (place / MANIFEST_FILE).write_text(manifest, "utf-8")
         for name, text in content.describe().items():

@@ -11,12 +11,12 @@ a training file has the format of its method.
 Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization".
 """
 
-import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from merlin.core.messages import REJECTED, Message
-from merlin.dataset.example import Example
+from merlin.dataset.example import Example, dump_compact
 from merlin.dataset.layout import RATED
 from merlin.dataset.spec import KTO
 
@@ -39,21 +39,36 @@ def training_line(example: Example, system: str, method: str = "") -> bytes:
 
     Of the method `kto` a line for each answer.
     """
-    conversation = example.with_system(system)
     if method == KTO:
-        return b"".join(_dump(record) + b"\n" for record in _make_ratings(example, conversation))
-    return _dump(_make_record(example, conversation)) + b"\n"
+        records = _make_ratings(example, example.with_system(system))
+        return "".join(f"{dump_compact(record)}\n" for record in records).encode()
+    if example.rejected is None and not example.tools:
+        return f'{{"messages":{_dump_conversation(example, system)}}}\n'.encode()
+    return f"{dump_compact(_make_record(example, example.with_system(system)))}\n".encode()
 
 
 def dump_messages(example: Example, system: str) -> str:
     """Return the training conversation as JSON; a worse answer is the last, with its own role."""
-    messages = [each.as_json() for each in example.with_system(system)]
-    worse = example.rejected
-    return _dump(messages + ([{**worse.as_json(), "role": REJECTED}] if worse else [])).decode()
+    conversation, worse = _dump_conversation(example, system), example.rejected
+    if worse is None:
+        return conversation
+    return f"{conversation[:-1]},{dump_compact({**worse.as_json(), 'role': REJECTED})}]"
+
+
+def _dump_conversation(example: Example, system: str) -> str:
+    """Return `with_system` as JSON, of the messages' own JSON: an example kept needs no other."""
+    if example.system_digest:
+        return example.messages_json
+    return f"[{_dump_system(system)},{example.messages_json[1:]}"
+
+
+@lru_cache(maxsize=1)  # of a dataset the same text for each example
+def _dump_system(system: str) -> str:
+    return dump_compact(Message("system", system).as_json())
 
 
 def _make_record(example: Example, conversation: Sequence[Message]) -> dict[str, Any]:
-    """Return a line of a training file: a conversation, or a pair of answers."""
+    """Return a line of a training file: a conversation with functions, or a pair of answers."""
     messages = [each.as_json() for each in conversation]
     tools = {"tools": list(example.tools)} if example.tools else {}
     if example.rejected is None:
@@ -76,7 +91,3 @@ def _make_ratings(example: Example, conversation: Sequence[Message]) -> Iterator
     if example.rejected is not None:
         asked = messages if is_bad else messages[:-1]
         yield {"messages": [*asked, example.rejected.as_json()], "label": False}
-
-
-def _dump(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

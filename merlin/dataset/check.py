@@ -7,10 +7,10 @@ Rules that reject by comparing examples are in `merlin.dataset.judge`, warnings 
 `merlin.dataset.lint`.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from merlin.core.combining_marks import normalise_unicode
 from merlin.dataset.example import Example, read_example
@@ -58,8 +58,19 @@ class ParsedFile(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-# Files that were parsed before, by path and blob.
-ParsedFiles = MutableMapping[tuple[str, str, ParseSettings], ParsedFile]
+# The path of a file, its blob, and what else its findings depend on.
+ParsedKey = tuple[str, str, ParseSettings]
+
+
+class ParsedFiles(Protocol):
+    """Files that were parsed before: a dict, or `kept_files.KeptFiles`."""
+
+    def __contains__(self, key: ParsedKey, /) -> bool: ...
+
+    def get(self, key: ParsedKey, /) -> ParsedFile | None:
+        """Return the file if it was parsed."""
+
+    def __setitem__(self, key: ParsedKey, file: ParsedFile, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ from merlin.core.json_fields import parse_object
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
+from merlin.dataset.near_questions import near_key
 from merlin.dataset.spec import DPO, KTO, read_file
 from merlin.dataset.yaml_io import (
     Node,
@@ -116,6 +117,7 @@ def _list_next_roles(message: Message) -> tuple[str, ...]:
 
 
 _AT_THE_END = " ?!.…"
+FRAME_TOKENS = 20  # more than the framing of one message takes
 
 
 @lru_cache(maxsize=16)  # what examples are compared by normalises the same texts in a row
@@ -133,6 +135,11 @@ def digest_text(text: str) -> bytes:
 def find_first(messages: Sequence[Message], role: str) -> str:
     """Return the first text of a role in an example's messages."""
     return next(message.content for message in messages if message.role == role)
+
+
+def dump_compact(value: object) -> str:
+    """Return a value as JSON without blanks, every letter as it is."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _plain(value: Mapping[str, object]) -> str:
@@ -185,9 +192,19 @@ class Example:
         return normalise(self.question)
 
     @cached_property
+    def near_key(self) -> str:
+        """Return a key that is equal for examples whose questions are near."""
+        return near_key(self.normal_question)
+
+    @cached_property
     def answer_digest(self) -> bytes:
         """Return a digest of the normal form of the first answer."""
         return digest_text(normalise(find_first(self.messages, "assistant")))
+
+    @cached_property
+    def last_answer_digest(self) -> bytes:
+        """Return a digest of the normal form of the answer that a test expects."""
+        return digest_text(normalise(self.answer))
 
     @cached_property
     def content_digest(self) -> bytes:
@@ -198,7 +215,7 @@ class Example:
         tools = [_plain(tool) for tool in self.tools]
         return digest_text(json.dumps([messages, tools], ensure_ascii=False))
 
-    @property
+    @cached_property
     def system_digest(self) -> bytes:
         """Return a digest of the normal form of the example's own system text, b"" for none."""
         first = self.messages[0]
@@ -208,6 +225,21 @@ class Example:
     def tokens(self) -> int:
         """Return the token count of the example as written, without the dataset's system text."""
         return count_messages(self._spoken, self.tools)
+
+    @cached_property
+    def most_tokens(self) -> int | None:
+        """Return a number that `tokens` is not above; None for one with functions or other keys.
+
+        A token is at least one byte, so the texts need no counting (and no vocabulary).
+        """
+        if self.tools or any(message.extra for message in self._spoken):
+            return None
+        return sum(len(message.content.encode()) + FRAME_TOKENS for message in self._spoken)
+
+    @cached_property
+    def messages_json(self) -> str:
+        """Return the messages as compact JSON."""
+        return dump_compact([message.as_json() for message in self.messages])
 
     @property
     def _spoken(self) -> tuple[Message, ...]:

@@ -17,15 +17,19 @@ from itertools import chain
 from typing import NamedTuple
 
 from merlin.core.messages import uses_tools
-from merlin.dataset.example import PER_MESSAGE, Example, count_tokens, normalise
+from merlin.dataset.example import (
+    FRAME_TOKENS,
+    PER_MESSAGE,
+    Example,
+    count_tokens,
+    normalise,
+)
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_path
 from merlin.dataset.lint import make_finding
-from merlin.dataset.near_questions import find_near_questions, near_key
+from merlin.dataset.near_questions import find_near_questions
 from merlin.dataset.spec import DPO, KTO, RECALL, DatasetSpec
 from merlin.dataset.split import TEST, split
-
-_FRAME_TOKENS = 20  # more than the framing of one message takes
 
 
 class Pair(NamedTuple):
@@ -53,17 +57,12 @@ class TokenLimit:
         return example.tokens + (0 if example.system_digest else self.system_tokens)
 
     def find_excess(self, trained: Example) -> int:
-        """Return the tokens of an example that is too long, 0 for any other.
-
-        A token is at least one byte, so short texts need no counting (and no vocabulary).
-        """
+        """Return the tokens of an example that is too long, 0 for any other."""
         if self.most is None:
             return 0
-        messages = [message for message in (*trained.messages, trained.rejected) if message]
-        if not trained.tools and not any(message.extra for message in messages):
-            texts = (self._system, *(message.content for message in messages))
-            if sum(len(text.encode()) + _FRAME_TOKENS for text in texts) <= self.most:
-                return 0
+        most_own, most_of_system = trained.most_tokens, len(self._system.encode()) + FRAME_TOKENS
+        if most_own is not None and most_own + most_of_system <= self.most:
+            return 0
         total = self.total(trained)
         return total if total > self.most else 0
 
@@ -118,7 +117,7 @@ def judge(examples: Iterable[Example], spec: DatasetSpec | None, limit: TokenLim
     good = tuple(example for example in short if example.id not in statuses)
     for same_question in _group(good, _question_of):
         pairs += _find_contradictions(same_question)
-    for near in _group(good, lambda example: near_key(example.normal_question)):
+    for near in _group(good, lambda example: example.near_key):
         pairs += _find_near_pairs(near)
     known = {example.id: example for example in short}
     findings = [

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from merlin.dataset.check import CheckedDataset, ParsedFiles, check
+from merlin.dataset.check import CheckedDataset, ParsedFile, ParsedFiles, ParsedKey, check
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
@@ -57,7 +57,7 @@ class EditChecker:
     A large dataset takes a while: call it neither in the event loop nor in the writer thread.
     """
 
-    _parsed: ParsedFiles = field(default_factory=dict)
+    _parsed: dict[ParsedKey, ParsedFile] = field(default_factory=dict)
 
     def check(
         self,

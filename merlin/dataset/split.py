@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from itertools import groupby
 
-from merlin.dataset.example import Example, normalise
+from merlin.dataset.example import Example
 from merlin.dataset.spec import SplitRule
 
 TRAIN, TEST = "train", "test"
@@ -53,14 +53,14 @@ def split(
 
 def _teach_each_answer(examples: Sequence[Example], sides: dict[str, str], rule: SplitRule) -> None:
     """Move unmarked test questions to train whose answer no training example has."""
-    answers = {normalise(each.answer) for each in examples if sides[each.id] == TRAIN}
+    answers = {each.last_answer_digest for each in examples if sides[each.id] == TRAIN}
     tested = [each for each in examples if sides[each.id] == TEST and each.split != TEST]
     tested.sort(
         key=lambda each: (-split_bucket(each.normal_question, rule.salt), each.normal_question)
     )
     for _, same_question in groupby(tested, key=lambda each: each.normal_question):
         moved = list(same_question)
-        own = {normalise(example.answer) for example in moved}
+        own = {example.last_answer_digest for example in moved}
         if not own <= answers:
             sides.update((example.id, TRAIN) for example in moved)
             answers |= own

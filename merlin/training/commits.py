@@ -46,7 +46,7 @@ from merlin.db.tables import (
 )
 from merlin.db.values import RowMap, dump_json, storable_text
 from merlin.git.source import Commit
-from merlin.training.gather import CommitOutcome, Mainline, NewBuild, Writers
+from merlin.training.gather import CommitOutcome, Mainline, Writers
 
 # The position of a serving model whose commit is no longer on the branch.
 RESET_POSITION = 0
@@ -125,17 +125,16 @@ class CommitHistory(Repository):
         return True
 
     def _record_outcome(self, commit: Commit, outcome: CommitOutcome, at: datetime) -> None:
-        dataset, checked, new = outcome.dataset, outcome.checked, outcome.new_build
+        dataset, checked, new = outcome.dataset, outcome.checked, outcome.content
         if outcome.status is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
             of_dataset = VERDICT.dataset == dataset
             transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
         if checked or outcome.status is VerdictStatus.REMOVED:
             follow_course(self.db, dataset, checked)
         build_id = outcome.build.build_id if outcome.build else None
-        if new is not None:
-            build_id = self.db.add(BUILD, _build_row(dataset, new, at))
-            content = new.content
-            _store_taught_examples(self.db, build_id, dataset, content, commit, outcome.writers)
+        if outcome.build and new is not None:
+            build_id = self.db.add(BUILD, BUILDS.write(outcome.build, but=("build_id",)))
+            _store_taught_examples(self.db, build_id, dataset, new, commit, outcome.writers)
         verdict = {
             "commit_sha": commit.sha,
             "dataset": dataset,
@@ -209,24 +208,6 @@ def _errors_by_path(findings: Sequence[Row]) -> dict[str, list[Row]]:
     return by_path
 
 
-def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
-    manifest = new.content.manifest
-    counts, tokens = manifest["counts"], manifest["tokens"]
-    return {
-        "dataset": dataset,
-        "number": new.number,
-        "digest": new.content.digest,
-        "folder": new.folder,
-        "system": storable_text(str(manifest["system"])),
-        "train": counts["train"],
-        "test": counts["test"],
-        "train_tokens": tokens["train"],
-        "test_tokens": tokens["test"],
-        "manifest": dump_json(manifest),
-        "created_at": iso(at),
-    }
-
-
 # Plain statements take a sixth of the time, which matters for a first build.
 _TAUGHT = """
 SELECT example_id, blob, commit_sha, author, split, tokens, text_digest FROM taught_example
@@ -258,7 +239,7 @@ def _store_taught_examples(
     An example that both contain unchanged stays one row. One that `writers` lacks gets no author.
     """
     newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
-    system = storable_text(str(content.manifest["system"]))
+    system, sides = storable_text(str(content.manifest["system"])), content.checked.sides
     has_same_system = db.value(newest.order_by(BUILD.id.desc())) == system
     standing = {name: Taught(*row) for name, *row in db.sql(_TAUGHT, dataset, NO_END)}
     blobs = {name: example.blob for name, example in content.examples.items()}
@@ -280,7 +261,7 @@ def _store_taught_examples(
     digests = {name: row.text_digest for name, row in same.items() if has_same_system}
     db.add_missing(EXAMPLE_TEXT, _make_texts(content, digests))
     taught = {
-        name: Taught(blob, *origins[name], content.sides[name], content.tokens[name], digests[name])
+        name: Taught(blob, *origins[name], sides[name], content.tokens[name], digests[name])
         for name, blob in blobs.items()
     }
     ended = [name for name, row in standing.items() if taught.get(name) != row]

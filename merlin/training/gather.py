@@ -7,6 +7,7 @@ Called by the daemon's fetch tick; does not launch trainings.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ from merlin.core.log import get_logger
 from merlin.dataset.builds import (
     Build,
     BuildContent,
+    describe_build,
     make_build,
     read_manifest,
     training_key,
@@ -33,6 +35,7 @@ from merlin.dataset.builds import (
 from merlin.dataset.check import CheckedDataset, check, check_settings
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Severity
+from merlin.dataset.kept_files import KeptFiles
 from merlin.dataset.layout import EXAMPLES, name_dataset
 from merlin.dataset.spec import KTO, DatasetSpec
 from merlin.dataset.split import FEWEST, TEST, TRAIN
@@ -56,20 +59,11 @@ Writers = Mapping[str, Commit]
 
 
 @dataclass(frozen=True, slots=True)
-class NewBuild:
-    """A build that was written to disk and has no row yet."""
-
-    number: int
-    folder: str
-    content: BuildContent
-
-
-@dataclass(frozen=True, slots=True)
 class CommitOutcome:
     """The result of one commit for one dataset, before it is recorded.
 
-    `build` is an existing row, `new_build` a row to create; both are None if nothing could be
-    built. `checked` is None for a dataset that the commit removed. `writers` wrote the dataset's
+    `build` is None if nothing could be built; one with `content` was written to disk and has no
+    row yet. `checked` is None for a dataset that the commit removed. `writers` wrote the dataset's
     files; None: the commit wrote those that changed.
     """
 
@@ -77,7 +71,7 @@ class CommitOutcome:
     status: VerdictStatus
     checked: CheckedDataset | None = None
     build: Build | None = None
-    new_build: NewBuild | None = None
+    content: BuildContent | None = None
     training_key: str = ""
     reason: str = ""
     arguments: Mapping[str, object] | None = None
@@ -209,16 +203,26 @@ def _process(
 ) -> CommitOutcome:
     """Return the commit's outcome for one dataset, whose build is written to disk."""
     dataset = name_dataset(folder)
+    kept = KeptFiles(_kept_place(ctx, dataset))
     if folder not in ctx.source.dataset_trees(commit.sha):
+        kept.remove()
         return CommitOutcome(dataset, VerdictStatus.REMOVED)
-    checked = _add_rated(ctx, replace(_check(ctx, commit.sha, folder), name=dataset))
+    checked = _check(ctx, commit.sha, folder, kept)
+    kept.save()
+    checked = _add_rated(ctx, replace(checked, name=dataset))
     return replace(_build(ctx, checked), writers=writers)
 
 
-def _check(ctx: GatherContext, commit: str, folder: str) -> CheckedDataset:
+def _check(ctx: GatherContext, commit: str, folder: str, kept: KeptFiles) -> CheckedDataset:
     """Return the checked dataset at a commit."""
     entries = ctx.source.entries(commit, folder)
-    return check(folder, entries, ctx.source.read, ctx.limit_tokens)
+    return check(folder, entries, ctx.source.read, ctx.limit_tokens, kept)
+
+
+def _kept_place(ctx: GatherContext, dataset: str) -> Path:
+    # Not by its name: that of a folder which is no dataset may be too long for a file system.
+    name = hashlib.sha256(dataset.encode()).hexdigest()
+    return ctx.builds.with_name("checked") / name
 
 
 def _add_rated(ctx: GatherContext, checked: CheckedDataset) -> CheckedDataset:
@@ -246,14 +250,15 @@ def _build(ctx: GatherContext, checked: CheckedDataset) -> CommitOutcome:
         values = {"errors": checked.count(Severity.ERROR), "good": checked.good, "fewest": FEWEST}
         return reject(reason="verdict-rejected", arguments=values)
     content = make_build(checked)
-    known, new = ctx.history.build_of(dataset, content.digest), None
-    if known is None:
+    build, new = ctx.history.build_of(dataset, content.digest), None
+    if build is None:
         number = ctx.history.next_number(dataset)
-        written = write_build(content, ctx.builds / dataset, number)
-        new = NewBuild(number, written.relative_to(ctx.builds).as_posix(), content)
+        folder = write_build(content, ctx.builds / dataset, number)
+        build = describe_build(content, number, folder.relative_to(ctx.builds), ctx.clock())
+        new = content
     key = training_key(dataset, content.digest, checked.spec.recipe)
     status = _decide_status(ctx.history.latest(dataset), key, checked.spec)
-    outcome = CommitOutcome(dataset, status, checked, known, new, key)
+    outcome = CommitOutcome(dataset, status, checked, build, new, key)
     if status is not VerdictStatus.UNCHANGED or not checked.rejected:
         return outcome
     errors = [finding for finding in checked.findings if finding.severity is Severity.ERROR]
@@ -290,7 +295,8 @@ def restore_build(ctx: GatherContext, commit: str | None, build: Build) -> None:
     # The lock, because the temporary folder of a build in progress would be deleted.
     with ctx.gather_lock:
         shutil.rmtree(folder, ignore_errors=True)
-        content = make_build(_check(ctx, commit, build.dataset))
+        kept = KeptFiles(_kept_place(ctx, build.dataset))
+        content = make_build(_check(ctx, commit, build.dataset, kept))
         if content.digest != build.digest:
             name = build.version
             raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)

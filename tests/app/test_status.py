@@ -88,7 +88,7 @@ def test_build_is_found_by_version_or_digest_with_its_examples(world, tmp_path):
 def test_manifest_equals_the_file_in_the_build_folder(world, tmp_path):
     outcome = world.outcome(make_spec(), make_examples(12))
     world.record(make_commit(1), [outcome], world.clock())
-    folder = write_build(outcome.new_build.content, tmp_path, 1)
+    folder = write_build(outcome.content, tmp_path, 1)
     assert builds.get(world.ctx, OPERATOR, f"{FACE}-1").manifest == read_manifest(folder)
 
 

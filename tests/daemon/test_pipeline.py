@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from merlin.core.i18n import LANGUAGES, day_argument, text
+from merlin.dataset import check
 from merlin.dataset.builds import is_in_build
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.db.notices import Notices
@@ -279,3 +280,17 @@ def test_recipe_that_its_provider_would_refuse_is_held(tmp_path, provider, recip
     assert provider.jobs_created() == []
     for language in LANGUAGES:
         assert message in text(language, reason, **document["arguments"])
+
+
+def test_a_commit_reads_what_it_changed(lab, monkeypatch):
+    lab.tick("fetch")
+    (kept,) = (lab.config.state_dir / "checked").iterdir()
+    read = []
+    monkeypatch.setattr(check, "read_example", lambda content: read.append(content) or (None, ()))
+    lab.repository.commit_example("trial", 0, answer="Иначе.")
+    lab.tick("fetch")
+    assert len(read) == 1
+    shutil.rmtree(lab.repository.folder / "datasets/trial")
+    lab.repository.commit()
+    lab.tick("fetch")
+    assert not kept.exists()

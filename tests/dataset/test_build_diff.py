@@ -13,7 +13,7 @@ def read_sides(files):
     """Return id -> side, blob and trained text of the examples of a build of these files."""
     build = make_build(check_files(files))
     return {
-        name: (build.sides[name], example.blob, build.dump_messages(name))
+        name: (build.checked.sides[name], example.blob, build.dump_messages(name))
         for name, example in build.examples.items()
     }
 

@@ -47,8 +47,8 @@ def test_manifest_counts_every_file():
     counts = manifest["counts"]
     assert counts["in"] == 63 == sum(counts.values()) - counts["in"]
     assert (counts["rejected"], counts["duplicate"]) == (1, 1)
-    assert counts["train"] == [*content.sides.values()].count("train")
-    assert content.sides["marked"] == "test"
+    assert counts["train"] == [*content.checked.sides.values()].count("train")
+    assert content.checked.sides["marked"] == "test"
 
 
 def test_manifest_holds_what_training_and_tracing_need():
@@ -74,7 +74,7 @@ def test_manifest_holds_what_training_and_tracing_need():
         side: sum(
             limit.total(example)
             for example in checked.examples
-            if content.sides[example.id] == side
+            if content.checked.sides[example.id] == side
         )
         for side in ("train", "test")
     }
@@ -96,7 +96,7 @@ def test_lines_are_in_the_order_of_example_ids():
         json.loads(line)["messages"][1]["content"]
         for line in read_build_file(content, "train").splitlines()
     ]
-    ids = sorted(name for name, side in content.sides.items() if side == "train")
+    ids = sorted(name for name, side in content.checked.sides.items() if side == "train")
     assert [f"Вопрос {int(name[-4:])} о лице" for name in ids] == questions
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import yaml
 
@@ -13,7 +13,7 @@ from merlin.core.messages import Message
 from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
 from merlin.course.search import SearchIndex, search
-from merlin.dataset.builds import make_build, training_key
+from merlin.dataset.builds import describe_build, make_build, training_key
 from merlin.dataset.changes import BatchResult, ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.commit_message import telegram_editor
@@ -26,7 +26,7 @@ from merlin.db.tables import VERDICT
 from merlin.git.source import Commit, blob_id
 from merlin.training.commits import CommitHistory
 from merlin.training.gate import Gates
-from merlin.training.gather import CommitOutcome, NewBuild
+from merlin.training.gather import CommitOutcome
 from merlin.training.jobs import Jobs, JobState
 from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.models import Models, ModelState
@@ -151,9 +151,14 @@ class PipelineRows:
         )
         existing_build = self.history.build_of(spec.name, content.digest)
         number = self.history.next_number(spec.name)
-        new_build = None if existing_build else NewBuild(number, f"{spec.name}/{number}", content)
+        new = describe_build(content, number, PurePath(spec.name, str(number)), self.clock())
         return CommitOutcome(
-            spec.name, status, dataset, build=existing_build, new_build=new_build, training_key=key
+            spec.name,
+            status,
+            dataset,
+            build=existing_build or new,
+            content=None if existing_build else content,
+            training_key=key,
         )
 
     def push(self, position, examples, name="a", author="anna", spec=None, findings=()):

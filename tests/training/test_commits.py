@@ -171,7 +171,8 @@ def test_removed_dataset_keeps_its_builds(world, clock):
 def test_rejected_commit_keeps_its_findings_and_has_no_build(world, clock):
     outcome = replace(
         world.outcome(make_spec(), make_examples(), [make_finding()]),
-        new_build=None,
+        build=None,
+        content=None,
         training_key="",
     )
     rejected = replace(
