@@ -178,11 +178,6 @@ class Board:
     is_telegram_down: bool = described("Whether the bot can't reach Telegram; its messages wait.")
     rows: Sequence[BoardRow]
 
-    @property
-    def cards(self) -> Sequence[Card]:
-        """Return the cards of all datasets."""
-        return [card for row in self.rows for card in row.cards]
-
 
 def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
     """Return the current state of the commits of one dataset, or ("") of all the actor may see.

@@ -243,14 +243,6 @@ def _approve(
     return change_id
 
 
-def decline(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
-    """Decline a proposal and delete its text; return it as it was. Raises NotFound, Refused."""
-    proposal = get_waiting(ctx, actor, proposal_id)
-    if not Proposals(ctx.db, ctx.clock).decline(proposal_id):
-        raise Refused("decided already", "examples-decided")
-    return proposal
-
-
 @dataclass(frozen=True, slots=True)
 class Review:
     """How an editor accepts proposals.
@@ -398,7 +390,7 @@ def _write(selected: Sequence[Proposal], review: Review) -> dict[int, str]:
     return texts
 
 
-def decline_several(
+def decline(
     ctx: Context, actor: Actor, proposal_ids: Collection[int], reasons: Mapping[int, str] = NOTHING
 ) -> int:
     """Decline those that still wait, and delete their texts; return how many.

@@ -15,6 +15,7 @@ from peewee import JOIN, Select, fn
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.permissions import require_editing
 from merlin.core.clock import Clock, utc_now
 from merlin.core.i18n import choose_translation, cut, render_stored_text
 from merlin.core.money import format_amounts
@@ -39,7 +40,7 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database, Prepared, Row
 from merlin.db.notices import Notice, Notices
-from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, SERVING, VERDICT
+from merlin.db.tables import BUILD, CHANGE, COMMIT, FINDING, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.commit_state import CommitState, compute_state
 from merlin.training.gate import describe_losses
@@ -47,6 +48,8 @@ from merlin.training.models import model_of, proof_of, select_models
 from merlin.training.scores import Evaluation
 
 _FINDINGS = 50
+# A search of commits looks this many pages back at once; the next one goes on from there.
+_MOST_PAGES = 10
 # How much of a question a notice shows.
 _QUESTION_LENGTH = 200
 
@@ -142,6 +145,74 @@ def _find_rows(ctx: Context, where: Any) -> list[Row]:
     # Sorted here: to spare itself the sorting of twenty, SQLite would read all by their order.
     rows = ctx.db.rows(_select_verdicts().where(where))
     return sorted(rows, key=lambda row: row["position"] or 0, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFilter:
+    """Which commits are listed; "" for all. `text` is a part of the subject or of the hash."""
+
+    author: str = ""
+    state: str = ""
+    text: str = ""
+
+    def matches(self, commit: VerdictView) -> bool:
+        """Return whether a commit is listed."""
+        is_state = self.state in ("", commit.state)
+        is_text = self.text.casefold() in commit.subject.casefold()
+        return is_state and (is_text or commit.commit.startswith(self.text.casefold()))
+
+
+@dataclass(frozen=True, slots=True)
+class CommitPage:
+    """Commits, newest first, and the people who made commits of the dataset.
+
+    Older ones are before the position `before`, 0 if there are none.
+    """
+
+    commits: Sequence[VerdictView]
+    authors: Sequence[str]
+    before: int
+
+
+def list_commits(
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    wanted: CommitFilter,
+    before: int = 0,
+    limit: int = 50,
+) -> CommitPage:
+    """Return about `limit` of a dataset's commits, those older than a position.
+
+    Raises NotFound for a dataset that the actor may not watch.
+    """
+    require_editing(ctx, actor, dataset)
+    found: list[VerdictView] = []
+    with ctx.db.snapshot():
+        for _ in range(_MOST_PAGES):
+            batch = _list_older(ctx, dataset, wanted.author, before, limit)
+            found += filter(wanted.matches, batch)
+            before = (batch[-1].position or 0) if len(batch) == limit else 0
+            if not before or len(found) >= limit:
+                break
+        return CommitPage(found, _list_authors(ctx, dataset), before)
+
+
+def _list_older(
+    ctx: Context, dataset: str, author: str, before: int, limit: int
+) -> list[VerdictView]:
+    condition = ON_LINE & (VERDICT.dataset == dataset)
+    if before:
+        condition &= VERDICT.position < before
+    if author:
+        condition &= COMMIT.author_name == author
+    return list_of_condition(ctx, condition, limit)
+
+
+def _list_authors(ctx: Context, dataset: str) -> list[str]:
+    query = VERDICT.select(COMMIT.author_name).join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
+    mine = query.where(ON_LINE & (VERDICT.dataset == dataset)).distinct()
+    return sorted(row["author_name"] for row in ctx.db.rows(mine))
 
 
 def find(ctx: Context, dataset: str, commit: str) -> VerdictView | None:

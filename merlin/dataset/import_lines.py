@@ -14,7 +14,7 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from io import BufferedReader, StringIO
+from io import StringIO
 from itertools import chain, islice
 from typing import Any, Literal
 
@@ -67,26 +67,15 @@ class ImportedLine:
 MAX_IMPORT_BYTES = 50_000_000  # of a file: 5,000 for each example that one commit takes
 
 
-def read_import_lines(
-    file: BufferedReader, name: str, columns: Mapping[str, str] | None = None
-) -> Iterator[ImportedLine]:
-    """Yield every record of a file.
-
-    Findings have the file's `name` as their path. An unreadable file is one record with findings;
-    a list or a table is read up to its first syntax error. `columns` has a table's own names of
-    question and answer, or the numbers of their columns from 1. Closes the file. Raises OSError.
-    """
-    with file:
-        content = file.read(MAX_IMPORT_BYTES + 1)
-    yield from read_import_files([(content, name)], columns)
-
-
 def read_import_files(
     files: Iterable[tuple[bytes, str]], columns: Mapping[str, str] | None = None
 ) -> Iterator[ImportedLine]:
-    """Yield every record of files, given by content and name, as `read_import_lines`.
+    """Yield every record of files, given by content and name.
 
-    The files of a project of Rasa are read together, after the others.
+    Findings have the file's name as their path. An unreadable file is one record with findings; a
+    list or a table is read up to its first syntax error. `columns` has a table's own names of
+    question and answer, or the numbers of their columns from 1. The files of a project of Rasa are
+    read together, after the others.
     """
     project, project_name = dict[str, list[Any]](), ""
     for content, name in files:

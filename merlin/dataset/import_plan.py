@@ -65,7 +65,7 @@ def plan_import(
     limit_tokens: Mapping[str, int] | None = None,
     checker: EditChecker | None = None,
 ) -> ImportPlan:
-    """Return the plan for lines from `read_import_lines`.
+    """Return the plan for lines from `read_import_files`.
 
     Lines that equal an example of the dataset or an earlier line are duplicates. Raises Refused if
     there are more new examples, or more findings, than fit into one commit.

@@ -41,9 +41,13 @@ from tests.db.pipeline_rows import (
 pytestmark = pytest.mark.integration
 
 
-def read_cards(world, actor=OPERATOR):
-    board_cards = read_board(world.ctx, actor).cards
-    return [(card.commit[:4], card.stage.value, card.state) for card in board_cards]
+def read_cards(world):
+    """Return the cards of all datasets."""
+    return [card for row in read_board(world.ctx, OPERATOR).rows for card in row.cards]
+
+
+def show_cards(world):
+    return [(card.commit[:4], card.stage.value, card.state) for card in read_cards(world)]
 
 
 def store_metrics(world, job_id, metrics):
@@ -60,13 +64,13 @@ def store_metrics(world, job_id, metrics):
 def test_commit_moves_through_the_stages_and_the_serving_one_stays(world):
     assert read_board(world.ctx, OPERATOR).rows == []
     world.serve(1, make_examples())
-    assert read_cards(world) == [("a001", "serving", "serving")]
+    assert show_cards(world) == [("a001", "serving", "serving")]
     world.push(2, make_examples(13))
-    assert read_cards(world)[0] == ("a002", "built", "built")
+    assert show_cards(world)[0] == ("a002", "built", "built")
     (job,) = world.launch()
-    assert read_cards(world)[0] == ("a002", "training", "training")
+    assert show_cards(world)[0] == ("a002", "training", "training")
     world.finish(job)
-    assert read_cards(world)[0] == ("a002", "evaluated", "testing")
+    assert show_cards(world)[0] == ("a002", "evaluated", "testing")
     world.prove_and_promote()
     (row,) = read_board(world.ctx, OPERATOR).rows
     (card,) = row.cards
@@ -78,23 +82,23 @@ def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world):
     world.serve(1, make_examples())
     outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
     world.record(make_commit(2), [replace(outcome, status=VerdictStatus.LEFT_OUT)], world.clock())
-    (card, _) = read_board(world.ctx, OPERATOR).cards
+    (card, _) = read_cards(world)
     assert (card.stage, card.state, card.needs_care) == (Stage.CHECKED, "left_out", True)
     world.push(3, make_examples(13))
-    assert [state for _, _, state in read_cards(world)] == ["built", "serving"]
+    assert [state for _, _, state in show_cards(world)] == ["built", "serving"]
 
 
 def test_failure_stays_until_a_later_commit_replaces_it(world):
     world.serve(1, make_examples())
     world.push(2, make_examples(13), findings=[make_finding()])
     world.db.sql("UPDATE verdict SET status = 'rejected', job_id = NULL WHERE position = 2")
-    (card, _) = read_board(world.ctx, OPERATOR).cards
+    (card, _) = read_cards(world)
     assert (card.stage, len(card.errors), card.needs_care) == (Stage.CHECKED, 1, True)
     job = world.start(3, make_examples(14))
     world.finish(job, JobState.FAILED)
-    assert read_cards(world) == [("a003", "training", "failed"), ("a001", "serving", "serving")]
+    assert show_cards(world) == [("a003", "training", "failed"), ("a001", "serving", "serving")]
     world.serve(4, make_examples(15))
-    assert read_cards(world) == [("a004", "serving", "serving")]
+    assert show_cards(world) == [("a004", "serving", "serving")]
 
 
 def test_edit_with_many_files_hides_no_other_edit(world):
@@ -151,7 +155,7 @@ def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(wo
     world.launch()
     world.promote()
     assert world.statuses() == {"a001": "serving", "b001": "serving"}
-    assert read_cards(world) == [("b001", "serving", "serving")]
+    assert show_cards(world) == [("b001", "serving", "serving")]
 
 
 def test_training_shows_its_progress(world):
@@ -159,7 +163,7 @@ def test_training_shows_its_progress(world):
     assert world.jobs.save(job, replace(job, state=JobState.RUNNING))
     steps = [{"step": n, "total_steps": 400, "train_loss": 3 / n} for n in range(1, 201)]
     store_metrics(world, job.job_id, steps)
-    (card,) = read_board(world.ctx, OPERATOR).cards
+    (card,) = read_cards(world)
     assert (card.state, card.progress.share) == ("training", 50)
 
 
@@ -237,14 +241,14 @@ def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(worl
 def test_error_that_an_earlier_commit_brought_is_told_as_its_own(world):
     world.serve(1, make_examples())
     world.serve(2, make_examples(13), findings=[make_finding()])
-    ((broken, *_),) = read_cards(world)
+    ((broken, *_),) = show_cards(world)
     world.serve(3, make_examples(14), findings=[make_finding()])
     world.push(4, make_examples(15), findings=[make_finding()])
-    card, *_ = read_board(world.ctx, OPERATOR).cards
+    card, *_ = read_cards(world)
     assert (card.errors, card.is_flawed, card.earlier_commit[:4]) == ([], True, broken)
     assert [task.commit[:4] for task in list_tasks(world.ctx, OPERATOR)] == [broken]
     world.push(5, make_examples(16), findings=[make_finding(), make_finding(line=9)])
-    card, *_ = read_board(world.ctx, OPERATOR).cards
+    card, *_ = read_cards(world)
     assert (len(card.errors), card.left_out, card.earlier_commit) == (2, 1, "")
 
 

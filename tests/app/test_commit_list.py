@@ -4,7 +4,7 @@ import pytest
 
 from merlin.app import evaluation, models
 from merlin.app.actor import Actor
-from merlin.app.commit_list import CommitFilter, list_commits
+from merlin.app.verdicts import CommitFilter, list_commits
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
 from tests.db.pipeline_rows import FACE, OPERATOR, make_commit, make_examples, make_spec

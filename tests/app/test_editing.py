@@ -68,7 +68,7 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
         lambda: changes.drop(ctx, actor, change_id),
         lambda: proposals.get_waiting(ctx, actor, proposal),
         lambda: proposals.approve(ctx, actor, proposal, None, None),
-        lambda: proposals.decline(ctx, actor, proposal),
+        lambda: proposals.decline(ctx, actor, [proposal]),
     ]
     for act in acts:
         with pytest.raises(NotFound):

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from io import BufferedReader, BytesIO
 
 import pytest
 from hypothesis import given, seed, settings as budget, strategies as st
@@ -11,7 +10,7 @@ from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
 from merlin.dataset.chat_formats import to_record
 from merlin.dataset.example import Example, check_turns
-from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.import_plan import strip_system
 
 pytestmark = pytest.mark.unit
@@ -65,7 +64,7 @@ ROLES = ("user", "assistant")
 
 def read_back(examples):
     text = "\n".join(json.dumps(to_record(example, SYSTEM)) for example in examples)
-    lines = list(read_import_lines(BufferedReader(BytesIO(text.encode())), "file"))
+    lines = list(read_import_files([(text.encode(), "file")]))
     assert [line.findings for line in lines] == [()] * len(lines)
     return [strip_system(line.example, SYSTEM) for line in lines]
 

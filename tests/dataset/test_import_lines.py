@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from io import BufferedReader, BytesIO
 
 import pytest
 from hypothesis import given, seed, settings as budget, strategies as st
@@ -14,7 +13,7 @@ pytestmark = pytest.mark.unit
 
 def read_import_lines(content, name="file"):
     content = content.encode() if isinstance(content, str) else content
-    return list(import_lines.read_import_lines(BufferedReader(BytesIO(content)), name))
+    return list(import_lines.read_import_files([(content, name)]))
 
 
 def rules(lines):

@@ -1,7 +1,6 @@
 """The plan of an import: new examples only, findings by line, at most one commit."""
 
 import json
-from io import BufferedReader, BytesIO
 
 import pytest
 
@@ -9,7 +8,7 @@ from merlin.core.errors import Refused
 from merlin.dataset import import_plan
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import read_example
-from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.import_plan import plan_import, strip_system
 
 pytestmark = pytest.mark.unit
@@ -37,7 +36,7 @@ def make_record(question, answer="Да.", **more):
 
 def read_lines(*records, name="a.jsonl"):
     text = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
-    return read_import_lines(BufferedReader(BytesIO(text.encode())), name)
+    return read_import_files([(text.encode(), name)])
 
 
 def test_file_names_come_from_questions_and_are_unique():
@@ -119,7 +118,7 @@ def test_records_of_a_one_line_list_are_reported_with_their_columns():
         {},
     ]
     text = json.dumps(records, ensure_ascii=False)
-    lines = read_import_lines(BufferedReader(BytesIO(text.encode())), "a.json")
+    lines = read_import_files([(text.encode(), "a.json")])
     plan = plan_import("trial", make_files(), lines, {"recall": 1000})
     ends = [len(json.dumps(records[: number + 1], ensure_ascii=False)) for number in range(5)]
     begins = [2, *(end + 2 for end in ends)]

@@ -3,20 +3,20 @@
 import datetime as dt
 import subprocess
 import sys
-from io import BufferedReader, BytesIO
+from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from openpyxl import Workbook
 
-from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.import_lines import read_import_files
 from tests.support.sample_documents import make_workbook
 
 pytestmark = pytest.mark.unit
 
 
 def read(content):
-    return list(read_import_lines(BufferedReader(BytesIO(content)), "book"))
+    return list(read_import_files([(content, "book")]))
 
 
 def rules(lines):
@@ -39,12 +39,10 @@ GOOD = make_workbook(["Вопрос", " ответ ", "теги"], ["Где?", "
 
 
 def test_rows_of_a_sheet_become_examples():
-    file = BufferedReader(BytesIO(GOOD))
-    first, second = read_import_lines(file, "a.csv")
+    first, second = read_import_files([(GOOD, "a.csv")])
     assert (first.line, first.example.question, first.example.answer) == (2, "Где?", "Тут.")
     assert (first.example.tags, first.file) == (("a", "b"), "a.csv")
     assert (second.line, second.example.answer) == (4, "42")
-    assert file.closed
 
 
 def test_dates_and_booleans_are_read_as_text():
@@ -131,8 +129,8 @@ def test_small_file_that_unpacks_to_a_huge_one_is_refused():
 
 _READ_AND_LIST_MODULES = """
 import sys
-from merlin.dataset.import_lines import read_import_lines
-(first, second) = read_import_lines(sys.stdin.buffer, "book")
+from merlin.dataset.import_lines import read_import_files
+(first, second) = read_import_files([(sys.stdin.buffer.read(), "book")])
 print(first.example.answer, "openpyxl" in sys.modules)
 """
 

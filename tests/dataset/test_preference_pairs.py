@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from io import BufferedReader, BytesIO
 
 import pytest
 
@@ -16,7 +15,7 @@ from merlin.dataset.example import (
     write_example,
 )
 from merlin.dataset.finding import Severity
-from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.spec import Recipe
 from merlin.training.policy import refuse_recipe
 from tests.support.dataset_tree import (
@@ -94,7 +93,7 @@ def find_places(text):
 
 
 def import_text(text):
-    return [*read_import_lines(BufferedReader(BytesIO(text.encode())), "pairs.jsonl")]
+    return [*read_import_files([(text.encode(), "pairs.jsonl")])]
 
 
 @pytest.mark.parametrize(("text", "golden"), [(PLAIN, GOLDEN), (LONG, GOLDEN_LONG)])

@@ -1,7 +1,6 @@
 """The table of rules: the example of each rule breaks it, and findings name no other rule."""
 
 import ast
-import io
 import json
 import os
 import re
@@ -18,7 +17,7 @@ from merlin.dataset import layout
 from merlin.dataset.check import check
 from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Severity
-from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.import_plan import plan_import
 from merlin.dataset.rules import ABOUT, ABOUT_PATH, RULES
 from merlin.dataset.spec import dump_spec, load_spec, schema
@@ -82,9 +81,9 @@ def test_example_breaks_its_rule_with_its_severity(dataset, tmp_path, name):
 @pytest.mark.parametrize("name", IMPORTED)
 def test_imported_example_breaks_its_rule(name):
     rule = RULES[name]
-    file = io.BufferedReader(io.BytesIO(rule.example.encode()))
+    lines = read_import_files([(rule.example.encode(), rule.path)])
     settings = FileText("first", "dataset.yaml", "f" * 40, DATASET_YAML)
-    plan = plan_import("first", [settings], read_import_lines(file, rule.path))
+    plan = plan_import("first", [settings], lines)
     assert {each.rule: each.severity for each in plan.findings} == {name: rule.severity}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.core.i18n import LANGUAGES
 from merlin.dataset.entries import FileText
-from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.import_plan import plan_import
 
 pytestmark = pytest.mark.unit
@@ -128,8 +128,7 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_file_is_read_or_named_with_a_finding_for_each_fault(name):
     spec = FileText("lamps", "dataset.yaml", "f" * 40, SPEC)
-    with (FILES / name).open("rb") as file:
-        plan = plan_import("lamps", [spec], read_import_lines(file, name))
+    plan = plan_import("lamps", [spec], read_import_files([((FILES / name).read_bytes(), name)]))
     lines, new, known, problems = RIGHT[name]
     assert (plan.lines, len(plan.good_edits), plan.duplicates) == (lines, new, known)
     found = [each for each in plan.findings if each.severity != "note"]

@@ -30,13 +30,14 @@ from merlin.api.pages.teach.changes import EditedDataset
 from merlin.api.schema import MAX_ID, CommitId, Name
 from merlin.app import teaching
 from merlin.app.board import Card, Stage, read_board, read_commit
-from merlin.app.commit_list import STATES, CommitFilter, list_commits
 from merlin.app.commit_texts import read_texts
 from merlin.app.over_time import read_over_time
+from merlin.app.verdicts import CommitFilter, list_commits
 from merlin.chat.feedback import Outcome
 from merlin.core.charts import choose_top, place_shares, stack_bars
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
+from merlin.training.commit_state import CommitState
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ async def show_commits(
         "dataset": dataset,
         "found": found,
         "wanted": wanted,
-        "states": STATES,
+        "states": [state for state in CommitState if not state.is_of_edit],
         "board_href": _board_href(context, dataset),
         "next_href": f"?{urlencode(older)}" if found.before else "",
     }

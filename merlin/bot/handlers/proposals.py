@@ -66,6 +66,6 @@ def decline(context: BotContext) -> View:
         text = context.translate("examples-ask-decline", question=question)
         sure = ("examples-decline", f"ex:no-yes:{number}")
         return menu.confirmation_card(context, text, sure, f"ex:prop:{number}")
-    proposals.decline(*context.caller, number)
+    proposals.decline(*context.caller, [number])
     title, queue = context.translate("examples-declined"), proof.queue_button(context)
     return menu.card(context, title, rows=(queue,))

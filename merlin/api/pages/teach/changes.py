@@ -22,7 +22,6 @@ from merlin.api.pages.page import (
     PageContext,
     Seen,
     TeacherContext,
-    course_href,
     form_token,
     refusal_text,
     render_fragment,
@@ -39,6 +38,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
+from merlin.course.catalogue import Course
 from merlin.dataset.came_after import CameAfter
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.corrections import Corrected
@@ -197,18 +197,23 @@ async def undo_change(context: TeacherContext, change_id: Hex, once: FormToken) 
 
 @dataclass(frozen=True, slots=True)
 class NotedChange:
-    """An edit whose state is shown in a line; `is_indexed`: lists show it.
+    """An edit whose state is shown; `is_indexed`: lists show it.
 
-    `is_late`: it waits for a daemon. `state` is that of its commit, if the person may watch it.
-    `chat` is where the model can be asked.
+    `is_late`: it waits for a daemon. `verdict` is that of its commit, if the person may watch it.
+    `course` is that of its dataset, where the model can be asked.
     """
 
     change: ChangeView
     is_indexed: bool
     is_late: bool
-    state: CommitState
     is_watched: bool
-    chat: str
+    verdict: VerdictView | None
+    course: Course | None
+
+    @property
+    def state(self) -> CommitState:
+        """Return where the edit, or its commit, stands."""
+        return self.verdict.state if self.verdict else CommitState(self.change.state.value)
 
     @property
     def is_live(self) -> bool:
@@ -225,54 +230,39 @@ class NotedChange:
 
 async def find_noted_change(context: PageContext, change_id: str) -> NotedChange | None:
     """Return the edit whose state is shown in a line, None if the person cannot see it."""
-    if not change_id:
-        return None
     with suppress(NotFound):
-        change = await context.read(changes.get, context.actor, change_id)
-        is_indexed = await context.read(changes.is_indexed, context.actor, change_id)
-        course = await context.services.read(lambda ctx: ctx.read_courses().find(change.dataset))
-        return NotedChange(
-            change=change,
-            is_indexed=is_indexed,
-            is_late=await _is_late(context, change),
-            state=_choose_state(change, await _find_verdict(context, change)),
-            is_watched=context.may(Permission.WATCH, change.dataset),
-            chat=f"{course_href(course)}/chat" if course else "",
-        )
+        return await _read_change(context, change_id) if change_id else None
     return None
 
 
-async def _find_verdict(context: PageContext, change: ChangeView) -> VerdictView | None:
-    """Return the verdict of an edit's commit, None before it or if the person may not watch it."""
-    if not (change.commit and context.may(Permission.WATCH, change.dataset)):
-        return None
-    return await context.services.read(verdicts.find, change.dataset, change.commit)
-
-
-def _choose_state(change: ChangeView, verdict: VerdictView | None) -> CommitState:
-    return verdict.state if verdict else CommitState(change.state.value)
-
-
-async def _is_late(context: PageContext, change: ChangeView) -> bool:
-    return not (change.is_over or await context.services.read(is_daemon_alive))
+async def _read_change(context: PageContext, change_id: str) -> NotedChange:
+    """Return an edit with its state. Raises NotFound."""
+    change = await context.read(changes.get, context.actor, change_id)
+    is_watched, verdict = context.may(Permission.WATCH, change.dataset), None
+    if change.commit and is_watched:
+        verdict = await context.services.read(verdicts.find, change.dataset, change.commit)
+    return NotedChange(
+        change=change,
+        is_indexed=await context.read(changes.is_indexed, context.actor, change_id),
+        is_late=not (change.is_over or await context.services.read(is_daemon_alive)),
+        is_watched=is_watched,
+        verdict=verdict,
+        course=await context.services.read(lambda ctx: ctx.read_courses().find(change.dataset)),
+    )
 
 
 async def _view(context: PageContext, change_id: str) -> dict[str, object]:
-    """Return a change, why it waits or was refused, and its diff when applied."""
-    change = await context.read(changes.get, context.actor, change_id)
-    reason = change.why(context.language)
-    course = await context.services.read(lambda ctx: ctx.read_courses().find(change.dataset))
-    if await _is_late(context, change):
-        reason = context.say("change-late")
-    verdict = await _find_verdict(context, change)
-    state = _choose_state(change, verdict)
+    """Return a change, why it waits or was refused, and what undid it."""
+    note = await _read_change(context, change_id)
+    change = note.change
+    reason = context.say("change-late") if note.is_late else change.why(context.language)
     return {
         "change": change,
-        "state": state,
-        "after": verdict.after if verdict else CameAfter(),
+        "state": note.state,
+        "after": note.verdict.after if note.verdict else CameAfter(),
         "reason": reason,
-        "seen": f"{change.state}.{state}.{len(reason)}.{change.can_withdraw:d}",
-        "course": course,
+        "seen": f"{note.seen}.{len(reason)}.{change.can_withdraw:d}",
+        "course": note.course,
         "undo": await context.read(changes.find_undo, context.actor, change_id),
     }
 
@@ -478,7 +468,7 @@ async def judge_proposals(
     try:
         if form.decline or form.act == "decline":
             chosen, reasons = form.expand(form.chosen), form.reasons
-            await context.write(proposals.decline_several, context.actor, chosen, reasons)
+            await context.write(proposals.decline, context.actor, chosen, reasons)
             result = ReviewResult()
         else:
             result = await _accept(context, dataset.name, form)
