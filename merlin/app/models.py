@@ -221,9 +221,9 @@ def find_rollback_targets(
 ) -> dict[str, ModelView]:
     """Return dataset -> the newest good model that served before the live one, where permitted."""
     permitted = [name for name in datasets if actor.may(Permission.PROMOTE, name)]
-    order = Promotions(ctx.db).list_served(*permitted)
-    served = _list_models(ctx, MODEL.model_id.in_(order) & MODEL.dataset.in_(permitted))
-    served.sort(key=lambda view: order.index(view.model), reverse=True)
+    order = {name: at for at, name in enumerate(Promotions(ctx.db).list_served(*permitted))}
+    served = _list_models(ctx, MODEL.model_id.in_([*order]) & MODEL.dataset.in_(permitted))
+    served.sort(key=lambda view: order[view.model], reverse=True)
     return {view.dataset: view for view in served if view.is_promotable}
 
 

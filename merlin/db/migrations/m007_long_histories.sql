@@ -19,3 +19,5 @@ CREATE INDEX notice_reader ON notice (to_whom);
 CREATE INDEX turn_refused ON turn (asked_at) WHERE known = 0;
 CREATE INDEX rating_down ON rating (turn_id) WHERE value = 'down';
 CREATE INDEX example_entry_tags ON example_entry (dataset, tags);
+-- The authors beside a list of 30,000 examples.
+CREATE INDEX taught_example_author ON taught_example (dataset, author, end_build, first_build);
