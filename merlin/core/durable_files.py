@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 _DAY_S = 86_400
 
@@ -33,6 +34,12 @@ def write_durably(target: Path, fill: Callable[[Path], object]) -> None:
     except BaseException:
         remove_durably(temporary)
         raise
+
+
+def copy_stream(source: BinaryIO, target: Path) -> None:
+    """Write what is left of a stream to a new file. Raises OSError."""
+    with target.open("wb") as out:
+        shutil.copyfileobj(source, out)
 
 
 def rename_durably(source: Path, target: Path) -> None:

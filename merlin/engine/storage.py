@@ -8,8 +8,8 @@ as new ones are added. The final model is the last checkpoint's file under the j
 import hashlib
 import json
 import secrets
-import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,12 +37,7 @@ class Files:
     def add(self, name: str, upload: BinaryIO) -> Row:
         """Store an upload; return its row. Raises OSError if the write fails."""
         file_id = f"file-{secrets.token_hex(12)}"
-
-        def fill(part: Path) -> None:
-            with part.open("wb") as out:
-                shutil.copyfileobj(upload, out)
-
-        self.write(file_id, fill)
+        self.write(file_id, partial(durable_files.copy_stream, upload))
         self.record(file_id, name)
         return self.get(file_id)
 

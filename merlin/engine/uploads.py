@@ -11,6 +11,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,12 +62,8 @@ class Uploads:
         """Store a part; return its id. Raises ApiError 400 if nothing can be added any more."""
         folder = self._folder / self._require_pending(upload_id)["id"]
         part_id = f"part_{secrets.token_hex(12)}"
-
-        def fill(part: Path) -> None:
-            with part.open("wb") as out:
-                shutil.copyfileobj(content, out)
-
-        durable_files.write_durably(folder / part_id, fill)
+        copy = partial(durable_files.copy_stream, content)
+        durable_files.write_durably(folder / part_id, copy)
         return part_id
 
     def complete(self, upload_id: str, part_ids: Sequence[str], md5: str) -> Row:

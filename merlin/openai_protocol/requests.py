@@ -87,31 +87,41 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value or []
 
 
-class UnsupportedFields(Fields):
+class AskedModel(Fields):
+    """The model that is asked, in both forms of a question, and how it answers."""
+
+    model: str = Field(min_length=1)
+    stream: bool | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
+    top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+
+
+class UnsupportedTools(Fields):
+    """The fields of both forms that our servers support only with values of no effect."""
+
+    tools: list[Any] | None = Field(default=None, max_length=0)
+    tool_choice: Literal["none", "auto"] | None = None
+    top_logprobs: Literal[0] | None = None
+
+
+class UnsupportedFields(UnsupportedTools):
     """The fields of a chat request that our servers support only with values of no effect."""
 
     n: Literal[1] | None = None
-    tools: list[Any] | None = Field(default=None, max_length=0)
-    tool_choice: Literal["none", "auto"] | None = None
     functions: list[Any] | None = Field(default=None, max_length=0)
     function_call: Literal["none", "auto"] | None = None
     web_search_options: None = None
     logit_bias: dict[str, Any] | None = Field(default=None, max_length=0)
     logprobs: Literal[False] | None = None
-    top_logprobs: Literal[0] | None = None
     modalities: list[Literal["text"]] | None = None
     audio: None = None
 
 
-class ChatRequest(UnsupportedFields):
+class ChatRequest(AskedModel, UnsupportedFields):
     """A question with the preceding conversation, as our servers read it."""
 
-    model: str = Field(min_length=1)
     messages: list[ChatMessage] = Field(min_length=1)
-    stream: bool | None = None
     stream_options: StreamOptions | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
-    top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     presence_penalty: _Penalty
     frequency_penalty: _Penalty
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)

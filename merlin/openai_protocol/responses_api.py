@@ -13,7 +13,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from merlin.openai_protocol.requests import MAX_TOKENS, ChatMessage, Fields
+from merlin.openai_protocol.requests import (
+    MAX_TOKENS,
+    AskedModel,
+    ChatMessage,
+    Fields,
+    UnsupportedTools,
+)
 from merlin.openai_protocol.responses import NO_EXTENSION, Json, event
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -36,30 +42,23 @@ class TextOptions(Fields):
     format: dict[str, Any] | None = None
 
 
-class UnsupportedResponseFields(Fields):
+class UnsupportedResponseFields(UnsupportedTools):
     """The fields that our servers support only with values of no effect."""
 
-    tools: list[Any] | None = Field(default=None, max_length=0)
-    tool_choice: Literal["none", "auto"] | None = None
     previous_response_id: None = None
     conversation: None = None
     prompt: None = None
     background: Literal[False] | None = None
-    top_logprobs: Literal[0] | None = None
 
 
-class ResponsesRequest(UnsupportedResponseFields):
+class ResponsesRequest(AskedModel, UnsupportedResponseFields):
     """A question as a response's input."""
 
-    model: str = Field(min_length=1)
     input: Annotated[
         list[InputMessage],
         BeforeValidator(as_messages, json_schema_input_type=str | list[InputMessage]),
     ] = Field(min_length=1)
     instructions: str | None = None
-    stream: bool | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
-    top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     max_output_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     text: TextOptions | None = None
 
