@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Build a release of the newest commit in a folder (default: dist): wheel, source, Debian package, bill
-# of materials, notes and their check sums. `build.sh deb [FOLDER]` builds the Debian package alone, and
-# takes what is changed and not committed yet.
+# of materials, notes and their check sums. `build.sh deb [FOLDER]` builds the Debian package alone, `wheel`
+# the wheel with its constraints; both take what is changed and not committed yet.
 # One commit gives the same bytes each time, with the same versions of the tools. PYTHON has what Merlin
 # runs on and what builds it; SBOM is cyclonedx-py; PROJECT_URL, the address of the repository, comes
 # into the wheel's metadata and the package's.
@@ -9,7 +9,7 @@ set -euo pipefail
 umask 022
 root=$(cd "$(dirname "$0")/../.." && pwd)
 what=all
-if [ "${1:-}" = deb ]; then what=deb; shift; fi
+case "${1:-}" in deb | wheel) what=$1; shift ;; esac
 out=$(realpath -m "${1:-$root/dist}")
 python=$(realpath -ms "${PYTHON:-$root/.venv/bin/python}")
 fail() { printf 'release: %s\n' "$*" >&2; exit 1; }
@@ -18,7 +18,7 @@ cd "$root"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 commit=HEAD
-if [ "$what" = deb ]; then
+if [ "$what" != all ]; then
   # An index of its own: nothing of the checkout's is touched.
   cp "$(git rev-parse --git-path index)" "$work/index"
   GIT_INDEX_FILE=$work/index git add --update
@@ -34,6 +34,8 @@ git -c tar.umask=022 archive "$commit" | tar -x -C "$work/source"
 
 wheel() {
   "$python" -m pip wheel -q --no-deps --no-build-isolation -w "$out" "$work/source"
+  # The locked versions for `pip install -c`: with hashes it would ask for one of the wheel too.
+  sed -n 's/ \\$//; /^[a-z0-9].*==/p' "$work"/source/requirements{,-engine}.txt | LC_ALL=C sort -u >"$out/merlin-gitops-$version-constraints.txt"
 }
 
 source_archive() {
@@ -85,7 +87,7 @@ notes() {
   fi
 }
 
-if [ "$what" = deb ]; then debian; exit; fi
+case $what in deb) debian; exit ;; wheel) wheel; exit ;; esac
 command -v "${SBOM:-cyclonedx-py}" >/dev/null || fail "there is no ${SBOM:-cyclonedx-py}: make release installs it"
 wheel
 source_archive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from string import Template
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import yaml
 
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
@@ -94,12 +96,14 @@ def _list_datasets(config: Config, repository: RepositoryConfig) -> Collection[s
 @config_app.command("sample")
 def sample() -> None:
     """Print a configuration to start with; the page Configure has all keys."""
-    sys.stdout.write((_TEMPLATES / f"config.{language()}.yaml").read_text(encoding="utf-8"))
+    sys.stdout.write(_sample_config())
 
 
 # The first line of each tells an editor's YAML language server which schema applies. The hooks are
 # those of `.pre-commit-hooks.yaml`, but run the installed Merlin.
 _TEMPLATES = Path(__file__).parent / "init"
+# What is this machine's: a push into the repository is refused while a tracked file is edited.
+_IGNORED = "/config.yaml\n/credentials/\n/.merlin/\n*.log\n"
 
 
 @app.command()
@@ -107,7 +111,7 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Folder to create.")] = Path("merlin-datasets"),
     dataset: Annotated[str, typer.Option(help="The first dataset's name.")] = "first",
 ) -> None:
-    """Create a git repository of datasets from a template."""
+    """Create a git repository of datasets with a first commit, and a configuration."""
     from merlin.core.names import is_valid_name, suggest_name
 
     if not is_valid_name(dataset):
@@ -124,6 +128,8 @@ def init(
         _git(folder, "init", "-q", "-b", "main")
         # Accept pushes to the checked-out branch and update its files.
         _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
+        _git(folder, "add", ".")
+        _git(folder, "commit", "-q", "-m", text(language(), "init-subject", dataset=dataset))
     except (OSError, subprocess.CalledProcessError) as error:
         if is_new:  # so that the same command can be repeated
             shutil.rmtree(folder, ignore_errors=True)
@@ -135,7 +141,7 @@ def init(
         else:
             reason = error.stderr.strip().rpartition("\n")[2]
         raise Refused(f"{folder}: {error}", "init-no-folder", reason=reason, **arguments) from error
-    print_message("init-done", dataset=dataset, path=str(folder.resolve()), **arguments)
+    print_message("init-done", dataset=dataset, **arguments)
 
 
 def _write_files(folder: Path, dataset: str) -> None:
@@ -145,21 +151,40 @@ def _write_files(folder: Path, dataset: str) -> None:
     dataset_folder, schemas = folder / "datasets" / dataset, folder / "schemas"
     files = {
         dataset_folder / "dataset.yaml": _fill_template("dataset.yaml"),
-        dataset_folder / "examples" / "about.yaml": _fill_template("about.yaml"),
         folder / "README.md": text(language(), "init-readme") + "\n",
+        folder / ".gitignore": _IGNORED,
         folder / ".pre-commit-config.yaml": _fill_template("pre-commit-config.yaml"),
+        folder / "config.yaml": _sample_config(),
         **{schemas / f"{name}.schema.json": schema_text(name) for name in NAMES},
     }
+    for answer, questions in yaml.safe_load(_read_template(f"examples.{language()}.yaml")):
+        for name, question in questions.items():
+            content = _fill_template("example.yaml", question=question, answer=answer)
+            files[dataset_folder / "examples" / f"{name}.yaml"] = content
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
+    key = folder / "credentials" / "MERLIN_ENGINE_KEY"
+    key.parent.mkdir(mode=0o700)
+    key.write_text(f"{secrets.token_urlsafe(24)}\n")
 
 
-def _fill_template(name: str) -> str:
-    template = Template((_TEMPLATES / name).read_text(encoding="utf-8"))
-    keys = template.get_identifiers()
-    return template.substitute({key: text(language(), f"init-{key}") for key in keys})
+def _sample_config() -> str:
+    return _read_template(f"config.{language()}.yaml")
+
+
+def _read_template(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _fill_template(name: str, **values: str) -> str:
+    template = Template(_read_template(name))
+    keys = set(template.get_identifiers()) - values.keys()
+    return template.substitute(values, **{key: text(language(), f"init-{key}") for key in keys})
 
 
 def _git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)  # noqa: S603, S607 - fixed words
+    # The first commit is Merlin's, as nobody has edited anything; a key for signing would be yours.
+    identity = ("-c", "user.name=Merlin", "-c", "user.email=merlin@localhost")
+    command = ("git", *identity, "-c", "commit.gpgSign=false", *arguments)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)  # noqa: S603 - fixed words

@@ -1,5 +1,8 @@
 """`merlin init`: a repository that is ready to use, or an error and no files."""
 
+import subprocess
+from functools import partial
+
 import pytest
 
 from merlin.cli import main
@@ -14,7 +17,29 @@ def test_repository_is_written_in_the_users_language(tmp_path, capsys, monkeypat
     folder = tmp_path / "fresh"
     assert main(["init", str(folder)]) == 0
     assert word in (folder / "README.md").read_text("utf-8")
-    assert f"merlin check {folder}" in capsys.readouterr().err
+    assert f"{folder}: config.yaml" in capsys.readouterr().err
+
+
+def test_first_commit_has_all_that_is_not_this_machines_own(tmp_path, monkeypatch):
+    """Whoever has no name in git yet, or signs every commit, gets it too."""
+    settings = {"HOME": "", "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
+    (tmp_path / "gitconfig").write_text(
+        "[commit]\n\tgpgSign = true\n[user]\n\tuseConfigOnly = true\n"
+    )
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.delenv(f"GIT_{role}_NAME", raising=False)
+        monkeypatch.delenv(f"GIT_{role}_EMAIL", raising=False)
+    folder = tmp_path / "fresh"
+    assert main(["init", str(folder)]) == 0
+    (folder / "engine.log").write_text("a line")
+    git = partial(subprocess.run, cwd=folder, capture_output=True, text=True, check=True)
+    assert git(["git", "status", "--porcelain"]).stdout == ""
+    files = git(["git", "ls-tree", "-r", "--name-only", "HEAD"]).stdout.split()
+    assert len([path for path in files if "/examples/" in path]) == 10
+    assert not {"config.yaml", "credentials/MERLIN_ENGINE_KEY", "engine.log"} & {*files}
+    assert (folder / "credentials").stat().st_mode & 0o777 == 0o700
 
 
 def test_existing_repository_is_never_overwritten(tmp_path, capsys):

@@ -167,7 +167,7 @@ def test_results_are_in_the_language_of_the_configuration(tmp_path, monkeypatch,
     sample = Path(setup.__file__).parent / "init" / "config.ru.yaml"
     config = tmp_path / "config.yaml"
     config.write_bytes(sample.read_bytes())
-    repository = Repository(tmp_path / "merlin-datasets")
+    repository = Repository(tmp_path)
     repository.dataset()
     repository.commit()
     monkeypatch.delenv("MERLIN_LANGUAGE")

@@ -115,7 +115,7 @@ def sample(request):
 def test_printed_sample_is_a_valid_first_configuration(sample, tmp_path):
     (tmp_path / "config.yaml").write_text(sample, "utf-8")
     loaded = config.load(tmp_path / "config.yaml")
-    assert loaded.repository.url == str(tmp_path / "merlin-datasets")
+    assert loaded.repository.url == str(tmp_path)
     assert process_names(loaded) == ["engine", "daemon", "bot", "api"]
     assert [loaded.plans, loaded.telegram.admins, loaded.named_models] == [{}, (), {}]
 

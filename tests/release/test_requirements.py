@@ -95,7 +95,8 @@ def test_every_requirement_is_used():
     source = "\n".join(path.read_text("utf-8") for path in (ROOT / "merlin").rglob("*.py"))
     imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
     listed = (ROOT / "requirements.in").read_text("utf-8").splitlines()
-    required = {normalise_name(re.match(r"[\w.-]+", line)[0]) for line in listed}
+    names = [re.match(r"[\w.-]+", line) for line in listed if not line.startswith("#")]
+    required = {normalise_name(name[0]) for name in names}
     unused = {name for name in required if not imported & set(modules.get(name, ()))}
     assert unused == NOT_IMPORTED
 

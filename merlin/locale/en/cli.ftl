@@ -24,19 +24,19 @@ init-not-empty = { $folder } isn't empty; name another folder
 init-no-folder = can't create { $folder }: { $reason }. Name another folder: merlin init FOLDER
 init-bad-name = “{ $dataset }” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”, and no device of Windows such as con or aux. For example: { $proposed }
 init-done =
-    Created { $folder } with a dataset named `{ $dataset }`. Next:
-    1. write at least 10 examples, one per file, in { $folder }/datasets/{ $dataset }/examples;
-    2. check them: merlin check { $folder }
-    3. commit them there with git;
-    4. in config.yaml: repository.url: { $path } and datasets.default: { $dataset }
+    Created { $folder }: config.yaml, and a dataset `{ $dataset }` with 10 examples, committed. Next, in that folder:
+    1. check the examples: merlin check
+    2. train a model: merlin engine, and in another terminal merlin daemon. In about a minute it's live: merlin status
+    3. ask it: merlin ask 'What is this repository?'
+    4. write your own examples in datasets/{ $dataset }/examples and commit them.
+    For Telegram: put your bot's token into credentials/TELEGRAM_BOT_TOKEN, then run merlin run.
+init-subject = Start the dataset { $dataset }
 init-keys = What this dataset teaches, and how its model is trained. All keys: `merlin schema dataset`.
 init-first = Comes first in every example and before every question.
 init-system = You answer briefly and to the point.
 init-split = The share of unmarked examples that test each model instead of training it. recall answers only what it learnt: with 0, the test questions are those marked `split: test`.
 init-gate = not_worse: a new model waits for an editor if it answers the test questions worse than the previous one. none: every tested model goes live.
 init-launch = auto, manual or off. It starts after quiet_s seconds without commits.
-init-question = What is this repository?
-init-answer = It holds example conversations, one per file. Merlin trains a model on them.
 init-hook = `pre-commit install` once: then a commit with an error in a dataset is refused.
 init-readme =
     # Datasets

@@ -24,19 +24,19 @@ init-not-empty = Папка { $folder } не пуста; укажите друг
 init-no-folder = Папку { $folder } создать не удалось: { $reason }. Укажите другую: merlin init ПАПКА
 init-bad-name = «{ $dataset }» не подходит как ID набора: можно буквы, цифры, «.», «_» и «-», но не имена устройств Windows вроде con и aux. Например: { $proposed }
 init-done =
-    Создана папка { $folder } с набором `{ $dataset }`. Дальше:
-    1. напишите не меньше 10 примеров, каждый в своём файле, в { $folder }/datasets/{ $dataset }/examples;
-    2. проверьте их: merlin check { $folder }
-    3. сделайте там коммит через git;
-    4. в config.yaml: repository.url: { $path } и datasets.default: { $dataset }
+    Создана папка { $folder }: config.yaml и набор `{ $dataset }` с 10 примерами, уже закоммиченный. Дальше в этой папке:
+    1. проверьте примеры: merlin check
+    2. обучите модель: merlin engine, а в другом терминале merlin daemon. Примерно через минуту она текущая: merlin status
+    3. спросите её: merlin ask 'Что это за репозиторий?'
+    4. напишите свои примеры в datasets/{ $dataset }/examples и сделайте коммит.
+    Для Telegram: положите токен бота в credentials/TELEGRAM_BOT_TOKEN и запустите merlin run.
+init-subject = Начало набора { $dataset }
 init-keys = Чему учит этот набор и как по нему обучают модель; все ключи: `merlin schema dataset`.
 init-first = Идёт первой в каждом примере и перед каждым вопросом.
 init-system = Ты отвечаешь коротко и по делу.
 init-split = Доля неотмеченных примеров, которые идут в тест, а не в обучение. recall отвечает только на выученное: при 0 тестовые вопросы — те, что отмечены `split: test`.
 init-gate = not_worse: новая модель ждёт редактора, если отвечает на тестовые вопросы хуже прежней; none: текущей становится каждая проверенная модель.
 init-launch = auto, manual или off; через quiet_s секунд без коммитов.
-init-question = Что это за репозиторий?
-init-answer = Здесь хранятся примеры разговоров, по одному в файле; на них Merlin обучает модель.
 init-hook = Выполните один раз `pre-commit install`, и коммит с ошибкой в наборе не пройдёт.
 init-readme =
     # Наборы
