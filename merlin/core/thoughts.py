@@ -29,6 +29,7 @@ _CLOSING = _match_any(closing for _, closing in _MARKS)
 _BOTH = [mark for pair in _MARKS for mark in pair]
 THOUGHT_MARK = _match_any(_BOTH)
 _LONGEST = max(map(len, _BOTH))
+_FIRST = _match_any({mark[0] for mark in _BOTH})
 _BEGINNINGS = {mark[:end].lower() for mark in _BOTH for end in range(1, len(mark))}
 
 
@@ -97,5 +98,6 @@ class ThoughtFilter:
             return 0
         if self._is_opened and not self._has_thoughts:
             return len(self._held)
-        lengths = range(min(_LONGEST, len(self._held)), 0, -1)
-        return next((n for n in lengths if self._held[-n:].lower() in _BEGINNINGS), 0)
+        end = self._held[-_LONGEST:].lower()
+        begun = (end[first.start() :] for first in _FIRST.finditer(end))
+        return next((len(mark) for mark in begun if mark in _BEGINNINGS), 0)

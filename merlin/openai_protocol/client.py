@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.http_exceptions import LineTooLong
 
 from merlin import __version__
 from merlin.core.errors import ProviderBusy, ProviderError
@@ -148,25 +147,31 @@ async def read_events(
     `total_s` limits the total time spent waiting for data, without the consumer's time. Raises
     InvalidResponse, and the exceptions that `call_errors` converts into ProviderError.
     """
-    size, is_done, begun = 0, False, time.monotonic()
-    has_events, other_lines = False, b""
+    size, is_open, is_done, begun = 0, True, False, time.monotonic()
+    has_events, other_lines, rest = False, b"", b""
     # Read to the end, so that the connection can be used again.
-    while line := await response.content.readline(max_line_length=MAX_EVENT_BYTES):
+    while is_open:
+        content = await response.content.readany()
+        is_open = bool(content)
         total_s -= time.monotonic() - begun
         if total_s < 0:
             raise TimeoutError
-        size += len(line)
+        size += len(content)
         if size > MAX_STREAM_BYTES:
             raise InvalidResponse(f"longer than {MAX_STREAM_BYTES // 1_000_000} MB")
+        # At the end of the stream the last line ends too.
+        *lines, rest = (rest + (content or b"\n")).split(b"\n")
+        if len(rest) > MAX_EVENT_BYTES:
+            raise InvalidResponse("an event without an end")
         # The BOM, which a stream may begin with, is no part of its first line.
-        line = line.removeprefix(codecs.BOM_UTF8) if size == len(line) else line
-        name, _, value = line.strip().partition(b":")
-        is_done = is_done or (name == b"data" and value.strip() == _DONE)
-        if name == b"data" and not is_done:
-            has_events = True
-            yield json_object(value)
-        elif name not in _EVENT_FIELDS and len(other_lines) < MAX_EVENT_BYTES:
-            other_lines += line
+        for line in (each.strip().removeprefix(codecs.BOM_UTF8) for each in lines):
+            name, _, value = line.partition(b":")
+            is_done = is_done or (name == b"data" and value.strip() == _DONE)
+            if name == b"data" and not is_done:
+                has_events = True
+                yield json_object(value)
+            elif name not in _EVENT_FIELDS and len(other_lines) < MAX_EVENT_BYTES:
+                other_lines += line + b"\n"
         begun = time.monotonic()
     if other_lines.strip() and not has_events and not is_done:
         yield json_object(other_lines)
@@ -190,7 +195,7 @@ def call_errors() -> Iterator[None]:
     except (aiohttp.ClientError, OSError) as error:
         words = f"the connection to the provider broke: {_error_name(error)}"
         raise ProviderBusy(words, reason="broken") from error
-    except (InvalidResponse, LineTooLong, UnicodeDecodeError, RecursionError) as error:
+    except (InvalidResponse, UnicodeDecodeError, RecursionError) as error:
         words = f"the provider's answer is unreadable: {one_line(str(error))}"
         raise ProviderBusy(words, reason="unreadable") from error
 

@@ -6,8 +6,9 @@ fields that some servers omit, are ignored. Source: openai/openai-openapi, `open
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
 from merlin.core.errors import ProviderError
 from merlin.core.formatted_text import join_surrogates
@@ -140,12 +141,9 @@ def parse_answer(raw: Json) -> Answer:
     return Answer(
         text=ThoughtFilter().drop(text, is_last=True),
         usage=parse_usage(raw.get("usage")),
-        known=_read_known(raw),
         finish_reason=get_text(first, "finish_reason") or "stop",
-        nearest=_read_nearest(raw),
-        composed_from=_read_composed_from(raw),
         model=get_text(raw, "model"),
-        is_applied=get_object(raw, "merlin").get("applied") is True,
+        **_read_extension(raw),
     )
 
 
@@ -177,24 +175,31 @@ def parse_usage(raw: object) -> Usage:
     return Usage(sent, answered, cached if cached <= sent else 0)
 
 
-def _read_known(raw: Json) -> bool | None:
-    """Return `known` of our engine's extension `merlin`, None without one."""
-    is_known = get_object(raw, "merlin").get("known")
-    return is_known if isinstance(is_known, bool) else None
+def _read_extension(raw: Json) -> dict[str, Any]:
+    """Return what our engine's extension `merlin` says of an answer, empty without one.
+
+    `nearest`: similar trained questions that it suggests, one line each. `composed_from`: those
+    near whose answers it was written.
+    """
+    extension = get_object(raw, "merlin")
+    if not extension:
+        return {}
+    is_known = extension.get("known")
+    nearest = [
+        line for line in _lines(extension, "nearest") if 0 < len(line) <= MAX_SUGGESTION_LENGTH
+    ]
+    composed_from = [line[:MAX_SUGGESTION_LENGTH] for line in _lines(extension, "composed_from")]
+    return {
+        "known": is_known if isinstance(is_known, bool) else None,
+        "nearest": tuple(nearest[:MAX_SUGGESTIONS]),
+        "composed_from": tuple(composed_from[:MAX_SUGGESTIONS]),
+        "is_applied": extension.get("applied") is True,
+    }
 
 
-def _read_nearest(raw: Json) -> tuple[str, ...]:
-    """Return the similar trained questions that the extension suggests, one line each."""
-    listed = get_list(get_object(raw, "merlin"), "nearest")
-    lines = (" ".join(question.split()) for question in listed if isinstance(question, str))
-    return tuple(line for line in lines if 0 < len(line) <= MAX_SUGGESTION_LENGTH)[:MAX_SUGGESTIONS]
-
-
-def _read_composed_from(raw: Json) -> tuple[str, ...]:
-    """Return the trained questions near whose answers the extension says it was written."""
-    listed = get_list(get_object(raw, "merlin"), "composed_from")
-    lines = (" ".join(question.split()) for question in listed if isinstance(question, str))
-    return tuple(line[:MAX_SUGGESTION_LENGTH] for line in lines)[:MAX_SUGGESTIONS]
+def _lines(extension: Json, key: str) -> Iterator[str]:
+    listed = get_list(extension, key)
+    return (" ".join(question.split()) for question in listed if isinstance(question, str))
 
 
 def _format_error(error: Json) -> str:
@@ -246,11 +251,9 @@ def parse_chunk(chunk: Json) -> Answer:
     return Answer(
         text=_read_content(get_object(first, "delta") or get_object(first, "message")),
         usage=parse_usage(chunk.get("usage")),
-        known=_read_known(chunk),
         finish_reason=reason if isinstance(reason, str) else None,
-        nearest=_read_nearest(chunk),
-        composed_from=_read_composed_from(chunk),
         model=get_text(chunk, "model"),
+        **_read_extension(chunk),
     )
 
 

@@ -59,7 +59,7 @@ async def services_of(config: Config, database: Database) -> AsyncIterator[BotSe
         database.cipher = make_cipher(config, database)
         store = Store(database)
         stack.callback(store.close)
-        answerers = create_chat_clients(config)
+        answerers = create_chat_clients(config, is_streaming=chat.streaming != "off")
         for answerer in answerers.values():
             stack.push_async_callback(answerer.aclose)
         # Speech recognition, if configured.

@@ -186,7 +186,9 @@ def open_writing_context(config: Config, *, makes_key: bool = False) -> Iterator
         yield Context(config=config, db=database)
 
 
-def create_chat_clients(config: Config, *, requires_all: bool = True) -> dict[str, OpenAIChat]:
+def create_chat_clients(
+    config: Config, *, requires_all: bool = True, is_streaming: bool = True
+) -> dict[str, OpenAIChat]:
     """Return a client for each provider, in order; close them in the event loop that uses them.
 
     Unless `requires_all`, only those with a credential. Raises ConfigError if a required credential
@@ -195,7 +197,12 @@ def create_chat_clients(config: Config, *, requires_all: bool = True) -> dict[st
     from merlin.providers.openai_chat import OpenAIChat
 
     return {
-        provider.name: OpenAIChat(provider.base_url, key, api_version=provider.api_version or "")
+        provider.name: OpenAIChat(
+            provider.base_url,
+            key,
+            api_version=provider.api_version or "",
+            is_streaming=is_streaming,
+        )
         for provider in config.providers
         if (key := credential(provider.credential, is_needed=requires_all))
     }

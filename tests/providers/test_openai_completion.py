@@ -1,14 +1,16 @@
-"""Whole answers over real HTTP, as model tests ask for them by threads."""
+"""Whole answers over real HTTP: for model tests by threads, and for a chat without streaming."""
 
+import asyncio
 import gzip
 import json
-from contextlib import closing
+from contextlib import aclosing, closing
 
 import pytest
 
-from merlin.core.errors import ProviderBusy, ProviderError
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.providers.base import Answer
+from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIModelClient
 
 pytestmark = pytest.mark.functional
@@ -94,6 +96,43 @@ def test_question_ends_at_the_callers_timeout(server, asker, reply):
     with pytest.raises(ProviderBusy):
         asker.ask("ft:x", QUESTION, timeout_s=0.2)
     assert len(server.calls) <= 1
+
+
+def read_whole_answer(server, total_s=60.0):
+    """Return the pieces of an answer that is not streamed."""
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "sk-key", total_s, is_streaming=False)
+        async with aclosing(chat), aclosing(chat.stream("ft:x", QUESTION)) as pieces:
+            return [piece async for piece in pieces]
+
+    return asyncio.run(read())
+
+
+def test_answer_that_nobody_watches_is_one_piece(server):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3}
+    server.will(make_completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
+    assert read_whole_answer(server) == [
+        Answer("Очередь", Usage(12, 3), known=True, finish_reason="stop")
+    ]
+    assert not {"stream", "stream_options"} & set(server.calls[0].json)
+
+
+@pytest.mark.parametrize(
+    ("response", "kind"),
+    [
+        ({"status": 404, "body": {"error": {"code": "model_not_found"}}}, ModelGone),
+        ({"body": b"no json"}, ProviderBusy),
+        ({"body": {"choices": []}}, ProviderBusy),
+        ({"body": b"{", "cut": True}, ProviderBusy),
+        ({"hang": True}, ProviderBusy),
+    ],
+)
+def test_failure_of_an_answer_in_one_piece_is_reported_by_kind(server, reply, response, kind):
+    server.will(reply(**response))
+    with pytest.raises(ProviderError) as caught:
+        read_whole_answer(server, total_s=0.2 if "hang" in response else 60.0)
+    assert type(caught.value) is kind
 
 
 def test_compressed_answer_is_not_unpacked(server, asker, reply):
