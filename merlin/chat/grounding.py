@@ -15,7 +15,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
@@ -53,7 +53,6 @@ _ASKING_WORDS = """
 на по от до об со во ко тут есть быть будет бывает означает значит называют скажи объясните дайте
 what how why which are is do does the an of to in it and when who my
 """
-_ASKING = frozenset(map(stem, _ASKING_WORDS.split()))
 # Blocks only: inline Markdown is what takes time.
 _PARSER = MarkdownIt("commonmark").enable("table").disable("inline")
 _LEADING_CITATIONS = re.compile(r"\s*((?:\[\d{1,3}\][\s,;:]*)+)")
@@ -232,9 +231,15 @@ def _read_passages(db: Database, cache: PassageCache, dataset: str) -> Passages:
     return passages[dataset]
 
 
+@cache
+def _asking_stems() -> frozenset[str]:
+    """Return the stems of `_ASKING_WORDS`; the first call loads the stemmers, 5 MB."""
+    return frozenset(map(stem, _ASKING_WORDS.split()))
+
+
 def _asked_words(content: str) -> list[str]:
     words = (word for word in split_words(fold(content)) if len(word) >= _MIN_WORD_LENGTH)
-    return [word for word in dict.fromkeys(words) if stem(word) not in _ASKING][:_MAX_WORDS]
+    return [word for word in dict.fromkeys(words) if stem(word) not in _asking_stems()][:_MAX_WORDS]
 
 
 def find_stems(content: str) -> list[str]:

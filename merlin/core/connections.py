@@ -9,6 +9,7 @@ import resource
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import cast
@@ -24,6 +25,7 @@ HEAD_S = 15.0
 # A body may take this long, and one second for each so many bytes received.
 BODY_S, BODY_BYTES_PER_S = 20.0, 4096
 MAX_OPEN = 1024
+TICK_S = 1.0
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -90,25 +92,28 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._exit = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start serving on listening sockets, then call `on_ready`."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.started:
             self._on_ready()
 
-    async def on_tick(self, counter: int) -> bool:
-        """Run uvicorn's tick, ten times a second; once a second also end late connections."""
-        if counter % 10 == 0:
-            now = asyncio.get_running_loop().time()
+    async def main_loop(self) -> None:
+        """End late connections once a second until the exit; uvicorn itself wakes ten times."""
+        while not await self.on_tick(0):
             for each in cast("set[BoundedHttp]", set(self.server_state.connections)):
-                if each.is_late(now):
+                if each.is_late(self._loop.time()):
                     each.transport.abort()
-        return await super().on_tick(counter)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._exit.wait(), TICK_S)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - its shape
         """Exit after the requests in progress; uvicorn's handler would raise the signal again."""
         self.should_exit = True
+        self._loop.call_soon_threadsafe(self._exit.set)
 
 
 def tls_context(certificate: Path, private_key: Path, section: str) -> ssl.SSLContext:

@@ -56,6 +56,7 @@ class Tick:
     """One scheduled step: `run` returns whether anything changed; `wakes` names the next tick.
 
     `is_asked`: other processes request it in the database, so it runs as soon as that changes.
+    `again_s` returns after how long it runs again before its period, 0 if it need not.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Tick:
     period_s: float
     wakes: str = ""
     is_asked: bool = False
+    again_s: Callable[[], float] = float
 
 
 @dataclass(slots=True)
@@ -184,7 +186,7 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
     """Run one tick, count the outcome, and trigger the next one if something changed."""
     begun = time.monotonic()
     try:
-        moved = tick.run()
+        moved, again_s = tick.run(), tick.again_s()
     except Exception as error:  # noqa: BLE001 - it is logged
         tally.count(f"{tick.name}_error")
         tally.failures.add("tick could not finish", error, tick.name)
@@ -193,11 +195,13 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
         tally.count(f"{tick.name}_ms", round(1000 * (time.monotonic() - begun)))
     tally.failures.end(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")
-    if moved and tick.wakes:
-        from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415 - as in `run`
+    from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415 - as in `run`
 
-        with suppress(JobLookupError):  # the daemon stops: no tick runs any more
+    with suppress(JobLookupError):  # the daemon stops: no tick runs any more
+        if moved and tick.wakes:
             run_now(scheduler, [tick.wakes])
+        if again_s:
+            run_now(scheduler, [tick.name], again_s)
 
 
 def event_on_signal() -> threading.Event:

@@ -35,7 +35,6 @@ from merlin.dataset.builds import remove_folders
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
 from merlin.db.tables import DATASET_TEXT
 from merlin.git.source import Commit
@@ -65,8 +64,8 @@ from merlin.training.test_questions import describe_plan
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 # How often each step looks for work that nobody announced.
-STEP_S = 0.5
-# A provider is asked for a job after a tenth of its age: a training of a second ends unseen.
+STEP_S = 1.0
+# How often the provider may be asked for an open job, as a training may take a second.
 POLL_S = 0.2
 
 
@@ -74,6 +73,9 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon; each step of the training pipeline wakes the next."""
     # A command that does a single step takes less time without what the other ticks need.
     from merlin.daemon.reporting import StatusSender  # noqa: PLC0415 - see above
+
+    def poll_s() -> float:
+        return POLL_S if Jobs(services.db).open_jobs() else 0.0
 
     step = STEP_S
     forge = services.forge
@@ -83,13 +85,13 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("fetch", partial(process_commits, services), fetch_s, wakes="launch"),
         Tick("files", partial(update_files, services), step),
         Tick("launch", partial(launch, services), step, wakes="poll"),
-        Tick("poll", partial(poll, services), POLL_S, wakes="prove"),
+        Tick("poll", partial(poll, services), step, wakes="prove", again_s=poll_s),
         Tick("prove", partial(prove, services), step, wakes="promote"),
         Tick("promote", partial(promote, services), step),
         *([Tick("status", StatusSender(services, forge), 1.0)] if forge else []),
         Tick("changes", services.changing, step, wakes="fetch", is_asked=True),
         Tick("proposals", services.changing.follow_proposals, 1.0),
-        Tick("serve", _request_tick(services), step, wakes="launch", is_asked=True),
+        Tick("serve", partial(serve, services), step, wakes="launch", is_asked=True),
         Tick("census", lambda: bool(services.inventory.update()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
         Tick("ratings", partial(propose_ratings, services), HOUR_S),
@@ -269,23 +271,10 @@ def promote(services: DaemonServices) -> bool:
     return bool(switched)
 
 
-def _request_tick(services: DaemonServices) -> Callable[[], bool]:
-    """Return the tick that processes requests; it queries only if the change counter moved."""
-    seen: int | None = None
-
-    def serve() -> bool:
-        nonlocal seen
-        counter = read_change_counter(services.db)
-        if counter == seen:
-            return False
-        if seen is None:
-            Requests(services.db).release()  # requeue requests that were interrupted
-        seen = None
-        done = serve_requests(services, partial(process_commits, services))
-        seen = counter
-        return done
-
-    return serve
+def serve(services: DaemonServices) -> bool:
+    """Process every pending request, and those that a failure interrupted; nobody else does."""
+    Requests(services.db).release()
+    return serve_requests(services, partial(process_commits, services))
 
 
 # Short outages pass; longer ones may need an admin (API key, credit, URL).

@@ -10,7 +10,6 @@ from html import unescape
 from itertools import pairwise
 from typing import NamedTuple
 
-from charset_normalizer import from_bytes
 from markdown_it import MarkdownIt
 
 from merlin.core.file_kind import UTF_8, detect_encoding
@@ -35,6 +34,8 @@ def decode_any(content: bytes) -> tuple[str | Finding, str]:
     is_damaged = letters.count("\ufffd") * 2 <= len(letters)
     if is_damaged or not isinstance(text, Finding) or text.rule != "not-utf8":
         return text, ""
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - 1 MB, for a file of an old program
+
     best = from_bytes(content, cp_isolation=_ENCODINGS, threshold=1).best()
     name = best.encoding if best else _ENCODINGS[0]
     return content.decode(name, "replace"), name

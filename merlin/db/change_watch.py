@@ -1,6 +1,7 @@
 """Watch for the writes of other processes in a separate thread.
 
-`Database.bump` increases the change counter; the thread reads it 20 times a second.
+`Database.bump` increases the change counter and announces it: PostgreSQL notifies, an SQLite file
+is touched. The thread waits for that, and reads the counter once a second too.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from merlin.db.processes import read_change_counter
 
 log = get_logger(__name__)
 
+# The pause after a change, as each message may be one; the longest time between two looks.
 LOOK_S, MAX_WAIT_S = 0.05, 1.0
 # If every message changes the counter, a waiter runs at most once in this many seconds.
 REST_S = 0.2
@@ -33,6 +35,8 @@ def watch_changes(db: Database, tell: Tell) -> Iterator[None]:
         yield
     finally:
         stop.set()
+        with suppress(MerlinError):  # without a database it looks at `stop` within a second
+            db.announce()
         thread.join()
 
 
@@ -40,11 +44,14 @@ def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
     seen = None
     while not stop.is_set():
         try:
-            counter = read_change_counter(db)
-            if counter != seen:
-                seen = counter
-                tell()
-            stop.wait(LOOK_S)
+            with db.listen(LOOK_S) as wait:
+                while not stop.is_set():
+                    counter = read_change_counter(db)
+                    if counter != seen:
+                        seen = counter
+                        tell()
+                        stop.wait(LOOK_S)
+                    wait(MAX_WAIT_S)
         except Exception as error:
             if not isinstance(error, MerlinError):  # others report an unavailable database
                 log.exception("changes are not heard of")

@@ -8,11 +8,15 @@ are executed by `merlin.db.database`.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
 import sqlite3
 import threading
+import time
 import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
@@ -36,6 +40,8 @@ _TIMEOUTS = {
     "keepalives_count": 3,
 }
 
+# Waits for so many seconds at most.
+Wait: TypeAlias = "Callable[[float], object]"
 Connection: TypeAlias = "sqlite3.Connection | psycopg.Connection"
 
 
@@ -94,12 +100,18 @@ class _Registering:
         super()._close(conn)  # type: ignore[misc]  # of peewee's handle
 
 
+_LIBC = ctypes.CDLL(None)
+# Of inotify(7): a file's times, owner or permissions were set.
+_IN_ATTRIB = 4
+
+
 class Sqlite(_Registering, SqliteDatabase):
     """An SQLite file; transactions begin IMMEDIATE, so only their start waits for the lock."""
 
     dialect = "sqlite"
 
     def __init__(self, path: Path, mode: str, busy_s: float) -> None:
+        self._path = path
         durable = {"journal_mode": "WAL", "synchronous": "FULL"}
         super().__init__(
             f"file:{quote(str(path))}?mode={mode}",
@@ -120,6 +132,30 @@ class Sqlite(_Registering, SqliteDatabase):
         connection: Any = self.connection
         if connection().in_transaction:
             super().rollback()
+
+    def announce(self) -> None:
+        """Wake all that `listen` to the file."""
+        with suppress(OSError):  # they look by themselves, too
+            os.utime(self._path)
+
+    @contextmanager
+    def listen(self, look_s: float) -> Iterator[Wait]:
+        """Yield a function that returns at the next `announce` of any process, or in some seconds.
+
+        Where the system has no watch left (fs.inotify.max_user_instances), it returns after
+        `look_s`.
+        """
+        watch = _LIBC.inotify_init1(os.O_CLOEXEC)
+        if watch < 0:
+            yield lambda _: time.sleep(look_s)
+            return
+        try:
+            _LIBC.inotify_add_watch(watch, os.fsencode(self._path), _IN_ATTRIB)
+            incoming = select.poll()
+            incoming.register(watch, select.POLLIN)
+            yield lambda within_s: incoming.poll(1000 * within_s) and os.read(watch, 4096)
+        finally:
+            os.close(watch)
 
 
 class _PsycopgAdapter(Psycopg3Adapter):
@@ -163,6 +199,26 @@ class Postgresql(_Registering, PostgresqlDatabase):
         except OperationalError:
             return False
         return True
+
+    def announce(self) -> None:
+        """Wake all that `listen` to the database once the current transaction is committed."""
+        own: Any = self.connection
+        own().execute("NOTIFY merlin")
+
+    @contextmanager
+    def listen(self, _look_s: float) -> Iterator[Wait]:
+        """Yield a function that returns at the next `announce` of any process, or in some seconds.
+
+        It listens on this thread's connection, which may be a new one after an outage.
+        """
+        own: Any = self.connection
+
+        def wait(within_s: float) -> None:
+            own().execute("LISTEN merlin")
+            list(own().notifies(timeout=within_s, stop_after=1))
+
+        wait(0.0)  # what is announced from here on is heard
+        yield wait
 
 
 Handle = Sqlite | Postgresql

@@ -34,7 +34,7 @@ from peewee import SQL, Insert, PeeweeException, Select, SelectBase, Table, fn
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.log import get_logger
-from merlin.db.connections import Handle, connect, open_session, sqlite_path
+from merlin.db.connections import Handle, Wait, connect, open_session, sqlite_path
 from merlin.db.driver_errors import (
     DatabaseAway,
     DatabaseDamaged,
@@ -200,6 +200,10 @@ class Database:
             # Last, so that the row that every transaction updates is locked only briefly.
             if self._marks.wakes:
                 self._execute(_BUMP)
+                if self.is_shared:
+                    self.announce()
+        if self._marks.wakes and not self.is_shared:
+            self.announce()
 
     @contextmanager
     def _begin(self) -> Iterator[None]:
@@ -420,6 +424,21 @@ class Database:
             self._marks.wakes = True
         else:
             self.transact(self.bump)
+
+    def announce(self) -> None:
+        """Wake those that `listen`, in every process."""
+        self._ready()
+        with driver_errors():
+            self._handle.announce()
+
+    @contextmanager
+    def listen(self, look_s: float) -> Iterator[Wait]:
+        """Yield a function that waits for the next `announce`, for so many seconds at most.
+
+        `look_s` is its pause where the system tells of nothing. It raises DatabaseAway.
+        """
+        with driver_errors(), self._handle.listen(look_s) as wait:
+            yield wait
 
     def quick_check(self) -> None:
         """Check the whole SQLite file once. Raises DatabaseDamaged; does nothing on PostgreSQL."""

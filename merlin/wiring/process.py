@@ -15,7 +15,6 @@ def observe_process(config: Config, process: str) -> Iterator[None]:
     """Set up logging and signs of life."""
     # What answers under way hold is no garbage: looking for it after every 700 new objects would
     # take 15 % of the bot's time.
-    gc.freeze()
     gc.set_threshold(50_000)
     set_up_logging(process)
     os.environ["PGAPPNAME"] = f"merlin-{process}"  # in pg_stat_activity

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import signal
 import socket
 import threading
 from contextlib import contextmanager
@@ -76,7 +77,8 @@ def run_server():
             yield listener.getsockname()[1], app.state.may_answer
         finally:
             app.state.may_answer.set()
-            server.should_exit = server.force_exit = True
+            server.force_exit = True
+            server.handle_exit(signal.SIGTERM, None)
             wait_for_end(thread)
 
 

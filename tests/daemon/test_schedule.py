@@ -5,7 +5,7 @@ import queue
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -89,6 +89,14 @@ def test_requested_ticks_run_at_once():
         for _ in range(3):
             ask()
             assert runs.get(timeout=longest()) == "serve"
+
+
+def test_tick_with_work_in_progress_runs_again_before_its_period():
+    runs = queue.SimpleQueue()
+    tick = Tick("poll", lambda: runs.put(1) or False, period_s=3600, again_s=lambda: 0.01)
+    with run_schedule(tick, watch=nullcontext):
+        for _ in range(3):
+            runs.get(timeout=longest())
 
 
 def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(

@@ -3,9 +3,11 @@
 import asyncio
 import queue
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
+from merlin.db import change_watch, connections
 from merlin.db.change_watch import changes_of, watch_changes
 from merlin.db.database import open_database
 from merlin.db.requests import RequestKind, Requests
@@ -17,8 +19,9 @@ NEVER_S = 10_000.0
 
 
 @pytest.fixture
-def notifications(database):
-    """Watch a database."""
+def notifications(database, monkeypatch):
+    """Watch a database, without a look at the counter of its own accord."""
+    monkeypatch.setattr(change_watch, "MAX_WAIT_S", NEVER_S)
     calls = queue.SimpleQueue()
     with watch_changes(database, lambda: calls.put(1)):
         calls.get(timeout=longest())  # of the initial state
@@ -35,6 +38,15 @@ def test_each_stored_write_of_another_process_is_notified(url, notifications):
             raise ZeroDivisionError
         Requests(other).ask(RequestKind.FETCH, {}, "vera")
         notifications.get(timeout=longest())
+
+
+def test_change_is_noticed_where_the_system_has_no_watch_left(database, monkeypatch):
+    monkeypatch.setattr(connections, "_LIBC", SimpleNamespace(inotify_init1=lambda _: -1))
+    calls = queue.SimpleQueue()
+    with watch_changes(database, lambda: calls.put(1)):
+        for _ in range(2):
+            calls.get(timeout=longest())
+            database.bump()
 
 
 def test_change_during_work_is_not_missed(database):
