@@ -87,7 +87,7 @@ def _argument(request: Request, name: str) -> str:
 
 
 def _result_of_fetch(services: DaemonServices, _request: Request) -> Result:
-    return {"position": max(services.gathering.history.read_mainline().values(), default=0)}
+    return {"position": services.gathering.history.find_newest()[1]}
 
 
 def _update_inventory(services: DaemonServices, request: Request) -> Result:

@@ -11,7 +11,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -300,18 +300,17 @@ class GitSource:
         with mirror.as_source_errors():
             return self._fetcher.remote_head()
 
-    def commits_since(self, head: str, known: Collection[str]) -> list[Commit]:
+    def commits_since(self, head: str, known: Container[str]) -> list[Commit]:
         """Return the first-parent commits of `head` after the newest known one, oldest first.
 
         Only `head` if no commit of that history is known.
         """
         check_object_ids([head])
         walk = ("rev-list", "--first-parent")
-        known_shas = frozenset(known)
         with self._reading():
             count = int(self.run(*walk, "--count", head, "--"))
             shas = self.read_parts(*walk, head, "--", end=b"\n")
-            new = list(takewhile(lambda sha: sha not in known_shas, map(bytes.decode, shas)))
+            new = list(takewhile(lambda sha: sha not in known, map(bytes.decode, shas)))
             if len(new) == count:
                 new = [head]
             positions = {sha: count - index for index, sha in enumerate(new)}

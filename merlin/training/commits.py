@@ -46,7 +46,7 @@ from merlin.db.tables import (
 )
 from merlin.db.values import RowMap, dump_json, storable_text
 from merlin.git.source import Commit
-from merlin.training.gather import CommitOutcome, Mainline, Writers
+from merlin.training.gather import CommitOutcome, Writers
 
 # The position of a serving model whose commit is no longer on the branch.
 RESET_POSITION = 0
@@ -57,14 +57,21 @@ _COMMITS = RowMap(Commit)
 # What two findings are compared by.
 _OF_FINDING = ("line", "col", "rule", "arguments")
 
+_ON_LINE = COMMIT.position.is_null(is_null=False)
+
 
 class CommitHistory(Repository):
     """The recorded first-parent commits of the branch."""
 
-    def read_mainline(self) -> Mainline:
-        """Return the recorded commits of the branch's first-parent line."""
-        on_line = COMMIT.position.is_null(is_null=False)
-        return dict(self.db.tuples(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line)))
+    def __contains__(self, commit: object) -> bool:
+        """Return whether a commit is recorded on the branch's first-parent line."""
+        return self.db.has(COMMIT, (COMMIT.sha == commit) & _ON_LINE)
+
+    def find_newest(self) -> tuple[str, int]:
+        """Return the newest recorded commit of that line with its position, ("", 0) for none."""
+        query = COMMIT.select(COMMIT.sha, COMMIT.position).where(_ON_LINE)
+        newest = self.db.tuples(query.order_by(COMMIT.position.desc()).limit(1))
+        return next(iter(newest), ("", 0))
 
     def next_number(self, dataset: str) -> int:
         """Return the number of the dataset's next build, 1 for the first."""

@@ -78,10 +78,6 @@ class CommitOutcome:
     writers: Writers | None = None
 
 
-# Recorded commits that are on the branch -> position from 1.
-Mainline = Mapping[str, int]
-
-
 @dataclass(frozen=True, slots=True)
 class GatherContext:
     """What `gather` works with.
@@ -125,13 +121,14 @@ def gather(
         if head is None:
             return None, False
         with ctx.mainline_lock:
-            mainline = ctx.history.read_mainline()
-            commits = ctx.source.commits_since(head, mainline)
-            removed = _drop_commits(ctx, head, mainline, commits)
+            newest, position = ctx.history.find_newest()
+            known = ctx.history if newest else ()
+            commits = [] if head == newest else ctx.source.commits_since(head, known)
+            removed = 0 if head == newest else _drop_commits(ctx, head, position, commits)
             if removed:
                 tell_rewritten(head, removed)
             try:
-                _record(ctx, head, mainline, commits, tell)
+                _record(ctx, head, commits, tell)
             finally:
                 ctx.progress.done = ctx.progress.total = 0
             return head, bool(commits or removed)
@@ -140,15 +137,13 @@ def gather(
 def _record(
     ctx: GatherContext,
     head: str,
-    mainline: Mainline,
     commits: Sequence[Commit],
     tell: Callable[[Commit, CommitOutcome], None],
 ) -> None:
     ctx.progress.total = len(commits)
     for done, commit in enumerate(commits):
         ctx.progress.done = done
-        _record_commit(ctx, commit, mainline, tell)
-        mainline = {**mainline, commit.sha: commit.position}
+        _record_commit(ctx, commit, tell)
     if not ctx.courses.is_whole():
         checked = {}
         for name in ctx.source.dataset_trees(head):
@@ -160,12 +155,11 @@ def _record(
 def _record_commit(
     ctx: GatherContext,
     commit: Commit,
-    mainline: Mainline,
     tell: Callable[[Commit, CommitOutcome], None],
 ) -> None:
     # The first recorded commit changes all datasets, because its parent is not recorded.
     now, parent = ctx.source.dataset_trees(commit.sha), commit.parent or ""
-    before = ctx.source.dataset_trees(parent) if parent in mainline else {}
+    before = ctx.source.dataset_trees(parent) if parent in ctx.history else {}
     names = sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
     known = {name for name in names if ctx.history.follows_newest_build(name_dataset(name))}
     unknown = now.keys() & {*names} - known
@@ -182,18 +176,17 @@ def _record_commit(
         tell(commit, outcome)
 
 
-def _drop_commits(
-    ctx: GatherContext, head: str, mainline: Mainline, commits: Sequence[Commit]
-) -> int:
-    """Remove commits from the mainline that a rewritten history lacks; return how many."""
-    if not mainline:
-        return 0
-    if not commits:  # the head is recorded: the branch did not move, or was reset to it
+def _drop_commits(ctx: GatherContext, head: str, newest: int, commits: Sequence[Commit]) -> int:
+    """Remove commits from the mainline that a rewritten history lacks; return how many.
+
+    `newest` is the position of the newest recorded one.
+    """
+    if not commits:  # the branch was reset to a recorded commit
         last_kept = ctx.source.commits_since(head, ())[0].position
     else:
-        has_known_parent = commits[0].parent in mainline
+        has_known_parent = commits[0].parent in ctx.history
         last_kept = commits[0].position - 1 if has_known_parent else 0
-    if last_kept >= max(mainline.values()):
+    if last_kept >= newest:
         return 0
     return ctx.history.drop_commits(last_kept, ctx.clock())
 

@@ -249,7 +249,7 @@ class Promotions(Repository):
         """Move the verdicts of this model to serving, and those before them to superseded."""
         of_dataset = VERDICT.dataset == model.dataset
         is_mine = VERDICT.job_id == model.job_id
-        reached = of_dataset & is_mine & (VERDICT.position <= position)
+        reached = is_mine & (VERDICT.position <= position)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, reached)
         is_held = (VERDICT.position == position) & VERDICT.reason.in_(HOLDS)
         passed = of_dataset & ~is_mine & ((VERDICT.position < position) | is_held)
@@ -301,9 +301,10 @@ class Promotions(Repository):
         the newest good model that served before, else by the newest good one, else by none.
         Notifies the admins.
         """
-        may = MODEL.state.in_([state.value for state in PREVIOUS_STATES[ModelState.REVOKED]])
-        found = select_models().where(may & MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
-        lost = [model_of(row) for row in self.db.rows(found)]
+        # Their states are looked at here: by those, SQLite would read every model.
+        found = select_models().where(MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
+        models, may = map(model_of, self.db.rows(found)), PREVIOUS_STATES[ModelState.REVOKED]
+        lost = [model for model in models if model.state in may]
         for model in lost:
             Models(self.db, self._clock).settle(model, ModelState.REVOKED, None, "")
         for dataset in sorted({model.dataset for model in lost}):

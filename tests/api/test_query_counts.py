@@ -17,6 +17,7 @@ from merlin.db import tables as t
 from tests.api.running_api import ANNA, BORIS, VERA
 from tests.api.staff_api import run_full_api
 from tests.billing.plan_shop import Shop
+from tests.support.long_history import clone
 from tests.support.migrated_databases import only_sqlite
 
 pytestmark = [pytest.mark.integration, only_sqlite]
@@ -73,15 +74,6 @@ MORE = {
     "/me/export": 35,  # one for each table of a person
     "/metrics": 19,  # one for each metric
 }
-
-
-def clone(db, table, numbers, **changes):
-    """Add rows like the table's first one, each with these changes, by its number."""
-    like = db.row(table.select())
-    if "id" not in changes:
-        like.pop("id", None)
-    rows = ({**like, **{name: make(n) for name, make in changes.items()}} for n in numbers)
-    db.add_many(table, rows)
 
 
 def add_people(site, numbers):

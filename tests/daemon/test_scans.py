@@ -5,6 +5,7 @@ import pytest
 from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
 from merlin.training.promote import Promotions
+from tests.support.long_history import add_history
 from tests.support.migrated_databases import only_sqlite
 from tests.support.pipeline_lab import TRAINING
 from tests.support.recorded_queries import GROWING, TRAININGS
@@ -14,13 +15,16 @@ pytestmark = [pytest.mark.integration, only_sqlite]
 
 # What they reach is behind the network, or the machine.
 OUTSIDE = {"engine", "ping"}
+# Once an hour, or a minute, they look at every training.
+WHOLE = {"retain", "census"}
 
 
 def test_no_tick_scans_a_table_that_grows(recorded, lab):
     lab.until_serving("trial-1")
     lab.repository.commit_example("trial", 50)
     with lab.services() as services:
-        recorded.statements.clear()
+        add_history(services.db)
+        recorded.forget()
         ticks = {tick.name: tick for tick in ticks_of(services, TickCounts())}
 
         def train():
@@ -30,9 +34,11 @@ def test_no_tick_scans_a_table_that_grows(recorded, lab):
             return serving["trial"].model.build_version == "trial-2"
 
         wait_until(train)
-        for name in ticks.keys() - OUTSIDE - {"retain"}:
+        for name in ticks.keys() - OUTSIDE - WHOLE:
             ticks[name].run()
         assert len(set(recorded.statements)) > 40
         assert recorded.find_scans() == {}
+        assert recorded.find_long() == {}
+        ticks["census"].run()
         ticks["retain"].run()
         assert recorded.find_scans(GROWING - TRAININGS) == {}

@@ -1,7 +1,14 @@
-"""The statements that really run, with the plans of SQLite; how many a page needs."""
+"""The statements that really run, with the plans of SQLite; how many a page needs, how long.
+
+A plan does not say how much is read: `SEARCH … (position>?)` may be every row, and without
+statistics SQLite takes any value for a rare one. So the instructions of SQLite's virtual machine
+are counted beside a long history: they are the same on any machine.
+"""
 
 import re
 import sqlite3
+from collections import Counter
+from itertools import count
 
 import pytest
 
@@ -23,6 +30,8 @@ _SCANNED = re.compile(r"^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?$")
 
 
 _LOOKS = ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
+# One step of a statement; of 2,000 rows of history, to read each takes 60 steps at least.
+INSTRUCTIONS, MOST_STEPS = 100, 40
 # Every process looks for changes and payments, and tells that it lives.
 _BESIDE = ('"wake"', '"heartbeat"', "next_poll_at")
 
@@ -32,12 +41,18 @@ class RecordedQueries:
 
     def __init__(self, monkeypatch):
         self.statements = []
-        self._files = {}
+        self._files, self._lengths = {}, Counter()
         execute = connections.Sqlite.execute_sql
 
         def execute_sql(handle, sql, params=None, *rest):
             self.statements.append((sql, tuple(params or ())))
             self._files[sql] = handle.database
+            ran = count()
+
+            def measure():
+                self._lengths[sql] = max(self._lengths[sql], next(ran))
+
+            handle.connection().set_progress_handler(measure, INSTRUCTIONS)
             return execute(handle, sql, params, *rest)
 
         monkeypatch.setattr(connections.Sqlite, "execute_sql", execute_sql)
@@ -48,6 +63,15 @@ class RecordedQueries:
         act()
         ran = (sql for sql, _ in self.statements[before:] if sql.lstrip().startswith(_LOOKS))
         return [sql for sql in ran if not any(each in sql for each in _BESIDE)]
+
+    def forget(self):
+        """Forget what ran so far."""
+        self.statements.clear()
+        self._lengths.clear()
+
+    def find_long(self):
+        """Return the statements that took more than MOST_STEPS, with their number of steps."""
+        return {sql: steps for sql, steps in self._lengths.items() if steps > MOST_STEPS}
 
     def find_scans(self, growing=GROWING):
         """Return statement -> the growing tables that SQLite reads whole for it.
