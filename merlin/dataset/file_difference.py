@@ -18,6 +18,8 @@ from merlin.dataset.preview import unified_diff
 
 # Words are compared in quadratic time.
 _MAX_WORDS = 2_000
+# The least share of the shorter text that both have: else nearly all would be marked.
+_LEAST_ALIKE = 0.4
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
 
 _DASHES = {"user": "", "assistant": "— "}
@@ -46,7 +48,7 @@ class ShownExample:
 
     question: str
     answer: str
-    tags: Sequence[str] = ()
+    tags: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +72,21 @@ class FileDifference:
 
     @property
     def sides(self) -> Sequence[Sequence[Side]]:
-        """Return the sides of the question and those of the answer: one if it stays."""
-        return (
+        """Return the sides of question, answer and tags: one of what stays, none of equal tags."""
+        tags = self._sides_of("tags", "example-tags")
+        return [
             self._sides_of("question", "example-question"),
             self._sides_of("answer", "answer-gone"),
-        )
+            tags if tags and tags[0].tone else [],
+        ]
 
     def _sides_of(self, name: str, gone: str) -> Sequence[Side]:
         left, right = (getattr(each, name) if each else "" for each in (self.old, self.new))
-        if left == right:
-            return [Side(f"example-{name}", [(right, False)])]
         before, after = mark_words(left, right)
         old = Side(f"{name}-before" if self.new else gone, before, "bad")
         new = Side(f"{name}-after" if self.old else f"example-{name}", after, "ok")
-        return [side for side in (old, new) if side.parts]
-
-    @property
-    def tags(self) -> tuple[str, str]:
-        """Return the tags of both sides, each in one line."""
-        both = (self.old, self.new)
-        old, new = (", ".join(side.tags) if side else "" for side in both)
-        return old, new
+        sides = [Side(f"example-{name}", after)] if left == right else [old, new]
+        return [side for side in sides if side.parts]
 
 
 def compare_files(path: str, old: str | None, new: str | None, was: str = "") -> FileDifference:
@@ -111,9 +107,9 @@ def read_shown(text: str | None) -> ShownExample | None:
     if example is not None:
         *asked, last = example.messages
         turns = [f"{_DASHES[each.role]}{each.content}" for each in asked if each.role in _DASHES]
-        return ShownExample("\n\n".join(turns), last.content, example.tags)
+        return ShownExample("\n\n".join(turns), last.content, ", ".join(example.tags))
     question, answer, tags = recover_turn(text)
-    return ShownExample(question, answer, tags) if question or answer else None
+    return ShownExample(question, answer, ", ".join(tags)) if question or answer else None
 
 
 def compare_all(files: Sequence[tuple[str, str | None, str | None]]) -> list[FileDifference]:
@@ -157,20 +153,22 @@ def compare_answers(present: str, new: str, heading: str = "proposal-present") -
 def mark_words(old: str, new: str) -> tuple[Sequence[Part], Sequence[Part]]:
     """Return the parts of two texts in order, each with whether the other text lacks it.
 
-    Space between words is marked with them. Of a text without another one, or too long to compare,
-    nothing is marked.
+    Space between words is marked with them. Nothing is marked of a text without another one, with
+    one that is quite different, or too long to compare.
     """
     olds, news = _WORD.findall(old), _WORD.findall(new)
-    if not olds or not news or len(olds) + len(news) > _MAX_WORDS:
-        return [(old, False)] if old else [], [(new, False)] if new else []
     left, right = list[Part](), list[Part]()
-    for kind, start, end, other_start, other_end in SequenceMatcher(
-        None, olds, news, autojunk=False
-    ).get_opcodes():
-        words, other_words = "".join(olds[start:end]), "".join(news[other_start:other_end])
-        is_marked = kind != "equal" or words.isspace()
-        left.append((words, is_marked))
-        right.append((other_words, is_marked))
+    if len(olds) + len(news) <= _MAX_WORDS:
+        for kind, start, end, other_start, other_end in SequenceMatcher(
+            None, olds, news, autojunk=False
+        ).get_opcodes():
+            words, other_words = "".join(olds[start:end]), "".join(news[other_start:other_end])
+            is_marked = kind != "equal" or words.isspace()
+            left.append((words, is_marked))
+            right.append((other_words, is_marked))
+    alike = sum(len(words) for words, is_marked in left if not is_marked)
+    if alike < _LEAST_ALIKE * min(len(old), len(new)) or not (old and new):
+        return [(old, False)] if old else [], [(new, False)] if new else []
     return _join_parts(left), _join_parts(right)
 
 

@@ -90,7 +90,7 @@ def test_edit_refused_by_the_dataset_check_stays_in_its_form(site, vera):
     asked = vera.post(BASE, data=form)
     assert asked.status_code == 422
     assert f'href="{BASE}/one?example=q5#open" target="_blank"' in asked.text
-    assert "<mark>Понятие 5 значит ответ 35</mark>." in asked.text
+    assert "Понятие 5 значит ответ 35.</p>" in asked.text
     form |= {"near": "other", "shown": "examples/q5.yaml"}
     assert vera.post(BASE, data=form).status_code == 303
     refused = vera.post(BASE, data=form | {"answer": "Другое.", "split": "test"})

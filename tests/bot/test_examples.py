@@ -90,7 +90,7 @@ def test_edit_shows_the_answer_before_and_now_and_records_the_version_seen(chat)
     assert ("underline", "иное") in marked
     (file,) = [words for kind, words in marked if kind == "expandable_blockquote"]
     chat.press("🏷 Теги")
-    assert "Теги\nслова\n\nmessages:" in chat.say("слова").text
+    assert "Теги стали\nслова\n\nmessages:" in chat.say("слова").text
     change = chat.save()
     assert (change.kind, change.before) == (ChangeKind.EDIT, blobs["examples/q3.yaml"])
     assert change.text.startswith(file)

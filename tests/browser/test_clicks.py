@@ -4,6 +4,8 @@ A task begins at the page that its person opens first: a student's chat, `/teach
 typed is no click.
 """
 
+import re
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -15,6 +17,7 @@ from merlin.app.proposals import CONSENT_VERSION
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.permissions import Role
 from merlin.sandbox.demo.place import Ports
+from merlin.wiring import api
 from tests.api.running_api import NOT_LIMITED, run_site
 from tests.api.staff_api import DaemonSite
 from tests.browser.axe_and_screenshots import find_faults_in_views
@@ -82,6 +85,8 @@ def site(tmp_path_factory):
             run_site(settings, partial(DaemonSite, lab)) as site,
             run_processes(lab.path, "engine", "daemon"),
         ):
+            source = api.services_of(lab.config, site.services.store).source
+            site.app.state.services = replace(site.services, source=source)
             site.add_user(BORIS, Role.TEACHER, "trial")
             site.add_user(ANNA)
             Consents(site.db).give(ANNA, CONSENT_VERSION)
@@ -182,14 +187,59 @@ def test_excel_file_becomes_the_first_answer_in_seven_clicks(visitor, tmp_path):
     assert boris.clicks == 7
 
 
-def test_error_of_a_commit_that_is_not_live_is_found_in_one_click(visitor, site):
-    site.lab.repository.commit_example("trial", 20, question="''", subject="Add a riddle")
+def test_error_of_a_commit_is_found_in_one_click_and_once_mended_leads_to_what_is_there(
+    visitor, site
+):
+    repository = site.lab.repository
+    repository.commit_example("trial", 20, question="''", subject="Add a riddle")
     boris = Walk(visitor.open("/teach", BORIS))
     boris.click("1 коммит")
-    expect(boris.page.locator(".story")).to_contain_text("q20.yaml")
+    story = boris.page.locator(".story")
+    expect(story).to_contain_text("q20.yaml")
     assert boris.clicks == 1
-    site.lab.repository.git("rm", "-q", "-f", "datasets/trial/examples/q20.yaml")
-    site.lab.repository.commit("Remove the riddle")
+    repository.commit_example("trial", 20, question="Кто загадывает?", subject="Ask the riddle")
+    expect(story.locator("header .chip.ok")).to_have_text("исправлен")
+    boris.click("Посмотреть, каким он стал", within=story)
+    expect(boris.page.get_by_label("Вопрос")).to_have_value("Кто загадывает?")
+    repository.git("rm", "-q", "-f", "datasets/trial/examples/q20.yaml")
+    repository.commit("Remove the riddle")
+    boris.page.go_back()
+    expect(story).to_contain_text("Этого примера больше нет.")
+    expect(story.get_by_role("link", name=re.compile("Исправить|каким он стал"))).to_have_count(0)
+
+
+def test_commit_and_what_it_changed_are_found_in_two_clicks_and_what_undid_it_in_one(visitor, site):
+    repository = site.lab.repository
+    subject = "Say where a phoenix nests"
+    done = repository.commit_example("trial", 40, question="Где гнездо феникса?", subject=subject)
+    repository.git("revert", "--no-edit", done)
+    boris = Walk(visitor.open(f"/courses/{site.course_id('trial')}/board", BORIS))
+    boris.click(re.compile(r"^\d+ коммит"))
+    find_commits(boris.page, "phoenix")
+    boris.click(re.compile(f"^{subject}"))
+    story = boris.page.locator(".story")
+    expect(story.locator("section.changed")).to_contain_text("Где гнездо феникса?")
+    assert boris.clicks == 2
+    expect(story.locator("header .chip")).to_have_text("отменён")
+    expect(story.get_by_role("link", name="Отменить правку")).to_have_count(0)
+    boris.click(re.compile("^Коммит "), within=story)
+    expect(story.get_by_role("heading", level=2)).to_have_text(f'Revert "{subject}"')
+    assert boris.clicks == 3
+    boris.page.goto(f"{site.address}/datasets/trial/commits")
+    author = repository.git("log", "-1", "--format=%an", done)
+    found = find_commits(boris.page, done[:7], author=author, state="undone")
+    expect(found).to_contain_text([subject])
+    expect(find_commits(boris.page, done[:7], author=author, state="mended")).to_have_count(0)
+
+
+def find_commits(page, words, **chosen):
+    """Search the list of commits; return the rows that are found."""
+    for name, value in chosen.items():
+        page.locator(f"select[name={name}]").select_option(value)
+    page.get_by_role("searchbox").fill(words)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**text={words}**")
+    return page.locator(".rows.models > li")
 
 
 def test_model_is_rolled_back_and_stays_in_three_clicks(visitor, site):
@@ -201,11 +251,22 @@ def test_model_is_rolled_back_and_stays_in_three_clicks(visitor, site):
     answered = find_live(site)
     vera = Walk(visitor.open("/admin", VERA))
     vera.click("Модели")
+    card = vera.page.locator("li", has_text=answered)
+    expect(card.get_by_role("link", name="Say where a griffin sleeps")).to_be_visible()
+    returns = card.get_by_role("link", name="Что изменится").get_attribute("href")
     vera.click_text("Вернуть прежнюю")
+    expect(card).to_contain_text("Её обучил коммит «")
     vera.click("Да, вернуть", "button")
     expect(vera.page.get_by_text("закреплена").first).to_be_visible()
     assert vera.clicks == 3
     back = find_live(site)
+    # What the question before it led to: the answers that return; and any other two models.
+    vera.page.goto(f"{site.address}{returns}")
+    compared = vera.page.get_by_label("Сравнить с")
+    expect(compared).to_have_value(before)
+    compared.select_option("trial-1")
+    vera.click("Сравнить", "button")
+    expect(vera.page).to_have_url(re.compile(f"/{answered}/evaluation.*against=trial-1"))
     site.lab.repository.commit_example("trial", 21, subject="Add another")
     vera.page.goto(f"{site.address}/admin/board")
     expect(vera.page.locator(".slip", has_text="Add another")).to_contain_text("закреплена")

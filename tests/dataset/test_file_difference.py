@@ -21,13 +21,14 @@ def test_changed_example_is_shown_by_both_answers_with_the_words_that_differ():
     one = compare_files(
         "examples/a.yaml", example("Какой вес?", "До 5 кг."), example("Какой вес?", "До 7 тонн.")
     )
-    assert one.sides == (
+    assert one.sides == [
         [Side("example-question", [("Какой вес?", False)])],
         [
             Side("answer-before", [("До ", False), ("5 кг", True), (".", False)], "bad"),
             Side("answer-after", [("До ", False), ("7 тонн", True), (".", False)], "ok"),
         ],
-    )
+        [],
+    ]
     assert "-  - assistant: До 5 кг." in one.difference
 
 
@@ -45,14 +46,22 @@ def test_new_and_deleted_examples_have_one_side_without_marks():
         compare_files("examples/a.yaml", None, text),
         compare_files("examples/a.yaml", text, None),
     )
-    assert (new.sides[1], new.tags) == (
-        [Side("example-answer", [("В пять.", False)], "ok")],
-        ("", "время"),
+    answer, tags = [("В пять.", False)], [("время", False)]
+    assert new.sides[1:] == [
+        [Side("example-answer", answer, "ok")],
+        [Side("example-tags", tags, "ok")],
+    ]
+    assert gone.sides[1:] == [
+        [Side("answer-gone", answer, "bad")],
+        [Side("example-tags", tags, "bad")],
+    ]
+
+
+def test_tags_are_shown_where_they_change():
+    changed = compare_files(
+        "examples/a.yaml", example("Когда?", "В пять.", "[время]"), example("Когда?", "В пять.")
     )
-    assert (gone.sides[1], gone.tags) == (
-        [Side("answer-gone", [("В пять.", False)], "bad")],
-        ("время", ""),
-    )
+    assert changed.sides[2] == [Side("tags-before", [("время", False)], "bad")]
 
 
 def test_deleted_file_and_a_new_one_of_its_question_are_one_that_changed():
@@ -86,6 +95,12 @@ def test_broken_example_is_shown_by_what_can_be_read_or_else_by_its_text():
     assert not compare_files("examples/a.yaml", None, "{{{").is_example
 
 
-def test_texts_too_long_to_compare_are_shown_without_marks():
-    old, new = "слово " * 2000, "другое " * 2000
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("слово " * 2000, "слово " * 2000 + "ещё"),
+        ("Что такое стек и очередь?", "Где купить билет на поезд?"),
+    ],
+)
+def test_texts_too_long_or_quite_different_are_shown_without_marks(old, new):
     assert mark_words(old, new) == ([(old, False)], [(new, False)])

@@ -399,15 +399,10 @@ def _preview(
     if not file.is_example:
         yield menu.code_block(cut(text, _TEXT_LENGTH))
         return
-    questions, answers = file.sides
+    questions, answers, tags = file.sides
     if present and file.new:
         answers = compare_answers(present, file.new.answer)
-    old_tags, new_tags = file.tags
-    gone = [(f"{old_tags} ", True)] if old_tags not in ("", new_tags) else []
-    tags = Side("example-tags", [*gone, (new_tags, False)])
-    for side in (*questions, *answers, tags):
-        if any(words for words, _ in side.parts):
-            yield _side(context, side)
+    yield from (_side(context, side) for side in (*questions, *answers, *tags))
     yield in_entity("expandable_blockquote", menu.printable(cut(text.rstrip("\n"), _TEXT_LENGTH)))
 
 

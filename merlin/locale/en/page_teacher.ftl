@@ -71,6 +71,8 @@ page-question-before = Question before
 page-question-after = Question now
 page-answer-before = Answer before
 page-answer-after = Answer now
+page-tags-before = Tags before
+page-tags-after = Tags now
 page-answer-gone = Answer before deletion
 page-commits = Commits
 page-find = Find
@@ -245,6 +247,7 @@ page-import-plan = { $count ->
     [one] { $count } new example
    *[other] { $count } new examples
   }. Already known: { $duplicates }. Left out with errors: { $rejected }.
+page-import-which = Which columns have the question and the answer?
 page-import-column = Choose a column
 page-import-columns = Read these columns
 page-import-save = { $count ->

@@ -71,6 +71,8 @@ page-question-before = Вопрос был
 page-question-after = Вопрос стал
 page-answer-before = Ответ был
 page-answer-after = Ответ стал
+page-tags-before = Теги были
+page-tags-after = Теги стали
 page-answer-gone = Ответ до удаления
 page-commits = Коммиты
 page-find = Найти
@@ -253,6 +255,7 @@ page-import-plan = { $count ->
     [many] { $count } новых примеров
    *[other] { $count } новых примера
   }. Уже известны: { $duplicates }. Пропущены с ошибками: { $rejected }.
+page-import-which = В каких столбцах вопрос и ответ?
 page-import-column = Выберите столбец
 page-import-columns = Прочитать эти столбцы
 page-import-save = { $count ->
