@@ -13,15 +13,18 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from merlin.account.users import Users
+from merlin.app import verdicts
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
+from merlin.app.verdicts import VerdictView
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
 from merlin.core.i18n import render_stored_text
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, view_of
 from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
+from merlin.dataset.came_after import CameAfter
 from merlin.dataset.changes import (
     Change,
     ChangeKind,
@@ -40,7 +43,8 @@ from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
 from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user
-from merlin.db.tables import CHANGE
+from merlin.db.tables import CHANGE, VERDICT
+from merlin.training.commit_state import CommitState
 
 _TRIES = 5
 _POLL_S = 0.1
@@ -108,6 +112,8 @@ class ChangeView:
     asked_at: datetime
     can_withdraw: bool
     files: Sequence[FileChange]
+    commit_state: CommitState = described("The word for it, and then for its commit.")
+    after: CameAfter = field(metadata=INTERNAL)
 
     def why(self, language: str) -> str:
         """Return the reason in a language, "" if there is none."""
@@ -206,7 +212,7 @@ async def submit(
             known = await ctx.write(_save_unless_changed, actor, files, proposed, batch, editor)
         if known:
             texts = {file.blob: file.text for file in files.files}
-            (view,) = await ctx.read(_views, [known], texts)
+            (view,) = await ctx.read(_views, actor, [known], texts)
             return view
     raise Refused("others edit it", "api-problem-busy-file")
 
@@ -295,25 +301,23 @@ def list_recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -
     """
     with ctx.db.snapshot():
         by = None if actor.may(Permission.USERS) else asker(actor)
-        return _views(ctx, _changes(ctx).list_batches(by, limit, before))
+        return _views(ctx, actor, _changes(ctx).list_batches(by, limit, before))
 
 
 def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
     """Return an edit with its state. Raises NotFound."""
     with ctx.db.snapshot():
-        (view,) = _views(ctx, [_require_own_batch(ctx, actor, change_id)])
+        (view,) = _views(ctx, actor, [_require_own_batch(ctx, actor, change_id)])
         return view
 
 
-def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
-    """Return whether lists of files show an edit: its commit is indexed soon after it is made.
-
-    Raises NotFound.
-    """
-    change = _require_own_batch(ctx, actor, change_id)[0]
+def is_indexed(ctx: Context, change: ChangeView) -> bool:
+    """Return whether lists of files show an edit: its commit is indexed soon after it is made."""
+    if change.state is not ChangeState.COMMITTED:
+        return False
     committed = _changes(ctx).list_committed(change.dataset, ctx.clock() - _FRESH)
     files = FileIndex(ctx.db).read_texts(change.dataset, [each.inside for each in committed])
-    return change.state is ChangeState.COMMITTED and not is_behind([*files.values()], committed)
+    return not is_behind([*files.values()], committed)
 
 
 def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
@@ -351,13 +355,10 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
     return batch[0].dataset, make
 
 
-def find_undo(ctx: Context, actor: Actor, change_id: str) -> ChangeView | None:
+def find_undo(ctx: Context, actor: Actor, change_id: str) -> Change | None:
     """Return the edit that undid an edit, None for one that stands. Raises NotFound."""
     first = _require_own_batch(ctx, actor, change_id)[0]
-    if first.state is not ChangeState.COMMITTED:
-        return None
-    undo = _changes(ctx).find_undo(first)
-    return next(iter(_views(ctx, [[undo]] if undo else [])), None)
+    return _changes(ctx).find_undo(first) if first.state is ChangeState.COMMITTED else None
 
 
 def find_undoable(ctx: Context, actor: Actor, commit: str) -> dict[str, str]:
@@ -392,6 +393,7 @@ def _require_editable(ctx: Context, actor: Actor, change_id: str) -> list[Change
 
 def _views(
     ctx: Context,
+    actor: Actor,
     batches: Sequence[Sequence[Change]],
     known: Mapping[str, str | None] = MappingProxyType({}),
 ) -> list[ChangeView]:
@@ -402,14 +404,30 @@ def _views(
     }
     texts = {**index.read_blob_texts({blob for blob in blobs if blob}), **known}
     withdrawable = _changes(ctx).find_withdrawable(firsts)
+    watched = [each for each in firsts if each.commit and actor.may(Permission.WATCH, each.dataset)]
+    is_theirs = VERDICT.commit_sha.in_([each.commit for each in watched])
+    is_theirs &= VERDICT.dataset.in_([each.dataset for each in watched])
+    found = verdicts.list_of_condition(ctx, is_theirs) if watched else ()
+    by_commit = {(each.dataset, each.commit): each for each in found}
     return [
-        _view(batch, subject, texts, can_withdraw=batch[0].batch in withdrawable)
+        _view(
+            batch,
+            subject,
+            texts,
+            by_commit.get((batch[0].dataset, batch[0].commit or "")),
+            can_withdraw=batch[0].batch in withdrawable,
+        )
         for batch, subject in zip(batches, index.name_subjects(firsts), strict=True)
     ]
 
 
 def _view(
-    batch: Sequence[Change], subject: str, texts: Mapping[str, str | None], *, can_withdraw: bool
+    batch: Sequence[Change],
+    subject: str,
+    texts: Mapping[str, str | None],
+    verdict: VerdictView | None,
+    *,
+    can_withdraw: bool,
 ) -> ChangeView:
     first = batch[0]
     reason = next((each for each in batch if each.reason), first)
@@ -422,6 +440,8 @@ def _view(
         arguments=reason.arguments,
         asked_at=first.created_at,
         can_withdraw=can_withdraw,
+        commit_state=verdict.state if verdict else CommitState(first.state.value),
+        after=verdict.after if verdict else CameAfter(),
         files=[
             FileChange(
                 id=each.change_id,

@@ -227,4 +227,5 @@ def check_edits(site, client, acts):
         state = find(site.world.ctx, FACE, row["commit_sha"]).state
         page = client.get(f"/changes/{batch}").text
         assert word_of(re.search(CHIP, page)[1]) == text("ru", state.text_key), acts
-        assert site.admin.get(f"/api/changes/{batch}").json()["state"] == row["state"]
+        answer = site.admin.get(f"/api/changes/{batch}").json()
+        assert (answer["state"], answer["commit_state"]) == (row["state"], state), acts

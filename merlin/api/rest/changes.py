@@ -33,6 +33,7 @@ from merlin.app.permissions import may_edit_examples
 from merlin.app.proposals import ProposalView
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Severity
+from merlin.training.commit_state import CommitState
 
 
 class FindingShown(Shape):
@@ -53,6 +54,9 @@ class ChangeShown(Shape):
     dataset: str
     subject: str = Field(description="First line of the commit message.")
     state: ChangeState
+    commit_state: CommitState = Field(
+        description="The word that people read of it, and then of its commit."
+    )
     reason: InLanguage = Field(
         validation_alias="why",
         description=(

@@ -28,23 +28,20 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.schema import MAX_ID, Hex, Id, Name, Number
-from merlin.app import changes, examples, near, proposals, unanswered, verdicts
+from merlin.app import changes, examples, near, proposals, unanswered
 from merlin.app.changes import ChangeView, DatasetFiles, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
 from merlin.app.near import NearExample
-from merlin.app.verdicts import VerdictView
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Course
-from merlin.dataset.came_after import CameAfter
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.corrections import Corrected
 from merlin.dataset.finding import Finding
 from merlin.dataset.proposals import MAX_REASON, Proposal
-from merlin.training.commit_state import CommitState
 
 # A form field: label, the person's value, the other value.
 Clashes = Sequence[tuple[str, str, str]]
@@ -199,7 +196,7 @@ async def undo_change(context: TeacherContext, change_id: Hex, once: FormToken) 
 class NotedChange:
     """An edit whose state is shown; `is_indexed`: lists show it.
 
-    `is_late`: it waits for a daemon. `verdict` is that of its commit, if the person may watch it.
+    `is_late`: it waits for a daemon. `is_watched`: the person is told where its commit stands.
     `course` is that of its dataset, where the model can be asked.
     """
 
@@ -207,25 +204,19 @@ class NotedChange:
     is_indexed: bool
     is_late: bool
     is_watched: bool
-    verdict: VerdictView | None
     course: Course | None
-
-    @property
-    def state(self) -> CommitState:
-        """Return where the edit, or its commit, stands."""
-        return self.verdict.state if self.verdict else CommitState(self.change.state.value)
 
     @property
     def is_live(self) -> bool:
         """Return whether its state or the lists will change without the person."""
         if self.change.state is not ChangeState.COMMITTED:
             return not self.change.is_over
-        return not self.is_indexed or (self.is_watched and self.state.is_open)
+        return not self.is_indexed or (self.is_watched and self.change.commit_state.is_open)
 
     @property
     def seen(self) -> str:
         """Return what the line shows: a browser fetches it only after it changes."""
-        return f"{self.change.state}.{self.is_indexed:d}.{self.is_late:d}.{self.state}"
+        return f"{self.change.commit_state}.{self.is_indexed:d}.{self.is_late:d}"
 
 
 async def find_noted_change(context: PageContext, change_id: str) -> NotedChange | None:
@@ -238,15 +229,11 @@ async def find_noted_change(context: PageContext, change_id: str) -> NotedChange
 async def _read_change(context: PageContext, change_id: str) -> NotedChange:
     """Return an edit with its state. Raises NotFound."""
     change = await context.read(changes.get, context.actor, change_id)
-    is_watched, verdict = context.may(Permission.WATCH, change.dataset), None
-    if change.commit and is_watched:
-        verdict = await context.services.read(verdicts.find, change.dataset, change.commit)
     return NotedChange(
         change=change,
-        is_indexed=await context.read(changes.is_indexed, context.actor, change_id),
+        is_indexed=await context.services.read(changes.is_indexed, change),
         is_late=not (change.is_over or await context.services.read(is_daemon_alive)),
-        is_watched=is_watched,
-        verdict=verdict,
+        is_watched=context.may(Permission.WATCH, change.dataset),
         course=await context.services.read(lambda ctx: ctx.read_courses().find(change.dataset)),
     )
 
@@ -258,8 +245,6 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     reason = context.say("change-late") if note.is_late else change.why(context.language)
     return {
         "change": change,
-        "state": note.state,
-        "after": note.verdict.after if note.verdict else CameAfter(),
         "reason": reason,
         "seen": f"{note.seen}.{len(reason)}.{change.can_withdraw:d}",
         "course": note.course,
