@@ -16,7 +16,7 @@ from merlin.billing.purchases import PurchaseState
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway, Status
 from merlin.sandbox.yookassa.server import REASONS
-from tests.billing.plan_shop import ANNA, BORIS
+from tests.billing.plan_shop import ANNA, BORIS, read_state
 
 pytestmark = pytest.mark.integration
 
@@ -31,10 +31,6 @@ def purchase(shop, clock):
         order.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1)
     )
     return shop.billing.purchases.get(order.purchase_id)
-
-
-def purchase_state(shop, purchase):
-    return shop.billing.purchases.get(purchase.purchase_id).state
 
 
 def test_payment_is_settled_once_however_often_it_is_read(shop, purchase):
@@ -65,7 +61,7 @@ def test_payment_that_does_not_match_the_order_grants_nothing(shop, purchase, fo
     for _ in range(2):
         assert shop.apply_payment(purchase, payment) is PaymentOutcome.WRONG
     assert shop.list_entries() == []
-    assert purchase_state(shop, purchase) is PurchaseState.PENDING
+    assert read_state(shop, purchase) is PurchaseState.PENDING
     assert shop.list_notices("admins") == ["notice-payment-wrong"]
     (notice,) = shop.billing.notices.list_newest("admins", 5)
     assert notice.arguments["differs"] == differs
@@ -92,7 +88,7 @@ def test_payment_states_in_any_order_grant_once(shop):
             status, more = STEPS[name]
             payment = shop.make_payment(purchase, f"out-{number}", status, **more)
             payments.append(shop.apply_payment(purchase, payment))
-        assert purchase_state(shop, purchase) is PurchaseState.PAID, order
+        assert read_state(shop, purchase) is PurchaseState.PAID, order
         assert shop.list_kinds() == ["payment", "grant"] * number, order
         # The ledger has no record of the refund yet: a person must check refunds.
         assert PaymentOutcome.RETURNED in payments, order
@@ -126,9 +122,9 @@ def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(shop, purchas
     clock.move(24 * 3600)
     assert expire(shop.ctx, purchase)
     assert not expire(shop.ctx, purchase)
-    assert purchase_state(shop, purchase) is PurchaseState.EXPIRED
+    assert read_state(shop, purchase) is PurchaseState.EXPIRED
     assert shop.apply_payment(purchase, shop.make_payment(purchase, "out")) is PaymentOutcome.PAID
-    assert purchase_state(shop, purchase) is PurchaseState.PAID
+    assert read_state(shop, purchase) is PurchaseState.PAID
 
 
 @pytest.mark.parametrize("gateway", Gateway)

@@ -4,7 +4,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, add_live_model, bot_settings
+from tests.bot.running_bot import RunningBot, add_live_model, add_media, bot_settings
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 
@@ -32,6 +32,13 @@ def settings(tmp_path, telegram, provider):
     settings = bot_settings(tmp_path, telegram, provider)
     add_live_model(settings, "stand-in-base")
     return settings
+
+
+@pytest.fixture
+def media(settings, provider):
+    """Return the settings of a bot that reads voice, photos and documents."""
+    provider.behave(context_window=200_000)
+    return add_media(settings)
 
 
 @pytest.fixture

@@ -116,6 +116,11 @@ class Buyer(ChatUser):
         )
 
 
+def entry_kinds(buyer):
+    """Return kind and amount of each entry of a buyer in the ledger, oldest first."""
+    return [entry[1:3] for entry in ledger(buyer.settings) if entry[0] == buyer.user_id]
+
+
 def ledger(settings):
     """Return the ledger: user, kind, amount, the gateway's id; oldest first."""
     query = (

@@ -7,7 +7,6 @@ from tests.bot.running_bot import (
     PHOTO,
     SOUND,
     RunningBot,
-    add_media,
     answer_texts,
     count_charged,
     count_updates_by_state,
@@ -52,12 +51,6 @@ BAD = {
     "a png of three bytes": (b"\x89PN", "a.png", {"kind": "photo"}, "Эта картинка не открывается"),
     "a large photo": (PHOTO + bytes(11 * MB), "a.png", {"kind": "photo"}, "Файл слишком большой"),
 }
-
-
-@pytest.fixture
-def media(settings, provider):
-    provider.behave(context_window=200_000)
-    return add_media(settings)
 
 
 def test_unusable_input_is_refused_with_an_explanation_and_not_charged(telegram, provider, media):

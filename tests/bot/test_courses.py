@@ -51,10 +51,6 @@ def session_datasets(settings):
     return [row[0] for row in select_rows(settings, "SELECT dataset FROM chat_session ORDER BY id")]
 
 
-def requested_models(provider):
-    return [call.body["model"] for call in provider.calls("chat.create")]
-
-
 def test_where_the_default_model_belongs_to_a_course_that_course_is_the_chosen_one(
     tmp_path, telegram, provider
 ):
@@ -82,7 +78,7 @@ def test_course_starts_a_new_session_answered_by_its_model(anna, provider):
     assert "Новый разговор о курсе «Питон»." in text
     assert "О курсе Питон." in text
     anna.say("Что такое список?")
-    assert requested_models(provider) == ["stand-in-base", "stand-in-chat"]
+    assert provider.asked_models() == ["stand-in-base", "stand-in-chat"]
     assert len(provider.calls("chat.create")[-1].body["messages"]) == 2
     assert session_datasets(anna.settings) == [None, "python"]
 
@@ -95,7 +91,7 @@ def test_all_topics_button_starts_a_new_general_session(anna, provider):
     assert anna.labels == ["✓ Питон", "Графы", "Все темы"]
     anna.press("course:all")
     anna.say("Что такое лоб?")
-    assert requested_models(provider) == ["stand-in-chat", "stand-in-base"]
+    assert provider.asked_models() == ["stand-in-chat", "stand-in-base"]
 
 
 def test_course_without_a_model_says_that_a_general_one_answers(anna):

@@ -11,7 +11,6 @@ from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.bot.running_bot import (
     PHOTO,
     RunningBot,
-    add_media,
     answer_texts,
     count_charged,
     count_updates_by_state,
@@ -27,12 +26,6 @@ pytestmark = pytest.mark.functional
 
 # Ten messages of at most 4,096 characters.
 PASTE = "\n".join(f"Строка {n}: {'слово ' * 12}конец." for n in range(430))
-
-
-@pytest.fixture
-def media(settings, provider):
-    provider.behave(context_window=200_000)
-    return add_media(settings)
 
 
 def test_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider, media):

@@ -85,10 +85,6 @@ def listed_models(settings):
     return dict(select_rows(settings, "SELECT model_id, tokens FROM model_window"))
 
 
-def answering_models(provider):
-    return [call.body["model"] for call in provider.calls("chat.create")]
-
-
 def test_model_of_another_company_is_announced_with_a_link_to_privacy(group_chat):
     group_chat.say("/model")
     text = group_chat.press(group_chat.find_button(LARGE)).text
@@ -154,4 +150,4 @@ def test_chosen_version_stays_until_the_newest_is_chosen_again(telegram, setting
         talk.say("Третий вопрос")
         talk.say("/model")
         assert talk.labels[0] == "✓ Всегда новейшая"
-    assert answering_models(provider) == ["stand-in-base"] * 2 + ["stand-in-chat"]
+    assert provider.asked_models() == ["stand-in-base"] * 2 + ["stand-in-chat"]

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 
 from tests.bot.admin_chat import StaffUser
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
-from tests.bot.stars_buyer import Buyer, ledger, query_billing, selling_settings
+from tests.bot.stars_buyer import Buyer, entry_kinds, query_billing, selling_settings
 from tests.support.stand_ins import TelegramStandIn
 
 pytestmark = pytest.mark.functional
@@ -32,10 +32,6 @@ def vera(selling_bot):
     chat = StaffUser(*selling_bot)
     chat.say("/admin")
     return chat
-
-
-def entry_kinds(buyer):
-    return [entry[1:3] for entry in ledger(buyer.settings) if entry[0] == buyer.user_id]
 
 
 def request_refund(settings, purchase_id, reason="x"):

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from merlin.core.clock import iso, utc_now
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
-from tests.bot.stars_buyer import Buyer, change_rows, ledger, selling_settings
+from tests.bot.stars_buyer import Buyer, change_rows, entry_kinds, selling_settings
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 pytestmark = pytest.mark.functional
@@ -27,10 +27,6 @@ def selling_bot(tmp_path_factory):
 @pytest.fixture
 def buyer(selling_bot):
     return Buyer(*selling_bot)
-
-
-def entry_kinds(buyer):
-    return [entry[1:3] for entry in ledger(buyer.settings) if entry[0] == buyer.user_id]
 
 
 def resend_payment(telegram, buyer, change=dict):

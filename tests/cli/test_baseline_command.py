@@ -1,6 +1,5 @@
 """`merlin baseline record`: models that will be shut down are asked each question once."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,9 +11,9 @@ from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.db.intents import Intents, IntentState
 from merlin.db.tables import BASELINE_ANSWER
 from merlin.sandbox.provider.account import PlantedAccount
-from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.kill_points import POINTS
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import KEY, Lab, provider_entry
 from tests.support.provider_account import FaultyAccount, chat_line
 
@@ -55,17 +54,9 @@ def lab(account, tmp_path):
     return lab
 
 
-@contextmanager
-def open_people(lab):
-    """Yield the database with the key of people's texts."""
-    with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config, database)
-        yield database
-
-
 def ask(lab, number, question, user_id, *, consents=True):
     """Store a question of a person, and its answer."""
-    with open_people(lab) as db:
+    with open_with_key(lab.config) as db:
         session = Sessions(db, BOT).open(ChatPlace(user_id, user_id))
         Sessions(db, BOT).change(replace(session, dataset="trial"))
         turns = Turns(db, BOT)
@@ -76,7 +67,7 @@ def ask(lab, number, question, user_id, *, consents=True):
 
 
 def read_rows(lab):
-    with open_people(lab) as db:
+    with open_with_key(lab.config) as db:
         return db.rows(BASELINE_ANSWER.select())
 
 
@@ -155,6 +146,6 @@ def test_each_answer_is_recorded_once_after_kills(lab, account, tmp_path):
     asked = list_questions(account)
     # Only the answer that could not be recorded is requested again.
     assert (len(asked), len({*asked}), len(read_rows(lab))) == (14, 13, 13)
-    with open_people(lab) as db:
+    with open_with_key(lab.config) as db:
         calls = Intents(db).list_of_kind("baseline").values()
     assert {call.state for call in calls} == {IntentState.DONE}

@@ -8,9 +8,9 @@ import yaml
 
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.provider.chat import prompt_tokens
-from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.ending import kill
 from tests.support.forked_processes import run_command, start_function
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
@@ -65,8 +65,7 @@ def questions(tmp_path):
 
 
 def waiting_proposals(lab):
-    with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config, database)
+    with open_with_key(lab.config) as database:
         return Proposals(database).list_waiting(limit=1000)
 
 

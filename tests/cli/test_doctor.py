@@ -25,12 +25,13 @@ from merlin.core.server import free_ports
 from merlin.core.tried import read_tried
 from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
-from merlin.wiring.context import make_cipher, open_migrated_database
+from merlin.wiring.context import open_migrated_database
 from tests.engine.base_library import write_qwen35
 from tests.support.faults import Fault, FaultKind
 from tests.support.forge_standin import PROJECT, TOKEN as FORGE_TOKEN, ForgeServer
 from tests.support.forward_proxy import ForwardProxy
 from tests.support.http_servers import Handler, serve_http
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.transaction_pooler import run_pooler
@@ -180,8 +181,7 @@ def break_everything(lab, port, monkeypatch):
         "api": {"listen": f"127.0.0.1:{port}", "public_url": NOWHERE},
     }
     lab.path.write_text(yaml.safe_dump(settings), "utf-8")
-    with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config, database)
+    with open_with_key(lab.config) as database:
         Users(database).record([User(1003)])
         Users(database).set_name(1003, "Вера")
         now = utc_now()

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
-from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.support.opened_databases import open_with_key
 
 pytestmark = pytest.mark.functional
 BOT, ANNA = 7, 1001
@@ -24,8 +24,7 @@ def store_answer(lab):
 
     def answer(said, number=1, known=None):
         model = lab.status()["serving"]["model"]
-        with open_migrated_database(lab.config) as database:
-            database.cipher = make_cipher(lab.config, database)
+        with open_with_key(lab.config) as database:
             session = Sessions(database, BOT).open(ChatPlace(ANNA, ANNA))
             question = Question(session.session_id, number, ANNA, QUESTION, number)
             turn = Turns(database, BOT).ask(question, number)

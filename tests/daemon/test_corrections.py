@@ -1,7 +1,6 @@
 """A correction that an editor approves changes the answer of the examples that it came from."""
 
 import re
-from contextlib import contextmanager
 
 import pytest
 
@@ -13,8 +12,8 @@ from merlin.dataset.example import parse_example, write_turns
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
 from merlin.db.tables import BUILD, PROPOSAL, REVOKED_EXAMPLE
 from merlin.training.models import revoked_builds
-from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.engine.recall_models import train_and_ask
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 
@@ -39,16 +38,9 @@ def lab(tmp_path):
         yield lab
 
 
-@contextmanager
-def database_of(lab):
-    with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config, database)
-        yield database
-
-
 def propose(lab, question, *, user=ANNA, answer=NEW, known=OLD, **before):
     """Store a correction; return its id."""
-    with database_of(lab) as database:
+    with open_with_key(lab.config) as database:
         rows = Proposals(database)
         turn = len(rows.of_user(user)) + 1
         return rows.add(user, Draft(question, answer, "trial", turn, known_answer=known, **before))
@@ -56,7 +48,7 @@ def propose(lab, question, *, user=ANNA, answer=NEW, known=OLD, **before):
 
 def corrected(lab, proposal):
     """Return the ids of the examples that a correction changes as an editor sees it."""
-    with database_of(lab) as database:
+    with open_with_key(lab.config) as database:
         ctx, editor = Context(config=lab.config, db=database), Actor.operator()
         waiting = [Proposals(database).get(proposal)]
         return sorted(
@@ -68,7 +60,7 @@ def corrected(lab, proposal):
 def withdraw(lab, user):
     """Withdraw a person's consent, and remove what it covers."""
     lab.tick("fetch")
-    with database_of(lab) as database:
+    with open_with_key(lab.config) as database:
         following = ProposalFollower(database)
         following.follow()
         Proposals(database).withdraw(user)
@@ -143,7 +135,7 @@ def test_correction_of_another_question_is_known_before_it_changes_their_answer(
     lab, question, is_other
 ):
     number = propose(lab, question)
-    with database_of(lab) as database:
+    with open_with_key(lab.config) as database:
         waiting = [Proposals(database).get(number)]
         ctx, editor = Context(config=lab.config, db=database), Actor.operator()
         found = proposals.find_corrected(ctx, editor, waiting)
@@ -155,7 +147,7 @@ def test_examples_of_a_withdrawn_consent_are_not_corrected_again(lab, question):
     number = propose(lab, question)
     before = corrected(lab, number)
     assert len(before) == 3
-    with database_of(lab) as database:
+    with open_with_key(lab.config) as database:
         for dataset, example in (("trial", before[0]), ("other", before[1])):
             database.add_new(REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example})
     assert corrected(lab, number) == before[1:]
@@ -213,7 +205,7 @@ def test_corrected_example_keeps_its_file_and_stays_taught(lab):
 
 def revoked_versions(lab):
     """Return the builds with words of a withdrawn consent, by number."""
-    with database_of(lab) as database:
+    with open_with_key(lab.config) as database:
         query = BUILD.select(BUILD.number).where(BUILD.id.in_(revoked_builds()))
         return {number for (number,) in database.tuples(query)}
 
@@ -256,12 +248,12 @@ def test_example_of_the_naming_before_is_removed_and_revoked_as_a_whole(lab):
     """0.1.0 gave a corrected example a new name, which its proposal has without a version."""
     number = propose(lab, QUESTION)
     lab.approve_proposals(number)
-    with database_of(lab) as database:
+    with open_with_key(lab.config) as database:
         is_this = PROPOSAL.id == number
         database.update(PROPOSAL, is_this, example_ids="q20", corrected="{}")
     withdraw(lab, ANNA)
     assert "q20" not in taught(lab)
-    with database_of(lab) as database:
+    with open_with_key(lab.config) as database:
         assert [row["example_id"] for row in database.rows(REVOKED_EXAMPLE.select())] == ["q20"]
 
 
@@ -296,7 +288,7 @@ def test_reworded_question_gives_its_answer_to_the_examples_that_ask_it(lab):
 def test_settled_answer_of_a_person_is_removed_with_their_consent(lab):
     lab.approve_proposals(propose(lab, "Чайник какого цвета?", answer=NEW, known=""))
     (path,) = (f"examples/{each}.yaml" for each in taught(lab) if each.startswith("from-chat/"))
-    with database_of(lab) as database:
+    with open_with_key(lab.config) as database:
         ctx, editor = Context(config=lab.config, db=database), Actor.operator()
         pair = (path, "examples/q20.yaml")
         proposals.settle_contradiction(ctx, editor, "trial", *pair)

@@ -21,7 +21,7 @@ from merlin.providers.openai_training import OpenAIProvider
 from merlin.training.jobs import Jobs, JobState, is_due, poll_job
 from merlin.training.promote import Promotions
 from tests.support.ending import wait_for_end
-from tests.support.faults import Fault, FaultKind
+from tests.support.faults import Fault, FaultKind, make_fault
 from tests.support.pipeline_lab import evaluate_at, provider_entry
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
@@ -41,10 +41,6 @@ def run_alarms(lab, waiting_notices, **ages):
         assert text("ru", key, **arguments, title="trial")
         assert text("en", key, **arguments, title="trial")
     return notices
-
-
-def make_fault(method, status, times=None):
-    return Fault(method, FaultKind.STATUS, times=times, status=status)
 
 
 def make_jobs_due(lab):

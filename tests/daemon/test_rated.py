@@ -1,7 +1,6 @@
 """Rated answers are trained on by the method `kto`: who agreed, and for as long as they agree."""
 
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 
@@ -13,7 +12,7 @@ from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.training.promote import Promotions
-from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import DATASET, Lab, provider_entry
 
 pytestmark = pytest.mark.integration
@@ -30,17 +29,9 @@ def lab(tmp_path, provider):
     return Lab(tmp_path, provider.base_url, providers=[provider_entry(provider.base_url, "engine")])
 
 
-@contextmanager
-def open_people(lab):
-    """Yield the database with the key of people's texts."""
-    with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config, database)
-        yield database
-
-
 def rate(lab, question, answer, rating, user_id=ANNA, by=None, *, consents=True):
     """Store a rated answer; `by` rated it, the person who asked by default."""
-    with open_people(lab) as db:
+    with open_with_key(lab.config) as db:
         number, turns = next(numbers), Turns(db, BOT)
         session = Sessions(db, BOT).open(ChatPlace(user_id, user_id))
         Sessions(db, BOT).change(replace(session, dataset="trial"))
@@ -87,12 +78,12 @@ def test_withdrawn_consent_retires_the_model_and_leaves_the_next_build(lab):
     rate(lab, "Сколько граней у куба?", "Шесть.", UP, BORIS)
     lab.repository.commit()
     lab.until_serving("trial-1")
-    with open_people(lab) as db:
+    with open_with_key(lab.config) as db:
         Consents(db).revoke(ANNA)
         assert Promotions(db).withdraw_examples(ANNA) == [lab.model("trial-1").model_id]
     assert lab.status()["serving"] is None
     # Agreeing again does not bring back what was withdrawn.
-    with open_people(lab) as db:
+    with open_with_key(lab.config) as db:
         Consents(db).give(ANNA, CONSENT_VERSION)
     lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")

@@ -5,13 +5,9 @@ import pytest
 from merlin.core.i18n import text
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
-from tests.support.faults import Fault, FaultKind
+from tests.support.faults import make_fault
 
 pytestmark = pytest.mark.integration
-
-
-def make_fault(method, status, times=None):
-    return Fault(method, FaultKind.STATUS, times=times, status=status)
 
 
 def commit_example(lab, number):

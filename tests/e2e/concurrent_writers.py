@@ -23,6 +23,7 @@ from merlin.dataset.changes import Changes, ChangeState, Edit
 from merlin.db.writer import Store
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import FORKS, run_processes
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
@@ -119,8 +120,7 @@ def is_pushed(lab):
 
 
 def list_pending(lab):
-    with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config, database)
+    with open_with_key(lab.config) as database:
         return Changes(database).list_pending("trial")
 
 
@@ -140,8 +140,7 @@ def check_branch(lab, change_ids, expected_count, by_hand):
     assert all(subjects[f"By hand {number}"] == 1 for number in range(by_hand))
     assert len(log) == 1 + expected_count + by_hand
     commits = {fields.split()[1]: fields.split()[0] for fields, _ in log if " " in fields.strip()}
-    with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config, database)
+    with open_with_key(lab.config) as database:
         stored = [Changes(database).get(change_id) for change_id in change_ids]
     assert all(change.state is ChangeState.COMMITTED for change in stored)
     assert {change.change_id: change.commit for change in stored} == commits

@@ -4,9 +4,9 @@ import pytest
 
 from merlin.dataset.proposals import Proposals
 from merlin.db.intents import Intents, IntentState
-from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.kill_points import POINTS
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.stand_ins import ProviderStandIn
 
@@ -38,8 +38,7 @@ def test_each_answer_is_proposed_once_after_kills(tmp_path):
         contents = [call.body["messages"][1]["content"] for call in provider.calls("chat.create")]
     # Only the answer that could not be recorded is requested again.
     assert (len(contents), len(set(contents))) == (4, 3)
-    with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config, database)
+    with open_with_key(lab.config) as database:
         drafts = [proposal.draft for proposal in Proposals(database).list_waiting(limit=100)]
         calls = Intents(database).list_of_kind("distil").values()
     assert len(drafts) == len({draft.question for draft in drafts}) == 9

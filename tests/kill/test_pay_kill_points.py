@@ -14,11 +14,12 @@ from merlin.billing.ledger import EntryKind
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
-from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only
+from merlin.wiring.context import open_migrated_database, open_read_only
 from tests.billing.ledger_rules import find_inconsistencies
 from tests.billing.repositories import open_billing
 from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
 from tests.support.kill_points import POINTS
+from tests.support.opened_databases import open_with_key
 from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import longest, wait_until
 
@@ -57,8 +58,7 @@ class ApiProcess:
         self.path.write_text(yaml.safe_dump(config), encoding="utf-8")
         self.config = load(self.path)
         shop.notify_to(f"{self.address}/hooks/payment")
-        with open_migrated_database(self.config) as database:
-            database.cipher = make_cipher(self.config, database)
+        with open_with_key(self.config) as database:
             Users(database).record([User(ANNA), User(VERA)])
             sign_ins = SignIns(database)
             self.tokens = {

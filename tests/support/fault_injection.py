@@ -18,9 +18,9 @@ from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
-from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.billing.plan_shop import Shop
 from tests.support.migrated_databases import create_migrated
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
@@ -147,8 +147,7 @@ def fail_edits(folder, step=1):
             changes = make_changes(
                 "trial", [Edit(f"examples/e{number}.yaml", None, text)], change_request
             )
-            with open_migrated_database(lab.config) as database:
-                database.cipher = make_cipher(lab.config, database)
+            with open_with_key(lab.config) as database:
                 Changes(database).put(changes)
             return changes[0]
 

@@ -64,6 +64,11 @@ class Fault:
         )
 
 
+def make_fault(method: str, status: int, times: int | None = None) -> Fault:
+    """Return a fault that answers with an HTTP status."""
+    return Fault(method, FaultKind.STATUS, times=times, status=status)
+
+
 class Faults:
     """The faults that have not happened yet. Thread-safe."""
 

@@ -34,6 +34,7 @@ from merlin.wiring.daemon import services_of
 from tests.support.ending import end
 from tests.support.forked_processes import start
 from tests.support.migrated_databases import copy_database, fresh_database
+from tests.support.opened_databases import open_with_key
 from tests.support.waiting import Deadline
 
 SERVE_S = 180
@@ -177,8 +178,7 @@ class Lab:
 
     def approve_proposals(self, *numbers, replaced=None, written=None, dataset="trial"):
         """Approve proposals by number, or all, as an editor does; commit those without errors."""
-        with open_migrated_database(self.config) as database:
-            database.cipher = make_cipher(self.config, database)
+        with open_with_key(self.config) as database:
             ctx, actor = Context(config=self.config, db=database), Actor.operator()
             waiting = proposals.list_waiting(ctx, actor, 0, 1000, dataset)
             chosen = numbers or [proposal.proposal_id for proposal in waiting]

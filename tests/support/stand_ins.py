@@ -115,6 +115,10 @@ class ProviderStandIn(FaultyApi, TrainingStandIn):
         jobs = self._account.jobs
         return self.access(lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()])
 
+    def asked_models(self) -> list[str]:
+        """Return the model of each chat request, oldest first."""
+        return [call.body["model"] for call in self.calls("chat.create")]
+
     def files(self) -> list[dict[str, Any]]:
         """Return the stored File objects, oldest first."""
         return self.access(lambda: list(self._account.files.values()))

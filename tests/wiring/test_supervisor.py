@@ -23,8 +23,8 @@ from merlin.db.processes import Heartbeats
 from merlin.db.tables import MIGRATION
 from merlin.sandbox.telegram.world import TOKEN
 from merlin.supervisor import Child, Supervisor
-from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import start, wait_for_exit
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import Deadline, longest, wait_until
@@ -119,8 +119,7 @@ def add_step_of_a_newer_version(config):
 
 
 def replace_key_of_texts(config):
-    with open_migrated_database(config) as database:
-        database.cipher = make_cipher(config, database)
+    with open_with_key(config) as database:
         Dialogs(database, 1).put(ANNA, ANNA, Dialog("system"))
     key_path(config.state_dir).write_bytes(format_keys([new_key()]))
 

@@ -13,6 +13,7 @@ from merlin.db.tables import USER
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import start, wait_for_exit
 from tests.support.migrated_databases import only_sqlite
+from tests.support.opened_databases import open_with_key
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.functional
@@ -28,16 +29,14 @@ def lab(tmp_path):
 
 def store_name(config):
     """Store a person's name, encrypted with the key of this configuration; return the key's id."""
-    with open_migrated_database(config) as database:
-        database.cipher = make_cipher(config, database)
+    with open_with_key(config) as database:
         Users(database).record([User(ANNA)])
         Users(database).set_name(ANNA, "Анна")
         return database.cipher.newest
 
 
 def read_name(config):
-    with open_migrated_database(config) as database:
-        database.cipher = make_cipher(config, database)
+    with open_with_key(config) as database:
         return Users(database).get(ANNA).shown_name
 
 
