@@ -298,7 +298,8 @@ class Purchases(Repository):
     def find_by_payment(self, outside_id: str, purchase_id: str = "") -> Purchase | None:
         """Return the purchase of a payment at YooKassa, else the one of this id, else None."""
         is_named = PURCHASE.id == storable_text(purchase_id)
-        is_paid = _only(PURCHASE.outside_id == storable_text(outside_id), Gateway.YOOKASSA)
+        is_it = (PURCHASE.outside_id == storable_text(outside_id)) & (PURCHASE.outside_id != "")
+        is_paid = _only(is_it, Gateway.YOOKASSA)
         found = _PURCHASES.find(self.db, _select().where(is_paid)) if outside_id else None
         return found or _PURCHASES.find(self.db, _select().where(is_named))
 

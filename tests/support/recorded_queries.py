@@ -47,10 +47,10 @@ class RecordedQueries:
         def execute_sql(handle, sql, params=None, *rest):
             self.statements.append((sql, tuple(params or ())))
             self._files[sql] = handle.database
-            ran = count()
+            ran, lengths = count(), self._lengths
 
             def measure():
-                self._lengths[sql] = max(self._lengths[sql], next(ran))
+                lengths[sql] = max(lengths[sql], next(ran))
 
             handle.connection().set_progress_handler(measure, INSTRUCTIONS)
             return execute(handle, sql, params, *rest)
@@ -67,7 +67,7 @@ class RecordedQueries:
     def forget(self):
         """Forget what ran so far."""
         self.statements.clear()
-        self._lengths.clear()
+        self._lengths = Counter()
 
     def find_long(self):
         """Return the statements that took more than MOST_STEPS, with their number of steps."""

@@ -12,10 +12,12 @@ CREATE INDEX verdict_trained ON verdict (dataset, position, job_id, status)
 CREATE INDEX promotion_from ON promotion (dataset, from_model, at);
 CREATE INDEX promotion_to ON promotion (dataset, to_model);
 CREATE INDEX updates_chat ON updates (chat_id);
+CREATE INDEX chat_lease_owned ON chat_lease (bot_id, owner) WHERE owner > '';
 CREATE INDEX chat_lease_chat ON chat_lease (chat_id);
 CREATE INDEX dialog_chat ON dialog (chat_id);
 CREATE INDEX dialog_user ON dialog (user_id);
 CREATE INDEX notice_reader ON notice (to_whom);
+CREATE INDEX request_by ON request (by_whom, id);
 CREATE INDEX turn_refused ON turn (asked_at) WHERE known = 0;
 CREATE INDEX rating_down ON rating (turn_id) WHERE value = 'down';
 CREATE INDEX example_entry_tags ON example_entry (dataset, tags);
