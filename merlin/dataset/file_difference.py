@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from merlin.dataset.example import normalise, parse_example, recover_turn
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.preview import unified_diff
 
 # Words are compared in quadratic time.
 _MAX_WORDS = 2_000
@@ -56,13 +55,13 @@ class FileDifference:
     """A file that a change made, changed or deleted.
 
     `old` and `new` are None where there is no example, `was` is the path of one that has another
-    name now, "" if it has not. `difference` is the unified diff of the texts.
+    name now, "" if it has not. `texts` are those of the file, None for no file.
     """
 
     path: str
     old: ShownExample | None
     new: ShownExample | None
-    difference: str
+    texts: tuple[str | None, str | None]
     was: str = ""
 
     @property
@@ -96,7 +95,7 @@ def compare_files(path: str, old: str | None, new: str | None, was: str = "") ->
         path=path,
         old=read_shown(old) if is_example else None,
         new=read_shown(new) if is_example else None,
-        difference=unified_diff(old, new, path),
+        texts=(old, new),
         was=was,
     )
 

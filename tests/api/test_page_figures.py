@@ -56,16 +56,17 @@ def test_axis_ends_at_an_even_number_that_reads_well(highest, top):
     assert choose_top(highest) == top
 
 
-def test_diff_is_shown_side_by_side_without_headers():
-    rows = diff_rows(
-        "--- a/x\n+++ b/x\n@@ -1,2 +1,3 @@\n-old\n+++ new\n+more\n same\n@@ -9 +10 @@\n-a"
-    )
+def test_lines_that_differ_are_shown_side_by_side_with_those_around():
+    old = ["old", *"bcdefghi", "gone"]
+    new = ["new", "more", *"bcdefghi"]
+    rows = diff_rows("\n".join(old), "\n".join(new))
     assert [(row.old, row.new, row.is_changed) for row in rows] == [
-        ((1, "old"), (1, "++ new"), True),
+        ((1, "old"), (1, "new"), True),
         ((0, ""), (2, "more"), True),
-        ((2, "same"), (3, "same"), False),
+        *((((place + 2, word), (place + 3, word), False)) for place, word in enumerate("bcd")),
         ((0, ""), (0, ""), False),
-        ((9, "a"), (0, ""), True),
+        *((((place + 7, word), (place + 8, word), False)) for place, word in enumerate("ghi")),
+        ((10, "gone"), (0, ""), True),
     ]
-    assert diff_rows(None) == []
-    assert len(diff_rows("--- a/x\n+++ b/x\n@@ -0,0 +1,5000 @@" + "\n+a" * 5000)) == MAX_ROWS + 1
+    assert diff_rows("a", "a") == []
+    assert len(diff_rows(None, "a\n" * 5000)) == MAX_ROWS + 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from difflib import SequenceMatcher
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -208,36 +208,22 @@ class DiffRow:
     is_changed: bool = False
 
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)")
 # Maximum number of rows shown of one file.
 MAX_ROWS = 600
 
 
-def diff_rows(difference: str | None) -> list[DiffRow]:
-    """Return a unified diff side by side; [] for None."""
+def diff_rows(old: str | None, new: str | None) -> list[DiffRow]:
+    """Return the lines of a file that differ and those around them, old and new side by side.
+
+    [] for equal texts; None stands for no file.
+    """
     rows = list[DiffRow]()
-    old, new = deque[tuple[int, str]](), deque[tuple[int, str]]()
-    before = after = 0
-
-    def pair() -> None:
-        while old or new:
-            before_it, after_it = (side.popleft() if side else (0, "") for side in (old, new))
-            rows.append(DiffRow(before_it, after_it, is_changed=True))
-
-    # Without the two lines that name the files.
-    for line in (difference or "").splitlines()[2:]:
-        sign, text = line[:1], line[1:]
-        if sign == "-":
-            old.append((before, text))
-        elif sign == "+":
-            new.append((after, text))
-        else:
-            pair()
-            if hunk := _HUNK.match(line):
-                rows += [DiffRow()] if rows else []
-                before, after = map(int, hunk.groups())
-                continue
-            rows.append(DiffRow((before, text), (after, text)))
-        before, after = before + (sign != "+"), after + (sign != "-")
-    pair()
+    before, after = (old or "").splitlines(), (new or "").splitlines()
+    for hunk in SequenceMatcher(None, before, after).get_grouped_opcodes():
+        rows += [DiffRow()] if rows else []
+        for kind, start, end, new_start, new_end in hunk:
+            left = enumerate(before[start:end], start + 1)
+            right = enumerate(after[new_start:new_end], new_start + 1)
+            pairs = zip_longest(left, right, fillvalue=(0, ""))
+            rows += [DiffRow(*pair, is_changed=kind != "equal") for pair in pairs]
     return rows[:MAX_ROWS] + ([DiffRow()] if len(rows) > MAX_ROWS else [])

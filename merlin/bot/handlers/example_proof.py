@@ -218,7 +218,7 @@ FindNear = Callable[[], Sequence[NearExample]]
 
 PROOF = "ex-proof"
 MAX_FINDINGS = 6
-# Most characters of a part of a text, half of them from its end, and of a file.
+# Most characters of a part of a text, and of a file.
 _TEXT_LENGTH = 1000
 _FINDING_LENGTH = 200
 _ALLOWED_FOR = ("organisation", "agreed")
@@ -408,16 +408,15 @@ def _preview(
 
 def _side(context: BotContext, side: Side) -> FormattedMessage:
     """Return a side under its heading, with the words marked that the other one lacks."""
-    builder, half = TextBuilder(), _TEXT_LENGTH // 2
+    builder = TextBuilder()
     builder.start("bold")
     builder.write(context.translate(f"page-{side.heading}"))
     builder.end()
     builder.gap(1)
     for words, is_marked in side.parts:
-        is_long = len(words) > _TEXT_LENGTH
         if is_marked:
             builder.start("underline" if side.tone == "ok" else "strikethrough")
-        builder.write(menu.printable(f"{words[:half]} … {words[-half:]}" if is_long else words))
+        builder.write(menu.printable(cut(words, _TEXT_LENGTH)))
         if is_marked:
             builder.end()
     return builder.page()
