@@ -11,7 +11,6 @@ from merlin.app.models import ModelView
 from merlin.app.verdicts import VerdictView
 from merlin.core.i18n import choose_translation
 from merlin.core.permissions import Permission
-from merlin.core.views import view_of
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, REQUEST
@@ -22,6 +21,7 @@ from merlin.training.jobs import UNFINISHED
 class DatasetStatus:
     """The newest results of a dataset; None: none yet."""
 
+    name: str
     verdict: VerdictView | None
     serving: ModelView | None
     job: JobView | None
@@ -36,17 +36,10 @@ class DatasetStatus:
         """Return whether the newest commit removed the dataset."""
         return self.verdict is not None and self.verdict.status is VerdictStatus.REMOVED
 
-
-@dataclass(frozen=True, slots=True)
-class DatasetView(DatasetStatus):
-    """A dataset with its status; `title` by language, as far as dataset.yaml has it."""
-
-    name: str
-    title: Mapping[str, str]
-
     def title_in(self, language: str) -> str:
         """Return its title in a language, else its name."""
-        return choose_translation(self.title, language) or self.name
+        title = self.verdict.title if self.verdict else {}
+        return choose_translation(title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ def read_status(ctx: Context, actor: Actor) -> Status:
     with ctx.db.snapshot():
         waiting = [RequestState.WAITING.value, RequestState.WORKING.value]
         return Status(
-            datasets=_read_datasets(ctx, actor),
+            datasets={dataset.name: dataset for dataset in list_datasets(ctx, actor)},
             queues={
                 "requests": ctx.db.count(REQUEST, REQUEST.state.in_(waiting)),
                 "notices": ctx.db.count(NOTICE, NOTICE.handed_over_at.is_null()),
@@ -71,20 +64,13 @@ def read_status(ctx: Context, actor: Actor) -> Status:
         )
 
 
-def list_datasets(ctx: Context, actor: Actor) -> list[DatasetView]:
+def list_datasets(ctx: Context, actor: Actor) -> list[DatasetStatus]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
-        return [
-            view_of(DatasetView, each, name=name, title=each.verdict.title if each.verdict else {})
-            for name, each in _read_datasets(ctx, actor).items()
-        ]
-
-
-def _read_datasets(ctx: Context, actor: Actor) -> dict[str, DatasetStatus]:
-    newest_verdicts, trained = verdicts.list_newest(ctx), jobs.list_newest(ctx)
-    serving = models.list_serving(ctx, actor)
-    return {
-        name: DatasetStatus(newest_verdicts.get(name), serving.get(name), trained.get(name))
+        newest_verdicts, trained = verdicts.list_newest(ctx), jobs.list_newest(ctx)
+        serving = models.list_serving(ctx, actor)
+    return [
+        DatasetStatus(name, newest_verdicts.get(name), serving.get(name), trained.get(name))
         for name in sorted(newest_verdicts.keys() | serving.keys())
         if actor.may(Permission.WATCH, name)
-    }
+    ]
