@@ -37,6 +37,7 @@ from tests.db.pipeline_rows import (
     make_finding,
     make_spec,
 )
+from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
 
@@ -215,6 +216,13 @@ def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world):
     proposals.decline(number)
     world.push(3, make_examples(13), spec=make_spec("trial"))
     assert count_tasks(world) == {(FACE, "proposals"): 1}
+
+
+@only_sqlite
+def test_tasks_are_counted_by_one_query_where_nothing_may_be_stuck(world, recorded):
+    for position in range(1, 4):
+        world.serve(position, make_examples(11 + position))
+    assert len(recorded.record(lambda: list_tasks(world.ctx, OPERATOR))) == 1
 
 
 def test_model_that_a_pin_keeps_waits_only_for_those_who_may_unpin(world):
