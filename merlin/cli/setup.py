@@ -129,7 +129,14 @@ def init(
         # Accept pushes to the checked-out branch and update its files.
         _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
         _git(folder, "add", ".")
-        _git(folder, "commit", "-q", "-m", text(language(), "init-subject", dataset=dataset))
+        _git(
+            folder,
+            "commit",
+            "-q",
+            "--no-verify",
+            "-m",
+            text(language(), "init-subject", dataset=dataset),
+        )
     except (OSError, subprocess.CalledProcessError) as error:
         if is_new:  # so that the same command can be repeated
             shutil.rmtree(folder, ignore_errors=True)

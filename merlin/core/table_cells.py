@@ -31,7 +31,6 @@ _NAMES = {
     "note": ("note", "заметка"),
     "rejected": ("rejected",),
 }
-COLUMNS = (*_NAMES,)
 REQUIRED_COLUMNS = ("question", "answer")
 # What spreadsheets and editors leave unseen beside a name.
 _INVISIBLE = "\u00ad\u200b\u2060\ufeff"

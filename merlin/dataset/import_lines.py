@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
 from itertools import chain, islice
-from typing import Any, Literal
+from typing import Any
 
 from merlin.core.errors import Refused
 from merlin.core.table_cells import (
@@ -44,8 +44,6 @@ from merlin.dataset.import_trees import (
 )
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, Node, find_path, format_json, read_yaml
 from merlin.providers.documents import read_in_child
-
-ImportFormat = Literal["jsonl", "csv", "xlsx"]
 
 
 @dataclass(frozen=True, slots=True)

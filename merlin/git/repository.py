@@ -122,10 +122,10 @@ class GitCommand:
     def __init__(self, remote: RemoteUrl, mirror: Path, timeout_s: float) -> None:
         try:
             # GitPython runs git at import, and raises ImportError without it.
-            from git import Git, GitCommandNotFound  # noqa: PLC0415 - see above
+            from git import Git  # noqa: PLC0415 - see above
         except ImportError as error:
             raise ConfigError(f"git cannot be run: {error}", "git-absent") from error
-        self._git, self._absent = Git(mirror), GitCommandNotFound
+        self._git = Git(mirror)
         self._git.update_environment(**git_environment(remote, mirror))
         self._remote = remote
         self._timeout_s = timeout_s
@@ -216,17 +216,14 @@ class GitCommand:
         with TemporaryFile() as file:
             file.write(stdin)
             file.seek(0)
-            try:
-                process = self._git.execute(
-                    [*program, *mirror.OPTIONS, *arguments],
-                    istream=cast("BinaryIO", file),
-                    as_process=True,
-                    env=env,
-                    start_new_session=True,
-                    pass_fds=() if lock is None else (lock,),
-                )
-            except self._absent as error:
-                raise SourceError("git cannot be run", "git-absent") from error
+            process = self._git.execute(
+                [*program, *mirror.OPTIONS, *arguments],
+                istream=cast("BinaryIO", file),
+                as_process=True,
+                env=env,
+                start_new_session=True,
+                pass_fds=() if lock is None else (lock,),
+            )
         try:
             yield process
         finally:
