@@ -1,4 +1,4 @@
-"""Measure CPU and memory of an idle Merlin, and how soon a bot polls after its start.
+"""Measure CPU, memory and wake-ups of an idle Merlin, and how soon a bot polls after its start.
 
 `merlin run` with its default intervals: daemon, bot and API on SQLite, with a repository of a
 hundred examples and a local stand-in of Telegram. It is measured after the first build, once the
@@ -48,7 +48,9 @@ def _measure_idle() -> list[Figure]:
         time.sleep(SETTLE_S)
         pids = {name: _find_child(processes, name) for name in NAMES}
         before = {name: cpu_s(pid) for name, pid in pids.items()}
+        slept = {name: _count_wake_ups(pid) for name, pid in pids.items()}
         time.sleep(LOOK_S)
+        woken = {name: (_count_wake_ups(pid) - slept[name]) / LOOK_S for name, pid in pids.items()}
         cpu = {name: 100 * (cpu_s(pid) - before[name]) / LOOK_S for name, pid in pids.items()}
         memory = {name: rss_mb(pid) for name, pid in pids.items()}
         pss_mb = sum(psutil.Process(pid).memory_full_info().pss for pid in pids.values()) / 1e6
@@ -56,7 +58,14 @@ def _measure_idle() -> list[Figure]:
     return [
         _sum_row(what, memory, 250),
         _sum_row("idle, share of a core, %", cpu, 2),
+        _sum_row("idle, wake-ups a second of all threads", woken, 90),
     ]
+
+
+def _count_wake_ups(pid: int) -> int:
+    """Return how often the threads of a process have waited. Source: proc(5)."""
+    status = [path.read_text("utf-8") for path in Path(f"/proc/{pid}/task").glob("*/status")]
+    return sum(int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0]) for text in status)
 
 
 def _sum_row(what: str, by_name: dict[str, float], least: float) -> Figure:

@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 
 MESSAGES = 40
 ANSWERS, STARTED_S, TAKEOVERS = 2000, 10.0, 5
-LEADER_LOG = "requests_taken_up"  # in a daemon's first log line as the leader
+LEADER_LOG = "daemon leads"  # in a daemon's first log line as the leader
 
 
 def run() -> None:

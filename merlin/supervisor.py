@@ -27,7 +27,7 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 10.0
 # or one that fails slowly would never pause longer.
 STABLE_AFTER_S = 60.0
 STOP_S = 20.0
-POLL_S = 0.05
+POLL_S = 0.1
 EXIT_MISCONFIGURED = 2
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)

@@ -84,7 +84,7 @@ class BotServices(Context):
         return Users(self.db).get_or_new(user_id).speaks(self.config.language)
 
 
-EVERY_S = 1.0
+EVERY_S = 2.0
 # A part that ran for this long before it failed counts as healthy.
 LASTED_S = 60.0
 # The longest pause between retries of the database.

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,6 @@ log = get_logger(__name__)
 
 Run = Callable[[], bool]
 Watch = Callable[[Callable[[], None]], AbstractContextManager[None]]
-WAKE_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def run(
     log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
     on_ready()
     names = [tick.name for tick in ticks if tick.is_asked]
-    with watch(ask_ticks(scheduler, names)):
+    with watch(partial(run_now, scheduler, names)):
         # With a timeout: another thread may take the signal, for example while it starts a thread
         # or forks. Python only notes that then, and its handler runs when this thread wakes.
         while not stop.wait(_STOP_POLL_S):
@@ -155,24 +155,6 @@ def _make_scheduler(
             next_run_time=datetime.now(UTC),
         )
     return scheduler, pool
-
-
-def ask_ticks(scheduler: BackgroundScheduler, names: Sequence[str]) -> Callable[[], None]:
-    """Return the function that runs these ticks now: at most ten times a second.
-
-    A bot behind a webhook makes a request for every message.
-    """
-    due = 0.0
-
-    def ask() -> None:
-        nonlocal due
-        now = time.monotonic()
-        if now < due:  # they have not started yet
-            return
-        due = max(now, due + WAKE_AGAIN_S)
-        run_now(scheduler, names, due - now)
-
-    return ask
 
 
 def run_now(scheduler: BackgroundScheduler, names: Sequence[str], in_s: float = 0.0) -> None:

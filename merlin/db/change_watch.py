@@ -72,13 +72,15 @@ class ChangeCounter:
         self._next = asyncio.Event()
 
     async def wait(self, known: int, within_s: float, rest_s: float = REST_S) -> None:
-        """Pause for `rest_s`, then return when `count` is not `known`, or after `within_s`."""
-        await asyncio.sleep(rest_s)
+        """Return when `count` is not `known`, but not within `rest_s`, or after `within_s`."""
+        clock = asyncio.get_running_loop().time
+        rested_at = clock() + rest_s
         if self.count == known:
             # `asyncio.wait_for` of Python 3.11 would lose a cancellation that comes with a change.
             with suppress(TimeoutError):
                 async with asyncio.timeout(within_s):
                     await self._next.wait()
+        await asyncio.sleep(max(0.0, rested_at - clock()))
 
 
 @contextmanager

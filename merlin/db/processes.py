@@ -11,7 +11,6 @@ learn within a second of new work.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import socket
 import threading
@@ -224,10 +223,8 @@ class Lead:
         self.release()
 
 
-# Every process reads it several times a second.
+# Every process reads it once a second.
 _COUNTER = Prepared(WAKE.select(WAKE.counter).where(WAKE.id == CHANGES))
-# Not logged at the debug level: each read would be a line.
-logging.getLogger("peewee").addFilter(lambda line: 'FROM "wake"' not in str(line.msg))
 
 
 def read_change_counter(db: Database) -> int:

@@ -1,4 +1,4 @@
-"""Streamed answers and transcription of any server of the OpenAI protocol.
+"""Answers, streamed or whole, and transcription of any server of the OpenAI protocol.
 
 Nothing here retries: retries are up to the caller.
 

@@ -24,7 +24,6 @@ from merlin.db.change_watch import watch_changes
 from merlin.db.database import Database
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Heartbeats, Lead, read_change_counter
-from merlin.db.requests import Requests
 from merlin.training.commits import CommitHistory
 from merlin.training.gather import GatherContext
 from merlin.training.jobs import TrainingProvider
@@ -54,9 +53,8 @@ def run_daemon(config: Config) -> None:
 
 def _lead(services: DaemonServices, lead: Lead, stop: threading.Event) -> None:
     with lead:
-        released = Requests(services.db).release()
         Promotions(services.db).retire_revoked()
-        log.info("daemon leads", requests_taken_up=released)
+        log.info("daemon leads")
         tally = TickCounts()
         on_ready = partial(notify, status_notice("leads"))
         watch = partial(watch_changes, services.db)

@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -35,7 +36,8 @@ from merlin.wiring.context import open_writing_context
 
 # Pause between the chat model's words, as a real model: an answer grows, and can be stopped.
 WORD_PAUSE_S = 0.03
-CHECKS_PER_READ = 10  # the database is read at every tenth check of the child processes
+LATER_S = 0.8
+CHECKS_PER_READ = 5  # the database is read at every fifth check of the child processes
 
 
 def run_demo(folder: Path, first_port: int, language: str) -> int:
@@ -154,9 +156,15 @@ def appoint_teacher(config: Config, place: Place) -> None:
 
 
 def _children(place: Place) -> list[Child]:
-    """Return the processes of Merlin; the first model needs the first two."""
-    names = ("engine", "daemon", "bot", "api")
-    return [Child(name, [name, "--config", str(place.config)]) for name in names]
+    """Return the processes of Merlin.
+
+    The first model needs the first two. What all four load at once takes two cores for two seconds,
+    so the others follow while the daemon, on one core, reads the first commit.
+    """
+    now = time.monotonic()
+    starts = {"engine": now, "daemon": now, "bot": now + LATER_S, "api": now + 2 * LATER_S}
+    config = str(place.config)
+    return [Child(name, [name, "--config", config], start_at=at) for name, at in starts.items()]
 
 
 def _create_standins(config: Config, place: Place) -> list[StandIn]:
