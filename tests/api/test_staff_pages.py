@@ -295,7 +295,7 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
         assert "examples/x.yaml, строка 3" in page
         assert "Этого примера больше нет" in page
         file = {"dataset": "neurotypology", "path": "examples/x.yaml", "blob": "b"}
-        staff.rows.db.add(DATASET_FILE, file)
+        staff.rows.db.add_new(DATASET_FILE, file)
         page = client.get("/admin/board", params={"commit": commit.sha}).text
         assert "/datasets/neurotypology/examples/one?example=x#open" in page
         assert '#error"/></svg><b>Проверен</b>' in page

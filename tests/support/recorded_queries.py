@@ -26,7 +26,10 @@ SHORT = {
 TRAININGS = {"build", "job", "model", "promotion"}
 GROWING = {table.__name__ for table in list_all_tables()} - SHORT
 _ALIASED = re.compile(r'"?(\w+)"? AS "?(\w+)"?')
-_SCANNED = re.compile(r"^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?$")
+# An index that SQLite makes for one statement is of all rows.
+_SCANNED = re.compile(
+    r"^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?$|^SEARCH (\w+) USING AUTOMATIC"
+)
 
 
 _LOOKS = ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
@@ -100,7 +103,11 @@ class RecordedQueries:
         finally:
             connection.close()
         scans = (match.groups() for line in plan if (match := _SCANNED.match(line)))
-        return {names.get(table, table) for table, index in scans if index not in partial}
+        return {
+            names.get(table or indexed, table or indexed)
+            for table, index, indexed in scans
+            if index not in partial
+        }
 
 
 @pytest.fixture
