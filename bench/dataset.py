@@ -79,10 +79,6 @@ class DatasetRepository:
         """Run git in the repository."""
         subprocess.run(["git", "-C", str(self.repository), *words], input=feed, check=True)
 
-    def builds(self) -> int:
-        """Return the number of builds on the disk."""
-        return len([*(self.folder / "state" / "builds").glob("trial/[0-9]*")])
-
     def verdicts(self) -> int:
         """Return the number of stored verdicts."""
         path = self.folder / "state" / "merlin.db"

@@ -40,9 +40,9 @@ def run(_: Sequence[str] = ()) -> None:
     with tempfile.TemporaryDirectory() as folder:
         train = build_english(Path(folder))
         base = str(unpack_smollm()[BASE]["path"])
-        print("side | tokens/s | peak MiB | loss of the last epoch")
+        print("side | steps/s | peak MiB | loss of the last epoch")
         rounds = [_run_round(base, train, Path(folder) / str(number)) for number in range(ROUNDS)]
-    for what, unit in (("tokens_s", "tokens/s"), ("peak_mib", "peak memory")):
+    for what, unit in (("steps_s", "steps/s"), ("peak_mib", "peak memory")):
         ratios = [figures["ours"][what] / figures["trl"][what] for figures in rounds]
         all_ratios = ", ".join(f"{ratio:.2f}" for ratio in ratios)
         print(f"{unit}, ours to TRL: {statistics.median(ratios):.2f} (of {all_ratios})")
@@ -66,39 +66,17 @@ def _run_side(side: str, base: str, train: Path, folder: Path) -> Mapping[str, f
         sys.exit((folder / "log").read_text(errors="replace")[-2000:])
     values: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
     print(
-        f"{side} | {values['tokens_s']:.0f} | {values['peak_mib']:.0f} | {values['loss']:.3f}",
+        f"{side} | {values['steps_s']:.2f} | {values['peak_mib']:.0f} | {values['loss']:.3f}",
         flush=True,
     )
     return values
 
 
-def count_tokens(settings: TrainingSettings) -> int:
-    """Return the total number of tokens of all examples, in the base's chat template."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(settings.base)
-    lines = Path(settings.train).read_text(encoding="utf-8").splitlines()
-    return sum(
-        len(
-            tokenizer.apply_chat_template(json.loads(line)["messages"], return_dict=True)[
-                "input_ids"
-            ]
-        )
-        for line in lines
-    )
-
-
-def format_figures(
-    settings: TrainingSettings, step_times: Sequence[tuple[int, float]], peak_kib: int, loss: float
-) -> str:
-    """Return a run's figures as JSON; `step_times` are steps with their completion times.
-
-    The first step is a warm-up and is not counted.
-    """
+def print_figures(step_times: Sequence[tuple[int, float]], peak_kib: int, loss: float) -> None:
+    """Print a run's figures as JSON; of steps with their times the first one is a warm-up."""
     (first, started_at), (last, ended_at) = step_times[0], step_times[-1]
-    share = (last - first) / last
-    speed = settings.epochs * count_tokens(settings) * share / (ended_at - started_at)
-    return json.dumps({"tokens_s": speed, "peak_mib": peak_kib / 1024, "loss": loss})
+    speed = (last - first) / (ended_at - started_at)
+    print(json.dumps({"steps_s": speed, "peak_mib": peak_kib / 1024, "loss": loss}))
 
 
 def train_ours(settings: TrainingSettings) -> None:
@@ -137,7 +115,7 @@ def train_ours(settings: TrainingSettings) -> None:
         if isinstance(progress, Epoch):
             loss = progress.metrics["train_loss"]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(format_figures(settings, step_times, peak, loss))
+    print_figures(step_times, peak, loss)
 
 
 def train_trl(settings: TrainingSettings) -> None:
@@ -197,7 +175,7 @@ def train_trl(settings: TrainingSettings) -> None:
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(format_figures(settings, step_times.step_times, peak, losses[-1]))
+    print_figures(step_times.step_times, peak, losses[-1])
 
 
 def _tokenise(tokenizer: object, messages: list[dict[str, str]]) -> dict[str, list[int]]:

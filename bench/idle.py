@@ -44,7 +44,7 @@ def run() -> None:
 
 def _measure_idle() -> list[Figure]:
     with make_repository(EXAMPLES) as repo, World() as world, _run_merlin(repo, world) as processes:
-        wait_until(repo.builds, MAX_DURATION_S, (repo.folder / "log").read_text)
+        wait_until(repo.verdicts, MAX_DURATION_S, (repo.folder / "log").read_text)
         time.sleep(SETTLE_S)
         pids = {name: _find_child(processes, name) for name in NAMES}
         before = {name: cpu_s(pid) for name, pid in pids.items()}

@@ -39,7 +39,8 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.providers.base import Answer
 
-SIZES = {"small": 200, "10⁴": 10_000, "10⁶": 1_000_000}
+# The small one has as many rows as its pages show at once.
+SIZES = {"small": 2_000, "10⁴": 10_000, "10⁶": 1_000_000}
 ROUNDS = 15
 MOST_RATIO, MOST_BACKUP_S = 1.5, 60
 KEPT_S = 86_400
@@ -171,13 +172,14 @@ def _prepare(name: str, turns: int, server: str | None) -> tuple[Path, str, str]
     """Return the folder, the URL and the text key of a database, filled unless it is kept."""
     folder = CACHE / f"{'postgresql' if server else 'sqlite'}-{name}"
     mark, url = folder / "filled", _find_url(folder, name, server)
-    is_kept = mark.exists() and mark.read_text() == f"{VERSION} {url}"
+    filled = f"{VERSION} {turns} {url}"
+    is_kept = mark.exists() and mark.read_text() == filled
     if not is_kept or time.time() - mark.stat().st_mtime > KEPT_S:
         started_at = time.monotonic()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         _fill(folder, url, turns, server)
-        mark.write_text(f"{VERSION} {url}")
+        mark.write_text(filled)
         print(f"filled {name} in {time.monotonic() - started_at:.0f} s", flush=True)
     return folder, url, (folder / "state" / "text.key").read_text("ascii").strip()
 

@@ -8,8 +8,7 @@ buys. Meanwhile processes of the demo (including supervisor and stand-ins) are k
 one crashes at a kill point in each batch. After a batch the load stops, everything is processed,
 and `bench.invariants` checks the result. A violation ends the run with 1; its folder is kept.
 Ctrl+C ends it with 130 and leaves nothing. With `--hours` nothing is killed: each half hour prints
-the memory and the open files of each process, the size of the state, and how fast they have grown
-since the first half hour.
+the memory and the open files of each process, and the size of the state.
 """
 
 import argparse
@@ -18,7 +17,6 @@ import os
 import random
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -67,16 +65,6 @@ TESTED_POINTS = tuple(point for point in POINTS if not point.startswith(UNREACHE
 VERBS = ("engine", "daemon", "api", "bot")
 PUSHED, EDITED, COURSE = "neurotypology", "python", 2
 RETRIED = {429, 500, 502, 503}
-# MB and number of files by process.
-Usage = dict[str, tuple[float, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process of the demo; `name` is its command, or "of " and the command of its parent."""
-
-    pid: int
-    name: str
 
 
 @dataclass
@@ -100,8 +88,11 @@ class Demo:
             )
         wait_until(lambda: self.is_serving("api", ""), QUIET_S)
 
-    def processes(self) -> list[Process]:
-        """Return the processes below the supervisor."""
+    def processes(self) -> dict[int, str]:
+        """Return the processes below the supervisor by pid.
+
+        A name is the command, or "of " and the command of the parent.
+        """
         assert self.process is not None
         names_by_pid: dict[int, str] = {}
         for child in psutil.Process(self.process.pid).children(recursive=True):
@@ -109,7 +100,7 @@ class Demo:
                 parent = names_by_pid.get(child.ppid(), "").removeprefix("of ")
                 verb = next((word for word in child.cmdline() if word in VERBS), "")
                 names_by_pid[child.pid] = verb or f"of {parent}"
-        return [Process(pid, name) for pid, name in names_by_pid.items()]
+        return names_by_pid
 
     def close(self) -> list[str]:
         """Kill the supervisor; return the processes that did not end with it."""
@@ -310,17 +301,15 @@ class Killer:
             time.sleep(self.rng.uniform(0.1, 3.0))
             # Children of the four processes are killed rarely: most run only for one task.
             verb = self.rng.choice((*VERBS, "of"))
-            alive = [process for process in self.demo.processes() if process.name.startswith(verb)]
-            if not alive:
-                alive = self.demo.processes()
-            victim = self.rng.choice(alive)
+            alive = [*self.demo.processes().items()]
+            wanted = [(pid, name) for pid, name in alive if name.startswith(verb)]
+            pid, name = self.rng.choice(wanted or alive)
             killed_at = iso(datetime.now(UTC))
             with suppress(ProcessLookupError):
-                os.kill(victim.pid, signal.SIGKILL)
-                self.counts[victim.name] += 1
-            if victim.name in VERBS and index % 2:
-                verb = victim.name
-                wait_until(lambda: self.demo.is_serving(verb, killed_at), QUIET_S)  # noqa: B023 - called at once
+                os.kill(pid, signal.SIGKILL)
+                self.counts[name] += 1
+            if name in VERBS and index % 2:
+                wait_until(lambda: self.demo.is_serving(name, killed_at), QUIET_S)  # noqa: B023 - called at once
 
 
 def _sign_in_people(demo: Demo) -> None:
@@ -337,34 +326,20 @@ def _sign_in_people(demo: Demo) -> None:
             QuestionPacks(ctx.db).add(QuestionPack(number, Format.TEXT, 100_000, f"soak:{number}"))
 
 
-def _measure_usage(demo: Demo) -> Usage:
+def _describe_usage(demo: Demo) -> str:
     """Return memory and open files of each process, size and files of the state folder."""
-    usage = {}
-    for process in demo.processes():
+    usage = []
+    for pid, name in demo.processes().items():
         with suppress(psutil.Error):
-            details = psutil.Process(process.pid)
-            usage[process.name] = details.memory_info().rss / 1e6, details.num_fds()
+            process = psutil.Process(pid)
+            memory_mb = process.memory_info().rss / 1e6
+            usage.append(f"{name} {memory_mb:.0f} MB, {process.num_fds()} files")
     file_sizes = []
     for path in (demo.place.folder / "state").rglob("*"):
         with suppress(FileNotFoundError):
             file_sizes.append(path.stat().st_size)
-    usage["state"] = sum(file_sizes) / 1e6, len(file_sizes)
-    return usage
-
-
-def _describe_usage(usage: Usage) -> str:
-    return "; ".join(f"{name} {mb:.0f} MB, {files} files" for name, (mb, files) in usage.items())
-
-
-def _describe_growth(samples: Sequence[tuple[int, Usage]]) -> str:
-    """Return the slope of the lines through all samples, which are after a number of operations."""
-    operations = [count / 1000 for count, _ in samples]
-    growth = [
-        f"{name} {statistics.linear_regression(operations, sizes).slope:+.1f} MB"
-        for name in samples[0][1]
-        if len(sizes := [usage[name][0] for _, usage in samples if name in usage]) == len(samples)
-    ]
-    return f"growth per 1,000 operations: {'; '.join(growth)}"
+    usage.append(f"state {sum(file_sizes) / 1e6:.0f} MB, {len(file_sizes)} files")
+    return "; ".join(usage)
 
 
 def run(arguments: Sequence[str] = ()) -> None:
@@ -416,7 +391,7 @@ def soak(demo: Demo, kills: int, seed: int) -> list[str]:
         print(
             f"batch {batch}: {sum(killer.counts.values())} kills, {point}"
             f" {'reached' if is_reached else 'not reached'};"
-            f" {_describe_usage(_measure_usage(demo))}",
+            f" {_describe_usage(demo)}",
             flush=True,
         )
         faults += demo.close()
@@ -433,20 +408,12 @@ def endure(demo: Demo, hours: float, load: Load) -> list[str]:
     _prepare(demo)
     load.start_threads()
     started_at, duration_s = time.monotonic(), 0.0
-    samples: list[tuple[int, Usage]] = []
     try:
         while duration_s < hours * 3600 and not load.faults:
             time.sleep(min(REPORT_S, hours * 3600 - duration_s))
             duration_s = time.monotonic() - started_at
-            promises, usage = demo.promises, _measure_usage(demo)
-            print(
-                f"{duration_s / 3600:.2f} h: {_describe_load(promises)}; {_describe_usage(usage)}",
-                flush=True,
-            )
-            inputs = promises.updates, promises.pushed, promises.edits, promises.orders
-            samples.append((sum(map(len, inputs)), usage))
-            if samples[0][0] < samples[-1][0]:
-                print(_describe_growth(samples), flush=True)
+            done = f"{duration_s / 3600:.2f} h: {_describe_load(demo.promises)}"
+            print(f"{done}; {_describe_usage(demo)}", flush=True)
     finally:
         load.stop()
     return load.faults + _wait_and_check(demo) + demo.close()

@@ -48,11 +48,6 @@ class Walk:
         return Walk([file for file in self.files if not file.startswith(SHARED)])
 
     @property
-    def folders(self) -> int:
-        """Return the number of folders of these files."""
-        return len({str(Path(file).parent) for file in self.files})
-
-    @property
     def changes(self) -> int:
         """Return how often the next file is in another folder."""
         parents = [Path(file).parent for file in self.files]
