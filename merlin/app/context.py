@@ -26,6 +26,7 @@ from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
 from merlin.course.catalogue import ActiveCourses, Catalogue
 from merlin.course.search import SearchIndex, VersionCache
+from merlin.dataset.entries import Facets
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.db.writer import Store
@@ -49,7 +50,8 @@ class Context:
     belong to no Telegram bot. `gateway` takes this process's payments, `polled` is the same gateway
     where its payments are read; None if it sells nothing. `source` opens the mirror, None in a
     process that does not read it. `answerers` are the providers that it may ask, by name.
-    `unanswered` is what `merlin.app.unanswered` counted, by dataset. `checker` checks edits;
+    `facets` are those of the dataset whose examples were listed last, `unanswered` is what
+    `merlin.app.unanswered` counted, by dataset. `checker` checks edits;
     `commit_wait_s` is how long the daemon may take to read a commit before another edit of the same
     dataset is refused.
     """
@@ -66,6 +68,7 @@ class Context:
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
     index: VersionCache[SearchIndex] = field(default_factory=VersionCache)
     passages: PassageCache = field(default_factory=VersionCache)
+    facets: VersionCache[Facets] = field(default_factory=VersionCache)
     unanswered: dict[str, tuple[tuple[object, ...], int]] = field(default_factory=dict)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0

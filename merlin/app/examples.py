@@ -171,7 +171,9 @@ def browse(
 def count_facets(ctx: Context, actor: Actor, dataset: str) -> Facets:
     """Return the number of examples by each filter of `browse`. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return ExampleEntries(ctx.db).facets(dataset)
+    entries = ExampleEntries(ctx.db)
+    version = dataset, *entries.version(dataset)
+    return ctx.facets.read(version, lambda: entries.facets(dataset))
 
 
 def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:

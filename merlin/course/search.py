@@ -52,7 +52,7 @@ class SearchResult:
 
 
 class VersionCache(Generic[T]):
-    """A thread-safe cache of one value computed from the catalogue, for its newest version.
+    """A thread-safe cache of one value, for the newest version of what it was computed from.
 
     `version` is that of the cached value, -1 before the first.
     """
@@ -60,9 +60,9 @@ class VersionCache(Generic[T]):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._made: T | None = None
-        self.version = -1
+        self.version: object = -1
 
-    def read(self, version: int, make: Callable[[], T]) -> T:
+    def read(self, version: object, make: Callable[[], T]) -> T:
         """Return the value of this version; `make` computes it if it is not cached."""
         with self._lock:
             if self._made is None or self.version != version:

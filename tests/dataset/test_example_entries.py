@@ -133,6 +133,22 @@ def test_author_split_and_finding_filters_narrow_the_list(database, clock):
     assert (row.author, row.at, row.split) == ("", None, "test")
 
 
+def test_counts_have_another_version_after_each_commit_and_each_change_of_files(database, clock):
+    world, datasets = PipelineRows(database, clock), Datasets(database)
+    steps = (
+        lambda: world.push(1, make_examples()),
+        lambda: datasets.put(FACE, {"x": example_text("Что?")}),
+        lambda: datasets.put(FACE, {"x": None}),
+        lambda: world.push(2, make_examples(13)),
+    )
+    seen = [datasets.entries.version(FACE)]
+    for step in steps:
+        assert datasets.entries.version(FACE) == seen[-1]
+        step()
+        assert datasets.entries.version(FACE) not in seen
+        seen.append(datasets.entries.version(FACE))
+
+
 def test_sizes_of_the_split_follow_an_undone_commit(database, clock):
     world, entries = PipelineRows(database, clock), ExampleEntries(database)
     for position, count, train in ((1, 12, 11), (2, 13, 12), (3, 12, 11)):

@@ -27,3 +27,4 @@ CREATE INDEX taught_example_author ON taught_example (dataset, author, end_build
 CREATE INDEX build_dataset ON build (dataset, id);
 CREATE INDEX job_running ON job (provider, state);
 CREATE INDEX model_named ON model (model_id, dataset, id);
+CREATE INDEX request_by ON request (by_whom);
