@@ -29,13 +29,14 @@ from merlin.dataset.lint import lint_example
 from merlin.dataset.sensitive import contact_key
 from merlin.dataset.spec import (
     NO_GATE,
+    RECALL,
     CourseSpec,
     DatasetSpec,
     Recipe,
     read_course,
     read_dataset,
 )
-from merlin.dataset.split import FEWEST
+from merlin.dataset.split import FEWEST, split
 from merlin.dataset.test_plan import plan_test
 from merlin.dataset.yaml_io import decode_text
 from merlin.git.source import TOO_MANY, BlobReader, Entry
@@ -140,9 +141,11 @@ def check(
     findings += chain.from_iterable(file.findings for file in files)
     examples = [file.example for file in files if file.example]
     limit = (limit_tokens or {}).get(recipe.base_model)
-    judged = judge(examples, spec, TokenLimit(spec.system if spec else "", limit))
-    findings += judged.findings
-    findings += [*_few(len(judged.good)), *_few_tests(judged.sides, spec)]
+    system = spec.system if spec else ""
+    good, duplicates, compared = judge(examples, recipe.method, TokenLimit(system, limit))
+    is_recall = recipe.base_model == RECALL
+    sides = split(good, spec.split, is_recall=is_recall) if spec else {}
+    findings += [*compared, *_few(len(good)), *_few_tests(sides, spec)]
     off = spec.rules_off if spec else {}
     enabled = (finding for finding in findings if finding.rule not in off)
     meant = len(layout.examples) + len(layout.rejected) + layout.beyond
@@ -153,10 +156,10 @@ def check(
         findings=tuple(
             sorted(enabled, key=lambda each: (each.path, each.line, each.column, each.rule))
         ),
-        rejected=meant - len(judged.good) - len(judged.duplicates),
-        examples=judged.good,
-        duplicates=judged.duplicates,
-        sides=judged.sides,
+        rejected=meant - len(good) - len(duplicates),
+        examples=good,
+        duplicates=duplicates,
+        sides=sides,
     )
 
 

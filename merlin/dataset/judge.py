@@ -1,4 +1,4 @@
-"""Compare the examples of a dataset: which are good, and which side of the split each is on.
+"""Compare the examples of a dataset: which are good.
 
 - an example over the base model's token limit is an error: the provider would refuse it;
 - of two examples with equal content the later path is a duplicate (a training example is kept
@@ -11,7 +11,7 @@ Examples that may conflict are in one group: by question, or by the `near_key` o
 Questions are compared by their normal form (`normalise`), as in the split.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import NamedTuple
@@ -28,8 +28,8 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_path
 from merlin.dataset.lint import make_finding
 from merlin.dataset.near_questions import find_near_questions
-from merlin.dataset.spec import DPO, KTO, RECALL, DatasetSpec
-from merlin.dataset.split import TEST, split
+from merlin.dataset.spec import DPO, KTO
+from merlin.dataset.split import TEST
 
 
 class Pair(NamedTuple):
@@ -93,22 +93,17 @@ def judge_tools(example: Example, method: str) -> Finding | None:
     return Finding("", *mark, "tools-not-trained")
 
 
-class Judgement(NamedTuple):
-    """The compared examples, each list by id: `good` and `duplicates`.
+Examples = tuple[Example, ...]
 
-    `sides` has the side of the split of each good one.
+
+def judge(
+    examples: Iterable[Example], method: str, limit: TokenLimit
+) -> tuple[Examples, Examples, list[Finding]]:
+    """Compare the readable examples of a dataset; return the good ones, duplicates, and findings.
+
+    Both are ordered by id.
     """
-
-    good: tuple[Example, ...]
-    duplicates: tuple[Example, ...]
-    sides: Mapping[str, str]
-    findings: list[Finding]
-
-
-def judge(examples: Iterable[Example], spec: DatasetSpec | None, limit: TokenLimit) -> Judgement:
-    """Compare the readable examples of a dataset."""
     ordered = sorted(examples, key=lambda example: example.id)
-    method = spec.recipe.method if spec else ""
     lengths = {each.id: limit.find_excess(each.adapt_to_method(method)) for each in ordered}
     too_long = {example_id: tokens for example_id, tokens in lengths.items() if tokens}
     short = [example for example in ordered if example.id not in too_long]
@@ -143,9 +138,7 @@ def judge(examples: Iterable[Example], spec: DatasetSpec | None, limit: TokenLim
             make_finding(example, example.question_mark, pair.rule, severity, **arguments)
         )
     duplicates = tuple(each for each in short if statuses.get(each.id) == _DUPLICATE)
-    is_recall = spec is not None and spec.recipe.base_model == RECALL
-    sides = split(good, spec.split, is_recall=is_recall) if spec else {}
-    return Judgement(good, duplicates, sides, findings)
+    return good, duplicates, findings
 
 
 _DUPLICATE, _LEAK = "duplicate", "leak"

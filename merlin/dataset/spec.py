@@ -115,9 +115,8 @@ def _list_errors(name: str, value: Any) -> Iterator[ValidationError]:
 
 def _has_short_messages(value: Any) -> bool:
     rule = schema("example")["properties"]["messages"]
-    roles, messages = rule["items"]["else"]["properties"].keys(), None
-    if isinstance(value, dict):
-        messages = value.get("messages")
+    roles = rule["items"]["else"]["properties"].keys()
+    messages = value.get("messages") if isinstance(value, dict) else None
     if not isinstance(messages, list) or not rule["minItems"] <= len(messages) <= rule["maxItems"]:
         return False
     return all(

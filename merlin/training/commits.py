@@ -7,7 +7,7 @@ text that several builds contain is stored once.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
-from merlin.dataset.example import normalise
+from merlin.dataset.example import Example, normalise
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import RATED, example_path
 from merlin.dataset.spec import dump_spec
@@ -249,29 +249,23 @@ def _store_taught_examples(
     system, sides = storable_text(str(content.manifest["system"])), content.checked.sides
     has_same_system = db.value(newest.order_by(BUILD.id.desc())) == system
     standing = {name: Taught(*row) for name, *row in db.sql(_TAUGHT, dataset, NO_END)}
-    blobs = {name: example.blob for name, example in content.examples.items()}
-    same = {name: row for name, row in standing.items() if blobs.get(name) == row.blob}
-    new = blobs.keys() - same.keys()
-    by: dict[str, Commit | None] = dict.fromkeys(new)
-    by |= {
-        name: commit if writers is None else writers.get(example_path(name))
-        for name in new
-        if not name.startswith(RATED)
+    touched = _find_touched(content, standing if has_same_system else {})
+    same = {
+        name: row
+        for name, example in touched.items()
+        if (row := standing.get(name)) and row.blob == example.blob
     }
-    authors = _add_commits(db, {each.sha: each for each in by.values() if each})
     origins = {name: (row.commit_sha, row.author) for name, row in same.items()}
-    origins |= {
-        name: (writer.sha, authors[writer.sha]) if writer else (commit.sha, "")
-        for name, writer in by.items()
-    }
+    origins |= _find_origins(db, touched.keys() - same.keys(), commit, writers)
     # The text is that of the blob, with the system text before it.
     digests = {name: row.text_digest for name, row in same.items() if has_same_system}
-    db.add_missing(EXAMPLE_TEXT, _make_texts(content, digests))
+    db.add_missing(EXAMPLE_TEXT, _make_texts(content, touched.keys(), digests))
     taught = {
-        name: Taught(blob, *origins[name], sides[name], content.tokens[name], digests[name])
-        for name, blob in blobs.items()
+        name: Taught(each.blob, *origins[name], sides[name], content.tokens[name], digests[name])
+        for name, each in touched.items()
     }
-    ended = [name for name, row in standing.items() if taught.get(name) != row]
+    gone = standing.keys() - content.examples.keys()
+    ended = [*gone, *(name for name in taught if standing.get(name, taught[name]) != taught[name])]
     for some in in_portions(ended, CHUNK):
         is_current = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.end_build == NO_END)
         old = is_current & TAUGHT_EXAMPLE.example_id.in_(some)
@@ -283,6 +277,34 @@ def _store_taught_examples(
         if row != standing.get(name)
     )
     db.add_many(TAUGHT_EXAMPLE, rows)
+
+
+def _find_touched(content: BuildContent, standing: Mapping[str, Taught]) -> dict[str, Example]:
+    """Return the examples that `standing` has not, or with other content, side or tokens."""
+    touched = {}
+    for name, example in content.examples.items():
+        row, tokens = standing.get(name), content.tokens[name]
+        side = content.checked.sides[name]
+        if row is None or (row.blob, row.split, row.tokens) != (example.blob, side, tokens):
+            touched[name] = example
+    return touched
+
+
+def _find_origins(
+    db: Database, names: Iterable[str], commit: Commit, writers: Writers | None
+) -> dict[str, tuple[str, str]]:
+    """Return for each new example the id of the commit that wrote it, and its author."""
+    by: dict[str, Commit | None] = dict.fromkeys(names)
+    by |= {
+        name: commit if writers is None else writers.get(example_path(name))
+        for name in by
+        if not name.startswith(RATED)
+    }
+    authors = _add_commits(db, {each.sha: each for each in by.values() if each})
+    return {
+        name: (writer.sha, authors[writer.sha]) if writer else (commit.sha, "")
+        for name, writer in by.items()
+    }
 
 
 def _add_commits(db: Database, commits: Mapping[str, Commit]) -> dict[str, str]:
@@ -299,9 +321,11 @@ def _add_commits(db: Database, commits: Mapping[str, Commit]) -> dict[str, str]:
     return authors
 
 
-def _make_texts(content: BuildContent, digests: dict[str, str]) -> Iterator[Row]:
-    """Yield the text rows of the examples that `digests` lacks; add their digests."""
-    for example_id in [name for name in content.examples if name not in digests]:
+def _make_texts(
+    content: BuildContent, names: Iterable[str], digests: dict[str, str]
+) -> Iterator[Row]:
+    """Yield the text rows of those examples that `digests` lacks; add their digests."""
+    for example_id in [name for name in names if name not in digests]:
         messages = content.dump_messages(example_id)
         spoken = (
             normalise(each["content"])

@@ -7,10 +7,12 @@ Called by the daemon's fetch tick; does not launch trainings.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
@@ -164,16 +166,30 @@ def _record_commit(
     known = {name for name in names if ctx.history.follows_newest_build(name_dataset(name))}
     unknown = now.keys() & {*names} - known
     writers = ctx.source.find_writers(commit.sha, unknown) if unknown else {}
-    outcomes = [
-        _process(ctx, commit, name, None if name in known else writers.get(name, {}))
-        for name in names
-    ]
-    ctx.history.record(commit, outcomes, ctx.clock())
+    with _collector_off():
+        outcomes = [
+            _process(ctx, commit, name, None if name in known else writers.get(name, {}))
+            for name in names
+        ]
+        ctx.history.record(commit, outcomes, ctx.clock())
     kill_point("verdict.recorded")
     statuses = {outcome.dataset: outcome.status for outcome in outcomes}
     log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=statuses)
     for outcome in outcomes:
         tell(commit, outcome)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """Hold off Python's garbage collector, which would walk all examples again and again.
+
+    They are in no cycles. It took a fifth of the time of a commit with 30,000.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _drop_commits(ctx: GatherContext, head: str, newest: int, commits: Sequence[Commit]) -> int:
@@ -196,10 +212,11 @@ def _process(
 ) -> CommitOutcome:
     """Return the commit's outcome for one dataset, whose build is written to disk."""
     dataset = name_dataset(folder)
-    kept = KeptFiles(_kept_place(ctx, dataset))
+    place = _kept_place(ctx, dataset)
     if folder not in ctx.source.dataset_trees(commit.sha):
-        kept.remove()
+        place.unlink(missing_ok=True)
         return CommitOutcome(dataset, VerdictStatus.REMOVED)
+    kept = KeptFiles(place)
     checked = _check(ctx, commit.sha, folder, kept)
     kept.save()
     checked = _add_rated(ctx, replace(checked, name=dataset))
