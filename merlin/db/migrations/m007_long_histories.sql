@@ -21,10 +21,9 @@ CREATE INDEX request_by ON request (by_whom, id);
 CREATE INDEX turn_refused ON turn (asked_at) WHERE known = 0;
 CREATE INDEX rating_down ON rating (turn_id) WHERE value = 'down';
 CREATE INDEX example_entry_tags ON example_entry (dataset, tags);
--- The authors beside a list of 30,000 examples.
+-- The authors named beside a list of 30,000 examples.
 CREATE INDEX taught_example_author ON taught_example (dataset, author, end_build, first_build);
 -- A training among thousands: its build, its slot, its model.
 CREATE INDEX build_dataset ON build (dataset, id);
 CREATE INDEX job_running ON job (provider, state);
 CREATE INDEX model_named ON model (model_id, dataset, id);
-CREATE INDEX request_by ON request (by_whom);
