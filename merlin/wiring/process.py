@@ -1,6 +1,5 @@
 """Set-up common to all processes: logging and signs of life."""
 
-import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,6 @@ from merlin.core.probe import LIFE_SIGNS
 @contextmanager
 def observe_process(config: Config, process: str) -> Iterator[None]:
     """Set up logging and signs of life."""
-    # What answers under way hold is no garbage: looking for it after every 700 new objects would
-    # take 15 % of the bot's time.
-    gc.set_threshold(50_000)
     set_up_logging(process)
     os.environ["PGAPPNAME"] = f"merlin-{process}"  # in pg_stat_activity
     with LIFE_SIGNS.shown(config.state_dir, process):
