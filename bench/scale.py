@@ -32,11 +32,10 @@ from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.formatted_text import FormattedMessage
 from merlin.dataset.builds import NO_END
-from merlin.db import tables as t
+from merlin.db import migrations, tables as t
 from merlin.db.copying import copy_database
 from merlin.db.database import Database, open_database
-from merlin.db.encryption import load_or_make_key
-from merlin.db.migrations import migrate
+from merlin.db.encryption import digest, load_or_make_key
 from merlin.providers.base import Answer
 
 # The small one has as many rows as its pages show at once.
@@ -172,7 +171,7 @@ def _prepare(name: str, turns: int, server: str | None) -> tuple[Path, str, str]
     """Return the folder, the URL and the text key of a database, filled unless it is kept."""
     folder = CACHE / f"{'postgresql' if server else 'sqlite'}-{name}"
     mark, url = folder / "filled", _find_url(folder, name, server)
-    filled = f"{VERSION} {turns} {url}"
+    filled = f"{VERSION} {turns} {url} {_digest_schema()}"
     is_kept = mark.exists() and mark.read_text() == filled
     if not is_kept or time.time() - mark.stat().st_mtime > KEPT_S:
         started_at = time.monotonic()
@@ -182,6 +181,12 @@ def _prepare(name: str, turns: int, server: str | None) -> tuple[Path, str, str]
         mark.write_text(filled)
         print(f"filled {name} in {time.monotonic() - started_at:.0f} s", flush=True)
     return folder, url, (folder / "state" / "text.key").read_text("ascii").strip()
+
+
+def _digest_schema() -> str:
+    """Return what differs once a migration was added, or changed before its release."""
+    files = sorted(Path(migrations.__file__).parent.glob("*.sql"))
+    return digest("".join(file.read_text("utf-8") for file in files))
 
 
 def _find_url(folder: Path, name: str, server: str | None) -> str:
@@ -205,7 +210,7 @@ def _fill(folder: Path, url: str, turns: int, server: str | None) -> None:
             connection.execute(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
             connection.execute(f'CREATE DATABASE "{database}" TEMPLATE template0')
         with open_database(url) as target:
-            migrate(target)
+            migrations.migrate(target)
         copy_database(folder / "state" / "merlin.db", url)
     with open_database(url, cipher=load_or_make_key(folder / "state", None)) as db:
         with db.atomic():
