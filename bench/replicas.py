@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from bench.processes import list_cores, start
 from merlin.config import webhook_secret
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
+from tests.support.forked_processes import is_ready
 from tests.support.waiting import wait_until
 
 MESSAGES = 40
-ANSWERS, STARTED_S, TAKEOVERS = 2000, 10.0, 5
+ANSWERS, TAKEOVERS = 2000, 5
 LEADER_LOG = "daemon leads"  # in a daemon's first log line as the leader
 
 
@@ -80,7 +82,8 @@ def _measure_throughput(make: Callable[[], str]) -> None:
                 ended.callback(child.wait)
                 ended.callback(child.kill)
                 processes.append(child.pid)
-            time.sleep(STARTED_S)
+            for port in ports:
+                wait_until(partial(is_ready, f"http://127.0.0.1:{port}"))
             world.run_load("set_hooks", urls=hooks, secret=webhook_secret(TOKEN))
             world.run_load("set_delay", seconds=0.2)
             world.run_load("run_closed_loop", pid=processes[-1], users=100, answers=300)
