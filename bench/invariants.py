@@ -34,10 +34,10 @@ _CHANGES = """
 SELECT batch, change_id, state, path, before_blob, commit_sha, reason, by_whom FROM change
 ORDER BY id
 """
-_NOTICES = "SELECT once FROM notice WHERE SUBSTR(once, 1, 7) = 'change:'"
+_NOTICES = "SELECT arguments FROM notice WHERE key LIKE 'notice-change-%'"
 # Temporary files and locks in a state folder.
 _TEMPORARY = re.compile(r"^\.(backup|restore)-|\.tmp$|^tmp|\.lock$")
-_LOCKS = {"daemon.lock", "merlin.lock", "bot.lock"}
+_LOCKS = {"daemon.lock", "merlin.lock", "merlin.db.lock", "bot.lock"}
 
 
 @dataclass
@@ -288,7 +288,7 @@ def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
     batches = defaultdict[str, list[tuple[Any, ...]]](list)
     for batch, *row in query_rows(place, _CHANGES):
         batches[batch].append(tuple(row))
-    notified = {":".join(once.split(":")[1:3]) for (once,) in query_rows(place, _NOTICES)}
+    notified = {json.loads(text).get("change") for (text,) in query_rows(place, _NOTICES)}
     yield from (f"edit {batch} is lost" for batch in set(edits) - batches.keys())
     yield from (f"commit of an unknown edit {batch}" for batch in commits.keys() - batches.keys())
     for batch, rows in batches.items():
@@ -304,8 +304,9 @@ def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
             fields, _, path = line.partition("\t")
             if seen.get(path) != (was := fields.split()[2]):
                 yield f"{name}: replaced {was} at {path}, its editor saw {seen.get(path)}"
-        needs_no_notice = reason == "change-given-up" or not by_whom.isdecimal()
-        if not needs_no_notice and not {f"{row[0]}:{state}" for row in rows} & notified:
+        # A refusal names the edit by its subject alone.
+        needs_notice = state in ("committed", "parked") and by_whom.isdecimal()
+        if needs_notice and not {row[0] for row in rows} & notified:
             yield f"{name}: its editor was not notified"
 
 
