@@ -618,11 +618,19 @@ def release_unused_vocabulary(counted: int = 0) -> None:
     used = load_vocabulary.cache_info().hits
     if used == counted:
         load_vocabulary.cache_clear()
-        if hasattr(_LIBC, "malloc_trim"):
-            # glibc would keep 25 MB of what was freed, which a server of 1 GB feels.
-            _LIBC.malloc_trim(0)
+        return_freed_memory()
     else:
         _release_later(used)
+
+
+def return_freed_memory() -> None:
+    """Return what was freed to the system.
+
+    glibc would keep 25 MB of a vocabulary and 100 MB of a commit with 30,000 examples, which a
+    server of 1 GB feels.
+    """
+    if hasattr(_LIBC, "malloc_trim"):
+        _LIBC.malloc_trim(0)
 
 
 def _release_later(counted: int) -> None:

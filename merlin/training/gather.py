@@ -35,7 +35,7 @@ from merlin.dataset.builds import (
     write_build,
 )
 from merlin.dataset.check import CheckedDataset, check, check_settings
-from merlin.dataset.example import Example
+from merlin.dataset.example import Example, return_freed_memory
 from merlin.dataset.finding import Severity
 from merlin.dataset.kept_files import KeptFiles
 from merlin.dataset.layout import EXAMPLES, name_dataset
@@ -146,6 +146,8 @@ def _record(
     for done, commit in enumerate(commits):
         ctx.progress.done = done
         _record_commit(ctx, commit, tell)
+    if commits:
+        return_freed_memory()
     if not ctx.courses.is_whole():
         checked = {}
         for name in ctx.source.dataset_trees(head):
