@@ -37,6 +37,7 @@ ASKED = (
     example_yaml("Вопрос 2 о лице", "Ответ 1", "split: test\n"),
     example_yaml("Что длинно?", "слово " * 60),
     example_yaml("Что лучше?", "Да.", "rejected: Нет.\n"),
+    example_yaml("Что лучше?", "Да.", "rejected: Никак.\n"),
     f"messages:\n  - system: Считай.\n{example_yaml().removeprefix('messages:')}",
     CALL,
 )
