@@ -31,7 +31,7 @@ from tests.support.waiting import wait_until
 
 MESSAGES = 40
 ANSWERS, TAKEOVERS = 2000, 5
-LEADER_LOG = "daemon leads"  # in a daemon's first log line as the leader
+LEADER_LOG = "] daemon leads"  # not "another daemon leads", which a waiting one writes
 
 
 def run() -> None:
