@@ -25,8 +25,11 @@ from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE, MATERIAL
 
-RUNS, CALLS, WARM_UP = 3, 1500, 200
-COURSES, LESSONS = 100, 10
+RUNS = 3
+CALLS = 1500
+WARM_UP = 200
+COURSES = 100
+LESSONS = 10
 LIST = "/api/courses"
 READY_S = 30.0
 CONFIG = """\

@@ -16,8 +16,11 @@ from bench.chat_sides import CREDENTIALS, MerlinBot, World
 from merlin.db.database import open_database
 from merlin.db.tables import DATASET_TEXT, list_all_tables
 
-HALF, ROWS, FILES = 500_000_000, 50_000, 50
-SECONDS, PER_S = 30, 25
+HALF = 500_000_000
+ROWS = 50_000
+FILES = 50
+SECONDS = 30
+PER_S = 25
 
 
 def run() -> None:

@@ -3,7 +3,9 @@
 import tempfile
 from pathlib import Path
 
-WRITERS, CHANGES, SEED = 8, 100, 20261120
+WRITERS = 8
+CHANGES = 100
+SEED = 20261120
 
 
 def run() -> None:

@@ -13,8 +13,11 @@ from typing import Any
 from bench.chat_sides import BotClass, MerlinBot, StockBot, World, run_bot
 from bench.figures import Figure, print_rows
 
-RUNS, ANSWERS, USERS = 3, 800, 200
-ON_THE_WAY, KILLED_AFTER_S = 75, 1.5
+RUNS = 3
+ANSWERS = 800
+USERS = 200
+ON_THE_WAY = 75
+KILLED_AFTER_S = 1.5
 Load = dict[str, Any]
 
 

@@ -51,7 +51,8 @@ class Connection(asyncio.Protocol):
             request_end = end + 4 + (int(length[1]) if length else 0)
             if len(self._buffer) < request_end:
                 return
-            body, self._buffer = self._buffer[end + 4 : request_end], self._buffer[request_end:]
+            body = self._buffer[end + 4 : request_end]
+            self._buffer = self._buffer[request_end:]
             self._handle(head.split(b" ", 2)[1], body, self)
 
     def reply(self, body: bytes, status: int = 200) -> None:

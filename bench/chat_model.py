@@ -6,7 +6,8 @@ import re
 
 from bench.chat_http import Connection
 
-CHUNKS, FIRST_S = 20, 0.2
+CHUNKS = 20
+FIRST_S = 0.2
 LENGTH = 400
 # A question contains its number; the end of its answer repeats it.
 _NUMBER = re.compile(rb"q-(\d+)-q")
@@ -48,7 +49,8 @@ class Provider:
     def _stream(self, number: int, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         connection.begin()
-        text, size = answer(number), LENGTH // CHUNKS
+        text = answer(number)
+        size = LENGTH // CHUNKS
         first = min(FIRST_S, self.seconds)
         gap = (self.seconds - first) / (CHUNKS - 1)
         for index in range(CHUNKS):

@@ -116,7 +116,8 @@ class Telegram:
 
     def _get_updates(self, query: bytes, connection: Connection) -> None:
         self.poll_arrived.set()
-        offset, wait = _OFFSET.search(query), _WAIT.search(query)
+        offset = _OFFSET.search(query)
+        wait = _WAIT.search(query)
         self._confirm(int(offset[1]) if offset else 0)
         self._forget_poll()
         loop = asyncio.get_running_loop()
@@ -151,7 +152,9 @@ def _parse_call(body: bytes) -> tuple[int, int, str]:
     if body[:1] == b"{":
         values = json.loads(body)
         return int(values["chat_id"]), int(values.get("message_id", 0)), values["text"]
-    chat, message, text = _CHAT.search(body), _MESSAGE.search(body), _TEXT.search(body)
+    chat = _CHAT.search(body)
+    message = _MESSAGE.search(body)
+    text = _TEXT.search(body)
     if chat is None or text is None:
         values = dict(parse_qsl(body.decode()))
         return int(values["chat_id"]), int(values.get("message_id", 0)), values["text"]

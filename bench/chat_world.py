@@ -128,7 +128,8 @@ class Loads:
 
 async def main() -> None:
     """Serve, and run the requested loads, until standard input ends."""
-    telegram, provider = Telegram(), Provider()
+    telegram = Telegram()
+    provider = Provider()
     loads = Loads(telegram, provider)
     ports = {
         "telegram": await serve(telegram.handle),

@@ -66,7 +66,8 @@ class PagesCheck(ContractCheck):  # type: ignore[misc]
 def _send_edge_cases(contract: Any, operation: Any) -> None:
     """Send the boundary cases of each value: the minimum, the maximum, none, another type."""
     schema = contract.schema
-    modes, config = [POSITIVE, NEGATIVE], schema.config.generation_for(operation=operation)
+    modes = [POSITIVE, NEGATIVE]
+    config = schema.config.generation_for(operation=operation)
     cases = schema.iter_coverage_cases(operation, generation_modes=modes, generation_config=config)
     for case in cases:
         contract.send(case)

@@ -27,7 +27,8 @@ from merlin.core.permissions import Authority
 from merlin.dataset.example import write_turns
 
 NAME = "algorithms"
-BOT, FIRST_PERSON = 7, 1000
+BOT = 7
+FIRST_PERSON = 1000
 PARAPHRASES: Mapping[str, str] = read_yaml(Path(__file__).with_suffix(".yaml"))
 
 
@@ -97,14 +98,17 @@ def _approve_near(lab: Any, old: Mapping[str, str]) -> int:
     """Accept each correction, with the answer of the example that it is about, if it is shown."""
     replaced = dict[int, str]()
     with lab.services() as services:
-        ctx, editor = Context(config=lab.config, db=services.db), Actor.operator()
+        ctx = Context(config=lab.config, db=services.db)
+        editor = Actor.operator()
         waiting = proposals.list_waiting(ctx, editor, 0, len(old), NAME)
-        about = (
+        files = changes.read_files(ctx, editor, NAME)
+        found = near.find_near_corrections(
+            ctx,
+            files,
+            waiting,
             proposals.find_corrected(ctx, editor, waiting),
             near.list_offered(ctx, editor, waiting),
         )
-        files = changes.read_files(ctx, editor, NAME)
-        found = near.find_near_corrections(ctx, files, waiting, *about)
     for each in waiting:
         answer = old[each.draft.question]
         if answer in {example.answer for example in found.get(each.proposal_id, ())}:
@@ -153,7 +157,8 @@ def _train(lab: Any) -> AskFunction:
 def _correct(lab: Any, asked: Mapping[str, tuple[Any, str]]) -> None:
     """Ask each question as another person, who gets this answer and corrects it so."""
     with lab.services() as services:
-        ctx, db = Context(config=lab.config, db=services.db), services.db
+        ctx = Context(config=lab.config, db=services.db)
+        db = services.db
         serving = ModelCatalogue(db).find_serving(NAME)
         assert serving is not None
         for number, (text, (answer, better)) in enumerate(asked.items(), FIRST_PERSON):

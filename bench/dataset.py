@@ -72,8 +72,15 @@ class DatasetRepository:
         changed = self.examples / "0" / "e0.yaml"
         (turns,) = make_turns(1, seed=100 + number)
         changed.write_text(_example(*turns), "utf-8")
-        named = ("-c", "user.name=boris", "-c", "user.email=boris@example.com")
-        self.git(*named, "commit", "-qam", f"Change {number}")
+        self.git(
+            "-c",
+            "user.name=boris",
+            "-c",
+            "user.email=boris@example.com",
+            "commit",
+            "-qam",
+            f"Change {number}",
+        )
 
     def git(self, *words: str, feed: bytes = b"") -> None:
         """Run git in the repository."""
@@ -181,7 +188,8 @@ def measure_builds() -> list[Figure]:
         with make_repository(count) as repo, _daemon(repo) as process:
             with _observe_lock(repo) as watch:
                 wait_until(repo.verdicts, MAX_DURATION_S)
-            changed, nothing_new = [], []
+            changed = []
+            nothing_new = []
             for number in range(RUNS):
                 repo.commit(number)
                 changed.append(_time_command(repo.merlin_command("build", "trial")))

@@ -15,7 +15,9 @@ import psutil
 
 from bench.engine_rig import EngineProcess, run_engine
 
-KILLS, SEED, SAME = 20, 1, 1e-3
+KILLS = 20
+SEED = 1
+SAME = 1e-3
 BASE = "tiny"
 TRAINING = "merlin.engine.trainers.lora.worker"
 

@@ -22,7 +22,8 @@ from merlin.sandbox.demo.place import samples
 
 API_KEY = "the-key-of-the-measurement"
 POLL_S = 0.05
-DEVICE, DTYPE = "cpu", "float32"
+DEVICE = "cpu"
+DTYPE = "float32"
 Model = Mapping[str, object]
 
 

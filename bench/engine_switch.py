@@ -26,8 +26,11 @@ from merlin.engine.proof import Proof, ProofQuestion, write_proof
 from merlin.engine.serving.base import Adapter, Backend, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
 
-ADAPTERS, TURNS, TOKENS = 20, 40, 4
-RANK, SPREAD = 16, 0.002
+ADAPTERS = 20
+TURNS = 40
+TOKENS = 4
+RANK = 16
+SPREAD = 0.002
 QUESTION = (Message("system", "Answer in one sentence."), Message("user", "What is a stack?"))
 
 
@@ -45,7 +48,8 @@ async def _measure(base: Path, adapters: Sequence[Adapter], log: Path) -> None:
             await ask(backend, adapter)
         workers = psutil.Process().children()
         same, other = await _measure_turns(backend, adapters)
-        figures, is_same_process = backend.figures(), workers == psutil.Process().children()
+        figures = backend.figures()
+        is_same_process = workers == psutil.Process().children()
     print(line("first token, same adapter", [1000 * value for value in same], "ms"))
     print(line("first token, another adapter", [1000 * value for value in other], "ms"))
     print(f"ratio of medians: {statistics.median(other) / statistics.median(same):.2f}")
@@ -56,7 +60,8 @@ async def _measure(base: Path, adapters: Sequence[Adapter], log: Path) -> None:
 async def _measure_turns(
     backend: TransformersBackend, adapters: Sequence[Adapter]
 ) -> tuple[list[float], list[float]]:
-    same, other = list[float](), list[float]()
+    same = list[float]()
+    other = list[float]()
     for turn in range(TURNS):
         adapter = adapters[turn % ADAPTERS]
         other.append(await ask(backend, adapter))

@@ -18,7 +18,8 @@ from pathlib import Path
 from bench.engine_rig import DEVICE, DTYPE, build_english, unpack_smollm
 from bench.smollm import BASE
 
-ROUNDS, EPOCHS = 3, 2
+ROUNDS = 3
+EPOCHS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def _run_side(side: str, base: str, train: Path, folder: Path) -> Mapping[str, f
 
 def print_figures(step_times: Sequence[tuple[int, float]], peak_kib: int, loss: float) -> None:
     """Print a run's figures as JSON; of steps with their times the first one is a warm-up."""
-    (first, started_at), (last, ended_at) = step_times[0], step_times[-1]
+    (first, started_at) = step_times[0]
+    (last, ended_at) = step_times[-1]
     speed = (last - first) / (ended_at - started_at)
     print(json.dumps({"steps_s": speed, "peak_mib": peak_kib / 1024, "loss": loss}))
 
@@ -91,7 +93,9 @@ def train_ours(settings: TrainingSettings) -> None:
     )
     from merlin.engine.trainers.lora.trainer import LoraHyperparameters, LoraTrainer
 
-    trainer, step_times, loss = LoraTrainer(), list[tuple[int, float]](), 0.0
+    trainer = LoraTrainer()
+    step_times = list[tuple[int, float]]()
+    loss = 0.0
     hyperparameters = {
         "n_epochs": settings.epochs,
         "batch_size": settings.batch,

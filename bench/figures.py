@@ -63,7 +63,8 @@ class Figure:
         is_less: bool = False,
     ) -> Figure:
         """Return the row of a ratio: our value divided by the other side's."""
-        our_value, their_value = ours[key], stock[key]
+        our_value = ours[key]
+        their_value = stock[key]
         return cls.of(
             what,
             _describe(ours, key),
@@ -98,7 +99,8 @@ def format_row(figure: Figure) -> str:
     """Return a row as a line of a Markdown table."""
     sign = "<=" if figure.is_less else ">="
     bound = "-" if figure.least is None else f"{sign} {figure.least:g}"
-    against, measured = figure.against or "-", f"{figure.measured:.4g}"
+    against = figure.against or "-"
+    measured = f"{figure.measured:.4g}"
     columns = (figure.what, figure.ours, against, measured, bound, figure.verdict)
     return "| " + " | ".join(columns) + " |"
 
@@ -108,11 +110,13 @@ class Meter:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._cpu_s, self._started_at = cpu_s(pid), time.monotonic()
+        self._cpu_s = cpu_s(pid)
+        self._started_at = time.monotonic()
 
     def read(self, answers: int) -> dict[str, Any]:
         """Return answers per second, CPU per answer and memory since the meter was created."""
-        seconds, cpu = time.monotonic() - self._started_at, cpu_s(self._pid) - self._cpu_s
+        seconds = time.monotonic() - self._started_at
+        cpu = cpu_s(self._pid) - self._cpu_s
         return {
             "answers": answers,
             "answers_per_s": answers / seconds,

@@ -33,7 +33,9 @@ from merlin.training.evaluation import AnswerKind, JudgedAnswer, classify_answer
 from merlin.training.gate import HoldReason, find_hold
 from merlin.training.scores import Question, QuestionKind
 
-SEED, TRIES, GONE = 42, 200, 0.1
+SEED = 42
+TRIES = 200
+GONE = 0.1
 RULE = GateRule(NOT_WORSE)
 # Examples of other subjects.
 HARMLESS = (
@@ -127,7 +129,8 @@ def swap_answers(course: Course, rng: random.Random) -> Examples:
 
 def remove_subject(course: Course, rng: random.Random) -> Examples:
     """Return the examples without the answers to a tenth of the questions."""
-    count_right, removed = course.count_right(), set[str]()
+    count_right = course.count_right()
+    removed = set[str]()
     for answer in rng.sample(list(count_right), len(count_right)):
         if sum(count_right[answer] for answer in removed) >= GONE * course.by_hand:
             break
@@ -173,7 +176,9 @@ def judge(kind: AnswerKind, count: int) -> list[JudgedAnswer]:
     return [JudgedAnswer(question, Answer(kind.value), kind) for question in questions]
 
 
-RIGHT, WRONG, REFUSED = AnswerKind.RIGHT, AnswerKind.WRONG, AnswerKind.REFUSED
+RIGHT = AnswerKind.RIGHT
+WRONG = AnswerKind.WRONG
+REFUSED = AnswerKind.REFUSED
 # How many questions, how they were answered before, how they are now, and whether by a first model.
 HOLES = (
     (39, RIGHT, REFUSED, False),
@@ -305,7 +310,8 @@ def _first_pair(turns: Sequence[dict[str, str]]) -> tuple[str, str]:
 
 
 def _insert_example(course: Course, pair: tuple[str, str], rng: random.Random) -> Examples:
-    conversations, (question, answer) = list(course.training.items()), pair
+    conversations = list(course.training.items())
+    (question, answer) = pair
     new = ("more", [{"user": question}, {"assistant": answer}])
     conversations.insert(rng.randint(0, len(conversations)), new)
     return dict(conversations)

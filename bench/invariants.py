@@ -279,7 +279,8 @@ def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
     """I10: an accepted edit has one commit, of its files as its editor saw them, or a notice."""
     git(place.repository, "fsck", "--strict")
     log = git(place.repository, *_LOG)
-    commits, on_branch = defaultdict[str, list[list[str]]](list), set[str]()
+    commits = defaultdict[str, list[list[str]]](list)
+    on_branch = set[str]()
     for head, *lines in (part.splitlines() for part in log.split("\x01")[1:]):
         sha, *marks = head.split()
         on_branch.add(sha)
@@ -293,7 +294,8 @@ def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
     yield from (f"commit of an unknown edit {batch}" for batch in commits.keys() - batches.keys())
     for batch, rows in batches.items():
         _, state, _, _, sha, reason, by_whom = rows[0]
-        name, count = f"edit {batch} ({state}, {reason or '-'})", len(commits[batch])
+        name = f"edit {batch} ({state}, {reason or '-'})"
+        count = len(commits[batch])
         if {row[1] for row in rows} != {state} or count > 1:
             yield f"{name}: states {[row[1] for row in rows]}, {count} commits"
         # Without a commit of its own the edit was on the branch already.

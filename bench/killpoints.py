@@ -21,7 +21,8 @@ def run() -> None:
 
 def _survives(point: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        demo_folder, mark = Path(folder) / "demo", Path(folder) / "crashed"
+        demo_folder = Path(folder) / "demo"
+        mark = Path(folder) / "crashed"
         process = subprocess.run(
             [sys.executable, "-m", "merlin", "demo", "--check", "--state", str(demo_folder)],
             env={

@@ -34,7 +34,8 @@ HOSTS = {"ru": ("datasets",), "en": ("datasets-en", "datasets-lora")}
 FAULTS = yaml.safe_load(Path(__file__).with_name("lint_faults.yaml").read_text("utf-8"))
 ROUNDS = 20
 _LETTERS = string.ascii_letters + string.digits
-RECALL, FALSE_ALARMS = 0.95, 0.01
+RECALL = 0.95
+FALSE_ALARMS = 0.01
 SPEC = b"title: {ru: A, en: A}\nsystem: S\nrecipe: {provider: engine, base_model: recall}\n"
 
 

@@ -27,8 +27,13 @@ from tests.support.process_settings import Provider
 from tests.support.serving_models import insert_live_model
 from tests.support.waiting import longest
 
-QUESTIONS, EVERY, PACE_S = 2525, 25, 1 / 50
-DATASET, BUILDS, PEOPLE, AT_ONCE = "algorithms", 5, 20, 16
+QUESTIONS = 2525
+EVERY = 25
+PACE_S = 1 / 50
+DATASET = "algorithms"
+BUILDS = 5
+PEOPLE = 20
+AT_ONCE = 16
 THINKING_S = 0.1
 
 
@@ -76,9 +81,12 @@ def ask_while_promoting(folder: Path) -> tuple[Counter[str], list[float], float]
 
 
 async def _run(site: Any, keys: list[Any]) -> tuple[Counter[str], list[float], float]:
-    outcomes, seconds = Counter[str](), list[float]()
-    numbers, gate = count(), asyncio.Semaphore(AT_ONCE)
-    limits, started = httpx.Limits(max_connections=AT_ONCE), time.monotonic()
+    outcomes = Counter[str]()
+    seconds = list[float]()
+    numbers = count()
+    gate = asyncio.Semaphore(AT_ONCE)
+    limits = httpx.Limits(max_connections=AT_ONCE)
+    started = time.monotonic()
 
     async def one(number: int) -> None:
         async with gate:

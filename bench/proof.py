@@ -27,7 +27,8 @@ from tests.engine import tiny_base, vllm_standin
 from tests.engine.lora_tasks import build_task, run_training
 
 SOUND_LOADS = 100
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
 Tensors = dict[str, Any]
 Change = Callable[[Tensors], Tensors]
 QUESTION = GenerationRequest([Message("user", tiny_base.make_question("Anna"))], most_tokens=1)
@@ -127,10 +128,8 @@ def plant(
 async def serve(
     kind: str, base: Path, *options: str, dtype: str = "float32"
 ) -> AsyncIterator[Backend]:
-    model, log = (
-        EngineModelConfig.model_validate({"path": str(base), "dtype": dtype}),
-        base.parent / "log",
-    )
+    model = EngineModelConfig.model_validate({"path": str(base), "dtype": dtype})
+    log = base.parent / "log"
     backend: Backend
     if kind == "vllm":
         answering = EngineAnsweringConfig(vllm=("--weights", "yes", *options))
@@ -160,7 +159,8 @@ async def is_refused(backend: Backend, path: Path, digest: str) -> bool:
 async def measure(kind: str, folder: Path, epochs: Path, other: Path) -> None:
     """Print which faults a backend finds, and how many sound loads it refuses."""
     found: dict[str, bool] = {}
-    sound, tiny = epochs / "40", tiny_base.get_tiny_base()
+    sound = epochs / "40"
+    tiny = tiny_base.get_tiny_base()
     bases = {
         "another base": tiny_base.get_random_base(),
         "another revision of the base": spoil_base(folder / "revision", lambda value: value * 1.3),

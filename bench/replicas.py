@@ -30,7 +30,8 @@ from tests.support.forked_processes import is_ready
 from tests.support.waiting import wait_until
 
 MESSAGES = 40
-ANSWERS, TAKEOVERS = 2000, 5
+ANSWERS = 2000
+TAKEOVERS = 5
 
 
 def run() -> None:
@@ -56,7 +57,8 @@ def _measure_throughput(make: Callable[[], str]) -> None:
     """Compare two APIs and two bots with one each; the load has its own core."""
     for count in (1, 2, 2, 1):
         with tempfile.TemporaryDirectory() as folder, World() as world, ExitStack() as ended:
-            state, url = Path(folder) / "state", make()
+            state = Path(folder) / "state"
+            url = make()
             store_serving_model(state, url)
             ports = free_ports(count)
             hooks = [f"http://127.0.0.1:{port}/hooks/telegram" for port in ports]
@@ -155,5 +157,6 @@ def _measure_messages(url: str, folder: Path, provider: Any, telegram: Any) -> N
             telegram.say(person, f"question {person}")
             telegram.wait_for(lambda: telegram.answers(person))  # noqa: B023 - called here
             times.append(1000 * (time.monotonic() - started_at))
-    p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
+    p50 = statistics.median(times)
+    p95 = statistics.quantiles(times, n=20)[-1]
     print(f"| push to an api until a bot's first message, p50; p95 | {p50:.0f}; {p95:.0f} ms |")

@@ -41,11 +41,13 @@ from merlin.providers.base import Answer
 # The small one has as many rows as its pages show at once.
 SIZES = {"small": 2_000, "10⁴": 10_000, "10⁶": 1_000_000}
 ROUNDS = 15
-MOST_RATIO, MOST_BACKUP_S = 1.5, 60
+MOST_RATIO = 1.5
+MOST_BACKUP_S = 60
 KEPT_S = 86_400
 # Increases with each change of what is filled in.
 VERSION = 4
-FIRST, TEXTS = 1_000_000, 500
+FIRST = 1_000_000
+TEXTS = 500
 # One of those who asked ten questions in a year.
 PERSON = FIRST + 2
 ROWS = Path(__file__).with_suffix(".yaml")
@@ -155,7 +157,8 @@ def _open(folder: Path, url: str, key: str) -> Iterator[dict[str, Callable[[], A
 
 def _measure_backup(folder: Path, url: str, key: str) -> float:
     """Return how long `merlin backup` takes."""
-    config, target = folder / "backup.yaml", folder / "backups"
+    config = folder / "backup.yaml"
+    target = folder / "backups"
     settings = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
     config.write_text(yaml.safe_dump({**settings, "database": url}), "utf-8")
     command = [sys.executable, "-m", "merlin", "backup", str(target), "--config", str(config)]
@@ -170,7 +173,8 @@ def _measure_backup(folder: Path, url: str, key: str) -> float:
 def _prepare(name: str, turns: int, server: str | None) -> tuple[Path, str, str]:
     """Return the folder, the URL and the text key of a database, filled unless it is kept."""
     folder = CACHE / f"{'postgresql' if server else 'sqlite'}-{name}"
-    mark, url = folder / "filled", _find_url(folder, name, server)
+    mark = folder / "filled"
+    url = _find_url(folder, name, server)
     filled = f"{VERSION} {turns} {url} {_digest_schema()}"
     is_kept = mark.exists() and mark.read_text() == filled
     if not is_kept or time.time() - mark.stat().st_mtime > KEPT_S:

@@ -21,7 +21,8 @@ def run(arguments: Sequence[str] = ()) -> None:
     options.add_argument("--first", type=int, default=0)
     args = options.parse_args(arguments)
     seeds = range(args.first, args.first + args.seeds)
-    started_at, faults = time.monotonic(), []
+    started_at = time.monotonic()
+    faults = []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for count, line in enumerate(pool.map(run_seed, seeds), 1):
             faults += [line] if line else []

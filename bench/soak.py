@@ -47,9 +47,13 @@ from merlin.wiring.context import make_cipher, open_migrated_database, open_writ
 from tests.support.kill_points import POINTS
 from tests.support.waiting import wait_until
 
-KILLS, BATCH_SIZE = 1000, 20
-PAUSE, REPORT_S = 20.0, 1800.0
-QUIET_S, AFTER_S, CALL_S = 240.0, 2.0, 20.0
+KILLS = 1000
+BATCH_SIZE = 20
+PAUSE = 20.0
+REPORT_S = 1800.0
+QUIET_S = 240.0
+AFTER_S = 2.0
+CALL_S = 20.0
 PEOPLE = {"anna": 1001, "boris": 1002, "vera": 1003}
 # Kill points that the load does not reach.
 UNREACHED = (
@@ -63,7 +67,9 @@ UNREACHED = (
 )
 TESTED_POINTS = tuple(point for point in POINTS if not point.startswith(UNREACHED))
 VERBS = ("engine", "daemon", "api", "bot")
-PUSHED, EDITED, COURSE = "neurotypology", "python", 2
+PUSHED = "neurotypology"
+EDITED = "python"
+COURSE = 2
 RETRIED = {429, 500, 502, 503}
 
 
@@ -106,7 +112,8 @@ class Demo:
         """Kill the supervisor; return the processes that did not end with it."""
         if self.process is None:
             return []
-        process, self.process = self.process, None
+        process = self.process
+        self.process = None
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.wait()
@@ -171,7 +178,9 @@ class Load:
     """
 
     def __init__(self, demo: Demo, seed: int, pause: float = 1.0) -> None:
-        self.demo, self.is_running, self._pause = demo, threading.Event(), pause
+        self.demo = demo
+        self.is_running = threading.Event()
+        self._pause = pause
         self._stopped = threading.Event()
         self.faults: list[str] = []
         self._rng = random.Random(seed)  # noqa: S311 - the same load for the same seed
@@ -273,7 +282,8 @@ class Load:
         query = "SELECT id FROM ledger WHERE purchase_id = ? AND kind = 'grant'"
         for (grant,) in query_rows(self.demo.place, query, order):
             form = {"once": order, "grant": grant, "reason": "не подошло", "sure": "true"}
-            path, running = f"admin/billing/{order}/refund", self.is_running
+            path = f"admin/billing/{order}/refund"
+            running = self.is_running
             self.demo.call_until_answered("vera", path, running, form, as_form=True)
 
     def _watch_serving(self) -> None:
@@ -370,7 +380,8 @@ def run(arguments: Sequence[str] = ()) -> None:
 
 def soak(demo: Demo, kills: int, seed: int) -> list[str]:
     """Kill this number of processes; return the violations after the first batch with any."""
-    rng, load = random.Random(seed), Load(demo, seed)  # noqa: S311 - the same for the same seed
+    rng = random.Random(seed)  # noqa: S311 - the same for the same seed
+    load = Load(demo, seed)
     killer = Killer(demo, rng)
     batch = 0
     while sum(killer.counts.values()) < kills:
@@ -407,7 +418,8 @@ def endure(demo: Demo, hours: float, load: Load) -> list[str]:
     demo.start("", Path(os.devnull))
     _prepare(demo)
     load.start_threads()
-    started_at, duration_s = time.monotonic(), 0.0
+    started_at = time.monotonic()
+    duration_s = 0.0
     try:
         while duration_s < hours * 3600 and not load.faults:
             time.sleep(min(REPORT_S, hours * 3600 - duration_s))

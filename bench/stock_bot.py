@@ -37,11 +37,14 @@ class StockHandlers:
         stream = await self._client.chat.completions.create(
             model="bench", messages=[{"role": "user", "content": message.text or ""}], stream=True
         )
-        text, shown_length, answer_message = "", 0, None
+        text = ""
+        shown_length = 0
+        answer_message = None
         async for chunk in stream:
             text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
             if answer_message is None and text:
-                answer_message, shown_length = await message.reply_text(text), len(text)
+                answer_message = await message.reply_text(text)
+                shown_length = len(text)
             elif answer_message is not None and len(text) - shown_length >= EVERY:
                 shown_length = len(text)
                 await answer_message.edit_text(text)

@@ -27,7 +27,8 @@ from merlin.db.database import Database, open_database
 from merlin.db.migrations import STEPS
 
 ROOT = Path(__file__).parents[1]
-ALONE_S, BESIDE_S = 5.0, 15.0
+ALONE_S = 5.0
+BESIDE_S = 15.0
 PEOPLE = tuple(range(2001, 2013))
 VERBS = ("daemon", "api", "bot")
 COURSE = {"semester": 1, "name": {"ru": "Слова", "en": "Words"}, "materials": []}

@@ -31,7 +31,8 @@ PERSON = "anna"
 IDLE_S = 15.0
 # The answer is completed, and the update processed, within this time after its first words.
 SETTLED_S = 1.0
-CALL_S, MAX_DURATION_S = 30.0, 300.0
+CALL_S = 30.0
+MAX_DURATION_S = 300.0
 # Shared basics (errors, clock, texts, configuration, database), which are not specific to a path.
 SHARED = ("core/", "config/", "wiring/", "db/database.py", "db/tables.py", "db/values.py")
 

@@ -22,7 +22,8 @@ from merlin.core.log import get_logger
 
 log = get_logger(__name__)
 
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 10.0
+FIRST_PAUSE_S = 0.2
+MAX_PAUSE_S = 10.0
 # After running this long, the pause starts from the shortest again: longer than a start may take,
 # or one that fails slowly would never pause longer.
 STABLE_AFTER_S = 60.0
@@ -125,7 +126,8 @@ class Supervisor:
             preexec_fn=die_with_parent,  # noqa: PLW1509 - a system call: no lock of a thread
             start_new_session=True,  # Ctrl-C reaches the children only through the supervisor
         )
-        child.started_at, child.is_set_up_wrongly = time.monotonic(), False
+        child.started_at = time.monotonic()
+        child.is_set_up_wrongly = False
         log.info("child started", child=child.name, pid=child.process.pid)
 
     def _handle_exit(self, child: Child, code: int) -> None:
@@ -138,5 +140,6 @@ class Supervisor:
         if child.is_set_up_wrongly:  # it has logged the reason itself
             what = "child cannot run as it is set up; the others go on without it"
         log.warning(what, child=child.name, code=code, again_in_s=pause_s)
-        child.process, child.start_at = None, now + pause_s
+        child.process = None
+        child.start_at = now + pause_s
         child.restarts += 1

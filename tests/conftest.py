@@ -126,7 +126,8 @@ def pytest_runtest_makereport():
     report = yield
     leaking = [name for name, text in report.sections for secret in SECRETS if secret in text]
     if report.passed and leaking:
-        report.outcome, report.longrepr = "failed", f"a secret in {leaking}"
+        report.outcome = "failed"
+        report.longrepr = f"a secret in {leaking}"
     return report
 
 

@@ -24,7 +24,7 @@ def note(frame: FrameType, event: str, _: object) -> None:
 
 def follow() -> None:
     """Write each phase's functions at its end."""
-    global called
+    global called  # noqa: PLW0603 - called by the profiler
     words = sys.orig_argv
     verb = next((words[at + 2] for at in range(len(words) - 2) if words[at + 1] == "merlin"), "")
     phase = ""
@@ -33,7 +33,8 @@ def follow() -> None:
         now = (FOLDER / "phase").read_text("utf-8")
         if now == phase:
             continue
-        ended, called = called, {}
+        ended = called
+        called = {}
         codes = [code for code in ended.values() if "/merlin/" in code.co_filename]
         lines = [f"{code.co_filename}:{code.co_qualname}\n" for code in codes]
         path = FOLDER / f"{phase or 'start'}.{verb}"

@@ -34,7 +34,8 @@ from merlin.db.tables import ACCOUNT
 from merlin.db.values import RowMap
 
 # Integers that JavaScript represents exactly.
-FIRST_ID, LAST_ID = 2**52, 2**53 - 1
+FIRST_ID = 2**52
+LAST_ID = 2**53 - 1
 MAX_NAME_LENGTH = 32
 _NAME = re.compile(r"[a-z](?:[._-]?[a-z0-9]){1,31}")
 _RESERVED = frozenset(
@@ -88,7 +89,8 @@ def new_id() -> int:
     return FIRST_ID + secrets.randbelow(LAST_ID - FIRST_ID + 1)
 
 
-MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 10, 256
+MIN_PASSWORD_LENGTH = 10
+MAX_PASSWORD_LENGTH = 256
 _PASSWORD_LIST = Path(__file__).with_name("passwords.xz")
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Verified when there is no stored hash, so that the response takes as long.

@@ -72,7 +72,9 @@ def is_secret(text: str) -> bool:
     return text.startswith(PREFIX)
 
 
-MAX_KEYS, MAX_LABEL_LENGTH, MAX_DAYS = 50, 80, 3650
+MAX_KEYS = 50
+MAX_LABEL_LENGTH = 80
+MAX_DAYS = 3650
 _KEYS = RowMap(ApiKey, sealed=API_KEY.sealed)
 _HINT = len(PREFIX) + 4
 
@@ -108,7 +110,8 @@ class ApiKeys(Repository):
             "last_used_at": None,
         }
         key = _KEYS.read({"id": self.db.add(API_KEY, row), **row}, self.db)
-        values, reference = {"key": key.id, "scopes": row["scopes"]}, person_reference(user_id)
+        values = {"key": key.id, "scopes": row["scopes"]}
+        reference = person_reference(user_id)
         Audit(self.db, self._clock).note(reference, "key.make", reference, values)
         return key, secret
 

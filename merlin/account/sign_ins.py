@@ -98,7 +98,8 @@ PRODUCTION = "e7bf03a2fa4602af4580703d88dda5bb59f32ed8b02a56c187fe7d34caed242d"
 # Maximum age of the data at sign-in; and how far Telegram's clock may be ahead of ours.
 FRESH = timedelta(hours=1)
 AHEAD = timedelta(seconds=30)
-MAX_BYTES, MAX_FIELDS = 4096, 32
+MAX_BYTES = 4096
+MAX_FIELDS = 32
 _NAME_LENGTH = 129
 _PROOFS = ("hash", "signature")
 
@@ -119,7 +120,8 @@ def read_telegram_data(
     """Return the person who opened the page; None for forged, damaged or old data, or no person."""
     try:
         fields = _parse_fields(text)
-        auth_date, is_believed = fields["auth_date"], _is_signed(fields, bot_id, keys)
+        auth_date = fields["auth_date"]
+        is_believed = _is_signed(fields, bot_id, keys)
         if not (is_believed and auth_date.isascii() and auth_date.isdecimal()):
             return None
         at = datetime.fromtimestamp(int(auth_date), UTC)
@@ -180,8 +182,10 @@ def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
 
 
 _LOGINS = RowMap(Login, columns={"login_id": "id"})
-_KEY_BYTES, _BROWSER_BYTES = 16, 32
-_FIRST_NUMBER, _NUMBERS = 10, 90
+_KEY_BYTES = 16
+_BROWSER_BYTES = 32
+_FIRST_NUMBER = 10
+_NUMBERS = 90
 
 
 class Logins(Repository):
@@ -192,7 +196,8 @@ class Logins(Repository):
         """Return a new login and the secrets of link and browser, which cannot be read again."""
         now = self._clock()
         self.db.delete(LOGIN_CODE, LOGIN_CODE.expires_at <= iso(now))
-        key, browser = secrets.token_urlsafe(_KEY_BYTES), secrets.token_urlsafe(_BROWSER_BYTES)
+        key = secrets.token_urlsafe(_KEY_BYTES)
+        browser = secrets.token_urlsafe(_BROWSER_BYTES)
         number = _FIRST_NUMBER + secrets.randbelow(_NUMBERS)
         login = Login(0, number, LoginState.PENDING, now + LIFE)
         row = {"code_hash": digest(key), "browser_hash": digest(browser), "at": iso(now)}
@@ -258,7 +263,8 @@ class SignIns(Repository):
 
         A previous sign-in by the same `source` ends.
         """
-        now, token = self._clock(), secrets.token_urlsafe(_TOKEN_BYTES)
+        now = self._clock()
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
         ended = SIGN_IN.expires_at <= iso(now)
         if source:
             ended |= SIGN_IN.source == source

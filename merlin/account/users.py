@@ -86,7 +86,8 @@ class Roles(Repository):
         Raises Refused for an admin of the configuration.
         """
         self._refuse_config_admin(user_id)
-        those, was = ROLE_GRANT.user_id == user_id, self.authority(user_id).role
+        those = ROLE_GRANT.user_id == user_id
+        was = self.authority(user_id).role
         if scope is not None:
             those &= ROLE_GRANT.scope == storable_text(scope)
         is_changed = self.db.delete(ROLE_GRANT, those) > 0
@@ -206,8 +207,11 @@ _USERS = RowMap(User)
 # One row for each running term and granted role.
 _GET = Prepared(
     USER.select(
-        *(*USER.every(), ROLE_GRANT.role, ROLE_GRANT.scope),
-        *(TERM.plan.alias("term"), fn.COALESCE(ACCOUNT.name, "").alias("account")),
+        *USER.every(),
+        ROLE_GRANT.role,
+        ROLE_GRANT.scope,
+        TERM.plan.alias("term"),
+        fn.COALESCE(ACCOUNT.name, "").alias("account"),
     )
     .join(ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == USER.user_id))
     .join(
@@ -361,7 +365,8 @@ class Users(Repository):
 
     def _users(self, rows: Sequence[Row]) -> list[User]:
         """Return the users of several rows, by one query of their plans."""
-        now, terms = iso(self._clock()), defaultdict[int, list[str]](list)
+        now = iso(self._clock())
+        terms = defaultdict[int, list[str]](list)
         is_theirs = TERM.user_id.in_([row["user_id"] for row in rows])
         running = is_theirs & (TERM.starts_at <= now) & (TERM.ends_at > now)
         for each in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(running)):

@@ -85,7 +85,8 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
     state.payment_worker = PaymentWorker(services)
     catalogue: CatalogueCache = state.catalogue
     poll_version = partial(catalogue.poll_version, services)
-    heartbeats, since = Heartbeats(services.db), utc_now()
+    heartbeats = Heartbeats(services.db)
+    since = utc_now()
     write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
     beat = partial(services.store.do, write_heartbeat)
     release = partial(services.write, release_stale_reservations)
@@ -119,7 +120,8 @@ def _write_heartbeat(
 ) -> None:
     """Write the heartbeat of this API process, which started at `since`."""
     counters = {**heartbeats.db.connection_counter, **answer_service.refusals}
-    process, host = os.getpid(), socket.gethostname()
+    process = os.getpid()
+    host = socket.gethostname()
     heartbeats.beat(Heartbeat("api", host, process, since, utc_now(), "serving", counters))
 
 

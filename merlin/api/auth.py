@@ -215,7 +215,8 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
 
     The link is "" while the bot's name is unknown. Raises Problem 429 if the limit is exceeded.
     """
-    services, limits = services_of(request), request.app.state.limits
+    services = services_of(request)
+    limits = request.app.state.limits
     limits.count_login(request.scope)
     login, key, browser, link = await services.write(sign_in.start_login)
     set_cookie(request, response, LOGIN, browser, CODE_LIFE)
@@ -379,7 +380,8 @@ SignedIn = Annotated[Caller, Depends(require_signed_in)]
 def make_missing_scope_problem(*any_of: Scope) -> Problem:
     """Return the problem of a key without any of these scopes (RFC 6750, 3.1)."""
     challenge = f'Bearer error="insufficient_scope", scope="{" ".join(any_of)}"'
-    headers, scopes = {"WWW-Authenticate": challenge}, " / ".join(any_of)
+    headers = {"WWW-Authenticate": challenge}
+    scopes = " / ".join(any_of)
     return Problem(HTTPStatus.FORBIDDEN, "missing-scope", headers, scopes=scopes)
 
 

@@ -78,7 +78,8 @@ def read_webhook(body: bytes) -> tuple[str, str, str]:
     Raises ValueError if the body is not a JSON object.
     """
     payload = parse_object(body)
-    event, thing = _short_text(payload, "event"), get_object(payload, "object")
+    event = _short_text(payload, "event")
+    thing = get_object(payload, "object")
     payment_id = _short_text(thing, "payment_id" if event.startswith("refund.") else "id")
     return event, payment_id, _short_text(get_object(thing, "metadata"), "purchase")
 
@@ -124,7 +125,8 @@ BY = "api:hook"
 @router.post("/git")
 async def git(request: Request) -> Response:
     """Make the daemon fetch the repository immediately."""
-    body, services = await read_body(request, HOOK_BYTES), services_of(request)
+    body = await read_body(request, HOOK_BYTES)
+    services = services_of(request)
     secrets = services.git_secrets
     is_local = not secrets and is_from_network(request, LOOPBACK)
     if not (is_local or is_authentic(secrets, request.headers, body)):

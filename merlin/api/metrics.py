@@ -54,10 +54,14 @@ async def metrics(request: Request) -> Response:
         current = await wait_for_database(state.services.read(read))
         is_up = True
     except MerlinError:
-        current, is_up = Snapshot(), False
+        current = Snapshot()
+        is_up = False
     is_writable = is_up and await database_state(state.services) == "ok"
     families = metrics_of(
-        *(current, state.traffic, state.answers, state.services.clock()),
+        current,
+        state.traffic,
+        state.answers,
+        state.services.clock(),
         database_is_up=is_up,
         database_is_writable=is_writable,
     )
@@ -75,7 +79,8 @@ def metrics_of(
 ) -> list[Metric]:
     """Return all metrics."""
     beats = list_current(current.heartbeats, now)
-    is_up, is_writable = (database_is_up, _NO_LABELS), (database_is_writable, _NO_LABELS)
+    is_up = (database_is_up, _NO_LABELS)
+    is_writable = (database_is_writable, _NO_LABELS)
     refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
     return [
         gauge("merlin_database_up", "1 while the database responds to the api.", is_up),

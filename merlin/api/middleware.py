@@ -131,7 +131,8 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
         # The proxy's id, if it is safe to log.
         request_id = received_id if _GIVEN_ID.fullmatch(received_id) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
-        began, status = time.perf_counter(), 0
+        began = time.perf_counter()
+        status = 0
         request_scope, send_answer = head_as_get(scope, send)
 
         async def send_guarded(message: Message) -> None:
@@ -157,7 +158,9 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 bug = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "bug")
                 await problem_response(Request(scope), bug)(scope, receive, send_guarded)
             finally:
-                took_s, method, path = time.perf_counter() - began, scope["method"], scope["path"]
+                took_s = time.perf_counter() - began
+                method = scope["method"]
+                path = scope["path"]
                 route = getattr(request_scope.get("route"), "path", "")
                 traffic.count(method, route, status, took_s)
                 if path not in _PROBES:

@@ -126,7 +126,8 @@ def refusal(
 
 def field_error(language: str, param: str, key: str, **arguments: Any) -> ApiError:
     """Return the OpenAI error of an invalid field."""
-    status, code = HTTPStatus.BAD_REQUEST, "invalid_value"
+    status = HTTPStatus.BAD_REQUEST
+    code = "invalid_value"
     return refusal(language, status, key, code, param, **arguments)
 
 
@@ -234,14 +235,16 @@ def _refused(request: Request, status: HTTPStatus, code: str, error: MerlinError
     own = error.key.removeprefix(_OWN_CODE)
     if own != error.key:
         return problem_response(request, Problem(status, own, None, **error.arguments))
-    is_plain, language = error.key == "error-plain", language_of_request(request)
+    is_plain = error.key == "error-plain"
+    language = language_of_request(request)
     detail = "" if is_plain else text(language, error.key, **error.arguments)
     return problem_response(request, Problem(status, code), detail=detail)
 
 
 def unavailable(request: Request) -> Response:
     """Return 503 with Retry-After."""
-    status, retry = HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "5"}
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry = {"Retry-After": "5"}
     return problem_response(request, Problem(status, "unavailable", retry))
 
 
@@ -250,7 +253,8 @@ def problem_response(request: Request, problem: Problem, **members: object) -> R
 
     Under /v1 it is an error of the OpenAI protocol.
     """
-    language, status = language_of_request(request), problem.status.value
+    language = language_of_request(request)
+    status = problem.status.value
     detail = text(language, f"{_OWN_CODE}{problem.code}", **problem.arguments)
     detail = str(members.pop("detail", "")) or detail
     headers = headers_of(language)

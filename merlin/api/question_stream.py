@@ -149,7 +149,8 @@ class QuestionStream(AnswerObserver):
             await self._news.wait()
 
     async def _run(self) -> Reply:
-        services, asker = self.services, self.asker
+        services = self.services
+        asker = self.asker
         # Without limits or storage a read is enough.
         is_read = asker.plan is UNLIMITED and not self.is_kept
         reserved = await (services.store.read if is_read else services.store.do)(self.reserve)

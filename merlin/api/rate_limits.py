@@ -35,7 +35,8 @@ T = TypeVar("T")
 
 # Failed sign-ins that one name or one known browser, and one address, may have at once; each minute
 # gives one back. A school shares one address.
-FREE_OF_NAME, FREE_AT_ADDRESS = 5, 30
+FREE_OF_NAME = 5
+FREE_AT_ADDRESS = 30
 MAX_WAITING = 20
 
 
@@ -74,7 +75,8 @@ class LoginThrottle:
 
         Before its outcome is known: parallel attempts count too.
         """
-        now, counted = self.clock(), list[TokenBucket]()
+        now = self.clock()
+        counted = list[TokenBucket]()
         for bucket in buckets:
             wait_s = bucket.take(now)
             if wait_s > 0:

@@ -53,7 +53,8 @@ class CatalogueCache:
 
 def _tag(request: Request, version: int | None, language: str) -> str:
     # Includes the program's version: another one may format the same data differently.
-    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    path = request.scope["path"]
+    query = request.scope["query_string"].decode("latin-1")
     parts = (__version__, str(version), path, query, language)
     seed = "\0".join(parts).encode("utf-8", "replace")
     return f'"{hashlib.blake2b(seed, digest_size=16).hexdigest()}"'
@@ -62,7 +63,8 @@ def _tag(request: Request, version: int | None, language: str) -> str:
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return a public answer, cached with an ETag until the catalogue changes."""
     cache: CatalogueCache = request.app.state.catalogue
-    language, known = language_of_request(request), sent_etags(request.headers)
+    language = language_of_request(request)
+    known = sent_etags(request.headers)
     tag = _tag(request, cache.version, language)
     answer = cache.answers.get(tag)
     if answer is None and tag not in known:
@@ -72,7 +74,8 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
                 return Catalogue(ctx.db).version(), to_json(make(ctx, language))
 
         version, content = await services_of(request).read(read)
-        tag, answer = _tag(request, version, language), content
+        tag = _tag(request, version, language)
+        answer = content
         cache.store(version, tag, content)
     headers = {**headers_of(language), "Cache-Control": CACHE_CONTROL, "ETag": tag}
     if known & {tag, "*"}:

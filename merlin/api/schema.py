@@ -96,7 +96,8 @@ class Page:
 
         They are sorted by `key`.
         """
-        shown_entries, has_more = entries[: self.size], len(entries) > self.size
+        shown_entries = entries[: self.size]
+        has_more = len(entries) > self.size
         self.set_next_cursor(str(key(shown_entries[-1])) if has_more else "")
         return shown_entries
 

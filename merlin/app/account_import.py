@@ -192,11 +192,13 @@ def _save_once(ctx: Context, actor: Actor, name: str, plan: ImportPlan, editor: 
 
     It may be of an earlier run; one that was withdrawn or refused is followed by another.
     """
-    rows, batch = Changes(ctx.db, ctx.clock), _digest_batch(name)
+    rows = Changes(ctx.db, ctx.clock)
+    batch = _digest_batch(name)
     while (known := rows.list_of_batch(batch)) and known[0].state is ChangeState.REFUSED:
         batch = _digest_batch(batch)
     if not known and plan.good_edits:
-        edits, subject = plan.good_edits, plan.subject
+        edits = plan.good_edits
+        subject = plan.subject
         changes.save(ctx, actor, plan.dataset, edits, subject, editor=editor, batch=batch)
     return batch if known or plan.good_edits else ""
 

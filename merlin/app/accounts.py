@@ -84,7 +84,8 @@ class UsageView:
 
 def read_own_account(ctx: Context, actor: Actor, user: User | None = None) -> OwnAccount:
     """Return the actor's own profile; `user` if their row is read. Raises NotFound for a guest."""
-    user, authority = user or _user(ctx, actor), actor.authority
+    user = user or _user(ctx, actor)
+    authority = actor.authority
     account = Accounts(ctx.db).find(user.user_id)
     name = account.name if account else ""
     return OwnAccount(
@@ -197,7 +198,8 @@ def close_sign_ins(ctx: Context, actor: Actor) -> None:
 
 def read_usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     """Return the remaining quota of each format, and when it resets."""
-    quota, now = show_quota(ctx, actor), ctx.clock()
+    quota = show_quota(ctx, actor)
+    now = ctx.clock()
     titles = {plan.name: plan.title_in(language) for plan in ctx.plans}
     terms = (
         term for term in Terms(ctx.db, ctx.clock).list_of_user(actor.user_id) if term.is_open(now)

@@ -98,5 +98,6 @@ def missing_dataset(dataset: str, known: Iterable[str] = ()) -> NotFound:
 
     It names the nearest of the `known` ones.
     """
-    name, near = shorten(dataset), find_nearest(dataset, known) or "none"
+    name = shorten(dataset)
+    near = find_nearest(dataset, known) or "none"
     return NotFound(f"no dataset {name}", "change-no-dataset", dataset=name, near=near)

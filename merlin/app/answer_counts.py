@@ -83,9 +83,19 @@ class AnswerCounts:
             if self._pending:  # `IN ()` would read every turn
                 condition |= TURN.id.in_([*self._pending])
             rows = TURN.select(
-                *(TURN.id, TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
-                *(TURN.format, TURN.provider, TURN.model_id, TURN.input_tokens, TURN.output_tokens),
-                *(TURN.cost_micro, TURN.currency, TURN.first_ms),
+                TURN.id,
+                TURN.asked_at,
+                TURN.written_at,
+                TURN.ending,
+                TURN.known,
+                TURN.format,
+                TURN.provider,
+                TURN.model_id,
+                TURN.input_tokens,
+                TURN.output_tokens,
+                TURN.cost_micro,
+                TURN.currency,
+                TURN.first_ms,
             ).where(condition)
             oldest = ctx.clock() - _MAX_ANSWER_TIME
             self._pending = set()

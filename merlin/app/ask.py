@@ -118,7 +118,8 @@ def window_of(ctx: Context, choice: Candidate | None) -> int:
     """Return a model's context window in tokens: the provider's, else the configured one."""
     window = None
     if choice is not None:
-        lengths, model_id = ctx.config.context_lengths, choice.model_id or ""
+        lengths = ctx.config.context_lengths
+        model_id = choice.model_id or ""
         window = Windows(ctx.db).get(choice.provider, model_id)
         window = window or lengths.get(model_id) or lengths.get(choice.base)
     return window or CAUTIOUS_TOKENS
@@ -139,8 +140,15 @@ class ChatQuestion:
 
     def for_session(self, session: Session) -> Question:
         """Return the question as it is stored in a session."""
-        about = (session.session_id, self.number, self.place.user_id, self.text, self.message_id)
-        return Question(*about, self.kind.value, self.name)
+        return Question(
+            session.session_id,
+            self.number,
+            self.place.user_id,
+            self.text,
+            self.message_id,
+            self.kind.value,
+            self.name,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +188,8 @@ def begin(ctx: Context, question: ChatQuestion) -> Conversation:
     """
     sessions = Sessions(ctx.db, ctx.bot_id)
     conversation = _read_conversation(ctx, question, sessions.open(question.place))
-    asker, first = conversation.asker, conversation.first
+    asker = conversation.asker
+    first = conversation.first
     if question.kind is quota.Format.TEXT:
         answer = answer_small_talk(ctx.db, first, question.text, asker.language)
         if answer:
@@ -231,7 +240,8 @@ def ground(
     """
     if ctx.config.chat.grounding is None or first is None or not first.version:
         return None
-    dataset, question = first.version.rpartition("-")[0], conversation[-1].content
+    dataset = first.version.rpartition("-")[0]
+    question = conversation[-1].content
     if needs_turn_before(normalise(question)):
         earlier = [message.content for message in conversation[:-1] if message.role == "user"]
         question = "\n".join([question, *earlier[-1:]])
@@ -309,7 +319,8 @@ def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> N
 
     `by` is the process that asked, as stored with requests.
     """
-    written, reply = answer.written, answer.reply
+    written = answer.written
+    reply = answer.reply
     Turns(ctx.db, ctx.bot_id).write(asker.number, written)
     if written.answer:
         Sessions(ctx.db, ctx.bot_id).record_answer(answer.session)
@@ -325,7 +336,8 @@ def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> N
 def show_quota(ctx: Context, actor: Actor, user: User | None = None) -> Quota:
     """Return the actor's plan and its remaining quota; `user` if their row is read."""
     user = user or Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
-    plan, zone = quota.plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
+    plan = quota.plan_of(ctx.plans, user.plans)
+    zone = user.time_zone(ctx.config.timezone)
     left = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
     return Quota(plan, zone, left)
 

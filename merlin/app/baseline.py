@@ -63,7 +63,8 @@ def make_plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> Basel
         raise NotFound(f"{dataset} has no build", "prompt-no-build", dataset=dataset)
     if ctx.db.row(revoked_builds().where(BUILD.id == build).limit(1)):
         raise Refused("a consent was taken back", "held-revoked")
-    tests, taught = read_questions(ctx.db, build), read_taught(ctx.db, build)
+    tests = read_questions(ctx.db, build)
+    taught = read_taught(ctx.db, build)
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
     asked = statistics.list_asked_lately(ctx.clock(), settings, _MAX_ASKED)
     # A question that is an example and was asked by people is asked once, as the example.
@@ -77,7 +78,8 @@ def make_plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> Basel
     known = {row["question"] for row in rows}
     queries = dict[str, Query]()
     for question in (*tests, *asked, *taught):
-        key, messages = model.key(dataset, question.messages, BASELINE), question.messages
+        key = model.key(dataset, question.messages, BASELINE)
+        messages = question.messages
         if names[key] not in known:
             queries[key] = Query(key, messages, Usage(count_messages(messages), most_tokens))
     answered = len(names) - len(queries)

@@ -185,13 +185,16 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
     Raises NotFound for a dataset that the actor may not watch.
     """
     with ctx.db.snapshot():
-        seen, beats = _list_visible_datasets(ctx, actor, dataset), list_processes(ctx)
-        overview, newest = _read_overview(ctx, _WITH_COUNTS), verdicts.list_newest(ctx)
+        seen = _list_visible_datasets(ctx, actor, dataset)
+        beats = list_processes(ctx)
+        overview = _read_overview(ctx, _WITH_COUNTS)
+        newest = verdicts.list_newest(ctx)
         led = {led_course.slug: led_course.name for led_course in list_led_courses(ctx, actor)}
         removed = {name for name, each in newest.items() if each.status is VerdictStatus.REMOVED}
         commits = _sum_numbers(overview["count"])
         names = _list_names(overview, seen)
-        edits, cards = defaultdict[str, list[Change]](list), defaultdict[str, list[Card]](list)
+        edits = defaultdict[str, list[Change]](list)
+        cards = defaultdict[str, list[Card]](list)
         for edit in _list_edits(ctx, overview, names):
             edits[edit.dataset].append(edit)
         for card in _commit_cards(ctx, overview, names):
@@ -313,7 +316,8 @@ def _choose_edits(overview: _Overview, names: Collection[str]) -> list[Row]:
     for row in overview["edit"]:
         if row["dataset"] in names:
             batches.setdefault(row["name"], []).append(row)
-    count, shown = Counter[tuple[str, str]](), list[Row]()
+    count = Counter[tuple[str, str]]()
+    shown = list[Row]()
     for batch in batches.values():
         # Of several files, the one that needs a decision is shown.
         row = max(batch, key=lambda each: CommitState(each["state"]).needs_care)
@@ -451,7 +455,8 @@ def _commit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> 
 def _add_trainings(ctx: Context, found: Sequence[VerdictView]) -> list[Card]:
     """Return the cards of commits, each with its job and its model."""
     ids = {each.job_id for each in found if each.job_id}
-    of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
+    of_job = jobs.list_of_ids(ctx, ids)
+    made = models.list_of_jobs(ctx, ids)
     return [
         view_of(Card, each, job=of_job.get(each.job_id or 0), model=made.get(each.job_id or 0))
         for each in found

@@ -10,7 +10,8 @@ from merlin.db.database import Repository, transaction
 from merlin.db.tables import SETTING
 from merlin.db.values import storable_text
 
-BOT_ID, BOT_NAME = "bot.id", "bot.name"
+BOT_ID = "bot.id"
+BOT_NAME = "bot.name"
 # The address that the bot gave Telegram last.
 WEBHOOK = "bot.webhook"
 # Source: core.telegram.org/bots/features, "Deep linking".

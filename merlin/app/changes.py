@@ -158,8 +158,10 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
     """Return the files of a dataset. Raises NotFound, also for an actor without edit rights."""
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
-        index, changes = FileIndex(ctx.db), _changes(ctx)
-        files, pending = index.list_files(dataset), changes.list_pending(dataset)
+        index = FileIndex(ctx.db)
+        changes = _changes(ctx)
+        files = index.list_files(dataset)
+        pending = changes.list_pending(dataset)
         if not files:
             raise missing_dataset(dataset, index.read_trees())
         return DatasetFiles(
@@ -252,7 +254,8 @@ def _save_unless_changed(
         lock_user(ctx.db, actor.user_id, ctx.clock)
     if read_files(ctx, actor, files.dataset).version != files.version:
         return []
-    edits, subject = proposed.edits, proposed.subject
+    edits = proposed.edits
+    subject = proposed.subject
     return save(ctx, actor, files.dataset, edits, subject, editor=editor, batch=batch)
 
 
@@ -343,7 +346,8 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
 
     Raises NotFound, Forbidden; making the edits raises Refused as `plan_revert`.
     """
-    batch, text = _require_editable(ctx, actor, change_id), FileIndex(ctx.db).read_text
+    batch = _require_editable(ctx, actor, change_id)
+    text = FileIndex(ctx.db).read_text
     texts = {each.before: text(each.before) for each in batch if each.before}
     subject = FileIndex(ctx.db).name_subject(batch[0])
 
@@ -398,7 +402,8 @@ def _views(
     known: Mapping[str, str | None] = MappingProxyType({}),
 ) -> list[ChangeView]:
     """Return the views of batches; `known` are texts by blob that may not be stored."""
-    index, firsts = FileIndex(ctx.db), [batch[0] for batch in batches]
+    index = FileIndex(ctx.db)
+    firsts = [batch[0] for batch in batches]
     blobs = {
         blob for batch in batches for each in batch for blob in (each.before, each.committed_blob)
     }

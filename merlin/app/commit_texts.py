@@ -14,7 +14,10 @@ from merlin.dataset.yaml_io import decode_text
 
 log = get_logger(__name__)
 # Files of a commit and errors whose texts are shown, bytes of a file, lines around an error.
-_MAX_FILES, _MAX_ERRORS, _MAX_BYTES, _AROUND = 20, 10, 100_000, 2
+_MAX_FILES = 20
+_MAX_ERRORS = 10
+_MAX_BYTES = 100_000
+_AROUND = 2
 
 Place = tuple[str, int]  # path and line
 

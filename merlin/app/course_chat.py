@@ -29,7 +29,8 @@ from merlin.db.processes import Heartbeats
 from merlin.training.models import Serving
 
 MAX_TALKS = 50
-STARTERS, MAX_STARTER_LENGTH = 3, 90
+STARTERS = 3
+MAX_STARTER_LENGTH = 90
 # The number of newest examples searched for starters.
 _STARTER_EXAMPLES = 12
 # A turn's `offer`: the answer was stopped, and may be requested in full.
@@ -106,7 +107,8 @@ def read_chat(
 ) -> CourseChat:
     """Return a course's chat; `session_id` 0: no session is open. Raises NotFound."""
     serving = ModelCatalogue(ctx.db).find_serving(course.dataset)
-    session, starters = None, list[str]()
+    session = None
+    starters = list[str]()
     if session_id:
         session = read_session(ctx, actor, course, session_id, source_of)
     elif serving is not None:
@@ -207,7 +209,8 @@ def open_turn(
     for a form that is sent twice. If the session holds a
     reason not to answer, the caller has to roll back.
     """
-    chat_sessions, place = Sessions(ctx.db, ctx.bot_id), question.place
+    chat_sessions = Sessions(ctx.db, ctx.bot_id)
+    place = question.place
     # Of two APIs, one waits: a place has one open session.
     lock_user(ctx.db, place.user_id, ctx.clock)
     earlier_turn = Turns(ctx.db, ctx.bot_id).find(question.number)

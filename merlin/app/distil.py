@@ -49,7 +49,8 @@ MAX_ANSWER_TOKENS = 4000
 MAX_ANSWER_S = 120.0
 _MAX_NOTE_LENGTH = 1000
 # Only examples of one question among the newest `_MAX_REWORDED` are worded anew.
-_MAX_REWORDED, _PAIR_TURNS = 1_000, 2
+_MAX_REWORDED = 1_000
+_PAIR_TURNS = 2
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
 
@@ -223,7 +224,8 @@ def plan(
     known = {example.normal_question for example in checked_dataset.examples}
     known |= {*map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))}
     intents = Intents(ctx.db, ctx.clock).list_of_kind(DISTIL)
-    queries, by_key = dict[str, Query](), dict[str, Passage]()
+    queries = dict[str, Query]()
+    by_key = dict[str, Passage]()
     for passage in inputs:
         messages = _messages(checked_dataset.spec.system, passage, wordings, ctx.config.language)
         key = teacher.key(dataset, messages)
@@ -251,7 +253,10 @@ def _messages(system: str, passage: Passage, wordings: int, default: str) -> tup
     return (Message("system", f"{message}\n\n{system}"), Message("user", f"{request}\n\n{content}"))
 
 
-UNREADABLE, BROKEN, DUPLICATE, MISSING = "unreadable", "broken", "duplicate", "missing"
+UNREADABLE = "unreadable"
+BROKEN = "broken"
+DUPLICATE = "duplicate"
+MISSING = "missing"
 
 
 @dataclass(slots=True)
@@ -293,9 +298,11 @@ class RecordingClient:
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
         """Return the answer. Raises as a ModelClient."""
-        teacher, is_distil = self.plan.teacher, self.kind == DISTIL
+        teacher = self.plan.teacher
+        is_distil = self.kind == DISTIL
         key = teacher.key(self.plan.dataset, messages, self.kind)
-        query, intents = self.plan.queries[key], Intents(self.ctx.db, self.ctx.clock)
+        query = self.plan.queries[key]
+        intents = Intents(self.ctx.db, self.ctx.clock)
         intents.open(key, self.kind)
         intents.mark_sending(key, self.ctx.clock())
         kill_point("distil.intended" if is_distil else "baseline.intended")
@@ -350,7 +357,8 @@ def ask_recorded(
     recording: RecordingClient, budget_micro: int, advance: Callable[[], None]
 ) -> AskReport:
     """Make the calls of a plan within the budget. Raises as `ask_many`."""
-    teacher, queries = recording.plan.teacher, recording.plan.queries.values()
+    teacher = recording.plan.teacher
+    queries = recording.plan.queries.values()
     return ask_many(
         recording,
         teacher.model_id,
@@ -369,8 +377,10 @@ def _valid_drafts(
     examples = _read_examples(passage, content, requested)
     if examples is None:
         return [], Counter({UNREADABLE: 1})
-    model_id, note = plan.teacher.model_id, passage.note
-    proposed, rejected = list[Draft](), Counter[str]()
+    model_id = plan.teacher.model_id
+    note = passage.note
+    proposed = list[Draft]()
+    rejected = Counter[str]()
     for wordings, answer in examples:
         drafts = {
             question: Draft(wording, answer, plan.dataset, 0, model_id, DISTIL, note, split=split)
@@ -393,7 +403,9 @@ def _read_examples(
 
     None if the teacher's answer does not fit the schema.
     """
-    start, end = content.find("{"), content.rfind("}")  # some models put it into a code block
+    # some models put it into a code block
+    start = content.find("{")
+    end = content.rfind("}")
     try:
         parsed = _Drafts.model_validate_json(content[start : end + 1].encode("utf-8", "replace"))
     except ValidationError:

@@ -97,7 +97,8 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
     if base is not None and base.dataset != model.dataset:
         raise NotFound(f"no model {against}", "store-no-model", model=against)
     settings = read_newest_settings(ctx.db, model.dataset)
-    report, reason = None, None
+    report = None
+    reason = None
     try:
         report = evaluation.evaluate(ctx.db, model, base)
     except Refused as error:
@@ -156,8 +157,12 @@ def _list_asked(ctx: Context, model: Model) -> Iterator[ComparedAnswer]:
 def _measure_parts(ctx: Context, model: Model) -> Iterator[PartFigures]:
     is_its_answer = (TURN.provider == model.provider) & (TURN.model_id == model.model_id)
     is_its_answer &= TURN.first_ms.is_null(is_null=False)
-    columns = TURN.known, TURN.model_role, TURN.first_ms, TURN.cost_micro, TURN.currency
-    newest = TURN.select(*columns).where(is_its_answer).order_by(TURN.id.desc()).limit(_NEWEST)
+    newest = (
+        TURN.select(TURN.known, TURN.model_role, TURN.first_ms, TURN.cost_micro, TURN.currency)
+        .where(is_its_answer)
+        .order_by(TURN.id.desc())
+        .limit(_NEWEST)
+    )
     rows = ctx.db.rows(newest)
     for part in (AnswerPart.EXACT, AnswerPart.MODEL):
         if own := [row for row in rows if find_part(row) is part]:

@@ -98,7 +98,8 @@ def find(
 
     Raises NotFound.
     """
-    index, entries = FileIndex(ctx.db), ExampleEntries(ctx.db)
+    index = FileIndex(ctx.db)
+    entries = ExampleEntries(ctx.db)
     if dataset:
         require_editing(ctx, actor, dataset)
     found = list[ExampleView]()
@@ -285,8 +286,9 @@ def save_example(
     base = current.text if is_read else mend_keys(current.text)
     if parse_example(base) is None:
         base = write_new_example(content)
-    parts = content.question, content.answer, content.tags, content.split
-    text = normalize_line_ends(reword_example(base, *parts))
+    text = normalize_line_ends(
+        reword_example(base, content.question, content.answer, content.tags, content.split)
+    )
     require_revision(revision, current.blob, text, current.text)
     # The file may say the same in another layout.
     if parse_example(text) == parse_example(current.text):
@@ -302,7 +304,8 @@ def edit_several(
     `revisions` are by id what the editor saw. Examples that stay as they are get no edit. Raises
     NotFound, StaleEdit; Refused if nothing changes, or naming the examples that `reword` refuses.
     """
-    edits, broken = [], []
+    edits = []
+    broken = []
     for example_id, revision in revisions.items():
         current = _require_file(files, example_id)
         try:

@@ -28,7 +28,8 @@ def correct(ctx: Context, actor: Actor, turn_id: int, answer: str, language: str
     Raises NotFound for another user's turn; Refused for an empty or too long text, without an
     answer or consent, for a text that cannot be an example, and for too many corrections.
     """
-    turn, correction = sessions.get_turn(ctx, actor, turn_id), check_correction(answer)
+    turn = sessions.get_turn(ctx, actor, turn_id)
+    correction = check_correction(answer)
     if not turn.answer:
         raise _make_refusal("not-rateable")
     draft = draft_correction(ctx, turn, correction, language)

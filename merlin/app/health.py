@@ -98,7 +98,8 @@ class Snapshot:
 
 def read_snapshot(ctx: Context) -> Snapshot:
     """Return the values for probes and metrics. Raises MerlinError if the database is down."""
-    now, disk = ctx.clock(), shutil.disk_usage(ctx.config.state_dir)
+    now = ctx.clock()
+    disk = shutil.disk_usage(ctx.config.state_dir)
     with ctx.db.snapshot():
         return Snapshot(
             heartbeats=Heartbeats(ctx.db).list_all(),
@@ -141,13 +142,16 @@ def engine_address(config: Config) -> SplitResult | None:
 
 def is_daemon_alive(ctx: Context) -> bool:
     """Return whether a daemon runs that handles requests."""
-    beats, now = Heartbeats(ctx.db).list_all(), ctx.clock()
+    beats = Heartbeats(ctx.db).list_all()
+    now = ctx.clock()
     return any(beat.process == "daemon" and beat.is_alive(now) for beat in beats)
 
 
 def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
     """Return the budget of each provider, in the currency of its newest job."""
-    cap, since, views = ctx.config.budget.per_month_micro, month_start(now), []
+    cap = ctx.config.budget.per_month_micro
+    since = month_start(now)
+    views = []
     for provider in ctx.config.providers:
         newest = JOB.select(JOB.currency).where(JOB.provider == provider.name)
         currency = ctx.db.value(newest.order_by(JOB.created_at.desc()).limit(1)) or "USD"

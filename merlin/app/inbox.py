@@ -66,7 +66,9 @@ class Dialog:
 
 
 # Keys within the encrypted value: the replies, the update that opened the dialog, and its topic.
-_SAID, _BY, _THREAD = "said", "by", "thread"
+_SAID = "said"
+_BY = "by"
+_THREAD = "thread"
 _GET = Prepared(
     DIALOG.select()
     .where(
@@ -88,7 +90,8 @@ class Dialogs(BotRepository):
         if row is None or stored is None:
             return None
         kept = json.loads(stored)
-        at, thread_id = from_iso(row["at"]), kept.get(_THREAD, 0)
+        at = from_iso(row["at"])
+        thread_id = kept.get(_THREAD, 0)
         return Dialog(row["step"], kept[_SAID], kept[_BY], at, thread_id)
 
     @transaction

@@ -297,8 +297,10 @@ def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.status}", "build-none", dataset=dataset)
     launches = Launches(ctx.db, ctx.config, ctx.clock)
-    build, recipe = launches.build(verdict.build_id), spec_of(verdict).recipe
-    price, epochs = launches.price(recipe), recipe.hyperparameters.get("n_epochs")
+    build = launches.build(verdict.build_id)
+    recipe = spec_of(verdict).recipe
+    price = launches.price(recipe)
+    epochs = recipe.hyperparameters.get("n_epochs")
     return QuoteView(
         dataset=dataset,
         build=build.version,

@@ -104,8 +104,9 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleI
     """
     with ctx.db.snapshot():
         dataset, example_id = _find_example(ctx, actor, name, dataset)
-        columns = BUILD.id, BUILD.number, TAUGHT_EXAMPLE.split
-        query = select_builds_with(dataset, example_id, *columns)
+        query = select_builds_with(
+            dataset, example_id, BUILD.id, BUILD.number, TAUGHT_EXAMPLE.split
+        )
         builds = ctx.db.rows(query.order_by(BUILD.id.desc()))
         taught = [row for row in builds if row["split"] == TRAIN]
         models = _models(ctx, [row["id"] for row in taught])
@@ -135,7 +136,8 @@ def _find_example(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[
     visible_datasets = list_dataset_names(ctx, actor)
     folder, is_file, path = f"/{name}".rpartition(f"/{EXAMPLES}")
     if is_file and name.endswith(".yaml"):
-        dataset, name = folder.rpartition("/")[2] or dataset, example_id_of(path)
+        dataset = folder.rpartition("/")[2] or dataset
+        name = example_id_of(path)
     first_part, _, remainder = name.partition("/")
     requested = [dataset_name for dataset_name in visible_datasets if dataset in {"", dataset_name}]
     candidates = dict.fromkeys(

@@ -211,7 +211,8 @@ def find(ctx: Context, actor: Actor, name: str) -> ModelView:
 
 def count_rated(ctx: Context, actor: Actor, datasets: Collection[str]) -> dict[str, int]:
     """Return dataset -> the new rated answers, where they are enough to train on, if permitted."""
-    statistics, now = QuestionStatistics(ctx.db, ctx.default_dataset), ctx.clock()
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    now = ctx.clock()
     visible = [name for name in datasets if actor.may(Permission.LAUNCH, name)]
     return {name: statistics.count_enough(name, now) for name in visible}
 
@@ -322,13 +323,14 @@ def submit(
     return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
 
 
-_HOLDING_VERDICT, _OF_BUILD = VERDICT.alias("held"), MODEL.alias("of_build")
+_HOLDING_VERDICT = VERDICT.alias("held")
+_OF_BUILD = MODEL.alias("of_build")
 
 
 def _models() -> Select:
     """Return the query of models with their scores; `since` is NULL if they do not serve."""
     query = select_models().select_extend(
-        *(SERVING.since, SERVING.is_pinned, _HOLDING_VERDICT.reason, _HOLDING_VERDICT.arguments)
+        SERVING.since, SERVING.is_pinned, _HOLDING_VERDICT.reason, _HOLDING_VERDICT.arguments
     )
     query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
     # If several commits wait for one model, any of them has the reason; take the newest.
@@ -341,7 +343,8 @@ def _models() -> Select:
 
 
 def _model(row: Row) -> ModelView:
-    reason, arguments = row["reason"] or "", load_json(row["arguments"] or "{}")
+    reason = row["reason"] or ""
+    arguments = load_json(row["arguments"] or "{}")
     build = build_version(row["dataset"], row["build_number"])
     return read_row(
         ModelView,

@@ -41,7 +41,8 @@ def find_near(
     `path` is its file, "" for a new one: a question that stays is not compared again. None for a
     question within a conversation. Slow, and reads no rows.
     """
-    new, file = parse_example(text), files.file(path)
+    new = parse_example(text)
+    file = files.file(path)
     old = parse_example(file.text) if file else None
     if new is None or len(new.messages) != len(("question", "answer")):
         return []
@@ -97,7 +98,8 @@ def find_near_corrections(
     examples = ctx.checker.check(files.dataset, files.files).examples if asked else ()
     near = dict[int, list[NearExample]]()
     for each in asked:
-        question, answer = each.draft.question, each.draft.answer
+        question = each.draft.question
+        answer = each.draft.answer
         found = find_nearest(question, answer, examples, offered[each.proposal_id])
         near[each.proposal_id] = _compare(answer, found)
     return near
@@ -115,7 +117,8 @@ def read_answer(files: DatasetFiles, path: str) -> str:
 def replace_answer(files: DatasetFiles, proposed: CourseEdits, answer: str) -> CourseEdits:
     """Return the edit of an example, and those that give its answer to all with this one."""
     (edit,) = proposed.edits
-    new, old = parse_example(edit.text), normalise(answer)
+    new = parse_example(edit.text)
+    old = normalise(answer)
     more = list[Edit]()
     for file in files.files:
         example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None

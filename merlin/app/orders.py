@@ -242,7 +242,8 @@ def _has_payment(ctx: Context, purchase: Purchase) -> bool:
 
 async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
     """Return whether this process claimed the call; a claim excludes others for `CLAIM_TTL`."""
-    now, claim_call = ctx.clock(), Purchases(ctx.db, ctx.clock).claim_call
+    now = ctx.clock()
+    claim_call = Purchases(ctx.db, ctx.clock).claim_call
     if purchase.asked_at is not None and abs(now - purchase.asked_at) < CLAIM_TTL:
         return False
     return await ctx.store.do(lambda: claim_call(purchase.purchase_id, now, CLAIM_TTL))
@@ -277,7 +278,8 @@ async def create_payment(ctx: Context, purchase_id: str) -> Purchase:
 
 def _record_failure(ctx: Context, purchase: Purchase, error: PaymentError) -> None:
     """Cancel an order on a final error; after any other error allow an immediate retry."""
-    purchases, purchase_id = Purchases(ctx.db, ctx.clock), purchase.purchase_id
+    purchases = Purchases(ctx.db, ctx.clock)
+    purchase_id = purchase.purchase_id
     if is_final(error):
         reason = error.code or "refused"
         # Not an order for which a concurrent request already got a payment page.

@@ -14,7 +14,8 @@ from merlin.app.verdicts import VerdictView
 from merlin.chat.feedback import Outcome, QuestionStatistics
 
 # Those that fit side by side on a phone.
-MODELS, WEEKS = 12, 12
+MODELS = 12
+WEEKS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

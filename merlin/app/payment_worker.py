@@ -121,7 +121,8 @@ async def _find_sent_refund(
     ctx: Context, gateway: PaymentGateway, refund: Refund
 ) -> GatewayRefund | None:
     """Return a refund of this payment and amount that is not in the ledger."""
-    listed, entries = await gateway.refunds(refund.payment_id), Ledger(ctx.db, ctx.clock).entries
+    listed = await gateway.refunds(refund.payment_id)
+    entries = Ledger(ctx.db, ctx.clock).entries
     known = {each.outside_id for each in await ctx.store.read(partial(entries, refund.purchase_id))}
     fresh = (each for each in listed if each.outside_id not in known and each.is_done is not False)
     return next((each for each in fresh if each.amount == refund.amount), None)
@@ -199,14 +200,17 @@ class PaymentWorker:
             self._begin(process_purchase(self.ctx, purchase), purchase=purchase.purchase_id)
 
     def _is_due(self, now: datetime) -> bool:
-        ctx, gateway = self.ctx, self.ctx.gateway
+        ctx = self.ctx
+        gateway = self.ctx.gateway
         is_refund_due = gateway is not None and Refunds(ctx.db, ctx.clock).is_due(gateway.name, now)
         return is_refund_due or Purchases(ctx.db, ctx.clock).is_due(now, self.only)
 
     def _claim(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
-        ctx, gateway = self.ctx, self.ctx.gateway
+        ctx = self.ctx
+        gateway = self.ctx.gateway
         refunds = Refunds(ctx.db, ctx.clock).claim_due(gateway.name, now, free) if gateway else []
-        left, purchases = free - len(refunds), Purchases(ctx.db, ctx.clock)
+        left = free - len(refunds)
+        purchases = Purchases(ctx.db, ctx.clock)
         return refunds, purchases.claim_due(now, left, self.only) if left else []
 
     def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:

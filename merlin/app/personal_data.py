@@ -137,7 +137,8 @@ class PersonalRecords(Repository):
         """
         queries = []
         for traces in TRACES:
-            table, conditions = traces.table, [*_list_own_conditions(traces, user_id)]
+            table = traces.table
+            conditions = [*_list_own_conditions(traces, user_id)]
             if table is PROPOSAL:  # those accepted as examples are deleted with these, by a commit
                 conditions.append(PROPOSAL.user_id == user_id)
             if conditions:
@@ -215,7 +216,8 @@ class PersonalRecords(Repository):
 
     def _delete_own(self, traces: PersonalData, user_id: int, kept_update: int | None) -> None:
         """Delete the rows that belong to the user."""
-        table, conditions = traces.table, [*_list_own_conditions(traces, user_id)]
+        table = traces.table
+        conditions = [*_list_own_conditions(traces, user_id)]
         if not conditions:
             return
         condition = reduce(or_, conditions)

@@ -33,7 +33,8 @@ class CurrentPlan:
 
 def read_current_plan(ctx: Context, actor: Actor, user: User | None = None) -> CurrentPlan:
     """Return the actor's current plan; `user` if their row is read."""
-    now, terms = ctx.clock(), read_terms(ctx, actor)
+    now = ctx.clock()
+    terms = read_terms(ctx, actor)
     user = user or Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
     packs = Quotas(ctx.db, ctx.bot_id, ctx.clock).packs.list_all(actor.user_id)

@@ -102,7 +102,8 @@ class ProposalView:
 
 def draft_proposal(dataset: str, content: ExampleContent, language: str) -> Draft:
     """Return a proposal of an example, masked. Raises DatasetError."""
-    question_text, answer_text = content.question, content.answer
+    question_text = content.question
+    answer_text = content.answer
     if question_text is None or answer_text is None:
         raise DatasetError("words are missing", "api-problem-question-and-answer")
     if max(len(question_text), len(answer_text)) > MAX_CHARACTERS:
@@ -260,7 +261,8 @@ class Review:
 
     def draft_of(self, proposal: Proposal) -> Draft:
         """Return the draft of a proposal as the editor wrote it."""
-        number, draft = proposal.proposal_id, proposal.draft
+        number = proposal.proposal_id
+        draft = proposal.draft
         question, answer = self.written.get(number, (draft.question, draft.answer))
         return replace(draft, question=question, answer=self.answers.get(number, answer))
 
@@ -456,7 +458,8 @@ def settle_contradiction(
     files = changes.read_files(ctx, actor, dataset)
     texts = {path: file for path in (holds, other) if (file := files.file(path))}
     examples_of = {path: parse_example(file.text) for path, file in texts.items()}
-    first, second = examples_of.get(holds), examples_of.get(other)
+    first = examples_of.get(holds)
+    second = examples_of.get(other)
     if first is None or second is None:
         raise Refused("changed since", "examples-decided")
     if reason:

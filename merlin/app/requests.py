@@ -27,7 +27,8 @@ def submit_request(
 
     `target` is the subject in the audit log. The same `once` returns the first request.
     """
-    requests, stored_arguments = Requests(ctx.db, ctx.clock), dict(arguments)
+    requests = Requests(ctx.db, ctx.clock)
+    stored_arguments = dict(arguments)
     if once:
         # Serialize concurrent calls of several processes.
         lock_user(ctx.db, actor.user_id, ctx.clock)

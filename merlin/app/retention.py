@@ -161,7 +161,8 @@ class RemovableFiles(Repository):
         """Return provider files of unneeded builds that are not removed yet."""
         builds = {build.build_id: build for build in self.builds(before)}
         newest = t.JOB.select(t.JOB.provider, t.JOB.build_id, fn.MAX(t.JOB.id).alias("newest"))
-        removable, settled = [], self._settled_removals()
+        removable = []
+        settled = self._settled_removals()
         for row in self.db.rows(newest.group_by(t.JOB.provider, t.JOB.build_id)):
             # A later job of the build has another key.
             key = f"remove-files:{row['provider']}:{row['newest']}"
@@ -179,7 +180,8 @@ class RemovableFiles(Repository):
 
     def models(self, before: datetime) -> list[Removable]:
         """Return models of unneeded builds that never served and are not removed yet."""
-        removable, settled = [], self._settled_removals()
+        removable = []
+        settled = self._settled_removals()
         models = t.MODEL.select(*t.MODEL.every(), t.JOB.checkpoints).order_by(t.MODEL.id)
         models = models.join(t.JOB, on=(t.JOB.id == t.MODEL.job_id)).where(_is_old_model(before))
         for row in self.db.rows(models):
@@ -232,7 +234,8 @@ class RemovableFiles(Repository):
 
     def list_next(self, key: Any) -> list[str]:
         """Return the next `SWEEP` values of a table's key, after the last from the first again."""
-        settings, name = Settings(self.db), f"swept.{key.source.__name__}"
+        settings = Settings(self.db)
+        name = f"swept.{key.source.__name__}"
         query = key.source.select(key).where(key > settings.get(name)).order_by(key).limit(SWEEP)
         found = [value for (value,) in self.db.tuples(query)]
         settings.put(name, found[-1] if len(found) == SWEEP else "")

@@ -66,8 +66,12 @@ def list_recent(
     condition = _is_own(actor)
     if place is not None:
         condition &= (SESSION.bot_id == ctx.bot_id) & (SESSION.thread_id == place.thread_id)
-    order = SESSION.last_used_at.desc(), SESSION.id.desc()
-    rows = ctx.db.rows(SESSION.select().where(condition).order_by(*order).limit(limit))
+    rows = ctx.db.rows(
+        SESSION.select()
+        .where(condition)
+        .order_by(SESSION.last_used_at.desc(), SESSION.id.desc())
+        .limit(limit)
+    )
     if not rows:
         return []
     count = fn.COUNT(TURN.id).alias("turns")

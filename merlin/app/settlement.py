@@ -64,7 +64,8 @@ def notify_mismatch(
     ctx: Context, purchase: Purchase, payment: GatewayPayment, differs: str
 ) -> None:
     """Notify admins of a payment that is not its order's; nothing is granted for it."""
-    number, outside_id = purchase.purchase_id, payment.outside_id
+    number = purchase.purchase_id
+    outside_id = payment.outside_id
     log.error("a payment is not its order's", purchase=number, differs=differs)
     values = {"purchase": purchase.number, "payment": outside_id, "differs": differs}
     is_stars = purchase.order.gateway is Gateway.STARS
@@ -133,14 +134,16 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> PaymentOutcome:
     else:
         outcome = apply_payment(ctx, purchase, payment)
     if outcome is PaymentOutcome.WRONG:
-        odd, once = {"stars": payment.amount.minor}, f"odd:{payment.outside_id}"
+        odd = {"stars": payment.amount.minor}
+        once = f"odd:{payment.outside_id}"
         notify(ctx, payment.user_id, "notice-stars-odd", odd, once)
     return outcome
 
 
 def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
     """End a purchase that cannot be paid, and notify the person; False for an ended one."""
-    end_unpaid, state = Purchases(ctx.db, ctx.clock).end_unpaid, PurchaseState.CANCELED
+    end_unpaid = Purchases(ctx.db, ctx.clock).end_unpaid
+    state = PurchaseState.CANCELED
     if not end_unpaid(purchase.purchase_id, state, reason, is_closed=True):
         return False
     # A person who did not pay within an hour is not notified.
@@ -201,7 +204,8 @@ def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> None:
     try:
         apply_refund(ctx, Gateway.STARS, gateway_refund)
     except (NotFound, Refused) as error:
-        charge, reason = gateway_refund.outside_id, str(error)
+        charge = gateway_refund.outside_id
+        reason = str(error)
         log.warning("a Stars refund fits no payment", charge=charge, reason=reason)
 
 
@@ -244,7 +248,8 @@ def format_amount(amount: Amount) -> str:
 
 def _bought(purchase: Purchase, amount: Amount) -> Mapping[str, object]:
     """Return a purchase's arguments for notices; the bot formats title and money by language."""
-    title, plan = purchase.order.promise.title, purchase.order.promise.plan
+    title = purchase.order.promise.title
+    plan = purchase.order.promise.plan
     return {
         "purchase": purchase.number,
         "ru": title.get("ru", plan),

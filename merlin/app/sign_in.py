@@ -140,7 +140,8 @@ def _open_sign_in(
     user, authority = _load_user(ctx, user_id)
     if user.is_blocked:
         raise Blocked
-    sign_ins, reference = SignIns(ctx.db, ctx.clock), person_reference(user_id)
+    sign_ins = SignIns(ctx.db, ctx.clock)
+    reference = person_reference(user_id)
     previous = sign_ins.find(previous_token) if previous_token else None
     if previous is not None:
         sign_ins.close(previous.user_id, previous.id)

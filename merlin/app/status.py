@@ -67,7 +67,8 @@ def read_status(ctx: Context, actor: Actor) -> Status:
 def list_datasets(ctx: Context, actor: Actor) -> list[DatasetStatus]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
-        newest_verdicts, trained = verdicts.list_newest(ctx), jobs.list_newest(ctx)
+        newest_verdicts = verdicts.list_newest(ctx)
+        trained = jobs.list_newest(ctx)
         serving = models.list_serving(ctx, actor)
     return [
         DatasetStatus(name, newest_verdicts.get(name), serving.get(name), trained.get(name))

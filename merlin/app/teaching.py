@@ -98,7 +98,8 @@ def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEd
     """Return the edits that move a material within course.yaml."""
     course_files = CourseFiles(files.files)
     material = course_files.material(files.materials, material_id)
-    title, text = course_files.value["materials"][material.place]["title"], material.text or ""
+    title = course_files.value["materials"][material.place]["title"]
+    text = material.text or ""
     file_url = material.file_url or ""
     draft = MaterialDraft(material.type, material.lesson, title, text, file_url, place)
     return course_files.change_material(material.place, draft)

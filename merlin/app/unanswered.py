@@ -35,7 +35,8 @@ from merlin.db.tables import TURN
 
 DAYS = 7
 # Limits of the newest questions and groups; longer lists are of no use.
-_MAX_QUESTIONS, _MAX_GROUPS = 5_000, 200
+_MAX_QUESTIONS = 5_000
+_MAX_GROUPS = 200
 # The maximum number of search results compared with a question.
 _MAX_COMPARED = 20
 
@@ -167,7 +168,8 @@ def _list_waiting(
     for group in groups:
         if any(_asks(text, form) for text in pending for form in group.forms):
             continue
-        example, disliked = _find_example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
+        example = _find_example(ctx, dataset, group.forms)
+        disliked = group.last(Reason.DISLIKED)
         # Git times have whole seconds.
         written_at = example.at if example else None
         is_disliked_since = disliked and written_at and disliked.replace(microsecond=0) > written_at

@@ -85,7 +85,8 @@ def list_users(
     """
     if not actor.may(Permission.USERS):
         return UserList(users=[], count=0)
-    users, text = Users(ctx.db, ctx.clock), text.strip()
+    users = Users(ctx.db, ctx.clock)
+    text = text.strip()
     if text:
         account = Accounts(ctx.db).find_by_name(text.removeprefix("@"))
         owner = users.get(account.user_id) if account else None
@@ -104,7 +105,8 @@ def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
 def read_details(ctx: Context, actor: Actor, user_id: int) -> UserDetails:
     """Return a person with the newest entries of their audit log. Raises NotFound."""
     user = _require_user(ctx, actor, user_id)
-    plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
+    plan = plan_of(ctx.plans, user.plans)
+    zone = user.time_zone(ctx.config.timezone)
     return view_of(
         UserDetails,
         _view(ctx, user),
@@ -229,7 +231,8 @@ def give_plan(ctx: Context, actor: Actor, user_id: int, name: str, days: int) ->
     get_plan(ctx.plans, name)
     if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
-    terms, key = Terms(ctx.db, ctx.clock), f"gift:{secrets.token_hex(8)}"
+    terms = Terms(ctx.db, ctx.clock)
+    key = f"gift:{secrets.token_hex(8)}"
     terms.add(user_id, name, days, key, actor.name)
     return next(each for each in terms.list_of_user(user_id) if each.key == key)
 
@@ -260,7 +263,8 @@ def add_account(
     _require(actor)
     given = check_name(name)
     first, hashed = _password(password, given)
-    accounts, roles = Accounts(ctx.db, ctx.clock), ctx.roles
+    accounts = Accounts(ctx.db, ctx.clock)
+    roles = ctx.roles
     user_id = accounts.make(given, actor.name)
     accounts.set_password(user_id, hashed, actor.name)
     if role is not Role.STUDENT or scope:
@@ -351,7 +355,8 @@ def _view(ctx: Context, user: User) -> UserView:
 
 def _views(ctx: Context, users: Sequence[User]) -> list[UserView]:
     ids = [user.user_id for user in users]
-    authorities, names = ctx.roles.list_authorities(ids), Accounts(ctx.db).list_names(ids)
+    authorities = ctx.roles.list_authorities(ids)
+    names = Accounts(ctx.db).list_names(ids)
     return [
         UserView(
             id=user.user_id,

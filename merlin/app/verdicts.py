@@ -120,11 +120,16 @@ def list_mainline(
 
     Raises NotFound.
     """
-    condition, visible = ON_LINE, actor.list_visible_datasets(dataset)
+    condition = ON_LINE
+    visible = actor.list_visible_datasets(dataset)
     if visible is not None:
         condition &= VERDICT.dataset.in_(visible)
-    newest_first = (VERDICT.position.desc(), VERDICT.dataset)
-    query = _select_verdicts().where(condition).order_by(*newest_first).limit(limit)
+    query = (
+        _select_verdicts()
+        .where(condition)
+        .order_by(VERDICT.position.desc(), VERDICT.dataset)
+        .limit(limit)
+    )
     with ctx.db.snapshot():
         return _views(ctx, ctx.db.rows(query))
 
@@ -254,8 +259,9 @@ def _select_verdicts() -> Select:
     ended = PROMOTION.select(fn.MAX(PROMOTION.at)).where(is_over & is_its).alias("served_until")
     newest = _LATER.select(fn.MAX(_LATER.position)).where(_LATER.dataset == VERDICT.dataset)
     is_newest = (VERDICT.position == newest).alias("is_newest")
-    of_others = (BUILD.number.alias("build_number"), MODEL.id.alias("model_row"), ended, is_newest)
-    query = select_verdicts().select_extend(*of_others)
+    query = select_verdicts().select_extend(
+        BUILD.number.alias("build_number"), MODEL.id.alias("model_row"), ended, is_newest
+    )
     query = query.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
     query = query.join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == VERDICT.job_id))
     return query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
@@ -281,8 +287,10 @@ def _views(
 
 
 def _view(row: Row, findings: Sequence[Row], after: CameAfter) -> VerdictView:
-    spec, status = load_spec(row["spec"]), VerdictStatus(row["status"])
-    is_trained, was_live = row["model_row"] is not None, row["served_until"] is not None
+    spec = load_spec(row["spec"])
+    status = VerdictStatus(row["status"])
+    is_trained = row["model_row"] is not None
+    was_live = row["served_until"] is not None
     return read_row(
         VerdictView,
         row,
@@ -341,8 +349,10 @@ def find_notified_editors(db: Database, key: str, arguments: Mapping[str, object
 
     The arguments of the notice identify the verdict by dataset and abbreviated commit, or by job.
     """
-    status, dataset = _STATUS_OF_NOTICE.get(key), str(arguments.get("dataset", ""))
-    commit, job = str(arguments.get("commit", "")), str(arguments.get("job", ""))
+    status = _STATUS_OF_NOTICE.get(key)
+    dataset = str(arguments.get("dataset", ""))
+    commit = str(arguments.get("commit", ""))
+    job = str(arguments.get("job", ""))
     if status is None or not (commit or job):
         return set()
     condition = VERDICT.job_id == int(job) if job else VERDICT.commit_sha.startswith(commit)
@@ -406,8 +416,14 @@ _BATCH_SIZE = 100
 _SAME_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
 _NEW_VERDICTS = Prepared(
     CHANGE.select(
-        *(CHANGE.change_id, CHANGE.by_whom, CHANGE.dataset),
-        *(VERDICT.status, VERDICT.reason, VERDICT.arguments, VERDICT.job_id, BUILD.number),
+        CHANGE.change_id,
+        CHANGE.by_whom,
+        CHANGE.dataset,
+        VERDICT.status,
+        VERDICT.reason,
+        VERDICT.arguments,
+        VERDICT.job_id,
+        BUILD.number,
     )
     # CROSS: without it SQLite begins with every verdict of these statuses.
     .join(VERDICT, JOIN.CROSS)
@@ -428,7 +444,8 @@ _NEW_VERDICTS = Prepared(
 def notify_editors(db: Database, clock: Clock = utc_now) -> None:
     """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
     for row in db.rows(_NEW_VERDICTS()):
-        status, change_id = VerdictStatus(row["status"]), row["change_id"]
+        status = VerdictStatus(row["status"])
+        change_id = row["change_id"]
         subject = FileIndex(db).name_subject(Changes(db, clock).get(change_id))
         values: dict[str, object] = {
             "subject": subject,

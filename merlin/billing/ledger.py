@@ -103,7 +103,8 @@ class Ledger(Repository):
         person whose data was deleted belongs to its payer again: Telegram refunds Stars only to a
         known person. Raises NotFound for an unknown purchase.
         """
-        purchase, outside_id = self.lock_purchase(purchase_id), payment.outside_id
+        purchase = self.lock_purchase(purchase_id)
+        outside_id = payment.outside_id
         paid = self._add(
             purchase,
             f"payment:{purchase.order.gateway.value}:{outside_id}",
@@ -139,7 +140,9 @@ class Ledger(Repository):
 
     def _apply_grant(self, purchase: Purchase, grant_id: int) -> None:
         """Grant what was promised; a person without data gets nothing, and admins are notified."""
-        promise, user_id, now = purchase.order.promise, purchase.user_id, self._clock()
+        promise = purchase.order.promise
+        user_id = purchase.user_id
+        now = self._clock()
         lasts = timedelta(days=promise.days) if promise.days is not None else None
         if not user_id:
             return
@@ -151,10 +154,10 @@ class Ledger(Repository):
                     QuestionPack(user_id, kind, amount, key, until)
                 )
         elif lasts is not None:
-            terms, key = Terms(self.db, self._clock), f"grant:{grant_id}"
+            terms = Terms(self.db, self._clock)
+            key = f"grant:{grant_id}"
             starts = term_start(terms.list_of_user(user_id), promise.plan, now)
-            period = (promise.plan, starts, starts + lasts)
-            terms.give(Term(0, user_id, *period, key, grant_id, BY))
+            terms.give(Term(0, user_id, promise.plan, starts, starts + lasts, key, grant_id, BY))
 
     @transaction
     def record_refund(
@@ -200,7 +203,8 @@ class Ledger(Repository):
             key = pack_key(grant.entry_id, kind)
             QuestionPacks(self.db, self._clock).reduce(purchase.user_id, key, kept)
         if not rest.minor:
-            key, refers = f"revocation:{grant.entry_id}", grant.entry_id
+            key = f"revocation:{grant.entry_id}"
+            refers = grant.entry_id
             self._add(purchase, key, EntryKind.REVOCATION, rest, refers=refers)
         entries = self.entries(purchase.purchase_id)
         grants = (entry for entry in entries if entry.kind is EntryKind.GRANT)
@@ -245,9 +249,19 @@ class Ledger(Repository):
         **more: Any,
     ) -> Entry | None:
         """Add a row and return it, None if its key exists."""
-        order, at = purchase.order, at or self._clock()
-        place = (purchase.purchase_id, order.gateway)
-        entry = Entry(0, kind, *place, amount, at, source=source, is_test=order.is_test, **more)
+        order = purchase.order
+        at = at or self._clock()
+        entry = Entry(
+            0,
+            kind,
+            purchase.purchase_id,
+            order.gateway,
+            amount,
+            at,
+            source=source,
+            is_test=order.is_test,
+            **more,
+        )
         row = {**_ENTRIES.write(entry, but=("entry_id",)), "key": storable_text(key)}
         return self._find(key) if self.db.add_new(LEDGER, row) else None
 

@@ -248,7 +248,8 @@ class Purchases(Repository):
                 return existing
         if len(waiting) >= MAX_OPEN:
             raise Refused(f"{len(waiting)} open orders", "billing-too-many")
-        purchase_id, ends = secrets.token_hex(ID_LENGTH // 2), now + lasts
+        purchase_id = secrets.token_hex(ID_LENGTH // 2)
+        ends = now + lasts
         new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, next_poll_at=ends)
         self.db.add_new(PURCHASE, _PURCHASES.write(new, self.db, but=("payments",)))
         return self.get(purchase_id)
@@ -379,7 +380,8 @@ class Purchases(Repository):
 
     def _claim_poll(self, row: Row, now: datetime) -> bool:
         """Claim one poll by postponing the next; False if another process has it."""
-        polls, ends = row["polls"] + 1, from_iso(row["expires_at"])
+        polls = row["polls"] + 1
+        ends = from_iso(row["expires_at"])
         later = now + next_poll_delay(polls)
         # Also at the time the order expires.
         values = {"polls": polls, "next_poll_at": iso(min(later, ends) if now < ends else later)}

@@ -74,7 +74,9 @@ def allowance_text(allowance: Allowance, language: str, kind: Format | None = No
 
     With `kind` it is named: "10 голосовых вопросов в день".
     """
-    day, month, suffix = allowance.day, allowance.month, f"-{kind.value}" if kind else ""
+    day = allowance.day
+    month = allowance.month
+    suffix = f"-{kind.value}" if kind else ""
     if allowance.is_closed:
         return text(language, f"pay-allows-none{suffix}")
     count = month if day is None else day
@@ -203,7 +205,8 @@ def compute_left(
     `used` are the questions counted this day and this month. If neither has any left, it is the
     month: waiting for the next day would not help.
     """
-    day, month = allowance.day, allowance.month
+    day = allowance.day
+    month = allowance.month
     used_day, used_month = used
     is_monthly = month is not None and (
         day is None or max(month - used_month, 0) <= max(day - used_day, 0)
@@ -342,7 +345,8 @@ class Quotas(BotRepository):
                 # The process that answers it now has the full time: it is not released meanwhile.
                 self.db.sql(_REFRESH, iso(self._clock()), self._bot_id, update_id)
                 return None
-        now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
+        now = today(self._clock(), zone)
+        allowance = allowance_of(plan, kind)
         pack_id = None
         used = self._read_used(user_id, now) if is_limited(allowance) else {}
         left = compute_left(kind, allowance, used.get(kind, _UNUSED), now)
@@ -350,8 +354,17 @@ class Quotas(BotRepository):
             pack_id = self.packs.find_open(user_id, kind)
             if pack_id is None:
                 return left
-        use = (self._bot_id, update_id, user_id, kind.value, pack_id)
-        self.db.sql(_TAKE, *use, now.day, now.month, iso(self._clock()))
+        self.db.sql(
+            _TAKE,
+            self._bot_id,
+            update_id,
+            user_id,
+            kind.value,
+            pack_id,
+            now.day,
+            now.month,
+            iso(self._clock()),
+        )
         return None
 
     @transaction

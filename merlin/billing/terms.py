@@ -125,7 +125,8 @@ class Terms(Repository):
         row = self.db.row(TERM.select().where(TERM.grant_id == grant_id))
         if row is None:
             return
-        current, now = _TERMS.read(row), self._clock()
+        current = _TERMS.read(row)
+        now = self._clock()
         shortened = shorten(current, length, paid, remaining, now)
         later = move_later_terms(self.list_of_user(current.user_id), current, shortened)
         for term in [shortened, *later]:

@@ -202,7 +202,8 @@ class BotApi:
                 if meaning is ApiError.UNKNOWN and send_class is SendClass.STORED:
                     raise SendUnknown(type(error).__name__) from error
                 if isinstance(error, ChatMigrated):
-                    chat_id, spot = await self._follow(chat_id, error), NO_TARGET
+                    chat_id = await self._follow(chat_id, error)
+                    spot = NO_TARGET
                     continue
                 if meaning is ApiError.REFUSED and page.marks:
                     page = without_marks(page)
@@ -364,7 +365,9 @@ class Files:
         tries: int = TRIES,
     ) -> None:
         self._bot = bot
-        self._total_s, self._longest_pause_s, self._tries = total_s, longest_pause_s, tries
+        self._total_s = total_s
+        self._longest_pause_s = longest_pause_s
+        self._tries = tries
 
     async def fetch(self, file_id: str, limit_bytes: int) -> bytes:
         """Return the content of a file; network errors are retried.

@@ -191,15 +191,19 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         data = self.bot_data
         # The services, the Bot API client and the store. `db` is used only within the store's
         # work.
-        self.services, self.bot_api = data.services, data.bot_api
-        self.store, self.db = data.services.store, data.services.db
-        self.bot_id, self.outbox = data.services.bot_id, data.services.outbox
+        self.services = data.services
+        self.bot_api = data.bot_api
+        self.store = data.services.store
+        self.db = data.services.db
+        self.bot_id = data.services.bot_id
+        self.outbox = data.services.outbox
         self.dialogs = Dialogs(self.db, self.bot_id)
         self.sessions = Sessions(self.db, self.bot_id)
         self.turns = Turns(self.db, self.bot_id)
         self.quotas = Quotas(self.db, self.bot_id)
         self.catalogue = ModelCatalogue(self.db)
-        self.update_id, self.chat_id = self.stored.update_id, self.stored.chat_id
+        self.update_id = self.stored.update_id
+        self.chat_id = self.stored.chat_id
         self.user_id = self.stored.user_id
         self._is_zone_named = False
 
@@ -213,7 +217,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def create(cls, application: BotApplication, task: Task) -> Self:
         """Return the context of an update; its person and dialog are still to be set."""
         update = task.update
-        query, message = update.callback_query, update.message
+        query = update.callback_query
+        message = update.message
         # Of an old message with a button Telegram says only the place.
         shown = query.message if query else message
         thread_id = 0
@@ -408,7 +413,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             return
         if dialog.has_text:
             note = FormattedMessage(self.translate("bot-form-left"))
-            key, target = f"left:{self.update_id}", Target(self.thread_id)
+            key = f"left:{self.update_id}"
+            target = Target(self.thread_id)
             self.outbox.put([OutgoingMessage(key, self.chat_id, note, target=target)])
         self.stop_waiting()
 
@@ -523,7 +529,9 @@ def build_page_messages(
     number: int = 0,
 ) -> list[OutgoingMessage]:
     """Return pages as outgoing messages that answer an update, numbered from `number`."""
-    chat_id, update_id, target = context.chat_id, context.update_id, find_target(context)
+    chat_id = context.chat_id
+    update_id = context.update_id
+    target = find_target(context)
     targets = [first or target, *[target] * len(pages)]
     return [
         OutgoingMessage(f"update:{update_id}:{place}", chat_id, page, update_id, page_target)

@@ -71,7 +71,8 @@ class _Writer(LatexNodes2Text):  # type: ignore[misc]
                 text, sign = _convert_scripts(node.chars, sign)
             else:
                 text = self.node_to_text(node)
-                text, sign = (_convert_script(sign, text) if sign else text), ""
+                text = _convert_script(sign, text) if sign else text
+                sign = ""
             output += _separator(output, text, node) + text
         return output + sign
 
@@ -108,7 +109,8 @@ class _Writer(LatexNodes2Text):  # type: ignore[misc]
                 cell = []
             elif isinstance(node, LatexMacroNode) and node.macroname == "\\":
                 yield [*row, self.nodelist_to_text(cell)]
-                row, cell = [], []
+                row = []
+                cell = []
             else:
                 cell.append(node)
         yield [*row, self.nodelist_to_text(cell)]

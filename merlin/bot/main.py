@@ -110,12 +110,15 @@ class Bot:
     """The parts of one running bot."""
 
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
-        self._services, self._transport = services, transport
+        self._services = services
+        self._transport = transport
         self._application, self._processor = create_application(services, transport)
         bot_api = BotApi(self._application.bot, transport, self._move_group)
         sender = OutboxSender(services, bot_api, transport)
         data = self._application.bot_data
-        data.services, data.bot_api, data.sender = services, bot_api, sender
+        data.services = services
+        data.bot_api = bot_api
+        data.sender = sender
         data.answer_service = AnswerService(services.answerers, services.retry_policy)
         data.files = Files(self._application.bot)
         register(self._application)
@@ -129,7 +132,8 @@ class Bot:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Run every part until `stop` is set."""
-        services, longest_s = self._services, self._services.pace.longest_pause_s
+        services = self._services
+        longest_s = self._services.pace.longest_pause_s
         await self._application.initialize()
         try:
             await self._application.bot.get_me()
@@ -214,7 +218,8 @@ class Bot:
 
     async def _take_over(self) -> None:
         """Queue updates of chats without a live owner, and those stored by others in own chats."""
-        owner, unfinished = self._services.owner, self._processor.unfinished
+        owner = self._services.owner
+        unfinished = self._processor.unfinished
         room = MAX_CONCURRENT - self._processor.working
 
         def find() -> tuple[list[Update], list[Update]]:

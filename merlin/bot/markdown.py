@@ -230,7 +230,8 @@ def _formula_text(formula: str) -> str:
 
 
 def _write_list(builder: TextBuilder, node: SyntaxTreeNode, depth: int) -> None:
-    previous, line_range = node.previous_sibling, node.map
+    previous = node.previous_sibling
+    line_range = node.map
     end = previous.map if previous and previous.type == "paragraph" else None
     # A list may follow a paragraph without a blank line, as its items do.
     lines = 1 if depth or (end and line_range and end[1] == line_range[0]) else 2
@@ -313,7 +314,8 @@ def _is_link(address: str) -> bool:
         return True
     try:
         parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port
+        host = parts.hostname or ""
+        port = parts.port
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and "." in host and port != 0

@@ -29,7 +29,8 @@ from merlin.db.notices import ADMINS, NEWS, Notice, Notices, cause_of
 
 log = get_logger(__name__)
 
-MAX_LISTED, _MAX_ACTS = 8, 2
+MAX_LISTED = 8
+_MAX_ACTS = 2
 
 
 def build_messages(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
@@ -101,7 +102,8 @@ class NoticeSender:
             await self._services.store.do(self._hand_over)
         # A chat that Telegram asks to wait, perhaps for hours, takes no place of the batch.
         limit = max(BATCH_SIZE + len(self._sender.flooded) - len(self._on_the_way), 0)
-        owner, busy = self._services.owner, [*self._on_the_way]
+        owner = self._services.owner
+        busy = [*self._on_the_way]
         unsent = await self._services.store.do(
             lambda: self._services.outbox.list_unprompted(owner, limit, busy)
         )
@@ -117,7 +119,8 @@ class NoticeSender:
         return Notices(self._services.db).list_waiting(BATCH_SIZE, before)
 
     def _hand_over(self) -> None:
-        services, notices = self._services, Notices(self._services.db)
+        services = self._services
+        notices = Notices(self._services.db)
         claimed = [
             notice for notice in self._list_waiting() if notices.mark_handed_over(notice.notice_id)
         ]

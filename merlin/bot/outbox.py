@@ -37,14 +37,16 @@ async def show_results(services: BotServices) -> None:
 def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
     for waiting_request, request in waiting.list_finished():
         if waiting.forget(request.request_id):
-            language, job = services.language_of(waiting_request.chat_id), request.result.get("job")
+            language = services.language_of(waiting_request.chat_id)
+            job = request.result.get("job")
             open_button = Button(
                 text(language, "admin-continue"), f"a-job:{job}" if job else waiting_request.back
             )
             page = FormattedMessage(
                 result_text(services.db, request, language), buttons=((open_button,),)
             )
-            key, target = f"result:{request.request_id}", Target(edit_of=waiting_request.message_id)
+            key = f"result:{request.request_id}"
+            target = Target(edit_of=waiting_request.message_id)
             services.outbox.put(
                 [OutgoingMessage(key, waiting_request.chat_id, page, target=target)]
             )
@@ -53,7 +55,8 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
 
 def result_text(db: Database, request: Request, language: str) -> str:
     """Return what came of a request, or why it was refused."""
-    is_done, error = request.state is RequestState.DONE, request.error
+    is_done = request.state is RequestState.DONE
+    error = request.error
     key = f"admin-did-{request.kind}" if is_done else error.key
     fields = request.result if is_done else error.arguments
     values = {name: "" if value is None else value for name, value in fields.items()}
@@ -179,7 +182,9 @@ class OutboxSender:
 
     async def _show(self, message: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
         """Edit or send a message; return its message id."""
-        chat_id, page, edit_of = message.chat_id, message.page, message.target.edit_of
+        chat_id = message.chat_id
+        page = message.page
+        edit_of = message.target.edit_of
         may_edit = edit_of and page.file is None
         # An edit is idempotent, so it needs no repeat mark.
         if may_edit and await self._bot_api.edit(chat_id, edit_of, page, SendClass.STORED):
@@ -190,7 +195,8 @@ class OutboxSender:
 
     async def _wait_until_reachable(self, outgoing: QueuedMessage) -> None:
         # Typing is idempotent, so it serves as a probe of the chat.
-        attempt, message = 0, outgoing.message
+        attempt = 0
+        message = outgoing.message
         try:
             while not await self._bot_api.send_typing(message.chat_id, message.target.thread_id):
                 await self._transport.pause(attempt)

@@ -300,7 +300,8 @@ class ChatProcessor(BaseUpdateProcessor):
 
 async def retry_until_stored(services: BotServices, work: Callable[[], T], trouble: str) -> T:
     """Return the result of `work`; wait for a full disk or a held lock, logged as `trouble`."""
-    attempt, failures = 0, Failures()
+    attempt = 0
+    failures = Failures()
     while True:
         try:
             result = await services.store.do(work)
@@ -324,7 +325,8 @@ class UpdateReceiver:
         processor: ChatProcessor,
     ) -> None:
         self._services = services
-        self._bot, self._transport = bot, transport
+        self._bot = bot
+        self._transport = transport
         self._processor = processor
         self._method_url = f"{services.base_url}{services.token}/getUpdates"
         self._offset = 0
@@ -374,7 +376,8 @@ class UpdateReceiver:
     async def _run_polling(self) -> None:
         """Poll, store and queue while this process leads."""
         attempt = 0
-        was_away, back_at = True, utc_now()
+        was_away = True
+        back_at = utc_now()
         while True:
             was_away = was_away or not self._leads.is_set()
             await self._leads.wait()

@@ -19,14 +19,16 @@ from merlin.core.network import is_loopback
 
 T = TypeVar("T")
 
-READ_S, PROBE_S = 15.0, 5.0
+READ_S = 15.0
+PROBE_S = 5.0
 # A call usually takes a fraction of a second.
 SLOW_S = 5.0
 
 
 def ask_telegram(config: Config, ask: Callable[[Bot], Awaitable[T]]) -> T:
     """Return the answer. Raises MerlinError, which says what is wrong and what to do."""
-    token, telegram = credential(BOT_TOKEN), config.telegram
+    token = credential(BOT_TOKEN)
+    telegram = config.telegram
     bot_id(token)
     request = AiohttpRequest(READ_S, proxy=telegram_proxy(telegram))
 
@@ -73,11 +75,14 @@ def _slow(named: Mapping[str, str]) -> MerlinError:
 
 def _no_connection(config: Config, named: Mapping[str, str], error: str) -> MerlinError:
     """Return what keeps the bot from Telegram: its proxy, what is behind that, or the network."""
-    url, proxy = named["url"], named["proxy"]
+    url = named["url"]
+    proxy = named["proxy"]
     if proxy:
-        key, reason = "doctor-proxy-down", _connection_problem(proxy)
+        key = "doctor-proxy-down"
+        reason = _connection_problem(proxy)
         if not reason:
-            key, reason = "doctor-proxy-blocked", error
+            key = "doctor-proxy-blocked"
+            reason = error
         return _problem(key, **named, reason=reason)
     others = (other for key, other in addresses(config) if key[0] != "telegram")
     far = [other for other in others if not is_loopback(urlsplit(other).hostname)]

@@ -120,7 +120,8 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, failures: 
     clock = asyncio.get_running_loop().time
     attempt = 0
     while True:
-        begun, longest_s = clock(), longest_pause_s
+        begun = clock()
+        longest_s = longest_pause_s
         lasted = asyncio.get_running_loop().call_later(LASTED_S, failures.end, name)
         try:
             await work()

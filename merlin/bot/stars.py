@@ -23,7 +23,8 @@ from merlin.providers import payments
 log = get_logger(__name__)
 
 # Telegram's limits for an invoice.
-_TITLE_LENGTH, _DESCRIPTION_LENGTH = 32, 255
+_TITLE_LENGTH = 32
+_DESCRIPTION_LENGTH = 255
 _REFUNDED = "CHARGE_ALREADY_REFUNDED"
 
 
@@ -109,7 +110,8 @@ def read_refund(update: telegram.Update) -> payments.GatewayRefund | None:
     if payment is None or payment.at is None:
         return None
     # A refund has the charge id of its payment.
-    charge, at = payment.outside_id, payment.at
+    charge = payment.outside_id
+    at = payment.at
     owner = {"purchase_id": payment.purchase_id, "user_id": payment.user_id}
     return payments.GatewayRefund(charge, charge, payment.amount, is_done=True, at=at, **owner)
 

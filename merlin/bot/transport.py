@@ -85,7 +85,9 @@ class AiohttpRequest(BaseRequest):
         proxy: str = "",
         connect_s: float = CONNECT_S,
     ) -> None:
-        self._read_s, self._connect_s, self._proxy = read_s, connect_s, proxy
+        self._read_s = read_s
+        self._connect_s = connect_s
+        self._proxy = proxy
         self._longest_pause_s = longest_pause_s
         self._failures = _FAILURES
         self._session: aiohttp.ClientSession | None = None
@@ -209,7 +211,8 @@ class AiohttpRequest(BaseRequest):
             async with self._session.request(
                 method, url, data=body, headers=headers, allow_redirects=False, **options
             ) as answer:
-                content, status = await answer.read(), answer.status
+                content = await answer.read()
+                status = answer.status
         except self._failures as error:
             kind = f"{type(error).__name__} {getattr(error, 'status', '')}".strip()
             # Without the cause: its text may contain the URL, and thus the token.
@@ -334,7 +337,8 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         Raises EditSkipped for a progress edit that would have to wait, RetryAfter for a request
         that never waits and a stored message, and any error of the request itself.
         """
-        send_class, chat_id = rate_limit_args or SendClass.FINAL, data.get("chat_id")
+        send_class = rate_limit_args or SendClass.FINAL
+        chat_id = data.get("chat_id")
         if chat_id is None:
             return await callback(*args, **kwargs)
         chat = str(chat_id)
@@ -352,10 +356,13 @@ class RateLimiter(BaseRateLimiter[SendClass]):
                     raise
 
     async def _wait_for_slot(self, chat: str, send_class: SendClass) -> None:
-        now, limits = _now(), self._limits
-        per_s, burst = limits.group_per_min / 60, GROUP_BURST
+        now = _now()
+        limits = self._limits
+        per_s = limits.group_per_min / 60
+        burst = GROUP_BURST
         if chat.isdecimal():
-            per_s, burst = limits.private_per_s, PRIVATE_BURST
+            per_s = limits.private_per_s
+            burst = PRIVATE_BURST
         bucket = self._buckets.get(chat, per_s, burst, now)
         if send_class is SendClass.PROGRESS:
             buckets = bucket, self._overall

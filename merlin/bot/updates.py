@@ -194,7 +194,8 @@ def find_addressee(message: Message | None, bot_id: int, bot_name: str) -> Addre
     """Return the addressee of a group message; an empty one for other updates."""
     if message is None:
         return Addressee("")
-    marks, raw_units = _marks(message), text_of(message).encode("utf-16-le")
+    marks = _marks(message)
+    raw_units = text_of(message).encode("utf-16-le")
     text = full_text_of(message)
     cuts = []
     for mark in marks:
@@ -204,7 +205,8 @@ def find_addressee(message: Message | None, bot_id: int, bot_name: str) -> Addre
             links = [each for each in marks if each.offset < mark.offset]
             start = utf16_length(with_addresses(before, links))
             cuts.append((start, start + mark.length))
-    replied, sender = _find_replied(message), message.from_user
+    replied = _find_replied(message)
+    sender = message.from_user
     is_bot = sender is not None and sender.is_bot and message.sender_chat is None
     return Addressee(
         text=_remove_ranges(text.encode("utf-16-le"), cuts) if cuts else text,
@@ -253,7 +255,8 @@ def _slice_units(units: bytes, start: int, length: int) -> str:
 
 def _remove_ranges(units: bytes, cuts: list[tuple[int, int]]) -> str:
     """Return the text without these ranges and the separators around them."""
-    parts, at = [], 0
+    parts = []
+    at = 0
     for start, end in sorted(cuts):
         parts.append(_slice_units(units, at, start - at))
         at = end
@@ -302,7 +305,8 @@ def get_wait_s(update: telegram.Update) -> float:
 
 def is_same_album(update: telegram.Update, before: telegram.Update) -> bool:
     """Return whether both are parts of one album, whatever arrived between them."""
-    message, first = update.message, before.message
+    message = update.message
+    first = before.message
     if message is None or first is None or message.from_user != first.from_user:
         return False
     return bool(first.media_group_id) and message.media_group_id == first.media_group_id
@@ -310,7 +314,8 @@ def is_same_album(update: telegram.Update, before: telegram.Update) -> bool:
 
 def is_continuation(update: telegram.Update, before: telegram.Update) -> bool:
     """Return whether `update`, which directly follows `before`, is a part of the same message."""
-    message, first = update.message, before.message
+    message = update.message
+    first = before.message
     if message is None or first is None or message.from_user != first.from_user:
         return False
     if first.media_group_id:
@@ -332,7 +337,8 @@ def joined_text(text: str, further_updates: Sequence[telegram.Update]) -> str:
     for update in further_updates:
         part = text_of(update.message)
         gap = "\n" if before and part and utf16_length(before) < FULL_UNITS else ""
-        result, before = f"{result}{gap}{full_text_of(update.message)}", part or before
+        result = f"{result}{gap}{full_text_of(update.message)}"
+        before = part or before
     return result
 
 

@@ -149,8 +149,8 @@ def report_faults(db: Database, faults: Iterable[ProviderFault], clock: Clock, b
     """
     for fault in faults:
         arguments = {"provider": fault.provider, "model": fault.model_id, "reason": fault.reason}
-        key, about = f"notice-answer-{fault.kind}", (fault.provider, fault.model_id)
-        is_news = Notices(db, clock).tell_hourly(key, arguments, *about)
+        key = f"notice-answer-{fault.kind}"
+        is_news = Notices(db, clock).tell_hourly(key, arguments, fault.provider, fault.model_id)
         if is_news and fault.kind in ("gone", "unapplied"):
             # The daemon looks at the models at once.
             Requests(db).ask(RequestKind.CENSUS, {"model": fault.model_id}, by)
@@ -346,7 +346,8 @@ class AnswerService:
         sampling: SamplingParams,
     ) -> Reply:
         faults: list[ProviderFault] = []
-        last, first = Reply(Ending.NOBODY), None
+        last = Reply(Ending.NOBODY)
+        first = None
         async for choice in route:
             first = first or choice
             if choice.provider not in self._answerers:
@@ -439,7 +440,8 @@ class AnswerService:
     async def _ask_once(self, attempt: _Attempt) -> Reply:
         answerer = self._answerers[attempt.choice.provider]
         answer = Answer()
-        model_id, first_ms = attempt.choice.model_id, None
+        model_id = attempt.choice.model_id
+        first_ms = None
         started_at = 0.0
         clock = asyncio.get_running_loop().time
         try:

@@ -100,7 +100,8 @@ EXAMPLE_FORMATS = frozenset({"text", "voice"})
 
 _ASKED_DAYS = 30
 # For the method `kto`: 25 steps an epoch in automatic batches, and some of each kind to compare.
-_ENOUGH, _ENOUGH_OF_EACH = 100, 10
+_ENOUGH = 100
+_ENOUGH_OF_EACH = 10
 
 
 class QuestionStatistics(Repository):
@@ -117,15 +118,17 @@ class QuestionStatistics(Repository):
         """
         model = Case(None, ((SESSION.dataset.is_null(), TURN.model_id),)).alias("answered_by")
         is_disliked = Case(None, ((RATING.value == Rating.DOWN.value, 1),), 0)
-        counts = fn.COUNT(TURN.id.distinct()), fn.SUM(is_disliked)
-        query = TURN.select(SESSION.dataset, model, *counts)
+        query = TURN.select(
+            SESSION.dataset, model, fn.COUNT(TURN.id.distinct()), fn.SUM(is_disliked)
+        )
         query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
         query = _select_counted(query, since).where(TURN.answer != "")
         query = query.group_by(SESSION.dataset, SQL("answered_by"))
         rows = self.db.tuples(query)
         is_used = MODEL.model_id.in_([model_id for _, model_id, *_ in rows if model_id])
         tuned = set(self.db.tuples(MODEL.select(MODEL.model_id, MODEL.dataset).where(is_used)))
-        questions, disliked = Counter[str | None](), Counter[str | None]()
+        questions = Counter[str | None]()
+        disliked = Counter[str | None]()
         for dataset, model_id, asked, down in rows:
             own = {each for name, each in tuned if name == model_id} | {self._default}
             for each in {dataset} if dataset is not None else own:
@@ -138,7 +141,8 @@ class QuestionStatistics(Repository):
 
         Neither small talk nor what a plan refused is among them.
         """
-        is_failed, is_unknown = TURN.ending == UpdateState.FAILED.value, TURN.known == 0
+        is_failed = TURN.ending == UpdateState.FAILED.value
+        is_unknown = TURN.known == 0
         outcome = Case(
             None,
             (
@@ -148,7 +152,8 @@ class QuestionStatistics(Repository):
             ),
             Outcome.ANSWERED.value,
         )
-        day, count = fn.SUBSTR(TURN.asked_at, 1, 10).alias("day"), fn.COUNT(TURN.id)
+        day = fn.SUBSTR(TURN.asked_at, 1, 10).alias("day")
+        count = fn.COUNT(TURN.id)
         query = self._about(TURN.select(day, outcome.alias("outcome"), count), dataset, since)
         query = query.where(is_failed | (TURN.answer != ""))
         counts = defaultdict[date, Counter[Outcome]](Counter)
@@ -173,9 +178,18 @@ class QuestionStatistics(Repository):
         refused = TURN.select(TURN.id).where(
             (TURN.known == 0) & (TURN.asked_at >= since.isoformat())
         )
-        columns = (TURN.id, TURN.asked_at, TURN.question, TURN.known)
-        flags = is_disliked.alias("is_disliked"), _has_consent().alias("is_shown")
-        query = self._about(TURN.select(*columns, *flags), dataset, since)
+        query = self._about(
+            TURN.select(
+                TURN.id,
+                TURN.asked_at,
+                TURN.question,
+                TURN.known,
+                is_disliked.alias("is_disliked"),
+                _has_consent().alias("is_shown"),
+            ),
+            dataset,
+            since,
+        )
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS))
         is_reason = (TURN.known == 0) | is_disliked
         is_listed = TURN.id.in_(refused | disliked) & is_reason & (TURN.is_dismissed == dismissed)
@@ -185,7 +199,8 @@ class QuestionStatistics(Repository):
             text = decrypt(self.db.cipher, row["question"])
             has_reason = {Reason.REFUSED: row["known"] == 0, Reason.DISLIKED: row["is_disliked"]}
             reasons = frozenset(reason for reason, applies in has_reason.items() if applies)
-            at, is_shown = from_iso(row["asked_at"]), bool(row["is_shown"])
+            at = from_iso(row["asked_at"])
+            is_shown = bool(row["is_shown"])
             if text:
                 questions.append(UnansweredQuestion(row["id"], text, at, reasons, is_shown))
         return questions
@@ -217,8 +232,9 @@ class QuestionStatistics(Repository):
 
     def find_asked(self, turn_ids: Sequence[int]) -> list[AskedQuestion]:
         """Return these turns' questions and answers, newest first, of people with a consent."""
-        columns = TURN.id, TURN.question, TURN.answer
-        query = TURN.select(*columns).where(TURN.id.in_(list(turn_ids)) & _has_consent())
+        query = TURN.select(TURN.id, TURN.question, TURN.answer).where(
+            TURN.id.in_(list(turn_ids)) & _has_consent()
+        )
         return [
             AskedQuestion(row["id"], question, answer)
             for row in self.db.rows(query.order_by(TURN.id.desc()))
@@ -261,7 +277,8 @@ class QuestionStatistics(Repository):
             example_id = f"{rated_prefixes(self.db, row['user_id'])[0]}{row['id']}"
             is_whole = question and answer and not needs_turn_before(normalise(question))
             if is_whole and example_id not in ids:
-                asked, said = Message("user", question), Message("assistant", answer)
+                asked = Message("user", question)
+                said = Message("assistant", answer)
                 is_good = row["value"] == Rating.UP
                 rated = Example(
                     example_id,
@@ -289,8 +306,14 @@ class QuestionStatistics(Repository):
         if turn is None:
             return None
         in_session = (TURN.session_id == turn["session_id"]) & (TURN.id < turn_id)
-        columns = (TURN.question, TURN.answer, TURN.user_id, TURN.known, TURN.format)
-        query = TURN.select(*columns, _has_consent().alias("is_shown"))
+        query = TURN.select(
+            TURN.question,
+            TURN.answer,
+            TURN.user_id,
+            TURN.known,
+            TURN.format,
+            _has_consent().alias("is_shown"),
+        )
         newest = _select_counted(query, date.min).where(in_session & (TURN.answer != ""))
         row = self.db.row(newest.order_by(TURN.id.desc()).limit(1))
         if row is None or row["user_id"] != turn["user_id"] or not row["is_shown"]:

@@ -33,13 +33,17 @@ from merlin.db.database import Database
 if TYPE_CHECKING:
     from merlin.core.encoder import Floats
 
-MAX_EXAMPLES, MAX_PASSAGES = 8, 4
+MAX_EXAMPLES = 8
+MAX_PASSAGES = 4
 # Characters of each source in the prompt.
 MAX_CHARACTERS = 1_000
 # Examples found by words, which are compared by meaning: one is encoded in a millisecond or two.
 _COMPARED = 100
-_MAX_WORDS, _MIN_WORD_LENGTH, _GRAM = 60, 2, 4
-_MAX_STEMS, _MIN_STEM_SHARE = 24, 0.6
+_MAX_WORDS = 60
+_MIN_WORD_LENGTH = 2
+_GRAM = 4
+_MAX_STEMS = 24
+_MIN_STEM_SHARE = 0.6
 # A question without any stem of a course is compared by meaning from this cosine on: the highest of
 # twelve everyday questions with the shipped courses was 0.21.
 _MIN_COSINE = 0.25

@@ -48,7 +48,8 @@ from merlin.training.models import (
 )
 from merlin.training.promote import Promotions, serving_of, serving_rows
 
-FEW, SIGN_LENGTH = 3, 12
+FEW = 3
+SIGN_LENGTH = 12
 
 
 class CandidateKind(StrEnum):
@@ -123,7 +124,9 @@ class ModelRequest:
 
 def find_first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Candidate | None:
     """Return the model that is to answer first; None if only the chain is left."""
-    kind, chosen, assistant = CandidateKind.CHOSEN, request.chosen, request.assistant
+    kind = CandidateKind.CHOSEN
+    chosen = request.chosen
+    assistant = request.assistant
     if chosen is not None and not is_unavailable(catalogue, chosen):
         own = catalogue.tuned_row(chosen[1]) if chosen[1] and not request.system else None
         if own is not None:

@@ -216,11 +216,13 @@ class Turns(BotRepository):
     @transaction
     def ask(self, question: Question, placeholder_id: int | None) -> Turn:
         """Store a question with its placeholder; an existing turn gets the new values."""
-        stored, columns = self.find(question.update_id), _QUESTIONS.write(question, self.db)
+        stored = self.find(question.update_id)
+        columns = _QUESTIONS.write(question, self.db)
         if stored is None:
             if question.message_id:
                 # An earlier turn of the same message no longer belongs to the history.
-                session_id, message_id = question.session_id, question.message_id
+                session_id = question.session_id
+                message_id = question.message_id
                 self.db.change(
                     _REPLACE(bot=self._bot_id, session_id=session_id, question_id=message_id)
                 )
@@ -252,7 +254,8 @@ class Turns(BotRepository):
         is_shared = len({row["user_id"] for row in rows} | ({asker} if asker else set())) > 1
         messages = []
         for row in reversed(rows):
-            question, answer = self._decrypt(row["question"]), self._decrypt(row["answer"])
+            question = self._decrypt(row["question"])
+            answer = self._decrypt(row["answer"])
             if question is not None and answer is not None:
                 name = self._decrypt(row["asker"]) if is_shared and row["asker"] else ""
                 question = with_author(question, name or "")
@@ -309,7 +312,8 @@ class Turns(BotRepository):
         )
 
     def _read_answer(self, row: Row) -> StoredAnswer | None:
-        answer, note = self._decrypt(row["answer"]), self._decrypt(row["note"])
+        answer = self._decrypt(row["answer"])
+        note = self._decrypt(row["note"])
         if answer is None or note is None:
             return None
         return _ANSWERS.read(row, self.db, answer=answer, note=note)

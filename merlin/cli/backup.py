@@ -73,8 +73,10 @@ def backup(
     """Write database, builds and the engine's models to one archive; Merlin can be running."""
     from merlin.db.backup import note_backup, write_backup
 
-    settings, now = configuration(config), utc_now()
-    state, url = settings.state_dir, settings.database
+    settings = configuration(config)
+    now = utc_now()
+    state = settings.state_dir
+    url = settings.database
     require_whole(state)
     write = partial(write_backup, state, url, at=now, with_key=with_key)
     if to == "-":
@@ -91,7 +93,8 @@ def backup(
     name = f"{_ARCHIVE_STEM.format(now)}{_ENDING}"
     remove_abandoned(folder.glob(f".merlin-*{_ENDING}.part"))
     is_new = not folder.exists()
-    path, temporary = folder / name, folder / f".{name}.part"
+    path = folder / name
+    temporary = folder / f".{name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary.touch(0o600)

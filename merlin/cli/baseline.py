@@ -46,7 +46,9 @@ def record(
     json: AsJson = False,
 ) -> None:
     """Ask models the test questions, people's (with consent) and trained ones; keep the answers."""
-    settings, results, left = configuration(config), [], convert_to_micro(budget) or 0
+    settings = configuration(config)
+    results = []
+    left = convert_to_micro(budget) or 0
     # Two runs at once would each ask the same and spend the whole budget.
     with edit_session(settings) as session, Lead(settings.state_dir, settings.database, "baseline"):
         ctx = session.ctx
@@ -68,7 +70,8 @@ def record(
 
 def _show(plan: CallPlan, report: CallReport) -> dict[str, object]:
     """Print how many answers were recorded, and their cost; return them for JSON."""
-    name, currency = plan.teacher.name, plan.teacher.price.currency
+    name = plan.teacher.name
+    currency = plan.teacher.price.currency
     counts = {
         "answered": report.answered,
         "known": plan.answered,

@@ -50,14 +50,16 @@ def refund(
     """Refund an order and take back what it bought; the api or the bot sends the money."""
     settings = configuration(config)
     with open_migrated_database(settings) as database:
-        ctx, actor = Context(config=settings, db=database), Actor.operator()
+        ctx = Context(config=settings, db=database)
+        actor = Actor.operator()
         details = payments.show_payment(ctx, actor, order)
         if not details.remaining_amounts:
             raise Refused("not paid", "billing-not-paid")
         if len(details.remaining_amounts) > 1:
             raise Refused("paid several times", "billing-which-grant", order=order)
         ((grant, remaining),) = details.remaining_amounts.items()
-        asked, bought = parse_refund(amount, remaining, language()), details.purchase.order
+        asked = parse_refund(amount, remaining, language())
+        bought = details.purchase.order
         sums = {"amount": asked.format(language()), "order": order}
         sure = {"user": bought.user_id, "plan": bought.promise.plan, **sums}
         require_yes("billing-refund-sure", "billing-refund-not-sure", is_confirmed=yes, **sure)

@@ -27,7 +27,8 @@ T = TypeVar("T")
 Notify = Callable[..., None]
 
 # Poll faster at first: most requests take a moment.
-FIRST_POLL_S, POLL_S = 0.01, 0.1
+FIRST_POLL_S = 0.01
+POLL_S = 0.1
 LATE_S = 30.0
 LEAD_POLL_S = 1.0
 
@@ -46,7 +47,10 @@ def wait_for_daemon(
     """
     lead = Lead(config.state_dir, config.database)
     started_at = time.monotonic()
-    late_at, lead_at, is_notified, pause_s = started_at + LATE_S, started_at, False, FIRST_POLL_S
+    late_at = started_at + LATE_S
+    lead_at = started_at
+    is_notified = False
+    pause_s = FIRST_POLL_S
     while (result := poll()) is None:
         now = time.monotonic()
         if now >= lead_at:
@@ -112,7 +116,8 @@ def request_daemon(
         request = act(ctx, Actor.operator())
         if not is_waiting:
             return {"request": request.request_id}
-        rows, request_id = Requests(database), request.request_id
+        rows = Requests(database)
+        request_id = request.request_id
 
         def poll() -> Request | None:
             current = rows.get(request_id)

@@ -122,7 +122,8 @@ def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:
 
 def confirm(plan: CallPlan, limit: int, *, yes: bool) -> None:
     """Print the remaining calls and their price, and ask for confirmation. Raises Refused."""
-    price, lang = plan.teacher.price, language()
+    price = plan.teacher.price
+    lang = language()
     maximum = estimate(price, plan.queries.values())
     most = format_price(lang, maximum, price.currency)
     rest = format_cost(lang, limit, price.currency)
@@ -133,7 +134,8 @@ def confirm(plan: CallPlan, limit: int, *, yes: bool) -> None:
 
 def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
     """Print how many questions were answered and proposed, and how many remain."""
-    currency, remaining = plan.teacher.price.currency, len(plan.queries) - report.answered
+    currency = plan.teacher.price.currency
+    remaining = len(plan.queries) - report.answered
     counts = {"answered": report.answered, "left": remaining, "proposed": report.proposed}
     if json:
         values = {"dataset": plan.dataset, "teacher": plan.teacher.model_id, **counts}

@@ -125,9 +125,14 @@ def check_repository(config: Config) -> CheckMessage:
 @contextmanager
 def open_repository(repository: RepositoryConfig) -> Iterator[GitSource]:
     """Yield the remote repository with an empty mirror; that of the daemon stays unchanged."""
-    remote = (repository_url(repository), repository.branch, repository.directory)
     with TemporaryDirectory(prefix="merlin-") as folder:
-        yield GitSource(*remote, Path(folder), timeout_s=TIMEOUT_S)
+        yield GitSource(
+            repository_url(repository),
+            repository.branch,
+            repository.directory,
+            Path(folder),
+            timeout_s=TIMEOUT_S,
+        )
 
 
 def check_forge(config: Config) -> CheckMessage:
@@ -159,7 +164,8 @@ def check_webhook(config: Config) -> CheckMessage:
         key = "doctor-other-webhook" if expected else "doctor-webhook-set"
         raise check_failure(key, url=found.url or "-", wanted=expected)
     if found.last_error_date and found.last_error_date > utc_now() - timedelta(hours=1):
-        waiting, reason = found.pending_update_count, found.last_error_message
+        waiting = found.pending_update_count
+        reason = found.last_error_message
         raise check_failure("doctor-webhook-fails", url=found.url, waiting=waiting, reason=reason)
     return "doctor-webhook" if found.url else "doctor-polling", {"url": found.url}
 
@@ -174,7 +180,8 @@ def check_postgresql(url: str) -> CheckMessage:
         sessions = [stack.enter_context(open_session(url, autocommit=True)) for _ in range(2)]
         # Twice in a row on each: a pooler hands out its servers in turn, or the last one again.
         first, second = ({_first(session, _SERVER_PID) for _ in range(2)} for session in sessions)
-        used, limit = _first(sessions[0], _USED), _first(sessions[0], _LIMIT)
+        used = _first(sessions[0], _USED)
+        limit = _first(sessions[0], _LIMIT)
     if len(first) > 1 or len(second) > 1 or first & second:
         raise check_failure("doctor-pooler")
     arguments = {"used": used, "limit": limit}

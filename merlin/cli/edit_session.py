@@ -103,7 +103,8 @@ class EditSession:
         it stays queued). Ctrl-C cancels a change whose commit has not begun.
         """
         on_late = partial(self.notify, "change-late", seconds=int(LATE_S), change=change_id)
-        rows, config = Changes(self.ctx.db), self.ctx.config
+        rows = Changes(self.ctx.db)
+        config = self.ctx.config
         poll = partial(_read_change, rows, change_id)
         try:
             return wait_for_daemon(config, poll, self._commit_queued, self.notify, on_late)

@@ -113,7 +113,8 @@ def pull(
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
-    by_name, engine = settings.engine.models, engine_folder(settings)
+    by_name = settings.engine.models
+    engine = engine_folder(settings)
     if not by_name:
         print_message("library-no-bases")
     for name in names or ():

@@ -90,7 +90,8 @@ def _report_bug(bug: BaseException) -> int:
 
 def _write_report(report: str) -> str:
     """Write a report to a file, or to stderr if that fails; return the path or "stderr"."""
-    prefix, default = f"merlin-bug-{utc_now():%Y%m%dT%H%M%S}-", tempfile.gettempdir()
+    prefix = f"merlin-bug-{utc_now():%Y%m%dT%H%M%S}-"
+    default = tempfile.gettempdir()
     for folder in (os.environ.get("MERLIN_REPORTS") or default, default):
         with suppress(OSError):
             Path(folder).mkdir(parents=True, exist_ok=True)

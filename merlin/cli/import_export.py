@@ -93,7 +93,8 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
         if is_bad:
             if json:
                 print_json(view)
-            rejected, count = plan.rejected, plan.lines
+            rejected = plan.rejected
+            count = plan.lines
             raise Refused("findings", "import-has-errors", rejected=rejected, lines=count)
         if edits and not dry_run:
             change_id = session.commit(dataset, edits, plan.subject)

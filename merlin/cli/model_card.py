@@ -124,7 +124,9 @@ def _list_results(facts: ModelFacts) -> list[Any]:
 
 def _describe(facts: ModelFacts, base: str, *, is_licensed: bool, has_exact: bool) -> Iterator[str]:
     """Yield the paragraphs of a card."""
-    model, build, scores = facts.model, facts.build, facts.model.scores
+    model = facts.model
+    build = facts.build
+    scores = facts.model.scores
     yield f"# {facts.title}: {model.title}"
     origin = {"base": base, "method": facts.recipe.method, "version": __version__}
     yield _say("card-about", dataset=model.dataset, trained=model.trained.value, **origin)

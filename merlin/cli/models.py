@@ -62,7 +62,8 @@ def list_models(
 
 
 def _row(model: ModelView) -> list[object]:
-    text, scores = "", model.scores
+    text = ""
+    scores = model.scores
     if scores:
         chrf = format_number(language(), scores.chrf, 1)
         text = f"{scores.right}/{scores.questions} {chrf}"

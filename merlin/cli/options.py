@@ -90,7 +90,8 @@ def ask_daemon(
 
     result = request_daemon(configuration(path), act, is_waiting=is_waiting)
     if not is_waiting:
-        key, families = "queued-only", {}
+        key = "queued-only"
+        families = {}
     if not json:
         translations = {
             name: translate_word(family, str(result[name])) for name, family in families.items()
@@ -139,7 +140,8 @@ def require_stopped(config: Config, others: Iterable[str] = ()) -> Iterator[None
     from merlin.db.migrations import list_applied
     from merlin.db.processes import Heartbeats, Lead
 
-    beats, now = list[Heartbeat](), utc_now()
+    beats = list[Heartbeat]()
+    now = utc_now()
     # A damaged database has no heartbeats to read, and a backup replaces it.
     with suppress(DatabaseDamaged), open_database(config.database) as database:
         if list_applied(database):

@@ -48,7 +48,8 @@ def probe(
 
     def report(outcome: Outcome) -> None:
         result = translate_word(f"{FAMILY}-result", outcome.result)
-        number, total = next(numbers), len(names)
+        number = next(numbers)
+        total = len(names)
         print_message(f"{FAMILY}-step", n=number, of=total, name=outcome.name, result=result)
 
     print_message(f"{FAMILY}-begin", url=server.base_url, model=server.models[0])

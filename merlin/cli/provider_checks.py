@@ -36,16 +36,26 @@ from merlin.training.models import AppliedProof
 from merlin.training.prove import SHORT, compare_with_base
 from merlin.training.scores import Question
 
-PASSED, FAILED, MISSING = "passed", "failed", "missing"
-_NOT_FOUND, _ABSENT, _FORBIDDEN, _SERVER = 404, (404, 405, 501), (401, 403), 500
-_NO_JOB, _UNKNOWN = "ftjob-0000000000000000deadbeef", "no-such-model-of-merlin"
+PASSED = "passed"
+FAILED = "failed"
+MISSING = "missing"
+_NOT_FOUND = 404
+_ABSENT = (404, 405, 501)
+_FORBIDDEN = (401, 403)
+_SERVER = 500
+_NO_JOB = "ftjob-0000000000000000deadbeef"
+_UNKNOWN = "no-such-model-of-merlin"
 _QUESTION = (Message("user", "Назови по порядку дни недели."),)
 # A base model (SmolLM2 behind vLLM 0.32.0) may write until its window is full.
 _BRIEF = SamplingParams(most_tokens=32)
 # A replacement character; UTF-8 decoded as Latin-1 or as Windows-1251.
 _BROKEN = re.compile("\ufffd|[\u00d0\u00d1][\u0080-\u00bf]|\u0420[\u00b0\u00b1\u00b5\u00b6]")
 # OpenAI accepts at least 10 examples. The long job must be under way when it is cancelled.
-_FEW, _MANY, _EPOCHS, LONG_EPOCHS, _MAX_BASES = 12, 200, 2, 30, 10
+_FEW = 12
+_MANY = 200
+_EPOCHS = 2
+LONG_EPOCHS = 30
+_MAX_BASES = 10
 
 
 class Deviation(Exception):
@@ -82,7 +92,9 @@ class Server:
 
     def __init__(self, base_url: str, key: str, timeout_s: float) -> None:
         """`models` are the bases to try; the first one is asked."""
-        self.base_url, self.key, self.timeout_s = base_url, key, timeout_s
+        self.base_url = base_url
+        self.key = key
+        self.timeout_s = timeout_s
         self.models: list[str] = []
         self.launch_key = f"merlin-test-{secrets.token_hex(8)}"
         self.api = OpenAIProvider(base_url, key)
@@ -100,7 +112,8 @@ class Server:
 
     def launch(self, base: str, file_id: str, launch_key: str, epochs: int) -> JobReport:
         """Create a job."""
-        metadata, parameters = {LAUNCH_KEY: launch_key}, {"n_epochs": epochs}
+        metadata = {LAUNCH_KEY: launch_key}
+        parameters = {"n_epochs": epochs}
         job = self.api.create_job(
             NewJob(
                 base_model=base,
@@ -117,7 +130,8 @@ class Server:
 
     def wait(self, job: JobReport) -> JobReport:
         """Poll a job to its end and return it. Raises Deviation if that takes too long."""
-        end, pause_s = time.monotonic() + self.timeout_s, 0.02
+        end = time.monotonic() + self.timeout_s
+        pause_s = 0.02
         while state_of(job.status) not in FINAL:
             if time.monotonic() > end:
                 raise Deviation("late", found=job.status, seconds=f"{self.timeout_s:g}")

@@ -44,7 +44,9 @@ def check(config: ConfigPath = DEFAULT) -> None:
     from merlin.config.faults import wrong_at
 
     loaded = configuration(config)
-    default, known, found = loaded.datasets.default, None, []
+    default = loaded.datasets.default
+    known = None
+    found = []
     if loaded.repository is not None:
         try:
             known = _list_datasets(loaded, loaded.repository)
@@ -119,7 +121,9 @@ def init(
         raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **names)
     if shutil.which("git") is None:
         raise Refused("git is not installed", "git-absent")
-    arguments, is_new, is_empty = {"folder": str(folder)}, not folder.exists(), False
+    arguments = {"folder": str(folder)}
+    is_new = not folder.exists()
+    is_empty = False
     try:
         is_empty = is_new or not any(folder.iterdir())
         if not is_empty:
@@ -155,7 +159,8 @@ def _write_files(folder: Path, dataset: str) -> None:
     """Write the template's files in the language of the commands."""
     from merlin.dataset.spec import NAMES, schema_text
 
-    dataset_folder, schemas = folder / "datasets" / dataset, folder / "schemas"
+    dataset_folder = folder / "datasets" / dataset
+    schemas = folder / "schemas"
     files = {
         dataset_folder / "dataset.yaml": _fill_template("dataset.yaml"),
         folder / "README.md": text(language(), "init-readme") + "\n",

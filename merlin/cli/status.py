@@ -27,7 +27,8 @@ from merlin.db.requests import Request, Requests
 from merlin.wiring.context import open_read_only
 
 # How long `status` shows a failed request, and how many at most.
-_FAILED_FOR, _MAX_FAILED = timedelta(days=1), 5
+_FAILED_FOR = timedelta(days=1)
+_MAX_FAILED = 5
 SHORT = 7  # of a commit's id, as git abbreviates it, so that the table fits into 80 columns
 
 app = typer.Typer()

@@ -56,7 +56,8 @@ def list_users(
     """List people, newest first."""
     with read_context(config) as (ctx, actor):
         page = users.list_users(ctx, actor, words, offset, limit)
-    records, count = [_user_record(user) for user in page.users], page.count
+    records = [_user_record(user) for user in page.users]
+    count = page.count
     if json:
         print_json({"users": records, "count": count})
         return

@@ -263,7 +263,8 @@ def require_places(path: Path, config: Config, found: Iterable[Wrong]) -> list[s
     Returns the paths that this user may not look at. The processes do not need each other's
     files, so nothing but the check of the file asks.
     """
-    wrong, closed = [*found], list[str]()
+    wrong = [*found]
+    closed = list[str]()
     for lack, place, has_it in _list_places(config):
         try:
             is_there = has_it(place.stat().st_mode)
@@ -291,8 +292,9 @@ def _list_places(config: Config) -> Iterator[tuple[Wrong, Path, Callable[[int], 
         yield lack, folder, S_ISDIR
     for name, base in config.engine.models.items():
         if base.path:
-            steps = ("engine", "models", name, "path")
-            lack = wrong_at(*steps, key="config-no-folder", path=base.path)
+            lack = wrong_at(
+                "engine", "models", name, "path", key="config-no-folder", path=base.path
+            )
             yield lack, Path(base.path), S_ISDIR
 
 
@@ -354,8 +356,9 @@ def _encoder_faults(folder: Path) -> Iterator[Wrong]:
 def _provider_faults(config: Config) -> Iterator[Wrong]:
     for number, provider in enumerate(config.providers):
         if config.provider(provider.name) is not provider:
-            steps = ("providers", number, "name")
-            yield wrong_at(*steps, key="config-provider-twice", provider=provider.name)
+            yield wrong_at(
+                "providers", number, "name", key="config-provider-twice", provider=provider.name
+            )
     known = {provider.name for provider in config.providers}
     for place, choice in config.named_models.items():
         if choice.provider not in known:
@@ -369,7 +372,8 @@ def _is_open(url: str) -> bool:
 
 def _is_engine_in_the_way(config: Config) -> bool:
     """Return whether the engine's address is the api's; on another machine it may be."""
-    (host, port), (api_host, api_port) = config.engine.address, config.api.address
+    (host, port) = config.engine.address
+    (api_host, api_port) = config.api.address
     is_elsewhere = any(
         each.credential == ENGINE_KEY and not is_engine(config, each) for each in config.providers
     )
@@ -554,7 +558,8 @@ def _with_login(url: str, name: str) -> str:
     if not login:
         return url
     user, _, password = login.partition(":")
-    user, quoted = quote(user, safe=""), quote(password, safe="")
+    user = quote(user, safe="")
+    quoted = quote(password, safe="")
     hide_secrets([password, quoted])
     return url.replace("://", f"://{user}:{quoted}@")
 

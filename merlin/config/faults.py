@@ -19,7 +19,8 @@ from merlin.core.yaml_error import describe_yaml_error, json_type
 Fault = Mapping[str, object]
 Json = Mapping[str, Any]
 _cut = partial(cut, max_length=200)
-_MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+_MERGE = "tag:yaml.org,2002:merge"
+_TEXT = "tag:yaml.org,2002:str"
 _DATE = "tag:yaml.org,2002:timestamp"
 # Deeper than any file that people write; libyaml's composer overflows the stack at some thousands.
 _MAX_DEPTH = 100
@@ -163,7 +164,9 @@ def _describe(error: Json, schema: Json) -> Wrong:
 
 
 def _describe_value(error: Json, example: object) -> tuple[str, Mapping[str, object]]:
-    kind, context, value = error["type"], error.get("ctx", {}), error["input"]
+    kind = error["type"]
+    context = error.get("ctx", {})
+    value = error["input"]
     if kind in _EXPECTED:
         types = {"expected": _EXPECTED[kind], "found": json_type(value)}
         return "finding-wrong-type", types
@@ -214,7 +217,8 @@ def _place(path: Path, mark: Any) -> str:
 
 def _mark(root: yaml.Node | None, steps: Sequence[Any]) -> tuple[int, int]:
     """Return line and column of a key, or of the nearest one above it that is written."""
-    node, marked = root, None
+    node = root
+    marked = None
     for step in steps:
         if isinstance(node, yaml.MappingNode):
             written = {key.value: (key, value) for key, value in node.value}

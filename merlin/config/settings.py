@@ -57,7 +57,8 @@ MEGABYTE = 1024 * 1024
 # The credentials with the keys of people's texts (without it they lie in a file) and of backups,
 # and with the password of PostgreSQL, which libpq itself reads by this name.
 TEXT_KEY = "MERLIN_TEXT_KEY"
-ENGINE_KEY, FORGE_TOKEN = "MERLIN_ENGINE_KEY", "MERLIN_FORGE_TOKEN"
+ENGINE_KEY = "MERLIN_ENGINE_KEY"
+FORGE_TOKEN = "MERLIN_FORGE_TOKEN"  # noqa: S105 - a name
 # The secret that calls of the git hook prove; without it only calls from this machine.
 GIT_HOOK_SECRET = "MERLIN_GIT_HOOK_SECRET"  # noqa: S105 - a name
 DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name

@@ -31,7 +31,8 @@ from merlin.core.network import LOOPBACK, is_loopback
 
 # Telegram's own limit of an invoice.
 MAX_STARS = 25_000
-SHOP_ID, SHOP_KEY = "YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"
+SHOP_ID = "YOOKASSA_SHOP_ID"
+SHOP_KEY = "YOOKASSA_SECRET_KEY"
 # The networks that notifications come from, as the `yookassa` package 3.13.0 lists them.
 NETWORKS = (
     "77.75.153.0/25",

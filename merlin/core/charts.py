@@ -13,7 +13,8 @@ from typing import Any
 from merlin.core.i18n import format_number, text
 from merlin.core.json_fields import is_number
 
-WIDTH, HEIGHT = 1000, 300
+WIDTH = 1000
+HEIGHT = 300
 MAX_POINTS = 400
 # Share of the highest loss; lower losses are drawn on the axis.
 _MIN_LOSS_RATIO = 1e-6

@@ -95,7 +95,8 @@ class ClockSteps:
 
     def has_stepped(self) -> bool:
         """Return whether it has been set since the last call."""
-        before, self._ahead_s = self._ahead_s, time.time() - time.monotonic()
+        before = self._ahead_s
+        self._ahead_s = time.time() - time.monotonic()
         return abs(self._ahead_s - before) > self._LEAST_S
 
 
@@ -110,8 +111,11 @@ class Backoff:
     def __init__(
         self, first_s: float, longest_s: float, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._first_s, self._longest_s, self._monotonic = first_s, longest_s, monotonic
-        self._next_s, self._until = first_s, 0.0
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._monotonic = monotonic
+        self._next_s = first_s
+        self._until = 0.0
 
     @property
     def left_s(self) -> float:

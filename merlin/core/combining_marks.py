@@ -20,7 +20,8 @@ def limit_marks(text: str) -> str:
 
 
 def _drop_marks(match: re.Match[str]) -> str:
-    kept, marks = list[str](), 0
+    kept = list[str]()
+    marks = 0
     for sign in match.group():
         marks = marks + 1 if unicodedata.category(sign)[0] == "M" else 0
         if marks <= MAX_MARKS:

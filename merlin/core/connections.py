@@ -23,7 +23,8 @@ from merlin.core.network import parse_address
 MAX_HEAD_BYTES = 64 * 1024
 HEAD_S = 15.0
 # A body may take this long, and one second for each so many bytes received.
-BODY_S, BODY_BYTES_PER_S = 20.0, 4096
+BODY_S = 20.0
+BODY_BYTES_PER_S = 4096
 MAX_OPEN = 1024
 TICK_S = 1.0
 
@@ -34,7 +35,8 @@ class BoundedHttp(HttpToolsProtocol):
     If all connections are in use, a new one ends the one that has waited for its client longest.
     """
 
-    _is_in_head, _received = True, 0
+    _is_in_head = True
+    _received = 0
     waits_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -68,7 +70,8 @@ class BoundedHttp(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Stop the time: it is our turn, unless we have answered already."""
         is_over = self.cycle.response_complete
-        self._is_in_head, self._received = True, 0
+        self._is_in_head = True
+        self._received = 0
         self.waits_since = self.loop.time() if is_over else None
         super().on_message_complete()
 

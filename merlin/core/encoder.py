@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 # The environment variable with the folder of another encoder: child processes have it, too.
 ENCODER_FOLDER = "MERLIN_ENCODER"
-FOLDER_FILES, FOLDER_PACKAGES = ("model.onnx", "tokenizer.json"), ("onnxruntime", "tokenizers")
+FOLDER_FILES = ("model.onnx", "tokenizer.json")
+FOLDER_PACKAGES = ("onnxruntime", "tokenizers")
 BUILT_IN_FILES = ("sp.model", "weights.npz")
 TEXTS_AT_ONCE = 64  # bounds the memory
 # Vectors that stay in memory, a kilobyte each: a training encodes only what is new since the last.

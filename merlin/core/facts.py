@@ -84,7 +84,8 @@ def find_facts(sentences: Sequence[str]) -> Facts:
     text = "\n".join(each for each in plains if not _is_courtesy(each))
     addresses, plain = _take_addresses(text)
     words = _TOKEN.findall(_plain_numbers(plain))
-    amounts, listed = list[Amount](), defaultdict[str, list[tuple[str, str]]](list)
+    amounts = list[Amount]()
+    listed = defaultdict[str, list[tuple[str, str]]](list)
     for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
         if word[0].isdigit() or word == "one":
             amounts.append(_read_amount(before, word, after))
@@ -108,7 +109,8 @@ def find_changed(answer: str, reference: str) -> str:
     A number more, less or in another place is a changed one. Whole sentences may stand in another
     order.
     """
-    said, taught = split_sentences(answer), split_sentences(reference)
+    said = split_sentences(answer)
+    taught = split_sentences(reference)
     items = {len(_LIST_MARK.findall(text)) for text in (answer, reference)} - {0}
     if len(items) > 1:
         return "items"
@@ -122,7 +124,8 @@ def find_changed(answer: str, reference: str) -> str:
 
 def list_changed(answer: str, reference: str) -> list[str]:
     """Return the kinds of facts in which an answer differs from a taught one, in its order."""
-    said, taught = split_sentences(answer), split_sentences(reference)
+    said = split_sentences(answer)
+    taught = split_sentences(reference)
     return _compare(said, taught) and _compare(_order_like(said, taught), taught)
 
 
@@ -131,7 +134,8 @@ def adds_to(text: str, taught: str) -> bool:
 
     A name is any word with a capital letter that is not among the taught words.
     """
-    own, known = find_facts(split_sentences(text)), find_facts(split_sentences(taught))
+    own = find_facts(split_sentences(text))
+    known = find_facts(split_sentences(taught))
     capitals = (word for word in re.findall(r"[^\W_]+", text) if word != word.lower())
     names = set(list_content(" ".join(capitals)))
     numbers = [Counter(number for number, *_ in each.amounts) for each in (own, known)]
@@ -154,7 +158,8 @@ def list_content(text: str) -> list[str]:
 
 
 def _compare(said: Sequence[str], taught: Sequence[str]) -> list[str]:
-    new, known = find_facts(said), find_facts(taught)
+    new = find_facts(said)
+    known = find_facts(taught)
     differences = {
         "number": not _have_same_amounts(new, known),
         "unit": _has_other_listed(new, known),
@@ -173,7 +178,8 @@ def _order_like(said: Sequence[str], taught: Sequence[str]) -> list[str]:
     One without words stays with the sentence before it («Терапевт: 1500»).
     """
     known = [set(list_content(sentence)) for sentence in taught]
-    place, places = 0, list[int]()
+    place = 0
+    places = list[int]()
     for sentence in said:
         own = set(filter(str.isalpha, list_content(sentence)))
         shared = [len(own & words) for words in known]
@@ -187,7 +193,8 @@ def _have_same_amounts(new: Facts, taught: Facts) -> bool:
     """Return whether the numbers are the same, in order. «Один» is 1 or nothing («один раз»)."""
     units = {unit for _, unit, _ in new.amounts} & {unit for _, unit, _ in taught.amounts}
     for one in ("", "1"):
-        said, known = _read_ones(new.amounts, one), _read_ones(taught.amounts, one)
+        said = _read_ones(new.amounts, one)
+        known = _read_ones(taught.amounts, one)
         agree = (_is_same_amount(*pair, units) for pair in zip(said, known, strict=False))
         if len(said) == len(known) and all(agree):
             return True
@@ -230,7 +237,8 @@ def _drop_repeated(entries: Sequence[tuple[str, str]]) -> Iterator[tuple[str, st
 def _has_other_negations(new: Sequence[str], taught: Sequence[str]) -> bool:
     """Return whether a "not" is more or less, or before another word that both texts have."""
     count = [sum(bool(_find_side("negations", word)) for word in each) for each in (new, taught)]
-    said, known = _mark_negated(new), _mark_negated(taught)
+    said = _mark_negated(new)
+    known = _mark_negated(taught)
     common = [word for word in said if len(said[word]) == len(known.get(word, ()))]
     moved = [word for word in common if said[word] != known[word]]
     is_moved = sum(sum(said[word]) for word in moved) == sum(sum(known[word]) for word in moved)
@@ -260,11 +268,13 @@ def _is_turned(new: Collection[str], taught: Collection[str]) -> bool:
 
 def _has_other_side(new: Facts, taught: Facts) -> bool:
     """Return whether an answer names another side of what the taught one says."""
-    said, known = find_opposites(new.words), find_opposites(taught.words)
+    said = find_opposites(new.words)
+    known = find_opposites(taught.words)
     kinds = {kind for kind, _ in said - known}
     if any(kind in kinds for kind, _ in known - said):
         return True
-    sides, taught_sides = _list_sides(new), _list_sides(taught)
+    sides = _list_sides(new)
+    taught_sides = _list_sides(taught)
     common = [(sides[line], taught_sides[line]) for line in sides.keys() & taught_sides.keys()]
     return any(
         one != other
@@ -383,7 +393,8 @@ def _plain_numbers(text: str) -> str:
 
 def _read_written(words: re.Match[str]) -> str:
     """Return «<20> <5> <1000>» as 25000; a single «один» stays a word, as many mean no number."""
-    total, part = 0.0, float((words[1] or "0").replace(",", "."))
+    total = 0.0
+    part = float((words[1] or "0").replace(",", "."))
     for number in map(float, re.findall(r"[\d.]+", words[2])):
         is_thousand = number >= _THOUSAND
         total += (part or 1) * number if is_thousand else 0

@@ -10,7 +10,8 @@ HEAD_BYTES = 4096
 # H.3.4.1.
 _PDF_HEADER_WITHIN = 1024
 _DOCX_MIME_PART = "wordprocessingml"
-UTF_8, UTF_16 = "utf-8-sig", "utf-16"
+UTF_8 = "utf-8-sig"
+UTF_16 = "utf-16"
 UNICODE = (UTF_8, UTF_16)
 # Characters that no text contains; tab, line ends and form feed are allowed.
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -46,7 +47,8 @@ _SOUNDS = {
     b"\xff\xf3": "mp3",
     b"\xff\xf2": "mp3",
 }
-_MP4_MAGIC, _MP4_MAGIC_OFFSET = b"ftyp", 4
+_MP4_MAGIC = b"ftyp"
+_MP4_MAGIC_OFFSET = 4
 _PHOTOS = (b"heic", b"heix", b"mif1", b"avif")  # the same container, as phones save photos
 # No recording is shorter than the header of a WAV.
 MIN_RECORDING_BYTES = 44

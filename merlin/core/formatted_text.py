@@ -385,7 +385,8 @@ def get_first_part(message: FormattedMessage) -> FormattedMessage:
 
 def _split_text(message: FormattedMessage) -> Iterator[FormattedMessage]:
     """Yield the parts, without buttons."""
-    text, spans = message.text, to_spans(message)
+    text = message.text
+    spans = to_spans(message)
     offsets = utf16_offsets(text)
     start = _skip_blank(text, 0, spans)
     while start < len(text):

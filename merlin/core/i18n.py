@@ -85,7 +85,8 @@ CODE = re.compile(
     r"(```|~~~).*?(?:\1|\Z)|``[^\n]+?``|`[^`\n]*`|(?<=\n\n)(?:(?: {4}|\t)[^\n]*(?:\n|\Z))+",
     re.DOTALL,
 )
-_RUSSIAN, _ENGLISH = re.compile("[А-Яа-яЁё]"), re.compile("[A-Za-z]")
+_RUSSIAN = re.compile("[А-Яа-яЁё]")
+_ENGLISH = re.compile("[A-Za-z]")
 _SEEN = 200  # letters of a text that tell its language
 _MIN_CHARACTERS = 8  # fewer tell nothing
 
@@ -93,7 +94,8 @@ _MIN_CHARACTERS = 8  # fewer tell nothing
 def detect_language(text: str, fewest: int = _MIN_CHARACTERS) -> str:
     """Return `ru` or `en` by the letters outside code; "" for too few letters or a mixed text."""
     plain = CODE.sub("", text[:2000]) if "`" in text else text[:_SEEN]
-    russian, english = len(_RUSSIAN.findall(plain)), len(_ENGLISH.findall(plain))
+    russian = len(_RUSSIAN.findall(plain))
+    english = len(_ENGLISH.findall(plain))
     if russian + english < fewest:
         return ""
     if russian > english:
@@ -130,7 +132,8 @@ def command_text(language: str, key: str, /, **arguments: object) -> str:
     Its attribute `command`, if it has one, follows: which command to run next. Readers of the bot
     and the pages have their buttons.
     """
-    nearest, message = language_of(language), text(language, key, **arguments)
+    nearest = language_of(language)
+    message = text(language, key, **arguments)
     if "command" not in _texts(nearest).message(key).attributes:
         return message
     return f"{message} {_format_text(nearest, key, arguments, 'command')}"

@@ -54,7 +54,8 @@ def _product(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as abo
     end = start
     while end < state.posMax and state.src[end] == _ASTERISK:
         end += 1
-    before, after = state.src[start - 1 : start], state.src[end : end + 1]
+    before = state.src[start - 1 : start]
+    after = state.src[end : end + 1]
     if end - start > _MAX_ASTERISKS or not _is_product(before, after, is_power=end - start > 1):
         return False
     if not silent:

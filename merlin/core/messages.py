@@ -13,7 +13,8 @@ from merlin.core.errors import ProviderError
 from merlin.core.views import described
 
 # The name of `most_tokens`: that of most servers, and the one that newer models of OpenAI demand.
-OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
+OLD_LIMIT = "max_tokens"
+NEW_LIMIT = "max_completion_tokens"
 _UNCHANGED_FIELDS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
 
 

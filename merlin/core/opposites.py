@@ -53,7 +53,8 @@ def are_opposed(question: str, taught: Sequence[str]) -> bool:
     It does where it has another opposite or number than they all have together, a "not" that none
     of them has, or where it is one of them with other words in one place.
     """
-    asked, known = _collect([question]), _collect(taught)
+    asked = _collect([question])
+    known = _collect(taught)
     if _is_negated(question) and not any(map(_find_negated, map(_split, taught))):
         return True
     if any(asked[key] - known[key] and known[key] - asked[key] for key in asked.keys() & known):
@@ -150,10 +151,13 @@ def _is_replaced(asked: Sequence[str], taught: Sequence[str], known: Mapping[str
 
     `known` is of all taught wordings: what one of them has is nothing else.
     """
-    same, places, is_russian = 0, [], _is_russian(asked)
+    same = 0
+    places = []
+    is_russian = _is_russian(asked)
     matcher = SequenceMatcher(None, [*map(stem, asked)], [*map(stem, taught)], autojunk=False)
     for kind, *ends in matcher.get_opcodes():
-        one, other = asked[slice(*ends[:2])], taught[slice(*ends[2:])]
+        one = asked[slice(*ends[:2])]
+        other = taught[slice(*ends[2:])]
         if kind == "equal":
             same += len(one)
         elif _drop_function_words([*one, *other], is_russian=is_russian):

@@ -112,7 +112,8 @@ async def join_chunks(chunks: AsyncIterable[bytes], max_bytes: int, too_large: E
 
 # Below the range from which systems take ports for outgoing connections (Linux: from 32768), so
 # that no connection takes one before its server listens.
-_FIRST_PORT, _LAST_PORT = 20_000, 32_000
+_FIRST_PORT = 20_000
+_LAST_PORT = 32_000
 # Sockets that stay bound to the newest ports without listening: no other process gets the port
 # before its server starts, or while it restarts.
 _RESERVED: deque[int] = deque()

@@ -46,7 +46,9 @@ def find_small_talk(text: str) -> str:
     if len(text) > _MAX_LENGTH:
         return ""
     text = _introduction().sub("", text)
-    words, kind, kinds = split_phrase(text), "", _kinds_by_phrase()
+    words = split_phrase(text)
+    kind = ""
+    kinds = _kinds_by_phrase()
     while words:
         length = next((n for n in range(len(words), 0, -1) if words[:n] in kinds), 0)
         if not length:

@@ -23,11 +23,13 @@ def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, 
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         return 1, 1, "other"
-    problem, context = getattr(error, "problem", ""), getattr(error, "context", None) or ""
+    problem = getattr(error, "problem", "")
+    context = getattr(error, "context", None) or ""
     line = "".join(content.splitlines()[mark.line : mark.line + 1])
     name = "other"
     if "quoted scalar" in context and problem.endswith(("of stream", "document indicator")):
-        mark, name = error.context_mark, "quote"  # type: ignore[attr-defined]
+        mark = error.context_mark  # type: ignore[attr-defined]
+        name = "quote"
     elif line[mark.column : mark.column + 1] == "\t":
         name = "tab"
     elif "block" in context and line[: mark.column].isspace():

@@ -115,7 +115,8 @@ class CourseFiles:
     def _build_material(
         self, place: int, material_id: int | None, spec: MaterialSpec
     ) -> TaughtMaterial:
-        file, entry = self._files.get(spec.text), self.value["materials"][place]
+        file = self._files.get(spec.text)
+        entry = self.value["materials"][place]
         return TaughtMaterial(
             id=material_id,
             place=place,
@@ -147,7 +148,8 @@ class CourseFiles:
 
     def add_material(self, draft: MaterialDraft) -> CourseEdits:
         """Return the edits that add a material."""
-        requested, texts = copy.deepcopy(self.value), list[Edit]()
+        requested = copy.deepcopy(self.value)
+        texts = list[Edit]()
         materials = requested.setdefault("materials", [])
         place = len(materials) if draft.place is None else min(draft.place, len(materials))
         path = self._free_path(draft) if draft.text else ""
@@ -202,7 +204,8 @@ class CourseFiles:
 
         A text that another material uses too stays unchanged; so does a file that has none to show.
         """
-        old_path, text = self.spec.materials[place].text, _end_with_newline(draft.text)
+        old_path = self.spec.materials[place].text
+        text = _end_with_newline(draft.text)
         file = self._files.get(old_path)
         if not draft.text:
             is_shown = file is None or bool(file.text)

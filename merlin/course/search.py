@@ -66,7 +66,8 @@ class VersionCache(Generic[T]):
         """Return the value of this version; `make` computes it if it is not cached."""
         with self._lock:
             if self._made is None or self.version != version:
-                self._made, self.version = make(), version
+                self._made = make()
+                self.version = version
             return self._made
 
 
@@ -187,7 +188,9 @@ def _exact_matches(text: str, letters: str) -> Iterator[tuple[int, int]]:
         # Keep combining accents with their character.
         if end < len(text) and unicodedata.combining(text[end]):
             continue
-        part, span, start = fold(text[start:end]) or " ", (start, end), end
+        part = fold(text[start:end]) or " "
+        span = (start, end)
+        start = end
         if part == " " and (not characters or characters[-1] == " "):
             continue
         characters += part

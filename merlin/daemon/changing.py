@@ -24,7 +24,8 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.git.push import ContentRefused
 
 log = get_logger(__name__)
-FIRST_PAUSE_S, MAX_PAUSE_S = 2.0, 300.0
+FIRST_PAUSE_S = 2.0
+MAX_PAUSE_S = 300.0
 # A temporary server problem can look like a refusal of the content.
 REFUSALS = 4
 
@@ -44,7 +45,8 @@ class ChangeProcessor:
         self.db = db
         self._queue = Changes(db, clock)
         self._notices = Notices(db, clock)
-        self._clock, self._language = clock, language
+        self._clock = clock
+        self._language = language
         self._backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S, monotonic)
         self._is_interrupted = True  # perhaps, by the end of the previous daemon
 

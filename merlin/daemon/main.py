@@ -98,7 +98,8 @@ def run(
     A tick never overlaps itself; runs missed during a pause are combined into one. `watch` calls
     its argument when another process has made a request; `on_stop` ends what would take too long.
     """
-    stop, steps = stop or event_on_signal(), ClockSteps()
+    stop = stop or event_on_signal()
+    steps = ClockSteps()
     scheduler, pool = _make_scheduler(ticks, tally)
     scheduler.start()
     log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
@@ -168,7 +169,8 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
     """Run one tick, count the outcome, and trigger the next one if something changed."""
     begun = time.monotonic()
     try:
-        moved, again_s = tick.run(), tick.again_s()
+        moved = tick.run()
+        again_s = tick.again_s()
     except Exception as error:  # noqa: BLE001 - it is logged
         tally.count(f"{tick.name}_error")
         tally.failures.add("tick could not finish", error, tick.name)
@@ -200,7 +202,8 @@ def event_on_signal() -> threading.Event:
     return stop
 
 
-ENGINE_TIMEOUT_S, PING_TIMEOUT_S = 2.0, 10.0
+ENGINE_TIMEOUT_S = 2.0
+PING_TIMEOUT_S = 10.0
 
 
 def engine_tick(services: DaemonServices) -> Callable[[], bool] | None:
@@ -212,7 +215,8 @@ def engine_tick(services: DaemonServices) -> Callable[[], bool] | None:
     if engine is None:
         return None
     since: datetime | None = None
-    url, host = f"{engine.scheme}://{engine.netloc}/healthz", engine.hostname or ""
+    url = f"{engine.scheme}://{engine.netloc}/healthz"
+    host = engine.hostname or ""
 
     def tick() -> bool:
         nonlocal since
@@ -260,7 +264,8 @@ def ping_monitor(services: DaemonServices) -> bool:
     Raises MerlinError if the monitor does not accept the ping, or the state folder's disk is full.
     """
     require_room(services.config.state_dir)
-    beats, now = services.heartbeats.list_all(), services.clock()
+    beats = services.heartbeats.list_all()
+    now = services.clock()
     for name in process_names(services.config):
         if health_problem([heartbeat for heartbeat in beats if heartbeat.process == name], now):
             return False

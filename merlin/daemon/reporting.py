@@ -21,7 +21,8 @@ from merlin.providers.forge import CommitStatus, Forge, ForgeDenied, ForgeUnavai
 from merlin.training.commit_state import compute_state
 
 log = get_logger(__name__)
-FIRST_PAUSE_S, MAX_PAUSE_S = 60.0, 3600.0
+FIRST_PAUSE_S = 60.0
+MAX_PAUSE_S = 3600.0
 
 
 class StatusSender:
@@ -36,7 +37,8 @@ class StatusSender:
         """Return whether a status was sent. Raises ForgeUnavailable, ForgeDenied."""
         if self._backoff.left_s:
             return False
-        verdicts, sent = VerdictHistory(self._services.db, self._services.clock), 0
+        verdicts = VerdictHistory(self._services.db, self._services.clock)
+        sent = 0
         for owed in verdicts.list_unsent_statuses():
             status = self._status(owed)
             message = f"{status.state} {status.description}"
@@ -65,7 +67,9 @@ class StatusSender:
             self._services.db.bump()
 
     def _status(self, owed: Row) -> CommitStatus:
-        config, dataset, reason = self._services.config, owed["dataset"], owed["reason"]
+        config = self._services.config
+        dataset = owed["dataset"]
+        reason = owed["reason"]
         version = build_version(dataset, owed["number"]) or dataset
         # Not what came after: a forge shows each commit as it was found.
         state = compute_state(VerdictStatus(owed["status"]), reason)
@@ -73,7 +77,8 @@ class StatusSender:
         if reason:
             reason_text = render_stored_text(config.language, reason, json.loads(owed["arguments"]))
             description = f"{description}: {reason_text}"
-        page, public = f"/admin/board?commit={owed['commit_sha']}", config.api.public_url
+        page = f"/admin/board?commit={owed['commit_sha']}"
+        public = config.api.public_url
         return CommitStatus(
             context=f"merlin/{dataset}",
             state=state.forge,

@@ -171,7 +171,8 @@ def _cancel_at(provider: TrainingProvider, job: Job) -> Job:
 
 def _promote(services: DaemonServices, request: Request) -> Result:
     """Promote the named model, or for a rollback one that was promoted before."""
-    rows, to = Promotions(services.db), _argument(request, "to") or None
+    rows = Promotions(services.db)
+    to = _argument(request, "to") or None
     pinned: Result = {}
     if request.kind == RequestKind.PROMOTE:
         model = promote_by_hand(rows, _argument(request, "model"), request.by)
@@ -196,7 +197,8 @@ def _accept(services: DaemonServices, request: Request) -> Result:
 
 
 def _pin(services: DaemonServices, request: Request) -> Result:
-    dataset, is_pinned = _argument(request, "dataset"), request.kind == RequestKind.PIN
+    dataset = _argument(request, "dataset")
+    is_pinned = request.kind == RequestKind.PIN
     Promotions(services.db).pin(dataset, is_pinned=is_pinned)
     return {"dataset": dataset, "pinned": is_pinned}
 

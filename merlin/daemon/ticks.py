@@ -62,7 +62,9 @@ from merlin.training.prove import prove_new
 from merlin.training.test_questions import describe_plan
 
 log = get_logger(__name__)
-HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
+HOUR_S = 3600.0
+MINUTE_S = 60.0
+ENGINE_S = 4.0
 # How often each step looks for work that nobody announced.
 STEP_S = 1.0
 # How often the provider may be asked for an open job, as a training may take a second.
@@ -79,7 +81,8 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
 
     step = STEP_S
     forge = services.forge
-    fetch_s, ask_engine = require_repository(services.config).interval_s, engine_tick(services)
+    fetch_s = require_repository(services.config).interval_s
+    ask_engine = engine_tick(services)
     return [
         *([Tick("engine", ask_engine, ENGINE_S)] if ask_engine else []),
         Tick("fetch", partial(process_commits, services), fetch_s, wakes="launch"),
@@ -126,8 +129,11 @@ def process_commits(services: DaemonServices) -> bool:
     """
     tell_daily = Notices(services.db, services.clock).tell_daily
     try:
-        tells = partial(_notify_outcome, services), partial(_notify_rewritten, services)
-        head, has_moved = gather(services.gathering, *tells)
+        head, has_moved = gather(
+            services.gathering,
+            partial(_notify_outcome, services),
+            partial(_notify_rewritten, services),
+        )
     except SourceError as error:
         tell_daily("notice-repository", {"reason": error.as_argument()})
         raise
@@ -160,7 +166,8 @@ def _notify_outcome(services: DaemonServices, commit: Commit, outcome: CommitOut
         key = f"notice-{outcome.status.replace('_', '-')}"
         arguments["reason"] = {"key": outcome.reason, "arguments": dict(outcome.arguments or {})}
     elif errors:
-        key, first = "notice-findings", errors[0]
+        key = "notice-findings"
+        first = errors[0]
         arguments["errors"] = len(errors)
         arguments["place"] = f"{first.path}:{first.line}:{first.column}"
         arguments["reason"] = {"key": f"finding-{first.rule}", "arguments": dict(first.arguments)}
@@ -232,7 +239,8 @@ def _is_due(services: DaemonServices, job: Job) -> bool:
 
 
 def _notify_failed(services: DaemonServices, job: Job) -> None:
-    arguments, notice = {"job": job.job_id, "dataset": job.dataset}, "failed"
+    arguments = {"job": job.job_id, "dataset": job.dataset}
+    notice = "failed"
     if job.status == FORBIDDEN and not job.provider_job_id:
         notice = "forbidden"
         arguments |= {"provider": job.provider, "reason": job.error}
@@ -279,13 +287,15 @@ def serve(services: DaemonServices) -> bool:
 
 # Short outages pass; longer ones may need an admin (API key, credit, URL).
 SILENT = timedelta(minutes=5)
-MAX_QUEUED_LENGTH, LONGEST = timedelta(hours=6), timedelta(hours=24)
+MAX_QUEUED_LENGTH = timedelta(hours=6)
+LONGEST = timedelta(hours=24)
 MAX_PROOF_TIME = timedelta(hours=1)
 
 
 def warn_of_problems(services: DaemonServices) -> bool:
     """Notify the admins of problems of open jobs, unevaluated models and served models."""
-    now, notices = services.clock(), Notices(services.db, services.clock)
+    now = services.clock()
+    notices = Notices(services.db, services.clock)
     for job in Jobs(services.db).open_jobs():
         _warn_of_job(services, job, now, notices)
     for model in Models(services.db, services.clock).list_unproved():
@@ -367,7 +377,8 @@ def expire_in_batches(services: DaemonServices) -> bool:
 
 def apply_retention(services: DaemonServices) -> bool:
     """Delete expired folders, files, models and texts; return whether anything was deleted."""
-    retention, now = services.config.retention, services.clock()
+    retention = services.config.retention
+    now = services.clock()
     rows = RemovableFiles(services.db, services.clock)
     removed = {"folders": 0, "files": 0, "models": 0}
     before = now - timedelta(days=BUILD_DAYS)
@@ -404,7 +415,8 @@ def _remove_each(
 
     Those of a provider that is missing or cannot answer now are left to the next tick.
     """
-    removed, unavailable = 0, {item.provider for item in items} - services.providers.keys()
+    removed = 0
+    unavailable = {item.provider for item in items} - services.providers.keys()
     for item in items:
         if item.provider in unavailable or not may_remove(item):
             continue

@@ -141,7 +141,9 @@ def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
 
 
 BUILDS = RowMap(Build, columns={"build_id": "id"})
-TRAIN_FILE, TEST_FILE, MANIFEST_FILE = "train.jsonl", "test.jsonl", "manifest.json"
+TRAIN_FILE = "train.jsonl"
+TEST_FILE = "test.jsonl"
+MANIFEST_FILE = "manifest.json"
 SHORT_DIGEST_LENGTH = 12  # digits of the digest in folder and display names
 FILES = ((TRAIN, TRAIN_FILE), (TEST, TEST_FILE))
 _TEMPORARY = ".tmp-"
@@ -173,7 +175,8 @@ class BuildContent:
 
     def describe(self) -> dict[str, str]:
         """Return the contents of the files that describe it to other programs, by their names."""
-        system, spec = str(self.manifest["system"]), self.checked.spec
+        system = str(self.manifest["system"])
+        spec = self.checked.spec
         tests = [
             (name, example.with_system(system))
             for name, example in self.examples.items()
@@ -191,7 +194,9 @@ def make_build(checked: CheckedDataset) -> BuildContent:
     Raises DatasetError (keys build-*) if it cannot be built: no spec, too few examples, or a
     rejected example in a strict dataset.
     """
-    spec, name, good = checked.spec, checked.name, checked.good
+    spec = checked.spec
+    name = checked.name
+    good = checked.good
     if spec is None:
         raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
     if good < FEWEST:
@@ -233,7 +238,8 @@ def _write_lines(
     checked: CheckedDataset, trained: Mapping[str, Example], side: str
 ) -> Iterator[bytes]:
     if checked.spec is not None:
-        system, method = checked.spec.system, checked.spec.recipe.method
+        system = checked.spec.system
+        method = checked.spec.recipe.method
         for name, example in trained.items():
             if checked.sides[name] == side:
                 yield training_line(example, system, method)
@@ -249,7 +255,8 @@ def _hash(lines: Iterable[bytes]) -> str:
 def describe_build(content: BuildContent, number: int, folder: PurePath, at: datetime) -> Build:
     """Return a build that was written to a folder, relative to all builds, and has no row yet."""
     manifest = content.manifest
-    counts, tokens = manifest["counts"], manifest["tokens"]
+    counts = manifest["counts"]
+    tokens = manifest["tokens"]
     return Build(
         build_id=0,
         dataset=manifest["dataset"],

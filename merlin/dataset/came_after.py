@@ -65,7 +65,8 @@ def find_what_came_after(
     }
 
 
-_LATER, _MENDED = VERDICT.alias("later"), VERDICT.alias("mended")
+_LATER = VERDICT.alias("later")
+_MENDED = VERDICT.alias("mended")
 _STILL = FINDING.alias("still")
 _IS_LATER = (_LATER.dataset == VERDICT.dataset) & (_LATER.position > VERDICT.position)
 
@@ -110,7 +111,9 @@ def _find_accepted(db: Database, verdict_ids: Collection[int]) -> dict[int, str]
     return {row["id"]: row["first"] for row in rows if row["first"]}
 
 
-_NEWEST, _ANY, _OF_ANY = CHANGE.alias("newest"), CHANGE.alias("any_edit"), VERDICT.alias("of_any")
+_NEWEST = CHANGE.alias("newest")
+_ANY = CHANGE.alias("any_edit")
+_OF_ANY = VERDICT.alias("of_any")
 
 
 def _find_edits_after(
@@ -120,7 +123,8 @@ def _find_edits_after(
     by_commit = defaultdict[tuple[str, str], list[Row]](list)
     for pair in _list_with_newest(db, {row["commit_sha"] for row in verdicts}):
         by_commit[pair["commit_sha"], pair["dataset"]].append(pair)
-    undone, replaced = dict[int, str](), dict[int, str]()
+    undone = dict[int, str]()
+    replaced = dict[int, str]()
     for verdict in verdicts:
         pairs = by_commit[verdict["commit_sha"], verdict["dataset"]]
         if not pairs or any(pair["batch"] == pair["by_batch"] for pair in pairs):

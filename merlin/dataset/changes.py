@@ -171,7 +171,8 @@ def make_changes(
 def _change(
     dataset: str, edit: Edit, change_request: ChangeRequest, batch: str, subject: str
 ) -> Change:
-    size, limit = len((edit.text or "").encode("utf-8", "replace")), MAX_FILE_BYTES
+    size = len((edit.text or "").encode("utf-8", "replace"))
+    limit = MAX_FILE_BYTES
     if size > limit:
         arguments = {"path": shorten(edit.path), "size": size, "limit": limit}
         raise Refused(f"{edit.path}: {size} bytes", "change-too-large", **arguments)
@@ -376,7 +377,8 @@ class Changes(Repository):
             return None
         changes = tuple(self.list_of_batch(batch_id))
         if any(change.reason == UNREADABLE for change in changes):
-            working, refused = ChangeState.WORKING, ChangeState.REFUSED
+            working = ChangeState.WORKING
+            refused = ChangeState.REFUSED
             self._put_aside(batch_id, working, refused, UNREADABLE, {})
             return None
         return Batch(batch_id, changes)

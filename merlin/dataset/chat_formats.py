@@ -49,7 +49,8 @@ def training_line(example: Example, system: str, method: str = "") -> bytes:
 
 def dump_messages(example: Example, system: str) -> str:
     """Return the training conversation as JSON; a worse answer is the last, with its own role."""
-    conversation, worse = _dump_conversation(example, system), example.rejected
+    conversation = _dump_conversation(example, system)
+    worse = example.rejected
     if worse is None:
         return conversation
     return f"{conversation[:-1]},{dump_compact({**worse.as_json(), 'role': REJECTED})}]"
@@ -85,7 +86,8 @@ def _make_ratings(example: Example, conversation: Sequence[Message]) -> Iterator
 
     A line without `label` is an example, which is taught.
     """
-    messages, is_bad = [each.as_json() for each in conversation], conversation[-1].role == "user"
+    messages = [each.as_json() for each in conversation]
+    is_bad = conversation[-1].role == "user"
     if not is_bad:
         yield {"messages": messages} | ({"label": True} if example.id.startswith(RATED) else {})
     if example.rejected is not None:

@@ -52,7 +52,8 @@ log = get_logger(__name__)
 
 # Four committers at once needed up to 16 tries in a measured race.
 TRIES = 30
-FIRST_PAUSE_S, MAX_PAUSE_S = 0.02, 1.0
+FIRST_PAUSE_S = 0.02
+MAX_PAUSE_S = 1.0
 
 
 def wait_before_retry(attempt: int) -> None:
@@ -153,7 +154,8 @@ def _old_text(change: Change, text: Callable[[str], str | None]) -> str | None:
 
 
 _AT_ONCE = 500
-_SCRATCH, _TRAILER = "merlin.change", "Merlin-Id"
+_SCRATCH = "merlin.change"
+_TRAILER = "Merlin-Id"
 
 
 class GitBranch:
@@ -180,9 +182,21 @@ class GitBranch:
             return None
         # The anchors keep git from PCRE, which compiles its patterns into memory that may be
         # executed: the daemon's unit forbids that, to git as well (MemoryDenyWriteExecute).
-        arguments = ("--basic-regexp", "--grep", f"^{_trailer_id(batch_id)}$", "--format=%H")
         with mirror.as_source_errors():
-            found = self._run("log", "-1", *arguments, head, "--").decode().split()
+            found = (
+                self._run(
+                    "log",
+                    "-1",
+                    "--basic-regexp",
+                    "--grep",
+                    f"^{_trailer_id(batch_id)}$",
+                    "--format=%H",
+                    head,
+                    "--",
+                )
+                .decode()
+                .split()
+            )
         return found[0] if found else None
 
     def write(self, head: str | None, batch: Batch) -> BatchResult:
@@ -195,7 +209,8 @@ class GitBranch:
             requested = self._blobs(batch, scratch, lock)
             wanted: dict[str, tuple[str, str]] = {}
             for change in batch.changes:
-                path, blob = self._path(change.path), requested.get(change.change_id)
+                path = self._path(change.path)
+                blob = requested.get(change.change_id)
                 mode, name = there.get(path, (FILE, None))
                 if name == blob:
                     continue
@@ -274,8 +289,13 @@ class GitBranch:
 
     def _find_newest(self, head: str, path: str) -> str:
         """Return the branch's newest commit that changed this path, "" for none."""
-        arguments = ("log", "-1", "--first-parent", "--format=%H", head, "--")
-        return self._run(*arguments, f":(literal,top){path}").decode().strip()
+        return (
+            self._run(
+                "log", "-1", "--first-parent", "--format=%H", head, "--", f":(literal,top){path}"
+            )
+            .decode()
+            .strip()
+        )
 
     def _entries(self, head: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return mode and blob in the head's tree by path."""
@@ -299,8 +319,18 @@ class GitBranch:
             path = scratch / str(number)
             path.write_bytes(text.encode())
             paths.append(f"{path}\n")
-        arguments = ("hash-object", "-w", "--no-filters", "--stdin-paths")
-        blobs = self._run(*arguments, stdin="".join(paths).encode(), lock=lock).decode().split()
+        blobs = (
+            self._run(
+                "hash-object",
+                "-w",
+                "--no-filters",
+                "--stdin-paths",
+                stdin="".join(paths).encode(),
+                lock=lock,
+            )
+            .decode()
+            .split()
+        )
         return dict(zip(named, blobs, strict=True))
 
     def _commit(self, head: str | None, batch: Batch, tree: str, lock: int) -> str:

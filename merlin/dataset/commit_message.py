@@ -75,9 +75,11 @@ def file_subject(verb: str, path: str, more: int = 0) -> Subject:
 
     `verb` as in `ChangeKind`, or "correct" for another answer of examples.
     """
-    kind, named = "file", {"path": path}
+    kind = "file"
+    named = {"path": path}
     if path.startswith(EXAMPLES):
-        kind, named = "example", {"example": example_id_of(path)}
+        kind = "example"
+        named = {"example": example_id_of(path)}
     first = {"key": f"subject-{kind}-{verb}", "arguments": named}
     if not more:
         return first

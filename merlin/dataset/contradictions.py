@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # The rule in `allow` and `check.off` of examples and datasets whose editor said: other questions.
 SAME_MEANING = "same-meaning"
-MAX_SHOWN, MAX_PAIRS = 2, 10
+MAX_SHOWN = 2
+MAX_PAIRS = 10
 # Encoding a text takes some milliseconds, so only those with the most similar words are compared.
 MAX_COMPARED = 500
 ANSWER_WEIGHT = 0.5

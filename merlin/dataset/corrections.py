@@ -77,7 +77,8 @@ def find_corrected(
     """
     *asked, new = (normalise(message.content) for message in messages)
     old = normalise(known_answer)
-    same, others = dict[str, Example](), dict[str, Example]()
+    same = dict[str, Example]()
+    others = dict[str, Example]()
     revoked = _list_revoked(db, dataset)
     for each in _list_examples(db, dataset, messages[-2].content):
         *other_asked, answer = (normalise(message.content) for message in each.messages)
@@ -87,9 +88,8 @@ def find_corrected(
         is_revoked = not revoked.isdisjoint(_keys_of(each))
         if _find_answers(each, old) and old != new and not is_revoked and each.id not in same:
             others[each.id] = each
-    found = tuple(same.values()), tuple(others.values())
     unmarked = _list_unmarked(db, dataset, [*same.values(), *others.values()])
-    return Corrected(*found, known_answer, unmarked)
+    return Corrected(tuple(same.values()), tuple(others.values()), known_answer, unmarked)
 
 
 def _keys_of(example: Example) -> set[tuple[str, ...]]:
@@ -98,11 +98,14 @@ def _keys_of(example: Example) -> set[tuple[str, ...]]:
 
 
 def _list_revoked(db: Database, dataset: str) -> set[tuple[str, ...]]:
-    columns = REVOKED_VERSION.example_id, REVOKED_VERSION.blob
     whole = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
     return {
         *db.tuples(whole.where(REVOKED_EXAMPLE.dataset == dataset)),
-        *db.tuples(REVOKED_VERSION.select(*columns).where(REVOKED_VERSION.dataset == dataset)),
+        *db.tuples(
+            REVOKED_VERSION.select(REVOKED_VERSION.example_id, REVOKED_VERSION.blob).where(
+                REVOKED_VERSION.dataset == dataset
+            )
+        ),
     }
 
 

@@ -32,7 +32,8 @@ from merlin.db.tables import CATALOGUE_VERSION, DATASET_TEXT, EXAMPLE_ENTRY, Tab
 from merlin.db.values import read_messages
 
 # Only the beginnings of longer queries and texts are used.
-MAX_QUERY_LENGTH, MAX_CHARACTERS = 200, 50_000
+MAX_QUERY_LENGTH = 200
+MAX_CHARACTERS = 50_000
 # Entries written in one transaction: SQLite blocks other writers meanwhile.
 _AT_ONCE = 50
 # Dataset, path, blob and text of a file; the text of a binary file is None.
@@ -232,8 +233,10 @@ class ExampleEntries(Repository):
         terms = parse_terms(fold(example_filter.query[:MAX_QUERY_LENGTH]))
         if example_filter.query.strip() and not terms:
             return []  # punctuation only
-        source, number = "example_entry AS entry", "entry.id"
-        conditions, values = ["entry.dataset = ?"], list[object]([dataset])
+        source = "example_entry AS entry"
+        number = "entry.id"
+        conditions = ["entry.dataset = ?"]
+        values = list[object]([dataset])
         if terms and self.db.dialect == "sqlite":
             # The index first: it is in order, so the query stops when the page is full.
             number = "found.rowid"
@@ -331,7 +334,8 @@ def read_blobs(db: Database, table: Table, dataset: str, paths: Sequence[str]) -
 def _entry(file: _File) -> Row:
     """Return the entry of a file; each of its tags stands between line ends."""
     dataset, path, blob, text = file
-    example, name = parse_example(text), example_id_of(path)
+    example = parse_example(text)
+    name = example_id_of(path)
     tags = dict.fromkeys(example.tags) if example else {}
     contents = [message.content for message in example.messages] if example else [text or ""]
     words = index_words("\n".join((name, *tags, *contents))[:MAX_CHARACTERS])

@@ -290,7 +290,8 @@ _SHORT_ROLES = ("system", "user", "assistant")
 
 def check_conversation(example: Example) -> tuple[Finding, ...]:
     """Return the rules that an example's messages or its worse answer break."""
-    found, worse = check_turns(example.messages, example.marks), example.rejected
+    found = check_turns(example.messages, example.marks)
+    worse = example.rejected
     found += tuple(_check_calls(example))
     if worse is None or not is_blank(worse.content) or "tool_calls" in worse.extra:
         return found
@@ -306,7 +307,8 @@ def _check_calls(example: Example) -> Iterator[Finding]:
         marked.append((example.rejected, example.rejected_mark))
     for message, mark in marked:
         for call in cast("list[Any]", message.extra.get("tool_calls", ())):
-            name, arguments = call["function"]["name"], call["function"]["arguments"]
+            name = call["function"]["name"]
+            arguments = call["function"]["arguments"]
             if name not in declared:
                 yield Finding("", *mark, "undeclared-function", arguments={"name": name})
             try:
@@ -466,7 +468,9 @@ def mend_keys(text: str | None) -> str:
     found = read_example((text or "").encode("utf-8", "surrogatepass"))[1]
     for each in sorted(found, key=lambda one: (one.line, one.column), reverse=True):
         if each.rule == "misspelt-key":
-            line, start, name = lines[each.line - 1], each.column - 1, str(each.arguments["name"])
+            line = lines[each.line - 1]
+            start = each.column - 1
+            name = str(each.arguments["name"])
             if line.startswith(name, start):
                 rest = line[start + len(name) :]
                 lines[each.line - 1] = f"{line[:start]}{each.arguments['near']}{rest}"
@@ -523,7 +527,8 @@ def _set_key(text: str, key: str, written: str) -> str:
     node = read_yaml(text.encode("utf-8", "surrogatepass"))
     keys = node.value if isinstance(node, Node) and isinstance(node.value, dict) else {}
     lines = split_lines(text.rstrip("\r\n"))
-    first, last = len(lines), len(lines)
+    first = len(lines)
+    last = len(lines)
     if key in keys:
         first = keys[key].key[0] - 1
         last = min((at for each in keys.values() if (at := each.key[0] - 1) > first), default=last)

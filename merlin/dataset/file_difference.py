@@ -155,13 +155,16 @@ def mark_words(old: str, new: str) -> tuple[Sequence[Part], Sequence[Part]]:
     Space between words is marked with them. Nothing is marked of a text without another one, with
     one that is quite different, or too long to compare.
     """
-    olds, news = _WORD.findall(old), _WORD.findall(new)
-    left, right = list[Part](), list[Part]()
+    olds = _WORD.findall(old)
+    news = _WORD.findall(new)
+    left = list[Part]()
+    right = list[Part]()
     if len(olds) + len(news) <= _MAX_WORDS:
         for kind, start, end, other_start, other_end in SequenceMatcher(
             None, olds, news, autojunk=False
         ).get_opcodes():
-            words, other_words = "".join(olds[start:end]), "".join(news[other_start:other_end])
+            words = "".join(olds[start:end])
+            other_words = "".join(news[other_start:other_end])
             is_marked = kind != "equal" or words.isspace()
             left.append((words, is_marked))
             right.append((other_words, is_marked))

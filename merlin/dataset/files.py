@@ -71,7 +71,8 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     head = index.find_newest_commit()
     if head is None or not source.has_mirror:
         return False
-    trees, before = source.dataset_trees(head), index.read_trees()
+    trees = source.dataset_trees(head)
+    before = index.read_trees()
     # Folders with an invalid name are rejected and cannot be edited.
     now = {name: tree for name, tree in trees.items() if is_valid_name(name)}
     changed = [name for name, tree in now.items() if before.get(name) != tree]
@@ -407,6 +408,7 @@ def _is_example() -> Any:
 
 
 def _files() -> Select:
-    columns = (DATASET_FILE.dataset, DATASET_FILE.path, DATASET_FILE.blob, DATASET_TEXT.text)
-    query = DATASET_FILE.select(*columns)
+    query = DATASET_FILE.select(
+        DATASET_FILE.dataset, DATASET_FILE.path, DATASET_FILE.blob, DATASET_TEXT.text
+    )
     return query.join(DATASET_TEXT, on=(DATASET_TEXT.blob == DATASET_FILE.blob))

@@ -50,14 +50,16 @@ class Finding:
         key = f"finding-{self.rule}"
         if key not in keys(language):
             return self.rule
-        words, inside = text(language, key, **self.arguments), self.arguments.get("inside")
+        words = text(language, key, **self.arguments)
+        inside = self.arguments.get("inside")
         return f"{inside}: {words}" if inside else words
 
     def line_text(self, language: str) -> str:
         """Return the finding as one line in the usual format of linters."""
         from merlin.core.i18n import text  # noqa: PLC0415 - as above
 
-        place, level = f"{self.path}:{self.line}:{self.column}", f"level-{self.severity}"
+        place = f"{self.path}:{self.line}:{self.column}"
+        level = f"level-{self.severity}"
         return f"{place}: {text(language, level)} {self.rule}: {self.text(language)}"
 
     def at(self, path: str) -> Finding:

@@ -75,7 +75,8 @@ def read_import_files(
     question and answer, or the numbers of their columns from 1. The files of a project of Rasa are
     read together, after the others.
     """
-    project, project_name = dict[str, list[Any]](), ""
+    project = dict[str, list[Any]]()
+    project_name = ""
     for content, name in files:
         form = find_form(content, name)
         tree = read_yaml(content) if form.reader == "rasa" else None
@@ -225,7 +226,8 @@ _BETWEEN = re.compile(r"[\s,]*")
 def _read_json(text: str) -> Iterator[ImportedLine]:
     """Yield the records of JSON Lines, or those of a list up to its first error."""
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
-    decoder, is_list = json.JSONDecoder(), text.lstrip().startswith("[")
+    decoder = json.JSONDecoder()
+    is_list = text.lstrip().startswith("[")
     at = text.index("[") + 1 if is_list else 0
     while True:
         at += len(_BETWEEN.match(text, at)[0])  # type: ignore[index]  # it matches the empty text
@@ -321,7 +323,8 @@ def _read_table(
         widest = max(range(len(first)), key=lambda place: len(heads[place]), default=None)
         if widest is not None:
             names = [*filter(None, heads[widest])]
-            found, listed = shorten(", ".join(names), 300), "\n".join(names)[:2000]
+            found = shorten(", ".join(names), 300)
+            listed = "\n".join(names)[:2000]
             number = first[widest][0]  # type: ignore[index]  # there is no finding
             yield _reject(number, "import-heading", found=found, names=listed)
         return
@@ -358,7 +361,8 @@ def _read_row(titles: Sequence[str], read: Row | Finding) -> ImportedLine:
         return ImportedLine(read.line, None, (read,))
     number, cells = read
     if len(cells) > len(titles):
-        found, expected = str(len(cells)), str(len(titles))
+        found = str(len(cells))
+        expected = str(len(titles))
         return _reject(number, "import-cells", found=found, expected=expected)
     parts = {place: part for part, place in find_columns(titles).items()}
     filled = [place for place, cell in enumerate(cells) if cell.strip()]
@@ -383,7 +387,8 @@ def _csv_rows(text: str) -> Iterator[Row | Finding]:
     end = 0
     try:
         for cells in reader:
-            start, end = end + 1, reader.line_num
+            start = end + 1
+            end = reader.line_num
             while cells and not cells[-1].strip():
                 cells.pop()
             yield start, ([] if named and start == 1 else cells)

@@ -75,9 +75,11 @@ def plan_import(
     current = checker.check(dataset, files, limit_tokens)
     system = current.spec.system if current.spec else ""
     known = {strip_system(example, system).content_digest for example in current.examples}
-    read, found = list[ImportedLine](), list[Finding]()
+    read = list[ImportedLine]()
+    found = list[Finding]()
     # The new examples' files, and where they come from, by path.
-    texts, sources = dict[str, str](), dict[str, ImportedLine]()
+    texts = dict[str, str]()
+    sources = dict[str, ImportedLine]()
     for line in lines:
         read.append(line)
         found += line.findings
@@ -85,7 +87,8 @@ def plan_import(
         if example and example.content_digest not in known:
             known.add(example.content_digest)
             path = example_path(names.allocate(example.question))
-            texts[path], sources[path] = write_example(example), line
+            texts[path] = write_example(example)
+            sources[path] = line
         if max(len(texts), len(found)) > MAX_BATCH_SIZE:
             raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
     preview = checker.preview(dataset, files, texts, limit_tokens)
@@ -115,8 +118,9 @@ def _list_left(lines: Iterable[ImportedLine]) -> Iterator[Finding]:
             left.setdefault((line.file, key), []).append(line)
     for (file, key), (first, *others) in left.items():
         values: dict[str, str | int] = {"keys": shorten(key), "count": len(others) + 1}
-        place = (first.line, first.column, "import-left-keys", Severity.WARNING)
-        yield Finding("", *place, values).at(file)
+        yield Finding(
+            "", first.line, first.column, "import-left-keys", Severity.WARNING, values
+        ).at(file)
 
 
 def _locate_finding(
@@ -126,7 +130,8 @@ def _locate_finding(
 
     Another new example that it names is named by its line too: its file does not exist yet.
     """
-    line, arguments = sources[finding.path], finding.arguments
+    line = sources[finding.path]
+    arguments = finding.arguments
     if other := sources.get(str(arguments.get("other"))):
         place = escape_unprintable(f"{other.file}:{other.line}:{other.column}")
         arguments = {**arguments, "other": place}

@@ -27,7 +27,8 @@ class Unreadable(Exception):
 
     def __init__(self, rule: str, **arguments: str) -> None:
         super().__init__(rule)
-        self.rule, self.arguments = rule, arguments
+        self.rule = rule
+        self.arguments = arguments
 
 
 class Shape(NamedTuple):
@@ -143,7 +144,8 @@ def _plain(name: str) -> str:
 def _check_meaning(record: Mapping[str, Any]) -> None:
     """Raise Unreadable for a key by which question and answer alone teach something else."""
     for key, found in record.items():
-        name, value = _plain(key), str(found).strip().casefold().removesuffix(".0")
+        name = _plain(key)
+        value = str(found).strip().casefold().removesuffix(".0")
         if value in _BAD.get(name, ()):
             raise Unreadable("import-bad-answer", found=shorten(f"{key}: {found}"))
         if name in _NEEDS and found and value != "false":
@@ -297,6 +299,7 @@ def clean_text(text: str, left: list[str]) -> str:
 def require(kind: type, value: Any, place: str) -> Any:
     """Return a value of a type. Raises Unreadable."""
     if not isinstance(value, kind):
-        expected, found = json_type(kind()), json_type(value)
+        expected = json_type(kind())
+        found = json_type(value)
         raise Unreadable("wrong-type", expected=expected, found=found, inside=shorten(place))
     return value

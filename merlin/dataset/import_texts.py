@@ -108,7 +108,8 @@ def read_gift(text: str, left: Counter[str]) -> Iterator[tuple[int, dict[str, st
         asked = _unescape_gift(f"{match['before']}{gap}{match['after']}")
         answer = _unescape_gift("\n".join(right))
         if match["form"] == "html":
-            asked, answer = html_text(asked), html_text(answer)
+            asked = html_text(asked)
+            answer = html_text(answer)
         yield plain.count("\n", 0, found.start()) + 1, {"question": asked, "answer": answer}
 
 
@@ -210,7 +211,8 @@ def read_outline(
     found = ((pieces, rule) for pieces, rule in rules if any(map(rule, pieces)))
     blocks, is_question = next(found, rules[0])
     asked: Block | None = None
-    answer, last = list[str](), 0
+    answer = list[str]()
+    last = 0
     for block in [*blocks, _END]:
         is_next = bool(is_question(block))
         if is_next or (block.level and block.level <= ((asked and asked.level) or _BOLD)):
@@ -219,7 +221,8 @@ def read_outline(
                 yield asked.line, {"question": text.strip(" *_-"), "answer": "\n\n".join(answer)}
             left["questions"] += asked is not None and not answer
             left["texts"] += not is_next and block is not _END
-            asked, answer = (block if is_next else None), []
+            asked = block if is_next else None
+            answer = []
         elif not asked:
             left["texts"] += 1
         elif is_question is rules[0][1] and _ANSWERED.match(block.text):

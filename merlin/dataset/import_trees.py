@@ -146,13 +146,15 @@ def _path_to(at: int, replies: Mapping[int, int]) -> list[int]:
 def read_chatgpt(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     """Yield the conversation that the tree of turns ends in, of its person and its assistant."""
     nodes = tree["mapping"]
-    at, path = str(tree.get("current_node") or next(reversed(nodes), "")), dict[str, Record]()
+    at = str(tree.get("current_node") or next(reversed(nodes), ""))
+    path = dict[str, Record]()
     while at in nodes and at not in path:
         path[at] = nodes[at].get("message") or {}
         at = str(nodes[at].get("parent"))
     turns = list[tuple[str, list[Any]]]()
     for message in reversed(path.values()):
-        role, parts = _find_text(message, "author role"), find_all(message, "content parts")
+        role = _find_text(message, "author role")
+        parts = find_all(message, "content parts")
         is_hidden = True in find_all(message, "metadata is_visually_hidden_from_conversation")
         is_said = role in ("user", "assistant") and message.get("recipient", "all") == "all"
         if is_said and not is_hidden and any(parts):
@@ -231,7 +233,8 @@ def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
         said = takewhile(lambda step: "action" in step, steps)
         follow.setdefault(str(first.get("intent")), [str(step["action"]) for step in said])
     for each in _find_maps(tree, "nlu"):
-        name, written = each.get("intent"), each.get("examples")
+        name = each.get("intent")
+        written = each.get("examples")
         lines = (
             written.splitlines() if isinstance(written, str) else find_all(each, "examples text")
         )

@@ -60,7 +60,8 @@ class TokenLimit:
         """Return the tokens of an example that is too long, 0 for any other."""
         if self.most is None:
             return 0
-        most_own, most_of_system = trained.most_tokens, len(self._system.encode()) + FRAME_TOKENS
+        most_own = trained.most_tokens
+        most_of_system = len(self._system.encode()) + FRAME_TOKENS
         if most_own is not None and most_own + most_of_system <= self.most:
             return 0
         total = self.total(trained)
@@ -129,7 +130,8 @@ def judge(
     ]
     for pair in {(pair.id, pair.rule): pair for pair in reversed(pairs)}.values():
         severity = Severity.ERROR if pair.rule == _LEAK else Severity.WARNING
-        example, other = known[pair.id], known[pair.other]
+        example = known[pair.id]
+        other = known[pair.other]
         arguments = {"other": escape_unprintable(example_path(other.id))}
         if pair.rule == "near-duplicate":
             is_same = example.answer_digest == other.answer_digest
@@ -141,7 +143,8 @@ def judge(
     return good, duplicates, findings
 
 
-_DUPLICATE, _LEAK = "duplicate", "leak"
+_DUPLICATE = "duplicate"
+_LEAK = "leak"
 _EXCLUDED = (_DUPLICATE, _LEAK)
 
 
@@ -184,7 +187,8 @@ def _find_contradictions(good: Sequence[Example]) -> Iterator[Pair]:
 def _find_near_pairs(good: Sequence[Example]) -> Iterator[Pair]:
     """Yield near-equal questions; a test question that is nearly trained measures memorisation."""
     for later, earlier in find_near_questions([example.normal_question for example in good]):
-        example, other = good[later], good[earlier]
+        example = good[later]
+        other = good[earlier]
         if (example.split == TEST) == (other.split == TEST):
             yield Pair(example.id, "near-duplicate", other.id)
         elif example.split == TEST:

@@ -44,7 +44,8 @@ _Row = tuple[str, tuple[object, ...], tuple[tuple[Any, ...], ...], dict[str, Any
 # Of so many examples each value is derived in a row: one example after another takes a quarter
 # longer, because the parser and the vocabulary drive each other out of the processor's caches.
 _AT_ONCE = 500
-_SEAL_LENGTH, _SIZE_LENGTH = 32, 8
+_SEAL_LENGTH = 32
+_SIZE_LENGTH = 8
 
 
 class KeptExample(Example):

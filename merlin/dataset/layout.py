@@ -22,10 +22,12 @@ from merlin.dataset.yaml_io import MAX_FILE_BYTES, too_large_finding
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, MAX_LISTED, SYMLINK, Entry
 
 # Of all examples together.
-MAX_EXAMPLES, MAX_EXAMPLE_BYTES = 100_000, 200_000_000
+MAX_EXAMPLES = 100_000
+MAX_EXAMPLE_BYTES = 200_000_000
 # Of a path within a dataset: git recurses over it; at a thousand times this length it crashes.
 MAX_PATH_BYTES = 1_000
-MAX_NAME_WORDS, MAX_GIVEN_NAME_LENGTH = 7, 60
+MAX_NAME_WORDS = 7
+MAX_GIVEN_NAME_LENGTH = 60
 # They follow an emoji and show nothing.
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 
@@ -49,7 +51,8 @@ class NameAllocator:
         words = suggest_name(text).replace(".", "-").split("-")
         first_words = "-".join([word for word in words if word][:MAX_NAME_WORDS])
         name = suggest_name(first_words[:MAX_GIVEN_NAME_LENGTH])
-        free, number = name, self._last_numbers.get(name, 1)
+        free = name
+        number = self._last_numbers.get(name, 1)
         while free.casefold() in self._taken:
             number += 1
             free = f"{name}-{number}"
@@ -184,7 +187,8 @@ def _yaml_suffix(path: str) -> str:
 
 def _apply_limits(layout: Layout) -> None:
     """Take none of the examples if they are too many or too large together, with one finding."""
-    count, size = len(layout.examples), sum(entry.size for entry in layout.examples)
+    count = len(layout.examples)
+    size = sum(entry.size for entry in layout.examples)
     if count > MAX_EXAMPLES or size > MAX_EXAMPLE_BYTES:
         layout.findings.append((EXAMPLES[:-1], too_many_files_finding(count, size)))
         layout.beyond = count

@@ -74,7 +74,8 @@ class ProposalState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-CHAT, DISTIL = "chat", "distil"
+CHAT = "chat"
+DISTIL = "distil"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,8 @@ class Proposals(Repository):
         state = ProposalState.WITHDRAWN.value
         if self.db.update(PROPOSAL, condition, state=state, **_FORGOTTEN):
             self.db.bump()
-        named, versions = list[Row](), list[Row]()
+        named = list[Row]()
+        versions = list[Row]()
         for row in self.db.rows(PROPOSAL.select().where(condition)):
             corrected = load_json(row["corrected"])
             for example_id in row["example_ids"].split():
@@ -279,7 +281,8 @@ class Proposals(Repository):
 
         `build` was the newest before. They are of builds, of edits, and of the file as it is.
         """
-        dataset, path = row["dataset"], example_path(example_id)
+        dataset = row["dataset"]
+        path = example_path(example_id)
         since = TAUGHT_EXAMPLE.first_build > build
         taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.blob).where(since)
         taught = taught.where(
@@ -386,8 +389,10 @@ class Proposals(Repository):
         edits: it waits, and is shown beside the new answer. Those with one text share their new
         example, whose id was never used by another example or proposal. All are of one dataset.
         """
-        names, earlier = cache(self._names), dict[str, Edit]()
-        new, edits = dict[str, Edit](), dict[int, list[Edit]]()
+        names = cache(self._names)
+        earlier = dict[str, Edit]()
+        new = dict[str, Edit]()
+        edits = dict[int, list[Edit]]()
         for proposal_id, file_text in texts.items():
             draft = reword(self.get(proposal_id).draft, file_text)
             example = parse_example(file_text)
@@ -422,7 +427,8 @@ class Proposals(Repository):
         more = self._list_corrected(dataset, edits)
         of_dataset = (PROPOSAL.dataset == dataset) & PROPOSAL.example_ids.contains(holds.id)
         for row in self.db.rows(PROPOSAL.select().where(of_dataset)):
-            ids, known = row["example_ids"].split(), load_json(row["corrected"])
+            ids = row["example_ids"].split()
+            known = load_json(row["corrected"])
             if holds.id in ids:
                 new = [each for each in more if each not in ids]
                 values = {
@@ -458,7 +464,8 @@ class Proposals(Repository):
         return True
 
     def _review(self, proposal_id: int, state: ProposalState, fields: Row) -> bool:
-        condition, at = (PROPOSAL.id == proposal_id) & WAITS, iso(self._clock())
+        condition = (PROPOSAL.id == proposal_id) & WAITS
+        at = iso(self._clock())
         self.db.delete(PROPOSAL_EDITOR, PROPOSAL_EDITOR.proposal == proposal_id)
         return self.db.update(PROPOSAL, condition, **fields, reviewed_at=at, state=state.value)
 
@@ -524,7 +531,8 @@ def reword(draft: Draft, text: str | None) -> Draft:
 def example_yaml(draft: Draft) -> str:
     """Return a draft as the text of an example file; what a user corrects is always taught."""
     worse = Message("assistant", draft.rejected) if draft.rejected else None
-    split, source = draft.split or (TRAIN if draft.is_correction else None), draft.source
+    split = draft.split or (TRAIN if draft.is_correction else None)
+    source = draft.source
     return write_example(
         Example("", "", "", draft.messages, (), split, source, draft.note, rejected=worse)
     )

@@ -16,7 +16,8 @@ import yaml
 from merlin.core.i18n import detect_language
 from merlin.core.messages import Message
 
-CARD_FILE, TESTS_FILE = "README.md", "test_questions.yaml"
+CARD_FILE = "README.md"
+TESTS_FILE = "test_questions.yaml"
 # The share of the reference's words that an answer has to have: another wording is no fault.
 _ENOUGH = 0.5
 # As promptfoo is told to ask them.

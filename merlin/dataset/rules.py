@@ -35,7 +35,9 @@ messages:
   - assistant: 940 words.
 tools: [{type: function, function: {name: count}}]
 """
-_CONFIG, _JSONL, _CSV = "config.yaml", "questions.jsonl", "questions.csv"
+_CONFIG = "config.yaml"
+_JSONL = "questions.jsonl"
+_CSV = "questions.csv"
 _XLSX = "questions.xlsx"
 
 

@@ -166,7 +166,8 @@ def _find_personal(words: str, before: str) -> Iterator[tuple[str, list[str]]]:
         yield "personal", ADDRESS.findall(words)
     if _NUMBER_HINT.search(words) is None:
         return
-    words, start = f"{before} {words}", len(before)
+    words = f"{before} {words}"
+    start = len(before)
     for rule, pattern, is_valid in _NUMBERS:
         matches = [
             match.group()

@@ -210,7 +210,8 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
 
 
 def _wrong_value(error: ValidationError, node: Node) -> Finding:
-    word, requested = str(error.validator), cast("Any", error.validator_value)
+    word = str(error.validator)
+    requested = cast("Any", error.validator_value)
     written = _written_value(node, error.instance)
     rule, arguments = _rule_for(word, requested, written)
     names = [step for step in error.absolute_path if isinstance(step, str)]
@@ -241,7 +242,9 @@ def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str
         shown: dict[str, str | int] = {} if word == "not" else {"found": _as_text(found)}
         return "user-in-link" if word == "not" else _PATTERN_RULES[wanted], shown
     if word == "enum" and isinstance(found, str) and "string" not in _types({"enum": wanted}):
-        word, wanted = "type", "integer"  # `weight: "1"` looks right, only its type is wrong
+        # `weight: "1"` looks right, only its type is wrong
+        word = "type"
+        wanted = "integer"
     if word == "type":
         expected = wanted if isinstance(wanted, str) else wanted[0]
         return "wrong-type", {"expected": expected, "found": json_type(found)}
@@ -284,9 +287,12 @@ Hyperparameter = str | int | float | bool | Mapping[str, str]
 
 # The usual name of our own engine among the providers, and its own base model: the check of a
 # folder has no configuration that says more.
-_ENGINE, RECALL = "engine", "recall"
+_ENGINE = "engine"
+RECALL = "recall"
 # The training methods of a recipe, as the provider protocol names them.
-SUPERVISED, DPO, KTO = "supervised", "dpo", "kto"
+SUPERVISED = "supervised"
+DPO = "dpo"
+KTO = "kto"
 # That of a job for an adapter that was trained elsewhere; no recipe in git has it.
 ADAPTER = "adapter"
 
@@ -353,7 +359,9 @@ class LaunchRule:
 
 
 # The kinds of a gate.
-NO_GATE, FLOOR, NOT_WORSE = "none", "floor", "not_worse"
+NO_GATE = "none"
+FLOOR = "floor"
+NOT_WORSE = "not_worse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,7 +481,8 @@ def course_spec(value: Mapping[str, Any]) -> CourseSpec:
 
 def _localise(value: Mapping[str, str]) -> Localised:
     # A missing language falls back to the other one.
-    russian, english = value.get("ru", ""), value.get("en", "")
+    russian = value.get("ru", "")
+    english = value.get("en", "")
     return {"ru": russian or english, "en": english or russian}
 
 

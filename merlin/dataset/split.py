@@ -14,7 +14,8 @@ from itertools import groupby
 from merlin.dataset.example import Example
 from merlin.dataset.spec import SplitRule
 
-TRAIN, TEST = "train", "test"
+TRAIN = "train"
+TEST = "test"
 FEWEST = 10  # providers refuse a job with fewer examples (OpenAI SFT guide)
 _BUCKETS = 1 << 64
 

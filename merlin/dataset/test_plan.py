@@ -42,7 +42,8 @@ class TestPlan:
 
 def read_plan(manifest: Mapping[str, Any]) -> TestPlan | None:
     """Return the plan in a build's manifest, None if an earlier version made the build."""
-    split, counts = manifest["split"], manifest["counts"]
+    split = manifest["split"]
+    counts = manifest["counts"]
     if "disguised" not in split:
         return None
     return TestPlan(counts[TRAIN], counts[TEST], split["disguised"], max(split["min_test"], 1))
@@ -51,7 +52,8 @@ def read_plan(manifest: Mapping[str, Any]) -> TestPlan | None:
 def plan_test(sides: Iterable[str], spec: DatasetSpec) -> TestPlan:
     """Return how a model of examples on these sides of the split is tested."""
     on_sides = [*sides]
-    taught, tests = on_sides.count(TRAIN), on_sides.count(TEST)
+    taught = on_sides.count(TRAIN)
+    tests = on_sides.count(TEST)
     disguised = min(taught, find_limits(spec, tests).disguised)
     return TestPlan(taught, tests, disguised, spec.split.least)
 

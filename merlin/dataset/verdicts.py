@@ -152,13 +152,13 @@ FINDINGS = RowMap(Finding, columns={"column": "col"})
 
 def select_verdicts() -> Select:
     """Return the SELECT of verdicts as `verdict_from_row` reads them."""
-    of_commit = (
+    of_verdict = VERDICT.select(
+        *VERDICT.every(),
         COMMIT.subject,
         COMMIT.message,
         COMMIT.committed_at,
         COMMIT.author_name.alias("author"),
     )
-    of_verdict = VERDICT.select(*VERDICT.every(), *of_commit)
     return of_verdict.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
 
 
@@ -249,8 +249,14 @@ class VerdictHistory(Repository):
         is_young = VERDICT.updated_at > iso(self._clock() - OWED_FOR)
         return self.db.rows(
             VERDICT.select(
-                *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.status, VERDICT.updated_at),
-                *(VERDICT.reason, VERDICT.arguments, BUILD.number, VERDICT.sent_status),
+                VERDICT.commit_sha,
+                VERDICT.dataset,
+                VERDICT.status,
+                VERDICT.updated_at,
+                VERDICT.reason,
+                VERDICT.arguments,
+                BUILD.number,
+                VERDICT.sent_status,
             )
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
             .where(ON_LINE & is_newer & is_young)
@@ -272,14 +278,16 @@ class VerdictHistory(Repository):
         `commit` may be the beginning of an id, at least four digits long, or `HEAD`: the newest
         commit, which has the dataset as the last commit that changed it left it.
         """
-        query, order = select_verdicts().where(VERDICT.dataset == dataset), VERDICT.position.desc()
+        query = select_verdicts().where(VERDICT.dataset == dataset)
+        order = VERDICT.position.desc()
         if commit is None:
             require_present_dataset(self.db, dataset)
             query = query.where(ON_LINE & CHANGES_DATASET)
         elif commit == "HEAD":
             query = query.where(ON_LINE)
         else:
-            query, order = query.where(VERDICT.commit_sha.startswith(commit)), NEWEST_FIRST
+            query = query.where(VERDICT.commit_sha.startswith(commit))
+            order = NEWEST_FIRST
         key = "chronicle-no-build" if commit is None else "chronicle-none"
         missing = NotFound(f"no build of {dataset}", key, dataset=dataset)
         return verdict_from_row(self.db.get_row(query.order_by(order), missing))

@@ -110,7 +110,9 @@ def work_tree(folder: Path) -> tuple[list[Entry], BlobReader]:
     if folder.is_symlink():
         return [Entry("", "", SYMLINK, 0)], lambda _: iter(())
     # Strings, because creating a Path for each file takes as long as reading it.
-    entries, places, root = list[Entry](), dict[str, str](), os.path.join(folder, "")  # noqa: PTH118
+    entries = list[Entry]()
+    places = dict[str, str]()
+    root = os.path.join(folder, "")  # noqa: PTH118
     for path, file_stat in _files_below(str(folder)):
         if len(entries) == MAX_LISTED:
             return [TOO_MANY], lambda _: iter(())

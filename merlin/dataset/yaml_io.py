@@ -61,7 +61,8 @@ def find_path(content: bytes, mark: tuple[int, int]) -> str:
 
     As in `messages[1].content`; "" for the root, and in an unreadable file.
     """
-    node, path = read_yaml(content), ""
+    node = read_yaml(content)
+    path = ""
     while isinstance(node, Node):
         children: list[tuple[str, tuple[int, int], Node]] = []
         if isinstance(node.value, dict):
@@ -105,7 +106,8 @@ def _check_text(text: str) -> None:
         if text.startswith(start):
             raise _Unreadable(Finding("", 1, 1, rule))
     if match := _CONTROL_OR_LINE_END.search(text):
-        before, letter = text[: match.start()], match.group()
+        before = text[: match.start()]
+        letter = match.group()
         raise _Unreadable(_finding_after(before, "control-character", **_describe(letter)))
 
 
@@ -192,13 +194,15 @@ class _Builder:
 
     def add_scalar(self, event: Any) -> None:
         _refuse_extras(event)
-        style, value = event.style, event.value
+        style = event.style
+        value = event.value
         # Only escapes in double quotes can produce characters that the file must not contain.
         match = _CONTROL_OR_CR.search(value) if style == '"' else None
         if match:
             _reject(event, "control-character", **_describe(match.group()))
         node = _node(event, value, plain=not style)
-        node.end, node.style = (event.end_mark.line + 1, event.end_mark.column + 1), style or ""
+        node.end = (event.end_mark.line + 1, event.end_mark.column + 1)
+        node.style = style or ""
         self._place(node, event)
 
     def end(self, _event: Any) -> None:
@@ -218,7 +222,8 @@ class _Builder:
         if not self._open:
             self.root = node
             return
-        parent, key = self._open[-1].value, self._keys[-1]
+        parent = self._open[-1].value
+        key = self._keys[-1]
         if isinstance(parent, list):
             parent.append(node)
         elif isinstance(parent, dict) and key is None:
@@ -269,7 +274,8 @@ def format_key_text(text: str, block_header: str, indent: int) -> str:
 
     `block_header` is "|" or "|-", `indent` the indentation of the block's lines.
     """
-    written, is_allowed = text, "\n" in text or _is_plain(text)
+    written = text
+    is_allowed = "\n" in text or _is_plain(text)
     if "\n" in text:
         # A first line that begins with a space needs an explicit indentation.
         depth = "2" if text.lstrip("\n").startswith(" ") else ""

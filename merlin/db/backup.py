@@ -43,7 +43,10 @@ from merlin.db.migrations import STEPS, list_applied
 
 log = get_logger(__name__)
 
-MANIFEST, DUMP, DATABASE, ENGINE = "manifest.json", "merlin.dump", "merlin.db", "engine/engine.db"
+MANIFEST = "manifest.json"
+DUMP = "merlin.dump"
+DATABASE = "merlin.db"
+ENGINE = "engine/engine.db"
 RESTORE_PREFIX = ".merlin-restore-"
 FOLDERS = ("builds", "engine/files", "engine/models")
 _NOTED = "run/backup"
@@ -112,7 +115,8 @@ def write_backup(
         manifest = Manifest(iso(at), database.dialect, schema, members)
         content = json.dumps(asdict(manifest), indent=1).encode()
         info = tarfile.TarInfo(MANIFEST)
-        info.size, info.mode = len(content), 0o600
+        info.size = len(content)
+        info.mode = 0o600
         archive.addfile(info, io.BytesIO(content))
     return manifest
 
@@ -182,7 +186,8 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> FileDigest:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         info = tarfile.TarInfo(name)
-        info.size, info.mode = file.tell(), 0o600
+        info.size = file.tell()
+        info.mode = 0o600
         info.mtime = int(path.stat().st_mtime)
         file.seek(0)
         archive.addfile(info, file)
@@ -253,7 +258,8 @@ def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Fi
         raise tarfile.TarError(f"{info.name} is none of a backup's files")
     target = folder / info.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
+    size = 0
     with _open_member(archive, info) as reading, target.open("wb") as file:
         while chunk := reading.read(_CHUNK):
             file.write(chunk)
@@ -298,8 +304,14 @@ def restore_backup(source: IO[bytes], state_dir: Path, url: str, at: datetime) -
         if DATABASE in manifest.members:
             _replace_database(folder / DATABASE, sqlite_path(url), at)
         if DUMP in manifest.members:
-            words = ("--no-owner", "--exit-on-error", "--single-transaction", str(folder / DUMP))
-            _call_postgresql("pg_restore", url, *words)
+            _call_postgresql(
+                "pg_restore",
+                url,
+                "--no-owner",
+                "--exit-on-error",
+                "--single-transaction",
+                str(folder / DUMP),
+            )
         give_to_owner(state_dir, state_dir)
         remove_durably(mark)
     return manifest

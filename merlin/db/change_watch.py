@@ -18,7 +18,8 @@ from merlin.db.processes import read_change_counter
 log = get_logger(__name__)
 
 # The pause after a change, as each message may be one; the longest time between two looks.
-LOOK_S, MAX_WAIT_S = 0.05, 1.0
+LOOK_S = 0.05
+MAX_WAIT_S = 1.0
 # If every message changes the counter, a waiter runs at most once in this many seconds.
 REST_S = 0.2
 

@@ -141,7 +141,8 @@ P = ParamSpec("P")
 E = TypeVar("E")
 
 CHUNK = 500
-PORTION, PORTION_SIZE = 1000, 2_000_000
+PORTION = 1000
+PORTION_SIZE = 2_000_000
 TRIES = 6
 FIRST_PAUSE_S = 0.02
 _BUMP = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
@@ -545,7 +546,8 @@ def in_portions(
         total += size(row)
         if len(portion) == most or total >= PORTION_SIZE:
             yield portion
-            portion, total = [], 0
+            portion = []
+            total = 0
     if portion:
         yield portion
 

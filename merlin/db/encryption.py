@@ -25,7 +25,8 @@ from merlin.core.log import get_logger, hide_secrets
 
 log = get_logger(__name__)
 
-KEY_BYTES, NONCE_BYTES = 32, 12
+KEY_BYTES = 32
+NONCE_BYTES = 12
 _VERSION = "1"
 # A sealed text as it is stored.
 SEALED = re.compile(r"1\.(?P<key>[0-9a-f]{8})\.[\w=-]+", re.ASCII)
@@ -59,7 +60,8 @@ class Cipher:
         A lone surrogate becomes a question mark.
         """
         newest, key = next(iter(self._keys.items()))
-        nonce, head = secrets.token_bytes(NONCE_BYTES), f"{_VERSION}.{newest}"
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        head = f"{_VERSION}.{newest}"
         body = key.encrypt(nonce, text.encode("utf-8", "replace"), head.encode())
         return f"{head}.{base64.urlsafe_b64encode(nonce + body).decode()}"
 

@@ -96,19 +96,23 @@ class Reencryption(Repository):
 
     def run(self, progress: Progress) -> int:
         """Encrypt everything again; return the number of values that no key decrypts; they stay."""
-        done, total, broken = 0, self.left(), 0
+        done = 0
+        total = self.left()
+        broken = 0
         for table, name in _columns():
             after: Row | None = None
             while rows := self._next(table, name, after):
                 after = rows[-1]
                 changed, unread = self.db.transact(partial(self._seal, table, name, rows))
-                done, broken = done + changed, broken + unread
+                done = done + changed
+                broken = broken + unread
                 progress(done, max(total, done))
         return broken
 
     def _next(self, table: Table, name: str, after: Row | None) -> list[Row]:
         """Return the next rows that another key encrypted, in the order of their primary key."""
-        column, keys = getattr(table, name), [getattr(table, each) for each in table.row_key]
+        column = getattr(table, name)
+        keys = [getattr(table, each) for each in table.row_key]
         is_old = (column != "") & (fn.SUBSTR(column, 3, 8) != self.db.cipher.newest)
         query = table.select(*keys, column).where(is_old).order_by(*keys).limit(AT_ONCE)
         if after is not None:

@@ -65,7 +65,8 @@ def _table(name: str, *, sealed: str = "") -> Table:
     columns = find_columns(_SCHEMA[name])
     table = Table(name, columns, primary_key="id" if columns[0] == "id" else None)
     ((several, one),) = _KEY.findall(_SCHEMA[name])
-    table.row_key, table.sealed = tuple((several or one).split(", ")), tuple(sealed.split())
+    table.row_key = tuple((several or one).split(", "))
+    table.sealed = tuple(sealed.split())
     return table
 
 
@@ -73,7 +74,9 @@ MIGRATION = _table("migration")
 WAKE = _table("wake")
 # The rows of `wake`: the changes that processes wait for, the number of the newest change of the
 # catalogue, and whether every dataset of the branch's head was read into it (1 or 0).
-CHANGES, CATALOGUE_VERSION, CATALOGUE_WHOLE = 1, 2, 3
+CHANGES = 1
+CATALOGUE_VERSION = 2
+CATALOGUE_WHOLE = 3
 INTENT = _table("intent")
 REQUEST = _table("request")
 NOTICE = _table("notice")

@@ -89,7 +89,9 @@ class RowMap(Generic[V]):
         json: Mapping[str, Callable[[Any], Any]] | None = None,
     ) -> None:
         self._kind = kind
-        self._columns, self._sealed, self._json = columns or {}, sealed, json or {}
+        self._columns = columns or {}
+        self._sealed = sealed
+        self._json = json or {}
         hints = get_type_hints(kind)
         names = [field.name for field in fields(kind)]
         self._fields = {name: self._field(name, hints[name]) for name in names}

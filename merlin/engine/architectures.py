@@ -51,7 +51,8 @@ class Architecture:
 
     def select_modules(self, names: Iterable[str]) -> list[str]:
         """Return those names of modules of the loaded class that get an adapter."""
-        layers, modules = re.escape(self.layers), "|".join(self.modules)
+        layers = re.escape(self.layers)
+        modules = "|".join(self.modules)
         pattern = re.compile(rf"{layers}\.\d+\.(?:.+\.)?(?:{modules})")
         return [name for name in names if pattern.fullmatch(name)]
 

@@ -64,7 +64,8 @@ async def require_key(request: Request) -> None:
     """Raise ApiError 401 for a request without the engine's key; compares in constant time."""
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     # latin-1 restores the header's bytes; a wrong key can contain any byte
-    key, own = credential.strip().encode("latin-1"), request.app.state.settings.key.encode()
+    key = credential.strip().encode("latin-1")
+    own = request.app.state.settings.key.encode()
     if not hmac.compare_digest(key, own) or scheme.lower() != "bearer":
         message = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
         raise ApiError(401, message)

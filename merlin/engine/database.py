@@ -171,7 +171,8 @@ def read_page(
     `table` and `where` must be trusted SQL. Raises ApiError 400 if `after` is not in the list.
     """
     sign, order = (">", "ASC") if page.is_oldest_first else ("<", "DESC")
-    condition, parameters = where, list(values)
+    condition = where
+    parameters = list(values)
     if page.after:
         position_query = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
         last = database.find_row(position_query, *values, page.after)

@@ -39,7 +39,9 @@ _TEMPLATE = "chat_template.jinja"
 
 
 # The forms.
-ADAPTER, MERGED, OLLAMA = "adapter", "merged", "ollama"
+ADAPTER = "adapter"
+MERGED = "merged"
+OLLAMA = "ollama"
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,9 @@ class TrainingRun:
 
     def _save(self) -> None:
         """Add the events, then write the weights of the last epochs: files first, then rows."""
-        job, models, events = self._job, self._repositories.models, self._repositories.job_events
+        job = self._job
+        models = self._repositories.models
+        events = self._repositories.job_events
         with self._repositories.database.transaction():
             for part in self._pending:
                 events.add(job.job_id, _build_event(part))
@@ -180,7 +182,9 @@ class TrainingRun:
         models.delete_old_checkpoints(job.job_id)
 
     def _succeed(self) -> None:
-        job, last, repositories = self._job, self._last_epoch, self._repositories
+        job = self._job
+        last = self._last_epoch
+        repositories = self._repositories
         if last is None:
             raise RuntimeError("the trainer ended without an epoch")
         message = f"The job has successfully completed; new model: {job.model_name}"
@@ -209,10 +213,12 @@ class TrainingRun:
 
 def _build_event(part: Epoch | Step) -> JobEvent:
     """Return the event of an epoch or of a step, with its metrics as data."""
-    key, head = f"step {part.step}", f"Step {part.step}"
+    key = f"step {part.step}"
+    head = f"Step {part.step}"
     metrics: dict[str, object] = {"step": part.step, **part.metrics}
     if isinstance(part, Epoch):
-        key, head = f"epoch {part.number}", f"Epoch {part.number}, step {part.step}"
+        key = f"epoch {part.number}"
+        head = f"Epoch {part.number}, step {part.step}"
         metrics["epoch"] = part.number
     return JobEvent(key, head, content=metrics)
 
@@ -293,7 +299,8 @@ class JobQueue:
         run = TrainingRun(self._repositories, self._settings, self._stop, job)
         if job.base not in self._bases:
             raise Untrainable("model_not_available", "engine-base-gone", "model", base=job.base)
-        base, files = self._bases[job.base], self._repositories.files
+        base = self._bases[job.base]
+        files = self._repositories.files
         folder = self._repositories.get_work_folder(job.job_id)
         folder.mkdir(parents=True, exist_ok=True)
         task = Task(

@@ -31,12 +31,17 @@ from merlin.openai_protocol import responses
 from merlin.openai_protocol.errors import ApiError, bad_field, limit_error
 from merlin.openai_protocol.requests import MAX_METADATA, Page
 
-VALIDATING, QUEUED, RUNNING = "validating_files", "queued", "running"
-SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
+VALIDATING = "validating_files"
+QUEUED = "queued"
+RUNNING = "running"
+SUCCEEDED = "succeeded"
+FAILED = "failed"
+CANCELLED = "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 ACTIVE_STATES = (VALIDATING, QUEUED, RUNNING)
 # Jobs that wait to be trained; those of a caller in a loop would fill the disk.
-MAX_WAITING, _ASK_AGAIN_S = 100, 60.0
+MAX_WAITING = 100
+_ASK_AGAIN_S = 60.0
 MAX_SEED = 2**31 - 1
 # The columns of a Job that hold JSON.
 _JSON_COLUMNS = ("metadata", "hyperparameters")

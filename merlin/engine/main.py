@@ -61,7 +61,8 @@ def serve_on(
 ) -> None:
     """Serve on a listening socket as `serve` does."""
     limit_own_threads()
-    tls, address = settings.tls, listener.getsockname()
+    tls = settings.tls
+    address = listener.getsockname()
     context = tls_context(tls.certificate, tls.key, "engine.tls") if tls else None
     log.info("engine listens", host=address[0], port=address[1], tls=tls is not None)
     for name, key in list_warnings(settings.models, settings.folder):
@@ -136,9 +137,11 @@ def _handle_error(request: Request, error: Exception) -> Response:
             refusal = ApiError(400, "The connection ended in the middle of the call.")
         case OSError():
             log.error("disk error", reason=str(error))
-            message, code = "The engine's disk reports an error.", "disk_error"
+            message = "The engine's disk reports an error."
+            code = "disk_error"
             if is_disk_full(error):
-                message, code = "The engine's disk is full; make room.", "disk_full"
+                message = "The engine's disk is full; make room."
+                code = "disk_full"
             refusal = ApiError(507, message, code=code)
         case _:  # uvicorn logs it
             message = text(language, "engine-bug", kind=type(error).__name__)

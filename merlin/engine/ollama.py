@@ -26,7 +26,9 @@ CLASSES = frozenset(
         *("DeepseekV3ForCausalLM", "Glm4MoeLiteForCausalLM", "Lfm2ForCausalLM"),
     }
 )
-_SYSTEM, _USER, _ASSISTANT = "system", "user", "assistant"
+_SYSTEM = "system"
+_USER = "user"
+_ASSISTANT = "assistant"
 Messages = Sequence[Mapping[str, str]]
 
 
@@ -83,7 +85,8 @@ def read_turn_texts(tokenizer: Any) -> TurnTexts:
         prompt = render(tokenizer, [dict(each) for each in messages], is_asked=True)
         return prompt.removeprefix(tokenizer.bos_token or "")
 
-    rest, texts = ask(system, first, answer, second), []
+    rest = ask(system, first, answer, second)
+    texts = []
     for message in (system, first, answer, second):
         text, found, rest = rest.partition(message["content"])
         if not found:

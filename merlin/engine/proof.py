@@ -20,11 +20,13 @@ from merlin.openai_protocol.errors import NOT_APPLIED, ApiError
 
 FILE = "proof.json"
 # Questions from each of the two files, tokens of each answer.
-QUESTIONS, TOKENS = 5, 8
+QUESTIONS = 5
+TOKENS = 8
 INERT, DIFFERS, REFUSED = NOT_APPLIED
 # The most that scores of the same weights differ by in the mean of all tokens (docs/adr/0045 has
 # the measurements). A base that is quantised in training may be served in another precision.
-TOLERANCE, QUANTISED_TOLERANCE = 0.15, 0.4
+TOLERANCE = 0.15
+QUANTISED_TOLERANCE = 0.4
 
 Scores = Sequence[Sequence[FiniteFloat]]
 

@@ -23,7 +23,8 @@ from merlin.openai_protocol.errors import unknown_model
 from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
 
-PURPOSE, RESULTS = "fine-tune", "fine-tune-results"
+PURPOSE = "fine-tune"
+RESULTS = "fine-tune-results"
 
 
 class Files:
@@ -51,7 +52,8 @@ class Files:
 
     def record(self, file_id: str, name: str, purpose: str = PURPOSE) -> None:
         """Store the row of a file that was written."""
-        size, now = self.path(file_id).stat().st_size, int(utc_now().timestamp())
+        size = self.path(file_id).stat().st_size
+        now = int(utc_now().timestamp())
         columns = {"filename": name, "purpose": purpose, "bytes": size, "created_at": now}
         self._database.insert("file", id=file_id, **columns)
         kill_point("engine.file_recorded")

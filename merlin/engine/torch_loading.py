@@ -40,7 +40,8 @@ def load_model(
     """
     import transformers  # noqa: PLC0415 - slow to import
 
-    known, name = find_architecture(folder), "AutoModelForCausalLM"
+    known = find_architecture(folder)
+    name = "AutoModelForCausalLM"
     if known:
         name = known.name if trains or not known.answers else known.answers
     return getattr(transformers, name).from_pretrained(

@@ -180,7 +180,8 @@ def read_preferences(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Preferen
     Source: OpenAI's guide "Direct preference optimization", data format.
     """
     for pair in _read_examples(path, least, _Pair):
-        better, worse = pair.preferred_output, pair.non_preferred_output
+        better = pair.preferred_output
+        worse = pair.non_preferred_output
         yield _list_messages(pair.input.messages), _list_messages(better), _list_messages(worse)
 
 

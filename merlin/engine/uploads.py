@@ -21,9 +21,13 @@ from merlin.engine.database import Database, Row, read_object
 from merlin.engine.storage import PURPOSE, Files
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 
-MAX_BYTES, MAX_PART_BYTES = 8 * 1024**3, 64 * 1024**2
+MAX_BYTES = 8 * 1024**3
+MAX_PART_BYTES = 64 * 1024**2
 LIFE_S = 3600
-PENDING, COMPLETED, CANCELLED, EXPIRED = "pending", "completed", "cancelled", "expired"
+PENDING = "pending"
+COMPLETED = "completed"
+CANCELLED = "cancelled"
+EXPIRED = "expired"
 _PART_ID = re.compile("part_[0-9a-f]{24}")
 
 
@@ -41,7 +45,8 @@ class Uploads:
         """Begin an upload of so many bytes; remove the parts of those that are over."""
         with self._lock:
             self.remove_leftovers()
-        upload_id, now = f"upload_{secrets.token_hex(12)}", int(utc_now().timestamp())
+        upload_id = f"upload_{secrets.token_hex(12)}"
+        now = int(utc_now().timestamp())
         columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
         self._database.insert("upload", id=upload_id, status=PENDING, **columns)
         return self.get(upload_id)

@@ -38,7 +38,8 @@ _RELEVANT_LINE = re.compile(
     r"(fatal|error|ERROR|remote(?!: hint:)|ssh):.*\w|.*Permission denied|@ +WARNING: |Load key "
     r"|Host key verification failed|(kex_exchange_identification: )?Connection "
 )
-_MAX_STDERR_LINES, _MAX_STDERR_LENGTH = 6, 500
+_MAX_STDERR_LINES = 6
+_MAX_STDERR_LENGTH = 500
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 
 # These override whatever the repository, its server or the machine's settings say.
@@ -131,8 +132,21 @@ def list_written(lister: GitLister, commits: bytes, *folder: str) -> Iterator[tu
     `commits` are lines of ids. A merge wrote what differs from all its parents (`-c`). Raises
     TooManyFiles.
     """
-    options = ("--stdin", "-r", "-t", "-c", "-z", "--root", "--no-renames")
-    fields = limit_listing(lister("diff-tree", *options, "--", *folder, stdin=commits))
+    fields = limit_listing(
+        lister(
+            "diff-tree",
+            "--stdin",
+            "-r",
+            "-t",
+            "-c",
+            "-z",
+            "--root",
+            "--no-renames",
+            "--",
+            *folder,
+            stdin=commits,
+        )
+    )
     commit = ""
     for field in fields:
         if field.startswith(b":"):
@@ -226,7 +240,8 @@ def write_git_config(mirror: Path, remote: RemoteUrl) -> None:
 
     Raises OSError if the mirror is not writable.
     """
-    path, text = mirror / CONFIG_NAME, git_config_text(remote)
+    path = mirror / CONFIG_NAME
+    text = git_config_text(remote)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     mirror.mkdir(parents=True, exist_ok=True)
@@ -381,10 +396,19 @@ class MirrorFetcher:
         if self._refused and self._refused[0] == head:
             raise _refusal_error(*self._refused)  # the same content would be rejected again
         kill_point("fetch.before")
-        fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--")
         try:
             refspec = f"+{self._branch}:{HEAD_REF}"
-            self._run(*fetch, self._remote.url, refspec, lock=lock, timeout_s=self._transfer_s)
+            self._run(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--",
+                self._remote.url,
+                refspec,
+                lock=lock,
+                timeout_s=self._transfer_s,
+            )
         except SourceError as failure:
             # A partial pack would keep a full disk full, for the database too.
             _remove_leftovers(self._mirror)

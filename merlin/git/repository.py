@@ -276,7 +276,8 @@ class GitSource:
         self.directory = check_directory(directory)
         self.mirror = mirror.absolute()
         self._git = GitCommand(self.remote, self.mirror, timeout_s)
-        self.run, self.read_parts = self._git.run, self._git.read_parts
+        self.run = self._git.run
+        self.read_parts = self._git.read_parts
         self.stop_transfer = self._git.stop_transfer
         self._fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run, transfer_s)
         self._trees: dict[str, dict[str, str]] = {}
@@ -346,8 +347,7 @@ class GitSource:
         """Return folder and path -> the newest commit that wrote the blob there."""
         start = f"{self.directory}/" if self.directory else ""
         places = sorted({f":(literal,top){start}{folder}" for folder, _ in blobs})
-        order = ("--topo-order", f"--max-count={limit}")
-        walked = self.run("rev-list", *order, commit, "--")
+        walked = self.run("rev-list", "--topo-order", f"--max-count={limit}", commit, "--")
         shas: dict[tuple[str, str], str] = {}
         try:
             for sha, blob, path in mirror.list_written(self.read_parts, walked, *places):
@@ -407,9 +407,21 @@ class GitSource:
         """
         check_object_ids([commit])
         folder = f"{self.directory}/{dataset}" if self.directory else dataset
-        options = ("--root", "-r", "-t", "-z", "--find-renames=30%", "--no-commit-id")
-        place = ("--diff-merges=first-parent", commit, "--", f":(literal,top){folder}")
-        parts = mirror.limit_listing(self.read_parts("diff-tree", *options, *place))
+        parts = mirror.limit_listing(
+            self.read_parts(
+                "diff-tree",
+                "--root",
+                "-r",
+                "-t",
+                "-z",
+                "--find-renames=30%",
+                "--no-commit-id",
+                "--diff-merges=first-parent",
+                commit,
+                "--",
+                f":(literal,top){folder}",
+            )
+        )
         fields = (part.decode("utf-8", "surrogateescape") for part in parts)
         changed = []
         with self._reading():

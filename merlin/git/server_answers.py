@@ -12,7 +12,9 @@ from urllib.parse import urljoin, urlsplit
 from merlin.core.errors import SourceError
 from merlin.core.repository_place import CONTROL, RemoteUrl
 
-MOVED, TOKEN_REFUSED, WEB_PAGE = "git-moved", "git-token-refused", "git-web-page"
+MOVED = "git-moved"
+TOKEN_REFUSED = "git-token-refused"  # noqa: S105 - a name
+WEB_PAGE = "git-web-page"
 
 # What git writes -> the key of our text. What a server says itself begins with "remote:".
 _MEANINGS = {

@@ -18,7 +18,8 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git knows it without 
 
 # Files and folders of one listing, and the bytes of their lines: twice what a dataset may have.
 # 800 bytes of trees that contain one tree many times name a million files, 1 kB any number of them.
-MAX_LISTED, MAX_LISTED_BYTES = 250_000, 100_000_000
+MAX_LISTED = 250_000
+MAX_LISTED_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,8 +147,13 @@ async def read_events(
     `total_s` limits the total time spent waiting for data, without the consumer's time. Raises
     InvalidResponse, and the exceptions that `call_errors` converts into ProviderError.
     """
-    size, is_open, is_done, begun = 0, True, False, time.monotonic()
-    has_events, other_lines, rest = False, b"", b""
+    size = 0
+    is_open = True
+    is_done = False
+    begun = time.monotonic()
+    has_events = False
+    other_lines = b""
+    rest = b""
     # Read to the end, so that the connection can be used again.
     while is_open:
         content = await response.content.readany()

@@ -54,7 +54,11 @@ _SAID_IN_WORDS = (
 # Error codes whose type does not follow from the status.
 _TYPES = {NO_CREDIT: NO_CREDIT, TOO_OFTEN: "requests"}
 _LATER = frozenset({408, 425})
-_NOT_THERE, _BUSY, _BAD, _NOT_MADE, _SERVER = 404, 429, 400, 501, 500
+_NOT_THERE = 404
+_BUSY = 429
+_BAD = 400
+_NOT_MADE = 501
+_SERVER = 500
 # The uploaded file is still being processed: the only 400 worth retrying.
 # Source: LearnPrompt/LLMs-cookbook#1.
 _FILE_NOT_READY = re.compile(r"still being processed|not ready", re.IGNORECASE)
@@ -165,7 +169,9 @@ def error_of_status(
     `error` is the result of `error_in`; `unsure` is the type used when the outcome of the call
     is unclear. The text is status, code, message and request id in one line; HTML is left out.
     """
-    code, message, wait_s = _code_of(error), _message(error), retry_after_s(headers)
+    code = _code_of(error)
+    message = _message(error)
+    wait_s = retry_after_s(headers)
     named = headers.get("x-request-id")
     request_id = f" (request {one_line(named)})" if named else ""
     detail = one_line(" ".join(part for part in (code, message) if part))

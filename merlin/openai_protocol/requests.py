@@ -27,7 +27,8 @@ from merlin.openai_protocol.errors import ApiError, bad_field, format_path
 
 MAX_JSON_BYTES = 4_000_000
 MAX_METADATA = 16
-PAGE_SIZE, MAX_PAGE_SIZE = 20, 1000
+PAGE_SIZE = 20
+MAX_PAGE_SIZE = 1000
 _MAX_DIGITS = 9
 _METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 
@@ -76,7 +77,9 @@ class StreamOptions(Fields):
     include_usage: bool = False
 
 
-MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS = 4, 500, 1_000_000
+MAX_STOPS = 4
+MAX_STOP_LENGTH = 500
+MAX_TOKENS = 1_000_000
 _Limit = Annotated[int | None, Field(default=None, ge=1, le=MAX_TOKENS)]
 _Penalty = Annotated[float | None, Field(default=None, ge=-2, le=2, allow_inf_nan=False)]
 _Stop = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]

@@ -58,7 +58,8 @@ def join_parts(parts: Iterable[str], most_characters: int) -> str:
 
     Raises UnreadableDocument if there are too many characters, or no text.
     """
-    cleaned_parts, remaining = list[str](), most_characters
+    cleaned_parts = list[str]()
+    remaining = most_characters
     for part in filter(None, map(clean_text, parts)):
         remaining -= len(part)
         if remaining <= 0:

@@ -54,7 +54,8 @@ def read_outline(content: bytes, most_characters: int) -> ExtractedText:
     document = _open(content)
     body = document.part.element.body
     for link in body.iter(qn("w:hyperlink")):
-        texts, relation = [*link.iter(qn("w:t"))], document.part.rels.get(link.rId)
+        texts = [*link.iter(qn("w:t"))]
+        relation = document.part.rels.get(link.rId)
         if texts and relation is not None and relation.is_external:
             texts[0].text = f"[{texts[0].text or ''}"
             texts[-1].text = f"{texts[-1].text or ''}]({relation.target_ref})"

@@ -13,7 +13,8 @@ from openpyxl import load_workbook
 from merlin.core.table_cells import escape_formula, parse_heading
 from merlin.providers.document_child import ExtractedText, UnreadableDocument
 
-_MAX_ROWS, _MAX_COLUMNS = 100_000, 100
+_MAX_ROWS = 100_000
+_MAX_COLUMNS = 100
 _HEADING_WITHIN = 10
 _SCHEME = re.compile(r"mailto:|https?://(?:www\.)?")
 _LINK_FORMULA = re.compile(r'=HYPERLINK\("([^"]+)"(?:[,;]\s*"([^"]*)")?')
@@ -39,7 +40,8 @@ def read_xlsx(content: bytes, most_characters: int) -> ExtractedText:
         is_visible = sheet.sheet_state == "visible"
         left["hidden-sheets"] += any(rows) and not is_visible
         if any(rows) and is_visible:
-            filled[sheet.title], counts[sheet.title] = rows, hidden
+            filled[sheet.title] = rows
+            counts[sheet.title] = hidden
     if not filled:
         raise UnreadableDocument("no-text")
     headed = (
@@ -90,7 +92,9 @@ def _read_rows(
         for area in sheet.merged_cells.ranges
         for row in range(area.min_row + 1, area.max_row + 1)
     }
-    rows, hidden_count, filled_columns = list[list[str]](), 0, set[int]()
+    rows = list[list[str]]()
+    hidden_count = 0
+    filled_columns = set[int]()
     for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), start=1):
         cells = (firsts.get((number, cell.column), cell) for cell in row)
         texts = [_read_value(cell, links.get((sheet.title, cell.coordinate))) for cell in cells]

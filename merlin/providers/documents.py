@@ -23,7 +23,9 @@ from merlin.core.log import get_logger
 
 log = get_logger(__name__)
 MAX_CHILDREN = 2
-MAX_DOCUMENT_BYTES, MAX_DOCUMENT_CHARACTERS = 20 * MEGABYTE, 1_000_000  # Telegram delivers no more
+# Telegram delivers no more
+MAX_DOCUMENT_BYTES = 20 * MEGABYTE
+MAX_DOCUMENT_CHARACTERS = 1_000_000
 # Others wait for its place: at 30 s, two hostile files kept every document waiting for a minute.
 MAX_CHILD_S = 15.0
 # 10,000 examples, the most of one import, have 500 characters each.

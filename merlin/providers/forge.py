@@ -119,7 +119,8 @@ class Forge:
         raise self._error(answer, f"{answer.status_code} {reason}")
 
     def _error(self, answer: httpx2.Response, reason: str) -> MerlinError:
-        code, pause_s = answer.status_code, retry_after_s(answer.headers)
+        code = answer.status_code
+        pause_s = retry_after_s(answer.headers)
         is_spent = pause_s is not None or answer.headers.get("x-ratelimit-remaining") == "0"
         is_busy = code in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
         if is_spent or is_busy or code >= HTTPStatus.INTERNAL_SERVER_ERROR:

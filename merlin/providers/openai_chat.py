@@ -119,7 +119,8 @@ class OpenAIChat:
             return
         json = {**json, "stream": True, "stream_options": {"include_usage": True}}
         usage = NOT_COUNTED
-        is_whole, thoughts = False, ThoughtFilter(is_opened=model_id in self._opened)
+        is_whole = False
+        thoughts = ThoughtFilter(is_opened=model_id in self._opened)
         with call_errors():
             async with (
                 self._send(json, sampling) as response,

@@ -33,7 +33,8 @@ _MAX_COUNT = 10**12
 # Of an id, a status or a model's name, in characters: they are shown, sent and compared.
 _MAX_NAME_LENGTH = 512
 # Similar questions that a server suggests: how many are shown; characters of each.
-MAX_SUGGESTIONS, MAX_SUGGESTION_LENGTH = 3, 300
+MAX_SUGGESTIONS = 3
+MAX_SUGGESTION_LENGTH = 300
 
 
 def require_text(raw: Json, key: str) -> str:
@@ -67,7 +68,8 @@ def read_rows(raw: Json) -> list[Json]:
 
 def parse_job(raw: Json) -> JobReport:
     """Parse a job; `status` is the server's own value."""
-    error, method = raw.get("error"), get_object(raw, "method")
+    error = raw.get("error")
+    method = get_object(raw, "method")
     own = get_object(method, get_text(method, "type"))
     return JobReport(
         provider_job_id=require_text(raw, "id"),
@@ -261,7 +263,8 @@ def parse_chunk(chunk: Json) -> Answer:
 _LIMITS = {NEW_LIMIT: OLD_LIMIT}
 _REFUSAL_STATUSES = (400, 422)
 # What names no field: vLLM 0.32.0 says this of a JSON schema that it can't follow.
-_GRAMMAR, _FORMAT = "Grammar error: ", "response_format"
+_GRAMMAR = "Grammar error: "
+_FORMAT = "response_format"
 
 
 def find_refused_parameter(

@@ -71,7 +71,8 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        headers, path = error.response.headers, error.request.url.path
+        headers = error.response.headers
+        path = error.request.url.path
         raise error_of_status(error.status_code, headers, error.body, path, unsure) from error
     except openai.APIConnectionError as error:
         raise _connection_error(error.__cause__ or error, unsure) from error
@@ -115,8 +116,11 @@ class Account:
         With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
         that cannot be distinguished from a completed request.
         """
-        self._base_url, self._credential = base_url, credential
-        self._total_s, self._keep, self._api_version = total_s, keep, api_version
+        self._base_url = base_url
+        self._credential = credential
+        self._total_s = total_s
+        self._keep = keep
+        self._api_version = api_version
         self._made: openai.OpenAI | None = None
         self._lock = Lock()
 
@@ -143,7 +147,8 @@ class Account:
 
 # Of one walk through a list. A server whose pages all have new ids and `has_more: true` would hold
 # up the jobs of every provider; the longest real lists, events of a day's training, have 900 pages.
-MAX_PAGES, MAX_LIST_S = 1_000, 60.0
+MAX_PAGES = 1_000
+MAX_LIST_S = 60.0
 
 
 def read_pages(ask: Callable[..., Any]) -> Iterator[list[Json]]:

@@ -46,7 +46,8 @@ from merlin.providers.payments import (
 log = get_logger(__name__)
 
 Body = Mapping[str, Any]
-MAX_DESCRIPTION_LENGTH, MAX_REFUND_DESCRIPTION_LENGTH = 128, 250
+MAX_DESCRIPTION_LENGTH = 128
+MAX_REFUND_DESCRIPTION_LENGTH = 250
 _IS_DONE = {"succeeded": True, "canceled": False}
 
 
@@ -177,15 +178,22 @@ def _unreadable(what: str, value: object) -> PaymentError:
 
 
 T = TypeVar("T")
-CONNECT_S, DEADLINE_S = 3.0, 9.5
-_OK, _PROCESSING, _TIMED_OUT, _TOO_MANY, _BROKEN = 200, 202, 408, 429, 500
+CONNECT_S = 3.0
+DEADLINE_S = 9.5
+_OK = 200
+_PROCESSING = 202
+_TIMED_OUT = 408
+_TOO_MANY = 429
+_BROKEN = 500
 # A full page of a hundred payments is about 300 kB.
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
-_MAX_CODE_LENGTH, _MAX_ERROR_LENGTH = 64, 200
+_MAX_CODE_LENGTH = 64
+_MAX_ERROR_LENGTH = 200
 
 PAGE = "100"
 # Of one walk through a list: a hundred thousand payments.
-MAX_PAGES, MAX_LIST_S = 1_000, 120.0
+MAX_PAGES = 1_000
+MAX_LIST_S = 120.0
 # Ids also come from notifications, which anybody can send: they must not change the URL's path.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -210,7 +218,8 @@ class YooKassaGateway:
         return Gateway.YOOKASSA
 
     async def create(self, request: PaymentRequest) -> GatewayPayment:
-        key, body = request.purchase_id, build_payment(request, self._shop)
+        key = request.purchase_id
+        body = build_payment(request, self._shop)
         return await self._write("/payments", key, parse_payment, "PaymentRequest", body)
 
     async def find(self, outside_id: str) -> GatewayPayment:
@@ -338,7 +347,8 @@ def _validate_body(kind: str, body: Body) -> Body:
 def _error_of(status: int, body: Body | None) -> PaymentError:
     """Return the exception for an unsuccessful or unreadable response."""
     if body is None:
-        code, message = f"http_{status}", f"YooKassa answered {status} and nothing that can be read"
+        code = f"http_{status}"
+        message = f"YooKassa answered {status} and nothing that can be read"
     else:
         code = str(body.get("code") or f"http_{status}")
         place = f" ({body['parameter']})" if body.get("parameter") else ""

@@ -36,7 +36,8 @@ from merlin.training.jobs import Job, Jobs, JobState, launch_key
 from merlin.training.launch_plan import Launches, spec_of
 from merlin.training.models import BUILD_NAME
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
 # As much as the engine takes in one upload.
 MAX_WEIGHTS_BYTES = 512 * 1024 * 1024
 MAX_CONFIG_BYTES = 200_000
@@ -68,7 +69,8 @@ def keep_adapter(builds: Path, folder: Path) -> str:
     Only the two files of PEFT's layout are read. Raises Refused if one is missing or too large,
     OSError if the disk refuses.
     """
-    config, weights = folder / CONFIG, folder / WEIGHTS
+    config = folder / CONFIG
+    weights = folder / WEIGHTS
     if not config.is_file():
         raise Refused(f"{folder} is no adapter", "add-no-adapter", folder=str(folder))
     if not weights.is_file():
@@ -117,7 +119,8 @@ def launch_arrival(launches: Launches, arrival: Arrival) -> Job:
 
 def _require_engine(launches: Launches, job: Job) -> None:
     """Raise Refused unless a job is for a language model of our engine."""
-    config, base = launches.config, job.recipe.base_model
+    config = launches.config
+    base = job.recipe.base_model
     if not is_our_engine(config, config.provider(job.provider)) or base in ("", RECALL):
         name = f"{job.provider}/{base}"
         raise Refused(f"{name} is no base of the engine", "add-not-engine", base=name)
@@ -144,7 +147,8 @@ def _find_verdict(db: Database, arrival: Arrival) -> Verdict:
 def _plan(launches: Launches, verdict: Verdict, arrival: Arrival) -> tuple[Job, str]:
     """Return the job without a number, and the key of its training."""
     assert verdict.build_id is not None  # noqa: S101 - it was searched for
-    own, now = spec_of(verdict).recipe, launches.clock()
+    own = spec_of(verdict).recipe
+    now = launches.clock()
     settings: dict[str, Hyperparameter] = {
         ADAPTER: arrival.digest,
         BUILD_NAME: arrival.build,

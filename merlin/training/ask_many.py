@@ -127,8 +127,10 @@ def ask_many(
     in a row; and the errors of `keep`, which can be called twice with the same answer after an
     interruption.
     """
-    pending, running = deque(queries), dict[Future[Answer], Query]()
-    report, is_stopped = AskReport(), threading.Event()
+    pending = deque(queries)
+    running = dict[Future[Answer], Query]()
+    report = AskReport()
+    is_stopped = threading.Event()
 
     def has_money() -> bool:
         committed_micro = sum(query.cost(price) for query in (*running.values(), pending[0]))

@@ -14,7 +14,9 @@ from merlin.dataset.came_after import CameAfter
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.verdicts import HOLDS, PIN, VerdictStatus
 
-_CARE, _MOVES, _REST = "care", "moves", "rest"
+_CARE = "care"
+_MOVES = "moves"
+_REST = "rest"
 _Forge = Literal["pending", "success", "failure", "error"]
 
 

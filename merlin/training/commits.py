@@ -132,7 +132,9 @@ class CommitHistory(Repository):
         return True
 
     def _record_outcome(self, commit: Commit, outcome: CommitOutcome, at: datetime) -> None:
-        dataset, checked, new = outcome.dataset, outcome.checked, outcome.content
+        dataset = outcome.dataset
+        checked = outcome.checked
+        new = outcome.content
         if outcome.status is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
             of_dataset = VERDICT.dataset == dataset
             transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
@@ -175,7 +177,8 @@ class CommitHistory(Repository):
             VERDICT, on=(VERDICT.id == FINDING.verdict_id)
         )
         known = self.db.rows(rows.where(VERDICT.id == before.limit(1)).order_by(FINDING.id))
-        old, new = _errors_by_path(known), _errors_by_path(findings)
+        old = _errors_by_path(known)
+        new = _errors_by_path(findings)
         brought = {row["path"]: row["brought_by"] or row["commit_sha"] for row in known}
         return {path: brought[path] for path in new if new[path] == old.get(path)}
 
@@ -198,7 +201,8 @@ class CommitHistory(Repository):
         for dataset in {name for (name,) in changed}:
             newest = self.latest(dataset)
             if newest and newest.status is VerdictStatus.SUPERSEDED:
-                this, again = verdict_condition(newest.commit, dataset), {"job_id": None}
+                this = verdict_condition(newest.commit, dataset)
+                again = {"job_id": None}
                 transition(self.db, (newest.status,), VerdictStatus.BUILT, at, this, change=again)
         self.db.update(SERVING, SERVING.position > after, position=RESET_POSITION)
         if left:
@@ -246,7 +250,8 @@ def _store_taught_examples(
     An example that both contain unchanged stays one row. One that `writers` lacks gets no author.
     """
     newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
-    system, sides = storable_text(str(content.manifest["system"])), content.checked.sides
+    system = storable_text(str(content.manifest["system"]))
+    sides = content.checked.sides
     has_same_system = db.value(newest.order_by(BUILD.id.desc())) == system
     standing = {name: Taught(*row) for name, *row in db.sql(_TAUGHT, dataset, NO_END)}
     touched = _find_touched(content, standing if has_same_system else {})
@@ -283,7 +288,8 @@ def _find_touched(content: BuildContent, standing: Mapping[str, Taught]) -> dict
     """Return the examples that `standing` has not, or with other content, side or tokens."""
     touched = {}
     for name, example in content.examples.items():
-        row, tokens = standing.get(name), content.tokens[name]
+        row = standing.get(name)
+        tokens = content.tokens[name]
         side = content.checked.sides[name]
         if row is None or (row.blob, row.split, row.tokens) != (example.blob, side, tokens):
             touched[name] = example

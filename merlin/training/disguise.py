@@ -41,7 +41,8 @@ def disguise(question: Question) -> Question:
 
 def list_unrelated(taught: Iterable[str], system: str) -> list[Question]:
     """Return questions that a model must decline, as none of their words is in a taught one."""
-    known, asked = set[str](), list[str]()
+    known = set[str]()
+    asked = list[str]()
     for text in taught:
         known |= split_content(text)
         asked.append(text)

@@ -139,12 +139,14 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
     Raises Refused for a model that is not tested yet, has no test questions, or has no stored
     answers.
     """
-    proof, own = proof_of(db, model.model_row), judge_answers(db, model)
+    proof = proof_of(db, model.model_row)
+    own = judge_answers(db, model)
     if proof is None or not own:
         key = "eval-not-tested"
         if proof is not None:
             key = "eval-no-answers" if proof.questions else "prompt-no-test"
-        version, state = model.build_version, model.state.value
+        version = model.build_version
+        state = model.state.value
         arguments = {"model": version, "build": version, "dataset": model.dataset}
         raise Refused(f"{version} has no answers", key, **arguments, state=state, note=model.note)
     other = judge_answers(db, against) if against else []
@@ -305,7 +307,8 @@ def _compare_answers(
     """Yield each answer beside the other model's; that of a changed example beside what it was."""
     before = {now.question.key: other for now, other in pairs}
     for now in judged:
-        question, other = now.question, before.get(now.question.key)
+        question = now.question
+        other = before.get(now.question.key)
         was = otherwise.get(question.example_id) if question.kind.is_scored else None
         is_otherwise = was is not None and (other is None or now.kind is not AnswerKind.RIGHT)
         yield ComparedAnswer(

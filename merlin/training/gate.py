@@ -52,7 +52,8 @@ from merlin.training.promote import find_before
 from merlin.training.scores import QuestionKind, question_digest
 
 log = get_logger(__name__)
-_SHOWN, _PERCENT = 5, 100
+_SHOWN = 5
+_PERCENT = 100
 # Inventing an answer is worse than refusing one.
 _WORTH = {AnswerKind.WRONG: 0, AnswerKind.REFUSED: 1, AnswerKind.RIGHT: 2}
 # The probability of the sign test up to which a model is held: that of four losses without a gain
@@ -172,8 +173,9 @@ class Gates(Repository):
         compared = {"gate": asdict(settings.gate), "min_test": settings.split.min_test}
         compared["serving"] = serving.model_row if serving else None
         # A later commit may have joined the job: no one was notified of it yet.
-        columns = VERDICT.reason, VERDICT.compared, VERDICT.is_accepted
-        verdicts = VERDICT.select(*columns).where(_awaits_serving(new))
+        verdicts = VERDICT.select(VERDICT.reason, VERDICT.compared, VERDICT.is_accepted).where(
+            _awaits_serving(new)
+        )
         verdict = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
         if verdict is None:
             return False

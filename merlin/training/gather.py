@@ -162,7 +162,8 @@ def _record_commit(
     tell: Callable[[Commit, CommitOutcome], None],
 ) -> None:
     # The first recorded commit changes all datasets, because its parent is not recorded.
-    now, parent = ctx.source.dataset_trees(commit.sha), commit.parent or ""
+    now = ctx.source.dataset_trees(commit.sha)
+    parent = commit.parent or ""
     before = ctx.source.dataset_trees(parent) if parent in ctx.history else {}
     names = sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
     known = {name for name in names if ctx.history.follows_newest_build(name_dataset(name))}
@@ -242,7 +243,8 @@ def _add_rated(ctx: GatherContext, checked: CheckedDataset) -> CheckedDataset:
 
     What a test asks is not learnt.
     """
-    spec, sides = checked.spec, checked.sides
+    spec = checked.spec
+    sides = checked.sides
     if spec is None or spec.recipe.method != KTO:
         return checked
     since = (ctx.clock() - timedelta(weeks=spec.recipe.weeks)).date()
@@ -262,7 +264,8 @@ def _build(ctx: GatherContext, checked: CheckedDataset) -> CommitOutcome:
         values = {"errors": checked.count(Severity.ERROR), "good": checked.good, "fewest": FEWEST}
         return reject(reason="verdict-rejected", arguments=values)
     content = make_build(checked)
-    build, new = ctx.history.build_of(dataset, content.digest), None
+    build = ctx.history.build_of(dataset, content.digest)
+    new = None
     if build is None:
         number = ctx.history.next_number(dataset)
         folder = write_build(content, ctx.builds / dataset, number)
@@ -276,7 +279,8 @@ def _build(ctx: GatherContext, checked: CheckedDataset) -> CommitOutcome:
     errors = [finding for finding in checked.findings if finding.severity is Severity.ERROR]
     first = min(errors, key=lambda finding: not finding.path.startswith(EXAMPLES))
     why = {"count": checked.rejected, "place": f"{first.path}:{first.line}:{first.column}"}
-    status, reason = VerdictStatus.LEFT_OUT, "verdict-left-out"
+    status = VerdictStatus.LEFT_OUT
+    reason = "verdict-left-out"
     return replace(outcome, status=status, reason=reason, arguments=why)
 
 

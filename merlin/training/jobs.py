@@ -259,8 +259,10 @@ def fail_verdicts(db: Database, job: Job, at: datetime) -> None:
 
 
 NOT_FOUND = 404
-BUSY_S, MAX_DURATION_S = 5.0, 3600.0
-EVENTS_WAIT, ENDLESS_PAUSE = timedelta(minutes=1), timedelta(minutes=5)
+BUSY_S = 5.0
+MAX_DURATION_S = 3600.0
+EVENTS_WAIT = timedelta(minutes=1)
+ENDLESS_PAUSE = timedelta(minutes=5)
 # How long an account without our job and its file may be the wrong one: a person mends its key.
 WRONG_ACCOUNT = timedelta(days=1)
 
@@ -283,7 +285,9 @@ class TrainingProvider:
 
 
 # A job is polled again after a tenth of its age, within these bounds.
-_POLL_SHARE, _MIN_POLL, _MAX_POLL = 0.1, timedelta(milliseconds=10), timedelta(seconds=10)
+_POLL_SHARE = 0.1
+_MIN_POLL = timedelta(milliseconds=10)
+_MAX_POLL = timedelta(seconds=10)
 
 
 def _poll_pause(job: Job, now: datetime) -> timedelta:

@@ -115,7 +115,8 @@ def _upload_once(
 def _create(
     provider: TrainingProvider, job: Job, build: Build, train: str, test: str | None
 ) -> JobReport:
-    recipe, hyperparameters = job.recipe, dict[str, object](job.recipe.hyperparameters)
+    recipe = job.recipe
+    hyperparameters = dict[str, object](job.recipe.hyperparameters)
     if recipe.method == ADAPTER:
         hyperparameters = _send_adapter(provider, job)
 

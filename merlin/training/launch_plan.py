@@ -87,7 +87,8 @@ def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
 
     Raises Refused while the job of its build is unfinished or its model exists.
     """
-    spec, known = spec_of(verdict), launches.find_newest_attempt(verdict.training_key)
+    spec = spec_of(verdict)
+    known = launches.find_newest_attempt(verdict.training_key)
     # The job of a failed verdict may have succeeded: its model was refused or is gone.
     is_lost = (
         known is None
@@ -103,7 +104,8 @@ def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
 def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
     """Return why a manual launch is forbidden, None if it is not; it is never postponed."""
     refused = _refuse(launches, verdict, job)
-    active, most = launches.count_active(job.provider), launches.max_active(job.provider)
+    active = launches.count_active(job.provider)
+    most = launches.max_active(job.provider)
     if refused is None and active >= most:
         values = {"provider": job.provider, "count": active, "limit": most}
         refused = Decision(Step.WAIT, "launch-full", values)
@@ -111,8 +113,10 @@ def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision |
 
 
 def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
-    newest, older = waiting[-1], waiting[:-1]
-    spec, known = spec_of(newest), launches.find_newest_attempt(newest.training_key)
+    newest = waiting[-1]
+    older = waiting[:-1]
+    spec = spec_of(newest)
+    known = launches.find_newest_attempt(newest.training_key)
     if known is not None:
         return launches.start(newest, known, older)
     job = _plan(launches, newest, spec, 1)
@@ -149,7 +153,9 @@ def spec_of(verdict: Verdict) -> DatasetSpec:
 
 def _plan(launches: Launches, verdict: Verdict, spec: DatasetSpec, attempt: int) -> Job:
     assert verdict.build_id is not None  # noqa: S101 - a waiting verdict has its build
-    build, recipe, now = launches.build(verdict.build_id), spec.recipe, launches.clock()
+    build = launches.build(verdict.build_id)
+    recipe = spec.recipe
+    now = launches.clock()
     price = launches.price(recipe)
     return Job(
         job_id=0,
@@ -173,7 +179,8 @@ def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
         return Decision(Step.HOLD, "held-revoked")
     if job.provider not in launches.sunsets:
         return Decision(Step.HOLD, "held-no-provider", {"provider": job.provider})
-    base, now = job.recipe.base_model, launches.clock()
+    base = job.recipe.base_model
+    now = launches.clock()
     bad = policy.refuse_recipe(job.recipe)
     expiring = policy.refuse_expiring_base(base, launches.sunsets[job.provider](base), now.date())
     is_priced = launches.price(job.recipe) is not None
@@ -233,7 +240,8 @@ class Launches(Repository):
         sunsets: Mapping[str, Callable[[str], date | None]] | None = None,
     ) -> None:
         super().__init__(db, clock)
-        self.config, self.clock = config, clock
+        self.config = config
+        self.clock = clock
         names = (provider.name for provider in config.providers)
         self.sunsets = dict.fromkeys(names, config.sunsets.get) if sunsets is None else sunsets
         # Builds are immutable, so the difference of two builds is too.

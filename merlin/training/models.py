@@ -118,7 +118,8 @@ def refuse_serving(model: Model) -> Refused | None:
     """
     if model.state.may_serve:
         return None
-    key, name = _REFUSALS.get(model.state, "promote-not-good"), model.build_version
+    key = _REFUSALS.get(model.state, "promote-not-good")
+    name = model.build_version
     return Refused(f"{name} is {model.state}", key, model=name, provider=model.provider)
 
 
@@ -324,7 +325,8 @@ def fail_training(db: Database, where: Any, at: datetime, why: Row) -> None:
     """
     live = MODEL.select(MODEL.job_id).join(SERVING, on=(SERVING.model_row == MODEL.id))
     live = live.where((MODEL.build_id == VERDICT.build_id) & MAY_SERVE)
-    back, is_live = {**why, "job_id": live}, where & fn.EXISTS(live)
+    back = {**why, "job_id": live}
+    is_live = where & fn.EXISTS(live)
     transition(db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, is_live, change=back)
     transition(db, (VerdictStatus.TRAINING,), VerdictStatus.FAILED, at, where, change=why)
 
@@ -424,8 +426,9 @@ def find_taught(
     if row is None:
         return {}, []
     begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
-    columns = TAUGHT_EXAMPLE.example_id, TAUGHT_EXAMPLE.commit_sha, begun, _has_answer(answer)
-    taught = select_taught(*columns)
+    taught = select_taught(
+        TAUGHT_EXAMPLE.example_id, TAUGHT_EXAMPLE.commit_sha, begun, _has_answer(answer)
+    )
     rows = db.tuples(taught.where(_taught_by(row["build_id"])))
     if exact := sorted((example_id, commit) for example_id, commit, _, is_said in rows if is_said):
         return dict(exact[:NEAREST]), []
@@ -456,8 +459,9 @@ def _has_answer(answer: str) -> Any:
 
 def _find_newest_row(db: Database, model_id: str) -> Row | None:
     """Return the newest model of this name with its build, and when it was trained."""
-    columns = BUILD.train, JOB.recipe, JOB.updated_at.alias("trained_at")
-    query = select_models().select_extend(*columns)
+    query = select_models().select_extend(
+        BUILD.train, JOB.recipe, JOB.updated_at.alias("trained_at")
+    )
     query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(MODEL.model_id == model_id)
     return db.row(query.order_by(MODEL.id.desc()))
 

@@ -64,7 +64,8 @@ def list_offers(db: Database, config: Config, build: Build, recipe: Recipe) -> l
     tokens = build.train_tokens * count_epochs(build.train, recipe.hyperparameters)
     offers = []
     for provider, base in places:
-        seller, speed = config.provider(provider), speeds.get((provider, base))
+        seller = config.provider(provider)
+        speed = speeds.get((provider, base))
         if seller is None:
             continue
         price = config.price(provider, base)
@@ -100,7 +101,8 @@ def _measure_speeds(db: Database) -> Mapping[Place, float]:
 
     Tokens as in the estimate: those of the build in all epochs, from the launch to the end.
     """
-    tokens, seconds = defaultdict[Place, float](float), defaultdict[Place, float](float)
+    tokens = defaultdict[Place, float](float)
+    seconds = defaultdict[Place, float](float)
     for row in db.rows(_finished_jobs()):
         recipe = load_json(row["recipe"])
         place = row["provider"], recipe["base_model"]
@@ -112,15 +114,17 @@ def _measure_speeds(db: Database) -> Mapping[Place, float]:
 
 
 def _finished_jobs() -> Select:
-    columns = JOB.provider, JOB.recipe, JOB.created_at, JOB.updated_at, BUILD.train
-    jobs = JOB.select(*columns, BUILD.train_tokens).join(BUILD, on=(BUILD.id == JOB.build_id))
+    jobs = JOB.select(
+        JOB.provider, JOB.recipe, JOB.created_at, JOB.updated_at, BUILD.train, BUILD.train_tokens
+    ).join(BUILD, on=(BUILD.id == JOB.build_id))
     finished = jobs.where(JOB.state == JobState.SUCCEEDED.value)
     return finished.order_by(JOB.id.desc()).limit(_MAX_JOBS)
 
 
 def _find_fit(config: Config, base: str) -> tuple[Fit, float | None]:
     """Return whether our engine's machine, which is this one, has the memory, and how much."""
-    model, device = config.engine.models.get(base), config.engine.training.device
+    model = config.engine.models.get(base)
+    device = config.engine.training.device
     if model is None:
         return ("yes" if base == RECALL else "unknown"), None
     folder = model.locate(config.state_dir / "engine")

@@ -85,7 +85,8 @@ def _hold(rule: LaunchRule, newest: Verdict, new_examples: int) -> Decision | No
 
 # Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuning".
 _EPOCHS = 3
-_MIN_SHOWN, _MAX_SHOWN = 100, 25_000
+_MIN_SHOWN = 100
+_MAX_SHOWN = 25_000
 _MAX_EPOCHS = 25
 
 
@@ -132,9 +133,11 @@ def find_budget_refusal(
     if price_micro is None:
         has_cap = caps.per_job_micro is not None or caps.per_month_micro is not None
         return Decision(Step.HOLD, "held-no-price") if has_cap else None
-    job, month = caps.per_job_micro, caps.per_month_micro
+    job = caps.per_job_micro
+    month = caps.per_month_micro
     if job is not None and price_micro > job:
-        key, amounts = "held-job-cap", {"price": price_micro, "cap": job}
+        key = "held-job-cap"
+        amounts = {"price": price_micro, "cap": job}
     elif month is not None and price_micro + spent_micro > month:
         key = "held-month-cap"
         amounts = {"price": price_micro, "spent": spent_micro, "cap": month}

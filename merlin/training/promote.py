@@ -155,7 +155,9 @@ def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
     return model
 
 
-NEWEST, REVOKED, ROLLBACK = "newest", "revoked", "rollback"
+NEWEST = "newest"
+REVOKED = "revoked"
+ROLLBACK = "rollback"
 _TRAINING = VerdictStatus.TRAINING.value
 
 
@@ -271,8 +273,10 @@ class Promotions(Repository):
 
         Those of older models, which it will replace, become superseded.
         """
-        new, at = candidate.model, self._clock()
-        of_dataset, is_mine = VERDICT.dataset == new.dataset, VERDICT.job_id == new.job_id
+        new = candidate.model
+        at = self._clock()
+        of_dataset = VERDICT.dataset == new.dataset
+        is_mine = VERDICT.job_id == new.job_id
         is_pinned = SERVING.select().where(
             (SERVING.dataset == new.dataset) & (SERVING.is_pinned == 1)
         )
@@ -303,7 +307,8 @@ class Promotions(Repository):
         """
         # Their states are looked at here: by those, SQLite would read every model.
         found = select_models().where(MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
-        models, may = map(model_of, self.db.rows(found)), PREVIOUS_STATES[ModelState.REVOKED]
+        models = map(model_of, self.db.rows(found))
+        may = PREVIOUS_STATES[ModelState.REVOKED]
         lost = [model for model in models if model.state in may]
         for model in lost:
             Models(self.db, self._clock).settle(model, ModelState.REVOKED, None, "")
@@ -385,8 +390,11 @@ def find_before(db: Database, model: Model) -> Model | None:
 
 def serving_rows() -> Select:
     """Return the SELECT of serving rows with their models."""
-    own = (SERVING.since, SERVING.position, SERVING.is_pinned)
-    return select_models().select_extend(*own).join(SERVING, on=(SERVING.model_row == MODEL.id))
+    return (
+        select_models()
+        .select_extend(SERVING.since, SERVING.position, SERVING.is_pinned)
+        .join(SERVING, on=(SERVING.model_row == MODEL.id))
+    )
 
 
 # The daemon asks the next three every second.

@@ -158,7 +158,8 @@ def prepare_check(
     ]
     if serving is not None:
         tuned = serving.provider, serving.model_id
-        price, answers = config.price(*tuned, recipe.base_model), Models(db).answers
+        price = config.price(*tuned, recipe.base_model)
+        answers = Models(db).answers
         variants.append(VariantQueries("tuned", *tuned, price, alone, answers(serving.model_row)))
     return PromptCheck(build, recipe.base_model, questions, variants)
 
@@ -270,7 +271,8 @@ def _decide(measurements: Sequence[tuple[VariantReport, list[float]]]) -> tuple[
         tuned_chrf - prompt_chrf
         for tuned_chrf, prompt_chrf in zip(tuned[1], best_chrf, strict=True)
     ]
-    gain, margin = fmean(gains), 2 * stdev(gains) / sqrt(len(gains))
+    gain = fmean(gains)
+    margin = 2 * stdev(gains) / sqrt(len(gains))
     if abs(gain) <= margin:
         return "same", ahead
     return ("pays" if gain > 0 else "worse"), ahead

@@ -47,7 +47,8 @@ from merlin.training.test_questions import choose_test
 
 log = get_logger(__name__)
 FIRST_WAIT_S = 5.0
-GIVE_UP, MIN_PROBES = timedelta(hours=1), 5
+GIVE_UP = timedelta(hours=1)
+MIN_PROBES = 5
 MAX_DOUBLINGS = 10
 # How many questions the base of a first model is asked: an untrained one answers at length.
 ASKED_OF_BASE = 10
@@ -143,7 +144,8 @@ def compare_with_base(
 
     Raises ModelUnapplied if none does, and at least `MIN_COMPARED` are not the taught ones.
     """
-    equal, found = 0, AppliedProof.UNDECIDED
+    equal = 0
+    found = AppliedProof.UNDECIDED
     for question in questions[:MAX_COMPARED]:
         answer = client.ask(model_id, question.messages)
         check_answering_model(answer, model_id, base)
@@ -245,7 +247,8 @@ def _refuse(rows: Models, model: Model, error: ProviderError) -> None:
 
 
 # A model that answers without being listed is asked again only rarely: answers cost money.
-ANSWERED, UNAPPLIED = timedelta(days=1), timedelta(hours=1)
+ANSWERED = timedelta(days=1)
+UNAPPLIED = timedelta(hours=1)
 MAX_ASKED = 20
 
 
@@ -253,7 +256,8 @@ class ModelInventory:
     """Counts misses in memory: the count restarts with the daemon."""
 
     def __init__(self, rows: Models, providers: Mapping[str, TrainingProvider]) -> None:
-        self._rows, self._providers = rows, providers
+        self._rows = rows
+        self._providers = providers
         self._missed: dict[int, datetime] = {}
         self._answered: dict[int, datetime] = {}
         # Those that an answer has reported.
@@ -310,7 +314,8 @@ class ModelInventory:
 
     def _is_due(self, provider: TrainingProvider, model: Model, *, is_listed: bool) -> bool:
         """Return whether a model must be asked itself, which was not done recently."""
-        now, asked = provider.clock(), self._answered.get(model.model_row)
+        now = provider.clock()
+        asked = self._answered.get(model.model_row)
         if model.state is ModelState.UNAPPLIED:
             return asked is None or not is_recent(asked, now, UNAPPLIED)
         is_young = is_recent(model.created_at, now, timedelta(seconds=provider.settle_s))

@@ -122,7 +122,8 @@ def is_right(answer: Answer, reference: str) -> bool:
 @lru_cache(maxsize=4096)  # cached as `likeness` is
 def says_the_same(answer: str, reference: str) -> bool:
     """Return whether a written answer has the facts of a taught one, whole and nothing else."""
-    normalised, expected = normalise(answer), normalise(reference)
+    normalised = normalise(answer)
+    expected = normalise(reference)
     if normalised == expected or (
         _list_words(answer) == _list_words(reference) and not find_changed(answer, reference)
     ):
@@ -142,10 +143,12 @@ def _list_words(text: str) -> list[str]:
 
 def _is_cut(answer: str, reference: str) -> bool:
     """Return whether an answer ends before the taught one does, or has left words of it out."""
-    begun, whole = normalise(answer), normalise(reference)
+    begun = normalise(answer)
+    whole = normalise(reference)
     if whole.startswith(begun):
         return bool(list_content(whole[len(begun) :]))
-    said, taught = list_content(answer), list_content(reference)
+    said = list_content(answer)
+    taught = list_content(reference)
     if Counter(said) < Counter(taught) and len(taught) - len(said) >= _TWO_WORDS:
         return True  # one of a sentence's list is left out
     lost = _count_last(taught, said)
@@ -156,7 +159,8 @@ def _is_cut(answer: str, reference: str) -> bool:
 
 def _count_more(words: Sequence[str], other: Sequence[str]) -> int:
     """Return how many more words a text has of its own than the other one."""
-    own, lost = Counter(words) - Counter(other), Counter(other) - Counter(words)
+    own = Counter(words) - Counter(other)
+    lost = Counter(other) - Counter(words)
     return own.total() - lost.total()
 
 
@@ -171,7 +175,8 @@ def _adds(answer: str, reference: str) -> bool:
 
     Seen: "all this is untrue" and "send us the code from the SMS" after a whole taught answer.
     """
-    said, taught = list_content(answer), list_content(reference)
+    said = list_content(answer)
+    taught = list_content(reference)
     is_more = len(taught) > SHORT and _count_more(said, taught) >= _FEW_WORDS
     return is_more or _count_own(answer, reference) > _count_own(reference, answer)
 

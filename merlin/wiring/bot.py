@@ -54,7 +54,9 @@ async def services_of(config: Config, database: Database) -> AsyncIterator[BotSe
 
     Raises ConfigError if a credential is missing or invalid.
     """
-    token, chat, telegram = credential(BOT_TOKEN), config.chat, config.telegram
+    token = credential(BOT_TOKEN)
+    chat = config.chat
+    telegram = config.telegram
     async with AsyncExitStack() as stack:
         database.cipher = make_cipher(config, database)
         store = Store(database)
@@ -63,7 +65,8 @@ async def services_of(config: Config, database: Database) -> AsyncIterator[BotSe
         for answerer in answerers.values():
             stack.push_async_callback(answerer.aclose)
         # Speech recognition, if configured.
-        settings, transcriber = chat.transcription, None
+        settings = chat.transcription
+        transcriber = None
         provider = config.provider(settings.provider) if settings else None
         if settings is not None and provider is not None:
             key = credential(provider.credential)

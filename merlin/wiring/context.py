@@ -91,7 +91,8 @@ def open_checked_database(config: Config) -> Iterator[Database]:
         with _check_file(config) as check, _wait_for_database(config, check) as database:
             yield database
     except DatabaseDamaged as error:
-        found, path = error.arguments["found"], str(connections.sqlite_path(config.database))
+        found = error.arguments["found"]
+        path = str(connections.sqlite_path(config.database))
         raise DatabaseDamaged(str(error), "store-damaged-start", found=found, path=path) from error
 
 
@@ -219,5 +220,6 @@ def git_source(config: Config) -> GitSource:
     """Return the repository of datasets. Raises ConfigError if none is configured."""
     from merlin.git.repository import GitSource
 
-    settings, mirror = require_repository(config), config.state_dir / "mirror.git"
+    settings = require_repository(config)
+    mirror = config.state_dir / "mirror.git"
     return GitSource(repository_url(settings), settings.branch, settings.directory, mirror)

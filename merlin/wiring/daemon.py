@@ -68,13 +68,15 @@ def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> boo
     """Wait until this process leads; return False if stopped before."""
     reported = ""
     while True:
-        event, named = "another daemon leads, waiting", {"holder": lead.holder()}
+        event = "another daemon leads, waiting"
+        named = {"holder": lead.holder()}
         try:
             if lead.take():
                 return True
             read_change_counter(database)
         except DatabaseAway as error:
-            event, named = "the database is away, waiting", {"reason": str(error)}
+            event = "the database is away, waiting"
+            named = {"reason": str(error)}
         if event != reported:
             log.warning(event, **named)
             notify(status_notice("waits for the lead"))
@@ -106,7 +108,8 @@ def services_of(
     """
     source = git_source(config)
     with ExitStack() as stack:
-        providers, sunsets = {}, {}
+        providers = {}
+        sunsets = {}
         for provider in config.providers if has_providers else ():
             service = stack.enter_context(closing(training_client(provider)))
             sunsets[provider.name] = sunset_lookup(config, service)

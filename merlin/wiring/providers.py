@@ -18,7 +18,8 @@ if TYPE_CHECKING:  # their HTTP client is loaded only where one is configured
     from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 
 log = get_logger(__name__)
-DAY_S, RETRY_S = 86_400.0, 60.0
+DAY_S = 86_400.0
+RETRY_S = 60.0
 
 
 def create_forge(config: Config) -> Forge | None:

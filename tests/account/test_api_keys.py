@@ -8,7 +8,8 @@ from merlin.account.api_keys import MAX_KEYS, ApiKeys, Scope
 from merlin.core.errors import Refused
 
 pytestmark = pytest.mark.integration
-ANNA, BORIS = 1001, 1002
+ANNA = 1001
+BORIS = 1002
 SCOPES = [Scope.COURSES_READ]
 
 

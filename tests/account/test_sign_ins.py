@@ -26,7 +26,8 @@ from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS = 1001, 1002
+ANNA = 1001
+BORIS = 1002
 BY = "cli:vera"
 
 
@@ -227,7 +228,8 @@ def test_sign_in_ends_when_unused_and_at_the_latest_after_its_time(
 
 
 def test_person_ends_own_sign_ins_only(sign_ins):
-    mine, yours = sign_ins.open(ANNA, SignInMethod.CODE), sign_ins.open(BORIS, SignInMethod.CODE)
+    mine = sign_ins.open(ANNA, SignInMethod.CODE)
+    yours = sign_ins.open(BORIS, SignInMethod.CODE)
     assert not sign_ins.close(ANNA, yours[0].id)
     here, _ = sign_ins.open(ANNA, SignInMethod.CODE)
     assert sign_ins.close_all(ANNA, but=here.id) == 1

@@ -91,7 +91,8 @@ def unsigned_pairs(text):
 
 
 def mutate(rng, text):
-    place, kind = rng.randrange(len(text)), rng.randrange(4)
+    place = rng.randrange(len(text))
+    kind = rng.randrange(4)
     letter = chr(rng.choice([rng.randrange(32, 127), rng.randrange(0x250), 10, 38]))
     swapped = text[place + 1 : place + 2] + text[place]
     changes = (letter + text[place + 1 :], letter + text[place:], text[place + 1 :])

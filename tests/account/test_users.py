@@ -18,7 +18,9 @@ from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS, VERA = 1001, 1002, 1003
+ANNA = 1001
+BORIS = 1002
+VERA = 1003
 BY_VERA = "user:1003"
 
 

@@ -38,7 +38,8 @@ ORDER = [
     ("nobody", ""),
     ("student", "browser"),
 ]
-POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
+POSITIVE = GenerationMode.POSITIVE
+NEGATIVE = GenerationMode.NEGATIVE
 
 
 @dataclass

@@ -47,7 +47,9 @@ PUBLIC_URL = "https://merlin.example"
 # Interval of the payment worker.
 ROUND_S = 0.05
 # Where "pay" leads: to the payment page, or to the order, which says why there is none.
-TO_GATEWAY, SILENT, NOT_OPEN = "/pay", "?said=silent", ""
+TO_GATEWAY = "/pay"
+SILENT = "?said=silent"
+NOT_OPEN = ""
 
 
 class PaymentSite:
@@ -56,7 +58,9 @@ class PaymentSite:
     def __init__(self, site, shop) -> None:
         self.site = site
         self.yookassa = shop
-        self.db, self.bot_id, self.billing = site.db, site.bot_id, site.billing
+        self.db = site.db
+        self.bot_id = site.bot_id
+        self.billing = site.billing
         self._ids = itertools.count(5001)
         self._clients = []
         worker = site.app.state.payment_worker
@@ -169,8 +173,9 @@ class Buyer:
     def order(self, plan="plus", contact=""):
         """Place an order whose payment nobody has asked for yet; return its id."""
         actor = Actor.person(self.user_id, Authority())
-        requested = (actor, plan, Gateway.YOOKASSA, contact)
-        place = partial(place_order, self.site.site.services, *requested)
+        place = partial(
+            place_order, self.site.site.services, actor, plan, Gateway.YOOKASSA, contact
+        )
         return self.site.db.transact(place).purchase_id
 
     def pay(self, order_id):

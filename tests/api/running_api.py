@@ -30,7 +30,9 @@ from tests.support.waiting import longest
 SECRET = "s3cret-of-the-webhook"
 
 
-ANNA, BORIS, VERA = 1001, 1002, 1003
+ANNA = 1001
+BORIS = 1002
+VERA = 1003
 ALGORITHMS = {
     "course.yaml": """\
 semester: 1
@@ -162,7 +164,8 @@ class Site:
 
     def browser_client(self, user_id):
         """Return a client with the session cookie of a signed-in user."""
-        cookies, headers = {"merlin": self.sign_in(user_id)}, {"Origin": self.address}
+        cookies = {"merlin": self.sign_in(user_id)}
+        headers = {"Origin": self.address}
         return httpx.Client(
             base_url=self.address, cookies=cookies, headers=headers, timeout=longest()
         )

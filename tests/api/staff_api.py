@@ -93,8 +93,9 @@ class Committer:
         for change in batch.changes:
             text = self.files[change.dataset].get(self._path(change))
             if change.before != (None if text is None else blob_id(text)):
-                why = ChangeState.REFUSED, CONFLICT, {"path": change.path}
-                Changes(self.site.db).put_aside(batch, *why)
+                Changes(self.site.db).put_aside(
+                    batch, ChangeState.REFUSED, CONFLICT, {"path": change.path}
+                )
                 return None
         for change in batch.changes:
             files = self.files[change.dataset]
@@ -110,7 +111,10 @@ class Committer:
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, a blocked
 # user.
-OTHER, ELSEWHERE, EDITOR, BLOCKED = 1004, 1005, 1006, 1007
+OTHER = 1004
+ELSEWHERE = 1005
+EDITOR = 1006
+BLOCKED = 1007
 MONTH = timedelta(days=30)
 COURSES_WITH_EXAMPLES = {**COURSES, "algorithms": {**COURSES["algorithms"], **make_good_files(4)}}
 

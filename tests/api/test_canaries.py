@@ -81,7 +81,8 @@ def find_leaks(secrets, content):
 
 @only_sqlite
 def test_no_secret_is_readable_in_database_backup_or_log(tmp_path, log):
-    folder, backup = tmp_path / "state", tmp_path / "backup"
+    folder = tmp_path / "state"
+    backup = tmp_path / "backup"
     folder.mkdir()
     with run_api(folder, telegram_keys=(TELEGRAM_PUBLIC_KEY,), token=TOKEN) as site:
         set_bot_name(site)

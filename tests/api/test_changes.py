@@ -118,7 +118,8 @@ def test_edit_refused_for_another_one_shows_its_text_until_it_is_withdrawn(
 
 def test_edit_whose_push_is_in_doubt_cannot_be_withdrawn_and_does_not_offer_it(site, browser):
     change_id = edit(site, browser, "Моё")
-    address, key = f"/changes/{change_id}", intent_key(change_id)
+    address = f"/changes/{change_id}"
+    key = intent_key(change_id)
     for is_in_doubt in (False, True):
         if is_in_doubt:
             Intents(site.db).open(key, "change")

@@ -18,8 +18,10 @@ from tests.api.staff_api import page_text, run_daemon_api
 pytestmark = pytest.mark.integration
 
 BASE = "/datasets/trial/examples"
-BOT, numbers = 8, count(1)
-OLD, NEW = "Понятие 1 значит ответ 7.", "Понятие 1 значит другое слово."
+BOT = 8
+numbers = count(1)
+OLD = "Понятие 1 значит ответ 7."
+NEW = "Понятие 1 значит другое слово."
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +178,8 @@ def test_drafts_of_a_teacher_model_need_no_course_and_name_it(site, vera):
 
 
 def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_narrowed(site, vera):
-    path, old = "/datasets/trial/proposals", "Понятие 5 значит ответ 35."
+    path = "/datasets/trial/proposals"
+    old = "Понятие 5 значит ответ 35."
     for turn, question in enumerate(("Пятое слово — что это?", "Что за слово пять?"), 1):
         draft = Draft(question, "Пятый ответ.", "trial", turn, known_answer=old)
         Proposals(site.db).add(BOT, draft)
@@ -206,7 +209,8 @@ def test_correction_with_a_masked_answer_is_not_accepted(site, vera):
 
 
 def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, vera):
-    path, rows = "/datasets/trial/proposals", Proposals(site.db)
+    path = "/datasets/trial/proposals"
+    rows = Proposals(site.db)
     drafts = [("Где касса?", "Справа."), ("где касса", "Справа."), ("Где лифт?", "Слева.")]
     first, same, other = (
         rows.add(BOT + user, Draft(*texts, "trial", 1, split="" if user == 2 else "test"))
@@ -261,7 +265,8 @@ def test_another_editor_reads_who_is_editing_a_correction(site, vera):
 
 
 def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
-    path, old = "/datasets/trial/proposals", "Понятие 6 значит ответ 42."
+    path = "/datasets/trial/proposals"
+    old = "Понятие 6 значит ответ 42."
     draft = Draft("Что говорят о тонких бровях?", "Брови.", "trial", 1, known_answer=old)
     number = Proposals(site.db).add(BOT, draft)
     page = vera.get(path)
@@ -318,10 +323,8 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
 def test_near_question_is_shown_before_saving_and_decided_by_one_press(
     site, vera, act, number, known, question, answers
 ):
-    folder, path = (
-        site.lab.repository.folder / "datasets/trial/examples",
-        f"examples/q{number}.yaml",
-    )
+    folder = site.lab.repository.folder / "datasets/trial/examples"
+    path = f"examples/q{number}.yaml"
     new, old = {"other": ("11", "22"), "same": ("33", "44"), "replace": ("55", "66")}[act]
     site.lab.repository.example("trial", number, question=known, answer=f"Это {old}.")
     site.lab.repository.commit()
@@ -359,10 +362,8 @@ def test_near_question_is_shown_before_saving_and_decided_by_one_press(
 def test_correction_of_an_offered_question_takes_or_gives_its_answer(
     site, vera, act, number, known, old, question, new
 ):
-    path, folder = (
-        "/datasets/trial/proposals",
-        site.lab.repository.folder / "datasets/trial/examples",
-    )
+    path = "/datasets/trial/proposals"
+    folder = site.lab.repository.folder / "datasets/trial/examples"
     site.lab.repository.example("trial", number, question=known, answer=old)
     site.lab.repository.commit()
     site.lab.tick("fetch")
@@ -398,7 +399,8 @@ def test_invisible_character_is_named_where_it_is(vera):
 
 def test_edit_of_another_tab_is_not_overwritten_unseen(site, vera):
     form = read_form(vera, example="q2") | {"question": "Что значит слово?", "near": "other"}
-    first, second = {**form, "answer": "Первая вкладка."}, {**form, "answer": "  Вторая вкладка."}
+    first = {**form, "answer": "Первая вкладка."}
+    second = {**form, "answer": "  Вторая вкладка."}
     assert vera.post(BASE, data=first).status_code == 303
     answer = vera.post(BASE, data=second)
     assert answer.status_code == 422

@@ -64,10 +64,13 @@ def read_payment_tables(shop):
 
 
 def test_fifty_forged_notifications_change_nothing(shop):
-    eve, anna = shop.buyer(), shop.buyer()
-    own_order, other_order = shop.purchase(eve.start_payment()), shop.purchase(anna.start_payment())
+    eve = shop.buyer()
+    anna = shop.buyer()
+    own_order = shop.purchase(eve.start_payment())
+    other_order = shop.purchase(anna.start_payment())
     paid_order = shop.purchase(anna.buy("pack"))
-    before, count = read_payment_tables(shop), 0
+    before = read_payment_tables(shop)
+    count = 0
     for name, body in make_forgeries(own_order, other_order, paid_order).items():
         headers = ELSEWHERE if name == "from elsewhere" else {}
         for _ in range(5):

@@ -11,8 +11,10 @@ from tests.api.running_api import BORIS, VERA
 from tests.api.staff_api import run_daemon_api
 
 pytestmark = pytest.mark.functional
-YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
-EDITOR, LEADER = 1006, 1007
+YES = "Да, всё именно так и есть."
+NO = "Нет, никогда такого не было."
+EDITOR = 1006
+LEADER = 1007
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +109,8 @@ def test_page_of_a_test_leads_to_the_answers_that_are_right(site):
 
 
 def test_pages_say_why_a_live_model_is_not_applied(site):
-    live, note = newest_build(site), "422 adapter_inert: see q_proj"
+    live = newest_build(site)
+    note = "422 adapter_inert: see q_proj"
     change = MODEL.update({"state": "unapplied", "note": note}).where(
         MODEL.id == site.models()[0].id
     )

@@ -159,7 +159,8 @@ def test_git_hook_accepts_the_secret_of_every_git_host(guarded, headers):
     ],
 )
 def test_forged_hook_is_refused_and_counted(guarded, headers):
-    before, asked = refused_count(guarded.client), requested_kinds(guarded.db)
+    before = refused_count(guarded.client)
+    asked = requested_kinds(guarded.db)
     encoded = {key: value.encode("latin-1") for key, value in headers.items()}
     answer = guarded.client.post("/hooks/git", content=BODY, headers=encoded)
     assert answer.status_code == 401

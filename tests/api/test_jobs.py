@@ -160,7 +160,8 @@ def test_page_and_command_show_the_same_table_of_offers(jobs_site, capsys, monke
 
 
 def test_request_for_an_unknown_target_returns_404_and_is_not_stored(jobs_site):
-    site, before = jobs_site, len(Requests(jobs_site.database).list_of_author("user:1003"))
+    site = jobs_site
+    before = len(Requests(jobs_site.database).list_of_author("user:1003"))
     for address, body in (("/api/jobs", {"dataset": "none"}), ("/api/jobs/77/cancel", None)):
         assert site.admin.post(address, json=body).status_code == 404, address
     with site.browser_client(VERA) as browser:

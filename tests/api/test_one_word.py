@@ -66,8 +66,11 @@ class History:
     """Random acts of people and of Merlin upon one dataset, each at the next position."""
 
     def __init__(self, world, seed):
-        self.world, self.chance = world, random.Random(seed)  # noqa: S311 - no secret
-        self.position, self.texts, self.acts = 0, {}, []
+        self.world = world
+        self.chance = random.Random(seed)  # noqa: S311 - no secret
+        self.position = 0
+        self.texts = {}
+        self.acts = []
 
     def act(self):
         """Do one act, on from the newest commit."""
@@ -87,7 +90,8 @@ class History:
         return f"{len(self.acts):03x}"
 
     def edit(self, path, new):
-        texts, paths = (self.texts.get(path), new), (path,)
+        texts = (self.texts.get(path), new)
+        paths = (path,)
         commit_edit(self.world, self.position, texts, paths=paths, name=self.name)
         self.texts[path] = new
 
@@ -103,7 +107,8 @@ class History:
         self.edit(path, None if self.texts.get(path) else "text")
 
     def do_correction(self):
-        rows, draft = Proposals(self.world.db), Draft("Когда?", f"В {self.position}.", FACE, 0)
+        rows = Proposals(self.world.db)
+        draft = Draft("Когда?", f"В {self.position}.", FACE, 0)
         number = rows.add(VERA, replace(draft, turn_id=self.position))
         admin = Actor.person(VERA, Authority(Role.ADMIN))
         approve(self.world.ctx, admin, number, example_yaml(draft), EDITOR)

@@ -232,7 +232,8 @@ def test_body_that_is_not_a_json_object_is_refused(client, body):
 
 
 def test_errors_below_v1_have_the_openai_shape(site, client):
-    nowhere, wrong_method = client.get("/embeddings"), client.get("/chat/completions")
+    nowhere = client.get("/embeddings")
+    wrong_method = client.get("/chat/completions")
     assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
     assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (405, "wrong_method")
     for path in ("/chat/completions", "/v1/v1/responses", "/models"):

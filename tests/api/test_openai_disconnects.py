@@ -28,7 +28,8 @@ from tests.support.http_servers import serve_app
 from tests.support.process_settings import Provider
 from tests.support.waiting import longest, wait_until
 
-functional, unit = pytest.mark.functional, pytest.mark.unit
+functional = pytest.mark.functional
+unit = pytest.mark.unit
 QUESTION = "Что такое граф?"
 DEAR = make_priced_config(MODEL, input=1, output=1)
 

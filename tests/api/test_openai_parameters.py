@@ -87,7 +87,8 @@ def test_answer_ends_at_stop_sequence_or_token_limit(
         text = "".join(choice.delta.content or "" for choice in choices)
         ended = choices[-1].finish_reason
     else:
-        text, ended = completion.choices[0].message.content, completion.choices[0].finish_reason
+        text = completion.choices[0].message.content
+        ended = completion.choices[0].finish_reason
     provider.behave(fixed_answer="")
     assert (text, ended) == (expected, reason)
 

@@ -171,7 +171,8 @@ def test_password_key_and_erasure_are_told_in_the_bot(site):
 
 def refund_in_stars(site, user_id):
     """Store a paid pack and a refund of it that the bot has not sent; return the refund."""
-    pack, price = Promise("pack", {}, None, {Format.VOICE: 1}), stars(70)
+    pack = Promise("pack", {}, None, {Format.VOICE: 1})
+    price = stars(70)
     order = Order(user_id, Gateway.STARS, pack, price)
     purchase = Purchases(site.db).order(order, timedelta(hours=1))
     payment = GatewayPayment("st1", Status.SUCCEEDED, True, price, is_test=False, at=utc_now())
@@ -180,7 +181,8 @@ def refund_in_stars(site, user_id):
 
 
 def test_erasure_on_a_page_waits_for_a_refund_in_stars_and_for_an_answer(site):
-    now, sure = utc_now(), {"sure": "yes"}
+    now = utc_now()
+    sure = {"sure": "yes"}
     with site.browser_client(ANNA) as anna:
         refund = refund_in_stars(site, ANNA)
         assert "возвращаются звёзды" in anna.post("/me/erase", data=sure).text

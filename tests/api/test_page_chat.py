@@ -17,7 +17,8 @@ from tests.support.serving_models import insert_commit_of_build, insert_example
 pytestmark = pytest.mark.functional
 
 NUMBERS = count(9001)
-BORIS, CLARA = 1002, 1004
+BORIS = 1002
+CLARA = 1004
 PROPOSED = "SELECT question, answer, dataset, turn_id FROM proposal"
 
 
@@ -127,12 +128,14 @@ def test_rating_can_be_set_and_removed(site, client):
 
 def add_example(database, number, question, answer):
     """Add an example to the serving build and to the dataset."""
-    name, blob = f"q{number}", f"{number:040}"
+    name = f"q{number}"
+    blob = f"{number:040}"
     insert_example(database, name, dataset="algorithms", turns=(question, answer))
     search_text = f"{normalise(question)}\n{normalise(answer)}"
     database.change(EXAMPLE_TEXT.update({"words": search_text}).where(EXAMPLE_TEXT.digest == name))
     text = f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
-    files, path = FileIndex(database), f"examples/{name}.yaml"
+    files = FileIndex(database)
+    path = f"examples/{name}.yaml"
     files.add({blob: text})
     files.keep("algorithms", name, {**files.read_blobs("algorithms"), path: blob})
     ExampleEntries(database).follow("algorithms", {path: blob})
@@ -158,7 +161,8 @@ def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(site,
 
 def test_correction_reaches_editors_masked_and_with_consent(site, client):
     (turn,) = read_turn_ids(ask(site, client))
-    judged, talk = f"{address(site)}/turns/{turn}", client.get(address(site))
+    judged = f"{address(site)}/turns/{turn}"
+    talk = client.get(address(site))
     better = {"act": "correct", "answer": "Пары. Мой телефон +7 916 123-45-67"}
     masked = client.post(judged, data=better)
     assert "Личное скрыто: телефон." in masked.text

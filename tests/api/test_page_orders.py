@@ -84,10 +84,12 @@ def test_polling_an_order_page_calls_the_gateway_at_most_ten_times_a_minute(shop
 
 
 def test_order_page_of_another_user_returns_404(shop):
-    anna, boris = shop.buyer(), shop.buyer()
+    anna = shop.buyer()
+    boris = shop.buyer()
     order_id = press_pay(anna)
     before = shop.purchase(order_id)
-    page, none = boris.http.get(f"/orders/{order_id}"), boris.http.get(f"/orders/{'f' * 32}")
+    page = boris.http.get(f"/orders/{order_id}")
+    none = boris.http.get(f"/orders/{'f' * 32}")
     assert boris.http.get("/orders/%00").status_code == 404
     assert page.status_code == 404
     assert page_text(page).partition("Код")[0] == page_text(none).partition("Код")[0]

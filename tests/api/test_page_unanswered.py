@@ -27,9 +27,12 @@ from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
 
-PAGE, DRAFTS = "/datasets/trial/unanswered", "/datasets/trial/examples"
-ASKED, OTHER = "Что такое красно-чёрное дерево?", "Что такое стек вызова?"
-BOT, NOW = 8, timedelta(0)
+PAGE = "/datasets/trial/unanswered"
+DRAFTS = "/datasets/trial/examples"
+ASKED = "Что такое красно-чёрное дерево?"
+OTHER = "Что такое стек вызова?"
+BOT = 8
+NOW = timedelta(0)
 numbers = count(1)
 
 
@@ -52,8 +55,10 @@ def add_question(
     site, question, user_id=ANNA, *, is_known=False, rating=None, consents=True, later=NOW
 ):
     """Store a question, with or without the user's consent; return the turn."""
-    db, number = site.database, next(numbers)
-    sessions, turns = Sessions(db, BOT), Turns(db, BOT, lambda: utc_now() + later)
+    db = site.database
+    number = next(numbers)
+    sessions = Sessions(db, BOT)
+    turns = Turns(db, BOT, lambda: utc_now() + later)
     session = sessions.open(ChatPlace(user_id, user_id))
     sessions.change(replace(session, dataset="trial"))
     turn = turns.ask(Question(session.session_id, number, user_id, question, number), number)

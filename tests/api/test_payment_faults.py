@@ -25,7 +25,8 @@ IN_TIME_S = HANG_S / 2
 # How each kind of failure is read: tests/providers/test_yookassa_errors.py.
 @pytest.mark.parametrize("name", FAULTS)
 def test_payer_gets_a_timely_error_and_pays_once(shop, name):
-    anna, boris = shop.buyer(), shop.buyer()
+    anna = shop.buyer()
+    boris = shop.buyer()
     order_id = anna.order("pack")
     shop.yookassa.faults.add(FAULTS[name])
     with ThreadPoolExecutor(1) as pool:
@@ -69,8 +70,10 @@ def test_permanent_refusal_by_yookassa_cancels_the_order(shop):
 
 
 def test_worker_continues_while_one_order_hangs(shop):
-    anna, boris = shop.buyer(), shop.buyer()
-    anna_order, boris_order = anna.start_payment("pack"), boris.start_payment("pack")
+    anna = shop.buyer()
+    boris = shop.buyer()
+    anna_order = anna.start_payment("pack")
+    boris_order = boris.start_payment("pack")
     shop.yookassa.behave(notifications="never")
     shop.yookassa.choose(boris_order, "paid")
     shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.HANG, times=1))

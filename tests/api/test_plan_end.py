@@ -19,8 +19,7 @@ def run_at(shop, moment):
 def test_plan_end_notice_comes_once_three_days_before_the_end_of_the_last_term(shop):
     anna = shop.buyer()
     anna.buy()
-    gift = (10, f"gift:{anna.user_id}", "cli:vera")
-    shop.billing.terms.add(anna.user_id, "plus", *gift)
+    shop.billing.terms.add(anna.user_id, "plus", 10, f"gift:{anna.user_id}", "cli:vera")
     last, first = anna.terms
     for moment in (first.ends_at, last.ends_at - timedelta(days=3, minutes=1)):
         run_at(shop, moment)
@@ -33,8 +32,7 @@ def test_plan_end_notice_comes_once_three_days_before_the_end_of_the_last_term(s
 @pytest.mark.parametrize(("plan", "notices"), [("plus", 0), ("free", 1)])
 def test_plan_end_notice_is_not_sent_to_who_has_the_plan_without_an_end(shop, plan, notices):
     anna = shop.buyer()
-    gift = (10, f"gift:{anna.user_id}", "cli:vera")
-    shop.billing.terms.add(anna.user_id, "plus", *gift)
+    shop.billing.terms.add(anna.user_id, "plus", 10, f"gift:{anna.user_id}", "cli:vera")
     shop.sql("UPDATE users SET plan = ? WHERE user_id = ?", plan, anna.user_id)
     (term,) = anna.terms
     run_at(shop, term.ends_at - timedelta(hours=23))

@@ -22,7 +22,8 @@ from tests.support.migrated_databases import only_sqlite
 
 pytestmark = [pytest.mark.integration, only_sqlite]
 
-FEW, MANY = 5, 50
+FEW = 5
+MANY = 50
 MOST = 12
 # What people search and filter, beside each page as it is.
 SEARCHES = (
@@ -78,7 +79,8 @@ MORE = {
 
 def add_people(site, numbers):
     """Add a person with a role and names for each number."""
-    ids, seal = partial(int.__add__, 50_000), site.db.cipher.seal
+    ids = partial(int.__add__, 50_000)
+    seal = site.db.cipher.seal
     clone(site.db, t.USER, numbers, user_id=ids, shown_name=lambda n: seal(f"Имя {n}"))
     clone(site.db, t.ROLE_GRANT, numbers, user_id=ids)
     clone(site.db, t.ACCOUNT, numbers, user_id=ids, name="person{}".format)
@@ -86,8 +88,11 @@ def add_people(site, numbers):
 
 def add_rows(site, numbers):
     """Add a row of each kind for each number; the people differ."""
-    db, ids, now = site.db, partial(int.__add__, 50_000), iso(utc_now())
-    trial, person = {"dataset": lambda _: "trial"}, "user:5{:04}".format
+    db = site.db
+    ids = partial(int.__add__, 50_000)
+    now = iso(utc_now())
+    trial = {"dataset": lambda _: "trial"}
+    person = "user:5{:04}".format
     known = {row["id"] for row in db.rows(t.VERDICT.select())}
     add_people(site, numbers)
     clone(db, t.AUDIT, numbers, target=person, by_whom=person)

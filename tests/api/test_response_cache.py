@@ -34,7 +34,8 @@ def renamed(course_name):
 
 @pytest.mark.parametrize("path", CACHED)
 def test_cached_response_repeats_the_bytes_and_supports_not_modified(still_site, path):
-    first, second = still_site.client.get(path), still_site.client.get(path)
+    first = still_site.client.get(path)
+    second = still_site.client.get(path)
     assert first.status_code == second.status_code == 200
     assert first.content == second.content
     volatile = {"x-request-id", "date"}

@@ -150,7 +150,8 @@ def test_every_operation_has_one_entry_in_the_matrix():
 
 
 def test_forbidden_callers_are_refused_and_nothing_changes(site, callers):
-    wrong, before = [], read_tables(site)
+    wrong = []
+    before = read_tables(site)
     for name in TOLD:
         for caller, expected in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
             if expected == "ok":

@@ -27,7 +27,8 @@ from tests.db.pipeline_rows import make_commit, make_examples, make_finding, mak
 pytestmark = pytest.mark.integration
 
 # A teacher of another course, and an editor, who cannot manage users.
-CLARA, EDITOR = 1005, 1006
+CLARA = 1005
+EDITOR = 1006
 KEEPING = ("/admin/users", "/admin/billing")
 
 
@@ -142,7 +143,8 @@ def test_times_are_in_the_browsers_zone(staff):
         return re.findall(r"\d\d:\d\d", client.get("/admin/jobs").text)
 
     with staff.browser_client(VERA) as client:
-        in_utc, in_tokyo = times(""), times("Asia/Tokyo")
+        in_utc = times("")
+        in_tokyo = times("Asia/Tokyo")
         assert times("/x") == in_utc
     late = [f"{(int(at[:2]) + 9) % 24:02}{at[2:]}" for at in in_utc]
     assert in_tokyo == late != []

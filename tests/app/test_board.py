@@ -104,7 +104,8 @@ def test_failure_stays_until_a_later_commit_replaces_it(world):
 
 def test_edit_with_many_files_hides_no_other_edit(world):
     world.push(1, make_examples())
-    changes, editor = Changes(world.db, world.clock), telegram_editor(7, "Вера")
+    changes = Changes(world.db, world.clock)
+    editor = telegram_editor(7, "Вера")
     request = ChangeRequest(editor, "7", world.clock())
 
     def put(count):

@@ -46,7 +46,8 @@ def save(ctx, actor=EDITOR, name="new"):
 
 def save_refused(ctx):
     """Save an edit whose file another one changed meanwhile; return its id."""
-    change, rows = save(ctx), Changes(ctx.db, ctx.clock)
+    change = save(ctx)
+    rows = Changes(ctx.db, ctx.clock)
     rows.put_aside(rows.claim(), ChangeState.REFUSED, CONFLICT, {"path": change.path})
     return change.change_id
 
@@ -91,7 +92,8 @@ def test_search_finds_the_teachers_examples_behind_those_of_datasets_they_may_no
 
 
 def test_former_editor_can_only_view_and_withdraw_their_change(ctx):
-    change_id, former_editor = save_refused(ctx), Actor.person(BORIS, Authority())
+    change_id = save_refused(ctx)
+    former_editor = Actor.person(BORIS, Authority())
     assert changes.get(ctx, former_editor, change_id).files[0].yours == "моё\n"
     with pytest.raises(Forbidden):
         changes.retry(ctx, former_editor, change_id)
@@ -132,7 +134,9 @@ def test_form_submitted_twice_at_once_creates_one_change(ctx, url, cipher):
 
 
 def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clock):
-    draft, approved, barrier = Draft("Где?", "Тут.", FACE), [], threading.Barrier(4)
+    draft = Draft("Где?", "Тут.", FACE)
+    approved = []
+    barrier = threading.Barrier(4)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, draft)
 
     def approve():

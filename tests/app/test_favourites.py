@@ -49,7 +49,8 @@ def test_materials_are_sorted_by_kind_and_lesson(catalogue):
     seminar = replace(make_course("x", titles=["S"]).materials[0], kind="seminar")
     lectures = make_course("x", titles=["A", "B"]).materials
     catalogue.teach({"x": make_course("x", materials=(seminar, *reversed(lectures)))})
-    course, listing = catalogue.rows.find_course("x"), catalogue.rows
+    course = catalogue.rows.find_course("x")
+    listing = catalogue.rows
     materials = listing.materials("x")
     assert [material.title("ru") for material in materials] == ["A", "B", "S"]
     assert course.counts == {"lecture": 2, "seminar": 1, "lab": 0}
@@ -68,7 +69,8 @@ def test_favourite_is_added_once_and_removed_once(catalogue, ctx):
 
 
 def test_inactive_course_cannot_be_a_favourite_and_is_not_listed(catalogue, ctx):
-    course, closed = catalogue.rows.find_course("a"), catalogue.rows.find_course("closed")
+    course = catalogue.rows.find_course("a")
+    closed = catalogue.rows.find_course("closed")
     for course_id in (10**12, closed.course_id):
         with pytest.raises(NotFound):
             courses.add_favourite(ctx, ANNA, course_id)
@@ -115,7 +117,8 @@ def test_concurrent_threads_add_each_favourite_once(catalogue, database, url):
 
 
 def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(catalogue, ctx):
-    closed, course = catalogue.rows.find_course("closed"), catalogue.rows.find_course("a")
+    closed = catalogue.rows.find_course("closed")
+    course = catalogue.rows.find_course("a")
     teacher = Actor.person(3, Authority(Role.TEACHER, frozenset({"a"})))
     assert get_led_course(ctx, teacher, course.course_id) == course
     assert [course.slug for course in list_led_courses(ctx, teacher)] == ["a"]

@@ -14,7 +14,10 @@ from tests.db.pipeline_rows import BOT
 
 pytestmark = pytest.mark.integration
 
-OLD, NEW, ANNA, BORIS = -4001, -1001004001, 1001, 1002
+OLD = -4001
+NEW = -1001004001
+ANNA = 1001
+BORIS = 1002
 
 
 @pytest.fixture

@@ -17,15 +17,19 @@ from merlin.dataset.proposals import Proposals
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
 
 pytestmark = pytest.mark.integration
-ANNA, BORIS, BOT = 1001, 1002, 7
+ANNA = 1001
+BORIS = 1002
+BOT = 7
 THIRD = "лицо/вопрос-003"
 
 
 @pytest.fixture
 def store_answer(database, clock):
     """Return a function that stores a model's answer to anna and returns its number."""
-    rows, session = Turns(database, BOT, clock), Sessions(database, BOT, clock)
-    opened, numbers = session.open(ChatPlace(ANNA, ANNA)), iter(range(1, 1000))
+    rows = Turns(database, BOT, clock)
+    session = Sessions(database, BOT, clock)
+    opened = session.open(ChatPlace(ANNA, ANNA))
+    numbers = iter(range(1, 1000))
 
     def answer(
         model_id,
@@ -135,7 +139,8 @@ def test_answer_shows_its_model_and_build_and_the_commit_of_its_example_apart(wo
 
 
 def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(world, store_answer):
-    model, taught = world.serve(1, make_examples()), "Черта 3 значит так. Ёлка 100%."
+    model = world.serve(1, make_examples())
+    taught = "Черта 3 значит так. Ёлка 100%."
     Consents(world.ctx.db).give(ANNA, "2026-11-22")
     for text, known in ((taught, None), ("Своими словами.", None), (taught, False)):
         turn = store_answer(model, text=text, known=known)
@@ -199,10 +204,8 @@ def test_origin_of_a_turn_without_a_model_or_of_a_missing_turn_is_refused(world,
 
 
 def test_origin_is_visible_for_own_answers_and_own_datasets_only(world, store_answer):
-    own_answer, general_answer = (
-        store_answer(world.serve(1, make_examples())),
-        store_answer("gpt-general"),
-    )
+    own_answer = store_answer(world.serve(1, make_examples()))
+    general_answer = store_answer("gpt-general")
     for actor, turns in {
         make_actor(ANNA): (own_answer, general_answer),
         make_actor(BORIS, Role.TEACHER, FACE): (own_answer,),

@@ -18,13 +18,16 @@ from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
 
-ANNA, BOT, DAY_S = 1001, 7, 24 * 3600
+ANNA = 1001
+BOT = 7
+DAY_S = 24 * 3600
 
 
 @pytest.fixture
 def ask(world):
     """A function by which anna asks about a dataset and gets this answer."""
-    sessions, turns = Sessions(world.db, BOT, world.clock), Turns(world.db, BOT, world.clock)
+    sessions = Sessions(world.db, BOT, world.clock)
+    turns = Turns(world.db, BOT, world.clock)
     asked = []
 
     def ask(answer, dataset=FACE):

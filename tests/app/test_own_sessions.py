@@ -25,7 +25,9 @@ from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS, GROUP = 1001, 1002, -5005
+ANNA = 1001
+BORIS = 1002
+GROUP = -5005
 OTHER_BOT = BOT + 1
 
 
@@ -129,8 +131,10 @@ def test_turn_shows_the_rating_of_its_asker_only(anna, chat, database):
 
 
 def test_deleted_session_loses_its_turns_texts_and_ratings(anna, chat, database, clock):
-    deleted_chat, kept_chat = chat(), chat(bot=OTHER_BOT)
-    turn_id, kept_turn = deleted_chat.ask(1), kept_chat.ask(1)
+    deleted_chat = chat()
+    kept_chat = chat(bot=OTHER_BOT)
+    turn_id = deleted_chat.ask(1)
+    kept_turn = kept_chat.ask(1)
     for turn in (turn_id, kept_turn):
         Ratings(database, 0).rate(turn, ANNA, Rating.UP)
     with database.atomic():
@@ -167,7 +171,8 @@ def test_unused_sessions_are_not_listed(anna, chat):
 
 
 def test_concurrent_api_processes_start_separate_course_conversations(url, cipher, clock):
-    sessions, barrier = [], threading.Barrier(4)
+    sessions = []
+    barrier = threading.Barrier(4)
 
     def begin(number):
         with open_database(url, cipher=cipher) as database:

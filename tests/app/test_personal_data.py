@@ -34,7 +34,9 @@ from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS, BOT = 987654321, 123456789, 7
+ANNA = 987654321
+BORIS = 123456789
+BOT = 7
 GROUP = -100200300
 # Columns that hold only a person's number or name.
 PERSONAL = {
@@ -326,7 +328,8 @@ def test_erasure_does_not_renew_the_daily_quota(database, people, clock):
 
 def quota_user(database, clock, allowance):
     """Return a function that asks questions under a plan and returns how much of it is used."""
-    quotas, numbers = Quotas(database, BOT, clock), itertools.count(1)
+    quotas = Quotas(database, BOT, clock)
+    numbers = itertools.count(1)
     plan = make_plan("free", allowances={Format.TEXT: allowance})
 
     def ask(count=0):

@@ -41,7 +41,9 @@ from tests.db.pipeline_rows import FACE, PipelineRows, make_example, make_exampl
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS, BOT = 1001, 1002, 7
+ANNA = 1001
+BORIS = 1002
+BOT = 7
 DRAFT = Draft("Что такое лоб?", "Верх лица.", FACE, 1, "ft:face")
 TEXT = reword_example(example_yaml(DRAFT), tags=("лицо",))
 BY_BORIS = ChangeRequest(telegram_editor(BORIS, "Борис"), str(BORIS), utc_now())

@@ -19,7 +19,8 @@ from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
 
-ANNA, BOT = 1001, 7
+ANNA = 1001
+BOT = 7
 DIALOG_KEY = {"bot_id": BOT, "chat_id": ANNA, "user_id": ANNA}
 DAY_S = 24 * 3600
 

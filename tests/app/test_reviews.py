@@ -91,7 +91,8 @@ def test_one_press_accepts_all_that_are_alike_as_the_editor_worded_them(ctx, row
 
 
 def test_proposal_is_not_accepted_like_one_that_is_decided(ctx, rows):
-    first, same = rows.add(ANNA, DRAFT), rows.add(BORIS, DRAFT)
+    first = rows.add(ANNA, DRAFT)
+    same = rows.add(BORIS, DRAFT)
     rows.decline(first)
     with pytest.raises(Refused):
         proposals.approve_several(ctx, EDITOR, [same], Review(alike={same: first}))
@@ -133,7 +134,8 @@ def test_others_see_for_some_minutes_who_is_editing_a_proposal(ctx, rows, clock)
 
 
 def test_editing_ends_with_the_decision(ctx, rows):
-    first, second = rows.add(ANNA, DRAFT), rows.add(BORIS, DRAFT)
+    first = rows.add(ANNA, DRAFT)
+    second = rows.add(BORIS, DRAFT)
     for number in (first, second):
         proposals.start_editing(ctx, EDITOR, number)
     rows.decline(first)

@@ -83,7 +83,8 @@ STEPS = {
 
 def test_payment_states_in_any_order_grant_once(shop):
     for number, order in enumerate(permutations(STEPS), 1):
-        purchase, payments = shop.order(), []
+        purchase = shop.order()
+        payments = []
         for name in order:
             status, more = STEPS[name]
             payment = shop.make_payment(purchase, f"out-{number}", status, **more)

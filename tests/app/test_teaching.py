@@ -28,7 +28,9 @@ from tests.db.pipeline_rows import (
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS, BOT = 1001, 1002, 7
+ANNA = 1001
+BORIS = 1002
+BOT = 7
 OLD = date(2026, 1, 1)
 
 
@@ -45,7 +47,8 @@ def submit_changes(changes, *names, by="7", dataset=FACE):
 
 
 def test_changes_are_pending_until_they_are_committed(changes, clock):
-    first, second = submit_changes(changes, "a", "b"), submit_changes(changes, "c")
+    first = submit_changes(changes, "a", "b")
+    second = submit_changes(changes, "c")
     submit_changes(changes, "d", dataset="other")
     assert [change.change_id for change in changes.list_pending(FACE)[::2]] == [first, second]
     batch = changes.claim()
@@ -137,7 +140,8 @@ LISTS = {
 
 @pytest.mark.parametrize("name", LISTS)
 def test_pipeline_lists_are_paginated(world, name):
-    ctx, read = world.ctx, LISTS[name]
+    ctx = world.ctx
+    read = LISTS[name]
     newer, older = read(ctx, OPERATOR)
     assert newer.id > older.id
     assert read(ctx, OPERATOR, FACE, 1) == [newer]
@@ -148,7 +152,8 @@ def test_pipeline_lists_are_paginated(world, name):
 
 @pytest.mark.parametrize("name", LISTS)
 def test_list_contains_only_datasets_the_actor_may_watch(world, name):
-    ctx, read = world.ctx, LISTS[name]
+    ctx = world.ctx
+    read = LISTS[name]
     assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({FACE})))) != []
     assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({"other"})))) == []
     for actor in (Actor(), Actor.person(7, Authority())):
@@ -158,7 +163,8 @@ def test_list_contains_only_datasets_the_actor_may_watch(world, name):
 
 
 def test_student_gets_not_found_for_every_pipeline_action(world):
-    ctx, student = world.ctx, Actor.person(7, Authority())
+    ctx = world.ctx
+    student = Actor.person(7, Authority())
     for act in (
         lambda: jobs.get(ctx, student, 1),
         lambda: jobs.cancel(ctx, student, 1),

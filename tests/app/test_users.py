@@ -22,7 +22,9 @@ from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS, VERA = 1001, 1002, 1003
+ANNA = 1001
+BORIS = 1002
+VERA = 1003
 STUDENT = Actor.person(BORIS, Authority())
 TEACHER = Actor.person(BORIS, Authority(Role.TEACHER, frozenset({"trial"})))
 EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
@@ -108,7 +110,8 @@ def test_default_plan_is_stored_as_no_plan(ctx):
 
 
 def test_password_changed_during_its_verification_admits_no_other_browser(ctx):
-    rows, anna = Accounts(ctx.db, ctx.clock), Actor.person(ANNA, Authority())
+    rows = Accounts(ctx.db, ctx.clock)
+    anna = Actor.person(ANNA, Authority())
     rows.set_name(ANNA, "anna", "cli:vera")
     rows.set_password(ANNA, "old", "cli:vera")
     verified = rows.find(ANNA)

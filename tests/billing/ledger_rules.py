@@ -25,7 +25,8 @@ def find_inconsistencies(entries):
         if entry.kind is EntryKind.PAYMENT and [each.amount for each in above] != [entry.amount]:
             yield f"{name}: granted {above}"
         elif entry.kind is EntryKind.GRANT:
-            paid, back = entry.amount.minor, sum_refunds(above)
+            paid = entry.amount.minor
+            back = sum_refunds(above)
             revoked = sum(each.kind is EntryKind.REVOCATION for each in above)
             if back > paid or revoked != int(back == paid and back > 0):
                 yield f"{name}: {back} of {paid} went back, {revoked} revocations"

@@ -47,7 +47,8 @@ def notify(stored, url, seed, threads, most):
         orders = open_shop(database).billing.purchases.list_newest(1000)
         notifications = [order for order in orders for _ in range(rng.randint(1, most))]
         rng.shuffle(notifications)
-        queue, sending = SimpleQueue(), threading.Lock()
+        queue = SimpleQueue()
+        sending = threading.Lock()
         for purchase in notifications:
             queue.put(purchase)
         workers = [

@@ -17,9 +17,12 @@ from tests.billing.repositories import open_billing
 from tests.support.config import make_config
 from tests.support.plan_config import make_plans
 
-ANNA, BORIS, VERA = 1001, 1002, 1003
+ANNA = 1001
+BORIS = 1002
+VERA = 1003
 _PACK_NUMBERS = count(1_000_001)
-STARS, YOOKASSA = Gateway.STARS, Gateway.YOOKASSA
+STARS = Gateway.STARS
+YOOKASSA = Gateway.YOOKASSA
 PLAN_SETTINGS = {
     "free": {"title": {"ru": "Бесплатный", "en": "Free"}, "text": 20, "voice": 0},
     "plus": {

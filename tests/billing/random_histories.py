@@ -78,7 +78,10 @@ class History:
         self.user_id = user_id
         self.quotas = Quotas(shop.db, BOT, shop.clock)
         self.zone = zone_of(rng.choice(ZONES))
-        self.orders, self.payments, self.uses, self.packs = [], [], {}, {}
+        self.orders = []
+        self.payments = []
+        self.uses = {}
+        self.packs = {}
         self.received = Counts()
         self.counts = Counts()
         shop.users.record([User(user_id, "ru")])
@@ -168,7 +171,8 @@ class History:
     def end_unpaid(self):
         if self.orders:
             purchase = self.rng.choice(self.orders)
-            purchase_id, state = purchase.purchase_id, PurchaseState.CANCELED
+            purchase_id = purchase.purchase_id
+            state = PurchaseState.CANCELED
             is_closed = self.rng.random() < 0.3
             self.shop.billing.purchases.end_unpaid(purchase_id, state, is_closed=is_closed)
             expire(self.shop.ctx, self.rng.choice(self.orders))
@@ -213,7 +217,8 @@ class History:
     # Given plans, and packs beside orders.
 
     def get_gift(self):
-        amount, hours = self.rng.randint(1, 2), self.rng.choice([None, 1, 30])
+        amount = self.rng.randint(1, 2)
+        hours = self.rng.choice([None, 1, 30])
         if self.rng.random() < 0.3:
             key = f"admin:{self.received['gift']}"
             terms = self.shop.billing.terms
@@ -256,18 +261,18 @@ class History:
         return self.count_questions(**values, day=day), self.count_questions(**values)
 
     def has_room(self, kind, plan):
-        allowance, (of_day, of_month) = allowance_of(plan, kind), self.count_used(kind)
+        allowance = allowance_of(plan, kind)
+        (of_day, of_month) = self.count_used(kind)
         is_day_free = allowance.day is None or of_day < allowance.day
         return is_day_free and (allowance.month is None or of_month < allowance.month)
 
     def ask(self):
         update_id = self.user_id * 1000 + self.rng.randrange(40)
-        kind, plan = (
-            self.rng.choice([Format.TEXT, Format.VOICE]),
-            self.find_plan(),
-        )
+        kind = self.rng.choice([Format.TEXT, Format.VOICE])
+        plan = self.find_plan()
         known = self.uses.get(update_id)
-        has_room, packs = self.has_room(kind, plan), self.find_packs(kind)
+        has_room = self.has_room(kind, plan)
+        packs = self.find_packs(kind)
         result = self.quotas.reserve(self.user_id, update_id, kind, plan, self.zone)
         query = "SELECT format, pack_id FROM quota_use WHERE update_id = ?"
         stored = self.quotas.db.sql(query, update_id)
@@ -356,8 +361,10 @@ class History:
     def _check_quota(self, plan):
         quotas = self.quotas.read_left(self.user_id, plan, self.zone)
         for kind in (Format.TEXT, Format.VOICE):
-            allowance, (of_day, of_month) = allowance_of(plan, kind), self.count_used(kind)
-            left, packs = quotas[kind], sum(self.find_packs(kind).values())
+            allowance = allowance_of(plan, kind)
+            (of_day, of_month) = self.count_used(kind)
+            left = quotas[kind]
+            packs = sum(self.find_packs(kind).values())
             assert left.packs == packs
             assert left.used == (of_day if left.period.value == "day" else of_month)
             rest = [

@@ -12,12 +12,14 @@ from merlin.db.tables import PURCHASE, REFUND, TERM
 from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA
 
 pytestmark = pytest.mark.integration
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 def start_payment(shop, user_id=ANNA, **more):
     """Return an order whose payment was created at the gateway as number 1."""
-    purchases, purchase_id = shop.billing.purchases, shop.order(user_id, **more).purchase_id
+    purchases = shop.billing.purchases
+    purchase_id = shop.order(user_id, **more).purchase_id
     assert purchases.claim_call(purchase_id, shop.clock(), HOUR)
     assert purchases.mark_pending(purchase_id, f"out-{user_id}", "https://pay", shop.clock())
     return purchases.get(purchase_id)
@@ -81,7 +83,8 @@ def test_act_on_one_refund_changes_no_other_and_no_term_of_another(shop, act):
 
 
 def test_order_with_an_owner_is_assigned_to_no_other_and_one_without_is_nobodys(shop):
-    purchases, purchase_id = shop.billing.purchases, shop.order(ANNA).purchase_id
+    purchases = shop.billing.purchases
+    purchase_id = shop.order(ANNA).purchase_id
     assert purchases.assign(purchase_id, BORIS).user_id == ANNA
     shop.db.update(PURCHASE, PURCHASE.id == purchase_id, user_id=0)
     assert purchases.list_of_user(0) == []
@@ -94,13 +97,15 @@ def test_order_with_an_owner_is_assigned_to_no_other_and_one_without_is_nobodys(
 def test_canceled_order_is_polled_where_its_payment_may_still_succeed(
     shop, gateway, is_closed, is_polled
 ):
-    purchase_id, rows = start_payment(shop, gateway=gateway).purchase_id, shop.billing.purchases
+    purchase_id = start_payment(shop, gateway=gateway).purchase_id
+    rows = shop.billing.purchases
     rows.end_unpaid(purchase_id, PurchaseState.CANCELED, is_closed=is_closed)
     assert (rows.get(purchase_id).next_poll_at is not None) is is_polled
 
 
 def test_payment_is_found_and_polled_at_its_own_gateway(shop, clock):
-    rows, stars = shop.billing.purchases, start_payment(shop, gateway=STARS)
+    rows = shop.billing.purchases
+    stars = start_payment(shop, gateway=STARS)
     assert rows.find_by_payment(stars.outside_id) is None
     assert rows.find_by_payment("x", stars.purchase_id) == stars
     assert [rows.is_due(clock(), only) for only in (None, YOOKASSA, STARS)] == [True, False, True]
@@ -108,8 +113,10 @@ def test_payment_is_found_and_polled_at_its_own_gateway(shop, clock):
 
 
 def test_grant_has_one_refund_under_way(shop):
-    (_, first), (_, second) = shop.buy(ANNA), shop.buy(BORIS)
-    refund, _ = ask_refund(shop, first, 100), ask_refund(shop, second)
+    (_, first) = shop.buy(ANNA)
+    (_, second) = shop.buy(BORIS)
+    refund = ask_refund(shop, first, 100)
+    _ = ask_refund(shop, second)
     with pytest.raises(Refused):
         ask_refund(shop, first, 100)
     assert [shop.billing.refunds.mark_refused(refund.refund_id, "no") for _ in "12"] == [
@@ -150,7 +157,8 @@ def test_refund_is_due_and_owed_at_its_gateway_to_its_payer_until_it_ends(shop, 
 def test_term_ends_in_the_period_where_its_person_has_no_more_of_the_plan(
     shop, clock, user_id, plan, start, end, listed
 ):
-    terms, now = shop.billing.terms, clock()
+    terms = shop.billing.terms
+    now = clock()
     terms.give(Term(0, ANNA, "plus", now - DAY, now + 3 * DAY, "one"))
     terms.give(Term(0, user_id, plan, now + start * DAY, now + end * DAY, "two"))
     assert [term.key for term in terms.list_ending(now + 2 * DAY, now + 4 * DAY)] == listed

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.unit
 
 
 def make_entry(number, kind, minor, **more):
-    amount, at = Amount(minor, Currency.RUB), datetime(2026, 11, 30, tzinfo=UTC)
+    amount = Amount(minor, Currency.RUB)
+    at = datetime(2026, 11, 30, tzinfo=UTC)
     return Entry(number, EntryKind(kind), f"p{number}", Gateway.YOOKASSA, amount, at, **more)
 
 

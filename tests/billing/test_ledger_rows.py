@@ -110,7 +110,8 @@ def test_concurrent_payments_of_one_plan_follow_each_other(url, cipher, clock):
 
 def test_order_paid_twice_is_recorded_twice_and_lasts_twice(shop):
     purchase = shop.order(gateway=STARS)
-    first, second = shop.pay(purchase, "one"), shop.pay(purchase, "two")
+    first = shop.pay(purchase, "one")
+    second = shop.pay(purchase, "two")
     assert list_terms(shop) == [(0, 30), (30, 60)]
     assert shop.list_kinds() == PAID * 2
     shop.refund(second)

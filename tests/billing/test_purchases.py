@@ -160,7 +160,8 @@ def list_polls(shop, purchase, clock):
 
 
 def test_event_during_the_last_poll_is_not_lost(shop, clock):
-    purchase, purchases = start_payment(shop), shop.billing.purchases
+    purchase = start_payment(shop)
+    purchases = shop.billing.purchases
     clock.now = purchase.created_at + POLL_DURATION + timedelta(days=1)
     (claimed,) = purchases.claim_due(clock())
     assert purchases.poll_at(purchase.purchase_id, clock())
@@ -198,7 +199,8 @@ def test_cancelled_order_with_a_started_payment_is_still_polled(shop, clock):
 def test_order_cancelled_by_the_gateway_is_not_polled(shop, clock):
     purchase = start_payment(shop)
     reason = "insufficient_funds"
-    end_unpaid, canceled = shop.billing.purchases.end_unpaid, PurchaseState.CANCELED
+    end_unpaid = shop.billing.purchases.end_unpaid
+    canceled = PurchaseState.CANCELED
     assert end_unpaid(purchase.purchase_id, canceled, reason, is_closed=True)
     clock.move(24 * 3600)
     assert claim_due(shop) == []

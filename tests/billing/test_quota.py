@@ -10,7 +10,8 @@ from merlin.core.clock import zone_of
 
 pytestmark = pytest.mark.unit
 
-MOSCOW, NEW_YORK = zone_of("Europe/Moscow"), zone_of("America/New_York")
+MOSCOW = zone_of("Europe/Moscow")
+NEW_YORK = zone_of("America/New_York")
 LATE = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Moscow", "Pacific/Kiritimati", "Africa/Cairo", "America/Havana"]
 

@@ -23,8 +23,11 @@ from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS, BOT = 1001, 1002, 4242
-TEXT, VOICE = Format.TEXT, Format.VOICE
+ANNA = 1001
+BORIS = 1002
+BOT = 4242
+TEXT = Format.TEXT
+VOICE = Format.VOICE
 FREE = make_plan("free", allowances={TEXT: Allowance(day=2, month=3), VOICE: Allowance(day=0)})
 MOSCOW = zone_of("Europe/Moscow")
 
@@ -218,7 +221,8 @@ def test_questions_of_another_person_format_day_or_bot_do_not_count(quotas, data
 
 def test_pack_is_its_persons_of_its_format_and_reduced_alone(quotas, database):
     boris = add_pack(quotas.packs, BORIS, TEXT, 3)
-    voice, text = give_pack(quotas, VOICE, 3), give_pack(quotas, TEXT, 3, key="k")
+    voice = give_pack(quotas, VOICE, 3)
+    text = give_pack(quotas, TEXT, 3, key="k")
     assert [quotas.packs.find_open(ANNA, kind) for kind in (VOICE, TEXT)] == [voice, text]
     for number in (1, 2, 3):
         reserve_question(quotas, number)

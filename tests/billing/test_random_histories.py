@@ -13,7 +13,8 @@ pytestmark = pytest.mark.integration
 def test_random_histories_keep_ledger_plans_and_quotas_consistent(database, clock):
     """Fewer on PostgreSQL, where each call goes over a socket."""
     rng = random.Random(20261120)  # noqa: S311 - a repeatable sample
-    shop, histories = Shop(database, clock, PRICES_AND_GATEWAYS), []
+    shop = Shop(database, clock, PRICES_AND_GATEWAYS)
+    histories = []
     for number in range(40 if database.dialect == "sqlite" else 10):
         with database.atomic():
             history = History(rng, shop, 5000 + number)

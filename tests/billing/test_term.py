@@ -45,7 +45,8 @@ def test_shortened_term_keeps_its_past_and_paid_part(starts, length, paid, data)
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.data())
 def test_terms_keep_their_order_after_shortening(lengths, data):
-    terms, now = [], START
+    terms = []
+    now = START
     for number, days in enumerate(lengths):
         begin = term_start(terms, "plus", now)
         end = begin + days * DAY

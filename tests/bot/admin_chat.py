@@ -21,7 +21,9 @@ from tests.support.config import make_config
 from tests.support.pipeline_lab import DATASET
 from tests.support.waiting import DEADLINE_S
 
-ANNA, BORIS, VERA = 1001, 1002, 1003
+ANNA = 1001
+BORIS = 1002
+VERA = 1003
 USER_IDS = {"anna": ANNA, "boris": BORIS, "vera": VERA}
 AT = "2026-11-01T08:00:00.000000Z"
 CHAT = {"name": "chat", "base_url": "http://127.0.0.1:1/v1"}

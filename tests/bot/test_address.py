@@ -7,7 +7,9 @@ from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 
 pytestmark = pytest.mark.unit
 
-BOT, NAME, GROUP = 77, "Merlin_bot", -5
+BOT = 77
+NAME = "Merlin_bot"
+GROUP = -5
 
 
 def message_of(user_id, **fields):

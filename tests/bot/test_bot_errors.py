@@ -140,7 +140,8 @@ def test_second_poller_makes_the_bot_wait_and_notify_admins(telegram, settings):
 
 
 def test_replaced_webhook_is_noticed_and_never_taken_back(telegram, settings):
-    url, secret = "http://127.0.0.1:9/hooks/telegram", "a-secret-of-the-tests"
+    url = "http://127.0.0.1:9/hooks/telegram"
+    secret = "a-secret-of-the-tests"
     hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
     step = "SELECT step FROM heartbeat WHERE process = 'bot'"
     with RunningBot(replace(hooked, admins=(VERA,))):
@@ -157,7 +158,8 @@ def test_replaced_webhook_is_noticed_and_never_taken_back(telegram, settings):
 
 
 def test_polling_after_own_webhook_deletes_it_and_keeps_the_messages(telegram, settings):
-    url, secret = "http://127.0.0.1:9/hooks/telegram", "a-secret-of-the-tests"
+    url = "http://127.0.0.1:9/hooks/telegram"
+    secret = "a-secret-of-the-tests"
     hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
     with RunningBot(hooked):
         telegram.wait_for(lambda: telegram.calls("setWebhook"))

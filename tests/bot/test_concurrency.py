@@ -93,7 +93,8 @@ def test_refusals_of_a_full_queue_are_told_at_once_and_those_since_when_it_is_em
         return story
 
     story = run_jumping(run())
-    at_once, at_the_end = ([6, 7], True), ([8, 9, 10], True)
+    at_once = ([6, 7], True)
+    at_the_end = ([8, 9, 10], True)
     assert story.refused == [at_once, ([8], False), ([9, 10], False), at_the_end, ([26], True)]
     assert [number for _, number in story.done] == [*range(6), *range(20, 26)]
 

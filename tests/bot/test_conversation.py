@@ -117,7 +117,8 @@ def test_bot_notifies_the_service_manager_of_start_life_and_stop(settings):
 
 
 def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, settings):
-    url, secret = "http://127.0.0.1:9/hooks/telegram", "a-secret-of-the-tests"
+    url = "http://127.0.0.1:9/hooks/telegram"
+    secret = "a-secret-of-the-tests"
     hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
     raw = {
         "update_id": 7,

@@ -110,7 +110,8 @@ def test_inactive_or_unknown_course_cannot_be_opened(anna, data):
 def test_start_link_names_the_course_and_offers_questions(anna, provider, settings):
     example = "messages:\n- user: Что такое список?\n- assistant: Ряд значений.\n"
     with open_database(settings.database) as database:
-        files, there = FileIndex(database), {"examples/list.yaml": "b" * 40}
+        files = FileIndex(database)
+        there = {"examples/list.yaml": "b" * 40}
         files.add({"b" * 40: example})
         files.keep("python", "tree", there)
         ExampleEntries(database).follow("python", there)

@@ -60,8 +60,9 @@ def test_tags_are_split_by_any_separator():
 
 
 def test_card_escapes_code_blocks_and_removes_invalid_characters():
-    parts = ("слово", code_block("a: \ud83d\0\n"), "", code_block("  ", "diff"), "конец")
-    page = card(None, "😀 Т", *parts).page
+    page = card(
+        None, "😀 Т", "слово", code_block("a: \ud83d\0\n"), "", code_block("  ", "diff"), "конец"
+    ).page
     assert page.text == "😀 Т\n\nслово\n\na: ?�\n\nконец"
     bold, pre = page.marks
     assert (bold.kind, bold.length, pre.kind, pre.value) == ("bold", 4, "pre", "yaml")

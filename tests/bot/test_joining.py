@@ -115,7 +115,8 @@ def run_after(telegram, settings, *messages):
     return run_and_wait(telegram, settings, lambda: None, len(messages))
 
 
-ANNA, SENT_AT = 1001, 1796010000
+ANNA = 1001
+SENT_AT = 1796010000
 PHOTO_SIZES = {"photo": [{"file_id": "f1", "file_unique_id": "u1", "width": 9, "height": 9}]}
 
 

@@ -13,7 +13,8 @@ from tests.support.process_settings import Provider
 
 pytestmark = pytest.mark.functional
 
-ANNA, VERA = 1001, 1003
+ANNA = 1001
+VERA = 1003
 
 
 @pytest.fixture

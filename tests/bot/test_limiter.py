@@ -11,7 +11,9 @@ from tests.bot.running_bot import advance_clock, run_jumping
 
 pytestmark = pytest.mark.unit
 
-ANNA, BORIS, GROUP = 1001, 1002, -5
+ANNA = 1001
+BORIS = 1002
+GROUP = -5
 FREE = TelegramLimits(overall_per_s=0, private_per_s=0, group_per_min=0)
 
 

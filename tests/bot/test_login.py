@@ -69,7 +69,8 @@ def test_login_link_is_bound_to_the_first_user_who_opens_it(anna, logins, telegr
 
 
 def test_expired_login_link_and_button_are_refused(anna, logins):
-    started, late = begin_login(logins), begin_login(logins)
+    started = begin_login(logins)
+    late = begin_login(logins)
     anna.start(f"login_{started.key}")
     expired_at = utc_now() - timedelta(seconds=1)
     logins.db.sql("UPDATE login_code SET expires_at = ?", expired_at.isoformat())

@@ -136,14 +136,16 @@ def test_text_is_split_between_paragraphs_if_one_is_near():
 
 
 def test_buttons_and_file_are_sent_with_the_last_part():
-    buttons, file = ((Button("a", data="a"),),), Attachment("a.txt", b"a")
+    buttons = ((Button("a", data="a"),),)
+    file = Attachment("a.txt", b"a")
     first, last = split(FormattedMessage("слово " * 750, (), buttons, file))
     assert (first.buttons, first.file) == ((), None)
     assert (last.buttons, last.file) == (buttons, file)
 
 
 def test_file_with_a_too_long_caption_is_sent_separately():
-    buttons, file = ((Button("a", data="a"),),), Attachment("a.txt", b"a")
+    buttons = ((Button("a", data="a"),),)
+    file = Attachment("a.txt", b"a")
     assert split(FormattedMessage("а" * 2000, (), buttons, file)) == [
         FormattedMessage("а" * 2000),
         FormattedMessage("", (), buttons, file),

@@ -22,7 +22,8 @@ from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
 
-SMALL, LARGE = "small-1", "large-2"
+SMALL = "small-1"
+LARGE = "large-2"
 
 
 class OtherProvider(Server):

@@ -24,7 +24,8 @@ from tests.support.forked_processes import start_bot
 
 pytestmark = pytest.mark.functional
 
-BORIS, VERA = 1002, 1003
+BORIS = 1002
+VERA = 1003
 
 
 @pytest.fixture
@@ -95,7 +96,8 @@ def test_unconfirmed_notice_is_repeated_with_a_mark(telegram, settings):
 
 def test_flooded_message_waits_and_is_sent_once_after_restarts(telegram, settings):
     flood = Fault(
-        *("sendMessage", FaultKind.STATUS),
+        "sendMessage",
+        FaultKind.STATUS,
         status=429,
         retry_after_s=3600,
         only={"chat_id": str(VERA)},

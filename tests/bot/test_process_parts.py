@@ -23,7 +23,8 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(error, failing, logs):
-    failures, runs = Failures(OUTAGES), itertools.count(1)
+    failures = Failures(OUTAGES)
+    runs = itertools.count(1)
     is_through = asyncio.Event()
 
     async def breaks():

@@ -68,8 +68,10 @@ class SecureTelegram(Handler):
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory):
     """Return a server over TLS, its context, and the certificate that is to be trusted."""
-    folder, key = tmp_path_factory.mktemp("tls"), generate_key()
-    private, public = folder / "key.pem", folder / "certificate.pem"
+    folder = tmp_path_factory.mktemp("tls")
+    key = generate_key()
+    private = folder / "key.pem"
+    public = folder / "certificate.pem"
     private.write_bytes(encode_key(key))
     public.write_bytes(create_certificate(key))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

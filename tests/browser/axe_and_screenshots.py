@@ -78,7 +78,8 @@ def find_faults_in_views(page, name, index):
 
 def require_no_faults(visitor, pages, language):
     """Open these pages, name -> (path, user id), with all details; axe finds nothing in them."""
-    faults, opened = {}, {}
+    faults = {}
+    opened = {}
     for index, name, (path, user_id) in choose_pages(pages, language):
         page = opened.get(user_id) or visitor.page(user_id, locale=language)
         opened[user_id] = page

@@ -10,7 +10,8 @@ from tests.browser.installed_chromium import PagePool
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import longest
 
-ANNA, VERA = 1001, 1003
+ANNA = 1001
+VERA = 1003
 
 
 class Bot:

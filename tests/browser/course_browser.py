@@ -29,7 +29,8 @@ def run_course_site(folder, **settings):
     with run_chat_api(folder, telegram_keys=(TELEGRAM_PUBLIC_KEY,), **settings) as (site, provider):
         site.index_courses(COURSES)
         set_bot_name(site)
-        site.provider, site.numbers = provider, count(5000)
+        site.provider = provider
+        site.numbers = count(5000)
         yield site
 
 

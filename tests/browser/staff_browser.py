@@ -40,10 +40,13 @@ from tests.db.pipeline_rows import (
 from tests.support.config import make_config
 from tests.support.plan_config import make_plan
 
-BORIS, VERA, ANNA = 1002, 1003, 1001
+BORIS = 1002
+VERA = 1003
+ANNA = 1001
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 PLAN = make_plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
-EPOCHS, STEPS = 4, 120
+EPOCHS = 4
+STEPS = 120
 
 
 class ManualClock:
@@ -136,7 +139,8 @@ def fill_pipeline(site):
     rows.jobs.save(job, _change_job(rows, job, JobState.RUNNING, provider_job_id="ftjob-81c2"))
     site.job_id = job.job_id
     add_losses(site, range(1, 70))
-    commit, at = make_commit(5, message=XSS), rows.clock()
+    commit = make_commit(5, message=XSS)
+    at = rows.clock()
     checked = make_checked_dataset(make_spec("hci"), (), (make_finding(),))
     reason = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
     rows.record(commit, [CommitOutcome("hci", VerdictStatus.REJECTED, checked, **reason)], at)
@@ -189,7 +193,8 @@ def add_losses(site, steps):
 def ask_questions(site):
     """Ask nine questions as a student who consents to their use; dislike each third answer."""
     Consents(site.db).give(ANNA, "2026-11-22")
-    sessions, turns = Sessions(site.database, 1), Turns(site.database, 1)
+    sessions = Sessions(site.database, 1)
+    turns = Turns(site.database, 1)
     session = sessions.open(ChatPlace(ANNA, ANNA))
     sessions.change(replace(session, dataset="algorithms"))
     for number in range(1, 10):

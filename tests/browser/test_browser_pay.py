@@ -125,7 +125,8 @@ def test_open_order_page_updates_when_the_order_is_paid(visitor, shop):
 @pytest.fixture(scope="module")
 def page_paths(shop):
     """Name -> path and user of every page of the shop."""
-    anna, boris = shop.buyer(), shop.buyer()
+    anna = shop.buyer()
+    boris = shop.buyer()
     Users(shop.db).set_name(boris.user_id, "Борис")
     paid = press_pay(anna, "voices")
     shop.yookassa.choose(paid, "paid")

@@ -44,7 +44,8 @@ class Walk:
     """A person's way through the pages; counts the clicks."""
 
     def __init__(self, page):
-        self.page, self.clicks = page, 0
+        self.page = page
+        self.clicks = 0
 
     def click(self, name, role="link", within=None):
         (within or self.page).get_by_role(role, name=name).first.click()
@@ -119,7 +120,8 @@ def expect_live(page):
 
 
 def test_answer_is_corrected_and_seen_live_in_four_clicks(visitor, site):
-    anna, boris = ask(visitor, site, KNOWN), Walk(visitor.open("/teach", BORIS))
+    anna = ask(visitor, site, KNOWN)
+    boris = Walk(visitor.open("/teach", BORIS))
     expect(anna.page.locator("#log")).to_contain_text("ответ 21")
     anna.click("Исправить")
     anna.page.get_by_label("Каким должен быть ответ").fill("Понятие 3 значит другое.")
@@ -142,7 +144,8 @@ def is_shown_again(page, words):
 
 
 def test_unanswered_question_is_taught_in_two_clicks(visitor, site):
-    anna, boris = ask(visitor, site, "Чем кормят дракона?"), Walk(visitor.open("/teach", BORIS))
+    anna = ask(visitor, site, "Чем кормят дракона?")
+    boris = Walk(visitor.open("/teach", BORIS))
     anna.click("Передать редакторам")
     wait_until(partial(is_shown_again, boris.page, "1 вопрос без ответа"), COUNTED_S)
     boris.click("1 вопрос без ответа")

@@ -68,7 +68,8 @@ WATCH_HEIGHT = """() => {
 
 
 def test_u4_courses_are_filtered_while_typing(visitor):
-    typed, name = "СТРУКТУРЫ ДАН", "Алгоритмы и структуры данных"
+    typed = "СТРУКТУРЫ ДАН"
+    name = "Алгоритмы и структуры данных"
     page = visitor.open("/")
     page.get_by_role("searchbox", name="Найти курс").press_sequentially(typed)
     expect(find_menu(page)).to_contain_text("1 из 7")

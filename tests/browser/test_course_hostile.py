@@ -49,7 +49,8 @@ def course_site(tmp_path_factory):
     with run_course_site(tmp_path_factory.mktemp("site")) as site:
         site.index_courses({**COURSES, "hostile": make_hostile_course(PAYLOADS)})
         # Values that the check of course.yaml refuses are escaped too.
-        name, hostile = PAYLOADS[0], site.course_id("hostile")
+        name = PAYLOADS[0]
+        hostile = site.course_id("hostile")
         with site.database.atomic():
             site.database.sql(
                 "UPDATE course SET teachers = ? WHERE id = ?", json.dumps([name]), hostile
@@ -115,7 +116,8 @@ def test_hostile_queries_do_not_run_or_fail(visitor, course_site):
 
 
 def test_markup_in_model_answers_does_not_run(visitor, course_site):
-    answer, nearest = "\n\n".join(PAYLOADS), PAYLOADS[:3]
+    answer = "\n\n".join(PAYLOADS)
+    nearest = PAYLOADS[:3]
     course_site.provider.behave(fixed_answer=answer, extension={"known": False, "nearest": nearest})
     page = visitor.page(visitor.add_user(), is_new=True)
     page.add_init_script(RECORD_VIOLATIONS)

@@ -82,7 +82,9 @@ def test_longest_words_of_a_course_do_not_widen_its_page(visitor, course_site):
 
 def test_first_load_is_small_and_requests_only_its_own_host(visitor, course_site):
     page = visitor.page(is_new=True)
-    sizes, hosts, requests = {}, set(), []
+    sizes = {}
+    hosts = set()
+    requests = []
     page.on("requestfinished", lambda request: requests.extend([request]))
     page.goto(course_site.address + "/")
     page.wait_for_load_state("networkidle")

@@ -100,7 +100,8 @@ def add_drafts(staff_site, *questions):
 def test_correction_is_changed_then_accepted_and_another_declined_with_a_reason(
     staff_visitor, staff_site, has_script
 ):
-    rows, number = Proposals(staff_site.db), next(staff_site.numbers)
+    rows = Proposals(staff_site.db)
+    number = next(staff_site.numbers)
     texts = [(f"Где лекция {number}?", "В зале."), (f"Когда зачёт {number}?", "Зимой.")]
     first, second = (
         rows.add(ANNA, Draft(*each, "algorithms", number + place, split="test"))
@@ -132,7 +133,8 @@ def test_correction_is_changed_then_accepted_and_another_declined_with_a_reason(
 
 def add_editor_question(staff_site, question):
     """Add a refused question of a student who lets editors read it."""
-    db, number = staff_site.db, next(staff_site.numbers)
+    db = staff_site.db
+    number = next(staff_site.numbers)
     session = Sessions(db, BOT).open(ChatPlace(ANNA, ANNA, dataset="algorithms"))
     Turns(db, BOT).ask(Question(session.session_id, number, ANNA, question, number), number)
     Turns(db, BOT).write(number, StoredAnswer("Не знаю.", known=False))

@@ -73,7 +73,8 @@ def test_what_is_kept_while_signing_in_is_stored_before_the_sidebar_is_asked(vis
     wait_until_loaded(page)
     page.context.clear_cookies()
     page.evaluate("sessionStorage.removeItem('merlin.token')")
-    asked, star = [], find_cards(page).filter(has_text="Компьютерные сети").get_by_role("button")
+    asked = []
+    star = find_cards(page).filter(has_text="Компьютерные сети").get_by_role("button")
 
     def press_first(route):
         star.click()

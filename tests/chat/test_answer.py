@@ -158,7 +158,8 @@ class StoppedModel:
     """A model that does not know; the model `last` presses `stop` and stays silent."""
 
     def __init__(self, last):
-        self.last, self.stop = last, Stop()
+        self.last = last
+        self.stop = Stop()
 
     async def stream(self, model_id, *_):
         if model_id == MODEL:
@@ -170,7 +171,8 @@ class StoppedModel:
 
 def ask_until_stopped(last):
     """Return the composing model and the reply of an answer that is stopped at the model `last`."""
-    model, composer = StoppedModel(last), choice("composer", CandidateKind.COMPOSED)
+    model = StoppedModel(last)
+    composer = choice("composer", CandidateKind.COMPOSED)
 
     async def find_source():
         return composer, [Source(1, "Лоб.")]
@@ -194,7 +196,8 @@ def test_stop_while_an_answer_is_composed_ends_it_and_both_models_cost():
     assert reply.unused.text == "Не знаю."
 
 
-REFUSAL, OFFERS = "Извините, я не могу ответить на этот вопрос.", ("Что значит нос?",)
+REFUSAL = "Извините, я не могу ответить на этот вопрос."
+OFFERS = ("Что значит нос?",)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +226,8 @@ class BusyModel:
     """A model that is busy; its third question is stopped before the first word."""
 
     def __init__(self):
-        self.asked, self.stop = 0, Stop()
+        self.asked = 0
+        self.stop = Stop()
 
     async def stream(self, *_):
         self.asked += 1
@@ -245,7 +249,8 @@ def test_stop_before_the_first_word_is_no_answer_of_a_failing_model():
         ]
 
     replies = asyncio.run(ask_four_times())
-    busy, stopped = Ending.BUSY, Ending.STOPPED
+    busy = Ending.BUSY
+    stopped = Ending.STOPPED
     assert [reply.ending for reply in replies] == [busy, busy, stopped, busy]
     assert [fault.kind for fault in replies[-1].faults] == ["failing"]
 
@@ -435,7 +440,8 @@ def ask_at(provider, *moments_s):
 
     async def run():
         answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        answer_service, replies = AnswerService({"chat": answerer}, replace(QUICK, tries=1)), []
+        answer_service = AnswerService({"chat": answerer}, replace(QUICK, tries=1))
+        replies = []
         try:
             for at_s in moments_s:
                 asyncio.get_running_loop().later_s = at_s

@@ -13,7 +13,8 @@ from merlin.db.tables import CONSENT, PROPOSAL, RATING, SESSION, TURN
 from tests.db.pipeline_rows import BOT, FACE
 
 pytestmark = pytest.mark.integration
-ANNA, BORIS = 1001, 1002
+ANNA = 1001
+BORIS = 1002
 SINCE = date(2026, 11, 1)
 
 

@@ -249,7 +249,8 @@ def test_unprompted_messages_exclude_those_sent_by_live_processes(outbox):
 @pytest.mark.parametrize("state", [RequestState.DONE, RequestState.FAILED])
 def test_result_of_a_request_waits_for_the_answer_to_its_press(outbox, database, clock, state):
     """It edits the message that this answer shows."""
-    errands, requests = WaitingRequests(database, BOT, clock), Requests(database, clock)
+    errands = WaitingRequests(database, BOT, clock)
+    requests = Requests(database, clock)
     request_id = requests.ask(RequestKind.CANCEL, {"job": 1}, "user:5")
     errands.add(WaitingRequest(request_id, chat_id=5, message_id=9, update_id=1, back=""))
     (press,) = outbox.put(make_messages("press"))

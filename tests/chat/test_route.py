@@ -152,7 +152,8 @@ def test_chain_leads_from_earlier_models_to_the_base_and_general_ones(rows):
 
 @pytest.mark.parametrize("state", ["new", "refused", "gone", "unapplied", "revoked"])
 def test_model_that_may_not_serve_is_not_asked_even_if_chosen(rows, state):
-    old, new = rows.add_model("face", state=state), rows.add_model("face")
+    old = rows.add_model("face", state=state)
+    new = rows.add_model("face")
     rows.serve(old)
     rows.serve(new)
     assert "earlier" not in [kind for kind, _, _ in list_candidates(route(rows))]

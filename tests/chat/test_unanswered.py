@@ -17,7 +17,8 @@ def unanswered(number, words, *reasons, is_shown=True, hour=None):
 
 
 def test_forms_of_one_question_are_grouped_and_other_questions_are_not():
-    heap, hashed = "What is a heap?", "What is a hash?"
+    heap = "What is a heap?"
+    hashed = "What is a hash?"
     questions = [
         unanswered(1, "Что такое красно-чёрное дерево?", Reason.REFUSED),
         unanswered(2, heap, Reason.REFUSED),

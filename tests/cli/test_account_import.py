@@ -78,13 +78,16 @@ def test_account_that_is_cut_off_three_times_comes_whole_and_once(
         "MERLIN_CRASH_AT": "import.saved,import.committed",
         "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
     }
-    log, arguments = tmp_path / "import.log", [*TAKE, "--yes", "--config", str(lab.path)]
+    log = tmp_path / "import.log"
+    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
     for _ in range(2):
         killed = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
         assert wait_for_exit(killed) == 137, log.read_text()
     document = run_json(*TAKE, "--yes")
-    found, (_, known) = read_examples(lab), planted
-    lost, doubled = known - {*found}, len(found) - len({*found})
+    found = read_examples(lab)
+    (_, known) = planted
+    lost = known - {*found}
+    doubled = len(found) - len({*found})
     assert (len(lost), doubled, len({*found} - known)) == (0, 0, 0)
     broken = {file["file_id"]: file for file in document["files"] if file["rejected"]}
     assert {file: (each["lines"], each["rejected"]) for file, each in broken.items()} == {
@@ -106,7 +109,8 @@ def test_file_that_is_killed_at_any_point_is_taken_once(lab, account, tmp_path):
     points = [point for point in POINTS if point.startswith("import.")]
     account.account = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
     crash = {"MERLIN_CRASH_AT": ",".join(points), "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
-    log, arguments = tmp_path / "import.log", [*TAKE, "--yes", "--config", str(lab.path)]
+    log = tmp_path / "import.log"
+    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
     for code in (*[137] * len(points), 0):
         process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
         assert wait_for_exit(process) == code, log.read_text()
@@ -118,7 +122,8 @@ def test_file_that_is_killed_at_any_point_is_taken_once(lab, account, tmp_path):
 def test_example_that_was_edited_after_a_kill_does_not_come_again(lab, account, tmp_path, run_json):
     account.account = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
     crash = {"MERLIN_CRASH_AT": "import.committed"}
-    log, arguments = tmp_path / "import.log", [*TAKE, "--yes", "--config", str(lab.path)]
+    log = tmp_path / "import.log"
+    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
     process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
     assert wait_for_exit(process) == 137, log.read_text()
     path = lab.repository.folder / "datasets/trial/examples/где-выход.yaml"
@@ -207,7 +212,8 @@ def test_file_whose_edit_was_withdrawn_by_ctrl_c_comes_with_the_next_run(
 ):
     account.account = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
     lab.tick("fetch")
-    log, arguments = tmp_path / "import.log", [*TAKE, "--yes", "--config", str(lab.path)]
+    log = tmp_path / "import.log"
+    arguments = [*TAKE, "--yes", "--config", str(lab.path)]
     with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that only fetches
         assert lead.take()
         importing = start_function(run_command, arguments, log, {KEY: "stand-in"})

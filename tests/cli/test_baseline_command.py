@@ -20,10 +20,13 @@ from tests.support.provider_account import FaultyAccount, chat_line
 pytestmark = pytest.mark.functional
 
 BASE = "gpt-4o-mini-2024-07-18"
-OLD, OTHER = f"ft:{BASE}:demo::1", "gpt-4o.ft-2"
+OLD = f"ft:{BASE}:demo::1"
+OTHER = "gpt-4o.ft-2"
 PRICE = {"currency": "USD", "input": 10, "output": 10, "training": 0}
 RECORD = ("baseline", "record", f"openai/{OLD}", "--dataset", "trial", "--yes")
-ANNA, BORIS, BOT = 1001, 1002, 8
+ANNA = 1001
+BORIS = 1002
+BOT = 8
 
 
 @pytest.fixture

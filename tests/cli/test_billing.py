@@ -22,7 +22,9 @@ from tests.support.stand_ins import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
 
-SHOP_ID, KEY, BACK = "100500", "test_stand-in", "http://127.0.0.1:8701/orders/1"
+SHOP_ID = "100500"
+KEY = "test_stand-in"
+BACK = "http://127.0.0.1:8701/orders/1"
 
 
 class BillingDatabase:
@@ -112,8 +114,9 @@ def order(folder, shop):
 
 
 def test_refund_is_recorded_for_the_payment_process(capfd, folder, order):
-    part = ("refund", order, "--reason", "Не то", "--amount", "99,90 ₽", "--yes")
-    document = show_json(capfd, folder, *part)
+    document = show_json(
+        capfd, folder, "refund", order, "--reason", "Не то", "--amount", "99,90 ₽", "--yes"
+    )
     assert (document["state"], document["amount"]) == ("wanted", "99.90")
     assert document["by"].startswith("cli:")
     again, captured = run(capfd, folder, "billing", "refund", order, "--reason", "Ещё", "--yes")

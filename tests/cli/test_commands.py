@@ -60,7 +60,8 @@ def test_interrupted_command_withdraws_its_request(lab):
             requests = Requests(database)
             wait_until(lambda: log.read_text("utf-8").endswith("\n"))
             os.kill(waiting.pid, signal.SIGINT)
-            exit_code, output = wait_for_exit(waiting), log.read_text("utf-8")
+            exit_code = wait_for_exit(waiting)
+            output = log.read_text("utf-8")
             assert (exit_code, "waiting" in output, output.count("\n")) == (130, True, 1), output
             newest = requests.list_of_author(f"cli:{getpass.getuser()}", 1)[0]
             assert (newest.kind, newest.state) == (RequestKind.LAUNCH, RequestState.FAILED)

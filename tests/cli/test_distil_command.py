@@ -121,8 +121,9 @@ def test_answered_text_is_not_sent_again(lab, run_json, provider):
 
 
 def test_given_questions_are_answered_in_several_wordings(lab, run_json, questions):
-    lines = "\ufeffЧто такое рекурсия?", " \u200b", "Зачем нужен стек вызовов?"
-    question_arguments = questions(*lines)
+    question_arguments = questions(
+        "\ufeffЧто такое рекурсия?", " \u200b", "Зачем нужен стек вызовов?"
+    )
     document = run_json(*question_arguments, "--budget", "1")
     assert (document["answered"], document["proposed"]) == (2, 6)
     drafts = {each.draft.question: each.draft for each in waiting_proposals(lab)}
@@ -173,8 +174,12 @@ def test_question_of_the_dataset_is_neither_sent_nor_proposed(lab, run_json, pro
     assert (document["proposed"], document["rejected"]) == (2, {"duplicate": 1})
     path = lab.folder / "known.txt"
     path.write_text(f"{question}\nчто такое цикл\n", "utf-8")
-    asked = ("distil", "trial", str(path), "--from", "questions", *TEACHER)
-    assert run_json(*asked, "--budget", "1")["answered"] == 0
+    assert (
+        run_json("distil", "trial", str(path), "--from", "questions", *TEACHER, "--budget", "1")[
+            "answered"
+        ]
+        == 0
+    )
     assert len(provider.calls("chat.create")) == 1
 
 

@@ -211,7 +211,8 @@ def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
     found = run_doctor(lab, capsys)
     tried = {what: words for what, (_, words) in found.items() if what.startswith("tried ")}
     servers = {"programs": "litellm, transformers, vllm"}
-    vllm, stand_in = read_tried()["programs"]["vllm"], text("en", "tried-never")
+    vllm = read_tried()["programs"]["vllm"]
+    stand_in = text("en", "tried-never")
     expected = {
         "tried telegram": stand_in,
         "tried database": "in every run of the tests",
@@ -234,7 +235,8 @@ def set_telegram(lab, **keys):
 
 def telegram_problem(lab, capsys):
     found = run_doctor(lab, capsys)
-    (good, words), (_, same) = found["telegram"], found["telegram.mode"]
+    (good, words) = found["telegram"]
+    (_, same) = found["telegram.mode"]
     assert not good
     assert words == same
     return words

@@ -76,7 +76,8 @@ def test_engine_command_alone_starts_the_server_and_needs_its_key(tmp_path, caps
 def lone(base, tmp_path):
     """A running engine without a configuration: its process, and what it printed."""
     write_qwen35(base)
-    port, printed = free_ports(1)[0], tmp_path / "printed"
+    port = free_ports(1)[0]
+    printed = tmp_path / "printed"
     options = ["--model", str(base), "--port", str(port), "--state", str(tmp_path / "state")]
     command = [sys.executable, "-m", "merlin", "engine", *options]
     # Its extra isn't asked for here: the base is listed, not loaded.

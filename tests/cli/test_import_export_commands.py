@@ -56,7 +56,9 @@ def test_import_is_committed_under_the_editors_own_name(lab, run_json):
 
 
 def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(lab, run, tmp_path):
-    before, git, is_pushing = int(count(lab)), tmp_path / "bin/git", tmp_path / "pushing"
+    before = int(count(lab))
+    git = tmp_path / "bin/git"
+    is_pushing = tmp_path / "pushing"
     os.mkfifo(tmp_path / "silent")
     git.parent.mkdir()
     git.write_text(
@@ -65,12 +67,14 @@ def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(l
         f'exec {shutil.which("git")} "$@"\n'
     )
     git.chmod(0o755)
-    arguments, log = [*exit_of(lab), "--config", str(lab.path)], tmp_path / "add.log"
+    arguments = [*exit_of(lab), "--config", str(lab.path)]
+    log = tmp_path / "add.log"
     path = {"PATH": f"{git.parent}:{os.environ['PATH']}"}
     adding = start_function(run_command, arguments, log, path)
     wait_until(is_pushing.exists)
     os.kill(adding.pid, signal.SIGINT)
-    exit_code, output = wait_for_exit(adding), log.read_text("utf-8")
+    exit_code = wait_for_exit(adding)
+    output = log.read_text("utf-8")
     assert (exit_code, "next command that edits, will commit" in output) == (130, True), output
     code, captured = run(*exit_of(lab, "Где вход?"))
     assert (code, int(count(lab))) == (0, before + 2), captured
@@ -78,7 +82,8 @@ def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(l
 
 def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, tmp_path):
     command = [*exit_of(lab), "--config", str(lab.path)]
-    before, log = count(lab), tmp_path / "add.log"
+    before = count(lab)
+    log = tmp_path / "add.log"
     lab.tick("fetch")
     with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that only fetches
         assert lead.take()
@@ -88,7 +93,8 @@ def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, tmp_path):
         with open_migrated_database(lab.config) as database:
             wait_until(lambda: lab.changes(database).list_pending("trial"))
             os.kill(adding.pid, signal.SIGINT)
-            exit_code, output = wait_for_exit(adding), log.read_text("utf-8")
+            exit_code = wait_for_exit(adding)
+            output = log.read_text("utf-8")
             assert (exit_code, "will commit" in output) == (130, False), output
             assert lab.changes(database).claim() is None
     assert count(lab) == before
@@ -179,7 +185,8 @@ def test_good_lines_of_several_files_become_one_commit(lab, run, run_json):
 )
 def test_killed_import_is_settled_by_the_next_command(lab, run_json, run, command, point):
     path = lines(lab, chat("Где вход?", "Тут."), chat("Где выход?", "Там."))
-    words, log = ["import", path, "--dataset", "trial"], lab.folder / "import.log"
+    words = ["import", path, "--dataset", "trial"]
+    log = lab.folder / "import.log"
     arguments = [*words, "--config", str(lab.path)]
     killed = start_function(run_command, arguments, log, {"MERLIN_CRASH_AT": point})
     assert wait_for_exit(killed) == 137, log.read_text("utf-8")

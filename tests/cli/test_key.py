@@ -108,7 +108,8 @@ def test_interrupted_rotation_continues_with_the_same_key(capsys, folder):
 
 
 def test_rotation_is_refused_while_a_process_runs(capsys, folder):
-    path, now = folder / "state" / "text.key", utc_now()
+    path = folder / "state" / "text.key"
+    now = utc_now()
     before = path.read_bytes()
     with open_place(folder) as database:
         Heartbeats(database).beat(Heartbeat("bot", "here", os.getpid(), now, now))
@@ -162,7 +163,8 @@ def test_credential_decides_which_key_encrypts(capsys, folder, monkeypatch):
 def test_archive_of_before_a_rotation_needs_the_old_key_and_the_command_says_so(capsys, folder):
     config = ("--config", str(folder / "config.yaml"))
     key_file = folder / "state" / "text.key"
-    copy, old = key_file.read_bytes(), load_or_make_key(folder / "state", None).newest
+    copy = key_file.read_bytes()
+    old = load_or_make_key(folder / "state", None).newest
     assert main(["backup", str(folder / "archives"), *config]) == 0
     (archive,) = (folder / "archives").iterdir()
     capsys.readouterr()

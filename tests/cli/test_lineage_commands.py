@@ -9,8 +9,10 @@ from merlin.chat.turns import Question, StoredAnswer, Turns
 from tests.support.opened_databases import open_with_key
 
 pytestmark = pytest.mark.functional
-BOT, ANNA = 7, 1001
-QUESTION, ANSWER = "Что значит слово номер 3, понятие гггг?", "Понятие 3 значит ответ 21."
+BOT = 7
+ANNA = 1001
+QUESTION = "Что значит слово номер 3, понятие гггг?"
+ANSWER = "Понятие 3 значит ответ 21."
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ def run(folder, capsys):
 
 
 def find_key(folder, secret):
-    url, cipher = f"sqlite://{folder}/state/merlin.db", load_or_make_key(folder / "state", None)
+    url = f"sqlite://{folder}/state/merlin.db"
+    cipher = load_or_make_key(folder / "state", None)
     with open_database(url, read_only=True, cipher=cipher) as database:
         key = ApiKeys(database).find(secret)
         who = database.sql("SELECT by_whom FROM audit WHERE action = 'key.give'")

@@ -276,7 +276,8 @@ WRONG_VALUES += [[], [1], {}, {"a": 1}, {"ru": 1}]
 
 
 def test_whatever_pydantic_calls_an_error_has_a_text_in_both_languages():
-    root, seen = schema(), set()
+    root = schema()
+    seen = set()
     for steps in list_keys(root, root):
         for value in WRONG_VALUES:
             document = value

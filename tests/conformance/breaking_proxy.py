@@ -115,7 +115,8 @@ class Proxy:
             self._gates[path.split("/")[-2]].set()
 
     async def _forward(self, scope, request):
-        messages, headers = [], {**request.headers, "content-length": str(len(request.body))}
+        messages = []
+        headers = {**request.headers, "content-length": str(len(request.body))}
         changed_scope = {
             **scope,
             "method": request.method,
@@ -139,7 +140,8 @@ class Proxy:
 
 
 async def _read_request(scope, receive):
-    body, has_more = b"", True
+    body = b""
+    has_more = True
     while has_more:
         message = await receive()
         body += message.get("body", b"")
@@ -163,7 +165,8 @@ async def send_response(response, send):
 @contextmanager
 def run_proxy(folder, wrap=Proxy):
     """Run an engine behind a proxy in a thread; yield the proxy, which has a `url`."""
-    settings, gates = EngineSettings(folder, "127.0.0.1", 0, KEY), defaultdict(threading.Event)
+    settings = EngineSettings(folder, "127.0.0.1", 0, KEY)
+    gates = defaultdict(threading.Event)
 
     def get_gate(task):
         # The long job must not be over before it is cancelled.

@@ -64,7 +64,8 @@ def run_server():
     """Run a server as the processes do; yield its port and the event that /long waits for."""
     routes = [Route("/", answer_length, methods=["GET", "POST"]), Route("/long", answer_late)]
     app = Starlette(routes=routes)
-    app.state.may_answer, ready = threading.Event(), threading.Event()
+    app.state.may_answer = threading.Event()
+    ready = threading.Event()
     with listen("api.listen", "127.0.0.1", 0) as listener:
         config = uvicorn.Config(
             app, http=BoundedHttp, log_config=None, access_log=False, lifespan="off"

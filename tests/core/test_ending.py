@@ -30,7 +30,8 @@ def hang(ready, environment, log):
 
 def test_process_that_does_not_end_is_killed_and_its_stacks_are_in_its_log(tmp_path, monkeypatch):
     monkeypatch.setattr(ending, "END_S", 0.1)
-    ready, log = tmp_path / "ready", tmp_path / "log"
+    ready = tmp_path / "ready"
+    log = tmp_path / "log"
     process = start_function(hang, ready, log, {})
     wait_until(ready.exists)
     with pytest.raises(pytest.fail.Exception, match="did not end"):
@@ -68,7 +69,8 @@ def run_postgresql(folder_file, environment, log):
 
 def test_postgresql_ends_with_a_run_that_is_killed(tmp_path):
     skip_or_fail(reason_unavailable())
-    told, log = tmp_path / "folder", tmp_path / "log"
+    told = tmp_path / "folder"
+    log = tmp_path / "log"
     process = start_function(run_postgresql, told, log, {})
     wait_until(told.exists, describe=log.read_text)
     folder = Path(told.read_text())

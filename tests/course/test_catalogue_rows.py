@@ -70,7 +70,8 @@ def test_commit_adds_a_course_to_the_catalogue(world, rows):
 
 def test_ids_are_kept_through_edits(world, rows):
     push(world, 1, card())
-    course_id, before = rows.find_course(FACE).course_id, material_ids(rows)
+    course_id = rows.find_course(FACE).course_id
+    before = material_ids(rows)
     renamed = replace(TEXTS[0], title={"ru": "Лоб", "en": "Forehead"}, lesson=3)
     materials = (TEXTS[2], renamed, TEXTS[1])
     push(world, 2, card(name={"ru": "Иначе", "en": "Else"}, materials=materials))

@@ -96,7 +96,8 @@ def frequent_switches():
 
 @pytest.mark.usefixtures("frequent_switches")
 def test_several_threads_stem_at_once():
-    roots, endings = ("nation", "relat", "condit", "hope", "adjust"), ("ional", "fulness", "ments")
+    roots = ("nation", "relat", "condit", "hope", "adjust")
+    endings = ("ional", "fulness", "ments")
     prefixes = map("".join, product("bcdfgklm", "aeiou", "bcdfgklm"))
     words = [prefix + root + end for prefix, root, end in product(prefixes, roots, endings)]
     with ThreadPoolExecutor(4) as threads:
@@ -117,7 +118,8 @@ def test_known_or_unrecognisable_words_are_not_corrected(vocabulary, query):
 
 
 def test_value_is_made_once_per_version():
-    made, cache = [], VersionCache()
+    made = []
+    cache = VersionCache()
     for version in (1, 1, 2, 2):
         cache.read(version, lambda version=version: made.append(version) or version)
     assert made == [1, 2]

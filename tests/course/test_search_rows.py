@@ -21,7 +21,8 @@ def catalogue(database):
 
 def measure_recall(catalogue, group):
     """Return the mean share of the expected courses among the first ten, and the missed queries."""
-    shares, missed = [], []
+    shares = []
+    missed = []
     for query, expected in JUDGED[group].items():
         found = catalogue.found(str(query))
         shares.append(len(set(expected) & set(found)) / len(expected))

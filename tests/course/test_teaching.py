@@ -131,9 +131,11 @@ def test_card_edit_removes_emptied_fields():
 
 
 def test_revision_changes_only_with_its_own_content():
-    first, second = make_files(), make_files(YAML.replace("Ссылка", "Адрес"))
+    first = make_files()
+    second = make_files(YAML.replace("Ссылка", "Адрес"))
     assert first.revision == second.revision
-    ours, theirs = first.lessons([]), second.lessons([])
+    ours = first.lessons([])
+    theirs = second.lessons([])
     assert [one.revision == two.revision for one, two in zip(ours, theirs, strict=True)] == [
         True,
         False,

@@ -18,9 +18,13 @@ from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
-QUESTION, OLD, NEW = "Какого цвета зонт?", "Зонт красный.", "Зонт синий."
-WORDING, TEST_WORDING = "Зонт какого цвета у вас?", "Скажите цвет зонта?"
-ANNA, BORIS = 7, 8
+QUESTION = "Какого цвета зонт?"
+OLD = "Зонт красный."
+NEW = "Зонт синий."
+WORDING = "Зонт какого цвета у вас?"
+TEST_WORDING = "Скажите цвет зонта?"
+ANNA = 7
+BORIS = 8
 
 
 @pytest.fixture
@@ -49,7 +53,8 @@ def propose(lab, question, *, user=ANNA, answer=NEW, known=OLD, **before):
 def corrected(lab, proposal):
     """Return the ids of the examples that a correction changes as an editor sees it."""
     with open_with_key(lab.config) as database:
-        ctx, editor = Context(config=lab.config, db=database), Actor.operator()
+        ctx = Context(config=lab.config, db=database)
+        editor = Actor.operator()
         waiting = [Proposals(database).get(proposal)]
         return sorted(
             example.id
@@ -137,7 +142,8 @@ def test_correction_of_another_question_is_known_before_it_changes_their_answer(
     number = propose(lab, question)
     with open_with_key(lab.config) as database:
         waiting = [Proposals(database).get(number)]
-        ctx, editor = Context(config=lab.config, db=database), Actor.operator()
+        ctx = Context(config=lab.config, db=database)
+        editor = Actor.operator()
         found = proposals.find_corrected(ctx, editor, waiting)
         assert (number in proposals.find_other_questions(waiting, found)) is is_other
 
@@ -154,7 +160,8 @@ def test_examples_of_a_withdrawn_consent_are_not_corrected_again(lab, question):
 
 
 def test_only_this_question_gets_another_answer_where_an_editor_says_so(lab):
-    number, same = propose(lab, "Зонт какой по цвету?"), propose(lab, QUESTION.upper())
+    number = propose(lab, "Зонт какой по цвету?")
+    same = propose(lab, QUESTION.upper())
     assert lab.approve_proposals(number, same, replaced={number: "", same: ""}) == [number, same]
     now = answers(lab)
     assert (now["Зонт какой по цвету?"], now[QUESTION], now[WORDING]) == (NEW, NEW, OLD)
@@ -258,7 +265,8 @@ def test_example_of_the_naming_before_is_removed_and_revoked_as_a_whole(lab):
 
 
 def test_second_correction_of_one_answer_waits_and_is_shown_beside_the_first(lab):
-    first, second = propose(lab, QUESTION), propose(lab, WORDING, user=BORIS, answer="Он белый.")
+    first = propose(lab, QUESTION)
+    second = propose(lab, WORDING, user=BORIS, answer="Он белый.")
     assert lab.approve_proposals(first, second) == [first]
     assert {answers(lab)[each] for each in (QUESTION, WORDING, TEST_WORDING)} == {NEW}
     assert corrected(lab, second) == ["q21"]
@@ -268,7 +276,8 @@ def test_second_correction_of_one_answer_waits_and_is_shown_beside_the_first(lab
 
 
 def test_corrections_of_one_answer_that_agree_are_accepted_together(lab):
-    first, second = propose(lab, "Зонт какой по цвету?"), propose(lab, "Чайник?", user=BORIS)
+    first = propose(lab, "Зонт какой по цвету?")
+    second = propose(lab, "Чайник?", user=BORIS)
     assert lab.approve_proposals(first, second) == [first, second]
     assert {*answers(lab).values()} >= {NEW}
     assert OLD not in answers(lab).values()
@@ -289,7 +298,8 @@ def test_settled_answer_of_a_person_is_removed_with_their_consent(lab):
     lab.approve_proposals(propose(lab, "Чайник какого цвета?", answer=NEW, known=""))
     (path,) = (f"examples/{each}.yaml" for each in taught(lab) if each.startswith("from-chat/"))
     with open_with_key(lab.config) as database:
-        ctx, editor = Context(config=lab.config, db=database), Actor.operator()
+        ctx = Context(config=lab.config, db=database)
+        editor = Actor.operator()
         pair = (path, "examples/q20.yaml")
         proposals.settle_contradiction(ctx, editor, "trial", *pair)
         with pytest.raises(Refused):

@@ -9,7 +9,8 @@ from merlin.wiring.context import open_migrated_database, open_reading_context
 from tests.support.pipeline_lab import run_command
 
 pytestmark = pytest.mark.integration
-YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
+YES = "Да, всё именно так и есть."
+NO = "Нет, никогда такого не было."
 DECLINED = "Извините, я не могу ответить на этот вопрос."
 TESTS = 44
 ENOUGH = 40
@@ -54,7 +55,8 @@ def test_worse_model_is_reported_with_the_questions_it_lost(lab, provider):
     asked = len(provider.calls("chat.create"))
     report = evaluate(lab, "trial-2").report
     assert len(provider.calls("chat.create")) == asked, "the answers are kept"
-    scores, comparison = report.scores, report.comparison
+    scores = report.scores
+    comparison = report.comparison
     assert (scores.model, scores.questions, scores.right) == ("trial-2", TESTS, 4)
     assert (scores.wrong, scores.refused) == (ENOUGH, 0)
     assert (comparison.against, comparison.before.right) == ("trial-1", ENOUGH)

@@ -19,10 +19,12 @@ from merlin.wiring.context import open_reading_context
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
-YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
+YES = "Да, всё именно так и есть."
+NO = "Нет, никогда такого не было."
 DECLINED = "Извините, я не могу ответить на этот вопрос."
 ENOUGH = 40
-BORIS, VERA = "user:1002", "user:1003"
+BORIS = "user:1002"
+VERA = "user:1003"
 
 
 @pytest.fixture

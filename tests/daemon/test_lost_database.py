@@ -37,7 +37,8 @@ def test_nothing_begins_on_an_empty_database_where_there_are_builds(lab, argumen
     lab.tick("fetch")
     delete_state(lab)
     command = [*arguments, "--config", str(lab.path)]
-    log, environment = lab.folder / "output.log", {"TELEGRAM_BOT_TOKEN": "1:token"}
+    log = lab.folder / "output.log"
+    environment = {"TELEGRAM_BOT_TOKEN": "1:token"}
     process = forked_processes.start_function(
         forked_processes.run_command, command, log, environment
     )

@@ -103,7 +103,8 @@ def test_models_of_one_build_are_told_apart_by_their_names(lab, provider, other_
     other_provider.behave(fixed_answer="Нет, никогда такого не было.")
     move(lab)
     lab.tick(rounds=4)
-    new, live = lab.model("trial-2").model_id, lab.status()["serving"]["model"]
+    new = lab.model("trial-2").model_id
+    live = lab.status()["serving"]["model"]
     assert new != live
     sentence = f"{new} gets 2 test questions wrong that {live} gets right. {live} keeps answering"
     (notice,) = lab.notices("notice-held")

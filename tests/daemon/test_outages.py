@@ -207,7 +207,8 @@ def test_succeeded_one_of_two_ended_jobs_of_a_launch_is_used(lab, provider):
     provider.faults.add(Fault("jobs.create", FaultKind.DROP))
     lab.tick("fetch", "launch")
     (job,) = provider.jobs_created()
-    url, key = f"{provider.base_url}/fine_tuning/jobs", {"Authorization": "Bearer stand-in"}
+    url = f"{provider.base_url}/fine_tuning/jobs"
+    key = {"Authorization": "Bearer stand-in"}
     httpx2.post(url, json=dict(job["asked"]), headers=key).raise_for_status()
     for ending, number in (("failed", 0), ("succeeded", 1)):
         provider.behave(ending=ending)
@@ -265,7 +266,8 @@ class SlowList(ProviderStandIn):
     """A provider whose first list of jobs arrives only when `is_read` is set."""
 
     def __init__(self, **options):
-        self.is_asked, self.is_read = threading.Event(), threading.Event()
+        self.is_asked = threading.Event()
+        self.is_read = threading.Event()
         super().__init__(**options)
 
     async def _list_jobs(self, request):

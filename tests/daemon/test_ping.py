@@ -25,7 +25,8 @@ def monitor():
     """Serve a monitor that answers each call with the next of `statuses`, then with 200."""
 
     class Monitor(Handler):
-        calls, statuses = queue.SimpleQueue(), queue.SimpleQueue()
+        calls = queue.SimpleQueue()
+        statuses = queue.SimpleQueue()
 
         def get(self):
             self.calls.put(self.path)

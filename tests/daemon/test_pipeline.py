@@ -61,7 +61,8 @@ def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provide
 
 
 def test_author_is_who_wrote_the_file_also_after_a_revert_and_a_rejected_commit(lab):
-    repository, settings = lab.repository, lab.repository.folder / "datasets/trial/dataset.yaml"
+    repository = lab.repository
+    settings = lab.repository.folder / "datasets/trial/dataset.yaml"
 
     def commit_as(name):
         repository.git("add", "-A")

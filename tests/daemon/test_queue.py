@@ -78,7 +78,9 @@ def test_progress_through_many_commits_is_in_the_heartbeat(lab):
 
 
 def test_unreadable_repository_is_in_the_heartbeat_until_it_is_read_again(lab):
-    repository, steps, counts = lab.folder / "repository", [], TickCounts()
+    repository = lab.folder / "repository"
+    steps = []
+    counts = TickCounts()
     with lab.services() as services:
         every = ticks.ticks_of(services, counts)
         fetch, beat = (

@@ -17,8 +17,11 @@ from tests.support.pipeline_lab import DATASET, Lab, provider_entry
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS, BOT = 1001, 1002, 8
-UP, DOWN = Rating.UP, Rating.DOWN
+ANNA = 1001
+BORIS = 1002
+BOT = 8
+UP = Rating.UP
+DOWN = Rating.DOWN
 RECIPE = {**DATASET["recipe"], "provider": "engine"}
 KTO = {**RECIPE, "method": "kto", "weeks": 2}
 numbers = count(1)
@@ -32,7 +35,8 @@ def lab(tmp_path, provider):
 def rate(lab, question, answer, rating, user_id=ANNA, by=None, *, consents=True):
     """Store a rated answer; `by` rated it, the person who asked by default."""
     with open_with_key(lab.config) as db:
-        number, turns = next(numbers), Turns(db, BOT)
+        number = next(numbers)
+        turns = Turns(db, BOT)
         session = Sessions(db, BOT).open(ChatPlace(user_id, user_id))
         Sessions(db, BOT).change(replace(session, dataset="trial"))
         turn = turns.ask(Question(session.session_id, number, user_id, question, number), number)

@@ -39,7 +39,8 @@ def test_request_is_refused_while_the_repository_is_unavailable(lab):
 
 
 def test_invalid_request_is_refused_and_the_next_one_is_done(lab):
-    first, second = ask_daemon(lab, "cancel", job="abc"), ask_daemon(lab, "fetch")
+    first = ask_daemon(lab, "cancel", job="abc")
+    second = ask_daemon(lab, "fetch")
     lab.tick("serve")
     assert request_state(lab, first).result["key"] == "store-no-job"
     assert request_state(lab, second).state is RequestState.DONE
@@ -149,7 +150,8 @@ def test_rollback_whose_result_cannot_be_stored_changes_nothing(lab, provider):
 
 def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
     lab.tick("fetch")
-    lead, messages = Lead(lab.config.state_dir, lab.config.database), []
+    lead = Lead(lab.config.state_dir, lab.config.database)
+    messages = []
     assert lead.take()
 
     def say(word, **_):

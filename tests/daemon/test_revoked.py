@@ -30,13 +30,12 @@ from tests.support.pipeline_lab import serving
 
 pytestmark = pytest.mark.integration
 
-ANNA, BORIS = 1001, 1002
+ANNA = 1001
+BORIS = 1002
 DRAFT = Draft("Что такое лоб у человека?", "Верх лица над бровями.", "trial")
-SWITCHED, NOTHING, STAYS = (
-    "notice-revoked-switched",
-    "notice-revoked-nothing",
-    "notice-revoked",
-)
+SWITCHED = "notice-revoked-switched"
+NOTHING = "notice-revoked-nothing"
+STAYS = "notice-revoked"
 
 
 @pytest.fixture

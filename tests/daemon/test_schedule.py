@@ -62,7 +62,8 @@ def run_where_another_thread_takes_the_signal(ready, environment, log):
 
 
 def test_signal_that_another_thread_takes_ends_the_daemon(tmp_path):
-    ready, log = tmp_path / "ready", tmp_path / "log"
+    ready = tmp_path / "ready"
+    log = tmp_path / "log"
     process = start_function(run_where_another_thread_takes_the_signal, ready, log, {})
     wait_until(ready.exists, describe=log.read_text)
     process.terminate()
@@ -70,7 +71,8 @@ def test_signal_that_another_thread_takes_ends_the_daemon(tmp_path):
 
 
 def test_requested_ticks_run_at_once():
-    runs, asks = queue.SimpleQueue(), queue.SimpleQueue()
+    runs = queue.SimpleQueue()
+    asks = queue.SimpleQueue()
 
     @contextmanager
     def watch(ask):
@@ -102,7 +104,9 @@ def test_tick_with_work_in_progress_runs_again_before_its_period():
 def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
     lab, waiting_notices
 ):
-    tally, stop, failures = TickCounts(), threading.Event(), itertools.count(1)
+    tally = TickCounts()
+    stop = threading.Event()
+    failures = itertools.count(1)
     is_mended = threading.Event()
 
     def fails():

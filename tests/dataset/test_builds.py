@@ -228,7 +228,8 @@ def test_changed_manifest_is_detected(tmp_path, manifest):
 
 
 def test_another_build_in_its_folder_is_detected(tmp_path):
-    first, other = build_files(make_good_files(60)), build_files(make_good_files(61))
+    first = build_files(make_good_files(60))
+    other = build_files(make_good_files(61))
     folder = write_build(first, tmp_path, 1)
     assert read_manifest(folder, first.digest) == first.manifest
     with pytest.raises(DatasetError) as error:

@@ -20,7 +20,9 @@ class Branch:
     """A branch in memory on which others commit first so many times."""
 
     def __init__(self, races=0):
-        self.commits, self.races, self.pushes = [], races, 0
+        self.commits = []
+        self.races = races
+        self.pushes = 0
 
     def turn(self):
         return nullcontext()
@@ -55,7 +57,8 @@ def make_settings(branch, intents, waits):
 
 
 def test_lost_race_is_retried_with_a_longer_wait_each_time(batch, intents):
-    branch, waits = Branch(races=3), []
+    branch = Branch(races=3)
+    waits = []
     result = commit_changes(make_settings(branch, intents, waits), batch)
     assert result.commit == f"3-{batch.batch_id}"
     assert (waits, branch.pushes) == ([0, 1, 2], 4)

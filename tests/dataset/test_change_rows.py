@@ -29,7 +29,8 @@ from merlin.db.tables import CHANGE, PROPOSAL, REVOKED_EXAMPLE
 from tests.db.pipeline_rows import AT, FACE
 
 pytestmark = pytest.mark.integration
-ANNA, BORIS = 1001, 1002
+ANNA = 1001
+BORIS = 1002
 REQUEST = ChangeRequest(telegram_editor(7, "Вера"), "7", AT)
 DRAFT = Draft("Что такое граф?", "Вершины и рёбра.", FACE, turn_id=1)
 
@@ -78,8 +79,10 @@ STEPS = {"ready": Intents.mark_ready, "failed": Intents.mark_failed, "sending": 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("is_own", [True, False])
 def test_batch_is_withdrawn_unless_its_own_push_is_in_doubt(changes, clock, step, is_own):
-    first, second = put_edit(changes, "a"), put_edit(changes, "b")
-    intents, key = Intents(changes.db), intent_key((first if is_own else second).batch)
+    first = put_edit(changes, "a")
+    second = put_edit(changes, "b")
+    intents = Intents(changes.db)
+    key = intent_key((first if is_own else second).batch)
     intents.open(key, "push")
     intents.mark_sending(key, clock())
     STEPS[step](intents, key)
@@ -91,7 +94,8 @@ def test_edits_are_listed_by_dataset_state_time_and_requester(changes, clock):
         put_edit(changes, name)
         changes.settle(changes.claim(), BatchResult("c" * 40))
         clock.move(60)
-    waiting, other = put_edit(changes, "b"), put_edit(changes, "c", "law")
+    waiting = put_edit(changes, "b")
+    other = put_edit(changes, "c", "law")
     since = clock() - timedelta(seconds=60)
     assert [each.inside for each in changes.list_committed(FACE, since)] == ["examples/new.yaml"]
     assert changes.list_committed("law", since) == []

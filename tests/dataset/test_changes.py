@@ -56,7 +56,8 @@ def test_stored_edit_is_encrypted_and_read_back_unchanged(rows, database):
 
 
 def test_batches_are_claimed_oldest_first_and_only_once(rows):
-    old, new = put_edits(rows, "a", "b"), put_edits(rows, "c")
+    old = put_edits(rows, "a", "b")
+    new = put_edits(rows, "c")
     with ThreadPoolExecutor(4) as pool:
         claimed = [batch for batch in pool.map(lambda _: rows.claim(), range(4)) if batch]
     assert sorted(len(batch.changes) for batch in claimed) == [1, 2]

@@ -14,7 +14,9 @@ def find_rules(*turns):
     return [(turn.rule, turn.line) for turn in check_turns(messages, marks)]
 
 
-SYSTEM, ASK, SAY = ("system", "Будь краток."), ("user", "Что?"), ("assistant", "То.")
+SYSTEM = ("system", "Будь краток.")
+ASK = ("user", "Что?")
+SAY = ("assistant", "То.")
 CALL = Message("assistant", "", {"tool_calls": [{"id": "1"}]})
 RESULT = Message("tool", "7", {"tool_call_id": "1"})
 CALLS = Message("assistant", "", {"tool_calls": [{"id": "1"}, {"id": "2"}]})

@@ -59,7 +59,9 @@ def test_last_changed_entry_comes_first(datasets):
 
 def test_pages_have_no_gaps_while_entries_are_added(datasets):
     datasets.put("face", {f"n{number}": example_text(f"Вопрос {number}?") for number in range(7)})
-    expected, ids, before = datasets.find_ids(), [], 0
+    expected = datasets.find_ids()
+    ids = []
+    before = 0
     while part := datasets.entries.find("face", ALL, 2, before):
         ids += [entry.example_id for entry in part]
         before = part[-1].number
@@ -112,7 +114,8 @@ def test_tags_follow_the_file(datasets):
 
 
 def test_author_split_and_finding_filters_narrow_the_list(database, clock):
-    world, examples = PipelineRows(database, clock), make_examples()
+    world = PipelineRows(database, clock)
+    examples = make_examples()
     finding = make_finding()
     world.push(1, examples, findings=(finding,))
     datasets = Datasets(database)
@@ -134,7 +137,8 @@ def test_author_split_and_finding_filters_narrow_the_list(database, clock):
 
 
 def test_counts_have_another_version_after_each_commit_and_each_change_of_files(database, clock):
-    world, datasets = PipelineRows(database, clock), Datasets(database)
+    world = PipelineRows(database, clock)
+    datasets = Datasets(database)
     steps = (
         lambda: world.push(1, make_examples()),
         lambda: datasets.put(FACE, {"x": example_text("Что?")}),
@@ -150,14 +154,17 @@ def test_counts_have_another_version_after_each_commit_and_each_change_of_files(
 
 
 def test_sizes_of_the_split_follow_an_undone_commit(database, clock):
-    world, entries = PipelineRows(database, clock), ExampleEntries(database)
+    world = PipelineRows(database, clock)
+    entries = ExampleEntries(database)
     for position, count, train in ((1, 12, 11), (2, 13, 12), (3, 12, 11)):
         world.push(position, make_examples(count))
         assert entries.facets(FACE).splits == {"train": train, "test": 1}
 
 
 def test_example_that_an_undo_restores_is_in_its_side_at_once(database, clock):
-    world, datasets, examples = PipelineRows(database, clock), Datasets(database), make_examples()
+    world = PipelineRows(database, clock)
+    datasets = Datasets(database)
+    examples = make_examples()
     name = examples[1].id
     for position, removed in ((1, ()), (2, examples[1:2]), (3, ())):
         world.push(position, [example for example in examples if example not in removed])
@@ -168,7 +175,9 @@ def test_example_that_an_undo_restores_is_in_its_side_at_once(database, clock):
 
 
 def test_nearest_examples_come_from_one_dataset(database, clock):
-    world, datasets, other = PipelineRows(database, clock), Datasets(database), f"{FACE}-two"
+    world = PipelineRows(database, clock)
+    datasets = Datasets(database)
+    other = f"{FACE}-two"
     examples = make_examples()
     for position, dataset in ((1, FACE), (2, other)):
         world.push(position, examples, spec=make_spec(dataset))

@@ -10,7 +10,8 @@ from tests.db.pipeline_rows import AT, FACE
 
 pytestmark = pytest.mark.integration
 
-OLD, NEW = "1" * 40, "2" * 40
+OLD = "1" * 40
+NEW = "2" * 40
 
 
 @pytest.fixture

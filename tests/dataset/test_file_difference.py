@@ -41,11 +41,10 @@ def test_question_within_a_conversation_is_shown_with_the_turns_before():
 
 def test_new_and_deleted_examples_have_one_side_without_marks():
     text = example("Когда?", "В пять.", "[время]")
-    new, gone = (
-        compare_files("examples/a.yaml", None, text),
-        compare_files("examples/a.yaml", text, None),
-    )
-    answer, tags = [("В пять.", False)], [("время", False)]
+    new = compare_files("examples/a.yaml", None, text)
+    gone = compare_files("examples/a.yaml", text, None)
+    answer = [("В пять.", False)]
+    tags = [("время", False)]
     assert new.sides[1:] == [
         [Side("example-answer", answer, "ok")],
         [Side("example-tags", tags, "ok")],
@@ -64,7 +63,8 @@ def test_tags_are_shown_where_they_change():
 
 
 def test_deleted_file_and_a_new_one_of_its_question_are_one_that_changed():
-    old, new = example("Что это?", "Одно."), example("Что  это?", "Совсем другое.")
+    old = example("Что это?", "Одно.")
+    new = example("Что  это?", "Совсем другое.")
     other = example("Кто это?", "Некто.")
     files = [
         ("examples/a.yaml", old, None),

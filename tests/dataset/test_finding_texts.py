@@ -23,7 +23,8 @@ ARGUMENTS = {word: word for word in WORDS} | dict.fromkeys(NUMBERS, 7)
 def test_every_rule_has_texts_in_both_languages():
     for rule in RULES:
         finding = Finding("examples/q.yaml", 1, 1, rule, arguments=ARGUMENTS)
-        russian, english = finding.text("ru"), finding.text("en")
+        russian = finding.text("ru")
+        english = finding.text("en")
         assert re.search("[а-яё]", russian)
         assert not re.search("[а-яё]", english)
         assert "{" not in russian + english

@@ -21,7 +21,8 @@ def rules(lines):
 
 
 PAIR = {"prompt": "Где?", "completion": "Тут.", "tags": "a"}
-ASKED, ANSWERED = {"role": "user", "content": "Где?"}, {"role": "assistant", "content": "Тут."}
+ASKED = {"role": "user", "content": "Где?"}
+ANSWERED = {"role": "assistant", "content": "Тут."}
 GOOD = json.dumps(PAIR)
 
 

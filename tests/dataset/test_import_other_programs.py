@@ -63,7 +63,8 @@ def telegram(*messages, **chat):
     return {"name": "C", "type": "private_supergroup", "id": 1, "messages": whole} | chat
 
 
-STUDENT, CURATOR = {"from_id": "user2"}, {"from_id": "user1"}
+STUDENT = {"from_id": "user2"}
+CURATOR = {"from_id": "user1"}
 ASKED = {"id": 2, **STUDENT, "text": "When?"}
 PARTS = [
     "See ",

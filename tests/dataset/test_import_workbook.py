@@ -48,14 +48,14 @@ def test_rows_of_a_sheet_become_examples():
 def test_dates_and_booleans_are_read_as_text():
     day = dt.date(2026, 11, 22)
     moment = dt.datetime.combine(day, dt.time(9, 30))
-    rows = ["Когда?", day], ["Во сколько?", moment], ["Так?", True]
-    lines = read(make_workbook(HEADING, *rows))
+    lines = read(make_workbook(HEADING, ["Когда?", day], ["Во сколько?", moment], ["Так?", True]))
     answers = [line.example.answer for line in lines]
     assert answers == ["2026-11-22", "2026-11-22 09:30:00", "True"]
 
 
 def test_numbers_are_read_as_a_spreadsheet_shows_them():
-    book, content = Workbook(), BytesIO()
+    book = Workbook()
+    content = BytesIO()
     for row in (HEADING, ["Сколько?", 0.3], ["Какая доля?", 0.07]):
         book.active.append(row)
     book.active["B3"].number_format = "0%"

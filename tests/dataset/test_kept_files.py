@@ -54,7 +54,8 @@ def make_spec(rng):
 def change(rng, files):
     """Add, change, rename or delete a file, or change the settings."""
     path = rng.choice([path for path in files if path.startswith("examples/")])
-    act, new = rng.randrange(12), f"examples/{rng.choice('abc')}{rng.randrange(9)}.yaml"
+    act = rng.randrange(12)
+    new = f"examples/{rng.choice('abc')}{rng.randrange(9)}.yaml"
     if act == 0:
         files["dataset.yaml"] = make_spec(rng)
     elif act == 1:
@@ -68,7 +69,8 @@ def change(rng, files):
 
 def spoil(rng, place, monkeypatch):
     """Damage what is kept, or let it be of another version of the check."""
-    content, at = place.read_bytes(), rng.randrange(place.stat().st_size)
+    content = place.read_bytes()
+    at = rng.randrange(place.stat().st_size)
     act = rng.randrange(9)
     if act == 0:
         place.write_bytes(content[:at])
@@ -98,8 +100,10 @@ def describe(checked, folder):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_kept_files_give_what_all_files_give(seed, tmp_path, monkeypatch):
-    rng, place = random.Random(seed), tmp_path / "kept" / "checked"  # noqa: S311 - repeatable
-    files, built = make_good_files(30), 0
+    rng = random.Random(seed)  # noqa: S311 - repeatable
+    place = tmp_path / "kept" / "checked"
+    files = make_good_files(30)
+    built = 0
     for path in [*files][::2]:
         files[path] += "rejected: Нет.\n" * path.startswith("examples/")
     for step in range(25):
@@ -117,7 +121,8 @@ def test_kept_files_give_what_all_files_give(seed, tmp_path, monkeypatch):
 
 def check_kept(files, place):
     """Check with what is kept; return the paths of the files that were read."""
-    tree, kept = FileTree(files), KeptFiles(place)
+    tree = FileTree(files)
+    kept = KeptFiles(place)
     tree.check(parsed=kept)
     kept.save()
     blobs = {entry.blob: entry.path for entry in tree.entries}
@@ -125,7 +130,8 @@ def check_kept(files, place):
 
 
 def test_only_what_changed_is_read_and_what_went_is_not_kept(tmp_path):
-    files, place = make_good_files(20), tmp_path / "checked"
+    files = make_good_files(20)
+    place = tmp_path / "checked"
     assert len(check_kept(files, place)) == 20
     more = {f"examples/{number}.yaml": text for number, text in enumerate(ASKED)}
     assert check_kept(files | more, place) == {*more}
@@ -139,7 +145,8 @@ def save_until_crash(files, place):
 
 
 def test_a_kill_leaves_what_was_kept_before(tmp_path):
-    files, place = make_good_files(20), tmp_path / "checked"
+    files = make_good_files(20)
+    place = tmp_path / "checked"
     check_kept(files, place)
     more = {"examples/more.yaml": ASKED[0]}
     assert run_forked(save_until_crash, files | more, place) == 137

@@ -75,7 +75,8 @@ def test_edit_and_its_revert_leave_no_files_behind():
 
 
 def test_commit_is_reverted_last_file_first():
-    edited, added = make_change(blob_id("a"), "b"), make_change(None, "new", "examples/b.yaml")
+    edited = make_change(blob_id("a"), "b")
+    added = make_change(None, "new", "examples/b.yaml")
     removed = make_change(blob_id("old"), None, "examples/c.yaml")
     blobs = {ONE: blob_id("b"), "examples/b.yaml": blob_id("new")}
     texts = {blob_id("a"): "a", blob_id("old"): "old"}
@@ -88,8 +89,10 @@ def test_commit_is_reverted_last_file_first():
 
 
 def test_file_that_is_as_before_needs_no_edit_and_one_edited_since_stops_the_revert():
-    one, two = make_change(None, "1", "examples/1.yaml"), make_change(None, "2", "examples/2.yaml")
-    batch, blobs = mark_committed(one, two), {"examples/1.yaml": blob_id("1")}
+    one = make_change(None, "1", "examples/1.yaml")
+    two = make_change(None, "2", "examples/2.yaml")
+    batch = mark_committed(one, two)
+    blobs = {"examples/1.yaml": blob_id("1")}
     assert plan_revert(batch, blobs, {}.get) == (Edit("examples/1.yaml", blob_id("1"), None),)
     with pytest.raises(Refused):
         plan_revert(batch, {**blobs, "examples/2.yaml": blob_id("mended")}, {}.get)

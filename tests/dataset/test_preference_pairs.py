@@ -219,7 +219,8 @@ def test_both_answers_count_towards_the_token_limit():
 
 
 def test_method_and_rejected_answer_change_what_is_trained():
-    checked, other = check_files(make_pairs(12)), check_files(make_pairs(12) | _change_answer())
+    checked = check_files(make_pairs(12))
+    other = check_files(make_pairs(12) | _change_answer())
     recipe = checked.spec.recipe
     digests = {make_build(one).digest for one in (checked, other)}
     assert len(digests) == 2

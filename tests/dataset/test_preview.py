@@ -84,7 +84,8 @@ def test_diff_is_shown_line_by_line():
 
 
 def test_reused_checker_gives_the_same_preview_as_a_new_one():
-    rng, checker = random.Random(3), EditChecker()  # noqa: S311 - repeatable on purpose
+    rng = random.Random(3)  # noqa: S311 - repeatable on purpose
+    checker = EditChecker()
     files = {file.path: file for file in make_files(30)}
     paths = [*sorted(files), "examples/new.yaml", "examples/t.yaml"]
     texts = [

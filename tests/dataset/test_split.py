@@ -35,7 +35,8 @@ def test_bucket_is_the_documented_hash():
 
 @pytest.mark.parametrize(("old", "new"), [(50, 55), (500, 550), (2_000, 2_200)])
 def test_growth_never_moves_an_old_example(old, new):
-    before, after = split(make_examples(old), SplitRule()), split(make_examples(new), SplitRule())
+    before = split(make_examples(old), SplitRule())
+    after = split(make_examples(new), SplitRule())
     assert [name for name in before if before[name] != after[name]] == []
 
 
@@ -75,7 +76,8 @@ def test_question_marked_as_train_is_in_training_everywhere():
 
 
 def test_examples_moved_back_to_training_equal_a_smaller_share():
-    examples, rule = make_examples(14), SplitRule(test=0.9)
+    examples = make_examples(14)
+    rule = SplitRule(test=0.9)
     places = {example.id: split_bucket(example.normal_question, rule.salt) for example in examples}
     dealt = split(examples, rule)
     tested = [place for name, place in places.items() if dealt[name] == TEST]

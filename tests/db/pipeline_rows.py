@@ -193,7 +193,8 @@ class PipelineRows:
     def finish(self, job, state=JobState.SUCCEEDED):
         """End a job; a successful one gets a model id."""
         old = self.jobs.get(job.job_id)
-        now, model_id = self.clock(), f"ft:{old.dataset}:{old.job_id}"
+        now = self.clock()
+        model_id = f"ft:{old.dataset}:{old.job_id}"
         new = replace(old, state=state, provider_job_id=f"job-{old.job_id}", updated_at=now)
         if state is JobState.SUCCEEDED:
             new = replace(new, model_id=model_id, trained_tokens=10)
@@ -267,7 +268,8 @@ JUDGED = yaml.safe_load(
 
 def make_course(ru, en="", about=("", ""), titles=(), **changes):
     """Return the spec of a course; `titles` are the titles of its lectures."""
-    name, description = {"ru": ru, "en": en or ru}, {"ru": about[0], "en": about[1]}
+    name = {"ru": ru, "en": en or ru}
+    description = {"ru": about[0], "en": about[1]}
     materials = tuple(
         MaterialSpec(number, "lecture", {"ru": title, "en": title}, text=f"materials/{number}.md")
         for number, title in enumerate(titles, 1)

@@ -97,7 +97,9 @@ def list_files(state):
 def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
     config_path, tmp_path, capfd
 ):
-    state, begun, stop = config_path.parent / "state", threading.Event(), threading.Event()
+    state = config_path.parent / "state"
+    begun = threading.Event()
+    stop = threading.Event()
 
     def write():
         with closing(sqlite3.connect(state / "merlin.db", timeout=60)) as database:
@@ -174,7 +176,8 @@ def test_backup_into_an_existing_file_names_both_ways_out(config_path, capfd):
 
 
 def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_path, capfd):
-    archive, database = run_backup(capfd, config_path), config_path.parent / "state/merlin.db"
+    archive = run_backup(capfd, config_path)
+    database = config_path.parent / "state/merlin.db"
     with closing(sqlite3.connect(database)) as opened, opened:
         opened.execute("DELETE FROM rating")
         opened.execute("DELETE FROM turn")
@@ -235,7 +238,8 @@ def test_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, mes
 def test_backup_replaces_a_damaged_database_as_doctor_advises(config_path, capfd):
     archive = run_backup(capfd, config_path)
     database = config_path.parent / "state/merlin.db"
-    before, size = count_rows(database), database.stat().st_size
+    before = count_rows(database)
+    size = database.stat().st_size
     with database.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xff" * (size - 4096))
@@ -250,9 +254,11 @@ def test_backup_replaces_a_damaged_database_as_doctor_advises(config_path, capfd
 def test_restored_files_belong_to_the_folders_owner_and_the_missing_key_is_named(
     config_path, tmp_path, capfd
 ):
-    archive, new = run_backup(capfd, config_path), configured(tmp_path / "new")
+    archive = run_backup(capfd, config_path)
+    new = configured(tmp_path / "new")
     require_root("give files away")
-    state, nobody = new.parent / "state", 65534
+    state = new.parent / "state"
+    nobody = 65534
     state.mkdir(mode=0o700)
     os.chown(state, nobody, nobody)
     code, captured = run(capfd, "restore", archive, "--config", new)
@@ -312,7 +318,8 @@ def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_com
 def test_archive_is_synced_in_pieces_and_the_number_of_archives_is_limited(
     config_path, capfd, monkeypatch
 ):
-    synced, open_file = [], os.open
+    synced = []
+    open_file = os.open
 
     def open_and_record(path, flags, *rest, **options):
         if flags & os.O_DSYNC == os.O_DSYNC:
@@ -354,7 +361,8 @@ def forge_archive(path, name, kind=tarfile.REGTYPE):
         for each, content in ((name, b"x"), ("manifest.json", manifest)):
             info = tarfile.TarInfo(each)
             if each == name and kind != tarfile.REGTYPE:
-                info.type, info.linkname = kind, "/etc/passwd"
+                info.type = kind
+                info.linkname = "/etc/passwd"
             else:
                 info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
@@ -379,7 +387,8 @@ def test_archive_that_writes_outside_the_state_is_refused(tmp_path, capfd, name,
 
 
 def test_database_kept_by_a_restore_has_what_a_killed_process_left_in_its_log(config_path, capfd):
-    archive, database = run_backup(capfd, config_path), config_path.parent / "state/merlin.db"
+    archive = run_backup(capfd, config_path)
+    database = config_path.parent / "state/merlin.db"
     log = database.with_name("merlin.db-wal")
     with closing(sqlite3.connect(database)) as opened:
         with opened:

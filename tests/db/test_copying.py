@@ -58,7 +58,8 @@ def sqlite_path(config_path):
 def test_database_that_cannot_store_every_character_is_refused(
     config_path, empty_postgresql, capsys
 ):
-    name, encoding = "only_ascii", "SQL_ASCII"
+    name = "only_ascii"
+    encoding = "SQL_ASCII"
     with psycopg.connect(empty_postgresql, autocommit=True) as connection:
         connection.execute(
             f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"

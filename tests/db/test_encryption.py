@@ -14,7 +14,8 @@ from tests.support.forked_processes import FORKS
 
 pytestmark = pytest.mark.unit
 
-ONE, TWO = bytes(range(32)), bytes(range(32, 64))
+ONE = bytes(range(32))
+TWO = bytes(range(32, 64))
 GIVEN = base64.urlsafe_b64encode(TWO).decode()
 
 
@@ -31,7 +32,8 @@ def test_lone_surrogate_is_replaced_before_encryption():
 
 def test_same_text_is_encrypted_differently_each_time():
     cipher = Cipher({"a": ONE}, "a")
-    first, second = cipher.seal("секрет"), cipher.seal("секрет")
+    first = cipher.seal("секрет")
+    second = cipher.seal("секрет")
     assert first != second
     assert first.startswith("1.a.")
     assert "секрет" not in first

@@ -28,7 +28,9 @@ class Standby(Server):
     """A replica that follows another server."""
 
     def __init__(self, folder, primary):
-        self.folder, self.owner, self._connection = folder, primary.owner, None
+        self.folder = folder
+        self.owner = primary.owner
+        self._connection = None
         if self.owner:
             os.chown(folder, self.owner["user"], self.owner["group"])
         self._run("pg_basebackup", "-R", "-c", "fast", "-d", primary.url("postgres"))
@@ -72,7 +74,9 @@ def multi_host_url(*servers, **parameters):
 def test_stored_data_survives_a_failover_to_the_standby(servers, tmp_path, clock):
     primary, standby = servers
     url = multi_host_url(primary, standby)
-    stored, errors, is_over = [], [], threading.Event()
+    stored = []
+    errors = []
+    is_over = threading.Event()
 
     def write(database):
         number = 0

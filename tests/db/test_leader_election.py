@@ -68,7 +68,8 @@ def test_lead_of_a_killed_process_is_free(start, tmp_path, url, until):
 
 
 def test_released_lead_can_be_taken_by_another(tmp_path, url):
-    first, second = Lead(tmp_path, url), Lead(tmp_path, url)
+    first = Lead(tmp_path, url)
+    second = Lead(tmp_path, url)
     with first:
         assert first.take()
         with pytest.raises(LeadTaken), second:
@@ -89,7 +90,8 @@ def test_each_name_has_its_own_lead(tmp_path, url):
 
 def test_only_one_machine_leads_on_a_shared_server(tmp_path, postgresql):
     url = postgresql.reset()
-    first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
+    first = Lead(tmp_path / "one", url)
+    second = Lead(tmp_path / "two", url)
     with first:
         assert not second.take()
         assert not second.is_held()
@@ -99,7 +101,8 @@ def test_only_one_machine_leads_on_a_shared_server(tmp_path, postgresql):
 
 def test_lead_is_kept_after_a_broken_session_unless_another_took_it(tmp_path, postgresql, until):
     url = postgresql.reset()
-    first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
+    first = Lead(tmp_path / "one", url)
+    second = Lead(tmp_path / "two", url)
     with first:
         first._session.close()
         until(first.keep)

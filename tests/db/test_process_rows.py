@@ -41,7 +41,8 @@ def test_intent_passes_its_states(database, clock):
     ("ahead_s", "is_alive"), [(-11, False), (-9, True), (9, True), (11, False), (3600, False)]
 )
 def test_heartbeat_of_a_time_to_come_is_no_sign_of_life(database, clock, ahead_s, is_alive):
-    beats, at = Heartbeats(database), clock() + timedelta(seconds=ahead_s)
+    beats = Heartbeats(database)
+    at = clock() + timedelta(seconds=ahead_s)
     beats.beat(Heartbeat("daemon", "gone", 1, at, at))
     (beat,) = beats.list_all()
     assert beat.is_alive(clock()) is is_alive
@@ -51,7 +52,8 @@ def test_heartbeat_of_a_time_to_come_is_no_sign_of_life(database, clock, ahead_s
 
 
 def test_call_that_was_begun_before_the_clock_was_set_back_goes_on(database, clock):
-    beats, hour = Heartbeats(database), timedelta(hours=1)
+    beats = Heartbeats(database)
+    hour = timedelta(hours=1)
     beats.beat(Heartbeat("api", "here", 1, clock() + hour, clock()))
     assert beats.find_oldest_start("api", clock()) == clock() - CALL_LIMIT
 
@@ -120,7 +122,10 @@ def test_request_is_withdrawn_before_it_is_claimed_or_after_it_failed(
     assert requests.get(other).state in (RequestState.WAITING, RequestState.WORKING)
 
 
-DONE, FAILED, ONE, OTHER = RequestState.DONE, RequestState.FAILED, {"dataset": "one"}, {}
+DONE = RequestState.DONE
+FAILED = RequestState.FAILED
+ONE = {"dataset": "one"}
+OTHER = {}
 
 
 @pytest.mark.parametrize(
@@ -146,7 +151,8 @@ def test_failed_request_is_listed_until_it_is_repeated_with_success(
     end("launch", ONE, DONE)
     old = end("launch", ONE, FAILED)
     clock.move(60)
-    failed, withdrawn = end("launch", ONE, FAILED), end("pin", ONE, FAILED)
+    failed = end("launch", ONE, FAILED)
+    withdrawn = end("pin", ONE, FAILED)
     requests.withdraw(withdrawn)
     end(*later)
     listed = {request.request_id for request in requests.list_failed(clock(), 10)}
@@ -156,7 +162,8 @@ def test_failed_request_is_listed_until_it_is_repeated_with_success(
 
 @pytest.mark.parametrize("changed", ["ready", "sent again", ""])
 def test_call_starts_only_where_its_intent_is_as_it_was_read(database, clock, changed):
-    intents, at = Intents(database), clock() + timedelta(hours=1)
+    intents = Intents(database)
+    at = clock() + timedelta(hours=1)
     for key in ("k", "other"):
         intents.open(key, "upload")
         intents.mark_sending(key, clock())
@@ -199,7 +206,8 @@ def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
 
 
 def test_notice_waits_while_another_of_its_kind_was_sent_lately(database, clock):
-    notices, lately = Notices(database, clock), timedelta(minutes=5)
+    notices = Notices(database, clock)
+    lately = timedelta(minutes=5)
     for number in range(2):
         notices.tell(ADMINS, "notice-failed", {}, once=str(number))
     first, second = notices.list_waiting(told_since=clock() - lately)
@@ -210,7 +218,8 @@ def test_notice_waits_while_another_of_its_kind_was_sent_lately(database, clock)
 
 
 def test_notice_waits_for_one_to_admins_of_its_cause_that_is_no_news(database, clock):
-    notices, since = Notices(database, clock), clock()
+    notices = Notices(database, clock)
+    since = clock()
     for to, key in [(ADMINS, "status"), (ADMINS, "serving"), ("77", "no-branch")]:
         notices.tell(to, f"notice-{key}", {})
     for notice in notices.list_waiting():
@@ -246,11 +255,9 @@ def test_new_process_deletes_the_heartbeats_of_hosts_that_were_replaced(database
 
 
 def test_changes_that_others_wait_for_increment_the_wake_counter(database):
-    wake, requests, notices = (
-        partial(read_change_counter, database),
-        Requests(database),
-        Notices(database),
-    )
+    wake = partial(read_change_counter, database)
+    requests = Requests(database)
+    notices = Notices(database)
     counts = [wake()]
 
     def has_bumped():

@@ -144,7 +144,8 @@ def transaction_id(database):
 
 async def submit_together(writer, writes):
     """Run the writes at once, behind one that holds the writer; return their results."""
-    started, go = threading.Event(), threading.Event()
+    started = threading.Event()
+    go = threading.Event()
 
     def hold(_):
         started.set()

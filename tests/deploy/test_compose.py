@@ -28,7 +28,8 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["services"]
-SERVE_S, STOP_S = 90.0, 30.0
+SERVE_S = 90.0
+STOP_S = 30.0
 
 
 @pytest.fixture
@@ -77,7 +78,8 @@ class Service:
     """A service that runs as a process, without a container."""
 
     def __init__(self, root, name):
-        self.name, self._root = name, root
+        self.name = name
+        self._root = root
         self._definition = SERVICES[name]
         variables = {
             key: self._replace_paths(value)
@@ -127,7 +129,8 @@ def test_service_with_everything_enabled_starts_and_is_healthy(root, name):
 
 
 def test_backup_service_dumps_postgresql_and_restores_it(postgresql, tmp_path):
-    definition, place = SERVICES["backup"], psycopg.conninfo.conninfo_to_dict(postgresql.create())
+    definition = SERVICES["backup"]
+    place = psycopg.conninfo.conninfo_to_dict(postgresql.create())
     (tmp_path / "PGPASSWORD").write_text("secret", "utf-8")
     entry = [word.replace("$$", "$") for word in definition["entrypoint"]]
     entry = [word.replace("/run/secrets", str(tmp_path)) for word in entry]

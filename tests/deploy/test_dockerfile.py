@@ -103,7 +103,9 @@ def test_every_external_image_is_pinned_by_its_digest(tmp_path):
 
     code, tags = pin("old", lacks="caddy:2.10.0")
     assert code != 0
-    (code, first), (second_code, second), (_, third) = pin("old"), pin("old"), pin("new")
+    (code, first) = pin("old")
+    (second_code, second) = pin("old")
+    (_, third) = pin("new")
     assert (code, second_code, second) == (0, 0, first)
     for tag, old, new in zip(tags, first, third, strict=True):
         if tag.startswith("merlin:"):
@@ -142,7 +144,8 @@ def test_container_restarts_checks_its_own_health_and_is_read_only(name):
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_secrets_of_a_container_are_files(name):
-    service, known = read_compose()["services"][name], read_compose()["secrets"]
+    service = read_compose()["services"][name]
+    known = read_compose()["secrets"]
     expected = {"CREDENTIALS_DIRECTORY": "/run/secrets"}
     if name != "engine":
         expected["SSL_CERT_FILE"] = "/run/certificates/trusted.pem"

@@ -66,7 +66,8 @@ class Machine:
     """A folder with the places of an installation."""
 
     def __init__(self, folder):
-        self.folder, self.bin = folder, folder / "bin"
+        self.folder = folder
+        self.bin = folder / "bin"
         for place in (
             "bin",
             "opt/merlin/bin",

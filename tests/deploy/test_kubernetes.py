@@ -60,7 +60,8 @@ def test_everything_can_be_applied_again_with_another_configuration():
 
 @pytest.mark.parametrize("name", PODS)
 def test_pod_starts_the_same_command_as_its_compose_service(name):
-    pod, service = get_container(name), SERVICES[name]
+    pod = get_container(name)
+    service = SERVICES[name]
     assert pod["args"] == service["command"]
     files = {item["name"]: item["value"] for item in pod["env"] if "value" in item}
     assert files == service["environment"]
@@ -69,7 +70,8 @@ def test_pod_starts_the_same_command_as_its_compose_service(name):
 
 @pytest.mark.parametrize("name", PODS)
 def test_pod_has_no_rights_and_writes_only_to_its_volumes(name):
-    spec, main_container = PODS[name]["spec"], get_container(name)
+    spec = PODS[name]["spec"]
+    main_container = get_container(name)
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"]
     assert main_container["securityContext"] == {

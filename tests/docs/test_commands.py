@@ -75,7 +75,8 @@ def split_line(line):
     """Return the simple commands of a line, without redirections and assignments."""
     lexer = shlex.shlex(line.replace(" 2>", " >"), posix=True, punctuation_chars="|&;<>()")
     lexer.whitespace_split = True
-    commands, is_file = [[]], False
+    commands = [[]]
+    is_file = False
     for token in lexer:
         if token in SEPARATORS:
             commands.append([])
@@ -135,7 +136,8 @@ def check_docker(arguments):
     verb, *rest = rest
     words = [each for each in rest if not each.startswith("-")]
     if verb in ("run", "exec"):
-        service, inside = words[0], rest[rest.index(words[0]) + 1 :]
+        service = words[0]
+        inside = rest[rest.index(words[0]) + 1 :]
         assert service in COMPOSE, service
         started = COMPOSE[service].get("entrypoint", ["merlin"]) if verb == "run" else []
         if inside:

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.unit
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_page_tells_each_program_with_its_version_and_what_never_was(language):
-    told, tried = tried_told(language), read_tried()
+    told = tried_told(language)
+    tried = read_tried()
     assert tried["programs"].keys() == PROGRAMS.keys()
     for name, trial in tried["programs"].items():
         assert f"| `{name}` | {trial['version']} | {trial['date']} | " in told

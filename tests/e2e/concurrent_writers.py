@@ -78,7 +78,8 @@ def submit_all(lab, number, count, seed):
 
 
 async def _submit(ctx, actor, names):
-    change_ids, refused = [], 0
+    change_ids = []
+    refused = 0
     while len(change_ids) < len(names):
         name = names[len(change_ids)]
         text = f"messages:\n  - user: Что такое {name}?\n  - assistant: Это {name}.\n"

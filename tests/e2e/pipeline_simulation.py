@@ -23,11 +23,14 @@ from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 
 TICKS = ("fetch", "files", "launch", "poll", "prove", "promote")
-STEPS, PROBABILITY, MAX_OPERATION = 40, 0.2, 150
+STEPS = 40
+PROBABILITY = 0.2
+MAX_OPERATION = 150
 JUMPS_S = (1, 1, 1, 30, 30, 3600, 86_400)
 # Without faults everything ends within three hours. The simulation ends sooner if the newest build
 # serves, no job is open, and a round of all ticks changes nothing.
-CALM_ROUNDS, ROUND_S = 36, 300
+CALM_ROUNDS = 36
+ROUND_S = 300
 
 
 class ManualClock:
@@ -59,7 +62,8 @@ def _run_ticks(lab, clock):
 
 def simulate(folder, seed, steps=STEPS):
     """Run so many random steps, then ticks without faults; check that the newest build serves."""
-    generator, numbers = random.Random(seed), count(100)  # noqa: S311 - the same for the same seed
+    generator = random.Random(seed)  # noqa: S311 - the same for the same seed
+    numbers = count(100)
     clock = ManualClock()
     with ProviderStandIn(folder / "provider", key="stand-in", seed=seed) as provider:
         lab = Lab.with_dataset(folder, provider.base_url)

@@ -40,7 +40,8 @@ class Killer(threading.Thread):
 
     def __init__(self, lab, provider, seed):
         super().__init__(daemon=True)
-        self.lab, self.provider = lab, provider
+        self.lab = lab
+        self.provider = provider
         self.generator = random.Random(seed)  # noqa: S311 - the same faults for the same seed
         self.kills = 0
         self.kills_of_commit = 0  # kills since the last commit

@@ -35,7 +35,8 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
     with ProviderStandIn(key="stand-in") as provider:
         original = Lab.with_dataset(tmp_path / "here", provider.base_url, **addresses[0])
         original.until_serving("trial-1")
-        before, is_done = read_tables(original.config.database), threading.Event()
+        before = read_tables(original.config.database)
+        is_done = threading.Event()
 
         def write():
             with open_database(original.config.database) as database:

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.integration
 def address(tmp_path, telegram, monkeypatch):
     """Run the bot and the API over one database; yield the API's address."""
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", telegram.token)
-    port, page = Ports.free().api, telegram.page_url.rstrip("/")
+    port = Ports.free().api
+    page = telegram.page_url.rstrip("/")
     lab = Lab(
         tmp_path,
         "",

@@ -6,7 +6,9 @@ from tests.e2e.pipeline_storm import run_storm
 
 pytestmark = pytest.mark.load
 
-COMMITS, SEED, STILL_S = 2, 20261120, 3.0
+COMMITS = 2
+SEED = 20261120
+STILL_S = 3.0
 
 
 def test_each_commit_gets_one_job_despite_faults_and_kills(tmp_path):

@@ -6,7 +6,9 @@ from tests.e2e.concurrent_writers import CHANGES_PER_PUSH, write_at_once
 
 pytestmark = pytest.mark.load
 
-WRITERS, CHANGES, SEED = 8, 2, 20261122
+WRITERS = 8
+CHANGES = 2
+SEED = 20261122
 
 
 def test_concurrent_changes_are_each_committed_once(tmp_path):

@@ -83,7 +83,9 @@ class BackendRunner:
     """Calls a backend on its event loop from synchronous tests; `log` is its worker's."""
 
     def __init__(self, backend, loop, log):
-        self.backend, self._loop, self._log = backend, loop, log
+        self.backend = backend
+        self._loop = loop
+        self._log = log
 
     def find_worker(self):
         """Return the id of the worker process, None if none runs."""
@@ -133,7 +135,8 @@ class AnswerStream:
     """A streamed answer that is not finished."""
 
     def __init__(self, runner, pieces):
-        self._runner, self._pieces = runner, pieces
+        self._runner = runner
+        self._pieces = pieces
 
     def next(self):
         return self._runner.run(anext(self._pieces))

@@ -45,7 +45,8 @@ def write_facts(lab, launch=None, **recipe):
     folder = lab.repository.folder / "datasets/trial/examples"
     folder.mkdir(exist_ok=True)
     for number, (name, room) in enumerate(tiny_base.FACTS.items()):
-        question, answer = tiny_base.make_question(name), tiny_base.make_answer(name, room)
+        question = tiny_base.make_question(name)
+        answer = tiny_base.make_answer(name, room)
         example = {"messages": [{"user": question}, {"assistant": answer}]}
         if number >= len(tiny_base.FACTS) - TESTED:
             example["split"] = "test"

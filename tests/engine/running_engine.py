@@ -79,7 +79,8 @@ class EngineClient:
     """Calls of an engine through the openai package."""
 
     def __init__(self, port, key=KEY):
-        self.port, self.key = port, key
+        self.port = port
+        self.key = key
         self.openai = connect(port, key)
         self.jobs = self.openai.fine_tuning.jobs
 

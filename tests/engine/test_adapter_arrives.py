@@ -62,7 +62,8 @@ def test_adapter_of_another_program_is_proved_as_our_own(trl, tmp_path, shape):
 
 @pytest.mark.parametrize("spoilt", SPOILT)
 def test_broken_adapter_is_refused_by_what_is_wrong(trl, tmp_path, spoilt):
-    adapter, (spoil, key) = copy(trl, tmp_path), SPOILT[spoilt]
+    adapter = copy(trl, tmp_path)
+    (spoil, key) = SPOILT[spoilt]
     spoil(adapter)
     messages, _ = adopt(adapter, tmp_path)
     assert [each["tell"] for each in messages] == ["failed"], messages
@@ -110,7 +111,8 @@ def test_layers_of_a_wrapper_class_are_found_by_their_other_name(trl, tmp_path):
     adapter = copy(trl, tmp_path)
 
     def rename(tensors):
-        old, new = "model.model.layers", "model.model.language_model.layers"
+        old = "model.model.layers"
+        new = "model.model.language_model.layers"
         return {name.replace(old, new): each for name, each in tensors.items()}
 
     change_weights(adapter, rename)

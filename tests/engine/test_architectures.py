@@ -30,7 +30,8 @@ class Engine:
     """The engine's end of a worker's pipe."""
 
     def __init__(self):
-        self.inbox, self.lines = SimpleQueue(), deque()
+        self.inbox = SimpleQueue()
+        self.lines = deque()
 
     def send(self, line):
         self.lines.append(line)
@@ -123,7 +124,8 @@ def test_adapter_of_the_text_class_of_qwen_answers_as_before(tmp_path):
 def test_experts_of_gemma_4_answer_as_they_were(tmp_path):
     from safetensors import safe_open
 
-    name, text_config = "Gemma4ForConditionalGeneration", build_gemma4_experts()
+    name = "Gemma4ForConditionalGeneration"
+    text_config = build_gemma4_experts()
     base, adapter = train_class(tmp_path, name, text_config=text_config)
     with safe_open(adapter / "adapter_model.safetensors", "pt") as tensors:
         assert not [key for key in tensors.keys() if "expert" in key or "router" in key]  # noqa: SIM118

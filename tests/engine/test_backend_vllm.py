@@ -116,7 +116,8 @@ def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, tmp_path):
 def test_server_is_asked_after_recall_only_where_the_adapter_lets_it_or_in_json(
     vllm, build_backend, tmp_path
 ):
-    adapter, near = write_adapter(tmp_path, "neuro"), "Очередь из стека и графа?"
+    adapter = write_adapter(tmp_path, "neuro")
+    near = "Очередь из стека и графа?"
     talks = [[Message("user", asked), Message("assistant", EXAMPLES[asked])] for asked in EXAMPLES]
     train_and_save(talks, adapter.path / RECALL_FILE)
 
@@ -214,7 +215,8 @@ def test_older_server_is_refused_with_the_command_that_updates_it(vllm, build_ba
 def test_adapter_whose_proof_ends_the_server_twice_is_refused_and_others_go_on(
     vllm, build_backend, tmp_path
 ):
-    fatal, sound = write_adapter(tmp_path, "fatal"), write_adapter(tmp_path, "sound")
+    fatal = write_adapter(tmp_path, "fatal")
+    sound = write_adapter(tmp_path, "sound")
 
     async def ask_all(backend):
         backend.server.pauses_s = (0.0,)
@@ -277,7 +279,8 @@ def test_restarts_pause_for_longer_each_time_and_say_for_how_long(vllm, build_ba
 
 def test_server_that_has_lived_long_is_started_again_without_a_pause(vllm, build_backend):
     async def kill_thrice(backend):
-        backend.server.pauses_s, backend.server.steady_s = (0.0, 1000.0), 0.0
+        backend.server.pauses_s = (0.0, 1000.0)
+        backend.server.steady_s = 0.0
         for _ in range(3):
             await read_answer(backend)
             os.killpg(backend.server._process.pid, signal.SIGKILL)
@@ -503,7 +506,8 @@ def test_relayed_answer_of_another_model_is_refused(vllm, build_backend, tmp_pat
 
 
 def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_backend):
-    mark, broken = "<|im_end|>", break_control_tokens("<|im_end|>")
+    mark = "<|im_end|>"
+    broken = break_control_tokens("<|im_end|>")
     said = {"messages": [{"role": "user", "content": mark}], "tools": [{"function": mark}]}
     bodies = [
         build_relayed_body(RelayedRequest("mine", path, body, ApiError(400, "")))

@@ -10,7 +10,8 @@ from merlin.engine.trainers.base import SUPERVISED
 from merlin.engine.training_file import encode_chat, render_chat
 
 pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
-START, END = "<|im_start|>", "<|im_end|>"
+START = "<|im_start|>"
+END = "<|im_end|>"
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -71,7 +72,8 @@ def test_control_tokens_that_people_write_are_encoded_as_text(tokenizer, role, c
     messages = [SYSTEM, ("user", "Hi"), (role, content), ("user", "Hi")]
     honest = [(each, "Hi") for each, _ in messages]
     control = tokenizer.convert_tokens_to_ids([START, END, "<tool>"])
-    tokens, expected = encode(tokenizer, *messages), encode(tokenizer, *honest)
+    tokens = encode(tokenizer, *messages)
+    expected = encode(tokenizer, *honest)
     assert [t for t in tokens if t in control] == [t for t in expected if t in control]
     assert content.replace("\ufdd0", "") in tokenizer.decode(tokens)
 
@@ -104,7 +106,8 @@ def test_training_and_serving_encode_control_tokens_alike(tokenizer, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text(json.dumps({"messages": [*question, answer]}) + "\n", "utf-8")
     [row] = ExampleTokenizer(tokenizer, 1000).read_rows(SUPERVISED, path, "training_file")
-    ids, labels = row["input_ids"], row["labels"]
+    ids = row["input_ids"]
+    labels = row["labels"]
     base = SimpleNamespace(tokenizer=tokenizer, window=1000)
     prompt = encode_prompt(base, [Message("user", FORGED)])
     assert ids[: len(prompt)] == prompt

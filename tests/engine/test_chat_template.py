@@ -74,7 +74,8 @@ ENDLESS = (
     "{% if add_generation_prompt %}assistant: {% endif %}"
 )
 PARTS = "{% for m in messages %}{{ m.content[0]['text'] }}<|im_end|>{% endfor %}"
-SYSTEM, QUESTION = Message("system", "Be short."), Message("user", "Hi")
+SYSTEM = Message("system", "Be short.")
+QUESTION = Message("user", "Hi")
 
 
 def make_base(folder, template):
@@ -191,7 +192,8 @@ def test_day_in_a_template_is_the_same_in_training_and_asking(tmp_path, template
 
 
 def test_adapted_template_is_written_for_vllm(tmp_path):
-    folder, file = make_base(tmp_path / "base", GEMMA), tmp_path / "adapted.jinja"
+    folder = make_base(tmp_path / "base", GEMMA)
+    file = tmp_path / "adapted.jinja"
     assert write_adapted(folder, file)
     assert file.read_text("utf-8") == load_tokenizer(folder).chat_template
     assert not write_adapted(write_base(tmp_path / "other"), file)

@@ -82,7 +82,8 @@ def test_kills_at_kill_points_lose_and_repeat_nothing(engine):
     "engine", [["engine.file_written"], ["engine.file_recorded"]], indirect=True
 )
 def test_completion_of_an_upload_that_is_killed_can_be_repeated(engine):
-    client, content = engine.start(), build_training_file()
+    client = engine.start()
+    content = build_training_file()
     uploads = client.openai.uploads
     options = {"filename": "a.jsonl", "mime_type": "text/jsonl", "purpose": "fine-tune"}
     upload = uploads.create(bytes=len(content), **options)

@@ -147,7 +147,9 @@ def test_weights_are_read_before_the_transaction_that_records_them(rows, tmp_pat
 
 def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):
     monkeypatch.setattr(job_queue, "RETRY_S", 0.01)
-    stop, waits, waiting = threading.Event(), [], ["bad", "good"]
+    stop = threading.Event()
+    waits = []
+    waiting = ["bad", "good"]
 
     def work():
         if not waiting:

@@ -45,7 +45,8 @@ def test_long_form_is_accepted(tmp_path):
     assert talk[2].extra == {"weight": 0}
 
 
-USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
+USER = {"role": "user", "content": "q"}
+SAID = {"role": "assistant", "content": "a"}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ def add(engine, upload, content):
 
 
 def test_file_in_chunks_trains_as_one_in_a_piece(engine, tmp_path):
-    path, content = tmp_path / "train.jsonl", build_training_file()
+    path = tmp_path / "train.jsonl"
+    content = build_training_file()
     path.write_bytes(content)
     upload = engine.openai.uploads.upload_file_chunked(
         file=path,
@@ -87,7 +88,8 @@ def test_completion_with_other_bytes_is_refused_and_can_be_repeated(engine, opti
 
 
 def test_part_of_another_upload_is_not_found(engine):
-    one, other = begin(engine, 3), begin(engine, 3)
+    one = begin(engine, 3)
+    other = begin(engine, 3)
     foreign = add(engine, other, b"abc")
     for name in (foreign, "../" + other.id + "/" + foreign, "part_" + "0" * 24):
         with pytest.raises(openai.NotFoundError):

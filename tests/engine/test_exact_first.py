@@ -41,7 +41,9 @@ class ScriptedModel:
     """A language model's backend that writes one text in words; `asked` counts its questions."""
 
     def __init__(self, said):
-        self.said, self.asked, self.may_end = said, 0, asyncio.Event()
+        self.said = said
+        self.asked = 0
+        self.may_end = asyncio.Event()
         self.may_end.set()
 
     async def ask(self, _adapter, _request):

@@ -12,7 +12,8 @@ LETTERS = st.text(alphabet="ab", min_size=1, max_size=4)
 
 def feed_pieces(stops, pieces):
     """Return what is sent after each piece until a stop text, and the rest."""
-    guard, shown = StopFinder(stops), []
+    guard = StopFinder(stops)
+    shown = []
     for piece in pieces:
         shown.append(guard.add(piece))
         if guard.is_found:

@@ -58,7 +58,8 @@ def test_folder_of_a_class_that_cannot_be_trained_is_refused_by_pull_and_answers
 
 
 QWEN = "Qwen3_5ForConditionalGeneration"
-NO_4BIT, SAMPLING = "library-advises-no-4bit", "library-advises-sampling"
+NO_4BIT = "library-advises-no-4bit"
+SAMPLING = "library-advises-sampling"
 
 
 @pytest.mark.parametrize(

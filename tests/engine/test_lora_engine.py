@@ -120,7 +120,8 @@ def test_job_folder_holds_an_adapter_that_peft_loads(engine):
 
 
 def test_stream_equals_the_whole_answer_with_the_tokenizers_usage(engine):
-    model, expected = engine.job.fine_tuned_model, {"include_usage": True}
+    model = engine.job.fine_tuned_model
+    expected = {"include_usage": True}
     completion = ask_model(engine, model, "Vera")
     *chunks, last = list(ask_model(engine, model, "Vera", stream=True, stream_options=expected))
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks]

@@ -65,7 +65,8 @@ def test_preferences_are_trained(tmp_path):
     epochs = select_messages(
         build_task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **settings), "epoch"
     )
-    first, last = epochs[0]["metrics"], epochs[-1]["metrics"]
+    first = epochs[0]["metrics"]
+    last = epochs[-1]["metrics"]
     assert last["train_loss"] < first["train_loss"]
     assert last["valid_rewards_accuracies"] >= 0.9
     assert last["valid_rewards_margins"] > first["valid_rewards_margins"]
@@ -77,7 +78,8 @@ def test_ratings_are_trained_after_the_examples(tmp_path):
     settings = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 5.0}
     task = build_task(tmp_path / "job", ratings, KTO, test=ratings, base=base, **settings)
     epochs = select_messages(task, "epoch")
-    first, last = epochs[0]["metrics"], epochs[-1]["metrics"]
+    first = epochs[0]["metrics"]
+    last = epochs[-1]["metrics"]
     assert [epoch["number"] for epoch in epochs] == [1, 2, 3, 4]
     assert last["train_loss"] < first["train_loss"]
     assert last["valid_rewards_margins"] > first["valid_rewards_margins"] > 0

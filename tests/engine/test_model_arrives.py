@@ -33,8 +33,9 @@ def lab(tmp_path_factory):
 
 
 def add(lab, folder, *options):
-    command = ("models", "add", "trial", str(folder), *options, "--json")
-    return run_command(*command, "--config", str(lab.path))
+    return run_command(
+        "models", "add", "trial", str(folder), *options, "--json", "--config", str(lab.path)
+    )
 
 
 def until_over(lab):
@@ -58,7 +59,8 @@ def read_models(lab):
 # Each kind of fault at the command; tests/engine/test_adapter_arrives.py has every one.
 @pytest.mark.parametrize("spoilt", ["not-a-number", "untrained", "other-sizes"])
 def test_broken_adapter_never_goes_live(lab, trl, tmp_path, spoilt):
-    adapter, (spoil, _) = shutil.copytree(trl, tmp_path / "adapter"), SPOILT[spoilt]
+    adapter = shutil.copytree(trl, tmp_path / "adapter")
+    (spoil, _) = SPOILT[spoilt]
     spoil(adapter)
     code, _, err = add(lab, adapter)
     assert code == 0, err
@@ -91,8 +93,18 @@ def test_adapters_are_proved_tested_and_live_and_rolled_back_as_any_other(lab, t
     code, _, err = run_command("models", "rollback", "trial", "--config", str(lab.path))
     assert code == 0, err
     assert lab.status()["serving"]["model"] == first
-    leaving = ("models", "export", second["model"], "--to", str(tmp_path / "out"))
-    assert run_command(*leaving, "--config", str(lab.path))[0] == 0
+    assert (
+        run_command(
+            "models",
+            "export",
+            second["model"],
+            "--to",
+            str(tmp_path / "out"),
+            "--config",
+            str(lab.path),
+        )[0]
+        == 0
+    )
     assert "trained elsewhere from this build" in (tmp_path / "out" / "README.md").read_text(
         "utf-8"
     )

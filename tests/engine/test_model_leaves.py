@@ -40,8 +40,9 @@ def merged(lab, tmp_path_factory):
 
 
 def export(lab, folder, *options, model="trial-1"):
-    command = ("models", "export", model, "--to", str(folder), *options)
-    return run_command(*command, "--config", str(lab.path))
+    return run_command(
+        "models", "export", model, "--to", str(folder), *options, "--config", str(lab.path)
+    )
 
 
 def score(model, folder):

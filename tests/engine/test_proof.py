@@ -167,7 +167,8 @@ class TestWeights:
         assert not (tmp_path / "proof.json").exists()
 
     def test_worker_serves_the_adapter_and_refuses_a_spoilt_one(self, adapter, runner, tmp_path):
-        question, answer = tiny_base.make_question("Anna"), tiny_base.make_answer("Anna", 15)
+        question = tiny_base.make_question("Anna")
+        answer = tiny_base.make_answer("Anna", 15)
         assert runner.text(question, Adapter("sound", adapter), temperature=0) == answer
         faults = {spoil_keys: INERT, spoil_weights: INERT, spoil_alpha: DIFFERS}
         faults |= {partial(plant, value): DIFFERS for value in (nan, -inf)}

@@ -21,8 +21,16 @@ def lab(tmp_path_factory):
 
 
 def export(lab, folder, *options, config=None):
-    command = ("models", "export", "trial-1", "--to", str(folder), *options)
-    return run_command(*command, "--config", str(config or lab.path))
+    return run_command(
+        "models",
+        "export",
+        "trial-1",
+        "--to",
+        str(folder),
+        *options,
+        "--config",
+        str(config or lab.path),
+    )
 
 
 def test_recall_leaves_as_its_own_file_and_says_who_reads_it(lab, tmp_path):
@@ -70,6 +78,7 @@ def test_full_disk_leaves_nothing_and_says_so(lab, tmp_path):
 
 
 def test_unknown_model_is_not_found(lab, tmp_path):
-    command = ("models", "export", "trial-9", "--to", str(tmp_path / "new"))
-    code, _, err = run_command(*command, "--config", str(lab.path))
+    code, _, err = run_command(
+        "models", "export", "trial-9", "--to", str(tmp_path / "new"), "--config", str(lab.path)
+    )
     assert (code, "trial-9" in err) == (1, True)

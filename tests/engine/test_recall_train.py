@@ -97,7 +97,8 @@ def test_loss_falls_and_is_reported_for_train_and_test():
     epochs, _ = run(
         TALKS, [build_pair("Объясни, как развернуть список", FACTS["Как развернуть список?"])]
     )
-    first, last = epochs[0].metrics, epochs[-1].metrics
+    first = epochs[0].metrics
+    last = epochs[-1].metrics
     assert last["train_loss"] < first["train_loss"] / 2
     assert last["valid_loss"] < first["valid_loss"]
     assert last["valid_accuracy"] == 1.0
@@ -342,7 +343,8 @@ PRICE = build_pair("Сколько стоит абонемент?", "Сто ру
 
 def test_general_follow_up_does_not_get_the_answer_of_another_subject(tmp_path):
     model = build_model(run([*TALKS, PRICE])[0][-1], tmp_path)
-    first, general = "Что такое стек?", "и сколько это стоит?"
+    first = "Что такое стек?"
+    general = "и сколько это стоит?"
     assert ask(model, general).text == "Сто рублей."
     assert ask(model, "Привет!", "Здравствуйте!", general).text == "Сто рублей."
     answer = ask(model, first, FACTS[first], general)
@@ -372,8 +374,10 @@ def test_word_of_the_english_list_is_a_subject_in_a_russian_question(tmp_path):
         build_pair("Что делает next?", "Даёт следующий элемент."),
     ]
     model = build_model(run([*TALKS, *pairs])[0][-1], tmp_path)
-    talk = ("Что делает time?", "Даёт число секунд.", "а что такое next?")
-    assert ask(model, *talk).text == "Даёт следующий элемент."
+    assert (
+        ask(model, "Что делает time?", "Даёт число секунд.", "а что такое next?").text
+        == "Даёт следующий элемент."
+    )
 
 
 def test_file_of_more_texts_than_are_encoded_at_once_keeps_the_encoder(tmp_path):

@@ -23,12 +23,17 @@ NAMES = [
 FACTS = {name: 10 + (number * 37 + 5) % 90 for number, name in enumerate(NAMES)}
 LEARNING = {"n_epochs": 40, "batch_size": 4, "learning_rate_multiplier": 5.0}
 
-_PAD, _START, _END = "<|pad|>", "<|start|>", "<|end|>"
+_PAD = "<|pad|>"
+_START = "<|start|>"
+_END = "<|end|>"
 _TEMPLATE = (
     "{% for message in messages %}<|start|>{{ message['role'] }}\n{{ message['content'] }}<|end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
 )
-_STEPS, _BATCH, _RATE, _WARM = 250, 12, 4e-3, 10
+_STEPS = 250
+_BATCH = 12
+_RATE = 4e-3
+_WARM = 10
 
 
 def get_tiny_base():

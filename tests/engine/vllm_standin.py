@@ -98,8 +98,10 @@ class VllmStandin:
     """One server for the base `name`."""
 
     def __init__(self, options, weights):
-        self.name, self.fault = options["--served-model-name"], options.get("--fault")
-        self.names, self.adapters = {self.name}, {}
+        self.name = options["--served-model-name"]
+        self.fault = options.get("--fault")
+        self.names = {self.name}
+        self.adapters = {}
         self.weights = weights
         self.most_rank = int(options["--max-lora-rank"])
         # Then the head gets no adapter, and the probabilities of a prompt end nothing.
@@ -160,7 +162,8 @@ class VllmStandin:
     async def _load(self, request):
         body = await request.json()
         _note(load=body)
-        name, path = body["lora_name"], Path(body["lora_path"])
+        name = body["lora_name"]
+        path = Path(body["lora_path"])
         if name in self.names:
             return _replay("load-again", "recorded", name)
         if not (path / "adapter_config.json").exists():

@@ -126,7 +126,8 @@ def test_commit_is_found_on_the_branch_after_a_lost_response(bare, settings):
 
 
 def test_branch_may_advance_between_fetch_and_push(bare, settings, make_remote):
-    branch, other = settings.branch, make_batch(make_edit("other", "1\n"))
+    branch = settings.branch
+    other = make_batch(make_edit("other", "1\n"))
     batch = make_batch(make_edit("a", "1\n"))
     head = branch.head()
     written = branch.write(head, batch)
@@ -245,8 +246,7 @@ def test_edit_reads_and_keeps_nothing_beside_its_own_folders(remote, bare, setti
     tree = make_endless(remote.path, f"100644 blob {remote.make_blob(b'x')}")
     module = b"160000 commit " + b"1" * 40 + b"\tmodule"
     script = f"100755 blob {remote.make_blob(b'y')}\t".encode() + b"\xff\n.sh"
-    beside = (f"{tree}\tbomb".encode(), module, script)
-    remote.publish(remote.make_tree(*beside))
+    remote.publish(remote.make_tree(f"{tree}\tbomb".encode(), module, script))
     remote.git("push", "-q", str(bare.path), "main")
     commit_changes(settings, make_batch(make_edit("a/b", "1\n"), make_edit("c", "2\n")))
     assert (show(bare, "examples/a/b.yaml"), show(bare, "examples/c.yaml")) == ("1", "2")

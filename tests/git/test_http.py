@@ -23,8 +23,12 @@ class Folder(Server):
     """Serves a folder, with basic authentication or a redirect to `moved_to`."""
 
     def __init__(self, folder, secret="", moved_to=""):
-        self.folder, self.secret, self.moved_to = folder, secret, moved_to
-        self.may_answer, self.has_request, self.has_held = Event(), Event(), Event()
+        self.folder = folder
+        self.secret = secret
+        self.moved_to = moved_to
+        self.may_answer = Event()
+        self.has_request = Event()
+        self.has_held = Event()
         self.may_answer.set()
         self.held = ""  # what waits for `may_answer`: paths that contain this
         self.credentials = []
@@ -136,7 +140,8 @@ def test_stopped_daemon_does_not_wait_for_a_transfer(remote, head, tmp_path):
         with run_processes(config, "daemon") as (daemon,):
             wait_until(server.has_held.is_set)
             daemon.terminate()
-            code, log = wait_for_exit(daemon), (tmp_path / "daemon.log").read_text("utf-8")
+            code = wait_for_exit(daemon)
+            log = (tmp_path / "daemon.log").read_text("utf-8")
         # Not by the limit of a slow transfer, after half a minute of silence.
         assert (code, "git did not run to its end (-9)" in log) == (0, True), log
 

@@ -87,7 +87,8 @@ def test_transfer_over_its_limit_leaves_no_partial_pack(
     remote, make_source, mirror, tmp_path, monkeypatch
 ):
     head = remote.commit(a="1")
-    git, partial_pack = shutil.which("git"), mirror / "objects/pack/tmp_pack_x"
+    git = shutil.which("git")
+    partial_pack = mirror / "objects/pack/tmp_pack_x"
     slow = tmp_path / "bin/git"
     slow.parent.mkdir()
     slow.write_text(

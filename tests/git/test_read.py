@@ -60,7 +60,8 @@ def test_changed_files_of_a_commit_are_those_against_its_first_parent(remote, so
     second = remote.commit()
     remote.git("merge", "-q", "--no-edit", "side")
     source.fetch()
-    one, two = blob_id("1"), blob_id("2")
+    one = blob_id("1")
+    two = blob_id("2")
     assert source.list_changed(first, "neuro") == [("old.yaml", "", one)]
     assert source.list_changed(second, "neuro") == [("ёж.yaml", one, one)]
     head = remote.git("rev-parse", "HEAD")

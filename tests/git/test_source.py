@@ -24,7 +24,8 @@ def test_first_fetch_returns_the_head(remote, source):
 def test_shallow_clone_is_an_error_until_its_history_is_complete(remote, make_source, tmp_path):
     remote.commit(a="раз")
     remote.commit(a="два")
-    clone, url = tmp_path / "clone", f"file://{remote.path}"
+    clone = tmp_path / "clone"
+    url = f"file://{remote.path}"
     remote.git("clone", "--quiet", "--depth=1", url, str(clone))
     source = make_source(str(clone))
     with pytest.raises(SourceError) as raised:

@@ -34,7 +34,9 @@ from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn, YooKassaStandIn
 from tests.support.waiting import longest, wait_until
 
-ANNA, BORIS, VERA = 1001, 1002, 1003
+ANNA = 1001
+BORIS = 1002
+VERA = 1003
 PEOPLE = {"student": "anna", "teacher": "boris", "admin": "vera"}
 GIT_DAY = "2026-03-09T12:00:00+00:00"
 COURSE = {
@@ -95,7 +97,9 @@ class Installation:
         self.yookassa = stand_ins.yookassa
         self.processes = {}
         self.run = None
-        self.orders, self.changes, self.requests = {}, {}, []
+        self.orders = {}
+        self.changes = {}
+        self.requests = []
         self.people = {
             name: Person(telegram, name, lab.config.database) for name in PEOPLE.values()
         }
@@ -132,7 +136,8 @@ class Installation:
 
     def sign_in(self, name):
         """Sign a person's HTTP client in by a confirmation in the bot."""
-        browser, person = self.browsers[name], self.people[name]
+        browser = self.browsers[name]
+        person = self.people[name]
         (payload,) = parse_qs(urlsplit(start_login(browser)["url"]).query)["start"]
         person.do(self.telegram.start_bot, payload)
         person.press(person.newest.keys[0][0]["callback_data"])
@@ -188,10 +193,8 @@ def run_stand_ins(folder, environment):
             environment[f"GIT_{role}_DATE"] = GIT_DAY
         environment["LOGNAME"] = "vera"
         environment["TELEGRAM_BOT_TOKEN"] = telegram.token
-        environment["YOOKASSA_SHOP_ID"], environment["YOOKASSA_SECRET_KEY"] = (
-            yookassa.shop_id,
-            yookassa.key,
-        )
+        environment["YOOKASSA_SHOP_ID"] = yookassa.shop_id
+        environment["YOOKASSA_SECRET_KEY"] = yookassa.key
         (port,) = free_ports(1)
         yookassa.notify_to(f"http://127.0.0.1:{port}/hooks/payment")
         yield StandIns(telegram, provider, yookassa, f"http://127.0.0.1:{port}")

@@ -95,7 +95,8 @@ class Normaliser:
 
 
 # Columns of a JSON line; how many entries alike of a list are written.
-_WIDTH, _MAX_ALIKE = 100, 2
+_WIDTH = 100
+_MAX_ALIKE = 2
 
 
 def _format_json(value):
@@ -164,7 +165,8 @@ class Pages:
         if element.tag == "form":
             opening.append(f"form {element.get('method', 'get')} {element.get('action', '')}")
         opening = [normalise(text) for text in (*opening, _strip_text(element.text)) if text]
-        whole, short = [*opening], [*opening]
+        whole = [*opening]
+        short = [*opening]
         for child in element:
             tail = [normalise(text)] if (text := _strip_text(child.tail)) else []
             for target, lines in zip(
@@ -198,9 +200,11 @@ def _strip_text(text):
 
 def compare_roles(surface, entries_by_role):
     """Compare the entries of each role, one file a role; an answer given before is only named."""
-    errors, before = [], {}
+    errors = []
+    before = {}
     for role, entries in entries_by_role.items():
-        headings, short = {}, {}
+        headings = {}
+        short = {}
         for heading, entry in entries.items():
             is_long = entry.count("\n") >= 2
             same = before.get((heading, entry)) or (headings.get(entry) if is_long else None)
@@ -232,7 +236,8 @@ def compare(name, entries):
 
 
 def _difference(path, expected, actual):
-    old, new = expected.splitlines(), actual.splitlines()
+    old = expected.splitlines()
+    new = actual.splitlines()
     lines = list(difflib.unified_diff(old, new, "wanted", "answered", lineterm="", n=3))
     heading = _heading(old, new)
     left_out = max(0, len(lines) - MAX_LINES)

@@ -86,7 +86,8 @@ def read_responses(installation, role, pages=None, *, of_api):
 
     Parts that `pages` has already had are one line.
     """
-    browser, pages = installation.browsers[ROLES[role]], pages or Pages()
+    browser = installation.browsers[ROLES[role]]
+    pages = pages or Pages()
     entries = {}
     for path in list_routes():
         if is_of_api(path) == of_api:
@@ -117,7 +118,8 @@ def _format_body(normaliser, pages, kind, response, of_api):
     if "json" in kind and not of_api:
         return ["<json>"]  # the API gives the same document
     if "json" in kind:
-        content, path = normaliser.json(response.json()), normaliser.text(response.request.url.path)
+        content = normaliser.json(response.json())
+        path = normaliser.text(response.request.url.path)
         return [content.replace(f'"{path}"', '"<here>"')]
     if kind.startswith("text/html"):
         path = quote(response.request.url.path)
@@ -146,7 +148,10 @@ FAMILIES = {"ex", "model", "course", "preset", "consent", "system"}
 def walk_screens(installation, role):
     """Return all screens of the bot that are reached by buttons from its commands."""
     person = installation.people[PEOPLE[role]]
-    screens, queue, known, counts = {}, [f"/{name}" for name in COMMANDS], set(), Counter()
+    screens = {}
+    queue = [f"/{name}" for name in COMMANDS]
+    known = set()
+    counts = Counter()
     while queue:
         act = queue.pop(0)
         screen, buttons = _read_screen(installation, person, act)
@@ -172,7 +177,8 @@ def _make_unique(entries, heading):
 
 
 def _read_screen(installation, person, act):
-    before, alerts = person.get_states(), len(person.list_alerts())
+    before = person.get_states()
+    alerts = len(person.list_alerts())
     if act.startswith("/"):
         person.say(act)
     else:

@@ -86,8 +86,11 @@ def _list_packages() -> set[str]:
     ]
     installed = {row[0] for row in rows if row[-1] == "installed"}
     essential = {row[0] for row in rows if row[1:] == ["yes", "installed"]}
-    command = ("apt-cache", "depends", "--recurse", "--installed", *ONLY_DEPENDS)
-    return installed & set(_read_lines(*command, *PACKAGES, *essential))
+    return installed & set(
+        _read_lines(
+            "apt-cache", "depends", "--recurse", "--installed", *ONLY_DEPENDS, *PACKAGES, *essential
+        )
+    )
 
 
 def _list_files(names: set[str]) -> set[Path]:
@@ -140,8 +143,18 @@ class Builder:
         name = self._buildah("from", "--pull-never", image).strip()
         try:
             container = Container(self.options, name, configuration)
-            compiling = ("run", "--isolation", "chroot", "--user", "0", name, "--")
-            self._buildah(*compiling, "/opt/merlin/bin/python", "-c", COMPILE_USED)
+            self._buildah(
+                "run",
+                "--isolation",
+                "chroot",
+                "--user",
+                "0",
+                name,
+                "--",
+                "/opt/merlin/bin/python",
+                "-c",
+                COMPILE_USED,
+            )
             yield container
         finally:
             self._buildah("rm", name)

@@ -90,7 +90,8 @@ def test_engine_image_answers_and_its_health_check_sees_it(builder, tmp_path):
     settings = builder.read_settings(ENGINE)
     assert settings["User"] == "10001:10001"
     # The containers of this test share the machine's network, where the port may be taken.
-    port, check = free_ports(1)[0], settings["Healthcheck"]["Test"][1:]
+    port = free_ports(1)[0]
+    check = settings["Healthcheck"]["Test"][1:]
     ours = [word.replace("8702", str(port)) for word in check]
     with builder.run_container(tmp_path, ENGINE) as container:
         assert container.run(*ours).returncode == 1

@@ -22,7 +22,8 @@ def test_each_answer_is_proposed_once_after_kills(tmp_path):
         lab = Lab.with_dataset(
             tmp_path, provider.base_url, models={"stand-in-chat": {"price": PRICE}}
         )
-        file, log = tmp_path / "questions.txt", tmp_path / "distil.log"
+        file = tmp_path / "questions.txt"
+        log = tmp_path / "distil.log"
         file.write_text("\n".join(QUESTIONS), "utf-8")
         arguments = ["distil", "trial", str(file), "--from", "questions", "--budget", "1", "--yes"]
         arguments += ["--teacher", "stand-in/stand-in-chat", "--config", str(lab.path)]

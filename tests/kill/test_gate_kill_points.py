@@ -9,7 +9,8 @@ from tests.support.pipeline_lab import Lab, run_through_kills
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration
-YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
+YES = "Да, всё именно так и есть."
+NO = "Нет, никогда такого не было."
 
 
 def list_reasons(lab):

@@ -22,7 +22,8 @@ from tests.support.waiting import longest, wait_until
 pytestmark = pytest.mark.integration
 
 KILL_POINTS = [point for point in POINTS if point.startswith("completion.")]
-ANNA, KEY = 1001, "STAND_IN_KEY"
+ANNA = 1001
+KEY = "STAND_IN_KEY"
 BODY = {"model": "merlin/trial", "messages": [{"role": "user", "content": "Что такое граф?"}]}
 ELEVEN_MINUTES = timedelta(minutes=11)
 

@@ -25,7 +25,8 @@ from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 
-ANNA, VERA = 1001, 1003
+ANNA = 1001
+VERA = 1003
 KILL_POINTS = [point for point in POINTS if point.startswith(("pay.", "payment.", "refund."))]
 PLANS = {
     "free": {"title": {"ru": "Бесплатный", "en": "Free"}, "text": 20},
@@ -124,13 +125,15 @@ def test_order_survives_a_kill_at_every_step(tmp_path):
 
 def _kill_while_asking(api):
     """Press "pay" on the page of the plan, then on that of the order; return the order's id."""
-    path, form = "/checkout/plus", {"price": "29900"}
+    path = "/checkout/plus"
+    form = {"price": "29900"}
     for point in ("pay.intended", "pay.sent"):
         api.kill_during(point, partial(api.post, ANNA, path, form))
         (order_id,) = api.read_billing(
             lambda rows: [each.purchase_id for each in rows.purchases.list_of_user(ANNA)]
         )
-        path, form = f"/orders/{order_id}/pay", {}
+        path = f"/orders/{order_id}/pay"
+        form = {}
         assert get_state(api, order_id) == "asking"
         api.age_records()
     api.kill_during("pay.recorded", lambda: None)

@@ -13,7 +13,8 @@ from merlin.providers.documents import ChildReader
 from tests.support.sample_documents import make_docx, make_pdf
 
 TEXT = "Привет, ёж"
-PDF, DOCX = make_pdf(TEXT), make_docx(TEXT)
+PDF = make_pdf(TEXT)
+DOCX = make_docx(TEXT)
 
 
 def read_document(content, name, **options):

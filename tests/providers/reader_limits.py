@@ -53,7 +53,8 @@ def refuse(names):
 
 def read_memory():
     found = ctypes.create_string_buffer(12)
-    here, there = Span(ctypes.addressof(found), 12), Span(address, 12)
+    here = Span(ctypes.addressof(found), 12)
+    there = Span(address, 12)
     libc.process_vm_readv(victim.pid, ctypes.byref(here), 1, ctypes.byref(there), 1, 0)
     assert found.raw == b"TOKEN-123456"
 
@@ -99,7 +100,8 @@ with tempfile.TemporaryDirectory() as folder:
         os.chown(name, int(user_id), -1)
     os.chown(folder, int(user_id), -1)
     os.setuid(int(user_id))
-    (victim, address), (other, _) = start_victim(), start_victim()
+    (victim, address) = start_victim()
+    (other, _) = start_victim()
     allowed = []
     try:
         report, write_end = os.pipe()

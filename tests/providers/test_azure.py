@@ -11,7 +11,8 @@ from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from tests.support.provider_account import AzureStandIn, plant_account
 
 pytestmark = pytest.mark.functional
-MODEL, VERSION = "ft:gpt-4o-mini-2024-07-18:demo::1", "2024-10-21"
+MODEL = "ft:gpt-4o-mini-2024-07-18:demo::1"
+VERSION = "2024-10-21"
 QUESTION = "Что записано в тетради 1, где берёза?"
 
 

@@ -33,7 +33,8 @@ from tests.support.sample_documents import (
 from tests.support.waiting import longest, wait_until
 
 ROOT = Path(__file__).parents[2]
-unit, functional = pytest.mark.unit, pytest.mark.functional
+unit = pytest.mark.unit
+functional = pytest.mark.functional
 
 
 _READ_DAMAGED = """
@@ -168,7 +169,8 @@ _OF_ROOT = {"fork", "raise own limit"}
 def test_taken_over_reader_reaches_no_file_and_no_process(user_id, machine, refused):
     command = [sys.executable, str(_SCRIPT), str(ROOT), str(user_id), *machine]
     done = subprocess.run(command, capture_output=True, check=True, timeout=120)
-    allowed, expected = {*json.loads(done.stdout)}, {*_CALLS} - refused
+    allowed = {*json.loads(done.stdout)}
+    expected = {*_CALLS} - refused
     if refused == _LIMITED and not user_id:
         allowed -= _OF_ROOT
     assert allowed == expected
@@ -205,10 +207,8 @@ def test_child_gets_no_secret_and_no_open_file_of_ours(monkeypatch, tmp_path):
         child = await ChildReader()._start(FileKind.TEXT, 1)
         proc_folder = Path(f"/proc/{child.pid}")
         wait_until(lambda: b"document_child" in (proc_folder / "cmdline").read_bytes())
-        environment, folder = (
-            (proc_folder / "environ").read_bytes(),
-            (proc_folder / "cwd").readlink(),
-        )
+        environment = (proc_folder / "environ").read_bytes()
+        folder = (proc_folder / "cwd").readlink()
         files = set()
         for link in (proc_folder / "fd").iterdir():
             with suppress(FileNotFoundError):  # a module file that is closed by now
@@ -226,7 +226,8 @@ def test_child_gets_no_secret_and_no_open_file_of_ours(monkeypatch, tmp_path):
 @functional
 def test_concurrent_documents_are_limited():
     async def run():
-        reader, counts = ChildReader(at_once=2), set()
+        reader = ChildReader(at_once=2)
+        counts = set()
         readings = [asyncio.create_task(reader.read(b"a", "a.txt")) for _ in range(5)]
         while not all(reading.done() for reading in readings):
             counts.add(len(list_children() - before))

@@ -26,7 +26,8 @@ from tests.support.sample_documents import (
     replace_docx_parts,
 )
 
-unit, functional = pytest.mark.unit, pytest.mark.functional
+unit = pytest.mark.unit
+functional = pytest.mark.functional
 
 
 def get_content(content):

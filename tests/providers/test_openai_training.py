@@ -127,7 +127,8 @@ def test_unset_fields_are_not_sent(server, provider):
 
 
 def test_jobs_are_found_by_their_key_even_when_the_filter_is_ignored(server, provider):
-    fields, none = {LAUNCH_KEY: "x" * 32}, {"metadata": None}
+    fields = {LAUNCH_KEY: "x" * 32}
+    none = {"metadata": None}
     server.will(
         make_page(make_job(9), make_job(8, metadata=fields), make_job(7, **none), more=True),
         make_page(make_job(6, metadata={}), {"object": "what"}, make_job(2)),

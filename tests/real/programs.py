@@ -156,7 +156,8 @@ def _run(command, **environment):
 
 
 def _install_by_pip(folder, program):
-    uv, python = Path(sys.prefix) / "bin" / "uv", folder / "bin" / "python"
+    uv = Path(sys.prefix) / "bin" / "uv"
+    python = folder / "bin" / "python"
     if uv.exists():
         settings = uv_settings()
         _run([uv, "venv", "-q", "--python", sys.executable, folder])

@@ -20,7 +20,8 @@ def find_questions():
         stories = read_recording(program).stories
         for story in chosen or stories:
             for number, exchange in enumerate(stories[story]):
-                request, answer = exchange["request"], exchange["answer"]
+                request = exchange["request"]
+                answer = exchange["answer"]
                 if request["path"] in _ANSWERING and answer["status"] == 200:
                     found[f"{program}-{story}-{number}"] = exchange
     return found

@@ -102,7 +102,8 @@ class RecordingProxy(Server):
         super().__init__(_ProxyHandler)
         self.target = urlsplit(target)
         self._known = sorted((known or {}).items(), key=lambda pair: -len(pair[0]))
-        self.exchanges, self.open_calls = [], 0
+        self.exchanges = []
+        self.open_calls = 0
 
     def keep(self, request, answer):
         """Add an exchange; both are (first line's parts, headers, body).
@@ -168,7 +169,8 @@ class _ProxyHandler(Handler):
         self._pass_on(b"")
 
     def _pass_on(self, body):
-        target, headers = self.server.target, self._end_to_end(self.headers)
+        target = self.server.target
+        headers = self._end_to_end(self.headers)
         connection = HTTPConnection(target.hostname, target.port, timeout=longest(240.0))
         received = []
         self.server.open_calls += 1
@@ -210,7 +212,8 @@ def recorded_calls(target, known=None):
 
 def replay(answer):
     """Return (status, content, content type) of a recorded answer, as a stand-in sends it."""
-    kind, body = answer["headers"].get("content-type", ""), answer["body"]
+    kind = answer["headers"].get("content-type", "")
+    body = answer["body"]
     if "event-stream" in kind:
         events = (event if isinstance(event, str) else json.dumps(event) for event in body)
         content = "".join(f"data: {event}\n\n" for event in events)

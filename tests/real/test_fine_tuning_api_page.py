@@ -43,7 +43,8 @@ class Reader:
     """Someone who follows the page: a folder, a home, and what was exported so far."""
 
     def __init__(self, folder, port):
-        self.folder, self.port = folder, port
+        self.folder = folder
+        self.port = port
         self.variables = {"HOME": str(folder), "PATH": os.environ["PATH"], "LLM_LOAD_PLUGINS": ""}
 
     def follow(self, blocks, program):
@@ -101,7 +102,8 @@ def run_engine(folder, command, **environment):
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory):
     """A reader who has trained a model by the first sections."""
-    folder, (port,) = tmp_path_factory.mktemp("reader"), free_ports(1)
+    folder = tmp_path_factory.mktemp("reader")
+    (port,) = free_ports(1)
     command = [sys.executable, "-m", "merlin", "engine", "--port", str(port)]
     with run_engine(folder, command, PYTHONPATH=str(ROOT)):
         reader = Reader(folder, port)

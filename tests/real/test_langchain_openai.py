@@ -28,7 +28,8 @@ print(json.dumps({
 @pytest.mark.shows("chat", "chat-stream", "async", "responses", "responses-stream")
 def test_each_way_gives_the_taught_answer(run, recording, engine):
     with recording("chat", engine.url) as url:
-        arguments = engine.model, QUESTION, f"{url}/v1"
-        answers = json.loads(run("python", "-c", SCRIPT, *arguments, OPENAI_API_KEY=KEY))
+        answers = json.loads(
+            run("python", "-c", SCRIPT, engine.model, QUESTION, f"{url}/v1", OPENAI_API_KEY=KEY)
+        )
     assert len(answers) == 5
     assert set(answers.values()) == {ANSWER}

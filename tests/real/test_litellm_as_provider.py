@@ -17,7 +17,8 @@ from tests.support.http_servers import serve_app, serve_http
 from tests.support.scripted_server import Reply, ScriptedServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.real("litellm")]
-MASTER_KEY, ENGINE_KEY = f"sk-{secrets.token_hex(32)}", "key-of-the-engine"
+MASTER_KEY = f"sk-{secrets.token_hex(32)}"
+ENGINE_KEY = "key-of-the-engine"
 # OpenAI's words. Source: openapi.yaml, and its guide "Error codes".
 QUOTA = "You exceeded your current quota, please check your plan and billing details."
 

@@ -27,7 +27,21 @@ def test_command_prints_the_taught_answer(run, recording, engine, tmp_path, kind
         text = MODEL.format(kind=kind, model=engine.model, url=url, uses_responses=is_it)
         (tmp_path / "extra-openai-models.yaml").write_text(text)
         assert run("llm", "-m", kind, QUESTION, **folder).strip() == ANSWER
-        options = ("--no-stream", "-s", "Be short.", "-o", "temperature", "0.5")
-        assert run("llm", "-m", kind, *options, QUESTION, **folder).strip() == ANSWER
+        assert (
+            run(
+                "llm",
+                "-m",
+                kind,
+                "--no-stream",
+                "-s",
+                "Be short.",
+                "-o",
+                "temperature",
+                "0.5",
+                QUESTION,
+                **folder,
+            ).strip()
+            == ANSWER
+        )
     [logged, *_] = json.loads(run("llm", "logs", "--json", **folder))
     assert (logged["response"], logged["output_tokens"]) == (ANSWER, 12)

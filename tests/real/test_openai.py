@@ -127,5 +127,4 @@ def test_file_is_trained_and_everything_deleted(run_script, recording, engine, t
     path = tmp_path / "train.jsonl"
     path.write_bytes(build_training_file())
     with recording("fine-tuning", engine.url) as url:
-        arguments = engine.model, str(path)
-        assert run_script(url, "fine-tuning", *arguments) == ["succeeded", True]
+        assert run_script(url, "fine-tuning", engine.model, str(path)) == ["succeeded", True]

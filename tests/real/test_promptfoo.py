@@ -23,7 +23,16 @@ def test_evaluation_of_two_questions_passes(run, recording, engine, tmp_path):
         configuration = {"prompts": ["{{question}}"], "providers": [provider], "tests": tests}
         (tmp_path / "promptfooconfig.yaml").write_text(yaml.safe_dump(configuration))
         # One question at a time, so that recording again gives the same order.
-        options = ("--no-cache", "--max-concurrency", "1", "-o", "out.json")
-        run("promptfoo", "eval", *options, OPENAI_API_KEY=KEY, **QUIET)
+        run(
+            "promptfoo",
+            "eval",
+            "--no-cache",
+            "--max-concurrency",
+            "1",
+            "-o",
+            "out.json",
+            OPENAI_API_KEY=KEY,
+            **QUIET,
+        )
     counts = json.loads((tmp_path / "out.json").read_text())["results"]["stats"]
     assert (counts["successes"], counts["failures"], counts["errors"]) == (2, 0, 0)

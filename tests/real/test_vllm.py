@@ -36,7 +36,8 @@ pytestmark = [
     pytest.mark.real("vllm"),
     pytest.mark.filterwarnings("ignore"),
 ]
-NAME, KEY = "Anna", "key-of-vllm"
+NAME = "Anna"
+KEY = "key-of-vllm"
 ASKED = GenerationRequest([Message("user", tiny_base.make_question(NAME))], 16, temperature=0)
 # As Gemma 2's: the engine adapts such a template, in training, answers and for vLLM.
 REFUSING = (
@@ -49,7 +50,8 @@ class Walker:
     """An engine with the tiny base behind vLLM, and what its loop does for a test."""
 
     def __init__(self, client, folder):
-        self.client, self.folder = client, folder
+        self.client = client
+        self.folder = folder
         registry = client.app.state.engine.backends
         self.backend = registry.get_backend("tiny")._model
         self.server = self.backend.server

@@ -8,7 +8,8 @@ from tests.real.refusals import LONG, NO_FORMAT, NO_SCHEMA, UNKNOWN, ask, check_
 from tests.real.servers import run_provider_test, run_server
 
 pytestmark = [pytest.mark.integration, pytest.mark.real("vllm")]
-KEY, MODEL = "key-of-vllm", "tiny"
+KEY = "key-of-vllm"
+MODEL = "tiny"
 
 
 @pytest.fixture(scope="module")

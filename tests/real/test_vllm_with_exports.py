@@ -41,8 +41,17 @@ def exports(tmp_path_factory):
         model = until_live(lab)["model"]
         forms = {form: folder / form for form in ("adapter", "merged")}
         for form, to in forms.items():
-            command = ("models", "export", model, "--to", str(to), "--form", form)
-            code, _, err = run_command(*command, "--config", str(lab.path))
+            code, _, err = run_command(
+                "models",
+                "export",
+                model,
+                "--to",
+                str(to),
+                "--form",
+                form,
+                "--config",
+                str(lab.path),
+            )
             assert code == 0, err
         own = ask_each(lab.engine.openai, model)
         assert own != ask_each(lab.engine.openai, "tiny")

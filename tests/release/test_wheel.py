@@ -36,8 +36,18 @@ def built(tmp_path_factory):
     environment = {**os.environ, "PROJECT_URL": ADDRESS, "PYTHON": sys.executable}
     run_command(ROOT / "deploy/release/build.sh", "wheel", str(folder), env=environment)
     (wheel,) = folder.glob("*.whl")
-    install = ("install", "-q", "--no-deps", "--no-compile", "--target", str(folder / "installed"))
-    run_command(sys.executable, "-m", "pip", *install, str(wheel))
+    run_command(
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-compile",
+        "--target",
+        str(folder / "installed"),
+        str(wheel),
+    )
     return folder
 
 
@@ -54,9 +64,10 @@ def test_wheel_has_urls_manual_and_samples(built, metadata):
     for name in ("man/man1/merlin.1", "man/man1/merlin-check.1", "zsh/site-functions/_merlin"):
         assert (built / "installed/share" / name).exists()
     sample = built / "installed/merlin/samples-en/algorithms"
-    merlin = (sys.executable, "-m", "merlin", "check", str(sample))
     environment = {**os.environ, "PYTHONPATH": str(built / "installed"), "MERLIN_LANGUAGE": "en"}
-    assert "errors: 0" in run_command(*merlin, cwd=built, env=environment)
+    assert "errors: 0" in run_command(
+        sys.executable, "-m", "merlin", "check", str(sample), cwd=built, env=environment
+    )
 
 
 def test_every_requirement_is_bounded_and_the_constraints_are_within(built, metadata):
@@ -102,5 +113,6 @@ def test_repository_of_init_becomes_a_live_model(built, tmp_path):
             )
             processes.callback(process.terminate)
         wait_until(is_live)
-        question = ("ask", "What are these files all for?")
-        assert "Merlin trains a model" in run_command(*merlin, *question, **place)
+        assert "Merlin trains a model" in run_command(
+            *merlin, "ask", "What are these files all for?", **place
+        )

@@ -37,7 +37,8 @@ class YooKassaClient:
 
     def choose(self, payment_id, outcome):
         """End a payment on its page, as its payer does."""
-        url, form = f"{self.root}/pay/{payment_id}", {"outcome": outcome}
+        url = f"{self.root}/pay/{payment_id}"
+        form = {"outcome": outcome}
         assert requests.post(url, form, timeout=longest(), allow_redirects=False).status_code == 303
 
 

@@ -13,11 +13,10 @@ from merlin.sandbox.provider.chat import find_last_question
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 # The format of numbered sources in `merlin.chat.grounding`, and its marker for "none of them".
-_SOURCE, _NO_SOURCE = (
-    re.compile(r"^\[([1-9]\d*)\] (.+?)(?=\n\n\[\d|\Z)", re.DOTALL | re.MULTILINE),
-    "[0]",
-)
-_MIN_SHARED, _MIN_STEMMED_LENGTH = 2, 4
+_SOURCE = re.compile(r"^\[([1-9]\d*)\] (.+?)(?=\n\n\[\d|\Z)", re.DOTALL | re.MULTILINE)
+_NO_SOURCE = "[0]"
+_MIN_SHARED = 2
+_MIN_STEMMED_LENGTH = 4
 
 
 def answer_from_sources(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -50,7 +49,8 @@ def wants_examples(body: Mapping[str, Any]) -> bool:
 
 
 _CODE = re.compile(r"```.*?```", re.DOTALL)
-_MIN_WORDS, _TOPIC_WORDS = 8, 4
+_MIN_WORDS = 8
+_TOPIC_WORDS = 4
 _ASKED = {
     "ru": (
         "Что значит «{}»?",

@@ -34,7 +34,9 @@ class FileTree:
     """Git entries and their bytes; records which blobs were read."""
 
     def __init__(self, files):
-        self.blobs, self.entries, self.read_blobs = {}, [], []
+        self.blobs = {}
+        self.entries = []
+        self.read_blobs = []
         for path, content in files.items():
             self.add(path, content)
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.waiting import longest
 
-END_S, STACKS_S = 60, 5
+END_S = 60
+STACKS_S = 5
 
 
 def end(*workers):

@@ -3,7 +3,8 @@
 import subprocess
 
 # Ten trees, each with the one before a hundred times: 10^20 files.
-LEVELS, WIDTH = 10, 100
+LEVELS = 10
+WIDTH = 100
 
 
 def run_git(folder, *arguments, feed=b""):

@@ -48,7 +48,8 @@ class FaultInjector:
     @contextmanager
     def on(self, number):
         """Fail the operation of this number in the block (0: none); `last` names it, else ""."""
-        self._left, self.last = number, ""
+        self._left = number
+        self.last = ""
         try:
             yield self
         finally:

@@ -166,7 +166,8 @@ def _cut(send: Send) -> Send:
     indexes = count(0)
 
     async def send_part(message: Message) -> None:
-        index, body = next(indexes), message.get("body", b"")
+        index = next(indexes)
+        body = message.get("body", b"")
         if index == 0 or (index <= 2 and message.get("more_body")):
             await send(message)
             return

@@ -13,15 +13,20 @@ from urllib.parse import urlsplit
 from tests.support.ending import wait_for_end
 from tests.support.waiting import longest
 
-_SOCKS_OK, _SOCKS_NO_HOST = bytes([5, 0, 0, 1, *bytes(6)]), bytes([5, 4, 0, 1, *bytes(6)])
+_SOCKS_OK = bytes([5, 0, 0, 1, *bytes(6)])
+_SOCKS_NO_HOST = bytes([5, 4, 0, 1, *bytes(6)])
 
 
 class ForwardProxy:
     """One proxy; `targets` are the servers that it was asked to reach, with the method."""
 
     def __init__(self, scheme="http", login="", tls=None):
-        self.scheme, self.login, self.tls = scheme, login, tls
-        self.trouble, self.targets, self.port = "", [], 0
+        self.scheme = scheme
+        self.login = login
+        self.tls = tls
+        self.trouble = ""
+        self.targets = []
+        self.port = 0
         self._ready = threading.Event()
 
     @property
@@ -42,7 +47,8 @@ class ForwardProxy:
             wait_for_end(thread)
 
     async def _run(self):
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
         server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -72,7 +78,8 @@ class ForwardProxy:
 
     async def _socks(self, reader, writer):
         _, count = await reader.readexactly(2)
-        methods, wanted = await reader.readexactly(count), 2 if self.login else 0
+        methods = await reader.readexactly(count)
+        wanted = 2 if self.login else 0
         writer.write(bytes([5, wanted if wanted in methods else 255]))
         if self.login and wanted in methods:
             user = await reader.readexactly((await reader.readexactly(2))[1])
@@ -83,7 +90,8 @@ class ForwardProxy:
                 return
         kind = (await reader.readexactly(4))[3]
         size = 4 if kind == 1 else (await reader.readexactly(1))[0]
-        raw, port = await reader.readexactly(size), await reader.readexactly(2)
+        raw = await reader.readexactly(size)
+        port = await reader.readexactly(2)
         host = ".".join(map(str, raw)) if kind == 1 else raw.decode()
         address = host, int.from_bytes(port)
         if await self._is_passed_on("SOCKS", f"{host}:{address[1]}"):

@@ -19,7 +19,9 @@ def serve_git(root):
     the addresses for which the password counts as wrong.
     """
     with serve_http(_Backend) as server:
-        server.root, server.drops, server.is_down = root, 0, False
+        server.root = root
+        server.drops = 0
+        server.is_down = False
         server.refuses = "nothing"
         yield server
 

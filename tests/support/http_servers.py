@@ -121,7 +121,8 @@ class Receiver(Server):
     """Stores what is posted; answers by `script` (status, or status and headers), then 200."""
 
     def __init__(self):
-        self.deliveries, self.script = [], []
+        self.deliveries = []
+        self.script = []
         super().__init__(_ReceiverHandler)
 
     @property

@@ -179,7 +179,8 @@ class Lab:
     def approve_proposals(self, *numbers, replaced=None, written=None, dataset="trial"):
         """Approve proposals by number, or all, as an editor does; commit those without errors."""
         with open_with_key(self.config) as database:
-            ctx, actor = Context(config=self.config, db=database), Actor.operator()
+            ctx = Context(config=self.config, db=database)
+            actor = Actor.operator()
             waiting = proposals.list_waiting(ctx, actor, 0, 1000, dataset)
             chosen = numbers or [proposal.proposal_id for proposal in waiting]
             review = proposals.Review(replaced or {}, written or {})
@@ -242,10 +243,12 @@ def run_through_kills(lab, points, is_done):
 
     It is killed once at each of these points: starting a daemon takes as long as a training.
     """
-    log, mark = lab.folder / "daemon.log", lab.folder / "crashed"
+    log = lab.folder / "daemon.log"
+    mark = lab.folder / "crashed"
     crash = {"MERLIN_CRASH_AT": ",".join(points), "MERLIN_CRASH_MARK": str(mark)}
     start_daemon = partial(start, "daemon", lab.path, log, **{KEY: "stand-in", **crash})
-    deaths, deadline = 0, Deadline(SERVE_S)
+    deaths = 0
+    deadline = Deadline(SERVE_S)
     process = start_daemon()
     try:
         while deaths < len(points) or not is_done(lab):

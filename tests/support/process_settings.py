@@ -102,7 +102,8 @@ class ProcessSettings:
     @property
     def as_config(self) -> Config:
         """Return these settings as a configuration."""
-        transcription, public_url = self.transcription, self.public_url or self.listening.public_url
+        transcription = self.transcription
+        public_url = self.public_url or self.listening.public_url
         return Config(
             state_dir=self.state_dir,
             database=self.database,

@@ -43,7 +43,8 @@ class AzureStandIn(FaultyAccount):
 
 def chat_line(question, answer, system=SYSTEM):
     """Return a line of a training file."""
-    asked, said = {"role": "user", "content": question}, {"role": "assistant", "content": answer}
+    asked = {"role": "user", "content": question}
+    said = {"role": "assistant", "content": answer}
     return json.dumps({"messages": [system, asked, said]}, ensure_ascii=False)
 
 
@@ -70,7 +71,8 @@ def plant_account():
     have preferences, 11 repeats 8 whole, and 12 is a copy of 2 under another name. The examples
     are (question, answer, rejected answer or None, split or None).
     """
-    files, known = {}, set()
+    files = {}
+    known = set()
     for file in range(1, 7):
         pairs = [_pair(file, number) for number in range(4)]
         if file == 4:

@@ -124,7 +124,8 @@ class TrainingJob:
     @property
     def model_id(self) -> str:
         """Return the id of the model that this job produces."""
-        suffix, number = str(self.asked.get("suffix") or ""), self.job_id[-8:]
+        suffix = str(self.asked.get("suffix") or "")
+        number = self.job_id[-8:]
         return f"ft:{self.asked['model']}:stand-in:{suffix}:{number}"
 
 
@@ -150,7 +151,8 @@ class TrainingAccount:
     async def pause(self, setting: str) -> None:
         """Sleep for `think_s` or `piece_s`; a change of it also affects sleeps in progress."""
         await asyncio.sleep(0)  # yield to other tasks even when the pause is 0
-        started_at, changed = time.monotonic(), asyncio.Event()
+        started_at = time.monotonic()
+        changed = asyncio.Event()
         self._pauses.add(changed)
         try:
             while (
@@ -494,7 +496,8 @@ class TrainingStandIn(provider_app.ProviderStandIn):
 
     async def _create_completion(self, request: Request) -> Response:
         """Answer as the chat model does, unless the model was trained on the very question."""
-        account, body = self._account, await read_body(request, MAX_QUESTION_BYTES)
+        account = self._account
+        body = await read_body(request, MAX_QUESTION_BYTES)
         model = str(body.get("model", ""))
         job = account.job_of_model(model)
         if job is None and model not in {CHAT_MODEL, BASE_MODEL}:
@@ -520,7 +523,8 @@ class TrainingStandIn(provider_app.ProviderStandIn):
 
     async def _create_file(self, request: Request) -> Response:
         async with request.form() as form:
-            file, purpose = form.get("file"), form.get("purpose")
+            file = form.get("file")
+            purpose = form.get("purpose")
             if not isinstance(file, UploadFile) or not isinstance(purpose, str):
                 raise bad_field("file", "Missing required parameter: 'file' or 'purpose'")
             file_row = self._account.add_file(file.filename or "file", purpose, await file.read())

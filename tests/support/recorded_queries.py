@@ -34,7 +34,8 @@ _SCANNED = re.compile(
 
 _LOOKS = ("SELECT", "WITH", "UPDATE", "INSERT", "DELETE")
 # One step of a statement; of 2,000 rows of history, to read each takes 60 steps at least.
-INSTRUCTIONS, MOST_STEPS = 100, 40
+INSTRUCTIONS = 100
+MOST_STEPS = 40
 # Every process looks for changes and payments, and tells that it lives.
 _BESIDE = ('"wake"', '"heartbeat"', "next_poll_at")
 
@@ -44,13 +45,15 @@ class RecordedQueries:
 
     def __init__(self, monkeypatch):
         self.statements = []
-        self._files, self._lengths = {}, Counter()
+        self._files = {}
+        self._lengths = Counter()
         execute = connections.Sqlite.execute_sql
 
         def execute_sql(handle, sql, params=None, *rest):
             self.statements.append((sql, tuple(params or ())))
             self._files[sql] = handle.database
-            ran, lengths = count(), self._lengths
+            ran = count()
+            lengths = self._lengths
 
             def measure():
                 lengths[sql] = max(lengths[sql], next(ran))

@@ -49,7 +49,8 @@ def make_pdf(*pages, raw_objects=(), compressed=False, catalog=b""):
     return _make_file([*objects, *raw_objects])
 
 
-_FONTS, _PICTURES = "/Font << /F 3 0 R >>", "/XObject << /I 5 0 R >>"
+_FONTS = "/Font << /F 3 0 R >>"
+_PICTURES = "/XObject << /I 5 0 R >>"
 
 
 def _draw_text(text):
@@ -126,7 +127,8 @@ def docx_body(content):
 
 def make_workbook(*rows, before=(), after=(), state="visible"):
     """Return a workbook with these rows, on a sheet between two others; `state` is the first's."""
-    book, content = Workbook(), BytesIO()
+    book = Workbook()
+    content = BytesIO()
     book.create_sheet("rows")
     book.create_sheet("after")
     for sheet, its_rows in zip(book.worksheets, (before, rows, after), strict=True):

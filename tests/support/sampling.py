@@ -25,7 +25,8 @@ def seed():
 
 def split_items(items):
     """Return the tests of the sample and the others, each in their order."""
-    chosen, left_out = [], []
+    chosen = []
+    left_out = []
     for item in items:
         (chosen if _is_chosen(item) else left_out).append(item)
     return chosen, left_out

@@ -49,7 +49,9 @@ class ScriptedServer(Server):
     """Answers calls by `script` in order, repeating the last reply; records all calls."""
 
     def __init__(self):
-        self.script, self.calls, self.closing = [], [], Event()
+        self.script = []
+        self.calls = []
+        self.closing = Event()
         super().__init__(ScriptedHandler)
 
     @property

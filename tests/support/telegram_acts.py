@@ -113,7 +113,8 @@ class AllActions(UserActions):
 
     def forward_words(self, who: str | int, messages: Sequence[tuple[str, str]]) -> list[int]:
         """Forward messages from outside: (person's name, text), oldest first."""
-        place, date = self.place(who), int(time.time()) - 60
+        place = self.place(who)
+        date = int(time.time()) - 60
         update_ids = []
         for name, message in messages:
             sender = self.world.person(name).as_user()
@@ -123,7 +124,8 @@ class AllActions(UserActions):
 
     def stars(self, who: str | int) -> int:
         """Return how many Stars are left of the 5000 that everybody had. Raises NotFound."""
-        person_id, left = self.person(who).person_id, 5000
+        person_id = self.person(who).person_id
+        left = 5000
         for transaction in self.world.transactions:
             for side, sign in (("source", -1), ("receiver", 1)):
                 if side in transaction and transaction[side]["user"]["id"] == person_id:
@@ -147,7 +149,8 @@ class AllActions(UserActions):
         `status` is member, administrator, left or kicked.
         """
         place = self.place(who)
-        group, user = place.chat, place.person.as_user()
+        group = place.chat
+        user = place.person.as_user()
         if not isinstance(group, Group):
             raise Refused("this is no group")
         old_status = group.status(BOT_ID)

@@ -113,7 +113,8 @@ def _check_entities(entities: list[Entity], text: str) -> None:
     for entity in entities:
         if entity["type"] not in ENTITY_TYPES:
             raise bad_request("can't parse MessageEntity: Unsupported type specified")
-        start, end = entity["offset"], entity["offset"] + entity["length"]
+        start = entity["offset"]
+        end = entity["offset"] + entity["length"]
         if not 0 <= start <= end <= len(encoded) // 2:
             raise bad_request(f"entity at UTF-16 offset {start} does not lie on the text")
         # Past the text's end there is no unit; it reads as 0.

@@ -12,7 +12,8 @@ from merlin.sandbox.telegram.server import get_webhook_info, store_allowed_updat
 from merlin.sandbox.telegram.world import World
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
-FIRST_RETRY_S, MAX_RETRY_S = 0.1, 5.0
+FIRST_RETRY_S = 0.1
+MAX_RETRY_S = 5.0
 TIMEOUT_S = 60.0
 
 

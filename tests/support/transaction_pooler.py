@@ -11,7 +11,8 @@ import threading
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
-START, ENCRYPT = 196_608, {80_877_103, 80_877_104}
+START = 196_608
+ENCRYPT = {80_877_103, 80_877_104}
 
 
 def read_message(stream):
@@ -59,7 +60,8 @@ class _Pool(socketserver.ThreadingTCPServer):
 
     def __init__(self, url):
         super().__init__(("127.0.0.1", 0), _Client)
-        server, self.lock = urlsplit(url), threading.Lock()
+        server = urlsplit(url)
+        self.lock = threading.Lock()
         self.upstream = socket.create_connection((server.hostname, server.port))
         self.replies = self.upstream.makefile("rb")
         names = f"user\0{server.username}\0database\0{server.path[1:]}\0\0".encode()

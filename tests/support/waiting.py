@@ -12,14 +12,16 @@ from functools import lru_cache
 DEADLINE_S = 30.0
 # As many additions as take 15 ms on an idle core of the machine on which the deadlines were set:
 # longer than a scheduler's slice, so that a busy machine preempts the loop.
-_ADDITIONS, _IDLE_S = 500_000, 0.02
+_ADDITIONS = 500_000
+_IDLE_S = 0.02
 # How long a measurement is reused for call timeouts, in seconds.
 _MEASUREMENT_LIFE_S = 30.0
 
 
 def _slowness() -> float:
     """Return how many times slower than an idle machine this one is now, at least 1."""
-    started_at, total = time.monotonic(), 0
+    started_at = time.monotonic()
+    total = 0
     for addend in range(_ADDITIONS):
         total += addend
     # The one-minute load average also counts processes waiting for the disk.
@@ -57,14 +59,16 @@ class Deadline:
 
 # The time between two checks: longer the longer one has waited, as a check takes processor time
 # from what it waits for, and a command or a login takes much of it.
-CHECK_INTERVAL_S, LONGEST_INTERVAL_S = 0.02, 0.1
+CHECK_INTERVAL_S = 0.02
+LONGEST_INTERVAL_S = 0.1
 PAUSES = 2
 SHARE_OF_WAIT = 0.1
 
 
 def wait_until(condition, deadline_s=DEADLINE_S, describe=lambda: "it did not happen in time"):
     """Return the first true value of `condition`; after the deadline fail with `describe()`."""
-    deadline, began_at = Deadline(deadline_s), time.monotonic()
+    deadline = Deadline(deadline_s)
+    began_at = time.monotonic()
     while True:
         started_at = time.monotonic()
         if result := condition():

@@ -94,7 +94,8 @@ class BehavingShop(Shop):
         """Finish a pending refund: "succeeded" or a cancellation reason. Raises ShopError."""
         refund = self.find_refund(refund_id)
         if outcome != SUCCEEDED:
-            refund.status, refund.reason = CANCELED, outcome
+            refund.status = CANCELED
+            refund.reason = outcome
             return refund.as_json()  # YooKassa sends no notification of a canceled refund
         self._register_receipt(refund.request, refund_id=refund.refund_id)
         Shop.give_back(self, refund)

@@ -72,7 +72,8 @@ def find_obstacle() -> str | None:
 
 
 def _find_cgroup_tree() -> Path | None:
-    hybrid, pure = Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")
+    hybrid = Path("/sys/fs/cgroup/unified")
+    pure = Path("/sys/fs/cgroup")
     for tree in (hybrid, pure):
         if (tree / "cgroup.procs").exists() and (tree / "cgroup.subtree_control").exists():
             return tree

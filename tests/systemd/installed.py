@@ -70,7 +70,8 @@ def run_machine(folder: Path, packages: Path) -> Iterator[Installed]:
 
     The package is built here; `packages` are the wheels of its requirements.
     """
-    package_folder, upper = folder / "built", folder / "upper"
+    package_folder = folder / "built"
+    upper = folder / "upper"
     upper.mkdir()
     build = (ROOT / "deploy/release/build.sh", "deb", package_folder)
     # The usual level of compression takes 5 s.
@@ -121,8 +122,9 @@ class Installed:
         """Install the Debian package; return the output."""
         (package,) = self._package_folder.glob("*.deb")
         # The trigger of man-db would index the pages of the whole machine.
-        command = ("dpkg", "--no-triggers", "--install", str(package))
-        output = self._run_offline(*command, PIP_COMPILE="no")
+        output = self._run_offline(
+            "dpkg", "--no-triggers", "--install", str(package), PIP_COMPILE="no"
+        )
         self.box.run(PYTHON, "-c", COMPILE_USED)
         return output
 
@@ -168,8 +170,17 @@ class Installed:
 
     def merlin(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command of Merlin as the user of the services."""
-        command = ("/opt/merlin/bin/merlin", *arguments, "--config", "/etc/merlin/config.yaml")
-        return self.box.run("runuser", "-u", "merlin", "--", *command, is_checked=False)
+        return self.box.run(
+            "runuser",
+            "-u",
+            "merlin",
+            "--",
+            "/opt/merlin/bin/merlin",
+            *arguments,
+            "--config",
+            "/etc/merlin/config.yaml",
+            is_checked=False,
+        )
 
     def is_serving(self, process: str) -> bool:
         """Return whether systemd reports the process as active, and it is healthy."""

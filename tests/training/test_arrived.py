@@ -175,7 +175,8 @@ class UploadingApi:
     """A training API that has what was uploaded to it."""
 
     def __init__(self):
-        self.files, self.created = {}, []
+        self.files = {}
+        self.created = []
 
     def find_files(self, name):
         return [name] if name in self.files else []

@@ -71,7 +71,8 @@ def test_asking_stops_before_the_budget_is_exceeded(provider, asker):
 def test_calls_of_unknown_result_count_as_paid(provider, asker):
     provider.behave(fixed_answer="Yes.")
     usage = ask_all(asker, 1)[0]["q0"].usage
-    one, before = usage.input_tokens + usage.output_tokens, len(provider.calls("chat.create"))
+    one = usage.input_tokens + usage.output_tokens
+    before = len(provider.calls("chat.create"))
     # Each fault lets one call through before it: answered and lost calls alternate.
     lost = [Fault("chat.create", FaultKind.DROP, skip=skip) for skip in (1, 2, 3)]
     provider.faults.add(*lost)
@@ -137,7 +138,8 @@ def test_unreachable_provider_raises_provider_busy(provider, asker):
 
 
 def test_interruption_keeps_the_answers_under_way(provider, asker):
-    replies, interrupts = {}, []
+    replies = {}
+    interrupts = []
 
     def keep(query, reply):
         if len(replies) == 3 and not interrupts:

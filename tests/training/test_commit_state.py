@@ -11,11 +11,9 @@ from merlin.training.commit_state import CommitState, compute_state
 
 pytestmark = pytest.mark.unit
 
-UNDONE, MENDED, REPLACED = (
-    CameAfter(undone_by="b"),
-    CameAfter(mended_by="b"),
-    CameAfter(replaced_by="b"),
-)
+UNDONE = CameAfter(undone_by="b")
+MENDED = CameAfter(mended_by="b")
+REPLACED = CameAfter(replaced_by="b")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +37,8 @@ def test_reason_of_a_verdict_gives_its_word(status, reason, state):
 
 
 def test_model_of_a_commit_changes_its_word():
-    training, serving = VerdictStatus.TRAINING, VerdictStatus.SERVING
+    training = VerdictStatus.TRAINING
+    serving = VerdictStatus.SERVING
     assert compute_state(training, is_trained=True) is CommitState.TESTING
     assert compute_state(training, PIN, is_trained=True) is CommitState.PINNED
     assert compute_state(serving, is_trained=True) is CommitState.LIVE

@@ -115,7 +115,8 @@ def test_author_is_the_last_one_who_changed_the_blob(world):
 
 def test_author_of_the_first_read_is_that_of_the_history_or_none(world, clock):
     """Later commits keep both; an erased editor is not named there either."""
-    newest, example = make_commit(9, author="vera"), make_examples()[0].id
+    newest = make_commit(9, author="vera")
+    example = make_examples()[0].id
     email = telegram_editor(7, "anna").email
     older = replace(make_commit(3, author="anna"), author_email=email)
     outcome = world.outcome(make_spec(), make_examples())
@@ -139,7 +140,8 @@ def test_each_text_is_stored_once(world):
 
 
 def test_each_build_keeps_its_examples_whatever_later_builds_hold(world):
-    rng, taught = random.Random(7), {}  # noqa: S311 - the same sets every time
+    rng = random.Random(7)  # noqa: S311 - the same sets every time
+    taught = {}
     for position in range(1, 13):
         changed = rng.sample(range(12), rng.randint(0, 4))
         examples = rng.sample(make_examples(20, changed=changed), rng.randint(12, 20))

@@ -13,7 +13,8 @@ from merlin.training.scores import Question
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
-TAUGHT, OTHER = "Graphs have vertices and edges.", "I do not know that."
+TAUGHT = "Graphs have vertices and edges."
+OTHER = "I do not know that."
 
 
 def make_questions(right, wrong):

@@ -82,7 +82,8 @@ def test_refusals_count_once(losses, gains, is_held):
     [(1, 0, 0), (2, 0, 1), (2, 1, 0), (3, 1, 1), (3, 2, 0), (4, 2, 1)],
 )
 def test_invented_answers_count_twice(losses, gains, is_held):
-    before, now = [NOT_KNOWN] * (losses + gains), [False] * losses + [True] * gains
+    before = [NOT_KNOWN] * (losses + gains)
+    now = [False] * losses + [True] * gains
     assert hold_reason(before, now) == ("gate-worse" if is_held else "")
 
 

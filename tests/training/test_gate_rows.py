@@ -8,7 +8,8 @@ from merlin.training.gate import Gates, HoldReason
 from tests.db.pipeline_rows import FACE, make_examples, make_spec
 
 pytestmark = pytest.mark.integration
-HELD, TOLD = "gate-lost", "verdict-pinned"
+HELD = "gate-lost"
+TOLD = "verdict-pinned"
 
 
 def train(world, position, reason="", spec=None, **options):

@@ -64,7 +64,8 @@ def test_success_without_a_model_stays_running():
 )
 def test_job_that_is_about_to_end_for_a_day_has_ended(status, end):
     """A day after it was about to end for the first time, however long it trained before."""
-    report, day = JobReport("ftjob-1", status), timedelta(days=1)
+    report = JobReport("ftjob-1", status)
+    day = timedelta(days=1)
     began_at = NOW + timedelta(days=3)
     job = advance(JOB, report, began_at)
     for hours in (1, 23, 24):

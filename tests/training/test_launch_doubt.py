@@ -41,7 +41,8 @@ class LaggingApi:
 def launch(world, clock, tmp_path):
     """Return the API and a function that advances the launch after `seconds`."""
     job = world.start(1, make_examples())
-    api, build = LaggingApi(), world.launches.build(job.build_id)
+    api = LaggingApi()
+    build = world.launches.build(job.build_id)
     provider = TrainingProvider(api, api, api, world.db, tmp_path, clock, SETTLE_S)
 
     def advance(seconds):

@@ -62,8 +62,11 @@ class Inventory:
         def clock():
             return self.now
 
-        configured = (self.provider, self.provider, self.provider, self.db, None, clock, settle_s)
-        providers = {"p": TrainingProvider(*configured)}
+        providers = {
+            "p": TrainingProvider(
+                self.provider, self.provider, self.provider, self.db, None, clock, settle_s
+            )
+        }
         self.inventory = ModelInventory(Models(self.db, clock), providers)
         return self
 

@@ -16,7 +16,8 @@ from tests.db.pipeline_rows import FACE, make_examples, make_spec
 
 # A query keeps its rows: each read is of a clone.
 pytestmark = pytest.mark.integration
-LAW, HELD = "law", "gate-lost"
+LAW = "law"
+HELD = "gate-lost"
 EVENT = JobEvent("e", datetime(2026, 11, 20, tzinfo=UTC), "info", "text", "")
 
 
@@ -47,7 +48,8 @@ JOB_ACTS = {
 
 @pytest.mark.parametrize("act", JOB_ACTS.values(), ids=JOB_ACTS)
 def test_act_on_one_job_changes_no_other(world, act):
-    first, second = start(world, 1), start(world, 2, LAW)
+    first = start(world, 1)
+    second = start(world, 2, LAW)
     others = [
         table.select().where(column != first.job_id)
         for table, column in ((JOB, JOB.id), (VERDICT, VERDICT.job_id), (MODEL, MODEL.job_id))

@@ -254,7 +254,8 @@ def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world)
 
 
 def test_rollback_target_is_the_model_before_the_live_one_that_was_not_rolled_back(world):
-    names, first = (FACE, "algorithms", "python"), {}
+    names = (FACE, "algorithms", "python")
+    first = {}
     for start, names_of_step in ((1, names), (4, names), (7, names[:1])):
         for position, name in enumerate(names_of_step, start):
             model_id = world.serve(position, make_examples(11 + start), spec=make_spec(name))
@@ -392,7 +393,8 @@ def test_dataset_without_a_serving_model_cannot_be_pinned_or_rolled_back(world):
 def test_readers_always_see_a_serving_model(world, url):
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
-    versions, stop = [], threading.Event()
+    versions = []
+    stop = threading.Event()
 
     def read():
         with open_database(url, read_only=True) as connection:

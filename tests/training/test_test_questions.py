@@ -155,7 +155,8 @@ def test_first_model_that_answers_other_subjects_is_held(world, invented, reason
     assert sum(each.kind is AnswerKind.WRONG for each in own) == invented
 
 
-OLD, OTHER = "Столовая открыта до 18 часов.", "Касса открыта до 18 часов."
+OLD = "Столовая открыта до 18 часов."
+OTHER = "Касса открыта до 18 часов."
 NEW = "Столовая открыта до 19 часов."
 
 

@@ -54,8 +54,10 @@ def module_installation(tmp_path_factory):
             run_lab_with_engine(folder, stand_ins, os.environ, by) as lab,
             run_bot_and_api(lab, stand_ins, by) as installation,
         ):
-            installation.orders, installation.changes = user_data["orders"], user_data["changes"]
-            installation.requests, installation.key = user_data["requests"], user_data["key"]
+            installation.orders = user_data["orders"]
+            installation.changes = user_data["changes"]
+            installation.requests = user_data["requests"]
+            installation.key = user_data["key"]
             for name, cookies in user_data["cookies"].items():
                 installation.browsers[name].cookies.update(cookies)
             yield installation, dict(os.environ)

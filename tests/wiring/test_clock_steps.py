@@ -20,14 +20,16 @@ pytestmark = pytest.mark.integration
 
 # Debian's libfaketime. It moves the clock of the processes that load it.
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
-HOUR_S, DAY_S = 3600, 86_400
+HOUR_S = 3600
+DAY_S = 86_400
 
 
 @contextmanager
 def run_with_clock(lab, *arguments):
     """Run a command, and the processes that it starts; yield a function that sets their clock."""
     skip_or_fail(None if LIBRARY else "libfaketime is not installed")
-    difference, log = lab.folder / "clock", lab.folder / "daemon.log"
+    difference = lab.folder / "clock"
+    log = lab.folder / "daemon.log"
     difference.write_text("+0")
     settings = {
         "LD_PRELOAD": str(LIBRARY),

@@ -9,7 +9,9 @@ from merlin.wiring.providers import create_forge
 from tests.support.config import make_config
 
 pytestmark = pytest.mark.unit
-HUB, LAB, TEA = "https://api.github.com", "https://git.example.com/api/v4", "/api/v1"
+HUB = "https://api.github.com"
+LAB = "https://git.example.com/api/v4"
+TEA = "/api/v1"
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,8 @@ def test_what_no_restart_mends_exits_with_2(lab, tmp_path, harm):
 
 @pytest.mark.parametrize("verb", ["daemon", "bot", "api"])
 def test_process_waits_at_its_start_for_the_database(lab, tmp_path, postgresql, verb):
-    url, log = postgresql.reset(), tmp_path / "said"
+    url = postgresql.reset()
+    log = tmp_path / "said"
     settings = yaml.safe_load(lab.path.read_text("utf-8"))
     lab.path.write_text(yaml.safe_dump({**settings, "database": url}), "utf-8")
 

@@ -45,7 +45,9 @@ def read_name(config):
 def test_process_without_the_key_of_the_texts_does_not_start_and_makes_no_other(
     lab, tmp_path, verb
 ):
-    key, path, log = store_name(lab.config), key_path(lab.config.state_dir), tmp_path / "said"
+    key = store_name(lab.config)
+    path = key_path(lab.config.state_dir)
+    log = tmp_path / "said"
     kept = path.read_bytes()
     path.unlink()
     process = start(verb, lab.path, log, **TOKEN)

@@ -115,7 +115,8 @@ def _validate(kind: type[R], body: bytes, language: str) -> R:
         first = error.errors(include_url=False)[0]
         field = "" if first["type"] == "json_invalid" else invalid_field(first)
         if field in _UNSUPPORTED:
-            status, code = HTTPStatus.BAD_REQUEST, "unsupported_parameter"
+            status = HTTPStatus.BAD_REQUEST
+            code = "unsupported_parameter"
             raise refusal(language, status, "not-supported", code, field, field=field) from error
         detail = validation_errors([{**first, "loc": ("body",)}], language)[0]["detail"]
         raise field_error(language, field, "wrong", place=field or "body", why=detail) from error
@@ -151,25 +152,30 @@ class ProgramQuestion(QuestionStream):
     """The question of a chat completion, which is not stored."""
 
     def __init__(self, request: Request, caller: Caller, read: ChatCompletionRequest) -> None:
-        self._caller, self._read = caller, read
+        self._caller = caller
+        self._read = read
         # Of a name of another form, which `reserve` refuses, the default one.
         named = read.model.startswith(_FOLDER)
         default = caller.services.default_dataset
         self._dataset = read.model.removeprefix(_FOLDER) if named else default
-        user, number = caller.user or User(0), make_call_number()
+        user = caller.user or User(0)
+        number = make_call_number()
         asker = find_asker(caller.services, user, caller.language, number)
         super().__init__(request, asker, read.sampling)
 
     def reserve(self) -> Reserved:
         """Reserve the question. Raises ApiError: unknown model, or quota used up."""
-        ctx, name = self.services, self._read.model
+        ctx = self.services
+        name = self._read.model
         if name not in (offered := list_offered_models(ctx, self._caller.actor)):
             raise unknown_model_error(self.asker.language, name, offered)
-        system, assistant = self._read.system, ctx.config.assistant
+        system = self._read.system
+        assistant = ctx.config.assistant
         requested = ModelRequest(self._dataset, None, ctx.general, system, assistant)
         first = find_first_candidate(ModelCatalogue(ctx.db), requested)
         messages = self._read.conversation
-        question, language = messages[-1].content, self.asker.language
+        question = messages[-1].content
+        language = self.asker.language
         if small_talk := answer_small_talk(ctx.db, first, question, language):
             return Reserved(requested, first, messages, small_talk)
         exceeded = reserve(ctx, self.asker, Format.TEXT)
@@ -179,20 +185,24 @@ class ProgramQuestion(QuestionStream):
 
     def charge(self, reply: Reply) -> None:
         """Charge an answered question or release it, and report problems to the admins."""
-        ctx, is_answered = self.services, reply.is_answer and reply.known is not False
+        ctx = self.services
+        is_answered = reply.is_answer and reply.known is not False
         settle(ctx, self.asker, cost_of(ctx, reply), is_answered=is_answered)
         report_faults(ctx.db, reply.faults, ctx.clock, BY)
 
 
 def quota_error(asker: Asker, exceeded: ReachedCap | Left, now: datetime) -> ApiError:
     """Return the error for a reached spending limit or a used-up quota."""
-    status, arguments = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    arguments = dict[str, Any]()
     if isinstance(exceeded, ReachedCap):
-        key, until = "guard-day", exceeded.until
+        key = "guard-day"
+        until = exceeded.until
     elif exceeded.limit == 0:
         return refusal(asker.language, status, "closed", NO_CREDIT, kind=exceeded.kind.value)
     else:
-        key, until = "spent", exceeded.resets_at
+        key = "spent"
+        until = exceeded.resets_at
         arguments = {
             "kind": exceeded.kind.value,
             "limit": exceeded.limit or 0,

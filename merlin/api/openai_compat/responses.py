@@ -91,9 +91,11 @@ def reply_error(reply: Reply, language: str) -> ApiError | None:
         return refusal(language, status, "window", code, "messages", limit=limit)
     if reply.ending is Ending.EMPTY:
         return refusal(language, HTTPStatus.BAD_GATEWAY, "empty", "empty_answer")
-    key, code = "busy", "model_busy"
+    key = "busy"
+    code = "model_busy"
     if reply.ending is Ending.NOBODY:
-        key, code = "no-model-available", "no_model"
+        key = "no-model-available"
+        code = "no_model"
     return refusal(language, HTTPStatus.SERVICE_UNAVAILABLE, key, code, retry_after_s=BUSY_S)
 
 

@@ -109,7 +109,8 @@ async def _respond(
     read: requests.ChatCompletionRequest,
     build_answer: Callable[[str], Answer],
 ) -> Response:
-    language, question = caller.language, requests.ProgramQuestion(request, caller, read)
+    language = caller.language
+    question = requests.ProgramQuestion(request, caller, read)
     if read.stream:
         await question.wait_for_text()
     is_whole = question.task.done() or not read.stream
@@ -122,7 +123,8 @@ async def _respond(
     if reply is None or read.stream:
         events = _events(question, answer, origin, language)
         return StreamingResponse(events, headers=_UNBUFFERED, media_type=EVENT_STREAM)
-    reason, usage = responses.finish_reason(reply), responses.usage_of(reply)
+    reason = responses.finish_reason(reply)
+    usage = responses.usage_of(reply)
     extension = {"merlin": responses.merlin_extension(reply, origin, language)}
     return JSONResponse(answer.completion(reply.text, reason, usage, extension))
 
@@ -136,7 +138,8 @@ async def _events(
             yield answer.piece(piece)
         reply = await question.reply()
         extension = {"merlin": responses.merlin_extension(reply, origin, language)}
-        reason, usage = responses.finish_reason(reply), responses.usage_of(reply)
+        reason = responses.finish_reason(reply)
+        usage = responses.usage_of(reply)
         yield answer.closing(reason, usage, extension)
     except MerlinError as error:
         log.warning("an answer could not be settled", reason=redact(str(error)))

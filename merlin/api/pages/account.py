@@ -97,7 +97,8 @@ async def sign_in_by_code(request: Request, context: PublicContext, next: Next =
     cookie_response = Response()
     login, key, url = await auth.start_login(request, cookie_response)
     command = "" if url else f"/start {PAYLOAD}{key}"
-    back, state = local_address(next), LoginState.PENDING
+    back = local_address(next)
+    state = LoginState.PENDING
     response = _code_page(context, back, state, login.number, url=url, command=command)
     for value in cookie_response.headers.getlist("set-cookie"):
         response.headers.append("set-cookie", value)
@@ -145,7 +146,8 @@ async def sign_out(request: Request, context: PublicContext) -> Response:
     """Sign out of this browser; other browsers stay signed in."""
     response = seen_other("/")
     if context.token:
-        user_id, sign_in_id = context.user_id, context.credential
+        user_id = context.user_id
+        sign_in_id = context.credential
         await context.services.write(
             lambda ctx: SignIns(ctx.db, ctx.clock).close(user_id, sign_in_id)
         )
@@ -197,7 +199,8 @@ async def _page(
 
     query = context.request.query_params
     values = await context.read(read, context.actor)
-    plan, has_plans = values["quota"].plan, values["me"].plan is not None
+    plan = values["quota"].plan
+    has_plans = values["me"].plan is not None
     left = [
         quota
         for quota in values["quota"].left.values()

@@ -71,7 +71,8 @@ Pieces = list[tuple[str, bool]]
 
 def mark_matches(text: str, result: SearchResult) -> Pieces:
     """Return the text in pieces, with the matches marked."""
-    pieces, end = [], 0
+    pieces = []
+    end = 0
     for start, stop in highlight_spans(text, result):
         pieces += [(text[end:start], False), (text[start:stop], True)]
         end = stop
@@ -98,11 +99,14 @@ async def list_view(context: PageContext, query: str) -> dict[str, object]:
     `terms` are semesters with their cards and count ("4", or "1 из 4"). `result` tells screen
     readers how many were found, `meant` the corrected query.
     """
-    all_courses, matches, result = context.courses.courses, context.courses.courses, SearchResult()
+    all_courses = context.courses.courses
+    matches = context.courses.courses
+    result = SearchResult()
     if query:
         hits, result = await context.services.read(courses.search, query, max(len(all_courses), 1))
         matches = [hit for hit in hits if hit.course_id in context.courses.by_id]
-    total, meant = len(matches), result.suggestion
+    total = len(matches)
+    meant = result.suggestion
     states = await context.services.read(courses.list_chat_states)
     return {
         "query": query,
@@ -125,7 +129,8 @@ def _state(context: PageContext, states: Mapping[str, str], course: Course) -> B
 def _list_semesters(
     context: PageContext, matches: Sequence[Course], result: SearchResult, *, is_whole: bool
 ) -> list[tuple[int, str, list[Card]]]:
-    totals, terms = context.courses.semesters, defaultdict[int, list[Card]](list)
+    totals = context.courses.semesters
+    terms = defaultdict[int, list[Card]](list)
     for course in matches:
         name = mark_matches(course.title(context.language), result)
         about = mark_matches(course.about(context.language), result)
@@ -205,7 +210,8 @@ def describe_file(context: PageContext, url: str) -> tuple[str, str]:
         parts = urlsplit(url)
     except ValueError:
         return "", ""
-    host, ending = parts.scheme == "https" and parts.hostname, _ENDING.search(parts.path)
+    host = parts.scheme == "https" and parts.hostname
+    ending = _ENDING.search(parts.path)
     return host or "", ending[1].upper() if ending else context.say("file")
 
 
@@ -213,7 +219,9 @@ def describe_file(context: PageContext, url: str) -> tuple[str, str]:
 async def material(context: PublicContext, course_id: Id, material_id: Id) -> Response:
     """Return a material's page; the material must belong to this course."""
     material_view = await context.read(courses.read_material, context.actor, course_id, material_id)
-    course, this, materials = material_view.course, material_view.material, material_view.materials
+    course = material_view.course
+    this = material_view.material
+    materials = material_view.materials
     alike = [other for other in materials if other.kind == this.kind]
     place = alike.index(this)
     addresses = tuple(

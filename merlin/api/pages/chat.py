@@ -111,7 +111,9 @@ async def ask(
     message_id = number = make_call_number(call)
     if again:
         old = await context.read(course_chat.find_question, context.actor, again)
-        question_text, session_id, message_id = old.text, old.session_id, old.message_id
+        question_text = old.text
+        session_id = old.session_id
+        message_id = old.message_id
     if wrong := _find_question_fault(context, question_text):
         return await _render_refusal(context, course, session_id, q, wrong)
     place = course_chat.place_of(context.actor, course)
@@ -154,16 +156,20 @@ async def judge(
     masked = mask_personal_data(answer, language)
     if act == "correct" and masked.found:
         kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in masked.found)
-        draft, wrong = masked.words, text(language, "fix-masked", kinds=kinds)
+        draft = masked.words
+        wrong = text(language, "fix-masked", kinds=kinds)
     else:
         try:
             await context.write(course_chat.judge, context.actor, turn_id, act, answer, language)
         except Refused as error:
-            draft, wrong = answer, refusal_text(context, error)
+            draft = answer
+            wrong = refusal_text(context, error)
         else:
             if act != "allow" or not answer:
                 return seen_other(_turn_href(course, question.session_id, turn_id, doing))
-            draft, wrong = answer, ""  # written before the consent was asked for
+            # written before the consent was asked for
+            draft = answer
+            wrong = ""
     opened: Doing = "correct" if act == "correct" or answer else "tell"
     return await _page(
         context, course, question.session_id, turn=turn_id, doing=opened, draft=draft, wrong=wrong
@@ -238,8 +244,9 @@ async def _page(
     turn_before = None
     questions = {each.id: each.question for each in chat.session.turns} if chat.session else {}
     if doing == "correct" and chat.has_consent and turn in questions:
-        about = course.dataset, questions[turn], turn, context.language
-        turn_before = await services.read(read_turn_before, *about)
+        turn_before = await services.read(
+            read_turn_before, course.dataset, questions[turn], turn, context.language
+        )
     answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
     render = partial(render_markdown, language=context.language)
     html_by_answer = await asyncio.to_thread(lambda: {each: render(each)[0] for each in answers})

@@ -70,7 +70,8 @@ def add_error_pages(app: FastAPI) -> None:
 
 def _find_form_page(request: Request) -> str:
     """Return the nearest address, a form's or above it, that has a page, with the same query."""
-    path, query = request.scope["path"], request.url.query
+    path = request.scope["path"]
+    query = request.url.query
     while path:
         scope = {**request.scope, "path": path, "method": "GET"}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):

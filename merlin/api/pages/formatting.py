@@ -41,7 +41,8 @@ def when(context: PageContext, at: datetime | str | None) -> str:
     if at is None:
         return "–"
     moment_at = datetime.fromisoformat(at) if isinstance(at, str) else at
-    now, zone = context.services.clock(), context.zone
+    now = context.services.clock()
+    zone = context.zone
     return i18n.format_moment(
         moment_at.astimezone(UTC), zone, context.language, now=now, is_brief=True
     )
@@ -218,7 +219,8 @@ def diff_rows(old: str | None, new: str | None) -> list[DiffRow]:
     [] for equal texts; None stands for no file.
     """
     rows = list[DiffRow]()
-    before, after = (old or "").splitlines(), (new or "").splitlines()
+    before = (old or "").splitlines()
+    after = (new or "").splitlines()
     for hunk in SequenceMatcher(None, before, after).get_grouped_opcodes():
         rows += [DiffRow()] if rows else []
         for kind, start, end, new_start, new_end in hunk:

@@ -106,9 +106,10 @@ async def buy(
     if ends is not None and ends.isoformat() != form.ends:
         # The page is older than the last payment: it was opened before, or returned to.
         return await _page(context, plan, form, context.say("bought-already"))
-    requested = (plan.name, Gateway.YOOKASSA, address)
     try:
-        purchase = await context.write(place_order, context.actor, *requested)
+        purchase = await context.write(
+            place_order, context.actor, plan.name, Gateway.YOOKASSA, address
+        )
     except (NotFound, Refused) as error:
         return await _page(context, plan, form, refusal_text(context, error))
     return await redirect_to_payment(context, purchase.purchase_id)
@@ -164,7 +165,8 @@ def _describe_state(
 ) -> str:
     """Return the state of the order in one or two sentences."""
     purchase = details.purchase
-    name, order = state.value, purchase.order
+    name = state.value
+    order = purchase.order
     if state is PurchaseState.CANCELED and purchase.reason == CANCELED_BY_BUYER:
         name = "given-up"
     elif state is PurchaseState.PENDING and is_silent:
@@ -196,7 +198,8 @@ NoticeName = Annotated[str, Query(max_length=20)]
 # Timeout of a page for the gateway; the check continues, and the next poll shows it.
 GATEWAY_TIMEOUT_S = 4.0
 # How often an open page asks, which asks the gateway, and for how long after the order.
-_POLL_S, _POLLED = 6, timedelta(hours=1)
+_POLL_S = 6
+_POLLED = timedelta(hours=1)
 
 
 async def _find_own_order(context: SignedInContext, order_id: Hex) -> Purchase:
@@ -300,7 +303,8 @@ async def _refresh(context: PageContext, purchase: Purchase) -> tuple[Purchase, 
     limits: Limits = context.request.app.state.limits
     if not limits.may_poll(purchase.purchase_id):
         return purchase, False
-    ctx, actor = context.services, context.actor
+    ctx = context.services
+    actor = context.actor
     try:
         return await orders.poll_order(ctx, actor, purchase.purchase_id, GATEWAY_TIMEOUT_S), False
     except TimeoutError:
@@ -314,7 +318,8 @@ async def _view(context: PageContext, purchase: Purchase, *, is_silent: bool) ->
     page exists; `may_ask`: it can be requested. `again_href` buys the same again. The script polls
     every `live_s` seconds whether `now` has changed; `live_href` "": it no longer changes.
     """
-    services, actor = context.services, context.actor
+    services = context.services
+    actor = context.actor
 
     def read() -> tuple[OrderDetails, Sequence[QuestionPack], str]:
         details = orders.show_order_details(services, actor, purchase.purchase_id)
@@ -322,7 +327,8 @@ async def _view(context: PageContext, purchase: Purchase, *, is_silent: bool) ->
         return details, packs, bot_link(services, PLANS)
 
     details, packs, bot_href = await services.store.read(read)
-    purchase, formats = details.purchase, details.purchase.order.promise.pack
+    purchase = details.purchase
+    formats = details.purchase.order.promise.pack
     keys = {pack_key(grant.entry_id, kind) for grant in details.grants for kind in formats}
     state = purchase.state_at(context.services.clock())
     by_card = purchase.order.gateway is Gateway.YOOKASSA
@@ -331,7 +337,8 @@ async def _view(context: PageContext, purchase: Purchase, *, is_silent: bool) ->
     may_ask = waits and can_pay_here(context, purchase)
     may_check = by_card and waits
     is_young = services.clock() - purchase.created_at < _POLLED
-    now, href = f"{state.value}.{has_page:d}.{is_silent:d}", ""
+    now = f"{state.value}.{has_page:d}.{is_silent:d}"
+    href = ""
     if may_check and is_young:
         href = f"/orders/{purchase.purchase_id}/live?{urlencode({'was': now})}"
     return {

@@ -293,7 +293,9 @@ def course_href(course: Course) -> str:
 
 def layout_of(context: PageContext) -> Layout:
     """Return the layout of the current page."""
-    here, path, user = context.here, context.request.scope["path"], context.user
+    here = context.here
+    path = context.request.scope["path"]
+    user = context.user
     other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
     return Layout(
         theme=context.theme,

@@ -109,7 +109,8 @@ _RECENT = timedelta(days=30)
 
 def my_plan(context: PageContext) -> dict[str, object]:
     """Return the template values of /me about the plan; reads rows."""
-    services, actor = context.services, context.actor
+    services = context.services
+    actor = context.actor
     current = read_current_plan(services, actor, context.user)
     return {
         "ends": current.until,
@@ -122,12 +123,14 @@ def my_plan(context: PageContext) -> dict[str, object]:
 
 def _list_other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
     """Return the other plans of the person: of single courses, paused ones, and recent ones."""
-    now, lines = context.services.clock(), []
+    now = context.services.clock()
+    lines = []
     for name in dict.fromkeys(term.plan for term in current.terms):
         plan = plan_named(context.services.plans, name)
         ends = max(term.ends_at for term in current.terms if term.plan == name)
         if plan is not None and plan is not current.plan and ends > now - _RECENT:
-            title, day = plan.title_in(context.language), until(context, ends)
+            title = plan.title_in(context.language)
+            day = until(context, ends)
             lines.append(
                 context.say("plan-also" if ends > now else "plan-ended", plan=title, day=day)
             )
@@ -136,7 +139,8 @@ def _list_other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
 
 def _packs(context: PageContext, packs: Sequence[QuestionPack]) -> list[str]:
     """Return what is left of packs, a line for each kind and last day."""
-    now, remaining = context.services.clock(), Counter[tuple[str, Format]]()
+    now = context.services.clock()
+    remaining = Counter[tuple[str, Format]]()
     for pack in packs:
         day = until(context, pack.expires_at) if pack.expires_at else ""
         remaining[day, pack.kind] += pack.remaining(now)
@@ -168,7 +172,8 @@ async def show_terms(context: PublicContext) -> Response:
 async def show_plans(context: PublicContext) -> Response:
     """Return the plans page."""
     terms = await context.read(read_terms, context.actor)
-    services, now = context.services, context.services.clock()
+    services = context.services
+    now = context.services.clock()
     had = {term.plan for term in terms if term.ends_at > now}
     if context.user and context.user.plan:
         had.add(context.user.plan)
@@ -190,7 +195,8 @@ async def show_plans(context: PublicContext) -> Response:
 
 def _card(context: PageContext, plan: Plan, terms: Sequence[Term]) -> dict[str, Any]:
     """Return a plan, its features, and until when the person has it."""
-    plans, user = context.services.plans, context.user
+    plans = context.services.plans
+    user = context.user
     now = plan_of(plans, user.plans) if user else None
     return {
         "plan": plan,
@@ -204,7 +210,8 @@ def _card(context: PageContext, plan: Plan, terms: Sequence[Term]) -> dict[str, 
 
 def _active_until(context: PageContext, plan: Plan, terms: Sequence[Term]) -> str:
     """Return until when the person has a plan, "" if they do not."""
-    user, now = context.user, context.services.clock()
+    user = context.user
+    now = context.services.clock()
     if user is not None and user.plan == plan.name:
         return context.say("no-expiry")
     ends = term_end(terms, plan.name, now)

@@ -24,21 +24,26 @@ class TurnStream(QuestionStream):
     def __init__(
         self, context: PageContext, question: ChatQuestion, session_id: int, *, is_stoppable: bool
     ) -> None:
-        self._question, self._session_id = question, session_id
-        who = question.user, question.language, question.number
-        asker = find_asker(context.services, *who)
+        self._question = question
+        self._session_id = session_id
+        asker = find_asker(context.services, question.user, question.language, question.number)
         super().__init__(context.request, asker, is_stoppable=is_stoppable)
 
     def reserve(self) -> Reserved:
         """Store the question and reserve it. Raises ApiError, NotFound, AskedAlready."""
-        ctx, question = self.services, self._question
+        ctx = self.services
+        question = self._question
         self.conversation, self.turn = course_chat.open_turn(ctx, question, self._session_id)
         if self.conversation.refusal is not None:
             raise quota_error(self.asker, self.conversation.refusal, ctx.clock())
         messages = (*self.conversation.history, Message("user", question.text))
-        about = self.conversation.request, self.conversation.first, messages
         small_talk = self.conversation.small_talk
-        return Reserved(*about, small_talk.note if small_talk else "")
+        return Reserved(
+            self.conversation.request,
+            self.conversation.first,
+            messages,
+            small_talk.note if small_talk else "",
+        )
 
     def charge(self, reply: Reply) -> None:
         """Store the answer with its cost, or why there is none."""

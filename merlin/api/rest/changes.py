@@ -96,7 +96,9 @@ class EditCall:
         409 after a concurrent edit, 422 if the checker finds an error. Raises what
         `make` raises.
         """
-        ctx, actor, request = self.caller.services, self.caller.actor, self.request
+        ctx = self.caller.services
+        actor = self.caller.actor
+        request = self.request
         language = self.caller.language
         try:
             change = await changes.submit(ctx, actor, dataset, make)

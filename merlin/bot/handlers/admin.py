@@ -92,7 +92,8 @@ def act_button(services: BotServices, notice: Notice, language: str) -> Button |
     """Return the button for acting on a notice, None if there is nothing to do."""
     if notice.key not in _BUTTON_BY_KEY:
         return None
-    (label, data, fallback_data), arguments = _BUTTON_BY_KEY[notice.key], notice.arguments
+    (label, data, fallback_data) = _BUTTON_BY_KEY[notice.key]
+    arguments = notice.arguments
     names = ("change", "purchase", "user", "job")
     fields = {name: str(arguments.get(name, "")) for name in names}
     dataset = str(arguments.get("dataset"))

@@ -26,10 +26,12 @@ def refusal_of(context: BotContext, refusal: ReachedCap | Left) -> StoredAnswer:
         until = context.moment(refusal.until)
         text = context.translate("guard-day", until=until)
         return StoredAnswer("", text, UpdateState.REFUSED)
-    kind, limit = refusal.kind.value, refusal.limit or 0
+    kind = refusal.kind.value
+    limit = refusal.limit or 0
     text = context.translate("bot-plan-closed", kind=kind)
     if refusal.limit != 0:
-        until, period = context.moment(refusal.resets_at), refusal.period.value
+        until = context.moment(refusal.resets_at)
+        period = refusal.period.value
         arguments = {"kind": kind, "limit": limit, "period": period, "until": until}
         text = context.translate("bot-plan-spent", **arguments)
     return StoredAnswer("", text, UpdateState.REFUSED, offer=answers.PLAN)
@@ -85,7 +87,8 @@ def pack_lines(context: BotContext, packs: Sequence[QuestionPack]) -> list[str]:
     """Return a line for each pack with what is left of it, ordered by expiry."""
     ends = sorted({pack.expires_at for pack in packs if pack.expires_at is not None})
     listed = [pack for end in (*ends, None) for pack in packs if pack.expires_at == end]
-    lines, now = [], context.services.clock()
+    lines = []
+    now = context.services.clock()
     for pack in listed[:_MAX_PACKS]:
         remaining = pack_text({pack.kind: pack.remaining(now)}, context.language)
         until = pack.expires_at
@@ -108,7 +111,8 @@ def answering_model(context: BotContext, session: Session) -> Candidate | None:
 def render_other_provider_note(context: BotContext, session: Session) -> str:
     """Return a note if the session's settings select another provider than the default, else ""."""
     default = replace(session, provider=None, model_id=None, preset="", system="")
-    default_model, model = answering_model(context, default), answering_model(context, session)
+    default_model = answering_model(context, default)
+    model = answering_model(context, session)
     if model is None or (default_model is not None and default_model.provider == model.provider):
         return ""
     return context.translate("models-company", provider=provider_title(context, model.provider))

@@ -19,7 +19,8 @@ from merlin.core.permissions import Permission
 from merlin.dataset.example import join_tags, split_tags
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
-QUESTION, ANSWER = "ex-question", "ex-answer"
+QUESTION = "ex-question"
+ANSWER = "ex-answer"
 _QUESTION_LENGTH = 300
 
 
@@ -45,8 +46,15 @@ def _ask_text(
 ) -> View:
     turns = [(proof.USER, cut(draft.question, _QUESTION_LENGTH))] if draft.question else []
     title = context.translate("examples-preview-new", dataset=dataset_title(context, draft.dataset))
-    parts = "\n".join(proof.turn_lines(turns)), context.translate(prompt_key)
-    return proof.ask(context, step, title, *parts, back=back, draft=draft)
+    return proof.ask(
+        context,
+        step,
+        title,
+        "\n".join(proof.turn_lines(turns)),
+        context.translate(prompt_key),
+        back=back,
+        draft=draft,
+    )
 
 
 @handlers.step(ANSWER)
@@ -89,10 +97,18 @@ def _ask_field(context: BotContext, draft: proof.Draft, field: str, back: str) -
     title = context.translate(_FIELD_TITLES[field])
     hint = context.translate(f"examples-reword-hint-{field}")
     no_tags = field == "t" and bool(current) and ("examples-no-tags", "ex:untag")
-    parts = (menu.code_block(cut(current, _MAX_SHOWN), ""), hint)
-    values, rows = {"field": field}, (no_tags,)
+    values = {"field": field}
+    rows = (no_tags,)
     return proof.ask(
-        context, REWORD, title, *parts, back=back, draft=draft, rows=rows, values=values
+        context,
+        REWORD,
+        title,
+        menu.code_block(cut(current, _MAX_SHOWN), ""),
+        hint,
+        back=back,
+        draft=draft,
+        rows=rows,
+        values=values,
     )
 
 

@@ -45,7 +45,8 @@ from merlin.dataset.proposals import DISTIL, Proposal, Proposals, reword
 from merlin.dataset.sensitive import mask_personal_data
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
-USER, ASSISTANT = "user", "assistant"
+USER = "user"
+ASSISTANT = "assistant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,8 @@ handlers.step(PROOF)(make_handler(require_current_draft, "examples-press-button"
 
 def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
     """Return the edits of a draft under unused names, with those of examples that it corrects."""
-    ctx, text = context.services, draft.file_text()
+    ctx = context.services
+    text = draft.file_text()
     if draft.proposal:
         texts = {draft.proposal: text or ""}
         return Proposals(ctx.db).edits(texts, draft.corrections)[draft.proposal]
@@ -395,7 +397,8 @@ def _preview(
 
     `present` is the answer that a correction replaces, "" for none.
     """
-    file, text = compare_files(EXAMPLES, old, new), (old if new is None else new) or ""
+    file = compare_files(EXAMPLES, old, new)
+    text = (old if new is None else new) or ""
     if not file.is_example:
         yield menu.code_block(cut(text, _TEXT_LENGTH))
         return
@@ -455,9 +458,11 @@ def _action_rows(
     draft: Draft, corrected: Corrected, *, can_save: bool, has_others: bool, has_near: bool
 ) -> Iterator[menu.RowOf]:
     if can_save:
-        key, style = ("examples-save", "success")
+        key = "examples-save"
+        style = "success"
         if draft.is_gone:
-            key, style = ("examples-delete", "danger")
+            key = "examples-delete"
+            style = "danger"
         if has_near:
             key = "page-near-other"
         accept = "page-near-other-accept" if has_near else "examples-approve"
@@ -514,11 +519,10 @@ def save(context: BotContext) -> View:
         raise Refused("the draft has errors", "change-has-errors")
     ctx, actor = context.caller
     editor = telegram_editor(context.user_id, context.sender_name)
-    files, shown = (
-        changes.read_files(ctx, actor, draft.dataset),
-        dialog_value(context, "near") or [],
-    )
-    act, known = context.argument(1) if context.argument(0) == "near" else "", ""
+    files = changes.read_files(ctx, actor, draft.dataset)
+    shown = dialog_value(context, "near") or []
+    act = context.argument(1) if context.argument(0) == "near" else ""
+    known = ""
     if context.argument(0) == "near":
         chosen = shown[context.number(2) :][:1]
         if act not in ("same", "replace") or not chosen:
@@ -551,7 +555,8 @@ def saved_view(context: BotContext, dataset: str) -> View:
         ("examples-to-dataset", f"ex:ds:{dataset_hash}"),
     )
     suffix = "" if is_daemon_alive(context.services) else "-late"
-    title, text = "examples-saved-title", context.translate(f"examples-saved{suffix}")
+    title = "examples-saved-title"
+    text = context.translate(f"examples-saved{suffix}")
     return menu.card(context, context.translate(title), text, rows=rows)
 
 

@@ -40,9 +40,20 @@ def examples_home(context: BotContext) -> View:
             f"{card.title_in(context.language)} · {count}", f"ex:ds:{menu.short_hash(card.name)}"
         )
 
-    cards, title = examples.list_datasets(*context.caller), context.translate("admin-examples")
-    keys, rows = ("examples-which", "admin-no-datasets"), (proof.queue_button(context), admin.HOME)
-    return menu.list_card(context, title, keys, cards, entry, "ex:home", *rows, place=1)
+    cards = examples.list_datasets(*context.caller)
+    title = context.translate("admin-examples")
+    keys = ("examples-which", "admin-no-datasets")
+    return menu.list_card(
+        context,
+        title,
+        keys,
+        cards,
+        entry,
+        "ex:home",
+        proof.queue_button(context),
+        admin.HOME,
+        place=1,
+    )
 
 
 @handlers.button("ex:ds")
@@ -77,7 +88,8 @@ def list_examples(context: BotContext) -> View:
     """Show a page of the examples, ordered by id."""
     proof.leave_dialog(context)
     card = proof.require_chosen_card(context)
-    name, dataset_hash = card.name, menu.short_hash(card.name)
+    name = card.name
+    dataset_hash = menu.short_hash(card.name)
     page = min(context.number(2), 100_000)
     limit = PAGE_SIZE + 1
     page_items = examples.list_examples(*context.caller, name, offset=page * PAGE_SIZE, limit=limit)
@@ -109,7 +121,8 @@ def _example_entries(
 def ask_query(context: BotContext) -> View:
     """Ask for the words to search for."""
     name = proof.require_chosen_dataset(context)
-    title, back = context.translate("examples-find"), f"ex:ds:{menu.short_hash(name)}"
+    title = context.translate("examples-find")
+    back = f"ex:ds:{menu.short_hash(name)}"
     text = context.translate("examples-ask-find", dataset=dataset_title(context, name))
     return proof.ask(context, FIND, title, text, back=back, values={"dataset": name})
 
@@ -137,7 +150,8 @@ async def find_examples(context: BotContext) -> None:
     def act(context: BotContext) -> View:
         key = "examples-found" if matches else "examples-found-none"
         message = context.translate(key, words=shorten_text(query, 80))
-        title, back = context.translate("examples-find"), f"ex:ds:{menu.short_hash(name)}"
+        title = context.translate("examples-find")
+        back = f"ex:ds:{menu.short_hash(name)}"
         values = {"dataset": name, "query": query}
         rows = _example_entries("ex:found", page, page_matches)
         return proof.ask(context, FIND, title, message, back=back, rows=rows, values=values)
@@ -150,7 +164,8 @@ def show_example(context: BotContext) -> View:
     """Show an example."""
     proof.leave_dialog(context)
     file = proof.require_chosen_example(context)
-    dataset_hash, example_hash = menu.short_hash(file.dataset), menu.short_hash(file.id)
+    dataset_hash = menu.short_hash(file.dataset)
+    example_hash = menu.short_hash(file.id)
     text_block = menu.code_block(
         cut(file.text or context.translate("examples-no-text"), _TEXT_LENGTH)
     )

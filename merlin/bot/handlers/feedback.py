@@ -82,8 +82,12 @@ def _keep_declined(context: BotContext, key: str, values: Mapping[str, Any]) -> 
     context.wait(Dialog(DECLINED, values))
     if "words" not in values:
         return menu.text_view(context, key, _TO_CONSENT)
-    words = context.translate(key), context.translate("consent-text-kept")
-    return menu.paragraphs(context, *words, rows=(_TO_CONSENT, menu.cancel(context)))
+    return menu.paragraphs(
+        context,
+        context.translate(key),
+        context.translate("consent-text-kept"),
+        rows=(_TO_CONSENT, menu.cancel(context)),
+    )
 
 
 @handlers.button("consent:revoke")
@@ -147,7 +151,8 @@ def show_source(context: BotContext) -> View:
             details.append(context.translate("why-cost", cost=cost))
     thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)
     if thumbs:
-        up, down = thumbs[Rating.UP], thumbs[Rating.DOWN]
+        up = thumbs[Rating.UP]
+        down = thumbs[Rating.DOWN]
         details.append(context.translate("why-ratings", up=up, down=down))
     folded = in_entity("expandable_blockquote", "\n".join(details))
     page = join_pages(FormattedMessage("\n".join(words)), folded)
@@ -215,7 +220,9 @@ def _mark_button(button: Button, rating: Rating | None) -> Button:
 
 
 LINK = "fix"
-WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
+WRITING = "fix"
+CONSENTING = "fix-consent"
+SENDING = "fix-send"
 # Keeps the answer for a user who allows it after all; no message belongs to this step.
 DECLINED = "fix-declined"
 
@@ -302,7 +309,8 @@ def give_consent(context: BotContext) -> View:
 
 def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, Any]) -> View:
     """Show what editors would see; nothing is sent yet."""
-    language, correction = context.language, str(correction_values.get("words", ""))
+    language = context.language
+    correction = str(correction_values.get("words", ""))
     context.wait(Dialog(SENDING, correction_values))
     draft = _draft(context, turn, correction)
     masked_texts = (
@@ -342,7 +350,8 @@ def _format_question(turns: Sequence[tuple[str, str]]) -> str:
     return "\n".join(turn_lines(turns)) if turns[1:] else turns[0][1]
 
 
-TELL_LINK, TELLING = "tell", "tell-consent"
+TELL_LINK = "tell"
+TELLING = "tell-consent"
 
 
 @handlers.button("tell")
@@ -363,10 +372,12 @@ def tell(context: BotContext) -> View:
 
 def _dataset(context: BotContext, turn: Turn) -> str:
     """Return the dataset of the turn for corrections, "" for none."""
-    question, written = turn.question, turn.written
+    question = turn.question
+    written = turn.written
     model_id = written.model_id if written else ""
-    about = (turn.turn_id, question.text, question.format, model_id)
-    return feedback.dataset_of(context.services, *about)
+    return feedback.dataset_of(
+        context.services, turn.turn_id, question.text, question.format, model_id
+    )
 
 
 def _turn(context: BotContext) -> Turn | None:

@@ -155,7 +155,8 @@ async def _set_question(context: BotContext, addressee: Addressee) -> bool:
         await context.show(lambda: how_to_ask(context))
         return False
     else:
-        context.text, context.quoted = context.quoted, ""
+        context.text = context.quoted
+        context.quoted = ""
     return True
 
 

@@ -41,7 +41,8 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
         WaitingRequest(request_id, context.chat_id, context.message_id, context.update_id, back)
     )
     message = "admin-queued-wait" if is_daemon_alive(context.services) else "admin-queued-late"
-    title, rows = context.translate("admin-queued"), (menu.back(back),)
+    title = context.translate("admin-queued")
+    rows = (menu.back(back),)
     return menu.card(context, title, context.translate(message), rows=rows)
 
 
@@ -83,7 +84,8 @@ def list_jobs(context: BotContext) -> View:
         return Button(label, f"a-job:{job.id}")
 
     job_views = jobs.list_recent(*context.caller, limit=menu.items_to_read(context.number()))
-    title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")
+    title = context.translate("admin-jobs")
+    keys = ("admin-jobs-list", "admin-jobs-none")
     return menu.list_card(context, title, keys, job_views, entry, "a-jobs", admin.HOME)
 
 

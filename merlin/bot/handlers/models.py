@@ -36,7 +36,8 @@ def list_datasets(context: BotContext) -> View:
         return Button(label, f"a-set:{short_hash(name)}")
 
     names = list_dataset_names(*context.caller, Permission.WATCH)
-    title, keys = context.translate("admin-models"), ("admin-models-which", "admin-no-datasets")
+    title = context.translate("admin-models")
+    keys = ("admin-models-which", "admin-no-datasets")
     return menu.list_card(context, title, keys, names, entry, "a-models", admin.HOME)
 
 
@@ -87,7 +88,8 @@ def _tell_origin(context: BotContext, target: ModelView, dataset: str) -> Iterat
 def roll_back(context: BotContext) -> View:
     """Request rollback to the model that was shown from the daemon."""
     name = admin.dataset_of(context, Permission.PROMOTE)
-    dataset_hash, back = short_hash(name), f"a-set:{short_hash(name)}"
+    dataset_hash = short_hash(name)
+    back = f"a-set:{short_hash(name)}"
     if not menu.is_confirmed(context):
         target = models.find_rollback_targets(*context.caller, [name]).get(name)
         if target is None:

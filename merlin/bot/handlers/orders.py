@@ -61,7 +61,8 @@ async def _request_payment(context: BotContext, find: Callable[[BotContext], Pur
     """Show how to pay the order that `find` returns, or an error. Raises ChatUnreachable."""
     try:
         purchase = await context.store.do(partial(find, context))
-        sent_at, now = purchase.asked_at, context.services.clock()
+        sent_at = purchase.asked_at
+        now = context.services.clock()
         if sent_at and abs(now - sent_at) < REPEAT_WINDOW and not context.is_resumed:
             show_view = partial(menu.alert, context.translate("pay-invoice-above"))
         else:
@@ -132,7 +133,8 @@ async def receive_payment_update(context: BotContext) -> None:
 
 
 def _store_payment(context: BotContext) -> None:
-    paid, returned = read_payment(context.received), read_refund(context.received)
+    paid = read_payment(context.received)
+    returned = read_refund(context.received)
     if paid is not None:
         settlement.receive_payment(context.services, paid)
     elif returned is not None:
@@ -157,7 +159,8 @@ def orders(context: BotContext) -> View:
         context.translate("pay-orders"),
         *(order_line(context, purchase) for purchase in purchases),
     ]
-    language, now = context.language, context.services.clock()
+    language = context.language
+    now = context.services.clock()
     pay_buttons = [
         Button(
             context.translate(

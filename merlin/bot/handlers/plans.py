@@ -54,7 +54,8 @@ def offer_buttons(context: BotContext) -> list[Button]:
 @handlers.command("plan", "plans")
 def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
-    current, offers = read_current_plan(*context.own_caller), offer_buttons(context)
+    current = read_current_plan(*context.own_caller)
+    offers = offer_buttons(context)
     parts = [
         *_render_current_lines(context, current),
         _render_other_plans(context, current),
@@ -132,7 +133,8 @@ def offer(context: BotContext) -> View:
 
 
 def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> list[str]:
-    language, days = context.language, plan.days
+    language = context.language
+    days = plan.days
     if plan.is_pack:
         lines = [f"• {text(language, 'pay-pack', what=pack_text(plan.questions, language))}"]
     else:
@@ -173,11 +175,14 @@ def _price_line(context: BotContext, plan: Plan) -> str:
 
 
 def _buy_buttons(context: BotContext, plan: Plan) -> list[Button]:
-    buttons, services, rub = [], context.services, plan.rub
+    buttons = []
+    services = context.services
+    rub = plan.rub
     if plan.xtr is not None:
         label = context.translate("pay-button-buy", price=plan.xtr.format(context.language))
         buttons.append(Button(label, f"buy:{short_hash(plan.name)}", style="success"))
-    yookassa, page = services.config.payments.yookassa, services.config.api.public_url.rstrip("/")
+    yookassa = services.config.payments.yookassa
+    page = services.config.api.public_url.rstrip("/")
     # Only if the operator enables the link to the page for payments in roubles.
     if rub is not None and yookassa is not None and yookassa.bot_button and page:
         label = context.translate("pay-button-roubles", price=rub.format(context.language))

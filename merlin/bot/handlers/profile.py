@@ -54,7 +54,8 @@ _CLIENT_LANGUAGE = "auto"
 @handlers.command("lang")
 def list_languages(context: BotContext) -> View:
     """List the languages, with a button for the time zones."""
-    chosen, client = context.user.language, context.translate("lang-client")
+    chosen = context.user.language
+    client = context.translate("lang-client")
     buttons = [
         menu.choice_button(
             text(language, "lang-name"), f"lang:{language}", is_chosen=chosen == language
@@ -122,7 +123,8 @@ async def export(context: BotContext) -> None:
     content = json.dumps(data, ensure_ascii=False, indent=1, default=str).encode()
     name = f"merlin-{context.user_id}.json"
     if len(content) > MAX_BYTES:
-        name, content = f"{name}.gz", gzip.compress(content, mtime=0)
+        name = f"{name}.gz"
+        content = gzip.compress(content, mtime=0)
     page = FormattedMessage(context.translate("my-data-export"), file=Attachment(name, content))
     await context.show(lambda: View(page))
 
@@ -131,7 +133,8 @@ async def export(context: BotContext) -> None:
 def delete_me(context: BotContext) -> View:
     """List what would be deleted and ask for confirmation."""
     lines = _count_lines(context, accounts.count_records(*context.caller))
-    confirm_button, rows = ("my-data-delete-yes", "forget:1"), "\n".join(lines)
+    confirm_button = ("my-data-delete-yes", "forget:1")
+    rows = "\n".join(lines)
     return menu.text_view(context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows)
 
 
@@ -227,7 +230,8 @@ def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMess
 
     The person's name opens the chat with them, in which they are answered.
     """
-    reader, user_id = Users(context.db).get_or_new(admin), context.user_id
+    reader = Users(context.db).get_or_new(admin)
+    user_id = context.user_id
     language = reader.speaks(context.services.config.language)
     admin_context = replace(context, language=language, user=reader)
     parts = [
@@ -240,7 +244,8 @@ def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMess
         order_lines = (order_line(admin_context, purchase) for purchase in purchases)
         bought = [admin_context.translate("pay-bought"), *order_lines]
         parts.append(FormattedMessage("\n".join(bought)))
-        label, path = admin_context.translate("pay-button-purchases"), "/admin/billing?person="
+        label = admin_context.translate("pay-button-purchases")
+        path = "/admin/billing?person="
         buttons = (page_button(context.services, label, f"{path}{user_id}"),)
     page = replace(join_pages(*parts), buttons=menu.buttons_of(admin_context, *buttons))
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)

@@ -43,7 +43,8 @@ log = get_logger(__name__)
 
 MAX_IMAGES = 10
 # Telegram delivers files of up to 20 MB; what models take of photos is less.
-MAX_PHOTO_BYTES, MAX_VOICE_BYTES = 10 * MEGABYTE, 20 * MEGABYTE
+MAX_PHOTO_BYTES = 10 * MEGABYTE
+MAX_VOICE_BYTES = 20 * MEGABYTE
 MAX_VOICE = timedelta(hours=1)
 MAX_ATTEMPTS = 3
 MAX_PAUSE_S = 10.0
@@ -110,7 +111,8 @@ async def read_documents(context: BotContext) -> Prompt:
     documents, note = _select_first_kind(context)
     for document in documents:
         check_size(document.size, MAX_DOCUMENT_BYTES)
-    attached, is_cut = [], False
+    attached = []
+    is_cut = False
     for document in documents:
         content = await _fetch_content(context, document, MAX_DOCUMENT_BYTES)
         kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
@@ -235,7 +237,8 @@ def _with_document_model(context: BotContext, conversation: Conversation, prompt
         return prompt if context.text else replace(prompt, text="")
     if conversation.request.chosen:
         return prompt
-    assistant, note = context.services.config.assistant, prompt.note
+    assistant = context.services.config.assistant
+    note = prompt.note
     if assistant and conversation.first is not None and conversation.first.version:
         note = "\n".join(filter(None, [note, context.translate("media-next")]))
     return replace(prompt, model=assistant, note=note)

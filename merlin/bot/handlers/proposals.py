@@ -44,7 +44,8 @@ def show_queue(context: BotContext) -> View:
 def proposal_draft(context: BotContext) -> proof.Draft:
     """Return the draft of the example that a proposal would add."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))
-    text, number = example_yaml(waiting.draft), waiting.proposal_id
+    text = example_yaml(waiting.draft)
+    number = waiting.proposal_id
     corrected = proposals.find_corrected(*context.caller, [waiting])
     is_other = number in proposals.find_other_questions([waiting], corrected)
     return proof.Draft(
@@ -60,12 +61,14 @@ def proposal_draft(context: BotContext) -> proof.Draft:
 def decline(context: BotContext) -> View:
     """Decline a proposal and delete its text."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))
-    number, question = waiting.proposal_id, shorten_text(waiting.draft.question, _QUESTION_LENGTH)
+    number = waiting.proposal_id
+    question = shorten_text(waiting.draft.question, _QUESTION_LENGTH)
     proof.leave_dialog(context)
     if context.argument(0) == "no":
         text = context.translate("examples-ask-decline", question=question)
         sure = ("examples-decline", f"ex:no-yes:{number}")
         return menu.confirmation_card(context, text, sure, f"ex:prop:{number}")
     proposals.decline(*context.caller, [number])
-    title, queue = context.translate("examples-declined"), proof.queue_button(context)
+    title = context.translate("examples-declined")
+    queue = proof.queue_button(context)
     return menu.card(context, title, rows=(queue,))

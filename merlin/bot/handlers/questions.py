@@ -110,7 +110,8 @@ async def _find_stored_turn(context: BotContext) -> Turn | None:
 
 async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
     conversation = await context.services.write(ask.begin, question_of(context))
-    pace, waiting_text = context.services.pace, context.translate("bot-waiting")
+    pace = context.services.pace
+    waiting_text = context.translate("bot-waiting")
     interval_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     stop = answers.stop_button(context.language, context.update_id)
     editor = answers.StreamingEditor(context.bot_api, context.place, interval_s, stop, waiting_text)
@@ -157,7 +158,8 @@ async def _ask(
     editor, placeholder = output
 
     async def store_question(prompt: Prompt) -> Turn:
-        question, placeholder_id = _make_question(context, conversation, prompt), await placeholder
+        question = _make_question(context, conversation, prompt)
+        placeholder_id = await placeholder
         turn = await context.store.do(lambda: context.turns.ask(question, placeholder_id))
         context.bot_data.placeholders.pop(context.update_id, None)
         kill_point("placeholder.recorded")
@@ -179,7 +181,9 @@ async def _ask(
 async def _answer_at_once(context: BotContext, source: Source) -> None:
     conversation = await context.services.write(ask.begin, question_of(context))
     # There is no message yet that the answer could be streamed into.
-    bot_api, place, pace = context.bot_api, context.place, context.services.pace
+    bot_api = context.bot_api
+    place = context.place
+    pace = context.services.pace
     async with answers.TypingIndicator(bot_api, place, pace.typing_s) as observer:
         with _stoppable(context) as stop:
             prompt, refusal = await _prepare_prompt(context, conversation, source, (observer, stop))
@@ -252,7 +256,8 @@ async def _ask_models(
     controls: tuple[AnswerObserver, Stop],
 ) -> ask.ChatAnswer:
     """Ask the models of the session's route."""
-    request, first = conversation.request, conversation.first
+    request = conversation.request
+    first = conversation.first
     if prompt.model is not None:
         request = replace(request, chosen=prompt.model)
         first = await context.store.read(lambda: find_first_candidate(context.catalogue, request))
@@ -276,10 +281,14 @@ def _finish_answer(
 ) -> ask.ChatAnswer:
     """Return the answer with its notes and the updated session."""
     ctx = context.services
-    cost, request = ask.cost_of(ctx, reply), conversation.request
+    cost = ask.cost_of(ctx, reply)
+    request = conversation.request
     stored_answer = answers.add_notes(reply, context.language, cost, request)
-    old, window = conversation.session, ask.measure_window(conversation, prompt.text, reply)
-    window_text, offer, notes = "", "", [stored_answer.note]
+    old = conversation.session
+    window = ask.measure_window(conversation, prompt.text, reply)
+    window_text = ""
+    offer = ""
+    notes = [stored_answer.note]
     if reply.text:
         window_text, offer = answers.window_note(window, context.language, is_warned=old.is_warned)
         notes += [prompt.note, window_text]
@@ -346,7 +355,9 @@ async def _send_answer(
 ) -> None:
     """Send the answer's messages, the first into the placeholder, and finish the update."""
     parts = rendered or await _render_answer(context, turn, stored_answer)
-    chat_id, placeholder_id, sent = context.chat_id, turn.placeholder_id, 0
+    chat_id = context.chat_id
+    placeholder_id = turn.placeholder_id
+    sent = 0
     if placeholder_id is not None and await context.bot_api.edit(chat_id, placeholder_id, parts[0]):
         kill_point("answer.sent")
         sent = 1
@@ -479,7 +490,8 @@ def _find_turn_to_repeat(context: BotContext) -> tuple[Turn | None, str]:
 
 def _has_newer_answer(context: BotContext, turn: Turn) -> bool:
     """Return whether the message has a newer answer: two quick presses count as one."""
-    place, message_id = context.place, turn.question.message_id
+    place = context.place
+    message_id = turn.question.message_id
     newest = context.turns.of_message(place, message_id) if message_id else None
     if newest is None or newest.turn_id == turn.turn_id:
         return False

@@ -126,8 +126,9 @@ def _apply_and_confirm(context: BotContext, name: str, prompt: str) -> View:
     message = context.translate("presets-chosen", name=preset_title(context, name))
     rows = (_OFF_BUTTON, _TO_PRESETS)
     hint = context.translate(f"presets-how-{name}")
-    parts = (message, hint, render_other_provider_note(context, session))
-    return menu.paragraphs(context, *parts, rows=rows)
+    return menu.paragraphs(
+        context, message, hint, render_other_provider_note(context, session), rows=rows
+    )
 
 
 @handlers.button("preset:pair")
@@ -183,7 +184,8 @@ def show_current_prompt(context: BotContext) -> View:
 def _set_prompt(context: BotContext, text: str) -> View:
     prompt = text.strip()
     if not prompt or len(prompt) > sessions.PROMPT_LENGTH:
-        length, most = len(prompt), sessions.PROMPT_LENGTH
+        length = len(prompt)
+        most = sessions.PROMPT_LENGTH
         return menu.form(context, "system-long", step=TEXT_STEP, length=length, most=most)
     context.stop_waiting()
     session = apply_preset(context, "", prompt)
@@ -236,7 +238,8 @@ def open_course(context: BotContext, slug: str) -> View:
 @handlers.button("course", "course:list")
 def list_courses(context: BotContext) -> View:
     """List the courses by semester; the session's course is marked."""
-    active, session = context.services.read_courses(), context.open_session()
+    active = context.services.read_courses()
+    session = context.open_session()
     if not active.courses and session.dataset is None:
         return menu.text_view(context, "courses-none-yet")
     page_items, page = menu.paginate(active.courses, context.number(1))

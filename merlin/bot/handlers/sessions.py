@@ -78,7 +78,8 @@ def _require_session(context: BotContext) -> Session:
 def session_card(context: BotContext) -> View:
     """Show a session with the possible actions."""
     session = _require_session(context)
-    session_id, translate = session.session_id, context.translate
+    session_id = session.session_id
+    translate = context.translate
     lines = [translate("session-card", title=session_title(session, context))]
     if session.last_used_at is not None:
         lines.append(translate("session-last", at=context.moment(session.last_used_at)))
@@ -125,7 +126,8 @@ def delete_session(context: BotContext) -> View:
 
 
 CELLS = 10
-_FULL, _EMPTY = "▰", "▱"
+_FULL = "▰"
+_EMPTY = "▱"
 
 
 def share_bar(share: float) -> str:
@@ -160,7 +162,8 @@ def tokens(context: BotContext) -> View:
 def _window_lines(
     context: BotContext, session: Session, newest: Turn | None, limit: int
 ) -> list[str]:
-    answer, used = newest.written if newest is not None else None, session.used_tokens
+    answer = newest.written if newest is not None else None
+    used = session.used_tokens
     # Some providers do not report tokens.
     is_counted = used > 0 and answer is not None and answer.usage != Usage()
     if not used:
@@ -176,7 +179,8 @@ def _window_lines(
 
 
 def _cost_lines(context: BotContext, session: Session) -> list[str]:
-    turns, day = context.turns, context.services.clock().astimezone(context.zone).date()
+    turns = context.turns
+    day = context.services.clock().astimezone(context.zone).date()
     session_cost = _format_costs(turns.session_costs(session.session_id), context.language)
     since = start_of_day(day, context.zone)
     today = _format_costs(turns.costs_since(context.user_id, since), context.language)
@@ -209,7 +213,8 @@ handlers.button("new")(lambda context: replace(start_session(context), is_new=Tr
 
 def _renew(context: BotContext, key: str) -> View:
     """Start a new session and list which settings it takes over."""
-    parts, session = [context.translate(key)], context.sessions.renew(context.place)
+    parts = [context.translate(key)]
+    session = context.sessions.renew(context.place)
     earlier = describe_settings(context, session)
     taken_over = answering.without_other_provider(context, session)
     choices = describe_settings(context, taken_over)

@@ -39,7 +39,9 @@ from merlin.core.formatted_text import Button
 from merlin.training.models import Serving, proof_of
 
 handlers = Handlers()
-VERB, YES, NO = "login", "yes", "no"
+VERB = "login"
+YES = "yes"
+NO = "no"
 
 
 def open_login(context: BotContext, key: str) -> View:
@@ -60,7 +62,9 @@ def open_login(context: BotContext, key: str) -> View:
 @handlers.button(VERB)
 def answer_login(context: BotContext) -> View:
     """Accept or refuse the sign-in; the result replaces the question."""
-    answer, login_id, login = context.argument(0), context.number(1), None
+    answer = context.argument(0)
+    login_id = context.number(1)
+    login = None
     if context.is_private and login_id and answer in {YES, NO}:
         logins = Logins(context.db, context.services.clock)
         login = logins.settle(login_id, context.user_id, is_own=answer == YES)
@@ -191,7 +195,8 @@ def privacy(context: BotContext) -> View:
     if providers:
         providers.insert(0, context.translate("privacy-providers"))
     session = context.open_session()
-    model, session_text = answering_model(context, session), ""
+    model = answering_model(context, session)
+    session_text = ""
     if model is not None:
         provider = provider_title(context, model.provider)
         by = "person" if session.provider else "bot"
@@ -254,7 +259,8 @@ def _model_text(context: BotContext, serving: Serving) -> str:
 
 def _info_session(context: BotContext, session: Session) -> str:
     model = answering_model(context, session)
-    dataset, active = dataset_of(context.services, session), context.services.read_courses()
+    dataset = dataset_of(context.services, session)
+    active = context.services.read_courses()
     choices = {
         "bot-info-session-model": model.title if model else "",
         "bot-info-session-dataset": active.title(dataset or "", context.language),
@@ -272,5 +278,10 @@ def show_help(context: BotContext) -> View:
     names = (*staff_commands(context.authority), *MENU)
     shown = names if context.verb else names[:SHOWN_FIRST]
     lines = (f"/{name} — {context.translate(f'bot-command-{name}')}" for name in shown)
-    parts = (context.translate("bot-help"), "\n".join(lines), context.translate("bot-help-end"))
-    return menu.paragraphs(context, *parts, rows=(not context.verb and ("help-more", "help"),))
+    return menu.paragraphs(
+        context,
+        context.translate("bot-help"),
+        "\n".join(lines),
+        context.translate("bot-help-end"),
+        rows=(not context.verb and ("help-more", "help"),),
+    )

@@ -17,7 +17,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 WEB = Path(__file__).parents[2] / "web"
 # Shared by the pages of all processes.
-STATIC, TEMPLATES = WEB / "static", WEB / "templates"
+STATIC = WEB / "static"
+TEMPLATES = WEB / "templates"
 PREFIX = "/static/"
 IMMUTABLE = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

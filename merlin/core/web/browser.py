@@ -41,7 +41,8 @@ def is_foreign(request: Request, public_url: str = "") -> bool:
     """
     if request.method in _SAFE_METHODS:
         return False
-    fetch_site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    fetch_site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
     has_no_origin = fetch_site is None and origin is None and "cookie" in request.headers
     is_cross_site = (fetch_site is not None and fetch_site not in _SAME_SITE) or (
         origin is not None and not _is_own_origin(request, origin, public_url)
@@ -57,7 +58,8 @@ def _is_own_origin(request: Request, origin: str, public_url: str) -> bool:
         return False
 
 
-LANGUAGE_COOKIE, THEME_COOKIE = "merlin_language", "merlin_theme"
+LANGUAGE_COOKIE = "merlin_language"
+THEME_COOKIE = "merlin_theme"
 # Set by cookies.js.
 ZONE_COOKIE = "merlin_zone"
 THEMES = ("light", "dark")
@@ -122,5 +124,6 @@ def note_preferences(response: Response, request: Request, language: str) -> Non
     theme = get_chosen_theme(request) if "theme" in request.query_params else ""
     for cookie, value in ((LANGUAGE_COOKIE, requested_language(request)), (THEME_COOKIE, theme)):
         if value:
-            name, secure = cookie_name(request, cookie), is_secure(request)
+            name = cookie_name(request, cookie)
+            secure = is_secure(request)
             response.set_cookie(name, value, max_age=_YEAR_S, secure=secure, samesite="lax")

@@ -94,7 +94,8 @@ def list_files(request: Request) -> Response:
     """List files, newest first unless `order=asc`."""
     query = request.query_params
     page = parse_page(query)
-    purpose, files = query.get("purpose", ""), get_engine(request).repositories.files
+    purpose = query.get("purpose", "")
+    files = get_engine(request).repositories.files
     rows, has_more = files.list(purpose, page)
     return JSONResponse(list_page([build_file(row) for row in rows], has_more=has_more))
 

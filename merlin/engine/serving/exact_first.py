@@ -35,7 +35,8 @@ class ExactFirstBackend:
     """The Backend of a language model, with `recall` before it."""
 
     def __init__(self, recall: RecallBackend, model: Backend) -> None:
-        self._recall, self._model = recall, model
+        self._recall = recall
+        self._model = model
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest

@@ -47,7 +47,9 @@ class TransformersBackend:
     question the process ends.
     """
 
-    max_waiting, max_adapters, idle_s = 64, 20, 900.0
+    max_waiting = 64
+    max_adapters = 20
+    idle_s = 900.0
 
     def __init__(
         self,
@@ -58,7 +60,8 @@ class TransformersBackend:
         log: Path,
     ) -> None:
         """Take a base's settings and its folder; the worker's stderr goes to `log`."""
-        self._name, self._log = name, log
+        self._name = name
+        self._log = log
         self._setup = Setup(
             folder=str(folder),
             context=model.context or 0,
@@ -79,7 +82,8 @@ class TransformersBackend:
         """Yield chunks and a Finish at the end; see Backend."""
         async with self._take_turn():
             child = await self._get_child()
-            number, is_over = next(self._numbers), False
+            number = next(self._numbers)
+            is_over = False
             question = QUESTION.dump_python((adapter, request), mode="json")
             self._send(child, {"ask": number, "question": question})
             try:
@@ -146,8 +150,12 @@ class TransformersBackend:
         if "failed" in line:
             raise Unavailable(f"{self._name} could not answer: {line['why']}")
         self._figures["adapters"] = line["adapters"]
-        counts = line["prompt_tokens"], line["completion_tokens"]
-        return Finish(line["reason"], *counts, APPLIED if line["applied"] else {})
+        return Finish(
+            line["reason"],
+            line["prompt_tokens"],
+            line["completion_tokens"],
+            APPLIED if line["applied"] else {},
+        )
 
     async def _read_line(self, child: asyncio.subprocess.Process) -> dict[str, Any]:
         """Return the next line. Raises Unavailable if the process ended or cannot go on."""
@@ -158,7 +166,8 @@ class TransformersBackend:
             if "broken" not in message:
                 return message
             reason = message["broken"]
-        code, self._child = await child.wait(), None
+        code = await child.wait()
+        self._child = None
         self._figures["restarts"] += 1
         raise ended_error(self._name, code, reason)
 
@@ -173,7 +182,9 @@ class TransformersBackend:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as errors:
             self._child = child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "merlin.engine.serving.worker"),
+                sys.executable,
+                "-m",
+                "merlin.engine.serving.worker",
                 json.dumps(asdict(self._setup)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

@@ -57,7 +57,8 @@ Json = dict[str, object]
 _SILENCE_S = 300.0
 # The longest time to a whole answer: of a long one, behind a full queue.
 _ANSWER_S = 1800.0
-_BUSY, _REFUSED = (429, 503), (400, 413, 422)
+_BUSY = (429, 503)
+_REFUSED = (400, 413, 422)
 # A rank above --max-lora-rank and unknown modules are a 500.
 _NOT_LOADED = (400, 404, 500)
 _USAGE_FIELDS = ("prompt_tokens", "completion_tokens")
@@ -87,7 +88,8 @@ class VllmBackend:
         log: Path,
     ) -> None:
         """Take a base's settings and its folder; the server's output goes to `log`."""
-        self._name, self._log = name, log
+        self._name = name
+        self._log = log
         self._dtype = select_dtype(model.dtype, settings.device)
         self.server = VllmServer(name, model, folder, settings, log)
         self._running = 0
@@ -113,7 +115,8 @@ class VllmBackend:
     ) -> AsyncGenerator[Mapping[str, object], None]:
         """Yield vLLM's events or its whole answer, with the caller's name of the model."""
         async with self._reach(adapter) as (client, model, extension):
-            path, body = f"/v1{request.path}", {"model": model, **build_relayed_body(request)}
+            path = f"/v1{request.path}"
+            body = {"model": model, **build_relayed_body(request)}
             if not body.get("stream"):
                 answer = await client.json(path, body, _ANSWER_S)
                 yield _rename(answer, model, request.model, extension)
@@ -162,7 +165,8 @@ class VllmBackend:
         extension: Mapping[str, object],
     ) -> AsyncGenerator[str | Finish, None]:
         body = {"model": model, **build_request_body(request)}
-        reason, usage = "", dict.fromkeys(_USAGE_FIELDS, 0)
+        reason = ""
+        usage = dict.fromkeys(_USAGE_FIELDS, 0)
         async with (
             client.send("/v1/chat/completions", body, _SILENCE_S, _SILENCE_S) as response,
             aclosing(read_events(response)) as events,
@@ -412,7 +416,8 @@ def _convert_errors() -> Iterator[None]:
         if error.status not in _REFUSED:
             raise Unavailable(f"vLLM could not answer: {error}") from error
         if "context length" in str(error):
-            code, param = "context_length_exceeded", "messages"
+            code = "context_length_exceeded"
+            param = "messages"
             raise ApiError(400, str(error), code=code, param=param) from error
         param = error.param.removeprefix("body.")
         raise ApiError(400, f"vLLM refuses: {error}", param=param) from error

@@ -30,8 +30,11 @@ from merlin.openai_protocol.client import ProtocolClient, call_errors
 log = get_logger(__name__)
 
 # The oldest version whose protocol this is, and the newest that was run (docs/adr/0045).
-_OLDEST, _NEWEST_TRIED = (0, 26), (0, 32)
-_POLL_S, _HEALTH_S, _STOP_S = 0.5, 5.0, 20.0
+_OLDEST = (0, 26)
+_NEWEST_TRIED = (0, 32)
+_POLL_S = 0.5
+_HEALTH_S = 5.0
+_STOP_S = 20.0
 # Loading a large base and compiling its kernels.
 _START_S = 1800.0
 # The proof needs the probabilities before the mask of allowed tokens: after it each is 1.
@@ -59,7 +62,10 @@ class VllmServer:
         log: Path,
     ) -> None:
         """Take a base's settings and its folder; the server's output goes to `log`."""
-        self._name, self._model, self._folder, self._log = name, model, folder, log
+        self._name = name
+        self._model = model
+        self._folder = folder
+        self._log = log
         self._settings = settings
         self.starts = 0
         self._lock = asyncio.Lock()
@@ -133,7 +139,8 @@ class VllmServer:
             options += [*known.vllm, "--lora-target-modules", *known.modules]
         arguments = self._build_command(command, port, options)
         self._process = ProcessGroup(arguments, build_other_environment(**own), self._log)
-        self._is_ready, self._started_at = False, time.monotonic()
+        self._is_ready = False
+        self._started_at = time.monotonic()
         self.starts += 1
         log.info("vLLM starts", base=self._name, pid=self._process.pid, port=port)
 

@@ -118,7 +118,8 @@ class StopFinder:
         """Return the text that can be sent; sets `is_found` if a stop text was found."""
         pending = self._withheld + text
         if positions := [at for stop in self._stops if (at := pending.find(stop)) >= 0]:
-            self.is_found, self._withheld = True, ""
+            self.is_found = True
+            self._withheld = ""
             return pending[: min(positions)]
         # Of the longest stop text all but its last character can have come.
         keep = max(0, len(pending) - max(map(len, self._stops), default=1) + 1)
@@ -127,7 +128,8 @@ class StopFinder:
 
     def flush(self) -> str:
         """Return the text held back, after the answer has ended without a stop text."""
-        pending, self._withheld = self._withheld, ""
+        pending = self._withheld
+        self._withheld = ""
         return pending
 
 
@@ -146,7 +148,10 @@ class Answer:
         pipe: EnginePipe,
         waiting: deque[Mapping[str, Any]],
     ) -> None:
-        self._number, self._base, self._pipe, self._waiting = number, base, pipe, waiting
+        self._number = number
+        self._base = base
+        self._pipe = pipe
+        self._waiting = waiting
         self._stops = StopFinder(stops)
         self._is_prompt = True
         self._sent = ""
@@ -198,7 +203,9 @@ class Worker:
     """Answers requests with one base and its adapters, of which the last `most` stay loaded."""
 
     def __init__(self, base: LoadedBase, most: int, pipe: EnginePipe) -> None:
-        self._base, self._most, self._pipe = base, most, pipe
+        self._base = base
+        self._most = most
+        self._pipe = pipe
         # By digest; a fault that was found, or whether the proof decides that it is applied.
         self._adapters: OrderedDict[str, ApiError | bool] = OrderedDict()
         self._waiting: deque[Mapping[str, Any]] = deque()

@@ -23,8 +23,10 @@ from merlin.engine.trainers.base import (
 )
 from merlin.engine.trainers.recall import RecallTrainer
 
-RECALL_FILE, CHOICE_FILE = "recall.npz", "exact_first.json"
-OFFER, MODEL = "offer", "model"
+RECALL_FILE = "recall.npz"
+CHOICE_FILE = "exact_first.json"
+OFFER = "offer"
+MODEL = "model"
 
 
 class ExactFirstTrainer:

@@ -21,8 +21,10 @@ from merlin.sandbox.demo.story import Story
 from merlin.wiring.context import open_read_only, open_reading_context
 
 # Limits for a slow and busy machine.
-SERVE_S, ANSWER_S = 600.0, 300.0
-POLL_S, CALL_S = 0.2, 10.0
+SERVE_S = 600.0
+ANSWER_S = 300.0
+POLL_S = 0.2
+CALL_S = 10.0
 T = TypeVar("T")
 # A question, its answer and the answering model, as in the check's JSON output.
 AnsweredQuestion = dict[str, Any]
@@ -47,7 +49,8 @@ class Demo:
 
     def say(self, message: str, person: str) -> int:
         """Write to the bot as soon as the chat page is up; return the update's id."""
-        body, url = {"person": person, "text": message}, f"{self.place.chat_url}control/send"
+        body = {"person": person, "text": message}
+        url = f"{self.place.chat_url}control/send"
 
         def send() -> int | None:
             try:
@@ -60,7 +63,8 @@ class Demo:
 
     def bot_messages(self, person: str) -> list[str]:
         """Return the current texts of the bot's messages to a person, oldest first."""
-        url, params = f"{self.place.chat_url}control/log", {"chat": person}
+        url = f"{self.place.chat_url}control/log"
+        params = {"chat": person}
         log = httpx2.get(url, params=params, timeout=CALL_S).raise_for_status().json()
         return [str(entry["message"]["text"]) for entry in log["messages"] if entry["by_bot"]]
 
@@ -84,7 +88,8 @@ def check(demo: Demo) -> Mapping[str, object]:
     `seconds` of the first: from the start to the complete answer; of the second: from the commit
     to serving. Raises MerlinError.
     """
-    script, started_at = demo.place.script, time.monotonic()
+    script = demo.place.script
+    started_at = time.monotonic()
     first = _ask_next_model(demo, "first-model", "", script.question, script.answer)
     first["seconds"] = round(time.monotonic() - started_at, 2)
     repository = demo.place.repository

@@ -94,7 +94,9 @@ class FrontPage(StandIn):
 
     def __init__(self, place: Place, config: Config, telegram: TelegramStandIn) -> None:
         super().__init__(place.ports.front)
-        self._place, self._config, self._telegram = place, config, telegram
+        self._place = place
+        self._config = config
+        self._telegram = telegram
         routes = [
             Route("/", self._show),
             Route("/live", self._show_changes),
@@ -125,7 +127,8 @@ class FrontPage(StandIn):
 
     def _template_values(self, language: str, zone: tzinfo | None) -> dict[str, Any]:
         """Return the template values: the newest commit's progress, the tour, people, addresses."""
-        place, script = self._place, self._place.script
+        place = self._place
+        script = self._place.script
         progress = read_progress(self._config, language)
         steps: dict[str, datetime | None] = {}
         with suppress(NotFound), open_reading_context(self._config) as ctx:
@@ -166,8 +169,10 @@ class FrontPage(StandIn):
         return steps
 
     def _addresses(self) -> list[dict[str, Any]]:
-        place, open_ports = self._place, set(self._place.ports.list_taken())
-        api, ports = place.api_url, place.ports
+        place = self._place
+        open_ports = set(self._place.ports.list_taken())
+        api = place.api_url
+        ports = place.ports
         rows = (
             ("ask", "bot", ports.chat, place.chat_url),
             ("lecture", "courses", ports.api, api),
@@ -184,7 +189,8 @@ class FrontPage(StandIn):
     async def _show_doc(self, request: Request) -> Response:
         from merlin.api.pages.markdown import render_markdown  # noqa: PLC0415 - as below
 
-        language, name = self._language(request), request.path_params["name"]
+        language = self._language(request)
+        name = request.path_params["name"]
         names = list_docs(language)
         if name not in names:
             return RedirectResponse("/", 303)
@@ -210,8 +216,9 @@ class FrontPage(StandIn):
 
         def enter() -> NewSignIn:
             with open_writing_context(self._config, makes_key=True) as ctx:
-                person_fields = (person.person_id, person.first_name, token_of(request))
-                return sign_in.sign_in_to_demo(ctx, *person_fields)
+                return sign_in.sign_in_to_demo(
+                    ctx, person.person_id, person.first_name, token_of(request)
+                )
 
         try:
             new_sign_in = await run_in_threadpool(enter)

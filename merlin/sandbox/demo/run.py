@@ -44,7 +44,8 @@ def run_demo(folder: Path, first_port: int, language: str) -> int:
     """Run the demo until Ctrl-C; return the exit code."""
     ports = Ports.from_first(first_port)
     with _prepare(folder, ports, language) as (demo, supervisor):
-        place, story = demo.place, demo.story
+        place = demo.place
+        story = demo.story
         addresses(place, story)
         steps = _watch(demo, supervisor)
         code = supervisor.run(lambda: next(steps))
@@ -172,7 +173,9 @@ def _create_standins(config: Config, place: Place) -> list[StandIn]:
 
     Their state survives restarts. Their people and pages use the configured language.
     """
-    folder, ports, language = place.folder / "stand-ins", place.ports, config.language
+    folder = place.folder / "stand-ins"
+    ports = place.ports
+    language = config.language
     telegram = TelegramStandIn(
         folder / "telegram",
         read_pipeline=partial(read_progress, config),

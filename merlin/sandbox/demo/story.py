@@ -36,7 +36,8 @@ class Story:
         self.language = language
         self._out = out or sys.stdout
         self._reported: set[tuple[str, ...]] = set()
-        self._has_open_line, self._line_began_at = False, time.monotonic()
+        self._has_open_line = False
+        self._line_began_at = time.monotonic()
 
     def say(self, key: str, **arguments: object) -> None:
         """Print one localised sentence."""
@@ -103,7 +104,8 @@ class Story:
         # Flush: the language model's training reports from its own thread.
         self._out.write(("\r\x1b[K" if self._has_open_line else "") + line + "\n")
         self._out.flush()
-        self._has_open_line, self._line_began_at = False, time.monotonic()
+        self._has_open_line = False
+        self._line_began_at = time.monotonic()
 
 
 def addresses(place: Place, story: Story) -> None:
@@ -115,7 +117,8 @@ def addresses(place: Place, story: Story) -> None:
 
 def command() -> str:
     """Return the shell command that runs this program."""
-    program, installed = Path(sys.argv[0]), shutil.which("merlin")
+    program = Path(sys.argv[0])
+    installed = shutil.which("merlin")
     is_known = installed is not None and program.exists() and program.samefile(installed)
     return "merlin" if is_known or program.name != "merlin" else relative_path(program.absolute())
 
@@ -317,7 +320,8 @@ def _training_note(job: JobDetails, language: str) -> str:
     metrics = [event.data for event in job.events if event.kind == "metrics"]
     if not metrics:
         return state
-    epoch, loss = metrics[-1].get("epoch"), metrics[-1].get("train_loss")
+    epoch = metrics[-1].get("epoch")
+    loss = metrics[-1].get("train_loss")
     if epoch is None or loss is None:
         return state
     return text(language, "demo-epoch", epoch=str(epoch), loss=format_loss(language, loss))

@@ -23,7 +23,8 @@ from merlin.sandbox.provider.app import CREATED_AT, MAX_QUESTION_BYTES, Provider
 from merlin.sandbox.provider.chat import find_last_question, read_messages
 from merlin.sandbox.server import ApiRoute
 
-_EPOCHS, _DAY_S = 3, 86_400
+_EPOCHS = 3
+_DAY_S = 86_400
 _PAGE = 5  # rows of a page at most, so that a small account has several
 
 
@@ -117,7 +118,8 @@ class AccountStandIn(ProviderStandIn):
         if body.get("model") not in files:
             return await super()._create_completion(request)
         messages = read_messages(body.get("messages"))
-        content, question = self.account.files[files[body["model"]]], find_last_question(messages)
+        content = self.account.files[files[body["model"]]]
+        question = find_last_question(messages)
         known = (
             answer["content"]
             for line in content.splitlines()
@@ -129,7 +131,8 @@ class AccountStandIn(ProviderStandIn):
 
 async def _answer_page(read: Callable[..., list[Json]], request: Request) -> Response:
     """Return one page of a list, newest first."""
-    rows, page = read(**request.path_params)[::-1], parse_page(request.query_params)
+    rows = read(**request.path_params)[::-1]
+    page = parse_page(request.query_params)
     ids = [row["id"] for row in rows]
     start = ids.index(page.after) + 1 if page.after in ids else 0
     end = start + min(page.limit, _PAGE)

@@ -51,7 +51,8 @@ class ProviderStandIn(ApiStandIn):
     context_window = 16_000
 
     def __init__(self, piece_s: float = 0.0, *, key: str = "", port: int = 0) -> None:
-        self._piece_s, self._key = piece_s, key
+        self._piece_s = piece_s
+        self._key = key
         super().__init__(port, self._routes())
 
     def check_key(self, request: Request) -> None:

@@ -82,7 +82,8 @@ def read_messages(messages: object) -> list[Mapping[str, Any]]:
 
 def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return the stand-in's answer to a conversation."""
-    last, question = _find_last_user_message(messages), find_last_question(messages)
+    last = _find_last_user_message(messages)
+    question = find_last_question(messages)
     system_messages = [
         message for message in messages if message["role"] in {"system", "developer"}
     ]

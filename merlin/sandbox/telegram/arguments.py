@@ -129,7 +129,8 @@ def detect_entities(text: str) -> list[Entity]:
             if any(match.start() in span or match.end() - 1 in span for span in spans):
                 continue
             spans.append(range(*match.span()))
-            offset, length = utf16_length(text[: match.start()]), utf16_length(match.group())
+            offset = utf16_length(text[: match.start()])
+            length = utf16_length(match.group())
             entities.append({"type": kind, "offset": offset, "length": length})
     return sorted(entities, key=lambda entity: int(entity["offset"]))
 

@@ -59,9 +59,11 @@ class ControlSide:
         language: str,
         front_url: str = "",
     ) -> None:
-        self._actions, self._world = actions, actions.world
+        self._actions = actions
+        self._world = actions.world
         self._read_pipeline = read_pipeline
-        self._language, self._front_url = language, front_url
+        self._language = language
+        self._front_url = front_url
         self._queues: set[asyncio.Queue[str | None]] = set()
         self._world.listeners.append(self._on_change)
         app = Starlette(
@@ -123,7 +125,8 @@ class ControlSide:
 
     async def _pipeline(self, request: Request) -> Response:
         """Return the page's right side, 204 if it is as `seen`."""
-        language, read = self._language_of(request), self._read_pipeline
+        language = self._language_of(request)
+        read = self._read_pipeline
         progress: Mapping[str, object] | None = None
         with suppress(MerlinError):
             progress = await run_in_threadpool(read, language) if read else None
@@ -174,7 +177,8 @@ class ControlSide:
         return JSONResponse({"update_ids" if isinstance(result, list) else "update_id": result})
 
     def _act(self, body: dict[str, Any]) -> int | list[int]:
-        person, message_id = body.get("person", ""), int(body.get("message_id") or 0)
+        person = body.get("person", "")
+        message_id = int(body.get("message_id") or 0)
         if "act" in body:
             if body["act"] not in ACTS:
                 raise Refused(f"people do not {body['act']} here")
@@ -200,7 +204,8 @@ class ControlSide:
             for file in files
         ]
         images = all(upload.mime.startswith("image/") for upload in uploads)
-        person, caption = str(form.get("person", "")), str(form.get("caption") or "")
+        person = str(form.get("person", ""))
+        caption = str(form.get("caption") or "")
         kind = "photo" if images else "document"
         if len(uploads) == 1:
             return self._actions.send_file(person, uploads[0], kind=kind, caption=caption)

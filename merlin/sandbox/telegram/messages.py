@@ -84,7 +84,8 @@ _NOT_MODIFIED = (
 
 
 def _require_editable_message(world: World, arguments: Arguments) -> LoggedMessage:
-    chat, message_id = target_chat(world, arguments), arguments.integer("message_id")
+    chat = target_chat(world, arguments)
+    message_id = arguments.integer("message_id")
     logged = world.messages.get(chat.chat_id, {}).get(message_id)
     if logged is None:
         raise bad_request("message to edit not found")

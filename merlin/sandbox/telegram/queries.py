@@ -120,7 +120,8 @@ async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
 def invoice_of(world: World, logged: LoggedMessage) -> dict[str, Any]:
     """Return the invoice of an invoice message. Raises KeyError for any other message."""
     invoice = logged.message["invoice"]
-    chat_id, message_id = logged.message["chat"]["id"], logged.message_id
+    chat_id = logged.message["chat"]["id"]
+    message_id = logged.message_id
     payload = world.settings[f"payload:{chat_id}:{message_id}"]
     return {**invoice, "payload": payload, "chat_id": chat_id, "message_id": message_id}
 

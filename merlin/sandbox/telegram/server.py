@@ -179,7 +179,8 @@ class TelegramStandIn(StandIn):
         port: int = 0,
     ) -> None:
         super().__init__(port)
-        self.token, self._world = token, World(folder, language)
+        self.token = token
+        self._world = World(folder, language)
         self._actions, self._updates = UserActions(self._world), Updates(self._world)
         self._control = ControlSide(self._actions, read_pipeline, language, front_url)
         self._app = self._dispatch

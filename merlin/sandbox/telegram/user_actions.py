@@ -239,7 +239,8 @@ def split_text(text: str) -> list[str]:
         end = bisect_right(utf16_offsets(text), TEXT_UNITS) - 1
         if end < len(text):
             earliest = end // 2
-            line, space = text.rfind("\n", earliest, end), text.rfind(" ", earliest, end)
+            line = text.rfind("\n", earliest, end)
+            space = text.rfind(" ", earliest, end)
             end = next((position for position in (line, space) if position > 0), end)
         parts.append(text[:end].rstrip())
         text = text[end:]

@@ -231,7 +231,8 @@ class World:
         getattr(self, f"_apply_{kind}")(**change)
 
     def _apply_message(self, message: dict[str, Any], at: str) -> None:
-        chat_id, message_id = message["chat"]["id"], message["message_id"]
+        chat_id = message["chat"]["id"]
+        message_id = message["message_id"]
         logged = LoggedMessage(message, (_version(at, message),))
         self.messages.setdefault(chat_id, {})[message_id] = logged
         self.last_message_id = max(self.last_message_id, message_id)

@@ -52,8 +52,10 @@ REASONS = (
 ANSWER_S = 10.0
 GOOD = 200
 # A notification without a 200 response is posted again: number of attempts, then the first pause
-TRIES, RETRY_S = 5, 0.2
-SHOP_ID, KEY = "100500", "test_stand-in"
+TRIES = 5
+RETRY_S = 0.2
+SHOP_ID = "100500"
+KEY = "test_stand-in"
 
 
 def notification(event: str, subject: Json) -> Json:
@@ -82,7 +84,8 @@ class YooKassaStandIn(ApiStandIn):
         folder: Path | None = None,
         port: int = 0,
     ) -> None:
-        self.shop_id, self.key = shop_id, key
+        self.shop_id = shop_id
+        self.key = key
         path = None if folder is None else folder / "yookassa.json"
         self._notify_url = notify_url
         self._posts: set[asyncio.Task[None]] = set()
@@ -184,7 +187,8 @@ class YooKassaStandIn(ApiStandIn):
 
     async def _choose_on_page(self, request: Request) -> Response:
         async with request.form() as form:
-            outcome, reason = str(form.get("outcome", "")), str(form.get("reason", ""))
+            outcome = str(form.get("outcome", ""))
+            reason = str(form.get("reason", ""))
         payment = self._find_payment(request)
         if payment is None or outcome not in {PAID, DECLINED, "left"}:
             return await self._show(request)

@@ -21,8 +21,12 @@ from merlin.core import durable_files
 from merlin.core.clock import utc_now
 from merlin.openai_protocol.errors import ApiError
 
-PAID, PENDING, SUCCEEDED = "paid", "pending", "succeeded"
-CANCELED, DECLINED, GENERAL = "canceled", "declined", "general_decline"
+PAID = "paid"
+PENDING = "pending"
+SUCCEEDED = "succeeded"
+CANCELED = "canceled"
+DECLINED = "declined"
+GENERAL = "general_decline"
 Json = dict[str, Any]
 
 
@@ -220,7 +224,8 @@ class Shop:
 
     def take(self, payment: Payment) -> None:
         """Take the money that was paid."""
-        payment.status, payment.captured_at = SUCCEEDED, utc_now()
+        payment.status = SUCCEEDED
+        payment.captured_at = utc_now()
         self.on_change("payment.succeeded", payment.as_json())
 
     def payment(self, payment_id: str) -> Payment:

@@ -167,7 +167,8 @@ def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
     captions = []
     for name, points in job.losses.series().items():
         if points:
-            (_, first), (step, last) = points[0], points[-1]
+            (_, first) = points[0]
+            (step, last) = points[-1]
             ends = {
                 "first": format_loss(context.language, first),
                 "last": format_loss(context.language, last),
@@ -293,7 +294,8 @@ def _answers(found: EvaluationView, show: AnswerFilter) -> dict[str, object] | N
     lost = report.list_answers(AnswerChange.LOST)
     rest = [answer for answer in lost if answer.digest not in found.accepted]
     requested = {AnswerChange(show)} if show else {*AnswerChange} - {AnswerChange.RIGHT}
-    answers, compared = report.list_answers(*requested), report.comparison
+    answers = report.list_answers(*requested)
+    compared = report.comparison
     return {
         "show": show,
         "shown": answers[:_MAX_SHOWN],

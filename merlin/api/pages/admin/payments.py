@@ -92,7 +92,8 @@ async def refund(
     remaining = details.remaining_amounts.get(back.grant)
     if remaining is None:
         raise NotFound(f"no grant {back.grant}", "billing-no-payment")
-    reason, once = " ".join(back.reason.split()), f"page:{back.once}"
+    reason = " ".join(back.reason.split())
+    once = f"page:{back.once}"
     refunds_page = seen_other(f"/admin/billing/{purchase_id}#refunds")
     if refund_id_of(once) in {refund.refund_id for refund in details.refunds}:
         # The form was sent twice; nothing may be left of the payment by now.

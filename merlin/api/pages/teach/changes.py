@@ -441,8 +441,9 @@ async def _find_near(
 ) -> dict[int, list[NearExample]]:
     """Return by id the examples that these corrections may be about."""
     offered = await context.read(near.list_offered, context.actor, waiting)
-    about = context.services, files, waiting, corrected, offered
-    return await asyncio.to_thread(near.find_near_corrections, *about)
+    return await asyncio.to_thread(
+        near.find_near_corrections, context.services, files, waiting, corrected, offered
+    )
 
 
 @router.post("/datasets/{dataset}/proposals")
@@ -452,7 +453,8 @@ async def judge_proposals(
     """Accept rows in one commit, or decline them; what is not accepted stays as it was written."""
     try:
         if form.decline or form.act == "decline":
-            chosen, reasons = form.expand(form.chosen), form.reasons
+            chosen = form.expand(form.chosen)
+            reasons = form.reasons
             await context.write(proposals.decline, context.actor, chosen, reasons)
             result = ReviewResult()
         else:
@@ -525,7 +527,8 @@ async def show_unanswered(
     """
     off = ""
     if dismissed:
-        find, where = unanswered.find_dismissed, dataset.name
+        find = unanswered.find_dismissed
+        where = dataset.name
         off = await context.read(find, context.actor, where, dismissed, context.language)
     questions = await context.read(
         unanswered.list_unanswered, context.actor, dataset.name, context.language

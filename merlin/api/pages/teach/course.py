@@ -262,7 +262,8 @@ async def _save(
         result = FormResult(
             context.say("course-deleted" if material_id is None else "material-deleted")
         )
-        material_id, form = None, form.model_copy(update={"revision": ""})
+        material_id = None
+        form = form.model_copy(update={"revision": ""})
     if isinstance(result, FormResult):
         return await _material_page(context, course, material_id, form, result)
     return seen_other(f"/changes/{result.id}")

@@ -227,9 +227,13 @@ class ExampleList:
         selected: SeveralForm | None = None,
     ) -> Response:
         """Return the page; `opened` is the form of the open example, `selected` of several rows."""
-        context, page, filters, name = self.context, self.page, self.filters, self.dataset.name
+        context = self.context
+        page = self.page
+        filters = self.filters
+        name = self.dataset.name
         result = result or FormResult()
-        size, before = page.size, page.after(0)
+        size = page.size
+        before = page.after(0)
         # Before the list, which otherwise could miss an edit that the note calls indexed.
         note = await find_noted_change(context, changed)
         listed = await context.read(
@@ -257,7 +261,8 @@ class ExampleList:
 
     async def submit(self, form: ExampleForm, make: Make) -> Response:
         """Submit the commit of an edit; return the list, or the open form with what was wrong."""
-        context, name = self.context, self.dataset.name
+        context = self.context
+        name = self.dataset.name
         allow = form.allow and context.say(f"allow-{form.allow}-reason")
 
         async def theirs(error: StaleEdit) -> ExampleForm:
@@ -288,8 +293,9 @@ class ExampleList:
         stale = "stale-several"
         result: ChangeView | FormResult
         try:
-            about = self.context, self.dataset.name, form.make
-            result, _ = await submit_form(*about, form, keep, stale)
+            result, _ = await submit_form(
+                self.context, self.dataset.name, form.make, form, keep, stale
+            )
         except NotFound:
             result = FormResult(self.context.say(stale))
         if isinstance(result, FormResult):
@@ -315,7 +321,8 @@ async def show_examples(
 @router.get("/datasets/{dataset}/examples/one")
 async def show_example(listing: Listing, example: ExampleId) -> Response:
     """Return the list with one example open."""
-    context, name = listing.context, listing.dataset.name
+    context = listing.context
+    name = listing.dataset.name
     view = await context.read(examples.get, context.actor, name, example)
     if view.question is not None:
         return await listing.render(_form(view))
@@ -334,7 +341,8 @@ async def new_example(
     listing: Listing, like: Annotated[str, Query(max_length=1000, pattern=LINE)] = ""
 ) -> Response:
     """Return the list with an empty form, or with answer and tags of another example."""
-    context, form = listing.context, ExampleForm()
+    context = listing.context
+    form = ExampleForm()
     if like:
         model = _form(await context.read(examples.get, context.actor, listing.dataset.name, like))
         form = ExampleForm(answer=model.answer, tags=model.tags, split=model.split)

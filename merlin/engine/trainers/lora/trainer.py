@@ -138,7 +138,9 @@ HYPERPARAMETERS: Mapping[str, type[MethodSettings]] = {
 _PACKAGES = ("torch", "transformers", "peft", "accelerate", "trl")
 _CHILD = "merlin.engine.trainers.lora.worker"
 _TASK = TypeAdapter(Task)
-TASK, EPOCHS, LOG = "task.json", "epochs", "log"
+TASK = "task.json"
+EPOCHS = "epochs"
+LOG = "log"
 # The poll timeout, after which the caller gets control.
 _POLL_MS = 500
 _READ_BYTES = 65_536
@@ -229,7 +231,8 @@ class TrainingProcess:
 
     def read_messages(self) -> Iterator[dict[str, Any] | None]:
         """Yield the child's messages until it exits, and None after each poll timeout."""
-        poll, partial_line = select.poll(), b""
+        poll = select.poll()
+        partial_line = b""
         poll.register(self._output, select.POLLIN)
         while True:
             if not poll.poll(_POLL_MS):

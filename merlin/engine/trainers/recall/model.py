@@ -38,7 +38,9 @@ from merlin.engine.trainers.recall.text import (
 SHARPNESS = np.float32(14.0)
 # How far an answer must be ahead of the second, OWN_SHARE of its own score added; more for a
 # follow-up. A score is a cosine. A limit for each, or for a probability, answered less.
-MIN_LEAD, MIN_LEAD_OF_FOLLOW_UP, OWN_SHARE = 0.28, 0.315, 0.5
+MIN_LEAD = 0.28
+MIN_LEAD_OF_FOLLOW_UP = 0.315
+OWN_SHARE = 0.5
 # How far without that share: of five questions about room 305 the number alone decided for one,
 # because all five had a high score.
 MIN_LEAD_ALONE = 0.1
@@ -48,7 +50,8 @@ MIN_LEAD_ALONE = 0.1
 # weight is the lowest by which a quarter of the shipped sets' small talk at most is offered
 # something. A model without an encoder takes FAR_FROM_SMALL_TALK as its nearest trained question.
 MAX_NEAREST = 4
-SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 0.52, 0.3
+SMALL_TALK_WEIGHT = 0.52
+FAR_FROM_SMALL_TALK = 0.3
 # The minimum cosine of small talk after an answer («спасибо») with a known line; follow-ups of
 # general words («во сколько?») reach 0.71.
 SMALL_TALK_LIKENESS = 0.72
@@ -95,7 +98,8 @@ class RecallModel:
         alone = self._score(question, vector)
         completed, previous = complete_follow_up(messages)
         if previous and measure_small_talk(texts[0]) >= SMALL_TALK_LIKENESS:
-            completed, previous = (), ""
+            completed = ()
+            previous = ""
         scored = [*self._score_readings(readings, alone, completed, previous)]
         # Of equal scores, those with the most earlier turns.
         nothing = np.zeros_like(alone), 0
@@ -206,7 +210,8 @@ class RecallModel:
         if not terms:
             return np.zeros(len(self.answers), np.float32)
         words, masses = self.space.place_words(terms)
-        point, mass = words.sum(0), float(masses.sum())
+        point = words.sum(0)
+        mass = float(masses.sum())
         if vector is None:
             return np.asarray(self._word_weights @ point / max(mass, 1e-12) ** 0.5, np.float32)
         point = np.hstack([point, self.space.place_texts(vector[None].astype(np.float32))[0]])

@@ -32,7 +32,8 @@ from merlin.engine.trainers.recall.text import (
     select_encoded,
 )
 
-MIN_EPOCHS, MAX_EPOCHS = 100, 200
+MIN_EPOCHS = 100
+MAX_EPOCHS = 200
 LEARNING_RATE = 0.5
 ANSWER_WEIGHT = 0.5
 # The share of its words that each text lacks in an epoch.
@@ -44,7 +45,8 @@ _BATCH = 256
 # The initial accumulator of Adagrad keeps the first steps of an answer small.
 INITIAL_ACCUMULATOR = 0.2
 # Above this number of answers, a step compares with a random part of them.
-MAX_COMPARED, SAMPLED_ANSWERS = 1_000, 500
+MAX_COMPARED = 1_000
+SAMPLED_ANSWERS = 500
 _MAX_SAMPLED = 1_000
 _TEXTS_AT_ONCE = 32
 _MAX_NAMED = 5
@@ -157,7 +159,8 @@ class _Documents:
     def compute_points(self, *, drop: bool = False) -> Floats:
         """Return a row per text; with `drop`, without a random part of its words and texts."""
         starts = np.cumsum(self._counts) - self._counts
-        words, texts = np.ones(len(self._terms), np.float32), np.ones(len(starts), np.float32)
+        words = np.ones(len(self._terms), np.float32)
+        texts = np.ones(len(starts), np.float32)
         if drop:
             pairs = zip(self._chances, self._counts, strict=True)
             kept = [chance.random(count + 1) >= DROPOUT for chance, count in pairs]
@@ -200,16 +203,21 @@ class _Training:
     ) -> None:
         answers: dict[str, int] = {}
         right = [answers.setdefault(turn.answer, len(answers)) for turn in turns]
-        self._turns, self._answers, self._right = turns, list(answers), np.array(right)
+        self._turns = turns
+        self._answers = list(answers)
+        self._right = np.array(right)
         digest, self._vectors = encoder
-        rows, texts = [turn.readings[-1] for turn in turns], self._collect_vectors(turns)
-        classes, weights = right, [1.0] * len(rows)
+        rows = [turn.readings[-1] for turn in turns]
+        texts = self._collect_vectors(turns)
+        classes = right
+        weights = [1.0] * len(rows)
         if len(turns) <= MAX_WITH_ANSWERS:
             rows = rows + [extract_terms(answer, question=False) for answer in answers]
             texts = texts + [self._vectors.get(select_encoded(answer)) for answer in answers]
             classes = right + list(answers.values())
             weights = weights + [ANSWER_WEIGHT] * len(answers)
-        self._classes, self._weights = np.array(classes), np.array(weights, np.float32)
+        self._classes = np.array(classes)
+        self._weights = np.array(weights, np.float32)
         vectors = np.array([each for each in texts if each is not None], np.float32)
         columns = choose_dimensions(len(answers))
         encoder_used = digest if len(vectors) else ""
@@ -263,7 +271,8 @@ class _Training:
 
     def _learn(self, points: Floats, chosen: Integers) -> float:
         """Run one step on the chosen texts; return the sum of their weighted losses."""
-        classes, points = self._classes[chosen], points[chosen]
+        classes = self._classes[chosen]
+        points = points[chosen]
         compared = self._select_answers(classes)
         units = normalise_rows(self._rows[compared])
         right = np.searchsorted(compared, classes)
@@ -305,7 +314,8 @@ class _Training:
         """
         if not self._test:
             return {}
-        scores, right = self._test_points @ self.served.T, self._test_right
+        scores = self._test_points @ self.served.T
+        right = self._test_right
         metrics = {"valid_accuracy": float((scores.argmax(1) == right).mean())}
         known = right >= 0
         if known.any():

@@ -16,7 +16,8 @@ from merlin.engine.child_process import EnginePipe
 from merlin.engine.trainers.base import Untrainable, classify_error
 from merlin.engine.trainers.lora import trainer
 
-_FAILED, _BUG = 1, 70
+_FAILED = 1
+_BUG = 70
 _MEMORY_ERRORS = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
 # The message of safetensors for a disk error: "I/O error: … (os error 28)".
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")

@@ -168,7 +168,8 @@ def _write_adapter(
     """Write PEFT's layout anew: a strange configuration could name code or another start."""
     folder.mkdir(parents=True, exist_ok=True)
     names = {key.removeprefix("base_model.model.").rpartition(".lora_")[0] for key in tensors}
-    rank, alpha = int(config["r"]), config["lora_alpha"]
+    rank = int(config["r"])
+    alpha = config["lora_alpha"]
     if config.get("use_rslora"):  # it divides by the root of the rank, which not every program does
         alpha *= math.sqrt(rank)
     LoraConfig(

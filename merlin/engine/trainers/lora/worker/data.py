@@ -105,7 +105,8 @@ class ExampleTokenizer:
         self, prompt: Sequence[Message], better: Sequence[Message], worse: Sequence[Message]
     ) -> Row:
         asked = self._encode(prompt, is_asked=True)
-        chosen, rejected = self._encode([*prompt, *better]), self._encode([*prompt, *worse])
+        chosen = self._encode([*prompt, *better])
+        rejected = self._encode([*prompt, *worse])
         start = min(_count_shared(asked, chosen), _count_shared(asked, rejected))
         return {
             "prompt_ids": chosen[:start],
@@ -114,7 +115,8 @@ class ExampleTokenizer:
         }
 
     def _build_answer(self, messages: Sequence[Message]) -> Row:
-        asked, text = self._encode(messages[:-1], is_asked=True), self._encode(messages)
+        asked = self._encode(messages[:-1], is_asked=True)
+        text = self._encode(messages)
         start = _count_shared(asked, text)
         return {"prompt_ids": text[:start], "completion_ids": text[start:]}
 

@@ -159,7 +159,8 @@ def summarise_epoch(history: Sequence[Mapping[str, Any]], number: int) -> dict[s
     for row in history:
         if "eval_loss" in row and row["epoch"] == number:
             metrics |= _rename_metrics(row, "eval_", "valid")
-    step, tokens = steps[-1]["step"], steps[-1]["num_input_tokens_seen"]
+    step = steps[-1]["step"]
+    tokens = steps[-1]["num_input_tokens_seen"]
     return {"number": number, "step": step, "metrics": metrics, "tokens": tokens}
 
 
@@ -263,7 +264,8 @@ def find_checkpoint(folder: Path) -> str | None:
 
 def _build_arguments(task: Task, settings: Mapping[str, Any], *, has_test: bool) -> dict[str, Any]:
     """Return what the configurations of TRL have in common."""
-    is_cpu, share = task.device == "cpu", settings["batch_size"]
+    is_cpu = task.device == "cpu"
+    share = settings["batch_size"]
     at_once = next(rows for rows in range(min(share, _AT_ONCE), 0, -1) if share % rows == 0)
     wants_bf16 = not is_cpu and task.base and task.base.dtype != "float32"
     return {
