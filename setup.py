@@ -36,7 +36,9 @@ class WithFiles(build_py):
             for folder, place in SAMPLES.items():
                 target = Path(self.build_lib) / "merlin" / place
                 shutil.copytree(folder, target, dirs_exist_ok=True)
-            self.distribution.data_files = manual_files(Path(self.build_lib).parent / "share")
+            self.distribution.data_files = manual_files(
+                Path(self.build_lib).parent / "share"
+            )
 
 
 def manual_files(folder: Path) -> list[tuple[str, list[str]]]:
@@ -75,11 +77,15 @@ def readme(address: str) -> str:
     text = (HERE / "README.md").read_text("utf-8")
     if not address:
         return text
-    (version,) = re.findall(r'__version__ = "(.+)"', (HERE / "merlin/__init__.py").read_text())
+    (version,) = re.findall(
+        r'__version__ = "(.+)"', (HERE / "merlin/__init__.py").read_text()
+    )
 
     def absolute(link: re.Match[str]) -> str:
         mark, words, path = link.groups()
-        return f"{mark}[{words}]({address}/{'raw' if mark else 'blob'}/v{version}/{path})"
+        return (
+            f"{mark}[{words}]({address}/{'raw' if mark else 'blob'}/v{version}/{path})"
+        )
 
     return RELATIVE_LINK.sub(absolute, text)
 

@@ -12,7 +12,16 @@ from merlin.core.log import set_up_logging
 QUICK = ("demo", "recall")
 NAMES = (
     *QUICK,
-    *("backup", "changes", "contract", "corrections", "gate", "idle", "judge", "killpoints"),
+    *(
+        "backup",
+        "changes",
+        "contract",
+        "corrections",
+        "gate",
+        "idle",
+        "judge",
+        "killpoints",
+    ),
     *("lint", "operations", "promotions", "proof", "replicas", "upgrade"),
 )
 WITH_ARGUMENTS = (

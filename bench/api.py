@@ -87,7 +87,9 @@ class Server:
 
     def get(self, headers: str) -> None:
         """Read the list; `headers` are lines of the request."""
-        self._socket.sendall(f"GET {LIST} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+        self._socket.sendall(
+            f"GET {LIST} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode()
+        )
         answer = b""
         while b"\r\n\r\n" not in answer:
             answer += self._socket.recv(1 << 20)
@@ -115,7 +117,9 @@ class Server:
 
 
 @contextmanager
-def _run_server(state: Path, command: Callable[[int], Sequence[str]]) -> Iterator[Server]:
+def _run_server(
+    state: Path, command: Callable[[int], Sequence[str]]
+) -> Iterator[Server]:
     """Start a server on the first core, and connect from the last one."""
     os.sched_setaffinity(0, {list_cores()[-1]})
     (port,) = free_ports(1)
@@ -142,7 +146,9 @@ def _fill(state: Path) -> None:
     """Create a database of courses of ten materials each, as commits would store them."""
     with open_database(f"sqlite://{state}/merlin.db") as database:
         migrate(database)
-        counts = {kind: len(range(at, LESSONS, len(KINDS))) for at, kind in enumerate(KINDS)}
+        counts = {
+            kind: len(range(at, LESSONS, len(KINDS))) for at, kind in enumerate(KINDS)
+        }
         about = {
             "description_ru": "Изучение основных алгоритмов. " * 8,
             "description_en": "Main. " * 20,

@@ -78,10 +78,18 @@ app = FastAPI()
 def list_courses() -> list[CourseOut]:
     """Return the active courses."""
     counts: dict[int, Counter[str]] = defaultdict(Counter)
-    grouped = Material.select(Material.course, Material.kind, peewee.fn.COUNT(Material.id))
-    for course_id, kind, count in grouped.group_by(Material.course, Material.kind).tuples():
+    grouped = Material.select(
+        Material.course, Material.kind, peewee.fn.COUNT(Material.id)
+    )
+    for course_id, kind, count in grouped.group_by(
+        Material.course, Material.kind
+    ).tuples():
         counts[course_id][kind] = count
-    courses = Course.select().where(Course.is_active == 1).order_by(Course.semester, Course.slug)
+    courses = (
+        Course.select()
+        .where(Course.is_active == 1)
+        .order_by(Course.semester, Course.slug)
+    )
     return [
         CourseOut(
             id=row.id,
@@ -99,4 +107,10 @@ def list_courses() -> list[CourseOut]:
 
 if __name__ == "__main__":
     database.init(sys.argv[1], pragmas={"journal_mode": "wal"})
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), access_log=False, log_level="error")
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(sys.argv[2]),
+        access_log=False,
+        log_level="error",
+    )

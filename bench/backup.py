@@ -40,7 +40,9 @@ def run() -> None:
         process.kill()
         process.wait()
         for name in ("p50_ms", "p99_ms", "cpu_ms"):
-            print(f"{name}: {alone[name]:.1f} alone, {beside[name]:.1f} while a backup runs")
+            print(
+                f"{name}: {alone[name]:.1f} alone, {beside[name]:.1f} while a backup runs"
+            )
         print(f"backup: {seconds:.1f} s, peak {memory / 1e6:.0f} MB")
         _restore(side, folder)
 
@@ -52,7 +54,9 @@ def _restore(side: MerlinBot, folder: Path) -> None:
     (archive,) = (side.state / "backups").iterdir()
     target_config = folder / "there.yaml"
     text = side.config.read_text(encoding="utf-8")
-    target_config.write_text(text.replace(str(side.state), str(folder / "there")), encoding="utf-8")
+    target_config.write_text(
+        text.replace(str(side.state), str(folder / "there")), encoding="utf-8"
+    )
     back_s, back_memory = _run_command(target_config, "restore", str(archive))
     counts = [_counts(state) for state in (side.state, folder / "there")]
     size = archive.stat().st_size / 1e6
@@ -86,13 +90,20 @@ def _run_command(config: Path, *words: str) -> tuple[float, int]:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"merlin {json.dumps(words)} ended with {process.returncode}")
+        raise RuntimeError(
+            f"merlin {json.dumps(words)} ended with {process.returncode}"
+        )
     return time.monotonic() - started_at, usage.ru_maxrss * 1024
 
 
 def _counts(state: Path) -> dict[str, int]:
     with open_database(f"sqlite://{state}/merlin.db", read_only=True) as database:
         names = [
-            table.__name__ for table in list_all_tables() if database.has_table(table.__name__)
+            table.__name__
+            for table in list_all_tables()
+            if database.has_table(table.__name__)
         ]
-        return {name: database.sql(f"SELECT COUNT(*) FROM {name}")[0][0] for name in names}  # noqa: S608 - our own names
+        return {
+            name: database.sql(f"SELECT COUNT(*) FROM {name}")[0][0]  # noqa: S608 - our own names
+            for name in names
+        }

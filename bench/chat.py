@@ -26,7 +26,9 @@ def run(arguments: Sequence[str] = ()) -> None:
     print_rows(ROWS, arguments)
 
 
-def _measure_median(side: BotClass, load: str, *, streams: bool, **arguments: object) -> Load:
+def _measure_median(
+    side: BotClass, load: str, *, streams: bool, **arguments: object
+) -> Load:
     """Return the run with the median number of answers per second, after a warm-up run."""
     with run_bot(side, streams=streams) as (world, pid):
         world.run_load(load, pid=pid, **arguments)
@@ -42,14 +44,20 @@ def compare_answers() -> list[Figure]:
     stock = _measure_median(StockBot, "run_closed_loop", streams=False, **arguments)
     return [
         Figure.ratio("closed loop, answers", ours, stock, "answers_per_s", 1.0),
-        Figure.ratio("closed loop, CPU an answer", ours, stock, "cpu_ms", 0.8, is_less=True),
+        Figure.ratio(
+            "closed loop, CPU an answer", ours, stock, "cpu_ms", 0.8, is_less=True
+        ),
     ]
 
 
 def compare_streaming() -> list[Figure]:
     """Compare streaming to 200 users; the stock bot edits every 45 characters."""
-    ours = _measure_median(MerlinBot, "run_closed_loop", streams=True, users=USERS, answers=ANSWERS)
-    stock = _measure_median(StockBot, "run_closed_loop", streams=True, users=USERS, answers=USERS)
+    ours = _measure_median(
+        MerlinBot, "run_closed_loop", streams=True, users=USERS, answers=ANSWERS
+    )
+    stock = _measure_median(
+        StockBot, "run_closed_loop", streams=True, users=USERS, answers=USERS
+    )
     return [
         Figure.ratio("streaming, answers", ours, stock, "answers_per_s", 3.0),
         Figure.at_most("streaming, added p99", ours, "p99_ms", 750, stock),
@@ -101,7 +109,14 @@ def measure_kill() -> list[Figure]:
     ours = f"{figures['answered']} of {figures['asked']} answered, {figures['doubled']} doubled"
     return [
         Figure.of("SIGKILL, questions lost", ours, "", lost, 0, is_less=True),
-        Figure.of("SIGKILL, all answered after (less the model)", "", "", after, 3, is_less=True),
+        Figure.of(
+            "SIGKILL, all answered after (less the model)",
+            "",
+            "",
+            after,
+            3,
+            is_less=True,
+        ),
     ]
 
 

@@ -80,6 +80,8 @@ class Connection(asyncio.Protocol):
 async def serve(handle: Handler) -> int:
     """Serve on a free port of 127.0.0.1 until the loop ends; return the port."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(handle), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(
+        lambda: Connection(handle), "127.0.0.1", 0, backlog=1024
+    )
     port: int = server.sockets[0].getsockname()[1]
     return port

@@ -12,7 +12,9 @@ LENGTH = 400
 # A question contains its number; the end of its answer repeats it.
 _NUMBER = re.compile(rb"q-(\d+)-q")
 END = re.compile(r"a-(\d+)-a")
-_WORDS = "Очередь отдаёт первым того, кто пришёл первым, а стек того, кто пришёл последним. "
+_WORDS = (
+    "Очередь отдаёт первым того, кто пришёл первым, а стек того, кто пришёл последним. "
+)
 
 
 def question(number: int) -> str:
@@ -35,7 +37,9 @@ class Provider:
     def handle(self, target: bytes, body: bytes, connection: Connection) -> None:
         """Answer one call."""
         if target.endswith(b"/models"):
-            connection.reply(b'{"object":"list","data":[{"id":"bench","object":"model"}]}')
+            connection.reply(
+                b'{"object":"list","data":[{"id":"bench","object":"model"}]}'
+            )
             return
         numbers = _NUMBER.findall(body)
         number = int(numbers[-1]) if numbers else 0
@@ -44,7 +48,9 @@ class Provider:
             self._stream(number, connection)
             return
         body_bytes = _completion(answer(number))
-        asyncio.get_running_loop().call_later(self.seconds, connection.reply, body_bytes)
+        asyncio.get_running_loop().call_later(
+            self.seconds, connection.reply, body_bytes
+        )
 
     def _stream(self, number: int, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -66,7 +72,12 @@ def _finish(connection: Connection) -> None:
     connection.end()
 
 
-_HEAD = {"id": "chatcmpl-1", "created": 1795000000, "model": "bench", "system_fingerprint": None}
+_HEAD = {
+    "id": "chatcmpl-1",
+    "created": 1795000000,
+    "model": "bench",
+    "system_fingerprint": None,
+}
 _USAGE = {"prompt_tokens": 20, "completion_tokens": 100, "total_tokens": 120}
 
 
@@ -82,5 +93,10 @@ def _sse(value: object) -> bytes:
 def _completion(text: str) -> bytes:
     message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    values = {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
+    values = {
+        **_HEAD,
+        "object": "chat.completion",
+        "choices": [choice],
+        "usage": _USAGE,
+    }
     return json.dumps(values).encode()

@@ -14,7 +14,10 @@ from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from tests.support.serving_models import insert_live_model
 
-CREDENTIALS = {"TELEGRAM_BOT_TOKEN": TOKEN, "OPENAI_API_KEY": "the-key-of-the-measurement"}
+CREDENTIALS = {
+    "TELEGRAM_BOT_TOKEN": TOKEN,
+    "OPENAI_API_KEY": "the-key-of-the-measurement",
+}
 CONFIG = """\
 state_dir: {folder}
 telegram:
@@ -74,7 +77,12 @@ class StockBot:
     def __init__(self, world: World, folder: Path, *, streams: bool) -> None:
         self._log = folder / "log"
         words = [TOKEN, f"{world.telegram}/bot", world.provider]
-        self._command = ["-m", "bench.stock_bot", *words, *(["--edits"] if streams else [])]
+        self._command = [
+            "-m",
+            "bench.stock_bot",
+            *words,
+            *(["--edits"] if streams else []),
+        ]
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start or restart the bot."""

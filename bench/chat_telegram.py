@@ -22,7 +22,15 @@ _CHAT = re.compile(rb"(?:^|&)chat_id=(-?\d+)")
 _MESSAGE = re.compile(rb"(?:^|&)message_id=(\d+)")
 _DONE = b'{"ok":true,"result":true}'
 _ME = json.dumps(
-    {"ok": True, "result": {"id": 123456789, "is_bot": True, "first_name": "M", "username": "mbot"}}
+    {
+        "ok": True,
+        "result": {
+            "id": 123456789,
+            "is_bot": True,
+            "first_name": "M",
+            "username": "mbot",
+        },
+    }
 ).encode()
 # Called with chat, message id and current text.
 MessageListener = Callable[[int, int, str], None]
@@ -72,7 +80,12 @@ class Telegram:
 
     def say(self, chat_id: int, text: str) -> None:
         """Queue a person's message for the bot."""
-        person = {"id": chat_id, "is_bot": False, "first_name": "U", "language_code": "ru"}
+        person = {
+            "id": chat_id,
+            "is_bot": False,
+            "first_name": "U",
+            "language_code": "ru",
+        }
         self._next_message += 1
         message = {
             "message_id": self._next_message,
@@ -81,7 +94,9 @@ class Telegram:
             "from": person,
             "text": text,
         }
-        update = json.dumps({"update_id": self._next_update, "message": message}).encode()
+        update = json.dumps(
+            {"update_id": self._next_update, "message": message}
+        ).encode()
         if self._session is not None:
             push = asyncio.create_task(self._push(update))
             self._pushes.add(push)
@@ -93,7 +108,10 @@ class Telegram:
 
     def push_to(self, urls: Sequence[str], secret: str) -> None:
         """From now on post each update to these webhooks in turn, until one accepts it."""
-        headers = {"X-Telegram-Bot-Api-Secret-Token": secret, "Content-Type": "application/json"}
+        headers = {
+            "X-Telegram-Bot-Api-Secret-Token": secret,
+            "Content-Type": "application/json",
+        }
         self._session = aiohttp.ClientSession(headers=headers)
         self._hooks = cycle(urls)
 
@@ -133,12 +151,17 @@ class Telegram:
         connection, _ = self._poll
         self._forget_poll()
         if connection.is_open:
-            batch = [self._updates[number] for number in islice(self._updates, MAX_BATCH_SIZE)]
+            batch = [
+                self._updates[number]
+                for number in islice(self._updates, MAX_BATCH_SIZE)
+            ]
             connection.reply(b'{"ok":true,"result":[%s]}' % b",".join(batch))
 
     def _confirm(self, offset: int) -> None:
         """Delete the updates that an offset confirms."""
-        for update_id in [update_id for update_id in self._updates if update_id < offset]:
+        for update_id in [
+            update_id for update_id in self._updates if update_id < offset
+        ]:
             del self._updates[update_id]
 
     def _forget_poll(self) -> None:

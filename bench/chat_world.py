@@ -36,7 +36,9 @@ class Loads:
         self._all_done = asyncio.Event()
         telegram.on_message = self._on_message
 
-    async def run_closed_loop(self, pid: int, users: int = 200, answers: int = 1000) -> Figures:
+    async def run_closed_loop(
+        self, pid: int, users: int = 200, answers: int = 1000
+    ) -> Figures:
         """Let every user ask again as soon as they have an answer."""
         questions_left = answers - users
 
@@ -52,9 +54,15 @@ class Loads:
             self.ask(FIRST_CHAT + user)
         await self.wait_for_answers()
         doubled = sum(len(messages) > 1 for messages in self.messages_by_key.values())
-        return {**meter.read(len(self._durations_s)), **self.added_times(), "doubled": doubled}
+        return {
+            **meter.read(len(self._durations_s)),
+            **self.added_times(),
+            "doubled": doubled,
+        }
 
-    async def run_open_loop(self, pid: int, per_s: float = 25.0, seconds: float = 20.0) -> Figures:
+    async def run_open_loop(
+        self, pid: int, per_s: float = 25.0, seconds: float = 20.0
+    ) -> Figures:
         """Ask `per_s` questions per second, without waiting for answers."""
         self.reset()
         meter = Meter(pid)
@@ -70,7 +78,8 @@ class Loads:
         await self.ask_paced(count, per_s)
         await self.wait_for_answers()
         messages = [
-            self.messages_by_key.get(number, set()) for number in range(first, first + count)
+            self.messages_by_key.get(number, set())
+            for number in range(first, first + count)
         ]
         return {
             "asked": count,
@@ -95,7 +104,9 @@ class Loads:
         """Ask questions at an even pace, in 400 chats."""
         started_at = time.monotonic()
         for number in range(count):
-            await asyncio.sleep(max(0.0, started_at + number / per_s - time.monotonic()))
+            await asyncio.sleep(
+                max(0.0, started_at + number / per_s - time.monotonic())
+            )
             self.ask(FIRST_CHAT + number % 400)
 
     def ask(self, chat_id: int) -> None:
@@ -123,7 +134,9 @@ class Loads:
     def added_times(self) -> Figures:
         """Return the times without the model's, in milliseconds."""
         model_s = self.provider.seconds
-        return spread([1000 * (duration_s - model_s) for duration_s in self._durations_s])
+        return spread(
+            [1000 * (duration_s - model_s) for duration_s in self._durations_s]
+        )
 
 
 async def main() -> None:

@@ -68,7 +68,9 @@ def _send_edge_cases(contract: Any, operation: Any) -> None:
     schema = contract.schema
     modes = [POSITIVE, NEGATIVE]
     config = schema.config.generation_for(operation=operation)
-    cases = schema.iter_coverage_cases(operation, generation_modes=modes, generation_config=config)
+    cases = schema.iter_coverage_cases(
+        operation, generation_modes=modes, generation_config=config
+    )
     for case in cases:
         contract.send(case)
 
@@ -78,7 +80,10 @@ def run() -> None:
     is_wrong = False
     for kind in (ContractCheck, PagesCheck):
         started_at = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder, run_full_api(Path(folder)) as site:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            run_full_api(Path(folder)) as site,
+        ):
             contract = kind(site)
             for operation in contract.operations:
                 _send_edge_cases(contract, operation)
@@ -93,8 +98,12 @@ def run() -> None:
 
 
 def _print(name: str, judged: Any, seconds: float) -> None:
-    statuses = ", ".join(f"{count} × {status}" for status, count in sorted(judged.statuses.items()))
-    print(f"{name}: {judged.count} cases in {seconds:.0f} s, {len(judged.wrong)} failures")
+    statuses = ", ".join(
+        f"{count} × {status}" for status, count in sorted(judged.statuses.items())
+    )
+    print(
+        f"{name}: {judged.count} cases in {seconds:.0f} s, {len(judged.wrong)} failures"
+    )
     print(statuses)
     for (label, title), words in judged.wrong.items():
         print(f"\n{label}: {title}\n{words}")

@@ -35,18 +35,24 @@ PARAPHRASES: Mapping[str, str] = read_yaml(Path(__file__).with_suffix(".yaml"))
 def run() -> None:
     """Print how many paraphrases and wordings get the new answer, and how many an old one."""
     taught = {
-        name: example["messages"] for name, example in example_files(NAME, test=False).items()
+        name: example["messages"]
+        for name, example in example_files(NAME, test=False).items()
     }
     cases = read_yaml(ROOT / f"tests/engine/questions/{NAME}.yaml")["paraphrases"]
-    wordings = {case["expect"]: case["ask"] for case in cases if case["expect"] in PARAPHRASES}
+    wordings = {
+        case["expect"]: case["ask"] for case in cases if case["expect"] in PARAPHRASES
+    }
     old = {name: taught[name][-1]["assistant"].strip() for name in PARAPHRASES}
     again = {
-        f"{name}-again": [{"user": wording}, taught[name][-1]] for name, wording in wordings.items()
+        f"{name}-again": [{"user": wording}, taught[name][-1]]
+        for name, wording in wordings.items()
     }
     with _teach({**taught, **again}) as lab:
         ask = _train(lab)
         first = {name: ask(question) for name, question in PARAPHRASES.items()}
-        pairs = {PARAPHRASES[name]: (first[name], _new_answer(name)) for name in PARAPHRASES}
+        pairs = {
+            PARAPHRASES[name]: (first[name], _new_answer(name)) for name in PARAPHRASES
+        }
         _correct(lab, pairs)
         lab.approve_proposals(dataset=NAME)
         ask = _train(lab)
@@ -55,7 +61,11 @@ def run() -> None:
     print("asked | new answer | an old answer")
     questions = {name: taught[name][0]["user"] for name in answered}
     others = {name: wordings[name] for name in answered}
-    rows = {"paraphrases": PARAPHRASES, "their questions": questions, "other wordings": others}
+    rows = {
+        "paraphrases": PARAPHRASES,
+        "their questions": questions,
+        "other wordings": others,
+    }
     for title, asked in rows.items():
         now = {name: ask(question).text.strip() for name, question in asked.items()}
         right = sum(now[name] == _new_answer(name) for name in now)
@@ -77,7 +87,9 @@ def run_hard() -> None:
     }
     with _teach(taught) as lab:
         ask = _train(lab)
-        corrections = {case["asked"]: (ask(case["asked"]), case["corrected"]) for case in cases}
+        corrections = {
+            case["asked"]: (ask(case["asked"]), case["corrected"]) for case in cases
+        }
         _correct(lab, corrections)
         shown = _approve_near(lab, {case["asked"]: case["answer"] for case in cases})
         ask = _train(lab)
@@ -86,12 +98,16 @@ def run_hard() -> None:
         for case in cases
         for question in (case["asked"], *case["taught"])
     }
-    right = [question for question, (text, case) in said.items() if text == case["corrected"]]
+    right = [
+        question for question, (text, case) in said.items() if text == case["corrected"]
+    ]
     asked = {case["asked"] for case in cases}
     print(f"hard: shown | {shown} of {len(cases)}")
     print(f"hard: asked | {len(asked & {*right})} of {len(asked)}")
     print(f"hard: taught | {len({*right} - asked)} of {len(said) - len(asked)}")
-    print(f"hard: an old answer | {sum(text == case['answer'] for text, case in said.values())}")
+    print(
+        f"hard: an old answer | {sum(text == case['answer'] for text, case in said.values())}"
+    )
 
 
 def _approve_near(lab: Any, old: Mapping[str, str]) -> int:
@@ -147,7 +163,10 @@ def _train(lab: Any) -> AskFunction:
     (*_, newest) = sorted((lab.config.state_dir / "builds" / NAME).iterdir())
     lines = (newest / "train.jsonl").read_text("utf-8").splitlines()
     conversations = [
-        [{message["role"]: message["content"]} for message in json.loads(line)["messages"]]
+        [
+            {message["role"]: message["content"]}
+            for message in json.loads(line)["messages"]
+        ]
         for line in lines
     ]
     ask, _seconds = train_recall(conversations, lab.folder / newest.name)
@@ -169,7 +188,9 @@ def _correct(lab: Any, asked: Mapping[str, tuple[Any, str]]) -> None:
             model_id = serving.model.model_id
             shown = answer.text or "Этого я не знаю."
             offered = "\n".join(answer.nearest)
-            stored = StoredAnswer(shown, model_id=model_id, known=answer.known, nearest=offered)
+            stored = StoredAnswer(
+                shown, model_id=model_id, known=answer.known, nearest=offered
+            )
             Turns(db, BOT).write(number, stored)
             person = Actor.person(number, Authority())
             feedback.correct(ctx, person, turn.turn_id, better, "ru")

@@ -65,7 +65,14 @@ class DatasetRepository:
 
     def merlin_command(self, *words: str) -> list[str]:
         """Return the command line of a Merlin command."""
-        return [sys.executable, "-m", "merlin", *words, "--config", str(self.folder / "config")]
+        return [
+            sys.executable,
+            "-m",
+            "merlin",
+            *words,
+            "--config",
+            str(self.folder / "config"),
+        ]
 
     def commit(self, number: int) -> None:
         """Change one example and commit it."""
@@ -84,12 +91,17 @@ class DatasetRepository:
 
     def git(self, *words: str, feed: bytes = b"") -> None:
         """Run git in the repository."""
-        subprocess.run(["git", "-C", str(self.repository), *words], input=feed, check=True)
+        subprocess.run(
+            ["git", "-C", str(self.repository), *words], input=feed, check=True
+        )
 
     def verdicts(self) -> int:
         """Return the number of stored verdicts."""
         path = self.folder / "state" / "merlin.db"
-        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path)) as database:
+        with (
+            suppress(sqlite3.OperationalError),
+            closing(sqlite3.connect(path)) as database,
+        ):
             return int(database.execute("SELECT COUNT(*) FROM verdict").fetchone()[0])
         return 0  # the daemon is creating its tables
 
@@ -159,20 +171,29 @@ def compare_check() -> list[Figure]:
             shutil.rmtree(repo.folder / "state", ignore_errors=True)
             for name, command in commands.items():
                 durations_s[name].append(_time_command(command))
-        ours = {name: statistics.median(durations) for name, durations in durations_s.items()}
+        ours = {
+            name: statistics.median(durations)
+            for name, durations in durations_s.items()
+        }
         peer = shutil.which("check-jsonschema")
         if peer is None:
             missing = "check-jsonschema is not installed"
-            return [_seconds(f"10,000: {name}; {missing}", value) for name, value in ours.items()]
+            return [
+                _seconds(f"10,000: {name}; {missing}", value)
+                for name, value in ours.items()
+            ]
         schema = repo.folder / "example.schema.json"
         schema.write_text(schema_text("example"), "utf-8")
         files = [str(path) for path in repo.examples.rglob("*.yaml")]
         theirs = statistics.median(
-            _time_command([peer, "--schemafile", str(schema), *files]) for _ in range(RUNS)
+            _time_command([peer, "--schemafile", str(schema), *files])
+            for _ in range(RUNS)
         )
     least = 0.35
     return [
-        Figure.ratio(f"10,000: {name}", {"s": value}, {"s": theirs}, "s", least, is_less=True)
+        Figure.ratio(
+            f"10,000: {name}", {"s": value}, {"s": theirs}, "s", least, is_less=True
+        )
         for name, value in ours.items()
     ]
 
@@ -198,7 +219,9 @@ def measure_builds() -> list[Figure]:
         figures += [
             _seconds(f"{count:,}, one changed", statistics.median(changed), least),
             _seconds(f"{count:,}, nothing new", statistics.median(nothing_new)),
-            _seconds(f"{count:,}, longest hold of the write lock", watch.longest_s, 0.1),
+            _seconds(
+                f"{count:,}, longest hold of the write lock", watch.longest_s, 0.1
+            ),
             Figure.at_most(f"{count:,}, the daemon's peak", {"mb": peak_mb}, "mb", 300),
         ]
     return figures
@@ -232,7 +255,9 @@ class _LockObserver(threading.Thread):
     def run(self) -> None:
         while not self._path.exists() and not self.is_over.wait(0.05):
             pass
-        with closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as database:
+        with closing(
+            sqlite3.connect(self._path, timeout=0, isolation_level=None)
+        ) as database:
             while not self.is_over.wait(0.005):
                 started_at = time.perf_counter()
                 while not _takes_lock(database) and not self.is_over.wait(0.001):

@@ -19,13 +19,18 @@ def run() -> None:
             [result["first"]["seconds"] for result in results],
         )
     )
-    print(line("commit to serving", [result["second"]["seconds"] for result in results]))
+    print(
+        line("commit to serving", [result["second"]["seconds"] for result in results])
+    )
 
 
 def _run_demo() -> dict[str, dict[str, float]]:
     process = subprocess.run(
         [sys.executable, "-m", "merlin", "demo", "--check"],
-        env={**os.environ, "MERLIN_LANGUAGE": "ru"},  # the larger samples, on every machine
+        env={
+            **os.environ,
+            "MERLIN_LANGUAGE": "ru",
+        },  # the larger samples, on every machine
         capture_output=True,
         text=True,
         check=True,

@@ -42,7 +42,9 @@ def run(_: Sequence[str] = ()) -> None:
             loss = train(rig, job)
             equal_count += abs(loss - unbroken) <= SAME
             print(f"{victim} killed after {after_s:.1f} s: loss {loss:.6f}", flush=True)
-    print(f"{equal_count} of {KILLS} succeeded with a loss within {SAME:g} of the unbroken one")
+    print(
+        f"{equal_count} of {KILLS} succeeded with a loss within {SAME:g} of the unbroken one"
+    )
 
 
 def train(rig: EngineProcess, job: str) -> float:

@@ -62,9 +62,14 @@ class EngineProcess:
         """Upload a training file; return its id."""
         return self.client.files.create(file=path, purpose="fine-tune").id
 
-    def create_job(self, base: str, train: str, seed: int, hyperparameters: Model) -> str:
+    def create_job(
+        self, base: str, train: str, seed: int, hyperparameters: Model
+    ) -> str:
         """Create a supervised job; return its id."""
-        method = {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}}
+        method = {
+            "type": "supervised",
+            "supervised": {"hyperparameters": hyperparameters},
+        }
         job = self.client.fine_tuning.jobs.create(
             model=base, training_file=train, seed=seed, extra_body={"method": method}
         )
@@ -72,7 +77,9 @@ class EngineProcess:
 
     def wait_for_model(self, job_id: str) -> str:
         """Wait until a job has succeeded and return its model; exit if it failed."""
-        while (job := self.client.fine_tuning.jobs.retrieve(job_id)).status != "succeeded":
+        while (
+            job := self.client.fine_tuning.jobs.retrieve(job_id)
+        ).status != "succeeded":
             if job.status in ("failed", "cancelled"):
                 sys.exit(f"the job is {job.status}: {job.error}")
             time.sleep(POLL_S)
@@ -106,7 +113,9 @@ def run_engine(
         config = yaml.safe_dump({"state_dir": "state", "engine": settings})
         (folder / "config.yaml").write_text(config)
         url = f"http://127.0.0.1:{port}/v1"
-        with openai.OpenAI(api_key=API_KEY, base_url=url, max_retries=20, timeout=3600) as client:
+        with openai.OpenAI(
+            api_key=API_KEY, base_url=url, max_retries=20, timeout=3600
+        ) as client:
             rig = EngineProcess(client, url, folder)
             rig.start()
             try:
@@ -124,4 +133,6 @@ def unpack_smollm() -> Mapping[str, Model]:
 def build_english(folder: Path) -> Path:
     """Build the sample English dataset; return its training file."""
     entries, read = work_tree(samples("datasets-lora") / "english")
-    return write_build(make_build(check("english", entries, read)), folder, 1) / TRAIN_FILE
+    return (
+        write_build(make_build(check("english", entries, read)), folder, 1) / TRAIN_FILE
+    )

@@ -31,7 +31,10 @@ TURNS = 40
 TOKENS = 4
 RANK = 16
 SPREAD = 0.002
-QUESTION = (Message("system", "Answer in one sentence."), Message("user", "What is a stack?"))
+QUESTION = (
+    Message("system", "Answer in one sentence."),
+    Message("user", "What is a stack?"),
+)
 
 
 def run(_: Sequence[str] = ()) -> None:
@@ -54,7 +57,9 @@ async def _measure(base: Path, adapters: Sequence[Adapter], log: Path) -> None:
     print(line("first token, another adapter", [1000 * value for value in other], "ms"))
     print(f"ratio of medians: {statistics.median(other) / statistics.median(same):.2f}")
     loads = 1 + int(figures["restarts"]) if is_same_process else "more than one"
-    print(f"base loads: {loads}; adapters in memory: {figures['adapters']:.0f} of {ADAPTERS}")
+    print(
+        f"base loads: {loads}; adapters in memory: {figures['adapters']:.0f} of {ADAPTERS}"
+    )
 
 
 async def _measure_turns(
@@ -85,19 +90,31 @@ async def ask(backend: Backend, adapter: Adapter) -> float:
     """Read a complete answer; return the seconds to its first piece."""
     started_at = time.perf_counter()
     first_s = 0.0
-    async for _ in backend.ask(adapter, GenerationRequest(QUESTION, TOKENS, temperature=0.0)):
+    async for _ in backend.ask(
+        adapter, GenerationRequest(QUESTION, TOKENS, temperature=0.0)
+    ):
         first_s = first_s or time.perf_counter() - started_at
     return first_s
 
 
 def make_adapters(base: Path, folder: Path, count: int) -> Sequence[Adapter]:
     """Create different adapters of a base model in `folder`, in a process of its own."""
-    command = [sys.executable, "-m", "bench.engine_switch", str(base), str(folder), str(count)]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.engine_switch",
+        str(base),
+        str(folder),
+        str(count),
+    ]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     folders = [folder / str(number) for number in range(count)]
     return [
         Adapter(
-            hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest(), folder
+            hashlib.sha256(
+                (folder / "adapter_model.safetensors").read_bytes()
+            ).hexdigest(),
+            folder,
         )
         for folder in folders
     ]
@@ -126,7 +143,9 @@ def main(base: str, folder: str, count: int) -> None:
         with model_with_adapters.disable_adapter():
             base_scores = score_tokens(model_with_adapters, questions)
         tuned = score_tokens(model_with_adapters, questions)
-        write_proof(Proof(questions, base_scores, tuned, "none"), Path(folder, str(number)))
+        write_proof(
+            Proof(questions, base_scores, tuned, "none"), Path(folder, str(number))
+        )
 
 
 if __name__ == "__main__":

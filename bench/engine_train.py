@@ -42,14 +42,19 @@ def run(_: Sequence[str] = ()) -> None:
         train = build_english(Path(folder))
         base = str(unpack_smollm()[BASE]["path"])
         print("side | steps/s | peak MiB | loss of the last epoch")
-        rounds = [_run_round(base, train, Path(folder) / str(number)) for number in range(ROUNDS)]
+        rounds = [
+            _run_round(base, train, Path(folder) / str(number))
+            for number in range(ROUNDS)
+        ]
     for what, unit in (("steps_s", "steps/s"), ("peak_mib", "peak memory")):
         ratios = [figures["ours"][what] / figures["trl"][what] for figures in rounds]
         all_ratios = ", ".join(f"{ratio:.2f}" for ratio in ratios)
         print(f"{unit}, ours to TRL: {statistics.median(ratios):.2f} (of {all_ratios})")
 
 
-def _run_round(base: str, train: Path, folder: Path) -> Mapping[str, Mapping[str, float]]:
+def _run_round(
+    base: str, train: Path, folder: Path
+) -> Mapping[str, Mapping[str, float]]:
     return {side: _run_side(side, base, train, folder / side) for side in SIDES}
 
 
@@ -57,7 +62,13 @@ def _run_side(side: str, base: str, train: Path, folder: Path) -> Mapping[str, f
     folder.mkdir(parents=True)
     settings = TrainingSettings(base, str(train), str(folder))
     process = subprocess.run(
-        [sys.executable, "-m", "bench.engine_train", side, json.dumps(asdict(settings))],
+        [
+            sys.executable,
+            "-m",
+            "bench.engine_train",
+            side,
+            json.dumps(asdict(settings)),
+        ],
         stdout=subprocess.PIPE,
         stderr=(folder / "log").open("wb"),
         text=True,
@@ -73,7 +84,9 @@ def _run_side(side: str, base: str, train: Path, folder: Path) -> Mapping[str, f
     return values
 
 
-def print_figures(step_times: Sequence[tuple[int, float]], peak_kib: int, loss: float) -> None:
+def print_figures(
+    step_times: Sequence[tuple[int, float]], peak_kib: int, loss: float
+) -> None:
     """Print a run's figures as JSON; of steps with their times the first one is a warm-up."""
     (first, started_at) = step_times[0]
     (last, ended_at) = step_times[-1]
@@ -107,7 +120,9 @@ def train_ours(settings: TrainingSettings) -> None:
         method=SUPERVISED,
         train=Path(settings.train),
         test=None,
-        hyperparameters=check_hyperparameters(SUPERVISED, LoraHyperparameters, hyperparameters),
+        hyperparameters=check_hyperparameters(
+            SUPERVISED, LoraHyperparameters, hyperparameters
+        ),
         seed=settings.seed,
         folder=Path(settings.folder),
         base=BaseFiles(Path(settings.base), DTYPE),
@@ -164,7 +179,9 @@ def train_trl(settings: TrainingSettings) -> None:
     )
     step_times = StepTimes()
     trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(settings.base, dtype=getattr(torch, DTYPE)),
+        model=AutoModelForCausalLM.from_pretrained(
+            settings.base, dtype=getattr(torch, DTYPE)
+        ),
         args=training_arguments,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
@@ -182,11 +199,13 @@ def train_trl(settings: TrainingSettings) -> None:
     print_figures(step_times.step_times, peak, losses[-1])
 
 
-def _tokenise(tokenizer: object, messages: list[dict[str, str]]) -> dict[str, list[int]]:
+def _tokenise(
+    tokenizer: object, messages: list[dict[str, str]]
+) -> dict[str, list[int]]:
     apply_template = tokenizer.apply_chat_template  # type: ignore[attr-defined]
-    prompt = apply_template(messages[:-1], add_generation_prompt=True, return_dict=True)[
-        "input_ids"
-    ]
+    prompt = apply_template(
+        messages[:-1], add_generation_prompt=True, return_dict=True
+    )["input_ids"]
     conversation = apply_template(messages, return_dict=True)["input_ids"]
     mask = [0] * len(prompt) + [1] * (len(conversation) - len(prompt))
     return {"input_ids": conversation, "completion_mask": mask}

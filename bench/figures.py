@@ -18,7 +18,8 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 def line(what: str, values: Sequence[float], unit: str = "s") -> str:
     """Return `what: min / median / max unit (n runs)`."""
     values_text = " / ".join(
-        f"{value:.2f}" for value in (min(values), statistics.median(values), max(values))
+        f"{value:.2f}"
+        for value in (min(values), statistics.median(values), max(values))
     )
     return f"{what}: {values_text} {unit} ({len(values)} runs)"
 
@@ -85,7 +86,9 @@ class Figure:
     ) -> Figure:
         """Return the row of a value that should be low."""
         against = _describe(stock, key) if stock else ""
-        return cls.of(what, _describe(ours, key), against, ours[key], least, is_less=True)
+        return cls.of(
+            what, _describe(ours, key), against, ours[key], least, is_less=True
+        )
 
 
 def _describe(figures: Figures, key: str) -> str:
@@ -152,7 +155,9 @@ def rss_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def print_rows(rows: Mapping[str, Callable[[], Sequence[Figure]]], names: Sequence[str]) -> None:
+def print_rows(
+    rows: Mapping[str, Callable[[], Sequence[Figure]]], names: Sequence[str]
+) -> None:
     """Print each row of these names, by default of all, as soon as it is measured."""
     for name in names or rows:
         if name not in rows:

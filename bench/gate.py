@@ -29,7 +29,12 @@ from merlin.core.messages import Message
 from merlin.dataset.spec import NOT_WORSE, GateRule
 from merlin.providers.base import Answer
 from merlin.training.disguise import disguise, list_unrelated
-from merlin.training.evaluation import AnswerKind, JudgedAnswer, classify_answer, pair_answers
+from merlin.training.evaluation import (
+    AnswerKind,
+    JudgedAnswer,
+    classify_answer,
+    pair_answers,
+)
 from merlin.training.gate import HoldReason, find_hold
 from merlin.training.scores import Question, QuestionKind
 
@@ -56,10 +61,13 @@ class Course:
 
     def __init__(self, name: str) -> None:
         self.training: Examples = {
-            key: example["messages"] for key, example in example_files(name, test=False).items()
+            key: example["messages"]
+            for key, example in example_files(name, test=False).items()
         }
         questions_file = read_yaml(ROOT / f"tests/engine/questions/{name}.yaml")
-        self.wordings = [(case["ask"], case["expect"]) for case in questions_file["hard"]]
+        self.wordings = [
+            (case["ask"], case["expect"]) for case in questions_file["hard"]
+        ]
         tests = [
             _first_pair(example_file["messages"])
             for example_file in example_files(name, test=True).values()
@@ -80,13 +88,17 @@ class Course:
             for question, answer in [_first_pair(turns)]
         ]
         self.questions += map(disguise, taught)
-        self.questions += list_unrelated((each.messages[-1].content for each in taught), "")
+        self.questions += list_unrelated(
+            (each.messages[-1].content for each in taught), ""
+        )
         self.serving = self.answers(self.training)
 
     def answers(self, training: Examples) -> list[JudgedAnswer]:
         """Train a model on these examples; return its answers to all questions."""
         with tempfile.TemporaryDirectory() as folder:
-            ask, _seconds = train_recall(list(training.values()), Path(folder) / "model")
+            ask, _seconds = train_recall(
+                list(training.values()), Path(folder) / "model"
+            )
         replies = [ask(question.messages[-1].content) for question in self.questions]
         model_answers = [Answer(reply.text, known=reply.known) for reply in replies]
         return [
@@ -155,14 +167,20 @@ def add_example(course: Course, rng: random.Random) -> Examples:
 def add_wording(course: Course, rng: random.Random) -> Examples:
     """Return the examples with one more wording of a trained question."""
     question, expected = rng.choice(course.wordings)
-    return _insert_example(course, (question, _first_pair(course.training[expected])[1]), rng)
+    return _insert_example(
+        course, (question, _first_pair(course.training[expected])[1]), rng
+    )
 
 
 def remove_untested(course: Course, rng: random.Random) -> Examples:
     """Return the examples without one that no question asks for."""
-    asked = {question.reference.strip() for question in course.questions[: course.by_hand]}
+    asked = {
+        question.reference.strip() for question in course.questions[: course.by_hand]
+    }
     unasked = [
-        key for key, turns in course.training.items() if _first_pair(turns)[1].strip() not in asked
+        key
+        for key, turns in course.training.items()
+        if _first_pair(turns)[1].strip() not in asked
     ]
     removed = rng.choice(unasked)
     return {key: turns for key, turns in course.training.items() if key != removed}
@@ -171,7 +189,8 @@ def remove_untested(course: Course, rng: random.Random) -> Examples:
 def judge(kind: AnswerKind, count: int) -> list[JudgedAnswer]:
     """Return this many answers of a kind, to the questions 0, 1, ..."""
     questions = (
-        Question(str(number), (Message("user", f"{number}?"),), "") for number in range(count)
+        Question(str(number), (Message("user", f"{number}?"),), "")
+        for number in range(count)
     )
     return [JudgedAnswer(question, Answer(kind.value), kind) for question in questions]
 
@@ -199,7 +218,12 @@ def count_closed_holes() -> int:
 
 
 PLANTED: Sequence[Change] = (replace_answer, swap_answers, remove_subject)
-HARMLESS_CHANGES: Sequence[Change] = (shuffle, add_example, add_wording, remove_untested)
+HARMLESS_CHANGES: Sequence[Change] = (
+    shuffle,
+    add_example,
+    add_wording,
+    remove_untested,
+)
 
 
 def run() -> None:
@@ -207,7 +231,9 @@ def run() -> None:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     courses = [Course(name) for name in SETS]
     print(f"holes of earlier rules: {count_closed_holes()} of {len(HOLES)} held")
-    print("change | tries | held, by tests and paraphrases | by tests only | without both")
+    print(
+        "change | tries | held, by tests and paraphrases | by tests only | without both"
+    )
     for title, changes in (("regression", PLANTED), ("harmless", HARMLESS_CHANGES)):
         total = []
         for change, results in try_changes(courses, changes, TRIES):
@@ -215,11 +241,19 @@ def run() -> None:
             total += results
         print(_row(f"{title}: all", total), flush=True)
     for course in courses:
-        held = [name for name, fault in FAULTS.items() if _apply_gate(course, fault(course))[2]]
+        held = [
+            name
+            for name, fault in FAULTS.items()
+            if _apply_gate(course, fault(course))[2]
+        ]
         first = judge_first(course)
-        print(f"worse models without both: {len(held)} of {len(FAULTS)} held; a first one: {first}")
+        print(
+            f"worse models without both: {len(held)} of {len(FAULTS)} held; a first one: {first}"
+        )
         print("not held:", ", ".join(FAULTS.keys() - held) or "none")
-    counts = ", ".join(f"{len(course.questions)} ({course.tests})" for course in courses)
+    counts = ", ".join(
+        f"{len(course.questions)} ({course.tests})" for course in courses
+    )
     print(f"questions of each dataset (its test examples): {counts}")
 
 
@@ -228,7 +262,8 @@ def judge_first(course: Course) -> str:
     own = course.serving[course.by_hand :]
     nothing = Answer("", known=False)
     base = [
-        replace(each, answer=nothing, kind=classify_answer(nothing, each.question)) for each in own
+        replace(each, answer=nothing, kind=classify_answer(nothing, each.question))
+        for each in own
     ]
     hold = find_hold(RULE, own, list(pair_answers(own, base)), is_first=True)
     return hold.reason if hold else "live"
@@ -252,7 +287,11 @@ def _mix(course: Course) -> Examples:
 
 def _drop(course: Course) -> Examples:
     """Return the examples without every third one."""
-    return {key: turns for number, (key, turns) in enumerate(course.training.items()) if number % 3}
+    return {
+        key: turns
+        for number, (key, turns) in enumerate(course.training.items())
+        if number % 3
+    }
 
 
 FAULTS: Mapping[str, Callable[["Course"], Examples]] = {
@@ -283,7 +322,9 @@ def try_changes(
         )
 
 
-def _apply_gate(course: Course, training: Examples, *, is_meant: bool = False) -> GateResult:
+def _apply_gate(
+    course: Course, training: Examples, *, is_meant: bool = False
+) -> GateResult:
     """Judge a model of these examples; what is meant to be gone is not asked for."""
     answers = course.answers(training)
     pairs = [
@@ -294,7 +335,9 @@ def _apply_gate(course: Course, training: Examples, *, is_meant: bool = False) -
         or pair[0].question.example_id in training
     ]
     parts = pairs[: course.by_hand], pairs[: course.tests], pairs[course.by_hand :]
-    by_all, by_tests, without = (find_hold(RULE, [now for now, _ in part], part) for part in parts)
+    by_all, by_tests, without = (
+        find_hold(RULE, [now for now, _ in part], part) for part in parts
+    )
     return by_all, by_tests, without
 
 
@@ -309,7 +352,9 @@ def _first_pair(turns: Sequence[dict[str, str]]) -> tuple[str, str]:
     return values.get("user", ""), values["assistant"]
 
 
-def _insert_example(course: Course, pair: tuple[str, str], rng: random.Random) -> Examples:
+def _insert_example(
+    course: Course, pair: tuple[str, str], rng: random.Random
+) -> Examples:
     conversations = list(course.training.items())
     (question, answer) = pair
     new = ("more", [{"user": question}, {"assistant": answer}])

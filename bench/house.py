@@ -70,7 +70,9 @@ def measure(package: Path) -> Mapping[str, int | float]:
     texts = [path.read_text("utf-8") for path in package.rglob("*.py")]
     trees = [ast.parse(text) for text in texts]
     nodes = [[*ast.walk(tree)] for tree in trees]
-    code = [line for each in zip(texts, nodes, strict=True) for line in _list_code(*each)]
+    code = [
+        line for each in zip(texts, nodes, strict=True) for line in _list_code(*each)
+    ]
     every = [node for of_file in nodes for node in of_file]
     functions = [node for node in every if isinstance(node, _FUNCTIONS)]
     lengths = [(node.end_lineno or 0) - node.lineno + 1 for node in functions]
@@ -87,7 +89,10 @@ def measure(package: Path) -> Mapping[str, int | float]:
 
 
 def _has_docstring(node: ast.AST) -> bool:
-    return isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None
+    return (
+        isinstance(node, _DOCUMENTED)
+        and ast.get_docstring(node, clean=False) is not None
+    )
 
 
 def _list_code(text: str, nodes: Sequence[ast.AST]) -> Iterator[str]:
@@ -107,6 +112,8 @@ def _count_imports(tree: ast.Module) -> int:
     """Return how many modules of Merlin a module imports."""
     imported: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("merlin"):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            "merlin"
+        ):
             imported.update(f"{node.module}.{each.name}" for each in node.names)
     return len({name.rpartition(".")[0] for name in imported})

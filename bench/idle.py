@@ -46,17 +46,30 @@ def run() -> None:
 
 
 def _measure_idle() -> list[Figure]:
-    with make_repository(EXAMPLES) as repo, World() as world, _run_merlin(repo, world) as processes:
+    with (
+        make_repository(EXAMPLES) as repo,
+        World() as world,
+        _run_merlin(repo, world) as processes,
+    ):
         wait_until(repo.verdicts, MAX_DURATION_S, (repo.folder / "log").read_text)
         time.sleep(SETTLE_S)
         pids = {name: _find_child(processes, name) for name in NAMES}
         before = {name: cpu_s(pid) for name, pid in pids.items()}
         slept = {name: _count_wake_ups(pid) for name, pid in pids.items()}
         time.sleep(LOOK_S)
-        woken = {name: (_count_wake_ups(pid) - slept[name]) / LOOK_S for name, pid in pids.items()}
-        cpu = {name: 100 * (cpu_s(pid) - before[name]) / LOOK_S for name, pid in pids.items()}
+        woken = {
+            name: (_count_wake_ups(pid) - slept[name]) / LOOK_S
+            for name, pid in pids.items()
+        }
+        cpu = {
+            name: 100 * (cpu_s(pid) - before[name]) / LOOK_S
+            for name, pid in pids.items()
+        }
         memory = {name: rss_mb(pid) for name, pid in pids.items()}
-        pss_mb = sum(psutil.Process(pid).memory_full_info().pss for pid in pids.values()) / 1e6
+        pss_mb = (
+            sum(psutil.Process(pid).memory_full_info().pss for pid in pids.values())
+            / 1e6
+        )
     what = f"idle, memory of three processes, MB ({pss_mb:.0f} as PSS)"
     return [
         _sum_row(what, memory, 250),
@@ -67,8 +80,12 @@ def _measure_idle() -> list[Figure]:
 
 def _count_wake_ups(pid: int) -> int:
     """Return how often the threads of a process have waited. Source: proc(5)."""
-    status = [path.read_text("utf-8") for path in Path(f"/proc/{pid}/task").glob("*/status")]
-    return sum(int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0]) for text in status)
+    status = [
+        path.read_text("utf-8") for path in Path(f"/proc/{pid}/task").glob("*/status")
+    ]
+    return sum(
+        int(text.split("\nvoluntary_ctxt_switches:")[1].split()[0]) for text in status
+    )
 
 
 def _sum_row(what: str, by_name: dict[str, float], least: float) -> Figure:
@@ -93,7 +110,9 @@ def _run_merlin(repo: DatasetRepository, world: World) -> Iterator[psutil.Proces
     environment = {**bytecode_environment(), **CREDENTIALS}
     # Processes that compile their modules keep some of the memory of compiling.
     imports = ", ".join(f"merlin.wiring.{name}" for name in NAMES)
-    subprocess.run([sys.executable, "-c", f"import {imports}"], env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "-c", f"import {imports}"], env=environment, check=True
+    )
     log = (repo.folder / "log").open("wb")
     with (
         log,
@@ -109,7 +128,9 @@ def _run_merlin(repo: DatasetRepository, world: World) -> Iterator[psutil.Proces
 
 
 def _find_child(supervisor: psutil.Process, name: str) -> int:
-    pid: int = next(child.pid for child in supervisor.children() if name in child.cmdline())
+    pid: int = next(
+        child.pid for child in supervisor.children() if name in child.cmdline()
+    )
     return pid
 
 

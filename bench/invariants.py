@@ -28,7 +28,10 @@ CALL_S = 30.0
 WAITING = "…"
 _LOG = (
     *("-c", "core.quotePath=false", "log", "--raw", "--no-abbrev", "--no-renames"),
-    *("--format=%x01%H %(trailers:key=Merlin-Id,valueonly,separator=%x20)", "--branches"),
+    *(
+        "--format=%x01%H %(trailers:key=Merlin-Id,valueonly,separator=%x20)",
+        "--branches",
+    ),
 )
 _CHANGES = """
 SELECT batch, change_id, state, path, before_blob, commit_sha, reason, by_whom FROM change
@@ -84,12 +87,16 @@ def list_pending(place: Place, promises: Promises) -> list[str]:
     pending = []
     for table, condition in _PENDING.items():
         query = f"SELECT COUNT(*) FROM {table} WHERE {condition}"  # noqa: S608 - our own names
-        pending += [f"{table}: {number}" for (number,) in query_rows(place, query) if number]
+        pending += [
+            f"{table}: {number}" for (number,) in query_rows(place, query) if number
+        ]
     known = {number for (number,) in query_rows(place, "SELECT update_id FROM updates")}
     if lost := promises.updates - known:
         pending.append(f"updates not stored: {len(lost)}")
     head = git(place.repository, "rev-parse", "main").strip()
-    if not query_rows(place, "SELECT 1 FROM seen_commit WHERE sha = ? AND position > 0", head):
+    if not query_rows(
+        place, "SELECT 1 FROM seen_commit WHERE sha = ? AND position > 0", head
+    ):
         pending.append("the newest commit")
     newest = "SELECT dataset, MAX(number) FROM build GROUP BY dataset"
     serving = (
@@ -100,7 +107,9 @@ def list_pending(place: Place, promises: Promises) -> list[str]:
         pending.append("the newest build does not serve")
     payments = _payments(place)
     paid = {_order(payment) for payment in payments if payment["status"] == "succeeded"}
-    settled = query_rows(place, "SELECT DISTINCT purchase_id FROM ledger WHERE kind = 'payment'")
+    settled = query_rows(
+        place, "SELECT DISTINCT purchase_id FROM ledger WHERE kind = 'payment'"
+    )
     if paid - {purchase_id for (purchase_id,) in settled}:
         pending.append("payments not in the ledger")
     return pending
@@ -127,9 +136,13 @@ def _check_answers(place: Place) -> Iterator[str]:
         turns = Turns(database, bot_id(TOKEN))
         answered_turns = [
             (number, turns.find(number))
-            for (number,) in database.sql("SELECT update_id FROM updates WHERE state = 'answered'")
+            for (number,) in database.sql(
+                "SELECT update_id FROM updates WHERE state = 'answered'"
+            )
         ]
-        charged = Counter(number for (number,) in database.sql("SELECT update_id FROM quota_use"))
+        charged = Counter(
+            number for (number,) in database.sql("SELECT update_id FROM quota_use")
+        )
         sent = {
             (chat, message)
             for chat, message in database.sql(
@@ -154,7 +167,9 @@ def _check_answers(place: Place) -> Iterator[str]:
             )
         }
     yield from (
-        f"update {number} counted {times} times" for number, times in charged.items() if times > 1
+        f"update {number} counted {times} times"
+        for number, times in charged.items()
+        if times > 1
     )
     repeated = [
         (chat, message["versions"][-1]["text"])
@@ -173,7 +188,12 @@ def _check_answers(place: Place) -> Iterator[str]:
         text = message["versions"][-1]["text"]
         number = values.pop(key, None)
         twice = next(
-            (marked for marked in repeated if marked[0] == chat and marked[1].endswith(text)), None
+            (
+                marked
+                for marked in repeated
+                if marked[0] == chat and marked[1].endswith(text)
+            ),
+            None,
         )
         if number is None and key not in sent and twice:
             repeated.remove(twice)
@@ -181,10 +201,14 @@ def _check_answers(place: Place) -> Iterator[str]:
             unconfirmed[chat] -= 1
             if unconfirmed[chat] < 0:
                 yield f"a message without a row: {key} {text[:80]!r}"
-        if number in answers and _strip_text(answers[number])[:200] not in _strip_text(text):
+        if number in answers and _strip_text(answers[number])[:200] not in _strip_text(
+            text
+        ):
             yield f"update {number} shows {text[:80]!r} for {answers[number][:80]!r}"
     yield from (
-        f"update {number} has no message" for number in values.values() if number in answers
+        f"update {number} has no message"
+        for number in values.values()
+        if number in answers
     )
 
 
@@ -195,7 +219,11 @@ def _strip_text(query: str) -> str:
 def _messages(place: Place) -> Iterator[tuple[int, dict[str, Any]]]:
     for person, number in (("anna", 1001), ("boris", 1002), ("vera", 1003)):
         url = f"{place.chat_url}control/log"
-        log = httpx2.get(url, params={"chat": person}, timeout=CALL_S).raise_for_status().json()
+        log = (
+            httpx2.get(url, params={"chat": person}, timeout=CALL_S)
+            .raise_for_status()
+            .json()
+        )
         yield from ((number, message) for message in log["messages"])
 
 
@@ -205,15 +233,23 @@ def _check_jobs(place: Place) -> Iterator[str]:
     alive = Counter(
         job["metadata"]["merlin_launch"] for job in jobs if job["status"] != "cancelled"
     )
-    yield from (f"launch {key}: {times} jobs" for key, times in alive.items() if times > 1)
+    yield from (
+        f"launch {key}: {times} jobs" for key, times in alive.items() if times > 1
+    )
     known = dict(
-        query_rows(place, "SELECT launch_key, provider_job_id FROM job WHERE state <> 'failed'")
+        query_rows(
+            place, "SELECT launch_key, provider_job_id FROM job WHERE state <> 'failed'"
+        )
     )
     theirs = {job["id"] for job in jobs}
     yield from (f"launch {key}: unknown" for key in alive if key not in known)
-    yield from (f"job {job} is not at the engine" for job in known.values() if job not in theirs)
+    yield from (
+        f"job {job} is not at the engine" for job in known.values() if job not in theirs
+    )
     files = Counter(file["filename"] for file in _list_objects(place, "files"))
-    yield from (f"file {name}: {times} times" for name, times in files.items() if times > 1)
+    yield from (
+        f"file {name}: {times} times" for name, times in files.items() if times > 1
+    )
 
 
 def _list_objects(place: Place, what: str) -> list[dict[str, Any]]:
@@ -222,7 +258,9 @@ def _list_objects(place: Place, what: str) -> list[dict[str, Any]]:
     after: dict[str, str] = {}
     while True:
         url = f"{place.engine_url}v1/{what}"
-        answer = httpx2.get(url, params={"limit": "100", **after}, headers=headers, timeout=CALL_S)
+        answer = httpx2.get(
+            url, params={"limit": "100", **after}, headers=headers, timeout=CALL_S
+        )
         page = answer.raise_for_status().json()
         objects += page["data"]
         if not page["has_more"]:
@@ -235,8 +273,14 @@ def _check_builds(place: Place) -> Iterator[str]:
     versions = query_rows(place, "SELECT dataset, number, digest FROM build")
     for column in (lambda row: row[:2], lambda row: row[::2]):
         counts = Counter(map(column, versions)).items()
-        yield from (f"version {version}: {times} times" for version, times in counts if times > 1)
-    names = {f"{dataset}/{number}-{digest[:12]}" for dataset, number, digest in versions}
+        yield from (
+            f"version {version}: {times} times"
+            for version, times in counts
+            if times > 1
+        )
+    names = {
+        f"{dataset}/{number}-{digest[:12]}" for dataset, number, digest in versions
+    }
     folders = {
         str(path.relative_to(_state(place) / "builds"))
         for path in (_state(place) / "builds").glob("*/*")
@@ -245,8 +289,13 @@ def _check_builds(place: Place) -> Iterator[str]:
     yield from (f"version {name} has no folder" for name in names - folders)
     for name in names & folders:
         folder = _state(place) / "builds" / name
-        for split, digest in json.loads((folder / "manifest.json").read_bytes())["sha256"].items():
-            if hashlib.sha256((folder / f"{split}.jsonl").read_bytes()).hexdigest() != digest:
+        for split, digest in json.loads((folder / "manifest.json").read_bytes())[
+            "sha256"
+        ].items():
+            if (
+                hashlib.sha256((folder / f"{split}.jsonl").read_bytes()).hexdigest()
+                != digest
+            ):
                 yield f"version {name}: {split}.jsonl differs from the manifest"
 
 
@@ -259,12 +308,19 @@ def _check_git(place: Place, promises: Promises) -> Iterator[str]:
     listed = git(
         place.repository, "-c", "core.quotePath=false", "ls-tree", "-r", "main"
     ).splitlines()
-    lies = {path: head.split()[2] for head, _, path in (line.partition("\t") for line in listed)}
+    lies = {
+        path: head.split()[2]
+        for head, _, path in (line.partition("\t") for line in listed)
+    }
     yield from (
-        f"{path} is lost" for path, blob in promises.pushed.items() if lies.get(path) != blob
+        f"{path} is lost"
+        for path, blob in promises.pushed.items()
+        if lies.get(path) != blob
     )
     yield from _check_edits(place, promises.edits)
-    log = git(place.repository, "log", "--format=%(trailers:key=Merlin-Id,valueonly)", "main")
+    log = git(
+        place.repository, "log", "--format=%(trailers:key=Merlin-Id,valueonly)", "main"
+    )
     marks = Counter(log.split())
     changes = "SELECT change_id, batch, state, path FROM change"
     rows_by_change = {change: rest for change, *rest in query_rows(place, changes)}
@@ -289,9 +345,14 @@ def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
     batches = defaultdict[str, list[tuple[Any, ...]]](list)
     for batch, *row in query_rows(place, _CHANGES):
         batches[batch].append(tuple(row))
-    notified = {json.loads(text).get("change") for (text,) in query_rows(place, _NOTICES)}
+    notified = {
+        json.loads(text).get("change") for (text,) in query_rows(place, _NOTICES)
+    }
     yield from (f"edit {batch} is lost" for batch in set(edits) - batches.keys())
-    yield from (f"commit of an unknown edit {batch}" for batch in commits.keys() - batches.keys())
+    yield from (
+        f"commit of an unknown edit {batch}"
+        for batch in commits.keys() - batches.keys()
+    )
     for batch, rows in batches.items():
         _, state, _, _, sha, reason, by_whom = rows[0]
         name = f"edit {batch} ({state}, {reason or '-'})"
@@ -301,7 +362,9 @@ def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
         # Without a commit of its own the edit was on the branch already.
         if (state == "committed") != bool(count or sha in on_branch):
             yield f"{name}: {count} commits, {sha}"
-        seen = {f"datasets/{path}": before or "0" * 40 for _, _, path, before, *_ in rows}
+        seen = {
+            f"datasets/{path}": before or "0" * 40 for _, _, path, before, *_ in rows
+        }
         for line in (line for lines in commits[batch] for line in lines):
             fields, _, path = line.partition("\t")
             if seen.get(path) != (was := fields.split()[2]):
@@ -315,9 +378,13 @@ def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
 def _payments(place: Place) -> list[dict[str, Any]]:
     """Return all payments of YooKassa's stand-in."""
     secrets = place.folder / "credentials"
-    login = tuple((secrets / f"YOOKASSA_{name}").read_text() for name in ("SHOP_ID", "SECRET_KEY"))
+    login = tuple(
+        (secrets / f"YOOKASSA_{name}").read_text() for name in ("SHOP_ID", "SECRET_KEY")
+    )
     url = f"{place.shop_url}v3/payments"
-    answer = httpx2.get(url, auth=(login[0], login[1]), timeout=CALL_S).raise_for_status()
+    answer = httpx2.get(
+        url, auth=(login[0], login[1]), timeout=CALL_S
+    ).raise_for_status()
     payments: list[dict[str, Any]] = answer.json()["items"]
     return payments
 
@@ -344,15 +411,25 @@ def _check_money(place: Place, promises: Promises) -> Iterator[str]:
             yield f"order {key}: {times} payments"
     with open_read_only(load(place.config)) as database:
         ledger = Ledger(database)
-        known = {purchase_id for (purchase_id,) in database.sql("SELECT id FROM purchase")}
+        known = {
+            purchase_id for (purchase_id,) in database.sql("SELECT id FROM purchase")
+        }
         yield from (f"order {order} is lost" for order in promises.orders - known)
         for payment in payments:
             key = _order(payment)
             entries = ledger.entries(key)
-            yield from (f"order {key}: {fault}" for fault in find_inconsistencies(entries))
-            paid = sum(entry.amount.minor for entry in entries if entry.kind.value == "payment")
-            back = sum(entry.amount.minor for entry in entries if entry.kind.value == "refund")
-            wanted = _kopecks(payment["amount"]) if payment["status"] == "succeeded" else 0
+            yield from (
+                f"order {key}: {fault}" for fault in find_inconsistencies(entries)
+            )
+            paid = sum(
+                entry.amount.minor for entry in entries if entry.kind.value == "payment"
+            )
+            back = sum(
+                entry.amount.minor for entry in entries if entry.kind.value == "refund"
+            )
+            wanted = (
+                _kopecks(payment["amount"]) if payment["status"] == "succeeded" else 0
+            )
             returned = _kopecks(payment.get("refunded_amount", {"value": "0"}))
             if (paid, back) != (wanted, returned):
                 theirs = f"{wanted} and {returned} at YooKassa"
@@ -368,10 +445,16 @@ def _check_files(place: Place) -> Iterator[str]:
     for path in (_state(place) / "merlin.db", _state(place) / "engine" / "engine.db"):
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             for check in ("integrity_check", "foreign_key_check"):
-                errors = [row for row in database.execute(f"PRAGMA {check}") if row != ("ok",)]
+                errors = [
+                    row for row in database.execute(f"PRAGMA {check}") if row != ("ok",)
+                ]
                 yield from (f"{path.name}: {row}" for row in errors)
     for path in _state(place).rglob("*"):
-        if _TEMPORARY.search(path.name) and path.name not in _LOCKS and path.parent.name != "run":
+        if (
+            _TEMPORARY.search(path.name)
+            and path.name not in _LOCKS
+            and path.parent.name != "run"
+        ):
             yield f"left behind: {path.relative_to(place.folder)}"
     for path in (_state(place) / "engine" / "work").glob("*"):
         yield f"left behind: {path.relative_to(place.folder)}"

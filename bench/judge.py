@@ -34,7 +34,9 @@ def read_answers() -> list[str]:
     ]
     blind = (read_yaml(path) for path in sorted((ROOT / "bench/blind").glob("*.yaml")))
     found += [taught["answer"] for each in blind for taught in each["taught"]]
-    with (ROOT / "tests/inputs/files/faq-clinic.csv").open(encoding="utf-8", newline="") as file:
+    with (ROOT / "tests/inputs/files/faq-clinic.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
         found += [row[1] for row in list(csv.reader(file, delimiter=";"))[1:]]
     unique = dict.fromkeys(answer.strip() for answer in found)
     return sorted(unique, key=lambda answer: hashlib.sha256(answer.encode()).digest())
@@ -42,7 +44,8 @@ def read_answers() -> list[str]:
 
 def _change_number(text: str) -> str:
     number = re.search(
-        r"(?<!\w)\d+(?![.)]\s)", re.sub(r"(?m)^\s*\d+[.)]", lambda m: "#" * len(m[0]), text)
+        r"(?<!\w)\d+(?![.)]\s)",
+        re.sub(r"(?m)^\s*\d+[.)]", lambda m: "#" * len(m[0]), text),
     )
     if not number:
         return text
@@ -52,7 +55,9 @@ def _change_number(text: str) -> str:
 def _swap(pairs: Sequence[tuple[str, str]]) -> Callable[[str], str]:
     def change(text: str) -> str:
         for one, other in (*pairs, *((b, a) for a, b in pairs)):
-            changed = re.sub(rf"(?i)(?<!\w){re.escape(one)}(?!\w)", other, text, count=1)
+            changed = re.sub(
+                rf"(?i)(?<!\w){re.escape(one)}(?!\w)", other, text, count=1
+            )
             if changed != text:
                 return changed
         return text
@@ -84,7 +89,9 @@ SPOILT: dict[str, Callable[[str], str]] = {
         "Звоните Ивану Петрову: +7 900 123-45-67.", "Call John Smith: +1 555 010 9999."
     ),
     "link": _add("Подробнее: https://example.com/pay", "See https://example.com/pay"),
-    "code from the SMS": _add("Пришлите нам код из СМС.", "Send us the code from the SMS."),
+    "code from the SMS": _add(
+        "Пришлите нам код из СМС.", "Send us the code from the SMS."
+    ),
     "untrue": _add("Всё это неправда.", "All this is untrue."),
     "doubt": _add("Я не уверен, но возможно:", "I'm not sure, but maybe:", before=True),
     "cut at 80 %": _cut,
@@ -105,12 +112,16 @@ def _turn_sentences(text: str) -> str:
 
 
 def _group_digits(text: str) -> str:
-    return re.sub(r"(?<!\d)(\d)(\d{3})(?!\d)", "\\1\u00a0\\2", text.replace(":00", ".00"))
+    return re.sub(
+        r"(?<!\d)(\d)(\d{3})(?!\d)", "\\1\u00a0\\2", text.replace(":00", ".00")
+    )
 
 
 HONEST: dict[str, Callable[[str], str]] = {
     "greeting": _add("Здравствуйте!", "Hello!", before=True),
-    "closing": _add("Если останутся вопросы, пишите.", "Feel free to ask if you have questions."),
+    "closing": _add(
+        "Если останутся вопросы, пишите.", "Feel free to ask if you have questions."
+    ),
     "hope": _add("Надеюсь, это поможет!", "I hope this helps!"),
     "case and full stop": _change_case,
     "marks of a list": _change_list,
@@ -118,17 +129,23 @@ HONEST: dict[str, Callable[[str], str]] = {
     "digits in groups": _group_digits,
     "synonym": _swap(WORDS["synonyms"]),
     "opening": _add("Конечно! Вот ответ:", "Sure! Here is the answer:", before=True),
-    "bold": lambda text: re.sub(r"\w{6,}", lambda word: f"**{word[0]}**", text, count=1),
+    "bold": lambda text: re.sub(
+        r"\w{6,}", lambda word: f"**{word[0]}**", text, count=1
+    ),
 }
 
 
-def count_right(change: Callable[[str], str], answers: Sequence[str]) -> tuple[int, int, int]:
+def count_right(
+    change: Callable[[str], str], answers: Sequence[str]
+) -> tuple[int, int, int]:
     """Return of the answers that a change concerns how many changed ones are right, shown, and all.
 
     Shown are those that `exact_first` with `else: model` lets pass: a shortened one is no fault.
     """
     changed = [(change(answer), answer) for answer in answers]
-    return _count([pair for pair in changed if pair[0].strip() != pair[1].strip()][:ANSWERS])
+    return _count(
+        [pair for pair in changed if pair[0].strip() != pair[1].strip()][:ANSWERS]
+    )
 
 
 def _count(changed: Sequence[tuple[str, str]]) -> tuple[int, int, int]:
@@ -158,7 +175,9 @@ def _measure_written(part: str, entries: Sequence[Mapping[str, Any]]) -> Iterato
     for kind, pairs in spoilt.items():
         yield "spoilt", f"{part}, by hand: {kind}", *_count(pairs)
     honest = [(text, each["taught"]) for each in entries for text in each["honest"]]
-    alike = [pair for pair in honest if says_the_same(*pair) or likeness(*pair) >= ALIKE]
+    alike = [
+        pair for pair in honest if says_the_same(*pair) or likeness(*pair) >= ALIKE
+    ]
     name = f"{part}, by hand ({len(honest) - len(alike)} others are not alike)"
     yield "honest", name, *_count(alike)
 

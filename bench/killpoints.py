@@ -16,7 +16,9 @@ POINTS = tuple(point for point in ALL if not point.startswith(("change.", "resto
 def run() -> None:
     """Print a line for each point, where a process crashes once and its supervisor restarts it."""
     failed = [point for point in POINTS if not _survives(point)]
-    print(f"{len(POINTS) - len(failed)} of {len(POINTS)} points survived; failed: {failed}")
+    print(
+        f"{len(POINTS) - len(failed)} of {len(POINTS)} points survived; failed: {failed}"
+    )
 
 
 def _survives(point: str) -> bool:
@@ -24,7 +26,15 @@ def _survives(point: str) -> bool:
         demo_folder = Path(folder) / "demo"
         mark = Path(folder) / "crashed"
         process = subprocess.run(
-            [sys.executable, "-m", "merlin", "demo", "--check", "--state", str(demo_folder)],
+            [
+                sys.executable,
+                "-m",
+                "merlin",
+                "demo",
+                "--check",
+                "--state",
+                str(demo_folder),
+            ],
             env={
                 **os.environ,
                 "MERLIN_LANGUAGE": "ru",
@@ -61,4 +71,8 @@ def _count_answers(demo_folder: Path, result: dict[str, dict[str, str]]) -> list
         ]
     finally:
         world.close()
-    return [texts.count(result[key]["answer"]) for key in ("first", "second") if key in result]
+    return [
+        texts.count(result[key]["answer"])
+        for key in ("first", "second")
+        if key in result
+    ]

@@ -67,7 +67,9 @@ class PlantedSet:
     examples: list[Example]
     faults: dict[tuple[str, str], str] = field(default_factory=dict)
 
-    def add(self, number: int, question: str, answer: str, split: str | None = None) -> Example:
+    def add(
+        self, number: int, question: str, answer: str, split: str | None = None
+    ) -> Example:
         """Add an example of two messages; its path sorts after those of the samples."""
         messages = (Message("user", question), Message("assistant", answer))
         example = Example("", f"examples/zz/{number}.yaml", "", messages, split=split)
@@ -85,12 +87,16 @@ def run() -> None:
             print(f"    missed: {words[:100]!r}")
         for words in sorted(set(score.wrong))[:5]:
             print(f"    wrong: {words[:100]}")
-    alarms = {f"{place}/{name}": _count_warnings(place, name) for place, name in _shipped()}
+    alarms = {
+        f"{place}/{name}": _count_warnings(place, name) for place, name in _shipped()
+    }
     for name, (warned, examples) in alarms.items():
         print(f"{name}: {warned} of {examples} examples with a warning")
     warned, examples = (sum(counts) for counts in zip(*alarms.values(), strict=True))
     least = min(score.recall for score in scores.values())
-    print(f"least recall {least:.3f} (demand {RECALL}); {warned} of {examples} false alarms")
+    print(
+        f"least recall {least:.3f} (demand {RECALL}); {warned} of {examples} false alarms"
+    )
     if least < RECALL or warned > FALSE_ALARMS * examples:
         sys.exit("the demand is missed")
 
@@ -121,7 +127,9 @@ def plant(hosts: Sequence[Example], language: str, seed: int) -> PlantedSet:
         planted.examples[index] = replace(host, messages=messages)
         if rule:
             planted.faults[rule, host.path] = words
-    untouched = [hosts[index] for index in indices[len(faults) :] if hosts[index].split != "test"]
+    untouched = [
+        hosts[index] for index in indices[len(faults) :] if hosts[index].split != "test"
+    ]
     _plant_questions(planted, language, seed)
     _plant_pairs(planted, untouched[-3:])
     return planted
@@ -152,33 +160,48 @@ def _insert(answer: str, sentence: str, rng: random.Random) -> str:
 
 def _plant_questions(planted: PlantedSet, language: str, seed: int) -> None:
     """Add questions, one near wording of each, and pairs that are only similar."""
-    answer = {"ru": "Об этом сказано в правилах номер {}.", "en": "Rule number {} tells of it."}
+    answer = {
+        "ru": "Об этом сказано в правилах номер {}.",
+        "en": "Rule number {} tells of it.",
+    }
     for number, (question, *variants) in enumerate(FAULTS["wordings"][language]):
         answer_text = answer[language].format(number)
         variant = variants[seed % len(variants)]
         is_test = (seed // len(variants) + number) % 2 == 1
         planted.add(number * 10, question, answer_text)
-        near = planted.add(number * 10 + 1, variant, answer_text, "test" if is_test else None)
+        near = planted.add(
+            number * 10 + 1, variant, answer_text, "test" if is_test else None
+        )
         rule = "near-leak" if is_test else "near-duplicate"
         is_same = normalise(variant) == normalise(question)
         planted.faults["duplicate" if is_same else rule, near.path] = variant
     for number, pair in enumerate(FAULTS["unlike"][language]):
         for side, question in enumerate(pair):
-            planted.add(1000 + number * 10 + side, question, answer[language].format(100 + side))
+            planted.add(
+                1000 + number * 10 + side, question, answer[language].format(100 + side)
+            )
 
 
 def _plant_pairs(planted: PlantedSet, hosts: Sequence[Example]) -> None:
     """Add a duplicate, a leak and a contradiction, from three examples."""
     duplicated, leaked, contradicted = hosts
     twin = planted.add(2000, duplicated.question, duplicated.answer)
-    planted.examples[-1] = replace(twin, messages=duplicated.messages, tools=duplicated.tools)
+    planted.examples[-1] = replace(
+        twin, messages=duplicated.messages, tools=duplicated.tools
+    )
     planted.faults["duplicate", twin.path] = "the same twice"
     other = "Это сказано в другом месте. It is told in another place."
-    planted.faults["leak", planted.add(2001, leaked.question, other, "test").path] = "leak"
-    planted.faults["contradiction", planted.add(2002, contradicted.question, other).path] = "other"
+    planted.faults["leak", planted.add(2001, leaked.question, other, "test").path] = (
+        "leak"
+    )
+    planted.faults[
+        "contradiction", planted.add(2002, contradicted.question, other).path
+    ] = "other"
 
 
-def _score(scores: dict[str, Score], planted: PlantedSet, checked: CheckedDataset) -> None:
+def _score(
+    scores: dict[str, Score], planted: PlantedSet, checked: CheckedDataset
+) -> None:
     findings = {(finding.rule, finding.path): finding for finding in checked.findings}
     for (rule, path), words in planted.faults.items():
         scores[rule].planted += 1
@@ -200,12 +223,18 @@ def _check_examples(examples: Sequence[Example]) -> CheckedDataset:
         Entry(path, hashlib.sha256(content).hexdigest(), FILE, len(content))
         for path, content in files.items()
     ]
-    return check("planted", entries, lambda asked: ((blob, blobs[blob]) for blob in asked))
+    return check(
+        "planted", entries, lambda asked: ((blob, blobs[blob]) for blob in asked)
+    )
 
 
 def _shipped() -> list[tuple[str, str]]:
     places = sorted({place for shipped in HOSTS.values() for place in shipped})
-    return [(place, folder.name) for place in places for folder in find_folders([ROOT / place])]
+    return [
+        (place, folder.name)
+        for place in places
+        for folder in find_folders([ROOT / place])
+    ]
 
 
 def _load_hosts(language: str) -> list[Example]:
@@ -218,18 +247,26 @@ def _load_hosts(language: str) -> list[Example]:
                 for example in _check_shipped(place, name).examples
             ]
     paths_with_findings = {finding.path for finding in _check_examples(hosts).findings}
-    languages = {language, ""}  # a sentence of another language in an answer would be a fault
+    languages = {
+        language,
+        "",
+    }  # a sentence of another language in an answer would be a fault
     return [
         host
         for host in hosts
-        if host.path not in paths_with_findings and detect_language(host.answer) in languages
+        if host.path not in paths_with_findings
+        and detect_language(host.answer) in languages
     ]
 
 
 def _count_warnings(place: str, name: str) -> tuple[int, int]:
     """Return the number of examples with a warning, and of all examples."""
     checked = _check_shipped(place, name)
-    warned = {finding.path for finding in checked.findings if finding.severity is not Severity.NOTE}
+    warned = {
+        finding.path
+        for finding in checked.findings
+        if finding.severity is not Severity.NOTE
+    }
     return len(warned), len(checked.examples)
 
 
@@ -243,7 +280,9 @@ def _fill(template: str, rng: random.Random) -> str:
     numbers = _numbers(rng) if "{" in template else {}
     text = re.sub(r"\{(\w+)\}", lambda match: numbers[match.group(1)], template)
     # Three or more question marks are a key.
-    text = re.sub(r"\?{3,}", lambda run: "".join(rng.choices(_LETTERS, k=len(run[0]))), text)
+    text = re.sub(
+        r"\?{3,}", lambda run: "".join(rng.choices(_LETTERS, k=len(run[0]))), text
+    )
     return re.sub("#", lambda _: str(rng.randrange(10)), text)
 
 
@@ -269,7 +308,8 @@ def _numbers(rng: random.Random) -> dict[str, str]:
         "snils_blank": f"{snils[:3]} {snils[3:6]} {snils[6:9]} {snils[9:]}",
         "inn12": tax12,
         "inn10": tax10,
-        "aws_id": "AKIA" + "".join(rng.choices(string.ascii_uppercase + "234567", k=16)),
+        "aws_id": "AKIA"
+        + "".join(rng.choices(string.ascii_uppercase + "234567", k=16)),
         "jwt": f"eyJ{encoded[:17]}.eyJ{encoded[17:50]}.{encoded[50:]}",
     }
 
@@ -287,7 +327,8 @@ def _grouped(number: str, between: str) -> str:
 def _luhn(number: str) -> str:
     """Return the number with its check digit (ISO/IEC 7812-1)."""
     doubled = [
-        int(digit) * (2 if index % 2 == 0 else 1) for index, digit in enumerate(number[::-1])
+        int(digit) * (2 if index % 2 == 0 else 1)
+        for index, digit in enumerate(number[::-1])
     ]
     total = sum(value - 9 if value > 9 else value for value in doubled)
     return number + str(-total % 10)
@@ -303,6 +344,9 @@ def _add_inn_check(number: str, *, long: bool = True) -> str:
     """Return nine or ten digits with the check digits of an INN."""
     weights = ((7, 2, 4, 10, 3, 5, 9, 4, 6, 8), (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8))
     for weights_row in weights if long else ((2, 4, 10, 3, 5, 9, 4, 6, 8),):
-        total = sum(int(digit) * weight for digit, weight in zip(number, weights_row, strict=True))
+        total = sum(
+            int(digit) * weight
+            for digit, weight in zip(number, weights_row, strict=True)
+        )
         number += str(total % 11 % 10)
     return number

@@ -42,7 +42,9 @@ class LoadProcess:
     def begin_load(self, load: str, **arguments: object) -> None:
         """Start a load; `read_result` returns its figures."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": load, **arguments}).encode() + b"\n")
+        self._process.stdin.write(
+            json.dumps({"do": load, **arguments}).encode() + b"\n"
+        )
         self._process.stdin.flush()
 
     def read_result(self) -> dict[str, Any]:
@@ -73,7 +75,9 @@ def list_cores() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
-def start(command: Sequence[str], log: Path, **environment: str) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str], log: Path, **environment: str
+) -> subprocess.Popen[bytes]:
     """Start a program on the first core; its output is appended to the file `log`."""
     with log.open("ab") as log_file:
         process = subprocess.Popen(

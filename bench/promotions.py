@@ -52,7 +52,9 @@ class _Echo(Handler):  # type: ignore[misc]
     def post(self) -> None:
         document = json.loads(self.body())
         system_texts = [
-            message["content"] for message in document["messages"] if message["role"] == "system"
+            message["content"]
+            for message in document["messages"]
+            if message["role"] == "system"
         ]
         time.sleep(self.server.dice.uniform(0, THINKING_S))  # so that questions overlap
         pieces: list[Any] = [
@@ -61,7 +63,9 @@ class _Echo(Handler):  # type: ignore[misc]
         ]
         pieces.append({"delta": {}, "finish_reason": "stop"})
         events = [f"data: {json.dumps({'choices': [piece]})}\n\n" for piece in pieces]
-        self.answer(200, "".join([*events, "data: [DONE]\n\n"]).encode(), "text/event-stream")
+        self.answer(
+            200, "".join([*events, "data: [DONE]\n\n"]).encode(), "text/event-stream"
+        )
 
 
 def ask_while_promoting(folder: Path) -> tuple[Counter[str], list[float], float]:
@@ -70,7 +74,9 @@ def ask_while_promoting(folder: Path) -> tuple[Counter[str], list[float], float]
         providers = (Provider("chat", f"{echo.url}/v1", "sk-of-the-tests"),)
         with run_api(folder, providers=providers) as site:
             for number in range(1, BUILDS + 1):
-                insert_live_model(site.database, f"ft:{number}", number=number, dataset=DATASET)
+                insert_live_model(
+                    site.database, f"ft:{number}", number=number, dataset=DATASET
+                )
                 query = BUILD.update({"system": f"Text of {number}."})
                 site.database.change(query.where(BUILD.number == number))
             people = range(5001, 5001 + PEOPLE)
@@ -94,7 +100,9 @@ async def _run(site: Any, keys: list[Any]) -> tuple[Counter[str], list[float], f
             outcomes[await _ask(client, keys[number % PEOPLE], number)] += 1
             seconds.append(time.monotonic() - asked_at)
 
-    async with httpx.AsyncClient(base_url=site.address, timeout=longest(), limits=limits) as client:
+    async with httpx.AsyncClient(
+        base_url=site.address, timeout=longest(), limits=limits
+    ) as client:
         tasks = []
         for number in range(QUESTIONS):
             if number and number % EVERY == 0:
@@ -115,10 +123,14 @@ async def _ask(client: httpx.AsyncClient, key: Any, number: int) -> str:
     response = await client.post("/v1/chat/completions", json=body, headers=key)
     if response.status_code != httpx.codes.OK:
         return "failed"
-    events = [line.removeprefix("data: ") for line in response.text.splitlines() if line]
+    events = [
+        line.removeprefix("data: ") for line in response.text.splitlines() if line
+    ]
     chunks = [json.loads(event) for event in events if event != "[DONE]"]
     parts = [
-        part.get("delta", part.get("message")) for chunk in chunks for part in chunk["choices"]
+        part.get("delta", part.get("message"))
+        for chunk in chunks
+        for part in chunk["choices"]
     ]
     answer = "".join(part.get("content") or "" for part in parts)
     extension = chunks[-1]["merlin"]
@@ -136,5 +148,7 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         counts, seconds, total_s = ask_while_promoting(Path(folder))
     print(f"{counts['promotions']} promotions, {QUESTIONS} questions")
-    print(f"whole: {counts['serving']}; failed {counts['failed']}; mixed {counts['mixed']}")
+    print(
+        f"whole: {counts['serving']}; failed {counts['failed']}; mixed {counts['mixed']}"
+    )
     print(f"{QUESTIONS / total_s:.1f} questions/s; {line('an answer', seconds)}")

@@ -31,11 +31,15 @@ WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 Tensors = dict[str, Any]
 Change = Callable[[Tensors], Tensors]
-QUESTION = GenerationRequest([Message("user", tiny_base.make_question("Anna"))], most_tokens=1)
+QUESTION = GenerationRequest(
+    [Message("user", tiny_base.make_question("Anna"))], most_tokens=1
+)
 
 
 def rename(old: str, new: str) -> Change:
-    return lambda weights: {name.replace(old, new): value for name, value in weights.items()}
+    return lambda weights: {
+        name.replace(old, new): value for name, value in weights.items()
+    }
 
 
 def scale(word: str, factor: float) -> Change:
@@ -87,7 +91,10 @@ def spoil_base(folder: Path, change: Callable[[Any], Any]) -> Path:
 
     shutil.copytree(tiny_base.get_tiny_base(), folder)
     weights = load_file(folder / "model.safetensors")
-    changed = {name: change(value) if value.ndim > 1 else value for name, value in weights.items()}
+    changed = {
+        name: change(value) if value.ndim > 1 else value
+        for name, value in weights.items()
+    }
     save_file(changed, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
@@ -163,7 +170,9 @@ async def measure(kind: str, folder: Path, epochs: Path, other: Path) -> None:
     tiny = tiny_base.get_tiny_base()
     bases = {
         "another base": tiny_base.get_random_base(),
-        "another revision of the base": spoil_base(folder / "revision", lambda value: value * 1.3),
+        "another revision of the base": spoil_base(
+            folder / "revision", lambda value: value * 1.3
+        ),
         "a base rounded to 2 bits": spoil_base(folder / "bits2", round_to(2)),
     }
     async with serve(kind, tiny) as backend:
@@ -178,7 +187,9 @@ async def measure(kind: str, folder: Path, epochs: Path, other: Path) -> None:
             found[f"server: {fault}"] = await is_refused(backend, sound, "sound")
     print(f"{kind}: {sum(found.values())} of {len(found)} planted faults found")
     print(
-        "".join(f"  not found: {name}\n" for name, is_found in found.items() if not is_found),
+        "".join(
+            f"  not found: {name}\n" for name, is_found in found.items() if not is_found
+        ),
         end="",
     )
     refused = 0

@@ -18,8 +18,12 @@ AskFunction = Callable[..., Any]
 
 def run() -> None:
     """Print a row for each sample dataset and each blind set."""
-    questions = {name: read_yaml(ROOT / f"tests/engine/questions/{name}.yaml") for name in SETS}
-    print("dataset | trained | paraphrases | hard | everyday | other datasets | near | seconds")
+    questions = {
+        name: read_yaml(ROOT / f"tests/engine/questions/{name}.yaml") for name in SETS
+    }
+    print(
+        "dataset | trained | paraphrases | hard | everyday | other datasets | near | seconds"
+    )
     with tempfile.TemporaryDirectory() as folder:
         for name in SETS:
             print(" | ".join(_make_row(name, questions, Path(folder))))
@@ -50,17 +54,24 @@ def _training_examples(name: str) -> Mapping[str, list[dict[str, str]]]:
     return {key: example["messages"] for key, example in training.items()}
 
 
-def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskFunction, float]:
+def train_recall(
+    examples: list[list[dict[str, str]]], path: Path
+) -> tuple[AskFunction, float]:
     """Train a `recall` model and save it; return a function that asks it, and processor seconds."""
     from merlin.core.encoder import digest_encoder, encode
     from merlin.core.messages import Message
-    from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
+    from merlin.engine.trainers.base import (
+        Epoch,
+        Hyperparameters,
+        check_hyperparameters,
+    )
     from merlin.engine.trainers.recall.model import load_model
     from merlin.engine.trainers.recall.train import collect_texts, train
 
     hyperparameters = check_hyperparameters("supervised", Hyperparameters, {})
     conversations = [
-        [Message(*pair) for turn in turns for pair in turn.items()] for turns in examples
+        [Message(*pair) for turn in turns for pair in turn.items()]
+        for turns in examples
     ]
     encode([""])  # loads the encoder
     started_at = time.process_time()
@@ -73,7 +84,9 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     model = load_model(path)
 
     def ask(question: str, *before: str) -> Any:
-        turn = [Message(*each) for each in zip(("user", "assistant"), before, strict=False)]
+        turn = [
+            Message(*each) for each in zip(("user", "assistant"), before, strict=False)
+        ]
         return model.answer([*turn, Message("user", question)])
 
     return ask, seconds
@@ -90,32 +103,51 @@ def _make_row(name: str, questions: Mapping[str, Any], folder: Path) -> list[str
             if "user" in turns[0]
         ],
         *(
-            [(case["ask"], _first_answer(training[case["expect"]])) for case in own[kind]]
+            [
+                (case["ask"], _first_answer(training[case["expect"]]))
+                for case in own[kind]
+            ]
             for kind in ("paraphrases", "hard")
         ),
     ]
     others = [
-        case["ask"] for other in SETS if other != name for case in questions[other]["paraphrases"]
+        case["ask"]
+        for other in SETS
+        if other != name
+        for case in questions[other]["paraphrases"]
     ]
     return [
         name,
         *(_right_share(ask, pairs) for pairs in pairs_by_kind),
-        *(_refused_share(ask, unknown) for unknown in (own["everyday"], others, own["near"])),
+        *(
+            _refused_share(ask, unknown)
+            for unknown in (own["everyday"], others, own["near"])
+        ),
         f"{seconds:.2f}",
     ]
 
 
-def _make_blind_rows(name: str, asked: Mapping[str, Any], folder: Path) -> Iterator[list[str]]:
+def _make_blind_rows(
+    name: str, asked: Mapping[str, Any], folder: Path
+) -> Iterator[list[str]]:
     """Yield how questions of a set are answered or offered that chose none of the limits.
 
     They are asked alone, and then after a taught question with its answer.
     """
     answers = {
-        question: each["answer"] for each in asked["taught"] for question in each["questions"]
+        question: each["answer"]
+        for each in asked["taught"]
+        for question in each["questions"]
     }
-    examples = [[{"user": question}, {"assistant": answer}] for question, answer in answers.items()]
+    examples = [
+        [{"user": question}, {"assistant": answer}]
+        for question, answer in answers.items()
+    ]
     ask, _ = train_recall(examples, folder / name)
-    for title, before in ((name, ()), (f"{name}, second turn", next(iter(answers.items())))):
+    for title, before in (
+        (name, ()),
+        (f"{name}, second turn", next(iter(answers.items()))),
+    ):
         cells = [title]
         for kind in ("paraphrases", "colloquial"):
             pairs = [
@@ -125,8 +157,12 @@ def _make_blind_rows(name: str, asked: Mapping[str, Any], folder: Path) -> Itera
             ]
             right = sum(found.text == answer for found, answer in pairs)
             wrong = sum(found.known for found, _ in pairs) - right
-            offered = sum(answer in map(answers.get, found.nearest) for found, answer in pairs)
-            cells.append(f"right {right}, offered {offered}, wrong {wrong} of {len(pairs)}")
+            offered = sum(
+                answer in map(answers.get, found.nearest) for found, answer in pairs
+            )
+            cells.append(
+                f"right {right}, offered {offered}, wrong {wrong} of {len(pairs)}"
+            )
         others = [*asked["near"], *asked["unrelated"]]
         answered = sum(ask(question, *before).known for question in others)
         yield [*cells, f"answered {answered} of {len(others)}"]
@@ -137,7 +173,9 @@ def _first_answer(turns: list[dict[str, str]]) -> str:
 
 
 def _right_share(ask: AskFunction, pairs: list[tuple[str, str]]) -> str:
-    right = sum(ask(question).text.strip() == answer.strip() for question, answer in pairs)
+    right = sum(
+        ask(question).text.strip() == answer.strip() for question, answer in pairs
+    )
     return f"{100 * right / len(pairs):.0f} % of {len(pairs)}"
 
 

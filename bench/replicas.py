@@ -56,7 +56,11 @@ def run() -> None:
 def _measure_throughput(make: Callable[[], str]) -> None:
     """Compare two APIs and two bots with one each; the load has its own core."""
     for count in (1, 2, 2, 1):
-        with tempfile.TemporaryDirectory() as folder, World() as world, ExitStack() as ended:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            World() as world,
+            ExitStack() as ended,
+        ):
             state = Path(folder) / "state"
             url = make()
             store_serving_model(state, url)
@@ -97,7 +101,9 @@ def _measure_throughput(make: Callable[[], str]) -> None:
                 for pid, cpu_before in zip(processes, before, strict=True)
             ]
             with open_database(url, read_only=True) as database:
-                states = dict(database.sql("SELECT state, COUNT(*) FROM updates GROUP BY state"))
+                states = dict(
+                    database.sql("SELECT state, COUNT(*) FROM updates GROUP BY state")
+                )
         print(
             f"| {count} api and {count} bot: {figures['answers_per_s']:.0f} answers/s, added p50"
             f" {figures['p50_ms']:.0f}, p99 {figures['p99_ms']:.0f} ms,"
@@ -113,14 +119,19 @@ def _leads(log: Path) -> bool:
     return "daemon leads" in log.read_text().replace("another daemon leads", "")
 
 
-def _measure_takeovers(server: Any, provider: Any, signal_number: signal.Signals) -> None:
+def _measure_takeovers(
+    server: Any, provider: Any, signal_number: signal.Signals
+) -> None:
     """Kill or stop the leading daemon; print the time until another one leads."""
     from tests.support.forked_processes import start as start_daemon
     from tests.support.pipeline_lab import Lab
 
     times = []
     for _ in range(TAKEOVERS):
-        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as folder_two:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            tempfile.TemporaryDirectory() as folder_two,
+        ):
             url = server.create()
             labs = [
                 Lab(Path(lab_folder), provider.base_url, database=url)
@@ -140,7 +151,9 @@ def _measure_takeovers(server: Any, provider: Any, signal_number: signal.Signals
                 child.kill()
                 child.join()
     print(
-        line(f"after {signal_number.name} of the daemon that leads another leads", times),
+        line(
+            f"after {signal_number.name} of the daemon that leads another leads", times
+        ),
         flush=True,
     )
 
@@ -159,4 +172,6 @@ def _measure_messages(url: str, folder: Path, provider: Any, telegram: Any) -> N
             times.append(1000 * (time.monotonic() - started_at))
     p50 = statistics.median(times)
     p95 = statistics.quantiles(times, n=20)[-1]
-    print(f"| push to an api until a bot's first message, p50; p95 | {p50:.0f}; {p95:.0f} ms |")
+    print(
+        f"| push to an api until a bot's first message, p50; p95 | {p50:.0f}; {p95:.0f} ms |"
+    )

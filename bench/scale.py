@@ -83,11 +83,15 @@ class _Model:
 def run(arguments: Sequence[str] = ()) -> None:
     """Fill what is missing; print the median of each act and its ratios."""
     parser = argparse.ArgumentParser(prog="python -m bench scale")
-    parser.add_argument("--postgres", metavar="URL", help="a server to create databases on")
+    parser.add_argument(
+        "--postgres", metavar="URL", help="a server to create databases on"
+    )
     server = parser.parse_args(arguments).postgres
     places = {name: _prepare(name, turns, server) for name, turns in SIZES.items()}
     with ExitStack() as stack:
-        acts = {name: stack.enter_context(_open(*place)) for name, place in places.items()}
+        acts = {
+            name: stack.enter_context(_open(*place)) for name, place in places.items()
+        }
         rows = {what: _measure(acts, what) for what in next(iter(acts.values()))}
     print(f"| what | {' | '.join(SIZES)} | most |\n|---|{'---|' * len(SIZES)}---|")
     for what, medians in rows.items():
@@ -102,7 +106,9 @@ def _print_row(what: str, medians: dict[str, float], most: str) -> None:
     print(f"| {what} | {' | '.join(cells)} | {most} |", flush=True)
 
 
-def _measure(acts: dict[str, dict[str, Callable[[], Any]]], what: str) -> dict[str, float]:
+def _measure(
+    acts: dict[str, dict[str, Callable[[], Any]]], what: str
+) -> dict[str, float]:
     """Return the median time of an act on each database, after one that is not counted."""
     times: dict[str, list[float]] = {name: [] for name in acts}
     for _ in range(ROUNDS + 1):
@@ -143,13 +149,17 @@ def _open(folder: Path, url: str, key: str) -> Iterator[dict[str, Callable[[], A
             assert answer.status_code == 200, (address, answer.text)
 
         def ask() -> None:
-            answer = person.post(chat, data={"q": f"Что такое граф {time.monotonic_ns()}?"})
+            answer = person.post(
+                chat, data={"q": f"Что такое граф {time.monotonic_ns()}?"}
+            )
             assert answer.status_code == 303, answer.text
 
         yield {
             "question → stored answer": ask,
             **{what: partial(see, vera, address) for what, address in PAGES.items()},
-            "why of an answer": partial(find_source, site.services, Actor.operator(), FIRST + 2),
+            "why of an answer": partial(
+                find_source, site.services, Actor.operator(), FIRST + 2
+            ),
             "/metrics": partial(see, site.client, "/metrics"),
             "export of one person": partial(see, person, "/me/export"),
         }
@@ -161,7 +171,15 @@ def _measure_backup(folder: Path, url: str, key: str) -> float:
     target = folder / "backups"
     settings = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
     config.write_text(yaml.safe_dump({**settings, "database": url}), "utf-8")
-    command = [sys.executable, "-m", "merlin", "backup", str(target), "--config", str(config)]
+    command = [
+        sys.executable,
+        "-m",
+        "merlin",
+        "backup",
+        str(target),
+        "--config",
+        str(config),
+    ]
     environment = {**os.environ, "MERLIN_TEXT_KEY": key}
     started_at = time.perf_counter()
     subprocess.run(command, env=environment, capture_output=True, check=True)
@@ -205,7 +223,9 @@ def _fill(folder: Path, url: str, turns: int, server: str | None) -> None:
     from tests.support.serving_models import insert_live_model
 
     with run_full_api(folder) as site:
-        insert_live_model(site.db, MODEL, number=2, dataset="algorithms", provider="stand-in")
+        insert_live_model(
+            site.db, MODEL, number=2, dataset="algorithms", provider="stand-in"
+        )
         _add_first_rows(site)
         course = site.course
     if server is not None:
@@ -236,12 +256,19 @@ def _add_first_rows(site: Any) -> None:
     Consents(site.db).give(ANNA, "1")
     Shop(site.db, utc_now).buy(VERA)
     said = {"chat": {"id": ANNA}, "from": {"id": ANNA}, "text": "?"}
-    Inbox(site.db, site.bot_id).store([read_update({"update_id": 1, "message": said})], None)
+    Inbox(site.db, site.bot_id).store(
+        [read_update({"update_id": 1, "message": said})], None
+    )
     message = OutgoingMessage("first", ANNA, FormattedMessage("!"), 1)
     Outbox(site.db, site.bot_id).put([message])
     now = utc_now()
     used = {"bot_id": site.bot_id, "update_id": 1, "user_id": ANNA, "format": "text"}
-    used |= {"state": "used", "pack_id": None, "day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}
+    used |= {
+        "state": "used",
+        "pack_id": None,
+        "day": f"{now:%Y-%m-%d}",
+        "month": f"{now:%Y-%m}",
+    }
     site.db.add(t.QUOTA_USE, {**used, "at": iso(now)})
 
 
@@ -253,7 +280,10 @@ def _add_years(db: Database, turns: int, course: int) -> None:
     # Encrypting each text would take longer.
     db.sql("CREATE TEMP TABLE texts (k BIGINT PRIMARY KEY, question TEXT, answer TEXT)")
     for k in range(TEXTS):
-        texts = f"Что такое {k * 7919} и чем это не {k}?", "Понятие следует из вопроса, " * 8
+        texts = (
+            f"Что такое {k * 7919} и чем это не {k}?",
+            "Понятие следует из вопроса, " * 8,
+        )
         db.sql("INSERT INTO texts VALUES (?, ?, ?)", k, *map(db.cipher.seal, texts))
     # The commit whose model is live stays the newest.
     for table in (t.COMMIT, t.VERDICT, t.SERVING):
@@ -264,7 +294,9 @@ def _add_years(db: Database, turns: int, course: int) -> None:
         words = _make_words(db.dialect, count, course, **sizes)
         changed = {column: str(sql).format(**words) for column, sql in changes.items()}
         # An id counts on by itself.
-        columns = [each for each in tables[name]._columns if each != "id" or each in changed]
+        columns = [
+            each for each in tables[name]._columns if each != "id" or each in changed
+        ]
         values = ", ".join(changed.get(column, f'one."{column}"') for column in columns)
         first = f"(SELECT * FROM {name} LIMIT 1) AS one"
         db.sql(
@@ -273,7 +305,9 @@ def _add_years(db: Database, turns: int, course: int) -> None:
         )
 
 
-def _make_words(dialect: str, count: int, course: int, **sizes: int) -> dict[str, object]:
+def _make_words(
+    dialect: str, count: int, course: int, **sizes: int
+) -> dict[str, object]:
     """Return the SQL of each name in `scale.yaml`, for a table that gets so many rows."""
     ago = f"({count} - n) * {{days}} * 86400 / {count}"
     if dialect == "sqlite":
@@ -298,6 +332,8 @@ def _make_words(dialect: str, count: int, course: int, **sizes: int) -> dict[str
         "question": f"(SELECT question FROM texts WHERE k = n % {TEXTS})",
         "answer": f"(SELECT answer FROM texts WHERE k = n % {TEXTS})",
         "words": "'что значит слово номер ' || n || ' понятие' || n % 97",
-        "digits": "printf('%040d', n)" if dialect == "sqlite" else "lpad(n::text, 40, '0')",
+        "digits": "printf('%040d', n)"
+        if dialect == "sqlite"
+        else "lpad(n::text, 40, '0')",
         "no_end": NO_END,
     }

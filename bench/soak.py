@@ -32,7 +32,13 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from bench.invariants import Promises, end_payment, find_violations, list_pending, query_rows
+from bench.invariants import (
+    Promises,
+    end_payment,
+    find_violations,
+    list_pending,
+    query_rows,
+)
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.app import users
@@ -43,7 +49,11 @@ from merlin.config.shop import Format
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
 from merlin.sandbox.demo.place import Place, Ports, git
-from merlin.wiring.context import make_cipher, open_migrated_database, open_writing_context
+from merlin.wiring.context import (
+    make_cipher,
+    open_migrated_database,
+    open_writing_context,
+)
 from tests.support.kill_points import POINTS
 from tests.support.waiting import wait_until
 
@@ -86,7 +96,11 @@ class Demo:
         """Start it with a crash at a kill point; wait until its front page responds."""
         place = self.place
         options = ["--state", str(place.folder), "--port", str(place.ports.front)]
-        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(mark), "MERLIN_LANGUAGE": "ru"}
+        crash = {
+            "MERLIN_CRASH_AT": point,
+            "MERLIN_CRASH_MARK": str(mark),
+            "MERLIN_LANGUAGE": "ru",
+        }
         with (place.folder.parent / "demo.log").open("ab") as log:
             command = [sys.executable, "-m", "merlin", "demo", *options]
             self.process = subprocess.Popen(
@@ -135,9 +149,14 @@ class Demo:
         query = "SELECT at FROM heartbeat WHERE process = ? AND at > ?"
         return bool(query_rows(place, query, verb, since))
 
-    def post(self, person: str, path: str, **arguments: object) -> httpx2.Response | None:
+    def post(
+        self, person: str, path: str, **arguments: object
+    ) -> httpx2.Response | None:
         """Post to the API as a person; None if it was killed meanwhile."""
-        headers = {"Origin": self.place.api_url.rstrip("/"), **arguments.pop("headers", {})}  # type: ignore[dict-item]
+        headers = {
+            "Origin": self.place.api_url.rstrip("/"),
+            **arguments.pop("headers", {}),  # type: ignore[dict-item]
+        }
         with suppress(httpx2.HTTPError):
             return httpx2.post(
                 f"{self.place.api_url}{path}",
@@ -162,8 +181,14 @@ class Demo:
             answer = self.post(person, path, **{"data" if as_form else "json": body})
             # 409: the daemon has not seen a commit yet.
             reasons = ("busy-file", "unseen-commit")
-            is_early = answer is not None and any(reason in answer.text for reason in reasons)
-            if answer is not None and not is_early and answer.status_code not in RETRIED:
+            is_early = answer is not None and any(
+                reason in answer.text for reason in reasons
+            )
+            if (
+                answer is not None
+                and not is_early
+                and answer.status_code not in RETRIED
+            ):
                 return answer
             if not is_running.is_set():
                 return None
@@ -191,7 +216,14 @@ class Load:
         """Start all kinds of load."""
         self.is_running.set()
         self._stopped.clear()
-        kinds = (self._chat, self._course, self._push, self._edit, self._buy, self._watch_serving)
+        kinds = (
+            self._chat,
+            self._course,
+            self._push,
+            self._edit,
+            self._buy,
+            self._watch_serving,
+        )
         self._threads = [threading.Thread(target=kind, daemon=True) for kind in kinds]
         for thread in self._threads:
             thread.start()
@@ -223,7 +255,9 @@ class Load:
 
     def _course(self) -> None:
         for _ in self._repeat(2.0):
-            self.demo.post("anna", f"courses/{COURSE}/chat", data={"q": self._question()})
+            self.demo.post(
+                "anna", f"courses/{COURSE}/chat", data={"q": self._question()}
+            )
 
     def _push(self) -> None:
         place = self.demo.place
@@ -242,7 +276,9 @@ class Load:
                     git(clone, "pull", "-q", "--rebase")
                     git(clone, "push", "-q", "origin", "HEAD:main")
                     break
-            self.demo.promises.pushed[path] = git(clone, "rev-parse", f"HEAD:{path}").strip()
+            self.demo.promises.pushed[path] = git(
+                clone, "rev-parse", f"HEAD:{path}"
+            ).strip()
 
     def _edit(self) -> None:
         for number in self._repeat(8.0):
@@ -254,7 +290,9 @@ class Load:
             if done is not None and done.status_code == 202:
                 self.demo.promises.edits.add(done.json()["id"])
             elif done is not None:
-                self.faults.append(f"an edit was answered {done.status_code}: {done.text[:200]}")
+                self.faults.append(
+                    f"an edit was answered {done.status_code}: {done.text[:200]}"
+                )
 
     def _buy(self) -> None:
         price = load(self.demo.place.config).plans["voices"].rub
@@ -267,7 +305,9 @@ class Load:
             if done is None:
                 continue
             if not done.has_redirect_location:
-                self.faults.append(f"an order was answered {done.status_code}: {done.text[:200]}")
+                self.faults.append(
+                    f"an order was answered {done.status_code}: {done.text[:200]}"
+                )
                 continue
             order = done.headers["location"].split("/")[2][:32]
             self.demo.promises.orders.add(order)
@@ -281,7 +321,12 @@ class Load:
         """Refund an order on its page if it is paid by now."""
         query = "SELECT id FROM ledger WHERE purchase_id = ? AND kind = 'grant'"
         for (grant,) in query_rows(self.demo.place, query, order):
-            form = {"once": order, "grant": grant, "reason": "не подошло", "sure": "true"}
+            form = {
+                "once": order,
+                "grant": grant,
+                "reason": "не подошло",
+                "sure": "true",
+            }
             path = f"admin/billing/{order}/refund"
             running = self.is_running
             self.demo.call_until_answered("vera", path, running, form, as_form=True)
@@ -292,7 +337,9 @@ class Load:
         while self.is_running.is_set():
             counts = dict(query_rows(self.demo.place, query))
             if counts and (known_datasets - counts.keys() or max(counts.values()) > 1):
-                self.faults.append(f"serving models: {counts}, before {sorted(known_datasets)}")
+                self.faults.append(
+                    f"serving models: {counts}, before {sorted(known_datasets)}"
+                )
             known_datasets |= counts.keys()
             time.sleep(0.2)
 
@@ -333,7 +380,9 @@ def _sign_in_people(demo: Demo) -> None:
     with open_writing_context(config) as ctx:
         for number in PEOPLE.values():
             users.give_plan(ctx, Actor.operator(), number, "plus", 30)
-            QuestionPacks(ctx.db).add(QuestionPack(number, Format.TEXT, 100_000, f"soak:{number}"))
+            QuestionPacks(ctx.db).add(
+                QuestionPack(number, Format.TEXT, 100_000, f"soak:{number}")
+            )
 
 
 def _describe_usage(demo: Demo) -> str:
@@ -357,7 +406,9 @@ def run(arguments: Sequence[str] = ()) -> None:
     options = argparse.ArgumentParser(prog="python -m bench soak")
     options.add_argument("--kills", type=int, default=KILLS)
     options.add_argument("--hours", type=float, help="run without kills for so long")
-    options.add_argument("--pause", type=float, default=PAUSE, help="factor of the pauses")
+    options.add_argument(
+        "--pause", type=float, default=PAUSE, help="factor of the pauses"
+    )
     options.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     options.add_argument("--port", type=int, default=8800, help="the first of six")
     args = options.parse_args(arguments)
@@ -453,10 +504,14 @@ def _wait_and_check(demo: Demo) -> list[str]:
 
     def is_quiet() -> bool:
         # After paying, people return to the order's page, which polls YooKassa.
-        for (order,) in query_rows(demo.place, "SELECT id FROM purchase WHERE state = 'pending'"):
+        for (order,) in query_rows(
+            demo.place, "SELECT id FROM purchase WHERE state = 'pending'"
+        ):
             with suppress(httpx2.HTTPError):
                 url = f"{demo.place.api_url}orders/{order}"
-                httpx2.get(url, cookies={"merlin": demo.cookies["anna"]}, timeout=CALL_S)
+                httpx2.get(
+                    url, cookies={"merlin": demo.cookies["anna"]}, timeout=CALL_S
+                )
         pending[:] = list_pending(demo.place, demo.promises)
         return not pending
 

@@ -35,7 +35,9 @@ class StockHandlers:
         message = update.effective_message
         assert message is not None
         stream = await self._client.chat.completions.create(
-            model="bench", messages=[{"role": "user", "content": message.text or ""}], stream=True
+            model="bench",
+            messages=[{"role": "user", "content": message.text or ""}],
+            stream=True,
         )
         text = ""
         shown_length = 0

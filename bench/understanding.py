@@ -32,8 +32,12 @@ def run(arguments: Sequence[str]) -> None:
     if len(arguments) != 1:
         sys.exit("usage: python -m bench understanding FOLDER")
     folder = Path(arguments[0])
-    print("set | system | forced | right | wrong | right or offered | unrelated refused")
-    for name, found in json.loads((folder / "hint3.json").read_text("utf-8"))["sets"].items():
+    print(
+        "set | system | forced | right | wrong | right or offered | unrelated refused"
+    )
+    for name, found in json.loads((folder / "hint3.json").read_text("utf-8"))[
+        "sets"
+    ].items():
         for part, ending in (("subset", "_subset"), ("train", "")):
             refused = _print_ours(f"{name} {part}", found[part], found["test"])
             for peer, predictions in found["peers"].items():
@@ -41,7 +45,9 @@ def run(arguments: Sequence[str]) -> None:
                     row = _measure_peer(predictions, refused)
                     print(f"{name} {part} | {peer.removesuffix(ending)} | {row}")
     hwu64 = json.loads((folder / "hwu64.json").read_text("utf-8"))
-    tested = [(text, intent) for intent, texts in hwu64["test"].items() for text in texts]
+    tested = [
+        (text, intent) for intent, texts in hwu64["test"].items() for text in texts
+    ]
     for part, published in HWU64.items():
         _print_ours(f"hwu64 {part}", hwu64[part], tested)
         print(f"hwu64 {part} | published, forced | {published}")
@@ -52,7 +58,9 @@ def _print_ours(
 ) -> float:
     """Print the row of `recall`; return the share of unrelated questions that it refuses."""
     numbers = {intent: f"Answer {number}" for number, intent in enumerate(taught)}
-    pairs = [(text, numbers[intent]) for intent, texts in taught.items() for text in texts]
+    pairs = [
+        (text, numbers[intent]) for intent, texts in taught.items() for text in texts
+    ]
     meant_by = dict(reversed(pairs))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
@@ -60,7 +68,10 @@ def _print_ours(
             [[{"user": text}, {"assistant": answer}] for text, answer in pairs], path
         )
         model = load_model(path)
-    asked = [(numbers.get(intent), ask(text), _find_first(model, text)) for text, intent in test]
+    asked = [
+        (numbers.get(intent), ask(text), _find_first(model, text))
+        for text, intent in test
+    ]
     related = [each for each in asked if each[0]]
     refused = [not found.known for meant, found, _ in asked if not meant]
     right = sum(found.text == meant for meant, found, _ in related)
@@ -68,7 +79,8 @@ def _print_ours(
         sum((found.text or first) == meant for meant, found, first in related),
         right,
         sum(found.known for _, found, _ in related) - right,
-        right + sum(meant in map(meant_by.get, found.nearest) for meant, found, _ in related),
+        right
+        + sum(meant in map(meant_by.get, found.nearest) for meant, found, _ in related),
     )
     share = sum(refused) / len(refused) if refused else 1.0
     row = " | ".join(_percent(count / len(related)) for count in shares)
@@ -89,9 +101,9 @@ def _measure_peer(predictions: Predictions, refused: float) -> str:
     outside = [each for each in predictions if each[0] == UNRELATED]
 
     def refuse(limit: float) -> float:
-        return sum(chosen == UNRELATED or score < limit for _, chosen, score in outside) / len(
-            outside
-        )
+        return sum(
+            chosen == UNRELATED or score < limit for _, chosen, score in outside
+        ) / len(outside)
 
     limits = [*sorted({score for *_, score in predictions}), float("inf")]
     limit = next(each for each in limits if refuse(each) >= refused)

@@ -39,7 +39,9 @@ def run() -> None:
     from tests.support import postgresql
 
     step = STEPS[-1].__name__
-    added = _git("log", "-1", "--format=%h", "--diff-filter=A", "--", f"*migrations/{step}.*")
+    added = _git(
+        "log", "-1", "--format=%h", "--diff-filter=A", "--", f"*migrations/{step}.*"
+    )
     with tempfile.TemporaryDirectory() as before, postgresql.run_server() as server:
         archive = f"{before}/before.tar"
         _git("archive", "-o", archive, f"{added.decode().strip()}^")
@@ -48,12 +50,18 @@ def run() -> None:
         for kind in ("sqlite", "postgresql"):
             with tempfile.TemporaryDirectory() as folder:
                 is_sqlite = kind == "sqlite"
-                url = f"sqlite://{folder}/state/merlin.db" if is_sqlite else server.create()
+                url = (
+                    f"sqlite://{folder}/state/merlin.db"
+                    if is_sqlite
+                    else server.create()
+                )
                 _upgrade(kind, Path(folder), Path(before), url)
 
 
 def _git(*words: str) -> bytes:
-    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True).stdout
+    return subprocess.run(
+        ["git", *words], cwd=ROOT, check=True, capture_output=True
+    ).stdout
 
 
 @dataclass
@@ -67,7 +75,9 @@ class Load:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Run the load until the block ends and every question is answered."""
-        threads = [threading.Thread(target=self._ask, args=(person,)) for person in PEOPLE]
+        threads = [
+            threading.Thread(target=self._ask, args=(person,)) for person in PEOPLE
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -92,12 +102,18 @@ class Load:
 
     def answers(self, person: int) -> list[str]:
         """Return the complete answers in a chat."""
-        return [message.text for message in self.telegram.answers(person) if "«" in message.text]
+        return [
+            message.text
+            for message in self.telegram.answers(person)
+            if "«" in message.text
+        ]
 
     def unanswered(self) -> int:
         """Return the number of questions without a complete answer in the right order."""
         return sum(
-            not (index < len(answers) and f"«вопрос {person}-{index}»" in answers[index])
+            not (
+                index < len(answers) and f"«вопрос {person}-{index}»" in answers[index]
+            )
             for person, count in self.asked.items()
             for answers in [self.answers(person)]
             for index in range(count)
@@ -123,7 +139,9 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
         course = lab.repository.folder / "datasets" / "trial" / "course.yaml"
         course.write_text(yaml.safe_dump(COURSE, allow_unicode=True), "utf-8")
         lab.repository.commit()
-        configs = [_config(lab, telegram, api, is_pushed=kind == "postgresql") for api in apis]
+        configs = [
+            _config(lab, telegram, api, is_pushed=kind == "postgresql") for api in apis
+        ]
 
         def start(tree: Path, config: Path) -> list[subprocess.Popen[bytes]]:
             started = [_start(verb, tree, config) for verb in VERBS]
@@ -135,7 +153,9 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
         old = start(before, configs[0])
         wait_until(lambda: is_ready(apis[0]), 60)
         database = ended.enter_context(open_database(url))
-        wait_until(lambda: _count(database, "serving") and _count(database, "course"), 60)
+        wait_until(
+            lambda: _count(database, "serving") and _count(database, "course"), 60
+        )
         load = Load(telegram)
         with load.running():
             time.sleep(ALONE_S)
@@ -150,7 +170,9 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
             lab.repository.commit_example("trial", 52)
             time.sleep(ALONE_S)
         wait_until(lambda: lab.status()["serving"]["build"] == "trial-4", 60)
-        charged = database.sql("SELECT COUNT(*) FROM updates WHERE state = 'answered'")[0][0]
+        charged = database.sql("SELECT COUNT(*) FROM updates WHERE state = 'answered'")[
+            0
+        ][0]
     asked = sum(load.asked.values())
     print(
         f"| {kind} | {asked} questions, {charged} answered in rows,"
@@ -162,7 +184,9 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
 
 def _config(lab: Any, telegram: Any, api: str, *, is_pushed: bool) -> Path:
     """Write the configuration of one version's processes; return its path."""
-    hook = {"mode": "webhook", "webhook_url": f"{api}/hooks/telegram"} if is_pushed else {}
+    hook = (
+        {"mode": "webhook", "webhook_url": f"{api}/hooks/telegram"} if is_pushed else {}
+    )
     port = api.rpartition(":")[2]
     config = yaml.safe_load(lab.path.read_text("utf-8")) | {
         "telegram": {

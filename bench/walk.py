@@ -25,7 +25,10 @@ from merlin.core.server import free_ports
 from merlin.sandbox.demo.place import RUSSIAN, Place, Ports, commit
 from tests.support.waiting import wait_until
 
-WALKS = {"commit → promoted model": ("commit", "daemon"), "update → answer": ("update", "bot")}
+WALKS = {
+    "commit → promoted model": ("commit", "daemon"),
+    "update → answer": ("update", "bot"),
+}
 TRACING = Path(__file__).parent / "tracing"
 PERSON = "anna"
 IDLE_S = 15.0
@@ -34,7 +37,14 @@ SETTLED_S = 1.0
 CALL_S = 30.0
 MAX_DURATION_S = 300.0
 # Shared basics (errors, clock, texts, configuration, database), which are not specific to a path.
-SHARED = ("core/", "config/", "wiring/", "db/database.py", "db/tables.py", "db/values.py")
+SHARED = (
+    "core/",
+    "config/",
+    "wiring/",
+    "db/database.py",
+    "db/tables.py",
+    "db/values.py",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,9 @@ def measure_walks(root: Path) -> Mapping[str, Walk]:
         traced = Path(folder) / "traced"
         traced.mkdir()
         with _run_demo(root, Path(folder) / "demo", traced) as place:
-            _run_phases(place, lambda phase: (traced / "phase").write_text(phase, "utf-8"))
+            _run_phases(
+                place, lambda phase: (traced / "phase").write_text(phase, "utf-8")
+            )
             files = [traced / ".".join(walk) for walk in WALKS.values()]
             wait_until(lambda: all(file.exists() for file in files), MAX_DURATION_S)
         return {name: _read_walk(traced, root, *walk) for name, walk in WALKS.items()}
@@ -103,7 +115,9 @@ def _run_phases(place: Place, begin: Callable[[str], object]) -> None:
     folder = place.repository / "datasets" / script.dataset / "examples" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     messages = [{"user": script.new_question}, {"assistant": script.new_answer}]
-    example = yaml.safe_dump({"messages": messages, "tags": ["demo"]}, allow_unicode=True)
+    example = yaml.safe_dump(
+        {"messages": messages, "tags": ["demo"]}, allow_unicode=True
+    )
     begin("commit")
     (folder / "green-lighthouse.yaml").write_text(example, "utf-8")
     commit(place.repository, script.new_subject)
@@ -123,14 +137,19 @@ def _serving_model(place: Place, other_than: str) -> str:
 def _ask(place: Place, question: str) -> None:
     before = _count_answers(place)
     values = {"person": PERSON, "text": question}
-    httpx.post(f"{place.chat_url}control/send", json=values, timeout=CALL_S).raise_for_status()
+    httpx.post(
+        f"{place.chat_url}control/send", json=values, timeout=CALL_S
+    ).raise_for_status()
     wait_until(lambda: _count_answers(place) > before, MAX_DURATION_S)
     time.sleep(SETTLED_S)
 
 
 def _count_answers(place: Place) -> int:
     url = f"{place.chat_url}control/log?chat={PERSON}"
-    return sum(bool(entry["by_bot"]) for entry in httpx.get(url, timeout=CALL_S).json()["messages"])
+    return sum(
+        bool(entry["by_bot"])
+        for entry in httpx.get(url, timeout=CALL_S).json()["messages"]
+    )
 
 
 def _read_walk(traced: Path, root: Path, phase: str, verb: str) -> Walk:
@@ -139,7 +158,9 @@ def _read_walk(traced: Path, root: Path, phase: str, verb: str) -> Walk:
     paths = (Path(line.partition(":")[0]) for line in called)
     # A library's path has "merlin" in it too, where the tree lies below such a folder.
     package = root / "merlin"
-    files = (str(path.relative_to(package)) for path in paths if path.is_relative_to(package))
+    files = (
+        str(path.relative_to(package)) for path in paths if path.is_relative_to(package)
+    )
     return Walk(list(dict.fromkeys(files)))
 
 

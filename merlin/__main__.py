@@ -17,7 +17,9 @@ def main() -> None:
     # pydantic would read the metadata of every installed package to look for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if "TZ" in os.environ and not _may_be_zone(os.environ["TZ"].removeprefix(":")):
-        os.environ["TZ"] = "UTC"  # as the C library; babel would fail when it is imported
+        os.environ["TZ"] = (
+            "UTC"  # as the C library; babel would fail when it is imported
+        )
     try:
         if sys.argv[1:2] == ["health"]:
             from merlin.core import probe  # noqa: PLC0415 - as below

@@ -50,7 +50,9 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
-    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE_S, MAX_PAUSE_S))
+    backoff: Backoff = field(
+        default_factory=lambda: Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
+    )
     restarts: int = 0
     is_set_up_wrongly: bool = False
 
@@ -63,7 +65,11 @@ class Supervisor:
     """
 
     def __init__(
-        self, children: Sequence[Child], output: IO[bytes] | None = None, *, needs_all: bool = False
+        self,
+        children: Sequence[Child],
+        output: IO[bytes] | None = None,
+        *,
+        needs_all: bool = False,
     ) -> None:
         self.children = {child.name: child for child in children}
         self._output = output
@@ -85,8 +91,12 @@ class Supervisor:
         try:
             while not (self.is_stopping or cannot_run):
                 self._check_children()
-                misconfigured = [child.is_set_up_wrongly for child in self.children.values()]
-                cannot_run = any(misconfigured) if self._needs_all else all(misconfigured)
+                misconfigured = [
+                    child.is_set_up_wrongly for child in self.children.values()
+                ]
+                cannot_run = (
+                    any(misconfigured) if self._needs_all else all(misconfigured)
+                )
                 if while_up is not None and not while_up():
                     break
                 time.sleep(POLL_S)
@@ -96,7 +106,11 @@ class Supervisor:
 
     def stop(self) -> None:
         """Terminate every child, wait, then kill those that still run."""
-        processes = [child.process for child in self.children.values() if child.process is not None]
+        processes = [
+            child.process
+            for child in self.children.values()
+            if child.process is not None
+        ]
         for process in processes:
             if process.poll() is None:
                 process.terminate()

@@ -81,7 +81,9 @@ def _set_up_plain_logs():
     """Log with structlog's defaults, but with plain tracebacks: rich's take 2 s of CPU."""
     structlog.reset_defaults()
     *processors, _ = structlog.get_config()["processors"]
-    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    plain = structlog.dev.ConsoleRenderer(
+        exception_formatter=structlog.dev.plain_traceback
+    )
     # Look up standard error at each line: a command's output is read from standard output.
     structlog.configure(
         [*processors, plain], logger_factory=lambda *_: structlog.PrintLogger(_STDERR)
@@ -124,7 +126,9 @@ def pytest_runtest_makereport():
     Logs captured here are not redacted: only those of separate processes are.
     """
     report = yield
-    leaking = [name for name, text in report.sections for secret in SECRETS if secret in text]
+    leaking = [
+        name for name, text in report.sections for secret in SECRETS if secret in text
+    ]
     if report.passed and leaking:
         report.outcome = "failed"
         report.longrepr = f"a secret in {leaking}"
@@ -181,7 +185,9 @@ def single_ca_file(tmp_path_factory):
     """Return a file with one trusted certificate: an HTTP client takes 25 ms to read all 150."""
     end = "-----END CERTIFICATE-----\n"
     path = tmp_path_factory.mktemp("tls") / "authority.pem"
-    path.write_text(Path(certifi.where()).read_text("utf-8").partition(end)[0] + end, "utf-8")
+    path.write_text(
+        Path(certifi.where()).read_text("utf-8").partition(end)[0] + end, "utf-8"
+    )
     return path
 
 

@@ -26,7 +26,9 @@ def follow() -> None:
     """Write each phase's functions at its end."""
     global called  # noqa: PLW0603 - called by the profiler
     words = sys.orig_argv
-    verb = next((words[at + 2] for at in range(len(words) - 2) if words[at + 1] == "merlin"), "")
+    verb = next(
+        (words[at + 2] for at in range(len(words) - 2) if words[at + 1] == "merlin"), ""
+    )
     phase = ""
     while True:
         time.sleep(0.02)

@@ -31,12 +31,20 @@ def chapters() -> list[Mapping[str, Any]]:
 
 def state_of(row: Mapping[str, Any]) -> str:
     """Return one of the states: what proves a row, else what is said of it."""
-    return "tested" if "tests" in row else "written" if "page" in row else str(row["state"])
+    return (
+        "tested"
+        if "tests" in row
+        else "written"
+        if "page" in row
+        else str(row["state"])
+    )
 
 
 def requirements(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (level, number) of each requirement that a row answers."""
-    return [(level, each) for level in LEVELS for each in str(row.get(level, "")).split()]
+    return [
+        (level, each) for level in LEVELS for each in str(row.get(level, "")).split()
+    ]
 
 
 def asvs_told(language: str) -> str:
@@ -44,11 +52,19 @@ def asvs_told(language: str) -> str:
     count: Counter[tuple[str, str]] = Counter()
     parts: list[str] = []
     for chapter in chapters():
-        parts += ["", f"### {chapter['id']} {chapter[language]}", "", *_head(_COLUMNS[language])]
+        parts += [
+            "",
+            f"### {chapter['id']} {chapter[language]}",
+            "",
+            *_head(_COLUMNS[language]),
+        ]
         for row in chapter["rows"]:
             count.update((state_of(row), level) for level, _ in requirements(row))
             parts.append(_line(_cells(row, language)))
-    heading = (_COLUMNS[language][1], *(f"{_LEVEL[language]} {level[1]}" for level in LEVELS))
+    heading = (
+        _COLUMNS[language][1],
+        *(f"{_LEVEL[language]} {level[1]}" for level in LEVELS),
+    )
     sums = [
         _line((words[language], *(str(count[state, level]) for level in LEVELS)))
         for state, words in _STATES.items()

@@ -20,7 +20,9 @@ NONE = {"en": "none", "ru": "нет"}
 _ROW = re.compile(r"\| `([a-z_.<>\[\]]+)` \| (.*?) \| (.*) \|")
 
 
-def keys_of(root: Node, node: Node, prefix: str = "") -> Iterator[tuple[str, Node, bool]]:
+def keys_of(
+    root: Node, node: Node, prefix: str = ""
+) -> Iterator[tuple[str, Node, bool]]:
     """Yield (path, schema, is required) of every key; prices are told once, under `models`."""
     for name, raw in node.get("properties", {}).items():
         value = resolve(root, raw)
@@ -30,7 +32,9 @@ def keys_of(root: Node, node: Node, prefix: str = "") -> Iterator[tuple[str, Nod
             path = f"{prefix}{name}.{entry_name(entry)}"
             yield path, entry, False
             yield from keys_of(root, {} if name == "prices" else entry, f"{path}.")
-        yield from keys_of(root, resolve(root, value.get("items", {})), f"{prefix}{name}[].")
+        yield from keys_of(
+            root, resolve(root, value.get("items", {})), f"{prefix}{name}[]."
+        )
         yield from keys_of(root, value, f"{prefix}{name}.")
 
 
@@ -65,7 +69,9 @@ def page_of(language: str) -> str:
     key = ""
     for path, node, is_required in CONFIG_KEYS:
         key = path if path in there else key
-        rows.setdefault(key, []).append(_row(language, path, node, is_required, there.get(path)))
+        rows.setdefault(key, []).append(
+            _row(language, path, node, is_required, there.get(path))
+        )
     made: list[str] = []
     for line in lines:
         found = _ROW.fullmatch(line)
@@ -83,7 +89,9 @@ def _row(
 ) -> str:
     default = node.get("default")
     plain = default if isinstance(default, str) else json.dumps(default)
-    told = REQUIRED[language] if is_required else f"`{plain}`" if "default" in node else ""
+    told = (
+        REQUIRED[language] if is_required else f"`{plain}`" if "default" in node else ""
+    )
     meaning = " ".join(node.get("description", "").split())
     if found is not None:
         told = told or found[2]

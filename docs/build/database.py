@@ -21,7 +21,9 @@ SECTIONS: Mapping[str, str] = {
         "users blocked_pseudonym role_grant audit consent quota_use question_pack"
     ),
     "Orders, payments and refunds": "purchase ledger plan_term refund answer_cost",
-    "Browsers, programs and favourites": ("favourite account sign_in login_code api_key"),
+    "Browsers, programs and favourites": (
+        "favourite account sign_in login_code api_key"
+    ),
     "Courses": "course material",
     "Questions and answers": (
         "updates chat_lease outgoing chat_session turn dialog model_window setting"
@@ -35,7 +37,9 @@ SECTIONS: Mapping[str, str] = {
         " finding build example_text taught_example job job_event"
         " model proof_answer baseline_answer accepted_loss serving promotion"
     ),
-    "Edits, and files for editors": ("change dataset_tree dataset_file dataset_text example_entry"),
+    "Edits, and files for editors": (
+        "change dataset_tree dataset_file dataset_text example_entry"
+    ),
     "Pending requests of admins": "errand",
 }
 ROWS: Mapping[str, str] = {
@@ -159,17 +163,26 @@ def _link(table: str, column: str) -> tuple[str, str] | None:
 @cache
 def tables_told() -> str:
     """Return a section for each table, with its columns and where they lead."""
-    of_people = {name_of(table) for table in (*AUTHORS, *(trace.table for trace in TRACES))}
+    of_people = {
+        name_of(table) for table in (*AUTHORS, *(trace.table for trace in TRACES))
+    }
     sections = []
-    with TemporaryDirectory() as folder, open_database(f"sqlite://{folder}/merlin.db") as db:
+    with (
+        TemporaryDirectory() as folder,
+        open_database(f"sqlite://{folder}/merlin.db") as db,
+    ):
         migrate(db)
         for title, names in SECTIONS.items():
             sections.append(f"## {title}\n")
             for name in names.split():
                 person = "👤 " if name in of_people else ""
-                rows = "\n".join(_row(TABLES[name], column) for column in columns(db, name))
+                rows = "\n".join(
+                    _row(TABLES[name], column) for column in columns(db, name)
+                )
                 head = "| column | type | | refers to |\n| --- | --- | --- | --- |"
-                sections.append(f"### {name}\n\n{person}One row: {ROWS[name]}.\n\n{head}\n{rows}\n")
+                sections.append(
+                    f"### {name}\n\n{person}One row: {ROWS[name]}.\n\n{head}\n{rows}\n"
+                )
     return "\n".join(sections)
 
 

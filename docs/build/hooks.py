@@ -37,7 +37,10 @@ def on_config(config: Any, **_: object) -> None:
     """Put every decision into the navigation."""
     decisions = sorted((Path(config.docs_dir) / "adr").glob("*.md"))
     parts = [part for part in config.nav if "Decisions" not in part]
-    config.nav = [*parts, {"Decisions": [f"adr/{decision.name}" for decision in decisions]}]
+    config.nav = [
+        *parts,
+        {"Decisions": [f"adr/{decision.name}" for decision in decisions]},
+    ]
 
 
 def on_page_markdown(markdown: str, page: Any, **_: object) -> str:

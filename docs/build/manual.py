@@ -59,7 +59,10 @@ def manual_pages() -> Iterator[tuple[str, str]]:
 
 
 def _overview(known: dict[str, dict[str, Any]]) -> str:
-    lines = [_head("merlin", _ABOUT, ".B merlin\n[OPTIONS] COMMAND ..."), '.SH "COMMANDS"']
+    lines = [
+        _head("merlin", _ABOUT, ".B merlin\n[OPTIONS] COMMAND ..."),
+        '.SH "COMMANDS"',
+    ]
     for panel, commands in PANELS.items():
         lines.append(f'.SS "{panel}"')
         lines += [
@@ -84,7 +87,8 @@ def _page(word: str, commands: dict[str, Any]) -> str:
         if words != word:
             lines.append(_escape(describe_command(command)))
         lines += [
-            _item(_escape(", ".join(names_of(one))), one.help or "–") for one in command.params
+            _item(_escape(", ".join(names_of(one))), one.help or "–")
+            for one in command.params
         ]
     lines += ['.SH "SEE ALSO"', ".BR merlin (1)"]
     return "\n".join(lines) + "\n"

@@ -37,7 +37,11 @@ def collection(description: Mapping[str, Any]) -> Json:
     for topic, call in _calls(description):
         folders[topic].append(call)
     return {
-        "info": {"name": "Merlin", "schema": _SCHEMA, "version": description["info"]["version"]},
+        "info": {
+            "name": "Merlin",
+            "schema": _SCHEMA,
+            "version": description["info"]["version"],
+        },
         "auth": {"type": "bearer", "bearer": [{"key": "token", "value": "{{key}}"}]},
         "variable": [{"key": key, "value": value} for key, value in VARIABLES.items()],
         "item": [{"name": topic, "item": calls} for topic, calls in folders.items()],
@@ -82,7 +86,11 @@ def _request(path: str, method: str, told: Json) -> Json:
 def _parameter(told: Json) -> dict[str, object]:
     value = told.get("example", told["schema"].get("default"))
     words = told.get("description", "")
-    return {"key": told["name"], "value": "" if value is None else str(value), "description": words}
+    return {
+        "key": told["name"],
+        "value": "" if value is None else str(value),
+        "description": words,
+    }
 
 
 def json_text(value: object) -> str:

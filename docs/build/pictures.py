@@ -69,8 +69,12 @@ def take_board(page: Page, ports: Ports, repository: Path, script: Script) -> No
     page.goto(f"http://127.0.0.1:{ports.front}/")
     page.locator("#way-title b", has_text=script.dataset).wait_for()
     page.goto(f"http://127.0.0.1:{ports.front}/enter/vera")
-    text = f"messages:\n- user: {script.new_question}\n- assistant: {script.new_answer}\n"
-    (repository / "datasets" / "algorithms" / "examples" / "new.yaml").write_text(text, "utf-8")
+    text = (
+        f"messages:\n- user: {script.new_question}\n- assistant: {script.new_answer}\n"
+    )
+    (repository / "datasets" / "algorithms" / "examples" / "new.yaml").write_text(
+        text, "utf-8"
+    )
     commit(repository, script.new_subject)
     page.locator(".slip:has(.chip.run)", has_text=script.new_subject).wait_for()
 

@@ -25,7 +25,9 @@ def role_table() -> str:
 
 
 def _mark(role: Role, permission: Permission) -> str:
-    authority = Authority(role, frozenset({"own"}) if role is Role.TEACHER else frozenset())
+    authority = Authority(
+        role, frozenset({"own"}) if role is Role.TEACHER else frozenset()
+    )
     if not authority.may(permission, "own"):
         return "–"
     return "●" if authority.may(permission, "other") else "◐"

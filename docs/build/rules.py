@@ -27,9 +27,19 @@ def _section(language: str, rule: Rule) -> Iterator[str]:
     yield from [f"## {rule.name}", "", rule.meaning(language), ""]
     if rule.example and rule.path:
         kind = rule.path.rpartition(".")[2]
-        yield from [f"{BREAKS[language]}, `{rule.path}`:", "", _fence(kind, rule.example), ""]
+        yield from [
+            f"{BREAKS[language]}, `{rule.path}`:",
+            "",
+            _fence(kind, rule.example),
+            "",
+        ]
     elif rule.example:
-        yield from [f"{BREAKS[language]}:", "", _fence("console", f"$ {rule.example}\n"), ""]
+        yield from [
+            f"{BREAKS[language]}:",
+            "",
+            _fence("console", f"$ {rule.example}\n"),
+            "",
+        ]
     yield f"{MEND[language]}: {rule.advice(language)}"
 
 

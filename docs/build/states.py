@@ -26,8 +26,14 @@ MEANINGS = {
         "examples with errors are left out, the others are as before",
         "примеры с ошибками не учтены, остальные прежние",
     ),
-    S.UNCHANGED: ("it changes nothing that is trained", "для обучения ничего не меняет"),
-    S.CHECKED: ("built, and not to be trained on purpose", "собран, и намеренно не обучается"),
+    S.UNCHANGED: (
+        "it changes nothing that is trained",
+        "для обучения ничего не меняет",
+    ),
+    S.CHECKED: (
+        "built, and not to be trained on purpose",
+        "собран, и намеренно не обучается",
+    ),
     S.BUILT: ("waits for its training", "ждёт обучения"),
     S.HELD: (
         "may not be trained yet; the reason says why",
@@ -48,8 +54,14 @@ MEANINGS = {
         "обучен вместе с более поздним коммитом",
     ),
     S.REPLACED: ("its files have other texts now", "у его файлов теперь другой текст"),
-    S.MENDED: ("a later commit has none of its errors", "в более позднем коммите его ошибок нет"),
-    S.UNDONE: ("a later commit put its files back", "более поздний коммит вернул его файлы"),
+    S.MENDED: (
+        "a later commit has none of its errors",
+        "в более позднем коммите его ошибок нет",
+    ),
+    S.UNDONE: (
+        "a later commit put its files back",
+        "более поздний коммит вернул его файлы",
+    ),
     S.REMOVED: ("it removed the dataset", "удалил набор"),
 }
 

@@ -14,7 +14,9 @@ def tried_told(language: str) -> str:
     """Return a table of the programs, then the list of what never was."""
     tried, lines = read_tried(), [_HEAD[language]]
     for name, trial in tried["programs"].items():
-        shown = "; ".join(text(language, f"tried-shown-{what}") for what in trial["shown"])
+        shown = "; ".join(
+            text(language, f"tried-shown-{what}") for what in trial["shown"]
+        )
         lines.append(f"| `{name}` | {trial['version']} | {trial['date']} | {shown} |")
     lines += ["", _NEVER[language], ""]
     lines += [f"- {text(language, f'tried-never-{what}')}" for what in tried["never"]]

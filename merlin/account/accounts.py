@@ -40,7 +40,16 @@ MAX_NAME_LENGTH = 32
 _NAME = re.compile(r"[a-z](?:[._-]?[a-z0-9]){1,31}")
 _RESERVED = frozenset(
     {
-        *("admin", "administrator", "api", "bot", "merlin", "moderator", "owner", "root"),
+        *(
+            "admin",
+            "administrator",
+            "api",
+            "bot",
+            "merlin",
+            "moderator",
+            "owner",
+            "root",
+        ),
         *("security", "support", "system", "telegram", "webmaster"),
     }
 )
@@ -95,7 +104,8 @@ _PASSWORD_LIST = Path(__file__).with_name("passwords.xz")
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Verified when there is no stored hash, so that the response takes as long.
 _DUMMY_HASH = (
-    "$argon2id$v=19$m=19456,t=2,p=1$bWVybGluLW5vYm9keQ$sG1Xo9mKh0cW1l7D2w2r0m2Xf7k0Wm1JYb1o2Z3c4d4"
+    "$argon2id$v=19$m=19456,t=2,p=1$bWVybGluLW5vYm9keQ"
+    "$sG1Xo9mKh0cW1l7D2w2r0m2Xf7k0Wm1JYb1o2Z3c4d4"
 )
 _MIN_KINDS = 5
 _EDGES = string.digits + string.punctuation + " "
@@ -165,7 +175,10 @@ def find_known_browser(account: Account, token: str, now: datetime) -> str:
     """Return the id of a known browser of the account; "" for a forged, foreign or old token."""
     payload, _, signature = token.rpartition(".")
     expected = _sign_browser(account, payload)
-    if not (account.has_password and hmac.compare_digest(signature.encode(), expected.encode())):
+    if not (
+        account.has_password
+        and hmac.compare_digest(signature.encode(), expected.encode())
+    ):
         return ""
     browser_id, _, end = payload.partition(".")
     return browser_id if now.timestamp() < int(end) else ""
@@ -173,12 +186,16 @@ def find_known_browser(account: Account, token: str, now: datetime) -> str:
 
 def _sign_browser(account: Account, payload: str) -> str:
     text = f"known browser {account.user_id} {payload}"
-    return hmac.new(account.password.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        account.password.encode(), text.encode(), hashlib.sha256
+    ).hexdigest()
 
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    return frozenset(lzma.decompress(_PASSWORD_LIST.read_bytes()).decode("ascii").split("\n"))
+    return frozenset(
+        lzma.decompress(_PASSWORD_LIST.read_bytes()).decode("ascii").split("\n")
+    )
 
 
 _ACCOUNTS = RowMap(Account)
@@ -200,7 +217,9 @@ class Accounts(Repository):
         """Return the ids of those of these names, in any spelling, that are taken."""
         folded = {name: fold_name(name) for name in names}
         valid = [each for each in folded.values() if _NAME.fullmatch(each)]
-        taken = ACCOUNT.select(ACCOUNT.name, ACCOUNT.user_id).where(ACCOUNT.name.in_(valid))
+        taken = ACCOUNT.select(ACCOUNT.name, ACCOUNT.user_id).where(
+            ACCOUNT.name.in_(valid)
+        )
         ids = dict(self.db.tuples(taken))
         return {name: ids[each] for name, each in folded.items() if each in ids}
 
@@ -234,9 +253,13 @@ class Accounts(Repository):
         except IntegrityError:
             is_set = False
         if not is_set:
-            raise Refused(f"the name {normalised} is taken", "account-name-taken", name=normalised)
+            raise Refused(
+                f"the name {normalised} is taken", "account-name-taken", name=normalised
+            )
         values = {"name": normalised, "before": previous.name if previous else ""}
-        Audit(self.db, self._clock).note(by, "account.name", person_reference(user_id), values)
+        Audit(self.db, self._clock).note(
+            by, "account.name", person_reference(user_id), values
+        )
 
     def lock_password(self, user_id: int) -> str:
         """Return a person's password hash, "" without one; unchanged until the transaction ends."""
@@ -249,7 +272,9 @@ class Accounts(Repository):
         """Store a password hash. Raises Refused for a person without a name."""
         if not self.db.update(ACCOUNT, ACCOUNT.user_id == user_id, password=hashed):
             raise Refused("no user name", "account-no-name")
-        Audit(self.db, self._clock).note(by, "account.password", person_reference(user_id))
+        Audit(self.db, self._clock).note(
+            by, "account.password", person_reference(user_id)
+        )
 
     def _read(self, condition: Any) -> Account | None:
         return _ACCOUNTS.find(self.db, ACCOUNT.select().where(condition))

@@ -137,7 +137,9 @@ class ApiKeys(Repository):
         is_ended = self._mark_revoked(API_KEY, condition)
         if is_ended:
             reference = person_reference(user_id)
-            Audit(self.db, self._clock).note(reference, "key.revoke", reference, {"key": key_id})
+            Audit(self.db, self._clock).note(
+                reference, "key.revoke", reference, {"key": key_id}
+            )
         return is_ended
 
     @transaction
@@ -148,7 +150,9 @@ class ApiKeys(Repository):
         return len(keys)
 
     def _is_valid(self) -> Any:
-        is_in_time = API_KEY.expires_at.is_null() | (API_KEY.expires_at > iso(self._clock()))
+        is_in_time = API_KEY.expires_at.is_null() | (
+            API_KEY.expires_at > iso(self._clock())
+        )
         return API_KEY.revoked_at.is_null() & is_in_time
 
     def _is_valid_of(self, user_id: int) -> Any:

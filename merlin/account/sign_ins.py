@@ -154,13 +154,17 @@ def _is_signed(fields: Mapping[str, str], bot_id: int, keys: Collection[str]) ->
     payload = f"{bot_id}:WebAppData\n{_join_fields(fields)}".encode()
     for key in keys:
         with suppress(InvalidSignature):
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, payload)
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(
+                signature, payload
+            )
             return True
     return False
 
 
 def _join_fields(fields: Mapping[str, str]) -> str:
-    return "\n".join(f"{name}={fields[name]}" for name in sorted(fields) if name not in _PROOFS)
+    return "\n".join(
+        f"{name}={fields[name]}" for name in sorted(fields) if name not in _PROOFS
+    )
 
 
 def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
@@ -176,7 +180,9 @@ def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
     return TelegramPerson(
         user_id=user_id,
         name=join_surrogates(name)[:_NAME_LENGTH],
-        language_code=join_surrogates(language)[:35] if isinstance(language, str) else "",
+        language_code=join_surrogates(language)[:35]
+        if isinstance(language, str)
+        else "",
         source=hashlib.sha256(_join_fields(fields).encode()).hexdigest(),
     )
 
@@ -200,20 +206,32 @@ class Logins(Repository):
         browser = secrets.token_urlsafe(_BROWSER_BYTES)
         number = _FIRST_NUMBER + secrets.randbelow(_NUMBERS)
         login = Login(0, number, LoginState.PENDING, now + LIFE)
-        row = {"code_hash": digest(key), "browser_hash": digest(browser), "at": iso(now)}
+        row = {
+            "code_hash": digest(key),
+            "browser_hash": digest(browser),
+            "at": iso(now),
+        }
         row |= _LOGINS.write(login, self.db, but=("login_id",))
         return replace(login, login_id=self.db.add(LOGIN_CODE, row)), key, browser
 
     def of_browser(self, browser: str) -> Login | None:
         """Return the login that a browser requested."""
-        return self._find_login(LOGIN_CODE.browser_hash == digest(browser)) if browser else None
+        return (
+            self._find_login(LOGIN_CODE.browser_hash == digest(browser))
+            if browser
+            else None
+        )
 
     @transaction
     def show(self, key: str, user_id: int) -> Login | None:
         """Store who opened the link; None if another person did, or if it has been answered."""
         condition = LOGIN_CODE.code_hash == digest(key)
-        is_new = (LOGIN_CODE.state == LoginState.PENDING.value) & LOGIN_CODE.user_id.is_null()
-        is_mine = (LOGIN_CODE.state == LoginState.SHOWN.value) & (LOGIN_CODE.user_id == user_id)
+        is_new = (
+            LOGIN_CODE.state == LoginState.PENDING.value
+        ) & LOGIN_CODE.user_id.is_null()
+        is_mine = (LOGIN_CODE.state == LoginState.SHOWN.value) & (
+            LOGIN_CODE.user_id == user_id
+        )
         values = {"state": LoginState.SHOWN.value, "user_id": user_id}
         return self._change_login(condition & (is_new | is_mine), values, condition)
 
@@ -223,7 +241,9 @@ class Logins(Repository):
         condition = (LOGIN_CODE.id == login_id) & (LOGIN_CODE.user_id == user_id)
         state = LoginState.CONFIRMED if is_own else LoginState.REFUSED
         is_shown = LOGIN_CODE.state == LoginState.SHOWN.value
-        return self._change_login(condition & is_shown, {"state": state.value}, condition)
+        return self._change_login(
+            condition & is_shown, {"state": state.value}, condition
+        )
 
     @transaction
     def take(self, browser: str) -> Login | None:
@@ -234,7 +254,9 @@ class Logins(Repository):
         is_taken = self.db.delete(LOGIN_CODE, LOGIN_CODE.id == login.login_id) > 0
         return login if is_taken else None
 
-    def _change_login(self, these: Any, values: dict[str, object], this: Any) -> Login | None:
+    def _change_login(
+        self, these: Any, values: dict[str, object], this: Any
+    ) -> Login | None:
         is_moved = self.db.update(LOGIN_CODE, these & self._counts(), **values)
         return self._find_login(this) if is_moved else None
 
@@ -271,10 +293,15 @@ class SignIns(Repository):
         self.db.delete(SIGN_IN, ended)
         times = {"at": now, "seen_at": now, "expires_at": _end(how, now, now)}
         new = SignIn(id=0, user_id=user_id, method=how, **times)
-        row = {"token_hash": digest(token), **_SIGN_INS.write(new, self.db, but=("id",))}
+        row = {
+            "token_hash": digest(token),
+            **_SIGN_INS.write(new, self.db, but=("id",)),
+        }
         # Of two concurrent ones by one source, the later one stays.
         self.db.upsert(SIGN_IN, {"source": source}, row)
-        stored = SIGN_IN.select(SIGN_IN.id).where(SIGN_IN.token_hash == row["token_hash"])
+        stored = SIGN_IN.select(SIGN_IN.id).where(
+            SIGN_IN.token_hash == row["token_hash"]
+        )
         return replace(new, id=self.db.value(stored)), token
 
     def find(self, token: str) -> SignIn | None:
@@ -285,11 +312,15 @@ class SignIns(Repository):
     @transaction
     def record_use(self, sign_in_id: int) -> None:
         """Store the time of use, which extends it."""
-        row = self.db.row(SIGN_IN.select().where((SIGN_IN.id == sign_in_id) & self._counts()))
+        row = self.db.row(
+            SIGN_IN.select().where((SIGN_IN.id == sign_in_id) & self._counts())
+        )
         if row is not None:
             now = self._clock()
             end = _end(SignInMethod(row["method"]), from_iso(row["at"]), now)
-            self.db.update(SIGN_IN, SIGN_IN.id == sign_in_id, seen_at=iso(now), expires_at=iso(end))
+            self.db.update(
+                SIGN_IN, SIGN_IN.id == sign_in_id, seen_at=iso(now), expires_at=iso(end)
+            )
 
     def list_open(self, user_id: int) -> list[SignIn]:
         """Return a person's sign-ins in effect."""

@@ -32,13 +32,17 @@ from merlin.db.tables import ACCOUNT, CONSENT, ROLE_GRANT, TERM, USER
 from merlin.db.values import RowMap, decrypt, storable_text
 
 _ORDER = tuple(Role)
-_GRANTS = Prepared(ROLE_GRANT.select().where(ROLE_GRANT.user_id == Parameter("user_id")))
+_GRANTS = Prepared(
+    ROLE_GRANT.select().where(ROLE_GRANT.user_id == Parameter("user_id"))
+)
 
 
 class Roles(Repository):
     """One row for each role that a person has; `admins` are those named in the configuration."""
 
-    def __init__(self, db: Database, admins: Collection[int] = (), clock: Clock = utc_now) -> None:
+    def __init__(
+        self, db: Database, admins: Collection[int] = (), clock: Clock = utc_now
+    ) -> None:
         super().__init__(db, clock)
         self._admins = tuple(admins)
 
@@ -55,12 +59,16 @@ class Roles(Repository):
     def list_authorities(self, user_ids: Collection[int]) -> Mapping[int, Authority]:
         """Return the authority of each of these people, by one query."""
         granted = dict[int, list[Row]]((user_id, []) for user_id in user_ids)
-        for row in self.db.rows(ROLE_GRANT.select().where(ROLE_GRANT.user_id.in_([*granted]))):
+        for row in self.db.rows(
+            ROLE_GRANT.select().where(ROLE_GRANT.user_id.in_([*granted]))
+        ):
             granted[row["user_id"]].append(row)
         return {key: self.choose_authority(key, rows) for key, rows in granted.items()}
 
     @transaction
-    def grant(self, user_id: int, role: Role, by: str, scope: str | None = None) -> bool:
+    def grant(
+        self, user_id: int, role: Role, by: str, scope: str | None = None
+    ) -> bool:
         """Grant a role in place of the previous one; a teacher's scopes accumulate.
 
         STUDENT revokes every other role. False if nothing changes. Raises Refused for a teacher
@@ -72,11 +80,17 @@ class Roles(Repository):
         others = (ROLE_GRANT.user_id == user_id) & (ROLE_GRANT.role != role.value)
         is_changed = self.db.delete(ROLE_GRANT, others) > 0
         if role is not Role.STUDENT:
-            new = {"user_id": user_id, "role": role.value, "scope": storable_text(scope or "")}
+            new = {
+                "user_id": user_id,
+                "role": role.value,
+                "scope": storable_text(scope or ""),
+            }
             is_changed |= self.db.add_new(ROLE_GRANT, new)
         if is_changed:
             values = {"role": role.value, "scope": scope}
-            Audit(self.db, self._clock).note(by, "role.grant", person_reference(user_id), values)
+            Audit(self.db, self._clock).note(
+                by, "role.grant", person_reference(user_id), values
+            )
         return is_changed
 
     @transaction
@@ -93,21 +107,29 @@ class Roles(Repository):
         is_changed = self.db.delete(ROLE_GRANT, those) > 0
         if is_changed:
             values = {"role": was.value, "scope": scope}
-            Audit(self.db, self._clock).note(by, "role.revoke", person_reference(user_id), values)
+            Audit(self.db, self._clock).note(
+                by, "role.revoke", person_reference(user_id), values
+            )
         return is_changed
 
     def admins(self) -> list[int]:
         """Return the admins' ids: those of the configuration, then those granted the role."""
         is_admin = ROLE_GRANT.role == Role.ADMIN.value
         query = ROLE_GRANT.select(ROLE_GRANT.user_id).where(is_admin)
-        granted = (row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.user_id)))
+        granted = (
+            row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.user_id))
+        )
         return list(dict.fromkeys([*self._admins, *granted]))
 
     def teachers(self, scope: str) -> list[int]:
         """Return the ids of those who teach this course."""
-        is_theirs = (ROLE_GRANT.role == Role.TEACHER.value) & (ROLE_GRANT.scope == scope)
+        is_theirs = (ROLE_GRANT.role == Role.TEACHER.value) & (
+            ROLE_GRANT.scope == scope
+        )
         query = ROLE_GRANT.select(ROLE_GRANT.user_id).where(is_theirs)
-        return [row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.user_id))]
+        return [
+            row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.user_id))
+        ]
 
     def _refuse_config_admin(self, user_id: int) -> None:
         if user_id in self._admins:
@@ -118,7 +140,9 @@ class Roles(Repository):
 def _authority(grants: Iterable[Row]) -> Authority:
     # Concurrent grants may leave two roles: the higher one counts.
     rows = [row for row in grants if row["role"] is not None]
-    role = max((Role(row["role"]) for row in rows), key=_ORDER.index, default=Role.STUDENT)
+    role = max(
+        (Role(row["role"]) for row in rows), key=_ORDER.index, default=Role.STUDENT
+    )
     scopes = {row["scope"] for row in rows if row["role"] == role}
     return Authority(role, frozenset(scopes - {""}))
 
@@ -249,7 +273,9 @@ class Users(Repository):
         for user in by_user_id.values():
             code = storable_text(user.language_code)
             seen_at = iso(self._clock())
-            self.db.change(_SEEN(user_id=user.user_id, language_code=code, first_seen_at=seen_at))
+            self.db.change(
+                _SEEN(user_id=user.user_id, language_code=code, first_seen_at=seen_at)
+            )
         for user_id in blocked:
             self._change(user_id, is_blocked=1)
 
@@ -273,7 +299,9 @@ class Users(Repository):
     def set_language(self, user_id: int, language: str | None) -> None:
         """Store the chosen language; None: their client's. Raises Refused for an unknown one."""
         if language is not None and language not in LANGUAGES:
-            raise Refused(f"no language {language}", "account-no-language", language=language)
+            raise Refused(
+                f"no language {language}", "account-no-language", language=language
+            )
         self._change(user_id, language=language)
 
     @transaction
@@ -307,14 +335,22 @@ class Users(Repository):
 
     def list_of_ids(self, texts: Collection[str]) -> list[User]:
         """Return the users of these ids; a text that is no id has none."""
-        ids = [int(each) for each in texts if each.isdecimal() and len(each) < len(str(2**63))]
+        ids = [
+            int(each)
+            for each in texts
+            if each.isdecimal() and len(each) < len(str(2**63))
+        ]
         return self._users(self.db.rows(USER.select().where(USER.user_id.in_(ids))))
 
     def list_names(self, user_ids: Collection[int]) -> dict[int, tuple[str, str]]:
         """Return display name and user name of those of these people who are known, "" for none."""
         query = USER.select(USER.user_id, USER.shown_name, ACCOUNT.name)
-        query = query.join(ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == USER.user_id))
-        rows = self.db.rows(query.where(USER.user_id.in_([*user_ids]))) if user_ids else ()
+        query = query.join(
+            ACCOUNT, JOIN.LEFT_OUTER, on=(ACCOUNT.user_id == USER.user_id)
+        )
+        rows = (
+            self.db.rows(query.where(USER.user_id.in_([*user_ids]))) if user_ids else ()
+        )
         return {row["user_id"]: (self._name(row), row["name"] or "") for row in rows}
 
     def count(self) -> int:
@@ -337,7 +373,9 @@ class Users(Repository):
         if not is_blocked:
             Tombstones(self.db, self._clock).unblock(user_id)
         whose = person_reference(user_id)
-        Audit(self.db, self._clock).note(by, "user.block" if is_blocked else "user.unblock", whose)
+        Audit(self.db, self._clock).note(
+            by, "user.block" if is_blocked else "user.unblock", whose
+        )
         return True
 
     @transaction
@@ -345,7 +383,9 @@ class Users(Repository):
         """Assign a plan by its name; None: the default one. Raises NotFound like `block`."""
         values = {"from": self._get_for_update(user_id).plan, "to": plan}
         self._change(user_id, plan=plan)
-        Audit(self.db, self._clock).note(by, "user.plan", person_reference(user_id), values)
+        Audit(self.db, self._clock).note(
+            by, "user.plan", person_reference(user_id), values
+        )
 
     def _get_for_update(self, user_id: int) -> User:
         missing = NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))

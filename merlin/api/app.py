@@ -93,7 +93,9 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
     with changes_of(services.db) as changes:
         work = [
             server.notify_watchdog(server.show_alive),
-            repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
+            repeat(
+                poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes
+            ),
             repeat(beat, server.ALIVE_S, "heartbeats cannot be stored"),
             repeat(release, RELEASE_S, "abandoned questions wait"),
         ]
@@ -122,7 +124,9 @@ def _write_heartbeat(
     counters = {**heartbeats.db.connection_counter, **answer_service.refusals}
     process = os.getpid()
     host = socket.gethostname()
-    heartbeats.beat(Heartbeat("api", host, process, since, utc_now(), "serving", counters))
+    heartbeats.beat(
+        Heartbeat("api", host, process, since, utc_now(), "serving", counters)
+    )
 
 
 async def repeat(
@@ -149,7 +153,9 @@ async def repeat(
 FINISH_S = 15
 
 
-def serve(services: ApiServices, api: ApiConfig, on_ready: Callable[[], object]) -> None:
+def serve(
+    services: ApiServices, api: ApiConfig, on_ready: Callable[[], object]
+) -> None:
     """Serve until a signal; `on_ready` is called once the port accepts connections.
 
     Port 0 takes a free port, which is logged. Raises ConfigError if the address is in use or the
@@ -158,7 +164,9 @@ def serve(services: ApiServices, api: ApiConfig, on_ready: Callable[[], object])
     config = server_config(services, api)
     with server.listen("api.listen", *api.address) as listener:
         address = listener.getsockname()
-        log.info("api listens", host=address[0], port=address[1], tls=api.tls is not None)
+        log.info(
+            "api listens", host=address[0], port=address[1], tls=api.tls is not None
+        )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(Server(config, on_ready).serve([listener]))
     log.info("api stopped")

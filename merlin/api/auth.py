@@ -47,7 +47,11 @@ from merlin.account.sign_ins import (
 )
 from merlin.account.users import User
 from merlin.api.problems import ROOT, Problem, headers_of, language_of_request
-from merlin.api.rate_limits import LoginThrottle, make_too_many_requests_problem, network_of
+from merlin.api.rate_limits import (
+    LoginThrottle,
+    make_too_many_requests_problem,
+    network_of,
+)
 from merlin.api.services import ApiServices, services_of
 from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
@@ -85,7 +89,10 @@ def set_cookie(
 
     `is_framed`: also sent inside Telegram's frame, which is a third-party context.
     """
-    parts = [f"{cookie_name(request, name)}={value}", f"Max-Age={int(lasts.total_seconds())}"]
+    parts = [
+        f"{cookie_name(request, name)}={value}",
+        f"Max-Age={int(lasts.total_seconds())}",
+    ]
     parts += ["Path=/", "HttpOnly"]
     is_foreign = is_framed and is_secure(request)
     parts.append("SameSite=None" if is_foreign else "SameSite=Lax")
@@ -122,8 +129,12 @@ async def check_password(request: Request, name: str, password: str) -> Account:
     """
     throttle: LoginThrottle = request.app.state.login_throttle
     name = fold_name(name)
-    account = await services_of(request).read(lambda ctx: Accounts(ctx.db).find_by_name(name))
-    buckets = throttle.buckets_of(name, network_of(request.scope), _known_browser(request, account))
+    account = await services_of(request).read(
+        lambda ctx: Accounts(ctx.db).find_by_name(name)
+    )
+    buckets = throttle.buckets_of(
+        name, network_of(request.scope), _known_browser(request, account)
+    )
     wait_s = throttle.count(buckets)
     if wait_s > 0:
         raise make_too_many_requests_problem(wait_s)
@@ -154,7 +165,9 @@ def refuse_cross_site(request: Request) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "foreign-origin")
 
 
-async def require_proof(request: Request, caller: Caller, current: str | None) -> str | None:
+async def require_proof(
+    request: Request, caller: Caller, current: str | None
+) -> str | None:
     """Return the user name of a caller who has just signed in or knows the current password.
 
     A stolen browser session gives no lasting access. Raises Problem 403 if the password, or without
@@ -173,7 +186,11 @@ async def require_proof(request: Request, caller: Caller, current: str | None) -
 
 
 async def change_password(
-    request: Request, response: Response, caller: Caller, password: str, current: str | None
+    request: Request,
+    response: Response,
+    caller: Caller,
+    password: str,
+    current: str | None,
 ) -> None:
     """Set a password and sign out every other browser; this one stays a known one.
 
@@ -226,7 +243,9 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
 async def look_at_login(request: Request) -> Login | None:
     """Return the state of this browser's login, None once it has ended."""
     secret = read_cookie(request, LOGIN)
-    return await services_of(request).read(lambda ctx: Logins(ctx.db, ctx.clock).of_browser(secret))
+    return await services_of(request).read(
+        lambda ctx: Logins(ctx.db, ctx.clock).of_browser(secret)
+    )
 
 
 async def finish_login(request: Request, response: Response) -> NewSignIn | None:
@@ -240,16 +259,26 @@ async def finish_login(request: Request, response: Response) -> NewSignIn | None
     return new_sign_in
 
 
-def remember_browser(request: Request, response: Response, new_sign_in: NewSignIn) -> None:
+def remember_browser(
+    request: Request, response: Response, new_sign_in: NewSignIn
+) -> None:
     """Set the sign-in cookie; for a Telegram sign-in, one that its frame accepts."""
     method = new_sign_in.sign_in.method
     log.info("a user signed in", user=new_sign_in.sign_in.user_id, how=method.value)
     is_framed = method is SignInMethod.TELEGRAM
     # The cookie lives for the maximum duration; the sign-in's row decides when it ends.
     longest = WITHIN_TELEGRAM if is_framed else LONGEST
-    set_cookie(request, response, SIGN_IN, new_sign_in.token, longest, is_framed=is_framed)
+    set_cookie(
+        request, response, SIGN_IN, new_sign_in.token, longest, is_framed=is_framed
+    )
     if new_sign_in.known_browser and not is_framed:
-        set_cookie(request, response, KNOWN_BROWSER, new_sign_in.known_browser, KNOWN_BROWSER_LIFE)
+        set_cookie(
+            request,
+            response,
+            KNOWN_BROWSER,
+            new_sign_in.known_browser,
+            KNOWN_BROWSER_LIFE,
+        )
 
 
 # Precision of the last use of a key or browser.
@@ -294,13 +323,19 @@ class Caller:
         return self.user is not None and (self.scopes is None or scope in self.scopes)
 
     async def read(
-        self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
+        self,
+        act: Callable[Concatenate[Context, P], T],
+        *args: P.args,
+        **named: P.kwargs,
     ) -> T:
         """Return the result of an operation that only reads, as `Context.read`."""
         return await self.services.read(act, *args, **named)
 
     async def write(
-        self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
+        self,
+        act: Callable[Concatenate[Context, P], T],
+        *args: P.args,
+        **named: P.kwargs,
     ) -> T:
         """Return the result of an operation once it is committed, as `Context.write`."""
         return await self.services.write(act, *args, **named)
@@ -343,7 +378,10 @@ async def _find_caller(request: Request) -> Caller:
         return anonymous
     if credential.user.is_blocked:
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
-    if credential.used_at is None or services.clock() - credential.used_at >= LAST_USE_PRECISION:
+    if (
+        credential.used_at is None
+        or services.clock() - credential.used_at >= LAST_USE_PRECISION
+    ):
         with suppress(MerlinError):  # reads are served also while nothing can be stored
             await services.write(sign_in.note_use, credential.number, is_key=is_key)
     return replace(
@@ -369,7 +407,9 @@ Anyone = Annotated[Caller, Depends(caller_of_route)]
 async def require_signed_in(request: Request, caller: Anyone) -> Caller:
     """Return the caller. Raises Problem 401 if not signed in, or with no key in the header."""
     if caller.user is None:
-        is_program = "authorization" in request.headers or request.scope["path"].startswith(ROOT)
+        is_program = "authorization" in request.headers or request.scope[
+            "path"
+        ].startswith(ROOT)
         raise Problem(HTTPStatus.UNAUTHORIZED, "no-key" if is_program else "sign-in")
     return caller
 
@@ -417,8 +457,12 @@ Person = Annotated[Caller, Depends(RequiredAccess(None))]
 # Scope and permission; the operations check the dataset or course.
 Reader = Annotated[Caller, Depends(RequiredAccess(Scope.ACCOUNT_READ))]
 MaterialEditor = Annotated[Caller, Depends(RequiredAccess(Scope.MATERIALS_WRITE))]
-JobViewer = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.WATCH))]
-JobLauncher = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.LAUNCH))]
+JobViewer = Annotated[
+    Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.WATCH))
+]
+JobLauncher = Annotated[
+    Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.LAUNCH))
+]
 
 
 def require_same_origin(request: Request) -> None:

@@ -53,7 +53,9 @@ def is_from_network(request: Request, networks: tuple[str, ...]) -> bool:
     return not (is_passed_on and is_loopback(host)) and is_in_networks(host, networks)
 
 
-def is_authentic(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
+def is_authentic(
+    secrets: Sequence[str], headers: Mapping[str, str], body: bytes
+) -> bool:
     """Return whether the headers prove one of these secrets; compares in constant time."""
     for secret in secrets:
         digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -80,7 +82,9 @@ def read_webhook(body: bytes) -> tuple[str, str, str]:
     payload = parse_object(body)
     event = _short_text(payload, "event")
     thing = get_object(payload, "object")
-    payment_id = _short_text(thing, "payment_id" if event.startswith("refund.") else "id")
+    payment_id = _short_text(
+        thing, "payment_id" if event.startswith("refund.") else "id"
+    )
     return event, payment_id, _short_text(get_object(thing, "metadata"), "purchase")
 
 
@@ -105,7 +109,9 @@ async def telegram(request: Request) -> Response:
     if services.webhook_bot is None or not services.telegram_secret:
         raise NotFound("no such hook")
     secret = request.headers.get(SECRET_HEADER, "")
-    if not hmac.compare_digest(secret.encode("latin-1"), services.telegram_secret.encode()):
+    if not hmac.compare_digest(
+        secret.encode("latin-1"), services.telegram_secret.encode()
+    ):
         raise _make_refusal(request, "telegram")
     try:
         update = read_update(parse_object(await read_body(request, TELEGRAM_BYTES)))
@@ -138,7 +144,10 @@ async def git(request: Request) -> Response:
 def _ask_fetch(ctx: Context) -> None:
     """Ask the daemon to fetch, unless the last such request is still waiting."""
     requests = Requests(ctx.db, ctx.clock)
-    if all(last.state is not RequestState.WAITING for last in requests.list_of_author(BY, 1)):
+    if all(
+        last.state is not RequestState.WAITING
+        for last in requests.list_of_author(BY, 1)
+    ):
         requests.ask(RequestKind.FETCH, {}, BY)
 
 
@@ -161,7 +170,9 @@ async def payment(request: Request) -> Response:
     if not is_in_networks(host, shop.networks):
         refused = request.app.state.traffic.hooks_refused
         refused["payment"] += 1
-        log.warning("a notification from elsewhere", address=host, count=refused["payment"])
+        log.warning(
+            "a notification from elsewhere", address=host, count=refused["payment"]
+        )
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     try:
         webhook = read_webhook(await read_body(request, HOOK_BYTES))

@@ -81,10 +81,16 @@ def metrics_of(
     beats = list_current(current.heartbeats, now)
     is_up = (database_is_up, _NO_LABELS)
     is_writable = (database_is_writable, _NO_LABELS)
-    refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
+    refused = (
+        (count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items())
+    )
     return [
         gauge("merlin_database_up", "1 while the database responds to the api.", is_up),
-        gauge("merlin_database_writable", "1 while the database accepts writes.", is_writable),
+        gauge(
+            "merlin_database_writable",
+            "1 while the database accepts writes.",
+            is_writable,
+        ),
         *_build_process_metrics(beats, now),
         *_build_heartbeat_metrics(beat for beat in beats if beat.is_alive(now)),
         *_build_snapshot_metrics(current, now),
@@ -99,9 +105,15 @@ def metrics_of(
     ]
 
 
-def _build_process_metrics(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]:
+def _build_process_metrics(
+    beats: Sequence[Heartbeat], now: datetime
+) -> Iterable[Metric]:
     about = "1 while a process sends heartbeats, 0 after ten seconds without one."
-    up = ((beat.is_alive(now), _labels(beat)) for beat in beats if is_known(beat, beats, now))
+    up = (
+        (beat.is_alive(now), _labels(beat))
+        for beat in beats
+        if is_known(beat, beats, now)
+    )
     yield gauge("merlin_process_up", about, *up)
     about = "Start time of a process, in seconds since 1970."
     starts = ((beat.since.timestamp(), _labels(beat)) for beat in beats)
@@ -120,7 +132,9 @@ def _build_heartbeat_metrics(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
         for figure, value in beat.counters.items():
             task, _, status = figure.rpartition("_")
             if task and status in STATUSES:
-                rounds.append((value, {**_labels(beat), "task": task, "status": status}))
+                rounds.append(
+                    (value, {**_labels(beat), "task": task, "status": status})
+                )
             elif status == "ms":
                 seconds.append((value / 1000, {**_labels(beat), "task": task}))
             elif status == "429":
@@ -132,7 +146,9 @@ def _build_heartbeat_metrics(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
     yield counter("merlin_task_rounds_total", about, *rounds)
     about = "Duration of the runs of a process's tasks since its start, in seconds."
     yield counter("merlin_task_seconds_total", about, *seconds)
-    about = "Calls that Telegram or a provider refused with 429 since the process started."
+    about = (
+        "Calls that Telegram or a provider refused with 429 since the process started."
+    )
     yield counter("merlin_too_many_requests_total", about, *refusals)
     for name, samples in sorted(gauges.items()):
         yield gauge(name, "A current value reported by the process.", *samples)
@@ -153,18 +169,33 @@ def _build_snapshot_metrics(current: Snapshot, now: datetime) -> Iterable[Metric
     jobs = ((count, {"state": state}) for state, count in sorted(current.jobs.items()))
     yield gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs)
     serving = (
-        (1, {"dataset": one.dataset, "model": one.model.model_id, "build": one.model.build_version})
+        (
+            1,
+            {
+                "dataset": one.dataset,
+                "model": one.model.model_id,
+                "build": one.model.build_version,
+            },
+        )
         for one in current.serving
     )
-    yield gauge("merlin_serving_model", "1 for the live model of each dataset.", *serving)
+    yield gauge(
+        "merlin_serving_model", "1 for the live model of each dataset.", *serving
+    )
     about = "Time at which the model went live, in seconds since 1970."
-    since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in current.serving)
+    since = (
+        (one.since.timestamp(), {"dataset": one.dataset}) for one in current.serving
+    )
     yield gauge("merlin_serving_since_seconds", about, *since)
     about = "Maximum possible cost of this month's trainings."
     spent = ((one.spent_micro / MICRO, _budget_labels(one)) for one in current.budget)
     yield gauge("merlin_training_spent", about, *spent)
     about = "Monthly limit of the cost of trainings, if there is one."
-    caps = ((one.cap_micro / MICRO, _budget_labels(one)) for one in current.budget if one.cap_micro)
+    caps = (
+        (one.cap_micro / MICRO, _budget_labels(one))
+        for one in current.budget
+        if one.cap_micro
+    )
     yield gauge("merlin_training_budget", about, *caps)
     if current.disk_size:
         about = "Free bytes on the disk of the state folder."
@@ -173,7 +204,9 @@ def _build_snapshot_metrics(current: Snapshot, now: datetime) -> Iterable[Metric
         yield gauge("merlin_disk_size_bytes", about, (current.disk_size, _NO_LABELS))
     if current.last_backup_s is not None:
         about = "Time of the last backup by Merlin, in seconds since 1970; 0: never."
-        yield gauge("merlin_last_backup_seconds", about, (current.last_backup_s, _NO_LABELS))
+        yield gauge(
+            "merlin_last_backup_seconds", about, (current.last_backup_s, _NO_LABELS)
+        )
 
 
 def _budget_labels(budget: BudgetView) -> dict[str, str]:

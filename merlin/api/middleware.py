@@ -45,10 +45,16 @@ class Traffic:
     def __init__(self) -> None:
         about = "Requests answered by this api process."
         labels = ["method", "route", "status"]
-        self.calls = CallCounter("merlin_http_requests_total", about, labels, registry=None)
-        about = "Duration of requests until the end of the response, by route, in seconds."
+        self.calls = CallCounter(
+            "merlin_http_requests_total", about, labels, registry=None
+        )
+        about = (
+            "Duration of requests until the end of the response, by route, in seconds."
+        )
         name = "merlin_http_request_seconds"
-        self.seconds = Histogram(name, about, ["route"], registry=None, buckets=_SECONDS)
+        self.seconds = Histogram(
+            name, about, ["route"], registry=None, buckets=_SECONDS
+        )
         self.hooks_refused: Counter[str] = Counter()
 
     def count(self, method: str, route: str, status: int, took_s: float) -> None:
@@ -66,7 +72,9 @@ def body_limit_layer(app: ASGIApp) -> ASGIApp:
     """Return middleware that refuses requests whose body is too large."""
 
     async def limit(scope: Scope, receive: Receive, send: Send) -> None:
-        is_checked = scope["type"] == "http" and not scope["path"].startswith(_SELF_CHECKED_PATHS)
+        is_checked = scope["type"] == "http" and not scope["path"].startswith(
+            _SELF_CHECKED_PATHS
+        )
         refusal = await _check_body_size(scope) if is_checked else None
         await (refusal or app)(scope, receive, send)
 
@@ -129,7 +137,9 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
             return
         received_id = Headers(scope=scope).get("x-request-id", "")
         # The proxy's id, if it is safe to log.
-        request_id = received_id if _GIVEN_ID.fullmatch(received_id) else secrets.token_hex(8)
+        request_id = (
+            received_id if _GIVEN_ID.fullmatch(received_id) else secrets.token_hex(8)
+        )
         scope.setdefault("state", {})["request_id"] = request_id
         began = time.perf_counter()
         status = 0
@@ -156,7 +166,9 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 if status:  # partly sent: only closing the connection shows the error
                     raise
                 bug = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "bug")
-                await problem_response(Request(scope), bug)(scope, receive, send_guarded)
+                await problem_response(Request(scope), bug)(
+                    scope, receive, send_guarded
+                )
             finally:
                 took_s = time.perf_counter() - began
                 method = scope["method"]
@@ -165,8 +177,17 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 traffic.count(method, route, status, took_s)
                 if path not in _PROBES:
                     ms = round(1000 * took_s, 1)
-                    arguments = {"method": method, "path": path, "status": status, "ms": ms}
+                    arguments = {
+                        "method": method,
+                        "path": path,
+                        "status": status,
+                        "ms": ms,
+                    }
                     caller = scope["state"].get("caller")
-                    log.info("request answered", **arguments, user=caller.user_id if caller else 0)
+                    log.info(
+                        "request answered",
+                        **arguments,
+                        user=caller.user_id if caller else 0,
+                    )
 
     return guard

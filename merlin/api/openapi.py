@@ -52,7 +52,9 @@ DESCRIPTION: Json = {
     "description": ABOUT,
     "license_info": {"name": "MIT", "identifier": "MIT"},
     "servers": [{"url": "/", "description": "This server"}],
-    "openapi_tags": [{"name": name, "description": words} for name, words in TOPICS.items()],
+    "openapi_tags": [
+        {"name": name, "description": words} for name, words in TOPICS.items()
+    ],
 }
 SCHEMES: Mapping[str, Json] = {
     "key": {
@@ -126,7 +128,9 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
             return own, "Requires a signed-in user; API keys are not accepted."
         access = f"An API key needs the scope `{required.scope.value}`"
         if required.permission:
-            access = f"{access}; the user needs the permission `{required.permission.value}`"
+            access = (
+                f"{access}; the user needs the permission `{required.permission.value}`"
+            )
         return [{"key": [required.scope.value]}, *own], f"{access}."
     if require_signed_in in calls:
         return [{"key": []}, *own], ""
@@ -144,7 +148,9 @@ def _complete_operation(operation: Json, route: APIRoute) -> None:
     security, access = _access_of(route)
     operation.setdefault("security", security)
     paragraphs = [operation.get("description", ""), access]
-    operation["description"] = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+    operation["description"] = "\n\n".join(
+        paragraph for paragraph in paragraphs if paragraph
+    )
     # Add sample values.
     for parameter in operation.get("parameters", ()):
         if parameter.get("required"):

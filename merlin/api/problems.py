@@ -55,7 +55,9 @@ _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
 _OWN = frozenset({"title", "material_source", "repeated", "character", "https"})
 
 
-def validation_errors(errors: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, str]]:
+def validation_errors(
+    errors: Sequence[Mapping[str, Any]], language: str
+) -> list[dict[str, str]]:
     """Return the first `MAX_ERRORS` validation errors: place, JSON pointer and message of each."""
     return [_validation_error(error, language) for error in errors[:MAX_ERRORS]]
 
@@ -69,7 +71,9 @@ def _validation_error(error: Mapping[str, Any], language: str) -> dict[str, str]
     if kind == "json_invalid":
         path = []  # pydantic reports a byte offset, which is no pointer
     own = f"api-wrong-{kind.replace('_', '-')}"
-    detail = text(language, own, **context) if kind in _OWN else f"{cut(error['msg'], 500)}."
+    detail = (
+        text(language, own, **context) if kind in _OWN else f"{cut(error['msg'], 500)}."
+    )
     return {
         "place": place if place in _PLACES else "body",
         "pointer": "".join(f"/{_token(step)}" for step in path),
@@ -77,7 +81,9 @@ def _validation_error(error: Mapping[str, Any], language: str) -> dict[str, str]
     }
 
 
-def _pattern_fault(value: str, context: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _pattern_fault(
+    value: str, context: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
     """Return the type and context of the error of a text that does not match a pattern.
 
     It names the first invisible character that the pattern never matches, with its line.
@@ -87,7 +93,9 @@ def _pattern_fault(value: str, context: Mapping[str, Any]) -> tuple[str, Mapping
         if not (character.isprintable() or re.search(pattern, character)):
             line = str(value.count("\n", 0, position) + 1)
             return "character", {"code": f"U+{ord(character):04X}", "line": line}
-    return ("https" if pattern.startswith("^https://") else "string_pattern_mismatch"), context
+    return (
+        "https" if pattern.startswith("^https://") else "string_pattern_mismatch"
+    ), context
 
 
 def _token(part: object) -> str:
@@ -116,7 +124,9 @@ def refusal(
     **arguments: Any,
 ) -> ApiError:
     """Return an OpenAI error with the text `openai-<key>` and the protocol's code."""
-    error = ApiError(status, text(language, f"openai-{key}", **arguments), code=code, param=param)
+    error = ApiError(
+        status, text(language, f"openai-{key}", **arguments), code=code, param=param
+    )
     error.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     if code == NO_CREDIT:
         # Otherwise clients would retry within seconds, in vain.
@@ -180,7 +190,11 @@ def status_of(error: Problem | MerlinError) -> int:
     if isinstance(error, Problem):
         return int(error.status)
     unknown = HTTPStatus.SERVICE_UNAVAILABLE
-    return int(next((status for kind, status, _ in REFUSALS if isinstance(error, kind)), unknown))
+    return int(
+        next(
+            (status for kind, status, _ in REFUSALS if isinstance(error, kind)), unknown
+        )
+    )
 
 
 def add_problems(app: FastAPI) -> None:
@@ -201,12 +215,16 @@ def add_problems(app: FastAPI) -> None:
         if status is HTTPStatus.BAD_REQUEST:  # a body that FastAPI could not decode
             fault = f"JSON decode error: {error.__cause__}"
             fault_of_body = {"type": "json_invalid", "loc": ("body",), "msg": fault}
-            return await handle_invalid_request(request, RequestValidationError([fault_of_body]))
+            return await handle_invalid_request(
+                request, RequestValidationError([fault_of_body])
+            )
         code = _code_of(status, request.scope["path"])
         return problem_response(request, Problem(status, code, error.headers))
 
     @app.exception_handler(RequestValidationError)
-    async def handle_invalid_request(request: Request, error: RequestValidationError) -> Response:
+    async def handle_invalid_request(
+        request: Request, error: RequestValidationError
+    ) -> Response:
         # FastAPI reads what is called JSON, and nothing else; a compressed body is not decoded.
         if isinstance(error.body, bytes) or "content-encoding" in request.headers:
             not_json = Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
@@ -230,7 +248,9 @@ def _code_of(status: HTTPStatus, path: str) -> str:
     return _CODES.get(status, "bad-request")
 
 
-def _refused(request: Request, status: HTTPStatus, code: str, error: MerlinError) -> Response:
+def _refused(
+    request: Request, status: HTTPStatus, code: str, error: MerlinError
+) -> Response:
     """Return a refusal: the problem of its text key, or `code` with its text as the detail."""
     own = error.key.removeprefix(_OWN_CODE)
     if own != error.key:
@@ -280,9 +300,13 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
     """Return the body. Raises Problem 413 as soon as it exceeds `most_bytes`, 415 if compressed."""
     if "content-encoding" in request.headers:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
-    too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", limit=most_bytes // 1024)
+    too_large = Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", limit=most_bytes // 1024
+    )
     try:
-        return b"".join([piece async for piece in read_chunks(request, most_bytes, too_large)])
+        return b"".join(
+            [piece async for piece in read_chunks(request, most_bytes, too_large)]
+        )
     except ClientDisconnect as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
 
@@ -297,7 +321,9 @@ class WrongValue(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    place: str = Field(description="Part of the request: body, query, path, header or cookie.")
+    place: str = Field(
+        description="Part of the request: body, query, path, header or cookie."
+    )
     pointer: str = Field(
         description="Location of the value in that part, a JSON pointer (RFC 6901)."
     )
@@ -329,7 +355,9 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def components(name: str = "Problem", model: type[BaseModel] = ProblemShown) -> dict[str, Any]:
+def components(
+    name: str = "Problem", model: type[BaseModel] = ProblemShown
+) -> dict[str, Any]:
     """Return a model's schema and its definitions by name, as `problems` refers to them."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     return {**schema.pop("$defs", {}), name: schema}

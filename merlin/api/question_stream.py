@@ -26,7 +26,12 @@ from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams
+from merlin.core.messages import (
+    DEFAULT_SAMPLING,
+    Message,
+    ParameterRefused,
+    SamplingParams,
+)
 from merlin.core.server import wait_for_disconnect
 from merlin.db.processes import CALL_LIMIT
 from merlin.openai_protocol.errors import ApiError
@@ -80,7 +85,11 @@ class QuestionStream(AnswerObserver):
         self.task = asyncio.create_task(self._run())
         question_tasks: set[asyncio.Task[Any]] = request.app.state.question_tasks
         question_tasks.add(self.task)
-        watching = asyncio.create_task(self._stop_without_client(request)) if is_stoppable else None
+        watching = (
+            asyncio.create_task(self._stop_without_client(request))
+            if is_stoppable
+            else None
+        )
 
         def on_done(task: asyncio.Task[Reply]) -> None:
             question_tasks.discard(task)
@@ -153,7 +162,9 @@ class QuestionStream(AnswerObserver):
         asker = self.asker
         # Without limits or storage a read is enough.
         is_read = asker.plan is UNLIMITED and not self.is_kept
-        reserved = await (services.store.read if is_read else services.store.do)(self.reserve)
+        reserved = await (services.store.read if is_read else services.store.do)(
+            self.reserve
+        )
         kill_point("completion.reserved")
         self._is_reserved = True
         self._news.set()
@@ -163,7 +174,9 @@ class QuestionStream(AnswerObserver):
                 reply = Reply(Ending.WHOLE, reserved.small_talk)
                 await self._settle(reply)
                 return reply
-            sources = ground(services, reserved.first, reserved.messages, asker.language)
+            sources = ground(
+                services, reserved.first, reserved.messages, asker.language
+            )
             is_plain = self._sampling.response_format is None
             reply = await self._answer_service.reply(
                 self._route(reserved),
@@ -205,7 +218,9 @@ class QuestionStream(AnswerObserver):
             await self._settle(Reply(Ending.NOBODY))
         except MerlinError as error:
             # `release_stale_reservations` releases it later.
-            log.warning("the quota of a question was not returned", reason=redact(str(error)))
+            log.warning(
+                "the quota of a question was not returned", reason=redact(str(error))
+            )
 
 
 def next_piece(text: str, sent: int) -> tuple[str, int]:

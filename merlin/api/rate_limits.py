@@ -56,7 +56,9 @@ class LoginThrottle:
         self._lane = asyncio.Lock()
         self._waiting = 0
 
-    def buckets_of(self, name: str, network: str, known_browser: str = "") -> list[TokenBucket]:
+    def buckets_of(
+        self, name: str, network: str, known_browser: str = ""
+    ) -> list[TokenBucket]:
         """Return what an attempt is counted in: by its name and its address.
 
         Unknown names have a count as well, so that the delay does not reveal which exist. A browser
@@ -135,7 +137,9 @@ class Limits:
         if path.startswith(_FREE):
             return 0.0
         if not path.startswith(_API):
-            return self._take(("page", network_of(scope)), self._allowed.anonymous_per_min * _PAGES)
+            return self._take(
+                ("page", network_of(scope)), self._allowed.anonymous_per_min * _PAGES
+            )
         if user_id:
             return self._take(user_id, self._allowed.person_per_min)
         return self._take(("api", network_of(scope)), self._allowed.anonymous_per_min)
@@ -172,9 +176,13 @@ def limits_layer(
             return
         has_credentials = any(name in _CREDENTIALS for name, _ in scope["headers"])
         is_asked = has_credentials and scope["path"].startswith(_API)
-        wait_s = limits.charge(scope, await find_user_id(Request(scope)) if is_asked else 0)
+        wait_s = limits.charge(
+            scope, await find_user_id(Request(scope)) if is_asked else 0
+        )
         if wait_s > 0:
-            refusal = problem_response(Request(scope), make_too_many_requests_problem(wait_s))
+            refusal = problem_response(
+                Request(scope), make_too_many_requests_problem(wait_s)
+            )
             await refusal(scope, receive, send)
         else:
             await app(scope, receive, send)

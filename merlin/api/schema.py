@@ -53,7 +53,9 @@ K = TypeVar("K", int, str)
 
 # A router whose operation ids are the names of its functions.
 operation_router = partial(
-    APIRouter, generate_unique_id_function=lambda route: route.name, responses=problems()
+    APIRouter,
+    generate_unique_id_function=lambda route: route.name,
+    responses=problems(),
 )
 
 
@@ -91,7 +93,9 @@ class Page:
         if following:
             self.response.headers["Link"] = link_of(self.request, following)
 
-    def take_part(self, entries: Sequence[E], key: Callable[[E], int | str]) -> Sequence[E]:
+    def take_part(
+        self, entries: Sequence[E], key: Callable[[E], int | str]
+    ) -> Sequence[E]:
         """Return the entries of this part, given one more than it holds; sets the Link header.
 
         They are sorted by `key`.
@@ -103,7 +107,8 @@ class Page:
 
 
 Limit = Annotated[
-    int | None, Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of entries per page.")
+    int | None,
+    Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of entries per page."),
 ]
 After = Annotated[
     str,
@@ -166,7 +171,10 @@ SearchQuery = Annotated[
     str, Query(max_length=200, pattern=LINE, description="Words to search for.")
 ]
 DatasetName = Annotated[
-    str, Query(max_length=200, pattern=LINE, description="Return only entries of this dataset.")
+    str,
+    Query(
+        max_length=200, pattern=LINE, description="Return only entries of this dataset."
+    ),
 ]
 
 
@@ -204,7 +212,9 @@ class Texts(Body):
     def by_language(self) -> dict[str, str]:
         """Return the texts by language, without those of which nothing can be seen."""
         texts = {"ru": self.ru or "", "en": self.en or ""}
-        return {name: content for name, content in texts.items() if not is_blank(content)}
+        return {
+            name: content for name, content in texts.items() if not is_blank(content)
+        }
 
 
 def required_schema(name: str) -> dict[str, Any]:
@@ -214,14 +224,19 @@ def required_schema(name: str) -> dict[str, Any]:
 
 def _check_title(texts: Texts) -> Texts:
     titles = texts.by_language().values()
-    if not titles or any("\n" in title or len(title) > MAX_TITLE_LENGTH for title in titles):
+    if not titles or any(
+        "\n" in title or len(title) > MAX_TITLE_LENGTH for title in titles
+    ):
         limit = {"max_length": MAX_TITLE_LENGTH}
         raise PydanticCustomError("title", "a title of one line is required", limit)
     return texts
 
 
 _LINE_OR_NONE = {
-    "anyOf": [{"type": "string", "pattern": LINE, "maxLength": MAX_TITLE_LENGTH}, {"type": "null"}]
+    "anyOf": [
+        {"type": "string", "pattern": LINE, "maxLength": MAX_TITLE_LENGTH},
+        {"type": "null"},
+    ]
 }
 # A text of one line, in one language at least.
 Title = Annotated[
@@ -246,5 +261,7 @@ async def part(caller: Caller, page: Page, dataset: str, act: Lister[V]) -> Sequ
 
     Raises NotFound for a dataset that the caller cannot see, Problem 422 for an invalid cursor.
     """
-    entries = await caller.read(act, caller.actor, dataset, page.size + 1, page.after(0))
+    entries = await caller.read(
+        act, caller.actor, dataset, page.size + 1, page.after(0)
+    )
     return page.take_part(entries, attrgetter("id"))

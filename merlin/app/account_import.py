@@ -60,7 +60,9 @@ class Account:
     @property
     def test_files(self) -> set[str]:
         """Return the ids of files that jobs only tested with."""
-        return {job.test_file for job in self.jobs} - {job.train_file for job in self.jobs}
+        return {job.test_file for job in self.jobs} - {
+            job.train_file for job in self.jobs
+        }
 
     @property
     def recipe(self) -> dict[str, object] | None:
@@ -68,7 +70,9 @@ class Account:
         for job in self.jobs:
             method = job.method or SUPERVISED  # older versions of Azure's API name none
             if job.model_id and method in (SUPERVISED, DPO):
-                found = {name: job.hyperparameters.get(name) for name in _KEPT_PARAMETERS}
+                found = {
+                    name: job.hyperparameters.get(name) for name in _KEPT_PARAMETERS
+                }
                 kept = {key: value for key, value in found.items() if value is not None}
                 origin = {"job": job.provider_job_id, "model": job.model_id}
                 return {**origin, "method": method, "hyperparameters": kept}
@@ -125,7 +129,9 @@ class FilePlan:
             (plan.lines, len(plan.good_edits), plan.duplicates, plan.rejected)
             for plan in self.plans
         ]
-        return {name: sum(row[place] for row in rows) for place, name in enumerate(COUNTS)}
+        return {
+            name: sum(row[place] for row in rows) for place, name in enumerate(COUNTS)
+        }
 
 
 def plan_files(
@@ -153,7 +159,9 @@ def plan_files(
         while part := [*islice(lines, COMMIT_LINES)]:
             plans.append(plan := examples.plan(ctx, files, part))
             added = (
-                FileText(plan.dataset, edit.path, edited_blob(edit.text or ""), edit.text)
+                FileText(
+                    plan.dataset, edit.path, edited_blob(edit.text or ""), edit.text
+                )
                 for edit in plan.good_edits
             )
             files = replace(files, files=[*files.files, *added])
@@ -165,7 +173,11 @@ def _mark_as_test(line: ImportedLine) -> ImportedLine:
 
 
 def take_file(
-    ctx: Context, actor: Actor, taken: FilePlan, editor: Editor, wait: Callable[[str], object]
+    ctx: Context,
+    actor: Actor,
+    taken: FilePlan,
+    editor: Editor,
+    wait: Callable[[str], object],
 ) -> None:
     """Commit a file's examples, and record that it is taken.
 
@@ -177,7 +189,9 @@ def take_file(
     intents.mark_sending(taken.key, ctx.clock())
     kill_point("import.intended")
     for number, plan in enumerate(taken.plans):
-        change = _save_once(ctx, actor, f"{taken.key} {taken.digest} {number}", plan, editor)
+        change = _save_once(
+            ctx, actor, f"{taken.key} {taken.digest} {number}", plan, editor
+        )
         kill_point("import.saved")
         if change:
             wait(change)
@@ -187,19 +201,25 @@ def take_file(
     kill_point("import.recorded")
 
 
-def _save_once(ctx: Context, actor: Actor, name: str, plan: ImportPlan, editor: Editor) -> str:
+def _save_once(
+    ctx: Context, actor: Actor, name: str, plan: ImportPlan, editor: Editor
+) -> str:
     """Return the id of the change that adds a plan's examples, "" if there are none.
 
     It may be of an earlier run; one that was withdrawn or refused is followed by another.
     """
     rows = Changes(ctx.db, ctx.clock)
     batch = _digest_batch(name)
-    while (known := rows.list_of_batch(batch)) and known[0].state is ChangeState.REFUSED:
+    while (known := rows.list_of_batch(batch)) and known[
+        0
+    ].state is ChangeState.REFUSED:
         batch = _digest_batch(batch)
     if not known and plan.good_edits:
         edits = plan.good_edits
         subject = plan.subject
-        changes.save(ctx, actor, plan.dataset, edits, subject, editor=editor, batch=batch)
+        changes.save(
+            ctx, actor, plan.dataset, edits, subject, editor=editor, batch=batch
+        )
     return batch if known or plan.good_edits else ""
 
 

@@ -39,7 +39,9 @@ class OwnAccount:
     id: int
     name: str | None = described("Username; null if none is set.")
     display_name: str = described("Name in Telegram, else the username.")
-    language: str | None = described("Language chosen in the bot, `ru` or `en`; null if none.")
+    language: str | None = described(
+        "Language chosen in the bot, `ru` or `en`; null if none."
+    )
     zone: str = described("IANA time zone in which daily limits reset.")
     role: Role
     scopes: list[str] = described("Courses and datasets granted to a teacher.")
@@ -47,7 +49,9 @@ class OwnAccount:
         "Permissions of the role; a teacher's apply to `scopes`."
     )
     courses: list[int] = described("Ids of the courses that the person teaches.")
-    plan: str | None = described("Name of the current plan; null if nothing is limited.")
+    plan: str | None = described(
+        "Name of the current plan; null if nothing is limited."
+    )
     has_password: bool
     has_telegram: bool
 
@@ -58,7 +62,9 @@ class NewKey(ApiKey):
 
     secret: str = field(
         repr=False,
-        metadata={"description": "Secret of the key, `mrl_…`; it cannot be retrieved again."},
+        metadata={
+            "description": "Secret of the key, `mrl_…`; it cannot be retrieved again."
+        },
     )
 
 
@@ -78,11 +84,15 @@ class UsageView:
 
     plan: str = described('Name of the current plan; "" if nothing is limited.')
     title: str
-    terms: list[TermView] = described("Current and future periods of plans, sorted by end.")
+    terms: list[TermView] = described(
+        "Current and future periods of plans, sorted by end."
+    )
     formats: Mapping[Format, Left]
 
 
-def read_own_account(ctx: Context, actor: Actor, user: User | None = None) -> OwnAccount:
+def read_own_account(
+    ctx: Context, actor: Actor, user: User | None = None
+) -> OwnAccount:
     """Return the actor's own profile; `user` if their row is read. Raises NotFound for a guest."""
     user = user or _user(ctx, actor)
     authority = actor.authority
@@ -113,7 +123,9 @@ def set_name(ctx: Context, actor: Actor, name: str) -> None:
     if actor.authority.role is Role.TEACHER:
         raise Refused("a teacher's name", "account-name-reserved", name=fold_name(name))
     courses = ctx.read_courses().every.values()
-    reserved = frozenset(fold_name(teacher) for course in courses for teacher in course.teachers)
+    reserved = frozenset(
+        fold_name(teacher) for course in courses for teacher in course.teachers
+    )
     own_name = check_own_name(name, reserved)
     Accounts(ctx.db, ctx.clock).set_name(actor.user_id, own_name, actor.name)
 
@@ -148,7 +160,11 @@ def list_keys(ctx: Context, actor: Actor) -> list[ApiKey]:
 
 
 def make_key(
-    ctx: Context, actor: Actor, label: str, scopes: Collection[Scope], days: int | None = None
+    ctx: Context,
+    actor: Actor,
+    label: str,
+    scopes: Collection[Scope],
+    days: int | None = None,
 ) -> NewKey:
     """Create a key and return it with its secret; `days` None: it does not expire.
 
@@ -174,12 +190,17 @@ def create_key(
     forbidden = sorted(
         scope
         for scope in scopes
-        if scope in REQUIRED_PERMISSIONS and not authority.may(REQUIRED_PERMISSIONS[scope])
+        if scope in REQUIRED_PERMISSIONS
+        and not authority.may(REQUIRED_PERMISSIONS[scope])
     )
     if forbidden:
-        raise Refused("beyond the role", "account-key-beyond", scopes=", ".join(forbidden))
+        raise Refused(
+            "beyond the role", "account-key-beyond", scopes=", ".join(forbidden)
+        )
     expires_at = ctx.clock() + timedelta(days=days) if days is not None else None
-    key, secret = ApiKeys(ctx.db, ctx.clock).make(user_id, label, frozenset(scopes), expires_at)
+    key, secret = ApiKeys(ctx.db, ctx.clock).make(
+        user_id, label, frozenset(scopes), expires_at
+    )
     return view_of(NewKey, key, secret=secret)
 
 
@@ -192,7 +213,10 @@ def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:
 def close_sign_ins(ctx: Context, actor: Actor) -> None:
     """Sign all browsers out and revoke all keys."""
     keys = ApiKeys(ctx.db, ctx.clock).revoke_all(actor.user_id)
-    counts = {"closed": SignIns(ctx.db, ctx.clock).close_all(actor.user_id), "keys": keys}
+    counts = {
+        "closed": SignIns(ctx.db, ctx.clock).close_all(actor.user_id),
+        "keys": keys,
+    }
     Audit(ctx.db, ctx.clock).note(actor.name, "sign-in.close-all", actor.name, counts)
 
 
@@ -202,7 +226,9 @@ def read_usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     now = ctx.clock()
     titles = {plan.name: plan.title_in(language) for plan in ctx.plans}
     terms = (
-        term for term in Terms(ctx.db, ctx.clock).list_of_user(actor.user_id) if term.is_open(now)
+        term
+        for term in Terms(ctx.db, ctx.clock).list_of_user(actor.user_id)
+        if term.is_open(now)
     )
     return UsageView(
         plan=quota.plan.name,
@@ -228,7 +254,15 @@ def count_records(ctx: Context, actor: Actor) -> Mapping[str, int]:
 # The kinds of records that are named to people, in this order; their texts are `my-data-kind`.
 _NAMED_RECORDS = (
     *("turn", "chat_session", "rating", "proposal", "favourite", "consent"),
-    *("quota_use", "question_pack", "plan_term", "role_grant", "change", "api_key", "sign_in"),
+    *(
+        "quota_use",
+        "question_pack",
+        "plan_term",
+        "role_grant",
+        "change",
+        "api_key",
+        "sign_in",
+    ),
 )
 
 
@@ -274,7 +308,9 @@ def erase(
     return rows, models
 
 
-def erase_from_browser(ctx: Context, actor: Actor) -> tuple[Mapping[str, int], list[str]]:
+def erase_from_browser(
+    ctx: Context, actor: Actor
+) -> tuple[Mapping[str, int], list[str]]:
     """Do what `erase` does, and say so in the bot."""
     erased = erase(ctx, actor)
     _notify(ctx, actor, "notice-erased")

@@ -37,7 +37,9 @@ class Actor:
     account: str | None = None
 
     @classmethod
-    def person(cls, user_id: int, authority: Authority, account: str | None = None) -> Actor:
+    def person(
+        cls, user_id: int, authority: Authority, account: str | None = None
+    ) -> Actor:
         """Return the actor for a Telegram id."""
         return cls(audit.person_reference(user_id), authority, user_id, account=account)
 
@@ -69,7 +71,11 @@ class Actor:
             return [dataset]
         if not self.may(Permission.WATCH):
             return []
-        return sorted(self.authority.scopes) if self.authority.role is Role.TEACHER else None
+        return (
+            sorted(self.authority.scopes)
+            if self.authority.role is Role.TEACHER
+            else None
+        )
 
 
 def read_newest_rows(

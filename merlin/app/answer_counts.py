@@ -59,7 +59,10 @@ class AnswerCounts:
             registry=None,
         )
         self.cost = Counter(
-            "merlin_answer_cost_total", "Cost of answers.", [*model, "currency"], registry=None
+            "merlin_answer_cost_total",
+            "Cost of answers.",
+            [*model, "currency"],
+            registry=None,
         )
         self._model_metrics = (
             self.answers,
@@ -112,7 +115,9 @@ class AnswerCounts:
         if not is_failed and row["ending"] != UpdateState.ANSWERED:
             return  # refused before a model was asked
         self._touch(model)
-        outcome = "failed" if is_failed else "refused" if row["known"] == 0 else "answered"
+        outcome = (
+            "failed" if is_failed else "refused" if row["known"] == 0 else "answered"
+        )
         self.answers.labels(*model, outcome).inc()
         if is_failed:
             return
@@ -123,7 +128,9 @@ class AnswerCounts:
         for kind in ("input", "output"):
             self.tokens.labels(*model, kind).inc(row[f"{kind}_tokens"] or 0)
         if row["currency"]:
-            self.cost.labels(*model, row["currency"].lower()).inc(row["cost_micro"] / MICRO)
+            self.cost.labels(*model, row["currency"].lower()).inc(
+                row["cost_micro"] / MICRO
+            )
 
     def _touch(self, model: tuple[str, str]) -> None:
         """Mark a model as most recently used; drop the metrics of the least recently used one."""

@@ -104,9 +104,15 @@ def request_of_session(
 ) -> ModelRequest:
     """Return what a session requests; a chosen model outside the plan is ignored."""
     is_allowed = quota.allows_model(plan, session.model_id or "")
-    chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
+    chosen = (
+        (session.provider, session.model_id)
+        if session.provider and is_allowed
+        else None
+    )
     dataset = dataset_of(ctx, session)
-    return ModelRequest(dataset, chosen, ctx.general, session.system, ctx.config.assistant)
+    return ModelRequest(
+        dataset, chosen, ctx.general, session.system, ctx.config.assistant
+    )
 
 
 def dataset_of(ctx: Context, session: Session) -> str | None:
@@ -208,7 +214,9 @@ def _has_room(conversation: Conversation, question: ChatQuestion) -> bool:
     return not conversation.history or fits_window(messages, conversation.limit)
 
 
-def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -> Conversation:
+def _read_conversation(
+    ctx: Context, question: ChatQuestion, session: Session
+) -> Conversation:
     asker = find_asker(ctx, question.user, question.language, question.number)
     request = request_of_session(ctx, session, asker.plan)
     first = find_first_candidate(ModelCatalogue(ctx.db), request)
@@ -216,7 +224,9 @@ def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -
     history = turns.read_history(
         session.session_id, MAX_TURNS, question.message_id, question.user.user_id
     )
-    is_alone = not question.name or turns.askers(session.session_id) <= {question.user.user_id}
+    is_alone = not question.name or turns.askers(session.session_id) <= {
+        question.user.user_id
+    }
     limit = window_of(ctx, first)
     name = "" if is_alone else question.name
     return Conversation(asker, session, history, request, first, limit, name=name)
@@ -232,7 +242,10 @@ def route(
 
 
 def ground(
-    ctx: Context, first: Candidate | None, conversation: Sequence[Message], language: str
+    ctx: Context,
+    first: Candidate | None,
+    conversation: Sequence[Message],
+    language: str,
 ) -> Ground | None:
     """Return the function that finds sources for a composed answer, if `first` does not know.
 
@@ -243,18 +256,26 @@ def ground(
     dataset = first.version.rpartition("-")[0]
     question = conversation[-1].content
     if needs_turn_before(normalise(question)):
-        earlier = [message.content for message in conversation[:-1] if message.role == "user"]
+        earlier = [
+            message.content for message in conversation[:-1] if message.role == "user"
+        ]
         question = "\n".join([question, *earlier[-1:]])
-    return lambda: ctx.store.read(lambda: find_grounding(ctx, dataset, question, language))
+    return lambda: ctx.store.read(
+        lambda: find_grounding(ctx, dataset, question, language)
+    )
 
 
-def find_grounding(ctx: Context, dataset: str, question: str, language: str) -> Grounding | None:
+def find_grounding(
+    ctx: Context, dataset: str, question: str, language: str
+) -> Grounding | None:
     """Return the composing model with its sources; None if there is neither."""
     choice = ctx.config.chat.grounding
     if choice is None or is_unavailable(ModelCatalogue(ctx.db), choice):
         return None
     sources = find_sources(ctx.db, ctx.passages, dataset, question)
-    composer = Candidate(CandidateKind.COMPOSED, *choice, (grounding_prompt(sources, language),))
+    composer = Candidate(
+        CandidateKind.COMPOSED, *choice, (grounding_prompt(sources, language),)
+    )
     return (composer, sources) if sources else None
 
 
@@ -275,7 +296,9 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
     return sum_costs((Cost(price.answer(used), price.currency), unused))
 
 
-def measure_window(conversation: Conversation, question: str, reply: Reply) -> WindowCounter:
+def measure_window(
+    conversation: Conversation, question: str, reply: Reply
+) -> WindowCounter:
     """Return the window after a reply, as the provider counted it, else estimated."""
     if reply.limit_tokens:
         # The messages before this question did not fit.
@@ -328,7 +351,12 @@ def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> N
         Windows(ctx.db).put(written.provider, {written.model_id: reply.limit_tokens})
     cost = Cost(written.cost_micro, written.currency)
     # "I don't know" is no answer, though it is shown and stored as one.
-    settle(ctx, asker, cost, is_answered=bool(written.answer) and written.known is not False)
+    settle(
+        ctx,
+        asker,
+        cost,
+        is_answered=bool(written.answer) and written.known is not False,
+    )
     if reply is not None:
         report_faults(ctx.db, reply.faults, ctx.clock, by)
 
@@ -338,7 +366,9 @@ def show_quota(ctx: Context, actor: Actor, user: User | None = None) -> Quota:
     user = user or Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan = quota.plan_of(ctx.plans, user.plans)
     zone = user.time_zone(ctx.config.timezone)
-    left = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
+    left = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(
+        user.user_id, plan, zone
+    )
     return Quota(plan, zone, left)
 
 
@@ -351,7 +381,9 @@ def make_call_number(call: str = "") -> int:
 def find_asker(ctx: Context, user: User, language: str, number: int) -> Asker:
     """Return the asker with their plan."""
     plan = quota.plan_of(ctx.plans, user.plans)
-    return Asker(user.user_id, plan, user.time_zone(ctx.config.timezone), language, number)
+    return Asker(
+        user.user_id, plan, user.time_zone(ctx.config.timezone), language, number
+    )
 
 
 def is_free(ctx: Context, asker: Asker) -> bool:
@@ -359,7 +391,9 @@ def is_free(ctx: Context, asker: Asker) -> bool:
     return asker.plan is quota.UNLIMITED and not _is_capped(ctx)
 
 
-def reserve(ctx: Context, asker: Asker, kind: quota.Format) -> ReachedCap | quota.Left | None:
+def reserve(
+    ctx: Context, asker: Asker, kind: quota.Format
+) -> ReachedCap | quota.Left | None:
     """Reserve a question; return why it cannot be asked, None if it can.
 
     Either today's answers have reached the cap, or the plan's quota is used up.
@@ -373,7 +407,9 @@ def reserve(ctx: Context, asker: Asker, kind: quota.Format) -> ReachedCap | quot
 
 def find_low_quota(ctx: Context, asker: Asker, kind: quota.Format) -> quota.Left | None:
     """Return the remaining quota of a format if it is low, else None."""
-    if asker.plan is quota.UNLIMITED or not quota.is_limited(quota.allowance_of(asker.plan, kind)):
+    if asker.plan is quota.UNLIMITED or not quota.is_limited(
+        quota.allowance_of(asker.plan, kind)
+    ):
         return None
     quotas = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock)
     left = quotas.read_left(asker.user_id, asker.plan, asker.zone)[kind]
@@ -397,7 +433,9 @@ def find_reached_cap(ctx: Context) -> ReachedCap | None:
     here = quota.today(ctx.clock(), zone_of(ctx.config.timezone))
     is_reached = (ANSWER_COST.day == here.day) & (ANSWER_COST.micro >= cap)
     # A cap exists for every currency in the sums.
-    row = ctx.db.row(ANSWER_COST.select().where(is_reached).order_by(ANSWER_COST.currency))
+    row = ctx.db.row(
+        ANSWER_COST.select().where(is_reached).order_by(ANSWER_COST.currency)
+    )
     if row is None:
         return None
     return ReachedCap(here.day, Cost(row["micro"], row["currency"]), cap, here.day_ends)

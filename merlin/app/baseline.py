@@ -70,10 +70,16 @@ def make_plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> Basel
     # A question that is an example and was asked by people is asked once, as the example.
     names = dict[str, str]()
     for question in (*tests, *taught, *asked):
-        names.setdefault(model.key(dataset, question.messages, BASELINE), name_question(question))
+        names.setdefault(
+            model.key(dataset, question.messages, BASELINE), name_question(question)
+        )
     references = (Message("assistant", each.reference) for each in (*tests, *taught))
-    most_tokens = max(_LEAST_TOKENS, *(2 * count_messages([each]) for each in references))
-    is_own = (BASELINE_ANSWER.dataset == dataset) & (BASELINE_ANSWER.model == model.name)
+    most_tokens = max(
+        _LEAST_TOKENS, *(2 * count_messages([each]) for each in references)
+    )
+    is_own = (BASELINE_ANSWER.dataset == dataset) & (
+        BASELINE_ANSWER.model == model.name
+    )
     rows = ctx.db.rows(BASELINE_ANSWER.select(BASELINE_ANSWER.question).where(is_own))
     known = {row["question"] for row in rows}
     queries = dict[str, Query]()
@@ -81,10 +87,17 @@ def make_plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> Basel
         key = model.key(dataset, question.messages, BASELINE)
         messages = question.messages
         if names[key] not in known:
-            queries[key] = Query(key, messages, Usage(count_messages(messages), most_tokens))
+            queries[key] = Query(
+                key, messages, Usage(count_messages(messages), most_tokens)
+            )
     answered = len(names) - len(queries)
     return BaselinePlan(
-        dataset, model, queries, answered, names, SamplingParams(most_tokens=most_tokens)
+        dataset,
+        model,
+        queries,
+        answered,
+        names,
+        SamplingParams(most_tokens=most_tokens),
     )
 
 

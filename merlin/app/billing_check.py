@@ -79,10 +79,15 @@ def find_differences(
     ours = {}
     for entry in entries:
         if entry.kind is EntryKind.PAYMENT and entry.gateway is Gateway.YOOKASSA:
-            grants = {each.entry_id for each in entries if each.refers == entry.entry_id}
+            grants = {
+                each.entry_id for each in entries if each.refers == entry.entry_id
+            }
             returned = sum_refunds([each for each in entries if each.refers in grants])
             ours[entry.outside_id] = _sums(entry.purchase_id, entry.amount, returned)
-    pairs = [Difference(each, ours.get(each), theirs.get(each)) for each in sorted(ours | theirs)]
+    pairs = [
+        Difference(each, ours.get(each), theirs.get(each))
+        for each in sorted(ours | theirs)
+    ]
     return [each for each in pairs if each.ledger != each.yookassa]
 
 

@@ -148,7 +148,9 @@ class BoardRow:
     @property
     def stages(self) -> set[Stage]:
         """Return the stages at which it has something."""
-        return {card.stage for card in self.cards} | ({Stage.COMMIT} if self.edits else set())
+        return {card.stage for card in self.cards} | (
+            {Stage.COMMIT} if self.edits else set()
+        )
 
     @property
     def has_examples_page(self) -> bool:
@@ -175,7 +177,9 @@ class Board:
 
     is_live: bool
     silent_since: datetime | None
-    is_telegram_down: bool = described("Whether the bot can't reach Telegram; its messages wait.")
+    is_telegram_down: bool = described(
+        "Whether the bot can't reach Telegram; its messages wait."
+    )
     rows: Sequence[BoardRow]
 
 
@@ -189,8 +193,15 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         beats = list_processes(ctx)
         overview = _read_overview(ctx, _WITH_COUNTS)
         newest = verdicts.list_newest(ctx)
-        led = {led_course.slug: led_course.name for led_course in list_led_courses(ctx, actor)}
-        removed = {name for name, each in newest.items() if each.status is VerdictStatus.REMOVED}
+        led = {
+            led_course.slug: led_course.name
+            for led_course in list_led_courses(ctx, actor)
+        }
+        removed = {
+            name
+            for name, each in newest.items()
+            if each.status is VerdictStatus.REMOVED
+        }
         commits = _sum_numbers(overview["count"])
         names = _list_names(overview, seen)
         edits = defaultdict[str, list[Change]](list)
@@ -219,15 +230,24 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
 
         def place(row: BoardRow) -> tuple[object, ...]:
             in_catalogue = places.get(row.name, len(places))
-            return not row.is_moving, not row.needs_care, row.removed, in_catalogue, row.name
+            return (
+                not row.is_moving,
+                not row.needs_care,
+                row.removed,
+                in_catalogue,
+                row.name,
+            )
 
-        daemon = max((beat.at for beat in beats if beat.process == "daemon"), default=None)
+        daemon = max(
+            (beat.at for beat in beats if beat.process == "daemon"), default=None
+        )
         is_live = is_daemon_alive(ctx)
         return Board(
             is_live=is_live,
             silent_since=None if is_live else daemon,
             is_telegram_down=any(
-                beat.step == TELEGRAM_DOWN and beat.is_alive(ctx.clock()) for beat in beats
+                beat.step == TELEGRAM_DOWN and beat.is_alive(ctx.clock())
+                for beat in beats
             ),
             rows=sorted(rows, key=place),
         )
@@ -262,7 +282,9 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
             if CommitState(row["state"]).needs_care:
                 stuck[row["dataset"], "commits"].append({"change": row["name"]})
         for card in _list_stuck(ctx, overview, names):
-            if card.state is not CommitState.PINNED or actor.may(Permission.PROMOTE, card.dataset):
+            if card.state is not CommitState.PINNED or actor.may(
+                Permission.PROMOTE, card.dataset
+            ):
                 kind = "models" if card.state.is_kept_back else "commits"
                 first = card.earlier_commit if card.is_newest else ""
                 stuck[card.dataset, kind].append({"commit": first or card.commit})
@@ -273,7 +295,9 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
         for name in names:
             for kind in ("commits", "models"):
                 if mine := stuck.get((name, kind)):
-                    tasks.append(Task(kind=kind, dataset=name, count=len(mine), **mine[0]))
+                    tasks.append(
+                        Task(kind=kind, dataset=name, count=len(mine), **mine[0])
+                    )
             counts = {"proposals": waiting[name], "unanswered": asked.get(name, 0)}
             for kind, count in counts.items():
                 tasks += [Task(kind=kind, dataset=name, count=count)] if count else []
@@ -333,7 +357,10 @@ def _choose_commits(overview: _Overview, names: Collection[str]) -> list[Row]:
 
     def is_replaced(row: Row) -> bool:
         later = _REPLACED_BY[VerdictStatus(row["state"])]
-        return any(tops.get((row["dataset"], each.value), 0) > row["position"] for each in later)
+        return any(
+            tops.get((row["dataset"], each.value), 0) > row["position"]
+            for each in later
+        )
 
     mine = (row for row in overview["commit"] if row["dataset"] in names)
     return [row for row in mine if not is_replaced(row)]
@@ -347,7 +374,11 @@ _REPLACED_BY: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
     VerdictStatus.REJECTED: {*VerdictStatus} - {VerdictStatus.REJECTED},
     VerdictStatus.LEFT_OUT: {*VerdictStatus} - {VerdictStatus.LEFT_OUT},
     VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
-    VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING, VerdictStatus.REMOVED},
+    VerdictStatus.FAILED: {
+        *_WITH_RUNNING_JOB,
+        VerdictStatus.SERVING,
+        VerdictStatus.REMOVED,
+    },
     VerdictStatus.SERVING: {*VerdictStatus},
 }
 
@@ -403,12 +434,15 @@ def _read_overview(ctx: Context, query: str = _OVERVIEW) -> _Overview:
     return found
 
 
-def _list_stuck(ctx: Context, overview: _Overview, names: Collection[str]) -> Iterator[Card]:
+def _list_stuck(
+    ctx: Context, overview: _Overview, names: Collection[str]
+) -> Iterator[Card]:
     """Yield the commits that need attention, newest first."""
     may_be_stuck = [
         row["number"]
         for row in _choose_commits(overview, names)
-        if row["part"] or compute_state(VerdictStatus(row["state"]), row["reason"]).needs_care
+        if row["part"]
+        or compute_state(VerdictStatus(row["state"]), row["reason"]).needs_care
     ]
     if not may_be_stuck:
         return
@@ -418,24 +452,32 @@ def _list_stuck(ctx: Context, overview: _Overview, names: Collection[str]) -> It
             yield card
 
 
-def _list_edits(ctx: Context, overview: _Overview, names: Collection[str]) -> Iterator[Change]:
+def _list_edits(
+    ctx: Context, overview: _Overview, names: Collection[str]
+) -> Iterator[Change]:
     """Yield the edits that await a commit, newest first, with the subjects that people read."""
     shown = _choose_edits(overview, names)
     named = {row[key] for row in shown for key in ("name", "part")}
-    changes = {each.change_id: each for each in Changes(ctx.db).list_of_ids(sorted(named))}
+    changes = {
+        each.change_id: each for each in Changes(ctx.db).list_of_ids(sorted(named))
+    }
     first = [changes[row["name"]] for row in shown]
     for row, subject in zip(shown, FileIndex(ctx.db).name_subjects(first), strict=True):
         yield replace(changes[row["part"]], subject=subject)
 
 
-def _commit_cards(ctx: Context, overview: _Overview, names: Collection[str]) -> Iterator[Card]:
+def _commit_cards(
+    ctx: Context, overview: _Overview, names: Collection[str]
+) -> Iterator[Card]:
     """Yield the commits in progress, failed or live, newest first."""
     since = {
         row["job_id"]: from_iso(row["since"])
         for row in ctx.db.rows(serving_rows())
         if row["dataset"] in names
     }
-    is_live = (VERDICT.status == VerdictStatus.SERVING.value) & VERDICT.job_id.in_([*since])
+    is_live = (VERDICT.status == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(
+        [*since]
+    )
     chosen = [row["number"] for row in _choose_commits(overview, names)]
     is_shown = is_live | VERDICT.id.in_(chosen)
     found = verdicts.list_of_condition(ctx, is_shown) if since or chosen else []
@@ -458,12 +500,19 @@ def _add_trainings(ctx: Context, found: Sequence[VerdictView]) -> list[Card]:
     of_job = jobs.list_of_ids(ctx, ids)
     made = models.list_of_jobs(ctx, ids)
     return [
-        view_of(Card, each, job=of_job.get(each.job_id or 0), model=made.get(each.job_id or 0))
+        view_of(
+            Card,
+            each,
+            job=of_job.get(each.job_id or 0),
+            model=made.get(each.job_id or 0),
+        )
         for each in found
     ]
 
 
-def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[Card]:
+def read_commit(
+    ctx: Context, actor: Actor, commit: str, dataset: str = ""
+) -> list[Card]:
     """Return the story of a commit in each dataset; `commit` may be abbreviated.
 
     Raises NotFound for a dataset that the actor may not watch.
@@ -471,9 +520,14 @@ def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> l
     with ctx.db.snapshot():
         seen = _list_visible_datasets(ctx, actor, dataset)
         found = verdicts.list_of_condition(ctx, VERDICT.commit_sha.startswith(commit))
-        mine = [each for each in found if seen is None or each.dataset in seen][:_MAX_CARDS]
+        mine = [each for each in found if seen is None or each.dataset in seen][
+            :_MAX_CARDS
+        ]
         plans = _read_plans(ctx, [each.build for each in mine if each.build])
-        edits = {sha: find_undoable(ctx, actor, sha) for sha in {each.commit for each in mine}}
+        edits = {
+            sha: find_undoable(ctx, actor, sha)
+            for sha in {each.commit for each in mine}
+        }
         return [
             replace(
                 each,

@@ -37,12 +37,16 @@ def bot_link(ctx: Context, payload: str) -> str:
 
 def privacy_text(ctx: Context, language: str) -> str:
     """Return the text of /privacy: the operator's own, else the built-in one."""
-    return choose_language(ctx.config.telegram.privacy, language) or text(language, "privacy-text")
+    return choose_language(ctx.config.telegram.privacy, language) or text(
+        language, "privacy-text"
+    )
 
 
 def terms_text(ctx: Context, language: str) -> str:
     """Return the text of /terms: the operator's own, else the built-in one."""
-    return choose_language(ctx.config.telegram.terms, language) or text(language, "terms-text")
+    return choose_language(ctx.config.telegram.terms, language) or text(
+        language, "terms-text"
+    )
 
 
 class Settings(Repository):

@@ -81,7 +81,9 @@ class BuildDiff:
     moved: list[str]
 
 
-def list_recent(ctx: Context, actor: Actor, dataset: str = "", limit: int = 50) -> list[BuildView]:
+def list_recent(
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50
+) -> list[BuildView]:
     """Return builds, newest first. Raises NotFound."""
     rows = read_newest_rows(ctx, actor, BUILD.select(), BUILD, dataset, limit)
     return [read_row(BuildView, row, version=_format_version(row)) for row in rows]
@@ -95,7 +97,8 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
     row = _find(ctx, actor, version)
     # Sorted here: another database may have another collation.
     examples = sorted(
-        ctx.db.rows(_select_examples(row)), key=lambda example: str(example["example_id"])
+        ctx.db.rows(_select_examples(row)),
+        key=lambda example: str(example["example_id"]),
     )
     return read_row(
         BuildDetails,
@@ -104,7 +107,10 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
         manifest=load_json(row["manifest"]),
         examples=[
             read_row(
-                BuildExample, example, id=example["example_id"], author=example["author"] or ""
+                BuildExample,
+                example,
+                id=example["example_id"],
+                author=example["author"] or "",
             )
             for example in examples
         ],
@@ -115,11 +121,15 @@ def _select_examples(build: Row) -> Any:
     return TAUGHT_EXAMPLE.select().where(is_in_build(build["id"], build["dataset"]))
 
 
-def build(ctx: Context, actor: Actor, dataset: str, commit: str | None = None) -> Request:
+def build(
+    ctx: Context, actor: Actor, dataset: str, commit: str | None = None
+) -> Request:
     """Ask the daemon to read the repository and build `commit`; None: the newest one."""
     actor.require(Permission.WATCH, dataset)
     arguments = {"dataset": dataset, "commit": commit}
-    return submit_request(ctx, actor, RequestKind.BUILD, arguments, f"dataset:{dataset}")
+    return submit_request(
+        ctx, actor, RequestKind.BUILD, arguments, f"dataset:{dataset}"
+    )
 
 
 def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
@@ -135,7 +145,11 @@ def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
     # The tokens are those of the tools too, which the digest leaves out.
     contents = (
         {
-            each["example_id"]: (each["split"], each["blob"], (each["text_digest"], each["tokens"]))
+            each["example_id"]: (
+                each["split"],
+                each["blob"],
+                (each["text_digest"], each["tokens"]),
+            )
             for each in ctx.db.rows(_select_examples(row))
         }
         for row in rows

@@ -35,7 +35,12 @@ from merlin.dataset.changes import (
     make_changes,
 )
 from merlin.dataset.commit_batch import plan_revert
-from merlin.dataset.commit_message import Editor, Subject, revert_subject, telegram_editor
+from merlin.dataset.commit_message import (
+    Editor,
+    Subject,
+    revert_subject,
+    telegram_editor,
+)
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import allow_rules
 from merlin.dataset.file_difference import FileDifference, compare_files
@@ -143,7 +148,9 @@ class EditNotGood(DatasetError):
         self.preview = preview
 
 
-def require_revision(revision: str | None, now: str, yours: str | None, theirs: str | None) -> None:
+def require_revision(
+    revision: str | None, now: str, yours: str | None, theirs: str | None
+) -> None:
     """Raise StaleEdit if the file's revision is not the one that the editor sent.
 
     Raises Refused if they sent none.
@@ -168,8 +175,13 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
             dataset=dataset,
             files=apply_pending_changes(dataset, files, pending),
             materials=Catalogue(ctx.db).materials(dataset),
-            version=(*(file.blob for file in files), *(each.change_id for each in pending)),
-            is_behind=is_behind(files, changes.list_committed(dataset, ctx.clock() - _FRESH)),
+            version=(
+                *(file.blob for file in files),
+                *(each.change_id for each in pending),
+            ),
+            is_behind=is_behind(
+                files, changes.list_committed(dataset, ctx.clock() - _FRESH)
+            ),
         )
 
 
@@ -180,7 +192,9 @@ def _changes(ctx: Context) -> Changes:
 def check_edits(ctx: Context, files: DatasetFiles, edits: Sequence[Edit]) -> Preview:
     """Return the checker's preview of edits; slow, and reads no rows."""
     texts = {edit.path: edit.text for edit in edits}
-    return ctx.checker.preview(files.dataset, files.files, texts, ctx.config.example_tokens)
+    return ctx.checker.preview(
+        files.dataset, files.files, texts, ctx.config.example_tokens
+    )
 
 
 async def submit(
@@ -199,10 +213,18 @@ async def submit(
     files keep changing.
     """
     # The batch id under which a repeated call finds its changes, "" without `once`.
-    batch = hashlib.sha256(f"{actor.name}\n{once}".encode()).hexdigest()[:32] if once else ""
+    batch = (
+        hashlib.sha256(f"{actor.name}\n{once}".encode()).hexdigest()[:32]
+        if once
+        else ""
+    )
     for _ in range(_TRIES):
         files = await _read_newest_files(ctx, actor, dataset)
-        known = await ctx.read(lambda ctx: _changes(ctx).list_of_batch(batch)) if batch else []
+        known = (
+            await ctx.read(lambda ctx: _changes(ctx).list_of_batch(batch))
+            if batch
+            else []
+        )
         if not known:
             proposed = await asyncio.to_thread(make, files)
             seen = await asyncio.to_thread(check_edits, ctx, files, proposed.edits)
@@ -211,7 +233,9 @@ async def submit(
                 seen = await asyncio.to_thread(check_edits, ctx, files, proposed.edits)
             if not seen.is_good:
                 raise EditNotGood(seen)
-            known = await ctx.write(_save_unless_changed, actor, files, proposed, batch, editor)
+            known = await ctx.write(
+                _save_unless_changed, actor, files, proposed, batch, editor
+            )
         if known:
             texts = {file.blob: file.text for file in files.files}
             (view,) = await ctx.read(_views, actor, [known], texts)
@@ -221,7 +245,10 @@ async def submit(
 
 def _allow_personal(proposed: CourseEdits, seen: Preview, reason: str) -> CourseEdits:
     """Return the edits, of which each example allows the personal data that was found in it."""
-    rules = {edit.path: seen.personal.get(escape_unprintable(edit.path)) for edit in proposed.edits}
+    rules = {
+        edit.path: seen.personal.get(escape_unprintable(edit.path))
+        for edit in proposed.edits
+    }
     edits = (
         replace(edit, text=allow_rules(edit.text, found, reason))
         if (found := rules[edit.path])
@@ -275,12 +302,16 @@ def save(
     NotFound, and Refused for edits that no dataset can contain.
     """
     require_editing(ctx, actor, dataset)
-    changes = make_changes(dataset, edits, change_request(ctx, actor, editor), subject, batch)
+    changes = make_changes(
+        dataset, edits, change_request(ctx, actor, editor), subject, batch
+    )
     _changes(ctx).put(changes)
     return list(changes)
 
 
-def change_request(ctx: Context, actor: Actor, editor: Editor | None = None) -> ChangeRequest:
+def change_request(
+    ctx: Context, actor: Actor, editor: Editor | None = None
+) -> ChangeRequest:
     """Return what a person's changes have in common; `editor` as in `save`."""
     editor = editor or editor_of(ctx, actor)
     return ChangeRequest(editor, asker(actor), ctx.clock(), ctx.config.language)
@@ -297,7 +328,9 @@ def asker(actor: Actor) -> str:
     return actor.name if actor.is_operator else str(actor.user_id)
 
 
-def list_recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -> list[ChangeView]:
+def list_recent(
+    ctx: Context, actor: Actor, limit: int = 50, before: str = ""
+) -> list[ChangeView]:
     """Return the actor's edits, for an admin all edits, newest first.
 
     `before`: only those requested before this one.
@@ -319,7 +352,9 @@ def is_indexed(ctx: Context, change: ChangeView) -> bool:
     if change.state is not ChangeState.COMMITTED:
         return False
     committed = _changes(ctx).list_committed(change.dataset, ctx.clock() - _FRESH)
-    files = FileIndex(ctx.db).read_texts(change.dataset, [each.inside for each in committed])
+    files = FileIndex(ctx.db).read_texts(
+        change.dataset, [each.inside for each in committed]
+    )
     return not is_behind([*files.values()], committed)
 
 
@@ -337,7 +372,9 @@ def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
 def drop(ctx: Context, actor: Actor, change_id: str) -> None:
     """Withdraw an edit and delete its text. Raises NotFound, and Refused once it is committed."""
     first = _require_own_batch(ctx, actor, change_id)[0]
-    if first.reason != "change-given-up" and not _changes(ctx).withdraw(first.change_id):
+    if first.reason != "change-given-up" and not _changes(ctx).withdraw(
+        first.change_id
+    ):
         raise Refused("too late", "change-too-late")
 
 
@@ -362,7 +399,9 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
 def find_undo(ctx: Context, actor: Actor, change_id: str) -> Change | None:
     """Return the edit that undid an edit, None for one that stands. Raises NotFound."""
     first = _require_own_batch(ctx, actor, change_id)[0]
-    return _changes(ctx).find_undo(first) if first.state is ChangeState.COMMITTED else None
+    return (
+        _changes(ctx).find_undo(first) if first.state is ChangeState.COMMITTED else None
+    )
 
 
 def find_undoable(ctx: Context, actor: Actor, commit: str) -> dict[str, str]:
@@ -371,7 +410,8 @@ def find_undoable(ctx: Context, actor: Actor, commit: str) -> dict[str, str]:
     return {
         row["dataset"]: row["batch"]
         for row in ctx.db.rows(query.where(CHANGE.commit_sha == commit).distinct())
-        if _is_theirs(actor, row["by_whom"]) and may_edit_examples(ctx, actor, row["dataset"])
+        if _is_theirs(actor, row["by_whom"])
+        and may_edit_examples(ctx, actor, row["dataset"])
     }
 
 
@@ -405,11 +445,18 @@ def _views(
     index = FileIndex(ctx.db)
     firsts = [batch[0] for batch in batches]
     blobs = {
-        blob for batch in batches for each in batch for blob in (each.before, each.committed_blob)
+        blob
+        for batch in batches
+        for each in batch
+        for blob in (each.before, each.committed_blob)
     }
     texts = {**index.read_blob_texts({blob for blob in blobs if blob}), **known}
     withdrawable = _changes(ctx).find_withdrawable(firsts)
-    watched = [each for each in firsts if each.commit and actor.may(Permission.WATCH, each.dataset)]
+    watched = [
+        each
+        for each in firsts
+        if each.commit and actor.may(Permission.WATCH, each.dataset)
+    ]
     is_theirs = VERDICT.commit_sha.in_([each.commit for each in watched])
     is_theirs &= VERDICT.dataset.in_([each.dataset for each in watched])
     found = verdicts.list_of_condition(ctx, is_theirs) if watched else ()

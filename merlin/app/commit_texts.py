@@ -64,7 +64,11 @@ def read_texts(ctx: Context, verdict: VerdictView) -> CommitTexts | None:
 
     read = [
         # Only renamed: all of it is shown, as of a new file.
-        (escape_unprintable(path), None if old == new else texts.get(old), texts.get(new))
+        (
+            escape_unprintable(path),
+            None if old == new else texts.get(old),
+            texts.get(new),
+        )
         for path, old, new in changed[:_MAX_FILES]
         if all(blob in texts for blob in (old, new) if blob)
     ]
@@ -72,7 +76,9 @@ def read_texts(ctx: Context, verdict: VerdictView) -> CommitTexts | None:
     paths_shown = [escape_unprintable(path) for path, *_ in changed[:_MAX_FILES]]
 
     def lines(error: Finding) -> list[tuple[int, str]]:
-        numbered = list(enumerate(texts.get(blobs.get(error.path, ""), "").splitlines(), 1))
+        numbered = list(
+            enumerate(texts.get(blobs.get(error.path, ""), "").splitlines(), 1)
+        )
         return numbered[max(error.line - 1 - _AROUND, 0) : error.line + _AROUND]
 
     return CommitTexts(

@@ -74,13 +74,19 @@ class Context:
     commit_wait_s: float = 5.0
 
     async def read(
-        self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
+        self,
+        act: Callable[Concatenate[Context, P], T],
+        *args: P.args,
+        **named: P.kwargs,
     ) -> T:
         """Return the result of an act that only reads."""
         return await self.store.read(partial(act, self, *args, **named))
 
     async def write(
-        self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
+        self,
+        act: Callable[Concatenate[Context, P], T],
+        *args: P.args,
+        **named: P.kwargs,
     ) -> T:
         """Return the result of an act after its transaction is committed."""
         return await self.store.do(partial(act, self, *args, **named))

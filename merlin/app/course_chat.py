@@ -115,11 +115,15 @@ def read_chat(
         starters = find_starters(ctx, serving)
     place = place_of(actor, course)
     recent_sessions = (
-        sessions.list_recent(ctx, actor, MAX_TALKS, place=place) if actor.user_id else []
+        sessions.list_recent(ctx, actor, MAX_TALKS, place=place)
+        if actor.user_id
+        else []
     )
     consent = proposals.has_consent(ctx, actor)
     oldest_pending = Heartbeats(ctx.db).find_oldest_start("api", ctx.clock())
-    return CourseChat(serving, recent_sessions, session, starters, consent, oldest_pending)
+    return CourseChat(
+        serving, recent_sessions, session, starters, consent, oldest_pending
+    )
 
 
 def read_session(
@@ -133,14 +137,18 @@ def read_session(
         raise NotFound("no such session", "session-unknown")
     turns = sessions.list_own_turns(ctx, session_id)
     newest_id = next((turn.id for turn in reversed(turns) if turn.answer), 0)
-    source_turn = next((turn for turn in turns if turn.id == (source_of or newest_id)), None)
+    source_turn = next(
+        (turn for turn in turns if turn.id == (source_of or newest_id)), None
+    )
     user_proposals = Proposals(ctx.db, ctx.clock).of_user(actor.user_id)
     return CourseSession(
         session_id,
         turns,
         ModelCatalogue(ctx.db).name_builds(turn.model for turn in turns),
         {proposal.draft.turn_id: proposal for proposal in user_proposals},
-        _answer_source(ctx, actor, source_turn) if source_turn and source_turn.model else None,
+        _answer_source(ctx, actor, source_turn)
+        if source_turn and source_turn.model
+        else None,
     )
 
 
@@ -149,12 +157,21 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
     if source.origin is None or source.part is lineage.AnswerPart.REFUSED:
         return None
     dataset = source.origin.dataset
-    questions = lineage.read_questions(ctx, dataset, [*source.said_by] or source.nearest)
+    questions = lineage.read_questions(
+        ctx, dataset, [*source.said_by] or source.nearest
+    )
     may_edit = may_edit_examples(ctx, actor, dataset)
-    passage = find_passage(ctx.db, ctx.passages, dataset, f"{turn.question}\n{turn.answer}")
+    passage = find_passage(
+        ctx.db, ctx.passages, dataset, f"{turn.question}\n{turn.answer}"
+    )
     examples = list(questions.items())
     return AnswerSource(
-        turn.id, source.part, examples, bool(source.said_by), may_edit=may_edit, passage=passage
+        turn.id,
+        source.part,
+        examples,
+        bool(source.said_by),
+        may_edit=may_edit,
+        passage=passage,
     )
 
 
@@ -223,7 +240,9 @@ def open_turn(
         raise NotFound("no such session", "session-unknown")
     conversation = ask.begin(ctx, question)
     # Used from now on: another page that starts a session does not get this one.
-    chat_sessions.touch(conversation.session.session_id, build_session_title(question.text))
+    chat_sessions.touch(
+        conversation.session.session_id, build_session_title(question.text)
+    )
     stored_question = question.for_session(conversation.session)
     return conversation, Turns(ctx.db, ctx.bot_id).ask(stored_question, None)
 
@@ -239,8 +258,14 @@ def close_turn(
     answer = conversation.small_talk
     if answer is None:
         answer = ask.make_stored_answer(reply, note, ask.cost_of(ctx, reply))
-        answer = replace(answer, offer=STOPPED if reply.ending is Ending.STOPPED else "")
+        answer = replace(
+            answer, offer=STOPPED if reply.ending is Ending.STOPPED else ""
+        )
     window = ask.measure_window(conversation, question.text, reply)
-    session = replace(conversation.session, used_tokens=window.used, is_full=window.is_full)
-    ask.finish(ctx, conversation.asker, ask.ChatAnswer(answer, session, reply), "api:page")
+    session = replace(
+        conversation.session, used_tokens=window.used, is_full=window.is_full
+    )
+    ask.finish(
+        ctx, conversation.asker, ask.ChatAnswer(answer, session, reply), "api:page"
+    )
     Turns(ctx.db, ctx.bot_id).mark_delivered(question.update_id)

@@ -50,7 +50,9 @@ class MaterialDetails:
 def list_chat_states(ctx: Context) -> dict[str, str]:
     """Return dataset -> "ask" if a model serves it, else "training" if one is being trained."""
     training = {job.dataset: "training" for job in Jobs(ctx.db).open_jobs()}
-    return training | {model.dataset: "ask" for model in ModelCatalogue(ctx.db).all_serving()}
+    return training | {
+        model.dataset: "ask" for model in ModelCatalogue(ctx.db).all_serving()
+    }
 
 
 def get(ctx: Context, actor: Actor, course_id: int) -> Course:
@@ -64,7 +66,9 @@ def get(ctx: Context, actor: Actor, course_id: int) -> Course:
 def is_closed(ctx: Context, actor: Actor, dataset: str) -> bool:
     """Return whether a dataset belongs to an inactive course that the actor does not lead."""
     course = ctx.read_courses().find(dataset)
-    return course is not None and not course.is_active and not is_led(ctx, actor, course)
+    return (
+        course is not None and not course.is_active and not is_led(ctx, actor, course)
+    )
 
 
 def list_open_datasets(ctx: Context, actor: Actor) -> dict[str, datetime | None]:
@@ -75,12 +79,16 @@ def list_open_datasets(ctx: Context, actor: Actor) -> dict[str, datetime | None]
     """
     serving = ModelCatalogue(ctx.db).all_serving()
     since = {
-        each.dataset: each.since for each in serving if not is_closed(ctx, actor, each.dataset)
+        each.dataset: each.since
+        for each in serving
+        if not is_closed(ctx, actor, each.dataset)
     }
     return since | {slug: since.get(slug) for slug in ctx.read_courses().by_slug}
 
 
-def list_materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, list[Material]]:
+def list_materials(
+    ctx: Context, actor: Actor, course_id: int
+) -> tuple[Course, list[Material]]:
     """Return a course and its materials by kind, lesson and order of the file. Raises NotFound."""
     course = get(ctx, actor, course_id)
     return course, Catalogue(ctx.db).materials(course.slug)
@@ -106,10 +114,14 @@ def _list_teachers(ctx: Context, actor: Actor, names: Sequence[str]) -> list[str
     return [shown.get(ids.get(name, 0), ("", ""))[0] or name for name in names]
 
 
-def read_material(ctx: Context, actor: Actor, course_id: int, material_id: int) -> MaterialDetails:
+def read_material(
+    ctx: Context, actor: Actor, course_id: int, material_id: int
+) -> MaterialDetails:
     """Return one material of a course, with its text. Raises NotFound."""
     course, all_materials = list_materials(ctx, actor, course_id)
-    match = next((item for item in all_materials if item.material_id == material_id), None)
+    match = next(
+        (item for item in all_materials if item.material_id == material_id), None
+    )
     if match is None:
         raise NotFound(f"no material {material_id}", "material-unknown")
     text = Catalogue(ctx.db).text(course.dataset, match.text) if match.text else None
@@ -124,7 +136,9 @@ def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], SearchRe
     active_courses = ctx.read_courses()
     if not query.strip():
         return list(active_courses.courses[:limit]), SearchResult()
-    index = ctx.index.read(active_courses.version, lambda: SearchIndex(active_courses.courses))
+    index = ctx.index.read(
+        active_courses.version, lambda: SearchIndex(active_courses.courses)
+    )
     result = search_index(index, query, limit)
     by_id = active_courses.by_id
     return [by_id[course_id] for course_id in result.hits if course_id in by_id], result
@@ -163,5 +177,7 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
 
 def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:
     """Remove a favourite; return False if it was none."""
-    condition = (FAVOURITE.user_id == actor.user_id) & (FAVOURITE.course_id == course_id)
+    condition = (FAVOURITE.user_id == actor.user_id) & (
+        FAVOURITE.course_id == course_id
+    )
     return ctx.db.delete(FAVOURITE, condition) > 0

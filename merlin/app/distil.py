@@ -32,11 +32,22 @@ from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.core.money import Price
 from merlin.dataset.entries import ExampleEntries, ExampleFilter, FileText
-from merlin.dataset.example import count_messages, normalise, parse_example, read_example
+from merlin.dataset.example import (
+    count_messages,
+    normalise,
+    parse_example,
+    read_example,
+)
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.preview import check_files
-from merlin.dataset.proposals import DISTIL, MAX_CHARACTERS, Draft, Proposals, example_yaml
+from merlin.dataset.proposals import (
+    DISTIL,
+    MAX_CHARACTERS,
+    Draft,
+    Proposals,
+    example_yaml,
+)
 from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.providers.base import Answer, ModelClient
@@ -71,7 +82,8 @@ SHAPE_NAME = "merlin_examples"
 # Source: openai/openai-openapi, openapi.yaml, ResponseFormatJsonSchema.
 _FORMAT = {"name": SHAPE_NAME, "strict": True, "schema": _Drafts.model_json_schema()}
 SAMPLING_PARAMS = SamplingParams(
-    most_tokens=MAX_ANSWER_TOKENS, response_format={"type": "json_schema", "json_schema": _FORMAT}
+    most_tokens=MAX_ANSWER_TOKENS,
+    response_format={"type": "json_schema", "json_schema": _FORMAT},
 )
 
 
@@ -91,7 +103,9 @@ class Passage:
     def note(self) -> str:
         """Return the note on the passage for the editor."""
         return (
-            self.source if self.is_question else f"{self.source}\n\n{self.text[:_MAX_NOTE_LENGTH]}"
+            self.source
+            if self.is_question
+            else f"{self.source}\n\n{self.text[:_MAX_NOTE_LENGTH]}"
         )
 
 
@@ -116,7 +130,9 @@ def read_questions(content: str, name: str) -> list[Passage]:
             arguments = {"line": number, "limit": MAX_CHARACTERS}
             raise Refused(f"line {number} is too long", "distil-long-line", **arguments)
         if not is_blank(line):
-            questions.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
+            questions.append(
+                Passage(f"{name}:{number}", line.strip(), is_question=True)
+            )
     return questions
 
 
@@ -126,8 +142,12 @@ def read_trained_questions(ctx: Context, actor: Actor, dataset: str) -> list[Pas
     Raises NotFound.
     """
     missing = count_test_questions(ctx, actor, dataset).missing
-    entries = ExampleEntries(ctx.db).find(dataset, ExampleFilter(split=TRAIN), _MAX_REWORDED)
-    examples = [(entry.example_id, parse_example(entry.text)) for entry in entries if missing]
+    entries = ExampleEntries(ctx.db).find(
+        dataset, ExampleFilter(split=TRAIN), _MAX_REWORDED
+    )
+    examples = [
+        (entry.example_id, parse_example(entry.text)) for entry in entries if missing
+    ]
     passages = [
         Passage(example_id, example.question, is_question=True, answer=example.answer)
         for example_id, example in examples
@@ -217,7 +237,9 @@ def plan(
     files = changes.read_files(ctx, actor, dataset)
     checked_dataset = check_files(dataset, files.files, ctx.config.example_tokens)
     if checked_dataset.spec is None:
-        raise Refused(f"{dataset} has no good dataset.yaml", "build-no-spec", dataset=dataset)
+        raise Refused(
+            f"{dataset} has no good dataset.yaml", "build-no-spec", dataset=dataset
+        )
     inputs = read_passages(files.files) if passages is None else passages
     if not inputs:
         raise Refused("nothing to ask about", "distil-nothing", dataset=dataset)
@@ -227,7 +249,9 @@ def plan(
     queries = dict[str, Query]()
     by_key = dict[str, Passage]()
     for passage in inputs:
-        messages = _messages(checked_dataset.spec.system, passage, wordings, ctx.config.language)
+        messages = _messages(
+            checked_dataset.spec.system, passage, wordings, ctx.config.language
+        )
         key = teacher.key(dataset, messages)
         is_answered = key in intents and intents[key].state is IntentState.DONE
         is_new_question = passage.is_question and not passage.answer
@@ -236,11 +260,15 @@ def plan(
             expected = Usage(count_messages(messages), MAX_ANSWER_TOKENS)
             queries[key] = Query(key, messages, expected)
         by_key[key] = passage
-    answered = sum(key in intents and intents[key].state is IntentState.DONE for key in by_key)
+    answered = sum(
+        key in intents and intents[key].state is IntentState.DONE for key in by_key
+    )
     return DistilPlan(dataset, teacher, queries, answered, by_key, wordings, known)
 
 
-def _messages(system: str, passage: Passage, wordings: int, default: str) -> tuple[Message, ...]:
+def _messages(
+    system: str, passage: Passage, wordings: int, default: str
+) -> tuple[Message, ...]:
     """Return the messages to the teacher, in the language of the passage."""
     language = detect_language(passage.text) or detect_language(system) or default
     message = text(language, "distil-system", shape=_SHAPE)
@@ -250,7 +278,10 @@ def _messages(system: str, passage: Passage, wordings: int, default: str) -> tup
     else:
         request = text(language, "distil-materials", pairs=PAIRS, wordings=wordings)
         content = wrap_document(passage.text, passage.source)
-    return (Message("system", f"{message}\n\n{system}"), Message("user", f"{request}\n\n{content}"))
+    return (
+        Message("system", f"{message}\n\n{system}"),
+        Message("user", f"{request}\n\n{content}"),
+    )
 
 
 UNREADABLE = "unreadable"
@@ -296,7 +327,9 @@ class RecordingClient:
     keep: Callable[[Query, Answer], None]
     lock: Lock = field(default_factory=Lock)
 
-    def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
+    def ask(
+        self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0
+    ) -> Answer:
         """Return the answer. Raises as a ModelClient."""
         teacher = self.plan.teacher
         is_distil = self.kind == DISTIL
@@ -373,7 +406,9 @@ def _valid_drafts(
     plan: DistilPlan, passage: Passage, content: str
 ) -> tuple[list[Draft], Counter[str]]:
     """Return the valid new drafts of an answer, and the number of rejected ones by reason."""
-    split, requested = (TEST, plan.wordings - 1) if passage.answer else ("", plan.wordings)
+    split, requested = (
+        (TEST, plan.wordings - 1) if passage.answer else ("", plan.wordings)
+    )
     examples = _read_examples(passage, content, requested)
     if examples is None:
         return [], Counter({UNREADABLE: 1})
@@ -383,10 +418,14 @@ def _valid_drafts(
     rejected = Counter[str]()
     for wordings, answer in examples:
         drafts = {
-            question: Draft(wording, answer, plan.dataset, 0, model_id, DISTIL, note, split=split)
+            question: Draft(
+                wording, answer, plan.dataset, 0, model_id, DISTIL, note, split=split
+            )
             for question, wording in wordings.items()
         }
-        valid = {question: draft for question, draft in drafts.items() if _is_valid(draft)}
+        valid = {
+            question: draft for question, draft in drafts.items() if _is_valid(draft)
+        }
         new = [draft for question, draft in valid.items() if question not in plan.known]
         plan.known.update(valid)
         rejected[MISSING] += requested - len(wordings)
@@ -407,7 +446,9 @@ def _read_examples(
     start = content.find("{")
     end = content.rfind("}")
     try:
-        parsed = _Drafts.model_validate_json(content[start : end + 1].encode("utf-8", "replace"))
+        parsed = _Drafts.model_validate_json(
+            content[start : end + 1].encode("utf-8", "replace")
+        )
     except ValidationError:
         return None
     # A question needs one answer, and its own wording too unless it is trained.
@@ -427,5 +468,7 @@ def _is_valid(draft: Draft) -> bool:
     """Return whether the example passes the check and the lint."""
     if max(len(draft.question), len(draft.answer)) > MAX_CHARACTERS:
         return False
-    example, findings = read_example(example_yaml(draft).encode("utf-8", "surrogatepass"))
+    example, findings = read_example(
+        example_yaml(draft).encode("utf-8", "surrogatepass")
+    )
     return example is not None and not findings and not lint_example(example)

@@ -85,7 +85,9 @@ class EvaluationView:
         ]
 
 
-def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") -> EvaluationView:
+def read_evaluation(
+    ctx: Context, actor: Actor, name: str, against: str = ""
+) -> EvaluationView:
     """Return a model's evaluation, compared with that of another one of its dataset.
 
     Both are named by the provider's model name or the build's version; "": the one that served
@@ -104,7 +106,9 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
     except Refused as error:
         reason = error
     if report is not None:
-        report = replace(report, answers=sort_answers([*report.answers, *_list_asked(ctx, model)]))
+        report = replace(
+            report, answers=sort_answers([*report.answers, *_list_asked(ctx, model)])
+        )
     return EvaluationView(
         model=view,
         against=models.get(ctx, actor, base.model_row) if base else None,
@@ -122,7 +126,9 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
         questions=len(choose_test(ctx.db, model, settings)) if settings else 0,
         parts=list(_measure_parts(ctx, model)),
         accepted=Gates(ctx.db).list_accepted(model.dataset),
-        old=list_old_answers(ctx, model.dataset, model.build_id, report.answers if report else ()),
+        old=list_old_answers(
+            ctx, model.dataset, model.build_id, report.answers if report else ()
+        ),
     )
 
 
@@ -155,10 +161,14 @@ def _list_asked(ctx: Context, model: Model) -> Iterator[ComparedAnswer]:
 
 
 def _measure_parts(ctx: Context, model: Model) -> Iterator[PartFigures]:
-    is_its_answer = (TURN.provider == model.provider) & (TURN.model_id == model.model_id)
+    is_its_answer = (TURN.provider == model.provider) & (
+        TURN.model_id == model.model_id
+    )
     is_its_answer &= TURN.first_ms.is_null(is_null=False)
     newest = (
-        TURN.select(TURN.known, TURN.model_role, TURN.first_ms, TURN.cost_micro, TURN.currency)
+        TURN.select(
+            TURN.known, TURN.model_role, TURN.first_ms, TURN.cost_micro, TURN.currency
+        )
         .where(is_its_answer)
         .order_by(TURN.id.desc())
         .limit(_NEWEST)

@@ -18,7 +18,13 @@ from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
-from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter, Facets, FileText
+from merlin.dataset.entries import (
+    ExampleEntries,
+    ExampleEntry,
+    ExampleFilter,
+    Facets,
+    FileText,
+)
 from merlin.dataset.example import (
     free_example_id,
     mend_keys,
@@ -45,10 +51,14 @@ class ExampleView:
 
     id: str
     dataset: str
-    question: str | None = described("First question; null if the file cannot be parsed.")
+    question: str | None = described(
+        "First question; null if the file cannot be parsed."
+    )
     answer: str | None = described("Last answer; null if the file cannot be parsed.")
     tags: list[str]
-    split: str = described('Split that the file sets, "train" or "test"; "" if it sets none.')
+    split: str = described(
+        'Split that the file sets, "train" or "test"; "" if it sets none.'
+    )
     text: str | None = described("Content of the file in YAML; null if it is not text.")
     revision: str
 
@@ -160,11 +170,15 @@ def browse(
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
         entries = ExampleEntries(ctx.db).find(dataset, example_filter, limit, before)
-        findings_by_path: dict[str, list[Finding]] = {entry.path: [] for entry in entries}
+        findings_by_path: dict[str, list[Finding]] = {
+            entry.path: [] for entry in entries
+        }
         for finding in FileIndex(ctx.db).list_findings(dataset, list(findings_by_path)):
             findings_by_path[finding.path].append(finding)
     return [
-        ListedExample(example=view_of(entry), entry=entry, findings=findings_by_path[entry.path])
+        ListedExample(
+            example=view_of(entry), entry=entry, findings=findings_by_path[entry.path]
+        )
         for entry in entries
     ]
 
@@ -242,7 +256,11 @@ def list_taken_ids(ctx: Context, dataset: str) -> list[str]:
         *rows.list_pending(dataset),
         *rows.list_committed(dataset, ctx.clock() - _COMMIT_DELAY),
     )
-    added = [example_id_of(change.inside) for change in changes if change.kind is ChangeKind.ADD]
+    added = [
+        example_id_of(change.inside)
+        for change in changes
+        if change.kind is ChangeKind.ADD
+    ]
     return added + FileIndex(ctx.db).list_example_ids(dataset)
 
 
@@ -250,8 +268,14 @@ def write_new_example(content: ExampleContent) -> str:
     """Return the file of a new example. Raises DatasetError without a question or an answer."""
     if not content.question or not content.answer:
         raise DatasetError("words are missing", "api-problem-question-and-answer")
-    pairs = [*([content.before] if content.before else ()), (content.question, content.answer)]
-    turns = [(("user", asked.strip()), ("assistant", trim_answer(said))) for asked, said in pairs]
+    pairs = [
+        *([content.before] if content.before else ()),
+        (content.question, content.answer),
+    ]
+    turns = [
+        (("user", asked.strip()), ("assistant", trim_answer(said)))
+        for asked, said in pairs
+    ]
     return write_turns(chain(*turns), content.tags or ())
 
 
@@ -268,8 +292,12 @@ def normalize_line_ends(text: str) -> str:
 
 def add_example(text: str, files: DatasetFiles) -> CourseEdits:
     """Return the edits that add an example file of this text."""
-    taken_ids = (file.example_id for file in files.files if file.path.startswith(EXAMPLES))
-    return CourseEdits((Edit(example_path(free_example_id(text, taken_ids)), None, text),), "")
+    taken_ids = (
+        file.example_id for file in files.files if file.path.startswith(EXAMPLES)
+    )
+    return CourseEdits(
+        (Edit(example_path(free_example_id(text, taken_ids)), None, text),), ""
+    )
 
 
 def save_example(
@@ -280,14 +308,18 @@ def save_example(
     `revision` is what the editor saw. Raises NotFound, StaleEdit; Refused if nothing changes.
     """
     if not example_id:
-        return add_example(reword_example(write_new_example(content), split=content.split), files)
+        return add_example(
+            reword_example(write_new_example(content), split=content.split), files
+        )
     current = _require_file(files, example_id)
     is_read = parse_example(current.text) is not None
     base = current.text if is_read else mend_keys(current.text)
     if parse_example(base) is None:
         base = write_new_example(content)
     text = normalize_line_ends(
-        reword_example(base, content.question, content.answer, content.tags, content.split)
+        reword_example(
+            base, content.question, content.answer, content.tags, content.split
+        )
     )
     require_revision(revision, current.blob, text, current.text)
     # The file may say the same in another layout.
@@ -297,7 +329,9 @@ def save_example(
 
 
 def edit_several(
-    revisions: Mapping[str, str], reword: Callable[[FileText], str | None], files: DatasetFiles
+    revisions: Mapping[str, str],
+    reword: Callable[[FileText], str | None],
+    files: DatasetFiles,
 ) -> CourseEdits:
     """Return the edits that give each example the text that `reword` returns, None to remove it.
 
@@ -356,6 +390,10 @@ def _require_file(files: DatasetFiles, example_id: str) -> FileText:
     return current
 
 
-def plan(ctx: Context, files: DatasetFiles, lines: Iterable[ImportedLine]) -> ImportPlan:
+def plan(
+    ctx: Context, files: DatasetFiles, lines: Iterable[ImportedLine]
+) -> ImportPlan:
     """Return a plan to import lines; slow, reads no rows. Raises Refused."""
-    return plan_import(files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker)
+    return plan_import(
+        files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker
+    )

@@ -22,7 +22,9 @@ from merlin.db.tables import SESSION, TURN
 from merlin.training.models import find_taught
 
 
-def correct(ctx: Context, actor: Actor, turn_id: int, answer: str, language: str) -> None:
+def correct(
+    ctx: Context, actor: Actor, turn_id: int, answer: str, language: str
+) -> None:
     """Propose a better answer, masked, to the editors, and rate the given one down.
 
     Raises NotFound for another user's turn; Refused for an empty or too long text, without an
@@ -43,7 +45,9 @@ def correct(ctx: Context, actor: Actor, turn_id: int, answer: str, language: str
 NO_RATING: Final = "none"
 
 
-def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: str) -> Rating | None:
+def press_rating(
+    ctx: Context, actor: Actor, turn_id: int, pressed: str
+) -> Rating | None:
     """Store the rating that a pressed button names, and return it; None for NO_RATING.
 
     A button names what to store, so a double click is the same as one. The caller checks who may
@@ -71,7 +75,9 @@ def draft_correction(ctx: Context, turn: TurnView, text: str, language: str) -> 
         mask_personal_data(words, language).words for words in (turn.question, text)
     )
     rejected = _rejected_answer(ctx, dataset, turn.answer, language)
-    before = unanswered.read_turn_before(ctx, dataset, turn.question, turn.id, language) or ("", "")
+    before = unanswered.read_turn_before(
+        ctx, dataset, turn.question, turn.id, language
+    ) or ("", "")
     return Draft(
         question,
         answer,
@@ -93,7 +99,9 @@ def _known_answer(ctx: Context, turn: TurnView) -> str:
     return turn.answer if taught else ""
 
 
-def dataset_of(ctx: Context, turn_id: int, question: str, source: str, model_id: str) -> str:
+def dataset_of(
+    ctx: Context, turn_id: int, question: str, source: str, model_id: str
+) -> str:
     """Return the dataset that a correction of an answer belongs to: its model's or its session's.
 
     "" if there is none, or the question cannot be an example; `source` is the question's format.
@@ -104,8 +112,12 @@ def dataset_of(ctx: Context, turn_id: int, question: str, source: str, model_id:
     model = catalogue.model(model_id) if model_id else None
     if model is not None:
         return model.dataset
-    session_of_turn = SESSION.select(SESSION.dataset).join(TURN, on=(TURN.session_id == SESSION.id))
-    chosen = ctx.db.value(session_of_turn.where(TURN.id == turn_id)) or ctx.default_dataset
+    session_of_turn = SESSION.select(SESSION.dataset).join(
+        TURN, on=(TURN.session_id == SESSION.id)
+    )
+    chosen = (
+        ctx.db.value(session_of_turn.where(TURN.id == turn_id)) or ctx.default_dataset
+    )
     serving = catalogue.find_serving(chosen)
     return serving.dataset if serving else chosen or ""
 

@@ -39,7 +39,9 @@ class Groups(BotRepository):
 
     def get(self, chat_id: int) -> Group | None:
         """Return a group, None for one that the bot was not in."""
-        row = self.db.row(GROUP_CHAT.select().where(self._match(GROUP_CHAT, chat_id=chat_id)))
+        row = self.db.row(
+            GROUP_CHAT.select().where(self._match(GROUP_CHAT, chat_id=chat_id))
+        )
         if row is None:
             return None
         return _GROUPS.read(row, is_gone=row["gone_at"] is not None)
@@ -54,7 +56,9 @@ class Groups(BotRepository):
     @transaction
     def mark_left(self, chat_id: int) -> None:
         """Record that the bot is not in the group any more; its row is kept for a while."""
-        condition = self._match(GROUP_CHAT, chat_id=chat_id) & GROUP_CHAT.gone_at.is_null()
+        condition = (
+            self._match(GROUP_CHAT, chat_id=chat_id) & GROUP_CHAT.gone_at.is_null()
+        )
         self.db.update(GROUP_CHAT, condition, gone_at=iso(self._clock()))
 
     @transaction
@@ -69,7 +73,9 @@ class Groups(BotRepository):
         for row in self.db.rows(OUTGOING.select().where(condition)):
             page, _ = outbox.load_page(decrypt(self.db.cipher, row["body"]) or "")
             body = self.db.cipher.seal(outbox.dump_page(page, Target()))
-            self.db.update(OUTGOING, OUTGOING.id == row["id"], chat_id=new_id, body=body)
+            self.db.update(
+                OUTGOING, OUTGOING.id == row["id"], chat_id=new_id, body=body
+            )
 
     def _move_sessions(self, old_id: int, new_id: int) -> None:
         """Move sessions; the open one stays open unless the supergroup has its own."""

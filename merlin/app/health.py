@@ -45,7 +45,8 @@ def list_queues(db: Database) -> list[QueueView]:
         "notices": (NOTICE.created_at, NOTICE.handed_over_at.is_null()),
         "updates": (
             UPDATE.received_at,
-            (UPDATE.state == UpdateState.WAITING.value) & _is_of_this_bot(UPDATE.bot_id),
+            (UPDATE.state == UpdateState.WAITING.value)
+            & _is_of_this_bot(UPDATE.bot_id),
         ),
         "letters": (
             OUTGOING.created_at,
@@ -105,7 +106,10 @@ def read_snapshot(ctx: Context) -> Snapshot:
             heartbeats=Heartbeats(ctx.db).list_all(),
             queues=list_queues(ctx.db),
             # Zeros too: an increase from nothing is none for Prometheus.
-            jobs={each.value: ctx.db.count(JOB, JOB.state == each.value) for each in JobState},
+            jobs={
+                each.value: ctx.db.count(JOB, JOB.state == each.value)
+                for each in JobState
+            },
             serving=list(Promotions(ctx.db).list_serving().values()),
             budget=_budget(ctx, now),
             disk_free=disk.free,
@@ -154,7 +158,9 @@ def _budget(ctx: Context, now: datetime) -> list[BudgetView]:
     views = []
     for provider in ctx.config.providers:
         newest = JOB.select(JOB.currency).where(JOB.provider == provider.name)
-        currency = ctx.db.value(newest.order_by(JOB.created_at.desc()).limit(1)) or "USD"
+        currency = (
+            ctx.db.value(newest.order_by(JOB.created_at.desc()).limit(1)) or "USD"
+        )
         spent = spent_micro(ctx.db, provider.name, since)
         views.append(BudgetView(provider.name, spent, cap, currency))
     return views

@@ -26,7 +26,13 @@ from peewee import SQL, fn
 from merlin.chat.turns import UpdateState
 from merlin.core.clock import SKEW, from_iso, iso
 from merlin.core.json_fields import get_integer, get_object, get_text
-from merlin.db.database import BotRepository, Parameter, Prepared, parameters, transaction
+from merlin.db.database import (
+    BotRepository,
+    Parameter,
+    Prepared,
+    parameters,
+    transaction,
+)
 from merlin.db.tables import DIALOG, LEASE, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json, read_row, storable_text
 
@@ -138,7 +144,9 @@ class Owner:
         Processes of other hosts are unknown; an unreadable name is not considered dead.
         """
         match word.split("|"):
-            case [self.host, boot, pid, started] if pid.isdecimal() and started.isdecimal():
+            case [self.host, boot, pid, started] if (
+                pid.isdecimal() and started.isdecimal()
+            ):
                 return boot != self.boot or _start_of(int(pid)) != int(started)
             case _:
                 return False
@@ -215,10 +223,14 @@ def read_update(raw: object) -> Update:
     user_id = get_integer(sender, "id")
     within = event if kind in _WITH_CHAT else get_object(event, "message")
     chat_id = get_integer(get_object(within, "chat"), "id") or user_id
-    return Update(update_id, kind, chat_id, user_id, get_text(sender, "language_code"), raw)
+    return Update(
+        update_id, kind, chat_id, user_id, get_text(sender, "language_code"), raw
+    )
 
 
-_IS_WAITING = (UPDATE.bot_id == Parameter("bot")) & (UPDATE.state == UpdateState.WAITING.value)
+_IS_WAITING = (UPDATE.bot_id == Parameter("bot")) & (
+    UPDATE.state == UpdateState.WAITING.value
+)
 _NEW = Prepared(
     UPDATE.insert(
         {
@@ -239,7 +251,9 @@ _FREE = LEASE.owner.in_(["", Parameter("owner")]) | ~_RUNS
 _TAKE = Prepared(
     LEASE.insert({"bot_id": Parameter("bot"), **parameters("chat_id owner until")})
     .on_conflict(
-        conflict_target=(LEASE.bot_id, LEASE.chat_id), update=parameters("owner until"), where=_FREE
+        conflict_target=(LEASE.bot_id, LEASE.chat_id),
+        update=parameters("owner until"),
+        where=_FREE,
     )
     .as_rowcount()
 )
@@ -248,7 +262,9 @@ _END = Prepared(
         {**parameters("state reason"), "body": "", "finished_at": Parameter("now")}
     ).where(_IS_WAITING & (UPDATE.update_id == Parameter("update_id")))
 )
-_UNFINISHED = UPDATE.select(UPDATE.id).where(_IS_WAITING & (UPDATE.chat_id == Parameter("chat_id")))
+_UNFINISHED = UPDATE.select(UPDATE.id).where(
+    _IS_WAITING & (UPDATE.chat_id == Parameter("chat_id"))
+)
 _RELEASE = Prepared(
     LEASE.update({"owner": ""}).where(
         (LEASE.bot_id == Parameter("bot"))
@@ -265,11 +281,15 @@ _LEASED_CHATS = LEASE.select(LEASE.chat_id).where(
 )
 # Not in order: to spare itself the sorting, SQLite would read every update of the bot by theirs.
 _WAITING_IN_LEASED = Prepared(
-    UPDATE.select(UPDATE.update_id).where(_IS_WAITING & UPDATE.chat_id.in_(_LEASED_CHATS))
+    UPDATE.select(UPDATE.update_id).where(
+        _IS_WAITING & UPDATE.chat_id.in_(_LEASED_CHATS)
+    )
 )
 
 
-_LEASES = Prepared(LEASE.select().where((LEASE.bot_id == Parameter("bot")) & _IS_HELD & _RUNS))
+_LEASES = Prepared(
+    LEASE.select().where((LEASE.bot_id == Parameter("bot")) & _IS_HELD & _RUNS)
+)
 _WAITING_CHATS = Prepared(
     UPDATE.select(UPDATE.chat_id).where(_IS_WAITING).distinct().order_by(UPDATE.chat_id)
 )
@@ -301,8 +321,14 @@ class Inbox(BotRepository):
             return set()
         waiting = self._match(UPDATE, state=UpdateState.WAITING.value)
         query = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id))
-        query = query.where(waiting & UPDATE.chat_id.in_([*count])).group_by(UPDATE.chat_id)
-        left = {chat_id for chat_id, number in self.db.tuples(query) if number > count[chat_id]}
+        query = query.where(waiting & UPDATE.chat_id.in_([*count])).group_by(
+            UPDATE.chat_id
+        )
+        left = {
+            chat_id
+            for chat_id, number in self.db.tuples(query)
+            if number > count[chat_id]
+        }
         if left:
             mine = self._match(LEASE, owner=str(owner)) & LEASE.chat_id.in_([*left])
             left -= {row["chat_id"] for row in self.db.rows(LEASE.select().where(mine))}
@@ -324,7 +350,9 @@ class Inbox(BotRepository):
     def _hold(self, chat_id: int, owner: Owner) -> bool:
         """Lease a chat that is free, already ours, expired, or held by a dead process."""
         arguments = {"owner": str(owner), "until": self._get_lease_end()}
-        take = _TAKE(bot=self._bot_id, chat_id=chat_id, **self._get_running(), **arguments)
+        take = _TAKE(
+            bot=self._bot_id, chat_id=chat_id, **self._get_running(), **arguments
+        )
         if self.db.change(take):
             return True
         condition = self._match(LEASE, chat_id=chat_id)
@@ -403,7 +431,9 @@ class Inbox(BotRepository):
     @transaction
     def release(self, owner: Owner) -> None:
         """Release every chat of this owner."""
-        if self.db.update(LEASE, self._match(LEASE, owner=str(owner)) & _IS_HELD, owner=""):
+        if self.db.update(
+            LEASE, self._match(LEASE, owner=str(owner)) & _IS_HELD, owner=""
+        ):
             self.db.bump()
 
     def count_unfinished(self) -> int:

@@ -92,14 +92,18 @@ class JobView:
     def measure(self, events: Iterable[object]) -> Progress:
         """Return the progress, from the data of the job's events."""
         metrics = [event for event in events if isinstance(event, Mapping)]
-        requested = read_positive(get_object(self.recipe, "hyperparameters").get("n_epochs"))
+        requested = read_positive(
+            get_object(self.recipe, "hyperparameters").get("n_epochs")
+        )
         epoch, step, steps = (
             max((read_positive(metric.get(name)) for metric in metrics), default=0.0)
             for name in ("epoch", "step", "total_steps")
         )
         if not steps and epoch and requested and step:
             steps = step / epoch * requested
-        share = min(round(_PERCENT * step / steps), _PERCENT) if steps and step else None
+        share = (
+            min(round(_PERCENT * step / steps), _PERCENT) if steps and step else None
+        )
         share = _PERCENT if self.state is JobState.SUCCEEDED else share
         return Progress(share, epoch, requested, steps)
 
@@ -140,15 +144,22 @@ class Losses:
     test: list[LossPoint]
 
     @classmethod
-    def read(cls, events: Iterable[object], checkpoints: Iterable[StepMetrics]) -> Losses:
+    def read(
+        cls, events: Iterable[object], checkpoints: Iterable[StepMetrics]
+    ) -> Losses:
         """Return the losses that `read_losses` finds."""
         losses = read_losses(events, checkpoints)
-        return cls(*([LossPoint(*pair) for pair in losses[name]] for name in ("train", "test")))
+        return cls(
+            *([LossPoint(*pair) for pair in losses[name]] for name in ("train", "test"))
+        )
 
     def series(self) -> dict[str, list[tuple[float, float]]]:
         """Return (step, loss) pairs of "train" and "test", as charts take them."""
         parts = (("train", self.train), ("test", self.test))
-        return {name: [(point.step, point.loss) for point in points] for name, points in parts}
+        return {
+            name: [(point.step, point.loss) for point in points]
+            for name, points in parts
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +198,12 @@ class QuoteView:
     examples: int
     epochs: int | None = described("Epochs; null if the provider chooses them.")
     cost_micro: int | None = described("Estimated cost; null if the price is unknown.")
-    spent_micro: int = described("Maximum possible cost of this month's jobs at the provider.")
-    cap_micro: int | None = described("Monthly limit of `spent_micro`; null if there is none.")
+    spent_micro: int = described(
+        "Maximum possible cost of this month's jobs at the provider."
+    )
+    cap_micro: int | None = described(
+        "Monthly limit of `spent_micro`; null if there is none."
+    )
     currency: str
     offers: list[Offer]
     refusal: str = described('Reason why the job cannot be launched; "" if it can.')
@@ -247,20 +262,32 @@ def _read_details(ctx: Context, rows: Sequence[Row], most: int) -> list[JobDetai
     """Return jobs with their `most` newest events each."""
     ids = [row["id"] for row in rows]
     events = _read_events(ctx, ids, most)
-    led = VERDICT.select(VERDICT.job_id, VERDICT.commit_sha).where(VERDICT.job_id.in_(ids))
+    led = VERDICT.select(VERDICT.job_id, VERDICT.commit_sha).where(
+        VERDICT.job_id.in_(ids)
+    )
     # The newest is the last, and stays.
     commits = dict(reversed(ctx.db.tuples(led.order_by(NEWEST_FIRST))))
-    return [_details(row, events[row["id"]], commits.get(row["id"], "")) for row in rows]
+    return [
+        _details(row, events[row["id"]], commits.get(row["id"], "")) for row in rows
+    ]
 
 
 def read_progress(ctx: Context, of_jobs: Sequence[JobView]) -> dict[int, Progress]:
     """Return the progress of each of these jobs, from its newest events."""
-    events = _read_events(ctx, [job.id for job in of_jobs], MAX_EVENTS) if of_jobs else {}
-    return {job.id: job.measure(each.data for each in events[job.id]) for job in of_jobs}
+    events = (
+        _read_events(ctx, [job.id for job in of_jobs], MAX_EVENTS) if of_jobs else {}
+    )
+    return {
+        job.id: job.measure(each.data for each in events[job.id]) for job in of_jobs
+    }
 
 
-def _read_events(ctx: Context, ids: Sequence[int], most: int) -> Mapping[int, list[JobEvent]]:
-    newest = fn.ROW_NUMBER().over(partition_by=[JOB_EVENT.job_id], order_by=[JOB_EVENT.id.desc()])
+def _read_events(
+    ctx: Context, ids: Sequence[int], most: int
+) -> Mapping[int, list[JobEvent]]:
+    newest = fn.ROW_NUMBER().over(
+        partition_by=[JOB_EVENT.job_id], order_by=[JOB_EVENT.id.desc()]
+    )
     of_jobs = JOB_EVENT.select(*JOB_EVENT.every(), newest.alias("place"))
     few = of_jobs.where(JOB_EVENT.job_id.in_(ids)).alias("few")
     query = few.select_from(*(few.c[column.name] for column in JOB_EVENT.every()))
@@ -273,10 +300,16 @@ def _read_events(ctx: Context, ids: Sequence[int], most: int) -> Mapping[int, li
 
 def _details(row: Row, job_events: list[JobEvent], commit: str) -> JobDetails:
     checkpoints = [
-        Checkpoint(model=each["model_id"], step=each["step"], metrics=make_finite(each["metrics"]))
+        Checkpoint(
+            model=each["model_id"],
+            step=each["step"],
+            metrics=make_finite(each["metrics"]),
+        )
         for each in sorted(load_json(row["checkpoints"]), key=itemgetter("step"))
     ]
-    measured = ((checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints)
+    measured = (
+        (checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints
+    )
     return _view_of(
         JobDetails,
         row,
@@ -343,8 +376,12 @@ def describe_offer(offer: Offer, language: str) -> Mapping[str, str]:
         "cost": text(language, "offer-unknown")
         if offer.cost_micro is None
         else format_estimate(language, offer.cost_micro, offer.currency),
-        "time": format_duration(language, took) if took else text(language, "offer-unknown"),
-        "fit": text(language, "offer-fit-gb" if offer.needed_gb else "offer-fit", **fits),
+        "time": format_duration(language, took)
+        if took
+        else text(language, "offer-unknown"),
+        "fit": text(
+            language, "offer-fit-gb" if offer.needed_gb else "offer-fit", **fits
+        ),
         "seen": offer.seen_by or text(language, "offer-seen-nobody"),
     }
 
@@ -354,13 +391,17 @@ def launch(ctx: Context, actor: Actor, dataset: str, once: str = "") -> Request:
     actor.require(Permission.LAUNCH, dataset)
     models.require_dataset(ctx, actor, dataset)
     arguments = {"dataset": dataset}
-    return submit_request(ctx, actor, RequestKind.LAUNCH, arguments, f"dataset:{dataset}", once)
+    return submit_request(
+        ctx, actor, RequestKind.LAUNCH, arguments, f"dataset:{dataset}", once
+    )
 
 
 def cancel(ctx: Context, actor: Actor, job_id: int, once: str = "") -> Request:
     """Ask the daemon to stop a job. Raises NotFound."""
     get(ctx, actor, job_id, events=1, permission=Permission.LAUNCH)
-    return submit_request(ctx, actor, RequestKind.CANCEL, {"job": job_id}, f"job:{job_id}", once)
+    return submit_request(
+        ctx, actor, RequestKind.CANCEL, {"job": job_id}, f"job:{job_id}", once
+    )
 
 
 def _jobs() -> Select:

@@ -35,7 +35,13 @@ from merlin.db.tables import (
     TURN,
 )
 from merlin.db.values import decrypt, read_messages, read_row
-from merlin.training.models import ModelState, Origin, find_origin, find_taught, select_models
+from merlin.training.models import (
+    ModelState,
+    Origin,
+    find_origin,
+    find_taught,
+    select_models,
+)
 
 NEWEST = 5
 
@@ -92,9 +98,15 @@ class AnswerOrigin:
     provider: str
     at: datetime
     origin: Origin | None
-    said_by: dict[str, str] = described("Examples with exactly this answer: id -> its commit.")
-    nearest: list[str] = described("If there is none: examples with the most similar questions.")
-    part: AnswerPart = described("A taught answer, the model's, one from sources, or a refusal.")
+    said_by: dict[str, str] = described(
+        "Examples with exactly this answer: id -> its commit."
+    )
+    nearest: list[str] = described(
+        "If there is none: examples with the most similar questions."
+    )
+    part: AnswerPart = described(
+        "A taught answer, the model's, one from sources, or a refusal."
+    )
 
 
 def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleImpact:
@@ -131,7 +143,9 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleI
         )
 
 
-def _find_example(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[str, str]:
+def _find_example(
+    ctx: Context, actor: Actor, name: str, dataset: str
+) -> tuple[str, str]:
     """Return dataset and id of the example. Raises as `find_impact`."""
     visible_datasets = list_dataset_names(ctx, actor)
     folder, is_file, path = f"/{name}".rpartition(f"/{EXAMPLES}")
@@ -139,36 +153,57 @@ def _find_example(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[
         dataset = folder.rpartition("/")[2] or dataset
         name = example_id_of(path)
     first_part, _, remainder = name.partition("/")
-    requested = [dataset_name for dataset_name in visible_datasets if dataset in {"", dataset_name}]
+    requested = [
+        dataset_name
+        for dataset_name in visible_datasets
+        if dataset in {"", dataset_name}
+    ]
     candidates = dict.fromkeys(
         [(first_part, remainder), *((dataset_name, name) for dataset_name in requested)]
     )
-    matches = [pair for pair in candidates if pair[0] in requested and _has_build(ctx, *pair)]
+    matches = [
+        pair for pair in candidates if pair[0] in requested and _has_build(ctx, *pair)
+    ]
     if not matches:
         raise NotFound(f"no build holds {name}", "impact-not-found", example=name)
     if len(matches) > 1:
         datasets = ", ".join(dataset_name for dataset_name, _ in matches)
-        raise Refused(f"{name} is in {datasets}", "impact-several", example=name, datasets=datasets)
+        raise Refused(
+            f"{name} is in {datasets}",
+            "impact-several",
+            example=name,
+            datasets=datasets,
+        )
     return matches[0]
 
 
 def _has_build(ctx: Context, dataset: str, example_id: str) -> bool:
-    condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
+    condition = (TAUGHT_EXAMPLE.dataset == dataset) & (
+        TAUGHT_EXAMPLE.example_id == example_id
+    )
     return ctx.db.has(TAUGHT_EXAMPLE, condition)
 
 
 def _models(ctx: Context, builds: list[int]) -> list[Row]:
     query = select_models().select_extend(SERVING.model_row)
     query = query.left_outer_join(SERVING, on=(SERVING.model_row == MODEL.id))
-    return ctx.db.rows(query.where(MODEL.build_id.in_(builds)).order_by(MODEL.id.desc()))
+    return ctx.db.rows(
+        query.where(MODEL.build_id.in_(builds)).order_by(MODEL.id.desc())
+    )
 
 
 def _newest_answers(ctx: Context, models: list[Row]) -> list[ModelAnswer]:
     newest = list[ModelAnswer]()
     # One query per model: each is an index range that ends with the newest answer.
-    for provider, model_id in dict.fromkeys((row["provider"], row["model_id"]) for row in models):
+    for provider, model_id in dict.fromkeys(
+        (row["provider"], row["model_id"]) for row in models
+    ):
         condition = (TURN.provider == provider) & (TURN.model_id == model_id)
-        query = TURN.select(TURN.id, TURN.asked_at).where(condition).order_by(TURN.id.desc())
+        query = (
+            TURN.select(TURN.id, TURN.asked_at)
+            .where(condition)
+            .order_by(TURN.id.desc())
+        )
         newest += [
             ModelAnswer(turn=row["id"], model=model_id, at=from_iso(row["asked_at"]))
             for row in ctx.db.rows(query.limit(NEWEST))
@@ -185,7 +220,11 @@ def read_questions(ctx: Context, dataset: str, ids: Sequence[str]) -> dict[str, 
     taught = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
     taught = taught.join(EXAMPLE_ENTRY, on=is_same).where(condition)
     built = dict(ctx.db.tuples(taught.order_by(TAUGHT_EXAMPLE.first_build)))
-    return {name: find_first(read_messages(built[name]), "user") for name in ids if name in built}
+    return {
+        name: find_first(read_messages(built[name]), "user")
+        for name in ids
+        if name in built
+    }
 
 
 def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
@@ -199,7 +238,9 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
         row = ctx.db.get_row(TURN.select().where(TURN.id == turn_id), missing)
         origin = find_origin(ctx.db, row["model_id"]) if row["model_id"] else None
         is_own = bool(actor.user_id) and row["user_id"] == actor.user_id
-        may_see = actor.may(Permission.WATCH, origin.dataset) if origin else actor.is_operator
+        may_see = (
+            actor.may(Permission.WATCH, origin.dataset) if origin else actor.is_operator
+        )
         if not (is_own or may_see):
             raise missing
         if not row["model_id"]:

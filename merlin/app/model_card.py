@@ -14,7 +14,12 @@ from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import BUILD, MODEL
 from merlin.training.jobs import Jobs
-from merlin.training.models import Origin, count_revoked, find_origin, read_conversations
+from merlin.training.models import (
+    Origin,
+    count_revoked,
+    find_origin,
+    read_conversations,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,9 @@ def describe(ctx: Context, actor: Actor, name: str) -> ModelFacts:
             build=build,
             recipe=Jobs(ctx.db).get(model.job).recipe,
             origin=origin,
-            title=choose_translation(settings.title, "en") if settings else model.dataset,
+            title=choose_translation(settings.title, "en")
+            if settings
+            else model.dataset,
             languages=find_languages(messages for _, messages in taught),
             revoked=count_revoked(ctx.db, build.build_id),
             tests=dump_tests(read_conversations(ctx.db, build.build_id, TEST)),

@@ -58,8 +58,12 @@ class ModelView:
     note: str
     created_at: datetime
     held: bool = described("Whether the gate keeps it from going live.")
-    applied: AppliedProof = described("How it is proved that its trained weights are applied.")
-    trained: TrainedWhere = described("Whether it was trained here, or elsewhere, on its build.")
+    applied: AppliedProof = described(
+        "How it is proved that its trained weights are applied."
+    )
+    trained: TrainedWhere = described(
+        "Whether it was trained here, or elsewhere, on its build."
+    )
     # The build's version, or the provider's name if the version names another model of the build.
     title: str = field(metadata=INTERNAL)
     # Why it does not serve, with the questions that the gate holds it for.
@@ -87,7 +91,9 @@ class ModelView:
     @property
     def scores(self) -> Evaluation | None:
         """Return the evaluation where it asked at least one question."""
-        return self.evaluation if self.evaluation and self.evaluation.questions else None
+        return (
+            self.evaluation if self.evaluation and self.evaluation.questions else None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +125,9 @@ def list_promotions(
 ) -> list[PromotionView]:
     """Return promotions, newest first. Raises NotFound."""
     first = PROMOTION.alias("first")
-    is_same = (first.dataset == PROMOTION.dataset) & (first.to_model == PROMOTION.to_model)
+    is_same = (first.dataset == PROMOTION.dataset) & (
+        first.to_model == PROMOTION.to_model
+    )
     first_id = first.select(fn.MIN(first.id)).where(is_same).alias("first_id")
     query = PROMOTION.select(*PROMOTION.every(), first_id)
     rows = read_newest_rows(ctx, actor, query, PROMOTION, dataset, limit)
@@ -130,16 +138,22 @@ def list_promotions(
             before=row["from_model"],
             to=row["to_model"],
             by=row["by_whom"],
-            why="returned" if row["why"] == NEWEST and row["first_id"] < row["id"] else row["why"],
+            why="returned"
+            if row["why"] == NEWEST and row["first_id"] < row["id"]
+            else row["why"],
         )
         for row in rows
     ]
 
 
-def name_promotions(ctx: Context, promotions: Sequence[PromotionView]) -> dict[str, str]:
+def name_promotions(
+    ctx: Context, promotions: Sequence[PromotionView]
+) -> dict[str, str]:
     """Return the titles of the models of promotions, by the provider's names."""
     names = {name for each in promotions for name in (each.before, each.to) if name}
-    return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_(names))}
+    return {
+        view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_(names))
+    }
 
 
 def name_commits(ctx: Context, views: Sequence[ModelView]) -> dict[int, VerdictView]:
@@ -182,13 +196,21 @@ def read_of_job(
 
 def list_of_jobs(ctx: Context, job_ids: Collection[int]) -> dict[int, ModelView]:
     """Return models by job id; the caller checks the permission to see them."""
-    return {view.job: view for view in _list_models(ctx, MODEL.job_id.in_(job_ids)) if view.job}
+    return {
+        view.job: view
+        for view in _list_models(ctx, MODEL.job_id.in_(job_ids))
+        if view.job
+    }
 
 
 def list_serving(ctx: Context, actor: Actor) -> dict[str, ModelView]:
     """Return dataset -> the serving model, of those that the actor may watch."""
     serving = _list_models(ctx, SERVING.since.is_null(is_null=False))
-    return {view.dataset: view for view in serving if actor.may(Permission.WATCH, view.dataset)}
+    return {
+        view.dataset: view
+        for view in serving
+        if actor.may(Permission.WATCH, view.dataset)
+    }
 
 
 def _list_models(ctx: Context, where: Expression) -> list[ModelView]:
@@ -196,7 +218,11 @@ def _list_models(ctx: Context, where: Expression) -> list[ModelView]:
 
 
 def _find_permitted(
-    ctx: Context, actor: Actor, where: Expression, permission: Permission, missing: NotFound
+    ctx: Context,
+    actor: Actor,
+    where: Expression,
+    permission: Permission,
+    missing: NotFound,
 ) -> ModelView:
     view = next(iter(_list_models(ctx, where)), None)
     if view is None or not actor.may(permission, view.dataset):
@@ -209,7 +235,9 @@ def find(ctx: Context, actor: Actor, name: str) -> ModelView:
     return get(ctx, actor, Promotions(ctx.db).model(name).model_row)
 
 
-def count_rated(ctx: Context, actor: Actor, datasets: Collection[str]) -> dict[str, int]:
+def count_rated(
+    ctx: Context, actor: Actor, datasets: Collection[str]
+) -> dict[str, int]:
     """Return dataset -> the new rated answers, where they are enough to train on, if permitted."""
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
     now = ctx.clock()
@@ -222,8 +250,12 @@ def find_rollback_targets(
 ) -> dict[str, ModelView]:
     """Return dataset -> the newest good model that served before the live one, where permitted."""
     permitted = [name for name in datasets if actor.may(Permission.PROMOTE, name)]
-    order = {name: at for at, name in enumerate(Promotions(ctx.db).list_served(*permitted))}
-    served = _list_models(ctx, MODEL.model_id.in_([*order]) & MODEL.dataset.in_(permitted))
+    order = {
+        name: at for at, name in enumerate(Promotions(ctx.db).list_served(*permitted))
+    }
+    served = _list_models(
+        ctx, MODEL.model_id.in_([*order]) & MODEL.dataset.in_(permitted)
+    )
     served.sort(key=lambda view: order[view.model], reverse=True)
     return {view.dataset: view for view in served if view.is_promotable}
 
@@ -265,7 +297,9 @@ def add(
 def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:
     """Ask the daemon to let a model serve; it refuses a model that failed its evaluation."""
     model = get(ctx, actor, model_id, Permission.PROMOTE)
-    return submit(ctx, actor, RequestKind.PROMOTE, model.dataset, {"model": model.model}, once)
+    return submit(
+        ctx, actor, RequestKind.PROMOTE, model.dataset, {"model": model.model}, once
+    )
 
 
 def accept(
@@ -280,7 +314,9 @@ def accept(
     return submit(ctx, actor, RequestKind.ACCEPT, model.dataset, arguments, once)
 
 
-def pin(ctx: Context, actor: Actor, dataset: str, *, is_pinned: bool, once: str = "") -> Request:
+def pin(
+    ctx: Context, actor: Actor, dataset: str, *, is_pinned: bool, once: str = ""
+) -> Request:
     """Ask the daemon to keep the serving model, or to let newer ones serve again."""
     kind = RequestKind.PIN if is_pinned else RequestKind.UNPIN
     return submit(ctx, actor, kind, dataset, {"dataset": dataset}, once)
@@ -296,7 +332,9 @@ def pin_model(
     return pin(ctx, actor, model.dataset, is_pinned=is_pinned, once=once)
 
 
-def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str = "") -> Request:
+def roll_back(
+    ctx: Context, actor: Actor, dataset: str, to: str = "", once: str = ""
+) -> Request:
     """Ask the daemon to let an earlier model serve, pinned: `to`, or the previous one."""
     arguments = {"dataset": dataset} | ({"to": to} if to else {})
     return submit(ctx, actor, RequestKind.ROLLBACK, dataset, arguments, once)
@@ -318,7 +356,9 @@ def submit(
 ) -> Request:
     """Ask the daemon to change what serves a dataset. Raises NotFound."""
     is_accept = kind is RequestKind.ACCEPT
-    actor.require(Permission.EDIT_EXAMPLES if is_accept else Permission.PROMOTE, dataset)
+    actor.require(
+        Permission.EDIT_EXAMPLES if is_accept else Permission.PROMOTE, dataset
+    )
     require_dataset(ctx, actor, dataset)
     return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
 
@@ -330,16 +370,29 @@ _OF_BUILD = MODEL.alias("of_build")
 def _models() -> Select:
     """Return the query of models with their scores; `since` is NULL if they do not serve."""
     query = select_models().select_extend(
-        SERVING.since, SERVING.is_pinned, _HOLDING_VERDICT.reason, _HOLDING_VERDICT.arguments
+        SERVING.since,
+        SERVING.is_pinned,
+        _HOLDING_VERDICT.reason,
+        _HOLDING_VERDICT.arguments,
     )
     query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
     # If several commits wait for one model, any of them has the reason; take the newest.
-    is_waiting = (VERDICT.status == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
-    newest = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & is_waiting)
-    query = query.join(_HOLDING_VERDICT, JOIN.LEFT_OUTER, on=(_HOLDING_VERDICT.id == newest))
-    of_build = _OF_BUILD.select(_OF_BUILD.id).where(_OF_BUILD.build_id == MODEL.build_id)
+    is_waiting = (VERDICT.status == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(
+        HOLDS
+    )
+    newest = VERDICT.select(fn.MAX(VERDICT.id)).where(
+        (VERDICT.job_id == MODEL.job_id) & is_waiting
+    )
+    query = query.join(
+        _HOLDING_VERDICT, JOIN.LEFT_OUTER, on=(_HOLDING_VERDICT.id == newest)
+    )
+    of_build = _OF_BUILD.select(_OF_BUILD.id).where(
+        _OF_BUILD.build_id == MODEL.build_id
+    )
     query = query.join(JOB, on=(JOB.id == MODEL.job_id)).select_extend(JOB.recipe)
-    return query.select_extend(of_build.order_by(*best_first(_OF_BUILD)).limit(1).alias("best"))
+    return query.select_extend(
+        of_build.order_by(*best_first(_OF_BUILD)).limit(1).alias("best")
+    )
 
 
 def _model(row: Row) -> ModelView:
@@ -374,7 +427,9 @@ def list_dataset_names(
 
     Those to launch are without those removed from the repository.
     """
-    either = choose_newest(VERDICT.select(VERDICT.dataset)) | SERVING.select(SERVING.dataset)
+    either = choose_newest(VERDICT.select(VERDICT.dataset)) | SERVING.select(
+        SERVING.dataset
+    )
     names = {name for (name,) in ctx.db.tuples(either)}
     names -= list_removed_datasets(ctx) if permission is Permission.LAUNCH else set()
     return sorted(name for name in names if actor.may(permission, name))

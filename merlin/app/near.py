@@ -65,7 +65,9 @@ def _compare(answer: str, found: Iterable[Example]) -> list[NearExample]:
     ]
 
 
-def list_offered(ctx: Context, actor: Actor, waiting: Sequence[Proposal]) -> dict[int, list[str]]:
+def list_offered(
+    ctx: Context, actor: Actor, waiting: Sequence[Proposal]
+) -> dict[int, list[str]]:
     """Return by id the questions that were offered instead of the corrected answers.
 
     In normal form; none once the turn is deleted. Raises NotFound.
@@ -114,7 +116,9 @@ def read_answer(files: DatasetFiles, path: str) -> str:
     return example.answer
 
 
-def replace_answer(files: DatasetFiles, proposed: CourseEdits, answer: str) -> CourseEdits:
+def replace_answer(
+    files: DatasetFiles, proposed: CourseEdits, answer: str
+) -> CourseEdits:
     """Return the edit of an example, and those that give its answer to all with this one."""
     (edit,) = proposed.edits
     new = parse_example(edit.text)
@@ -122,7 +126,12 @@ def replace_answer(files: DatasetFiles, proposed: CourseEdits, answer: str) -> C
     more = list[Edit]()
     for file in files.files:
         example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None
-        if new and example and normalise(example.answer) == old and file.path != edit.path:
+        if (
+            new
+            and example
+            and normalise(example.answer) == old
+            and file.path != edit.path
+        ):
             other = example.at(example_id_of(file.path), file.path, file.blob)
             corrected = Corrected(others=(other,), known_answer=answer)
             more.append(Edit(file.path, file.blob, corrected.rewrite(other, new)))
@@ -139,5 +148,7 @@ def mark_other(
         file = files.file(path)
         example = parse_example(file.text) if file else None
         if file and example and SAME_MEANING not in dict(example.allow):
-            edits.append(Edit(path, file.blob, allow_rules(file.text, (SAME_MEANING,), reason)))
+            edits.append(
+                Edit(path, file.blob, allow_rules(file.text, (SAME_MEANING,), reason))
+            )
     return replace(proposed, edits=tuple(edits))

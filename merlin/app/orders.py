@@ -30,7 +30,13 @@ from merlin.billing.ledger import Entry, EntryKind, Ledger, remaining_amount
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
 from merlin.billing.terms import Term, Terms
-from merlin.core.errors import GatewayUnavailable, NotFound, PaymentError, PaymentUnknown, Refused
+from merlin.core.errors import (
+    GatewayUnavailable,
+    NotFound,
+    PaymentError,
+    PaymentUnknown,
+    Refused,
+)
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
@@ -38,7 +44,12 @@ from merlin.core.money import Amount
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.notices import Notices
 from merlin.providers.base import ENDLESS_LIST
-from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest
+from merlin.providers.payments import (
+    Gateway,
+    GatewayPayment,
+    GatewayRefund,
+    PaymentRequest,
+)
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway
@@ -90,7 +101,10 @@ class OrderDetails:
     @property
     def remaining_amounts(self) -> dict[int, Amount]:
         """Return the amount of each grant that is not refunded, by entry id."""
-        return {grant.entry_id: remaining_amount(grant, self.entries) for grant in self.grants}
+        return {
+            grant.entry_id: remaining_amount(grant, self.entries)
+            for grant in self.grants
+        }
 
     @property
     def refundable(self) -> dict[int, Amount]:
@@ -103,7 +117,9 @@ class OrderDetails:
         }
 
 
-def list_orders(ctx: Context, actor: Actor, limit: int, before: str = "") -> list[Purchase]:
+def list_orders(
+    ctx: Context, actor: Actor, limit: int, before: str = ""
+) -> list[Purchase]:
     """Return the actor's orders, newest first: those after `before`.
 
     Raises NotFound for an unknown `before`.
@@ -145,7 +161,9 @@ def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
     purchases = Purchases(ctx.db, ctx.clock)
     if not purchase.state.is_open:
         return False
-    purchases.end_unpaid(purchase.purchase_id, PurchaseState.CANCELED, CANCELED_BY_BUYER)
+    purchases.end_unpaid(
+        purchase.purchase_id, PurchaseState.CANCELED, CANCELED_BY_BUYER
+    )
     if purchase.asked_at is not None:
         purchases.poll_at(purchase.purchase_id, ctx.clock() + next_poll_delay(0))
     return True
@@ -171,7 +189,9 @@ async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
     return purchase
 
 
-async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float) -> Purchase:
+async def poll_order(
+    ctx: Context, actor: Actor, purchase_id: str, wait_s: float
+) -> Purchase:
     """Read the payment from YooKassa now and return the updated order.
 
     Raises NotFound, and TimeoutError after `wait_s`. If YooKassa answers with an error, or nothing
@@ -179,7 +199,11 @@ async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float
     """
     purchase = await ctx.read(show_order, actor, purchase_id)
     # A settled order is not polled: its payment does not change any more.
-    if purchase.outside_id and purchase.next_poll_at is not None and ctx.polled is not None:
+    if (
+        purchase.outside_id
+        and purchase.next_poll_at is not None
+        and ctx.polled is not None
+    ):
         try:
             async with asyncio.timeout(wait_s):
                 await sync_status(ctx, purchase)
@@ -188,17 +212,25 @@ async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float
     return await _read_purchase(ctx, purchase_id)
 
 
-async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id: str) -> bool:
+async def mark_order_due(
+    ctx: Context, event: str, payment_id: str, purchase_id: str
+) -> bool:
     """Make an order due for polling, found by its payment or else by its own id.
 
     Return False, and write nothing, if there is no order to poll.
     """
     purchases = Purchases(ctx.db, ctx.clock)
-    purchase = await ctx.store.read(lambda: purchases.find_by_payment(payment_id, purchase_id))
-    is_settled = purchase is not None and purchase.state.is_paid and event.startswith("payment.")
+    purchase = await ctx.store.read(
+        lambda: purchases.find_by_payment(payment_id, purchase_id)
+    )
+    is_settled = (
+        purchase is not None and purchase.state.is_paid and event.startswith("payment.")
+    )
     if purchase is None or is_settled or not purchase.outside_id:
         return False
-    return await ctx.store.do(lambda: purchases.poll_at(purchase.purchase_id, ctx.clock()))
+    return await ctx.store.do(
+        lambda: purchases.poll_at(purchase.purchase_id, ctx.clock())
+    )
 
 
 def polled_gateway(ctx: Context) -> YooKassaGateway:
@@ -285,7 +317,9 @@ def _record_failure(ctx: Context, purchase: Purchase, error: PaymentError) -> No
         # Not an order for which a concurrent request already got a payment page.
         locked = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
         if locked.state is PurchaseState.ASKING:
-            purchases.end_unpaid(purchase_id, PurchaseState.CANCELED, reason, is_closed=True)
+            purchases.end_unpaid(
+                purchase_id, PurchaseState.CANCELED, reason, is_closed=True
+            )
         return
     # Backdate the claim so that it is expired.
     purchases.claim_call(purchase_id, ctx.clock() - CLAIM_TTL, -CLAIM_TTL)
@@ -297,7 +331,9 @@ async def sync_status(ctx: Context, purchase: Purchase) -> None:
         await _apply(ctx, purchase, await polled_gateway(ctx).find(purchase.outside_id))
 
 
-async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
+async def _apply(
+    ctx: Context, purchase: Purchase, payment: GatewayPayment
+) -> PaymentOutcome:
     """Apply the state of a payment to its order."""
     outcome = await ctx.write(_store_payment, purchase.purchase_id, payment)
     if outcome in {PaymentOutcome.PAID, PaymentOutcome.RETURNED}:
@@ -309,16 +345,22 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> P
     return outcome
 
 
-def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> PaymentOutcome:
+def _store_payment(
+    ctx: Context, purchase_id: str, payment: GatewayPayment
+) -> PaymentOutcome:
     purchases = Purchases(ctx.db, ctx.clock)
     purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
     if not (purchase.outside_id or find_mismatch(purchase, payment)):
         next_poll_at = ctx.clock() + next_poll_delay(0)
-        purchases.mark_pending(purchase_id, payment.outside_id, payment.pay_url, next_poll_at)
+        purchases.mark_pending(
+            purchase_id, payment.outside_id, payment.pay_url, next_poll_at
+        )
     return settlement.apply_payment(ctx, purchase, payment)
 
 
-def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[GatewayRefund]) -> None:
+def store_refunds(
+    ctx: Context, purchase_id: str, gateway_refunds: Sequence[GatewayRefund]
+) -> None:
     """Store the refunds that YooKassa lists for an order.
 
     Deferred while a refund of ours is pending: its row holds who requested it and why.
@@ -326,7 +368,9 @@ def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[Gate
     Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
     refunds = Refunds(ctx.db, ctx.clock).list_of_purchase(purchase_id)
     if any(refund.state in UNDER_WAY for refund in refunds):
-        Purchases(ctx.db, ctx.clock).poll_at(purchase_id, ctx.clock() + next_poll_delay(0))
+        Purchases(ctx.db, ctx.clock).poll_at(
+            purchase_id, ctx.clock() + next_poll_delay(0)
+        )
         return
     for refund in gateway_refunds:
         if refund.is_done:
@@ -335,12 +379,16 @@ def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[Gate
 
 def is_final(error: PaymentError) -> bool:
     """Return whether a retry is pointless because the request itself is wrong."""
-    return not isinstance(error, GatewayUnavailable) and error.code not in _BAD_CREDENTIALS
+    return (
+        not isinstance(error, GatewayUnavailable) and error.code not in _BAD_CREDENTIALS
+    )
 
 
 async def note_failure(ctx: Context, error: PaymentError, **about: object) -> None:
     """Log a failed call; notify admins if a retry alone does not help."""
-    log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
+    log.warning(
+        "a payment gateway failed", code=error.code, reason=redact(str(error)), **about
+    )
     if error.code not in _TOLD:
         return
     tell = Notices(ctx.db, ctx.clock).tell_hourly

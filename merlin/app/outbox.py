@@ -24,7 +24,14 @@ from merlin.app.inbox import Owner
 from merlin.core.clock import SKEW, iso
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
-from merlin.db.database import BotRepository, Parameter, Prepared, Row, parameters, transaction
+from merlin.db.database import (
+    BotRepository,
+    Parameter,
+    Prepared,
+    Row,
+    parameters,
+    transaction,
+)
 from merlin.db.requests import REQUESTS, Request, RequestState
 from merlin.db.tables import ERRAND, OUTGOING, REQUEST
 from merlin.db.values import decrypt, read_row
@@ -106,8 +113,13 @@ class QueuedMessage:
     @property
     def is_over(self) -> bool:
         """Return whether it is final."""
-        doubted_twice = self.state is OutgoingState.UNKNOWN and self.tries >= MAX_ATTEMPTS
-        return doubted_twice or self.state in {OutgoingState.SENT, OutgoingState.DROPPED}
+        doubted_twice = (
+            self.state is OutgoingState.UNKNOWN and self.tries >= MAX_ATTEMPTS
+        )
+        return doubted_twice or self.state in {
+            OutgoingState.SENT,
+            OutgoingState.DROPPED,
+        }
 
 
 _STORED = TypeAdapter(
@@ -135,7 +147,8 @@ _ANSWERS_ON_THE_WAY = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
 )
 _FINISHED = Prepared(
     ERRAND.select(
-        *(column for column in ERRAND.every() if column.name != "bot_id"), *REQUEST.every()
+        *(column for column in ERRAND.every() if column.name != "bot_id"),
+        *REQUEST.every(),
     )
     .join(REQUEST, on=(REQUEST.id == ERRAND.request_id))
     .where((ERRAND.bot_id == Parameter("bot")) & REQUEST.state.in_(_OVER))
@@ -189,12 +202,16 @@ _BEGIN = Prepared(
             "tries": OUTGOING.tries + 1,
             **parameters("owner sending_until"),
         }
-    ).where(_THIS & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS))
+    ).where(
+        _THIS & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
+    )
 )
 _IS_SENT = _THIS & (OUTGOING.state == OutgoingState.SENDING.value)
 _SETTLE = Prepared(OUTGOING.update(parameters("state message_id")).where(_IS_SENT))
 _END = Prepared(
-    OUTGOING.update({**parameters("state message_id settled_at"), "body": ""}).where(_IS_SENT)
+    OUTGOING.update({**parameters("state message_id settled_at"), "body": ""}).where(
+        _IS_SENT
+    )
 )
 
 
@@ -228,8 +245,12 @@ class Outbox(BotRepository):
         ]
         if all(ids):
             pending = OutgoingState.PENDING
-            return [QueuedMessage(*one, pending) for one in zip(ids, messages, strict=True)]
-        stored = self._match(OUTGOING) & OUTGOING.key.in_([message.key for message in messages])
+            return [
+                QueuedMessage(*one, pending) for one in zip(ids, messages, strict=True)
+            ]
+        stored = self._match(OUTGOING) & OUTGOING.key.in_(
+            [message.key for message in messages]
+        )
         rows = self.db.rows(OUTGOING.select().where(stored).order_by(OUTGOING.id))
         return [self._read_message(row) for row in rows]
 
@@ -238,14 +259,20 @@ class Outbox(BotRepository):
         """Return the answers to an update, in order; those that were being sent become unknown."""
         condition = OUTGOING.update_id == update_id
         self._doubt(condition)
-        query = OUTGOING.select().where(self._match(OUTGOING) & condition).order_by(OUTGOING.id)
+        query = (
+            OUTGOING.select()
+            .where(self._match(OUTGOING) & condition)
+            .order_by(OUTGOING.id)
+        )
         return [self._read_message(row) for row in self.db.rows(query)]
 
     @transaction
     def begin(self, outgoing_id: int, owner: Owner) -> bool:
         """Turn pending or unknown to sending and count an attempt; False in any other state."""
         until = iso(self._clock() + MAX_TRANSIT)
-        begin = _BEGIN(bot=self._bot_id, id=outgoing_id, owner=str(owner), sending_until=until)
+        begin = _BEGIN(
+            bot=self._bot_id, id=outgoing_id, owner=str(owner), sending_until=until
+        )
         return self.db.change(begin) > 0
 
     @transaction
@@ -256,7 +283,9 @@ class Outbox(BotRepository):
         self.db.update(OUTGOING, self._match(OUTGOING, **sending), **values)
 
     @transaction
-    def settle(self, outgoing_id: int, state: OutgoingState, message_id: int | None = None) -> None:
+    def settle(
+        self, outgoing_id: int, state: OutgoingState, message_id: int | None = None
+    ) -> None:
         """Store the outcome of an attempt: sent, dropped or unknown."""
         query = _SETTLE if state is OutgoingState.UNKNOWN else _END
         change = query(
@@ -278,7 +307,9 @@ class Outbox(BotRepository):
             "body": "",
             "settled_at": iso(self._clock()),
         }
-        waiting = self._match(OUTGOING, chat_id=chat_id) & OUTGOING.state.in_(_BEFORE_SENDING)
+        waiting = self._match(OUTGOING, chat_id=chat_id) & OUTGOING.state.in_(
+            _BEFORE_SENDING
+        )
         return self.db.change(OUTGOING.update(dropped).where(waiting))
 
     @transaction
@@ -295,7 +326,9 @@ class Outbox(BotRepository):
                 self._doubt(OUTGOING.id == row["id"])
         waiting = self._match(OUTGOING) & OUTGOING.update_id.is_null()
         waiting &= OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
-        query = OUTGOING.select().where(waiting & OUTGOING.chat_id.not_in([*except_chats]))
+        query = OUTGOING.select().where(
+            waiting & OUTGOING.chat_id.not_in([*except_chats])
+        )
         rows = self.db.rows(query.order_by(OUTGOING.id).limit(limit))
         return [self._read_message(row) for row in rows]
 
@@ -314,6 +347,8 @@ class Outbox(BotRepository):
 
     def _read_message(self, row: Row) -> QueuedMessage:
         page, target = load_page(decrypt(self.db.cipher, row["body"]) or "")
-        message = OutgoingMessage(row["key"], row["chat_id"], page, row["update_id"], target)
+        message = OutgoingMessage(
+            row["key"], row["chat_id"], page, row["update_id"], target
+        )
         state = OutgoingState(row["state"])
         return QueuedMessage(row["id"], message, state, row["tries"], row["message_id"])

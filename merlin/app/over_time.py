@@ -65,7 +65,9 @@ def read_over_time(ctx: Context, actor: Actor, dataset: str) -> OverTime:
         tested = models.list_tested(ctx, dataset, MODELS)
         commits = models.name_commits(ctx, tested)
         return OverTime(
-            points=[ModelPoint(model=each, commit=commits.get(each.id)) for each in tested],
+            points=[
+                ModelPoint(model=each, commit=commits.get(each.id)) for each in tested
+            ],
             weeks=_list_weeks(ctx, dataset),
         )
 

@@ -29,7 +29,12 @@ from merlin.core.heartbeat import Failures
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.db.notices import Notices
-from merlin.providers.payments import Gateway, GatewayRefund, PaymentGateway, RefundRequest
+from merlin.providers.payments import (
+    Gateway,
+    GatewayRefund,
+    PaymentGateway,
+    RefundRequest,
+)
 
 log = get_logger(__name__)
 
@@ -123,8 +128,15 @@ async def _find_sent_refund(
     """Return a refund of this payment and amount that is not in the ledger."""
     listed = await gateway.refunds(refund.payment_id)
     entries = Ledger(ctx.db, ctx.clock).entries
-    known = {each.outside_id for each in await ctx.store.read(partial(entries, refund.purchase_id))}
-    fresh = (each for each in listed if each.outside_id not in known and each.is_done is not False)
+    known = {
+        each.outside_id
+        for each in await ctx.store.read(partial(entries, refund.purchase_id))
+    }
+    fresh = (
+        each
+        for each in listed
+        if each.outside_id not in known and each.is_done is not False
+    )
     return next((each for each in fresh if each.amount == refund.amount), None)
 
 
@@ -149,7 +161,9 @@ class PaymentWorker:
         """Run rounds until cancelled."""
         try:
             while True:
-                pause_s = self.every_s if await self._run_safely() else self.after_failure_s
+                pause_s = (
+                    self.every_s if await self._run_safely() else self.after_failure_s
+                )
                 try:
                     # `wait_for` of Python 3.11 loses a cancellation that coincides with the event.
                     async with asyncio.timeout(pause_s):
@@ -197,18 +211,26 @@ class PaymentWorker:
                 sending = send_refund(self.ctx, self.ctx.gateway, refund)
                 self._begin(sending, refund=refund.refund_id)
         for purchase in purchases:
-            self._begin(process_purchase(self.ctx, purchase), purchase=purchase.purchase_id)
+            self._begin(
+                process_purchase(self.ctx, purchase), purchase=purchase.purchase_id
+            )
 
     def _is_due(self, now: datetime) -> bool:
         ctx = self.ctx
         gateway = self.ctx.gateway
-        is_refund_due = gateway is not None and Refunds(ctx.db, ctx.clock).is_due(gateway.name, now)
+        is_refund_due = gateway is not None and Refunds(ctx.db, ctx.clock).is_due(
+            gateway.name, now
+        )
         return is_refund_due or Purchases(ctx.db, ctx.clock).is_due(now, self.only)
 
     def _claim(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
         ctx = self.ctx
         gateway = self.ctx.gateway
-        refunds = Refunds(ctx.db, ctx.clock).claim_due(gateway.name, now, free) if gateway else []
+        refunds = (
+            Refunds(ctx.db, ctx.clock).claim_due(gateway.name, now, free)
+            if gateway
+            else []
+        )
         left = free - len(refunds)
         purchases = Purchases(ctx.db, ctx.clock)
         return refunds, purchases.claim_due(now, left, self.only) if left else []
@@ -218,7 +240,9 @@ class PaymentWorker:
         self._under_way.add(task)
         task.add_done_callback(self._end)
 
-    async def _supervise(self, work: Coroutine[None, None, None], about: dict[str, str]) -> None:
+    async def _supervise(
+        self, work: Coroutine[None, None, None], about: dict[str, str]
+    ) -> None:
         """Run one task; a failed one becomes due again."""
         (step,) = about
         try:

@@ -54,7 +54,9 @@ def request_refund(
     check_reason(reason)
     if grant_id not in show_payment(ctx, actor, purchase_id).remaining_amounts:
         raise NotFound(f"no grant {grant_id}", "billing-no-payment")
-    return Refunds(ctx.db, ctx.clock).request(grant_id, amount, reason, actor.name, once)
+    return Refunds(ctx.db, ctx.clock).request(
+        grant_id, amount, reason, actor.name, once
+    )
 
 
 def _require_permission(actor: Actor) -> None:

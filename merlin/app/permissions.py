@@ -32,15 +32,21 @@ def find_teachers(ctx: Context, names: Sequence[str]) -> dict[str, int]:
     """
     found = Accounts(ctx.db).list_ids(names) if names else {}
     authorities = ctx.roles.list_authorities(found.values()) if found else {}
-    may_lead = {key for key, each in authorities.items() if each.may(Permission.EDIT_MATERIALS)}
+    may_lead = {
+        key for key, each in authorities.items() if each.may(Permission.EDIT_MATERIALS)
+    }
     return {name: user_id for name, user_id in found.items() if user_id in may_lead}
 
 
 def leads(authority: Authority, name: str, course: Course) -> bool:
     """Return whether a user leads a course; `name` is their account name, "" without one."""
-    is_named = bool(name) and fold_name(name) in {fold_name(teacher) for teacher in course.teachers}
+    is_named = bool(name) and fold_name(name) in {
+        fold_name(teacher) for teacher in course.teachers
+    }
     is_teacher = authority.may(Permission.EDIT_MATERIALS)
-    return (is_named and is_teacher) or authority.may(Permission.EDIT_MATERIALS, course.slug)
+    return (is_named and is_teacher) or authority.may(
+        Permission.EDIT_MATERIALS, course.slug
+    )
 
 
 def is_led(ctx: Context, actor: Actor, course: Course) -> bool:

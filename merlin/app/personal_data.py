@@ -18,7 +18,14 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import REOPENED, Proposals, ProposalState, example_yaml
 from merlin.db import tables as t
 from merlin.db.audit import person_reference
-from merlin.db.database import CHUNK, Repository, Row, in_portions, lock_user, transaction
+from merlin.db.database import (
+    CHUNK,
+    Repository,
+    Row,
+    in_portions,
+    lock_user,
+    transaction,
+)
 from merlin.db.tables import (
     CHANGE,
     COMMIT,
@@ -35,7 +42,9 @@ from merlin.training.promote import Promotions
 
 def scrub_text(text: str, user_id: int) -> str:
     """Return the text with the person's id replaced by a placeholder."""
-    named = re.sub(rf"(?<!\w){re.escape(person_reference(user_id))}(?!\d)", ERASED, text)
+    named = re.sub(
+        rf"(?<!\w){re.escape(person_reference(user_id))}(?!\d)", ERASED, text
+    )
     return re.sub(rf"(?<!\d){user_id}(?!\d)", ERASED.removeprefix("user:"), named)
 
 
@@ -77,7 +86,9 @@ class PersonalData:
 TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.RATING, ids=("user_id",)),
     PersonalData(t.TURN, ids=("user_id",)),
-    PersonalData(t.SESSION, ids=("chat_id",), numbers=("user_id",), blanks=("title", "system")),
+    PersonalData(
+        t.SESSION, ids=("chat_id",), numbers=("user_id",), blanks=("title", "system")
+    ),
     PersonalData(t.UPDATE, ids=("user_id", "chat_id")),
     PersonalData(t.LEASE, ids=("chat_id",)),
     PersonalData(t.OUTGOING, ids=("chat_id",)),
@@ -95,7 +106,9 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.TERM, ids=("user_id",), names=("by_whom",)),
     # Payments stay for the accounts, without the person.
     PersonalData(t.REFUND, names=("by_whom", "reason")),
-    PersonalData(t.PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
+    PersonalData(
+        t.PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")
+    ),
     PersonalData(t.ROLE_GRANT, ids=("user_id",)),
     PersonalData(t.CHANGE, owners=("by_whom",), documents=("arguments",)),
     PersonalData(t.PROPOSAL_EDITOR, ids=("user_id",)),
@@ -113,7 +126,9 @@ TRACES: tuple[PersonalData, ...] = (
             "reason",
         ),
     ),
-    PersonalData(t.NOTICE, owners=("to_whom",), documents=("arguments",), nulls=("once",)),
+    PersonalData(
+        t.NOTICE, owners=("to_whom",), documents=("arguments",), nulls=("once",)
+    ),
     PersonalData(t.REQUEST, names=("by_whom",), documents=("arguments", "result")),
     PersonalData(t.AUDIT, names=("by_whom", "target"), documents=("arguments",)),
     PersonalData(t.PROMOTION, names=("by_whom", "why")),
@@ -139,12 +154,16 @@ class PersonalRecords(Repository):
         for traces in TRACES:
             table = traces.table
             conditions = [*_list_own_conditions(traces, user_id)]
-            if table is PROPOSAL:  # those accepted as examples are deleted with these, by a commit
+            if (
+                table is PROPOSAL
+            ):  # those accepted as examples are deleted with these, by a commit
                 conditions.append(PROPOSAL.user_id == user_id)
             if conditions:
                 number = table.select(SQL(f"'{table.__name__}'"), fn.COUNT(SQL("*")))
                 queries.append(number.where(reduce(or_, conditions)))
-        return {name: count for name, count in self.db.tuples(reduce(add, queries)) if count}
+        return {
+            name: count for name, count in self.db.tuples(reduce(add, queries)) if count
+        }
 
     def export(self, user_id: int) -> Mapping[str, object]:
         """Return all stored data of the user as plain JSON values."""
@@ -164,7 +183,9 @@ class PersonalRecords(Repository):
         tables[COMMITS] = self.db.rows(COMMIT.select().where(_by_author(user_id)))
         proposals = Proposals(self.db, self._clock).of_user(user_id)
         examples = {
-            proposal.example_ids or f"proposal-{proposal.proposal_id}": example_yaml(proposal.draft)
+            proposal.example_ids or f"proposal-{proposal.proposal_id}": example_yaml(
+                proposal.draft
+            )
             for proposal in proposals
             if proposal.draft.answer
         }
@@ -173,9 +194,13 @@ class PersonalRecords(Repository):
 
     def _decrypt_row(self, traces: PersonalData, row: Row) -> Row:
         encrypted = {name: row[name] for name in traces.table.sealed if row[name]}
-        decrypted = {name: decrypt(self.db.cipher, text) for name, text in encrypted.items()}
+        decrypted = {
+            name: decrypt(self.db.cipher, text) for name, text in encrypted.items()
+        }
         documents = {name: load_json(row[name] or None) for name in traces.documents}
-        values = {name: value for name, value in row.items() if name not in traces.secrets}
+        values = {
+            name: value for name, value in row.items() if name not in traces.secrets
+        }
         return {**values, **decrypted, **documents}
 
     @transaction
@@ -190,7 +215,9 @@ class PersonalRecords(Repository):
         Tombstones(self.db, self._clock).store(user_id)
         # Corrections that this editor approved, and that are not committed yet, wait again.
         is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
-        condition = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(is_uncommitted))
+        condition = PROPOSAL.change_id.in_(
+            CHANGE.select(CHANGE.change_id).where(is_uncommitted)
+        )
         condition &= PROPOSAL.state == ProposalState.APPROVED.value
         self.db.update(PROPOSAL, condition, **REOPENED)
         Promotions(self.db, self._clock).withdraw_examples(user_id)
@@ -214,7 +241,9 @@ class PersonalRecords(Repository):
         self._anonymize_commits(user_id)
         return counts
 
-    def _delete_own(self, traces: PersonalData, user_id: int, kept_update: int | None) -> None:
+    def _delete_own(
+        self, traces: PersonalData, user_id: int, kept_update: int | None
+    ) -> None:
         """Delete the rows that belong to the user."""
         table = traces.table
         conditions = [*_list_own_conditions(traces, user_id)]
@@ -228,7 +257,9 @@ class PersonalRecords(Repository):
             sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
             condition |= TURN.session_id.in_(sessions)
             # What models answered to these questions (`merlin.training.test_questions`).
-            keys = TURN.select(Value("asked:").concat(TURN.id.cast("TEXT"))).where(condition)
+            keys = TURN.select(Value("asked:").concat(TURN.id.cast("TEXT"))).where(
+                condition
+            )
             self.db.delete(t.PROOF_ANSWER, t.PROOF_ANSWER.example_id.in_(keys))
             self.db.delete(t.BASELINE_ANSWER, t.BASELINE_ANSWER.question.in_(keys))
         self.db.delete(table, condition)
@@ -238,7 +269,9 @@ class PersonalRecords(Repository):
         columns = (*traces.names, *traces.documents, *traces.nulls)
         if not columns:
             return []
-        conditions = [getattr(traces.table, name).contains(str(user_id)) for name in columns]
+        conditions = [
+            getattr(traces.table, name).contains(str(user_id)) for name in columns
+        ]
         return self.db.rows(traces.table.select().where(reduce(or_, conditions)))
 
     def _scrub(self, traces: PersonalData, row: Row, user_id: int) -> None:
@@ -255,7 +288,10 @@ class PersonalRecords(Repository):
             else:
                 changed[name] = None
         if changed:
-            key = [getattr(traces.table, name) == row[name] for name in traces.table.row_key]
+            key = [
+                getattr(traces.table, name) == row[name]
+                for name in traces.table.row_key
+            ]
             self.db.update(traces.table, reduce(and_, key), **changed)
 
     def _anonymize_commits(self, user_id: int) -> None:

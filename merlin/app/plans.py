@@ -9,7 +9,14 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import notify, told_moment
 from merlin.app.shop import plan_titles
-from merlin.billing.quota import UNLIMITED, Plan, QuestionPack, Quotas, plan_of, plans_for_sale
+from merlin.billing.quota import (
+    UNLIMITED,
+    Plan,
+    QuestionPack,
+    Quotas,
+    plan_of,
+    plans_for_sale,
+)
 from merlin.billing.terms import Term, Terms, term_end
 from merlin.core.clock import iso
 
@@ -31,7 +38,9 @@ class CurrentPlan:
     terms: Sequence[Term]
 
 
-def read_current_plan(ctx: Context, actor: Actor, user: User | None = None) -> CurrentPlan:
+def read_current_plan(
+    ctx: Context, actor: Actor, user: User | None = None
+) -> CurrentPlan:
     """Return the actor's current plan; `user` if their row is read."""
     now = ctx.clock()
     terms = read_terms(ctx, actor)

@@ -110,7 +110,8 @@ def draft_proposal(dataset: str, content: ExampleContent, language: str) -> Draf
         key = "api-problem-too-long-example"
         raise DatasetError("too long", key, limit=MAX_CHARACTERS)
     question, answer = (
-        mask_personal_data(text, language).words.strip() for text in (question_text, answer_text)
+        mask_personal_data(text, language).words.strip()
+        for text in (question_text, answer_text)
     )
     if not (question and answer):
         raise DatasetError("words are missing", "api-problem-question-and-answer")
@@ -199,7 +200,9 @@ def find_corrected(
     for dataset in {proposal.draft.dataset for proposal in proposals}:
         require_editing(ctx, actor, dataset)
     rows = Proposals(ctx.db, ctx.clock)
-    return {proposal.proposal_id: rows.corrected(proposal.draft) for proposal in proposals}
+    return {
+        proposal.proposal_id: rows.corrected(proposal.draft) for proposal in proposals
+    }
 
 
 def find_other_questions(
@@ -235,7 +238,11 @@ def approve(
 
 
 def _approve(
-    ctx: Context, actor: Actor, texts: Mapping[int, str], editor: Editor, replaced: Replaced
+    ctx: Context,
+    actor: Actor,
+    texts: Mapping[int, str],
+    editor: Editor,
+    replaced: Replaced,
 ) -> str:
     request = changes.change_request(ctx, actor, editor)
     change_id = Proposals(ctx.db, ctx.clock).approve(texts, request, replaced)
@@ -264,7 +271,9 @@ class Review:
         number = proposal.proposal_id
         draft = proposal.draft
         question, answer = self.written.get(number, (draft.question, draft.answer))
-        return replace(draft, question=question, answer=self.answers.get(number, answer))
+        return replace(
+            draft, question=question, answer=self.answers.get(number, answer)
+        )
 
 
 AS_PROPOSED = Review()
@@ -279,8 +288,14 @@ def group_alike(waiting: Sequence[Proposal]) -> list[list[Proposal]]:
     for each in waiting:
         draft = each.draft
         texts = draft.answer, draft.before_question, draft.before_answer
-        groups = found.setdefault((draft.split, draft.origin, *map(normalise, texts)), [])
-        like = (one for one in groups if _ask_the_same(one[0].draft.question, draft.question))
+        groups = found.setdefault(
+            (draft.split, draft.origin, *map(normalise, texts)), []
+        )
+        like = (
+            one
+            for one in groups
+            if _ask_the_same(one[0].draft.question, draft.question)
+        )
         group = next(like, None)
         if group is None:
             groups.append([each])
@@ -306,9 +321,13 @@ def start_editing(ctx: Context, actor: Actor, proposal_id: int) -> list[str]:
     return find_editors(ctx, actor, [waiting]).get(proposal_id, [])
 
 
-def find_editors(ctx: Context, actor: Actor, waiting: Sequence[Proposal]) -> dict[int, list[str]]:
+def find_editors(
+    ctx: Context, actor: Actor, waiting: Sequence[Proposal]
+) -> dict[int, list[str]]:
     """Return by id the names of the others who are changing these proposals now."""
-    found = Proposals(ctx.db, ctx.clock).list_editors([each.proposal_id for each in waiting])
+    found = Proposals(ctx.db, ctx.clock).list_editors(
+        [each.proposal_id for each in waiting]
+    )
     names = Users(ctx.db, ctx.clock).list_names({*chain(*found.values())})
     return {
         proposal_id: [
@@ -340,7 +359,9 @@ def read_several(
     ]
     if not selected:
         raise Refused("decided already", "examples-decided")
-    edits = Proposals(ctx.db, ctx.clock).edits(_write(selected, review), review.replaced)
+    edits = Proposals(ctx.db, ctx.clock).edits(
+        _write(selected, review), review.replaced
+    )
     return changes.read_files(ctx, actor, dataset), edits
 
 
@@ -393,7 +414,10 @@ def _write(selected: Sequence[Proposal], review: Review) -> dict[int, str]:
 
 
 def decline(
-    ctx: Context, actor: Actor, proposal_ids: Collection[int], reasons: Mapping[int, str] = NOTHING
+    ctx: Context,
+    actor: Actor,
+    proposal_ids: Collection[int],
+    reasons: Mapping[int, str] = NOTHING,
 ) -> int:
     """Decline those that still wait, and delete their texts; return how many.
 
@@ -429,7 +453,9 @@ def find_contradictions(files: DatasetFiles) -> Contradictions:
         alike.setdefault(normalise(example.answer), []).append(example)
 
     def list_side(first: Example) -> list[Example]:
-        return sorted(alike[normalise(first.answer)], key=lambda each: each is not first)
+        return sorted(
+            alike[normalise(first.answer)], key=lambda each: each is not first
+        )
 
     same = [
         (examples[each.path], examples[str(each.arguments["other"])])
@@ -437,7 +463,11 @@ def find_contradictions(files: DatasetFiles) -> Contradictions:
         if each.rule == "contradiction"
     ]
     known = [{one.path, other.path} for one, other in same]
-    near = [pair for pair in list_near_pairs(checked) if {each.path for each in pair} not in known]
+    near = [
+        pair
+        for pair in list_near_pairs(checked)
+        if {each.path for each in pair} not in known
+    ]
     alone = len(list_alone(checked.examples))
     return Contradictions(
         [(list_side(one), list_side(other)) for one, other in [*same, *near]],

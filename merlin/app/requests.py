@@ -37,7 +37,9 @@ def submit_request(
                 return _drop_key(earlier)
         stored_arguments[KEY_ARGUMENT] = once
     request_id = requests.ask(kind, stored_arguments, actor.name)
-    Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
+    Audit(ctx.db, ctx.clock).note(
+        actor.name, f"ask.{kind.value}", target, dict(arguments)
+    )
     return _drop_key(requests.get(request_id))
 
 
@@ -54,11 +56,15 @@ def get(ctx: Context, actor: Actor, request_id: int) -> Request:
     is_known = actor.authority.role is not Role.TEACHER or isinstance(dataset, str)
     may_watch = actor.may(Permission.WATCH, str(dataset) if dataset else None)
     if request.by != actor.name and not (is_known and may_watch):
-        raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
+        raise NotFound(
+            f"no request {request_id}", "store-no-request", request=request_id
+        )
     return _drop_key(request)
 
 
 def _drop_key(request: Request) -> Request:
     """Return a request without the token of its form."""
-    values = {key: value for key, value in request.arguments.items() if key != KEY_ARGUMENT}
+    values = {
+        key: value for key, value in request.arguments.items() if key != KEY_ARGUMENT
+    }
     return replace(request, arguments=values)

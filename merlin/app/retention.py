@@ -103,28 +103,43 @@ def _delete(db: Database, table: Table, condition: Any, batch_size: int) -> int:
 def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
     """Yield each table with the condition of its expired rows."""
     # Deleted sessions, and those that were left without a question. An answer may be under way.
-    empty = (t.SESSION.last_used_at == "") & (t.SESSION.created_at < _before(now, EMPTY_DAYS))
+    empty = (t.SESSION.last_used_at == "") & (
+        t.SESSION.created_at < _before(now, EMPTY_DAYS)
+    )
     remaining = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
     yield t.SESSION, empty & (t.SESSION.is_open == 0) & ~fn.EXISTS(remaining)
     before = _before(now, MESSAGE_DAYS)
     yield from _finished_rows(before)
     yield t.OUTGOING, t.OUTGOING.settled_at < before
-    yield t.OUTGOING, is_of_other_bot(t.OUTGOING.bot_id) & (t.OUTGOING.created_at < before)
+    yield (
+        t.OUTGOING,
+        is_of_other_bot(t.OUTGOING.bot_id) & (t.OUTGOING.created_at < before),
+    )
     # Also without a bot that sends them: they are no news any more. The row of a one-time
     # notice is kept: it prevents sending the notice again.
     yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.created_at < before)
     if before := _before(now, retention.turns_days):
         # A turn whose update waits may be resumed.
-        is_same = (t.UPDATE.bot_id == t.TURN.bot_id) & (t.UPDATE.update_id == t.TURN.update_id)
-        waiting = t.UPDATE.select().where(is_same & (t.UPDATE.state == UpdateState.WAITING.value))
+        is_same = (t.UPDATE.bot_id == t.TURN.bot_id) & (
+            t.UPDATE.update_id == t.TURN.update_id
+        )
+        waiting = t.UPDATE.select().where(
+            is_same & (t.UPDATE.state == UpdateState.WAITING.value)
+        )
         yield t.TURN, ~fn.EXISTS(waiting) & (t.TURN.asked_at < before)
         unused = (t.SESSION.last_used_at != "") & (t.SESSION.last_used_at < before)
         with_turns = t.TURN.select(t.TURN.session_id)
-        yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(with_turns)
+        yield (
+            t.SESSION,
+            unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(with_turns),
+        )
     if before := _before(now, retention.audit_days):
         yield t.AUDIT, t.AUDIT.at < before
     uses = t.QUOTA_USE.pack_id.is_null() & (t.QUOTA_USE.at < _before(now, USES_DAYS))
-    yield t.QUOTA_USE, uses | (t.QUOTA_USE.user_id < 0) & (t.QUOTA_USE.at < _before(now, LEFT_DAYS))
+    yield (
+        t.QUOTA_USE,
+        uses | (t.QUOTA_USE.user_id < 0) & (t.QUOTA_USE.at < _before(now, LEFT_DAYS)),
+    )
     yield t.GROUP_CHAT, t.GROUP_CHAT.gone_at < _before(now, GONE_DAYS)
     # Days end at other times in other time zones.
     yield t.ANSWER_COST, t.ANSWER_COST.day < _before(now, COST_DAYS)[:10]
@@ -155,12 +170,16 @@ class RemovableFiles(Repository):
 
     def folders(self) -> frozenset[str]:
         """Return the folder names of all builds, including those being written."""
-        return frozenset(row["folder"] for row in self.db.rows(t.BUILD.select(t.BUILD.folder)))
+        return frozenset(
+            row["folder"] for row in self.db.rows(t.BUILD.select(t.BUILD.folder))
+        )
 
     def files(self, before: datetime) -> list[Removable]:
         """Return provider files of unneeded builds that are not removed yet."""
         builds = {build.build_id: build for build in self.builds(before)}
-        newest = t.JOB.select(t.JOB.provider, t.JOB.build_id, fn.MAX(t.JOB.id).alias("newest"))
+        newest = t.JOB.select(
+            t.JOB.provider, t.JOB.build_id, fn.MAX(t.JOB.id).alias("newest")
+        )
         removable = []
         settled = self._settled_removals()
         for row in self.db.rows(newest.group_by(t.JOB.provider, t.JOB.build_id)):
@@ -182,8 +201,12 @@ class RemovableFiles(Repository):
         """Return models of unneeded builds that never served and are not removed yet."""
         removable = []
         settled = self._settled_removals()
-        models = t.MODEL.select(*t.MODEL.every(), t.JOB.checkpoints).order_by(t.MODEL.id)
-        models = models.join(t.JOB, on=(t.JOB.id == t.MODEL.job_id)).where(_is_old_model(before))
+        models = t.MODEL.select(*t.MODEL.every(), t.JOB.checkpoints).order_by(
+            t.MODEL.id
+        )
+        models = models.join(t.JOB, on=(t.JOB.id == t.MODEL.job_id)).where(
+            _is_old_model(before)
+        )
         for row in self.db.rows(models):
             if (key := f"remove-model:{row['id']}") in settled:
                 continue
@@ -196,7 +219,10 @@ class RemovableFiles(Repository):
         ended = t.INTENT.state.in_([IntentState.DONE.value, IntentState.FAILED.value])
         # `startswith` would use no index; "." follows "-".
         removals = t.INTENT.key.between("remove-", "remove.")
-        return {row["key"] for row in self.db.rows(t.INTENT.select().where(ended & removals))}
+        return {
+            row["key"]
+            for row in self.db.rows(t.INTENT.select().where(ended & removals))
+        }
 
     @transaction
     def mark_gone(self, model: Removable, before: datetime) -> bool:
@@ -204,7 +230,9 @@ class RemovableFiles(Repository):
 
         A model that its provider lists again later becomes usable again.
         """
-        query = select_models().where((t.MODEL.id == model.model_row) & _is_old_model(before))
+        query = select_models().where(
+            (t.MODEL.id == model.model_row) & _is_old_model(before)
+        )
         row = self.db.row(self.db.for_update(query))
         if row is None:
             return False
@@ -213,11 +241,19 @@ class RemovableFiles(Repository):
 
     def list_needed_commits(self) -> list[str]:
         """Return commits outside the mainline that a needed build can be recreated from."""
-        off_line = t.VERDICT.position.is_null() & t.VERDICT.build_id.is_null(is_null=False)
-        needed = reduce(
-            or_, (t.VERDICT.build_id.in_(needed_build) for needed_build in _list_needed_builds())
+        off_line = t.VERDICT.position.is_null() & t.VERDICT.build_id.is_null(
+            is_null=False
         )
-        query = t.VERDICT.select(t.VERDICT.commit_sha).where(off_line & needed).distinct()
+        needed = reduce(
+            or_,
+            (
+                t.VERDICT.build_id.in_(needed_build)
+                for needed_build in _list_needed_builds()
+            ),
+        )
+        query = (
+            t.VERDICT.select(t.VERDICT.commit_sha).where(off_line & needed).distinct()
+        )
         return [row["commit_sha"] for row in self.db.rows(query)]
 
     def delete_unused_texts(self) -> int:
@@ -226,7 +262,9 @@ class RemovableFiles(Repository):
         The caller must hold the build lock.
         """
         same = t.TAUGHT_EXAMPLE.text_digest == t.EXAMPLE_TEXT.digest
-        is_unused = ~fn.EXISTS(t.TAUGHT_EXAMPLE.select(t.TAUGHT_EXAMPLE.text_digest).where(same))
+        is_unused = ~fn.EXISTS(
+            t.TAUGHT_EXAMPLE.select(t.TAUGHT_EXAMPLE.text_digest).where(same)
+        )
         return sum(
             self.db.delete(t.EXAMPLE_TEXT, t.EXAMPLE_TEXT.digest.in_(chunk) & is_unused)
             for chunk in in_portions(self.list_next(t.EXAMPLE_TEXT.digest), CHUNK)
@@ -236,7 +274,12 @@ class RemovableFiles(Repository):
         """Return the next `SWEEP` values of a table's key, after the last from the first again."""
         settings = Settings(self.db)
         name = f"swept.{key.source.__name__}"
-        query = key.source.select(key).where(key > settings.get(name)).order_by(key).limit(SWEEP)
+        query = (
+            key.source.select(key)
+            .where(key > settings.get(name))
+            .order_by(key)
+            .limit(SWEEP)
+        )
         found = [value for (value,) in self.db.tuples(query)]
         settings.put(name, found[-1] if len(found) == SWEEP else "")
         return found
@@ -260,11 +303,15 @@ def _list_needed_builds() -> Iterator[Select]:
 def _is_unneeded(build_id: Any, before: datetime) -> Any:
     """Return the condition of unneeded builds whose jobs did not change since `before`."""
     recent = t.JOB.select(t.JOB.build_id).where(t.JOB.updated_at >= iso(before))
-    return reduce(and_, (build_id.not_in(query) for query in (recent, *_list_needed_builds())))
+    return reduce(
+        and_, (build_id.not_in(query) for query in (recent, *_list_needed_builds()))
+    )
 
 
 def _is_old_model(before: datetime) -> Any:
-    is_settled = (t.MODEL.state != ModelState.NEW.value) & (t.MODEL.created_at < iso(before))
+    is_settled = (t.MODEL.state != ModelState.NEW.value) & (
+        t.MODEL.created_at < iso(before)
+    )
     return is_settled & _is_unneeded(t.MODEL.build_id, before)
 
 

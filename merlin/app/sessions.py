@@ -65,7 +65,9 @@ def list_recent(
     """Return sessions, most recently used first; with a `place`: only those of that place."""
     condition = _is_own(actor)
     if place is not None:
-        condition &= (SESSION.bot_id == ctx.bot_id) & (SESSION.thread_id == place.thread_id)
+        condition &= (SESSION.bot_id == ctx.bot_id) & (
+            SESSION.thread_id == place.thread_id
+        )
     rows = ctx.db.rows(
         SESSION.select()
         .where(condition)
@@ -84,13 +86,18 @@ def list_recent(
 def list_own_turns(ctx: Context, session_id: int) -> list[TurnView]:
     """Return the visible turns, oldest first, of a session known to be the actor's."""
     condition = (TURN.session_id == session_id) & _IS_VISIBLE
-    return [_turn(ctx, row) for row in ctx.db.rows(_turns().where(condition).order_by(TURN.id))]
+    return [
+        _turn(ctx, row)
+        for row in ctx.db.rows(_turns().where(condition).order_by(TURN.id))
+    ]
 
 
 def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:
     """Return a turn that the actor asked. Raises NotFound."""
     condition = (TURN.id == turn_id) & (TURN.user_id == actor.user_id)
-    row = ctx.db.get_row(_turns().where(condition), NotFound("no such turn", "turn-unknown"))
+    row = ctx.db.get_row(
+        _turns().where(condition), NotFound("no such turn", "turn-unknown")
+    )
     return _turn(ctx, row)
 
 

@@ -47,7 +47,10 @@ def find_mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
     """Return how the payment differs from this purchase, for logs and admins; "" if it does not."""
     order = purchase.order
     # An invoice in Stars that was paid twice has two payments, each with its own id.
-    is_known = order.gateway is Gateway.STARS or purchase.outside_id in {"", payment.outside_id}
+    is_known = order.gateway is Gateway.STARS or purchase.outside_id in {
+        "",
+        payment.outside_id,
+    }
     agreements = {
         "id": is_known,
         "currency": payment.amount.currency is order.amount.currency,
@@ -73,7 +76,9 @@ def notify_mismatch(
     notify(ctx, ADMINS, key, values, f"wrong:{number}:{outside_id}")
 
 
-def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
+def apply_payment(
+    ctx: Context, purchase: Purchase, payment: GatewayPayment
+) -> PaymentOutcome:
     """Apply a payment, read with our own credentials, to its purchase, and grant what it buys."""
     purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase.purchase_id)
     wrong = find_mismatch(purchase, payment)
@@ -82,7 +87,9 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
         return PaymentOutcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
         grant = grant_paid(ctx, purchase, payment)
-        if payment.refunded > sum_refunds(Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)):
+        if payment.refunded > sum_refunds(
+            Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
+        ):
             return PaymentOutcome.RETURNED
         return PaymentOutcome.NOTHING if grant is None else PaymentOutcome.PAID
     if payment.status is Status.CANCELED and cancel(ctx, purchase, payment.reason):
@@ -109,8 +116,16 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         terms = Terms(ctx.db, ctx.clock).list_of_user(purchase.user_id)
         ends = term_end(terms, purchase.order.promise.plan, ctx.clock())
         at = told_moment(ctx, purchase.user_id, ends) if ends else "none"
-        notify(ctx, purchase.user_id, key, {**_bought(purchase, paid.amount), "at": at}, once)
-    log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
+        notify(
+            ctx,
+            purchase.user_id,
+            key,
+            {**_bought(purchase, paid.amount), "at": at},
+            once,
+        )
+    log.info(
+        "paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value
+    )
     return grant
 
 
@@ -129,7 +144,9 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> PaymentOutcome:
             "stars": payment.amount.minor,
             "payload": payment.purchase_id[:64],
         }
-        notify(ctx, ADMINS, "notice-stars-unknown", values, f"unknown:{payment.outside_id}")
+        notify(
+            ctx, ADMINS, "notice-stars-unknown", values, f"unknown:{payment.outside_id}"
+        )
         outcome = PaymentOutcome.WRONG
     else:
         outcome = apply_payment(ctx, purchase, payment)
@@ -159,15 +176,21 @@ def expire(ctx: Context, purchase: Purchase) -> bool:
     """End an order that was not paid in time; False for one that has not expired or is not open."""
     if ctx.clock() < purchase.expires_at:
         return False
-    return Purchases(ctx.db, ctx.clock).end_unpaid(purchase.purchase_id, PurchaseState.EXPIRED)
+    return Purchases(ctx.db, ctx.clock).end_unpaid(
+        purchase.purchase_id, PurchaseState.EXPIRED
+    )
 
 
-def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) -> Entry | None:
+def apply_refund(
+    ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund
+) -> Entry | None:
     """Store a refund from any source, and notify the person; None for a known one.
 
     Raises NotFound for an unknown payment, Refused for more than was paid.
     """
-    for refund in Refunds(ctx.db, ctx.clock).list_of_purchase(gateway_refund.purchase_id):
+    for refund in Refunds(ctx.db, ctx.clock).list_of_purchase(
+        gateway_refund.purchase_id
+    ):
         if refund.state in UNDER_WAY and refund.payment_id == gateway_refund.payment_id:
             # Our own refund: it stores the person and the reason.
             return finish_refund(ctx, refund, gateway_refund)
@@ -179,7 +202,9 @@ def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) 
     return entry
 
 
-def finish_refund(ctx: Context, refund: Refund, gateway_refund: GatewayRefund) -> Entry | None:
+def finish_refund(
+    ctx: Context, refund: Refund, gateway_refund: GatewayRefund
+) -> Entry | None:
     """Store that our refund succeeded; None if that is known."""
     entry = Refunds(ctx.db, ctx.clock).mark_done(refund.refund_id, gateway_refund)
     if entry is not None:
@@ -195,7 +220,11 @@ def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     is_stars = refund.gateway is Gateway.STARS
     key = "notice-stars-refused" if is_stars else "notice-refund-refused"
     amount = format_amount(refund.amount)
-    values = {"purchase": order_number(refund.purchase_id), "amount": amount, "reason": reason}
+    values = {
+        "purchase": order_number(refund.purchase_id),
+        "amount": amount,
+        "reason": reason,
+    }
     notify(ctx, ADMINS, key, values, f"refund-refused:{refund.refund_id}")
 
 
@@ -209,7 +238,9 @@ def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> None:
         log.warning("a Stars refund fits no payment", charge=charge, reason=reason)
 
 
-def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefund) -> None:
+def _notify_returned(
+    ctx: Context, purchase_id: str, gateway_refund: GatewayRefund
+) -> None:
     """Notify the person of a refund."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not purchase.user_id:

@@ -28,13 +28,18 @@ def sold_plan(ctx: Context, name: str) -> Plan:
     """Return the plan or pack sold under this name. Raises NotFound."""
     plan = plan_named(ctx.plans, name)
     if plan is None or not plan.is_sold:
-        raise NotFound(f"{name} is not sold", "billing-not-sold", **plan_titles(ctx, name))
+        raise NotFound(
+            f"{name} is not sold", "billing-not-sold", **plan_titles(ctx, name)
+        )
     return plan
 
 
 def gives_something(ctx: Context, order: Order) -> bool:
     """Return whether a payment of an order gives something: a plan may exist no more."""
-    return bool(order.promise.pack) or plan_named(ctx.plans, order.promise.plan) is not None
+    return (
+        bool(order.promise.pack)
+        or plan_named(ctx.plans, order.promise.plan) is not None
+    )
 
 
 def price_of(ctx: Context, plan: Plan, gateway: Gateway) -> Amount:
@@ -42,7 +47,9 @@ def price_of(ctx: Context, plan: Plan, gateway: Gateway) -> Amount:
     is_open = gateway is Gateway.STARS or ctx.config.payments.yookassa is not None
     price = plan.xtr if gateway is Gateway.STARS else plan.rub
     if price is None or not is_open:
-        raise Refused(f"{plan.name} is not sold by {gateway.value}", "billing-not-sold-this-way")
+        raise Refused(
+            f"{plan.name} is not sold by {gateway.value}", "billing-not-sold-this-way"
+        )
     return price
 
 

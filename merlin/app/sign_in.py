@@ -59,7 +59,9 @@ def find_credential(ctx: Context, secret: str, *, is_key: bool) -> Credential | 
         key = ApiKeys(ctx.db, ctx.clock).find(secret)
         if key is None:
             return None
-        return Credential(*_load_user(ctx, key.user_id), key.id, key.last_used_at, key.scopes)
+        return Credential(
+            *_load_user(ctx, key.user_id), key.id, key.last_used_at, key.scopes
+        )
     sign_in = SignIns(ctx.db, ctx.clock).find(secret)
     if sign_in is None:
         return None
@@ -78,20 +80,28 @@ def note_use(ctx: Context, credential: int, *, is_key: bool) -> None:
         SignIns(ctx.db, ctx.clock).record_use(credential)
 
 
-def sign_in_by_telegram(ctx: Context, person: TelegramPerson, previous_token: str) -> NewSignIn:
+def sign_in_by_telegram(
+    ctx: Context, person: TelegramPerson, previous_token: str
+) -> NewSignIn:
     """Sign in the user of a Telegram Mini App. Raises Blocked."""
     _record_user(ctx, person.user_id, person.language_code, person.name)
-    return _open_sign_in(ctx, person.user_id, SignInMethod.TELEGRAM, previous_token, person.source)
+    return _open_sign_in(
+        ctx, person.user_id, SignInMethod.TELEGRAM, previous_token, person.source
+    )
 
 
-def sign_in_to_demo(ctx: Context, user_id: int, name: str, previous_token: str) -> NewSignIn:
+def sign_in_to_demo(
+    ctx: Context, user_id: int, name: str, previous_token: str
+) -> NewSignIn:
     """Sign in a person of the demo, who needs no proof. Raises Blocked."""
     user = Users(ctx.db, ctx.clock).get(user_id)
     _record_user(ctx, user_id, user.language_code if user else "", name)
     return _open_sign_in(ctx, user_id, SignInMethod.CODE, previous_token)
 
 
-def sign_in_by_password(ctx: Context, account: Account, previous_token: str) -> NewSignIn | None:
+def sign_in_by_password(
+    ctx: Context, account: Account, previous_token: str
+) -> NewSignIn | None:
     """Sign in a user with a correct password; None if it was changed while it was verified.
 
     Raises Blocked.

@@ -71,7 +71,9 @@ def list_datasets(ctx: Context, actor: Actor) -> list[DatasetStatus]:
         trained = jobs.list_newest(ctx)
         serving = models.list_serving(ctx, actor)
     return [
-        DatasetStatus(name, newest_verdicts.get(name), serving.get(name), trained.get(name))
+        DatasetStatus(
+            name, newest_verdicts.get(name), serving.get(name), trained.get(name)
+        )
         for name in sorted(newest_verdicts.keys() | serving.keys())
         if actor.may(Permission.WATCH, name)
     ]

@@ -17,7 +17,13 @@ from merlin.app.permissions import find_teachers, get_led_course, list_led_cours
 from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import Course
-from merlin.course.editing import Both, CourseEdits, CourseFiles, MaterialDraft, TaughtMaterial
+from merlin.course.editing import (
+    Both,
+    CourseEdits,
+    CourseFiles,
+    MaterialDraft,
+    TaughtMaterial,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +70,17 @@ def read_details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
     )
 
 
-def list_unknown_teachers(ctx: Context, _actor: Actor, names: Sequence[str]) -> list[str]:
+def list_unknown_teachers(
+    ctx: Context, _actor: Actor, names: Sequence[str]
+) -> list[str]:
     """Return the names that lead nothing yet: without an account, or with one of a student."""
     known = find_teachers(ctx, names)
     return [name for name in names if name not in known]
 
 
-def edit_card(values: Mapping[str, Any], revision: str | None, files: DatasetFiles) -> CourseEdits:
+def edit_card(
+    values: Mapping[str, Any], revision: str | None, files: DatasetFiles
+) -> CourseEdits:
     """Return the edits of course.yaml, apart from its materials; None removes a key."""
     course_files = CourseFiles(files.files)
     course_edits = course_files.change_fields(values)
@@ -105,7 +115,9 @@ def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEd
     return course_files.change_material(material.place, draft)
 
 
-def remove_material(material_id: int, revision: str | None, files: DatasetFiles) -> CourseEdits:
+def remove_material(
+    material_id: int, revision: str | None, files: DatasetFiles
+) -> CourseEdits:
     """Return the edits that remove a material, and its text if no other material refers to it."""
     course_files = CourseFiles(files.files)
     material = course_files.material(files.materials, material_id)
@@ -113,10 +125,14 @@ def remove_material(material_id: int, revision: str | None, files: DatasetFiles)
     return course_files.remove_material(material.place)
 
 
-def count_questions(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
+def count_questions(
+    ctx: Context, actor: Actor, days: int
+) -> list[tuple[Course, int, int]]:
     """Return the courses that the actor leads, with the questions and disliked answers of each."""
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
     first_day = ctx.clock().date() - timedelta(days=days - 1)
     questions, disliked = statistics.count_by_dataset(first_day)
     courses = list_led_courses(ctx, actor)
-    return [(course, questions[course.slug], disliked[course.slug]) for course in courses]
+    return [
+        (course, questions[course.slug], disliked[course.slug]) for course in courses
+    ]

@@ -74,7 +74,9 @@ class Unanswered:
     asked: int
 
 
-def count(ctx: Context, datasets: Sequence[str], edits: Sequence[Row]) -> Mapping[str, int]:
+def count(
+    ctx: Context, datasets: Sequence[str], edits: Sequence[Row]
+) -> Mapping[str, int]:
     """Return the number of groups of each of these datasets, which the actor may edit.
 
     `edits` are the dataset, id and state of the changes without a commit. Counted again once a
@@ -88,18 +90,27 @@ def count(ctx: Context, datasets: Sequence[str], edits: Sequence[Row]) -> Mappin
     for dataset in datasets:
         version = (
             *(catalogue, minute),
-            *((edit["part"], edit["state"]) for edit in edits if edit["dataset"] == dataset),
+            *(
+                (edit["part"], edit["state"])
+                for edit in edits
+                if edit["dataset"] == dataset
+            ),
         )
         known = ctx.unanswered.get(dataset)
         if known is None or known[0] != version:
             readable = [group for group in _read_groups(ctx, dataset) if group.wordings]
-            known = version, sum(1 for _ in _list_waiting(ctx, dataset, readable[:_MAX_GROUPS]))
+            known = (
+                version,
+                sum(1 for _ in _list_waiting(ctx, dataset, readable[:_MAX_GROUPS])),
+            )
             ctx.unanswered[dataset] = known
         counts[dataset] = known[1]
     return counts
 
 
-def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> Unanswered:
+def list_unanswered(
+    ctx: Context, actor: Actor, dataset: str, language: str
+) -> Unanswered:
     """Return the questions about a dataset without a good answer in the last week.
 
     Personal data is masked in `language`. Raises NotFound.
@@ -114,9 +125,9 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
         ],
         older=len(readable[_MAX_GROUPS:]),
         hidden=sum(len(group.questions) for group in groups if not group.wordings),
-        asked=QuestionStatistics(ctx.db, ctx.default_dataset).count_by_dataset(_since(ctx))[0][
-            dataset
-        ],
+        asked=QuestionStatistics(ctx.db, ctx.default_dataset).count_by_dataset(
+            _since(ctx)
+        )[0][dataset],
     )
 
 
@@ -130,14 +141,20 @@ def restore(ctx: Context, actor: Actor, dataset: str, turn: int) -> None:
     _mark_group(ctx, actor, dataset, turn, turn, 0)
 
 
-def find_dismissed(ctx: Context, actor: Actor, dataset: str, turn: int, language: str) -> str:
+def find_dismissed(
+    ctx: Context, actor: Actor, dataset: str, turn: int, language: str
+) -> str:
     """Return the masked question that was dismissed under a turn, "" for none. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     wordings = chain(*(group.wordings for group in _read_groups(ctx, dataset, turn)))
-    return next((mask_personal_data(words, language).words for words, _ in wordings), "")
+    return next(
+        (mask_personal_data(words, language).words for words, _ in wordings), ""
+    )
 
 
-def _mark_group(ctx: Context, actor: Actor, dataset: str, turn: int, old: int, new: int) -> None:
+def _mark_group(
+    ctx: Context, actor: Actor, dataset: str, turn: int, old: int, new: int
+) -> None:
     require_editing(ctx, actor, dataset)
     for group in _read_groups(ctx, dataset, old):
         turns = [question.turn_id for question in group.questions]
@@ -164,7 +181,11 @@ def _list_waiting(
 
     What awaits its commit answers its question.
     """
-    pending = [each.text for each in Changes(ctx.db, ctx.clock).list_pending(dataset) if each.text]
+    pending = [
+        each.text
+        for each in Changes(ctx.db, ctx.clock).list_pending(dataset)
+        if each.text
+    ]
     for group in groups:
         if any(_asks(text, form) for text in pending for form in group.forms):
             continue
@@ -172,7 +193,9 @@ def _list_waiting(
         disliked = group.last(Reason.DISLIKED)
         # Git times have whole seconds.
         written_at = example.at if example else None
-        is_disliked_since = disliked and written_at and disliked.replace(microsecond=0) > written_at
+        is_disliked_since = (
+            disliked and written_at and disliked.replace(microsecond=0) > written_at
+        )
         if example is None or is_disliked_since:
             yield group, example
 
@@ -197,10 +220,16 @@ def read_turn_before(
 
 
 def _view(
-    ctx: Context, dataset: str, group: QuestionGroup, example: ExampleEntry | None, language: str
+    ctx: Context,
+    dataset: str,
+    group: QuestionGroup,
+    example: ExampleEntry | None,
+    language: str,
 ) -> UnansweredView:
     (commonest, _), *_ = group.wordings
-    newest = next(each for each in group.questions if each.is_shown and each.text == commonest)
+    newest = next(
+        each for each in group.questions if each.is_shown and each.text == commonest
+    )
     return UnansweredView(
         turn=group.questions[0].turn_id,
         question=mask_personal_data(commonest, language).words,
@@ -216,7 +245,9 @@ def _view(
     )
 
 
-def _find_example(ctx: Context, dataset: str, forms: Sequence[str]) -> ExampleEntry | None:
+def _find_example(
+    ctx: Context, dataset: str, forms: Sequence[str]
+) -> ExampleEntry | None:
     """Return the example with one of the questions, or nearly the same, or None."""
     entries = ExampleEntries(ctx.db)
     for form in forms:
@@ -235,4 +266,7 @@ def _asks(text: str | None, form: str) -> bool:
     example = parse_example(text)
     messages = example.messages if example else ()
     asked = [normalise(each.content) for each in messages if each.role == "user"]
-    return any(each == form or (each and any(find_near_questions([form, each]))) for each in asked)
+    return any(
+        each == form or (each and any(find_near_questions([form, each])))
+        for each in asked
+    )

@@ -116,13 +116,20 @@ def read_details(ctx: Context, actor: Actor, user_id: int) -> UserDetails:
 
 
 def list_audit(
-    ctx: Context, actor: Actor, target: str = "", limit: int = 50, before: int = 0, by: str = ""
+    ctx: Context,
+    actor: Actor,
+    target: str = "",
+    limit: int = 50,
+    before: int = 0,
+    by: str = "",
 ) -> list[AuditEntry]:
     """Return the audit log: about one target, by one person; ids below `before`."""
     if not actor.may(Permission.USERS):
         return []
     found = Audit(ctx.db).list_newest(limit, target or None, by or None, before)
-    called = find_display_names(ctx, [name for each in found for name in (each.by, each.target)])
+    called = find_display_names(
+        ctx, [name for each in found for name in (each.by, each.target)]
+    )
     return [
         view_of(
             AuditEntry,
@@ -137,10 +144,16 @@ def list_audit(
 
 def find_display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
     """Return the names of the people in audit entries: "user:1001" -> "Anna", else "anna"."""
-    people = (each.removeprefix("user:") for each in references if each.startswith("user:"))
-    ids = {int(each) for each in people if each.isdecimal() and len(each) < len(str(2**63))}
+    people = (
+        each.removeprefix("user:") for each in references if each.startswith("user:")
+    )
+    ids = {
+        int(each) for each in people if each.isdecimal() and len(each) < len(str(2**63))
+    }
     names = Users(ctx.db).list_names(ids)
-    return {person_reference(each): shown or name for each, (shown, name) in names.items()}
+    return {
+        person_reference(each): shown or name for each, (shown, name) in names.items()
+    }
 
 
 def list_grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
@@ -172,7 +185,9 @@ def grant_role(
     return _view(ctx, user)
 
 
-def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = None) -> UserView:
+def revoke_role(
+    ctx: Context, actor: Actor, user_id: int, scope: str | None = None
+) -> UserView:
     """Revoke a role, or one scope of a teacher; revoking what is not granted is no error.
 
     Raises NotFound, Refused for oneself and for an admin of the configuration.
@@ -205,7 +220,9 @@ def prepare_erasure(ctx: Context, actor: Actor, user_id: int) -> str:
     return accounts.prepare_erasure(ctx, Actor.person(user_id, Authority()))
 
 
-def erase(ctx: Context, actor: Actor, user_id: int) -> tuple[Mapping[str, int], list[str]]:
+def erase(
+    ctx: Context, actor: Actor, user_id: int
+) -> tuple[Mapping[str, int], list[str]]:
     """Delete all data of a person who asked for it, as `accounts.erase`. Raises NotFound."""
     _require_user(ctx, actor, user_id)
     return accounts.erase(ctx, Actor.person(user_id, Authority()), by=actor.name)
@@ -287,7 +304,9 @@ def set_name(ctx: Context, actor: Actor, user_id: int, name: str) -> str:
     return given
 
 
-def set_password(ctx: Context, actor: Actor, name: str, password: str | None = None) -> NewAccount:
+def set_password(
+    ctx: Context, actor: Actor, name: str, password: str | None = None
+) -> NewAccount:
     """Set a password and end the account's sign-ins; the password is generated if none is given.
 
     Raises NotFound for an unknown name, Refused for a weak password.
@@ -305,7 +324,12 @@ def set_password(ctx: Context, actor: Actor, name: str, password: str | None = N
 
 
 def give_key(
-    ctx: Context, actor: Actor, user_id: int, label: str, scopes: Sequence[Scope], days: int | None
+    ctx: Context,
+    actor: Actor,
+    user_id: int,
+    label: str,
+    scopes: Sequence[Scope],
+    days: int | None,
 ) -> NewKey:
     """Return a new API key with its secret, which cannot be read again.
 
@@ -314,7 +338,9 @@ def give_key(
     _require_user(ctx, actor, user_id)
     key = create_key(ctx, user_id, ctx.roles.authority(user_id), label, scopes, days)
     values = {"key": key.id}
-    Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), values)
+    Audit(ctx.db, ctx.clock).note(
+        actor.name, "key.give", person_reference(user_id), values
+    )
     return key
 
 
@@ -329,7 +355,9 @@ def _require(actor: Actor) -> None:
 
 
 def _require_user(ctx: Context, actor: Actor, user_id: int) -> User:
-    user = Users(ctx.db, ctx.clock).get(user_id) if actor.may(Permission.USERS) else None
+    user = (
+        Users(ctx.db, ctx.clock).get(user_id) if actor.may(Permission.USERS) else None
+    )
     if user is None:
         raise _nobody(str(user_id))
     return user

@@ -40,7 +40,16 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database, Prepared, Row
 from merlin.db.notices import Notice, Notices
-from merlin.db.tables import BUILD, CHANGE, COMMIT, FINDING, MODEL, PROMOTION, SERVING, VERDICT
+from merlin.db.tables import (
+    BUILD,
+    CHANGE,
+    COMMIT,
+    FINDING,
+    MODEL,
+    PROMOTION,
+    SERVING,
+    VERDICT,
+)
 from merlin.db.values import load_json, read_row
 from merlin.training.commit_state import CommitState, compute_state
 from merlin.training.gate import describe_losses
@@ -85,7 +94,9 @@ class VerdictView(Verdict):
     @property
     def left_out(self) -> int:
         """Return the number of examples with these errors."""
-        return len({each.path for each in self.errors if each.path.startswith(EXAMPLES)})
+        return len(
+            {each.path for each in self.errors if each.path.startswith(EXAMPLES)}
+        )
 
     @property
     def earlier_commit(self) -> str:
@@ -101,7 +112,9 @@ class VerdictView(Verdict):
     def can_launch(self) -> bool:
         """Return whether its build can be trained on request."""
         is_idle = self.status in (VerdictStatus.FAILED, VerdictStatus.HELD)
-        return self.build is not None and is_idle and self.state is not CommitState.UNDONE
+        return (
+            self.build is not None and is_idle and self.state is not CommitState.UNDONE
+        )
 
     @property
     def is_rejected(self) -> bool:
@@ -134,7 +147,9 @@ def list_mainline(
         return _views(ctx, ctx.db.rows(query))
 
 
-def list_of_condition(ctx: Context, where: Any, limit: int | None = None) -> list[VerdictView]:
+def list_of_condition(
+    ctx: Context, where: Any, limit: int | None = None
+) -> list[VerdictView]:
     """Return verdicts with their first findings, newest commit first.
 
     The caller checks the permission to see them.
@@ -215,14 +230,18 @@ def _list_older(
 
 
 def _list_authors(ctx: Context, dataset: str) -> list[str]:
-    query = VERDICT.select(COMMIT.author_name).join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
+    query = VERDICT.select(COMMIT.author_name).join(
+        COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)
+    )
     mine = query.where(ON_LINE & (VERDICT.dataset == dataset)).distinct()
     return sorted(row["author_name"] for row in ctx.db.rows(mine))
 
 
 def find(ctx: Context, dataset: str, commit: str) -> VerdictView | None:
     """Return the verdict of a commit, None before it; the caller checks rights."""
-    found = list_of_condition(ctx, (VERDICT.dataset == dataset) & (VERDICT.commit_sha == commit))
+    found = list_of_condition(
+        ctx, (VERDICT.dataset == dataset) & (VERDICT.commit_sha == commit)
+    )
     return next(iter(found), None)
 
 
@@ -246,7 +265,9 @@ def list_of_jobs(ctx: Context, job_ids: Collection[int]) -> list[VerdictView]:
 def list_removed_datasets(ctx: Context) -> set[str]:
     """Return the datasets whose newest commit removed them; their models may still answer."""
     newest_verdicts = list_newest(ctx).items()
-    return {name for name, each in newest_verdicts if each.status is VerdictStatus.REMOVED}
+    return {
+        name for name, each in newest_verdicts if each.status is VerdictStatus.REMOVED
+    }
 
 
 _LATER = VERDICT.alias("later")
@@ -255,12 +276,23 @@ _LATER = VERDICT.alias("later")
 def _select_verdicts() -> Select:
     # A verdict keeps the word "serving" for good.
     is_over = (VERDICT.status == VerdictStatus.SERVING.value) & SERVING.since.is_null()
-    is_its = (PROMOTION.dataset == MODEL.dataset) & (PROMOTION.from_model == MODEL.model_id)
-    ended = PROMOTION.select(fn.MAX(PROMOTION.at)).where(is_over & is_its).alias("served_until")
-    newest = _LATER.select(fn.MAX(_LATER.position)).where(_LATER.dataset == VERDICT.dataset)
+    is_its = (PROMOTION.dataset == MODEL.dataset) & (
+        PROMOTION.from_model == MODEL.model_id
+    )
+    ended = (
+        PROMOTION.select(fn.MAX(PROMOTION.at))
+        .where(is_over & is_its)
+        .alias("served_until")
+    )
+    newest = _LATER.select(fn.MAX(_LATER.position)).where(
+        _LATER.dataset == VERDICT.dataset
+    )
     is_newest = (VERDICT.position == newest).alias("is_newest")
     query = select_verdicts().select_extend(
-        BUILD.number.alias("build_number"), MODEL.id.alias("model_row"), ended, is_newest
+        BUILD.number.alias("build_number"),
+        MODEL.id.alias("model_row"),
+        ended,
+        is_newest,
     )
     query = query.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
     query = query.join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == VERDICT.job_id))
@@ -271,7 +303,9 @@ def _views(
     ctx: Context, rows: Sequence[Row], known: Mapping[int, Sequence[Row]] | None = None
 ) -> list[VerdictView]:
     """Return the views of verdicts; `known` are their findings, by verdict id, if not all."""
-    findings = _read_findings(ctx, [row["id"] for row in rows]) if known is None else known
+    findings = (
+        _read_findings(ctx, [row["id"] for row in rows]) if known is None else known
+    )
     older = [row for row in rows if not row["is_newest"]]
     brought = {
         row["id"]: {
@@ -283,7 +317,10 @@ def _views(
     }
     after = find_what_came_after(ctx.db, older, brought)
     nothing = CameAfter()
-    return [_view(row, findings.get(row["id"], ()), after.get(row["id"], nothing)) for row in rows]
+    return [
+        _view(row, findings.get(row["id"], ()), after.get(row["id"], nothing))
+        for row in rows
+    ]
 
 
 def _view(row: Row, findings: Sequence[Row], after: CameAfter) -> VerdictView:
@@ -299,7 +336,9 @@ def _view(row: Row, findings: Sequence[Row], after: CameAfter) -> VerdictView:
         is_newest=bool(row["is_newest"]),
         build=build_version(row["dataset"], row["build_number"]),
         findings=[FINDINGS.read(each) for each in findings],
-        earlier={each["path"]: each["brought_by"] for each in findings if each["brought_by"]},
+        earlier={
+            each["path"]: each["brought_by"] for each in findings if each["brought_by"]
+        },
         is_trained=is_trained,
         state=compute_state(
             status, row["reason"], is_trained=is_trained, was_live=was_live, after=after
@@ -311,7 +350,9 @@ def _view(row: Row, findings: Sequence[Row], after: CameAfter) -> VerdictView:
 
 def _read_findings(ctx: Context, ids: Collection[int]) -> dict[int, list[Row]]:
     """Return the first `_FINDINGS` findings of each verdict, by verdict id."""
-    row_number = fn.ROW_NUMBER().over(partition_by=[FINDING.verdict_id], order_by=[FINDING.id])
+    row_number = fn.ROW_NUMBER().over(
+        partition_by=[FINDING.verdict_id], order_by=[FINDING.id]
+    )
     numbered = FINDING.select(*FINDING.every(), row_number.alias("place"))
     few = numbered.where(FINDING.verdict_id.in_([*ids])).alias("few")
     query = few.select_from(*(few.c[column.name] for column in FINDING.every()))
@@ -344,7 +385,9 @@ _STATUS_OF_NOTICE: Mapping[str, VerdictStatus] = {
 }
 
 
-def find_notified_editors(db: Database, key: str, arguments: Mapping[str, object]) -> set[str]:
+def find_notified_editors(
+    db: Database, key: str, arguments: Mapping[str, object]
+) -> set[str]:
     """Return the user ids, as text, of editors who get their own message about the same verdict.
 
     The arguments of the notice identify the verdict by dataset and abbreviated commit, or by job.
@@ -355,7 +398,9 @@ def find_notified_editors(db: Database, key: str, arguments: Mapping[str, object
     job = str(arguments.get("job", ""))
     if status is None or not (commit or job):
         return set()
-    condition = VERDICT.job_id == int(job) if job else VERDICT.commit_sha.startswith(commit)
+    condition = (
+        VERDICT.job_id == int(job) if job else VERDICT.commit_sha.startswith(commit)
+    )
     condition &= (VERDICT.dataset == dataset) & (VERDICT.status == status.value)
     is_reported = (CHANGE.is_reported == 0) | (CHANGE.reported_status == status.value)
     query = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=_SAME_COMMIT)
@@ -371,7 +416,9 @@ class NoticeView(Notice):
 
     def arguments_in(self, language: str) -> dict[str, object]:
         """Return the arguments of its text: the amount formatted, and the dataset's title."""
-        title = choose_translation(self.title, language) or self.arguments.get("dataset", "")
+        title = choose_translation(self.title, language) or self.arguments.get(
+            "dataset", ""
+        )
         return {**format_amounts(language, self.arguments), "title": title}
 
     def text(self, language: str) -> str:
@@ -386,7 +433,10 @@ def view_notice(db: Database, notice: Notice) -> NoticeView:
     if "proposal" in arguments:
         # Stored with the proposal alone, where it is encrypted, and erased.
         question, why = read_told(db, int(str(arguments["proposal"])))
-        told = {"question": cut(question, _QUESTION_LENGTH) or "…", "reason": why or "…"}
+        told = {
+            "question": cut(question, _QUESTION_LENGTH) or "…",
+            "reason": why or "…",
+        }
         arguments = {**arguments, **told}
     return view_of(NoticeView, notice, title=title, arguments=arguments)
 
@@ -413,7 +463,9 @@ def news_message(
 
 
 _BATCH_SIZE = 100
-_SAME_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
+_SAME_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (
+    VERDICT.dataset == CHANGE.dataset
+)
 _NEW_VERDICTS = Prepared(
     CHANGE.select(
         CHANGE.change_id,
@@ -455,12 +507,18 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
         reason = {"key": row["reason"], "arguments": load_json(row["arguments"])}
         score = None
         if status is VerdictStatus.SERVING:
-            model = model_of(db.rows(select_models().where(MODEL.job_id == row["job_id"]))[0])
+            model = model_of(
+                db.rows(select_models().where(MODEL.job_id == row["job_id"]))[0]
+            )
             proof = proof_of(db, model.model_row)
             score = proof if proof and proof.questions else None
             values["losses"] = describe_losses(db, model)
-        key, news = news_message(status, values, reason if row["reason"] else None, score)
-        Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{status}")
+        key, news = news_message(
+            status, values, reason if row["reason"] else None, score
+        )
+        Notices(db, clock).tell(
+            row["by_whom"], key, news, once=f"news:{change_id}:{status}"
+        )
         is_last = int(status not in NOT_FINAL)
         values = {"reported_status": status.value, "is_reported": is_last}
         db.transact(partial(db.update, CHANGE, CHANGE.change_id == change_id, **values))

@@ -66,7 +66,9 @@ def pack_key(grant_id: int, kind: Format) -> str:
 
 def sum_refunds(entries: Sequence[Entry]) -> int:
     """Return the refunded kopecks or Stars."""
-    return sum(entry.amount.minor for entry in entries if entry.kind is EntryKind.REFUND)
+    return sum(
+        entry.amount.minor for entry in entries if entry.kind is EntryKind.REFUND
+    )
 
 
 def remaining_amount(grant: Entry, entries: Sequence[Entry]) -> Amount:
@@ -126,13 +128,17 @@ class Ledger(Repository):
             refers=paid.entry_id,
         )
         if grant is None:
-            raise AssertionError(f"payment {paid.entry_id} was granted before it was stored")
+            raise AssertionError(
+                f"payment {paid.entry_id} was granted before it was stored"
+            )
         self._apply_grant(purchase, grant.entry_id)
         Purchases(self.db, self._clock).advance(purchase_id, PurchaseState.PAID)
         condition = PURCHASE.id == purchase.purchase_id
         # A fully refunded order that is paid again becomes paid again.
         is_back = PURCHASE.state == PurchaseState.REFUNDED.value
-        self.db.update(PURCHASE, condition & is_back, state=PurchaseState.REFUNDED_IN_PART.value)
+        self.db.update(
+            PURCHASE, condition & is_back, state=PurchaseState.REFUNDED_IN_PART.value
+        )
         # The payment identifies it, also if the gateway's answer was lost.
         known = {"outside_id": storable_text(outside_id)}
         self.db.update(PURCHASE, condition & (PURCHASE.outside_id == ""), **known)
@@ -157,11 +163,19 @@ class Ledger(Repository):
             terms = Terms(self.db, self._clock)
             key = f"grant:{grant_id}"
             starts = term_start(terms.list_of_user(user_id), promise.plan, now)
-            terms.give(Term(0, user_id, promise.plan, starts, starts + lasts, key, grant_id, BY))
+            terms.give(
+                Term(
+                    0, user_id, promise.plan, starts, starts + lasts, key, grant_id, BY
+                )
+            )
 
     @transaction
     def record_refund(
-        self, gateway: Gateway, gateway_refund: GatewayRefund, by: str = "", reason: str = ""
+        self,
+        gateway: Gateway,
+        gateway_refund: GatewayRefund,
+        by: str = "",
+        reason: str = "",
     ) -> Entry | None:
         """Store a refund, and revoke the share of the grant that is no longer paid.
 
@@ -171,7 +185,9 @@ class Ledger(Repository):
         paid = self._find(f"payment:{gateway.value}:{gateway_refund.payment_id}")
         grant = None if paid is None else self._find(f"grant:{paid.entry_id}")
         if grant is None:
-            raise NotFound(f"no payment {gateway_refund.payment_id}", "billing-no-payment")
+            raise NotFound(
+                f"no payment {gateway_refund.payment_id}", "billing-no-payment"
+            )
         purchase = self.lock_purchase(grant.purchase_id)
         key = f"refund:{gateway.value}:{gateway_refund.outside_id}"
         if self._find(key) is not None:
@@ -208,8 +224,12 @@ class Ledger(Repository):
             self._add(purchase, key, EntryKind.REVOCATION, rest, refers=refers)
         entries = self.entries(purchase.purchase_id)
         grants = (entry for entry in entries if entry.kind is EntryKind.GRANT)
-        is_all_back = not any(remaining_amount(grant, entries).minor for grant in grants)
-        is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
+        is_all_back = not any(
+            remaining_amount(grant, entries).minor for grant in grants
+        )
+        is_back = (
+            PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
+        )
         Purchases(self.db, self._clock).advance(purchase.purchase_id, is_back)
 
     def entries(self, purchase_id: str) -> list[Entry]:
@@ -221,7 +241,10 @@ class Ledger(Repository):
         """Return the ids of the purchases with rows of a period, sorted."""
         is_then = (LEDGER.at >= iso(since)) & (LEDGER.at < iso(until))
         query = LEDGER.select(LEDGER.purchase_id).where(is_then).distinct()
-        return [row["purchase_id"] for row in self.db.rows(query.order_by(LEDGER.purchase_id))]
+        return [
+            row["purchase_id"]
+            for row in self.db.rows(query.order_by(LEDGER.purchase_id))
+        ]
 
     def remaining_amount(self, grant_id: int) -> Amount:
         """Return the amount of a grant that is not refunded. Raises NotFound."""
@@ -234,7 +257,9 @@ class Ledger(Repository):
         if purchase.user_id:
             lock_user(self.db, purchase.user_id)
         self.db.row(
-            self.db.for_update(PURCHASE.select().where(PURCHASE.id == purchase.purchase_id))
+            self.db.for_update(
+                PURCHASE.select().where(PURCHASE.id == purchase.purchase_id)
+            )
         )
         return Purchases(self.db, self._clock).get(purchase_id)
 
@@ -266,9 +291,13 @@ class Ledger(Repository):
         return self._find(key) if self.db.add_new(LEDGER, row) else None
 
     def _find(self, key: str) -> Entry | None:
-        return _ENTRIES.find(self.db, LEDGER.select().where(LEDGER.key == storable_text(key)))
+        return _ENTRIES.find(
+            self.db, LEDGER.select().where(LEDGER.key == storable_text(key))
+        )
 
     def entry(self, entry_id: int) -> Entry:
         """Return a row. Raises NotFound."""
         missing = NotFound(f"no row {entry_id} in the ledger", "billing-no-payment")
-        return _ENTRIES.read(self.db.get_row(LEDGER.select().where(LEDGER.id == entry_id), missing))
+        return _ENTRIES.read(
+            self.db.get_row(LEDGER.select().where(LEDGER.id == entry_id), missing)
+        )

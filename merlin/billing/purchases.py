@@ -109,7 +109,12 @@ class Promise:
     def as_json(self) -> dict[str, Any]:
         """Return JSON values, which `read_promise` reads."""
         pack = {kind.value: amount for kind, amount in self.pack.items()}
-        return {"plan": self.plan, "title": dict(self.title), "days": self.days, "pack": pack}
+        return {
+            "plan": self.plan,
+            "title": dict(self.title),
+            "days": self.days,
+            "pack": pack,
+        }
 
 
 def promise_of(plan: Plan) -> Promise:
@@ -161,7 +166,9 @@ class Purchase:
     @property
     def amount(self) -> Amount:
         """Return what was paid for it in all, its price before that; each payment is the price."""
-        return replace(self.order.amount, minor=self.order.amount.minor * max(self.payments, 1))
+        return replace(
+            self.order.amount, minor=self.order.amount.minor * max(self.payments, 1)
+        )
 
     @property
     def number(self) -> str:
@@ -250,7 +257,9 @@ class Purchases(Repository):
             raise Refused(f"{len(waiting)} open orders", "billing-too-many")
         purchase_id = secrets.token_hex(ID_LENGTH // 2)
         ends = now + lasts
-        new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, next_poll_at=ends)
+        new = Purchase(
+            purchase_id, order, PurchaseState.CREATED, now, ends, next_poll_at=ends
+        )
         self.db.add_new(PURCHASE, _PURCHASES.write(new, self.db, but=("payments",)))
         return self.get(purchase_id)
 
@@ -268,7 +277,9 @@ class Purchases(Repository):
         self.db.update(PURCHASE, condition, user_id=user_id)
         return self.get(purchase_id)
 
-    def list_of_user(self, user_id: int, limit: int = 50, before: str = "") -> list[Purchase]:
+    def list_of_user(
+        self, user_id: int, limit: int = 50, before: str = ""
+    ) -> list[Purchase]:
         """Return a person's purchases, newest first, after one. Raises NotFound for an unknown."""
         query = self._after(_select_purchases(user_id), before)
         return _PURCHASES.read_all(self.db, query.limit(limit))
@@ -282,7 +293,11 @@ class Purchases(Repository):
         return query.where((PURCHASE.created_at < at) | is_older)
 
     def list_newest(
-        self, limit: int = 50, before: str = "", states: Sequence[str] = (), whose: str = ""
+        self,
+        limit: int = 50,
+        before: str = "",
+        states: Sequence[str] = (),
+        whose: str = "",
     ) -> list[Purchase]:
         """Return purchases, newest first: after one, of some states, of a person.
 
@@ -296,29 +311,47 @@ class Purchases(Repository):
             query = query.where(_matches_reference(whose.strip("№# ").lower()))
         return _PURCHASES.read_all(self.db, query.limit(limit))
 
-    def find_by_payment(self, outside_id: str, purchase_id: str = "") -> Purchase | None:
+    def find_by_payment(
+        self, outside_id: str, purchase_id: str = ""
+    ) -> Purchase | None:
         """Return the purchase of a payment at YooKassa, else the one of this id, else None."""
         is_named = PURCHASE.id == storable_text(purchase_id)
-        is_it = (PURCHASE.outside_id == storable_text(outside_id)) & (PURCHASE.outside_id != "")
+        is_it = (PURCHASE.outside_id == storable_text(outside_id)) & (
+            PURCHASE.outside_id != ""
+        )
         is_paid = _only(is_it, Gateway.YOOKASSA)
-        found = _PURCHASES.find(self.db, _select().where(is_paid)) if outside_id else None
+        found = (
+            _PURCHASES.find(self.db, _select().where(is_paid)) if outside_id else None
+        )
         return found or _PURCHASES.find(self.db, _select().where(is_named))
 
     @transaction
     def end_unpaid(
-        self, purchase_id: str, state: PurchaseState, reason: str = "", *, is_closed: bool = False
+        self,
+        purchase_id: str,
+        state: PurchaseState,
+        reason: str = "",
+        *,
+        is_closed: bool = False,
     ) -> bool:
         """End an open purchase as canceled or expired; False for one that is not open.
 
         `is_closed`: the gateway no longer accepts money for it. Then it is no longer polled, also
         if it was canceled before.
         """
-        values = {"state": state.value, "reason": storable_text(reason)[:_MAX_REASON_LENGTH]}
+        values = {
+            "state": state.value,
+            "reason": storable_text(reason)[:_MAX_REASON_LENGTH],
+        }
         condition = PURCHASE.id == storable_text(purchase_id)
-        was_open = self.db.update(PURCHASE, condition & PURCHASE.state.in_(_OPEN), **values)
+        was_open = self.db.update(
+            PURCHASE, condition & PURCHASE.state.in_(_OPEN), **values
+        )
         # A payment that was started may still succeed: it is polled for a while. A Stars payment
         # is not started in advance: Telegram asks at the moment of payment.
-        is_over = PURCHASE.asked_at.is_null() | (PURCHASE.gateway == Gateway.STARS.value)
+        is_over = PURCHASE.asked_at.is_null() | (
+            PURCHASE.gateway == Gateway.STARS.value
+        )
         these = condition & PURCHASE.state.in_(_GIVEN_UP)
         these = these if is_closed else these & is_over
         self.db.update(PURCHASE, these, next_poll_at=None)
@@ -328,9 +361,13 @@ class Purchases(Repository):
     def claim_call(self, purchase_id: str, at: datetime, ttl: timedelta) -> bool:
         """Store that the gateway is called now; False while another claim is younger than `ttl`."""
         # A claim of the future is of before the clock was set back.
-        is_over = (PURCHASE.asked_at <= iso(at - ttl)) | (PURCHASE.asked_at > iso(at + ttl))
+        is_over = (PURCHASE.asked_at <= iso(at - ttl)) | (
+            PURCHASE.asked_at > iso(at + ttl)
+        )
         is_free = PURCHASE.asked_at.is_null() | is_over
-        condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
+        condition = (
+            (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
+        )
         values = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
         values["next_poll_at"] = iso(at + next_poll_delay(0))
         return self.db.update(PURCHASE, condition, **values)
@@ -341,7 +378,10 @@ class Purchases(Repository):
     ) -> bool:
         """Store the gateway's answer; False if the purchase has a later state."""
         condition = PURCHASE.id == purchase_id
-        values = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
+        values = {
+            "outside_id": storable_text(outside_id),
+            "pay_url": storable_text(pay_url),
+        }
         # Also of a canceled one: a late payment is identified by it.
         values["next_poll_at"] = iso(next_poll_at)
         self.db.update(PURCHASE, condition & (PURCHASE.outside_id == ""), **values)
@@ -373,7 +413,9 @@ class Purchases(Repository):
         """Return the purchases to poll; the next poll of each is postponed, so no other does."""
         # Locked in one order, so that two processes never deadlock.
         query = (
-            PURCHASE.select().where(_is_due(now, only)).order_by(PURCHASE.next_poll_at, PURCHASE.id)
+            PURCHASE.select()
+            .where(_is_due(now, only))
+            .order_by(PURCHASE.next_poll_at, PURCHASE.id)
         )
         rows = self.db.rows(query.limit(limit))
         return [self.get(row["id"]) for row in rows if self._claim_poll(row, now)]
@@ -384,18 +426,27 @@ class Purchases(Repository):
         ends = from_iso(row["expires_at"])
         later = now + next_poll_delay(polls)
         # Also at the time the order expires.
-        values = {"polls": polls, "next_poll_at": iso(min(later, ends) if now < ends else later)}
-        condition = (PURCHASE.id == row["id"]) & (PURCHASE.next_poll_at == row["next_poll_at"])
+        values = {
+            "polls": polls,
+            "next_poll_at": iso(min(later, ends) if now < ends else later),
+        }
+        condition = (PURCHASE.id == row["id"]) & (
+            PURCHASE.next_poll_at == row["next_poll_at"]
+        )
         return self.db.update(PURCHASE, condition, **values)
 
     @transaction
     def end_polling(self, claimed: Purchase) -> None:
         """End the polls of a claimed purchase after its last one, unless another was requested."""
-        ends = max(claimed.created_at + POLL_DURATION, claimed.expires_at + POLL_DELAYS[-1])
+        ends = max(
+            claimed.created_at + POLL_DURATION, claimed.expires_at + POLL_DELAYS[-1]
+        )
         if claimed.next_poll_at is None or self._clock() <= ends:
             return
         is_same = PURCHASE.next_poll_at == iso(claimed.next_poll_at)
-        self.db.update(PURCHASE, (PURCHASE.id == claimed.purchase_id) & is_same, next_poll_at=None)
+        self.db.update(
+            PURCHASE, (PURCHASE.id == claimed.purchase_id) & is_same, next_poll_at=None
+        )
 
     @transaction
     def poll_at(self, purchase_id: str, at: datetime) -> bool:

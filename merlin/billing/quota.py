@@ -26,7 +26,13 @@ from merlin.core.clock import Clock, iso, start_of_day, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import format_number, text
 from merlin.core.views import INTERNAL, described
-from merlin.db.database import BotRepository, Database, Repository, lock_user, transaction
+from merlin.db.database import (
+    BotRepository,
+    Database,
+    Repository,
+    lock_user,
+    transaction,
+)
 from merlin.db.tables import QUESTION_PACK, QUOTA_USE
 from merlin.db.values import RowMap
 
@@ -69,7 +75,9 @@ def questions_text(kind: Format, count: int, language: str) -> str:
     return text(language, f"pay-pack-{kind.value}", count=count)
 
 
-def allowance_text(allowance: Allowance, language: str, kind: Format | None = None) -> str:
+def allowance_text(
+    allowance: Allowance, language: str, kind: Format | None = None
+) -> str:
     """Return a plan's limits for a format: "10 в день, не больше 100 в месяц".
 
     With `kind` it is named: "10 голосовых вопросов в день".
@@ -82,10 +90,18 @@ def allowance_text(allowance: Allowance, language: str, kind: Format | None = No
     count = month if day is None else day
     if count is None:
         return text(language, f"pay-allows-any{suffix}")
-    what = questions_text(kind, count, language) if kind else format_number(language, count, 0)
+    what = (
+        questions_text(kind, count, language)
+        if kind
+        else format_number(language, count, 0)
+    )
     if day is None or month is None:
-        return text(language, "pay-allows-month" if day is None else "pay-allows-day", what=what)
-    return text(language, "pay-allows-both", what=what, most=format_number(language, month, 0))
+        return text(
+            language, "pay-allows-month" if day is None else "pay-allows-day", what=what
+        )
+    return text(
+        language, "pay-allows-both", what=what, most=format_number(language, month, 0)
+    )
 
 
 def is_limited(allowance: Allowance) -> bool:
@@ -95,7 +111,9 @@ def is_limited(allowance: Allowance) -> bool:
 
 def allows_model(plan: Plan, model_id: str) -> bool:
     """Return whether the plan allows this model."""
-    return not plan.models or any(fnmatchcase(model_id, pattern) for pattern in plan.models)
+    return not plan.models or any(
+        fnmatchcase(model_id, pattern) for pattern in plan.models
+    )
 
 
 def plan_named(plans: Sequence[Plan], name: str) -> Plan | None:
@@ -160,7 +178,9 @@ class Left:
     @property
     def remaining(self) -> int | None:
         """Return how many more questions may be asked now, including packs; None: any number."""
-        return None if self.limit is None else max(self.limit - self.used, 0) + self.packs
+        return (
+            None if self.limit is None else max(self.limit - self.used, 0) + self.packs
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +218,11 @@ def today(now: datetime, zone: tzinfo) -> Today:
 
 
 def compute_left(
-    kind: Format, allowance: Allowance, used: tuple[int, int], now: Today, packs: int = 0
+    kind: Format,
+    allowance: Allowance,
+    used: tuple[int, int],
+    now: Today,
+    packs: int = 0,
 ) -> Left:
     """Return the remaining quota of one format: of day or month, whichever has less left.
 
@@ -242,8 +266,12 @@ class QuestionPacks(Repository):
 
     def find_open(self, user_id: int, kind: Format) -> int | None:
         """Return the pack to use next: the one with questions left that ends first."""
-        rows = self.db.rows(self._open(user_id).where(QUESTION_PACK.format == kind.value))
-        first = min(rows, key=lambda row: (row["expires_at"] or "~", row["id"]), default=None)
+        rows = self.db.rows(
+            self._open(user_id).where(QUESTION_PACK.format == kind.value)
+        )
+        first = min(
+            rows, key=lambda row: (row["expires_at"] or "~", row["id"]), default=None
+        )
         return None if first is None else int(first["id"])
 
     def count_unused(self, user_id: int) -> Mapping[Format, int]:
@@ -257,11 +285,17 @@ class QuestionPacks(Repository):
         is_open = QUESTION_PACK.expires_at.is_null() | (
             QUESTION_PACK.expires_at > iso(self._clock())
         )
-        return _select_packs(user_id).where(is_open).having(QUESTION_PACK.amount > _PACKS_USED)
+        return (
+            _select_packs(user_id)
+            .where(is_open)
+            .having(QUESTION_PACK.amount > _PACKS_USED)
+        )
 
     def list_all(self, user_id: int) -> list[QuestionPack]:
         """Return every pack of the person, newest first, including expired ones."""
-        return _PACKS.read_all(self.db, _select_packs(user_id).order_by(QUESTION_PACK.id.desc()))
+        return _PACKS.read_all(
+            self.db, _select_packs(user_id).order_by(QUESTION_PACK.id.desc())
+        )
 
 
 _PACKS = RowMap(QuestionPack, columns={"pack_id": "id", "kind": "format"})
@@ -270,7 +304,9 @@ _PACKS_USED: Any = fn.COUNT(QUOTA_USE.id)
 
 def _select_packs(user_id: int) -> Select:
     """Return the SELECT of a person's packs, each with its use."""
-    is_use = (QUOTA_USE.pack_id == QUESTION_PACK.id) & (QUOTA_USE.state != UseState.RETURNED.value)
+    is_use = (QUOTA_USE.pack_id == QUESTION_PACK.id) & (
+        QUOTA_USE.state != UseState.RETURNED.value
+    )
     packs = QUESTION_PACK.select(*QUESTION_PACK.every(), _PACKS_USED.alias("used"))
     joined = packs.join(QUOTA_USE, JOIN.LEFT_OUTER, on=is_use)
     return joined.where(QUESTION_PACK.user_id == user_id).group_by(QUESTION_PACK.id)
@@ -382,14 +418,20 @@ class Quotas(BotRepository):
         """Release this bot's questions that were reserved before a time and never settled."""
         return len(self.db.sql(_RELEASE, self._bot_id, iso(at)))
 
-    def read_left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
+    def read_left(
+        self, user_id: int, plan: Plan, zone: tzinfo
+    ) -> Mapping[Format, Left]:
         """Return the remaining quota of every format."""
         now = today(self._clock(), zone)
         used = self._read_used(user_id, now)
         packs = self.packs.count_unused(user_id)
         return {
             kind: compute_left(
-                kind, allowance_of(plan, kind), used.get(kind, _UNUSED), now, packs.get(kind, 0)
+                kind,
+                allowance_of(plan, kind),
+                used.get(kind, _UNUSED),
+                now,
+                packs.get(kind, 0),
             )
             for kind in Format
         }

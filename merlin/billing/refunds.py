@@ -13,7 +13,12 @@ from hashlib import sha256
 from typing import Any
 
 from merlin.billing.ledger import Entry, EntryKind, Ledger, require_remaining
-from merlin.billing.purchases import ID_LENGTH, POLL_DELAYS, next_poll_delay, waits_too_long
+from merlin.billing.purchases import (
+    ID_LENGTH,
+    POLL_DELAYS,
+    next_poll_delay,
+    waits_too_long,
+)
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import is_blank
@@ -75,7 +80,9 @@ class Refunds(Repository):
     """One row for each refund; a grant has at most one under way."""
 
     @transaction
-    def request(self, grant_id: int, amount: Amount, reason: str, by: str, key: str = "") -> Refund:
+    def request(
+        self, grant_id: int, amount: Amount, reason: str, by: str, key: str = ""
+    ) -> Refund:
         """Store a refund to send and log it in the audit.
 
         If a refund with the same `key` exists, it is returned. Raises NotFound for an unknown
@@ -115,10 +122,14 @@ class Refunds(Repository):
             "reason": refund.reason,
             "currency": amount.currency.value,
         }
-        Audit(self.db, self._clock).note(by, "payment.refund", person_reference(user_id), values)
+        Audit(self.db, self._clock).note(
+            by, "payment.refund", person_reference(user_id), values
+        )
         return refund
 
-    def _check(self, grant: Entry, user_id: int, amount: Amount, remaining: Amount) -> None:
+    def _check(
+        self, grant: Entry, user_id: int, amount: Amount, remaining: Amount
+    ) -> None:
         """Raise Refused if this amount cannot be refunded."""
         if not remaining.minor:
             raise Refused("all of it went back", "billing-refund-done")
@@ -136,9 +147,13 @@ class Refunds(Repository):
         return self.db.has(REFUND, _due(gateway, now))
 
     @transaction
-    def claim_due(self, gateway: Gateway, now: datetime, limit: int = 20) -> list[Refund]:
+    def claim_due(
+        self, gateway: Gateway, now: datetime, limit: int = 20
+    ) -> list[Refund]:
         """Claim the refunds to send or to ask about, as sending; other processes skip them."""
-        query = _select().where(_due(gateway, now)).order_by(REFUND.next_poll_at, REFUND.id)
+        query = (
+            _select().where(_due(gateway, now)).order_by(REFUND.next_poll_at, REFUND.id)
+        )
         rows = self.db.rows(query.limit(limit))
         return [_REFUNDS.read(row) for row in rows if self._claim(row, now)]
 
@@ -150,7 +165,9 @@ class Refunds(Repository):
             "polls": polls,
             "next_poll_at": iso(next_poll_at),
         }
-        condition = (REFUND.id == row["id"]) & (REFUND.next_poll_at == row["next_poll_at"])
+        condition = (REFUND.id == row["id"]) & (
+            REFUND.next_poll_at == row["next_poll_at"]
+        )
         return self.db.update(REFUND, condition, **values)
 
     @transaction
@@ -173,7 +190,9 @@ class Refunds(Repository):
     @transaction
     def mark_refused(self, refund_id: str, trouble: str) -> bool:
         """Store that the gateway refused for good."""
-        condition = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(_UNDER_WAY)
+        condition = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(
+            _UNDER_WAY
+        )
         values = {
             "state": RefundState.REFUSED.value,
             "trouble": storable_text(trouble)[:MAX_REASON_LENGTH],
@@ -182,8 +201,13 @@ class Refunds(Repository):
 
     def is_owed_stars(self, user_id: int) -> bool:
         """Return whether a refund in Stars is under way to a person, who has to be known for it."""
-        is_waiting = (REFUND.gateway == Gateway.STARS.value) & REFUND.state.in_(_UNDER_WAY)
-        return self.db.row(_select().where(is_waiting & (PURCHASE.user_id == user_id))) is not None
+        is_waiting = (REFUND.gateway == Gateway.STARS.value) & REFUND.state.in_(
+            _UNDER_WAY
+        )
+        return (
+            self.db.row(_select().where(is_waiting & (PURCHASE.user_id == user_id)))
+            is not None
+        )
 
     def list_of_purchase(self, purchase_id: str) -> list[Refund]:
         """Return the refunds of a purchase, oldest first."""
@@ -222,4 +246,6 @@ def parse_refund(text: str, remaining: Amount, language: str) -> Amount:
 
 def _due(gateway: Gateway, now: datetime) -> Any:
     is_set_back = waits_too_long(REFUND, now, _POLL_DELAYS)
-    return (REFUND.gateway == gateway.value) & ((REFUND.next_poll_at <= iso(now)) | is_set_back)
+    return (REFUND.gateway == gateway.value) & (
+        (REFUND.next_poll_at <= iso(now)) | is_set_back
+    )

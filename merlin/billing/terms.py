@@ -55,7 +55,9 @@ def term_end(terms: Iterable[Term], plan: str, now: datetime) -> datetime | None
     return max((end for end in ends if end > now), default=None)
 
 
-def shorten(term: Term, length: timedelta, paid: Amount, remaining: Amount, now: datetime) -> Term:
+def shorten(
+    term: Term, length: timedelta, paid: Amount, remaining: Amount, now: datetime
+) -> Term:
     """Return a term shortened in proportion to the remaining money; it ends now at the earliest.
 
     `length` is its length when fully paid. Without money it ends at once; a term that has not
@@ -63,17 +65,29 @@ def shorten(term: Term, length: timedelta, paid: Amount, remaining: Amount, now:
     """
     # Integers: multiplying a timedelta by an amount in kopecks would overflow.
     length_ticks = length // _TICK
-    paid_time = _TICK * (length_ticks * remaining.minor // paid.minor if paid.minor else 0)
+    paid_time = _TICK * (
+        length_ticks * remaining.minor // paid.minor if paid.minor else 0
+    )
     earliest_end = max(term.starts_at, min(now, term.ends_at))
-    return replace(term, ends_at=min(term.ends_at, max(term.starts_at + paid_time, earliest_end)))
+    return replace(
+        term, ends_at=min(term.ends_at, max(term.starts_at + paid_time, earliest_end))
+    )
 
 
 def move_later_terms(terms: Sequence[Term], before: Term, after: Term) -> list[Term]:
     """Return the later terms of the same plan, moved earlier by the time one was shortened."""
     shortened_by = before.ends_at - after.ends_at
-    later = (term for term in terms if term.plan == before.plan and term.term_id != before.term_id)
+    later = (
+        term
+        for term in terms
+        if term.plan == before.plan and term.term_id != before.term_id
+    )
     return [
-        replace(term, starts_at=term.starts_at - shortened_by, ends_at=term.ends_at - shortened_by)
+        replace(
+            term,
+            starts_at=term.starts_at - shortened_by,
+            ends_at=term.ends_at - shortened_by,
+        )
         for term in later
         if term.starts_at >= before.ends_at and shortened_by > timedelta(0)
     ]
@@ -99,7 +113,9 @@ class Terms(Repository):
         is_new = self.give(Term(0, user_id, plan, starts, ends, key, None, by))
         if is_new:
             values = {"plan": plan, "days": days}
-            Audit(self.db, self._clock).note(by, "plan.give", person_reference(user_id), values)
+            Audit(self.db, self._clock).note(
+                by, "plan.give", person_reference(user_id), values
+            )
         return is_new
 
     def list_of_user(self, user_id: int) -> list[Term]:
@@ -117,7 +133,9 @@ class Terms(Repository):
         query = TERM.select().where(is_in_period & has_length & ~fn.EXISTS(later))
         return _TERMS.read_all(self.db, query.order_by(TERM.ends_at))
 
-    def shorten(self, grant_id: int, length: timedelta, paid: Amount, remaining: Amount) -> None:
+    def shorten(
+        self, grant_id: int, length: timedelta, paid: Amount, remaining: Amount
+    ) -> None:
         """Shorten a grant's term in proportion to the remaining money; later ones move earlier.
 
         Call it within a transaction.

@@ -69,12 +69,19 @@ def answer_buttons(turn_id: int, answer: StoredAnswer, language: str) -> Rows:
             (Button(cut(question, OFFER_LETTERS), f"near:{turn_id}:{place}"),)
             for place, question in enumerate(answer.nearest.splitlines())
         )
-        return (*nearest, (Button(text(language, "tell-button"), f"tell:{turn_id}"),), *more)
+        return (
+            *nearest,
+            (Button(text(language, "tell-button"), f"tell:{turn_id}"),),
+            *more,
+        )
     signs = {"👍": "rate:up", "👎": "rate:down", "ℹ️": "why", "✏️": "fix"}
     if answer.known is None or answer.model_role == CandidateKind.COMPOSED:
         # `recall` would repeat the example's answer.
         signs["🔁"] = "again"
-    return (tuple(Button(sign, f"{verb}:{turn_id}") for sign, verb in signs.items()), *more)
+    return (
+        tuple(Button(sign, f"{verb}:{turn_id}") for sign, verb in signs.items()),
+        *more,
+    )
 
 
 async def run_both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
@@ -125,7 +132,9 @@ class TypingIndicator(AnswerIndicator):
         """Send the action repeatedly."""
         with suppress(ChatUnreachable):
             while True:
-                await self._bot_api.send_typing(self._place.chat_id, self._place.thread_id)
+                await self._bot_api.send_typing(
+                    self._place.chat_id, self._place.thread_id
+                )
                 await asyncio.sleep(self._gap_s)
 
 
@@ -137,7 +146,12 @@ class StreamingEditor(AnswerIndicator):
     """
 
     def __init__(
-        self, bot_api: BotApi, place: ChatPlace, gap_s: float, stop: Button, waiting_words: str
+        self,
+        bot_api: BotApi,
+        place: ChatPlace,
+        gap_s: float,
+        stop: Button,
+        waiting_words: str,
     ) -> None:
         super().__init__(bot_api, place, gap_s)
         self._text = ""
@@ -191,7 +205,9 @@ class StreamingEditor(AnswerIndicator):
         """Attempt one edit; return the delay until the next one in seconds."""
         if self._drawn[0] != text:
             # A retried edit is not rendered again.
-            page = await render_off_loop(lambda: get_first_part(render(text)), len(text))
+            page = await render_off_loop(
+                lambda: get_first_part(render(text)), len(text)
+            )
             self._drawn = (text, replace(page, buttons=((self._stop,),)))
         page = self._drawn[1]
         if page == self._shown:
@@ -199,7 +215,9 @@ class StreamingEditor(AnswerIndicator):
             return self._gap_s
         self._is_editing = True
         try:
-            if await self._bot_api.try_edit(self._place.chat_id, self._message_id, page):
+            if await self._bot_api.try_edit(
+                self._place.chat_id, self._message_id, page
+            ):
                 self._shown = page
             else:
                 self._news.set()
@@ -231,15 +249,23 @@ def render_turn(
 
     `is_script`: the transcript is shown in full, not shortened.
     """
-    body = render(stored_answer.answer) if stored_answer.answer.strip() else FormattedMessage("")
+    body = (
+        render(stored_answer.answer)
+        if stored_answer.answer.strip()
+        else FormattedMessage("")
+    )
     if turn.question.format == "voice" and stored_answer.answer:
-        body = join_pages(_transcript_page(turn.question.text, is_whole=is_script), body)
+        body = join_pages(
+            _transcript_page(turn.question.text, is_whole=is_script), body
+        )
     elif turn.question.text and turn.question.message_id <= 0:
         # Asked by a button: the chat has no message with the question.
         body = join_pages(in_entity("blockquote", turn.question.text), body)
     body = join_pages(body, in_entity("italic", stored_answer.note))
     has_buttons = stored_answer.answer or stored_answer.offer
-    buttons = answer_buttons(turn.turn_id, stored_answer, language) if has_buttons else ()
+    buttons = (
+        answer_buttons(turn.turn_id, stored_answer, language) if has_buttons else ()
+    )
     return split(replace(body, buttons=buttons)) or [FormattedMessage("…")]
 
 
@@ -247,7 +273,9 @@ def _transcript_page(question: str, *, is_whole: bool) -> FormattedMessage:
     message = "\n\n".join(document_texts(question)) or question
     if len(message) > HEARD_LENGTH and not is_whole:
         message = f"{message[:HEARD_LENGTH]}…"
-    return in_entity("expandable_blockquote" if is_whole else "blockquote", f"🎙 {message}")
+    return in_entity(
+        "expandable_blockquote" if is_whole else "blockquote", f"🎙 {message}"
+    )
 
 
 # Notes under an answer, or in place of one.
@@ -287,7 +315,11 @@ def add_notes(
     notes = []
     if reply.ending in _ENDINGS:
         notes.append(text(language, _ENDINGS[reply.ending]))
-    if reply.text and reply.choice and (key := _kind_note(reply, reply.choice, request)):
+    if (
+        reply.text
+        and reply.choice
+        and (key := _kind_note(reply, reply.choice, request))
+    ):
         model = reply.choice.version or reply.model_id
         notes.append(text(language, key, model=model))
     if reply.nearest:
@@ -297,7 +329,9 @@ def add_notes(
     return make_stored_answer(reply, "\n".join(notes), cost)
 
 
-def window_note(window: WindowCounter, language: str, *, is_warned: bool) -> tuple[str, str]:
+def window_note(
+    window: WindowCounter, language: str, *, is_warned: bool
+) -> tuple[str, str]:
     """Return the note and the offer for a context window that is full or nearly full."""
     share = f"{min(window.share, 1) * 100:.0f}"
     if window.is_full:

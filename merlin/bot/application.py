@@ -114,11 +114,15 @@ def register(application: BotApplication) -> None:
     application.add_handler(
         ext.ChatMemberHandler(callback_of(groups.handle_membership), own_membership)
     )
-    application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.answer_checkout)))
+    application.add_handler(
+        ext.PreCheckoutQueryHandler(callback_of(orders.answer_checkout))
+    )
     messages = ext.filters.UpdateType.MESSAGE
     application.add_handler(ext.MessageHandler(messages, callback_of(_answer_other)))
     application.add_handler(ext.CallbackQueryHandler(callback_of(_refuse_button)))
-    application.add_handler(ext.TypeHandler(telegram.Update, callback_of(_refuse_unsupported)))
+    application.add_handler(
+        ext.TypeHandler(telegram.Update, callback_of(_refuse_unsupported))
+    )
     application.add_error_handler(_ignore_error)
 
 
@@ -129,11 +133,15 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
     """
     name = context.sender_name
     if name and context.user.shown_name not in {"", name}:
-        await context.store.do(lambda: Users(context.db).set_name(context.user_id, name))
+        await context.store.do(
+            lambda: Users(context.db).set_name(context.user_id, name)
+        )
     is_unread = context.stored.kind == "message" and context.received.message is None
     if is_unread and context.chat_id > 0:
         # Most likely encrypted with a key that is no longer configured.
-        await context.reply(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
+        await context.reply(
+            context.translate("bot-failed"), UpdateState.FAILED, "unreadable"
+        )
     elif is_payment_message(context.received):
         await orders.receive_payment_update(context)
     elif (
@@ -156,7 +164,9 @@ async def _dispatch_private(context: BotContext) -> bool:
     if not context.is_private or context.stored.kind != "message":
         return True
     # The label of the cancel button may also be typed.
-    is_left = context.text.strip().casefold() == context.translate("button-cancel").casefold()
+    is_left = (
+        context.text.strip().casefold() == context.translate("button-cancel").casefold()
+    )
     if context.command:
         return await _dispatch_command(context)
     if context.is_resumed and await _resume_message(context):
@@ -223,12 +233,16 @@ async def _answer_other(context: BotContext) -> None:
 
 
 async def _refuse_button(context: BotContext) -> None:
-    await context.show(lambda: menu.outdated_view(context), UpdateState.REFUSED, "no such button")
+    await context.show(
+        lambda: menu.outdated_view(context), UpdateState.REFUSED, "no such button"
+    )
 
 
 async def _refuse_unsupported(context: BotContext) -> None:
     """Refuse an update of a kind that the bot does not ask for, or that could not be read."""
-    await context.finish_silently(UpdateState.REFUSED, f"not served: {context.stored.kind}")
+    await context.finish_silently(
+        UpdateState.REFUSED, f"not served: {context.stored.kind}"
+    )
 
 
 async def handle_update(application: BotApplication, task: Task) -> None:
@@ -263,7 +277,11 @@ async def _try_update(context: BotContext, *, is_first: bool) -> bool:
         await _handle_unreachable(_handle, context)
     except DatabaseAway as away:
         # No failure of the update: it is tried until the database is back.
-        log.warning("an update waits for the database", update=context.update_id, reason=str(away))
+        log.warning(
+            "an update waits for the database",
+            update=context.update_id,
+            reason=str(away),
+        )
         return False
     except Exception:
         log.exception("an update could not be handled", update=context.update_id)

@@ -32,7 +32,13 @@ from telegram.warnings import PTBUserWarning
 from merlin.app.outbox import Target
 from merlin.bot.transport import AiohttpRequest, EditSkipped, NotSent, SendClass, pause
 from merlin.config.settings import MEGABYTE
-from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, without_marks
+from merlin.core.formatted_text import (
+    Attachment,
+    Button,
+    Entity,
+    FormattedMessage,
+    without_marks,
+)
 from merlin.core.log import get_logger, redact
 from merlin.providers.documents import file_error, file_size_error
 
@@ -65,7 +71,9 @@ def keyboard_fields(page: FormattedMessage) -> dict[str, Any]:
 
 def target_fields(spot: Target) -> dict[str, Any]:
     """Return the fields for the topic and the message to reply to."""
-    fields: dict[str, Any] = {"message_thread_id": spot.thread_id} if spot.thread_id else {}
+    fields: dict[str, Any] = (
+        {"message_thread_id": spot.thread_id} if spot.thread_id else {}
+    )
     if spot.reply_to:
         quoted = {"message_id": spot.reply_to, "allow_sending_without_reply": True}
         fields["reply_parameters"] = quoted
@@ -73,7 +81,11 @@ def target_fields(spot: Target) -> dict[str, Any]:
 
 
 def _build_entity(mark: Entity) -> dict[str, Any]:
-    entity: dict[str, Any] = {"type": mark.kind, "offset": mark.offset, "length": mark.length}
+    entity: dict[str, Any] = {
+        "type": mark.kind,
+        "offset": mark.offset,
+        "length": mark.length,
+    }
     if mark.value:
         entity["language" if mark.kind == "pre" else "url"] = mark.value
     return entity
@@ -193,10 +205,14 @@ class BotApi:
             at = {"chat_id": chat_id, **target_fields(spot)}
             try:
                 if page.file is None:
-                    message = await self._call("sendMessage", at | message_fields(page), send_class)
+                    message = await self._call(
+                        "sendMessage", at | message_fields(page), send_class
+                    )
                 else:
                     fields = at | caption_fields(page)
-                    message = await self._call("sendDocument", fields, send_class, page.file)
+                    message = await self._call(
+                        "sendDocument", fields, send_class, page.file
+                    )
             except TelegramError as error:
                 meaning = _classify(error, chat_id)
                 if meaning is ApiError.UNKNOWN and send_class is SendClass.STORED:
@@ -253,15 +269,22 @@ class BotApi:
             await self._transport.pause(attempt)
             attempt += 1
 
-    async def try_edit(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
+    async def try_edit(
+        self, chat_id: int, message_id: int, page: FormattedMessage
+    ) -> bool:
         """Edit a message to show `page`, without retry; return whether it succeeded.
 
         Raises EditSkipped if a rate limit is near.
         """
         fields = _build_edit(chat_id, message_id, page)
-        return await self.try_call("editMessageText", fields, SendClass.PROGRESS) is not None
+        return (
+            await self.try_call("editMessageText", fields, SendClass.PROGRESS)
+            is not None
+        )
 
-    async def edit_buttons(self, chat_id: int, message_id: int, buttons: Buttons) -> None:
+    async def edit_buttons(
+        self, chat_id: int, message_id: int, buttons: Buttons
+    ) -> None:
         """Replace only the buttons of a message, without retry."""
         fields = {"chat_id": chat_id, "message_id": message_id}
         fields |= keyboard_fields(FormattedMessage("", buttons=buttons))
@@ -273,7 +296,11 @@ class BotApi:
 
         Raises ChatUnreachable.
         """
-        fields = {"chat_id": chat_id, "action": "typing", **target_fields(Target(thread_id))}
+        fields = {
+            "chat_id": chat_id,
+            "action": "typing",
+            **target_fields(Target(thread_id)),
+        }
         return await self._send_transient("sendChatAction", fields)
 
     async def _send_transient(self, method: str, fields: Mapping[str, Any]) -> bool:
@@ -283,11 +310,17 @@ class BotApi:
         except EditSkipped:
             return False
         except TelegramError as error:
-            return _classify(error, fields["chat_id"]) in {ApiError.UNCHANGED, ApiError.MIGRATED}
+            return _classify(error, fields["chat_id"]) in {
+                ApiError.UNCHANGED,
+                ApiError.MIGRATED,
+            }
         return True
 
     async def try_call(
-        self, method: str, fields: Mapping[str, Any], send_class: SendClass = SendClass.FINAL
+        self,
+        method: str,
+        fields: Mapping[str, Any],
+        send_class: SendClass = SendClass.FINAL,
     ) -> Any:
         """Return the result of a call that is not retried; None if it fails.
 
@@ -306,7 +339,9 @@ class BotApi:
         try:
             await self._bot.get_me()
         except TelegramError as error:
-            log.info("a Telegram call failed", method="getMe", reason=redact(str(error)))
+            log.info(
+                "a Telegram call failed", method="getMe", reason=redact(str(error))
+            )
 
     async def call_once(self, method: str, fields: Mapping[str, Any]) -> Any:
         """Return the result of a call, without retry.
@@ -329,7 +364,9 @@ def _classify(error: TelegramError, chat_id: int) -> ApiError:
         return ApiError.NOT_SENT if is_unsent else ApiError.UNKNOWN
     message = str(error).lower()
     matching = (
-        meaning for meaning, marks in _ERROR_TEXTS.items() if any(mark in message for mark in marks)
+        meaning
+        for meaning, marks in _ERROR_TEXTS.items()
+        if any(mark in message for mark in marks)
     )
     is_forbidden = isinstance(error, Forbidden)
     meaning = next(matching, ChatUnreachable if is_forbidden else ApiError.REFUSED)
@@ -338,7 +375,9 @@ def _classify(error: TelegramError, chat_id: int) -> ApiError:
     raise meaning(str(chat_id)) from error
 
 
-def _build_edit(chat_id: int, message_id: int, page: FormattedMessage) -> dict[str, Any]:
+def _build_edit(
+    chat_id: int, message_id: int, page: FormattedMessage
+) -> dict[str, Any]:
     return {"chat_id": chat_id, "message_id": message_id, **message_fields(page)}
 
 

@@ -28,7 +28,18 @@ log = get_logger(__name__)
 # Telegram's menus in private chats and in groups; each command has a text `bot-command-<name>`.
 # The most useful ones come first: /help shows the first `SHOWN_FIRST`, and the rest on request.
 MENU = (
-    *("new", "sessions", "course", "model", "preset", "plan", "lang", "privacy", "help", "clear"),
+    *(
+        "new",
+        "sessions",
+        "course",
+        "model",
+        "preset",
+        "plan",
+        "lang",
+        "privacy",
+        "help",
+        "clear",
+    ),
     *("t", "system", "info", "export", "delete_me", "terms", "paysupport"),
 )
 SHOWN_FIRST = 8
@@ -45,10 +56,14 @@ _CODES = ("", *LANGUAGES)
 
 def staff_commands(authority: Authority) -> tuple[str, ...]:
     """Return the additional commands of a user with these permissions."""
-    return tuple(name for name, permission in STAFF.items() if authority.may(permission))
+    return tuple(
+        name for name, permission in STAFF.items() if authority.may(permission)
+    )
 
 
-async def send_settings(bot: Bot, transport: AiohttpRequest, services: BotServices) -> None:
+async def send_settings(
+    bot: Bot, transport: AiohttpRequest, services: BotServices
+) -> None:
     """Send all settings to Telegram, retrying unless one is refused."""
     calls: list[Callable[[], Awaitable[object]]] = []
     for scope, names in (
@@ -57,7 +72,9 @@ async def send_settings(bot: Bot, transport: AiohttpRequest, services: BotServic
     ):
         for code in _CODES:
             menu = _menu(names, code or services.config.language)
-            calls.append(partial(bot.set_my_commands, menu, scope, language_code=code or None))
+            calls.append(
+                partial(bot.set_my_commands, menu, scope, language_code=code or None)
+            )
     if services.config.api.public_url.startswith(_HTTPS):
         label = text(services.config.language, "bot-menu-courses")
         button = MenuButtonWebApp(label, WebAppInfo(services.config.api.public_url))
@@ -66,7 +83,9 @@ async def send_settings(bot: Bot, transport: AiohttpRequest, services: BotServic
         try:
             await transport.retry_until_accepted(call)
         except BadRequest as error:
-            log.warning("telegram refuses a setting of the bot", reason=redact(str(error)))
+            log.warning(
+                "telegram refuses a setting of the bot", reason=redact(str(error))
+            )
 
 
 def _menu(names: Sequence[str], language: str) -> list[BotCommand]:

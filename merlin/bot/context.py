@@ -47,7 +47,12 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Session, Sessions
 from merlin.chat.turns import Turns, UpdateState
 from merlin.core.clock import utc_now
-from merlin.core.formatted_text import FormattedMessage, is_blank, remove_controls, split
+from merlin.core.formatted_text import (
+    FormattedMessage,
+    is_blank,
+    remove_controls,
+    split,
+)
 from merlin.core.i18n import format_moment, language_of, text
 from merlin.core.json_fields import get_integer
 from merlin.core.permissions import Authority
@@ -109,7 +114,9 @@ class Task:
         """
         sent_s = get_integer(stored.content, "date")
         late_s = max(back_at.timestamp(), utc_now().timestamp() - LATE_S)
-        return cls(stored, parse_update(stored, bot), is_late=0 < sent_s <= late_s, **fields)
+        return cls(
+            stored, parse_update(stored, bot), is_late=0 < sent_s <= late_s, **fields
+        )
 
 
 # The prefix of dialog steps in which an editor writes an example.
@@ -329,7 +336,10 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
         """Return the attachments of the message and of those joined to it."""
         others = (attachment_of(part.update.message) for part in self.joined)
-        found = [self.attachment, *(other for other in others if other != self.attachment)]
+        found = [
+            self.attachment,
+            *(other for other in others if other != self.attachment),
+        ]
         return tuple(attachment for attachment in found if attachment is not None)
 
     @property
@@ -346,7 +356,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """Return the label of the pressed button, "" if Telegram omits the message."""
         query = self.received.callback_query
         message = query.message if query else None
-        if query is None or not isinstance(message, telegram.Message) or not message.reply_markup:
+        if (
+            query is None
+            or not isinstance(message, telegram.Message)
+            or not message.reply_markup
+        ):
             return ""
         keys = [key for row in message.reply_markup.inline_keyboard for key in row]
         return next((key.text for key in keys if key.callback_data == query.data), "")
@@ -362,11 +376,15 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
         In a private chat only a photo: the text of a recording or document is in the session.
         """
-        replied = self.received.message.reply_to_message if self.received.message else None
+        replied = (
+            self.received.message.reply_to_message if self.received.message else None
+        )
         if replied is None or (replied.from_user and replied.from_user.is_bot):
             return self
         attachment = None if self.attachment else attachment_of(replied)
-        if attachment is None or attachment.kind not in ({"photo"} if self.is_private else _FILES):
+        if attachment is None or attachment.kind not in (
+            {"photo"} if self.is_private else _FILES
+        ):
             return self
         return replace(self, attachment=attachment)
 
@@ -434,7 +452,10 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         await self.store.do(lambda: self.finish(state, reason))
 
     async def show(
-        self, act: Callable[[], View], state: UpdateState = UpdateState.ANSWERED, reason: str = ""
+        self,
+        act: Callable[[], View],
+        state: UpdateState = UpdateState.ANSWERED,
+        reason: str = "",
     ) -> None:
         """Reply with the screen that `act` returns and finish the update, exactly once.
 
@@ -486,7 +507,10 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         screen = await stored_screen
         fields: dict[str, Any] = {}
         if screen.alert:
-            fields |= {"text": screen.alert[:ALERT_LENGTH], "show_alert": screen.is_loud}
+            fields |= {
+                "text": screen.alert[:ALERT_LENGTH],
+                "show_alert": screen.is_loud,
+            }
         if screen.link:
             fields["url"] = screen.link
         await self.answer_press(**fields)
@@ -534,8 +558,12 @@ def build_page_messages(
     target = find_target(context)
     targets = [first or target, *[target] * len(pages)]
     return [
-        OutgoingMessage(f"update:{update_id}:{place}", chat_id, page, update_id, page_target)
-        for place, (page, page_target) in enumerate(zip(pages, targets, strict=False), number)
+        OutgoingMessage(
+            f"update:{update_id}:{place}", chat_id, page, update_id, page_target
+        )
+        for place, (page, page_target) in enumerate(
+            zip(pages, targets, strict=False), number
+        )
     ]
 
 
@@ -553,7 +581,11 @@ Act = Callable[[BotContext], View]
 
 def is_awaited(context: BotContext) -> bool:
     """Return whether a dialog of a private chat waits for this message."""
-    if context.dialog is None or not context.is_private or context.stored.kind != "message":
+    if (
+        context.dialog is None
+        or not context.is_private
+        or context.stored.kind != "message"
+    ):
         return False
     if context.command or context.is_service or not context.is_in_dialog:
         return False

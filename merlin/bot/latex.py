@@ -56,7 +56,9 @@ def to_unicode(formula: str) -> str:
     except Exception:  # noqa: BLE001 - whatever is wrong with a formula, its source can be shown
         return source
     # One space around relations, none at the ends of lines.
-    lines = (" ".join(_RELATION.sub(r" \1 ", line).split()) for line in text.split("\n"))
+    lines = (
+        " ".join(_RELATION.sub(r" \1 ", line).split()) for line in text.split("\n")
+    )
     return "\n".join(filter(None, lines)) or source
 
 
@@ -96,7 +98,10 @@ class _Writer(LatexNodes2Text):  # type: ignore[misc]
             return "\n" + "\n".join(" ".join(row) for row in rows) + "\n"
         opening, closing = _MATRICES[node.environmentname]
         separator = ", " if node.environmentname == "cases" else " "
-        lines = [separator.join(cell.strip(" ,") for cell in row if cell.strip()) for row in rows]
+        lines = [
+            separator.join(cell.strip(" ,") for cell in row if cell.strip())
+            for row in rows
+        ]
         return opening + "; ".join(line for line in lines if line) + closing
 
     def _rows(self, nodes: Sequence[Any]) -> Iterator[list[str]]:
@@ -129,7 +134,11 @@ def _convert_scripts(text: str, sign: str) -> tuple[str, str]:
 
 def _separator(before: str, text: str, node: Any) -> str:
     """Return a space if a word such as sin would touch the text before it."""
-    is_word = isinstance(node, LatexMacroNode) and len(text.strip()) > 1 and text.strip().isalpha()
+    is_word = (
+        isinstance(node, LatexMacroNode)
+        and len(text.strip()) > 1
+        and text.strip().isalpha()
+    )
     touches = before[-1:].isalnum() or before[-1:] == ")"
     return " " if is_word and touches else ""
 
@@ -189,14 +198,20 @@ def _constants(text: str, names: str) -> dict[str, tuple[str, _MacroText]]:
 # Name: argument spec of pylatexenc ("{" required, "[" optional), and the text of the arguments.
 _MACROS: dict[str, tuple[str, _MacroText]] = {
     **_macros(
-        "frac dfrac tfrac cfrac nicefrac", "{{", lambda parts: "/".join(map(_bracket, parts))
+        "frac dfrac tfrac cfrac nicefrac",
+        "{{",
+        lambda parts: "/".join(map(_bracket, parts)),
     ),
     **_macros("binom dbinom tbinom", "{{", lambda parts: f"C({', '.join(parts)})"),
     **_macros("sqrt", "[{", _root),
     **_macros(
-        "overset stackrel", "{{", lambda parts: f"{parts[1]}{_convert_script('^', parts[0])}"
+        "overset stackrel",
+        "{{",
+        lambda parts: f"{parts[1]}{_convert_script('^', parts[0])}",
     ),
-    **_macros("underset", "{{", lambda parts: f"{parts[1]}{_convert_script('_', parts[0])}"),
+    **_macros(
+        "underset", "{{", lambda parts: f"{parts[1]}{_convert_script('_', parts[0])}"
+    ),
     **_macros(
         "boxed operatorname mathrm mathbf mathit mathsf mathtt boldsymbol bm pmb textnormal mbox"
         " substack mathop mathbin mathrel ce overline underline overbrace underbrace",
@@ -235,6 +250,8 @@ _MACROS: dict[str, tuple[str, _MacroText]] = {
 
 _CONTEXT = get_default_latex_context_db()
 _CONTEXT.add_context_category(
-    "merlin", [MacroSpec(name, spec) for name, (spec, _) in _MACROS.items()], prepend=True
+    "merlin",
+    [MacroSpec(name, spec) for name, (spec, _) in _MACROS.items()],
+    prepend=True,
 )
 _WRITER = _Writer(math_mode="text")

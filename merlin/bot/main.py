@@ -122,11 +122,15 @@ class Bot:
         data.answer_service = AnswerService(services.answerers, services.retry_policy)
         data.files = Files(self._application.bot)
         register(self._application)
-        self._receiver = UpdateReceiver(services, self._application.bot, transport, self._processor)
+        self._receiver = UpdateReceiver(
+            services, self._application.bot, transport, self._processor
+        )
         self._notices = NoticeSender(services, sender)
         self._failures = Failures(OUTAGES)
         payments = with_stars(services, bot_api)
-        self._payments = PaymentWorker(payments, only=Gateway.STARS, failures=self._failures)
+        self._payments = PaymentWorker(
+            payments, only=Gateway.STARS, failures=self._failures
+        )
         self._since = services.clock()
         self._inbox = Inbox(services.db, services.bot_id)
 
@@ -138,7 +142,9 @@ class Bot:
         try:
             await self._application.bot.get_me()
         except InvalidToken:
-            raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
+            raise ConfigError(
+                "Telegram does not know this bot token", "bot-bad-token"
+            ) from None
         except TelegramError as error:
             # Pending updates are answered when it is back.
             log.info("telegram did not tell the bot's name", reason=redact(str(error)))
@@ -159,21 +165,31 @@ class Bot:
             await self._end(parts)
         log.info("bot stopped")
 
-    def _parts(self, changes: ChangeCounter) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    def _parts(
+        self, changes: ChangeCounter
+    ) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         services = self._services
         results = partial(show_results, services)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("watchdog", lambda: notify_watchdog(self._show_alive)),
             ("heartbeat", self._send_heartbeats),
             ("introduction", self._store_identity),
-            ("takeover", lambda: run_loop(self._take_over, changes, rest_s=TAKEOVER_REST_S)),
+            (
+                "takeover",
+                lambda: run_loop(self._take_over, changes, rest_s=TAKEOVER_REST_S),
+            ),
             ("notices", lambda: run_loop(self._notices.send_pending, changes)),
             ("results", lambda: run_loop(results, changes)),
-            ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
+            (
+                "payments",
+                lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S),
+            ),
             ("model lists", make_model_list_loop(self._services)),
         ]
         if services.config.repository is None:
-            parts.append(("old rows", lambda: run_every(self._expire, services.pace.expire_s)))
+            parts.append(
+                ("old rows", lambda: run_every(self._expire, services.pace.expire_s))
+            )
         parts.append(("updates", self._receiver.run))
         if services.webhook is None:
             parts.append(("lead", self._receiver.keep_lead))
@@ -213,7 +229,9 @@ class Bot:
     async def _expire(self) -> None:
         """Delete old rows, in a thread of its own: the writing one has people waiting."""
         services = self._services
-        work = partial(delete_in_batches, services.db, services.config.retention, services.clock())
+        work = partial(
+            delete_in_batches, services.db, services.config.retention, services.clock()
+        )
         await asyncio.to_thread(work)
 
     async def _take_over(self) -> None:
@@ -232,7 +250,9 @@ class Bot:
         fresh, claimed = await self._services.store.do(find)
         bot = self._application.bot
         self._processor.add(Task.parse(stored, bot) for stored in fresh)
-        self._processor.add(Task.parse(stored, bot, is_resumed=True) for stored in claimed)
+        self._processor.add(
+            Task.parse(stored, bot, is_resumed=True) for stored in claimed
+        )
 
     def _show_alive(self) -> None:
         self._services.notify(WATCHDOG)

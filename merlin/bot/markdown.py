@@ -124,7 +124,9 @@ def _formula_in_line(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 
     for opening, closing in _DELIMITERS:
         if state.src.startswith(opening, state.pos):
             start = state.pos + len(opening)
-            end = state.src.find(closing, start, min(state.posMax, start + MAX_FORMULA_CHARACTERS))
+            end = state.src.find(
+                closing, start, min(state.posMax, start + MAX_FORMULA_CHARACTERS)
+            )
             if end <= start or not _is_formula(state.src, opening, start, end):
                 return False
             if not silent:
@@ -155,7 +157,9 @@ def _formula_block(state: StateBlock, start: int, last: int, silent: bool) -> bo
         return False
     environment = match.group(3)
     opening = "" if environment else match.group().strip()
-    closing = f"\\end{{{environment}}}" if environment else "$$" if match.group(1) else "\\]"
+    closing = (
+        f"\\end{{{environment}}}" if environment else "$$" if match.group(1) else "\\]"
+    )
     end = _find_last_line(state, start, last, opening, closing)
     if end is None:
         return False
@@ -179,7 +183,9 @@ def _find_last_line(
         position = text.find(closing, skipped)
         skipped = 0
         if position >= 0:
-            return None if text[position + len(closing) :].strip(_CLOSING_SIGNS) else line
+            return (
+                None if text[position + len(closing) :].strip(_CLOSING_SIGNS) else line
+            )
         if not text or state.sCount[line] < state.blkIndent:
             return None
     return None
@@ -193,7 +199,9 @@ def _line(state: StateBlock, line: int) -> str:
 _FRAME_ENTITIES = {"heading": "bold", "blockquote": "blockquote"}
 
 
-def _write_blocks(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode], depth: int = 0) -> None:
+def _write_blocks(
+    builder: TextBuilder, nodes: Iterable[SyntaxTreeNode], depth: int = 0
+) -> None:
     """Write blocks one below the other; `depth` is the nesting level of lists."""
     for node in nodes:
         if node.type in _FRAME_ENTITIES:
@@ -235,7 +243,11 @@ def _write_list(builder: TextBuilder, node: SyntaxTreeNode, depth: int) -> None:
     end = previous.map if previous and previous.type == "paragraph" else None
     # A list may follow a paragraph without a blank line, as its items do.
     lines = 1 if depth or (end and line_range and end[1] == line_range[0]) else 2
-    numbers = [number for _, number in number_items(node)] if node.type == "ordered_list" else []
+    numbers = (
+        [number for _, number in number_items(node)]
+        if node.type == "ordered_list"
+        else []
+    )
     for index, item in enumerate(node.children):
         first = item.children[0] if item.children else None
         if index:
@@ -358,11 +370,17 @@ def _split_line_breaks(tokens: Sequence[Token]) -> Iterator[Token]:
 def _draw_table(builder: TextBuilder, rows: Sequence[Row]) -> None:
     """Write a table whose first row is its heading."""
     pages = [[_render_cell(cell) for cell in row] for row in rows]
-    widths = [max(_width(page.text) for page in column) for column in zip(*pages, strict=False)]
+    widths = [
+        max(_width(page.text) for page in column)
+        for column in zip(*pages, strict=False)
+    ]
     has_links = any(
         mark.kind == "text_link" for row in pages for page in row for mark in page.marks
     )
-    if not has_links and sum(widths) + len(_COLUMN_SEPARATOR) * (len(widths) - 1) <= MAX_COLUMNS:
+    if (
+        not has_links
+        and sum(widths) + len(_COLUMN_SEPARATOR) * (len(widths) - 1) <= MAX_COLUMNS
+    ):
         builder.gap(2)
         builder.block(_render_in_columns(rows, pages, widths))
     else:
@@ -377,7 +395,9 @@ def _render_cell(cell: Cell) -> FormattedMessage:
 
 
 def _render_in_columns(
-    rows: Sequence[Row], pages_by_row: Sequence[Sequence[FormattedMessage]], widths: Sequence[int]
+    rows: Sequence[Row],
+    pages_by_row: Sequence[Sequence[FormattedMessage]],
+    widths: Sequence[int],
 ) -> str:
     lines = [
         _COLUMN_SEPARATOR.join(
@@ -386,7 +406,9 @@ def _render_in_columns(
         ).rstrip()
         for row, pages in zip(rows, pages_by_row, strict=True)
     ]
-    return "\n".join([lines[0], _RULE_SEPARATOR.join("-" * width for width in widths), *lines[1:]])
+    return "\n".join(
+        [lines[0], _RULE_SEPARATOR.join("-" * width for width in widths), *lines[1:]]
+    )
 
 
 def _pad(text: str, width: int, side: str) -> str:
@@ -408,10 +430,14 @@ def _width(text: str) -> int:
 
 
 def _write_lines(
-    builder: TextBuilder, rows: Sequence[Row], pages_by_row: Sequence[Sequence[FormattedMessage]]
+    builder: TextBuilder,
+    rows: Sequence[Row],
+    pages_by_row: Sequence[Sequence[FormattedMessage]],
 ) -> None:
     headings = [page.text for page in pages_by_row[0]]
-    for row, pages in zip(rows[1:] or rows, pages_by_row[1:] or pages_by_row, strict=True):
+    for row, pages in zip(
+        rows[1:] or rows, pages_by_row[1:] or pages_by_row, strict=True
+    ):
         lines = 2
         for index, ((nodes, _), page) in enumerate(zip(row, pages, strict=True)):
             if not page.text:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from merlin.app.inbox import Dialog
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages, prepend
+from merlin.core.formatted_text import (
+    Button,
+    FormattedMessage,
+    in_entity,
+    join_pages,
+    prepend,
+)
 
 if TYPE_CHECKING:
     from merlin.bot.context import Act, BotContext
@@ -25,7 +31,9 @@ CANCEL = ("button-cancel", "cancel:0")
 T = TypeVar("T")
 Row = tuple[Button, ...]
 # A button, or its label key, callback data and style. False or None: no button.
-Entry: TypeAlias = "Button | tuple[str, str] | tuple[str, str, str] | Literal[False] | None"
+Entry: TypeAlias = (
+    "Button | tuple[str, str] | tuple[str, str, str] | Literal[False] | None"
+)
 RowOf: TypeAlias = "Entry | Sequence[Entry]"
 Rows: TypeAlias = "Iterable[RowOf]"
 # A part of a card.
@@ -142,7 +150,9 @@ def code_block(text: str, language: str = "yaml") -> FormattedMessage:
 def card(context: BotContext, title: str, *parts: Part, rows: Rows = ()) -> View:
     """Return a view: the title in bold, the non-empty parts, rows as for `buttons_of`."""
     pages = (
-        FormattedMessage(printable(part).rstrip("\n")) if isinstance(part, str) else part
+        FormattedMessage(printable(part).rstrip("\n"))
+        if isinstance(part, str)
+        else part
         for part in parts
     )
     page = join_pages(in_entity("bold", title), *pages)
@@ -178,7 +188,10 @@ def list_rows(
     `number` is the page, counted from 0; `data` and a number are the callback data of a page.
     """
     page_items, number = paginate(items, number)
-    return [*((entry(item),) for item in page_items), *page_buttons(data, number, len(items))]
+    return [
+        *((entry(item),) for item in page_items),
+        *page_buttons(data, number, len(items)),
+    ]
 
 
 def paginate(items: Sequence[T], number: int) -> tuple[Sequence[T], int]:
@@ -200,7 +213,11 @@ def page_number(number: int, count: int) -> int:
 def page_buttons(data: str, number: int, count: int) -> tuple[Row, ...]:
     """Return the row of page buttons, () for a single page; `data` and a number lead to a page."""
     previous = (Button("‹", f"{data}:{number - 1}"),) if number > 0 else ()
-    following = (Button("›", f"{data}:{number + 1}"),) if count > (number + 1) * PAGE_SIZE else ()
+    following = (
+        (Button("›", f"{data}:{number + 1}"),)
+        if count > (number + 1) * PAGE_SIZE
+        else ()
+    )
     return ((*previous, *following),) if previous or following else ()
 
 
@@ -225,7 +242,9 @@ def back_or_cancel(context: BotContext, back_data: str) -> Sequence[Entry]:
     return (back(back_data), cancel(context))
 
 
-def confirm(context: BotContext, text: str, label: str, back_data: str, *arguments: object) -> View:
+def confirm(
+    context: BotContext, text: str, label: str, back_data: str, *arguments: object
+) -> View:
     """Return the confirmation of a dangerous action.
 
     Yes calls the same act with these arguments; `is_confirmed` is true then.

@@ -33,16 +33,22 @@ MAX_LISTED = 8
 _MAX_ACTS = 2
 
 
-def build_messages(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
+def build_messages(
+    services: BotServices, notices: Sequence[Notice]
+) -> Iterator[OutgoingMessage]:
     """Yield the messages to the recipients of the notices; within the store's work."""
     for group in _group_by_cause(notices):
         # The author of an edit gets a message of their own and is left out here.
         left_out = {
-            notice.notice_id: find_notified_editors(services.db, notice.key, notice.arguments)
+            notice.notice_id: find_notified_editors(
+                services.db, notice.key, notice.arguments
+            )
             for notice in group
         }
         for chat_id in filter(is_telegram_id, _recipients(services, group)):
-            relevant = [each for each in group if str(chat_id) not in left_out[each.notice_id]]
+            relevant = [
+                each for each in group if str(chat_id) not in left_out[each.notice_id]
+            ]
             language = services.language_of(chat_id)
             pages = split(_page(services, relevant, language)) if relevant else ()
             for index, page in enumerate(pages):
@@ -58,13 +64,19 @@ def _recipients(services: BotServices, group: Sequence[Notice]) -> Sequence[int]
     return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
 
 
-def _page(services: BotServices, group: Sequence[Notice], language: str) -> FormattedMessage:
-    lines = list(dict.fromkeys(notice_text(services, notice, language) for notice in group))
+def _page(
+    services: BotServices, group: Sequence[Notice], language: str
+) -> FormattedMessage:
+    lines = list(
+        dict.fromkeys(notice_text(services, notice, language) for notice in group)
+    )
     parts = lines[:MAX_LISTED]
     if len(group) > 1:
         parts.insert(0, text(language, "admin-grouped", count=len(group)))
     if len(lines) > MAX_LISTED:
-        parts.append(text(language, "admin-grouped-more", count=len(lines) - MAX_LISTED))
+        parts.append(
+            text(language, "admin-grouped-more", count=len(lines) - MAX_LISTED)
+        )
     if cause := cause_of(group[0].key):
         parts.append(text(language, f"runbook-{cause}"))
     buttons = filter(None, (act_button(services, notice, language) for notice in group))
@@ -80,7 +92,9 @@ def _group_by_cause(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
         return (cause_of(notice.key) or notice.key, notice.notice_id if is_alone else 0)
 
     groups = groupby(sorted(notices, key=group_key), group_key)
-    yield from sorted((list(group) for _, group in groups), key=lambda group: group[0].notice_id)
+    yield from sorted(
+        (list(group) for _, group in groups), key=lambda group: group[0].notice_id
+    )
 
 
 BATCH_SIZE = 100
@@ -111,7 +125,9 @@ class NoticeSender:
         for outgoing in unsent:
             by_chat.setdefault(outgoing.message.chat_id, []).append(outgoing)
         for chat_id, messages in by_chat.items():
-            self._on_the_way[chat_id] = asyncio.create_task(self._deliver(chat_id, messages))
+            self._on_the_way[chat_id] = asyncio.create_task(
+                self._deliver(chat_id, messages)
+            )
 
     def _list_waiting(self) -> list[Notice]:
         """Return the notices that may be sent now."""
@@ -122,13 +138,17 @@ class NoticeSender:
         services = self._services
         notices = Notices(self._services.db)
         claimed = [
-            notice for notice in self._list_waiting() if notices.mark_handed_over(notice.notice_id)
+            notice
+            for notice in self._list_waiting()
+            if notices.mark_handed_over(notice.notice_id)
         ]
         services.outbox.put(list(build_messages(services, claimed)))
 
     async def _deliver(self, chat_id: int, messages: Sequence[QueuedMessage]) -> None:
         try:
-            language = await self._services.store.read(lambda: self._services.language_of(chat_id))
+            language = await self._services.store.read(
+                lambda: self._services.language_of(chat_id)
+            )
             await self._sender.deliver(lambda: messages, lambda _: None, language)
         except ChatUnreachable:
             log.warning("a chat cannot receive notifications", chat=chat_id)
@@ -138,9 +158,13 @@ class NoticeSender:
             def store_unknown() -> None:
                 # This only changes the message that was being sent.
                 for outgoing in messages:
-                    self._services.outbox.settle(outgoing.outgoing_id, OutgoingState.UNKNOWN)
+                    self._services.outbox.settle(
+                        outgoing.outgoing_id, OutgoingState.UNKNOWN
+                    )
 
-            await retry_until_stored(self._services, store_unknown, "doubt was not stored")
+            await retry_until_stored(
+                self._services, store_unknown, "doubt was not stored"
+            )
         finally:
             del self._on_the_way[chat_id]
 

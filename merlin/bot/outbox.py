@@ -11,7 +11,13 @@ from functools import partial
 
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
-from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequests
+from merlin.app.outbox import (
+    OutgoingMessage,
+    OutgoingState,
+    QueuedMessage,
+    Target,
+    WaitingRequests,
+)
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.services import BotServices
 from merlin.bot.transport import AiohttpRequest, SendClass
@@ -40,7 +46,8 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
             language = services.language_of(waiting_request.chat_id)
             job = request.result.get("job")
             open_button = Button(
-                text(language, "admin-continue"), f"a-job:{job}" if job else waiting_request.back
+                text(language, "admin-continue"),
+                f"a-job:{job}" if job else waiting_request.back,
             )
             page = FormattedMessage(
                 result_text(services.db, request, language), buttons=((open_button,),)
@@ -65,7 +72,11 @@ def result_text(db: Database, request: Request, language: str) -> str:
     message = render_stored_text(language, key, values)
     if message == key:
         message = str(error) or text(language, "notice-untranslated", name=key)
-    return f"✅ {message}" if is_done else f"⚠️ {text(language, 'admin-refused', reason=message)}"
+    return (
+        f"✅ {message}"
+        if is_done
+        else f"⚠️ {text(language, 'admin-refused', reason=message)}"
+    )
 
 
 # Called with True if Telegram confirmed every message.
@@ -80,7 +91,9 @@ def _is_unconfirmed(outgoing: QueuedMessage) -> bool:
 class OutboxSender:
     """Sends stored messages; the caller keeps the order of a chat."""
 
-    def __init__(self, services: BotServices, bot_api: BotApi, transport: AiohttpRequest) -> None:
+    def __init__(
+        self, services: BotServices, bot_api: BotApi, transport: AiohttpRequest
+    ) -> None:
         self._store = services.store
         self._db = services.db
         self._outbox = services.outbox
@@ -141,10 +154,14 @@ class OutboxSender:
                 await self._store.do(partial(self._outbox.put_back, waiting[0]))
                 await self._pause(waiting[0].message.chat_id, failed, error)
                 failed += 1
-                is_begun = await self._store.do(partial(begin, waiting, is_sure=is_sure))
+                is_begun = await self._store.do(
+                    partial(begin, waiting, is_sure=is_sure)
+                )
                 continue
             if ended is None or ended.is_over:
-                is_sure = is_sure and (ended is None or ended.state is OutgoingState.SENT)
+                is_sure = is_sure and (
+                    ended is None or ended.state is OutgoingState.SENT
+                )
                 waiting = waiting[1:]
             else:
                 # An unconfirmed message is sent again once Telegram responds.
@@ -164,9 +181,15 @@ class OutboxSender:
         message = outgoing.message
         tries = outgoing.tries + 1
         try:
-            message_id = await self._show(message, language, is_repeat=outgoing.tries > 0)
+            message_id = await self._show(
+                message, language, is_repeat=outgoing.tries > 0
+            )
         except SendUnknown:
-            log.warning("the delivery of a message is unknown", chat=message.chat_id, tries=tries)
+            log.warning(
+                "the delivery of a message is unknown",
+                chat=message.chat_id,
+                tries=tries,
+            )
             return replace(outgoing, state=OutgoingState.UNKNOWN, tries=tries)
         except BadRequest as error:
             log.warning("telegram rejects the text", reason=redact(str(error)))
@@ -178,16 +201,22 @@ class OutboxSender:
             await self._drop(outgoing)
             raise
         kill_point("answer.sent")
-        return replace(outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id)
+        return replace(
+            outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id
+        )
 
-    async def _show(self, message: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
+    async def _show(
+        self, message: OutgoingMessage, language: str, *, is_repeat: bool
+    ) -> int:
         """Edit or send a message; return its message id."""
         chat_id = message.chat_id
         page = message.page
         edit_of = message.target.edit_of
         may_edit = edit_of and page.file is None
         # An edit is idempotent, so it needs no repeat mark.
-        if may_edit and await self._bot_api.edit(chat_id, edit_of, page, SendClass.STORED):
+        if may_edit and await self._bot_api.edit(
+            chat_id, edit_of, page, SendClass.STORED
+        ):
             return edit_of
         if is_repeat:
             page = prepend(f"{text(language, 'bot-repeat')}\n", page)
@@ -198,7 +227,9 @@ class OutboxSender:
         attempt = 0
         message = outgoing.message
         try:
-            while not await self._bot_api.send_typing(message.chat_id, message.target.thread_id):
+            while not await self._bot_api.send_typing(
+                message.chat_id, message.target.thread_id
+            ):
                 await self._transport.pause(attempt)
                 attempt += 1
         except ChatClosed:

@@ -95,7 +95,9 @@ def counts_as_waiting(update: telegram.Update) -> bool:
     # A request to delete all data is never refused.
     if is_payment_message(update):
         return False
-    return bool(update.message) or read_button_data(update)[0] in MODEL_BUTTONS - {_FORGET}
+    return bool(update.message) or read_button_data(update)[0] in MODEL_BUTTONS - {
+        _FORGET
+    }
 
 
 MAX_CONCURRENT = 256
@@ -120,7 +122,9 @@ class _ChatQueue:
         if updates and _is_part(update, updates):
             return len(updates) < MAX_PARTS
         # A question may arrive in several parts.
-        parts = sum(_is_part(update, updates[:place]) for place, update in enumerate(updates))
+        parts = sum(
+            _is_part(update, updates[:place]) for place, update in enumerate(updates)
+        )
         # The next update is about to start, so it does not count as waiting.
         return len(updates) - parts < most + (0 if self.is_working else 1)
 
@@ -134,7 +138,9 @@ class _ChatQueue:
             joined.append(self.waiting.popleft())
         # Parts of two albums that were sent at the same time alternate.
         album = (joined or [task])[-1].update
-        for other in [each for each in self.waiting if is_same_album(each.update, album)]:
+        for other in [
+            each for each in self.waiting if is_same_album(each.update, album)
+        ]:
             self.waiting.remove(other)
             joined.append(other)
         return replace(task, joined=tuple(joined)) if joined else task
@@ -144,7 +150,9 @@ def _is_part(update: telegram.Update, before: Sequence[telegram.Update]) -> bool
     """Return whether an update is a further part of one of those before it."""
     if not before:
         return False
-    return is_continuation(update, before[-1]) or any(is_same_album(update, b) for b in before)
+    return is_continuation(update, before[-1]) or any(
+        is_same_album(update, b) for b in before
+    )
 
 
 # A chat and one of its queues.
@@ -262,7 +270,9 @@ class ChatProcessor(BaseUpdateProcessor):
         queue.is_working = True
         # Pause briefly if more parts of the next update may be on their way.
         counted = 0
-        while len(queue.waiting) > counted and (wait_s := get_wait_s(queue.waiting[-1].update)):
+        while len(queue.waiting) > counted and (
+            wait_s := get_wait_s(queue.waiting[-1].update)
+        ):
             counted = len(queue.waiting)
             await asyncio.sleep(wait_s)
         has_waited = counted > 0
@@ -276,7 +286,11 @@ class ChatProcessor(BaseUpdateProcessor):
     async def initialize(self) -> None:
         """Nothing to open."""
 
-    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:  # noqa: ARG002 - the library's
+    async def do_process_update(
+        self,
+        update: object,  # noqa: ARG002 - the library's
+        coroutine: Awaitable[Any],
+    ) -> None:
         """Process one update; its chat's turn and a slot are available."""
         await coroutine
 
@@ -298,7 +312,9 @@ class ChatProcessor(BaseUpdateProcessor):
             await asyncio.wait(self._running)
 
 
-async def retry_until_stored(services: BotServices, work: Callable[[], T], trouble: str) -> T:
+async def retry_until_stored(
+    services: BotServices, work: Callable[[], T], trouble: str
+) -> T:
     """Return the result of `work`; wait for a full disk or a held lock, logged as `trouble`."""
     attempt = 0
     failures = Failures()
@@ -340,7 +356,11 @@ class UpdateReceiver:
             while True:
                 is_ours = await asyncio.to_thread(self._services.lead.keep)
                 if is_ours is not was_ours:
-                    log.info("this bot polls" if is_ours else "another bot polls; this one waits")
+                    log.info(
+                        "this bot polls"
+                        if is_ours
+                        else "another bot polls; this one waits"
+                    )
                 was_ours = is_ours
                 (self._leads.set if is_ours else self._leads.clear)()
                 await asyncio.sleep(FOLLOW_S)
@@ -362,7 +382,9 @@ class UpdateReceiver:
         await self._services.store.do(lambda: settings.put(WEBHOOK, url))
         kinds = list(ALLOWED_UPDATES)
         await self._transport.retry_until_accepted(
-            partial(self._bot.set_webhook, url, secret_token=secret, allowed_updates=kinds)
+            partial(
+                self._bot.set_webhook, url, secret_token=secret, allowed_updates=kinds
+            )
         )
         while True:
             await asyncio.sleep(self._services.pace.conflict_s)
@@ -426,7 +448,9 @@ class UpdateReceiver:
 
     async def _delete_own_webhook(self) -> bool:
         """Delete the webhook that this bot set in webhook mode; False if there is none."""
-        own = await self._services.store.read(lambda: Settings(self._services.db).get(WEBHOOK))
+        own = await self._services.store.read(
+            lambda: Settings(self._services.db).get(WEBHOOK)
+        )
         try:
             is_own = bool(own) and (await self._bot.get_webhook_info()).url == own
             return is_own and await self._bot.delete_webhook()
@@ -443,7 +467,9 @@ class UpdateReceiver:
 
     async def _store_batch(self, batch: Sequence[Any], back_at: datetime) -> None:
         """Store a batch, with as many retries as needed; queue the updates of this process."""
-        updates = [update for item in batch if (update := _parse_update(item)) is not None]
+        updates = [
+            update for item in batch if (update := _parse_update(item)) is not None
+        ]
         updates.sort(key=lambda update: update.update_id)
 
         def store() -> list[Task]:
@@ -452,10 +478,15 @@ class UpdateReceiver:
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.
             read = partial(read_known_user, self._services)
-            return [Task.parse(stored, self._bot, back_at, known=read(stored)) for stored in fresh]
+            return [
+                Task.parse(stored, self._bot, back_at, known=read(stored))
+                for stored in fresh
+            ]
 
         # Telegram keeps the batch until it is stored.
-        fresh = await retry_until_stored(self._services, store, "updates could not be stored")
+        fresh = await retry_until_stored(
+            self._services, store, "updates could not be stored"
+        )
         kill_point("update.stored")
         if updates:
             self._offset = updates[-1].update_id + 1

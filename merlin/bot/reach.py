@@ -12,7 +12,14 @@ from telegram import Bot
 from telegram.error import InvalidToken, TelegramError, TimedOut
 
 from merlin.bot.transport import AiohttpRequest, NotSent, ProxyRefused
-from merlin.config import BOT_TOKEN, Config, addresses, bot_id, credential, telegram_proxy
+from merlin.config import (
+    BOT_TOKEN,
+    Config,
+    addresses,
+    bot_id,
+    credential,
+    telegram_proxy,
+)
 from merlin.config.settings import PROXY_LOGIN
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.network import is_loopback
@@ -70,7 +77,9 @@ def _is_busy() -> bool:
 
 
 def _slow(named: Mapping[str, str]) -> MerlinError:
-    return _problem("doctor-telegram-busy" if _is_busy() else "doctor-telegram-slow", **named)
+    return _problem(
+        "doctor-telegram-busy" if _is_busy() else "doctor-telegram-slow", **named
+    )
 
 
 def _no_connection(config: Config, named: Mapping[str, str], error: str) -> MerlinError:

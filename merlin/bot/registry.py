@@ -20,7 +20,14 @@ from typing import TypeVar, cast
 from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
 from merlin.bot import menu
-from merlin.bot.context import Act, BotApplication, BotContext, Handler, callback_of, handler_of
+from merlin.bot.context import (
+    Act,
+    BotApplication,
+    BotContext,
+    Handler,
+    callback_of,
+    handler_of,
+)
 from merlin.bot.menu import View
 from merlin.bot.updates import SEPARATOR
 from merlin.core.errors import MerlinError, Refused
@@ -83,10 +90,14 @@ class Handlers:
         application.bot_data.commands.update(self._commands)
         application.bot_data.steps.update(self._steps)
         for name, handler in self._commands.items():
-            application.add_handler(CommandHandler(name, callback_of(handler), messages))
+            application.add_handler(
+                CommandHandler(name, callback_of(handler), messages)
+            )
         for verb, handler in self.buttons.items():
             # A verb whose arguments select other handlers is matched alone.
-            is_alone = any(other.startswith(f"{verb}{SEPARATOR}") for other in self.buttons)
+            is_alone = any(
+                other.startswith(f"{verb}{SEPARATOR}") for other in self.buttons
+            )
             end = r"\Z" if is_alone else rf"(?:{SEPARATOR}|\Z)"
             pattern = f"{re.escape(verb)}{end}"
             application.add_handler(CallbackQueryHandler(callback_of(handler), pattern))
@@ -124,7 +135,9 @@ def _show_errors(permission: Permission, handle: Handler) -> Handler:
         try:
             await handle(context)
         except MerlinError as error:
-            await show_with_role(context, permission, partial(menu.error_view, error=error))
+            await show_with_role(
+                context, permission, partial(menu.error_view, error=error)
+            )
 
     return handle_or_explain
 
@@ -145,7 +158,9 @@ def require_role(permission: Permission, act: Act) -> Act:
             context.stop_waiting()
             return admin_refusal(context)
         view = menu.catch_errors(act)(context)
-        return replace(view, is_new=view.is_new or context.arguments[-1:] == (AS_NEW_MESSAGE,))
+        return replace(
+            view, is_new=view.is_new or context.arguments[-1:] == (AS_NEW_MESSAGE,)
+        )
 
     return check_and_act
 
@@ -156,4 +171,6 @@ def admin_refusal(context: BotContext) -> View:
         return menu.outdated_view(context)
     if not context.command:
         return menu.text_view(context, "admin-not-available")
-    return menu.text_view(context, "bot-unknown-command", command=f"/{context.command[:32]}")
+    return menu.text_view(
+        context, "bot-unknown-command", command=f"/{context.command[:32]}"
+    )

@@ -33,7 +33,9 @@ def reference_name(services: BotServices, reference: str, language: str) -> str:
     if reference == "billing":
         return text(language, "page-audit-by-billing")
     key = f"page-audit-target-{kind}"
-    return text(language, key, name=name) if name and key in keys(language) else reference
+    return (
+        text(language, key, name=name) if name and key in keys(language) else reference
+    )
 
 
 def notice_text(services: BotServices, notice: Notice, language: str) -> str:
@@ -63,7 +65,9 @@ def evaluation_text(scores: Evaluation | None, language: str) -> str:
 
 def pack_text(pack: Mapping[Format, int], language: str) -> str:
     """Return the questions of a pack: "20 голосовых вопросов, 5 вопросов с фотографией"."""
-    return ", ".join(questions_text(kind, pack[kind], language) for kind in Format if kind in pack)
+    return ", ".join(
+        questions_text(kind, pack[kind], language) for kind in Format if kind in pack
+    )
 
 
 def promise_text(promise: Promise, language: str) -> str:

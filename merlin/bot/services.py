@@ -96,7 +96,10 @@ Round = Callable[[], Awaitable[object]]
 
 
 async def run_loop(
-    work: Round, changes: ChangeCounter, every_s: float = EVERY_S, rest_s: float = REST_S
+    work: Round,
+    changes: ChangeCounter,
+    every_s: float = EVERY_S,
+    rest_s: float = REST_S,
 ) -> None:
     """Run `work` after every change, and at a fixed interval."""
     while True:
@@ -112,7 +115,9 @@ async def run_every(work: Round, seconds: float) -> None:
         await work()
 
 
-async def run_forever(name: str, work: Round, longest_pause_s: float, failures: Failures) -> None:
+async def run_forever(
+    name: str, work: Round, longest_pause_s: float, failures: Failures
+) -> None:
     """Run `work`, and restart it after an error; other parts keep running.
 
     Its failure is over when it has run for a while.

@@ -39,11 +39,19 @@ class StarsGateway:
         """Return the gateway's name."""
         return payments.Gateway.STARS
 
-    async def send_invoice(self, place: ChatPlace, request: payments.PaymentRequest) -> None:
+    async def send_invoice(
+        self, place: ChatPlace, request: payments.PaymentRequest
+    ) -> None:
         """Send an invoice into a private chat. Raises PaymentError, ChatUnreachable."""
         # A forwarded copy opens the bot, so that no one pays for another user's order.
-        fields = {"start_parameter": "go_plan", **_invoice(request), "chat_id": place.chat_id}
-        await self._call("sendInvoice", {**fields, **target_fields(Target(place.thread_id))})
+        fields = {
+            "start_parameter": "go_plan",
+            **_invoice(request),
+            "chat_id": place.chat_id,
+        }
+        await self._call(
+            "sendInvoice", {**fields, **target_fields(Target(place.thread_id))}
+        )
 
     async def refund(self, request: payments.RefundRequest) -> payments.GatewayRefund:
         """Refund the Stars of a payment; calling it again refunds nothing more."""
@@ -52,9 +60,13 @@ class StarsGateway:
         try:
             await self._call("refundStarPayment", fields)
         except PaymentError as error:
-            if _REFUNDED not in str(error).upper():  # the library capitalises Telegram's words
+            if (
+                _REFUNDED not in str(error).upper()
+            ):  # the library capitalises Telegram's words
                 raise
-        return payments.GatewayRefund(charge, charge, request.amount, is_done=True, at=utc_now())
+        return payments.GatewayRefund(
+            charge, charge, request.amount, is_done=True, at=utc_now()
+        )
 
     async def refunds(self, payment_id: str) -> tuple[payments.GatewayRefund, ...]:  # noqa: ARG002
         """Return none: Telegram reports refunds by updates and never refunds twice."""
@@ -113,7 +125,9 @@ def read_refund(update: telegram.Update) -> payments.GatewayRefund | None:
     charge = payment.outside_id
     at = payment.at
     owner = {"purchase_id": payment.purchase_id, "user_id": payment.user_id}
-    return payments.GatewayRefund(charge, charge, payment.amount, is_done=True, at=at, **owner)
+    return payments.GatewayRefund(
+        charge, charge, payment.amount, is_done=True, at=at, **owner
+    )
 
 
 def read_payment(update: telegram.Update) -> payments.GatewayPayment | None:
@@ -127,7 +141,9 @@ def _read(
     message = update.message
     if payment is None or message is None or payment.currency != Currency.XTR.value:
         return None
-    if not (payment.telegram_payment_charge_id and 0 < payment.total_amount <= MAX_MINOR):
+    if not (
+        payment.telegram_payment_charge_id and 0 < payment.total_amount <= MAX_MINOR
+    ):
         return None
     return payments.GatewayPayment(
         outside_id=payment.telegram_payment_charge_id,

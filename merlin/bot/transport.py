@@ -140,7 +140,11 @@ class AiohttpRequest(BaseRequest):
             if self._proxy.startswith("socks5"):
                 import aiohttp_socks as socks  # noqa: PLC0415 - few have such a proxy
 
-                errors = socks.ProxyError, socks.ProxyConnectionError, socks.ProxyTimeoutError
+                errors = (
+                    socks.ProxyError,
+                    socks.ProxyConnectionError,
+                    socks.ProxyTimeoutError,
+                )
                 # EOFError: the proxy closes the connection while they speak.
                 self._failures = (*_FAILURES, *errors, EOFError)
                 make_connector = partial(socks.ProxyConnector.from_url, self._proxy)
@@ -204,12 +208,19 @@ class AiohttpRequest(BaseRequest):
     ) -> tuple[bytes, int]:
         if self._session is None:
             raise NotSent("the transport is not open")
-        wait = aiohttp.ClientTimeout(total=None, connect=self._connect_s, sock_read=read_s)
+        wait = aiohttp.ClientTimeout(
+            total=None, connect=self._connect_s, sock_read=read_s
+        )
         progress = SimpleNamespace(is_connected=False)
         options: dict[str, Any] = {"timeout": wait, "trace_request_ctx": progress}
         try:
             async with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False, **options
+                method,
+                url,
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                **options,
             ) as answer:
                 content = await answer.read()
                 status = answer.status
@@ -233,7 +244,9 @@ def _timeout_or(timeout: object, default: float) -> float | None:
     return timeout if timeout is None or isinstance(timeout, int | float) else default
 
 
-async def _note_connection(_session: object, context: SimpleNamespace, _params: object) -> None:
+async def _note_connection(
+    _session: object, context: SimpleNamespace, _params: object
+) -> None:
     context.trace_request_ctx.is_connected = True
 
 
@@ -302,7 +315,9 @@ LOCAL_LIMITS = TelegramLimits(0, 0, 0)
 
 def limits_of(base_url: str) -> TelegramLimits:
     """Return the limits of the Bot API server at an address."""
-    return LOCAL_LIMITS if is_loopback(urlsplit(base_url).hostname) else TelegramLimits()
+    return (
+        LOCAL_LIMITS if is_loopback(urlsplit(base_url).hostname) else TelegramLimits()
+    )
 
 
 class RateLimiter(BaseRateLimiter[SendClass]):
@@ -348,7 +363,9 @@ class RateLimiter(BaseRateLimiter[SendClass]):
                 return await callback(*args, **kwargs)
             except RetryAfter as flood:
                 seconds = seconds_of(flood)
-                self._cool_until[chat] = max(self._cool_until.get(chat, 0), _now() + seconds)
+                self._cool_until[chat] = max(
+                    self._cool_until.get(chat, 0), _now() + seconds
+                )
                 log.warning("telegram asks a chat to wait", chat=chat, seconds=seconds)
                 if send_class is SendClass.PROGRESS:
                     raise EditSkipped("flood wait") from flood

@@ -22,7 +22,12 @@ from telegram import Message, MessageEntity
 from telegram.constants import MessageEntityType
 
 from merlin.app.inbox import Update
-from merlin.core.formatted_text import Entity, FormattedMessage, show_addresses, utf16_length
+from merlin.core.formatted_text import (
+    Entity,
+    FormattedMessage,
+    show_addresses,
+    utf16_length,
+)
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -42,7 +47,9 @@ def parse_update(stored: Update, bot: telegram.Bot) -> telegram.Update:
     try:
         return telegram.Update.de_json(body, bot)
     except Exception as error:  # noqa: BLE001 - its constructors raise many types
-        log.warning("a part of an update could not be read", reason=f"{type(error).__name__}")
+        log.warning(
+            "a part of an update could not be read", reason=f"{type(error).__name__}"
+        )
     try:
         return telegram.Update.de_json(_keep_readable(telegram.Update, body, bot), bot)
     except Exception:
@@ -59,7 +66,9 @@ _SPLIT: dict[str, Any] = {
 _REQUIRED = ("update_id", "id", "chat_instance", "message_id", "date", "chat", "from")
 
 
-def _keep_readable(kind: Any, raw: Mapping[str, Any], bot: telegram.Bot) -> dict[str, Any]:
+def _keep_readable(
+    kind: Any, raw: Mapping[str, Any], bot: telegram.Bot
+) -> dict[str, Any]:
     """Return the fields of an object that the library can read."""
     kept = {name: raw[name] for name in _REQUIRED if name in raw}
     for name, value in raw.items():
@@ -89,7 +98,11 @@ def full_text_of(message: Message | None) -> str:
 
 def with_addresses(text: str, marks: Iterable[MessageEntity]) -> str:
     """Return a text with the addresses of its links, which only their marks tell."""
-    links = [Entity(mark.type, mark.offset, mark.length, mark.url) for mark in marks if mark.url]
+    links = [
+        Entity(mark.type, mark.offset, mark.length, mark.url)
+        for mark in marks
+        if mark.url
+    ]
     return show_addresses(FormattedMessage(text, tuple(links))) if links else text
 
 
@@ -145,7 +158,9 @@ def attachment_of(message: Message | None) -> ReceivedAttachment | None:
     if not file:
         return None
     if isinstance(file, Sequence):  # a photo in several sizes, the largest last
-        return ReceivedAttachment("photo", file[-1].file_id, size=file[-1].file_size or 0)
+        return ReceivedAttachment(
+            "photo", file[-1].file_id, size=file[-1].file_size or 0
+        )
     if isinstance(file, telegram.Voice | telegram.Audio | telegram.VideoNote):
         kind = "voice"
     elif isinstance(file, telegram.Document):
@@ -199,7 +214,9 @@ def find_addressee(message: Message | None, bot_id: int, bot_name: str) -> Addre
     text = full_text_of(message)
     cuts = []
     for mark in marks:
-        if _is_ours(mark, _slice_units(raw_units, mark.offset, mark.length), bot_id, bot_name):
+        if _is_ours(
+            mark, _slice_units(raw_units, mark.offset, mark.length), bot_id, bot_name
+        ):
             # Where the mention is behind the addresses of the links before it.
             before = _slice_units(raw_units, 0, mark.offset)
             links = [each for each in marks if each.offset < mark.offset]
@@ -214,7 +231,10 @@ def find_addressee(message: Message | None, bot_id: int, bot_name: str) -> Addre
         is_reply=bool(replied and replied.id == bot_id),
         is_channel=message.sender_chat is not None,
         is_relayed=bool(
-            is_bot or message.forward_origin or message.is_automatic_forward or message.via_bot
+            is_bot
+            or message.forward_origin
+            or message.is_automatic_forward
+            or message.via_bot
         ),
     )
 
@@ -281,7 +301,9 @@ LONG_UNITS = 3800
 FULL_UNITS = 4096
 _COMMAND = re.compile(r"/\w{1,32}(@\w+)?(?=\s|$)")
 # A comment that points to the forwarded message behind it.
-_POINTING = re.compile(r":\s*\Z|\b(?:this|these|below|эт[аиоу]\w*|ниже|тут)\b", re.IGNORECASE)
+_POINTING = re.compile(
+    r":\s*\Z|\b(?:this|these|below|эт[аиоу]\w*|ниже|тут)\b", re.IGNORECASE
+)
 
 
 def may_continue(update: telegram.Update) -> bool:

@@ -14,7 +14,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from http import HTTPStatus
@@ -22,12 +29,22 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from merlin.chat.grounding import Source, are_citations_complete, read_citations
 from merlin.chat.model_catalogue import Candidate, General, only_candidate
-from merlin.chat.sessions import count_window_tokens, estimate_tokens, limit_from_refusal
+from merlin.chat.sessions import (
+    count_window_tokens,
+    estimate_tokens,
+    limit_from_refusal,
+)
 from merlin.core.clock import Clock
 from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError
 from merlin.core.formatted_text import is_blank, join_surrogates
 from merlin.core.log import get_logger
-from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
+from merlin.core.messages import (
+    DEFAULT_SAMPLING,
+    Message,
+    ParameterRefused,
+    SamplingParams,
+    Usage,
+)
 from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
 from merlin.db.notices import Notices
@@ -142,15 +159,23 @@ class Stop:
             self._task.cancel()
 
 
-def report_faults(db: Database, faults: Iterable[ProviderFault], clock: Clock, by: str) -> None:
+def report_faults(
+    db: Database, faults: Iterable[ProviderFault], clock: Clock, by: str
+) -> None:
     """Notify admins of each fault, at most once an hour; call it within a transaction.
 
     `by` is the name of the calling process, as stored with requests.
     """
     for fault in faults:
-        arguments = {"provider": fault.provider, "model": fault.model_id, "reason": fault.reason}
+        arguments = {
+            "provider": fault.provider,
+            "model": fault.model_id,
+            "reason": fault.reason,
+        }
         key = f"notice-answer-{fault.kind}"
-        is_news = Notices(db, clock).tell_hourly(key, arguments, fault.provider, fault.model_id)
+        is_news = Notices(db, clock).tell_hourly(
+            key, arguments, fault.provider, fault.model_id
+        )
         if is_news and fault.kind in ("gone", "unapplied"):
             # The daemon looks at the models at once.
             Requests(db).ask(RequestKind.CENSUS, {"model": fault.model_id}, by)
@@ -269,7 +294,9 @@ class AnswerService:
     """Sends questions to the providers under a retry policy."""
 
     def __init__(
-        self, answerers: Mapping[str, OpenAIChat], retry_policy: RetryPolicy | None = None
+        self,
+        answerers: Mapping[str, OpenAIChat],
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
         self._answerers = answerers
         self._retry_policy = retry_policy or RetryPolicy()
@@ -296,7 +323,9 @@ class AnswerService:
         not help, the parameter has to change.
         """
         stop = stop or Stop()
-        answering = self._answer_or_compose(route, conversation, observer, stop, sampling, ground)
+        answering = self._answer_or_compose(
+            route, conversation, observer, stop, sampling, ground
+        )
         # None: stopped before a model was asked.
         return await stop.run(answering) or Reply(Ending.STOPPED)
 
@@ -334,7 +363,9 @@ class AnswerService:
         if not is_shown and composed.ending is not Ending.STOPPED:
             return replace(reply, faults=faults, unused=composed)
         composed = replace(composed, first=reply.first)
-        shown = replace(composed, text=body if is_shown else "", known=is_shown or None, nearest=())
+        shown = replace(
+            composed, text=body if is_shown else "", known=is_shown or None, nearest=()
+        )
         return replace(shown, sources=tuple(cited), faults=faults, unused=reply)
 
     async def _first_reply(
@@ -364,7 +395,9 @@ class AnswerService:
                 break
         return replace(last, faults=tuple(faults), first=first)
 
-    async def _ask_choice(self, attempt: _Attempt, faults: list[ProviderFault]) -> Reply | None:
+    async def _ask_choice(
+        self, attempt: _Attempt, faults: list[ProviderFault]
+    ) -> Reply | None:
         """Return the reply of one model, None to try the next one."""
         choice = attempt.choice
         try:
@@ -421,7 +454,9 @@ class AnswerService:
             tries += 1
             try:
                 if self._skipped.has(attempt.choice.provider):
-                    raise ProviderError("left alone: its quota is spent", code=NO_CREDIT)
+                    raise ProviderError(
+                        "left alone: its quota is spent", code=NO_CREDIT
+                    )
                 return await self._ask_once(attempt)
             except ProviderBusy as busy:
                 if busy.status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -434,7 +469,11 @@ class AnswerService:
                 pause = min(pause, self._retry_policy.longest_pause_s)
                 if tries >= self._retry_policy.tries or clock() + pause > deadline:
                     raise
-                log.info("model is busy", provider=attempt.choice.provider, pause_s=round(pause, 2))
+                log.info(
+                    "model is busy",
+                    provider=attempt.choice.provider,
+                    pause_s=round(pause, 2),
+                )
             await asyncio.sleep(pause)
 
     async def _ask_once(self, attempt: _Attempt) -> Reply:
@@ -448,7 +487,9 @@ class AnswerService:
             async with asyncio.timeout(self._retry_policy.answer_s):
                 model_id = model_id or await answerer.find_first_model()
                 started_at = clock()
-                async for piece in answerer.stream(model_id, attempt.messages, attempt.sampling):
+                async for piece in answerer.stream(
+                    model_id, attempt.messages, attempt.sampling
+                ):
                     check_answering_model(piece, model_id, attempt.choice.base)
                     answer = Answer(
                         piece.text if piece.is_replacing else answer.text + piece.text,
@@ -472,13 +513,17 @@ class AnswerService:
         except (ProviderError, TimeoutError) as error:
             if not is_blank(answer.text):
                 log.warning(
-                    "answer was cut off", provider=attempt.choice.provider, reason=str(error)
+                    "answer was cut off",
+                    provider=attempt.choice.provider,
+                    reason=str(error),
                 )
                 return _reply(answer, attempt, model_id, first_ms, Ending.CUT)
             if isinstance(error, TimeoutError):
                 raise ProviderBusy("no answer in time", reason="slow") from error
             raise
-        return _reply(answer, attempt, model_id, first_ms, _ending(answer, attempt.sampling))
+        return _reply(
+            answer, attempt, model_id, first_ms, _ending(answer, attempt.sampling)
+        )
 
 
 def _ending(answer: Answer, sampling: SamplingParams) -> Ending:
@@ -492,7 +537,11 @@ def _ending(answer: Answer, sampling: SamplingParams) -> Ending:
 
 
 def _reply(
-    answer: Answer, attempt: _Attempt, model_id: str | None, first_ms: int | None, ending: Ending
+    answer: Answer,
+    attempt: _Attempt,
+    model_id: str | None,
+    first_ms: int | None,
+    ending: Ending,
 ) -> Reply:
     # A character beyond U+FFFF can be split across two pieces.
     text = "" if is_blank(answer.text) else join_surrogates(answer.text.strip())
@@ -511,12 +560,18 @@ def _reply(
         answer.usage,
         known,
         answer.nearest if known is False else (),
-        sources=[Source(1, "", taught) for taught in answer.composed_from if known is not False],
+        sources=[
+            Source(1, "", taught)
+            for taught in answer.composed_from
+            if known is not False
+        ],
         first_ms=first_ms,
         estimate=estimate,
     )
 
 
 def _fault_of(kind: str, choice: Candidate, error: ProviderError) -> ProviderFault:
-    log.warning("model cannot be asked", kind=kind, provider=choice.provider, reason=str(error))
+    log.warning(
+        "model cannot be asked", kind=kind, provider=choice.provider, reason=str(error)
+    )
     return ProviderFault(kind, choice.provider, choice.model_id or "", str(error))

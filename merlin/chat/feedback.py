@@ -21,7 +21,11 @@ from merlin.core.clock import from_iso
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, normalise
 from merlin.dataset.layout import example_path
-from merlin.dataset.near_questions import find_near_questions, near_key, needs_turn_before
+from merlin.dataset.near_questions import (
+    find_near_questions,
+    near_key,
+    needs_turn_before,
+)
 from merlin.dataset.proposals import ProposalState, rated_prefixes
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import KTO, DatasetSpec
@@ -66,7 +70,9 @@ class Ratings(BotRepository):
 
     def find(self, turn_id: int, user_id: int) -> Rating | None:
         """Return a user's rating of a turn, None without one."""
-        value = self.db.value(RATING.select(RATING.value).where(_is_by(turn_id, user_id)))
+        value = self.db.value(
+            RATING.select(RATING.value).where(_is_by(turn_id, user_id))
+        )
         return None if value is None else Rating(value)
 
     def find_turn(self, chat_id: int, message_id: int) -> int | None:
@@ -77,7 +83,9 @@ class Ratings(BotRepository):
         if turn_id is None:
             # The outbox sent the answer, or its last part.
             is_sent = self._match(OUTGOING, chat_id=chat_id, message_id=message_id)
-            same_update = (TURN.bot_id == OUTGOING.bot_id) & (TURN.update_id == OUTGOING.update_id)
+            same_update = (TURN.bot_id == OUTGOING.bot_id) & (
+                TURN.update_id == OUTGOING.update_id
+            )
             by_outgoing = OUTGOING.select(TURN.id).join(TURN, on=same_update)
             turn_id = self.db.value(by_outgoing.where(is_sent))
         return None if turn_id is None else int(turn_id)
@@ -85,8 +93,12 @@ class Ratings(BotRepository):
     def thumbs(self, model_id: str) -> Counter[Rating]:
         """Return the number of ratings of a model's answers."""
         count = fn.COUNT(RATING.user_id).alias("count")
-        query = RATING.select(RATING.value, count).join(TURN, on=(TURN.id == RATING.turn_id))
-        rows = self.db.rows(query.where(TURN.model_id == model_id).group_by(RATING.value))
+        query = RATING.select(RATING.value, count).join(
+            TURN, on=(TURN.id == RATING.turn_id)
+        )
+        rows = self.db.rows(
+            query.where(TURN.model_id == model_id).group_by(RATING.value)
+        )
         return Counter({Rating(row["value"]): int(row["count"]) for row in rows})
 
 
@@ -111,12 +123,16 @@ class QuestionStatistics(Repository):
         super().__init__(db)
         self._default = default_dataset
 
-    def count_by_dataset(self, since: date) -> tuple[Counter[str | None], Counter[str | None]]:
+    def count_by_dataset(
+        self, since: date
+    ) -> tuple[Counter[str | None], Counter[str | None]]:
         """Return the numbers of questions that a model answered and of disliked answers.
 
         Each by dataset. Neither small talk nor what a plan refused is among them.
         """
-        model = Case(None, ((SESSION.dataset.is_null(), TURN.model_id),)).alias("answered_by")
+        model = Case(None, ((SESSION.dataset.is_null(), TURN.model_id),)).alias(
+            "answered_by"
+        )
         is_disliked = Case(None, ((RATING.value == Rating.DOWN.value, 1),), 0)
         query = TURN.select(
             SESSION.dataset, model, fn.COUNT(TURN.id.distinct()), fn.SUM(is_disliked)
@@ -126,7 +142,9 @@ class QuestionStatistics(Repository):
         query = query.group_by(SESSION.dataset, SQL("answered_by"))
         rows = self.db.tuples(query)
         is_used = MODEL.model_id.in_([model_id for _, model_id, *_ in rows if model_id])
-        tuned = set(self.db.tuples(MODEL.select(MODEL.model_id, MODEL.dataset).where(is_used)))
+        tuned = set(
+            self.db.tuples(MODEL.select(MODEL.model_id, MODEL.dataset).where(is_used))
+        )
         questions = Counter[str | None]()
         disliked = Counter[str | None]()
         for dataset, model_id, asked, down in rows:
@@ -154,10 +172,14 @@ class QuestionStatistics(Repository):
         )
         day = fn.SUBSTR(TURN.asked_at, 1, 10).alias("day")
         count = fn.COUNT(TURN.id)
-        query = self._about(TURN.select(day, outcome.alias("outcome"), count), dataset, since)
+        query = self._about(
+            TURN.select(day, outcome.alias("outcome"), count), dataset, since
+        )
         query = query.where(is_failed | (TURN.answer != ""))
         counts = defaultdict[date, Counter[Outcome]](Counter)
-        for at, name, number in self.db.tuples(query.group_by(SQL("day"), SQL("outcome"))):
+        for at, name, number in self.db.tuples(
+            query.group_by(SQL("day"), SQL("outcome"))
+        ):
             counts[date.fromisoformat(at)][Outcome(name)] = int(number)
         return counts
 
@@ -170,9 +192,13 @@ class QuestionStatistics(Repository):
         editor dismissed, or only those `dismissed` under this number. Includes users without
         consent: `is_shown` is then false.
         """
-        disliked = RATING.select(RATING.turn_id).where(RATING.value == Rating.DOWN.value)
+        disliked = RATING.select(RATING.turn_id).where(
+            RATING.value == Rating.DOWN.value
+        )
         is_declined = PROPOSAL.state == ProposalState.DECLINED.value
-        corrected = PROPOSAL.select(PROPOSAL.turn_id).where((PROPOSAL.turn_id > 0) & ~is_declined)
+        corrected = PROPOSAL.select(PROPOSAL.turn_id).where(
+            (PROPOSAL.turn_id > 0) & ~is_declined
+        )
         is_disliked = TURN.id.in_(disliked) & TURN.id.not_in(corrected)
         # Each by an index of its own: few of the turns of a week are listed.
         refused = TURN.select(TURN.id).where(
@@ -192,17 +218,28 @@ class QuestionStatistics(Repository):
         )
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS))
         is_reason = (TURN.known == 0) | is_disliked
-        is_listed = TURN.id.in_(refused | disliked) & is_reason & (TURN.is_dismissed == dismissed)
+        is_listed = (
+            TURN.id.in_(refused | disliked)
+            & is_reason
+            & (TURN.is_dismissed == dismissed)
+        )
         matching = query.where(is_listed & can_be_example)
         questions = []
         for row in self.db.rows(matching.order_by(TURN.id.desc()).limit(limit)):
             text = decrypt(self.db.cipher, row["question"])
-            has_reason = {Reason.REFUSED: row["known"] == 0, Reason.DISLIKED: row["is_disliked"]}
-            reasons = frozenset(reason for reason, applies in has_reason.items() if applies)
+            has_reason = {
+                Reason.REFUSED: row["known"] == 0,
+                Reason.DISLIKED: row["is_disliked"],
+            }
+            reasons = frozenset(
+                reason for reason, applies in has_reason.items() if applies
+            )
             at = from_iso(row["asked_at"])
             is_shown = bool(row["is_shown"])
             if text:
-                questions.append(UnansweredQuestion(row["id"], text, at, reasons, is_shown))
+                questions.append(
+                    UnansweredQuestion(row["id"], text, at, reasons, is_shown)
+                )
         return questions
 
     def list_asked(self, dataset: str, since: date, limit: int) -> list[AskedQuestion]:
@@ -214,7 +251,9 @@ class QuestionStatistics(Repository):
         can_be_asked = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & (TURN.answer != "")
         newest = query.where(_has_consent() & can_be_asked).order_by(TURN.id.desc())
         found: dict[str, AskedQuestion] = {}
-        for asked in self.find_asked([row["id"] for row in self.db.rows(newest.limit(5 * limit))]):
+        for asked in self.find_asked(
+            [row["id"] for row in self.db.rows(newest.limit(5 * limit))]
+        ):
             words = normalise(asked.question)
             if not needs_turn_before(words):
                 found.setdefault(words, asked)
@@ -252,7 +291,9 @@ class QuestionStatistics(Repository):
             return 0
         since = now - timedelta(weeks=spec.recipe.weeks)
         if spec.recipe.method == KTO:
-            newest = BUILD.select(fn.MAX(BUILD.created_at)).where(BUILD.dataset == dataset)
+            newest = BUILD.select(fn.MAX(BUILD.created_at)).where(
+                BUILD.dataset == dataset
+            )
             since = max(since, from_iso(self.db.value(newest)))
         query = self._rated(dataset, since.date(), RATING.value, fn.COUNT(TURN.id))
         counts = Counter(dict(self.db.tuples(query.group_by(RATING.value))))
@@ -269,13 +310,19 @@ class QuestionStatistics(Repository):
         revoked = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
         ids = {row["example_id"] for row in self.db.rows(revoked)}
         examples = []
-        for row in self.db.rows(self._rated(dataset, since, *columns).order_by(TURN.id)):
+        for row in self.db.rows(
+            self._rated(dataset, since, *columns).order_by(TURN.id)
+        ):
             question, answer = (
-                mask_personal_data(decrypt(self.db.cipher, row[name]) or "", language).words.strip()
+                mask_personal_data(
+                    decrypt(self.db.cipher, row[name]) or "", language
+                ).words.strip()
                 for name in ("question", "answer")
             )
             example_id = f"{rated_prefixes(self.db, row['user_id'])[0]}{row['id']}"
-            is_whole = question and answer and not needs_turn_before(normalise(question))
+            is_whole = (
+                question and answer and not needs_turn_before(normalise(question))
+            )
             if is_whole and example_id not in ids:
                 asked = Message("user", question)
                 said = Message("assistant", answer)
@@ -283,7 +330,9 @@ class QuestionStatistics(Repository):
                 rated = Example(
                     example_id,
                     example_path(example_id),
-                    hashlib.sha256(f"{row['value']} {question} {answer}".encode()).hexdigest(),
+                    hashlib.sha256(
+                        f"{row['value']} {question} {answer}".encode()
+                    ).hexdigest(),
                     (asked, said) if is_good else (asked,),
                     rejected=None if is_good else said,
                 )
@@ -295,14 +344,18 @@ class QuestionStatistics(Repository):
         is_own = _is_rated() & (RATING.user_id == TURN.user_id)
         is_known = TURN.known.is_null() | (TURN.known == 1)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & (TURN.answer != "")
-        return query.join(RATING, on=is_own).where(_has_consent() & is_known & can_be_example)
+        return query.join(RATING, on=is_own).where(
+            _has_consent() & is_known & can_be_example
+        )
 
     def find_turn_before(self, turn_id: int) -> tuple[str, str] | None:
         """Return the question and the answer of the session's turn before a turn, None without one.
 
         Only if the same person asked both and has a valid consent, and the answer was known.
         """
-        turn = self.db.row(TURN.select(TURN.session_id, TURN.user_id).where(TURN.id == turn_id))
+        turn = self.db.row(
+            TURN.select(TURN.session_id, TURN.user_id).where(TURN.id == turn_id)
+        )
         if turn is None:
             return None
         in_session = (TURN.session_id == turn["session_id"]) & (TURN.id < turn_id)
@@ -314,13 +367,17 @@ class QuestionStatistics(Repository):
             TURN.format,
             _has_consent().alias("is_shown"),
         )
-        newest = _select_counted(query, date.min).where(in_session & (TURN.answer != ""))
+        newest = _select_counted(query, date.min).where(
+            in_session & (TURN.answer != "")
+        )
         row = self.db.row(newest.order_by(TURN.id.desc()).limit(1))
         if row is None or row["user_id"] != turn["user_id"] or not row["is_shown"]:
             return None
         if row["known"] == 0 or row["format"] not in EXAMPLE_FORMATS:
             return None
-        question, answer = (decrypt(self.db.cipher, row[name]) for name in ("question", "answer"))
+        question, answer = (
+            decrypt(self.db.cipher, row[name]) for name in ("question", "answer")
+        )
         return (question, answer) if question and answer else None
 
     def _about(self, query: Select, dataset: str, since: date) -> Select:
@@ -398,7 +455,9 @@ class QuestionGroup:
     @property
     def forms(self) -> list[str]:
         """Return the distinct normalised questions."""
-        return list(dict.fromkeys(normalise(question.text) for question in self.questions))
+        return list(
+            dict.fromkeys(normalise(question.text) for question in self.questions)
+        )
 
     @property
     def wordings(self) -> list[tuple[str, int]]:
@@ -409,7 +468,9 @@ class QuestionGroup:
 
     def last(self, reason: Reason) -> datetime | None:
         """Return the time of the newest question with this reason; None without one."""
-        times = (question.at for question in self.questions if reason in question.reasons)
+        times = (
+            question.at for question in self.questions if reason in question.reasons
+        )
         return next(times, None)
 
     def count(self, reason: Reason) -> int:
@@ -435,7 +496,8 @@ def group_questions(questions: Iterable[UnansweredQuestion]) -> list[QuestionGro
     for form, members in by_form.items():
         groups[representatives.get(form, form)] += members
     newest_first = [
-        sorted(group, key=lambda question: question.at, reverse=True) for group in groups.values()
+        sorted(group, key=lambda question: question.at, reverse=True)
+        for group in groups.values()
     ]
     newest_first.sort(key=lambda group: group[0].at)
     return [QuestionGroup(group) for group in newest_first][::-1]

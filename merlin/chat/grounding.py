@@ -102,7 +102,8 @@ class Source:
         }
         stems = set(map(stem, words))
         best = sorted(
-            self.paragraphs, key=lambda each: -len(stems.intersection(_split_stems(each.text)))
+            self.paragraphs,
+            key=lambda each: -len(stems.intersection(_split_stems(each.text))),
         )
         return replace(self, paragraphs=best[:1])
 
@@ -116,7 +117,9 @@ class Passages:
             for material, content in materials
             for passage in split_passages(content)
         ]
-        texts = [f"{material.name} {passage.text}" for material, passage in self._passages]
+        texts = [
+            f"{material.name} {passage.text}" for material, passage in self._passages
+        ]
         self._stems = set[str]().union(*map(_split_stems, texts))
         self._lock = threading.Lock()
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
@@ -141,11 +144,15 @@ class Passages:
         expression = " OR ".join(f'"{term}"' for term in terms)
         query = "SELECT rowid FROM passage WHERE passage MATCH ? ORDER BY rank, rowid"
         with self._lock:
-            return [row - 1 for (row,) in self._db.execute(query, (expression,)).fetchall()]
+            return [
+                row - 1 for (row,) in self._db.execute(query, (expression,)).fetchall()
+            ]
 
     def nearest(self, stems: Sequence[str]) -> tuple[Material, Passage] | None:
         """Return the passage nearest by words, None without any of the stems."""
-        return next((self._passages[place] for place in self.find_by_words(stems)), None)
+        return next(
+            (self._passages[place] for place in self.find_by_words(stems)), None
+        )
 
     def search(self, question: str, example: str) -> list[tuple[Material, Passage]]:
         """Return the passages nearest to a question by words and meaning, best first.
@@ -162,7 +169,9 @@ class Passages:
         if not self._stems.intersection(stems) and not cosines.max() >= _MIN_COSINE:
             return []
         by_meaning = list(dict.fromkeys(places[row] for row in (-cosines).argsort()))
-        by_words = self.find_by_words([*stems, *_grams(" ".join(_asked_words(question)))])
+        by_words = self.find_by_words(
+            [*stems, *_grams(" ".join(_asked_words(question)))]
+        )
         by_example = self.find_by_words(find_stems(example)) if example else []
         fused = fuse(by_words, by_meaning, by_example)
         return [self._passages[place] for place in fused[:MAX_PASSAGES]]
@@ -191,7 +200,9 @@ def split_passages(markdown: str) -> Iterator[Passage]:
     joined: list[Paragraph] = []
     number = 0
     for level, block in _split_blocks(markdown):
-        if joined and (level or len(_passage(headings, joined).text) + len(block) > MAX_CHARACTERS):
+        if joined and (
+            level or len(_passage(headings, joined).text) + len(block) > MAX_CHARACTERS
+        ):
             yield _passage(headings, joined)
             joined = []
         if level:
@@ -213,7 +224,9 @@ def _split_blocks(markdown: str) -> Iterator[tuple[int, str]]:
             yield level, "\n".join(lines[first:end]).strip()
 
 
-def _passage(headings: Sequence[tuple[int, str]], paragraphs: Sequence[Paragraph]) -> Passage:
+def _passage(
+    headings: Sequence[tuple[int, str]], paragraphs: Sequence[Paragraph]
+) -> Passage:
     above = [heading for _, heading in headings]
     blocks = [*above, *(each.text for each in paragraphs)]
     heading = above[-1].strip("#= -\n") if above else ""
@@ -231,7 +244,9 @@ def _read_passages(db: Database, cache: PassageCache, dataset: str) -> Passages:
     if dataset not in passages:
         materials = (each for each in catalogue.materials(dataset) if each.has_text)
         texts = ((each, catalogue.text(dataset, each.text)) for each in materials)
-        passages[dataset] = Passages([(each, content) for each, content in texts if content])
+        passages[dataset] = Passages(
+            [(each, content) for each, content in texts if content]
+        )
     return passages[dataset]
 
 
@@ -242,8 +257,12 @@ def _asking_stems() -> frozenset[str]:
 
 
 def _asked_words(content: str) -> list[str]:
-    words = (word for word in split_words(fold(content)) if len(word) >= _MIN_WORD_LENGTH)
-    return [word for word in dict.fromkeys(words) if stem(word) not in _asking_stems()][:_MAX_WORDS]
+    words = (
+        word for word in split_words(fold(content)) if len(word) >= _MIN_WORD_LENGTH
+    )
+    return [word for word in dict.fromkeys(words) if stem(word) not in _asking_stems()][
+        :_MAX_WORDS
+    ]
 
 
 def find_stems(content: str) -> list[str]:
@@ -263,7 +282,9 @@ def _split_stems(content: str) -> list[str]:
     return list(map(stem, split_words(fold(content))))
 
 
-def find_passage(db: Database, cache: PassageCache, dataset: str, question: str) -> Source | None:
+def find_passage(
+    db: Database, cache: PassageCache, dataset: str, question: str
+) -> Source | None:
     """Return the nearest course passage, None if it has too few of the question's stems.
 
     With `_MIN_STEM_SHARE` nearly all passages found for the shipped examples were right.
@@ -274,13 +295,17 @@ def find_passage(db: Database, cache: PassageCache, dataset: str, question: str)
         return None
     material, passage = found
     passage_stems = _split_stems(passage.text)
-    if sum(word_stem in passage_stems for word_stem in stems) < _MIN_STEM_SHARE * len(stems):
+    if sum(word_stem in passage_stems for word_stem in stems) < _MIN_STEM_SHARE * len(
+        stems
+    ):
         return None
     source = Source(1, passage.text, material=material, paragraphs=passage.paragraphs)
     return source.cited_for(question)
 
 
-def find_sources(db: Database, cache: PassageCache, dataset: str, question: str) -> list[Source]:
+def find_sources(
+    db: Database, cache: PassageCache, dataset: str, question: str
+) -> list[Source]:
     """Return the sources for a question, the nearest examples before the nearest passages."""
     stems = find_stems(question)
     if not stems:
@@ -296,8 +321,12 @@ def find_sources(db: Database, cache: PassageCache, dataset: str, question: str)
         excerpt = f"{asked[place]}\n{examples[place][-1].content}"[:MAX_CHARACTERS]
         sources.append(Source(len(sources) + 1, excerpt, question=asked[place]))
     nearest = sources[0].text if sources else ""
-    for material, passage in _read_passages(db, cache, dataset).search(question, nearest):
-        found = Source(len(sources) + 1, passage.text[:MAX_CHARACTERS], material=material)
+    for material, passage in _read_passages(db, cache, dataset).search(
+        question, nearest
+    ):
+        found = Source(
+            len(sources) + 1, passage.text[:MAX_CHARACTERS], material=material
+        )
         sources.append(replace(found, paragraphs=passage.paragraphs))
     return sources
 

@@ -61,7 +61,9 @@ class CandidateKind(StrEnum):
     BASE = "base"
     GENERAL = "general"  # in place of a tuned model that cannot answer
     ALONE = "alone"  # also general, where no tuned model serves
-    COMPOSED = "composed"  # from sources, where the tuned model does not know the answer
+    COMPOSED = (
+        "composed"  # from sources, where the tuned model does not know the answer
+    )
 
 
 # A provider and its name of a model (None: the first that it lists).
@@ -93,7 +95,9 @@ class Candidate:
     @property
     def sign(self) -> str:
         """Return a short key for it: ids are too long for a button's data."""
-        return sha256(f"{self.provider}\0{self.model_id}".encode()).hexdigest()[:SIGN_LENGTH]
+        return sha256(f"{self.provider}\0{self.model_id}".encode()).hexdigest()[
+            :SIGN_LENGTH
+        ]
 
     @property
     def title(self) -> str:
@@ -122,24 +126,39 @@ class ModelRequest:
         return (Message("system", self.system),) if self.system else ()
 
 
-def find_first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Candidate | None:
+def find_first_candidate(
+    catalogue: ModelCatalogue, request: ModelRequest
+) -> Candidate | None:
     """Return the model that is to answer first; None if only the chain is left."""
     kind = CandidateKind.CHOSEN
     chosen = request.chosen
     assistant = request.assistant
     if chosen is not None and not is_unavailable(catalogue, chosen):
-        own = catalogue.tuned_row(chosen[1]) if chosen[1] and not request.system else None
+        own = (
+            catalogue.tuned_row(chosen[1]) if chosen[1] and not request.system else None
+        )
         if own is not None:
             return _make_tuned_candidate(kind, own)
         return Candidate(kind, *chosen, request.system_messages)
-    if request.system and assistant is not None and not is_unavailable(catalogue, assistant):
+    if (
+        request.system
+        and assistant is not None
+        and not is_unavailable(catalogue, assistant)
+    ):
         return Candidate(kind, *assistant, request.system_messages)
     serving = catalogue.serving_row(request.dataset) if not request.system else None
-    return None if serving is None else _make_tuned_candidate(CandidateKind.SERVING, serving)
+    return (
+        None
+        if serving is None
+        else _make_tuned_candidate(CandidateKind.SERVING, serving)
+    )
 
 
 async def candidates(
-    catalogue: ModelCatalogue, store: Store, request: ModelRequest, first: Candidate | None
+    catalogue: ModelCatalogue,
+    store: Store,
+    request: ModelRequest,
+    first: Candidate | None,
 ) -> AsyncIterator[Candidate]:
     """Yield the models to ask, best first; the chain is read only when it is needed."""
     if first is not None:
@@ -157,7 +176,9 @@ async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
 
 def is_unavailable(catalogue: ModelCatalogue, general: General | None) -> bool:
     """Return whether a model was tuned here and may not serve."""
-    own = catalogue.tuned_row(general[1]) if general is not None and general[1] else None
+    own = (
+        catalogue.tuned_row(general[1]) if general is not None and general[1] else None
+    )
     return own is not None and refuse_serving(model_of(own)) is not None
 
 
@@ -173,7 +194,9 @@ def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candida
         system = now.before
         if now.base and not is_unavailable(catalogue, (now.provider, now.base)):
             before = (*system, *catalogue.first_conversations(serving["build_id"], FEW))
-            yield Candidate(CandidateKind.BASE, now.provider, now.base, before, now.base)
+            yield Candidate(
+                CandidateKind.BASE, now.provider, now.base, before, now.base
+            )
     for general in request.general:
         if not is_unavailable(catalogue, general):
             yield Candidate(kind, *general, system)
@@ -197,7 +220,9 @@ def _make_tuned_candidate(kind: CandidateKind, row: Row) -> Candidate:
 _RECIPE = JOB.select(JOB.recipe).where(JOB.id == MODEL.job_id).alias("recipe")
 _TAUGHT = (BUILD.system, _RECIPE)
 # Datasets are ordered by their first promotion: a new one does not become the default.
-_BY_AGE = PROMOTION.select(fn.MIN(PROMOTION.id)).where(PROMOTION.dataset == SERVING.dataset)
+_BY_AGE = PROMOTION.select(fn.MIN(PROMOTION.id)).where(
+    PROMOTION.dataset == SERVING.dataset
+)
 _SERVING = serving_rows().select_extend(*_TAUGHT).order_by(_BY_AGE, SERVING.dataset)
 _ALL = Prepared(_SERVING)
 _FIRST = Prepared(_SERVING.limit(1))
@@ -233,10 +258,15 @@ class ModelCatalogue(Repository):
         With their training data's settings.
         """
         now = SERVING.select(SERVING.model_row).where(SERVING.dataset.in_(datasets))
-        order = {name: at for at, name in enumerate(Promotions(self.db).list_served(*datasets))}
+        order = {
+            name: at
+            for at, name in enumerate(Promotions(self.db).list_served(*datasets))
+        }
         good = MODEL.dataset.in_(datasets) & MAY_SERVE
         others = select_models().where(good & MODEL.id.not_in(now))
-        rows = self.db.rows(others.select_extend(*_TAUGHT).where(MODEL.model_id.in_(list(order))))
+        rows = self.db.rows(
+            others.select_extend(*_TAUGHT).where(MODEL.model_id.in_(list(order)))
+        )
         return sorted(rows, key=lambda row: order[row["model_id"]])
 
     def model(self, model_id: str) -> Model | None:
@@ -262,14 +292,19 @@ class ModelCatalogue(Repository):
             .limit(count)
         )
         messages = [
-            message for row in self.db.rows(taught) for message in read_messages(row["messages"])
+            message
+            for row in self.db.rows(taught)
+            for message in read_messages(row["messages"])
         ]
         return tuple(message for message in messages if message.role != "system")
 
 
 _TOKENS = Prepared(
     WINDOW.select(WINDOW.tokens)
-    .where((WINDOW.provider == Parameter("provider")) & (WINDOW.model_id == Parameter("model_id")))
+    .where(
+        (WINDOW.provider == Parameter("provider"))
+        & (WINDOW.model_id == Parameter("model_id"))
+    )
     .limit(1)
 )
 
@@ -291,7 +326,9 @@ class Windows(Repository):
 
     def read_windows(self, provider: str) -> dict[str, int | None]:
         """Return the windows of a provider's models by id, None for those not reported."""
-        those = WINDOW.select().where(WINDOW.provider == provider).order_by(WINDOW.model_id)
+        those = (
+            WINDOW.select().where(WINDOW.provider == provider).order_by(WINDOW.model_id)
+        )
         return {row["model_id"]: row["tokens"] or None for row in self.db.rows(those)}
 
     @transaction
@@ -299,9 +336,14 @@ class Windows(Repository):
         """Store the models that a provider lists; delete those that it no longer lists."""
         known = self.read_windows(provider)
         gone = sorted(known.keys() - windows.keys())
-        self.db.delete(WINDOW, (WINDOW.provider == provider) & WINDOW.model_id.in_(gone))
+        self.db.delete(
+            WINDOW, (WINDOW.provider == provider) & WINDOW.model_id.in_(gone)
+        )
         # If the provider reports nothing, the window learned from a refusal is kept.
-        new = {model_id: most or known.get(model_id) or 0 for model_id, most in windows.items()}
+        new = {
+            model_id: most or known.get(model_id) or 0
+            for model_id, most in windows.items()
+        }
         self.put(provider, new)
 
 
@@ -349,7 +391,9 @@ def _list_tuned(catalogue: ModelCatalogue, dataset: str | None) -> Iterator[Cand
     yield (now := _make_tuned_candidate(CandidateKind.SERVING, serving))
     for row in catalogue.earlier_rows(serving["dataset"]):
         yield _make_tuned_candidate(CandidateKind.EARLIER, row)
-    if is_chat_model(now.base) and not is_unavailable(catalogue, (now.provider, now.base)):
+    if is_chat_model(now.base) and not is_unavailable(
+        catalogue, (now.provider, now.base)
+    ):
         yield Candidate(CandidateKind.BASE, now.provider, now.base)
 
 
@@ -368,7 +412,11 @@ def _list_others(
 def is_chat_model(model_id: str) -> bool:
     """Return whether a listed model may be offered for chat, judged by its name."""
     name = model_id.lower()
-    return bool(name) and not name.startswith(_TUNED) and not any(word in name for word in _NO_TALK)
+    return (
+        bool(name)
+        and not name.startswith(_TUNED)
+        and not any(word in name for word in _NO_TALK)
+    )
 
 
 def switch_model(session: Session, limit_tokens: int) -> Session:

@@ -29,7 +29,9 @@ _WRAPPED = re.compile(
     re.DOTALL,
 )
 # White space, quotes, angle brackets, control and invisible characters.
-_UNSAFE_IN_NAME = re.compile(r"[\s\"<>`\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
+_UNSAFE_IN_NAME = re.compile(
+    r"[\s\"<>`\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+"
+)
 _BREAKS = ("\n\n", "\n", ". ", " ")
 
 
@@ -39,7 +41,9 @@ def wrap_document(text: str, name: str) -> str:
     Neither `text` nor `name` can contain the mark of the delimiting lines.
     """
     # Some servers interpret control tokens as message borders anywhere in the text.
-    safe_name = break_control_tokens(_UNSAFE_IN_NAME.sub(" ", name).strip()[:MAX_NAME_LENGTH])
+    safe_name = break_control_tokens(
+        _UNSAFE_IN_NAME.sub(" ", name).strip()[:MAX_NAME_LENGTH]
+    )
     safe_text = break_control_tokens(text)
     mark = _mark(f"{safe_name}\n{safe_text}")
     return "\n".join(
@@ -64,7 +68,9 @@ def text_outside_documents(text: str) -> str:
 
 def _mark(material: str) -> str:
     """Return a hexadecimal mark that does not occur in the material; deterministic."""
-    digests = (sha256(f"{number}\n{material}".encode("utf-8", "replace")) for number in count())
+    digests = (
+        sha256(f"{number}\n{material}".encode("utf-8", "replace")) for number in count()
+    )
     marks = (digest.hexdigest()[:_MARK_LETTERS] for digest in digests)
     return next(mark for mark in marks if mark not in material)
 
@@ -82,10 +88,16 @@ def split_text(text: str, limit_tokens: int) -> list[str]:
     parts = list[str]()
     rest = text.strip()
     while rest:
-        fitting = rest[:max_bytes].encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")
+        fitting = (
+            rest[:max_bytes]
+            .encode("utf-8", "replace")[:max_bytes]
+            .decode("utf-8", "ignore")
+        )
         length = len(fitting)
         if length < len(rest):
-            ends = (fitting.rfind(each) + len(each) for each in _BREAKS if each in fitting)
+            ends = (
+                fitting.rfind(each) + len(each) for each in _BREAKS if each in fitting
+            )
             length = next((end for end in ends if 2 * end >= length), length)
         parts.append(rest[:length].rstrip())
         rest = rest[length:].lstrip()
@@ -129,5 +141,9 @@ class Prompt:
 
 def append_documents(prompt: Prompt) -> Prompt:
     """Return the prompt with its documents as part of its text."""
-    texts = [wrap_document(document.text, document.name) for document in prompt.documents]
-    return replace(prompt, text="\n\n".join(filter(None, [prompt.text, *texts])), documents=())
+    texts = [
+        wrap_document(document.text, document.name) for document in prompt.documents
+    ]
+    return replace(
+        prompt, text="\n\n".join(filter(None, [prompt.text, *texts])), documents=()
+    )

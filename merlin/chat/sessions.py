@@ -93,20 +93,31 @@ _AT = (
 _OPEN = Prepared(SESSION.select().where(_AT & (SESSION.is_open == 1)).limit(1))
 _IS_EMPTIED = (SESSION.is_open == 0) & (SESSION.last_used_at == "")
 _FIND = Prepared(
-    SESSION.select().where(_AT & (SESSION.id == Parameter("id")) & ~_IS_EMPTIED).limit(1)
+    SESSION.select()
+    .where(_AT & (SESSION.id == Parameter("id")) & ~_IS_EMPTIED)
+    .limit(1)
 )
 _USED = Prepared(
     SESSION.update(
         {
             **parameters("used_tokens is_warned is_full last_used_at"),
-            "title": Case(None, [(SESSION.title == "", Parameter("title"))], SESSION.title),
+            "title": Case(
+                None, [(SESSION.title == "", Parameter("title"))], SESSION.title
+            ),
         }
     ).where((SESSION.bot_id == Parameter("bot")) & (SESSION.id == Parameter("id")))
 )
 
 
 # The columns that never change, or are stored by their own methods.
-_UNCHANGED_COLUMNS = ("session_id", "chat_id", "user_id", "thread_id", "is_open", "last_used_at")
+_UNCHANGED_COLUMNS = (
+    "session_id",
+    "chat_id",
+    "user_id",
+    "thread_id",
+    "is_open",
+    "last_used_at",
+)
 _SESSIONS = RowMap(Session, columns={"session_id": "id"}, sealed=SESSION.sealed)
 
 
@@ -134,7 +145,9 @@ class Sessions(BotRepository):
         found = self.find_open(place)
         if found is not None:
             return found
-        first = Session(0, place.chat_id, place.user_id, place.dataset, thread_id=place.thread_id)
+        first = Session(
+            0, place.chat_id, place.user_id, place.dataset, thread_id=place.thread_id
+        )
         return self._add(first)
 
     @transaction
@@ -212,7 +225,9 @@ class Sessions(BotRepository):
             delete_session(self.db, session_id)
 
     def _add(self, session: Session) -> Session:
-        new = _SESSIONS.write(session, self.db, but=("session_id", "is_open", "last_used_at"))
+        new = _SESSIONS.write(
+            session, self.db, but=("session_id", "is_open", "last_used_at")
+        )
         new |= {"bot_id": self._bot_id, "is_open": 1, "last_used_at": ""}
         new["created_at"] = iso(self._clock())
         return replace(session, session_id=self.db.add(SESSION, new), is_open=True)
@@ -221,7 +236,11 @@ class Sessions(BotRepository):
         self.db.update(SESSION, self._at(place), is_open=0)
 
     def _place_values(self, place: ChatPlace) -> Row:
-        return {"bot": self._bot_id, "chat_id": place.chat_id, "thread_id": place.thread_id}
+        return {
+            "bot": self._bot_id,
+            "chat_id": place.chat_id,
+            "thread_id": place.thread_id,
+        }
 
     def _at(self, place: ChatPlace) -> Any:
         return self._match(SESSION, chat_id=place.chat_id, thread_id=place.thread_id)

@@ -8,7 +8,9 @@ from merlin.db.database import Database
 from merlin.training.models import is_taught
 
 
-def answer_small_talk(db: Database, choice: Candidate | None, question: str, language: str) -> str:
+def answer_small_talk(
+    db: Database, choice: Candidate | None, question: str, language: str
+) -> str:
     """Return the answer to small talk, "" for any other question.
 
     Only where `choice`, which is to answer, was tuned on a dataset that does not teach this very

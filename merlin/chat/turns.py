@@ -119,21 +119,29 @@ def answering_model(db: Database, update_id: int) -> str | None:
     return None if found is None else str(found)
 
 
-def find_first_answer_time(db: Database, newer_than: datetime | None = None) -> datetime | None:
+def find_first_answer_time(
+    db: Database, newer_than: datetime | None = None
+) -> datetime | None:
     """Return when a question was first answered; None if there was no answer.
 
     With `newer_than` only answers of models that were created after that time count.
     """
-    answered = TURN.select(fn.MIN(TURN.written_at)).where(TURN.state != TurnState.ASKED.value)
+    answered = TURN.select(fn.MIN(TURN.written_at)).where(
+        TURN.state != TurnState.ASKED.value
+    )
     if newer_than is not None:
         is_newer = MODEL.created_at > iso(newer_than)
-        answered = answered.join(MODEL, on=MODEL.model_id == TURN.model_id).where(is_newer)
+        answered = answered.join(MODEL, on=MODEL.model_id == TURN.model_id).where(
+            is_newer
+        )
     found = db.value(answered)
     return from_iso(found) if found else None
 
 
 _QUESTIONS = RowMap(
-    Question, columns={"text": "question", "message_id": "question_id"}, sealed=TURN.sealed
+    Question,
+    columns={"text": "question", "message_id": "question_id"},
+    sealed=TURN.sealed,
 )
 _ANSWERS = RowMap(StoredAnswer, sealed=TURN.sealed)
 
@@ -146,7 +154,9 @@ _NONE = "input_tokens output_tokens cached_tokens cost_micro is_replaced"
 _NEW = Prepared(
     TURN.insert(
         {
-            **parameters("bot_id update_id session_id user_id question_id format question"),
+            **parameters(
+                "bot_id update_id session_id user_id question_id format question"
+            ),
             **parameters("placeholder_id asked_at asker"),
             **dict.fromkeys(_EMPTY.split(), ""),
             **dict.fromkeys(_NONE.split(), 0),
@@ -158,7 +168,9 @@ _NEW = Prepared(
     )
 )
 _AGAIN = Prepared(
-    TURN.update(parameters("placeholder_id question format")).where(TURN.id == Parameter("id"))
+    TURN.update(parameters("placeholder_id question format")).where(
+        TURN.id == Parameter("id")
+    )
 )
 _REPLACE = Prepared(
     TURN.update({"is_replaced": 1}).where(
@@ -179,7 +191,9 @@ _MARK_DELIVERED = Prepared(TURN.update({"state": TurnState.DELIVERED.value}).whe
 _HISTORY = Prepared(
     TURN.select(TURN.question, TURN.answer, TURN.user_id, TURN.asker)
     .where(
-        (TURN.session_id == Parameter("session_id")) & (TURN.answer != "") & (TURN.is_replaced == 0)
+        (TURN.session_id == Parameter("session_id"))
+        & (TURN.answer != "")
+        & (TURN.is_replaced == 0)
     )
     .where(TURN.question_id != Parameter("without"))
     .order_by(TURN.id.desc())
@@ -209,7 +223,9 @@ class Turns(BotRepository):
         own_condition = self._match(SESSION, chat_id=place.chat_id)
         # A group's session has many people; the turn stores the author of the message.
         condition = (TURN.question_id == message_id) & (TURN.user_id == place.user_id)
-        condition &= TURN.session_id.in_(SESSION.select(SESSION.id).where(own_condition))
+        condition &= TURN.session_id.in_(
+            SESSION.select(SESSION.id).where(own_condition)
+        )
         newest = TURN.select().where(condition).order_by(TURN.id.desc())
         return self._turn(self.db.row(newest.limit(1)))
 
@@ -224,13 +240,17 @@ class Turns(BotRepository):
                 session_id = question.session_id
                 message_id = question.message_id
                 self.db.change(
-                    _REPLACE(bot=self._bot_id, session_id=session_id, question_id=message_id)
+                    _REPLACE(
+                        bot=self._bot_id, session_id=session_id, question_id=message_id
+                    )
                 )
             columns |= {"bot_id": self._bot_id, "asked_at": iso(self._clock())}
             new = _NEW(placeholder_id=placeholder_id, **columns)
             return Turn(self.db.insert_id(new), question, placeholder_id)
         again = {name: columns[name] for name in ("question", "format")}
-        self.db.change(_AGAIN(id=stored.turn_id, placeholder_id=placeholder_id, **again))
+        self.db.change(
+            _AGAIN(id=stored.turn_id, placeholder_id=placeholder_id, **again)
+        )
         return replace(stored, question=question, placeholder_id=placeholder_id)
 
     @transaction
@@ -249,9 +269,13 @@ class Turns(BotRepository):
         self, session_id: int, limit: int, without: int = 0, asker: int = 0
     ) -> list[Message]:
         """Return the newest `limit` answered turns as messages, oldest first."""
-        newest = _HISTORY(session_id=session_id, limit=limit, without=without or NO_MESSAGE)
+        newest = _HISTORY(
+            session_id=session_id, limit=limit, without=without or NO_MESSAGE
+        )
         rows = self.db.rows(newest)
-        is_shared = len({row["user_id"] for row in rows} | ({asker} if asker else set())) > 1
+        is_shared = (
+            len({row["user_id"] for row in rows} | ({asker} if asker else set())) > 1
+        )
         messages = []
         for row in reversed(rows):
             question = self._decrypt(row["question"])
@@ -264,7 +288,9 @@ class Turns(BotRepository):
 
     def askers(self, session_id: int) -> set[int]:
         """Return the authors of a session's questions."""
-        query = TURN.select(TURN.user_id).where(TURN.session_id == session_id).distinct()
+        query = (
+            TURN.select(TURN.user_id).where(TURN.session_id == session_id).distinct()
+        )
         return {row["user_id"] for row in self.db.rows(query)}
 
     def session_costs(self, session_id: int) -> list[Cost] | None:
@@ -281,7 +307,11 @@ class Turns(BotRepository):
 
     def find_newest(self, session_id: int) -> Turn | None:
         """Return a session's newest answered turn, None if there is none."""
-        newest = TURN.select().where(self._answered_turns(session_id)).order_by(TURN.id.desc())
+        newest = (
+            TURN.select()
+            .where(self._answered_turns(session_id))
+            .order_by(TURN.id.desc())
+        )
         return self._turn(self.db.row(newest.limit(1)))
 
     def _costs(self, these: Any) -> list[Cost] | None:
@@ -292,7 +322,11 @@ class Turns(BotRepository):
         rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))
         # Without a currency: those whose price is not known.
         known = [row for row in rows if row["currency"]]
-        return [Cost(int(row["micro"]), row["currency"]) for row in known] if rows else None
+        return (
+            [Cost(int(row["micro"]), row["currency"]) for row in known]
+            if rows
+            else None
+        )
 
     def _answered_turns(self, session_id: int) -> Any:
         counts = (TURN.answer != "") & (TURN.is_replaced == 0)

@@ -34,7 +34,9 @@ def _choose_config(path: str) -> None:
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.")
+    ] = False,
     _config: Annotated[
         str,
         typer.Option(
@@ -73,12 +75,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
-        elif mode == "w" and getattr(stream, "errors", "") in ("strict", "surrogateescape"):
+        elif mode == "w" and getattr(stream, "errors", "") in (
+            "strict",
+            "surrogateescape",
+        ):
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
             app(args=None if argv is None else list(argv), prog_name="merlin")
-        except SystemExit as exit_error:  # raised by Typer: 0 success, 2 wrong usage, 130 Ctrl-C
+        except (
+            SystemExit
+        ) as exit_error:  # raised by Typer: 0 success, 2 wrong usage, 130 Ctrl-C
             code = exit_error.code if isinstance(exit_error.code, int) else 1
             if code == 1:  # how Typer ends where a command meets a closed pipe
                 code = closed
@@ -96,5 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def discard_output() -> None:
     """Let the flush at exit write what is left of the output to nowhere."""
-    with suppress(OSError, ValueError):  # ValueError: the output is no file of the system
+    with suppress(
+        OSError, ValueError
+    ):  # ValueError: the output is no file of the system
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,7 +17,13 @@ from merlin.cli import language
 from merlin.cli.daemon_requests import POLL_S
 from merlin.cli.edit_session import EditSession, edit_session, print_findings
 from merlin.cli.options import require_yes
-from merlin.cli.output import print_json, print_line, print_message, print_table, show_progress
+from merlin.cli.output import (
+    print_json,
+    print_line,
+    print_message,
+    print_table,
+    show_progress,
+)
 from merlin.config import Config, require_provider
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
@@ -44,14 +50,18 @@ def import_account(
         if not json:
             _show_account(account)
         with show_progress("import-progress", len(account.files)) as advance:
-            read = _show_findings(act.plan_files(session.ctx, account, service, files), advance)
+            read = _show_findings(
+                act.plan_files(session.ctx, account, service, files), advance
+            )
             plans = _take(session, read) if yes and not dry_run else [*read]
         counts = {name: sum(plan.count()[name] for plan in plans) for name in COUNTS}
         if not json:
             _show_plans(account, plans)
         if not (yes or dry_run):
             count = counts["taken"]
-            require_yes("import-sure", "import-not-sure", is_confirmed=not count, count=count)
+            require_yes(
+                "import-sure", "import-not-sure", is_confirmed=not count, count=count
+            )
             _take(session, plans)
     if json:
         print_json(_to_json(account, plans))
@@ -63,7 +73,9 @@ def import_account(
 def _read_files(session: EditSession, dataset: str) -> DatasetFiles:
     """Return the dataset's files once the newest commit is among them. Raises NotFound."""
     try:
-        while (files := changes.read_files(session.ctx, session.actor, dataset)).is_behind:
+        while (
+            files := changes.read_files(session.ctx, session.actor, dataset)
+        ).is_behind:
             time.sleep(POLL_S)
     except NotFound as error:
         error.key = "import-no-dataset"
@@ -71,7 +83,9 @@ def _read_files(session: EditSession, dataset: str) -> DatasetFiles:
     return files
 
 
-def _show_findings(plans: Iterable[FilePlan], advance: Callable[[], None]) -> Iterator[FilePlan]:
+def _show_findings(
+    plans: Iterable[FilePlan], advance: Callable[[], None]
+) -> Iterator[FilePlan]:
     for each in plans:
         for plan in each.plans:
             print_findings([*plan.findings, *plan.preview.around])
@@ -85,7 +99,9 @@ def _take(session: EditSession, plans: Iterable[FilePlan]) -> list[FilePlan]:
     try:
         for each in plans:
             if each.digest:
-                act.take_file(session.ctx, session.actor, each, session.editor, session.wait)
+                act.take_file(
+                    session.ctx, session.actor, each, session.editor, session.wait
+                )
             done.append(each)
     except (MerlinError, KeyboardInterrupt):
         print_message("import-cut", count=len(done))
@@ -98,7 +114,12 @@ def _show_account(account: Account) -> None:
         print_message("import-no-jobs", reason=str(account.refusal))
     ends = {card.model_id: card.shutdown_date for card in account.models}
     rows = [
-        [job.model_id, ends.pop(job.model_id, None), job.base_model, job.provider_job_id]
+        [
+            job.model_id,
+            ends.pop(job.model_id, None),
+            job.base_model,
+            job.provider_job_id,
+        ]
         for job in account.jobs
         if job.model_id
     ]

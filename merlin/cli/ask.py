@@ -25,7 +25,9 @@ app = typer.Typer()
 @app.command()
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
-    dataset: Annotated[str | None, typer.Option(help="Ask this dataset's model.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Ask this dataset's model.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Ask this model or build.")] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
@@ -57,12 +59,17 @@ def _ask_model(
     with open_reading_context(config, dataset or "") as ctx:
         catalogue = ModelCatalogue(ctx.db)
         model = (
-            Promotions(ctx.db).model(name) if name else _find_live_model(config, catalogue, dataset)
+            Promotions(ctx.db).model(name)
+            if name
+            else _find_live_model(config, catalogue, dataset)
         )
         if (refusal := refuse_serving(model)) is not None:
             raise refusal
         system = (catalogue.tuned_row(model.model_id) or {}).get("system")
-    messages = [*([Message("system", system)] if system else []), Message("user", question)]
+    messages = [
+        *([Message("system", system)] if system else []),
+        Message("user", question),
+    ]
     with closing(model_client(require_provider(config, model.provider))) as service:
         answer = service.ask(model.model_id, messages)
     return {
@@ -78,7 +85,9 @@ def _ask_model(
     }
 
 
-def _find_live_model(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> Model:
+def _find_live_model(
+    config: Config, catalogue: ModelCatalogue, dataset: str | None
+) -> Model:
     requested = dataset or config.datasets.default or None
     serving = catalogue.find_serving(requested)
     if serving is None and dataset is None:
@@ -87,6 +96,8 @@ def _find_live_model(config: Config, catalogue: ModelCatalogue, dataset: str | N
         if requested is None:
             raise NotFound("no model serves", "ask-no-live-model")
         raise NotFound(
-            f"{requested} serves no model", "ask-dataset-no-live-model", dataset=requested
+            f"{requested} serves no model",
+            "ask-dataset-no-live-model",
+            dataset=requested,
         )
     return serving.model

@@ -59,14 +59,21 @@ _DRY_RUN = typer.Option(
 @app.command()
 def backup(
     to: Annotated[
-        str, typer.Argument(help="Folder for archives (default: backups); - writes to stdout.")
+        str,
+        typer.Argument(
+            help="Folder for archives (default: backups); - writes to stdout."
+        ),
     ] = "",
     config: ConfigPath = DEFAULT,
     keep: Annotated[
-        int | None, typer.Option(min=1, help="Keep only this many of all archives there.")
+        int | None,
+        typer.Option(min=1, help="Keep only this many of all archives there."),
     ] = None,
     with_key: Annotated[
-        bool, typer.Option("--with-key", help="Include the key that encrypts people's texts.")
+        bool,
+        typer.Option(
+            "--with-key", help="Include the key that encrypts people's texts."
+        ),
     ] = False,
     json: AsJson = False,
 ) -> None:
@@ -86,7 +93,9 @@ def backup(
             with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as piped:
                 write(piped)
         except BrokenPipeError as error:
-            raise MerlinError("the reader closed the pipe", "backup-not-read") from error
+            raise MerlinError(
+                "the reader closed the pipe", "backup-not-read"
+            ) from error
         note_backup(state, now)
         return
     folder = Path(to) if to else state / "backups"
@@ -118,19 +127,26 @@ def backup(
         archive.unlink(missing_ok=True)  # another backup may be removing it
     note_backup(state, now)
     size = path.stat().st_size
-    values = {"path": str(path), "bytes": size, "deleted": [str(archive) for archive in expired]}
+    values = {
+        "path": str(path),
+        "bytes": size,
+        "deleted": [str(archive) for archive in expired],
+    }
     shown = {"path": str(path), "mb": round(size / 1e6, 1), "deleted": len(expired)}
     print_result(values, "backup-done", json=json, **shown)
 
 
 @app.command()
 def restore(
-    archive: Annotated[str, typer.Argument(help="Archive made by `merlin backup`; - reads stdin.")],
+    archive: Annotated[
+        str, typer.Argument(help="Archive made by `merlin backup`; - reads stdin.")
+    ],
     config: ConfigPath = DEFAULT,
     replace: Annotated[
         bool,
         typer.Option(
-            "--replace", help="Restore over an existing database, which is kept as a copy."
+            "--replace",
+            help="Restore over an existing database, which is kept as a copy.",
         ),
     ] = False,
     dry_run: Annotated[bool, _DRY_RUN] = False,
@@ -149,13 +165,21 @@ def restore(
         source = _open_archive(stack, archive)
         if dry_run:
             # On the disk of the state folder if it exists.
-            state = settings.state_dir if settings.state_dir.is_dir() else Path(gettempdir())
+            state = (
+                settings.state_dir
+                if settings.state_dir.is_dir()
+                else Path(gettempdir())
+            )
             scratch = stack.enter_context(temporary_folder(state, ".verify-"))
             manifest = read_backup(source, scratch)
         else:
             _check_replaceable(stack, settings, may_replace=replace)
-            manifest = restore_backup(source, settings.state_dir, settings.database, utc_now())
-    _print_manifest("restore-verified" if dry_run else "restore-done", manifest, json=json)
+            manifest = restore_backup(
+                source, settings.state_dir, settings.database, utc_now()
+            )
+    _print_manifest(
+        "restore-verified" if dry_run else "restore-done", manifest, json=json
+    )
     if dry_run:
         return
     with open_migrated_database(settings):  # the backup may be of an earlier version
@@ -189,7 +213,9 @@ def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -
     places = [place for _, place in list_databases(config.state_dir, config.database)]
     existing = [place for place in places if place is not None and place.exists()]
     if existing and not (may_replace or restore_mark(config.state_dir).exists()):
-        raise Refused("there is a database", "restore-database-exists", path=str(existing[0]))
+        raise Refused(
+            "there is a database", "restore-database-exists", path=str(existing[0])
+        )
     if existing:
         names = {"engine"} & {*process_names(config)}  # no heartbeat without a daemon
         running = [name for name in names if health_error(config, name) is None]
@@ -200,14 +226,21 @@ def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:
     size = sum(member.size for member in manifest.members.values())
     arguments = {"merlin": manifest.merlin, "files": len(manifest.members)}
     at = manifest.created_at
-    values = {"created_at": at, "database": manifest.database, **arguments, "bytes": size}
+    values = {
+        "created_at": at,
+        "database": manifest.database,
+        **arguments,
+        "bytes": size,
+    }
     shown = {"at": format_cell(from_iso(at)), "mb": round(size / 1e6, 1), **arguments}
     print_result(values, key, json=json, **shown)
 
 
 @app.command("migrate-db")
 def migrate_db(
-    to: Annotated[str, typer.Argument(help="Empty database: postgresql://USER@HOST/NAME.")],
+    to: Annotated[
+        str, typer.Argument(help="Empty database: postgresql://USER@HOST/NAME.")
+    ],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -229,7 +262,9 @@ def migrate_db(
         print_json(counts)
         return
     print_list([entry for entry in counts if entry["rows"]], ["table", "rows"])
-    print_message("migrate-db-done", rows=sum(row_counts.values()), tables=len(row_counts))
+    print_message(
+        "migrate-db-done", rows=sum(row_counts.values()), tables=len(row_counts)
+    )
 
 
 @app.command()

@@ -27,7 +27,9 @@ from merlin.core.money import format_price
 from merlin.db.processes import Lead
 
 app = typer.Typer(
-    name="baseline", no_args_is_help=True, help="Answers of models that will be shut down."
+    name="baseline",
+    no_args_is_help=True,
+    help="Answers of models that will be shut down.",
 )
 
 
@@ -37,7 +39,9 @@ def record(
         list[str], typer.Argument(metavar="PROVIDER/MODEL", help="The models to ask.")
     ],
     *,
-    dataset: Annotated[str, typer.Option("--dataset", help="The dataset whose questions to ask.")],
+    dataset: Annotated[
+        str, typer.Option("--dataset", help="The dataset whose questions to ask.")
+    ],
     budget: Annotated[
         float, typer.Option(min=0, max=LARGEST_BUDGET, help="Maximum cost of this run.")
     ],
@@ -50,7 +54,10 @@ def record(
     results = []
     left = convert_to_micro(budget) or 0
     # Two runs at once would each ask the same and spend the whole budget.
-    with edit_session(settings) as session, Lead(settings.state_dir, settings.database, "baseline"):
+    with (
+        edit_session(settings) as session,
+        Lead(settings.state_dir, settings.database, "baseline"),
+    ):
         ctx = session.ctx
         named = [find_teacher(ctx, name) for name in dict.fromkeys(models)]
         if len({model.price.currency for model in named}) > 1:
@@ -79,4 +86,9 @@ def _show(plan: CallPlan, report: CallReport) -> dict[str, object]:
     }
     price = format_price(language(), report.spent_micro, currency)
     print_message("baseline-done", model=name, price=price, **counts)
-    return {"model": name, **counts, "spent_micro": report.spent_micro, "currency": currency}
+    return {
+        "model": name,
+        **counts,
+        "spent_micro": report.spent_micro,
+        "currency": currency,
+    }

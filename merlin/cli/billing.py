@@ -35,14 +35,18 @@ from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
 from merlin.wiring.context import open_migrated_database, yookassa_gateway
 
-app = typer.Typer(name="billing", no_args_is_help=True, help="Sales: refunds, and a check.")
+app = typer.Typer(
+    name="billing", no_args_is_help=True, help="Sales: refunds, and a check."
+)
 
 
 @app.command()
 def refund(
     order: Annotated[str, typer.Argument(metavar="ORDER", help="Number of the order.")],
     reason: Annotated[str, typer.Option(help="Reason, stored in the records.")],
-    amount: Annotated[str, typer.Option(help="Amount to refund. Default: all that remains.")] = "",
+    amount: Annotated[
+        str, typer.Option(help="Amount to refund. Default: all that remains.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
@@ -62,8 +66,12 @@ def refund(
         bought = details.purchase.order
         sums = {"amount": asked.format(language()), "order": order}
         sure = {"user": bought.user_id, "plan": bought.promise.plan, **sums}
-        require_yes("billing-refund-sure", "billing-refund-not-sure", is_confirmed=yes, **sure)
-        request = partial(payments.request_refund, ctx, actor, order, grant, asked, reason)
+        require_yes(
+            "billing-refund-sure", "billing-refund-not-sure", is_confirmed=yes, **sure
+        )
+        request = partial(
+            payments.request_refund, ctx, actor, order, grant, asked, reason
+        )
         requested = ctx.db.transact(request)
     if json:
         ids = {"refund_id": "refund", "purchase_id": "order", "grant_id": "grant"}
@@ -75,7 +83,10 @@ def refund(
 
 @app.command()
 def check(
-    since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
+    since: Since = None,
+    until: Until = None,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
 ) -> None:
     """Compare the ledger with YooKassa's payments; exit 1 if anything differs."""
     with read_context(config) as (ctx, _):

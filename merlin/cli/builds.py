@@ -33,7 +33,8 @@ from merlin.core.i18n import text
 Version = Annotated[
     str,
     typer.Argument(
-        metavar="BUILD", help="Build, such as neurotypology-7, or 4 or more digits of a digest."
+        metavar="BUILD",
+        help="Build, such as neurotypology-7, or 4 or more digits of a digest.",
     ),
 ]
 
@@ -44,7 +45,9 @@ VERDICT_NAMES = {
     "status": "verdict",
     "job_id": "job",
     "is_trained": "trained",
-    **dict.fromkeys(("id", "is_newest", "build_id", "training_key", "spec", "message"), ""),
+    **dict.fromkeys(
+        ("id", "is_newest", "build_id", "training_key", "spec", "message"), ""
+    ),
 }
 
 app = typer.Typer()
@@ -62,11 +65,20 @@ def build(
 ) -> None:
     """Fetch, check and build now; show the build of the newest commit, or of another one."""
     act = partial(acts.build, dataset=dataset, commit=commit)
-    ask_daemon(config, act, "did-build", json=json, is_waiting=not no_wait, verdict="commit-state")
+    ask_daemon(
+        config,
+        act,
+        "did-build",
+        json=json,
+        is_waiting=not no_wait,
+        verdict="commit-state",
+    )
 
 
 @app.command()
-def builds(dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def builds(
+    dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """List builds, newest first."""
     with read_context(config, dataset) as (ctx, actor):
         views = acts.list_recent(ctx, actor, dataset or "")
@@ -103,23 +115,36 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
 
 
 @app.command()
-def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def diff(
+    old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """Compare two builds: examples added, removed or changed."""
     with read_context(config) as (ctx, actor):
         comparison = record(acts.compare(ctx, actor, old, new), old="", new="")
     if json:
         print_json(comparison)
         return
-    for kind, mark in (("added", "+"), ("removed", "-"), ("changed", "~"), ("moved", "=")):
-        sys.stdout.writelines(f"{mark} {example_id}\n" for example_id in comparison[kind])
+    for kind, mark in (
+        ("added", "+"),
+        ("removed", "-"),
+        ("changed", "~"),
+        ("moved", "="),
+    ):
+        sys.stdout.writelines(
+            f"{mark} {example_id}\n" for example_id in comparison[kind]
+        )
     if not any(comparison.values()):
         print_message("did-diff-none", old=old, new=new)
 
 
 @app.command()
 def log(
-    dataset: Annotated[str | None, typer.Argument(help="Only entries of this dataset.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of commits.")] = 20,
+    dataset: Annotated[
+        str | None, typer.Argument(help="Only entries of this dataset.")
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Number of commits.")
+    ] = 20,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -138,10 +163,18 @@ def log(
             by = verdict.after.commit[:10]
             message = text(language(), verdict.after.text_key, commit=by)
         elif verdict.served_until:
-            message = text(language(), "log-served-until", at=format_cell(verdict.served_until))
-        line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]
+            message = text(
+                language(), "log-served-until", at=format_cell(verdict.served_until)
+            )
+        line = [
+            verdict.commit[:10],
+            verdict.dataset,
+            message,
+            format_cell(verdict.build),
+        ]
         sys.stdout.write(
-            "  ".join(part for part in line if part) + f"  {format_cell(verdict.subject)}\n"
+            "  ".join(part for part in line if part)
+            + f"  {format_cell(verdict.subject)}\n"
         )
         if verdict.reason:
             reason = text(language(), verdict.reason, **verdict.arguments)
@@ -151,5 +184,7 @@ def log(
             if key not in shown:
                 sys.stdout.write(f"    {finding.line_text(language())}\n")
         if repeated := sum(key in shown for key in keys):
-            sys.stdout.write(f"    {text(language(), 'log-repeated', count=repeated)}\n")
+            sys.stdout.write(
+                f"    {text(language(), 'log-repeated', count=repeated)}\n"
+            )
         shown.update(keys)

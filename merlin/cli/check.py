@@ -38,7 +38,8 @@ _FORMAT = Annotated[
 ]
 # Not of the environment: a check needs no configuration, and may not be allowed to read it.
 _CONFIG = Annotated[
-    Path | None, typer.Option("--config", help="Print messages in this configuration's language.")
+    Path | None,
+    typer.Option("--config", help="Print messages in this configuration's language."),
 ]
 app = typer.Typer()
 
@@ -101,7 +102,11 @@ def _add_prefix(prefix: str, path: str) -> str:
     return escape_unprintable("/".join(filter(None, (prefix, path))))
 
 
-_GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_GITHUB = {
+    Severity.ERROR: "error",
+    Severity.WARNING: "warning",
+    Severity.NOTE: "notice",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +226,9 @@ FORMATS: dict[str, Callable[[CheckReport, str], str]] = {
     "github": format_github,
 }
 
-_NAME = Annotated[str, typer.Argument(metavar="[RULE]", help="Only this rule, with its example.")]
+_NAME = Annotated[
+    str, typer.Argument(metavar="[RULE]", help="Only this rule, with its example.")
+]
 
 
 @app.command()
@@ -232,12 +239,17 @@ def rules(name: _NAME = "", json: AsJson = False) -> None:
         raise NotFound(f"no rule {name}", "rules-unknown", rule=name, near=near)
     if json:
         print_json(
-            _rule_record(RULES[name]) if name else [_rule_record(rule) for rule in RULES.values()]
+            _rule_record(RULES[name])
+            if name
+            else [_rule_record(rule) for rule in RULES.values()]
         )
     elif name:
         sys.stdout.write(_rule_text(RULES[name]))
     else:
-        rows = [[rule.name, _level(rule), rule.meaning(language())] for rule in RULES.values()]
+        rows = [
+            [rule.name, _level(rule), rule.meaning(language())]
+            for rule in RULES.values()
+        ]
         print_table(["col-rule", "col-severity", "col-meaning"], rows)
 
 

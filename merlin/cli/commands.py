@@ -20,7 +20,9 @@ from typer.core import TyperCommand, TyperGroup
 PANELS: dict[str, dict[str, tuple[str, str]]] = json.loads(
     (Path(__file__).parent / "commands.json").read_text(encoding="utf-8")
 )
-COMMANDS = {name: known for commands in PANELS.values() for name, known in commands.items()}
+COMMANDS = {
+    name: known for commands in PANELS.values() for name, known in commands.items()
+}
 
 
 INTERRUPTED = 130
@@ -33,7 +35,9 @@ def exit_on_interrupt() -> Iterator[None]:
     pydantic drops a KeyboardInterrupt, or reports it as an error of the model or the value.
     """
     before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:  # else it is ignored, as in a script's background
+    if (
+        before is signal.default_int_handler
+    ):  # else it is ignored, as in a script's background
         signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(INTERRUPTED))
     try:
         yield
@@ -56,7 +60,9 @@ class LazyGroup(TyperGroup):
         super().__init__(**attributes)
         for panel, commands in PANELS.items():
             for name, (_, line) in commands.items():
-                command = TyperCommand(name, help=line, hidden=not line, rich_help_panel=panel)
+                command = TyperCommand(
+                    name, help=line, hidden=not line, rich_help_panel=panel
+                )
                 self.add_command(command)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -67,6 +73,8 @@ class LazyGroup(TyperGroup):
         if args[0] in COMMANDS:
             command = load_command(args[0])
             if isinstance(command, TyperGroup):
-                command.params += [param for param in self.params if "--config" in param.opts]
+                command.params += [
+                    param for param in self.params if "--config" in param.opts
+                ]
             self.add_command(command)
         return super().resolve_command(ctx, args)

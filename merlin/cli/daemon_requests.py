@@ -89,7 +89,9 @@ def open_files_context(config: Config) -> Iterator[Context]:
         with (
             lead,
             open_migrated_database(config) as database,
-            open_daemon_services(config, database, None, is_launching=False) as services,
+            open_daemon_services(
+                config, database, None, is_launching=False
+            ) as services,
         ):
             update_files(services)
     with open_reading_context(config) as ctx:
@@ -124,7 +126,9 @@ def request_daemon(
             return current if current.state in ENDED else None
 
         handle = partial(_handle_request, config, database, request.kind, notify)
-        on_late = partial(notify, "daemon-late", seconds=int(LATE_S), request=request_id)
+        on_late = partial(
+            notify, "daemon-late", seconds=int(LATE_S), request=request_id
+        )
         try:
             finished = wait_for_daemon(config, poll, handle, notify, on_late)
             if finished.state is not RequestState.DONE:
@@ -158,7 +162,9 @@ def open_daemon_services(
     from merlin.wiring.daemon import services_of
 
     missing = [] if needs_provider else _find_missing_credentials(config)
-    with services_of(config, database, lambda: None, has_providers=not missing) as services:
+    with services_of(
+        config, database, lambda: None, has_providers=not missing
+    ) as services:
         yield services
         if is_launching and not missing:
             launch(services)
@@ -172,7 +178,9 @@ def _find_missing_credentials(config: Config) -> list[str]:
     return [name for name in names if not credential(name, is_needed=False)]
 
 
-def _handle_request(config: Config, database: Database, kind: str, notify: Notify) -> None:
+def _handle_request(
+    config: Config, database: Database, kind: str, notify: Notify
+) -> None:
     from merlin.daemon.requests import NEEDS_PROVIDER, serve_requests
     from merlin.daemon.ticks import fetch, process_commits
 
@@ -193,7 +201,9 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
             with suppress(SourceError):  # the change stores the reason why it waits
                 services.changing()
         try:
-            serve_requests(services, partial(fetch_commits, services), has_providers=has_providers)
+            serve_requests(
+                services, partial(fetch_commits, services), has_providers=has_providers
+            )
         except KeyboardInterrupt:
             rows.release()
             raise

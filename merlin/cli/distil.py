@@ -44,20 +44,28 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     dataset: DatasetName,
     file: Annotated[
         Path | None,
-        typer.Argument(help="With --from questions: file with one question per line; - is stdin."),
+        typer.Argument(
+            help="With --from questions: file with one question per line; - is stdin."
+        ),
     ] = None,
     *,
     origin: Annotated[
         Literal["materials", "questions", "examples"],
-        typer.Option("--from", help="Source: texts of the course, questions, or examples to test."),
+        typer.Option(
+            "--from",
+            help="Source: texts of the course, questions, or examples to test.",
+        ),
     ],
-    teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="The model that drafts.")],
+    teacher: Annotated[
+        str, typer.Option(metavar="PROVIDER/MODEL", help="The model that drafts.")
+    ],
     budget: Annotated[
         float,
         typer.Option(min=0, max=LARGEST_BUDGET, help="Maximum cost of this run."),
     ],
     wordings: Annotated[
-        int, typer.Option(min=1, max=10, help="Wordings per question, each as an example.")
+        int,
+        typer.Option(min=1, max=10, help="Wordings per question, each as an example."),
     ] = act.WORDINGS,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
@@ -67,7 +75,10 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     passages = _read_question_file(origin, file)
     settings = configuration(config)
     # Two runs at once would each ask the same and spend the whole budget.
-    with edit_session(settings) as session, Lead(settings.state_dir, settings.database, "distil"):
+    with (
+        edit_session(settings) as session,
+        Lead(settings.state_dir, settings.database, "distil"),
+    ):
         ctx = session.ctx
         teacher_model = act.find_teacher(ctx, teacher)
         if origin == "examples":
@@ -101,7 +112,11 @@ def ask(
     ):
         outcome = run(service, advance)
     if outcome.failed:
-        print_message("distil-failed", count=len(outcome.failed), reason=str(outcome.first_failure))
+        print_message(
+            "distil-failed",
+            count=len(outcome.failed),
+            reason=str(outcome.first_failure),
+        )
     if outcome.is_over_budget:
         print_message("distil-over-budget")
 
@@ -116,7 +131,9 @@ def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:
         text = read_file(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         arguments = {"path": str(file), "reason": str(error)}
-        raise ConfigError(f"{file}: {error}", "example-unreadable", **arguments) from error
+        raise ConfigError(
+            f"{file}: {error}", "example-unreadable", **arguments
+        ) from error
     return act.read_questions(text, "stdin" if str(file) == "-" else file.name)
 
 
@@ -127,7 +144,9 @@ def confirm(plan: CallPlan, limit: int, *, yes: bool) -> None:
     maximum = estimate(price, plan.queries.values())
     most = format_price(lang, maximum, price.currency)
     rest = format_cost(lang, limit, price.currency)
-    print_message("distil-plan", calls=len(plan.queries), done=plan.answered, most=most, rest=rest)
+    print_message(
+        "distil-plan", calls=len(plan.queries), done=plan.answered, most=most, rest=rest
+    )
     payable = Cost(min(maximum, limit), price.currency)
     confirm_price(len(plan.queries), [payable], yes=yes)
 
@@ -136,7 +155,11 @@ def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
     """Print how many questions were answered and proposed, and how many remain."""
     currency = plan.teacher.price.currency
     remaining = len(plan.queries) - report.answered
-    counts = {"answered": report.answered, "left": remaining, "proposed": report.proposed}
+    counts = {
+        "answered": report.answered,
+        "left": remaining,
+        "proposed": report.proposed,
+    }
     if json:
         values = {"dataset": plan.dataset, "teacher": plan.teacher.model_id, **counts}
         spent = {"spent_micro": report.spent_micro, "currency": currency}

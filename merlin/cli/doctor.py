@@ -55,7 +55,10 @@ def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
             ]
         )
     else:
-        rows = [[_mark(result), _row_name(result.name), detail] for result, detail in results]
+        rows = [
+            [_mark(result), _row_name(result.name), detail]
+            for result, detail in results
+        ]
         print_table(["col-good", "col-what", "col-detail"], rows)
     if not all(result.is_good for result, _ in results):
         sys.exit(1)
@@ -105,16 +108,24 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
         check = partial(checks.check_provider, provider)
         result = _run_check(f"provider {provider.name}", check)
         # The local engine cannot answer before it is started, but its key must be set already.
-        is_idle = is_new and is_engine(config, provider) and result.key == "error-provider-busy"
+        is_idle = (
+            is_new
+            and is_engine(config, provider)
+            and result.key == "error-provider-busy"
+        )
         yield _idle_result(result.name) if is_idle else result
     for name, check in _running_checks(config):
         result = _run_check(name, check)
         yield _idle_result(name) if is_new and not result.is_good else result
     for name, key in list_warnings(config.engine.models, engine_folder(config)):
         row = f"engine.models.{name}"
-        yield CheckResult(row, is_good=True, key=key, arguments={"name": name}, is_note=True)
+        yield CheckResult(
+            row, is_good=True, key=key, arguments={"name": name}, is_note=True
+        )
     for name, (key, arguments) in list_trials(config):
-        yield CheckResult(f"tried {name}", is_good=True, key=key, arguments=arguments, is_note=True)
+        yield CheckResult(
+            f"tried {name}", is_good=True, key=key, arguments=arguments, is_note=True
+        )
 
 
 def _checks(config: Config) -> Iterator[_Check]:
@@ -138,7 +149,10 @@ def _checks(config: Config) -> Iterator[_Check]:
         yield "telegram.mode", partial(checks.check_webhook, config)
     yield "telegram.admins", partial(_check_admins, config)
     if config.payments.yookassa is not None:
-        yield "payments.yookassa", partial(checks.check_yookassa, config.payments.yookassa)
+        yield (
+            "payments.yookassa",
+            partial(checks.check_yookassa, config.payments.yookassa),
+        )
 
 
 def _running_checks(config: Config) -> Iterator[_Check]:
@@ -163,17 +177,23 @@ def _was_never_started(config: Config) -> bool:
 
 
 def _idle_result(name: str) -> CheckResult:
-    return CheckResult(name, is_good=True, key="doctor-idle", arguments={}, is_idle=True)
+    return CheckResult(
+        name, is_good=True, key="doctor-idle", arguments={}, is_idle=True
+    )
 
 
 def _run_check(name: str, check: Callable[[], CheckMessage]) -> CheckResult:
     try:
         key, arguments = check()
     except MerlinError as error:
-        return CheckResult(name, is_good=False, key=error.key, arguments=error.arguments)
+        return CheckResult(
+            name, is_good=False, key=error.key, arguments=error.arguments
+        )
     except OSError as error:
         known = path_error(error) or MerlinError(str(error))
-        return CheckResult(name, is_good=False, key=known.key, arguments=known.arguments)
+        return CheckResult(
+            name, is_good=False, key=known.key, arguments=known.arguments
+        )
     return CheckResult(name, is_good=True, key=key, arguments=arguments)
 
 
@@ -197,7 +217,9 @@ def _check_text_key(config: Config) -> CheckMessage:
     present = key_ids(key_path(config.state_dir), text_key())
     if missing := find_missing_keys(config):
         raise check_failure("doctor-no-text-key", keys=", ".join(missing))
-    return "doctor-text-key" if present else "doctor-text-key-new", {"keys": ", ".join(present)}
+    return "doctor-text-key" if present else "doctor-text-key-new", {
+        "keys": ", ".join(present)
+    }
 
 
 def _check_admins(config: Config) -> CheckMessage:

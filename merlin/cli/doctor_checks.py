@@ -81,9 +81,12 @@ def check_file_system(folder: Path) -> CheckMessage:
     existing = _find_existing_parent(folder).resolve()
     lines = Path("/proc/self/mounts").read_text("utf-8", "replace").splitlines()
     mounts = {
-        Path(place.replace("\\040", " ")): kind for _, place, kind, *_ in map(str.split, lines)
+        Path(place.replace("\\040", " ")): kind
+        for _, place, kind, *_ in map(str.split, lines)
     }
-    kind = next((mounts[path] for path in (existing, *existing.parents) if path in mounts), "?")
+    kind = next(
+        (mounts[path] for path in (existing, *existing.parents) if path in mounts), "?"
+    )
     if _REMOTE_FILE_SYSTEM.fullmatch(kind):
         raise check_failure("doctor-remote-disk", folder=str(folder), kind=kind)
     return "doctor-local-disk", {}
@@ -91,7 +94,10 @@ def check_file_system(folder: Path) -> CheckMessage:
 
 def check_document_reader() -> CheckMessage:
     """Tell what a malicious document that takes over its reader can still do on this machine."""
-    return "doctor-reader-confined" if are_readers_confined() else "doctor-reader-limited", {}
+    return (
+        "doctor-reader-confined" if are_readers_confined() else "doctor-reader-limited",
+        {},
+    )
 
 
 def check_port(config: Config, process: str) -> CheckMessage:
@@ -110,13 +116,18 @@ def check_repository(config: Config) -> CheckMessage:
     """Check that the remote can be read and has the branch."""
     repository = require_repository(config)
     # Without its password.
-    arguments = {"url": parse_remote_url(repository.url).url, "branch": repository.branch}
+    arguments = {
+        "url": parse_remote_url(repository.url).url,
+        "branch": repository.branch,
+    }
     with open_repository(repository) as source:
         try:
             newest = source.remote_head()
         except SourceError as error:
             reason = error.as_argument()
-            raise check_failure("doctor-not-read", reason=reason, **arguments) from error
+            raise check_failure(
+                "doctor-not-read", reason=reason, **arguments
+            ) from error
     if newest is None:
         raise check_failure("doctor-no-branch", **arguments)
     return "doctor-repository", {**arguments, "commit": newest[:7]}
@@ -166,7 +177,9 @@ def check_webhook(config: Config) -> CheckMessage:
     if found.last_error_date and found.last_error_date > utc_now() - timedelta(hours=1):
         waiting = found.pending_update_count
         reason = found.last_error_message
-        raise check_failure("doctor-webhook-fails", url=found.url, waiting=waiting, reason=reason)
+        raise check_failure(
+            "doctor-webhook-fails", url=found.url, waiting=waiting, reason=reason
+        )
     return "doctor-webhook" if found.url else "doctor-polling", {"url": found.url}
 
 
@@ -177,9 +190,13 @@ def check_postgresql(url: str) -> CheckMessage:
     locks and LISTEN, which belong to a session, are lost without an error.
     """
     with driver_errors(), ExitStack() as stack:
-        sessions = [stack.enter_context(open_session(url, autocommit=True)) for _ in range(2)]
+        sessions = [
+            stack.enter_context(open_session(url, autocommit=True)) for _ in range(2)
+        ]
         # Twice in a row on each: a pooler hands out its servers in turn, or the last one again.
-        first, second = ({_first(session, _SERVER_PID) for _ in range(2)} for session in sessions)
+        first, second = (
+            {_first(session, _SERVER_PID) for _ in range(2)} for session in sessions
+        )
         used = _first(sessions[0], _USED)
         limit = _first(sessions[0], _LIMIT)
     if len(first) > 1 or len(second) > 1 or first & second:
@@ -230,7 +247,9 @@ def check_yookassa(shop: YooKassaConfig) -> CheckMessage:
         key = "doctor-no-shop"
         if error.code in ("unreachable", "no_answer"):
             key = "doctor-shop-unreachable"
-        elif isinstance(error, GatewayUnavailable) or error.code.startswith(("http_", "unread")):
+        elif isinstance(error, GatewayUnavailable) or error.code.startswith(
+            ("http_", "unread")
+        ):
             key = "doctor-shop-fails"
         named = {"url": shop.base_url, "code": error.code, "reason": str(error)}
         raise check_failure(key, **named) from None

@@ -16,7 +16,9 @@ def list_trials(config: Config) -> Iterator[tuple[str, CheckMessage]]:
     programs = read_tried()["programs"]
     yield "telegram", _NEVER
     yield "database", _IN_TESTS
-    servers = ", ".join(name for name, trial in programs.items() if _AS_PROVIDER in trial["shown"])
+    servers = ", ".join(
+        name for name, trial in programs.items() if _AS_PROVIDER in trial["shown"]
+    )
     for provider in config.providers:
         if not is_engine(config, provider):
             arguments = {"programs": servers, "provider": provider.name}
@@ -25,9 +27,15 @@ def list_trials(config: Config) -> Iterator[tuple[str, CheckMessage]]:
         engine = config.engine
         vllm = "tried-with", {"program": "vllm", **programs["vllm"]}
         yield "engine.serving", vllm if engine.serving == "vllm" else _IN_TESTS
-        devices = {"training": engine.training.device, "answering": engine.answering.device}
+        devices = {
+            "training": engine.training.device,
+            "answering": engine.answering.device,
+        }
         for name, device in devices.items():
             if device != "cpu":
-                yield f"engine.{name}.device", ("tried-never-device", {"device": device})
+                yield (
+                    f"engine.{name}.device",
+                    ("tried-never-device", {"device": device}),
+                )
     if config.payments.yookassa is not None:
         yield "payments.yookassa", _NEVER

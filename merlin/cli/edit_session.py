@@ -35,7 +35,9 @@ JsonObject = dict[str, object]
 
 
 @contextmanager
-def edit_session(config: Config, notify: Notify = print_message) -> Iterator[EditSession]:
+def edit_session(
+    config: Config, notify: Notify = print_message
+) -> Iterator[EditSession]:
     """Fetch, then yield an edit session. Raises the errors of the daemon."""
     reported: set[str] = set()
 
@@ -76,7 +78,13 @@ class EditSession:
     def commit(self, dataset: str, edits: Sequence[Edit], subject: Subject = "") -> str:
         """Request a commit without a check; return the id of its change. Raises Refused."""
         saved = changes.save(
-            self.ctx, self.actor, dataset, edits, subject, editor=self.editor, batch=self.batch
+            self.ctx,
+            self.actor,
+            dataset,
+            edits,
+            subject,
+            editor=self.editor,
+            batch=self.batch,
         )
         return saved[0].change_id
 
@@ -102,12 +110,16 @@ class EditSession:
         Raises MerlinError if the change is refused or cannot be pushed now (then
         it stays queued). Ctrl-C cancels a change whose commit has not begun.
         """
-        on_late = partial(self.notify, "change-late", seconds=int(LATE_S), change=change_id)
+        on_late = partial(
+            self.notify, "change-late", seconds=int(LATE_S), change=change_id
+        )
         rows = Changes(self.ctx.db)
         config = self.ctx.config
         poll = partial(_read_change, rows, change_id)
         try:
-            return wait_for_daemon(config, poll, self._commit_queued, self.notify, on_late)
+            return wait_for_daemon(
+                config, poll, self._commit_queued, self.notify, on_late
+            )
         except KeyboardInterrupt:
             if not rows.withdraw(change_id):
                 self.notify("change-queued", change=change_id)
@@ -116,7 +128,9 @@ class EditSession:
     def _commit_queued(self) -> None:
         from merlin.daemon.ticks import fetch
 
-        with open_daemon_services(self.ctx.config, self.ctx.db, self.notify) as services:
+        with open_daemon_services(
+            self.ctx.config, self.ctx.db, self.notify
+        ) as services:
             try:
                 services.changing()
             except SourceError:
@@ -132,9 +146,13 @@ def _read_change(rows: Changes, change_id: str) -> Change | None:
     if change.state is ChangeState.REFUSED:
         raise MerlinError(change.reason, "change-not-saved", reason=reason)
     if change.state is ChangeState.PARKED:
-        raise MerlinError(change.reason, "change-parked", change=change_id, reason=reason)
+        raise MerlinError(
+            change.reason, "change-parked", change=change_id, reason=reason
+        )
     if change.reason and change.state is ChangeState.WAITING:
-        raise MerlinError(change.reason, "change-waits", change=change_id, reason=reason)
+        raise MerlinError(
+            change.reason, "change-waits", change=change_id, reason=reason
+        )
     return None
 
 
@@ -175,5 +193,7 @@ def print_findings(findings: Iterable[Finding]) -> None:
 def print_commit(values: Mapping[str, object]) -> None:
     """Print the commit that was made; nothing if it is still pending."""
     if values.get("commit"):
-        sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(values['subject'])}\n")
+        sys.stdout.write(
+            f"{str(values['commit'])[:10]}  {format_cell(values['subject'])}\n"
+        )
         print_next("did-commit", dataset=values["dataset"])

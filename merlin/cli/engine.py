@@ -39,10 +39,15 @@ def engine(
             help="Serve without a configuration: this base model, beside recall.",
         ),
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Its address. Default: 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Default: 8702.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Its address. Default: 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Default: 8702.")
+    ] = None,
     device: Annotated[
-        str | None, typer.Option(help="Train and answer on cpu (default), cuda:0 or mps.")
+        str | None,
+        typer.Option(help="Train and answer on cpu (default), cuda:0 or mps."),
     ] = None,
     state: Annotated[
         Path | None,
@@ -57,7 +62,9 @@ def engine(
     if path and is_lone:
         raise Refused("both given", "engine-lone-config", path=path)
     if is_lone or not (path or DEFAULT.exists()):
-        _serve_alone(state, model or "", f"{host or '127.0.0.1'}:{port or 8702}", device or "cpu")
+        _serve_alone(
+            state, model or "", f"{host or '127.0.0.1'}:{port or 8702}", device or "cpu"
+        )
         return
     from merlin.wiring.engine import start_engine
 
@@ -92,7 +99,9 @@ def _serve_alone(state: Path | None, model: str, listen: str, device: str) -> No
             "model": names[0],
             "question": text(language(), "engine-lone-question"),
         }
-        print_message("engine-lone-ready", **call, models=", ".join(names), folder=str(folder))
+        print_message(
+            "engine-lone-ready", **call, models=", ".join(names), folder=str(folder)
+        )
         for heading, code in (("curl", _CURL), ("python", _PYTHON)):
             print_message(f"engine-lone-{heading}")
             typer.echo(f"{code.format(**call)}\n")
@@ -103,7 +112,8 @@ def _serve_alone(state: Path | None, model: str, listen: str, device: str) -> No
 @app.command()
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Base models of engine.models; default: all.")
+        list[str] | None,
+        typer.Argument(help="Base models of engine.models; default: all."),
     ] = None,
     config: ConfigPath = DEFAULT,
 ) -> None:
@@ -127,7 +137,9 @@ def pull(
         is_new = pull_base(model, engine)
         folder = model.locate(engine)
         print_message(
-            "library-pulled" if is_new else "library-already-pulled", name=name, folder=str(folder)
+            "library-pulled" if is_new else "library-already-pulled",
+            name=name,
+            folder=str(folder),
         )
         for _, key in list_warnings({name: model}, engine):
             print_message(key, name=name)

@@ -43,9 +43,16 @@ def print_failure(problem: BaseException) -> int:
     if isinstance(problem, OSError) and is_disk_full(problem):
         discard_output()  # whose flush at exit would fail again
         return _print_error(MerlinError(str(problem), "cli-disk-full"))
-    if isinstance(problem, UnicodeEncodeError) and problem.reason == "surrogates not allowed":
-        return _print_error(ConfigError(str(problem), "cli-no-utf8", text=problem.object))
-    return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report_bug(problem)
+    if (
+        isinstance(problem, UnicodeEncodeError)
+        and problem.reason == "surrogates not allowed"
+    ):
+        return _print_error(
+            ConfigError(str(problem), "cli-no-utf8", text=problem.object)
+        )
+    return (
+        INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report_bug(problem)
+    )
 
 
 def path_error(problem: OSError) -> MerlinError | None:
@@ -55,7 +62,10 @@ def path_error(problem: OSError) -> MerlinError | None:
     is_full = is_disk_full(problem)
     if not problem.filename or not (is_full or problem.errno in _PATH_ERRORS):
         return None
-    arguments = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
+    arguments = {
+        "path": str(problem.filename),
+        "reason": problem.strerror or str(problem),
+    }
     kind = MerlinError if is_full else ConfigError
     return kind(str(problem), "cli-no-place", **arguments)
 
@@ -97,7 +107,9 @@ def _write_report(report: str) -> str:
             Path(folder).mkdir(parents=True, exist_ok=True)
             # A new file that only its owner may read: a traceback can contain people's texts.
             descriptor, path = tempfile.mkstemp(".txt", prefix, folder)
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            with os.fdopen(
+                descriptor, "w", encoding="utf-8", errors="backslashreplace"
+            ) as file:
                 file.write(report)
             return path
     sys.stderr.write(f"{report}\n")

@@ -72,7 +72,9 @@ def _probe_server(server_url: str, owner: Config | None = None) -> MerlinError |
         installation = fetch_local(url, PROBE_S)[0].get(INSTALLATION_HEADER)
     except OSError as error:
         reason = plain_reason(error)
-        return MerlinError(f"{url}: {error}", "unhealthy-silent", url=url, reason=reason)
+        return MerlinError(
+            f"{url}: {error}", "unhealthy-silent", url=url, reason=reason
+        )
     with suppress(OSError):  # a user who may not look at the state folder cannot tell
         if owner and installation and installation != installation_id(owner):
             return MerlinError(f"{url}: another Merlin", OTHER_INSTALLATION, url=url)
@@ -92,7 +94,11 @@ def _read_heartbeats(config: Config, process: str) -> list[Heartbeat]:
 
     try:
         with open_read_only(config) as database:
-            beats = [beat for beat in Heartbeats(database).list_all() if beat.process == process]
+            beats = [
+                beat
+                for beat in Heartbeats(database).list_all()
+                if beat.process == process
+            ]
     except NotFound:
         return []
     # With a webhook several bots may run: judge the one on this host.

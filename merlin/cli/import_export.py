@@ -20,8 +20,20 @@ from merlin.app.actor import Actor
 from merlin.cli import language
 from merlin.cli.account_import import import_account
 from merlin.cli.daemon_requests import open_files_context
-from merlin.cli.edit_session import edit_session, preview_record, print_commit, print_findings
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait, configuration
+from merlin.cli.edit_session import (
+    edit_session,
+    preview_record,
+    print_commit,
+    print_findings,
+)
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    DatasetName,
+    NoWait,
+    configuration,
+)
 from merlin.cli.output import print_json, print_message
 from merlin.config import schema
 from merlin.core.errors import ConfigError, NotFound, Refused
@@ -37,17 +49,28 @@ _FILES = Annotated[
 _SOURCE = Annotated[
     str,
     typer.Option(
-        "--from", metavar="PROVIDER", help="Take the fine-tuning files of this provider's account."
+        "--from",
+        metavar="PROVIDER",
+        help="Take the fine-tuning files of this provider's account.",
     ),
 ]
-_YES = Annotated[bool, typer.Option("--yes", help="With --from: take them without asking.")]
-_DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
+_YES = Annotated[
+    bool, typer.Option("--yes", help="With --from: take them without asking.")
+]
+_DATASET = Annotated[
+    str, typer.Option("--dataset", help="The dataset that gets the examples.")
+]
 _DRY_RUN = Annotated[
-    bool, typer.Option("--dry-run", help="Only show what would be written, by tag and language.")
+    bool,
+    typer.Option(
+        "--dry-run", help="Only show what would be written, by tag and language."
+    ),
 ]
 _COLUMNS = Annotated[
     tuple[str, str],
-    typer.Option("--columns", metavar="QUESTION ANSWER", help="Names of a table's columns."),
+    typer.Option(
+        "--columns", metavar="QUESTION ANSWER", help="Names of a table's columns."
+    ),
 ]
 _SKIP_BAD = Annotated[
     bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
@@ -79,7 +102,10 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
         return
     _require_files(files)
     named = dict(zip(REQUIRED_COLUMNS, columns, strict=True)) if all(columns) else {}
-    with edit_session(configuration(config)) as session, closing(_read_files(files)) as contents:
+    with (
+        edit_session(configuration(config)) as session,
+        closing(_read_files(files)) as contents,
+    ):
         try:
             existing = changes.read_files(session.ctx, session.actor, dataset)
         except NotFound as error:
@@ -95,7 +121,9 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
                 print_json(view)
             rejected = plan.rejected
             count = plan.lines
-            raise Refused("findings", "import-has-errors", rejected=rejected, lines=count)
+            raise Refused(
+                "findings", "import-has-errors", rejected=rejected, lines=count
+            )
         if edits and not dry_run:
             change_id = session.commit(dataset, edits, plan.subject)
             view |= session.finish(change_id, is_waiting=not no_wait)
@@ -140,7 +168,9 @@ def _read_files(paths: Sequence[Path]) -> Generator[tuple[bytes, str]]:
             # A second "-" is empty: its reader closes the first one.
             is_stdin = str(path) == "-"
             with (
-                os.fdopen(os.dup(sys.stdin.fileno()), "rb") if is_stdin else path.open("rb") as file
+                os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+                if is_stdin
+                else path.open("rb") as file
             ):
                 content = file.read(MAX_IMPORT_BYTES + 1)
         except OSError as error:
@@ -155,12 +185,17 @@ def _print_plan(plan: ImportPlan) -> None:
 
 
 def _line_counts(plan: ImportPlan) -> dict[str, int]:
-    return {"lines": plan.lines, "taken": len(plan.good_edits), "duplicates": plan.duplicates}
+    return {
+        "lines": plan.lines,
+        "taken": len(plan.good_edits),
+        "duplicates": plan.duplicates,
+    }
 
 
 def _to_json(plan: ImportPlan) -> dict[str, object]:
     findings = [
-        {**asdict(finding), "message": finding.text(language())} for finding in plan.findings
+        {**asdict(finding), "message": finding.text(language())}
+        for finding in plan.findings
     ]
     return {
         **_line_counts(plan),
@@ -185,7 +220,8 @@ def export(dataset: DatasetName, config: ConfigPath = DEFAULT) -> None:
 
 
 _NAME = Annotated[
-    Literal["example", "dataset", "course", "config"], typer.Argument(help="Name of the schema.")
+    Literal["example", "dataset", "course", "config"],
+    typer.Argument(help="Name of the schema."),
 ]
 
 

@@ -36,7 +36,9 @@ from merlin.core.money import format_estimate
 from merlin.core.training_events import describe_event
 
 JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
-JobOrNewest = Annotated[int | None, typer.Argument(help="Number of the job; default: the newest.")]
+JobOrNewest = Annotated[
+    int | None, typer.Argument(help="Number of the job; default: the newest.")
+]
 
 app = typer.Typer(name="jobs", no_args_is_help=True, help="Fine-tune jobs.")
 
@@ -70,7 +72,9 @@ def _find(ctx: Context, actor: Actor, number: int | None) -> jobs.JobDetails:
 
 
 @app.command()
-def show(job: JobOrNewest = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def show(
+    job: JobOrNewest = None, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """Show a job with its state and checkpoints."""
     with read_context(config) as (ctx, actor):
         view = _find(ctx, actor, job)
@@ -78,7 +82,16 @@ def show(job: JobOrNewest = None, config: ConfigPath = DEFAULT, json: AsJson = F
     if json:
         print_json(values)
         return
-    names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
+    names = (
+        "job",
+        "dataset",
+        "build",
+        "state",
+        "status",
+        "provider",
+        "provider_job",
+        "model",
+    )
     metadata = ("estimate", "trained_tokens", "error", "created_at", "duration")
     values["state"] = translate_word("job", view.state)
     values["trained_tokens"] = view.trained_tokens or None
@@ -86,12 +99,15 @@ def show(job: JobOrNewest = None, config: ConfigPath = DEFAULT, json: AsJson = F
     values["estimate"] = format_estimate(language(), view.estimate_micro, view.currency)
     print_pairs({name: values[name] for name in (*names, *metadata)})
     print_list(
-        [*_fold(values["checkpoints"])], ["step", "model", Column("metrics", cell=_format_metrics)]
+        [*_fold(values["checkpoints"])],
+        ["step", "model", Column("metrics", cell=_format_metrics)],
     )
 
 
 @app.command()
-def events(job: JobOrNewest = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def events(
+    job: JobOrNewest = None, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """Show what happened to a job, with its losses."""
     with read_context(config) as (ctx, actor):
         view = _find(ctx, actor, job)
@@ -118,7 +134,9 @@ def _read_accuracies(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _format_metrics(checkpoint: Mapping[str, Any]) -> str:
     metrics = {**checkpoint["metrics"], "step": None}.items()
-    return " ".join(f"{name}={value:.4g}" for name, value in metrics if value is not None)
+    return " ".join(
+        f"{name}={value:.4g}" for name, value in metrics if value is not None
+    )
 
 
 def _format_event(event: Mapping[str, Any]) -> str:
@@ -127,7 +145,9 @@ def _format_event(event: Mapping[str, Any]) -> str:
 
 @app.command()
 def quote(
-    dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is trained.")],
+    dataset: Annotated[
+        str, typer.Argument(help="The dataset whose newest build is trained.")
+    ],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -146,7 +166,9 @@ def quote(
 
 @app.command()
 def launch(
-    dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is trained.")],
+    dataset: Annotated[
+        str, typer.Argument(help="The dataset whose newest build is trained.")
+    ],
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
@@ -165,4 +187,6 @@ def cancel(
 ) -> None:
     """Ask the provider to cancel a job."""
     act = partial(jobs.cancel, job_id=job)
-    ask_daemon(config, act, "did-cancel", json=json, is_waiting=not no_wait, state="job")
+    ask_daemon(
+        config, act, "did-cancel", json=json, is_waiting=not no_wait, state="job"
+    )

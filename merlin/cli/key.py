@@ -21,9 +21,16 @@ from merlin.db import keyring
 from merlin.db.audit import Audit
 from merlin.db.encryption import key_path
 from merlin.db.keyring import Reencryption, key_ids
-from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only, text_key
+from merlin.wiring.context import (
+    make_cipher,
+    open_migrated_database,
+    open_read_only,
+    text_key,
+)
 
-app = typer.Typer(name="key", no_args_is_help=True, help="The key that encrypts people's texts.")
+app = typer.Typer(
+    name="key", no_args_is_help=True, help="The key that encrypts people's texts."
+)
 
 
 @app.command("list")
@@ -32,7 +39,13 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     present, counts = read_keys(configuration(config))
     records = []
     for key in dict.fromkeys([*present, *sorted(counts)]):
-        state = "missing" if key not in present else "seals" if key == present[0] else "opens"
+        state = (
+            "missing"
+            if key not in present
+            else "seals"
+            if key == present[0]
+            else "opens"
+        )
         records.append({"key": key, "state": state, "sealed": counts.get(key, 0)})
     columns: list[str | Column] = ["key", Column("state", family="key-state"), "sealed"]
     print_list(records, columns, json=json, under="keys", prefix="key-col")
@@ -76,7 +89,9 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         database.cipher = make_cipher(settings, database)
         work = Reencryption(database)
         if is_credential and not work.left():
-            raise Refused("nothing is sealed by another key", "key-nothing", name=TEXT_KEY)
+            raise Refused(
+                "nothing is sealed by another key", "key-nothing", name=TEXT_KEY
+            )
         counts = work.count_by_key()
         is_interrupted = any(counts.get(key) for key in database.cipher.holds[1:])
         if not is_credential and not is_interrupted:

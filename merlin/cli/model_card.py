@@ -36,7 +36,9 @@ def write_card(
     try:
         from huggingface_hub import ModelCardData
     except ModuleNotFoundError as error:
-        raise Refused(str(error), "library-no-extra", package=error.name or "") from error
+        raise Refused(
+            str(error), "library-no-extra", package=error.name or ""
+        ) from error
     licence = read_licence(base_folder)
     build = {"build": facts.build.version, "digest": facts.build.digest}
     origin = {**build, "commit": facts.origin.commit}
@@ -76,7 +78,9 @@ def _show_loading(form: str, base: EngineModelConfig, kind: str) -> str:
             f'base = {kind}.from_pretrained("{base.source}"{revision})',
             'model = PeftModel.from_pretrained(base, ".")',
         ]
-    return "\n".join(["```python", *lines, 'tokenizer = AutoTokenizer.from_pretrained(".")', "```"])
+    return "\n".join(
+        ["```python", *lines, 'tokenizer = AutoTokenizer.from_pretrained(".")', "```"]
+    )
 
 
 def read_licence(base_folder: Path) -> dict[str, str]:
@@ -122,14 +126,18 @@ def _list_results(facts: ModelFacts) -> list[Any]:
     ]
 
 
-def _describe(facts: ModelFacts, base: str, *, is_licensed: bool, has_exact: bool) -> Iterator[str]:
+def _describe(
+    facts: ModelFacts, base: str, *, is_licensed: bool, has_exact: bool
+) -> Iterator[str]:
     """Yield the paragraphs of a card."""
     model = facts.model
     build = facts.build
     scores = facts.model.scores
     yield f"# {facts.title}: {model.title}"
     origin = {"base": base, "method": facts.recipe.method, "version": __version__}
-    yield _say("card-about", dataset=model.dataset, trained=model.trained.value, **origin)
+    yield _say(
+        "card-about", dataset=model.dataset, trained=model.trained.value, **origin
+    )
     counts = {"train": build.train, "test": build.test, "editors": facts.origin.editors}
     yield _say(
         "card-built",
@@ -140,7 +148,9 @@ def _describe(facts: ModelFacts, base: str, *, is_licensed: bool, has_exact: boo
     )
     if scores:
         chrf = round(scores.chrf, 1)
-        yield _say("card-scores", right=scores.right, questions=scores.questions, chrf=chrf)
+        yield _say(
+            "card-scores", right=scores.right, questions=scores.questions, chrf=chrf
+        )
     yield _say("card-applied", how=model.applied.value or "none")
     if facts.revoked:
         yield _say("card-revoked", count=facts.revoked)

@@ -50,7 +50,9 @@ def export_model(config: Path, name: str, form: str, to: Path, *, json: bool) ->
         fill = partial(_fill, settings, facts, stored, form)
     write_whole(to, fill)
     result = {"model": facts.model.model, "form": form, "folder": str(to)}
-    print_result(result, f"export-done-{'recall' if stored.is_recall else form}", json=json)
+    print_result(
+        result, f"export-done-{'recall' if stored.is_recall else form}", json=json
+    )
 
 
 def add_model(
@@ -64,7 +66,12 @@ def add_model(
     digest = keep_adapter(configuration(config).state_dir / "builds", folder)
     card_build = find_build(folder)
     return partial(
-        models.add, dataset=dataset, digest=digest, build=build, card_build=card_build, base=base
+        models.add,
+        dataset=dataset,
+        digest=digest,
+        build=build,
+        card_build=card_build,
+        base=base,
     )
 
 

@@ -39,7 +39,9 @@ from merlin.db.requests import Request
 from merlin.training.models import TrainedWhere
 
 app = typer.Typer()
-models_app = typer.Typer(name="models", no_args_is_help=True, help="Models, and which one is live.")
+models_app = typer.Typer(
+    name="models", no_args_is_help=True, help="Models, and which one is live."
+)
 app.add_typer(models_app)
 
 
@@ -68,17 +70,27 @@ def _row(model: ModelView) -> list[object]:
         chrf = format_number(language(), scores.chrf, 1)
         text = f"{scores.right}/{scores.questions} {chrf}"
     applied = translate_word("applied", model.applied) if model.applied else ""
-    return [model.build, model.model, translate_word("model", model.display_state), text, applied]
+    return [
+        model.build,
+        model.model,
+        translate_word("model", model.display_state),
+        text,
+        applied,
+    ]
 
 
 @models_app.command()
-def promote(model: ModelName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def promote(
+    model: ModelName, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """Make a tested model live."""
     ask_daemon(config, partial(_ask_of, models.promote, model), "did-switch", json=json)
 
 
 @models_app.command()
-def accept(model: ModelName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def accept(
+    model: ModelName, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """Accept the answers in which a new model is worse, so that it can go live."""
     ask_daemon(config, partial(_ask_of, models.accept, model), "did-accept", json=json)
 
@@ -91,14 +103,18 @@ def _ask_of(
 
 
 @models_app.command()
-def pin(dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def pin(
+    dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """Keep the live model until `unpin`, even if there are newer ones."""
     act = partial(models.pin, dataset=dataset, is_pinned=True)
     ask_daemon(config, act, "did-pin", json=json)
 
 
 @models_app.command()
-def unpin(dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def unpin(
+    dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """Let newer models go live again."""
     act = partial(models.pin, dataset=dataset, is_pinned=False)
     ask_daemon(config, act, "did-unpin", json=json)
@@ -141,10 +157,14 @@ def add(
     dataset: DatasetName,
     folder: Annotated[Path, typer.Argument(help="An adapter in PEFT's layout.")],
     build: Annotated[
-        str, typer.Option(help="Build that it was trained on; default: as its README.md says.")
+        str,
+        typer.Option(
+            help="Build that it was trained on; default: as its README.md says."
+        ),
     ] = "",
     base: Annotated[
-        str, typer.Option(metavar="PROVIDER/MODEL", help="Its base. Default: the recipe's.")
+        str,
+        typer.Option(metavar="PROVIDER/MODEL", help="Its base. Default: the recipe's."),
     ] = "",
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
@@ -161,7 +181,9 @@ def add(
 def impact(
     example: Annotated[
         str,
-        typer.Argument(metavar="FILE|EXAMPLE", help="File or ID of the example, or DATASET/ID."),
+        typer.Argument(
+            metavar="FILE|EXAMPLE", help="File or ID of the example, or DATASET/ID."
+        ),
     ],
     dataset: OnlyDataset = None,
     config: ConfigPath = DEFAULT,
@@ -180,7 +202,11 @@ def impact(
     if impact_view.newest_models:
         models = [
             record(model)
-            | {"word": translate_word("model", "serves" if model.serves else model.state)}
+            | {
+                "word": translate_word(
+                    "model", "serves" if model.serves else model.state
+                )
+            }
             for model in impact_view.newest_models
         ]
         print_list(models, ["model", "build", "provider", Column("state", "word")])

@@ -24,16 +24,20 @@ if TYPE_CHECKING:
     from merlin.db.requests import Request
 
 ConfigPath = Annotated[
-    Path, typer.Option("--config", envvar="MERLIN_CONFIG", help="The configuration file.")
+    Path,
+    typer.Option("--config", envvar="MERLIN_CONFIG", help="The configuration file."),
 ]
 DatasetName = Annotated[str, typer.Argument(help="The dataset.")]
 ModelName = Annotated[str, typer.Argument(help="Model ID, or its build.")]
-OnlyDataset = Annotated[str | None, typer.Option("--dataset", help="Only entries of this dataset.")]
+OnlyDataset = Annotated[
+    str | None, typer.Option("--dataset", help="Only entries of this dataset.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Base = Annotated[
     str,
     typer.Option(
-        metavar="PROVIDER/MODEL", help="Ask this model. Default: the recipe's base model."
+        metavar="PROVIDER/MODEL",
+        help="Ask this model. Default: the recipe's base model.",
     ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Maximum number of questions.")]
@@ -94,14 +98,17 @@ def ask_daemon(
         families = {}
     if not json:
         translations = {
-            name: translate_word(family, str(result[name])) for name, family in families.items()
+            name: translate_word(family, str(result[name]))
+            for name, family in families.items()
         }
         result = {**result, **translations}
     print_result(result, key, json=json)
 
 
 @contextmanager
-def read_context(path: Path, dataset: str | None = None) -> Iterator[tuple[Context, Actor]]:
+def read_context(
+    path: Path, dataset: str | None = None
+) -> Iterator[tuple[Context, Actor]]:
     """Yield a read-only context and the operator as actor.
 
     Raises NotFound if there is no database yet, or the dataset was never seen.
@@ -114,7 +121,9 @@ def read_context(path: Path, dataset: str | None = None) -> Iterator[tuple[Conte
 
 
 @contextmanager
-def write_context(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, Actor]]:
+def write_context(
+    path: Path, *, makes_key: bool = False
+) -> Iterator[tuple[Context, Actor]]:
     """Yield a context and the operator as actor; all writes are one transaction.
 
     With `makes_key`, create the key of people's texts if there is none.
@@ -147,7 +156,9 @@ def require_stopped(config: Config, others: Iterable[str] = ()) -> Iterator[None
         if list_applied(database):
             beats = Heartbeats(database).list_all()
     if alive := {*others, *(beat.process for beat in beats if beat.is_alive(now))}:
-        raise Refused("processes run", "processes-running", names=", ".join(sorted(alive)))
+        raise Refused(
+            "processes run", "processes-running", names=", ".join(sorted(alive))
+        )
     with Lead(config.state_dir, config.database):
         yield
 
@@ -155,7 +166,9 @@ def require_stopped(config: Config, others: Iterable[str] = ()) -> Iterator[None
 _YES = ("y", "yes", "д", "да")
 
 
-def require_yes(question: str, refusal: str, *, is_confirmed: bool, **arguments: object) -> None:
+def require_yes(
+    question: str, refusal: str, *, is_confirmed: bool, **arguments: object
+) -> None:
     """Ask for confirmation unless it is given. Raises Refused unless the answer is yes.
 
     `question` and `refusal` are message keys, `arguments` those of the question. Without a terminal
@@ -172,10 +185,14 @@ def require_yes(question: str, refusal: str, *, is_confirmed: bool, **arguments:
         raise Refused("not confirmed", refusal)
 
 
-def print_result(result: Mapping[str, object], key: str, *, json: bool, **shown: object) -> None:
+def print_result(
+    result: Mapping[str, object], key: str, *, json: bool, **shown: object
+) -> None:
     """Print a result: as JSON, or as the message `key` with `shown`, by default with the result."""
     if json:
         print_json(result)
         return
     values = shown or result
-    print_message(key, **{name: "" if value is None else value for name, value in values.items()})
+    print_message(
+        key, **{name: "" if value is None else value for name, value in values.items()}
+    )

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 def print_json(value: object) -> None:
     """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_json_default) + "\n")
+    sys.stdout.write(
+        json.dumps(value, ensure_ascii=False, indent=2, default=_json_default) + "\n"
+    )
 
 
 def record(view: Any, **names: str) -> dict[str, Any]:
@@ -105,7 +107,9 @@ def print_list(
     if empty and not records:
         print_message(empty)
         return
-    listed = [Column(column) if isinstance(column, str) else column for column in columns]
+    listed = [
+        Column(column) if isinstance(column, str) else column for column in columns
+    ]
     rows = [[column.read(record) for column in listed] for record in records]
     print_table([f"{prefix}-{column.heading}" for column in listed], rows)
 
@@ -168,7 +172,9 @@ def print_pairs(values: Mapping[str, object]) -> None:
     for name, value in values.items():
         heading = text(language(), f"col-{name.replace('_', '-')}")
         line = f"{heading}: {format_cell(value)}"
-        sys.stdout.write(f"{line.rstrip()}\n")  # an empty value leaves no blank at the end
+        sys.stdout.write(
+            f"{line.rstrip()}\n"
+        )  # an empty value leaves no blank at the end
 
 
 def print_line(key: str, **arguments: object) -> None:
@@ -213,7 +219,9 @@ def print_next(key: str, **arguments: object) -> None:
     if key in NEXT_COMMANDS:
         sys.stdout.flush()  # what it follows
         command = NEXT_COMMANDS[key].format(**arguments)
-        sys.stderr.write(escape_controls(text(language(), "next-command", command=command)) + "\n")
+        sys.stderr.write(
+            escape_controls(text(language(), "next-command", command=command)) + "\n"
+        )
 
 
 @contextmanager
@@ -223,7 +231,9 @@ def show_progress(key: str, total: int | None = None) -> Iterator[Callable[[], N
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
+    with Progress(
+        console=console, disable=not console.is_terminal, transient=True
+    ) as bars:
         task = bars.add_task(text(language(), key), total=total)
         yield lambda: bars.advance(task)
 
@@ -240,11 +250,15 @@ def unwritable_error(path: Path, error: OSError) -> MerlinError:
 
 Since = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="First day. Default: a year before the end."),
+    typer.Option(
+        formats=["%Y-%m-%d"], help="First day. Default: a year before the end."
+    ),
 ]
 Until = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Day of the end, not included; default: now."),
+    typer.Option(
+        formats=["%Y-%m-%d"], help="Day of the end, not included; default: now."
+    ),
 ]
 _DEFAULT_DAYS = 366
 

@@ -43,7 +43,11 @@ def confirm_price(questions: int, costs: Iterable[Cost | None], *, yes: bool) ->
 
 
 def ask_all(
-    config: Config, variants: Sequence[VariantQueries], sampling: SamplingParams, *, yes: bool
+    config: Config,
+    variants: Sequence[VariantQueries],
+    sampling: SamplingParams,
+    *,
+    yes: bool,
 ) -> list[dict[str, Answer]]:
     """Return the answers to each variant's queries by key.
 
@@ -62,7 +66,9 @@ def ask_all(
         # Before the price: nothing is paid if a key or provider of a later variant is missing.
         clients = [
             stack.enter_context(
-                closing(model_client(require_provider(config, variant.provider), sampling))
+                closing(
+                    model_client(require_provider(config, variant.provider), sampling)
+                )
             )
             for variant in variants
         ]
@@ -71,11 +77,15 @@ def ask_all(
         for variant, client in zip(variants, clients, strict=True):
             answers: dict[str, Answer] = {}
 
-            def keep(query: Query, answer: Answer, answers: dict[str, Answer] = answers) -> None:
+            def keep(
+                query: Query, answer: Answer, answers: dict[str, Answer] = answers
+            ) -> None:
                 answers[query.key] = answer
                 advance()
 
-            report = ask_many(client, variant.model_id, variant.queries, keep, price=variant.price)
+            report = ask_many(
+                client, variant.model_id, variant.queries, keep, price=variant.price
+            )
             if report.failed:
                 reason = str(report.first_failure)
                 print_message("asking-failed", count=len(report.failed), reason=reason)

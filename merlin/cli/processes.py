@@ -20,14 +20,19 @@ app = typer.Typer()
 @app.command()
 def demo(
     check: Annotated[
-        bool, typer.Option("--check", help="Run through everything once, check it, and exit.")
+        bool,
+        typer.Option(
+            "--check", help="Run through everything once, check it, and exit."
+        ),
     ] = False,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start over: delete the demo's folder first.")
+        bool,
+        typer.Option("--fresh", help="Start over: delete the demo's folder first."),
     ] = False,
     state: Annotated[Path | None, typer.Option(help="The demo's folder.")] = None,
     port: Annotated[
-        int, typer.Option(min=1, max=65530, help="First port; the next ones are used too.")
+        int,
+        typer.Option(min=1, max=65530, help="First port; the next ones are used too."),
     ] = 8700,
 ) -> None:
     """Run a demo: a real repository, with stand-ins for Telegram, chat model and YooKassa."""
@@ -62,7 +67,11 @@ def run(config: ConfigPath = DEFAULT) -> None:
     need_credentials(settings)
     names = process_names(settings)
     set_up_logging("run")
-    sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in names]).run())
+    sys.exit(
+        Supervisor(
+            [Child(name, [name, "--config", str(config)]) for name in names]
+        ).run()
+    )
 
 
 @app.command()

@@ -49,7 +49,11 @@ def prompt_check(
         check = prepare_check(ctx.db, settings, dataset, base, limit)
     first = check.variants[0]
     if not base and first.model_id != check.base:
-        arguments = {"base": check.base, "provider": first.provider, "model": first.model_id}
+        arguments = {
+            "base": check.base,
+            "provider": first.provider,
+            "model": first.model_id,
+        }
         print_message("prompt-other-base", **arguments)
     sampling = SamplingParams(most_tokens=check.most_tokens)
     asked = [variant for variant in check.variants if not variant.answers]
@@ -63,7 +67,9 @@ def prompt_check(
     records = [record(variant) for variant in report.variants]
     columns: list[str | Column] = [
         *(Column("variant", family="prompt-variant"), "model"),
-        Column("chrf", cell=lambda variant: format_number(language(), variant["chrf"], 1)),
+        Column(
+            "chrf", cell=lambda variant: format_number(language(), variant["chrf"], 1)
+        ),
         Column("right", cell=lambda variant: f"{variant['right']}/{report.questions}"),
         Column("tokens", "input_tokens"),
         Column("cost", cell=_format_cost),
@@ -77,7 +83,9 @@ def prompt_check(
 
 def _format_cost(variant: Mapping[str, Any]) -> str:
     micro = variant["cost_micro"]
-    return "?" if micro is None else format_price(language(), micro, variant["currency"])
+    return (
+        "?" if micro is None else format_price(language(), micro, variant["currency"])
+    )
 
 
 def _choose_advice(report: PromptReport) -> str:

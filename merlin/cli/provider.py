@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 FAMILY = "provider-test"
 
-app = typer.Typer(name="provider", no_args_is_help=True, help="Servers of the OpenAI protocol.")
+app = typer.Typer(
+    name="provider", no_args_is_help=True, help="Servers of the OpenAI protocol."
+)
 
 
 @app.command("test")
@@ -26,7 +28,9 @@ def probe(
     url: Annotated[
         str, typer.Argument(metavar="URL", help="The server, as in providers.base_url.")
     ],
-    model: Annotated[str | None, typer.Option(help="The base model to train and to ask.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The base model to train and to ask.")
+    ] = None,
     timeout_s: Annotated[
         float, typer.Option(min=1, help="Maximum duration of a job in seconds.")
     ] = 600,
@@ -39,18 +43,28 @@ def probe(
 
     Exit code 1 when a check failed; what the server lacks is missing, not failed.
     """
-    from merlin.cli.provider_checks import CHAT_CHECKS, CHECKS, FAILED, connect, run_checks
+    from merlin.cli.provider_checks import (
+        CHAT_CHECKS,
+        CHECKS,
+        FAILED,
+        connect,
+        run_checks,
+    )
     from merlin.config import credential
 
     names = CHAT_CHECKS if chat_only else tuple(CHECKS)
-    server = connect(url, credential("OPENAI_API_KEY", is_needed=False), model, timeout_s)
+    server = connect(
+        url, credential("OPENAI_API_KEY", is_needed=False), model, timeout_s
+    )
     numbers = count(1)
 
     def report(outcome: Outcome) -> None:
         result = translate_word(f"{FAMILY}-result", outcome.result)
         number = next(numbers)
         total = len(names)
-        print_message(f"{FAMILY}-step", n=number, of=total, name=outcome.name, result=result)
+        print_message(
+            f"{FAMILY}-step", n=number, of=total, name=outcome.name, result=result
+        )
 
     print_message(f"{FAMILY}-begin", url=server.base_url, model=server.models[0])
     try:
@@ -68,7 +82,9 @@ def _show(outcomes: Sequence[Outcome], json: bool) -> None:
             {
                 "name": outcome.name,
                 "result": outcome.result,
-                "detail": text(language(), outcome.key, **outcome.arguments) if outcome.key else "",
+                "detail": text(language(), outcome.key, **outcome.arguments)
+                if outcome.key
+                else "",
             }
             for outcome in outcomes
         ],
@@ -88,4 +104,6 @@ def _show(outcomes: Sequence[Outcome], json: bool) -> None:
 
 
 def _title(name: str) -> str:
-    return text(language(), f"{FAMILY}-title-{name.replace('.', '-').replace('_', '-')}")
+    return text(
+        language(), f"{FAMILY}-title-{name.replace('.', '-').replace('_', '-')}"
+    )

@@ -16,7 +16,13 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import NamedTuple
 
-from merlin.core.errors import ModelGone, ModelUnapplied, ProviderBusy, ProviderError, Refused
+from merlin.core.errors import (
+    ModelGone,
+    ModelUnapplied,
+    ProviderBusy,
+    ProviderError,
+    Refused,
+)
 from merlin.core.log import hide_secrets
 from merlin.core.messages import Message, SamplingParams
 from merlin.openai_protocol.errors import NO_MODEL, UNSUPPORTED, one_line
@@ -49,7 +55,9 @@ _QUESTION = (Message("user", "Назови по порядку дни недел
 # A base model (SmolLM2 behind vLLM 0.32.0) may write until its window is full.
 _BRIEF = SamplingParams(most_tokens=32)
 # A replacement character; UTF-8 decoded as Latin-1 or as Windows-1251.
-_BROKEN = re.compile("\ufffd|[\u00d0\u00d1][\u0080-\u00bf]|\u0420[\u00b0\u00b1\u00b5\u00b6]")
+_BROKEN = re.compile(
+    "\ufffd|[\u00d0\u00d1][\u0080-\u00bf]|\u0420[\u00b0\u00b1\u00b5\u00b6]"
+)
 # OpenAI accepts at least 10 examples. The long job must be under way when it is cancelled.
 _FEW = 12
 _MANY = 200
@@ -66,7 +74,9 @@ class Deviation(Exception):
     def __init__(self, key: str, **arguments: object) -> None:
         super().__init__(key, arguments)
         self.key = f"provider-test-{key}"
-        self.arguments = {name: _to_printable(value) for name, value in arguments.items()}
+        self.arguments = {
+            name: _to_printable(value) for name, value in arguments.items()
+        }
 
 
 class Missing(Deviation):
@@ -110,7 +120,9 @@ class Server:
         self.cleanup.append(lambda: self.api.delete_file(file_id))
         return file_id
 
-    def launch(self, base: str, file_id: str, launch_key: str, epochs: int) -> JobReport:
+    def launch(
+        self, base: str, file_id: str, launch_key: str, epochs: int
+    ) -> JobReport:
         """Create a job."""
         metadata = {LAUNCH_KEY: launch_key}
         parameters = {"n_epochs": epochs}
@@ -165,7 +177,9 @@ def connect(url: str, key: str, model: str | None, timeout_s: float) -> Server:
         if not error.status:  # nothing can be sent to this address
             raise Refused("no address", "provider-test-no-server", url=url) from error
         if not model and error.status in _FORBIDDEN:
-            raise Refused("the key is refused", "provider-test-key-refused", url=url) from error
+            raise Refused(
+                "the key is refused", "provider-test-key-refused", url=url
+            ) from error
     server.models = [model] if model else server.models
     if not server.models:
         raise Refused("no server of the protocol", "provider-test-no-server", url=url)
@@ -199,19 +213,26 @@ def _ask(server: Server) -> None:
     answer = server.client.ask(server.models[0], _QUESTION)
     _require_text(answer.text, answer.finish_reason)
     counts = answer.usage
-    _require(counts.input_tokens > 0 and counts.output_tokens > 0, "usage", counts, "> 0")
+    _require(
+        counts.input_tokens > 0 and counts.output_tokens > 0, "usage", counts, "> 0"
+    )
 
 
 def _stream(server: Server) -> None:
     async def read() -> list[Answer]:
         chat = OpenAIChat(server.base_url, server.key)
         try:
-            return [piece async for piece in chat.stream(server.models[0], _QUESTION, _BRIEF)]
+            return [
+                piece
+                async for piece in chat.stream(server.models[0], _QUESTION, _BRIEF)
+            ]
         finally:
             await chat.aclose()
 
     pieces = asyncio.run(read())
-    reason = next((piece.finish_reason for piece in pieces if piece.finish_reason), None)
+    reason = next(
+        (piece.finish_reason for piece in pieces if piece.finish_reason), None
+    )
     _require_text("".join(piece.text for piece in pieces), reason)
     if pieces[-1].usage is NOT_COUNTED:
         raise Missing("unheeded", what="stream_options.include_usage")
@@ -225,7 +246,9 @@ def _refuse_unknown_model(server: Server) -> None:
     except ProviderError as error:
         if error.status >= _SERVER:  # `transformers serve` 5.24.0 without a model
             raise Missing("model-unclear", words=error) from error
-        raise Deviation("not-same", field="error", found=error, wanted=NO_MODEL) from error
+        raise Deviation(
+            "not-same", field="error", found=error, wanted=NO_MODEL
+        ) from error
     raise Deviation("accepted", wanted=_NOT_FOUND, found=answer.text)
 
 
@@ -313,15 +336,24 @@ def _compare_with_base(server: Server) -> None:
 
 def _cancel_job(server: Server) -> None:
     file_id = server.upload("many", _MANY)
-    job = server.launch(server.models[0], file_id, f"{server.launch_key}-long", LONG_EPOCHS)
+    job = server.launch(
+        server.models[0], file_id, f"{server.launch_key}-long", LONG_EPOCHS
+    )
     is_confirmed = False
-    with suppress(ProviderError):  # it may have ended: its state says whether the cancel worked
+    with suppress(
+        ProviderError
+    ):  # it may have ended: its state says whether the cancel worked
         answer = server.api.cancel_job(job.provider_job_id)
         is_confirmed = state_of(answer.status) is JobState.CANCELLED
     job = server.wait(server.api.read_job(job.provider_job_id))
     if state_of(job.status) is JobState.SUCCEEDED and not is_confirmed:
         raise Missing("ended-first", status=job.status)
-    _require(state_of(job.status) is JobState.CANCELLED, "status", job.status, JobState.CANCELLED)
+    _require(
+        state_of(job.status) is JobState.CANCELLED,
+        "status",
+        job.status,
+        JobState.CANCELLED,
+    )
 
 
 # By name: the check, and the one without which it does not run.
@@ -371,7 +403,9 @@ def _run_check(server: Server, name: str, act: Callable[[Server], None]) -> Outc
     except ProviderError as error:
         is_absent = error.status in _ABSENT or error.code == UNSUPPORTED
         result = MISSING if is_absent and not isinstance(error, ModelGone) else FAILED
-        return Outcome(name, result, "provider-test-error", {"words": _to_printable(error)})
+        return Outcome(
+            name, result, "provider-test-error", {"words": _to_printable(error)}
+        )
     return Outcome(name)
 
 
@@ -397,11 +431,16 @@ def _to_printable(value: object) -> str:
 
 def _list_taught(count: int) -> Iterator[tuple[str, str]]:
     for number in range(1, count + 1):
-        yield f"Чему равен квадрат числа {number}?", f"Квадрат числа {number} равен {number**2}."
+        yield (
+            f"Чему равен квадрат числа {number}?",
+            f"Квадрат числа {number} равен {number**2}.",
+        )
 
 
 def _build_examples(count: int) -> Iterator[str]:
     for question, answer in _list_taught(count):
         turns = {"user": question, "assistant": answer}
-        messages = [{"role": role, "content": content} for role, content in turns.items()]
+        messages = [
+            {"role": role, "content": content} for role, content in turns.items()
+        ]
         yield f"{json.dumps({'messages': messages}, ensure_ascii=False)}\n"

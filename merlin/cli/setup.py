@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 config_app = typer.Typer(
-    name="config", no_args_is_help=True, help="Check a configuration, or print a sample."
+    name="config",
+    no_args_is_help=True,
+    help="Check a configuration, or print a sample.",
 )
 app.add_typer(config_app)
 
@@ -51,7 +53,9 @@ def check(config: ConfigPath = DEFAULT) -> None:
         try:
             known = _list_datasets(loaded, loaded.repository)
         except NotFound as error:
-            found.append(wrong_at("repository", "branch", key=error.key, **error.arguments))
+            found.append(
+                wrong_at("repository", "branch", key=error.key, **error.arguments)
+            )
         except SourceError:
             named = {"path": loaded.repository.url}
             found.append(wrong_at("repository", "url", key="config-no-git", **named))
@@ -68,7 +72,9 @@ def check(config: ConfigPath = DEFAULT) -> None:
     )
 
 
-def _list_datasets(config: Config, repository: RepositoryConfig) -> Collection[str] | None:
+def _list_datasets(
+    config: Config, repository: RepositoryConfig
+) -> Collection[str] | None:
     """Return the datasets that this machine knows, None if it knows none.
 
     A repository on this machine is read itself, of another one the mirror. Raises SourceError if
@@ -81,7 +87,9 @@ def _list_datasets(config: Config, repository: RepositoryConfig) -> Collection[s
     source = git_source(config)
     folder = source.remote.folder
     if folder is None:
-        with suppress(SourceError, OSError):  # doctor tells what is wrong with the mirror
+        with suppress(
+            SourceError, OSError
+        ):  # doctor tells what is wrong with the mirror
             head = read_ref(source.run, HEAD_REF) if source.has_mirror else None
             return source.dataset_trees(head) if head else None
         return None
@@ -110,7 +118,9 @@ _IGNORED = "/config.yaml\n/credentials/\n/.merlin/\n*.log\n"
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder to create.")] = Path("merlin-datasets"),
+    folder: Annotated[Path, typer.Argument(help="Folder to create.")] = Path(
+        "merlin-datasets"
+    ),
     dataset: Annotated[str, typer.Option(help="The first dataset's name.")] = "first",
 ) -> None:
     """Create a git repository of datasets with a first commit, and a configuration."""
@@ -151,7 +161,9 @@ def init(
             reason = error.strerror or str(error)
         else:
             reason = error.stderr.strip().rpartition("\n")[2]
-        raise Refused(f"{folder}: {error}", "init-no-folder", reason=reason, **arguments) from error
+        raise Refused(
+            f"{folder}: {error}", "init-no-folder", reason=reason, **arguments
+        ) from error
     print_message("init-done", dataset=dataset, **arguments)
 
 
@@ -169,7 +181,9 @@ def _write_files(folder: Path, dataset: str) -> None:
         folder / "config.yaml": _sample_config(),
         **{schemas / f"{name}.schema.json": schema_text(name) for name in NAMES},
     }
-    for answer, questions in yaml.safe_load(_read_template(f"examples.{language()}.yaml")):
+    for answer, questions in yaml.safe_load(
+        _read_template(f"examples.{language()}.yaml")
+    ):
         for name, question in questions.items():
             content = _fill_template("example.yaml", question=question, answer=answer)
             files[dataset_folder / "examples" / f"{name}.yaml"] = content
@@ -192,7 +206,9 @@ def _read_template(name: str) -> str:
 def _fill_template(name: str, **values: str) -> str:
     template = Template(_read_template(name))
     keys = set(template.get_identifiers()) - values.keys()
-    return template.substitute(values, **{key: text(language(), f"init-{key}") for key in keys})
+    return template.substitute(
+        values, **{key: text(language(), f"init-{key}") for key in keys}
+    )
 
 
 def _git(folder: Path, *arguments: str) -> None:

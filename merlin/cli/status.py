@@ -29,7 +29,9 @@ from merlin.wiring.context import open_read_only
 # How long `status` shows a failed request, and how many at most.
 _FAILED_FOR = timedelta(days=1)
 _MAX_FAILED = 5
-SHORT = 7  # of a commit's id, as git abbreviates it, so that the table fits into 80 columns
+SHORT = (
+    7  # of a commit's id, as git abbreviates it, so that the table fits into 80 columns
+)
 
 app = typer.Typer()
 
@@ -41,8 +43,12 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         overview = read_status(ctx, actor)
     environment = deployment_status(configuration(config))
     if json:
-        datasets = {name: dataset_record(dataset) for name, dataset in overview.datasets.items()}
-        print_json({"datasets": datasets, "queues": dict(overview.queues), **environment})
+        datasets = {
+            name: dataset_record(dataset) for name, dataset in overview.datasets.items()
+        }
+        print_json(
+            {"datasets": datasets, "queues": dict(overview.queues), **environment}
+        )
         return
     names = ("dataset", "commit", "verdict", "build", "serving", "job")
     rows = [_row(name, dataset) for name, dataset in overview.datasets.items()]
@@ -55,12 +61,15 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         if beat["alive"]
     ]
     queues = ", ".join(
-        f"{translate_word('queue', name)} {count}" for name, count in overview.queues.items()
+        f"{translate_word('queue', name)} {count}"
+        for name, count in overview.queues.items()
     )
     print_message("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
     for failed in environment["failed_requests"]:
         values = " ".join(
-            f"{name}={value}" for name, value in failed["arguments"].items() if value is not None
+            f"{name}={value}"
+            for name, value in failed["arguments"].items()
+            if value is not None
         )
         print_message(
             "status-failed-request",
@@ -75,7 +84,9 @@ def dataset_record(dataset_status: DatasetStatus) -> dict[str, Any]:
     """Return a dataset's status as a dict for JSON."""
     verdict: dict[str, Any] = {"commit": None, "build": None, "verdict": None}
     if dataset_status.verdict:
-        verdict = record(dataset_status.verdict, **VERDICT_NAMES, served_until="", findings="")
+        verdict = record(
+            dataset_status.verdict, **VERDICT_NAMES, served_until="", findings=""
+        )
     return {
         **verdict,
         "serving": record(dataset_status.serving) if dataset_status.serving else None,

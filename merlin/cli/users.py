@@ -39,17 +39,24 @@ from merlin.core.permissions import Role
 LIST_COLUMNS = ("user", "name", "account", "role", "plan", "language", "note")
 # Telegram ids have at most 52 bits (Bot API, User.id); ids of people without Telegram have 53.
 PersonId = Annotated[
-    int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Telegram ID of the person.")
+    int,
+    typer.Argument(
+        metavar="USER", min=1, max=LAST_ID, help="Telegram ID of the person."
+    ),
 ]
 
-app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, plans, accounts.")
+app = typer.Typer(
+    name="users", no_args_is_help=True, help="People: roles, plans, accounts."
+)
 
 
 @app.command("list")
 def list_users(
     words: Annotated[str, typer.Argument(help="ID, or part of a name.")] = "",
     offset: Annotated[int, typer.Option(min=0, help="Number of entries to skip.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of entries.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Maximum number of entries.")
+    ] = 50,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -89,8 +96,12 @@ def _row(user: dict[str, Any]) -> dict[str, Any]:
 @app.command()
 def role(
     user: PersonId,
-    name: Annotated[Role, typer.Argument(metavar="ROLE", help="Role; student revokes others.")],
-    scope: Annotated[str | None, typer.Option(help="Dataset or course of a teacher.")] = None,
+    name: Annotated[
+        Role, typer.Argument(metavar="ROLE", help="Role; student revokes others.")
+    ],
+    scope: Annotated[
+        str | None, typer.Option(help="Dataset or course of a teacher.")
+    ] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -98,7 +109,9 @@ def role(
     with write_context(config) as (ctx, actor):
         user_roles = users.grant_role(ctx, actor, user, name, scope)
     values = {"user": user, "role": user_roles.role.value, "scopes": user_roles.scopes}
-    roles = " ".join([translate_word("role", user_roles.role.value), *user_roles.scopes])
+    roles = " ".join(
+        [translate_word("role", user_roles.role.value), *user_roles.scopes]
+    )
     print_result(values, "account-did-role", json=json, user=str(user), role=roles)
 
 
@@ -112,15 +125,23 @@ def erase(
     """Delete all data of a person for good, as /delete_me does."""
     with read_context(config) as (ctx, actor):
         person = {"user": str(user), "name": users.get(ctx, actor, user).display_name}
-    require_yes("account-erase-sure", "account-erase-not-sure", is_confirmed=yes, **person)
+    require_yes(
+        "account-erase-sure", "account-erase-not-sure", is_confirmed=yes, **person
+    )
     # What it stops stays stopped when the erasure has to wait.
     with write_context(config) as (ctx, actor):
         awaited = users.prepare_erasure(ctx, actor, user)
     if awaited:
-        raise Refused("an erasure has to wait", "account-erase-waits", reason=awaited, **person)
+        raise Refused(
+            "an erasure has to wait", "account-erase-waits", reason=awaited, **person
+        )
     with write_context(config) as (ctx, actor):
         deleted, models = users.erase(ctx, actor, user)
-    shown = {"rows": sum(deleted.values()), "models": ", ".join(models) or "none", **person}
+    shown = {
+        "rows": sum(deleted.values()),
+        "models": ", ".join(models) or "none",
+        **person,
+    }
     values = {"user": user, "deleted": deleted, "models": models}
     print_result(values, "account-did-erase", json=json, **shown)
 
@@ -128,9 +149,12 @@ def erase(
 @app.command()
 def plan(
     user: PersonId,
-    name: Annotated[str, typer.Argument(metavar="PLAN", help="Name of a plan in config.yaml.")],
+    name: Annotated[
+        str, typer.Argument(metavar="PLAN", help="Name of a plan in config.yaml.")
+    ],
     days: Annotated[
-        int | None, typer.Option(min=1, max=MAX_DAYS, help="Number of days. Default: for good.")
+        int | None,
+        typer.Option(min=1, max=MAX_DAYS, help="Number of days. Default: for good."),
     ] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
@@ -152,7 +176,9 @@ UserId = Annotated[
     int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="ID of the person.")
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Username: a-z, 0-9, . _ -")]
-AskPassword = Annotated[bool, typer.Option("--ask", help="Ask for the password at the terminal.")]
+AskPassword = Annotated[
+    bool, typer.Option("--ask", help="Ask for the password at the terminal.")
+]
 RoleName = Annotated[Role, typer.Option("--role", help="The role.")]
 RoleScope = Annotated[str | None, typer.Option(help="Dataset or course of a teacher.")]
 
@@ -173,23 +199,34 @@ def add(
     if json:
         print_json(record(account))
         return
-    roles = " ".join(filter(None, [translate_word("role", account.role.value), *account.scopes]))
-    print_message("account-did-add", name=account.name, user=str(account.user), role=roles)
+    roles = " ".join(
+        filter(None, [translate_word("role", account.role.value), *account.scopes])
+    )
+    print_message(
+        "account-did-add", name=account.name, user=str(account.user), role=roles
+    )
     _print_password(account.password)
 
 
 @app.command()
-def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def name(
+    user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """Set a username; names listed in a course.yaml can only be assigned here."""
     with write_context(config) as (ctx, actor):
         stored_name = users.set_name(ctx, actor, user, name)
     values = {"user": user, "name": stored_name}
-    print_result(values, "account-did-name", json=json, user=str(user), name=stored_name)
+    print_result(
+        values, "account-did-name", json=json, user=str(user), name=stored_name
+    )
 
 
 @app.command()
 def password(
-    name: Name, ask: AskPassword = False, config: ConfigPath = DEFAULT, json: AsJson = False
+    name: Name,
+    ask: AskPassword = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
 ) -> None:
     """Set a new password, and end all sign-ins of the account."""
     new_password = _read_password() if ask else None
@@ -220,7 +257,9 @@ def _print_password(password: str | None) -> None:
 
 Scopes = Annotated[list[Scope], typer.Option("--scope", help="Scope; can be repeated.")]
 Label = Annotated[str, typer.Option(help="Name of the key.")]
-Days = Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires.")]
+Days = Annotated[
+    int | None, typer.Option(min=1, max=3650, help="Days until it expires.")
+]
 
 
 @app.command()
@@ -238,8 +277,12 @@ def key(
     scopes = sorted(new_key.scopes)
     if json:
         values = {"user": user, "key": new_key.id, "scopes": scopes}
-        print_json({**values, "expires_at": new_key.expires_at, "secret": new_key.secret})
+        print_json(
+            {**values, "expires_at": new_key.expires_at, "secret": new_key.secret}
+        )
         return
     number = str(new_key.id)
-    print_message("account-did-key", user=str(user), number=number, scopes=", ".join(scopes))
+    print_message(
+        "account-did-key", user=str(user), number=number, scopes=", ".join(scopes)
+    )
     sys.stdout.write(f"{new_key.secret}\n")

@@ -68,7 +68,14 @@ from merlin.config.settings import (
     Retention,
     TelegramConfig,
 )
-from merlin.config.shop import SHOP_ID, SHOP_KEY, PaymentsConfig, Plan, PlanName, plan_faults
+from merlin.config.shop import (
+    SHOP_ID,
+    SHOP_KEY,
+    PaymentsConfig,
+    Plan,
+    PlanName,
+    plan_faults,
+)
 from merlin.core.encoder import FOLDER_FILES, FOLDER_PACKAGES
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.log import hide_secrets
@@ -87,7 +94,11 @@ def _database(url: str) -> str:
     Of PostgreSQL's the password is refused; several hosts may stand in it, each with a port.
     """
     parts = urlsplit(url)
-    if parts.scheme == "sqlite" and url.startswith("sqlite:///") and parts.path.strip("/"):
+    if (
+        parts.scheme == "sqlite"
+        and url.startswith("sqlite:///")
+        and parts.path.strip("/")
+    ):
         is_right = parts.path != "/:memory:" and not (parts.query or parts.fragment)
     else:
         is_right = parts.scheme == "postgresql" and url.startswith("postgresql://")
@@ -184,18 +195,26 @@ class Config(Section):
     @cached_property
     def sunsets(self) -> Mapping[str, date]:
         """Return when base models go dark, as far as that is known."""
-        return {name: each.sunset for name, each in self.base_models.items() if each.sunset}
+        return {
+            name: each.sunset for name, each in self.base_models.items() if each.sunset
+        }
 
     @cached_property
     def context_lengths(self) -> Mapping[str, int]:
         """Return how many tokens a conversation with a model may have, by its name."""
-        return {name: each.context for name, each in self.base_models.items() if each.context}
+        return {
+            name: each.context
+            for name, each in self.base_models.items()
+            if each.context
+        }
 
     @cached_property
     def example_tokens(self) -> Mapping[str, int]:
         """Return how many tokens one training example may have, by base model."""
         models = self.base_models.items()
-        return {name: one.training_example for name, one in models if one.training_example}
+        return {
+            name: one.training_example for name, one in models if one.training_example
+        }
 
     def provider(self, name: str) -> ProviderConfig | None:
         """Return the provider of this name, None where there is none."""
@@ -223,7 +242,9 @@ class Config(Section):
         if self.chat.assistant is not None:
             return self.chat.assistant
         # The first that names a model, else the first.
-        chosen = min(self.providers, key=lambda provider: not provider.model, default=None)
+        chosen = min(
+            self.providers, key=lambda provider: not provider.model, default=None
+        )
         return (chosen.name, chosen.model) if chosen else None
 
     @property
@@ -248,7 +269,9 @@ def load(path: Path) -> Config:
     """Return the configuration at `path`. Raises ConfigError with every fault found."""
     root, document = _parse(path, _read_text(path))
     try:
-        config = Config.model_validate(document, context={"base": path.resolve().parent})
+        config = Config.model_validate(
+            document, context={"base": path.resolve().parent}
+        )
     except ValidationError as error:
         found = list_schema_faults(error, schema())
         raise config_error(locate(path, root, found)) from error
@@ -286,7 +309,9 @@ def _list_places(config: Config) -> Iterator[tuple[Wrong, Path, Callable[[int], 
         for name, file in tls or ():
             lack = wrong_at(section, "tls", name, key="config-no-file", path=str(file))
             yield lack, file, S_ISREG
-    folder = parse_remote_url(config.repository.url).folder if config.repository else None
+    folder = (
+        parse_remote_url(config.repository.url).folder if config.repository else None
+    )
     if folder is not None:
         lack = wrong_at("repository", "url", key="config-no-folder", path=str(folder))
         yield lack, folder, S_ISDIR
@@ -302,7 +327,11 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
+        key = (
+            "config-absent"
+            if isinstance(error, FileNotFoundError)
+            else "config-unreadable"
+        )
         arguments = {"path": str(path), "reason": error.strerror or str(error)}
         raise ConfigError(f"{path}: {error.strerror}", key, **arguments) from error
     except UnicodeDecodeError as error:
@@ -316,7 +345,11 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         if faults := [*list_repeated_keys(path, root)]:
             raise config_error(faults)
-        document = yaml.constructor.SafeConstructor().construct_document(root) if root else None
+        document = (
+            yaml.constructor.SafeConstructor().construct_document(root)
+            if root
+            else None
+        )
     except yaml.YAMLError as error:
         raise config_error([describe_syntax_fault(path, text, error)]) from error
     return root, {} if document is None else document
@@ -339,7 +372,9 @@ def _faults_of(config: Config) -> Iterator[Wrong]:
     yield from engine_faults(config.engine)
     if _is_engine_in_the_way(config):
         section = "engine" if "listen" in config.engine.model_fields_set else "api"
-        yield wrong_at(section, "listen", key="config-same-port", found=config.api.listen)
+        yield wrong_at(
+            section, "listen", key="config-same-port", found=config.api.listen
+        )
     yield from plan_faults(config.plans, config.payments)
     if config.payments.yookassa is not None and not config.api.public_url:
         yield wrong_at("payments", "yookassa", key="config-no-public-url")
@@ -350,19 +385,27 @@ def _encoder_faults(folder: Path) -> Iterator[Wrong]:
         if not path.is_file():
             yield wrong_at("encoder", key="config-no-file", path=str(path))
     if missing := [name for name in FOLDER_PACKAGES if find_spec(name) is None]:
-        yield wrong_at("encoder", key="config-encoder-needs", packages=" ".join(missing))
+        yield wrong_at(
+            "encoder", key="config-encoder-needs", packages=" ".join(missing)
+        )
 
 
 def _provider_faults(config: Config) -> Iterator[Wrong]:
     for number, provider in enumerate(config.providers):
         if config.provider(provider.name) is not provider:
             yield wrong_at(
-                "providers", number, "name", key="config-provider-twice", provider=provider.name
+                "providers",
+                number,
+                "name",
+                key="config-provider-twice",
+                provider=provider.name,
             )
     known = {provider.name for provider in config.providers}
     for place, choice in config.named_models.items():
         if choice.provider not in known:
-            yield wrong_at("chat", place, key="config-no-provider", provider=choice.provider)
+            yield wrong_at(
+                "chat", place, key="config-no-provider", provider=choice.provider
+            )
 
 
 def _is_open(url: str) -> bool:
@@ -375,7 +418,8 @@ def _is_engine_in_the_way(config: Config) -> bool:
     (host, port) = config.engine.address
     (api_host, api_port) = config.api.address
     is_elsewhere = any(
-        each.credential == ENGINE_KEY and not is_engine(config, each) for each in config.providers
+        each.credential == ENGINE_KEY and not is_engine(config, each)
+        for each in config.providers
     )
     is_same_host = host == api_host or {host, api_host} & {"0.0.0.0", "::"}  # noqa: S104 - compared
     return port == api_port and bool(is_same_host) and not is_elsewhere
@@ -391,9 +435,16 @@ def _database_faults(config: Config) -> Iterator[Wrong]:
         yield wrong_at("database", key=error.key, **error.arguments)
         return
     # There may be several servers, and parameters override the parts before them.
-    hosts = [host for key in ("host", "hostaddr") for host in named.get(key, "").split(",")]
-    is_near = all(not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts)
-    if not (is_near or config.allow_plain_http) and named.get("sslmode") != "verify-full":
+    hosts = [
+        host for key in ("host", "hostaddr") for host in named.get(key, "").split(",")
+    ]
+    is_near = all(
+        not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts
+    )
+    if (
+        not (is_near or config.allow_plain_http)
+        and named.get("sslmode") != "verify-full"
+    ):
         yield wrong_at("database", key="config-open-database")
 
 
@@ -421,9 +472,13 @@ def credential(name: str, *, is_needed: bool = True, is_header: bool = True) -> 
     # A value from a file often ends with a newline, also when a container's tool hands it over.
     value = os.environ.get(name, "").strip() or _from_file(name)
     if not value and is_needed:
-        raise ConfigError(f"credential {name} is missing", "credential-missing", name=name)
+        raise ConfigError(
+            f"credential {name} is missing", "credential-missing", name=name
+        )
     if is_header and not (value.isascii() and value.isprintable()):
-        raise ConfigError(f"credential {name} fits no header", "credential-no-header", name=name)
+        raise ConfigError(
+            f"credential {name} fits no header", "credential-no-header", name=name
+        )
     hide_secrets([value])
     return value
 
@@ -437,14 +492,18 @@ def _from_file(name: str) -> str:
                 return place.read_text(encoding="utf-8-sig").strip()
             except UnicodeDecodeError as error:
                 named = {"name": name, "path": str(place)}
-                raise ConfigError(f"{place} is no text", "credential-not-text", **named) from error
+                raise ConfigError(
+                    f"{place} is no text", "credential-not-text", **named
+                ) from error
     return ""
 
 
 def process_names(config: Config) -> list[str]:
     """Return the processes of `merlin run`: the engine where a provider points at it."""
     requested = (
-        ["engine"] if any(is_engine(config, provider) for provider in config.providers) else []
+        ["engine"]
+        if any(is_engine(config, provider) for provider in config.providers)
+        else []
     )
     requested += ["daemon"] if config.repository is not None else []
     return [*requested, "bot", "api"]
@@ -477,11 +536,19 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     if process == "engine":
         return {ENGINE_KEY: True}
     if process == "daemon":
-        has_statuses = config.repository is not None and config.repository.statuses is not None
+        has_statuses = (
+            config.repository is not None and config.repository.statuses is not None
+        )
         needed = [*providers, FORGE_TOKEN] if has_statuses else providers
-        return dict.fromkeys(needed, True) | optional | {PING_URL: False, GIT_LOGIN: False}
+        return (
+            dict.fromkeys(needed, True) | optional | {PING_URL: False, GIT_LOGIN: False}
+        )
     if process == "bot":
-        return dict.fromkeys([BOT_TOKEN, *providers], True) | optional | {PROXY_LOGIN: False}
+        return (
+            dict.fromkeys([BOT_TOKEN, *providers], True)
+            | optional
+            | {PROXY_LOGIN: False}
+        )
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []
     needed += [SHOP_ID, SHOP_KEY] if config.payments.yookassa is not None else []
     optional |= dict.fromkeys([GIT_HOOK_SECRET, *providers], False)

@@ -98,7 +98,9 @@ def select_dtype(name: str, device: str) -> str:
 class EngineTrainingConfig(Section):
     """Where language models are trained."""
 
-    device: Device = setting("It runs one job at a time: `cpu`, `cuda:0`, `mps`.", default="cpu")
+    device: Device = setting(
+        "It runs one job at a time: `cpu`, `cuda:0`, `mps`.", default="cpu"
+    )
 
 
 class EngineAnsweringConfig(Section):

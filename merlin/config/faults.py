@@ -38,7 +38,12 @@ _EXPECTED = {
     "dict_type": "object",
     "model_type": "object",
 }
-_FORMS = ("config-wrong-form", "string_pattern_mismatch", "string_too_short", "finite_number")
+_FORMS = (
+    "config-wrong-form",
+    "string_pattern_mismatch",
+    "string_too_short",
+    "finite_number",
+)
 # The text about a bound, and what pydantic calls the bound.
 _BOUNDS = {
     "greater_than": ("finding-too-small", "gt"),
@@ -64,14 +69,17 @@ def wrong_at(*steps: str | int, key: str, **arguments: object) -> Wrong:
 
 def list_schema_faults(error: ValidationError, schema: Json) -> list[Wrong]:
     """Return what is wrong with values; `schema` is that of the file, which says what is right."""
-    errors = [each for each in error.errors(include_url=False) if each["type"] != _FOLLOWS]
+    errors = [
+        each for each in error.errors(include_url=False) if each["type"] != _FOLLOWS
+    ]
     found = [_describe(each, schema) for each in errors]
     # A misspelt key is told as such, not as a missing one too.
     meant = {(*each.steps[:-1], each.arguments.get("near")) for each in found}
     return [
         each
         for each in found
-        if each.key != "config-missing-key" or (*each.steps, each.arguments["name"]) not in meant
+        if each.key != "config-missing-key"
+        or (*each.steps, each.arguments["name"]) not in meant
     ]
 
 
@@ -89,7 +97,9 @@ def list_repeated_keys(path: Path, node: yaml.Node | None) -> Iterator[Fault]:
             name = str(key.value)
             if first := first_lines.get(name):
                 place = _place(path, key.start_mark)
-                yield fault_at(place, "finding-duplicate-key", name=_cut(name), first=first)
+                yield fault_at(
+                    place, "finding-duplicate-key", name=_cut(name), first=first
+                )
             first_lines.setdefault(name, key.start_mark.line + 1)
             if key.tag != _MERGE:
                 key.tag = _TEXT
@@ -111,7 +121,9 @@ def check_nesting(path: Path, content: str) -> None:
             around.pop()
         elif isinstance(event, yaml.AliasEvent) and event.anchor in around:
             place = _place(path, event.start_mark)
-            raise config_error([fault_at(place, "config-own-anchor", name=_cut(str(event.anchor)))])
+            raise config_error(
+                [fault_at(place, "config-own-anchor", name=_cut(str(event.anchor)))]
+            )
         if len(around) > _MAX_DEPTH:
             place = _place(path, event.start_mark)
             raise config_error([fault_at(place, "finding-too-deep", limit=_MAX_DEPTH)])
@@ -159,7 +171,9 @@ def _describe(error: Json, schema: Json) -> Wrong:
         return wrong_at(*steps, key="config-unknown-key", near=near or "none")
     names = [each["propertyNames"] for each in branch if "propertyNames" in each]
     described = reversed(names if is_name else branch)
-    example = next((each["examples"][0] for each in described if "examples" in each), "")
+    example = next(
+        (each["examples"][0] for each in described if "examples" in each), ""
+    )
     return Wrong(steps, *_describe_value(error, example))
 
 
@@ -173,12 +187,19 @@ def _describe_value(error: Json, example: object) -> tuple[str, Mapping[str, obj
     if kind in _BOUNDS:
         key, bound = _BOUNDS[kind]
         name = str(error["loc"][-1])
-        return key, {"limit": str(context[bound]), "found": _as_text(value), "name": name}
+        return key, {
+            "limit": str(context[bound]),
+            "found": _as_text(value),
+            "name": name,
+        }
     if kind == "literal_error":
         allowed = context["expected"].replace("'", "").replace(" or ", ", ")
         return "finding-not-one-of", {"allowed": allowed, "found": _as_text(value)}
     if kind in _FORMS:
-        return "config-wrong-form", {"found": _as_text(value), "example": _as_text(example)}
+        return "config-wrong-form", {
+            "found": _as_text(value),
+            "example": _as_text(example),
+        }
     return kind, {name: _cut(redact(str(shown))) for name, shown in context.items()}
 
 
@@ -194,7 +215,10 @@ def _branch(schema: Json, steps: Sequence[str | int]) -> Iterator[Json]:
     for step in steps:
         node = _resolve(schema, node)
         yield node
-        tables = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+        tables = [
+            *node.get("patternProperties", {}).values(),
+            node.get("additionalProperties"),
+        ]
         inner = [node.get("properties", {}).get(step), node.get("items"), *tables]
         node = next((each for each in inner if each), {})
     yield _resolve(schema, node)
@@ -208,7 +232,10 @@ def _resolve(schema: Json, node: Json) -> Json:
 
 
 def _fault(place: str, name: str, what: Fault) -> Fault:
-    return {"key": "config-fault", "arguments": {"place": place, "name": name, "what": what}}
+    return {
+        "key": "config-fault",
+        "arguments": {"place": place, "name": name, "what": what},
+    }
 
 
 def _place(path: Path, mark: Any) -> str:
@@ -227,4 +254,6 @@ def _mark(root: yaml.Node | None, steps: Sequence[Any]) -> tuple[int, int]:
             marked, node = written[str(step)]
         elif isinstance(node, yaml.SequenceNode):
             node = marked = node.value[step]
-    return (marked.start_mark.line + 1, marked.start_mark.column + 1) if marked else (1, 1)
+    return (
+        (marked.start_mark.line + 1, marked.start_mark.column + 1) if marked else (1, 1)
+    )

@@ -75,14 +75,18 @@ class ConfigSchema(GenerateJsonSchema):
         default = schema.get("default")
         has_default = default is not None and not isinstance(default, BaseModel)
         return (
-            super().default_schema(schema) if has_default else self.generate_inner(schema["schema"])
+            super().default_schema(schema)
+            if has_default
+            else self.generate_inner(schema["schema"])
         )
 
 
 def setting(description: str, example: object = None, **facts: Any) -> Any:
     """Return the field of one key, with pydantic's `facts`; its default is an example, too."""
     shown = facts.get("default") if example is None else example
-    return Field(description=description, examples=None if shown is None else [shown], **facts)
+    return Field(
+        description=description, examples=None if shown is None else [shown], **facts
+    )
 
 
 def choose_language(words: Mapping[Language, str], language: str) -> str:
@@ -248,7 +252,9 @@ def _name_entries(table: Mapping[str, Entry]) -> Mapping[str, Entry]:
 
 Entry = TypeVar("Entry", bound=Titled)
 # A key that may be left out, but not be written without a value.
-Opt = Annotated[T | None, GetPydanticSchema(lambda source, handler: handler(get_args(source)[0]))]
+Opt = Annotated[
+    T | None, GetPydanticSchema(lambda source, handler: handler(get_args(source)[0]))
+]
 Many = Annotated[tuple[T, ...], Strict(strict=False)]
 # A mapping of names to what is Titled.
 Table = Annotated[T, AfterValidator(_name_entries)]
@@ -266,7 +272,9 @@ Network = Annotated[str, AfterValidator(_network)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, AfterValidator(partial(_of, CURRENCIES.__contains__))]
 # "" is none.
-DatasetName = Annotated[str, AfterValidator(lambda text: text and _of(is_valid_name, text))]
+DatasetName = Annotated[
+    str, AfterValidator(lambda text: text and _of(is_valid_name, text))
+]
 # The name of an environment variable.
 Credential = Annotated[str, AfterValidator(_variable)]
 Branch = Annotated[str, AfterValidator(partial(_as_git_takes, check_branch))]

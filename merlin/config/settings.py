@@ -131,8 +131,12 @@ class RepositoryConfig(Section):
         " file's folder. The login of https is the credential MERLIN_GIT_LOGIN, `user:password`.",
         "git@git.example.com:school/datasets.git",
     )
-    branch: Branch = setting("The branch to follow, along its first parents.", default="main")
-    directory: Directory = setting("The folder in it with the datasets.", default="datasets")
+    branch: Branch = setting(
+        "The branch to follow, along its first parents.", default="main"
+    )
+    directory: Directory = setting(
+        "The folder in it with the datasets.", default="datasets"
+    )
     interval_s: Annotated[float, Field(ge=0.1, le=86_400)] = setting(
         "Seconds between two fetches. A git hook at the api triggers one immediately.",
         default=30,
@@ -147,7 +151,9 @@ class RepositoryConfig(Section):
         """
         if self.statuses is None:
             return None
-        url = self.url if "://" in self.url else f"ssh://{self.url.replace(':', '/', 1)}"
+        url = (
+            self.url if "://" in self.url else f"ssh://{self.url.replace(':', '/', 1)}"
+        )
         parts = urlsplit("" if self.url.startswith("/") else url)
         is_http = parts.scheme in ("http", "https")
         host = parts.netloc.rpartition("@")[2] if is_http else parts.hostname or ""
@@ -155,7 +161,9 @@ class RepositoryConfig(Section):
         if host == "github.com":
             address = "https://api.github.com"
         project = parts.path.strip("/").removesuffix(".git")
-        return self.statuses.url or (address if host else ""), self.statuses.project or project
+        return self.statuses.url or (
+            address if host else ""
+        ), self.statuses.project or project
 
     @field_validator("url")
     @classmethod
@@ -176,7 +184,9 @@ class RepositoryConfig(Section):
 class ProviderConfig(Section):
     """One service of the OpenAI protocol."""
 
-    name: str = setting("The name that recipes use.", "engine", pattern=r"^[a-z0-9_-]{1,40}$")
+    name: str = setting(
+        "The name that recipes use.", "engine", pattern=r"^[a-z0-9_-]{1,40}$"
+    )
     base_url: Url = setting("The address, including `/v1`.", "http://127.0.0.1:8702/v1")
     credential: Credential = setting(
         "Name of the environment variable with its key. Default `MERLIN_ENGINE_KEY` for `engine`,"
@@ -285,7 +295,8 @@ class TelegramConfig(Section):
         default_factory=str,
     )
     mode: Literal["polling", "webhook"] = setting(
-        "`polling` needs no open port; `webhook` needs `telegram.webhook_url`.", default="polling"
+        "`polling` needs no open port; `webhook` needs `telegram.webhook_url`.",
+        default="polling",
     )
     webhook_url: UrlOrNone = setting(
         "The public https address of the api's `/hooks/telegram`; webhook mode only.",
@@ -344,7 +355,9 @@ def parse_model_name(name: str) -> ModelChoice:
     """
     provider, _, model = name.partition("/")
     if not provider or model.split() != [model]:
-        raise ConfigError(f"{name!r} is no PROVIDER/MODEL", "model-name-form", name=name)
+        raise ConfigError(
+            f"{name!r} is no PROVIDER/MODEL", "model-name-form", name=name
+        )
     return ModelChoice(provider, model)
 
 
@@ -429,7 +442,9 @@ class TlsConfig(Section):
     certificate: File = setting(
         "The certificate with its chain, PEM.", "/etc/merlin/tls/fullchain.pem"
     )
-    key: File = setting("Its private key without a password, PEM.", "/etc/merlin/tls/privkey.pem")
+    key: File = setting(
+        "Its private key without a password, PEM.", "/etc/merlin/tls/privkey.pem"
+    )
 
 
 class ApiLimits(Section):
@@ -442,7 +457,10 @@ class ApiLimits(Section):
         le=1000000,
     )
     person_per_min: int = setting(
-        "For one signed-in person, with all their browsers and keys.", default=600, ge=0, le=1000000
+        "For one signed-in person, with all their browsers and keys.",
+        default=600,
+        ge=0,
+        le=1000000,
     )
 
 
@@ -483,5 +501,7 @@ class DaemonConfig(Section):
     """The daemon's pace."""
 
     quiet_s: Opt[Seconds] = setting(
-        "Overrides `launch.quiet_s` of every dataset; the demo uses it.", 60, default=None
+        "Overrides `launch.quiet_s` of every dataset; the demo uses it.",
+        60,
+        default=None,
     )

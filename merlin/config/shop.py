@@ -11,7 +11,13 @@ from enum import StrEnum
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from merlin.config.faults import Wrong, wrong_at
 from merlin.config.section import (
@@ -75,7 +81,9 @@ class Allowance(Section):
         return 0 in (self.day, self.month)
 
 
-PerDay = Annotated[Allowance, BeforeValidator(_a_day, json_schema_input_type=int | Allowance)]
+PerDay = Annotated[
+    Allowance, BeforeValidator(_a_day, json_schema_input_type=int | Allowance)
+]
 PlanName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$", examples=["free"])]
 
 
@@ -115,7 +123,9 @@ class Pack(_Goods):
     """This is not a plan but a pack of questions, used when the plan has none left."""
 
     text: Opt[int] = setting("Text questions.", 100, default=None, ge=1, le=1000000)
-    voice: Opt[int] = setting("Voice messages and video notes.", 20, default=None, ge=1, le=1000000)
+    voice: Opt[int] = setting(
+        "Voice messages and video notes.", 20, default=None, ge=1, le=1000000
+    )
     photo: Opt[int] = setting("Photos.", 20, default=None, ge=1, le=1000000)
     document: Opt[int] = setting("Documents.", 10, default=None, ge=1, le=1000000)
 
@@ -123,7 +133,9 @@ class Pack(_Goods):
 class Plan(Titled):
     """One plan, by its name: lower-case letters, digits, `-` and `_`."""
 
-    title: Words = setting("What people see, in `ru` and `en`.", {"ru": "Бесплатный", "en": "Free"})
+    title: Words = setting(
+        "What people see, in `ru` and `en`.", {"ru": "Бесплатный", "en": "Free"}
+    )
     text: Opt[PerDay] = setting("Text questions.", {"day": 20}, default=None)
     voice: Opt[PerDay] = setting(
         "Voice messages and video notes.", {"day": 5, "month": 60}, default=None
@@ -159,12 +171,20 @@ class Plan(Titled):
     @property
     def rub(self) -> Amount | None:
         """Return its price in roubles, None where it is not sold for them."""
-        return roubles(self.price.rub) if self.price and self.price.rub is not None else None
+        return (
+            roubles(self.price.rub)
+            if self.price and self.price.rub is not None
+            else None
+        )
 
     @property
     def xtr(self) -> Amount | None:
         """Return its price in Stars, None where it is not sold for them."""
-        return stars(self.price.stars) if self.price and self.price.stars is not None else None
+        return (
+            stars(self.price.stars)
+            if self.price and self.price.stars is not None
+            else None
+        )
 
     @property
     def is_pack(self) -> bool:
@@ -174,7 +194,9 @@ class Plan(Titled):
     @property
     def questions(self) -> Mapping[Format, int]:
         """Return how many questions of each format a pack has."""
-        return {kind: count for kind in Format if (count := getattr(self.pack, kind, None))}
+        return {
+            kind: count for kind in Format if (count := getattr(self.pack, kind, None))
+        }
 
     def description_in(self, language: str) -> str:
         """Return the plan's description in a language, "" if there is none."""
@@ -199,7 +221,9 @@ class YooKassaConfig(Section):
     """
 
     base_url: Annotated[Url, AfterValidator(lambda url: url.rstrip("/"))] = setting(
-        "Address of its API.", default="https://api.yookassa.ru/v3", pattern=r"^https?://"
+        "Address of its API.",
+        default="https://api.yookassa.ru/v3",
+        pattern=r"^https?://",
     )
     test: bool = setting(
         "This is a test shop: only test payments are accepted. Otherwise test payments are"

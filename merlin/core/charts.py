@@ -44,7 +44,11 @@ def read_losses(
     steps = [point for point in points if "epoch" not in point[1]]
     step_losses = _extract_series(steps, _TRAIN_KEYS)
     all_points = [*points, *checkpoints]
-    train = step_losses if len(step_losses) > 1 else _extract_series(all_points, _TRAIN_KEYS)
+    train = (
+        step_losses
+        if len(step_losses) > 1
+        else _extract_series(all_points, _TRAIN_KEYS)
+    )
     return {
         "train": sorted(train.items()),
         "test": sorted(_extract_series(all_points, _TEST_KEYS).items()),
@@ -53,10 +57,16 @@ def read_losses(
 
 def read_positive(value: object) -> float:
     """Return a value if it is a positive number, else 0: a setting can be "auto"."""
-    return max(float(value), 0.0) if is_number(value) and not isinstance(value, bool) else 0.0
+    return (
+        max(float(value), 0.0)
+        if is_number(value) and not isinstance(value, bool)
+        else 0.0
+    )
 
 
-def _extract_series(points: Iterable[StepMetrics], keys: tuple[str, ...]) -> dict[float, float]:
+def _extract_series(
+    points: Iterable[StepMetrics], keys: tuple[str, ...]
+) -> dict[float, float]:
     series: dict[float, float] = {}
     for step, metrics in points:
         for key in keys:

@@ -109,7 +109,10 @@ class Backoff:
     """The pauses after failures: each is twice as long as the one before, up to a maximum."""
 
     def __init__(
-        self, first_s: float, longest_s: float, monotonic: Callable[[], float] = time.monotonic
+        self,
+        first_s: float,
+        longest_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._first_s = first_s
         self._longest_s = longest_s

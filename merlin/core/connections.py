@@ -43,11 +43,18 @@ class BoundedHttp(HttpToolsProtocol):
         """Make room for the connection."""
         super().connection_made(transport)
         self.waits_since = self.loop.time()
-        if self.client is not None:  # trusted proxies are listed by their addresses of IPv4
-            self.client = str(parse_address(self.client[0]) or self.client[0]), self.client[1]
+        if (
+            self.client is not None
+        ):  # trusted proxies are listed by their addresses of IPv4
+            self.client = (
+                str(parse_address(self.client[0]) or self.client[0]),
+                self.client[1],
+            )
         # At most half of the files that the process may open.
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = MAX_OPEN if files == resource.RLIM_INFINITY else min(MAX_OPEN, files // 2)
+        most = (
+            MAX_OPEN if files == resource.RLIM_INFINITY else min(MAX_OPEN, files // 2)
+        )
         others = cast("set[BoundedHttp]", self.connections)
         if len(others) > most:
             waiting = [each for each in others if each.waits_since is not None]
@@ -59,7 +66,11 @@ class BoundedHttp(HttpToolsProtocol):
         """Parse what was received; refuse a head that is too long."""
         self._received += len(data)
         super().data_received(data)
-        if self._is_in_head and self._received > MAX_HEAD_BYTES and not self.transport.is_closing():
+        if (
+            self._is_in_head
+            and self._received > MAX_HEAD_BYTES
+            and not self.transport.is_closing()
+        ):
             self.send_400_response("The head of the request is too long.")
 
     def on_headers_complete(self) -> None:
@@ -83,7 +94,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def is_late(self, now: float) -> bool:
         """Return whether the client has missed its deadline; `now` is the event loop's time."""
-        if self.waits_since is None or self.flow.read_paused:  # the application does not read
+        if (
+            self.waits_since is None or self.flow.read_paused
+        ):  # the application does not read
             return False
         body_s = BODY_S + self._received / BODY_BYTES_PER_S
         return now - self.waits_since > (HEAD_S if self._is_in_head else body_s)

@@ -70,7 +70,13 @@ def give_to_owner(path: Path, of: Path) -> None:
     for _, folders, files, descriptor in os.fwalk(path):
         for name in (*folders, *files):
             with suppress(FileNotFoundError):  # removed meanwhile
-                os.chown(name, owner.st_uid, owner.st_gid, dir_fd=descriptor, follow_symlinks=False)
+                os.chown(
+                    name,
+                    owner.st_uid,
+                    owner.st_gid,
+                    dir_fd=descriptor,
+                    follow_symlinks=False,
+                )
 
 
 def sync_file(path: Path) -> None:

@@ -32,7 +32,9 @@ class MerlinError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, key: str = "error-plain", **arguments: object) -> None:
+    def __init__(
+        self, message: str, key: str = "error-plain", **arguments: object
+    ) -> None:
         super().__init__(message)
         self.key = key
         self.arguments: Mapping[str, object] = {"message": message, **arguments}
@@ -110,7 +112,9 @@ class ProviderError(MerlinError):
     present.
     """
 
-    def __init__(self, message: str, *, code: str = "", status: int = 0, param: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str = "", status: int = 0, param: str = ""
+    ) -> None:
         super().__init__(message, "error-provider")
         self.code = code
         self.status = status

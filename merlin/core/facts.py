@@ -21,7 +21,9 @@ import yaml
 from merlin.core.opposites import find_opposites
 from merlin.core.vocabulary import fold, load_function_words, stem
 
-_LIST_MARK = re.compile(r"(?:^|(?<=[.!?:;] ))[ \t]*(?:\d{1,2}[.)]|[-*•–—]|#+)[ \t]+", re.MULTILINE)
+_LIST_MARK = re.compile(
+    r"(?:^|(?<=[.!?:;] ))[ \t]*(?:\d{1,2}[.)]|[-*•–—]|#+)[ \t]+", re.MULTILINE
+)
 # In this order: a mail address holds a domain, a link holds numbers, a date is no decimal.
 _ADDRESS = re.compile(
     r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
@@ -31,7 +33,9 @@ _ADDRESS = re.compile(
 )
 _PHONE = re.compile(r"\+?\d(?:[\s()–-]*\d){6,}")
 _GROUPED = re.compile(r"\b[1-9]\d{0,2}([ ,])\d{3}(?:\1\d{3})*(?![\d])")
-_DATE = re.compile(r"\b(0?[1-9]|[12]\d|3[01])[./](0[1-9]|1[0-2])(?:[./](\d{4}|\d\d))?\b")
+_DATE = re.compile(
+    r"\b(0?[1-9]|[12]\d|3[01])[./](0[1-9]|1[0-2])(?:[./](\d{4}|\d\d))?\b"
+)
 _TIME = re.compile(r"\b0?(\d{1,2})[:.]([0-5]\d)\b(?![.,]?\d)")
 _AFTERNOON = re.compile(r"\b([1-9]|1[01])((?:\.\d\d)?) pm\b")
 _ROMAN = re.compile(r"\b(?=[IVXL]{2})(?:XL|L?X{0,3})(?:IX|IV|V?I{0,3})(?<=[IVXL])\b")
@@ -48,7 +52,9 @@ _TOKEN = re.compile(r"\d+(?:[.,]\d+)*[^\W\d_]*|[^\W\d_]+|[₽€$£%°]")
 # No sentence ends with an initial or «т. е.».
 _SENTENCE = re.compile(r"(?<=[.!?…:;])(?<!\b[^\W\d_]\.)\s+|\n+")
 _FENCE = re.compile(r"```\w*")
-_CODE = re.compile(r"```\w*\n(.*?)```|`([^`\n]+)`|(\bO\((?:[^()]|\([^()]*\))*\))", re.DOTALL)
+_CODE = re.compile(
+    r"```\w*\n(.*?)```|`([^`\n]+)`|(\bO\((?:[^()]|\([^()]*\))*\))", re.DOTALL
+)
 _UNCODED = re.compile(r"[\s`'\"«»*]|\(\)")
 _INDICES = str.maketrans(
     {**dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))}
@@ -117,7 +123,9 @@ def find_changed(answer: str, reference: str) -> str:
     if _has_other_code(answer, reference) or _has_other_code(reference, answer):
         return "code"
     is_short = len(list_content(reference)) <= SHORT
-    if _has_other_names(taught, said) or (not is_short and _has_other_names(said, taught)):
+    if _has_other_names(taught, said) or (
+        not is_short and _has_other_names(said, taught)
+    ):
         return "name"
     return next(iter(list_changed(answer, reference)), "")
 
@@ -140,12 +148,18 @@ def adds_to(text: str, taught: str) -> bool:
     names = set(list_content(" ".join(capitals)))
     numbers = [Counter(number for number, *_ in each.amounts) for each in (own, known)]
     listed = [
-        {entry for kind in ("months", "weekdays", "units") for entry in each.listed[kind]}
+        {
+            entry
+            for kind in ("months", "weekdays", "units")
+            for entry in each.listed[kind]
+        }
         | {("", unit) for _, unit, _ in each.amounts}
         for each in (own, known)
     ]
     is_listed = listed[0] <= listed[1] and own.addresses <= known.addresses
-    return not (numbers[0] <= numbers[1] and is_listed and names <= set(list_content(taught)))
+    return not (
+        numbers[0] <= numbers[1] and is_listed and names <= set(list_content(taught))
+    )
 
 
 def list_content(text: str) -> list[str]:
@@ -191,11 +205,15 @@ def _order_like(said: Sequence[str], taught: Sequence[str]) -> list[str]:
 
 def _have_same_amounts(new: Facts, taught: Facts) -> bool:
     """Return whether the numbers are the same, in order. «Один» is 1 or nothing («один раз»)."""
-    units = {unit for _, unit, _ in new.amounts} & {unit for _, unit, _ in taught.amounts}
+    units = {unit for _, unit, _ in new.amounts} & {
+        unit for _, unit, _ in taught.amounts
+    }
     for one in ("", "1"):
         said = _read_ones(new.amounts, one)
         known = _read_ones(taught.amounts, one)
-        agree = (_is_same_amount(*pair, units) for pair in zip(said, known, strict=False))
+        agree = (
+            _is_same_amount(*pair, units) for pair in zip(said, known, strict=False)
+        )
         if len(said) == len(known) and all(agree):
             return True
     return False
@@ -216,7 +234,9 @@ def _is_same_amount(new: Amount, taught: Amount, units: Collection[str]) -> bool
         "" in (new[1], taught[1]) and {new[1], taught[1]} <= optional
     )
     return (
-        new[0] == taught[0] and is_same_unit and (new[2] == taught[2] or "" in (new[2], taught[2]))
+        new[0] == taught[0]
+        and is_same_unit
+        and (new[2] == taught[2] or "" in (new[2], taught[2]))
     )
 
 
@@ -231,17 +251,26 @@ def _has_other_listed(new: Facts, taught: Facts) -> bool:
 
 
 def _drop_repeated(entries: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    return (each for each, before in zip(entries, [None, *entries], strict=False) if each != before)
+    return (
+        each
+        for each, before in zip(entries, [None, *entries], strict=False)
+        if each != before
+    )
 
 
 def _has_other_negations(new: Sequence[str], taught: Sequence[str]) -> bool:
     """Return whether a "not" is more or less, or before another word that both texts have."""
-    count = [sum(bool(_find_side("negations", word)) for word in each) for each in (new, taught)]
+    count = [
+        sum(bool(_find_side("negations", word)) for word in each)
+        for each in (new, taught)
+    ]
     said = _mark_negated(new)
     known = _mark_negated(taught)
     common = [word for word in said if len(said[word]) == len(known.get(word, ()))]
     moved = [word for word in common if said[word] != known[word]]
-    is_moved = sum(sum(said[word]) for word in moved) == sum(sum(known[word]) for word in moved)
+    is_moved = sum(sum(said[word]) for word in moved) == sum(
+        sum(known[word]) for word in moved
+    )
     return (
         count[0] != count[1]
         or _is_turned({*new, *said}, {*taught, *known})
@@ -275,10 +304,15 @@ def _has_other_side(new: Facts, taught: Facts) -> bool:
         return True
     sides = _list_sides(new)
     taught_sides = _list_sides(taught)
-    common = [(sides[line], taught_sides[line]) for line in sides.keys() & taught_sides.keys()]
+    common = [
+        (sides[line], taught_sides[line]) for line in sides.keys() & taught_sides.keys()
+    ]
     return any(
         one != other
-        and (len(one) == len(other) or (not {*one} <= {*other} and not {*other} <= {*one}))
+        and (
+            len(one) == len(other)
+            or (not {*one} <= {*other} and not {*other} <= {*one})
+        )
         for one, other in common
     )
 
@@ -296,7 +330,9 @@ def _has_exchanged(new: Sequence[str], taught: Sequence[str]) -> bool:
     empty = load_function_words()
     pairs = {
         pair
-        for kind, *ends in SequenceMatcher(None, said, known, autojunk=False).get_opcodes()
+        for kind, *ends in SequenceMatcher(
+            None, said, known, autojunk=False
+        ).get_opcodes()
         if kind == "replace"
         for pair in zip(said[slice(*ends[:2])], known[slice(*ends[2:])], strict=False)
         if not {*pair} & (empty["russian"] | empty["english"])
@@ -312,7 +348,9 @@ def _plain_word(word: str) -> str:
 def _has_other_code(text: str, other: str) -> bool:
     """Return whether a text has code or O(…) that the other has not, however it is marked."""
     squeezed = _squeeze(other)
-    return any(_squeeze("".join(match)) not in squeezed for match in _CODE.findall(text))
+    return any(
+        _squeeze("".join(match)) not in squeezed for match in _CODE.findall(text)
+    )
 
 
 def _squeeze(code: str) -> str:
@@ -321,13 +359,24 @@ def _squeeze(code: str) -> str:
 
 def _has_other_names(said: Sequence[str], other: Sequence[str]) -> bool:
     """Return whether a text names what the other does not: «Соколовой», and `qwerty` in Russian."""
-    known = {stem(word) for sentence in other for word in _LETTERS.findall(fold(sentence))}
+    known = {
+        stem(word) for sentence in other for word in _LETTERS.findall(fold(sentence))
+    }
     is_russian = _is_russian(" ".join(said))
     for sentence in said:
-        first, *words = [*_LETTERS.findall(_ADDRESS.sub(" ", _ROMAN.sub("", sentence))), ""]
-        latin = [word for word in (first, *words) if is_russian and word.isascii() and word[1:]]
+        first, *words = [
+            *_LETTERS.findall(_ADDRESS.sub(" ", _ROMAN.sub("", sentence))),
+            "",
+        ]
+        latin = [
+            word
+            for word in (first, *words)
+            if is_russian and word.isascii() and word[1:]
+        ]
         capital = [
-            word for word in words if word[:1].isupper() and not any(_find_listed(fold(word)))
+            word
+            for word in words
+            if word[:1].isupper() and not any(_find_listed(fold(word)))
         ]
         names = {stem(fold(word)) for word in (*capital, *latin)}
         if names - known - load_function_words()["english"]:
@@ -343,7 +392,9 @@ def _take_addresses(text: str) -> tuple[frozenset[str], str]:
     """Return the addresses and phones of a folded text, and the text without them."""
     addresses = {_trim_address(each) for each in _ADDRESS.findall(text)}
     plain = _ADDRESS.sub(" ", text)
-    addresses |= {_plain_phone(each) for each in _PHONE.findall(plain) if not _is_amount(each)}
+    addresses |= {
+        _plain_phone(each) for each in _PHONE.findall(plain) if not _is_amount(each)
+    }
     plain = _PHONE.sub(lambda match: match[0] if _is_amount(match[0]) else " ", plain)
     return frozenset(addresses), plain
 
@@ -383,7 +434,9 @@ def _plain_numbers(text: str) -> str:
     """Return a folded text with its numbers in digits: «9:00» as 9, «двадцать один» as 21."""
     numbers = _load_numbers()
     text = _DATE.sub(_name_month, text)
-    text = _TIME.sub(lambda match: match[1] if match[2] == "00" else f"{match[1]}.{match[2]}", text)
+    text = _TIME.sub(
+        lambda match: match[1] if match[2] == "00" else f"{match[1]}.{match[2]}", text
+    )
     text = _AFTERNOON.sub(lambda match: f"{int(match[1]) + 12}{match[2]}", text)
     text = _GROUPED.sub(lambda match: re.sub("[ ,]", "", match[0]), text)
     return _WRITTEN.sub(
@@ -410,7 +463,9 @@ def _name_month(date: re.Match[str]) -> str:
 def _read_amount(before: str, number: str, after: str) -> Amount:
     letters = number.lstrip("0123456789.,")
     digits = number.removesuffix(letters)
-    unit = _find_side("units", f"={letters or after}") or _find_side("units", letters or after)
+    unit = _find_side("units", f"={letters or after}") or _find_side(
+        "units", letters or after
+    )
     whole = _plain_number(digits) if unit or not letters or not digits else ""
     value = "one" if whole == "1" and unit else f"{whole or number}"
     return value, unit, _find_side("bounds", before)
@@ -420,7 +475,9 @@ def _is_courtesy(plain: str) -> bool:
     """Return whether a sentence is courtesy alone («Хорошего дня!»)."""
     words = set(re.findall(r"[^\W_]+", plain))
     listed = load_function_words()
-    says_something = any(_find_side("negations", word) or word.isdigit() for word in words)
+    says_something = any(
+        _find_side("negations", word) or word.isdigit() for word in words
+    )
     roots = set(map(stem, words))
     rest = roots - _load_courtesy() - listed["russian"] - listed["english"]
     return bool(roots & _load_courtesy()) and not rest and not says_something
@@ -461,7 +518,15 @@ def _load_words() -> tuple[Places, Places]:
     """Return the places of each whole word, and of each beginning of a word."""
     exact = defaultdict[str, list[tuple[str, str, str]]](list)
     beginnings = defaultdict[str, list[tuple[str, str, str]]](list)
-    for kind in ("months", "weekdays", "units", "limits", "opposites", "negations", "bounds"):
+    for kind in (
+        "months",
+        "weekdays",
+        "units",
+        "limits",
+        "opposites",
+        "negations",
+        "bounds",
+    ):
         for line in _load_lists()[kind]:
             for side in line.split("|"):
                 for word in side.split():
@@ -472,7 +537,9 @@ def _load_words() -> tuple[Places, Places]:
 
 @cache
 def _load_forms() -> Sequence[tuple[re.Pattern[str], str]]:
-    return [(re.compile(pattern), form) for pattern, form in _load_lists()["forms"].items()]
+    return [
+        (re.compile(pattern), form) for pattern, form in _load_lists()["forms"].items()
+    ]
 
 
 @cache

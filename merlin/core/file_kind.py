@@ -49,7 +49,12 @@ _SOUNDS = {
 }
 _MP4_MAGIC = b"ftyp"
 _MP4_MAGIC_OFFSET = 4
-_PHOTOS = (b"heic", b"heix", b"mif1", b"avif")  # the same container, as phones save photos
+_PHOTOS = (
+    b"heic",
+    b"heix",
+    b"mif1",
+    b"avif",
+)  # the same container, as phones save photos
 # No recording is shorter than the header of a WAV.
 MIN_RECORDING_BYTES = 44
 
@@ -72,15 +77,25 @@ def detect_kind(name: str, mime: str, head: bytes) -> FileKind:
     if head.startswith((b"PK\x03\x04", _OLE_MAGIC)):
         # Other zips are no DOCX, nor are other OLE files, as which Word saves encrypted documents.
         is_called_docx = extension == "docx" or _DOCX_MIME_PART in mime
-        is_docx = is_called_docx or (b"word/" in head and not head.startswith(_OLE_MAGIC))
+        is_docx = is_called_docx or (
+            b"word/" in head and not head.startswith(_OLE_MAGIC)
+        )
         return FileKind.DOCX if is_docx else FileKind.UNKNOWN
-    is_text = not CONTROL_CHARACTERS.search(head.decode(detect_encoding(head), "replace"))
-    return FileKind.TEXT if is_text and not head.startswith(b"{\\rtf") else FileKind.UNKNOWN
+    is_text = not CONTROL_CHARACTERS.search(
+        head.decode(detect_encoding(head), "replace")
+    )
+    return (
+        FileKind.TEXT
+        if is_text and not head.startswith(b"{\\rtf")
+        else FileKind.UNKNOWN
+    )
 
 
 def detect_encoding(head: bytes) -> str:
     """Return the Unicode encoding of a text by its byte order mark; UTF_8 also for others."""
-    return UTF_16 if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else UTF_8
+    return (
+        UTF_16 if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else UTF_8
+    )
 
 
 def image_mime(head: bytes) -> str:
@@ -95,6 +110,11 @@ def recording_extension(head: bytes) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "wav"
     brand_at = _MP4_MAGIC_OFFSET + len(_MP4_MAGIC)
-    if head[_MP4_MAGIC_OFFSET:brand_at] == _MP4_MAGIC and not head.startswith(_PHOTOS, brand_at):
+    if head[_MP4_MAGIC_OFFSET:brand_at] == _MP4_MAGIC and not head.startswith(
+        _PHOTOS, brand_at
+    ):
         return "mp4"
-    return next((extension for magic, extension in _SOUNDS.items() if head.startswith(magic)), "")
+    return next(
+        (extension for magic, extension in _SOUNDS.items() if head.startswith(magic)),
+        "",
+    )

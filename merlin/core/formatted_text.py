@@ -34,7 +34,9 @@ _SEPARATORS = ("\n\n", "\n", ". ", " ")
 _NO_GLYPH_CATEGORIES = frozenset({"Cc", "Cf", "Mn", "Me"})
 # Letters and symbols without a glyph: fillers of Hangul, the empty Braille pattern.
 _NO_GLYPH = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-_CONTROLS = re.compile("[\0-\x08\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROLS = re.compile(
+    "[\0-\x08\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _INDENT = "   "
 _MAX_DEPTH = 8
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
@@ -95,7 +97,8 @@ T = TypeVar("T")
 def button_rows(buttons: Sequence[T], columns: int) -> tuple[tuple[T, ...], ...]:
     """Return the buttons in rows of `columns`."""
     return tuple(
-        tuple(buttons[start : start + columns]) for start in range(0, len(buttons), columns)
+        tuple(buttons[start : start + columns])
+        for start in range(0, len(buttons), columns)
     )
 
 
@@ -111,13 +114,17 @@ def utf16_offsets(text: str) -> Sequence[int]:
     """Return each character's offset in UTF-16 code units, then the text's length."""
     if utf16_length(text) == len(text):
         return range(len(text) + 1)
-    return list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
+    return list(
+        accumulate((1 + (character > "\uffff") for character in text), initial=0)
+    )
 
 
 def is_blank(text: str) -> bool:
     """Return whether nothing of a text can be seen: Telegram refuses it as a message."""
     return all(
-        sign.isspace() or sign in _NO_GLYPH or unicodedata.category(sign) in _NO_GLYPH_CATEGORIES
+        sign.isspace()
+        or sign in _NO_GLYPH
+        or unicodedata.category(sign) in _NO_GLYPH_CATEGORIES
         for sign in text
     )
 
@@ -128,7 +135,9 @@ def escape_controls(text: str) -> str:
     These are control characters, except tab and line end, direction marks and lone surrogates.
     Characters that Python does not know yet, such as new emoji, stay.
     """
-    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+    return _CONTROLS.sub(
+        lambda found: found.group().encode("unicode_escape").decode("ascii"), text
+    )
 
 
 def shorten_text(text: str, length: int = 80) -> str:
@@ -183,7 +192,12 @@ def to_marks(text: str, spans: Iterable[Span]) -> tuple[Entity, ...]:
         trimmed for span in spans if (trimmed := _trim(text, span)).end > trimmed.start
     ]
     return tuple(
-        Entity(span.kind, offsets[span.start], offsets[span.end] - offsets[span.start], span.value)
+        Entity(
+            span.kind,
+            offsets[span.start],
+            offsets[span.end] - offsets[span.start],
+            span.value,
+        )
         for span in sorted(trimmed_spans, key=_outer_first)
     )
 
@@ -191,7 +205,12 @@ def to_marks(text: str, spans: Iterable[Span]) -> tuple[Entity, ...]:
 def clip_spans(spans: Iterable[Span], start: int, end: int) -> list[Span]:
     """Return the spans within a range, with offsets relative to its start."""
     return [
-        Span(max(span.start, start) - start, min(span.end, end) - start, span.kind, span.value)
+        Span(
+            max(span.start, start) - start,
+            min(span.end, end) - start,
+            span.kind,
+            span.value,
+        )
         for span in spans
         if span.start < end and span.end > start
     ]
@@ -352,7 +371,9 @@ def show_addresses(message: FormattedMessage, spare: float = math.inf) -> str:
     shown: list[tuple[int, str]] = []
     for span in to_spans(message):
         address = f" ({span.value})"
-        is_hidden = span.kind == "text_link" and span.value not in text[span.start : span.end]
+        is_hidden = (
+            span.kind == "text_link" and span.value not in text[span.start : span.end]
+        )
         if is_hidden and utf16_length(address) <= spare:
             spare -= utf16_length(address)
             shown.append((span.end, address))
@@ -380,7 +401,9 @@ def join_pages(*pages: FormattedMessage) -> FormattedMessage:
 
 def get_first_part(message: FormattedMessage) -> FormattedMessage:
     """Return the part of a growing `message` that fits one message, with its buttons."""
-    return replace(next(_split_text(message), FormattedMessage("")), buttons=message.buttons)
+    return replace(
+        next(_split_text(message), FormattedMessage("")), buttons=message.buttons
+    )
 
 
 def _split_text(message: FormattedMessage) -> Iterator[FormattedMessage]:

@@ -61,7 +61,9 @@ def list_current(beats: Sequence[Heartbeat], now: datetime) -> list[Heartbeat]:
         for beat in sorted(beats, key=lambda beat: beat.at)
         if beat.process not in live
     }
-    return [beat for beat in beats if beat.is_alive(now) or beat is silent.get(beat.process)]
+    return [
+        beat for beat in beats if beat.is_alive(now) or beat is silent.get(beat.process)
+    ]
 
 
 def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | None:
@@ -80,7 +82,11 @@ def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | N
 
 
 # What /readyz says of a database that stores nothing, by the key of the error; otherwise "silent".
-DATABASE_STATES = {"store-full": "full", "store-no-room": "full", "store-read-only": "read-only"}
+DATABASE_STATES = {
+    "store-full": "full",
+    "store-no-room": "full",
+    "store-read-only": "read-only",
+}
 
 
 @dataclass(slots=True)
@@ -117,7 +123,9 @@ class Failures:
     disk with log lines. All errors but the `expected` ones are bugs.
     """
 
-    def __init__(self, expected: tuple[type[BaseException], ...] = (MerlinError,)) -> None:
+    def __init__(
+        self, expected: tuple[type[BaseException], ...] = (MerlinError,)
+    ) -> None:
         self._expected = expected
         # The event, the reason and the number of bugs in a row of each failing step.
         self._latest: dict[str, tuple[str, str, int]] = {}
@@ -126,7 +134,9 @@ class Failures:
         """Return whether the step failed the last time."""
         return step in self._latest
 
-    def add(self, event: str, error: BaseException, step: str = "", **values: object) -> None:
+    def add(
+        self, event: str, error: BaseException, step: str = "", **values: object
+    ) -> None:
         """Record a failure of a step; a bug is logged with its traceback."""
         is_bug = not isinstance(error, self._expected)
         kind = "" if isinstance(error, MerlinError) else f"{type(error).__name__}: "
@@ -147,7 +157,9 @@ class Failures:
     def bugs(self) -> dict[str, str]:
         """Return the reason of each step with PERSISTENT_FAILURES bugs in a row or more."""
         latest = [*self._latest.items()]
-        return {step: reason for step, (_, reason, n) in latest if n >= PERSISTENT_FAILURES}
+        return {
+            step: reason for step, (_, reason, n) in latest if n >= PERSISTENT_FAILURES
+        }
 
 
 def _name(step: str) -> dict[str, str]:

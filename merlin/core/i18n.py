@@ -118,7 +118,11 @@ def text(language: str, key: str, /, **arguments: object) -> str:
     text does not exist, ValueError if an argument is missing.
     """
     nearest = language_of(language)
-    return _format_text(nearest, key, arguments) if arguments else _cached_text(nearest, key)
+    return (
+        _format_text(nearest, key, arguments)
+        if arguments
+        else _cached_text(nearest, key)
+    )
 
 
 def text_like(sample: str, language: str, key: str) -> str:
@@ -169,7 +173,9 @@ def _format_text(
     pattern = message.attributes[attribute] if attribute else message.value
     if pattern is None:
         raise KeyError(key)
-    values = {name: _format_argument(language, value) for name, value in arguments.items()}
+    values = {
+        name: _format_argument(language, value) for name, value in arguments.items()
+    }
     filled, errors = messages.bundle.format_pattern(pattern, values)
     if errors:
         raise ValueError(f"text {key}: {errors[0]}")
@@ -211,7 +217,10 @@ def format_moment(
     local = in_zone(at, zone)
     is_this_year = now is not None and in_zone(now, zone).year == local.year
     moment = moment_argument(
-        local, is_named=is_named, is_brief=is_brief, key="moment-brief" if is_this_year else ""
+        local,
+        is_named=is_named,
+        is_brief=is_brief,
+        key="moment-brief" if is_this_year else "",
     )
     return text(language, moment["key"], **moment["arguments"])
 
@@ -222,11 +231,19 @@ def moment_argument(
     """Return an aware moment as an argument of a text; the rest is as in `format_moment`."""
     month_key = "moment-month-brief" if is_brief else "moment-month"
     month = {"key": month_key, "arguments": {"month": local.month}}
-    values = {"day": local.day, "month": month, "year": str(local.year), "time": f"{local:%H:%M}"}
+    values = {
+        "day": local.day,
+        "month": month,
+        "year": str(local.year),
+        "time": f"{local:%H:%M}",
+    }
     moment = {"key": key or "moment-told", "arguments": values}
     if not is_named:
         return moment
-    return {"key": "moment-in-zone", "arguments": {"moment": moment, "zone": zone_name(local)}}
+    return {
+        "key": "moment-in-zone",
+        "arguments": {"moment": moment, "zone": zone_name(local)},
+    }
 
 
 def day_argument(day: date) -> dict[str, object]:

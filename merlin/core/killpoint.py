@@ -16,7 +16,11 @@ def kill_point(point: str) -> None:
     mark = os.environ.get("MERLIN_CRASH_MARK")
     if mark:
         try:
-            os.close(os.open(Path(f"{mark}.{point}"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            os.close(
+                os.open(
+                    Path(f"{mark}.{point}"), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600
+                )
+            )
         except FileExistsError:
             return
     os._exit(137)

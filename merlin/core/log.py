@@ -42,7 +42,9 @@ def redact(text: str) -> str:
     return _SECRETS.sub("[hidden]", text)
 
 
-def _redact_event(_logger: object, _name: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+def _redact_event(
+    _logger: object, _name: str, event: MutableMapping[str, Any]
+) -> dict[str, Any]:
     return {key: _redact_value(value) for key, value in event.items()}
 
 
@@ -101,7 +103,9 @@ def _build_renderers() -> tuple[Processor, list[Processor]]:
     return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [console]
 
 
-def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
+def set_up_logging(
+    process: str, level: int = logging.INFO, *, quiet: bool = False
+) -> None:
     """Send all log events of this process, including those of libraries, to stderr.
 
     They are JSON, or readable lines if stderr is a terminal now. `quiet` keeps only errors, for
@@ -118,7 +122,10 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
         timestamper,
     ]
     structlog.configure(
-        processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *shared_processors,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
@@ -136,7 +143,15 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # These log whole URLs, and a Telegram URL contains the bot's token.
-    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "openai", "aiohttp"):
+    for name in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "httpcore2",
+        "urllib3",
+        "openai",
+        "aiohttp",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     # It warns when a tick is still running at its next time, which is by design.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -18,7 +18,9 @@ from markdown_it.tree import SyntaxTreeNode
 
 _ASTERISK = "*"
 _MAX_ASTERISKS = 2
-_NAME = re.compile(r"__[A-Za-z0-9]\w{0,60}__(?!\w)", re.ASCII)  # without a limit quadratic
+_NAME = re.compile(
+    r"__[A-Za-z0-9]\w{0,60}__(?!\w)", re.ASCII
+)  # without a limit quadratic
 
 
 def add_rules(parser: MarkdownIt) -> None:
@@ -56,7 +58,9 @@ def _product(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - as abo
         end += 1
     before = state.src[start - 1 : start]
     after = state.src[end : end + 1]
-    if end - start > _MAX_ASTERISKS or not _is_product(before, after, is_power=end - start > 1):
+    if end - start > _MAX_ASTERISKS or not _is_product(
+        before, after, is_power=end - start > 1
+    ):
         return False
     if not silent:
         state.pending += state.src[start:end]

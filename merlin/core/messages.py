@@ -15,7 +15,13 @@ from merlin.core.views import described
 # The name of `most_tokens`: that of most servers, and the one that newer models of OpenAI demand.
 OLD_LIMIT = "max_tokens"
 NEW_LIMIT = "max_completion_tokens"
-_UNCHANGED_FIELDS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
+_UNCHANGED_FIELDS = (
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,9 @@ class SamplingParams:
 
     def request_fields(self, limit: str = OLD_LIMIT) -> dict[str, object]:
         """Return the fields of a request, `limit` with `most_tokens`; unset ones are left out."""
-        values: dict[str, object] = {name: getattr(self, name) for name in _UNCHANGED_FIELDS}
+        values: dict[str, object] = {
+            name: getattr(self, name) for name in _UNCHANGED_FIELDS
+        }
         values[limit] = self.most_tokens
         values["stop"] = list(self.stops) or None
         values["response_format"] = self.response_format
@@ -108,12 +116,17 @@ class Message:
         ChatCompletionRequestUserMessage.
         """
         content = self._parts() if self.images else self.content
-        return {"role": self.role, "content": content, **dict(sorted(self.extra.items()))}
+        return {
+            "role": self.role,
+            "content": content,
+            **dict(sorted(self.extra.items())),
+        }
 
     def _parts(self) -> list[dict[str, object]]:
         text_parts: list[dict[str, object]] = [{"type": "text", "text": self.content}]
         image_parts: list[dict[str, object]] = [
-            {"type": "image_url", "image_url": {"url": image.url}} for image in self.images
+            {"type": "image_url", "image_url": {"url": image.url}}
+            for image in self.images
         ]
         return [*(text_parts if self.content else []), *image_parts]
 
@@ -125,7 +138,8 @@ def uses_tools(messages: Iterable[Message], tools: object = None) -> bool:
     know no `tools`, and many chat templates drop them silently; `recall` chooses whole answers.
     """
     return bool(tools) or any(
-        message.role == "tool" or message.extra.get("tool_calls") for message in messages
+        message.role == "tool" or message.extra.get("tool_calls")
+        for message in messages
     )
 
 

@@ -47,9 +47,13 @@ def metrics_page(metrics: Iterable[Metric]) -> bytes:
     return generate_latest(_PreparedMetrics(metrics))
 
 
-def _metric(kind: str, name: str, description: str, samples: Iterable[Sample]) -> Metric:
+def _metric(
+    kind: str, name: str, description: str, samples: Iterable[Sample]
+) -> Metric:
     # prometheus_client adds the suffix of counters itself.
-    metric = Metric(name.removesuffix(_TOTAL) if kind == "counter" else name, description, kind)
+    metric = Metric(
+        name.removesuffix(_TOTAL) if kind == "counter" else name, description, kind
+    )
     for value, labels in samples:
         metric.add_sample(name, dict(labels), float(value))
     return metric

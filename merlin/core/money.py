@@ -39,7 +39,9 @@ class Amount:
     """An amount of money in kopecks or Telegram Stars."""
 
     minor: int = field(
-        metadata={"description": "Amount in the smallest unit: kopecks, or whole Stars."}
+        metadata={
+            "description": "Amount in the smallest unit: kopecks, or whole Stars."
+        }
     )
     currency: Currency
 
@@ -124,7 +126,9 @@ def sum_costs(costs: Iterable[Cost | None]) -> Cost | None:
     if not known:
         return None
     currency = known[0].currency
-    return Cost(sum(cost.micro for cost in known if cost.currency == currency), currency)
+    return Cost(
+        sum(cost.micro for cost in known if cost.currency == currency), currency
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,11 @@ def _place_sign(language: str, number: str, currency: str) -> str:
 
 def format_price(language: str, micro: int, currency: str) -> str:
     """Format a price: "0,79 $", or "бесплатно" for 0."""
-    return format_cost(language, micro, currency) if micro else text(language, "price-free")
+    return (
+        format_cost(language, micro, currency)
+        if micro
+        else text(language, "price-free")
+    )
 
 
 def format_estimate(language: str, micro: int, currency: str) -> str:
@@ -184,5 +192,7 @@ def format_estimate(language: str, micro: int, currency: str) -> str:
 
 def cost_argument(micro: int, currency: str) -> dict[str, object]:
     """Return a cost as an argument of a text, formatted in its language."""
-    values = {language: format_cost(language, micro, currency) for language in LANGUAGES}
+    values = {
+        language: format_cost(language, micro, currency) for language in LANGUAGES
+    }
     return {"key": "price-told", "arguments": values}

@@ -15,7 +15,9 @@ MAX_NAME_BYTES = 200
 # Windows opens a device by such a name, with any ending, and git cannot check it out there.
 _DEVICE = re.compile(r"(?i:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:[./]|\Z)")
 # A fast check that accepts most valid names.
-PLAIN_NAME = re.compile(rf"(?!{_DEVICE.pattern})[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
+PLAIN_NAME = re.compile(
+    rf"(?!{_DEVICE.pattern})[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?"
+)
 _MARKS = "._-"
 _EDGES = ".-"
 _NEAR = 0.7  # `images` is no misspelt `tags`

@@ -4,7 +4,14 @@ import re
 from email.message import Message
 from functools import lru_cache
 from http.client import HTTPException
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from ssl import SSLContext
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
@@ -49,7 +56,9 @@ def url_place(address: tuple[str, int]) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{address[1]}"
 
 
-def fetch_url(url: str, timeout_s: float, tls: SSLContext | None = None) -> tuple[Message, bytes]:
+def fetch_url(
+    url: str, timeout_s: float, tls: SSLContext | None = None
+) -> tuple[Message, bytes]:
     """Return the response's headers and body; the environment's proxies are for other machines.
 
     Raises OSError, also for a response that is not HTTP.
@@ -67,11 +76,15 @@ def fetch_url(url: str, timeout_s: float, tls: SSLContext | None = None) -> tupl
 def is_in_networks(host: str, networks: tuple[str, ...]) -> bool:
     """Return whether an IP address is in one of the networks."""
     address = parse_address(host)
-    return address is not None and any(address in each for each in _parse_networks(networks))
+    return address is not None and any(
+        address in each for each in _parse_networks(networks)
+    )
 
 
 @lru_cache(maxsize=32)
-def _parse_networks(addresses: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+def _parse_networks(
+    addresses: tuple[str, ...],
+) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(address) for address in addresses)
 
 

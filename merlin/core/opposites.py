@@ -57,15 +57,23 @@ def are_opposed(question: str, taught: Sequence[str]) -> bool:
     known = _collect(taught)
     if _is_negated(question) and not any(map(_find_negated, map(_split, taught))):
         return True
-    if any(asked[key] - known[key] and known[key] - asked[key] for key in asked.keys() & known):
+    if any(
+        asked[key] - known[key] and known[key] - asked[key]
+        for key in asked.keys() & known
+    ):
         return True
-    return any(_is_replaced(_split(question), _split(wording), known) for wording in taught)
+    return any(
+        _is_replaced(_split(question), _split(wording), known) for wording in taught
+    )
 
 
 def split_content(question: str) -> set[str]:
     """Return the stems of a question's words that are not function words."""
     words = _split(question)
-    return {stem(word) for word in _drop_function_words(words, is_russian=_is_russian(words))}
+    return {
+        stem(word)
+        for word in _drop_function_words(words, is_russian=_is_russian(words))
+    }
 
 
 def _collect(questions: Sequence[str]) -> Mapping[str, set[str]]:
@@ -87,13 +95,18 @@ def _is_negated(question: str) -> bool:
 def _find_negated(words: Sequence[str]) -> list[str]:
     """Return the words after "not" that are no courtesy."""
     return [
-        word for before, word in pairwise(words) if before in _NEGATIONS and not _POLITE.match(word)
+        word
+        for before, word in pairwise(words)
+        if before in _NEGATIONS and not _POLITE.match(word)
     ]
 
 
 def _split(question: str) -> list[str]:
     plain = (
-        fold(question).replace("n't", " not").replace("n’t", " not").replace("cannot", "can not")
+        fold(question)
+        .replace("n't", " not")
+        .replace("n’t", " not")
+        .replace("cannot", "can not")
     )
     return [word for word in _WORD.findall(plain) if word not in _ARTICLES]
 
@@ -131,7 +144,9 @@ def _list_features(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 @cache
 def _load_opposites() -> Sequence[tuple[str, str, Sequence[str]]]:
     """Return kind, value, and the parts of a text by which it is found."""
-    lists = yaml.safe_load((Path(__file__).parent / "opposites.yaml").read_text("utf-8"))
+    lists = yaml.safe_load(
+        (Path(__file__).parent / "opposites.yaml").read_text("utf-8")
+    )
     lines = [(line, side) for line in lists["opposites"] for side in line.split("|")]
     return [
         *((line, side, [*map(_find_by, side.split())]) for line, side in lines),
@@ -143,10 +158,16 @@ def _load_opposites() -> Sequence[tuple[str, str, Sequence[str]]]:
 
 
 def _find_by(entry: str) -> str:
-    return f" {entry[:-1]}" if entry.endswith("*") else f" {' '.join(map(stem, entry.split('_')))} "
+    return (
+        f" {entry[:-1]}"
+        if entry.endswith("*")
+        else f" {' '.join(map(stem, entry.split('_')))} "
+    )
 
 
-def _is_replaced(asked: Sequence[str], taught: Sequence[str], known: Mapping[str, object]) -> bool:
+def _is_replaced(
+    asked: Sequence[str], taught: Sequence[str], known: Mapping[str, object]
+) -> bool:
     """Return whether the words differ in one place, and mean different things there.
 
     `known` is of all taught wordings: what one of them has is nothing else.
@@ -154,7 +175,9 @@ def _is_replaced(asked: Sequence[str], taught: Sequence[str], known: Mapping[str
     same = 0
     places = []
     is_russian = _is_russian(asked)
-    matcher = SequenceMatcher(None, [*map(stem, asked)], [*map(stem, taught)], autojunk=False)
+    matcher = SequenceMatcher(
+        None, [*map(stem, asked)], [*map(stem, taught)], autojunk=False
+    )
     for kind, *ends in matcher.get_opcodes():
         one = asked[slice(*ends[:2])]
         other = taught[slice(*ends[2:])]
@@ -166,7 +189,9 @@ def _is_replaced(asked: Sequence[str], taught: Sequence[str], known: Mapping[str
             places.append((one, other))
     if len(places) != 1 or same < max(MIN_SAME, *map(len, places[0])):
         return False
-    one, other = (_drop_function_words(words, is_russian=is_russian) for words in places[0])
+    one, other = (
+        _drop_function_words(words, is_russian=is_russian) for words in places[0]
+    )
     if not one or not other or all(f"not {stem(word)}" in known for word in one):
         return False  # a word more or less, a pronoun, or what another wording has
     return not _are_alike(" ".join(one), " ".join(other))

@@ -44,7 +44,10 @@ class TokenBucket:
 
     def has(self, tokens: float, now: float) -> bool:
         """Return whether that many tokens are available, or as many as the bucket can hold."""
-        return self.full_in_s(now) <= (self._burst - min(tokens, self._burst)) * self._gap_s
+        return (
+            self.full_in_s(now)
+            <= (self._burst - min(tokens, self._burst)) * self._gap_s
+        )
 
     def full_in_s(self, now: float) -> float:
         """Return the seconds until the bucket is full again; at 0 it may be dropped."""
@@ -66,9 +69,13 @@ class TokenBuckets:
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= self._max_buckets:
-                buckets = list(self._buckets.items())  # other threads may add one meanwhile
+                buckets = list(
+                    self._buckets.items()
+                )  # other threads may add one meanwhile
                 not_full = [item for item in buckets if item[1].full_in_s(now) > 0]
-                self._buckets = dict(not_full[max(len(not_full) - self._max_buckets // 2, 0) :])
+                self._buckets = dict(
+                    not_full[max(len(not_full) - self._max_buckets // 2, 0) :]
+                )
             bucket = self._buckets[key] = TokenBucket(per_s, burst)
         return bucket
 

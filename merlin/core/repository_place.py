@@ -15,7 +15,9 @@ from merlin.core.network import is_loopback
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REMOTE_HELPER = re.compile(r"[^/\[]*::")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
+_HOST = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}"
+)
 _SSH_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _BRANCH = re.compile(r"(?!-)[\w.#/-]{1,200}")
 _DIRECTORY_NAME = re.compile(r"(?!-)[\w.-]{1,100}")
@@ -41,7 +43,12 @@ def parse_remote_url(url: str) -> RemoteUrl:
 
     Raises ConfigError for all others, including remote helpers (`ext::`), options and blanks.
     """
-    if not url or CONTROL.search(url) or url.startswith("-") or _REMOTE_HELPER.match(url):
+    if (
+        not url
+        or CONTROL.search(url)
+        or url.startswith("-")
+        or _REMOTE_HELPER.match(url)
+    ):
         raise _url_error(url)
     if "://" in url:
         return _parse_with_scheme(url)
@@ -80,7 +87,9 @@ def _parse_with_scheme(url: str) -> RemoteUrl:
 
 
 def _check_ssh(url: str, user: str | None, host: str) -> None:
-    if not _HOST.fullmatch(host) or (user is not None and not _SSH_USER.fullmatch(user)):
+    if not _HOST.fullmatch(host) or (
+        user is not None and not _SSH_USER.fullmatch(user)
+    ):
         raise _url_error(url)
 
 
@@ -104,11 +113,15 @@ def _url_error(url: str) -> ConfigError:
 def check_branch(name: str) -> str:
     """Return `name` if it is a safe branch name. Raises ConfigError."""
     parts = name.split("/")
-    is_invalid = any(not part or part[0] == "." or part.endswith((".", ".lock")) for part in parts)
+    is_invalid = any(
+        not part or part[0] == "." or part.endswith((".", ".lock")) for part in parts
+    )
     if is_invalid or ".." in name or not _BRANCH.fullmatch(name):
         shown_name = CONTROL.sub("?", name)[:200]
         raise ConfigError(
-            f"repository.branch is no branch name: {shown_name}", "git-branch", branch=shown_name
+            f"repository.branch is no branch name: {shown_name}",
+            "git-branch",
+            branch=shown_name,
         )
     return name
 
@@ -119,7 +132,9 @@ def check_directory(name: str) -> str:
     Raises ConfigError.
     """
     parts = [] if name in ("", ".") else name.rstrip("/").split("/")
-    if any(part in (".", "..") or not _DIRECTORY_NAME.fullmatch(part) for part in parts):
+    if any(
+        part in (".", "..") or not _DIRECTORY_NAME.fullmatch(part) for part in parts
+    ):
         shown_name = CONTROL.sub("?", name)[:200]
         raise ConfigError(
             f"repository.directory is no folder of a repository: {shown_name}",

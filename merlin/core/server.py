@@ -40,7 +40,9 @@ def notify(*messages: str) -> bool:
     if address.startswith("@"):  # an abstract socket, which has no file
         address = "\0" + address[1:]
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
+        with socket.socket(
+            socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+        ) as connection:
             connection.sendto("\n".join(messages).encode(), address)
     except OSError:  # a failed notification must not stop the service
         return False
@@ -100,7 +102,9 @@ async def read_chunks(
         yield chunk
 
 
-async def join_chunks(chunks: AsyncIterable[bytes], max_bytes: int, too_large: Exception) -> bytes:
+async def join_chunks(
+    chunks: AsyncIterable[bytes], max_bytes: int, too_large: Exception
+) -> bytes:
     """Return the joined chunks of a body; raise `too_large` if they exceed `max_bytes`."""
     content = bytearray()
     async for chunk in chunks:
@@ -131,7 +135,9 @@ async def run_while_connected(request: Request, work: Awaitable[T]) -> T | None:
     work_task = asyncio.ensure_future(work)
     disconnect_task = asyncio.ensure_future(wait_for_disconnect(request))
     try:
-        await asyncio.wait({work_task, disconnect_task}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            {work_task, disconnect_task}, return_when=asyncio.FIRST_COMPLETED
+        )
         return work_task.result() if work_task.done() else None
     finally:
         work_task.cancel()
@@ -190,7 +196,9 @@ def listen(setting: str, host: str, port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or str(error)
         arguments = {"place": f"{host}:{port}", "reason": reason}
         message = f"{setting}: {arguments['place']}: {arguments['reason']}"
-        raise ConfigError(message, "listen-failed", setting=setting, **arguments) from error
+        raise ConfigError(
+            message, "listen-failed", setting=setting, **arguments
+        ) from error
     return listener
 
 

@@ -20,7 +20,10 @@ _MAX_LENGTH = 100
 def read_phrases() -> Mapping[str, list[str]]:
     """Return the phrases of each section of `small_talk.yaml`."""
     content = (Path(__file__).parent / "small_talk.yaml").read_text("utf-8")
-    return {section: lines.splitlines() for section, lines in yaml.safe_load(content).items()}
+    return {
+        section: lines.splitlines()
+        for section, lines in yaml.safe_load(content).items()
+    }
 
 
 def split_phrase(text: str) -> tuple[str, ...]:
@@ -32,7 +35,9 @@ def split_phrase(text: str) -> tuple[str, ...]:
 def _kinds_by_phrase() -> Mapping[tuple[str, ...], str]:
     sections = [("filler", ""), *zip(KINDS, KINDS, strict=True)]
     phrases = read_phrases()
-    return {split_phrase(each): kind for name, kind in sections for each in phrases[name]}
+    return {
+        split_phrase(each): kind for name, kind in sections for each in phrases[name]
+    }
 
 
 @cache

@@ -14,12 +14,37 @@ Row = tuple[int, list[str]]
 # is taken: `input` is the question only if there is no other.
 _NAMES = {
     "question": (
-        *("question", "prompt", "instruction", "вопрос", "questions", "вопросы", "q", "query"),
-        *("user", "request", "patterns", "utterance", "текст вопроса", "вопрос пользователя"),
+        *(
+            "question",
+            "prompt",
+            "instruction",
+            "вопрос",
+            "questions",
+            "вопросы",
+            "q",
+            "query",
+        ),
+        *(
+            "user",
+            "request",
+            "patterns",
+            "utterance",
+            "текст вопроса",
+            "вопрос пользователя",
+        ),
         *("user question", "question text", "faq question", "input", "text"),
     ),
     "answer": (
-        *("answer", "completion", "output", "response", "ответ", "answers", "ответы", "a"),
+        *(
+            "answer",
+            "completion",
+            "output",
+            "response",
+            "ответ",
+            "answers",
+            "ответы",
+            "a",
+        ),
         *("chosen", "assistant", "responses", "reply", "текст ответа", "ответ бота"),
         *("correct answer", "answer text", "faq answer", "правильный ответ"),
     ),
@@ -35,7 +60,8 @@ REQUIRED_COLUMNS = ("question", "answer")
 # What spreadsheets and editors leave unseen beside a name.
 _INVISIBLE = "\u00ad\u200b\u2060\ufeff"
 _ERRORS = (
-    r"#(?:N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!|Н/Д|ДЕЛ/0!|ЗНАЧ!|ССЫЛКА!|ИМЯ\?|ЧИСЛО!|ПУСТО!)"
+    r"#(?:N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!"
+    r"|Н/Д|ДЕЛ/0!|ЗНАЧ!|ССЫЛКА!|ИМЯ\?|ЧИСЛО!|ПУСТО!)"
 )
 _ERROR = re.compile(_ERRORS)
 _FORMULA = re.compile(rf"'*(?:[=+\-@\t\r\n]|{_ERRORS}\Z)")
@@ -72,7 +98,9 @@ def find_columns(names: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for part, words in _NAMES.items():
         taken = {plain[place] for place in found.values()}
-        word = next((word for word in words if word in plain and word not in taken), None)
+        word = next(
+            (word for word in words if word in plain and word not in taken), None
+        )
         if word is not None:
             found[part] = plain.index(word)
     return found

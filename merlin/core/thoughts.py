@@ -9,7 +9,14 @@ _MARKS = (
     *(
         (f"<{name}>", f"</{name}>")
         # DeepSeek R1 and Qwen3, Claude's prompts, others, Seed-OSS.
-        for name in ("think", "thinking", "thought", "reasoning", "reflection", "seed:think")
+        for name in (
+            "think",
+            "thinking",
+            "thought",
+            "reasoning",
+            "reflection",
+            "seed:think",
+        )
     ),
     ("[THINK]", "[/THINK]"),  # Magistral
     ("◁think▷", "◁/think▷"),  # Kimi-VL
@@ -72,7 +79,11 @@ class ThoughtFilter:
             if not self._has_begun:
                 self._held = self._held.lstrip()
             is_open = not self._has_begun and _OPENING.match(self._held) is not None
-            end = self._find_end(is_open=is_open) if is_open or not self._has_thoughts else 0
+            end = (
+                self._find_end(is_open=is_open)
+                if is_open or not self._has_thoughts
+                else 0
+            )
             if not end:
                 return is_open
             self._held = self._held[end:]

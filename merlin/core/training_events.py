@@ -24,7 +24,9 @@ _MESSAGES = {
     "failed": r"Job failed: (?P<reason>.*)",
     "state": r"The job's state: (?P<state>\w+)",
 }
-_PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _MESSAGES.items()}
+_PATTERNS = {
+    name: re.compile(pattern, re.DOTALL) for name, pattern in _MESSAGES.items()
+}
 _LOSSES = {"train_loss": "chart-train", "valid_loss": "chart-test"}
 
 

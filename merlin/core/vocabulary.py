@@ -97,8 +97,13 @@ def stem(word: str) -> str:
 @cache
 def load_function_words() -> Mapping[str, frozenset[str]]:
     """Return the stems of words that say nothing of a question's subject, by language."""
-    lists = yaml.safe_load((Path(__file__).parent / "function_words.yaml").read_text("utf-8"))
-    return {language: frozenset(map(stem, words.split())) for language, words in lists.items()}
+    lists = yaml.safe_load(
+        (Path(__file__).parent / "function_words.yaml").read_text("utf-8")
+    )
+    return {
+        language: frozenset(map(stem, words.split()))
+        for language, words in lists.items()
+    }
 
 
 # The stemmer stores the word in itself.
@@ -218,7 +223,11 @@ class Vocabulary:
         if word in self._counts or stem(word) in self._word_by_stem:
             return True
         index = bisect_left(self._sorted, word)
-        return is_partial and index < len(self._sorted) and self._sorted[index].startswith(word)
+        return (
+            is_partial
+            and index < len(self._sorted)
+            and self._sorted[index].startswith(word)
+        )
 
     def similar_words(
         self, word: str, min_stem_length: int = MIN_CORRECTED_LENGTH
@@ -243,7 +252,9 @@ class Vocabulary:
         size = len(word)
         longer = [other for other in self._sorted if len(other) > size]
         prefixes = set(find_similar(word, {other[:size] for other in longer}))
-        return self._most_frequent(other for other in longer if other[:size] in prefixes)
+        return self._most_frequent(
+            other for other in longer if other[:size] in prefixes
+        )
 
     def corrections(self, folded: str, max_words: int) -> list[tuple[str, ...]] | None:
         """Return the alternatives, best first, for the first `max_words` words of a folded query.
@@ -253,11 +264,15 @@ class Vocabulary:
         typed = split_words(folded)[:max_words]
         if self._knows_all(typed):
             return None
-        corrections = [self._correct(word, is_partial=word is typed[-1]) for word in typed]
+        corrections = [
+            self._correct(word, is_partial=word is typed[-1]) for word in typed
+        ]
         if all(corrections):
             return corrections
         read = (split_words(other)[:max_words] for other in read_otherwise(folded))
-        found = next((words for words in read if words and self._knows_all(words)), None)
+        found = next(
+            (words for words in read if words and self._knows_all(words)), None
+        )
         return [(word,) for word in found] if found else None
 
     def _knows_all(self, typed: Sequence[str]) -> bool:
@@ -266,10 +281,16 @@ class Vocabulary:
     def _correct(self, word: str, *, is_partial: bool) -> tuple[str, ...]:
         if self.contains(word, is_partial=is_partial):
             return (word,)
-        return self.similar_words(word) or (self.completions(word) if is_partial else ())
+        return self.similar_words(word) or (
+            self.completions(word) if is_partial else ()
+        )
 
     def _most_frequent(self, words: Iterable[str]) -> tuple[str, ...]:
-        return tuple(sorted(words, key=lambda word: (-self._counts[word], word))[:MAX_SUGGESTIONS])
+        return tuple(
+            sorted(words, key=lambda word: (-self._counts[word], word))[
+                :MAX_SUGGESTIONS
+            ]
+        )
 
 
 def read_otherwise(folded: str) -> Iterator[str]:
@@ -289,5 +310,7 @@ def find_similar(word: str, others: Collection[str]) -> list[str]:
     from rapidfuzz import process  # noqa: PLC0415
     from rapidfuzz.distance import OSA  # noqa: PLC0415
 
-    matches = process.extract(word, others, scorer=OSA.distance, score_cutoff=1, limit=None)
+    matches = process.extract(
+        word, others, scorer=OSA.distance, score_cutoff=1, limit=None
+    )
     return [other for other, _, _ in matches]

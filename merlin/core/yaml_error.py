@@ -27,7 +27,9 @@ def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, 
     context = getattr(error, "context", None) or ""
     line = "".join(content.splitlines()[mark.line : mark.line + 1])
     name = "other"
-    if "quoted scalar" in context and problem.endswith(("of stream", "document indicator")):
+    if "quoted scalar" in context and problem.endswith(
+        ("of stream", "document indicator")
+    ):
         mark = error.context_mark  # type: ignore[attr-defined]
         name = "quote"
     elif line[mark.column : mark.column + 1] == "\t":

@@ -110,7 +110,11 @@ def has_course_change(dataset: str, checked: CheckedDataset | None) -> bool:
 
 # Keys by which a material is recognised after an edit, most specific first.
 _MATCH_KEYS: tuple[Callable[[Material | MaterialSpec], object], ...] = (
-    lambda material: (material.lesson, material.kind, material.text or material.file_url),
+    lambda material: (
+        material.lesson,
+        material.kind,
+        material.text or material.file_url,
+    ),
     lambda material: material.text or material.file_url,
     lambda material: (material.lesson, material.kind, _title(material)),
 )
@@ -129,7 +133,9 @@ def match_materials(
         unmatched: dict[object, list[int]] = {}
         for material in materials:
             if material.material_id not in matched:
-                unmatched.setdefault(match_key(material), []).append(material.material_id)
+                unmatched.setdefault(match_key(material), []).append(
+                    material.material_id
+                )
         for place, spec in enumerate(material_specs):
             if ids[place] is None and unmatched.get(match_key(spec)):
                 ids[place] = unmatched[match_key(spec)].pop(0)
@@ -179,7 +185,9 @@ class Catalogue(Repository):
     def materials(self, slug: str) -> list[Material]:
         """Return a course's materials by kind, lesson and position in its file."""
         rows = self.db.sql(_MATERIAL + _OF_SLUG + " ORDER BY lesson, place", slug)
-        return sorted(map(_material, rows), key=lambda material: KINDS.index(material.kind))
+        return sorted(
+            map(_material, rows), key=lambda material: KINDS.index(material.kind)
+        )
 
     def text(self, dataset: str, path: str) -> str | None:
         """Return a file's text in the newest commit, None if it is missing or not text."""
@@ -190,7 +198,9 @@ class Catalogue(Repository):
         return None if text is None else str(text)
 
     def _courses(self, where: str, *values: object) -> list[Course]:
-        rows = self.db.sql(_COURSE + where + f" ORDER BY semester, {self._slug}", *values)
+        rows = self.db.sql(
+            _COURSE + where + f" ORDER BY semester, {self._slug}", *values
+        )
         return [_course(row) for row in rows]
 
     def read_active(self, version: int) -> ActiveCourses:
@@ -240,7 +250,9 @@ class ActiveCourses:
 
     def find(self, slug: str) -> Course | None:
         """Return a course by slug, active or not; None if unknown."""
-        return next((course for course in self.every.values() if course.slug == slug), None)
+        return next(
+            (course for course in self.every.values() if course.slug == slug), None
+        )
 
     def title(self, dataset: str, language: str) -> str:
         """Return the title of a dataset's course, the dataset's name if it has no active one."""
@@ -290,10 +302,14 @@ def _write_course(db: Database, slug: str, spec: CourseSpec) -> int:
 
 def _write_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
     # Unlisted ones too, so that a revert restores the same ids.
-    rows = db.sql(_MATERIAL + "course_id = ? ORDER BY place IS NULL, place, id", course_id)
+    rows = db.sql(
+        _MATERIAL + "course_id = ? ORDER BY place IS NULL, place, id", course_id
+    )
     ids = match_materials([_material(row) for row in rows], spec.materials)
     db.update(MATERIAL, (MATERIAL.course_id == course_id) & _IS_LISTED, place=None)
-    for place, (material_id, material) in enumerate(zip(ids, spec.materials, strict=True)):
+    for place, (material_id, material) in enumerate(
+        zip(ids, spec.materials, strict=True)
+    ):
         row = {
             "course_id": course_id,
             "place": place,
@@ -313,7 +329,17 @@ def _write_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
 # Cached by row; the values are never mutated.
 @lru_cache(4096)
 def _course(row: _Row) -> Course:
-    course_id, slug, semester, name_ru, name_en, about_ru, about_en, is_active, *more = row
+    (
+        course_id,
+        slug,
+        semester,
+        name_ru,
+        name_en,
+        about_ru,
+        about_en,
+        is_active,
+        *more,
+    ) = row
     teachers, *counts = more
     return Course(
         course_id,
@@ -330,4 +356,6 @@ def _course(row: _Row) -> Course:
 
 def _material(row: _Row) -> Material:
     _, material_id, lesson, kind, title_ru, title_en, text, file_url = row
-    return Material(material_id, lesson, kind, {"ru": title_ru, "en": title_en}, text, file_url)
+    return Material(
+        material_id, lesson, kind, {"ru": title_ru, "en": title_en}, text, file_url
+    )

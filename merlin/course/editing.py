@@ -109,7 +109,9 @@ class CourseFiles:
         ids = match_materials(materials, self.spec.materials)
         return [
             self._build_material(place, material_id, spec)
-            for place, (material_id, spec) in enumerate(zip(ids, self.spec.materials, strict=True))
+            for place, (material_id, spec) in enumerate(
+                zip(ids, self.spec.materials, strict=True)
+            )
         ]
 
     def _build_material(
@@ -129,7 +131,9 @@ class CourseFiles:
             revision=_digest({"entry": entry, "blob": file.blob if file else ""}),
         )
 
-    def material(self, materials: Sequence[Material], material_id: int) -> TaughtMaterial:
+    def material(
+        self, materials: Sequence[Material], material_id: int
+    ) -> TaughtMaterial:
         """Return a material. Raises NotFound if the file no longer has it."""
         for lesson in self.lessons(materials):
             if lesson.id == material_id:
@@ -143,7 +147,9 @@ class CourseFiles:
             about = {language: _with_lf(text) for language, text in about.items()}
             values = {**values, "description": about}
         for key, value in values.items():
-            requested.pop(key, None) if value is None else requested.update({key: value})
+            requested.pop(key, None) if value is None else requested.update(
+                {key: value}
+            )
         return self._propose(requested, (), commit_message.COURSE)
 
     def add_material(self, draft: MaterialDraft) -> CourseEdits:
@@ -151,13 +157,17 @@ class CourseFiles:
         requested = copy.deepcopy(self.value)
         texts = list[Edit]()
         materials = requested.setdefault("materials", [])
-        place = len(materials) if draft.place is None else min(draft.place, len(materials))
+        place = (
+            len(materials) if draft.place is None else min(draft.place, len(materials))
+        )
         path = self._free_path(draft) if draft.text else ""
         if path:
             texts.append(Edit(path, None, _end_with_newline(draft.text)))
         materials.insert(place, _entry(draft, path))
         return self._propose(
-            requested, texts, commit_message.material_subject("add", draft.kind, draft.lesson)
+            requested,
+            texts,
+            commit_message.material_subject("add", draft.kind, draft.lesson),
         )
 
     def change_material(self, place: int, draft: MaterialDraft) -> CourseEdits:
@@ -165,10 +175,16 @@ class CourseFiles:
         requested = copy.deepcopy(self.value)
         path, texts = self._text_of(place, draft)
         del requested["materials"][place]
-        index = place if draft.place is None else min(draft.place, len(requested["materials"]))
+        index = (
+            place
+            if draft.place is None
+            else min(draft.place, len(requested["materials"]))
+        )
         requested["materials"].insert(index, _entry(draft, path))
         return self._propose(
-            requested, texts, commit_message.material_subject("edit", draft.kind, draft.lesson)
+            requested,
+            texts,
+            commit_message.material_subject("edit", draft.kind, draft.lesson),
         )
 
     def remove_material(self, place: int) -> CourseEdits:
@@ -180,7 +196,10 @@ class CourseFiles:
         return self._propose(requested, self._remove_text(spec.text), subject)
 
     def _propose(
-        self, requested: Mapping[str, Any], texts: Sequence[Edit], subject: commit_message.Subject
+        self,
+        requested: Mapping[str, Any],
+        texts: Sequence[Edit],
+        subject: commit_message.Subject,
     ) -> CourseEdits:
         text = edit_course(self.text, requested)
         edits = list(texts)
@@ -212,8 +231,14 @@ class CourseFiles:
             return ("", self._remove_text(old_path)) if is_shown else (old_path, [])
         if file is not None and _end_with_newline(file.text or "") == text:
             return old_path, []
-        path = old_path if old_path and self._is_alone(old_path) else self._free_path(draft)
-        return path, [Edit(path, file.blob if file and path == old_path else None, text)]
+        path = (
+            old_path
+            if old_path and self._is_alone(old_path)
+            else self._free_path(draft)
+        )
+        return path, [
+            Edit(path, file.blob if file and path == old_path else None, text)
+        ]
 
     def _free_path(self, draft: MaterialDraft) -> str:
         """Return a path below materials/ that no file has and no material uses."""
@@ -265,9 +290,14 @@ Course = Mapping[str, Any]
 def parse_course(text: str | None) -> dict[str, Any]:
     """Return the content of a course.yaml. Raises Refused if invalid: fix it in git."""
     node = read_yaml((text or "").encode("utf-8", "surrogatepass"))
-    value, findings = ({}, (node,)) if isinstance(node, Finding) else validate_file(_COURSE, node)
+    value, findings = (
+        ({}, (node,)) if isinstance(node, Finding) else validate_file(_COURSE, node)
+    )
     if findings:
-        first = {"key": f"finding-{findings[0].rule}", "arguments": findings[0].arguments}
+        first = {
+            "key": f"finding-{findings[0].rule}",
+            "arguments": findings[0].arguments,
+        }
         arguments = {"line": findings[0].line, "reason": first}
         raise Refused("course.yaml is broken", "course-broken", **arguments)
     course: dict[str, Any] = value

@@ -144,7 +144,9 @@ def search(index: SearchIndex, query: str, most: int = 50) -> SearchResult:
     if len(more) == len(found.hits):
         return found
     suggestion = " ".join(word[0] for word in corrected)
-    return replace(found, hits=more, terms=(*terms, *corrected_terms), suggestion=suggestion)
+    return replace(
+        found, hits=more, terms=(*terms, *corrected_terms), suggestion=suggestion
+    )
 
 
 def _deduplicate(hits: Sequence[int]) -> tuple[int, ...]:
@@ -182,7 +184,9 @@ def _exact_matches(text: str, letters: str) -> Iterator[tuple[int, int]]:
     if not letters or letters not in fold(text):
         return
     characters: list[str] = []
-    origin: list[tuple[int, int]] = []  # of each folded character, the range in the original
+    origin: list[
+        tuple[int, int]
+    ] = []  # of each folded character, the range in the original
     start = 0
     for end in range(1, len(text) + 1):
         # Keep combining accents with their character.

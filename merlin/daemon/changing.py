@@ -14,7 +14,14 @@ from merlin.core.clock import Backoff, Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.dataset.changes import CONFLICT, Batch, BatchResult, Change, Changes, ChangeState
+from merlin.dataset.changes import (
+    CONFLICT,
+    Batch,
+    BatchResult,
+    Change,
+    Changes,
+    ChangeState,
+)
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import ProposalFollower
@@ -61,7 +68,9 @@ class ChangeProcessor:
         has_committed = False
         while (batch := self._queue.claim()) is not None:
             kill_point("change.claimed")
-            first = replace(batch.first, subject=FileIndex(self.db).name_subject(batch.first))
+            first = replace(
+                batch.first, subject=FileIndex(self.db).name_subject(batch.first)
+            )
             batch = replace(batch, changes=(first, *batch.changes[1:]))
             try:
                 has_committed = self._commit(batch) or has_committed
@@ -69,7 +78,9 @@ class ChangeProcessor:
                 if not has_committed:
                     raise
                 # The next call raises it again; the commits made so far are fetched at once.
-                log.warning("a change waits", batch=batch.batch_id, reason=redact(str(error)))
+                log.warning(
+                    "a change waits", batch=batch.batch_id, reason=redact(str(error))
+                )
                 return True
         self._is_interrupted = False
         return has_committed
@@ -98,7 +109,9 @@ class ChangeProcessor:
             raise
         except Exception as error:
             # The cause may be this change, so do not block the others until it is fixed.
-            self._park_or_requeue(batch, MerlinError(f"{type(error).__name__}: {error}"))
+            self._park_or_requeue(
+                batch, MerlinError(f"{type(error).__name__}: {error}")
+            )
             raise
         self._backoff.reset()
         self._settle(batch, result)
@@ -127,14 +140,20 @@ class ChangeProcessor:
         return True
 
     @transaction
-    def _put_aside(self, batch: Batch, state: ChangeState, refusal: MerlinError) -> None:
+    def _put_aside(
+        self, batch: Batch, state: ChangeState, refusal: MerlinError
+    ) -> None:
         """Park or refuse a batch; notify its author, or the admins of a parked one of a command."""
         if not self._queue.put_aside(batch, state, refusal.key, refusal.arguments):
             return
         first = batch.first
         arguments = {"subject": first.subject, "reason": refusal.as_argument()}
         if refusal.key == CONFLICT:
-            self._notify(first, "notice-change-conflict", {**arguments, "change": first.change_id})
+            self._notify(
+                first,
+                "notice-change-conflict",
+                {**arguments, "change": first.change_id},
+            )
             return
         if state is ChangeState.REFUSED:
             self._notify(first, "notice-change-refused", arguments)
@@ -147,10 +166,14 @@ class ChangeProcessor:
 
     def _put_back(self, batch: Batch, failure: MerlinError) -> None:
         self._backoff.begin()
-        self._queue.put_aside(batch, ChangeState.WAITING, failure.key, failure.arguments)
+        self._queue.put_aside(
+            batch, ChangeState.WAITING, failure.key, failure.arguments
+        )
         arguments = {"reason": failure.as_argument()}
         self._notices.tell_daily("notice-change-waits", arguments)
 
-    def _notify(self, change: Change, key: str, arguments: Mapping[str, object]) -> None:
+    def _notify(
+        self, change: Change, key: str, arguments: Mapping[str, object]
+    ) -> None:
         if change.by.isdecimal():
             self._notices.tell(change.by, key, arguments)

@@ -138,7 +138,9 @@ def _make_scheduler(
         def __init__(self, period_s: float) -> None:
             self._period = timedelta(seconds=period_s)
 
-        def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        def get_next_fire_time(
+            self, _previous: datetime | None, now: datetime
+        ) -> datetime:
             return now + self._period
 
     pool = ThreadPoolExecutor(len(ticks))
@@ -158,7 +160,9 @@ def _make_scheduler(
     return scheduler, pool
 
 
-def run_now(scheduler: BackgroundScheduler, names: Sequence[str], in_s: float = 0.0) -> None:
+def run_now(
+    scheduler: BackgroundScheduler, names: Sequence[str], in_s: float = 0.0
+) -> None:
     """Run these ticks now, or in some seconds, instead of at their next time."""
     at = datetime.now(UTC) + timedelta(seconds=in_s)
     for name in names:
@@ -227,7 +231,9 @@ def engine_tick(services: DaemonServices) -> Callable[[], bool] | None:
             since = None
             return False
         since = since or now
-        services.heartbeats.beat(Heartbeat("engine", host, 0, since, now, step="serving"))
+        services.heartbeats.beat(
+            Heartbeat("engine", host, 0, since, now, step="serving")
+        )
         return False
 
     return tick
@@ -267,7 +273,9 @@ def ping_monitor(services: DaemonServices) -> bool:
     beats = services.heartbeats.list_all()
     now = services.clock()
     for name in process_names(services.config):
-        if health_problem([heartbeat for heartbeat in beats if heartbeat.process == name], now):
+        if health_problem(
+            [heartbeat for heartbeat in beats if heartbeat.process == name], now
+        ):
             return False
     try:
         fetch_url(services.ping_url, PING_TIMEOUT_S)

@@ -46,7 +46,9 @@ class StatusSender:
                 try:
                     self._forge.set_status(owed["commit_sha"], status)
                 except Refused as refusal:
-                    log.warning("status refused", commit=owed["commit_sha"], reason=str(refusal))
+                    log.warning(
+                        "status refused", commit=owed["commit_sha"], reason=str(refusal)
+                    )
                     message = ""
                 except (ForgeUnavailable, ForgeDenied) as failure:
                     self._wait(failure, is_first=sent > 0)
@@ -60,10 +62,17 @@ class StatusSender:
     def _wait(self, failure: ForgeUnavailable | ForgeDenied, *, is_first: bool) -> None:
         if is_first:
             self._backoff.reset()
-        self._backoff.begin(failure.pause_s if isinstance(failure, ForgeUnavailable) else 0.0)
+        self._backoff.begin(
+            failure.pause_s if isinstance(failure, ForgeUnavailable) else 0.0
+        )
         if isinstance(failure, ForgeDenied):
-            arguments = {"project": self._forge.project, "reason": failure.arguments["reason"]}
-            Notices(self._services.db, self._services.clock).tell_daily("notice-forge", arguments)
+            arguments = {
+                "project": self._forge.project,
+                "reason": failure.arguments["reason"],
+            }
+            Notices(self._services.db, self._services.clock).tell_daily(
+                "notice-forge", arguments
+            )
             self._services.db.bump()
 
     def _status(self, owed: Row) -> CommitStatus:
@@ -75,7 +84,9 @@ class StatusSender:
         state = compute_state(VerdictStatus(owed["status"]), reason)
         description = text(config.language, f"status-{state}", build=version)
         if reason:
-            reason_text = render_stored_text(config.language, reason, json.loads(owed["arguments"]))
+            reason_text = render_stored_text(
+                config.language, reason, json.loads(owed["arguments"])
+            )
             description = f"{description}: {reason_text}"
         page = f"/admin/board?commit={owed['commit_sha']}"
         public = config.api.public_url

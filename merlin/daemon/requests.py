@@ -49,7 +49,9 @@ def serve_requests(
     return done
 
 
-def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]) -> None:
+def _serve(
+    services: DaemonServices, request: Request, fetch: Callable[[], bool]
+) -> None:
     kind = RequestKind(request.kind)
     try:
         if kind in _AFTER_FETCH:
@@ -58,7 +60,9 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
             require_known_dataset(services.db, dataset)
         if kind is RequestKind.ROLLBACK:
             # In one transaction: a repeated rollback would go one model further back.
-            services.db.transact(lambda: _finish(services, request, _promote(services, request)))
+            services.db.transact(
+                lambda: _finish(services, request, _promote(services, request))
+            )
             return
         result = KINDS[kind](services, request)
     except MerlinError as error:
@@ -105,13 +109,21 @@ def _build(services: DaemonServices, request: Request) -> Result:
         why = f"{verdict.dataset} is {verdict.status}"
         raise Refused(why, "build-none", dataset=verdict.dataset)
     build = services.launches.build(verdict.build_id)
-    return {"build": build.version, "commit": verdict.commit, "verdict": verdict.status.value}
+    return {
+        "build": build.version,
+        "commit": verdict.commit,
+        "verdict": verdict.status.value,
+    }
 
 
 def _launch(services: DaemonServices, request: Request) -> Result:
     verdict = VerdictHistory(services.db).get_newest(_argument(request, "dataset"))
     job = launch_by_hand(services.launches, verdict)
-    return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
+    return {
+        "job": job.job_id,
+        "dataset": job.dataset,
+        "estimate_micro": job.estimate_micro,
+    }
 
 
 def _add(services: DaemonServices, request: Request) -> Result:
@@ -128,7 +140,9 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
     number = _argument(request, "job")
     job = Jobs(services.db).get(int(number) if number.isdecimal() else 0)
     if job.is_final:
-        raise Refused(f"job {job.job_id} is {job.state}", "cancel-final", job=job.job_id)
+        raise Refused(
+            f"job {job.job_id} is {job.state}", "cancel-final", job=job.job_id
+        )
     if job.state is JobState.LAUNCHING:
         raise Refused("the launch is under way", "cancel-launching", job=job.job_id)
     provider = services.providers.get(job.provider)
@@ -166,7 +180,9 @@ def _cancel_at(provider: TrainingProvider, job: Job) -> Job:
             raise
         return replace(job, state=JobState.CANCELLED, updated_at=now)
     after = advance(job, report, now)
-    return after if state_of(report.status) else replace(after, state=JobState.CANCELLED)
+    return (
+        after if state_of(report.status) else replace(after, state=JobState.CANCELLED)
+    )
 
 
 def _promote(services: DaemonServices, request: Request) -> Result:
@@ -193,7 +209,11 @@ def _accept(services: DaemonServices, request: Request) -> Result:
     model, question = (_argument(request, name) for name in ("model", "question"))
     accepted = Promotions(services.db).model(model)
     count = Gates(services.db, services.clock).accept(accepted, question)
-    return {"dataset": accepted.dataset, "build": accepted.build_version, "count": count}
+    return {
+        "dataset": accepted.dataset,
+        "build": accepted.build_version,
+        "count": count,
+    }
 
 
 def _pin(services: DaemonServices, request: Request) -> Result:

@@ -15,7 +15,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app.retention import BUILD_DAYS, MIRROR_DAYS, RemovableFiles, delete_in_batches
+from merlin.app.retention import (
+    BUILD_DAYS,
+    MIRROR_DAYS,
+    RemovableFiles,
+    delete_in_batches,
+)
 from merlin.chat.feedback import QuestionStatistics
 from merlin.config import require_repository
 from merlin.core.errors import (
@@ -28,7 +33,13 @@ from merlin.core.errors import (
 )
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
-from merlin.daemon.main import Tick, TickCounts, engine_tick, heartbeat_tick, ping_monitor
+from merlin.daemon.main import (
+    Tick,
+    TickCounts,
+    engine_tick,
+    heartbeat_tick,
+    ping_monitor,
+)
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import remove_folders
@@ -101,7 +112,11 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
         Tick("expire", partial(expire_in_batches, services), HOUR_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
-        *([Tick("ping", partial(ping_monitor, services), MINUTE_S)] if services.ping_url else []),
+        *(
+            [Tick("ping", partial(ping_monitor, services), MINUTE_S)]
+            if services.ping_url
+            else []
+        ),
         Tick("beat", heartbeat_tick(services, tally), 1.0),
     ]
 
@@ -144,7 +159,10 @@ def process_commits(services: DaemonServices) -> bool:
     if head is None:
         tell_daily("notice-no-branch", {})
         repository = require_repository(services.config)
-        named = {"url": services.gathering.source.remote.url, "branch": repository.branch}
+        named = {
+            "url": services.gathering.source.remote.url,
+            "branch": repository.branch,
+        }
         raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
     if has_moved:
         services.db.bump()
@@ -154,23 +172,36 @@ def process_commits(services: DaemonServices) -> bool:
 def _notify_rewritten(services: DaemonServices, head: str, count: int) -> None:
     log.warning("history was rewritten", commits_left=count, head=head)
     arguments = {"count": count, "head": head[:10]}
-    Notices(services.db).tell(ADMINS, "notice-rewritten", arguments, once=f"rewritten:{head}")
+    Notices(services.db).tell(
+        ADMINS, "notice-rewritten", arguments, once=f"rewritten:{head}"
+    )
 
 
-def _notify_outcome(services: DaemonServices, commit: Commit, outcome: CommitOutcome) -> None:
+def _notify_outcome(
+    services: DaemonServices, commit: Commit, outcome: CommitOutcome
+) -> None:
     """Notify the admins of a commit that is rejected, or whose bad examples were left out."""
     found = outcome.checked.findings if outcome.checked else ()
     errors = [finding for finding in found if finding.severity == "error"]
-    arguments: dict[str, object] = {"dataset": outcome.dataset, "commit": commit.sha[:10]}
+    arguments: dict[str, object] = {
+        "dataset": outcome.dataset,
+        "commit": commit.sha[:10],
+    }
     if outcome.status in (VerdictStatus.REJECTED, VerdictStatus.LEFT_OUT):
         key = f"notice-{outcome.status.replace('_', '-')}"
-        arguments["reason"] = {"key": outcome.reason, "arguments": dict(outcome.arguments or {})}
+        arguments["reason"] = {
+            "key": outcome.reason,
+            "arguments": dict(outcome.arguments or {}),
+        }
     elif errors:
         key = "notice-findings"
         first = errors[0]
         arguments["errors"] = len(errors)
         arguments["place"] = f"{first.path}:{first.line}:{first.column}"
-        arguments["reason"] = {"key": f"finding-{first.rule}", "arguments": dict(first.arguments)}
+        arguments["reason"] = {
+            "key": f"finding-{first.rule}",
+            "arguments": dict(first.arguments),
+        }
     else:
         return
     once = f"{key.removeprefix('notice-')}:{commit.sha}:{outcome.dataset}"
@@ -209,7 +240,10 @@ def _advance(
     now = services.clock()
     try:
         return advance_launch(
-            provider, job, build, lambda: restore_build(services.gathering, commit, build)
+            provider,
+            job,
+            build,
+            lambda: restore_build(services.gathering, commit, build),
         )
     except (NotFound, DatasetError) as fault:  # its files cannot be rebuilt
         log.warning("launch without a build", job=job.job_id, reason=str(fault))
@@ -223,7 +257,11 @@ def poll(services: DaemonServices) -> bool:
     ended = False
     for job in Jobs(services.db).open_jobs():
         provider = services.providers.get(job.provider)
-        if provider is None or job.state is JobState.LAUNCHING or not _is_due(services, job):
+        if (
+            provider is None
+            or job.state is JobState.LAUNCHING
+            or not _is_due(services, job)
+        ):
             continue
         after = poll_job(provider, job)
         if after.state in (JobState.FAILED, JobState.CANCELLED):
@@ -246,7 +284,9 @@ def _notify_failed(services: DaemonServices, job: Job) -> None:
         arguments |= {"provider": job.provider, "reason": job.error}
     else:
         arguments["reason"] = job.error or job.status
-    Notices(services.db).tell(ADMINS, f"notice-{notice}", arguments, once=f"{notice}:{job.job_id}")
+    Notices(services.db).tell(
+        ADMINS, f"notice-{notice}", arguments, once=f"{notice}:{job.job_id}"
+    )
     services.db.bump()
 
 
@@ -257,7 +297,9 @@ def prove(services: DaemonServices) -> bool:
         Promotions(services.db).retire_revoked()
     statistics = QuestionStatistics(services.db, services.config.datasets.default)
     list_asked = partial(statistics.list_asked_lately, services.clock())
-    return bool(prove_new(models, services.providers, services.config.is_free, list_asked))
+    return bool(
+        prove_new(models, services.providers, services.config.is_free, list_asked)
+    )
 
 
 def promote(services: DaemonServices) -> bool:
@@ -272,7 +314,9 @@ def promote(services: DaemonServices) -> bool:
             "version": model.build_version,
             "job": model.job_id,
             "proof": score_message(proof_of(services.db, model.model_row)),
-            "losses": describe_plan(services.db, model.build_id, gates.note_losses(model)),
+            "losses": describe_plan(
+                services.db, model.build_id, gates.note_losses(model)
+            ),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
         Notices(services.db).tell(ADMINS, "notice-serving", arguments, once=once)
@@ -349,15 +393,21 @@ def propose_ratings(services: DaemonServices) -> bool:
     return False
 
 
-def _warn_of_job(services: DaemonServices, job: Job, now: datetime, notices: Notices) -> None:
+def _warn_of_job(
+    services: DaemonServices, job: Job, now: datetime, notices: Notices
+) -> None:
     arguments = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
     if job.provider not in services.providers:
-        notices.tell(ADMINS, "notice-no-provider", arguments, f"no-provider:{job.job_id}")
+        notices.tell(
+            ADMINS, "notice-no-provider", arguments, f"no-provider:{job.job_id}"
+        )
     if job.error and now - job.updated_at > SILENT:
         _warn_of_silence(job.provider, job.error, notices)
     if job.status and state_of(job.status) is None:
         strange = {**arguments, "status": job.status}
-        notices.tell(ADMINS, "notice-status", strange, f"status:{job.job_id}:{job.status}")
+        notices.tell(
+            ADMINS, "notice-status", strange, f"status:{job.job_id}:{job.status}"
+        )
     longest = LONGEST if job.state is JobState.RUNNING else MAX_QUEUED_LENGTH
     if now - job.created_at > longest:
         hours = int(longest.total_seconds() // 3600)
@@ -372,7 +422,9 @@ def _warn_of_silence(provider: str, reason: str, notices: Notices) -> None:
 
 def expire_in_batches(services: DaemonServices) -> bool:
     """Delete expired rows in batches; return whether rows were deleted."""
-    return delete_in_batches(services.db, services.config.retention, services.clock()) > 0
+    return (
+        delete_in_batches(services.db, services.config.retention, services.clock()) > 0
+    )
 
 
 def apply_retention(services: DaemonServices) -> bool:
@@ -400,7 +452,9 @@ def apply_retention(services: DaemonServices) -> bool:
         services.gathering.source.clean(rows.list_needed_commits(), MIRROR_DAYS, now)
     # The file index stores a text before its file row: without the lock it would look unused.
     with services.gathering.files_lock:
-        removed["texts"] += FileIndex(services.db).delete_unused(rows.list_next(DATASET_TEXT.blob))
+        removed["texts"] += FileIndex(services.db).delete_unused(
+            rows.list_next(DATASET_TEXT.blob)
+        )
     if any(removed.values()):
         log.info("unused files and models were removed", **removed)
     return any(removed.values())
@@ -423,6 +477,8 @@ def _remove_each(
         try:
             removed += remove(services.providers[item.provider], item)
         except (ProviderBusy, ProviderUnknown) as error:
-            log.warning("provider cannot remove now", provider=item.provider, reason=str(error))
+            log.warning(
+                "provider cannot remove now", provider=item.provider, reason=str(error)
+            )
             unavailable.add(item.provider)
     return removed

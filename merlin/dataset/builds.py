@@ -43,7 +43,8 @@ from merlin.db.values import RowMap
 
 
 def diff(
-    old: Mapping[str, tuple[str, str, object]], new: Mapping[str, tuple[str, str, object]]
+    old: Mapping[str, tuple[str, str, object]],
+    new: Mapping[str, tuple[str, str, object]],
 ) -> dict[str, list[str]]:
     """Return the difference from `old` to `new`, as sorted example ids.
 
@@ -124,7 +125,9 @@ def select_taught(*columns: Any) -> Select:
 def select_builds_with(dataset: str, example_id: str, *columns: Any) -> Select:
     """Return a SELECT of the builds that contain an example, joined with it."""
     builds = BUILD.select(*columns).where(BUILD.dataset == dataset)
-    example = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
+    example = (TAUGHT_EXAMPLE.dataset == dataset) & (
+        TAUGHT_EXAMPLE.example_id == example_id
+    )
     return builds.join(TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, dataset)).where(example)
 
 
@@ -198,20 +201,27 @@ def make_build(checked: CheckedDataset) -> BuildContent:
     name = checked.name
     good = checked.good
     if spec is None:
-        raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
+        raise DatasetError(
+            f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name
+        )
     if good < FEWEST:
         arguments = {"dataset": name, "good": good, "fewest": FEWEST}
-        raise DatasetError(f"{name}: {good} good examples", "build-too-few", **arguments)
+        raise DatasetError(
+            f"{name}: {good} good examples", "build-too-few", **arguments
+        )
     if not checked.is_buildable:
         arguments = {"dataset": name, "rejected": checked.rejected}
         raise DatasetError(
             f"{name}: strict, {checked.rejected} rejected", "build-strict", **arguments
         )
-    trained = {each.id: each.adapt_to_method(spec.recipe.method) for each in checked.examples}
+    trained = {
+        each.id: each.adapt_to_method(spec.recipe.method) for each in checked.examples
+    }
     limit = TokenLimit(spec.system, None)
     tokens = {name: limit.total(example) for name, example in trained.items()}
     by_side = {
-        side: [name for name in trained if checked.sides[name] == side] for side in (TRAIN, TEST)
+        side: [name for name in trained if checked.sides[name] == side]
+        for side in (TRAIN, TEST)
     }
     hashes = {side: _hash(_write_lines(checked, trained, side)) for side in by_side}
     digest = build_digest(hashes[TRAIN], hashes[TEST])
@@ -226,8 +236,14 @@ def make_build(checked: CheckedDataset) -> BuildContent:
             "rejected": checked.rejected,
             "duplicate": len(checked.duplicates),
         },
-        "tokens": {side: sum(tokens[name] for name in names) for side, names in by_side.items()},
-        "split": {**asdict(spec.split), "disguised": plan.disguised, "has_gate": plan.has_gate},
+        "tokens": {
+            side: sum(tokens[name] for name in names) for side, names in by_side.items()
+        },
+        "split": {
+            **asdict(spec.split),
+            "disguised": plan.disguised,
+            "has_gate": plan.has_gate,
+        },
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
     }
@@ -252,7 +268,9 @@ def _hash(lines: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def describe_build(content: BuildContent, number: int, folder: PurePath, at: datetime) -> Build:
+def describe_build(
+    content: BuildContent, number: int, folder: PurePath, at: datetime
+) -> Build:
     """Return a build that was written to a folder, relative to all builds, and has no row yet."""
     manifest = content.manifest
     counts = manifest["counts"]
@@ -275,7 +293,9 @@ def describe_build(content: BuildContent, number: int, folder: PurePath, at: dat
 
 def build_digest(train_sha256: str, test_sha256: str) -> str:
     """Return a build's digest from the hex hashes of its two files."""
-    return hashlib.sha256(f"train {train_sha256}\ntest {test_sha256}\n".encode()).hexdigest()
+    return hashlib.sha256(
+        f"train {train_sha256}\ntest {test_sha256}\n".encode()
+    ).hexdigest()
 
 
 def write_build(content: BuildContent, parent: Path, number: int) -> Path:
@@ -351,7 +371,9 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
         content = (folder / MANIFEST_FILE).read_bytes()
         hashes = {side: sha256_of(folder / name) for side, name in FILES}
     except FileNotFoundError:
-        raise NotFound(f"no build in {folder}", "build-not-found", name=folder.name) from None
+        raise NotFound(
+            f"no build in {folder}", "build-not-found", name=folder.name
+        ) from None
     manifest: dict[str, Any] | None = None
     with suppress(ValueError):
         manifest = json.loads(content)
@@ -359,5 +381,7 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
     proven = {"sha256": hashes, "digest": digest}
     is_proven = isinstance(manifest, dict) and manifest.items() >= proven.items()
     if manifest is None or not is_proven or known not in ("", digest):
-        raise DatasetError(f"build {folder} is damaged", "build-damaged", name=folder.name)
+        raise DatasetError(
+            f"build {folder} is damaged", "build-damaged", name=folder.name
+        )
     return manifest

@@ -39,7 +39,9 @@ class CameAfter:
     @property
     def text_key(self) -> str:
         """Return the Fluent key of what `commit` did."""
-        what = "undone" if self.undone_by else "mended" if self.mended_by else "replaced"
+        what = (
+            "undone" if self.undone_by else "mended" if self.mended_by else "replaced"
+        )
         return f"commit-after-{what}"
 
 
@@ -54,13 +56,17 @@ def find_what_came_after(
     if not verdicts:
         return {}
     mended = _find_mended(db, {each: paths for each, paths in wrong.items() if paths})
-    refused = [row["id"] for row in verdicts if row["status"] == VerdictStatus.REJECTED.value]
+    refused = [
+        row["id"] for row in verdicts if row["status"] == VerdictStatus.REJECTED.value
+    ]
     # Such a one had too few examples.
     mended |= _find_accepted(db, [each for each in refused if not wrong.get(each)])
     undone, replaced = _find_edits_after(db, verdicts)
     undone = _find_reverts(db, verdicts) | undone
     return {
-        each: CameAfter(undone.get(each, ""), mended.get(each, ""), replaced.get(each, ""))
+        each: CameAfter(
+            undone.get(each, ""), mended.get(each, ""), replaced.get(each, "")
+        )
         for each in {*mended, *undone, *replaced}
     }
 
@@ -83,7 +89,10 @@ def _find_mended(db: Database, wrong: Mapping[int, Collection[str]]) -> dict[int
     first = _LATER.select(_LATER.id).where(is_right).order_by(_LATER.position).limit(1)
     is_first = _MENDED.id == first
     query = FINDING.select(
-        FINDING.verdict_id, FINDING.path, _MENDED.position, _MENDED.commit_sha.alias("by")
+        FINDING.verdict_id,
+        FINDING.path,
+        _MENDED.position,
+        _MENDED.commit_sha.alias("by"),
     )
     query = query.join(VERDICT, on=(VERDICT.id == FINDING.verdict_id))
     query = query.join(_MENDED, JOIN.LEFT_OUTER, on=is_first)
@@ -105,7 +114,12 @@ def _find_accepted(db: Database, verdict_ids: Collection[int]) -> dict[int, str]
     if not verdict_ids:
         return {}
     is_right = _IS_LATER & (_LATER.status != VerdictStatus.REJECTED.value)
-    first = _LATER.select(_LATER.commit_sha).where(is_right).order_by(_LATER.position).limit(1)
+    first = (
+        _LATER.select(_LATER.commit_sha)
+        .where(is_right)
+        .order_by(_LATER.position)
+        .limit(1)
+    )
     query = VERDICT.select(VERDICT.id, first.alias("first"))
     rows = db.rows(query.where(VERDICT.id.in_([*verdict_ids])))
     return {row["id"]: row["first"] for row in rows if row["first"]}
@@ -164,8 +178,12 @@ def _list_with_newest(db: Database, commits: Collection[str]) -> list[Row]:
         _NEWEST.committed_blob.alias("last_after"),
         _NEWEST.commit_sha.alias("by"),
     )
-    query = query.join(_NEWEST, on=(_NEWEST.path == CHANGE.path) & (_NEWEST.id == newest))
-    is_theirs = CHANGE.commit_sha.in_(commits) & (CHANGE.state == ChangeState.COMMITTED.value)
+    query = query.join(
+        _NEWEST, on=(_NEWEST.path == CHANGE.path) & (_NEWEST.id == newest)
+    )
+    is_theirs = CHANGE.commit_sha.in_(commits) & (
+        CHANGE.state == ChangeState.COMMITTED.value
+    )
     return db.rows(query.where(is_theirs).order_by(CHANGE.id))
 
 
@@ -181,7 +199,9 @@ ORDER BY seen_commit.position DESC
 
 def _find_reverts(db: Database, verdicts: Sequence[Row]) -> dict[int, str]:
     """Return the commits by which `git revert` undid these, unless reverted themselves."""
-    known = {(row["dataset"], row["commit_sha"]): row for row in verdicts if row["position"]}
+    known = {
+        (row["dataset"], row["commit_sha"]): row for row in verdicts if row["position"]
+    }
     if not known:
         return {}
     undone = dict[tuple[str, str], str]()

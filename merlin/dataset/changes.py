@@ -158,13 +158,19 @@ def make_changes(
     `batch` is the batch's id, "" for a new one. Raises Refused for no edits or too many, for a path
     outside a dataset's files, for a duplicate path, and for a text that is too long.
     """
-    if not 0 < len(edits) <= MAX_BATCH_SIZE or len({each.path for each in edits}) < len(edits):
+    if not 0 < len(edits) <= MAX_BATCH_SIZE or len({each.path for each in edits}) < len(
+        edits
+    ):
         arguments = {"count": len(edits), "limit": MAX_BATCH_SIZE}
         raise Refused(f"{len(edits)} edits at once", "change-count", **arguments)
     batch = batch or uuid.uuid4().hex
-    subject = subject or file_subject(edits[0].kind.value, edits[0].path, len(edits) - 1)
+    subject = subject or file_subject(
+        edits[0].kind.value, edits[0].path, len(edits) - 1
+    )
     line = format_subject(subject, change_request.language)
-    first, *others = (_change(dataset, edit, change_request, batch, line) for edit in edits)
+    first, *others = (
+        _change(dataset, edit, change_request, batch, line) for edit in edits
+    )
     return (replace(first, change_id=batch), *others)
 
 
@@ -200,7 +206,9 @@ def check_path(path: str) -> str:
     dataset, _, inside = path.partition("/")
     if is_valid_name(dataset) and is_writable_path(inside):
         return path
-    raise Refused(f"no place for a file: {path!r}", "change-no-place", path=shorten(path))
+    raise Refused(
+        f"no place for a file: {path!r}", "change-no-place", path=shorten(path)
+    )
 
 
 def is_writable_path(inside: str) -> bool:
@@ -260,7 +268,9 @@ class Changes(Repository):
             "text": None if change.text is None else self.db.cipher.seal(change.text),
             "reported_status": "",
             # Only the first row of a batch is notified, and only when the requester is a user.
-            "is_reported": int(change.change_id != change.batch or not change.by.isdecimal()),
+            "is_reported": int(
+                change.change_id != change.batch or not change.by.isdecimal()
+            ),
             "refusals": 0,
             "updated_at": iso(change.created_at),
         }
@@ -277,10 +287,14 @@ class Changes(Repository):
 
     def find_undo(self, change: Change) -> Change | None:
         """Return the newest change of a file if it put back what was there before this one."""
-        newest = CHANGE.select().where(CHANGE.path == change.path).order_by(CHANGE.id.desc())
+        newest = (
+            CHANGE.select().where(CHANGE.path == change.path).order_by(CHANGE.id.desc())
+        )
         row = self.db.row(newest.where(CHANGE.state != ChangeState.REFUSED.value))
         last = self._change(row) if row else change
-        given = last.committed_blob or (None if last.text is None else blob_id(last.text))
+        given = last.committed_blob or (
+            None if last.text is None else blob_id(last.text)
+        )
         is_undo = last.before == change.committed_blob and given == change.before
         return last if is_undo and last.batch != change.batch else None
 
@@ -304,15 +318,22 @@ class Changes(Repository):
         """
         first = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
         later = self._list((CHANGE.path == path) & (CHANGE.id >= first))
-        blobs = {each.committed_blob or (blob_id(each.text) if each.text else "") for each in later}
+        blobs = {
+            each.committed_blob or (blob_id(each.text) if each.text else "")
+            for each in later
+        }
         return blobs - {""}
 
     def list_committed(self, dataset: str, since: datetime) -> list[Change]:
         """Return the changes of a dataset committed at or after `since`, oldest first."""
-        is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
+        is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (
+            CHANGE.updated_at >= iso(since)
+        )
         return self._list((CHANGE.dataset == dataset) & is_new)
 
-    def list_batches(self, by: str | None, limit: int, before: str = "") -> list[list[Change]]:
+    def list_batches(
+        self, by: str | None, limit: int, before: str = ""
+    ) -> list[list[Change]]:
         """Return the changes of batches, the newest first, of one requester or all (None).
 
         `before` is the id of a change: only older batches are returned.
@@ -337,16 +358,25 @@ class Changes(Repository):
         if change is None or not self.find_withdrawable([change]):
             return False
         refused = ChangeState.REFUSED
-        return self._put_aside(change.batch, change.state, refused, "change-given-up", {})
+        return self._put_aside(
+            change.batch, change.state, refused, "change-given-up", {}
+        )
 
     def find_withdrawable(self, changes: Sequence[Change]) -> set[str]:
         """Return which batches of these changes wait, are parked, or were refused with their text.
 
         Not after a push with an unknown result: it may be on the branch.
         """
-        waiting = {intent_key(each.batch) for each in changes if each.state in _WITHDRAWABLE}
-        is_sending = INTENT.key.in_([*waiting]) & (INTENT.state == IntentState.SENDING.value)
-        waiting -= {key for (key,) in self.db.tuples(INTENT.select(INTENT.key).where(is_sending))}
+        waiting = {
+            intent_key(each.batch) for each in changes if each.state in _WITHDRAWABLE
+        }
+        is_sending = INTENT.key.in_([*waiting]) & (
+            INTENT.state == IntentState.SENDING.value
+        )
+        waiting -= {
+            key
+            for (key,) in self.db.tuples(INTENT.select(INTENT.key).where(is_sending))
+        }
         return {
             each.batch
             for each in changes
@@ -358,7 +388,11 @@ class Changes(Repository):
     def retry(self, change_id: str) -> bool:
         """Queue the batch of a parked change again; False if it is not parked."""
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
-        waits = {"state": ChangeState.WAITING.value, "reason": "", "arguments": dump_json({})}
+        waits = {
+            "state": ChangeState.WAITING.value,
+            "reason": "",
+            "arguments": dump_json({}),
+        }
         return row is not None and self._move(row["batch"], ChangeState.PARKED, waits)
 
     def claim(self) -> Batch | None:
@@ -398,26 +432,36 @@ class Changes(Repository):
 
     @transaction
     def put_aside(
-        self, batch: Batch, state: ChangeState, reason: str, arguments: Mapping[str, object]
+        self,
+        batch: Batch,
+        state: ChangeState,
+        reason: str,
+        arguments: Mapping[str, object],
     ) -> bool:
         """Set a claimed batch to waiting, parked (until `retry`) or refused, with the reason.
 
         False if it is not claimed any more.
         """
-        return self._put_aside(batch.batch_id, ChangeState.WORKING, state, reason, arguments)
+        return self._put_aside(
+            batch.batch_id, ChangeState.WORKING, state, reason, arguments
+        )
 
     @transaction
     def count_refusal(self, batch: Batch) -> int:
         """Count a refusal of the batch by the repository; return the number so far."""
         condition = CHANGE.batch == batch.batch_id
         self.db.update(CHANGE, condition, refusals=CHANGE.refusals + 1)
-        return int(self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(condition)) or 0)
+        return int(
+            self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(condition)) or 0
+        )
 
     @transaction
     def release(self) -> int:
         """Queue again the changes that a crashed process left `working`; return how many."""
         is_left = CHANGE.state == ChangeState.WORKING.value
-        return self.db.change(CHANGE.update({"state": ChangeState.WAITING.value}).where(is_left))
+        return self.db.change(
+            CHANGE.update({"state": ChangeState.WAITING.value}).where(is_left)
+        )
 
     def _put_aside(
         self,
@@ -428,10 +472,14 @@ class Changes(Repository):
         arguments: Mapping[str, object],
     ) -> bool:
         why = {"reason": reason, "arguments": dump_json(dict(arguments))}
-        forgotten = _FORGOTTEN if new is ChangeState.REFUSED and reason != CONFLICT else {}
+        forgotten = (
+            _FORGOTTEN if new is ChangeState.REFUSED and reason != CONFLICT else {}
+        )
         return self._move(batch_id, old, {"state": new.value, **why, **forgotten})
 
-    def _move(self, batch_id: str, state: ChangeState, values: Mapping[str, object]) -> bool:
+    def _move(
+        self, batch_id: str, state: ChangeState, values: Mapping[str, object]
+    ) -> bool:
         """Update all rows of a batch that are in `state`; False if there are none."""
         stands = (CHANGE.batch == batch_id) & (CHANGE.state == state.value)
         self.db.bump()

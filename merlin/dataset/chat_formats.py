@@ -25,7 +25,9 @@ _BESIDE = ("tools", "tags", "split", "source", "note")
 
 def to_record(example: Example, system: str) -> dict[str, Any]:
     """Return an example as a record; the dataset's `system` comes first unless it has its own."""
-    record: dict[str, Any] = {"messages": [each.as_json() for each in example.with_system(system)]}
+    record: dict[str, Any] = {
+        "messages": [each.as_json() for each in example.with_system(system)]
+    }
     for key in _BESIDE:
         if value := getattr(example, key):
             record[key] = list(value) if isinstance(value, tuple) else value
@@ -44,7 +46,9 @@ def training_line(example: Example, system: str, method: str = "") -> bytes:
         return "".join(f"{dump_compact(record)}\n" for record in records).encode()
     if example.rejected is None and not example.tools:
         return f'{{"messages":{_dump_conversation(example, system)}}}\n'.encode()
-    return f"{dump_compact(_make_record(example, example.with_system(system)))}\n".encode()
+    return (
+        f"{dump_compact(_make_record(example, example.with_system(system)))}\n".encode()
+    )
 
 
 def dump_messages(example: Example, system: str) -> str:
@@ -81,7 +85,9 @@ def _make_record(example: Example, conversation: Sequence[Message]) -> dict[str,
     }
 
 
-def _make_ratings(example: Example, conversation: Sequence[Message]) -> Iterator[dict[str, object]]:
+def _make_ratings(
+    example: Example, conversation: Sequence[Message]
+) -> Iterator[dict[str, object]]:
     """Yield the good answer and the one under `rejected`; a rated answer is one of them.
 
     A line without `label` is an example, which is taught.
@@ -89,7 +95,9 @@ def _make_ratings(example: Example, conversation: Sequence[Message]) -> Iterator
     messages = [each.as_json() for each in conversation]
     is_bad = conversation[-1].role == "user"
     if not is_bad:
-        yield {"messages": messages} | ({"label": True} if example.id.startswith(RATED) else {})
+        yield {"messages": messages} | (
+            {"label": True} if example.id.startswith(RATED) else {}
+        )
     if example.rejected is not None:
         asked = messages if is_bad else messages[:-1]
         yield {"messages": [*asked, example.rejected.as_json()], "label": False}

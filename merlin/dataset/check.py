@@ -137,12 +137,16 @@ def check(
     recipe = spec.recipe if spec else Recipe("", "")
     allowed = frozenset(map(contact_key, spec.allow if spec else ()))
     settings = ParseSettings(recipe.method, recipe.takes_tools, allowed)
-    files = _parse_files(layout.examples, read, settings, {} if parsed is None else parsed)
+    files = _parse_files(
+        layout.examples, read, settings, {} if parsed is None else parsed
+    )
     findings += chain.from_iterable(file.findings for file in files)
     examples = [file.example for file in files if file.example]
     limit = (limit_tokens or {}).get(recipe.base_model)
     system = spec.system if spec else ""
-    good, duplicates, compared = judge(examples, recipe.method, TokenLimit(system, limit))
+    good, duplicates, compared = judge(
+        examples, recipe.method, TokenLimit(system, limit)
+    )
     is_recall = recipe.base_model == RECALL
     sides = split(good, spec.split, is_recall=is_recall) if spec else {}
     findings += [*compared, *_few(len(good)), *_few_tests(sides, spec)]
@@ -154,7 +158,9 @@ def check(
         spec=spec,
         course=course,
         findings=tuple(
-            sorted(enabled, key=lambda each: (each.path, each.line, each.column, each.rule))
+            sorted(
+                enabled, key=lambda each: (each.path, each.line, each.column, each.rule)
+            )
         ),
         rejected=meant - len(good) - len(duplicates),
         examples=good,
@@ -163,7 +169,9 @@ def check(
     )
 
 
-def check_settings(name: str, entries: Sequence[Entry], read: BlobReader) -> CheckedDataset:
+def check_settings(
+    name: str, entries: Sequence[Entry], read: BlobReader
+) -> CheckedDataset:
     """Check dataset.yaml and course.yaml only, without examples."""
     if TOO_MANY in entries[:1]:
         return CheckedDataset(name, None, None, (too_many_files_finding(0, 0),))
@@ -184,7 +192,11 @@ def _read_settings(
 
 def _find_broken_texts(layout: Layout, read: BlobReader) -> Iterator[Finding]:
     """Yield the findings about materials that are no text."""
-    texts = {path: entry.blob for path, entry in layout.materials.items() if path.endswith(".md")}
+    texts = {
+        path: entry.blob
+        for path, entry in layout.materials.items()
+        if path.endswith(".md")
+    }
     decoded = {blob: decode_text(content) for blob, content in read([*texts.values()])}
     for path, blob in texts.items():
         found = decoded.get(blob)
@@ -193,7 +205,10 @@ def _find_broken_texts(layout: Layout, read: BlobReader) -> Iterator[Finding]:
 
 
 def _parse_files(
-    entries: Sequence[Entry], read: BlobReader, settings: ParseSettings, known: ParsedFiles
+    entries: Sequence[Entry],
+    read: BlobReader,
+    settings: ParseSettings,
+    known: ParsedFiles,
 ) -> list[ParsedFile]:
     """Return the parsed files, with a finding for each that cannot be read."""
     missing: dict[str, list[Entry]] = {}
@@ -203,7 +218,9 @@ def _parse_files(
     for blob, content in read([*missing]):
         for entry in missing[blob]:
             known[entry.path, blob, settings] = _parse(settings, entry, content)
-    found = ((entry, known.get((entry.path, entry.blob, settings))) for entry in entries)
+    found = (
+        (entry, known.get((entry.path, entry.blob, settings))) for entry in entries
+    )
     return [
         file or ParsedFile(None, (Finding("", 1, 1, "unreadable").at(entry.path),))
         for entry, file in found
@@ -215,7 +232,9 @@ def _parse(settings: ParseSettings, entry: Entry, content: bytes) -> ParsedFile:
     example, findings = read_example(content)
     if example is not None:
         judged = [judge_answers(example, settings.method)]
-        judged += [] if settings.takes_tools else [judge_tools(example, settings.method)]
+        judged += (
+            [] if settings.takes_tools else [judge_tools(example, settings.method)]
+        )
         findings += (*lint_example(example, settings.allowed), *filter(None, judged))
         example_id = normalise_unicode("NFC", example_id_of(entry.path))
         example = example.at(example_id, entry.path, entry.blob)
@@ -225,7 +244,11 @@ def _parse(settings: ParseSettings, entry: Entry, content: bytes) -> ParsedFile:
 
 
 def _few(good: int) -> Iterator[Finding]:
-    arguments: dict[str, str | int] = {"good": good, "fewest": FEWEST, "advised": ADVISED}
+    arguments: dict[str, str | int] = {
+        "good": good,
+        "fewest": FEWEST,
+        "advised": ADVISED,
+    }
     folder = EXAMPLES.rstrip("/")
     if good < ADVISED:
         rule = "too-few-examples" if good < FEWEST else "few-examples"

@@ -134,14 +134,19 @@ def plan_revert(
     """
     if any(each.state is not ChangeState.COMMITTED for each in batch):
         raise Refused("no commit", "change-not-committed")
-    changed = [each for each in reversed(batch) if blobs.get(each.inside) != each.before]
+    changed = [
+        each for each in reversed(batch) if blobs.get(each.inside) != each.before
+    ]
     if not changed:
-        raise Refused("not seen yet, or undone", "change-undo-early", path=batch[-1].inside)
+        raise Refused(
+            "not seen yet, or undone", "change-undo-early", path=batch[-1].inside
+        )
     for each in changed:
         if blobs.get(each.inside) != each.committed_blob:
             raise Refused("edited since", "change-undo-since", path=each.inside)
     return tuple(
-        Edit(each.inside, blobs.get(each.inside), _old_text(each, text)) for each in changed
+        Edit(each.inside, blobs.get(each.inside), _old_text(each, text))
+        for each in changed
     )
 
 
@@ -174,7 +179,9 @@ class GitBranch:
         """Return the head after a fetch. Raises SourceError if a known branch is gone."""
         head = self._source.fetch()
         if head is None and mirror.read_ref(self._run, HEAD_REF) is not None:
-            raise SourceError("the branch is gone", "change-no-branch", branch=self._source.branch)
+            raise SourceError(
+                "the branch is gone", "change-no-branch", branch=self._source.branch
+            )
         return head
 
     def find(self, head: str | None, batch_id: str) -> str | None:
@@ -215,17 +222,27 @@ class GitBranch:
                 if name == blob:
                     continue
                 if name != change.before:
-                    raise Refused(f"{change.path} is edited", CONFLICT, path=change.path)
+                    raise Refused(
+                        f"{change.path} is edited", CONFLICT, path=change.path
+                    )
                 wanted[path] = (mode, blob or "")
             if not wanted:
                 # The branch's newest commit that changed the batch's first file, else its head.
-                made = self._find_newest(head, self._path(batch.first.path)) if head else ""
+                made = (
+                    self._find_newest(head, self._path(batch.first.path))
+                    if head
+                    else ""
+                )
                 return BatchResult(made or head or "", is_there=True)
             tree = self._write_tree(head, "", wanted, lock)
             return BatchResult(self._commit(head, batch, tree, lock))
 
     def _write_tree(
-        self, old: str | None, folder: str, wanted: Mapping[str, tuple[str, str]], lock: int
+        self,
+        old: str | None,
+        folder: str,
+        wanted: Mapping[str, tuple[str, str]],
+        lock: int,
     ) -> str:
         """Return a tree that is `old` with these modes and blobs by path; no blob: no file.
 
@@ -247,7 +264,11 @@ class GitBranch:
                 raise _in_the_way(f"{folder}{name}")
             tree = self._write_tree(there, f"{folder}{name}/", inner, lock)
             entries[name] = (TREE, "tree", "" if tree == EMPTY_TREE else tree)
-        lines = [f"{' '.join(entry)}\t{name}\0" for name, entry in entries.items() if entry[2]]
+        lines = [
+            f"{' '.join(entry)}\t{name}\0"
+            for name, entry in entries.items()
+            if entry[2]
+        ]
         feed = "".join(lines).encode("utf-8", "surrogateescape")
         return self._run("mktree", "-z", stdin=feed, lock=lock).decode().strip()
 
@@ -256,7 +277,11 @@ class GitBranch:
         if not push.push_branch(self._run, source.remote, source.branch, commit, head):
             return False
         # What we made is here already: the next fetch has nothing to bring.
-        with suppress(SourceError), mirror.as_source_errors(), lock_mirror(self._mirror) as lock:
+        with (
+            suppress(SourceError),
+            mirror.as_source_errors(),
+            lock_mirror(self._mirror) as lock,
+        ):
             self._run("update-ref", HEAD_REF, commit, lock=lock)
         return True
 
@@ -267,7 +292,9 @@ class GitBranch:
         """
         if head is None:
             return {}
-        found = self._entries(head, sorted({self._path(change.path) for change in batch.changes}))
+        found = self._entries(
+            head, sorted({self._path(change.path) for change in batch.changes})
+        )
         for path, (mode, _) in found.items():
             if mode not in (FILE, EXECUTABLE):
                 raise _in_the_way(path)
@@ -291,7 +318,13 @@ class GitBranch:
         """Return the branch's newest commit that changed this path, "" for none."""
         return (
             self._run(
-                "log", "-1", "--first-parent", "--format=%H", head, "--", f":(literal,top){path}"
+                "log",
+                "-1",
+                "--first-parent",
+                "--format=%H",
+                head,
+                "--",
+                f":(literal,top){path}",
             )
             .decode()
             .strip()
@@ -310,7 +343,9 @@ class GitBranch:
     def _blobs(self, batch: Batch, scratch: Path, lock: int) -> dict[str, str]:
         """Return the blob of each text by change id; a deletion has none."""
         named = {
-            change.change_id: change.text for change in batch.changes if change.text is not None
+            change.change_id: change.text
+            for change in batch.changes
+            if change.text is not None
         }
         if not named:
             return {}
@@ -336,14 +371,18 @@ class GitBranch:
     def _commit(self, head: str | None, batch: Batch, tree: str, lock: int) -> str:
         parents = ("-p", head) if head else ()
         first = batch.first
-        trailers = f"{_trailer_id(batch.batch_id)}\nMerlin-Editor: {first.editor.line}\n"
+        trailers = (
+            f"{_trailer_id(batch.batch_id)}\nMerlin-Editor: {first.editor.line}\n"
+        )
         feed = f"{first.subject}\n\n{trailers}".encode()
         also = {
             "GIT_AUTHOR_NAME": first.editor.name,
             "GIT_AUTHOR_EMAIL": first.editor.email,
             "GIT_AUTHOR_DATE": f"@{int(first.created_at.timestamp())} +0000",
         }
-        made = self._run("commit-tree", *parents, "-F", "-", tree, stdin=feed, lock=lock, env=also)
+        made = self._run(
+            "commit-tree", *parents, "-F", "-", tree, stdin=feed, lock=lock, env=also
+        )
         return made.decode().strip()
 
     @contextmanager

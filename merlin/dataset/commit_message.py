@@ -17,7 +17,9 @@ from merlin.dataset.layout import EXAMPLES, example_id_of
 
 MAX_NAME = 80
 _MARKS = " .'-"
-_EMAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}")
+_EMAIL = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,189}"
+)
 _NOT_MAILBOX = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -44,7 +46,8 @@ def local_editor(login: str, name: str = "", email: str = "") -> Editor:
     mailbox = _NOT_MAILBOX.sub("-", login).strip("-._") or "somebody"
     is_address = _EMAIL.fullmatch(email) is not None
     return Editor(
-        _name(name) or _name(login) or mailbox, email if is_address else f"{mailbox}@cli.invalid"
+        _name(name) or _name(login) or mailbox,
+        email if is_address else f"{mailbox}@cli.invalid",
     )
 
 

@@ -38,11 +38,18 @@ _MAX_LENGTH = 300
 
 def list_alone(good: Sequence[Example]) -> list[Example]:
     """Return the examples that are one question and its answer, which are compared by meaning."""
-    return [each for each in good if [m.role for m in each.messages] == ["user", "assistant"]]
+    return [
+        each
+        for each in good
+        if [m.role for m in each.messages] == ["user", "assistant"]
+    ]
 
 
 def find_nearest(
-    question: str, answer: str, examples: Sequence[Example], offered: Collection[str] = ()
+    question: str,
+    answer: str,
+    examples: Sequence[Example],
+    offered: Collection[str] = (),
 ) -> list[Example]:
     """Return the examples that may ask this question, best first: one of each other answer.
 
@@ -95,7 +102,9 @@ def find_pairs(examples: Sequence[Example]) -> list[tuple[Example, Example]]:
     asked, answers = _encode([each.question for each in alone], [*map(_answer, alone)])
     alike = answers @ answers.T
     likeness = np.triu(asked @ asked.T + ANSWER_WEIGHT * alike, 1)
-    dismissed = {normalise(each.answer) for each in alone if SAME_MEANING in dict(each.allow)}
+    dismissed = {
+        normalise(each.answer) for each in alone if SAME_MEANING in dict(each.allow)
+    }
     pairs = dict[frozenset[str], tuple[Example, Example]]()
     for place in (-likeness).argsort(None):
         row, column = divmod(int(place), len(alone))

@@ -53,7 +53,9 @@ class Corrected:
     def answers(self) -> list[str]:
         """Return their present answers, each once."""
         of_others = [self.known_answer] if self.others else []
-        return list(dict.fromkeys([*(example.answer for example in self.same), *of_others]))
+        return list(
+            dict.fromkeys([*(example.answer for example in self.same), *of_others])
+        )
 
     def rewrite(self, example: Example, correction: Example) -> str:
         """Return the text of one of them with the answer of a correction, and what that allows."""
@@ -63,7 +65,9 @@ class Corrected:
             messages[place] = replace(messages[place], content=correction.answer)
         allow = tuple(dict((*example.allow, *correction.allow)).items())
         split = TRAIN if example.id in self.unmarked else example.split
-        return write_example(replace(example, messages=tuple(messages), allow=allow, split=split))
+        return write_example(
+            replace(example, messages=tuple(messages), allow=allow, split=split)
+        )
 
 
 def find_corrected(
@@ -82,14 +86,25 @@ def find_corrected(
     revoked = _list_revoked(db, dataset)
     for each in _list_examples(db, dataset, messages[-2].content):
         *other_asked, answer = (normalise(message.content) for message in each.messages)
-        if other_asked == asked and answer != new and revoked.isdisjoint(_keys_of(each)):
+        if (
+            other_asked == asked
+            and answer != new
+            and revoked.isdisjoint(_keys_of(each))
+        ):
             same[each.id] = each
     for each in _list_examples(db, dataset, known_answer) if old else ():
         is_revoked = not revoked.isdisjoint(_keys_of(each))
-        if _find_answers(each, old) and old != new and not is_revoked and each.id not in same:
+        if (
+            _find_answers(each, old)
+            and old != new
+            and not is_revoked
+            and each.id not in same
+        ):
             others[each.id] = each
     unmarked = _list_unmarked(db, dataset, [*same.values(), *others.values()])
-    return Corrected(tuple(same.values()), tuple(others.values()), known_answer, unmarked)
+    return Corrected(
+        tuple(same.values()), tuple(others.values()), known_answer, unmarked
+    )
 
 
 def _keys_of(example: Example) -> set[tuple[str, ...]]:
@@ -102,14 +117,16 @@ def _list_revoked(db: Database, dataset: str) -> set[tuple[str, ...]]:
     return {
         *db.tuples(whole.where(REVOKED_EXAMPLE.dataset == dataset)),
         *db.tuples(
-            REVOKED_VERSION.select(REVOKED_VERSION.example_id, REVOKED_VERSION.blob).where(
-                REVOKED_VERSION.dataset == dataset
-            )
+            REVOKED_VERSION.select(
+                REVOKED_VERSION.example_id, REVOKED_VERSION.blob
+            ).where(REVOKED_VERSION.dataset == dataset)
         ),
     }
 
 
-def _list_unmarked(db: Database, dataset: str, examples: Sequence[Example]) -> frozenset[str]:
+def _list_unmarked(
+    db: Database, dataset: str, examples: Sequence[Example]
+) -> frozenset[str]:
     """Return the ids of those that are taught only while no other example has their answer."""
     spec = read_newest_settings(db, dataset)
     is_tested = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.split == TEST)
@@ -121,7 +138,10 @@ def _list_unmarked(db: Database, dataset: str, examples: Sequence[Example]) -> f
     return frozenset(
         each.id
         for each in examples
-        if spec and not each.split and (each.id,) not in tested and is_of_test(each, spec.split)
+        if spec
+        and not each.split
+        and (each.id,) not in tested
+        and is_of_test(each, spec.split)
     )
 
 
@@ -133,9 +153,13 @@ def is_other_question(question: str, corrected: Corrected) -> bool:
     wordings = [example.question for example in corrected.others]
     if not wordings:
         return False
-    asked, *known = (vector.astype("float32") for vector in encode([question, *wordings]))
+    asked, *known = (
+        vector.astype("float32") for vector in encode([question, *wordings])
+    )
     nearest = max(float(asked @ vector) for vector in known)
-    return not nearest >= _MIN_COSINE or are_opposed(question, wordings)  # NaN is not near
+    return not nearest >= _MIN_COSINE or are_opposed(
+        question, wordings
+    )  # NaN is not near
 
 
 def _find_answers(example: Example, normal: str) -> list[int]:
@@ -143,14 +167,18 @@ def _find_answers(example: Example, normal: str) -> list[int]:
     return [
         position
         for position, message in enumerate(example.messages)
-        if normal and message.role == "assistant" and normalise(message.content) == normal
+        if normal
+        and message.role == "assistant"
+        and normalise(message.content) == normal
     ]
 
 
 def _list_examples(db: Database, dataset: str, text: str) -> Iterator[Example]:
     """Yield the examples with these words, and those of pending changes."""
     found = ExampleEntries(db).find(dataset, ExampleFilter(text), _MAX_READ)
-    for file in apply_pending_changes(dataset, found, Changes(db).list_pending(dataset)):
+    for file in apply_pending_changes(
+        dataset, found, Changes(db).list_pending(dataset)
+    ):
         example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None
         if example:
             yield example.at(file.example_id, file.path, file.blob)

@@ -116,7 +116,9 @@ _FILTERS = {
     name: f"example_id IN (SELECT example_id FROM taught_example WHERE {_IS_TAUGHT} AND {name} = ?)"
     for name in ("author", "split")
 }
-_HAS_FINDING = f"path IN (SELECT path FROM finding WHERE verdict_id = ({_NEWEST_VERDICT}))"
+_HAS_FINDING = (
+    f"path IN (SELECT path FROM finding WHERE verdict_id = ({_NEWEST_VERDICT}))"
+)
 # Searched before sorting: otherwise PostgreSQL may scan a whole dataset in descending order.
 _WORD_MATCHES = (
     "WITH saying AS MATERIALIZED (SELECT id, dataset, path, example_id FROM example_entry"
@@ -179,16 +181,24 @@ class ExampleEntries(Repository):
 
         Written in portions; the texts are stored already.
         """
-        requested = {path: blob for path, blob in files.items() if path.startswith(EXAMPLES)}
+        requested = {
+            path: blob for path, blob in files.items() if path.startswith(EXAMPLES)
+        }
         known = read_blobs(self.db, EXAMPLE_ENTRY, dataset, sorted(requested))
         gone = sorted(path for path in known if requested[path] is None)
         for old in in_portions(gone, _AT_ONCE):
             self.db.run_in_transaction(partial(self._replace_entries, dataset, old, ()))
-        new = [path for path, blob in sorted(requested.items()) if blob and known.get(path) != blob]
+        new = [
+            path
+            for path, blob in sorted(requested.items())
+            if blob and known.get(path) != blob
+        ]
         entries = map(_entry, self._files(dataset, requested, new))
         for portion in in_portions(entries, _AT_ONCE):
             old = [str(row["path"]) for row in portion if row["path"] in known]
-            self.db.run_in_transaction(partial(self._replace_entries, dataset, old, portion))
+            self.db.run_in_transaction(
+                partial(self._replace_entries, dataset, old, portion)
+            )
 
     def _files(
         self, dataset: str, blobs: Mapping[str, str | None], paths: Sequence[str]
@@ -203,7 +213,9 @@ class ExampleEntries(Repository):
                 blob = str(blobs[path])
                 yield dataset, path, blob, texts.get(blob)
 
-    def _replace_entries(self, dataset: str, old: Sequence[str], entries: Sequence[Row]) -> None:
+    def _replace_entries(
+        self, dataset: str, old: Sequence[str], entries: Sequence[Row]
+    ) -> None:
         if old:
             these = (EXAMPLE_ENTRY.dataset == dataset) & EXAMPLE_ENTRY.path.in_(old)
             self.db.delete(EXAMPLE_ENTRY, these)
@@ -214,7 +226,9 @@ class ExampleEntries(Repository):
         table = EXAMPLE_ENTRY
         portion = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
         these = (table.dataset == dataset) & table.path.in_(portion)
-        while self.db.run_in_transaction(partial(self.db.change, table.delete().where(these))):
+        while self.db.run_in_transaction(
+            partial(self.db.change, table.delete().where(these))
+        ):
             pass
 
     def find(
@@ -240,7 +254,9 @@ class ExampleEntries(Repository):
         if terms and self.db.dialect == "sqlite":
             # The index first: it is in order, so the query stops when the page is full.
             number = "found.rowid"
-            source = f"example_search AS found CROSS JOIN {source} ON entry.id = {number}"
+            source = (
+                f"example_search AS found CROSS JOIN {source} ON entry.id = {number}"
+            )
             conditions.append("example_search MATCH ?")
             values.append(_match_in_dataset(dataset, match_query(terms)))
         elif terms:
@@ -269,7 +285,9 @@ class ExampleEntries(Repository):
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]
 
-    def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[tuple[Message, ...]]:
+    def nearest(
+        self, dataset: str, stems: Sequence[str], limit: int
+    ) -> list[tuple[Message, ...]]:
         """Return the trained messages of examples that share the rarest stems, best first."""
         terms = [Term((stem,)) for stem in stems]
         either: object = [vector_query([term]) for term in terms]
@@ -288,7 +306,9 @@ class ExampleEntries(Repository):
         build, train, test = self._newest_build(dataset)
         query = _FACETS.format(build=build)
         counts = defaultdict[str, Counter[str]](Counter)
-        for kind, names, count in self.db.sql(query, dataset, dataset, dataset, dataset):
+        for kind, names, count in self.db.sql(
+            query, dataset, dataset, dataset, dataset
+        ):
             for name in names.strip("\n").split("\n"):
                 counts[kind][name] += count
         return Facets(
@@ -321,7 +341,9 @@ def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def read_blobs(db: Database, table: Table, dataset: str, paths: Sequence[str]) -> dict[str, str]:
+def read_blobs(
+    db: Database, table: Table, dataset: str, paths: Sequence[str]
+) -> dict[str, str]:
     """Return path -> blob of those of these files that have a row in the table."""
     known: dict[str, str] = {}
     for portion in in_portions(paths, CHUNK):
@@ -337,7 +359,9 @@ def _entry(file: _File) -> Row:
     example = parse_example(text)
     name = example_id_of(path)
     tags = dict.fromkeys(example.tags) if example else {}
-    contents = [message.content for message in example.messages] if example else [text or ""]
+    contents = (
+        [message.content for message in example.messages] if example else [text or ""]
+    )
     words = index_words("\n".join((name, *tags, *contents))[:MAX_CHARACTERS])
     lines = [" ".join(tag.split()) for tag in tags]
     return {

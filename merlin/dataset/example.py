@@ -67,7 +67,9 @@ if TYPE_CHECKING:
     from tiktoken import Encoding
 
 
-def check_turns(messages: Sequence[Message], marks: Sequence[Mark]) -> tuple[Finding, ...]:
+def check_turns(
+    messages: Sequence[Message], marks: Sequence[Mark]
+) -> tuple[Finding, ...]:
     """Return the broken rules; `marks` are the line and column of each message.
 
     Only the first wrong turn is reported, because every turn after it would look wrong too.
@@ -91,20 +93,32 @@ def _order(messages: Sequence[Message], marks: Sequence[Mark]) -> list[Finding]:
         allowed = _list_next_roles(message)
     if messages[-1].role != "assistant":
         return [
-            Finding("", *marks[-1], "last-not-assistant", arguments={"found": messages[-1].role})
+            Finding(
+                "",
+                *marks[-1],
+                "last-not-assistant",
+                arguments={"found": messages[-1].role},
+            )
         ]
     return []
 
 
-def _match_calls(messages: Sequence[Message], marks: Sequence[Mark]) -> Iterator[Finding]:
+def _match_calls(
+    messages: Sequence[Message], marks: Sequence[Mark]
+) -> Iterator[Finding]:
     """Yield the messages whose calls and results differ; calls in the last message need none."""
     for place, message in enumerate(messages[:-1]):
         if message.role == "assistant" and "tool_calls" in message.extra:
-            calls = [call["id"] for call in cast("list[Any]", message.extra["tool_calls"])]
+            calls = [
+                call["id"] for call in cast("list[Any]", message.extra["tool_calls"])
+            ]
             answers = takewhile(lambda each: each.role == "tool", messages[place + 1 :])
             results = [str(answer.extra.get("tool_call_id", "?")) for answer in answers]
             if len({*calls}) < len(calls) or sorted(calls) != sorted(results):
-                ids = {"calls": shorten(", ".join(calls)), "results": shorten(", ".join(results))}
+                ids = {
+                    "calls": shorten(", ".join(calls)),
+                    "results": shorten(", ".join(results)),
+                }
                 yield Finding("", *marks[place], "tool-results", arguments=ids)
 
 
@@ -120,7 +134,9 @@ _AT_THE_END = " ?!.…"
 FRAME_TOKENS = 20  # more than the framing of one message takes
 
 
-@lru_cache(maxsize=16)  # what examples are compared by normalises the same texts in a row
+@lru_cache(
+    maxsize=16
+)  # what examples are compared by normalises the same texts in a row
 def normalise(text: str) -> str:
     """Return `text` in NFC, case-folded, ё as е, single spaces, no final punctuation."""
     composed = normalise_unicode("NFC", text).casefold().replace("ё", "е")
@@ -211,7 +227,8 @@ class Example:
     def content_digest(self) -> bytes:
         """Return a digest of the normal form of all training content, tools included."""
         messages = [
-            [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
+            [each.role, normalise(each.content), _plain(each.extra)]
+            for each in self._spoken
         ]
         tools = [_plain(tool) for tool in self.tools]
         return digest_text(json.dumps([messages, tools], ensure_ascii=False))
@@ -235,7 +252,9 @@ class Example:
         """
         if self.tools or any(message.extra for message in self._spoken):
             return None
-        return sum(len(message.content.encode()) + FRAME_TOKENS for message in self._spoken)
+        return sum(
+            len(message.content.encode()) + FRAME_TOKENS for message in self._spoken
+        )
 
     @cached_property
     def messages_json(self) -> str:
@@ -244,7 +263,9 @@ class Example:
 
     @property
     def _spoken(self) -> tuple[Message, ...]:
-        return self.messages if self.rejected is None else (*self.messages, self.rejected)
+        return (
+            self.messages if self.rejected is None else (*self.messages, self.rejected)
+        )
 
     @property
     def question_mark(self) -> Mark:
@@ -296,7 +317,10 @@ def check_conversation(example: Example) -> tuple[Finding, ...]:
     if worse is None or not is_blank(worse.content) or "tool_calls" in worse.extra:
         return found
     values = {"role": worse.role}
-    return (*found, Finding("", *example.rejected_mark, "empty-content", arguments=values))
+    return (
+        *found,
+        Finding("", *example.rejected_mark, "empty-content", arguments=values),
+    )
 
 
 def _check_calls(example: Example) -> Iterator[Finding]:
@@ -310,7 +334,9 @@ def _check_calls(example: Example) -> Iterator[Finding]:
             name = call["function"]["name"]
             arguments = call["function"]["arguments"]
             if name not in declared:
-                yield Finding("", *mark, "undeclared-function", arguments={"name": name})
+                yield Finding(
+                    "", *mark, "undeclared-function", arguments={"name": name}
+                )
             try:
                 parse_object(arguments)
             except ValueError:
@@ -377,7 +403,9 @@ def write_example(example: Example) -> str:
 
 
 def _allow_yaml(example: Example) -> list[str]:
-    rules = (f"  {rule}: {format_key_text(why, '|-', 4)}" for rule, why in example.allow)
+    rules = (
+        f"  {rule}: {format_key_text(why, '|-', 4)}" for rule, why in example.allow
+    )
     return ["allow:", *rules]
 
 
@@ -390,7 +418,9 @@ def split_tags(text: str) -> list[str]:
 
     They are separated by commas, semicolons or line ends; without these by white space.
     """
-    parts = _TAG_SEPARATORS.split(text) if _TAG_SEPARATORS.search(text) else text.split()
+    parts = (
+        _TAG_SEPARATORS.split(text) if _TAG_SEPARATORS.search(text) else text.split()
+    )
     tags = (" ".join(part.split()).removeprefix("#") for part in parts)
     return list(dict.fromkeys(filter(None, tags)))
 
@@ -531,7 +561,10 @@ def _set_key(text: str, key: str, written: str) -> str:
     last = len(lines)
     if key in keys:
         first = keys[key].key[0] - 1
-        last = min((at for each in keys.values() if (at := each.key[0] - 1) > first), default=last)
+        last = min(
+            (at for each in keys.values() if (at := each.key[0] - 1) > first),
+            default=last,
+        )
         while lines[last - 1].lstrip()[:1] in ("", "#"):  # comments on the next key
             last -= 1
     return "\n".join([*lines[:first], *filter(None, [written]), *lines[last:], ""])
@@ -589,7 +622,9 @@ _PATTERN = (
 _SPECIAL = {"<|endoftext|>": 199999, "<|endofprompt|>": 200018}
 
 
-def count_messages(messages: Sequence[Message], tools: Sequence[Mapping[str, object]] = ()) -> int:
+def count_messages(
+    messages: Sequence[Message], tools: Sequence[Mapping[str, object]] = ()
+) -> int:
     """Return the token count of a conversation, framing included.
 
     3 + for each message 3 + role + content (+ name + 1). Tool calls and tools are counted as JSON,
@@ -600,7 +635,9 @@ def count_messages(messages: Sequence[Message], tools: Sequence[Mapping[str, obj
     total = PER_CONVERSATION
     total += sum(count_tokens(json.dumps(tool, ensure_ascii=False)) for tool in tools)
     for message in messages:
-        total += PER_MESSAGE + count_tokens(message.role) + count_tokens(message.content)
+        total += (
+            PER_MESSAGE + count_tokens(message.role) + count_tokens(message.content)
+        )
         for key, value in message.extra.items():
             if key == "name":
                 total += PER_NAME + count_tokens(str(value))
@@ -651,8 +688,12 @@ def load_vocabulary() -> Encoding:
 
     content = zlib.decompress(VOCABULARY.read_bytes())
     if hashlib.sha256(content).hexdigest() != VOCABULARY_SHA256:
-        raise RuntimeError(f"the vocabulary {VOCABULARY.name} is damaged: install Merlin again")
+        raise RuntimeError(
+            f"the vocabulary {VOCABULARY.name} is damaged: install Merlin again"
+        )
     _release_later(0)
     # The words by rank; UTF-8 never has the byte between them, which is a word itself, left empty.
     ranks = {word or b"\xff": rank for rank, word in enumerate(content.split(b"\xff"))}
-    return Encoding("o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=_SPECIAL)
+    return Encoding(
+        "o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=_SPECIAL
+    )

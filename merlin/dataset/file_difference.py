@@ -80,7 +80,9 @@ class FileDifference:
         ]
 
     def _sides_of(self, name: str, gone: str) -> Sequence[Side]:
-        left, right = (getattr(each, name) if each else "" for each in (self.old, self.new))
+        left, right = (
+            getattr(each, name) if each else "" for each in (self.old, self.new)
+        )
         before, after = mark_words(left, right)
         old = Side(f"{name}-before" if self.new else gone, before, "bad")
         new = Side(f"{name}-after" if self.old else f"example-{name}", after, "ok")
@@ -88,7 +90,9 @@ class FileDifference:
         return [side for side in sides if side.parts]
 
 
-def compare_files(path: str, old: str | None, new: str | None, was: str = "") -> FileDifference:
+def compare_files(
+    path: str, old: str | None, new: str | None, was: str = ""
+) -> FileDifference:
     """Return the difference of a file's texts, None where there is no file."""
     is_example = path.startswith(EXAMPLES)
     return FileDifference(
@@ -105,13 +109,21 @@ def read_shown(text: str | None) -> ShownExample | None:
     example = parse_example(text)
     if example is not None:
         *asked, last = example.messages
-        turns = [f"{_DASHES[each.role]}{each.content}" for each in asked if each.role in _DASHES]
+        turns = [
+            f"{_DASHES[each.role]}{each.content}"
+            for each in asked
+            if each.role in _DASHES
+        ]
         return ShownExample("\n\n".join(turns), last.content, ", ".join(example.tags))
     question, answer, tags = recover_turn(text)
-    return ShownExample(question, answer, ", ".join(tags)) if question or answer else None
+    return (
+        ShownExample(question, answer, ", ".join(tags)) if question or answer else None
+    )
 
 
-def compare_all(files: Sequence[tuple[str, str | None, str | None]]) -> list[FileDifference]:
+def compare_all(
+    files: Sequence[tuple[str, str | None, str | None]],
+) -> list[FileDifference]:
     """Return the differences of files: path, old text, new text.
 
     A deleted file and a new one of the same question are one file that changed: git finds a
@@ -143,7 +155,9 @@ def _question_of(path: str, text: str | None) -> str:
     return normalise(shown.question) if shown else ""
 
 
-def compare_answers(present: str, new: str, heading: str = "proposal-present") -> Sequence[Side]:
+def compare_answers(
+    present: str, new: str, heading: str = "proposal-present"
+) -> Sequence[Side]:
     """Return the sides of an answer and of a new one."""
     before, after = mark_words(present, new)
     return Side(heading, before), Side("proposal-new", after, "ok")
@@ -177,4 +191,7 @@ def mark_words(old: str, new: str) -> tuple[Sequence[Part], Sequence[Part]]:
 def _join_parts(parts: Sequence[Part]) -> Sequence[Part]:
     """Return the parts with those joined that are marked alike."""
     grouped = groupby(filter(itemgetter(0), parts), itemgetter(1))
-    return [("".join(words for words, _ in group), is_marked) for is_marked, group in grouped]
+    return [
+        ("".join(words for words, _ in group), is_marked)
+        for is_marked, group in grouped
+    ]

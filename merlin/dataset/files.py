@@ -28,7 +28,15 @@ from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import FINDINGS, ON_LINE, choose_newest
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text
-from merlin.db.database import CHUNK, Database, Prepared, Repository, Row, in_portions, transaction
+from merlin.db.database import (
+    CHUNK,
+    Database,
+    Prepared,
+    Repository,
+    Row,
+    in_portions,
+    transaction,
+)
 from merlin.db.tables import (
     BUILD,
     CATALOGUE_VERSION,
@@ -84,9 +92,13 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
             if _is_shown(entry) and is_writable_path(entry.path)
         }
         known = index.read_blobs(name)
-        paths = (path for path in {**known, **blobs} if known.get(path) != blobs.get(path))
+        paths = (
+            path for path in {**known, **blobs} if known.get(path) != blobs.get(path)
+        )
         files = {path: blobs.get(path) for path in paths}
-        for texts in _texts(source, index, sorted({blob for blob in files.values() if blob})):
+        for texts in _texts(
+            source, index, sorted({blob for blob in files.values() if blob})
+        ):
             index.add(texts)
         index.keep(name, now[name], files)
     deleted = before.keys() - now.keys()
@@ -117,7 +129,9 @@ def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
     """
     blobs = {file.path: file.blob for file in files}
     newest = {each.inside: each.committed_blob for each in committed}
-    unmoved = {each.inside for each in committed if blobs.get(each.inside) == each.before}
+    unmoved = {
+        each.inside for each in committed if blobs.get(each.inside) == each.before
+    }
     return any(blobs.get(path) != newest[path] for path in unmoved)
 
 
@@ -176,7 +190,9 @@ class FileIndex(Repository):
     def read_titles(self) -> dict[str, Localised]:
         """Return dataset -> title, empty when dataset.yaml could not be parsed."""
         newest = choose_newest(VERDICT.select(VERDICT.dataset, VERDICT.spec))
-        specs = ((row["dataset"], load_spec(row["spec"])) for row in self.db.rows(newest))
+        specs = (
+            (row["dataset"], load_spec(row["spec"])) for row in self.db.rows(newest)
+        )
         return {dataset: spec.title if spec else {} for dataset, spec in specs}
 
     def is_known(self, dataset: str) -> bool:
@@ -186,10 +202,16 @@ class FileIndex(Repository):
 
     def find_title(self, dataset: str) -> Localised | None:
         """Return a dataset's title as `read_title`, None if it does not exist."""
-        newest = VERDICT.select(VERDICT.spec).where((VERDICT.dataset == dataset) & ON_LINE)
+        newest = VERDICT.select(VERDICT.spec).where(
+            (VERDICT.dataset == dataset) & ON_LINE
+        )
         newest = newest.order_by(VERDICT.position.desc()).limit(1).alias("spec")
-        is_known = (DATASET_TREE.dataset == dataset) & (DATASET_TREE.tree != _INCOMPLETE)
-        row = self.db.row(DATASET_TREE.select(DATASET_TREE.dataset, newest).where(is_known))
+        is_known = (DATASET_TREE.dataset == dataset) & (
+            DATASET_TREE.tree != _INCOMPLETE
+        )
+        row = self.db.row(
+            DATASET_TREE.select(DATASET_TREE.dataset, newest).where(is_known)
+        )
         if row is None:
             return None
         spec = load_spec(row["spec"])
@@ -210,14 +232,18 @@ class FileIndex(Repository):
         query = VERDICT.select().where((VERDICT.dataset == dataset) & ON_LINE)
         return self.db.row(query.order_by(VERDICT.position.desc()))
 
-    def list_examples(self, dataset: str, offset: int = 0, limit: int = 20) -> list[FileText]:
+    def list_examples(
+        self, dataset: str, offset: int = 0, limit: int = 20
+    ) -> list[FileText]:
         """Return example files by id, broken ones included."""
         mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example())
         return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
 
     def get(self, dataset: str, example_id: str) -> FileText:
         """Return one example's file. Raises NotFound."""
-        named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == example_path(example_id))
+        named = (DATASET_FILE.dataset == dataset) & (
+            DATASET_FILE.path == example_path(example_id)
+        )
         found = self._read(_files().where(named))
         if not found:
             raise make_missing_example_error(dataset, example_id)
@@ -243,14 +269,20 @@ class FileIndex(Repository):
         query = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
         return {row["path"]: row["blob"] for row in self.db.rows(query)}
 
-    def list_findings(self, dataset: str, paths: Sequence[str] | None = None) -> list[Finding]:
+    def list_findings(
+        self, dataset: str, paths: Sequence[str] | None = None
+    ) -> list[Finding]:
         """Return the findings of the check at the newest commit that changed the dataset.
 
         With `paths` only those on these files.
         """
-        newest = VERDICT.select(VERDICT.id).where((VERDICT.dataset == dataset) & ON_LINE)
+        newest = VERDICT.select(VERDICT.id).where(
+            (VERDICT.dataset == dataset) & ON_LINE
+        )
         newest = newest.order_by(VERDICT.position.desc()).limit(1)
-        query = FINDING.select().where(FINDING.verdict_id == newest).order_by(FINDING.id)
+        query = (
+            FINDING.select().where(FINDING.verdict_id == newest).order_by(FINDING.id)
+        )
         if paths is not None:
             query = query.where(FINDING.path.in_(list(paths)))
         return FINDINGS.read_all(self.db, query)
@@ -258,7 +290,9 @@ class FileIndex(Repository):
     def list_example_ids(self, dataset: str) -> list[str]:
         """Return the ids of a dataset's examples, in order."""
         query = DATASET_FILE.select(DATASET_FILE.path)
-        rows = self.db.rows(query.where((DATASET_FILE.dataset == dataset) & _is_example()))
+        rows = self.db.rows(
+            query.where((DATASET_FILE.dataset == dataset) & _is_example())
+        )
         return sorted(example_id_of(row["path"]) for row in rows)
 
     def read_text(self, blob: str) -> str | None:
@@ -277,13 +311,20 @@ class FileIndex(Repository):
 
     def name_subjects(self, changes: Sequence[Change]) -> list[str]:
         """Return the subjects of several changes as `name_subject`, by one query."""
-        blobs = {blob for each in changes for blob in (each.committed_blob, each.before) if blob}
+        blobs = {
+            blob
+            for each in changes
+            for blob in (each.committed_blob, each.before)
+            if blob
+        }
         texts = self.read_blob_texts(blobs) if blobs else {}
         return [_name_subject(change, texts) for change in changes]
 
     def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
-        mine = BUILD.select().where(BUILD.dataset == dataset).order_by(BUILD.number.desc())
+        mine = (
+            BUILD.select().where(BUILD.dataset == dataset).order_by(BUILD.number.desc())
+        )
         return BUILDS.find(self.db, mine)
 
     def _read(self, query: Select) -> list[FileText]:
@@ -323,8 +364,14 @@ class FileIndex(Repository):
         # Before the files: after a crash in between the tree is still the old one, so it is redone.
         ExampleEntries(self.db).follow(dataset, files)
         deleted = [path for path in known if files[path] != known[path]]
-        new = [path for path, blob in sorted(files.items()) if blob and known.get(path) != blob]
-        rows: list[Row] = [{"dataset": dataset, "path": path, "blob": files[path]} for path in new]
+        new = [
+            path
+            for path, blob in sorted(files.items())
+            if blob and known.get(path) != blob
+        ]
+        rows: list[Row] = [
+            {"dataset": dataset, "path": path, "blob": files[path]} for path in new
+        ]
         if not self.db.has(DATASET_TREE, DATASET_TREE.dataset == dataset):
             # A new dataset's files are added in batches; lists omit it until they are complete.
             self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _INCOMPLETE}))
@@ -386,11 +433,15 @@ def mark_catalogue_changed(db: Database) -> None:
 def make_missing_example_error(dataset: str, example_id: str) -> NotFound:
     """Return the error for an example that a dataset does not have."""
     arguments = {"dataset": shorten(dataset), "example": shorten(example_id)}
-    return NotFound(f"no example {example_id} in {dataset}", "change-no-example", **arguments)
+    return NotFound(
+        f"no example {example_id} in {dataset}", "change-no-example", **arguments
+    )
 
 
 def _name_subject(change: Change, texts: Mapping[str, str | None]) -> str:
-    stored = (texts.get(blob) for blob in (change.committed_blob, change.before) if blob)
+    stored = (
+        texts.get(blob) for blob in (change.committed_blob, change.before) if blob
+    )
     question = next(filter(None, map(question_preview, (change.text, *stored))), "")
     example_id = example_id_of(change.inside)
     return name_example(change.subject, example_id, question or example_id)
@@ -398,8 +449,12 @@ def _name_subject(change: Change, texts: Mapping[str, str | None]) -> str:
 
 def _is_unused() -> Any:
     """Return the condition for texts that no file and no edit that can be undone uses."""
-    used = DATASET_FILE.select(DATASET_FILE.blob).where(DATASET_FILE.blob == DATASET_TEXT.blob)
-    edited = CHANGE.select(CHANGE.before_blob).where(CHANGE.before_blob == DATASET_TEXT.blob)
+    used = DATASET_FILE.select(DATASET_FILE.blob).where(
+        DATASET_FILE.blob == DATASET_TEXT.blob
+    )
+    edited = CHANGE.select(CHANGE.before_blob).where(
+        CHANGE.before_blob == DATASET_TEXT.blob
+    )
     return ~fn.EXISTS(used) & ~fn.EXISTS(edited)
 
 

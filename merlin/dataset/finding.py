@@ -76,7 +76,9 @@ def escape_unprintable(message: str) -> str:
     if message.isprintable():
         return message
     return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        letter
+        if letter.isprintable()
+        else letter.encode("unicode_escape").decode("ascii")
         for letter in message
     )
 

@@ -53,11 +53,15 @@ _FORMS = (
     FileForm("docx", rb"PK[\s\S]*word/document", "document", child="outline"),
     FileForm("opendocument", rb"PK[\s\S]*opendocument"),
     FileForm("xlsx", rb"PK(?:[\s\S]*xl/|(?![\x03\x05]))", "workbook", child="xlsx"),
-    FileForm("dialogflow", rb"PK[\s\S]*(?:agent\.json|intents/)", "dialogflow", child="zip"),
+    FileForm(
+        "dialogflow", rb"PK[\s\S]*(?:agent\.json|intents/)", "dialogflow", child="zip"
+    ),
     FileForm("archive", rb"PK|Rar!|7z\xbc\xaf"),
     FileForm("json", rb"\s*[\[{]", "json", (".json", ".jsonl", ".ndjson")),
     FileForm("moodle", rb"\s*(?:<\?xml[^>]*>\s*)?<quiz\b", "moodle", child="xml"),
-    FileForm("html", rb"(?i:\s*<(?:!doctype html|html|head|body|table|div|p|h[1-6])\b)"),
+    FileForm(
+        "html", rb"(?i:\s*<(?:!doctype html|html|head|body|table|div|p|h[1-6])\b)"
+    ),
     FileForm("xml", rb"\s*<\?xml"),
     FileForm(
         "gift",
@@ -66,7 +70,9 @@ _FORMS = (
         endings=(".gift",),
     ),
     FileForm(
-        "rasa", _SPACE + rb"(?:nlu|stories|rules|intents|entities|slots|responses|actions):", "rasa"
+        "rasa",
+        _SPACE + rb"(?:nlu|stories|rules|intents|entities|slots|responses|actions):",
+        "rasa",
     ),
     FileForm("rasa-markdown", rb"\s*##\s*(?:intent|synonym|regex|lookup):"),
     FileForm("yaml", _SPACE + rb"messages:", endings=(".yaml", ".yml")),
@@ -85,5 +91,7 @@ def find_form(content: bytes, name: str) -> FileForm:
         head = head.decode(encoding, "replace").encode()
     ending = name.casefold()
     return next(
-        each for each in _FORMS if re.match(each.pattern, head) or ending.endswith(each.endings)
+        each
+        for each in _FORMS
+        if re.match(each.pattern, head) or ending.endswith(each.endings)
     )

@@ -32,7 +32,13 @@ from merlin.dataset.example import Example, read_example
 from merlin.dataset.finding import Finding, Severity, shorten
 from merlin.dataset.import_forms import FileForm, find_form
 from merlin.dataset.import_records import Unreadable, convert_record, is_record
-from merlin.dataset.import_texts import Block, decode_any, read_gift, read_markdown, read_outline
+from merlin.dataset.import_texts import (
+    Block,
+    decode_any,
+    read_gift,
+    read_markdown,
+    read_outline,
+)
 from merlin.dataset.import_trees import (
     JSON_FORMS,
     Left,
@@ -42,7 +48,13 @@ from merlin.dataset.import_trees import (
     read_moodle,
     read_rasa,
 )
-from merlin.dataset.yaml_io import MAX_FILE_BYTES, Node, find_path, format_json, read_yaml
+from merlin.dataset.yaml_io import (
+    MAX_FILE_BYTES,
+    Node,
+    find_path,
+    format_json,
+    read_yaml,
+)
 from merlin.providers.documents import read_in_child
 
 
@@ -90,7 +102,8 @@ def read_import_files(
             yield from _place_lines(_read_file(content, form, columns or {}), name)
     if project:
         yield from _place_lines(
-            _read_records(read_rasa(project, left := Left()), left, "rasa"), project_name
+            _read_records(read_rasa(project, left := Left()), left, "rasa"),
+            project_name,
         )
 
 
@@ -108,7 +121,9 @@ def _place_lines(lines: Iterable[ImportedLine], name: str) -> Iterator[ImportedL
 def _plain_value(node: Node) -> Any:
     if isinstance(node.value, dict):
         return {key: _plain_value(each) for key, each in node.value.items()}
-    return [*map(_plain_value, node.value)] if isinstance(node.value, list) else node.value
+    return (
+        [*map(_plain_value, node.value)] if isinstance(node.value, list) else node.value
+    )
 
 
 def _read_file(
@@ -131,17 +146,24 @@ def _read_file(
         if isinstance(text, Finding):
             yield ImportedLine(text.line, None, (text,), column=text.column)
             return
-        about = Finding("", 1, 1, "import-encoding", Severity.NOTE, {"encoding": encoding})
+        about = Finding(
+            "", 1, 1, "import-encoding", Severity.NOTE, {"encoding": encoding}
+        )
         lines = _read_text(text.removeprefix("\ufeff"), form, columns)
         yield from _add_findings(lines, [about] if encoding else [])
 
 
-def _read_tree(tree: Any, form: FileForm, columns: Mapping[str, str]) -> Iterator[ImportedLine]:
+def _read_tree(
+    tree: Any, form: FileForm, columns: Mapping[str, str]
+) -> Iterator[ImportedLine]:
     """Yield the lines of what a child has read of a file."""
     left = Left()
     if form.reader == "workbook":
         left.update(tree["left"])
-        sheets = {"sheet": shorten(tree["title"]), "others": shorten(", ".join(tree["others"]))}
+        sheets = {
+            "sheet": shorten(tree["title"]),
+            "others": shorten(", ".join(tree["others"])),
+        }
         about = Finding("", 1, 1, "import-left-sheets", Severity.WARNING, sheets)
         lines = _read_table(enumerate(tree["rows"], start=1), columns, left)
         yield from _add_findings(lines, [about] if tree["others"] else [])
@@ -155,12 +177,18 @@ def _read_tree(tree: Any, form: FileForm, columns: Mapping[str, str]) -> Iterato
 _EMPTY = ["import-kind"]
 
 
-def _read_text(text: str, form: FileForm, columns: Mapping[str, str]) -> Iterator[ImportedLine]:
+def _read_text(
+    text: str, form: FileForm, columns: Mapping[str, str]
+) -> Iterator[ImportedLine]:
     left = Left()
     match form.reader:
         case "json":
             lines = [*_read_json(text)]
-            empty = [each for each in lines if [one.rule for one in each.findings][-1:] == _EMPTY]
+            empty = [
+                each
+                for each in lines
+                if [one.rule for one in each.findings][-1:] == _EMPTY
+            ]
             # Some conversations of many have no answer: that is no error of the file.
             if len(empty) < len(lines):
                 left["conversations"] = len(empty)
@@ -192,10 +220,16 @@ def _read_records(
 ) -> Iterator[ImportedLine]:
     """Yield the lines of a form's records, and what its reader left out; without any, its name."""
     try:
-        lines = [each for line, record in records for each in _read_record(record, line, column)]
+        lines = [
+            each
+            for line, record in records
+            for each in _read_record(record, line, column)
+        ]
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         lines = []  # a tree of another kind, which has the same keys
-    yield from _add_findings(lines or [_reject(1, "import-kind", kind=kind)], _list_left(left))
+    yield from _add_findings(
+        lines or [_reject(1, "import-kind", kind=kind)], _list_left(left)
+    )
 
 
 def _list_left(left: Left) -> list[Finding]:
@@ -215,7 +249,9 @@ def _add_findings(
         findings = ()
 
 
-def _reject(line: int, rule: str, column: int = 1, **arguments: str | int) -> ImportedLine:
+def _reject(
+    line: int, rule: str, column: int = 1, **arguments: str | int
+) -> ImportedLine:
     finding = Finding("", line, column, rule, arguments=arguments)
     return ImportedLine(line, None, (finding,), column=column)
 
@@ -258,9 +294,19 @@ def _read_value(value: Any, line: int, column: int) -> Iterator[ImportedLine]:
     if form := next(kinds, None):
         records = ((line, record) for _, record in form.read(value, left))
         yield from _read_records(records, left, form.name, column)
-    elif isinstance(value, dict) and not is_record(value) and (inner := [*_list_inner(value)]):
-        yield from (each for record in inner for each in _read_record(record, line, column))
-    elif isinstance(value, dict) and value and all(_is_answered(*each) for each in value.items()):
+    elif (
+        isinstance(value, dict)
+        and not is_record(value)
+        and (inner := [*_list_inner(value)])
+    ):
+        yield from (
+            each for record in inner for each in _read_record(record, line, column)
+        )
+    elif (
+        isinstance(value, dict)
+        and value
+        and all(_is_answered(*each) for each in value.items())
+    ):
         for asked, answer in value.items():
             yield from _read_record({"question": asked, "answer": answer}, line, column)
     else:
@@ -286,7 +332,9 @@ def _list_inner(value: Any, depth: int = 0) -> Iterator[Record]:
 def _read_record(value: Any, line: int, column: int) -> Iterator[ImportedLine]:
     left = list[str]()
     try:
-        examples = [*convert_record(value, left)] if isinstance(value, dict) else [value]
+        examples = (
+            [*convert_record(value, left)] if isinstance(value, dict) else [value]
+        )
     except Unreadable as error:
         yield _reject(line, error.rule, column, **error.arguments)
         return
@@ -295,7 +343,9 @@ def _read_record(value: Any, line: int, column: int) -> Iterator[ImportedLine]:
         content = format_json(values).encode("utf-8", "surrogatepass")
         example, found = read_example(content)
         findings = tuple(locate(finding, content, line, column) for finding in found)
-        yield ImportedLine(line, example, findings, column=column, left=tuple(dict.fromkeys(left)))
+        yield ImportedLine(
+            line, example, findings, column=column, left=tuple(dict.fromkeys(left))
+        )
         left = []
 
 
@@ -315,12 +365,17 @@ def _read_table(
     """Yield the rows below the heading, which is one of the first that are not empty."""
     filled = (row for row in rows if isinstance(row, Finding) or row[1])
     first = [*islice(filled, _MAX_TITLES)]
-    heads = [() if isinstance(row, Finding) else _name_columns(row[1], columns) for row in first]
+    heads = [
+        () if isinstance(row, Finding) else _name_columns(row[1], columns)
+        for row in first
+    ]
     at = next((at for at, titles in enumerate(heads) if parse_heading(titles)), -1)
     titles = heads[at] if at >= 0 else _guess_columns(heads, columns)
     errors = [row for row in first if isinstance(row, Finding)]
     if not titles and not errors:
-        widest = max(range(len(first)), key=lambda place: len(heads[place]), default=None)
+        widest = max(
+            range(len(first)), key=lambda place: len(heads[place]), default=None
+        )
         if widest is not None:
             names = [*filter(None, heads[widest])]
             found = shorten(", ".join(names), 300)
@@ -330,7 +385,9 @@ def _read_table(
         return
     left["rows"] += max(at, 0)
     below = chain(first[at + 1 :] if titles else errors, filled)
-    yield from _add_findings((_read_row(titles, row) for row in below), _list_left(left))
+    yield from _add_findings(
+        (_read_row(titles, row) for row in below), _list_left(left)
+    )
 
 
 def _name_columns(cells: Sequence[str], columns: Mapping[str, str]) -> list[str]:
@@ -339,7 +396,9 @@ def _name_columns(cells: Sequence[str], columns: Mapping[str, str]) -> list[str]
     return [chosen.get(plain_name(cell), cell.strip()) for cell in cells]
 
 
-def _guess_columns(rows: Sequence[Sequence[str]], columns: Mapping[str, str]) -> list[str]:
+def _guess_columns(
+    rows: Sequence[Sequence[str]], columns: Mapping[str, str]
+) -> list[str]:
     """Return the names of columns without a heading, [] if they cannot be told.
 
     They were chosen by number, or there are two, of which most rows ask in the first.
@@ -366,12 +425,16 @@ def _read_row(titles: Sequence[str], read: Row | Finding) -> ImportedLine:
         return _reject(number, "import-cells", found=found, expected=expected)
     parts = {place: part for part, place in find_columns(titles).items()}
     filled = [place for place, cell in enumerate(cells) if cell.strip()]
-    if error := next((cells[at] for at in filled if at in parts and is_cell_error(cells[at])), ""):
+    if error := next(
+        (cells[at] for at in filled if at in parts and is_cell_error(cells[at])), ""
+    ):
         return _reject(number, "import-cell-error", found=error)
     # The question and the answer are there even if their cells are empty.
     known = {place: "" for place, part in parts.items() if part in REQUIRED_COLUMNS}
     texts = known | {place: unescape_formula(cells[place]) for place in filled}
-    record = {titles[place] or f"[{place + 1}]": text for place, text in sorted(texts.items())}
+    record = {
+        titles[place] or f"[{place + 1}]": text for place, text in sorted(texts.items())
+    }
     return next(_read_record(record, number, 1))
 
 
@@ -393,7 +456,9 @@ def _csv_rows(text: str) -> Iterator[Row | Finding]:
                 cells.pop()
             yield start, ([] if named and start == 1 else cells)
     except csv.Error as error:
-        yield Finding("", end + 1, 1, "import-csv", arguments={"words": shorten(str(error))})
+        yield Finding(
+            "", end + 1, 1, "import-csv", arguments={"words": shorten(str(error))}
+        )
 
 
 _SAMPLE_CHARACTERS = 20_000
@@ -404,7 +469,9 @@ def _find_divider(text: str) -> str:
 
     def rate(divider: str) -> tuple[bool, int, int]:
         lines = StringIO(text[:_SAMPLE_CHARACTERS], newline="")
-        rows = [*filter(None, csv.reader(lines, delimiter=divider, skipinitialspace=True))]
+        rows = [
+            *filter(None, csv.reader(lines, delimiter=divider, skipinitialspace=True))
+        ]
         widths = Counter(len(row) for row in rows if len(row) > 1)
         width, count = max(widths.items(), key=lambda each: each[::-1], default=(0, 0))
         return any(parse_heading(row) for row in rows[:_MAX_TITLES]), count, -width

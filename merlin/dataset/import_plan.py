@@ -36,7 +36,9 @@ class ImportPlan:
     def good_edits(self) -> list[Edit]:
         """Return the edits without an error."""
         findings = self.preview.findings
-        bad = {finding.path for finding in findings if finding.severity is Severity.ERROR}
+        bad = {
+            finding.path for finding in findings if finding.severity is Severity.ERROR
+        }
         return [edit for edit in self.edits if edit.path not in bad]
 
     @property
@@ -53,7 +55,11 @@ class ImportPlan:
 def strip_system(example: Example, system: str) -> Example:
     """Return the example without its system text if that equals the dataset's."""
     first = example.messages[0]
-    if first.role == "system" and not first.extra and normalise(first.content) == normalise(system):
+    if (
+        first.role == "system"
+        and not first.extra
+        and normalise(first.content) == normalise(system)
+    ):
         return replace(example, messages=example.messages[1:])
     return example
 
@@ -70,11 +76,15 @@ def plan_import(
     Lines that equal an example of the dataset or an earlier line are duplicates. Raises Refused if
     there are more new examples, or more findings, than fit into one commit.
     """
-    names = NameAllocator(file.example_id for file in files if file.path.startswith(EXAMPLES))
+    names = NameAllocator(
+        file.example_id for file in files if file.path.startswith(EXAMPLES)
+    )
     checker = checker or EditChecker()
     current = checker.check(dataset, files, limit_tokens)
     system = current.spec.system if current.spec else ""
-    known = {strip_system(example, system).content_digest for example in current.examples}
+    known = {
+        strip_system(example, system).content_digest for example in current.examples
+    }
     read = list[ImportedLine]()
     found = list[Finding]()
     # The new examples' files, and where they come from, by path.
@@ -104,7 +114,10 @@ def plan_import(
         edits=tuple(Edit(path, None, text) for path, text in texts.items()),
         duplicates=len(read) - unread - len(texts),
         findings=tuple(
-            sorted(findings, key=lambda each: (paths.index(each.path), each.line, each.column))
+            sorted(
+                findings,
+                key=lambda each: (paths.index(each.path), each.line, each.column),
+            )
         ),
         preview=preview,
     )
@@ -136,5 +149,7 @@ def _locate_finding(
         place = escape_unprintable(f"{other.file}:{other.line}:{other.column}")
         arguments = {**arguments, "other": place}
     content = texts[finding.path].encode()
-    moved = locate(replace(finding, arguments=arguments), content, line.line, line.column)
+    moved = locate(
+        replace(finding, arguments=arguments), content, line.line, line.column
+    )
     return moved.at(line.file)

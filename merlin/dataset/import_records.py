@@ -64,23 +64,49 @@ _SHAPES = (
 _ROLE_KEYS = ("role", "from", "author", "speaker")
 _TEXT_KEYS = ("content", "value", "text", "parts")
 _ROLES = {
-    **dict.fromkeys(("user", "human", "customer", "client", "пользователь", "клиент"), "user"),
     **dict.fromkeys(
-        ("assistant", "bot", "gpt", "chatgpt", "model", "ai", "agent", "бот"), "assistant"
+        ("user", "human", "customer", "client", "пользователь", "клиент"), "user"
+    ),
+    **dict.fromkeys(
+        ("assistant", "bot", "gpt", "chatgpt", "model", "ai", "agent", "бот"),
+        "assistant",
     ),
     **dict.fromkeys(("system", "developer"), "system"),
 }
 _MESSAGE_KEYS = ("name", "weight", "tool_calls", "tool_call_id")
 # Keys that say of an answer that it is bad, and the values by which they do.
 _NO = (
-    *("false", "0", "-1", "no", "bad", "wrong", "incorrect", "rejected", "down", "dislike"),
+    *(
+        "false",
+        "0",
+        "-1",
+        "no",
+        "bad",
+        "wrong",
+        "incorrect",
+        "rejected",
+        "down",
+        "dislike",
+    ),
     *("thumbs_down", "thumbsdown", "👎", "negative", "нет", "ложь", "неверно", "плохо"),
 )
 _FEW = (*_NO, "1", "2", "1/5", "2/5", "★", "★★", "⭐", "⭐⭐")
 _BAD = {
-    **dict.fromkeys(("label", "is_correct", "iscorrect", "correct", "is_good", "accepted"), _NO),
     **dict.fromkeys(
-        ("feedback", "thumb", "thumbs", "vote", "reaction", "score", "verdict", "верно"), _NO
+        ("label", "is_correct", "iscorrect", "correct", "is_good", "accepted"), _NO
+    ),
+    **dict.fromkeys(
+        (
+            "feedback",
+            "thumb",
+            "thumbs",
+            "vote",
+            "reaction",
+            "score",
+            "verdict",
+            "верно",
+        ),
+        _NO,
     ),
     **dict.fromkeys(("rating", "stars", "quality", "оценка"), _FEW),
 }
@@ -88,7 +114,9 @@ _HISTORY = ("history", "chat_history", "conversation_history", "dialogue_history
 # The question is about what is not in its words.
 _NEEDS = {
     "iscontextonly": "import-history",
-    **dict.fromkeys(("image", "images", "video", "videos", "audio", "audios"), "import-part"),
+    **dict.fromkeys(
+        ("image", "images", "video", "videos", "audio", "audios"), "import-part"
+    ),
 }
 _PARTS = ("tags", "split", "source", "note", "rejected")
 _TALK = re.compile(
@@ -96,7 +124,9 @@ _TALK = re.compile(
 )
 
 
-def convert_record(record: Mapping[str, Any], left: list[str]) -> Iterator[dict[str, Any]]:
+def convert_record(
+    record: Mapping[str, Any], left: list[str]
+) -> Iterator[dict[str, Any]]:
     """Yield the examples of a record, one for each of its questions, in Merlin's own form.
 
     Adds the keys that are left out to `left`. Invalid values stay: the schema reports them. Raises
@@ -111,30 +141,45 @@ def convert_record(record: Mapping[str, Any], left: list[str]) -> Iterator[dict[
     system = record.get(keys.get("system", ""))
     parts = {part: record[keys[part]] for part in _PARTS if part in keys}
     if shape:
-        used |= {path.partition(" ")[0] for path in (*shape.turns, shape.rejected, shape.system)}
+        used |= {
+            path.partition(" ")[0]
+            for path in (*shape.turns, shape.rejected, shape.system)
+        }
         talks = [_read_talk(record, shape, left)]
         parts["rejected"] = _read_rejected(record, shape, left)
-        system = system or "\n".join(find_all(record, shape.system) if shape.system else ())
+        system = system or "\n".join(
+            find_all(record, shape.system) if shape.system else ()
+        )
     else:
         used |= {keys.get(part, "") for part in ("question", "answer", "context")}
         talks = [*_read_pairs(record, keys, left)]
     parts["tools"] = find_all(record, shape.tools if shape else "tools")
     if isinstance(tags := parts.get("tags"), str):
         parts["tags"] = split_tags(tags)
-    left += (name for name in names if name not in used and record[name] not in (None, "", [], {}))
+    left += (
+        name
+        for name in names
+        if name not in used and record[name] not in (None, "", [], {})
+    )
     earlier = _read_history(record, left)
     first = [{"system": system}] if system else []
     for talk in talks:
         yield {
             "messages": [*first, *earlier, *talk],
-            **{part: value for part, value in parts.items() if value not in (None, "", [])},
+            **{
+                part: value
+                for part, value in parts.items()
+                if value not in (None, "", [])
+            },
         }
 
 
 def is_record(value: Mapping[str, Any]) -> bool:
     """Return whether a map has the turns of a form, or a question with its answer."""
     found = find_columns([*value])
-    return {"question", "answer"} <= found.keys() or any(_is_of(value, each) for each in _SHAPES)
+    return {"question", "answer"} <= found.keys() or any(
+        _is_of(value, each) for each in _SHAPES
+    )
 
 
 def _plain(name: str) -> str:
@@ -196,24 +241,39 @@ def _read_turns(turns: Any, place: str, role: str, left: list[str]) -> list[Any]
 
 
 def _read_message(place: str, turn: Any, left: list[str]) -> Any:
-    role_key = next((key for key in _ROLE_KEYS if isinstance(turn, dict) and key in turn), "")
+    role_key = next(
+        (key for key in _ROLE_KEYS if isinstance(turn, dict) and key in turn), ""
+    )
     if not role_key:  # {"user": "…"} is as in our own files
         return turn
-    message = {key: turn[key] for key in _MESSAGE_KEYS if turn.get(key) not in (None, [])}
+    message = {
+        key: turn[key] for key in _MESSAGE_KEYS if turn.get(key) not in (None, [])
+    }
     message["role"] = _ROLES.get(str(turn[role_key]).casefold(), turn[role_key])
     text_key = next((key for key in _TEXT_KEYS if turn.get(key) is not None), "content")
     if isinstance(content := turn.get(text_key), list):
-        texts = (_read_part(part, f"{place}.{text_key}[{at}]") for at, part in enumerate(content))
+        texts = (
+            _read_part(part, f"{place}.{text_key}[{at}]")
+            for at, part in enumerate(content)
+        )
         content = "\n".join(texts)
     if content is not None:
-        message["content"] = clean_text(content, left) if isinstance(content, str) else content
+        message["content"] = (
+            clean_text(content, left) if isinstance(content, str) else content
+        )
     for call in require(list, message.get("tool_calls", []), f"{place}.tool_calls"):
         function = call.get("function") if isinstance(call, dict) else None
         # Templates of Hugging Face take an object.
         if isinstance(function, dict) and isinstance(function.get("arguments"), dict):
-            function["arguments"] = json.dumps(function["arguments"], ensure_ascii=False)
+            function["arguments"] = json.dumps(
+                function["arguments"], ensure_ascii=False
+            )
     known = {role_key, text_key, *_MESSAGE_KEYS}
-    left += (f"messages[].{key}" for key in turn if key not in known and turn[key] is not None)
+    left += (
+        f"messages[].{key}"
+        for key in turn
+        if key not in known and turn[key] is not None
+    )
     return message
 
 
@@ -242,7 +302,10 @@ def _read_pairs(
         roles = {"human": "user", "instruction": "user", "response": "assistant"}
         turns = zip(map(str.casefold, said[::2]), said[1::2], strict=True)
         left.remove("text") if "text" in left else None
-        yield [{"role": roles.get(role, role), "content": words.strip()} for role, words in turns]
+        yield [
+            {"role": roles.get(role, role), "content": words.strip()}
+            for role, words in turns
+        ]
         return
     if not {"question", "answer"} <= keys.keys():
         raise Unreadable("import-keys", found=shorten(", ".join(record)) or "–")
@@ -253,8 +316,15 @@ def _read_pairs(
     if context and not isinstance(context, str):
         left.append(keys["context"])
     for question in _list_texts(record, keys["question"]):
-        asked = f"{question}\n{context}" if context and isinstance(context, str) else question
-        yield [{"user": clean_text(asked, left)}, {"assistant": clean_text(answers[0], left)}]
+        asked = (
+            f"{question}\n{context}"
+            if context and isinstance(context, str)
+            else question
+        )
+        yield [
+            {"user": clean_text(asked, left)},
+            {"assistant": clean_text(answers[0], left)},
+        ]
 
 
 def _list_texts(record: Mapping[str, Any], key: str) -> list[str]:
@@ -265,7 +335,10 @@ def _list_texts(record: Mapping[str, Any], key: str) -> list[str]:
     if value is None or value == []:
         return [""]
     values = value if isinstance(value, list) else [value]
-    texts = [each["text"] if isinstance(each, dict) and "text" in each else each for each in values]
+    texts = [
+        each["text"] if isinstance(each, dict) and "text" in each else each
+        for each in values
+    ]
     return [str(require(str, each, key)) for each in texts]
 
 
@@ -301,5 +374,7 @@ def require(kind: type, value: Any, place: str) -> Any:
     if not isinstance(value, kind):
         expected = json_type(kind())
         found = json_type(value)
-        raise Unreadable("wrong-type", expected=expected, found=found, inside=shorten(place))
+        raise Unreadable(
+            "wrong-type", expected=expected, found=found, inside=shorten(place)
+        )
     return value

@@ -28,7 +28,9 @@ def decode_any(content: bytes) -> tuple[str | Finding, str]:
     """
     encoding = detect_encoding(content[:4])
     if encoding != UTF_8 or b"\0" in content[:100]:
-        return content.decode("utf-16" if encoding != UTF_8 else "utf-16-le", "replace"), ""
+        return content.decode(
+            "utf-16" if encoding != UTF_8 else "utf-16-le", "replace"
+        ), ""
     text = decode_text(content)
     letters = [each for each in content.decode(errors="replace") if each > "\x7f"]
     is_damaged = letters.count("\ufffd") * 2 <= len(letters)
@@ -49,7 +51,10 @@ _HTML = (
     (r"(?i)<img\b[^>]*?\bsrc\s*=\s*[\"']?([^\"'\s>]+)[^>]*>", r"![](\1)"),
     (r"(?i)\s*<br\s*/?>\s*", "\n"),
     (r"(?i)\s*<li\b[^>]*>\s*", "\n- "),
-    (r"(?i)\s*</?(?:p|div|tr|table|ul|ol|d[ltd]|h[1-6]|blockquote|section)\b[^>]*>\s*", "\n\n"),
+    (
+        r"(?i)\s*</?(?:p|div|tr|table|ul|ol|d[ltd]|h[1-6]|blockquote|section)\b[^>]*>\s*",
+        "\n\n",
+    ),
     (r"(?i)</?[a-z][\w-]*(?:\s[^<>]*)?/?>", ""),
     (r"[^\S\n]+", " "),
     (r" ?\n ?", "\n"),
@@ -68,7 +73,9 @@ def html_text(text: str) -> str:
     parts = re.split(r"(?is)(<ol\b.*?</ol\s*>)", re.sub(r"\s+", " ", text))
     for at in range(1, len(parts), 2):
         items = re.split(r"(?i)<li\b[^>]*>", parts[at])
-        parts[at] = "".join(f"<br>{number}. {item}" for number, item in enumerate(items) if number)
+        parts[at] = "".join(
+            f"<br>{number}. {item}" for number, item in enumerate(items) if number
+        )
     text = "".join(parts)
     for pattern, seen in _HTML:
         text = re.sub(pattern, seen, text)
@@ -110,7 +117,10 @@ def read_gift(text: str, left: Counter[str]) -> Iterator[tuple[int, dict[str, st
         if match["form"] == "html":
             asked = html_text(asked)
             answer = html_text(answer)
-        yield plain.count("\n", 0, found.start()) + 1, {"question": asked, "answer": answer}
+        yield (
+            plain.count("\n", 0, found.start()) + 1,
+            {"question": asked, "answer": answer},
+        )
 
 
 def _read_gift_answers(body: str) -> tuple[list[str], int]:
@@ -118,9 +128,13 @@ def _read_gift_answers(body: str) -> tuple[list[str], int]:
     words = re.split(r"(?<!\\)#", body)[0].strip()
     if words.casefold() in _GIFT_TRUTH:
         return [_GIFT_TRUTH[words.casefold()]], 0
-    if body.startswith("#"):  # a number, maybe with what it may differ by, or a choice of them
+    if body.startswith(
+        "#"
+    ):  # a number, maybe with what it may differ by, or a choice of them
         body = re.sub(r":[\d.]+", "", body[1:] if "=" in body else f"={body[1:]}")
-    choices = [(*each.groups()[:2], each[3].strip()) for each in _GIFT_CHOICE.finditer(body)]
+    choices = [
+        (*each.groups()[:2], each[3].strip()) for each in _GIFT_CHOICE.finditer(body)
+    ]
     pairs = [text.replace("->", "—", 1) for _, _, text in choices if "->" in text]
     right = pairs or [text for sign, _, text in choices if sign == "="][:1]
     right = right or [text for _, share, text in choices if float(share or 0) > 0]
@@ -150,7 +164,9 @@ _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 def read_markdown(text: str) -> Iterator[Block]:
     """Yield the blocks of a document in Markdown, as they are written."""
-    text = _FRONT_MATTER.sub(lambda found: "\n" * found[0].count("\n"), text.replace("\r\n", "\n"))
+    text = _FRONT_MATTER.sub(
+        lambda found: "\n" * found[0].count("\n"), text.replace("\r\n", "\n")
+    )
     lines = text.split("\n")
     tokens = MarkdownIt().enable("table").parse(text)
     for token, inner in zip(tokens, [*tokens[1:], None], strict=True):
@@ -197,7 +213,9 @@ def read_outline(
     A question begins with "Question:" or "Q:"; else it is a heading or a bold line with a question
     mark; else a heading of the level that most texts stand below; else a paragraph that asks.
     """
-    lines = [each._replace(text=line) for each in blocks for line in _LINES.split(each.text)]
+    lines = [
+        each._replace(text=line) for each in blocks for line in _LINES.split(each.text)
+    ]
     headed = [one for one, two in pairwise(blocks) if one.level and not two.level]
     levels = Counter(each.level for each in headed)
     usual = levels.most_common(1)[0][0] if levels else 0
@@ -215,10 +233,15 @@ def read_outline(
     last = 0
     for block in [*blocks, _END]:
         is_next = bool(is_question(block))
-        if is_next or (block.level and block.level <= ((asked and asked.level) or _BOLD)):
+        if is_next or (
+            block.level and block.level <= ((asked and asked.level) or _BOLD)
+        ):
             if asked and answer:
                 text = _NUMBER.sub("", _ASKED.sub("", asked.text, count=1), count=1)
-                yield asked.line, {"question": text.strip(" *_-"), "answer": "\n\n".join(answer)}
+                yield (
+                    asked.line,
+                    {"question": text.strip(" *_-"), "answer": "\n\n".join(answer)},
+                )
             left["questions"] += asked is not None and not answer
             left["texts"] += not is_next and block is not _END
             asked = block if is_next else None

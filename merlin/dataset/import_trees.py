@@ -25,12 +25,18 @@ def find_all(value: Any, path: str) -> list[Any]:
     found = value if isinstance(value, list) else [value]
     for key in path.split():
         inner = (each[key] for each in found if isinstance(each, dict) and key in each)
-        found = [*chain.from_iterable(each if isinstance(each, list) else [each] for each in inner)]
+        found = [
+            *chain.from_iterable(
+                each if isinstance(each, list) else [each] for each in inner
+            )
+        ]
     return found
 
 
 def _list_texts(value: Any, path: str) -> list[str]:
-    return [each for each in find_all(value, path) if isinstance(each, str) and each.strip()]
+    return [
+        each for each in find_all(value, path) if isinstance(each, str) and each.strip()
+    ]
 
 
 def _find_text(value: Any, path: str) -> str:
@@ -69,7 +75,9 @@ def _telegram_text(message: Record) -> str:
     parts = find_all(message.get("text"), "")
     maps = (each if isinstance(each, dict) else {"text": each or ""} for each in parts)
     texts = (
-        _TELEGRAM_MARKS.get(str(each.get("type")), "{text}").format_map(defaultdict(str, each))
+        _TELEGRAM_MARKS.get(str(each.get("type")), "{text}").format_map(
+            defaultdict(str, each)
+        )
         for each in maps
     )
     return "".join(texts).strip()
@@ -122,7 +130,9 @@ def _find_replies(said: Mapping[int, Record]) -> dict[int, int]:
 
     Without any reply, as in a chat with a bot, it is the one before.
     """
-    replies: dict[int, Any] = {at: each.get("reply_to_message_id") for at, each in said.items()}
+    replies: dict[int, Any] = {
+        at: each.get("reply_to_message_id") for at, each in said.items()
+    }
     if not any(replies.values()):
         replies = {at: before for before, at in pairwise(said)}
     return {
@@ -155,8 +165,12 @@ def read_chatgpt(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     for message in reversed(path.values()):
         role = _find_text(message, "author role")
         parts = find_all(message, "content parts")
-        is_hidden = True in find_all(message, "metadata is_visually_hidden_from_conversation")
-        is_said = role in ("user", "assistant") and message.get("recipient", "all") == "all"
+        is_hidden = True in find_all(
+            message, "metadata is_visually_hidden_from_conversation"
+        )
+        is_said = (
+            role in ("user", "assistant") and message.get("recipient", "all") == "all"
+        )
         if is_said and not is_hidden and any(parts):
             turns.append((role, parts))
         else:
@@ -176,7 +190,10 @@ def read_label_studio(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             "label": _find_text(note, "result value choices"),
             "rating": next(iter(find_all(note, "result value rating")), ""),
         }
-        yield 1, tree["data"] | {key: value for key, value in values.items() if value != ""}
+        yield (
+            1,
+            tree["data"] | {key: value for key, value in values.items() if value != ""},
+        )
 
 
 def read_faq_page(tree: Any, _left: Left) -> Iterator[tuple[int, Record]]:
@@ -231,14 +248,21 @@ def read_rasa(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
     for story in _find_maps(tree, "rules") + _find_maps(tree, "stories"):
         first, *steps = _find_maps(story, "steps") or [{}]
         said = takewhile(lambda step: "action" in step, steps)
-        follow.setdefault(str(first.get("intent")), [str(step["action"]) for step in said])
+        follow.setdefault(
+            str(first.get("intent")), [str(step["action"]) for step in said]
+        )
     for each in _find_maps(tree, "nlu"):
         name = each.get("intent")
         written = each.get("examples")
         lines = (
-            written.splitlines() if isinstance(written, str) else find_all(each, "examples text")
+            written.splitlines()
+            if isinstance(written, str)
+            else find_all(each, "examples text")
         )
-        asked = [_RASA_ENTITY.sub(r"\1", line.strip().removeprefix("-").strip()) for line in lines]
+        asked = [
+            _RASA_ENTITY.sub(r"\1", line.strip().removeprefix("-").strip())
+            for line in lines
+        ]
         if name is None:  # synonyms, regular expressions, tables of words
             left["other"] += 1
             continue
@@ -260,7 +284,8 @@ def read_dialogflow(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
             left["follow-ups"] += len(messages)
         for language, phrases in said.items():
             asked = [
-                "".join(map(str, find_all(each, "data text"))) for each in find_all(phrases, "")
+                "".join(map(str, find_all(each, "data text")))
+                for each in find_all(phrases, "")
             ]
             own = [each for each in messages if each.get("lang", language) == language]
             answers = [_list_texts(each, "speech") for each in own]
@@ -293,6 +318,9 @@ def read_moodle(tree: Any, left: Left) -> Iterator[tuple[int, Record]]:
         left["choices"] += len(answers) - len(right) if right and answers else 0
         asked = _moodle_text(find_all(question, "questiontext"))
         if asked and right and kind not in ("cloze", "multianswer"):
-            yield int(question.get("@line") or 1), {"question": asked, "answer": "\n".join(right)}
+            yield (
+                int(question.get("@line") or 1),
+                {"question": asked, "answer": "\n".join(right)},
+            )
         else:
             left["questions"] += kind != "category"

@@ -79,7 +79,9 @@ def judge_answers(example: Example, method: str) -> Finding | None:
         return Finding("", *(example.marks or ((1, 1),))[-1], "no-rejected")
     better = example.messages[-1]
     is_same = normalise(better.content) == normalise(worse.content)
-    is_same = is_same and better.extra.get("tool_calls") == worse.extra.get("tool_calls")
+    is_same = is_same and better.extra.get("tool_calls") == worse.extra.get(
+        "tool_calls"
+    )
     return Finding("", *example.rejected_mark, "same-rejected") if is_same else None
 
 
@@ -105,7 +107,9 @@ def judge(
     Both are ordered by id.
     """
     ordered = sorted(examples, key=lambda example: example.id)
-    lengths = {each.id: limit.find_excess(each.adapt_to_method(method)) for each in ordered}
+    lengths = {
+        each.id: limit.find_excess(each.adapt_to_method(method)) for each in ordered
+    }
     too_long = {example_id: tokens for example_id, tokens in lengths.items() if tokens}
     short = [example for example in ordered if example.id not in too_long]
     pairs = [*chain.from_iterable(map(_judge_question, _group(short, _question_of)))]
@@ -137,7 +141,9 @@ def judge(
             is_same = example.answer_digest == other.answer_digest
             arguments["answers"] = "same" if is_same else "differ"
         findings.append(
-            make_finding(example, example.question_mark, pair.rule, severity, **arguments)
+            make_finding(
+                example, example.question_mark, pair.rule, severity, **arguments
+            )
         )
     duplicates = tuple(each for each in short if statuses.get(each.id) == _DUPLICATE)
     return good, duplicates, findings
@@ -186,7 +192,9 @@ def _find_contradictions(good: Sequence[Example]) -> Iterator[Pair]:
 
 def _find_near_pairs(good: Sequence[Example]) -> Iterator[Pair]:
     """Yield near-equal questions; a test question that is nearly trained measures memorisation."""
-    for later, earlier in find_near_questions([example.normal_question for example in good]):
+    for later, earlier in find_near_questions(
+        [example.normal_question for example in good]
+    ):
         example = good[later]
         other = good[earlier]
         if (example.split == TEST) == (other.split == TEST):

@@ -40,7 +40,9 @@ _DERIVED = (
     "tokens",
 )
 # A file's blob, the settings of the check, the findings, and the values of the example.
-_Row = tuple[str, tuple[object, ...], tuple[tuple[Any, ...], ...], dict[str, Any] | None]
+_Row = tuple[
+    str, tuple[object, ...], tuple[tuple[Any, ...], ...], dict[str, Any] | None
+]
 # Of so many examples each value is derived in a row: one example after another takes a quarter
 # longer, because the parser and the vocabulary drive each other out of the processor's caches.
 _AT_ONCE = 500
@@ -113,7 +115,14 @@ class KeptFiles:
 
     def _add(self, key: ParsedKey, file: ParsedFile) -> None:
         found = (
-            (each.path, each.line, each.column, each.rule, str(each.severity), {**each.arguments})
+            (
+                each.path,
+                each.line,
+                each.column,
+                each.rule,
+                str(each.severity),
+                {**each.arguments},
+            )
             for each in file.findings
         )
         path, blob, settings = key
@@ -150,7 +159,9 @@ def _load(place: Path) -> dict[str, _Row]:
     with place.open("rb") as file:
         while seal := file.read(_SEAL_LENGTH):
             size = int.from_bytes(file.read(_SIZE_LENGTH))
-            rows = file.read(min(size, place.stat().st_size))  # the size may be damaged, too
+            rows = file.read(
+                min(size, place.stat().st_size)
+            )  # the size may be damaged, too
             if seal != _seal(rows):
                 log.info("files are checked again", kept=str(place))
                 return {}
@@ -168,18 +179,28 @@ def _describe_code() -> bytes:
     """Return a digest of all that the results of a check follow from but the files themselves."""
     here = Path(__file__).parent
     sources = (here.parent / "core", here)
-    files = sorted(path for folder in sources for path in folder.rglob("*") if path.is_file())
-    code = b"".join(path.read_bytes() for path in files if path.suffix in (".py", ".json"))
+    files = sorted(
+        path for folder in sources for path in folder.rglob("*") if path.is_file()
+    )
+    code = b"".join(
+        path.read_bytes() for path in files if path.suffix in (".py", ".json")
+    )
     return hashlib.sha256(sys.version.encode() + code).digest()
 
 
 def _pack(example: Example, method: str) -> dict[str, Any]:
     """Return what is not empty of an example as its method trains it, and what is derived."""
     trained = example.adapt_to_method(method)
-    values = {name: value for name, value in vars(trained).items() if value not in (None, (), "")}
+    values = {
+        name: value
+        for name, value in vars(trained).items()
+        if value not in (None, (), "")
+    }
     values |= {name: getattr(trained, name) for name in _DERIVED}
     del values["messages"]
-    values["content_digest"] = example.content_digest  # twins are compared as they are written
+    values["content_digest"] = (
+        example.content_digest
+    )  # twins are compared as they are written
     # A text: with lists in its values each row would be one more object for the garbage collector.
     values["marks"] = dump_compact(example.marks)
     if worse := trained.rejected:

@@ -66,7 +66,9 @@ EXAMPLES = "examples/"
 RATED = "rated/"
 MATERIALS = "materials/"
 DATASET_FILE = "dataset.yaml"
-_PLAIN_PATH = re.compile(rf"{EXAMPLES}({PLAIN_NAME.pattern}/)*{PLAIN_NAME.pattern}\.yaml")
+_PLAIN_PATH = re.compile(
+    rf"{EXAMPLES}({PLAIN_NAME.pattern}/)*{PLAIN_NAME.pattern}\.yaml"
+)
 COURSE_FILE = "course.yaml"
 
 
@@ -136,8 +138,12 @@ def _add_other(entry: Entry, layout: Layout) -> None:
     elif entry.path.startswith(MATERIALS):
         layout.materials[entry.path] = entry
     elif entry.path.startswith(EXAMPLES):
-        proposed = _suggest_path(entry.path, entry.path.rpartition("/")[2].rpartition(".")[0])
-        finding = _entry_finding(entry, "not-an-example", Severity.WARNING, proposed=proposed)
+        proposed = _suggest_path(
+            entry.path, entry.path.rpartition("/")[2].rpartition(".")[0]
+        )
+        finding = _entry_finding(
+            entry, "not-an-example", Severity.WARNING, proposed=proposed
+        )
         layout.findings.append((entry.path, finding))
     else:
         finding = _entry_finding(entry, "stray-file", Severity.NOTE)
@@ -173,7 +179,9 @@ def _propose_path(path: str) -> str:
 
 
 def _suggest_path(path: str, stem: str) -> str:
-    *folders, name = map(suggest_name, (*path.removeprefix(EXAMPLES).split("/")[:-1], stem))
+    *folders, name = map(
+        suggest_name, (*path.removeprefix(EXAMPLES).split("/")[:-1], stem)
+    )
     sizes = (len(folder.encode()) + 1 for folder in folders)
     lengths = accumulate(sizes, initial=len(example_path(name).encode()))
     depth = sum(length <= MAX_PATH_BYTES for length in lengths) - 1
@@ -182,7 +190,9 @@ def _suggest_path(path: str, stem: str) -> str:
 
 def _yaml_suffix(path: str) -> str:
     # Exactly these two: for `.YAML` and others a name is proposed.
-    return ".yaml" if path.endswith(".yaml") else ".yml" if path.endswith(".yml") else ""
+    return (
+        ".yaml" if path.endswith(".yaml") else ".yml" if path.endswith(".yml") else ""
+    )
 
 
 def _apply_limits(layout: Layout) -> None:

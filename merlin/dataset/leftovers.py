@@ -44,7 +44,9 @@ _PLACE_OF_MASKED = re.compile(
 # UTF-8 read as Windows-1251 and -1252: a letter of Cyrillic becomes two, the second of these.
 _SECOND_1251 = re.escape(bytes(range(0x80, 0xC0)).decode("cp1251", "ignore"))
 _SECOND_866 = bytes(range(0x80, 0xC0)).decode("cp866")
-_SECOND_1252 = re.escape(bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")) + "\x80-\xbf"
+_SECOND_1252 = (
+    re.escape(bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")) + "\x80-\xbf"
+)
 
 _DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _INVISIBLE = "\u00ad\u200b\u2060\ufeff"
@@ -98,7 +100,13 @@ _LEFTOVERS = (
     # A masked phone went live as "[телефон]". Presidio writes <PHONE_NUMBER>, drafts of ChatGPT
     # [Your Name].
     Leftover(
-        "masked-value", "", Severity.ERROR, ("answer",), ("[", "<"), (CODE,), _PLACE_OF_MASKED
+        "masked-value",
+        "",
+        Severity.ERROR,
+        ("answer",),
+        ("[", "<"),
+        (CODE,),
+        _PLACE_OF_MASKED,
     ),
     # Questions of people come masked: they can be learnt, but better without.
     Leftover(
@@ -226,7 +234,13 @@ _LEFTOVERS = (
         ),
     ),
     Leftover(
-        "replacement-character", "", Severity.WARNING, _ALL, ("\ufffd",), (), re.compile("\ufffd")
+        "replacement-character",
+        "",
+        Severity.WARNING,
+        _ALL,
+        ("\ufffd",),
+        (),
+        re.compile("\ufffd"),
     ),
     # They can make a reviewer read other words than a model learns (CVE-2021-42574).
     Leftover(
@@ -239,10 +253,18 @@ _LEFTOVERS = (
         re.compile(f"[{_DIRECTION}]"),
     ),
     Leftover(
-        "invisible-letter", "", Severity.NOTE, _ALL, _INVISIBLE, (), re.compile(f"[{_INVISIBLE}]")
+        "invisible-letter",
+        "",
+        Severity.NOTE,
+        _ALL,
+        _INVISIBLE,
+        (),
+        re.compile(f"[{_INVISIBLE}]"),
     ),
     # Converted files.
-    Leftover("control-token", "", Severity.WARNING, _ALL, ("<", "["), (), CONTROL_TOKEN),
+    Leftover(
+        "control-token", "", Severity.WARNING, _ALL, ("<", "["), (), CONTROL_TOKEN
+    ),
 )
 
 
@@ -258,4 +280,7 @@ def find_leftovers(text: str, kind: TextKind) -> Iterator[tuple[Leftover, str]]:
         if match := row.pattern.search(plain):
             found = text[match.start() : match.end()].strip()
             is_unseen = len(found) == 1 and not found.isprintable()
-            yield row, f"U+{ord(found):04X}" if is_unseen else shorten(found, _MAX_SHOWN)
+            yield (
+                row,
+                f"U+{ord(found):04X}" if is_unseen else shorten(found, _MAX_SHOWN),
+            )

@@ -20,7 +20,9 @@ _SELF = re.compile(
     r"\b(?:я|мне|меня|мо(?:и|их|им|й|я|ей|его)|извини\w*|прости\w*|сожале\w+|увы|жаль"
     r"|не (?:с?могу|буду)|доступа|тему|друг(?:ом|ое)|i|my|me|sorry|apologies|not something)\b"
 )
-_RU_MODEL = r"языков\w+ модел\w+|нейросет\w+|искусственн\w+ интеллект\w*|чат-?бот\w*|ии\b"
+_RU_MODEL = (
+    r"языков\w+ модел\w+|нейросет\w+|искусственн\w+ интеллект\w*|чат-?бот\w*|ии\b"
+)
 _RU_ACT = (
     r"(?:помо|ответ|отвеч|предостав|выполн|обсу|дать|дава|сказать(?!, что)|сдел|созда|поддерж"
     r"|провер|просм|сообщ|расска)\w*"
@@ -53,7 +55,9 @@ _QUOTED = re.compile('«[^«»]*»|"[^"]*"|“[^“”]*”')
 PERSONAL = frozenset({"bank-card", "passport", "personal", "snils"})
 
 
-def lint_example(example: Example, allowed: Collection[str] = ()) -> tuple[Finding, ...]:
+def lint_example(
+    example: Example, allowed: Collection[str] = ()
+) -> tuple[Finding, ...]:
     """Return the findings about one example; they have no path yet.
 
     `allowed` are the keys of the personal data that the dataset allows, as in `find_sensitive`.
@@ -67,8 +71,13 @@ def lint_example(example: Example, allowed: Collection[str] = ()) -> tuple[Findi
     for message, mark in messages:
         for rule, excerpt in find_sensitive(message.content, before, allowed):
             if rule not in permitted:
-                arguments = {"found": escape_unprintable(excerpt), "kind": _describe(excerpt)}
-                findings.append(Finding("", *mark, rule, RULES[rule].severity, arguments))
+                arguments = {
+                    "found": escape_unprintable(excerpt),
+                    "kind": _describe(excerpt),
+                }
+                findings.append(
+                    Finding("", *mark, rule, RULES[rule].severity, arguments)
+                )
         findings += _find_leftovers(message, mark, _kind_of(message, example))
         is_taught = message is not example.rejected and is_learned(message)
         if is_taught and is_refusal(message.content):
@@ -106,7 +115,12 @@ def is_learned(message: Message) -> bool:
 
 def is_refusal(answer: str) -> bool:
     """Return whether the beginning of an answer is a refusal, in Russian or English."""
-    start = answer[:_REFUSAL_LENGTH].casefold().replace("\u2019", "'").replace("\u00b4", "'")
+    start = (
+        answer[:_REFUSAL_LENGTH]
+        .casefold()
+        .replace("\u2019", "'")
+        .replace("\u00b4", "'")
+    )
     start = _QUOTED.sub("", start)  # others say what is quoted
     return _SELF.search(start) is not None and _REFUSAL.search(start) is not None
 

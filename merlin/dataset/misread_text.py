@@ -24,7 +24,9 @@ _SPACES = "[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]"
 _SPACE = re.compile(
     rf"[ \t]*(?:-[ \t]*)*(?:[^\s:#]+(?:(?={_SPACES}+:)|:[ \t]*(?:[|>][-+\d]*)?[ \t]*))?({_SPACES})"
 )
-_DASH = re.compile(r"[ \t]*([\u2010-\u2015\u2212])\s")  # written for the hyphen of a list
+_DASH = re.compile(
+    r"[ \t]*([\u2010-\u2015\u2212])\s"
+)  # written for the hyphen of a list
 # Lines of a list, a table or code, which do not continue a sentence.
 _OWN_LINE = re.compile(
     r"(?:\(?\d{1,3}[.)]|\(?[a-zа-я]\)|[*+•☐☑✓✔✅-])\s|\||```|~~~|#+\s|//|return\b|.*[;{}]$"
@@ -59,7 +61,9 @@ def find_wrong_space(content: bytes, error: Finding) -> Finding | None:
         for kind, form in (("space", _SPACE), ("dash", _DASH)):
             if match := form.match(lines[number - 1]):
                 named = {"code": f"U+{ord(match[1]):04X}", "kind": kind}
-                return Finding("", number, match.start(1) + 1, "wrong-space", arguments=named)
+                return Finding(
+                    "", number, match.start(1) + 1, "wrong-space", arguments=named
+                )
     return None
 
 
@@ -87,7 +91,9 @@ def _find_comment(lines: list[str], node: Node, key: Mark, end: Mark) -> Mark | 
         after_key = lines[line - 1][column - 1 :].partition(":")[2]
         between = ((number, lines[number - 1]) for number in range(line + 1, node.line))
         rests = [(line, after_key), *between, *rests]
-    later = ((number, lines[number - 1]) for number in range(end[0] + 1, len(lines) + 1))
+    later = (
+        (number, lines[number - 1]) for number in range(end[0] + 1, len(lines) + 1)
+    )
     for number, rest in chain(rests, later):
         comment = rest.lstrip(" \t")
         start = len(lines[number - 1]) - len(comment) + 1
@@ -111,7 +117,9 @@ def _find_folded_line(lines: list[str], node: Node, end: Mark) -> Mark | None:
     indents = [len(line) - len(line.lstrip()) for line in written if line.strip()]
     for number, (before, line) in enumerate(pairwise(written), start=start + 1):
         # Lines that are indented more keep their breaks after ">".
-        is_kept = is_block and any(each[min(indents) :].startswith(" ") for each in (before, line))
+        is_kept = is_block and any(
+            each[min(indents) :].startswith(" ") for each in (before, line)
+        )
         if is_kept or not (before.strip() and line.strip()):
             continue
         if any(_OWN_LINE.match(each.strip()) for each in (before, line)):

@@ -64,7 +64,9 @@ def nearest_questions(question: str, questions: Sequence[str], count: int) -> li
     """
     from rapidfuzz import fuzz, process  # noqa: PLC0415 - loaded at the first question
 
-    matches = process.extract(question, questions, scorer=fuzz.token_sort_ratio, limit=count)
+    matches = process.extract(
+        question, questions, scorer=fuzz.token_sort_ratio, limit=count
+    )
     return [index for _, _, index in matches]
 
 

@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from merlin.dataset.check import CheckedDataset, ParsedFile, ParsedFiles, ParsedKey, check
+from merlin.dataset.check import (
+    CheckedDataset,
+    ParsedFile,
+    ParsedFiles,
+    ParsedKey,
+    check,
+)
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
@@ -43,7 +49,9 @@ class Preview:
         rules: dict[str, frozenset[str]] = {}
         for finding in self.findings:
             if finding.severity is Severity.ERROR:
-                rules[finding.path] = rules.get(finding.path, frozenset()) | {finding.rule}
+                rules[finding.path] = rules.get(finding.path, frozenset()) | {
+                    finding.rule
+                }
         return rules if PERSONAL.issuperset(chain(*rules.values())) else {}
 
 
@@ -93,10 +101,18 @@ class EditChecker:
         )
         edited_paths = {escape_unprintable(path) for path in edits}
         known_findings = {(finding.path, finding.rule) for finding in old.findings}
-        fresh = [each for each in new.findings if (each.path, each.rule) not in known_findings]
+        fresh = [
+            each
+            for each in new.findings
+            if (each.path, each.rule) not in known_findings
+        ]
         return Preview(
-            findings=tuple(finding for finding in new.findings if finding.path in edited_paths),
-            around=tuple(finding for finding in fresh if finding.path not in edited_paths),
+            findings=tuple(
+                finding for finding in new.findings if finding.path in edited_paths
+            ),
+            around=tuple(
+                finding for finding in fresh if finding.path not in edited_paths
+            ),
             good={each.path: each for each in new.examples if each.path in edits},
         )
 
@@ -120,13 +136,18 @@ def check_files(
 def _contents(files: Sequence[FileText]) -> dict[str, tuple[str, bytes]]:
     """Return path -> blob and content."""
     return {
-        file.path: (file.blob, _NO_TEXT if file.text is None else file.text.encode("utf-8"))
+        file.path: (
+            file.blob,
+            _NO_TEXT if file.text is None else file.text.encode("utf-8"),
+        )
         for file in files
     }
 
 
 def _entries(files: Mapping[str, tuple[str, bytes]]) -> list[Entry]:
-    return [Entry(path, blob, FILE, len(content)) for path, (blob, content) in files.items()]
+    return [
+        Entry(path, blob, FILE, len(content)) for path, (blob, content) in files.items()
+    ]
 
 
 def _reader(files: Mapping[str, tuple[str, bytes]]) -> BlobReader:

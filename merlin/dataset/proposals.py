@@ -31,8 +31,20 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.messages import Message
 from merlin.dataset.builds import is_in_build
-from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
-from merlin.dataset.commit_message import Subject, file_subject, import_subject, local_editor
+from merlin.dataset.changes import (
+    Change,
+    ChangeRequest,
+    Changes,
+    ChangeState,
+    Edit,
+    make_changes,
+)
+from merlin.dataset.commit_message import (
+    Subject,
+    file_subject,
+    import_subject,
+    local_editor,
+)
 from merlin.dataset.corrections import Corrected, find_corrected
 from merlin.dataset.entries import read_blobs
 from merlin.dataset.example import Example, normalise, parse_example, write_example
@@ -106,7 +118,9 @@ class Draft:
     @property
     def messages(self) -> tuple[Message, ...]:
         """Return the messages of its example."""
-        before = (self.before_question, self.before_answer) if self.before_question else ()
+        before = (
+            (self.before_question, self.before_answer) if self.before_question else ()
+        )
         texts = (*before, self.question, self.answer)
         return tuple(map(Message, cycle(("user", "assistant")), texts))
 
@@ -193,7 +207,9 @@ class Proposals(Repository):
         It replaces a waiting proposal for the same turn, however many wait. Test questions made of
         a user's answers neither count among nor replace the user's own proposals.
         """
-        condition = (PROPOSAL.user_id == user_id) & WAITS & (PROPOSAL.split == draft.split)
+        condition = (
+            (PROPOSAL.user_id == user_id) & WAITS & (PROPOSAL.split == draft.split)
+        )
         same_turn = condition & (PROPOSAL.turn_id == draft.turn_id)
         is_replaced = draft.turn_id and self.db.delete(PROPOSAL, same_turn)
         if not is_replaced and self.db.count(PROPOSAL, condition) >= MAX_WAITING:
@@ -207,7 +223,9 @@ class Proposals(Repository):
 
     def has_waiting(self, dataset: str, origin: str) -> bool:
         """Return whether a proposal of this origin waits: its editors were told of the first."""
-        return self.db.has(PROPOSAL, _is_waiting([dataset]) & (PROPOSAL.origin == origin))
+        return self.db.has(
+            PROPOSAL, _is_waiting([dataset]) & (PROPOSAL.origin == origin)
+        )
 
     def _add(self, user_id: int, draft: Draft) -> int:
         row = {
@@ -272,11 +290,15 @@ class Proposals(Repository):
         for each in [*named, *versions]:
             trained = is_in_build(MODEL.build_id, MODEL.dataset)
             query = MODEL.select(MODEL.model_id).join(TAUGHT_EXAMPLE, on=trained)
-            taught = (getattr(TAUGHT_EXAMPLE, name) == value for name, value in each.items())
+            taught = (
+                getattr(TAUGHT_EXAMPLE, name) == value for name, value in each.items()
+            )
             models.update(row["model_id"] for row in self.db.rows(query.where(*taught)))
         return sorted(models)
 
-    def _list_versions(self, row: Row, example_id: str, build: int, clean: str) -> set[str]:
+    def _list_versions(
+        self, row: Row, example_id: str, build: int, clean: str
+    ) -> set[str]:
         """Return the blobs of an example since a proposal corrected it, except `clean`.
 
         `build` was the newest before. They are of builds, of edits, and of the file as it is.
@@ -303,7 +325,9 @@ class Proposals(Repository):
     def count(self, datasets: Sequence[str] | None = None, split: str = "") -> int:
         """Return how many wait in these datasets (None: all) with this split mark ("": any)."""
         these = _is_waiting(datasets)
-        return self.db.count(PROPOSAL, these & (PROPOSAL.split == split) if split else these)
+        return self.db.count(
+            PROPOSAL, these & (PROPOSAL.split == split) if split else these
+        )
 
     def list_waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None
@@ -321,7 +345,10 @@ class Proposals(Repository):
 
     @transaction
     def approve(
-        self, texts: Mapping[int, str], request: ChangeRequest, replaced: Replaced = NOTHING
+        self,
+        texts: Mapping[int, str],
+        request: ChangeRequest,
+        replaced: Replaced = NOTHING,
     ) -> str | None:
         """Create one batch of changes for proposals of one dataset; return its first Change's id.
 
@@ -342,7 +369,9 @@ class Proposals(Repository):
         change_ids = {change.inside: change.change_id for change in changes}
         for proposal_id, made in edits.items():
             values = {
-                **_DRAFTS.write(reword(self.get(proposal_id).draft, texts[proposal_id]), self.db),
+                **_DRAFTS.write(
+                    reword(self.get(proposal_id).draft, texts[proposal_id]), self.db
+                ),
                 "example_ids": " ".join(example_id_of(edit.path) for edit in made),
                 "change_id": change_ids[made[0].path],
                 "corrected": dump_json(self._list_corrected(dataset, made)),
@@ -350,11 +379,17 @@ class Proposals(Repository):
             self._review(proposal_id, ProposalState.APPROVED, values)
         return changes[0].change_id
 
-    def _list_corrected(self, dataset: str, edits: Sequence[Edit]) -> dict[str, list[Any]]:
+    def _list_corrected(
+        self, dataset: str, edits: Sequence[Edit]
+    ) -> dict[str, list[Any]]:
         """Return the examples whose file gets other words, as in the column `corrected`."""
-        newest = self.db.value(BUILD.select(fn.MAX(BUILD.id)).where(BUILD.dataset == dataset))
+        newest = self.db.value(
+            BUILD.select(fn.MAX(BUILD.id)).where(BUILD.dataset == dataset)
+        )
         return {
-            example_id_of(each.path): [newest or 0, each.before] for each in edits if each.before
+            example_id_of(each.path): [newest or 0, each.before]
+            for each in edits
+            if each.before
         }
 
     def corrected(self, draft: Draft, replaced: str | None = None) -> Corrected:
@@ -403,7 +438,9 @@ class Proposals(Repository):
             earlier.update({each.path: each for each in made})
             if not (example and corrected.same):
                 if file_text not in new:
-                    name = names(draft.dataset, draft.folder).allocate((example or draft).question)
+                    name = names(draft.dataset, draft.folder).allocate(
+                        (example or draft).question
+                    )
                     path = example_path(draft.folder + name)
                     new[file_text] = Edit(path, None, file_text)
                 made.append(new[file_text])
@@ -425,7 +462,9 @@ class Proposals(Repository):
         changes = make_changes(dataset, edits, request, _subject(dataset, edits, 1))
         self._changes.put(changes)
         more = self._list_corrected(dataset, edits)
-        of_dataset = (PROPOSAL.dataset == dataset) & PROPOSAL.example_ids.contains(holds.id)
+        of_dataset = (PROPOSAL.dataset == dataset) & PROPOSAL.example_ids.contains(
+            holds.id
+        )
         for row in self.db.rows(PROPOSAL.select().where(of_dataset)):
             ids = row["example_ids"].split()
             known = load_json(row["corrected"])
@@ -433,14 +472,18 @@ class Proposals(Repository):
                 new = [each for each in more if each not in ids]
                 values = {
                     "example_ids": " ".join([*ids, *new]),
-                    "corrected": dump_json({**known, **{each: more[each] for each in new}}),
+                    "corrected": dump_json(
+                        {**known, **{each: more[each] for each in new}}
+                    ),
                 }
                 self.db.update(PROPOSAL, PROPOSAL.id == row["id"], **values)
         return changes[0].change_id
 
     def _names(self, dataset: str, folder: str) -> NameAllocator:
         """Return the names that no example or proposal of the dataset has had in a folder."""
-        files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == dataset)
+        files = DATASET_FILE.select(DATASET_FILE.path).where(
+            DATASET_FILE.dataset == dataset
+        )
         used = [example_id_of(row["path"]) for row in self.db.rows(files)]
         own = PROPOSAL.select(PROPOSAL.example_ids).where(PROPOSAL.dataset == dataset)
         used += chain(*(row["example_ids"].split() for row in self.db.rows(own)))
@@ -467,7 +510,9 @@ class Proposals(Repository):
         condition = (PROPOSAL.id == proposal_id) & WAITS
         at = iso(self._clock())
         self.db.delete(PROPOSAL_EDITOR, PROPOSAL_EDITOR.proposal == proposal_id)
-        return self.db.update(PROPOSAL, condition, **fields, reviewed_at=at, state=state.value)
+        return self.db.update(
+            PROPOSAL, condition, **fields, reviewed_at=at, state=state.value
+        )
 
     def mark_editor(self, proposal_id: int, user_id: int) -> None:
         """Record that a person is changing a proposal now."""
@@ -479,7 +524,9 @@ class Proposals(Repository):
         editors = dict[int, list[int]]()
         is_now = PROPOSAL_EDITOR.at > iso(self._clock() - EDITING)
         is_now &= PROPOSAL_EDITOR.proposal.in_([*proposal_ids])
-        query = PROPOSAL_EDITOR.select().where(is_now).order_by(PROPOSAL_EDITOR.at.desc())
+        query = (
+            PROPOSAL_EDITOR.select().where(is_now).order_by(PROPOSAL_EDITOR.at.desc())
+        )
         for row in self.db.rows(query):
             editors.setdefault(row["proposal"], []).append(row["user_id"])
         return editors
@@ -489,7 +536,9 @@ def _tell_author(db: Database, clock: Clock, row: Row, key: str) -> None:
     """Tell the person who wrote a proposal its outcome, once; a test question has no author."""
     if row["user_id"] and not row["split"]:
         arguments = {"dataset": row["dataset"], "proposal": row["id"]}
-        Notices(db, clock).tell(str(row["user_id"]), key, arguments, once=f"proposal:{row['id']}")
+        Notices(db, clock).tell(
+            str(row["user_id"]), key, arguments, once=f"proposal:{row['id']}"
+        )
 
 
 def read_told(db: Database, proposal_id: int) -> tuple[str, str]:
@@ -534,7 +583,9 @@ def example_yaml(draft: Draft) -> str:
     split = draft.split or (TRAIN if draft.is_correction else None)
     source = draft.source
     return write_example(
-        Example("", "", "", draft.messages, (), split, source, draft.note, rejected=worse)
+        Example(
+            "", "", "", draft.messages, (), split, source, draft.note, rejected=worse
+        )
     )
 
 
@@ -545,13 +596,17 @@ def _is_waiting(datasets: Sequence[str] | None) -> Any:
 # The author and requester of removals. It is not a user, so no notice is sent.
 MERLIN = "merlin"
 AT_ONCE = 50
-_WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_ids != "")
+_WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (
+    PROPOSAL.example_ids != ""
+)
 
 
 class ProposalFollower(Repository):
     """Updates approved and withdrawn proposals from their changes, with subjects in `language`."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now, language: str = "en") -> None:
+    def __init__(
+        self, db: Database, clock: Clock = utc_now, language: str = "en"
+    ) -> None:
         super().__init__(db, clock)
         self._language = language
         self._changes = Changes(db, clock)
@@ -574,7 +629,9 @@ class ProposalFollower(Repository):
             self._remove(row, self._change(row["change_id"]))
 
     def _rows(self, these: Any) -> list[Row]:
-        return self.db.rows(PROPOSAL.select().where(these).order_by(PROPOSAL.id).limit(AT_ONCE))
+        return self.db.rows(
+            PROPOSAL.select().where(these).order_by(PROPOSAL.id).limit(AT_ONCE)
+        )
 
     def _change(self, change_id: str) -> Change | None:
         try:
@@ -606,11 +663,16 @@ class ProposalFollower(Repository):
                 self._set(row, example_ids="")
             return
         clean = {
-            example_path(each): blob for each, (_, blob) in load_json(row["corrected"]).items()
+            example_path(each): blob
+            for each, (_, blob) in load_json(row["corrected"]).items()
         }
         paths = [example_path(each) for each in ids]
         blobs = read_blobs(self.db, DATASET_FILE, row["dataset"], paths)
-        theirs = [path for path in paths if path not in clean or blobs.get(path) != clean[path]]
+        theirs = [
+            path
+            for path in paths
+            if path not in clean or blobs.get(path) != clean[path]
+        ]
         is_behind = change is not None and not self._is_recorded(change)
         if is_behind and not blobs.keys() & {*theirs}:
             return  # the file index is not updated yet
@@ -622,14 +684,20 @@ class ProposalFollower(Repository):
             return
         # Their versions of now, too: an editor may have changed them since the withdrawal.
         versions = [
-            {"dataset": row["dataset"], "example_id": example_id_of(path), "blob": blobs[path]}
+            {
+                "dataset": row["dataset"],
+                "example_id": example_id_of(path),
+                "blob": blobs[path],
+            }
             for path in theirs
             if path in clean and path in blobs
         ]
         self.db.add_missing(REVOKED_VERSION, versions)
         # A file missing from the index is looked up in git, so a removal never waits for the index.
         edits = [Edit(path, blobs.get(path), None) for path in theirs]
-        request = ChangeRequest(local_editor(MERLIN), MERLIN, self._clock(), self._language)
+        request = ChangeRequest(
+            local_editor(MERLIN), MERLIN, self._clock(), self._language
+        )
         changes = make_changes(row["dataset"], edits, request)
         self._changes.put(changes)
         self._set(row, removal_id=changes[0].change_id)
@@ -637,7 +705,9 @@ class ProposalFollower(Repository):
     def _is_recorded(self, change: Change) -> bool:
         """Return whether the commit of a change was fetched and recorded."""
         # While a commit is being recorded it has neither a position nor a verdict.
-        recorded = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
+        recorded = VERDICT.select(VERDICT.commit_sha).where(
+            VERDICT.commit_sha == change.commit
+        )
         is_recorded = COMMIT.position.is_null(is_null=False) | COMMIT.sha.in_(recorded)
         return self.db.has(COMMIT, (COMMIT.sha == change.commit) & is_recorded)
 

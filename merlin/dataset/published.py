@@ -56,7 +56,9 @@ def dump_card(
         "configs": [
             {
                 "config_name": "default",
-                "data_files": [{"split": split, "path": path} for split, path in filled.items()],
+                "data_files": [
+                    {"split": split, "path": path} for split, path in filled.items()
+                ],
             }
         ],
     }
@@ -78,7 +80,11 @@ def dump_tests(conversations: Iterable[tuple[str, Sequence[Message]]]) -> str:
                 "messages": _quote(_dump_json(messages[:-1])),
             },
             "assert": [
-                {"type": "rouge-n", "threshold": _ENOUGH, "value": _quote(messages[-1].content)}
+                {
+                    "type": "rouge-n",
+                    "threshold": _ENOUGH,
+                    "value": _quote(messages[-1].content),
+                }
             ],
         }
         for name, messages in conversations
@@ -106,5 +112,12 @@ def _quote(text: str) -> str:
 def _dump(value: object) -> str:
     width = 1_000_000  # else long lines are wrapped, which people read as line ends
     return str(
-        yaml.dump(value, None, yaml.CSafeDumper, width=width, allow_unicode=True, sort_keys=False)
+        yaml.dump(
+            value,
+            None,
+            yaml.CSafeDumper,
+            width=width,
+            allow_unicode=True,
+            sort_keys=False,
+        )
     )

@@ -73,7 +73,9 @@ class Rule:
         return text(language, f"rule-{self.name}{ending}")
 
 
-def _list_rules(path: str, severity: Severity = Severity.ERROR, **texts: str) -> Iterator[Rule]:
+def _list_rules(
+    path: str, severity: Severity = Severity.ERROR, **texts: str
+) -> Iterator[Rule]:
     for name, example in texts.items():
         yield Rule(name.replace("_", "-"), example, path, severity)
 
@@ -112,7 +114,9 @@ _RULES = (
         Severity.NOTE,
         stray_file="touch draft.docx",
     ),
-    *_list_rules(_CONFIG, too_many_tokens="models:\n  recall: {training_example: 10}\n"),
+    *_list_rules(
+        _CONFIG, too_many_tokens="models:\n  recall: {training_example: 10}\n"
+    ),
     *_list_rules(
         _QUESTION,
         yaml_syntax="messages:\n  - user: What is this: a list?\n",
@@ -151,7 +155,8 @@ _RULES = (
         few_tests=f"{_DATASET.replace('recall', 'smollm2')}gate: {{budget: 0}}\n",
     ),
     *_list_rules(
-        DATASET_FILE, no_rejected=_DATASET.replace("base_model", "method: dpo, base_model")
+        DATASET_FILE,
+        no_rejected=_DATASET.replace("base_model", "method: dpo, base_model"),
     ),
     *_list_rules(
         COURSE_FILE,
@@ -186,7 +191,9 @@ materials:
         last_not_assistant="messages:\n  - user: What is a list?\n",
         tool_results=_CALL.replace("tool_call_id: a", "tool_call_id: b"),
         tools_not_trained=_CALL,
-        undeclared_function=_CALL.replace("function: {name: count}", "function: {name: sum}"),
+        undeclared_function=_CALL.replace(
+            "function: {name: count}", "function: {name: sum}"
+        ),
         tool_arguments=_CALL.replace("{}", "{text: lecture}"),
         wrong_name="messages:\n  - {role: user, name: Анна, content: Hi}\n  - assistant: Hi!\n",
         missing_value="messages:\n  - user: What is in the box?\n  - assistant: null\n",
@@ -257,7 +264,9 @@ rejected: No idea.
         import_cell_error="question,answer\nWhat is a list?,#REF!\n",
     ),
     *_list_rules(
-        _CSV, Severity.WARNING, import_left="Python\nquestion,answer\nWhat is a list?,Items.\n"
+        _CSV,
+        Severity.WARNING,
+        import_left="Python\nquestion,answer\nWhat is a list?,Items.\n",
     ),
     *_list_rules(_XLSX, import_unreadable="PK: a zip begins so, and this is none.\n"),
     # Without an example: a workbook is no text, nor is a text that isn't UTF-8.

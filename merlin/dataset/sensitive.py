@@ -181,9 +181,12 @@ def _find_personal(words: str, before: str) -> Iterator[tuple[str, list[str]]]:
 
 def mask_digits(text: str) -> str:
     """Return the text, shortened, with all digits but the first and last two as `*`."""
-    masked_indices = [index for index, character in enumerate(text) if character.isdigit()][2:-2]
+    masked_indices = [
+        index for index, character in enumerate(text) if character.isdigit()
+    ][2:-2]
     masked = "".join(
-        "*" if index in masked_indices else character for index, character in enumerate(text)
+        "*" if index in masked_indices else character
+        for index, character in enumerate(text)
     )
     return shorten(masked.replace("\u00a0", " "))
 
@@ -198,7 +201,10 @@ def _is_card(digits: str) -> bool:
 
 
 def _is_snils(digits: str) -> bool:
-    total = sum(int(digit) * weight for digit, weight in zip(digits, range(9, 0, -1), strict=False))
+    total = sum(
+        int(digit) * weight
+        for digit, weight in zip(digits, range(9, 0, -1), strict=False)
+    )
     return total % 101 % 100 == int(digits[9:])
 
 
@@ -207,12 +213,18 @@ _NUMBERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("passport", PASSPORT, bool),
     ("snils", SNILS, _is_snils),
     ("personal", _TOLL_FREE_NUMBER, bool),
-    ("personal", PHONE, lambda digits: len(digits) >= _PHONE_DIGITS and len({*digits}) > _PLAIN),
+    (
+        "personal",
+        PHONE,
+        lambda digits: len(digits) >= _PHONE_DIGITS and len({*digits}) > _PLAIN,
+    ),
 )
 
 
 _CARD_DIGITS = re.compile(r"(?<!\d)\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?!\d)")
-_HANDLE = re.compile(r"(?<![\w@/.])@[A-Za-z]\w{4,31}\b|\b(?:https?://)?t\.me/[\w+/-]{3,64}")
+_HANDLE = re.compile(
+    r"(?<![\w@/.])@[A-Za-z]\w{4,31}\b|\b(?:https?://)?t\.me/[\w+/-]{3,64}"
+)
 # Only the name is masked, not the words that lead to it.
 _NAME = re.compile(
     r"(?P<lead>(?i:\b(?:меня зовут|моё имя|мое имя|моя фамилия|my name is|my name's|call me))"

@@ -44,7 +44,9 @@ def schema_text(name: str) -> str:
     """Return the text of the packaged schema `name`. Raises KeyError for an unknown name."""
     if name not in NAMES:
         raise KeyError(name)
-    return (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
+    return (Path(__file__).parent / "schemas" / f"{name}.schema.json").read_text(
+        encoding="utf-8"
+    )
 
 
 @cache
@@ -68,7 +70,9 @@ MAX_FINDINGS = 20
 _NO_NODE = Node({}, 1, 1)
 
 # At most 15 digits, which every JSON parser preserves exactly.
-_LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?")
+_LITERAL = re.compile(
+    r"true|false|null|-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?"
+)
 _APPLICATORS = ("then", "else")
 _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
 
@@ -96,7 +100,9 @@ def validate_file(name: str, node: Node) -> tuple[Any, tuple[Finding, ...]]:
     findings: list[Finding] = []
     for error in errors:
         # jsonschema reports two missing keys as two errors that each name both.
-        findings += (finding for finding in _findings(error, node) if finding not in findings)
+        findings += (
+            finding for finding in _findings(error, node) if finding not in findings
+        )
     findings.sort(key=lambda each: (each.line, each.column))
     return value, tuple(findings[:MAX_FINDINGS])
 
@@ -117,7 +123,10 @@ def _has_short_messages(value: Any) -> bool:
     rule = schema("example")["properties"]["messages"]
     roles = rule["items"]["else"]["properties"].keys()
     messages = value.get("messages") if isinstance(value, dict) else None
-    if not isinstance(messages, list) or not rule["minItems"] <= len(messages) <= rule["maxItems"]:
+    if (
+        not isinstance(messages, list)
+        or not rule["minItems"] <= len(messages) <= rule["maxItems"]
+    ):
         return False
     return all(
         isinstance(each, dict)
@@ -203,7 +212,9 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
         is_closed = there.get("additionalProperties") is False
         unknown = _keys(node).keys() - there["properties"].keys() if is_closed else ()
         for key in requested:
-            if key not in _keys(node) and not any(find_nearest(each, [key]) for each in unknown):
+            if key not in _keys(node) and not any(
+                find_nearest(each, [key]) for each in unknown
+            ):
                 yield _finding(node, "missing-key", name=key)
     else:
         yield _wrong_value(error, node)
@@ -221,7 +232,9 @@ def _wrong_value(error: ValidationError, node: Node) -> Finding:
 def _unknown_key(key: str, child: Node, known: Collection[str]) -> Finding:
     near = find_nearest(key, known)
     named = {"name": shorten(key), **({"near": near} if near else {})}
-    return Finding("", *child.key, "misspelt-key" if near else "unknown-key", arguments=named)
+    return Finding(
+        "", *child.key, "misspelt-key" if near else "unknown-key", arguments=named
+    )
 
 
 def _written_value(node: Node, value: object) -> object:
@@ -230,7 +243,9 @@ def _written_value(node: Node, value: object) -> object:
     return json.loads(str(value)) if is_number else value
 
 
-def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str | int]]:
+def _rule_for(
+    word: str, wanted: Any, found: object
+) -> tuple[str, dict[str, str | int]]:
     """Return our rule and its arguments for a JSON Schema keyword that `value` violates."""
     if word == "anyOf":
         keys = [key for offered in wanted for key in offered.get("required", ())]
@@ -239,9 +254,15 @@ def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str
         return "two-in-one", {}
     if word == "not" or (word == "pattern" and wanted in _PATTERN_RULES):
         # Without the link: it may hold a password.
-        shown: dict[str, str | int] = {} if word == "not" else {"found": _as_text(found)}
+        shown: dict[str, str | int] = (
+            {} if word == "not" else {"found": _as_text(found)}
+        )
         return "user-in-link" if word == "not" else _PATTERN_RULES[wanted], shown
-    if word == "enum" and isinstance(found, str) and "string" not in _types({"enum": wanted}):
+    if (
+        word == "enum"
+        and isinstance(found, str)
+        and "string" not in _types({"enum": wanted})
+    ):
         # `weight: "1"` looks right, only its type is wrong
         word = "type"
         wanted = "integer"
@@ -250,8 +271,14 @@ def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str
         return "wrong-type", {"expected": expected, "found": json_type(found)}
     if word in ("enum", "const"):
         offered = wanted if word == "enum" else [wanted]
-        return "not-one-of", {"allowed": ", ".join(map(str, offered)), "found": _as_text(found)}
-    return _BOUNDS.get(word, "wrong-value"), {"limit": str(wanted), "found": _as_text(found)}
+        return "not-one-of", {
+            "allowed": ", ".join(map(str, offered)),
+            "found": _as_text(found),
+        }
+    return _BOUNDS.get(word, "wrong-value"), {
+        "limit": str(wanted),
+        "found": _as_text(found),
+    }
 
 
 def _as_text(found: object) -> str:
@@ -267,7 +294,10 @@ def _finding(node: Node, rule: str, **arguments: str | int) -> Finding:
     return Finding("", node.line, node.column, rule, arguments=arguments)
 
 
-_PATTERN_RULES = {r"[^\s\u0085]": "no-reason", r"^[A-Za-z0-9_-]*(?![\s\S])": "wrong-name"}
+_PATTERN_RULES = {
+    r"[^\s\u0085]": "no-reason",
+    r"^[A-Za-z0-9_-]*(?![\s\S])": "wrong-name",
+}
 _BOUNDS = {
     "minimum": "too-small",
     "exclusiveMinimum": "too-small",
@@ -323,7 +353,10 @@ class Recipe:
 
     def as_json(self) -> dict[str, object]:
         """Return the recipe as stored in a manifest, hyper-parameters sorted by name."""
-        values = {**asdict(self), "hyperparameters": dict(sorted(self.hyperparameters.items()))}
+        values = {
+            **asdict(self),
+            "hyperparameters": dict(sorted(self.hyperparameters.items())),
+        }
         if self.method != KTO:
             del values["weeks"]
         return values
@@ -486,13 +519,17 @@ def _localise(value: Mapping[str, str]) -> Localised:
     return {"ru": russian or english, "en": english or russian}
 
 
-def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, list[Finding]]:
+def read_dataset(
+    name: str, content: bytes | None
+) -> tuple[DatasetSpec | None, list[Finding]]:
     """Return the spec in dataset.yaml of the dataset `name`; content None: the file is missing."""
     if content is None:
         return None, [Finding(DATASET_FILE, 1, 1, "missing-dataset")]
     if not is_valid_name(name):
         arguments = {"name": shorten(name), "proposed": suggest_name(name)}
-        return None, [Finding(DATASET_FILE, 1, 1, "bad-dataset-name", arguments=arguments)]
+        return None, [
+            Finding(DATASET_FILE, 1, 1, "bad-dataset-name", arguments=arguments)
+        ]
     value, node, found = read_file("dataset", content)
     errors: tuple[Finding, ...] = ()
     if value is not None:
@@ -515,7 +552,10 @@ def read_course(
     value, node, found = read_file("course", content)
     errors: tuple[Finding, ...] = ()
     if value is not None:
-        errors = (*_find_blank_texts(node), *_find_missing_texts(node, value, materials))
+        errors = (
+            *_find_blank_texts(node),
+            *_find_missing_texts(node, value, materials),
+        )
     findings = [each.at(COURSE_FILE) for each in (*found, *errors)]
     return (None if value is None or errors else course_spec(value)), findings
 
@@ -523,13 +563,19 @@ def read_course(
 def _find_blank_texts(node: Node) -> Iterator[Finding]:
     """Yield a finding for each title or description of which nothing can be seen."""
     for key, child in _keys(node).items():
-        if key in ("ru", "en") and isinstance(child.value, str) and is_blank(child.value):
+        if (
+            key in ("ru", "en")
+            and isinstance(child.value, str)
+            and is_blank(child.value)
+        ):
             yield _finding(child, "blank-text")
     for child in node.value if isinstance(node.value, list) else _keys(node).values():
         yield from _find_blank_texts(child)
 
 
-def _find_missing_texts(node: Node, value: Any, materials: Collection[str]) -> Iterator[Finding]:
+def _find_missing_texts(
+    node: Node, value: Any, materials: Collection[str]
+) -> Iterator[Finding]:
     """Yield a finding for each material whose text is missing below materials/."""
     inside: Any = node.value
     for place, material in enumerate(value.get("materials", ())):

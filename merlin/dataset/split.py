@@ -42,7 +42,9 @@ def split(
         ),
     )
     train_count = len(examples) - len(tests)
-    of_question = groupby(tests, key=lambda each: (each.split == TEST, each.normal_question))
+    of_question = groupby(
+        tests, key=lambda each: (each.split == TEST, each.normal_question)
+    )
     for _, moved in of_question:
         if train_count >= FEWEST:
             break
@@ -52,12 +54,19 @@ def split(
     return sides
 
 
-def _teach_each_answer(examples: Sequence[Example], sides: dict[str, str], rule: SplitRule) -> None:
+def _teach_each_answer(
+    examples: Sequence[Example], sides: dict[str, str], rule: SplitRule
+) -> None:
     """Move unmarked test questions to train whose answer no training example has."""
     answers = {each.last_answer_digest for each in examples if sides[each.id] == TRAIN}
-    tested = [each for each in examples if sides[each.id] == TEST and each.split != TEST]
+    tested = [
+        each for each in examples if sides[each.id] == TEST and each.split != TEST
+    ]
     tested.sort(
-        key=lambda each: (-split_bucket(each.normal_question, rule.salt), each.normal_question)
+        key=lambda each: (
+            -split_bucket(each.normal_question, rule.salt),
+            each.normal_question,
+        )
     )
     for _, same_question in groupby(tested, key=lambda each: each.normal_question):
         moved = list(same_question)

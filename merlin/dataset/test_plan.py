@@ -46,7 +46,9 @@ def read_plan(manifest: Mapping[str, Any]) -> TestPlan | None:
     counts = manifest["counts"]
     if "disguised" not in split:
         return None
-    return TestPlan(counts[TRAIN], counts[TEST], split["disguised"], max(split["min_test"], 1))
+    return TestPlan(
+        counts[TRAIN], counts[TEST], split["disguised"], max(split["min_test"], 1)
+    )
 
 
 def plan_test(sides: Iterable[str], spec: DatasetSpec) -> TestPlan:

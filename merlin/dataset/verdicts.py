@@ -69,7 +69,8 @@ KNOWN_DATASETS = """known (dataset) AS (
 NOTHING_NEW = (VerdictStatus.UNCHANGED, VerdictStatus.LEFT_OUT)
 # The condition of verdicts with a build of their own, or of the dataset's removal.
 CHANGES_DATASET = (
-    (VERDICT.training_key != "") & VERDICT.status.not_in([status.value for status in NOTHING_NEW])
+    (VERDICT.training_key != "")
+    & VERDICT.status.not_in([status.value for status in NOTHING_NEW])
 ) | (VERDICT.status == VerdictStatus.REMOVED.value)
 
 # Reasons of a training verdict whose model is held by the gate.
@@ -142,8 +143,12 @@ def read_newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
 
     The gate is not part of a build: a commit that changes only it applies to a waiting model too.
     """
-    readable = (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(is_null=False)
-    query = VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())
+    readable = (
+        (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(is_null=False)
+    )
+    query = (
+        VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())
+    )
     return load_spec(db.value(query.limit(1)))
 
 
@@ -180,12 +185,16 @@ def require_known_dataset(db: Database, dataset: str) -> None:
     if has_verdict or db.count(SERVING, SERVING.dataset == dataset):
         return
     rows = db.rows(choose_newest(VERDICT.select(VERDICT.dataset, VERDICT.status)))
-    known = sorted(row["dataset"] for row in rows if row["status"] != VerdictStatus.REMOVED.value)
+    known = sorted(
+        row["dataset"] for row in rows if row["status"] != VerdictStatus.REMOVED.value
+    )
     arguments = {
         "known": ", ".join(known) or "none",
         "near": find_nearest(dataset, known) or "none",
     }
-    raise NotFound(f"no dataset {dataset}", "dataset-unknown", dataset=dataset, **arguments)
+    raise NotFound(
+        f"no dataset {dataset}", "dataset-unknown", dataset=dataset, **arguments
+    )
 
 
 def require_present_dataset(db: Database, dataset: str) -> None:

@@ -134,7 +134,9 @@ def _files_below(folder: str) -> Iterator[tuple[str, os.stat_result]]:
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name == _GIT:
             continue
-        if entry.is_dir(follow_symlinks=False) and not os.path.lexists(f"{entry.path}/{_GIT}"):
+        if entry.is_dir(follow_symlinks=False) and not os.path.lexists(
+            f"{entry.path}/{_GIT}"
+        ):
             yield from _files_below(entry.path)
         else:
             yield entry.path, entry.stat(follow_symlinks=False)

@@ -28,12 +28,16 @@ MAX_DEPTH = 16
 MAX_EVENTS = 10_000
 
 # Not printable in YAML 1.1; CR occurs only in line ends, which YAML removes.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
+)
 _CONTROL_OR_CR = re.compile(_CONTROL.pattern[:-1] + "\r]")
 # YAML 1.1 ends a line at these too, editors do not; in quotes they may be written as escapes.
 _LINE_ENDS = "\x85\u2028\u2029"
 _CONTROL_OR_LINE_END = re.compile(_CONTROL.pattern[:-1] + _LINE_ENDS + "]")
-_SURROGATE = re.compile(b"\xed[\xa0-\xbf][\x80-\xbf]")  # half of a character beyond U+FFFF
+_SURROGATE = re.compile(
+    b"\xed[\xa0-\xbf][\x80-\xbf]"
+)  # half of a character beyond U+FFFF
 _BOM = "\ufeff"
 _LFS_POINTER = "version https://git-lfs.github.com/spec/"  # stands in git for a file kept elsewhere
 
@@ -66,10 +70,14 @@ def find_path(content: bytes, mark: tuple[int, int]) -> str:
     while isinstance(node, Node):
         children: list[tuple[str, tuple[int, int], Node]] = []
         if isinstance(node.value, dict):
-            children += ((f".{key}", child.key, child) for key, child in node.value.items())
+            children += (
+                (f".{key}", child.key, child) for key, child in node.value.items()
+            )
         elif isinstance(node.value, list):
             items = enumerate(node.value)
-            children += ((f"[{at}]", (child.line, child.column), child) for at, child in items)
+            children += (
+                (f"[{at}]", (child.line, child.column), child) for at, child in items
+            )
         before = [each for each in children if each[1] <= mark]
         if not before:
             break
@@ -108,7 +116,9 @@ def _check_text(text: str) -> None:
     if match := _CONTROL_OR_LINE_END.search(text):
         before = text[: match.start()]
         letter = match.group()
-        raise _Unreadable(_finding_after(before, "control-character", **_describe(letter)))
+        raise _Unreadable(
+            _finding_after(before, "control-character", **_describe(letter))
+        )
 
 
 def decode_text(content: bytes) -> str | Finding:
@@ -132,7 +142,9 @@ def decode_text(content: bytes) -> str | Finding:
 
 def too_large_finding(size: int) -> Finding:
     """Return the finding about a file of `size` bytes, more than are allowed."""
-    return Finding("", 1, 1, "too-large", arguments={"size": size, "limit": MAX_FILE_BYTES})
+    return Finding(
+        "", 1, 1, "too-large", arguments={"size": size, "limit": MAX_FILE_BYTES}
+    )
 
 
 def split_lines(text: str) -> list[str]:
@@ -148,7 +160,10 @@ def _finding_after(before: str, rule: str, **arguments: str | int) -> Finding:
 def _describe(letter: str) -> dict[str, str]:
     """Return the arguments of the finding about a character that a text cannot have."""
     kind = "half" if "\ud800" <= letter <= "\udfff" else "control"
-    return {"code": f"U+{ord(letter):04X}", "kind": "line" if letter in _LINE_ENDS else kind}
+    return {
+        "code": f"U+{ord(letter):04X}",
+        "kind": "line" if letter in _LINE_ENDS else kind,
+    }
 
 
 def _parse_tree(content: bytes, text: str) -> Node:
@@ -163,7 +178,9 @@ def _parse_tree(content: bytes, text: str) -> Node:
                 handle(builder, event)
     except yaml.YAMLError as error:
         line, column, problem = describe_yaml_error(error, text)
-        finding = Finding("", line, column, "yaml-syntax", arguments={"problem": problem})
+        finding = Finding(
+            "", line, column, "yaml-syntax", arguments={"problem": problem}
+        )
         raise _Unreadable(finding) from None
     if builder.root is None:
         raise _Unreadable(Finding("", 1, 1, "empty-file"))
@@ -172,7 +189,9 @@ def _parse_tree(content: bytes, text: str) -> Node:
 
 def _reject(event: Any, rule: str, **arguments: str | int) -> None:
     mark = event.start_mark
-    raise _Unreadable(Finding("", mark.line + 1, mark.column + 1, rule, arguments=arguments))
+    raise _Unreadable(
+        Finding("", mark.line + 1, mark.column + 1, rule, arguments=arguments)
+    )
 
 
 class _Builder:
@@ -233,7 +252,12 @@ class _Builder:
             if name == "<<" and node.plain:
                 _reject(event, "merge-key")
             if name in parent:
-                _reject(event, "duplicate-key", name=shorten(name), first=parent[name].key[0])
+                _reject(
+                    event,
+                    "duplicate-key",
+                    name=shorten(name),
+                    first=parent[name].key[0],
+                )
             self._keys[-1] = node
         elif isinstance(parent, dict) and key is not None:
             node.key = (key.line, key.column)
@@ -241,7 +265,9 @@ class _Builder:
             self._keys[-1] = None
 
 
-def _node(event: Any, value: str | list[Node] | dict[str, Node], *, plain: bool = False) -> Node:
+def _node(
+    event: Any, value: str | list[Node] | dict[str, Node], *, plain: bool = False
+) -> Node:
     mark = event.start_mark
     return Node(value, mark.line + 1, mark.column + 1, plain)
 
@@ -265,7 +291,12 @@ _HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
 
 _STRING_TAG = "tag:yaml.org,2002:str"
 # Further line ends in YAML 1.1, and the byte order mark.
-_ESCAPED = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029", "\ufeff": "\\ufeff"}
+_ESCAPED = {
+    "\x85": "\\u0085",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+    "\ufeff": "\\ufeff",
+}
 _resolve: Any = yaml.resolver.Resolver().resolve
 
 

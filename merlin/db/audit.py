@@ -36,14 +36,22 @@ class Audit(Repository):
 
     @transaction
     def note(
-        self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
+        self,
+        by: str,
+        action: str,
+        target: str,
+        arguments: Mapping[str, object] | None = None,
     ) -> None:
         """Add one entry; `arguments` are JSON values."""
         entry = Entry(self._clock(), by, action, target, arguments or {})
         self.db.add(AUDIT, _ENTRIES.write(entry, but=("id",)))
 
     def list_newest(
-        self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0
+        self,
+        limit: int = 50,
+        target: str | None = None,
+        by: str | None = None,
+        before: int = 0,
     ) -> list[Entry]:
         """Return entries, newest first: of one target, by one author, below an id."""
         entries = AUDIT.select().order_by(AUDIT.id.desc()).limit(limit)

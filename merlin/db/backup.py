@@ -84,7 +84,12 @@ def find_last_backup(state_dir: Path) -> datetime | None:
 
 
 def write_backup(
-    state_dir: Path, url: str, target: IO[bytes], at: datetime, *, with_key: bool = False
+    state_dir: Path,
+    url: str,
+    target: IO[bytes],
+    at: datetime,
+    *,
+    with_key: bool = False,
 ) -> Manifest:
     """Write an archive of the state into a stream; `with_key` includes the key of people's texts.
 
@@ -140,10 +145,14 @@ def _copy_database(name: str, place: Path | None, url: str, staged: Path) -> Non
             ((found,),) = database.execute("PRAGMA quick_check(1)")
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
-            database.execute("PRAGMA synchronous = OFF")  # of the copy, which its users sync
+            database.execute(
+                "PRAGMA synchronous = OFF"
+            )  # of the copy, which its users sync
             database.execute("VACUUM INTO ?", (str(staged),))
         except sqlite3.Error as error:
-            raise MerlinError(str(error), "backup-failed", what=name, reason=str(error)) from error
+            raise MerlinError(
+                str(error), "backup-failed", what=name, reason=str(error)
+            ) from error
 
 
 def _call_postgresql(program: str, url: str, *arguments: str) -> None:
@@ -152,7 +161,9 @@ def _call_postgresql(program: str, url: str, *arguments: str) -> None:
 
     # By the environment: a password in the arguments would be visible in `ps`.
     options = [each for each in pq.Conninfo.parse(url.encode()) if each.val is not None]
-    named = {option.keyword.decode(): (option.val or b"").decode() for option in options}
+    named = {
+        option.keyword.decode(): (option.val or b"").decode() for option in options
+    }
     environment = {
         option.envvar.decode(): named[option.keyword.decode()]
         for option in options
@@ -163,7 +174,11 @@ def _call_postgresql(program: str, url: str, *arguments: str) -> None:
         words.append(f"--dbname={named['dbname']}")
     try:
         done = subprocess.run(  # noqa: S603 - a program of PostgreSQL, its arguments ours
-            words, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+            words,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError as error:
         raise MerlinError(str(error), "backup-no-program", program=program) from error
@@ -230,10 +245,16 @@ def _parse_manifest(content: bytes) -> Manifest:
         if document["format"] > _FORMAT or {*document["schema"]} - {
             step.__name__ for step in STEPS
         }:
-            raise Refused("a newer backup", "restore-newer", version=str(document["merlin"]))
-        members = {name: FileDigest(**each) for name, each in document.pop("members").items()}
+            raise Refused(
+                "a newer backup", "restore-newer", version=str(document["merlin"])
+            )
+        members = {
+            name: FileDigest(**each) for name, each in document.pop("members").items()
+        }
         from_iso(document["created_at"])
-        return Manifest(**{**document, "schema": tuple(document["schema"])}, members=members)
+        return Manifest(
+            **{**document, "schema": tuple(document["schema"])}, members=members
+        )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Refused("no manifest", "restore-broken", why=MANIFEST) from error
 
@@ -253,7 +274,9 @@ def _is_ours(name: str) -> bool:
     return (is_known or is_below) and "/".join(parts) == name and ".." not in parts
 
 
-def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> FileDigest:
+def _unpack(
+    archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path
+) -> FileDigest:
     if not _is_ours(info.name):
         raise tarfile.TarError(f"{info.name} is none of a backup's files")
     target = folder / info.name
@@ -270,7 +293,9 @@ def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Fi
     return FileDigest(size, digest.hexdigest())
 
 
-def restore_backup(source: IO[bytes], state_dir: Path, url: str, at: datetime) -> Manifest:
+def restore_backup(
+    source: IO[bytes], state_dir: Path, url: str, at: datetime
+) -> Manifest:
     """Replace the state by that of an archive; return its manifest.
 
     No process may use the state meanwhile. First the whole archive is unpacked and verified: a kill
@@ -320,7 +345,10 @@ def restore_backup(source: IO[bytes], state_dir: Path, url: str, at: datetime) -
 def _replace_database(source: Path, place: Path, at: datetime) -> None:
     """Replace an SQLite file; the old one is kept, after its WAL was written into it."""
     if place.exists():
-        with closing(sqlite3.connect(place)) as database, suppress(sqlite3.DatabaseError):
+        with (
+            closing(sqlite3.connect(place)) as database,
+            suppress(sqlite3.DatabaseError),
+        ):
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for ending in ("-wal", "-shm"):
             place.with_name(place.name + ending).unlink(missing_ok=True)
@@ -333,7 +361,9 @@ def _replace_database(source: Path, place: Path, at: datetime) -> None:
 def find_former_databases(state_dir: Path, url: str) -> list[Path]:
     """Return the SQLite files that restores kept."""
     places = [place for _, place in list_databases(state_dir, url) if place is not None]
-    return sorted(path for each in places for path in each.parent.glob(f"{each.name}.before-*"))
+    return sorted(
+        path for each in places for path in each.parent.glob(f"{each.name}.before-*")
+    )
 
 
 def _move(source: Path, target: Path) -> None:

@@ -30,13 +30,17 @@ Tell = Callable[[], object]
 def watch_changes(db: Database, tell: Tell) -> Iterator[None]:
     """Call `tell` in a thread at the start and after every change of the counter."""
     stop = threading.Event()
-    thread = threading.Thread(target=_watch, args=(db, tell, stop), name="merlin-changes")
+    thread = threading.Thread(
+        target=_watch, args=(db, tell, stop), name="merlin-changes"
+    )
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        with suppress(MerlinError):  # without a database it looks at `stop` within a second
+        with suppress(
+            MerlinError
+        ):  # without a database it looks at `stop` within a second
             db.announce()
         thread.join()
 
@@ -54,7 +58,9 @@ def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
                         stop.wait(LOOK_S)
                     wait(MAX_WAIT_S)
         except Exception as error:
-            if not isinstance(error, MerlinError):  # others report an unavailable database
+            if not isinstance(
+                error, MerlinError
+            ):  # others report an unavailable database
                 log.exception("changes are not heard of")
             stop.wait(MAX_WAIT_S)
 
@@ -88,5 +94,7 @@ class ChangeCounter:
 def changes_of(db: Database) -> Iterator[ChangeCounter]:
     """Yield the changes for this event loop."""
     changes = ChangeCounter()
-    with watch_changes(db, partial(asyncio.get_running_loop().call_soon_threadsafe, changes.add)):
+    with watch_changes(
+        db, partial(asyncio.get_running_loop().call_soon_threadsafe, changes.add)
+    ):
         yield changes

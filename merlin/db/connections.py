@@ -61,7 +61,10 @@ class Registry:
                 if (thread := owner()) is None or not thread.is_alive()
             ]
             stale = [self._open.pop(key)[1] for key in ended]
-            self._open[id(connection)] = (weakref.ref(threading.current_thread()), connection)
+            self._open[id(connection)] = (
+                weakref.ref(threading.current_thread()),
+                connection,
+            )
         for old in stale:
             old.close()
 
@@ -124,7 +127,9 @@ class Sqlite(_Registering, SqliteDatabase):
 
     def _connect(self) -> Any:
         connection = super()._connect()
-        connection.execute("PRAGMA data_version")  # opens the log, whose faults show here
+        connection.execute(
+            "PRAGMA data_version"
+        )  # opens the log, whose faults show here
         return connection
 
     def rollback(self) -> None:
@@ -153,7 +158,9 @@ class Sqlite(_Registering, SqliteDatabase):
             _LIBC.inotify_add_watch(watch, os.fsencode(self._path), _IN_ATTRIB)
             incoming = select.poll()
             incoming.register(watch, select.POLLIN)
-            yield lambda within_s: incoming.poll(1000 * within_s) and os.read(watch, 4096)
+            yield (
+                lambda within_s: incoming.poll(1000 * within_s) and os.read(watch, 4096)
+            )
         finally:
             os.close(watch)
 
@@ -173,7 +180,9 @@ class _PsycopgAdapter(Psycopg3Adapter):
         encoding = connection.info.parameter_status("server_encoding")
         if encoding not in ("UTF8", None):  # None: of a pooler
             connection.close()
-            raise ConfigError(f"the encoding is {encoding}", "store-encoding", encoding=encoding)
+            raise ConfigError(
+                f"the encoding is {encoding}", "store-encoding", encoding=encoding
+            )
         return connection
 
 

@@ -35,9 +35,13 @@ def copy_database(
             # Each is created after those that its foreign keys refer to.
             tables = list_created()
             for table in tables:
-                has_rows = target.execute(_statement("SELECT 1 FROM {} LIMIT 1", table)).fetchone()
+                has_rows = target.execute(
+                    _statement("SELECT 1 FROM {} LIMIT 1", table)
+                ).fetchone()
                 if table not in SEEDED and has_rows:
-                    raise Refused(f"{table} has rows", "migrate-db-not-empty", table=table)
+                    raise Refused(
+                        f"{table} has rows", "migrate-db-not-empty", table=table
+                    )
             for table in SEEDED:
                 target.execute(_statement("DELETE FROM {}", table))
             copied = {}
@@ -66,13 +70,17 @@ def _copy_table(
                 count += 1
     except DataError as error:
         reason = redact(str(error)).partition("\n")[0]
-        raise MerlinError(reason, "migrate-db-value", table=table, reason=reason) from error
+        raise MerlinError(
+            reason, "migrate-db-value", table=table, reason=reason
+        ) from error
     if "id" in columns:
         # New rows get ids that no row ever had, including deleted ones.
         query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
         given = lite.execute(query, (table,)).fetchone()
         if given is not None and given[0]:
-            target.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, given[0]))
+            target.execute(
+                "SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, given[0])
+            )
     return count
 
 

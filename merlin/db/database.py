@@ -127,7 +127,9 @@ class BoundQuery:
 
 
 @cache
-def _prepare_upsert(table: Table, key: tuple[str, ...], names: tuple[str, ...]) -> Prepared:
+def _prepare_upsert(
+    table: Table, key: tuple[str, ...], names: tuple[str, ...]
+) -> Prepared:
     """Return the INSERT of one row that updates the columns `names` of a row with its key."""
     update = parameters(" ".join(names))
     new = table.insert({**parameters(" ".join(key)), **update})
@@ -348,7 +350,9 @@ class Database:
         """Insert one row unless its key exists; return whether it was stored."""
         return self.put(table.insert(dict(values)).on_conflict_ignore())
 
-    def upsert(self, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
+    def upsert(
+        self, table: Table, key: Mapping[str, object], values: Mapping[str, object]
+    ) -> None:
         """Insert one row, or update the row of this key."""
         self._done(_prepare_upsert(table, tuple(key), tuple(values))(**key, **values))
 
@@ -360,7 +364,9 @@ class Database:
         """Insert the rows whose keys do not exist; leave existing rows unchanged."""
         self._insert(table, rows, " ON CONFLICT DO NOTHING")
 
-    def _insert(self, table: Table, rows: Iterable[Mapping[str, object]], end: str) -> None:
+    def _insert(
+        self, table: Table, rows: Iterable[Mapping[str, object]], end: str
+    ) -> None:
         """Insert with one prepared statement: peewee renders each value, eight times as long."""
         left = list(rows)
         if not left:
@@ -405,7 +411,11 @@ class Database:
     def sql(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a plain SQL statement with `?` for values; for what peewee lacks."""
         self._ready()
-        statement = sql if self.dialect == "sqlite" else sql.replace("%", "%%").replace("?", "%s")
+        statement = (
+            sql
+            if self.dialect == "sqlite"
+            else sql.replace("%", "%%").replace("?", "%s")
+        )
         with driver_errors():
             cursor = self._execute(statement, values)
             return list(cursor.fetchall()) if cursor.description else []
@@ -417,7 +427,9 @@ class Database:
             with driver_errors():
                 return bool(self._handle.table_exists(name))
         except UnicodeDecodeError as error:  # how SQLite reports a damaged schema
-            raise DatabaseDamaged(str(error), "store-damaged", found=str(error)) from error
+            raise DatabaseDamaged(
+                str(error), "store-damaged", found=str(error)
+            ) from error
 
     def bump(self) -> None:
         """Notify the other processes when the current transaction is committed."""
@@ -447,7 +459,9 @@ class Database:
             return
         found = [str(row[0]) for row in self.sql("PRAGMA quick_check(3)")]
         if found != ["ok"]:
-            raise DatabaseDamaged(f"quick_check: {found}", "store-damaged", found="; ".join(found))
+            raise DatabaseDamaged(
+                f"quick_check: {found}", "store-damaged", found="; ".join(found)
+            )
 
     @property
     def connection_counter(self) -> dict[str, int]:
@@ -479,7 +493,11 @@ class Database:
 
 
 def open_database(
-    url: str, *, read_only: bool = False, busy_s: float = 5.0, cipher: Cipher | None = None
+    url: str,
+    *,
+    read_only: bool = False,
+    busy_s: float = 5.0,
+    cipher: Cipher | None = None,
 ) -> Database:
     """Return the open database at `url`: `sqlite:///absolute/path` or `postgresql://…`.
 
@@ -488,7 +506,9 @@ def open_database(
     texts, None if none are read or written. Raises ConfigError for another kind of address,
     DatabaseAway, DatabaseDamaged.
     """
-    database = Database(connect(url, read_only=read_only, busy_s=busy_s), is_read_only=read_only)
+    database = Database(
+        connect(url, read_only=read_only, busy_s=busy_s), is_read_only=read_only
+    )
     database.cipher = cipher
     try:
         database.open()
@@ -506,7 +526,9 @@ def require_room(folder: Path) -> None:
     SQLite writes into the room that its log has already: small writes succeed on a full disk for a
     while, large ones do not. A folder that does not exist yet is judged by its nearest parent.
     """
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    existing = next(
+        path for path in (folder, *folder.absolute().parents) if path.exists()
+    )
     if shutil.disk_usage(existing).free < MIN_FREE_BYTES:
         raise DatabaseAway("the disk is full", "store-no-room", folder=str(folder))
 
@@ -588,7 +610,9 @@ class _HasDatabase(Protocol):
 S = TypeVar("S", bound=_HasDatabase)
 
 
-def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+def transaction(
+    method: Callable[Concatenate[S, P], T],
+) -> Callable[Concatenate[S, P], T]:
     """Run a method of a repository, or an act, in one transaction of its `db`, or in the current.
 
     An act takes its context first.

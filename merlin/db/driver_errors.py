@@ -58,7 +58,9 @@ def describe_driver_error(error: Exception) -> MerlinError | None:
         return DatabaseAway(text, "store-read-only")
     if state == "42501":
         return DatabaseAway(text, "store-denied", reason=text.partition("\n")[0])
-    if code in _SQLITE_AWAY or (isinstance(cause, _psycopg_errors("Error")) and _is_away(cause)):
+    if code in _SQLITE_AWAY or (
+        isinstance(cause, _psycopg_errors("Error")) and _is_away(cause)
+    ):
         return DatabaseAway(text, "store-unavailable", reason=text)
     return None
 

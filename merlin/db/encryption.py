@@ -71,18 +71,24 @@ class Cipher:
         key_id, _, coded = rest.partition(".")
         key = self._keys.get(key_id)
         if version != _VERSION or key is None:
-            raise DecryptionFailed("no key for this text", "store-no-key", key_id=key_id)
+            raise DecryptionFailed(
+                "no key for this text", "store-no-key", key_id=key_id
+            )
         try:
             body = _decode(coded.encode())
             head = f"{version}.{key_id}".encode()
             return key.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], head).decode()
         except (InvalidTag, ValueError) as error:
-            raise DecryptionFailed("a stored text was changed", "store-seal-broken") from error
+            raise DecryptionFailed(
+                "a stored text was changed", "store-seal-broken"
+            ) from error
 
     def marks(self, text: str) -> list[str]:
         """Return the keyed hashes of `text`, the newest key's first."""
         raw = self._raw.values()
-        marks = [hmac.new(key, b"merlin mark " + text.encode(), "sha256") for key in raw]
+        marks = [
+            hmac.new(key, b"merlin mark " + text.encode(), "sha256") for key in raw
+        ]
         return [mark.hexdigest() for mark in marks]
 
 
@@ -161,7 +167,9 @@ def _make(path: Path) -> None:
         except FileExistsError:
             return
     durable_files.sync_file(path.parent)
-    log.warning("made a key for people's texts; keep a copy apart from backups", path=str(path))
+    log.warning(
+        "made a key for people's texts; keep a copy apart from backups", path=str(path)
+    )
 
 
 def new_key() -> bytes:

@@ -66,8 +66,12 @@ class Intents(Repository):
         A daemon that was suspended for long continues where another one has led since.
         """
         row = _INTENTS.write(known)
-        is_unchanged = (INTENT.state == row["state"]) & (INTENT.sent_at == row["sent_at"])
-        return self.db.update(INTENT, (INTENT.key == known.key) & is_unchanged, **_sending(at))
+        is_unchanged = (INTENT.state == row["state"]) & (
+            INTENT.sent_at == row["sent_at"]
+        )
+        return self.db.update(
+            INTENT, (INTENT.key == known.key) & is_unchanged, **_sending(at)
+        )
 
     @transaction
     def count_empty_find(self, key: str) -> int:

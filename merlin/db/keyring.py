@@ -15,7 +15,14 @@ from peewee import SQL, Tuple, fn
 from merlin.core.durable_files import give_to_owner, write_durably
 from merlin.core.errors import ConfigError, Refused
 from merlin.db.database import Database, Repository, Row
-from merlin.db.encryption import SEALED, DecryptionFailed, format_keys, key_id, new_key, read_keys
+from merlin.db.encryption import (
+    SEALED,
+    DecryptionFailed,
+    format_keys,
+    key_id,
+    new_key,
+    read_keys,
+)
 from merlin.db.tables import Table, list_all_tables
 
 AT_ONCE = 200
@@ -51,7 +58,9 @@ def require_key_of_texts(db: Database, held: Collection[str]) -> None:
         form = SEALED.fullmatch(str(sealed))
         if form is None:
             where = f"{table.__name__}.{name}"
-            raise ConfigError(f"no sealed text in {where}", "store-other-form", where=where)
+            raise ConfigError(
+                f"no sealed text in {where}", "store-other-form", where=where
+            )
         if form["key"] not in held:
             key = form["key"]
             raise ConfigError(f"texts of the key {key}", "store-no-key", key_id=key)
@@ -70,7 +79,9 @@ def _replace(path: Path, keys: list[bytes]) -> None:
         write_durably(path, write)
     except PermissionError as error:
         arguments = {"name": str(path), "user": str(path.stat().st_uid)}
-        raise Refused(f"{path} is another user's", "key-other-owner", **arguments) from error
+        raise Refused(
+            f"{path} is another user's", "key-other-owner", **arguments
+        ) from error
 
 
 class Reencryption(Repository):
@@ -83,7 +94,9 @@ class Reencryption(Repository):
             column = getattr(table, name)
             # "1.<8 letters>.…": the part before the second full stop.
             key: Any = fn.SUBSTR(column, 3, 8).alias("key")
-            query = table.select(key, fn.COUNT(column).alias("count")).where(column != "")
+            query = table.select(key, fn.COUNT(column).alias("count")).where(
+                column != ""
+            )
             for row in self.db.rows(query.group_by(SQL("1"))):
                 sums[row["key"]] = sums.get(row["key"], 0) + int(row["count"])
         return sums
@@ -91,7 +104,9 @@ class Reencryption(Repository):
     def left(self) -> int:
         """Return the number of values that other keys encrypted."""
         return sum(
-            count for key, count in self.count_by_key().items() if key != self.db.cipher.newest
+            count
+            for key, count in self.count_by_key().items()
+            if key != self.db.cipher.newest
         )
 
     def run(self, progress: Progress) -> int:
@@ -103,7 +118,9 @@ class Reencryption(Repository):
             after: Row | None = None
             while rows := self._next(table, name, after):
                 after = rows[-1]
-                changed, unread = self.db.transact(partial(self._seal, table, name, rows))
+                changed, unread = self.db.transact(
+                    partial(self._seal, table, name, rows)
+                )
                 done = done + changed
                 broken = broken + unread
                 progress(done, max(total, done))
@@ -116,7 +133,9 @@ class Reencryption(Repository):
         is_old = (column != "") & (fn.SUBSTR(column, 3, 8) != self.db.cipher.newest)
         query = table.select(*keys, column).where(is_old).order_by(*keys).limit(AT_ONCE)
         if after is not None:
-            query = query.where(Tuple(*keys) > Tuple(*(after[each] for each in table.row_key)))
+            query = query.where(
+                Tuple(*keys) > Tuple(*(after[each] for each in table.row_key))
+            )
         return self.db.rows(query)
 
     def _seal(self, table: Table, name: str, rows: list[Row]) -> tuple[int, int]:

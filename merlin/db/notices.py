@@ -53,20 +53,30 @@ class Notices(Repository):
     """Notices wait until one process hands them over."""
 
     @transaction
-    def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> bool:
+    def tell(
+        self, to: str, key: str, arguments: Mapping[str, object], once: str = ""
+    ) -> bool:
         """Store a notice; False if its `once` key was stored before."""
-        row = _NOTICES.write(Notice(0, to, key, arguments, self._clock()), but=("notice_id",))
-        is_new = self.db.add_new(NOTICE, {**row, "once": once or None, "handed_over_at": None})
+        row = _NOTICES.write(
+            Notice(0, to, key, arguments, self._clock()), but=("notice_id",)
+        )
+        is_new = self.db.add_new(
+            NOTICE, {**row, "once": once or None, "handed_over_at": None}
+        )
         if is_new:
             self.db.bump()
         return is_new
 
-    def tell_daily(self, key: str, arguments: Mapping[str, object], *about: object) -> bool:
+    def tell_daily(
+        self, key: str, arguments: Mapping[str, object], *about: object
+    ) -> bool:
         """Store a notice to admins; False if one about the same was stored today (UTC)."""
         once = (key, *about, f"{self._clock():%Y-%m-%d}")
         return self.tell(ADMINS, key, arguments, ":".join(map(str, once)))
 
-    def tell_hourly(self, key: str, arguments: Mapping[str, object], *about: object) -> bool:
+    def tell_hourly(
+        self, key: str, arguments: Mapping[str, object], *about: object
+    ) -> bool:
         """Store a notice to admins; False if one about the same was stored in this hour."""
         return self.tell_daily(key, arguments, *about, f"{self._clock():%H}")
 
@@ -79,14 +89,18 @@ class Notices(Repository):
             arguments = {"process": process, "step": step, "reason": redact(reason)}
             self.tell_daily("notice-failing", arguments, process, step)
 
-    def list_waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
+    def list_waiting(
+        self, limit: int = 20, told_since: datetime | None = None
+    ) -> list[Notice]:
         """Return the oldest notices not yet handed over.
 
         A notice to admins waits for others if one of its key or cause was sent since `told_since`.
         """
         waiting = NOTICE.select().where(NOTICE.handed_over_at.is_null())
         if told_since is not None and (held := self._recently_sent(told_since)):
-            waiting = waiting.where((NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(held))
+            waiting = waiting.where(
+                (NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(held)
+            )
         return _NOTICES.read_all(self.db, waiting.order_by(NOTICE.id).limit(limit))
 
     def _recently_sent(self, since: datetime) -> list[str]:
@@ -94,7 +108,9 @@ class Notices(Repository):
         lately = self.db.rows(_RECENTLY_SENT(since=iso(since), now=iso(self._clock())))
         found = {row["key"] for row in lately}
         causes = {cause_of(key) for key in found} - {""}
-        return sorted(found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS)
+        return sorted(
+            found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS
+        )
 
     def list_newest(self, to: str, limit: int) -> list[Notice]:
         """Return the newest notices to one recipient, newest first."""

@@ -58,7 +58,9 @@ class Heartbeats(Repository):
         """
         failing = {step: redact(why) for step, why in heartbeat.failing.items()}
         named = {"process": heartbeat.process, "host": heartbeat.host}
-        is_here = (HEARTBEAT.process == heartbeat.process) & (HEARTBEAT.host == heartbeat.host)
+        is_here = (HEARTBEAT.process == heartbeat.process) & (
+            HEARTBEAT.host == heartbeat.host
+        )
         stored = _HEARTBEATS.find(self.db, HEARTBEAT.select().where(is_here))
         if stored is not None and stored.pid != heartbeat.pid:
             self._other = stored
@@ -69,7 +71,9 @@ class Heartbeats(Repository):
         row = _HEARTBEATS.write(replace(heartbeat, failing=failing), but=named)
         self.db.upsert(HEARTBEAT, named, row)
         if not self._has_sent:
-            self.db.delete(HEARTBEAT, HEARTBEAT.at < iso(heartbeat.at - _FORGOTTEN_AFTER))
+            self.db.delete(
+                HEARTBEAT, HEARTBEAT.at < iso(heartbeat.at - _FORGOTTEN_AFTER)
+            )
             self._has_sent = True
         notices = Notices(self.db, lambda: heartbeat.at)
         notices.tell_failing_steps(heartbeat.process, heartbeat.failing)
@@ -85,7 +89,9 @@ class Heartbeats(Repository):
         `CALL_LIMIT` ago at the latest. What was begun earlier ended with its process.
         """
         earliest = now - CALL_LIMIT
-        starts = (b.since for b in self.list_all() if b.process == process and b.is_alive(now))
+        starts = (
+            b.since for b in self.list_all() if b.process == process and b.is_alive(now)
+        )
         oldest = min(starts, default=earliest)
         # A start of the future was before the clock was set back.
         return oldest if earliest < oldest <= now else earliest
@@ -107,7 +113,9 @@ class Lead:
     `keep` and `release` may be called in threads: they may wait for the database.
     """
 
-    def __init__(self, state_dir: Path, database_url: str, name: str = "daemon") -> None:
+    def __init__(
+        self, state_dir: Path, database_url: str, name: str = "daemon"
+    ) -> None:
         self._path = state_dir / "run" / f"{name}.lock"
         # A signed 64-bit lock number that no other program uses in this database.
         digest = hashlib.sha256(f"merlin lead {name}".encode()).digest()

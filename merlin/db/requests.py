@@ -105,12 +105,16 @@ class Requests(Repository):
         )
         while (row := self.db.row(oldest)) is not None:
             claimed = {"state": RequestState.WORKING.value}
-            if self.db.update(REQUEST, (REQUEST.id == row["id"]) & is_waiting, **claimed):
+            if self.db.update(
+                REQUEST, (REQUEST.id == row["id"]) & is_waiting, **claimed
+            ):
                 return REQUESTS.read(row | claimed)
         return None
 
     @transaction
-    def finish(self, request_id: int, state: RequestState, result: Mapping[str, object]) -> None:
+    def finish(
+        self, request_id: int, state: RequestState, result: Mapping[str, object]
+    ) -> None:
         """Store the result; a finished request stays unchanged."""
         ended = {"state": state.value, "result": dump_json(dict(result))}
         is_working = REQUEST.state == RequestState.WORKING.value
@@ -126,14 +130,18 @@ class Requests(Repository):
         failed = RequestState.FAILED.value
         is_open = REQUEST.state.in_([RequestState.WAITING.value, failed])
         these = (REQUEST.id == request_id) & is_open
-        is_changed = bool(self.db.update(REQUEST, these, state=failed, result=dump_json({})))
+        is_changed = bool(
+            self.db.update(REQUEST, these, state=failed, result=dump_json({}))
+        )
         if is_changed:
             self.db.bump()
         return is_changed
 
     def get(self, request_id: int) -> Request:
         """Return the request. Raises NotFound."""
-        missing = NotFound(f"no request {request_id}", "store-no-request", request=request_id)
+        missing = NotFound(
+            f"no request {request_id}", "store-no-request", request=request_id
+        )
         return REQUESTS.read(
             self.db.get_row(REQUEST.select().where(REQUEST.id == request_id), missing)
         )
@@ -141,7 +149,9 @@ class Requests(Repository):
     def list_of_author(self, by: str, limit: int = 50) -> list[Request]:
         """Return the newest requests of one author, newest first."""
         query = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
-        return REQUESTS.read_all(self.db, query.order_by(REQUEST.id.desc()).limit(limit))
+        return REQUESTS.read_all(
+            self.db, query.order_by(REQUEST.id.desc()).limit(limit)
+        )
 
     def list_failed(self, since: datetime, limit: int) -> list[Request]:
         """Return the requests that failed since a time, newest first.
@@ -157,7 +167,9 @@ class Requests(Repository):
             & (REQUEST.created_at >= iso(since))
             & ~fn.EXISTS(again.select(again.id).where(is_same & is_later))
         )
-        return REQUESTS.read_all(self.db, failed.order_by(REQUEST.id.desc()).limit(limit))
+        return REQUESTS.read_all(
+            self.db, failed.order_by(REQUEST.id.desc()).limit(limit)
+        )
 
     @transaction
     def release(self) -> int:

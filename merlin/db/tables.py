@@ -26,7 +26,10 @@ class Table(peewee.Table):
         """Return an UPDATE; keys may be column names, as in an INSERT."""
         named = {**(update or {}), **values}
         return super().update(
-            {getattr(self, key) if isinstance(key, str) else key: named[key] for key in named}
+            {
+                getattr(self, key) if isinstance(key, str) else key: named[key]
+                for key in named
+            }
         )
 
     def every(self) -> list[Any]:
@@ -141,7 +144,8 @@ GROUP_CHAT = _table("group_chat")
 
 RATING = _table("rating")
 PROPOSAL = _table(
-    "proposal", sealed="question answer rejected before_question before_answer known_answer reason"
+    "proposal",
+    sealed="question answer rejected before_question before_answer known_answer reason",
 )
 PROPOSAL_EDITOR = _table("proposal_editor")
 # People who were blocked when they deleted all their data: a keyed hash of their id.

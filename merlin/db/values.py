@@ -13,7 +13,16 @@ from enum import Enum
 from functools import cache
 from operator import attrgetter
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.log import get_logger
@@ -117,7 +126,9 @@ class RowMap(Generic[V]):
         """Return the values of the rows of a SELECT."""
         return [self.read(row, db) for row in db.rows(query)]
 
-    def write(self, value: V, db: Database | None = None, but: Collection[str] = ()) -> Row:
+    def write(
+        self, value: V, db: Database | None = None, but: Collection[str] = ()
+    ) -> Row:
         """Return the columns of a value, without those of the fields `but`."""
         row: Row = {}
         for name, (_, write) in self._fields.items():
@@ -131,7 +142,10 @@ class RowMap(Generic[V]):
         if hint is Amount:
             return (
                 lambda row, _: Amount(row["amount"], Currency(row["currency"])),
-                lambda value, _: {"amount": value.minor, "currency": value.currency.value},
+                lambda value, _: {
+                    "amount": value.minor,
+                    "currency": value.currency.value,
+                },
             )
         if name in self._json:
             reader = self._json[name]
@@ -144,7 +158,9 @@ class RowMap(Generic[V]):
             return inner.read, inner.write
         if column in self._sealed:
             return (
-                lambda row, db: (decrypt(db.cipher, row[column]) or "") if row[column] else "",
+                lambda row, db: (
+                    (decrypt(db.cipher, row[column]) or "") if row[column] else ""
+                ),
                 lambda value, db: {column: db.cipher.seal(value) if value else ""},
             )
         to_value, to_column = _converters(hint)

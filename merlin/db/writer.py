@@ -54,7 +54,9 @@ class Store:
         self._is_closed = False
         self._failures = Failures()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="merlin-reader")
-        self._thread = threading.Thread(target=self._run, name="merlin-writer", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name="merlin-writer", daemon=True
+        )
         if db is not None:
             self._thread.start()
 
@@ -62,7 +64,9 @@ class Store:
     def db(self) -> Database:
         """Return the database. Raises RuntimeError if there is none."""
         if self._db is None:
-            raise RuntimeError("this process has no writing thread: call the act itself")
+            raise RuntimeError(
+                "this process has no writing thread: call the act itself"
+            )
         return self._db
 
     async def do(self, work: Callable[[], T]) -> T:
@@ -123,7 +127,9 @@ class Store:
             except _PieceFailed:
                 self.db.transact(lambda: self._try_each(pieces))
         except BaseException as error:  # noqa: BLE001 - it is handed to everyone who waits
-            self._failures.add("a group of writes was not stored", error, writes=len(pieces))
+            self._failures.add(
+                "a group of writes was not stored", error, writes=len(pieces)
+            )
             for piece in pieces:
                 piece.error = error
         else:

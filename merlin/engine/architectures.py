@@ -80,14 +80,24 @@ _KNOWN = (
     Architecture(
         "Qwen3_5ForConditionalGeneration",
         _WRAPPED,
-        (*_ATTENTION, *_MLP, "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj"),
+        (
+            *_ATTENTION,
+            *_MLP,
+            "in_proj_qkv",
+            "in_proj_z",
+            "in_proj_b",
+            "in_proj_a",
+            "out_proj",
+        ),
         answers="Qwen3_5ForCausalLM",
         vllm=_NO_TOWERS,
         is_delicate=True,
     ),
     Architecture("Gemma3ForConditionalGeneration", _WRAPPED, vllm=_NO_TOWERS),
     Architecture("Gemma4ForConditionalGeneration", _WRAPPED, _GEMMA4, vllm=_NO_TOWERS),
-    Architecture("Gemma4UnifiedForConditionalGeneration", _WRAPPED, _GEMMA4, vllm=_NO_TOWERS),
+    Architecture(
+        "Gemma4UnifiedForConditionalGeneration", _WRAPPED, _GEMMA4, vllm=_NO_TOWERS
+    ),
     # Ministral 3.
     Architecture("Mistral3ForConditionalGeneration", _WRAPPED, vllm=_NO_TOWERS),
     # GigaChat 3: attention alone. PEFT takes the names of the other layers for those of the
@@ -122,7 +132,9 @@ def require_architecture(folder: Path) -> Architecture:
     """Return what is known of a base. Raises Untrainable for another class; OSError, ValueError."""
     if known := find_architecture(folder):
         return known
-    raise Untrainable("base_unknown", "engine-base-unknown", "model", **describe_unknown(folder))
+    raise Untrainable(
+        "base_unknown", "engine-base-unknown", "model", **describe_unknown(folder)
+    )
 
 
 def describe_unknown(folder: Path) -> dict[str, object]:

@@ -87,7 +87,9 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
     )
 
 
-def _build_backend(settings: EngineSettings, name: str, files: Callable[[], BaseFiles]) -> Backend:
+def _build_backend(
+    settings: EngineSettings, name: str, files: Callable[[], BaseFiles]
+) -> Backend:
     log = settings.folder / "logs" / f"answering-{name}.log"
     arguments = name, settings.models[name], files().folder, settings.answering, log
     if settings.serving == "vllm":
@@ -128,7 +130,9 @@ class BackendRegistry:
         Raises ApiError 404 if it is no longer configured, Untrainable if its files are missing.
         """
         if base not in self._bases:
-            raise ApiError(404, f"The base `{base}` is no longer in engine.models of the config.")
+            raise ApiError(
+                404, f"The base `{base}` is no longer in engine.models of the config."
+            )
         if base not in self._backends:
             self._backends[base] = self._bases[base].backend()
         return self._backends[base]

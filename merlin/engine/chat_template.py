@@ -29,7 +29,8 @@ _EMPTY_THOUGHT = "<|channel>thought\n<channel|>"
 # The module that loads transformers, which the engine's server does not.
 _LOADING = "merlin.engine.tokenizer_loading"
 _SYSTEM, _QUESTION, _ANSWER = (
-    {"role": role, "content": f"merlin-{role}"} for role in ("system", "user", "assistant")
+    {"role": role, "content": f"merlin-{role}"}
+    for role in ("system", "user", "assistant")
 )
 
 
@@ -57,7 +58,9 @@ def _adapt(tokenizer: Any) -> str:
 
     template: str = tokenizer.get_chat_template()
     try:
-        has_system = _SYSTEM["content"] in render(tokenizer, [_SYSTEM, _QUESTION], is_asked=True)
+        has_system = _SYSTEM["content"] in render(
+            tokenizer, [_SYSTEM, _QUESTION], is_asked=True
+        )
     except TemplateError:
         has_system = False
     day = _FIXED_DAY if "strftime_now" in template else ""
@@ -70,7 +73,10 @@ def render(tokenizer: Any, messages: list[dict[str, str]], *, is_asked: bool) ->
     # would otherwise be trained on empty reasoning. Other templates ignore the variable.
     text = str(
         tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=is_asked, enable_thinking=False
+            messages,
+            tokenize=False,
+            add_generation_prompt=is_asked,
+            enable_thinking=False,
         )
     )
     # The first message is no answer, and templates don't render a prompt without a question.

@@ -53,7 +53,9 @@ def build_other_environment(**overrides: str) -> dict[str, str]:
     It finds none of ours: PYTHONPATH comes before a program's own packages.
     """
     own = _copy_environment()
-    return {name: own[name] for name in own if not name.startswith("PYTHON")} | overrides
+    return {
+        name: own[name] for name in own if not name.startswith("PYTHON")
+    } | overrides
 
 
 def _copy_environment() -> dict[str, str]:

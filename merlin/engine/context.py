@@ -67,5 +67,7 @@ async def require_key(request: Request) -> None:
     key = credential.strip().encode("latin-1")
     own = request.app.state.settings.key.encode()
     if not hmac.compare_digest(key, own) or scheme.lower() != "bearer":
-        message = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
+        message = (
+            "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
+        )
         raise ApiError(401, message)

@@ -92,7 +92,9 @@ class Database:
         `conflict` with a row that exists: ABORT raises, IGNORE keeps it, REPLACE deletes it.
         """
         marks = ", ".join("?" * len(columns))
-        sql = f"INSERT OR {conflict} INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
+        sql = (
+            f"INSERT OR {conflict} INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
+        )
         self.change(sql, *columns.values())
 
     def change(self, sql: str, *values: object) -> int:
@@ -110,7 +112,9 @@ def _require_present(path: Path) -> None:
     leftovers = [name for name in _DATA_FOLDERS if any((path.parent / name).glob("*"))]
     if leftovers and not path.exists():
         arguments = {"path": str(path), "left": ", ".join(leftovers)}
-        raise Unstartable(f"{path} is gone, {leftovers} are not", "engine-db-missing", **arguments)
+        raise Unstartable(
+            f"{path} is gone, {leftovers} are not", "engine-db-missing", **arguments
+        )
 
 
 def _check(db: SqliteDatabase, path: Path, *, was_left: bool) -> int:
@@ -123,7 +127,9 @@ def _check(db: SqliteDatabase, path: Path, *, was_left: bool) -> int:
         mark.touch(0o600)
     version = int(db.execute_sql("PRAGMA user_version").fetchone()[0])
     if version > len(MIGRATIONS):
-        raise Unstartable(f"step {version} of {path} is unknown", "engine-db-newer", path=str(path))
+        raise Unstartable(
+            f"step {version} of {path} is unknown", "engine-db-newer", path=str(path)
+        )
     return version
 
 
@@ -135,7 +141,9 @@ def _refuse_damage(path: Path) -> Iterator[None]:
         if isinstance(error, OperationalError):  # it is locked, or the disk refuses
             raise
         arguments = {"path": str(path), "found": str(error)}
-        raise Unstartable(f"{path}: {error}", "engine-db-damaged", **arguments) from error
+        raise Unstartable(
+            f"{path}: {error}", "engine-db-damaged", **arguments
+        ) from error
 
 
 @contextmanager

@@ -40,7 +40,9 @@ def main(task: dict[str, Any]) -> dict[str, object]:
         device = torch.device(task["device"])
         dtype = choose_dtype(task["dtype"], device)
         tuned = load_model(base, dtype, "none", device, trains=True)
-        scores = score_tokens(PeftModel.from_pretrained(tuned, adapter).eval(), questions)
+        scores = score_tokens(
+            PeftModel.from_pretrained(tuned, adapter).eval(), questions
+        )
         del tuned
         merged = load_model(folder, dtype, "none", device, trains=True)
         distance = compute_distance(score_tokens(merged.eval(), questions), scores)

@@ -68,14 +68,20 @@ def validate_files(repositories: Repositories, job: Job) -> bool:
         try:
             n = sum(1 for _ in read(repositories.files.path(file_id), least))
         except BadFile as error:
-            raise Untrainable(f"invalid_{param}", error.key, param, **error.arguments) from error
+            raise Untrainable(
+                f"invalid_{param}", error.key, param, **error.arguments
+            ) from error
         counts.append(f"{param} {n} examples")
     message = f"Files validated ({', '.join(counts)}), moving job to queued state"
     event = JobEvent("validated", message)
-    return repositories.jobs.move(job.job_id, states.QUEUED, states.VALIDATING, event=event)
+    return repositories.jobs.move(
+        job.job_id, states.QUEUED, states.VALIDATING, event=event
+    )
 
 
-def keep_working(work: Callable[[], bool], woken: threading.Event, stop: threading.Event) -> None:
+def keep_working(
+    work: Callable[[], bool], woken: threading.Event, stop: threading.Event
+) -> None:
     """Call `work` until `stop` is set; after it has returned False, wait until `woken` is set.
 
     An exception of `work` is logged, and `work` is retried after a pause: a full disk or a bug in
@@ -94,7 +100,9 @@ def keep_working(work: Callable[[], bool], woken: threading.Event, stop: threadi
 
 
 @contextmanager
-def fail_on_error(repositories: Repositories, job: Job, language: str) -> Iterator[None]:
+def fail_on_error(
+    repositories: Repositories, job: Job, language: str
+) -> Iterator[None]:
     """Mark the job as failed if the block raises; the queue continues."""
     try:
         yield
@@ -102,7 +110,9 @@ def fail_on_error(repositories: Repositories, job: Job, language: str) -> Iterat
         failure = classify_error(error, "engine-memory-out")
         if failure is None:
             log.exception("job failed by a bug", job=job.job_id)
-            failure = Untrainable("server_error", "engine-bug", None, kind=type(error).__name__)
+            failure = Untrainable(
+                "server_error", "engine-bug", None, kind=type(error).__name__
+            )
         else:
             log.warning("job failed", job=job.job_id, code=failure.code)
         repositories.jobs.fail(job.job_id, failure, language)
@@ -116,7 +126,11 @@ class TrainingRun:
     """
 
     def __init__(
-        self, repositories: Repositories, settings: EngineSettings, stop: threading.Event, job: Job
+        self,
+        repositories: Repositories,
+        settings: EngineSettings,
+        stop: threading.Event,
+        job: Job,
     ) -> None:
         self._repositories = repositories
         self._settings = settings
@@ -136,7 +150,10 @@ class TrainingRun:
                 self._handle(part)
                 if self._stop.is_set():
                     return
-                if self._repositories.jobs.get(self._job.job_id).status != states.RUNNING:
+                if (
+                    self._repositories.jobs.get(self._job.job_id).status
+                    != states.RUNNING
+                ):
                     self._save()
                     return
             self._save()
@@ -169,7 +186,9 @@ class TrainingRun:
             for part in self._pending:
                 events.add(job.job_id, _build_event(part))
         kill_point("engine.epoch_done")
-        epochs = [part for part in self._pending if isinstance(part, Epoch)][-MAX_CHECKPOINTS:]
+        epochs = [part for part in self._pending if isinstance(part, Epoch)][
+            -MAX_CHECKPOINTS:
+        ]
         digests = [models.write(job, epoch.step, epoch.save) for epoch in epochs]
         kill_point("engine.model_written")
         with self._repositories.database.transaction():
@@ -226,7 +245,9 @@ def _build_event(part: Epoch | Step) -> JobEvent:
 class JobQueue:
     """All worker threads; call `wake` after a job was created or cancelled."""
 
-    def __init__(self, repositories: Repositories, bases: Bases, settings: EngineSettings) -> None:
+    def __init__(
+        self, repositories: Repositories, bases: Bases, settings: EngineSettings
+    ) -> None:
         self._repositories = repositories
         self._bases = bases
         self._settings = settings
@@ -294,11 +315,15 @@ class JobQueue:
 
     def _train(self, job: Job) -> None:
         event = JobEvent("started", "Fine-tuning job started")
-        if not self._repositories.jobs.move(job.job_id, states.RUNNING, job.status, event=event):
+        if not self._repositories.jobs.move(
+            job.job_id, states.RUNNING, job.status, event=event
+        ):
             return
         run = TrainingRun(self._repositories, self._settings, self._stop, job)
         if job.base not in self._bases:
-            raise Untrainable("model_not_available", "engine-base-gone", "model", base=job.base)
+            raise Untrainable(
+                "model_not_available", "engine-base-gone", "model", base=job.base
+            )
         base = self._bases[job.base]
         files = self._repositories.files
         folder = self._repositories.get_work_folder(job.job_id)

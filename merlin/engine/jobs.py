@@ -129,9 +129,8 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
     """
     request = JobRequest.parse(body)
     if request.model not in bases:
-        message = (
-            f"The model `{request.model}` cannot be tuned here; those that can: {', '.join(bases)}."
-        )
+        names = ", ".join(bases)
+        message = f"The model `{request.model}` cannot be tuned here; those that can: {names}."
         raise bad_field("model", message, "model_not_available")
     base = bases[request.model]
     method, requested = _parse_method(base, request)
@@ -158,7 +157,9 @@ def _parse_method(base: Base, job_request: JobRequest) -> tuple[str, object]:
     methods = base.trainer.hyperparameters
     if not isinstance(kind, str) or kind not in methods:
         known = ", ".join(f"'{method}'" for method in methods)
-        raise bad_field("method", f"method.type must be one of {known} for the model `{base.name}`")
+        raise bad_field(
+            "method", f"method.type must be one of {known} for the model `{base.name}`"
+        )
     block = job_request.method.get(kind) or {}
     return kind, block.get("hyperparameters") if isinstance(block, dict) else block
 
@@ -199,7 +200,9 @@ class JobEvents:
 
     def build_results(self, job_id: str) -> bytes:
         """Return the metrics of a job by step: CSV, in base64 as OpenAI's own results files are."""
-        sql = "SELECT data FROM event WHERE job_id = ? AND type = 'metrics' ORDER BY seq"
+        sql = (
+            "SELECT data FROM event WHERE job_id = ? AND type = 'metrics' ORDER BY seq"
+        )
         by_step: dict[int, dict[str, object]] = {}
         for row in self._database.select(sql, job_id):
             metrics = json.loads(row["data"])
@@ -209,7 +212,8 @@ class JobEvents:
         table.writerow(["step", *_RESULTS])
         for step, metrics in sorted(by_step.items()):
             cells = (
-                [metrics[name] for name in names if name in metrics] for names in _RESULTS.values()
+                [metrics[name] for name in names if name in metrics]
+                for names in _RESULTS.values()
             )
             table.writerow([step, *(next(iter(found), "") for found in cells)])
         return base64.b64encode(content.getvalue().encode())
@@ -232,7 +236,9 @@ class Jobs:
 
     def create(self, job: Job) -> None:
         """Store a new job. Raises ApiError 429 if as many wait as may."""
-        columns = asdict(job) | {name: json.dumps(getattr(job, name)) for name in _JSON_COLUMNS}
+        columns = asdict(job) | {
+            name: json.dumps(getattr(job, name)) for name in _JSON_COLUMNS
+        }
         job_id = columns.pop("job_id")
         with self._database.transaction():
             if len(self.list_in(VALIDATING, QUEUED)) >= MAX_WAITING:
@@ -241,7 +247,9 @@ class Jobs:
                     _ASK_AGAIN_S,
                 )
             self._database.insert("job", id=job_id, **columns)
-            self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
+            self._job_events.add(
+                job_id, JobEvent("created", f"Created fine-tuning job: {job_id}")
+            )
         kill_point("engine.job_recorded")
 
     def get(self, job_id: str) -> Job:
@@ -258,7 +266,9 @@ class Jobs:
 
     def list(self, metadata: Mapping[str, str], page: Page) -> tuple[list[Job], bool]:
         """Return a page of the jobs with all these metadata pairs, and whether more follow."""
-        has = "EXISTS (SELECT 1 FROM json_each(job.metadata) WHERE key = ? AND value = ?)"
+        has = (
+            "EXISTS (SELECT 1 FROM json_each(job.metadata) WHERE key = ? AND value = ?)"
+        )
         where = " AND ".join(["TRUE", *[has] * len(metadata)])
         values = [part for pair in metadata.items() for part in pair]
         rows, has_more = read_page(self._database, "job", where, values, page)
@@ -266,10 +276,14 @@ class Jobs:
 
     def count_by_base_and_state(self) -> dict[tuple[str, str], int]:
         """Return the number of jobs by base and state."""
-        query = self._database.select("SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2")
+        query = self._database.select(
+            "SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2"
+        )
         return {(row["base"], row["status"]): row["n"] for row in query}
 
-    def move(self, job_id: str, to: str, *states: str, event: JobEvent, **fields: Any) -> bool:
+    def move(
+        self, job_id: str, to: str, *states: str, event: JobEvent, **fields: Any
+    ) -> bool:
         """Move a job from one of `states` to `to`, set `fields` and add the event.
 
         Returns False, and changes nothing, if the job is in another state.
@@ -286,7 +300,9 @@ class Jobs:
             self._job_events.add(job_id, event)
         return True
 
-    def store_resolved(self, job_id: str, hyperparameters: Mapping[str, object]) -> None:
+    def store_resolved(
+        self, job_id: str, hyperparameters: Mapping[str, object]
+    ) -> None:
         """Store the resolved hyper-parameters."""
         sql = "UPDATE job SET hyperparameters = ? WHERE id = ?"
         self._database.change(sql, json.dumps(dict(hyperparameters)), job_id)
@@ -299,7 +315,9 @@ class Jobs:
         message = text(language, failure.key, **failure.arguments)
         event = JobEvent("failed", f"Job failed: {message}", "error")
         error = {"code": failure.code, "message": message, "param": failure.param}
-        return self.move(job_id, FAILED, *ACTIVE_STATES, event=event, error=json.dumps(error))
+        return self.move(
+            job_id, FAILED, *ACTIVE_STATES, event=event, error=json.dumps(error)
+        )
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job. Raises ApiError 400 if it has succeeded or failed."""
@@ -307,7 +325,9 @@ class Jobs:
         self.move(job_id, CANCELLED, *ACTIVE_STATES, event=event)
         job = self.get(job_id)
         if job.status != CANCELLED:
-            raise ApiError(400, f"The job is {job.status}: only a job under way can be cancelled.")
+            raise ApiError(
+                400, f"The job is {job.status}: only a job under way can be cancelled."
+            )
         return job
 
 

@@ -80,7 +80,9 @@ def serve_on(
             access_log=False,
             server_header=False,
             ws="none",
-            ssl_context_factory=(lambda _config, _default: context) if context else None,
+            ssl_context_factory=(lambda _config, _default: context)
+            if context
+            else None,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
         watching = server.notify_watchdog(still_alive, lambda: engine.work.is_alive)
@@ -104,10 +106,19 @@ def create_app(settings: EngineSettings) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         # Routes of included routers would be rebuilt on the first request.
-        routes=[route for subject in _ROUTER_MODULES for route in subject.router.routes],
+        routes=[
+            route for subject in _ROUTER_MODULES for route in subject.router.routes
+        ],
     )
     app.state.settings = settings
-    for kind in (ApiError, Untrainable, HTTPException, ClientDisconnect, OSError, Exception):
+    for kind in (
+        ApiError,
+        Untrainable,
+        HTTPException,
+        ClientDisconnect,
+        OSError,
+        Exception,
+    ):
         app.exception_handler(kind)(_handle_error)
     return app
 

@@ -47,9 +47,13 @@ def merge(base: Path, adapter: Path, folder: Path) -> None:
     """
     changes = read_changes(adapter)
     files = sorted(base.glob(_WEIGHTS))
-    missing = changes.keys() - {_shorten(name) for path in files for name in _list_tensors(path)}
+    missing = changes.keys() - {
+        _shorten(name) for path in files for name in _list_tensors(path)
+    }
     if missing:
-        raise ValueError(f"{base.name} has no weights of {', '.join(sorted(missing)[:3])}")
+        raise ValueError(
+            f"{base.name} has no weights of {', '.join(sorted(missing)[:3])}"
+        )
     for path in files:
         _merge_file(path, changes, folder / path.name)
     for path in base.iterdir():
@@ -90,7 +94,9 @@ def _merge_file(path: Path, changes: Mapping[str, Change], to: Path) -> None:
         if change is None:
             continue
         if weight.element_size() < _LEAST_BYTES or not weight.is_floating_point():
-            raise ValueError(f"{name} is quantised ({weight.dtype}): take the base in bfloat16")
+            raise ValueError(
+                f"{name} is quantised ({weight.dtype}): take the base in bfloat16"
+            )
         tensors[name] = change.apply(weight)
     with safe_open(path, "pt") as file:
         save_file(tensors, to, metadata=file.metadata())

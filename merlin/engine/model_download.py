@@ -69,7 +69,9 @@ def _check(folder: Path) -> None:
         template_fault = "engine-lora-damaged", str(error)
     if template_fault:
         key, detail = template_fault
-        raise Refused(key, key, name=folder.name.strip("."), detail=detail, reason=detail)
+        raise Refused(
+            key, key, name=folder.name.strip("."), detail=detail, reason=detail
+        )
 
 
 def _check_class(folder: Path) -> None:
@@ -77,7 +79,9 @@ def _check_class(folder: Path) -> None:
     is_readable = bool(read_json_object(folder / "config.json"))
     if is_readable and find_architecture(folder) is None:
         arguments = describe_unknown(folder)
-        raise Refused(f"{folder}: {arguments['kind']}", "engine-base-unknown", **arguments)
+        raise Refused(
+            f"{folder}: {arguments['kind']}", "engine-base-unknown", **arguments
+        )
 
 
 def _download(model: EngineModelConfig, folder: Path) -> Path:
@@ -108,7 +112,9 @@ def _convert_errors(model: EngineModelConfig) -> Iterator[None]:
         import httpx2  # noqa: PLC0415 - the extra's, and slow to import
         from huggingface_hub import errors  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
-        raise Refused(str(error), "library-no-extra", package=error.name or "") from error
+        raise Refused(
+            str(error), "library-no-extra", package=error.name or ""
+        ) from error
     try:
         yield
     except errors.GatedRepoError as error:

@@ -34,9 +34,9 @@ def find_fault(folder: Path) -> str:
         return "library-no-config"
     if not any(folder.glob("*.safetensors")):
         return "library-no-weights"
-    has_template = read_json_object(folder / "tokenizer_config.json").get("chat_template") or any(
-        (folder / name).is_file() for name in _TEMPLATES
-    )
+    has_template = read_json_object(folder / "tokenizer_config.json").get(
+        "chat_template"
+    ) or any((folder / name).is_file() for name in _TEMPLATES)
     return "" if has_template else "library-no-template"
 
 
@@ -46,7 +46,11 @@ def list_warnings(
     """Yield names of bases that are here, each with the Fluent key of what is advised against."""
     for name, model in models.items():
         folder = model.locate(engine)
-        known = find_architecture(folder) if read_json_object(folder / "config.json") else None
+        known = (
+            find_architecture(folder)
+            if read_json_object(folder / "config.json")
+            else None
+        )
         if known is None or not known.is_delicate:
             continue
         if model.quantised == "4bit":

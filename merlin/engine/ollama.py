@@ -18,8 +18,17 @@ MODELFILE = "Modelfile"
 CLASSES = frozenset(
     {
         *("LlamaForCausalLM", "Llama4ForConditionalGeneration", "MixtralForCausalLM"),
-        *("Mistral3ForConditionalGeneration", "Ministral3ForCausalLM", "CohereForCausalLM"),
-        *("GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM", "Phi3ForCausalLM"),
+        *(
+            "Mistral3ForConditionalGeneration",
+            "Ministral3ForCausalLM",
+            "CohereForCausalLM",
+        ),
+        *(
+            "GemmaForCausalLM",
+            "Gemma2ForCausalLM",
+            "Gemma3ForCausalLM",
+            "Phi3ForCausalLM",
+        ),
         *("Gemma3ForConditionalGeneration", "Gemma3nForConditionalGeneration"),
         *("Gemma4ForCausalLM", "Gemma4ForConditionalGeneration", "Qwen2ForCausalLM"),
         *("Qwen3_5ForConditionalGeneration", "Olmo3ForCausalLM", "GptOssForCausalLM"),
@@ -78,7 +87,8 @@ def read_turn_texts(tokenizer: Any) -> TurnTexts:
     """
     roles = (_SYSTEM, _USER, _ASSISTANT, _USER)
     system, first, answer, second = (
-        {"role": role, "content": f"merlin-{number}-{role}"} for number, role in enumerate(roles)
+        {"role": role, "content": f"merlin-{number}-{role}"}
+        for number, role in enumerate(roles)
     )
 
     def ask(*messages: Mapping[str, str]) -> str:

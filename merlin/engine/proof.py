@@ -101,7 +101,11 @@ def describe_fault(fault: str, folder: Path, proof: Proof, base: Scores) -> ApiE
     """Return the error for an adapter whose scores show a fault; `base` is measured too."""
     config = json.loads((folder / "adapter_config.json").read_bytes())
     modules = {name.rpartition(".")[2] for name in config["target_modules"]}
-    seen = "the base answers as without it" if fault == INERT else "its answers are not the trained"
+    seen = (
+        "the base answers as without it"
+        if fault == INERT
+        else "its answers are not the trained"
+    )
     if not compute_distance(base, proof.base) <= proof.tolerance:
         advice = (
             f"the base itself is not the one of the training ({config['base_model_name_or_path']},"

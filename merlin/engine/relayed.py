@@ -27,7 +27,9 @@ class RelayedBody(RequestBody):
     @classmethod
     def read(cls, body: Mapping[str, object], refusal: ApiError) -> RelayedRequest:
         """Return the backend's request; `refusal` is what others say. Raises ApiError 400."""
-        checked = {name: value for name, value in body.items() if name not in cls.passed}
+        checked = {
+            name: value for name, value in body.items() if name not in cls.passed
+        }
         passed = {name: body[name] for name in cls.passed if name in body}
         fields = {**cls.parse(checked).model_dump(exclude_none=True), **passed}
         words = f"{refusal}; only a base behind vLLM answers this"
@@ -61,7 +63,9 @@ class RelayedChat(ChatRequest, RelayedBody):
 def _require_texts(parts: object) -> object:
     """Return a content. Raises PydanticCustomError for files: vLLM would fetch them by URL."""
     if isinstance(parts, list) and join_texts(parts) is None:
-        raise PydanticCustomError("content", "must be texts; this model reads no others")
+        raise PydanticCustomError(
+            "content", "must be texts; this model reads no others"
+        )
     return parts
 
 
@@ -91,8 +95,23 @@ class RelayedText(RelayedBody):
 
     path = "/completions"
     passed = (
-        *("prompt", "max_tokens", "stop", "n", "seed", "temperature", "top_p", "logprobs"),
-        *("logit_bias", "presence_penalty", "frequency_penalty", "stream", "stream_options"),
+        *(
+            "prompt",
+            "max_tokens",
+            "stop",
+            "n",
+            "seed",
+            "temperature",
+            "top_p",
+            "logprobs",
+        ),
+        *(
+            "logit_bias",
+            "presence_penalty",
+            "frequency_penalty",
+            "stream",
+            "stream_options",
+        ),
     )
     model: str = Field(min_length=1)
     # With logprobs the prompt is scored, of which vLLM dies under an adapter (vllm#29955).

@@ -20,5 +20,7 @@ class RequestBody(Fields):
             first_error = error.errors(include_url=False, include_context=False)[0]
             field = invalid_field(first_error)
             if first_error["type"] == "missing":
-                raise bad_field(field, f"Missing required parameter: '{field}'.") from error
+                raise bad_field(
+                    field, f"Missing required parameter: '{field}'."
+                ) from error
             raise bad_field(field, f"{field}: {first_error['msg']}") from error

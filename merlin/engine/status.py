@@ -15,9 +15,13 @@ def collect_metrics(engine: Engine) -> Iterator[Metric]:
     """Yield all metrics; reads the database."""
     by_state = (
         (n, {"base": base, "status": status})
-        for (base, status), n in sorted(engine.repositories.jobs.count_by_base_and_state().items())
+        for (base, status), n in sorted(
+            engine.repositories.jobs.count_by_base_and_state().items()
+        )
     )
-    yield gauge("merlin_engine_jobs", "Fine-tune jobs by base model and state.", *by_state)
+    yield gauge(
+        "merlin_engine_jobs", "Fine-tune jobs by base model and state.", *by_state
+    )
     figures = dict(engine.backends.figures())
     states = [
         (own.get(state, 0), {"base": base, "state": state})
@@ -30,7 +34,9 @@ def collect_metrics(engine: Engine) -> Iterator[Metric]:
     about = "Fine-tuned models in memory, by base model."
     yield gauge("merlin_engine_models_loaded", about, *loaded)
     restarts = (
-        (own["restarts"], {"base": base}) for base, own in figures.items() if "restarts" in own
+        (own["restarts"], {"base": base})
+        for base, own in figures.items()
+        if "restarts" in own
     )
     about = "Restarts of a base model's process after a crash."
     yield counter("merlin_engine_restarts_total", about, *restarts)
@@ -51,7 +57,9 @@ def readyz(request: Request) -> Response:
     engine = get_engine(request)
     engine.repositories.jobs.count_by_base_and_state()
     is_well = engine.work.is_alive
-    return JSONResponse({"status": "ok" if is_well else "work stopped"}, 200 if is_well else 503)
+    return JSONResponse(
+        {"status": "ok" if is_well else "work stopped"}, 200 if is_well else 503
+    )
 
 
 @router.get("/metrics")

@@ -21,7 +21,11 @@ from merlin.engine.database import Database, Row, read_object, read_page
 from merlin.engine.jobs import ACTIVE_STATES, Job, JobEvents, Jobs
 from merlin.openai_protocol.errors import unknown_model
 from merlin.openai_protocol.requests import Page
-from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
+from merlin.openai_protocol.responses import (
+    checkpoint_object,
+    file_object,
+    model_object,
+)
 
 PURPOSE = "fine-tune"
 RESULTS = "fine-tune-results"
@@ -54,7 +58,12 @@ class Files:
         """Store the row of a file that was written."""
         size = self.path(file_id).stat().st_size
         now = int(utc_now().timestamp())
-        columns = {"filename": name, "purpose": purpose, "bytes": size, "created_at": now}
+        columns = {
+            "filename": name,
+            "purpose": purpose,
+            "bytes": size,
+            "created_at": now,
+        }
         self._database.insert("file", id=file_id, **columns)
         kill_point("engine.file_recorded")
 
@@ -64,7 +73,10 @@ class Files:
 
     def has(self, file_id: str) -> bool:
         """Return whether the file exists."""
-        return self._database.find_row("SELECT 1 FROM file WHERE id = ?", file_id) is not None
+        return (
+            self._database.find_row("SELECT 1 FROM file WHERE id = ?", file_id)
+            is not None
+        )
 
     def path(self, file_id: str) -> Path:
         """Return the path of a file; `file_id` is trusted: an id of ours or of an upload."""
@@ -165,17 +177,23 @@ class Models:
 
     def list_final(self) -> list[Row]:
         """Return the final models without checkpoints, newest first."""
-        return self._database.select("SELECT * FROM model WHERE step IS NULL ORDER BY seq DESC")
+        return self._database.select(
+            "SELECT * FROM model WHERE step IS NULL ORDER BY seq DESC"
+        )
 
     def list_checkpoints(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
         """Return a page of a job's checkpoints, newest first, and whether more follow."""
-        return read_page(self._database, "model", "job_id = ? AND step IS NOT NULL", [job_id], page)
+        return read_page(
+            self._database, "model", "job_id = ? AND step IS NOT NULL", [job_id], page
+        )
 
     def delete(self, name: str) -> None:
         """Delete a model, and its file if no other row uses it. Raises ApiError 404."""
         row = self.get(name)
         self._database.change("DELETE FROM model WHERE name = ?", name)
-        if not self._database.find_row("SELECT 1 FROM model WHERE path = ?", row["path"]):
+        if not self._database.find_row(
+            "SELECT 1 FROM model WHERE path = ?", row["path"]
+        ):
             durable_files.remove_durably(self.path(row))
 
     def remove_leftovers(self) -> None:

@@ -27,11 +27,20 @@ _TRIES = 3
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return the dtype of a base's weights; see `select_dtype` of the configuration."""
-    return torch.bfloat16 if select_dtype(name, device.type) == "bfloat16" else torch.float32
+    return (
+        torch.bfloat16
+        if select_dtype(name, device.type) == "bfloat16"
+        else torch.float32
+    )
 
 
 def load_model(
-    folder: Path, dtype: torch.dtype, quantised: str, device: object, *, trains: bool = False
+    folder: Path,
+    dtype: torch.dtype,
+    quantised: str,
+    device: object,
+    *,
+    trains: bool = False,
 ) -> Any:
     """Load a base: only safetensors, no remote code; `device` None: of transformers' choice.
 
@@ -55,7 +64,9 @@ def load_model(
     )
 
 
-def build_quantisation_config(quantised: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
+def build_quantisation_config(
+    quantised: str, dtype: torch.dtype
+) -> BitsAndBytesConfig | None:
     """Return the quantisation config, the same in training and serving; None for "none"."""
     if quantised == "none":
         return None
@@ -89,12 +100,20 @@ def score_tokens(model: Any, questions: Sequence[ProofQuestion]) -> list[list[fl
     """Return the scores of each question's answer; see merlin.engine.proof."""
     longest = max(len(question.tokens) for question in questions)
     # What follows a token has no influence on its score.
-    rows = [[*question.tokens, *[0] * (longest - len(question.tokens))] for question in questions]
+    rows = [
+        [*question.tokens, *[0] * (longest - len(question.tokens))]
+        for question in questions
+    ]
     ids = torch.tensor(rows, device=model.device)
     first = min(len(question.tokens) - question.count for question in questions)
     with torch.no_grad():
         logits = model(input_ids=ids, logits_to_keep=longest - first + 1).logits[:, :-1]
-        scores = logits.float().log_softmax(-1).gather(2, ids[:, first:, None])[:, :, 0].tolist()
+        scores = (
+            logits.float()
+            .log_softmax(-1)
+            .gather(2, ids[:, first:, None])[:, :, 0]
+            .tolist()
+        )
     ends = [len(question.tokens) - first for question in questions]
     return [
         row[end - question.count : end]

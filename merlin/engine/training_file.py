@@ -29,7 +29,9 @@ from merlin.openai_protocol.errors import format_path
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
-def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bool) -> str:
+def render_chat(
+    tokenizer: Any, conversation: Sequence[Message], *, is_asked: bool
+) -> str:
     """Render a conversation with the chat template; `is_asked` adds the generation prompt.
 
     The text contains all special tokens and is for `encode_chat`: control tokens that people wrote
@@ -84,7 +86,9 @@ def _join_alternatives(tokens: Sequence[str]) -> str:
 
 def _cut_control_tokens(control: re.Pattern[str], content: str) -> str:
     while control.search(content):  # again, as what is left of one may hold another
-        content = control.sub(lambda found: f"{found[0][0]}{_CUT}{found[0][1:]}", content)
+        content = control.sub(
+            lambda found: f"{found[0][0]}{_CUT}{found[0][1:]}", content
+        )
     return content
 
 
@@ -139,8 +143,12 @@ class _Turn(_Fields):
 
     @property
     def message(self) -> Message:
-        role = "system" if self.role == "developer" else self.role  # the protocol's newer word
-        return Message(role, self.content, {} if self.weight is None else {"weight": self.weight})
+        role = (
+            "system" if self.role == "developer" else self.role
+        )  # the protocol's newer word
+        return Message(
+            role, self.content, {} if self.weight is None else {"weight": self.weight}
+        )
 
 
 class _Answer(_Turn):
@@ -168,7 +176,9 @@ Preference = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
 Rating = tuple[Sequence[Message], bool | None]
 
 
-def read_conversations(path: Path, least: int = MIN_EXAMPLES) -> Iterator[list[Message]]:
+def read_conversations(
+    path: Path, least: int = MIN_EXAMPLES
+) -> Iterator[list[Message]]:
     """Yield each line's conversation. Raises BadFile for an invalid line or too few examples."""
     for example in _read_examples(path, least, _Conversation):
         yield _list_messages(example.messages)
@@ -182,7 +192,11 @@ def read_preferences(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Preferen
     for pair in _read_examples(path, least, _Pair):
         better = pair.preferred_output
         worse = pair.non_preferred_output
-        yield _list_messages(pair.input.messages), _list_messages(better), _list_messages(worse)
+        yield (
+            _list_messages(pair.input.messages),
+            _list_messages(better),
+            _list_messages(worse),
+        )
 
 
 def read_ratings(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Rating]:
@@ -206,8 +220,13 @@ def _read_examples(path: Path, least: int, kind: type[F]) -> Iterator[F]:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             reason = f"{format_path(first['loc'])}: {first['msg']}".removeprefix(": ")
-            raise BadFile("engine-file-line", line=str(number), reason=reason) from error
-        if isinstance(example, _Conversation) and example.messages[-1].role != "assistant":
+            raise BadFile(
+                "engine-file-line", line=str(number), reason=reason
+            ) from error
+        if (
+            isinstance(example, _Conversation)
+            and example.messages[-1].role != "assistant"
+        ):
             raise BadFile("engine-file-not-answered", line=str(number))
         yield example
         n += 1

@@ -47,7 +47,12 @@ class Uploads:
             self.remove_leftovers()
         upload_id = f"upload_{secrets.token_hex(12)}"
         now = int(utc_now().timestamp())
-        columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
+        columns = {
+            "filename": name,
+            "purpose": PURPOSE,
+            "bytes": size,
+            "created_at": now,
+        }
         self._database.insert("upload", id=upload_id, status=PENDING, **columns)
         return self.get(upload_id)
 
@@ -55,7 +60,9 @@ class Uploads:
         """Return the row of an upload. Raises ApiError 404 if there is none."""
         row = read_object(self._database, "upload", upload_id)
         is_late = utc_now().timestamp() >= row["created_at"] + LIFE_S
-        return {**row, "status": EXPIRED} if is_late and row["status"] == PENDING else row
+        return (
+            {**row, "status": EXPIRED} if is_late and row["status"] == PENDING else row
+        )
 
     def find_file(self, row: Row) -> Row | None:
         """Return the row of a completed upload's file, None before, and after its deletion."""
@@ -126,7 +133,9 @@ class Uploads:
         return path
 
     def _set_status(self, upload_id: str, status: str) -> None:
-        self._database.change("UPDATE upload SET status = ? WHERE id = ?", status, upload_id)
+        self._database.change(
+            "UPDATE upload SET status = ? WHERE id = ?", status, upload_id
+        )
 
 
 def _build_file_id(row: Row) -> str:

@@ -69,7 +69,9 @@ OPTIONS = tuple(
 class GitFailed(SourceError):
     """git exited with `status`, which is not 0; callers interpret `stderr`."""
 
-    def __init__(self, reason: str, status: int, stderr: str, key: str, target: str) -> None:
+    def __init__(
+        self, reason: str, status: int, stderr: str, key: str, target: str
+    ) -> None:
         super().__init__(f"git failed: {reason}", key, reason=reason, target=target)
         self.status = status
         self.stderr = stderr
@@ -79,14 +81,18 @@ class UnreadableMirror(SourceError):
     """The mirror lacks an object or is damaged: an operator deletes it, and it is fetched again."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the mirror is not readable: {reason}", "git-unreadable", reason=reason)
+        super().__init__(
+            f"the mirror is not readable: {reason}", "git-unreadable", reason=reason
+        )
 
 
 class TooManyFiles(SourceError):
     """A listing of git is over `MAX_LISTED` or `MAX_LISTED_BYTES`, and was not read to its end."""
 
     def __init__(self) -> None:
-        super().__init__("git lists too many files", "git-too-many-files", limit=MAX_LISTED)
+        super().__init__(
+            "git lists too many files", "git-too-many-files", limit=MAX_LISTED
+        )
 
 
 # Runs one git command on the mirror, with the limits of this module: `GitCommand.run`.
@@ -126,7 +132,9 @@ def list_tree(lister: GitLister, *arguments: str) -> Iterator[tuple[list[str], s
         yield fields.split(), path
 
 
-def list_written(lister: GitLister, commits: bytes, *folder: str) -> Iterator[tuple[str, str, str]]:
+def list_written(
+    lister: GitLister, commits: bytes, *folder: str
+) -> Iterator[tuple[str, str, str]]:
     """Yield commit, id and path of each file and folder that `commits` wrote, in their order.
 
     `commits` are lines of ids. A merge wrote what differs from all its parents (`-c`). Raises
@@ -159,7 +167,9 @@ def list_written(lister: GitLister, commits: bytes, *folder: str) -> Iterator[tu
 def read_objects(run: GitRunner, names: Iterable[str], field: str) -> dict[str, str]:
     """Return name -> a field of the object (objecttype, objectsize), "" if there is none."""
     named = list(names)
-    lines = run("cat-file", f"--batch-check=%({field})", stdin=_to_stdin(named)).decode()
+    lines = run(
+        "cat-file", f"--batch-check=%({field})", stdin=_to_stdin(named)
+    ).decode()
     values = ("" if line.endswith(" missing") else line for line in lines.split("\n"))
     return dict(zip(named, values, strict=False))
 
@@ -168,7 +178,9 @@ def check_object_ids(names: Iterable[str]) -> None:
     """Raise SourceError unless every name is a full object id."""
     for name in names:
         if not _OBJECT_ID.fullmatch(name):
-            raise SourceError(f"not an object id: {name[:100]!r}", "git-name", name=name[:100])
+            raise SourceError(
+                f"not an object id: {name[:100]!r}", "git-name", name=name[:100]
+            )
 
 
 def git_environment(remote: RemoteUrl, mirror: Path) -> dict[str, str]:
@@ -177,7 +189,9 @@ def git_environment(remote: RemoteUrl, mirror: Path) -> dict[str, str]:
     The caller removes all other GIT_* variables. GIT_DIR is set so that with a broken mirror git
     does not find a repository that Merlin itself may be in.
     """
-    local_protocol = "" if remote.protocol in ("https", "ssh") else f":{remote.protocol}"
+    local_protocol = (
+        "" if remote.protocol in ("https", "ssh") else f":{remote.protocol}"
+    )
     environment = {
         "GIT_DIR": str(mirror),
         "GIT_ALLOW_PROTOCOL": f"https:ssh{local_protocol}",
@@ -191,7 +205,10 @@ def git_environment(remote: RemoteUrl, mirror: Path) -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
     }
     for role in ("AUTHOR", "COMMITTER"):
-        environment |= {f"GIT_{role}_NAME": "Merlin", f"GIT_{role}_EMAIL": "merlin@localhost"}
+        environment |= {
+            f"GIT_{role}_NAME": "Merlin",
+            f"GIT_{role}_EMAIL": "merlin@localhost",
+        }
     if remote.secret:
         # The password is passed in the environment, which only the same user can read. Redirects
         # are disabled then, since the header would follow them to another host.
@@ -225,7 +242,9 @@ def format_stderr(stderr: str, remote: RemoteUrl) -> str:
     """Return git's messages shortened to one line, with secrets hidden."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     relevant = [line for line in lines if _RELEVANT_LINE.match(line)]
-    text = " / ".join(CONTROL.sub("?", line) for line in (relevant or lines)[:_MAX_STDERR_LINES])
+    text = " / ".join(
+        CONTROL.sub("?", line) for line in (relevant or lines)[:_MAX_STDERR_LINES]
+    )
     for secret in (remote.secret, *remote.secret.split(":")) if remote.secret else ():
         text = text.replace(secret, "[hidden]") if len(secret) >= 4 else text  # noqa: PLR2004 - a word
     return text[:_MAX_STDERR_LENGTH] or "no word"
@@ -261,7 +280,11 @@ def pin_commits(run: GitRunner, needed: Collection[str], lock: int) -> None:
     types = read_objects(run, needed, "objecttype")
     existing = {name for name, object_type in types.items() if object_type == "commit"}
     updates = [f"update {_PINNED_REFS}{sha} {sha}" for sha in sorted(existing)]
-    updates += [f"delete {ref}" for ref in pinned if ref.removeprefix(_PINNED_REFS) not in existing]
+    updates += [
+        f"delete {ref}"
+        for ref in pinned
+        if ref.removeprefix(_PINNED_REFS) not in existing
+    ]
     if updates:
         run("update-ref", "--stdin", stdin=_to_stdin(updates), lock=lock)
 
@@ -305,7 +328,9 @@ def lock_mirror(mirror: Path, wait_s: float = 5.0) -> Iterator[int]:
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         yield lock
-        os.ftruncate(lock, 0)  # not in `finally`: after a failure leftovers may need removal
+        os.ftruncate(
+            lock, 0
+        )  # not in `finally`: after a failure leftovers may need removal
     finally:
         os.close(lock)
 
@@ -318,7 +343,9 @@ def _acquire_lock(mirror: Path, wait_s: float) -> int:
         if lock is not None:
             return lock
         if time.monotonic() >= deadline:
-            raise SourceError(f"another process works in {mirror}", "git-busy", mirror=str(mirror))
+            raise SourceError(
+                f"another process works in {mirror}", "git-busy", mirror=str(mirror)
+            )
         time.sleep(_LOCK_POLL_S)
 
 
@@ -335,7 +362,12 @@ class MirrorFetcher:
     """Keeps the mirror of one branch (`refs/heads/...`) up to date."""
 
     def __init__(
-        self, remote: RemoteUrl, branch: str, mirror: Path, run: GitRunner, transfer_s: float
+        self,
+        remote: RemoteUrl,
+        branch: str,
+        mirror: Path,
+        run: GitRunner,
+        transfer_s: float,
     ) -> None:
         self._remote = remote
         self._branch = branch
@@ -371,7 +403,9 @@ class MirrorFetcher:
             return head
         self._fetch_objects(head, lock)
         new_head = read_ref(self._run, HEAD_REF)
-        if new_head == old_head:  # git fetches no history that is cut off, and exits with 0
+        if (
+            new_head == old_head
+        ):  # git fetches no history that is cut off, and exits with 0
             raise SourceError(f"{self._remote.url} is a shallow clone", "git-shallow")
         log.info("fetched", head=new_head, before=old_head)
         return new_head
@@ -379,22 +413,32 @@ class MirrorFetcher:
     def _list_remote(self) -> dict[str, str]:
         """Return the remote's refs of our branch."""
         try:
-            text = self._run("ls-remote", "--quiet", "--", self._remote.url, self._branch)
+            text = self._run(
+                "ls-remote", "--quiet", "--", self._remote.url, self._branch
+            )
         except GitFailed as failure:
-            page = failure.key in (MOVED, WEB_PAGE) and find_page(self._run, self._remote)
+            page = failure.key in (MOVED, WEB_PAGE) and find_page(
+                self._run, self._remote
+            )
             if page:
                 raise page from failure
             raise
         # Only "\n" ends a line: a ref's name can have the other line ends of Unicode.
         lines = [line for line in text.decode("utf-8", "replace").split("\n") if line]
-        page = not lines and self._remote.folder is None and find_page(self._run, self._remote)
+        page = (
+            not lines
+            and self._remote.folder is None
+            and find_page(self._run, self._remote)
+        )
         if page:
             raise page
         return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines)}
 
     def _fetch_objects(self, head: str, lock: int) -> None:
         if self._refused and self._refused[0] == head:
-            raise _refusal_error(*self._refused)  # the same content would be rejected again
+            raise _refusal_error(
+                *self._refused
+            )  # the same content would be rejected again
         kill_point("fetch.before")
         try:
             refspec = f"+{self._branch}:{HEAD_REF}"

@@ -21,10 +21,14 @@ class ContentRefused(PushRefused):
     """The repository refused this commit; it may accept others."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the push was refused: {reason}", "change-push-refused", reason=reason)
+        super().__init__(
+            f"the push was refused: {reason}", "change-push-refused", reason=reason
+        )
 
 
-_RECEIVE_PACK = "--receive-pack=git -c core.hooksPath=/dev/null -c core.fsmonitor= receive-pack"
+_RECEIVE_PACK = (
+    "--receive-pack=git -c core.hooksPath=/dev/null -c core.fsmonitor= receive-pack"
+)
 
 # git's messages when another push came first. Source: git 2.39, send-pack.c, receive-pack.c,
 # refs/files-backend.c.
@@ -66,7 +70,15 @@ def push_branch(
     receive_pack = (_RECEIVE_PACK,) if remote.folder is not None else ()
     lease = f"--force-with-lease={branch}:{head or ''}"
     try:
-        run("push", "--quiet", *receive_pack, lease, "--", remote.url, f"{commit}:{branch}")
+        run(
+            "push",
+            "--quiet",
+            *receive_pack,
+            lease,
+            "--",
+            remote.url,
+            f"{commit}:{branch}",
+        )
     except GitFailed as failure:
         is_race = any(message in failure.stderr for message in _RACE_MESSAGES)
         if is_race and not _DECLINED.search(failure.stderr):
@@ -86,7 +98,9 @@ def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:
     if any(message in stderr for message in _WORK_TREE_MESSAGES):
         text = f"the work tree of {remote.url} has changes of its own"
         return PushRefused(text, "change-work-tree", folder=remote.url)
-    if failure.key == TOKEN_REFUSED or any(message in stderr for message in _DENIED_MESSAGES):
+    if failure.key == TOKEN_REFUSED or any(
+        message in stderr for message in _DENIED_MESSAGES
+    ):
         key = TOKEN_REFUSED if failure.key == TOKEN_REFUSED else "change-denied"
         return PushRefused(f"no right to push: {reason}", key, reason=f"push: {reason}")
     if "[remote rejected]" in stderr or _TOO_LARGE_MESSAGE in stderr:

@@ -72,7 +72,9 @@ def read_commits(lister: GitLister, positions: Mapping[str, int]) -> Iterator[Co
             position=positions[sha],
             author_name=name,
             author_email=email,
-            committed_at=datetime.fromtimestamp(min(int(seconds or 0), _LAST_SECOND), UTC),
+            committed_at=datetime.fromtimestamp(
+                min(int(seconds or 0), _LAST_SECOND), UTC
+            ),
             subject=text.partition("\n")[0],
             message=text,
         )
@@ -157,13 +159,17 @@ class GitCommand:
         self._check(arguments, process.returncode, stderr)
         return cast("bytes", stdout)
 
-    def _check(self, arguments: Sequence[str], status: int, stderr_bytes: bytes) -> None:
+    def _check(
+        self, arguments: Sequence[str], status: int, stderr_bytes: bytes
+    ) -> None:
         """Raise GitFailed or SourceError for a command that ended with a status other than 0."""
         if status == 0:
             return
         stderr = stderr_bytes.decode("utf-8", "replace")
         reason = f"{arguments[0]}: {mirror.format_stderr(stderr, self._remote)}"
-        if status < 0 or status == _NOT_FOUND:  # killed or not started: it decided nothing
+        if (
+            status < 0 or status == _NOT_FOUND
+        ):  # killed or not started: it decided nothing
             text = f"git did not run to its end ({status}): {reason}"
             raise SourceError(text, "git-failed", reason=reason)
         key = find_meaning(stderr, self._remote)
@@ -183,7 +189,9 @@ class GitCommand:
         more memory than `_MAX_GIT_BYTES`.
         """
         with self.running(*arguments, stdin=stdin) as process:
-            resource.prlimit(process.pid, resource.RLIMIT_DATA, (_MAX_GIT_BYTES, _MAX_GIT_BYTES))
+            resource.prlimit(
+                process.pid, resource.RLIMIT_DATA, (_MAX_GIT_BYTES, _MAX_GIT_BYTES)
+            )
             alarm = Timer(self._timeout_s, _kill_group, [process])
             alarm.start()
             try:
@@ -209,7 +217,9 @@ class GitCommand:
         """
         known = {**self._git.environment(), **(env or {})}
         unset = [
-            f"-u{name}" for name in os.environ if name.startswith("GIT_") and name not in known
+            f"-u{name}"
+            for name in os.environ
+            if name.startswith("GIT_") and name not in known
         ]
         # GitPython passes on our environment; only the `env` command can remove variables.
         program = ["env", *unset, "git"] if unset else ["git"]
@@ -248,7 +258,9 @@ def split_parts(output: BinaryIO, end: bytes) -> Iterator[bytes]:
 
 
 def _kill_group(process: Git.AutoInterrupt) -> None:
-    with suppress(ProcessLookupError):  # git may have exited while its helper still runs
+    with suppress(
+        ProcessLookupError
+    ):  # git may have exited while its helper still runs
         os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -279,7 +291,9 @@ class GitSource:
         self.run = self._git.run
         self.read_parts = self._git.read_parts
         self.stop_transfer = self._git.stop_transfer
-        self._fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run, transfer_s)
+        self._fetcher = MirrorFetcher(
+            self.remote, self.branch, self.mirror, self.run, transfer_s
+        )
         self._trees: dict[str, dict[str, str]] = {}
         self._cleaned_at: datetime | None = None
 
@@ -347,17 +361,23 @@ class GitSource:
         """Return folder and path -> the newest commit that wrote the blob there."""
         start = f"{self.directory}/" if self.directory else ""
         places = sorted({f":(literal,top){start}{folder}" for folder, _ in blobs})
-        walked = self.run("rev-list", "--topo-order", f"--max-count={limit}", commit, "--")
+        walked = self.run(
+            "rev-list", "--topo-order", f"--max-count={limit}", commit, "--"
+        )
         shas: dict[tuple[str, str], str] = {}
         try:
-            for sha, blob, path in mirror.list_written(self.read_parts, walked, *places):
+            for sha, blob, path in mirror.list_written(
+                self.read_parts, walked, *places
+            ):
                 folder, _, name = path.removeprefix(start).partition("/")
                 if blobs.get((folder, name)) == blob:
                     shas.setdefault((folder, name), sha)
                     if len(shas) == len(blobs):
                         break
         except SourceError as failure:  # too many for us, or for git's memory or time
-            log.warning("writers of files stay unknown", commit=commit, reason=str(failure))
+            log.warning(
+                "writers of files stay unknown", commit=commit, reason=str(failure)
+            )
         return shas
 
     def dataset_trees(self, commit: str) -> Mapping[str, str]:
@@ -438,7 +458,11 @@ class GitSource:
     def read_small(self, blobs: Iterable[str], limit: int) -> dict[str, bytes]:
         """Return the content of those blobs that have at most `limit` bytes."""
         sizes = mirror.read_objects(self.run, blobs, "objectsize")
-        return dict(self.read(blob for blob, size in sizes.items() if size and int(size) <= limit))
+        return dict(
+            self.read(
+                blob for blob, size in sizes.items() if size and int(size) <= limit
+            )
+        )
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (blob, bytes) in the given order."""

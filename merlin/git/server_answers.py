@@ -36,7 +36,11 @@ def find_meaning(stderr: str, remote: RemoteUrl) -> str:
     """Return the key of the text about git's words, `git-failed` for words that only git knows."""
     for words, key in _MEANINGS.items():
         if re.search(rf"^(?!remote:).*({words})", stderr, re.MULTILINE):
-            return "git-token-missing" if key == TOKEN_REFUSED and not remote.secret else key
+            return (
+                "git-token-missing"
+                if key == TOKEN_REFUSED and not remote.secret
+                else key
+            )
     return "git-failed"
 
 

@@ -14,7 +14,9 @@ EXECUTABLE = "100755"
 SYMLINK = "120000"
 GITLINK = "160000"
 TREE = "040000"
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git knows it without an object
+EMPTY_TREE = (
+    "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git knows it without an object
+)
 
 # Files and folders of one listing, and the bytes of their lines: twice what a dataset may have.
 # 800 bytes of trees that contain one tree many times name a million files, 1 kB any number of them.

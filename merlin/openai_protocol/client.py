@@ -70,7 +70,12 @@ class ProtocolClient:
 
     @asynccontextmanager
     async def send(
-        self, path: str, body: Body, total_s: float, between_s: float, language: str = ""
+        self,
+        path: str,
+        body: Body,
+        total_s: float,
+        between_s: float,
+        language: str = "",
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the response to a POST, or to a GET without a `body`.
 
@@ -79,8 +84,14 @@ class ProtocolClient:
         caller limits the time of the complete body. Raises ProviderError or a subclass for an
         error response, and the exceptions that `call_errors` converts.
         """
-        data = json.dumps(body, ensure_ascii=False).encode() if isinstance(body, Mapping) else body
-        headers = {"Content-Type": "application/json"} if isinstance(data, bytes) else {}
+        data = (
+            json.dumps(body, ensure_ascii=False).encode()
+            if isinstance(body, Mapping)
+            else body
+        )
+        headers = (
+            {"Content-Type": "application/json"} if isinstance(data, bytes) else {}
+        )
         headers |= {"Accept-Language": language} if language else {}
         url = f"{self._root}{path}"
         if self._api_version:
@@ -93,7 +104,9 @@ class ProtocolClient:
                 url,
                 data=data,
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=sock_read),
+                timeout=aiohttp.ClientTimeout(
+                    sock_connect=CONNECT_S, sock_read=sock_read
+                ),
                 allow_redirects=False,
             )
         async with response:
@@ -103,7 +116,9 @@ class ProtocolClient:
                     error = error_in(await asyncio.wait_for(reading, total_s))
                 except InvalidResponse:  # too long to be a refusal
                     error = None
-                raise error_of_status(response.status, response.headers, error, path, ProviderBusy)
+                raise error_of_status(
+                    response.status, response.headers, error, path, ProviderBusy
+                )
             yield response
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -132,7 +147,9 @@ class ProtocolClient:
             self._session = None
 
 
-async def read_whole(response: aiohttp.ClientResponse, largest: int = MAX_RESPONSE_BYTES) -> bytes:
+async def read_whole(
+    response: aiohttp.ClientResponse, largest: int = MAX_RESPONSE_BYTES
+) -> bytes:
     """Return the complete body. Raises InvalidResponse if it is longer than `largest` bytes."""
     too_long = InvalidResponse(f"longer than {largest // 1_000_000} MB")
     return await join_chunks(response.content.iter_any(), largest, too_long)

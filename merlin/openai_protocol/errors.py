@@ -41,7 +41,10 @@ _SAID_IN_WORDS = (
     # transformers 5.24.0 (`transformers serve MODEL`), 400.
     (NO_MODEL, re.compile(r"^Server is pinned to '.*'; requested '", re.DOTALL)),
     # vLLM 0.32.0, 400; litellm 1.108.7 puts the same words after a name of its own.
-    (TOO_LONG, re.compile(r"maximum context length is \d+ tokens|ContextWindowExceededError")),
+    (
+        TOO_LONG,
+        re.compile(r"maximum context length is \d+ tokens|ContextWindowExceededError"),
+    ),
     # llama.cpp (xllamacpp 2026.10.11549), 400.
     (TOO_LONG, re.compile(r"exceeds the available context size \(\d+ tokens\)")),
     # litellm 1.108.7, 429. Without its name before them others say these words of a minute's limit.
@@ -49,7 +52,10 @@ _SAID_IN_WORDS = (
     # litellm 1.108.7 without a database, 400: every key but its master key.
     (BAD_KEY, re.compile(r"^No connected db\.$")),
     # litellm 1.108.7, 500: files not configured; jobs, which are of its paid edition.
-    (UNSUPPORTED, re.compile(r"files_settings is not set|must be a LiteLLM Enterprise user")),
+    (
+        UNSUPPORTED,
+        re.compile(r"files_settings is not set|must be a LiteLLM Enterprise user"),
+    ),
 )
 # Error codes whose type does not follow from the status.
 _TYPES = {NO_CREDIT: NO_CREDIT, TOO_OFTEN: "requests"}
@@ -79,7 +85,12 @@ class ApiError(Exception):
     headers: Mapping[str, str] | None = None
 
     def __init__(
-        self, status: int, message: str, *, code: str | None = None, param: str | None = None
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -97,7 +108,14 @@ def error_object(
     """Return the body of an error response."""
     usual = "server_error" if status >= _SERVER else "invalid_request_error"
     kind = _TYPES.get(code or "", usual)
-    return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}
+    return {
+        "error": {
+            "message": message,
+            "type": kind,
+            "param": param or None,
+            "code": code,
+        }
+    }
 
 
 def unknown_model(name: str) -> ApiError:
@@ -162,7 +180,11 @@ def json_object(content: bytes) -> Json:
 
 
 def error_of_status(
-    status: int, headers: Mapping[str, str], error: object, path: str, unsure: type[ProviderBusy]
+    status: int,
+    headers: Mapping[str, str],
+    error: object,
+    path: str,
+    unsure: type[ProviderBusy],
 ) -> ProviderError:
     """Return the error for a response with a status other than 2xx to a request of `path`.
 
@@ -186,7 +208,9 @@ def error_of_status(
     if code in NOT_APPLIED:
         return ModelUnapplied(words, code=code, status=status)
     # A wrong URL returns 404 as well, not only an unknown model.
-    is_about_model = any(part in path for part in _ABOUT_MODELS) and "model" in message.lower()
+    is_about_model = (
+        any(part in path for part in _ABOUT_MODELS) and "model" in message.lower()
+    )
     if code == NO_MODEL or (status == _NOT_THERE and is_about_model):
         return ModelGone(words, code=code, status=status)
     param = str(error.get("param") or "") if isinstance(error, Mapping) else ""
@@ -233,7 +257,11 @@ def _code_of(error: object) -> str:
 
 def _status_in(error: object) -> int:
     """Return the HTTP status that stands in an error's `code`, 0 if none does."""
-    found = _STATUS.fullmatch(str(error.get("code"))) if isinstance(error, Mapping) else None
+    found = (
+        _STATUS.fullmatch(str(error.get("code")))
+        if isinstance(error, Mapping)
+        else None
+    )
     return int(found[0]) if found else 0
 
 
@@ -264,7 +292,9 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """
     try:
         if "retry-after-ms" in headers:
-            return min(max(0.0, float(headers["retry-after-ms"]) / 1000), _LONGEST_WAIT_S)
+            return min(
+                max(0.0, float(headers["retry-after-ms"]) / 1000), _LONGEST_WAIT_S
+            )
         return min(max(0.0, float(headers["retry-after"])), _LONGEST_WAIT_S)
     except (KeyError, ValueError):
         return None

@@ -81,7 +81,9 @@ MAX_STOPS = 4
 MAX_STOP_LENGTH = 500
 MAX_TOKENS = 1_000_000
 _Limit = Annotated[int | None, Field(default=None, ge=1, le=MAX_TOKENS)]
-_Penalty = Annotated[float | None, Field(default=None, ge=-2, le=2, allow_inf_nan=False)]
+_Penalty = Annotated[
+    float | None, Field(default=None, ge=-2, le=2, allow_inf_nan=False)
+]
 _Stop = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]
 _Stops = Annotated[list[_Stop], Field(max_length=MAX_STOPS)]
 
@@ -166,7 +168,9 @@ def invalid_field(error: ErrorDetails) -> str:
 
 async def read_body(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Return a request's JSON object. Raises ApiError 400, or 413 above `most` bytes."""
-    content = b"".join([chunk async for chunk in read_chunks(request, most, body_size_error(most))])
+    content = b"".join(
+        [chunk async for chunk in read_chunks(request, most, body_size_error(most))]
+    )
     refusal = ApiError(
         400, "The body must be one JSON object, not compressed, of whole characters."
     )
@@ -199,7 +203,9 @@ def parse_page(query: Mapping[str, str]) -> Page:
     value = query.get("limit") or str(PAGE_SIZE)
     is_number = value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
     if not (is_number and 1 <= int(value) <= MAX_PAGE_SIZE):
-        raise bad_field("limit", f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}")
+        raise bad_field(
+            "limit", f"limit must be a whole number from 1 to {MAX_PAGE_SIZE}"
+        )
     order = query.get("order") or "desc"
     if order not in {"asc", "desc"}:
         raise bad_field("order", "order must be 'asc' or 'desc'")
@@ -209,8 +215,12 @@ def parse_page(query: Mapping[str, str]) -> Page:
 def parse_metadata_filter(query: Mapping[str, str]) -> dict[str, str]:
     """Return the `metadata[key]=value` pairs of a query. Raises ApiError 400 for too many."""
     pairs = {
-        match[1]: value for name, value in query.items() if (match := _METADATA.fullmatch(name))
+        match[1]: value
+        for name, value in query.items()
+        if (match := _METADATA.fullmatch(name))
     }
     if len(pairs) > MAX_METADATA:
-        raise bad_field("metadata", f"a job has {MAX_METADATA} pairs of metadata at most")
+        raise bad_field(
+            "metadata", f"a job has {MAX_METADATA} pairs of metadata at most"
+        )
     return pairs

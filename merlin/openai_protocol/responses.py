@@ -18,7 +18,9 @@ NO_EXTENSION: Json = {}
 def event(body: Mapping[str, object]) -> bytes:
     """Return one server-sent event, named by its type if it has one. Source: WHATWG HTML, 9.2.6."""
     name = f"event: {body['type']}\n" if "type" in body else ""
-    return f"{name}data: {json.dumps(body, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
+    return f"{name}data: {json.dumps(body, ensure_ascii=False)}\n\n".encode(
+        "utf-8", "replace"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,18 @@ class ChatAnswer:
         self, content: str, reason: str, usage: Json, extension: Json = NO_EXTENSION
     ) -> Json:
         """Return a complete answer (ChatCompletion)."""
-        said: Json = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
-        choice = {"index": 0, "message": said, "logprobs": None, "finish_reason": reason}
+        said: Json = {
+            "role": "assistant",
+            "content": content,
+            "refusal": None,
+            "annotations": [],
+        }
+        choice = {
+            "index": 0,
+            "message": said,
+            "logprobs": None,
+            "finish_reason": reason,
+        }
         body = {"choices": [choice], "usage": dict(usage), **extension}
         return {**self._head("chat.completion"), **body}
 
@@ -53,10 +65,16 @@ class ChatAnswer:
         """Return a chunk with a piece of the answer."""
         return event(self._chunk({"content": content}))
 
-    def closing(self, reason: str, usage: Json, extension: Json = NO_EXTENSION) -> bytes:
+    def closing(
+        self, reason: str, usage: Json, extension: Json = NO_EXTENSION
+    ) -> bytes:
         """Return the chunks with the finish reason and the usage, if asked for, and the end."""
         last = event({**self._chunk({}, reason), **extension})
-        used = {**self._head("chat.completion.chunk"), "choices": [], "usage": dict(usage)}
+        used = {
+            **self._head("chat.completion.chunk"),
+            "choices": [],
+            "usage": dict(usage),
+        }
         return last + (event(used) if self.with_usage else b"") + DONE
 
     def failure(self, error: Mapping[str, object]) -> bytes:
@@ -75,10 +93,16 @@ class ChatAnswer:
             "created": int(self.created_at),
             "model": self.model,
         }
-        return {**head, "system_fingerprint": self.fingerprint} if self.fingerprint else head
+        return (
+            {**head, "system_fingerprint": self.fingerprint}
+            if self.fingerprint
+            else head
+        )
 
 
-def usage_object(prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> Json:
+def usage_object(
+    prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0
+) -> Json:
     """Return the token counts of an answer (CompletionUsage)."""
     return {
         "prompt_tokens": prompt_tokens,
@@ -88,9 +112,16 @@ def usage_object(prompt_tokens: int, completion_tokens: int, cached_tokens: int 
     }
 
 
-def model_object(name: str, created_at: float, owner: str, **extensions: object) -> Json:
+def model_object(
+    name: str, created_at: float, owner: str, **extensions: object
+) -> Json:
     """Return a model (Model)."""
-    head = {"id": name, "object": "model", "created": int(created_at), "owned_by": owner}
+    head = {
+        "id": name,
+        "object": "model",
+        "created": int(created_at),
+        "owned_by": owner,
+    }
     return {**head, **extensions}
 
 

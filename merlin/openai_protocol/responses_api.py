@@ -101,7 +101,10 @@ class ResponseAnswer:
         status = "incomplete" if reason in _INCOMPLETE else "completed"
         details = {"reason": _INCOMPLETE[reason]} if reason in _INCOMPLETE else None
         ending = {"incomplete_details": details, "usage": _usage(usage), **extension}
-        return {**self._response(status, [self._message(status, [_part(content)])]), **ending}
+        return {
+            **self._response(status, [self._message(status, [_part(content)])]),
+            **ending,
+        }
 
     def opening(self) -> bytes:
         """Return the events before the first piece."""
@@ -112,7 +115,9 @@ class ResponseAnswer:
                 self._event("response.created", response=begun),
                 self._event("response.in_progress", response=begun),
                 self._event("response.output_item.added", output_index=0, item=message),
-                self._event("response.content_part.added", **self._place, part=_part("")),
+                self._event(
+                    "response.content_part.added", **self._place, part=_part("")
+                ),
             ]
         )
 
@@ -122,7 +127,9 @@ class ResponseAnswer:
         kind = "response.output_text.delta"
         return self._event(kind, **self._place, delta=content, logprobs=[])
 
-    def closing(self, reason: str, usage: Json, extension: Json = NO_EXTENSION) -> bytes:
+    def closing(
+        self, reason: str, usage: Json, extension: Json = NO_EXTENSION
+    ) -> bytes:
         """Return the events after the last piece."""
         content = "".join(self._pieces)
         response = self.completion(content, reason, usage, extension)
@@ -131,7 +138,9 @@ class ResponseAnswer:
         return b"".join(
             [
                 self._event(done, **self._place, text=content, logprobs=[]),
-                self._event("response.content_part.done", **self._place, part=_part(content)),
+                self._event(
+                    "response.content_part.done", **self._place, part=_part(content)
+                ),
                 self._event("response.output_item.done", output_index=0, item=message),
                 self._event(f"response.{response['status']}", response=response),
             ]

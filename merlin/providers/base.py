@@ -149,5 +149,7 @@ def check_answering_model(answer: Answer, model_id: str, base: str) -> None:
 class ModelClient(Protocol):
     """A client that requests complete answers from one provider's models."""
 
-    def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
+    def ask(
+        self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0
+    ) -> Answer:
         """Return the answer. Raises ProviderError, ModelGone, ProviderBusy."""

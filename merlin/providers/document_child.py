@@ -38,7 +38,9 @@ _BLANKS_AT_END = re.compile(r"[ \t\xa0]+\n")
 _MANY_LINES = re.compile(r"\n{3,}")
 
 
-Reason = Literal["password", "damaged", "no-text", "empty", "unknown", "too-long", "bomb"]
+Reason = Literal[
+    "password", "damaged", "no-text", "empty", "unknown", "too-long", "bomb"
+]
 
 
 class UnreadableDocument(Exception):
@@ -91,7 +93,9 @@ def limit_resources(cpu_s: int = CPU_S) -> bool:
     same user can be read or ended.
     """
     load_filter = _prepare_filter()  # loading the library takes a descriptor
-    with suppress(OSError):  # the kernel kills this process first when memory is exhausted
+    with suppress(
+        OSError
+    ):  # the kernel kills this process first when memory is exhausted
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for kind, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
@@ -165,7 +169,9 @@ def load_reader(kind: str) -> Reader:
         return read_text
     # A parser takes up to 0.15 s to import: only that of this document is.
     module, function, name = _LIBRARIES[kind]
-    read: Reader = getattr(importlib.import_module(f"merlin.providers.{module}"), function)
+    read: Reader = getattr(
+        importlib.import_module(f"merlin.providers.{module}"), function
+    )
     library = importlib.import_module(name) if name else None
     for each in pkgutil.walk_packages(library.__path__, f"{name}.") if library else ():
         with suppress(ImportError):  # optional dependencies

@@ -14,7 +14,11 @@ from docx.oxml.ns import qn
 from docx.oxml.xmlchemy import BaseOxmlElement
 from docx.text.paragraph import Paragraph
 
-from merlin.providers.document_child import ExtractedText, UnreadableDocument, join_parts
+from merlin.providers.document_child import (
+    ExtractedText,
+    UnreadableDocument,
+    join_parts,
+)
 
 # The container of an encrypted document, and the name in it. Source: MS-OFFCRYPTO 2.3.
 _OLE = b"\xd0\xcf\x11\xe0"
@@ -62,7 +66,9 @@ def read_outline(content: bytes, most_characters: int) -> ExtractedText:
     blocks = list[tuple[int, int, str, list[str]]]()
     for number, element in enumerate(body.iter(_P, _ROW), start=1):
         if element.tag == _ROW:
-            cells = [" ".join(_blocks(cell)).strip() for cell in _find_parts(element, _CELL)]
+            cells = [
+                " ".join(_blocks(cell)).strip() for cell in _find_parts(element, _CELL)
+            ]
             blocks.append((number, 0, " | ".join(cells), cells))
         elif next(element.iterancestors(_ROW), None) is None:
             text = "".join(_blocks([element])).strip()
@@ -91,7 +97,9 @@ def _blocks(element: Iterable[BaseOxmlElement]) -> Iterator[str]:
     for child in element:
         if child.tag == _P:
             signs = child.iter(*_TEXTS, *_SIGNS)
-            yield "".join(_SIGNS.get(str(sign.tag)) or sign.text or "" for sign in signs)
+            yield "".join(
+                _SIGNS.get(str(sign.tag)) or sign.text or "" for sign in signs
+            )
         elif child.tag == _TABLE:
             yield "\n".join(_row_text(row) for row in _find_parts(child, _ROW))
         else:

@@ -6,7 +6,11 @@ from pypdf import PageObject, PdfReader
 from pypdf.errors import FileNotDecryptedError, LimitReachedError
 from pypdf.generic import DictionaryObject
 
-from merlin.providers.document_child import ExtractedText, UnreadableDocument, join_parts
+from merlin.providers.document_child import (
+    ExtractedText,
+    UnreadableDocument,
+    join_parts,
+)
 
 
 def read_pdf(content: bytes, most_characters: int) -> ExtractedText:

@@ -51,7 +51,12 @@ def read_xlsx(content: bytes, most_characters: int) -> ExtractedText:
     )
     title = next(headed, next(iter(filled)))
     left |= counts[title]
-    values = {"title": title, "rows": filled.pop(title), "others": [*filled], "left": left}
+    values = {
+        "title": title,
+        "rows": filled.pop(title),
+        "others": [*filled],
+        "left": left,
+    }
     text = json.dumps(values, ensure_ascii=False)
     if len(text) > most_characters:
         raise UnreadableDocument("too-long")
@@ -64,7 +69,9 @@ Link = tuple[str, str]
 def _read_link_formulas(content: bytes) -> dict[tuple[str, str], Link]:
     """Return sheet and cell -> address and words of its formula, of which a value is the words."""
     with ZipFile(BytesIO(content)) as archive:
-        sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
+        sheets = [
+            name for name in archive.namelist() if name.startswith("xl/worksheets/")
+        ]
         if not any(b"HYPERLINK(" in archive.read(name) for name in sheets):
             return {}
     found = dict[tuple[str, str], Link]()
@@ -86,7 +93,9 @@ def _read_rows(
         raise UnreadableDocument("too-long")
     hidden_rows = {at for at, row in sheet.row_dimensions.items() if row.hidden}
     hidden = [each for each in sheet.column_dimensions.values() if each.hidden]
-    columns = {at for each in hidden for at in range(each.min, min(each.max, _MAX_COLUMNS) + 1)}
+    columns = {
+        at for each in hidden for at in range(each.min, min(each.max, _MAX_COLUMNS) + 1)
+    }
     firsts = {
         (row, area.min_col): sheet.cell(area.min_row, area.min_col)
         for area in sheet.merged_cells.ranges
@@ -97,13 +106,21 @@ def _read_rows(
     filled_columns = set[int]()
     for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), start=1):
         cells = (firsts.get((number, cell.column), cell) for cell in row)
-        texts = [_read_value(cell, links.get((sheet.title, cell.coordinate))) for cell in cells]
+        texts = [
+            _read_value(cell, links.get((sheet.title, cell.coordinate)))
+            for cell in cells
+        ]
         filled = [at for at, text in enumerate(texts, start=1) if text]
         filled_columns.update(filled)
         hidden_count += bool(filled) and number in hidden_rows
         shown = [] if number in hidden_rows else texts[: max(filled, default=0)]
-        rows.append(["" if at in columns else text for at, text in enumerate(shown, start=1)])
-    left = {"hidden-rows": hidden_count, "hidden-columns": len(columns & filled_columns)}
+        rows.append(
+            ["" if at in columns else text for at, text in enumerate(shown, start=1)]
+        )
+    left = {
+        "hidden-rows": hidden_count,
+        "hidden-columns": len(columns & filled_columns),
+    }
     return rows, left
 
 
@@ -120,5 +137,7 @@ def _read_value(cell: Any, formula: Link | None) -> str:
     text = words if value is None else str(value).strip()
     if cell.data_type == "e":
         return text
-    is_link = address and text and text not in (address, _SCHEME.sub("", address).rstrip("/"))
+    is_link = (
+        address and text and text not in (address, _SCHEME.sub("", address).rstrip("/"))
+    )
     return f"[{text}]({address})" if is_link else escape_formula(text)

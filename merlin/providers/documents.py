@@ -111,7 +111,9 @@ class ChildReader:
         status = child.returncode
         if status == 0 and output:
             return output
-        log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
+        log.warning(
+            "a document killed its reader", kind=kind, status=status, bytes=len(content)
+        )
         is_out_of_time = status in {-signal.SIGXCPU, -signal.SIGKILL}
         raise file_error("media-slow" if is_out_of_time else "media-damaged")
 
@@ -145,4 +147,12 @@ def read_in_child(kind: str, content: bytes) -> Any:
 
 
 def _child_command(kind: str, most_characters: int) -> list[str]:
-    return [sys.executable, "-IB", "-c", _START, _PACKAGE_ROOT, kind, str(most_characters)]
+    return [
+        sys.executable,
+        "-IB",
+        "-c",
+        _START,
+        _PACKAGE_ROOT,
+        kind,
+        str(most_characters),
+    ]

@@ -106,11 +106,18 @@ class Forge:
             values["target_url"] = status.target_url
         self._call("POST", f"{self.url}/statuses/{commit}", values)
 
-    def _call(self, method: str, url: str, values: Mapping[str, str] | None = None) -> None:
+    def _call(
+        self, method: str, url: str, values: Mapping[str, str] | None = None
+    ) -> None:
         headers = {self._dialect.header: self._dialect.token.format(self._token)}
         try:
             answer = self._http.request(method, url, json=values, headers=headers)
-        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError) as error:
+        except (
+            httpx2.HTTPError,
+            httpx2.InvalidURL,
+            httpx2.StreamError,
+            ValueError,
+        ) as error:
             words = f"{type(error).__name__} {error}".replace(self._token, "[hidden]")
             raise ForgeUnavailable(self.url, one_line(words)) from None
         reason = _error_text(answer)
@@ -121,7 +128,9 @@ class Forge:
     def _error(self, answer: httpx2.Response, reason: str) -> MerlinError:
         code = answer.status_code
         pause_s = retry_after_s(answer.headers)
-        is_spent = pause_s is not None or answer.headers.get("x-ratelimit-remaining") == "0"
+        is_spent = (
+            pause_s is not None or answer.headers.get("x-ratelimit-remaining") == "0"
+        )
         is_busy = code in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
         if is_spent or is_busy or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ForgeUnavailable(self.url, reason, pause_s or 0.0)

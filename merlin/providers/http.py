@@ -90,16 +90,25 @@ class _DeadlineTransport(httpx2.BaseTransport):
             async with asyncio.timeout(request.extensions["timeout"]["pool"]):
                 response = await self._sender.send(request, stream=True)
                 try:
-                    if response.headers.get("content-encoding", "identity") != "identity":
+                    if (
+                        response.headers.get("content-encoding", "identity")
+                        != "identity"
+                    ):
                         text = "the answer is packed, which was not asked for"
                         raise httpx2.ReadError(text, request=request)
-                    content = await join_chunks(response.aiter_raw(), MAX_RESPONSE_BYTES, endless)
+                    content = await join_chunks(
+                        response.aiter_raw(), MAX_RESPONSE_BYTES, endless
+                    )
                 finally:
                     await response.aclose()
         except TimeoutError as error:
-            raise httpx2.ReadTimeout("the answer came too slowly", request=request) from error
+            raise httpx2.ReadTimeout(
+                "the answer came too slowly", request=request
+            ) from error
         return httpx2.Response(
-            response.status_code, headers=response.headers, stream=httpx2.ByteStream(content)
+            response.status_code,
+            headers=response.headers,
+            stream=httpx2.ByteStream(content),
         )
 
     def close(self) -> None:

@@ -13,10 +13,26 @@ import aiohttp
 
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
-from merlin.core.messages import DEFAULT_SAMPLING, NEW_LIMIT, OLD_LIMIT, Message, SamplingParams
+from merlin.core.messages import (
+    DEFAULT_SAMPLING,
+    NEW_LIMIT,
+    OLD_LIMIT,
+    Message,
+    SamplingParams,
+)
 from merlin.core.thoughts import ThoughtFilter
-from merlin.openai_protocol.client import ProtocolClient, call_errors, read_events, read_whole
-from merlin.openai_protocol.errors import InvalidResponse, Json, error_of_object, json_object
+from merlin.openai_protocol.client import (
+    ProtocolClient,
+    call_errors,
+    read_events,
+    read_whole,
+)
+from merlin.openai_protocol.errors import (
+    InvalidResponse,
+    Json,
+    error_of_object,
+    json_object,
+)
 from merlin.providers.base import ANSWER_TOTAL_S, NOT_COUNTED, Answer, ModelCard
 from merlin.providers.openai_objects import (
     build_messages,
@@ -35,7 +51,11 @@ class OpenAIAudio:
     """A client for one transcription model of one account at one server."""
 
     def __init__(
-        self, base_url: str, credential: str, model_id: str, total_s: float = TRANSCRIPTION_TOTAL_S
+        self,
+        base_url: str,
+        credential: str,
+        model_id: str,
+        total_s: float = TRANSCRIPTION_TOTAL_S,
     ) -> None:
         """Take one entry of `providers` and the model; `total_s` limits one call."""
         self._client = ProtocolClient(base_url, credential)
@@ -129,14 +149,23 @@ class OpenAIChat:
                 async for chunk in chunks:
                     if chunk.get("error"):
                         error = error_of_object(chunk["error"], ProviderBusy)
-                        raise find_refused_parameter(error, sampling.request_fields()) or error
+                        raise (
+                            find_refused_parameter(error, sampling.request_fields())
+                            or error
+                        )
                     piece = parse_chunk(chunk)
                     usage = usage if piece.usage is NOT_COUNTED else piece.usage
                     is_whole = is_whole or piece.finish_reason is not None
                     text = thoughts.drop(piece.text, is_last=is_whole)
-                    if text != piece.text or piece.usage is not NOT_COUNTED or thoughts.is_replaced:
+                    if (
+                        text != piece.text
+                        or piece.usage is not NOT_COUNTED
+                        or thoughts.is_replaced
+                    ):
                         replaced = thoughts.is_replaced
-                        piece = replace(piece, text=text, usage=NOT_COUNTED, is_replacing=replaced)
+                        piece = replace(
+                            piece, text=text, usage=NOT_COUNTED, is_replacing=replaced
+                        )
                     is_news = piece.text or piece.is_replacing
                     if is_news or piece.known is not None or piece.finish_reason:
                         yield piece
@@ -158,7 +187,11 @@ class OpenAIChat:
                 parameters = sampling.request_fields(limit)
                 body = {**json, **parameters}
                 request = self._client.send(
-                    COMPLETIONS_PATH, body, self._total_s, self._between_s, sampling.language
+                    COMPLETIONS_PATH,
+                    body,
+                    self._total_s,
+                    self._between_s,
+                    sampling.language,
                 )
                 try:
                     answer = await stack.enter_async_context(request)

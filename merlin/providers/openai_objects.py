@@ -15,7 +15,12 @@ from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import get_list, get_object, get_text
 from merlin.core.messages import NEW_LIMIT, OLD_LIMIT, Message, ParameterRefused, Usage
 from merlin.core.thoughts import ThoughtFilter
-from merlin.openai_protocol.errors import TOO_LONG, InvalidResponse, Json, describe_error
+from merlin.openai_protocol.errors import (
+    TOO_LONG,
+    InvalidResponse,
+    Json,
+    describe_error,
+)
 from merlin.providers.base import (
     NOT_COUNTED,
     Answer,
@@ -27,7 +32,12 @@ from merlin.providers.base import (
 )
 
 # Servers' field names for a model's context length; the protocol itself defines none.
-_CONTEXT_FIELDS = ("context_window", "context_length", "max_model_len", "max_context_length")
+_CONTEXT_FIELDS = (
+    "context_window",
+    "context_length",
+    "max_model_len",
+    "max_context_length",
+)
 # Of tokens or steps; unbounded values would overflow sums in the database.
 _MAX_COUNT = 10**12
 # Of an id, a status or a model's name, in characters: they are shown, sent and compared.
@@ -121,15 +131,21 @@ def parse_checkpoint(raw: Json) -> Checkpoint:
         model_id=require_text(raw, "fine_tuned_model_checkpoint"),
         step=_read_count(raw, "step_number"),
         metrics={
-            key: number for key in metrics if (number := _read_number(metrics, key)) is not None
+            key: number
+            for key in metrics
+            if (number := _read_number(metrics, key)) is not None
         },
     )
 
 
 def parse_model_card(raw: Json) -> ModelCard:
     """Parse one entry of the list of models."""
-    context = next(filter(None, (_read_count(raw, name) for name in _CONTEXT_FIELDS)), None)
-    return ModelCard(require_text(raw, "id"), _parse_date(get_text(raw, "shutdown_date")), context)
+    context = next(
+        filter(None, (_read_count(raw, name) for name in _CONTEXT_FIELDS)), None
+    )
+    return ModelCard(
+        require_text(raw, "id"), _parse_date(get_text(raw, "shutdown_date")), context
+    )
 
 
 def parse_answer(raw: Json) -> Answer:
@@ -157,7 +173,9 @@ _SHOWN_PARTS = ("text", "output_text", "refusal")
 def _read_content(message: Json) -> str:
     """Return the text of a message or of a piece of one; the content may be a list of parts."""
     content = message.get("content")
-    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    parts = (
+        content if isinstance(content, list) else [{"type": "text", "text": content}]
+    )
     texts = [
         part.get("text") or part.get("refusal")
         for part in parts
@@ -170,7 +188,9 @@ def parse_usage(raw: object) -> Usage:
     """Return token counts, NOT_COUNTED if they are missing or implausible."""
     if not isinstance(raw, Mapping):
         return NOT_COUNTED
-    sent, answered = (_read_count(raw, name) for name in ("prompt_tokens", "completion_tokens"))
+    sent, answered = (
+        _read_count(raw, name) for name in ("prompt_tokens", "completion_tokens")
+    )
     cached = _read_count(get_object(raw, "prompt_tokens_details"), "cached_tokens")
     if not (sent or answered):
         return NOT_COUNTED
@@ -188,9 +208,13 @@ def _read_extension(raw: Json) -> dict[str, Any]:
         return {}
     is_known = extension.get("known")
     nearest = [
-        line for line in _lines(extension, "nearest") if 0 < len(line) <= MAX_SUGGESTION_LENGTH
+        line
+        for line in _lines(extension, "nearest")
+        if 0 < len(line) <= MAX_SUGGESTION_LENGTH
     ]
-    composed_from = [line[:MAX_SUGGESTION_LENGTH] for line in _lines(extension, "composed_from")]
+    composed_from = [
+        line[:MAX_SUGGESTION_LENGTH] for line in _lines(extension, "composed_from")
+    ]
     return {
         "known": is_known if isinstance(is_known, bool) else None,
         "nearest": tuple(nearest[:MAX_SUGGESTIONS]),
@@ -201,14 +225,22 @@ def _read_extension(raw: Json) -> dict[str, Any]:
 
 def _lines(extension: Json, key: str) -> Iterator[str]:
     listed = get_list(extension, key)
-    return (" ".join(question.split()) for question in listed if isinstance(question, str))
+    return (
+        " ".join(question.split()) for question in listed if isinstance(question, str)
+    )
 
 
 def _format_error(error: Json) -> str:
-    parts = (get_text(error, "code"), get_text(error, "message"), get_text(error, "param"))
+    parts = (
+        get_text(error, "code"),
+        get_text(error, "message"),
+        get_text(error, "param"),
+    )
     code, message, param = parts
     where = f" ({param})" if param and message else ""
-    return f"{code}: {message}{where}" if code and message else f"{message or code}{where}"
+    return (
+        f"{code}: {message}{where}" if code and message else f"{message or code}{where}"
+    )
 
 
 def _read_number(raw: Json, key: str) -> float | int | None:
@@ -280,7 +312,9 @@ def find_refused_parameter(
     field = error.param.removeprefix("body.").partition(".")[0]
     field = field or (_FORMAT if _GRAMMAR in str(error) else "")
     if not field:
-        field = next((name for name in sent if re.search(rf"\b{name}\b", str(error))), "")
+        field = next(
+            (name for name in sent if re.search(rf"\b{name}\b", str(error))), ""
+        )
     field_names = {_LIMITS.get(name, name) for name in sent}
     field = _LIMITS.get(field, field)
     return ParameterRefused(field, str(error)) if field in field_names else None

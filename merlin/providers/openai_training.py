@@ -25,7 +25,13 @@ import httpx2
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
-from merlin.core.messages import DEFAULT_SAMPLING, NEW_LIMIT, OLD_LIMIT, Message, SamplingParams
+from merlin.core.messages import (
+    DEFAULT_SAMPLING,
+    NEW_LIMIT,
+    OLD_LIMIT,
+    Message,
+    SamplingParams,
+)
 from merlin.openai_protocol.errors import (
     InvalidResponse,
     Json,
@@ -48,15 +54,30 @@ from merlin.providers.base import (
     StoredFile,
 )
 from merlin.providers.http import build_http_client, build_timeout
-from merlin.providers.openai_objects import build_messages, find_refused_parameter, read_rows
+from merlin.providers.openai_objects import (
+    build_messages,
+    find_refused_parameter,
+    read_rows,
+)
 
-if TYPE_CHECKING:  # Imported at the first call: 24 MB, which a daemon without models saves.
+if (
+    TYPE_CHECKING
+):  # Imported at the first call: 24 MB, which a daemon without models saves.
     import openai
     from openai.resources.files import FilesWithRawResponse
     from openai.resources.fine_tuning.jobs.jobs import JobsWithRawResponse
 
-_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
-_NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)
+_NEVER_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+)
+_NEVER_SENDABLE = (
+    httpx2.UnsupportedProtocol,
+    httpx2.LocalProtocolError,
+    httpx2.InvalidURL,
+)
 
 
 @contextmanager
@@ -73,7 +94,9 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
     except openai.APIStatusError as error:
         headers = error.response.headers
         path = error.request.url.path
-        raise error_of_status(error.status_code, headers, error.body, path, unsure) from error
+        raise error_of_status(
+            error.status_code, headers, error.body, path, unsure
+        ) from error
     except openai.APIConnectionError as error:
         raise _connection_error(error.__cause__ or error, unsure) from error
     except openai.APIError as error:
@@ -86,15 +109,21 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
         words = f"the provider's answer is unreadable: {one_line(str(error))}"
         raise unsure(words, status=getattr(error, "status", 0)) from error
     except (openai.OpenAIError, UnicodeEncodeError) as error:
-        raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
+        raise ProviderError(
+            f"the call cannot be sent: {one_line(str(error))}"
+        ) from error
 
 
-def _connection_error(cause: BaseException, unsure: type[ProviderBusy]) -> ProviderError:
+def _connection_error(
+    cause: BaseException, unsure: type[ProviderBusy]
+) -> ProviderError:
     text = one_line(f"{type(cause).__name__} {cause}".strip())
     if isinstance(cause, _NEVER_SENDABLE):
         return ProviderError(f"the call cannot be sent: {text}")
     if isinstance(cause, _NEVER_SENT):
-        return ProviderBusy(f"the provider cannot be reached: {text}", reason="unreached")
+        return ProviderBusy(
+            f"the provider cannot be reached: {text}", reason="unreached"
+        )
     return unsure(f"the connection to the provider broke: {text}", reason="broken")
 
 
@@ -135,7 +164,9 @@ class Account:
                 api_key=self._credential or "none",
                 max_retries=0,
                 timeout=build_timeout(self._total_s),
-                http_client=build_http_client(self._base_url, self._total_s, self._keep),
+                http_client=build_http_client(
+                    self._base_url, self._total_s, self._keep
+                ),
             )
             return self._made
 
@@ -166,7 +197,11 @@ def read_pages(ask: Callable[..., Any]) -> Iterator[list[Json]]:
         page_rows = read_rows(page)
         yield page_rows
         last = page_rows[-1].get("id") if page_rows else None
-        if page.get("has_more") is not True or not isinstance(last, str) or last in seen:
+        if (
+            page.get("has_more") is not True
+            or not isinstance(last, str)
+            or last in seen
+        ):
             return
         seen.add(last)
         if len(seen) >= MAX_PAGES or time.monotonic() >= ends_at:
@@ -192,10 +227,14 @@ class OpenAIModelClient(Account):
 
         If the server rejects `response_format`, requests are sent without it.
         """
-        super().__init__(base_url, credential, ANSWER_TOTAL_S, _IDLE_CONNECTIONS, api_version)
+        super().__init__(
+            base_url, credential, ANSWER_TOTAL_S, _IDLE_CONNECTIONS, api_version
+        )
         self._parameters = sampling.request_fields()
 
-    def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
+    def ask(
+        self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0
+    ) -> Answer:
         """Return the complete answer within `timeout_s` seconds.
 
         Raises ProviderUnknown if the answer may have been generated, and charged for.
@@ -208,7 +247,11 @@ class OpenAIModelClient(Account):
                 raw = self._client.post(
                     "/chat/completions",
                     cast_to=httpx2.Response,
-                    body={"model": model_id, "messages": build_messages(messages), **sampling},
+                    body={
+                        "model": model_id,
+                        "messages": build_messages(messages),
+                        **sampling,
+                    },
                     # The response arrives all at once: no read timeout before `timeout_s`.
                     options={"timeout": build_timeout(timeout_s, between_s=timeout_s)},
                 )
@@ -296,13 +339,16 @@ class OpenAIProvider(Account):
 
     def list_files(self) -> list[StoredFile]:
         """Return the stored files of purpose fine-tune, oldest first."""
-        listed = read_pages(partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE))
+        listed = read_pages(
+            partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE)
+        )
         with provider_errors():
             stored = [
                 openai_objects.parse_file(row)
                 for page in listed
                 for row in page
-                if row.get("purpose", PURPOSE) == PURPOSE and isinstance(row.get("id"), str)
+                if row.get("purpose", PURPOSE) == PURPOSE
+                and isinstance(row.get("id"), str)
             ]
         now = utc_now()
         return sorted(stored, key=lambda file: (file.created_at or now, file.file_id))
@@ -321,7 +367,11 @@ class OpenAIProvider(Account):
         """Start a job. Also sends the launch key as Idempotency-Key, where servers support it."""
         import openai  # noqa: PLC0415 - see above
 
-        settings = {"hyperparameters": new_job.hyperparameters} if new_job.hyperparameters else {}
+        settings = (
+            {"hyperparameters": new_job.hyperparameters}
+            if new_job.hyperparameters
+            else {}
+        )
         method = {"type": new_job.method, new_job.method: settings}
         with provider_errors(creates=True):
             raw = self._jobs.create(
@@ -341,7 +391,9 @@ class OpenAIProvider(Account):
         Also filters on the client: some servers ignore the filter.
         """
         wanted = {LAUNCH_KEY: launch_key}
-        listed = read_pages(partial(self._jobs.list, limit=_JOBS_PER_PAGE, metadata=wanted))
+        listed = read_pages(
+            partial(self._jobs.list, limit=_JOBS_PER_PAGE, metadata=wanted)
+        )
         with provider_errors():
             reports = [
                 openai_objects.parse_job(row)
@@ -349,7 +401,9 @@ class OpenAIProvider(Account):
                 for row in page
                 if openai_objects.parse_metadata(row).get(LAUNCH_KEY) == launch_key
             ]
-        return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
+        return sorted(
+            reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id)
+        )
 
     def list_jobs(self) -> list[JobReport]:
         """Return all jobs of the account, newest first."""
@@ -360,16 +414,24 @@ class OpenAIProvider(Account):
     def read_job(self, provider_job_id: str) -> JobReport:
         """Return the current state of the job."""
         with provider_errors():
-            return _parse_job_of(self._jobs.retrieve(provider_job_id).content, provider_job_id)
+            return _parse_job_of(
+                self._jobs.retrieve(provider_job_id).content, provider_job_id
+            )
 
     def cancel_job(self, provider_job_id: str) -> JobReport:
         """Cancel the job; return its state afterwards."""
         with provider_errors():
-            return _parse_job_of(self._jobs.cancel(provider_job_id).content, provider_job_id)
+            return _parse_job_of(
+                self._jobs.cancel(provider_job_id).content, provider_job_id
+            )
 
-    def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
+    def list_events(
+        self, provider_job_id: str, known: frozenset[str]
+    ) -> list[JobEvent]:
         """Return the events not in `known`, oldest first; none if the server has no event log."""
-        listed = read_pages(partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE))
+        listed = read_pages(
+            partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE)
+        )
         return read_if_supported(lambda: _read_new_events(listed, known))
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
@@ -378,7 +440,9 @@ class OpenAIProvider(Account):
             partial(self._jobs.checkpoints.list, provider_job_id, limit=_JOBS_PER_PAGE)
         )
         checkpoints = read_if_supported(
-            lambda: [openai_objects.parse_checkpoint(row) for page in listed for row in page]
+            lambda: [
+                openai_objects.parse_checkpoint(row) for page in listed for row in page
+            ]
         )
         return sorted(checkpoints, key=lambda checkpoint: checkpoint.step)
 
@@ -403,7 +467,9 @@ def _parse_job_of(content: bytes, provider_job_id: str) -> JobReport:
     return report
 
 
-def _read_new_events(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEvent]:
+def _read_new_events(
+    listed: Iterable[list[Json]], known: frozenset[str]
+) -> list[JobEvent]:
     """Return new events by time, from the pages up to the first one with a known event."""
     new: list[JobEvent] = []
     for page in listed:

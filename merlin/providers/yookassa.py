@@ -54,7 +54,9 @@ _IS_DONE = {"succeeded": True, "canceled": False}
 def build_amount(amount: Amount) -> Body:
     """Return an amount as an API object. Raises PaymentError for other currencies than roubles."""
     if amount.currency is not Currency.RUB:
-        raise PaymentError(f"YooKassa does not take {amount.currency.value}", code="currency")
+        raise PaymentError(
+            f"YooKassa does not take {amount.currency.value}", code="currency"
+        )
     return {"value": amount.decimal, "currency": amount.currency.value}
 
 
@@ -70,7 +72,9 @@ def build_payment(request: PaymentRequest, shop: YooKassaConfig) -> Body:
         body["description"] = description[:MAX_DESCRIPTION_LENGTH]
     body["confirmation"] = {"type": "redirect", "return_url": request.return_url}
     if shop.receipt is not None:
-        body["receipt"] = build_receipt(shop.receipt, request.contact, description, request.amount)
+        body["receipt"] = build_receipt(
+            shop.receipt, request.contact, description, request.amount
+        )
     return body
 
 
@@ -84,7 +88,9 @@ def build_refund(request: RefundRequest, receipt: Receipt | None) -> Body:
         body["description"] = request.reason.strip()[:MAX_REFUND_DESCRIPTION_LENGTH]
     # Without one, YooKassa creates the receipt of a full refund from that of the payment.
     if receipt is not None and request.contact:
-        body["receipt"] = build_receipt(receipt, request.contact, request.title, request.amount)
+        body["receipt"] = build_receipt(
+            receipt, request.contact, request.title, request.amount
+        )
     return body
 
 
@@ -106,7 +112,9 @@ def build_customer(contact: str) -> Body:
     """Return the recipient of a receipt. Raises PaymentError if `contact` is invalid."""
     plain = normalise_contact(contact)
     if not plain:
-        raise PaymentError("a receipt needs an e-mail or a telephone", code="no_contact")
+        raise PaymentError(
+            "a receipt needs an e-mail or a telephone", code="no_contact"
+        )
     return {"email": plain} if "@" in plain else {"phone": plain}
 
 
@@ -173,7 +181,8 @@ def _parse_time(body: Body, name: str) -> datetime | None:
 
 def _unreadable(what: str, value: object) -> PaymentError:
     return PaymentError(
-        f"YooKassa returned something unreadable: {what} {value!r:.80}", code="unreadable"
+        f"YooKassa returned something unreadable: {what} {value!r:.80}",
+        code="unreadable",
     )
 
 
@@ -202,11 +211,18 @@ class YooKassaGateway:
     """The PaymentGateway of one shop at YooKassa; calls raise as those of PaymentGateway."""
 
     def __init__(
-        self, shop: YooKassaConfig, shop_id: str, secret: str, deadline_s: float = DEADLINE_S
+        self,
+        shop: YooKassaConfig,
+        shop_id: str,
+        secret: str,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._shop = shop
         authorization = aiohttp.encode_basic_auth(shop_id, secret, "utf-8")
-        self._headers = {"Authorization": authorization, "Content-Type": "application/json"}
+        self._headers = {
+            "Authorization": authorization,
+            "Content-Type": "application/json",
+        }
         self._trust = ssl.create_default_context()
         self._deadline_s = deadline_s
 
@@ -220,7 +236,9 @@ class YooKassaGateway:
     async def create(self, request: PaymentRequest) -> GatewayPayment:
         key = request.purchase_id
         body = build_payment(request, self._shop)
-        return await self._write("/payments", key, parse_payment, "PaymentRequest", body)
+        return await self._write(
+            "/payments", key, parse_payment, "PaymentRequest", body
+        )
 
     async def find(self, outside_id: str) -> GatewayPayment:
         """Read one payment."""
@@ -229,12 +247,17 @@ class YooKassaGateway:
 
     async def between(self, since: datetime, until: datetime) -> list[GatewayPayment]:
         """Return all payments created in a period."""
-        query = {"created_at.gte": _format_time(since), "created_at.lt": _format_time(until)}
+        query = {
+            "created_at.gte": _format_time(since),
+            "created_at.lt": _format_time(until),
+        }
         return await self._list_all("/payments", query, parse_payment)
 
     async def refund(self, request: RefundRequest) -> GatewayRefund:
         body = build_refund(request, self._shop.receipt)
-        sent = await self._write("/refunds", request.refund_id, parse_refund, "RefundRequest", body)
+        sent = await self._write(
+            "/refunds", request.refund_id, parse_refund, "RefundRequest", body
+        )
         # With the same key YooKassa repeats its first response, so the current state is read.
         return await self.find_refund(sent.outside_id) if sent.is_done is None else sent
 
@@ -243,13 +266,17 @@ class YooKassaGateway:
         return _require_same_id(parse_refund(body), outside_id)
 
     async def refunds(self, payment_id: str) -> list[GatewayRefund]:
-        return await self._list_all("/refunds", {"payment_id": _check_id(payment_id)}, parse_refund)
+        return await self._list_all(
+            "/refunds", {"payment_id": _check_id(payment_id)}, parse_refund
+        )
 
     async def _write(
         self, path: str, key: str, read: Callable[[Body], T], kind: str, body: Body
     ) -> T:
         checked = await asyncio.to_thread(_validate_body, kind, body)
-        answer_body = await self._call("POST", path, json=checked, headers={"Idempotence-Key": key})
+        answer_body = await self._call(
+            "POST", path, json=checked, headers={"Idempotence-Key": key}
+        )
         try:
             return read(answer_body)
         except PaymentError as error:
@@ -268,16 +295,23 @@ class YooKassaGateway:
                 aiohttp.ClientSession(
                     headers=self._headers,
                     # A server that does not respond does not close TLS either.
-                    connector=aiohttp.TCPConnector(ssl=self._trust, enable_cleanup_closed=True),
+                    connector=aiohttp.TCPConnector(
+                        ssl=self._trust, enable_cleanup_closed=True
+                    ),
                     timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S),
                     proxy=_proxy(self._shop.base_url),
                 ) as session,
                 session.request(
-                    method, f"{self._shop.base_url}{path}", allow_redirects=False, **options
+                    method,
+                    f"{self._shop.base_url}{path}",
+                    allow_redirects=False,
+                    **options,
                 ) as answer,
             ):
                 too_long = ValueError("the answer is too long")
-                content = await join_chunks(answer.content.iter_any(), MAX_RESPONSE_BYTES, too_long)
+                content = await join_chunks(
+                    answer.content.iter_any(), MAX_RESPONSE_BYTES, too_long
+                )
                 status = answer.status
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             message = f"YooKassa cannot be reached: {type(error).__name__}"
@@ -306,7 +340,9 @@ class YooKassaGateway:
         seen: set[str] = set()
         ends_at = time.monotonic() + MAX_LIST_S
         cursor = ""
-        while cursor not in seen and len(seen) < MAX_PAGES and time.monotonic() < ends_at:
+        while (
+            cursor not in seen and len(seen) < MAX_PAGES and time.monotonic() < ends_at
+        ):
             seen.add(cursor)
             page = await self._call("GET", path, params=params)
             items = page.get("items")
@@ -320,7 +356,9 @@ class YooKassaGateway:
             if not (cursor := get_text(page, "next_cursor")):
                 return rows
             params["cursor"] = cursor
-        message = f"YooKassa's list {path} has no end: {len(seen)} pages of it were read"
+        message = (
+            f"YooKassa's list {path} has no end: {len(seen)} pages of it were read"
+        )
         raise GatewayUnavailable(message, code=ENDLESS_LIST)
 
 
@@ -341,7 +379,9 @@ def _validate_body(kind: str, body: Body) -> Body:
         built.validate()
         return dict(built)
     except (ValueError, TypeError, AttributeError) as error:
-        raise PaymentError(f"YooKassa's package refused: {error}", code="invalid_request") from None
+        raise PaymentError(
+            f"YooKassa's package refused: {error}", code="invalid_request"
+        ) from None
 
 
 def _error_of(status: int, body: Body | None) -> PaymentError:
@@ -352,7 +392,9 @@ def _error_of(status: int, body: Body | None) -> PaymentError:
     else:
         code = str(body.get("code") or f"http_{status}")
         place = f" ({body['parameter']})" if body.get("parameter") else ""
-        message = f"YooKassa: {code}: {body.get('description', '')}{place}"[:_MAX_ERROR_LENGTH]
+        message = f"YooKassa: {code}: {body.get('description', '')}{place}"[
+            :_MAX_ERROR_LENGTH
+        ]
     kind = PaymentError
     if status == _TOO_MANY:
         kind = GatewayUnavailable
@@ -380,7 +422,9 @@ Record = TypeVar("Record", GatewayPayment, GatewayRefund)
 
 def _require_same_id(record: Record, outside_id: str) -> Record:
     if record.outside_id != outside_id:
-        raise PaymentError("YooKassa returned another payment or refund", code="unreadable")
+        raise PaymentError(
+            "YooKassa returned another payment or refund", code="unreadable"
+        )
     return record
 
 

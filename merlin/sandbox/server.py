@@ -65,7 +65,9 @@ class StandIn:
     async def close(self) -> None:
         """End long polls and streams, release files and sockets."""
 
-    def on_call(self, name: str, body: Mapping[str, Any], status: int, key: str = "") -> None:
+    def on_call(
+        self, name: str, body: Mapping[str, Any], status: int, key: str = ""
+    ) -> None:
         """Take note of an answered API call: its name, body or arguments, and Idempotence-Key."""
 
     def __enter__(self) -> Self:
@@ -93,7 +95,10 @@ class StandIn:
             )
         )
         self._thread = threading.Thread(
-            target=self._run, args=(self._server, listener), name="stand-in", daemon=True
+            target=self._run,
+            args=(self._server, listener),
+            name="stand-in",
+            daemon=True,
         )
         self._thread.start()
         if not self._started.wait(PATIENCE_S):
@@ -141,7 +146,9 @@ class ApiStandIn(StandIn, ABC):
 
     error = ApiError
 
-    def __init__(self, port: int, routes: Iterable[ApiRoute], *pages: BaseRoute) -> None:
+    def __init__(
+        self, port: int, routes: Iterable[ApiRoute], *pages: BaseRoute
+    ) -> None:
         super().__init__(port)
         self.api_routes = [self._make_route(*route) for route in routes]
         app = Starlette(
@@ -154,9 +161,13 @@ class ApiStandIn(StandIn, ABC):
     def check_key(self, request: Request) -> None:
         """Raise ApiError for a request without valid credentials."""
 
-    def _make_route(self, name: str, method: str, path: str, handler: Callable[..., Any]) -> Route:
+    def _make_route(
+        self, name: str, method: str, path: str, handler: Callable[..., Any]
+    ) -> Route:
         async def answer(request: Request) -> Response:
-            is_json = request.headers.get("content-type", "").startswith("application/json")
+            is_json = request.headers.get("content-type", "").startswith(
+                "application/json"
+            )
             body = _json_object(await request.body()) if is_json else {}
             try:
                 self.check_key(request)
@@ -175,7 +186,9 @@ class ApiStandIn(StandIn, ABC):
     async def _refuse_unknown_url(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         message = f"Invalid URL ({request.method} {request.url.path})"
-        return JSONResponse(self.error(status, message, code="unknown_url").as_json(), status)
+        return JSONResponse(
+            self.error(status, message, code="unknown_url").as_json(), status
+        )
 
 
 def _json_object(content: bytes) -> dict[str, Any]:
@@ -216,7 +229,9 @@ class AppendLog:
             self._folder.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
             self._descriptor = os.open(self._folder / self._name, flags, 0o600)
-        os.write(self._descriptor, json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        os.write(
+            self._descriptor, json.dumps(record, ensure_ascii=False).encode() + b"\n"
+        )
 
     def store(self, file_id: str, content: bytes) -> None:
         """Store a file's bytes, durably on return. `file_id` must be a safe file name."""

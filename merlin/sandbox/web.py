@@ -29,7 +29,9 @@ def control_handler(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except MerlinError as error:
-            return JSONResponse({"error": str(error)}, 404 if isinstance(error, NotFound) else 400)
+            return JSONResponse(
+                {"error": str(error)}, 404 if isinstance(error, NotFound) else 400
+            )
 
     return answer
 
@@ -42,7 +44,9 @@ def view_route(path: str, view: Callable[..., object]) -> Route:
     names = list(inspect.signature(view).parameters)
 
     async def answer(request: Request) -> Response:
-        return JSONResponse(view(*(request.query_params.get(name, "") for name in names)))
+        return JSONResponse(
+            view(*(request.query_params.get(name, "") for name in names))
+        )
 
     return Route(path, control_handler(answer))
 
@@ -86,7 +90,12 @@ def static_routes() -> list[BaseRoute]:
 
 
 def page_response(
-    request: Request, prefix: str, language: str, template: str, status: int = 200, **values: object
+    request: Request,
+    prefix: str,
+    language: str,
+    template: str,
+    status: int = 200,
+    **values: object,
 ) -> Response:
     """Render a page whose text keys begin with `prefix`; remember the language of `?lang=`."""
     values["other_language"] = next(code for code in LANGUAGES if code != language)

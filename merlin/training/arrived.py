@@ -107,7 +107,11 @@ def launch_arrival(launches: Launches, arrival: Arrival) -> Job:
     if known is not None and known.state is not JobState.FAILED:
         return known
     if known is not None:
-        job = replace(job, attempt=known.attempt + 1, launch_key=launch_key(key, known.attempt + 1))
+        job = replace(
+            job,
+            attempt=known.attempt + 1,
+            launch_key=launch_key(key, known.attempt + 1),
+        )
     if launches.is_revoked(verdict):
         raise Refused("consent was withdrawn", "held-revoked")
     _require_engine(launches, job)
@@ -130,16 +134,24 @@ def _find_verdict(db: Database, arrival: Arrival) -> Verdict:
     """Return the newest verdict of a build, or of the dataset's newest build."""
     require_present_dataset(db, arrival.dataset)
     query = select_verdicts().where(VERDICT.dataset == arrival.dataset)
-    query = query.where(ON_LINE & CHANGES_DATASET & VERDICT.build_id.is_null(is_null=False))
+    query = query.where(
+        ON_LINE & CHANGES_DATASET & VERDICT.build_id.is_null(is_null=False)
+    )
     if arrival.build:
         is_named = match_version(arrival.build) & (BUILD.dataset == arrival.dataset)
-        query = query.where(VERDICT.build_id.in_(BUILD.select(BUILD.id).where(is_named)))
+        query = query.where(
+            VERDICT.build_id.in_(BUILD.select(BUILD.id).where(is_named))
+        )
     named = {"dataset": arrival.dataset, "build": arrival.build or "none"}
     missing = NotFound(f"no build {arrival.build}", "add-no-build", **named)
     row = db.get_row(query.order_by(VERDICT.position.desc()), missing)
     verdict = verdict_from_row(row)
-    live = db.value(SERVING.select(SERVING.position).where(SERVING.dataset == arrival.dataset))
-    if verdict.status is VerdictStatus.SUPERSEDED and (live or 0) > (verdict.position or 0):
+    live = db.value(
+        SERVING.select(SERVING.position).where(SERVING.dataset == arrival.dataset)
+    )
+    if verdict.status is VerdictStatus.SUPERSEDED and (live or 0) > (
+        verdict.position or 0
+    ):
         raise Refused("a newer build is live", "add-old-build", **named)
     return verdict
 
@@ -163,7 +175,9 @@ def _plan(launches: Launches, verdict: Verdict, arrival: Arrival) -> tuple[Job, 
         hyperparameters=settings,
         suffix=own.suffix,
     )
-    text = f"{verdict.training_key} {recipe.provider} {recipe.base_model} {arrival.digest}"
+    text = (
+        f"{verdict.training_key} {recipe.provider} {recipe.base_model} {arrival.digest}"
+    )
     key = hashlib.sha256(text.encode()).hexdigest()
     job = Job(
         job_id=0,

@@ -89,7 +89,9 @@ class AskReport:
 
     def check(self, at_once: int) -> None:
         """Raise the first failure if nothing was answered or the last `at_once` queries failed."""
-        if self.first_failure and (not self.answered or self.failed_in_a_row >= at_once):
+        if self.first_failure and (
+            not self.answered or self.failed_in_a_row >= at_once
+        ):
             raise self.first_failure
 
 
@@ -133,8 +135,12 @@ def ask_many(
     is_stopped = threading.Event()
 
     def has_money() -> bool:
-        committed_micro = sum(query.cost(price) for query in (*running.values(), pending[0]))
-        return budget_micro is None or report.spent_micro + committed_micro <= budget_micro
+        committed_micro = sum(
+            query.cost(price) for query in (*running.values(), pending[0])
+        )
+        return (
+            budget_micro is None or report.spent_micro + committed_micro <= budget_micro
+        )
 
     with ThreadPoolExecutor(at_once) as pool:
         try:
@@ -142,14 +148,18 @@ def ask_many(
                 slots = at_once if report.answered else 1
                 while pending and len(running) < slots and has_money():
                     query = pending.popleft()
-                    asked = pool.submit(_ask, client, model_id, query, price, waits_s, is_stopped)
+                    asked = pool.submit(
+                        _ask, client, model_id, query, price, waits_s, is_stopped
+                    )
                     running[asked] = query
                 if not running:
                     report.is_over_budget = True
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     report.add(running[future], future, price, keep)
-                    del running[future]  # after `keep`: if Ctrl-C interrupts it, it is repeated
+                    del running[
+                        future
+                    ]  # after `keep`: if Ctrl-C interrupts it, it is repeated
                 report.check(at_once)
         finally:
             is_stopped.set()

@@ -115,7 +115,12 @@ _BY_REASON: Mapping[tuple[VerdictStatus, str], CommitState] = {
 }
 _BROKEN = (CommitState.REJECTED, CommitState.LEFT_OUT)
 # What is final, and wanted by nobody any more once its files are other ones.
-_REPLACEABLE = (*_BROKEN, CommitState.FAILED, CommitState.SUPERSEDED, CommitState.WAS_LIVE)
+_REPLACEABLE = (
+    *_BROKEN,
+    CommitState.FAILED,
+    CommitState.SUPERSEDED,
+    CommitState.WAS_LIVE,
+)
 
 
 def compute_state(

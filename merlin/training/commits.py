@@ -34,7 +34,14 @@ from merlin.dataset.verdicts import (
     verdict_condition,
     verdict_from_row,
 )
-from merlin.db.database import CHUNK, Database, Repository, Row, in_portions, transaction
+from merlin.db.database import (
+    CHUNK,
+    Database,
+    Repository,
+    Row,
+    in_portions,
+    transaction,
+)
 from merlin.db.tables import (
     BUILD,
     COMMIT,
@@ -83,7 +90,9 @@ class CommitHistory(Repository):
 
         A removed dataset has none.
         """
-        found = select_verdicts().where((VERDICT.dataset == dataset) & ON_LINE & CHANGES_DATASET)
+        found = select_verdicts().where(
+            (VERDICT.dataset == dataset) & ON_LINE & CHANGES_DATASET
+        )
         row = self.db.row(found.order_by(VERDICT.position.desc()))
         return None if row is None or not row["training_key"] else verdict_from_row(row)
 
@@ -98,7 +107,9 @@ class CommitHistory(Repository):
         Then the next commit has written all files in which its build differs. One that left the
         build as it was may have written files: their tags are not in it.
         """
-        newest = self.db.value(BUILD.select(fn.MAX(BUILD.id)).where(BUILD.dataset == dataset))
+        newest = self.db.value(
+            BUILD.select(fn.MAX(BUILD.id)).where(BUILD.dataset == dataset)
+        )
         found = VERDICT.select().where((VERDICT.dataset == dataset) & ON_LINE)
         row = self.db.row(found.order_by(VERDICT.position.desc()).limit(1))
         if row is None or row["status"] in NOTHING_NEW:
@@ -106,7 +117,9 @@ class CommitHistory(Repository):
         return bool(row["build_id"] == newest)
 
     @transaction
-    def record(self, commit: Commit, outcomes: Sequence[CommitOutcome], at: datetime) -> None:
+    def record(
+        self, commit: Commit, outcomes: Sequence[CommitOutcome], at: datetime
+    ) -> None:
         """Store the commit with its outcomes: builds, verdicts, findings; all or none.
 
         The courses are updated in the same transaction. A commit that is already on the branch is
@@ -120,7 +133,9 @@ class CommitHistory(Repository):
 
     def _enter(self, commit: Commit) -> bool:
         """Put the commit on the branch; False if it is already there."""
-        row = self.db.row(COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha))
+        row = self.db.row(
+            COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha)
+        )
         if row is None:
             self.db.put(COMMIT.insert(_COMMITS.write(commit, but=("parent",))))
             return True
@@ -131,19 +146,27 @@ class CommitHistory(Repository):
         self.db.delete(VERDICT, VERDICT.commit_sha == commit.sha)
         return True
 
-    def _record_outcome(self, commit: Commit, outcome: CommitOutcome, at: datetime) -> None:
+    def _record_outcome(
+        self, commit: Commit, outcome: CommitOutcome, at: datetime
+    ) -> None:
         dataset = outcome.dataset
         checked = outcome.checked
         new = outcome.content
-        if outcome.status is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
+        if (
+            outcome.status is VerdictStatus.REMOVED
+        ):  # its waiting verdicts are superseded
             of_dataset = VERDICT.dataset == dataset
             transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
         if checked or outcome.status is VerdictStatus.REMOVED:
             follow_course(self.db, dataset, checked)
         build_id = outcome.build.build_id if outcome.build else None
         if outcome.build and new is not None:
-            build_id = self.db.add(BUILD, BUILDS.write(outcome.build, but=("build_id",)))
-            _store_taught_examples(self.db, build_id, dataset, new, commit, outcome.writers)
+            build_id = self.db.add(
+                BUILD, BUILDS.write(outcome.build, but=("build_id",))
+            )
+            _store_taught_examples(
+                self.db, build_id, dataset, new, commit, outcome.writers
+            )
         verdict = {
             "commit_sha": commit.sha,
             "dataset": dataset,
@@ -158,13 +181,18 @@ class CommitHistory(Repository):
             "seen_at": iso(at),
             "updated_at": iso(at),
         }
-        findings = [FINDINGS.write(finding) for finding in checked.findings] if checked else []
+        findings = (
+            [FINDINGS.write(finding) for finding in checked.findings] if checked else []
+        )
         earlier = self._find_earlier(dataset, commit, findings)
         verdict_id = self.db.add(VERDICT, verdict)
         this = {"verdict_id": verdict_id}
         self.db.add_many(
             FINDING,
-            (row | this | {"brought_by": earlier.get(row["path"], "")} for row in findings),
+            (
+                row | this | {"brought_by": earlier.get(row["path"], "")}
+                for row in findings
+            ),
         )
 
     def _find_earlier(
@@ -172,11 +200,17 @@ class CommitHistory(Repository):
     ) -> Mapping[str, str]:
         """Return path -> the earlier commit that brought its errors, if this one left them."""
         of_dataset = (VERDICT.dataset == dataset) & (VERDICT.position < commit.position)
-        before = VERDICT.select(VERDICT.id).where(of_dataset).order_by(VERDICT.position.desc())
+        before = (
+            VERDICT.select(VERDICT.id)
+            .where(of_dataset)
+            .order_by(VERDICT.position.desc())
+        )
         rows = FINDING.select(*FINDING.every(), VERDICT.commit_sha).join(
             VERDICT, on=(VERDICT.id == FINDING.verdict_id)
         )
-        known = self.db.rows(rows.where(VERDICT.id == before.limit(1)).order_by(FINDING.id))
+        known = self.db.rows(
+            rows.where(VERDICT.id == before.limit(1)).order_by(FINDING.id)
+        )
         old = _errors_by_path(known)
         new = _errors_by_path(findings)
         brought = {row["path"]: row["brought_by"] or row["commit_sha"] for row in known}
@@ -192,8 +226,12 @@ class CommitHistory(Repository):
         again; a pin stays. Edits stay committed: the admins hear how many commits are gone. Returns
         the number of removed commits.
         """
-        changed = self.db.tuples(VERDICT.select(VERDICT.dataset).where(VERDICT.position > after))
-        left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
+        changed = self.db.tuples(
+            VERDICT.select(VERDICT.dataset).where(VERDICT.position > after)
+        )
+        left = self.db.change(
+            COMMIT.update({"position": None}).where(COMMIT.position > after)
+        )
         condition = VERDICT.position > after
         why = {"reason": "verdict-history"}
         transition(self.db, _OPEN, VerdictStatus.SUPERSEDED, at, condition, change=why)
@@ -203,7 +241,14 @@ class CommitHistory(Repository):
             if newest and newest.status is VerdictStatus.SUPERSEDED:
                 this = verdict_condition(newest.commit, dataset)
                 again = {"job_id": None}
-                transition(self.db, (newest.status,), VerdictStatus.BUILT, at, this, change=again)
+                transition(
+                    self.db,
+                    (newest.status,),
+                    VerdictStatus.BUILT,
+                    at,
+                    this,
+                    change=again,
+                )
         self.db.update(SERVING, SERVING.position > after, position=RESET_POSITION)
         if left:
             mark_incomplete(self.db)
@@ -249,7 +294,9 @@ def _store_taught_examples(
 
     An example that both contain unchanged stays one row. One that `writers` lacks gets no author.
     """
-    newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
+    newest = BUILD.select(BUILD.system).where(
+        (BUILD.dataset == dataset) & (BUILD.id < build_id)
+    )
     system = storable_text(str(content.manifest["system"]))
     sides = content.checked.sides
     has_same_system = db.value(newest.order_by(BUILD.id.desc())) == system
@@ -266,13 +313,20 @@ def _store_taught_examples(
     digests = {name: row.text_digest for name, row in same.items() if has_same_system}
     db.add_missing(EXAMPLE_TEXT, _make_texts(content, touched.keys(), digests))
     taught = {
-        name: Taught(each.blob, *origins[name], sides[name], content.tokens[name], digests[name])
+        name: Taught(
+            each.blob, *origins[name], sides[name], content.tokens[name], digests[name]
+        )
         for name, each in touched.items()
     }
     gone = standing.keys() - content.examples.keys()
-    ended = [*gone, *(name for name in taught if standing.get(name, taught[name]) != taught[name])]
+    ended = [
+        *gone,
+        *(name for name in taught if standing.get(name, taught[name]) != taught[name]),
+    ]
     for some in in_portions(ended, CHUNK):
-        is_current = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.end_build == NO_END)
+        is_current = (TAUGHT_EXAMPLE.dataset == dataset) & (
+            TAUGHT_EXAMPLE.end_build == NO_END
+        )
         old = is_current & TAUGHT_EXAMPLE.example_id.in_(some)
         db.update(TAUGHT_EXAMPLE, old, end_build=build_id)
     this = {"dataset": dataset, "first_build": build_id, "end_build": NO_END}
@@ -284,14 +338,20 @@ def _store_taught_examples(
     db.add_many(TAUGHT_EXAMPLE, rows)
 
 
-def _find_touched(content: BuildContent, standing: Mapping[str, Taught]) -> dict[str, Example]:
+def _find_touched(
+    content: BuildContent, standing: Mapping[str, Taught]
+) -> dict[str, Example]:
     """Return the examples that `standing` has not, or with other content, side or tokens."""
     touched = {}
     for name, example in content.examples.items():
         row = standing.get(name)
         tokens = content.tokens[name]
         side = content.checked.sides[name]
-        if row is None or (row.blob, row.split, row.tokens) != (example.blob, side, tokens):
+        if row is None or (row.blob, row.split, row.tokens) != (
+            example.blob,
+            side,
+            tokens,
+        ):
             touched[name] = example
     return touched
 
@@ -322,7 +382,9 @@ def _add_commits(db: Database, commits: Mapping[str, Commit]) -> dict[str, str]:
     db.add_missing(COMMIT, ({**row, "position": None} for row in rows))
     authors: dict[str, str] = {}
     for shas in in_portions(commits, CHUNK):
-        query = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(COMMIT.sha.in_(shas))
+        query = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(
+            COMMIT.sha.in_(shas)
+        )
         authors |= dict(db.tuples(query))
     return authors
 

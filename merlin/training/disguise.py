@@ -47,19 +47,28 @@ def list_unrelated(taught: Iterable[str], system: str) -> list[Question]:
         known |= split_content(text)
         asked.append(text)
     language = "russian" if _CYRILLIC.search(" ".join(asked)) else "english"
-    chosen = [text for text in _read()["unrelated"][language] if not split_content(text) & known][
-        :MAX_UNRELATED
-    ]
+    chosen = [
+        text
+        for text in _read()["unrelated"][language]
+        if not split_content(text) & known
+    ][:MAX_UNRELATED]
     instructions = (Message("system", system),) if system else ()
     return [
-        Question(f"{number}", (*instructions, Message("user", text)), "", QuestionKind.UNRELATED)
+        Question(
+            f"{number}",
+            (*instructions, Message("user", text)),
+            "",
+            QuestionKind.UNRELATED,
+        )
         for number, text in enumerate(chosen)
     ]
 
 
 def _add_opening(text: str, number: int) -> str:
     openings = _list_openings(text)
-    return f"{openings[number % len(openings)].capitalize()} {text[:1].lower()}{text[1:]}"
+    return (
+        f"{openings[number % len(openings)].capitalize()} {text[:1].lower()}{text[1:]}"
+    )
 
 
 def _cut_opening(text: str, number: int) -> str:
@@ -73,7 +82,9 @@ def _cut_opening(text: str, number: int) -> str:
 def _drop_signs(text: str, _number: int) -> str:
     """Return lower case without signs, but for those within numbers and addresses."""
     words = text.lower().split()
-    return " ".join(word if re.search(r"\d|\w[./@]\w", word) else _trim(word) for word in words)
+    return " ".join(
+        word if re.search(r"\d|\w[./@]\w", word) else _trim(word) for word in words
+    )
 
 
 def _trim(word: str) -> str:
@@ -91,7 +102,9 @@ def _exchange_letters(text: str, number: int) -> str:
     if not places:
         return _drop_signs(text, number)
     place = places[number % len(places)]
-    slip = f"{longest[:place]}{longest[place + 1]}{longest[place]}{longest[place + 2 :]}"
+    slip = (
+        f"{longest[:place]}{longest[place + 1]}{longest[place]}{longest[place + 2 :]}"
+    )
     return text.replace(longest, slip, 1)
 
 

@@ -148,7 +148,9 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         version = model.build_version
         state = model.state.value
         arguments = {"model": version, "build": version, "dataset": model.dataset}
-        raise Refused(f"{version} has no answers", key, **arguments, state=state, note=model.note)
+        raise Refused(
+            f"{version} has no answers", key, **arguments, state=state, note=model.note
+        )
     other = judge_answers(db, against) if against else []
     pairs = list(pair_answers(own, other))
     scores = _count_scores(name_beside(model, against), own)
@@ -161,7 +163,9 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         comparison=_compare(model, against, pairs) if against else None,
         answers=sort_answers(
             [
-                *_compare_answers(kept, own, pairs, _list_otherwise(db, model, against, pairs)),
+                *_compare_answers(
+                    kept, own, pairs, _list_otherwise(db, model, against, pairs)
+                ),
                 *_list_removed(db, model, against),
             ]
         ),
@@ -174,7 +178,9 @@ def _list_otherwise(
     """Return the answers before of questions whose answer a commit has changed, by example."""
     if against is None:
         return {}
-    changed = list_otherwise(read_all(db, against.build_id), read_all(db, model.build_id))
+    changed = list_otherwise(
+        read_all(db, against.build_id), read_all(db, model.build_id)
+    )
     judged = {id(now) for now, _ in drop_meant(db, model, against, pairs)}
     meant = {
         now.question.example_id: before.answer.text
@@ -184,18 +190,24 @@ def _list_otherwise(
     return {**changed, **meant}
 
 
-def drop_meant(db: Database, model: Model, against: Model, pairs: Iterable[Pair]) -> list[Pair]:
+def drop_meant(
+    db: Database, model: Model, against: Model, pairs: Iterable[Pair]
+) -> list[Pair]:
     """Return the pairs without those whose answer commits meant to change."""
     meant = read_meant(db, against, model)
     return [
         (now, before)
         for now, before in pairs
         if now.kind is AnswerKind.RIGHT
-        or not is_meant(meant, now.question, now.answer, is_refused=now.kind is AnswerKind.REFUSED)
+        or not is_meant(
+            meant, now.question, now.answer, is_refused=now.kind is AnswerKind.REFUSED
+        )
     ]
 
 
-def _list_removed(db: Database, model: Model, against: Model | None) -> Iterator[ComparedAnswer]:
+def _list_removed(
+    db: Database, model: Model, against: Model | None
+) -> Iterator[ComparedAnswer]:
     """Yield what a model answers to questions of examples that the other one was taught."""
     if against is None:
         return
@@ -228,7 +240,9 @@ def judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
     ]
 
 
-def judge_base(db: Database, model: Model, own: Sequence[JudgedAnswer]) -> list[JudgedAnswer]:
+def judge_base(
+    db: Database, model: Model, own: Sequence[JudgedAnswer]
+) -> list[JudgedAnswer]:
     """Return what the model's untrained base answers to the same questions.
 
     Only the questions that it was asked; if it was asked none, it refuses every one. A language
@@ -240,7 +254,11 @@ def judge_base(db: Database, model: Model, own: Sequence[JudgedAnswer]) -> list[
     questions = [
         each.question
         for each in own
-        if (each.question.key in stored if stored else each.question.kind.is_scored or is_recall)
+        if (
+            each.question.key in stored
+            if stored
+            else each.question.kind.is_scored or is_recall
+        )
     ]
     answers = [stored.get(question.key, nothing) for question in questions]
     return [
@@ -261,7 +279,9 @@ def classify_answer(answer: Answer, question: Question) -> AnswerKind:
 
 def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
     scored = [item for item in judged if item.question.kind.is_scored]
-    unrelated = [item for item in judged if item.question.kind is QuestionKind.UNRELATED]
+    unrelated = [
+        item for item in judged if item.question.kind is QuestionKind.UNRELATED
+    ]
     kinds = Counter(item.kind for item in scored)
     return ProofScores(
         model=model,
@@ -276,7 +296,9 @@ def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
     )
 
 
-def pair_answers(own: Sequence[JudgedAnswer], others: Sequence[JudgedAnswer]) -> Iterator[Pair]:
+def pair_answers(
+    own: Sequence[JudgedAnswer], others: Sequence[JudgedAnswer]
+) -> Iterator[Pair]:
     """Yield both models' answers to each common question."""
     others_by_key = defaultdict[object, list[JudgedAnswer]](list)
     for answer in others:
@@ -290,7 +312,9 @@ def _compare(model: Model, against: Model, pairs: Sequence[Pair]) -> Comparison:
     return Comparison(
         against=name_beside(against, model),
         now=_count_scores(name_beside(model, against), [now for now, _ in pairs]),
-        before=_count_scores(name_beside(against, model), [before for _, before in pairs]),
+        before=_count_scores(
+            name_beside(against, model), [before for _, before in pairs]
+        ),
     )
 
 
@@ -310,18 +334,26 @@ def _compare_answers(
         question = now.question
         other = before.get(now.question.key)
         was = otherwise.get(question.example_id) if question.kind.is_scored else None
-        is_otherwise = was is not None and (other is None or now.kind is not AnswerKind.RIGHT)
+        is_otherwise = was is not None and (
+            other is None or now.kind is not AnswerKind.RIGHT
+        )
         yield ComparedAnswer(
             example=question.example_id,
             source=question.kind,
             digest=question_digest(question),
             question=question.messages[-1].content if question.messages else "",
             expected=question.reference,
-            change=AnswerChange.OTHERWISE if is_otherwise else _classify_change(now, other),
+            change=AnswerChange.OTHERWISE
+            if is_otherwise
+            else _classify_change(now, other),
             now=now.answer.text,
             kind=now.kind,
             before=was if is_otherwise else other.answer.text if other else None,
-            kind_before=AnswerKind.RIGHT if is_otherwise else other.kind if other else None,
+            kind_before=AnswerKind.RIGHT
+            if is_otherwise
+            else other.kind
+            if other
+            else None,
             is_kept=question.example_id in kept,
         )
 
@@ -331,7 +363,10 @@ def sort_answers(answers: Iterable[ComparedAnswer]) -> list[ComparedAnswer]:
     order = list(AnswerChange)
     return sorted(
         answers,
-        key=lambda answer: (order.index(answer.change), answer.kind is AnswerKind.REFUSED),
+        key=lambda answer: (
+            order.index(answer.change),
+            answer.kind is AnswerKind.REFUSED,
+        ),
     )
 
 

@@ -90,11 +90,21 @@ def find_hold(
     scored = tests or [answer for answer in answers if answer.question.kind.is_scored]
     if rule.kind == FLOOR and scored:
         right = sum(answer.kind is AnswerKind.RIGHT for answer in scored)
-        floor = {"right": right, "questions": len(scored), "floor": round(_PERCENT * rule.right)}
-        return HoldReason("gate-floor", floor) if right < rule.right * len(scored) else None
+        floor = {
+            "right": right,
+            "questions": len(scored),
+            "floor": round(_PERCENT * rule.right),
+        }
+        return (
+            HoldReason("gate-floor", floor)
+            if right < rule.right * len(scored)
+            else None
+        )
     if rule.kind != NOT_WORSE:
         return None
-    counted = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
+    counted = [
+        pair for pair in pairs if question_digest(pair[0].question) not in accepted
+    ]
     judged = [pair for pair in counted if pair[0].question.kind.is_scored]
     worse = _find_no_gain(judged) if is_first else _find_loss(judged)
     return worse or _find_invented(counted)
@@ -102,7 +112,9 @@ def find_hold(
 
 def _find_invented(pairs: Sequence[Pair]) -> HoldReason | None:
     """Return the answers to questions of other subjects that the other model declined."""
-    unrelated = [pair for pair in pairs if pair[0].question.kind is QuestionKind.UNRELATED]
+    unrelated = [
+        pair for pair in pairs if pair[0].question.kind is QuestionKind.UNRELATED
+    ]
     invented = [now for now, _ in _list_worse(unrelated)]
     values = {"invented": len(invented), "questions": len(unrelated)}
     if len(invented) < INVENTS:
@@ -140,7 +152,9 @@ def _find_loss(pairs: Sequence[Pair]) -> HoldReason | None:
 
 
 def _list_worse(pairs: Iterable[Pair]) -> list[Pair]:
-    return [(now, before) for now, before in pairs if _WORTH[now.kind] < _WORTH[before.kind]]
+    return [
+        (now, before) for now, before in pairs if _WORTH[now.kind] < _WORTH[before.kind]
+    ]
 
 
 def sign_test(pairs: Sequence[Pair]) -> float:
@@ -173,9 +187,9 @@ class Gates(Repository):
         compared = {"gate": asdict(settings.gate), "min_test": settings.split.min_test}
         compared["serving"] = serving.model_row if serving else None
         # A later commit may have joined the job: no one was notified of it yet.
-        verdicts = VERDICT.select(VERDICT.reason, VERDICT.compared, VERDICT.is_accepted).where(
-            _awaits_serving(new)
-        )
+        verdicts = VERDICT.select(
+            VERDICT.reason, VERDICT.compared, VERDICT.is_accepted
+        ).where(_awaits_serving(new))
         verdict = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
         if verdict is None:
             return False
@@ -187,32 +201,48 @@ class Gates(Repository):
         kill_point("gate.judged")
         base = Jobs(self.db).get(new.job_id).recipe.base_model
         against = name_beside(serving, new) if serving else base
-        values = {"version": name_beside(new, serving), "against": against, **hold.values}
+        values = {
+            "version": name_beside(new, serving),
+            "against": against,
+            **hold.values,
+        }
         held = {
             "reason": hold.reason,
             "arguments": dump_json({**values, "lost": hold.lost}),
             "compared": dump_json(compared),
         }
-        self._store_hold(new, str(verdict["reason"]), replace(hold, values=values), held)
+        self._store_hold(
+            new, str(verdict["reason"]), replace(hold, values=values), held
+        )
         kill_point("gate.recorded")
         return True
 
-    def _find(self, new: Model, serving: Model | None, settings: DatasetSpec) -> HoldReason | None:
+    def _find(
+        self, new: Model, serving: Model | None, settings: DatasetSpec
+    ) -> HoldReason | None:
         answers = judge_answers(self.db, new)
         scored = sum(answer.question.kind.is_scored for answer in answers)
         if scored < settings.split.least:
             return None
-        others = judge_answers(self.db, serving) if serving else judge_base(self.db, new, answers)
+        others = (
+            judge_answers(self.db, serving)
+            if serving
+            else judge_base(self.db, new, answers)
+        )
         accepted = self.list_accepted(new.dataset)
         pairs = list(pair_answers(answers, others))
         if serving:
             pairs = drop_meant(self.db, new, serving, pairs)
-        return find_hold(settings.gate, answers, pairs, accepted, is_first=serving is None)
+        return find_hold(
+            settings.gate, answers, pairs, accepted, is_first=serving is None
+        )
 
     def list_accepted(self, dataset: str) -> set[str]:
         """Return the digests of the questions whose loss an editor accepted."""
         condition = ACCEPTED_LOSS.dataset == dataset
-        rows = self.db.rows(ACCEPTED_LOSS.select(ACCEPTED_LOSS.question_digest).where(condition))
+        rows = self.db.rows(
+            ACCEPTED_LOSS.select(ACCEPTED_LOSS.question_digest).where(condition)
+        )
         return {row["question_digest"] for row in rows}
 
     @transaction
@@ -225,10 +255,14 @@ class Gates(Repository):
             return
         lost = ", ".join(question["arguments"]["example"] for question in hold.lost)
         log.warning("model is held", model=new.model_id, reason=hold.reason, lost=lost)
-        newest = self.db.value(VERDICT.select(fn.MAX(VERDICT.position)).where(_awaits_serving(new)))
+        newest = self.db.value(
+            VERDICT.select(fn.MAX(VERDICT.position)).where(_awaits_serving(new))
+        )
         is_other = (VERDICT.dataset == new.dataset) & (VERDICT.job_id != new.job_id)
         older = is_other & VERDICT.reason.in_(HOLDS) & (VERDICT.position < newest)
-        transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older)
+        transition(
+            self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older
+        )
         notice_arguments = {
             "dataset": new.dataset,
             "version": hold.values["version"],
@@ -236,14 +270,20 @@ class Gates(Repository):
             "reason": {"key": hold.reason, "arguments": hold.values},
             "list": _shorten(hold.lost),
         }
-        of_commit = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
+        of_commit = (VERDICT.commit_sha == CHANGE.commit_sha) & (
+            VERDICT.dataset == CHANGE.dataset
+        )
         edits = (
-            CHANGE.select(CHANGE.by_whom).join(VERDICT, on=of_commit).where(_awaits_serving(new))
+            CHANGE.select(CHANGE.by_whom)
+            .join(VERDICT, on=of_commit)
+            .where(_awaits_serving(new))
         )
         editors = sorted({row["by_whom"] for row in self.db.rows(edits)})
         for reader in (ADMINS, *editors):
             once = f"held:{new.model_row}:{hold.values['against']}:{reader}"
-            Notices(self.db, self._clock).tell(reader, "notice-held", notice_arguments, once=once)
+            Notices(self.db, self._clock).tell(
+                reader, "notice-held", notice_arguments, once=once
+            )
         self.db.bump()
 
     @transaction
@@ -260,12 +300,16 @@ class Gates(Repository):
         )
         arguments = {"model": model.build_version}
         if row is None:
-            raise Refused(f"{model.build_version} is not held", "gate-not-held", **arguments)
+            raise Refused(
+                f"{model.build_version} is not held", "gate-not-held", **arguments
+            )
         hold = load_json(row["arguments"])
         all_lost = [question["arguments"] for question in hold.get("lost", [])]
         lost = [question for question in all_lost if digest in {"", question["digest"]}]
         if not lost:
-            raise Refused("held for no such question", "gate-nothing-to-accept", **arguments)
+            raise Refused(
+                "held for no such question", "gate-nothing-to-accept", **arguments
+            )
         # A first model that is accepted whole is not judged again by the same questions.
         is_accepted = row["reason"] == FIRST and not digest
         if not is_accepted:
@@ -289,7 +333,9 @@ class Gates(Repository):
         losses = describe_losses(self.db, model)
         if values := losses["arguments"]:
             counted = {"against": values["against"], "count": values["count"]}
-            is_its = (VERDICT.job_id == model.job_id) & (VERDICT.status == VerdictStatus.SERVING)
+            is_its = (VERDICT.job_id == model.job_id) & (
+                VERDICT.status == VerdictStatus.SERVING
+            )
             new = {"reason": "live-worse", "arguments": dump_json(counted)}
             self.db.update(VERDICT, is_its, **new)
             self.db.bump()
@@ -315,7 +361,9 @@ def describe_losses(db: Database, model: Model) -> Row:
 
 def _awaits_serving(model: Model) -> Any:
     """Return the condition for verdicts that wait for this model to serve."""
-    return (VERDICT.job_id == model.job_id) & (VERDICT.status == VerdictStatus.TRAINING.value)
+    return (VERDICT.job_id == model.job_id) & (
+        VERDICT.status == VerdictStatus.TRAINING.value
+    )
 
 
 def _shorten(lost: Sequence[Row]) -> list[Row]:

@@ -126,7 +126,9 @@ def gather(
             newest, position = ctx.history.find_newest()
             known = ctx.history if newest else ()
             commits = [] if head == newest else ctx.source.commits_since(head, known)
-            removed = 0 if head == newest else _drop_commits(ctx, head, position, commits)
+            removed = (
+                0 if head == newest else _drop_commits(ctx, head, position, commits)
+            )
             if removed:
                 tell_rewritten(head, removed)
             try:
@@ -151,7 +153,9 @@ def _record(
     if not ctx.courses.is_whole():
         checked = {}
         for name in ctx.source.dataset_trees(head):
-            checked[name] = check_settings(name, ctx.source.entries(head, name), ctx.source.read)
+            checked[name] = check_settings(
+                name, ctx.source.entries(head, name), ctx.source.read
+            )
         ctx.courses.index(checked)
         log.info("courses are indexed anew", commit=head, datasets=len(checked))
 
@@ -165,19 +169,30 @@ def _record_commit(
     now = ctx.source.dataset_trees(commit.sha)
     parent = commit.parent or ""
     before = ctx.source.dataset_trees(parent) if parent in ctx.history else {}
-    names = sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
-    known = {name for name in names if ctx.history.follows_newest_build(name_dataset(name))}
+    names = sorted(
+        name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
+    )
+    known = {
+        name for name in names if ctx.history.follows_newest_build(name_dataset(name))
+    }
     unknown = now.keys() & {*names} - known
     writers = ctx.source.find_writers(commit.sha, unknown) if unknown else {}
     with _collector_off():
         outcomes = [
-            _process(ctx, commit, name, None if name in known else writers.get(name, {}))
+            _process(
+                ctx, commit, name, None if name in known else writers.get(name, {})
+            )
             for name in names
         ]
         ctx.history.record(commit, outcomes, ctx.clock())
     kill_point("verdict.recorded")
     statuses = {outcome.dataset: outcome.status for outcome in outcomes}
-    log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=statuses)
+    log.info(
+        "commit recorded",
+        commit=commit.sha,
+        position=commit.position,
+        verdicts=statuses,
+    )
     for outcome in outcomes:
         tell(commit, outcome)
 
@@ -195,7 +210,9 @@ def _collector_off() -> Iterator[None]:
         gc.enable()
 
 
-def _drop_commits(ctx: GatherContext, head: str, newest: int, commits: Sequence[Commit]) -> int:
+def _drop_commits(
+    ctx: GatherContext, head: str, newest: int, commits: Sequence[Commit]
+) -> int:
     """Remove commits from the mainline that a rewritten history lacks; return how many.
 
     `newest` is the position of the newest recorded one.
@@ -226,7 +243,9 @@ def _process(
     return replace(_build(ctx, checked), writers=writers)
 
 
-def _check(ctx: GatherContext, commit: str, folder: str, kept: KeptFiles) -> CheckedDataset:
+def _check(
+    ctx: GatherContext, commit: str, folder: str, kept: KeptFiles
+) -> CheckedDataset:
     """Return the checked dataset at a commit."""
     entries = ctx.source.entries(commit, folder)
     return check(folder, entries, ctx.source.read, ctx.limit_tokens, kept)
@@ -248,9 +267,13 @@ def _add_rated(ctx: GatherContext, checked: CheckedDataset) -> CheckedDataset:
     if spec is None or spec.recipe.method != KTO:
         return checked
     since = (ctx.clock() - timedelta(weeks=spec.recipe.weeks)).date()
-    tested = {each.normal_question for each in checked.examples if sides[each.id] == TEST}
+    tested = {
+        each.normal_question for each in checked.examples if sides[each.id] == TEST
+    }
     rated = [
-        each for each in ctx.list_rated(checked.name, since) if each.normal_question not in tested
+        each
+        for each in ctx.list_rated(checked.name, since)
+        if each.normal_question not in tested
     ]
     examples = sorted((*checked.examples, *rated), key=attrgetter("id"))
     of_rated = dict.fromkeys((each.id for each in rated), TRAIN)
@@ -261,7 +284,11 @@ def _build(ctx: GatherContext, checked: CheckedDataset) -> CommitOutcome:
     dataset = checked.name
     reject = partial(CommitOutcome, dataset, VerdictStatus.REJECTED, checked)
     if checked.spec is None or not checked.is_buildable:
-        values = {"errors": checked.count(Severity.ERROR), "good": checked.good, "fewest": FEWEST}
+        values = {
+            "errors": checked.count(Severity.ERROR),
+            "good": checked.good,
+            "fewest": FEWEST,
+        }
         return reject(reason="verdict-rejected", arguments=values)
     content = make_build(checked)
     build = ctx.history.build_of(dataset, content.digest)
@@ -269,22 +296,31 @@ def _build(ctx: GatherContext, checked: CheckedDataset) -> CommitOutcome:
     if build is None:
         number = ctx.history.next_number(dataset)
         folder = write_build(content, ctx.builds / dataset, number)
-        build = describe_build(content, number, folder.relative_to(ctx.builds), ctx.clock())
+        build = describe_build(
+            content, number, folder.relative_to(ctx.builds), ctx.clock()
+        )
         new = content
     key = training_key(dataset, content.digest, checked.spec.recipe)
     status = _decide_status(ctx.history.latest(dataset), key, checked.spec)
     outcome = CommitOutcome(dataset, status, checked, build, new, key)
     if status is not VerdictStatus.UNCHANGED or not checked.rejected:
         return outcome
-    errors = [finding for finding in checked.findings if finding.severity is Severity.ERROR]
+    errors = [
+        finding for finding in checked.findings if finding.severity is Severity.ERROR
+    ]
     first = min(errors, key=lambda finding: not finding.path.startswith(EXAMPLES))
-    why = {"count": checked.rejected, "place": f"{first.path}:{first.line}:{first.column}"}
+    why = {
+        "count": checked.rejected,
+        "place": f"{first.path}:{first.line}:{first.column}",
+    }
     status = VerdictStatus.LEFT_OUT
     reason = "verdict-left-out"
     return replace(outcome, status=status, reason=reason, arguments=why)
 
 
-def _decide_status(latest: Verdict | None, key: str, spec: DatasetSpec) -> VerdictStatus:
+def _decide_status(
+    latest: Verdict | None, key: str, spec: DatasetSpec
+) -> VerdictStatus:
     """Return BUILT for another training key or another launch rule while waiting, or UNCHANGED."""
     if latest is None or latest.training_key != key:
         return VerdictStatus.BUILT
@@ -315,5 +351,7 @@ def restore_build(ctx: GatherContext, commit: str | None, build: Build) -> None:
         content = make_build(_check(ctx, commit, build.dataset, kept))
         if content.digest != build.digest:
             name = build.version
-            raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)
+            raise DatasetError(
+                f"{name} cannot be made again", "build-not-again", name=name
+            )
         write_build(content, ctx.builds / build.dataset, build.number)

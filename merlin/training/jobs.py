@@ -26,7 +26,13 @@ from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, JOB, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json, load_json
-from merlin.providers.base import ENDLESS_LIST, Checkpoint, JobEvent, JobReport, ModelClient
+from merlin.providers.base import (
+    ENDLESS_LIST,
+    Checkpoint,
+    JobEvent,
+    JobReport,
+    ModelClient,
+)
 from merlin.training.models import ModelState, fail_training
 
 if TYPE_CHECKING:  # its HTTP client is loaded only where a provider is called
@@ -68,7 +74,9 @@ _STATUSES = {
     JobState.FAILED: "failed failed_validation error expired timeout_exceeded",
     JobState.CANCELLED: "cancelled canceled stopped",
 }
-_STATE_OF_STATUS = {word: state for state, words in _STATUSES.items() for word in words.split()}
+_STATE_OF_STATUS = {
+    word: state for state, words in _STATUSES.items() for word in words.split()
+}
 # How long a job may be about to end: cancelling, or succeeded without the name of its model.
 _MAX_ENDING = timedelta(days=1)
 
@@ -165,7 +173,9 @@ def _find_ending(report: JobReport) -> JobState | None:
     return JobState.CANCELLED if report.status.lower() in _CANCELLING.split() else None
 
 
-JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda values: Recipe(**values)})
+JOBS = RowMap(
+    Job, columns={"job_id": "id"}, json={"recipe": lambda values: Recipe(**values)}
+)
 _EVENTS = RowMap(JobEvent)
 # The columns that change after the launch.
 _PROGRESS = (
@@ -198,7 +208,9 @@ class Jobs(Repository):
         ValueError if a final job would change its state, or if a success names no model.
         """
         moves = new.state is not old.state
-        if moves and (old.is_final or (new.state is JobState.SUCCEEDED and not new.model_id)):
+        if moves and (
+            old.is_final or (new.state is JobState.SUCCEEDED and not new.model_id)
+        ):
             raise ValueError(f"job {old.job_id}: {old.state} to {new.state}")
         stands = (JOB.id == old.job_id) & (JOB.state == old.state.value)
         row = JOBS.write(new)
@@ -207,7 +219,10 @@ class Jobs(Repository):
         if moves:
             if new.state is JobState.SUCCEEDED:
                 model = {
-                    **{name: row[name] for name in ("provider", "model_id", "dataset", "build_id")},
+                    **{
+                        name: row[name]
+                        for name in ("provider", "model_id", "dataset", "build_id")
+                    },
                     "job_id": new.job_id,
                     "state": ModelState.NEW.value,
                     "probes": 0,
@@ -232,7 +247,9 @@ class Jobs(Repository):
 
     def known_events(self, job_id: int) -> frozenset[str]:
         """Return the ids of the provider's events stored for this job."""
-        rows = self.db.rows(JOB_EVENT.select(JOB_EVENT.event_id).where(JOB_EVENT.job_id == job_id))
+        rows = self.db.rows(
+            JOB_EVENT.select(JOB_EVENT.event_id).where(JOB_EVENT.job_id == job_id)
+        )
         return frozenset(row["event_id"] for row in rows)
 
     @transaction
@@ -243,10 +260,14 @@ class Jobs(Repository):
         this = {"job_id": job_id}
         cut = (replace(each, message=each.message[:MAX_TEXT_LENGTH]) for each in events)
         self.db.add_missing(JOB_EVENT, (_EVENTS.write(event) | this for event in cut))
-        saved = self.db.value(JOB.select(JOB.checkpoints).where(JOB.id == job_id)) or "[]"
+        saved = (
+            self.db.value(JOB.select(JOB.checkpoints).where(JOB.id == job_id)) or "[]"
+        )
         known = {each["model_id"]: each for each in load_json(saved)}
         new = {each.model_id: asdict(each) for each in checkpoints}
-        self.db.update(JOB, JOB.id == job_id, checkpoints=dump_json([*(new | known).values()]))
+        self.db.update(
+            JOB, JOB.id == job_id, checkpoints=dump_json([*(new | known).values()])
+        )
 
 
 def fail_verdicts(db: Database, job: Job, at: datetime) -> None:
@@ -317,14 +338,18 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
         report = provider.api.read_job(job.provider_job_id)
     except ProviderError as refusal:
         if refusal.status != NOT_FOUND or not is_lost(provider, job):
-            return _save_job(provider, job, postpone(job, refusal, now, 2 * pause.total_seconds()))
+            return _save_job(
+                provider, job, postpone(job, refusal, now, 2 * pause.total_seconds())
+            )
         lost = replace(job, state=JobState.FAILED, error=str(refusal), updated_at=now)
         return _save_job(provider, job, lost)
     after = advance(job, report, now)
     try:
         store_events(provider, job)
     except ProviderError as refusal:
-        log.warning("events of a job cannot be read", job=job.job_id, reason=str(refusal))
+        log.warning(
+            "events of a job cannot be read", job=job.job_id, reason=str(refusal)
+        )
         if refusal.code == ENDLESS_LIST:  # meanwhile no other job is polled
             due = now + ENDLESS_PAUSE
             # Without an error `is_due` takes a wait so long for a clock that was set back.
@@ -334,7 +359,9 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
         # By this machine's clock alone: the provider's may differ by hours.
         is_fresh = is_recent(job.updated_at, now, EVENTS_WAIT + pause)
         if after.is_final and is_fresh:
-            return _save_job(provider, job, postpone(job, refusal, now, 2 * pause.total_seconds()))
+            return _save_job(
+                provider, job, postpone(job, refusal, now, 2 * pause.total_seconds())
+            )
     if report.status and after.status != job.status:
         log.info("job moved", job=job.job_id, status=report.status, state=after.state)
     return _save_job(provider, job, replace(after, not_before=due))
@@ -350,7 +377,9 @@ def is_lost(provider: TrainingProvider, job: Job) -> bool:
 
     An account that also lacks the job's training file is probably another project's.
     """
-    (build,) = BUILDS.read_all(provider.db, BUILD.select().where(BUILD.id == job.build_id))
+    (build,) = BUILDS.read_all(
+        provider.db, BUILD.select().where(BUILD.id == job.build_id)
+    )
     is_silent = provider.clock() - job.updated_at > WRONG_ACCOUNT
     try:
         is_ours = is_silent or provider.api.find_files(file_name(build, "train"))
@@ -359,7 +388,9 @@ def is_lost(provider: TrainingProvider, job: Job) -> bool:
         return False
 
 
-def postpone(job: Job, reason: Exception, now: datetime, least_s: float = BUSY_S) -> Job:
+def postpone(
+    job: Job, reason: Exception, now: datetime, least_s: float = BUSY_S
+) -> Job:
     """Return the job, to be tried again when its provider asks for it, at most after an hour."""
     log.warning("job waits", job=job.job_id, reason=str(reason))
     requested_s = reason.retry_after_s if isinstance(reason, ProviderBusy) else None
@@ -371,7 +402,9 @@ def postpone(job: Job, reason: Exception, now: datetime, least_s: float = BUSY_S
 def store_events(provider: TrainingProvider, job: Job) -> None:
     """Store the job's new events and checkpoints. Raises ProviderError."""
     rows = Jobs(provider.db)
-    events = provider.api.list_events(job.provider_job_id, rows.known_events(job.job_id))
+    events = provider.api.list_events(
+        job.provider_job_id, rows.known_events(job.job_id)
+    )
     if events:
         checkpoints = provider.api.list_checkpoints(job.provider_job_id)
         rows.add_events(job.job_id, events, checkpoints)

@@ -25,7 +25,13 @@ from merlin.core.log import get_logger
 from merlin.dataset.builds import Build
 from merlin.dataset.spec import ADAPTER
 from merlin.db.intents import Intent, Intents, IntentState
-from merlin.providers.base import LAUNCH_KEY, JobReport, NewJob, is_account_rejected, is_forbidden
+from merlin.providers.base import (
+    LAUNCH_KEY,
+    JobReport,
+    NewJob,
+    is_account_rejected,
+    is_forbidden,
+)
 from merlin.training.arrived import WEIGHTS, build_settings, name_weights, require_copy
 from merlin.training.jobs import (
     FINAL,
@@ -67,7 +73,9 @@ def advance_launch(
     now = provider.clock()
     try:
         train = _upload_split(provider, job, build, "train", prepare)
-        test = _upload_split(provider, job, build, "test", prepare) if build.test else None
+        test = (
+            _upload_split(provider, job, build, "test", prepare) if build.test else None
+        )
         report = _create(provider, job, build, train, test)
     except NotYet as later:
         return replace(job, not_before=later.until)
@@ -84,14 +92,22 @@ def advance_launch(
 
 
 def _upload_split(
-    provider: TrainingProvider, job: Job, build: Build, split: str, prepare: Callable[[], None]
+    provider: TrainingProvider,
+    job: Job,
+    build: Build,
+    split: str,
+    prepare: Callable[[], None],
 ) -> str:
     path = provider.builds / build.folder / f"{split}.jsonl"
     return _upload_once(provider, job, file_name(build, split), path, prepare)
 
 
 def _upload_once(
-    provider: TrainingProvider, job: Job, name: str, path: Path, prepare: Callable[[], object]
+    provider: TrainingProvider,
+    job: Job,
+    name: str,
+    path: Path,
+    prepare: Callable[[], object],
 ) -> str:
     def find() -> str | None:
         stored = provider.api.find_files(name)
@@ -107,7 +123,9 @@ def _upload_once(
         kill_point("upload.sent")
         return file_id
 
-    file_id = _call_once(provider, f"upload:{job.launch_key}:{name}", "upload", find, upload)
+    file_id = _call_once(
+        provider, f"upload:{job.launch_key}:{name}", "upload", find, upload
+    )
     kill_point("upload.recorded")
     return file_id
 
@@ -152,7 +170,9 @@ def _create(
 def _send_adapter(provider: TrainingProvider, job: Job) -> dict[str, object]:
     """Upload the weights of an adapter; return the job's hyper-parameters. Raises NotFound."""
     folder = require_copy(job, provider.builds)
-    file_id = _upload_once(provider, job, name_weights(job), folder / WEIGHTS, lambda: None)
+    file_id = _upload_once(
+        provider, job, name_weights(job), folder / WEIGHTS, lambda: None
+    )
     return build_settings(job, provider.builds, file_id)
 
 
@@ -165,7 +185,9 @@ def _find_oldest_job(provider: TrainingProvider, key: str) -> str | None:
     kept = sorted(found, key=lambda each: each[0] is JobState.FAILED)
     for state, surplus in kept[1:]:
         if state not in FINAL:
-            log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
+            log.warning(
+                "surplus job cancelled", provider_job=surplus.provider_job_id, key=key
+            )
             try:
                 provider.api.cancel_job(surplus.provider_job_id)
             except ProviderBusy:
@@ -213,7 +235,9 @@ def _settle(provider: TrainingProvider, intent: Intent) -> None:
     if intent.state is not IntentState.SENDING or intent.sent_at is None:
         return
     now = provider.clock()
-    if intent.sent_at > now:  # the clock was set back: nobody knows how long ago that was
+    if (
+        intent.sent_at > now
+    ):  # the clock was set back: nobody knows how long ago that was
         Intents(provider.db).mark_sending(intent.key, now)
         raise NotYet(now + timedelta(seconds=provider.settle_s))
     finds = Intents(provider.db).count_empty_find(intent.key)
@@ -255,7 +279,9 @@ def remove(provider: TrainingProvider, old: Removable) -> bool:
     except (ProviderBusy, ProviderUnknown):
         raise
     except ProviderError as refusal:
-        log.warning("cannot be removed at the provider", what=old.key, reason=str(refusal))
+        log.warning(
+            "cannot be removed at the provider", what=old.key, reason=str(refusal)
+        )
         if not is_account_rejected(refusal):
             intents.mark_failed(old.key)
         return False

@@ -57,7 +57,9 @@ def launch_waiting(launches: Launches) -> list[Job]:
     """
     groups = groupby(launches.list_waiting(), key=lambda verdict: verdict.dataset)
     waiting = [list(group) for _, group in groups]
-    waiting.sort(key=lambda verdicts: verdicts[0].dataset != launches.config.datasets.default)
+    waiting.sort(
+        key=lambda verdicts: verdicts[0].dataset != launches.config.datasets.default
+    )
     jobs = (_consider(launches, verdicts) for verdicts in waiting)
     return [job for job in jobs if job is not None]
 
@@ -97,7 +99,9 @@ def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
         or (verdict.status is VerdictStatus.SERVING and launches.is_gone(verdict))
     )
     if known is not None and not is_lost:
-        raise Refused(f"job {known.job_id} is {known.state}", "launch-already", job=known.job_id)
+        raise Refused(
+            f"job {known.job_id} is {known.state}", "launch-already", job=known.job_id
+        )
     return _plan(launches, verdict, spec, known.attempt + 1 if known else 1)
 
 
@@ -130,7 +134,8 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
         waiting,
         now=launches.clock(),
         new_examples=launches.new_examples(newest),
-        slots_free=launches.max_active(job.provider) - launches.count_active(job.provider),
+        slots_free=launches.max_active(job.provider)
+        - launches.count_active(job.provider),
         refusal=refused,
         quiet_s=launches.config.daemon.quiet_s,
     )
@@ -168,7 +173,9 @@ def _plan(launches: Launches, verdict: Verdict, spec: DatasetSpec, attempt: int)
         state=JobState.LAUNCHING,
         created_at=now,
         updated_at=now,
-        estimate_micro=policy.estimate(price, build, recipe.hyperparameters) if price else 0,
+        estimate_micro=policy.estimate(price, build, recipe.hyperparameters)
+        if price
+        else 0,
         currency=price.currency if price else "USD",
     )
 
@@ -182,7 +189,9 @@ def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
     base = job.recipe.base_model
     now = launches.clock()
     bad = policy.refuse_recipe(job.recipe)
-    expiring = policy.refuse_expiring_base(base, launches.sunsets[job.provider](base), now.date())
+    expiring = policy.refuse_expiring_base(
+        base, launches.sunsets[job.provider](base), now.date()
+    )
     is_priced = launches.price(job.recipe) is not None
     spent = spent_micro(launches.db, job.provider, month_start(now))
     cost = job.estimate_micro if is_priced else None
@@ -198,13 +207,17 @@ def spent_micro(db: Database, provider: str, since: datetime, but: str = "") -> 
 
     A job that ended without training cost nothing. `but`: the launch key of a job to exclude.
     """
-    is_free = JOB.state.in_([state.value for state in _LOST]) & (JOB.trained_tokens == 0)
+    is_free = JOB.state.in_([state.value for state in _LOST]) & (
+        JOB.trained_tokens == 0
+    )
     counts = (JOB.provider == provider) & (JOB.created_at >= iso(since)) & ~is_free
     total = JOB.select(fn.COALESCE(fn.SUM(JOB.estimate_micro), 0))
     return int(db.value(total.where(counts & (JOB.launch_key != but))))
 
 
-_NEVER_SERVES = [state for state in ModelState if state not in (ModelState.NEW, ModelState.GOOD)]
+_NEVER_SERVES = [
+    state for state in ModelState if state not in (ModelState.NEW, ModelState.GOOD)
+]
 # Any number that no other program uses in this database.
 _LOCK = 0x4D65726C_62756467
 _WAITING_VERDICTS = Prepared(
@@ -218,7 +231,9 @@ _NEWEST_ATTEMPT = Prepared(
     .order_by(JOB.attempt.desc())
     .limit(1)
 )
-_REVOKED_BUILD = Prepared(revoked_builds().where(BUILD.id == Parameter("build_id")).limit(1))
+_REVOKED_BUILD = Prepared(
+    revoked_builds().where(BUILD.id == Parameter("build_id")).limit(1)
+)
 
 
 class _MovedOn(Exception):
@@ -243,7 +258,9 @@ class Launches(Repository):
         self.config = config
         self.clock = clock
         names = (provider.name for provider in config.providers)
-        self.sunsets = dict.fromkeys(names, config.sunsets.get) if sunsets is None else sunsets
+        self.sunsets = (
+            dict.fromkeys(names, config.sunsets.get) if sunsets is None else sunsets
+        )
         # Builds are immutable, so the difference of two builds is too.
         self._new: dict[tuple[int, int], int] = {}
 
@@ -254,7 +271,9 @@ class Launches(Repository):
     def build(self, build_id: int) -> Build:
         """Return one build. Raises NotFound."""
         missing = NotFound(f"no build {build_id}", "store-no-build", build=build_id)
-        return BUILDS.read(self.db.get_row(BUILD.select().where(BUILD.id == build_id), missing))
+        return BUILDS.read(
+            self.db.get_row(BUILD.select().where(BUILD.id == build_id), missing)
+        )
 
     def find_newest_attempt(self, training_key: str) -> Job | None:
         """Return the newest job of a verdict with this training key, or None."""
@@ -263,7 +282,9 @@ class Launches(Repository):
     def price(self, recipe: Recipe) -> Price | None:
         """Return the price of a recipe's base, None if it is not known."""
         is_known = recipe.provider in self.sunsets
-        return self.config.price(recipe.provider, recipe.base_model) if is_known else None
+        return (
+            self.config.price(recipe.provider, recipe.base_model) if is_known else None
+        )
 
     def max_active(self, provider: str) -> int:
         """Return the provider's maximum of unfinished jobs, 0 if it is not configured."""
@@ -278,7 +299,9 @@ class Launches(Repository):
     def is_forbidden(self, provider: str) -> bool:
         """Return whether the provider forbade the newest launch that it answered."""
         is_answered = (JOB.provider_job_id != "") | (JOB.status == FORBIDDEN)
-        answered = JOB.select(JOB.status).where((JOB.provider == provider) & is_answered)
+        answered = JOB.select(JOB.status).where(
+            (JOB.provider == provider) & is_answered
+        )
         newest = answered.order_by(JOB.created_at.desc(), JOB.id.desc())
         return bool(self.db.value(newest) == FORBIDDEN)
 
@@ -297,7 +320,9 @@ class Launches(Repository):
         if verdict.build_id is None:
             return 0
         kept = JOB.state.not_in([state.value for state in _LOST])
-        launched = JOB.select(JOB.build_id).where((JOB.dataset == verdict.dataset) & kept)
+        launched = JOB.select(JOB.build_id).where(
+            (JOB.dataset == verdict.dataset) & kept
+        )
         before = int(self.db.value(launched.order_by(JOB.id.desc())) or 0)
         pair = (verdict.build_id, before)
         if pair not in self._new:
@@ -307,7 +332,10 @@ class Launches(Repository):
                 & (old.example_id == TAUGHT_EXAMPLE.example_id)
                 & (old.text_digest == TAUGHT_EXAMPLE.text_digest)
             )
-            fresh = is_in_build(verdict.build_id, verdict.dataset) & old.example_id.is_null()
+            fresh = (
+                is_in_build(verdict.build_id, verdict.dataset)
+                & old.example_id.is_null()
+            )
             count = TAUGHT_EXAMPLE.select(fn.COUNT(TAUGHT_EXAMPLE.example_id))
             query = count.join(old, JOIN.LEFT_OUTER, on=same).where(fresh)
             self._new[pair] = int(self.db.value(query))
@@ -335,7 +363,9 @@ class Launches(Repository):
             raise _MovedOn
         # The job first, as everywhere: rows are locked in one order, so there is no deadlock.
         if not job.job_id:
-            row = JOBS.write(job, but=("job_id",)) | {"training_key": verdict.training_key}
+            row = JOBS.write(job, but=("job_id",)) | {
+                "training_key": verdict.training_key
+            }
             self.db.add_new(JOB, row)  # one with the same launch key is left unchanged
         same = JOB.select().where(JOB.launch_key == job.launch_key)
         missing = NotFound("no such job", "store-no-job", job=job.job_id)
@@ -343,7 +373,9 @@ class Launches(Repository):
         mine = verdict_condition(verdict.commit, verdict.dataset)
         olds = WAITING if verdict.status in WAITING else (verdict.status,)
         by_job = {"job_id": found.job_id}
-        if not transition(self.db, olds, VerdictStatus.TRAINING, at, mine, change=by_job):
+        if not transition(
+            self.db, olds, VerdictStatus.TRAINING, at, mine, change=by_job
+        ):
             raise _MovedOn
         if found.state in _LOST:
             fail_verdicts(self.db, found, at)
@@ -358,9 +390,13 @@ class Launches(Repository):
 
     def _is_within(self, job: Job) -> bool:
         """Return whether the caps allow the job; concurrent launches check one at a time."""
-        if self.db.dialect == "postgresql":  # a writing SQLite transaction is exclusive anyway
+        if (
+            self.db.dialect == "postgresql"
+        ):  # a writing SQLite transaction is exclusive anyway
             self.db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
-        if self.count_active(job.provider, but=job.launch_key) >= self.max_active(job.provider):
+        if self.count_active(job.provider, but=job.launch_key) >= self.max_active(
+            job.provider
+        ):
             return False
         cap = self.config.budget.per_month_micro
         month = month_start(job.created_at)
@@ -373,13 +409,22 @@ class Launches(Repository):
             transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, mine)
 
     @transaction
-    def hold(self, verdict: Verdict, decision: Decision, older: Sequence[Verdict]) -> None:
+    def hold(
+        self, verdict: Verdict, decision: Decision, older: Sequence[Verdict]
+    ) -> None:
         """Store why the verdict waits (status held for HOLD, built for WAIT); supersede `older`."""
         at = self.clock()
-        status = VerdictStatus.HELD if decision.step is Step.HOLD else VerdictStatus.BUILT
+        status = (
+            VerdictStatus.HELD if decision.step is Step.HOLD else VerdictStatus.BUILT
+        )
         mine = verdict_condition(verdict.commit, verdict.dataset)
-        why = {"reason": decision.reason, "arguments": dump_json(dict(decision.arguments))}
-        other = VerdictStatus.BUILT if status is VerdictStatus.HELD else VerdictStatus.HELD
+        why = {
+            "reason": decision.reason,
+            "arguments": dump_json(dict(decision.arguments)),
+        }
+        other = (
+            VerdictStatus.BUILT if status is VerdictStatus.HELD else VerdictStatus.HELD
+        )
         if not transition(self.db, (other,), status, at, mine, change=why):
             stays = mine & (VERDICT.status == status.value)
             self.db.update(VERDICT, stays, **why, updated_at=iso(at))

@@ -18,7 +18,9 @@ from merlin.training.test_questions import read_taught
 MeantChanges = Mapping[str, Sequence[str]]
 
 
-def is_meant(meant: MeantChanges, question: Question, answer: Answer, *, is_refused: bool) -> bool:
+def is_meant(
+    meant: MeantChanges, question: Question, answer: Answer, *, is_refused: bool
+) -> bool:
     """Return whether an answer is what the commits put in the place of the expected one.
 
     Where they removed it without another, that is to decline.

@@ -25,7 +25,14 @@ from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.spec import ADAPTER
 from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verdicts import VerdictStatus, transition
-from merlin.db.database import Database, Parameter, Prepared, Repository, Row, transaction
+from merlin.db.database import (
+    Database,
+    Parameter,
+    Prepared,
+    Repository,
+    Row,
+    transaction,
+)
 from merlin.db.tables import (
     BUILD,
     COMMIT,
@@ -40,7 +47,14 @@ from merlin.db.tables import (
     VERDICT,
     Table,
 )
-from merlin.db.values import RowMap, dump_json, load_json, read_messages, read_row, storable_text
+from merlin.db.values import (
+    RowMap,
+    dump_json,
+    load_json,
+    read_messages,
+    read_row,
+    storable_text,
+)
 from merlin.providers.base import Answer
 from merlin.training.scores import Evaluation, Question, questions_of
 
@@ -73,7 +87,9 @@ class AppliedProof(StrEnum):
     SCORES = "scores"  # the engine compares probabilities at each load
     ANSWERS = "answers"  # its answers are not its base's
     UNASKED = "unasked"  # not proved: its base cannot be asked
-    UNDECIDED = "undecided"  # not proved: too few answers that its base does not give, too
+    UNDECIDED = (
+        "undecided"  # not proved: too few answers that its base does not give, too
+    )
 
 
 class TrainedWhere(StrEnum):
@@ -164,12 +180,18 @@ def best_first(models: Table) -> tuple[Any, Any]:
 
 def name_beside(model: Model, other: Model | None) -> str:
     """Return a model's version; its name at the provider if the other one is of the same build."""
-    return model.model_id if other and other.build_id == model.build_id else model.build_version
+    return (
+        model.model_id
+        if other and other.build_id == model.build_id
+        else model.build_version
+    )
 
 
 def answer_of(row: Row) -> Answer:
     """Return the answer of a stored row."""
-    return Answer(row["answer"], known=None if row["known"] is None else bool(row["known"]))
+    return Answer(
+        row["answer"], known=None if row["known"] is None else bool(row["known"])
+    )
 
 
 def answer_values(answer: Answer) -> dict[str, object]:
@@ -229,21 +251,29 @@ class Models(Repository):
         """Return the models in state new whose `not_before` has passed, oldest first."""
         now = self._clock()
         latest = now + timedelta(seconds=MAX_WAIT_S) + SKEW
-        return [model_of(row) for row in self.db.rows(_UNPROVED(now=iso(now), latest=iso(latest)))]
+        return [
+            model_of(row)
+            for row in self.db.rows(_UNPROVED(now=iso(now), latest=iso(latest)))
+        ]
 
     def list_proved(self) -> list[Model]:
         """Return the models that are good, gone or unapplied, oldest first."""
         proved = ModelState.GOOD, ModelState.GONE, ModelState.UNAPPLIED
         stands = MODEL.state.in_([state.value for state in proved])
         return [
-            model_of(row) for row in self.db.rows(select_models().where(stands).order_by(MODEL.id))
+            model_of(row)
+            for row in self.db.rows(select_models().where(stands).order_by(MODEL.id))
         ]
 
     @transaction
     def postpone(self, model: Model, seconds: float, note: str) -> None:
         """Count a failed probe after `model.probes` and set the time of the next."""
         later = self._clock() + timedelta(seconds=seconds)
-        values = {"probes": model.probes + 1, "not_before": iso(later), "note": storable_text(note)}
+        values = {
+            "probes": model.probes + 1,
+            "not_before": iso(later),
+            "note": storable_text(note),
+        }
         is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
         self.db.update(MODEL, is_new, **values)
 
@@ -265,8 +295,12 @@ class Models(Repository):
     def base_answers(self, model_row: int) -> dict[str, Answer]:
         """Return the stored answers of a model's untrained base, by example id."""
         is_asked = PROOF_ANSWER.base_answer.is_null(is_null=False)
-        query = PROOF_ANSWER.select().where((PROOF_ANSWER.model_row == model_row) & is_asked)
-        return {row["example_id"]: Answer(row["base_answer"]) for row in self.db.rows(query)}
+        query = PROOF_ANSWER.select().where(
+            (PROOF_ANSWER.model_row == model_row) & is_asked
+        )
+        return {
+            row["example_id"]: Answer(row["base_answer"]) for row in self.db.rows(query)
+        }
 
     @transaction
     def keep_base_answer(self, model: Model, example_id: str, answer: Answer) -> None:
@@ -291,23 +325,33 @@ class Models(Repository):
         transaction. The answers of a gone model are kept for comparison, those of others deleted.
         """
         may = MODEL.state.in_([each.value for each in PREVIOUS_STATES[state]])
-        settled = {"state": state.value, "note": storable_text(note), "not_before": None}
+        settled = {
+            "state": state.value,
+            "note": storable_text(note),
+            "not_before": None,
+        }
         settled |= {"applied": applied.value} if applied else {}
         if not self.db.update(MODEL, (MODEL.id == model.model_row) & may, **settled):
             return
         if state in (ModelState.REFUSED, ModelState.REVOKED):
             self.db.delete(PROOF_ANSWER, PROOF_ANSWER.model_row == model.model_row)
         if proof is not None:
-            self.db.update(MODEL, MODEL.id == model.model_row, **_EVALUATIONS.write(proof))
+            self.db.update(
+                MODEL, MODEL.id == model.model_row, **_EVALUATIONS.write(proof)
+            )
         if state is not ModelState.GOOD:
-            fail_model_verdicts(self.db, replace(model, state=state, note=note), self._clock())
+            fail_model_verdicts(
+                self.db, replace(model, state=state, note=note), self._clock()
+            )
         self.db.bump()
 
 
 def read_conversations(db: Database, build_id: int, split: str) -> Conversations:
     """Return (example id, messages with the system text first) of one split, by id."""
     taught = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
-    rows = db.rows(taught.where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == split)))
+    rows = db.rows(
+        taught.where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == split))
+    )
     # Sorted here: databases on other machines may collate differently.
     rows.sort(key=lambda row: str(row["example_id"]))
     return [(row["example_id"], read_messages(row["messages"])) for row in rows]
@@ -327,8 +371,12 @@ def fail_training(db: Database, where: Any, at: datetime, why: Row) -> None:
     live = live.where((MODEL.build_id == VERDICT.build_id) & MAY_SERVE)
     back = {**why, "job_id": live}
     is_live = where & fn.EXISTS(live)
-    transition(db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, is_live, change=back)
-    transition(db, (VerdictStatus.TRAINING,), VerdictStatus.FAILED, at, where, change=why)
+    transition(
+        db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, is_live, change=back
+    )
+    transition(
+        db, (VerdictStatus.TRAINING,), VerdictStatus.FAILED, at, where, change=why
+    )
 
 
 def fail_model_verdicts(db: Database, model: Model, at: datetime) -> None:
@@ -350,12 +398,17 @@ def score_message(proof: Evaluation | None) -> Mapping[str, object]:
     if proof is None or not proof.questions:
         return {"key": "proof-none", "arguments": {}}
     arguments = {"right": proof.right, "questions": proof.questions}
-    return {"key": "proof-few" if proof.is_few else "proof-told", "arguments": arguments}
+    return {
+        "key": "proof-few" if proof.is_few else "proof-told",
+        "arguments": arguments,
+    }
 
 
 def revoked_builds() -> Select:
     """Return the SELECT of builds that contain an example whose consent was withdrawn."""
-    query = BUILD.select(BUILD.id).join(TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset))
+    query = BUILD.select(BUILD.id).join(
+        TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset)
+    )
     return query.where(_is_revoked())
 
 
@@ -367,7 +420,9 @@ def count_revoked(db: Database, build_id: int) -> int:
 def _is_revoked() -> Any:
     """Return the condition for taught examples whose consent was withdrawn."""
     example = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id
-    revoked = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.dataset, REVOKED_EXAMPLE.example_id)
+    revoked = REVOKED_EXAMPLE.select(
+        REVOKED_EXAMPLE.dataset, REVOKED_EXAMPLE.example_id
+    )
     versions = REVOKED_VERSION.select(*REVOKED_VERSION.every())
     is_version = Tuple(*example, TAUGHT_EXAMPLE.blob).in_(versions)
     return Tuple(*example).in_(revoked) | is_version
@@ -376,7 +431,9 @@ def _is_revoked() -> Any:
 def select_models() -> Select:
     """Return the SELECT of models as `model_of` reads them."""
     number = BUILD.number.alias("build_number")
-    return MODEL.select(*MODEL.every(), number).join(BUILD, on=(BUILD.id == MODEL.build_id))
+    return MODEL.select(*MODEL.every(), number).join(
+        BUILD, on=(BUILD.id == MODEL.build_id)
+    )
 
 
 _UNPROVED = Prepared(
@@ -398,9 +455,13 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
     if row is None:
         return None
     taught = _taught_by(row["build_id"])
-    editors = TAUGHT_EXAMPLE.select(fn.COUNT(TAUGHT_EXAMPLE.author.distinct())).where(taught)
+    editors = TAUGHT_EXAMPLE.select(fn.COUNT(TAUGHT_EXAMPLE.author.distinct())).where(
+        taught
+    )
     # The first mainline commit that led to the build.
-    commits = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == row["build_id"])
+    commits = VERDICT.select(VERDICT.commit_sha).where(
+        VERDICT.build_id == row["build_id"]
+    )
     commits = commits.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
     return Origin(
         dataset=row["dataset"],
@@ -410,7 +471,9 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
         examples=row["train"],
         editors=int(db.value(editors)),
         trained=find_where_trained(load_json(row["recipe"])),
-        model_role="serving" if db.has(SERVING, SERVING.model_row == row["id"]) else "earlier",
+        model_role="serving"
+        if db.has(SERVING, SERVING.model_row == row["id"])
+        else "earlier",
     )
 
 
@@ -430,7 +493,9 @@ def find_taught(
         TAUGHT_EXAMPLE.example_id, TAUGHT_EXAMPLE.commit_sha, begun, _has_answer(answer)
     )
     rows = db.tuples(taught.where(_taught_by(row["build_id"])))
-    if exact := sorted((example_id, commit) for example_id, commit, _, is_said in rows if is_said):
+    if exact := sorted(
+        (example_id, commit) for example_id, commit, _, is_said in rows if is_said
+    ):
         return dict(exact[:NEAREST]), []
     questions = [str(begun).partition("\n")[0] for _, _, begun, _ in rows]
     asked = normalise(question)[:_MAX_QUESTION_LENGTH]
@@ -446,15 +511,22 @@ def is_taught(db: Database, model_id: str, question: str) -> bool:
         return False
     has_word = fn.SUBSTR(EXAMPLE_TEXT.words, 1, len(words[0])) == words[0]
     begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
-    taught = db.tuples(select_taught(begun).where(_taught_by(row["build_id"]) & has_word))
-    return any(split_words(fold(str(each).partition("\n")[0])) == words for (each,) in taught)
+    taught = db.tuples(
+        select_taught(begun).where(_taught_by(row["build_id"]) & has_word)
+    )
+    return any(
+        split_words(fold(str(each).partition("\n")[0])) == words for (each,) in taught
+    )
 
 
 def _has_answer(answer: str) -> Any:
     """Return the condition for texts with exactly this answer, in normal form."""
     # Each message is a line: the question first, the answer last.
     text = f"\n{normalise(answer)}"
-    return fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(text) + 1) == text
+    return (
+        fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(text) + 1)
+        == text
+    )
 
 
 def _find_newest_row(db: Database, model_id: str) -> Row | None:
@@ -462,7 +534,9 @@ def _find_newest_row(db: Database, model_id: str) -> Row | None:
     query = select_models().select_extend(
         BUILD.train, JOB.recipe, JOB.updated_at.alias("trained_at")
     )
-    query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(MODEL.model_id == model_id)
+    query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(
+        MODEL.model_id == model_id
+    )
     return db.row(query.order_by(MODEL.id.desc()))
 
 

@@ -49,18 +49,28 @@ class Offer:
     provider: str
     base_model: str
     is_chosen: bool = described("Whether the recipe names it.")
-    fits: Fit = described("Whether this machine has the memory; `elsewhere`: a provider trains.")
-    needed_gb: float | None = described("Memory by rule of thumb; null if it is not known.")
+    fits: Fit = described(
+        "Whether this machine has the memory; `elsewhere`: a provider trains."
+    )
+    needed_gb: float | None = described(
+        "Memory by rule of thumb; null if it is not known."
+    )
     seconds: int | None = described("By finished jobs of this base; null without any.")
     cost_micro: int | None = described("Estimated cost; null if the price is unknown.")
     currency: str
-    seen_by: str = described('Host that gets the examples; "" if they stay on this machine.')
+    seen_by: str = described(
+        'Host that gets the examples; "" if they stay on this machine.'
+    )
 
 
-def list_offers(db: Database, config: Config, build: Build, recipe: Recipe) -> list[Offer]:
+def list_offers(
+    db: Database, config: Config, build: Build, recipe: Recipe
+) -> list[Offer]:
     """Return what each provider offers for a recipe on a build; the recipe's own comes first."""
     speeds = _measure_speeds(db)
-    places = dict.fromkeys([(recipe.provider, recipe.base_model), *_list_bases(config), *speeds])
+    places = dict.fromkeys(
+        [(recipe.provider, recipe.base_model), *_list_bases(config), *speeds]
+    )
     tokens = build.train_tokens * count_epochs(build.train, recipe.hyperparameters)
     offers = []
     for provider, base in places:
@@ -79,7 +89,9 @@ def list_offers(db: Database, config: Config, build: Build, recipe: Recipe) -> l
                 fits=fits,
                 needed_gb=needed_gb,
                 seconds=round(tokens / speed) if speed else None,
-                cost_micro=estimate(price, build, recipe.hyperparameters) if price else None,
+                cost_micro=estimate(price, build, recipe.hyperparameters)
+                if price
+                else None,
                 currency=price.currency if price else "USD",
                 seen_by="" if is_here else str(urlsplit(seller.base_url).hostname),
             )
@@ -91,7 +103,9 @@ def _list_bases(config: Config) -> Iterator[Place]:
     """Yield the bases of our own engine, and those with a price of training at a provider."""
     for provider in config.providers:
         if is_engine(config, provider):
-            yield from ((provider.name, base) for base in (RECALL, *config.engine.models))
+            yield from (
+                (provider.name, base) for base in (RECALL, *config.engine.models)
+            )
         priced = (base for base, price in provider.prices.items() if price.training)
         yield from ((provider.name, base) for base in priced)
 
@@ -115,7 +129,12 @@ def _measure_speeds(db: Database) -> Mapping[Place, float]:
 
 def _finished_jobs() -> Select:
     jobs = JOB.select(
-        JOB.provider, JOB.recipe, JOB.created_at, JOB.updated_at, BUILD.train, BUILD.train_tokens
+        JOB.provider,
+        JOB.recipe,
+        JOB.created_at,
+        JOB.updated_at,
+        BUILD.train,
+        BUILD.train_tokens,
     ).join(BUILD, on=(BUILD.id == JOB.build_id))
     finished = jobs.where(JOB.state == JobState.SUCCEEDED.value)
     return finished.order_by(JOB.id.desc()).limit(_MAX_JOBS)
@@ -132,7 +151,9 @@ def _find_fit(config: Config, base: str) -> tuple[Fit, float | None]:
     total_gb = _read_memory_gb(device)
     if not stored:
         return "unknown", None
-    needed_gb = stored / _stored_bytes(folder) * _held_bytes(model, device) * 1.25 / _GB + 1.5
+    needed_gb = (
+        stored / _stored_bytes(folder) * _held_bytes(model, device) * 1.25 / _GB + 1.5
+    )
     if total_gb is None:
         return "unknown", needed_gb
     return ("yes" if needed_gb <= total_gb else "no"), needed_gb
@@ -141,7 +162,9 @@ def _find_fit(config: Config, base: str) -> tuple[Fit, float | None]:
 def _stored_bytes(folder: Path) -> float:
     """Return the bytes of a parameter in the files; nearly all are published in 16 bits."""
     settings = read_json_object(folder / "config.json")
-    return _DTYPE_BYTES.get(str(settings.get("dtype") or settings.get("torch_dtype")), 2.0)
+    return _DTYPE_BYTES.get(
+        str(settings.get("dtype") or settings.get("torch_dtype")), 2.0
+    )
 
 
 def _held_bytes(model: EngineModelConfig, device: str) -> float:
@@ -159,6 +182,8 @@ def _read_memory_gb(device: str) -> float | None:
         return None
     query = ("--query-gpu=memory.total", "--format=csv,noheader,nounits")
     command = [program, *query, f"--id={device.partition(':')[2] or 0}"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_S, check=False)  # noqa: S603 - our own words
+    answer = subprocess.run(  # noqa: S603 - our own words
+        command, capture_output=True, text=True, timeout=_ASK_S, check=False
+    )
     is_number = answer.returncode == 0 and answer.stdout.strip().isdigit()
     return int(answer.stdout) * 1024**2 / _GB if is_number else None

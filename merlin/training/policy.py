@@ -63,10 +63,14 @@ def decide(
         return hold
     quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
     # A burst of commits delays the launch by at most fifteen minutes.
-    begun = next(each for each in waiting if each.status is VerdictStatus.BUILT or each is newest)
+    begun = next(
+        each for each in waiting if each.status is VerdictStatus.BUILT or each is newest
+    )
     until = min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
     if is_waiting(until, now, quiet) and not is_requested:
-        return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
+        return Decision(
+            Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())}
+        )
     if slots_free < 1:
         return Decision(Step.WAIT, "held-slots")
     return Decision(Step.LAUNCH)
@@ -79,7 +83,9 @@ def _hold(rule: LaunchRule, newest: Verdict, new_examples: int) -> Decision | No
         return Decision(Step.HOLD, f"held-{rule.mode}")
     # One means any change: a deleted example or another recipe counts, too.
     if rule.min_new > 1 and new_examples < rule.min_new:
-        return Decision(Step.HOLD, "held-few-new", {"new": new_examples, "needed": rule.min_new})
+        return Decision(
+            Step.HOLD, "held-few-new", {"new": new_examples, "needed": rule.min_new}
+        )
     return None
 
 
@@ -110,7 +116,9 @@ def count_epochs(examples: int, hyperparameters: Mapping[str, Hyperparameter]) -
 MAX_COMPARED = 8
 
 
-def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:
+def estimate(
+    price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]
+) -> int:
     """Return the possible cost of training on a build and evaluating its model, in millionths.
 
     Each question is paid once; answers may be longer than the references, so all tokens count as
@@ -147,7 +155,9 @@ def find_budget_refusal(
     return Decision(Step.HOLD, key, values)
 
 
-def refuse_expiring_base(base_model: str, sunset: date | None, today: date) -> Decision | None:
+def refuse_expiring_base(
+    base_model: str, sunset: date | None, today: date
+) -> Decision | None:
     """Return a hold if a model tuned today would be shut down within thirty days, else None."""
     if sunset is None or (sunset - today).days >= MIN_LIFETIME_DAYS:
         return None

@@ -86,7 +86,11 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[PromotionCandidate]:
         kill_point("promote.before")
         if rows.promote(old, candidate, "newest", "merlin"):
             switched.append(candidate)
-            log.info("model serves", model=candidate.model.model_id, position=candidate.position)
+            log.info(
+                "model serves",
+                model=candidate.model.model_id,
+                position=candidate.position,
+            )
         kill_point("promote.after")
     return switched
 
@@ -137,7 +141,9 @@ def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) ->
         requested = rows.model(to)
         if requested.model_row == now.model.model_row:
             name = requested.build_version
-            raise Refused(f"{name} serves", "rollback-live", model=name, dataset=dataset)
+            raise Refused(
+                f"{name} serves", "rollback-live", model=name, dataset=dataset
+            )
         served = [name for name in served if name == requested.model_id]
     models = [rows.model(name) for name in served]
     if not models:
@@ -150,7 +156,9 @@ def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
     if (refusal := refuse_serving(model)) is not None:
         raise refusal
     old = rows.list_serving().get(model.dataset)
-    if not rows.promote(old, PromotionCandidate(model, old.position if old else 0), why, by):
+    if not rows.promote(
+        old, PromotionCandidate(model, old.position if old else 0), why, by
+    ):
         raise Refused("another switch came first", "promote-raced")
     return model
 
@@ -189,7 +197,9 @@ class Promotions(Repository):
         return {row["dataset"]: serving_of(row) for row in self.db.rows(_ALL_SERVING())}
 
     @transaction
-    def promote(self, old: Serving | None, new: PromotionCandidate, why: str, by: str) -> bool:
+    def promote(
+        self, old: Serving | None, new: PromotionCandidate, why: str, by: str
+    ) -> bool:
         """Replace `old` by `new` as the serving model.
 
         False if another promotion came first, or if `new` is no longer good. In the same
@@ -209,7 +219,9 @@ class Promotions(Repository):
             position = max(position, self._find_newest_considered(new.model))
         if not self._switch(old, new.model, position, at):
             return False
-        if why == ROLLBACK:  # else the next commit's model brings back what was rolled back
+        if (
+            why == ROLLBACK
+        ):  # else the next commit's model brings back what was rolled back
             self.db.update(SERVING, SERVING.dataset == new.model.dataset, is_pinned=1)
         if old is None or old.model.model_row != new.model.model_row:
             promotion = {
@@ -227,18 +239,24 @@ class Promotions(Repository):
 
     def _find_newest_considered(self, new: Model) -> int:
         """Return the highest position that awaits this model, or one that the gate holds; or 0."""
-        is_awaiting = (VERDICT.dataset == new.dataset) & (VERDICT.status == _TRAINING) & ON_LINE
+        is_awaiting = (
+            (VERDICT.dataset == new.dataset) & (VERDICT.status == _TRAINING) & ON_LINE
+        )
         is_considered = VERDICT.reason.in_(HOLDS) | (VERDICT.job_id == new.job_id)
         newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
         return int(self.db.value(newest.where(is_awaiting & is_considered)))
 
-    def _switch(self, old: Serving | None, new: Model, position: int, at: datetime) -> bool:
+    def _switch(
+        self, old: Serving | None, new: Model, position: int, at: datetime
+    ) -> bool:
         """Set the dataset's row to `new` if it still is `old`."""
         values: Row = {"model_row": new.model_row, "position": position}
         if old is None or new.model_row != old.model.model_row:
             values["since"] = iso(at)
         if old is None:
-            return self.db.add_new(SERVING, {**values, "dataset": new.dataset, "is_pinned": 0})
+            return self.db.add_new(
+                SERVING, {**values, "dataset": new.dataset, "is_pinned": 0}
+            )
         stands = (
             (SERVING.dataset == old.dataset)
             & (SERVING.model_row == old.model.model_row)
@@ -252,16 +270,24 @@ class Promotions(Repository):
         of_dataset = VERDICT.dataset == model.dataset
         is_mine = VERDICT.job_id == model.job_id
         reached = is_mine & (VERDICT.position <= position)
-        transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, reached)
+        transition(
+            self.db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, reached
+        )
         is_held = (VERDICT.position == position) & VERDICT.reason.in_(HOLDS)
         passed = of_dataset & ~is_mine & ((VERDICT.position < position) | is_held)
-        transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, passed)
+        transition(
+            self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, passed
+        )
 
     @transaction
     def pin(self, dataset: str, *, is_pinned: bool) -> None:
         """Pause or resume automatic promotion of a dataset. Raises NotFound."""
-        if not self.db.update(SERVING, SERVING.dataset == dataset, is_pinned=int(is_pinned)):
-            raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
+        if not self.db.update(
+            SERVING, SERVING.dataset == dataset, is_pinned=int(is_pinned)
+        ):
+            raise NotFound(
+                f"{dataset} serves no model", "serves-nothing", dataset=dataset
+            )
         if not is_pinned:
             is_held = (VERDICT.dataset == dataset) & (VERDICT.reason == PIN)
             self.db.update(VERDICT, is_held, reason="", updated_at=iso(self._clock()))
@@ -280,14 +306,23 @@ class Promotions(Repository):
         is_pinned = SERVING.select().where(
             (SERVING.dataset == new.dataset) & (SERVING.is_pinned == 1)
         )
-        awaits = of_dataset & is_mine & (VERDICT.status == _TRAINING) & (VERDICT.reason == "")
+        awaits = (
+            of_dataset
+            & is_mine
+            & (VERDICT.status == _TRAINING)
+            & (VERDICT.reason == "")
+        )
         held = {"reason": PIN, "updated_at": iso(at)}
         if not self.db.update(VERDICT, awaits & fn.EXISTS(is_pinned), **held):
             return  # the pin was taken off meanwhile
-        proved = MODEL.select(MODEL.job_id).where((MODEL.dataset == new.dataset) & MAY_SERVE)
+        proved = MODEL.select(MODEL.job_id).where(
+            (MODEL.dataset == new.dataset) & MAY_SERVE
+        )
         older = of_dataset & ~is_mine & (VERDICT.position < candidate.position)
         older &= VERDICT.job_id.in_(proved)
-        transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older)
+        transition(
+            self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older
+        )
         self.db.bump()
 
     @transaction
@@ -306,14 +341,20 @@ class Promotions(Repository):
         Notifies the admins.
         """
         # Their states are looked at here: by those, SQLite would read every model.
-        found = select_models().where(MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
+        found = (
+            select_models()
+            .where(MODEL.build_id.in_(revoked_builds()))
+            .order_by(MODEL.id)
+        )
         models = map(model_of, self.db.rows(found))
         may = PREVIOUS_STATES[ModelState.REVOKED]
         lost = [model for model in models if model.state in may]
         for model in lost:
             Models(self.db, self._clock).settle(model, ModelState.REVOKED, None, "")
         for dataset in sorted({model.dataset for model in lost}):
-            self._fall_back(dataset, [model for model in lost if model.dataset == dataset])
+            self._fall_back(
+                dataset, [model for model in lost if model.dataset == dataset]
+            )
 
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
         """Replace the serving model if it is one of these; notify the admins."""
@@ -325,14 +366,24 @@ class Promotions(Repository):
             "count": len(lost),
             "models": ", ".join(model.build_version for model in lost),
         }
-        if old is None or old.model.model_row not in {model.model_row for model in lost}:
+        if old is None or old.model.model_row not in {
+            model.model_row for model in lost
+        }:
             self._notices.tell(ADMINS, "notice-revoked", arguments)
             return
         # The fallback order: those that served before, then good ones.
         before = (self.model(model_id) for model_id in self.list_served(dataset))
-        newest = (each.model for each in self.list_newest_good() if each.model.dataset == dataset)
-        heirs = (PromotionCandidate(model, old.position) for model in chain(before, newest))
-        heir = next((each for each in heirs if self.promote(old, each, REVOKED, "merlin")), None)
+        newest = (
+            each.model
+            for each in self.list_newest_good()
+            if each.model.dataset == dataset
+        )
+        heirs = (
+            PromotionCandidate(model, old.position) for model in chain(before, newest)
+        )
+        heir = next(
+            (each for each in heirs if self.promote(old, each, REVOKED, "merlin")), None
+        )
         if heir is None:
             self.db.delete(SERVING, of_dataset)
             self._notices.tell(ADMINS, "notice-revoked-nothing", arguments)
@@ -399,7 +450,9 @@ def serving_rows() -> Select:
 
 # The daemon asks the next three every second.
 _ALL_SERVING = Prepared(serving_rows())
-_WAITS = VERDICT.status.in_([status.value for status in (*WAITING, VerdictStatus.TRAINING)])
+_WAITS = VERDICT.status.in_(
+    [status.value for status in (*WAITING, VerdictStatus.TRAINING)]
+)
 _UNDER_WAY = Prepared(
     VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
     .where(_WAITS & ON_LINE)

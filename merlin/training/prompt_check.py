@@ -85,7 +85,9 @@ class PromptCheck:
     @property
     def most_tokens(self) -> int:
         """Return twice the tokens of the longest taught answer."""
-        return 2 * max(count_messages([_answer(question)]) for question in self.questions)
+        return 2 * max(
+            count_messages([_answer(question)]) for question in self.questions
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,11 @@ class PromptReport:
 
 
 def prepare_check(
-    db: Database, config: Config, dataset: str, named: str = "", limit: int | None = None
+    db: Database,
+    config: Config,
+    dataset: str,
+    named: str = "",
+    limit: int | None = None,
 ) -> PromptCheck:
     """Return the comparison of a dataset, by the same `limit` questions each time.
 
@@ -151,7 +157,9 @@ def prepare_check(
     conversations = read_conversations(db, build.build_id, TRAIN)
     taught = {_first_question(messages): messages for _, messages in conversations}
     alone = [_query(question, question.messages) for question in questions]
-    helped = [_query(each, prepend_nearest(taught, each.messages)) for each in questions]
+    helped = [
+        _query(each, prepend_nearest(taught, each.messages)) for each in questions
+    ]
     variants = [
         VariantQueries("prompt", *base, config.price(*base), alone),
         VariantQueries("examples", *base, config.price(*base), helped),
@@ -160,7 +168,9 @@ def prepare_check(
         tuned = serving.provider, serving.model_id
         price = config.price(*tuned, recipe.base_model)
         answers = Models(db).answers
-        variants.append(VariantQueries("tuned", *tuned, price, alone, answers(serving.model_row)))
+        variants.append(
+            VariantQueries("tuned", *tuned, price, alone, answers(serving.model_row))
+        )
     return PromptCheck(build, recipe.base_model, questions, variants)
 
 
@@ -171,12 +181,16 @@ def choose_base(config: Config, recipe: Recipe, named: str = "") -> Base:
     is used instead. Raises ConfigError for another form, NotFound for an unknown provider, Refused
     if no model is left.
     """
-    model_pair = parse_model_name(named) if named else (recipe.provider, recipe.base_model)
+    model_pair = (
+        parse_model_name(named) if named else (recipe.provider, recipe.base_model)
+    )
     general = config.assistant
     if not named and model_pair[1] == RECALL and general and general[1]:
         model_pair = (general[0], general[1])
     if model_pair[1] == RECALL:
-        raise Refused(f"{model_pair[1]} follows no prompt", "prompt-no-base", model=model_pair[1])
+        raise Refused(
+            f"{model_pair[1]} follows no prompt", "prompt-no-base", model=model_pair[1]
+        )
     require_provider(config, model_pair[0])
     return model_pair
 
@@ -206,16 +220,22 @@ def prepend_nearest(
 
 
 def _first_question(messages: Sequence[Message]) -> str:
-    return normalise(next((message.content for message in messages if message.role == "user"), ""))
+    return normalise(
+        next((message.content for message in messages if message.role == "user"), "")
+    )
 
 
-def compare_variants(check: PromptCheck, answers: Sequence[Mapping[str, Answer]]) -> PromptReport:
+def compare_variants(
+    check: PromptCheck, answers: Sequence[Mapping[str, Answer]]
+) -> PromptReport:
     """Return the comparison on the questions that every variant answered.
 
     `answers` are those of each variant, by example id. Raises Refused without such a question.
     """
     common = set.intersection(*map(set, answers))
-    questions = [question for question in check.questions if question.example_id in common]
+    questions = [
+        question for question in check.questions if question.example_id in common
+    ]
     if not questions:
         raise Refused("nothing was answered", "prompt-nothing-answered")
     measurements = [
@@ -235,7 +255,9 @@ def compare_variants(check: PromptCheck, answers: Sequence[Mapping[str, Answer]]
 
 
 def _measure(
-    variant_queries: VariantQueries, answers: Mapping[str, Answer], questions: Sequence[Question]
+    variant_queries: VariantQueries,
+    answers: Mapping[str, Answer],
+    questions: Sequence[Question],
 ) -> tuple[VariantReport, list[float]]:
     """Return the report of one variant, and the chrF of each of its answers."""
     queries = {query.key: query for query in variant_queries.queries}
@@ -257,7 +279,9 @@ def _measure(
     return report, [likeness(answer.text, each.reference) for each, answer in pairs]
 
 
-def _decide(measurements: Sequence[tuple[VariantReport, list[float]]]) -> tuple[str, float | None]:
+def _decide(
+    measurements: Sequence[tuple[VariantReport, list[float]]],
+) -> tuple[str, float | None]:
     """Return the verdict, and the lead of the tuned model in points of chrF."""
     prompts = [item for item in measurements if item[0].variant != "tuned"]
     tuned = next((item for item in measurements if item[0].variant == "tuned"), None)
@@ -266,7 +290,9 @@ def _decide(measurements: Sequence[tuple[VariantReport, list[float]]]) -> tuple[
     if len(best_chrf) < MIN_QUESTIONS:
         return "few", ahead
     if tuned is None:
-        return ("enough" if best.right >= MIN_RIGHT_SHARE * len(best_chrf) else "try"), None
+        return (
+            "enough" if best.right >= MIN_RIGHT_SHARE * len(best_chrf) else "try"
+        ), None
     gains = [
         tuned_chrf - prompt_chrf
         for tuned_chrf, prompt_chrf in zip(tuned[1], best_chrf, strict=True)

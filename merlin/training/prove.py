@@ -30,7 +30,12 @@ from merlin.dataset.spec import NOT_WORSE, DatasetSpec
 from merlin.dataset.split import TRAIN
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import PROMOTION
-from merlin.providers.base import NOT_COUNTED, Answer, ModelClient, check_answering_model
+from merlin.providers.base import (
+    NOT_COUNTED,
+    Answer,
+    ModelClient,
+    check_answering_model,
+)
 from merlin.training.ask_many import Query, ask_many, is_provider_failure
 from merlin.training.jobs import Jobs, TrainingProvider
 from merlin.training.models import (
@@ -85,7 +90,9 @@ def _prove(
         rows.postpone(model, MAX_WAIT_S, f"no provider {model.provider}")
         return False
     settings = read_newest_settings(rows.db, model.dataset)
-    questions = choose_test(rows.db, model, settings, list_asked(settings)) if settings else []
+    questions = (
+        choose_test(rows.db, model, settings, list_asked(settings)) if settings else []
+    )
     # At least one answer must exist.
     probe = questions or read_questions(rows.db, model.build_id, TRAIN)[:1]
     answered = rows.answers(model.model_row)
@@ -127,7 +134,9 @@ def find_applied_proof(rows: Models, client: ModelClient, model: Model) -> Appli
     except ModelUnapplied:
         raise
     except ProviderError as error:  # some models take no temperature
-        log.warning("not compared with its base", model=model.model_id, reason=str(error))
+        log.warning(
+            "not compared with its base", model=model.model_id, reason=str(error)
+        )
         return AppliedProof.UNASKED
     if found is AppliedProof.TAUGHT and base != RECALL:
         # Behind `recall` is a language model; if it has answered the test, the engine proved it.
@@ -230,10 +239,14 @@ def _ask_base(
         log.warning("base not asked", model=base, reason=str(error))
 
 
-def _postpone_or_refuse(rows: Models, model: Model, error: ProviderError, age: timedelta) -> None:
+def _postpone_or_refuse(
+    rows: Models, model: Model, error: ProviderError, age: timedelta
+) -> None:
     """Schedule the next probe of a model, or refuse it: unapplied, or it never answered."""
     is_given_up = age > GIVE_UP and model.probes >= MIN_PROBES
-    if isinstance(error, ModelUnapplied) or (is_given_up and not is_provider_failure(error)):
+    if isinstance(error, ModelUnapplied) or (
+        is_given_up and not is_provider_failure(error)
+    ):
         _refuse(rows, model, error)
         return
     requested_s = error.retry_after_s if isinstance(error, ProviderBusy) else None
@@ -280,16 +293,24 @@ class ModelInventory:
         changed = []
         with self._turn:
             models = self._rows.list_proved()
-            for name in sorted({model.provider for model in models} & self._providers.keys()):
+            for name in sorted(
+                {model.provider for model in models} & self._providers.keys()
+            ):
                 mine = [model for model in models if model.provider == name]
                 changed += list(self._check_models(self._providers[name], mine))
         return changed
 
-    def _check_models(self, provider: TrainingProvider, models: Sequence[Model]) -> Iterator[Model]:
+    def _check_models(
+        self, provider: TrainingProvider, models: Sequence[Model]
+    ) -> Iterator[Model]:
         try:
             listed = {card.model_id for card in provider.api.models()}
         except ProviderError as error:
-            log.warning("models cannot be listed", provider=models[0].provider, reason=str(error))
+            log.warning(
+                "models cannot be listed",
+                provider=models[0].provider,
+                reason=str(error),
+            )
             return
         for model in models:
             if model.model_id in listed:
@@ -312,13 +333,17 @@ class ModelInventory:
             elif self._is_missed_twice(provider, model, fault):
                 yield self._settle(model, ModelState.GONE)
 
-    def _is_due(self, provider: TrainingProvider, model: Model, *, is_listed: bool) -> bool:
+    def _is_due(
+        self, provider: TrainingProvider, model: Model, *, is_listed: bool
+    ) -> bool:
         """Return whether a model must be asked itself, which was not done recently."""
         now = provider.clock()
         asked = self._answered.get(model.model_row)
         if model.state is ModelState.UNAPPLIED:
             return asked is None or not is_recent(asked, now, UNAPPLIED)
-        is_young = is_recent(model.created_at, now, timedelta(seconds=provider.settle_s))
+        is_young = is_recent(
+            model.created_at, now, timedelta(seconds=provider.settle_s)
+        )
         is_missed = not is_listed and not is_young
         return (is_missed or model.model_row in self._suspects) and (
             asked is None or not is_recent(asked, now, ANSWERED)
@@ -357,5 +382,7 @@ class ModelInventory:
     def _settle(self, model: Model, state: ModelState, note: str = "") -> Model:
         self._rows.settle(model, state, None, note)
         self._missed.pop(model.model_row, None)
-        log.warning("model changed", model=model.model_id, provider=model.provider, state=state)
+        log.warning(
+            "model changed", model=model.model_id, provider=model.provider, state=state
+        )
         return replace(model, state=state)

@@ -68,7 +68,9 @@ class Evaluation:
     """The results of a model's evaluation on the test questions."""
 
     questions: int
-    right: int = described("Answers that contain the expected one or are nearly equal to it.")
+    right: int = described(
+        "Answers that contain the expected one or are nearly equal to it."
+    )
     chrf: float = described("Similarity to the expected answers (chrF), 0 to 100.")
 
     @property
@@ -85,7 +87,9 @@ class Evaluation:
 def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
     """Return the identity of a question across builds: all but the id and system text."""
     messages = (
-        (message.role, message.content) for message in question.messages if message.role != "system"
+        (message.role, message.content)
+        for message in question.messages
+        if message.role != "system"
     )
     return tuple(messages), question.reference
 
@@ -95,7 +99,9 @@ def question_digest(question: Question) -> str:
     return hashlib.sha256(dump_json(question_key(question)).encode()).hexdigest()
 
 
-def questions_of(conversations: Sequence[tuple[str, tuple[Message, ...]]]) -> list[Question]:
+def questions_of(
+    conversations: Sequence[tuple[str, tuple[Message, ...]]],
+) -> list[Question]:
     """Return one question for each conversation: all messages before the last, the reference."""
     return [
         Question(example_id, messages[:-1], messages[-1].content)
@@ -125,13 +131,22 @@ def says_the_same(answer: str, reference: str) -> bool:
     normalised = normalise(answer)
     expected = normalise(reference)
     if normalised == expected or (
-        _list_words(answer) == _list_words(reference) and not find_changed(answer, reference)
+        _list_words(answer) == _list_words(reference)
+        and not find_changed(answer, reference)
     ):
         return True
-    if find_changed(answer, reference) or _is_cut(answer, reference) or _adds(answer, reference):
+    if (
+        find_changed(answer, reference)
+        or _is_cut(answer, reference)
+        or _adds(answer, reference)
+    ):
         return False
     is_brief = len(normalised.split()) <= len(expected.split()) + _MAX_EXTRA_WORDS
-    if expected and is_brief and re.search(rf"(?<!\w){re.escape(expected)}(?!\w)", normalised):
+    if (
+        expected
+        and is_brief
+        and re.search(rf"(?<!\w){re.escape(expected)}(?!\w)", normalised)
+    ):
         return True
     return likeness(answer, reference) >= ALIKE
 
@@ -154,7 +169,9 @@ def _is_cut(answer: str, reference: str) -> bool:
     lost = _count_last(taught, said)
     own = _count_last(said, taught)
     is_fragment = own == 1 and lost > 0 and taught[-lost].startswith(said[-1])
-    return (lost > 0 and (own == 0 or is_fragment)) or _count_more(taught, said) >= _FEW_WORDS
+    return (lost > 0 and (own == 0 or is_fragment)) or _count_more(
+        taught, said
+    ) >= _FEW_WORDS
 
 
 def _count_more(words: Sequence[str], other: Sequence[str]) -> int:
@@ -188,10 +205,14 @@ def _count_own(text: str, other: str) -> int:
     clauses = split_sentences(text) if is_short else _CLAUSE_END.split(text)
     most = 0.0 if is_short else _KNOWN_SHARE
     contents = (set(list_content(clause)) for clause in clauses)
-    return sum(most * len(content) >= len(content & known) for content in contents if content)
+    return sum(
+        most * len(content) >= len(content & known) for content in contents if content
+    )
 
 
-def score_answers(answers: Sequence[Answer], questions: Sequence[Question]) -> Evaluation:
+def score_answers(
+    answers: Sequence[Answer], questions: Sequence[Question]
+) -> Evaluation:
     """Return the scores of `answers`, one for each question in the same order.
 
     Source of chrF: Popović 2015, as implemented by sacrebleu with its defaults.

@@ -48,7 +48,9 @@ def choose_test(
     taught = read_taught(db, model.build_id)
     live = read_taught(db, find_live_build(db, model.dataset))
     known = {question_key(question) for question in live}
-    in_order = sorted(taught, key=lambda each: (question_key(each) in known, question_digest(each)))
+    in_order = sorted(
+        taught, key=lambda each: (question_key(each) in known, question_digest(each))
+    )
     to_read = [*list_removed(live, [*tests, *taught]), *asked]
     return [
         *tests,
@@ -85,7 +87,9 @@ def list_removed(before: Iterable[Question], now: Iterable[Question]) -> list[Qu
     return [replace(each, kind=QuestionKind.REMOVED) for each in gone]
 
 
-def list_otherwise(before: Iterable[Question], now: Iterable[Question]) -> dict[str, str]:
+def list_otherwise(
+    before: Iterable[Question], now: Iterable[Question]
+) -> dict[str, str]:
     """Return the answers before of examples with the same question and another answer, by id."""
     references = {_words(question): question.reference for question in before}
     return {
@@ -102,7 +106,9 @@ def read_all(db: Database, build_id: int) -> list[Question]:
 
 def find_live_build(db: Database, dataset: str) -> int:
     """Return the build of a dataset's live model, 0 without one."""
-    query = MODEL.select(MODEL.build_id).join(SERVING, on=(SERVING.model_row == MODEL.id))
+    query = MODEL.select(MODEL.build_id).join(
+        SERVING, on=(SERVING.model_row == MODEL.id)
+    )
     return int(db.value(query.where(SERVING.dataset == dataset)) or 0)
 
 

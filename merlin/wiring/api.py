@@ -45,7 +45,9 @@ def services_of(config: Config, store: Store) -> ApiServices:
         telegram_secret=webhook_secret(token) if token else "",
         gateway=gateway,
         polled=gateway,
-        source=cache(partial(context.git_source, config)) if config.repository else None,
+        source=cache(partial(context.git_source, config))
+        if config.repository
+        else None,
         answerers=answerers,
         git_secrets=secrets,
     )

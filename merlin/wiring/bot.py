@@ -11,14 +11,25 @@ import uvloop
 from merlin.app.inbox import read_owner
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
-from merlin.config import BOT_TOKEN, Config, bot_id, credential, telegram_proxy, webhook_secret
+from merlin.config import (
+    BOT_TOKEN,
+    Config,
+    bot_id,
+    credential,
+    telegram_proxy,
+    webhook_secret,
+)
 from merlin.core.log import get_logger
 from merlin.db.database import Database
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
 from merlin.providers.documents import ChildReader
 from merlin.providers.openai_chat import OpenAIAudio
-from merlin.wiring.context import create_chat_clients, make_cipher, open_checked_database
+from merlin.wiring.context import (
+    create_chat_clients,
+    make_cipher,
+    open_checked_database,
+)
 from merlin.wiring.process import observe_process
 
 # Code that waits for another thread's writes continues five times sooner than with Python's
@@ -89,5 +100,7 @@ async def services_of(config: Config, database: Database) -> AsyncIterator[BotSe
             answerers=answerers,
             transcriber=transcriber,
             reader=ChildReader(),
-            webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,
+            webhook=(telegram.webhook_url, webhook_secret(token))
+            if is_webhook
+            else None,
         )

@@ -39,7 +39,9 @@ def open_migrated_database(config: Config) -> Iterator[Database]:
     database.
     """
     connections.require_whole(config.state_dir)
-    with open_database(config.database, cipher=_read_existing_cipher(config)) as database:
+    with open_database(
+        config.database, cipher=_read_existing_cipher(config)
+    ) as database:
         _upgrade(config, database)
         yield database
 
@@ -66,7 +68,9 @@ def make_cipher(config: Config, database: Database) -> Cipher:
     without the credential: its other processes may have other folders.
     """
     given = text_key(is_needed=database.is_shared)
-    keyring.require_key_of_texts(database, keyring.key_ids(key_path(config.state_dir), given))
+    keyring.require_key_of_texts(
+        database, keyring.key_ids(key_path(config.state_dir), given)
+    )
     return load_or_make_key(config.state_dir, given)
 
 
@@ -88,12 +92,17 @@ def open_checked_database(config: Config) -> Iterator[Database]:
     """
     connections.require_whole(config.state_dir)
     try:
-        with _check_file(config) as check, _wait_for_database(config, check) as database:
+        with (
+            _check_file(config) as check,
+            _wait_for_database(config, check) as database,
+        ):
             yield database
     except DatabaseDamaged as error:
         found = error.arguments["found"]
         path = str(connections.sqlite_path(config.database))
-        raise DatabaseDamaged(str(error), "store-damaged-start", found=found, path=path) from error
+        raise DatabaseDamaged(
+            str(error), "store-damaged-start", found=found, path=path
+        ) from error
 
 
 @contextmanager
@@ -155,7 +164,9 @@ def open_read_only(config: Config) -> Iterator[Database]:
     url = config.database
     if url.startswith("sqlite:") and not connections.sqlite_path(url).exists():
         raise connections.not_recorded(config.state_dir)
-    with open_database(url, read_only=True, cipher=_read_existing_cipher(config)) as database:
+    with open_database(
+        url, read_only=True, cipher=_read_existing_cipher(config)
+    ) as database:
         if list_pending(database):
             if list_applied(database):
                 raise MerlinError("an earlier version's schema", "store-older-schema")
@@ -176,7 +187,9 @@ def open_reading_context(config: Config, dataset: str = "") -> Iterator[Context]
 
 
 @contextmanager
-def open_writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Context]:
+def open_writing_context(
+    config: Config, *, makes_key: bool = False
+) -> Iterator[Context]:
     """Yield a command's context; all its writes are one transaction.
 
     `makes_key` creates the key of stored texts if there is none.
@@ -222,4 +235,6 @@ def git_source(config: Config) -> GitSource:
 
     settings = require_repository(config)
     mirror = config.state_dir / "mirror.git"
-    return GitSource(repository_url(settings), settings.branch, settings.directory, mirror)
+    return GitSource(
+        repository_url(settings), settings.branch, settings.directory, mirror
+    )

@@ -33,7 +33,12 @@ from merlin.training.promote import Promotions
 from merlin.training.prove import SHORT, ModelInventory
 from merlin.wiring.context import git_source, make_cipher, open_checked_database
 from merlin.wiring.process import observe_process
-from merlin.wiring.providers import create_forge, model_client, sunset_lookup, training_client
+from merlin.wiring.providers import (
+    create_forge,
+    model_client,
+    sunset_lookup,
+    training_client,
+)
 
 log = get_logger(__name__)
 LEAD_POLL_S = 1.0
@@ -45,7 +50,9 @@ def run_daemon(config: Config) -> None:
     with observe_process(config, "daemon"), open_checked_database(config) as database:
         # Until here a signal ends the process at once: the database may not answer for long.
         stop = event_on_signal()
-        with services_of(config, database, partial(_confirm_lead, lead, stop)) as services:
+        with services_of(
+            config, database, partial(_confirm_lead, lead, stop)
+        ) as services:
             notify(READY)
             if _wait_for_lead(lead, stop, database):
                 _lead(services, lead, stop)
@@ -158,8 +165,14 @@ def _ping_url(config: Config) -> str:
     """Return the monitor's URL, "" if none. Raises ConfigError, which does not reveal the URL."""
     url = credential(PING_URL, is_needed=False)
     parts = urlsplit(url)
-    is_safe = parts.scheme == "https" or config.allow_plain_http or is_loopback(parts.hostname)
+    is_safe = (
+        parts.scheme == "https"
+        or config.allow_plain_http
+        or is_loopback(parts.hostname)
+    )
     is_web = parts.scheme in ("http", "https") and parts.hostname
     if url and not (is_web and is_safe and url.isprintable() and " " not in url):
-        raise ConfigError(f"{PING_URL} is no https address", "credential-no-url", name=PING_URL)
+        raise ConfigError(
+            f"{PING_URL} is no https address", "credential-no-url", name=PING_URL
+        )
     return url

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 def start_engine(
-    config: Config, on_ready: Callable[[], object] = lambda: None, place: str = "engine.listen"
+    config: Config,
+    on_ready: Callable[[], object] = lambda: None,
+    place: str = "engine.listen",
 ) -> None:
     """Run the engine until it is stopped; call `on_ready` when it accepts connections.
 
@@ -33,7 +35,9 @@ def start_engine(
     from merlin.db.connections import require_whole
 
     require_whole(config.state_dir)
-    settings = engine_settings(config)  # Names a missing credential: the imports below take time.
+    settings = engine_settings(
+        config
+    )  # Names a missing credential: the imports below take time.
     from merlin.core.server import READY, notify, show_alive
     from merlin.engine.main import serve
 
@@ -79,7 +83,9 @@ def find_lone_folder() -> Path:
     return Path(data, "merlin-engine")
 
 
-def build_lone_config(state: Path, language: str, model: str, listen: str, device: str) -> Config:
+def build_lone_config(
+    state: Path, language: str, model: str, listen: str, device: str
+) -> Config:
     """Return the configuration of an engine that has no file with one.
 
     `model` is the folder of a base model or its name at the hub, "" for `recall` alone; `listen`
@@ -104,7 +110,9 @@ def build_lone_config(state: Path, language: str, model: str, listen: str, devic
 
 def _name_of(model: str) -> str:
     """Return the name for recipes and calls: the last part, without what no name may have."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(model).resolve().name).strip("._-")[:64]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(model).resolve().name).strip("._-")[
+        :64
+    ]
     return "base" if name in ("", RECALL) else name
 
 

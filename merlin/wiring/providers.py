@@ -36,7 +36,9 @@ def create_forge(config: Config) -> Forge | None:
     return Forge(settings.kind, *repository.forge, credential(FORGE_TOKEN))
 
 
-def training_client(provider: ProviderConfig, timeout_s: float = 60.0) -> OpenAIProvider:
+def training_client(
+    provider: ProviderConfig, timeout_s: float = 60.0
+) -> OpenAIProvider:
     """Return the client for a provider's files, jobs and models.
 
     Raises ConfigError if the credential is missing.
@@ -54,10 +56,14 @@ def model_client(
     from merlin.providers.openai_training import OpenAIModelClient
 
     key = credential(provider.credential)
-    return OpenAIModelClient(provider.base_url, key, sampling, provider.api_version or "")
+    return OpenAIModelClient(
+        provider.base_url, key, sampling, provider.api_version or ""
+    )
 
 
-def sunset_lookup(config: Config, service: OpenAIProvider) -> Callable[[str], date | None]:
+def sunset_lookup(
+    config: Config, service: OpenAIProvider
+) -> Callable[[str], date | None]:
     """Return a function that looks up a base model's sunset date.
 
     The configuration takes precedence; the provider's list is requested once a day.
@@ -72,7 +78,9 @@ def sunset_lookup(config: Config, service: OpenAIProvider) -> Callable[[str], da
             return base.sunset
         if time.monotonic() >= refresh_at:
             try:
-                sunsets.update({card.model_id: card.shutdown_date for card in service.models()})
+                sunsets.update(
+                    {card.model_id: card.shutdown_date for card in service.models()}
+                )
                 refresh_at = time.monotonic() + DAY_S
             except ProviderError as error:
                 # A provider that cannot respond now will refuse the launch itself.

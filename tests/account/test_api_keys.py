@@ -27,8 +27,18 @@ def test_key_is_valid_until_it_ends_or_its_owner_revokes_it(database, clock):
     keys.record_use(third.id)
     assert [key.last_used_at for key in keys.list_valid(ANNA)] == [clock(), None]
     tries = [(ANNA, ended), (BORIS, second), (ANNA, second), (ANNA, second)]
-    assert [keys.revoke(who, key.id) for who, key in tries] == [False, False, True, False]
-    assert [keys.find(secret) is None for secret in secrets] == [True, True, False, False]
+    assert [keys.revoke(who, key.id) for who, key in tries] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert [keys.find(secret) is None for secret in secrets] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert list_ids(keys) == [[third.id], [theirs.id]]
     assert keys.revoke_all(ANNA) == 1
     assert list_ids(keys) == [[], [theirs.id]]

@@ -90,7 +90,21 @@ def test_user_name_is_normalised(entered, stored):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "a", "1a", "-a", "a-", "a..b", "борис", "a b", "a/b", "a" * 33, "a\nb", "a\0b", "аnna"],
+    [
+        "",
+        "a",
+        "1a",
+        "-a",
+        "a-",
+        "a..b",
+        "борис",
+        "a b",
+        "a/b",
+        "a" * 33,
+        "a\nb",
+        "a\0b",
+        "аnna",
+    ],
 )
 def test_invalid_or_confusable_user_name_is_refused(name):
     with pytest.raises(Refused):
@@ -108,5 +122,8 @@ def test_reserved_and_teacher_names_cannot_be_chosen(name):
 def test_users_without_telegram_get_ids_outside_the_telegram_range():
     ids = {new_id() for _ in range(200)}
     assert len(ids) == 200
-    assert all(FIRST_ID <= user_id <= LAST_ID and not is_telegram_id(user_id) for user_id in ids)
+    assert all(
+        FIRST_ID <= user_id <= LAST_ID and not is_telegram_id(user_id)
+        for user_id in ids
+    )
     assert is_telegram_id(FIRST_ID - 1)

@@ -15,7 +15,8 @@ def test_each_role_includes_the_permissions_of_lesser_roles():
 
 
 @pytest.mark.parametrize(
-    "permission", [permission for permission in Permission if permission is not Permission.ASK]
+    "permission",
+    [permission for permission in Permission if permission is not Permission.ASK],
 )
 def test_student_may_only_ask(permission):
     assert Authority().may(Permission.ASK)

@@ -63,7 +63,9 @@ def test_name_set_by_many_at_once_gets_one_owner(accounts):
     (owner,) = filter(None, run_at_once(take))
     assert accounts.find_by_name(" PETROVA ").user_id == owner
     entries = [
-        entry for entry in Audit(accounts.db).list_newest() if entry.action == "account.name"
+        entry
+        for entry in Audit(accounts.db).list_newest()
+        if entry.action == "account.name"
     ]
     assert [entry.target for entry in entries] == [f"user:{owner}"]
 
@@ -111,7 +113,9 @@ def test_concurrent_requests_use_a_confirmed_login_once(logins):
     login = logins.show(key, ANNA)
     answers = run_at_once(lambda _: logins.settle(login.login_id, ANNA, is_own=True))
     assert sum(answer is not None for answer in answers) == 1
-    logins_taken = [login for login in run_at_once(lambda _: logins.take(browser)) if login]
+    logins_taken = [
+        login for login in run_at_once(lambda _: logins.take(browser)) if login
+    ]
     assert [login.user_id for login in logins_taken] == [ANNA]
     assert logins.of_browser(browser) is None
 
@@ -135,7 +139,9 @@ def test_login_of_before_the_clock_was_set_back_is_void(logins, clock):
 
 
 def test_sign_ins_of_one_source_replace_each_other(sign_ins):
-    tokens = run_at_once(lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "the-source")[1])
+    tokens = run_at_once(
+        lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "the-source")[1]
+    )
     counting = [token for token in tokens if sign_ins.find(token)]
     assert len(counting) == 1
     assert len(sign_ins.list_open(ANNA)) == 1
@@ -188,7 +194,9 @@ def test_only_the_person_who_opened_a_login_answers_it_and_only_once(logins):
     assert logins.settle(number, ANNA, is_own=False).state is LoginState.REFUSED
     assert logins.settle(number, ANNA, is_own=True) is None
     assert logins.show(key, ANNA) is None
-    assert logins.settle(other.login_id, BORIS, is_own=True).state is LoginState.CONFIRMED
+    assert (
+        logins.settle(other.login_id, BORIS, is_own=True).state is LoginState.CONFIRMED
+    )
 
 
 def test_login_that_expired_is_not_confirmed(logins, clock):

@@ -112,5 +112,9 @@ def test_changed_signature_is_rejected():
     rng = random.Random(7)  # noqa: S311 - repeatable on purpose
     start = LIVE.index("signature=") + len("signature=")
     for place in range(start, start + 64):
-        others = [character for character in "abcdef0123456789_-AZ" if character != LIVE[place]]
+        others = [
+            character
+            for character in "abcdef0123456789_-AZ"
+            if character != LIVE[place]
+        ]
         assert read(LIVE[:place] + rng.choice(others) + LIVE[place + 1 :]) is None

@@ -30,7 +30,16 @@ def test_known_time_zone_is_found():
 
 @pytest.mark.parametrize(
     "name",
-    ["", "Moscow", "../etc/passwd", "/etc/passwd", "America", "a\0b", "Европа/Москва", "x" * 999],
+    [
+        "",
+        "Moscow",
+        "../etc/passwd",
+        "/etc/passwd",
+        "America",
+        "a\0b",
+        "Европа/Москва",
+        "x" * 999,
+    ],
 )
 def test_invalid_time_zone_falls_back_to_utc(name):
     assert not is_zone(name)

@@ -44,7 +44,10 @@ def roles(database, clock):
 
 
 def audit_entries(database):
-    return [(entry.by, entry.action, entry.target) for entry in Audit(database).list_newest()]
+    return [
+        (entry.by, entry.action, entry.target)
+        for entry in Audit(database).list_newest()
+    ]
 
 
 def test_user_settings_are_stored(users):
@@ -98,12 +101,18 @@ def test_unknown_user_is_not_found(users):
 
 def test_user_list_shows_the_same_plans_as_the_user_card(users, database, clock):
     terms = Terms(database, clock)
-    for user_id, plan, days in ((ANNA, "plus", 1), (ANNA, "algorithms", 9), (BORIS, "plus", 1)):
+    for user_id, plan, days in (
+        (ANNA, "plus", 1),
+        (ANNA, "algorithms", 9),
+        (BORIS, "plus", 1),
+    ):
         terms.add(user_id, plan, days, f"gift:{plan}", "cli:vera")
     for seconds, plans in ((0, 2), (2 * 86_400, 1)):
         clock.move(seconds)
         listed = {user.user_id: user for user in users.list_newest(0, 10)}
-        assert listed == {user_id: users.get(user_id) for user_id in (ANNA, BORIS, VERA)}
+        assert listed == {
+            user_id: users.get(user_id) for user_id in (ANNA, BORIS, VERA)
+        }
         assert len(listed[ANNA].plans) == plans
 
 
@@ -143,7 +152,9 @@ def test_new_role_replaces_the_old_one(roles, database):
     assert database.rows(ROLE_GRANT.select()) == []
 
 
-@pytest.mark.parametrize(("role", "scope"), [(Role.TEACHER, None), (Role.ADMIN, "face")])
+@pytest.mark.parametrize(
+    ("role", "scope"), [(Role.TEACHER, None), (Role.ADMIN, "face")]
+)
 def test_scope_is_required_for_teachers_and_refused_for_other_roles(roles, role, scope):
     with pytest.raises(Refused):
         roles.grant(BORIS, role, BY_VERA, scope)
@@ -163,14 +174,18 @@ def test_admin_of_the_config_cannot_be_changed(roles):
 @on_both_databases
 def test_concurrent_role_grants_store_one(roles, database):
     with ThreadPoolExecutor(10) as pool:
-        results = list(pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10)))
+        results = list(
+            pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10))
+        )
     stored = database.rows(ROLE_GRANT.select())
     assert (sum(results), len(stored), len(audit_entries(database))) == (1, 1, 1)
 
 
 def list_answers(database):
     """Return what anna answered, oldest first."""
-    return database.rows(CONSENT.select().where(CONSENT.user_id == ANNA).order_by(CONSENT.id))
+    return database.rows(
+        CONSENT.select().where(CONSENT.user_id == ANNA).order_by(CONSENT.id)
+    )
 
 
 def test_consent_is_valid_until_revoked(database, clock):
@@ -195,7 +210,10 @@ def test_new_consent_text_requires_a_new_consent(database, clock):
     consents = Consents(database, clock)
     consents.give(ANNA, "1")
     assert consents.give(ANNA, "2")
-    assert [consent["revoked_at"] is None for consent in list_answers(database)] == [False, True]
+    assert [consent["revoked_at"] is None for consent in list_answers(database)] == [
+        False,
+        True,
+    ]
 
 
 def test_refused_consent_is_stored_and_is_not_a_consent(database, clock):
@@ -218,9 +236,16 @@ def test_concurrent_consents_store_one(database):
 def test_audit_is_newest_first_and_filtered_by_target(database, clock):
     audit = Audit(database, clock)
     for number in range(5):
-        audit.note(BY_VERA, "job.cancel", f"job:{number % 2}", {"почему": "\0", "number": number})
+        audit.note(
+            BY_VERA,
+            "job.cancel",
+            f"job:{number % 2}",
+            {"почему": "\0", "number": number},
+        )
     assert [entry.arguments["number"] for entry in audit.list_newest(2)] == [4, 3]
-    assert [entry.arguments["number"] for entry in audit.list_newest(target="job:1")] == [3, 1]
+    assert [
+        entry.arguments["number"] for entry in audit.list_newest(target="job:1")
+    ] == [3, 1]
     assert audit.list_newest(1)[0].at == clock()
 
 
@@ -247,7 +272,9 @@ def test_higher_of_two_roles_counts_with_its_own_scopes(roles, database, first):
     second = Role.EDITOR if first is Role.TEACHER else Role.TEACHER
     for role in (first, second):
         scope = "face" if role is Role.TEACHER else ""
-        database.add_new(ROLE_GRANT, {"user_id": BORIS, "role": role.value, "scope": scope})
+        database.add_new(
+            ROLE_GRANT, {"user_id": BORIS, "role": role.value, "scope": scope}
+        )
     assert roles.authority(BORIS) == Authority(Role.EDITOR)
     assert roles.authority(ANNA) == Authority()
 
@@ -266,7 +293,11 @@ def test_answer_about_consent_changes_nobody_elses(database, clock):
 def test_role_is_revoked_from_one_person_and_teachers_are_those_of_the_course(roles):
     for user_id, scope in ((ANNA, "face"), (BORIS, "face"), (BORIS, "law")):
         roles.grant(user_id, Role.TEACHER, BY_VERA, scope)
-    assert [roles.teachers(scope) for scope in ("face", "law", "")] == [[ANNA, BORIS], [BORIS], []]
+    assert [roles.teachers(scope) for scope in ("face", "law", "")] == [
+        [ANNA, BORIS],
+        [BORIS],
+        [],
+    ]
     assert not roles.revoke(ANNA, BY_VERA, "law")
     assert roles.revoke(BORIS, BY_VERA, "face")
     roles.grant(BORIS, Role.EDITOR, BY_VERA)

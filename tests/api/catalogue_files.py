@@ -44,5 +44,7 @@ COURSES = {
         "Наблюдать за людьми, делать наброски, проверять. Доступность с первого дня.",
         "Watch people, sketch, check. Accessible from the first day on.",
     ),
-    "statistics": _course_yaml(2, "Теория вероятностей и статистика", "Probability and statistics"),
+    "statistics": _course_yaml(
+        2, "Теория вероятностей и статистика", "Probability and statistics"
+    ),
 }

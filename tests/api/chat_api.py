@@ -42,7 +42,8 @@ def chat_request(*texts, **fields):
     """Return the body of a chat request; `texts` alternate between user and assistant."""
     roles = ("user", "assistant")
     messages = [
-        {"role": roles[position % 2], "content": text} for position, text in enumerate(texts)
+        {"role": roles[position % 2], "content": text}
+        for position, text in enumerate(texts)
     ]
     return {"model": "merlin/algorithms", "messages": messages, **fields}
 
@@ -79,9 +80,14 @@ def send_raw_question(site, body, **headers):
 
 def package_client(site, user_id=ANNA, **headers):
     """Return a client of the openai package with a new key."""
-    key = site.key_headers(user_id, Scope.CHAT_WRITE)["Authorization"].removeprefix("Bearer ")
+    key = site.key_headers(user_id, Scope.CHAT_WRITE)["Authorization"].removeprefix(
+        "Bearer "
+    )
     return openai.OpenAI(
-        base_url=f"{site.address}/v1", api_key=key, max_retries=0, default_headers=headers
+        base_url=f"{site.address}/v1",
+        api_key=key,
+        max_retries=0,
+        default_headers=headers,
     )
 
 
@@ -100,10 +106,14 @@ class Conversation:
         self._sessions = Sessions(site.database, bot)
         self._turns = Turns(site.database, bot)
         self.user_id = user_id
-        self.session = self._sessions.open(ChatPlace(chat_id or user_id, user_id, dataset=dataset))
+        self.session = self._sessions.open(
+            ChatPlace(chat_id or user_id, user_id, dataset=dataset)
+        )
         self.session_id = self.session.session_id
 
-    def add_turn(self, update_id, question="Что такое граф?", answer="Вершины и рёбра.", **fields):
+    def add_turn(
+        self, update_id, question="Что такое граф?", answer="Вершины и рёбра.", **fields
+    ):
         """Store a question and its answer; return the turn's id."""
         turn = self.add_question(update_id, question, **fields)
         self.add_answer(update_id, answer)
@@ -116,7 +126,11 @@ class Conversation:
         return self._turns.ask(turn, None)
 
     def add_answer(
-        self, update_id, answer="Вершины и рёбра.", is_known=None, model_id="stand-in-base"
+        self,
+        update_id,
+        answer="Вершины и рёбра.",
+        is_known=None,
+        model_id="stand-in-base",
     ):
         """Store an answer whose first token came after 0.3 s."""
         origin = {
@@ -126,7 +140,9 @@ class Conversation:
             "first_ms": 300,
         }
         cost = {"usage": Usage(10, 5), "cost_micro": 7, "currency": "USD"}
-        self._turns.write(update_id, StoredAnswer(answer, **origin, **cost, known=is_known))
+        self._turns.write(
+            update_id, StoredAnswer(answer, **origin, **cost, known=is_known)
+        )
 
 
 def erase_everybody(site):

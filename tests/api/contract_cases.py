@@ -69,7 +69,9 @@ def _select_checks(response):
         return CHECKS
     body = response.json()
     is_of_schema = body.get("type", "").endswith((":wrong-value", ":bad-request"))
-    return CHECKS if is_of_schema else [check for check in CHECKS if check is not ACCEPTED]
+    return (
+        CHECKS if is_of_schema else [check for check in CHECKS if check is not ACCEPTED]
+    )
 
 
 def limit_text_lengths(node):
@@ -99,7 +101,9 @@ class ContractCheck:
         self.results = Results()
         document = description or site.client.get("/openapi.json").json()
         self.schema = schemathesis.openapi.from_dict(document)
-        self.operations = [operation.ok() for operation in self.schema.get_all_operations()]
+        self.operations = [
+            operation.ok() for operation in self.schema.get_all_operations()
+        ]
         self._session = requests.Session()
         self._callers = itertools.cycle(ORDER)
         self._keys = {caller: site.key_headers(PEOPLE[caller]) for caller in PEOPLE}
@@ -120,7 +124,9 @@ class ContractCheck:
         """Send `most` cases of one operation: valid ones for existing records, and invalid ones."""
         names = {parameter.name for parameter in operation.path_parameters}
         path_values = {
-            name: value for name, value in self.site.path_values.items() if name in names
+            name: value
+            for name, value in self.site.path_values.items()
+            if name in names
         }
         modes = [(POSITIVE, {"path_parameters": path_values} if path_values else {})]
         # A call without values has no invalid cases.
@@ -147,7 +153,11 @@ class ContractCheck:
     def _call(self, case):
         """Send one case as the next caller; return the caller, the headers and the response."""
         caller, headers = self._caller(case.operation)
-        arguments = {"base_url": self.site.address, "session": self._session, "headers": headers}
+        arguments = {
+            "base_url": self.site.address,
+            "session": self._session,
+            "headers": headers,
+        }
         response = case.call(**arguments, allow_redirects=self._follows)
         self._session.cookies.clear()
         self.results.statuses[response.status_code] += 1
@@ -158,7 +168,9 @@ class ContractCheck:
         caller, headers, response = self._call(case)
         try:
             self._check_problem(response)
-            case.validate_response(response, checks=_select_checks(response), headers=headers)
+            case.validate_response(
+                response, checks=_select_checks(response), headers=headers
+            )
         except FailureGroup as group:
             for failure in group.exceptions:
                 self.results.note(case, caller, response, f"{failure.title}\n{failure}")
@@ -174,7 +186,9 @@ class ContractCheck:
         path = requests.utils.urlparse(response.request.url).path
         body = response.json()
         if path.startswith("/v1/"):
-            assert {"message", "type", "param", "code"} == set(body["error"]), "another shape"
+            assert {"message", "type", "param", "code"} == set(body["error"]), (
+                "another shape"
+            )
             return
         assert headers["content-type"] == ["application/problem+json"], "no problem"
         assert body["status"] == response.status_code, "another status"

@@ -26,7 +26,9 @@ from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import wait_until
 from tests.support.yookassa_shop import Behaviour
 
-FREE = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
+FREE = make_plan(
+    "free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)}
+)
 PLUS = make_plan(
     "plus",
     {"ru": "Плюс", "en": "Plus"},
@@ -41,7 +43,9 @@ PACK = make_plan(
     price=PlanPrice(rub=99, stars=70),
     pack=Pack(voice=10),
 )
-STARRY = make_plan("starry", {"ru": "Звёздный", "en": "Starry"}, price=PlanPrice(stars=5), days=7)
+STARRY = make_plan(
+    "starry", {"ru": "Звёздный", "en": "Starry"}, price=PlanPrice(stars=5), days=7
+)
 PLANS = (FREE, PLUS, PACK, STARRY)
 PUBLIC_URL = "https://merlin.example"
 # Interval of the payment worker.
@@ -92,7 +96,8 @@ class PaymentSite:
     def wait_for_state(self, order_id, state):
         """Wait until an order is in this state; return it."""
         wait_until(
-            lambda: self.state(order_id) == state, describe=lambda: str(self.purchase(order_id))
+            lambda: self.state(order_id) == state,
+            describe=lambda: str(self.purchase(order_id)),
         )
         return self.purchase(order_id)
 
@@ -113,9 +118,12 @@ class PaymentSite:
     def backdate(self, order_id, **by):
         """Move the timestamps of an order back by a timedelta."""
         row = self.sql(
-            "SELECT created_at, expires_at, asked_at FROM purchase WHERE id = ?", order_id
+            "SELECT created_at, expires_at, asked_at FROM purchase WHERE id = ?",
+            order_id,
         )[0]
-        moved = [None if at is None else iso(from_iso(at) - timedelta(**by)) for at in row]
+        moved = [
+            None if at is None else iso(from_iso(at) - timedelta(**by)) for at in row
+        ]
         self.sql(
             "UPDATE purchase SET created_at = ?, expires_at = ?, asked_at = ? WHERE id = ?",
             *moved,
@@ -125,7 +133,11 @@ class PaymentSite:
     def payments_of(self, order_id):
         """Return the stand-in's payments of an order."""
         payments = self.yookassa.payments()
-        return [payment for payment in payments if payment["metadata"].get("purchase") == order_id]
+        return [
+            payment
+            for payment in payments
+            if payment["metadata"].get("purchase") == order_id
+        ]
 
     def count_grants(self, order_id):
         return self.entry_kinds(order_id).count(EntryKind.GRANT)
@@ -137,17 +149,23 @@ class PaymentSite:
         """Return the inconsistencies of the ledger; there must be none."""
         order_ids = [row[0] for row in self.sql("SELECT id FROM purchase")]
         entries = [
-            entry for order_id in order_ids for entry in self.billing.ledger.entries(order_id)
+            entry
+            for order_id in order_ids
+            for entry in self.billing.ledger.entries(order_id)
         ]
         return list(find_inconsistencies(entries))
 
     def notice_keys(self, user_id):
-        return self._translated_keys(Notices(self.site.db).list_newest(str(user_id), 50))
+        return self._translated_keys(
+            Notices(self.site.db).list_newest(str(user_id), 50)
+        )
 
     def admin_notice_keys(self, **arguments):
         notices = Notices(self.site.db).list_newest(ADMINS, 100)
         return self._translated_keys(
-            notice for notice in notices if arguments.items() <= notice.arguments.items()
+            notice
+            for notice in notices
+            if arguments.items() <= notice.arguments.items()
         )
 
     def _translated_keys(self, notices):
@@ -225,7 +243,12 @@ def run_payment_api(folder, plans=PLANS, deadline_s=DEADLINE_S, texts=None, **co
     listening = NOT_LIMITED.model_copy(update={"public_url": PUBLIC_URL})
     with YooKassaStandIn() as shop:
         payments, gateway = payment_settings(shop, deadline_s, **config)
-        settings = {"plans": plans, "selling": payments, "gateway": gateway, "listening": listening}
+        settings = {
+            "plans": plans,
+            "selling": payments,
+            "gateway": gateway,
+            "listening": listening,
+        }
         settings["texts"] = texts or {}
         with run_api(folder, **settings) as site:
             shop.notify_to(f"{site.address}/hooks/payment")
@@ -242,11 +265,19 @@ def reset(site):
 
 # For the pages: plans with limits, a pack, a plan for Stars only, a plan for one course.
 PAGE_PLANS_CONFIG = {
-    "free": {"title": {"ru": "Базовый", "en": "Basic"}, "text": 20, "voice": 0, "photo": 0}
+    "free": {
+        "title": {"ru": "Базовый", "en": "Basic"},
+        "text": 20,
+        "voice": 0,
+        "photo": 0,
+    }
     | {"document": 0},
     "plus": {
         "title": {"ru": "Плюс", "en": "Plus"},
-        "about": {"ru": "Для тех, кто учится каждый день.", "en": "For who learns every day."},
+        "about": {
+            "ru": "Для тех, кто учится каждый день.",
+            "en": "For who learns every day.",
+        },
         "text": 200,
         "voice": {"day": 20, "month": 300},
         "photo": {"month": 31},
@@ -256,7 +287,10 @@ PAGE_PLANS_CONFIG = {
     },
     "max": {
         "title": {"ru": "Безграничный", "en": "Unlimited"},
-        "about": {"ru": "Всё и сразу: на время экзаменов.", "en": "All of it: for the exams."},
+        "about": {
+            "ru": "Всё и сразу: на время экзаменов.",
+            "en": "All of it: for the exams.",
+        },
         "price": {"rub": 1499.90, "stars": 1100},
         "days": 30,
     },
@@ -294,8 +328,12 @@ def run_shop_pages(folder, **config):
 
 def page_text(response):
     """Return the text of a page without its markup."""
-    without_code = re.sub(r"<(script|svg|style).*?</\1>", " ", response.text, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", without_code)).replace("\xa0", " ")
+    without_code = re.sub(
+        r"<(script|svg|style).*?</\1>", " ", response.text, flags=re.DOTALL
+    )
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", without_code)).replace(
+        "\xa0", " "
+    )
 
 
 def read_price(response):
@@ -308,11 +346,18 @@ def checkout_form(buyer, plan="plus", **fields):
     query = {"code": fields["code"]} if "code" in fields else {}
     page = buyer.http.get(f"/checkout/{plan}", params=query)
     ends = re.search('name="ends" value="([^"]*)"', page.text)[1]
-    return {"price": read_price(page), "ends": ends, "contact": "anna@example.com", **fields}
+    return {
+        "price": read_price(page),
+        "ends": ends,
+        "contact": "anna@example.com",
+        **fields,
+    }
 
 
 def press_pay(buyer, plan="plus", **fields):
     """Press "pay" and return the order's id."""
-    response = buyer.http.post(f"/checkout/{plan}", data=checkout_form(buyer, plan, **fields))
+    response = buyer.http.post(
+        f"/checkout/{plan}", data=checkout_form(buyer, plan, **fields)
+    )
     assert response.status_code == 303, page_text(response)
     return re.search("/orders/([0-9a-f]{32})", response.headers["location"])[1]

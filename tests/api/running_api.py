@@ -66,9 +66,9 @@ materials:
 """,
 }
 # A free port, which config.yaml cannot ask for.
-NOT_LIMITED = ApiConfig(limits=ApiLimits(anonymous_per_min=0, person_per_min=0)).model_copy(
-    update={"listen": "127.0.0.1:0"}
-)
+NOT_LIMITED = ApiConfig(
+    limits=ApiLimits(anonymous_per_min=0, person_per_min=0)
+).model_copy(update={"listen": "127.0.0.1:0"})
 COURSES = {"algorithms": ALGORITHMS, "networks": NETWORKS, "closed": CLOSED}
 
 
@@ -107,7 +107,9 @@ class Site:
     def index_courses(self, datasets):
         """Index these files in the catalogue: dataset -> path -> text."""
         trees = {
-            name: _check_files(name, tuple({"dataset.yaml": DATASET_YAML, **files}.items()))
+            name: _check_files(
+                name, tuple({"dataset.yaml": DATASET_YAML, **files}.items())
+            )
             for name, files in datasets.items()
         }
         checked = {name: checked for name, (_, checked) in trees.items()}
@@ -118,7 +120,9 @@ class Site:
             paths = {entry.path: entry.blob for entry in tree.entries}
             tree_id = str(hash(str(sorted(paths.items()))))
             if known.get(name) != tree_id:
-                file_index.add({blob: data.decode() for blob, data in tree.blobs.items()})
+                file_index.add(
+                    {blob: data.decode() for blob, data in tree.blobs.items()}
+                )
                 removed = dict.fromkeys(file_index.read_blobs(name))
                 file_index.keep(name, tree_id, {**removed, **paths})
 
@@ -154,7 +158,9 @@ class Site:
     def key_client(self, user_id, *scopes):
         """Return a client that sends an API key."""
         return httpx.Client(
-            base_url=self.address, headers=self.key_headers(user_id, *scopes), timeout=longest()
+            base_url=self.address,
+            headers=self.key_headers(user_id, *scopes),
+            timeout=longest(),
         )
 
     def sign_in(self, user_id):

@@ -26,9 +26,16 @@ PASSWORD = "семь зелёных слонов"
 _HASHES = []
 
 
-def signed_init_data(user_id=1001, *, at=None, bot_id=BOT, key=TELEGRAM_KEY, token="", **changes):
+def signed_init_data(
+    user_id=1001, *, at=None, bot_id=BOT, key=TELEGRAM_KEY, token="", **changes
+):
     """Return initData as Telegram writes it; with a token also with a valid HMAC."""
-    user = {"id": user_id, "first_name": "Анна", "last_name": "А.", "language_code": "ru"}
+    user = {
+        "id": user_id,
+        "first_name": "Анна",
+        "last_name": "А.",
+        "language_code": "ru",
+    }
     fields = {
         "user": json.dumps(user | changes.pop("user", {}), ensure_ascii=False),
         "chat_instance": "-1",
@@ -40,7 +47,9 @@ def signed_init_data(user_id=1001, *, at=None, bot_id=BOT, key=TELEGRAM_KEY, tok
         signature = base64.urlsafe_b64encode(key.sign(data)).decode().rstrip("=")
         fields["signature"] = signature
     secret = hmac.digest(b"WebAppData", (token or "no").encode(), hashlib.sha256)
-    fields["hash"] = hmac.digest(secret, join_fields(fields).encode(), hashlib.sha256).hex()
+    fields["hash"] = hmac.digest(
+        secret, join_fields(fields).encode(), hashlib.sha256
+    ).hex()
     return urlencode(fields)
 
 
@@ -72,7 +81,9 @@ def start_login(browser):
     """Begin to sign in by the bot; return the key of its link, the link, and the page's number."""
     answer = browser.post("/sign-in/code")
     assert answer.status_code == 200, answer.text
-    url = unescape(re.search(r'href="(https?://[^"]+start=login_[^"]+)"', answer.text)[1])
+    url = unescape(
+        re.search(r'href="(https?://[^"]+start=login_[^"]+)"', answer.text)[1]
+    )
     number = int(re.search(r'class="number">.*?(\d+)</p>', answer.text)[1])
     return {"url": url, "key": url.partition("login_")[2], "number": number}
 
@@ -84,7 +95,9 @@ def finish_login(browser):
         return "signed in"
     assert answer.status_code == 200, answer.text
     states = [
-        state for state in LoginState if text("ru", f"page-code-{state.value}") in answer.text
+        state
+        for state in LoginState
+        if text("ru", f"page-code-{state.value}") in answer.text
     ]
     return states[0].value
 

@@ -18,7 +18,16 @@ from merlin.dataset.changes import CONFLICT, BatchResult, Changes, ChangeState
 from merlin.git.source import blob_id
 from tests.api.chat_api import Conversation
 from tests.api.payment_api import PACK, PLUS, payment_settings
-from tests.api.running_api import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, run_site
+from tests.api.running_api import (
+    ANNA,
+    BORIS,
+    COURSES,
+    NOT_LIMITED,
+    SECRET,
+    VERA,
+    Site,
+    run_site,
+)
 from tests.api.sign_in_data import TOKEN, set_bot_name, set_password
 from tests.support.dataset_tree import make_good_files
 from tests.support.pipeline_lab import Lab
@@ -65,7 +74,10 @@ def run_daemon_api(folder, *, is_engine=False, **changes):
         budget = {"budget": {"per_month": 5}, "models": PRICED}
         lab = Lab.with_dataset(folder, provider.base_url, **{**budget, **changes})
         lab.tick("fetch", "launch")
-        with run_site(_set_up(lab.config), partial(DaemonSite, lab)) as site, site.admin:
+        with (
+            run_site(_set_up(lab.config), partial(DaemonSite, lab)) as site,
+            site.admin,
+        ):
             site.provider = provider
             yield site
 
@@ -116,7 +128,10 @@ ELSEWHERE = 1005
 EDITOR = 1006
 BLOCKED = 1007
 MONTH = timedelta(days=30)
-COURSES_WITH_EXAMPLES = {**COURSES, "algorithms": {**COURSES["algorithms"], **make_good_files(4)}}
+COURSES_WITH_EXAMPLES = {
+    **COURSES,
+    "algorithms": {**COURSES["algorithms"], **make_good_files(4)},
+}
 
 
 class FullSite(DaemonSite):
@@ -140,7 +155,12 @@ class FullSite(DaemonSite):
         turn = conversation.add_turn(1)
         Ratings(self.db, self.bot_id).rate(turn, ANNA, Rating.UP)
         with self.key_client(BORIS) as boris:
-            material = {"title": {"ru": "Ещё одна"}, "type": "lab", "lesson": 9, "text": "Слова.\n"}
+            material = {
+                "title": {"ru": "Ещё одна"},
+                "type": "lab",
+                "lesson": 9,
+                "text": "Слова.\n",
+            }
             edit = boris.post(f"/api/courses/{self.course}/materials", json=material)
         response = self.admin.post("/api/jobs", json={"dataset": "trial"})
         # Values of path parameters for which there is a record.
@@ -173,12 +193,16 @@ class FullSite(DaemonSite):
 def run_full_api(folder, models=1):
     """Run an API on the database of a daemon whose dataset `trial` serves a model."""
     with ProviderStandIn() as provider, YooKassaStandIn() as shop:
-        lab = Lab.with_dataset(folder, provider.base_url, budget={"per_month": 5}, models=PRICED)
+        lab = Lab.with_dataset(
+            folder, provider.base_url, budget={"per_month": 5}, models=PRICED
+        )
         lab.until_serving("trial-1")
         payments, gateway = payment_settings(shop)
         set_up = replace(
             _set_up(lab.config),
-            listening=NOT_LIMITED.model_copy(update={"public_url": "https://merlin.example"}),
+            listening=NOT_LIMITED.model_copy(
+                update={"public_url": "https://merlin.example"}
+            ),
             token=TOKEN,
             webhook_secret=SECRET,
             providers=(Provider("stand-in", provider.base_url, "sk-of-the-tests"),),
@@ -206,4 +230,6 @@ def _set_up(config):
 def page_text(answer):
     """Return the text of a page without its markup."""
     assert answer.status_code == 200, answer.text
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub("</?mark>", "", answer.text)))
+    return re.sub(
+        r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub("</?mark>", "", answer.text))
+    )

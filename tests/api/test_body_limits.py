@@ -20,7 +20,9 @@ def send_in_pieces(count):
     yield b'"}'
 
 
-@pytest.mark.parametrize("address", ["/api/courses/1/materials", "/api/jobs", "/nowhere"])
+@pytest.mark.parametrize(
+    "address", ["/api/courses/1/materials", "/api/jobs", "/nowhere"]
+)
 def test_body_with_too_large_content_length_is_refused_unread(client, address):
     answer = client.post(address, content=b"a" * (64 * 1024 + 1))
     assert answer.status_code == 413
@@ -31,7 +33,10 @@ def test_body_with_too_large_content_length_is_refused_unread(client, address):
 
 def test_body_that_does_not_declare_its_size_is_refused(client):
     answer = client.post("/api/jobs", content=send_in_pieces(1))
-    assert (answer.status_code, answer.json()["type"]) == (411, "urn:merlin:problem:no-length")
+    assert (answer.status_code, answer.json()["type"]) == (
+        411,
+        "urn:merlin:problem:no-length",
+    )
 
 
 LARGE = b'{"title": "' + b"a" * 200 * 1024 + b'"}'

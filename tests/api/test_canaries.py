@@ -97,7 +97,9 @@ def test_no_secret_is_readable_in_database_backup_or_log(tmp_path, log):
         source.close()
         target.close()
     assert len(secrets) > 10
-    files = [path for path in (*folder.rglob("*"), *backup.rglob("*")) if path.is_file()]
+    files = [
+        path for path in (*folder.rglob("*"), *backup.rglob("*")) if path.is_file()
+    ]
     assert any(b"argon2id" in path.read_bytes() for path in files)
     assert {path.name: find_leaks(secrets, path.read_bytes()) for path in files} == {
         path.name: [] for path in files

@@ -25,7 +25,9 @@ def test_retry_after_lost_response_uses_the_same_idempotency_key(shop):
     assert anna.pay(order_id) == TO_GATEWAY
     assert shop.purchase(order_id).pay_url.endswith(shop.payments_of(order_id)[0]["id"])
     assert len(shop.payments_of(order_id)) == 1
-    calls = [call for call in shop.yookassa.calls("payments.create") if call.key == order_id]
+    calls = [
+        call for call in shop.yookassa.calls("payments.create") if call.key == order_id
+    ]
     assert len(calls) == 2
 
 

@@ -25,7 +25,11 @@ pytestmark = pytest.mark.functional
 
 FILES = {**COURSES, "algorithms": {**COURSES["algorithms"], **make_good_files(3)}}
 ONE = "examples/face/q0001.yaml"
-ADDED = {"question": "Что такое граф?", "answer": "Вершины и рёбра.", "tags": ["graphs"]}
+ADDED = {
+    "question": "Что такое граф?",
+    "answer": "Вершины и рёбра.",
+    "tags": ["graphs"],
+}
 
 
 @pytest.fixture
@@ -53,7 +57,9 @@ PAGE = "/datasets/algorithms/examples"
 
 
 def files_in_git(site):
-    return {file.path: file.text for file in FileIndex(site.db).list_files("algorithms")}
+    return {
+        file.path: file.text for file in FileIndex(site.db).list_files("algorithms")
+    }
 
 
 def save(browser, form, act=""):
@@ -70,7 +76,9 @@ def edit(site, browser, answer, name="face/q0001"):
     return save(browser, form | {"answer": answer, "tags": ", ".join(example.tags)})
 
 
-def test_example_is_added_changed_and_removed_by_commits(site, teacher, browser, committer):
+def test_example_is_added_changed_and_removed_by_commits(
+    site, teacher, browser, committer
+):
     answer = teacher.post(EXAMPLES, json=ADDED)
     assert answer.status_code == 202, answer.json()
     path = answer.json()["files"][0]["path"]
@@ -116,7 +124,9 @@ def test_edit_refused_for_another_one_shows_its_text_until_it_is_withdrawn(
     assert teacher.get(address).json()["files"][0]["yours"] is None
 
 
-def test_edit_whose_push_is_in_doubt_cannot_be_withdrawn_and_does_not_offer_it(site, browser):
+def test_edit_whose_push_is_in_doubt_cannot_be_withdrawn_and_does_not_offer_it(
+    site, browser
+):
     change_id = edit(site, browser, "Моё")
     address = f"/changes/{change_id}"
     key = intent_key(change_id)
@@ -124,12 +134,16 @@ def test_edit_whose_push_is_in_doubt_cannot_be_withdrawn_and_does_not_offer_it(s
         if is_in_doubt:
             Intents(site.db).open(key, "change")
             Intents(site.db).mark_sending(key, utc_now())
-        assert (f'action="{address}/drop"' in browser.get(address).text) is not is_in_doubt
+        assert (
+            f'action="{address}/drop"' in browser.get(address).text
+        ) is not is_in_doubt
     assert browser.post(f"{address}/drop").status_code == 409
 
 
 def undo(browser, change_id):
-    return browser.post(f"/changes/{change_id}/undo", data={"once": secrets.token_hex(16)})
+    return browser.post(
+        f"/changes/{change_id}/undo", data={"once": secrets.token_hex(16)}
+    )
 
 
 def test_commit_is_undone_by_another_commit(site, teacher, browser, committer):
@@ -139,13 +153,17 @@ def test_commit_is_undone_by_another_commit(site, teacher, browser, committer):
     committer.commit(is_seen=False)
     site.set_commit_wait(0.2)
     refused = undo(browser, change_id)
-    assert (refused.status_code, "последний коммит" in refused.text) == (409, True), refused.text
+    assert (refused.status_code, "последний коммит" in refused.text) == (409, True), (
+        refused.text
+    )
     site.set_commit_wait(longest())
     site.index_courses(committer.files)
     answer = undo(browser, change_id)
     assert answer.status_code == 303
     assert (
-        teacher.get(f"/api{answer.headers['location']}").json()["subject"].startswith("Отмена — ")
+        teacher.get(f"/api{answer.headers['location']}")
+        .json()["subject"]
+        .startswith("Отмена — ")
     )
     address = f"/changes/{change_id}"
     for made in ("", "Коммит 0000000"):
@@ -156,7 +174,9 @@ def test_commit_is_undone_by_another_commit(site, teacher, browser, committer):
         assert f'action="{address}/undo"' not in page
         committer.commit()
     assert files_in_git(site)[ONE] == before
-    assert undo(browser, answer.headers["location"].rpartition("/")[2]).status_code == 303
+    assert (
+        undo(browser, answer.headers["location"].rpartition("/")[2]).status_code == 303
+    )
     assert f'action="{address}/undo"' in browser.get(address).text
 
 
@@ -171,7 +191,9 @@ def test_edit_waits_until_the_previous_commit_is_indexed(site, browser, committe
     assert committer.commit().commit
 
 
-def test_commit_whose_file_was_edited_since_is_not_undone(site, teacher, browser, committer):
+def test_commit_whose_file_was_edited_since_is_not_undone(
+    site, teacher, browser, committer
+):
     address = f"/api/courses/{site.course_id('algorithms')}/materials"
     body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
     change = teacher.post(address, json=body).json()
@@ -201,12 +223,16 @@ def test_student_proposal_needs_consent_and_notifies_editors(site, committer):
         assert poor.post(EXAMPLES, json=body).status_code == 403
     (waiting,) = Proposals(site.db).list_waiting()
     assert "999" not in waiting.draft.question
-    assert [notice.key for notice in Notices(site.db).list_newest(ADMINS, 5)] == ["notice-proposal"]
+    assert [notice.key for notice in Notices(site.db).list_newest(ADMINS, 5)] == [
+        "notice-proposal"
+    ]
     Proposals(site.db).decline(waiting.proposal_id)
     site.add_user(BORIS, Role.TEACHER, "algorithms")
     with site.key_client(ANNA) as student:
         for _ in range(2):
             assert student.post(EXAMPLES, json=body).is_success
-    (told,) = Notices(site.db).list_newest(str(BORIS), 5)  # the second waits with the first
+    (told,) = Notices(site.db).list_newest(
+        str(BORIS), 5
+    )  # the second waits with the first
     assert told.arguments["dataset"] == "algorithms"
     assert Changes(site.db).list_pending("algorithms") == []

@@ -73,8 +73,12 @@ def test_changes_are_side_by_side_and_notes_on_other_files_are_folded(site, vera
     parts = re.findall(r'<details class="fold">.*?</details>', page, re.DOTALL)
     (folded,) = [part for part in parts if "прежн" in part]
     # The umbrella's error is left, and is not this commit's.
-    link = re.search(r'commit=(\w+)#story-trial">осталась ошибка прежнего коммита', page)
-    assert "Teach an umbrella" in vera.get("/admin/board", params={"commit": link[1]}).text
+    link = re.search(
+        r'commit=(\w+)#story-trial">осталась ошибка прежнего коммита', page
+    )
+    assert (
+        "Teach an umbrella" in vera.get("/admin/board", params={"commit": link[1]}).text
+    )
     assert "/datasets/trial/examples/one" not in page
     assert "chip bad" not in page
     # One more leads to the commit whose error is left.

@@ -19,7 +19,9 @@ def contract(tmp_path_factory):
     from tests.api.contract_cases import ContractCheck, limit_text_lengths
 
     with run_full_api(tmp_path_factory.mktemp("whole")) as site:
-        contract = ContractCheck(site, limit_text_lengths(site.client.get("/openapi.json").json()))
+        contract = ContractCheck(
+            site, limit_text_lengths(site.client.get("/openapi.json").json())
+        )
         for operation in contract.operations:
             contract.send_drawn_cases(operation, CASES, SEED)
         yield contract
@@ -43,4 +45,6 @@ def test_contract_violation_is_detected(contract):
     body["paths"] = {"/api/teacher/courses": body["paths"]["/api/teacher/courses"]}
     again = type(contract)(contract.site, body)
     again.send_drawn_cases(*again.operations, 1, SEED)
-    assert list(again.results.wrong) == [("GET /api/teacher/courses", "Response violates schema")]
+    assert list(again.results.wrong) == [
+        ("GET /api/teacher/courses", "Response violates schema")
+    ]

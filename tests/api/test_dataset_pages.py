@@ -63,7 +63,9 @@ def read_form(vera, **query):
     page = vera.get(f"{BASE}/one", params=query).text.split('id="edit"')[1]
     return {
         name: html.unescape(value)
-        for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', page.split("</form>")[0])
+        for name, value in re.findall(
+            r'name="(\w+)" value="([^"]*)"', page.split("</form>")[0]
+        )
     }
 
 
@@ -81,7 +83,9 @@ def test_edit_becomes_one_commit_and_personal_data_is_asked_about(site, vera):
     assert [each.status_code for each in responses] == [303, 303]
     assert responses[0].headers["location"] == responses[1].headers["location"]
     site.lab.tick("changes", "fetch")
-    assert "+allow:\n+  personal: Человек согласен." in site.lab.repository.git("show", "HEAD")
+    assert "+allow:\n+  personal: Человек согласен." in site.lab.repository.git(
+        "show", "HEAD"
+    )
     names = site.lab.repository.git("log", "-1", "--name-status", "--format=").split()
     assert (names.count("A"), len(names)) == (1, 2)
 
@@ -105,7 +109,8 @@ def test_edit_refused_by_the_dataset_check_stays_in_its_form(site, vera):
 def test_broken_example_is_mended_with_what_its_file_says(site, vera):
     folder = site.lab.repository.folder / "datasets/trial/examples"
     text = (
-        "messages:\n  - user: |\n      Кто\n      это?\n  - assistant: Он.\ntag: [лицо]\nnote: x\n"
+        "messages:\n  - user: |\n      Кто\n      это?\n  - assistant: Он.\n"
+        "tag: [лицо]\nnote: x\n"
     )
     (folder / "misspelt.yaml").write_text(text, encoding="utf-8")
     site.lab.repository.commit("Misspell a key")
@@ -119,10 +124,15 @@ def test_broken_example_is_mended_with_what_its_file_says(site, vera):
     unreadable = vera.get(f"{BASE}/one", params={"example": "broken"}).text
     assert "Файл примера не читается" in unreadable
     assert 'class="hit"' in unreadable
-    form = read_form(vera, example="misspelt") | {"question": "Кто\nэто?", "answer": "Он."}
+    form = read_form(vera, example="misspelt") | {
+        "question": "Кто\nэто?",
+        "answer": "Он.",
+    }
     assert vera.post(BASE, data=form).status_code == 303
     site.lab.tick("changes", "fetch")
-    mended = site.lab.repository.git("show", "HEAD:datasets/trial/examples/misspelt.yaml")
+    mended = site.lab.repository.git(
+        "show", "HEAD:datasets/trial/examples/misspelt.yaml"
+    )
     assert mended.strip() == text.replace("tag:", "tags:").strip()
 
 
@@ -133,13 +143,19 @@ def test_removal_of_the_shown_version_alone_becomes_a_commit(site, vera):
     assert vera.post(f"{BASE}/remove", data=form).status_code == 303
     site.lab.tick("changes", "fetch")
     assert vera.get(f"{BASE}/one", params={"example": "q3"}).status_code == 404
-    gone = vera.post(BASE, data=form | {"question": "Что?", "answer": "То.", "near": "other"})
+    gone = vera.post(
+        BASE, data=form | {"question": "Что?", "answer": "То.", "near": "other"}
+    )
     assert (gone.status_code, 'name="example" value=""' in gone.text) == (422, True)
 
 
 def test_selected_examples_stay_selected_when_one_changed_or_cannot_be_read(site, vera):
     rows = dict(reversed(each.split(" ")) for each in read_rows(vera))
-    form = {"act": "tag", "tags": "новый", "row": [f"{rows['q4']} q4", f"{'1' * 40} q5"]}
+    form = {
+        "act": "tag",
+        "tags": "новый",
+        "row": [f"{rows['q4']} q4", f"{'1' * 40} q5"],
+    }
     stale = vera.post(f"{BASE}/several", data=form)
     assert stale.status_code == 422
     assert "один из этих примеров изменили или удалили" in stale.text
@@ -163,7 +179,11 @@ def read_change(vera, location):
 
 
 def test_drafts_of_a_teacher_model_need_no_course_and_name_it(site, vera):
-    fields = {"origin": "distil", "model_id": "big-model", "note": "materials/a.md\n\nДом."}
+    fields = {
+        "origin": "distil",
+        "model_id": "big-model",
+        "note": "materials/a.md\n\nДом.",
+    }
     draft = Draft("Что такое дом?", "Здание.", "trial", **fields)
     Proposals(site.db).add_drafts([draft])
     assert 'href="/datasets/trial/proposals"' in vera.get(BASE).text
@@ -177,16 +197,23 @@ def test_drafts_of_a_teacher_model_need_no_course_and_name_it(site, vera):
     assert "from-teacher/что-такое-дом" in read_change(vera, location)
 
 
-def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_narrowed(site, vera):
+def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_narrowed(
+    site, vera
+):
     path = "/datasets/trial/proposals"
     old = "Понятие 5 значит ответ 35."
-    for turn, question in enumerate(("Пятое слово — что это?", "Что за слово пять?"), 1):
+    for turn, question in enumerate(
+        ("Пятое слово — что это?", "Что за слово пять?"), 1
+    ):
         draft = Draft(question, "Пятый ответ.", "trial", turn, known_answer=old)
         Proposals(site.db).add(BOT, draft)
     page = page_text(vera.get(path))
     assert f"Сейчас {old}" in page
     assert "Новый ответ Пятый ответ." in page
-    assert "Изменит ответ примера: Что значит слово номер 5, понятие ееее? · examples/q5" in page
+    assert (
+        "Изменит ответ примера: Что значит слово номер 5, понятие ееее? · examples/q5"
+        in page
+    )
     narrow, wide = (each.proposal_id for each in Proposals(site.db).list_waiting())
     form = {"act": "approve", "proposal": [narrow, wide], "only": [narrow]}
     location = vera.post(path, data=form).headers["location"]
@@ -195,7 +222,10 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     assert "from-chat/пятое-слово-что-это" in changed
     assert "from-chat/что-за-слово-пять" in changed
     assert "examples/q5.yaml" in changed
-    assert "3 − - assistant: Понятие 5 значит ответ 35. 3 + - assistant: Пятый ответ." in changed
+    assert (
+        "3 − - assistant: Понятие 5 значит ответ 35. 3 + - assistant: Пятый ответ."
+        in changed
+    )
 
 
 def test_correction_with_a_masked_answer_is_not_accepted(site, vera):
@@ -203,7 +233,10 @@ def test_correction_with_a_masked_answer_is_not_accepted(site, vera):
     draft = Draft("Куда звонить?", "Звоните: [телефон].", "trial", 1)
     number = Proposals(site.db).add(BOT, draft)
     refused = vera.post(path, data={"approve": number})
-    assert (refused.status_code, "Не принято: «[телефон]»" in refused.text) == (409, True)
+    assert (refused.status_code, "Не принято: «[телефон]»" in refused.text) == (
+        409,
+        True,
+    )
     assert [each.proposal_id for each in Proposals(site.db).list_waiting()] == [number]
     Proposals(site.db).decline(number)
 
@@ -211,9 +244,15 @@ def test_correction_with_a_masked_answer_is_not_accepted(site, vera):
 def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, vera):
     path = "/datasets/trial/proposals"
     rows = Proposals(site.db)
-    drafts = [("Где касса?", "Справа."), ("где касса", "Справа."), ("Где лифт?", "Слева.")]
+    drafts = [
+        ("Где касса?", "Справа."),
+        ("где касса", "Справа."),
+        ("Где лифт?", "Слева."),
+    ]
     first, same, other = (
-        rows.add(BOT + user, Draft(*texts, "trial", 1, split="" if user == 2 else "test"))
+        rows.add(
+            BOT + user, Draft(*texts, "trial", 1, split="" if user == 2 else "test")
+        )
         for user, texts in enumerate(drafts)
     )
     page = vera.get(path).text
@@ -232,16 +271,25 @@ def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, 
     assert (empty.status_code, "и вопрос, и ответ" in empty.text) == (409, True)
     form["answer"] = ["Справа\r\nот входа.", "У входа."]
     accepted = vera.post(path, data={**form, "approve": first})
-    assert (accepted.status_code, read_texts(accepted)) == (200, ["Где лифт?", "У входа."])
+    assert (accepted.status_code, read_texts(accepted)) == (
+        200,
+        ["Где лифт?", "У входа."],
+    )
     assert {rows.get(each).state for each in (first, same)} == {"approved"}
     late = vera.post(path, data={**form, "approve": first})
     assert (late.status_code, "Справа\nот входа." in late.text) == (409, True)
     site.lab.tick("changes", "fetch", "proposals")
     folder = site.lab.repository.folder / "datasets/trial/examples/from-chat"
     example = parse_example((folder / "где-касса-института.yaml").read_text("utf-8"))
-    assert (example.question, example.answer) == ("Где касса института?", "Справа\nот входа.")
+    assert (example.question, example.answer) == (
+        "Где касса института?",
+        "Справа\nот входа.",
+    )
     why = {**form, "row": [other], "reason": ["Лифта нет."], "decline": other}
-    assert vera.post(path, data=why | {"question": "Где лифт?", "answer": "-"}).status_code == 303
+    assert (
+        vera.post(path, data=why | {"question": "Где лифт?", "answer": "-"}).status_code
+        == 303
+    )
     (notice, *_) = Notices(site.db).list_newest(str(BOT + 2), 5)
     assert view_notice(site.db, notice).text("ru").endswith("Причина: Лифта нет.")
 
@@ -249,7 +297,12 @@ def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, 
 def read_texts(page):
     """Return the questions, then the answers that stand in the form."""
     texts = re.findall(r'name="(question|answer)"[^>]*>\n([^<]*)</textarea>', page.text)
-    return [words for name in ("question", "answer") for each, words in texts if each == name]
+    return [
+        words
+        for name in ("question", "answer")
+        for each, words in texts
+        if each == name
+    ]
 
 
 def test_another_editor_reads_who_is_editing_a_correction(site, vera):
@@ -259,15 +312,22 @@ def test_another_editor_reads_who_is_editing_a_correction(site, vera):
     Roles(site.db).grant(BORIS, Role.EDITOR, "vera")
     with site.browser_client(BORIS) as boris:
         boris.headers["Accept-Language"] = "ru"
-        assert f"Сейчас это правит {VERA}" in boris.post(f"/proposals/{number}/editing").text
-    assert f"Сейчас это правит {BORIS}" in page_text(vera.get("/datasets/trial/proposals"))
+        assert (
+            f"Сейчас это правит {VERA}"
+            in boris.post(f"/proposals/{number}/editing").text
+        )
+    assert f"Сейчас это правит {BORIS}" in page_text(
+        vera.get("/datasets/trial/proposals")
+    )
     Proposals(site.db).decline(number)
 
 
 def test_correction_of_another_question_is_narrowed_beforehand(site, vera):
     path = "/datasets/trial/proposals"
     old = "Понятие 6 значит ответ 42."
-    draft = Draft("Что говорят о тонких бровях?", "Брови.", "trial", 1, known_answer=old)
+    draft = Draft(
+        "Что говорят о тонких бровях?", "Брови.", "trial", 1, known_answer=old
+    )
     number = Proposals(site.db).add(BOT, draft)
     page = vera.get(path)
     assert "Похоже, в примерах с этим ответом спрашивают о другом" in page_text(page)
@@ -301,7 +361,9 @@ def test_contradiction_by_meaning_is_settled_by_one_press(site, vera):
     settled = read_change(vera, location)
     assert "examples/q30.yaml 1 messages:" in settled
     assert "examples/q31.yaml 1 messages:" in settled
-    assert "same-meaning: Это разные вопросы." in (folder / "q30.yaml").read_text("utf-8")
+    assert "same-meaning: Это разные вопросы." in (folder / "q30.yaml").read_text(
+        "utf-8"
+    )
     left = page_text(vera.get(page)).partition("Самые близкие вопросы")[2]
     assert "Справа от лестницы. examples/q33.yaml" in left
     assert not re.search("В подвале.{,80}На крыше", left)
@@ -325,7 +387,9 @@ def test_near_question_is_shown_before_saving_and_decided_by_one_press(
 ):
     folder = site.lab.repository.folder / "datasets/trial/examples"
     path = f"examples/q{number}.yaml"
-    new, old = {"other": ("11", "22"), "same": ("33", "44"), "replace": ("55", "66")}[act]
+    new, old = {"other": ("11", "22"), "same": ("33", "44"), "replace": ("55", "66")}[
+        act
+    ]
     site.lab.repository.example("trial", number, question=known, answer=f"Это {old}.")
     site.lab.repository.commit()
     site.lab.tick("fetch")
@@ -340,7 +404,9 @@ def test_near_question_is_shown_before_saving_and_decided_by_one_press(
     site.lab.tick("changes", "fetch")
     assert "examples/" in read_change(vera, saving.headers["location"])
     name = question.lower().replace(" ", "-").strip("?")
-    saved = [(folder / f"{each}.yaml").read_text("utf-8") for each in (name, f"q{number}")]
+    saved = [
+        (folder / f"{each}.yaml").read_text("utf-8") for each in (name, f"q{number}")
+    ]
     assert [re.search(r"Это (\d+)", each)[1] for each in saved] == answers
     assert all(("same-meaning:" in each) == (act == "other") for each in saved)
 
@@ -384,7 +450,11 @@ def test_correction_of_an_offered_question_takes_or_gives_its_answer(
 
 
 def test_refused_field_is_named_as_on_the_form(vera):
-    form = {"question": "Что такое лес?", "answer": "Деревья.", "tags": f"лес, {'д' * 65}"}
+    form = {
+        "question": "Что такое лес?",
+        "answer": "Деревья.",
+        "tags": f"лес, {'д' * 65}",
+    }
     answer = vera.post(BASE, data=form)
     assert answer.status_code == 422
     assert "<span>Теги: String should have at most 64 characters" in answer.text
@@ -398,7 +468,10 @@ def test_invisible_character_is_named_where_it_is(vera):
 
 
 def test_edit_of_another_tab_is_not_overwritten_unseen(site, vera):
-    form = read_form(vera, example="q2") | {"question": "Что значит слово?", "near": "other"}
+    form = read_form(vera, example="q2") | {
+        "question": "Что значит слово?",
+        "near": "other",
+    }
     first = {**form, "answer": "Первая вкладка."}
     second = {**form, "answer": "  Вторая вкладка."}
     assert vera.post(BASE, data=first).status_code == 303

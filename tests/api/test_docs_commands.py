@@ -36,7 +36,9 @@ def teacher(tmp_path_factory):
 @pytest.fixture(scope="module")
 def asker(tmp_path_factory):
     """Yield the variables with the key of a student, who asks models."""
-    with run_chat_api(tmp_path_factory.mktemp("openai"), default_dataset="algorithms") as (site, _):
+    with run_chat_api(
+        tmp_path_factory.mktemp("openai"), default_dataset="algorithms"
+    ) as (site, _):
         yield read_variables(site, ANNA, Scope.CHAT_WRITE, Scope.ACCOUNT_READ)
 
 
@@ -66,7 +68,9 @@ def run_commands(language, name, variables):
 def test_commands_of_the_page_on_the_api_work(teacher, language):
     outputs = run_commands(language, "api.md", teacher)
     documents = [json.loads(output) if output else None for output in outputs]
-    courses, grouped, found_courses, lectures, material, me, added_course = documents[:7]
+    courses, grouped, found_courses, lectures, material, me, added_course = documents[
+        :7
+    ]
     favourites, removed, change, changes, ready = documents[7:]
     assert [course["slug"] for course in courses] == ["algorithms", "networks"]
     assert [semester["number"] for semester in grouped["semesters"]] == [1, 2]
@@ -102,7 +106,12 @@ def test_program_of_the_page_runs(asker, language, graph, monkeypatch):
         monkeypatch.setenv(name, value)
     output = io.StringIO()
     scope = {"print": partial(print, file=output)}
-    exec(compile(code_block(language, "openai-api.md", "python"), "openai-api.md", "exec"), scope)  # noqa: S102 - our own page
+    exec(  # noqa: S102 - our own page
+        compile(
+            code_block(language, "openai-api.md", "python"), "openai-api.md", "exec"
+        ),
+        scope,
+    )
     scope["client"].close()
     answer, learnt, streamed = output.getvalue().splitlines()
     assert graph in answer

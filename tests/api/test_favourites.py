@@ -31,7 +31,11 @@ def test_favourite_can_be_added_listed_and_removed(site, anna):
     course_id = site.course_id("networks")
     first, again = (anna.post(PATH, json={"course_id": course_id}) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 200)
-    assert first.json() == again.json() == site.client.get(f"/api/courses/{course_id}").json()
+    assert (
+        first.json()
+        == again.json()
+        == site.client.get(f"/api/courses/{course_id}").json()
+    )
     assert favourite_slugs(anna) == ["networks"]
     for _ in range(2):
         response = anna.delete(f"{PATH}/{course_id}")
@@ -40,13 +44,16 @@ def test_favourite_can_be_added_listed_and_removed(site, anna):
 
 
 @pytest.mark.parametrize(
-    "extra", [{"user_id": BORIS}, {"user": BORIS}, {"userId": str(BORIS)}, {"courses": [1]}]
+    "extra",
+    [{"user_id": BORIS}, {"user": BORIS}, {"userId": str(BORIS)}, {"courses": [1]}],
 )
 def test_owner_of_favourites_is_never_taken_from_the_request(site, anna, boris, extra):
     body = {"course_id": site.course_id("algorithms"), **extra}
     refused = anna.post(PATH, json=body)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == f"/{next(iter(extra))}"
-    by_query = anna.post(PATH, params={"user_id": BORIS}, json={"course_id": body["course_id"]})
+    by_query = anna.post(
+        PATH, params={"user_id": BORIS}, json={"course_id": body["course_id"]}
+    )
     assert by_query.status_code == 201
     assert (favourite_slugs(boris), favourite_slugs(anna)) == ([], ["algorithms"])

@@ -31,15 +31,23 @@ def make_forgeries(own_order, other, paid_order):
     """Return ten kinds of forgeries by a buyer who knows `own_order` and has paid `paid_order`."""
     return {
         "never paid": paid_payment(own_order),
-        "for a kopeck": paid_payment(own_order, amount={"value": "0.01", "currency": "RUB"}),
-        "another currency": paid_payment(own_order, amount={"value": "299.00", "currency": "USD"}),
+        "for a kopeck": paid_payment(
+            own_order, amount={"value": "0.01", "currency": "RUB"}
+        ),
+        "another currency": paid_payment(
+            own_order, amount={"value": "299.00", "currency": "USD"}
+        ),
         "another's payment": paid_payment(own_order, id=other.outside_id),
         "another's order": paid_payment(
             own_order, metadata={"purchase": other.purchase_id, "user": "1"}
         ),
-        "another shop's": paid_payment(own_order, recipient={"account_id": "7", "gateway_id": "7"}),
+        "another shop's": paid_payment(
+            own_order, recipient={"account_id": "7", "gateway_id": "7"}
+        ),
         "a replay": paid_payment(paid_order),
-        "an unknown payment": paid_payment(own_order, id="2d000000-000f-5000-8000-000000000000"),
+        "an unknown payment": paid_payment(
+            own_order, id="2d000000-000f-5000-8000-000000000000"
+        ),
         "a refund": notification_body(
             "refund.succeeded",
             id="r-1",
@@ -84,7 +92,9 @@ def test_fifty_forged_notifications_change_nothing(shop):
     assert (eve.terms, shop.state(own_order.purchase_id)) == ([], "pending")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"null", b"\xff\xfe", b"[" * 60_000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"7", b"null", b"\xff\xfe", b"[" * 60_000]
+)
 def test_notification_that_is_not_a_json_object_returns_400(shop, body):
     assert shop.site.client.post("/hooks/payment", content=body).status_code == 400
 

@@ -30,7 +30,10 @@ def site(tmp_path_factory):
             site.provider.behave(fixed_answer=answer)
             site.lab.repository.example("trial", 1, answer=f"Слово «{answer}»")
             site.lab.repository.commit_example("trial", 40, answer=NO)
-            has_ended = [lambda: site.lab.is_serving("trial-2"), lambda: held_models(site)]
+            has_ended = [
+                lambda: site.lab.is_serving("trial-2"),
+                lambda: held_models(site),
+            ]
             for _ in range(40):
                 site.lab.tick(rounds=2)
                 if has_ended[answer == NO]():
@@ -78,10 +81,15 @@ def test_page_of_a_test_offers_to_accept_what_the_held_model_lost(site):
 def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(site):
     address = f"/admin/models/{held_model(site).id}/accept"
     with site.browser_client(BORIS) as client:
-        assert client.post(address, data={"once": secrets.token_hex(16)}).status_code == 404
+        assert (
+            client.post(address, data={"once": secrets.token_hex(16)}).status_code
+            == 404
+        )
     with site.browser_client(EDITOR) as client:
         page = client.get("/admin/models").text
-        mark = re.search(rf'action="{address}".*?name="once" value="([^"]+)"', page, re.DOTALL)
+        mark = re.search(
+            rf'action="{address}".*?name="once" value="([^"]+)"', page, re.DOTALL
+        )
         assert f"{held_model(site).id}/promote" not in page
         for _ in range(2):  # two presses make one request
             answer = client.post(address, data={"once": mark[1]})

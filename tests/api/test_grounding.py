@@ -29,7 +29,9 @@ def course(tmp_path):
 
 def ask(site, question=QUESTION, **options):
     with chat_client(site) as program:
-        return program.post("/chat/completions", json=chat_request(question, **options)).json()
+        return program.post(
+            "/chat/completions", json=chat_request(question, **options)
+        ).json()
 
 
 def test_unknown_question_gets_a_composed_answer_with_its_source(course):
@@ -70,13 +72,17 @@ def test_sources_of_a_follow_up_are_those_of_the_question_before_it(course):
 
 
 @pytest.mark.parametrize(
-    "question", ["Какая погода в Твери завтра?", "а?", "Расскажи мне про алгоритм доставки пиццы"]
+    "question",
+    ["Какая погода в Твери завтра?", "а?", "Расскажи мне про алгоритм доставки пиццы"],
 )
 def test_question_without_a_source_stays_unknown(course, question):
     site, _ = course
     document = ask(site, question)
     assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
-    assert (document["merlin"]["model_role"], document["merlin"]["sources"]) == ("serving", [])
+    assert (document["merlin"]["model_role"], document["merlin"]["sources"]) == (
+        "serving",
+        [],
+    )
 
 
 def test_page_shows_the_source_under_the_answer(course):

@@ -62,16 +62,22 @@ def test_every_response_has_security_headers(client, path):
     assert "server" not in headers
 
 
-@pytest.mark.parametrize("request_id", ["short", "x" * 65, "a b c d e f g h", "<script>alert"])
+@pytest.mark.parametrize(
+    "request_id", ["short", "x" * 65, "a b c d e f g h", "<script>alert"]
+)
 def test_unsafe_request_id_is_replaced(client, request_id):
     assert (
-        client.get("/healthz", headers={"X-Request-Id": request_id}).headers["x-request-id"]
+        client.get("/healthz", headers={"X-Request-Id": request_id}).headers[
+            "x-request-id"
+        ]
         != request_id
     )
 
 
 def test_invalid_token_is_refused_without_being_shown(tmp_path, database):
-    settings = ProcessSettings(database="sqlite:///x", state_dir=tmp_path, token="geheim")
+    settings = ProcessSettings(
+        database="sqlite:///x", state_dir=tmp_path, token="geheim"
+    )
     with closing(Store(database)) as store, pytest.raises(ConfigError) as caught:
         api_services(settings, store)
     assert "geheim" not in str(caught.value)

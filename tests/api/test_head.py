@@ -12,7 +12,9 @@ pytestmark = pytest.mark.functional
 TOLD = described()
 PAGES = ["/", "/courses/1", "/sign-in", "/nowhere", "/api/nowhere", "/openapi.json"]
 PAGES += ["/healthz", "/readyz", "/metrics"]
-READ = sorted(path for path, calls in TOLD["paths"].items() if "get" in calls and "{" not in path)
+READ = sorted(
+    path for path, calls in TOLD["paths"].items() if "get" in calls and "{" not in path
+)
 VOLATILE = {"date", "x-request-id", "set-cookie"}
 SIZED = "content-length"
 

@@ -57,11 +57,17 @@ def test_metrics_are_read_from_the_database(watched):
     process = {"process": "daemon", "host": "one"}
     assert metric_value(page, "merlin_process_up", **process) == 1
     assert (
-        metric_value(page, "merlin_task_rounds_total", **process, task="fetch", status="success")
+        metric_value(
+            page, "merlin_task_rounds_total", **process, task="fetch", status="success"
+        )
         == 3
     )
-    assert metric_value(page, "merlin_task_seconds_total", **process, task="fetch") == 2.5
-    assert metric_value(page, "merlin_too_many_requests_total", **process, by="chat") == 2
+    assert (
+        metric_value(page, "merlin_task_seconds_total", **process, task="fetch") == 2.5
+    )
+    assert (
+        metric_value(page, "merlin_too_many_requests_total", **process, by="chat") == 2
+    )
     assert metric_value(page, "merlin_daemon_waiting", **process) == 9
     assert metric_value(page, "merlin_queue_depth", queue="requests") == 1
     assert metric_value(page, "merlin_jobs", state="succeeded") == 1
@@ -73,7 +79,10 @@ def test_metrics_are_read_from_the_database(watched):
     record.unlink()
     record.mkdir()  # cannot be read
     unreadable = watched.client.get("/metrics")
-    assert (unreadable.status_code, "merlin_last_backup" in unreadable.text) == (200, False)
+    assert (unreadable.status_code, "merlin_last_backup" in unreadable.text) == (
+        200,
+        False,
+    )
     record.rmdir()
 
 
@@ -90,12 +99,15 @@ def test_each_finished_answer_is_counted_once(watched):
             metric_value(page, "merlin_answer_tokens_total", **model, kind="input"),
             metric_value(page, "merlin_answer_cost_total", **model, currency="usd"),
         )
-        assert metric_value(page, "merlin_first_token_seconds_bucket", **model, le="0.2") in (
+        assert metric_value(
+            page, "merlin_first_token_seconds_bucket", **model, le="0.2"
+        ) in (
             None,
             0,
         )
         assert (
-            metric_value(page, "merlin_first_token_seconds_bucket", **model, le="0.5") == counts[2]
+            metric_value(page, "merlin_first_token_seconds_bucket", **model, le="0.5")
+            == counts[2]
         )
         return tuple(count or 0 for count in counts)
 
@@ -120,12 +132,16 @@ def test_metrics_show_a_dead_process_as_down_without_its_counters(watched):
     # Without a daemon nobody knows of the engine.
     store_heartbeat(watched, "engine", age_s=60)
     assert (
-        'merlin_process_up{host="one",process="engine"}' not in watched.client.get("/metrics").text
+        'merlin_process_up{host="one",process="engine"}'
+        not in watched.client.get("/metrics").text
     )
     store_heartbeat(watched)
     assert (
         metric_value(
-            watched.client.get("/metrics").text, "merlin_process_up", process="engine", host="one"
+            watched.client.get("/metrics").text,
+            "merlin_process_up",
+            process="engine",
+            host="one",
         )
         == 0
     )
@@ -180,9 +196,14 @@ def test_metrics_count_calls_by_route_without_caller_supplied_labels(run_client)
     name = "merlin_http_requests_total"
     assert metric_value(page, name, method="GET", route="/healthz", status="200") == 1
     assert metric_value(page, name, method="GET", route="", status="404") == 1
-    assert metric_value(page, "merlin_http_request_seconds_count", route="/healthz") == 1
     assert (
-        metric_value(page, "merlin_http_request_seconds_bucket", route="/healthz", le="+Inf") == 1
+        metric_value(page, "merlin_http_request_seconds_count", route="/healthz") == 1
+    )
+    assert (
+        metric_value(
+            page, "merlin_http_request_seconds_bucket", route="/healthz", le="+Inf"
+        )
+        == 1
     )
     assert "made" not in page
     assert "BREW" not in page
@@ -193,10 +214,16 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 
 @functional
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
-def test_readiness_and_metrics_return_404_outside_the_monitoring_networks(run_client, path):
+def test_readiness_and_metrics_return_404_outside_the_monitoring_networks(
+    run_client, path
+):
     with run_client() as client:
         assert client.get(path).status_code == 200
-        for headers in (ELSEWHERE, {"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=x"}):
+        for headers in (
+            ELSEWHERE,
+            {"X-Forwarded-For": "127.0.0.1"},
+            {"Forwarded": "for=x"},
+        ):
             answer = client.get(path, headers=headers)
             assert answer.status_code == 404
             assert answer.json()["type"] == "urn:merlin:problem:not-found"

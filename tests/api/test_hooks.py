@@ -19,7 +19,12 @@ pytestmark = pytest.mark.functional
 HEADERS = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
 UPDATE = {
     "update_id": 5,
-    "message": {"message_id": 1, "chat": {"id": 42}, "from": {"id": 42}, "text": "Привет"},
+    "message": {
+        "message_id": 1,
+        "chat": {"id": 42},
+        "from": {"id": 42},
+        "text": "Привет",
+    },
 }
 
 
@@ -31,7 +36,9 @@ def requested_kinds(database):
 
 @pytest.fixture(scope="module")
 def one_hook(tmp_path_factory):
-    with run_api(tmp_path_factory.mktemp("hooked"), token=TOKEN, webhook_secret=SECRET) as site:
+    with run_api(
+        tmp_path_factory.mktemp("hooked"), token=TOKEN, webhook_secret=SECRET
+    ) as site:
         yield site
 
 
@@ -55,10 +62,14 @@ def test_update_is_stored_before_it_is_acknowledged(hooked):
     assert stored_updates(hooked.db) == [(5, 42, UPDATE)]
 
 
-@pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x", SECRET[:-1], "\xe9"])
+@pytest.mark.parametrize(
+    "secret", [None, "", "wrong", SECRET + "x", SECRET[:-1], "\xe9"]
+)
 def test_forged_update_is_refused(hooked, secret):
     headers = (
-        {} if secret is None else {"X-Telegram-Bot-Api-Secret-Token": secret.encode("latin-1")}
+        {}
+        if secret is None
+        else {"X-Telegram-Bot-Api-Secret-Token": secret.encode("latin-1")}
     )
     response = hooked.client.post("/hooks/telegram", json=UPDATE, headers=headers)
     assert response.status_code == 401
@@ -67,7 +78,8 @@ def test_forged_update_is_refused(hooked, secret):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"7", b"null", b'{"message":{}}', b"\xff\xfe", b"[" * 100_000]
+    "body",
+    [b"", b"{", b"[]", b"7", b"null", b'{"message":{}}', b"\xff\xfe", b"[" * 100_000],
 )
 def test_invalid_update_returns_400(hooked, body):
     response = hooked.client.post("/hooks/telegram", content=body, headers=HEADERS)
@@ -91,7 +103,12 @@ def test_database_outage_rejects_updates_for_retry(tmp_path, postgresql):
             assert refused.status_code == 503
             assert refused.headers["retry-after"]
             assert site.client.post("/hooks/git").status_code == 503
-        assert site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
+        assert (
+            site.client.post(
+                "/hooks/telegram", json=UPDATE, headers=HEADERS
+            ).status_code
+            == 200
+        )
         # This thread's connection ended with the server.
         with open_database(url, cipher=site.db.cipher) as database:
             assert len(stored_updates(database)) == 1
@@ -100,7 +117,12 @@ def test_database_outage_rejects_updates_for_retry(tmp_path, postgresql):
 
 def refused_count(client):
     """Return the count of refused calls of the git hook from the metrics."""
-    return metric_value(client.get("/metrics").text, "merlin_hooks_refused_total", hook="git") or 0
+    return (
+        metric_value(
+            client.get("/metrics").text, "merlin_hooks_refused_total", hook="git"
+        )
+        or 0
+    )
 
 
 def test_hook_without_a_secret_is_accepted_from_localhost_only(site):

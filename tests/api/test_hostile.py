@@ -24,7 +24,9 @@ OPERATIONS = {
     for path, verbs in described()["paths"].items()
     for verb, operation in verbs.items()
 }
-WITH_BODY = [name for name, (_, _, operation) in OPERATIONS.items() if "requestBody" in operation]
+WITH_BODY = [
+    name for name, (_, _, operation) in OPERATIONS.items() if "requestBody" in operation
+]
 JSON = {"Content-Type": "application/json"}
 DEEP = 10_000
 # Kind of body -> its content.
@@ -74,31 +76,50 @@ def send(site, admin, name, content, **headers):
 def check_refusal(answer, expected):
     assert answer.status_code in expected, (answer.request.url.path, answer.text[:500])
     body = answer.json()
-    assert ("error" in body) if answer.request.url.path.startswith("/v1/") else body["request_id"]
+    assert (
+        ("error" in body)
+        if answer.request.url.path.startswith("/v1/")
+        else body["request_id"]
+    )
     assert not [word for word in WORDS_OF_OURS if word in answer.text]
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
-def test_bodies_that_cannot_be_decoded_are_refused_and_change_nothing(site, admin, name, before):
+def test_bodies_that_cannot_be_decoded_are_refused_and_change_nothing(
+    site, admin, name, before
+):
     for kind, content in UNDECODABLE.items():
         try:
             check_refusal(send(site, admin, name, content), {400, 422})
         except AssertionError as error:
             error.add_note(f"{name}: {kind}")
             raise
-    check_refusal(send(site, admin, name, b'"' + b"x" * (9 * 1024 * 1024) + b'"'), {413})
+    check_refusal(
+        send(site, admin, name, b'"' + b"x" * (9 * 1024 * 1024) + b'"'), {413}
+    )
     assert read_tables(site) == before
 
 
-def test_compressed_bodies_and_other_content_types_are_refused_with_415(site, admin, before):
+def test_compressed_bodies_and_other_content_types_are_refused_with_415(
+    site, admin, before
+):
     for name in WITH_BODY:
         content = json.dumps(sample_of(name)).encode()
         compressed = gzip.compress(content)
-        check_refusal(send(site, admin, name, compressed, **{"Content-Encoding": "gzip"}), {415})
+        check_refusal(
+            send(site, admin, name, compressed, **{"Content-Encoding": "gzip"}), {415}
+        )
         if OPERATIONS[name][0].startswith("/v1"):
             continue
-        for kind in ("text/plain", "application/x-www-form-urlencoded", "text/xml", "@"):
-            check_refusal(send(site, admin, name, content, **{"Content-Type": kind}), {415})
+        for kind in (
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "text/xml",
+            "@",
+        ):
+            check_refusal(
+                send(site, admin, name, content, **{"Content-Type": kind}), {415}
+            )
     assert read_tables(site) == before
 
 
@@ -128,7 +149,11 @@ def test_malformed_headers_are_refused_and_not_echoed(site, header, before):
     head = header + (b"" if header.startswith(b"Host") else b"\r\nHost: x")
     host, port = site.address.removeprefix("http://").split(":")
     call = b"POST /api/user/courses HTTP/1.1\r\n" + head + b"\r\nConnection: close\r\n"
-    call += b"" if header.startswith((b"Content-L", b"Transfer")) else b"Content-Length: 2\r\n"
+    call += (
+        b""
+        if header.startswith((b"Content-L", b"Transfer"))
+        else b"Content-Length: 2\r\n"
+    )
     with socket.create_connection((host, int(port)), timeout=longest()) as connection:
         connection.sendall(call + b"\r\n{}")
         answer = HTTPResponse(connection)

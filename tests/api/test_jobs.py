@@ -34,7 +34,9 @@ def site(tmp_path):
 def train_two_models(site):
     """Train two models of the dataset; the second one serves."""
     site.lab.until_serving("trial-1")
-    site.lab.repository.commit_example("trial", 1, answer="Другое слово.", subject="Change one")
+    site.lab.repository.commit_example(
+        "trial", 1, answer="Другое слово.", subject="Change one"
+    )
     site.lab.until_serving("trial-2")
 
 
@@ -48,7 +50,11 @@ def jobs_site(tmp_path_factory):
 
 def test_job_shows_its_events_checkpoints_and_losses(site):
     (job,) = site.admin.get("/api/jobs").json()["jobs"]
-    assert (job["dataset"], job["build"], job["currency"]) == ("trial", "trial-1", "USD")
+    assert (job["dataset"], job["build"], job["currency"]) == (
+        "trial",
+        "trial-1",
+        "USD",
+    )
     site.lab.until_serving("trial-1")
     body = site.admin.get(f"/api/jobs/{job['id']}").json()
     assert body["state"] == "succeeded"
@@ -59,15 +65,28 @@ def test_job_shows_its_events_checkpoints_and_losses(site):
     assert site.admin.get("/api/jobs/99").status_code == 404
 
 
-def test_a_training_has_the_same_figures_on_every_surface(jobs_site, capsys, monkeypatch):
+def test_a_training_has_the_same_figures_on_every_surface(
+    jobs_site, capsys, monkeypatch
+):
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
     job = jobs.get(jobs_site.services, Actor.operator(), 1)
     story = f"/admin/board?commit={job.commit}#story-trial"
     with jobs_site.browser_client(VERA) as client:
-        paths = ("/admin/jobs", "/admin/jobs/1", story, "/admin/models/trial-1/evaluation")
+        paths = (
+            "/admin/jobs",
+            "/admin/jobs/1",
+            story,
+            "/admin/models/trial-1/evaluation",
+        )
         listed, details, story_page, test = (client.get(path).text for path in paths)
     shown = {}
-    for command in ("jobs show 1", "jobs events 1", "builds", "show trial-1", "models list"):
+    for command in (
+        "jobs show 1",
+        "jobs events 1",
+        "builds",
+        "show trial-1",
+        "models list",
+    ):
         assert main([*command.split(), "--config", str(jobs_site.lab.path)]) == 0
         shown[command] = capsys.readouterr().out
     price = format_estimate("ru", job.estimate_micro, job.currency)
@@ -87,7 +106,9 @@ def test_a_training_has_the_same_figures_on_every_surface(jobs_site, capsys, mon
         build.train + build.test,
         build.tokens,
     )
-    row = next(line for line in shown["builds"].splitlines() if line.startswith("trial-1 "))
+    row = next(
+        line for line in shown["builds"].splitlines() if line.startswith("trial-1 ")
+    )
     assert row.split()[1:4] == [str(build.train), str(build.test), str(build.tokens)]
     assert f"токенов: {build.tokens}\n" in shown["show trial-1"]
     scores = models.find(jobs_site.services, Actor.operator(), "trial-1").scores
@@ -104,7 +125,11 @@ def test_job_is_cancelled_by_the_daemon_and_the_request_shows_the_result(site):
     document = site.serve_request(answer)
     assert (document["state"], document["result"]["state"]) == ("done", "cancelled")
     (entry,) = Audit(site.db).list_newest(1)
-    assert (entry.by, entry.action, entry.target) == ("user:1003", "ask.cancel", "job:1")
+    assert (entry.by, entry.action, entry.target) == (
+        "user:1003",
+        "ask.cancel",
+        "job:1",
+    )
     late = site.serve_request(site.admin.post("/api/jobs/1/cancel"))
     assert late["state"] == "failed"
     assert "завершено" in late["reason"]
@@ -115,9 +140,13 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
         return jobs.quote(site.services, Actor.operator(), "trial", "ru")
 
     assert "обучение 1" in read_quote().refusal  # its build is in training
-    refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
+    refused = site.serve_request(
+        site.admin.post("/api/jobs", json={"dataset": "trial"})
+    )
     assert refused["state"] == "failed"
-    assert "Эта сборка набора уже обучена или обучается (обучение 1)" in refused["reason"]
+    assert (
+        "Эта сборка набора уже обучена или обучается (обучение 1)" in refused["reason"]
+    )
     english = {"Accept-Language": "en"}
     again = site.admin.get(f"/api/requests/{refused['id']}", headers=english).json()
     assert "1" in again["reason"]
@@ -130,13 +159,15 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
     assert (quote.build, quote.cap_micro) == ("trial-2", 5_000_000)
     assert quote.cost_micro > 0
     assert "лимит 1" in quote.refusal  # job 1 has not finished
-    refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
+    refused = site.serve_request(
+        site.admin.post("/api/jobs", json={"dataset": "trial"})
+    )
     assert (refused["state"], refused["reason"]) == ("failed", quote.refusal)
     site.lab.until_serving("trial-1")
     assert read_quote().refusal == ""
-    assert site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))["result"][
-        "job"
-    ]
+    assert site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))[
+        "result"
+    ]["job"]
 
 
 def test_page_and_command_show_the_same_table_of_offers(jobs_site, capsys, monkeypatch):
@@ -150,7 +181,13 @@ def test_page_and_command_show_the_same_table_of_offers(jobs_site, capsys, monke
     captured = capsys.readouterr()
     cost = format_estimate("ru", offer["cost_micro"], offer["currency"])
     took = format_duration("ru", timedelta(seconds=offer["seconds"]))
-    cells = ["stand-in-base · stand-in (выбрана)", cost, took, "здесь не нужна", "127.0.0.1"]
+    cells = [
+        "stand-in-base · stand-in (выбрана)",
+        cost,
+        took,
+        "здесь не нужна",
+        "127.0.0.1",
+    ]
     assert re.split(r"  +", captured.out.splitlines()[-1].strip()) == cells
     assert "уже обучена" in captured.err
     with jobs_site.browser_client(VERA) as browser:
@@ -162,7 +199,10 @@ def test_page_and_command_show_the_same_table_of_offers(jobs_site, capsys, monke
 def test_request_for_an_unknown_target_returns_404_and_is_not_stored(jobs_site):
     site = jobs_site
     before = len(Requests(jobs_site.database).list_of_author("user:1003"))
-    for address, body in (("/api/jobs", {"dataset": "none"}), ("/api/jobs/77/cancel", None)):
+    for address, body in (
+        ("/api/jobs", {"dataset": "none"}),
+        ("/api/jobs/77/cancel", None),
+    ):
         assert site.admin.post(address, json=body).status_code == 404, address
     with site.browser_client(VERA) as browser:
         for act in ("promote", "pin", "rollback"):

@@ -69,15 +69,21 @@ def test_key_works_until_its_owner_revokes_it_and_shows_its_last_use(site, anna)
 
 
 @pytest.mark.parametrize(
-    ("language", "part"), [("ru", "нужного права: favourites:write"), ("en", "favourites:write.")]
+    ("language", "part"),
+    [("ru", "нужного права: favourites:write"), ("en", "favourites:write.")],
 )
 def test_missing_scope_is_named_in_the_error(site, language, part):
     site.add_user(ANNA)
     with site.key_client(ANNA, Scope.COURSES_READ) as program:
         headers = {"Accept-Language": language}
-        answer = program.post("/api/user/courses", json={"course_id": 1}, headers=headers)
+        answer = program.post(
+            "/api/user/courses", json={"course_id": 1}, headers=headers
+        )
         assert program.get("/api/user/courses").status_code == 200
-    assert (answer.status_code, answer.json()["type"]) == (403, "urn:merlin:problem:missing-scope")
+    assert (answer.status_code, answer.json()["type"]) == (
+        403,
+        "urn:merlin:problem:missing-scope",
+    )
     assert part in answer.json()["detail"]
     challenge = 'Bearer error="insufficient_scope", scope="favourites:write"'
     assert answer.headers["www-authenticate"] == challenge

@@ -73,7 +73,10 @@ def test_browsers_and_keys_of_a_user_share_one_limit(limited):
 
 def test_unknown_keys_share_the_anonymous_limit(limited):
     made_up = [{"Authorization": f"Bearer token-{number}"} for number in range(5)]
-    answers = [limited.client.get("/api/user", headers=headers).status_code for headers in made_up]
+    answers = [
+        limited.client.get("/api/user", headers=headers).status_code
+        for headers in made_up
+    ]
     assert answers == [401] * 4 + [429]
 
 

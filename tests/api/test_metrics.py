@@ -38,21 +38,29 @@ def figure_names():
         last_backup_s=0.0,
     )
     metrics = metrics_of(everything, Traffic(), AnswerCounts(), NOW)
-    return {name for metric in metrics for name in (metric.name, f"{metric.name}_total")}
+    return {
+        name for metric in metrics for name in (metric.name, f"{metric.name}_total")
+    }
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda path: path.name)
 def test_alerts_and_dashboard_read_only_existing_metrics(reader):
-    named = re.findall(r"merlin_[a-z_]+", reader.read_text("utf-8").replace("merlin.rules", ""))
+    named = re.findall(
+        r"merlin_[a-z_]+", reader.read_text("utf-8").replace("merlin.rules", "")
+    )
     assert named
-    assert {re.sub("_(bucket|sum|count)$", "", name) for name in named} <= figure_names()
+    assert {
+        re.sub("_(bucket|sum|count)$", "", name) for name in named
+    } <= figure_names()
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_every_alert_has_a_section_in_the_documentation(language):
     (group,) = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
     page = (ROOT / f"docs/{language}/alerts.md").read_text("utf-8")
-    assert re.findall("^## (.+)$", page, re.MULTILINE) == [rule["alert"] for rule in group["rules"]]
+    assert re.findall("^## (.+)$", page, re.MULTILINE) == [
+        rule["alert"] for rule in group["rules"]
+    ]
     for rule in group["rules"]:
         # By name: the address of the documentation is the operator's own.
         place = f"Merlin's documentation: Alerts, {rule['alert']}"
@@ -63,5 +71,7 @@ def test_alert_rules_pass_their_promtool_tests():
     promtool = shutil.which("promtool")
     skip_or_fail(None if promtool else "needs promtool, of the package prometheus")
     command = [promtool, "test", "rules", "merlin.rules.test.yaml"]
-    process = subprocess.run(command, cwd=RULES.parent, capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        command, cwd=RULES.parent, capture_output=True, text=True, check=False
+    )
     assert process.returncode == 0, process.stdout + process.stderr

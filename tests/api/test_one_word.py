@@ -30,7 +30,13 @@ from merlin.training.jobs import JobState
 from merlin.training.promote import roll_back
 from tests.api.running_api import NOT_LIMITED, VERA, run_site
 from tests.api.staff_api import DaemonSite
-from tests.db.pipeline_rows import FACE, PipelineRows, commit_edit, make_examples, push_wrong
+from tests.db.pipeline_rows import (
+    FACE,
+    PipelineRows,
+    commit_edit,
+    make_examples,
+    push_wrong,
+)
 from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer
 from tests.support.http_servers import serve_http
 from tests.support.pipeline_lab import Lab
@@ -82,7 +88,9 @@ class History:
         chosen()
 
     def push(self):
-        return self.world.push(self.position, make_examples(12 + self.position), name=self.name)
+        return self.world.push(
+            self.position, make_examples(12 + self.position), name=self.name
+        )
 
     @property
     def name(self):
@@ -120,7 +128,9 @@ class History:
         push_wrong(self.world, self.position, 3, name=self.name)
 
     def do_serve(self):
-        self.world.serve(self.position, make_examples(12 + self.position), name=self.name)
+        self.world.serve(
+            self.position, make_examples(12 + self.position), name=self.name
+        )
 
     def do_fail(self):
         self.push()
@@ -197,7 +207,9 @@ def read_list(client):
 
 def read_board(client):
     """Return the words of the board's cards."""
-    cards = re.findall(r'<li class="slip.*?</li>', client.get("/admin/board").text, re.DOTALL)
+    cards = re.findall(
+        r'<li class="slip.*?</li>', client.get("/admin/board").text, re.DOTALL
+    )
     return {
         re.search(r'id="card-(\w+)-' + FACE, card)[1]: word_of(re.search(CHIP, card)[1])
         for card in cards

@@ -50,7 +50,9 @@ def test_package_gets_a_whole_answer_with_its_origin(site):
     assert (extension["ending"], extension["note"]) == ("whole", "")
 
 
-def test_written_answer_that_the_engine_let_pass_names_its_taught_question(site, provider):
+def test_written_answer_that_the_engine_let_pass_names_its_taught_question(
+    site, provider
+):
     near = "Что такое граф?"
     provider.behave(extension={"composed": True, "composed_from": [near]})
     with package_client(site) as client:
@@ -64,7 +66,9 @@ def test_written_answer_that_the_engine_let_pass_names_its_taught_question(site,
 def test_package_streams_the_same_answer_in_chunks(site, provider):
     answer = " ".join(f"слово{number}" for number in range(40))
     provider.behave(fixed_answer=f"  {answer}\n\nконец  ", piece_s=3600.0)
-    request = chat_request(QUESTION, stream=True, stream_options={"include_usage": True})
+    request = chat_request(
+        QUESTION, stream=True, stream_options={"include_usage": True}
+    )
     with package_client(site) as client:
         raw = client.chat.completions.with_raw_response.create(**request)
         stream = raw.parse()
@@ -111,7 +115,10 @@ def test_closed_course_is_listed_and_answers_only_for_its_teachers(tmp_path):
 
 
 def test_model_merlin_means_the_default_dataset(tmp_path):
-    with run_chat_api(tmp_path, default_dataset="other") as (site, _), chat_client(site) as client:
+    with (
+        run_chat_api(tmp_path, default_dataset="other") as (site, _),
+        chat_client(site) as client,
+    ):
         insert_live_model(site.database, "stand-in-chat", dataset="other")
         response = ask(client, QUESTION, model="merlin")
         assert response.json()["merlin"]["build"] == "other-1"
@@ -128,7 +135,9 @@ def test_prompt_has_the_form_used_in_training(client, provider):
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
-def test_small_talk_is_answered_without_a_model_and_without_a_charge(tmp_path, is_streamed):
+def test_small_talk_is_answered_without_a_model_and_without_a_charge(
+    tmp_path, is_streamed
+):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -146,7 +155,9 @@ def test_custom_system_prompt_is_answered_by_a_general_model(client, provider):
         {"role": "developer", "content": "Отвечай стихами."},
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
     ]
-    response = client.post("/chat/completions", json={"model": "merlin", "messages": messages})
+    response = client.post(
+        "/chat/completions", json={"model": "merlin", "messages": messages}
+    )
     assert response.json()["merlin"]["model_role"] == "chosen"
     assert response.json()["merlin"]["build"] is None
     request = provider.calls("chat.create")[-1].body
@@ -164,13 +175,23 @@ def test_responses_contain_no_null_that_the_protocol_does_not_allow(client):
     body = chat_request(QUESTION, model="merlin/networks")
     document = client.post("/chat/completions", json=body).json()
     options = {"stream": True, "stream_options": {"include_usage": True}}
-    streamed = parse_events(client.post("/chat/completions", json={**body, **options}).text)
+    streamed = parse_events(
+        client.post("/chat/completions", json={**body, **options}).text
+    )
     assert len(streamed) > 2
     assert find_wrong_nulls([document, *streamed]) == set()
 
 
 @pytest.mark.parametrize(
-    "name", ["gpt-4o", "merlin/", "merlin/nowhere", "merlin/closed", "merlin/a\0b", "merlin/../x"]
+    "name",
+    [
+        "gpt-4o",
+        "merlin/",
+        "merlin/nowhere",
+        "merlin/closed",
+        "merlin/a\0b",
+        "merlin/../x",
+    ],
 )
 def test_unknown_model_is_refused_with_a_list_of_the_known_ones(client, name):
     response = ask(client, QUESTION, model=name)
@@ -197,7 +218,10 @@ def user(content=QUESTION, role="user"):
         ({"messages": [user("\u200b\u2800")]}, "messages[0].content"),
         ({"messages": [user(None)]}, "messages[0].content"),
         ({"messages": [user(5)]}, "messages[0].content"),
-        ({"messages": [user([{"type": "image_url", "image_url": {}}])]}, "messages[0].content"),
+        (
+            {"messages": [user([{"type": "image_url", "image_url": {}}])]},
+            "messages[0].content",
+        ),
         ({"messages": [user([{"type": "audio"}])]}, "messages[0].content"),
         ({"model": None}, "model"),
         ({"model": 5}, "model"),
@@ -224,7 +248,9 @@ def test_invalid_field_is_named_in_the_error(client, change, param):
     assert error["message"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"model": "\\ud800"}', b"[" * 9000])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"\xff", b'{"model": "\\ud800"}', b"[" * 9000]
+)
 def test_body_that_is_not_a_json_object_is_refused(client, body):
     response = client.post("/chat/completions", content=body)
     assert response.status_code == 400
@@ -235,7 +261,10 @@ def test_errors_below_v1_have_the_openai_shape(site, client):
     nowhere = client.get("/embeddings")
     wrong_method = client.get("/chat/completions")
     assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
-    assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (405, "wrong_method")
+    assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (
+        405,
+        "wrong_method",
+    )
     for path in ("/chat/completions", "/v1/v1/responses", "/models"):
         words = site.client.get(path, headers={"Accept-Language": "en"}).text
         assert "ends with /v1, once" in words
@@ -245,7 +274,9 @@ def test_errors_below_v1_have_the_openai_shape(site, client):
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Basic bWU6bWU=", "mrl_bare"])
 def test_call_without_a_key_says_how_to_send_one(site, header):
-    headers = {"Accept-Language": "en"} | ({} if header is None else {"Authorization": header})
+    headers = {"Accept-Language": "en"} | (
+        {} if header is None else {"Authorization": header}
+    )
     response = site.client.get("/v1/models", headers=headers)
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (401, "invalid_api_key")
@@ -260,4 +291,7 @@ def test_call_without_a_key_says_how_to_send_one(site, header):
 def test_key_without_the_chat_scope_is_refused(site):
     with site.key_client(ANNA, Scope.COURSES_READ) as program:
         response = program.post("/v1/chat/completions", json=chat_request(QUESTION))
-    assert (response.status_code, response.json()["error"]["code"]) == (403, "missing_scope")
+    assert (response.status_code, response.json()["error"]["code"]) == (
+        403,
+        "missing_scope",
+    )

@@ -50,12 +50,18 @@ def silent_until_left(listener, has_called, has_left, response):
 def provider_that_falls_silent(response=b""):
     """Serve one model call; yield API settings with this provider, and the events of the call."""
     events = threading.Event(), threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        ThreadPoolExecutor() as threads,
+    ):
         # Without a call the test fails instead of waiting for one forever.
         listener.settimeout(longest())
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         call = threads.submit(silent_until_left, listener, *events, response)
-        yield {"providers": (Provider("chat", url, "sk"),), "plans": (TWO_A_DAY,)}, *events
+        yield (
+            {"providers": (Provider("chat", url, "sk"),), "plans": (TWO_A_DAY,)},
+            *events,
+        )
         call.result()
 
 
@@ -84,7 +90,9 @@ def test_caller_who_leaves_before_the_first_word_is_not_charged(tmp_path, stream
 
 
 @functional
-def test_caller_who_leaves_in_mid_stream_is_charged_and_the_provider_call_ends(tmp_path):
+def test_caller_who_leaves_in_mid_stream_is_charged_and_the_provider_call_ends(
+    tmp_path,
+):
     silent = provider_that_falls_silent(FIRST_WORD)
     budget = {"caps": AnswerBudget(per_day=1), "config": DEAR}
     with (
@@ -104,7 +112,9 @@ def test_caller_who_leaves_in_mid_stream_is_charged_and_the_provider_call_ends(t
 def test_running_api_returns_abandoned_reservations(tmp_path):
     later = replace_clock(minutes=11)
     with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
-        Quotas(site.db, site.bot_id).reserve(ANNA, 1, Format.TEXT, TWO_A_DAY, utc_now().tzinfo)
+        Quotas(site.db, site.bot_id).reserve(
+            ANNA, 1, Format.TEXT, TWO_A_DAY, utc_now().tzinfo
+        )
         with serve_app(create_app(replace(site.services, clock=later))):
             wait_until(lambda: count_questions_by_state(site) == {"returned": 1})
 

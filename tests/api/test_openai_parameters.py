@@ -81,7 +81,9 @@ def test_answer_ends_at_stop_sequence_or_token_limit(
     sdk, provider, parameters, expected, reason, stream
 ):
     provider.behave(fixed_answer="один два три")
-    completion = sdk.chat.completions.create(**chat_request(QUESTION, stream=stream, **parameters))
+    completion = sdk.chat.completions.create(
+        **chat_request(QUESTION, stream=stream, **parameters)
+    )
     if stream:
         choices = [chunk.choices[0] for chunk in completion]
         text = "".join(choice.delta.content or "" for choice in choices)
@@ -94,9 +96,13 @@ def test_answer_ends_at_stop_sequence_or_token_limit(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_parameter_refused_by_the_model_returns_its_message(openai_client, provider, stream):
+def test_parameter_refused_by_the_model_returns_its_message(
+    openai_client, provider, stream
+):
     before = len(provider.calls("chat.create"))
-    response = ask(openai_client, QUESTION, response_format={"type": "json_object"}, stream=stream)
+    response = ask(
+        openai_client, QUESTION, response_format={"type": "json_object"}, stream=stream
+    )
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (400, "response_format")
     assert error["code"] == "invalid_value"
@@ -105,7 +111,9 @@ def test_parameter_refused_by_the_model_returns_its_message(openai_client, provi
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-1e999"])
-def test_non_finite_numbers_are_refused_before_the_provider_call(openai_client, provider, value):
+def test_non_finite_numbers_are_refused_before_the_provider_call(
+    openai_client, provider, value
+):
     before = len(provider.calls("chat.create"))
     body = json.dumps(chat_request(QUESTION, temperature="@")).replace('"@"', value)
     response = openai_client.post("/chat/completions", content=body)

@@ -27,7 +27,9 @@ def test_question_is_charged_once_and_an_exhausted_plan_says_when_it_resets(tmp_
             assert ask(client, QUESTION, stream=True).text.endswith("data: [DONE]\n\n")
             response = ask(client, QUESTION)
             english = client.post(
-                "/chat/completions", json=chat_request(QUESTION), headers={"Accept-Language": "en"}
+                "/chat/completions",
+                json=chat_request(QUESTION),
+                headers={"Accept-Language": "en"},
             )
         error = response.json()["error"]
         assert (response.status_code, error["code"]) == (429, "insufficient_quota")
@@ -50,9 +52,14 @@ def test_failed_question_is_not_charged_and_returns_its_status(tmp_path, stream)
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
     ):
-        provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
+        provider.faults.add(
+            Fault("chat.create", FaultKind.STATUS, times=None, status=503)
+        )
         response = ask(client, QUESTION, stream=stream)
-        assert (response.status_code, response.json()["error"]["code"]) == (503, "model_busy")
+        assert (response.status_code, response.json()["error"]["code"]) == (
+            503,
+            "model_busy",
+        )
         assert response.json()["error"]["type"] == "server_error"
         assert response.headers["retry-after"] == "5"
         assert count_questions_by_state(site) == {"returned": 1}

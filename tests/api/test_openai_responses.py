@@ -24,7 +24,9 @@ def test_package_streams_the_same_response(openai_site):
     provider.behave(fixed_answer="one two three")
     with package_client(site) as client:
         *events, last = client.responses.create(**ASKED, stream=True)
-    pieces = [event.delta for event in events if event.type == "response.output_text.delta"]
+    pieces = [
+        event.delta for event in events if event.type == "response.output_text.delta"
+    ]
     assert "".join(pieces) == last.response.output_text == "one two three"
     assert last.response.merlin["build"] == "algorithms-1"
 
@@ -48,8 +50,16 @@ def test_instructions_and_form_reach_the_provider(openai_client, provider):
     ("change", "code", "param"),
     [
         ({"input": ""}, "invalid_value", "input[0].content"),
-        ({"input": [{"role": "assistant", "content": "да"}]}, "invalid_value", "input[0].role"),
-        ({"previous_response_id": "resp_1"}, "unsupported_parameter", "previous_response_id"),
+        (
+            {"input": [{"role": "assistant", "content": "да"}]},
+            "invalid_value",
+            "input[0].role",
+        ),
+        (
+            {"previous_response_id": "resp_1"},
+            "unsupported_parameter",
+            "previous_response_id",
+        ),
         ({"tools": [{"type": "web_search"}]}, "unsupported_parameter", "tools"),
     ],
 )

@@ -61,7 +61,9 @@ def test_every_reference_resolves_and_no_component_is_unused():
     used = set(iterate_references(TOLD))
     for pointer in used:
         assert resolve_pointer(pointer)
-    assert used == {f"#/components/schemas/{name}" for name in TOLD["components"]["schemas"]}
+    assert used == {
+        f"#/components/schemas/{name}" for name in TOLD["components"]["schemas"]
+    }
 
 
 def test_schemas_are_valid_json_schema_2020_12():
@@ -86,7 +88,9 @@ def iterate_keys(node):
 def test_constraints_use_json_schema_keywords():
     """Pydantic writes constraints that it cannot place under its own, non-standard keys."""
     assert {"maximum", "minimum", "maxLength"} <= set(iterate_keys(TOLD))
-    assert not {"ge", "le", "gt", "lt", "min_length", "max_length"} & set(iterate_keys(TOLD))
+    assert not {"ge", "le", "gt", "lt", "min_length", "max_length"} & set(
+        iterate_keys(TOLD)
+    )
 
 
 def test_operation_has_summary_description_and_topic():
@@ -127,12 +131,18 @@ def test_operation_lists_the_common_errors():
 def test_errors_of_an_operation_have_one_shape():
     for path, _, operation in OPERATIONS:
         schema_name = "ErrorAnswer" if path.startswith("/v1/") else "Problem"
-        media_type = "application/json" if path.startswith("/v1/") else "application/problem+json"
+        media_type = (
+            "application/json"
+            if path.startswith("/v1/")
+            else "application/problem+json"
+        )
         for status in operation["responses"]:
             document = response_schema(operation, status)
             if int(status) >= 400:
                 assert document["content"] == {
-                    media_type: {"schema": {"$ref": f"#/components/schemas/{schema_name}"}}
+                    media_type: {
+                        "schema": {"$ref": f"#/components/schemas/{schema_name}"}
+                    }
                 }
 
 
@@ -162,4 +172,6 @@ def test_requests_of_the_collection_have_the_postman_format():
             assert set(re.findall(r"{{(\w+)}}", text)) <= set(VARIABLES)
         if "body" in request_:
             assert json.loads(request_["body"]["raw"])
-            assert request_["header"] == [{"key": "Content-Type", "value": "application/json"}]
+            assert request_["header"] == [
+                {"key": "Content-Type", "value": "application/json"}
+            ]

@@ -9,7 +9,8 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.mark.parametrize(
-    ("plan", "refusal"), [("free", NotFound), ("nothing", NotFound), ("starry", Refused)]
+    ("plan", "refusal"),
+    [("free", NotFound), ("nothing", NotFound), ("starry", Refused)],
 )
 def test_plan_that_is_not_sold_for_roubles_cannot_be_ordered(shop, plan, refusal):
     with pytest.raises(refusal):

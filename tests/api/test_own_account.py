@@ -88,7 +88,9 @@ def find_tables_with(site, user_id):
 
 def test_person_deletes_all_their_data_on_a_page(site):
     with site.browser_client(ANNA) as anna, site.browser_client(ANNA) as other:
-        anna.post("/favourites", data={"add": site.course_id("algorithms"), "next": "/"})
+        anna.post(
+            "/favourites", data={"add": site.course_id("algorithms"), "next": "/"}
+        )
         page = anna.get("/me/erase").text
         assert "курсы в «Моих курсах»: 1" in page
         assert "входы в браузерах: 2" in page
@@ -114,7 +116,9 @@ PROVEN_PAGES = [
 
 def list_told(site, user_id):
     """Return what the bot tells a person, oldest first."""
-    return [each.key for each in reversed(Notices(site.db).list_newest(str(user_id), 10))]
+    return [
+        each.key for each in reversed(Notices(site.db).list_newest(str(user_id), 10))
+    ]
 
 
 def test_old_browser_session_gives_no_password_no_key_and_no_erasure(site):
@@ -157,7 +161,10 @@ def test_current_password_proves_an_old_session(site, path, form):
             assert refused.status_code == 422
         assert find_tables_with(site, BORIS) == before
         assert browser.get("/api/user").json()["name"] == "boris"
-        assert browser.post(path, data={**form, "current": PASSWORD}).status_code in (200, 303)
+        assert browser.post(path, data={**form, "current": PASSWORD}).status_code in (
+            200,
+            303,
+        )
 
 
 def test_password_key_and_erasure_are_told_in_the_bot(site):
@@ -175,7 +182,9 @@ def refund_in_stars(site, user_id):
     price = stars(70)
     order = Order(user_id, Gateway.STARS, pack, price)
     purchase = Purchases(site.db).order(order, timedelta(hours=1))
-    payment = GatewayPayment("st1", Status.SUCCEEDED, True, price, is_test=False, at=utc_now())
+    payment = GatewayPayment(
+        "st1", Status.SUCCEEDED, True, price, is_test=False, at=utc_now()
+    )
     grant = Ledger(site.db).record_payment(purchase.purchase_id, payment)
     return Refunds(site.db).request(grant.entry_id, price, "по просьбе", "cli:vera")
 
@@ -200,7 +209,10 @@ def test_password_requires_a_user_name_and_must_be_strong(site):
     with site.browser_client(ANNA) as browser:
         assert save(browser, password=NEW).status_code == 422
         save(browser, name="petrova")
-        for bad in ("password1234", "short"):  # each rule: tests/account/test_password.py
+        for bad in (
+            "password1234",
+            "short",
+        ):  # each rule: tests/account/test_password.py
             assert save(browser, name="petrova", password=bad).status_code == 422, bad
         assert not browser.get("/api/user").json()["has_password"]
         assert save(browser, name="petrova", password=NEW).status_code == 303
@@ -211,7 +223,10 @@ def test_password_requires_a_user_name_and_must_be_strong(site):
 
 def test_password_change_signs_out_other_browsers(site):
     set_password(site, BORIS, "boris")
-    with site.browser_client(BORIS) as this_browser, site.browser_client(BORIS) as second_browser:
+    with (
+        site.browser_client(BORIS) as this_browser,
+        site.browser_client(BORIS) as second_browser,
+    ):
         assert second_browser.get("/api/user").status_code == 200
         assert save(this_browser, password=NEW, current=PASSWORD).status_code == 303
         assert this_browser.get("/api/user").status_code == 200
@@ -231,7 +246,9 @@ def test_user_name_is_changed_unless_the_password_beside_it_is_refused(site):
         assert browser.post("/me/password", data=both).status_code == 422
         assert browser.get("/api/user").json()["name"] == "b.petrov"
         assert "Сохранено." not in browser.get("/me").text
-        saved = browser.post("/me/password", data={**both, "password": NEW}, follow_redirects=True)
+        saved = browser.post(
+            "/me/password", data={**both, "password": NEW}, follow_redirects=True
+        )
         assert "Сохранено." in saved.text
 
 
@@ -265,5 +282,8 @@ def test_export_contains_only_the_users_own_data_without_secrets(site):
     assert "Мой вопрос" in response.text
     assert "Чужой вопрос" not in response.text
     assert secret not in response.text
-    assert response.headers["content-disposition"] == f'attachment; filename="merlin-{ANNA}.json"'
+    assert (
+        response.headers["content-disposition"]
+        == f'attachment; filename="merlin-{ANNA}.json"'
+    )
     assert response.headers["cache-control"] == "no-store"

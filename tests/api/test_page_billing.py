@@ -43,7 +43,11 @@ def read_grant(shop, order_id):
 
 def refund_form(shop, order_id, **changes):
     """Return the form data of a refund."""
-    form = {"once": secrets.token_hex(16), "grant": read_grant(shop, order_id), "reason": "Ошибка"}
+    form = {
+        "once": secrets.token_hex(16),
+        "grant": read_grant(shop, order_id),
+        "reason": "Ошибка",
+    }
     return form | changes
 
 
@@ -57,7 +61,9 @@ def test_billing_page_lists_the_newest_payments(shop, sold):
         shop.admin.get(f"/admin/billing/{sold.orders[0]}")
     )
     only = page_text(
-        shop.admin.get("/admin/billing", params={"person": sold.user_id, "state": "paid"})
+        shop.admin.get(
+            "/admin/billing", params={"person": sold.user_id, "state": "paid"}
+        )
     )
     assert "«Плюс», 30 дней" in only
     buyer = shop.buyer()
@@ -67,11 +73,15 @@ def test_billing_page_lists_the_newest_payments(shop, sold):
     none = page_text(shop.admin.get("/admin/billing", params={"state": "canceled"}))
     assert "Таких заказов нет" in none
     number = sold.orders[0][:8]
-    assert number in page_text(shop.admin.get("/admin/billing", params={"person": f"№ {number}"}))
+    assert number in page_text(
+        shop.admin.get("/admin/billing", params={"person": f"№ {number}"})
+    )
 
 
 def test_refund_says_what_the_buyer_loses(shop, sold):
-    plan, pack = (page_text(shop.admin.get(f"/admin/billing/{order}")) for order in sold.orders)
+    plan, pack = (
+        page_text(shop.admin.get(f"/admin/billing/{order}")) for order in sold.orders
+    )
     assert "Срок сократится на ту же долю." in plan
     assert "Вопросов в пакете станет меньше на ту же долю" in pack
     assert "Срок сократится" not in pack
@@ -97,9 +107,10 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
         )
     shop.wait_for_state(order_id, "refunded-in-part")
     wait_until(lambda: "возвращено" in page_text(shop.admin.get(address)))
-    assert [refund.amount.minor for refund in shop.billing.refunds.list_of_purchase(order_id)] == [
-        4050
-    ]
+    assert [
+        refund.amount.minor
+        for refund in shop.billing.refunds.list_of_purchase(order_id)
+    ] == [4050]
     # An empty amount means everything that is left.
     rest = refund_form(shop, order_id, sure="true")
     shop.admin.post(f"{address}/refund", data=rest)
@@ -107,7 +118,10 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
     for repeated in (sure, rest):
         assert shop.admin.post(f"{address}/refund", data=repeated).status_code == 303
     assert (
-        sum(refund.amount.minor for refund in shop.billing.refunds.list_of_purchase(order_id))
+        sum(
+            refund.amount.minor
+            for refund in shop.billing.refunds.list_of_purchase(order_id)
+        )
         == 9900
     )
     assert "Ошибка · Вера" in page_text(shop.admin.get(address))

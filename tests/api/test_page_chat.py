@@ -36,14 +36,18 @@ def site(openai_site):
 @pytest.fixture
 def client(site, provider):
     """A browser of a user who has asked nothing yet."""
-    provider.behave(fixed_answer="Граф — это *вершины* и рёбра.", extension={"known": True})
+    provider.behave(
+        fixed_answer="Граф — это *вершины* и рёбра.", extension={"known": True}
+    )
     with site.browser_client(site.add_user(next(NUMBERS))) as client:
         client.headers["Accept-Language"] = "ru"
         client.follow_redirects = True
         yield client
 
 
-def test_small_talk_is_answered_without_a_model_and_without_buttons(site, provider, client):
+def test_small_talk_is_answered_without_a_model_and_without_buttons(
+    site, provider, client
+):
     page = ask(site, client, "привет")
     (turn_id,) = read_turn_ids(page)
     assert "Здравствуйте! Задайте вопрос" in page.text
@@ -65,7 +69,9 @@ def ask(site, client, question="Что такое граф?", **options):
     return client.post(address(site), data={"q": question, **options})
 
 
-def test_conversation_is_stored_under_its_first_question_and_continues(site, provider, client):
+def test_conversation_is_stored_under_its_first_question_and_continues(
+    site, provider, client
+):
     first = ask(site, client)
     talk = re.search(r"/chat/(\d+)$", first.url.path)[1]
     assert "Граф — это <em>вершины</em> и рёбра." in first.text
@@ -81,7 +87,10 @@ def test_conversation_is_stored_under_its_first_question_and_continues(site, pro
     assert re.search(rf'/chat/{talk}"><b>Что такое граф\?</b>.*· 2 вопроса', begun.text)
     with site.browser_client(site.add_user(CLARA)) as other:
         assert other.get(first.url.path).status_code == 404
-        assert other.post(address(site), data={"q": "И я?", "talk": talk}).status_code == 404
+        assert (
+            other.post(address(site), data={"q": "И я?", "talk": talk}).status_code
+            == 404
+        )
         other.post(f"{first.url.path}/delete")
     assert client.get(first.url.path).status_code == 200
     assert f"/chat/{talk}" not in client.post(f"{first.url.path}/delete").text
@@ -95,9 +104,10 @@ def test_regenerated_answer_replaces_the_first(site, provider, client):
     (second,) = read_turn_ids(page)
     assert second != first
     assert "Иначе." in page.text
-    assert [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]][
-        -1:
-    ] == ["Что такое граф?"]
+    assert [
+        message["content"]
+        for message in provider.calls("chat.create")[-1].body["messages"]
+    ][-1:] == ["Что такое граф?"]
 
 
 def test_form_submitted_twice_asks_once(site, provider, client):
@@ -110,7 +120,9 @@ def test_form_submitted_twice_asks_once(site, provider, client):
     assert [read_turn_ids(page) for page in pages] == [read_turn_ids(pages[0])] * 3
     assert len(provider.calls("chat.create")) == before + 1
     assert "Остался 1 вопрос" in pages[2].text
-    assert read_turn_ids(ask(site, client, "А дерево?", once=once)) != read_turn_ids(pages[0])
+    assert read_turn_ids(ask(site, client, "А дерево?", once=once)) != read_turn_ids(
+        pages[0]
+    )
 
 
 def test_rating_can_be_set_and_removed(site, client):
@@ -132,7 +144,9 @@ def add_example(database, number, question, answer):
     blob = f"{number:040}"
     insert_example(database, name, dataset="algorithms", turns=(question, answer))
     search_text = f"{normalise(question)}\n{normalise(answer)}"
-    database.change(EXAMPLE_TEXT.update({"words": search_text}).where(EXAMPLE_TEXT.digest == name))
+    database.change(
+        EXAMPLE_TEXT.update({"words": search_text}).where(EXAMPLE_TEXT.digest == name)
+    )
     text = f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
     files = FileIndex(database)
     path = f"examples/{name}.yaml"
@@ -141,9 +155,13 @@ def add_example(database, number, question, answer):
     ExampleEntries(database).follow("algorithms", {path: blob})
 
 
-def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(site, provider, client):
+def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(
+    site, provider, client
+):
     mine = BUILD.select(BUILD.id).where(BUILD.dataset == "algorithms")
-    insert_commit_of_build(site.database, "d" * 40, "algorithms", site.database.value(mine))
+    insert_commit_of_build(
+        site.database, "d" * 40, "algorithms", site.database.value(mine)
+    )
     for number, name in enumerate(("граф", "стек", "куча", "дек")):
         add_example(site.database, number, f"Что такое {name}?", f"Это {name}.")
     begun = client.get(address(site)).text
@@ -179,12 +197,15 @@ def test_correction_reaches_editors_masked_and_with_consent(site, client):
     assert f"{better['answer']}</textarea>" in opened_form.text
     opened_form = client.post(judged, data=allowed)
     assert "Каким должен быть ответ" in opened_form.text
-    assert "Напишите, каким должен быть ответ" in client.post(judged, data={"act": "correct"}).text
+    assert (
+        "Напишите, каким должен быть ответ"
+        in client.post(judged, data={"act": "correct"}).text
+    )
     response = client.post(judged, data=better)
     assert "Ваше исправление ждёт редактора." in response.text
-    assert [tuple(row) for row in site.database.sql("SELECT dataset, turn_id FROM proposal")] == [
-        ("algorithms", turn)
-    ]
+    assert [
+        tuple(row) for row in site.database.sql("SELECT dataset, turn_id FROM proposal")
+    ] == [("algorithms", turn)]
     assert talk.status_code == 200
     revoke = "/me/consent/revoke"
     assert revoke in client.get(site.address + "/me").text
@@ -194,7 +215,9 @@ def test_correction_reaches_editors_masked_and_with_consent(site, client):
 
 def test_refused_question_is_shown_to_editors_with_consent(site, provider, client):
     nearest = "Что такое двоичный поиск?"
-    provider.behave(fixed_answer="Не знаю.", extension={"known": False, "nearest": [nearest]})
+    provider.behave(
+        fixed_answer="Не знаю.", extension={"known": False, "nearest": [nearest]}
+    )
     page = ask(site, client, "Куда девать граф? Мой телефон +7 916 123-45-67")
     assert f'name="near" value="{nearest}"' in page.text
     assert "Возможно, вы имели в виду:" in page.text
@@ -211,7 +234,9 @@ def test_refused_question_is_shown_to_editors_with_consent(site, provider, clien
 
 
 def test_answer_that_a_model_composed_says_so_on_its_page(site, provider, client):
-    provider.behave(extension={"composed": True, "composed_from": ["Что такое <граф>?"]})
+    provider.behave(
+        extension={"composed": True, "composed_from": ["Что такое <граф>?"]}
+    )
     page = ask(site, client, "Куда девать граф?")
     said = "Ответ составила модель по источникам: ответ на вопрос «Что такое &lt;граф&gt;?»"
     assert said in page.text

@@ -3,7 +3,13 @@
 import pytest
 
 from merlin.api.pages.formatting import MAX_ROWS, diff_rows
-from merlin.core.charts import MAX_POINTS, choose_top, place_shares, plot_curve, stack_bars
+from merlin.core.charts import (
+    MAX_POINTS,
+    choose_top,
+    place_shares,
+    plot_curve,
+    stack_bars,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -25,7 +31,9 @@ def test_curve_is_logarithmic_and_spans_the_whole_job():
 )
 def test_extreme_losses_still_produce_a_valid_curve(train, total):
     curve = plot_curve(train, [], total, "ru")
-    places = [float(value) for point in curve.train.split() for value in point.split(",")]
+    places = [
+        float(value) for point in curve.train.split() for value in point.split(",")
+    ]
     assert all(0 <= value <= 1000 for value in places)
 
 
@@ -50,7 +58,18 @@ def test_bars_stand_on_each_other_and_the_highest_fits():
 
 @pytest.mark.parametrize(
     ("highest", "top"),
-    [(1, 2), (2, 2), (3, 4), (5, 6), (7, 8), (9, 10), (10, 12), (25, 30), (100, 120), (990, 1000)],
+    [
+        (1, 2),
+        (2, 2),
+        (3, 4),
+        (5, 6),
+        (7, 8),
+        (9, 10),
+        (10, 12),
+        (25, 30),
+        (100, 120),
+        (990, 1000),
+    ],
 )
 def test_axis_ends_at_an_even_number_that_reads_well(highest, top):
     assert choose_top(highest) == top
@@ -63,9 +82,15 @@ def test_lines_that_differ_are_shown_side_by_side_with_those_around():
     assert [(row.old, row.new, row.is_changed) for row in rows] == [
         ((1, "old"), (1, "new"), True),
         ((0, ""), (2, "more"), True),
-        *((((place + 2, word), (place + 3, word), False)) for place, word in enumerate("bcd")),
+        *(
+            (((place + 2, word), (place + 3, word), False))
+            for place, word in enumerate("bcd")
+        ),
         ((0, ""), (0, ""), False),
-        *((((place + 7, word), (place + 8, word), False)) for place, word in enumerate("ghi")),
+        *(
+            (((place + 7, word), (place + 8, word), False))
+            for place, word in enumerate("ghi")
+        ),
         ((10, "gone"), (0, ""), True),
     ]
     assert diff_rows("a", "a") == []

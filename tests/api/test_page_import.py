@@ -24,7 +24,10 @@ def site(tmp_path_factory):
 def send(vera, content, name="faq.csv", language="ru"):
     files = {"file": (name, content)}
     return vera.post(
-        PAGE, params={"lang": language}, data={"once": secrets.token_hex(16)}, files=files
+        PAGE,
+        params={"lang": language},
+        data={"once": secrets.token_hex(16)},
+        files=files,
     )
 
 
@@ -90,12 +93,16 @@ def test_file_that_is_too_large_missing_or_cut_is_refused(site, vera):
     assert "Choose a file." in none.text
     for kept in ("AAAA", "ключ"):
         for act in ("show", "save"):
-            cut = vera.post(PAGE, params={"lang": "en"}, data={"kept": kept, "act": act})
+            cut = vera.post(
+                PAGE, params={"lang": "en"}, data={"kept": kept, "act": act}
+            )
             assert cut.status_code == 422
             assert "didn't arrive whole" in html.unescape(cut.text)
 
 
 def test_file_with_errors_alone_shows_them_and_nothing_to_save(site, vera):
-    page = send(vera, '{"prompt": "A?", "completion": "B.", "label": false}', "a.jsonl", "en")
+    page = send(
+        vera, '{"prompt": "A?", "completion": "B.", "label": false}', "a.jsonl", "en"
+    )
     assert "says that this answer is bad" in page_text(page)
     assert 'value="save"' not in page.text

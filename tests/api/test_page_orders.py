@@ -5,7 +5,13 @@ import re
 import httpx
 import pytest
 
-from tests.api.payment_api import checkout_form, page_text, press_pay, reset, run_shop_pages
+from tests.api.payment_api import (
+    checkout_form,
+    page_text,
+    press_pay,
+    reset,
+    run_shop_pages,
+)
 from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
@@ -40,10 +46,16 @@ def test_checkout_leads_to_a_page_that_shows_the_order_as_paid(shop):
     assert "«Плюс», 30 дней" in page_text(anna.http.get("/orders"))
     assert re.search(r"Плюс текущий тариф до \d+", page_text(anna.http.get("/plans")))
     response = anna.http.get(f"/orders/{order_id}/pay")
-    assert (response.status_code, response.headers["location"]) == (303, f"/orders/{order_id}")
+    assert (response.status_code, response.headers["location"]) == (
+        303,
+        f"/orders/{order_id}",
+    )
     # Back to the page of the checkout, as it was before the payment.
     again = anna.http.post("/checkout/plus", data={**checkout_form(anna), "ends": ""})
-    assert (again.status_code, len(shop.billing.purchases.list_of_user(anna.user_id))) == (409, 1)
+    assert (
+        again.status_code,
+        len(shop.billing.purchases.list_of_user(anna.user_id)),
+    ) == (409, 1)
     assert "второй раз деньги не списаны" in page_text(again)
     assert "Новые дни начнутся" in page_text(again)
     assert press_pay(anna) != order_id
@@ -67,7 +79,10 @@ def test_declined_payment_shows_its_reason_and_offers_to_try_again(shop):
     page = anna.http.get(f"/orders/{order_id}")
     assert "Оплата не прошла: недостаточно средств" in page_text(page)
     assert '<a class="btn" href="/checkout/voices">Попробовать ещё раз' in page.text
-    assert 'name="contact" value="anna@example.com"' in anna.http.get("/checkout/voices").text
+    assert (
+        'name="contact" value="anna@example.com"'
+        in anna.http.get("/checkout/voices").text
+    )
     assert "hx-get" not in page.text
     assert press_pay(anna, "voices") != order_id
 
@@ -75,7 +90,9 @@ def test_declined_payment_shows_its_reason_and_offers_to_try_again(shop):
 def test_polling_an_order_page_calls_the_gateway_at_most_ten_times_a_minute(shop):
     anna = shop.buyer()
     order_id = press_pay(anna)
-    shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.STATUS, status=500, times=100))
+    shop.yookassa.faults.add(
+        Fault("payments.retrieve", FaultKind.STATUS, status=500, times=100)
+    )
     for _ in range(30):
         assert "Ждём 299 ₽" in page_text(anna.http.get(f"/orders/{order_id}"))
     (fault,) = shop.yookassa.faults.list_pending()
@@ -116,7 +133,9 @@ def test_live_update_returns_204_until_the_order_changes(shop):
     assert "hx-get" not in news.text
 
 
-@pytest.mark.parametrize("address", ["javascript:alert(1)", "http://evil\n.example", "//evil", ""])
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "http://evil\n.example", "//evil", ""]
+)
 def test_invalid_payment_page_url_is_not_followed(shop, address):
     anna = shop.buyer()
     order_id = press_pay(anna, "voices")
@@ -128,7 +147,9 @@ def test_invalid_payment_page_url_is_not_followed(shop, address):
 
 def test_plans_page_shows_contents_and_prices(shop):
     def plans(language):
-        return page_text(shop.site.client.get("/plans", headers={"Accept-Language": language}))
+        return page_text(
+            shop.site.client.get("/plans", headers={"Accept-Language": language})
+        )
 
     page = plans("ru")
     assert "20 текстовых вопросов в день" in page
@@ -163,9 +184,15 @@ def test_checkout_and_orders_redirect_to_sign_in_and_back(shop):
 
 @pytest.mark.parametrize(
     ("contact", "error_text"),
-    [("", "Укажите почту или телефон"), ("anna@", "Проверьте почту"), ("12345", "Проверьте почту")],
+    [
+        ("", "Укажите почту или телефон"),
+        ("anna@", "Проверьте почту"),
+        ("12345", "Проверьте почту"),
+    ],
 )
-def test_missing_or_invalid_receipt_contact_is_asked_for_again(shop, contact, error_text):
+def test_missing_or_invalid_receipt_contact_is_asked_for_again(
+    shop, contact, error_text
+):
     anna = shop.buyer()
     answer = anna.http.post("/checkout/plus", data=checkout_form(anna, contact=contact))
     assert answer.status_code == 422
@@ -176,16 +203,22 @@ def test_missing_or_invalid_receipt_contact_is_asked_for_again(shop, contact, er
 def test_changed_price_is_shown_and_not_charged(shop):
     anna = shop.buyer()
     for price in ("100", "29901", "0"):
-        answer = anna.http.post("/checkout/plus", data={**checkout_form(anna), "price": price})
+        answer = anna.http.post(
+            "/checkout/plus", data={**checkout_form(anna), "price": price}
+        )
         assert answer.status_code == 409
-        assert "Цена изменилась. Деньги не списаны, ниже новая сумма" in page_text(answer)
+        assert "Цена изменилась. Деньги не списаны, ниже новая сумма" in page_text(
+            answer
+        )
         assert "Оплатить 299 ₽" in page_text(answer)
     assert shop.billing.purchases.list_of_user(anna.user_id) == []
 
 
 def test_terms_equal_those_of_the_bot_and_are_linked_at_checkout(shop):
     read = shop.site.client.get
-    assert "Мы отвечаем за то" in page_text(read("/terms", headers={"Accept-Language": "ru"}))
+    assert "Мы отвечаем за то" in page_text(
+        read("/terms", headers={"Accept-Language": "ru"})
+    )
     assert "What you buy works." in page_text(read("/terms?lang=en"))
     for plan in ("max", "voices"):
         assert '<a href="/terms">' in shop.buyer().http.get(f"/checkout/{plan}").text

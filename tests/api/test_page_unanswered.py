@@ -52,7 +52,14 @@ def site(offices):
 
 
 def add_question(
-    site, question, user_id=ANNA, *, is_known=False, rating=None, consents=True, later=NOW
+    site,
+    question,
+    user_id=ANNA,
+    *,
+    is_known=False,
+    rating=None,
+    consents=True,
+    later=NOW,
 ):
     """Store a question, with or without the user's consent; return the turn."""
     db = site.database
@@ -61,7 +68,9 @@ def add_question(
     turns = Turns(db, BOT, lambda: utc_now() + later)
     session = sessions.open(ChatPlace(user_id, user_id))
     sessions.change(replace(session, dataset="trial"))
-    turn = turns.ask(Question(session.session_id, number, user_id, question, number), number)
+    turn = turns.ask(
+        Question(session.session_id, number, user_id, question, number), number
+    )
     turns.write(number, StoredAnswer("Ответ.", model_id="ft:1", known=is_known))
     turns.mark_delivered(number)
     if rating:
@@ -85,7 +94,13 @@ def hidden_value(page, name):
 
 def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera):
     add_question(site, ASKED, consents=False)
-    add_question(site, "что такое красно-черные деревья", BORIS, is_known=None, rating=Rating.DOWN)
+    add_question(
+        site,
+        "что такое красно-черные деревья",
+        BORIS,
+        is_known=None,
+        rating=Rating.DOWN,
+    )
     add_question(site, ASKED, BORIS)
     add_question(site, "Меня зовут Борис Ёлкин, когда зачёт?", BORIS)
     add_question(site, "Мой секрет?", consents=False)
@@ -101,11 +116,15 @@ def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera)
     assert count_groups(site) == 2
 
 
-def test_disliked_answer_that_was_corrected_waits_among_the_corrections_alone(site, vera):
+def test_disliked_answer_that_was_corrected_waits_among_the_corrections_alone(
+    site, vera
+):
     turn = add_question(site, ASKED, is_known=True, rating=Rating.DOWN)
     add_question(site, OTHER, is_known=True, rating=Rating.DOWN)
     assert count_groups(site) == 2
-    proposal = Proposals(site.database).add(ANNA, Draft(ASKED, "Дерево поиска.", "trial", turn))
+    proposal = Proposals(site.database).add(
+        ANNA, Draft(ASKED, "Дерево поиска.", "trial", turn)
+    )
     assert count_groups(site) == 1
     vera.post("/datasets/trial/proposals", data={"decline": proposal})
     assert count_groups(site) == 2
@@ -119,18 +138,29 @@ def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_
     add_question(site, asked)
     page = vera.get(PAGE)
     texts = {
-        name: unescape(hidden_value(page, f"before_{name}")) for name in ("question", "answer")
+        name: unescape(hidden_value(page, f"before_{name}"))
+        for name in ("question", "answer")
     }
-    assert texts == {"question": "Сколько стоит велосипед? Пишите: [почта]", "answer": "Ответ."}
+    assert texts == {
+        "question": "Сколько стоит велосипед? Пишите: [почта]",
+        "answer": "Ответ.",
+    }
     before = {f"before_{name}": words for name, words in texts.items()}
     draft = {"question": asked, "answer": "Две тысячи.", **before}
     assert (
-        hidden_value(vera.post(DRAFTS, data={**draft, "answer": " "}), "before_answer") == "Ответ."
+        hidden_value(vera.post(DRAFTS, data={**draft, "answer": " "}), "before_answer")
+        == "Ответ."
     )
     assert vera.post(DRAFTS, data=draft).status_code == 303
     site.lab.tick("changes", "fetch")
-    (file,) = (each for each in FileIndex(site.database).list_files("trial") if asked in each.text)
-    assert [(each.role, each.content) for each in parse_example(file.text).messages] == [
+    (file,) = (
+        each
+        for each in FileIndex(site.database).list_files("trial")
+        if asked in each.text
+    )
+    assert [
+        (each.role, each.content) for each in parse_example(file.text).messages
+    ] == [
         *(("user", texts["question"]), ("assistant", "Ответ.")),
         *(("user", asked), ("assistant", "Две тысячи.")),
     ]
@@ -139,7 +169,9 @@ def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_
 
 @pytest.mark.parametrize("case", ["another person", "not known", "whole question"])
 def test_turn_before_is_left_out_of(site, vera, case):
-    before = add_question(site, "Сколько стоит велосипед?", is_known=case != "not known")
+    before = add_question(
+        site, "Сколько стоит велосипед?", is_known=case != "not known"
+    )
     asked = "Где купить трамвай?" if case == "whole question" else "а трамвай?"
     add_question(site, asked)
     if case == "another person":
@@ -149,9 +181,13 @@ def test_turn_before_is_left_out_of(site, vera, case):
     assert "before_question" not in page.text
 
 
-def test_correction_of_a_question_that_an_example_asks_alone_is_without_the_turn_before(site, vera):
+def test_correction_of_a_question_that_an_example_asks_alone_is_without_the_turn_before(
+    site, vera
+):
     add_question(site, "Сколько стоит велосипед?", is_known=True)
-    turns = [add_question(site, name, is_known=True) for name in ("Трамвай?", "Троллейбус?")]
+    turns = [
+        add_question(site, name, is_known=True) for name in ("Трамвай?", "Троллейбус?")
+    ]
 
     def turn_before(turn):
         anna = Actor.person(ANNA, Authority())
@@ -180,7 +216,9 @@ def test_group_becomes_an_example_and_counts_as_answered_after_the_commit(site, 
     site.lab.tick("changes", "fetch")
     assert "Показать нечего" in page_text(vera.get(PAGE))
     # A disliked answer to a question of an example: the example is wrong.
-    add_question(site, ASKED, is_known=True, rating=Rating.DOWN, later=timedelta(minutes=1))
+    add_question(
+        site, ASKED, is_known=True, rating=Rating.DOWN, later=timedelta(minutes=1)
+    )
     page = vera.get(PAGE)
     assert "Такой пример уже есть" in page.text
     link = re.search(r'href="(/datasets/trial/examples/one[^"#]*)', page.text)[1]
@@ -198,7 +236,9 @@ def test_questions_beyond_the_limit_and_of_revoked_consents_are_not_listed(site,
     assert count_groups(site) == 0
 
 
-def test_waiting_questions_are_counted_in_the_header_on_the_board_and_on_the_tab(site, vera):
+def test_waiting_questions_are_counted_in_the_header_on_the_board_and_on_the_tab(
+    site, vera
+):
     for question in (ASKED, OTHER, "Кто придумал Lisp?"):
         add_question(site, question)
     site.services.unanswered.clear()
@@ -217,7 +257,9 @@ def test_models_page_says_that_ratings_are_enough_to_train_on(site, vera):
         rating = Rating.DOWN if number % 9 else Rating.UP
         add_question(site, f"Сколько будет {number}?", is_known=True, rating=rating)
     assert "recipe.method: kto" not in page_text(vera.get("/admin/models"))
-    site.lab.repository.commit_dataset(recipe={"provider": "engine", "base_model": "tiny"})
+    site.lab.repository.commit_dataset(
+        recipe={"provider": "engine", "base_model": "tiny"}
+    )
     site.lab.tick("fetch")
     text = page_text(vera.get("/admin/models"))
     assert "100 оценённых ответов ещё не учила ни одна модель" in text

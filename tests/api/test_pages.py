@@ -103,7 +103,11 @@ def test_assets_have_hashed_addresses_and_are_cached_for_a_year(shelf):
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert get(shelf, address, accept_encoding="identity").content == answer.content
     folder = min(addresses).rpartition("/")[0]
-    for outdated in ("/static/merlin.css", "/static/0123abcd/merlin.css", f"{folder}/..%2fx.css"):
+    for outdated in (
+        "/static/merlin.css",
+        "/static/0123abcd/merlin.css",
+        f"{folder}/..%2fx.css",
+    ):
         assert get(shelf, outdated).status_code == 404
 
 
@@ -115,9 +119,9 @@ def test_scripts_and_templates_insert_no_raw_html_and_evaluate_no_text():
     for path in [*STATIC.glob("*.js"), *WEB.glob("*/static/*.js")]:
         text = path.read_text("utf-8")
         if path.name != "htmx.min.js":
-            assert not re.search(r"innerHTML|outerHTML|insertAdjacent|eval\(|Function\(", text), (
-                path
-            )
+            assert not re.search(
+                r"innerHTML|outerHTML|insertAdjacent|eval\(|Function\(", text
+            ), path
     for path in WEB.glob("**/templates/*.html"):
         text = path.read_text("utf-8")
         assert not re.search(r"\|\s*safe|style=|\son[a-z]+=|javascript:", text), path
@@ -148,7 +152,10 @@ def test_unknown_path_returns_a_problem_document_to_programs(shelf):
 
 def test_anonymous_user_is_redirected_to_sign_in_and_back(shelf):
     answer = get(shelf, "/me")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fme")
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/sign-in?next=%2Fme",
+    )
     with shelf.browser_client(ANNA) as browser:
         answer = browser.get("/sign-in?next=%2Fme")
         assert (answer.status_code, answer.headers["location"]) == (303, "/me")
@@ -193,6 +200,8 @@ def test_external_return_address_is_replaced(address):
     assert local_address(address) == "/"
 
 
-@pytest.mark.parametrize("address", ["/", "/?q=графы", "/courses/3?type=lab", "/me#keys"])
+@pytest.mark.parametrize(
+    "address", ["/", "/?q=графы", "/courses/3?type=lab", "/me#keys"]
+)
 def test_local_return_address_is_kept(address):
     assert local_address(address) == address

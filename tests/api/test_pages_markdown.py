@@ -30,7 +30,9 @@ def test_long_row_of_underscores_and_letters_is_not_searched_again_from_each_let
 
 
 def test_contents_list_the_second_level_headings():
-    html, contents = render_markdown("## Один `код`\n\n### Ниже\n\n## Два *слова*\n", "ru")
+    html, contents = render_markdown(
+        "## Один `код`\n\n### Ниже\n\n## Два *слова*\n", "ru"
+    )
     assert contents == [
         ("part-1", "Один код"),
         ("part-2", "Два слова"),
@@ -77,13 +79,18 @@ def test_disallowed_links_become_plain_text(link):
 
 def test_images_become_links_and_html_is_escaped():
     page = html('![Схема](https://example.com/a.png "x") <b onclick=x>жирно</b>')
-    assert '<a href="https://example.com/a.png" rel="noopener noreferrer">Схема</a>' in page
+    assert (
+        '<a href="https://example.com/a.png" rel="noopener noreferrer">Схема</a>'
+        in page
+    )
     assert "<img" not in page
     assert "&lt;b onclick=x&gt;" in page
 
 
 def test_code_and_tables_are_focusable_and_labelled():
-    page = html('```python" onload=x\nprint("<")\n```\n\n    plain\n\n|a|b|\n|-|-|\n|1|2|\n')
+    page = html(
+        '```python" onload=x\nprint("<")\n```\n\n    plain\n\n|a|b|\n|-|-|\n|1|2|\n'
+    )
     assert 'aria-label="Код: python&#34;"' in page
     assert "print(&#34;&lt;&#34;)" in page
     assert page.count('tabindex="0"') == 3

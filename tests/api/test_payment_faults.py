@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from merlin.providers.yookassa import YooKassaGateway
-from tests.api.payment_api import DEADLINE_S, NOT_OPEN, SILENT, TO_GATEWAY, run_payment_api
+from tests.api.payment_api import (
+    DEADLINE_S,
+    NOT_OPEN,
+    SILENT,
+    TO_GATEWAY,
+    run_payment_api,
+)
 from tests.support.faults import HANG_S, Fault, FaultKind
 from tests.support.waiting import wait_until
 
@@ -15,7 +21,9 @@ pytestmark = pytest.mark.functional
 FAULTS = {
     "hangs": Fault("payments.create", FaultKind.HANG, times=None),
     "drops": Fault("payments.create", FaultKind.DROP, times=None),
-    "breaks when done": Fault("payments.create", FaultKind.DONE_STATUS, times=None, status=500),
+    "breaks when done": Fault(
+        "payments.create", FaultKind.DONE_STATUS, times=None, status=500
+    ),
     "has enough": Fault("payments.create", FaultKind.STATUS, times=None, status=429),
 }
 # Before the stand-in releases a hanging call.
@@ -34,7 +42,9 @@ def test_payer_gets_a_timely_error_and_pays_once(shop, name):
         # Other calls are answered meanwhile.
         assert boris.http.get("/orders").status_code == 200
         assert future.result(IN_TIME_S) == SILENT
-    assert "дважды деньги не спишутся" in anna.http.get(f"/orders/{order_id}{SILENT}").text
+    assert (
+        "дважды деньги не спишутся" in anna.http.get(f"/orders/{order_id}{SILENT}").text
+    )
     shop.yookassa.faults.clear()
     assert anna.pay(order_id) == TO_GATEWAY
     assert len(shop.payments_of(order_id)) == 1
@@ -44,14 +54,19 @@ def test_wrong_credentials_notify_admins_once_and_keep_the_order(tmp_path):
     with run_payment_api(tmp_path) as shop:
         services = shop.site.app.state.services
         wrong = YooKassaGateway(
-            services.config.payments.yookassa, shop.yookassa.shop_id, "another", DEADLINE_S
+            services.config.payments.yookassa,
+            shop.yookassa.shop_id,
+            "another",
+            DEADLINE_S,
         )
         shop.site.app.state.services = replace(services, gateway=wrong, polled=wrong)
         anna = shop.buyer()
         order_id = anna.order()
         assert anna.pay(order_id) == SILENT
         assert anna.pay(order_id) == SILENT
-        assert shop.admin_notice_keys(reason="invalid_credentials") == ["notice-gateway-key"]
+        assert shop.admin_notice_keys(reason="invalid_credentials") == [
+            "notice-gateway-key"
+        ]
         assert shop.state(order_id) == "asking"
         shop.site.app.state.services = services
         assert anna.pay(order_id) == TO_GATEWAY

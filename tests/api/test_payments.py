@@ -24,8 +24,12 @@ OLD = "2026-01-01T00:00:00.000000Z"
 def request_refund(shop, order_id):
     """Ask for a refund of all as the page does; the payment worker sends it."""
     ctx = shop.site.services
-    ((grant, amount),) = payments.show_payment(ctx, ADMIN, order_id).remaining_amounts.items()
-    refund = partial(payments.request_refund, ctx, ADMIN, order_id, grant, amount, "не подошло")
+    ((grant, amount),) = payments.show_payment(
+        ctx, ADMIN, order_id
+    ).remaining_amounts.items()
+    refund = partial(
+        payments.request_refund, ctx, ADMIN, order_id, grant, amount, "не подошло"
+    )
     return shop.db.transact(refund)
 
 
@@ -36,7 +40,10 @@ def test_refund_with_a_lost_response_is_created_once(shop, kind):
     shop.yookassa.faults.add(Fault("refunds.create", kind))
     refund_id = request_refund(shop, order_id).refund_id
     wait_until(
-        lambda: shop.billing.refunds.list_of_purchase(order_id)[0].state is RefundState.SENDING
+        lambda: (
+            shop.billing.refunds.list_of_purchase(order_id)[0].state
+            is RefundState.SENDING
+        )
     )
     shop.sql("UPDATE refund SET next_poll_at = ? WHERE id = ?", OLD, refund_id)
     shop.wait_for_state(order_id, "refunded")
@@ -51,7 +58,9 @@ def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
     shop.yookassa.faults.add(Fault("refunds.create", FaultKind.DROP))
     refund_id = request_refund(shop, order_id).refund_id
     wait_until(lambda: len(shop.yookassa.refunds()) == before + 1)
-    shop.sql("UPDATE refund SET next_poll_at = ?, at = ? WHERE id = ?", OLD, OLD, refund_id)
+    shop.sql(
+        "UPDATE refund SET next_poll_at = ?, at = ? WHERE id = ?", OLD, OLD, refund_id
+    )
     shop.wait_for_state(order_id, "refunded")
     assert len(shop.yookassa.refunds()) == before + 1
 
@@ -61,7 +70,9 @@ def test_list_of_refunds_without_an_end_is_notified(shop, monkeypatch):
     endless = {"type": "list", "items": [], "next_cursor": "a"}
     monkeypatch.setattr(shop.yookassa, "make_page", lambda *_: endless)
     shop.yookassa.refund(order_id)
-    wait_until(lambda: shop.admin_notice_keys(reason=ENDLESS_LIST) == ["notice-gateway-list"])
+    wait_until(
+        lambda: shop.admin_notice_keys(reason=ENDLESS_LIST) == ["notice-gateway-list"]
+    )
     monkeypatch.undo()
     shop.make_due(order_id)
     shop.wait_for_state(order_id, "refunded")
@@ -72,7 +83,9 @@ def test_pending_refund_is_polled_until_it_succeeds(shop):
     shop.yookassa.behave(refund="pending")
     refund_id = request_refund(shop, order_id).refund_id
     refunds = shop.yookassa.refunds
-    pending = wait_until(lambda: next((x for x in refunds() if x["status"] == "pending"), None))
+    pending = wait_until(
+        lambda: next((x for x in refunds() if x["status"] == "pending"), None)
+    )
     assert shop.state(order_id) == "paid"
     shop.yookassa.finish_refund(pending["id"], "succeeded")
     shop.sql("UPDATE refund SET next_poll_at = ? WHERE id = ?", OLD, refund_id)
@@ -86,7 +99,9 @@ def test_refused_refund_notifies_admins_and_can_be_repeated(shop):
     order_id = anna.buy()
     shop.yookassa.behave(refund="insufficient_funds")
     request_refund(shop, order_id)
-    wait_until(lambda: "notice-refund-refused" in shop.admin_notice_keys(purchase=order_id[:8]))
+    wait_until(
+        lambda: "notice-refund-refused" in shop.admin_notice_keys(purchase=order_id[:8])
+    )
     (refused,) = shop.billing.refunds.list_of_purchase(order_id)
     assert (refused.state.value, refused.trouble) == ("refused", "insufficient_funds")
     assert (shop.state(order_id), len(anna.terms)) == ("paid", 1)
@@ -99,5 +114,7 @@ def test_api_without_a_shop_sells_nothing_and_lists_no_orders(tmp_path):
     with run_api(tmp_path) as site:
         site.add_user(1001)
         with site.browser_client(1001) as anna:
-            assert anna.post("/checkout/plus", data={"price": "29900"}).status_code == 404
+            assert (
+                anna.post("/checkout/plus", data={"price": "29900"}).status_code == 404
+            )
             assert not re.search("/orders/[0-9a-f]{32}", anna.get("/orders").text)

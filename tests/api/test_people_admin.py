@@ -56,7 +56,9 @@ def test_role_grant_and_revocation_are_audited_and_notify_the_user(site, admin):
     assert admin.post(f"{address}/role", data=form).status_code == 303
     authority = site.roles.authority(ANNA)
     assert (authority.role, authority.scopes) == (Role.TEACHER, {"networks"})
-    assert admin.post(f"{address}/role", data={**form, "scope": "none"}).status_code == 404
+    assert (
+        admin.post(f"{address}/role", data={**form, "scope": "none"}).status_code == 404
+    )
     assert admin.post(f"{address}/role", data={"role": "teacher"}).status_code == 409
     assert admin.post(f"{address}/role", data={"role": "owner"}).status_code == 422
     assert admin.post(f"{address}/scope", data={"scope": "networks"}).status_code == 303

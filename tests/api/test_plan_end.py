@@ -30,7 +30,9 @@ def test_plan_end_notice_comes_once_three_days_before_the_end_of_the_last_term(s
 
 
 @pytest.mark.parametrize(("plan", "notices"), [("plus", 0), ("free", 1)])
-def test_plan_end_notice_is_not_sent_to_who_has_the_plan_without_an_end(shop, plan, notices):
+def test_plan_end_notice_is_not_sent_to_who_has_the_plan_without_an_end(
+    shop, plan, notices
+):
     anna = shop.buyer()
     shop.billing.terms.add(anna.user_id, "plus", 10, f"gift:{anna.user_id}", "cli:vera")
     shop.sql("UPDATE users SET plan = ? WHERE user_id = ?", plan, anna.user_id)

@@ -63,7 +63,9 @@ class socket_call:  # noqa: N801 - reads as a function
     def __init__(self, address, path, *lines):
         self._port = int(address.rpartition(":")[2])
         header_lines = ["Accept-Language: en", "Connection: close", *lines]
-        self._request = f"GET {path} HTTP/1.1\r\n" + "\r\n".join(header_lines) + "\r\n\r\n"
+        self._request = (
+            f"GET {path} HTTP/1.1\r\n" + "\r\n".join(header_lines) + "\r\n\r\n"
+        )
 
     def __enter__(self):
         with socket.create_connection(("127.0.0.1", self._port)) as connection:
@@ -76,31 +78,59 @@ class socket_call:  # noqa: N801 - reads as a function
 
 
 @pytest.mark.parametrize("host", ["[", "a b", "[::1", "x" * 500, "мир"])
-@pytest.mark.parametrize("path", ["/api/nothing", "//[", "/api/courses/%ff%00", "/%E2%80%AE"])
+@pytest.mark.parametrize(
+    "path", ["/api/nothing", "//[", "/api/courses/%ff%00", "/%E2%80%AE"]
+)
 def test_invalid_host_header_does_not_cause_a_server_error(still_site, host, path):
     line = f"Host: {host}".encode().decode("latin-1")
     with socket_call(still_site.address, path, line) as (head, _):
         assert head.split()[1] in ("404", "422"), head
 
 
-@pytest.mark.parametrize("path", ["/api/courses/", "/api/courses/1/materials/", "/api/v1/courses/"])
+@pytest.mark.parametrize(
+    "path", ["/api/courses/", "/api/courses/1/materials/", "/api/v1/courses/"]
+)
 def test_response_never_redirects_to_the_host_header(still_site, path):
-    with socket_call(still_site.address, path, "Host: elsewhere.example") as (head, body):
+    with socket_call(still_site.address, path, "Host: elsewhere.example") as (
+        head,
+        body,
+    ):
         assert head.split()[1] == "404"
         assert "elsewhere" not in head + body
 
 
 def make_error(kind, *loc, **context):
-    return {"type": kind, "loc": loc, "msg": "Its own words", "input": "secret", "ctx": context}
+    return {
+        "type": kind,
+        "loc": loc,
+        "msg": "Its own words",
+        "input": "secret",
+        "ctx": context,
+    }
 
 
 @pytest.mark.parametrize(
     ("error_", "part", "pointer", "detail"),
     [
-        (make_error("missing", "body", "a", 0, "b"), "body", "/a/0/b", "Its own words."),
-        (make_error("extra_forbidden", "body", "a/b~c"), "body", "/a~1b~0c", "Its own words."),
+        (
+            make_error("missing", "body", "a", 0, "b"),
+            "body",
+            "/a/0/b",
+            "Its own words.",
+        ),
+        (
+            make_error("extra_forbidden", "body", "a/b~c"),
+            "body",
+            "/a~1b~0c",
+            "Its own words.",
+        ),
         (make_error("json_invalid", "body", 17), "body", "", "Its own words."),
-        (make_error("missing", "body", "\ud800" * 300), "body", "/" + "?" * 100, "Its own words."),
+        (
+            make_error("missing", "body", "\ud800" * 300),
+            "body",
+            "/" + "?" * 100,
+            "Its own words.",
+        ),
         (make_error("value_error"), "body", "", "Its own words."),
         (make_error("repeated", "query", "x"), "query", "/x", "A value is repeated."),
         (
@@ -111,7 +141,9 @@ def make_error(kind, *loc, **context):
         ),
     ],
 )
-def test_validation_error_points_to_the_value_without_repeating_it(error_, part, pointer, detail):
+def test_validation_error_points_to_the_value_without_repeating_it(
+    error_, part, pointer, detail
+):
     (document,) = validation_errors([error_], "en")
     assert (document["place"], document["pointer"]) == (part, pointer)
     assert document["detail"].startswith(detail)
@@ -119,7 +151,9 @@ def test_validation_error_points_to_the_value_without_repeating_it(error_, part,
 
 
 def test_number_of_validation_errors_is_limited():
-    assert len(validation_errors([make_error("missing", "body", "x")] * 500, "ru")) == 20
+    assert (
+        len(validation_errors([make_error("missing", "body", "x")] * 500, "ru")) == 20
+    )
 
 
 @pytest.mark.parametrize("cursor", ["a", "-1", "1e3", "9" * 17, "%00"])

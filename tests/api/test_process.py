@@ -18,7 +18,9 @@ def begin(tmp_path):
 
     def api(port):
         config = tmp_path / "config.yaml"
-        config.write_text(f'state_dir: .\napi: {{listen: "127.0.0.1:{port}"}}\n', "utf-8")
+        config.write_text(
+            f'state_dir: .\napi: {{listen: "127.0.0.1:{port}"}}\n', "utf-8"
+        )
         return start("api", config, tmp_path / "log")
 
     return api
@@ -26,7 +28,9 @@ def begin(tmp_path):
 
 def is_ready(port):
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=longest()).is_success
+        return httpx.get(
+            f"http://127.0.0.1:{port}/healthz", timeout=longest()
+        ).is_success
     except httpx.TransportError:
         return False
 

@@ -27,7 +27,11 @@ MANY = 50
 MOST = 12
 # What people search and filter, beside each page as it is.
 SEARCHES = (
-    *("/?query=граф", "/datasets/{dataset}/examples?query=что", "/admin/users?query=имя"),
+    *(
+        "/?query=граф",
+        "/datasets/{dataset}/examples?query=что",
+        "/admin/users?query=имя",
+    ),
     *("/admin/audit?target=user:50001", "/api/courses/search?query=граф"),
     "/datasets/{dataset}/examples/one?example=q1",
 )
@@ -43,7 +47,14 @@ UNOPENED = {
     "/api/courses/search": "opened with words",
     "/datasets/{dataset}/examples/one": "opened with an example",
 }
-OF_STUDENTS = ("/", "/courses/{course_id}", "/me", "/orders", "/plans", "/api/user/courses")
+OF_STUDENTS = (
+    "/",
+    "/courses/{course_id}",
+    "/me",
+    "/orders",
+    "/plans",
+    "/api/user/courses",
+)
 OF_TEACHERS = (
     "/teach",
     "/courses/{course_id}/board",
@@ -103,15 +114,30 @@ def add_rows(site, numbers):
     clone(db, t.PROMOTION, numbers, to_model="ft:{}".format)
     clone(db, t.COMMIT, numbers, sha="{:040}".format, position=ids)
     clone(db, t.VERDICT, numbers, commit_sha="{:040}".format, position=ids, job_id=ids)
-    errors = {"line": 1, "col": 1, "rule": "no-answer", "severity": "error", "arguments": "{}"}
-    verdicts = [row["id"] for row in db.rows(t.VERDICT.select()) if row["id"] not in known]
+    errors = {
+        "line": 1,
+        "col": 1,
+        "rule": "no-answer",
+        "severity": "error",
+        "arguments": "{}",
+    }
+    verdicts = [
+        row["id"] for row in db.rows(t.VERDICT.select()) if row["id"] not in known
+    ]
     db.add_many(
         t.FINDING,
-        ({**errors, "verdict_id": each, "path": "examples/0.yaml"} for each in verdicts),
+        (
+            {**errors, "verdict_id": each, "path": "examples/0.yaml"}
+            for each in verdicts
+        ),
     )
     clone(db, t.SESSION, numbers, id=ids, user_id=lambda _: VERA, chat_id=ids)
     # Alike: each group of questions is searched for among the examples.
-    asked = {"known": lambda _: 0, "asked_at": lambda _: now, "is_dismissed": lambda _: 0}
+    asked = {
+        "known": lambda _: 0,
+        "asked_at": lambda _: now,
+        "is_dismissed": lambda _: 0,
+    }
     clone(db, t.TURN, numbers, id=ids, session_id=ids, update_id=ids, **asked)
     talked = {"session_id": lambda _: site.talk, "user_id": lambda _: VERA}
     others = partial(int.__add__, 60_000)
@@ -119,14 +145,45 @@ def add_rows(site, numbers):
     clone(db, t.COURSE, numbers, id=ids, slug="course{}".format)
     mark_catalogue_changed(db)
     for person in (ANNA, VERA):
-        clone(db, t.FAVOURITE, numbers, user_id=lambda _, who=person: who, course_id=ids)
-    clone(db, t.SIGN_IN, numbers, token_hash=str, source=lambda _: None, user_id=lambda _: VERA)
-    clone(db, t.CHANGE, numbers, change_id=str, batch=str, state=lambda _: "waiting", **trial)
+        clone(
+            db, t.FAVOURITE, numbers, user_id=lambda _, who=person: who, course_id=ids
+        )
+    clone(
+        db,
+        t.SIGN_IN,
+        numbers,
+        token_hash=str,
+        source=lambda _: None,
+        user_id=lambda _: VERA,
+    )
+    clone(
+        db,
+        t.CHANGE,
+        numbers,
+        change_id=str,
+        batch=str,
+        state=lambda _: "waiting",
+        **trial,
+    )
     clone(db, t.DATASET_FILE, numbers, path="examples/{}.yaml".format, **trial)
-    clone(db, t.EXAMPLE_ENTRY, numbers, path="examples/{}.yaml".format, example_id=str, **trial)
+    clone(
+        db,
+        t.EXAMPLE_ENTRY,
+        numbers,
+        path="examples/{}.yaml".format,
+        example_id=str,
+        **trial,
+    )
     clone(db, t.PURCHASE, numbers, id="p{}".format, user_id=ids, outside_id=str)
     clone(db, t.LEDGER, numbers, key=str, purchase_id="p{}".format)
-    clone(db, t.PURCHASE, numbers, id="v{}".format, user_id=lambda _: VERA, outside_id="v{}".format)
+    clone(
+        db,
+        t.PURCHASE,
+        numbers,
+        id="v{}".format,
+        user_id=lambda _: VERA,
+        outside_id="v{}".format,
+    )
     clone(db, t.JOB_EVENT, numbers, event_id="more{}".format)
     for number in numbers:
         Proposals(db).add(VERA, Draft(f"Что такое {number * 7919}?", "Ответ.", "trial"))
@@ -139,8 +196,14 @@ def site(recorded, tmp_path):
         place = ChatPlace(VERA, VERA, site.course, "algorithms")
         site.talk = Sessions(site.db, site.bot_id).open(place).session_id
         Turns(site.db, site.bot_id).ask(Question(site.talk, 99, VERA, "Что это?"), None)
-        site.path_values |= {"order_id": purchase.purchase_id, "purchase_id": purchase.purchase_id}
-        site.path_values |= {"session_id": site.talk, "number": site.path_values["request_id"]}
+        site.path_values |= {
+            "order_id": purchase.purchase_id,
+            "purchase_id": purchase.purchase_id,
+        }
+        site.path_values |= {
+            "session_id": site.talk,
+            "number": site.path_values["request_id"],
+        }
         site.path_values["user_id"] = ANNA
         site.sign_in(VERA)
         site.recorded = recorded
@@ -166,7 +229,9 @@ def count_queries(site, user_id, addresses):
     with site.browser_client(user_id) as browser, site.key_client(user_id) as program:
         opened = {
             path: partial(
-                open_page, program if path.startswith(("/api", "/v1")) else browser, address
+                open_page,
+                program if path.startswith(("/api", "/v1")) else browser,
+                address,
             )
             for path, address in addresses.items()
         }
@@ -185,15 +250,21 @@ def open_page(client, address):
 @pytest.mark.parametrize(
     ("user_id", "chosen"), [(VERA, None), (BORIS, OF_TEACHERS), (ANNA, OF_STUDENTS)]
 )
-def test_every_page_asks_few_queries_and_as_many_for_fifty_rows_as_for_five(site, user_id, chosen):
+def test_every_page_asks_few_queries_and_as_many_for_fifty_rows_as_for_five(
+    site, user_id, chosen
+):
     addresses = list_addresses(site)
     addresses = {path: addresses[path] for path in chosen or addresses}
     add_rows(site, range(FEW))
     few = count_queries(site, user_id, addresses)
     add_rows(site, range(FEW, MANY))
     many = count_queries(site, user_id, addresses)
-    assert {page: (few[page], count) for page, count in many.items() if count > few[page]} == {}
-    assert {page: count for page, count in many.items() if count > MORE.get(page, MOST)} == {}
+    assert {
+        page: (few[page], count) for page, count in many.items() if count > few[page]
+    } == {}
+    assert {
+        page: count for page, count in many.items() if count > MORE.get(page, MOST)
+    } == {}
 
 
 def test_search_for_a_person_asks_as_often_however_many_there_are(site):

@@ -44,8 +44,12 @@ def test_correction_of_a_general_answer_in_a_course_belongs_to_the_course(site, 
     conversation = Conversation(site, dataset="networks")
     turn = conversation.add_question(1)
     conversation.add_answer(1, model_id="general")
-    feedback.correct(site.services, anna, turn.turn_id, "Граф — это пара множеств.", "ru")
-    assert [each.draft.dataset for each in Proposals(site.db).of_user(ANNA)] == ["networks"]
+    feedback.correct(
+        site.services, anna, turn.turn_id, "Граф — это пара множеств.", "ru"
+    )
+    assert [each.draft.dataset for each in Proposals(site.db).of_user(ANNA)] == [
+        "networks"
+    ]
 
 
 def refusal(site, actor, turn):
@@ -63,7 +67,9 @@ def test_correction_without_consent_is_refused_and_not_stored(site, anna, conver
 
 
 @pytest.mark.parametrize("fields", [{"format": "photo"}, {"question": "слово " * 2000}])
-def test_turn_that_cannot_become_an_example_cannot_be_corrected(site, anna, conversation, fields):
+def test_turn_that_cannot_become_an_example_cannot_be_corrected(
+    site, anna, conversation, fields
+):
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = conversation.add_turn(1, **fields)
     assert refusal(site, anna, turn) == "api-problem-no-example"

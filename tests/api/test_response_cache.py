@@ -44,7 +44,10 @@ def test_cached_response_repeats_the_bytes_and_supports_not_modified(still_site,
         for response in (first, second)
     ]
     assert cached_headers[0] == cached_headers[1]
-    assert first.headers["cache-control"] == "public, max-age=60, stale-while-revalidate=600"
+    assert (
+        first.headers["cache-control"]
+        == "public, max-age=60, stale-while-revalidate=600"
+    )
     assert first.headers["vary"].startswith("Accept-Language")
     assert re.fullmatch(r'"[0-9a-f]{32}"', first.headers["etag"])
     same = still_site.client.get(path, headers={"If-None-Match": first.headers["etag"]})
@@ -57,7 +60,9 @@ def test_cached_response_repeats_the_bytes_and_supports_not_modified(still_site,
 @pytest.mark.parametrize("header", ['"x",W/{tag} , "y"', "*"])
 def test_etag_matches_in_every_form_of_the_header(still_site, header):
     tag = still_site.client.get(LIST).headers["etag"]
-    answer = still_site.client.get(LIST, headers={"If-None-Match": header.format(tag=tag)})
+    answer = still_site.client.get(
+        LIST, headers={"If-None-Match": header.format(tag=tag)}
+    )
     assert answer.status_code == 304
 
 
@@ -67,13 +72,17 @@ def test_any_etag_matches_no_course_that_does_not_exist(still_site):
 
 
 def test_other_sites_may_read_nothing(still_site):
-    answer = still_site.client.get(LIST, headers={"Origin": "https://elsewhere.example"})
+    answer = still_site.client.get(
+        LIST, headers={"Origin": "https://elsewhere.example"}
+    )
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
 def test_etags_differ_by_path_query_and_language(still_site):
     tags = [
-        still_site.client.get(path, headers={"Accept-Language": language}).headers["etag"]
+        still_site.client.get(path, headers={"Accept-Language": language}).headers[
+            "etag"
+        ]
         for path in CACHED
         for language in ("ru", "en")
     ]
@@ -99,7 +108,10 @@ def lose_courses(site):
 
 def test_cached_response_needs_no_database(site):
     wait_until(
-        lambda: site.client.get(LIST).headers["etag"] == site.client.get(LIST).headers["etag"]
+        lambda: (
+            site.client.get(LIST).headers["etag"]
+            == site.client.get(LIST).headers["etag"]
+        )
     )
     tag = site.client.get(LIST).headers["etag"]
     lose_courses(site)

@@ -17,7 +17,17 @@ pytestmark = pytest.mark.functional
 
 # boris owns the records in the path, and leads the course and the datasets. `poor` is
 # an admin's key with every scope but the needed ones, or any key where keys are not accepted.
-WHO = ["nobody", "anna", "other", "boris", "elsewhere", "editor", "admin", "poor", "blocked"]
+WHO = [
+    "nobody",
+    "anna",
+    "other",
+    "boris",
+    "elsewhere",
+    "editor",
+    "admin",
+    "poor",
+    "blocked",
+]
 PEOPLE = {
     "anna": ANNA,
     "other": OTHER,
@@ -78,7 +88,9 @@ def site(tmp_path_factory):
 
 def list_useless_scopes(operation):
     """Return the scopes that the description of an operation does not name."""
-    return tuple(scope for scope in Scope if f"`{scope.value}`" not in operation["description"])
+    return tuple(
+        scope for scope in Scope if f"`{scope.value}`" not in operation["description"]
+    )
 
 
 class Callers:
@@ -88,12 +100,16 @@ class Callers:
         self.site = site
         self.http = httpx.Client(base_url=site.address, timeout=longest())
         everything = {
-            name: site.key_headers(user_id) for name, user_id in PEOPLE.items() if name != "poor"
+            name: site.key_headers(user_id)
+            for name, user_id in PEOPLE.items()
+            if name != "poor"
         }
         self.keys = {"nobody": {}, **everything}
         self.poor = {
             scopes: site.key_headers(VERA, *scopes)
-            for scopes in {list_useless_scopes(operation) for _, _, operation in TOLD.values()}
+            for scopes in {
+                list_useless_scopes(operation) for _, _, operation in TOLD.values()
+            }
         }
         self.all = site.key_headers(VERA)
         self.browsers = {}
@@ -113,10 +129,18 @@ class Callers:
     def call(self, name, caller, **elsewhere):
         path, verb, operation = TOLD[name]
         self.http.cookies.clear()
-        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-        body = {} if content is None else {"json": self.site.request_body(name, content["example"])}
+        content = (
+            operation.get("requestBody", {}).get("content", {}).get("application/json")
+        )
+        body = (
+            {}
+            if content is None
+            else {"json": self.site.request_body(name, content["example"])}
+        )
         address = path.format(**{**self.site.path_values, **elsewhere})
-        return self.http.request(verb, address, headers=self.headers(caller, operation), **body)
+        return self.http.request(
+            verb, address, headers=self.headers(caller, operation), **body
+        )
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +163,9 @@ def find_differences(before, after):
 
 def is_as_expected(answer, expected):
     if expected == "ok":
-        return answer.status_code not in (401, 403, 404, 405) and answer.status_code < 500
+        return (
+            answer.status_code not in (401, 403, 404, 405) and answer.status_code < 500
+        )
     return answer.status_code == int(expected)
 
 
@@ -158,7 +184,9 @@ def test_forbidden_callers_are_refused_and_nothing_changes(site, callers):
                 continue
             answer = callers.call(name, caller)
             if not is_as_expected(answer, expected):
-                wrong.append((name, caller, expected, answer.status_code, answer.text[:200]))
+                wrong.append(
+                    (name, caller, expected, answer.status_code, answer.text[:200])
+                )
             assert b"Traceback" not in answer.content
         after = read_tables(site)
         wrong += [(name, "changed", table) for table in find_differences(before, after)]
@@ -196,9 +224,9 @@ def test_foreign_object_is_indistinguishable_from_a_missing_one(site, callers, h
         response = callers.call(name, "elsewhere")
         none = callers.call(name, "elsewhere", **{hidden: missing})
         assert response.status_code == none.status_code == 404
-        assert problem_without_number(response, site.path_values[hidden]) == problem_without_number(
-            none, missing
-        ), name
+        assert problem_without_number(
+            response, site.path_values[hidden]
+        ) == problem_without_number(none, missing), name
 
 
 def problem_without_number(answer, number):
@@ -221,8 +249,13 @@ def test_permitted_callers_are_accepted(site, callers):
             if expected != "ok":
                 continue
             answer = callers.call(name, caller)
-            if not (is_as_expected(answer, expected) or (name, answer.status_code) in NOT_HERE):
-                wrong.append((name, caller, expected, answer.status_code, answer.text[:200]))
+            if not (
+                is_as_expected(answer, expected)
+                or (name, answer.status_code) in NOT_HERE
+            ):
+                wrong.append(
+                    (name, caller, expected, answer.status_code, answer.text[:200])
+                )
     assert wrong == []
 
 

@@ -26,7 +26,9 @@ def test_no_probe_and_no_question_scans_a_table_that_grows(recorded, tmp_path):
         chat_client(site) as client,
         site.browser_client(site.add_user(9001)) as browser,
     ):
-        assert client.post("/chat/completions", json=chat_request("Что такое граф?")).is_success
+        assert client.post(
+            "/chat/completions", json=chat_request("Что такое граф?")
+        ).is_success
         # From then on the answers are counted.
         assert site.client.get("/metrics").status_code == 200
         # Their jobs are counted by state.
@@ -35,7 +37,9 @@ def test_no_probe_and_no_question_scans_a_table_that_grows(recorded, tmp_path):
         recorded.forget()
         for path in ("/metrics", "/readyz", "/healthz", "/metrics"):
             assert site.client.get(path).status_code == 200
-        assert client.post("/chat/completions", json=chat_request("Что такое граф?")).is_success
+        assert client.post(
+            "/chat/completions", json=chat_request("Что такое граф?")
+        ).is_success
         address = f"/courses/{site.course_id('algorithms')}/chat"
         assert browser.post(address, data={"q": "Что такое дерево?"}).status_code == 303
         assert site.client.get("/metrics").status_code == 200
@@ -43,7 +47,9 @@ def test_no_probe_and_no_question_scans_a_table_that_grows(recorded, tmp_path):
     assert (recorded.find_scans(), recorded.find_long()) == ({}, {})
 
 
-def test_no_payment_hook_or_task_of_the_api_scans_a_table_that_grows(recorded, tmp_path):
+def test_no_payment_hook_or_task_of_the_api_scans_a_table_that_grows(
+    recorded, tmp_path
+):
     with run_full_api(tmp_path) as site:
         purchase, _ = Shop(site.db, utc_now).buy(VERA)
         add_history(site.db)
@@ -52,7 +58,12 @@ def test_no_payment_hook_or_task_of_the_api_scans_a_table_that_grows(recorded, t
         wait_until(lambda: any("next_poll_at" in sql for sql, _ in recorded.statements))
         site.db.transact(partial(notify_expiry, site.services, utc_now()))
         site.db.transact(partial(release_stale_reservations, site.services))
-        assert site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
+        assert (
+            site.client.post(
+                "/hooks/telegram", json=UPDATE, headers=HEADERS
+            ).status_code
+            == 200
+        )
         assert site.client.post("/hooks/git").status_code == 202
         site.client.post("/hooks/payment", json={"object": {"id": purchase.outside_id}})
     assert (recorded.find_scans(), recorded.find_long()) == ({}, {})

@@ -38,7 +38,9 @@ def site(tmp_path):
 @pytest.fixture(scope="module")
 def one_api(tmp_path_factory):
     """One API for the tests that change nothing in it."""
-    with run_api(tmp_path_factory.mktemp("shared"), telegram_keys=(TELEGRAM_PUBLIC_KEY,)) as site:
+    with run_api(
+        tmp_path_factory.mktemp("shared"), telegram_keys=(TELEGRAM_PUBLIC_KEY,)
+    ) as site:
         set_bot_name(site)
         yield site
 
@@ -57,7 +59,9 @@ def answer_login(site, key, user_id, *, is_own=True):
 
 def test_init_data_of_telegram_signs_the_user_in(site):
     with signed_out_browser(site) as browser:
-        answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
+        answer = browser.post(
+            "/api/auth/telegram", json={"init_data": signed_init_data()}
+        )
         assert answer.status_code == 200, answer.text
         body = answer.json()
         assert (body["user"]["id"], body["user"]["display_name"]) == (ANNA, "Анна А.")
@@ -65,13 +69,19 @@ def test_init_data_of_telegram_signs_the_user_in(site):
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "Path=/" in cookie
-    frame = site.client.get("/api/user", headers={"Authorization": f"Bearer {body['token']}"})
+    frame = site.client.get(
+        "/api/user", headers={"Authorization": f"Bearer {body['token']}"}
+    )
     assert frame.json()["id"] == ANNA
 
 
 # What is valid: tests/account/test_telegram_data.py.
 def test_init_data_without_a_valid_telegram_signature_is_refused(shared):
-    for data in (signed_init_data(key=None, token=TOKEN), signed_init_data(bot_id=17), "x"):
+    for data in (
+        signed_init_data(key=None, token=TOKEN),
+        signed_init_data(bot_id=17),
+        "x",
+    ):
         answer = shared.client.post("/api/auth/telegram", json={"init_data": data})
         assert answer.status_code == 401
         assert problem_code(answer) == "telegram-data"
@@ -82,7 +92,9 @@ def test_login_is_confirmed_in_the_bot_and_used_once(site):
     site.add_user(ANNA)
     with signed_out_browser(site) as browser:
         begun = start_login(browser)
-        assert begun["url"] == f"https://t.me/merlin_test_bot?start=login_{begun['key']}"
+        assert (
+            begun["url"] == f"https://t.me/merlin_test_bot?start=login_{begun['key']}"
+        )
         assert 10 <= begun["number"] <= 99
         assert finish_login(browser) == "pending"
         login = answer_login(site, begun["key"], ANNA)
@@ -114,7 +126,9 @@ def test_browser_that_signed_in_by_the_bot_is_known_for_the_password_too(site):
         assert finish_login(browser) == "signed in"
         browser.post("/sign-out")
         with signed_out_browser(site) as stranger:
-            guesses = [sign_in_by_password(stranger, "anna").status_code for _ in range(6)]
+            guesses = [
+                sign_in_by_password(stranger, "anna").status_code for _ in range(6)
+            ]
         assert guesses[-1] == 429
         assert sign_in_by_password(browser, "anna", PASSWORD).status_code == 303
 
@@ -181,7 +195,9 @@ def test_remote_sign_in_requires_https(site):
 def test_cookie_inside_telegram_frame_is_partitioned(site):
     secure = {"X-Forwarded-Proto": "https"}
     with signed_out_browser(site, **secure) as browser:
-        answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
+        answer = browser.post(
+            "/api/auth/telegram", json={"init_data": signed_init_data()}
+        )
         cookie = answer.headers["set-cookie"]
     assert cookie.startswith("__Host-merlin=")
     assert cookie.endswith("SameSite=None; Secure; Partitioned")
@@ -191,7 +207,9 @@ def test_unprefixed_cookie_is_ignored_over_https(site):
     site.add_user(ANNA)
     with site.browser_client(ANNA) as browser:
         assert get_user(browser).status_code == 200
-        assert get_user(browser, headers={"X-Forwarded-Proto": "https"}).status_code == 401
+        assert (
+            get_user(browser, headers={"X-Forwarded-Proto": "https"}).status_code == 401
+        )
 
 
 def test_blocked_user_is_signed_out_and_cannot_sign_in(site):
@@ -202,10 +220,15 @@ def test_blocked_user_is_signed_out_and_cannot_sign_in(site):
         assert get_user(browser).status_code == 403
         assert problem_code(get_user(browser)) == "blocked"
         page = browser.get("/me", headers={"Accept": "text/html"})
-        assert (page.status_code, "Администратор закрыл вам доступ" in page.text) == (403, True)
+        assert (page.status_code, "Администратор закрыл вам доступ" in page.text) == (
+            403,
+            True,
+        )
         assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 403
         Users(site.db).block(site.add_user(ANNA), "cli:vera")
-        answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
+        answer = browser.post(
+            "/api/auth/telegram", json={"init_data": signed_init_data()}
+        )
         assert (answer.status_code, problem_code(answer)) == (403, "blocked")
     with signed_out_browser(site) as browser:
         answer_login(site, start_login(browser)["key"], ANNA)

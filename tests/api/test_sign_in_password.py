@@ -60,7 +60,11 @@ def test_sign_in_attempts_are_logged_with_the_user_and_without_the_password(site
         get_user(browser)
         # The log line of a call is written after its response.
         wait_until(lambda: sum(log["event"] == answered for log in logs) == 4)
-    calls = [(log["path"], log["status"], log["user"]) for log in logs if log["event"] == answered]
+    calls = [
+        (log["path"], log["status"], log["user"])
+        for log in logs
+        if log["event"] == answered
+    ]
     tries = [log for log in logs if "user" in log and log["event"] != answered]
     assert [(log["event"], log["user"]) for log in tries] == [
         ("a wrong password", BORIS),
@@ -78,7 +82,9 @@ def test_concurrent_password_guesses_are_all_counted(site):
     with signed_out_browser(site) as browser, ThreadPoolExecutor(10) as pool:
         statuses = [
             response.status_code
-            for response in pool.map(lambda _: sign_in_by_password(browser, "boris"), range(10))
+            for response in pool.map(
+                lambda _: sign_in_by_password(browser, "boris"), range(10)
+            )
         ]
     assert statuses.count(401) == 5
     assert statuses.count(429) == 5
@@ -88,12 +94,15 @@ def test_guesses_from_one_address_are_throttled_across_names(site):
     freeze_login_throttle(site)
     with signed_out_browser(site) as browser:
         statuses = [
-            sign_in_by_password(browser, f"name{number}").status_code for number in range(31)
+            sign_in_by_password(browser, f"name{number}").status_code
+            for number in range(31)
         ]
     assert statuses == [401] * 30 + [429]
 
 
-def test_own_success_does_not_clear_the_guesses_of_others_from_the_same_address(database):
+def test_own_success_does_not_clear_the_guesses_of_others_from_the_same_address(
+    database,
+):
     """Else who guesses from an address signs in to an account of their own each thirtieth time."""
     throttle = fill_address(but=1)
     own = throttle.buckets_of("boris", ADDRESS)
@@ -125,7 +134,9 @@ def fill_address(but=0):
 def guess_until_refused(site, name, right=PASSWORD):
     """Guess as a stranger until even the correct password is refused."""
     with signed_out_browser(site) as stranger:
-        assert [sign_in_by_password(stranger, name).status_code for _ in range(5)] == [401] * 5
+        assert [sign_in_by_password(stranger, name).status_code for _ in range(5)] == [
+            401
+        ] * 5
         assert sign_in_by_password(stranger, name, right).status_code == 429
 
 
@@ -151,7 +162,9 @@ def test_guesses_of_strangers_do_not_keep_the_owner_out_of_a_known_browser(site,
     assert sign_in_by_password(owner, "boris", PASSWORD).status_code == 303
 
 
-def test_guesses_from_the_same_address_do_not_keep_the_owner_out_of_a_known_browser(site, owner):
+def test_guesses_from_the_same_address_do_not_keep_the_owner_out_of_a_known_browser(
+    site, owner
+):
     with signed_out_browser(site) as stranger:
         for number in range(31):
             answer = sign_in_by_password(stranger, f"name{number}")
@@ -159,11 +172,15 @@ def test_guesses_from_the_same_address_do_not_keep_the_owner_out_of_a_known_brow
     assert sign_in_by_password(owner, "boris", PASSWORD).status_code == 303
 
 
-def test_known_browsers_have_five_guesses_each_apart_from_those_of_strangers(site, owner):
+def test_known_browsers_have_five_guesses_each_apart_from_those_of_strangers(
+    site, owner
+):
     with signed_out_browser(site) as second:
         assert sign_in_by_password(second, "boris", PASSWORD).status_code == 303
         for browser in (owner, second):
-            answers = [sign_in_by_password(browser, "boris").status_code for _ in range(6)]
+            answers = [
+                sign_in_by_password(browser, "boris").status_code for _ in range(6)
+            ]
             assert answers == [401] * 5 + [429]
             assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 429
     guess_until_refused(site, "boris")
@@ -201,7 +218,9 @@ def test_browser_of_one_user_is_not_known_for_another(site, owner):
 
 
 @pytest.mark.parametrize(("days", "status"), [(179, 303), (181, 429)])
-def test_browser_is_known_for_half_a_year_after_its_last_sign_in(site, owner, days, status):
+def test_browser_is_known_for_half_a_year_after_its_last_sign_in(
+    site, owner, days, status
+):
     guess_until_refused(site, "boris")
     account = Accounts(site.db).find(BORIS)
     use_cookie(owner, sign_known_browser(account, utc_now() - timedelta(days=days)))

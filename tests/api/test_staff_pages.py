@@ -21,7 +21,14 @@ from merlin.db.audit import Audit
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import DATASET_FILE
-from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
+from tests.browser.staff_browser import (
+    ANNA,
+    BORIS,
+    VERA,
+    XSS,
+    propose_change,
+    run_staff_site,
+)
 from tests.db.pipeline_rows import make_commit, make_examples, make_finding, make_spec
 
 pytestmark = pytest.mark.integration
@@ -39,7 +46,9 @@ def staff(tmp_path_factory):
         site.add_user(EDITOR, Role.EDITOR)
         # Silent in all tests: not live in the first ten seconds alone, which changes the board.
         silent_since = utc_now() - timedelta(minutes=5)
-        Heartbeats(site.db).beat(Heartbeat("daemon", "merlin-1", 7, silent_since, silent_since))
+        Heartbeats(site.db).beat(
+            Heartbeat("daemon", "merlin-1", 7, silent_since, silent_since)
+        )
         site.change = propose_change(site, "materials/rights.md", None, "# Право\n")
         yield site
 
@@ -104,9 +113,12 @@ def send(client, method, path):
 def read_state(staff):
     """Return everything that any of these forms could change."""
     request_ids = [
-        record.request_id for record in Requests(staff.db).list_of_author(f"user:{VERA}")
+        record.request_id
+        for record in Requests(staff.db).list_of_author(f"user:{VERA}")
     ]
-    changes = [first.change_id for first, *_ in Changes(staff.db).list_batches(None, 100)]
+    changes = [
+        first.change_id for first, *_ in Changes(staff.db).list_batches(None, 100)
+    ]
     audit = len(Audit(staff.db).list_newest(1000))
     return request_ids, changes, audit
 
@@ -120,7 +132,9 @@ def test_staff_page_returns_404_without_the_permission(staff, method, path):
         strangers.append(CLARA)
     if path.startswith(KEEPING):
         strangers += [BORIS, EDITOR, CLARA]
-    if path.endswith("/accept"):  # editors of the dataset accept the regressions of a held model
+    if path.endswith(
+        "/accept"
+    ):  # editors of the dataset accept the regressions of a held model
         strangers.append(CLARA)
     elif path.startswith("/admin") and method == "POST":
         strangers += [BORIS, EDITOR, CLARA]
@@ -171,16 +185,25 @@ def test_form_of_another_site_changes_nothing(staff, headers):
         client.headers.pop("Origin")
         client.headers.update(headers)
         for path in forms:
-            assert send(client, "POST", re.sub("{.*?}", "1", path)).status_code == 403, path
+            assert (
+                send(client, "POST", re.sub("{.*?}", "1", path)).status_code == 403
+            ), path
         assert client.get("/me").status_code == 200
     assert read_state(staff) == before
 
 
 def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff):
-    data = {**FORM, "once": secrets.token_hex(16), "title_ru": "Дважды", "kind": "lecture"}
+    data = {
+        **FORM,
+        "once": secrets.token_hex(16),
+        "title_ru": "Дважды",
+        "kind": "lecture",
+    }
     path = f"/courses/{staff.course_id('algorithms')}/edit/materials"
     with staff.browser_client(BORIS) as client:
-        (lesson,) = re.findall('name="lesson".* value="(.*?)"', client.get(f"{path}/new").text)
+        (lesson,) = re.findall(
+            'name="lesson".* value="(.*?)"', client.get(f"{path}/new").text
+        )
         assert lesson == "5"
         places = {client.post(path, data=data).headers["location"] for _ in range(3)}
         other = client.post(path, data={**data, "once": secrets.token_hex(16)})
@@ -203,34 +226,54 @@ def test_proposals_are_decided_in_bulk_by_leaders_of_the_course(staff):
     fields = {"origin": "distil", "model_id": XSS, "note": XSS}
     questions = [f"Что такое {word}?" for word in ("дек", "бор", XSS)]
     drafts = [
-        Draft(question, "Структура данных.", "algorithms", **fields) for question in questions
+        Draft(question, "Структура данных.", "algorithms", **fields)
+        for question in questions
     ]
     Proposals(staff.db).add_drafts(drafts)
-    first, second, third = (proposal.proposal_id for proposal in Proposals(staff.db).list_waiting())
+    first, second, third = (
+        proposal.proposal_id for proposal in Proposals(staff.db).list_waiting()
+    )
     with staff.browser_client(BORIS) as client:
         page = client.get(path).text
         assert questions[0] in page
         assert XSS not in page
         none = client.post(path, data={"act": "approve"})
         assert (none.status_code, "хотя бы одно" in none.text) == (409, True)
-        response = client.post(path, data={"act": "approve", "proposal": [first, second]})
+        response = client.post(
+            path, data={"act": "approve", "proposal": [first, second]}
+        )
         assert response.headers["location"].startswith(f"{path}?changed=")
         again = client.post(path, data={"act": "approve", "proposal": [first, second]})
         assert again.status_code == 409
-        assert client.post(path, data={"act": "decline", "proposal": [2**70]}).status_code == 422
+        assert (
+            client.post(path, data={"act": "decline", "proposal": [2**70]}).status_code
+            == 422
+        )
         client.post(path, data={"decline": third})
         assert questions[0] not in client.get(path).text
-    batch = Changes(staff.db).list_of_batch(response.headers["location"].partition("=")[2])
+    batch = Changes(staff.db).list_of_batch(
+        response.headers["location"].partition("=")[2]
+    )
     assert len(batch) == 2
-    states = [Proposals(staff.db).get(number).state for number in (first, second, third)]
+    states = [
+        Proposals(staff.db).get(number).state for number in (first, second, third)
+    ]
     assert states == ["approved", "approved", "declined"]
 
 
 def test_form_without_a_valid_once_mark_is_refused(staff):
     with staff.browser_client(VERA) as client:
         for data in ({}, {"once": "x"}, {"once": "0" * 31 + "\n"}):
-            assert client.post(f"/admin/jobs/{staff.job_id}/cancel", data=data).status_code == 422
-        for address in ("/admin/jobs/0", f"/admin/jobs/{2**60}", "/admin/jobs/x", "/changes/zz"):
+            assert (
+                client.post(f"/admin/jobs/{staff.job_id}/cancel", data=data).status_code
+                == 422
+            )
+        for address in (
+            "/admin/jobs/0",
+            f"/admin/jobs/{2**60}",
+            "/admin/jobs/x",
+            "/changes/zz",
+        ):
             assert client.get(address).status_code == 404, address
         assert client.get("/admin/jobs?cursor=%00").status_code == 422
 
@@ -286,7 +329,11 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
     outcome = staff.rows.outcome(make_spec(), make_examples(12), [make_finding()])
     values = {"count": 1, "place": "examples/x.yaml:3:1"}
     words = "1 пример не учтён: смотрите examples/x.yaml:3:1"
-    left_out = {"status": VerdictStatus.LEFT_OUT, "reason": "verdict-left-out", "arguments": values}
+    left_out = {
+        "status": VerdictStatus.LEFT_OUT,
+        "reason": "verdict-left-out",
+        "arguments": values,
+    }
     commit = make_commit(9)
     staff.rows.record(commit, [replace(outcome, **left_out)], staff.rows.clock())
     with staff.browser_client(VERA) as client:
@@ -324,6 +371,8 @@ def test_commit_that_waits_for_the_pin_is_unpinned_on_its_page(staff):
         action = re.search(r'action="(/admin/models/\d+/unpin)"', page)[1]
         fields = dict(re.findall(r'name="(once|back)" value="([^"]+)"', page))
         answer = client.post(action, data=fields)
-        story = rf"/admin/board\?commit={make_commit(32).sha}&asked=\d+#story-neurotypology"
+        story = (
+            rf"/admin/board\?commit={make_commit(32).sha}&asked=\d+#story-neurotypology"
+        )
         assert re.fullmatch(story, answer.headers["location"])
     rows.promotions.pin("neurotypology", is_pinned=False)

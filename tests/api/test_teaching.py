@@ -75,7 +75,10 @@ def test_teacher_sees_only_their_own_courses(site, teacher):
     answer = teacher.get("/api/teacher/courses")
     assert [course["slug"] for course in answer.json()["courses"]] == ["algorithms"]
     document = get_course(teacher, site)
-    assert document["materials"][0]["text"] == COURSES["algorithms"]["materials/lecture-01.md"]
+    assert (
+        document["materials"][0]["text"]
+        == COURSES["algorithms"]["materials/lecture-01.md"]
+    )
     assert document["name"]["en"] == "Algorithms and data structures"
 
 
@@ -84,7 +87,10 @@ def test_new_material_becomes_one_commit_with_its_text(site, teacher, committer)
     assert answer.status_code == 202
     change = answer.json()
     assert answer.headers["location"] == f"/api/changes/{change['id']}"
-    assert [file["path"] for file in change["files"]] == ["course.yaml", "materials/lecture-03.md"]
+    assert [file["path"] for file in change["files"]] == [
+        "course.yaml",
+        "materials/lecture-03.md",
+    ]
     assert change["state"] == "waiting"
     assert committer.commit().commit
     after = files_in_git(site)
@@ -106,7 +112,9 @@ def test_consecutive_edits_build_on_each_other(site, teacher, committer):
     assert committer.commit().commit
     for response in (first, second, third):
         assert Changes(site.db).get(response["id"]).state == "committed"
-    lessons = [material["lesson"] for material in get_course(teacher, site)["materials"]]
+    lessons = [
+        material["lesson"] for material in get_course(teacher, site)["materials"]
+    ]
     assert lessons[-3:] == [3, 4, 3]
 
 
@@ -125,20 +133,29 @@ def test_stale_revision_is_refused_with_both_texts(site, teacher, committer):
         "их\n",
     )
     body["revision"] = document["revision"]
-    assert teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 202
+    assert (
+        teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 202
+    )
 
 
 def test_write_without_a_revision_is_refused(site, teacher):
     material = get_course(teacher, site)["materials"][0]
     body = {"title": {"ru": "Моё"}, "type": "lecture", "lesson": 1, "text": "моё"}
-    assert teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 409
+    assert (
+        teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 409
+    )
     assert teacher.delete(f"{materials(site)}/{material['id']}").status_code == 409
 
 
 def test_material_of_a_removed_course_is_not_saved_and_not_lost(site, teacher):
     del teacher  # grants the role
     address = f"/courses/{site.course_id('algorithms')}/edit/materials"
-    form = {"title_ru": "Новый", "text": "Жалко потерять.", "act": "save", "once": "0" * 32}
+    form = {
+        "title_ru": "Новый",
+        "text": "Жалко потерять.",
+        "act": "save",
+        "once": "0" * 32,
+    }
     index = FileIndex(site.database)
     index.keep("algorithms", "0", dict.fromkeys(index.read_blobs("algorithms")))
     with site.browser_client(BORIS) as browser:
@@ -153,7 +170,12 @@ def test_card_form_names_the_teachers_that_nobody_is(site, teacher):
     Accounts(site.db).set_name(BORIS, "boris", "cli:vera")
     with site.browser_client(BORIS) as browser:
         assert "Ни у кого из преподавателей нет логина" not in browser.get(address).text
-        card = {"name_ru": "А", "teachers": "boris, borsi", "once": "0" * 32, "revision": "old"}
+        card = {
+            "name_ru": "А",
+            "teachers": "boris, borsi",
+            "once": "0" * 32,
+            "revision": "old",
+        }
         page = browser.post(address, data=card).text
     assert "Ни у кого из преподавателей нет логина: borsi." in page
 
@@ -163,19 +185,26 @@ def test_invalid_values_are_refused_and_store_no_change(site, teacher):
         answer = teacher.post(materials(site), json={**NEW, **wrong})
         assert answer.status_code == 422, wrong
         assert answer.headers["content-type"] == "application/problem+json"
-    bare = {name: value for name, value in NEW.items() if name not in ("text", "file_url")}
+    bare = {
+        name: value for name, value in NEW.items() if name not in ("text", "file_url")
+    }
     (error,) = teacher.post(materials(site), json=bare).json()["errors"]
     assert error["detail"] == text("ru", "api-wrong-material-source")
     (error,) = teacher.patch(
-        f"/api/courses/{site.course_id('algorithms')}", json={"teachers": ["boris", "boris"]}
+        f"/api/courses/{site.course_id('algorithms')}",
+        json={"teachers": ["boris", "boris"]},
     ).json()["errors"]
     assert error["detail"] == text("ru", "api-wrong-repeated")
     assert Changes(site.db).list_pending("algorithms") == []
-    seen = teacher.post(materials(site), json={**NEW, "title": {"ru": "\u200b", "en": "Heaps"}})
+    seen = teacher.post(
+        materials(site), json={**NEW, "title": {"ru": "\u200b", "en": "Heaps"}}
+    )
     assert "title: {en: Heaps}" in seen.json()["files"][0]["difference"]
 
 
-def test_course_with_errors_is_refused_and_must_be_fixed_in_git(site, teacher, committer):
+def test_course_with_errors_is_refused_and_must_be_fixed_in_git(
+    site, teacher, committer
+):
     committer.files["algorithms"]["course.yaml"] += "semester: 2\n"
     committer.commit()
     answer = teacher.post(materials(site), json=NEW)

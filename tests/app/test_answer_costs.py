@@ -59,8 +59,12 @@ def costs(database, clock):
         (True, CandidateKind.COMPOSED, 70),
     ],
 )
-def test_taught_answer_costs_nothing_of_the_language_model(database, known, kind, micro):
-    config = make_config(models={"base": {"price": {"input": 1, "output": 2, "training": 0}}})
+def test_taught_answer_costs_nothing_of_the_language_model(
+    database, known, kind, micro
+):
+    config = make_config(
+        models={"base": {"price": {"input": 1, "output": 2, "training": 0}}}
+    )
     model = Candidate(kind, "p", "tuned", base="base")
     reply = Reply(Ending.WHOLE, "Лоб.", model, "tuned", Usage(30, 20), known)
     assert cost_of(Context(config=config, db=database), reply) == Cost(micro, "USD")
@@ -135,6 +139,6 @@ def test_concurrent_answer_costs_are_all_added(url, cipher, clock):
     for thread in threads:
         wait_for_end(thread)
     with open_database(url, cipher=cipher) as database:
-        assert database.sql("SELECT SUM(micro), currency FROM answer_cost GROUP BY currency") == [
-            (210, "USD")
-        ]
+        assert database.sql(
+            "SELECT SUM(micro), currency FROM answer_cost GROUP BY currency"
+        ) == [(210, "USD")]

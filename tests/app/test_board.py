@@ -48,7 +48,9 @@ def read_cards(world):
 
 
 def show_cards(world):
-    return [(card.commit[:4], card.stage.value, card.state) for card in read_cards(world)]
+    return [
+        (card.commit[:4], card.stage.value, card.state) for card in read_cards(world)
+    ]
 
 
 def store_metrics(world, job_id, metrics):
@@ -57,7 +59,11 @@ def store_metrics(world, job_id, metrics):
     rows = []
     for number, data in enumerate(metrics):
         world.clock.move(1)
-        event = {"event_id": str(number), "at": iso(world.clock()), "data": json.dumps(data)}
+        event = {
+            "event_id": str(number),
+            "at": iso(world.clock()),
+            "data": json.dumps(data),
+        }
         rows.append(fields | event)
     world.db.add_missing(JOB_EVENT, rows)
 
@@ -82,9 +88,15 @@ def test_commit_moves_through_the_stages_and_the_serving_one_stays(world):
 def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world):
     world.serve(1, make_examples())
     outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
-    world.record(make_commit(2), [replace(outcome, status=VerdictStatus.LEFT_OUT)], world.clock())
+    world.record(
+        make_commit(2), [replace(outcome, status=VerdictStatus.LEFT_OUT)], world.clock()
+    )
     (card, _) = read_cards(world)
-    assert (card.stage, card.state, card.needs_care) == (Stage.CHECKED, "left_out", True)
+    assert (card.stage, card.state, card.needs_care) == (
+        Stage.CHECKED,
+        "left_out",
+        True,
+    )
     world.push(3, make_examples(13))
     assert [state for _, _, state in show_cards(world)] == ["built", "serving"]
 
@@ -92,12 +104,17 @@ def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world):
 def test_failure_stays_until_a_later_commit_replaces_it(world):
     world.serve(1, make_examples())
     world.push(2, make_examples(13), findings=[make_finding()])
-    world.db.sql("UPDATE verdict SET status = 'rejected', job_id = NULL WHERE position = 2")
+    world.db.sql(
+        "UPDATE verdict SET status = 'rejected', job_id = NULL WHERE position = 2"
+    )
     (card, _) = read_cards(world)
     assert (card.stage, len(card.errors), card.needs_care) == (Stage.CHECKED, 1, True)
     job = world.start(3, make_examples(14))
     world.finish(job, JobState.FAILED)
-    assert show_cards(world) == [("a003", "training", "failed"), ("a001", "serving", "serving")]
+    assert show_cards(world) == [
+        ("a003", "training", "failed"),
+        ("a001", "serving", "serving"),
+    ]
     world.serve(4, make_examples(15))
     assert show_cards(world) == [("a004", "serving", "serving")]
 
@@ -109,7 +126,10 @@ def test_edit_with_many_files_hides_no_other_edit(world):
     request = ChangeRequest(editor, "7", world.clock())
 
     def put(count):
-        edits = [Edit(f"examples/new-{count}-{each}.yaml", None, "x") for each in range(count)]
+        edits = [
+            Edit(f"examples/new-{count}-{each}.yaml", None, "x")
+            for each in range(count)
+        ]
         changes.put(make_changes(FACE, edits, request))
 
     put(1)
@@ -129,9 +149,12 @@ def test_commit_of_an_edit_leads_its_editor_and_admins_to_the_undo(world):
     batch = Changes(world.db).claim()
     Changes(world.db).settle(batch, BatchResult(sha))
     editors = [
-        Actor.person(number, Authority(Role.TEACHER, frozenset({FACE}))) for number in (7, 8)
+        Actor.person(number, Authority(Role.TEACHER, frozenset({FACE})))
+        for number in (7, 8)
     ]
-    found = [read_commit(world.ctx, actor, sha)[0].change for actor in (OPERATOR, *editors)]
+    found = [
+        read_commit(world.ctx, actor, sha)[0].change for actor in (OPERATOR, *editors)
+    ]
     assert found == [changes[0].batch, changes[0].batch, ""]
 
 
@@ -140,14 +163,21 @@ def test_removed_dataset_stays_only_while_its_model_answers(world):
     job = world.start(2, make_examples(13))
     world.finish(job, JobState.FAILED)
     world.serve(3, make_examples(14), spec=make_spec("trial"))
-    gone = [CommitOutcome(name, VerdictStatus.REMOVED) for name in (FACE, "never-served")]
+    gone = [
+        CommitOutcome(name, VerdictStatus.REMOVED) for name in (FACE, "never-served")
+    ]
     world.record(make_commit(4), gone, world.clock())
     kept, removed = read_board(world.ctx, OPERATOR).rows
     assert (kept.name, kept.removed, kept.cards[0].state) == ("trial", False, "serving")
     assert (removed.name, removed.removed) == (FACE, True)
-    assert [(card.commit[:4], card.state) for card in removed.cards] == [("a001", "removed")]
+    assert [(card.commit[:4], card.state) for card in removed.cards] == [
+        ("a001", "removed")
+    ]
     world.push(5, make_examples())  # it is there again, with the build that serves
-    assert [row.removed for row in read_board(world.ctx, OPERATOR).rows] == [False, False]
+    assert [row.removed for row in read_board(world.ctx, OPERATOR).rows] == [
+        False,
+        False,
+    ]
 
 
 def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(world):
@@ -163,7 +193,9 @@ def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(wo
 def test_training_shows_its_progress(world):
     job = world.start(1, make_examples())
     assert world.jobs.save(job, replace(job, state=JobState.RUNNING))
-    steps = [{"step": n, "total_steps": 400, "train_loss": 3 / n} for n in range(1, 201)]
+    steps = [
+        {"step": n, "total_steps": 400, "train_loss": 3 / n} for n in range(1, 201)
+    ]
     store_metrics(world, job.job_id, steps)
     (card,) = read_cards(world)
     assert (card.state, card.progress.share) == ("training", 50)
@@ -175,7 +207,9 @@ def test_teacher_sees_only_the_datasets_of_their_courses(world):
     teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
     assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == [FACE, "trial"]
     assert [row.name for row in read_board(world.ctx, teacher).rows] == ["trial"]
-    assert [row.name for row in read_board(world.ctx, teacher, "trial").rows] == ["trial"]
+    assert [row.name for row in read_board(world.ctx, teacher, "trial").rows] == [
+        "trial"
+    ]
     with pytest.raises(NotFound):
         read_board(world.ctx, teacher, FACE)
     assert read_board(world.ctx, Actor.person(1001, Authority())).rows == []
@@ -183,7 +217,9 @@ def test_teacher_sees_only_the_datasets_of_their_courses(world):
 
 def test_course_whose_dataset_a_rewritten_history_never_had_is_not_listed(world):
     world.push(1, make_examples())
-    CourseCatalogue(world.db).teach({"python": make_course("Питон"), FACE: make_course("Лицо")})
+    CourseCatalogue(world.db).teach(
+        {"python": make_course("Питон"), FACE: make_course("Лицо")}
+    )
     assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == [FACE]
 
 
@@ -197,7 +233,9 @@ def test_board_shows_since_when_the_daemon_is_silent(world):
 
 
 def count_tasks(world, actor=OPERATOR):
-    return {(task.dataset, task.kind): task.count for task in list_tasks(world.ctx, actor)}
+    return {
+        (task.dataset, task.kind): task.count for task in list_tasks(world.ctx, actor)
+    }
 
 
 def test_what_waits_for_an_editor_is_counted_until_it_is_decided(world):
@@ -233,7 +271,10 @@ def test_model_that_a_pin_keeps_waits_only_for_those_who_may_unpin(world):
         "UPDATE verdict SET status = 'training', reason = 'verdict-pinned' WHERE position = 2"
     )
     teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
-    assert (count_tasks(world), count_tasks(world, teacher)) == ({("trial", "models"): 1}, {})
+    assert (count_tasks(world), count_tasks(world, teacher)) == (
+        {("trial", "models"): 1},
+        {},
+    )
 
 
 def test_example_left_out_of_a_live_commit_needs_care_until_the_next_commit(world):

@@ -87,14 +87,18 @@ def test_error_is_mended_by_the_first_commit_without_it(world):
     assert find(world.ctx, FACE, wrong).state is CommitState.LEFT_OUT
     push_wrong(world, 2, 3)
     push_wrong(world, 3, status=VerdictStatus.REJECTED)
-    assert after(world, wrong).mended_by == "", "a rejected commit may not have been read whole"
+    assert after(world, wrong).mended_by == "", (
+        "a rejected commit may not have been read whole"
+    )
     right = world.push(4, make_examples(16))
     world.push(5, make_examples(17))
     view = find(world.ctx, FACE, wrong)
     assert (view.state, view.after.mended_by) == (CommitState.MENDED, right)
 
 
-def test_commit_with_too_few_examples_is_mended_by_the_first_that_is_not_rejected(world):
+def test_commit_with_too_few_examples_is_mended_by_the_first_that_is_not_rejected(
+    world,
+):
     few = push_wrong(world, 1, status=VerdictStatus.REJECTED)
     push_wrong(world, 2, status=VerdictStatus.REJECTED)
     assert find(world.ctx, FACE, few).state is CommitState.REJECTED

@@ -58,7 +58,10 @@ def test_model_is_compared_with_any_other_of_its_dataset(world):
     other = world.serve(4, make_examples(12), spec=make_spec("python"))
     read = evaluation.read_evaluation
     found = read(world.ctx, OPERATOR, f"{FACE}-3", against=f"{FACE}-1")
-    assert (found.against.title, found.others) == (f"{FACE}-1", [f"{FACE}-2", f"{FACE}-1"])
+    assert (found.against.title, found.others) == (
+        f"{FACE}-1",
+        [f"{FACE}-2", f"{FACE}-1"],
+    )
     assert read(world.ctx, OPERATOR, f"{FACE}-3").against.title == f"{FACE}-2"
     with pytest.raises(NotFound):
         read(world.ctx, OPERATOR, f"{FACE}-3", against=other)

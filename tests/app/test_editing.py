@@ -41,7 +41,9 @@ def ctx(database, clock):
 
 
 def save(ctx, actor=EDITOR, name="new"):
-    return changes.save(ctx, actor, FACE, [Edit(f"examples/{name}.yaml", None, "моё\n")])[0]
+    return changes.save(
+        ctx, actor, FACE, [Edit(f"examples/{name}.yaml", None, "моё\n")]
+    )[0]
 
 
 def save_refused(ctx):
@@ -52,7 +54,9 @@ def save_refused(ctx):
     return change.change_id
 
 
-@pytest.mark.parametrize("actor", [STUDENT, Actor(), Actor.person(ANNA, Authority(Role.TEACHER))])
+@pytest.mark.parametrize(
+    "actor", [STUDENT, Actor(), Actor.person(ANNA, Authority(Role.TEACHER))]
+)
 def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
     change_id = save_refused(ctx)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, Draft("Где?", "Тут.", FACE))
@@ -80,15 +84,23 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
     assert changes.get(ctx, EDITOR, change_id).files[0].yours == "моё\n"
 
 
-def test_search_finds_the_teachers_examples_behind_those_of_datasets_they_may_not_edit(ctx):
+def test_search_finds_the_teachers_examples_behind_those_of_datasets_they_may_not_edit(
+    ctx,
+):
     FileIndex(ctx.db).keep("trial", "t1", {"examples/b.yaml": OLD})
     teacher = Actor.person(ANNA, Authority(Role.TEACHER, frozenset({"trial"})))
 
     def find(actor, *dataset, limit=1):
-        return [view.id for view in examples.find(ctx, actor, "было", *dataset, limit=limit)]
+        return [
+            view.id for view in examples.find(ctx, actor, "было", *dataset, limit=limit)
+        ]
 
     assert (find(EDITOR), find(EDITOR, limit=2)) == (["a"], ["a", "b"])
-    assert (find(teacher), find(teacher, "trial"), find(EDITOR, "trial")) == (["b"], ["b"], ["b"])
+    assert (find(teacher), find(teacher, "trial"), find(EDITOR, "trial")) == (
+        ["b"],
+        ["b"],
+        ["b"],
+    )
 
 
 def test_former_editor_can_only_view_and_withdraw_their_change(ctx):

@@ -24,7 +24,10 @@ ANNA, BORIS = (Actor.person(user_id, Authority()) for user_id in (1001, 1002))
 @pytest.fixture
 def catalogue(database):
     semesters = {"b": 1, "a": 2, "я": 1, "Z": 1}
-    courses = {slug: make_course(slug, semester=semester) for slug, semester in semesters.items()}
+    courses = {
+        slug: make_course(slug, semester=semester)
+        for slug, semester in semesters.items()
+    }
     return CourseCatalogue(database).teach(
         courses | {"closed": make_course("closed", active=False)}
     )
@@ -58,10 +61,16 @@ def test_materials_are_sorted_by_kind_and_lesson(catalogue):
 
 def test_favourite_is_added_once_and_removed_once(catalogue, ctx):
     course = catalogue.rows.find_course("a")
-    first, second = (courses.add_favourite(ctx, ANNA, course.course_id) for _ in range(2))
+    first, second = (
+        courses.add_favourite(ctx, ANNA, course.course_id) for _ in range(2)
+    )
     assert [first, second] == [(True, course), (False, course)]
     assert courses.list_favourites(ctx, ANNA) == [course]
-    assert courses.list_favourites(ctx, BORIS) == courses.list_favourites(ctx, Actor()) == []
+    assert (
+        courses.list_favourites(ctx, BORIS)
+        == courses.list_favourites(ctx, Actor())
+        == []
+    )
     assert courses.remove_favourite(ctx, BORIS, course.course_id) is False
     removals = [courses.remove_favourite(ctx, ANNA, course.course_id) for _ in range(2)]
     assert removals == [True, False]
@@ -78,9 +87,9 @@ def test_inactive_course_cannot_be_a_favourite_and_is_not_listed(catalogue, ctx)
     catalogue.teach({"b": make_course("b")})
     assert courses.list_favourites(ctx, ANNA) == []
     catalogue.teach({"a": make_course("a")})
-    assert [favourite.course_id for favourite in courses.list_favourites(ctx, ANNA)] == [
-        course.course_id
-    ]
+    assert [
+        favourite.course_id for favourite in courses.list_favourites(ctx, ANNA)
+    ] == [course.course_id]
 
 
 def test_number_of_favourites_is_limited(catalogue, ctx):
@@ -112,11 +121,15 @@ def test_concurrent_threads_add_each_favourite_once(catalogue, database, url):
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(add_favourites, range(16)))
     assert sum(results) == len(ids)
-    rows = database.rows(FAVOURITE.select(FAVOURITE.course_id).order_by(FAVOURITE.course_id))
+    rows = database.rows(
+        FAVOURITE.select(FAVOURITE.course_id).order_by(FAVOURITE.course_id)
+    )
     assert [row["course_id"] for row in rows] == sorted(ids)
 
 
-def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(catalogue, ctx):
+def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(
+    catalogue, ctx
+):
     closed = catalogue.rows.find_course("closed")
     course = catalogue.rows.find_course("a")
     teacher = Actor.person(3, Authority(Role.TEACHER, frozenset({"a"})))

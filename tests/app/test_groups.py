@@ -26,7 +26,10 @@ def groups(database, clock):
 
 
 def store_answer(turns, session_id, number, user_id, asker="", text="вопрос"):
-    turns.ask(Question(session_id, number, user_id, f"{text} {number}", number, asker=asker), 5)
+    turns.ask(
+        Question(session_id, number, user_id, f"{text} {number}", number, asker=asker),
+        5,
+    )
     turns.write(number, StoredAnswer(f"ответ {number}"))
     turns.mark_delivered(number)
 
@@ -43,7 +46,9 @@ def test_group_is_known_for_thirty_days_after_the_bot_left(groups, database, clo
     assert groups.get(OLD) is None
 
 
-def test_group_move_takes_sessions_and_waiting_messages(groups, sessions, turns, database):
+def test_group_move_takes_sessions_and_waiting_messages(
+    groups, sessions, turns, database
+):
     groups.put(Group(OLD))
     session = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, session.session_id, 1, ANNA)
@@ -69,7 +74,9 @@ def test_group_move_takes_sessions_and_waiting_messages(groups, sessions, turns,
     assert waiting.message.target == Target(3, 4, 5)
 
 
-def test_open_session_of_the_supergroup_stays_open_after_the_move(groups, sessions, turns):
+def test_open_session_of_the_supergroup_stays_open_after_the_move(
+    groups, sessions, turns
+):
     old = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, old.session_id, 1, ANNA)
     sessions.touch(old.session_id, "лоб")
@@ -81,7 +88,9 @@ def test_open_session_of_the_supergroup_stays_open_after_the_move(groups, sessio
     assert sessions.find(ChatPlace(NEW, ANNA), old.session_id) is not None
 
 
-def test_empty_session_of_the_supergroup_is_replaced_by_the_moved_one(groups, sessions, turns):
+def test_empty_session_of_the_supergroup_is_replaced_by_the_moved_one(
+    groups, sessions, turns
+):
     old = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, old.session_id, 1, ANNA)
     sessions.touch(old.session_id, "лоб")
@@ -97,7 +106,9 @@ def test_questions_carry_names_once_several_people_ask(sessions, turns, database
     assert turns.read_history(session, 9, asker=ANNA)[0].content == "вопрос 1"
     assert turns.read_history(session, 9, asker=BORIS)[0].content == "Анна: вопрос 1"
     store_answer(turns, session, 2, BORIS, "Борис")
-    contents = [turn.content for turn in turns.read_history(session, 9) if turn.role == "user"]
+    contents = [
+        turn.content for turn in turns.read_history(session, 9) if turn.role == "user"
+    ]
     assert contents == ["Анна: вопрос 1", "Борис: вопрос 2"]
     assert turns.askers(session) == {ANNA, BORIS}
     assert turns.get(1).question.text == "вопрос 1"

@@ -42,7 +42,10 @@ def test_unreadable_owner_is_not_called_dead(owner):
 def test_child_process_is_alive_until_it_has_ended():
     say = "from merlin.app import inbox; print(inbox.read_owner(), flush=True); input()"
     child = subprocess.Popen(
-        [sys.executable, "-c", say], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", say],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     owner = child.stdout.readline().strip()
     assert not read_owner().is_dead(owner)

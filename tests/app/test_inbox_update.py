@@ -11,7 +11,9 @@ SENDER = {"id": 1001, "is_bot": False, "language_code": "ru"}
 CHAT = {"id": -77, "type": "group"}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner)
+    ),
     max_leaves=8,
 )
 
@@ -34,7 +36,8 @@ def test_every_update_kind_has_a_chat(kind, event, chat_id):
 
 
 @pytest.mark.parametrize(
-    "raw", [{}, {"update_id": "7"}, {"update_id": None, "message": {}}, [], None, "update_id"]
+    "raw",
+    [{}, {"update_id": "7"}, {"update_id": None, "message": {}}, [], None, "update_id"],
 )
 def test_update_without_an_id_is_refused(raw):
     with pytest.raises(ValueError, match="update_id"):

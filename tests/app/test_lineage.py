@@ -42,7 +42,9 @@ def store_answer(database, clock):
         cost_micro=0,
     ):
         update = next(numbers)
-        turn = rows.ask(Question(opened.session_id, update, ANNA, question, update), update)
+        turn = rows.ask(
+            Question(opened.session_id, update, ANNA, question, update), update
+        )
         if model_id is not None:
             stored = StoredAnswer(
                 text,
@@ -73,16 +75,27 @@ def make_actor(user_id, role=Role.STUDENT, *scopes):
 
 
 def test_example_shows_its_builds_models_and_answers(world, store_answer):
-    models = [world.serve(1, make_examples()), world.serve(2, make_examples(changed=(5,)))]
+    models = [
+        world.serve(1, make_examples()),
+        world.serve(2, make_examples(changed=(5,))),
+    ]
     without = tuple(example for example in make_examples() if example.id != THIRD)
     other_model = world.serve(3, without)
     turns = [store_answer(model) for model in (*models, models[0], other_model)]
     told = read_impact(world)
     assert (told.dataset, told.example) == (FACE, THIRD)
-    assert (told.builds, told.newest_builds, told.tests) == (2, [f"{FACE}-2", f"{FACE}-1"], 0)
+    assert (told.builds, told.newest_builds, told.tests) == (
+        2,
+        [f"{FACE}-2", f"{FACE}-1"],
+        0,
+    )
     assert [model.model for model in told.newest_models] == models[::-1]
     assert [model.serves for model in told.newest_models] == [False, False]
-    assert [answer.turn for answer in told.newest_answers] == [turns[2], turns[1], turns[0]]
+    assert [answer.turn for answer in told.newest_answers] == [
+        turns[2],
+        turns[1],
+        turns[0],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +114,9 @@ def test_example_can_be_named_by_id_or_path(world, name):
     assert read_impact(world, name, FACE).dataset == FACE
 
 
-@pytest.mark.parametrize("name", ["нос", f"{FACE}/нос", "", "examples/.yaml", "other/x.yaml", "%"])
+@pytest.mark.parametrize(
+    "name", ["нос", f"{FACE}/нос", "", "examples/.yaml", "other/x.yaml", "%"]
+)
 def test_example_in_no_build_is_not_found(world, name):
     world.serve(1, make_examples())
     with pytest.raises(NotFound) as missing:
@@ -128,17 +143,23 @@ def test_user_who_cannot_watch_a_dataset_cannot_see_the_use_of_its_examples(worl
             read_impact(world, actor=outsider)
 
 
-def test_answer_shows_its_model_and_build_and_the_commit_of_its_example_apart(world, store_answer):
+def test_answer_shows_its_model_and_build_and_the_commit_of_its_example_apart(
+    world, store_answer
+):
     world.serve(1, make_examples())
     model = world.serve(2, make_examples(changed=(5,)))
-    origin = read_origin(world, store_answer(model, text="Черта 3 значит так. Ёлка 100%."))
+    origin = read_origin(
+        world, store_answer(model, text="Черта 3 значит так. Ёлка 100%.")
+    )
     assert (origin.model, origin.provider) == (model, "engine")
     assert (origin.origin.build, origin.origin.commit[:4]) == (f"{FACE}-2", "a002")
     assert ([*origin.said_by], origin.nearest) == ([THIRD], [])
     assert origin.said_by[THIRD].startswith("a001")
 
 
-def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(world, store_answer):
+def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(
+    world, store_answer
+):
     model = world.serve(1, make_examples())
     taught = "Черта 3 значит так. Ёлка 100%."
     Consents(world.ctx.db).give(ANNA, "2026-11-22")
@@ -152,7 +173,8 @@ def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(world
 def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answer):
     model = world.serve(1, make_examples())
     origin = read_origin(
-        world, store_answer(model, "Объясни, что значит черта 3", text="Своими словами.")
+        world,
+        store_answer(model, "Объясни, что значит черта 3", text="Своими словами."),
     )
     assert (origin.said_by, origin.nearest[0], len(origin.nearest)) == ({}, THIRD, 3)
     assert (
@@ -161,7 +183,9 @@ def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answe
 
 
 def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
-    turn = store_answer(world.serve(1, make_examples()), text="Этого я не знаю.", known=False)
+    turn = store_answer(
+        world.serve(1, make_examples()), text="Этого я не знаю.", known=False
+    )
     origin = read_origin(world, turn)
     assert origin.origin.build == f"{FACE}-1"
     assert (origin.part, origin.said_by, origin.nearest) == ("refused", {}, [])
@@ -169,9 +193,15 @@ def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
 
 @pytest.mark.parametrize(
     ("known", "role", "part"),
-    [(True, "serving", "exact"), (None, "serving", "model"), (True, "composed", "composed")],
+    [
+        (True, "serving", "exact"),
+        (None, "serving", "model"),
+        (True, "composed", "composed"),
+    ],
 )
-def test_part_of_the_chain_that_answered_is_named(world, store_answer, known, role, part):
+def test_part_of_the_chain_that_answered_is_named(
+    world, store_answer, known, role, part
+):
     model = world.serve(1, make_examples())
     assert read_origin(world, store_answer(model, known=known, role=role)).part == part
 
@@ -194,7 +224,9 @@ def test_answer_of_a_general_model_has_no_origin(world, store_answer):
     assert (origin.origin, origin.said_by, origin.nearest) == (None, {}, [])
 
 
-def test_origin_of_a_turn_without_a_model_or_of_a_missing_turn_is_refused(world, store_answer):
+def test_origin_of_a_turn_without_a_model_or_of_a_missing_turn_is_refused(
+    world, store_answer
+):
     with pytest.raises(Refused) as refusal:
         read_origin(world, store_answer(None))
     assert refusal.value.key == "why-no-model"

@@ -21,11 +21,15 @@ def record(world, question, answer, model="openai/ft:1"):
     world.db.transact(partial(world.db.add_new, BASELINE_ANSWER, row))
 
 
-def test_taught_question_in_a_disguise_has_what_was_answered_to_the_question_itself(world):
+def test_taught_question_in_a_disguise_has_what_was_answered_to_the_question_itself(
+    world,
+):
     model, _ = train(world, 1, make_examples(14), {})
     questions = {each.example_id: each for each in read_all(world.db, model.build_id)}
     report = evaluate(world.db, model, None)
-    disguised = [each for each in report.answers if each.source is QuestionKind.DISGUISED]
+    disguised = [
+        each for each in report.answers if each.source is QuestionKind.DISGUISED
+    ]
     same, other, *_ = disguised
     record(world, name_question(questions[same.example]), same.now)
     record(world, name_question(questions[other.example]), "Совсем не так.")
@@ -46,11 +50,18 @@ def test_taught_question_in_a_disguise_has_what_was_answered_to_the_question_its
 
 def test_answers_that_both_decline_are_the_same(world):
     model, _ = train(
-        world, 1, make_examples(14), {QuestionKind.TEST: "Я не могу ответить на этот вопрос."}
+        world,
+        1,
+        make_examples(14),
+        {QuestionKind.TEST: "Я не могу ответить на этот вопрос."},
     )
     report = evaluate(world.db, model, None)
     (tested,) = (each for each in report.answers if each.source is QuestionKind.TEST)
     questions = {each.example_id: each for each in read_all(world.db, model.build_id)}
-    record(world, name_question(questions[tested.example]), "Извините, я не могу помочь с этим.")
+    record(
+        world,
+        name_question(questions[tested.example]),
+        "Извините, я не могу помочь с этим.",
+    )
     found = list_old_answers(world.ctx, FACE, model.build_id, report.answers)
     assert [each.is_same for each in found[tested.digest]] == [True]

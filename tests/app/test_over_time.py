@@ -52,7 +52,9 @@ def test_tested_models_are_in_order_each_with_the_commit_it_was_trained_from(wor
     undoing = world.push(3, make_examples(12))
     world.launch()
     wrong = world.verdict(2).commit
-    world.db.update(COMMIT, COMMIT.sha == undoing, message=f"This reverts commit {wrong}.\n")
+    world.db.update(
+        COMMIT, COMMIT.sha == undoing, message=f"This reverts commit {wrong}.\n"
+    )
     world.promote()
     world.serve(4, make_examples(12), spec=make_spec("python"))
     world.finish(world.start(5, make_examples(14)))

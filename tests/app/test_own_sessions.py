@@ -65,7 +65,9 @@ class Chat:
     def ask(self, update_id, text="вопрос", answer="ответ", **options):
         """Ask and answer; return the turn's number."""
         self._clock.move(60)
-        question = Question(self.session.session_id, update_id, self.place.user_id, text, **options)
+        question = Question(
+            self.session.session_id, update_id, self.place.user_id, text, **options
+        )
         turn = self._turns.ask(question, None)
         self._turns.write(update_id, StoredAnswer(answer, model_id="ft:1"))
         self._sessions.touch(self.session.session_id, f"о чём: {text}")
@@ -139,7 +141,10 @@ def test_deleted_session_loses_its_turns_texts_and_ratings(anna, chat, database,
         Ratings(database, 0).rate(turn, ANNA, Rating.UP)
     with database.atomic():
         anna.delete(deleted_chat.session.session_id)
-    for act, number in ((anna.delete, deleted_chat.session.session_id), (anna.get_turn, turn_id)):
+    for act, number in (
+        (anna.delete, deleted_chat.session.session_id),
+        (anna.get_turn, turn_id),
+    ):
         with pytest.raises(NotFound):
             act(number)
     assert database.sql("SELECT turn_id FROM rating") == [(kept_turn,)]
@@ -152,7 +157,9 @@ def test_deleted_session_loses_its_turns_texts_and_ratings(anna, chat, database,
     assert len(database.sql("SELECT id FROM chat_session")) == 1
 
 
-def test_question_that_is_being_answered_outlives_its_deleted_session(anna, chat, database):
+def test_question_that_is_being_answered_outlives_its_deleted_session(
+    anna, chat, database
+):
     own_chat = chat()
     own_chat.ask(1)
     asked = Question(own_chat.session.session_id, 2, ANNA, "второй")
@@ -170,7 +177,9 @@ def test_unused_sessions_are_not_listed(anna, chat):
     assert anna.list_recent(10) == []
 
 
-def test_concurrent_api_processes_start_separate_course_conversations(url, cipher, clock):
+def test_concurrent_api_processes_start_separate_course_conversations(
+    url, cipher, clock
+):
     sessions = []
     barrier = threading.Barrier(4)
 
@@ -180,7 +189,9 @@ def test_concurrent_api_processes_start_separate_course_conversations(url, ciphe
             place = ChatPlace(ANNA, ANNA, 7, "algorithms")
             question = ChatQuestion(User(ANNA), "ru", number, place, "Что такое граф?")
             barrier.wait(longest())
-            sessions.append(database.transact(partial(course_chat.open_turn, ctx, question, 0)))
+            sessions.append(
+                database.transact(partial(course_chat.open_turn, ctx, question, 0))
+            )
 
     threads = [threading.Thread(target=begin, args=(number,)) for number in range(1, 5)]
     for thread in threads:

@@ -26,7 +26,9 @@ def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
     acts = [
         lambda: payments.list_payments(ctx, actor, 10),
         lambda: payments.show_payment(ctx, actor, purchase.purchase_id),
-        lambda: payments.request_refund(ctx, actor, purchase.purchase_id, grant, amount, "why"),
+        lambda: payments.request_refund(
+            ctx, actor, purchase.purchase_id, grant, amount, "why"
+        ),
         lambda: orders.show_order(ctx, actor, purchase.purchase_id),
         lambda: orders.cancel_order(ctx, actor, purchase.purchase_id),
     ]

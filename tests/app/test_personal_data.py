@@ -104,7 +104,11 @@ def make_value(cipher, table, column, user_id, *, is_number):
     if is_number:
         return user_id if column in PERSONAL | {"cursor_id"} else 1
     document = json.dumps(
-        {"user": user_id, "by": [f"user:{user_id}", str(user_id)], "of": {f"{user_id}": 1}}
+        {
+            "user": user_id,
+            "by": [f"user:{user_id}", str(user_id)],
+            "of": {f"{user_id}": 1},
+        }
     )
     values = {
         "by_whom": str(user_id) if table is CHANGE else f"user:{user_id}",
@@ -122,7 +126,9 @@ def make_value(cipher, table, column, user_id, *, is_number):
     }
     values["target"] = f"user:{user_id}"
     values |= dict.fromkeys(("arguments", "result"), document)
-    values |= dict.fromkeys(("once", "reason", "why"), f"for {user_id}, by user:{user_id}.")
+    values |= dict.fromkeys(
+        ("once", "reason", "why"), f"for {user_id}, by user:{user_id}."
+    )
     if column in table.sealed:
         return cipher.seal(f"words of {user_id}")
     return values.get(column, "2026-11-20")
@@ -143,7 +149,9 @@ def insert_person(database, cipher, user_id):
         database.put(table.insert(row).on_conflict_ignore())
         if table is PURCHASE:
             kinds = column_types(database, "ledger")
-            payment = {name: 1 if kinds[name] else row["id"] for name in kinds if name != "id"}
+            payment = {
+                name: 1 if kinds[name] else row["id"] for name in kinds if name != "id"
+            }
             database.add(LEDGER, {**payment, "refers": None})
 
 
@@ -175,7 +183,11 @@ def read_all_values(database, cipher):
         for row in database.rows(table.select()):
             for column, value in row.items():
                 is_sealed = column in table.sealed and value
-                yield table.__name__, column, cipher.open(value) if is_sealed else str(value)
+                yield (
+                    table.__name__,
+                    column,
+                    cipher.open(value) if is_sealed else str(value),
+                )
 
 
 def columns_found(database, cipher, user_id):
@@ -194,19 +206,30 @@ def test_every_table_is_listed_by_the_personal_data_it_holds():
 
 def test_every_column_that_identifies_people_is_covered():
     for trace in TRACES:
-        listed_columns = {*trace.ids, *trace.owners, *trace.numbers, *trace.names, *trace.documents}
-        assert PERSONAL & set(trace.table._columns) <= listed_columns | {"user_id", "by_whom"}, (
-            trace.table
-        )
+        listed_columns = {
+            *trace.ids,
+            *trace.owners,
+            *trace.numbers,
+            *trace.names,
+            *trace.documents,
+        }
+        assert PERSONAL & set(trace.table._columns) <= listed_columns | {
+            "user_id",
+            "by_whom",
+        }, trace.table
     for table in (*AUTHORS, *NOBODY):
         assert not PERSONAL & set(table._columns), table
 
 
-def test_erasure_leaves_no_trace_of_a_person_in_any_table(database, cipher, people, clock):
+def test_erasure_leaves_no_trace_of_a_person_in_any_table(
+    database, cipher, people, clock
+):
     insert_person(database, cipher, ANNA)
     before = columns_found(database, cipher, ANNA)
     # Otherwise the test would find nothing because nothing was inserted.
-    expected = {trace.table.__name__ for trace in TRACES} | {author.__name__ for author in AUTHORS}
+    expected = {trace.table.__name__ for trace in TRACES} | {
+        author.__name__ for author in AUTHORS
+    }
     assert {name for name, _ in before} == expected
     counts = people.count(ANNA)
     assert people.forget(ANNA) == counts
@@ -226,7 +249,12 @@ def test_what_models_answered_to_a_persons_questions_goes_with_them(
     (turn,) = database.rows(tables.TURN.select(tables.TURN.id))
     for key in (f"asked:{turn['id']}", "asked:77", f"{turn['id']}"):
         world.models.keep_answer(model, key, Answer("Ответ."))
-        row = {"dataset": "trial", "model": "old/ft:1", "question": key, "answer": "Ответ."}
+        row = {
+            "dataset": "trial",
+            "model": "old/ft:1",
+            "question": key,
+            "answer": "Ответ.",
+        }
         database.transact(partial(database.add_new, tables.BASELINE_ANSWER, row))
     people.forget(ANNA)
     recorded = database.rows(tables.BASELINE_ANSWER.select())
@@ -263,14 +291,18 @@ def test_erasure_changes_nothing_of_another_person(database, cipher, people, clo
     assert sorted(read_all_values(database, cipher)) == before
 
 
-def test_update_that_requested_the_erasure_is_kept_until_the_end(database, cipher, people, clock):
+def test_update_that_requested_the_erasure_is_kept_until_the_end(
+    database, cipher, people, clock
+):
     insert_person(database, cipher, ANNA)
     people.forget(ANNA, kept_update=1)
     assert {name for name, _ in columns_found(database, cipher, ANNA)} == {"updates"}
     assert people.forget(ANNA) == {"updates": 1}
 
 
-def test_erasure_keeps_the_group_session_without_the_person(database, cipher, people, clock):
+def test_erasure_keeps_the_group_session_without_the_person(
+    database, cipher, people, clock
+):
     insert_person(database, cipher, ANNA)
     database.change(SESSION.update({"chat_id": GROUP}).where(SESSION.id == 1))
     people.forget(ANNA)
@@ -279,10 +311,14 @@ def test_erasure_keeps_the_group_session_without_the_person(database, cipher, pe
     assert database.rows(TURN.select()) == []
 
 
-def test_export_contains_every_table_decrypted_and_serialisable(database, cipher, people):
+def test_export_contains_every_table_decrypted_and_serialisable(
+    database, cipher, people
+):
     insert_person(database, cipher, ANNA)
     document = json.loads(json.dumps(people.export(ANNA)))
-    assert set(document["tables"]) == {trace.table.__name__ for trace in TRACES} | {"seen_commit"}
+    assert set(document["tables"]) == {trace.table.__name__ for trace in TRACES} | {
+        "seen_commit"
+    }
     (turn,) = document["tables"]["turn"]
     assert turn["question"] == f"words of {ANNA}"
     assert document["tables"]["audit"][0]["arguments"]["user"] == ANNA
@@ -297,7 +333,11 @@ def test_committed_proposal_is_anonymised_and_waits_for_removal_from_git(
     insert_person(database, cipher, ANNA)
     people.forget(ANNA)
     (proposal,) = database.rows(PROPOSAL.select())
-    assert (proposal["user_id"], proposal["turn_id"], proposal["state"]) == (0, 0, "withdrawn")
+    assert (proposal["user_id"], proposal["turn_id"], proposal["state"]) == (
+        0,
+        0,
+        "withdrawn",
+    )
     assert (proposal["question"], proposal["answer"]) == ("", "")
 
 
@@ -320,7 +360,10 @@ def test_erasure_does_not_renew_the_daily_quota(database, people, clock):
     assert quotas.read_left(BORIS, plan, UTC)[Format.TEXT].used == 0
     assert database.count(QUOTA_USE, QUOTA_USE.user_id == ANNA) == 1
     people.forget(ANNA)
-    assert {row["user_id"] < 0 < -row["update_id"] for row in database.rows(QUOTA_USE.select())}
+    assert {
+        row["user_id"] < 0 < -row["update_id"]
+        for row in database.rows(QUOTA_USE.select())
+    }
     assert str(ANNA) not in str(database.rows(QUOTA_USE.select()))
     clock.move(24 * 3600)
     assert not isinstance(ask(6), Left)
@@ -334,7 +377,8 @@ def quota_user(database, clock, allowance):
 
     def ask(count=0):
         reservations = [
-            quotas.reserve(ANNA, next(numbers), Format.TEXT, plan, UTC) for _ in range(count)
+            quotas.reserve(ANNA, next(numbers), Format.TEXT, plan, UTC)
+            for _ in range(count)
         ]
         assert not any(isinstance(reservation, Left) for reservation in reservations)
         return quotas.read_left(ANNA, plan, UTC)[Format.TEXT].used

@@ -35,7 +35,14 @@ from merlin.dataset.proposals import (
     example_yaml,
 )
 from merlin.db.notices import Notices
-from merlin.db.tables import COMMIT, PROPOSAL, RATING, REVOKED_EXAMPLE, TURN, list_all_tables
+from merlin.db.tables import (
+    COMMIT,
+    PROPOSAL,
+    RATING,
+    REVOKED_EXAMPLE,
+    TURN,
+    list_all_tables,
+)
 from merlin.training.models import find_origin, find_taught
 from tests.db.pipeline_rows import FACE, PipelineRows, make_example, make_examples
 
@@ -55,7 +62,9 @@ def turns(database, clock):
     session = Sessions(database, BOT, clock).open(ChatPlace(ANNA, ANNA))
     rows = Turns(database, BOT, clock)
     for number in (1, 2, 3):
-        rows.ask(Question(session.session_id, number, ANNA, f"Вопрос {number}?"), 40 + number)
+        rows.ask(
+            Question(session.session_id, number, ANNA, f"Вопрос {number}?"), 40 + number
+        )
         rows.write(number, StoredAnswer("Ответ.", model_id="ft:face"))
         rows.mark_delivered(number)
     return rows
@@ -93,14 +102,20 @@ def test_rating_is_deleted_with_its_turn(database, ratings):
     assert database.rows(RATING.select()) == []
 
 
-def test_proposal_is_encrypted_and_replaces_the_earlier_one_of_its_turn(database, proposals):
+def test_proposal_is_encrypted_and_replaces_the_earlier_one_of_its_turn(
+    database, proposals
+):
     first = proposals.add(ANNA, DRAFT)
     second = proposals.add(ANNA, Draft("Что такое лоб?", "Лоб.", FACE, 1))
     assert first != second
     (waiting,) = proposals.list_waiting()
     assert (waiting.proposal_id, waiting.draft.answer) == (second, "Лоб.")
     assert "Лоб" not in str(database.rows(PROPOSAL.select()))
-    assert (proposals.count(), proposals.count([FACE]), proposals.count(["other"])) == (1, 1, 0)
+    assert (proposals.count(), proposals.count([FACE]), proposals.count(["other"])) == (
+        1,
+        1,
+        0,
+    )
     with pytest.raises(NotFound):
         proposals.get(999)
 
@@ -130,7 +145,9 @@ def test_proposal_beyond_the_limit_can_still_be_replaced(proposals, changes, fol
 def test_test_question_of_an_answer_is_no_proposal_of_the_user(proposals):
     mine = proposals.add(ANNA, DRAFT)
     for number in range(MAX_WAITING):
-        assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, number + 1, split="test"))
+        assert proposals.add(
+            ANNA, Draft("Вопрос", "Ответ", FACE, number + 1, split="test")
+        )
     assert proposals.get(mine).draft == DRAFT
     assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, 999))
 
@@ -138,7 +155,11 @@ def test_test_question_of_an_answer_is_no_proposal_of_the_user(proposals):
 def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
     proposal_id = proposals.add(ANNA, DRAFT)
     change = changes.get(proposals.approve({proposal_id: TEXT}, BY_BORIS))
-    assert (change.kind, change.by, change.editor.name) == (ChangeKind.ADD, str(BORIS), "Борис")
+    assert (change.kind, change.by, change.editor.name) == (
+        ChangeKind.ADD,
+        str(BORIS),
+        "Борис",
+    )
     assert change.path == f"{FACE}/examples/from-chat/что-такое-лоб.yaml"
     example, findings = read_example(change.text.encode())
     assert findings == ()
@@ -156,7 +177,8 @@ def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
 def test_approved_proposals_of_one_question_get_different_files(proposals, changes):
     ids = [proposals.add(user_id, DRAFT) for user_id in (ANNA, BORIS)]
     paths = {
-        changes.get(proposals.approve({proposal_id: TEXT}, BY_BORIS)).path for proposal_id in ids
+        changes.get(proposals.approve({proposal_id: TEXT}, BY_BORIS)).path
+        for proposal_id in ids
     }
     assert len(paths) == 2
 
@@ -168,7 +190,10 @@ def test_author_is_told_once_what_became_of_each_correction(
     commit_draft(database, proposals, changes, following)
     assert proposals.decline(proposals.add(ANNA, replace(DRAFT, turn_id=2)))
     following.follow()
-    told = [view_notice(database, each) for each in Notices(database).list_newest(str(ANNA), 5)]
+    told = [
+        view_notice(database, each)
+        for each in Notices(database).list_newest(str(ANNA), 5)
+    ]
     assert [(each.key, each.arguments["question"]) for each in told] == [
         ("notice-proposal-declined", "Вопрос 2?"),  # its own text is erased
         ("notice-proposal-committed", DRAFT.question),
@@ -183,7 +208,9 @@ def test_author_is_told_once_what_became_of_each_correction(
         ("Верно <b>иначе</b>.", dict.fromkeys(("en", "ru"), ": Верно <b>иначе</b>.")),
     ],
 )
-def test_author_is_told_why_a_correction_was_declined(database, proposals, reason, told):
+def test_author_is_told_why_a_correction_was_declined(
+    database, proposals, reason, told
+):
     assert proposals.decline(proposals.add(ANNA, DRAFT), reason)
     (notice,) = Notices(database).list_newest(str(ANNA), 5)
     for language, end in told.items():
@@ -219,8 +246,12 @@ def test_proposal_waits_again_if_its_change_failed(proposals, changes, following
     assert not following.is_due()
 
 
-def test_approved_proposals_are_processed_behind_many_parked_ones(proposals, changes, following):
-    proposals.add_drafts([Draft(f"Что за {number}?", "Лоб.", FACE) for number in range(AT_ONCE)])
+def test_approved_proposals_are_processed_behind_many_parked_ones(
+    proposals, changes, following
+):
+    proposals.add_drafts(
+        [Draft(f"Что за {number}?", "Лоб.", FACE) for number in range(AT_ONCE)]
+    )
     parked = {each.proposal_id: TEXT for each in proposals.list_waiting(limit=AT_ONCE)}
     proposals.approve(parked, BY_BORIS)
     changes.put_aside(changes.claim(), ChangeState.PARKED, "change-push-refused", {})
@@ -252,7 +283,10 @@ def test_withdrawal_deletes_the_file_and_names_the_trained_models(
     example_id = commit_draft(database, proposals, changes, following)
     model_id = PipelineRows(database, clock).serve(
         1,
-        (replace(make_example(50), id=example_id, path=example_path(example_id)), *make_examples()),
+        (
+            replace(make_example(50), id=example_id, path=example_path(example_id)),
+            *make_examples(),
+        ),
     )
     assert proposals.withdraw(ANNA) == [model_id]
     assert proposals.of_user(ANNA) == []
@@ -275,7 +309,9 @@ def test_withdrawal_before_the_commit_cancels_the_change(proposals, changes, fol
     assert not following.is_due()
 
 
-def test_withdrawal_during_an_approval_revokes_its_example(database, clock, proposals, run_beside):
+def test_withdrawal_during_an_approval_revokes_its_example(
+    database, clock, proposals, run_beside
+):
     proposals.add(ANNA, DRAFT)
     run_beside(
         lambda: proposals.approve({1: TEXT}, BY_BORIS),
@@ -286,7 +322,9 @@ def test_withdrawal_during_an_approval_revokes_its_example(database, clock, prop
     assert proposals.get(1).state is ProposalState.WITHDRAWN
 
 
-def test_withdrawal_waits_for_a_commit_in_progress(database, proposals, changes, following):
+def test_withdrawal_waits_for_a_commit_in_progress(
+    database, proposals, changes, following
+):
     proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, BY_BORIS)
     batch = changes.claim()
     example_id = proposals.get(1).example_ids
@@ -338,7 +376,9 @@ def test_removal_is_requested_again_if_the_file_has_changed(
     assert changes.claim().first.before == "b2"
 
 
-def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(database, clock):
+def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(
+    database, clock
+):
     world = PipelineRows(database, clock)
     old = world.serve(1, make_examples())
     new = world.serve(2, make_examples(changed=(3,)), author="boris")
@@ -349,10 +389,15 @@ def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(database
     assert find_origin(database, old).model_role == "earlier"
     assert find_origin(database, "nobody") is None
     answer = "черта 3 значит ИНАЧЕ. Елка 100%"
-    assert find_taught(database, new, "", answer) == ({"лицо/вопрос-003": origin.commit}, [])
+    assert find_taught(database, new, "", answer) == (
+        {"лицо/вопрос-003": origin.commit},
+        [],
+    )
     for model, text in ((old, answer), (new, "100_"), (new, "100%"), (new, "")):
         assert find_taught(database, model, "", text) == ({}, [])
-    no_source, nearest = find_taught(database, new, "А что значит черта 7?", "Я сама придумала.")
+    no_source, nearest = find_taught(
+        database, new, "А что значит черта 7?", "Я сама придумала."
+    )
     assert (no_source, nearest[0], len(nearest)) == ({}, "лицо/вопрос-007", 3)
     assert find_taught(database, "nobody", "Что?", answer) == ({}, [])
 
@@ -374,13 +419,17 @@ def test_every_manually_encrypted_column_is_declared_encrypted():
     sealing = re.compile(r'"(\w+)": (?:self\._encrypt|self\.db\.cipher\.seal)\(')
     folder = Path(__file__).parents[2] / "merlin"
     columns = {
-        name for path in folder.rglob("*.py") for name in sealing.findall(path.read_text("utf-8"))
+        name
+        for path in folder.rglob("*.py")
+        for name in sealing.findall(path.read_text("utf-8"))
     }
     assert columns
     assert columns <= {name for table in list_all_tables() for name in table.sealed}
 
 
-def test_batch_with_a_proposal_that_somebody_else_declined_approves_none(proposals, changes):
+def test_batch_with_a_proposal_that_somebody_else_declined_approves_none(
+    proposals, changes
+):
     kept, declined = (proposals.add(user_id, DRAFT) for user_id in (ANNA, BORIS))
     assert proposals.decline(declined)
     assert proposals.approve({kept: TEXT, declined: TEXT}, BY_BORIS) is None

@@ -14,7 +14,16 @@ from merlin.core.clock import iso
 from merlin.core.formatted_text import FormattedMessage
 from merlin.db.database import open_database
 from merlin.db.notices import Notices
-from merlin.db.tables import AUDIT, DIALOG, NOTICE, OUTGOING, RATING, SESSION, TURN, UPDATE
+from merlin.db.tables import (
+    AUDIT,
+    DIALOG,
+    NOTICE,
+    OUTGOING,
+    RATING,
+    SESSION,
+    TURN,
+    UPDATE,
+)
 from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
@@ -35,11 +44,20 @@ def old_rows(database, clock):
         turns.write(number, StoredAnswer("Ответ."))
         turns.mark_delivered(number)
     Ratings(database, BOT, clock).rate(1, ANNA, Rating.UP)
-    row = {"bot_id": BOT, "kind": "message", "chat_id": 1, "user_id": 1, "language_code": ""}
+    row = {
+        "bot_id": BOT,
+        "kind": "message",
+        "chat_id": 1,
+        "user_id": 1,
+        "language_code": "",
+    }
     row |= {"body": "", "reason": "", "received_at": iso(clock())}
     for number, state in enumerate(UpdateState):
         is_waiting = state is UpdateState.WAITING
-        update_state = {"state": state.value, "finished_at": None if is_waiting else iso(clock())}
+        update_state = {
+            "state": state.value,
+            "finished_at": None if is_waiting else iso(clock()),
+        }
         database.put(UPDATE.insert({**row, "update_id": number, **update_state}))
     notices = Notices(database, clock)
     for once in ("", "sunset:1"):
@@ -47,7 +65,13 @@ def old_rows(database, clock):
     # No bot takes the others.
     notices.mark_handed_over(notices.list_waiting()[0].notice_id)
     notices.tell("1001", "notice-serving", {"build": "y"})
-    audit = {"at": iso(clock()), "by_whom": "x", "action": "x", "target": "x", "arguments": "{}"}
+    audit = {
+        "at": iso(clock()),
+        "by_whom": "x",
+        "action": "x",
+        "target": "x",
+        "arguments": "{}",
+    }
     database.add(AUDIT, audit)
 
 
@@ -115,7 +139,9 @@ def test_zero_days_of_retention_delete_nothing(database, clock, old_rows):
 
 def test_retention_deletes_in_small_batches(database, clock, old_rows):
     clock.move(31 * DAY_S)
-    counts = [delete_old_rows(database, Retention(), clock(), batch_size=2) for _ in range(3)]
+    counts = [
+        delete_old_rows(database, Retention(), clock(), batch_size=2) for _ in range(3)
+    ]
     assert counts == [5, 1, 0]
 
 
@@ -127,7 +153,9 @@ def test_rows_are_looked_for_without_the_write_lock_and_one_used_meanwhile_stays
     with open_database(f"sqlite://{path}", busy_s=0.01) as beside:
         with beside.atomic():
             assert delete_old_rows(database, Retention(), clock()) == 0
-        database.add(DIALOG, {**DIALOG_KEY, "step": "name", "said": "", "at": iso(clock())})
+        database.add(
+            DIALOG, {**DIALOG_KEY, "step": "name", "said": "", "at": iso(clock())}
+        )
         clock.move(31 * DAY_S)
         ran = []
 

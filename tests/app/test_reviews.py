@@ -24,7 +24,9 @@ from tests.support.config import make_config
 pytestmark = pytest.mark.integration
 
 STUDENT = Actor.person(ANNA, Authority())
-EDITOR, OTHER = (Actor.person(user_id, Authority(Role.EDITOR)) for user_id in (BORIS, VERA))
+EDITOR, OTHER = (
+    Actor.person(user_id, Authority(Role.EDITOR)) for user_id in (BORIS, VERA)
+)
 DRAFT = Draft("Где касса?", "На втором этаже.", FACE, 1)
 
 
@@ -51,7 +53,9 @@ def rows(ctx):
         ({"origin": "distil"}, False),
     ],
 )
-def test_proposals_are_alike_with_one_answer_to_equal_or_near_questions(rows, other, is_alike):
+def test_proposals_are_alike_with_one_answer_to_equal_or_near_questions(
+    rows, other, is_alike
+):
     ids = [rows.add(ANNA, DRAFT), rows.add(BORIS, replace(DRAFT, **other))]
     groups = proposals.group_alike(rows.list_waiting())
     found = [[each.proposal_id for each in group] for group in groups]
@@ -69,13 +73,17 @@ def commit(ctx):
 
 
 def list_told(ctx, user_id):
-    return [each.key for each in Notices(ctx.db, ctx.clock).list_newest(str(user_id), 5)]
+    return [
+        each.key for each in Notices(ctx.db, ctx.clock).list_newest(str(user_id), 5)
+    ]
 
 
 def test_one_press_accepts_all_that_are_alike_as_the_editor_worded_them(ctx, rows):
     questions = {ANNA: "Где касса?", BORIS: "где касса", VERA: "Где кассы?"}
     first, same, near = (
-        rows.add(user_id, replace(DRAFT, question=question, rejected=f"Не знаю, {user_id}."))
+        rows.add(
+            user_id, replace(DRAFT, question=question, rejected=f"Не знаю, {user_id}.")
+        )
         for user_id, question in questions.items()
     )
     review = Review(
@@ -106,7 +114,9 @@ def test_reworded_proposal_waits_again_as_the_editor_worded_it(ctx, rows):
     Changes(ctx.db, ctx.clock).withdraw(change)
     ProposalFollower(ctx.db, ctx.clock).follow()
     (waiting,) = rows.list_waiting()
-    assert waiting.draft == replace(DRAFT, question="Где касса вокзала?", answer="Слева.")
+    assert waiting.draft == replace(
+        DRAFT, question="Где касса вокзала?", answer="Слева."
+    )
     assert "вокзала" not in str(ctx.db.rows(PROPOSAL.select()))
 
 

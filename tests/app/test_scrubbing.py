@@ -25,7 +25,11 @@ def test_user_id_standing_alone_is_replaced(before, after):
 
 
 def test_json_is_scrubbed_to_its_leaves():
-    paper = {"user": ANNA, "of": [{"by": f"user:{ANNA}", f"{ANNA}": True}], "tokens": ANNA + 1}
+    paper = {
+        "user": ANNA,
+        "of": [{"by": f"user:{ANNA}", f"{ANNA}": True}],
+        "tokens": ANNA + 1,
+    }
     assert scrub_json(paper, ANNA) == {
         "user": 0,
         "of": [{"by": "user:erased", "erased": True}],

@@ -56,7 +56,9 @@ def test_payment_is_settled_once_however_often_it_is_read(shop, purchase):
         ({"is_test": True}, "test"),
     ],
 )
-def test_payment_that_does_not_match_the_order_grants_nothing(shop, purchase, forged, differs):
+def test_payment_that_does_not_match_the_order_grants_nothing(
+    shop, purchase, forged, differs
+):
     payment = replace(shop.make_payment(purchase, "out"), **forged)
     for _ in range(2):
         assert shop.apply_payment(purchase, payment) is PaymentOutcome.WRONG
@@ -97,11 +99,15 @@ def test_payment_states_in_any_order_grant_once(shop):
 
 
 def test_expired_payment_is_silent_and_a_refused_one_shows_its_reason(shop, purchase):
-    canceled = shop.make_payment(purchase, "out", Status.CANCELED, reason="expired_on_confirmation")
+    canceled = shop.make_payment(
+        purchase, "out", Status.CANCELED, reason="expired_on_confirmation"
+    )
     assert shop.apply_payment(purchase, canceled) is PaymentOutcome.CANCELED
     assert shop.list_notices(ANNA) == []
     other_order = shop.order()
-    refused = shop.make_payment(other_order, "out-2", Status.CANCELED, reason="insufficient_funds")
+    refused = shop.make_payment(
+        other_order, "out-2", Status.CANCELED, reason="insufficient_funds"
+    )
     assert [shop.apply_payment(other_order, refused).value for _ in range(2)] == [
         "canceled",
         "nothing",
@@ -118,13 +124,18 @@ def test_every_cancellation_reason_has_a_text_or_the_default():
     assert reason_key("a_new_one") == reason_key("") == "payment-reason"
 
 
-def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(shop, purchase, clock):
+def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(
+    shop, purchase, clock
+):
     assert not expire(shop.ctx, purchase)
     clock.move(24 * 3600)
     assert expire(shop.ctx, purchase)
     assert not expire(shop.ctx, purchase)
     assert read_state(shop, purchase) is PurchaseState.EXPIRED
-    assert shop.apply_payment(purchase, shop.make_payment(purchase, "out")) is PaymentOutcome.PAID
+    assert (
+        shop.apply_payment(purchase, shop.make_payment(purchase, "out"))
+        is PaymentOutcome.PAID
+    )
     assert read_state(shop, purchase) is PurchaseState.PAID
 
 
@@ -154,7 +165,9 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     purchase, grant = shop.buy()
     (payment, _) = shop.list_entries()
     listed = [shop.make_refund(payment.outside_id, "back", grant.amount)]
-    refund = shop.billing.refunds.request(grant.entry_id, grant.amount, "why", f"user:{BORIS}")
+    refund = shop.billing.refunds.request(
+        grant.entry_id, grant.amount, "why", f"user:{BORIS}"
+    )
     store = partial(store_refunds, shop.ctx, purchase.purchase_id, listed)
     shop.db.transact(store)
     assert shop.list_kinds() == ["payment", "grant"]
@@ -166,7 +179,9 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     assert (entry.kind, entry.source) == (EntryKind.REFUND, "user")
 
 
-def test_order_that_is_paid_twice_counts_both_payments_and_its_second_thanks_says_so(shop):
+def test_order_that_is_paid_twice_counts_both_payments_and_its_second_thanks_says_so(
+    shop,
+):
     purchase = shop.order(gateway=Gateway.STARS)
     for outside_id in ("first", "second"):
         paid = shop.make_payment(purchase, outside_id)

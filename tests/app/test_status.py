@@ -43,14 +43,19 @@ def test_status_shows_newest_verdict_model_and_job_of_each_dataset(world, clock)
     )
     assert (serves.model, serves.build, serves.since) == (model_id, f"{FACE}-1", since)
     assert job.state == "succeeded"
-    assert (overview.datasets["python"].serving, overview.datasets["python"].job) == (None, None)
+    assert (overview.datasets["python"].serving, overview.datasets["python"].job) == (
+        None,
+        None,
+    )
     assert overview.queues == {"requests": 1, "notices": 1, "jobs": 0}
 
 
 def test_log_is_newest_first_with_limited_findings(world):
     for position in range(1, 6):
         world.push(
-            position, make_examples(11 + position), findings=[make_finding(n) for n in range(60)]
+            position,
+            make_examples(11 + position),
+            findings=[make_finding(n) for n in range(60)],
         )
     entries = world.log(limit=2)
     assert [entry.position for entry in entries] == [5, 4]
@@ -89,7 +94,9 @@ def test_manifest_equals_the_file_in_the_build_folder(world, tmp_path):
     outcome = world.outcome(make_spec(), make_examples(12))
     world.record(make_commit(1), [outcome], world.clock())
     folder = write_build(outcome.content, tmp_path, 1)
-    assert builds.get(world.ctx, OPERATOR, f"{FACE}-1").manifest == read_manifest(folder)
+    assert builds.get(world.ctx, OPERATOR, f"{FACE}-1").manifest == read_manifest(
+        folder
+    )
 
 
 def test_models_show_their_scores_and_which_one_serves(world):
@@ -101,8 +108,12 @@ def test_models_show_their_scores_and_which_one_serves(world):
     assert [model.serves for model in model_views] == [False, True, False]
     assert model_views[0].evaluation is None
     assert model_views[1].evaluation == Evaluation(questions=5, right=3, chrf=77.5)
-    assert [job.build for job in world.recent_jobs()] == [f"{FACE}-{n}" for n in (3, 2, 1)]
-    assert [model.why for model in models.list_promotions(world.ctx, OPERATOR, FACE)] == [
+    assert [job.build for job in world.recent_jobs()] == [
+        f"{FACE}-{n}" for n in (3, 2, 1)
+    ]
+    assert [
+        model.why for model in models.list_promotions(world.ctx, OPERATOR, FACE)
+    ] == [
         "newest",
         "newest",
     ]

@@ -13,7 +13,13 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
-from merlin.dataset.changes import BatchResult, ChangeRequest, Changes, Edit, make_changes
+from merlin.dataset.changes import (
+    BatchResult,
+    ChangeRequest,
+    Changes,
+    Edit,
+    make_changes,
+)
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.audit import Audit
 from merlin.db.requests import Requests
@@ -41,7 +47,9 @@ def changes(database, clock):
 
 def submit_changes(changes, *names, by="7", dataset=FACE):
     edits = [Edit(f"examples/{name}.yaml", None, f"{name}\n") for name in names]
-    submitted = make_changes(dataset, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT))
+    submitted = make_changes(
+        dataset, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT)
+    )
     changes.put(submitted)
     return submitted[0].change_id
 
@@ -50,13 +58,18 @@ def test_changes_are_pending_until_they_are_committed(changes, clock):
     first = submit_changes(changes, "a", "b")
     second = submit_changes(changes, "c")
     submit_changes(changes, "d", dataset="other")
-    assert [change.change_id for change in changes.list_pending(FACE)[::2]] == [first, second]
+    assert [change.change_id for change in changes.list_pending(FACE)[::2]] == [
+        first,
+        second,
+    ]
     batch = changes.claim()
     assert len(changes.list_pending(FACE)) == 3
     before = clock()
     clock.move(5)
     changes.settle(batch, BatchResult("c" * 40))
-    assert [change.path for change in changes.list_pending(FACE)] == [f"{FACE}/examples/c.yaml"]
+    assert [change.path for change in changes.list_pending(FACE)] == [
+        f"{FACE}/examples/c.yaml"
+    ]
     committed = changes.list_committed(FACE, before)
     assert [change.path for change in committed] == [
         f"{FACE}/examples/{name}.yaml" for name in "ab"
@@ -74,16 +87,28 @@ class Conversation:
         self.count = 0
 
     def ask(
-        self, user_id, text, rating=None, dataset=None, model="ft:face:1", message=0, answer=None
+        self,
+        user_id,
+        text,
+        rating=None,
+        dataset=None,
+        model="ft:face:1",
+        message=0,
+        answer=None,
     ):
         place = ChatPlace(user_id, user_id)
         session = self.sessions.open(place) if message else self.sessions.renew(place)
         self.sessions.change(replace(session, dataset=dataset))
         self.count += 1
-        question = Question(session.session_id, self.count, user_id, text, message or self.count)
+        question = Question(
+            session.session_id, self.count, user_id, text, message or self.count
+        )
         turn = self.turns.ask(question, self.count)
         self.turns.write(
-            self.count, StoredAnswer(f"Ответ: {text}" if answer is None else answer, model_id=model)
+            self.count,
+            StoredAnswer(
+                f"Ответ: {text}" if answer is None else answer, model_id=model
+            ),
         )
         if rating:
             self.ratings.rate(turn.turn_id, user_id, rating)
@@ -112,7 +137,10 @@ def test_conversation_without_a_dataset_counts_for_its_model_or_the_default_data
     model = PipelineRows(database, clock).serve(1, make_examples(12))
     conversation.ask(ANNA, "чья?", None, None, model)
     assert QuestionStatistics(database).count_by_dataset(OLD)[0] == {FACE: 1, None: 1}
-    assert QuestionStatistics(database, "other").count_by_dataset(OLD)[0] == {FACE: 1, "other": 1}
+    assert QuestionStatistics(database, "other").count_by_dataset(OLD)[0] == {
+        FACE: 1,
+        "other": 1,
+    }
 
 
 def test_edited_question_is_counted_once(database, conversation):
@@ -155,7 +183,9 @@ def test_list_contains_only_datasets_the_actor_may_watch(world, name):
     ctx = world.ctx
     read = LISTS[name]
     assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({FACE})))) != []
-    assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({"other"})))) == []
+    assert (
+        read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({"other"})))) == []
+    )
     for actor in (Actor(), Actor.person(7, Authority())):
         assert read(ctx, actor) == []
         with pytest.raises(NotFound):
@@ -188,7 +218,9 @@ def test_editor_can_see_a_job_but_not_stop_it(world):
     with pytest.raises(NotFound):
         jobs.cancel(world.ctx, editor, 1)
     with pytest.raises(NotFound):
-        models.promote(world.ctx, editor, models.find(world.ctx, editor, f"{FACE}-1").id)
+        models.promote(
+            world.ctx, editor, models.find(world.ctx, editor, f"{FACE}-1").id
+        )
 
 
 def test_request_with_a_once_key_is_stored_and_audited_once(world):
@@ -198,6 +230,7 @@ def test_request_with_a_once_key_is_stored_and_audited_once(world):
     assert jobs.launch(world.ctx, admin, FACE, once="b").request_id > first.request_id
     assert (first.by, first.arguments) == (admin.name, {"dataset": FACE})
     noted = [
-        (entry.action, entry.target) for entry in Audit(world.db).list_newest(9, by=admin.name)
+        (entry.action, entry.target)
+        for entry in Audit(world.db).list_newest(9, by=admin.name)
     ]
     assert noted == [("ask.launch", f"dataset:{FACE}")] * 2

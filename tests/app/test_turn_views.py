@@ -17,7 +17,9 @@ BOT = 8700000001
 @pytest.fixture
 def turns(database, clock):
     sessions = Sessions(database, BOT, clock)
-    session_ids = [sessions.open(ChatPlace(1001, 1001, thread)).session_id for thread in (0, 7, 8)]
+    session_ids = [
+        sessions.open(ChatPlace(1001, 1001, thread)).session_id for thread in (0, 7, 8)
+    ]
     assert session_ids == [1, 2, 3]
     return Turns(database, BOT, clock)
 
@@ -27,13 +29,19 @@ def views(database):
     return Turns(database, BOT)
 
 
-def store_turn(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **options):
+def store_turn(
+    turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **options
+):
     """Store an answered question; return its turn."""
-    turn = turns.ask(Question(session, number, user, f"вопрос {number}", number, **options), None)
+    turn = turns.ask(
+        Question(session, number, user, f"вопрос {number}", number, **options), None
+    )
     usage = Usage(tokens, tokens)
     turns.write(
         number,
-        StoredAnswer(f"ответ {number}", usage=usage, cost_micro=micro, currency=currency),
+        StoredAnswer(
+            f"ответ {number}", usage=usage, cost_micro=micro, currency=currency
+        ),
     )
     return turn
 

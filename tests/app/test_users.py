@@ -34,10 +34,14 @@ OPERATOR = Actor("cli:root", Authority(Role.ADMIN), is_operator=True)
 
 @pytest.fixture
 def ctx(database, clock):
-    Users(database, clock).record([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
+    Users(database, clock).record(
+        [User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)]
+    )
     pack = make_plan("pack", pack=Pack(text=5))
     plans = {"free": make_plan("free"), "full": make_plan("full"), "pack": pack}
-    config = make_config(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
+    config = make_config(telegram={"admins": (VERA,)}).model_copy(
+        update={"plans": plans}
+    )
     return Context(config=config, db=database, clock=clock, bot_id=BOT)
 
 
@@ -90,7 +94,9 @@ def test_role_granted_by_an_admin_notifies_the_user_but_by_the_operator_does_not
     perform(ctx, users.grant_role, OPERATOR, ANNA, Role.EDITOR)
     assert Notices(ctx.db).list_newest(str(ANNA), 5) == []
     perform(ctx, users.grant_role, ADMIN, ANNA, Role.STUDENT)
-    assert [notice.key for notice in Notices(ctx.db).list_newest(str(ANNA), 5)] == ["notice-role"]
+    assert [notice.key for notice in Notices(ctx.db).list_newest(str(ANNA), 5)] == [
+        "notice-role"
+    ]
     with pytest.raises(NotFound):
         perform(ctx, users.grant_role, ADMIN, ANNA, Role.TEACHER, "nowhere")
 
@@ -115,13 +121,17 @@ def test_password_changed_during_its_verification_admits_no_other_browser(ctx):
     rows.set_name(ANNA, "anna", "cli:vera")
     rows.set_password(ANNA, "old", "cli:vera")
     verified = rows.find(ANNA)
-    own, other = (perform(ctx, sign_in.sign_in_by_password, verified, "") for _ in range(2))
+    own, other = (
+        perform(ctx, sign_in.sign_in_by_password, verified, "") for _ in range(2)
+    )
     perform(ctx, accounts.set_password, anna, "new", own.sign_in.id)
     assert perform(ctx, sign_in.sign_in_by_password, verified, "") is None
     with pytest.raises(Refused):
         perform(ctx, accounts.set_password, anna, "newer", other.sign_in.id)
     assert rows.find(ANNA).password == "new"
-    assert [each.id for each in SignIns(ctx.db, ctx.clock).list_open(ANNA)] == [own.sign_in.id]
+    assert [each.id for each in SignIns(ctx.db, ctx.clock).list_open(ANNA)] == [
+        own.sign_in.id
+    ]
 
 
 def test_user_can_access_only_their_own_account(ctx):

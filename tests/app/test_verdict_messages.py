@@ -21,7 +21,9 @@ def test_every_status_has_a_message():
     rejected = {"key": "verdict-rejected", "arguments": {"errors": 2, "good": 9}}
     for status, reason in product(REPORTED, (None, rejected)):
         key, arguments = news_message(status, TRIAL, reason)
-        assert all("New example a" in text(each, key, **arguments) for each in LANGUAGES)
+        assert all(
+            "New example a" in text(each, key, **arguments) for each in LANGUAGES
+        )
 
 
 def test_message_shows_the_score_of_the_live_model():

@@ -22,7 +22,9 @@ def find_inconsistencies(entries):
             yield f"{name}: rests on {below}"
         elif below is not None and below.amount.currency is not entry.amount.currency:
             yield f"{name}: another currency"
-        if entry.kind is EntryKind.PAYMENT and [each.amount for each in above] != [entry.amount]:
+        if entry.kind is EntryKind.PAYMENT and [each.amount for each in above] != [
+            entry.amount
+        ]:
             yield f"{name}: granted {above}"
         elif entry.kind is EntryKind.GRANT:
             paid = entry.amount.minor

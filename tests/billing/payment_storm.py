@@ -32,7 +32,8 @@ def place_orders(url, count):
         shop = open_shop(database)
         plans = ("plus", "voices", "algorithms")
         orders = [
-            shop.order(2000 + n % 7, plans[n % 3], contact=f"{n}@example.com") for n in range(count)
+            shop.order(2000 + n % 7, plans[n % 3], contact=f"{n}@example.com")
+            for n in range(count)
         ]
         return sum(order.order.amount.minor for order in orders)
 
@@ -87,10 +88,14 @@ def run_storm(url, seed, threads=50, payments=20, most=50, kills=5):
         assert shop.find_faults() == []
         kinds = Counts(entry.kind for entry in shop.list_entries())
         paid = sum(
-            entry.amount.minor for entry in shop.list_entries() if entry.kind is EntryKind.PAYMENT
+            entry.amount.minor
+            for entry in shop.list_entries()
+            if entry.kind is EntryKind.PAYMENT
         )
         given = database.sql("SELECT COUNT(*) FROM plan_term")[0][0]
-        given += database.sql("SELECT COUNT(*) FROM question_pack WHERE format = 'voice'")[0][0]
+        given += database.sql(
+            "SELECT COUNT(*) FROM question_pack WHERE format = 'voice'"
+        )[0][0]
     return {
         "notifications": notifications,
         "grants": kinds[EntryKind.GRANT],

@@ -11,7 +11,13 @@ from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Format, QuestionPack, Quotas, plan_of
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority
-from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
+from merlin.providers.payments import (
+    Gateway,
+    GatewayPayment,
+    GatewayRefund,
+    PaymentRequest,
+    Status,
+)
 from tests.billing.ledger_rules import find_inconsistencies
 from tests.billing.repositories import open_billing
 from tests.support.config import make_config
@@ -83,7 +89,9 @@ class Shop:
 
     def order(self, user_id=ANNA, plan="plus", gateway=YOOKASSA, **more):
         actor = Actor.person(user_id, Authority())
-        return self.db.transact(lambda: acts.place_order(self.ctx, actor, plan, gateway, **more))
+        return self.db.transact(
+            lambda: acts.place_order(self.ctx, actor, plan, gateway, **more)
+        )
 
     def make_payment(self, purchase, outside_id, status=Status.SUCCEEDED, **more):
         """Return the payment that a gateway reports for an order."""
@@ -98,13 +106,17 @@ class Shop:
         return GatewayPayment(outside_id, status, **{**values, **more})
 
     def apply_payment(self, purchase, payment):
-        return self.db.transact(lambda: settlement.apply_payment(self.ctx, purchase, payment))
+        return self.db.transact(
+            lambda: settlement.apply_payment(self.ctx, purchase, payment)
+        )
 
     def pay(self, purchase, outside_id=""):
         """Pay a purchase; return its grant, None if the payment was stored before."""
         outside_id = outside_id or f"pay-{next(self._numbers)}"
         payment = self.make_payment(purchase, outside_id)
-        return self.db.transact(lambda: settlement.grant_paid(self.ctx, purchase, payment))
+        return self.db.transact(
+            lambda: settlement.grant_paid(self.ctx, purchase, payment)
+        )
 
     def buy(self, user_id=ANNA, plan="plus", gateway=YOOKASSA, **more):
         """Order and pay; return the paid purchase and the grant."""
@@ -117,8 +129,12 @@ class Shop:
         amount = self.billing.ledger.remaining_amount(grant.entry_id)
         amount = amount if minor is None else type(amount)(minor, amount.currency)
         outside_id = outside_id or f"back-{next(self._numbers)}"
-        refund = self.make_refund(self.find_payment(grant).outside_id, outside_id, amount)
-        return self.db.transact(lambda: settlement.apply_refund(self.ctx, grant.gateway, refund))
+        refund = self.make_refund(
+            self.find_payment(grant).outside_id, outside_id, amount
+        )
+        return self.db.transact(
+            lambda: settlement.apply_refund(self.ctx, grant.gateway, refund)
+        )
 
     def make_refund(self, payment_id, outside_id, amount):
         """Return a refund as a gateway reports it."""
@@ -153,7 +169,9 @@ class Shop:
 
     def list_notices(self, to):
         """Return the keys of the notices to a person or group, oldest first."""
-        return [notice.key for notice in self.billing.notices.list_newest(str(to), 100)][::-1]
+        return [
+            notice.key for notice in self.billing.notices.list_newest(str(to), 100)
+        ][::-1]
 
     def list_plans(self, user_id=ANNA):
         user = self.users.get(user_id)
@@ -177,7 +195,9 @@ def show_quota(shop, kind, user_id=ANNA):
 def list_terms(shop, user_id=ANNA):
     """Return begin and end of each term of a person, in days from now, oldest first."""
     now = shop.clock()
-    terms = sorted(shop.billing.terms.list_of_user(user_id), key=lambda term: term.term_id)
+    terms = sorted(
+        shop.billing.terms.list_of_user(user_id), key=lambda term: term.term_id
+    )
     return [((term.starts_at - now).days, (term.ends_at - now).days) for term in terms]
 
 

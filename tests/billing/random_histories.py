@@ -29,8 +29,18 @@ from tests.billing.plan_shop import PLAN_SETTINGS, STARS, YOOKASSA, add_pack
 from tests.support.plan_config import make_plans
 
 BOT = 4242
-ZONES = ("UTC", "Europe/Moscow", "America/New_York", "Pacific/Chatham", "Asia/Kathmandu")
-PACK_SOLD = {"pack": {"voice": 3, "text": 2}, "price": {"rub": 99.01, "stars": 70}, "days": 20}
+ZONES = (
+    "UTC",
+    "Europe/Moscow",
+    "America/New_York",
+    "Pacific/Chatham",
+    "Asia/Kathmandu",
+)
+PACK_SOLD = {
+    "pack": {"voice": 3, "text": 2},
+    "price": {"rub": 99.01, "stars": 70},
+    "days": 20,
+}
 PLANS = make_plans(
     {
         "free": {**PLAN_SETTINGS["free"], "text": 2},
@@ -89,7 +99,12 @@ class History:
     def step(self):
         """Do one random action."""
         steps = [self.order, self.pay, self.ask, self.ask, self.settle, self.pass_time]
-        steps += [self.pay_again, self.refund, self.refund_again, self.report_out_of_order]
+        steps += [
+            self.pay_again,
+            self.refund,
+            self.refund_again,
+            self.report_out_of_order,
+        ]
         steps += [self.end_unpaid, self.change_zone, self.get_gift]
         steps += [self.start_payment, self.poll, self.order, self.pay]
         action = self.rng.choice(steps)
@@ -102,7 +117,9 @@ class History:
         plan = self.rng.choice(["plus", "plus", "pack", "course"])
         gateway = self.rng.choice([STARS, YOOKASSA])
         more = {"contact": self.rng.choice(["", "a@example.com"])}
-        first, second = (self.shop.order(self.user_id, plan, gateway, **more) for _ in range(2))
+        first, second = (
+            self.shop.order(self.user_id, plan, gateway, **more) for _ in range(2)
+        )
         # Ordering twice places one order.
         assert first.purchase_id == second.purchase_id
         if first.purchase_id not in {order.purchase_id for order in self.orders}:
@@ -145,7 +162,9 @@ class History:
             purchases = self.shop.billing.purchases
             if purchases.claim_call(purchase_id, self.clock(), timedelta(seconds=15)):
                 next_poll = self.clock() + timedelta(minutes=1)
-                purchases.mark_pending(purchase_id, purchase_id, "https://pay", next_poll)
+                purchases.mark_pending(
+                    purchase_id, purchase_id, "https://pay", next_poll
+                )
 
     def poll(self):
         """Poll the gateways about all due orders, without news."""
@@ -174,7 +193,9 @@ class History:
             purchase_id = purchase.purchase_id
             state = PurchaseState.CANCELED
             is_closed = self.rng.random() < 0.3
-            self.shop.billing.purchases.end_unpaid(purchase_id, state, is_closed=is_closed)
+            self.shop.billing.purchases.end_unpaid(
+                purchase_id, state, is_closed=is_closed
+            )
             expire(self.shop.ctx, self.rng.choice(self.orders))
 
     def refund(self):
@@ -209,7 +230,9 @@ class History:
                     expected[2] = min(expected[2], self.clock())
 
     def refund_again(self):
-        refunds = [(payment, refund) for payment in self.payments for refund in payment.refunds]
+        refunds = [
+            (payment, refund) for payment in self.payments for refund in payment.refunds
+        ]
         if refunds:
             payment, (outside_id, minor) = self.rng.choice(refunds)
             assert self.shop.refund(payment.grant, minor, outside_id) is None
@@ -226,7 +249,9 @@ class History:
             self.received["gift"] += 1
             return
         ends = None if hours is None else self.clock() + timedelta(hours=hours)
-        pack_id = add_pack(self.quotas.packs, self.user_id, amount=amount, expires_at=ends)
+        pack_id = add_pack(
+            self.quotas.packs, self.user_id, amount=amount, expires_at=ends
+        )
         self.packs[pack_id] = [Format.TEXT, amount, ends]
 
     # Questions.
@@ -240,7 +265,8 @@ class History:
 
     def count_questions(self, **values):
         return sum(
-            use.state != "returned" and all(getattr(use, key) == values[key] for key in values)
+            use.state != "returned"
+            and all(getattr(use, key) == values[key] for key in values)
             for use in self.uses.values()
         )
 
@@ -322,11 +348,17 @@ class History:
             whole = sum(payment.refunded == payment.paid for payment in payments)
             assert kinds["payment"] == kinds["grant"] == len(payments)
             assert kinds["revocation"] == whole
-            assert sums["payment"] == sums["grant"] == sum(payment.paid for payment in payments)
+            assert (
+                sums["payment"]
+                == sums["grant"]
+                == sum(payment.paid for payment in payments)
+            )
             assert sums["refund"] == sum(payment.refunded for payment in payments)
             state = self.shop.billing.purchases.get(purchase.purchase_id).state
             assert state.is_paid is bool(payments)
-            expected = PurchaseState.REFUNDED_IN_PART if sums["refund"] else PurchaseState.PAID
+            expected = (
+                PurchaseState.REFUNDED_IN_PART if sums["refund"] else PurchaseState.PAID
+            )
             expected = PurchaseState.REFUNDED if whole == len(payments) else expected
             assert not payments or state is expected
 
@@ -369,10 +401,17 @@ class History:
             assert left.used == (of_day if left.period.value == "day" else of_month)
             rest = [
                 limit - used
-                for limit, used in ((allowance.day, of_day), (allowance.month, of_month))
+                for limit, used in (
+                    (allowance.day, of_day),
+                    (allowance.month, of_month),
+                )
                 if limit is not None
             ]
             assert left.remaining == (max(min(rest), 0) + packs if rest else None)
-        used = {pack.pack_id: pack.used for pack in self.quotas.packs.list_all(self.user_id)}
-        assert used == {pack_id: self.count_questions(pack_id=pack_id) for pack_id in self.packs}
+        used = {
+            pack.pack_id: pack.used for pack in self.quotas.packs.list_all(self.user_id)
+        }
+        assert used == {
+            pack_id: self.count_questions(pack_id=pack_id) for pack_id in self.packs
+        }
         assert all(used[pack_id] <= pack[1] for pack_id, pack in self.packs.items())

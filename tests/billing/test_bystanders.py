@@ -21,13 +21,17 @@ def start_payment(shop, user_id=ANNA, **more):
     purchases = shop.billing.purchases
     purchase_id = shop.order(user_id, **more).purchase_id
     assert purchases.claim_call(purchase_id, shop.clock(), HOUR)
-    assert purchases.mark_pending(purchase_id, f"out-{user_id}", "https://pay", shop.clock())
+    assert purchases.mark_pending(
+        purchase_id, f"out-{user_id}", "https://pay", shop.clock()
+    )
     return purchases.get(purchase_id)
 
 
 def ask_refund(shop, grant, minor=None):
     amount = Amount(minor, Currency.RUB) if minor else grant.amount
-    return shop.billing.refunds.request(grant.entry_id, amount, "Не подошло", "user:1003")
+    return shop.billing.refunds.request(
+        grant.entry_id, amount, "Не подошло", "user:1003"
+    )
 
 
 def make_back(shop, refund):
@@ -36,12 +40,16 @@ def make_back(shop, refund):
 
 ACTS_ON_ORDERS = {
     "claim": lambda rows, one: rows.claim_call(one.purchase_id, one.created_at, HOUR),
-    "pend": lambda rows, one: rows.mark_pending(one.purchase_id, "x", "", one.expires_at),
+    "pend": lambda rows, one: rows.mark_pending(
+        one.purchase_id, "x", "", one.expires_at
+    ),
     "pay": lambda rows, one: rows.advance(one.purchase_id, PurchaseState.PAID),
     "expire": lambda rows, one: rows.end_unpaid(
         one.purchase_id, PurchaseState.EXPIRED, is_closed=True
     ),
-    "cancel": lambda rows, one: rows.end_unpaid(one.purchase_id, PurchaseState.CANCELED),
+    "cancel": lambda rows, one: rows.end_unpaid(
+        one.purchase_id, PurchaseState.CANCELED
+    ),
     "poll": lambda rows, one: rows.poll_at(one.purchase_id, one.created_at),
     "end polls": lambda rows, one: rows.end_polling(one),
     "assign": lambda rows, one: rows.assign(one.purchase_id, BORIS),
@@ -62,7 +70,9 @@ def test_act_on_one_order_changes_no_other(shop, clock, act, make):
 
 ACTS_ON_REFUNDS = {
     "refuse": lambda shop, one: shop.billing.refunds.mark_refused(one.refund_id, "no"),
-    "end": lambda shop, one: shop.billing.refunds.mark_done(one.refund_id, make_back(shop, one)),
+    "end": lambda shop, one: shop.billing.refunds.mark_done(
+        one.refund_id, make_back(shop, one)
+    ),
     "shorten": lambda shop, one: shop.refund(shop.billing.ledger.entry(one.grant_id)),
 }
 
@@ -108,8 +118,15 @@ def test_payment_is_found_and_polled_at_its_own_gateway(shop, clock):
     stars = start_payment(shop, gateway=STARS)
     assert rows.find_by_payment(stars.outside_id) is None
     assert rows.find_by_payment("x", stars.purchase_id) == stars
-    assert [rows.is_due(clock(), only) for only in (None, YOOKASSA, STARS)] == [True, False, True]
-    assert [len(rows.claim_due(clock(), only=only)) for only in (YOOKASSA, STARS)] == [0, 1]
+    assert [rows.is_due(clock(), only) for only in (None, YOOKASSA, STARS)] == [
+        True,
+        False,
+        True,
+    ]
+    assert [len(rows.claim_due(clock(), only=only)) for only in (YOOKASSA, STARS)] == [
+        0,
+        1,
+    ]
 
 
 def test_grant_has_one_refund_under_way(shop):
@@ -119,7 +136,9 @@ def test_grant_has_one_refund_under_way(shop):
     _ = ask_refund(shop, second)
     with pytest.raises(Refused):
         ask_refund(shop, first, 100)
-    assert [shop.billing.refunds.mark_refused(refund.refund_id, "no") for _ in "12"] == [
+    assert [
+        shop.billing.refunds.mark_refused(refund.refund_id, "no") for _ in "12"
+    ] == [
         True,
         False,
     ]
@@ -136,7 +155,10 @@ def test_refund_is_due_and_owed_at_its_gateway_to_its_payer_until_it_ends(shop, 
     assert (refunds.is_due(STARS, clock()), list_owed()) == (False, [False, False])
     refund = ask_refund(shop, shop.buy(ANNA, gateway=STARS)[1])
     early = timedelta(seconds=1)
-    assert [refunds.is_due(STARS, clock() - late) for late in (early, 0 * early)] == [False, True]
+    assert [refunds.is_due(STARS, clock() - late) for late in (early, 0 * early)] == [
+        False,
+        True,
+    ]
     claimed = [each.refund_id for each in refunds.claim_due(STARS, clock())]
     assert (claimed, list_owed()) == ([refund.refund_id], [True, False])
     refunds.mark_refused(refund.refund_id, "no")
@@ -161,4 +183,6 @@ def test_term_ends_in_the_period_where_its_person_has_no_more_of_the_plan(
     now = clock()
     terms.give(Term(0, ANNA, "plus", now - DAY, now + 3 * DAY, "one"))
     terms.give(Term(0, user_id, plan, now + start * DAY, now + end * DAY, "two"))
-    assert [term.key for term in terms.list_ending(now + 2 * DAY, now + 4 * DAY)] == listed
+    assert [
+        term.key for term in terms.list_ending(now + 2 * DAY, now + 4 * DAY)
+    ] == listed

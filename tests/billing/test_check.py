@@ -15,13 +15,17 @@ pytestmark = pytest.mark.unit
 def make_entry(number, kind, minor, **more):
     amount = Amount(minor, Currency.RUB)
     at = datetime(2026, 11, 30, tzinfo=UTC)
-    return Entry(number, EntryKind(kind), f"p{number}", Gateway.YOOKASSA, amount, at, **more)
+    return Entry(
+        number, EntryKind(kind), f"p{number}", Gateway.YOOKASSA, amount, at, **more
+    )
 
 
 def gateway_payment(outside_id, minor=100, status=Status.SUCCEEDED, refunded=0):
     is_paid = status is Status.SUCCEEDED
     amount = Amount(minor, Currency.RUB)
-    return GatewayPayment(outside_id, status, is_paid, amount, False, "p1", refunded=refunded)
+    return GatewayPayment(
+        outside_id, status, is_paid, amount, False, "p1", refunded=refunded
+    )
 
 
 LEDGER = [
@@ -35,8 +39,20 @@ LEDGER = [
     ("payments", "differing"),
     [
         ([gateway_payment("a", refunded=30)], []),
-        ([gateway_payment("a", refunded=30), gateway_payment("b", status=Status.CANCELED)], []),
-        ([gateway_payment("a", refunded=30), gateway_payment("b", status=Status.PENDING)], []),
+        (
+            [
+                gateway_payment("a", refunded=30),
+                gateway_payment("b", status=Status.CANCELED),
+            ],
+            [],
+        ),
+        (
+            [
+                gateway_payment("a", refunded=30),
+                gateway_payment("b", status=Status.PENDING),
+            ],
+            [],
+        ),
         ([gateway_payment("a", refunded=30), gateway_payment("b")], ["b"]),
         ([], ["a"]),
         ([gateway_payment("a", status=Status.CANCELED)], ["a"]),

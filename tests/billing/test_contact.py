@@ -25,9 +25,21 @@ def test_contact_is_normalised(text, contact):
 
 INVALID = [
     *("", " ", "anna", "anna@", "@example.com", "anna@example", "anna@@example.com"),
-    *("anna@exa mple.com", "a..b@example.com", "anna@example.com\nbcc: boris@example.com"),
+    *(
+        "anna@exa mple.com",
+        "a..b@example.com",
+        "anna@example.com\nbcc: boris@example.com",
+    ),
     *("анна@example.com", "anna@example.com\x00", "a" * 65 + "@example.com"),
-    *("12345", "+7 916", "1" * 16, "+0 916 123 45 67", "seven", "7916123456x", "٧٩١٦١٢٣٤٥٦٧"),
+    *(
+        "12345",
+        "+7 916",
+        "1" * 16,
+        "+0 916 123 45 67",
+        "seven",
+        "7916123456x",
+        "٧٩١٦١٢٣٤٥٦٧",
+    ),
     "a" * 300 + "@example.com",
 ]
 

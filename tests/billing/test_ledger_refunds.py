@@ -8,7 +8,14 @@ from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Currency
-from tests.billing.plan_shop import ANNA, STARS, YOOKASSA, list_terms, read_state, show_quota
+from tests.billing.plan_shop import (
+    ANNA,
+    STARS,
+    YOOKASSA,
+    list_terms,
+    read_state,
+    show_quota,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +68,9 @@ def test_partial_refund_of_a_pack_removes_its_share_of_the_questions(shop):
     left = []
     for minor in (100, 1900, 2950, 2475, 2474, None):
         shop.refund(grant, minor)
-        left.append([show_quota(shop, kind).packs for kind in (Format.VOICE, Format.PHOTO)])
+        left.append(
+            [show_quota(shop, kind).packs for kind in (Format.VOICE, Format.PHOTO)]
+        )
     # 98, 79, 49.50, 24.75, 0.01 and no roubles of 99 are left.
     assert left == [[10, 5], [8, 4], [5, 3], [3, 2], [1, 1], [0, 0]]
     assert shop.find_faults() == []

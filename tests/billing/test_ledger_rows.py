@@ -56,7 +56,9 @@ def test_failed_transaction_stores_nothing(shop):
     purchase = shop.order()
 
     def pay_and_fail():
-        shop.billing.ledger.record_payment(purchase.purchase_id, shop.make_payment(purchase, "x"))
+        shop.billing.ledger.record_payment(
+            purchase.purchase_id, shop.make_payment(purchase, "x")
+        )
         raise RuntimeError("power failure")
 
     with pytest.raises(RuntimeError):
@@ -131,7 +133,9 @@ def test_database_refuses_to_change_or_delete_ledger_rows(shop, sql):
     assert shop.find_faults() == []
 
 
-def test_payment_of_an_erased_user_is_granted_to_no_user_and_admins_are_notified(shop, clock):
+def test_payment_of_an_erased_user_is_granted_to_no_user_and_admins_are_notified(
+    shop, clock
+):
     purchase = shop.order(plan="voices")
     PersonalRecords(shop.db, clock).forget(ANNA)
     grant = shop.pay(shop.billing.purchases.get(purchase.purchase_id), "late")
@@ -172,7 +176,9 @@ def test_erasure_during_payments_causes_no_deadlock(url, cipher, clock):
         shop = Shop(database, clock)
         assert shop.list_kinds().count("grant") == 5
         assert shop.find_faults() == []
-        assert {purchase.user_id for purchase in shop.billing.purchases.list_newest()} == {0}
+        assert {
+            purchase.user_id for purchase in shop.billing.purchases.list_newest()
+        } == {0}
 
 
 def test_orders_of_a_period_are_those_with_an_entry_in_it(shop, clock):
@@ -180,4 +186,6 @@ def test_orders_of_a_period_are_those_with_an_entry_in_it(shop, clock):
     clock.move(86_400)
     _, second = shop.buy(BORIS)
     hour = timedelta(hours=1)
-    assert shop.billing.ledger.list_orders(clock() - hour, clock() + hour) == [second.purchase_id]
+    assert shop.billing.ledger.list_orders(clock() - hour, clock() + hour) == [
+        second.purchase_id
+    ]

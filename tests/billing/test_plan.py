@@ -60,7 +60,9 @@ def load_config(tmp_path, text):
 
 
 def test_plans_keep_the_order_of_the_file(tmp_path):
-    text = "plans: {zero: {title: {ru: а, en: a}}, all: {title: {ru: б, en: b}, text: 5}}"
+    text = (
+        "plans: {zero: {title: {ru: а, en: a}}, all: {title: {ru: б, en: b}, text: 5}}"
+    )
     assert [*load_config(tmp_path, text).plans] == ["zero", "all"]
 
 

@@ -20,7 +20,8 @@ CALL_TIMEOUT = timedelta(seconds=30)
 def claim_due(shop):
     is_any = shop.billing.purchases.is_due(shop.clock())
     purchase_ids = [
-        purchase.purchase_id for purchase in shop.billing.purchases.claim_due(shop.clock())
+        purchase.purchase_id
+        for purchase in shop.billing.purchases.claim_due(shop.clock())
     ]
     assert is_any or not purchase_ids
     return purchase_ids
@@ -29,7 +30,9 @@ def claim_due(shop):
 def start_payment(shop, outside_id="out-1"):
     """Return an order whose payment was created at the gateway."""
     purchase = shop.order()
-    assert shop.billing.purchases.claim_call(purchase.purchase_id, shop.clock(), CALL_TIMEOUT)
+    assert shop.billing.purchases.claim_call(
+        purchase.purchase_id, shop.clock(), CALL_TIMEOUT
+    )
     later = shop.clock() + timedelta(minutes=1)
     assert shop.billing.purchases.mark_pending(
         purchase.purchase_id, outside_id, "https://pay", later
@@ -40,7 +43,11 @@ def start_payment(shop, outside_id="out-1"):
 def test_repeated_order_is_one_purchase(shop):
     first = shop.order(contact="anna@example.com")
     assert shop.order(contact="anna@example.com") == first
-    others = [shop.order(contact="b@example.com"), shop.order(gateway=STARS), shop.order(BORIS)]
+    others = [
+        shop.order(contact="b@example.com"),
+        shop.order(gateway=STARS),
+        shop.order(BORIS),
+    ]
     assert len({first.purchase_id, *(other.purchase_id for other in others)}) == 4
 
 
@@ -78,7 +85,10 @@ def test_receipt_contact_is_encrypted(shop):
     purchase = shop.order(contact="anna@example.com")
     ((stored,),) = shop.db.sql("SELECT contact FROM purchase")
     assert "anna" not in stored
-    assert shop.billing.purchases.get(purchase.purchase_id).order.contact == "anna@example.com"
+    assert (
+        shop.billing.purchases.get(purchase.purchase_id).order.contact
+        == "anna@example.com"
+    )
 
 
 def test_only_one_process_claims_the_gateway_call(shop, clock):
@@ -90,7 +100,9 @@ def test_only_one_process_claims_the_gateway_call(shop, clock):
     assert claim(purchase_id, clock(), CALL_TIMEOUT)
     assert not claim("0" * 32, clock(), CALL_TIMEOUT)
     clock.move(-3600)
-    assert claim(purchase_id, clock(), CALL_TIMEOUT), "that claim was before the clock was set back"
+    assert claim(purchase_id, clock(), CALL_TIMEOUT), (
+        "that claim was before the clock was set back"
+    )
 
 
 def test_gateway_response_is_stored_once(shop, clock):
@@ -109,7 +121,9 @@ def test_gateway_response_is_stored_once(shop, clock):
 def test_states_never_go_back(shop, clock):
     purchase = start_payment(shop)
     purchases = shop.billing.purchases
-    assert not purchases.claim_call(purchase.purchase_id, clock() + CALL_TIMEOUT, CALL_TIMEOUT)
+    assert not purchases.claim_call(
+        purchase.purchase_id, clock() + CALL_TIMEOUT, CALL_TIMEOUT
+    )
     shop.pay(purchase, "out-1")
     for ended in (PurchaseState.CANCELED, PurchaseState.EXPIRED):
         assert not purchases.end_unpaid(purchase.purchase_id, ended)
@@ -119,7 +133,9 @@ def test_states_never_go_back(shop, clock):
 
 def test_expired_order_that_was_paid_is_paid(shop):
     purchase = start_payment(shop)
-    assert shop.billing.purchases.end_unpaid(purchase.purchase_id, PurchaseState.EXPIRED)
+    assert shop.billing.purchases.end_unpaid(
+        purchase.purchase_id, PurchaseState.EXPIRED
+    )
     assert shop.pay(purchase, "out-1") is not None
     assert read_state(shop, purchase) is PurchaseState.PAID
     assert shop.list_plans() == ["plus"]
@@ -185,13 +201,17 @@ def test_concurrent_polls_claim_each_order_once(url, cipher, clock):
             return claim_due(Shop(connection, clock))
 
     with ThreadPoolExecutor(4) as pool:
-        claimed = [purchase_id for ids in pool.map(poll, range(4)) for purchase_id in ids]
+        claimed = [
+            purchase_id for ids in pool.map(poll, range(4)) for purchase_id in ids
+        ]
     assert len(claimed) == len(set(claimed)) == 12
 
 
 def test_cancelled_order_with_a_started_payment_is_still_polled(shop, clock):
     purchase = start_payment(shop)
-    assert shop.billing.purchases.end_unpaid(purchase.purchase_id, PurchaseState.CANCELED)
+    assert shop.billing.purchases.end_unpaid(
+        purchase.purchase_id, PurchaseState.CANCELED
+    )
     clock.move(3600)
     assert claim_due(shop) == [purchase.purchase_id]
 
@@ -209,8 +229,12 @@ def test_order_cancelled_by_the_gateway_is_not_polled(shop, clock):
 
 def test_gateway_response_after_cancellation_is_stored_and_polled(shop, clock):
     purchase = shop.order()
-    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
-    assert shop.billing.purchases.end_unpaid(purchase.purchase_id, PurchaseState.CANCELED)
+    assert shop.billing.purchases.claim_call(
+        purchase.purchase_id, clock(), CALL_TIMEOUT
+    )
+    assert shop.billing.purchases.end_unpaid(
+        purchase.purchase_id, PurchaseState.CANCELED
+    )
     later = clock() + timedelta(minutes=1)
     assert not shop.billing.purchases.mark_pending(
         purchase.purchase_id, "out-1", "https://pay", later
@@ -240,18 +264,25 @@ def test_purchases_are_paginated_newest_first_and_found_by_user_or_number(shop, 
         clock.move(0 if number == 2 else 1)
         ids.append(shop.order(contact=f"{number}@example.com").purchase_id)
     rows = shop.billing.purchases
-    assert [purchase.purchase_id for purchase in rows.list_of_user(ANNA)][:2] == ids[::-1][:2]
+    assert [purchase.purchase_id for purchase in rows.list_of_user(ANNA)][:2] == ids[
+        ::-1
+    ][:2]
     page = [purchase.purchase_id for purchase in rows.list_newest(3)]
     rest = [purchase.purchase_id for purchase in rows.list_newest(3, before=page[-1])]
     assert sorted(page + rest) == sorted(ids)
     rows.end_unpaid(ids[0], PurchaseState.EXPIRED)
-    assert [purchase.purchase_id for purchase in rows.list_newest(states=["expired"])] == [ids[0]]
+    assert [
+        purchase.purchase_id for purchase in rows.list_newest(states=["expired"])
+    ] == [ids[0]]
     assert rows.list_of_user(BORIS) == []
     for query, count in (
         (str(ANNA), 5),
         (f" № {rows.get(ids[2]).number.upper()} ", 1),
         (ids[2], 1),
-        *((query, 0) for query in (str(BORIS), ids[2][:7], "9" * 30, "№", "a' OR 1=1 --", "😀")),
+        *(
+            (query, 0)
+            for query in (str(BORIS), ids[2][:7], "9" * 30, "№", "a' OR 1=1 --", "😀")
+        ),
     ):
         assert len(rows.list_newest(whose=query)) == count, query
 

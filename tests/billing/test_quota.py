@@ -50,7 +50,9 @@ def test_next_day_begins_where_a_day_ends(moment, name):
         (Allowance(month=5), (4, 4), True),
     ],
 )
-def test_question_is_free_when_neither_day_nor_month_is_used_up(allowance, used, is_free):
+def test_question_is_free_when_neither_day_nor_month_is_used_up(
+    allowance, used, is_free
+):
     left = compute_left(Format.TEXT, allowance, used, today(LATE, UTC))
     assert (left.remaining is None or left.remaining > 0) is is_free
 
@@ -71,5 +73,7 @@ def test_tighter_period_is_shown(allowance, used, shown):
 
 
 def test_packs_add_to_the_remaining_quota_even_above_a_lowered_limit():
-    left = Left(kind=Format.VOICE, used=9, limit=5, period=Period.DAY, resets_at=LATE, packs=2)
+    left = Left(
+        kind=Format.VOICE, used=9, limit=5, period=Period.DAY, resets_at=LATE, packs=2
+    )
     assert left.remaining == 2

@@ -28,7 +28,9 @@ BORIS = 1002
 BOT = 4242
 TEXT = Format.TEXT
 VOICE = Format.VOICE
-FREE = make_plan("free", allowances={TEXT: Allowance(day=2, month=3), VOICE: Allowance(day=0)})
+FREE = make_plan(
+    "free", allowances={TEXT: Allowance(day=2, month=3), VOICE: Allowance(day=0)}
+)
 MOSCOW = zone_of("Europe/Moscow")
 
 
@@ -50,11 +52,16 @@ def give_pack(quotas, kind=TEXT, amount=1, **more):
 
 
 def list_used_packs(database):
-    return [row["pack_id"] for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))]
+    return [
+        row["pack_id"]
+        for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))
+    ]
 
 
 def list_use_states(database):
-    return [row["state"] for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))]
+    return [
+        row["state"] for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))
+    ]
 
 
 def test_questions_are_reserved_until_the_daily_limit(quotas, clock):
@@ -68,7 +75,10 @@ def test_questions_are_reserved_until_the_daily_limit(quotas, clock):
 def test_update_is_reserved_once(quotas, database):
     first = reserve_question(quotas, 1)
     quotas.charge(1)
-    assert [reserve_question(quotas, 1), reserve_question(quotas, 1, VOICE)] == [first, first]
+    assert [reserve_question(quotas, 1), reserve_question(quotas, 1, VOICE)] == [
+        first,
+        first,
+    ]
     assert show_quota(quotas).used == 1
     assert list_use_states(database) == ["charged"]
 
@@ -148,7 +158,11 @@ def test_expired_pack_gives_nothing(quotas, clock):
 
 def test_pack_with_one_key_is_given_once(quotas):
     with ThreadPoolExecutor(8) as pool:
-        ids = set(pool.map(lambda _: give_pack(quotas, VOICE, 5, key="grant:7:voice"), range(8)))
+        ids = set(
+            pool.map(
+                lambda _: give_pack(quotas, VOICE, 5, key="grant:7:voice"), range(8)
+            )
+        )
     assert (len(ids), show_quota(quotas, VOICE).packs) == (1, 5)
     give_pack(quotas, VOICE)
     give_pack(quotas, VOICE)
@@ -208,7 +222,9 @@ def test_unsettled_reservation_is_returned_after_a_while(quotas, database, clock
     assert other.give_back_before(clock()) == 1
 
 
-def test_questions_of_another_person_format_day_or_bot_do_not_count(quotas, database, clock):
+def test_questions_of_another_person_format_day_or_bot_do_not_count(
+    quotas, database, clock
+):
     for number, (user_id, kind) in enumerate(((BORIS, TEXT), (ANNA, Format.PHOTO)), 1):
         reserve_question(quotas, number, kind, user_id)
     assert show_quota(quotas).used == 0
@@ -223,7 +239,10 @@ def test_pack_is_its_persons_of_its_format_and_reduced_alone(quotas, database):
     boris = add_pack(quotas.packs, BORIS, TEXT, 3)
     voice = give_pack(quotas, VOICE, 3)
     text = give_pack(quotas, TEXT, 3, key="k")
-    assert [quotas.packs.find_open(ANNA, kind) for kind in (VOICE, TEXT)] == [voice, text]
+    assert [quotas.packs.find_open(ANNA, kind) for kind in (VOICE, TEXT)] == [
+        voice,
+        text,
+    ]
     for number in (1, 2, 3):
         reserve_question(quotas, number)
     quotas.give_back(3)

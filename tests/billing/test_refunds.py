@@ -32,7 +32,8 @@ def report_refund(shop, refund, outside_id="back"):
 def claim_due(shop, gateway=YOOKASSA):
     is_any = shop.billing.refunds.is_due(gateway, shop.clock())
     refund_ids = [
-        refund.refund_id for refund in shop.billing.refunds.claim_due(gateway, shop.clock())
+        refund.refund_id
+        for refund in shop.billing.refunds.claim_due(gateway, shop.clock())
     ]
     assert is_any or not refund_ids
     return refund_ids
@@ -47,16 +48,25 @@ def refusal_key(call):
 def test_refund_request_is_stored_audited_and_executed(shop):
     purchase, grant = shop.buy()
     refund = request_refund(shop, grant)
-    assert (refund.state, refund.amount, refund.user_id) == ("wanted", grant.amount, ANNA)
+    assert (refund.state, refund.amount, refund.user_id) == (
+        "wanted",
+        grant.amount,
+        ANNA,
+    )
     assert refund.payment_id == shop.find_payment(grant).outside_id
     assert shop.list_kinds() == ["payment", "grant"]
     (claimed,) = shop.billing.refunds.claim_due(YOOKASSA, shop.clock())
     assert claimed.refund_id == refund.refund_id
-    assert shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund)) is not None
+    assert (
+        shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund))
+        is not None
+    )
     (done,) = shop.billing.refunds.list_of_purchase(purchase.purchase_id)
     assert (done.state, done.outside_id, done.by) == (RefundState.DONE, "back", VERA)
     assert shop.list_kinds() == ["payment", "grant", "refund", "revocation"]
-    assert [entry.action for entry in Audit(shop.db).list_newest(9)] == ["payment.refund"]
+    assert [entry.action for entry in Audit(shop.db).list_newest(9)] == [
+        "payment.refund"
+    ]
     assert claim_due(shop) == []
     assert not shop.billing.refunds.is_due(YOOKASSA, shop.clock())
     assert shop.find_faults() == []
@@ -65,7 +75,9 @@ def test_refund_request_is_stored_audited_and_executed(shop):
 def test_ledger_entry_of_a_refund_contains_no_name_or_reason(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
-    entry = shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund))
+    entry = shop.billing.refunds.mark_done(
+        refund.refund_id, report_refund(shop, refund)
+    )
     assert (entry.source, entry.reason) == ("user", "")
 
 
@@ -73,7 +85,9 @@ def test_repeated_refund_report_is_recorded_once(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     report = report_refund(shop, refund)
-    entries = [shop.billing.refunds.mark_done(refund.refund_id, report) for _ in range(3)]
+    entries = [
+        shop.billing.refunds.mark_done(refund.refund_id, report) for _ in range(3)
+    ]
     assert [entry is not None for entry in entries] == [True, False, False]
     assert shop.list_kinds().count("refund") == 1
     assert shop.sum_amounts() == {("payment", "RUB"): 29_990, ("refund", "RUB"): 29_990}
@@ -83,9 +97,15 @@ def test_refund_first_reported_by_the_gateway_is_not_recorded_again(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     shop.refund(grant, outside_id="back")
-    assert shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund)) is None
+    assert (
+        shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund))
+        is None
+    )
     assert shop.list_kinds().count("refund") == 1
-    assert shop.billing.refunds.list_of_purchase(grant.purchase_id)[0].state is RefundState.DONE
+    assert (
+        shop.billing.refunds.list_of_purchase(grant.purchase_id)[0].state
+        is RefundState.DONE
+    )
 
 
 def test_same_key_returns_the_same_refund_request(shop):
@@ -134,17 +154,23 @@ def test_impossible_refund_is_refused_with_a_reason(shop):
     stars = Amount(5, Currency.XTR)
     request = shop.billing.refunds.request
     assert (
-        refusal_key(lambda: request(grant.entry_id, stars, "", VERA)) == "billing-refund-too-much"
+        refusal_key(lambda: request(grant.entry_id, stars, "", VERA))
+        == "billing-refund-too-much"
     )
     request_refund(shop, grant, 1)
-    assert refusal_key(lambda: request_refund(shop, grant, 1)) == "billing-refund-under-way"
+    assert (
+        refusal_key(lambda: request_refund(shop, grant, 1))
+        == "billing-refund-under-way"
+    )
     with pytest.raises(NotFound):
         shop.billing.refunds.request(grant.refers, grant.amount, "", VERA)
 
 
 def test_stars_can_only_be_refunded_whole(shop):
     _, grant = shop.buy(gateway=STARS)
-    assert refusal_key(lambda: request_refund(shop, grant, 199)) == "billing-refund-stars"
+    assert (
+        refusal_key(lambda: request_refund(shop, grant, 199)) == "billing-refund-stars"
+    )
     assert request_refund(shop, grant).amount == grant.amount
     assert claim_due(shop) == []
     assert len(claim_due(shop, STARS)) == 1
@@ -167,7 +193,10 @@ def test_unanswered_refund_is_retried_with_growing_delays(shop, clock):
         assert claim_due(shop) == []
         clock.move(1)
         assert claim_due(shop) == [refund.refund_id]
-    assert shop.billing.refunds.list_of_purchase(grant.purchase_id)[0].state is RefundState.SENDING
+    assert (
+        shop.billing.refunds.list_of_purchase(grant.purchase_id)[0].state
+        is RefundState.SENDING
+    )
 
 
 def test_refund_is_sent_and_asked_about_although_the_clock_was_set_back(shop, clock):
@@ -188,7 +217,9 @@ def test_completed_refund_cannot_be_marked_refused(shop):
         shop.billing.refunds.mark_done("nothing", report_refund(shop, refund))
 
 
-def test_refund_claimed_by_one_process_is_not_claimed_by_another(shop, url, cipher, run_beside):
+def test_refund_claimed_by_one_process_is_not_claimed_by_another(
+    shop, url, cipher, run_beside
+):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     mine = []

@@ -29,7 +29,9 @@ def load_config(tmp_path, plans, payments=None, public_url=URL):
         "plans": plans,
         "payments": YOOKASSA if payments is None else payments,
     }
-    path.write_text(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), encoding="utf-8"
+    )
     return load(path)
 
 
@@ -48,7 +50,11 @@ def test_plans_are_parsed_with_their_prices(tmp_path):
     pack = plan_named(plans, "voices")
     assert pack.is_pack
     assert pack.questions == {Format.VOICE: 10, Format.PHOTO: 5}
-    assert [plan.name for plan in plans_for_sale(plans)] == ["plus", "voices", "algorithms"]
+    assert [plan.name for plan in plans_for_sale(plans)] == [
+        "plus",
+        "voices",
+        "algorithms",
+    ]
 
 
 def price(rub=None, **more):
@@ -71,7 +77,10 @@ def price(rub=None, **more):
         (price(299), "plans.sold.price.stars: needs a price in Stars"),
         ({**PLUS, "days": 0}, "plans.sold.days"),
         ({key: PLUS[key] for key in ("title", "price")}, "plans.sold.days: needs days"),
-        ({"title": TITLE, "pack": {"voice": 1}}, "plans.sold.price: a pack needs a price"),
+        (
+            {"title": TITLE, "pack": {"voice": 1}},
+            "plans.sold.price: a pack needs a price",
+        ),
         ({**PACK, "text": 5}, "plans.sold.pack"),
         ({**PACK, "pack": {"voice": 0}}, "plans.sold.pack.voice"),
         ({**PACK, "pack": {"voice": 1_000_001}}, "plans.sold.pack.voice"),
@@ -103,7 +112,9 @@ def test_non_digital_plan_needs_no_stars_price(tmp_path):
 def test_shop_settings_are_parsed():
     receipt = {"vat_code": 4}
     settings = {"test": True, "receipt": receipt}
-    shop = PaymentsConfig.model_validate({"yookassa": {**settings, "base_url": "http://x/v3/"}})
+    shop = PaymentsConfig.model_validate(
+        {"yookassa": {**settings, "base_url": "http://x/v3/"}}
+    )
     yookassa = shop.yookassa
     assert yookassa.test
     assert yookassa.receipt.vat_code == 4

@@ -35,7 +35,9 @@ def test_shortened_term_keeps_its_past_and_paid_part(starts, length, paid, data)
     before = term(starts, length)
     after = shorten(before, length * DAY, rub(paid), rub(rest), START)
     assert after.starts_at == before.starts_at <= after.ends_at <= before.ends_at
-    assert after.ends_at >= min(before.ends_at, before.starts_at + length * rest // paid * DAY)
+    assert after.ends_at >= min(
+        before.ends_at, before.starts_at + length * rest // paid * DAY
+    )
     if rest == paid:
         assert after == before
     if rest == 0:
@@ -56,15 +58,22 @@ def test_terms_keep_their_order_after_shortening(lengths, data):
     before = terms[index]
     rest = data.draw(st.integers(0, 100))
     after = shorten(before, before.ends_at - before.starts_at, rub(100), rub(rest), now)
-    moved = {term.term_id: term for term in [after, *move_later_terms(terms, before, after)]}
+    moved = {
+        term.term_id: term for term in [after, *move_later_terms(terms, before, after)]
+    }
     new = [moved.get(term.term_id, term) for term in terms]
     for first, second in pairwise(new):
         assert first.ends_at == second.starts_at
     for old, moved_term in zip(terms, new, strict=True):
         if old.term_id != before.term_id:
-            assert moved_term.ends_at - moved_term.starts_at == old.ends_at - old.starts_at
+            assert (
+                moved_term.ends_at - moved_term.starts_at == old.ends_at - old.starts_at
+            )
     # No other term loses time.
-    lost = sum((old.ends_at - now.ends_at for old, now in zip(terms, new, strict=True)), 0 * DAY)
+    lost = sum(
+        (old.ends_at - now.ends_at for old, now in zip(terms, new, strict=True)),
+        0 * DAY,
+    )
     assert lost == (before.ends_at - after.ends_at) * (len(terms) - index)
 
 

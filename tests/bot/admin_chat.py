@@ -80,14 +80,17 @@ class StaffUser(ChatUser):
 
     def send(self, name, content, *, kind="document", caption=""):
         """Send a file; return the bot's newest message."""
-        upload = Upload(name, TEXT, content.encode() if isinstance(content, str) else content)
+        upload = Upload(
+            name, TEXT, content.encode() if isinstance(content, str) else content
+        )
         return self._act(self.telegram.send_file, upload, kind=kind, caption=caption)
 
     def wait_for_text(self, part, within_s=DEADLINE_S):
         """Wait until the last message contains this text."""
         newest = self.telegram.answers
         self.telegram.wait_for(
-            lambda: any(part in message.text for message in newest(self.who)[-1:]), within_s
+            lambda: any(part in message.text for message in newest(self.who)[-1:]),
+            within_s,
         )
         return self.last
 
@@ -103,18 +106,25 @@ def store_dataset(settings, dataset="trial", count=12, **extra_texts):
     """Store a dataset of `count` examples in the file index; `extra_texts` are texts by id."""
     texts = {"dataset.yaml": yaml.safe_dump(DATASET, allow_unicode=True)}
     for number in range(count):
-        question = f"Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?"
+        question = (
+            f"Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?"
+        )
         texts[f"examples/q{number}.yaml"] = example_yaml(
             question, f"Понятие {number} значит {number}."
         )
     texts |= {f"examples/{name}.yaml": text for name, text in extra_texts.items()}
-    blobs = {path: hashlib.sha1(text.encode()).hexdigest() for path, text in texts.items()}  # noqa: S324 - as git names it
+    blobs = {
+        path: hashlib.sha1(text.encode()).hexdigest()  # noqa: S324 - as git names it
+        for path, text in texts.items()
+    }
     with open_database(settings.database) as database:
         migrate(database)
         file_index = FileIndex(database)
         file_index.add({blobs[path]: text for path, text in texts.items()})
         removed = dict.fromkeys(file_index.read_blobs(dataset))
-        file_index.keep(dataset, f"tree-{len(texts)}-{hash(str(texts))}", {**removed, **blobs})
+        file_index.keep(
+            dataset, f"tree-{len(texts)}-{hash(str(texts))}", {**removed, **blobs}
+        )
     return blobs
 
 

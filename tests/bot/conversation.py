@@ -40,7 +40,9 @@ class ChatUser:
         """
         before = len(self.telegram.calls("answerCallbackQuery"))
         self._act(self.telegram.press, data, message_id, **options)
-        self.telegram.wait_for(lambda: len(self.telegram.calls("answerCallbackQuery")) > before)
+        self.telegram.wait_for(
+            lambda: len(self.telegram.calls("answerCallbackQuery")) > before
+        )
         return self.last
 
     @property
@@ -55,7 +57,9 @@ class ChatUser:
 
     def button_data(self, verb):
         """Return the callback data of the newest message's first button with this verb."""
-        callback_data = [key.get("callback_data", "") for row in self.last.keys for key in row]
+        callback_data = [
+            key.get("callback_data", "") for row in self.last.keys for key in row
+        ]
         return next(data for data in callback_data if data.split(":")[0] == verb)
 
     def find_button(self, text):

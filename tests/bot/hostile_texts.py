@@ -3,7 +3,12 @@
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.running_bot import RunningBot, answer_texts, count_updates_by_state, select_rows
+from tests.bot.running_bot import (
+    RunningBot,
+    answer_texts,
+    count_updates_by_state,
+    select_rows,
+)
 from tests.support.migrated_databases import table_names
 
 FIRST = 4000
@@ -34,9 +39,13 @@ def check_hostile_documents(telegram, provider, settings, documents):
     """Send each document by its own user; nothing may change, no secret may be shown."""
     people = range(FIRST, FIRST + len(documents))
     with RunningBot(settings):
-        telegram.wait_for(lambda: select_rows(settings, "SELECT COUNT(*) FROM heartbeat") == [(1,)])
+        telegram.wait_for(
+            lambda: select_rows(settings, "SELECT COUNT(*) FROM heartbeat") == [(1,)]
+        )
         # The bot's id and name, which it stores at its start.
-        telegram.wait_for(lambda: select_rows(settings, "SELECT COUNT(*) FROM setting") == [(2,)])
+        telegram.wait_for(
+            lambda: select_rows(settings, "SELECT COUNT(*) FROM setting") == [(2,)]
+        )
         before = read_unchanging_rows(settings)
         for person, document in zip(people, documents, strict=True):
             upload = Upload(document.name, document.mime, document.content)
@@ -46,7 +55,10 @@ def check_hostile_documents(telegram, provider, settings, documents):
             30 + len(documents),
         )
         assert read_unchanging_rows(settings) == before
-    chosen = select_rows(settings, f"SELECT DISTINCT {_SESSION_CHOICES} FROM chat_session")  # noqa: S608 - own names
+    chosen = select_rows(
+        settings,
+        f"SELECT DISTINCT {_SESSION_CHOICES} FROM chat_session",  # noqa: S608 - own names
+    )
     assert chosen == [(None, None, None, "", "", 0, 1)]
     answers = [answer_texts(telegram, person) for person in people]
     assert all(len(texts) == 1 for texts in answers)
@@ -67,4 +79,9 @@ def _check_requests(provider, count):
 
 def _secrets(settings, telegram):
     key = (settings.state_dir / "text.key").read_text().strip()
-    return [telegram.token, telegram.token.partition(":")[2], settings.providers[0].key, key]
+    return [
+        telegram.token,
+        telegram.token.partition(":")[2],
+        settings.providers[0].key,
+        key,
+    ]

@@ -26,9 +26,9 @@ def f(x):
 
 
 def marked_text(page, mark):
-    return page.text.encode("utf-16-le")[2 * mark.offset : 2 * (mark.offset + mark.length)].decode(
-        "utf-16-le"
-    )
+    return page.text.encode("utf-16-le")[
+        2 * mark.offset : 2 * (mark.offset + mark.length)
+    ].decode("utf-16-le")
 
 
 def list_marks(page):

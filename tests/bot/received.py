@@ -14,7 +14,13 @@ def message_body(user_id, text="", *, is_bot=False, **fields):
     """Return a message in a private chat as JSON; `fields` replace and add to its own."""
     chat = {"id": user_id, "type": "private"}
     sender = {"id": user_id, "first_name": "A", "is_bot": is_bot}
-    return {"message_id": 1, "date": 0, "chat": chat, "from": sender, "text": text} | fields
+    return {
+        "message_id": 1,
+        "date": 0,
+        "chat": chat,
+        "from": sender,
+        "text": text,
+    } | fields
 
 
 def task(number, kind="message", **content):

@@ -19,12 +19,16 @@ from tests.support.process_settings import ProcessSettings, Provider, serve_bot
 from tests.support.serving_models import AT, SYSTEM, add_live_model  # noqa: F401 - imported from here by tests
 from tests.support.waiting import DEADLINE_S, longest
 
-QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2)
+QUICK = Pace(
+    poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2
+)
 
 
 def bot_settings(tmp_path, telegram, provider=None, **changes):
     """Return settings without limits, with the provider if any, and an empty database."""
-    services = (Provider("chat", provider.base_url, "sk-of-the-tests"),) if provider else ()
+    services = (
+        (Provider("chat", provider.base_url, "sk-of-the-tests"),) if provider else ()
+    )
     base = ProcessSettings(
         state_dir=tmp_path,
         database=fresh_database(tmp_path / "merlin.db"),
@@ -53,7 +57,9 @@ class RunningBot:
     def _run(self):
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(serve_bot(self.settings, self._stop, self._record_notification))
+                runner.run(
+                    serve_bot(self.settings, self._stop, self._record_notification)
+                )
         except Exception as error:  # noqa: BLE001 - raised again where the test waits
             self.error = error
         finally:
@@ -99,7 +105,9 @@ def wait_for_windows(telegram, settings):
 
 def count_updates_by_state(settings):
     """Return how many updates there are in each state."""
-    return dict(select_rows(settings, "SELECT state, COUNT(*) FROM updates GROUP BY state"))
+    return dict(
+        select_rows(settings, "SELECT state, COUNT(*) FROM updates GROUP BY state")
+    )
 
 
 class _JumpingSelector(selectors.SelectSelector):
@@ -157,9 +165,12 @@ def ask(telegram, settings, *questions, who="anna"):
 
 def wait_until_ended(telegram, settings, count):
     telegram.wait_for(
-        lambda: sum(count_updates_by_state(settings).values()) == count, DEADLINE_S + count
+        lambda: sum(count_updates_by_state(settings).values()) == count,
+        DEADLINE_S + count,
     )
-    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings), DEADLINE_S + count)
+    telegram.wait_for(
+        lambda: "waiting" not in count_updates_by_state(settings), DEADLINE_S + count
+    )
 
 
 def say_and_wait(telegram, settings, said, count, who="anna", **options):
@@ -204,12 +215,16 @@ def send_document(telegram, content, name="a.txt", mime="text/plain", **options)
 
 def read_questions(provider):
     """Return the last message of each request to a model, including its images."""
-    return [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
+    return [
+        call.body["messages"][-1]["content"] for call in provider.calls("chat.create")
+    ]
 
 
 def count_charged(settings):
     """Return how many questions of each format were counted."""
-    sql = "SELECT format, COUNT(*) FROM quota_use WHERE state = 'charged' GROUP BY format"
+    sql = (
+        "SELECT format, COUNT(*) FROM quota_use WHERE state = 'charged' GROUP BY format"
+    )
     return dict(select_rows(settings, sql))
 
 

@@ -21,7 +21,10 @@ PLANS = {
     },
     "plus": {
         "title": {"ru": "Плюс", "en": "Plus"},
-        "about": {"ru": "Для тех, кто спрашивает много.", "en": "For those who ask a lot."},
+        "about": {
+            "ru": "Для тех, кто спрашивает много.",
+            "en": "For those who ask a lot.",
+        },
         "text": 100,
         "voice": {"day": 10, "month": 100},
         "photo": 5,
@@ -56,9 +59,8 @@ class Buyer(ChatUser):
         return int(self.who)
 
     def _count_ended(self):
-        query = (
-            f"SELECT COUNT(*) FROM updates WHERE user_id = {self.user_id} AND state <> 'waiting'"  # noqa: S608 - a number
-        )
+        of_user = f"user_id = {self.user_id} AND state <> 'waiting'"
+        query = f"SELECT COUNT(*) FROM updates WHERE {of_user}"  # noqa: S608 - a number
         return select_rows(self.settings, query)[0][0]
 
     def open_plan(self, part):
@@ -93,7 +95,9 @@ class Buyer(ChatUser):
     def try_to_pay(self, message_id=0, **options):
         """Try to pay; return the bot's reason for the refusal."""
         self._act(lambda who: self.telegram.pay(who, message_id, **options))
-        return self.telegram.calls("answerPreCheckoutQuery")[-1].body.get("error_message", "")
+        return self.telegram.calls("answerPreCheckoutQuery")[-1].body.get(
+            "error_message", ""
+        )
 
     def payments(self):
         """Return this user's payments in the ledger."""

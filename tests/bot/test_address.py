@@ -18,7 +18,9 @@ def message_of(user_id, **fields):
 
 
 def group_message(text="", marks=(), **fields):
-    entities = [{"type": kind, "offset": start, "length": long} for kind, start, long in marks]
+    entities = [
+        {"type": kind, "offset": start, "length": long} for kind, start, long in marks
+    ]
     return received(1, **message_of(1, entities=entities, **{"text": text, **fields}))
 
 
@@ -51,10 +53,13 @@ def test_mention_behind_a_hidden_link_is_cut_out_too():
 
 
 def test_mention_of_another_bot_or_without_an_entity_is_ignored():
-    assert not read_address(group_message("@other_bot лоб", [("mention", 0, 10)])).is_named
+    assert not read_address(
+        group_message("@other_bot лоб", [("mention", 0, 10)])
+    ).is_named
     assert not read_address(group_message("@merlin_bot лоб")).is_named
     assert (
-        read_address(group_message("@other_bot лоб", [("mention", 0, 10)])).text == "@other_bot лоб"
+        read_address(group_message("@other_bot лоб", [("mention", 0, 10)])).text
+        == "@other_bot лоб"
     )
 
 

@@ -33,7 +33,9 @@ def find_button_data(message, start):
     )
 
 
-def test_one_row_of_signs_without_another_try_for_an_examples_answer(telegram, provider, settings):
+def test_one_row_of_signs_without_another_try_for_an_examples_answer(
+    telegram, provider, settings
+):
     with RunningBot(settings):
         say_and_wait(telegram, settings, "Вопрос 1", 1)
         provider.behave(extension={"known": True})
@@ -53,8 +55,12 @@ def test_answer_that_a_model_composed_says_so(telegram, provider, settings):
     assert shown.text.endswith(note)
 
 
-def test_streaming_answer_can_be_stopped_and_keeps_its_text(telegram, provider, settings):
-    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
+def test_streaming_answer_can_be_stopped_and_keeps_its_text(
+    telegram, provider, settings
+):
+    provider.behave(
+        fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05
+    )
     with RunningBot(settings):
         telegram.say("anna", "Расскажи")
         telegram.wait_for(lambda: "слово3" in "".join(answer_texts(telegram)))
@@ -67,8 +73,12 @@ def test_streaming_answer_can_be_stopped_and_keeps_its_text(telegram, provider, 
     assert answer.text.startswith("слово0 слово1 слово2")
     assert "слово399" not in answer.text
     assert russian_text("bot-stopped") in answer.text
-    assert telegram.calls("answerCallbackQuery")[0].body["text"] == russian_text("bot-stopping")
-    assert select_rows(settings, "SELECT state, ending FROM turn") == [("told", "answered")]
+    assert telegram.calls("answerCallbackQuery")[0].body["text"] == russian_text(
+        "bot-stopping"
+    )
+    assert select_rows(settings, "SELECT state, ending FROM turn") == [
+        ("told", "answered")
+    ]
 
 
 def test_regenerated_question_appears_once_in_the_history(telegram, provider, settings):
@@ -78,14 +88,20 @@ def test_regenerated_question_appears_once_in_the_history(telegram, provider, se
         wait_until_ended(telegram, settings, 2)
         say_and_wait(telegram, settings, "Второй", 3)
     questions = [
-        [message["content"] for message in call.body["messages"] if message["role"] == "user"]
+        [
+            message["content"]
+            for message in call.body["messages"]
+            if message["role"] == "user"
+        ]
         for call in provider.calls("chat.create")
     ]
     assert questions == [["Первый"], ["Первый"], ["Первый", "Второй"]]
     assert len(answer_texts(telegram)) == 3
 
 
-def test_full_context_window_starts_a_new_session_with_a_note(telegram, provider, settings):
+def test_full_context_window_starts_a_new_session_with_a_note(
+    telegram, provider, settings
+):
     provider.behave(fixed_answer="слово " * 300, context_window=500)
     with RunningBot(settings):
         wait_for_windows(telegram, settings)
@@ -95,13 +111,19 @@ def test_full_context_window_starts_a_new_session_with_a_note(telegram, provider
     assert "100\xa0%" in first.text
     assert russian_text("bot-button-new") in labels(first)
     assert russian_text("bot-renewed") in second.text
-    message_counts = [len(call.body["messages"]) for call in provider.calls("chat.create")]
+    message_counts = [
+        len(call.body["messages"]) for call in provider.calls("chat.create")
+    ]
     assert message_counts == [2, 2]
     assert select_rows(settings, "SELECT COUNT(*) FROM chat_session") == [(2,)]
 
 
-def test_exhausted_plan_offers_plans_and_does_not_call_the_model(telegram, provider, settings):
-    plans = make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
+def test_exhausted_plan_offers_plans_and_does_not_call_the_model(
+    telegram, provider, settings
+):
+    plans = make_plans(
+        {"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}}
+    )
     limited = replace(settings, plans=tuple(plans))
     with RunningBot(limited):
         telegram.say("anna", "Первый")
@@ -115,7 +137,9 @@ def test_exhausted_plan_offers_plans_and_does_not_call_the_model(telegram, provi
 
 
 def test_failed_question_is_returned_to_the_quota(telegram, provider, settings):
-    plans = make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
+    plans = make_plans(
+        {"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}}
+    )
     limited = replace(settings, plans=tuple(plans), providers=settings.providers)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
     with RunningBot(limited):

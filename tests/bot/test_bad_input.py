@@ -35,32 +35,68 @@ def locked_pdf():
 
 # The file that is sent, and the beginning of the error message.
 BAD = {
-    "a voice of ten hours": (SOUND, "v.oga", VOICE | {"seconds": TEN_HOURS_S}, "Запись слишком"),
+    "a voice of ten hours": (
+        SOUND,
+        "v.oga",
+        VOICE | {"seconds": TEN_HOURS_S},
+        "Запись слишком",
+    ),
     "a large voice": (SOUND + bytes(21 * MB), "v.oga", VOICE, "Файл слишком большой"),
-    "a voice that is none": (b"MZ\x90\x00" * 9, "v.oga", VOICE, "Эта запись не открывается"),
+    "a voice that is none": (
+        b"MZ\x90\x00" * 9,
+        "v.oga",
+        VOICE,
+        "Эта запись не открывается",
+    ),
     "a voice of four bytes": (b"OggS", "v.oga", VOICE, "Эта запись не открывается"),
     "a locked pdf": (locked_pdf, "тайна.pdf", {}, "Документ закрыт паролем"),
     "21 MB": (b"a" * 21 * MB, "a.txt", {}, "Файл слишком большой"),
     "an empty file": (b" \n\n", "a.txt", {}, "Файл пуст"),
-    "a program": (b"MZ\x90\x00" + bytes(900), "курсовая.pdf", {}, "Такие файлы я не читаю"),
+    "a program": (
+        b"MZ\x90\x00" + bytes(900),
+        "курсовая.pdf",
+        {},
+        "Такие файлы я не читаю",
+    ),
     "a damaged pdf": (make_pdf("а")[:200], "a.pdf", {}, "Файл повреждён"),
     "a scan": (make_pdf(None), "a.pdf", {}, "В документе нет текста"),
     "a hidden photo": (PHOTO, "a.pdf", {}, "На самом деле это картинка"),
     "a hidden voice": (SOUND, "a.pdf", {}, "На самом деле это запись"),
-    "a photo that is none": (b"MZ" * 30, "a.png", {"kind": "photo"}, "Эта картинка не открывается"),
-    "a png of three bytes": (b"\x89PN", "a.png", {"kind": "photo"}, "Эта картинка не открывается"),
-    "a large photo": (PHOTO + bytes(11 * MB), "a.png", {"kind": "photo"}, "Файл слишком большой"),
+    "a photo that is none": (
+        b"MZ" * 30,
+        "a.png",
+        {"kind": "photo"},
+        "Эта картинка не открывается",
+    ),
+    "a png of three bytes": (
+        b"\x89PN",
+        "a.png",
+        {"kind": "photo"},
+        "Эта картинка не открывается",
+    ),
+    "a large photo": (
+        PHOTO + bytes(11 * MB),
+        "a.png",
+        {"kind": "photo"},
+        "Файл слишком большой",
+    ),
 }
 
 
-def test_unusable_input_is_refused_with_an_explanation_and_not_charged(telegram, provider, media):
+def test_unusable_input_is_refused_with_an_explanation_and_not_charged(
+    telegram, provider, media
+):
     with RunningBot(media):
-        for number, (case, (content, name, send, expected)) in enumerate(BAD.items(), 1):
+        for number, (case, (content, name, send, expected)) in enumerate(
+            BAD.items(), 1
+        ):
             body = content() if callable(content) else content
             send_document(telegram, body, name, "application/octet-stream", **send)
             wait_until_ended(telegram, media, number)
             answers = answer_texts(telegram)
-            assert (len(answers), answers[-1].startswith(expected)) == (number, True), case
+            assert (len(answers), answers[-1].startswith(expected)) == (number, True), (
+                case
+            )
     assert count_charged(media) == {}
     assert count_updates_by_state(media) == {"refused": len(BAD)}
     assert not read_questions(provider)
@@ -68,7 +104,9 @@ def test_unusable_input_is_refused_with_an_explanation_and_not_charged(telegram,
 
 def test_oversized_files_are_refused_without_a_download(telegram, media):
     def act():
-        send_document(telegram, SOUND, "v.oga", "audio/ogg", kind="voice", seconds=TEN_HOURS_S)
+        send_document(
+            telegram, SOUND, "v.oga", "audio/ogg", kind="voice", seconds=TEN_HOURS_S
+        )
         send_document(telegram, b"a" * 21 * MB)
 
     run_and_wait(telegram, media, act, 2)
@@ -103,7 +141,15 @@ def test_buttons_of_other_users_do_nothing(telegram, provider, media):
         ((update_id,),) = select_rows(media, "SELECT update_id FROM updates")
         telegram.say("boris", "/help")
         telegram.wait_for(lambda: telegram.answers("boris"))
-        for data in (f"stop:{update_id}", "again:1", "sum:1", "again:x", "again:", "", "🦔:1"):
+        for data in (
+            f"stop:{update_id}",
+            "again:1",
+            "sum:1",
+            "again:x",
+            "again:",
+            "",
+            "🦔:1",
+        ):
             telegram.press("boris", data or ":", forged=True)
         telegram.wait_for(lambda: len(telegram.calls("answerCallbackQuery")) == 7)
         provider.behave(think_s=0.0)
@@ -114,7 +160,9 @@ def test_buttons_of_other_users_do_nothing(telegram, provider, media):
     assert read_questions(provider) == ["Вопрос Анны"]
 
 
-def test_hostile_documents_change_nothing_even_if_the_model_obeys(telegram, provider, media):
+def test_hostile_documents_change_nothing_even_if_the_model_obeys(
+    telegram, provider, media
+):
     # Each wording and each kind of file once: other tests read all of them.
     provider.behave(fixed_answer="\n".join(ORDERS))
     check_hostile_documents(telegram, provider, media, documents()[::11])

@@ -34,7 +34,9 @@ pytestmark = pytest.mark.functional
 
 TOKEN_LIKE = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
 # How many messages each text names as refused.
-REFUSALS = {russian_text("bot-queue-full", count=count): count for count in range(1, 15)}
+REFUSALS = {
+    russian_text("bot-queue-full", count=count): count for count in range(1, 15)
+}
 
 
 FAULTS = (
@@ -54,11 +56,18 @@ def test_one_whole_answer_is_sent_despite_telegram_errors(telegram, settings):
             telegram.faults.add(fault)
             say_and_wait(telegram, settings, f"вопрос {number}", number)
             answers = answer_texts(telegram)
-            assert (len(answers), f"«вопрос {number}»" in answers[-1]) == (number, True), fault
+            assert (len(answers), f"«вопрос {number}»" in answers[-1]) == (
+                number,
+                True,
+            ), fault
 
 
-@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS, FaultKind.STATUS])
-def test_unconfirmed_placeholder_leaves_at_most_one_extra_message(telegram, settings, kind):
+@pytest.mark.parametrize(
+    "kind", [FaultKind.DROP, FaultKind.DONE_STATUS, FaultKind.STATUS]
+)
+def test_unconfirmed_placeholder_leaves_at_most_one_extra_message(
+    telegram, settings, kind
+):
     telegram.faults.add(Fault("sendMessage", kind, status=500))
     *orphans, answer = ask(telegram, settings, "вопрос")
     assert "«вопрос»" in answer
@@ -77,13 +86,19 @@ def test_last_part_unconfirmed_twice_is_dropped_and_admins_are_notified(
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
         wait_until_ended(telegram, settings, 1)
     assert len(answer_texts(telegram)) == 3
-    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
+    assert select_rows(settings, "SELECT state, reason FROM updates") == [
+        ("failed", "unconfirmed")
+    ]
     assert "не подтвердил" in answer_texts(telegram, "vera")[0]
 
 
 def test_rate_limited_chat_does_not_delay_others(telegram, settings):
     flood = Fault(
-        "sendMessage", FaultKind.STATUS, status=429, retry_after_s=3600, only={"chat_id": "1001"}
+        "sendMessage",
+        FaultKind.STATUS,
+        status=429,
+        retry_after_s=3600,
+        only={"chat_id": "1001"},
     )
     telegram.faults.add(flood)
     with RunningBot(replace(settings, pace=replace(QUICK, finish_s=0.1))):
@@ -100,16 +115,18 @@ def test_rate_limited_chat_does_not_delay_others(telegram, settings):
     assert "«вопрос»" in answer_texts(telegram)[0]
 
 
-def test_blocked_bot_drops_waiting_messages_and_answers_after_unblocking(telegram, settings):
+def test_blocked_bot_drops_waiting_messages_and_answers_after_unblocking(
+    telegram, settings
+):
     with RunningBot(settings):
         say_and_wait(telegram, settings, "первый", 1)
         telegram.block("anna")
         say_and_wait(telegram, settings, "второй", 3)
         telegram.block("anna", blocked=False)
         say_and_wait(telegram, settings, "третий", 5)
-    assert select_rows(settings, "SELECT reason FROM updates WHERE state = 'failed'") == [
-        ("unreachable",)
-    ]
+    assert select_rows(
+        settings, "SELECT reason FROM updates WHERE state = 'failed'"
+    ) == [("unreachable",)]
     assert "«третий»" in answer_texts(telegram)[-1]
 
 
@@ -129,7 +146,9 @@ def test_second_poller_makes_the_bot_wait_and_notify_admins(telegram, settings):
     telegram.faults.add(Fault("getUpdates", FaultKind.STATUS, status=409, times=None))
     step = "SELECT step FROM heartbeat WHERE process = 'bot'"
     with RunningBot(replace(settings, admins=(VERA,))):
-        telegram.wait_for(lambda: select_rows(settings, step) == [("updates go elsewhere",)])
+        telegram.wait_for(
+            lambda: select_rows(settings, step) == [("updates go elsewhere",)]
+        )
         telegram.faults.clear()
         telegram.wait_for(lambda: select_rows(settings, step) == [("serving",)])
         say_and_wait(telegram, settings, "вопрос", 1)
@@ -148,7 +167,9 @@ def test_replaced_webhook_is_noticed_and_never_taken_back(telegram, settings):
         telegram.wait_for(lambda: telegram.calls("getWebhookInfo"))
         assert select_rows(settings, step) == [("serving",)]
         call_bot_api(telegram, "deleteWebhook")
-        telegram.wait_for(lambda: select_rows(settings, step) == [("updates go elsewhere",)])
+        telegram.wait_for(
+            lambda: select_rows(settings, step) == [("updates go elsewhere",)]
+        )
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
         assert len(telegram.calls("setWebhook")) == 1
         call_bot_api(telegram, f"setWebhook?url={url}")
@@ -157,7 +178,9 @@ def test_replaced_webhook_is_noticed_and_never_taken_back(telegram, settings):
     assert "перезапустите бота" in text
 
 
-def test_polling_after_own_webhook_deletes_it_and_keeps_the_messages(telegram, settings):
+def test_polling_after_own_webhook_deletes_it_and_keeps_the_messages(
+    telegram, settings
+):
     url = "http://127.0.0.1:9/hooks/telegram"
     secret = "a-secret-of-the-tests"
     hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
@@ -183,7 +206,9 @@ def test_telegram_outage_loses_no_message_and_is_logged_once(telegram, settings,
         say_and_wait(telegram, settings, "до", 1)
         telegram.stop()
         telegram.say("anna", "во время")
-        telegram.wait_for(lambda: any(log["event"] == "telegram does not answer" for log in logs))
+        telegram.wait_for(
+            lambda: any(log["event"] == "telegram does not answer" for log in logs)
+        )
         telegram.start()
         wait_until_ended(telegram, settings, 2)
     events = [log["event"] for log in logs]
@@ -208,9 +233,13 @@ def test_flooding_user_is_told_how_many_were_refused_and_delays_nobody(
         say_and_wait(telegram, settings, "первый вопрос", 1, who="boris")
         provider.behave(think_s=3600.0)
         # Of a time to come: on a busy machine these would be late, and wait.
-        send_at(telegram, time.time() + 3600, *(f"вопрос {number}" for number in range(20)))
+        send_at(
+            telegram, time.time() + 3600, *(f"вопрос {number}" for number in range(20))
+        )
         telegram.say("boris", "вопрос")
-        telegram.wait_for(lambda: count_updates_by_state(settings).get("refused", 0) == 14)
+        telegram.wait_for(
+            lambda: count_updates_by_state(settings).get("refused", 0) == 14
+        )
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 22)
         telegram.wait_for(lambda: sum(told()) == 14)
@@ -223,10 +252,16 @@ def test_updates_delivered_again_are_answered_once(telegram, settings):
     telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))
     telegram.faults.add(Fault("getUpdates", FaultKind.CUT, times=2))
     answers = ask(telegram, settings, "первый", "второй")
-    assert ["«первый»" in answers[0], "«второй»" in answers[1], len(answers)] == [True, True, 2]
+    assert ["«первый»" in answers[0], "«второй»" in answers[1], len(answers)] == [
+        True,
+        True,
+        2,
+    ]
 
 
-@pytest.mark.parametrize(("method", "skip"), [("editMessageText", 0), ("sendMessage", 1)])
+@pytest.mark.parametrize(
+    ("method", "skip"), [("editMessageText", 0), ("sendMessage", 1)]
+)
 def test_answer_whose_entities_are_refused_shows_its_addresses(
     telegram, provider, settings, method, skip
 ):
@@ -245,7 +280,9 @@ def test_handler_that_fails_twice_sends_an_apology(telegram, settings):
     assert count_updates_by_state(settings) == {"failed": 1}
 
 
-def test_text_that_cannot_be_decrypted_is_reported_and_stops_nothing_else(telegram, settings):
+def test_text_that_cannot_be_decrypted_is_reported_and_stops_nothing_else(
+    telegram, settings
+):
     _store_undecryptable(settings, telegram)
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
@@ -277,7 +314,9 @@ def test_log_contains_no_token(telegram, provider, settings, capfd):
     captured = capfd.readouterr()
     assert "bot started" in captured.err
     assert not TOKEN_LIKE.search(captured.err + captured.out)
-    assert all(json.loads(line) for line in captured.err.splitlines() if line.startswith("{"))
+    assert all(
+        json.loads(line) for line in captured.err.splitlines() if line.startswith("{")
+    )
 
 
 def test_locked_database_loses_no_update(telegram, settings):

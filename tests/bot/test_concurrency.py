@@ -95,7 +95,13 @@ def test_refusals_of_a_full_queue_are_told_at_once_and_those_since_when_it_is_em
     story = run_jumping(run())
     at_once = ([6, 7], True)
     at_the_end = ([8, 9, 10], True)
-    assert story.refused == [at_once, ([8], False), ([9, 10], False), at_the_end, ([26], True)]
+    assert story.refused == [
+        at_once,
+        ([8], False),
+        ([9, 10], False),
+        at_the_end,
+        ([26], True),
+    ]
     assert [number for _, number in story.done] == [*range(6), *range(20, 26)]
 
 
@@ -128,7 +134,13 @@ def test_updates_that_waited_at_telegram_are_no_flood():
 @pytest.mark.parametrize(
     ("age_s", "away_s", "is_late"),
     [(0, 0, False), (1, 0, False), (10, 0, True), (1, 0.5, True), (1, 2, False)],
-    ids=["now", "just now", "before a freeze", "while the bot was away", "since it is back"],
+    ids=[
+        "now",
+        "just now",
+        "before a freeze",
+        "while the bot was away",
+        "since it is back",
+    ],
 )
 def test_message_is_late_by_its_own_date(age_s, away_s, is_late):
     now = utc_now()
@@ -140,8 +152,15 @@ def test_message_is_late_by_its_own_date(age_s, away_s, is_late):
 
 def button_presses(chat_id, verb, *numbers):
     message = message_body(chat_id)
-    press = {"id": "1", "from": message["from"], "chat_instance": "1", "message": message}
-    return [task(number, "callback_query", **press, data=f"{verb}:1") for number in numbers]
+    press = {
+        "id": "1",
+        "from": message["from"],
+        "chat_instance": "1",
+        "message": message,
+    }
+    return [
+        task(number, "callback_query", **press, data=f"{verb}:1") for number in numbers
+    ]
 
 
 def test_presses_that_ask_count_towards_the_queue_limit_and_erasure_does_not():
@@ -161,7 +180,11 @@ def test_payments_and_stops_do_not_wait_for_answers_or_buttons():
     async def run():
         story = LaneRecorder()
         story.add(
-            [*messages(1, 1), *button_presses(1, "sessions", 2, 3), *button_presses(1, "stop", 4)]
+            [
+                *messages(1, 1),
+                *button_presses(1, "sessions", 2, 3),
+                *button_presses(1, "stop", 4),
+            ]
         )
         story.add([urgent_query(1, 5)])
         await advance_clock(1.5)

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.functional
 MODEL = "stand-in-base"
 
 
-def test_question_is_answered_by_the_serving_model_in_one_message(telegram, provider, settings):
+def test_question_is_answered_by_the_serving_model_in_one_message(
+    telegram, provider, settings
+):
     with RunningBot(settings):
         say_and_wait(telegram, settings, "Что такое лоб?", 1)
     (answer,) = telegram.answers("anna")
@@ -48,7 +50,9 @@ def test_streaming_answer_grows_by_edits_that_all_differ(telegram, provider, set
     with RunningBot(settings):
         telegram.say("anna", "Расскажи")
         telegram.wait_for(
-            lambda: any(len(message.versions) > 3 for message in telegram.answers("anna"))
+            lambda: any(
+                len(message.versions) > 3 for message in telegram.answers("anna")
+            )
         )
         provider.behave(piece_s=0.0)
         wait_until_ended(telegram, settings, 1)
@@ -62,7 +66,9 @@ def test_streaming_answer_grows_by_edits_that_all_differ(telegram, provider, set
 
 def test_unsupported_message_kinds_are_refused_with_an_explanation(telegram, settings):
     with RunningBot(settings):
-        telegram.send_file("anna", Upload("a.oga", "audio/ogg", b"OggS"), kind="voice", seconds=2)
+        telegram.send_file(
+            "anna", Upload("a.oga", "audio/ogg", b"OggS"), kind="voice", seconds=2
+        )
         telegram.send_file("anna", Upload("a.mp4", "video/mp4", b"film"), kind="video")
         wait_until_ended(telegram, settings, 2)
     voice, film = answer_texts(telegram, "anna")
@@ -71,7 +77,9 @@ def test_unsupported_message_kinds_are_refused_with_an_explanation(telegram, set
     assert count_updates_by_state(settings) == {"refused": 2}
 
 
-def test_long_answer_continues_in_further_messages_without_loss(telegram, provider, settings):
+def test_long_answer_continues_in_further_messages_without_loss(
+    telegram, provider, settings
+):
     code = "\n".join(f"print({n}, '😀')" for n in range(400))
     provider.behave(fixed_answer=f"Вот код:\n```python\n{code}\n```\nКонец.")
     with RunningBot(settings):
@@ -82,7 +90,12 @@ def test_long_answer_continues_in_further_messages_without_loss(telegram, provid
     blocks = [part.entities for part in telegram.answers("anna")]
     assert all(any(mark["type"] == "pre" for mark in marks) for marks in blocks)
     assert {mark.get("language") for marks in blocks for mark in marks} == {"python"}
-    lines = [line for part in answers for line in part.splitlines() if line.startswith("print")]
+    lines = [
+        line
+        for part in answers
+        for line in part.splitlines()
+        if line.startswith("print")
+    ]
     assert "\n".join(lines) == code
 
 
@@ -125,7 +138,12 @@ def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, set
         "message": {
             "message_id": 1,
             "date": 0,
-            "from": {"id": 1001, "is_bot": False, "first_name": "A", "language_code": "en"},
+            "from": {
+                "id": 1001,
+                "is_bot": False,
+                "first_name": "A",
+                "language_code": "en",
+            },
             "chat": {"id": 1001, "type": "private"},
             "text": "вопрос",
         },

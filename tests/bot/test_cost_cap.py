@@ -21,7 +21,9 @@ PLANS = tuple(make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, 
 
 
 def test_reached_spending_cap_stops_all_users(telegram, provider, settings):
-    guarded = replace(settings, caps=AnswerBudget(per_day=1e-6), config=DEAR, plans=PLANS)
+    guarded = replace(
+        settings, caps=AnswerBudget(per_day=1e-6), config=DEAR, plans=PLANS
+    )
     with RunningBot(guarded):
         for number, name in enumerate(("anna", "anna", "boris"), 1):
             say_and_wait(telegram, guarded, f"Вопрос {number}", number, who=name)

@@ -48,7 +48,10 @@ def settings(tmp_path, telegram, provider):
 
 
 def session_datasets(settings):
-    return [row[0] for row in select_rows(settings, "SELECT dataset FROM chat_session ORDER BY id")]
+    return [
+        row[0]
+        for row in select_rows(settings, "SELECT dataset FROM chat_session ORDER BY id")
+    ]
 
 
 def test_where_the_default_model_belongs_to_a_course_that_course_is_the_chosen_one(
@@ -99,7 +102,9 @@ def test_course_without_a_model_says_that_a_general_one_answers(anna):
     assert "ещё не обучена" in anna.press(anna.find_button("Графы")).text
 
 
-@pytest.mark.parametrize("data", ["course:open:3", "course:open:99", "course:open", "course:x:1"])
+@pytest.mark.parametrize(
+    "data", ["course:open:3", "course:open:99", "course:open", "course:x:1"]
+)
 def test_inactive_or_unknown_course_cannot_be_opened(anna, data):
     anna.say("/course")
     anna.press(data, forged=True)
@@ -133,5 +138,8 @@ def test_start_link_names_the_course_and_offers_questions(anna, provider, settin
     anna.press(again)
     # A forged press has no message, so there is no question.
     anna.press("starter:9", started.message_id, forged=True)
-    assert anna.alerts() == [russian_text("bot-again-done"), "Эта кнопка больше не действует."]
+    assert anna.alerts() == [
+        russian_text("bot-again-done"),
+        "Эта кнопка больше не действует.",
+    ]
     assert len(provider.calls("chat.create")) == 2

@@ -39,9 +39,13 @@ def wait_until_ended(telegram, settings, count):
     )
 
 
-def test_killed_bot_sends_one_whole_answer_after_the_restart(telegram, settings, tmp_path):
+def test_killed_bot_sends_one_whole_answer_after_the_restart(
+    telegram, settings, tmp_path
+):
     telegram.say("anna", QUESTION)
-    child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="placeholder.recorded")
+    child = start_bot(
+        settings, tmp_path / "log", MERLIN_CRASH_AT="placeholder.recorded"
+    )
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
@@ -59,7 +63,9 @@ def test_second_polling_bot_waits_quietly_and_takes_over(telegram, settings, tmp
         telegram.wait_for(lambda: b"another bot polls" in logs[1].read_bytes())
         telegram.say("anna", "Первый")
         telegram.wait_for(lambda: "«Первый»" in "".join(answer_texts(telegram)))
-        wait_until_ended(telegram, vera, 1)  # a kill before this point leads to one more request
+        wait_until_ended(
+            telegram, vera, 1
+        )  # a kill before this point leads to one more request
         first.kill()
         telegram.say("anna", "Второй")
         telegram.wait_for(lambda: "«Второй»" in "".join(answer_texts(telegram)))

@@ -41,7 +41,9 @@ def test_dialog_is_cancelled_by_typing_the_label_of_its_button(anna):
     anna.press("system:set")
     assert anna.say(" отмена").text == "Хорошо, отменено."
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
-    assert "«отмена»" in anna.say("отмена").text  # with nothing to leave, it is a question
+    assert (
+        "«отмена»" in anna.say("отмена").text
+    )  # with nothing to leave, it is a question
 
 
 @pytest.mark.functional

@@ -30,7 +30,9 @@ def has_traces(settings):
 @pytest.mark.parametrize("point", OURS)
 def test_erasure_is_complete_after_a_kill_at(telegram, settings, tmp_path, point):
     def done(count):
-        telegram.wait_for(lambda: sum(count_updates_by_state(settings).values()) >= count)
+        telegram.wait_for(
+            lambda: sum(count_updates_by_state(settings).values()) >= count
+        )
         telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
 
     with RunningBot(settings):

@@ -48,7 +48,9 @@ def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(ann
             "Не знаю такого часового пояса. Например: Asia/Tbilisi или Europe/Belgrade"
             in anna.say(nonsense).text
         )
-    assert anna.say("asia/tbilisi").text.startswith("Часовой пояс сохранён: Asia/Tbilisi.")
+    assert anna.say("asia/tbilisi").text.startswith(
+        "Часовой пояс сохранён: Asia/Tbilisi."
+    )
     assert select_rows(anna.settings, "SELECT zone FROM users") == [("Asia/Tbilisi",)]
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
@@ -71,8 +73,12 @@ def test_command_menus_are_set_in_each_language_for_chats_and_groups(anna, teleg
     in_group = commands(telegram.menu("anna@study"))
     assert "help" in in_group
     assert "privacy" not in in_group
-    russian = {command["command"]: command["description"] for command in telegram.menu("anna")}
-    english = {command["command"]: command["description"] for command in telegram.menu(5001)}
+    russian = {
+        command["command"]: command["description"] for command in telegram.menu("anna")
+    }
+    english = {
+        command["command"]: command["description"] for command in telegram.menu(5001)
+    }
     assert russian["new"] == "новый разговор"
     assert english["new"] == "a new conversation"
 
@@ -80,7 +86,9 @@ def test_command_menus_are_set_in_each_language_for_chats_and_groups(anna, teleg
 def test_menu_button_opens_the_course_page(tmp_path, telegram):
     settings = bot_settings(tmp_path, telegram, public_url="https://merlin.example.com")
     # A refused setting is not sent again, and the others are.
-    telegram.faults.add(Fault("setMyCommands", FaultKind.STATUS, times=None, status=400))
+    telegram.faults.add(
+        Fault("setMyCommands", FaultKind.STATUS, times=None, status=400)
+    )
     with RunningBot(settings):
         telegram.wait_for(lambda: telegram.calls("setChatMenuButton"))
     (call,) = telegram.calls("setChatMenuButton")

@@ -46,7 +46,9 @@ def test_draft_is_dropped_with_a_word_by_what_opens_something_else(chat, telegra
     chat.write("Как дела?", "Хорошо.")
     chat.say("/plan")
     left = "то, что вы написали, не отправлено и не сохранено"
-    telegram.wait_for(lambda: any(left in answer.text for answer in telegram.answers("vera")))
+    telegram.wait_for(
+        lambda: any(left in answer.text for answer in telegram.answers("vera"))
+    )
     assert "закрыта" in chat.press_forged("ex:save")
     assert select_rows(chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
     assert read_changes(chat.settings, VERA) == []
@@ -55,7 +57,10 @@ def test_draft_is_dropped_with_a_word_by_what_opens_something_else(chat, telegra
 def test_message_without_text_keeps_the_draft(chat):
     chat.press_forged(f"ex:add:{D}")
     chat.say("Вопрос?")
-    for name, content, kind in (("a.jpg", b"\xff\xd8\xff", "photo"), ("a.txt", "а", "document")):
+    for name, content, kind in (
+        ("a.jpg", b"\xff\xd8\xff", "photo"),
+        ("a.txt", "а", "document"),
+    ):
         refusal = "Пришлите текст. Всё, что вы написали раньше, сохранено"
         assert refusal in chat.send(name, content, kind=kind).text
     assert "Вопрос\nВопрос?\n\nОтвет\nОтвет." in chat.say("Ответ.").text
@@ -81,7 +86,10 @@ def test_edit_shows_the_answer_before_and_now_and_records_the_version_seen(chat)
     chat.press("✏️ Ответ")
     assert "Понятие 3 значит 3." in chat.last.text
     proof = chat.say("Понятие 3 значит иное.")
-    assert "Ответ был\nПонятие 3 значит 3.\n\nОтвет стал\nПонятие 3 значит иное." in proof.text
+    assert (
+        "Ответ был\nПонятие 3 значит 3.\n\nОтвет стал\nПонятие 3 значит иное."
+        in proof.text
+    )
     marked = [
         (mark["type"], proof.text[mark["offset"] : mark["offset"] + mark["length"]])
         for mark in proof.entities
@@ -94,7 +102,9 @@ def test_edit_shows_the_answer_before_and_now_and_records_the_version_seen(chat)
     change = chat.save()
     assert (change.kind, change.before) == (ChangeKind.EDIT, blobs["examples/q3.yaml"])
     assert change.text.startswith(file)
-    assert parse_example(change.text).question == "Что значит слово номер 3, понятие гггг?"
+    assert (
+        parse_example(change.text).question == "Что значит слово номер 3, понятие гггг?"
+    )
 
 
 def test_deletion_requires_a_confirmation(chat):
@@ -116,7 +126,13 @@ def test_example_list_has_pages_of_eight_and_reports_no_results(chat):
     nothing = chat.say("\U0001fa77 нет\u202e такого\nслова").text
     assert "По словам «\U0001fa77 нет\\u202e такого слова» ничего не нашлось" in nothing
     assert (
-        len([label for label in (chat.say("понятие"), chat.labels)[1] if label.startswith("Что")])
+        len(
+            [
+                label
+                for label in (chat.say("понятие"), chat.labels)[1]
+                if label.startswith("Что")
+            ]
+        )
         == 8
     )
     chat.press("›")
@@ -129,7 +145,9 @@ def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         proposals = Proposals(database)
-        number = proposals.add(ANNA, Draft("Мой телефон [телефон]?", "Какой?", "trial", turn_id=1))
+        number = proposals.add(
+            ANNA, Draft("Мой телефон [телефон]?", "Какой?", "trial", turn_id=1)
+        )
     chat.press_forged(f"ex:prop:{number}")
     assert "Сейчас" in chat.last.text
     assert "[телефон]" in chat.last.text
@@ -143,7 +161,9 @@ def test_teacher_can_edit_only_their_own_datasets(telegram, settings):
     with RunningBot(settings):
         boris = ExampleEditor(telegram, settings, "boris")
         boris.say("/examples")
-        assert [label for label in boris.labels if "примеров" in label] == ["other · 12 примеров"]
+        assert [label for label in boris.labels if "примеров" in label] == [
+            "other · 12 примеров"
+        ]
         for data in (
             f"ex:ds:{D}",
             f"ex:del:{D}:{short_hash('q1')}",
@@ -157,13 +177,26 @@ def test_teacher_can_edit_only_their_own_datasets(telegram, settings):
     assert select_rows(settings, "SELECT * FROM change") == []
 
 
-ODD = ["", ":", ":-1", ":99999999999999999999", f":{D}:{D}:{D}", ":яё😀:n", ":1:1:1:1:1:1"]
+ODD = [
+    "",
+    ":",
+    ":-1",
+    ":99999999999999999999",
+    f":{D}:{D}:{D}",
+    ":яё😀:n",
+    ":1:1:1:1:1:1",
+]
 WAITING = [f"ex:add:{D}", f"ex:find:{D}", f"ex:del:{D}:{short_hash('q1')}"]
 
 
 def test_arbitrary_button_data_breaks_no_step(chat, settings):
     modules = (example_draft, example_proof, examples, proposals)
-    every = [verb for module in modules for verb in module.handlers.buttons if verb != "ex:save"]
+    every = [
+        verb
+        for module in modules
+        for verb in module.handlers.buttons
+        if verb != "ex:save"
+    ]
     for number, waiting in enumerate(WAITING):
         for position, data in enumerate(every):
             if position % len(WAITING) == 0:

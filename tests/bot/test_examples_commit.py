@@ -84,7 +84,9 @@ def test_example_added_by_buttons_becomes_a_commit_with_a_verdict(chat, lab):
     assert "Сохраняю" in chat.last.text
     text = wait_for_commit(chat, lab)
     assert "Новый пример «Где живёт новый вопрос?»" in text.text
-    head = lab.repository.git("log", "-1", "--format=%an <%ae>%n%(trailers:key=Merlin-Id)")
+    head = lab.repository.git(
+        "log", "-1", "--format=%an <%ae>%n%(trailers:key=Merlin-Id)"
+    )
     assert head.startswith(f"Вера <{VERA}@telegram.invalid>\nMerlin-Id: ")
     assert "В новом примере." in read_example(lab, "где-живёт-новый-вопрос")
     lab.until_serving("trial-2")
@@ -115,7 +117,11 @@ def test_notices_of_an_edit_and_of_its_refusal_lead_to_its_page(telegram, lab):
 
 def version_messages(chat, user):
     """Return a user's messages about the second version."""
-    return [message.text for message in chat.telegram.answers(user) if "trial-2" in message.text]
+    return [
+        message.text
+        for message in chat.telegram.answers(user)
+        if "trial-2" in message.text
+    ]
 
 
 def test_admin_who_made_the_edit_gets_each_verdict_once(chat, lab):
@@ -140,7 +146,12 @@ def test_admin_who_made_the_edit_gets_each_verdict_once(chat, lab):
 
 
 def add_proposal(
-    settings, question="Что за лоб?", answer="Верх лица.", dataset="trial", turn=0, **before
+    settings,
+    question="Что за лоб?",
+    answer="Верх лица.",
+    dataset="trial",
+    turn=0,
+    **before,
 ):
     """Let anna propose an example; return the proposal's id."""
     cipher = load_or_make_key(settings.state_dir, None)
@@ -178,7 +189,9 @@ def test_correction_with_a_masked_answer_is_accepted_once_it_is_written(chat, la
     assert "Звоните куратору." in read_example(lab, "from-chat/куда-звонить")
 
 
-def test_correction_of_a_continued_conversation_replaces_only_the_same_conversation(chat, lab):
+def test_correction_of_a_continued_conversation_replaces_only_the_same_conversation(
+    chat, lab
+):
     def conversation(answer):
         return add_proposal(
             chat.settings,
@@ -219,11 +232,15 @@ def test_correction_of_a_continued_conversation_replaces_only_the_same_conversat
     assert read_example(lab, "from-chat/а-самокат") is not None
 
 
-def test_correction_of_known_examples_names_them_and_may_change_only_its_question(chat, lab):
+def test_correction_of_known_examples_names_them_and_may_change_only_its_question(
+    chat, lab
+):
     lab.repository.commit_example("trial", 20, question="Где лоб?", answer="Внизу.")
     lab.tick("fetch")
     for turn, question in enumerate(("А лоб-то где?", "Где у нас лоб?"), 1):
-        add_proposal(chat.settings, question, "Наверху.", turn=turn, known_answer="Внизу.")
+        add_proposal(
+            chat.settings, question, "Наверху.", turn=turn, known_answer="Внизу."
+        )
     chat.press_forged("ex:queue:0")
     shown = chat.press("А лоб-то где?").text
     assert "Сейчас\nВнизу." in shown
@@ -249,8 +266,12 @@ def test_correction_of_known_examples_names_them_and_may_change_only_its_questio
         ("1. Заменить этот ответ", ["1111", "1111"]),
     ],
 )
-def test_near_question_is_shown_before_a_new_example_is_saved(chat, lab, pressed, answers):
-    lab.repository.example("trial", 20, question="Пароль от Wi-Fi?", answer="Пароль 2222.")
+def test_near_question_is_shown_before_a_new_example_is_saved(
+    chat, lab, pressed, answers
+):
+    lab.repository.example(
+        "trial", 20, question="Пароль от Wi-Fi?", answer="Пароль 2222."
+    )
     lab.repository.commit()
     lab.tick("fetch")
     shown = chat.write("Какой пароль у сети?", "Пароль 1111.").text
@@ -271,7 +292,9 @@ def test_near_question_is_shown_before_a_new_example_is_saved(chat, lab, pressed
         ("1. Заменить этот ответ", ["30 р.", "30 р."]),
     ],
 )
-def test_correction_without_a_known_answer_shows_what_it_may_be_about(chat, lab, pressed, answers):
+def test_correction_without_a_known_answer_shows_what_it_may_be_about(
+    chat, lab, pressed, answers
+):
     lab.repository.example("trial", 20, question="Цена проезда?", answer="25 р.")
     lab.repository.commit()
     lab.tick("fetch")
@@ -281,7 +304,9 @@ def test_correction_without_a_known_answer_shows_what_it_may_be_about(chat, lab,
     chat.press(pressed)
     wait_for_commit(chat, lab)
     saved = [read_example(lab, name) for name in ("from-chat/почём-автобус", "q20")]
-    assert [text.partition("assistant: ")[2].splitlines()[0] for text in saved] == answers
+    assert [
+        text.partition("assistant: ")[2].splitlines()[0] for text in saved
+    ] == answers
 
 
 def test_correction_of_another_question_leaves_the_others_unless_told(chat, lab):
@@ -312,7 +337,9 @@ def test_correction_is_declined_only_once(chat):
     save = chat.last.message_id
     chat.press("❌ Отклонить")
     assert chat.press("❌ Отклонить").text == "Отклонено, текст удалён."
-    assert select_rows(chat.settings, "SELECT state, change_id FROM proposal") == [("declined", "")]
+    assert select_rows(chat.settings, "SELECT state, change_id FROM proposal") == [
+        ("declined", "")
+    ]
     chat.press("ex:save", save, forged=True)
     assert "Это исправление уже рассмотрено" in chat.press_forged(f"ex:prop:{number}")
     assert read_changes(chat.settings, VERA) == []

@@ -52,7 +52,12 @@ def test_example_id_never_leads_out_of_the_examples_folder():
 
 def test_tags_are_split_by_any_separator():
     draft = Draft("t")
-    assert reword_draft(draft, "t", " #a, b;c#\nd  e,a,, ").tags == ("a", "b", "c#", "d e")
+    assert reword_draft(draft, "t", " #a, b;c#\nd  e,a,, ").tags == (
+        "a",
+        "b",
+        "c#",
+        "d e",
+    )
     assert reword_draft(draft, "t", "#a  b #a").tags == ("a", "b")
     for tags in (["first aid"], ["first aid", "b"], ["a"], []):
         assert split_tags(join_tags(tags)) == tags
@@ -61,7 +66,13 @@ def test_tags_are_split_by_any_separator():
 
 def test_card_escapes_code_blocks_and_removes_invalid_characters():
     page = card(
-        None, "😀 Т", "слово", code_block("a: \ud83d\0\n"), "", code_block("  ", "diff"), "конец"
+        None,
+        "😀 Т",
+        "слово",
+        code_block("a: \ud83d\0\n"),
+        "",
+        code_block("  ", "diff"),
+        "конец",
     ).page
     assert page.text == "😀 Т\n\nслово\n\na: ?�\n\nконец"
     bold, pre = page.marks

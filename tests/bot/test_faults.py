@@ -35,30 +35,42 @@ ANNA = 1001
 
 def with_quota(settings, **changes):
     """Return settings with a plan that has limits."""
-    plan = make_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
+    plan = make_plan(
+        "free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)}
+    )
     return replace(settings, plans=(plan,), **changes)
 
 
 def count_uses(settings):
     return [
         state
-        for (state,) in select_rows(settings, "SELECT state FROM quota_use ORDER BY update_id")
+        for (state,) in select_rows(
+            settings, "SELECT state FROM quota_use ORDER BY update_id"
+        )
     ]
 
 
 def button_verbs():
     """Return the verb of every button of the bot."""
     context_types = ContextTypes(context=BotContext, bot_data=BotData)
-    application = Application.builder().token("1:a").context_types(context_types).build()
+    application = (
+        Application.builder().token("1:a").context_types(context_types).build()
+    )
     register(application)
     handlers = [
-        handler for handler in application.handlers[0] if isinstance(handler, CallbackQueryHandler)
+        handler
+        for handler in application.handlers[0]
+        if isinstance(handler, CallbackQueryHandler)
     ]
-    patterns = [handler.pattern.pattern for handler in handlers if handler.pattern is not None]
+    patterns = [
+        handler.pattern.pattern for handler in handlers if handler.pattern is not None
+    ]
     return {pattern.partition("(")[0].replace("\\", "") for pattern in patterns}
 
 
-def test_dialog_reply_is_not_a_question_after_a_kill(telegram, provider, settings, tmp_path):
+def test_dialog_reply_is_not_a_question_after_a_kill(
+    telegram, provider, settings, tmp_path
+):
     with RunningBot(settings):
         ChatUser(telegram, settings).say("/system")
         ChatUser(telegram, settings).press("system:set")
@@ -71,7 +83,9 @@ def test_dialog_reply_is_not_a_question_after_a_kill(telegram, provider, setting
     assert russian_text("system-set") in answer_texts(telegram)[-1]
 
 
-def test_second_press_on_regenerate_does_not_call_the_model_again(telegram, provider, settings):
+def test_second_press_on_regenerate_does_not_call_the_model_again(
+    telegram, provider, settings
+):
     limited = with_quota(settings)
     with RunningBot(limited):
         talk = ChatUser(telegram, limited)
@@ -105,7 +119,12 @@ def test_invalid_button_data_breaks_no_handler(telegram, settings):
             "language_code": "xx",
         }
         for number, data in enumerate(presses):
-            query = {"id": str(number), "from": sender, "data": data, "message": message}
+            query = {
+                "id": str(number),
+                "from": sender,
+                "data": data,
+                "message": message,
+            }
             telegram.act(partial(_add, query))
         wait_until_ended(telegram, settings, len(presses) + 1)
     assert "failed" not in count_updates_by_state(settings)
@@ -130,13 +149,17 @@ def test_questions_that_were_asked_while_the_bot_was_frozen_are_all_answered(
     assert count_updates_by_state(settings) == {"answered": 11}
 
 
-def test_person_is_told_how_many_messages_of_a_flood_were_refused(telegram, provider, settings):
+def test_person_is_told_how_many_messages_of_a_flood_were_refused(
+    telegram, provider, settings
+):
     provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "Первый")
         wait_until(lambda: provider.calls("chat.create"))
         # Of a time to come: on a busy machine these would be late.
-        send_at(telegram, time.time() + 3600, *(f"Вопрос {number}" for number in range(7)))
+        send_at(
+            telegram, time.time() + 3600, *(f"Вопрос {number}" for number in range(7))
+        )
         wait_until(lambda: count_updates_by_state(settings).get("refused") == 2)
         # Those of a later poll are told when the queue is empty.
         told = {russian_text("bot-queue-full", count=count) for count in (1, 2)}

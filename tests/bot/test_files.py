@@ -55,11 +55,15 @@ def fetch_error(telegram, file_id, limit=MEGABYTE):
 def test_file_over_the_limit_is_refused(telegram):
     error = fetch_error(telegram, send_file(telegram, b"a" * (MEGABYTE + 1)))
     assert error.key == "media-too-large"
-    assert text("en", error.key, **error.arguments).startswith("The file is too large: I take")
+    assert text("en", error.key, **error.arguments).startswith(
+        "The file is too large: I take"
+    )
 
 
 def test_file_over_telegrams_own_limit_is_refused_with_that_limit(telegram):
-    error = fetch_error(telegram, send_file(telegram, bytes(20 * MEGABYTE + 1)), 50 * MEGABYTE)
+    error = fetch_error(
+        telegram, send_file(telegram, bytes(20 * MEGABYTE + 1)), 50 * MEGABYTE
+    )
     assert (error.key, error.arguments["megabytes"]) == ("media-too-large", 20)
 
 

@@ -23,7 +23,9 @@ def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
     anna.say(f"{MENTION} что такое лоб?")
     anna.press("✏️")
     (call,) = [
-        answered for answered in telegram.calls("answerCallbackQuery") if "url" in answered.body
+        answered
+        for answered in telegram.calls("answerCallbackQuery")
+        if "url" in answered.body
     ]
     _, _, payload = call.body["url"].partition(f"/{BOT_NAME}?start=")
     alone = join_group_chat(telegram, bot, "anna")
@@ -48,7 +50,9 @@ def test_group_chat_offers_no_private_features(telegram, provider, settings):
         assert [label for label in anna.labels if len(label) > 2] == ["Новый разговор"]
         anna.say("/t")
         assert "Все разговоры" not in anna.labels
-        assert "/sessions" not in "".join(message.text for message in telegram.answers("study"))
+        assert "/sessions" not in "".join(
+            message.text for message in telegram.answers("study")
+        )
         assert "больше не помню" in anna.say("/new").text
 
 

@@ -27,7 +27,10 @@ def anna(telegram, bot):
 
 
 def skip_reasons(settings):
-    return [reason for (reason,) in select_rows(settings, "SELECT reason FROM updates ORDER BY id")]
+    return [
+        reason
+        for (reason,) in select_rows(settings, "SELECT reason FROM updates ORDER BY id")
+    ]
 
 
 def say_unanswered(telegram, settings, user, text, **options):
@@ -40,10 +43,14 @@ def say_unanswered(telegram, settings, user, text, **options):
     return skip_reasons(settings)[-1] if skip_reasons(settings) else ""
 
 
-def test_mention_is_answered_as_a_reply_and_removed_from_the_question(anna, provider, telegram):
+def test_mention_is_answered_as_a_reply_and_removed_from_the_question(
+    anna, provider, telegram
+):
     anna.say(f"{MENTION}, что такое лоб?")
     assert user_messages(provider) == ["что такое лоб?"]
-    question = next(message for message in telegram.log("study") if MENTION in message.text)
+    question = next(
+        message for message in telegram.log("study") if MENTION in message.text
+    )
     assert anna.last.message["reply_to_message"]["message_id"] == question.message_id
 
 
@@ -54,7 +61,9 @@ def test_reply_to_the_bot_is_a_question(anna, provider):
     assert user_messages(provider)[-1].endswith("а виски?")
 
 
-def test_mention_without_text_asks_about_the_message_it_replies_to(anna, provider, telegram):
+def test_mention_without_text_asks_about_the_message_it_replies_to(
+    anna, provider, telegram
+):
     telegram.turn_privacy_off()
     telegram.say("boris@study", "что такое подбородок")
     asked_by_boris = telegram.log("study")[-1].message_id
@@ -66,8 +75,14 @@ def test_mention_without_text_asks_about_the_message_it_replies_to(anna, provide
 
 def test_group_messages_for_others_are_ignored_and_not_stored(telegram, bot, provider):
     telegram.turn_privacy_off()
-    assert say_unanswered(telegram, bot, "boris@study", "Кто идёт обедать?") == "not for the bot"
-    assert say_unanswered(telegram, bot, "boris@study", "/new@other_bot") == "not for the bot"
+    assert (
+        say_unanswered(telegram, bot, "boris@study", "Кто идёт обедать?")
+        == "not for the bot"
+    )
+    assert (
+        say_unanswered(telegram, bot, "boris@study", "/new@other_bot")
+        == "not for the bot"
+    )
     assert (
         say_unanswered(telegram, bot, "boris@study", "@other_bot что такое лоб?")
         == "not for the bot"
@@ -128,7 +143,9 @@ def test_anybody_starts_a_conversation_about_a_course(telegram, settings, provid
         anna = join_group_chat(telegram, settings)
         anna.say("/course")
         anna.press("Физика")
-        join_group_chat(telegram, settings, "vera@study").say(f"{MENTION} что такое масса?")
+        join_group_chat(telegram, settings, "vera@study").say(
+            f"{MENTION} что такое масса?"
+        )
         assert provider.calls("chat.create")[0].body["model"] == "ft:of-physics"
 
 
@@ -136,23 +153,35 @@ def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
     vera = join_group_chat(telegram, bot, "vera@study")
 
     def greetings():
-        return [message for message in telegram.answers("study") if "упомяните" in message.text]
+        return [
+            message
+            for message in telegram.answers("study")
+            if "упомяните" in message.text
+        ]
 
     telegram.set_bot("vera@study", "kicked")
     telegram.wait_for(lambda: count_updates_by_state(bot) == {"answered": 1})
-    assert select_rows(bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL") == [(1,)]
+    assert select_rows(
+        bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL"
+    ) == [(1,)]
     telegram.set_bot("vera@study", "member")
     telegram.wait_for(lambda: len(greetings()) == 1)
     telegram.set_bot("vera@study", "administrator")
     telegram.wait_for(
-        lambda: "waiting" not in count_updates_by_state(bot) and len(skip_reasons(bot)) >= 3
+        lambda: (
+            "waiting" not in count_updates_by_state(bot) and len(skip_reasons(bot)) >= 3
+        )
     )
     vera.say(f"{MENTION} лоб?")
     assert len(greetings()) == 1
-    assert select_rows(bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL") == [(0,)]
+    assert select_rows(
+        bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL"
+    ) == [(0,)]
 
 
-def test_answer_to_a_group_that_becomes_a_supergroup_leaves_no_placeholder(telegram, bot):
+def test_answer_to_a_group_that_becomes_a_supergroup_leaves_no_placeholder(
+    telegram, bot
+):
     # The placeholder is on its way when the group is upgraded.
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=500, times=None))
     telegram.say("boris@study", f"{MENTION} что такое лоб?")
@@ -173,7 +202,9 @@ def test_supergroup_keeps_the_session_of_the_group(telegram, bot, provider):
     telegram.wait_for(lambda: "waiting" not in count_updates_by_state(bot))
     assert new_id != STUDY.group_id
     assert select_rows(bot, "SELECT DISTINCT chat_id FROM chat_session") == [(new_id,)]
-    rows = select_rows(bot, "SELECT chat_id, moved_to FROM group_chat ORDER BY chat_id DESC")
+    rows = select_rows(
+        bot, "SELECT chat_id, moved_to FROM group_chat ORDER BY chat_id DESC"
+    )
     assert rows == [(STUDY.group_id, new_id), (new_id, 0)]
     join_group_chat(telegram, bot).say(f"{MENTION} а виски?")
     assert user_messages(provider) == ["что такое лоб?", "а виски?"]

@@ -51,7 +51,9 @@ def test_alarm_has_an_action_button_and_stays_in_the_chat(telegram, settings):
     assert telegram.answers("vera")[0].text == alarm.text
 
 
-def test_notices_of_a_live_model_and_of_withdrawn_consent_lead_to_the_models(telegram, settings):
+def test_notices_of_a_live_model_and_of_withdrawn_consent_lead_to_the_models(
+    telegram, settings
+):
     revoked = {"count": 1, "models": "neurotypology-1"}
     for key, arguments in (
         ("notice-serving", {"dataset": "neurotypology", "version": "neurotypology-2"}),
@@ -60,7 +62,9 @@ def test_notices_of_a_live_model_and_of_withdrawn_consent_lead_to_the_models(tel
         add_notices(settings, (key, arguments))
     with RunningBot(settings):
         telegram.wait_for(lambda: len(texts(telegram)) == 2)
-    buttons = [key["text"] for letter in telegram.answers("vera") for key in letter.keys[0]]
+    buttons = [
+        key["text"] for letter in telegram.answers("vera") for key in letter.keys[0]
+    ]
     assert buttons == ["🧠 Модели", "🧠 Модели"]
 
 
@@ -74,7 +78,11 @@ def test_alarms_with_one_cause_become_one_message_with_instructions(telegram, se
         assert alarm.startswith("3 сообщения об одном и том же:")
         assert chat.labels == ["⚙️ К обучению", "🧠 Модели"]
         add_notices(
-            settings, ("notice-answer-failing", {"provider": "chat", "model": "m", "reason": "-"})
+            settings,
+            (
+                "notice-answer-failing",
+                {"provider": "chat", "model": "m", "reason": "-"},
+            ),
         )
         add_notices(settings, ("notice-repository", {"reason": "нет доступа"}))
         chat.wait_for_text("нет доступа")
@@ -84,7 +92,11 @@ def test_alarms_with_one_cause_become_one_message_with_instructions(telegram, se
 
 
 def gone():
-    return {"dataset": "neurotypology", "version": "neurotypology-1", "provider": "chat"}
+    return {
+        "dataset": "neurotypology",
+        "version": "neurotypology-1",
+        "provider": "chat",
+    }
 
 
 def test_admin_by_role_receives_alarms(telegram, settings):

@@ -15,7 +15,9 @@ PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}
 
 @pytest.fixture
 def lab(tmp_path, provider):
-    return Lab.with_dataset(tmp_path, provider.base_url, budget={"per_month": 5}, models=PRICED)
+    return Lab.with_dataset(
+        tmp_path, provider.base_url, budget={"per_month": 5}, models=PRICED
+    )
 
 
 @pytest.fixture
@@ -27,7 +29,9 @@ def chat(lab, telegram):
 
 
 def audit_rows(settings):
-    return select_rows(settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
+    return select_rows(
+        settings, "SELECT by_whom, action, target FROM audit ORDER BY id"
+    )
 
 
 def test_running_job_is_cancelled_by_the_daemon_and_the_message_updated(chat, lab):

@@ -47,7 +47,9 @@ def test_paste_is_one_question_after_a_kill(telegram, provider, media, tmp_path,
     with RunningBot(media):
         wait_until_ended(telegram, media, len(parts))
     assert len([text for text in answer_texts(telegram, "anna") if text != "…"]) == 1
-    assert {len(question.split()) for question in read_questions(provider)} == {len(PASTE.split())}
+    assert {len(question.split()) for question in read_questions(provider)} == {
+        len(PASTE.split())
+    }
     assert count_updates_by_state(media) == {"answered": 10}
 
 
@@ -73,10 +75,22 @@ def test_message_right_after_a_long_one_is_its_continuation(second, is_part):
 @pytest.mark.parametrize(
     ("first", "second", "is_part"),
     [
-        (message(1, "Что это?"), message(2, "стек", forward_origin=HIDDEN_AUTHOR), True),
+        (
+            message(1, "Что это?"),
+            message(2, "стек", forward_origin=HIDDEN_AUTHOR),
+            True,
+        ),
         (message(1, "Что это?"), message(2, "", forward_origin=HIDDEN_AUTHOR), True),
-        (message(1, "Что это?"), message(2, "стек", 160, forward_origin=HIDDEN_AUTHOR), False),
-        (message(1, "Что?"), message(2, "стек", user_id=2, forward_origin=HIDDEN_AUTHOR), False),
+        (
+            message(1, "Что это?"),
+            message(2, "стек", 160, forward_origin=HIDDEN_AUTHOR),
+            False,
+        ),
+        (
+            message(1, "Что?"),
+            message(2, "стек", user_id=2, forward_origin=HIDDEN_AUTHOR),
+            False,
+        ),
         (message(1, "/new"), message(2, "стек", forward_origin=HIDDEN_AUTHOR), False),
         (message(1, ""), message(2, "стек", forward_origin=HIDDEN_AUTHOR), False),
         (message(1, "Что это?"), message(2, "А это?"), False),
@@ -108,8 +122,12 @@ def run_after(telegram, settings, *messages):
 
     def act(acting):
         for number, fields in enumerate(messages, 1):
-            body = message_body(ANNA, **{"message_id": number, "date": SENT_AT, **fields})
-            acting.world.add_update("message", {k: v for k, v in body.items() if v != ""})
+            body = message_body(
+                ANNA, **{"message_id": number, "date": SENT_AT, **fields}
+            )
+            acting.world.add_update(
+                "message", {k: v for k, v in body.items() if v != ""}
+            )
 
     telegram.act(act)
     return run_and_wait(telegram, settings, lambda: None, len(messages))
@@ -117,11 +135,17 @@ def run_after(telegram, settings, *messages):
 
 ANNA = 1001
 SENT_AT = 1796010000
-PHOTO_SIZES = {"photo": [{"file_id": "f1", "file_unique_id": "u1", "width": 9, "height": 9}]}
+PHOTO_SIZES = {
+    "photo": [{"file_id": "f1", "file_unique_id": "u1", "width": 9, "height": 9}]
+}
 
 
-def test_comment_and_what_it_was_forwarded_with_are_one_question(telegram, provider, media):
-    forwarded = [{"text": f"Часть {n}.", "forward_origin": HIDDEN_AUTHOR} for n in range(2)]
+def test_comment_and_what_it_was_forwarded_with_are_one_question(
+    telegram, provider, media
+):
+    forwarded = [
+        {"text": f"Часть {n}.", "forward_origin": HIDDEN_AUTHOR} for n in range(2)
+    ]
     run_after(telegram, media, {"text": "Поясни, пожалуйста:"}, *forwarded)
     assert read_questions(provider) == ["Поясни, пожалуйста:\nЧасть 0.\nЧасть 1."]
     assert count_charged(media) == {"text": 1}
@@ -137,15 +161,24 @@ def test_photo_forwarded_with_a_comment_is_what_the_comment_asks_about(telegram,
 def test_albums_whose_parts_alternate_are_a_question_each(telegram, provider, media):
     for n, album in enumerate(["A", "B", "A", "B"]):
         photo = Upload(f"{n}.png", "image/png", PHOTO + bytes([n]))
-        telegram.send_file("anna", photo, kind="photo", caption=f"{album}?" * (n < 2), album=album)
+        telegram.send_file(
+            "anna", photo, kind="photo", caption=f"{album}?" * (n < 2), album=album
+        )
     assert len(run_and_wait(telegram, media, lambda: None, 4)) == 2
-    questions = [(question["text"], len(rest)) for question, *rest in read_questions(provider)]
+    questions = [
+        (question["text"], len(rest)) for question, *rest in read_questions(provider)
+    ]
     assert questions == [("A?", 2), ("B?", 2)]
     assert count_charged(media) == {"photo": 2}
 
 
 # Options of an old Bot API server, which know no `persistent_id`.
-OLD_POLL = {"id": "1", "question": "?", "options": [{"text": "A", "voter_count": 0}], "type": "x"}
+OLD_POLL = {
+    "id": "1",
+    "question": "?",
+    "options": [{"text": "A", "voter_count": 0}],
+    "type": "x",
+}
 LINK = {"type": "text_link", "offset": 0, "length": 4, "url": "https://a.org/стек"}
 
 
@@ -154,7 +187,10 @@ LINK = {"type": "text_link", "offset": 0, "length": 4, "url": "https://a.org/с�
     [
         ({"text": "Что это?", "poll": OLD_POLL}, "Что это?"),
         (
-            {"text": "Что?", "reply_to_message": message_body(ANNA, "стек", poll=OLD_POLL)},
+            {
+                "text": "Что?",
+                "reply_to_message": message_body(ANNA, "стек", poll=OLD_POLL),
+            },
             "> стек\n\nЧто?",
         ),
         ({"text": "Что?", "external_reply": {"poll": OLD_POLL}}, "Что?"),
@@ -164,7 +200,10 @@ LINK = {"type": "text_link", "offset": 0, "length": 4, "url": "https://a.org/с�
             "/new (https://a.org/стек)",
         ),
         (
-            {"text": "?", "reply_to_message": message_body(ANNA, "Стек", entities=[LINK])},
+            {
+                "text": "?",
+                "reply_to_message": message_body(ANNA, "Стек", entities=[LINK]),
+            },
             "> Стек (https://a.org/стек)\n\n?",
         ),
         (
@@ -173,7 +212,9 @@ LINK = {"type": "text_link", "offset": 0, "length": 4, "url": "https://a.org/с�
         ),
     ],
 )
-def test_what_can_be_read_of_a_message_is_asked(telegram, provider, media, fields, asked):
+def test_what_can_be_read_of_a_message_is_asked(
+    telegram, provider, media, fields, asked
+):
     assert len(run_after(telegram, media, fields)) == 1
     assert read_questions(provider) == [asked]
 
@@ -181,7 +222,10 @@ def test_what_can_be_read_of_a_message_is_asked(telegram, provider, media, field
 @pytest.mark.parametrize(
     ("fields", "answers"),
     [
-        ({"checklist": {"title": "Do", "tasks": [{"id": 1, "text": "?"}]}}, ["media-other"]),
+        (
+            {"checklist": {"title": "Do", "tasks": [{"id": 1, "text": "?"}]}},
+            ["media-other"],
+        ),
         ({"poll": OLD_POLL}, ["media-other"]),
         ({"hologram": {"file_id": "of 2030"}}, ["media-other"]),
         ({"pinned_message": message_body(ANNA, "стек")}, []),
@@ -200,7 +244,9 @@ def test_edit_of_a_question_changes_nothing(telegram, provider, media):
         edited = {**telegram.log("anna")[0].message, "text": "Что такое висок?"}
         telegram.act(lambda acting: acting.world.add_update("edited_message", edited))
         anna.say("Что такое нос?")
-    assert [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")] == [
+    assert [
+        call.body["messages"][-1]["content"] for call in provider.calls("chat.create")
+    ] == [
         "Что такое лоб?",
         "Что такое нос?",
     ]
@@ -211,7 +257,9 @@ def test_reply_includes_the_quoted_message(telegram, provider, media):
         say_and_wait(telegram, media, "Что такое лоб?", 1)
         answer = telegram.answers("anna")[0].message_id
         telegram.say("anna", "Почему?", reply_to=answer)
-        say_and_wait(telegram, media, "А это?", 3, reply_to=answer, quote="«Что такое лоб?»")
+        say_and_wait(
+            telegram, media, "А это?", 3, reply_to=answer, quote="«Что такое лоб?»"
+        )
     _, prompt, picked = read_questions(provider)
     assert prompt.startswith("> Я демо-модель")
     assert prompt.endswith("\n\nПочему?")
@@ -220,7 +268,9 @@ def test_reply_includes_the_quoted_message(telegram, provider, media):
 
 def test_forwarded_command_is_a_question(telegram, provider, media):
     (answer,) = run_and_wait(
-        telegram, media, lambda: telegram.forward_words("anna", [("boris", "/clear everything")])
+        telegram,
+        media,
+        lambda: telegram.forward_words("anna", [("boris", "/clear everything")]),
     )
     assert read_questions(provider) == ["/clear everything"]
     assert "/clear everything" in answer

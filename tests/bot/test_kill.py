@@ -63,11 +63,16 @@ def test_placeholder_whose_id_was_lost_at_a_kill_is_ended_by_its_button(
         telegram.press("anna", button["callback_data"], orphan.message_id)
         telegram.wait_for(lambda: count_updates_by_state(settings) == {"answered": 2})
     orphan, answer = telegram.answers("anna")
-    assert (orphan.text, orphan.message.get("reply_markup")) == (text("ru", "bot-stop-late"), None)
+    assert (orphan.text, orphan.message.get("reply_markup")) == (
+        text("ru", "bot-stop-late"),
+        None,
+    )
     assert f"«{QUESTION}»" in answer.text
 
 
-def test_message_unconfirmed_at_a_kill_is_repeated_once_with_a_mark(telegram, settings, tmp_path):
+def test_message_unconfirmed_at_a_kill_is_repeated_once_with_a_mark(
+    telegram, settings, tmp_path
+):
     at_once = replace(settings, streaming="off")
     log = tmp_path / "log"
     kill_and_restart(telegram, at_once, "answer.sent", log, QUESTION)
@@ -76,7 +81,9 @@ def test_message_unconfirmed_at_a_kill_is_repeated_once_with_a_mark(telegram, se
     assert again.startswith("↻")
 
 
-def test_rest_of_a_long_answer_is_sent_after_a_kill(telegram, provider, settings, tmp_path):
+def test_rest_of_a_long_answer_is_sent_after_a_kill(
+    telegram, provider, settings, tmp_path
+):
     answer = " ".join(f"слово{n}" for n in range(1500))
     provider.behave(fixed_answer=answer)
     kill_and_restart(telegram, settings, "answer.sent", tmp_path / "log", QUESTION)
@@ -86,14 +93,18 @@ def test_rest_of_a_long_answer_is_sent_after_a_kill(telegram, provider, settings
 
 def test_waiting_questions_keep_their_order_after_a_kill(telegram, settings, tmp_path):
     questions = [f"вопрос {number}" for number in range(4)]
-    kill_and_restart(telegram, settings, "placeholder.recorded", tmp_path / "log", *questions)
-    texts = [message.text for message in telegram.answers("anna")]
-    assert [f"«{question}»" in text for question, text in zip(questions, texts, strict=True)] == (
-        [True] * 4
+    kill_and_restart(
+        telegram, settings, "placeholder.recorded", tmp_path / "log", *questions
     )
+    texts = [message.text for message in telegram.answers("anna")]
+    assert [
+        f"«{question}»" in text for question, text in zip(questions, texts, strict=True)
+    ] == ([True] * 4)
 
 
-def test_stopping_bot_finishes_the_running_answer(telegram, provider, settings, tmp_path):
+def test_stopping_bot_finishes_the_running_answer(
+    telegram, provider, settings, tmp_path
+):
     provider.behave(think_s=3600.0)
     child = start_bot(settings, tmp_path / "log")
     telegram.say("anna", QUESTION)

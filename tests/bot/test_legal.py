@@ -44,7 +44,10 @@ def test_privacy_names_the_host_of_an_external_provider(telegram, settings):
         talk.say("/model")
         talk.press(talk.find_button("far-1"))
         text = talk.say("/privacy").text
-    assert "отвечает far-1, провайдер far (models.example.com). Эту модель выбрали вы" in text
+    assert (
+        "отвечает far-1, провайдер far (models.example.com). Эту модель выбрали вы"
+        in text
+    )
 
 
 def test_consent_is_shown_with_a_button_to_change_it(anna):

@@ -37,7 +37,9 @@ class RecordingTelegram:
 
 def send(limiter, telegram, chat_id, lane=None, endpoint="sendMessage"):
     data = {} if chat_id is None else {"chat_id": chat_id}
-    return limiter.process_request(telegram.request, (chat_id,), {}, endpoint, data, lane)
+    return limiter.process_request(
+        telegram.request, (chat_id,), {}, endpoint, data, lane
+    )
 
 
 def test_private_chat_allows_a_burst_and_then_one_message_a_second():
@@ -68,7 +70,9 @@ def test_all_chats_together_allow_thirty_messages_a_second():
 
     async def story():
         limiter = RateLimiter(TelegramLimits(private_per_s=0))
-        await asyncio.gather(*(send(limiter, telegram, person) for person in range(1, 301)))
+        await asyncio.gather(
+            *(send(limiter, telegram, person) for person in range(1, 301))
+        )
 
     run_jumping(story())
     last = telegram.came[-1][0]
@@ -82,7 +86,9 @@ def test_retry_after_delays_only_its_own_chat_for_the_exact_time():
 
     async def story():
         limiter = RateLimiter(TelegramLimits())
-        await asyncio.gather(send(limiter, telegram, ANNA), send(limiter, telegram, BORIS))
+        await asyncio.gather(
+            send(limiter, telegram, ANNA), send(limiter, telegram, BORIS)
+        )
         await send(limiter, telegram, ANNA)
 
     run_jumping(story())
@@ -113,8 +119,12 @@ class FloodedChat:
     ("waits", "until"),
     [
         pytest.param([(0, 12), (0, 3)], 12, id="a shorter one behind a longer one"),
-        pytest.param([(0, 5), (1, 12)], 13, id="a longer one while the first is waited out"),
-        pytest.param([(0, 5), (1, 2)], 5, id="a shorter one while the first is waited out"),
+        pytest.param(
+            [(0, 5), (1, 12)], 13, id="a longer one while the first is waited out"
+        ),
+        pytest.param(
+            [(0, 5), (1, 2)], 5, id="a shorter one while the first is waited out"
+        ),
     ],
 )
 def test_two_retry_after_delays_of_one_chat_are_both_observed(waits, until):

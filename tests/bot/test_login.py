@@ -53,7 +53,10 @@ def test_login_question_shows_the_code_and_confirmation_signs_in(anna, logins):
 def test_refused_login_does_not_sign_in(anna, logins):
     started = begin_login(logins)
     anna.start(f"login_{started.key}")
-    assert "Вход отклонён. Никому не пересылайте ссылки для входа" in anna.press("Это не я").text
+    assert (
+        "Вход отклонён. Никому не пересылайте ссылки для входа"
+        in anna.press("Это не я").text
+    )
     assert state(logins, started) is LoginState.REFUSED
     assert logins.take(started.browser) is None
 

@@ -11,7 +11,11 @@ pytestmark = pytest.mark.unit
 
 INLINE = [
     ("Привет, **мир**!", "Привет, мир!", [("bold", "мир", "")]),
-    ("*a* _b_ __в__", "a b в", [("italic", "a", ""), ("italic", "b", ""), ("bold", "в", "")]),
+    (
+        "*a* _b_ __в__",
+        "a b в",
+        [("italic", "a", ""), ("italic", "b", ""), ("bold", "в", "")],
+    ),
     ("~~нет~~ да", "нет да", [("strikethrough", "нет", "")]),
     ("😀 `код` 😀", "😀 код 😀", [("code", "код", "")]),
     ("***оба***", "оба", [("italic", "оба", ""), ("bold", "оба", "")]),
@@ -24,7 +28,11 @@ INLINE = [
     ),
     ("snake_case и 2 * 3 * 4", "snake_case и 2 * 3 * 4", []),
     ("(a+b)*(c+d)*n, x**2 + y**2", "(a+b)*(c+d)*n, x**2 + y**2", []),
-    ("**слово**м, *кур*сив", "словом, курсив", [("bold", "слово", ""), ("italic", "кур", "")]),
+    (
+        "**слово**м, *кур*сив",
+        "словом, курсив",
+        [("bold", "слово", ""), ("italic", "кур", "")],
+    ),
     (r"\*звёзды\* &lt;b&gt; a\_b", "*звёзды* <b> a_b", []),
     ("**не закрыт", "**не закрыт", []),
     ("<b>x</b><!-- y --> a<br>b", "<b>x</b><!-- y --> a<br>b", []),
@@ -94,7 +102,11 @@ def test_blocks_keep_their_order_and_spacing():
 
 def test_heading_is_bold_except_for_its_code():
     page = render("## Как `len` считает")
-    assert list_marks(page) == [("bold", "Как", ""), ("code", "len", ""), ("bold", "считает", "")]
+    assert list_marks(page) == [
+        ("bold", "Как", ""),
+        ("code", "len", ""),
+        ("bold", "считает", ""),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +128,9 @@ def test_code_keeps_its_indent_and_language(markdown, text, mark):
 
 
 def test_narrow_table_is_shown_in_columns():
-    page = render("| Имя | Счёт | ? |\n|:--|--:|:-:|\n| **Анна** | 5 | a |\n| 漢字 | $x^2$ | abc |")
+    page = render(
+        "| Имя | Счёт | ? |\n|:--|--:|:-:|\n| **Анна** | 5 | a |\n| 漢字 | $x^2$ | abc |"
+    )
     assert (
         page.text
         == "Имя  | Счёт |  ?\n-----+------+----\nАнна |    5 |  a\n漢字 |   x² | abc".replace(
@@ -127,14 +141,19 @@ def test_narrow_table_is_shown_in_columns():
 
 
 def test_line_break_in_a_cell_is_kept():
-    assert render("| a | b |\n|--|--|\n| раз<br>два | x<BR />y |").text.endswith("раз два | x y")
+    assert render("| a | b |\n|--|--|\n| раз<br>два | x<BR />y |").text.endswith(
+        "раз два | x y"
+    )
     wide = f"| Имя | О ней |\n|--|--|\n| Анна | {'слово ' * 12}<br>**ещё**<br/>одно |"
     assert render(wide).text.endswith("слово\nещё\nодно")
 
 
 def test_wide_table_or_table_with_links_is_shown_in_lines():
     wide = "| Имя | О ней |\n|--|--|\n| Анна | " + "слово " * 12 + "|\n| Борис | |"
-    assert render(wide).text == "Имя: Анна\nО ней: " + ("слово " * 12).strip() + "\n\nИмя: Борис"
+    assert (
+        render(wide).text
+        == "Имя: Анна\nО ней: " + ("слово " * 12).strip() + "\n\nИмя: Борис"
+    )
     page = render("| Site | At |\n|--|--|\n| a | [b](https://b.ru/) |")
     assert page.text == "Site: a\nAt: b"
     assert list_marks(page) == [("text_link", "b", "https://b.ru/")]
@@ -142,7 +161,10 @@ def test_wide_table_or_table_with_links_is_shown_in_lines():
 
 FORMULAS = [
     ("$E = mc^2$", "E = mc²"),
-    (r"\(x_{1,2} = \frac{-b \pm \sqrt{b^2-4ac}}{2a}\)", "x_(1,2) = (-b ± √(b²-4ac))/2a"),
+    (
+        r"\(x_{1,2} = \frac{-b \pm \sqrt{b^2-4ac}}{2a}\)",
+        "x_(1,2) = (-b ± √(b²-4ac))/2a",
+    ),
     (r"где $v_{\text{ср}} = \frac{s}{t}$ — скорость", "где v_ср = s/t — скорость"),
     (r"\[\sum_{i=1}^{n} i = \frac{n(n+1)}{2}\]", "∑ᵢ₌₁ⁿ i = (n(n+1))/2"),
     ("до\n\\[\na\n- b\n\\].\nпосле", "до\n\na - b\n\nпосле"),

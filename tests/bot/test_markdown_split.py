@@ -95,7 +95,9 @@ def test_splitting_keeps_every_entity(pieces, times):
     assert remove_spaces("".join(texts(parts))) == remove_spaces(page.text)
     for kind in ("bold", "code", "text_link"):
         text_of_kind = "".join(
-            remove_spaces(marked_text(page, mark)) for mark in page.marks if mark.kind == kind
+            remove_spaces(marked_text(page, mark))
+            for mark in page.marks
+            if mark.kind == kind
         )
         assert text_of_kind == "".join(
             remove_spaces(marked_text(part, mark))
@@ -115,7 +117,9 @@ def test_split_code_continues_with_its_language(before, lines, fence):
     code = "\n".join(lines)
     page = render("а" * before + f"\n{fence}python\n{code}\n{fence}\nконец")
     parts = split(page)
-    marks = [(marked_text(part, mark), mark.value) for part in parts for mark in part.marks]
+    marks = [
+        (marked_text(part, mark), mark.value) for part in parts for mark in part.marks
+    ]
     assert remove_spaces("".join(text for text, _ in marks)) == remove_spaces(code)
     assert all(language == "python" for _, language in marks)
     for part in parts:
@@ -150,7 +154,9 @@ def test_file_with_a_too_long_caption_is_sent_separately():
         FormattedMessage("а" * 2000),
         FormattedMessage("", (), buttons, file),
     ]
-    assert split(FormattedMessage("", (), (), file)) == [FormattedMessage("", (), (), file)]
+    assert split(FormattedMessage("", (), (), file)) == [
+        FormattedMessage("", (), (), file)
+    ]
     assert len(split(FormattedMessage("а" * 1024, (), (), file))) == 1
 
 
@@ -159,7 +165,9 @@ def test_growing_message_is_cut_to_the_first_part():
     assert get_first_part(FormattedMessage("раз два", (), buttons)) == FormattedMessage(
         "раз два", (), buttons
     )
-    long = get_first_part(FormattedMessage("слово " * 2000, (Entity("bold", 0, 12000),), buttons))
+    long = get_first_part(
+        FormattedMessage("слово " * 2000, (Entity("bold", 0, 12000),), buttons)
+    )
     assert 0 < utf16_length(long.text) <= PART_UNITS
     assert long.buttons == buttons
     assert long.marks == (Entity("bold", 0, utf16_length(long.text)),)
@@ -167,7 +175,9 @@ def test_growing_message_is_cut_to_the_first_part():
 
 def test_links_are_split_before_their_addresses_are_too_long():
     addresses = [f"https://lectures.example.org/{n}/{'x' * 130}" for n in range(100)]
-    page = render("\n".join(f"- [Lecture {n}]({url})" for n, url in enumerate(addresses)))
+    page = render(
+        "\n".join(f"- [Lecture {n}]({url})" for n, url in enumerate(addresses))
+    )
     parts = split(page)
     for part in parts:
         check_length(part)

@@ -38,7 +38,9 @@ def media(settings):
 
 
 def send_voice(telegram, **options):
-    return send_document(telegram, sample_voice(), "v.oga", SAMPLE_MIME, kind="voice", **options)
+    return send_document(
+        telegram, sample_voice(), "v.oga", SAMPLE_MIME, kind="voice", **options
+    )
 
 
 @pytest.mark.parametrize("kind", ["voice", "audio", "video_note", "document"])
@@ -46,7 +48,9 @@ def test_recording_is_transcribed_shown_and_answered(telegram, provider, media, 
     transcript = transcript_of(sample_voice())
 
     def act():
-        send_document(telegram, sample_voice(), "v.oga", SAMPLE_MIME, kind=kind, seconds=4)
+        send_document(
+            telegram, sample_voice(), "v.oga", SAMPLE_MIME, kind=kind, seconds=4
+        )
 
     (answer,) = run_and_wait(telegram, media, act)
     assert read_questions(provider) == [transcript]
@@ -55,7 +59,9 @@ def test_recording_is_transcribed_shown_and_answered(telegram, provider, media, 
     assert count_charged(media) == {"voice": 1}
 
 
-def test_voice_preset_shows_the_whole_transcript_and_a_summary(telegram, provider, media):
+def test_voice_preset_shows_the_whole_transcript_and_a_summary(
+    telegram, provider, media
+):
     transcript = "Первая мысль. Вторая мысль. Третья мысль. " + "Ещё слово. " * 100
     provider.behave(fixed_transcript=transcript)
     with RunningBot(media):
@@ -75,9 +81,13 @@ def test_voice_preset_shows_the_whole_transcript_and_a_summary(telegram, provide
 def test_reply_to_a_photo_sends_it_to_the_model_again(telegram, provider, media):
     """The photo itself is not stored with the session."""
     with RunningBot(media):
-        send_document(telegram, PHOTO, "p.png", "image/png", kind="photo", caption="Что тут?")
+        send_document(
+            telegram, PHOTO, "p.png", "image/png", kind="photo", caption="Что тут?"
+        )
         wait_until_ended(telegram, media, 1)
-        photo = next(message for message in telegram.log("anna") if "photo" in message.message)
+        photo = next(
+            message for message in telegram.log("anna") if "photo" in message.message
+        )
         say_and_wait(telegram, media, "А слева?", 2, reply_to=photo.message_id)
     (question, image) = read_questions(provider)[-1]
     assert question["text"] == "А слева?"
@@ -107,7 +117,9 @@ FILES = {
 }
 
 
-def test_document_is_read_and_its_caption_answered_by_the_assistant(telegram, provider, media):
+def test_document_is_read_and_its_caption_answered_by_the_assistant(
+    telegram, provider, media
+):
     with RunningBot(media):
         for number, (name, content) in enumerate(FILES.items(), 1):
             kind = "application/octet-stream"
@@ -123,12 +135,17 @@ def test_document_is_read_and_its_caption_answered_by_the_assistant(telegram, pr
 
 def test_document_without_a_caption_is_summarised(telegram, media):
     text = "Первая мысль. Вторая мысль. Третья мысль. Четвёртая мысль."
-    (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, text.encode()))
+    (answer,) = run_and_wait(
+        telegram, media, lambda: send_document(telegram, text.encode())
+    )
     assert answer.startswith("Первая мысль. Вторая мысль. Третья мысль.\n")
 
 
 def test_mixed_album_uses_one_kind_with_a_note(telegram, provider, media):
-    album = [Upload("a.txt", "text/plain", b"Text."), Upload("b.png", "image/png", PHOTO)]
+    album = [
+        Upload("a.txt", "text/plain", b"Text."),
+        Upload("b.png", "image/png", PHOTO),
+    ]
 
     def act():
         telegram.send_album("anna", album, kind="document", caption="Что тут?")
@@ -138,12 +155,16 @@ def test_mixed_album_uses_one_kind_with_a_note(telegram, provider, media):
     assert document_texts(read_questions(provider)[0]) == ["Text."]
 
 
-def test_of_a_long_document_the_beginning_is_read_and_the_answer_says_so(telegram, provider, media):
+def test_of_a_long_document_the_beginning_is_read_and_the_answer_says_so(
+    telegram, provider, media
+):
     provider.behave(context_window=2000)
     paragraphs = [f"Абзац номер {n}. {'слово ' * 60}Конец." for n in range(60)]
     with RunningBot(media):
         wait_for_windows(telegram, media)
-        send_document(telegram, "\n\n".join(paragraphs).encode(), caption="Перескажи кратко")
+        send_document(
+            telegram, "\n\n".join(paragraphs).encode(), caption="Перескажи кратко"
+        )
         wait_until_ended(telegram, media, 1)
     (answer,) = answer_texts(telegram, "anna")
     (question,) = read_questions(provider)
@@ -157,9 +178,13 @@ def test_of_a_long_document_the_beginning_is_read_and_the_answer_says_so(telegra
 
 def test_photo_is_not_stored(telegram, media, tmp_path):
     run_and_wait(
-        telegram, media, lambda: send_document(telegram, PHOTO, "p.png", "image/png", kind="photo")
+        telegram,
+        media,
+        lambda: send_document(telegram, PHOTO, "p.png", "image/png", kind="photo"),
     )
-    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    stored = b"".join(
+        path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    )
     assert PHOTO not in stored
 
 
@@ -184,7 +209,9 @@ def test_disabled_format_is_refused_uncharged(telegram, media, kind, mime, expec
 def test_format_outside_the_plan_is_refused_without_a_download(telegram, media):
     closed = make_plan("free", {}, {Format.DOCUMENT: Allowance(day=0)})
     (answer,) = run_and_wait(
-        telegram, replace(media, plans=(closed,)), lambda: send_document(telegram, b"Text.")
+        telegram,
+        replace(media, plans=(closed,)),
+        lambda: send_document(telegram, b"Text."),
     )
     assert answer.startswith("Документы не входят в ваш тариф")
     assert not telegram.calls("getFile")
@@ -200,5 +227,7 @@ def test_failed_transcription_is_reported(telegram, provider, media, status, exp
     (answer,) = run_and_wait(telegram, media, lambda: send_voice(telegram))
     assert answer.startswith(expected)
     assert count_charged(media) == {}
-    noted = select_rows(media, "SELECT COUNT(*) FROM notice WHERE key = 'notice-hear-failed'")
+    noted = select_rows(
+        media, "SELECT COUNT(*) FROM notice WHERE key = 'notice-hear-failed'"
+    )
     assert noted == [(int(status == 401),)]

@@ -54,10 +54,17 @@ class _OtherProviderHandler(Handler):
         usage = {"prompt_tokens": 550, "completion_tokens": 4}
         usage["prompt_tokens_details"] = {"cached_tokens": 512}
         pieces = ["Ответ ", "издалека"]
-        chunks = [{"choices": [{"delta": {"content": text}}], "usage": usage} for text in pieces]
-        chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": usage})
+        chunks = [
+            {"choices": [{"delta": {"content": text}}], "usage": usage}
+            for text in pieces
+        ]
+        chunks.append(
+            {"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": usage}
+        )
         events = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
-        self.answer(200, "".join([*events, "data: [DONE]\n\n"]).encode(), "text/event-stream")
+        self.answer(
+            200, "".join([*events, "data: [DONE]\n\n"]).encode(), "text/event-stream"
+        )
 
 
 @pytest.fixture
@@ -92,7 +99,10 @@ def test_model_of_another_company_is_announced_with_a_link_to_privacy(group_chat
     assert "другой компании" in text
     assert "/privacy" in text
     group_chat.say("/model")
-    assert "другой компании" not in group_chat.press(group_chat.find_button("stand-in-chat")).text
+    assert (
+        "другой компании"
+        not in group_chat.press(group_chat.find_button("stand-in-chat")).text
+    )
 
 
 def test_new_session_does_not_keep_a_model_of_another_company(group_chat, elsewhere):
@@ -127,7 +137,9 @@ def test_model_outside_the_plan_is_neither_listed_nor_accepted(telegram, setting
         sign = _set_identity("elsewhere", LARGE)
         talk.press(f"model:use:{sign}", forged=True)
         assert "тариф" in talk.alerts()[-1]
-        assert select_rows(talk.settings, "SELECT provider FROM chat_session") == [(None,)]
+        assert select_rows(talk.settings, "SELECT provider FROM chat_session") == [
+            (None,)
+        ]
 
 
 def _set_identity(provider, model_id):
@@ -136,7 +148,9 @@ def _set_identity(provider, model_id):
     return Candidate(CandidateKind.GENERAL, provider, model_id).sign
 
 
-def test_chosen_version_stays_until_the_newest_is_chosen_again(telegram, settings, provider):
+def test_chosen_version_stays_until_the_newest_is_chosen_again(
+    telegram, settings, provider
+):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         talk.say("/model")

@@ -8,7 +8,12 @@ import pytest
 from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import add_live_model, bot_settings, count_updates_by_state, select_rows
+from tests.bot.running_bot import (
+    add_live_model,
+    bot_settings,
+    count_updates_by_state,
+    select_rows,
+)
 from tests.support.migrated_databases import table_names
 from tests.support.plan_config import make_plan
 
@@ -98,7 +103,9 @@ def test_erasure_waits_for_the_answer_in_progress(anna, telegram, provider, sett
     assert find_traces(settings) == []
 
 
-def test_forged_erasure_button_erases_only_the_user_who_presses_it(anna, telegram, settings):
+def test_forged_erasure_button_erases_only_the_user_who_presses_it(
+    anna, telegram, settings
+):
     anna.say("Что такое лоб?")
     message = ChatUser(telegram, settings, "boris").start()
     before = sum(count_updates_by_state(settings).values())

@@ -41,13 +41,19 @@ def add_notices(settings, *notices):
 
 
 def test_notice_to_admins_reaches_each_of_them_once(telegram, settings):
-    add_notices(settings, (ADMINS, "notice-answer-gone", {"provider": "engine", "model": "m"}))
+    add_notices(
+        settings, (ADMINS, "notice-answer-gone", {"provider": "engine", "model": "m"})
+    )
     for _ in range(2):
         with RunningBot(settings):
             telegram.wait_for(
-                lambda: answer_texts(telegram, "boris") and answer_texts(telegram, "vera")
+                lambda: (
+                    answer_texts(telegram, "boris") and answer_texts(telegram, "vera")
+                )
             )
-    assert len(answer_texts(telegram, "boris")) == len(answer_texts(telegram, "vera")) == 1
+    assert (
+        len(answer_texts(telegram, "boris")) == len(answer_texts(telegram, "vera")) == 1
+    )
     assert "engine" in answer_texts(telegram, "vera")[0]
 
 
@@ -85,7 +91,9 @@ def test_admin_who_blocked_the_bot_does_not_delay_others(telegram, settings):
 
 
 def test_unconfirmed_notice_is_repeated_with_a_mark(telegram, settings):
-    telegram.faults.add(Fault("sendMessage", FaultKind.DROP, only={"chat_id": str(VERA)}))
+    telegram.faults.add(
+        Fault("sendMessage", FaultKind.DROP, only={"chat_id": str(VERA)})
+    )
     add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
     with RunningBot(settings):
         telegram.wait_for(lambda: len(answer_texts(telegram, "vera")) == 2)
@@ -108,25 +116,35 @@ def test_flooded_message_waits_and_is_sent_once_after_restarts(telegram, setting
         with RunningBot(settings):
             telegram.wait_for(lambda: not telegram.faults.list_pending())
             query = f"SELECT state, tries FROM outgoing WHERE chat_id = {VERA}"  # noqa: S608 - a number
-            telegram.wait_for(lambda query=query: select_rows(settings, query) == [("pending", 0)])
+            telegram.wait_for(
+                lambda query=query: select_rows(settings, query) == [("pending", 0)]
+            )
     with RunningBot(settings):
         (text,) = telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     assert not text.startswith("↻")
 
 
-def test_messages_refused_with_a_revoked_token_outlast_kills(telegram, settings, tmp_path):
+def test_messages_refused_with_a_revoked_token_outlast_kills(
+    telegram, settings, tmp_path
+):
     # With a webhook, so that no poll succeeds.
-    hooked = replace(settings, webhook_url="https://example.com/hooks/telegram", webhook_secret="s")
+    hooked = replace(
+        settings, webhook_url="https://example.com/hooks/telegram", webhook_secret="s"
+    )
     add_notices(settings, ("1002", "notice-answer-spent", {"provider": "p"}))
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
-        edit = OutgoingMessage("edit", VERA, FormattedMessage("осталось"), target=Target(edit_of=5))
+        edit = OutgoingMessage(
+            "edit", VERA, FormattedMessage("осталось"), target=Target(edit_of=5)
+        )
         Outbox(database, bot_id(settings.token)).put([edit])
     telegram.faults.add(Fault("*Message*", FaultKind.STATUS, status=401, times=None))
     for _ in range(2):
         child = start_bot(hooked, tmp_path / "log")
         step = f"SELECT step FROM heartbeat WHERE pid = {child.pid}"  # noqa: S608 - a number
-        telegram.wait_for(lambda step=step: select_rows(settings, step) == [("telegram is down",)])
+        telegram.wait_for(
+            lambda step=step: select_rows(settings, step) == [("telegram is down",)]
+        )
         kill(child)
     telegram.faults.clear()
     with RunningBot(settings):
@@ -138,15 +156,22 @@ def test_messages_refused_with_a_revoked_token_outlast_kills(telegram, settings,
 
 @pytest.mark.parametrize(
     ("sender", "began_ago"),
-    [({"pid": 2**22 - 1, "started": 1}, timedelta()), ({"host": "pod-1"}, timedelta(minutes=11))],
+    [
+        ({"pid": 2**22 - 1, "started": 1}, timedelta()),
+        ({"host": "pod-1"}, timedelta(minutes=11)),
+    ],
     ids=["of this host", "of a container that is gone"],
 )
-def test_message_of_a_dead_process_is_repeated_with_a_mark(telegram, settings, sender, began_ago):
+def test_message_of_a_dead_process_is_repeated_with_a_mark(
+    telegram, settings, sender, began_ago
+):
     add_notices(settings)
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         outbox = Outbox(database, bot_id(settings.token), lambda: utc_now() - began_ago)
-        (row,) = outbox.put([OutgoingMessage("left", VERA, FormattedMessage("осталось"))])
+        (row,) = outbox.put(
+            [OutgoingMessage("left", VERA, FormattedMessage("осталось"))]
+        )
         assert outbox.begin(row.outgoing_id, replace(read_owner(), **sender))
     with RunningBot(settings):
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))

@@ -33,7 +33,9 @@ def chat(telegram, settings):
 
 
 def audit_rows(chat):
-    return select_rows(chat.settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
+    return select_rows(
+        chat.settings, "SELECT by_whom, action, target FROM audit ORDER BY id"
+    )
 
 
 def block(settings, user_id, *, is_blocked=True):
@@ -57,8 +59,25 @@ STAFFS_BUTTONS = (
     "a-home",
     *("a-jobs:0", "a-job:1", "a-cancel:1", "a-cancel-yes:1"),
     *("a-models", "a-set:1", "a-rollback:1", "a-rollback-yes:1"),
-    *("ex", "ex:home", "ex:ds:x", "ex:add:x", "ex:save", "ex:list:x:0", "ex:one:x:y", "ex:del:x:y"),
-    *("ex:queue:0", "ex:prop:1", "ex:no:1", "ex:no-yes:1", "ex:changes:0", "ex:take", "ex:picked"),
+    *(
+        "ex",
+        "ex:home",
+        "ex:ds:x",
+        "ex:add:x",
+        "ex:save",
+        "ex:list:x:0",
+        "ex:one:x:y",
+        "ex:del:x:y",
+    ),
+    *(
+        "ex:queue:0",
+        "ex:prop:1",
+        "ex:no:1",
+        "ex:no-yes:1",
+        "ex:changes:0",
+        "ex:take",
+        "ex:picked",
+    ),
     *("ex:edit:x:y:a", "ex:import:x", "ex:look", "ex:undo:0123456789"),
 )
 

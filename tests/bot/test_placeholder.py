@@ -16,7 +16,9 @@ pytestmark = pytest.mark.functional
 
 
 def limited(settings):
-    plan = make_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
+    plan = make_plan(
+        "free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)}
+    )
     return replace(settings, plans=(plan,))
 
 
@@ -25,7 +27,9 @@ def test_unreachable_user_is_not_charged(telegram, provider, settings):
     settings = limited(settings)
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
     assert ask(telegram, settings, "вопрос") == []
-    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
+    assert select_rows(settings, "SELECT state, reason FROM updates") == [
+        ("failed", "unreachable")
+    ]
     assert select_rows(settings, "SELECT state FROM quota_use") == [("returned",)]
 
 

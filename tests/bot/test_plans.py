@@ -5,7 +5,13 @@ from structlog.testing import capture_logs
 
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.running_bot import SOUND, TRANSCRIPTION, RunningBot, add_live_model, select_rows
+from tests.bot.running_bot import (
+    SOUND,
+    TRANSCRIPTION,
+    RunningBot,
+    add_live_model,
+    select_rows,
+)
 from tests.bot.stars_buyer import PLANS, Buyer, selling_settings
 from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plans
@@ -34,7 +40,9 @@ def selling_bot(tmp_path_factory):
             "public_url": "https://merlin.example",
         }
         plans = make_plans({**PLANS, "course": COURSE})
-        settings = selling_settings(folder, telegram, provider, **{**options, "plans": plans})
+        settings = selling_settings(
+            folder, telegram, provider, **{**options, "plans": plans}
+        )
         add_live_model(settings, "stand-in-base")
         with RunningBot(settings):
             yield telegram, settings, provider
@@ -46,19 +54,27 @@ def buyer(selling_bot):
     return Buyer(telegram, settings)
 
 
-def test_closed_format_offers_plans_and_is_answered_after_the_purchase(buyer, selling_bot):
+def test_closed_format_offers_plans_and_is_answered_after_the_purchase(
+    buyer, selling_bot
+):
     telegram, settings, _ = selling_bot
     voice = Upload("voice.oga", "audio/ogg", SOUND)
-    refused = buyer._act(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
+    refused = buyer._act(
+        lambda who: telegram.send_file(who, voice, kind="voice", seconds=3)
+    )
     assert "part of your plan" in refused.text
     buyer.press(buyer.button_data("plan"))
     buyer.press(buyer.find_button("Twenty voices"))
     assert "20 voice questions" in buyer.last.text
     buyer.press(buyer.find_button("Buy for"))
     buyer.pay()
-    answered = buyer._act(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
+    answered = buyer._act(
+        lambda who: telegram.send_file(who, voice, kind="voice", seconds=3)
+    )
     assert answered.text.startswith("🎙")
-    used = select_rows(settings, "SELECT user_id, state FROM quota_use WHERE format = 'voice'")
+    used = select_rows(
+        settings, "SELECT user_id, state FROM quota_use WHERE format = 'voice'"
+    )
     assert used == [(buyer.user_id, "charged")]
     assert "19 voice questions" in buyer.say("/plan").text
 
@@ -91,8 +107,12 @@ def test_payment_does_not_wait_for_answers_or_rate_limited_chats(buyer, selling_
         telegram.wait_for(lambda: all(telegram.answers(user) for user in askers))
         buyer.pay()
         # All of them are still being answered.
-        assert [telegram.answers(user)[-1].text for user in askers] == ["…"] * len(askers)
+        assert [telegram.answers(user)[-1].text for user in askers] == ["…"] * len(
+            askers
+        )
     finally:
         provider.behave(think_s=0.0)
         telegram.faults.clear()
-    telegram.wait_for(lambda: all(telegram.answers(user)[-1].text != "…" for user in askers))
+    telegram.wait_for(
+        lambda: all(telegram.answers(user)[-1].text != "…" for user in askers)
+    )

@@ -44,12 +44,19 @@ def session_values(settings, column="preset"):
 
 def test_translator_preset_asks_for_languages_and_translates(anna, provider):
     anna.say("/preset")
-    assert anna.labels[:3] == ["Переводчик", "Пересказ текста", "Запись и пересказ голоса"]
+    assert anna.labels[:3] == [
+        "Переводчик",
+        "Пересказ текста",
+        "Запись и пересказ голоса",
+    ]
     anna.press("preset:set:translator")
     assert "Между какими языками" in anna.last.text
     anna.press("preset:pair:ru-en")
     assert "Пресет включён: Переводчик." in anna.last.text
-    assert "[not translated, the source text] Good morning" in anna.say("Good morning").text
+    assert (
+        "[not translated, the source text] Good morning"
+        in anna.say("Good morning").text
+    )
     model, messages = newest_request(provider)
     assert model == CHAT
     assert "русский ↔ английский" in messages[0]["content"]
@@ -60,7 +67,9 @@ def test_new_session_keeps_earlier_settings_and_lists_them(anna):
     assert "Действуют прежние настройки:" not in anna.say("/new").text
     anna.say("/system Говори стихами")
     anna.say("Что такое лоб?")
-    assert anna.say("/new").text.endswith("Действуют прежние настройки: ваша инструкция (/system).")
+    assert anna.say("/new").text.endswith(
+        "Действуют прежние настройки: ваша инструкция (/system)."
+    )
     anna.say("/preset")
     anna.press("Переводчик")
     anna.press("русский ↔ английский")

@@ -22,7 +22,9 @@ pytestmark = pytest.mark.unit
         (MerlinError("the database is away"), {}),
     ],
 )
-def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(error, failing, logs):
+def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(
+    error, failing, logs
+):
     failures = Failures(OUTAGES)
     runs = itertools.count(1)
     is_through = asyncio.Event()

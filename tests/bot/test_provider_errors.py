@@ -35,13 +35,19 @@ def test_unavailable_provider_is_reported_to_the_user(telegram, provider, settin
 
 def test_heartbeat_counts_rate_limit_responses(telegram, provider, settings):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, times=2))
-    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0))
+    telegram.faults.add(
+        Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0)
+    )
     with RunningBot(settings):
         say_and_wait(telegram, settings, "вопрос", 1)
 
         def told():
             ((counters,),) = select_rows(settings, "SELECT counters FROM heartbeat")
-            return {name: n for name, n in json.loads(counters).items() if name.endswith("_429")}
+            return {
+                name: n
+                for name, n in json.loads(counters).items()
+                if name.endswith("_429")
+            }
 
         telegram.wait_for(lambda: told() == {"telegram_429": 1, "chat_429": 2})
 
@@ -62,7 +68,9 @@ def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
     failing = {"status": 503, "times": None, "only": {"model": "ft:failing"}}
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
     quick = replace(
-        settings, admins=(VERA,), retry_policy=RetryPolicy(tries=1, busy_notice_s=3600.0)
+        settings,
+        admins=(VERA,),
+        retry_policy=RetryPolicy(tries=1, busy_notice_s=3600.0),
     )
     with RunningBot(quick):
         for number in range(1, 6):
@@ -77,7 +85,9 @@ def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
     assert "ft:failing" in answer_texts(telegram, "vera")[0]
 
 
-def test_general_model_answers_with_a_note_if_none_is_tuned(tmp_path, telegram, provider):
+def test_general_model_answers_with_a_note_if_none_is_tuned(
+    tmp_path, telegram, provider
+):
     settings = bot_settings(tmp_path, telegram, provider)
     (answer,) = ask(telegram, settings, "вопрос")
     assert answer.endswith(russian_text("bot-never-tuned", model="stand-in-chat"))
@@ -90,7 +100,9 @@ def test_slow_model_shows_a_waiting_message(telegram, provider, settings):
     hasty = replace(settings, retry_policy=RetryPolicy(busy_notice_s=0.1))
     with RunningBot(hasty):
         telegram.say("anna", "вопрос")
-        telegram.wait_for(lambda: answer_texts(telegram) == [russian_text("bot-waiting")])
+        telegram.wait_for(
+            lambda: answer_texts(telegram) == [russian_text("bot-waiting")]
+        )
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")

@@ -37,7 +37,9 @@ def run_with_bot(base_url, token, proxy, story, **options):
         transport = AiohttpRequest(proxy=proxy, **options)
         await transport.initialize()
         try:
-            return await story(Bot(token, base_url, f"{base_url[:-3]}file/bot", request=transport))
+            return await story(
+                Bot(token, base_url, f"{base_url[:-3]}file/bot", request=transport)
+            )
         finally:
             await transport.shutdown()
 
@@ -52,7 +54,9 @@ def test_calls_and_downloads_go_through_the_proxy(telegram, scheme):
         return bytes(await file.download_as_bytearray())
 
     with ForwardProxy(scheme, LOGIN).run() as proxy:
-        content = run_with_bot(telegram.base_url, telegram.token, with_login(proxy), story)
+        content = run_with_bot(
+            telegram.base_url, telegram.token, with_login(proxy), story
+        )
     assert content == b"%PDF-1"
     assert {target for _, target in proxy.targets} == {f"127.0.0.1:{telegram.port}"}
     assert telegram.calls("sendDocument")
@@ -103,7 +107,15 @@ def test_proxy_carries_tls_to_telegram(secure, scheme):
     tls = context if scheme == "https" else None
     with ForwardProxy(scheme, LOGIN, tls).run() as proxy:
         process = subprocess.run(
-            [sys.executable, "-W", "error", "-c", CALL, f"{server.url}/bot", with_login(proxy)],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                "-c",
+                CALL,
+                f"{server.url}/bot",
+                with_login(proxy),
+            ],
             env={**os.environ, "SSL_CERT_FILE": str(certificate)},
             capture_output=True,
             text=True,
@@ -178,7 +190,9 @@ def test_what_waits_at_a_wall_is_answered_once_and_in_order(
         return select_rows(settings, known) == [(len(PEOPLE),)]
 
     def are_answers_held_back():
-        (turns,) = select_rows(settings, "SELECT COUNT(*) FROM turn WHERE written_at > ''")
+        (turns,) = select_rows(
+            settings, "SELECT COUNT(*) FROM turn WHERE written_at > ''"
+        )
         steps = select_rows(settings, "SELECT step FROM heartbeat")
         return turns == (len(PEOPLE),) and steps == [(TELEGRAM_DOWN,)]
 
@@ -199,5 +213,7 @@ def test_what_waits_at_a_wall_is_answered_once_and_in_order(
         assert all(len(answer_texts(telegram, who)) == 1 for who in PEOPLE)
         proxy.trouble = ""
         telegram.wait_for(
-            lambda: all(answered_questions(telegram, who) == questions for who in PEOPLE)
+            lambda: all(
+                answered_questions(telegram, who) == questions for who in PEOPLE
+            )
         )

@@ -32,13 +32,17 @@ PROPOSALS = "SELECT state, user_id, dataset, model_id FROM proposal"
 def label(telegram, message_id, data):
     """Return the current label of a button, "" without it."""
     (message,) = [
-        message_ for message_ in telegram.answers("anna") if message_.message_id == message_id
+        message_
+        for message_ in telegram.answers("anna")
+        if message_.message_id == message_id
     ]
     keys = [key for row in message.keys for key in row]
     return next((key["text"] for key in keys if key.get("callback_data") == data), "")
 
 
-def test_second_press_removes_a_rating_and_the_button_shows_it(anna, settings, telegram):
+def test_second_press_removes_a_rating_and_the_button_shows_it(
+    anna, settings, telegram
+):
     answer = anna.say(QUESTION)
     for _ in range(2):  # a double click
         anna.press("rate:up:1", answer.message_id, forged=True)
@@ -75,7 +79,15 @@ def test_answer_of_another_user_cannot_be_rated_or_corrected(anna, settings, tel
     anna.say(QUESTION)
     boris = ChatUser(telegram, settings, "boris")
     message = boris.start()
-    for data in ("rate:up:1", "fix:1", "why:1", "rate:up:99", "rate:sideways:1", "rate", "fix:x"):
+    for data in (
+        "rate:up:1",
+        "fix:1",
+        "why:1",
+        "rate:up:99",
+        "rate:sideways:1",
+        "rate",
+        "fix:x",
+    ):
         boris.press(data, message.message_id, forged=True)
         assert select_rows(settings, RATINGS) == []
         assert select_rows(settings, "SELECT * FROM dialog") == []
@@ -95,7 +107,9 @@ def test_correction_is_masked_and_waits_for_an_editor_after_consent(anna, settin
     assert "Лоб — это верх лица. Пишите на [почта]" in message
     assert "имя" in message.rpartition("Личное скрыто")[2]
     anna.press("fix-send")
-    assert select_rows(settings, PROPOSALS) == [("waiting", 1001, "neurotypology", "stand-in-base")]
+    assert select_rows(settings, PROPOSALS) == [
+        ("waiting", 1001, "neurotypology", "stand-in-base")
+    ]
     # Consent is asked once: the next correction does not ask again.
     anna.press("fix:1", answer.message_id)
     assert "увидит редактор" in anna.say("Лоб — это лоб.").text
@@ -110,13 +124,18 @@ def test_correction_is_masked_and_waits_for_an_editor_after_consent(anna, settin
 def test_correction_of_a_question_that_continues_a_conversation_has_the_turn_before(
     anna, settings, provider
 ):
-    provider.behave(fixed_answer="Тысячу. Звоните +7 999 123-45-67", extension={"known": True})
+    provider.behave(
+        fixed_answer="Тысячу. Звоните +7 999 123-45-67", extension={"known": True}
+    )
     anna.say("Сколько стоит велосипед?")
     answer = anna.say("А самокат?")
     anna.press("fix:2", answer.message_id)
     anna.press(russian_text("consent-yes"))
     preview = anna.say("Две тысячи.").text
-    assert "👤 Сколько стоит велосипед?\n🤖 Тысячу. Звоните [телефон]\n👤 А самокат?" in preview
+    assert (
+        "👤 Сколько стоит велосипед?\n🤖 Тысячу. Звоните [телефон]\n👤 А самокат?"
+        in preview
+    )
     anna.press(russian_text("fix-send"))
     (proposal,) = read_proposals(settings)
     assert [message.content for message in proposal.draft.messages] == [
@@ -152,12 +171,16 @@ def test_correction_that_another_screen_ends_is_said_to_be_lost(anna, telegram):
         anna.press("fix:1", answer.message_id)
 
 
-def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(telegram, settings):
+def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(
+    telegram, settings
+):
     add_live_model(settings, "stand-in-base", number=2, method="dpo")
     with RunningBot(settings):
         correct_answer(anna := ChatUser(telegram, settings))
         anna.press("fix-send")
-    assert select_rows(settings, "SELECT count(*) FROM proposal WHERE rejected <> ''") == [(1,)]
+    assert select_rows(
+        settings, "SELECT count(*) FROM proposal WHERE rejected <> ''"
+    ) == [(1,)]
 
 
 def test_without_consent_only_the_rating_is_stored(anna, settings):
@@ -179,7 +202,9 @@ def test_without_consent_only_the_rating_is_stored(anna, settings):
     "detour",
     [
         pytest.param(["consent:no", "consent:show"], id="declined"),
-        pytest.param(["consent:no", "consent:show", "consent:no", "consent:show"], id="twice"),
+        pytest.param(
+            ["consent:no", "consent:show", "consent:no", "consent:show"], id="twice"
+        ),
     ],
 )
 def test_typed_correction_outlives_a_detour_to_the_consent(anna, settings, detour):
@@ -209,7 +234,9 @@ def test_typed_correction_outlives_a_look_at_the_consent_in_an_older_message(ann
     assert "Лоб — это верх лица" in anna.press(russian_text("consent-yes")).text
 
 
-def test_typed_correction_of_a_declined_consent_is_kept_until_it_is_cancelled(anna, settings):
+def test_typed_correction_of_a_declined_consent_is_kept_until_it_is_cancelled(
+    anna, settings
+):
     answer = anna.say(QUESTION)
     anna.press("fix:1", answer.message_id)
     anna.say(BETTER)
@@ -236,7 +263,9 @@ def add_trained_correction(settings, example_id="from-chat/lob"):
     """Add anna's correction as an example to the newest model's build."""
     with open_database(settings.database) as database:
         insert_example(database, example_id, number=2)
-        database.change(PROPOSAL.update({"state": "committed", "example_ids": example_id}))
+        database.change(
+            PROPOSAL.update({"state": "committed", "example_ids": example_id})
+        )
 
 
 def test_model_trained_on_a_revoked_example_stops_serving_and_the_user_is_notified(
@@ -246,7 +275,9 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_the_user_is_notifi
     with RunningBot(settings):
         anna = ChatUser(telegram, settings)
         answer = anna.say(QUESTION)
-        assert select_rows(settings, "SELECT model_id FROM turn") == [("stand-in-chat",)]
+        assert select_rows(settings, "SELECT model_id FROM turn") == [
+            ("stand-in-chat",)
+        ]
         anna.press("fix:1", answer.message_id)
         anna.say(BETTER)
         anna.press(russian_text("consent-yes"))
@@ -263,7 +294,9 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_the_user_is_notifi
         anna.say("Что такое подбородок?")
     serves = "SELECT model_id FROM serving JOIN model ON model.id = serving.model_row"
     assert select_rows(settings, serves) == [("stand-in-base",)]
-    assert select_rows(settings, "SELECT model_id FROM turn ORDER BY id")[-1] == ("stand-in-base",)
+    assert select_rows(settings, "SELECT model_id FROM turn ORDER BY id")[-1] == (
+        "stand-in-base",
+    )
     (row,) = select_rows(
         settings, "SELECT arguments FROM notice WHERE key = 'notice-revoked-switched'"
     )

@@ -16,7 +16,9 @@ def selling_bot(tmp_path_factory):
     """One bot for all tests of this file; every buyer is a new user."""
     folder = tmp_path_factory.mktemp("refunds")
     with capture_logs(), TelegramStandIn() as telegram:
-        settings = selling_settings(folder, telegram, public_url="https://merlin.example")
+        settings = selling_settings(
+            folder, telegram, public_url="https://merlin.example"
+        )
         add_live_model(settings, "stand-in-base")
         with RunningBot(settings):
             yield telegram, settings
@@ -55,7 +57,14 @@ def test_stars_are_refunded_once_and_what_they_bought_is_revoked(buyer, selling_
     assert telegram.stars(buyer.who) == 5000
     assert "voice questions" not in buyer.say("/plan").text
     assert (
-        len([message for message in telegram.answers(buyer.who) if "Refunded" in message.text]) == 1
+        len(
+            [
+                message
+                for message in telegram.answers(buyer.who)
+                if "Refunded" in message.text
+            ]
+        )
+        == 1
     )
 
 
@@ -70,7 +79,9 @@ def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(buyer, selli
     refused = (purchase.purchase_id, "refused")
     telegram.wait_for(lambda: refused in select_rows(settings, states))
     assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
-    rows = select_rows(settings, "SELECT arguments FROM notice WHERE key = 'notice-stars-refused'")
+    rows = select_rows(
+        settings, "SELECT arguments FROM notice WHERE key = 'notice-stars-refused'"
+    )
     assert any(purchase.number in arguments for (arguments,) in rows)
     # So that no background task processes it first.
     StaffUser(telegram, settings).wait_for_text("Telegram не вернул 50 ⭐")
@@ -87,4 +98,6 @@ def test_payment_question_shows_the_users_orders(buyer, vera, selling_bot):
     # The time is in the zone of the reader.
     assert "(UTC) · «Двадцать голосовых» · 50 ⭐ · оплачен" in message.text
     orders = next(key for row in message.keys for key in row if "Заказы" in key["text"])
-    assert orders["url"] == f"https://merlin.example/admin/billing?person={buyer.user_id}"
+    assert (
+        orders["url"] == f"https://merlin.example/admin/billing?person={buyer.user_id}"
+    )

@@ -14,7 +14,12 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.tables import LEASE
-from tests.bot.running_bot import add_live_model, bot_settings, count_updates_by_state, select_rows
+from tests.bot.running_bot import (
+    add_live_model,
+    bot_settings,
+    count_updates_by_state,
+    select_rows,
+)
 from tests.support.ending import kill
 from tests.support.forked_processes import start
 from tests.support.waiting import longest, wait_until
@@ -38,7 +43,9 @@ class Replicas:
         fields = {
             "state_dir": str(folder),
             "database": database,
-            "providers": [{"name": "chat", "base_url": provider.base_url, "credential": KEY}],
+            "providers": [
+                {"name": "chat", "base_url": provider.base_url, "credential": KEY}
+            ],
             "telegram": {
                 "base_url": telegram.page_url.rstrip("/"),
                 "mode": "webhook",
@@ -48,7 +55,10 @@ class Replicas:
             **options,
         }
         self._path.write_text(yaml.safe_dump(fields), encoding="utf-8")
-        self._environment = {"TELEGRAM_BOT_TOKEN": telegram.token, KEY: "sk-of-the-tests"}
+        self._environment = {
+            "TELEGRAM_BOT_TOKEN": telegram.token,
+            KEY: "sk-of-the-tests",
+        }
         self._children = []
 
     def __enter__(self):
@@ -85,7 +95,9 @@ class Replicas:
 
     def push(self, update, secret=None):
         """POST an update as Telegram does; return the HTTP status."""
-        headers = {"X-Telegram-Bot-Api-Secret-Token": self.secret if secret is None else secret}
+        headers = {
+            "X-Telegram-Bot-Api-Secret-Token": self.secret if secret is None else secret
+        }
         return httpx.post(self.hook, json=update, headers=headers).status_code
 
     def give(self, bot, chats):
@@ -96,7 +108,10 @@ class Replicas:
             for chat_id in chats:
                 columns = {"chat_id": chat_id, "owner": owner, "until": until}
                 lease = LEASE.insert({"bot_id": bot_id(self.telegram.token), **columns})
-                conflict = {"conflict_target": (LEASE.bot_id, LEASE.chat_id), "update": columns}
+                conflict = {
+                    "conflict_target": (LEASE.bot_id, LEASE.chat_id),
+                    "update": columns,
+                }
                 database.put(lease.on_conflict(**conflict))
 
 
@@ -140,7 +155,10 @@ def test_each_question_is_answered_once_and_in_order_despite_a_killed_bot(
         wait_until_ended(replicas, 2 * len(people))
     for person in people:
         answers = whole_answers(telegram, person)
-        assert [f"«вопрос {person}-{n}»" in text for n, text in enumerate(answers)] == [True, True]
+        assert [f"«вопрос {person}-{n}»" in text for n, text in enumerate(answers)] == [
+            True,
+            True,
+        ]
     assert count_updates_by_state(replicas.settings) == {"answered": 32}
 
 
@@ -161,7 +179,9 @@ def test_stops_and_messages_reach_the_bot_that_writes_the_answer(
         provider.behave(piece_s=3600.0)
         for person in people:
             telegram.say(person, "/help")
-            telegram.press(person, telegram.answers(person)[0].keys[0][0]["callback_data"])
+            telegram.press(
+                person, telegram.answers(person)[0].keys[0][0]["callback_data"]
+            )
         wait_until_ended(replicas, 3 * len(people))
     for person in people:
         story, help_ = whole_answers(telegram, person)

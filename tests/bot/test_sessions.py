@@ -22,14 +22,17 @@ def open_two_sessions(talk):
 
 def test_old_session_is_reopened_with_its_history(anna, provider):
     open_two_sessions(anna)
-    anna.press(next(label for label in anna.labels if label.startswith("Что такое лоб?")))
+    anna.press(
+        next(label for label in anna.labels if label.startswith("Что такое лоб?"))
+    )
     assert "1 вопрос с ответом" in anna.last.text
     opened = anna.press("Открыть")
     assert opened.text.startswith("Открыт разговор «Что такое лоб?»")
     assert "Вы остановились на вопросе: Что такое лоб?" in opened.text
     anna.say("А виски?")
     contents = [
-        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+        message["content"]
+        for message in provider.calls("chat.create")[-1].body["messages"]
     ]
     assert "Что такое лоб?" in contents
     assert "Что такое подбородок?" not in contents
@@ -58,7 +61,9 @@ VERBS = ("session", "session-open", "session-drop", "session-dropped")
 def test_session_of_another_user_is_neither_shown_nor_changed(anna, telegram):
     open_two_sessions(anna)
     (_, session_id) = anna.button_data("session").split(":")
-    before = select_rows(anna.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id")
+    before = select_rows(
+        anna.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id"
+    )
     boris = ChatUser(telegram, anna.settings, "boris")
     message = boris.say("/help")
     for verb in VERBS:
@@ -70,16 +75,22 @@ def test_session_of_another_user_is_neither_shown_nor_changed(anna, telegram):
         )
     assert [answer.text for answer in telegram.answers("boris")] == [message.text]
     assert (
-        select_rows(anna.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id")
+        select_rows(
+            anna.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id"
+        )
         == before
     )
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_cleared_session_is_deleted_and_the_next_question_starts_another(anna, provider):
+def test_cleared_session_is_deleted_and_the_next_question_starts_another(
+    anna, provider
+):
     anna.say("Что такое лоб?")
     assert "Разговор удалён, начинаем новый" in anna.say("/clear").text
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(0,)]
     anna.say("А подбородок?")
     (call,) = provider.calls("chat.create")[-1:]
-    assert "Что такое лоб?" not in [message["content"] for message in call.body["messages"]]
+    assert "Что такое лоб?" not in [
+        message["content"] for message in call.body["messages"]
+    ]

@@ -32,7 +32,9 @@ def buyer(selling_bot):
 def resend_payment(telegram, buyer, change=dict):
     """Send the update of the buyer's newest payment again, optionally changed."""
     paid = [
-        sent.message for sent in telegram.log(buyer.who) if "successful_payment" in sent.message
+        sent.message
+        for sent in telegram.log(buyer.who)
+        if "successful_payment" in sent.message
     ]
     message = {**paid[-1], "successful_payment": {**paid[-1]["successful_payment"]}}
     change(message["successful_payment"])
@@ -42,7 +44,11 @@ def resend_payment(telegram, buyer, change=dict):
 
 
 def thank_messages(buyer):
-    return [message for message in buyer.telegram.answers(buyer.who) if "Thank you" in message.text]
+    return [
+        message
+        for message in buyer.telegram.answers(buyer.who)
+        if "Thank you" in message.text
+    ]
 
 
 def test_pack_is_paid_and_usable_at_once(buyer):
@@ -80,12 +86,21 @@ def test_paid_order_cannot_be_paid_again(buyer):
             "This invoice has expired. You weren't charged",
         ),
         ("amount = 7", "price has changed"),
-        ("""promise = REPLACE(promise, '"plus"', '"gone"')""", "This invoice has expired"),
+        (
+            """promise = REPLACE(promise, '"plus"', '"gone"')""",
+            "This invoice has expired",
+        ),
     ],
 )
-def test_order_that_is_over_or_costs_or_gives_something_else_cannot_be_paid(buyer, change, reason):
+def test_order_that_is_over_or_costs_or_gives_something_else_cannot_be_paid(
+    buyer, change, reason
+):
     purchase_id = buyer.order("Plus")
-    change_rows(buyer.settings, f"UPDATE purchase SET {change} WHERE id = ?", purchase_id)  # noqa: S608 - our own words
+    change_rows(
+        buyer.settings,
+        f"UPDATE purchase SET {change} WHERE id = ?",  # noqa: S608 - our own words
+        purchase_id,
+    )
     assert reason in buyer.try_to_pay()
 
 
@@ -122,7 +137,9 @@ def test_payment_that_matches_no_order_grants_nothing_and_admins_are_notified(
         for key, arguments in select_rows(settings, "SELECT key, arguments FROM notice")
         if key == notice_key
     ]
-    assert any(charge in arguments or str(buyer.user_id) in arguments for arguments in notices)
+    assert any(
+        charge in arguments or str(buyer.user_id) in arguments for arguments in notices
+    )
 
 
 def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):

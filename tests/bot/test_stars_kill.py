@@ -25,7 +25,9 @@ def settings(tmp_path, telegram):
 
 
 @pytest.mark.parametrize("point", PAYMENT)
-def test_payment_is_granted_and_thanked_once_after_a_kill_at(telegram, settings, tmp_path, point):
+def test_payment_is_granted_and_thanked_once_after_a_kill_at(
+    telegram, settings, tmp_path, point
+):
     buyer = buyer_with_invoice(telegram, settings)
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     telegram.pay(buyer.who)
@@ -34,9 +36,18 @@ def test_payment_is_granted_and_thanked_once_after_a_kill_at(telegram, settings,
     with RunningBot(settings):
         buyer.wait_for_text("Paid")
         telegram.wait_for(lambda: not telegram.pending())
-    assert [entry[1:3] for entry in ledger(settings)] == [("payment", 50), ("grant", 50)]
+    assert [entry[1:3] for entry in ledger(settings)] == [
+        ("payment", 50),
+        ("grant", 50),
+    ]
     assert (
-        len([message for message in telegram.answers(buyer.who) if "Thank you" in message.text])
+        len(
+            [
+                message
+                for message in telegram.answers(buyer.who)
+                if "Thank you" in message.text
+            ]
+        )
         == 1
     )
 
@@ -49,16 +60,25 @@ def test_stars_are_refunded_once_after_a_kill_at(telegram, settings, tmp_path, p
     purchase_id = buyer.purchases()[0].purchase_id
     grant = query_billing(settings, lambda books: books.ledger.entries(purchase_id))[1]
     query_billing(
-        settings, lambda books: books.refunds.request(grant.entry_id, grant.amount, "x", "cli:test")
+        settings,
+        lambda books: books.refunds.request(
+            grant.entry_id, grant.amount, "x", "cli:test"
+        ),
     )
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]
     # Half a minute passes until the lease expires.
     change_rows(
-        settings, "UPDATE refund SET next_poll_at = '2026-01-01' WHERE next_poll_at IS NOT NULL"
+        settings,
+        "UPDATE refund SET next_poll_at = '2026-01-01' WHERE next_poll_at IS NOT NULL",
     )
     with RunningBot(settings):
         buyer.wait_for_text("Refunded")
-        telegram.wait_for(lambda: select_rows(settings, "SELECT state FROM refund") == [("done",)])
-    assert [entry[1:3] for entry in ledger(settings)][2:] == [("refund", 50), ("revocation", 0)]
+        telegram.wait_for(
+            lambda: select_rows(settings, "SELECT state FROM refund") == [("done",)]
+        )
+    assert [entry[1:3] for entry in ledger(settings)][2:] == [
+        ("refund", 50),
+        ("revocation", 0),
+    ]
     assert telegram.stars(buyer.who) == 5000

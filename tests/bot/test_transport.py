@@ -18,7 +18,10 @@ def run_with_bot(telegram, story, **options):
     async def run():
         transport = AiohttpRequest(**options)
         bot = Bot(
-            telegram.token, telegram.base_url, request=transport, get_updates_request=transport
+            telegram.token,
+            telegram.base_url,
+            request=transport,
+            get_updates_request=transport,
         )
         await transport.initialize()
         try:
@@ -37,7 +40,10 @@ def run_with_bot(telegram, story, **options):
         (Fault("sendMessage", FaultKind.CUT), NetworkError),
         (Fault("sendMessage", FaultKind.HANG), TimedOut),
         (Fault("sendMessage", FaultKind.STATUS, status=502), NetworkError),
-        (Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=7), RetryAfter),
+        (
+            Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=7),
+            RetryAfter,
+        ),
         (Fault("sendMessage", FaultKind.STATUS, status=400), BadRequest),
     ],
     ids=lambda value: getattr(value, "kind", getattr(value, "__name__", "")),
@@ -62,8 +68,12 @@ def test_closed_port_means_that_nothing_was_sent(telegram):
 
 
 def test_page_of_a_proxy_is_no_answer_of_telegram(server, reply):
-    page = reply(b"<html>Pay your bill</html>", headers=(("Content-Type", "text/html"),))
-    server.will(*[reply(b"{}", 502)] * DOWN_AFTER, page, reply({"ok": True, "result": []}))
+    page = reply(
+        b"<html>Pay your bill</html>", headers=(("Content-Type", "text/html"),)
+    )
+    server.will(
+        *[reply(b"{}", 502)] * DOWN_AFTER, page, reply({"ok": True, "result": []})
+    )
 
     async def run():
         transport = AiohttpRequest()

@@ -32,7 +32,8 @@ pytestmark = pytest.mark.functional
 LONG = "Почему для двоичного поиска массив должен быть упорядочен, а для линейного может и не быть?"
 OFFERS = ["Что такое двоичный поиск?", LONG]
 UNKNOWN = (
-    "Этого я не знаю: такого нет в примерах, на которых меня учили. Попробуйте другими словами."
+    "Этого я не знаю: такого нет в примерах, на которых меня учили."
+    " Попробуйте другими словами."
 )
 REFUSAL = {"known": False, "confidence": 0.2, "nearest": OFFERS}
 
@@ -57,28 +58,39 @@ def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
         assert answered.text == f"{OFFERS[0]}\n\nДелит пополам."
         assert "near" not in str(answered.keys)
         # Two quick presses count as one.
-        assert talk.press("near:1:0", refused.message_id).message_id == answered.message_id
+        assert (
+            talk.press("near:1:0", refused.message_id).message_id == answered.message_id
+        )
         assert talk.alerts() == [russian_text("bot-offered-done")]
         # The same question in the user's own words does not disable the button.
         assert talk.say(OFFERS[0]).text == "Делит пополам."
         assert talk.press("near:1:0", refused.message_id).text == answered.text
         # The old buttons still work.
         assert talk.press("near:1:1", refused.message_id).text.startswith(LONG)
-    contents = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
+    contents = [
+        call.body["messages"][-1]["content"] for call in provider.calls("chat.create")
+    ]
     assert contents == ["А если массив двоичный?", *[OFFERS[0]] * 3, OFFERS[1]]
     assert count_charged(settings) == {"text": 4}  # not the refusal
-    assert select_rows(settings, "SELECT known FROM turn ORDER BY id") == [(0,), *[(1,)] * 4]
+    assert select_rows(settings, "SELECT known FROM turn ORDER BY id") == [
+        (0,),
+        *[(1,)] * 4,
+    ]
     assert OFFERS[0] not in str(select_rows(settings, "SELECT nearest FROM turn"))
 
 
-def test_line_above_the_suggestions_is_in_the_language_of_the_refusal(telegram, provider, settings):
+def test_line_above_the_suggestions_is_in_the_language_of_the_refusal(
+    telegram, provider, settings
+):
     provider.behave(fixed_answer="I don't know that.", extension=REFUSAL)
     with RunningBot(settings):
         refused = ChatUser(telegram, settings).say("What about a binary array?")
     assert refused.text.endswith(text("en", "bot-nearest"))
 
 
-def test_small_talk_is_answered_without_a_model_a_charge_and_buttons(telegram, provider, settings):
+def test_small_talk_is_answered_without_a_model_a_charge_and_buttons(
+    telegram, provider, settings
+):
     with RunningBot(settings):
         answered = ChatUser(telegram, settings).say("Спасибо!")
     assert answered.text == russian_text("small-talk-thanks")
@@ -88,7 +100,9 @@ def test_small_talk_is_answered_without_a_model_a_charge_and_buttons(telegram, p
     assert select_rows(settings, "SELECT known FROM turn") == [(None,)]
 
 
-def test_suggestion_for_one_user_cannot_be_asked_by_another(telegram, provider, settings):
+def test_suggestion_for_one_user_cannot_be_asked_by_another(
+    telegram, provider, settings
+):
     with RunningBot(settings):
         ChatUser(telegram, settings).say("А если массив двоичный?")
         boris = ChatUser(telegram, settings, "boris")
@@ -115,10 +129,14 @@ def teach_course(settings):
         Catalogue(database).index({"neurotypology": tree.check("neurotypology")})
         index = FileIndex(database)
         index.add({blob: data.decode() for blob, data in tree.blobs.items()})
-        index.keep("neurotypology", "tree", {entry.path: entry.blob for entry in tree.entries})
+        index.keep(
+            "neurotypology", "tree", {entry.path: entry.blob for entry in tree.entries}
+        )
 
 
-def test_answer_is_composed_from_the_course_with_its_source(telegram, provider, settings):
+def test_answer_is_composed_from_the_course_with_its_source(
+    telegram, provider, settings
+):
     teach_course(settings)
     with RunningBot(replace(settings, grounding=("chat", "stand-in-chat"))):
         talk = ChatUser(telegram, settings)
@@ -144,7 +162,9 @@ def test_question_is_shown_to_editors_after_consent(anna, settings):
     assert russian_text("tell-button") in anna.labels
     asked = anna.press("tell:1", refused.message_id)
     assert asked.text == russian_text("consent-ask").strip()
-    assert anna.press("tell:1", refused.message_id).text == russian_text("consent-again")
+    assert anna.press("tell:1", refused.message_id).text == russian_text(
+        "consent-again"
+    )
     assert list_shown(settings) == []
     assert anna.press(YES).text == russian_text("tell-sent")
     assert list_shown(settings) == ["Куда девать массив?"]
@@ -173,14 +193,21 @@ def list_shown(settings):
 def list_asked(settings):
     """Return the questions that a new model is asked for editors to read."""
     with open_statistics(settings) as statistics:
-        return [each.question for each in statistics.list_asked("neurotypology", date.min, 10)]
+        return [
+            each.question
+            for each in statistics.list_asked("neurotypology", date.min, 10)
+        ]
 
 
-def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(anna, settings):
+def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(
+    anna, settings
+):
     refused = anna.say("Куда девать массив?")
     anna.press("tell:1", refused.message_id)
     anna.press("consent:no")
-    assert anna.press("tell:1", refused.message_id).text == russian_text("tell-no-consent")
+    assert anna.press("tell:1", refused.message_id).text == russian_text(
+        "tell-no-consent"
+    )
     # The next message is a question.
     assert anna.say("А теперь?").text.startswith(UNKNOWN)
     assert list_shown(settings) == []
@@ -189,8 +216,12 @@ def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(a
     assert anna.press(YES).text == russian_text("tell-sent")
 
 
-def test_answer_to_a_document_says_that_the_next_question_is_for_the_course(telegram, settings):
+def test_answer_to_a_document_says_that_the_next_question_is_for_the_course(
+    telegram, settings
+):
     with RunningBot(settings):
-        send_document(telegram, b"# A lecture", "lecture.md", "text/markdown", caption="О чём?")
+        send_document(
+            telegram, b"# A lecture", "lecture.md", "text/markdown", caption="О чём?"
+        )
         wait_until_ended(telegram, settings, 1)
         assert russian_text("media-next") in answer_texts(telegram)[-1]

@@ -38,7 +38,11 @@ def choose_pages(pages, language):
     """Return the index, name and path of each page that is checked in this language."""
     indexed = [(index, *item) for index, item in enumerate(pages.items())]
     rest = LANGUAGES.index(language)
-    return [page for page in indexed if is_complete() or (page[0] + page[0] // 4) % 2 == rest]
+    return [
+        page
+        for page in indexed
+        if is_complete() or (page[0] + page[0] // 4) % 2 == rest
+    ]
 
 
 def find_faults(page, name, width, theme):
@@ -56,7 +60,9 @@ def find_faults(page, name, width, theme):
     options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
     document = page.evaluate("(options) => axe.run(document, options)", options)
     faults = {
-        f"{name} {width} {theme}: {fault['id']}": [node["html"][:160] for node in fault["nodes"]]
+        f"{name} {width} {theme}: {fault['id']}": [
+            node["html"][:160] for node in fault["nodes"]
+        ]
         for fault in document["violations"]
     }
     if too_wide := page.evaluate(TOO_WIDE):
@@ -86,7 +92,9 @@ def require_no_faults(visitor, pages, language):
         page.goto(visitor.site.address + path)
         page.wait_for_load_state("networkidle")
         assert page.locator("html").get_attribute("lang") == language
-        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(it => it.open = true)"
+        )
         faults |= find_faults_in_views(page, name, index)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
 

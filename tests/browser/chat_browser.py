@@ -29,10 +29,14 @@ class Bot:
             return json.loads(response.read())["result"]
 
     def say(self, chat_id: int, text: str, **fields: object) -> int:
-        return self.call("sendMessage", chat_id=chat_id, text=text, **fields)["message_id"]
+        return self.call("sendMessage", chat_id=chat_id, text=text, **fields)[
+            "message_id"
+        ]
 
     def edit(self, message_id: int, text: str, **fields: object) -> None:
-        self.call("editMessageText", chat_id=ANNA, message_id=message_id, text=text, **fields)
+        self.call(
+            "editMessageText", chat_id=ANNA, message_id=message_id, text=text, **fields
+        )
 
     def read_update(self) -> dict:
         def newest() -> dict:
@@ -49,7 +53,9 @@ def open_chat_page(
 ) -> Iterator[Page]:
     """Yield the open chat page; fail the test for any browser error."""
     errors: list[str] = []
-    with pages.open(errors, viewport={"width": width, "height": 800}, **options) as page:
+    with pages.open(
+        errors, viewport={"width": width, "height": 800}, **options
+    ) as page:
         # The page reads the menu before the test changes it.
         with page.expect_response("**/control/menu?*"):
             page.goto(telegram.page_url)
@@ -57,7 +63,9 @@ def open_chat_page(
         yield page
     # Chromium says "Transition was" when a navigation interrupts a view transition.
     known = ("Transition was", "net::ERR_")
-    assert [text for text in errors if not any(message in text for message in known)] == []
+    assert [
+        text for text in errors if not any(message in text for message in known)
+    ] == []
 
 
 def find_field(page: Page):

@@ -21,7 +21,9 @@ def chromium() -> Iterator[Browser]:
     reason = f"no {CHROMIUM}: browser tests need it (apt-get install chromium-headless-shell)"
     skip_or_fail(None if CHROMIUM.exists() else reason)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=ARGUMENTS
+        )
         # A busy machine renders late; the limit costs nothing where the page is ready earlier.
         expect.set_options(timeout=1000 * longest(DEADLINE_S))
         yield browser

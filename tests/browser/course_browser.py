@@ -12,7 +12,11 @@ from tests.api.chat_api import run_chat_api
 from tests.api.sign_in_data import TELEGRAM_PUBLIC_KEY, set_bot_name
 from tests.browser.installed_chromium import PagePool
 
-PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
+PHONE = {
+    "viewport": {"width": 360, "height": 780},
+    "has_touch": True,
+    "is_mobile": True,
+}
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 # Chromium's messages when a navigation interrupts a view transition, those about responses that a
 # test expects to fail, and its question about unsaved text.
@@ -26,7 +30,10 @@ _EXPECTED_MESSAGES = (
 @contextmanager
 def run_course_site(folder, **settings):
     """Run a site with seven courses, a bot name and a model that answers in `algorithms`."""
-    with run_chat_api(folder, telegram_keys=(TELEGRAM_PUBLIC_KEY,), **settings) as (site, provider):
+    with run_chat_api(folder, telegram_keys=(TELEGRAM_PUBLIC_KEY,), **settings) as (
+        site,
+        provider,
+    ):
         site.index_courses(COURSES)
         set_bot_name(site)
         site.provider = provider
@@ -67,7 +74,9 @@ class Visitor:
         """Open a browser, signed in as this user or signed out."""
         # Animated frames would take a fifth of the tests' processor time.
         context = {"locale": "ru-RU", "reduced_motion": "reduce", **DESKTOP, **options}
-        page = self._opened.enter_context(self._pages.open(self.errors, is_new=is_new, **context))
+        page = self._opened.enter_context(
+            self._pages.open(self.errors, is_new=is_new, **context)
+        )
         if user_id is not None:
             cookies = {"merlin": self.site.sign_in(user_id)}
             if "locale" in options:

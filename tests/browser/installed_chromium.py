@@ -36,7 +36,9 @@ class PagePool:
     @contextmanager
     def open(self, errors, *, is_new=False, **options):
         """Yield a page with these options of its context; append the page's errors to `errors`."""
-        fixed = {name: value for name, value in options.items() if name not in _CHANGEABLE}
+        fixed = {
+            name: value for name, value in options.items() if name not in _CHANGEABLE
+        }
         free = self._free[repr(sorted(fixed.items()))]
         page = free.pop() if free and not is_new else self._open_new(fixed)
         _set_view(page, **options)
@@ -79,7 +81,9 @@ def _list_listeners(errors):
     }
 
 
-def _set_view(page, viewport, color_scheme="light", reduced_motion="no-preference", **_fixed):
+def _set_view(
+    page, viewport, color_scheme="light", reduced_motion="no-preference", **_fixed
+):
     page.set_viewport_size(viewport)
     page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
 

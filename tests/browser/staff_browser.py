@@ -44,7 +44,9 @@ BORIS = 1002
 VERA = 1003
 ANNA = 1001
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
-PLAN = make_plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
+PLAN = make_plan(
+    "student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)}
+)
 EPOCHS = 4
 STEPS = 120
 
@@ -75,7 +77,9 @@ EXAMPLES = {
     "examples/graphs/dfs.yaml": make_example_file(
         "Что такое обход в глубину?", "Сначала вглубь.", "графы"
     ),
-    "examples/xss/one.yaml": make_example_file(f"Что значит {XSS}?".replace("'", ""), "Это текст."),
+    "examples/xss/one.yaml": make_example_file(
+        f"Что значит {XSS}?".replace("'", ""), "Это текст."
+    ),
 }
 COURSES = {
     **catalogue_files.COURSES,
@@ -120,9 +124,18 @@ def add_people(site):
         Users(site.db).set_name(number, name)
     heartbeats = Heartbeats(site.database)
     now = utc_now()
-    heartbeats.beat(Heartbeat("daemon", "merlin-1", 7, now - timedelta(hours=9), now, "polls"))
     heartbeats.beat(
-        Heartbeat("bot", "merlin-1", 8, now - timedelta(hours=9), now - timedelta(minutes=5), "")
+        Heartbeat("daemon", "merlin-1", 7, now - timedelta(hours=9), now, "polls")
+    )
+    heartbeats.beat(
+        Heartbeat(
+            "bot",
+            "merlin-1",
+            8,
+            now - timedelta(hours=9),
+            now - timedelta(minutes=5),
+            "",
+        )
     )
 
 
@@ -134,16 +147,22 @@ def fill_pipeline(site):
     rows.serve(2, make_examples(14), spec=spec)
     store_test_answers(rows)
     job = rows.start(3, make_examples(15), spec=make_spec("python"), author=XSS[:40])
-    rows.jobs.save(job, _change_job(rows, job, JobState.FAILED, error=f"insufficient_quota {XSS}"))
+    rows.jobs.save(
+        job, _change_job(rows, job, JobState.FAILED, error=f"insufficient_quota {XSS}")
+    )
     job = rows.start(4, make_examples(16), spec=spec)
-    rows.jobs.save(job, _change_job(rows, job, JobState.RUNNING, provider_job_id="ftjob-81c2"))
+    rows.jobs.save(
+        job, _change_job(rows, job, JobState.RUNNING, provider_job_id="ftjob-81c2")
+    )
     site.job_id = job.job_id
     add_losses(site, range(1, 70))
     commit = make_commit(5, message=XSS)
     at = rows.clock()
     checked = make_checked_dataset(make_spec("hci"), (), (make_finding(),))
     reason = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
-    rows.record(commit, [CommitOutcome("hci", VerdictStatus.REJECTED, checked, **reason)], at)
+    rows.record(
+        commit, [CommitOutcome("hci", VerdictStatus.REJECTED, checked, **reason)], at
+    )
     site.rejected = commit.sha
 
 
@@ -175,7 +194,9 @@ def add_losses(site, steps):
                 "step": step,
                 "epoch": step * EPOCHS / STEPS,
                 "total_steps": STEPS,
-                "train_loss": 0.4 + 2.4 * math.exp(-step / 25) + 0.06 * math.sin(step * 1.7),
+                "train_loss": 0.4
+                + 2.4 * math.exp(-step / 25)
+                + 0.06 * math.sin(step * 1.7),
             },
         )
         for step in steps
@@ -183,7 +204,9 @@ def add_losses(site, steps):
     if 1 in steps:
         events.append(JobEvent("note", rows.clock(), "info", XSS))
     checkpoints = [
-        Checkpoint(f"ft:ckpt-{step}", step, {"valid_loss": 0.6 + 2.2 * math.exp(-step / 22)})
+        Checkpoint(
+            f"ft:ckpt-{step}", step, {"valid_loss": 0.6 + 2.2 * math.exp(-step / 22)}
+        )
         for step in steps
         if step % (STEPS // EPOCHS) == 0
     ]
@@ -198,7 +221,9 @@ def ask_questions(site):
     session = sessions.open(ChatPlace(ANNA, ANNA))
     sessions.change(replace(session, dataset="algorithms"))
     for number in range(1, 10):
-        question = Question(session.session_id, number, ANNA, f"Что такое {XSS}? ({number})")
+        question = Question(
+            session.session_id, number, ANNA, f"Что такое {XSS}? ({number})"
+        )
         turn = turns.ask(question, 1)
         turns.write(number, StoredAnswer("Не знаю.", model_id="ft:algorithms:1"))
         if number % 3 == 0:

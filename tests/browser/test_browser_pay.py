@@ -14,7 +14,12 @@ from tests.browser.axe_and_screenshots import (
     is_complete,
     require_no_faults,
 )
-from tests.browser.course_browser import Visitor, expect_spoken, note_regions, open_visitor
+from tests.browser.course_browser import (
+    Visitor,
+    expect_spoken,
+    note_regions,
+    open_visitor,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +60,8 @@ def redirect_to_site(visitor: Visitor, page):
         # Playwright does not intercept redirects: rewrite the Location header here.
         response = route.fetch(max_redirects=0)
         headers = {
-            name: value.replace(PUBLIC_URL, address) for name, value in response.headers.items()
+            name: value.replace(PUBLIC_URL, address)
+            for name, value in response.headers.items()
         }
         route.fulfill(response=response, headers=headers)
 
@@ -96,11 +102,17 @@ def test_purchase_leads_from_plans_through_the_gateway_to_a_paid_order(visitor, 
 
 def test_sum_and_button_stay_in_view_on_a_phone(visitor):
     # The keyboard takes the lower half of 844 px.
-    narrow = {"viewport": {"width": 390, "height": 460}, "has_touch": True, "is_mobile": True}
+    narrow = {
+        "viewport": {"width": 390, "height": 460},
+        "has_touch": True,
+        "is_mobile": True,
+    }
     page = visitor.open("/checkout/plus", visitor.add_user(), **narrow)
     for _ in range(2):
         expect(page.locator(".total b")).to_be_in_viewport(ratio=1)
-        expect(page.get_by_role("button", name="Оплатить 299 ₽")).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("button", name="Оплатить 299 ₽")).to_be_in_viewport(
+            ratio=1
+        )
         page.get_by_label("Куда прислать чек").focus()
 
 
@@ -116,7 +128,9 @@ def test_open_order_page_updates_when_the_order_is_paid(visitor, shop):
     expect(check).to_be_focused()
     note_regions(page)
     shop.yookassa.choose(order_id, "paid")
-    told = page.locator("#order").get_by_text("20 голосовых вопросов: осталось 20, действуют")
+    told = page.locator("#order").get_by_text(
+        "20 голосовых вопросов: осталось 20, действуют"
+    )
     expect(told).to_be_visible()
     expect(check).to_have_count(0)
     expect_spoken(page, "прошла.")

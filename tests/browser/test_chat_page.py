@@ -44,7 +44,12 @@ WATCH_CARETS = """() => {
 
 
 def test_pressed_key_reaches_the_bot_and_its_reply_is_shown(page, bot):
-    keys = [[{"text": "👍 Верно", "callback_data": "good"}, {"text": "👎", "callback_data": "bad"}]]
+    keys = [
+        [
+            {"text": "👍 Верно", "callback_data": "good"},
+            {"text": "👎", "callback_data": "bad"},
+        ]
+    ]
     sent = bot.say(ANNA, "Ответ", reply_markup={"inline_keyboard": keys})
     page.get_by_role("button", name="👍 Верно").click()
     query = bot.read_update()["callback_query"]
@@ -84,10 +89,14 @@ def test_lost_connection_is_shown_and_restored_and_unsent_messages_are_repeated(
     bot.say(ANNA, "до")
     expect(find_messages(page)).to_have_count(1)
     telegram.stop()
-    expect(page.locator("#offline")).to_contain_text("Связь с демо прервалась. Пробуем снова")
+    expect(page.locator("#offline")).to_contain_text(
+        "Связь с демо прервалась. Пробуем снова"
+    )
     find_field(page).fill("не уйдёт")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Не отправлено: демо не отвечает.")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "Не отправлено: демо не отвечает."
+    )
     telegram.start()
     expect(page.locator("#offline")).to_have_text("")
     bot.say(ANNA, "после")
@@ -121,7 +130,11 @@ def test_pipeline_of_a_commit_is_shown_and_updated(pages):
             {"key": "training", "state": "now", "note": "Эпоха 3 из 4"},
         ],
         "progress": 0.68,
-        "serving": {"model": "ft:a", "build": "neurotypology-7", "since": "2026-11-12T10:00:00Z"},
+        "serving": {
+            "model": "ft:a",
+            "build": "neurotypology-7",
+            "since": "2026-11-12T10:00:00Z",
+        },
     }
     state = {"body": pipeline}
 
@@ -136,8 +149,12 @@ def test_pipeline_of_a_commit_is_shown_and_updated(pages):
         pages.open([], viewport=viewport) as page,
     ):
         page.goto(standin.page_url)
-        expect(page.locator(".steps [aria-current=step]")).to_contain_text("Эпоха 3 из 4")
-        expect(page.get_by_role("progressbar", name="Обучение")).to_have_attribute("value", "68")
+        expect(page.locator(".steps [aria-current=step]")).to_contain_text(
+            "Эпоха 3 из 4"
+        )
+        expect(page.get_by_role("progressbar", name="Обучение")).to_have_attribute(
+            "value", "68"
+        )
         expect(page.locator(".chatside .panel")).to_contain_text("neurotypology-7")
         assert page.locator(".steps li").count() == 6
         # On a phone it is a drawer; the menu in the bar chooses person and chat.

@@ -8,7 +8,9 @@ from merlin.sandbox.telegram.world import BOT_NAME
 pytestmark = pytest.mark.integration
 
 
-def test_link_to_the_bot_sends_its_payload_with_start_if_it_is_valid(page, telegram, bot):
+def test_link_to_the_bot_sends_its_payload_with_start_if_it_is_valid(
+    page, telegram, bot
+):
     link = f"{telegram.base_url.removesuffix('/bot')}/{BOT_NAME}?start="
     for payload in ("", "a b", "%3Cscript%3E", "x" * 65):
         page.goto(link + payload)
@@ -18,11 +20,16 @@ def test_link_to_the_bot_sends_its_payload_with_start_if_it_is_valid(page, teleg
     page.goto(f"{link}login_a-key_17")
     expect(page.locator("#link")).to_contain_text("Сюда привела ссылка на бота")
     page.locator("[data-person=boris]").click()
-    expect(page.locator("[data-person=boris]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-person=boris]")).to_have_attribute(
+        "aria-pressed", "true"
+    )
     page.get_by_role("button", name="Запустить").click()
     expect(page.locator("#link")).to_have_count(0)
     message = bot.read_update()["message"]
-    assert (message["from"]["username"], message["text"]) == ("boris", "/start login_a-key_17")
+    assert (message["from"]["username"], message["text"]) == (
+        "boris",
+        "/start login_a-key_17",
+    )
     assert "start" not in page.url
 
 

@@ -10,9 +10,16 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
-def test_nothing_is_cut_off_unnamed_or_low_in_contrast(pages, telegram, bot, width, scheme):
+def test_nothing_is_cut_off_unnamed_or_low_in_contrast(
+    pages, telegram, bot, width, scheme
+):
     for page in open_chat_page(pages, telegram, width, color_scheme=scheme):
-        keys = [[{"text": "Верно", "callback_data": "a"}, {"text": "Нет", "callback_data": "b"}]]
+        keys = [
+            [
+                {"text": "Верно", "callback_data": "a"},
+                {"text": "Нет", "callback_data": "b"},
+            ]
+        ]
         bot.say(ANNA, "слово" * 60, reply_markup={"inline_keyboard": keys})
         telegram.say("anna", "Какие черты лица отвечают за глубину фиксации?")
         send_rich_message(bot)
@@ -34,7 +41,9 @@ def send_rich_message(bot):
         {"type": "blockquote", "offset": 40, "length": 6},
     ]
     styles = ("primary", "success", "danger")
-    keys = [[{"text": style, "callback_data": style, "style": style} for style in styles]]
+    keys = [
+        [{"text": style, "callback_data": style, "style": style} for style in styles]
+    ]
     keys.append([{"text": "Открыть курс", "url": "https://example.com/"}])
     bot.call("setMyCommands", commands=[{"command": "help", "description": "Помощь"}])
     bot.say(ANNA, text, entities=entities, reply_markup={"inline_keyboard": keys})

@@ -21,8 +21,13 @@ def test_message_is_replied_to(page, bot, telegram):
     page.keyboard.press("Enter")
     assert bot.read_update()["message"]["reply_to_message"]["message_id"] == sent
     expect(page.locator("#context")).to_be_empty()
-    expect(find_messages(page).last.locator("blockquote.reply")).to_have_text("Форма лба.")
-    assert [message.text for message in telegram.log("anna")] == ["Форма лба.", "почему?"]
+    expect(find_messages(page).last.locator("blockquote.reply")).to_have_text(
+        "Форма лба."
+    )
+    assert [message.text for message in telegram.log("anna")] == [
+        "Форма лба.",
+        "почему?",
+    ]
 
 
 def test_menu_offers_the_commands_of_the_chat(page, bot):

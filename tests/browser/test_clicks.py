@@ -72,7 +72,9 @@ def site(tmp_path_factory):
         lab = Lab(folder, "", providers=providers, engine={"listen": address})
         recipe = {"provider": "engine", "base_model": "recall", "suffix": "trial"}
         lab.repository.dataset(count=14, recipe=recipe)
-        (lab.repository.folder / "datasets/trial/course.yaml").write_text(COURSE, "utf-8")
+        (lab.repository.folder / "datasets/trial/course.yaml").write_text(
+            COURSE, "utf-8"
+        )
         lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         lab.repository.commit()
         settings = ProcessSettings(
@@ -130,7 +132,9 @@ def test_answer_is_corrected_and_seen_live_in_four_clicks(visitor, site):
     boris.click("Принять", "button")
     expect_live(boris.page)
     anna.type_question(KNOWN)
-    expect(anna.page.locator("#log .msg").last).to_contain_text("Понятие 3 значит другое.")
+    expect(anna.page.locator("#log .msg").last).to_contain_text(
+        "Понятие 3 значит другое."
+    )
     assert anna.clicks + boris.clicks == 4
 
 
@@ -170,7 +174,11 @@ def test_example_is_added_in_three_clicks(visitor):
 
 def test_excel_file_becomes_the_first_answer_in_seven_clicks(visitor, tmp_path):
     book = Workbook()
-    for row in (["ЧаВо"], ["Вопросы", "Ответы"], ["Чем питается василиск?", "Улитками."]):
+    for row in (
+        ["ЧаВо"],
+        ["Вопросы", "Ответы"],
+        ["Чем питается василиск?", "Улитками."],
+    ):
         book.active.append(row)
     book.save(tmp_path / "faq.xlsx")
     boris = Walk(visitor.open("/teach", BORIS))
@@ -200,7 +208,9 @@ def test_error_of_a_commit_is_found_in_one_click_and_once_mended_leads_to_what_i
     story = boris.page.locator(".story")
     expect(story).to_contain_text("q20.yaml")
     assert boris.clicks == 1
-    repository.commit_example("trial", 20, question="Кто загадывает?", subject="Ask the riddle")
+    repository.commit_example(
+        "trial", 20, question="Кто загадывает?", subject="Ask the riddle"
+    )
     expect(story.locator("header .chip.ok")).to_have_text("исправлен")
     boris.click("Посмотреть, каким он стал", within=story)
     expect(boris.page.get_by_label("Вопрос")).to_have_value("Кто загадывает?")
@@ -208,13 +218,19 @@ def test_error_of_a_commit_is_found_in_one_click_and_once_mended_leads_to_what_i
     repository.commit("Remove the riddle")
     boris.page.go_back()
     expect(story).to_contain_text("Этого примера больше нет.")
-    expect(story.get_by_role("link", name=re.compile("Исправить|каким он стал"))).to_have_count(0)
+    expect(
+        story.get_by_role("link", name=re.compile("Исправить|каким он стал"))
+    ).to_have_count(0)
 
 
-def test_commit_and_what_it_changed_are_found_in_two_clicks_and_what_undid_it_in_one(visitor, site):
+def test_commit_and_what_it_changed_are_found_in_two_clicks_and_what_undid_it_in_one(
+    visitor, site
+):
     repository = site.lab.repository
     subject = "Say where a phoenix nests"
-    done = repository.commit_example("trial", 40, question="Где гнездо феникса?", subject=subject)
+    done = repository.commit_example(
+        "trial", 40, question="Где гнездо феникса?", subject=subject
+    )
     repository.git("revert", "--no-edit", done)
     boris = Walk(visitor.open(f"/courses/{site.course_id('trial')}/board", BORIS))
     boris.click(re.compile(r"^\d+ коммит"))
@@ -232,7 +248,9 @@ def test_commit_and_what_it_changed_are_found_in_two_clicks_and_what_undid_it_in
     author = repository.git("log", "-1", "--format=%an", done)
     found = find_commits(boris.page, done[:7], author=author, state="undone")
     expect(found).to_contain_text([subject])
-    expect(find_commits(boris.page, done[:7], author=author, state="mended")).to_have_count(0)
+    expect(
+        find_commits(boris.page, done[:7], author=author, state="mended")
+    ).to_have_count(0)
 
 
 def find_commits(page, words, **chosen):
@@ -269,8 +287,12 @@ def test_model_is_rolled_back_and_stays_in_three_clicks(visitor, site):
     expect(compared).to_have_value(before)
     compared.select_option("trial-1")
     vera.click("Сравнить", "button")
-    expect(vera.page).to_have_url(re.compile(f"/{answered}/evaluation.*against=trial-1"))
+    expect(vera.page).to_have_url(
+        re.compile(f"/{answered}/evaluation.*against=trial-1")
+    )
     site.lab.repository.commit_example("trial", 21, subject="Add another")
     vera.page.goto(f"{site.address}/admin/board")
-    expect(vera.page.locator(".slip", has_text="Add another")).to_contain_text("закреплена")
+    expect(vera.page.locator(".slip", has_text="Add another")).to_contain_text(
+        "закреплена"
+    )
     assert answered != find_live(site) == back

@@ -39,7 +39,9 @@ def test_running_job_is_updated_and_open_sections_stay_open(staff_visitor, staff
     assert re.search(r"Потери на тесте: от 1,\d{3} до 0,\d{3} к шагу 90", summary)
 
 
-def test_first_page_after_signing_in_shows_the_times_of_the_browsers_zone(staff_visitor):
+def test_first_page_after_signing_in_shows_the_times_of_the_browsers_zone(
+    staff_visitor,
+):
     plain = staff_visitor.open("/admin/jobs", VERA, java_script_enabled=False)
     (time,) = re.findall(r"\d\d:\d\d", plain.locator("#main").inner_text())[:1]
     late = f"{(int(time[:2]) + 9) % 24:02}{time[2:]}"
@@ -52,19 +54,27 @@ def test_board_follows_a_training(staff_visitor, staff_site):
     with page.expect_response("**/admin/board?*seen=*") as response:
         add_losses(staff_site, range(91, 94))
     assert response.value.ok
-    expect(page.locator("[aria-labelledby^=of-hci] .slip.bad")).to_contain_text("отклонён")
+    expect(page.locator("[aria-labelledby^=of-hci] .slip.bad")).to_contain_text(
+        "отклонён"
+    )
     # Lanes without a card take no room of the first screen.
-    heights = page.locator(".bare-lane").evaluate_all("lanes => lanes.map((it) => it.clientHeight)")
+    heights = page.locator(".bare-lane").evaluate_all(
+        "lanes => lanes.map((it) => it.clientHeight)"
+    )
     assert heights
     assert max(heights) < 16
     page.locator("[aria-labelledby^=of-python] .slip.bad a").click()
     expect(page.locator(".story")).to_contain_text(f"insufficient_quota {XSS}")
     # One commit can have a story in several datasets.
     title = page.locator("#of-python").inner_text()
-    expect(page.locator(".story")).to_have_accessible_name(re.compile(f" {re.escape(title)}$"))
+    expect(page.locator(".story")).to_have_accessible_name(
+        re.compile(f" {re.escape(title)}$")
+    )
     page.keyboard.press("Escape")
     expect(page.locator(".story")).to_have_count(0)
-    zone = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}["merlin_zone"]
+    zone = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}[
+        "merlin_zone"
+    ]
     assert zone == page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
     page.context.set_offline(True)
     expect(page.get_by_text("Нет связи. Страница обновится сама")).to_be_visible()
@@ -91,11 +101,14 @@ def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site
     (request,) = list_requests(staff_site, RequestKind.CANCEL)
     Requests(staff_site.db).claim([RequestKind.CANCEL])
     Requests(staff_site.db).finish(
-        request.request_id, RequestState.FAILED, {"key": "cancel-final", "arguments": {"job": "4"}}
+        request.request_id,
+        RequestState.FAILED,
+        {"key": "cancel-final", "arguments": {"job": "4"}},
     )
     expect(page.get_by_text("Обучение 4 уже завершено")).to_be_visible()
     audited = [
-        entry.action for entry in Audit(staff_site.db).list_newest(50, f"job:{staff_site.job_id}")
+        entry.action
+        for entry in Audit(staff_site.db).list_newest(50, f"job:{staff_site.job_id}")
     ]
     assert audited == ["ask.cancel"]
 

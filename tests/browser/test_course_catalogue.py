@@ -22,7 +22,9 @@ def test_u1_u2_u18_courses_are_listed_by_semester_and_a_click_requests_them(visi
     expect(first.locator(".card > a")).to_have_text(
         ["Алгоритмы и структуры данных", "Программирование на Python"]
     )
-    expect(first.locator(".card .chip")).to_have_text(["можно спросить", "модели пока нет"])
+    expect(first.locator(".card .chip")).to_have_text(
+        ["можно спросить", "модели пока нет"]
+    )
     find_menu(page).click()
     expect(find_cards(page).first).to_be_hidden()
     with page.expect_response(re.compile(r"/\?q=")) as answer:
@@ -135,4 +137,6 @@ def test_u10_hover_and_focus_show_a_description_and_escape_hides_it(visitor):
 
 def test_u10_description_is_shown_on_the_card_on_a_phone(visitor):
     page = visitor.open("/", **PHONE)
-    expect(find_cards(page).filter(has_text="Базы данных").locator(".mini")).to_be_visible()
+    expect(
+        find_cards(page).filter(has_text="Базы данных").locator(".mini")
+    ).to_be_visible()

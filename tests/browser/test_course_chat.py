@@ -39,7 +39,9 @@ def test_question_is_answered_rated_and_found_again(visitor, course_site):
     expect(page.locator("#left")).to_contain_text("Осталось 2 вопроса")
     expect(page.get_by_text("отвечает algorithms-1")).to_be_visible()
     find_field(page).fill("Что такое граф?")
-    page.evaluate("addEventListener('invalid', () => document.body.append('invalid'), true)")
+    page.evaluate(
+        "addEventListener('invalid', () => document.body.append('invalid'), true)"
+    )
     page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     expect(page.locator(".msg.me")).to_have_text(["Что такое граф?"])
@@ -51,7 +53,9 @@ def test_question_is_answered_rated_and_found_again(visitor, course_site):
     expect(page.locator("#spoken")).to_contain_text("Вершины")
     expect(find_field(page)).to_be_focused()
     page.get_by_role("button", name="Верно", exact=True).click()
-    expect(page.get_by_role("button", name="Верно", exact=True, pressed=True)).to_be_visible()
+    expect(
+        page.get_by_role("button", name="Верно", exact=True, pressed=True)
+    ).to_be_visible()
     page.get_by_role("link", name="Исправить").click()
     page.get_by_role("button", name="Разрешаю").click()
     correction = page.get_by_role("textbox", name="Каким должен быть ответ")
@@ -158,6 +162,8 @@ def test_shift_enter_adds_a_line_and_markup_is_shown_as_text(visitor):
     page.keyboard.press("Shift+Enter")
     find_field(page).press_sequentially("два")
     page.keyboard.press("Enter")
-    expect(page.locator(".msg.me .text")).to_have_text("<img src=x onerror=alert(1)>\nдва")
+    expect(page.locator(".msg.me .text")).to_have_text(
+        "<img src=x onerror=alert(1)>\nдва"
+    )
     expect(find_answers(page).locator(".version")).to_have_text("algorithms-1")
     assert page.locator(".log img").count() == 0

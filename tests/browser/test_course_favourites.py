@@ -32,7 +32,9 @@ def record_calls(page):
     page.on(
         "request",
         lambda request: (
-            calls.append((request.method, request.url.partition("/api/")[2], request.post_data))
+            calls.append(
+                (request.method, request.url.partition("/api/")[2], request.post_data)
+            )
             if "/api/user/courses" in request.url
             else None
         ),
@@ -51,7 +53,9 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sidebar_without_reloading(
     page = stop_timers(wait_until_loaded(visitor.open("/", anna, is_new=True)))
     calls = record_calls(page)
     page.evaluate("window.isTheSame = true")
-    expect(page.get_by_text("Нажмите «+» у курса, и он появится здесь.")).to_be_visible()
+    expect(
+        page.get_by_text("Нажмите «+» у курса, и он появится здесь.")
+    ).to_be_visible()
     with page.expect_response("**/api/user/courses") as response:
         find_star(page, NETWORKS).click()
     course_id = course_site.course_id("networks")
@@ -82,8 +86,12 @@ def test_u15_u16_minus_removes_a_course_and_undo_restores_it(visitor, course_sit
     course_id = course_site.course_id("networks")
     assert response.value.status == 204
     assert calls == [("DELETE", f"user/courses/{course_id}", None)]
-    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Алгоритмы и структуры данных"])
-    expect(find_toast(page)).to_contain_text(f"Курс «{NETWORKS}» убран из «Моих курсов».")
+    expect(find_sidebar(page).get_by_role("link")).to_have_text(
+        ["Алгоритмы и структуры данных"]
+    )
+    expect(find_toast(page)).to_contain_text(
+        f"Курс «{NETWORKS}» убран из «Моих курсов»."
+    )
     expect(find_star(page, NETWORKS)).to_have_attribute("aria-pressed", "false")
     assert course_site.favourite_ids(anna) == [course_site.course_id("algorithms")]
     expect(find_sidebar(page).get_by_role("button")).to_be_focused()
@@ -101,7 +109,9 @@ def test_u17_favourites_are_requested_on_page_load(visitor, course_site):
         page.goto(course_site.address + "/")
     assert (response.value.request.method, response.value.status) == ("GET", 200)
     wait_until_loaded(page)
-    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Алгоритмы и структуры данных"])
+    expect(find_sidebar(page).get_by_role("link")).to_have_text(
+        ["Алгоритмы и структуры данных"]
+    )
     expect(find_star(page, "Алгоритмы")).to_have_attribute("aria-pressed", "true")
 
 

@@ -38,8 +38,14 @@ def make_hostile_course(payloads):
         "teachers": ["boris"],
         "materials": materials,
     }
-    links = [f"[{payload}]({payload}) ![x]({payload}) <{payload}>" for payload in payloads]
-    text = "# Всё\n\n" + "\n\n".join([*payloads, *links]) + f"\n\n```{payloads[0]}\nx\n```\n"
+    links = [
+        f"[{payload}]({payload}) ![x]({payload}) <{payload}>" for payload in payloads
+    ]
+    text = (
+        "# Всё\n\n"
+        + "\n\n".join([*payloads, *links])
+        + f"\n\n```{payloads[0]}\nx\n```\n"
+    )
     # JSON is YAML too.
     return {"course.yaml": json.dumps(card), "materials/all.md": text}
 
@@ -53,9 +59,13 @@ def course_site(tmp_path_factory):
         hostile = site.course_id("hostile")
         with site.database.atomic():
             site.database.sql(
-                "UPDATE course SET teachers = ? WHERE id = ?", json.dumps([name]), hostile
+                "UPDATE course SET teachers = ? WHERE id = ?",
+                json.dumps([name]),
+                hostile,
             )
-            site.database.sql("UPDATE material SET file_url = ? WHERE lesson = 2", "javascript:x")
+            site.database.sql(
+                "UPDATE material SET file_url = ? WHERE lesson = 2", "javascript:x"
+            )
         yield site
 
 
@@ -118,10 +128,14 @@ def test_hostile_queries_do_not_run_or_fail(visitor, course_site):
 def test_markup_in_model_answers_does_not_run(visitor, course_site):
     answer = "\n\n".join(PAYLOADS)
     nearest = PAYLOADS[:3]
-    course_site.provider.behave(fixed_answer=answer, extension={"known": False, "nearest": nearest})
+    course_site.provider.behave(
+        fixed_answer=answer, extension={"known": False, "nearest": nearest}
+    )
     page = visitor.page(visitor.add_user(), is_new=True)
     page.add_init_script(RECORD_VIOLATIONS)
-    page.goto(f"{course_site.address}/courses/{course_site.course_id('algorithms')}/chat")
+    page.goto(
+        f"{course_site.address}/courses/{course_site.course_id('algorithms')}/chat"
+    )
     page.get_by_role("textbox", name="Вопрос").fill("Что?")
     page.keyboard.press("Enter")
     expect(page.locator(".msg:not(.me) .text")).to_contain_text(PAYLOADS[0])

@@ -59,7 +59,9 @@ def test_catalogue_and_materials_are_reachable_by_keyboard(visitor, course_site)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Базы данных")
     tab_and_press(page, "Лекции")
-    wait_for_address(page, f"/courses/{course_site.course_id('databases')}?type=lecture")
+    wait_for_address(
+        page, f"/courses/{course_site.course_id('databases')}?type=lecture"
+    )
     tab_and_press(page, "Введение")
     expect(page.get_by_role("heading", level=1)).to_have_text("Введение")
     tab_and_press(page, "Назад")

@@ -14,7 +14,11 @@ from tests.browser.axe_and_screenshots import TOO_WIDE, require_no_faults
 
 pytestmark = pytest.mark.integration
 
-NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
+NARROW = {
+    "viewport": {"width": 320, "height": 700},
+    "has_touch": True,
+    "is_mobile": True,
+}
 
 
 def list_pages(site):
@@ -65,7 +69,11 @@ def test_axe_finds_no_violation_on_course_pages(visitor, course_site, anna, lang
 def test_longest_words_of_a_course_do_not_widen_its_page(visitor, course_site):
     word = "Ы" * 300
     card = {"semester": 1, "name": {"ru": word}, "description": {"ru": word}}
-    lecture = {"type": "lecture", "title": {"ru": word}, "file_url": "https://example.com/a.pdf"}
+    lecture = {
+        "type": "lecture",
+        "title": {"ru": word},
+        "file_url": "https://example.com/a.pdf",
+    }
     card["materials"] = [{"lesson": lesson, **lecture} for lesson in (1, 2, 3)]
     course_site.index_courses({**COURSES, "long": {"course.yaml": json.dumps(card)}})
     page = visitor.open(f"/courses/{course_site.course_id('long')}", **NARROW)

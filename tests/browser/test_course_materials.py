@@ -17,7 +17,9 @@ def course_path(site, slug="algorithms"):
 
 def material_path(site, title, slug="algorithms"):
     materials = Catalogue(site.db).materials(slug)
-    material_id = next(item.material_id for item in materials if item.title("ru") == title)
+    material_id = next(
+        item.material_id for item in materials if item.title("ru") == title
+    )
     return f"{course_path(site, slug)}/materials/{material_id}"
 
 
@@ -27,8 +29,12 @@ def find_titles(page):
 
 def test_u5_click_on_a_course_opens_its_materials(visitor, course_site):
     page = visitor.open("/")
-    find_cards(page).filter(has_text="Алгоритмы и структуры данных").get_by_role("link").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Алгоритмы и структуры данных")
+    find_cards(page).filter(has_text="Алгоритмы и структуры данных").get_by_role(
+        "link"
+    ).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(
+        "Алгоритмы и структуры данных"
+    )
     wait_for_address(page, course_path(course_site))
     expect(page.get_by_role("heading", level=2)).to_contain_text(
         ["Лекции", "Семинары", "Лабораторные"]
@@ -54,14 +60,18 @@ def test_u7_materials_are_filtered_by_type_with_counts_and_a_url(visitor, course
         "aria-current", "true"
     )
     expect(filters.get_by_role("link", name="Лабораторные")).to_be_focused()
-    expect(page.get_by_role("status").filter(has_text="Показано 3 материала")).to_be_attached()
+    expect(
+        page.get_by_role("status").filter(has_text="Показано 3 материала")
+    ).to_be_attached()
     page.go_back()
     expect(find_titles(page)).to_have_count(9)
     page.goto(f"{course_site.address}{course_path(course_site)}?type=seminar")
     expect(find_titles(page)).to_have_count(2)
 
 
-def test_u6_u11_click_on_a_material_opens_it_and_back_returns_to_the_list(visitor, course_site):
+def test_u6_u11_click_on_a_material_opens_it_and_back_returns_to_the_list(
+    visitor, course_site
+):
     page = visitor.open(course_path(course_site))
     find_titles(page).filter(has_text="Введение в алгоритмы").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Введение в алгоритмы")

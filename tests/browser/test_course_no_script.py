@@ -23,7 +23,9 @@ def test_courses_are_opened_searched_and_lead_to_materials(visitor):
     page.get_by_role("link", name="Лекции").click()
     expect(page.locator(".rows > li")).to_have_count(4)
     page.get_by_role("link", name="Введение в алгоритмы").click()
-    expect(page.get_by_role("article")).to_contain_text("Алгоритм — это конечное описание")
+    expect(page.get_by_role("article")).to_contain_text(
+        "Алгоритм — это конечное описание"
+    )
     page.get_by_role("link", name="Назад", exact=True).click()
     expect(page.locator(".rows > li")).to_have_count(9)
     page.get_by_role("link", name="Все курсы", exact=True).click()

@@ -27,11 +27,17 @@ def edit_path(staff_site, slug="algorithms"):
 
 
 def find_file(staff_site, path, dataset="algorithms"):
-    return next(file for file in FileIndex(staff_site.db).list_files(dataset) if file.path == path)
+    return next(
+        file
+        for file in FileIndex(staff_site.db).list_files(dataset)
+        if file.path == path
+    )
 
 
 def expect_saving(page):
-    note = page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
+    note = page.locator("#change").get_by_text(
+        "Сохранение обычно занимает несколько секунд."
+    )
     expect(note).to_be_visible()
 
 
@@ -47,29 +53,39 @@ def test_new_lecture_is_previewed_saved_and_committed(staff_visitor, staff_site)
     page.get_by_role("button", name="Сохранить").click()
     expect_saving(page)
     staff_site.committer.commit()
-    expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
-    assert find_file(staff_site, "materials/lecture-09.md", "neurotypology").text.startswith(
-        "# Кучи\n\n**Куча**"
-    )
+    expect(
+        page.locator("#change").get_by_text("Правка сохранена в репозитории.")
+    ).to_be_visible()
+    assert find_file(
+        staff_site, "materials/lecture-09.md", "neurotypology"
+    ).text.startswith("# Кучи\n\n**Куча**")
     page.get_by_text("Отменить правку").click()
     page.get_by_role("button", name="Да, отменить").click()
     expect_saving(page)
     staff_site.committer.commit()
-    expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
+    expect(
+        page.locator("#change").get_by_text("Правка сохранена в репозитории.")
+    ).to_be_visible()
     assert "materials/lecture-09.md" not in {
         file.path for file in FileIndex(staff_site.db).list_files("neurotypology")
     }
 
 
-def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, staff_site):
-    page = staff_visitor.open(edit_path(staff_site), BORIS, java_script_enabled=False, **PHONE)
+def test_material_is_edited_moved_and_removed_without_javascript(
+    staff_visitor, staff_site
+):
+    page = staff_visitor.open(
+        edit_path(staff_site), BORIS, java_script_enabled=False, **PHONE
+    )
     page.get_by_role("link", name="Сортировки", exact=True).click()
     page.get_by_label("Заголовок по-английски").fill("Sorting it out")
     page.get_by_role("button", name="Сохранить").click()
     page.wait_for_url("**/changes/*")
     staff_site.committer.commit()
     page.reload()
-    expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
+    expect(
+        page.locator("#change").get_by_text("Правка сохранена в репозитории.")
+    ).to_be_visible()
     page.goto(staff_site.address + edit_path(staff_site))
     before = page.locator(".edits .what").all_inner_texts()
     page.get_by_role("button", name="Ниже: «Введение в алгоритмы»").click()
@@ -89,7 +105,11 @@ def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, 
 
 def add_drafts(staff_site, *questions):
     """Add distilled drafts that wait for an editor."""
-    source = {"origin": "distil", "model_id": XSS, "note": f"materials/graphs.md\n\n{XSS}"}
+    source = {
+        "origin": "distil",
+        "model_id": XSS,
+        "note": f"materials/graphs.md\n\n{XSS}",
+    }
     answer = "Очередь отдаёт первым то, что первым пришло. " * 5
     Proposals(staff_site.db).add_drafts(
         [Draft(question, answer, "algorithms", **source) for question in questions]
@@ -136,7 +156,9 @@ def add_editor_question(staff_site, question):
     db = staff_site.db
     number = next(staff_site.numbers)
     session = Sessions(db, BOT).open(ChatPlace(ANNA, ANNA, dataset="algorithms"))
-    Turns(db, BOT).ask(Question(session.session_id, number, ANNA, question, number), number)
+    Turns(db, BOT).ask(
+        Question(session.session_id, number, ANNA, question, number), number
+    )
     Turns(db, BOT).write(number, StoredAnswer("Не знаю.", known=False))
     Consents(db).give(ANNA, CONSENT_VERSION)
 
@@ -145,7 +167,9 @@ def list_pages(staff_site):
     add_editor_question(staff_site, f"Где дек? {XSS}")
     add_drafts(staff_site, f"Где стек? {XSS}", "Где куча?")
     fields = {"turn_id": 1, "known_answer": "Соседи раньше дальних."}
-    Proposals(staff_site.db).add(ANNA, Draft("А вширь?", "Слоями.", "algorithms", **fields))
+    Proposals(staff_site.db).add(
+        ANNA, Draft("А вширь?", "Слоями.", "algorithms", **fields)
+    )
     change = propose_change(staff_site, "materials/new.md", None, f"# Новое {XSS}\n")
     material = Catalogue(staff_site.db).materials("algorithms")[0].material_id
     base = f"/courses/{get_course_id(staff_site)}"

@@ -36,14 +36,18 @@ def open_mini_app(visitor, path="/", theme=DARK, user_id=1001, **options):
     page.add_init_script(BRIDGE)
     init_data = quote(signed_init_data(user_id), safe="")
     params = quote(json.dumps(theme), safe="")
-    launch = f"tgWebAppData={init_data}&tgWebAppVersion=8.0&tgWebAppThemeParams={params}"
+    launch = (
+        f"tgWebAppData={init_data}&tgWebAppVersion=8.0&tgWebAppThemeParams={params}"
+    )
     page.goto(f"{visitor.site.address}{path}#{launch}")
     return page
 
 
 def wait_for_events(page, kind):
     """Wait for events of this kind to the app; return their data."""
-    page.wait_for_function("(kind) => window.events?.some(([one]) => one === kind)", arg=kind)
+    page.wait_for_function(
+        "(kind) => window.events?.some(([one]) => one === kind)", arg=kind
+    )
     return [data for name, data in page.evaluate("window.events") if name == kind]
 
 
@@ -56,7 +60,9 @@ def test_user_is_signed_in_by_what_telegram_says(visitor, course_site):
     page = open_mini_app(visitor, "/", user_id=anna)
     page.context.clear_cookies()
     with page.expect_response(lambda one: is_call(one.request, "POST")):
-        find_cards(page).filter(has_text="Компьютерные сети").get_by_role("button").click()
+        find_cards(page).filter(has_text="Компьютерные сети").get_by_role(
+            "button"
+        ).click()
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
     assert course_site.favourite_ids(anna) == [course_site.course_id("networks")]
     # A frame keeps no cookies: the token alone must work.
@@ -82,7 +88,10 @@ def test_what_is_kept_while_signing_in_is_stored_before_the_sidebar_is_asked(vis
 
     page.route("**/api/auth/telegram", press_first)
     page.on("request", lambda one: asked.append(one.method) if is_call(one) else None)
-    page.on("response", lambda one: asked.append(one.status) if is_call(one.request) else None)
+    page.on(
+        "response",
+        lambda one: asked.append(one.status) if is_call(one.request) else None,
+    )
     with page.expect_response(lambda one: is_call(one.request, "GET")):
         page.reload()
     assert asked == ["POST", 201, "GET", 200]
@@ -111,7 +120,9 @@ def test_back_button_returns(visitor, course_site):
 
 def test_chat_works_with_a_token_instead_of_a_cookie(visitor, course_site):
     course_id = course_site.course_id("algorithms")
-    page = open_mini_app(visitor, f"/courses/{course_id}/chat", user_id=visitor.add_user())
+    page = open_mini_app(
+        visitor, f"/courses/{course_id}/chat", user_id=visitor.add_user()
+    )
     field = page.get_by_role("textbox", name="Вопрос")
     expect(field).to_be_visible()
     page.context.clear_cookies()
@@ -119,4 +130,6 @@ def test_chat_works_with_a_token_instead_of_a_cookie(visitor, course_site):
     page.keyboard.press("Enter")
     expect(page.locator(".version")).to_have_text("algorithms-1")
     page.get_by_role("button", name="Верно", exact=True).click()
-    expect(page.get_by_role("button", name="Верно", exact=True, pressed=True)).to_be_visible()
+    expect(
+        page.get_by_role("button", name="Верно", exact=True, pressed=True)
+    ).to_be_visible()

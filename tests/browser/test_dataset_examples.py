@@ -37,7 +37,11 @@ def dataset(staff_site):
 def read_examples(staff_site, base):
     """Return id -> text of a dataset's examples."""
     files = FileIndex(staff_site.db).list_files(base.split("/")[2])
-    return {file.example_id: file.text for file in files if file.path.startswith("examples/")}
+    return {
+        file.example_id: file.text
+        for file in files
+        if file.path.startswith("examples/")
+    }
 
 
 def save_edit(page, staff_site, name="Сохранить"):
@@ -47,7 +51,9 @@ def save_edit(page, staff_site, name="Сохранить"):
     staff_site.committer.commit()
 
 
-def test_edit_addition_and_removal_become_a_commit_each(staff_visitor, staff_site, dataset):
+def test_edit_addition_and_removal_become_a_commit_each(
+    staff_visitor, staff_site, dataset
+):
     commits = staff_site.committer.commits
     page = staff_visitor.open(dataset, VERA, **PLAIN)
     page.get_by_role("link", name="Что такое стек?").click()
@@ -110,10 +116,18 @@ def test_several_rows_are_tagged_marked_and_removed_in_a_commit_each(
     page.get_by_role("link", name="основы").first.wait_for()
     page.get_by_label("Выбрать «Что такое стек?»").check()
     save_edit(page, staff_site, "для теста")
-    page.get_by_role("link", name="Обновить").or_(page.get_by_text("сохранён")).first.wait_for()
+    page.get_by_role("link", name="Обновить").or_(
+        page.get_by_text("сохранён")
+    ).first.wait_for()
     texts = read_examples(staff_site, dataset)
-    assert all("основы" in texts[each] and "память" in texts[each] for each in ("stack", "queue"))
-    assert ("split: test" in texts["stack"], "split: test" in texts["queue"]) == (True, False)
+    assert all(
+        "основы" in texts[each] and "память" in texts[each]
+        for each in ("stack", "queue")
+    )
+    assert ("split: test" in texts["stack"], "split: test" in texts["queue"]) == (
+        True,
+        False,
+    )
     page.goto(staff_site.address + dataset)
     page.get_by_label("Выбрать все").check()
     page.get_by_label("Выбрать «broken»").uncheck()
@@ -127,7 +141,10 @@ def test_several_rows_are_tagged_marked_and_removed_in_a_commit_each(
 @pytest.mark.parametrize(
     ("pressed", "answers"),
     [
-        ("Это другой вопрос, сохранить", ["Куча книг.", "Последний пришёл, первый ушёл."]),
+        (
+            "Это другой вопрос, сохранить",
+            ["Куча книг.", "Последний пришёл, первый ушёл."],
+        ),
         ("Тот же ответ", ["Последний пришёл, первый ушёл."] * 2),
         ("Заменить этот ответ", ["Куча книг."] * 2),
     ],
@@ -149,7 +166,9 @@ def test_near_question_is_decided_by_one_press(
     assert saved == answers
 
 
-def test_example_is_found_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site, dataset):
+def test_example_is_found_edited_and_saved_by_keyboard_alone(
+    staff_visitor, staff_site, dataset
+):
     page = staff_visitor.open(f"{dataset}?query=стек", VERA)
     page.keyboard.press("j")
     page.keyboard.press("x")
@@ -164,10 +183,13 @@ def test_example_is_found_edited_and_saved_by_keyboard_alone(staff_visitor, staf
     assert "Стопка." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_selection_stays_while_an_example_is_opened_and_searched_for(staff_visitor, dataset):
+def test_selection_stays_while_an_example_is_opened_and_searched_for(
+    staff_visitor, dataset
+):
     page = staff_visitor.open(dataset, VERA)
     stack, queue = (
-        page.get_by_label(f"Выбрать «Что такое {each}?»") for each in ("стек", "очередь")
+        page.get_by_label(f"Выбрать «Что такое {each}?»")
+        for each in ("стек", "очередь")
     )
     stack.check()
     queue.focus()
@@ -191,7 +213,9 @@ def test_selection_stays_while_an_example_is_opened_and_searched_for(staff_visit
     expect(queue).not_to_be_checked()
 
 
-def test_unsaved_text_is_not_left_without_a_question(staff_visitor, staff_site, dataset):
+def test_unsaved_text_is_not_left_without_a_question(
+    staff_visitor, staff_site, dataset
+):
     """The browser asks on a link and on a search; not when nothing is typed or it is sent."""
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     answer = page.get_by_label("Ответ")
@@ -236,7 +260,9 @@ def test_expired_sign_in_while_writing_loses_no_text(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое лес?")
     page.get_by_label("Ответ").fill("Много деревьев.")
-    (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "merlin"]
+    (cookie,) = [
+        cookie for cookie in page.context.cookies() if cookie["name"] == "merlin"
+    ]
     page.context.clear_cookies(name="merlin")
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("heading", name="Войдите ещё раз")).to_be_visible()

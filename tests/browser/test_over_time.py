@@ -12,7 +12,9 @@ from tests.db.pipeline_rows import make_examples, make_spec
 pytestmark = pytest.mark.integration
 
 
-def test_points_lead_to_their_commits_and_nothing_scrolls_sideways(staff_visitor, staff_site):
+def test_points_lead_to_their_commits_and_nothing_scrolls_sideways(
+    staff_visitor, staff_site
+):
     rows = staff_site.rows
     rows.finish(rows.jobs.get(staff_site.job_id))
     for position in range(10, 10 + MODELS):

@@ -38,7 +38,9 @@ WAYS = """() => [...document.querySelectorAll("main a[href], main form")]
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_works_by_keyboard_at_rest_and_without_script(staff_visitor, staff_site, name):
+def test_page_works_by_keyboard_at_rest_and_without_script(
+    staff_visitor, staff_site, name
+):
     path = PAGES[name].format(course=staff_site.course_id("algorithms"))
     page = staff_visitor.open(path, VERA)
     page.wait_for_load_state("networkidle")

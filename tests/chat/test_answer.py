@@ -143,13 +143,17 @@ class EndlessModel:
 def test_endless_answer_is_cut():
     endless = EndlessModel()
     answer_service = AnswerService({"chat": endless}, RetryPolicy(answer_s=0.1))
-    reply = asyncio.run(answer_service.reply(route(choice()), TALK, RecordingObserver()))
+    reply = asyncio.run(
+        answer_service.reply(route(choice()), TALK, RecordingObserver())
+    )
     assert (reply.ending, reply.text) == (Ending.CUT, "слово")
     assert endless.is_left
 
 
 def test_too_long_answer_is_cut(provider):
-    provider.behave(fixed_answer="слово" * (MAX_ANSWER_LENGTH // 5 + 1) + " и так далее")
+    provider.behave(
+        fixed_answer="слово" * (MAX_ANSWER_LENGTH // 5 + 1) + " и так далее"
+    )
     reply, _ = ask(provider)
     assert reply.ending is Ending.CUT
 
@@ -185,7 +189,11 @@ def ask_until_stopped(last):
 
 def test_stop_while_the_model_still_writes_that_it_does_not_know_asks_no_other():
     _, reply = ask_until_stopped(MODEL)
-    assert (reply.ending, reply.text, reply.model_id) == (Ending.STOPPED, "Не знаю.", MODEL)
+    assert (reply.ending, reply.text, reply.model_id) == (
+        Ending.STOPPED,
+        "Не знаю.",
+        MODEL,
+    )
     assert reply.unused is None
 
 
@@ -266,7 +274,9 @@ class SplitCharacterModel:
 def test_split_surrogate_pairs_are_joined():
     answer_service = AnswerService({"chat": SplitCharacterModel()})
     assert (
-        asyncio.run(answer_service.reply(route(choice()), TALK, RecordingObserver())).text
+        asyncio.run(
+            answer_service.reply(route(choice()), TALK, RecordingObserver())
+        ).text
         == "Ответ 😀"
     )
 
@@ -289,12 +299,16 @@ def test_unknown_model_falls_back_to_the_next_and_is_reported(provider):
     reply, _ = ask(provider, choice("ft:gone"), general)
     assert (reply.ending, reply.model_id) == (Ending.WHOLE, "stand-in-chat")
     assert reply.choice is general
-    assert [(fault.kind, fault.model_id) for fault in reply.faults] == [("gone", "ft:gone")]
+    assert [(fault.kind, fault.model_id) for fault in reply.faults] == [
+        ("gone", "ft:gone")
+    ]
 
 
 def make_stream(model):
     delta = {"delta": {"content": f"Ответ {model}."}, "finish_reason": "stop"}
-    return f"data: {json.dumps({'model': model, 'choices': [delta]})}\n\ndata: [DONE]\n\n"
+    return (
+        f"data: {json.dumps({'model': model, 'choices': [delta]})}\n\ndata: [DONE]\n\n"
+    )
 
 
 def read_refusal(program, story):
@@ -316,13 +330,21 @@ def test_model_that_a_real_server_lacks_is_reported_as_gone(server, program, sto
     server.will(read_refusal(program, story), Reply(make_stream("general").encode()))
     reply, _ = ask(server, choice("ft:gone"), choice("general", CandidateKind.GENERAL))
     assert reply.text == "Ответ general."
-    assert [(fault.kind, fault.model_id) for fault in reply.faults] == [("gone", "ft:gone")]
+    assert [(fault.kind, fault.model_id) for fault in reply.faults] == [
+        ("gone", "ft:gone")
+    ]
 
 
 @pytest.mark.parametrize(("program", "window"), [("vllm", 512), ("litellm", 8192)])
-def test_question_too_long_for_a_real_server_is_asked_without_its_history(server, program, window):
-    server.will(read_refusal(program, "too-long"), Reply(make_stream("general").encode()))
-    reply, _ = ask(server, messages=(Message("user", "давно"), Message("assistant", "да"), *TALK))
+def test_question_too_long_for_a_real_server_is_asked_without_its_history(
+    server, program, window
+):
+    server.will(
+        read_refusal(program, "too-long"), Reply(make_stream("general").encode())
+    )
+    reply, _ = ask(
+        server, messages=(Message("user", "давно"), Message("assistant", "да"), *TALK)
+    )
     assert (reply.ending, reply.limit_tokens) == (Ending.WHOLE, window)
     assert [len(call.json["messages"]) for call in server.calls] == [4, 2]
 
@@ -335,13 +357,17 @@ def test_question_too_long_for_a_real_server_is_asked_without_its_history(server
     ],
     ids=["engine", "model"],
 )
-def test_model_without_its_trained_weights_falls_back_to_the_next_and_is_reported(server, refusal):
+def test_model_without_its_trained_weights_falls_back_to_the_next_and_is_reported(
+    server, refusal
+):
     server.will(refusal, Reply(make_stream("general").encode()))
     trained = replace(choice("ft:inert"), base=MODEL)
     general = choice("general", CandidateKind.GENERAL)
     reply, observer = ask(server, trained, general)
     assert (reply.text, reply.choice) == ("Ответ general.", general)
-    assert [(fault.kind, fault.model_id) for fault in reply.faults] == [("unapplied", "ft:inert")]
+    assert [(fault.kind, fault.model_id) for fault in reply.faults] == [
+        ("unapplied", "ft:inert")
+    ]
     assert not any(MODEL in text for text in observer.texts)
 
 
@@ -400,7 +426,9 @@ def test_exhausted_account_is_reported_and_not_called_again():
 
     replies = asyncio.run(run())
     assert account.calls == 1
-    assert {(reply.ending, reply.faults[0].kind) for reply in replies} == {(Ending.NOBODY, "spent")}
+    assert {(reply.ending, reply.faults[0].kind) for reply in replies} == {
+        (Ending.NOBODY, "spent")
+    }
 
 
 class AdvanceableLoop(asyncio.SelectorEventLoop):
@@ -446,7 +474,9 @@ def ask_at(provider, *moments_s):
             for at_s in moments_s:
                 asyncio.get_running_loop().later_s = at_s
                 replies.append(
-                    await answer_service.reply(route(choice(), general), TALK, RecordingObserver())
+                    await answer_service.reply(
+                        route(choice(), general), TALK, RecordingObserver()
+                    )
                 )
         finally:
             await answerer.aclose()
@@ -480,7 +510,9 @@ def test_model_that_fails_three_times_in_a_row_is_skipped(provider):
     assert count_calls(provider) == 0  # calls that a fault hit are not executed
 
 
-def test_skipped_model_is_tried_again_after_a_minute_and_restored_by_an_answer(provider):
+def test_skipped_model_is_tried_again_after_a_minute_and_restored_by_an_answer(
+    provider,
+):
     provider.faults.add(make_fault(MODEL, times=4))
     late = 2 + COOLDOWN_S
     replies = ask_at(provider, 0, 1, 2, late, late + 1, 2 * late, 2 * late + 1)
@@ -489,7 +521,9 @@ def test_skipped_model_is_tried_again_after_a_minute_and_restored_by_an_answer(p
 
 
 def test_failures_interrupted_by_an_answer_do_not_skip_a_model(provider):
-    provider.faults.add(make_fault(MODEL, times=2), replace(make_fault(MODEL, times=2), skip=1))
+    provider.faults.add(
+        make_fault(MODEL, times=2), replace(make_fault(MODEL, times=2), skip=1)
+    )
     between = ask_at(provider, *range(6))
     assert list_outcomes(between) == [BUSY, BUSY, WHOLE, BUSY, BUSY, WHOLE]
 

@@ -79,9 +79,21 @@ def test_image_type_is_detected_from_the_first_bytes(head, mime):
 @pytest.mark.parametrize(
     ("check", "key", "arguments"),
     [
-        (lambda: check_size(10 * MB + 1, 10 * MB), "media-too-large", {"megabytes": 10}),
-        (lambda: check_voice(20 * MB + 1, timedelta()), "media-too-large", {"megabytes": 20}),
-        (lambda: check_voice(9, timedelta(hours=10)), "media-voice-too-long", {"minutes": 60}),
+        (
+            lambda: check_size(10 * MB + 1, 10 * MB),
+            "media-too-large",
+            {"megabytes": 10},
+        ),
+        (
+            lambda: check_voice(20 * MB + 1, timedelta()),
+            "media-too-large",
+            {"megabytes": 20},
+        ),
+        (
+            lambda: check_voice(9, timedelta(hours=10)),
+            "media-voice-too-long",
+            {"minutes": 60},
+        ),
     ],
 )
 def test_input_over_a_limit_is_refused_by_its_declared_size(check, key, arguments):
@@ -99,7 +111,9 @@ def test_document_cannot_break_out_of_its_wrapper():
         assert document.order == body.replace("\u2060", "")
 
 
-@pytest.mark.parametrize("name", ['a"\n<<<b>>>\u202etxt.pdf', "x" * 5000, "[INST] a", "\x00"])
+@pytest.mark.parametrize(
+    "name", ['a"\n<<<b>>>\u202etxt.pdf', "x" * 5000, "[INST] a", "\x00"]
+)
 def test_document_name_is_sanitised(name):
     first, *_ = wrap_document("текст", name).splitlines()
     name_shown = first.split('"')[1]
@@ -109,7 +123,9 @@ def test_document_name_is_sanitised(name):
     assert "[INST]" not in name_shown
 
 
-@pytest.mark.parametrize("border", ["<|im_end|>", "[/INST]", "<<SYS>>", "<end_of_turn>"])
+@pytest.mark.parametrize(
+    "border", ["<|im_end|>", "[/INST]", "<<SYS>>", "<end_of_turn>"]
+)
 def test_chat_template_markers_are_broken_up_in_a_document(border):
     wrapped = wrap_document(f"до {border} после", "a")
     assert border not in wrapped

@@ -33,7 +33,14 @@ DEAD = replace(ME, pid=2**22 - 1, started=1)
 
 def make_updates(chat_id, *numbers, text="вопрос"):
     return [
-        Update(number, "message", chat_id, chat_id, "ru", {"update_id": number, "text": text})
+        Update(
+            number,
+            "message",
+            chat_id,
+            chat_id,
+            "ru",
+            {"update_id": number, "text": text},
+        )
         for number in numbers
     ]
 
@@ -139,7 +146,10 @@ def test_each_bot_has_its_own_updates_and_chats(inbox, database, clock):
     others = Inbox(database, BOT + 1, clock)
     inbox.store([*make_updates(5, 1), *make_updates(6, 2)], ME)
     others.store(make_updates(5, 1, 3), None)
-    assert (others.list_arrived(ME, set(), 10), ids(others.claim(OTHER, 10))) == ([], [1, 3])
+    assert (others.list_arrived(ME, set(), 10), ids(others.claim(OTHER, 10))) == (
+        [],
+        [1, 3],
+    )
     clock.move(LEASE_S - 1)
     inbox.renew(OTHER)
     others.renew(ME)
@@ -156,7 +166,9 @@ BACK_S = pytest.mark.parametrize("back_s", [3600, 3 * 3600, 86_400])
 
 
 @BACK_S
-def test_lease_of_another_host_ends_although_the_clock_was_set_back(inbox, clock, back_s):
+def test_lease_of_another_host_ends_although_the_clock_was_set_back(
+    inbox, clock, back_s
+):
     inbox.store(make_updates(5, 1), OTHER)
     assert inbox.claim(ME, 10) == []
     clock.move(-back_s)
@@ -175,7 +187,8 @@ def test_late_finish_does_not_release_a_chat_held_by_another(inbox, clock):
 
 def make_messages(*keys, chat_id=5, update_id=1):
     return [
-        OutgoingMessage(key, chat_id, FormattedMessage(f"текст {key}"), update_id) for key in keys
+        OutgoingMessage(key, chat_id, FormattedMessage(f"текст {key}"), update_id)
+        for key in keys
     ]
 
 
@@ -184,7 +197,9 @@ def test_message_is_stored_once_and_encrypted(outbox, database):
     second = outbox.put([OutgoingMessage("a", 5, FormattedMessage("другой"), 1)])
     assert [row.message.page.text for row in first] == ["текст a", "текст b"]
     assert second == first[:1]
-    assert all("текст" not in body for (body,) in database.sql("SELECT body FROM outgoing"))
+    assert all(
+        "текст" not in body for (body,) in database.sql("SELECT body FROM outgoing")
+    )
     assert outbox.put([]) == []
 
 
@@ -194,7 +209,11 @@ def test_message_is_claimed_once_and_its_text_deleted_when_sent(outbox, database
     assert not outbox.begin(row.outgoing_id, OTHER)
     outbox.settle(row.outgoing_id, OutgoingState.SENT, 77)
     (message,) = outbox.list_of_update(1)
-    assert (message.state, message.tries, message.message_id) == (OutgoingState.SENT, 1, 77)
+    assert (message.state, message.tries, message.message_id) == (
+        OutgoingState.SENT,
+        1,
+        77,
+    )
     assert message.is_over
     assert database.sql("SELECT body FROM outgoing") == [("",)]
 
@@ -220,19 +239,24 @@ def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, datab
     for key in ("c", "d"):
         (row,) = outbox.put(make_messages(key))
         for _ in range(2):  # the connection breaks while sending
-            assert database.sql("SELECT body FROM outgoing WHERE key = ?", key) != [("",)]
+            assert database.sql("SELECT body FROM outgoing WHERE key = ?", key) != [
+                ("",)
+            ]
             outbox.begin(row.outgoing_id, ME)
             outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
-    assert database.sql("SELECT COUNT(*) FROM outgoing WHERE body = '' AND settled_at <> ''") == [
-        (4,)
-    ]
+    assert database.sql(
+        "SELECT COUNT(*) FROM outgoing WHERE body = '' AND settled_at <> ''"
+    ) == [(4,)]
 
 
 def test_message_being_sent_by_a_previous_owner_is_unconfirmed(outbox):
     first, _second = outbox.put(make_messages("a", "b"))
     outbox.begin(first.outgoing_id, DEAD)
     states = outbox.list_of_update(1)
-    assert [row.state for row in states] == [OutgoingState.UNKNOWN, OutgoingState.PENDING]
+    assert [row.state for row in states] == [
+        OutgoingState.UNKNOWN,
+        OutgoingState.PENDING,
+    ]
 
 
 def test_unprompted_messages_exclude_those_sent_by_live_processes(outbox):
@@ -242,17 +266,24 @@ def test_unprompted_messages_exclude_those_sent_by_live_processes(outbox):
         outbox.begin(row.outgoing_id, owner)
     loose = outbox.list_unprompted(ME, 10)
     assert [row.message.key for row in loose] == ["notice", "left"]
-    assert [row.state for row in loose] == [OutgoingState.PENDING, OutgoingState.UNKNOWN]
+    assert [row.state for row in loose] == [
+        OutgoingState.PENDING,
+        OutgoingState.UNKNOWN,
+    ]
     assert len(outbox.list_unprompted(ME, 1)) == 1
 
 
 @pytest.mark.parametrize("state", [RequestState.DONE, RequestState.FAILED])
-def test_result_of_a_request_waits_for_the_answer_to_its_press(outbox, database, clock, state):
+def test_result_of_a_request_waits_for_the_answer_to_its_press(
+    outbox, database, clock, state
+):
     """It edits the message that this answer shows."""
     errands = WaitingRequests(database, BOT, clock)
     requests = Requests(database, clock)
     request_id = requests.ask(RequestKind.CANCEL, {"job": 1}, "user:5")
-    errands.add(WaitingRequest(request_id, chat_id=5, message_id=9, update_id=1, back=""))
+    errands.add(
+        WaitingRequest(request_id, chat_id=5, message_id=9, update_id=1, back="")
+    )
     (press,) = outbox.put(make_messages("press"))
     outbox.put(make_messages("other", update_id=2))
     Outbox(database, BOT + 1, clock).put(make_messages("of another bot"))
@@ -285,12 +316,20 @@ def test_waiting_messages_of_a_chat_are_dropped(outbox):
 def test_message_is_settled_by_its_own_bot_while_it_is_sent(outbox, database, clock):
     first, second = outbox.put(make_messages("a", "b", update_id=None))
     others = Outbox(database, BOT + 1, clock)
-    outbox.settle(first.outgoing_id, OutgoingState.SENT, 77)  # of no effect: it was not being sent
+    outbox.settle(
+        first.outgoing_id, OutgoingState.SENT, 77
+    )  # of no effect: it was not being sent
     begun = [(others, ME), (outbox, ME), (outbox, ME)]
-    assert [rows.begin(first.outgoing_id, who) for rows, who in begun] == [False, True, False]
+    assert [rows.begin(first.outgoing_id, who) for rows, who in begun] == [
+        False,
+        True,
+        False,
+    ]
     others.settle(first.outgoing_id, OutgoingState.SENT, 77)
     others.put_back(first)
-    assert [row.outgoing_id for row in outbox.list_unprompted(ME, 10)] == [second.outgoing_id]
+    assert [row.outgoing_id for row in outbox.list_unprompted(ME, 10)] == [
+        second.outgoing_id
+    ]
     outbox.put_back(first)
     assert [row.tries for row in outbox.list_unprompted(ME, 10)] == [0, 0]
     assert others.list_unprompted(ME, 10) == outbox.list_unprompted(ME, 10, [5]) == []
@@ -310,7 +349,9 @@ def test_message_of_another_host_is_in_doubt_once_it_takes_too_long(outbox, cloc
 
 
 @BACK_S
-def test_message_of_another_host_is_in_doubt_once_the_clock_was_set_back(outbox, clock, back_s):
+def test_message_of_another_host_is_in_doubt_once_the_clock_was_set_back(
+    outbox, clock, back_s
+):
     (row,) = outbox.put(make_messages("a", update_id=None))
     outbox.begin(row.outgoing_id, OTHER)
     clock.move(-back_s)
@@ -321,8 +362,17 @@ def test_chat_waits_at_the_message_that_shows_the_request(database, clock):
     errands, others = (WaitingRequests(database, bot, clock) for bot in (BOT, BOT + 1))
     errands.add(WaitingRequest(1, chat_id=5, message_id=9, update_id=1, back=""))
     places = [(errands, 5, 9), (errands, 5, 8), (errands, 6, 9), (others, 5, 9)]
-    assert [rows.has_request(*place) for rows, *place in places] == [True, False, False, False]
-    assert [errands.forget(2), others.forget(1), errands.forget(1)] == [False, False, True]
+    assert [rows.has_request(*place) for rows, *place in places] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert [errands.forget(2), others.forget(1), errands.forget(1)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_chat_has_one_open_session(sessions):
@@ -344,7 +394,9 @@ def test_turn_moves_from_asked_to_answered_and_delivered(turns, session_id):
     turn_asked = turns.ask(Question(session_id, 1, 5, "вопрос"), 77)
     assert turns.find(1) == turn_asked
     assert turn_asked.written is None
-    written = StoredAnswer("ответ", "сноска", UpdateState.ANSWERED, "p", "m", Usage(3, 4))
+    written = StoredAnswer(
+        "ответ", "сноска", UpdateState.ANSWERED, "p", "m", Usage(3, 4)
+    )
     turns.write(1, written)
     turns.write(1, StoredAnswer("другой"))
     assert turns.find(1).written == written
@@ -359,7 +411,9 @@ def test_question_with_document_text_replaces_the_caption(turns, session_id):
     assert turns.find(1).question == question
 
 
-def test_message_id_leads_to_the_newest_turn_of_its_author_in_its_chat(turns, session_id):
+def test_message_id_leads_to_the_newest_turn_of_its_author_in_its_chat(
+    turns, session_id
+):
     for number in (1, 2):
         turns.ask(Question(session_id, number, 5, f"в{number}", 30), None)
     assert turns.of_message(ChatPlace(5, 5), 30).question.text == "в2"
@@ -374,8 +428,15 @@ def test_history_contains_only_answered_turns_in_order(turns, session_id):
     for number in (1, 2, 4):
         turns.write(number, StoredAnswer(f"о{number}"))
     turns.write(3, StoredAnswer("", "слова", UpdateState.FAILED))
-    messages = [(message.role, message.content) for message in turns.read_history(session_id, 2)]
-    assert messages == [("user", "в2"), ("assistant", "о2"), ("user", "в4"), ("assistant", "о4")]
+    messages = [
+        (message.role, message.content) for message in turns.read_history(session_id, 2)
+    ]
+    assert messages == [
+        ("user", "в2"),
+        ("assistant", "о2"),
+        ("user", "в4"),
+        ("assistant", "о4"),
+    ]
 
 
 def test_turn_texts_are_encrypted(turns, session_id, database):

@@ -12,8 +12,15 @@ def test_new_model_list_replaces_the_previous_one(database):
     windows.store_list("engine", {"recall": 8192, "old": 4096, "silent": None})
     windows.store_list("other", {"old": 1})
     windows.store_list("engine", {"recall": 16_000, "silent": None, "new": None})
-    assert windows.read_windows("engine") == {"new": None, "recall": 16_000, "silent": None}
-    assert (windows.get("engine", "old"), windows.get("engine", "silent")) == (None, None)
+    assert windows.read_windows("engine") == {
+        "new": None,
+        "recall": 16_000,
+        "silent": None,
+    }
+    assert (windows.get("engine", "old"), windows.get("engine", "silent")) == (
+        None,
+        None,
+    )
     assert windows.read_windows("other") == {"old": 1}
 
 

@@ -32,12 +32,16 @@ class SameNameLists:
     """Two providers that list the same model name."""
 
     def read_windows(self, provider):
-        return {"a": {"m": 100, "n": None, "tts-1": 5}, "b": {"m": None}}.get(provider, {})
+        return {"a": {"m": 100, "n": None, "tts-1": 5}, "b": {"m": None}}.get(
+            provider, {}
+        )
 
 
 def offer(*general, config=None):
     request = ModelRequest(None, None, general)
-    return list_models(NoTrainedModels(), SameNameLists(), request, config or make_config())
+    return list_models(
+        NoTrainedModels(), SameNameLists(), request, config or make_config()
+    )
 
 
 def test_configured_models_come_first_and_each_model_once():
@@ -59,7 +63,10 @@ def test_window_comes_from_the_provider_or_else_the_config():
         }
     )
     options = offer(("a", None), config=config)
-    assert [(option.window, option.price) for option in options] == [(100, None), (8, FREE)]
+    assert [(option.window, option.price) for option in options] == [
+        (100, None),
+        (8, FREE),
+    ]
 
 
 @pytest.mark.parametrize(

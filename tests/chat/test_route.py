@@ -44,14 +44,35 @@ class ModelRows:
     def add_model(self, dataset, state="good"):
         """Add the next build of a dataset with its model; return the model's row number."""
         number = self.numbers[dataset] = self.numbers.get(dataset, 0) + 1
-        counts = {"folder": "", "train": 60, "test": 12, "train_tokens": 1, "test_tokens": 1}
+        counts = {
+            "folder": "",
+            "train": 60,
+            "test": 12,
+            "train_tokens": 1,
+            "test_tokens": 1,
+        }
         name = f"{dataset}-{number}"
-        build = {"dataset": dataset, "number": number, "digest": name, **counts, "created_at": AT}
-        build_id = self.db.add(BUILD, {**build, "system": f"S {name}", "manifest": "{}"})
+        build = {
+            "dataset": dataset,
+            "number": number,
+            "digest": name,
+            **counts,
+            "created_at": AT,
+        }
+        build_id = self.db.add(
+            BUILD, {**build, "system": f"S {name}", "manifest": "{}"}
+        )
         job_id = self.db.add(JOB, self._job(dataset, build_id))
-        model = {"provider": "engine", "model_id": f"ft:{name}", "dataset": dataset, "note": ""}
+        model = {
+            "provider": "engine",
+            "model_id": f"ft:{name}",
+            "dataset": dataset,
+            "note": "",
+        }
         state_of = {"state": state, "probes": 0, "not_before": None, "created_at": AT}
-        return self.db.add(MODEL, {**model, **state_of, "build_id": build_id, "job_id": job_id})
+        return self.db.add(
+            MODEL, {**model, **state_of, "build_id": build_id, "job_id": job_id}
+        )
 
     def _job(self, dataset, build_id):
         identity = {
@@ -61,8 +82,18 @@ class ModelRows:
             "build_id": build_id,
         }
         recipe = json.dumps({"provider": "engine", "base_model": "recall"})
-        states = {"state": "succeeded", "status": "succeeded", "recipe": recipe, "error": ""}
-        counted = {"attempt": 1, "trained_tokens": 0, "estimate_micro": 0, "currency": "USD"}
+        states = {
+            "state": "succeeded",
+            "status": "succeeded",
+            "recipe": recipe,
+            "error": "",
+        }
+        counted = {
+            "attempt": 1,
+            "trained_tokens": 0,
+            "estimate_micro": 0,
+            "currency": "USD",
+        }
         named = {"provider": "engine", "provider_job_id": "j", "model_id": None}
         times = {"not_before": None, "created_at": AT, "updated_at": AT}
         return {**identity, **states, **counted, **named, **times}
@@ -71,17 +102,27 @@ class ModelRows:
         """Let a model serve; return its id."""
         row = self.db.row(MODEL.select().where(MODEL.id == model_row))
         self.db.change(SERVING.delete().where(SERVING.dataset == row["dataset"]))
-        serving = {"dataset": row["dataset"], "model_row": model_row, "since": AT, "position": 1}
+        serving = {
+            "dataset": row["dataset"],
+            "model_row": model_row,
+            "since": AT,
+            "position": 1,
+        }
         self.db.put(SERVING.insert({**serving, "is_pinned": 0}))
         promotion = {"from_model": None, "why": "newest", "by_whom": "merlin", "at": AT}
         self.db.add(
-            PROMOTION, {"dataset": row["dataset"], "to_model": row["model_id"], **promotion}
+            PROMOTION,
+            {"dataset": row["dataset"], "to_model": row["model_id"], **promotion},
         )
         return row["model_id"]
 
     def teach(self, *pairs):
         """Store examples of the first build."""
-        person = {"author_name": "anna", "author_email": "a@example.com", "subject": "s"}
+        person = {
+            "author_name": "anna",
+            "author_email": "a@example.com",
+            "subject": "s",
+        }
         times = {"committed_at": AT, "message": "", "position": 1}
         self.db.put(COMMIT.insert({"sha": "c", **person, **times}))
         for name, split, question in pairs:
@@ -92,7 +133,12 @@ class ModelRows:
             ]
             text = {"digest": name, "messages": json.dumps(messages), "words": ""}
             self.db.put(EXAMPLE_TEXT.insert(text))
-            example = {"dataset": "face", "example_id": name, "blob": "b", "split": split}
+            example = {
+                "dataset": "face",
+                "example_id": name,
+                "blob": "b",
+                "split": split,
+            }
             by = {"commit_sha": "c", "author": "anna", "tokens": 1, "text_digest": name}
             builds = {"first_build": 1, "end_build": 2}
             self.db.put(TAUGHT_EXAMPLE.insert({**example, **by, **builds}))
@@ -124,7 +170,10 @@ def list_candidates(chain):
 
 
 def test_general_models_answer_if_no_model_serves(rows):
-    assert list_candidates(route(rows)) == [("alone", "engine", None), ("alone", "openai", "gpt")]
+    assert list_candidates(route(rows)) == [
+        ("alone", "engine", None),
+        ("alone", "openai", "gpt"),
+    ]
     assert route(rows, general=[]) == []
 
 
@@ -157,12 +206,16 @@ def test_model_that_may_not_serve_is_not_asked_even_if_chosen(rows, state):
     rows.serve(old)
     rows.serve(new)
     assert "earlier" not in [kind for kind, _, _ in list_candidates(route(rows))]
-    assert list_candidates(route(rows, chosen=("engine", "ft:face-1")))[0][0] == "serving"
+    assert (
+        list_candidates(route(rows, chosen=("engine", "ft:face-1")))[0][0] == "serving"
+    )
 
 
 def test_base_model_gets_a_few_training_examples(rows):
     rows.serve(rows.add_model("face"))
-    rows.teach(("b", "train", "Второй"), ("a", "train", "Первый"), ("c", "test", "Проверка"))
+    rows.teach(
+        ("b", "train", "Второй"), ("a", "train", "Первый"), ("c", "test", "Проверка")
+    )
     (base,) = [choice for choice in route(rows) if choice.kind is CandidateKind.BASE]
     contents = [message.content for message in base.before]
     assert contents == ["S face-1", "Первый", "Первый!", "Второй", "Второй!"]
@@ -176,7 +229,10 @@ def test_model_chosen_by_the_user_comes_before_the_serving_one(rows):
         ("serving", "engine", "ft:face-2"),
     ]
     for chosen in ("ft:face-1", "ft:face-2"):
-        asked = [model for _, _, model in list_candidates(route(rows, chosen=("engine", chosen)))]
+        asked = [
+            model
+            for _, _, model in list_candidates(route(rows, chosen=("engine", chosen)))
+        ]
         assert asked.count(chosen) == 1, "who could not answer is not asked again"
     general = route(rows, chosen=("openai", "gpt"))[0]
     assert (general.provider, general.model_id, general.before) == ("openai", "gpt", ())
@@ -189,7 +245,9 @@ def test_custom_system_prompt_is_answered_by_general_models_only(rows):
         ("chosen", "openai", "gpt"),
         ("general", "engine", None),
     ]
-    assert {message.content for choice in chain for message in choice.before} == {"Переводи"}
+    assert {message.content for choice in chain for message in choice.before} == {
+        "Переводи"
+    }
 
 
 def test_first_serving_dataset_is_the_default(rows):

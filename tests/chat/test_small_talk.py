@@ -2,7 +2,11 @@
 
 import pytest
 
-from merlin.chat.model_catalogue import ModelCatalogue, ModelRequest, find_first_candidate
+from merlin.chat.model_catalogue import (
+    ModelCatalogue,
+    ModelRequest,
+    find_first_candidate,
+)
 from merlin.chat.small_talk import answer_small_talk
 from merlin.core.i18n import text
 from merlin.core.small_talk import KINDS, find_small_talk, read_phrases
@@ -12,7 +16,11 @@ from merlin.db.tables import EXAMPLE_TEXT, VERDICT
 from tests.dataset.test_spec import read_spec
 from tests.support.dataset_tree import DATASET_YAML
 from tests.support.migrated_databases import fresh_database
-from tests.support.serving_models import insert_commit_of_build, insert_example, insert_live_model
+from tests.support.serving_models import (
+    insert_commit_of_build,
+    insert_example,
+    insert_live_model,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +30,9 @@ GREETING = "Привет! Я бот приёмной."
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_phrase_is_of_its_kind_only(kind):
-    assert {find_small_talk(f"{each.upper()}!") for each in read_phrases()[kind]} == {kind}
+    assert {find_small_talk(f"{each.upper()}!") for each in read_phrases()[kind]} == {
+        kind
+    }
 
 
 @pytest.mark.parametrize(

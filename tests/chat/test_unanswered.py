@@ -24,7 +24,9 @@ def test_forms_of_one_question_are_grouped_and_other_questions_are_not():
         unanswered(2, heap, Reason.REFUSED),
         unanswered(3, "что такое красно-черные деревья", Reason.DISLIKED),
         unanswered(4, hashed, Reason.REFUSED),
-        unanswered(5, "Что такое красно-чёрное дерево?", Reason.REFUSED, is_shown=False),
+        unanswered(
+            5, "Что такое красно-чёрное дерево?", Reason.REFUSED, is_shown=False
+        ),
         unanswered(6, heap, Reason.REFUSED),
     ]
     first, second, third = group_questions(questions[::-1])
@@ -40,6 +42,8 @@ def test_forms_of_one_question_are_grouped_and_other_questions_are_not():
 
 
 def test_wording_without_consent_is_hidden():
-    (group,) = group_questions([unanswered(1, "Мой секрет?", Reason.REFUSED, is_shown=False)])
+    (group,) = group_questions(
+        [unanswered(1, "Мой секрет?", Reason.REFUSED, is_shown=False)]
+    )
     assert group.wordings == []
     assert len(group.questions) == 1

@@ -17,7 +17,9 @@ TALK = (Message("user", "я" * 400), Message("assistant", "a" * 400))
 
 
 def test_conversation_size_is_the_sum_of_its_messages():
-    assert count_window_tokens(TALK) == estimate_tokens(TALK[0]) + estimate_tokens(TALK[1])
+    assert count_window_tokens(TALK) == estimate_tokens(TALK[0]) + estimate_tokens(
+        TALK[1]
+    )
     # Two bytes a Russian letter, four bytes a token, and the frame of a message.
     assert estimate_tokens(TALK[0]) == 204
     # A picture counts as much as the largest one.
@@ -50,7 +52,8 @@ def test_room_is_left_for_the_answer():
 
 def test_limit_is_read_from_a_refusal_or_estimated_below_the_sent_size():
     refusal = (
-        "This model's maximum context length is 2048 tokens, however you requested 5000 tokens"
+        "This model's maximum context length is 2048 tokens,"
+        " however you requested 5000 tokens"
     )
     assert limit_from_refusal(refusal, TALK) == 2048
     assert limit_from_refusal(refusal.replace("2048", "131,072"), TALK) == 131_072

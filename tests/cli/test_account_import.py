@@ -57,10 +57,19 @@ def make_lab(folder, provider):
 def read_examples(lab):
     """Return the imported examples of the repository, as `plant_account` names them."""
     found = []
-    for path in sorted((lab.repository.folder / "datasets/trial/examples").rglob("*.yaml")):
+    for path in sorted(
+        (lab.repository.folder / "datasets/trial/examples").rglob("*.yaml")
+    ):
         value = yaml.safe_load(path.read_text("utf-8"))
         asked, said = value["messages"]
-        found.append((asked["user"], said["assistant"], value.get("rejected"), value.get("split")))
+        found.append(
+            (
+                asked["user"],
+                said["assistant"],
+                value.get("rejected"),
+                value.get("split"),
+            )
+        )
     return [example for example in found if "слово номер 0" not in example[0]]
 
 
@@ -73,7 +82,10 @@ def test_account_that_is_cut_off_three_times_comes_whole_and_once(
 ):
     account.faults.add(Fault("files.content", FaultKind.CUT, skip=3))
     code, captured = run(*TAKE, "--yes")
-    assert (code, "3 files are finished. Run the command again" in captured.err) == (1, True)
+    assert (code, "3 files are finished. Run the command again" in captured.err) == (
+        1,
+        True,
+    )
     crash = {
         "MERLIN_CRASH_AT": "import.saved,import.committed",
         "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
@@ -90,7 +102,9 @@ def test_account_that_is_cut_off_three_times_comes_whole_and_once(
     doubled = len(found) - len({*found})
     assert (len(lost), doubled, len({*found} - known)) == (0, 0, 0)
     broken = {file["file_id"]: file for file in document["files"] if file["rejected"]}
-    assert {file: (each["lines"], each["rejected"]) for file, each in broken.items()} == {
+    assert {
+        file: (each["lines"], each["rejected"]) for file, each in broken.items()
+    } == {
         "file-5": (6, 2),
         "file-7": (1, 1),
     }
@@ -102,25 +116,43 @@ def test_account_that_is_cut_off_three_times_comes_whole_and_once(
     again = run_json(*TAKE, "--yes")
     assert count_commits(lab) == before
     # Only the file that had nothing to take is read again.
-    assert [file["file_id"] for file in again["files"] if not file["is_taken"]] == ["file-7"]
+    assert [file["file_id"] for file in again["files"] if not file["is_taken"]] == [
+        "file-7"
+    ]
 
 
 def test_file_that_is_killed_at_any_point_is_taken_once(lab, account, tmp_path):
     points = [point for point in POINTS if point.startswith("import.")]
-    account.account = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
-    crash = {"MERLIN_CRASH_AT": ",".join(points), "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+    account.account = PlantedAccount(
+        {"file-1": chat_line("Где выход?", "Прямо.").encode()}
+    )
+    crash = {
+        "MERLIN_CRASH_AT": ",".join(points),
+        "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
+    }
     log = tmp_path / "import.log"
     arguments = [*TAKE, "--yes", "--config", str(lab.path)]
     for code in (*[137] * len(points), 0):
-        process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
+        process = start_function(
+            run_command, arguments, log, {KEY: "stand-in", **crash}
+        )
         assert wait_for_exit(process) == code, log.read_text()
-    assert points == ["import.intended", "import.saved", "import.committed", "import.recorded"]
+    assert points == [
+        "import.intended",
+        "import.saved",
+        "import.committed",
+        "import.recorded",
+    ]
     assert read_examples(lab) == [("Где выход?", "Прямо.", None, None)]
     assert count_commits(lab) == 2
 
 
-def test_example_that_was_edited_after_a_kill_does_not_come_again(lab, account, tmp_path, run_json):
-    account.account = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
+def test_example_that_was_edited_after_a_kill_does_not_come_again(
+    lab, account, tmp_path, run_json
+):
+    account.account = PlantedAccount(
+        {"file-1": chat_line("Где выход?", "Прямо.").encode()}
+    )
     crash = {"MERLIN_CRASH_AT": "import.committed"}
     log = tmp_path / "import.log"
     arguments = [*TAKE, "--yes", "--config", str(lab.path)]
@@ -149,7 +181,9 @@ def test_dry_run_shows_what_each_file_brings_and_takes_nothing(lab, run_json, ru
         "file-12": (0, 4, 0),
     }
     assert len(document["jobs"]) == 5
-    assert {str(model["shutdown_date"]) for model in document["models"]} == {"2027-01-14"}
+    assert {str(model["shutdown_date"]) for model in document["models"]} == {
+        "2027-01-14"
+    }
     code, captured = run(*TAKE, "--dry-run")
     assert (code, count_commits(lab)) == (0, 1)
     shown = yaml.safe_load(captured.out[captured.out.index("\nrecipe:") :])
@@ -167,7 +201,11 @@ def test_account_that_may_not_list_its_jobs_gives_its_files(lab, account, run):
     assert code == 0, captured.err
     document = json.loads(captured.out)
     assert document["refusal"].startswith("403 ")
-    assert (len(document["models"]), document["recipe"], len(read_examples(lab))) == (5, None, 31)
+    assert (len(document["models"]), document["recipe"], len(read_examples(lab))) == (
+        5,
+        None,
+        31,
+    )
     assert "403 " in run(*TAKE, "--dry-run")[1].err
 
 
@@ -190,7 +228,9 @@ def test_long_file_becomes_several_commits(lab, account, run_json):
     assert (len(read_examples(lab)), count_commits(lab)) == (3, 3)
 
 
-def test_account_at_azure_is_read_by_its_version_and_key(planted, tmp_path, monkeypatch):
+def test_account_at_azure_is_read_by_its_version_and_key(
+    planted, tmp_path, monkeypatch
+):
     with AzureStandIn(planted[0]) as azure:
         entry = provider_entry(azure.base_url, "openai") | {"api_version": "2024-10-21"}
         lab = make_lab(tmp_path, entry)
@@ -201,7 +241,9 @@ def test_account_at_azure_is_read_by_its_version_and_key(planted, tmp_path, monk
     assert {*read_examples(lab)} == planted[1]
 
 
-@pytest.mark.parametrize("arguments", [("import", "--dataset", "trial"), (*TAKE, "lines.jsonl")])
+@pytest.mark.parametrize(
+    "arguments", [("import", "--dataset", "trial"), (*TAKE, "lines.jsonl")]
+)
 def test_import_is_from_files_or_from_an_account(lab, run, arguments):
     code, captured = run(*arguments)
     assert (code, "--from PROVIDER" in captured.err) == (2, True)
@@ -210,11 +252,15 @@ def test_import_is_from_files_or_from_an_account(lab, run, arguments):
 def test_file_whose_edit_was_withdrawn_by_ctrl_c_comes_with_the_next_run(
     lab, account, tmp_path, run_json
 ):
-    account.account = PlantedAccount({"file-1": chat_line("Где выход?", "Прямо.").encode()})
+    account.account = PlantedAccount(
+        {"file-1": chat_line("Где выход?", "Прямо.").encode()}
+    )
     lab.tick("fetch")
     log = tmp_path / "import.log"
     arguments = [*TAKE, "--yes", "--config", str(lab.path)]
-    with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that only fetches
+    with Lead(
+        lab.config.state_dir, lab.config.database
+    ) as lead:  # a daemon that only fetches
         assert lead.take()
         importing = start_function(run_command, arguments, log, {KEY: "stand-in"})
         wait_until(lambda: "waiting" in log.read_text("utf-8"))

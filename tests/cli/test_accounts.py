@@ -29,12 +29,16 @@ def typed(monkeypatch):
 
 
 def read_database(folder, read):
-    with open_database(f"sqlite://{folder}/state/merlin.db", read_only=True) as database:
+    with open_database(
+        f"sqlite://{folder}/state/merlin.db", read_only=True
+    ) as database:
         return read(database)
 
 
 def password_of(folder, name):
-    return read_database(folder, lambda database: Accounts(database).find_by_name(name).password)
+    return read_database(
+        folder, lambda database: Accounts(database).find_by_name(name).password
+    )
 
 
 def test_user_without_telegram_is_added_with_a_password_shown_once(folder, capsys):
@@ -79,16 +83,19 @@ def test_invalid_account_is_refused_and_changes_nothing(folder, capsys, argument
     code, captured = run(capsys, folder, *arguments)
     assert code == 1
     assert captured.err.startswith("merlin: ")
-    assert read_database(folder, lambda database: database.sql("SELECT COUNT(*) FROM account")) == [
-        (0,)
-    ]
-    assert read_database(folder, lambda database: database.sql("SELECT COUNT(*) FROM users")) == [
-        (1,)
-    ]
+    assert read_database(
+        folder, lambda database: database.sql("SELECT COUNT(*) FROM account")
+    ) == [(0,)]
+    assert read_database(
+        folder, lambda database: database.sql("SELECT COUNT(*) FROM users")
+    ) == [(1,)]
 
 
 def test_user_of_telegram_can_get_a_sign_in_name(folder, capsys):
-    assert show_json(capsys, folder, "name", "1001", "Boris") == {"user": 1001, "name": "boris"}
+    assert show_json(capsys, folder, "name", "1001", "Boris") == {
+        "user": 1001,
+        "name": "boris",
+    }
     code, captured = run(capsys, folder, "list")
     assert code == 0
     assert "boris" in captured.out

@@ -31,7 +31,10 @@ BOT = 8
 
 @pytest.fixture
 def account():
-    lines = [chat_line("Где лоб у кошки?", "Над глазами."), chat_line("Где касса?", "Внизу.")]
+    lines = [
+        chat_line("Где лоб у кошки?", "Над глазами."),
+        chat_line("Где касса?", "Внизу."),
+    ]
     jobs = [
         {
             "id": f"ftjob-{number}",
@@ -49,9 +52,13 @@ def account():
 @pytest.fixture
 def lab(account, tmp_path):
     entry = provider_entry(account.base_url, "openai")
-    lab = Lab(tmp_path, entry["base_url"], providers=[entry], models={BASE: {"price": PRICE}})
+    lab = Lab(
+        tmp_path, entry["base_url"], providers=[entry], models={BASE: {"price": PRICE}}
+    )
     lab.repository.dataset(tests=1, launch={"mode": "off"})
-    lab.repository.example("trial", 20, question="Где лоб у кошки?", answer="Над глазами.")
+    lab.repository.example(
+        "trial", 20, question="Где лоб у кошки?", answer="Над глазами."
+    )
     lab.repository.commit()
     lab.tick("fetch")
     return lab
@@ -63,7 +70,9 @@ def ask(lab, number, question, user_id, *, consents=True):
         session = Sessions(db, BOT).open(ChatPlace(user_id, user_id))
         Sessions(db, BOT).change(replace(session, dataset="trial"))
         turns = Turns(db, BOT)
-        turns.ask(Question(session.session_id, number, user_id, question, number), number)
+        turns.ask(
+            Question(session.session_id, number, user_id, question, number), number
+        )
         turns.write(number, StoredAnswer("Не знаю.", model_id="ft:1", known=False))
         if consents:
             Consents(db).give(user_id, CONSENT_VERSION)
@@ -75,10 +84,14 @@ def read_rows(lab):
 
 
 def list_questions(account):
-    return [call.body["messages"][-1]["content"] for call in account.calls("chat.create")]
+    return [
+        call.body["messages"][-1]["content"] for call in account.calls("chat.create")
+    ]
 
 
-def test_each_question_is_asked_once_tests_first_and_only_with_consent(lab, account, run_json):
+def test_each_question_is_asked_once_tests_first_and_only_with_consent(
+    lab, account, run_json
+):
     ask(lab, 1, "Где касса?", ANNA)
     ask(lab, 2, "Где лоб у кошки?", ANNA)
     ask(lab, 3, "Где хвост у кошки?", BORIS, consents=False)
@@ -99,7 +112,9 @@ def test_each_question_is_asked_once_tests_first_and_only_with_consent(lab, acco
     assert len(list_questions(account)) == 14
 
 
-def test_run_stops_before_the_budget_and_goes_on_with_a_higher_one(lab, account, run, run_json):
+def test_run_stops_before_the_budget_and_goes_on_with_a_higher_one(
+    lab, account, run, run_json
+):
     # A question is estimated at about 300 tokens, 0.003 $, and uses about 30.
     code, captured = run(*RECORD, "--budget", "0.0032")
     assert (code, "The budget is used up" in captured.err) == (0, True), captured.err
@@ -139,11 +154,16 @@ def test_model_without_a_price_is_not_asked(lab, account, run):
 
 def test_each_answer_is_recorded_once_after_kills(lab, account, tmp_path):
     points = [point for point in POINTS if point.startswith("baseline.")]
-    crash = {"MERLIN_CRASH_AT": ",".join(points), "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+    crash = {
+        "MERLIN_CRASH_AT": ",".join(points),
+        "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
+    }
     arguments = [*RECORD, "--budget", "1", "--config", str(lab.path)]
     log = tmp_path / "record.log"
     for code in (*[137] * len(points), 0):
-        process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
+        process = start_function(
+            run_command, arguments, log, {KEY: "stand-in", **crash}
+        )
         assert wait_for_exit(process) == code, log.read_text()
     assert points == ["baseline.intended", "baseline.sent", "baseline.recorded"]
     asked = list_questions(account)

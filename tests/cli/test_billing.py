@@ -16,7 +16,14 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.providers.yookassa import YooKassaGateway
-from tests.billing.plan_shop import ANNA, BORIS, PLAN_SETTINGS, STARS, Shop, make_payment_request
+from tests.billing.plan_shop import (
+    ANNA,
+    BORIS,
+    PLAN_SETTINGS,
+    STARS,
+    Shop,
+    make_payment_request,
+)
 from tests.support.plan_config import make_plans
 from tests.support.stand_ins import YooKassaStandIn
 
@@ -56,7 +63,9 @@ def pay(told, shop, purchase):
 
 
 def with_gateway(shop, call):
-    gateway = YooKassaGateway(YooKassaConfig(base_url=shop.base_url, test=True), SHOP_ID, KEY)
+    gateway = YooKassaGateway(
+        YooKassaConfig(base_url=shop.base_url, test=True), SHOP_ID, KEY
+    )
     return asyncio.run(call(gateway))
 
 
@@ -75,7 +84,9 @@ def sold_folder(shop, tmp_path_factory):
         "timezone": "Europe/Moscow",
         "api": {"public_url": "http://127.0.0.1:8701"},
         "plans": PLAN_SETTINGS,
-        "payments": {"yookassa": {"base_url": shop.base_url, "test": True, "receipt": {}}},
+        "payments": {
+            "yookassa": {"base_url": shop.base_url, "test": True, "receipt": {}}
+        },
     }
     text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
     (folder / "config.yaml").write_text(text, encoding="utf-8")
@@ -115,11 +126,21 @@ def order(folder, shop):
 
 def test_refund_is_recorded_for_the_payment_process(capfd, folder, order):
     document = show_json(
-        capfd, folder, "refund", order, "--reason", "Не то", "--amount", "99,90 ₽", "--yes"
+        capfd,
+        folder,
+        "refund",
+        order,
+        "--reason",
+        "Не то",
+        "--amount",
+        "99,90 ₽",
+        "--yes",
     )
     assert (document["state"], document["amount"]) == ("wanted", "99.90")
     assert document["by"].startswith("cli:")
-    again, captured = run(capfd, folder, "billing", "refund", order, "--reason", "Ещё", "--yes")
+    again, captured = run(
+        capfd, folder, "billing", "refund", order, "--reason", "Ещё", "--yes"
+    )
     assert (again, "in progress" in captured.err) == (1, True)
 
 
@@ -132,7 +153,9 @@ def test_refund_is_recorded_for_the_payment_process(capfd, folder, order):
         (("--reason", "x", "--yes", "--amount", "much"), 1),
     ],
 )
-def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder, shop, order, arguments, code):
+def test_unconfirmed_or_invalid_refund_is_not_recorded(
+    capfd, folder, shop, order, arguments, code
+):
     came, _ = run(capfd, folder, "billing", "refund", order, *arguments)
     with BillingDatabase(folder, shop) as told:
         assert (came, told.billing.refunds.list_of_purchase(order)) == (code, [])
@@ -160,11 +183,19 @@ def test_differences_are_reported_and_the_command_fails(capfd, folder, shop):
         asked.outside_id: {
             "payment": asked.outside_id,
             "ledger": None,
-            "yookassa": {"order": lost.purchase_id, "paid": "150.00", "returned": "0.00"},
+            "yookassa": {
+                "order": lost.purchase_id,
+                "paid": "150.00",
+                "returned": "0.00",
+            },
         },
         "27ce4017-nobody-paid-this": {
             "payment": "27ce4017-nobody-paid-this",
-            "ledger": {"order": unpaid.purchase_id, "paid": "99.00", "returned": "0.00"},
+            "ledger": {
+                "order": unpaid.purchase_id,
+                "paid": "99.00",
+                "returned": "0.00",
+            },
             "yookassa": None,
         },
     }
@@ -176,7 +207,9 @@ def test_differences_are_reported_and_the_command_fails(capfd, folder, shop):
 
 def test_unreachable_gateway_is_reported_as_an_error(capfd, folder):
     config = (folder / "config.yaml").read_text("utf-8")
-    free = re.sub(r"base_url: http://127\.0\.0\.1:\d+", "base_url: http://127.0.0.1:1", config)
+    free = re.sub(
+        r"base_url: http://127\.0\.0\.1:\d+", "base_url: http://127.0.0.1:1", config
+    )
     (folder / "config.yaml").write_text(free, encoding="utf-8")
     code, captured = run(capfd, folder, "billing", "check")
     assert (code, "isn't responding" in captured.err) == (1, True)

@@ -36,7 +36,12 @@ def command(path, *arguments, **environment):
     """Run a command in its own process and environment."""
     return subprocess.run(
         [sys.executable, "-m", "merlin", *arguments, "--config", str(path)],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SRC), KEY: "stand-in", **environment},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(SRC),
+            KEY: "stand-in",
+            **environment,
+        },
         cwd=path.parent,
         capture_output=True,
         timeout=longest(DEADLINE_S),
@@ -44,11 +49,15 @@ def command(path, *arguments, **environment):
     )
 
 
-def test_same_content_gives_the_same_bytes_elsewhere(lab, folder, provider, tmp_path_factory):
+def test_same_content_gives_the_same_bytes_elsewhere(
+    lab, folder, provider, tmp_path_factory
+):
     elsewhere = tmp_path_factory.mktemp("a folder elsewhere") / "deeper"
     other = Lab(elsewhere, provider.base_url)
     shutil.rmtree(other.repository.folder)
-    lab.repository.git("clone", "-q", str(lab.repository.folder), str(other.repository.folder))
+    lab.repository.git(
+        "clone", "-q", str(lab.repository.folder), str(other.repository.folder)
+    )
     far = {
         "LC_ALL": "tr_TR.ISO-8859-9",
         "PYTHONCOERCECLOCALE": "0",

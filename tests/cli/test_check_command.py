@@ -34,7 +34,9 @@ def write(folder, files):
 
 
 def run(*arguments):
-    return CliRunner().invoke(app, ["check", *map(str, arguments)], catch_exceptions=True)
+    return CliRunner().invoke(
+        app, ["check", *map(str, arguments)], catch_exceptions=True
+    )
 
 
 def check_result(*arguments):
@@ -76,7 +78,10 @@ def test_warning_alone_exits_with_0(datasets):
 
 
 def test_json_has_the_documented_shape(datasets):
-    write(datasets, {"neurotypology/examples/bad.yaml": "messages:\n  - user: a\n  - bot: b\n"})
+    write(
+        datasets,
+        {"neurotypology/examples/bad.yaml": "messages:\n  - user: a\n  - bot: b\n"},
+    )
     code, report = check_result("datasets")
     assert code == 1
     assert report == {
@@ -116,7 +121,9 @@ def test_dataset_can_be_checked_alone_and_from_within(datasets, monkeypatch):
 
 def test_symlinks_and_huge_files_are_findings_and_are_not_followed(datasets, tmp_path):
     examples = datasets / "neurotypology" / "examples"
-    (tmp_path / "secret.yaml").write_text(example_yaml("Тайна", "Пароль"), encoding="utf-8")
+    (tmp_path / "secret.yaml").write_text(
+        example_yaml("Тайна", "Пароль"), encoding="utf-8"
+    )
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.yaml").write_text(example_yaml(), encoding="utf-8")
     (examples / "link.yaml").symlink_to(tmp_path / "secret.yaml")
@@ -128,7 +135,9 @@ def test_symlinks_and_huge_files_are_findings_and_are_not_followed(datasets, tmp
         file.truncate(100_000_000)
     code, report = check_result("datasets")
     assert code == 1
-    assert [(Path(finding["path"]).name, finding["rule"]) for finding in report["findings"]] == [
+    assert [
+        (Path(finding["path"]).name, finding["rule"]) for finding in report["findings"]
+    ] == [
         ("huge.yaml", "too-large"),
         ("link.yaml", "not-a-file"),
         ("linked", "not-a-file"),

@@ -34,7 +34,9 @@ def repository(tmp_path, monkeypatch):
     """A git repository in the current folder; `merlin` is on the PATH."""
     programs = tmp_path / "merlin" / "bin"
     programs.mkdir(parents=True)
-    (programs / "merlin").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m merlin "$@"\n')
+    (programs / "merlin").write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -m merlin "$@"\n'
+    )
     (programs / "merlin").chmod(0o755)
     folder = tmp_path / "repository"
     for path, text in make_good_files(60).items():
@@ -72,7 +74,9 @@ def entry(hook):
     ],
 )
 def test_hooks_run_for_the_files_of_datasets(path, is_meant):
-    assert {bool(re.search(hook["files"], path)) for hook in HOOKS.values()} == {is_meant}
+    assert {bool(re.search(hook["files"], path)) for hook in HOOKS.values()} == {
+        is_meant
+    }
 
 
 def test_check_hook_fails_on_an_error_and_passes_a_good_commit(repository):
@@ -85,16 +89,22 @@ def test_check_hook_fails_on_an_error_and_passes_a_good_commit(repository):
 
 def test_action_has_the_keys_of_github():
     assert set(ACTION) == {"name", "description", "inputs", "runs"}
-    assert all(set(each) == {"description", "default"} for each in ACTION["inputs"].values())
+    assert all(
+        set(each) == {"description", "default"} for each in ACTION["inputs"].values()
+    )
     assert ACTION["runs"]["using"] == "composite"
     for step in ACTION["runs"]["steps"]:
         assert ("uses" in step) != ("run" in step)
         assert "run" not in step or step["shell"] == "bash"
-        assert "${{" not in step.get("run", "")  # an expression in a script would be executed
+        assert "${{" not in step.get(
+            "run", ""
+        )  # an expression in a script would be executed
     named = re.findall(r"inputs\.(\w+)", (ROOT / "action.yml").read_text("utf-8"))
     assert set(named) == set(ACTION["inputs"])
     version = ACTION["runs"]["steps"][0]["with"]["python-version"]
-    assert f'requires-python = ">={version}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+    assert f'requires-python = ">={version}"' in (ROOT / "pyproject.toml").read_text(
+        "utf-8"
+    )
 
 
 def test_action_annotates_the_lines_of_findings(repository):
@@ -104,7 +114,9 @@ def test_action_annotates_the_lines_of_findings(repository):
     step = ACTION["runs"]["steps"][-1]
     inputs = {"paths": "datasets/first\ndatasets/with blank\n", "language": "ru"}
     told = {
-        name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: inputs[found[1]], value)
+        name: re.sub(
+            r"\$\{\{ inputs\.(\w+) \}\}", lambda found: inputs[found[1]], value
+        )
         for name, value in step["env"].items()
     }
     result = subprocess.run(
@@ -114,7 +126,10 @@ def test_action_annotates_the_lines_of_findings(repository):
     )
     assert result.returncode == 1
     shown = result.stdout.decode()
-    assert "::error file=datasets/first/examples/bad.yaml,line=3,col=5,title=empty-content" in shown
+    assert (
+        "::error file=datasets/first/examples/bad.yaml,line=3,col=5,title=empty-content"
+        in shown
+    )
     assert "::error file=datasets/with blank/dataset.yaml,line=1" in shown
     assert "unasked" not in shown
     assert "Пустая реплика" in shown
@@ -124,7 +139,9 @@ def snippet(language, expected):
     """Return the only YAML block of the datasets page that contains a text."""
     page = (ROOT / "docs" / language / "dataset.md").read_text("utf-8")
     (block,) = [
-        match for match in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if expected in match
+        match
+        for match in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+        if expected in match
     ]
     return yaml.safe_load(block)
 
@@ -134,7 +151,10 @@ def test_gitlab_job_of_the_docs_finds_an_error(repository):
     assert [*snippet("ru", "before_script").values()] == [job]
     assert set(job) == {"image", "variables", "before_script", "script", "artifacts"}
     script = "\n".join(job["script"])
-    assert subprocess.run(["bash", "-e", "-c", script], capture_output=True).returncode == 0
+    assert (
+        subprocess.run(["bash", "-e", "-c", script], capture_output=True).returncode
+        == 0
+    )
     write(repository / "datasets/first/examples/bad.yaml", BAD)
     result = subprocess.run(["bash", "-e", "-c", script], capture_output=True)
     assert (result.returncode, b"error empty-content" in result.stdout) == (1, True)
@@ -150,13 +170,16 @@ def test_docs_name_existing_hooks_and_inputs(language):
     assert set(job["steps"][-1]["with"]) == set(ACTION["inputs"])
 
 
-def test_hook_of_a_new_repository_lets_its_first_examples_be_committed(repository, monkeypatch):
+def test_hook_of_a_new_repository_lets_its_first_examples_be_committed(
+    repository, monkeypatch
+):
     fresh = repository.parent / "fresh"
     assert main(["init", str(fresh)]) == 0
     monkeypatch.chdir(fresh)
-    write(fresh / ".git/hooks/pre-commit", f"#!/bin/sh\n{HOOKS['merlin-check']['entry']}\n").chmod(
-        0o755
-    )
+    write(
+        fresh / ".git/hooks/pre-commit",
+        f"#!/bin/sh\n{HOOKS['merlin-check']['entry']}\n",
+    ).chmod(0o755)
     commit = "git add . && git -c user.name=V -c user.email=v@example.org commit --amend -m 'Begin'"
     result = subprocess.run(commit, shell=True, capture_output=True)  # noqa: S602
     assert result.returncode == 0, result.stdout + result.stderr
@@ -166,10 +189,14 @@ def test_hook_of_a_new_repository_lets_its_first_examples_be_committed(repositor
 def test_new_repository_has_the_same_hook_and_valid_schema_links(tmp_path):
     folder = tmp_path / "fresh"
     assert main(["init", str(folder)]) == 0
-    (document,) = yaml.safe_load((folder / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    (document,) = yaml.safe_load(
+        (folder / ".pre-commit-config.yaml").read_text("utf-8")
+    )["repos"]
     (hook,) = document["hooks"]
     wanted = HOOKS["merlin-check"]
-    assert {key: hook[key] for key in ("id", "name", "entry", "files", "pass_filenames")} == {
+    assert {
+        key: hook[key] for key in ("id", "name", "entry", "files", "pass_filenames")
+    } == {
         key: wanted[key] for key in ("id", "name", "entry", "files", "pass_filenames")
     }
     for place in ("dataset.yaml", "examples/about.yaml"):

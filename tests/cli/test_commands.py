@@ -39,7 +39,9 @@ def lab(serving):
         (["models", "list"], "merlin status"),
     ],
 )
-def test_list_without_rows_names_the_next_step(capsys, committed_lab, command, next_step):
+def test_list_without_rows_names_the_next_step(
+    capsys, committed_lab, command, next_step
+):
     config = ["--config", str(committed_lab.path)]
     assert main(["upgrade", *config]) == 0
     capsys.readouterr()
@@ -52,7 +54,9 @@ def test_list_without_rows_names_the_next_step(capsys, committed_lab, command, n
 
 def test_interrupted_command_withdraws_its_request(lab):
     log = lab.folder / "launch.log"
-    with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that never looks
+    with Lead(
+        lab.config.state_dir, lab.config.database
+    ) as lead:  # a daemon that never looks
         assert lead.take()
         arguments = ["jobs", "launch", "trial", "--config", str(lab.path)]
         waiting = start_function(run_command, arguments, log, {})
@@ -62,12 +66,21 @@ def test_interrupted_command_withdraws_its_request(lab):
             os.kill(waiting.pid, signal.SIGINT)
             exit_code = wait_for_exit(waiting)
             output = log.read_text("utf-8")
-            assert (exit_code, "waiting" in output, output.count("\n")) == (130, True, 1), output
+            assert (exit_code, "waiting" in output, output.count("\n")) == (
+                130,
+                True,
+                1,
+            ), output
             newest = requests.list_of_author(f"cli:{getpass.getuser()}", 1)[0]
-            assert (newest.kind, newest.state) == (RequestKind.LAUNCH, RequestState.FAILED)
+            assert (newest.kind, newest.state) == (
+                RequestKind.LAUNCH,
+                RequestState.FAILED,
+            )
 
 
-def test_launch_refused_for_a_missing_credential_is_not_run_later(lab, run, run_json, monkeypatch):
+def test_launch_refused_for_a_missing_credential_is_not_run_later(
+    lab, run, run_json, monkeypatch
+):
     with monkeypatch.context() as without:
         without.delenv(KEY)
         code, captured = run("jobs", "launch", "trial")
@@ -76,7 +89,9 @@ def test_launch_refused_for_a_missing_credential_is_not_run_later(lab, run, run_
     assert len(run_json("jobs", "list")) == 1
 
 
-def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(lab, run, run_json):
+def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(
+    lab, run, run_json
+):
     with open_migrated_database(lab.config) as database:
         requests = Requests(database)
         arguments = {"dataset": "trial", "commit": None}
@@ -88,10 +103,18 @@ def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(la
             return request
 
         requests.withdraw(requests.ask(RequestKind.LAUNCH, arguments, "cli:ann"))
-        refusal = {"key": "held-no-provider", "arguments": {"provider": "far"}, "message": "none"}
+        refusal = {
+            "key": "held-no-provider",
+            "arguments": {"provider": "far"},
+            "message": "none",
+        }
         failed = end(RequestState.FAILED, refusal)
         (task,) = run_json("status")["failed_requests"]
-        assert (task["request"], task["kind"], task["arguments"]) == (failed, "launch", arguments)
+        assert (task["request"], task["kind"], task["arguments"]) == (
+            failed,
+            "launch",
+            arguments,
+        )
         assert "far" in task["reason"]
         _, captured = run("status")
         assert f"task {failed} (launch dataset=trial) of " in captured.err
@@ -103,7 +126,10 @@ def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(la
 
 
 def test_unknown_question_names_those_that_may_have_been_meant(provider, run_json, run):
-    unknown = {"known": False, "nearest": ["Что значит слово номер 3?", "Что значит слово?"]}
+    unknown = {
+        "known": False,
+        "nearest": ["Что значит слово номер 3?", "Что значит слово?"],
+    }
     provider.behave(fixed_answer="Не знаю.", extension=unknown)
     assert run_json("ask", "xyzzy plugh").items() >= unknown.items()
     message = "Did you mean: Что значит слово номер 3?; Что значит слово?"
@@ -119,8 +145,12 @@ def test_diff_refuses_builds_of_different_datasets(lab, run):
 
 
 def test_checkpoints_with_equal_scores_are_one_line(lab, run):
-    metrics = ({"valid_accuracy": accuracy, "valid_loss": 0.1} for accuracy in (0.5, 1, 1, 1))
-    checkpoints = [Checkpoint(f"step-{step}", step, each) for step, each in enumerate(metrics)]
+    metrics = (
+        {"valid_accuracy": accuracy, "valid_loss": 0.1} for accuracy in (0.5, 1, 1, 1)
+    )
+    checkpoints = [
+        Checkpoint(f"step-{step}", step, each) for step, each in enumerate(metrics)
+    ]
     with open_migrated_database(lab.config) as database:
         Jobs(database).add_events(1, [], checkpoints)
     shown = run("jobs", "show", "1")[1].out
@@ -136,7 +166,9 @@ def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
     assert (built["build"], built["commit"]) == ("trial-2", head)
 
 
-def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(lab, run_json):
+def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(
+    lab, run_json
+):
     changed = lab.repository.commit_example("trial", 41)
     (lab.repository.folder / "README.md").write_text("Datasets\n", "utf-8")
     assert lab.repository.commit() != changed
@@ -144,7 +176,9 @@ def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(lab,
     assert (built["build"], built["commit"]) == ("trial-2", changed)
 
 
-def test_rollback_and_promote_name_the_serving_build_and_the_next_command(lab, run, run_json):
+def test_rollback_and_promote_name_the_serving_build_and_the_next_command(
+    lab, run, run_json
+):
     lab.repository.commit_example("trial", 42)
     lab.until_serving("trial-2")
     rolled_back = run_json("models", "rollback", "trial")
@@ -170,7 +204,9 @@ def test_impossible_command_is_refused_in_a_sentence(run):
     ):
         code, captured = run(*arguments)
         last = captured.err.strip().splitlines()[-1]
-        assert (code, last.startswith("merlin: "), part in last) == (1, True, True), captured.err
+        assert (code, last.startswith("merlin: "), part in last) == (1, True, True), (
+            captured.err
+        )
 
 
 def test_unknown_dataset_is_refused_with_the_nearest_one(run):
@@ -186,11 +222,15 @@ def test_unknown_dataset_is_refused_with_the_nearest_one(run):
     ):
         code, captured = run(*arguments)
         assert (code, captured.out) == (1, "")
-        assert captured.err.endswith("merlin: dataset tria1 not found; did you mean trial?\n")
+        assert captured.err.endswith(
+            "merlin: dataset tria1 not found; did you mean trial?\n"
+        )
         other = run(*arguments[:-1], "nothing")[1].err
         assert other.endswith("merlin: dataset nothing not found; there are: trial\n")
     code, captured = run("builds", "--dataset", "\udcff")
-    assert (code, "This isn't UTF-8: \\udcff." in captured.err) == (2, True), captured.err
+    assert (code, "This isn't UTF-8: \\udcff." in captured.err) == (2, True), (
+        captured.err
+    )
 
 
 def test_status_shows_the_host_on_which_a_process_lives(lab, run):
@@ -213,7 +253,9 @@ def test_doctor_judges_a_webhook_bot_by_its_own_heartbeat(lab, run):
     assert health_error(webhooks, "bot").key == "unhealthy-never-started"
 
 
-def test_all_missing_credentials_are_named_before_anything_starts(tmp_path, capfd, monkeypatch):
+def test_all_missing_credentials_are_named_before_anything_starts(
+    tmp_path, capfd, monkeypatch
+):
     for name in ("TELEGRAM_BOT_TOKEN", "MERLIN_ENGINE_KEY", "ELSEWHERE_KEY"):
         monkeypatch.delenv(name, raising=False)
     path = tmp_path / "config.yaml"
@@ -259,7 +301,9 @@ def test_bug_exits_with_3_and_writes_a_report(capsys, tmp_path, monkeypatch):
         ["build", "trial"],
     ],
 )
-def test_unwritable_state_is_reported_with_its_path(tmp_path, capsys, monkeypatch, arguments):
+def test_unwritable_state_is_reported_with_its_path(
+    tmp_path, capsys, monkeypatch, arguments
+):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "long-random-word-of-this-machine")
     monkeypatch.delenv("MERLIN_REPORTS")
     (tmp_path / "state").write_text("restore your backup", "utf-8")
@@ -302,9 +346,17 @@ def test_log_shows_only_the_commit_whose_model_serves_now_as_live(lab, run, run_
     lab.until_serving("trial-2")
     newest, oldest = run_json("log")
     assert [newest["verdict"], oldest["verdict"]] == ["serving", "serving"]  # as stored
-    assert (newest["served_until"], oldest["served_until"] > newest["seen_at"]) == (None, True)
-    newest_note, oldest_note = (line for line in run("log")[1].out.splitlines() if line[0] == " ")
-    assert (" few-examples: " in newest_note, oldest_note) == (True, "    and 1 more named above")
+    assert (newest["served_until"], oldest["served_until"] > newest["seen_at"]) == (
+        None,
+        True,
+    )
+    newest_note, oldest_note = (
+        line for line in run("log")[1].out.splitlines() if line[0] == " "
+    )
+    assert (" few-examples: " in newest_note, oldest_note) == (
+        True,
+        "    and 1 more named above",
+    )
     lines = log_lines(run)
     assert [" live " in line and "until" not in line for line in lines] == [True, False]
     assert " live until 20" in lines[1]

@@ -28,7 +28,9 @@ def judge(tmp_path, capsys):
     return call
 
 
-@pytest.mark.parametrize(("host", "code"), [("127.0.0.1:3000", 0), ("git.example.com", 2)])
+@pytest.mark.parametrize(
+    ("host", "code"), [("127.0.0.1:3000", 0), ("git.example.com", 2)]
+)
 def test_repository_may_be_read_over_plain_http_on_this_machine_only(judge, host, code):
     assert judge(f"{GOOD}repository: {{url: 'http://{host}/a/it.git'}}\n")[0] == code
 
@@ -66,7 +68,9 @@ def test_folder_that_this_user_may_not_open_is_named_as_not_looked_at(judge, tmp
     config = load(tmp_path / "config.yaml")
     os.seteuid(65534)
     try:
-        assert require_places(tmp_path / "config.yaml", config, []) == [f"{closed}/base"]
+        assert require_places(tmp_path / "config.yaml", config, []) == [
+            f"{closed}/base"
+        ]
     finally:
         os.seteuid(0)
 
@@ -78,16 +82,26 @@ DEFAULT = "datasets: {default: frst}\n"
     ("commands", "code", "expected"),
     [
         ([], 2, ":2:14: repository.url: {path} can't be read as a git repository"),
-        (["init -q -b trunk", COMMIT], 2, ":2:1: repository.branch: {path} has no branch main"),
+        (
+            ["init -q -b trunk", COMMIT],
+            2,
+            ":2:1: repository.branch: {path} has no branch main",
+        ),
         (
             ["init -q -b main", COMMIT],
             2,
             ":3:12: datasets.default: dataset frst not found; did you mean first?",
         ),
-        (["init -q -b main", COMMIT, "mv datasets/first datasets/frst", COMMIT], 0, ": no errors."),
+        (
+            ["init -q -b main", COMMIT, "mv datasets/first datasets/frst", COMMIT],
+            0,
+            ": no errors.",
+        ),
     ],
 )
-def test_repository_on_this_machine_is_looked_at(judge, tmp_path, commands, code, expected):
+def test_repository_on_this_machine_is_looked_at(
+    judge, tmp_path, commands, code, expected
+):
     path = tmp_path / "r"
     (path / "datasets" / "first").mkdir(parents=True)
     (path / "datasets" / "first" / "dataset.yaml").touch()
@@ -101,13 +115,19 @@ def test_repository_on_this_machine_is_looked_at(judge, tmp_path, commands, code
 
 
 def test_what_nothing_on_this_machine_tells_is_said(judge):
-    code, output = judge(f"{GOOD}repository: {{url: 'https://git.example.com/x'}}\n{DEFAULT}")
+    code, output = judge(
+        f"{GOOD}repository: {{url: 'https://git.example.com/x'}}\n{DEFAULT}"
+    )
     assert code == 0
     assert "Providers, Telegram and servers of repositories weren't asked." in output
-    assert "Whether there is a dataset frst, nothing on this machine tells yet." in output
+    assert (
+        "Whether there is a dataset frst, nothing on this machine tells yet." in output
+    )
 
 
-def test_missing_configuration_is_reported_with_how_to_create_one(tmp_path, capsys, monkeypatch):
+def test_missing_configuration_is_reported_with_how_to_create_one(
+    tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     assert main(["status"]) == 2
     errors = capsys.readouterr().err

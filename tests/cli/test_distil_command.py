@@ -71,16 +71,24 @@ def waiting_proposals(lab):
 
 def draft_calls(provider):
     """Return the model calls that asked for examples."""
-    return [call for call in provider.calls("chat.create") if "response_format" in call.body]
+    return [
+        call for call in provider.calls("chat.create") if "response_format" in call.body
+    ]
 
 
 def set_teacher_answer(provider, *examples):
     """Make the teacher model answer with these examples."""
-    told = {"examples": [{"questions": list(asked), "answer": said} for *asked, said in examples]}
+    told = {
+        "examples": [
+            {"questions": list(asked), "answer": said} for *asked, said in examples
+        ]
+    }
     provider.behave(fixed_answer=json.dumps(told))
 
 
-def test_text_becomes_proposals_that_are_trained_after_an_editors_approval(lab, run_json, provider):
+def test_text_becomes_proposals_that_are_trained_after_an_editors_approval(
+    lab, run_json, provider
+):
     lab.until_serving("trial-1")
     document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["answered"], document["left"], document["proposed"]) == (1, 0, 6)
@@ -97,14 +105,18 @@ def test_text_becomes_proposals_that_are_trained_after_an_editors_approval(lab, 
         lab.status()["serving"]["build"] == "trial-1"
     )  # nothing is trained without an editor's approval
     lab.approve_proposals()
-    files = sorted((lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir())
+    files = sorted(
+        (lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir()
+    )
     assert len(files) == 6
     kept = yaml.safe_load(files[0].read_text("utf-8"))
     assert kept["source"] == "distil: stand-in-chat"
     assert kept["note"].startswith("materials/loops.md")
     lab.until_serving("trial-2")
     set_teacher_answer(provider, ("О чём речь?", "Расскажи об этом слове.", "Неважно."))
-    document = run_json("distil", "trial", "--from", "examples", *TEACHER, "--budget", "1")
+    document = run_json(
+        "distil", "trial", "--from", "examples", *TEACHER, "--budget", "1"
+    )
     assert document["answered"] == 8, "2 of 10 test questions exist"
     assert {each.draft.split for each in waiting_proposals(lab)} == {"test"}
     lab.approve_proposals()
@@ -128,7 +140,10 @@ def test_given_questions_are_answered_in_several_wordings(lab, run_json, questio
     assert (document["answered"], document["proposed"]) == (2, 6)
     drafts = {each.draft.question: each.draft for each in waiting_proposals(lab)}
     assert drafts["Что такое рекурсия?"].note == "questions.txt:1"
-    assert drafts["Помоги разобраться: Зачем нужен стек вызовов?"].note == "questions.txt:3"
+    assert (
+        drafts["Помоги разобраться: Зачем нужен стек вызовов?"].note
+        == "questions.txt:3"
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,11 +157,15 @@ def test_wordings_that_were_asked_for_are_kept_and_missing_ones_are_counted(
     lab, run_json, questions, provider, sent, kept, rejected
 ):
     set_teacher_answer(provider, (*sent, "Повтор."))
-    document = run_json(*questions("Что такое цикл?"), "--budget", "1", "--wordings", "3")
+    document = run_json(
+        *questions("Что такое цикл?"), "--budget", "1", "--wordings", "3"
+    )
     assert (document["proposed"], document["rejected"]) == (kept, rejected)
 
 
-def test_run_stops_before_the_budget_and_continues_with_a_higher_one(lab, run, questions):
+def test_run_stops_before_the_budget_and_continues_with_a_higher_one(
+    lab, run, questions
+):
     question_arguments = questions(
         *(f"Что значит слово {word}?" for word in ("альфа", "бета", "гамма"))
     )
@@ -161,23 +180,34 @@ def test_run_stops_before_the_budget_and_continues_with_a_higher_one(lab, run, q
     assert (report["answered"], report["left"]) == (1, 2)
     assert report["spent_micro"] < 43_500
     code, captured = run(*question_arguments, "--budget", "1", "--json")
-    assert (json.loads(captured.out)["answered"], json.loads(captured.out)["left"]) == (2, 0)
+    assert (json.loads(captured.out)["answered"], json.loads(captured.out)["left"]) == (
+        2,
+        0,
+    )
 
 
 def test_question_of_the_dataset_is_neither_sent_nor_proposed(lab, run_json, provider):
     known = lab.repository.folder / "datasets/trial/examples/q1.yaml"
     question = yaml.safe_load(known.read_text("utf-8"))["messages"][0]["user"]
     set_teacher_answer(
-        provider, (question, "Что такое цикл", "что такое ЦИКЛ?", "Что такое циклы?", "Повтор.")
+        provider,
+        (question, "Что такое цикл", "что такое ЦИКЛ?", "Что такое циклы?", "Повтор."),
     )
     document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["proposed"], document["rejected"]) == (2, {"duplicate": 1})
     path = lab.folder / "known.txt"
     path.write_text(f"{question}\nчто такое цикл\n", "utf-8")
     assert (
-        run_json("distil", "trial", str(path), "--from", "questions", *TEACHER, "--budget", "1")[
-            "answered"
-        ]
+        run_json(
+            "distil",
+            "trial",
+            str(path),
+            "--from",
+            "questions",
+            *TEACHER,
+            "--budget",
+            "1",
+        )["answered"]
         == 0
     )
     assert len(provider.calls("chat.create")) == 1
@@ -192,7 +222,9 @@ def test_question_of_the_dataset_is_neither_sent_nor_proposed(lab, run_json, pro
         '{"examples": [',
     ],
 )
-def test_answer_in_another_form_is_reported_and_proposes_nothing(lab, run, provider, expected):
+def test_answer_in_another_form_is_reported_and_proposes_nothing(
+    lab, run, provider, expected
+):
     provider.behave(fixed_answer=expected)
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert code == 0
@@ -208,14 +240,22 @@ def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
         ("Где знак?", "Он\x07 тут."),
         ("Пусто?", " "),
         ("Длинно?", "a" * 8001),
-        ("Где ключи?\nsplit: test\ntags: [x]", "Ответ: «да».\n- user: нет\nsource: мой"),
+        (
+            "Где ключи?\nsplit: test\ntags: [x]",
+            "Ответ: «да».\n- user: нет\nsource: мой",
+        ),
     )
-    document = run_json("distil", "trial", *MATERIALS, "--budget", "1", "--wordings", "1")
+    document = run_json(
+        "distil", "trial", *MATERIALS, "--budget", "1", "--wordings", "1"
+    )
     assert (document["proposed"], document["rejected"]) == (1, {"broken": 5})
     lab.approve_proposals()
     (file,) = (lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir()
     kept = yaml.safe_load(file.read_text("utf-8"))
-    assert kept["messages"][1]["assistant"].strip() == "Ответ: «да».\n- user: нет\nsource: мой"
+    assert (
+        kept["messages"][1]["assistant"].strip()
+        == "Ответ: «да».\n- user: нет\nsource: мой"
+    )
     assert (set(kept), kept["source"]) == (
         {"messages", "source", "note"},
         "distil: stand-in-chat",
@@ -223,7 +263,11 @@ def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
 
 
 def test_second_run_at_the_same_time_spends_nothing(lab, run, questions, provider):
-    asked = (*questions("Что такое а?", "Что такое б?", "Что такое в?"), "--budget", "1")
+    asked = (
+        *questions("Что такое а?", "Что такое б?", "Что такое в?"),
+        "--budget",
+        "1",
+    )
     provider.behave(think_s=2.0)  # long enough to be seen on a busy machine
     arguments = [*asked, "--config", str(lab.path)]
     first = start_function(run_command, arguments, lab.folder / "distil.log", {})
@@ -238,7 +282,9 @@ def test_second_run_at_the_same_time_spends_nothing(lab, run, questions, provide
     assert run(*asked)[0] == 0  # the lock of a killed run is void
 
 
-def test_invalid_arguments_are_refused_before_any_request(lab, run, provider, monkeypatch):
+def test_invalid_arguments_are_refused_before_any_request(
+    lab, run, provider, monkeypatch
+):
     for arguments, code, expected in (
         (("--from", "questions", *TEACHER, "--budget", "1"), 2, "--from questions"),
         (TEACHER, 2, "--from"),
@@ -247,9 +293,17 @@ def test_invalid_arguments_are_refused_before_any_request(lab, run, provider, mo
         (("x.txt", *MATERIALS, "--budget", "1"), 2, "--from questions"),
         (("x.txt", "--from", "questions", *TEACHER, "--budget", "1"), 2, "x.txt"),
         (("-", "--from", "questions", *TEACHER, "--budget", "1"), 2, "utf-8"),
-        (("--from", "materials", "--teacher", "gpt", "--budget", "1"), 2, "PROVIDER/MODEL"),
+        (
+            ("--from", "materials", "--teacher", "gpt", "--budget", "1"),
+            2,
+            "PROVIDER/MODEL",
+        ),
         (("--from", "materials", "--teacher", "no/gpt", "--budget", "1"), 1, "no"),
-        (("--from", "materials", "--teacher", "stand-in/x", "--budget", "1"), 1, "price of x"),
+        (
+            ("--from", "materials", "--teacher", "stand-in/x", "--budget", "1"),
+            1,
+            "price of x",
+        ),
         (("--from", "materials", *TEACHER[:2], "--budget", "1"), 1, "--yes"),
     ):
         monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"\xcf\xee?")))
@@ -265,7 +319,12 @@ def test_dataset_without_texts_has_nothing_to_ask_about(lab, run):
     assert (code, "nothing to ask about" in captured.err) == (1, True)
     code, captured = run("distil", "nowhere", *MATERIALS, "--budget", "1")
     assert (code, "nowhere" in captured.err) == (1, True)
-    (lab.repository.folder / "datasets/trial/dataset.yaml").write_text("title: [", "utf-8")
+    (lab.repository.folder / "datasets/trial/dataset.yaml").write_text(
+        "title: [", "utf-8"
+    )
     lab.repository.commit("Broken settings")
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (code, "dataset.yaml is missing or has an error" in captured.err) == (1, True)
+    assert (code, "dataset.yaml is missing or has an error" in captured.err) == (
+        1,
+        True,
+    )

@@ -50,7 +50,9 @@ def fresh(tmp_path, provider, telegram, monkeypatch):
     """Return a lab that has never been started; its repository has no commit."""
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
     base_url = telegram.page_url.rstrip("/")
-    lab = Lab(tmp_path, provider.base_url, telegram={"base_url": base_url, "admins": [1003]})
+    lab = Lab(
+        tmp_path, provider.base_url, telegram={"base_url": base_url, "admins": [1003]}
+    )
     shutil.rmtree(lab.config.state_dir)
     return lab
 
@@ -59,7 +61,10 @@ def run_doctor(lab, capsys):
     """Run doctor; return for each check (is it good, message)."""
     capsys.readouterr()
     main(["doctor", "--json", "--config", str(lab.path)])
-    return {load["what"]: (load["good"], load["detail"]) for load in json.loads(read_json(capsys))}
+    return {
+        load["what"]: (load["good"], load["detail"])
+        for load in json.loads(read_json(capsys))
+    }
 
 
 def test_database_that_is_away_is_described_once(fresh, capsys):
@@ -93,7 +98,9 @@ def with_engine(fresh, monkeypatch):
     (port,) = free_ports(1)
     document = yaml.safe_load(fresh.path.read_text("utf-8"))
     document["engine"] = {"listen": f"127.0.0.1:{port}"}
-    document["providers"].append({"name": "engine", "base_url": f"http://127.0.0.1:{port}/v1"})
+    document["providers"].append(
+        {"name": "engine", "base_url": f"http://127.0.0.1:{port}/v1"}
+    )
     fresh.path.write_text(yaml.safe_dump(document), "utf-8")
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
     return fresh
@@ -111,7 +118,9 @@ def test_before_the_first_start_only_the_missing_repository_is_wrong(fresh, caps
         "not created yet: the first process to start creates it"
     )
     assert document["telegram"] == (True, f"the token belongs to @{BOT_NAME}")
-    assert {document[name] for name in ("daemon", "bot", "api")} == {(True, "not started yet")}
+    assert {document[name] for name in ("daemon", "bot", "api")} == {
+        (True, "not started yet")
+    }
     assert not (fresh.folder / "state").exists()
 
 
@@ -152,7 +161,9 @@ def test_repository_is_named_by_its_newest_commit(fresh, capsys):
 
 
 @pytest.mark.parametrize("token", ["", "no-token", "123456789:AAthisOneNobodyKnows"])
-def test_invalid_telegram_token_is_reported_and_never_shown(fresh, capsys, monkeypatch, token):
+def test_invalid_telegram_token_is_reported_and_never_shown(
+    fresh, capsys, monkeypatch, token
+):
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", token)
     good, message = run_doctor(fresh, capsys)["telegram"]
     assert (good, "TELEGRAM_BOT_TOKEN" in message) == (False, True)
@@ -196,7 +207,9 @@ def test_each_problem_is_reported_with_advice(serving, capsys, monkeypatch):
         break_everything(serving, held.getsockname()[1], monkeypatch)
         found = run_doctor(serving, capsys)
     wrong = {what: words for what, (good, words) in found.items() if not good}
-    assert {what: wrong.get(what) for what, mend in MENDS.items() if mend not in wrong[what]} == {}
+    assert {
+        what: wrong.get(what) for what, mend in MENDS.items() if mend not in wrong[what]
+    } == {}
 
 
 def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
@@ -209,7 +222,9 @@ def test_what_is_configured_is_said_to_be_tried_or_not(with_engine, capsys):
     settings["api"] = {"public_url": NOWHERE}
     lab.path.write_text(yaml.safe_dump(settings), "utf-8")
     found = run_doctor(lab, capsys)
-    tried = {what: words for what, (_, words) in found.items() if what.startswith("tried ")}
+    tried = {
+        what: words for what, (_, words) in found.items() if what.startswith("tried ")
+    }
     servers = {"programs": "litellm, transformers, vllm"}
     vllm = read_tried()["programs"]["vllm"]
     stand_in = text("en", "tried-never")
@@ -245,13 +260,17 @@ def telegram_problem(lab, capsys):
 def test_blocked_telegram_is_told_from_a_network_that_is_away(fresh, capsys):
     set_telegram(fresh, base_url=NOWHERE)
     assert "If none does, check the network" in telegram_problem(fresh, capsys)
-    document = yaml.safe_load(fresh.path.read_text("utf-8")) | {"allow_plain_http": True}
+    document = yaml.safe_load(fresh.path.read_text("utf-8")) | {
+        "allow_plain_http": True
+    }
     # Another name of the loopback address, as a server elsewhere has one.
     address = document["providers"][0]["base_url"].replace("127.0.0.1", "127.1")
     document["providers"].append({"name": "far", "base_url": address})
     fresh.path.write_text(yaml.safe_dump(document), "utf-8")
     words = telegram_problem(fresh, capsys)
-    assert words.startswith(f"{NOWHERE} can't be reached (Connection refused), while {address} can")
+    assert words.startswith(
+        f"{NOWHERE} can't be reached (Connection refused), while {address} can"
+    )
     assert "Set telegram.proxy" in words
 
 
@@ -326,7 +345,10 @@ def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):
         urllib.request.urlopen(call).close()  # noqa: S310 - a stand-in
     assert "so this bot gets none" in found[1]
     assert "it deletes its own webhook" in found[1]
-    assert run_doctor(fresh, capsys)["telegram.mode"] == (True, "the bot fetches updates itself")
+    assert run_doctor(fresh, capsys)["telegram.mode"] == (
+        True,
+        "the bot fetches updates itself",
+    )
 
 
 class OtherMerlin(Handler):
@@ -342,16 +364,23 @@ def test_api_of_another_installation_is_not_taken_for_our_own(fresh, capsys):
     with serve_http(OtherMerlin) as server:
         place = server.url.removeprefix("http://")
         settings = yaml.safe_load(fresh.path.read_text("utf-8"))
-        fresh.path.write_text(yaml.safe_dump({**settings, "api": {"listen": place}}), "utf-8")
+        fresh.path.write_text(
+            yaml.safe_dump({**settings, "api": {"listen": place}}), "utf-8"
+        )
         is_good, message = run_doctor(fresh, capsys)["api.listen"]
         assert not is_good
         assert f"answers at {server.url}/healthz is another installation" in message
         fresh.config.state_dir.mkdir(mode=0o700)
         OtherMerlin.installation = installation_id(fresh.config)
-        assert run_doctor(fresh, capsys)["api.listen"] == (True, "api itself listens there")
+        assert run_doctor(fresh, capsys)["api.listen"] == (
+            True,
+            "api itself listens there",
+        )
 
 
-def test_answer_that_is_not_of_yookassa_is_told_from_a_refusal_and_from_silence(monkeypatch):
+def test_answer_that_is_not_of_yookassa_is_told_from_a_refusal_and_from_silence(
+    monkeypatch,
+):
     for name in ("YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
         monkeypatch.setenv(name, "any")
 
@@ -366,7 +395,13 @@ def test_answer_that_is_not_of_yookassa_is_told_from_a_refusal_and_from_silence(
 
     refusal = b'{"type": "error", "code": "invalid_credentials", "description": "no"}'
     assert find_problem(401, refusal) == "doctor-no-shop"
-    for status, body in ((500, b"oops"), (200, b"<html>"), (302, b""), (200, b"{}"), (429, b"{}")):
+    for status, body in (
+        (500, b"oops"),
+        (200, b"<html>"),
+        (302, b""),
+        (200, b"{}"),
+        (429, b"{}"),
+    ):
         assert find_problem(status, body) == "doctor-shop-fails", (status, body)
 
 
@@ -378,7 +413,9 @@ def test_pooler_without_sessions_is_reported(fresh, capsys, postgresql):
             (address, False, "Set pool_mode = session"),
         ):
             settings = yaml.safe_load(fresh.path.read_text("utf-8"))
-            fresh.path.write_text(yaml.safe_dump({**settings, "database": database}), "utf-8")
+            fresh.path.write_text(
+                yaml.safe_dump({**settings, "database": database}), "utf-8"
+            )
             good, told_words = run_doctor(fresh, capsys)["postgresql"]
             assert (good, words in told_words) == (is_good, True), told_words
 
@@ -388,7 +425,8 @@ def test_unwritable_state_is_reported(fresh, capsys):
     good, message = run_doctor(fresh, capsys)["state_dir"]
     assert (
         good,
-        "isn't writable: give it to the user that runs Merlin, or set another state_dir" in message,
+        "isn't writable: give it to the user that runs Merlin, or set another state_dir"
+        in message,
     ) == (False, True)
 
 
@@ -396,7 +434,11 @@ def test_unwritable_state_is_reported(fresh, capsys):
 def test_commit_status_token_is_tried(kind, fresh, capsys, monkeypatch):
     with serve_http(ForgeServer(kind)) as forge:
         document = yaml.safe_load(fresh.path.read_text("utf-8"))
-        document["repository"]["statuses"] = {"kind": kind, "url": forge.api, "project": PROJECT}
+        document["repository"]["statuses"] = {
+            "kind": kind,
+            "url": forge.api,
+            "project": PROJECT,
+        }
         fresh.path.write_text(yaml.safe_dump(document), encoding="utf-8")
         monkeypatch.setenv("MERLIN_FORGE_TOKEN", FORGE_TOKEN)
         good = (True, f"the token reads the project {PROJECT}")

@@ -64,7 +64,9 @@ def test_unknown_base_is_refused_with_the_existing_ones(merlin):
     assert (code, "small, far" in err) == (1, True)
 
 
-def test_engine_command_alone_starts_the_server_and_needs_its_key(tmp_path, capsys, monkeypatch):
+def test_engine_command_alone_starts_the_server_and_needs_its_key(
+    tmp_path, capsys, monkeypatch
+):
     monkeypatch.delenv("MERLIN_ENGINE_KEY", raising=False)
     path = tmp_path / "config.yaml"
     path.write_text("state_dir: s", encoding="utf-8")
@@ -78,7 +80,14 @@ def lone(base, tmp_path):
     write_qwen35(base)
     port = free_ports(1)[0]
     printed = tmp_path / "printed"
-    options = ["--model", str(base), "--port", str(port), "--state", str(tmp_path / "state")]
+    options = [
+        "--model",
+        str(base),
+        "--port",
+        str(port),
+        "--state",
+        str(tmp_path / "state"),
+    ]
     command = [sys.executable, "-m", "merlin", "engine", *options]
     # Its extra isn't asked for here: the base is listed, not loaded.
     environment = {**os.environ, "MERLIN_LANGUAGE": "en"}
@@ -90,7 +99,9 @@ def lone(base, tmp_path):
         ) as process,
     ):
         try:
-            wait_until(lambda: "print(answer" in printed.read_text("utf-8") or process.poll())
+            wait_until(
+                lambda: "print(answer" in printed.read_text("utf-8") or process.poll()
+            )
             yield process, printed.read_text("utf-8")
         finally:
             process.kill()
@@ -99,7 +110,9 @@ def lone(base, tmp_path):
 UNKNOWN = "I don't know this one"
 
 
-def test_engine_without_a_configuration_prints_calls_that_run_as_they_are(lone, tmp_path):
+def test_engine_without_a_configuration_prints_calls_that_run_as_they_are(
+    lone, tmp_path
+):
     process, printed = lone
     assert process.poll() is None, printed
     assert "Models: small, recall" in printed
@@ -109,10 +122,15 @@ def test_engine_without_a_configuration_prints_calls_that_run_as_they_are(lone, 
     curl = re.search(r"^curl .*?\}'$", calls, re.MULTILINE | re.DOTALL)[0]
     python = re.search(r"^from openai.*?^print.*?$", calls, re.MULTILINE | re.DOTALL)[0]
     for command in (["bash", "-c", curl], [sys.executable, "-c", python]):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=longest())
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=longest()
+        )
         assert UNKNOWN in done.stdout, done.stderr
     key = tmp_path / "state" / "engine.key"
-    assert (key.stat().st_mode & 0o777, key.read_text("ascii").strip() in curl) == (0o600, True)
+    assert (key.stat().st_mode & 0o777, key.read_text("ascii").strip() in curl) == (
+        0o600,
+        True,
+    )
     assert main(["engine", "--state", str(tmp_path / "state")]) == 75
     process.send_signal(signal.SIGINT)
     assert process.wait(longest()) == 0
@@ -157,7 +175,9 @@ def test_model_is_a_name_at_the_hub_or_a_folder_that_is_there(
         (tmp_path / name).mkdir()
     config = build_lone_config(tmp_path, "en", model, "127.0.0.1:1", "cuda:0")
     found = {name: base.source for name, base in config.engine.models.items()}
-    assert found == {name: path.format(here=tmp_path) for name, path in expected.items()}
+    assert found == {
+        name: path.format(here=tmp_path) for name, path in expected.items()
+    }
     assert config.engine.training.device == config.engine.answering.device == "cuda:0"
 
 
@@ -182,7 +202,9 @@ def test_what_an_engine_without_a_configuration_cannot_use_is_named(
     assert words in capsys.readouterr().err
 
 
-def test_missing_extra_is_named_with_what_installs_it(base, tmp_path, monkeypatch, capsys):
+def test_missing_extra_is_named_with_what_installs_it(
+    base, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(trainer, "_PACKAGES", ("torch_of_nobody",))
     assert main(["engine", "--state", str(tmp_path), "--model", str(base)]) == 1
     error = capsys.readouterr().err

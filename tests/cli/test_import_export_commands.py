@@ -33,7 +33,9 @@ def count(lab):
 
 def lines(lab, *objects):
     path = lab.folder / "lines.jsonl"
-    path.write_text("\n".join(json.dumps(each, ensure_ascii=False) for each in objects), "utf-8")
+    path.write_text(
+        "\n".join(json.dumps(each, ensure_ascii=False) for each in objects), "utf-8"
+    )
     return str(path)
 
 
@@ -44,7 +46,12 @@ def chat(question, answer):
 
 def exit_of(lab, question="Где выход?"):
     """Return the arguments of an import of one example."""
-    return ["import", lines(lab, chat(question, "Прямо и налево.")), "--dataset", "trial"]
+    return [
+        "import",
+        lines(lab, chat(question, "Прямо и налево.")),
+        "--dataset",
+        "trial",
+    ]
 
 
 def test_import_is_committed_under_the_editors_own_name(lab, run_json):
@@ -55,7 +62,9 @@ def test_import_is_committed_under_the_editors_own_name(lab, run_json):
     assert said == "boris <boris@example.com> 1 новый пример в trial"
 
 
-def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(lab, run, tmp_path):
+def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(
+    lab, run, tmp_path
+):
     before = int(count(lab))
     git = tmp_path / "bin/git"
     is_pushing = tmp_path / "pushing"
@@ -75,7 +84,10 @@ def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(l
     os.kill(adding.pid, signal.SIGINT)
     exit_code = wait_for_exit(adding)
     output = log.read_text("utf-8")
-    assert (exit_code, "next command that edits, will commit" in output) == (130, True), output
+    assert (exit_code, "next command that edits, will commit" in output) == (
+        130,
+        True,
+    ), output
     code, captured = run(*exit_of(lab, "Где вход?"))
     assert (code, int(count(lab))) == (0, before + 2), captured
 
@@ -85,7 +97,9 @@ def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, tmp_path):
     before = count(lab)
     log = tmp_path / "add.log"
     lab.tick("fetch")
-    with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that only fetches
+    with Lead(
+        lab.config.state_dir, lab.config.database
+    ) as lead:  # a daemon that only fetches
         assert lead.take()
         adding = start_function(run_command, command, log, {})
         wait_until(lambda: "waiting" in log.read_text("utf-8"))
@@ -137,11 +151,15 @@ def test_edit_can_be_left_to_the_daemon(lab, run):
 
 
 def test_one_bad_line_stops_the_import_and_is_reported(lab, run):
-    path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
+    path = lines(
+        lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " ")
+    )
     code, captured = run("import", path, "--dataset", "trial", "--dry-run", "--json")
     assert (code, count(lab)) == (1, "1")
     document = json.loads(captured.out)
-    assert {(line["line"], line["rule"]) for line in document["at_lines"]} >= {(3, "empty-content")}
+    assert {(line["line"], line["rule"]) for line in document["at_lines"]} >= {
+        (3, "empty-content")
+    }
     code, captured = run("import", path, "--dataset", "trial")
     assert (code, count(lab), captured.out) == (1, "1", "")
     assert f"{path}:2:1: error too-few-items" in captured.err
@@ -150,7 +168,9 @@ def test_one_bad_line_stops_the_import_and_is_reported(lab, run):
 
 
 def test_good_lines_of_several_files_become_one_commit(lab, run, run_json):
-    path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
+    path = lines(
+        lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " ")
+    )
     other = lab.folder / "other.json"
     turns = [{"user": "Куда идти?"}, {"assistant": "Прямо."}]
     records = [
@@ -181,9 +201,15 @@ def test_good_lines_of_several_files_become_one_commit(lab, run, run_json):
 
 @pytest.mark.parametrize(
     ("command", "point"),
-    [("import", "change.claimed"), ("build", "change.written"), ("import", "change.pushed")],
+    [
+        ("import", "change.claimed"),
+        ("build", "change.written"),
+        ("import", "change.pushed"),
+    ],
 )
-def test_killed_import_is_settled_by_the_next_command(lab, run_json, run, command, point):
+def test_killed_import_is_settled_by_the_next_command(
+    lab, run_json, run, command, point
+):
     path = lines(lab, chat("Где вход?", "Тут."), chat("Где выход?", "Там."))
     words = ["import", path, "--dataset", "trial"]
     log = lab.folder / "import.log"
@@ -196,14 +222,20 @@ def test_killed_import_is_settled_by_the_next_command(lab, run_json, run, comman
     else:
         run("build", "trial")
     with open_migrated_database(lab.config) as database:
-        changes = Changes(database).list_committed("trial", datetime(2000, 1, 1, tzinfo=UTC))
+        changes = Changes(database).list_committed(
+            "trial", datetime(2000, 1, 1, tzinfo=UTC)
+        )
         assert Changes(database).list_pending("trial") == []
     assert [change.state for change in changes] == [ChangeState.COMMITTED] * 2
-    assert {change.commit for change in changes} == {lab.repository.git("rev-parse", "HEAD")}
+    assert {change.commit for change in changes} == {
+        lab.repository.git("rev-parse", "HEAD")
+    }
     assert count(lab) == "2"
 
 
-def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(lab, run, run_json):
+def test_columns_are_named_and_a_dataset_that_is_missing_is_explained(
+    lab, run, run_json
+):
     path = lab.folder / "faq.csv"
     path.write_text("Name,Text\nГде вход?,Справа.\n", "utf-8")
     code, captured = run("import", str(path), "--dataset", "trial")

@@ -12,7 +12,9 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.mark.parametrize(("language", "word"), [("ru", "Наборы"), ("en", "Datasets")])
-def test_repository_is_written_in_the_users_language(tmp_path, capsys, monkeypatch, language, word):
+def test_repository_is_written_in_the_users_language(
+    tmp_path, capsys, monkeypatch, language, word
+):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     folder = tmp_path / "fresh"
     assert main(["init", str(folder)]) == 0
@@ -34,7 +36,9 @@ def test_first_commit_has_all_that_is_not_this_machines_own(tmp_path, monkeypatc
     folder = tmp_path / "fresh"
     assert main(["init", str(folder)]) == 0
     (folder / "engine.log").write_text("a line")
-    git = partial(subprocess.run, cwd=folder, capture_output=True, text=True, check=True)
+    git = partial(
+        subprocess.run, cwd=folder, capture_output=True, text=True, check=True
+    )
     assert git(["git", "status", "--porcelain"]).stdout == ""
     files = git(["git", "ls-tree", "-r", "--name-only", "HEAD"]).stdout.split()
     assert len([path for path in files if "/examples/" in path]) == 10
@@ -60,7 +64,9 @@ def test_invalid_dataset_name_creates_nothing(tmp_path, capsys, name):
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.mark.parametrize("size", ["8k", "90k"])  # full at the first files, and within git
+@pytest.mark.parametrize(
+    "size", ["8k", "90k"]
+)  # full at the first files, and within git
 def test_full_disk_leaves_nothing_behind(tmp_path, capsys, size):
     with small_disk(tmp_path / "disk", size):
         assert main(["init", str(tmp_path / "disk" / "fresh")]) == 1

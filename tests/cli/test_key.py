@@ -51,9 +51,17 @@ def fill(database, cipher):
     users.set_name(1001, "Анна")
     for chat in (1001, -5):
         Dialogs(database, 7).put(chat, 1001, Dialog("fix", {"words": "лоб"}))
-    row = {"bot_id": 7, "chat_id": 1001, "user_id": 1001, "is_open": 0, "created_at": ""}
+    row = {
+        "bot_id": 7,
+        "chat_id": 1001,
+        "user_id": 1001,
+        "is_open": 0,
+        "created_at": "",
+    }
     row["title"] = cipher.seal("роль")
-    sessions = ({**row, "system": cipher.seal(f"роль {number}")} for number in range(COUNT))
+    sessions = (
+        {**row, "system": cipher.seal(f"роль {number}")} for number in range(COUNT)
+    )
     with database.atomic():
         database.add_many(SESSION, sessions)
 
@@ -84,7 +92,9 @@ def test_every_text_is_encrypted_anew_and_the_old_key_dropped(capsys, folder):
     assert (code, document["unreadable"], document["dropped"]) == (0, 0, True)
     assert document["key"] != old
     code, listed = run(capsys, folder, "list")
-    assert listed == {"keys": [{"key": document["key"], "state": "seals", "sealed": 2 * COUNT + 3}]}
+    assert listed == {
+        "keys": [{"key": document["key"], "state": "seals", "sealed": 2 * COUNT + 3}]
+    }
     assert read_texts(folder, load_or_make_key(folder / "state", None)) == WORDS
 
 
@@ -136,7 +146,9 @@ def test_unreadable_texts_are_counted_and_kept(capsys, folder):
     assert [key["state"] for key in listed["keys"]] == ["seals", "missing"]
 
 
-def test_rotation_without_the_key_of_the_texts_is_refused_and_makes_none(capsys, folder):
+def test_rotation_without_the_key_of_the_texts_is_refused_and_makes_none(
+    capsys, folder
+):
     path = folder / "state" / "text.key"
     (name,) = keyring.key_ids(path, None)
     path.unlink()
@@ -155,12 +167,16 @@ def test_credential_decides_which_key_encrypts(capsys, folder, monkeypatch):
     assert code == 1
     assert "MERLIN_TEXT_KEY" in output
     new = new_key()
-    monkeypatch.setenv("MERLIN_TEXT_KEY", f"{base64.urlsafe_b64encode(new).decode()},{old}")
+    monkeypatch.setenv(
+        "MERLIN_TEXT_KEY", f"{base64.urlsafe_b64encode(new).decode()},{old}"
+    )
     code, document = run(capsys, folder, "rotate")
     assert (code, document["key"]) == (0, key_id(new))
 
 
-def test_archive_of_before_a_rotation_needs_the_old_key_and_the_command_says_so(capsys, folder):
+def test_archive_of_before_a_rotation_needs_the_old_key_and_the_command_says_so(
+    capsys, folder
+):
     config = ("--config", str(folder / "config.yaml"))
     key_file = folder / "state" / "text.key"
     copy = key_file.read_bytes()

@@ -30,14 +30,18 @@ def store_answer(lab):
             session = Sessions(database, BOT).open(ChatPlace(ANNA, ANNA))
             question = Question(session.session_id, number, ANNA, QUESTION, number)
             turn = Turns(database, BOT).ask(question, number)
-            written = StoredAnswer(said, provider="stand-in", model_id=model, known=known)
+            written = StoredAnswer(
+                said, provider="stand-in", model_id=model, known=known
+            )
             Turns(database, BOT).write(number, written)
         return str(turn.turn_id)
 
     return answer
 
 
-def test_impact_of_an_example_is_shown_as_text_and_json(lab, run, run_json, store_answer):
+def test_impact_of_an_example_is_shown_as_text_and_json(
+    lab, run, run_json, store_answer
+):
     turn = store_answer(ANSWER)
     document = run_json("impact", "datasets/trial/examples/q3.yaml")
     assert (document["dataset"], document["example"], document["newest_builds"]) == (
@@ -56,7 +60,11 @@ def test_impact_of_an_example_is_shown_as_text_and_json(lab, run, run_json, stor
 def test_trained_answer_names_its_example(run, run_json, store_answer):
     turn = store_answer(ANSWER)
     document = run_json("why", turn)
-    assert (document["origin"]["build"], [*document["said_by"]], document["nearest"]) == (
+    assert (
+        document["origin"]["build"],
+        [*document["said_by"]],
+        document["nearest"],
+    ) == (
         "trial-1",
         ["q3"],
         [],

@@ -51,7 +51,11 @@ def test_help_read_in_part_is_a_success():
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as closed:
-        for arguments, code in ((("demo", "--help"), 0), (("--version",), 0), (("rules",), 1)):
+        for arguments, code in (
+            (("demo", "--help"), 0),
+            (("--version",), 0),
+            (("rules",), 1),
+        ):
             ended = run_into(closed, *arguments)
             assert (ended.returncode, ended.stderr) == (code, ""), arguments
 
@@ -85,7 +89,10 @@ def test_closed_input_is_read_as_an_empty_one(tmp_path):
     shell = {"shell": True, "capture_output": True, "check": False}
     command = f"{sys.executable} -m merlin restore - --dry-run --config {config} <&-"
     ended = subprocess.run(command, **shell)
-    assert (ended.returncode, b"isn't a complete backup" in ended.stderr) == (1, True), ended.stderr
+    assert (ended.returncode, b"isn't a complete backup" in ended.stderr) == (
+        1,
+        True,
+    ), ended.stderr
 
 
 def test_interrupt_while_modules_are_imported_leaves_no_traceback(monkeypatch):
@@ -132,8 +139,15 @@ def test_help_and_version_import_no_command(argument):
     )
     arguments = [sys.executable, "-c", code, argument]
     result = subprocess.run(arguments, capture_output=True, check=True)
-    imported = {name for name in json.loads(result.stderr) if name.startswith("merlin.")}
-    assert imported == {"merlin.cli", "merlin.cli.commands", "merlin.core", "merlin.core.probe"}
+    imported = {
+        name for name in json.loads(result.stderr) if name.startswith("merlin.")
+    }
+    assert imported == {
+        "merlin.cli",
+        "merlin.cli.commands",
+        "merlin.core",
+        "merlin.core.probe",
+    }
 
 
 def test_misspelt_command_suggests_the_nearest_one(capsys):
@@ -163,7 +177,9 @@ def test_configuration_is_given_before_the_command_or_by_the_environment(
     assert path not in capsys.readouterr().err
 
 
-def test_results_are_in_the_language_of_the_configuration(tmp_path, monkeypatch, capsys):
+def test_results_are_in_the_language_of_the_configuration(
+    tmp_path, monkeypatch, capsys
+):
     sample = Path(setup.__file__).parent / "init" / "config.ru.yaml"
     config = tmp_path / "config.yaml"
     config.write_bytes(sample.read_bytes())
@@ -184,12 +200,19 @@ def test_next_command_of_a_change_exists(capsys):
 
 
 @pytest.mark.parametrize(
-    ("typed", "place", "proposed"), [("merlin jo", "1", "jobs"), ("merlin jobs sh", "2", "show")]
+    ("typed", "place", "proposed"),
+    [("merlin jo", "1", "jobs"), ("merlin jobs sh", "2", "show")],
 )
 def test_shell_completes_commands(typed, place, proposed):
     # As the script from --show-completion calls it.
-    asked = {"_MERLIN_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
+    asked = {
+        "_MERLIN_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": place,
+    }
     environment = {**os.environ, **asked}
     command = [sys.executable, "-m", "merlin"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False
+    )
     assert ended.stdout.split() == [proposed]

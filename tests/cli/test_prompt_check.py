@@ -60,11 +60,17 @@ def test_three_variants_are_compared(lab, run_json, count_questions, provider):
     ]
     assert alone["model"] == helped["model"] == "stand-in-base"
     assert tuned["model"].startswith("ft:")
-    assert (document["build"], document["questions"], document["left_out"]) == ("trial-1", TESTS, 0)
+    assert (document["build"], document["questions"], document["left_out"]) == (
+        "trial-1",
+        TESTS,
+        0,
+    )
     # The examples are sent and paid; the stand-in's base answers alike with and without them.
     assert helped["input_tokens"] > alone["input_tokens"] > 0
     assert helped["cost_micro"] > alone["cost_micro"] > 0
-    limits = {call.body["max_tokens"] for call in provider.calls("chat.create")[-ASKED:]}
+    limits = {
+        call.body["max_tokens"] for call in provider.calls("chat.create")[-ASKED:]
+    }
     assert len(limits) == 1, "an answer is cut off"
     assert (document["verdict"], document["ahead"] > 0) == ("pays", True)
     assert "Fine-tuning pays" in document["advice"]
@@ -88,12 +94,16 @@ def test_missing_key_is_named_before_anything_is_paid(lab, run, count_questions)
     (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
     locked = {**provider, "name": "other", "credential": "NOBODYS_KEY"}
     configure(lab, providers=[provider, locked])
-    code, captured = run("prompt-check", "trial", "--yes", "--base", "other/stand-in-chat")
+    code, captured = run(
+        "prompt-check", "trial", "--yes", "--base", "other/stand-in-chat"
+    )
     assert (code, count_questions()) == (2, 0)
     assert "NOBODYS_KEY" in captured.err
 
 
-def test_example_with_revoked_consent_is_not_sent_to_a_provider(lab, run, count_questions):
+def test_example_with_revoked_consent_is_not_sent_to_a_provider(
+    lab, run, count_questions
+):
     with open_migrated_database(lab.config) as database:
         revoked = {"dataset": "trial", "example_id": "q3"}
         database.add_new(REVOKED_EXAMPLE, revoked)
@@ -102,12 +112,15 @@ def test_example_with_revoked_consent_is_not_sent_to_a_provider(lab, run, count_
     assert "consent" in captured.err
 
 
-def test_before_any_training_only_the_prompts_are_compared(make_lab, tmp_path, request, provider):
+def test_before_any_training_only_the_prompts_are_compared(
+    make_lab, tmp_path, request, provider
+):
     lab = make_lab(_build_only, tmp_path)
     code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
     assert (
         code,
-        "Fine-tuning may pay: the base model with the better prompt answers" in captured.out,
+        "Fine-tuning may pay: the base model with the better prompt answers"
+        in captured.out,
     ) == (0, True)
     assert "trained model" not in captured.out
 

@@ -58,12 +58,16 @@ def test_our_engine_with_recall_passes_every_check(run, url):
         ("en", ["what it proves", "answers a question", "passed"]),
     ],
 )
-def test_results_of_chat_are_a_table_in_both_languages(run, url, monkeypatch, language, expected):
+def test_results_of_chat_are_a_table_in_both_languages(
+    run, url, monkeypatch, language, expected
+):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     code, out, _ = run(url, "--chat-only")
     assert code == 0
     assert [word for word in expected if word not in out] == []
-    assert [line.split()[0] for line in out.splitlines()[-len(CHAT_CHECKS) :]] == list(CHAT_CHECKS)
+    assert [line.split()[0] for line in out.splitlines()[-len(CHAT_CHECKS) :]] == list(
+        CHAT_CHECKS
+    )
 
 
 def test_failed_check_exits_with_1_and_the_reason(run, url):
@@ -80,7 +84,9 @@ def test_server_that_answers_without_the_training_fails(run, applies, result):
     with ProviderStandIn(key=KEY) as provider:
         provider.behave(applies_weights=applies, states=())
         code, out, _ = run(provider.base_url, "--model", "stand-in-base", "--json")
-    (check,) = [each for each in json.loads(out)["checks"] if each["name"] == "jobs.applied"]
+    (check,) = [
+        each for each in json.loads(out)["checks"] if each["name"] == "jobs.applied"
+    ]
     assert check["result"] == result
     if not applies:
         assert code == 1
@@ -96,7 +102,9 @@ def test_server_that_answers_without_the_training_fails(run, applies, result):
         (["http://127.0.0.1:9", "--timeout-s", "0"], 2, "--timeout-s"),
     ],
 )
-def test_impossible_check_is_reported_without_a_traceback(run, arguments, code, expected):
+def test_impossible_check_is_reported_without_a_traceback(
+    run, arguments, code, expected
+):
     exit_code, out, err = run(*arguments)
     assert (exit_code, out) == (code, "")
     assert expected in err
@@ -108,7 +116,9 @@ def test_page_lists_exactly_the_existing_checks_and_their_number(language):
     told = read_page("docs", language, "provider-test.md")
     rows = {name: row[1] for name, row in told.keys.items() if "." in name}
     assert rows == {name: text(language, title_key(name)) for name in CHECKS}
-    assert re.findall(r"\b(\d+)\s(?:checks|провер[а-я]+)", told.prose) == [str(len(CHECKS))]
+    assert re.findall(r"\b(\d+)\s(?:checks|провер[а-я]+)", told.prose) == [
+        str(len(CHECKS))
+    ]
 
 
 def title_key(name):

@@ -14,7 +14,9 @@ def run_rules(capsys, *arguments):
     return code, captured.out, captured.err
 
 
-@pytest.mark.parametrize(("language", "word"), [("ru", "строгость"), ("en", "severity")])
+@pytest.mark.parametrize(
+    ("language", "word"), [("ru", "строгость"), ("en", "severity")]
+)
 def test_every_rule_has_its_line(capsys, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     code, output, _ = run_rules(capsys)
@@ -25,11 +27,20 @@ def test_every_rule_has_its_line(capsys, monkeypatch, language, word):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_single_rule_is_shown_with_its_example_and_advice(capsys, monkeypatch, language):
+def test_single_rule_is_shown_with_its_example_and_advice(
+    capsys, monkeypatch, language
+):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     rule = RULES["near-duplicate"]
     code, output, _ = run_rules(capsys, rule.name)
     assert code == 0
-    for words in (rule.meaning(language), rule.advice(language), rule.path, "near-duplicate:"):
+    for words in (
+        rule.meaning(language),
+        rule.advice(language),
+        rule.path,
+        "near-duplicate:",
+    ):
         assert words in output
-    assert [line.strip() for line in rule.example.splitlines() if line.strip() not in output] == []
+    assert [
+        line.strip() for line in rule.example.splitlines() if line.strip() not in output
+    ] == []

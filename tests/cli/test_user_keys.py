@@ -32,12 +32,17 @@ def find_key(folder, secret):
 
 
 def test_created_keys_secret_is_alone_on_stdout(folder, run):
-    code, captured = run("1001", "--scope", "chat:write", "--scope", "account:read", "--days", "30")
+    code, captured = run(
+        "1001", "--scope", "chat:write", "--scope", "account:read", "--days", "30"
+    )
     secret = captured.out.strip()
     assert code == 0
     assert is_secret(secret)
     key, who = find_key(folder, secret)
-    assert (key.user_id, set(key.scopes)) == (1001, {Scope.CHAT_WRITE, Scope.ACCOUNT_READ})
+    assert (key.user_id, set(key.scopes)) == (
+        1001,
+        {Scope.CHAT_WRITE, Scope.ACCOUNT_READ},
+    )
     assert key.expires_at is not None
     assert who[0][0].startswith("cli:")
 
@@ -56,5 +61,7 @@ def test_invalid_key_is_refused_and_not_created(folder, run, arguments, code):
     found_code, captured = run(*arguments)
     assert found_code == code
     assert captured.out == ""
-    with open_database(f"sqlite://{folder}/state/merlin.db", read_only=True) as database:
+    with open_database(
+        f"sqlite://{folder}/state/merlin.db", read_only=True
+    ) as database:
         assert database.sql("SELECT * FROM api_key") == []

@@ -44,7 +44,9 @@ def folder(template_folder, tmp_path):
 
 
 def audit(folder):
-    with open_database(f"sqlite://{folder}/state/merlin.db", read_only=True) as database:
+    with open_database(
+        f"sqlite://{folder}/state/merlin.db", read_only=True
+    ) as database:
         return Audit(database).list_newest()
 
 
@@ -57,7 +59,11 @@ def test_role_is_granted(folder, capsys):
     assert show_json(capsys, folder, "role", "1002", "editor")["role"] == "editor"
     assert show_json(capsys, folder, "role", "1002", "student")["role"] == "student"
     (newest, *_) = audit(folder)
-    assert (newest.action, newest.target, newest.by[:4]) == ("role.grant", "user:1002", "cli:")
+    assert (newest.action, newest.target, newest.by[:4]) == (
+        "role.grant",
+        "user:1002",
+        "cli:",
+    )
 
 
 def test_invalid_command_is_reported_and_changes_nothing(folder, capsys):
@@ -79,7 +85,15 @@ def test_person_is_erased_after_a_confirmation(folder, capsys):
     code, captured = run(capsys, folder, "erase", "1001")
     assert (code, "--yes" in captured.err) == (1, True), captured.err
     document = show_json(capsys, folder, "erase", "1001", "--yes")
-    assert (document["user"], document["deleted"]["users"], document["models"]) == (1001, 1, [])
+    assert (document["user"], document["deleted"]["users"], document["models"]) == (
+        1001,
+        1,
+        [],
+    )
     assert show_json(capsys, folder, "list", "1001")["users"] == []
     (newest, *_) = audit(folder)
-    assert (newest.action, newest.target, newest.by[:4]) == ("user.erase", "user:erased", "cli:")
+    assert (newest.action, newest.target, newest.by[:4]) == (
+        "user.erase",
+        "user:erased",
+        "cli:",
+    )

@@ -17,7 +17,8 @@ def test_bot_id_is_the_first_part_of_the_token():
 
 
 @pytest.mark.parametrize(
-    "token", ["", "geheim", "4242", "4242:", ":geheim", "bot4242:geheim", "4242:geheim 1"]
+    "token",
+    ["", "geheim", "4242", "4242:", ":geheim", "bot4242:geheim", "4242:geheim 1"],
 )
 def test_invalid_token_is_refused_without_being_shown(token):
     with pytest.raises(ConfigError) as caught:

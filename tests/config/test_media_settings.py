@@ -28,7 +28,11 @@ def write_settings(tmp_path):
 
 def test_voice_and_photos_are_off_by_default(write_settings):
     config = write_settings()
-    assert (config.chat.transcription, config.chat.vision, config.named_models) == (None, None, {})
+    assert (config.chat.transcription, config.chat.vision, config.named_models) == (
+        None,
+        None,
+        {},
+    )
 
 
 def test_transcription_and_vision_models_are_named(write_settings):

@@ -72,7 +72,10 @@ telegram.proxy        telegram: {^proxy: 'http://a:pass-w@h:80'}
     ("without a name or password", "без имени и пароля"): """
 providers.0.base_url  providers: [{name: a, ^base_url: 'https://a:pass-w@h/v1'}]
 """,
-    ("give the name of an environment variable", "указывают имя переменной окружения"): """
+    (
+        "give the name of an environment variable",
+        "указывают имя переменной окружения",
+    ): """
 providers.0.credential  providers: [{name: a, base_url: 'https://h', ^credential: ''}]
 providers.0.credential  providers: [{name: a, base_url: 'https://h', ^credential: a/b}]
 providers.0.credential  providers: [{name: a, base_url: 'https://h', ^credential: sk-pass-w}]
@@ -111,7 +114,10 @@ repository.directory  repository: {url: ., ^directory: ../x}
 repository.directory  repository: {url: ., ^directory: a/../b}
 repository.directory  repository: {url: ., ^directory: "a\\nb"}
 """,
-    ("unknown time zone Europe/Atlantis", "неизвестный часовой пояс Europe/Atlantis"): """
+    (
+        "unknown time zone Europe/Atlantis",
+        "неизвестный часовой пояс Europe/Atlantis",
+    ): """
 timezone              ^timezone: Europe/Atlantis
 """,
     ("nobody isn't one of providers", "nobody нет среди providers"): """
@@ -158,7 +164,10 @@ repository            ^repository: {}
 telegram              ^telegram: {mode: webhook}
 plans.free.title      plans: {free: {^title: {ru: а}}}
 """,
-    ("at least one of these keys: rub, stars", "хотя бы один из ключей: rub, stars"): """
+    (
+        "at least one of these keys: rub, stars",
+        "хотя бы один из ключей: rub, stars",
+    ): """
 plans.free.price      plans: {free: {title: {ru: а, en: a}, ^price: {}}}
 """,
     ("Too few parts in plans", "Слишком мало частей в plans"): """
@@ -223,7 +232,10 @@ def test_mistake_is_told_at_its_key_line_and_column(tmp_path, phrases, key, line
         ("", ":1:1: the key state_dir is missing"),
         # A misspelt key is not a missing one too.
         ("state_dirr: x", ":1:1: state_dirr: unknown key; did you mean state_dir?"),
-        ("a: " + "[" * 50_000, ":1:103: Nested too deeply: at most 100 levels are allowed."),
+        (
+            "a: " + "[" * 50_000,
+            ":1:103: Nested too deeply: at most 100 levels are allowed.",
+        ),
     ],
 )
 def test_file_that_is_wrong_as_a_whole(tmp_path, content, said):
@@ -261,7 +273,10 @@ def list_keys(root, node, above=()):
     """Yield the way to every key of a schema, and to an entry of every list and table."""
     name = node.get("$ref", "").rpartition("/")[2]
     node = root["$defs"][name] if name else node
-    tables = [*node.get("patternProperties", {}).values(), node.get("additionalProperties")]
+    tables = [
+        *node.get("patternProperties", {}).values(),
+        node.get("additionalProperties"),
+    ]
     inner = {**node.get("properties", {}), "free": next(filter(None, tables), None)}
     for step, child in (*inner.items(), (0, node.get("items"))):
         if child:
@@ -289,4 +304,10 @@ def test_whatever_pydantic_calls_an_error_has_a_text_in_both_languages():
                 seen |= {each["type"] for each in error.errors()}
                 for wrong in list_schema_faults(error, root):
                     assert text("ru", wrong.key, **wrong.arguments)
-    assert {"tuple_type", "dict_type", "model_type", "is_instance_of", "too_short"} <= seen
+    assert {
+        "tuple_type",
+        "dict_type",
+        "model_type",
+        "is_instance_of",
+        "too_short",
+    } <= seen

@@ -6,7 +6,14 @@ import sys
 
 import pytest
 
-from merlin.config import credential, credentials_of, load, need_credentials, process_names, schema
+from merlin.config import (
+    credential,
+    credentials_of,
+    load,
+    need_credentials,
+    process_names,
+    schema,
+)
 from merlin.core.errors import ConfigError
 from tests.support.full_config import CREDENTIALS, PROCESSES, full_config
 from tests.support.machine import require_root
@@ -44,7 +51,9 @@ def test_without_a_repository_there_is_no_daemon(tmp_path):
 @pytest.fixture
 def complete_config(tmp_path):
     path = tmp_path / "config.yaml"
-    path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    path.write_text(
+        full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8"
+    )
     return load(path)
 
 
@@ -60,7 +69,11 @@ def test_complete_configuration_requires_every_credential_of_the_schema(
     complete_config,
 ):
     in_schema = set(list_credentials(schema()["$defs"].values()))
-    requested = {name for process in PROCESSES for name in credentials_of(complete_config, process)}
+    requested = {
+        name
+        for process in PROCESSES
+        for name in credentials_of(complete_config, process)
+    }
     assert in_schema
     assert in_schema <= requested == CREDENTIALS.keys()
 
@@ -70,7 +83,12 @@ def test_run_names_every_missing_credential_at_once(complete_config, monkeypatch
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError) as caught:
         need_credentials(complete_config)
-    optional = {"MERLIN_TEXT_KEY", "PGPASSWORD", "MERLIN_PING_URL", "MERLIN_GIT_HOOK_SECRET"}
+    optional = {
+        "MERLIN_TEXT_KEY",
+        "PGPASSWORD",
+        "MERLIN_PING_URL",
+        "MERLIN_GIT_HOOK_SECRET",
+    }
     optional |= {"TELEGRAM_PROXY_LOGIN", "MERLIN_GIT_LOGIN"}
     assert {name for name in CREDENTIALS if name in str(caught.value)} == (
         CREDENTIALS.keys() - optional
@@ -102,14 +120,19 @@ def test_credential_in_an_unreadable_folder_counts_as_missing(tmp_path, monkeypa
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_credential_file_that_is_no_text_is_named_without_its_content(tmp_path, monkeypatch):
+def test_credential_file_that_is_no_text_is_named_without_its_content(
+    tmp_path, monkeypatch
+):
     path = tmp_path / "OPENAI_API_KEY"
     path.write_bytes(b"secret\xff")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     with pytest.raises(ConfigError) as caught:
         credential("OPENAI_API_KEY")
-    assert (caught.value.key, caught.value.arguments["path"]) == ("credential-not-text", str(path))
+    assert (caught.value.key, caught.value.arguments["path"]) == (
+        "credential-not-text",
+        str(path),
+    )
     assert "secret" not in str(caught.value)
 
 
@@ -179,5 +202,7 @@ for part in processes:
 
 def test_process_loads_no_library_of_another_and_no_driver_of_postgresql():
     script = f"shared, processes = {SHARED}, {PROCESS_MODULES}\n{IMPORT}"
-    process = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    process = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True
+    )
     assert process.stdout.split() == []

@@ -36,7 +36,9 @@ class Request:
     def with_json(self, **other):
         """Return the request with other fields in its JSON; None removes a field."""
         document = {
-            name: value for name, value in {**self.json, **other}.items() if value is not None
+            name: value
+            for name, value in {**self.json, **other}.items()
+            if value is not None
         }
         return replace(self, body=json.dumps(document).encode())
 
@@ -69,11 +71,15 @@ class Response:
     def map_events(self, change):
         """Return a streamed response with `change` applied to each event; None drops an event."""
         events = [change(event) for event in self.body.decode().split("\n\n") if event]
-        return replace(self, body="".join(f"{e}\n\n" for e in events if e is not None).encode())
+        return replace(
+            self, body="".join(f"{e}\n\n" for e in events if e is not None).encode()
+        )
 
 
 def make_response(status, content, content_type="application/json"):
-    body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+    body = (
+        content.encode() if isinstance(content, str) else json.dumps(content).encode()
+    )
     return Response(status, {"content-type": content_type}, body)
 
 
@@ -104,7 +110,9 @@ class Proxy:
         request = self.change_request(await _read_request(scope, receive))
         if isinstance(request, Request):
             self.requests.append(request)
-            response = self.change_response(await self._forward(scope, request), request)
+            response = self.change_response(
+                await self._forward(scope, request), request
+            )
         else:
             response = request
             self._open_gate(scope["path"], response)
@@ -124,7 +132,9 @@ class Proxy:
             "query_string": urlencode(request.query).encode(),
             "headers": _encode_headers(headers),
         }
-        body = iter([{"type": "http.request", "body": request.body, "more_body": False}])
+        body = iter(
+            [{"type": "http.request", "body": request.body, "more_body": False}]
+        )
 
         async def receive():
             message = next(body, None)
@@ -134,7 +144,10 @@ class Proxy:
             messages.append(message)
 
         await self._app(changed_scope, receive, collect)
-        head = {name.decode(): value.decode("latin-1") for name, value in messages[0]["headers"]}
+        head = {
+            name.decode(): value.decode("latin-1")
+            for name, value in messages[0]["headers"]
+        }
         content = b"".join(message.get("body", b"") for message in messages[1:])
         return Response(messages[0]["status"], head, content)
 
@@ -146,7 +159,9 @@ async def _read_request(scope, receive):
         message = await receive()
         body += message.get("body", b"")
         has_more = message.get("more_body", False)
-    headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = {
+        name.decode(): value.decode("latin-1") for name, value in scope["headers"]
+    }
     query = tuple(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
     return Request(scope["method"], scope["path"], query, headers, body)
 
@@ -157,8 +172,12 @@ def _encode_headers(headers):
 
 async def send_response(response, send):
     """Send a response as an ASGI application does."""
-    headers = _encode_headers({**response.headers, "content-length": str(len(response.body))})
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    headers = _encode_headers(
+        {**response.headers, "content-length": str(len(response.body))}
+    )
+    await send(
+        {"type": "http.response.start", "status": response.status, "headers": headers}
+    )
     await send({"type": "http.response.body", "body": response.body})
 
 

@@ -12,7 +12,9 @@ from tests.support.http_servers import Handler, serve_http
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
-CHAT, JOBS, FILES = (f"/v1/{path}" for path in ("chat/completions", "fine_tuning/jobs", "files"))
+CHAT, JOBS, FILES = (
+    f"/v1/{path}" for path in ("chat/completions", "fine_tuning/jobs", "files")
+)
 MODELS = "/v1/models"
 # The checks that make files and jobs.
 MADE = [name for name in CHECKS if name.startswith(("files.", "jobs."))]
@@ -64,7 +66,11 @@ def empty_events(request):
 def skip_cancel(request):
     if not is_job_request(request, "/cancel"):
         return request
-    job = {"id": request.path.split("/")[-2], "object": "fine_tuning.job", "status": "cancelled"}
+    job = {
+        "id": request.path.split("/")[-2],
+        "object": "fine_tuning.job",
+        "status": "cancelled",
+    }
     return make_response(200, job)
 
 
@@ -109,7 +115,10 @@ def drop_usage(response, request):
 
 def set_answer(response, request, content, reason):
     is_answer = request.path == CHAT and response.status == 200
-    choice = {"message": {"role": "assistant", "content": content}, "finish_reason": reason}
+    choice = {
+        "message": {"role": "assistant", "content": content},
+        "finish_reason": reason,
+    }
     return response.with_json(choices=[choice]) if is_answer else response
 
 
@@ -130,7 +139,11 @@ def break_a_letter(response, request):
 
 
 def change_error_shape(response, _request):
-    return response if response.status < 400 else make_response(response.status, {"detail": "no"})
+    return (
+        response
+        if response.status < 400
+        else make_response(response.status, {"detail": "no"})
+    )
 
 
 def change_errors_to_500(response, _request):
@@ -163,9 +176,15 @@ def empty_lists(response, request):
         (cut_a_letter, {"chat.plain": "passed"}),
         (break_a_letter, {"chat.plain": "failed"}),
         (change_error_shape, {"chat.unknown_model": "failed"}),
-        (change_errors_to_500, {"chat.unknown_model": "missing", "jobs.unknown": "failed"}),
+        (
+            change_errors_to_500,
+            {"chat.unknown_model": "missing", "jobs.unknown": "failed"},
+        ),
         (change_401_to_403, {"errors.key": "failed"}),
-        (fail_jobs, {"jobs.succeed": "failed", "jobs.events": "failed", "jobs.model": "failed"}),
+        (
+            fail_jobs,
+            {"jobs.succeed": "failed", "jobs.events": "failed", "jobs.model": "failed"},
+        ),
         (empty_lists, {"files.find": "failed", "jobs.find": "missing"}),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
@@ -212,7 +231,9 @@ def test_refusal_in_words_of_its_own_passes(proxy, program, story, name):
 
     def refuse(response, request):
         is_meant = request.path == CHAT and response.status == status
-        return make_response(refusal["status"], refusal["body"]) if is_meant else response
+        return (
+            make_response(refusal["status"], refusal["body"]) if is_meant else response
+        )
 
     proxy.change_response = refuse
     assert run_suite(proxy.url) == dict.fromkeys(CHECKS, "passed")
@@ -220,14 +241,21 @@ def test_refusal_in_words_of_its_own_passes(proxy, program, story, name):
 
 def test_every_question_has_a_limit_of_tokens(proxy):
     run_suite(proxy.url)
-    limits = {request.json.get("max_tokens") for request in proxy.requests if request.path == CHAT}
+    limits = {
+        request.json.get("max_tokens")
+        for request in proxy.requests
+        if request.path == CHAT
+    }
     assert None not in limits
 
 
 def list_ids(engine, path):
     server = connect(f"{engine.url}/v1", KEY, None, longest())
     try:
-        listed = {"files": server.api._client.files.list, "models": server.api._client.models.list}
+        listed = {
+            "files": server.api._client.files.list,
+            "models": server.api._client.models.list,
+        }
         return [item.id for item in listed[path]()]
     finally:
         server.close()
@@ -239,7 +267,9 @@ def test_everything_made_is_deleted_at_the_end(proxy):
     assert {path: list_ids(proxy, path) for path in before} == before
 
 
-@pytest.mark.parametrize("url", ["merlin", "http://127.0.0.1:9/v1", "http://127.0.0.1/v1?key=1"])
+@pytest.mark.parametrize(
+    "url", ["merlin", "http://127.0.0.1:9/v1", "http://127.0.0.1/v1?key=1"]
+)
 def test_address_without_a_server_is_one_clear_error(url):
     with pytest.raises((ProviderBusy, Refused)):
         connect(url, KEY, None, longest())
@@ -267,7 +297,8 @@ class BreakingHandler(Handler):
 
     def get(self):
         self.answer(
-            200, b'{"object": "list", "data": [{"id": "m", "object": "model", "created": 1}]}'
+            200,
+            b'{"object": "list", "data": [{"id": "m", "object": "model", "created": 1}]}',
         )
 
     def post(self):

@@ -41,7 +41,9 @@ def test_epoch_losses_are_used_when_there_are_no_step_losses():
 
 
 @pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), 10**400, -(10**400)], ids=["nan", "inf", "big", "-big"]
+    "value",
+    [float("nan"), float("inf"), 10**400, -(10**400)],
+    ids=["nan", "inf", "big", "-big"],
 )
 def test_numbers_that_no_float_holds_are_no_measurements(value):
     measured = {"step": 1, "train_loss": 2.0, "epoch": 1}

@@ -28,7 +28,15 @@ def test_a_letter_keeps_its_first_marks():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Ёж — е\u0308ж", "─" * 500, "⠀" * 40, "नमस्ते " * 40, "👍🏽" * 40, f"x{ROW[:30]}"],
+    [
+        "",
+        "Ёж — е\u0308ж",
+        "─" * 500,
+        "⠀" * 40,
+        "नमस्ते " * 40,
+        "👍🏽" * 40,
+        f"x{ROW[:30]}",
+    ],
 )
 def test_other_texts_stay_as_they_are(text):
     assert limit_marks(text) == text

@@ -62,7 +62,10 @@ def exchange(port, *pieces):
 @contextmanager
 def run_server():
     """Run a server as the processes do; yield its port and the event that /long waits for."""
-    routes = [Route("/", answer_length, methods=["GET", "POST"]), Route("/long", answer_late)]
+    routes = [
+        Route("/", answer_length, methods=["GET", "POST"]),
+        Route("/long", answer_late),
+    ]
     app = Starlette(routes=routes)
     app.state.may_answer = threading.Event()
     ready = threading.Event()
@@ -130,7 +133,9 @@ def test_size_limits_of_bodies_and_later_heads_are_independent(port):
     connection.close()
 
 
-@pytest.mark.parametrize("part", [b"", HALF_HEAD, HALF_BODY], ids=["nothing", "head", "body"])
+@pytest.mark.parametrize(
+    "part", [b"", HALF_HEAD, HALF_BODY], ids=["nothing", "head", "body"]
+)
 def test_connection_whose_head_or_body_does_not_end_is_closed(impatient, port, part):
     assert exchange(port, part) == b""
     assert exchange(port, HELLO).endswith(b"0")
@@ -146,7 +151,10 @@ def test_incomplete_second_request_is_ended(impatient, port):
 
 
 def test_response_that_takes_longer_than_the_deadlines_is_sent(impatient):
-    with run_server() as (port, may_answer), connect(port, HELLO.replace(b"/ ", b"/long ")) as slow:
+    with (
+        run_server() as (port, may_answer),
+        connect(port, HELLO.replace(b"/ ", b"/long ")) as slow,
+    ):
         assert exchange(port, HALF_HEAD) == b""  # the deadline is over
         may_answer.set()
         assert read_rest(slow).endswith(b"at last")

@@ -35,9 +35,12 @@ def test_folder_appears_as_a_whole(tmp_path):
 
 
 HOLDER = (
-    "import os, sys; from pathlib import Path; from merlin.core.durable_files import try_lock; "
+    "import os, sys; from pathlib import Path; "
+    "from merlin.core.durable_files import try_lock; "
 )
-KILLED = HOLDER + "assert try_lock(Path(sys.argv[1])) is not None; os.kill(os.getpid(), 9)"
+KILLED = (
+    HOLDER + "assert try_lock(Path(sys.argv[1])) is not None; os.kill(os.getpid(), 9)"
+)
 
 
 def count_open_files(path):

@@ -28,7 +28,9 @@ def hang(ready, environment, log):
     threading.Event().wait(2 * longest())
 
 
-def test_process_that_does_not_end_is_killed_and_its_stacks_are_in_its_log(tmp_path, monkeypatch):
+def test_process_that_does_not_end_is_killed_and_its_stacks_are_in_its_log(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(ending, "END_S", 0.1)
     ready = tmp_path / "ready"
     log = tmp_path / "log"
@@ -56,7 +58,9 @@ def test_no_test_waits_without_a_deadline():
         for path in TESTS.rglob("*.py")
         if (found := ENDLESS.findall(path.read_text("utf-8")))
     }
-    assert endless == {"config/test_processes.py": ["wait"]}  # os.wait of forks that only load
+    assert endless == {
+        "config/test_processes.py": ["wait"]
+    }  # os.wait of forks that only load
 
 
 def run_postgresql(folder_file, environment, log):

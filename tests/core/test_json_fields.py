@@ -7,7 +7,12 @@ from merlin.core.json_fields import get_integer, get_list, get_object, get_text
 pytestmark = pytest.mark.unit
 
 VALUES = {"object": {"a": 1}, "list": [1, "b"], "text": "c", "integer": 7, "none": None}
-READERS = {"object": get_object, "list": get_list, "text": get_text, "integer": get_integer}
+READERS = {
+    "object": get_object,
+    "list": get_list,
+    "text": get_text,
+    "integer": get_integer,
+}
 
 
 @pytest.mark.parametrize("kind", READERS)

@@ -53,7 +53,10 @@ PROGRAM = (
 
 def test_log_line_is_json_with_its_process_and_no_secret():
     process = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=dict(os.environ)
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
     )
     lines = [json.loads(line) for line in process.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["sent", "old way [hidden]", "failed"]
@@ -105,11 +108,16 @@ def test_test_that_logs_a_secret_fails(request):
         for hookimpl in request.config.hook.pytest_runtest_makereport.get_hookimpls()
         if hookimpl.plugin_name.endswith("tests/conftest.py")
     ]
-    for word, outcome in (("a word", "passed"), (CREDENTIALS["MERLIN_FORGE_TOKEN"], "failed")):
+    for word, outcome in (
+        ("a word", "passed"),
+        (CREDENTIALS["MERLIN_FORGE_TOKEN"], "failed"),
+    ):
         hook = make_report()
         next(hook)
         sections = [("Captured stderr call", f"asked with {word}")]
-        report = pytest.TestReport("a", ("a", 1, "a"), {}, "passed", None, "call", sections)
+        report = pytest.TestReport(
+            "a", ("a", 1, "a"), {}, "passed", None, "call", sections
+        )
         with pytest.raises(StopIteration) as result:
             hook.send(report)
         assert result.value.value.outcome == outcome

@@ -18,4 +18,6 @@ def test_images_are_sent_as_parts():
 
 
 def test_image_is_absent_from_repr():
-    assert "secret" not in repr(Message("user", "", images=(Image(b"secret", "image/png"),)))
+    assert "secret" not in repr(
+        Message("user", "", images=(Image(b"secret", "image/png"),))
+    )

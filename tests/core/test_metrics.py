@@ -10,7 +10,9 @@ pytestmark = pytest.mark.unit
 
 
 def test_metric_has_help_type_and_samples_together():
-    page = metrics_page([counter("a_total", "Calls\nof all.", (2, {"state": "queued"}))]).decode()
+    page = metrics_page(
+        [counter("a_total", "Calls\nof all.", (2, {"state": "queued"}))]
+    ).decode()
     assert page == (
         '# HELP a_total Calls\\nof all.\n# TYPE a_total counter\na_total{state="queued"} 2.0\n'
     )

@@ -39,7 +39,9 @@ def test_latest_time_is_shown_on_a_machine_in_any_zone(monkeypatch, zone):
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        assert format_cell(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)).startswith("9999-12-31")
+        assert format_cell(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)).startswith(
+            "9999-12-31"
+        )
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -48,7 +50,12 @@ def test_latest_time_is_shown_on_a_machine_in_any_zone(monkeypatch, zone):
 def test_every_month_has_a_full_and_a_short_name():
     for language in ("ru", "en"):
         months = {
-            (format_moment(AT.replace(month=month), UTC, language, is_brief=is_brief), is_brief)
+            (
+                format_moment(
+                    AT.replace(month=month), UTC, language, is_brief=is_brief
+                ),
+                is_brief,
+            )
             for month in range(1, 13)
             for is_brief in (False, True)
         }

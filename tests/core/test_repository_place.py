@@ -12,9 +12,17 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize(
     ("url", "protocol", "shown"),
     [
-        ("https://example.com/anna/sets.git", "https", "https://example.com/anna/sets.git"),
+        (
+            "https://example.com/anna/sets.git",
+            "https",
+            "https://example.com/anna/sets.git",
+        ),
         ("https://vera:s3cret@example.com/sets", "https", "https://example.com/sets"),
-        ("ssh://git@example.com:2222/sets.git", "ssh", "ssh://git@example.com:2222/sets.git"),
+        (
+            "ssh://git@example.com:2222/sets.git",
+            "ssh",
+            "ssh://git@example.com:2222/sets.git",
+        ),
         ("git@example.com:anna/sets.git", "ssh", "git@example.com:anna/sets.git"),
         ("example.com:sets.git", "ssh", "example.com:sets.git"),
         ("http://127.0.0.1:8080/sets", "http", "http://127.0.0.1:8080/sets"),

@@ -17,7 +17,9 @@ def test_watchdog_is_notified_only_while_the_work_is_alive(is_well):
     beats = []
 
     async def run():
-        task = asyncio.create_task(notify_watchdog(lambda: beats.append(1), lambda: is_well))
+        task = asyncio.create_task(
+            notify_watchdog(lambda: beats.append(1), lambda: is_well)
+        )
         await asyncio.sleep(0)
         task.cancel()
 
@@ -28,7 +30,9 @@ def test_watchdog_is_notified_only_while_the_work_is_alive(is_well):
 def test_address_in_use_is_reported_with_its_setting():
     with listen("api.listen", "127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}") as caught:
+        with pytest.raises(
+            ConfigError, match=f"engine.listen: 127.0.0.1:{port}"
+        ) as caught:
             listen("engine.listen", "127.0.0.1", port)
     message = text("ru", caught.value.key, **caught.value.arguments)
     assert "Address already in use" in message

@@ -12,7 +12,11 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture(params=["file", "abstract"])
 def listener(request, tmp_path, monkeypatch):
-    address = str(tmp_path / "n") if request.param == "file" else f"@merlin-test-{tmp_path}"[:90]
+    address = (
+        str(tmp_path / "n")
+        if request.param == "file"
+        else f"@merlin-test-{tmp_path}"[:90]
+    )
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind(address.replace("@", "\0", 1) if address[0] == "@" else address)
         receiver.settimeout(longest())

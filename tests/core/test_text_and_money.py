@@ -17,7 +17,14 @@ MINI = Price("USD", 300_000, 150_000, 1_200_000, 3_000_000)
 
 @pytest.mark.parametrize(
     ("code", "language"),
-    [("ru", "ru"), ("en-GB", "en"), ("EN", "en"), ("de", "ru"), ("", "ru"), (None, "ru")],
+    [
+        ("ru", "ru"),
+        ("en-GB", "en"),
+        ("EN", "en"),
+        ("de", "ru"),
+        ("", "ru"),
+        (None, "ru"),
+    ],
 )
 def test_nearest_language_is_chosen(code, language):
     assert language_of(code) == language
@@ -26,7 +33,9 @@ def test_nearest_language_is_chosen(code, language):
 def test_text_of_a_person_is_one_line_and_its_emoji_stay_whole():
     family = "👨\u200d👩\u200d👧"
     assert shorten_text(f" {family}\n\tи\u2028я ") == f"{family} и я"
-    assert shorten_text("\U0001fa77 new in Unicode 15") == "\U0001fa77 new in Unicode 15"
+    assert (
+        shorten_text("\U0001fa77 new in Unicode 15") == "\U0001fa77 new in Unicode 15"
+    )
     assert shorten_text("a\x1b[31m\u202e") == "a\\x1b[31m\\u202e"
     assert shorten_text("\udcff").encode("utf-8") == b"\\udcff"
     assert shorten_text("a " * 41) == "a " * 39 + "a…"
@@ -61,7 +70,10 @@ def test_cached_input_has_its_own_price():
 
 
 def test_amount_is_shown_with_its_currency():
-    assert [format_cost(name, 400_000, "USD") for name in ("ru", "en")] == ["0,40\u00a0$", "$0.40"]
+    assert [format_cost(name, 400_000, "USD") for name in ("ru", "en")] == [
+        "0,40\u00a0$",
+        "$0.40",
+    ]
     assert format_cost("ru", 0, "USD") == "0,00\u00a0$"
 
 
@@ -76,7 +88,12 @@ def test_times_are_stored_in_utc_and_read_back():
 def test_argument_can_be_a_text_itself():
     reason = {"key": "verdict-rejected", "arguments": {"errors": 2, "good": 1}}
     content = text(
-        "ru", "notice-rejected", title="Проба", dataset="trial", commit="abc", reason=reason
+        "ru",
+        "notice-rejected",
+        title="Проба",
+        dataset="trial",
+        commit="abc",
+        reason=reason,
     )
     assert "2 ошибки, примеров без ошибок: 1" in content
     # A new dataset has no model that could answer.

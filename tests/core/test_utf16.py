@@ -16,7 +16,9 @@ def test_length_equals_that_of_the_utf_16_text(text):
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_offsets_are_where_each_character_begins(text):
     offsets = utf16_offsets(text)
-    assert list(offsets) == [utf16_length(text[:index]) for index in range(len(text) + 1)]
+    assert list(offsets) == [
+        utf16_length(text[:index]) for index in range(len(text) + 1)
+    ]
 
 
 def test_lone_surrogate_counts_as_one():

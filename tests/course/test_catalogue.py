@@ -20,7 +20,8 @@ def make_course(**changes):
 def lecture(number, title="Введение", **changes):
     titles = {"ru": title, "en": title}
     return replace(
-        MaterialSpec(number, "lecture", titles, text=f"materials/{number}.md"), **changes
+        MaterialSpec(number, "lecture", titles, text=f"materials/{number}.md"),
+        **changes,
     )
 
 
@@ -54,12 +55,18 @@ def make_checked(*findings):
         ("python", None, True),
         ("python", make_checked(), True),
         ("python", make_checked(Finding("examples/a.yaml", 1, 1, "empty-file")), True),
-        ("python", make_checked(Finding("course.yaml", 1, 1, "x", Severity.WARNING)), True),
+        (
+            "python",
+            make_checked(Finding("course.yaml", 1, 1, "x", Severity.WARNING)),
+            True,
+        ),
         ("python", make_checked(Finding("course.yaml", 1, 1, "missing-text")), False),
         ("my course", make_checked(), False),
     ],
 )
-def test_course_change_requires_a_valid_course_file_and_name(dataset, checked, is_changed):
+def test_course_change_requires_a_valid_course_file_and_name(
+    dataset, checked, is_changed
+):
     assert has_course_change(dataset, checked) is is_changed
 
 
@@ -75,17 +82,25 @@ def test_course_change_requires_a_valid_course_file_and_name(dataset, checked, i
 )
 def test_material_keeps_its_id_after_an_edit(changes):
     before = make_materials(lecture(1), lecture(2, "Списки"))
-    assert match_materials(before, [replace(lecture(2, "Списки"), **changes), lecture(1)]) == [2, 1]
+    assert match_materials(
+        before, [replace(lecture(2, "Списки"), **changes), lecture(1)]
+    ) == [2, 1]
 
 
 def test_new_material_gets_no_id_and_no_id_is_used_twice():
     before = make_materials(lecture(1))
-    assert match_materials(before, [lecture(1), lecture(1), lecture(7, "Графы")]) == [1, None, None]
+    assert match_materials(before, [lecture(1), lecture(1), lecture(7, "Графы")]) == [
+        1,
+        None,
+        None,
+    ]
     assert match_materials([], [lecture(1)]) == [None]
 
 
 def test_identical_materials_keep_their_order():
-    assert match_materials(make_materials(lecture(1), lecture(1)), [lecture(1), lecture(1)]) == [
+    assert match_materials(
+        make_materials(lecture(1), lecture(1)), [lecture(1), lecture(1)]
+    ) == [
         1,
         2,
     ]

@@ -22,9 +22,15 @@ pytestmark = pytest.mark.integration
 
 NAMES = {"ru": "Нейротипология", "en": "Neurotypology"}
 TEXTS = (
-    MaterialSpec(2, "lecture", {"ru": "Лоб", "en": "Brow"}, text="materials/lecture-02.md"),
-    MaterialSpec(1, "lab", {"ru": "Опыт", "en": "Lab"}, file_url="https://example.com/1.pdf"),
-    MaterialSpec(1, "lecture", {"ru": "Ёлка", "en": "Tree"}, text="materials/lecture-01.md"),
+    MaterialSpec(
+        2, "lecture", {"ru": "Лоб", "en": "Brow"}, text="materials/lecture-02.md"
+    ),
+    MaterialSpec(
+        1, "lab", {"ru": "Опыт", "en": "Lab"}, file_url="https://example.com/1.pdf"
+    ),
+    MaterialSpec(
+        1, "lecture", {"ru": "Ёлка", "en": "Tree"}, text="materials/lecture-01.md"
+    ),
 )
 
 
@@ -34,13 +40,16 @@ def rows(database):
 
 
 def card(**changes):
-    spec = CourseSpec(2, NAMES, {"ru": "Черты.", "en": "Traits."}, True, ("boris",), TEXTS)
+    spec = CourseSpec(
+        2, NAMES, {"ru": "Черты.", "en": "Traits."}, True, ("boris",), TEXTS
+    )
     return replace(spec, **changes)
 
 
 def course_outcome(course, *findings, dataset=FACE):
     return replace(
-        make_checked_dataset(make_spec(dataset), make_examples(), findings), course=course
+        make_checked_dataset(make_spec(dataset), make_examples(), findings),
+        course=course,
     )
 
 
@@ -52,19 +61,34 @@ def push(world, position, course, *findings, dataset=FACE):
 
 
 def material_ids(rows):
-    return {material.title("en"): material.material_id for material in rows.materials(FACE)}
+    return {
+        material.title("en"): material.material_id for material in rows.materials(FACE)
+    }
 
 
 def test_commit_adds_a_course_to_the_catalogue(world, rows):
     push(world, 1, card())
     (course,) = rows.courses()
     assert course == rows.find_course(FACE)
-    assert (course.slug, course.semester, course.title("en")) == (FACE, 2, "Neurotypology")
-    assert (course.teachers, course.materials, course.is_active) == (("boris",), 3, True)
+    assert (course.slug, course.semester, course.title("en")) == (
+        FACE,
+        2,
+        "Neurotypology",
+    )
+    assert (course.teachers, course.materials, course.is_active) == (
+        ("boris",),
+        3,
+        True,
+    )
     materials = [
-        (material.kind, material.lesson, material.title("ru")) for material in rows.materials(FACE)
+        (material.kind, material.lesson, material.title("ru"))
+        for material in rows.materials(FACE)
     ]
-    assert materials == [("lecture", 1, "Ёлка"), ("lecture", 2, "Лоб"), ("lab", 1, "Опыт")]
+    assert materials == [
+        ("lecture", 1, "Ёлка"),
+        ("lecture", 2, "Лоб"),
+        ("lab", 1, "Опыт"),
+    ]
     assert rows.materials(FACE)[2].file_url == "https://example.com/1.pdf"
 
 
@@ -117,7 +141,9 @@ def test_removed_course_becomes_inactive_and_keeps_its_id(world, rows, checked_)
 
 
 def test_courses_are_sorted_by_semester_then_slug(world, rows):
-    for position, (slug, semester) in enumerate([("python", 1), ("algorithms", 2), ("a", 2)], 1):
+    for position, (slug, semester) in enumerate(
+        [("python", 1), ("algorithms", 2), ("a", 2)], 1
+    ):
         push(world, position, card(semester=semester), dataset=slug)
     assert [course.slug for course in rows.courses()] == ["python", "a", "algorithms"]
 
@@ -133,8 +159,14 @@ def test_catalogue_is_rebuilt_from_all_datasets(world, rows):
     assert world.history.drop_commits(1, AT) == 1
     assert not rows.is_whole()
     rows.index(
-        {FACE: course_outcome(card(semester=5)), "new": course_outcome(card(), dataset="new")}
+        {
+            FACE: course_outcome(card(semester=5)),
+            "new": course_outcome(card(), dataset="new"),
+        }
     )
     assert rows.is_whole()
-    assert [(course.slug, course.semester) for course in rows.courses()] == [("new", 2), (FACE, 5)]
+    assert [(course.slug, course.semester) for course in rows.courses()] == [
+        ("new", 2),
+        (FACE, 5),
+    ]
     assert not rows.find_course("python").is_active

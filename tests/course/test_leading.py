@@ -26,5 +26,7 @@ TEACHER_ELSEWHERE = Authority(Role.TEACHER, frozenset({"networks"}))
         (Authority(Role.ADMIN), "", True),
     ],
 )
-def test_teachers_lead_granted_courses_and_courses_that_name_them(authority, name, is_led):
+def test_teachers_lead_granted_courses_and_courses_that_name_them(
+    authority, name, is_led
+):
     assert leads(authority, name, COURSE) is is_led

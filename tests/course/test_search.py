@@ -37,7 +37,10 @@ def vocabulary():
 def make_index(*names):
     """Return the index of courses with these names, numbered from 1."""
     return SearchIndex(
-        [Course(number, f"c{number}", 1, {"ru": name}, {}) for number, name in enumerate(names, 1)]
+        [
+            Course(number, f"c{number}", 1, {"ru": name}, {})
+            for number, name in enumerate(names, 1)
+        ]
     )
 
 
@@ -99,7 +102,9 @@ def test_several_threads_stem_at_once():
     roots = ("nation", "relat", "condit", "hope", "adjust")
     endings = ("ional", "fulness", "ments")
     prefixes = map("".join, product("bcdfgklm", "aeiou", "bcdfgklm"))
-    words = [prefix + root + end for prefix, root, end in product(prefixes, roots, endings)]
+    words = [
+        prefix + root + end for prefix, root, end in product(prefixes, roots, endings)
+    ]
     with ThreadPoolExecutor(4) as threads:
         stems = list(threads.map(stem, words))
     assert stems == snowballstemmer.stemmer("english").stemWords(words)
@@ -112,7 +117,9 @@ def test_last_word_is_also_a_prefix_and_stop_words_are_dropped():
     assert len(parse_terms("слово " * 20)) == 8
 
 
-@pytest.mark.parametrize("query", ["алгоритм", "алг", "данными", "ломоносов", "abc", "sq", "", "!"])
+@pytest.mark.parametrize(
+    "query", ["алгоритм", "алг", "данными", "ломоносов", "abc", "sq", "", "!"]
+)
 def test_known_or_unrecognisable_words_are_not_corrected(vocabulary, query):
     assert vocabulary.corrections(query, 8) is None
 

@@ -5,7 +5,13 @@ import random
 import pytest
 
 from merlin.db.tables import CATALOGUE_VERSION, WAKE
-from tests.db.pipeline_rows import AT, JUDGED, CourseCatalogue, judged_courses, make_course
+from tests.db.pipeline_rows import (
+    AT,
+    JUDGED,
+    CourseCatalogue,
+    judged_courses,
+    make_course,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -34,7 +40,12 @@ def measure_recall(catalogue, group):
 def test_two_hundred_judged_queries_find_their_courses(catalogue):
     catalogue.teach(judged_courses())
     assert sum(len(JUDGED[group]) for group in JUDGED if group != "courses") >= 200
-    for group, least in (("forms", 0.95), ("prefixes", 0.95), ("typos", 0.8), ("keyboard", 1.0)):
+    for group, least in (
+        ("forms", 0.95),
+        ("prefixes", 0.95),
+        ("typos", 0.8),
+        ("keyboard", 1.0),
+    ):
         recall, missed = measure_recall(catalogue, group)
         assert recall >= least, missed
 
@@ -42,7 +53,9 @@ def test_two_hundred_judged_queries_find_their_courses(catalogue):
 def test_match_in_the_name_ranks_above_the_description(catalogue):
     catalogue.teach(
         {
-            "about": make_course("Информатика", about=("Графы и снова графы, а ещё графы.", "")),
+            "about": make_course(
+                "Информатика", about=("Графы и снова графы, а ещё графы.", "")
+            ),
             "named": make_course("Графы", about=("Теория.", "")),
         }
     )
@@ -50,7 +63,9 @@ def test_match_in_the_name_ranks_above_the_description(catalogue):
 
 
 def test_all_words_must_match_in_either_language(catalogue):
-    catalogue.teach({"python": PYTHON, "other": make_course("Язык Си", "The C language")})
+    catalogue.teach(
+        {"python": PYTHON, "other": make_course("Язык Си", "The C language")}
+    )
     assert catalogue.found("питон язык") == ["python"]
     assert catalogue.found("python first") == ["python"]
     assert catalogue.found("питон машина") == []
@@ -70,10 +85,15 @@ def test_matches_inside_words_rank_below_whole_words(catalogue):
     assert catalogue.found("ия") == ["no"]
 
 
-@pytest.mark.parametrize("letters", ["50%", "a_b", "[x]", "*?", "«в»", "\\", "' OR 1=1"])
+@pytest.mark.parametrize(
+    "letters", ["50%", "a_b", "[x]", "*?", "«в»", "\\", "' OR 1=1"]
+)
 def test_special_characters_are_matched_literally(catalogue, letters):
     catalogue.teach(
-        {"a": make_course(f"Курс {letters} здесь"), "b": make_course("Курс 501 aXb x OR 1")}
+        {
+            "a": make_course(f"Курс {letters} здесь"),
+            "b": make_course("Курс 501 aXb x OR 1"),
+        }
     )
     hits = catalogue.index.find_containing(letters.casefold(), 10)
     assert hits == [catalogue.rows.find_course("a").course_id]
@@ -89,30 +109,60 @@ def test_index_follows_each_commit(catalogue):
     catalogue.teach({"python": PYTHON, "gone": make_course("Старое")})
     assert catalogue.found("старое") == ["gone"]
     catalogue.teach({"python": make_course("Змея", titles=["Множества"])})
-    assert [catalogue.found(name) for name in ("питон", "старое", "змея")] == [[], [], ["python"]]
+    assert [catalogue.found(name) for name in ("питон", "старое", "змея")] == [
+        [],
+        [],
+        ["python"],
+    ]
     catalogue.teach({"python": make_course("Змея", active=False)})
     assert catalogue.found("змея") == []
 
 
 def test_query_never_fails_and_has_no_operators(catalogue):
     catalogue.teach(judged_courses())
-    everything = {f"-{catalogue.rows.find_course(slug).course_id}" for slug in judged_courses()}
+    everything = {
+        f"-{catalogue.rows.find_course(slug).course_id}" for slug in judged_courses()
+    }
     for query in make_hostile_queries(300):
         result = catalogue.search(query, limit=100)
         assert len(result.hits) <= len(everything)
     for query in ('name: "алгоритмы"', "алгоритмы NOT химия", "NEAR(алгоритмы химия)"):
         assert catalogue.found(query) == []
-    assert catalogue.found('"алгоритмы"') == catalogue.found("алгоритмы*") == ["algorithms"]
+    assert (
+        catalogue.found('"алгоритмы"')
+        == catalogue.found("алгоритмы*")
+        == ["algorithms"]
+    )
     assert catalogue.found("алгоритмы' OR '1'='1") == []
 
 
 def make_hostile_queries(count):
     """Yield queries of signs and words that a database could take for syntax."""
     rng = random.Random(20)  # noqa: S311 - the same queries each time
-    signs = [*"\"'*()^:{}[]-+&|!<>%_?\\;,.~@#\0\x1b\ud800\u202e\u0301", "NEAR(", "OR", "AND", "NOT"]
-    words = ["алгоритм", "граф", "data", "c++", "1e5", "3.14", "а", "ё", "\U0001f600", "Ǆ", "ﬁ"]
+    signs = [
+        *"\"'*()^:{}[]-+&|!<>%_?\\;,.~@#\0\x1b\ud800\u202e\u0301",
+        "NEAR(",
+        "OR",
+        "AND",
+        "NOT",
+    ]
+    words = [
+        "алгоритм",
+        "граф",
+        "data",
+        "c++",
+        "1e5",
+        "3.14",
+        "а",
+        "ё",
+        "\U0001f600",
+        "Ǆ",
+        "ﬁ",
+    ]
     for _ in range(count):
-        yield rng.choice(["", " "]).join(rng.choices(signs + words, k=rng.randint(1, 12)))
+        yield rng.choice(["", " "]).join(
+            rng.choices(signs + words, k=rng.randint(1, 12))
+        )
 
 
 def test_versions_increase_and_are_never_reused(catalogue, database):

@@ -33,7 +33,9 @@ def list_paths(proposed):
 
 
 def read_course(proposed):
-    return parse_course(next(edit.text for edit in proposed.edits if edit.path == "course.yaml"))
+    return parse_course(
+        next(edit.text for edit in proposed.edits if edit.path == "course.yaml")
+    )
 
 
 def test_text_gets_an_unused_file_name():
@@ -49,11 +51,21 @@ def test_material_is_inserted_at_the_requested_place():
     proposed = make_files().add_material(
         MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=1)
     )
-    assert [material["lesson"] for material in read_course(proposed)["materials"]] == [1, 4, 2, 3]
+    assert [material["lesson"] for material in read_course(proposed)["materials"]] == [
+        1,
+        4,
+        2,
+        3,
+    ]
     last = make_files().add_material(
         MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=900)
     )
-    assert [material["lesson"] for material in read_course(last)["materials"]] == [1, 2, 3, 4]
+    assert [material["lesson"] for material in read_course(last)["materials"]] == [
+        1,
+        2,
+        3,
+        4,
+    ]
 
 
 def test_text_replaces_a_link_and_a_link_replaces_a_text():
@@ -75,16 +87,22 @@ def test_text_replaces_a_link_and_a_link_replaces_a_text():
 @pytest.mark.parametrize("content", [None, ""])  # None: in no encoding that is shown
 def test_file_without_a_text_to_show_outlives_an_edit_of_its_material(content):
     yaml = YAML.replace(
-        "text: materials/lecture-01.md}", 'text: materials/a.md, file_url: "https://a.b"}', 1
+        "text: materials/lecture-01.md}",
+        'text: materials/a.md, file_url: "https://a.b"}',
+        1,
     )
-    draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, file_url="https://a.b", place=1)
+    draft = MaterialDraft(
+        "lecture", 1, {"ru": "Иначе"}, file_url="https://a.b", place=1
+    )
     proposed = make_files(yaml, **{"materials/a.md": content}).change_material(0, draft)
     assert list_paths(proposed) == [(ChangeKind.EDIT, "course.yaml")]
     assert read_course(proposed)["materials"][1]["text"] == "materials/a.md"
 
 
 def test_text_is_removed_with_its_material_unless_another_uses_it():
-    assert list_paths(make_files().remove_material(0)) == [(ChangeKind.EDIT, "course.yaml")]
+    assert list_paths(make_files().remove_material(0)) == [
+        (ChangeKind.EDIT, "course.yaml")
+    ]
     alone = YAML.replace("text: materials/lecture-01.md", 'file_url: "https://a.b"', 1)
     assert list_paths(make_files(alone).remove_material(2)) == [
         (ChangeKind.EDIT, "course.yaml"),
@@ -103,7 +121,9 @@ def test_unchanged_text_is_not_rewritten():
     draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
     for text in ("# Начало\n", "# Начало", "# Начало\r\n"):
         files = make_files(**{"materials/lecture-01.md": text})
-        assert list_paths(files.change_material(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]
+        assert list_paths(files.change_material(0, draft)) == [
+            (ChangeKind.EDIT, "course.yaml")
+        ]
 
 
 def test_missing_text_file_is_created():
@@ -112,7 +132,9 @@ def test_missing_text_file_is_created():
         0, MaterialDraft("lab", 1, {"ru": "Б"}, text="слова")
     )
     assert list_paths(proposed) == [(ChangeKind.ADD, "materials/b.md")]
-    assert list_paths(make_files(yaml).remove_material(0)) == [(ChangeKind.EDIT, "course.yaml")]
+    assert list_paths(make_files(yaml).remove_material(0)) == [
+        (ChangeKind.EDIT, "course.yaml")
+    ]
 
 
 def test_edit_without_changes_is_refused():
@@ -127,7 +149,9 @@ def test_card_edit_removes_emptied_fields():
     proposed = make_files(yaml).change_fields({"description": None, "semester": 2})
     assert parse_course(proposed.edits[0].text) == {**parse_course(YAML), "semester": 2}
     described = make_files().change_fields({"description": {"ru": "О чём\r\nи зачем"}})
-    assert parse_course(described.edits[0].text)["description"] == {"ru": "О чём\nи зачем"}
+    assert parse_course(described.edits[0].text)["description"] == {
+        "ru": "О чём\nи зачем"
+    }
 
 
 def test_revision_changes_only_with_its_own_content():
@@ -136,10 +160,14 @@ def test_revision_changes_only_with_its_own_content():
     assert first.revision == second.revision
     ours = first.lessons([])
     theirs = second.lessons([])
-    assert [one.revision == two.revision for one, two in zip(ours, theirs, strict=True)] == [
+    assert [
+        one.revision == two.revision for one, two in zip(ours, theirs, strict=True)
+    ] == [
         True,
         False,
         True,
     ]
     edited = make_files(**{"materials/lecture-01.md": "иначе"})
-    assert edited.lessons([])[0].revision == ours[0].revision  # the test's blobs are their paths
+    assert (
+        edited.lessons([])[0].revision == ours[0].revision
+    )  # the test's blobs are their paths

@@ -16,7 +16,11 @@ def provider(request, run_provider):
     """Yield the provider: of the class, or after what the function has trained, that a test names
     by `indirect`."""
     chosen = getattr(request, "param", ProviderStandIn)
-    with chosen(key="stand-in") if isinstance(chosen, type) else run_provider(chosen) as stand_in:
+    with (
+        chosen(key="stand-in")
+        if isinstance(chosen, type)
+        else run_provider(chosen) as stand_in
+    ):
         yield stand_in
 
 

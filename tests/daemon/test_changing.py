@@ -49,7 +49,9 @@ def changes(lab):
 
 
 def submit_edits(lab, *edits, by=BORIS, subject=""):
-    change_request = ChangeRequest(telegram_editor(7, "Борис"), by, datetime.now(UTC), "ru")
+    change_request = ChangeRequest(
+        telegram_editor(7, "Борис"), by, datetime.now(UTC), "ru"
+    )
     submitted = make_changes("trial", edits, change_request, subject)
     with changes(lab) as rows:
         rows.put(submitted)
@@ -63,8 +65,13 @@ def test_edit_that_a_force_push_removed_stays_committed_and_the_next_one_is_made
     lab.tick("fetch")
     again = submit_edits(lab, new_file("a"))
     lab.tick("changes", "fetch", "changes")
-    assert [read_change(lab, each).state.value for each in (lost, again)] == ["committed"] * 2
-    assert lab.repository.git("log", "-1", "--format=%s") == "Новый пример «Где новый вопрос?»"
+    assert [read_change(lab, each).state.value for each in (lost, again)] == [
+        "committed"
+    ] * 2
+    assert (
+        lab.repository.git("log", "-1", "--format=%s")
+        == "Новый пример «Где новый вопрос?»"
+    )
 
 
 def test_file_name_that_is_not_utf_8_does_not_block_editing(lab):
@@ -104,7 +111,11 @@ def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
     lab.tick("changes")
     head = lab.repository.git("rev-parse", "HEAD")
     change = read_change(lab, change_id)
-    assert (change.state, change.commit, change.text) == (ChangeState.COMMITTED, head, None)
+    assert (change.state, change.commit, change.text) == (
+        ChangeState.COMMITTED,
+        head,
+        None,
+    )
     assert (
         lab.repository.git("log", "-1", "--format=%an %s")
         == "Борис Новый пример «Где новый вопрос?»"
@@ -125,7 +136,9 @@ def test_editor_is_notified_of_the_serving_model_with_its_score(lab):
     lab.tick("changes")
     lab.until_serving("trial-2")
     lab.tick("changes", "changes")
-    live_notices = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
+    live_notices = [
+        arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")
+    ]
     assert [notice["version"] for notice in live_notices] == ["trial-2"]
     assert live_notices[0]["score"]["key"] == "change-score"
 
@@ -141,7 +154,10 @@ def test_rejected_edit_is_notified_with_its_reason(lab):
     )
     lab.tick("changes", "fetch", "changes")
     key, arguments = notices(lab, BORIS)[-1]
-    assert (key, arguments["reason"]["key"]) == ("notice-change-rejected-why", "verdict-rejected")
+    assert (key, arguments["reason"]["key"]) == (
+        "notice-change-rejected-why",
+        "verdict-rejected",
+    )
 
 
 def test_editor_of_an_example_that_is_left_out_is_told_its_place(lab):
@@ -173,7 +189,9 @@ def test_notices_to_admins_name_the_editor_of_the_commit(lab):
     lab.tick("changes", "fetch")
     assert notified_editors(lab, "notice-rejected") == {"8"}
     lab.tick("changes")
-    assert notified_editors(lab, "notice-rejected") == {"8"}, "also after they were notified"
+    assert notified_editors(lab, "notice-rejected") == {"8"}, (
+        "also after they were notified"
+    )
 
 
 def test_edit_of_a_file_that_another_commit_changed_is_refused_and_keeps_its_text(lab):
@@ -199,12 +217,16 @@ def test_batch_is_one_commit_or_none(lab):
     lab.tick("changes")
     assert lab.repository.git("log", "-1", "--format=%s") == "Import 2 examples"
     assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
-    second = submit_edits(lab, new_file("c", NEW.replace("новый", "третий")), new_file("q1"))
+    second = submit_edits(
+        lab, new_file("c", NEW.replace("новый", "третий")), new_file("q1")
+    )
     lab.tick("changes")
     assert read_change(lab, second).reason == CONFLICT
     assert read_change(lab, first).state is ChangeState.COMMITTED
     assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
-    assert len([key for key, _ in notices(lab, BORIS) if key.endswith("committed")]) == 1
+    assert (
+        len([key for key, _ in notices(lab, BORIS) if key.endswith("committed")]) == 1
+    )
 
 
 class EventfulBranch:
@@ -232,14 +254,21 @@ def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
         )
         notices_ = Notices(database)
         ChangeProcessor(database, branch, services.clock)()
-        assert [notice for notice in notices_.list_waiting(100) if notice.to == BORIS] == []
-    assert lab.repository.git("log", "-1", "--format=%s") == "Новый пример «Где новый вопрос?»"
+        assert [
+            notice for notice in notices_.list_waiting(100) if notice.to == BORIS
+        ] == []
+    assert (
+        lab.repository.git("log", "-1", "--format=%s")
+        == "Новый пример «Где новый вопрос?»"
+    )
 
 
 def test_edit_whose_result_was_not_stored_is_settled_by_the_same_daemon(lab):
     change_id = submit_edits(lab, new_file("new"))
     with lab.services() as services:
-        rename = partial(services.db.script, "ALTER TABLE notice RENAME TO notice_away;\n")
+        rename = partial(
+            services.db.script, "ALTER TABLE notice RENAME TO notice_away;\n"
+        )
         branch = EventfulBranch(GitBranch(services.gathering.source), rename)
         process = ChangeProcessor(services.db, branch, services.clock)
         with pytest.raises(PeeweeException):
@@ -251,13 +280,18 @@ def test_edit_whose_result_was_not_stored_is_settled_by_the_same_daemon(lab):
 
 
 def test_edit_that_can_never_be_written_is_refused_and_notified(lab):
-    (lab.repository.folder / "datasets/trial/examples/face").write_text("a file", "utf-8")
+    (lab.repository.folder / "datasets/trial/examples/face").write_text(
+        "a file", "utf-8"
+    )
     lab.repository.commit()
     change_id = submit_edits(lab, new_file("face/fixation"))
     lab.tick("changes")
     assert read_change(lab, change_id).state is ChangeState.REFUSED
     key, arguments = notices(lab, BORIS)[-1]
-    assert (key, arguments["reason"]["key"]) == ("notice-change-refused", "change-in-the-way")
+    assert (key, arguments["reason"]["key"]) == (
+        "notice-change-refused",
+        "change-in-the-way",
+    )
 
 
 def test_edit_waits_while_the_repository_accepts_no_push(lab):
@@ -300,7 +334,9 @@ def run_processor(lab, branch_of=lambda branch: branch):
     with lab.services() as services:
         branch = branch_of(GitBranch(services.gathering.source))
         seconds = itertools.count(0, 10 * MAX_PAUSE_S)
-        yield ChangeProcessor(services.db, branch, services.clock, lambda: float(next(seconds)))
+        yield ChangeProcessor(
+            services.db, branch, services.clock, lambda: float(next(seconds))
+        )
 
 
 # Random text, which cannot be compressed.
@@ -348,7 +384,9 @@ def test_retried_parked_edit_is_notified_again_when_refused_again(lab):
             "",
         )
         until_parked(changing)
-        parked_keys = [key for key, _ in notices(lab, BORIS) if key == "notice-change-parked"]
+        parked_keys = [
+            key for key, _ in notices(lab, BORIS) if key == "notice-change-parked"
+        ]
         assert len(parked_keys) == 2
         lab.repository.git("config", "--unset", "receive.maxInputSize")
         with changes(lab) as rows:
@@ -368,7 +406,9 @@ def test_admins_are_notified_of_a_parked_edit_made_outside_the_chat(lab):
         bad,
         "cli:boris",
     )
-    assert all("cli:boris" in text(language, key, **arguments) for language in LANGUAGES)
+    assert all(
+        "cli:boris" in text(language, key, **arguments) for language in LANGUAGES
+    )
 
 
 def test_edit_that_causes_a_bug_is_parked_and_others_continue(lab):
@@ -388,7 +428,9 @@ def test_edit_that_causes_a_bug_is_parked_and_others_continue(lab):
 def test_file_index_follows_the_commits(lab):
     submit_edits(lab, new_file("face/new"))
     deleted_blob = blob(lab, "q3")
-    text = (lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text("utf-8")
+    text = (lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text(
+        "utf-8"
+    )
     submit_edits(lab, Edit("examples/q3.yaml", deleted_blob, None))
     lab.tick("changes", "fetch")
     with open_migrated_database(lab.config) as database:
@@ -397,14 +439,22 @@ def test_file_index_follows_the_commits(lab):
         assert (card.name, card.title["en"], card.examples) == ("trial", "Trial", 12)
         new = shelf.get("trial", "face/new")
         assert (new.text, new.blob) == (NEW, blob(lab, "face/new"))
-        found = ExampleEntries(database).find("trial", ExampleFilter("НОВЫЙ вопрос"), limit=5)
+        found = ExampleEntries(database).find(
+            "trial", ExampleFilter("НОВЫЙ вопрос"), limit=5
+        )
         assert [file.example_id for file in found] == ["face/new"]
-        ids = [example.example_id for example in shelf.list_examples("trial", limit=100)]
+        ids = [
+            example.example_id for example in shelf.list_examples("trial", limit=100)
+        ]
         assert "q3" not in ids
         assert ids[0] == "face/new"
         assert shelf.list_files("trial")[0].path == "dataset.yaml"
-        assert {finding.rule for finding in shelf.list_findings("trial")} == {"few-examples"}
-        assert shelf.read_text(deleted_blob) == text, "what an editor took away can be put back"
+        assert {finding.rule for finding in shelf.list_findings("trial")} == {
+            "few-examples"
+        }
+        assert shelf.read_text(deleted_blob) == text, (
+            "what an editor took away can be put back"
+        )
 
 
 def test_already_committed_edit_stays_committed(lab):

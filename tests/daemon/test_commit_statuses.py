@@ -16,8 +16,16 @@ pytestmark = pytest.mark.integration
 def connect_forge(lab, forge, **changes):
     """Configure the lab to report commit statuses to this forge."""
     document = yaml.safe_load(lab.path.read_text("utf-8"))
-    document["repository"]["statuses"] = {"kind": forge.kind, "url": forge.api, "project": PROJECT}
-    document |= {"api": {"public_url": "https://merlin.example.com"}, "language": "en", **changes}
+    document["repository"]["statuses"] = {
+        "kind": forge.kind,
+        "url": forge.api,
+        "project": PROJECT,
+    }
+    document |= {
+        "api": {"public_url": "https://merlin.example.com"},
+        "language": "en",
+        **changes,
+    }
     lab.path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return forge
 
@@ -60,11 +68,16 @@ def test_commit_status_follows_the_commit_from_its_build_to_its_model(lab, forge
     ("harm", "reason"),
     [
         ("echo 'broken: [' > dataset.yaml", "1 error, good examples: "),
-        ("ls examples/* | tail -n +4 | xargs rm", "good examples: 3 of the 10 that training needs"),
+        (
+            "ls examples/* | tail -n +4 | xargs rm",
+            "good examples: 3 of the 10 that training needs",
+        ),
     ],
 )
 def test_rejected_commit_fails_with_the_reason(lab, forge, harm, reason):
-    subprocess.run(harm, shell=True, check=True, cwd=lab.repository.folder / "datasets/trial")  # noqa: S602
+    subprocess.run(  # noqa: S602
+        harm, shell=True, check=True, cwd=lab.repository.folder / "datasets/trial"
+    )
     commit = lab.repository.commit()
     lab.tick("fetch", "status")
     [document] = forge.statuses_of(commit)
@@ -100,7 +113,9 @@ def test_each_dataset_has_its_own_status_and_a_removed_one_is_reported(lab, gith
     assert github.statuses_of(commit) == []
 
 
-def test_unavailable_forge_blocks_nothing_and_gets_the_status_later(lab, github, waiting_notices):
+def test_unavailable_forge_blocks_nothing_and_gets_the_status_later(
+    lab, github, waiting_notices
+):
     github.refusals += [Refusal(503), Refusal(429, headers=(("Retry_After", "1"),))]
     for _ in range(2):
         with pytest.raises(MerlinError):
@@ -112,7 +127,9 @@ def test_unavailable_forge_blocks_nothing_and_gets_the_status_later(lab, github,
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404])
-def test_refused_token_is_reported_to_the_admins_once_a_day(lab, github, waiting_notices, status):
+def test_refused_token_is_reported_to_the_admins_once_a_day(
+    lab, github, waiting_notices, status
+):
     github.refusals += [Refusal(status, "Bad credentials")] * 2
     for _ in range(2):
         with pytest.raises(MerlinError):

@@ -34,7 +34,11 @@ def lab(tmp_path):
         lab.repository.dataset()
         for number, question in enumerate((QUESTION, WORDING, TEST_WORDING), 20):
             lab.repository.example(
-                "trial", number, question=question, answer=OLD, is_test=question == TEST_WORDING
+                "trial",
+                number,
+                question=question,
+                answer=OLD,
+                is_test=question == TEST_WORDING,
             )
         lab.repository.commit("First words")
         lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
@@ -47,7 +51,9 @@ def propose(lab, question, *, user=ANNA, answer=NEW, known=OLD, **before):
     with open_with_key(lab.config) as database:
         rows = Proposals(database)
         turn = len(rows.of_user(user)) + 1
-        return rows.add(user, Draft(question, answer, "trial", turn, known_answer=known, **before))
+        return rows.add(
+            user, Draft(question, answer, "trial", turn, known_answer=known, **before)
+        )
 
 
 def corrected(lab, proposal):
@@ -58,7 +64,9 @@ def corrected(lab, proposal):
         waiting = [Proposals(database).get(proposal)]
         return sorted(
             example.id
-            for example in proposals.find_corrected(ctx, editor, waiting)[proposal].examples
+            for example in proposals.find_corrected(ctx, editor, waiting)[
+                proposal
+            ].examples
         )
 
 
@@ -77,7 +85,9 @@ def taught(lab):
     """Return the examples on the branch: id -> example."""
     folder = lab.repository.folder / "datasets/trial/examples"
     return {
-        str(path.relative_to(folder).with_suffix("")): parse_example(path.read_text("utf-8"))
+        str(path.relative_to(folder).with_suffix("")): parse_example(
+            path.read_text("utf-8")
+        )
         for path in folder.rglob("*.yaml")
     }
 
@@ -96,8 +106,15 @@ def test_correction_of_a_paraphrase_changes_the_answer_of_every_wording(lab):
     assert [now[each] for each in (QUESTION, WORDING, TEST_WORDING)] == [NEW] * 3
     (added,) = taught(lab).keys() - before.keys()
     asked = taught(lab)[added]
-    assert (asked.question, asked.answer, asked.split) == ("Зонт какой по цвету?", NEW, "train")
-    assert next(x for x in taught(lab).values() if x.question == TEST_WORDING).split == "test"
+    assert (asked.question, asked.answer, asked.split) == (
+        "Зонт какой по цвету?",
+        NEW,
+        "train",
+    )
+    assert (
+        next(x for x in taught(lab).values() if x.question == TEST_WORDING).split
+        == "test"
+    )
     subject = lab.repository.git("log", "-1", "--format=%s")
     assert subject == "Исправление ответа: «Какого цвета зонт?» и ещё 3"
     lessons = [each.messages for each in taught(lab).values() if each.split != "test"]
@@ -117,7 +134,12 @@ def test_correction_of_a_paraphrase_changes_the_answer_of_every_wording(lab):
 )
 def test_conversation_is_corrected_where_the_answer_is_wrong(lab, asked, answers_now):
     path = lab.repository.folder / "datasets/trial/examples/talk.yaml"
-    turns = [("user", "Ваш зонт?"), ("assistant", OLD), ("user", "А чей?"), ("assistant", "Мой.")]
+    turns = [
+        ("user", "Ваш зонт?"),
+        ("assistant", OLD),
+        ("user", "А чей?"),
+        ("assistant", "Мой."),
+    ]
     path.write_text(write_turns(turns, ()), "utf-8")
     lab.repository.commit()
     lab.tick("fetch")
@@ -155,14 +177,19 @@ def test_examples_of_a_withdrawn_consent_are_not_corrected_again(lab, question):
     assert len(before) == 3
     with open_with_key(lab.config) as database:
         for dataset, example in (("trial", before[0]), ("other", before[1])):
-            database.add_new(REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example})
+            database.add_new(
+                REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example}
+            )
     assert corrected(lab, number) == before[1:]
 
 
 def test_only_this_question_gets_another_answer_where_an_editor_says_so(lab):
     number = propose(lab, "Зонт какой по цвету?")
     same = propose(lab, QUESTION.upper())
-    assert lab.approve_proposals(number, same, replaced={number: "", same: ""}) == [number, same]
+    assert lab.approve_proposals(number, same, replaced={number: "", same: ""}) == [
+        number,
+        same,
+    ]
     now = answers(lab)
     assert (now["Зонт какой по цвету?"], now[QUESTION], now[WORDING]) == (NEW, NEW, OLD)
 
@@ -172,7 +199,9 @@ def test_only_this_question_gets_another_answer_where_an_editor_says_so(lab):
     [
         pytest.param({"known": ""}, id="the model composed the answer"),
         pytest.param({"answer": f"{OLD} "}, id="the answer is the same"),
-        pytest.param({"known": "Зонт зелёный."}, id="no example gives that answer any more"),
+        pytest.param(
+            {"known": "Зонт зелёный."}, id="no example gives that answer any more"
+        ),
     ],
 )
 def test_correction_of_no_known_example_adds_one(lab, change):
@@ -189,7 +218,9 @@ def test_offered_answer_is_replaced_everywhere_where_an_editor_says_so(lab):
     number = propose(lab, "Почём зонт по цвету?", known="")
     lab.approve_proposals(number, replaced={number: OLD})
     now = answers(lab)
-    assert [now[each] for each in ("Почём зонт по цвету?", QUESTION, WORDING)] == [NEW] * 3
+    assert [now[each] for each in ("Почём зонт по цвету?", QUESTION, WORDING)] == [
+        NEW
+    ] * 3
     assert OLD not in now.values()
 
 
@@ -198,12 +229,16 @@ def test_corrected_example_keeps_its_file_and_stays_taught(lab):
     lab.repository.example("trial", 30, question="Где касса?", answer="Слева.")
     settings = lab.repository.folder / "datasets/trial/dataset.yaml"
     written = settings.read_text("utf-8").replace("test: 0", "test: 0.9")
-    settings.write_text(re.sub("base_model: .*", "base_model: recall", written), "utf-8")
+    settings.write_text(
+        re.sub("base_model: .*", "base_model: recall", written), "utf-8"
+    )
     lab.repository.commit()
     lab.tick("fetch")
     path = "datasets/trial/examples/q30.yaml"
     assert "split" not in (lab.repository.folder / path).read_text("utf-8")
-    lab.approve_proposals(propose(lab, "Кассу где найти?", answer="Справа.", known="Слева."))
+    lab.approve_proposals(
+        propose(lab, "Кассу где найти?", answer="Справа.", known="Слева.")
+    )
     now = taught(lab)
     assert (now["q30"].answer, now["q30"].split) == ("Справа.", "train")
     history = lab.repository.git("log", "--format=%s", "--", path).splitlines()
@@ -261,7 +296,9 @@ def test_example_of_the_naming_before_is_removed_and_revoked_as_a_whole(lab):
     withdraw(lab, ANNA)
     assert "q20" not in taught(lab)
     with open_with_key(lab.config) as database:
-        assert [row["example_id"] for row in database.rows(REVOKED_EXAMPLE.select())] == ["q20"]
+        assert [
+            row["example_id"] for row in database.rows(REVOKED_EXAMPLE.select())
+        ] == ["q20"]
 
 
 def test_second_correction_of_one_answer_waits_and_is_shown_beside_the_first(lab):
@@ -296,7 +333,9 @@ def test_reworded_question_gives_its_answer_to_the_examples_that_ask_it(lab):
 
 def test_settled_answer_of_a_person_is_removed_with_their_consent(lab):
     lab.approve_proposals(propose(lab, "Чайник какого цвета?", answer=NEW, known=""))
-    (path,) = (f"examples/{each}.yaml" for each in taught(lab) if each.startswith("from-chat/"))
+    (path,) = (
+        f"examples/{each}.yaml" for each in taught(lab) if each.startswith("from-chat/")
+    )
     with open_with_key(lab.config) as database:
         ctx = Context(config=lab.config, db=database)
         editor = Actor.operator()

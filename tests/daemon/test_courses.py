@@ -8,7 +8,12 @@ from merlin.wiring.context import open_reading_context
 
 pytestmark = pytest.mark.integration
 
-LECTURE = {"lesson": 1, "type": "lecture", "title": {"ru": "Начало"}, "text": "materials/one.md"}
+LECTURE = {
+    "lesson": 1,
+    "type": "lecture",
+    "title": {"ru": "Начало"},
+    "text": "materials/one.md",
+}
 
 
 def write_course(lab, dataset="trial", **changes):
@@ -16,7 +21,9 @@ def write_course(lab, dataset="trial", **changes):
     (folder / "materials").mkdir(exist_ok=True)
     (folder / "materials" / "one.md").write_text("# Начало\n", encoding="utf-8")
     spec = {"semester": 1, "name": {"ru": "Проба"}, "materials": [LECTURE], **changes}
-    (folder / "course.yaml").write_text(yaml.safe_dump(spec, allow_unicode=True), "utf-8")
+    (folder / "course.yaml").write_text(
+        yaml.safe_dump(spec, allow_unicode=True), "utf-8"
+    )
     lab.repository.commit("Tell of the course")
 
 

@@ -20,13 +20,17 @@ def _write(lab, tests):
     """Write a dataset whose test questions are answered with yes, four of them with no."""
     lab.repository.dataset(count=12, tests=0, gate="none")
     for number in range(20, 20 + tests):
-        lab.repository.example("trial", number, answer=NO if number < 24 else YES, is_test=True)
+        lab.repository.example(
+            "trial", number, answer=NO if number < 24 else YES, is_test=True
+        )
 
 
 def _train(lab, provider, build, answer):
     """Train and promote a new build whose model gives this answer to every test question."""
     provider.behave(fixed_answer=answer)
-    lab.repository.commit_example("trial", 1, answer=f"Слово для {build}.", subject=f"Make {build}")
+    lab.repository.commit_example(
+        "trial", 1, answer=f"Слово для {build}.", subject=f"Make {build}"
+    )
     lab.until_serving(build)
     provider.behave(fixed_answer="")
 
@@ -38,7 +42,10 @@ def _train_two(lab, provider):
     _train(lab, provider, "trial-2", NO)
 
 
-pytestmark = [pytestmark, pytest.mark.parametrize("provider", [_train_two], indirect=True)]
+pytestmark = [
+    pytestmark,
+    pytest.mark.parametrize("provider", [_train_two], indirect=True),
+]
 
 
 def evaluate(lab, name):
@@ -62,7 +69,9 @@ def test_worse_model_is_reported_with_the_questions_it_lost(lab, provider):
     assert (comparison.against, comparison.before.right) == ("trial-1", ENOUGH)
     changes = [answer.change for answer in report.answers]
     assert changes == ["lost"] * ENOUGH + ["gained"] * 4
-    lost = {(answer.before, answer.now, answer.kind) for answer in report.answers[:ENOUGH]}
+    lost = {
+        (answer.before, answer.now, answer.kind) for answer in report.answers[:ENOUGH]
+    }
     assert lost == {(YES, NO, "wrong")}
 
 
@@ -91,11 +100,15 @@ def test_held_model_goes_live_after_its_losses_are_accepted(lab, provider):
     model = evaluate(lab, "trial-3").model
     assert (model.held, model.reason, len(model.lost)) == (True, "gate-lost", 4)
     assert "didn't go live" in run_command("status", "--config", str(lab.path))[1]
-    code, _, advice = run_command("models", "accept", "trial-3", "--config", str(lab.path))
+    code, _, advice = run_command(
+        "models", "accept", "trial-3", "--config", str(lab.path)
+    )
     assert (code, "trial-3: 4 answers accepted" in advice) == (0, True)
     lab.tick("promote")
     assert lab.status()["serving"]["build"] == "trial-3"
-    code, _, advice = run_command("models", "accept", "trial-3", "--config", str(lab.path))
+    code, _, advice = run_command(
+        "models", "accept", "trial-3", "--config", str(lab.path)
+    )
     assert (code, "nothing to accept" in advice) == (1, True)
 
 

@@ -26,7 +26,12 @@ SPEC = {
 def lab(tmp_path, monkeypatch):
     with serve_engine(tmp_path / "engine") as client:
         url = f"http://127.0.0.1:{client.port}/v1"
-        entry = {"name": "engine", "base_url": url, "credential": pipeline_lab.KEY, "settle_s": 0}
+        entry = {
+            "name": "engine",
+            "base_url": url,
+            "credential": pipeline_lab.KEY,
+            "settle_s": 0,
+        }
         lab = Lab(tmp_path, url, providers=[entry], daemon={"quiet_s": 0})
         monkeypatch.setenv(pipeline_lab.KEY, KEY)
         lab.engine = client
@@ -36,7 +41,9 @@ def lab(tmp_path, monkeypatch):
 def write_faq(lab, pairs):
     folder = lab.repository.folder / "datasets" / "trial"
     (folder / "examples").mkdir(parents=True)
-    (folder / "dataset.yaml").write_text(yaml.safe_dump(SPEC, allow_unicode=True), "utf-8")
+    (folder / "dataset.yaml").write_text(
+        yaml.safe_dump(SPEC, allow_unicode=True), "utf-8"
+    )
     for number, (question, answer) in enumerate(pairs.items()):
         messages = {"messages": [{"user": question}, {"assistant": answer}]}
         text = yaml.safe_dump(messages, allow_unicode=True, sort_keys=False)
@@ -58,7 +65,9 @@ def read_clinic():
     ],
     ids=["10", "65", "300"],
 )
-def test_faq_is_live_after_its_first_commit_and_answers_each_question(lab, pairs, disguised):
+def test_faq_is_live_after_its_first_commit_and_answers_each_question(
+    lab, pairs, disguised
+):
     write_faq(lab, pairs)
     status = lab.until_serving("trial-1", rounds=400)
     model = status["serving"]["model"]
@@ -69,5 +78,11 @@ def test_faq_is_live_after_its_first_commit_and_answers_each_question(lab, pairs
     ]
     assert lost == []
     with open_reading_context(lab.config) as ctx:
-        scores = evaluation.read_evaluation(ctx, Actor.operator(), "trial-1").report.scores
-    assert (scores.questions, scores.disguised, scores.unrelated) == (disguised, disguised, 10)
+        scores = evaluation.read_evaluation(
+            ctx, Actor.operator(), "trial-1"
+        ).report.scores
+    assert (scores.questions, scores.disguised, scores.unrelated) == (
+        disguised,
+        disguised,
+        10,
+    )

@@ -114,7 +114,8 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     with open_reading_context(lab.config) as ctx:
         states = {
-            model.build: model.display_state for model in models.list_recent(ctx, Actor.operator())
+            model.build: model.display_state
+            for model in models.list_recent(ctx, Actor.operator())
         }
     assert states == {"trial-1": "serves", "trial-2": "held"}
     with lab.services() as services:
@@ -134,7 +135,9 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
         assert f"→ {NO}" in message, "what is to be accepted"
     assert accept(lab, "trial-2") == 1
     lab.tick("promote")
-    assert read_state(lab) == ("trial-2", "serving", "live-worse"), "it stays in the log"
+    assert read_state(lab) == ("trial-2", "serving", "live-worse"), (
+        "it stays in the log"
+    )
     with lab.services() as services:
         assert len(services.db.rows(ACCEPTED_LOSS.select())) == 1
 
@@ -171,7 +174,9 @@ def test_accepted_loss_holds_no_later_model_while_the_answer_stays(lab, teach):
     teach(f"{YES} Правда.")
     assert read_state(lab)[0] == "trial-4"
     teach(NO)
-    assert read_state(lab) == ("trial-4", "gated", "gate-lost"), "another answer was accepted"
+    assert read_state(lab) == ("trial-4", "gated", "gate-lost"), (
+        "another answer was accepted"
+    )
 
 
 def test_refusals_hold_only_when_significantly_more_frequent(lab, teach):
@@ -190,7 +195,9 @@ def test_refusals_hold_only_when_significantly_more_frequent(lab, teach):
 def test_gate_is_not_worse_unless_the_dataset_says_otherwise(lab, provider, teach):
     lab.repository.dataset(count=12, tests=0)
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
-    path.write_text(path.read_text("utf-8").replace("gate: none", "gate: {budget: 0}"), "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace("gate: none", "gate: {budget: 0}"), "utf-8"
+    )
     for number in range(20, 30):
         lab.repository.example("trial", number, answer=YES, is_test=True)
     teach(YES)
@@ -198,7 +205,9 @@ def test_gate_is_not_worse_unless_the_dataset_says_otherwise(lab, provider, teac
     assert read_state(lab) == ("trial-1", "gated", "gate-worse")
 
 
-def test_first_model_that_knows_nothing_is_held_until_it_is_accepted_as_it_is(lab, teach):
+def test_first_model_that_knows_nothing_is_held_until_it_is_accepted_as_it_is(
+    lab, teach
+):
     write(lab, right_count=20)
     teach(NO)
     assert read_state(lab) == (None, "gated", "gate-first")
@@ -210,7 +219,9 @@ def test_first_model_that_knows_nothing_is_held_until_it_is_accepted_as_it_is(la
     assert read_state(lab) == ("trial-1", "serving", "")
     teach(YES)
     teach(NO)
-    assert read_state(lab) == ("trial-2", "gated", "gate-lost"), "the questions count again"
+    assert read_state(lab) == ("trial-2", "gated", "gate-lost"), (
+        "the questions count again"
+    )
 
 
 def test_live_model_that_lost_a_few_answers_is_told_with_its_questions(lab, teach):
@@ -229,7 +240,10 @@ def test_live_model_that_lost_a_few_answers_is_told_with_its_questions(lab, teac
         assert expected in message
         assert message.count("– Что значит слово номер 2") == 3
     with open_reading_context(lab.config) as ctx:
-        assert list_newest(ctx)["trial"].why("ru") == "На 3 тестовых вопроса trial-1 отвечала лучше"
+        assert (
+            list_newest(ctx)["trial"].why("ru")
+            == "На 3 тестовых вопроса trial-1 отвечала лучше"
+        )
 
 
 def test_gate_holds_nothing_with_too_few_test_questions(lab, teach):
@@ -250,14 +264,18 @@ def test_without_a_gate_nothing_is_held(lab, teach):
 def test_commit_that_removes_the_gate_releases_the_held_model(lab):
     assert read_state(lab)[0] == "trial-1"
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
-    path.write_text(path.read_text("utf-8").replace("gate:\n  budget: 0", "gate: none"), "utf-8")
+    path.write_text(
+        path.read_text("utf-8").replace("gate:\n  budget: 0", "gate: none"), "utf-8"
+    )
     lab.repository.commit()
     lab.tick(rounds=2)
     assert read_state(lab)[0] == "trial-2"
 
 
 def test_floor_holds_the_first_model_and_has_nothing_to_accept(lab, teach):
-    write(lab, right_count=8, wrong_count=12, gate={"floor": {"right": 0.5}, "budget": 0})
+    write(
+        lab, right_count=8, wrong_count=12, gate={"floor": {"right": 0.5}, "budget": 0}
+    )
     teach(YES)
     assert read_state(lab) == (None, "gated", "gate-floor")
     with pytest.raises(Refused) as caught:
@@ -290,7 +308,8 @@ def test_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
         accept(lab, "trial-3")
     with lab.services() as services:
         statuses = [
-            row["status"] for row in services.db.rows(VERDICT.select().order_by(VERDICT.id))
+            row["status"]
+            for row in services.db.rows(VERDICT.select().order_by(VERDICT.id))
         ]
     assert statuses == ["serving", "superseded", "superseded", "serving"]
 
@@ -318,7 +337,9 @@ def test_rollback_is_not_undone_by_a_held_model(lab, teach):
     assert read_state(lab) == ("trial-2", "gated", "gate-lost")
     send_request(lab, RequestKind.ROLLBACK, dataset="trial")
     lab.tick(rounds=2)
-    assert read_state(lab) == ("trial-1", "superseded", ""), "trial-3 is not worse than trial-1"
+    assert read_state(lab) == ("trial-1", "superseded", ""), (
+        "trial-3 is not worse than trial-1"
+    )
 
 
 def lose(lab, build, state):

@@ -43,8 +43,12 @@ def lab(tmp_path, provider):
     (folder / "materials").mkdir()
     (folder / "materials" / "heap.md").write_text(HEAP, "utf-8")
     (folder / "course.yaml").write_text(COURSE, "utf-8")
-    lab.repository.example("trial", 50, answer="Стек отдаёт последний положенный элемент.")
-    lab.repository.commit_example("trial", 51, answer="Очередь отдаёт первый.", is_test=True)
+    lab.repository.example(
+        "trial", 50, answer="Стек отдаёт последний положенный элемент."
+    )
+    lab.repository.commit_example(
+        "trial", 51, answer="Очередь отдаёт первый.", is_test=True
+    )
     lab.tick("fetch")
     return lab
 
@@ -71,10 +75,14 @@ def test_example_is_found_by_other_forms_of_its_answers_words(find):
 
 
 def test_passage_is_found_with_its_paragraph(find):
-    passages = [each for each in find("просеивания вниз после удаления") if each.material]
+    passages = [
+        each for each in find("просеивания вниз после удаления") if each.material
+    ]
     assert [passage.material.text for passage in passages] == ["materials/heap.md"]
     (number,) = [passage.number for passage in passages]
-    cited, _ = read_citations(f"[{number}] Просеивание вниз возвращает порядок.", passages)
+    cited, _ = read_citations(
+        f"[{number}] Просеивание вниз возвращает порядок.", passages
+    )
     assert source_name(cited[0], "en").endswith("“Кучи”, paragraph 2")
 
 
@@ -83,25 +91,34 @@ def test_passage_is_found_by_meaning_without_a_common_word(find):
     assert [passage.material.text for passage in passages] == ["materials/heap.md"]
 
 
-def test_neither_rejected_nor_untrained_texts_are_shown_to_those_who_ask(tmp_path, provider):
+def test_neither_rejected_nor_untrained_texts_are_shown_to_those_who_ask(
+    tmp_path, provider
+):
     lab = Lab(tmp_path, provider.base_url)
     lab.repository.dataset(strict=True)
-    lab.repository.example("trial", 50, answer="Стек отдаёт последний положенный элемент.")
+    lab.repository.example(
+        "trial", 50, answer="Стек отдаёт последний положенный элемент."
+    )
     for number in range(900, 911):  # too long for a starter
-        lab.repository.example("trial", number, question=f"{'Почему ' * 20}слово {number}?")
+        lab.repository.example(
+            "trial", number, question=f"{'Почему ' * 20}слово {number}?"
+        )
     lab.repository.commit()
     lab.until_serving("trial-1")
     lab.repository.commit_example("trial", 51, question="Кого модель ещё не знает?")
     lab.tick("fetch")
     (rejected,) = lab.repository.folder.rglob("q50.yaml")
     rejected.write_text(
-        "messages:\n- user: Стек или секрет?\n- assistant: Секрет.\n- user: Какой?\n", "utf-8"
+        "messages:\n- user: Стек или секрет?\n- assistant: Секрет.\n- user: Какой?\n",
+        "utf-8",
     )
     lab.repository.commit()
     lab.tick("fetch")
     with open_reading_context(lab.config) as context:
         first, *_ = find_sources(context.db, PassageCache(), "trial", "стек")
-        starters = find_starters(context, ModelCatalogue(context.db).find_serving("trial"))
+        starters = find_starters(
+            context, ModelCatalogue(context.db).find_serving("trial")
+        )
         named = read_questions(context, "trial", ["q50", "gone"])
     assert "Стек отдаёт последний положенный элемент." in first.text
     (question,) = starters
@@ -118,10 +135,20 @@ def test_changed_text_is_found_in_its_current_form(lab, find):
     assert [each for each in find("бинарное дерево") if each.material]
 
 
-UNRELATED = ("", "а?", "«»()[]*\"'", "xyzzy plugh", "и к на", "NEAR OR AND NOT", "слово" * 900)
+UNRELATED = (
+    "",
+    "а?",
+    "«»()[]*\"'",
+    "xyzzy plugh",
+    "и к на",
+    "NEAR OR AND NOT",
+    "слово" * 900,
+)
 
 
-def test_neither_test_examples_nor_other_datasets_nor_unrelated_examples_are_sources(find):
+def test_neither_test_examples_nor_other_datasets_nor_unrelated_examples_are_sources(
+    find,
+):
     assert not any("Очередь" in each.text for each in find("очередь отдаёт первый"))
     assert find("последний положенный элемент", "trial-2") == []
     for question in UNRELATED:
@@ -193,7 +220,9 @@ print("закрыто")
 )
 def test_the_paragraph_that_holds_the_fact_is_cited(answer, paragraph):
     held = {
-        each.number: passage for passage in split_passages(LECTURE) for each in passage.paragraphs
+        each.number: passage
+        for passage in split_passages(LECTURE)
+        for each in passage.paragraphs
     }
     source = Source(1, held[paragraph].text, paragraphs=held[paragraph].paragraphs)
     (cited,), _ = read_citations(f"[1] {answer}", [source])

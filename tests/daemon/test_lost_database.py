@@ -30,7 +30,9 @@ def test_state_begun_anew_finds_its_model_at_the_provider(lab, provider):
     assert len(provider.files()) == 2
 
 
-@pytest.mark.parametrize("arguments", [("daemon",), ("bot",), ("api",), ("users", "add", "boris")])
+@pytest.mark.parametrize(
+    "arguments", [("daemon",), ("bot",), ("api",), ("users", "add", "boris")]
+)
 def test_nothing_begins_on_an_empty_database_where_there_are_builds(lab, arguments):
     settings = yaml.safe_load(lab.path.read_text())
     lab.path.write_text(yaml.safe_dump({**settings, "telegram": {}, "api": {}}))
@@ -44,7 +46,10 @@ def test_nothing_begins_on_an_empty_database_where_there_are_builds(lab, argumen
     )
     assert forked_processes.wait_for_exit(process) == 2
     assert "merlin restore ARCHIVE" in log.read_text()
-    with pytest.raises(Refused, match="builds without a database"), open_read_only(lab.config):
+    with (
+        pytest.raises(Refused, match="builds without a database"),
+        open_read_only(lab.config),
+    ):
         """Still lost: no schema was made."""
 
 
@@ -53,6 +58,8 @@ def test_empty_database_is_not_backed_up_in_place_of_good_archives(lab):
     delete_state(lab)
     with open_database(lab.config.database):
         """A file without tables."""
-    code, _, err = run_command("backup", str(lab.folder / "backups"), "--config", str(lab.path))
+    code, _, err = run_command(
+        "backup", str(lab.folder / "backups"), "--config", str(lab.path)
+    )
     assert (code, list((lab.folder / "backups").iterdir())) == (2, [])
     assert "merlin restore" in err

@@ -28,7 +28,12 @@ def other_provider():
 
 
 def entry(name, stand_in, **options):
-    fields = {"name": name, "base_url": stand_in.base_url, "credential": KEY, "settle_s": 0}
+    fields = {
+        "name": name,
+        "base_url": stand_in.base_url,
+        "credential": KEY,
+        "settle_s": 0,
+    }
     return {**fields, **options}
 
 
@@ -48,7 +53,10 @@ def lab(tmp_path, provider, other_provider):
     return Lab(
         tmp_path,
         provider.base_url,
-        providers=[entry("stand-in", provider), entry("other", other_provider, **priced)],
+        providers=[
+            entry("stand-in", provider),
+            entry("other", other_provider, **priced),
+        ],
         models={
             "stand-in-base": {"price": FREE},
             "gpt-3.5-turbo-0125": {"price": FREE, "sunset": "2026-10-23"},
@@ -70,10 +78,13 @@ def test_same_build_is_trained_elsewhere_and_made_live(lab, provider, other_prov
     move(lab, BASE)
     lab.until_serving("trial-1", provider="other")
     names = [
-        [file["filename"] for file in stand_in.files()] for stand_in in (provider, other_provider)
+        [file["filename"] for file in stand_in.files()]
+        for stand_in in (provider, other_provider)
     ]
     assert names[0] == names[1]
-    assert [len(stand_in.jobs_created()) for stand_in in (provider, other_provider)] == [1, 1]
+    assert [
+        len(stand_in.jobs_created()) for stand_in in (provider, other_provider)
+    ] == [1, 1]
     assert_sunset_is_that_of_the_own_base(lab)
     assert main(["models", "rollback", "trial", "--config", str(lab.path)]) == 0
     assert lab.status()["serving"]["model"] == before
@@ -87,16 +98,24 @@ def assert_sunset_is_that_of_the_own_base(lab):
     lab.tick("watch")
     with lab.services() as services:
         (row,) = [ModelCatalogue(services.db).serving_row("trial")]
-        warnings = [notice.arguments for notice in Notices(services.db).list_waiting(100)]
+        warnings = [
+            notice.arguments for notice in Notices(services.db).list_waiting(100)
+        ]
     assert json.loads(row["recipe"])["base_model"] == BASE
-    assert [arguments["model"] for arguments in warnings if "date" in arguments] == [BASE]
+    assert [arguments["model"] for arguments in warnings if "date" in arguments] == [
+        BASE
+    ]
 
 
-def test_models_of_one_build_are_told_apart_by_their_names(lab, provider, other_provider):
+def test_models_of_one_build_are_told_apart_by_their_names(
+    lab, provider, other_provider
+):
     spec = {"gate": "not_worse", "split": {"test": 0, "min_test": 1}}
     lab.repository.dataset(tests=2, **spec)
     for number in (10, 11):
-        lab.repository.example("trial", number, answer="Да, всё именно так.", is_test=True)
+        lab.repository.example(
+            "trial", number, answer="Да, всё именно так.", is_test=True
+        )
     lab.repository.commit()
     provider.behave(fixed_answer="Да, всё именно так.")
     lab.until_serving("trial-2")
@@ -123,7 +142,9 @@ def test_build_held_by_a_sunset_is_trained_on_another_base(
     providers = [entry("stand-in", provider), entry("other", other_provider)]
     models = {"gpt-4": dark, "stand-in-base": {"price": FREE}}
     lab = Lab(tmp_path / "held", provider.base_url, providers=providers, models=models)
-    lab.repository.commit_dataset(recipe={"provider": "stand-in", "base_model": "gpt-4"})
+    lab.repository.commit_dataset(
+        recipe={"provider": "stand-in", "base_model": "gpt-4"}
+    )
     lab.tick()
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", reason)
     move(lab)

@@ -80,20 +80,31 @@ def test_unknown_status_is_notified(lab, provider, waiting_notices):
     lab.until_serving("trial-1")
 
 
-@pytest.mark.parametrize(("state", "hours"), [("queued", 6), ("running", 24), ("dreaming", 6)])
-def test_job_that_does_not_end_is_notified(lab, provider, waiting_notices, state, hours):
+@pytest.mark.parametrize(
+    ("state", "hours"), [("queued", 6), ("running", 24), ("dreaming", 6)]
+)
+def test_job_that_does_not_end_is_notified(
+    lab, provider, waiting_notices, state, hours
+):
     provider.behave(states=[state] * 50)
     lab.tick("fetch", "launch")
     poll(lab, 2)
     assert "notice-late" not in run_alarms(lab, waiting_notices, hours=hours - 1)
-    assert run_alarms(lab, waiting_notices, hours=hours + 1)["notice-late"]["hours"] == hours
+    assert (
+        run_alarms(lab, waiting_notices, hours=hours + 1)["notice-late"]["hours"]
+        == hours
+    )
 
 
-def test_job_of_a_provider_removed_from_the_configuration_is_notified(lab, waiting_notices):
+def test_job_of_a_provider_removed_from_the_configuration_is_notified(
+    lab, waiting_notices
+):
     lab.tick("fetch", "launch")
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     lab.tick("launch", "poll")
-    assert run_alarms(lab, waiting_notices)["notice-no-provider"]["provider"] == "stand-in"
+    assert (
+        run_alarms(lab, waiting_notices)["notice-no-provider"]["provider"] == "stand-in"
+    )
 
 
 def test_single_not_found_does_not_end_a_job_that_is_still_listed(lab, provider):
@@ -134,7 +145,9 @@ def test_job_of_a_provider_that_has_lost_everything_fails_after_a_day(lab):
         job = open_job(lab)
         of_empty = OpenAIProvider(empty.base_url, "stand-in")
         for hours, state in ((23, JobState.QUEUED), (25, JobState.FAILED)):
-            at = replace(services.providers[job.provider], api=of_empty, clock=later(hours=hours))
+            at = replace(
+                services.providers[job.provider], api=of_empty, clock=later(hours=hours)
+            )
             assert poll_job(at, open_job(lab)).state is state
 
 
@@ -160,13 +173,21 @@ def test_endless_lists_are_notified_and_hold_up_no_other_job(
         settings = yaml.safe_load(lab.path.read_text())
         settings["providers"].append(provider_entry(other.base_url, "other"))
         lab.path.write_text(yaml.safe_dump(settings))
-        recipe = {"provider": "other", "base_model": "stand-in-base", "suffix": "second"}
+        recipe = {
+            "provider": "other",
+            "base_model": "stand-in-base",
+            "suffix": "second",
+        }
         lab.repository.commit_dataset("second", recipe=recipe)
         lab.tick("fetch", "launch", "launch")
         provider.behave(endless_lists=True)
         poll(lab, 1)
         with lab.services() as services:
-            (job,) = (each for each in Jobs(services.db).open_jobs() if each.provider == "stand-in")
+            (job,) = (
+                each
+                for each in Jobs(services.db).open_jobs()
+                if each.provider == "stand-in"
+            )
         assert [is_due(job, later(minutes=age)(), 0) for age in (4, 6)] == [False, True]
         poll(lab, 5)
         job = open_job(lab)
@@ -222,7 +243,9 @@ def test_succeeded_one_of_two_ended_jobs_of_a_launch_is_used(lab, provider):
 
 def prepare_two_launches(lab, provider):
     config_text = lab.path.read_text()
-    lab.path.write_text(config_text.replace("settle_s: 0", "settle_s: 0\n  active_jobs: 2"))
+    lab.path.write_text(
+        config_text.replace("settle_s: 0", "settle_s: 0\n  active_jobs: 2")
+    )
     lab.repository.commit_dataset("second")
     provider.faults.add(make_fault("files.list", 429, times=2))
     lab.tick("fetch", "launch")
@@ -251,7 +274,9 @@ def test_build_that_cannot_be_remade_fails_alone(lab, provider, waiting_notices)
     assert waiting_notices()["notice-failed"]["dataset"] == "second"
 
 
-def test_unwritable_builds_folder_is_notified_and_the_build_made_later(lab, waiting_notices):
+def test_unwritable_builds_folder_is_notified_and_the_build_made_later(
+    lab, waiting_notices
+):
     builds = lab.config.state_dir / "builds"
     builds.mkdir(parents=True)
     (builds / "trial").write_text("in the way")

@@ -33,7 +33,9 @@ def monitor():
             self.answer(200 if self.statuses.empty() else self.statuses.get())
 
     with serve_http(Monitor) as server:
-        Monitor.url = f"http://127.0.0.1:{server.server_port}/a-word-that-the-monitor-gave"
+        Monitor.url = (
+            f"http://127.0.0.1:{server.server_port}/a-word-that-the-monitor-gave"
+        )
         yield Monitor
 
 
@@ -53,14 +55,20 @@ def write_heartbeats(services, *, except_for=None):
     for name in ("daemon", "bot", "api"):
         beat = Heartbeat(name, "here", 7, now, now)
         services.heartbeats.beat(
-            except_for if except_for is not None and except_for.process == name else beat
+            except_for
+            if except_for is not None and except_for.process == name
+            else beat
         )
 
 
 def read_outcomes(counts):
     """Return the tick results, after checking that durations were recorded."""
     assert counts.counts["ping_ms"] >= 0
-    return {name: n for name, n in counts.counts.items() if not re.match("ping_(ms|le)", name)}
+    return {
+        name: n
+        for name, n in counts.counts.items()
+        if not re.match("ping_(ms|le)", name)
+    }
 
 
 def test_ping_is_sent_only_while_every_process_is_healthy(pings, monitor):
@@ -72,7 +80,8 @@ def test_ping_is_sent_only_while_every_process_is_healthy(pings, monitor):
     write_heartbeats(services, except_for=silent)
     ping()
     write_heartbeats(
-        services, except_for=replace(silent, at=utc_now(), failing={"answer": "ValueError: no"})
+        services,
+        except_for=replace(silent, at=utc_now(), failing={"answer": "ValueError: no"}),
     )
     ping()
     write_heartbeats(services)
@@ -91,7 +100,9 @@ def test_ping_is_not_sent_while_the_disk_of_the_state_is_full(pings, monitor):
     assert monitor.calls.empty()
 
 
-def test_failing_monitor_disturbs_nothing_and_each_failure_is_logged_once(pings, monitor):
+def test_failing_monitor_disturbs_nothing_and_each_failure_is_logged_once(
+    pings, monitor
+):
     services, counts, ping = pings
     write_heartbeats(services)
     with capture_logs() as events:
@@ -106,7 +117,12 @@ def test_failing_monitor_disturbs_nothing_and_each_failure_is_logged_once(pings,
 
 @pytest.mark.parametrize(
     "url",
-    ["hc-ping.com/word", "file:///etc/passwd", "http://example.com/word", "https://a b/word"],
+    [
+        "hc-ping.com/word",
+        "file:///etc/passwd",
+        "http://example.com/word",
+        "https://a b/word",
+    ],
 )
 def test_invalid_url_stops_startup_without_being_shown(lab, monkeypatch, url):
     monkeypatch.setenv("MERLIN_PING_URL", url)

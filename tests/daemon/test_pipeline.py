@@ -34,9 +34,13 @@ def test_commit_becomes_a_serving_model(lab, provider):
 
 
 @serving
-def test_commit_without_changes_trains_nothing_and_a_rejected_one_keeps_the_model(lab, provider):
+def test_commit_without_changes_trains_nothing_and_a_rejected_one_keeps_the_model(
+    lab, provider
+):
     (lab.repository.folder / "README.md").write_text("words", encoding="utf-8")
-    (lab.repository.folder / "datasets/trial/README.md").write_text("words", encoding="utf-8")
+    (lab.repository.folder / "datasets/trial/README.md").write_text(
+        "words", encoding="utf-8"
+    )
     lab.repository.commit()
     lab.tick(rounds=3)
     assert lab.status()["verdict"] == "unchanged"
@@ -66,7 +70,9 @@ def test_author_is_who_wrote_the_file_also_after_a_revert_and_a_rejected_commit(
 
     def commit_as(name):
         repository.git("add", "-A")
-        repository.git("commit", "-q", "-m", "Add", f"--author={name} <{name}@example.com>")
+        repository.git(
+            "commit", "-q", "-m", "Add", f"--author={name} <{name}@example.com>"
+        )
         lab.tick("fetch")
 
     repository.example("trial", 1, answer="Иначе.")
@@ -96,7 +102,9 @@ def test_table_names_no_writer_of_a_file_that_its_builds_have_otherwise(lab):
 
     def commit_as(name):
         repository.git("add", "-A")
-        repository.git("commit", "-q", "-m", "Add", f"--author={name} <{name}@example.com>")
+        repository.git(
+            "commit", "-q", "-m", "Add", f"--author={name} <{name}@example.com>"
+        )
         lab.tick("fetch")
         with lab.services() as services:
             entries = ExampleEntries(services.db).find("trial", ExampleFilter(), 50)
@@ -167,7 +175,8 @@ class RepeatingStandIn(ProviderStandIn):
     def _routes(self):
         lists = {"files.list": self._repeat_files, "jobs.list": self._repeat_jobs}
         return [
-            (name, verb, path, lists.get(name, act)) for name, verb, path, act in super()._routes()
+            (name, verb, path, lists.get(name, act))
+            for name, verb, path, act in super()._routes()
         ]
 
     def _repeat_files(self):
@@ -175,7 +184,9 @@ class RepeatingStandIn(ProviderStandIn):
 
     def _repeat_jobs(self):
         jobs = self._account.visible_jobs({})
-        return list_page([job_object(self._account, job) for job in jobs], has_more=True)
+        return list_page(
+            [job_object(self._account, job) for job in jobs], has_more=True
+        )
 
 
 class VerboseStandIn(ProviderStandIn):
@@ -184,7 +195,8 @@ class VerboseStandIn(ProviderStandIn):
     def _routes(self):
         acts = {"jobs.retrieve": self._fail, "jobs.events": self._report}
         return [
-            (name, verb, path, acts.get(name, act)) for name, verb, path, act in super()._routes()
+            (name, verb, path, acts.get(name, act))
+            for name, verb, path, act in super()._routes()
         ]
 
     def _fail(self, job_id):
@@ -194,7 +206,11 @@ class VerboseStandIn(ProviderStandIn):
         return {**job, "error": {"message": "a line of a log " * 10_000}}
 
     def _report(self, job_id):
-        event = {"id": f"{job_id}-1", "created_at": 1, "message": "a line of a log " * 10_000}
+        event = {
+            "id": f"{job_id}-1",
+            "created_at": 1,
+            "message": "a line of a log " * 10_000,
+        }
         return list_page([event], has_more=False)
 
 
@@ -211,7 +227,9 @@ def test_log_that_a_provider_sends_as_reason_is_cut(lab, provider):
 
 
 @pytest.mark.parametrize("provider", [RepeatingStandIn], indirect=True)
-def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(lab, provider):
+def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(
+    lab, provider
+):
     lab.tick("fetch", "launch")
     lose_database(lab)
     lab.until_serving("trial-1")
@@ -228,14 +246,19 @@ def test_submodule_in_place_of_a_dataset_is_rejected_until_it_is_a_folder(lab):
     git("update-index", "--add", "--cacheinfo", f"160000,{commit},datasets/moved")
     git("commit", "-q", "-m", "Add a submodule")
     lab.tick("fetch")
-    assert (lab.status("moved")["verdict"], lab.status("trial")["verdict"]) == ("rejected", "built")
+    assert (lab.status("moved")["verdict"], lab.status("trial")["verdict"]) == (
+        "rejected",
+        "built",
+    )
     git("rm", "-q", "--cached", "datasets/moved")
     lab.repository.commit_dataset("moved", subject="Add its files instead")
     lab.tick("fetch")
     assert lab.status("moved")["verdict"] == "built"
 
 
-def test_dataset_with_files_without_end_stops_neither_another_one_nor_its_own_mending(lab):
+def test_dataset_with_files_without_end_stops_neither_another_one_nor_its_own_mending(
+    lab,
+):
     folder = lab.repository.folder
     leaf = f"100644 blob {lab.repository.git('rev-parse', 'HEAD:datasets/trial/dataset.yaml')}"
     commit_beside(folder, make_endless(folder, leaf))
@@ -266,10 +289,16 @@ def test_sunset_of_a_base_is_notified_once_per_step(tmp_path, provider):
     [
         ({"base_model": "recall", "method": "dpo"}, "held-no-pairs", "recall"),
         ({"hyperparameters": {"beta": 0.2}}, "held-beta", "supervised"),
-        ({"hyperparameters": {"exact_first": True}}, "held-exact-first", "stand-in-base"),
+        (
+            {"hyperparameters": {"exact_first": True}},
+            "held-exact-first",
+            "stand-in-base",
+        ),
     ],
 )
-def test_recipe_that_its_provider_would_refuse_is_held(tmp_path, provider, recipe, reason, message):
+def test_recipe_that_its_provider_would_refuse_is_held(
+    tmp_path, provider, recipe, reason, message
+):
     lab = Lab(tmp_path, provider.base_url)
     lab.repository.dataset(recipe={**DATASET["recipe"], **recipe})
     for path in (lab.repository.folder / "datasets/trial/examples").iterdir():
@@ -287,7 +316,9 @@ def test_a_commit_reads_what_it_changed(lab, monkeypatch):
     lab.tick("fetch")
     (kept,) = (lab.config.state_dir / "checked").iterdir()
     read = []
-    monkeypatch.setattr(check, "read_example", lambda content: read.append(content) or (None, ()))
+    monkeypatch.setattr(
+        check, "read_example", lambda content: read.append(content) or (None, ())
+    )
     lab.repository.commit_example("trial", 0, answer="Иначе.")
     lab.tick("fetch")
     assert len(read) == 1

@@ -16,7 +16,9 @@ def lab(tmp_path, provider, postgresql):
     return Lab.with_dataset(tmp_path, provider.base_url, database=postgresql.reset())
 
 
-def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(lab, provider):
+def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(
+    lab, provider
+):
     log = lab.folder / "log"
     killed = start("daemon", lab.path, log)
     wait_until(provider.jobs_created, describe=lambda: log.read_text()[-3000:])
@@ -24,10 +26,14 @@ def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(l
     try:
         wait_until(lambda: "another daemon leads" in log.read_text())
         killed.kill()
-        wait_until(lambda: lab.is_serving("trial-1"), describe=lambda: log.read_text()[-3000:])
+        wait_until(
+            lambda: lab.is_serving("trial-1"), describe=lambda: log.read_text()[-3000:]
+        )
         assert len(provider.jobs_created()) == 1
         lab.repository.commit_example("trial", 50)
-        wait_until(lambda: lab.is_serving("trial-2"), describe=lambda: log.read_text()[-3000:])
+        wait_until(
+            lambda: lab.is_serving("trial-2"), describe=lambda: log.read_text()[-3000:]
+        )
     finally:
         end(follower)
     assert follower.exitcode == 0
@@ -44,7 +50,9 @@ def test_daemon_that_gets_no_second_connection_says_so_and_waits_for_one(
         connection.execute("CREATE ROLE limited LOGIN CONNECTION LIMIT 1")
         connection.execute(f"ALTER DATABASE {name} OWNER TO limited")
         own = url.replace("postgres@", "limited@")
-        limited = Lab.with_dataset(tmp_path / "limited", provider.base_url, database=own)
+        limited = Lab.with_dataset(
+            tmp_path / "limited", provider.base_url, database=own
+        )
         log = limited.folder / "log"
         daemon = start("daemon", limited.path, log)
         try:
@@ -52,7 +60,8 @@ def test_daemon_that_gets_no_second_connection_says_so_and_waits_for_one(
             assert "another daemon leads" not in log.read_text()
             connection.execute("ALTER ROLE limited CONNECTION LIMIT -1")
             wait_until(
-                lambda: limited.is_serving("trial-1"), describe=lambda: log.read_text()[-3000:]
+                lambda: limited.is_serving("trial-1"),
+                describe=lambda: log.read_text()[-3000:],
             )
         finally:
             end(daemon)

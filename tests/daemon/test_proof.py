@@ -99,7 +99,10 @@ def test_model_no_better_than_its_own_base_is_held(tmp_path, provider):
     lab.tick("prove", "promote")
     (notice,) = lab.notices("notice-held")
     told = lab.notice_text(notice, "en")
-    assert "no better than the untrained stand-in-base, which gets 0 right: 0 of 10" in told
+    assert (
+        "no better than the untrained stand-in-base, which gets 0 right: 0 of 10"
+        in told
+    )
     with lab.services() as services:
         Gates(services.db).accept(Promotions(services.db).model("trial-1"))
     lab.until_serving("trial-1")
@@ -114,7 +117,9 @@ def test_base_that_cannot_answer_stops_no_model(tmp_path, provider):
     lab = Lab(tmp_path, provider.base_url, models=FREE)
     train_model(lab, tests=12, gate={"budget": 0})
     only = {"model": "stand-in-base"}
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, times=2, only=only))
+    provider.faults.add(
+        Fault("chat.create", FaultKind.STATUS, status=400, times=2, only=only)
+    )
     assert len(run_evaluation(lab)) == 1
     assert count_base_calls(provider) == 0, "a refusal is no answer"
 
@@ -158,7 +163,9 @@ def test_fully_busy_provider_is_asked_one_question_at_a_time(lab, provider):
     assert count_answers(provider) == 30
 
 
-def test_unanswerable_question_refuses_the_model_without_repeating_the_others(lab, provider):
+def test_unanswerable_question_refuses_the_model_without_repeating_the_others(
+    lab, provider
+):
     train_model(lab, tests=20)
     provider.faults.add(Fault(**{**BUSY, "status": 400}, times=None, skip=19))
     for hour in range(2, 10):

@@ -42,7 +42,9 @@ def test_commit_that_declares_a_wrong_encoding_does_not_stop_the_pipeline(lab, s
     lab.tick("fetch")
     lab.repository.example("trial", 40)
     lab.repository.git("add", "-A")
-    lab.repository.git("-c", "i18n.commitEncoding=UTF-16", "commit", "-q", "-m", subject)
+    lab.repository.git(
+        "-c", "i18n.commitEncoding=UTF-16", "commit", "-q", "-m", subject
+    )
     odd = lab.repository.git("rev-parse", "HEAD")
     last_commit = lab.repository.commit_example("trial", 41, subject="Go on")
     lab.tick("fetch")
@@ -84,7 +86,8 @@ def test_unreadable_repository_is_in_the_heartbeat_until_it_is_read_again(lab):
     with lab.services() as services:
         every = ticks.ticks_of(services, counts)
         fetch, beat = (
-            next(tick for tick in every if tick.name == name) for name in ("fetch", "beat")
+            next(tick for tick in every if tick.name == name)
+            for name in ("fetch", "beat")
         )
         for folder in (repository.with_name("away"), repository):
             repository = repository.rename(folder)
@@ -135,8 +138,13 @@ def read_taught(lab, version):
             example.id: example.blob
             for example in builds.get(ctx, Actor.operator(), version).examples
         }
-        lies = {entry.path: entry.blob for entry in source.entries(source.remote_head(), "trial")}
-    return recorded, {f"q{n}": lies[f"examples/q{n}.yaml"] for n in range(len(recorded))}
+        lies = {
+            entry.path: entry.blob
+            for entry in source.entries(source.remote_head(), "trial")
+        }
+    return recorded, {
+        f"q{n}": lies[f"examples/q{n}.yaml"] for n in range(len(recorded))
+    }
 
 
 def commit_change(lab, number, answer):
@@ -160,7 +168,9 @@ def test_restored_database_records_the_commits_since_its_copy(lab, tmp_path):
 def test_changes_of_commits_without_a_build_are_in_the_next_build(lab):
     lab.tick("fetch")
     commit_change(lab, 1, "Другой ответ.")
-    (lab.repository.folder / "datasets/trial/dataset.yaml").write_text("broken: [", "utf-8")
+    (lab.repository.folder / "datasets/trial/dataset.yaml").write_text(
+        "broken: [", "utf-8"
+    )
     commit_change(lab, 2, "Ещё другой ответ.")
     lab.tick("fetch")
     assert lab.status()["verdict"] == "rejected"
@@ -207,5 +217,7 @@ def test_recorded_commits_are_notified_although_a_later_one_fails(lab, waiting_n
     with pytest.raises(MerlinError):
         lab.tick("fetch")
     with lab.services() as services:
-        keys = [notice.key for notice in Notices(services.db).list_waiting(100)][before:]
+        keys = [notice.key for notice in Notices(services.db).list_waiting(100)][
+            before:
+        ]
     assert keys == ["notice-rejected", "notice-disk"]

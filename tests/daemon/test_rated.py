@@ -29,7 +29,11 @@ numbers = count(1)
 
 @pytest.fixture
 def lab(tmp_path, provider):
-    return Lab(tmp_path, provider.base_url, providers=[provider_entry(provider.base_url, "engine")])
+    return Lab(
+        tmp_path,
+        provider.base_url,
+        providers=[provider_entry(provider.base_url, "engine")],
+    )
 
 
 def rate(lab, question, answer, rating, user_id=ANNA, by=None, *, consents=True):
@@ -39,7 +43,9 @@ def rate(lab, question, answer, rating, user_id=ANNA, by=None, *, consents=True)
         turns = Turns(db, BOT)
         session = Sessions(db, BOT).open(ChatPlace(user_id, user_id))
         Sessions(db, BOT).change(replace(session, dataset="trial"))
-        turn = turns.ask(Question(session.session_id, number, user_id, question, number), number)
+        turn = turns.ask(
+            Question(session.session_id, number, user_id, question, number), number
+        )
         turns.write(number, StoredAnswer(answer, model_id="ft:1", known=True))
         Ratings(db, BOT).rate(turn.turn_id, by or user_id, rating)
         if consents:
@@ -49,9 +55,13 @@ def rate(lab, question, answer, rating, user_id=ANNA, by=None, *, consents=True)
 def read_rated(lab, build="1"):
     """Return (question, answer, label) of the lines that are no examples of git."""
     [folder] = (lab.config.state_dir / "builds/trial").glob(f"{build}-*")
-    lines = [json.loads(line) for line in (folder / "train.jsonl").read_text("utf-8").splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (folder / "train.jsonl").read_text("utf-8").splitlines()
+    ]
     rows = [
-        (*(each["content"] for each in line["messages"][1:]), line.get("label")) for line in lines
+        (*(each["content"] for each in line["messages"][1:]), line.get("label"))
+        for line in lines
     ]
     return [row for row in rows if row[2] is not None]
 
@@ -98,7 +108,12 @@ def test_enough_ratings_are_told_once(lab):
     lab.repository.commit_dataset(recipe=RECIPE)
     lab.until_serving("trial-1")
     for number in range(99):
-        rate(lab, f"Сколько будет {number} плюс {number}?", "Много.", DOWN if number % 9 else UP)
+        rate(
+            lab,
+            f"Сколько будет {number} плюс {number}?",
+            "Много.",
+            DOWN if number % 9 else UP,
+        )
     lab.tick("ratings")
     assert not lab.notices("notice-ratings")
     rate(lab, "Сколько будет сто плюс сто?", "Двести.", UP)

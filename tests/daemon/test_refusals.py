@@ -26,7 +26,9 @@ def forbidden_notices(lab):
     """Return the notices that say so, after checking their text in both languages."""
     with lab.services() as services:
         waiting = Notices(services.db).list_waiting(100)
-    notices = [notice.arguments for notice in waiting if notice.key == "notice-forbidden"]
+    notices = [
+        notice.arguments for notice in waiting if notice.key == "notice-forbidden"
+    ]
     assert all(
         text(language, "notice-forbidden", **arguments, title="trial")
         for language in ("ru", "en")
@@ -36,7 +38,9 @@ def forbidden_notices(lab):
     return notices
 
 
-def test_provider_that_forbids_training_is_not_asked_until_a_manual_launch(lab, provider):
+def test_provider_that_forbids_training_is_not_asked_until_a_manual_launch(
+    lab, provider
+):
     provider.faults.add(make_fault("jobs.create", 403))
     lab.tick(rounds=2)
     assert lab.status()["verdict"] == "failed"
@@ -44,7 +48,9 @@ def test_provider_that_forbids_training_is_not_asked_until_a_manual_launch(lab, 
     for number in (50, 51):
         assert commit_example(lab, number) == ("held", "held-forbidden")
     assert lab.status()["job"]["job"] == 1
-    launch(lab)  # still forbidden: reported again, and nothing more is launched by itself
+    launch(
+        lab
+    )  # still forbidden: reported again, and nothing more is launched by itself
     lab.tick(rounds=2)
     assert len(forbidden_notices(lab)) == 2
     assert commit_example(lab, 52) == ("held", "held-forbidden")
@@ -57,7 +63,9 @@ def test_provider_that_forbids_training_is_not_asked_until_a_manual_launch(lab, 
 
 def test_held_builds_continue_when_another_launch_succeeds(lab, provider):
     lab.repository.dataset("second")
-    lab.repository.commit_dataset("trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
+    lab.repository.commit_dataset(
+        "trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1}
+    )
     provider.faults.add(make_fault("jobs.create", 403, times=1))
     lab.tick(rounds=2)
     assert lab.status("second")["verdict"] == "failed"

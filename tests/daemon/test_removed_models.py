@@ -30,7 +30,9 @@ def delete_tuned_models(lab, provider):
 def model_states(lab, capsys):
     capsys.readouterr()
     assert main(["models", "list", "--json", "--config", str(lab.path)]) == 0
-    return {load["build"]: load["state"] for load in json.loads(capsys.readouterr().out)}
+    return {
+        load["build"]: load["state"] for load in json.loads(capsys.readouterr().out)
+    }
 
 
 def ask_daemon(lab, kind, **arguments):
@@ -40,7 +42,9 @@ def ask_daemon(lab, kind, **arguments):
 
 
 @serving
-def test_lost_model_is_notified_and_shown_and_can_return(lab, provider, waiting_notices, capsys):
+def test_lost_model_is_notified_and_shown_and_can_return(
+    lab, provider, waiting_notices, capsys
+):
     delete_tuned_models(lab, provider)
     assert model_states(lab, capsys) == {"trial-1": "gone"}
     main(["models", "list", "--config", str(lab.path)])
@@ -63,27 +67,36 @@ def test_live_model_that_is_served_without_its_training_is_notified_and_can_retu
     name = lab.status()["serving"]["model"]
     provider.behave(names_base=True)
     compare_models(lab)
-    assert model_states(lab, capsys) == {"trial-1": "good"}, "listed models are not asked"
+    assert model_states(lab, capsys) == {"trial-1": "good"}, (
+        "listed models are not asked"
+    )
     ask_daemon(lab, RequestKind.CENSUS, model=name)
     assert model_states(lab, capsys) == {"trial-1": "unapplied"}
     with lab.services() as services:
         warn_of_problems(services)
     notice = waiting_notices()["notice-unapplied"]
-    assert "stand-in-base has answered" in text("ru", "notice-unapplied", **notice, title="trial")
+    assert "stand-in-base has answered" in text(
+        "ru", "notice-unapplied", **notice, title="trial"
+    )
     provider.behave(names_base=False)
     assert compare_models(lab, 1) == [True]
     assert model_states(lab, capsys) == {"trial-1": "good"}
 
 
 @serving
-def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(lab, provider, capsys):
+def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(
+    lab, provider, capsys
+):
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
     lab.repository.commit_example("trial", 50)
     lab.until_serving("trial-2")
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick(rounds=3)
-    assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-model-gone")
+    assert (lab.status()["verdict"], lab.status()["reason"]) == (
+        "failed",
+        "verdict-model-gone",
+    )
     assert lab.status()["serving"]["build"] == "trial-2"
     ask_daemon(lab, RequestKind.LAUNCH, dataset="trial")
     lab.until_serving("trial-1")

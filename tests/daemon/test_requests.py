@@ -88,15 +88,21 @@ def test_job_of_unknown_status_ends_though_its_provider_cannot_cancel_it(
 
 
 @pytest.mark.parametrize(
-    ("answer", "is_over"), [("winding_down", True), ("cancelling", False), ("running", False)]
+    ("answer", "is_over"),
+    [("winding_down", True), ("cancelling", False), ("running", False)],
 )
-def test_cancelled_job_ends_at_once_if_its_status_says_nothing(lab, provider, answer, is_over):
+def test_cancelled_job_ends_at_once_if_its_status_says_nothing(
+    lab, provider, answer, is_over
+):
     provider.behave(cancelled=answer)
     lab.tick("fetch", "launch", "launch", "poll")
     request_id = ask_daemon(lab, "cancel", job=1)
     lab.tick("serve")
     assert request_state(lab, request_id).state is RequestState.DONE
-    assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-job-cancelled")
+    assert (lab.status()["verdict"], lab.status()["reason"]) == (
+        "failed",
+        "verdict-job-cancelled",
+    )
     with lab.services() as services:
         assert (Jobs(services.db).open_jobs() == []) is is_over
 
@@ -118,7 +124,10 @@ def test_cancelled_job_can_be_launched_again(lab, provider):
     lab.tick("fetch", "launch")
     ask_daemon(lab, "cancel", job=1)
     lab.tick("serve")
-    assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-job-cancelled")
+    assert (lab.status()["verdict"], lab.status()["reason"]) == (
+        "failed",
+        "verdict-job-cancelled",
+    )
     ask_daemon(lab, "launch", dataset="trial")
     lab.tick("serve")
     lab.until_serving("trial-1")
@@ -142,7 +151,9 @@ def test_rollback_whose_result_cannot_be_stored_changes_nothing(lab, provider):
     request_id = ask_daemon(lab, "rollback", dataset="trial")
     with lab.services() as services:
         # No second one can be stored as done.
-        services.db.sql("CREATE UNIQUE INDEX fault ON request (state) WHERE state = 'done'")
+        services.db.sql(
+            "CREATE UNIQUE INDEX fault ON request (state) WHERE state = 'done'"
+        )
     lab.tick("serve")
     assert request_state(lab, request_id).state is RequestState.FAILED
     assert lab.status()["serving"]["build"] == "trial-2"
@@ -167,16 +178,26 @@ def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
 
 
 def test_manual_launch_over_the_providers_job_limit_is_refused(lab, provider):
-    lab.repository.commit_dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
+    lab.repository.commit_dataset(
+        "second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1}
+    )
     provider.behave(states=["queued"] * 500)
     lab.tick("fetch", "launch", "poll")
     refused = ask_daemon(lab, "launch", dataset="second")
     lab.tick("serve", "launch")
     request = request_state(lab, refused)
-    assert (request.state, request.result["key"]) == (RequestState.FAILED, "launch-full")
+    assert (request.state, request.result["key"]) == (
+        RequestState.FAILED,
+        "launch-full",
+    )
     for language in ("ru", "en"):
-        assert "stand-in" in text(language, "launch-full", **request.result["arguments"])
-    assert (len(provider.jobs_created()), lab.status("second")["verdict"]) == (1, "held")
+        assert "stand-in" in text(
+            language, "launch-full", **request.result["arguments"]
+        )
+    assert (len(provider.jobs_created()), lab.status("second")["verdict"]) == (
+        1,
+        "held",
+    )
     provider.behave(states=[])
     lab.until_serving("trial-1")
     second_request = ask_daemon(lab, "launch", dataset="second")

@@ -36,7 +36,10 @@ def let_time_pass(lab):
 
 
 def build_folders(lab):
-    return {path.name.partition("-")[0] for path in (lab.config.state_dir / "builds").glob("*/*")}
+    return {
+        path.name.partition("-")[0]
+        for path in (lab.config.state_dir / "builds").glob("*/*")
+    }
 
 
 def commit_example(lab, number):
@@ -73,7 +76,9 @@ def test_unserved_builds_and_training_files_are_deleted_and_others_kept(lab, pro
     assert (build_folders(lab), len(provider.files())) == ({"2", "3"}, 4)
     calls = len(provider.calls())
     lab.tick("retain")
-    assert not [call for call in provider.calls()[calls:] if call.name.startswith("files")]
+    assert not [
+        call for call in provider.calls()[calls:] if call.name.startswith("files")
+    ]
 
 
 @three_builds
@@ -128,12 +133,16 @@ def test_unserved_model_is_deleted_at_its_provider(tmp_path, lab, provider):
     assert len(provider_models(lab)) == 3  # models are kept for ever by default
     lab = Lab(tmp_path, provider.base_url, retention={"models_days": 30})
     with open_migrated_database(lab.config) as database:
-        states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
+        states = database.rows(
+            MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id)
+        )
     lab.tick("retain")
     first, _, third = (row["model_id"] for row in states)
     assert provider_models(lab) == {first, third}
     with open_migrated_database(lab.config) as database:
-        states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
+        states = database.rows(
+            MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id)
+        )
     assert [row["state"] for row in states] == ["good", "gone", "good"]
 
 
@@ -161,7 +170,9 @@ def test_rewritten_commits_leave_the_mirror_unless_their_build_served(lab):
 
     def is_stored(commit):
         mirror = f"--git-dir={lab.config.state_dir / 'mirror.git'}"
-        return bool(lab.repository.git(mirror, "rev-list", "--ignore-missing", "-1", commit))
+        return bool(
+            lab.repository.git(mirror, "rev-list", "--ignore-missing", "-1", commit)
+        )
 
     assert [*map(is_stored, (stray, served))] == [True, True]
     let_time_pass(lab)

@@ -108,7 +108,9 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     with open_migrated_database(lab.config) as database:
         # A test was under way.
         Models(database).keep_answer(lab.model("trial-2"), "late", Answer("Верх лица."))
-        answer_models = {row["model_row"] for row in database.rows(PROOF_ANSWER.select())}
+        answer_models = {
+            row["model_row"] for row in database.rows(PROOF_ANSWER.select())
+        }
     assert answer_models == {lab.model("trial-1").model_row}
     notice = waiting_notices()[SWITCHED]
     assert (notice["models"], notice["version"]) == ("trial-2", "trial-1")
@@ -118,14 +120,18 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     assert live_build(lab) == "trial-1"
     for name in ("trial-2", learnt):
         assert refusal_key(lab, "promote", model=name) == "promote-revoked"
-    assert refusal_key(lab, "rollback", dataset="trial", to="trial-2") == "promote-revoked"
+    assert (
+        refusal_key(lab, "rollback", dataset="trial", to="trial-2") == "promote-revoked"
+    )
     assert main(["ask", "Что?", "--model", "trial-2", "--config", str(lab.path)]) != 0
     assert main(["models", "list", "--config", str(lab.path)]) == 0
     assert "consent withdrawn" in capsys.readouterr().out
 
 
 @serving
-def test_revoked_model_cannot_be_rolled_back_to_after_its_example_left_git(lab, provider):
+def test_revoked_model_cannot_be_rolled_back_to_after_its_example_left_git(
+    lab, provider
+):
     accept_correction(lab)
     lab.until_serving("trial-2")
     lab.repository.commit_example("trial", 50)
@@ -133,7 +139,9 @@ def test_revoked_model_cannot_be_rolled_back_to_after_its_example_left_git(lab, 
     withdraw(lab)
     remove_example(lab)
     lab.until_serving("trial-4")
-    assert refusal_key(lab, "rollback", dataset="trial", to="trial-3") == "promote-revoked"
+    assert (
+        refusal_key(lab, "rollback", dataset="trial", to="trial-3") == "promote-revoked"
+    )
     with lab.services() as services:
         Requests(services.db).ask("rollback", {"dataset": "trial"}, "vera")
     lab.tick("serve")
@@ -173,7 +181,10 @@ def test_model_finished_after_the_revocation_is_neither_asked_nor_promoted(
     lab.tick(rounds=3)
     assert len(provider.calls("chat.create")) == call_count
     assert (live_build(lab), lab.model("trial-2").state) == ("trial-1", "revoked")
-    assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-model-revoked")
+    assert (lab.status()["verdict"], lab.status()["reason"]) == (
+        "failed",
+        "verdict-model-revoked",
+    )
     assert waiting_notices()[STAYS]["models"] == "trial-2"
 
 

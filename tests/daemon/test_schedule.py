@@ -32,7 +32,9 @@ pytestmark = pytest.mark.functional
 def run_schedule(*ticks, watch):
     """Run the schedule with these ticks in a thread."""
     stop = threading.Event()
-    running = threading.Thread(target=run, args=(ticks, TickCounts(), lambda: None, stop, watch))
+    running = threading.Thread(
+        target=run, args=(ticks, TickCounts(), lambda: None, stop, watch)
+    )
     running.start()
     try:
         yield
@@ -55,7 +57,9 @@ def test_signal_in_the_moment_when_the_daemon_begins_to_wait_ends_it(tmp_path):
 
 def run_where_another_thread_takes_the_signal(ready, environment, log):
     set_up_process(environment, log)
-    threading.Thread(target=threading.Event().wait, args=(2 * longest(),), daemon=True).start()
+    threading.Thread(
+        target=threading.Event().wait, args=(2 * longest(),), daemon=True
+    ).start()
     # That thread only, and none that is started from now on.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     run([Tick("quiet", lambda: False, 3600)], TickCounts(), ready.touch)
@@ -95,7 +99,9 @@ def test_requested_ticks_run_at_once():
 
 def test_tick_with_work_in_progress_runs_again_before_its_period():
     runs = queue.SimpleQueue()
-    tick = Tick("poll", lambda: runs.put(1) or False, period_s=3600, again_s=lambda: 0.01)
+    tick = Tick(
+        "poll", lambda: runs.put(1) or False, period_s=3600, again_s=lambda: 0.01
+    )
     with run_schedule(tick, watch=nullcontext):
         for _ in range(3):
             runs.get(timeout=longest())
@@ -127,7 +133,9 @@ def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
         daemon = threading.Thread(target=run, args=(ticks, tally, lambda: None, stop))
         daemon.start()
         try:
-            wait_until(lambda: tally.counts.get("fetch_error", 0) > 2 * PERSISTENT_FAILURES)
+            wait_until(
+                lambda: tally.counts.get("fetch_error", 0) > 2 * PERSISTENT_FAILURES
+            )
             ill = wait_until(lambda: health_error(lab.config, "daemon"))
             assert (
                 dict(ill.arguments).items()
@@ -159,9 +167,13 @@ def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
 def test_daemon_without_its_database_reports_that_it_is_alive(lab):
     messages = []
     with lab.services() as services:
-        recorded_services = replace(services, still_alive=lambda: messages.append("alive"))
+        recorded_services = replace(
+            services, still_alive=lambda: messages.append("alive")
+        )
         beat = next(
-            tick for tick in ticks_of(recorded_services, TickCounts()) if tick.name == "beat"
+            tick
+            for tick in ticks_of(recorded_services, TickCounts())
+            if tick.name == "beat"
         )
         database = lab.config.state_dir / "merlin.db"
         services.db.close()
@@ -187,7 +199,9 @@ def test_heartbeat_of_an_engine_is_written_only_when_it_answers(lab):
             update={"providers": [provider.model_copy(update=engine_config)]}
         )
         configured = replace(services, config=config)
-        tick = next(tick for tick in ticks_of(configured, TickCounts()) if tick.name == "engine")
+        tick = next(
+            tick for tick in ticks_of(configured, TickCounts()) if tick.name == "engine"
+        )
         tick.run()
         (beat,) = [
             heartbeat

@@ -6,15 +6,50 @@ from hypothesis import strategies as st
 
 WORDS = st.one_of(
     st.text(
-        st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"),
+        st.characters(
+            exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"
+        ),
         min_size=1,
         max_size=20,
     ),
     st.sampled_from(
         [
-            *["no", "3", "a: b", "a #b", "# a", "- a", "[a", "{a}", "'", '"', "a, b", " a", "a "],
-            *["Много\nстрок", "с концом\n", "\nс начала", "  глубоко\nмелко", "~", "a:", "---"],
-            *["x\n# нет\ny", "\ttab", "a\n\n\nb", "a\n\n", "null", "true", "?", "? a", "&a", "*a"],
+            *[
+                "no",
+                "3",
+                "a: b",
+                "a #b",
+                "# a",
+                "- a",
+                "[a",
+                "{a}",
+                "'",
+                '"',
+                "a, b",
+                " a",
+                "a ",
+            ],
+            *[
+                "Много\nстрок",
+                "с концом\n",
+                "\nс начала",
+                "  глубоко\nмелко",
+                "~",
+                "a:",
+                "---",
+            ],
+            *[
+                "x\n# нет\ny",
+                "\ttab",
+                "a\n\n\nb",
+                "a\n\n",
+                "null",
+                "true",
+                "?",
+                "? a",
+                "&a",
+                "*a",
+            ],
         ]
     ),
 )
@@ -24,7 +59,9 @@ MATERIAL = st.fixed_dictionaries(
         "lesson": st.integers(1, 1000),
         "type": st.sampled_from(["lecture", "seminar", "lab"]),
         "title": LOCALISED,
-        "file_url": st.sampled_from(["https://example.com/a.pdf", "https://e.org/?a=1#b,c"]),
+        "file_url": st.sampled_from(
+            ["https://example.com/a.pdf", "https://e.org/?a=1#b,c"]
+        ),
     },
     optional={"text": st.sampled_from(["materials/a.md", "materials/no.md"])},
 )
@@ -33,7 +70,9 @@ COURSE = st.fixed_dictionaries(
     optional={
         "description": LOCALISED,
         "active": st.booleans(),
-        "teachers": st.lists(WORDS.filter(lambda w: len(w) < 20), max_size=3, unique=True),
+        "teachers": st.lists(
+            WORDS.filter(lambda w: len(w) < 20), max_size=3, unique=True
+        ),
         "materials": st.lists(MATERIAL, max_size=4),
     },
 )

@@ -24,7 +24,9 @@ def test_examples_added_removed_changed_and_moved_are_listed():
     moved = next(name for name, (side, *_) in old.items() if side == "test")
     del files["examples/face/q0001.yaml"]
     files["examples/face/q0002.yaml"] = example_yaml("Вопрос 2 о лице", "Другой ответ")
-    files["examples/face/q0003.yaml"] = files["examples/face/q0003.yaml"].replace("\n", "\r\n")
+    files["examples/face/q0003.yaml"] = files["examples/face/q0003.yaml"].replace(
+        "\n", "\r\n"
+    )
     files["examples/new.yaml"] = example_yaml()
     new = read_sides(files)
     new[moved] = ("train", *new[moved][1:])

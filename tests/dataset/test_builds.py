@@ -34,7 +34,9 @@ pytestmark = pytest.mark.unit
 
 BAD = {"examples/bad.yaml": example_yaml(answer='""')}
 TWIN = {"examples/twin.yaml": example_yaml("Вопрос 0 о лице", "Ответ 0")}
-MARKED = {"examples/marked.yaml": example_yaml("Как называется лоб?", more="split: test\n")}
+MARKED = {
+    "examples/marked.yaml": example_yaml("Как называется лоб?", more="split: test\n")
+}
 
 
 def build_files(files):
@@ -96,7 +98,9 @@ def test_lines_are_in_the_order_of_example_ids():
         json.loads(line)["messages"][1]["content"]
         for line in read_build_file(content, "train").splitlines()
     ]
-    ids = sorted(name for name, side in content.checked.sides.items() if side == "train")
+    ids = sorted(
+        name for name, side in content.checked.sides.items() if side == "train"
+    )
     assert [f"Вопрос {int(name[-4:])} о лице" for name in ids] == questions
 
 
@@ -143,7 +147,10 @@ def test_changed_word_or_system_text_changes_the_digest():
     [
         (make_good_files(9), "build-too-few"),
         (make_good_files(60, "system: x\n"), "build-no-spec"),
-        ({**make_good_files(60, DATASET_YAML + "strict: true\n"), **BAD}, "build-strict"),
+        (
+            {**make_good_files(60, DATASET_YAML + "strict: true\n"), **BAD},
+            "build-strict",
+        ),
     ],
 )
 def test_dataset_that_cannot_be_built_is_refused_with_a_reason(files, key):
@@ -178,7 +185,10 @@ def test_build_has_a_card_and_its_test_questions_for_other_programs(tmp_path):
         {"split": "test", "path": "test.jsonl"},
     ]
     manifest = read_manifest(folder)
-    assert f"{manifest['counts']['train']} train, {manifest['counts']['test']} test" in body
+    assert (
+        f"{manifest['counts']['train']} train, {manifest['counts']['test']} test"
+        in body
+    )
     tests = yaml.safe_load((folder / "test_questions.yaml").read_text("utf-8"))
     [marked] = [each for each in tests if each["description"] == "marked"]
     assert marked["vars"]["question"] == "Как называется лоб?"
@@ -186,7 +196,10 @@ def test_build_has_a_card_and_its_test_questions_for_other_programs(tmp_path):
 
 
 def test_template_in_a_question_is_asked_as_it_is():
-    conversation = [Message("user", "Что такое {{ x }}?"), Message("assistant", "{% if %}")]
+    conversation = [
+        Message("user", "Что такое {{ x }}?"),
+        Message("assistant", "{% if %}"),
+    ]
     [test] = yaml.safe_load(dump_tests([("one", conversation)]))
     assert test["vars"]["question"] == "{% raw %}Что такое {{ x }}?{% endraw %}"
     assert test["assert"][0]["value"] == "{% raw %}{% if %}{% endraw %}"
@@ -195,9 +208,9 @@ def test_template_in_a_question_is_asked_as_it_is():
 def test_card_leaves_out_a_split_without_examples(tmp_path):
     files = make_good_files(60, DATASET_YAML + "split: {test: 0}\n")
     folder = write_build(build_files(files), tmp_path, 1)
-    [config] = yaml.safe_load((folder / "README.md").read_text("utf-8").split("---\n")[1])[
-        "configs"
-    ]
+    [config] = yaml.safe_load(
+        (folder / "README.md").read_text("utf-8").split("---\n")[1]
+    )["configs"]
     assert [each["split"] for each in config["data_files"]] == ["train"]
 
 
@@ -258,7 +271,9 @@ def test_crash_at_any_point_leaves_nothing_or_the_whole_build(tmp_path):
         folder = write_build(content, root, 1)
         assert list(root.iterdir()) == [folder]
         assert read_manifest(folder) == content.manifest
-        assert (folder / "train.jsonl").read_bytes() == read_build_file(content, "train")
+        assert (folder / "train.jsonl").read_bytes() == read_build_file(
+            content, "train"
+        )
 
 
 def test_new_name_of_a_model_starts_no_training_and_all_else_does():
@@ -269,6 +284,8 @@ def test_new_name_of_a_model_starts_no_training_and_all_else_does():
         training_key("law", "digest", recipe),
         training_key("face", "other", recipe),
         training_key("face", "digest", replace(recipe, base_model="other")),
-        training_key("face", "digest", replace(recipe, hyperparameters={"n_epochs": 2})),
+        training_key(
+            "face", "digest", replace(recipe, hyperparameters={"n_epochs": 2})
+        ),
     }
     assert len(others - {key}) == 4

@@ -13,11 +13,18 @@ from merlin.dataset.changes import (
     check_path,
     make_changes,
 )
-from merlin.dataset.commit_message import Editor, format_subject, local_editor, telegram_editor
+from merlin.dataset.commit_message import (
+    Editor,
+    format_subject,
+    local_editor,
+    telegram_editor,
+)
 
 pytestmark = pytest.mark.unit
 
-REQUEST = ChangeRequest(telegram_editor(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC))
+REQUEST = ChangeRequest(
+    telegram_editor(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC)
+)
 PLACE = "examples/face/fixation.yaml"
 
 
@@ -38,17 +45,40 @@ def test_paths_of_dataset_files_are_accepted(path):
 @pytest.mark.parametrize(
     "path",
     [
-        *["", "trial", "trial/", "/etc/passwd", "trial/README.md", "../trial/dataset.yaml"],
-        *["trial/../dataset.yaml", "trial/examples/../../x.yaml", "trial/examples/.git/x.yaml"],
+        *[
+            "",
+            "trial",
+            "trial/",
+            "/etc/passwd",
+            "trial/README.md",
+            "../trial/dataset.yaml",
+        ],
+        *[
+            "trial/../dataset.yaml",
+            "trial/examples/../../x.yaml",
+            "trial/examples/.git/x.yaml",
+        ],
         *[
             "trial/examples/.yaml",
             "trial/examples//x.yaml",
             "trial/examples/x.yml",
             "-rf/dataset.yaml",
         ],
-        *["trial/examples/a b.yaml", "trial/examples/a\nb.yaml", "trial/examples/a\0.yaml"],
-        *["trial/examples/x.yaml/", "trial/examples/CON~1.yaml", "trial/examples/-x.yaml"],
-        *["trial/examples/е\u0308.yaml", ".git/examples/x.yaml", "trial/materials/x.yaml"],
+        *[
+            "trial/examples/a b.yaml",
+            "trial/examples/a\nb.yaml",
+            "trial/examples/a\0.yaml",
+        ],
+        *[
+            "trial/examples/x.yaml/",
+            "trial/examples/CON~1.yaml",
+            "trial/examples/-x.yaml",
+        ],
+        *[
+            "trial/examples/е\u0308.yaml",
+            ".git/examples/x.yaml",
+            "trial/materials/x.yaml",
+        ],
         *[
             "trial/examples/a\\b.yaml",
             "trial/examples/" + "x" * 300 + ".yaml",
@@ -77,7 +107,10 @@ def test_edits_of_one_batch_share_the_first_ones_id_and_subject():
     [
         ([], "change-count"),
         ([Edit(PLACE, None, "1"), Edit(PLACE, None, "2")], "change-count"),
-        ([Edit(f"examples/{n}.yaml", None, "") for n in range(MAX_BATCH_SIZE + 1)], "change-count"),
+        (
+            [Edit(f"examples/{n}.yaml", None, "") for n in range(MAX_BATCH_SIZE + 1)],
+            "change-count",
+        ),
         ([Edit(PLACE, None, "ё" * 500_001)], "change-too-large"),
         ([Edit("x", None, "1")], "change-no-place"),
     ],
@@ -95,12 +128,22 @@ def test_subject_is_made_from_the_edit():
         Edit("materials/a.md", "b", None): "Remove materials/a.md",
     }
     for edit, line in edits.items():
-        assert [change.subject for change in make_changes("trial", [edit], REQUEST)] == [line]
+        assert [
+            change.subject for change in make_changes("trial", [edit], REQUEST)
+        ] == [line]
 
 
 @pytest.mark.parametrize(
     "subject",
-    ["x\n\nMerlin-Id: 1", "x\rMerlin-Id: 1", "x\u2028y", "x\x85y", "\x1b[31mx", "x" * 500, "a\0b"],
+    [
+        "x\n\nMerlin-Id: 1",
+        "x\rMerlin-Id: 1",
+        "x\u2028y",
+        "x\x85y",
+        "\x1b[31mx",
+        "x" * 500,
+        "a\0b",
+    ],
 )
 def test_subject_is_one_short_line(subject):
     line = format_subject(subject, "en")

@@ -31,7 +31,9 @@ class Branch:
         return self.commits[-1] if self.commits else None
 
     def find(self, _head, batch_id):
-        return next((commit for commit in self.commits if commit.endswith(batch_id)), None)
+        return next(
+            (commit for commit in self.commits if commit.endswith(batch_id)), None
+        )
 
     def write(self, _head, batch):
         return BatchResult(f"{len(self.commits)}-{batch.batch_id}")
@@ -48,7 +50,9 @@ class Branch:
 @pytest.fixture
 def batch():
     change_request = ChangeRequest(telegram_editor(7, "Вера"), "7", AT)
-    changes = make_changes("trial", [Edit("examples/a.yaml", None, "x")], change_request)
+    changes = make_changes(
+        "trial", [Edit("examples/a.yaml", None, "x")], change_request
+    )
     return Batch(changes[0].batch, changes)
 
 

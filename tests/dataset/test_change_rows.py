@@ -46,7 +46,9 @@ def proposals(database, clock):
 
 
 def put_edit(changes, name, dataset=FACE):
-    made = make_changes(dataset, [Edit(f"examples/{name}.yaml", None, "текст\n")], REQUEST)
+    made = make_changes(
+        dataset, [Edit(f"examples/{name}.yaml", None, "текст\n")], REQUEST
+    )
     changes.put(made)
     return made[0]
 
@@ -55,7 +57,9 @@ ACTS = {
     "withdraw": lambda rows, batch: rows.withdraw(batch.batch_id),
     "retry": lambda rows, batch: rows.retry(batch.batch_id),
     "settle": lambda rows, batch: rows.settle(batch, BatchResult("c" * 40)),
-    "put aside": lambda rows, batch: rows.put_aside(batch, ChangeState.REFUSED, "x", {}),
+    "put aside": lambda rows, batch: rows.put_aside(
+        batch, ChangeState.REFUSED, "x", {}
+    ),
     "count": lambda rows, batch: rows.count_refusal(batch),
 }
 
@@ -73,12 +77,18 @@ def test_act_on_one_batch_changes_no_other(changes, act):
     assert changes.db.rows(others.clone()) == before
 
 
-STEPS = {"ready": Intents.mark_ready, "failed": Intents.mark_failed, "sending": lambda *_: None}
+STEPS = {
+    "ready": Intents.mark_ready,
+    "failed": Intents.mark_failed,
+    "sending": lambda *_: None,
+}
 
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("is_own", [True, False])
-def test_batch_is_withdrawn_unless_its_own_push_is_in_doubt(changes, clock, step, is_own):
+def test_batch_is_withdrawn_unless_its_own_push_is_in_doubt(
+    changes, clock, step, is_own
+):
     first = put_edit(changes, "a")
     second = put_edit(changes, "b")
     intents = Intents(changes.db)
@@ -97,17 +107,27 @@ def test_edits_are_listed_by_dataset_state_time_and_requester(changes, clock):
     waiting = put_edit(changes, "b")
     other = put_edit(changes, "c", "law")
     since = clock() - timedelta(seconds=60)
-    assert [each.inside for each in changes.list_committed(FACE, since)] == ["examples/new.yaml"]
+    assert [each.inside for each in changes.list_committed(FACE, since)] == [
+        "examples/new.yaml"
+    ]
     assert changes.list_committed("law", since) == []
-    assert [changes.list_pending(name) for name in (FACE, "law")] == [[waiting], [other]]
+    assert [changes.list_pending(name) for name in (FACE, "law")] == [
+        [waiting],
+        [other],
+    ]
     assert changes.claim().batch_id == waiting.batch
     assert len(changes.list_pending(FACE)) == 1, "also one at work"
-    assert [len(changes.list_batches(*args)) for args in (("7", 9), ("8", 9), (None, 2))] == [
+    assert [
+        len(changes.list_batches(*args)) for args in (("7", 9), ("8", 9), (None, 2))
+    ] == [
         4,
         0,
         2,
     ]
-    assert changes.list_batches(None, 1, other.change_id)[0][0].change_id == waiting.change_id
+    assert (
+        changes.list_batches(None, 1, other.change_id)[0][0].change_id
+        == waiting.change_id
+    )
 
 
 def set_state(proposals, number, state):
@@ -135,7 +155,10 @@ def test_correction_replaces_the_persons_waiting_one_of_the_same_turn(
 
 
 def test_limit_counts_the_persons_own_waiting_corrections(proposals):
-    numbers = [proposals.add(ANNA, replace(DRAFT, turn_id=n)) for n in range(1, MAX_WAITING + 1)]
+    numbers = [
+        proposals.add(ANNA, replace(DRAFT, turn_id=n))
+        for n in range(1, MAX_WAITING + 1)
+    ]
     new = replace(DRAFT, turn_id=99)
     assert proposals.add(ANNA, new) is None
     assert proposals.add(BORIS, new)
@@ -145,12 +168,22 @@ def test_limit_counts_the_persons_own_waiting_corrections(proposals):
 
 
 def test_proposals_are_counted_by_dataset_state_mark_and_origin(proposals, clock):
-    made = [DRAFT, replace(DRAFT, dataset="law", split="test"), replace(DRAFT, turn_id=2)]
+    made = [
+        DRAFT,
+        replace(DRAFT, dataset="law", split="test"),
+        replace(DRAFT, turn_id=2),
+    ]
     first, _, third = (proposals.add(ANNA, draft) for draft in made)
     set_state(proposals, third, ProposalState.DECLINED)
-    counts = [proposals.count(*args) for args in ((), ([FACE],), (["law"], "test"), (None, "test"))]
+    counts = [
+        proposals.count(*args)
+        for args in ((), ([FACE],), (["law"], "test"), (None, "test"))
+    ]
     assert counts == [2, 1, 1, 1]
-    assert [proposals.has_waiting(name, DRAFT.origin) for name in (FACE, "none")] == [True, False]
+    assert [proposals.has_waiting(name, DRAFT.origin) for name in (FACE, "none")] == [
+        True,
+        False,
+    ]
     assert not proposals.has_waiting(FACE, DISTIL)
     set_state(proposals, first, ProposalState.APPROVED)
     questions = [len(proposals.open_questions(name)) for name in (FACE, "law", "none")]
@@ -162,13 +195,18 @@ def test_proposals_are_counted_by_dataset_state_mark_and_origin(proposals, clock
 def test_withdrawal_forgets_the_proposals_of_one_person_and_the_examples_that_never_reached_git(
     proposals, clock
 ):
-    numbers = [proposals.add(user, replace(DRAFT, question=f"{user}?")) for user in (ANNA, BORIS)]
+    numbers = [
+        proposals.add(user, replace(DRAFT, question=f"{user}?"))
+        for user in (ANNA, BORIS)
+    ]
     for number in numbers:
         proposals.approve({number: example_yaml(proposals.get(number).draft)}, REQUEST)
     mine, yours = (proposals.get(number) for number in numbers)
     kept = [("law", mine.example_ids), (FACE, "other")]
     for dataset, example_id in kept:
-        proposals.db.add_new(REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example_id})
+        proposals.db.add_new(
+            REVOKED_EXAMPLE, {"dataset": dataset, "example_id": example_id}
+        )
     proposals.withdraw(ANNA)
     assert proposals.of_user(ANNA) == []
     assert proposals.get(yours.proposal_id) == yours

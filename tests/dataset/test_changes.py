@@ -37,7 +37,9 @@ def rows(database, clock):
 
 def put_edits(rows, *names, by="7", text="секрет\n"):
     edits = [Edit(f"examples/{name}.yaml", None, text) for name in names]
-    changes = make_changes(FACE, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT))
+    changes = make_changes(
+        FACE, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT)
+    )
     rows.put(changes)
     return changes
 
@@ -47,7 +49,9 @@ def test_stored_edit_is_encrypted_and_read_back_unchanged(rows, database):
     (change,) = put_edits(rows, "a")
     rows.put([change])
     assert rows.get(change.change_id) == change
-    assert rows.list_batches("7", 20) == [rows.list_of_batch(change.batch)] == [[change]]
+    assert (
+        rows.list_batches("7", 20) == [rows.list_of_batch(change.batch)] == [[change]]
+    )
     assert rows.list_batches("8", 20) == []
     assert "секрет" not in str(database.rows(CHANGE.select()))
     assert read_change_counter(database) > before
@@ -59,7 +63,9 @@ def test_batches_are_claimed_oldest_first_and_only_once(rows):
     old = put_edits(rows, "a", "b")
     new = put_edits(rows, "c")
     with ThreadPoolExecutor(4) as pool:
-        claimed = [batch for batch in pool.map(lambda _: rows.claim(), range(4)) if batch]
+        claimed = [
+            batch for batch in pool.map(lambda _: rows.claim(), range(4)) if batch
+        ]
     assert sorted(len(batch.changes) for batch in claimed) == [1, 2]
     assert {batch.batch_id for batch in claimed} == {old[0].batch, new[0].batch}
     assert rows.release() == 3
@@ -70,7 +76,11 @@ def test_text_of_a_committed_edit_is_deleted(rows, database):
     (change,) = put_edits(rows, "a")
     rows.settle(rows.claim(), BatchResult("c" * 40))
     stored = rows.get(change.change_id)
-    assert (stored.state, stored.commit, stored.text) == (ChangeState.COMMITTED, "c" * 40, None)
+    assert (stored.state, stored.commit, stored.text) == (
+        ChangeState.COMMITTED,
+        "c" * 40,
+        None,
+    )
     assert database.rows(CHANGE.select(CHANGE.text)) == [{"text": None}]
     assert rows.withdraw(change.change_id) is False
 
@@ -84,7 +94,9 @@ def test_edit_refused_for_another_one_keeps_its_text_until_it_is_withdrawn(rows)
     assert rows.withdraw(change.change_id) is False
 
 
-def test_edit_that_cannot_be_decrypted_is_refused_and_does_not_block_others(rows, url, clock):
+def test_edit_that_cannot_be_decrypted_is_refused_and_does_not_block_others(
+    rows, url, clock
+):
     with open_database(url, cipher=Cipher({"x": b"x" * 32}, "x")) as other:
         (lost,) = put_edits(Changes(other, clock), "a")
     (good,) = put_edits(rows, "b")
@@ -158,22 +170,35 @@ def test_file_index_keeps_finds_and_drops_a_datasets_files(database):
     index.add(texts)
     index.add(texts)
     assert index.list_uncached(["1" * 40, "4" * 40]) == ["4" * 40]
-    files = {"dataset.yaml": "1" * 40, "examples/b.yaml": "2" * 40, "examples/a.yaml": "3" * 40}
+    files = {
+        "dataset.yaml": "1" * 40,
+        "examples/b.yaml": "2" * 40,
+        "examples/a.yaml": "3" * 40,
+    }
     index.keep("trial", "t1", files)
     assert index.read_trees() == {"trial": "t1"}
     (card,) = index.list_datasets()
     assert (card.name, dict(card.title), card.examples) == ("trial", {}, 2)
-    assert [example.example_id for example in index.list_examples("trial")] == ["a", "b"]
-    assert [example.example_id for example in index.list_examples("trial", offset=1, limit=1)] == [
-        "b"
+    assert [example.example_id for example in index.list_examples("trial")] == [
+        "a",
+        "b",
     ]
+    assert [
+        example.example_id
+        for example in index.list_examples("trial", offset=1, limit=1)
+    ] == ["b"]
     found = ExampleEntries(database).find("trial", ExampleFilter("елк"), limit=5)
     assert [example.example_id for example in found] == ["b"]
     assert index.get("trial", "a").text is None
     assert [file.path for file in index.list_files("trial")] == sorted(files)
     assert index.list_findings("trial") == []
-    assert (index.find_newest_commit(), index.find_newest_build("trial")) == (None, None)
-    deleted = dict.fromkeys(["examples/b.yaml", "examples/a.yaml", "examples/never.yaml"])
+    assert (index.find_newest_commit(), index.find_newest_build("trial")) == (
+        None,
+        None,
+    )
+    deleted = dict.fromkeys(
+        ["examples/b.yaml", "examples/a.yaml", "examples/never.yaml"]
+    )
     index.keep("trial", "t2", {"dataset.yaml": "1" * 40, **deleted})
     assert index.list_uncached(sorted(texts)) == ["2" * 40, "3" * 40]
     with pytest.raises(NotFound):

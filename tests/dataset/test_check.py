@@ -26,21 +26,30 @@ pytestmark = pytest.mark.unit
 def test_good_dataset_has_no_finding():
     checked = check_files(make_good_files(60))
     assert not checked.findings
-    assert (checked.found, len(checked.examples), checked.is_buildable) == (60, 60, True)
+    assert (checked.found, len(checked.examples), checked.is_buildable) == (
+        60,
+        60,
+        True,
+    )
 
 
 def test_example_keeps_its_path_blob_and_fields():
     tree = FileTree(make_good_files(60))
     tree.add(
         "examples/лицо/глубина.yaml",
-        example_yaml(more="tags: [face]\nsplit: test\nsource: Лекция 1\nnote: Проверено\n"),
+        example_yaml(
+            more="tags: [face]\nsplit: test\nsource: Лекция 1\nnote: Проверено\n"
+        ),
     )
     example = tree.check().examples[-1]
     assert (example.id, example.path) == ("лицо/глубина", "examples/лицо/глубина.yaml")
     assert example.blob == tree.entries[-1].blob
     assert (example.tags, example.split) == (("face",), "test")
     assert (example.source, example.note) == ("Лекция 1", "Проверено")
-    assert (example.question, example.answer) == ("Что такое лоб?", "Верхняя часть лица.")
+    assert (example.question, example.answer) == (
+        "Что такое лоб?",
+        "Верхняя часть лица.",
+    )
 
 
 def test_long_form_is_kept_unchanged():
@@ -54,10 +63,18 @@ messages:
   - {role: assistant, content: Семь., weight: 0}
 tools: [{type: function, function: {name: count}}]
 """
-    elsewhere = DATASET_YAML.replace("engine", "openai").replace("recall", "gpt-4o-mini")
+    elsewhere = DATASET_YAML.replace("engine", "openai").replace(
+        "recall", "gpt-4o-mini"
+    )
     files = {**make_good_files(60, elsewhere), "examples/zz.yaml": long}
-    (example,) = [example for example in check_files(files).examples if example.id == "zz"]
-    call = {"id": "c1", "type": "function", "function": {"name": "count", "arguments": '{"n": 1}'}}
+    (example,) = [
+        example for example in check_files(files).examples if example.id == "zz"
+    ]
+    call = {
+        "id": "c1",
+        "type": "function",
+        "function": {"name": "count", "arguments": '{"n": 1}'},
+    }
     assert example.messages == (
         Message("system", "Считай."),
         Message("user", "Сколько?", {"name": "anna"}),
@@ -92,8 +109,12 @@ def test_bad_example_is_an_error_at_its_line_and_the_others_still_build(kind):
 
 
 def test_all_bad_examples_are_reported_and_counted():
-    bad = {f"examples/bad-{kind}.yaml": content for kind, (content, _, _) in BAD.items()}
-    checked = check_files({**make_good_files(60), **bad, "examples/q.yml": example_yaml()})
+    bad = {
+        f"examples/bad-{kind}.yaml": content for kind, (content, _, _) in BAD.items()
+    }
+    checked = check_files(
+        {**make_good_files(60), **bad, "examples/q.yml": example_yaml()}
+    )
     assert checked.rejected == len(BAD) + 1
     assert {finding.path for finding in checked.findings} == {*bad, "examples/q.yml"}
 
@@ -143,7 +164,9 @@ def test_blob_missing_in_the_repository_is_a_finding():
     entries = [*tree.entries, Entry("examples/gone.yaml", "0" * 40, "100644", 10)]
     missing = {"0" * 40}
     checked = check(
-        "neurotypology", entries, lambda blobs: tree.read(b for b in blobs if b not in missing)
+        "neurotypology",
+        entries,
+        lambda blobs: tree.read(b for b in blobs if b not in missing),
     )
     assert only_finding(checked, "unreadable").path == "examples/gone.yaml"
     assert checked.rejected == 1

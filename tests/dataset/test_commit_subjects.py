@@ -9,7 +9,10 @@ from merlin.dataset.commit_message import format_subject, name_example
 pytestmark = pytest.mark.unit
 
 SUBJECTS = [
-    (commit_message.file_subject("add", "examples/face/глаза.yaml"), "Новый пример «face/глаза»"),
+    (
+        commit_message.file_subject("add", "examples/face/глаза.yaml"),
+        "Новый пример «face/глаза»",
+    ),
     (commit_message.file_subject("edit", "examples/a.yaml"), "Правка примера «a»"),
     (commit_message.file_subject("delete", "examples/a.yaml"), "Удаление примера «a»"),
     (
@@ -25,8 +28,14 @@ SUBJECTS = [
     (commit_message.import_subject(22, "trial"), "22 новых примера в trial"),
     (commit_message.COURSE, "Правка карточки курса"),
     (commit_message.material_subject("add", "lecture", 3), "Новый материал: Лекция 3"),
-    (commit_message.material_subject("edit", "seminar", 3), "Правка материала: Семинар 3"),
-    (commit_message.material_subject("remove", "lab", 1), "Удаление материала: Лабораторная 1"),
+    (
+        commit_message.material_subject("edit", "seminar", 3),
+        "Правка материала: Семинар 3",
+    ),
+    (
+        commit_message.material_subject("remove", "lab", 1),
+        "Удаление материала: Лабораторная 1",
+    ),
     (commit_message.revert_subject("Правка"), "Отмена — Правка"),
 ]
 
@@ -39,7 +48,9 @@ def test_subject_is_written_in_the_language(subject, russian):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_example_is_named_by_its_question_in_its_edit_and_in_an_undo(language):
-    edit = format_subject(commit_message.file_subject("edit", "examples/e.yaml", 2), language)
+    edit = format_subject(
+        commit_message.file_subject("edit", "examples/e.yaml", 2), language
+    )
     for line in (edit, format_subject(commit_message.revert_subject(edit), language)):
         named = name_example(line, "e", "Что “там”?")
         assert named in {

@@ -3,7 +3,12 @@
 import pytest
 import yaml
 
-from merlin.dataset.contradictions import MAX_COMPARED, find_nearest, find_pairs, list_near_pairs
+from merlin.dataset.contradictions import (
+    MAX_COMPARED,
+    find_nearest,
+    find_pairs,
+    list_near_pairs,
+)
 from merlin.dataset.example import Example, parse_example
 from tests.support.dataset_tree import DATASET_YAML, check_files, example_yaml
 from tests.support.machine import ROOT
@@ -38,7 +43,9 @@ def test_example_that_a_correction_is_about_is_one_of_the_two_shown():
 @pytest.mark.parametrize(
     ("question", "answer", "shown"),
     [
-        pytest.param("Обед где?", "В подвале.", ["Внизу.", "Наверху."], id="two answers"),
+        pytest.param(
+            "Обед где?", "В подвале.", ["Внизу.", "Наверху."], id="two answers"
+        ),
         pytest.param("Обед где?", "внизу", [], id="a known answer"),
         pytest.param("Что такое чёрная дыра?", "Звезда.", [], id="another subject"),
     ],
@@ -60,7 +67,10 @@ def test_pairs_that_contradict_each_other_are_among_the_first_ten():
     found = 0
     for start in range(0, len(POOL), 5):
         planted = POOL[start : start + 5]
-        wrong = [make_example(f'"{c["taught"][1]}"', f'"{c["corrected"]}"', "w") for c in planted]
+        wrong = [
+            make_example(f'"{c["taught"][1]}"', f'"{c["corrected"]}"', "w")
+            for c in planted
+        ]
         taught = [each for each in taught_pool() if each.id.endswith("-0")]
         pairs = find_pairs([*taught, *wrong])
         assert len(pairs) <= 10
@@ -77,10 +87,15 @@ ALLOWED = (("same-meaning", "Разные вопросы."),)
     [
         pytest.param((*TWO[0], "a"), (*TWO[1], "b"), 1, id="pair"),
         pytest.param((*TWO[0], "a"), (TWO[1][0], "внизу", "b"), 0, id="one answer"),
-        pytest.param((*TWO[0], "a", ALLOWED), (*TWO[1], "b", ALLOWED), 0, id="both allow it"),
+        pytest.param(
+            (*TWO[0], "a", ALLOWED), (*TWO[1], "b", ALLOWED), 0, id="both allow it"
+        ),
         pytest.param((*TWO[0], "a", ALLOWED), (*TWO[1], "b"), 1, id="one allows it"),
         pytest.param(
-            ("Как открыть счёт?", "В отделении."), ("Как закрыть счёт?", "Лично."), 0, id="opposed"
+            ("Как открыть счёт?", "В отделении."),
+            ("Как закрыть счёт?", "Лично."),
+            0,
+            id="opposed",
         ),
         pytest.param(
             ("Где находится офис?", "В Твери."),
@@ -101,7 +116,10 @@ def test_pair_is_listed_unless_it_is_none_or_an_editor_said_so(one, other, count
 
 
 def test_two_answers_are_one_pair_however_many_wordings_they_have():
-    taught = [make_example(*each) for each in (*TWO, ("Столовая расположена где?", "Наверху."))]
+    taught = [
+        make_example(*each)
+        for each in (*TWO, ("Столовая расположена где?", "Наверху."))
+    ]
     assert len(find_pairs(taught)) == 1
 
 

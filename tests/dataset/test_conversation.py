@@ -54,7 +54,10 @@ def test_turns_in_order_have_no_finding(turns):
         ((ASK, CALL, RESULT, CALLS, RESULT, SAY), [("tool-results", 4)]),
         ((ASK, ("assistant", "")), [("empty-content", 2)]),
         ((ASK, ("assistant", "\u200b\u2800")), [("empty-content", 2)]),
-        ((("user", ""), ("assistant", "")), [("empty-content", 1), ("empty-content", 2)]),
+        (
+            (("user", ""), ("assistant", "")),
+            [("empty-content", 1), ("empty-content", 2)],
+        ),
     ],
 )
 def test_broken_turn_order_is_reported_at_its_message(turns, expected):

@@ -9,7 +9,12 @@ from tests.dataset.course_commits import COURSE, edits
 
 pytestmark = pytest.mark.unit
 
-NEW = {"lesson": 9, "type": "lab", "title": {"ru": "Новое: имя"}, "text": "materials/lab-09.md"}
+NEW = {
+    "lesson": 9,
+    "type": "lab",
+    "title": {"ru": "Новое: имя"},
+    "text": "materials/lab-09.md",
+}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -42,7 +47,9 @@ def test_changed_file_is_written_anew():
 
 
 @pytest.mark.parametrize(
-    "wanted", [{"name": {"ru": "a\0b"}}, {"description": {"ru": "a\x80b"}}], ids=["set", "added"]
+    "wanted",
+    [{"name": {"ru": "a\0b"}}, {"description": {"ru": "a\x80b"}}],
+    ids=["set", "added"],
 )
 def test_characters_not_allowed_in_a_file_are_refused(wanted):
     text = "semester: 1\nname: {ru: А}\n"
@@ -51,7 +58,9 @@ def test_characters_not_allowed_in_a_file_are_refused(wanted):
     assert refused.value.key == "course-unwritable"
 
 
-@pytest.mark.parametrize("text", [None, "", "a: [", "semester: 1\n", "semester: 0\nname: {ru: А}"])
+@pytest.mark.parametrize(
+    "text", [None, "", "a: [", "semester: 1\n", "semester: 0\nname: {ru: А}"]
+)
 def test_broken_course_is_refused(text):
     with pytest.raises(Refused) as refused:
         parse_course(text)

@@ -23,7 +23,11 @@ def test_same_content_twice_is_a_duplicate_of_the_first():
     assert (finding.path, finding.line, finding.column) == ("examples/z/b.yaml", 2, 5)
     assert finding.arguments["other"] == "examples/z/a.yaml"
     assert finding.severity is Severity.WARNING
-    assert (len(checked.examples), len(checked.duplicates), checked.rejected) == (61, 1, 0)
+    assert (len(checked.examples), len(checked.duplicates), checked.rejected) == (
+        61,
+        1,
+        0,
+    )
     assert checked.found == 62
 
 
@@ -48,14 +52,16 @@ def test_same_question_with_another_answer_is_a_contradiction():
 
 def test_another_system_text_allows_another_answer():
     other = (
-        "messages:\n  - system: Говори наоборот.\n  - user: Что такое лоб?\n  - assistant: Низ.\n"
+        "messages:\n  - system: Говори наоборот.\n"
+        "  - user: Что такое лоб?\n  - assistant: Низ.\n"
     )
     assert "contradiction" not in finding_rules(check_with(a=example_yaml(), b=other))
 
 
 def test_test_question_that_is_also_in_training_is_rejected():
     checked = check_with(
-        a=example_yaml(answer="Верх."), b=example_yaml(answer="Вверху.", more="split: test\n")
+        a=example_yaml(answer="Верх."),
+        b=example_yaml(answer="Вверху.", more="split: test\n"),
     )
     finding = only_finding(checked, "leak")
     assert (finding.path, finding.severity) == ("examples/z/b.yaml", Severity.ERROR)

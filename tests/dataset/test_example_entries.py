@@ -6,7 +6,13 @@ from merlin.core.vocabulary import stem
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex
 from merlin.git.source import blob_id
-from tests.db.pipeline_rows import FACE, PipelineRows, make_examples, make_finding, make_spec
+from tests.db.pipeline_rows import (
+    FACE,
+    PipelineRows,
+    make_examples,
+    make_finding,
+    make_spec,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -29,8 +35,13 @@ class Datasets:
 
     def put(self, dataset, texts):
         """Store these files: id -> text, None for a deleted one."""
-        blobs = {name: None if text is None else blob_id(text) for name, text in texts.items()}
-        self.files.add({blobs[name]: text for name, text in texts.items() if text is not None})
+        blobs = {
+            name: None if text is None else blob_id(text)
+            for name, text in texts.items()
+        }
+        self.files.add(
+            {blobs[name]: text for name, text in texts.items() if text is not None}
+        )
         self.trees += 1
         paths = {f"examples/{name}.yaml": blob for name, blob in blobs.items()}
         self.files.keep(dataset, str(self.trees), paths)
@@ -44,7 +55,11 @@ class Datasets:
 def datasets(database):
     datasets = Datasets(database)
     datasets.put(
-        "face", {"a": example_text("Что за лоб?", tags="лицо"), "b": example_text("Какие брови?")}
+        "face",
+        {
+            "a": example_text("Что за лоб?", tags="лицо"),
+            "b": example_text("Какие брови?"),
+        },
     )
     return datasets
 
@@ -58,7 +73,9 @@ def test_last_changed_entry_comes_first(datasets):
 
 
 def test_pages_have_no_gaps_while_entries_are_added(datasets):
-    datasets.put("face", {f"n{number}": example_text(f"Вопрос {number}?") for number in range(7)})
+    datasets.put(
+        "face", {f"n{number}": example_text(f"Вопрос {number}?") for number in range(7)}
+    )
     expected = datasets.find_ids()
     ids = []
     before = 0
@@ -71,9 +88,18 @@ def test_pages_have_no_gaps_while_entries_are_added(datasets):
 
 def test_words_are_found_in_any_form_and_by_prefix(datasets):
     datasets.put(
-        "face", {"c": example_text("О чём говорят скулы?", "Про нагрузку.", "форма-лица, C++")}
+        "face",
+        {"c": example_text("О чём говорят скулы?", "Про нагрузку.", "форма-лица, C++")},
     )
-    for query in ("скула", "СКУЛ", "нагруз", "говорят нагрузку", "форма", "c++", "лиц нагр"):
+    for query in (
+        "скула",
+        "СКУЛ",
+        "нагруз",
+        "говорят нагрузку",
+        "форма",
+        "c++",
+        "лиц нагр",
+    ):
         assert datasets.find_ids(query=query) == ["c"], query
     assert datasets.find_ids(query="лоб скулы") == []
     assert datasets.find_ids(query="брови") == ["b"]
@@ -100,7 +126,8 @@ def test_search_is_limited_to_one_dataset(datasets):
 
 def test_broken_file_and_longest_file_are_found_by_their_words(datasets):
     datasets.put(
-        "face", {"x": "messages: [сломан\n", "y": example_text("Длинный?", "слово " * 30_000)}
+        "face",
+        {"x": "messages: [сломан\n", "y": example_text("Длинный?", "слово " * 30_000)},
     )
     assert datasets.find_ids(query="сломан") == ["x"]
     assert datasets.find_ids(query="длинный") == ["y"]
@@ -136,7 +163,9 @@ def test_author_split_and_finding_filters_narrow_the_list(database, clock):
     assert (row.author, row.at, row.split) == ("", None, "test")
 
 
-def test_counts_have_another_version_after_each_commit_and_each_change_of_files(database, clock):
+def test_counts_have_another_version_after_each_commit_and_each_change_of_files(
+    database, clock
+):
     world = PipelineRows(database, clock)
     datasets = Datasets(database)
     steps = (
@@ -167,7 +196,9 @@ def test_example_that_an_undo_restores_is_in_its_side_at_once(database, clock):
     examples = make_examples()
     name = examples[1].id
     for position, removed in ((1, ()), (2, examples[1:2]), (3, ())):
-        world.push(position, [example for example in examples if example not in removed])
+        world.push(
+            position, [example for example in examples if example not in removed]
+        )
     datasets.put(FACE, {name: example_text("Что за лоб?", "Высокий.")})
     (row,) = datasets.entries.find(FACE, ExampleFilter(split="train"), 5)
     assert (row.example_id, row.split) == (name, "train")
@@ -184,9 +215,13 @@ def test_nearest_examples_come_from_one_dataset(database, clock):
         datasets.put(dataset, {examples[position].id: example_text("Что за лоб?")})
     assert datasets.entries.nearest(FACE, ["лоб"], 9) == [examples[1].messages]
     # A rare word weighs more than two words of nearly all examples.
-    usual = {example.id: example_text("Что значит черта лица?") for example in examples[2:]}
+    usual = {
+        example.id: example_text("Что значит черта лица?") for example in examples[2:]
+    }
     datasets.put(
-        FACE, usual | {examples[1].id: example_text("О чём говорят скулы?", "Много слов." * 20)}
+        FACE,
+        usual
+        | {examples[1].id: example_text("О чём говорят скулы?", "Много слов." * 20)},
     )
     stems = [stem(word) for word in ("черта", "лица", "скулы")]
     first, second, *_ = datasets.entries.nearest(FACE, stems, 9)

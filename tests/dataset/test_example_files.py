@@ -18,7 +18,11 @@ NEW = "2" * 40
 def index(database):
     index = FileIndex(database)
     index.add({OLD: "было\n", NEW: "стало\n"})
-    index.keep(FACE, "t1", {"dataset.yaml": NEW, "examples/b/c.yaml": OLD, "examples/a.yaml": NEW})
+    index.keep(
+        FACE,
+        "t1",
+        {"dataset.yaml": NEW, "examples/b/c.yaml": OLD, "examples/a.yaml": NEW},
+    )
     return index
 
 
@@ -30,7 +34,9 @@ def test_ids_are_listed_in_order_without_other_files(index):
 def test_text_replaced_by_an_editor_is_kept_for_a_revert(index, database, clock):
     changes = Changes(database, clock)
     edit = Edit("examples/b/c.yaml", OLD, "стало\n")
-    changes.put(make_changes(FACE, [edit], ChangeRequest(telegram_editor(7, "Вера"), "7", AT)))
+    changes.put(
+        make_changes(FACE, [edit], ChangeRequest(telegram_editor(7, "Вера"), "7", AT))
+    )
     index.keep(FACE, "t2", {"examples/b/c.yaml": NEW})
     assert (index.read_text(OLD), index.read_text(NEW), index.read_text("3" * 40)) == (
         "было\n",

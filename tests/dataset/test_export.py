@@ -16,7 +16,11 @@ from merlin.dataset.import_plan import strip_system
 pytestmark = pytest.mark.unit
 
 SYSTEM = "Отвечай коротко."
-CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+CALL = {
+    "id": "1",
+    "type": "function",
+    "function": {"name": "f", "arguments": '{"a": 1}'},
+}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 WITH_TOOLS = Example(
     "tools",
@@ -44,7 +48,9 @@ def conversations(draw):
     pairs = draw(st.lists(st.tuples(draw_text(), draw_text()), min_size=1, max_size=3))
     own = [Message("system", draw(draw_text()))] if draw(st.booleans()) else []
     turns = [
-        Message(role, content) for pair in pairs for role, content in zip(ROLES, pair, strict=True)
+        Message(role, content)
+        for pair in pairs
+        for role, content in zip(ROLES, pair, strict=True)
     ]
     tag = st.text("abвг", min_size=1, max_size=4)
     return Example(
@@ -75,7 +81,8 @@ def read_back(examples):
 def test_export_is_imported_back_as_the_same_examples(examples):
     examples = [replace(one, id=f"{number}") for number, one in enumerate(examples)]
     assert not any(
-        check_turns(example.messages, ((1, 1),) * len(example.messages)) for example in examples
+        check_turns(example.messages, ((1, 1),) * len(example.messages))
+        for example in examples
     )
     expected = [replace(strip_system(example, SYSTEM), id="") for example in examples]
     assert read_back(examples) == expected

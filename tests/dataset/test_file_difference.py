@@ -19,13 +19,19 @@ def example(question, answer, tags="[]"):
 
 def test_changed_example_is_shown_by_both_answers_with_the_words_that_differ():
     one = compare_files(
-        "examples/a.yaml", example("Какой вес?", "До 5 кг."), example("Какой вес?", "До 7 тонн.")
+        "examples/a.yaml",
+        example("Какой вес?", "До 5 кг."),
+        example("Какой вес?", "До 7 тонн."),
     )
     assert one.sides == [
         [Side("example-question", [("Какой вес?", False)])],
         [
-            Side("answer-before", [("До ", False), ("5 кг", True), (".", False)], "bad"),
-            Side("answer-after", [("До ", False), ("7 тонн", True), (".", False)], "ok"),
+            Side(
+                "answer-before", [("До ", False), ("5 кг", True), (".", False)], "bad"
+            ),
+            Side(
+                "answer-after", [("До ", False), ("7 тонн", True), (".", False)], "ok"
+            ),
         ],
         [],
     ]
@@ -57,7 +63,9 @@ def test_new_and_deleted_examples_have_one_side_without_marks():
 
 def test_tags_are_shown_where_they_change():
     changed = compare_files(
-        "examples/a.yaml", example("Когда?", "В пять.", "[время]"), example("Когда?", "В пять.")
+        "examples/a.yaml",
+        example("Когда?", "В пять.", "[время]"),
+        example("Когда?", "В пять."),
     )
     assert changed.sides[2] == [Side("tags-before", [("время", False)], "bad")]
 

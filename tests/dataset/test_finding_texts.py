@@ -9,11 +9,33 @@ from merlin.dataset.finding import Finding, escape_unprintable
 
 pytestmark = pytest.mark.unit
 
-RULES = sorted(key.removeprefix("finding-") for key in keys("ru") if key.startswith("finding-"))
+RULES = sorted(
+    key.removeprefix("finding-") for key in keys("ru") if key.startswith("finding-")
+)
 WORDS = [
-    *["name", "first", "byte", "code", "problem", "words", "keys", "expected", "allowed"],
+    *[
+        "name",
+        "first",
+        "byte",
+        "code",
+        "problem",
+        "words",
+        "keys",
+        "expected",
+        "allowed",
+    ],
     *["found", "role", "proposed", "text", "folder", "other", "near", "names", "model"],
-    *["sheet", "others", "calls", "results", "kind", "encoding", "letter", "reason", "answers"],
+    *[
+        "sheet",
+        "others",
+        "calls",
+        "results",
+        "kind",
+        "encoding",
+        "letter",
+        "reason",
+        "answers",
+    ],
 ]
 NUMBERS = ["size", "most", "limit", "needed", "tokens", "good", "fewest", "advised"]
 NUMBERS += ["count", "tests", "least", "column"]

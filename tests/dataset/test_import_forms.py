@@ -29,7 +29,9 @@ NAMED = {
     "rtf": [b"{\\rtf1\\ansi"],
     "picture": [b"\x89PNG\r\n", b"\xff\xd8\xff\xe0"],
     "lfs": [b"version https://git-lfs.github.com/spec/v1\n"],
-    "opendocument": [b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet"],
+    "opendocument": [
+        b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet"
+    ],
     "archive": [make_zip("a.csv"), b"Rar!\x1a", b"7z\xbc\xaf\x27"],
     "html": [b"<!DOCTYPE html>\n<html>", b"\n<TABLE>"],
     "xml": [b'<?xml version="1.0"?>\n<faq>'],
@@ -49,18 +51,26 @@ READ = [
     ("text", "FAQ\n\nВопрос: А?\nОтвет: Б.\n".encode()),
     ("text", "Вопрос 1: А?\nОтвет: Б.\n".encode("cp1251")),
     ("text", b"Q: A?\nA: B.\n"),
-    ("json", b'{"messages": [{"role": "user", "content": "{\\"conversations\\": [1]}"}]}'),
+    (
+        "json",
+        b'{"messages": [{"role": "user", "content": "{\\"conversations\\": [1]}"}]}',
+    ),
     ("json", b'{"messages": [], "metadata": {"request": []}}'),
     ("json", b'[{"prompt": "A?", "completion": "B."}]'),
     ("json", '\ufeff{"prompt": "A?", "completion": "B."}'.encode("utf-16-le")),
-    ("json", json.dumps({"question": "A?", "answer": "B.", "type": "private"}).encode()),
+    (
+        "json",
+        json.dumps({"question": "A?", "answer": "B.", "type": "private"}).encode(),
+    ),
     ("xlsx", make_zip("[Content_Types].xml", "xl/workbook.xml")),
     ("table", b"question,answer\n#1?,::B::\n"),
     ("table", "вопрос;ответ\nА?;Б\n".encode("cp1251")),
 ]
 
 
-@pytest.mark.parametrize(("name", "head"), [(k, v) for k, heads in NAMED.items() for v in heads])
+@pytest.mark.parametrize(
+    ("name", "head"), [(k, v) for k, heads in NAMED.items() for v in heads]
+)
 def test_form_is_recognised_by_its_beginning(name, head):
     form = find_form(head, "file.csv")
     assert (form.name, form.reader) == (name, "")
@@ -82,7 +92,15 @@ def test_ending_tells_where_the_beginning_does_not(name, form):
 
 
 # Forms that have a reader, which may find nothing.
-EMPTY = ("docx", "markdown", "telegram", "chatgpt", "dialogflow", "label-studio", "faq-page")
+EMPTY = (
+    "docx",
+    "markdown",
+    "telegram",
+    "chatgpt",
+    "dialogflow",
+    "label-studio",
+    "faq-page",
+)
 EMPTY += ("moodle", "gift", "rasa", "text")
 
 
@@ -90,6 +108,7 @@ EMPTY += ("moodle", "gift", "rasa", "text")
 def test_every_form_is_named_in_its_own_words(language):
     names = [*NAMED, *EMPTY]
     kinds = [
-        Finding("", 1, 1, "import-kind", arguments={"kind": name}).text(language) for name in names
+        Finding("", 1, 1, "import-kind", arguments={"kind": name}).text(language)
+        for name in names
     ]
     assert len({*kinds}) == len(names)

@@ -36,7 +36,9 @@ def list_messages(line):
 
 def test_lines_of_the_chat_format_become_examples():
     developer = {"role": "developer", "content": "Кратко.\r\nТочно."}
-    first = json.dumps(make_chat(developer, ASKED, {"role": "assistant", "content": "Тут.\n"}))
+    first = json.dumps(
+        make_chat(developer, ASKED, {"role": "assistant", "content": "Тут.\n"})
+    )
     second = json.dumps(make_chat(ASKED, ANSWERED, tags=["a"], split="test"))
     first, second = read_import_lines(f"{first}\r\n\r\n{second}", "a.jsonl")
     assert (first.line, second.line, first.file) == (1, 3, "a.jsonl")
@@ -78,20 +80,39 @@ def test_tool_calls_survive_an_import():
     [
         ({"question": "Где?", "answer": "Тут."}, "Где?", ""),
         ({"Instruction": "Где?", "input": "", "output": "Тут."}, "Где?", ""),
-        ({"instruction": "Где?", "context": "Ищу.", "response": "Тут."}, "Где?\nИщу.", ""),
-        ({"instruction": "Всё", "prompt": "Где?", "output": "Тут."}, "Где?", "instruction"),
+        (
+            {"instruction": "Где?", "context": "Ищу.", "response": "Тут."},
+            "Где?\nИщу.",
+            "",
+        ),
+        (
+            {"instruction": "Всё", "prompt": "Где?", "output": "Тут."},
+            "Где?",
+            "instruction",
+        ),
         (make_chat(ASKED, {**ANSWERED, "refusal": "x"}), "Где?", "messages[].refusal"),
         (make_chat({"user": "Где?"}, {**ANSWERED, "refusal": None}), "Где?", ""),
         (
-            make_chat({**ASKED, "content": [{"type": "text", "text": "Где?"}]}, ANSWERED),
+            make_chat(
+                {**ASKED, "content": [{"type": "text", "text": "Где?"}]}, ANSWERED
+            ),
             *("Где?", ""),
         ),
-        (make_chat(ASKED, ANSWERED, parallel_tool_calls=True), "Где?", "parallel_tool_calls"),
+        (
+            make_chat(ASKED, ANSWERED, parallel_tool_calls=True),
+            "Где?",
+            "parallel_tool_calls",
+        ),
     ],
 )
-def test_question_and_answer_are_read_by_their_names_and_the_rest_is_named(record, asked, ignored):
+def test_question_and_answer_are_read_by_their_names_and_the_rest_is_named(
+    record, asked, ignored
+):
     (line,) = read_import_lines(json.dumps(record))
-    assert (list_messages(line), line.findings) == ([("user", asked), ("assistant", "Тут.")], ())
+    assert (list_messages(line), line.findings) == (
+        [("user", asked), ("assistant", "Тут.")],
+        (),
+    )
     assert line.left == tuple(filter(None, [ignored]))
 
 
@@ -104,13 +125,25 @@ def test_preferred_and_rejected_answers_become_a_pair():
 @pytest.mark.parametrize(
     ("record", "rule", "inside"),
     [
-        (make_chat(ASKED, {**ANSWERED, "weight": "1"}), "wrong-type", "messages[1].weight"),
-        (make_chat(ASKED, {**ANSWERED, "role": "narrator"}), "not-one-of", "messages[1].role"),
+        (
+            make_chat(ASKED, {**ANSWERED, "weight": "1"}),
+            "wrong-type",
+            "messages[1].weight",
+        ),
+        (
+            make_chat(ASKED, {**ANSWERED, "role": "narrator"}),
+            "not-one-of",
+            "messages[1].role",
+        ),
         (make_chat("hello"), "wrong-type", "messages[0]"),
         (make_chat(), "too-few-items", "messages"),
         (make_chat(ASKED), "last-not-assistant", "messages[0]"),
         (make_chat(ASKED, {"content": "Я."}), "unknown-key", "messages[1].content"),
-        (make_chat({**ASKED, "content": " "}, ANSWERED), "empty-content", "messages[0]"),
+        (
+            make_chat({**ASKED, "content": " "}, ANSWERED),
+            "empty-content",
+            "messages[0]",
+        ),
         (
             make_chat({**ASKED, "content": [{"type": "image_url"}]}, ANSWERED),
             *("import-part", "messages[0].content[0]"),
@@ -123,7 +156,9 @@ def test_preferred_and_rejected_answers_become_a_pair():
         (PAIR | {"note": "ы" * 1_000_000}, "too-large", ""),
     ],
 )
-def test_record_that_breaks_its_format_is_reported_with_the_path_inside(record, rule, inside):
+def test_record_that_breaks_its_format_is_reported_with_the_path_inside(
+    record, rule, inside
+):
     lines = read_import_lines(f"{GOOD}\n{json.dumps(record)}\n{GOOD}", "a.jsonl")
     assert rules(lines)[0] == (2, rule)
     assert lines[1].findings[0].arguments.get("inside", "") == inside
@@ -156,8 +191,12 @@ def test_list_of_records_is_read_with_any_indentation(indent, count):
     records = [PAIR | {"note": f"№ {number}"} for number in range(count)]
     text = json.dumps(records, indent=indent, ensure_ascii=False)
     lines = read_import_lines(text)
-    assert [line.example.note for line in lines] == [record["note"] for record in records]
-    assert lines[-1].line == 1 + text.count("\n", 0, text.rindex('"prompt"')) - bool(indent)
+    assert [line.example.note for line in lines] == [
+        record["note"] for record in records
+    ]
+    assert lines[-1].line == 1 + text.count("\n", 0, text.rindex('"prompt"')) - bool(
+        indent
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,7 +218,8 @@ def test_tables_are_read_with_any_delimiter(text):
 
 def test_columns_of_an_example_are_read_and_others_are_named():
     text = (
-        "id,question,Источник,answer,split,,rejected\n1,Где?,книга,Тут.,test,,Там.\n,Кто?,,Я.,,ой\n"
+        "id,question,Источник,answer,split,,rejected\n"
+        "1,Где?,книга,Тут.,test,,Там.\n,Кто?,,Я.,,ой\n"
     )
     first, second = read_import_lines(text)
     assert (first.example.source, first.example.split) == ("книга", "test")
@@ -228,10 +268,13 @@ def test_cell_may_be_as_long_as_a_message():
 @given(st.data())
 def test_every_line_of_any_file_is_an_example_or_a_finding(data):
     good = json.dumps(
-        data.draw(st.sampled_from([PAIR, make_chat(ASKED, ANSWERED)])), ensure_ascii=False
+        data.draw(st.sampled_from([PAIR, make_chat(ASKED, ANSWERED)])),
+        ensure_ascii=False,
     )
     whole = data.draw(
-        st.sampled_from([f"{good}\n{good}", f"[{good}, {good}]", "question,answer\na,b"])
+        st.sampled_from(
+            [f"{good}\n{good}", f"[{good}, {good}]", "question,answer\na,b"]
+        )
     )
     content = whole.encode()
     for _ in range(data.draw(st.integers(1, 4))):
@@ -243,7 +286,9 @@ def test_every_line_of_any_file_is_an_example_or_a_finding(data):
     for line in lines:
         assert (line.example is None) <= bool(line.findings)
         assert line.line <= content.count(b"\n") + content.count(b"\r") + 1
-        assert all(finding.text("ru") and finding.text("en") for finding in line.findings)
+        assert all(
+            finding.text("ru") and finding.text("en") for finding in line.findings
+        )
 
 
 PIECES = [

@@ -22,7 +22,9 @@ def make_zip(files):
     output = io.BytesIO()
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, value in files.items():
-            archive.writestr(name, value if isinstance(value, str) else json.dumps(value))
+            archive.writestr(
+                name, value if isinstance(value, str) else json.dumps(value)
+            )
     return output.getvalue()
 
 
@@ -34,10 +36,14 @@ def save(document):
 
 def read(*files, **columns):
     """Return the conversations as texts, and the findings as rule and what they say."""
-    given = [(text.encode() if isinstance(text, str) else text, name) for name, text in files]
+    given = [
+        (text.encode() if isinstance(text, str) else text, name) for name, text in files
+    ]
     lines = [*read_import_files(given, columns)]
     talks = [
-        " | ".join(each.content for each in one.example.messages) for one in lines if one.example
+        " | ".join(each.content for each in one.example.messages)
+        for one in lines
+        if one.example
     ]
     left = [key for line in lines for key in line.left]
     found = [
@@ -59,8 +65,15 @@ def turns(*texts, role="role", text="content", names=("user", "assistant")):
 
 
 def telegram(*messages, **chat):
-    whole = [{"type": "message", "date": "2026-09-01T10:00:00", **each} for each in messages]
-    return {"name": "C", "type": "private_supergroup", "id": 1, "messages": whole} | chat
+    whole = [
+        {"type": "message", "date": "2026-09-01T10:00:00", **each} for each in messages
+    ]
+    return {
+        "name": "C",
+        "type": "private_supergroup",
+        "id": 1,
+        "messages": whole,
+    } | chat
 
 
 STUDENT = {"from_id": "user2"}
@@ -93,9 +106,14 @@ def chatgpt(nodes, current):
     """`nodes`: id -> parent, role, parts and more keys of the message."""
     mapping = {"root": {"id": "root", "message": None, "parent": None}}
     for name, (parent, role, parts, more) in nodes.items():
-        message = {"author": {"role": role}, "content": {"content_type": "text", "parts": parts}}
+        message = {
+            "author": {"role": role},
+            "content": {"content_type": "text", "parts": parts},
+        }
         mapping[name] = {"id": name, "parent": parent, "message": message | more}
-    return [{"title": "A", "create_time": 1.5, "mapping": mapping, "current_node": current}]
+    return [
+        {"title": "A", "create_time": 1.5, "mapping": mapping, "current_node": current}
+    ]
 
 
 GPT = {
@@ -143,12 +161,19 @@ SPEECH = [
 ]
 DIALOGFLOW = {
     "agent.json": {"language": "en"},
-    "intents/hours.json": {"name": "hours", "contexts": [], "responses": [{"messages": SPEECH}]},
+    "intents/hours.json": {
+        "name": "hours",
+        "contexts": [],
+        "responses": [{"messages": SPEECH}],
+    },
     "intents/hours_usersays_en.json": [
         {"data": [{"text": "open "}, {"text": "when?", "meta": "@x"}]}
     ],
     "intents/hours_usersays_ru.json": [{"data": [{"text": "Когда?"}]}],
-    "intents/more.json": {"contexts": ["hours"], "responses": [{"messages": SPEECH[1:]}]},
+    "intents/more.json": {
+        "contexts": ["hours"],
+        "responses": [{"messages": SPEECH[1:]}],
+    },
     "intents/more_usersays_ru.json": [{"data": [{"text": "А потом?"}]}],
 }
 MOODLE = """\
@@ -200,7 +225,9 @@ STUDIO = [
     {
         "id": 2,
         "data": {"prompt": "How?", "response": "Badly."},
-        "annotations": [{"result": [{"type": "choices", "value": {"choices": ["Bad"]}}]}],
+        "annotations": [
+            {"result": [{"type": "choices", "value": {"choices": ["Bad"]}}]}
+        ],
     },
 ]
 QNA = [
@@ -211,15 +238,29 @@ QNA = [
         "source": "s",
         "context": {"isContextOnly": False},
     },
-    {"id": 2, "questions": ["And?"], "answer": "Then.", "context": {"isContextOnly": True}},
+    {
+        "id": 2,
+        "questions": ["And?"],
+        "answer": "Then.",
+        "context": {"isContextOnly": True},
+    },
 ]
 FAQ_PAGE = {
     "@type": "FAQPage",
-    "mainEntity": [{"@type": "Question", "name": "A?", "acceptedAnswer": {"text": "<p>B.</p>"}}],
+    "mainEntity": [
+        {"@type": "Question", "name": "A?", "acceptedAnswer": {"text": "<p>B.</p>"}}
+    ],
 }
 SQUAD = {
     "data": [
-        {"paragraphs": [{"context": "c", "qas": [{"question": "A?", "answers": [{"text": "B."}]}]}]}
+        {
+            "paragraphs": [
+                {
+                    "context": "c",
+                    "qas": [{"question": "A?", "answers": [{"text": "B."}]}],
+                }
+            ]
+        }
     ]
 }
 GEMINI = {
@@ -239,7 +280,11 @@ SHARE = (
 )
 FORMS = {
     "telegram": (dump(TALK), TALKS, ["messages 4"]),
-    "telegram, all chats": (dump({"about": "x", "chats": {"list": [TALK]}}), TALKS, ["messages 4"]),
+    "telegram, all chats": (
+        dump({"about": "x", "chats": {"list": [TALK]}}),
+        TALKS,
+        ["messages 4"],
+    ),
     "telegram, a bot": (
         dump(telegram(ASKED, {"id": 3, **CURATOR, "text": "At 9."}, type="bot_chat")),
         *(["When? | At 9."], []),
@@ -255,7 +300,12 @@ FORMS = {
         dump(
             chatgpt(
                 {
-                    "a": ("root", "user", [{"content_type": "image_asset_pointer"}], {}),
+                    "a": (
+                        "root",
+                        "user",
+                        [{"content_type": "image_asset_pointer"}],
+                        {},
+                    ),
                     "b": ("a", "assistant", ["A cat."], {}),
                 },
                 "b",
@@ -282,13 +332,25 @@ FORMS = {
     "gift": (
         GIFT,
         [
-            *("Who is in the tomb? | Grant", "Is it Grant? | true", "When was he born? | 1822"),
-            *("Match. | cat — meow\ndog — woof", "Which? | a\nb", "Two and two _____ four. | are"),
+            *(
+                "Who is in the tomb? | Grant",
+                "Is it Grant? | true",
+                "When was he born? | 1822",
+            ),
+            *(
+                "Match. | cat — meow\ndog — woof",
+                "Which? | a\nb",
+                "Two and two _____ four. | are",
+            ),
             "What is 2:2? | 1 = one",
         ],
         ["choices 4", "questions 1"],
     ),
-    "label studio": (dump(STUDIO), ["Where? | Here."], ["annotations 1", "import-bad-answer"]),
+    "label studio": (
+        dump(STUDIO),
+        ["Where? | Here."],
+        ["annotations 1", "import-bad-answer"],
+    ),
     "qna maker": (
         dump({"qnaDocuments": QNA}),
         ["How? | So.", "In which way? | So."],
@@ -302,14 +364,29 @@ FORMS = {
     "squad": (dump(SQUAD), ["A? | B."], []),
     "intents": (
         dump(
-            {"intents": [{"tag": "hi", "patterns": ["Hi", "Hey"], "responses": ["Hello.", "Hey."]}]}
+            {
+                "intents": [
+                    {
+                        "tag": "hi",
+                        "patterns": ["Hi", "Hey"],
+                        "responses": ["Hello.", "Hey."],
+                    }
+                ]
+            }
         ),
         *(["Hi | Hello.", "Hey | Hello."], ["responses[1:]"]),
     ),
     "gemini": (dump(GEMINI), ["Briefly. | A? | B."], []),
-    "yandex": (dump({"request": turns("A?", text="text"), "response": "B."}), ["A? | B."], []),
+    "yandex": (
+        dump({"request": turns("A?", text="text"), "response": "B."}),
+        ["A? | B."],
+        [],
+    ),
     "openai, preference": (
-        dump(PREFERENCE | {"non_preferred_output": turns("No.", names=("assistant",) * 2)}),
+        dump(
+            PREFERENCE
+            | {"non_preferred_output": turns("No.", names=("assistant",) * 2)}
+        ),
         *(["A? | B."], []),
     ),
     "trl, whole talks": (
@@ -323,7 +400,11 @@ FORMS = {
         ),
         *(["A? | B."], ["score_chosen"]),
     ),
-    "trl, texts": (dump({"prompt": "A?", "chosen": "B.", "rejected": "No."}), ["A? | B."], []),
+    "trl, texts": (
+        dump({"prompt": "A?", "chosen": "B.", "rejected": "No."}),
+        ["A? | B."],
+        [],
+    ),
     "sharegpt": (dump({"conversations": SHARE}), ["Briefly. | A? | B."], []),
     "alpaca": (
         dump(
@@ -352,7 +433,11 @@ FORMS = {
         [],
         ["import-history"],
     ),
-    "human and assistant": (dump({"text": "### Human: A?### Assistant: B."}), ["A? | B."], []),
+    "human and assistant": (
+        dump({"text": "### Human: A?### Assistant: B."}),
+        ["A? | B."],
+        [],
+    ),
     "markdown": (
         "---\ntitle: x\n---\n# FAQ\n\nOurs.\n\n## 1. A?\n\n- b\n- c\n\n```sh\n# d\n\ne\n```\n\n### More\n\nf\n\nB?\n---\n\ng\n",
         ["A? | - b\n- c\n\n```sh\n# d\n\ne\n```\n\nMore\n\nf", "B? | g"],
@@ -389,9 +474,17 @@ FORMS = {
         ["Wo? | Drüben, im Café."],
         ["import-encoding"],
     ),
-    "csv, names": ("sep=;\r\n№;Question (EN);Answer [en]:\r\n1;A?;b\r\n", ["A? | b"], ["№"]),
+    "csv, names": (
+        "sep=;\r\n№;Question (EN);Answer [en]:\r\n1;A?;b\r\n",
+        ["A? | b"],
+        ["№"],
+    ),
     "csv, short names": ('Q,A\rA?,"b, c"\r', ["A? | b, c"], []),
-    "csv, titles": ("FAQ;;\n\nOf 2026;;\nВопрос;Ответ;Тема\nA?;b;x\n", ["A? | b"], ["rows 2"]),
+    "csv, titles": (
+        "FAQ;;\n\nOf 2026;;\nВопрос;Ответ;Тема\nA?;b;x\n",
+        ["A? | b"],
+        ["rows 2"],
+    ),
     "csv, no heading": ("A?;b, c\nB?;d\n", ["A? | b, c", "B? | d"], []),
     "csv, verdicts": (
         "question,answer,is_correct\nA?,b,ЛОЖЬ\nB?,c,TRUE\n",
@@ -433,7 +526,9 @@ def test_file_gives_its_questions_with_their_answers_and_what_is_left_out(name):
 
 
 def test_files_of_a_project_of_rasa_are_read_together():
-    talks, left = read(("nlu.yml", NLU), ("questions.csv", "Q,A\nA?,b\n"), ("domain.yml", DOMAIN))
+    talks, left = read(
+        ("nlu.yml", NLU), ("questions.csv", "Q,A\nA?,b\n"), ("domain.yml", DOMAIN)
+    )
     assert talks == [
         "A? | b",
         "When are you open? | From 9.",
@@ -451,7 +546,8 @@ def test_answer_that_is_worse_becomes_rejected():
 
 
 @pytest.mark.parametrize(
-    "columns", [{"question": "name", "answer": "Text (EN)"}, {"question": "1", "answer": "3"}]
+    "columns",
+    [{"question": "name", "answer": "Text (EN)"}, {"question": "1", "answer": "3"}],
 )
 def test_columns_are_read_by_the_names_or_numbers_that_were_chosen(columns):
     heading = "Name,Created,Text (EN)\n" if columns["question"] == "name" else ""
@@ -516,7 +612,9 @@ def test_word_documents_are_read_by_headings_bold_lines_marks_and_tables():
     bold.add_paragraph().add_run("A?").bold = True
     bold.add_paragraph("b")
     link = bold.add_paragraph("See ")._p.makeelement(qn("w:hyperlink"))
-    address = bold.part.relate_to("https://a.org", RELATIONSHIP_TYPE.HYPERLINK, is_external=True)
+    address = bold.part.relate_to(
+        "https://a.org", RELATIONSHIP_TYPE.HYPERLINK, is_external=True
+    )
     link.set(qn("r:id"), address)
     paragraph = bold.paragraphs[-1]
     paragraph._p.append(link)
@@ -537,7 +635,11 @@ def test_word_documents_are_read_by_headings_bold_lines_marks_and_tables():
             ["A? | b\n\nc", "B? | d"],
             [],
         ),
-        (make_document("FAQ", [["Вопрос", "Ответ"], ["A?", "b"]]), ["A? | b"], ["texts 1"]),
+        (
+            make_document("FAQ", [["Вопрос", "Ответ"], ["A?", "b"]]),
+            ["A? | b"],
+            ["texts 1"],
+        ),
         (bold, ["A? | b\n\nSee [it](https://a.org)"], []),
         (make_document("Nothing."), [], ["texts 1", "import-kind"]),
     ]
@@ -549,7 +651,9 @@ DEEP = "[" * 100_000
 HOSTILE = {
     "entity": '<quiz><!DOCTYPE quiz [<!ENTITY a SYSTEM "file:///etc/hostname">]><question/></quiz>',
     "entity before": '<?xml version="1.0"?>\n<quiz/><!DOCTYPE a>',
-    "bomb": make_zip({"agent.json": {}, "intents/a.json": "[" + "0," * 8_000_000 + "0]"}),
+    "bomb": make_zip(
+        {"agent.json": {}, "intents/a.json": "[" + "0," * 8_000_000 + "0]"}
+    ),
     "deep": make_zip({"agent.json": {}, "intents/a.json": DEEP}),
     "damaged": make_zip(DIALOGFLOW)[:-30],
 }

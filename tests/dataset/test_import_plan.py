@@ -25,13 +25,23 @@ def example_text(question, answer="Да."):
 
 
 def make_files(*texts):
-    examples = [FileText("trial", f"examples/{name}.yaml", name * 40, text) for name, text in texts]
+    examples = [
+        FileText("trial", f"examples/{name}.yaml", name * 40, text)
+        for name, text in texts
+    ]
     return [FileText("trial", "dataset.yaml", "f" * 40, SETTINGS), *examples]
 
 
 def make_record(question, answer="Да.", **more):
-    messages = [("system", "Отвечай коротко!"), ("user", question), ("assistant", answer)]
-    return {"messages": [{"role": role, "content": words} for role, words in messages], **more}
+    messages = [
+        ("system", "Отвечай коротко!"),
+        ("user", question),
+        ("assistant", answer),
+    ]
+    return {
+        "messages": [{"role": role, "content": words} for role, words in messages],
+        **more,
+    }
 
 
 def read_lines(*records, name="a.jsonl"):
@@ -56,13 +66,21 @@ def test_system_text_equal_to_the_datasets_is_dropped():
 
 def test_known_examples_are_not_imported_again():
     own = f"messages:\n  - system: Отвечай коротко.\n{example_text('Кто?').partition(chr(10))[2]}"
-    files = make_files(("b", example_text("Где?")), ("c", example_text("Где?")), ("d", own))
-    records = [make_record("Где?"), make_record("Что?"), make_record("ЧТО"), make_record("Кто?")]
+    files = make_files(
+        ("b", example_text("Где?")), ("c", example_text("Где?")), ("d", own)
+    )
+    records = [
+        make_record("Где?"),
+        make_record("Что?"),
+        make_record("ЧТО"),
+        make_record("Кто?"),
+    ]
     plan = plan_import("trial", files, read_lines(*records))
     assert [edit.path for edit in plan.edits] == ["examples/что.yaml"]
     assert plan.duplicates == 3
     again = make_files(
-        *((edit.path[9:-5], edit.text) for edit in plan.edits), ("b", example_text("Где?"))
+        *((edit.path[9:-5], edit.text) for edit in plan.edits),
+        ("b", example_text("Где?")),
     )
     assert not plan_import("trial", again, read_lines(*records[:3])).edits
 
@@ -89,11 +107,15 @@ def test_lines_of_several_files_are_reported_in_order_with_their_file():
 
 
 def test_what_is_left_out_is_counted_in_each_file():
-    first = [make_record("Где?", id=1), make_record("Что?", id=2, parallel_tool_calls=False)]
+    first = [
+        make_record("Где?", id=1),
+        make_record("Что?", id=2, parallel_tool_calls=False),
+    ]
     second = read_lines(make_record("Кто?", id=3), name="b.jsonl")
     plan = plan_import("trial", make_files(), [*read_lines(*first), *second])
     found = [
-        (finding.path, finding.line, finding.rule, finding.text("en")) for finding in plan.findings
+        (finding.path, finding.line, finding.rule, finding.text("en"))
+        for finding in plan.findings
     ]
     assert found == [
         ("a.jsonl", 1, "import-left-keys", "Left out: id (2 records)."),
@@ -106,7 +128,9 @@ def test_finding_of_the_check_names_the_path_in_the_example():
     record = make_record("Где?", "sk-abcdefghijklmnop1234")
     plan = plan_import("trial", make_files(), read_lines(record))
     secret = next(finding for finding in plan.findings if finding.rule == "secret")
-    assert secret.text("en").startswith("messages[1].assistant: This looks like a key or password")
+    assert secret.text("en").startswith(
+        "messages[1].assistant: This looks like a key or password"
+    )
 
 
 def test_records_of_a_one_line_list_are_reported_with_their_columns():
@@ -120,24 +144,39 @@ def test_records_of_a_one_line_list_are_reported_with_their_columns():
     text = json.dumps(records, ensure_ascii=False)
     lines = read_import_files([(text.encode(), "a.json")])
     plan = plan_import("trial", make_files(), lines, {"recall": 1000})
-    ends = [len(json.dumps(records[: number + 1], ensure_ascii=False)) for number in range(5)]
+    ends = [
+        len(json.dumps(records[: number + 1], ensure_ascii=False))
+        for number in range(5)
+    ]
     begins = [2, *(end + 2 for end in ends)]
     assert plan.duplicates == 1
-    assert [finding.column for finding in plan.findings] == [begins[1], begins[3], begins[4]]
+    assert [finding.column for finding in plan.findings] == [
+        begins[1],
+        begins[3],
+        begins[4],
+    ]
     assert (plan.lines, plan.rejected, len(plan.good_edits)) == (5, 3, 1)
 
 
 def test_contradiction_between_new_lines_names_the_other_line_not_its_future_file():
-    records = [make_record("Где?", "Тут."), make_record("Где?", "Там."), make_record("Кто?", "Он.")]
+    records = [
+        make_record("Где?", "Тут."),
+        make_record("Где?", "Там."),
+        make_record("Кто?", "Он."),
+    ]
     files = make_files(("who", example_text("Кто?", "Она.")))
     plan = plan_import("trial", files, read_lines(*records, name="a\n.jsonl"))
-    assert [(finding.line, finding.arguments["other"]) for finding in plan.findings] == [
+    assert [
+        (finding.line, finding.arguments["other"]) for finding in plan.findings
+    ] == [
         (1, "a\\n.jsonl:2:1"),
         (3, "examples/who.yaml"),
     ]
 
 
-def test_more_than_one_commits_worth_is_refused_without_counting_known_ones(monkeypatch):
+def test_more_than_one_commits_worth_is_refused_without_counting_known_ones(
+    monkeypatch,
+):
     monkeypatch.setattr(import_plan, "MAX_BATCH_SIZE", 3)
     known = [make_record("Где?")] * 9
     assert len(plan_import("trial", make_files(), read_lines(*known)).edits) == 1

@@ -26,7 +26,10 @@ def rules(lines):
 def change_member(content, path, old, new):
     """Return a workbook with a text replaced in one of its members."""
     output = BytesIO()
-    with ZipFile(BytesIO(content)) as before, ZipFile(output, "w", ZIP_DEFLATED) as after:
+    with (
+        ZipFile(BytesIO(content)) as before,
+        ZipFile(output, "w", ZIP_DEFLATED) as after,
+    ):
         for name in before.namelist():
             text = before.read(name)
             after.writestr(name, text.replace(old, new) if name == path else text)
@@ -35,12 +38,18 @@ def change_member(content, path, old, new):
 
 HEADING = ["question", "answer"]
 SHEET = "xl/worksheets/sheet2.xml"
-GOOD = make_workbook(["Вопрос", " ответ ", "теги"], ["Где?", "Тут.", "a, b"], [], ["Сколько?", 42])
+GOOD = make_workbook(
+    ["Вопрос", " ответ ", "теги"], ["Где?", "Тут.", "a, b"], [], ["Сколько?", 42]
+)
 
 
 def test_rows_of_a_sheet_become_examples():
     first, second = read_import_files([(GOOD, "a.csv")])
-    assert (first.line, first.example.question, first.example.answer) == (2, "Где?", "Тут.")
+    assert (first.line, first.example.question, first.example.answer) == (
+        2,
+        "Где?",
+        "Тут.",
+    )
     assert (first.example.tags, first.file) == (("a", "b"), "a.csv")
     assert (second.line, second.example.answer) == (4, "42")
 
@@ -48,7 +57,9 @@ def test_rows_of_a_sheet_become_examples():
 def test_dates_and_booleans_are_read_as_text():
     day = dt.date(2026, 11, 22)
     moment = dt.datetime.combine(day, dt.time(9, 30))
-    lines = read(make_workbook(HEADING, ["Когда?", day], ["Во сколько?", moment], ["Так?", True]))
+    lines = read(
+        make_workbook(HEADING, ["Когда?", day], ["Во сколько?", moment], ["Так?", True])
+    )
     answers = [line.example.answer for line in lines]
     assert answers == ["2026-11-22", "2026-11-22 09:30:00", "True"]
 
@@ -61,7 +72,10 @@ def test_numbers_are_read_as_a_spreadsheet_shows_them():
     book.active["B3"].number_format = "0%"
     book.save(content)
     stored = change_member(
-        content.getvalue(), "xl/worksheets/sheet1.xml", b"<v>0.3<", b"<v>0.30000000000000004<"
+        content.getvalue(),
+        "xl/worksheets/sheet1.xml",
+        b"<v>0.3<",
+        b"<v>0.30000000000000004<",
     )
     assert [line.example.answer for line in read(stored)] == ["0.3", "7%"]
 
@@ -78,7 +92,9 @@ def test_numbers_are_read_as_a_spreadsheet_shows_them():
 def test_first_visible_sheet_with_a_heading_is_read_and_the_others_named(
     state, before, after, left
 ):
-    content = make_workbook(HEADING, ["Где?", "Тут."], before=before, after=after, state=state)
+    content = make_workbook(
+        HEADING, ["Где?", "Тут."], before=before, after=after, state=state
+    )
     (line,) = read(content)
     assert line.example.question == "Где?"
     named = [
@@ -98,12 +114,18 @@ def test_first_visible_sheet_with_a_heading_is_read_and_the_others_named(
         (make_workbook([], ["a", "b"], ["c", "d"]), [(2, "import-heading")]),
         (GOOD[:-100], [(1, "import-unreadable")]),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), [(1, "import-kind")]),
-        (change_member(GOOD, "xl/workbook.xml", b"</workbook>", b""), [(1, "import-unreadable")]),
+        (
+            change_member(GOOD, "xl/workbook.xml", b"</workbook>", b""),
+            [(1, "import-unreadable")],
+        ),
         (
             change_member(GOOD, "[Content_Types].xml", b"sheet.main+xml", b"+xml"),
             [(1, "import-unreadable")],
         ),
-        (change_member(GOOD, SHEET, b'r="A4"', b'r="A9999999"'), [(1, "import-unreadable")]),
+        (
+            change_member(GOOD, SHEET, b'r="A4"', b'r="A9999999"'),
+            [(1, "import-unreadable")],
+        ),
     ],
 )
 def test_unreadable_workbook_is_reported(content, expected):
@@ -137,6 +159,9 @@ print(first.example.answer, "openpyxl" in sys.modules)
 
 def test_workbook_is_read_by_a_process_of_its_own():
     process = subprocess.run(
-        [sys.executable, "-c", _READ_AND_LIST_MODULES], input=GOOD, capture_output=True, check=True
+        [sys.executable, "-c", _READ_AND_LIST_MODULES],
+        input=GOOD,
+        capture_output=True,
+        check=True,
     )
     assert process.stdout.decode().split()[-2:] == ["Тут.", "False"]

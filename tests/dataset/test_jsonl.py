@@ -30,7 +30,9 @@ GOLDEN = (
 def test_line_of_the_first_example_is_exact():
     example, findings = read_example(FIRST.encode())
     assert not findings
-    assert make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+    assert (
+        make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+    )
 
 
 def test_long_form_gives_the_same_line_as_the_short_form():
@@ -39,13 +41,20 @@ def test_long_form_gives_the_same_line_as_the_short_form():
     )
     assert long != FIRST
     example, _ = read_example(long.encode())
-    assert make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+    assert (
+        make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+    )
 
 
 def test_extra_fields_and_tools_are_included():
     tool = {"type": "function", "function": {"name": "count"}}
-    messages = (Message("user", "a"), Message("assistant", "b", {"weight": 0, "name": "merlin"}))
-    line = make_training_line(Example("x", "", "", messages, tools=(tool,)), "s").decode()
+    messages = (
+        Message("user", "a"),
+        Message("assistant", "b", {"weight": 0, "name": "merlin"}),
+    )
+    line = make_training_line(
+        Example("x", "", "", messages, tools=(tool,)), "s"
+    ).decode()
     assert line == (
         '{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},'
         '{"role":"assistant","content":"b","name":"merlin","weight":0}],'

@@ -64,7 +64,9 @@ def change(rng, files):
         del files[path]
     else:
         text = rng.choice((*ASKED, *GOOD))
-        files[rng.choice((path, new))] = mutate(rng, text) if rng.random() < 0.3 else text
+        files[rng.choice((path, new))] = (
+            mutate(rng, text) if rng.random() < 0.3 else text
+        )
 
 
 def spoil(rng, place, monkeypatch):
@@ -84,12 +86,17 @@ def describe(checked, folder):
     """Return all that people and trainers get of a check, with the bytes of its build."""
     sides = checked.sides
     report = [checked.findings, checked.rejected, checked.spec, sides, checked.found]
-    report += [[each.path for each in part] for part in (checked.examples, checked.duplicates)]
+    report += [
+        [each.path for each in part] for part in (checked.examples, checked.duplicates)
+    ]
     if not checked.is_buildable:
         return report
     build = make_build(checked)
     written = write_build(build, folder, 1)
-    taught = {name: (each.blob, build.dump_messages(name)) for name, each in build.examples.items()}
+    taught = {
+        name: (each.blob, build.dump_messages(name))
+        for name, each in build.examples.items()
+    }
     return [
         *report,
         taught,

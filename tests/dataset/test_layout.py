@@ -27,7 +27,8 @@ def check_with(path, content="x", **options):
 
 
 @pytest.mark.parametrize(
-    "path", ["README.md", "examples/README.ru.md", "examples/face/.gitkeep", ".gitattributes"]
+    "path",
+    ["README.md", "examples/README.ru.md", "examples/face/.gitkeep", ".gitattributes"],
 )
 def test_readme_and_git_files_are_allowed_anywhere(path):
     _, checked = check_with(path)
@@ -49,7 +50,11 @@ def test_example_with_a_bad_name_is_rejected_with_a_proposed_name(path, proposed
     finding = only_finding(checked, "bad-name")
     assert finding.arguments["proposed"] == proposed
     assert finding.path.isprintable()
-    assert (finding.severity, checked.rejected, checked.found) == (Severity.ERROR, 1, 61)
+    assert (finding.severity, checked.rejected, checked.found) == (
+        Severity.ERROR,
+        1,
+        61,
+    )
     assert proposed in finding.text("ru")
     assert proposed in finding.text("en")
     assert "NFC" in finding.text("en")  # a decomposed name looks the same
@@ -61,7 +66,10 @@ def test_example_with_a_bad_name_is_rejected_with_a_proposed_name(path, proposed
 def test_examples_that_the_check_accepts_can_be_edited():
     longest = f"examples/{'deep/' * 197}q.yaml"
     _, checked = check_with(longest, example_yaml())
-    assert (len(checked.examples), check_path(f"trial/{longest}")) == (61, f"trial/{longest}")
+    assert (len(checked.examples), check_path(f"trial/{longest}")) == (
+        61,
+        f"trial/{longest}",
+    )
 
 
 def test_other_file_among_examples_is_reported_and_not_counted():
@@ -74,7 +82,9 @@ def test_other_file_among_examples_is_reported_and_not_counted():
 @pytest.mark.parametrize(
     ("mode", "kind"), [("120000", "link"), ("160000", "submodule"), ("000000", "other")]
 )
-@pytest.mark.parametrize("path", ["examples/link.yaml", "materials/link.md", "README.md"])
+@pytest.mark.parametrize(
+    "path", ["examples/link.yaml", "materials/link.md", "README.md"]
+)
 def test_symlink_or_submodule_is_an_error_and_never_read(mode, kind, path):
     tree, checked = check_with(path, "/etc/passwd", mode=mode)
     finding = only_finding(checked, "not-a-file")
@@ -85,7 +95,11 @@ def test_symlink_or_submodule_is_an_error_and_never_read(mode, kind, path):
 
 def test_symlink_in_place_of_dataset_yaml_makes_the_dataset_unbuildable():
     tree = FileTree(
-        {path: text for path, text in make_good_files(60).items() if path != "dataset.yaml"}
+        {
+            path: text
+            for path, text in make_good_files(60).items()
+            if path != "dataset.yaml"
+        }
     )
     tree.add("dataset.yaml", "/etc/passwd", mode="120000")
     checked = tree.check()
@@ -109,7 +123,9 @@ def test_examples_over_the_file_limit_are_rejected_in_one_finding(monkeypatch):
     assert (len(checked.examples), checked.rejected) == (0, 61)
 
 
-def test_folder_that_is_over_the_limit_of_a_listing_has_no_other_finding(tmp_path, monkeypatch):
+def test_folder_that_is_over_the_limit_of_a_listing_has_no_other_finding(
+    tmp_path, monkeypatch
+):
     """A folder on disk as one in git: `merlin check` says what the daemon would say."""
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples/a.yaml").write_text("x", encoding="utf-8")
@@ -123,7 +139,9 @@ def test_folder_that_is_over_the_limit_of_a_listing_has_no_other_finding(tmp_pat
 
 def test_examples_over_the_byte_limit_are_rejected_in_one_finding(monkeypatch):
     tree = FileTree(make_good_files(60))
-    size = sum(entry.size for entry in tree.entries if entry.path.startswith("examples/"))
+    size = sum(
+        entry.size for entry in tree.entries if entry.path.startswith("examples/")
+    )
     monkeypatch.setattr(layout, "MAX_EXAMPLE_BYTES", size - 1)
     checked = tree.check()
     assert only_finding(checked, "too-many-files").arguments["size"] == size

@@ -11,14 +11,37 @@ pytestmark = pytest.mark.unit
 
 # Rule and kind -> texts; those of a question begin with "Q: ", which is cut.
 FOUND = {
-    "missing-value": ["null", "NaN", "N/A", "-", "<NA>", "#Н/Д", "[object Object]", "Q: nan"],
-    "unfilled-template": ["I am {{name}}.", "{% if a %}Yes{% endif %}", "Q: {{ user.name }}?"],
+    "missing-value": [
+        "null",
+        "NaN",
+        "N/A",
+        "-",
+        "<NA>",
+        "#Н/Д",
+        "[object Object]",
+        "Q: nan",
+    ],
+    "unfilled-template": [
+        "I am {{name}}.",
+        "{% if a %}Yes{% endif %}",
+        "Q: {{ user.name }}?",
+    ],
     "masked-value": [
-        *("Звоните: [телефон].", "Call [PHONE]", "I am <name>.", "Пишите <имя>", "[EMAIL_1]"),
+        *(
+            "Звоните: [телефон].",
+            "Call [PHONE]",
+            "I am <name>.",
+            "Пишите <имя>",
+            "[EMAIL_1]",
+        ),
         *("Dear [Your Name],", "<PHONE_NUMBER>", "[НОМЕР КАРТЫ]"),
         "[insert the date here]",
     ],
-    "reasoning": ["<think>So…</think>Lamps.", "So…\n</think>\nLamps.", "So…</seed:think>Lamps."],
+    "reasoning": [
+        "<think>So…</think>Lamps.",
+        "So…\n</think>\nLamps.",
+        "So…</seed:think>Lamps.",
+    ],
     "replacement-character": ["Это л\ufffdмпа.", "Q: `\ufffd`?"],
     "leftover masked": ["Q: Меня зовут [имя], где я?", "Q: Write to <e-mail>?"],
     "leftover excel": ["One._x000D_\nTwo.", "Q: One_x000a_Two?"],
@@ -27,24 +50,57 @@ FOUND = {
         *("Q: One.\\r\\nTwo?", "One.\\ntwo"),
     ],
     "leftover separator": [
-        *("Q: Where?\n\n###\n\n", "Q: Where? ->", "Q: Where?\n\n### Response:\n", "Q: Where?###"),
-        *("Hold the button. [END]", " Hold the button. END", "Hold it.\nEND\n", "Hold it ###"),
+        *(
+            "Q: Where?\n\n###\n\n",
+            "Q: Where? ->",
+            "Q: Where?\n\n### Response:\n",
+            "Q: Where?###",
+        ),
+        *(
+            "Hold the button. [END]",
+            " Hold the button. END",
+            "Hold it.\nEND\n",
+            "Hold it ###",
+        ),
     ],
     "leftover html": [
-        *("<p>One.</p>", '<a href="https://example.org">pass</a>', "One<br>two", "One <br/>two"),
-        *("Press &quot;OK&quot;", "It&#39;s", "room &mdash; 12", "<ul>\n<li>One</li>\n</ul>"),
+        *(
+            "<p>One.</p>",
+            '<a href="https://example.org">pass</a>',
+            "One<br>two",
+            "One <br/>two",
+        ),
+        *(
+            "Press &quot;OK&quot;",
+            "It&#39;s",
+            "room &mdash; 12",
+            "<ul>\n<li>One</li>\n</ul>",
+        ),
         *("<b>Важно:</b> приходите", "Q: Who&#39;s there?", '<font color="red">now'),
         "<p>One.\n<p>Two.",
     ],
     "leftover citation": [
-        *("On 12 June【4:0†source】.", "See the plan :contentReference[oaicite:1]{index=1}"),
-        *("It is.\ue200cite\ue202turn0search0\ue201", "It is. citeturn0search0turn1view0"),
+        *(
+            "On 12 June【4:0†source】.",
+            "See the plan :contentReference[oaicite:1]{index=1}",
+        ),
+        *(
+            "It is.\ue200cite\ue202turn0search0\ue201",
+            "It is. citeturn0search0turn1view0",
+        ),
         "Look at https://example.org/?utm_source=chatgpt.com",
     ],
     "leftover role": [
         *("Q: User: What is a lamp?", "Assistant: A light.", "**Ассистент:** Свет"),
-        *("It opens a circuit.\nUser: And a fuse?\nAssistant: It breaks one.", "### Human: Where?"),
-        *("Свет.\nПользователь: А ещё?", "Клиент: Где?\nОператор: Там", "Bot: A light."),
+        *(
+            "It opens a circuit.\nUser: And a fuse?\nAssistant: It breaks one.",
+            "### Human: Where?",
+        ),
+        *(
+            "Свет.\nПользователь: А ещё?",
+            "Клиент: Где?\nОператор: Там",
+            "Bot: A light.",
+        ),
     ],
     "leftover encoding": [
         *("РџСЂРёРІРµС‚", "ÐŸÑ€Ð¸Ð²ÐµÑ‚", "Ïðèâåò, ìèð", "╨Я╤А╨╕╨▓╨╡╤В"),
@@ -53,19 +109,47 @@ FOUND = {
 }
 CASES = [(rule, each) for rule, texts in FOUND.items() for each in texts]
 QUIET = [
-    *("`None`", "It is null.", "In Jinja it is `{{ name }}`.", "std::vector<P> {{x, y}}, all"),
+    *(
+        "`None`",
+        "It is null.",
+        "In Jinja it is `{{ name }}`.",
+        "std::vector<P> {{x, y}}, all",
+    ),
     *(r"The half is \frac{{a}}{{b}}, and x^{{n}}", "```\n{% if a %}\n```"),
-    *("[телефон](tel:+74950000000)", "<name>Anna</name>", "git checkout `<name>`", "[телефон]: 2"),
+    *(
+        "[телефон](tel:+74950000000)",
+        "<name>Anna</name>",
+        "git checkout `<name>`",
+        "[телефон]: 2",
+    ),
     *("List<String>, std::map<int, a>", "The list [1, 2] at [i]"),
     *("Do models write `<think>`?", "Excel writes `_x000D_`, in quotes “_x000D_”"),
     r"The escape \n ends a line, so does '\n' and \r\n.",
     *(r'print("a\nB")', r"In LaTeX x\neq y and a\times b; on Windows C:\new\table"),
-    *("The WEEKEND", "END of it", "Q: What is ### in Markdown?", "Q: Which is it: a or b?"),
+    *(
+        "The WEEKEND",
+        "END of it",
+        "Q: What is ### in Markdown?",
+        "Q: Which is it: a or b?",
+    ),
     "# Title\n\n**Bold:** text\n\n> quote\n\n---\n\n* an item\n\n### Next\n\ntext",
-    *("The tag `<b>` makes it bold.", "```html\n<p>Hi</p>\n```", "The tags <b> and </b> frame it."),
+    *(
+        "The tag `<b>` makes it bold.",
+        "```html\n<p>Hi</p>\n```",
+        "The tags <b> and </b> frame it.",
+    ),
     *("Тег <br> переносит строку.", "«<p>» и «&nbsp;»", "AT&T, R&D; a && b; x &y"),
-    *("if a < b and c > d, then x<y", "При a<b и c>d верно", "{x | x<5}, i<n; j>k", "p<0.05"),
-    *("See [4] and 【note】", "Cite it in turn 0", "https://example.org/?utm_source=mail"),
+    *(
+        "if a < b and c > d, then x<y",
+        "При a<b и c>d верно",
+        "{x | x<5}, i<n; j>k",
+        "p<0.05",
+    ),
+    *(
+        "See [4] and 【note】",
+        "Cite it in turn 0",
+        "https://example.org/?utm_source=mail",
+    ),
     *(
         "Ответ: 42.",
         "Пользователь: admin\nПароль: у куратора",
@@ -95,25 +179,34 @@ def test_text_about_leftovers_is_none(words):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_label_of_a_masked_value_is_one(language):
     labels = [each for each in keys(language) if each.startswith("mask-")]
-    labels = [text(language, each) for each in labels if not each.startswith("mask-kind-")]
+    labels = [
+        text(language, each) for each in labels if not each.startswith("mask-kind-")
+    ]
     assert [find(f"See {label}.") for label in labels] == [["masked-value"]] * 8
 
 
 def test_missing_and_masked_values_reject_the_example_and_the_rest_warns():
-    errors = {rule for rule, words in CASES if check_with(a=answer_or_question(words)).rejected}
+    errors = {
+        rule
+        for rule, words in CASES
+        if check_with(a=answer_or_question(words)).rejected
+    }
     assert errors == {"missing-value", "unfilled-template", "masked-value"}
 
 
 def answer_or_question(words):
     quoted = '"{}"'.format(words.removeprefix("Q: ").translate(ESCAPES))
-    return example_yaml(quoted) if words.startswith("Q: ") else example_yaml(answer=quoted)
+    return (
+        example_yaml(quoted) if words.startswith("Q: ") else example_yaml(answer=quoted)
+    )
 
 
 ESCAPES = str.maketrans({"\n": "\\n", '"': '\\"', "\\": "\\\\"})
 
 
 @pytest.mark.parametrize(
-    ("rule", "words"), [case for case in CASES if case[0].startswith(("leftover", "masked"))][::4]
+    ("rule", "words"),
+    [case for case in CASES if case[0].startswith(("leftover", "masked"))][::4],
 )
 def test_finding_names_the_place_in_words_of_its_own(rule, words):
     finding = only_finding(check_with(a=answer_or_question(words)), rule.split()[0])
@@ -131,11 +224,15 @@ def test_later_question_is_looked_at_but_may_be_a_missing_value():
 
 
 def test_rejected_answer_is_looked_at():
-    finding = only_finding(check_with(a=example_yaml(more="rejected: nan\n")), "missing-value")
+    finding = only_finding(
+        check_with(a=example_yaml(more="rejected: nan\n")), "missing-value"
+    )
     assert (finding.line, finding.severity) == (4, Severity.ERROR)
 
 
-@pytest.mark.parametrize("part", ["<p>", "[a ", "&", "User: ", "Ð", "\n", "{{", "【", "<br", "\\n"])
+@pytest.mark.parametrize(
+    "part", ["<p>", "[a ", "&", "User: ", "Ð", "\n", "{{", "【", "<br", "\\n"]
+)
 def test_long_text_of_beginnings_is_searched_once(part):
     # A search that starts again at each of them does not end within minutes.
     assert len([*find_leftovers(part * 30_000, "answer")]) <= 1

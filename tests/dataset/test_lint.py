@@ -25,7 +25,11 @@ _LICENCE = "водительское удостоверение 77 ** ****56"
     ("answer", "rule", "shown"),
     [
         ("Пишите на anna@mail.university", "personal", "anna@mail.university"),
-        ("Пишите на _anna.petrova+kurs@mail.co.uk_.", "personal", "_anna.petrova+kurs@mail.co.uk"),
+        (
+            "Пишите на _anna.petrova+kurs@mail.co.uk_.",
+            "personal",
+            "_anna.petrova+kurs@mail.co.uk",
+        ),
         ("Звоните +7 (912) 345-67-89", "personal", "+7 (9**) ***-**-89"),
         ("Ключ sk-abcdefghijklmnop1234", "secret", ""),
         ("Токен 1234567890:AAabcdefghijklmnopqrstuvwxyz0123456", "secret", ""),
@@ -34,7 +38,11 @@ _LICENCE = "водительское удостоверение 77 ** ****56"
         ("Her passport is AB 1234567", "passport", "passport is AB 12***67"),
         ("Моё водительское удостоверение 77 14 123456", "passport", _LICENCE),
         ("Her SSN is 536-22-8417", "passport", "SSN is 53*-**-**17"),
-        ("Она живёт на ул. Лесная, д. 14, кв. 87", "personal", "ул. Лесная, д. 14, кв. 87"),
+        (
+            "Она живёт на ул. Лесная, д. 14, кв. 87",
+            "personal",
+            "ул. Лесная, д. 14, кв. 87",
+        ),
         ("He lives at 74 Elm Street, Apt 3", "personal", "74 Elm Street, Apt 3"),
         ("СНИЛС 112-233-445 95", "snils", "11*-***-*** 95"),
         ("Токен ghp_abcdefghijklmnopqrstuvwxyz0123456789", "secret", ""),
@@ -76,7 +84,11 @@ def test_keys_of_providers_are_secrets(key):
 )
 def test_contact_of_an_organisation_is_no_finding(contact):
     assert (
-        finding_rules(check_with(a=example_yaml(answer=f"Наш номер или адрес {contact} для всех.")))
+        finding_rules(
+            check_with(
+                a=example_yaml(answer=f"Наш номер или адрес {contact} для всех.")
+            )
+        )
         == []
     )
 
@@ -89,14 +101,21 @@ def check_allowing(allowed, answer):
         "examples/z/a.yaml": example_yaml(answer=answer),
         "dataset.yaml": f"{DATASET_YAML}check:\n  allow:\n{listed}",
     }
-    return {each.rule for each in check_files(files).findings if each.path.endswith("a.yaml")}
+    return {
+        each.rule
+        for each in check_files(files).findings
+        if each.path.endswith("a.yaml")
+    }
 
 
 @pytest.mark.parametrize(
     ("allowed", "answer"),
     [
         ("+7 495 123-45-67", "Звоните 8 (495) 123-45-67"),
-        ("mail.university", "Пишите на anna@mail.university и boris@cs.mail.university"),
+        (
+            "mail.university",
+            "Пишите на anna@mail.university и boris@cs.mail.university",
+        ),
         ("'@mail.university'", "Пишите на anna@mail.university"),
         ("Anna@mail.university", "Пишите на anna@mail.university"),
         ("4276380012345679", "Карта 4276 3800 1234 5679"),
@@ -131,12 +150,15 @@ def test_examples_are_judged_again_when_dataset_yaml_allows_another_value():
         "examples/z/a.yaml": example_yaml(answer="Пишите на anna@mail.university"),
     }
     stored = [
-        FileText("d", path, str(number), text) for number, (path, text) in enumerate(files.items())
+        FileText("d", path, str(number), text)
+        for number, (path, text) in enumerate(files.items())
     ]
     checker = EditChecker()
     assert not checker.preview("d", stored, {}).around
     seen = checker.preview("d", stored, {"dataset.yaml": DATASET_YAML})
-    assert [(each.path, each.rule) for each in seen.around] == [("examples/z/a.yaml", "personal")]
+    assert [(each.path, each.rule) for each in seen.around] == [
+        ("examples/z/a.yaml", "personal")
+    ]
 
 
 SECRETS = [
@@ -200,18 +222,35 @@ ORDINARY = [
     *("Карта 4276 3800 1234 5670", "ИНН 500100732258", "СНИЛС 112-233-445 96"),
     *("Компилятор не может помочь.", "К сожалению, я не могу применить эту скидку."),
     *("git clone git@github.com:course/homework.git", "npm install react@18.2.0"),
-    *("Шаг actions/checkout@v4.1.1", "ssh root@192.168.10.15", "start getty@tty1.service"),
+    *(
+        "Шаг actions/checkout@v4.1.1",
+        "ssh root@192.168.10.15",
+        "start getty@tty1.service",
+    ),
     *("live_model_stays_until_the_next_one_has_been_tested", "npm_config_registry"),
-    *("Дом 5 построен раньше дома 7.", "1600 Pennsylvania Avenue", "Конъюнкцию пишут как and"),
-    *("The time series has 2024 rows, 123456 values", "Лампы серии 4508, номер в каталоге 123456"),
-    *("Энергетический паспорт здания 2019 года, площадь 123456 м²", "+7 (999) 999-99-99"),
+    *(
+        "Дом 5 построен раньше дома 7.",
+        "1600 Pennsylvania Avenue",
+        "Конъюнкцию пишут как and",
+    ),
+    *(
+        "The time series has 2024 rows, 123456 values",
+        "Лампы серии 4508, номер в каталоге 123456",
+    ),
+    *(
+        "Энергетический паспорт здания 2019 года, площадь 123456 м²",
+        "+7 (999) 999-99-99",
+    ),
     *("Тест 5555 5555 5555 4477", "ssh root@server.local"),
     *("Тест 4242 4242 4242 4242", "ISBN 978-5-17-118366-6", "AKIAIOSFODNN7EXAMPLE"),
 ]
 
 
 def test_ordinary_words_have_no_finding():
-    words = {f"a{n}": example_yaml(f"Вопрос {n} о словах", text) for n, text in enumerate(ORDINARY)}
+    words = {
+        f"a{n}": example_yaml(f"Вопрос {n} о словах", text)
+        for n, text in enumerate(ORDINARY)
+    }
     assert finding_rules(check_with(**words)) == []
 
 
@@ -221,7 +260,10 @@ def test_question_of_the_same_words_is_a_near_duplicate():
         b=example_yaml("Глубину фиксации как измерить"),
     )
     finding = only_finding(checked, "near-duplicate")
-    assert finding.text("en") == "Nearly the same question is already in examples/z/a.yaml."
+    assert (
+        finding.text("en")
+        == "Nearly the same question is already in examples/z/a.yaml."
+    )
     assert len(checked.examples) == 62
 
 
@@ -229,7 +271,10 @@ def test_question_of_the_same_words_is_a_near_duplicate():
     ("one", "other"),
     [
         ("Как измерить глубину фиксации?", "Как измерить глубину фиксацыи?"),
-        ("Где измеряют глубину лба?", "Подскажите, пожалуйста, где измеряют глубину лба"),
+        (
+            "Где измеряют глубину лба?",
+            "Подскажите, пожалуйста, где измеряют глубину лба",
+        ),
         ("How is a list sorted?", "How are lists sorted?"),
         ("Which sort is stable?", "Which sort is stabel?"),
         ("What is the difference of sets?", "What's the difference of sets?"),
@@ -237,7 +282,9 @@ def test_question_of_the_same_words_is_a_near_duplicate():
 )
 def test_ending_typo_or_courtesy_does_not_make_a_different_question(one, other):
     files = {"a": example_yaml(one), "b": example_yaml(other)}
-    assert only_finding(check_with(**files), "near-duplicate").path == "examples/z/b.yaml"
+    assert (
+        only_finding(check_with(**files), "near-duplicate").path == "examples/z/b.yaml"
+    )
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,12 @@ def scores():
 
 def test_nearly_every_planted_fault_is_found(scores):
     assert len(scores) == 11
-    assert {rule: score.missed for rule, score in scores.items() if score.recall < 0.95} == {}
+    assert {
+        rule: score.missed for rule, score in scores.items() if score.recall < 0.95
+    } == {}
 
 
 def test_nearly_every_finding_was_planted(scores):
-    assert {rule: score.wrong for rule, score in scores.items() if score.precision < 0.95} == {}
+    assert {
+        rule: score.wrong for rule, score in scores.items() if score.precision < 0.95
+    } == {}

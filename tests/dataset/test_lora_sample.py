@@ -20,7 +20,9 @@ def sample():
 
 
 def list_examples(sample, *, is_test):
-    return [example for example in sample.examples if (example.split == "test") is is_test]
+    return [
+        example for example in sample.examples if (example.split == "test") is is_test
+    ]
 
 
 def test_sample_has_enough_examples_and_paraphrases_without_findings(sample):
@@ -32,7 +34,9 @@ def test_sample_has_enough_examples_and_paraphrases_without_findings(sample):
 def test_every_example_is_one_question_with_one_short_sentence(sample):
     for example in sample.examples:
         roles = [message.role for message in example.messages]
-        assert roles in (["user", "assistant"], ["system", "user", "assistant"]), example.id
+        assert roles in (["user", "assistant"], ["system", "user", "assistant"]), (
+            example.id
+        )
         answer = example.messages[-1].content
         assert len(answer) <= MAX_ANSWER_LENGTH, example.id
         assert "\n" not in answer, example.id

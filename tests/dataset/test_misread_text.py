@@ -68,9 +68,13 @@ def test_comment_beside_a_whole_text_is_not_reported(rest):
         (">\n      x := 5\n      use(x)", 5),
     ],
 )
-def test_lost_line_break_of_code_lists_and_comments_is_reported_where_its_line_begins(answer, line):
+def test_lost_line_break_of_code_lists_and_comments_is_reported_where_its_line_begins(
+    answer, line
+):
     text = f"{START}  - assistant: {answer}\n"
-    assert find_places(text) == [("folded-lines", line, 7 if "return" not in answer else 9)]
+    assert find_places(text) == [
+        ("folded-lines", line, 7 if "return" not in answer else 9)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,9 @@ def test_joined_lines_of_a_sentence_and_kept_line_breaks_are_not_reported(answer
 
 
 def test_texts_of_dataset_and_course_are_looked_at_too():
-    dataset = DATASET_YAML.replace("service!", "service #1!").replace("none", "none # for now")
+    dataset = DATASET_YAML.replace("service!", "service #1!").replace(
+        "none", "none # for now"
+    )
     spec, findings = read_dataset("first", dataset.encode())
     assert spec is not None
     assert [(each.rule, each.path, each.line) for each in findings] == [
@@ -97,7 +103,9 @@ def test_texts_of_dataset_and_course_are_looked_at_too():
     ]
     course, findings = read_course(b"semester: 1\nname:\n  en: C #1\n", [])
     assert course is not None
-    assert [(each.rule, each.line, each.column) for each in findings] == [("comment-in-text", 3, 9)]
+    assert [(each.rule, each.line, each.column) for each in findings] == [
+        ("comment-in-text", 3, 9)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +122,9 @@ def test_texts_of_dataset_and_course_are_looked_at_too():
         ("messages:\n  - user: Q?\n  — assistant: A.\n", 3, 3),
     ],
 )
-def test_space_or_dash_that_yaml_takes_for_a_letter_is_named_at_its_place(text, line, column):
+def test_space_or_dash_that_yaml_takes_for_a_letter_is_named_at_its_place(
+    text, line, column
+):
     example, (finding, *_) = read_example(text.encode())
     assert example is None
     assert (finding.rule, finding.line, finding.column) == ("wrong-space", line, column)
@@ -127,7 +137,10 @@ def test_no_break_space_within_a_text_is_allowed():
 
 @pytest.mark.parametrize(
     "answer",
-    ["the keys\n      C #5 and D\n      together.", "Text.\n\n      # Title\n\n      More."],
+    [
+        "the keys\n      C #5 and D\n      together.",
+        "Text.\n\n      # Title\n\n      More.",
+    ],
 )
 def test_error_after_a_comment_within_a_text_names_the_comment(answer):
     example, (finding,) = read_example(f"{START}  - assistant: {answer}\n".encode())

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize(
-    "name", ["fixation", "глубина-фиксации", "q_01.v2", "ёлка", "1", "数", "नमस्ते", "Лоб"]
+    "name",
+    ["fixation", "глубина-фиксации", "q_01.v2", "ёлка", "1", "数", "नमस्ते", "Лоб"],
 )
 def test_letters_and_digits_of_any_script_are_valid(name):
     assert is_valid_name(name)
@@ -36,7 +37,10 @@ def test_letters_and_digits_of_any_script_are_valid(name):
         ("", "unnamed"),
         (unicodedata.normalize("NFD", "йод"), "йод"),
         ("\u0301acute", "acute"),
-        *((name, f"{name}-1") for name in ("aux", "CON", "nul", "Prn", "com1", "LPT9", "com²")),
+        *(
+            (name, f"{name}-1")
+            for name in ("aux", "CON", "nul", "Prn", "com1", "LPT9", "com²")
+        ),
         ("aux.old", "aux-1"),
         ("nul?", "nul-1"),
     ],
@@ -46,7 +50,9 @@ def test_invalid_name_gets_a_proposal(name, better):
     assert suggest_name(name) == better
 
 
-@pytest.mark.parametrize("name", ["auxiliary", "console", "com", "com10", "null", "an.aux"])
+@pytest.mark.parametrize(
+    "name", ["auxiliary", "console", "com", "com10", "null", "an.aux"]
+)
 def test_name_that_only_resembles_a_device_of_windows_is_valid(name):
     assert is_valid_name(name)
 

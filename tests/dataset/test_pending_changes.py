@@ -16,7 +16,9 @@ from merlin.git.source import blob_id
 
 pytestmark = pytest.mark.unit
 
-REQUEST = ChangeRequest(telegram_editor(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC))
+REQUEST = ChangeRequest(
+    telegram_editor(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC)
+)
 ONE = "examples/a.yaml"
 
 
@@ -39,7 +41,9 @@ def mark_committed(*changes):
 
 def test_blob_id_equals_gits():
     command = ["git", "hash-object", "--stdin"]
-    blob = subprocess.run(command, input="слова\n", check=True, capture_output=True, text=True)
+    blob = subprocess.run(
+        command, input="слова\n", check=True, capture_output=True, text=True
+    )
     assert blob_id("слова\n") == blob.stdout.strip()
 
 
@@ -48,18 +52,26 @@ def test_consecutive_edits_build_on_each_other():
     second = make_change(blob_id("b"), "c")
     added = make_change(None, "new", "examples/b.yaml")
     files = apply_pending_changes("trial", [make_file("a")], [first, second, added])
-    assert [(file.path, file.text) for file in files] == [(ONE, "c"), ("examples/b.yaml", "new")]
+    assert [(file.path, file.text) for file in files] == [
+        (ONE, "c"),
+        ("examples/b.yaml", "new"),
+    ]
     removal = [make_change(blob_id("a"), None)]
     assert apply_pending_changes("trial", [make_file("a")], removal) == []
 
 
 def test_edits_that_do_not_apply_are_skipped():
-    others = [make_change(blob_id("x"), "b"), make_change(blob_id("a"), "b", dataset="other")]
+    others = [
+        make_change(blob_id("x"), "b"),
+        make_change(blob_id("a"), "b", dataset="other"),
+    ]
     assert apply_pending_changes("trial", [make_file("a")], others) == [make_file("a")]
 
 
 def test_files_are_behind_until_they_show_a_commit():
-    changes = mark_committed(make_change(blob_id("a"), "b"), make_change(blob_id("b"), "c"))
+    changes = mark_committed(
+        make_change(blob_id("a"), "b"), make_change(blob_id("b"), "c")
+    )
     assert is_behind([make_file("a")], changes)
     assert is_behind([make_file("b")], changes)
     assert not is_behind([make_file("c")], changes)
@@ -67,7 +79,9 @@ def test_files_are_behind_until_they_show_a_commit():
 
 
 def test_edit_and_its_revert_leave_no_files_behind():
-    changes = mark_committed(make_change(blob_id("a"), "b"), make_change(blob_id("b"), "a"))
+    changes = mark_committed(
+        make_change(blob_id("a"), "b"), make_change(blob_id("b"), "a")
+    )
     assert not is_behind([make_file("a")], changes)
     assert is_behind([make_file("b")], changes)
     deleted = mark_committed(make_change(None, "b"), make_change(blob_id("b"), None))
@@ -93,7 +107,9 @@ def test_file_that_is_as_before_needs_no_edit_and_one_edited_since_stops_the_rev
     two = make_change(None, "2", "examples/2.yaml")
     batch = mark_committed(one, two)
     blobs = {"examples/1.yaml": blob_id("1")}
-    assert plan_revert(batch, blobs, {}.get) == (Edit("examples/1.yaml", blob_id("1"), None),)
+    assert plan_revert(batch, blobs, {}.get) == (
+        Edit("examples/1.yaml", blob_id("1"), None),
+    )
     with pytest.raises(Refused):
         plan_revert(batch, {**blobs, "examples/2.yaml": blob_id("mended")}, {}.get)
 
@@ -102,7 +118,12 @@ def test_file_that_is_as_before_needs_no_edit_and_one_edited_since_stops_the_rev
     ("change", "blobs", "texts", "key"),
     [
         (make_change(blob_id("a"), "b"), {ONE: blob_id("a")}, {}, "change-undo-early"),
-        (make_change(blob_id("a"), None), {ONE: "x"}, {blob_id("a"): "a"}, "change-undo-since"),
+        (
+            make_change(blob_id("a"), None),
+            {ONE: "x"},
+            {blob_id("a"): "a"},
+            "change-undo-since",
+        ),
         (
             make_change(blob_id("a"), "b"),
             {ONE: blob_id("c")},

@@ -31,7 +31,9 @@ from tests.support.dataset_tree import (
 
 pytestmark = pytest.mark.unit
 
-DPO_YAML = DATASET_YAML.replace("recall}", "recall, method: dpo, hyperparameters: {beta: 0.2}}")
+DPO_YAML = DATASET_YAML.replace(
+    "recall}", "recall, method: dpo, hyperparameters: {beta: 0.2}}"
+)
 PLAIN = """messages:
   - user: Где лоб?
   - assistant: Над бровями.
@@ -40,8 +42,15 @@ rejected: |
   Может быть, на лице.
 tags: [лицо]
 """
-CALL = {"id": "1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
-TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+CALL = {
+    "id": "1",
+    "type": "function",
+    "function": {"name": "look", "arguments": '{"at": 1}'},
+}
+TOOL = {
+    "type": "function",
+    "function": {"name": "look", "parameters": {"type": "object"}},
+}
 LONG = f"""messages:
   - user: Где лоб?
   - role: assistant
@@ -88,7 +97,8 @@ def make_pairs(number, spec=DPO_YAML):
 
 def find_places(text):
     return [
-        (finding.rule, finding.line, finding.column) for finding in read_example(text.encode())[1]
+        (finding.rule, finding.line, finding.column)
+        for finding in read_example(text.encode())[1]
     ]
 
 
@@ -105,7 +115,9 @@ def test_line_of_a_pair_is_exact(text, golden):
 def test_written_pair_is_read_back_equal(text):
     example = parse_example(text)
     assert parse_example(write_example(example)) == example
-    assert write_example(parse_example(write_example(example))) == write_example(example)
+    assert write_example(parse_example(write_example(example))) == write_example(
+        example
+    )
 
 
 def test_rewording_keeps_the_rejected_answer():
@@ -123,7 +135,10 @@ def test_rewording_keeps_the_rejected_answer():
         ("rejected: {role: user, content: no}", [("not-one-of", 4, 18)]),
         ("rejected: {role: assistant}", [("missing-one-of", 4, 11)]),
         ("rejected: {content: no}", [("missing-key", 4, 11)]),
-        ("rejected: {role: assistant, content: no, weight: 0}", [("unknown-key", 4, 42)]),
+        (
+            "rejected: {role: assistant, content: no, weight: 0}",
+            [("unknown-key", 4, 42)],
+        ),
         ("reject: no", [("misspelt-key", 4, 1)]),
         ("rejected: no", []),
     ],
@@ -152,7 +167,10 @@ def test_base_that_selects_answers_cannot_be_trained_on_pairs():
 
 def test_ratings_train_only_a_language_model_of_the_engine():
     assert refuse_recipe(Recipe("engine", "recall", "kto")).reason == "held-no-ratings"
-    assert refuse_recipe(Recipe("openai", "gpt-4.1-nano", "kto")).reason == "held-no-ratings"
+    assert (
+        refuse_recipe(Recipe("openai", "gpt-4.1-nano", "kto")).reason
+        == "held-no-ratings"
+    )
     assert refuse_recipe(Recipe("engine", "qwen3-0.6b", "kto", {"beta": 0.2})) is None
 
 
@@ -184,24 +202,45 @@ def test_exact_first_is_for_language_models_of_the_engine(provider, base, reason
 
 
 def test_example_without_a_pair_is_an_error_among_pairs():
-    files = make_pairs(12) | {"examples/alone.yaml": example_yaml(), "examples/same.yaml": ""}
+    files = make_pairs(12) | {
+        "examples/alone.yaml": example_yaml(),
+        "examples/same.yaml": "",
+    }
     better = "Верхняя часть лица."
-    files["examples/same.yaml"] = example_yaml("Что есть лоб?", better, f"rejected: {better}\n")
+    files["examples/same.yaml"] = example_yaml(
+        "Что есть лоб?", better, f"rejected: {better}\n"
+    )
     checked = check_files(files)
-    alone, same = (only_finding(checked, rule) for rule in ("no-rejected", "same-rejected"))
-    assert (alone.path, alone.severity, alone.line) == ("examples/alone.yaml", Severity.ERROR, 3)
-    assert (same.path, same.severity, same.line) == ("examples/same.yaml", Severity.ERROR, 4)
+    alone, same = (
+        only_finding(checked, rule) for rule in ("no-rejected", "same-rejected")
+    )
+    assert (alone.path, alone.severity, alone.line) == (
+        "examples/alone.yaml",
+        Severity.ERROR,
+        3,
+    )
+    assert (same.path, same.severity, same.line) == (
+        "examples/same.yaml",
+        Severity.ERROR,
+        4,
+    )
     assert (checked.found, checked.rejected, len(checked.examples)) == (14, 2, 12)
 
 
 def test_without_dpo_the_rejected_answer_is_ignored_with_a_note():
     checked = check_files(make_pairs(12, DATASET_YAML))
-    notes = [finding for finding in checked.findings if finding.rule == "unused-rejected"]
-    assert {(finding.severity, finding.line) for finding in notes} == {(Severity.NOTE, 4)}
+    notes = [
+        finding for finding in checked.findings if finding.rule == "unused-rejected"
+    ]
+    assert {(finding.severity, finding.line) for finding in notes} == {
+        (Severity.NOTE, 4)
+    }
     assert (len(notes), checked.rejected) == (12, 0)
     alone = check_files(make_good_files(12))
     assert make_build(checked).digest == make_build(alone).digest
-    assert make_build(checked).manifest["tokens"] == make_build(alone).manifest["tokens"]
+    assert (
+        make_build(checked).manifest["tokens"] == make_build(alone).manifest["tokens"]
+    )
 
 
 def test_both_answers_count_towards_the_token_limit():
@@ -210,7 +249,9 @@ def test_both_answers_count_towards_the_token_limit():
     more = 3 + count_tokens("assistant") + count_tokens(example.rejected.content)
     assert example.tokens == alone.tokens + more
     files = make_pairs(12) | {
-        "examples/long.yaml": example_yaml("Что длинно?", "Да.", f"rejected: {'слово ' * 400}\n")
+        "examples/long.yaml": example_yaml(
+            "Что длинно?", "Да.", f"rejected: {'слово ' * 400}\n"
+        )
     }
     checked = check_files(files, limit_tokens={"recall": 300})
     assert only_finding(checked, "too-many-tokens").path == "examples/long.yaml"
@@ -224,7 +265,10 @@ def test_method_and_rejected_answer_change_what_is_trained():
     recipe = checked.spec.recipe
     digests = {make_build(one).digest for one in (checked, other)}
     assert len(digests) == 2
-    keys = {training_key("a", "d", replace(recipe, method=name)) for name in ("supervised", "dpo")}
+    keys = {
+        training_key("a", "d", replace(recipe, method=name))
+        for name in ("supervised", "dpo")
+    }
     assert len(keys) == 2
 
 
@@ -241,8 +285,12 @@ def test_examples_with_different_rejected_answers_are_not_duplicates():
 
 def test_secret_in_a_rejected_answer_is_found_and_a_refusal_is_not():
     files = make_pairs(11) | {
-        "examples/a.yaml": example_yaml("Ключ?", "Нет.", "rejected: sk-abcdefghijklmnop1234\n"),
-        "examples/b.yaml": example_yaml("Кто ты?", "Я.", "rejected: I can't help with that.\n"),
+        "examples/a.yaml": example_yaml(
+            "Ключ?", "Нет.", "rejected: sk-abcdefghijklmnop1234\n"
+        ),
+        "examples/b.yaml": example_yaml(
+            "Кто ты?", "Я.", "rejected: I can't help with that.\n"
+        ),
     }
     checked = check_files(files)
     secret = only_finding(checked, "secret")

@@ -57,7 +57,9 @@ def test_findings_caused_in_other_files_are_listed_separately():
         "trial", "examples/t.yaml", "e" * 40, example_text("Где?") + "split: test\n"
     )
     preview = preview_edits(
-        "trial", [*make_files(), test_file], {"examples/n.yaml": example_text("Где?", "Тут.")}
+        "trial",
+        [*make_files(), test_file],
+        {"examples/n.yaml": example_text("Где?", "Тут.")},
     )
     assert rules(preview.around) == [("examples/t.yaml", "leak")]
 
@@ -71,13 +73,18 @@ def test_deletion_that_leaves_too_few_is_reported():
 def test_binary_file_can_be_replaced():
     binary = FileText("trial", "examples/odd.yaml", "d" * 40, None)
     preview = preview_edits(
-        "trial", [*make_files(), binary], {"examples/odd.yaml": example_text("Где новое?")}
+        "trial",
+        [*make_files(), binary],
+        {"examples/odd.yaml": example_text("Где новое?")},
     )
     assert preview.is_good
 
 
 def test_diff_is_shown_line_by_line():
-    assert unified_diff("a\nb\n", "a\nc\n", "x") == "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
+    assert (
+        unified_diff("a\nb\n", "a\nc\n", "x")
+        == "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
+    )
     assert unified_diff(None, "a\n", "x").startswith("--- /dev/null\n+++ b/x\n")
     assert unified_diff("a\n", None, "x").endswith("-a")
     assert unified_diff("a", "a") == ""
@@ -100,10 +107,14 @@ def test_reused_checker_gives_the_same_preview_as_a_new_one():
         None,
     ]
     for step in range(25):
-        edits = {path: rng.choice(texts) for path in rng.sample(paths, rng.randint(1, 3))}
+        edits = {
+            path: rng.choice(texts) for path in rng.sample(paths, rng.randint(1, 3))
+        }
         for name in ("trial", f"other-{step % 6}"):
             preview = checker.preview(name, [*files.values()], edits, {"recall": 40})
-            assert preview == EditChecker().preview(name, [*files.values()], edits, {"recall": 40})
+            assert preview == EditChecker().preview(
+                name, [*files.values()], edits, {"recall": 40}
+            )
         if rng.random() < 0.5:  # the edits are committed
             files |= {
                 path: FileText("trial", path, f"{step}-{path}", text)

@@ -3,7 +3,13 @@
 import pytest
 
 from merlin.dataset.finding import Finding
-from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node, read_yaml
+from merlin.dataset.yaml_io import (
+    MAX_DEPTH,
+    MAX_EVENTS,
+    MAX_FILE_BYTES,
+    Node,
+    read_yaml,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -45,7 +51,10 @@ def test_columns_count_characters_not_bytes():
 
 
 def test_windows_line_endings_are_accepted():
-    assert to_plain(read_yaml(b"a: |\r\n  x\r\n  y\r\nb: z\r\n")) == {"a": "x\ny\n", "b": "z"}
+    assert to_plain(read_yaml(b"a: |\r\n  x\r\n  y\r\nb: z\r\n")) == {
+        "a": "x\ny\n",
+        "b": "z",
+    }
 
 
 REFUSED = [
@@ -109,9 +118,15 @@ def test_unneeded_yaml_feature_is_refused_at_its_place():
         (b"a:\n<<<<<<< HEAD\n- b\n", 2, 1, "conflict"),
     ],
 )
-def test_common_fault_of_yaml_is_told_in_the_readers_language(data, line, column, problem):
+def test_common_fault_of_yaml_is_told_in_the_readers_language(
+    data, line, column, problem
+):
     finding = read_yaml(data)
-    assert (finding.line, finding.column, finding.arguments) == (line, column, {"problem": problem})
+    assert (finding.line, finding.column, finding.arguments) == (
+        line,
+        column,
+        {"problem": problem},
+    )
     assert "found" not in finding.text("ru")
 
 
@@ -135,7 +150,10 @@ def test_too_many_nodes_are_refused():
 
 def test_overlong_file_is_refused_unread():
     finding = read_yaml(b"\xff" * (MAX_FILE_BYTES + 1))
-    assert (finding.rule, finding.arguments["size"]) == ("too-large", MAX_FILE_BYTES + 1)
+    assert (finding.rule, finding.arguments["size"]) == (
+        "too-large",
+        MAX_FILE_BYTES + 1,
+    )
 
 
 def test_alias_bomb_ends_at_its_first_anchor():
@@ -154,7 +172,8 @@ def test_hostile_key_is_shortened_in_the_finding():
 
 def test_character_that_no_file_can_have_is_described_by_its_kind():
     found = [
-        read_yaml(data) for data in (b"a: \xed\xa0\xbd\n", "a: \u2028\n".encode(), b"a: \x1b\n")
+        read_yaml(data)
+        for data in (b"a: \xed\xa0\xbd\n", "a: \u2028\n".encode(), b"a: \x1b\n")
     ]
     assert [finding.arguments for finding in found] == [
         {"code": "U+D83D", "kind": "half"},

@@ -28,7 +28,9 @@ note: проверено
 
 def test_only_given_fields_change():
     assert reword_example(FILE) == FILE
-    changed = reword_example(FILE, question="Сколько?", answer="Две\nпары.", tags=["no", "да"])
+    changed = reword_example(
+        FILE, question="Сколько?", answer="Две\nпары.", tags=["no", "да"]
+    )
     example = parse_example(changed)
     assert [message.content for message in example.messages] == [
         "Кратко.",
@@ -37,11 +39,17 @@ def test_only_given_fields_change():
         "Два?",
         "Две\nпары.",
     ]
-    assert (example.tags, example.split, example.source) == (("no", "да"), "test", "тетрадь")
+    assert (example.tags, example.split, example.source) == (
+        ("no", "да"),
+        "test",
+        "тетрадь",
+    )
     assert parse_example(reword_example(FILE, tags=[])).tags == ()
 
 
-@pytest.mark.parametrize("text", [None, "", "messages: [", "messages:\n  - user: Раз?\n", "\0"])
+@pytest.mark.parametrize(
+    "text", [None, "", "messages: [", "messages:\n  - user: Раз?\n", "\0"]
+)
 def test_broken_file_cannot_be_reworded(text):
     with pytest.raises(Refused, match="broken"):
         reword_example(text, answer="Один.")
@@ -57,7 +65,12 @@ def test_broken_file_cannot_be_reworded(text):
     ],
 )
 def test_broken_file_gives_back_only_sure_texts(user, assistant, question, answer):
-    lines = ["messages:", "  - system: Кратко.", f"  - user: {user}", f"  - asistant: {assistant}"]
+    lines = [
+        "messages:",
+        "  - system: Кратко.",
+        f"  - user: {user}",
+        f"  - asistant: {assistant}",
+    ]
     text = "\n".join([*lines, "tags: [счёт]", ""])
     assert parse_example(text) is None
     assert recover_turn(text) == (question, answer, ["счёт"])
@@ -76,8 +89,17 @@ def test_question_preview_is_one_short_line():
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_change_of_tags_or_part_leaves_all_other_lines_of_the_file(end):
-    texts = ["# how", "messages:", "- user: >", "    Раз", "    два?", "- assistant: 'Один.'"]
-    text = end.join([*texts, "tags:", "  - счёт", "  - ряд", "", "# why", "note: да", ""])
+    texts = [
+        "# how",
+        "messages:",
+        "- user: >",
+        "    Раз",
+        "    два?",
+        "- assistant: 'Один.'",
+    ]
+    text = end.join(
+        [*texts, "tags:", "  - счёт", "  - ряд", "", "# why", "note: да", ""]
+    )
     lines = [*texts, "tags: [ряд, да]", "", "# why", "note: да", "split: test", ""]
     assert reword_example(text, tags=["ряд", "да"], split="test") == "\n".join(lines)
     assert reword_example(reword_example(text, tags=[]), tags=[]).startswith(
@@ -87,7 +109,9 @@ def test_change_of_tags_or_part_leaves_all_other_lines_of_the_file(end):
 
 
 def test_misspelt_keys_are_written_as_the_check_suggests():
-    text = FILE.replace("tags", "tag").replace("  - assistant: Один", "  - asistant: Один")
+    text = FILE.replace("tags", "tag").replace(
+        "  - assistant: Один", "  - asistant: Один"
+    )
     assert parse_example(text) is None
     assert mend_keys(text) == FILE
     assert mend_keys("messages: [") == "messages: ["

@@ -35,7 +35,9 @@ from tests.support.dataset_tree import (
 BY_HAND = ("too-many-files", "too-many-tokens", "unreadable", "wrong-value")
 # They need other files than texts in UTF-8: test_import_workbook.py, test_import_other_programs.py.
 ELSEWHERE = ("import-left-sheets", "import-encoding")
-IMPORTED = [name for name, rule in RULES.items() if name.startswith("import-") and rule.example]
+IMPORTED = [
+    name for name, rule in RULES.items() if name.startswith("import-") and rule.example
+]
 ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ELSEWHERE, *IMPORTED)]
 # Function that makes a finding -> position of the rule's name among its arguments.
 MAKERS = {"Finding": 3, "make_finding": 2, "Pair": 1} | dict.fromkeys(
@@ -58,7 +60,9 @@ def dataset(tmp_path):
 
 def check_severities(repository):
     """Return rule -> severity of the findings of a repository on disk."""
-    return {finding.rule: finding.severity for finding in check_paths([repository]).findings}
+    return {
+        finding.rule: finding.severity for finding in check_paths([repository]).findings
+    }
 
 
 @pytest.mark.functional
@@ -73,7 +77,9 @@ def test_example_breaks_its_rule_with_its_severity(dataset, tmp_path, name):
     if rule.path:
         (dataset / rule.path).write_text(rule.example, "utf-8")
     else:
-        subprocess.run(rule.example, shell=True, cwd=dataset, check=True, env=os.environ)  # noqa: S602
+        subprocess.run(  # noqa: S602
+            rule.example, shell=True, cwd=dataset, check=True, env=os.environ
+        )
     assert check_severities(tmp_path).get(name) == rule.severity
 
 
@@ -96,10 +102,18 @@ def test_rules_of_size_and_of_the_repository_have_their_severity(monkeypatch):
         findings = [*tree.check().findings]
     findings += [
         *tree.check(limit_tokens={"recall": 10}).findings,
-        *check("first", [*tree.entries, missing], lambda blobs: _read_known(tree, blobs)).findings,
+        *check(
+            "first", [*tree.entries, missing], lambda blobs: _read_known(tree, blobs)
+        ).findings,
     ]
-    severities = {finding.rule: finding.severity for finding in findings if finding.rule in BY_HAND}
-    assert severities == {name: RULES[name].severity for name in BY_HAND if name != "wrong-value"}
+    severities = {
+        finding.rule: finding.severity
+        for finding in findings
+        if finding.rule in BY_HAND
+    }
+    assert severities == {
+        name: RULES[name].severity for name in BY_HAND if name != "wrong-value"
+    }
 
 
 def _read_known(tree, blobs):
@@ -122,7 +136,9 @@ def test_every_rule_named_in_the_code_is_in_the_table():
             maker = maker.lstrip("_")
             arguments = node.args[MAKERS[maker] :][:1] if maker in MAKERS else []
             names |= {
-                argument.value for argument in arguments if isinstance(argument, ast.Constant)
+                argument.value
+                for argument in arguments
+                if isinstance(argument, ast.Constant)
             }
     assert {"near-duplicate", "bad-name", "anchor", "import-csv"} <= names
     assert names <= set(RULES)
@@ -131,7 +147,11 @@ def test_every_rule_named_in_the_code_is_in_the_table():
 @pytest.mark.unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_rule_has_a_finding_text_a_meaning_and_advice(language):
-    texts = {key.removeprefix("finding-") for key in keys(language) if key.startswith("finding-")}
+    texts = {
+        key.removeprefix("finding-")
+        for key in keys(language)
+        if key.startswith("finding-")
+    }
     assert texts == set(RULES)
     for rule in RULES.values():
         assert rule.meaning(language) != rule.advice(language)
@@ -159,7 +179,9 @@ def test_unknown_key_names_the_nearest_known_one(path, text, name, near):
 
 def spec_without(**reasons):
     """Return a dataset.yaml that switches rules off."""
-    text = json.dumps({name.replace("_", "-"): reason for name, reason in reasons.items()})
+    text = json.dumps(
+        {name.replace("_", "-"): reason for name, reason in reasons.items()}
+    )
     return f"{DATASET_YAML}check:\n  off: {text}\n"
 
 
@@ -186,7 +208,11 @@ def test_switched_off_rule_is_not_reported_and_others_are():
     ("spec", "rule", "message"),
     [
         (spec_without(leak="It is meant so."), "not-one-of", "leak"),
-        (spec_without(near_duplicates="It is meant so."), "not-one-of", "near-duplicate"),
+        (
+            spec_without(near_duplicates="It is meant so."),
+            "not-one-of",
+            "near-duplicate",
+        ),
         (spec_without(near_duplicate=" "), "no-reason", "reason"),
         (f"{DATASET_YAML}check:\n  off:\n    near-duplicate:\n", "no-reason", "reason"),
         (spec_without(near_duplicate=["a"]), "wrong-type", "text"),
@@ -195,17 +221,23 @@ def test_switched_off_rule_is_not_reported_and_others_are():
 )
 def test_invalid_rule_to_switch_off_is_an_error_at_its_place(spec, rule, message):
     checked = check_files({**make_good_files(60, spec), **WARNED})
-    finding = next(finding for finding in checked.findings if finding.path == "dataset.yaml")
+    finding = next(
+        finding for finding in checked.findings if finding.path == "dataset.yaml"
+    )
     assert (finding.rule, finding.severity) == (rule, Severity.ERROR)
     assert finding.line >= 4
     assert message in finding.text("en")
     assert checked.spec is None
-    assert "near-duplicate" in finding_rules(checked)  # nothing is off while its list is wrong
+    assert "near-duplicate" in finding_rules(
+        checked
+    )  # nothing is off while its list is wrong
 
 
 @pytest.mark.unit
 def test_schema_lists_exactly_the_rules_that_can_be_off():
-    listed = schema("dataset")["properties"]["check"]["properties"]["off"]["propertyNames"]["enum"]
+    listed = schema("dataset")["properties"]["check"]["properties"]["off"][
+        "propertyNames"
+    ]["enum"]
     # These were rules once; the first still turns the list of near pairs off.
     former = ["same-meaning", "meaning-unchecked"]
     can_be_off = [name for name, rule in RULES.items() if rule.can_be_off]
@@ -215,7 +247,9 @@ def test_schema_lists_exactly_the_rules_that_can_be_off():
 @pytest.mark.unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_rule_switched_off_in_the_docs_example_is_off(language):
-    page = (Path(__file__).parents[2] / "docs" / language / "dataset.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / language / "dataset.md").read_text(
+        "utf-8"
+    )
     (setting,) = re.findall(r"```yaml\n(check:\n  off:.*?)```", page, re.DOTALL)
     checked = check_files({**make_good_files(60, DATASET_YAML + setting), **WARNED})
     assert finding_rules(checked) == ["stray-file"]

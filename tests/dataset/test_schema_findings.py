@@ -12,7 +12,9 @@ from tests.support.file_mutations import GOOD, mutate
 
 pytestmark = pytest.mark.unit
 
-DATASET = "title: {ru: Лоб}\nsystem: x\nrecipe: {provider: engine, base_model: recall}\n"
+DATASET = (
+    "title: {ru: Лоб}\nsystem: x\nrecipe: {provider: engine, base_model: recall}\n"
+)
 COURSE = "semester: 1\nname: {ru: x}\nmaterials:\n"
 MATERIAL = "- {lesson: 1, type: lab, title: {ru: x}}\n"
 
@@ -22,7 +24,10 @@ def validate(name, text):
 
 
 def find_places(name, text):
-    return [(finding.rule, finding.line, finding.column) for finding in validate(name, text)[1]]
+    return [
+        (finding.rule, finding.line, finding.column)
+        for finding in validate(name, text)[1]
+    ]
 
 
 def test_text_becomes_a_number_or_boolean_where_the_schema_allows():
@@ -82,7 +87,11 @@ tools:
         ("example", "messages:\n- {user: a, assistant: b}\n", [("two-in-one", 2, 3)]),
         ("example", "messages:\n- {role: bot, content: b}\n", [("not-one-of", 2, 10)]),
         ("example", "messages:\n- {role: user}\n", [("missing-one-of", 2, 3)]),
-        ("example", "messages:\n- {role: user, content: [a]}\n", [("wrong-type", 2, 25)]),
+        (
+            "example",
+            "messages:\n- {role: user, content: [a]}\n",
+            [("wrong-type", 2, 25)],
+        ),
         ("example", "just words\n", [("wrong-type", 1, 1)]),
         ("example", "messages:\n- user: a\nsplit: both\n", [("not-one-of", 3, 8)]),
         ("example", "messages:\n- user: a\ntags: [a, b, a]\n", [("same-items", 3, 7)]),
@@ -109,12 +118,16 @@ tools:
         ),
         (
             "course",
-            COURSE + MATERIAL.replace("}}", "}, file_url: 'https://user:password@example.com/a'}"),
+            COURSE
+            + MATERIAL.replace(
+                "}}", "}, file_url: 'https://user:password@example.com/a'}"
+            ),
             [("user-in-link", 4, 52)],
         ),
         (
             "course",
-            COURSE + MATERIAL.replace("}}", "}, file_url: 'https://example.com/@anna'}"),
+            COURSE
+            + MATERIAL.replace("}}", "}, file_url: 'https://example.com/@anna'}"),
             [],
         ),
     ],
@@ -128,7 +141,9 @@ def test_findings_of_one_file_are_limited():
     assert len(validate("example", text)[1]) == MAX_FINDINGS
 
 
-@pytest.mark.parametrize("number", ["1" * 5000, "1e999", "1" * 16, "0.1234567890123456"])
+@pytest.mark.parametrize(
+    "number", ["1" * 5000, "1e999", "1" * 16, "0.1234567890123456"]
+)
 def test_huge_number_stays_a_string_and_is_refused(number):
     assert find_places("dataset", DATASET + f"split: {{test: {number}}}\n") == [
         ("wrong-type", 4, 15)
@@ -139,7 +154,11 @@ def test_huge_number_stays_a_string_and_is_refused(number):
 def test_short_messages_are_taken_as_the_schema_takes_them(seed, monkeypatch):
     rng = random.Random(seed)  # noqa: S311 - repeatable
     files = [mutate(rng, rng.choice(GOOD)) for _ in range(300)]
-    files += [b"messages: []", b"messages: [{user: [a]}]", b"messages: [{a: b}, {user: c, b: d}]"]
+    files += [
+        b"messages: []",
+        b"messages: [{user: [a]}]",
+        b"messages: [{a: b}, {user: c, b: d}]",
+    ]
     found = [read_example(content) for content in files]
     monkeypatch.setattr(spec, "_has_short_messages", lambda _: False)
     assert [read_example(content) for content in files] == found

@@ -49,7 +49,9 @@ def test_shipped_dataset_has_the_documented_size(name):
     counts = make_build(checked).manifest["counts"]
     assert counts["in"] == counts["train"] + counts["test"] >= MIN_EXAMPLES[name]
     assert (
-        counts["test"] == sum(example.split == "test" for example in checked.examples) >= MIN_TESTS
+        counts["test"]
+        == sum(example.split == "test" for example in checked.examples)
+        >= MIN_TESTS
     )
     assert counts["train"] >= 50
 
@@ -57,7 +59,11 @@ def test_shipped_dataset_has_the_documented_size(name):
 @pytest.mark.parametrize("name", MIN_EXAMPLES)
 def test_shipped_dataset_has_a_course_with_materials(name):
     course = check_shipped(name).course
-    assert {material.kind for material in course.materials} == {"lecture", "seminar", "lab"}
+    assert {material.kind for material in course.materials} == {
+        "lecture",
+        "seminar",
+        "lab",
+    }
 
 
 def test_tags_of_a_russian_dataset_are_russian():
@@ -68,4 +74,8 @@ def test_tags_of_a_russian_dataset_are_russian():
         for example in check_shipped(name).examples
         for tag in example.tags
     }
-    assert {tag for tag in tags if not CYRILLIC.search(tag)} == {"asyncio", "csv", "venv"}
+    assert {tag for tag in tags if not CYRILLIC.search(tag)} == {
+        "asyncio",
+        "csv",
+        "venv",
+    }

@@ -56,7 +56,9 @@ def read_spec(text, name="neurotypology"):
 
 def test_complete_dataset_yaml_is_read():
     spec = read_spec(WHOLE)
-    assert spec.recipe == Recipe("engine", "recall", "supervised", {"n_epochs": 7}, "neuro")
+    assert spec.recipe == Recipe(
+        "engine", "recall", "supervised", {"n_epochs": 7}, "neuro"
+    )
     assert spec.split == SplitRule(0.5, "v2", 3)
     assert spec.launch == LaunchRule("off", 1.5, 4)
     assert (spec.strict, spec.gate) == (True, GateRule("floor", 0.8))
@@ -67,7 +69,10 @@ def test_complete_dataset_yaml_is_read():
 def test_missing_settings_have_their_defaults():
     spec = read_spec(DATASET_YAML.replace("gate: none\n", ""))
     assert spec.recipe == Recipe("engine", "recall", suffix="neurotypology")
-    assert (spec.split, spec.launch) == (SplitRule(0.2, "v1", 10), LaunchRule("auto", 60, 1))
+    assert (spec.split, spec.launch) == (
+        SplitRule(0.2, "v1", 10),
+        LaunchRule("auto", 60, 1),
+    )
     assert (spec.strict, spec.gate) == (False, GateRule("not_worse"))
 
 
@@ -87,8 +92,12 @@ def test_missing_settings_have_their_defaults():
     ],
 )
 def test_invalid_setting_is_reported_with_its_place(setting, rule, line, column):
-    checked = check_files(make_good_files(60, DATASET_YAML.replace("gate: none", setting)))
-    places = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
+    checked = check_files(
+        make_good_files(60, DATASET_YAML.replace("gate: none", setting))
+    )
+    places = {
+        (finding.rule, finding.line, finding.column) for finding in checked.findings
+    }
     assert (rule, line, column) in places
     assert checked.spec is None
 
@@ -96,11 +105,15 @@ def test_invalid_setting_is_reported_with_its_place(setting, rule, line, column)
 @pytest.mark.parametrize("path", ["dataset.yaml", "course.yaml", "examples/self.yaml"])
 def test_anchor_that_contains_itself_is_a_finding_in_every_file(path):
     findings = check_files({**make_good_files(60), path: "a: &x [*x]\n"}).findings
-    assert (path, "anchor", 1) in {(each.path, each.rule, each.line) for each in findings}
+    assert (path, "anchor", 1) in {
+        (each.path, each.rule, each.line) for each in findings
+    }
 
 
 def test_removed_key_is_refused_with_what_to_do_instead():
-    (finding,) = check_files(make_good_files(60, f"{DATASET_YAML}canary: {{}}\n")).findings
+    (finding,) = check_files(
+        make_good_files(60, f"{DATASET_YAML}canary: {{}}\n")
+    ).findings
     assert (finding.rule, finding.line, finding.column) == ("unknown-key", 5, 1)
     assert "gate" in finding.text("en")
 
@@ -117,7 +130,9 @@ def test_missing_language_uses_the_other_one():
 
 @pytest.mark.parametrize("title", ['" "', "\u00a0", "\u200b"])
 def test_title_in_which_nothing_can_be_seen_is_an_error(title):
-    checked = check_files(make_good_files(60, DATASET_YAML.replace("Neurotypology", title)))
+    checked = check_files(
+        make_good_files(60, DATASET_YAML.replace("Neurotypology", title))
+    )
     finding = only_finding(checked, "blank-text")
     assert (finding.path, finding.line) == ("dataset.yaml", 1)
     assert checked.spec is None
@@ -126,14 +141,19 @@ def test_title_in_which_nothing_can_be_seen_is_an_error(title):
 @pytest.mark.parametrize("system", ['""', '" "', "|\n\n"])
 def test_empty_system_text_is_an_error(system):
     checked = check_files(
-        make_good_files(60, DATASET_YAML.replace("MerlinGPT is a good service!", system))
+        make_good_files(
+            60, DATASET_YAML.replace("MerlinGPT is a good service!", system)
+        )
     )
     assert checked.spec is None
-    assert [(finding.path, finding.line) for finding in checked.findings] == [("dataset.yaml", 2)]
+    assert [(finding.path, finding.line) for finding in checked.findings] == [
+        ("dataset.yaml", 2)
+    ]
 
 
 @pytest.mark.parametrize(
-    ("name", "proposed"), [("my set", "my-set"), ("te\N{COMBINING ACUTE ACCENT}st", "t\u00e9st")]
+    ("name", "proposed"),
+    [("my set", "my-set"), ("te\N{COMBINING ACUTE ACCENT}st", "t\u00e9st")],
 )
 def test_folder_with_an_invalid_name_is_not_a_dataset(name, proposed):
     checked = check_files(make_good_files(60), name=name)
@@ -145,19 +165,30 @@ def test_folder_with_an_invalid_name_is_not_a_dataset(name, proposed):
 
 
 def test_invalid_dataset_yaml_leaves_the_examples_checked():
-    checked = check_files(make_good_files(60, DATASET_YAML.replace("system:", "sistem:")))
+    checked = check_files(
+        make_good_files(60, DATASET_YAML.replace("system:", "sistem:"))
+    )
     assert finding_rules(checked) == ["misspelt-key"]
-    assert [(finding.path, finding.line) for finding in checked.findings] == [("dataset.yaml", 2)]
+    assert [(finding.path, finding.line) for finding in checked.findings] == [
+        ("dataset.yaml", 2)
+    ]
     assert (checked.spec, len(checked.examples)) == (None, 60)
 
 
 def test_course_is_read():
-    files = {**make_good_files(60), "course.yaml": COURSE, "materials/lecture-01.md": "# Введение"}
+    files = {
+        **make_good_files(60),
+        "course.yaml": COURSE,
+        "materials/lecture-01.md": "# Введение",
+    }
     course = check_files(files).course
     assert (course.semester, course.active, course.teachers) == (1, True, ("boris",))
     assert course.name == {"ru": "Алгоритмы", "en": "Алгоритмы"}
     assert course.materials[0] == MaterialSpec(
-        1, "lecture", {"ru": "Введение", "en": "Введение"}, text="materials/lecture-01.md"
+        1,
+        "lecture",
+        {"ru": "Введение", "en": "Введение"},
+        text="materials/lecture-01.md",
     )
     assert course.materials[1].file_url == "https://example.com/lab1.pdf"
 
@@ -166,7 +197,11 @@ def test_course_is_read():
     ("text", "line", "rule"),
     [
         (COURSE, 6, "missing-text"),
-        (COURSE.replace("materials/lecture-01.md", "../../etc/passwd"), 6, "missing-text"),
+        (
+            COURSE.replace("materials/lecture-01.md", "../../etc/passwd"),
+            6,
+            "missing-text",
+        ),
         (COURSE.replace("semester: 1", "semester: one"), 1, "wrong-type"),
         ("semester: [", 2, "yaml-syntax"),
         (COURSE.replace("Алгоритмы", '" "'), 2, "blank-text"),

@@ -46,7 +46,11 @@ def test_another_salt_gives_another_split():
 
 
 def test_marks_override_the_hash():
-    marked = [*make_examples(40), *make_examples(40, TEST, 40), *make_examples(40, TRAIN, 80)]
+    marked = [
+        *make_examples(40),
+        *make_examples(40, TEST, 40),
+        *make_examples(40, TRAIN, 80),
+    ]
     sides = split(marked, SplitRule(test=0.5))
     assert {sides[str(n)] for n in range(40, 80)} == {TEST}
     assert {sides[str(n)] for n in range(80, 120)} == {TRAIN}
@@ -78,7 +82,10 @@ def test_question_marked_as_train_is_in_training_everywhere():
 def test_examples_moved_back_to_training_equal_a_smaller_share():
     examples = make_examples(14)
     rule = SplitRule(test=0.9)
-    places = {example.id: split_bucket(example.normal_question, rule.salt) for example in examples}
+    places = {
+        example.id: split_bucket(example.normal_question, rule.salt)
+        for example in examples
+    }
     dealt = split(examples, rule)
     tested = [place for name, place in places.items() if dealt[name] == TEST]
     taught = [place for name, place in places.items() if dealt[name] == TRAIN]
@@ -106,7 +113,10 @@ def test_recall_is_taught_every_answer_of_a_faq():
 def test_recall_is_tested_by_a_wording_whose_answer_another_one_teaches():
     examples = [
         Example(
-            f"{n}-{form}", "", "", (Message("user", f"{form} {n}"), Message("assistant", f"A{n}"))
+            f"{n}-{form}",
+            "",
+            "",
+            (Message("user", f"{form} {n}"), Message("assistant", f"A{n}")),
         )
         for n in range(60)
         for form in ("Где", "Как найти")
@@ -114,7 +124,9 @@ def test_recall_is_tested_by_a_wording_whose_answer_another_one_teaches():
     sides = split(examples, SplitRule(), is_recall=True)
     assert 10 < list(sides.values()).count(TEST) < 40
     for n in range(60):
-        assert TRAIN in (sides[f"{n}-Где"], sides[f"{n}-Как найти"]), "the answer is taught"
+        assert TRAIN in (sides[f"{n}-Где"], sides[f"{n}-Как найти"]), (
+            "the answer is taught"
+        )
 
 
 def test_marked_test_of_an_untaught_answer_stays_one():

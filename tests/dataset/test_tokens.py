@@ -24,7 +24,11 @@ COOKBOOK = (
         "You are a helpful, pattern-following assistant that translates corporate jargon into "
         "plain English.",
     ),
-    Message("system", "New synergies will help drive top-line growth.", {"name": "example_user"}),
+    Message(
+        "system",
+        "New synergies will help drive top-line growth.",
+        {"name": "example_user"},
+    ),
     Message(
         "system",
         "Things working well together will increase revenue.",
@@ -50,7 +54,13 @@ COOKBOOK = (
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("", 0), ("hello world", 2), ("Привет, мир!", 5), ("<|endoftext|>", 7), ("\n\n", 1)],
+    [
+        ("", 0),
+        ("hello world", 2),
+        ("Привет, мир!", 5),
+        ("<|endoftext|>", 7),
+        ("\n\n", 1),
+    ],
 )
 def test_text_has_the_vocabularys_number_of_tokens(text, number):
     assert example.count_tokens(text) == number
@@ -73,7 +83,9 @@ def test_count_by_words_is_that_of_the_whole_text():
     letters = "aЯя.,/\n\r\t\u00a0\u3000\x1c 05²_«…😀\u0301\u200dǅ漢'"
     pieces = [*(" " * 8), *letters, "'s", "the", "\r\n"]
     texts = ["".join(rng.choices(pieces, k=rng.randint(0, 12))) for _ in range(3000)]
-    whole = [len(tokens) for tokens in example.load_vocabulary().encode_ordinary_batch(texts)]
+    whole = [
+        len(tokens) for tokens in example.load_vocabulary().encode_ordinary_batch(texts)
+    ]
     assert [example.count_tokens(text) for text in texts] == whole
 
 
@@ -84,7 +96,9 @@ def test_million_equal_letters_are_counted(letter):
 
 def test_vocabulary_is_the_published_one():
     ranks = example.load_vocabulary()._mergeable_ranks
-    lines = b"".join(b"%s %d\n" % (b64encode(word), rank) for word, rank in ranks.items())
+    lines = b"".join(
+        b"%s %d\n" % (b64encode(word), rank) for word, rank in ranks.items()
+    )
     assert hashlib.sha256(lines).hexdigest() == PUBLISHED_SHA256
 
 
@@ -115,9 +129,16 @@ def test_counting_needs_no_network_and_writes_no_cache(tmp_path):
         "from merlin.dataset.example import count_tokens\n"
         "print(count_tokens('hello world'))\n"
     )
-    environment = {"TMPDIR": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
+    environment = {
+        "TMPDIR": str(tmp_path),
+        "HOME": str(tmp_path),
+        "PYTHONPATH": ":".join(sys.path),
+    }
     completed = subprocess.run(
-        [sys.executable, "-B", "-c", script], env=environment, capture_output=True, text=True
+        [sys.executable, "-B", "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert (completed.stdout, completed.stderr) == ("2\n", "")
     assert list(tmp_path.iterdir()) == []

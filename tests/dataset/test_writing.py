@@ -46,9 +46,48 @@ def test_short_form_is_the_one_of_the_design():
 
 
 MISREAD = [
-    *["no", "yes", "12:30", "1_000", "2026-11-20", "0x1F", "null", "~", "=", "<<", "1e3", ".5"],
-    *[" leading", "trailing ", "a: b", "a #b", "#a", "- a", "? a", "[a", "{a}", "'a'", '"a"'],
-    *["&a", "*a", "!a", "%a", "@a", "`a`", "|", ">", "a:", "---", "...", "\\n", "tab\there"],
+    *[
+        "no",
+        "yes",
+        "12:30",
+        "1_000",
+        "2026-11-20",
+        "0x1F",
+        "null",
+        "~",
+        "=",
+        "<<",
+        "1e3",
+        ".5",
+    ],
+    *[
+        " leading",
+        "trailing ",
+        "a: b",
+        "a #b",
+        "#a",
+        "- a",
+        "? a",
+        "[a",
+        "{a}",
+        "'a'",
+        '"a"',
+    ],
+    *[
+        "&a",
+        "*a",
+        "!a",
+        "%a",
+        "@a",
+        "`a`",
+        "|",
+        ">",
+        "a:",
+        "---",
+        "...",
+        "\\n",
+        "tab\there",
+    ],
     *[
         "nb\u00a0sp",
         "nel\u0085x",
@@ -74,14 +113,20 @@ MISREAD = [
 
 def test_words_that_yaml_could_misread_stay_text():
     for words in MISREAD:
-        example = make_pair(words, f"{words}.", note=words, source=words, tags=(words[:60],))
+        example = make_pair(
+            words, f"{words}.", note=words, source=words, tags=(words[:60],)
+        )
         assert read_back(example) == example
         document = yaml.safe_load(write_example(example))
         assert document["messages"][0]["user"].rstrip("\n") == words
 
 
 def test_long_form_is_written_where_a_message_needs_it():
-    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": "б"}'}}
+    call = {
+        "id": "1",
+        "type": "function",
+        "function": {"name": "f", "arguments": '{"a": "б"}'},
+    }
     schema = {"type": "object", "properties": {"a": {"type": "integer", "maximum": 3}}}
     example = Example(
         id="",
@@ -104,7 +149,9 @@ LETTERS = st.characters(
     whitelist_characters="\n\t\u0085",
     blacklist_characters="\ufffe\uffff",
 )
-YAML_SIGNS = st.text(alphabet=" \n:#-?[]{}&*!|>'\"%@`,~0123abcдё", min_size=1, max_size=40)
+YAML_SIGNS = st.text(
+    alphabet=" \n:#-?[]{}&*!|>'\"%@`,~0123abcдё", min_size=1, max_size=40
+)
 WORDS = (
     st.one_of(st.text(LETTERS, min_size=1, max_size=60), YAML_SIGNS)
     .map(lambda words: words.rstrip("\n"))
@@ -130,6 +177,9 @@ def test_written_example_is_read_back_equal(turns, tags, note):
     )
     read, findings = read_example(write_example(example).encode())
     if findings:  # a character that no file may contain
-        assert {finding.rule for finding in findings} <= {"control-character", "same-items"}
+        assert {finding.rule for finding in findings} <= {
+            "control-character",
+            "same-items",
+        }
         return
     assert read == example

@@ -14,7 +14,13 @@ from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
 from merlin.course.search import SearchIndex, search
 from merlin.dataset.builds import describe_build, make_build, training_key
-from merlin.dataset.changes import BatchResult, ChangeRequest, Changes, Edit, make_changes
+from merlin.dataset.changes import (
+    BatchResult,
+    ChangeRequest,
+    Changes,
+    Edit,
+    make_changes,
+)
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.example import Example
@@ -41,7 +47,9 @@ BOT = 8700000001
 
 def make_examples(count=12, changed=()):
     """Return `count` examples; those numbered in `changed` have another answer."""
-    return tuple(make_example(n, "иначе" if n in changed else "так") for n in range(count))
+    return tuple(
+        make_example(n, "иначе" if n in changed else "так") for n in range(count)
+    )
 
 
 def make_example(number, words="так"):
@@ -101,7 +109,9 @@ def planning_config(active_jobs=10, prices=None, **settings):
     """Return a configuration with one provider that trains at once, with a limit of active jobs."""
     provider = {"name": "engine", "active_jobs": active_jobs, "prices": prices or {}}
     settings = {"daemon": {"quiet_s": 0.0}, **settings}
-    return make_config(providers=[{"base_url": "http://127.0.0.1:1/v1", **provider}], **settings)
+    return make_config(
+        providers=[{"base_url": "http://127.0.0.1:1/v1", **provider}], **settings
+    )
 
 
 OPERATOR = Actor("cli:test", Authority(Role.ADMIN), is_operator=True)
@@ -136,7 +146,9 @@ class PipelineRows:
         return verdict_acts.list_mainline(self.ctx, OPERATOR, *dataset, **options)
 
     def of_commit(self, commit):
-        return verdict_acts.list_of_condition(self.ctx, VERDICT.commit_sha.startswith(commit))
+        return verdict_acts.list_of_condition(
+            self.ctx, VERDICT.commit_sha.startswith(commit)
+        )
 
     def outcome(self, spec, examples, findings=()):
         """Return the outcome of a commit with these examples, as `builds.gather` gives it."""
@@ -151,7 +163,9 @@ class PipelineRows:
         )
         existing_build = self.history.build_of(spec.name, content.digest)
         number = self.history.next_number(spec.name)
-        new = describe_build(content, number, PurePath(spec.name, str(number)), self.clock())
+        new = describe_build(
+            content, number, PurePath(spec.name, str(number)), self.clock()
+        )
         return CommitOutcome(
             spec.name,
             status,
@@ -165,7 +179,9 @@ class PipelineRows:
         """Record one commit of one dataset; return its id."""
         new_commit = make_commit(position, name, author)
         self.record(
-            new_commit, [self.outcome(spec or make_spec(), examples, findings)], self.clock()
+            new_commit,
+            [self.outcome(spec or make_spec(), examples, findings)],
+            self.clock(),
         )
         return new_commit.sha
 
@@ -195,7 +211,9 @@ class PipelineRows:
         old = self.jobs.get(job.job_id)
         now = self.clock()
         model_id = f"ft:{old.dataset}:{old.job_id}"
-        new = replace(old, state=state, provider_job_id=f"job-{old.job_id}", updated_at=now)
+        new = replace(
+            old, state=state, provider_job_id=f"job-{old.job_id}", updated_at=now
+        )
         if state is JobState.SUCCEEDED:
             new = replace(new, model_id=model_id, trained_tokens=10)
         assert self.jobs.save(old, new)
@@ -206,7 +224,9 @@ class PipelineRows:
         for model in self.models.list_unproved():
             proof = Evaluation(questions=5, right=3, chrf=77.5)
             is_good = state is ModelState.GOOD
-            self.models.settle(model, state, proof if is_good else None, "" if is_good else "mute")
+            self.models.settle(
+                model, state, proof if is_good else None, "" if is_good else "mute"
+            )
 
     def promote(self):
         self.clock.move(1)
@@ -219,7 +239,9 @@ class PipelineRows:
     def serve(self, position, examples, **options):
         """Take a commit all the way to a live model; return the model's id."""
         job = self.start(position, examples, **options)
-        model_id = self.finish(job) if not self.jobs.get(job.job_id).is_final else job.model_id
+        model_id = (
+            self.finish(job) if not self.jobs.get(job.job_id).is_final else job.model_id
+        )
         self.prove_and_promote()
         return model_id
 
@@ -271,7 +293,9 @@ def make_course(ru, en="", about=("", ""), titles=(), **changes):
     name = {"ru": ru, "en": en or ru}
     description = {"ru": about[0], "en": about[1]}
     materials = tuple(
-        MaterialSpec(number, "lecture", {"ru": title, "en": title}, text=f"materials/{number}.md")
+        MaterialSpec(
+            number, "lecture", {"ru": title, "en": title}, text=f"materials/{number}.md"
+        )
         for number, title in enumerate(titles, 1)
     )
     return replace(CourseSpec(1, name, description, True, (), materials), **changes)
@@ -294,7 +318,9 @@ class CourseCatalogue:
     def teach(self, courses):
         """Make these the only courses."""
         datasets = {
-            slug: replace(make_checked_dataset(make_spec(slug), make_examples(1)), course=course)
+            slug: replace(
+                make_checked_dataset(make_spec(slug), make_examples(1)), course=course
+            )
             for slug, course in courses.items()
         }
         self.rows.index(datasets)

@@ -77,7 +77,13 @@ def run(capfd, *words):
 
 def run_backup(capfd, config_path, *words):
     code, captured = run(
-        capfd, "backup", config_path.parent / "kept", "--json", "--config", config_path, *words
+        capfd,
+        "backup",
+        config_path.parent / "kept",
+        "--json",
+        "--config",
+        config_path,
+        *words,
     )
     assert code == 0, captured.err
     return Path(json.loads(captured.out)["path"])
@@ -85,12 +91,17 @@ def run_backup(capfd, config_path, *words):
 
 def count_rows(database):
     with closing(sqlite3.connect(database)) as opened:
-        return [opened.execute(f"SELECT COUNT(*) FROM {name}").fetchone() for name in COUNTED]  # noqa: S608
+        return [
+            opened.execute(f"SELECT COUNT(*) FROM {name}").fetchone()  # noqa: S608
+            for name in COUNTED
+        ]
 
 
 def list_files(state):
     folders = ("builds", "engine/files", "engine/models")
-    paths = (path for name in folders for path in (state / name).rglob("*") if path.is_file())
+    paths = (
+        path for name in folders for path in (state / name).rglob("*") if path.is_file()
+    )
     return {path.relative_to(state): path.read_bytes() for path in paths}
 
 
@@ -105,7 +116,9 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
         with closing(sqlite3.connect(state / "merlin.db", timeout=60)) as database:
             while not stop.is_set():
                 with database:
-                    database.execute("UPDATE wake SET counter = counter + 1 WHERE id = 1")
+                    database.execute(
+                        "UPDATE wake SET counter = counter + 1 WHERE id = 1"
+                    )
                     database.execute(
                         "UPDATE turn SET cost_micro = (SELECT counter FROM wake WHERE id = 1)"
                     )
@@ -125,8 +138,12 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
     new = there.parent / "state"
     assert count_rows(new / "merlin.db") == count_rows(state / "merlin.db")
     with closing(sqlite3.connect(new / "merlin.db")) as database:
-        (counter,) = database.execute("SELECT counter FROM wake WHERE id = 1").fetchone()
-        assert database.execute("SELECT DISTINCT cost_micro FROM turn").fetchall() == [(counter,)]
+        (counter,) = database.execute(
+            "SELECT counter FROM wake WHERE id = 1"
+        ).fetchone()
+        assert database.execute("SELECT DISTINCT cost_micro FROM turn").fetchall() == [
+            (counter,)
+        ]
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert list_files(new) == list_files(state) != {}
     assert (new / "text.key").read_bytes() == (state / "text.key").read_bytes()
@@ -160,7 +177,9 @@ def test_backup_to_stdout_can_be_interrupted(config_path, capfd, is_interrupted)
     assert process.returncode == (130 if is_interrupted else 0)
     assert not [*(config_path.parent / "state").glob(".backup-*")]
     if not is_interrupted:
-        assert run(capfd, "restore", archive, "--dry-run", "--config", config_path)[0] == 0
+        assert (
+            run(capfd, "restore", archive, "--dry-run", "--config", config_path)[0] == 0
+        )
 
 
 def test_backup_into_an_existing_file_names_both_ways_out(config_path, capfd):
@@ -175,7 +194,9 @@ def test_backup_into_an_existing_file_names_both_ways_out(config_path, capfd):
     assert file.read_text() == "mine"
 
 
-def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_path, capfd):
+def test_existing_database_is_replaced_only_on_request_and_kept_beside(
+    config_path, capfd
+):
     archive = run_backup(capfd, config_path)
     database = config_path.parent / "state/merlin.db"
     with closing(sqlite3.connect(database)) as opened, opened:
@@ -185,12 +206,18 @@ def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_pa
     code, captured = run(capfd, "restore", archive, "--config", config_path)
     assert (code, "--replace" in captured.err) == (1, True)
     assert count_rows(database) == before
-    code, captured = run(capfd, "restore", archive, "--config", config_path, "--replace")
+    code, captured = run(
+        capfd, "restore", archive, "--config", config_path, "--replace"
+    )
     assert code == 0, captured.err
     assert count_rows(database) != before
     (copy,) = database.parent.glob("merlin.db.before-*")
     assert count_rows(copy) == before
-    (line,) = [line for line in captured.err.splitlines() if "former databases are kept" in line]
+    (line,) = [
+        line
+        for line in captured.err.splitlines()
+        if "former databases are kept" in line
+    ]
     named = line.partition(": rm ")[2].split()
     assert named == sorted(map(str, database.parent.rglob("*.before-*")))
 
@@ -220,7 +247,10 @@ def set_newer_schema(content):
         (change_archive, "isn't a complete backup"),
         (remove_manifest, "isn't a complete backup: manifest.json"),
         (set_newer_schema, "newer"),
-        (lambda _: b"merlin backup 1\n\x1b[2J", "isn't a complete backup: the archive is cut off"),
+        (
+            lambda _: b"merlin backup 1\n\x1b[2J",
+            "isn't a complete backup: the archive is cut off",
+        ),
     ],
 )
 def test_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, message):
@@ -232,7 +262,9 @@ def test_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, mes
         code, captured = run(capfd, "restore", archive, "--config", config_path, how)
         assert (code, message in captured.err) == (1, True), captured.err
     assert database.read_bytes() == before
-    assert not [path for path in database.parent.iterdir() if path.name.startswith(".restore")]
+    assert not [
+        path for path in database.parent.iterdir() if path.name.startswith(".restore")
+    ]
 
 
 def test_backup_replaces_a_damaged_database_as_doctor_advises(config_path, capfd):
@@ -244,9 +276,13 @@ def test_backup_replaces_a_damaged_database_as_doctor_advises(config_path, capfd
         file.seek(4096)
         file.write(b"\xff" * (size - 4096))
     output = run(capfd, "doctor", "--json", "--config", config_path)[1].out
-    advised = [load["what"] for load in json.loads(output) if "restore your" in load["detail"]]
+    advised = [
+        load["what"] for load in json.loads(output) if "restore your" in load["detail"]
+    ]
     assert "database" in advised
-    code, captured = run(capfd, "restore", archive, "--config", config_path, "--replace")
+    code, captured = run(
+        capfd, "restore", archive, "--config", config_path, "--replace"
+    )
     assert code == 0, captured.err
     assert count_rows(database) == before
 
@@ -262,9 +298,10 @@ def test_restored_files_belong_to_the_folders_owner_and_the_missing_key_is_named
     state.mkdir(mode=0o700)
     os.chown(state, nobody, nobody)
     code, captured = run(capfd, "restore", archive, "--config", new)
-    assert (code, "put your copy of it back into text.key" in captured.err) == (0, True), (
-        captured.err
-    )
+    assert (code, "put your copy of it back into text.key" in captured.err) == (
+        0,
+        True,
+    ), captured.err
     assert {path.lstat().st_uid for path in state.rglob("*")} == {nobody}
     assert run(capfd, "users", "list", "--config", new)[0] == 0
 
@@ -284,11 +321,18 @@ def test_restore_names_every_process_that_runs(config_path, capfd):
         settings["engine"] = {"listen": f"127.0.0.1:{engine.server_port}"}
         config_path.write_text(yaml.safe_dump(settings), "utf-8")
         config = load(config_path)
-        with open_database(config.database) as database, Lead(config.state_dir, config.database):
+        with (
+            open_database(config.database) as database,
+            Lead(config.state_dir, config.database),
+        ):
             for name in ("daemon", "bot", "api"):
-                Heartbeats(database).beat(Heartbeat(name, "here", 1, utc_now(), utc_now()))
+                Heartbeats(database).beat(
+                    Heartbeat(name, "here", 1, utc_now(), utc_now())
+                )
             before = list_files(config.state_dir)
-            code, captured = run(capfd, "restore", archive, "--config", config_path, "--replace")
+            code, captured = run(
+                capfd, "restore", archive, "--config", config_path, "--replace"
+            )
             words = "running: api, bot, daemon, engine."
             assert (code, words in captured.err) == (1, True), captured.err
             assert list_files(config.state_dir) == before
@@ -301,14 +345,21 @@ def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_com
     there = configured(tmp_path / "there")
     words = ["restore", str(archive), "--config", str(there)]
     dying = {**os.environ, "MERLIN_CRASH_AT": "restore.moving"}
-    died = subprocess.run([sys.executable, "-m", "merlin", *words], env=dying, check=False)
+    died = subprocess.run(
+        [sys.executable, "-m", "merlin", *words], env=dying, check=False
+    )
     assert died.returncode == 137
     for command in ("users", "daemon", "engine", "backup"):
         more = ["list"] if command == "users" else []
         code, captured = run(capfd, command, *more, "--config", there)
-        assert (code, "merlin restore ARCHIVE --replace" in captured.err) == (2, True), captured.err
+        assert (code, "merlin restore ARCHIVE --replace" in captured.err) == (
+            2,
+            True,
+        ), captured.err
     assert run(capfd, *words)[0] == 0
-    assert not [*there.parent.glob("state/.*")], "what the killed run unpacked is removed"
+    assert not [*there.parent.glob("state/.*")], (
+        "what the killed run unpacked is removed"
+    )
     assert count_rows(there.parent / "state/merlin.db") == count_rows(
         config_path.parent / "state/merlin.db"
     )
@@ -332,7 +383,9 @@ def test_archive_is_synced_in_pieces_and_the_number_of_archives_is_limited(
     old.write_bytes(b"")
     beside = old.with_name("notes.txt")
     beside.write_text("mine")
-    cut_off, used = (old.with_name(f".merlin-2020010{day}T000000Z.tar.gz.part") for day in (1, 2))
+    cut_off, used = (
+        old.with_name(f".merlin-2020010{day}T000000Z.tar.gz.part") for day in (1, 2)
+    )
     cut_off.write_bytes(b"")
     used.write_bytes(b"")
     copy = config_path.parent / "state/.backup-cut-off"
@@ -342,9 +395,16 @@ def test_archive_is_synced_in_pieces_and_the_number_of_archives_is_limited(
     made = [run_backup(capfd, config_path, "--keep", "2") for _ in range(2)]
     assert sorted(old.parent.glob("*.gz")) == made
     # To the microsecond: the second of two within a second would replace the first.
-    assert all(re.fullmatch(r"merlin-\d{8}T\d{6}\.\d{6}Z\.tar\.gz", path.name) for path in made)
+    assert all(
+        re.fullmatch(r"merlin-\d{8}T\d{6}\.\d{6}Z\.tar\.gz", path.name) for path in made
+    )
     assert synced == [f".{path.name}.part" for path in made]
-    assert [path.exists() for path in (beside, used, cut_off, copy)] == [True, True, False, False]
+    assert [path.exists() for path in (beside, used, cut_off, copy)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def forge_archive(path, name, kind=tarfile.REGTYPE):
@@ -356,7 +416,9 @@ def forge_archive(path, name, kind=tarfile.REGTYPE):
         "schema": [],
         "merlin": "9",
     }
-    manifest = json.dumps({**manifest_fields, "format": 1, "members": {name: member}}).encode()
+    manifest = json.dumps(
+        {**manifest_fields, "format": 1, "members": {name: member}}
+    ).encode()
     with tarfile.open(path, "w:gz") as archive:
         for each, content in ((name, b"x"), ("manifest.json", manifest)):
             info = tarfile.TarInfo(each)
@@ -386,7 +448,9 @@ def test_archive_that_writes_outside_the_state_is_refused(tmp_path, capfd, name,
     assert not (tmp_path / "d/outside").exists()
 
 
-def test_database_kept_by_a_restore_has_what_a_killed_process_left_in_its_log(config_path, capfd):
+def test_database_kept_by_a_restore_has_what_a_killed_process_left_in_its_log(
+    config_path, capfd
+):
     archive = run_backup(capfd, config_path)
     database = config_path.parent / "state/merlin.db"
     log = database.with_name("merlin.db-wal")

@@ -41,7 +41,9 @@ def test_each_stored_write_of_another_process_is_notified(url, notifications):
 
 
 def test_change_is_noticed_where_the_system_has_no_watch_left(database, monkeypatch):
-    monkeypatch.setattr(connections, "_LIBC", SimpleNamespace(inotify_init1=lambda _: -1))
+    monkeypatch.setattr(
+        connections, "_LIBC", SimpleNamespace(inotify_init1=lambda _: -1)
+    )
     calls = queue.SimpleQueue()
     with watch_changes(database, lambda: calls.put(1)):
         for _ in range(2):

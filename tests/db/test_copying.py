@@ -65,7 +65,10 @@ def test_database_that_cannot_store_every_character_is_refused(
             f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
         )
     code, printed = run(
-        capsys, empty_postgresql.rpartition("/")[0] + f"/{name}", "--config", config_path
+        capsys,
+        empty_postgresql.rpartition("/")[0] + f"/{name}",
+        "--config",
+        config_path,
     )
     assert code == 2
     assert f"has the encoding {encoding}" in printed.err
@@ -78,14 +81,20 @@ def test_user_without_rights_is_told_what_the_administrator_must_do(
         connection.execute("CREATE ROLE newcomer LOGIN")
     address = empty_postgresql.replace("postgres@", "newcomer@")
     code, captured = run(capsys, address, "--config", config_path)
-    assert (code, "ALTER DATABASE name OWNER" in captured.err) == (1, True), captured.err
+    assert (code, "ALTER DATABASE name OWNER" in captured.err) == (1, True), (
+        captured.err
+    )
 
 
-def test_every_row_is_copied_and_id_sequences_continue(config_path, empty_postgresql, capsys):
+def test_every_row_is_copied_and_id_sequences_continue(
+    config_path, empty_postgresql, capsys
+):
     with open_database(f"sqlite://{config_path.parent}/state/merlin.db") as database:
         migrate(database)
     with sqlite_path(config_path) as source:
-        source.execute("UPDATE sqlite_sequence SET seq = seq + 100 WHERE name = 'notice'")
+        source.execute(
+            "UPDATE sqlite_sequence SET seq = seq + 100 WHERE name = 'notice'"
+        )
         (given,) = source.execute(
             "SELECT seq FROM sqlite_sequence WHERE name = 'notice'"
         ).fetchone()
@@ -94,13 +103,19 @@ def test_every_row_is_copied_and_id_sequences_continue(config_path, empty_postgr
     assert code == 0, captured.err
     copied = {load["table"]: load["rows"] for load in json.loads(captured.out)}
     assert (
-        min(copied[name] for name in ("users", "turn", "purchase", "taught_example", "model")) > 0
+        min(
+            copied[name]
+            for name in ("users", "turn", "purchase", "taught_example", "model")
+        )
+        > 0
     )
     source = sqlite_path(config_path)
     with open_database(empty_postgresql) as target:
         for table, rows in copied.items():
             (count,) = source.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608
-            assert target.sql(f"SELECT COUNT(*) FROM {table}") == [(count,)] == [(rows,)]  # noqa: S608
+            assert (
+                target.sql(f"SELECT COUNT(*) FROM {table}") == [(count,)] == [(rows,)]  # noqa: S608
+            )
         questions = "SELECT id, question, answer FROM turn ORDER BY id"
         assert target.sql(questions) == source.execute(questions).fetchall()
         target.sql(
@@ -125,7 +140,9 @@ def test_copy_is_refused_beside_running_processes_and_to_other_databases(
     assert (code, "bot" in captured.err) == (1, True)
     code, captured = run(capsys, "sqlite:///x.db", "--config", config_path)
     assert (code, "PGPASSWORD" in captured.err) == (1, True)
-    code, captured = run(capsys, "postgresql://nobody@127.0.0.1:9/x", "--config", config_path)
+    code, captured = run(
+        capsys, "postgresql://nobody@127.0.0.1:9/x", "--config", config_path
+    )
     assert code == 1
     assert "Traceback" not in captured.err
 
@@ -133,6 +150,12 @@ def test_copy_is_refused_beside_running_processes_and_to_other_databases(
 def test_tables_filled_by_migrations_are_known(empty_postgresql):
     with open_database(empty_postgresql) as target:
         migrate(target)
-        tables = target.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        filled = {name for (name,) in tables if target.sql(f"SELECT 1 FROM {name} LIMIT 1")}  # noqa: S608
+        tables = target.sql(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        )
+        filled = {
+            name
+            for (name,) in tables
+            if target.sql(f"SELECT 1 FROM {name} LIMIT 1")  # noqa: S608
+        }
     assert filled == SEEDED

@@ -29,7 +29,9 @@ def sqlite_path(url):
     return Path(url.removeprefix("sqlite://"))
 
 
-@pytest.mark.parametrize("url", ["", "mysql://here/x", "sqlite://", "sqlite://host/x", "x.db"])
+@pytest.mark.parametrize(
+    "url", ["", "mysql://here/x", "sqlite://", "sqlite://host/x", "x.db"]
+)
 def test_other_urls_are_refused_as_a_configuration_error(url):
     with pytest.raises(ConfigError):
         open_database(url)
@@ -39,14 +41,19 @@ def test_folder_in_place_of_the_sqlite_file_is_named(tmp_path):
     for is_read_only in (False, True):
         with pytest.raises(ConfigError, match=f"{tmp_path} is a folder") as caught:
             open_database(f"sqlite://{tmp_path}", read_only=is_read_only)
-        assert (caught.value.key, caught.value.arguments["path"]) == ("store-folder", str(tmp_path))
+        assert (caught.value.key, caught.value.arguments["path"]) == (
+            "store-folder",
+            str(tmp_path),
+        )
 
 
 def test_sqlite_file_and_folder_are_accessible_only_to_their_owner(tmp_path):
     with open_database(f"sqlite://{tmp_path}/state/merlin.db"):
         folder = tmp_path / "state"
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+        modes = {
+            path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()
+        }
     assert modes
     assert set(modes.values()) == {0o600}
 
@@ -54,7 +61,11 @@ def test_sqlite_file_and_folder_are_accessible_only_to_their_owner(tmp_path):
 def test_sqlite_is_durable_and_enforces_foreign_keys(tmp_path):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         pragmas = ("journal_mode", "synchronous", "foreign_keys")
-        assert [database.sql(f"PRAGMA {name}")[0][0] for name in pragmas] == ["wal", 2, 1]
+        assert [database.sql(f"PRAGMA {name}")[0][0] for name in pragmas] == [
+            "wal",
+            2,
+            1,
+        ]
 
 
 def test_read_only_database_cannot_be_written(url):
@@ -171,7 +182,10 @@ def test_postgresql_deadlock_is_retried(postgresql):
             futures = [pool.submit(cross, database, *pair) for pair in ("ab", "ba")]
             for future in futures:
                 future.result()
-        finds = [row["empty_finds"] for row in database.rows(INTENT.select(INTENT.empty_finds))]
+        finds = [
+            row["empty_finds"]
+            for row in database.rows(INTENT.select(INTENT.empty_finds))
+        ]
     assert finds == [2, 2]
     # PostgreSQL ends one of the two; on a busy machine it may end the other as well, once.
     assert len(tries) in {3, 4}
@@ -231,7 +245,9 @@ def fail_after(database, key):
 
 
 def test_server_lost_between_two_calls_raises_database_away():
-    unreachable = Database(connect("postgresql://merlin@127.0.0.1:1/x", read_only=False, busy_s=1))
+    unreachable = Database(
+        connect("postgresql://merlin@127.0.0.1:1/x", read_only=False, busy_s=1)
+    )
     with unreachable, pytest.raises(DatabaseAway):
         unreachable.rows(WAKE.select())
 

@@ -48,7 +48,9 @@ def test_reading_command_names_a_read_only_file_system(tmp_path):
 
 @pytest.mark.parametrize("garbled", [b"CREATE TABEL", b"CREATE TABL\xff"])
 def test_damaged_schema_is_reported_and_not_as_a_bug(tmp_path, garbled):
-    (tmp_path / "config.yaml").write_text("state_dir: state\nrepository: {url: there}\n")
+    (tmp_path / "config.yaml").write_text(
+        "state_dir: state\nrepository: {url: there}\n"
+    )
     path = tmp_path / "state" / "merlin.db"
     create_migrated(f"sqlite://{path}")
     path.write_bytes(path.read_bytes().replace(b"CREATE TABLE", garbled))

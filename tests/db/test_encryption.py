@@ -90,7 +90,9 @@ def test_given_key_encrypts_and_creates_no_file(tmp_path):
 
 
 def test_each_of_several_given_keys_is_hidden_in_logs(tmp_path):
-    keys = [base64.urlsafe_b64encode(bytes([number] * 32)).decode() for number in (101, 102)]
+    keys = [
+        base64.urlsafe_b64encode(bytes([number] * 32)).decode() for number in (101, 102)
+    ]
     load_or_make_key(tmp_path, "\n".join(keys))
     assert redact(f"read {keys[1]}, {keys[0]}") == "read [hidden], [hidden]"
 
@@ -102,7 +104,9 @@ def test_key_file_still_decrypts_when_a_key_is_given_later(tmp_path):
     assert later.seal("слова").split(".")[1] != sealed.split(".")[1]
 
 
-@pytest.mark.parametrize("given", ["", "short", "ключ", GIVEN[:-4], GIVEN + "AAAA", "!" * 44])
+@pytest.mark.parametrize(
+    "given", ["", "short", "ключ", GIVEN[:-4], GIVEN + "AAAA", "!" * 44]
+)
 def test_wrong_key_is_named_and_not_shown(given, tmp_path):
     with pytest.raises(ConfigError, match="MERLIN_TEXT_KEY") as caught:
         load_or_make_key(tmp_path, given)

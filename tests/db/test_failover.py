@@ -82,7 +82,12 @@ def test_stored_data_survives_a_failover_to_the_standby(servers, tmp_path, clock
         number = 0
         while not is_over.is_set():
             number += 1
-            row = {"at": iso(clock()), "by_whom": "test", "action": "test", "arguments": "{}"}
+            row = {
+                "at": iso(clock()),
+                "by_whom": "test",
+                "action": "test",
+                "arguments": "{}",
+            }
             try:
                 database.add(AUDIT, {**row, "target": str(number)})
             except DatabaseAway as error:
@@ -143,12 +148,16 @@ def _keeps_lead(lead):
 @pytest.mark.parametrize(
     ("parameters", "milliseconds"), [({}, 10_000), ({"tcp_user_timeout": 1}, 1)]
 )
-def test_call_to_a_silent_server_times_out_as_configured(postgresql, parameters, milliseconds):
+def test_call_to_a_silent_server_times_out_as_configured(
+    postgresql, parameters, milliseconds
+):
     postgresql.reset()
     with open_database(multi_host_url(postgresql, **parameters)) as database:
         database.open()
         connection = database._handle.connection()
         with socket.socket(fileno=os.dup(connection.fileno())) as client_socket:
-            timeout_ms = client_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            timeout_ms = client_socket.getsockopt(
+                socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT
+            )
             idle = client_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
     assert (timeout_ms, idle) == (milliseconds, 5)

@@ -80,7 +80,9 @@ def test_released_lead_can_be_taken_by_another(tmp_path, url):
 
 
 def test_each_name_has_its_own_lead(tmp_path, url):
-    daemon, bot, other = (Lead(tmp_path, url, name) for name in ("daemon", "bot-1", "bot-1"))
+    daemon, bot, other = (
+        Lead(tmp_path, url, name) for name in ("daemon", "bot-1", "bot-1")
+    )
     with daemon, bot:
         assert not other.take()
         assert other.holder() == bot.holder() == daemon.holder()
@@ -99,7 +101,9 @@ def test_only_one_machine_leads_on_a_shared_server(tmp_path, postgresql):
     second.release()
 
 
-def test_lead_is_kept_after_a_broken_session_unless_another_took_it(tmp_path, postgresql, until):
+def test_lead_is_kept_after_a_broken_session_unless_another_took_it(
+    tmp_path, postgresql, until
+):
     url = postgresql.reset()
     first = Lead(tmp_path / "one", url)
     second = Lead(tmp_path / "two", url)
@@ -118,12 +122,16 @@ def test_server_ends_the_session_of_a_machine_that_is_down(tmp_path, postgresql)
     assert shown == ("5",)
 
 
-def test_lead_of_another_machine_is_not_described_by_an_own_process(tmp_path, postgresql):
+def test_lead_of_another_machine_is_not_described_by_an_own_process(
+    tmp_path, postgresql
+):
     url = postgresql.reset()
     lead, other = (Lead(tmp_path / name, url) for name in ("one", "two"))
     with other, pytest.raises(LeadTaken) as raised:
         lead.check()
-    assert "on another machine" in text("en", raised.value.key, **raised.value.arguments)
+    assert "on another machine" in text(
+        "en", raised.value.key, **raised.value.arguments
+    )
 
 
 def test_unreachable_server_gives_no_lead(tmp_path, postgresql):

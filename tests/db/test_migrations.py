@@ -22,7 +22,9 @@ NAMES = [step.__name__ for step in STEPS]
 
 def kill_in_a_step(url):
     def m999_half(database):
-        database.script("CREATE TABLE half (id BIGINT);\nUPDATE wake SET counter = 99;\n")
+        database.script(
+            "CREATE TABLE half (id BIGINT);\nUPDATE wake SET counter = 99;\n"
+        )
         os.kill(os.getpid(), signal.SIGKILL)
 
     migrate(open_database(url), (*STEPS, m999_half))
@@ -32,7 +34,9 @@ def columns(database, table):
     if database.dialect == "sqlite":
         rows = database.sql("SELECT name FROM pragma_table_info(?)", table)
     else:
-        query = "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
+        query = (
+            "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
+        )
         rows = database.sql(query, table)
     return {name for (name,) in rows}
 
@@ -53,7 +57,9 @@ def test_steps_only_add_so_that_the_previous_version_can_run_beside():
     files = sorted(Path(migrations.__file__).parent.glob("*.sql"))
     assert len(files) >= len(STEPS)
     contractions = {
-        contraction for file in files for contraction in find_contractions(file.read_text("utf-8"))
+        contraction
+        for file in files
+        for contraction in find_contractions(file.read_text("utf-8"))
     }
     assert contractions == set()
 
@@ -89,7 +95,9 @@ def test_reading_pending_steps_writes_nothing(empty_url):
 
 
 def test_every_named_column_is_in_the_schema(database):
-    known_tables = {var for var in vars(tables).values() if isinstance(var, tables.Table)}
+    known_tables = {
+        var for var in vars(tables).values() if isinstance(var, tables.Table)
+    }
     assert len(known_tables) > 20
     for table in known_tables:
         assert columns(database, table.__name__) == set(table._columns), table.__name__
@@ -98,7 +106,11 @@ def test_every_named_column_is_in_the_schema(database):
 def test_columns_that_a_later_step_adds_are_read_too():
     first = "CREATE TABLE a (\n    id NUMBERED,\n    b TEXT REFERENCES c (d)\n);\n"
     later = "ALTER TABLE a ADD COLUMN e TEXT NOT NULL DEFAULT '';\n"
-    assert tables.find_columns(tables.read_schema(first + later)["a"]) == ["id", "b", "e"]
+    assert tables.find_columns(tables.read_schema(first + later)["a"]) == [
+        "id",
+        "b",
+        "e",
+    ]
 
 
 def test_newer_database_is_refused(empty_url):

@@ -18,7 +18,11 @@ pytestmark = pytest.mark.integration
 def test_intent_passes_its_states(database, clock):
     intents = Intents(database)
     intent = intents.open("k", "upload")
-    assert (intent.state, intent.outside_id, intent.sent_at) == (IntentState.READY, "", None)
+    assert (intent.state, intent.outside_id, intent.sent_at) == (
+        IntentState.READY,
+        "",
+        None,
+    )
     intents.mark_sending("k", clock())
     assert [intents.count_empty_find("k"), intents.count_empty_find("k")] == [1, 2]
     reopened = intents.open("k", "upload")
@@ -38,9 +42,12 @@ def test_intent_passes_its_states(database, clock):
 
 
 @pytest.mark.parametrize(
-    ("ahead_s", "is_alive"), [(-11, False), (-9, True), (9, True), (11, False), (3600, False)]
+    ("ahead_s", "is_alive"),
+    [(-11, False), (-9, True), (9, True), (11, False), (3600, False)],
 )
-def test_heartbeat_of_a_time_to_come_is_no_sign_of_life(database, clock, ahead_s, is_alive):
+def test_heartbeat_of_a_time_to_come_is_no_sign_of_life(
+    database, clock, ahead_s, is_alive
+):
     beats = Heartbeats(database)
     at = clock() + timedelta(seconds=ahead_s)
     beats.beat(Heartbeat("daemon", "gone", 1, at, at))
@@ -110,8 +117,12 @@ def test_request_is_withdrawn_before_it_is_claimed_or_after_it_failed(
     database, ended, is_withdrawn, state
 ):
     requests = Requests(database)
-    request_id, other = (requests.ask(kind, {}, "vera") for kind in ("launch", "cancel"))
-    requests.finish(request_id, RequestState.DONE, {})  # of no effect: nobody works at it
+    request_id, other = (
+        requests.ask(kind, {}, "vera") for kind in ("launch", "cancel")
+    )
+    requests.finish(
+        request_id, RequestState.DONE, {}
+    )  # of no effect: nobody works at it
     if ended != "unclaimed":
         requests.claim(["launch"])
         requests.claim(["cancel"])
@@ -173,7 +184,9 @@ def test_call_starts_only_where_its_intent_is_as_it_was_read(database, clock, ch
     elif changed:
         intents.mark_sending("k", clock() + timedelta(seconds=1))
     assert intents.start_sending(known, at) is not bool(changed)
-    sent = {key: intent.sent_at for key, intent in intents.list_of_kind("upload").items()}
+    sent = {
+        key: intent.sent_at for key, intent in intents.list_of_kind("upload").items()
+    }
     assert (sent["k"] == at, sent["other"]) == (not changed, clock())
 
 
@@ -202,7 +215,9 @@ def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
     with ThreadPoolExecutor(10) as pool:
         marks = pool.map(lambda _: notices.mark_handed_over(first.notice_id), range(10))
         assert sorted(marks) == [False] * 9 + [True]
-    assert [notice.notice_id for notice in notices.list_waiting(1)] == [second.notice_id]
+    assert [notice.notice_id for notice in notices.list_waiting(1)] == [
+        second.notice_id
+    ]
 
 
 def test_notice_waits_while_another_of_its_kind_was_sent_lately(database, clock):
@@ -229,7 +244,10 @@ def test_notice_waits_for_one_to_admins_of_its_cause_that_is_no_news(database, c
         notices.tell(to, f"notice-{key}", {})
     waiting = [notice.key for notice in notices.list_waiting(told_since=since)]
     assert waiting == ["notice-serving", "notice-no-branch", "notice-status"]
-    assert len(notices.list_waiting(told_since=since + timedelta(seconds=1))) == len(told) + 1
+    assert (
+        len(notices.list_waiting(told_since=since + timedelta(seconds=1)))
+        == len(told) + 1
+    )
     assert len(notices.list_newest("77", 9)) == 2
 
 
@@ -244,7 +262,9 @@ def test_heartbeat_replaces_the_earlier_one(database, clock):
     assert heartbeats.list_all() == [other, later]
 
 
-def test_new_process_deletes_the_heartbeats_of_hosts_that_were_replaced(database, clock):
+def test_new_process_deletes_the_heartbeats_of_hosts_that_were_replaced(
+    database, clock
+):
     old = Heartbeat("bot", "old", 1, clock(), clock() - timedelta(days=8))
     recent = Heartbeat("bot", "recent", 1, clock(), clock() - timedelta(days=6))
     for beat in (old, recent):

@@ -60,7 +60,9 @@ def test_waiting_writes_share_a_transaction(database):
     with_writer(database, lambda writer: submit_together(writer, [note] * 700))
     assert len(transactions) == 700
     if database.dialect == "postgresql":
-        assert [transactions.count(fromkey) for fromkey in dict.fromkeys(transactions)] == [
+        assert [
+            transactions.count(fromkey) for fromkey in dict.fromkeys(transactions)
+        ] == [
             500,
             200,
         ]
@@ -77,19 +79,27 @@ def test_result_is_returned_after_the_commit(url, database):
 
 def test_cancelled_caller_does_not_disturb_the_others(database):
     async def main(writer):
-        tasks = [asyncio.ensure_future(submit(writer, write_notice(f"{n}"))) for n in range(10)]
+        tasks = [
+            asyncio.ensure_future(submit(writer, write_notice(f"{n}")))
+            for n in range(10)
+        ]
         await asyncio.sleep(0)
         tasks[3].cancel()
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     answers = with_writer(database, main)
     assert isinstance(answers[3], asyncio.CancelledError)
-    assert [answers[n] for n in range(10) if n != 3] == [f"{n}" for n in range(10) if n != 3]
+    assert [answers[n] for n in range(10) if n != 3] == [
+        f"{n}" for n in range(10) if n != 3
+    ]
 
 
 def test_closing_stores_waiting_writes_and_accepts_no_more(database):
     async def main(writer):
-        waiting = [asyncio.ensure_future(submit(writer, write_notice(f"{n}"))) for n in range(50)]
+        waiting = [
+            asyncio.ensure_future(submit(writer, write_notice(f"{n}")))
+            for n in range(50)
+        ]
         await asyncio.sleep(0)
         writer.close()
         with pytest.raises(RuntimeError):
@@ -131,7 +141,8 @@ def test_transaction_ended_by_sqlite_fails_every_caller_and_leaves_nothing(tmp_p
         assert [type(answer) for answer in answers] == [DatabaseAway] * 3
         assert notice_keys(database) == []
         assert (
-            with_writer(database, lambda writer: submit(writer, write_notice("again"))) == "again"
+            with_writer(database, lambda writer: submit(writer, write_notice("again")))
+            == "again"
         )
         assert notice_keys(database) == ["again"]
 

@@ -48,12 +48,24 @@ def caddy(tmp_path, api):
     """An HTTPS client of Caddy, and Caddy's plain HTTP address."""
     skip_or_fail(None if shutil.which("caddy") else "caddy is not installed")
     plain, secure = free_ports(2)
-    text = CADDYFILE.read_text("utf-8").replace("merlin.example.com", f"https://localhost:{secure}")
-    global_options = (
-        f"{{\nadmin off\nskip_install_trust\nhttp_port {plain}\nhttps_port {secure}\n}}\n"
+    text = CADDYFILE.read_text("utf-8").replace(
+        "merlin.example.com", f"https://localhost:{secure}"
     )
-    (tmp_path / "Caddyfile").write_text(global_options + text.replace("api:8701", api), "utf-8")
-    command = ("caddy", "run", "--adapter", "caddyfile", "--config", tmp_path / "Caddyfile")
+    global_options = (
+        "{\nadmin off\nskip_install_trust\n"
+        f"http_port {plain}\nhttps_port {secure}\n}}\n"
+    )
+    (tmp_path / "Caddyfile").write_text(
+        global_options + text.replace("api:8701", api), "utf-8"
+    )
+    command = (
+        "caddy",
+        "run",
+        "--adapter",
+        "caddyfile",
+        "--config",
+        tmp_path / "Caddyfile",
+    )
     environment = {
         "XDG_DATA_HOME": str(tmp_path),
         "HOME": str(tmp_path),
@@ -63,10 +75,14 @@ def caddy(tmp_path, api):
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        wait_until(lambda: "certificate obtained" in (tmp_path / "log").read_text("utf-8"))
+        wait_until(
+            lambda: "certificate obtained" in (tmp_path / "log").read_text("utf-8")
+        )
         ssl_context = ssl.create_default_context(cafile=str(root))
         base_url = f"https://localhost:{secure}"
-        with httpx.Client(base_url=base_url, verify=ssl_context, timeout=longest()) as client:
+        with httpx.Client(
+            base_url=base_url, verify=ssl_context, timeout=longest()
+        ) as client:
             yield client, f"http://localhost:{plain}"
     finally:
         process.terminate()
@@ -82,7 +98,10 @@ def test_caddy_serves_only_https_and_keeps_metrics_internal(caddy, api):
     assert sign_in.headers["set-cookie"].startswith("__Host-merlin-login=")
     assert "Secure" in sign_in.headers["set-cookie"]
     redirect = httpx.get(f"{plain}/sign-in", timeout=longest())
-    assert (redirect.status_code, redirect.headers["location"][:17]) == (308, "https://localhost")
+    assert (redirect.status_code, redirect.headers["location"][:17]) == (
+        308,
+        "https://localhost",
+    )
     # The API answers these to this machine, but not through Caddy.
     for path in ("/metrics", "/readyz"):
         assert httpx.get(f"http://{api}{path}", timeout=longest()).status_code == 200
@@ -94,12 +113,16 @@ def test_caddy_serves_only_https_and_keeps_metrics_internal(caddy, api):
 def test_forged_x_forwarded_for_is_ignored(caddy):
     client, _ = caddy
     forged = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(6)]
-    assert 429 in [client.get("/api/user", headers=headers).status_code for headers in forged]
+    assert 429 in [
+        client.get("/api/user", headers=headers).status_code for headers in forged
+    ]
 
 
 def test_forwarded_headers_of_an_untrusted_address_are_ignored(api):
     transport = httpx.HTTPTransport(local_address="127.0.0.2")
-    with httpx.Client(base_url=f"http://{api}", transport=transport, timeout=longest()) as client:
+    with httpx.Client(
+        base_url=f"http://{api}", transport=transport, timeout=longest()
+    ) as client:
         client.headers["X-Forwarded-Proto"] = "https"
         forged = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(6)]
         responses = [client.get("/api/user", headers=headers) for headers in forged]

@@ -17,7 +17,11 @@ import yaml
 
 from merlin.core.connections import tls_context
 from merlin.core.server import free_ports
-from tests.support.forked_processes import run_command, start_with_environment, wait_for_exit
+from tests.support.forked_processes import (
+    run_command,
+    start_with_environment,
+    wait_for_exit,
+)
 from tests.support.full_config import CREDENTIALS, PROCESSES, TOKEN, full_config
 from tests.support.machine import require_root
 from tests.support.postgresql import BIN
@@ -37,7 +41,11 @@ def repository(tmp_path):
     folder = tmp_path / "repository"
     shutil.copytree(ROOT / "datasets/neurotypology", folder / "datasets/neurotypology")
     author = ("-c", "user.name=boris", "-c", "user.email=boris@example.com")
-    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "Begin")):
+    for arguments in (
+        ("init", "-q", "-b", "main"),
+        ("add", "."),
+        ("commit", "-q", "-m", "Begin"),
+    ):
         subprocess.run(["git", *author, *arguments], cwd=folder, check=True)
     return folder
 
@@ -71,7 +79,9 @@ def make_certificates(folder):
     definition = SERVICES["certificates"]
     (command,) = definition["command"]
     command = command.replace("/run/certificates", str(folder)).replace("$$", "$")
-    subprocess.run([*definition["entrypoint"], command], capture_output=True, check=True)
+    subprocess.run(
+        [*definition["entrypoint"], command], capture_output=True, check=True
+    )
 
 
 class Service:
@@ -144,7 +154,9 @@ def test_backup_service_dumps_postgresql_and_restores_it(postgresql, tmp_path):
             "PGDATABASE": place["dbname"],
         }
         command = [*entry, *words]
-        return subprocess.run(command, env=environment, capture_output=True, check=True, **given)
+        return subprocess.run(
+            command, env=environment, capture_output=True, check=True, **given
+        )
 
     assert run("printenv", "PGPASSWORD").stdout == b"secret\n"
     run("psql", "-qc", "CREATE TABLE kept AS SELECT 1")
@@ -161,20 +173,32 @@ def test_certificates_of_engine_and_database_are_created_once_and_trusted(tmp_pa
     contents = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     make_certificates(tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents
-    command = ("openssl", "verify", "-CAfile", tmp_path / "trusted.pem", "-verify_hostname")
+    command = (
+        "openssl",
+        "verify",
+        "-CAfile",
+        tmp_path / "trusted.pem",
+        "-verify_hostname",
+    )
     for name, user in (("engine", 10001), ("postgres", 999)):
         certificate, key = (tmp_path / f"{name}.{end}" for end in ("pem", "key"))
         tls_context(certificate, key, name)
         assert (key.stat().st_uid, key.stat().st_mode & 0o777) == (user, 0o600)
-        assert subprocess.run([*command, name, certificate], check=False).returncode == 0
-        assert subprocess.run([*command, "example.com", certificate], check=False).returncode
+        assert (
+            subprocess.run([*command, name, certificate], check=False).returncode == 0
+        )
+        assert subprocess.run(
+            [*command, "example.com", certificate], check=False
+        ).returncode
 
 
 def test_handbook_creates_a_file_for_every_secret(tmp_path):
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     for language in ("en", "ru"):
         handbook = (ROOT / f"docs/{language}/install.md").read_text("utf-8")
-        (command,) = (line[2:] for line in handbook.splitlines() if line.startswith("$ sed "))
+        (command,) = (
+            line[2:] for line in handbook.splitlines() if line.startswith("$ sed ")
+        )
         secrets = tmp_path / "deploy/secrets"
         secrets.mkdir()
         subprocess.run(["sh", "-euc", command], cwd=tmp_path, check=True)

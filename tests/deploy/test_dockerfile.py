@@ -34,7 +34,11 @@ def read_instructions(file="Dockerfile"):
 
 
 def find_instructions(name):
-    return [arguments for instruction, arguments in read_instructions() if instruction == name]
+    return [
+        arguments
+        for instruction, arguments in read_instructions()
+        if instruction == name
+    ]
 
 
 def read_compose():
@@ -44,7 +48,9 @@ def read_compose():
 @pytest.mark.parametrize("file", FILES)
 def test_hadolint_finds_nothing(file):
     hadolint = Path(sys.executable).with_name("hadolint")
-    process = subprocess.run([hadolint, ROOT / file], capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        [hadolint, ROOT / file], capture_output=True, text=True, check=False
+    )
     assert (process.returncode, process.stdout) == (0, "")
 
 
@@ -62,7 +68,9 @@ def test_image_does_not_run_as_root(file):
 
 
 def test_every_package_is_installed_by_its_hash():
-    commands = [command for words in find_instructions("RUN") for command in words.split("&&")]
+    commands = [
+        command for words in find_instructions("RUN") for command in words.split("&&")
+    ]
     installs = [command for command in commands if "pip install" in command]
     assert len(installs) == 3
     for options in installs:
@@ -88,7 +96,10 @@ echo "sha256:$(echo "$4" "$AGE" | sha256sum | cut -d' ' -f1)"
 
 def test_every_external_image_is_pinned_by_its_digest(tmp_path):
     (tmp_path / "deploy").mkdir()
-    files = [tmp_path / name for name in ("deploy/compose.yaml", "Dockerfile", "deploy/pin.sh")]
+    files = [
+        tmp_path / name
+        for name in ("deploy/compose.yaml", "Dockerfile", "deploy/pin.sh")
+    ]
     for path in files:
         shutil.copy(ROOT / path.relative_to(tmp_path), path)
     (tmp_path / "docker").write_text(REGISTRY)
@@ -96,10 +107,18 @@ def test_every_external_image_is_pinned_by_its_digest(tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
 
     def pin(age, lacks=""):
-        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AGE": age, "LACKS": lacks}
-        process = subprocess.run([files[2]], env=environment, capture_output=True, check=False)
+        environment = {
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "AGE": age,
+            "LACKS": lacks,
+        }
+        process = subprocess.run(
+            [files[2]], env=environment, capture_output=True, check=False
+        )
         text = "".join(path.read_text("utf-8") for path in files[:2])
-        return process.returncode, re.findall(r"(?m)^(?: *image: |ARG BASE=)(\S+)", text)
+        return process.returncode, re.findall(
+            r"(?m)^(?: *image: |ARG BASE=)(\S+)", text
+        )
 
     code, tags = pin("old", lacks="caddy:2.10.0")
     assert code != 0
@@ -122,9 +141,13 @@ def test_image_contains_no_secret():
 
 
 def test_build_context_is_exactly_what_the_dockerfile_copies():
-    copied = {word for words in find_instructions("COPY") for word in words.split()[:-1]}
+    copied = {
+        word for words in find_instructions("COPY") for word in words.split()[:-1]
+    }
     copied |= {
-        name for words in find_instructions("RUN") for name in re.findall(r"/src/(\S+)", words)
+        name
+        for words in find_instructions("RUN")
+        for name in re.findall(r"/src/(\S+)", words)
     }
     copied.add("requirements-engine*.txt")  # LOCK of the engine's image
     rules = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
@@ -156,13 +179,18 @@ def test_secrets_of_a_container_are_files(name):
 @pytest.mark.parametrize("name", PROCESSES)
 def test_container_has_every_secret_that_its_process_needs(tmp_path, name):
     path = tmp_path / "config.yaml"
-    path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    path.write_text(
+        full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8"
+    )
     needed = {*credentials_of(load(path), name)}
     assert needed <= set(read_compose()["services"][name]["secrets"])
 
 
 def test_only_https_is_published_and_the_dashboard_only_locally():
-    ports = {name: service.get("ports") for name, service in read_compose()["services"].items()}
+    ports = {
+        name: service.get("ports")
+        for name, service in read_compose()["services"].items()
+    }
     assert ports.pop("caddy") == ["80:80", "443:443", "443:443/udp"]
     assert ports.pop("grafana") == ["127.0.0.1:8710:3000"]
     assert not any(ports.values())
@@ -171,11 +199,14 @@ def test_only_https_is_published_and_the_dashboard_only_locally():
 def test_configuration_of_the_containers_is_valid():
     config = load(DEPLOY / "config.yaml")
     assert config.api.address == ("0.0.0.0", 8701)  # noqa: S104 - inside a container
-    assert [provider.base_url for provider in config.providers] == ["https://engine:8702/v1"]
+    assert [provider.base_url for provider in config.providers] == [
+        "https://engine:8702/v1"
+    ]
     assert not config.allow_plain_http
     services = read_compose()["services"]
     caddy, prometheus = (
-        services[name]["networks"]["inside"]["ipv4_address"] for name in ("caddy", "prometheus")
+        services[name]["networks"]["inside"]["ipv4_address"]
+        for name in ("caddy", "prometheus")
     )
     assert config.api.proxies == (caddy,)
     assert config.api.monitoring == (*LOOPBACK, prometheus)

@@ -19,7 +19,13 @@ pytestmark = pytest.mark.functional
 
 ROOT = Path(__file__).parents[2]
 MERLIN = Path(sys.executable).with_name("merlin")
-PLACES = ("/etc/merlin", "/var/lib/merlin", "/opt/merlin", "/mnt/elsewhere", "/run/merlin-cred")
+PLACES = (
+    "/etc/merlin",
+    "/var/lib/merlin",
+    "/opt/merlin",
+    "/mnt/elsewhere",
+    "/run/merlin-cred",
+)
 MADE = ("var/lib/merlin", "mnt", "run")
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ARCHIVE = re.compile(r"merlin-[…\d]\S*\.tar\.gz|\bARCHIVE\b")
@@ -90,9 +96,13 @@ class Machine:
         if '"$home/bin/merlin" /usr/local/bin/merlin' in installer:
             (self.bin / "merlin").symlink_to(MERLIN)
         config = (ROOT / "config.yaml").read_text("utf-8")
-        state = re.sub("(?m)^state_dir: .*", f"state_dir: {folder}/var/lib/merlin", config)
+        state = re.sub(
+            "(?m)^state_dir: .*", f"state_dir: {folder}/var/lib/merlin", config
+        )
         (folder / "etc/merlin/config.yaml").write_text(state, "utf-8")
-        (folder / "etc/merlin/credentials/MERLIN_ENGINE_KEY").write_text("of-this-test", "utf-8")
+        (folder / "etc/merlin/credentials/MERLIN_ENGINE_KEY").write_text(
+            "of-this-test", "utf-8"
+        )
 
     def move(self, text):
         return re.sub("|".join(PLACES), lambda found: f"{self.folder}{found[0]}", text)
@@ -138,7 +148,9 @@ def test_handbook_has_the_same_commands_in_both_languages():
 
 def test_commands_of_the_handbook_work_one_after_the_other(tmp_path):
     machine = Machine(tmp_path)
-    assert machine.run("merlin upgrade --config /etc/merlin/config.yaml").returncode == 0
+    assert (
+        machine.run("merlin upgrade --config /etc/merlin/config.yaml").returncode == 0
+    )
     for script in read_blocks("en"):
         if ARCHIVE.search(script):
             machine.run("merlin backup - --config /etc/merlin/config.yaml >kept.tar.gz")
@@ -147,5 +159,7 @@ def test_commands_of_the_handbook_work_one_after_the_other(tmp_path):
         ended = machine.run(script)
         assert ended.returncode == 0, (script, ended.stdout, ended.stderr)
     assert (tmp_path / "received").read_bytes()[:2] == b"\x1f\x8b"
-    assert (tmp_path / "etc/merlin/credentials/TELEGRAM_BOT_TOKEN").read_text() == "login:s3cret"
+    assert (
+        tmp_path / "etc/merlin/credentials/TELEGRAM_BOT_TOKEN"
+    ).read_text() == "login:s3cret"
     assert list((tmp_path / "mnt/elsewhere").glob("*.tar.gz"))

@@ -46,9 +46,14 @@ def list_secrets(name):
 
 def test_every_file_is_applied_or_used_by_a_generator():
     generated = {
-        name for generator in KUSTOMIZATION["configMapGenerator"] for name in generator["files"]
+        name
+        for generator in KUSTOMIZATION["configMapGenerator"]
+        for name in generator["files"]
     }
-    values = {"kustomization.yaml", "metrics.yaml"}  # read by kustomize and by another chart
+    values = {
+        "kustomization.yaml",
+        "metrics.yaml",
+    }  # read by kustomize and by another chart
     names = {path.name for path in FOLDER.iterdir()}
     assert names == {*KUSTOMIZATION["resources"], *generated, *values}
 
@@ -99,7 +104,9 @@ def test_probes_ask_the_process_itself(name):
     for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
         probe = get_container(name)[kind]
         if "exec" in probe:
-            assert ["CMD", *probe["exec"]["command"]] == SERVICES[name]["healthcheck"]["test"]
+            assert ["CMD", *probe["exec"]["command"]] == SERVICES[name]["healthcheck"][
+                "test"
+            ]
         else:
             (port,) = get_container(name)["ports"]
             scheme = {"scheme": "HTTPS"} if name == "engine" else {}
@@ -112,8 +119,13 @@ def test_gateway_leads_to_the_api_and_only_its_namespace_comes_in():
     (backend,) = MANIFESTS["HTTPRoute", "api"]["spec"]["rules"][0]["backendRefs"]
     ports = [port["port"] for port in MANIFESTS["Service", "api"]["spec"]["ports"]]
     assert (backend["name"], [backend["port"]]) == ("api", ports)
-    listeners = {each["name"] for each in MANIFESTS["Gateway", "merlin"]["spec"]["listeners"]}
-    routes = [MANIFESTS["HTTPRoute", name]["spec"]["parentRefs"][0] for name in ("api", "redirect")]
+    listeners = {
+        each["name"] for each in MANIFESTS["Gateway", "merlin"]["spec"]["listeners"]
+    }
+    routes = [
+        MANIFESTS["HTTPRoute", name]["spec"]["parentRefs"][0]
+        for name in ("api", "redirect")
+    ]
     assert [(route["name"], route["sectionName"] in listeners) for route in routes] == [
         ("merlin", True)
     ] * 2
@@ -121,7 +133,10 @@ def test_gateway_leads_to_the_api_and_only_its_namespace_comes_in():
     assert policies[1]["podSelector"] == {"matchLabels": SOLVER}
     first, second = (policy["ingress"][0] for policy in policies)
     assert second["from"] == first["from"][:1]
-    assert [port["port"] for port in (*first["ports"], *second["ports"])] == [*ports, 8089]
+    assert [port["port"] for port in (*first["ports"], *second["ports"])] == [
+        *ports,
+        8089,
+    ]
 
 
 def test_configuration_is_for_several_bots_on_postgresql():
@@ -129,13 +144,20 @@ def test_configuration_is_for_several_bots_on_postgresql():
     assert config.telegram.mode == "webhook"
     assert config.database.startswith("postgresql:")
     assert not config.allow_plain_http
-    ports = {name: get_container(name)["ports"][0]["containerPort"] for name in ("api", "engine")}
+    ports = {
+        name: get_container(name)["ports"][0]["containerPort"]
+        for name in ("api", "engine")
+    }
     assert ports == {"api": config.api.address[1], "engine": config.engine.address[1]}
 
 
 @pytest.mark.parametrize(
     "key",
-    [key for key in MANIFESTS if key[0] in ("Service", "PodDisruptionBudget", "Deployment")],
+    [
+        key
+        for key in MANIFESTS
+        if key[0] in ("Service", "PodDisruptionBudget", "Deployment")
+    ],
     ids="-".join,
 )
 def test_selector_matches_the_pods_of_its_name(key):
@@ -144,7 +166,9 @@ def test_selector_matches_the_pods_of_its_name(key):
     assert expected == PODS[key[1]]["metadata"]["labels"]
 
 
-@pytest.mark.parametrize("key", [key for key in MANIFESTS if "Autoscaler" in key[0]], ids="-".join)
+@pytest.mark.parametrize(
+    "key", [key for key in MANIFESTS if "Autoscaler" in key[0]], ids="-".join
+)
 def test_autoscaled_target_exists(key):
     scaled = MANIFESTS[key]["spec"]["scaleTargetRef"]
     assert (scaled["kind"], scaled["name"]) in MANIFESTS
@@ -153,7 +177,9 @@ def test_autoscaled_target_exists(key):
 def test_bots_are_scaled_by_an_existing_metric():
     (metric,) = MANIFESTS["HorizontalPodAutoscaler", "bot"]["spec"]["metrics"]
     name = metric["external"]["metric"]["name"]
-    (rule,) = yaml.safe_load((FOLDER / "metrics.yaml").read_text("utf-8"))["rules"]["external"]
+    (rule,) = yaml.safe_load((FOLDER / "metrics.yaml").read_text("utf-8"))["rules"][
+        "external"
+    ]
     assert name == rule["seriesQuery"]
     assert f'"{name}"' in (ROOT / "merlin/api/metrics.py").read_text("utf-8")
     queue = metric["external"]["metric"]["selector"]["matchLabels"]["queue"]

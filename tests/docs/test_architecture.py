@@ -11,4 +11,6 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_imports_follow_the_contracts():
-    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+    assert (
+        lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True) == 0
+    )

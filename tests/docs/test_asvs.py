@@ -39,6 +39,8 @@ def test_row_has_one_state_and_texts_in_both_languages():
 
 
 def test_sums_count_every_requirement():
-    sums = [line.split(" | ") for line in asvs_told("en").split("\n\n")[0].splitlines()[2:]]
+    sums = [
+        line.split(" | ") for line in asvs_told("en").split("\n\n")[0].splitlines()[2:]
+    ]
     assert sum(int(cells[1]) for cells in sums) == 70
     assert sum(int(cells[2].removesuffix(" |")) for cells in sums) == 183

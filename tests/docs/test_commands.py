@@ -26,7 +26,9 @@ UsageError = typer.BadParameter.__base__
 FAULTS = (AssertionError, UsageError, StopIteration, KeyError)
 
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["services"]
-TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+TARGETS = set(
+    re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+)
 UNITS = {path.name for path in (ROOT / "systemd").iterdir()}
 # Programs of the machine, whose own arguments are theirs.
 OTHERS = {
@@ -44,9 +46,40 @@ OTHERS = {
         "dpkg",
         "echo",
     ),
-    *("editor", "export", "git", "head", "install", "litestream", "ls", "man", "mkdir", "openssl"),
-    *("printf", "promptfoo", "promtool", "python3", "rclone", "rm", "sed", "tee", "touch"),
-    *("tr", "umask", "userdel", "xargs", "set", "pip", "pg_restore", "python", "ssh-keyscan"),
+    *(
+        "editor",
+        "export",
+        "git",
+        "head",
+        "install",
+        "litestream",
+        "ls",
+        "man",
+        "mkdir",
+        "openssl",
+    ),
+    *(
+        "printf",
+        "promptfoo",
+        "promtool",
+        "python3",
+        "rclone",
+        "rm",
+        "sed",
+        "tee",
+        "touch",
+    ),
+    *(
+        "tr",
+        "umask",
+        "userdel",
+        "xargs",
+        "set",
+        "pip",
+        "pg_restore",
+        "python",
+        "ssh-keyscan",
+    ),
     # Programs of other makers, which tests/real runs.
     *("llm", "npm", "pipx", "promptfoo", "uvx"),
 }
@@ -61,10 +94,16 @@ def list_lines():
     """Yield (place, line) of each command of the pages, and of the comments of deploy/."""
     for page in all_pages():
         text = page.text.replace("\\\n", " ")
-        blocks = re.findall(r"^ *```console\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+        blocks = re.findall(
+            r"^ *```console\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL
+        )
         lines = [line.strip() for block in blocks for line in block.splitlines()]
-        yield from ((page.path.name, line[2:]) for line in lines if line.startswith("$ "))
-        yield from ((page.path.name, code) for code in page.codes if code.startswith(BEGINNINGS))
+        yield from (
+            (page.path.name, line[2:]) for line in lines if line.startswith("$ ")
+        )
+        yield from (
+            (page.path.name, code) for code in page.codes if code.startswith(BEGINNINGS)
+        )
     for path in sorted((ROOT / "deploy").rglob("*.yaml")):
         for line in re.findall(r"^ *#   (.*)$", path.read_text("utf-8"), re.MULTILINE):
             if line.startswith(BEGINNINGS):
@@ -73,7 +112,9 @@ def list_lines():
 
 def split_line(line):
     """Return the simple commands of a line, without redirections and assignments."""
-    lexer = shlex.shlex(line.replace(" 2>", " >"), posix=True, punctuation_chars="|&;<>()")
+    lexer = shlex.shlex(
+        line.replace(" 2>", " >"), posix=True, punctuation_chars="|&;<>()"
+    )
     lexer.whitespace_split = True
     commands = [[]]
     is_file = False
@@ -92,7 +133,9 @@ def split_line(line):
 def check_words(words):
     program, *arguments = words
     if program == "sudo":
-        rest = re.sub(r"^(-u \S+|--user=\S+) ", "", " ".join(map(shlex.quote, arguments)))
+        rest = re.sub(
+            r"^(-u \S+|--user=\S+) ", "", " ".join(map(shlex.quote, arguments))
+        )
         check_words(shlex.split(rest))
     elif program in ("env", "xargs"):
         check_words([each for each in arguments if not ASSIGNMENT.fullmatch(each)])
@@ -104,7 +147,9 @@ def check_words(words):
         for command in split_line(arguments[-1]):
             check_words(command)
     else:
-        assert Path(program).name in OTHERS or (ROOT / program).exists(), f"unknown: {program}"
+        assert Path(program).name in OTHERS or (ROOT / program).exists(), (
+            f"unknown: {program}"
+        )
 
 
 def check_ours(arguments):
@@ -131,7 +176,9 @@ def check_docker(arguments):
     rest = arguments[1:]
     while rest[0].startswith("-"):
         option, value, *rest = rest
-        profiles = {name for service in COMPOSE.values() for name in service.get("profiles", ())}
+        profiles = {
+            name for service in COMPOSE.values() for name in service.get("profiles", ())
+        }
         assert (ROOT / value).is_file() if option == "-f" else value in profiles, value
     verb, *rest = rest
     words = [each for each in rest if not each.startswith("-")]
@@ -139,7 +186,9 @@ def check_docker(arguments):
         service = words[0]
         inside = rest[rest.index(words[0]) + 1 :]
         assert service in COMPOSE, service
-        started = COMPOSE[service].get("entrypoint", ["merlin"]) if verb == "run" else []
+        started = (
+            COMPOSE[service].get("entrypoint", ["merlin"]) if verb == "run" else []
+        )
         if inside:
             check_words([*started, *inside] if started == ["merlin"] else inside)
     else:
@@ -180,7 +229,9 @@ def check_kubectl(arguments):
 
 
 def check_make(arguments):
-    assert {each for each in arguments if not ASSIGNMENT.fullmatch(each)} <= TARGETS, arguments
+    assert {each for each in arguments if not ASSIGNMENT.fullmatch(each)} <= TARGETS, (
+        arguments
+    )
 
 
 CHECKS = {

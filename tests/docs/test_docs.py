@@ -42,7 +42,8 @@ unit = pytest.mark.unit
 def read_options():
     """Return the options of each command."""
     return {
-        words: {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        words: {option for parameter in command.params for option in parameter.opts}
+        | {"--help"}
         for words, command in find_commands().items()
     }
 
@@ -53,7 +54,10 @@ def find_named_commands(text):
         tokens = [token for token in arguments.split() if token != "…"]
         verbs = [token for token in tokens[:3] if re.fullmatch(WORD, token)]
         if verbs:
-            yield verbs, {token.split("=")[0] for token in tokens if token.startswith("--")}
+            yield (
+                verbs,
+                {token.split("=")[0] for token in tokens if token.startswith("--")},
+            )
 
 
 def find_command(verbs):
@@ -77,7 +81,9 @@ def list_codes(page):
 def test_key_of_the_configuration_is_described_and_has_an_example():
     for path, node, _ in CONFIG_KEYS:
         assert node.get("description", "").strip() or path.endswith(".<model>"), path
-        is_branch = "properties" in node or "$ref" in node.get("items", {}) or entry_of(node)
+        is_branch = (
+            "properties" in node or "$ref" in node.get("items", {}) or entry_of(node)
+        )
         assert is_branch or "examples" in node, path
 
 
@@ -85,7 +91,9 @@ def test_key_of_the_configuration_is_described_and_has_an_example():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_configure_page_has_the_row_of_every_key(language):
     page = path_of(language)
-    assert page.read_text("utf-8") == page_of(language), f"{page} lacks a row: make docs"
+    assert page.read_text("utf-8") == page_of(language), (
+        f"{page} lacks a row: make docs"
+    )
 
 
 @unit
@@ -130,7 +138,9 @@ def test_dataset_page_names_every_key_of_the_three_files(language):
     paths = {path for path, _, _ in keys_of(dataset, dataset)}
     expected = {path for path in paths if path.rpartition(".")[2] not in LANGUAGES}
     expected -= {path for path in expected if "<model>" in path}
-    assert expected | set(example["properties"]) | set(course["properties"]) <= set(keys)
+    assert expected | set(example["properties"]) | set(course["properties"]) <= set(
+        keys
+    )
 
 
 @unit
@@ -139,13 +149,19 @@ def test_docs_site_describes_every_command_and_its_options():
     texts = dict(zip(parts[1::2], parts[2::2], strict=True))
     assert list(texts) == list(read_options())
     for words, options in read_options().items():
-        options_of_command = {name for name in options if name.startswith("-") and name != "--help"}
+        options_of_command = {
+            name for name in options if name.startswith("-") and name != "--help"
+        }
         assert options_of_command <= set(re.findall(r"`(-\S+?)`", texts[words])), words
 
 
 @unit
 def test_docs_site_shows_its_generated_parts_where_pages_name_them():
-    parts = {part for page in PAGES for part in re.findall(r"<!-- built: (\w+) -->", page.text)}
+    parts = {
+        part
+        for page in PAGES
+        for part in re.findall(r"<!-- built: (\w+) -->", page.text)
+    }
     assert parts == set(PARTS)
 
 
@@ -163,14 +179,21 @@ def test_named_command_exists_with_its_options():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_cost_of_answers_follows_from_the_prices(language):
     price = (
-        config.load(ROOT / "config.yaml").base_models["gpt-4.1-mini-2025-04-14"].price.in_micro()
+        config.load(ROOT / "config.yaml")
+        .base_models["gpt-4.1-mini-2025-04-14"]
+        .price.in_micro()
     )
     text = (ROOT / f"docs/{language}/growth.md").read_text("utf-8")
     page = re.sub(r"(?<=\d)[,\s](?=\d{3}\b)", "", text)
     rows = re.findall(r"^\| (\d+) \| (\d+) \| 0 \|$", page, re.MULTILINE)
     assert len(rows) == 5
     for people, dollars in rows:
-        cost = int(people) * 10 * 30 * price.answer(Usage(input_tokens=500, output_tokens=60))
+        cost = (
+            int(people)
+            * 10
+            * 30
+            * price.answer(Usage(input_tokens=500, output_tokens=60))
+        )
         assert round(cost / MICRO) == int(dollars)
 
 
@@ -179,7 +202,9 @@ def test_cost_of_answers_follows_from_the_prices(language):
 def test_command_named_in_a_text_exists(language):
     paths = sorted((ROOT / "merlin" / "locale" / language).glob("*.ftl"))
     mentioned = [
-        found for path in paths for found in MENTIONED_COMMAND.findall(path.read_text("utf-8"))
+        found
+        for path in paths
+        for found in MENTIONED_COMMAND.findall(path.read_text("utf-8"))
     ]
     assert mentioned
     assert not [words for words in mentioned if find_command(words.split()[:3]) is None]
@@ -187,15 +212,23 @@ def test_command_named_in_a_text_exists(language):
 
 @unit
 def test_named_make_target_exists():
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    targets = set(
+        re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    )
     texts = [text for page in PAGES for text in list_codes(page)]
-    assert {found for text in texts for found in re.findall(r"\bmake ([\w-]+)", text)} <= targets
+    assert {
+        found for text in texts for found in re.findall(r"\bmake ([\w-]+)", text)
+    } <= targets
 
 
 @unit
 def test_named_path_exists():
     for page in PAGES:
-        paths = [code for code in page.codes if PATH.fullmatch(code) and not set("<*") & set(code)]
+        paths = [
+            code
+            for code in page.codes
+            if PATH.fullmatch(code) and not set("<*") & set(code)
+        ]
         # A test is named after its file: `tests/docs/test_docs.py::test_named_path_exists`.
         for path, _, test in (code.partition("::") for code in paths):
             assert (ROOT / path).exists(), path
@@ -205,7 +238,9 @@ def test_named_path_exists():
 @unit
 def test_named_test_exists():
     """In the decisions; of the specification and of ASVS their own tests know."""
-    functions = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    functions = "".join(
+        path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py")
+    )
     for page in PAGES:
         if page.path.parent.name == "adr":
             for name in re.findall(r"`(test_\w+)`", page.text):
@@ -226,14 +261,18 @@ def test_link_target_exists():
 
 @unit
 def test_every_picture_of_the_docs_is_shown_by_a_page():
-    shown = {(page.path.parent / link).resolve() for page in PAGES for link in page.links}
+    shown = {
+        (page.path.parent / link).resolve() for page in PAGES for link in page.links
+    }
     assert set((ROOT / "docs" / "pictures").glob("*/*")) <= shown
 
 
 @unit
 def test_both_languages_have_the_same_shape():
     for name in NAMES:
-        assert read_page("docs", "en", name).shape == read_page("docs", "ru", name).shape, name
+        assert (
+            read_page("docs", "en", name).shape == read_page("docs", "ru", name).shape
+        ), name
 
 
 @unit
@@ -243,7 +282,9 @@ def test_both_languages_have_the_same_pages():
 
 
 @unit
-@pytest.mark.parametrize(("language", "name"), [("en", "README.md"), ("ru", "README.ru.md")])
+@pytest.mark.parametrize(
+    ("language", "name"), [("en", "README.md"), ("ru", "README.ru.md")]
+)
 def test_readme_begins_with_the_demo_and_asks_its_question(language, name):
     page = read_page(name)
     assert page.commands[:2] == ["make demo", "make test"]
@@ -254,7 +295,9 @@ def test_readme_begins_with_the_demo_and_asks_its_question(language, name):
 def test_named_measurement_exists():
     for page in PAGES:
         for text in list_codes(page):
-            for name, row in re.findall(r"python -m bench ([a-z]+)(?: ([a-z]+))?", text):
+            for name, row in re.findall(
+                r"python -m bench ([a-z]+)(?: ([a-z]+))?", text
+            ):
                 assert name in (*bench.NAMES, *bench.WITH_ARGUMENTS), text
                 rows = import_module(f"bench.{name}")
                 known = getattr(rows, "PARTS", None) or getattr(rows, "ROWS", ())
@@ -286,7 +329,9 @@ def test_api_page_lists_exactly_the_existing_routes(language):
 
 
 # Addresses for everyone that are no pages of their own: parts and steps of the others.
-_PARTS_OF_PAGES = frozenset({"/orders/{}/live", "/orders/{}/pay", "/me/erase", "/me/export"})
+_PARTS_OF_PAGES = frozenset(
+    {"/orders/{}/live", "/orders/{}/pay", "/me/erase", "/me/export"}
+)
 _PLACEHOLDER = re.compile(r"\{.*?\}")
 
 
@@ -296,14 +341,18 @@ def test_courses_page_has_a_row_of_every_page_for_everyone(language):
     keys = read_page("docs", language, "courses.md").keys
     named = {_PLACEHOLDER.sub("{}", key) for key in keys} | _PARTS_OF_PAGES
     routes = list_routes(topic.router for topic in site.TOPICS)
-    pages = {_PLACEHOLDER.sub("{}", route) for route in routes if route.startswith("GET ")}
+    pages = {
+        _PLACEHOLDER.sub("{}", route) for route in routes if route.startswith("GET ")
+    }
     assert {f"GET {path}" for path in named} == pages
 
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_engine_page_lists_exactly_the_existing_routes(language):
-    named = {key for key in read_page("docs", language, "engine.md").keys if " /" in key}
+    named = {
+        key for key in read_page("docs", language, "engine.md").keys if " /" in key
+    }
     routers = [
         import_module(f"{engine_routes.__name__}.{name}").router
         for _, name, _ in iter_modules(engine_routes.__path__)
@@ -314,7 +363,9 @@ def test_engine_page_lists_exactly_the_existing_routes(language):
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_bot_page_lists_exactly_the_existing_commands(language):
-    named = {key for key in read_page("docs", language, "bot.md").keys if key.startswith("/")}
+    named = {
+        key for key in read_page("docs", language, "bot.md").keys if key.startswith("/")
+    }
     assert named == {f"/{name}" for name in COMMANDS}
 
 
@@ -330,9 +381,12 @@ def test_every_test_has_exactly_one_marker(request):
 
 @unit
 @pytest.mark.parametrize(
-    ("language", "word"), [("en", "rollback"), ("ru", "откат"), ("en", "429"), ("ru", "429")]
+    ("language", "word"),
+    [("en", "rollback"), ("ru", "откат"), ("en", "429"), ("ru", "429")],
 )
 def test_word_that_people_search_for_is_on_a_page(language, word):
     """The site's search finds the words of its pages, and what begins with what is typed."""
     pages = (ROOT / "docs" / language).glob("*.md")
-    assert [page.name for page in pages if re.search(rf"\b{word}", page.read_text("utf-8"))]
+    assert [
+        page.name for page in pages if re.search(rf"\b{word}", page.read_text("utf-8"))
+    ]

@@ -26,7 +26,9 @@ HUNK = re.compile(r"((?:^-.*\n)*)((?:^\+.*\n)+)", re.MULTILINE)
 
 def apply_diff(folder, diff):
     """Apply a diff without line numbers; what replaces nothing goes to the end of its file."""
-    for path, hunks in re.findall(r"^--- (\S+)\n((?:^(?!--- ).*\n)+)", diff, re.MULTILINE):
+    for path, hunks in re.findall(
+        r"^--- (\S+)\n((?:^(?!--- ).*\n)+)", diff, re.MULTILINE
+    ):
         file = folder / path
         text = file.read_text("utf-8")
         for hunk in HUNK.findall(hunks):
@@ -37,7 +39,9 @@ def apply_diff(folder, diff):
 
 
 def test_command_of_the_recipe_is_added_by_its_diff(tmp_path):
-    shutil.copytree(ROOT / "merlin", tmp_path / "merlin", ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copytree(
+        ROOT / "merlin", tmp_path / "merlin", ignore=shutil.ignore_patterns("*.pyc")
+    )
     (tmp_path / "tests/bot").mkdir(parents=True)
     shutil.copy(ROOT / "tests/bot/test_everyday.py", tmp_path / "tests/bot")
     page = (ROOT / "docs/recipes.md").read_text("utf-8")

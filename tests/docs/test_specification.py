@@ -9,7 +9,10 @@ from tests.support.markdown_pages import ROOT
 pytestmark = pytest.mark.unit
 
 PAGE = (ROOT / "docs" / "specification.md").read_text(encoding="utf-8")
-ROWS = {row[1]: row[2] for row in re.finditer(r"^\| ([UATF]\d+) \|(.*)\|$", PAGE, re.MULTILINE)}
+ROWS = {
+    row[1]: row[2]
+    for row in re.finditer(r"^\| ([UATF]\d+) \|(.*)\|$", PAGE, re.MULTILINE)
+}
 ITEMS = [
     f"{group}{number}"
     for group, count in (("U", 18), ("A", 15), ("T", 15))
@@ -20,7 +23,9 @@ ITEMS = [
 def test_every_item_is_listed_and_names_an_existing_test():
     assert set(ITEMS) <= ROWS.keys()
     assert [
-        item for item, row in ROWS.items() if "`tests/" not in row and "the same" not in row
+        item
+        for item, row in ROWS.items()
+        if "`tests/" not in row and "the same" not in row
     ] == []
 
 
@@ -28,4 +33,6 @@ def test_named_test_exists():
     for reference in set(re.findall(r"`(tests/[^`]+)`", PAGE)):
         path, _, test = reference.partition("::")
         assert (ROOT / path).exists()
-        assert not test or f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), reference
+        assert not test or f"def {test}(" in (ROOT / path).read_text(
+            encoding="utf-8"
+        ), reference

@@ -25,7 +25,9 @@ def test_page_tells_each_program_with_its_version_and_what_never_was(language):
 
 
 def test_name_that_a_test_shows_has_a_text():
-    sources = [path.read_text("utf-8") for path in (ROOT / "tests" / "real").glob("test_*.py")]
+    sources = [
+        path.read_text("utf-8") for path in (ROOT / "tests" / "real").glob("test_*.py")
+    ]
     marks = re.findall(r"mark[.]shows[(](.+?)[)]", "".join(sources))
     names = {name for mark in marks for name in re.findall(r'"([a-z-]+)"', mark)}
     assert len(names) > 5

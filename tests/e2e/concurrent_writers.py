@@ -46,7 +46,9 @@ def write_at_once(folder, writers, count, seed):
         lab = Lab(folder, provider.base_url, repository=repository)
         lab.repository.commit_dataset(launch={"mode": "manual"})
         subprocess.run(
-            ["git", "clone", "-q", "--bare", "repository", "shared.git"], cwd=folder, check=True
+            ["git", "clone", "-q", "--bare", "repository", "shared.git"],
+            cwd=folder,
+            check=True,
         )
         lab.repository.git("remote", "add", "origin", "../shared.git")
         lab.repository.git("fetch", "-q")
@@ -56,11 +58,16 @@ def write_at_once(folder, writers, count, seed):
             run_processes(lab.path, "daemon", **{KEY: "stand-in"}),
             ProcessPoolExecutor(writers, mp_context=FORKS) as pool,
         ):
-            jobs = [pool.submit(submit_all, lab, number, count, seed) for number in range(writers)]
+            jobs = [
+                pool.submit(submit_all, lab, number, count, seed)
+                for number in range(writers)
+            ]
             by_hand = push_by_hand(lab, jobs, writers * count // CHANGES_PER_PUSH)
             results = [job.result() for job in jobs]
             change_ids = [change_id for ids, _ in results for change_id in ids]
-            wait_until(lambda: not list_pending(lab), LONG_S, (folder / "daemon.log").read_text)
+            wait_until(
+                lambda: not list_pending(lab), LONG_S, (folder / "daemon.log").read_text
+            )
             seconds = time.monotonic() - started
         check_branch(lab, change_ids, writers * count, by_hand)
     return seconds, by_hand, sum(refused for _, refused in results)
@@ -70,7 +77,10 @@ def submit_all(lab, number, count, seed):
     """Submit the changes of one writer; return their ids, and how often it had to try later."""
     names = [f"writer-{number}/{index:03d}" for index in range(count)]
     random.Random(seed + number).shuffle(names)  # noqa: S311 - an order, no secret
-    with open_migrated_database(lab.config) as database, closing(Store(database)) as store:
+    with (
+        open_migrated_database(lab.config) as database,
+        closing(Store(database)) as store,
+    ):
         database.cipher = make_cipher(lab.config, database)
         ctx = Context(config=lab.config, db=database, store=store)
         actor = Actor.person(number + 1, Authority(Role.EDITOR))
@@ -86,7 +96,9 @@ async def _submit(ctx, actor, names):
         edits = CourseEdits((Edit(f"examples/{name}.yaml", None, text),), "")
         make = partial(lambda edits, _: edits, edits)
         try:
-            change_ids.append((await changes.submit(ctx, actor, "trial", make, name)).id)
+            change_ids.append(
+                (await changes.submit(ctx, actor, "trial", make, name)).id
+            )
         except Refused as error:
             if error.key not in TRY_LATER:
                 raise
@@ -108,7 +120,9 @@ def push_by_hand(lab, jobs, commits):
             return int(git("rev-list", "--count", "origin/main")) > needed
 
         wait_until(is_turn, LONG_S)
-        lab.repository.commit_example("trial", 1000 + number, subject=f"By hand {number}")
+        lab.repository.commit_example(
+            "trial", 1000 + number, subject=f"By hand {number}"
+        )
         while not is_pushed(lab):
             git("pull", "-q", "--rebase", "origin", "main")
     return commits
@@ -116,7 +130,9 @@ def push_by_hand(lab, jobs, commits):
 
 def is_pushed(lab):
     command = ["git", "push", "-q", "origin", "HEAD:main"]
-    process = subprocess.run(command, cwd=lab.repository.folder, capture_output=True, check=False)
+    process = subprocess.run(
+        command, cwd=lab.repository.folder, capture_output=True, check=False
+    )
     return process.returncode == 0
 
 
@@ -133,20 +149,28 @@ def check_branch(lab, change_ids, expected_count, by_hand):
 
     git("fsck", "--strict")
     trailer = "%H %(trailers:key=Merlin-Id,valueonly,separator=%x20)|%s"
-    log = [line.partition("|")[::2] for line in git("log", f"--format={trailer}", "main")]
+    log = [
+        line.partition("|")[::2] for line in git("log", f"--format={trailer}", "main")
+    ]
     ids = Counter(change_id for fields, _ in log for change_id in fields.split()[1:])
     assert len(set(change_ids)) == expected_count
     assert ids == Counter(change_ids), "each change once"
     subjects = Counter(subject for _, subject in log)
     assert all(subjects[f"By hand {number}"] == 1 for number in range(by_hand))
     assert len(log) == 1 + expected_count + by_hand
-    commits = {fields.split()[1]: fields.split()[0] for fields, _ in log if " " in fields.strip()}
+    commits = {
+        fields.split()[1]: fields.split()[0]
+        for fields, _ in log
+        if " " in fields.strip()
+    }
     with open_with_key(lab.config) as database:
         stored = [Changes(database).get(change_id) for change_id in change_ids]
     assert all(change.state is ChangeState.COMMITTED for change in stored)
     assert {change.change_id: change.commit for change in stored} == commits
     paths = set(git("ls-tree", "-r", "--name-only", "main"))
     examples = {f"datasets/{change.path}" for change in stored}
-    examples |= {f"datasets/trial/examples/q{1000 + number}.yaml" for number in range(by_hand)}
+    examples |= {
+        f"datasets/trial/examples/q{1000 + number}.yaml" for number in range(by_hand)
+    }
     assert examples <= paths
     assert len(paths) == 13 + expected_count + by_hand

@@ -51,7 +51,8 @@ class ManualClock:
 def _run_ticks(lab, clock):
     with lab.services() as services:
         providers = {
-            name: replace(provider, clock=clock) for name, provider in services.providers.items()
+            name: replace(provider, clock=clock)
+            for name, provider in services.providers.items()
         }
         launches = Launches(services.db, services.config, clock=clock)
         builds = replace(services.gathering, clock=clock)
@@ -67,13 +68,17 @@ def simulate(folder, seed, steps=STEPS):
     clock = ManualClock()
     with ProviderStandIn(folder / "provider", key="stand-in", seed=seed) as provider:
         lab = Lab.with_dataset(folder, provider.base_url)
-        provider.faults.add(*(fault for fault in make_faults() if fault.kind is not FaultKind.LAG))
+        provider.faults.add(
+            *(fault for fault in make_faults() if fault.kind is not FaultKind.LAG)
+        )
         with _run_ticks(lab, clock) as (ticks, database):
             for _ in range(steps):
                 if generator.random() < PROBABILITY:
                     lab.repository.commit_example("trial", next(numbers))
                 fails_at = (
-                    generator.randrange(1, MAX_OPERATION) if generator.random() < PROBABILITY else 0
+                    generator.randrange(1, MAX_OPERATION)
+                    if generator.random() < PROBABILITY
+                    else 0
                 )
                 with FAULTS.on(fails_at), suppress(Exception):  # as the schedule does
                     ticks[generator.choice(TICKS)]()
@@ -89,12 +94,15 @@ def simulate(folder, seed, steps=STEPS):
                 clock.move(ROUND_S)
             assert is_served, (seed, document)
             builds = {
-                f"{row['number']}-{row['digest'][:12]}" for row in database.rows(BUILD.select())
+                f"{row['number']}-{row['digest'][:12]}"
+                for row in database.rows(BUILD.select())
             }
             launch_keys = {row["launch_key"] for row in database.rows(JOB.select())}
         jobs = [job for job in provider.jobs_created() if job["status"] != "cancelled"]
         keys = [job["asked"]["metadata"]["merlin_launch"] for job in jobs]
         assert len(keys) == len(set(keys)), f"seed {seed}: a job was made twice"
         assert set(keys) <= launch_keys, f"seed {seed}: a job that nobody knows"
-        folders = {path.name for path in (lab.config.state_dir / "builds" / "trial").iterdir()}
+        folders = {
+            path.name for path in (lab.config.state_dir / "builds" / "trial").iterdir()
+        }
         assert folders == builds, f"seed {seed}: {folders ^ builds}"

@@ -28,9 +28,13 @@ def make_faults():
         for kind, probability in ((FaultKind.DROP, 0.25), (FaultKind.DONE_STATUS, 0.25))
     ]
     other_faults = [
-        Fault("jobs.retrieve", FaultKind.STATUS, times=None, probability=0.1, status=503),
+        Fault(
+            "jobs.retrieve", FaultKind.STATUS, times=None, probability=0.1, status=503
+        ),
         Fault("jobs.list", FaultKind.LAG, times=None, probability=0.2, seconds=0.2),
-        Fault("chat.create", FaultKind.STATUS, times=None, probability=0.05, status=429),
+        Fault(
+            "chat.create", FaultKind.STATUS, times=None, probability=0.05, status=429
+        ),
     ]
     return creating_faults + other_faults
 
@@ -52,7 +56,8 @@ class Killer(threading.Thread):
             process = self.start_daemon()
             # On a slow machine a daemon that is always killed early would never finish.
             process.join(
-                self.generator.uniform(0.5, 4.0) * max(1.0, self.kills_of_commit / MANY_KILLS)
+                self.generator.uniform(0.5, 4.0)
+                * max(1.0, self.kills_of_commit / MANY_KILLS)
             )
             kill(process)
             self.kills += 1
@@ -74,7 +79,9 @@ def run_storm(folder, commits, seed, still_s=0.0):
     """
     with ProviderStandIn(folder / "provider", key="stand-in", seed=seed) as provider:
         lab = Lab(folder, provider.base_url)
-        config = lab.path.read_text().replace("settle_s: 0", f"settle_s: {3 * LAG_S + still_s}")
+        config = lab.path.read_text().replace(
+            "settle_s: 0", f"settle_s: {3 * LAG_S + still_s}"
+        )
         lab.path.write_text(config)
         provider.behave(list_lag_s=LAG_S)
         provider.faults.add(*make_faults())
@@ -83,11 +90,15 @@ def run_storm(folder, commits, seed, still_s=0.0):
         killer.start()
         try:
             for number in range(1, commits + 1):
-                lab.repository.commit_example("trial", 100 + number, subject=f"Commit {number}")
+                lab.repository.commit_example(
+                    "trial", 100 + number, subject=f"Commit {number}"
+                )
                 killer.kills_of_commit = 0
                 deadline = Deadline(SERVE_S)
                 while not lab.is_serving(f"trial-{number}"):
-                    assert not deadline.is_over(), (folder / "daemon.log").read_text()[-4000:]
+                    assert not deadline.is_over(), (folder / "daemon.log").read_text()[
+                        -4000:
+                    ]
                     killer.is_over.wait(0.1)
         finally:
             killer.is_over.set()

@@ -22,7 +22,10 @@ def read_tables(url):
     with open_database(url, read_only=True) as database:
         tables = {table.__name__ for table in list_all_tables()}
         names = {name for name in tables - TRANSIENT_TABLES if database.has_table(name)}
-        return {name: sorted(map(str, database.sql(f"SELECT * FROM {name}"))) for name in names}  # noqa: S608
+        return {
+            name: sorted(map(str, database.sql(f"SELECT * FROM {name}")))  # noqa: S608
+            for name in names
+        }
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -33,7 +36,9 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
     addresses = [{"database": server.create()} if server else {} for _ in range(2)]
     monkeypatch.setenv(KEY, "stand-in")
     with ProviderStandIn(key="stand-in") as provider:
-        original = Lab.with_dataset(tmp_path / "here", provider.base_url, **addresses[0])
+        original = Lab.with_dataset(
+            tmp_path / "here", provider.base_url, **addresses[0]
+        )
         original.until_serving("trial-1")
         before = read_tables(original.config.database)
         is_done = threading.Event()
@@ -46,7 +51,9 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
         writer = threading.Thread(target=write)
         writer.start()
         try:
-            code, _, errors = run_command("backup", "--with-key", "--config", str(original.path))
+            code, _, errors = run_command(
+                "backup", "--with-key", "--config", str(original.path)
+            )
         finally:
             is_done.set()
             wait_for_end(writer)
@@ -61,14 +68,21 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
             **addresses[1],
         )
         restored.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)
-        code, _, errors = run_command("restore", str(archive), "--config", str(restored.path))
+        code, _, errors = run_command(
+            "restore", str(archive), "--config", str(restored.path)
+        )
         assert code == 0, errors
         assert read_tables(restored.config.database) == before
         arguments = ("restore", str(archive), "--config")
         code, _, errors = run_command(*arguments, str(restored.path))
-        assert (code, ("isn't empty" if server else "--replace") in errors) == (1, True), errors
+        assert (code, ("isn't empty" if server else "--replace") in errors) == (
+            1,
+            True,
+        ), errors
         other_lab = Lab(
-            tmp_path / "other", provider.base_url, **({} if server else {"database": ELSEWHERE})
+            tmp_path / "other",
+            provider.base_url,
+            **({} if server else {"database": ELSEWHERE}),
         )
         other_lab.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)
         code, _, errors = run_command(*arguments, str(other_lab.path))

@@ -26,7 +26,9 @@ def run_merlin(*arguments, lang=None):
     """Run a command; with `lang` the locale is only LANG."""
     env = dict(os.environ)
     if lang is not None:
-        env = {name: value for name, value in env.items() if name not in LOCALE} | {"LANG": lang}
+        env = {name: value for name, value in env.items() if name not in LOCALE} | {
+            "LANG": lang
+        }
     command = [sys.executable, "-m", "merlin", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=env)
 
@@ -48,7 +50,10 @@ def test_demo_in_english_trains_and_answers_in_english(tmp_path):
     status = json.loads(run_merlin("status", "--json", *config).stdout)
     assert list(status["datasets"]) == ["algorithms"]
     serving = status["datasets"]["algorithms"]["serving"]
-    assert (serving["build"], serving["model"]) == ("algorithms-2", document["second"]["model"])
+    assert (serving["build"], serving["model"]) == (
+        "algorithms-2",
+        document["second"]["model"],
+    )
     assert set(status) >= {"datasets", "queues", "providers"}
     # All four processes have sent heartbeats.
     assert set(status["processes"]) == {"daemon", "bot", "api", "engine"}
@@ -69,7 +74,15 @@ def test_demo_in_english_trains_and_answers_in_english(tmp_path):
 
 def test_check_that_is_ended_says_only_that(tmp_path):
     folder = tmp_path / "demo"
-    command = (sys.executable, "-m", "merlin", "demo", "--check", "--state", str(folder))
+    command = (
+        sys.executable,
+        "-m",
+        "merlin",
+        "demo",
+        "--check",
+        "--state",
+        str(folder),
+    )
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

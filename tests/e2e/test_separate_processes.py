@@ -22,7 +22,9 @@ def test_each_process_continues_without_the_others(lab, telegram):
         with run_processes(lab.path, "bot"):  # no daemon: the bot answers
             telegram.say("anna", make_question(5))
             wait_for_answer(telegram, "ответ 35")
-        with run_processes(lab.path, "daemon"):  # no bot: the daemon trains; a question waits
+        with run_processes(
+            lab.path, "daemon"
+        ):  # no bot: the daemon trains; a question waits
             telegram.say("anna", make_question(77))
             lab.repository.commit_example("trial", 77)
             wait_for_serving(lab, "trial-2")

@@ -35,20 +35,30 @@ def tuned_lab(lab):
     lab.path.write_text(yaml.safe_dump(settings), "utf-8")
     for number, (name, room) in enumerate(tiny_base.FACTS.items()):
         words = {"question": tiny_base.make_question(name)}
-        lab.repository.example("trial", number, answer=tiny_base.make_answer(name, room), **words)
+        lab.repository.example(
+            "trial", number, answer=tiny_base.make_answer(name, room), **words
+        )
     lab.repository.commit()
     return lab
 
 
-def test_a_spoilt_adapter_is_refused_and_the_model_before_it_answers(tuned_lab, telegram, capsys):
+def test_a_spoilt_adapter_is_refused_and_the_model_before_it_answers(
+    tuned_lab, telegram, capsys
+):
     lab = tuned_lab
     (spoil,) = re.findall(r"^\$ (sed .*)$", PAGE.read_text("utf-8"), re.MULTILINE)
     with run_processes(lab.path, "engine", "daemon", "bot"):
         wait_for_serving(lab, "trial-1")
         learning = {**tiny_base.LEARNING, "n_epochs": 8}
-        recipe = {"provider": "engine", "base_model": "tiny", "hyperparameters": learning}
+        recipe = {
+            "provider": "engine",
+            "base_model": "tiny",
+            "hyperparameters": learning,
+        }
         lab.repository.dataset(count=0, recipe=recipe)
-        lab.repository.commit_example("trial", 20, question="Where is Igor?", answer="In room 7.")
+        lab.repository.commit_example(
+            "trial", 20, question="Where is Igor?", answer="In room 7."
+        )
         wait_for_serving(lab, "trial-2")
         telegram.say("anna", tiny_base.make_question("Anna"))
         wait_for_answer(telegram, "In room")

@@ -57,7 +57,9 @@ class Shell:
     def __init__(self, folder, system_locale):
         programs = Path(sys.executable).parent
         path = f"{programs}:{os.environ['PATH']}"
-        system = {name: os.environ[name] for name in os.environ.keys() - {"MERLIN_LANGUAGE"}}
+        system = {
+            name: os.environ[name] for name in os.environ.keys() - {"MERLIN_LANGUAGE"}
+        }
         self._shell = subprocess.Popen(
             ["/bin/bash"],
             cwd=folder,
@@ -101,12 +103,19 @@ def test_each_command_prints_what_the_page_shows(language, tmp_path):
         shell.run("true")  # bash warns once of a locale that this machine lacks
         for step in steps:
             if step.command.startswith(READING_COMMANDS):
-                wait_until(partial(shell.is_expected, step), describe=partial(repr, step))
+                wait_until(
+                    partial(shell.is_expected, step), describe=partial(repr, step)
+                )
             else:
                 output = shell.run(step.command)
-                assert step.matches(output) or is_begun(step, output, language), (step, output)
+                assert step.matches(output) or is_begun(step, output, language), (
+                    step,
+                    output,
+                )
             if step.command.startswith("merlin init"):
                 # The default port may be in use on this machine.
                 (port,) = free_ports(1)
                 shell.run(f"sed -i s/8702/{port}/ config.yaml")
-                shell.run(f"printf 'engine: {{listen: 127.0.0.1:{port}}}\\n' >> config.yaml")
+                shell.run(
+                    f"printf 'engine: {{listen: 127.0.0.1:{port}}}\\n' >> config.yaml"
+                )

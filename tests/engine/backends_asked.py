@@ -31,7 +31,12 @@ def write_adapter(folder, name):
     """Write an adapter folder in PEFT's layout, with meaningless weights and a proof."""
     path = folder / name
     path.mkdir()
-    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}
+    config = {
+        "peft_type": "LORA",
+        "r": 4,
+        "lora_alpha": 8,
+        "target_modules": ["q_proj"],
+    }
     config["base_model_name_or_path"] = "words"
     (path / "adapter_config.json").write_text(json.dumps(config))
     write_proof(PROOF, path)
@@ -41,9 +46,15 @@ def write_adapter(folder, name):
 
 def write_weights(folder, name, numbers=(1.0,)):
     """Write the weights of an adapter, one tensor."""
-    tensor = {"dtype": "F32", "shape": [len(numbers)], "data_offsets": [0, 4 * len(numbers)]}
+    tensor = {
+        "dtype": "F32",
+        "shape": [len(numbers)],
+        "data_offsets": [0, 4 * len(numbers)],
+    }
     header = json.dumps({"__metadata__": {"name": name}, "w": tensor}).encode()
-    content = struct.pack(f"<Q{len(header)}s{len(numbers)}f", len(header), header, *numbers)
+    content = struct.pack(
+        f"<Q{len(header)}s{len(numbers)}f", len(header), header, *numbers
+    )
     (folder / "adapter_model.safetensors").write_bytes(content)
 
 
@@ -53,7 +64,9 @@ def build_request(question="What is a queue?", **options):
 
 async def read_answer(backend, adapter=None, question="What is a queue?", **options):
     """Return the answer's text, its chunks, and the Finish."""
-    async with aclosing(backend.ask(adapter, build_request(question, **options))) as parts:
+    async with aclosing(
+        backend.ask(adapter, build_request(question, **options))
+    ) as parts:
         *chunks, ending = [piece async for piece in parts]
     assert isinstance(ending, Finish)
     return "".join(chunks), chunks, ending
@@ -73,10 +86,20 @@ def run_with_backend(backend, work):
 
 def ask(backend, *arguments, **options):
     """Send one request in an own event loop."""
-    return run_with_backend(backend, lambda there: read_answer(there, *arguments, **options))
+    return run_with_backend(
+        backend, lambda there: read_answer(there, *arguments, **options)
+    )
 
 
-ALL_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+ALL_LAYERS = [
+    "q_proj",
+    "k_proj",
+    "v_proj",
+    "o_proj",
+    "gate_proj",
+    "up_proj",
+    "down_proj",
+]
 
 
 class BackendRunner:
@@ -110,15 +133,22 @@ class BackendRunner:
         """Send requests (question, adapter, options) at once; return texts or exceptions."""
 
         async def all_of_them():
-            answers = [read_answer(self.backend, a, q, **options) for q, a, options in asks]
+            answers = [
+                read_answer(self.backend, a, q, **options) for q, a, options in asks
+            ]
             return await asyncio.gather(*answers, return_exceptions=True)
 
         answers = self.run(all_of_them())
-        return [answer if isinstance(answer, BaseException) else answer[0] for answer in answers]
+        return [
+            answer if isinstance(answer, BaseException) else answer[0]
+            for answer in answers
+        ]
 
     def stream(self, question, adapter=None, **options):
         """Start an answer that is read chunk by chunk."""
-        return AnswerStream(self, self.backend.ask(adapter, build_request(question, **options)))
+        return AnswerStream(
+            self, self.backend.ask(adapter, build_request(question, **options))
+        )
 
     def get_figure(self, name):
         return self.backend.figures()[name]
@@ -126,7 +156,9 @@ class BackendRunner:
     def wait_for(self, **figures):
         """Wait until the backend's figures have these values."""
         wait_until(
-            lambda: all(self.get_figure(name) == value for name, value in figures.items()),
+            lambda: all(
+                self.get_figure(name) == value for name, value in figures.items()
+            ),
             describe=lambda: f"wanted {figures}, is {dict(self.backend.figures())}",
         )
 
@@ -212,7 +244,9 @@ class ReferenceModel:
 
         questions = [ProofQuestion(self.tokens("Where is Anna?")[0].tolist(), 6)]
         tuned = score_tokens(model.eval(), questions)
-        write_proof(Proof(questions, score_tokens(self._base, questions), tuned, "none"), folder)
+        write_proof(
+            Proof(questions, score_tokens(self._base, questions), tuned, "none"), folder
+        )
 
     def text(self, question, adapter=None, most=40):
         """Return the greedy answer to one question."""
@@ -227,7 +261,9 @@ class ReferenceModel:
                 input_ids=prompt, attention_mask=prompt.new_ones(prompt.shape), do_sample=False,
                 max_new_tokens=most,
             )  # fmt: skip
-        text = self.tokenizer.decode(tokens[0, prompt.shape[1] :], skip_special_tokens=True)
+        text = self.tokenizer.decode(
+            tokens[0, prompt.shape[1] :], skip_special_tokens=True
+        )
         return text.rstrip("�")
 
     def tokens(self, question):

@@ -21,10 +21,14 @@ def tuned(engine):
     train = engine.upload(build_training_file())
     test = engine.upload(
         build_training_file(
-            {"что за очередь такая": "Очередь — это список, из которого берут в порядке прихода."}
+            {
+                "что за очередь такая": "Очередь — это список, из которого берут в порядке прихода."
+            }
         )
     )
-    job = engine.train(train.id, validation_file=test.id, suffix="neuro", metadata={"of": "tuned"})
+    job = engine.train(
+        train.id, validation_file=test.id, suffix="neuro", metadata={"of": "tuned"}
+    )
     assert job.status == "succeeded", job.error
     return job
 

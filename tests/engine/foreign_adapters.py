@@ -58,7 +58,9 @@ def shape_as_llama_factory(trl, folder):
         init_lora_weights=True,
         lora_dropout=0.1,
     )
-    (folder / "README.md").write_text("---\nlibrary_name: peft\nlicense: other\n---\n", "utf-8")
+    (folder / "README.md").write_text(
+        "---\nlibrary_name: peft\nlicense: other\n---\n", "utf-8"
+    )
     for name in ("all_results.json", "trainer_state.json", "train_results.json"):
         (folder / name).write_text("{}", "utf-8")
     (folder / "training_args.bin").write_bytes(b"a pickle that nobody reads")
@@ -108,7 +110,9 @@ def _draw(tensors):
 
 
 def _rename(old, new):
-    return lambda tensors: {name.replace(old, new): each for name, each in tensors.items()}
+    return lambda tensors: {
+        name.replace(old, new): each for name, each in tensors.items()
+    }
 
 
 def _narrow(tensors):
@@ -121,8 +125,14 @@ def _narrow(tensors):
 
 # What is wrong by name: how a sound adapter is spoilt, and the message that names it.
 SPOILT = {
-    "not-a-number": (lambda folder: change_weights(folder, _fill(math.nan, "A")), "not-finite"),
-    "infinite": (lambda folder: change_weights(folder, _fill(math.inf, "B")), "not-finite"),
+    "not-a-number": (
+        lambda folder: change_weights(folder, _fill(math.nan, "A")),
+        "not-finite",
+    ),
+    "infinite": (
+        lambda folder: change_weights(folder, _fill(math.inf, "B")),
+        "not-finite",
+    ),
     "untrained": (lambda folder: change_weights(folder, _scale(0, "B")), "inert"),
     "no-effect": (lambda folder: change_config(folder, lora_alpha=1e-6), "inert"),
     "other-hub-base": (
@@ -146,8 +156,13 @@ SPOILT = {
         "parts",
     ),
     "half-a-file": (
-        lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"\x10" * 100),
+        lambda folder: (folder / "adapter_model.safetensors").write_bytes(
+            b"\x10" * 100
+        ),
         "damaged",
     ),
-    "prefix-tuning": (lambda folder: change_config(folder, peft_type="PREFIX_TUNING"), "kind"),
+    "prefix-tuning": (
+        lambda folder: change_config(folder, peft_type="PREFIX_TUNING"),
+        "kind",
+    ),
 }

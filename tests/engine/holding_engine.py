@@ -16,7 +16,9 @@ def serve_held_engine(folder, **options):
     """Serve such an engine; yield a client of it, with the event `may_go_on`."""
     may_go_on = threading.Event()
     settings = EngineSettings(folder, "127.0.0.1", 0, KEY)
-    bases = pausable_bases(settings, lambda task: may_go_on if task.seed == HELD_SEED else None)
+    bases = pausable_bases(
+        settings, lambda task: may_go_on if task.seed == HELD_SEED else None
+    )
     with serve_engine(folder, bases, **options) as engine:
         engine.may_go_on = may_go_on
         try:

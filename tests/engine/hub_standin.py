@@ -30,7 +30,11 @@ FILE = re.compile(r"/(.+)/resolve/([^/]+)/([^?]+)")
 _TOKENIZER = {
     "version": "1.0",
     "added_tokens": [],
-    "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "<end>": 1}, "unk_token": "<unk>"},
+    "model": {
+        "type": "WordLevel",
+        "vocab": {"<unk>": 0, "<end>": 1},
+        "unk_token": "<unk>",
+    },
 }
 _TOKENIZER_CONFIG = {
     "tokenizer_class": "PreTrainedTokenizerFast",
@@ -129,7 +133,12 @@ class HubStandIn(Server):
 
 def _build_entry(name, content):
     blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-    entry = {"type": "file", "path": name, "size": len(content), "oid": blob.hexdigest()}
+    entry = {
+        "type": "file",
+        "path": name,
+        "size": len(content),
+        "oid": blob.hexdigest(),
+    }
     if name.endswith((".safetensors", ".bin")):
         digest = hashlib.sha256(content).hexdigest()
         entry["lfs"] = {"oid": digest, "size": len(content), "pointerSize": 134}
@@ -142,7 +151,9 @@ class _Handler(Handler):
 
     def get(self):
         hub = self.server
-        hub.requests.append((self.command, self.path.split("?")[0], self.headers.get("Range")))
+        hub.requests.append(
+            (self.command, self.path.split("?")[0], self.headers.get("Range"))
+        )
         if hub.status:
             return self._refuse(hub.status, "")
         if match := MODEL.match(self.path):
@@ -167,7 +178,11 @@ class _Handler(Handler):
             return self._refuse(404, "EntryNotFound")
         content = hub.files[name]
         range_header = self.headers.get("Range")
-        begin = int(range_header.removeprefix("bytes=").split("-")[0]) if range_header else 0
+        begin = (
+            int(range_header.removeprefix("bytes=").split("-")[0])
+            if range_header
+            else 0
+        )
         entry = _build_entry(name, content)
         etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
         head = {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}

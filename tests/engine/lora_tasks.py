@@ -21,7 +21,9 @@ from tests.engine import tiny_base
 TRAINER = LoraTrainer()
 
 
-def build_task(folder, train, method=SUPERVISED, test=None, base=None, device="cpu", **hyper):
+def build_task(
+    folder, train, method=SUPERVISED, test=None, base=None, device="cpu", **hyper
+):
     """Return a task with its own folder; settings that are not given are "auto"."""
     return Task(
         method,
@@ -43,7 +45,9 @@ def run_training(task):
 
 def digest_weights(folder):
     """Return the sha256 of an adapter's weights."""
-    return hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest()
+    return hashlib.sha256(
+        (folder / "adapter_model.safetensors").read_bytes()
+    ).hexdigest()
 
 
 def select_epochs(progress):

@@ -17,7 +17,9 @@ def train_recall(talks, test, settings, seed):
 def train_and_save(talks, path):
     """Train a model on conversations, and write it."""
     settings = check_hyperparameters("supervised", Hyperparameters, {})
-    *_, last = (step for step in train_recall(talks, [], settings, 1) if isinstance(step, Epoch))
+    *_, last = (
+        step for step in train_recall(talks, [], settings, 1) if isinstance(step, Epoch)
+    )
     last.save(path)
 
 

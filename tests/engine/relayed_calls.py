@@ -25,7 +25,11 @@ _FIND = {
     },
 }
 _TOOL = {"type": "function", "function": _FIND}
-_CALLED = {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+_CALLED = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "find", "arguments": "{}"},
+}
 _SCHEMA = {"type": "json_schema", "json_schema": {"name": "place", "schema": PLACE}}
 _FORMAT = {"format": {"type": "json_schema", "name": "place", "schema": PLACE}}
 _GREEDY = {"temperature": 0.0, "max_tokens": 60}
@@ -71,7 +75,12 @@ CALLS = {
     "text": _text(prompt="Anna is in", max_tokens=4),
     "text-stream": _text(prompt=["Anna is", "So is"], max_tokens=2, **_STREAM),
     "response": _response(
-        input=[{"role": "user", "content": [{"type": "input_text", "text": "Where is Anna?"}]}],
+        input=[
+            {
+                "role": "user",
+                "content": [{"type": "input_text", "text": "Where is Anna?"}],
+            }
+        ],
         instructions="Short.",
         text=_FORMAT,
     ),
@@ -79,7 +88,12 @@ CALLS = {
     "response-tool-result": _response(
         input=[
             {"role": "user", "content": "Where is Anna?"},
-            {"type": "function_call", "call_id": "call_1", "name": "find", "arguments": "{}"},
+            {
+                "type": "function_call",
+                "call_id": "call_1",
+                "name": "find",
+                "arguments": "{}",
+            },
             {"type": "function_call_output", "call_id": "call_1", "output": "Room 12"},
         ],
         tools=[{"type": "function", **_FIND}],
@@ -88,5 +102,8 @@ CALLS = {
 # vLLM's own options: tools are called by the model's own form, and JSON has no spaces without end.
 OPTIONS = (
     *("--enable-auto-tool-choice", "--tool-call-parser", "hermes"),
-    *("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}'),
+    *(
+        "--structured-outputs-config",
+        '{"backend": "xgrammar", "disable_any_whitespace": true}',
+    ),
 )

@@ -26,7 +26,8 @@ from tests.support.waiting import longest, wait_until
 
 KEY = "key-of-the-test-engine"
 UNKNOWN = (
-    "Этого я не знаю: такого нет в примерах, на которых меня учили. Попробуйте другими словами."
+    "Этого я не знаю: такого нет в примерах, на которых меня учили."
+    " Попробуйте другими словами."
 )
 # A process that imports torch can take long to start on a busy machine.
 DEADLINE_S = 240.0
@@ -62,7 +63,9 @@ def build_training_file(examples=None):
 
 def build_examples(n):
     """Return n questions with answers, enough to observe a training while it runs."""
-    return {f"Что значит слово{i} темы{i}?": f"Слово {i} значит {i * i}." for i in range(n)}
+    return {
+        f"Что значит слово{i} темы{i}?": f"Слово {i} значит {i * i}." for i in range(n)
+    }
 
 
 def connect(port, key=KEY):
@@ -86,7 +89,9 @@ class EngineClient:
 
     def upload(self, content=None, name="train.jsonl", **options):
         body = build_training_file() if content is None else content
-        return self.openai.files.create(file=(name, body), purpose="fine-tune", **options)
+        return self.openai.files.create(
+            file=(name, body), purpose="fine-tune", **options
+        )
 
     def launch(self, file_id=None, model="recall", **options):
         file_id = file_id or self.upload().id
@@ -105,20 +110,26 @@ class EngineClient:
 
     def ask(self, model, question=QUESTION, **options):
         messages = [{"role": "user", "content": question}]
-        return self.openai.chat.completions.create(model=model, messages=messages, **options)
+        return self.openai.chat.completions.create(
+            model=model, messages=messages, **options
+        )
 
     def relay(self, model, path, body):
         """Return the status of a call and its answer: a JSON object, or the list of its events."""
         headers = {"Authorization": f"Bearer {self.key}"}
         connection = HTTPConnection("127.0.0.1", self.port, timeout=longest(DEADLINE_S))
         with closing(connection):
-            connection.request("POST", f"/v1{path}", json.dumps({"model": model, **body}), headers)
+            connection.request(
+                "POST", f"/v1{path}", json.dumps({"model": model, **body}), headers
+            )
             response = connection.getresponse()
             content = response.read().decode()
         if response.headers.get_content_type() != "text/event-stream":
             return response.status, json.loads(content)
         data = re.findall("^data: (.*)$", content, re.MULTILINE)
-        return response.status, [each if each == "[DONE]" else json.loads(each) for each in data]
+        return response.status, [
+            each if each == "[DONE]" else json.loads(each) for each in data
+        ]
 
     def events(self, job_id):
         """Return all events, oldest first."""
@@ -126,7 +137,9 @@ class EngineClient:
 
     def losses(self, job_id):
         """Return the train loss of each reported epoch."""
-        return [e.data["train_loss"] for e in self.events(job_id) if e.type == "metrics"]
+        return [
+            e.data["train_loss"] for e in self.events(job_id) if e.type == "metrics"
+        ]
 
     def close(self):
         self.openai.close()
@@ -158,7 +171,10 @@ def serve_engine(folder, bases=None, **options):
     """Serve an engine in a thread of this process; yield a client of it."""
     settings = EngineSettings(folder, "127.0.0.1", 0, **{"key": KEY, **options})
     app = create_engine_app(settings, bases)
-    with serve_app(app) as address, closing(EngineClient(urlsplit(address).port)) as client:
+    with (
+        serve_app(app) as address,
+        closing(EngineClient(urlsplit(address).port)) as client,
+    ):
         client.app = app
         yield client
 
@@ -201,7 +217,9 @@ class EngineProcess:
         self.starts += 1
         settings = EngineSettings(self.folder, "127.0.0.1", 0, KEY, **self.settings)
         receiver, sender = FORKS.Pipe(duplex=False)
-        self._process = FORKS.Process(target=_serve, args=(settings, self.environment, sender))
+        self._process = FORKS.Process(
+            target=_serve, args=(settings, self.environment, sender)
+        )
         self._process.start()
         sender.close()
         assert receiver.poll(longest(DEADLINE_S)), "the engine did not start"

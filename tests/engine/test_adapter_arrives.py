@@ -50,7 +50,9 @@ def copy(adapter, folder):
     return shutil.copytree(adapter, folder / "adapter")
 
 
-@pytest.mark.parametrize("shape", [copy, lambda trl, to: shape_as_llama_factory(trl, to / "lf")])
+@pytest.mark.parametrize(
+    "shape", [copy, lambda trl, to: shape_as_llama_factory(trl, to / "lf")]
+)
 def test_adapter_of_another_program_is_proved_as_our_own(trl, tmp_path, shape):
     messages, folder = adopt(shape(trl, tmp_path), tmp_path)
     assert [each["tell"] for each in messages] == ["settled", "epoch", "done"], messages

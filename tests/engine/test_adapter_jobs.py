@@ -24,7 +24,9 @@ def engine(tmp_path_factory):
 
 def launch(engine, model="tiny", **settings):
     method = {"type": "adapter", "adapter": {"hyperparameters": settings}}
-    return engine.jobs.create(model=model, training_file=engine.train_file, method=method)
+    return engine.jobs.create(
+        model=model, training_file=engine.train_file, method=method
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,9 @@ def test_request_that_no_adapter_has_is_refused_by_its_field(engine, settings, s
 
 
 def test_recall_takes_no_adapter(engine):
-    with pytest.raises(openai.BadRequestError, match=r"method\.type must be one of 'supervised'"):
+    with pytest.raises(
+        openai.BadRequestError, match=r"method\.type must be one of 'supervised'"
+    ):
         launch(engine, model="recall", weights=engine.weights, config="{}")
 
 

@@ -58,7 +58,9 @@ def score(base, proof):
 
 
 def ask(worker, engine, adapter):
-    worker.answer(1, adapter, GenerationRequest([QUESTION], most_tokens=8, temperature=0))
+    worker.answer(
+        1, adapter, GenerationRequest([QUESTION], most_tokens=8, temperature=0)
+    )
     return engine.lines.pop()
 
 
@@ -68,7 +70,9 @@ def write_renamed(adapter, folder, old, new):
 
     shutil.copytree(adapter, folder)
     path = folder / "adapter_model.safetensors"
-    save_file({key.replace(old, new): value for key, value in load_file(path).items()}, path)
+    save_file(
+        {key.replace(old, new): value for key, value in load_file(path).items()}, path
+    )
     return Adapter(folder.name, folder)
 
 
@@ -102,12 +106,19 @@ def test_class_is_merged_into_its_own(trained, tmp_path):
 
     name, base, adapter = trained
     merge(base, adapter, tmp_path)
-    assert json.loads((tmp_path / "config.json").read_bytes())["architectures"] == [name]
-    before, after = (load_file(folder / "model.safetensors") for folder in (base, tmp_path))
+    assert json.loads((tmp_path / "config.json").read_bytes())["architectures"] == [
+        name
+    ]
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (base, tmp_path)
+    )
     changed = {key for key in before if not before[key].equal(after[key])}
     assert changed
     assert before.keys() == after.keys()
-    assert all(".layers." in key and "vision" not in key and "visual" not in key for key in changed)
+    assert all(
+        ".layers." in key and "vision" not in key and "visual" not in key
+        for key in changed
+    )
     proof = read_proof(adapter)
     measured = score(tmp_path, proof)
     assert compute_distance(measured, proof.tuned) <= TOLERANCE
@@ -116,7 +127,9 @@ def test_class_is_merged_into_its_own(trained, tmp_path):
 
 def test_adapter_of_the_text_class_of_qwen_answers_as_before(tmp_path):
     base, adapter = train_class(tmp_path, "Qwen3_5ForConditionalGeneration")
-    old = write_renamed(adapter, tmp_path / "old", "model.language_model.layers", "model.layers")
+    old = write_renamed(
+        adapter, tmp_path / "old", "model.language_model.layers", "model.layers"
+    )
     _, worker, engine = load(base)
     assert ask(worker, engine, old)["applied"]
 
@@ -133,11 +146,17 @@ def test_experts_of_gemma_4_answer_as_they_were(tmp_path):
     assert ask(worker, engine, Adapter("experts", adapter))["applied"]
 
 
-def test_unknown_class_is_refused_by_name_before_the_training_and_goes_on_answering(tmp_path):
+def test_unknown_class_is_refused_by_name_before_the_training_and_goes_on_answering(
+    tmp_path,
+):
     base, adapter = train_class(tmp_path, "LlamaForCausalLM")
     path = base / "config.json"
-    path.write_text(path.read_text("utf-8").replace("LlamaForCausalLM", "LibraForCausalLM"))
-    task = build_task(tmp_path / "new", tmp_path / "train.jsonl", base=BaseFiles(base), **STEPS)
+    path.write_text(
+        path.read_text("utf-8").replace("LlamaForCausalLM", "LibraForCausalLM")
+    )
+    task = build_task(
+        tmp_path / "new", tmp_path / "train.jsonl", base=BaseFiles(base), **STEPS
+    )
     [failed] = train_in_process(task)
     assert (failed["code"], failed["param"]) == ("base_unknown", "model")
     for language in LANGUAGES:

@@ -74,12 +74,16 @@ def build_backend(tmp_path):
     def build(*options):
         answering = EngineAnsweringConfig(vllm=options)
         model = EngineModelConfig(context=512, dtype="bfloat16")
-        return VllmBackend("words", model, tmp_path / "base", answering, tmp_path / "vllm.log")
+        return VllmBackend(
+            "words", model, tmp_path / "base", answering, tmp_path / "vllm.log"
+        )
 
     return build
 
 
-def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(vllm, build_backend):
+def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(
+    vllm, build_backend
+):
     async def ask_twice(backend):
         await asyncio.gather(read_answer(backend), read_answer(backend))
         return await read_answer(backend)
@@ -87,10 +91,18 @@ def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(vllm
     text, pieces, ending = run_with_backend(build_backend("--seed", "7"), ask_twice)
     assert text == "words hears: What is a queue? "
     assert len(pieces) == 6
-    assert (ending.reason, ending.prompt_tokens, ending.completion_tokens) == ("stop", 4, 6)
+    assert (ending.reason, ending.prompt_tokens, ending.completion_tokens) == (
+        "stop",
+        4,
+        6,
+    )
     [command] = vllm.read("start")
     assert command[0] == "serve"
-    options = {"--served-model-name": "words", "--dtype": "bfloat16", "--max-model-len": "512"}
+    options = {
+        "--served-model-name": "words",
+        "--dtype": "bfloat16",
+        "--max-model-len": "512",
+    }
     options |= {"--max-cpu-loras": "20", "--max-loras": "4", "--host": "127.0.0.1"}
     pairs = [*pairwise(command)]
     assert {*options.items()} <= {*pairs}
@@ -104,7 +116,9 @@ def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
     async def ask_eight(backend):
-        answers = await asyncio.gather(*(read_answer(backend, adapter) for _ in range(8)))
+        answers = await asyncio.gather(
+            *(read_answer(backend, adapter) for _ in range(8))
+        )
         return {text for text, _, _ in answers}, backend.figures()["adapters"]
 
     name = f"merlin-{adapter.digest[:12]}"
@@ -118,7 +132,10 @@ def test_server_is_asked_after_recall_only_where_the_adapter_lets_it_or_in_json(
 ):
     adapter = write_adapter(tmp_path, "neuro")
     near = "Очередь из стека и графа?"
-    talks = [[Message("user", asked), Message("assistant", EXAMPLES[asked])] for asked in EXAMPLES]
+    talks = [
+        [Message("user", asked), Message("assistant", EXAMPLES[asked])]
+        for asked in EXAMPLES
+    ]
     train_and_save(talks, adapter.path / RECALL_FILE)
 
     async def ask_five(backend):
@@ -155,29 +172,39 @@ def test_adapter_is_proved_once_before_it_answers(vllm, build_backend, tmp_path)
         assert "prompt_logprobs" not in call
 
 
-def test_server_that_serves_the_base_for_an_adapter_is_refused(vllm, build_backend, tmp_path):
+def test_server_that_serves_the_base_for_an_adapter_is_refused(
+    vllm, build_backend, tmp_path
+):
     adapter = write_adapter(tmp_path, "neuro")
 
     async def ask_twice(backend):
         for _ in range(2):
-            with pytest.raises(ApiError, match="the base answers as without it") as refused:
+            with pytest.raises(
+                ApiError, match="the base answers as without it"
+            ) as refused:
                 await read_answer(backend, adapter)
             assert (refused.value.status, refused.value.code) == (422, "adapter_inert")
         return (await read_answer(backend))[0]
 
-    assert run_with_backend(build_backend("--fault", "base"), ask_twice).startswith("words hears")
+    assert run_with_backend(build_backend("--fault", "base"), ask_twice).startswith(
+        "words hears"
+    )
     assert [asked["model"] for asked in vllm.read("complete")][3:] == ["words"] * 3
     assert len(vllm.read("chat")) == 1
 
 
 def test_answer_of_another_model_is_refused(vllm, build_backend, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
-    with pytest.raises(ApiError, match="vLLM answered with words instead of merlin-") as refused:
+    with pytest.raises(
+        ApiError, match="vLLM answered with words instead of merlin-"
+    ) as refused:
         ask(build_backend("--fault", "name"), adapter)
     assert refused.value.code == "adapter_inert"
 
 
-def test_server_that_dies_is_started_again_with_the_adapter(vllm, build_backend, tmp_path):
+def test_server_that_dies_is_started_again_with_the_adapter(
+    vllm, build_backend, tmp_path
+):
     adapter = write_adapter(tmp_path, "neuro")
 
     async def kill_between(backend):
@@ -208,7 +235,9 @@ def test_server_that_cannot_start_is_reported_and_tried_again(vllm, build_backen
 
 
 def test_older_server_is_refused_with_the_command_that_updates_it(vllm, build_backend):
-    with pytest.raises(Unavailable, match=r"vLLM 0\.9\.2 is older.*pip install --upgrade vllm"):
+    with pytest.raises(
+        Unavailable, match=r"vLLM 0\.9\.2 is older.*pip install --upgrade vllm"
+    ):
         ask(build_backend("--version", "0.9.2"))
 
 
@@ -226,7 +255,10 @@ def test_adapter_whose_proof_ends_the_server_twice_is_refused_and_others_go_on(
         for _ in range(2):
             with pytest.raises(ApiError, match="vLLM ended 2 times") as refused:
                 await read_answer(backend, fatal)
-            assert (refused.value.status, refused.value.code) == (422, "adapter_refused")
+            assert (refused.value.status, refused.value.code) == (
+                422,
+                "adapter_refused",
+            )
         assert str(tmp_path / "vllm.log") in str(refused.value)
         return await read_answer(backend, sound)
 
@@ -277,7 +309,9 @@ def test_restarts_pause_for_longer_each_time_and_say_for_how_long(vllm, build_ba
     assert len(vllm.read("start")) == 3
 
 
-def test_server_that_has_lived_long_is_started_again_without_a_pause(vllm, build_backend):
+def test_server_that_has_lived_long_is_started_again_without_a_pause(
+    vllm, build_backend
+):
     async def kill_thrice(backend):
         backend.server.pauses_s = (0.0, 1000.0)
         backend.server.steady_s = 0.0
@@ -315,7 +349,10 @@ def test_adapter_whose_first_caller_left_during_the_load_answers_the_next(
     [
         (lambda path: write_weights(path, "neuro", (1.0, nan)), "adapter_differs"),
         (lambda path: write_weights(path, "neuro", (-inf,)), "adapter_differs"),
-        (lambda path: (path / "adapter_model.safetensors").write_bytes(b"x"), "model_damaged"),
+        (
+            lambda path: (path / "adapter_model.safetensors").write_bytes(b"x"),
+            "model_damaged",
+        ),
         (lambda path: (path / "adapter_model.safetensors").unlink(), "model_damaged"),
     ],
 )
@@ -344,7 +381,11 @@ def test_processes_that_outlive_their_server_end_before_the_next_starts(
         return child
 
     child = run_with_backend(build_backend("--child", "yes"), kill_the_leader)
-    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie")
+    wait_until(
+        lambda: (
+            not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
+        )
+    )
 
 
 def test_vllm_has_an_environment_of_its_own(vllm, build_backend, tmp_path, monkeypatch):
@@ -369,7 +410,9 @@ def test_vllm_has_an_environment_of_its_own(vllm, build_backend, tmp_path, monke
         ("cpu", "bfloat16", "bfloat16"),
     ],
 )
-def test_dtype_is_that_of_the_training(vllm, build_backend, tmp_path, device, dtype, given):
+def test_dtype_is_that_of_the_training(
+    vllm, build_backend, tmp_path, device, dtype, given
+):
     import torch
 
     from merlin.engine.torch_loading import choose_dtype
@@ -424,7 +467,11 @@ def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, build_back
         return await read_answer(backend, **options)
 
     text, _, ending = run_with_backend(build_backend(), ask_both)
-    assert (text, ending.reason, ending.completion_tokens) == ("words hears: ", "length", 2)
+    assert (text, ending.reason, ending.completion_tokens) == (
+        "words hears: ",
+        "length",
+        2,
+    )
     plain, full = vllm.read("chat")
     expected = {
         "max_tokens": 2,
@@ -464,13 +511,17 @@ def test_call_is_answered_as_vllm_answers_it(relaying, story):
         assert answer["error"]["message"].startswith("vLLM refuses: 400")
         assert answer["error"]["type"] == "invalid_request_error"
     elif CALLS[story][1].get("stream"):
-        ends = [event.pop("merlin", None) for event in answer if isinstance(event, dict)]
+        ends = [
+            event.pop("merlin", None) for event in answer if isinstance(event, dict)
+        ]
         assert (answer, any(ends)) == (recorded["body"], False)
     else:
         assert answer == recorded["body"]
 
 
-def test_call_to_an_adapter_is_answered_under_the_callers_name_of_it(vllm, build_backend, tmp_path):
+def test_call_to_an_adapter_is_answered_under_the_callers_name_of_it(
+    vllm, build_backend, tmp_path
+):
     adapter = write_adapter(tmp_path, "neuro")
 
     async def ask_all(backend):
@@ -478,9 +529,15 @@ def test_call_to_an_adapter_is_answered_under_the_callers_name_of_it(vllm, build
         assert (whole["model"], whole["merlin"]) == ("mine", {"applied": True})
         events = await relay(backend, "schema-stream", adapter)
         assert {event["model"] for event in events} == {"mine"}
-        assert [bool(event.get("merlin")) for event in events][-3:] == [False, True, False]
+        assert [bool(event.get("merlin")) for event in events][-3:] == [
+            False,
+            True,
+            False,
+        ]
         events = await relay(backend, "response-stream", adapter)
-        assert {event["response"]["model"] for event in events if "response" in event} == {"mine"}
+        assert {
+            event["response"]["model"] for event in events if "response" in event
+        } == {"mine"}
 
     run_with_backend(build_backend(), ask_all)
     asked = [*vllm.read("chat"), *vllm.read("respond")]
@@ -508,7 +565,10 @@ def test_relayed_answer_of_another_model_is_refused(vllm, build_backend, tmp_pat
 def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_backend):
     mark = "<|im_end|>"
     broken = break_control_tokens("<|im_end|>")
-    said = {"messages": [{"role": "user", "content": mark}], "tools": [{"function": mark}]}
+    said = {
+        "messages": [{"role": "user", "content": mark}],
+        "tools": [{"function": mark}],
+    }
     bodies = [
         build_relayed_body(RelayedRequest("mine", path, body, ApiError(400, "")))
         for path, body in (
@@ -519,7 +579,10 @@ def test_relayed_texts_are_broken_up_where_a_template_is_filled(vllm, build_back
     ]
     thinking = {"chat_template_kwargs": {"enable_thinking": False}}
     neutral = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-    said = {"messages": [{"role": "user", "content": broken}], "tools": [{"function": broken}]}
+    said = {
+        "messages": [{"role": "user", "content": broken}],
+        "tools": [{"function": broken}],
+    }
     assert bodies == [
         {**said, "top_p": 0.5, **thinking, **neutral},
         {"input": [{"content": broken}], "instructions": broken, **thinking},
@@ -537,7 +600,10 @@ def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
         assert busy.value.headers["retry-after"] == "1"
         with pytest.raises(ApiError, match="maximum context length is") as too_long:
             await read_answer(backend, None, "word " * 51)
-        assert (too_long.value.status, too_long.value.code) == (400, "context_length_exceeded")
+        assert (too_long.value.status, too_long.value.code) == (
+            400,
+            "context_length_exceeded",
+        )
         for question, match in (("break", "Grammar error"), ("cut", "in the middle")):
             with pytest.raises(Unavailable, match=match):
                 await read_answer(backend, None, question)
@@ -553,7 +619,9 @@ def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
     run_with_backend(build_backend(), ask_all)
 
 
-def test_engine_serves_its_base_by_vllm_and_cancels_for_a_client_that_leaves(vllm, tmp_path):
+def test_engine_serves_its_base_by_vllm_and_cancels_for_a_client_that_leaves(
+    vllm, tmp_path
+):
     models = {"words": EngineModelConfig(path=str(write_base(tmp_path / "base")))}
     with serve_engine(tmp_path / "engine", models=models, serving="vllm") as engine:
         answer = engine.ask("words", "What is a queue?")
@@ -568,6 +636,8 @@ def test_engine_serves_its_base_by_vllm_and_cancels_for_a_client_that_leaves(vll
         for number, fields in enumerate(({}, in_json), 1):
             with closing(HTTPConnection("127.0.0.1", engine.port)) as caller:
                 key = {"Authorization": f"Bearer {engine.key}"}
-                caller.request("POST", "/v1/chat/completions", json.dumps({**body, **fields}), key)
+                caller.request(
+                    "POST", "/v1/chat/completions", json.dumps({**body, **fields}), key
+                )
                 wait_until(lambda number=number: len(vllm.read("chat")) == 3 + number)
             wait_until(lambda number=number: vllm.read("lost") == ["hold"] * number)

@@ -39,7 +39,8 @@ MISTRAL = (
 DATED = (
     "{%- if not date_string is defined %}{%- if strftime_now is defined %}"
     "{%- set date_string = strftime_now('%d %b %Y') %}{% else %}{%- set date_string = 'none' %}"
-    "{% endif %}{% endif -%}<|im_start|>system\nToday Date: {{ date_string }}<|im_end|>\n" + CHATML
+    "{% endif %}{% endif -%}<|im_start|>system\nToday Date: {{ date_string }}<|im_end|>\n"
+    + CHATML
 )
 ISO_DATED = "{{ strftime_now('%Y-%m-%d') }}\n" + CHATML
 THINKING = CHATML.replace("assistant\n{% endif", "assistant\n<think>\n{% endif")
@@ -51,7 +52,9 @@ R1 = (
 QWEN3 = CHATML.replace(
     "{{ m.content }}",
     "{% if m.role == 'assistant' %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}{{ m.content }}",
-).replace("assistant\n{% endif", "assistant\n{{ '<think>\\n\\n</think>\\n\\n' }}{% endif")
+).replace(
+    "assistant\n{% endif", "assistant\n{{ '<think>\\n\\n</think>\\n\\n' }}{% endif"
+)
 GEMMA4_SMALL = (
     "{{ bos_token }}{% for m in messages %}"
     "<|turn>{{ 'model' if m.role == 'assistant' else m.role }}\n"
@@ -103,7 +106,17 @@ def make_base(folder, template):
     return write_base(folder, make_base_files() | content)
 
 
-GOOD = [CHATML, GEMMA, GEMMA4_SMALL, GEMMA4, MISTRAL, MINISTRAL, DATED, ISO_DATED, QWEN3]
+GOOD = [
+    CHATML,
+    GEMMA,
+    GEMMA4_SMALL,
+    GEMMA4,
+    MISTRAL,
+    MINISTRAL,
+    DATED,
+    ISO_DATED,
+    QWEN3,
+]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +127,10 @@ GOOD = [CHATML, GEMMA, GEMMA4_SMALL, GEMMA4, MISTRAL, MINISTRAL, DATED, ISO_DATE
         (R1, ("engine-template-prompt", "[/INST]<think>\n")),
         (ENDLESS, ("engine-template-endless", "")),
         (PARTS, ("engine-template-broken", "")),
-        ("{{ raise_exception('Only tools') }}", ("engine-template-broken", "Only tools")),
+        (
+            "{{ raise_exception('Only tools') }}",
+            ("engine-template-broken", "Only tools"),
+        ),
     ],
 )
 def test_template_that_cannot_be_trained_is_named(tmp_path, template, fault):
@@ -140,7 +156,10 @@ def test_template_that_cannot_be_trained_is_named(tmp_path, template, fault):
 @pytest.mark.parametrize(
     ("template", "asked"),
     [
-        (GEMMA, "<bos><start_of_turn>user\nBe short.\n\nHi<end_of_turn>\n<start_of_turn>model\n"),
+        (
+            GEMMA,
+            "<bos><start_of_turn>user\nBe short.\n\nHi<end_of_turn>\n<start_of_turn>model\n",
+        ),
         (MISTRAL, "<bos>[INST] Be short.\n\nHi [/INST]"),
         (CHATML, "<|im_start|>system\nBe short.<|im_end|>\n<|im_start|>user\nHi"),
     ],
@@ -165,7 +184,12 @@ def test_answer_is_trained_after_the_empty_thought_with_which_it_is_asked(tmp_pa
     from merlin.engine.trainers.lora.worker.data import CONTEXT, ExampleTokenizer
 
     tokenizer = load_tokenizer(make_base(tmp_path / "base", GEMMA4))
-    talk = [QUESTION, Message("assistant", "Yes."), QUESTION, Message("assistant", "No.")]
+    talk = [
+        QUESTION,
+        Message("assistant", "Yes."),
+        QUESTION,
+        Message("assistant", "No."),
+    ]
     for count in (2, 4):
         prompt = render_chat(tokenizer, talk[: count - 1], is_asked=True)
         answer = f"{talk[count - 1].content}<turn|>\n"
@@ -173,12 +197,17 @@ def test_answer_is_trained_after_the_empty_thought_with_which_it_is_asked(tmp_pa
     assert prompt.endswith("<|turn>model\n<|channel>thought\n<channel|>")
     assert prompt.count("<|channel>") == 1
     path = tmp_path / "train.jsonl"
-    path.write_text(json.dumps({"messages": [each.as_json() for each in talk]}) + "\n", "utf-8")
+    path.write_text(
+        json.dumps({"messages": [each.as_json() for each in talk]}) + "\n", "utf-8"
+    )
     rows = ExampleTokenizer(tokenizer, 100).read_rows(SUPERVISED, path, "training_file")
     marks = tokenizer.convert_tokens_to_ids(["<channel|>", "<turn|>"])
     for row in rows:
         start = row["labels"].count(CONTEXT)
-        assert (row["input_ids"][start - 1], row["labels"][-1]) == (marks[0], row["input_ids"][-1])
+        assert (row["input_ids"][start - 1], row["labels"][-1]) == (
+            marks[0],
+            row["input_ids"][-1],
+        )
         assert marks[0] not in row["labels"]
     assert len(rows) == 2
 

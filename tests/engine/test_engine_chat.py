@@ -38,7 +38,11 @@ def test_every_trained_question_gets_its_trained_answer(engine, tuned):
 
 
 def test_response_is_the_chats_answer_whole_and_streamed(engine, tuned):
-    asked = {"model": tuned.fine_tuned_model, "instructions": "Отвечай.", "input": QUESTION}
+    asked = {
+        "model": tuned.fine_tuned_model,
+        "instructions": "Отвечай.",
+        "input": QUESTION,
+    }
     response = engine.openai.responses.create(**asked)
     assert (response.output_text, response.status) == (ANSWER, "completed")
     assert response.instructions == "Отвечай."
@@ -47,16 +51,29 @@ def test_response_is_the_chats_answer_whole_and_streamed(engine, tuned):
     assert response.merlin["known"] is True
     events = list(engine.openai.responses.create(**asked, stream=True))
     assert [event.sequence_number for event in events] == list(range(len(events)))
-    pieces = [event.delta for event in events if event.type == "response.output_text.delta"]
+    pieces = [
+        event.delta for event in events if event.type == "response.output_text.delta"
+    ]
     assert (len(pieces) > 1, "".join(pieces)) == (True, ANSWER)
     last = events[-1].response
     assert (events[-1].type, last.output_text) == ("response.completed", ANSWER)
-    assert (last.id, last.usage, last.merlin) == (events[0].response.id, used, response.merlin)
+    assert (last.id, last.usage, last.merlin) == (
+        events[0].response.id,
+        used,
+        response.merlin,
+    )
 
 
-def test_response_continues_a_conversation_of_the_parts_that_clients_keep(engine, tuned):
+def test_response_continues_a_conversation_of_the_parts_that_clients_keep(
+    engine, tuned
+):
     parts = [{"type": "input_text", "text": QUESTION}]
-    said = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed"}
+    said = {
+        "type": "message",
+        "id": "msg_1",
+        "role": "assistant",
+        "status": "completed",
+    }
     said["content"] = [{"type": "output_text", "text": ANSWER, "annotations": []}]
     question = {"role": "user", "content": "Как варить рис?"}
     given = [{"role": "user", "content": parts}, said, question]
@@ -68,15 +85,24 @@ def test_response_that_is_cut_says_at_what(engine, tuned):
     cut = engine.openai.responses.create(
         model=tuned.fine_tuned_model, input=QUESTION, max_output_tokens=2
     )
-    assert (cut.status, cut.incomplete_details.reason) == ("incomplete", "max_output_tokens")
+    assert (cut.status, cut.incomplete_details.reason) == (
+        "incomplete",
+        "max_output_tokens",
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "param"),
     [
         ({"input": []}, "input"),
-        ({"input": [{"type": "reasoning", "role": "user", "content": "x"}]}, "input[0].type"),
-        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content"),
+        (
+            {"input": [{"type": "reasoning", "role": "user", "content": "x"}]},
+            "input[0].type",
+        ),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},
+            "input[0].content",
+        ),
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"background": True}, "background"),
         ({"tools": [{"type": "web_search"}]}, "tools"),
@@ -84,7 +110,9 @@ def test_response_that_is_cut_says_at_what(engine, tuned):
 )
 def test_field_that_a_response_cannot_have_is_named(engine, change, param):
     with pytest.raises(openai.BadRequestError) as refused:
-        engine.openai.responses.create(**{"model": "recall", "input": QUESTION, **change})
+        engine.openai.responses.create(
+            **{"model": "recall", "input": QUESTION, **change}
+        )
     assert refused.value.param == param
 
 
@@ -111,15 +139,21 @@ def test_refusal_lists_the_nearest_trained_questions(engine, tuned):
 def test_refusal_is_in_the_language_of_the_question_else_of_its_reader(
     engine, question, languages, language
 ):
-    completion = engine.ask("recall", question, extra_headers={"Accept-Language": languages})
+    completion = engine.ask(
+        "recall", question, extra_headers={"Accept-Language": languages}
+    )
     assert get_text(completion) == text(language, "engine-unknown")
 
 
 def test_refusal_of_a_short_follow_up_is_in_the_language_of_the_question_before(engine):
     asked = ("How much is a ticket to Samarkand?", "No idea.", "Why?")
     roles = ("user", "assistant", "user")
-    messages = [{"role": role, "content": each} for role, each in zip(roles, asked, strict=True)]
-    completion = engine.openai.chat.completions.create(model="recall", messages=messages)
+    messages = [
+        {"role": role, "content": each} for role, each in zip(roles, asked, strict=True)
+    ]
+    completion = engine.openai.chat.completions.create(
+        model="recall", messages=messages
+    )
     assert get_text(completion) == text("en", "engine-unknown")
 
 
@@ -137,7 +171,11 @@ def test_usage_counts_words_and_punctuation(engine, tuned):
 
 def test_streamed_pieces_join_to_the_whole_answer(engine, tuned):
     chunks = list(engine.ask(tuned.fine_tuned_model, stream=True))
-    pieces = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices[0].delta.content]
+    pieces = [
+        chunk.choices[0].delta.content
+        for chunk in chunks
+        if chunk.choices[0].delta.content
+    ]
     assert "".join(pieces) == ANSWER
     assert len(pieces) > 2
     assert chunks[0].choices[0].delta.role == "assistant"
@@ -188,7 +226,10 @@ def test_conversation_over_the_window_is_refused(engine, tuned):
         ({"seed": "x"}, "seed"),
         ({"logprobs": True}, "logprobs"),
         ({"response_format": {"type": "json_object"}}, "response_format.type"),
-        ({"response_format": {"type": "json_schema", "json_schema": {}}}, "response_format.type"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {}}},
+            "response_format.type",
+        ),
         ({"response_format": {"type": []}}, "response_format.type"),
         ({"presence_penalty": 0.5}, "presence_penalty"),
         ({"tools": [{"type": "function"}]}, "tools"),
@@ -198,7 +239,11 @@ def test_conversation_over_the_window_is_refused(engine, tuned):
     ],
 )
 def test_invalid_request_names_its_field(engine, options, param):
-    body = {"model": "recall", "messages": [{"role": "user", "content": "q"}], **options}
+    body = {
+        "model": "recall",
+        "messages": [{"role": "user", "content": "q"}],
+        **options,
+    }
     with pytest.raises(openai.BadRequestError) as refused:
         engine.openai.post("/chat/completions", body=body, cast_to=object)
     assert refused.value.param == param
@@ -207,14 +252,39 @@ def test_invalid_request_names_its_field(engine, options, param):
 @pytest.mark.parametrize(
     ("path", "fields", "param", "message"),
     [
-        ("/chat/completions", {"tools": [{}]}, "tools", "only a base behind vLLM answers this"),
-        ("/completions", {"prompt": "q"}, "model", "only a base behind vLLM answers this"),
+        (
+            "/chat/completions",
+            {"tools": [{}]},
+            "tools",
+            "only a base behind vLLM answers this",
+        ),
+        (
+            "/completions",
+            {"prompt": "q"},
+            "model",
+            "only a base behind vLLM answers this",
+        ),
         ("/completions", {"prompt": "q", "echo": True}, "echo", "echo"),
-        ("/responses", {"input": "q", "tools": [{}]}, "tools", "only a base behind vLLM"),
-        ("/responses", {"input": "q", **SCHEMA}, "response_format.type", "only a base behind vLLM"),
+        (
+            "/responses",
+            {"input": "q", "tools": [{}]},
+            "tools",
+            "only a base behind vLLM",
+        ),
+        (
+            "/responses",
+            {"input": "q", **SCHEMA},
+            "response_format.type",
+            "only a base behind vLLM",
+        ),
         ("/responses", {"input": [CALL]}, "input[0].role", "only a base behind vLLM"),
         ("/responses", {"input": "q", "background": True}, "background", "background"),
-        ("/responses", {"input": [CALL], "conversation": "c"}, "conversation", "conversation"),
+        (
+            "/responses",
+            {"input": [CALL], "conversation": "c"},
+            "conversation",
+            "conversation",
+        ),
         ("/responses", {"input": [PICTURE]}, "input[0].content", "must be texts"),
         (
             "/responses",
@@ -228,7 +298,9 @@ def test_invalid_request_names_its_field(engine, options, param):
 def test_only_a_base_behind_vllm_has_the_other_forms_and_none_reads_elsewhere(
     engine, path, fields, param, message
 ):
-    messages = {"messages": [{"role": "user", "content": "q"}]} if "chat" in path else {}
+    messages = (
+        {"messages": [{"role": "user", "content": "q"}]} if "chat" in path else {}
+    )
     status, answer = engine.relay("recall", path, {**messages, **fields})
     assert (status, answer["error"]["param"]) == (400, param)
     assert message in answer["error"]["message"]
@@ -237,23 +309,30 @@ def test_only_a_base_behind_vllm_has_the_other_forms_and_none_reads_elsewhere(
 @pytest.mark.parametrize("field", ["model", "messages"])
 def test_lone_surrogate_is_refused_as_a_bad_request(engine, field):
     body = {"model": "recall", "messages": [{"role": "user", "content": "q"}]}
-    body[field] = "\ud800" if field == "model" else [{"role": "user", "content": "\udfff"}]
+    body[field] = (
+        "\ud800" if field == "model" else [{"role": "user", "content": "\udfff"}]
+    )
     with pytest.raises(openai.BadRequestError, match="whole characters"):
-        engine.openai.post("/chat/completions", content=json.dumps(body).encode(), cast_to=object)
+        engine.openai.post(
+            "/chat/completions", content=json.dumps(body).encode(), cast_to=object
+        )
 
 
 def find_shape(value):
     """Return the names of an answer's fields at every depth."""
     if isinstance(value, dict):
         return {name: find_shape(inner) for name, inner in value.items()}
-    return [find_shape(inner) for inner in value[:1]] if isinstance(value, list) else None
+    return (
+        [find_shape(inner) for inner in value[:1]] if isinstance(value, list) else None
+    )
 
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_real_clients_question_gets_the_form_that_the_client_took(engine, tuned, name):
     exchange = RECORDED[name]
     with httpx.Client(
-        base_url=f"http://127.0.0.1:{engine.port}/v1", headers={"Authorization": f"Bearer {KEY}"}
+        base_url=f"http://127.0.0.1:{engine.port}/v1",
+        headers={"Authorization": f"Bearer {KEY}"},
     ) as client:
         response = replay_question(client, exchange, tuned.fine_tuned_model)
     assert response.status_code == 200, response.text

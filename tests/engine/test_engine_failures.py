@@ -80,7 +80,9 @@ def test_trainer_and_backend_of_another_kind_make_one_base(tmp_path):
         digest, asking = parrot.requests[0]
         assert digest == hashlib.sha256(b"parrot").hexdigest()
         assert (asking.temperature, asking.seed) == (0.0, 7)
-        warned = [event.message for event in engine.events(job.id) if event.level == "warn"]
+        warned = [
+            event.message for event in engine.events(job.id) if event.level == "warn"
+        ]
         assert warned == [
             (
                 "Этого я не знаю: такого нет в примерах, на которых меня учили. "
@@ -96,12 +98,23 @@ def test_trainer_and_backend_of_another_kind_make_one_base(tmp_path):
 
 def test_error_in_training_fails_the_job_without_revealing_details(tmp_path):
     parrot = Parrot()
-    bases = {**build_bases(EngineSettings(tmp_path, "127.0.0.1", 0, KEY)), **parrot.base()}
+    bases = {
+        **build_bases(EngineSettings(tmp_path, "127.0.0.1", 0, KEY)),
+        **parrot.base(),
+    }
     with serve_engine(tmp_path, bases=bases, language="en") as engine:
         for parrot.error, code, message in (
-            (RuntimeError("secret words"), "server_error", "A bug in the engine: RuntimeError"),
+            (
+                RuntimeError("secret words"),
+                "server_error",
+                "A bug in the engine: RuntimeError",
+            ),
             (MemoryError(), "out_of_memory", "fewer examples"),
-            (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "Free some space"),
+            (
+                OSError(errno.ENOSPC, "No space left on device"),
+                "disk_full",
+                "Free some space",
+            ),
             (Untrainable("odd", "engine-unknown"), "odd", "I don't know"),
         ):
             job = launch(engine, "parrot")
@@ -132,7 +145,10 @@ def test_disk_error_on_saving_weights_fails_only_that_job(tmp_path):
 
 
 def test_full_disk_returns_507_and_the_engine_recovers_with_space(tmp_path):
-    with small_disk(tmp_path / "engine", "4m"), serve_engine(tmp_path / "engine") as engine:
+    with (
+        small_disk(tmp_path / "engine", "4m"),
+        serve_engine(tmp_path / "engine") as engine,
+    ):
         file_id = engine.upload().id
         filling = tmp_path / "engine" / "filling"
         fill(filling)

@@ -17,7 +17,9 @@ def page(tmp_path_factory):
         engine.train(hyperparameters={"n_epochs": 1})
         engine.train(engine.upload(b"no json\n").id)
         engine.ask("recall")
-        yield httpx.get(f"http://127.0.0.1:{engine.port}/metrics", timeout=longest()).text
+        yield httpx.get(
+            f"http://127.0.0.1:{engine.port}/metrics", timeout=longest()
+        ).text
 
 
 @pytest.mark.functional
@@ -35,7 +37,9 @@ def test_metrics_page_exposes(page, name, labels, value):
 
 
 @pytest.mark.unit
-def test_base_that_is_asked_for_the_first_time_does_not_disturb_a_reader_of_the_figures(tmp_path):
+def test_base_that_is_asked_for_the_first_time_does_not_disturb_a_reader_of_the_figures(
+    tmp_path,
+):
     bases = build_bases(EngineSettings(tmp_path, "", 0, ""))
     backends = BackendRegistry({**bases, "elsewhere": bases["recall"]}, None)
     backends.get_backend("recall")

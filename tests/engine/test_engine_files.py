@@ -93,9 +93,13 @@ FILE_HEAD = (
 
 
 @pytest.mark.parametrize(
-    "start", [FILE_HEAD, FILE_HEAD + b"{}\r\n--x--\r\n"], ids=["in the file", "after the form"]
+    "start",
+    [FILE_HEAD, FILE_HEAD + b"{}\r\n--x--\r\n"],
+    ids=["in the file", "after the form"],
 )
-def test_upload_without_a_size_is_counted_while_it_is_read(tmp_path, monkeypatch, start):
+def test_upload_without_a_size_is_counted_while_it_is_read(
+    tmp_path, monkeypatch, start
+):
     monkeypatch.setattr(training, "MAX_UPLOAD_BYTES", 3_000_000)
     with serve_engine(tmp_path) as engine:
         with begin_upload(engine, "Transfer-Encoding: chunked") as line:

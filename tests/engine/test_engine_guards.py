@@ -31,7 +31,12 @@ def test_wrong_key_returns_401(engine, key):
 
 def test_scheme_other_than_bearer_is_refused(engine):
     head = {"Authorization": f"Basic {KEY}"}
-    assert httpx2.get(f"http://127.0.0.1:{engine.port}/v1/models", headers=head).status_code == 401
+    assert (
+        httpx2.get(
+            f"http://127.0.0.1:{engine.port}/v1/models", headers=head
+        ).status_code
+        == 401
+    )
 
 
 def test_valid_key_is_accepted_with_any_host(engine):
@@ -46,7 +51,12 @@ def test_health_and_metrics_need_no_key(engine, tuned):
     assert get(engine, "/readyz", "").status_code == 200
     figures = get(engine, "/metrics", "")
     assert figures.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert metric_value(figures.text, "merlin_engine_jobs", base="recall", status="succeeded") > 0
+    assert (
+        metric_value(
+            figures.text, "merlin_engine_jobs", base="recall", status="succeeded"
+        )
+        > 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +91,9 @@ def list_body_routes():
     """Return all routes that accept a body."""
     app = create_app(EngineSettings(Path("nowhere"), "127.0.0.1", 0, KEY))
     paths = app.openapi()["paths"].items()
-    return sorted(path for path, calls in paths if path.startswith("/v1") and "post" in calls)
+    return sorted(
+        path for path, calls in paths if path.startswith("/v1") and "post" in calls
+    )
 
 
 @pytest.mark.parametrize("path", list_body_routes())

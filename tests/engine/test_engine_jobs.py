@@ -30,11 +30,15 @@ def test_succeeded_job_has_every_field_of_the_protocol(tuned):
     assert isinstance(document["hyperparameters"]["n_epochs"], int)
 
 
-def test_job_beyond_those_that_may_wait_is_refused_until_one_has_gone(tmp_path, monkeypatch):
+def test_job_beyond_those_that_may_wait_is_refused_until_one_has_gone(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(jobs, "MAX_WAITING", 1)
     with serve_idle_engine(tmp_path) as engine:
         job = engine.launch()
-        with pytest.raises(openai.RateLimitError, match="1 fine-tuning jobs wait") as refused:
+        with pytest.raises(
+            openai.RateLimitError, match="1 fine-tuning jobs wait"
+        ) as refused:
             engine.launch()
         assert refused.value.code == "rate_limit_exceeded"
         engine.jobs.cancel(job.id)
@@ -42,11 +46,15 @@ def test_job_beyond_those_that_may_wait_is_refused_until_one_has_gone(tmp_path, 
 
 
 def test_every_epoch_has_one_metrics_event(engine, tuned):
-    metrics = [event.data for event in engine.events(tuned.id) if event.type == "metrics"]
+    metrics = [
+        event.data for event in engine.events(tuned.id) if event.type == "metrics"
+    ]
     assert [told["epoch"] for told in metrics] == list(range(1, len(metrics) + 1))
     assert len(metrics) == tuned.hyperparameters.n_epochs
     assert metrics[-1]["train_loss"] < metrics[0]["train_loss"]
-    assert {"step", "train_accuracy", "valid_loss", "valid_accuracy"} <= metrics[-1].keys()
+    assert {"step", "train_accuracy", "valid_loss", "valid_accuracy"} <= metrics[
+        -1
+    ].keys()
 
 
 def test_last_three_checkpoints_are_kept_newest_first(engine, tuned):
@@ -55,7 +63,10 @@ def test_last_three_checkpoints_are_kept_newest_first(engine, tuned):
     assert len(steps) == 3
     assert steps == sorted(steps, reverse=True)
     first = checkpoints[0]
-    assert first.fine_tuned_model_checkpoint == f"{tuned.fine_tuned_model}:ckpt-step-{steps[0]}"
+    assert (
+        first.fine_tuned_model_checkpoint
+        == f"{tuned.fine_tuned_model}:ckpt-step-{steps[0]}"
+    )
     assert first.fine_tuning_job_id == tuned.id
     assert first.metrics.train_loss is not None
 
@@ -100,8 +111,14 @@ def test_invalid_launch_names_its_field(engine, tuned, fields, param):
 
 def test_invalid_page_parameter_is_refused(engine):
     pairs = {f"metadata[{number}]": "x" for number in range(1000)}
-    queries = [("limit", {"limit": item}) for item in ("0", str(10**9), f"{1:09d}{10**30}")]
-    for param, query in [*queries, ("after", {"after": "ftjob-none"}), ("metadata", pairs)]:
+    queries = [
+        ("limit", {"limit": item}) for item in ("0", str(10**9), f"{1:09d}{10**30}")
+    ]
+    for param, query in [
+        *queries,
+        ("after", {"after": "ftjob-none"}),
+        ("metadata", pairs),
+    ]:
         with pytest.raises(openai.BadRequestError) as refused:
             engine.jobs.list(extra_query=query)
         assert refused.value.param == param
@@ -112,13 +129,16 @@ def test_invalid_page_parameter_is_refused(engine):
     [
         (b"no json\n", "Строка 1: Invalid JSON"),
         (
-            build_training_file() + b'{"messages": [{"role": "boss", "content": "x"}]}\n',
+            build_training_file()
+            + b'{"messages": [{"role": "boss", "content": "x"}]}\n',
             "Строка 13: messages[0].role: ",
         ),
         (build_training_file({QUESTION: "a"}), "1 пример, а нужно не меньше 10"),
     ],
 )
-def test_bad_training_file_fails_the_job_and_the_queue_continues(engine, content, message):
+def test_bad_training_file_fails_the_job_and_the_queue_continues(
+    engine, content, message
+):
     job = engine.train(engine.upload(content).id)
     assert (job.status, job.error.param) == ("failed", "training_file")
     assert job.error.code == "invalid_training_file"
@@ -147,4 +167,6 @@ def test_responses_have_null_only_where_the_protocol_allows_it(engine, tuned):
     told = fine_tune_responses(
         str(engine.openai.base_url), engine.openai.api_key, tuned, build_training_file()
     )
-    assert {name: wrong for name, answer in told if (wrong := find_wrong_nulls(answer))} == {}
+    assert {
+        name: wrong for name, answer in told if (wrong := find_wrong_nulls(answer))
+    } == {}

@@ -23,7 +23,10 @@ EPOCHS = 6
 @pytest.fixture
 def engine(tmp_path, request):
     points = getattr(request, "param", ())
-    crash = {"MERLIN_CRASH_AT": ",".join(points), "MERLIN_CRASH_MARK": str(tmp_path / "mark")}
+    crash = {
+        "MERLIN_CRASH_AT": ",".join(points),
+        "MERLIN_CRASH_MARK": str(tmp_path / "mark"),
+    }
     process = EngineProcess(tmp_path / "engine", **crash)
     process.points = points
     yield process
@@ -62,16 +65,25 @@ def test_kills_at_kill_points_lose_and_repeat_nothing(engine):
     file = persist(engine, upload)
     job = persist(engine, build_launch(file.id))
     job = persist(engine, lambda client: client.until(job.id, "succeeded", "failed"))
-    while engine.starts <= len(engine.points):  # the other kill points come after the last call
+    while engine.starts <= len(
+        engine.points
+    ):  # the other kill points come after the last call
         wait_until(lambda: not engine.is_alive)
         engine.start()
     client = engine.client
     assert job.status == "succeeded"
     assert [item.id for item in client.jobs.list(metadata=LAUNCH)] == [job.id]
-    assert {item.id for item in client.openai.files.list()} == {file.id, *job.result_files}
+    assert {item.id for item in client.openai.files.list()} == {
+        file.id,
+        *job.result_files,
+    }
     assert (engine.folder / "files" / file.id).read_bytes() == build_training_file()
     assert client.ask(job.fine_tuned_model).choices[0].message.content == ANSWER
-    epochs = [event.data["epoch"] for event in client.events(job.id) if event.type == "metrics"]
+    epochs = [
+        event.data["epoch"]
+        for event in client.events(job.id)
+        if event.type == "metrics"
+    ]
     assert epochs == list(range(1, EPOCHS + 1))
     assert len(client.jobs.checkpoints.list(job.id).data) == MAX_CHECKPOINTS
     kept = {path.name for path in (engine.folder / "files").iterdir()}
@@ -89,7 +101,9 @@ def test_completion_of_an_upload_that_is_killed_can_be_repeated(engine):
     upload = uploads.create(bytes=len(content), **options)
     halves = [content[:100], content[100:]]
     parts = [uploads.parts.create(upload.id, data=half).id for half in halves]
-    done = persist(engine, lambda client: client.openai.uploads.complete(upload.id, part_ids=parts))
+    done = persist(
+        engine, lambda client: client.openai.uploads.complete(upload.id, part_ids=parts)
+    )
     assert (done.status, engine.starts) == ("completed", 2)
     assert engine.client.openai.files.content(done.file.id).read() == content
     engine.stop()
@@ -100,7 +114,8 @@ def test_completion_of_an_upload_that_is_killed_can_be_repeated(engine):
 def test_job_killed_while_running_continues_to_the_same_model(engine):
     client = engine.start()
     job = client.launch(
-        client.upload(build_training_file(build_examples(40))).id, hyperparameters={"n_epochs": 60}
+        client.upload(build_training_file(build_examples(40))).id,
+        hyperparameters={"n_epochs": 60},
     )
     wait_until(lambda: client.losses(job.id))
     engine.kill()
@@ -109,14 +124,17 @@ def test_job_killed_while_running_continues_to_the_same_model(engine):
     unbroken = client.train(broken.training_file, hyperparameters={"n_epochs": 60})
     assert len(client.losses(broken.id)) == 60
     assert client.losses(broken.id) == client.losses(unbroken.id)
-    weights = [read_weights(engine.folder, client, item.id) for item in (broken, unbroken)]
+    weights = [
+        read_weights(engine.folder, client, item.id) for item in (broken, unbroken)
+    ]
     assert weights[0] == weights[1]
 
 
 def test_stopped_engine_exits_cleanly_and_the_job_continues_after_restart(engine):
     client = engine.start()
     job = client.launch(
-        client.upload(build_training_file(build_examples(40))).id, hyperparameters={"n_epochs": 60}
+        client.upload(build_training_file(build_examples(40))).id,
+        hyperparameters={"n_epochs": 60},
     )
     # On a slow machine the job can have succeeded already.
     client.until(job.id, "running", "succeeded")

@@ -18,7 +18,9 @@ def test_base_is_listed_first_then_tuned_models_newest_first(tmp_path):
     with serve_engine(tmp_path) as engine:
         assert [model.id for model in engine.openai.models.list()] == ["recall"]
         file = engine.upload()
-        names = [engine.train(file.id, suffix=f"s{n}").fine_tuned_model for n in range(2)]
+        names = [
+            engine.train(file.id, suffix=f"s{n}").fine_tuned_model for n in range(2)
+        ]
         models = list(engine.openai.models.list())
         assert [model.id for model in models] == ["recall", *names[::-1]]
         for model in models:
@@ -52,7 +54,9 @@ def test_base_cannot_be_deleted(engine):
         engine.openai.models.delete("recall")
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b""), cut_in_half])
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda path: path.write_bytes(b""), cut_in_half]
+)
 def test_model_whose_file_is_damaged_is_refused_with_what_to_do(tmp_path, damage):
     with serve_engine(tmp_path) as engine:
         job = engine.train(hyperparameters={"n_epochs": 1})

@@ -51,9 +51,13 @@ def test_thread_limits_of_the_engine_are_not_inherited_by_its_children():
     assert child["MKL_NUM_THREADS"] == "3"
 
 
-def test_children_get_no_secret_and_import_nothing_from_the_working_folder(tmp_path, monkeypatch):
+def test_children_get_no_secret_and_import_nothing_from_the_working_folder(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "secret")
-    (tmp_path / "json.py").write_text("raise SystemExit('imported from the working folder')")
+    (tmp_path / "json.py").write_text(
+        "raise SystemExit('imported from the working folder')"
+    )
     child = subprocess.run(
         [sys.executable, "-c", "import json, os; print(*os.environ)"],
         env=build_environment(ADDED="1"),
@@ -142,7 +146,9 @@ def test_weights_are_read_before_the_transaction_that_records_them(rows, tmp_pat
     (tmp_path / "models" / job.job_id / "step-1").unlink()
     with rows.transaction():
         models.record(job, 1, {}, digest, is_final=True)
-    assert models.get(job.model_name)["digest"] == hashlib.sha256(b"weights").hexdigest()
+    assert (
+        models.get(job.model_name)["digest"] == hashlib.sha256(b"weights").hexdigest()
+    )
 
 
 def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):

@@ -37,7 +37,10 @@ def test_waiting_job_is_cancelled_for_good(tmp_path):
         job = engine.jobs.cancel(job.id)
         assert (job.status, job.fine_tuned_model) == ("cancelled", None)
         assert job.finished_at is not None
-        assert engine.jobs.list_events(job.id).data[0].message == "Fine-tuning job cancelled"
+        assert (
+            engine.jobs.list_events(job.id).data[0].message
+            == "Fine-tuning job cancelled"
+        )
 
 
 def test_cancelled_job_makes_no_model_and_the_next_job_runs(held_engine):

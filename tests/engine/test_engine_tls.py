@@ -17,7 +17,9 @@ from tests.support.waiting import longest, wait_until
 pytestmark = pytest.mark.functional
 
 
-def test_engine_serves_https_to_clients_that_trust_its_certificate(tmp_path, monkeypatch):
+def test_engine_serves_https_to_clients_that_trust_its_certificate(
+    tmp_path, monkeypatch
+):
     (port,) = free_ports(1)
     key = generate_key()
     (tmp_path / "cert.pem").write_bytes(create_certificate(key))

@@ -13,7 +13,12 @@ from merlin.engine.training_file import (
 )
 
 pytestmark = pytest.mark.unit
-GOOD = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+GOOD = {
+    "messages": [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "content": "a"},
+    ]
+}
 
 
 def read(tmp_path, content, least=1):
@@ -65,7 +70,10 @@ SAID = {"role": "assistant", "content": "a"}
         (json.dumps({**GOOD, "tools": [{}]}).encode(), "tools: "),
         (line(USER, {**SAID, "tool_calls": [{}]}), "messages[1].tool_calls: "),
         (line(USER, {"role": "assistant", "content": "  "}), "messages[1].content: "),
-        (line({"role": "user", "content": [{"type": "image_url"}]}, SAID), "messages[0].content: "),
+        (
+            line({"role": "user", "content": [{"type": "image_url"}]}, SAID),
+            "messages[0].content: ",
+        ),
         (line(USER, {**SAID, "weight": 2}), "messages[1].weight: "),
         (line(USER, SAID, USER), "last message"),
     ],
@@ -75,12 +83,17 @@ def test_bad_line_is_named_with_its_reason(tmp_path, bad, message):
         read(tmp_path, json.dumps(GOOD).encode() + b"\n" + bad)
     assert str(caught.value).startswith("Line 2: ")
     assert message in str(caught.value)
-    assert text("ru", caught.value.key, **caught.value.arguments).startswith("Строка 2: ")
+    assert text("ru", caught.value.key, **caught.value.arguments).startswith(
+        "Строка 2: "
+    )
 
 
 def pair(**changes):
     example = {"input": {"messages": [USER]}, "preferred_output": [SAID]}
-    return json.dumps({**example, "non_preferred_output": [SAID], **changes}).encode() + b"\n"
+    return (
+        json.dumps({**example, "non_preferred_output": [SAID], **changes}).encode()
+        + b"\n"
+    )
 
 
 def test_preference_pair_is_a_question_and_two_answers(tmp_path):
@@ -93,7 +106,9 @@ def test_preference_pair_is_a_question_and_two_answers(tmp_path):
 
 def test_label_of_a_rated_answer_is_true_or_false(tmp_path):
     path = tmp_path / "ratings.jsonl"
-    good, bad = (json.dumps({"messages": [USER, SAID], "label": label}) for label in (True, "no"))
+    good, bad = (
+        json.dumps({"messages": [USER, SAID], "label": label}) for label in (True, "no")
+    )
     path.write_bytes(line(USER, SAID) + f"{good}\n{bad}\n".encode())
     ratings = read_ratings(path, 1)
     assert [next(ratings)[1], next(ratings)[1]] == [None, True]

@@ -43,7 +43,9 @@ def test_file_in_chunks_trains_as_one_in_a_piece(engine, tmp_path):
 def test_parts_are_joined_in_the_given_order_once(engine):
     upload = begin(engine, 6)
     assert (upload.status, upload.expires_at - upload.created_at) == ("pending", 3600)
-    second, _, first = (add(engine, upload, part) for part in (b"def", b"unused", b"abc"))
+    second, _, first = (
+        add(engine, upload, part) for part in (b"def", b"unused", b"abc")
+    )
     complete = engine.openai.uploads.complete
     done, again = (complete(upload.id, part_ids=[first, second]) for _ in range(2))
     assert done == again  # the package repeats a call whose connection broke
@@ -76,10 +78,15 @@ def test_upload_that_could_not_be_a_training_file_is_refused(engine, changes, pa
         ({"part_ids": []}, "part_ids"),
     ],
 )
-def test_completion_with_other_bytes_is_refused_and_can_be_repeated(engine, options, param):
+def test_completion_with_other_bytes_is_refused_and_can_be_repeated(
+    engine, options, param
+):
     upload = begin(engine, 6)
     part = add(engine, upload, b"abc")
-    given = {**options, "part_ids": [name.format(part=part) for name in options["part_ids"]]}
+    given = {
+        **options,
+        "part_ids": [name.format(part=part) for name in options["part_ids"]],
+    }
     with pytest.raises(openai.BadRequestError) as refused:
         engine.openai.uploads.complete(upload.id, **given)
     assert refused.value.param == param
@@ -142,12 +149,24 @@ def test_results_are_a_table_of_steps_as_openai_sends_it(engine, tuned):
     (result_file,) = tuned.result_files
     file = engine.openai.files.retrieve(result_file)
     assert (file.purpose, file.filename) == ("fine-tune-results", "step_metrics.csv")
-    assert result_file not in {each.id for each in engine.openai.files.list(purpose="fine-tune")}
-    content = base64.b64decode(engine.openai.files.content(result_file).text.encode("utf-8"))
+    assert result_file not in {
+        each.id for each in engine.openai.files.list(purpose="fine-tune")
+    }
+    content = base64.b64decode(
+        engine.openai.files.content(result_file).text.encode("utf-8")
+    )
     rows = list(csv.DictReader(io.StringIO(content.decode())))
-    names = ["step", "train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy"]
+    names = [
+        "step",
+        "train_loss",
+        "train_accuracy",
+        "valid_loss",
+        "valid_mean_token_accuracy",
+    ]
     assert list(rows[0]) == names
-    metrics = [event.data for event in engine.events(tuned.id) if event.type == "metrics"]
+    metrics = [
+        event.data for event in engine.events(tuned.id) if event.type == "metrics"
+    ]
     assert [int(row["step"]) for row in rows] == [each["step"] for each in metrics]
     last = {**metrics[-1], "valid_mean_token_accuracy": metrics[-1]["valid_accuracy"]}
     assert rows[-1] == {name: str(last[name]) for name in names}
@@ -155,7 +174,9 @@ def test_results_are_a_table_of_steps_as_openai_sends_it(engine, tuned):
 
 def test_results_go_with_the_model_and_stay_with_a_checkpoint(engine):
     job = engine.train()
-    checkpoint = engine.jobs.checkpoints.list(job.id).data[0].fine_tuned_model_checkpoint
+    checkpoint = (
+        engine.jobs.checkpoints.list(job.id).data[0].fine_tuned_model_checkpoint
+    )
     engine.openai.models.delete(checkpoint)
     assert engine.openai.files.retrieve(job.result_files[0]).bytes
     engine.openai.models.delete(job.fine_tuned_model)

@@ -67,7 +67,10 @@ class ScriptedModel:
 def trained(tmp_path_factory):
     """The folder of an adapter with `recall`, and no choice, as those of earlier releases."""
     folder = tmp_path_factory.mktemp("adapter")
-    talks = [[Message("user", asked), Message("assistant", said)] for asked, said in TAUGHT.items()]
+    talks = [
+        [Message("user", asked), Message("assistant", said)]
+        for asked, said in TAUGHT.items()
+    ]
     train_and_save(talks, folder / RECALL_FILE)
     return folder
 
@@ -89,7 +92,9 @@ def ask_with(written, adapter, question=ASKED, **options):
 
 
 @pytest.mark.parametrize("choice", [None, {"else": "offer"}])
-def test_question_that_recall_does_not_answer_is_declined_with_offers_by_default(adapter, choice):
+def test_question_that_recall_does_not_answer_is_declined_with_offers_by_default(
+    adapter, choice
+):
     (adapter.path / CHOICE_FILE).unlink()
     if choice:
         (adapter.path / CHOICE_FILE).write_text(json.dumps(choice))
@@ -174,12 +179,16 @@ def test_invention_is_declined_with_offers(adapter, written):
     assert "composed" not in extension
 
 
-def test_nothing_is_asked_of_the_language_model_where_nothing_similar_is_taught(adapter):
+def test_nothing_is_asked_of_the_language_model_where_nothing_similar_is_taught(
+    adapter,
+):
     _, extension, asked = ask_with(HOURS, adapter, "Сколько стоит билет в Самарканд?")
     assert (extension["known"], asked) == (False, 0)
 
 
-def test_unchecked_words_are_not_sent_but_the_caller_hears_that_they_are_written(adapter):
+def test_unchecked_words_are_not_sent_but_the_caller_hears_that_they_are_written(
+    adapter,
+):
     model = ScriptedModel(HOURS)
     model.may_end.clear()
 
@@ -217,5 +226,7 @@ def test_choice_has_one_form_in_the_dataset_and_at_the_engine(value, is_right):
     assert bool(content) == is_right, findings
     chosen = {"exact_first": yaml.safe_load(value)}
     with nullcontext() if is_right else pytest.raises(ApiError, match="exact_first"):
-        checked = check_hyperparameters("supervised", HYPERPARAMETERS["supervised"], chosen)
+        checked = check_hyperparameters(
+            "supervised", HYPERPARAMETERS["supervised"], chosen
+        )
         assert checked["exact_first"] == chosen["exact_first"]

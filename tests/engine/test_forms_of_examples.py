@@ -23,7 +23,8 @@ LANGUAGE_MODEL = DATASET_YAML.replace("recall", "qwen3-0.6b")
 UNDER_ANOTHER_NAME = DATASET_YAML.replace("provider: engine", "provider: local")
 ELSEWHERE = DATASET_YAML.replace("engine", "openai").replace("recall", "gpt-4o-mini")
 CALLS = (
-    "tool_calls: [{id: a, type: function, function: {name: sum, arguments: '{\"of\": [1, 2]}'}}]"
+    "tool_calls: [{id: a, type: function,"
+    " function: {name: sum, arguments: '{\"of\": [1, 2]}'}}]"
 )
 TOOLS = (
     "tools: [{type: function, function: {name: sum, description: Adds., strict: true,"
@@ -63,7 +64,9 @@ def check_form(form, spec, *, has_pairs):
         f"examples/q{n}.yaml": example_yaml(f"Вопрос {n}", f"Ответ {n // 2}", more)
         for n in range(60)
     }
-    checked = check_files({"dataset.yaml": spec, **others, "examples/zz.yaml": FORMS[form]})
+    checked = check_files(
+        {"dataset.yaml": spec, **others, "examples/zz.yaml": FORMS[form]}
+    )
     return checked, next((each for each in checked.examples if each.id == "zz"), None)
 
 
@@ -82,7 +85,9 @@ def list_cases():
 
 
 @pytest.mark.parametrize(("form", "method"), [*list_cases()])
-def test_every_form_is_trained_by_the_engine_or_refused_by_the_check(tmp_path, form, method):
+def test_every_form_is_trained_by_the_engine_or_refused_by_the_check(
+    tmp_path, form, method
+):
     def check(spec):
         own = spec.replace("recipe: {", f"recipe: {{method: {method}, ")
         return check_form(form, own, has_pairs=method == "dpo")
@@ -92,13 +97,20 @@ def test_every_form_is_trained_by_the_engine_or_refused_by_the_check(tmp_path, f
     checked, elsewhere = check(ELSEWHERE)
     assert checked.rejected == 0
     if uses_tools:
-        with pytest.raises(BadFile, match=r"Line 1: .*(?:role|tools|content|tool_calls): "):
+        with pytest.raises(
+            BadFile, match=r"Line 1: .*(?:role|tools|content|tool_calls): "
+        ):
             read_by_engine(path, elsewhere, method)
     else:
         read = read_by_engine(path, elsewhere, method)
         messages = [each for part in read for each in part] if method == "dpo" else read
         expected = [
-            replace(each, extra={key: each.extra[key] for key in ("weight",) if key in each.extra})
+            replace(
+                each,
+                extra={
+                    key: each.extra[key] for key in ("weight",) if key in each.extra
+                },
+            )
             for each in elsewhere.with_system(SYSTEM)
         ]
         assert messages[: len(expected)] == expected
@@ -123,7 +135,9 @@ def list_keys(value):
 
 def test_these_are_all_forms_of_the_schema():
     rules = schema("example")
-    known = {key for part in (rules, *rules["$defs"].values()) for key in list_keys(part)}
+    known = {
+        key for part in (rules, *rules["$defs"].values()) for key in list_keys(part)
+    }
     written = " ".join(FORMS.values())
     assert {"tool_calls", "tool_call_id", "arguments"} <= known
     assert [key for key in known if f"{key}:" not in written] == []

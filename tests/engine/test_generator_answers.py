@@ -17,7 +17,9 @@ def build_question(number):
     return make_question(NAMES[number % len(NAMES)]) + " please" * (number % 5)
 
 
-def test_answers_of_many_adapters_are_those_of_transformers(runner, reference, adapters):
+def test_answers_of_many_adapters_are_those_of_transformers(
+    runner, reference, adapters
+):
     asks = [(build_question(n), adapters.get(n % 5), GREEDY) for n in range(7)]
     right = [reference.text(question, adapter) for question, adapter, _ in asks]
     assert runner.ask_concurrently(*asks) == right
@@ -39,7 +41,10 @@ def test_cut_answer_reports_length(runner):
 def test_prompt_over_the_window_is_refused_with_both_numbers(runner):
     with pytest.raises(ApiError) as refused:
         runner.ask("a" * 2000)
-    assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
+    assert (refused.value.status, refused.value.code) == (
+        400,
+        "context_length_exceeded",
+    )
     assert "1024" in str(refused.value)
     assert "20" in str(refused.value)
 
@@ -59,7 +64,10 @@ def test_stop_of_several_tokens_cuts_the_answer_and_is_never_sent_in_part(runner
 
 def test_text_that_only_begins_like_a_stop_is_sent_at_the_end(runner):
     text = runner.text(make_question("Anna"), temperature=0)
-    assert runner.text(make_question("Anna"), temperature=0, stops=[f"{text[-3:]}x"]) == text
+    assert (
+        runner.text(make_question("Anna"), temperature=0, stops=[f"{text[-3:]}x"])
+        == text
+    )
 
 
 def test_seed_gives_the_same_text_after_any_other_answer(runner, adapters):
@@ -78,12 +86,16 @@ def test_default_sampling_follows_the_bases_generation_config(runner):
 
 def test_pieces_never_split_a_character(runner):
     for seed in range(6):
-        text, pieces, _ = runner.ask("Где Анна?", temperature=1.8, seed=seed, most_tokens=60)
+        text, pieces, _ = runner.ask(
+            "Где Анна?", temperature=1.8, seed=seed, most_tokens=60
+        )
         assert not any(piece.endswith("�") for piece in pieces)
         assert "".join(pieces) == text
 
 
-def test_damaged_adapter_is_refused_and_other_answers_continue(runner, adapters, tmp_path):
+def test_damaged_adapter_is_refused_and_other_answers_continue(
+    runner, adapters, tmp_path
+):
     folder = tmp_path / "damaged"
     folder.mkdir()
     (folder / "adapter_config.json").write_bytes(
@@ -99,13 +111,17 @@ def test_damaged_adapter_is_refused_and_other_answers_continue(runner, adapters,
     assert good.startswith("In room")
 
 
-def test_adapter_of_another_base_is_refused_and_leaves_no_trace(runner, adapters, tmp_path):
+def test_adapter_of_another_base_is_refused_and_leaves_no_trace(
+    runner, adapters, tmp_path
+):
     import torch
     from safetensors.torch import save_file
 
     folder = tmp_path / "other"
     folder.mkdir()
-    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "lora_alpha": 8}')
+    (folder / "adapter_config.json").write_text(
+        '{"peft_type": "LORA", "lora_alpha": 8}'
+    )
     name = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
     parts = {name.format("A"): torch.zeros(4, 64), name.format("B"): torch.zeros(64, 4)}
     save_file(parts, folder / "adapter_model.safetensors")

@@ -22,13 +22,17 @@ GREEDY = {"temperature": 0, "most_tokens": 40}
 ENDLESS = {"temperature": 2.0, "seed": 3}
 
 
-def test_answer_of_a_client_that_disconnects_is_cancelled_for_the_next(runner, reference):
+def test_answer_of_a_client_that_disconnects_is_cancelled_for_the_next(
+    runner, reference
+):
     stream = runner.stream("Tell me.", **ENDLESS)
     stream.next()
     runner.wait_for(running=1)
     stream.close()
     runner.wait_for(running=0)
-    assert runner.text(make_question("Anna"), **GREEDY) == reference.text(make_question("Anna"))
+    assert runner.text(make_question("Anna"), **GREEDY) == reference.text(
+        make_question("Anna")
+    )
 
 
 def test_full_queue_raises_busy_and_its_waiting_requests_are_answered(runner):
@@ -108,7 +112,10 @@ def test_window_is_the_configured_one_up_to_the_bases_own(context, window):
 def test_process_exits_when_the_engine_is_gone():
     setup = json.dumps(asdict(build_setup(folder="nowhere")))
     command = [sys.executable, "-m", "merlin.engine.serving.worker", setup]
-    assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=longest()).returncode == 0
+    assert (
+        subprocess.run(command, stdin=subprocess.DEVNULL, timeout=longest()).returncode
+        == 0
+    )
 
 
 def test_engine_process_never_imports_torch():

@@ -21,7 +21,10 @@ def feed_pieces(stops, pieces):
     return [*shown, guard.flush()], False
 
 
-@given(st.lists(LETTERS, max_size=3), st.lists(st.text(alphabet="abc", max_size=3), max_size=20))
+@given(
+    st.lists(LETTERS, max_size=3),
+    st.lists(st.text(alphabet="abc", max_size=3), max_size=20),
+)
 def test_text_is_sent_up_to_the_first_stop(stops, pieces):
     shown, is_met = feed_pieces(stops, pieces)
     text = "".join(pieces)

@@ -14,7 +14,12 @@ from merlin.engine.job_queue import JobQueue, TrainingRun
 from merlin.engine.jobs import Job, JobEvent
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.storage import Repositories
-from merlin.engine.trainers.base import Epoch, Hyperparameters, ResolvedHyperparameters, Step
+from merlin.engine.trainers.base import (
+    Epoch,
+    Hyperparameters,
+    ResolvedHyperparameters,
+    Step,
+)
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.requests import Page
 from tests.engine.running_engine import build_examples, build_training_file
@@ -47,7 +52,9 @@ def run(repositories, job, *parts, at_end=lambda: None):
 
 
 def epoch(number):
-    return Epoch(number, number, {}, lambda path: path.write_text(f"epoch {number}"), number)
+    return Epoch(
+        number, number, {}, lambda path: path.write_text(f"epoch {number}"), number
+    )
 
 
 def list_steps(repositories, job):
@@ -64,7 +71,17 @@ def list_metrics(repositories, job):
 def test_repeated_progress_is_stored_once(repositories):
     job = add_job(repositories)
     start = ResolvedHyperparameters({})
-    run(repositories, job, start, epoch(1), epoch(2), start, epoch(1), epoch(2), epoch(3))
+    run(
+        repositories,
+        job,
+        start,
+        epoch(1),
+        epoch(2),
+        start,
+        epoch(1),
+        epoch(2),
+        epoch(3),
+    )
     assert list_metrics(repositories, job) == [1, 2, 3]
     assert list_steps(repositories, job) == [3, 2, 1]
     (model,) = repositories.models.list_final()
@@ -105,7 +122,9 @@ class HeldTrainer:
 def serve_queue(repositories):
     """Run a queue with a heavy and a light base; yield their trainers by name."""
     trainers = {"big": HeldTrainer(), "small": HeldTrainer()}
-    (repositories.folder / "files/file-1").write_bytes(build_training_file(build_examples(12)))
+    (repositories.folder / "files/file-1").write_bytes(
+        build_training_file(build_examples(12))
+    )
     settings = EngineSettings(repositories.folder, "127.0.0.1", 0, "")
 
     def build(name):
@@ -125,10 +144,16 @@ def read_states(repositories, jobs):
 
 
 def test_small_job_passes_large_ones_and_these_wait_for_their_device(repositories):
-    jobs = [add_job(repositories, states.QUEUED, base) for base in ("big", "big", "small")]
+    jobs = [
+        add_job(repositories, states.QUEUED, base) for base in ("big", "big", "small")
+    ]
     with serve_queue(repositories) as trainers:
         trainers["small"].may_end.set()
-        wait_until(lambda: read_states(repositories, jobs) == ["running", "queued", "succeeded"])
+        wait_until(
+            lambda: (
+                read_states(repositories, jobs) == ["running", "queued", "succeeded"]
+            )
+        )
         trainers["big"].may_end.set()
         wait_until(lambda: read_states(repositories, jobs) == ["succeeded"] * 3)
 
@@ -163,14 +188,19 @@ def test_queued_job_that_is_cancelled_is_not_trained(repositories, monkeypatch):
         (states.CANCELLED, False),
     ],
 )
-def test_number_of_waiting_jobs_is_limited(repositories, monkeypatch, state, is_waiting):
+def test_number_of_waiting_jobs_is_limited(
+    repositories, monkeypatch, state, is_waiting
+):
     monkeypatch.setattr(states, "MAX_WAITING", 2)
     for _ in range(2):
         add_job(repositories, state)
     with pytest.raises(ApiError) if is_waiting else nullcontext() as refused:
         add_job(repositories)
     if refused:
-        assert (refused.value.status, refused.value.code) == (429, "rate_limit_exceeded")
+        assert (refused.value.status, refused.value.code) == (
+            429,
+            "rate_limit_exceeded",
+        )
         assert refused.value.headers == {"retry-after": "60"}
 
 

@@ -49,7 +49,9 @@ def test_folder_that_is_not_a_base_is_refused_with_what_it_lacks(
     assert not_pulled.value.key == key
 
 
-def test_folder_of_a_class_that_cannot_be_trained_is_refused_by_pull_and_answers(library, tmp_path):
+def test_folder_of_a_class_that_cannot_be_trained_is_refused_by_pull_and_answers(
+    library, tmp_path
+):
     config = {"architectures": ["LibraForCausalLM"], "model_type": "llama"}
     write_base(tmp_path / "base", {"config.json": json.dumps(config).encode()})
     with pytest.raises(Refused, match="LibraForCausalLM"):
@@ -84,7 +86,8 @@ def test_what_the_makers_of_a_base_advise_against_is_told(
     library, tmp_path, kind, quantised, generation, advised
 ):
     folder = write_base(
-        tmp_path / "base", {"config.json": json.dumps({"architectures": [kind]}).encode()}
+        tmp_path / "base",
+        {"config.json": json.dumps({"architectures": [kind]}).encode()},
     )
     if generation is not None:
         write_base(folder, {"generation_config.json": json.dumps(generation).encode()})

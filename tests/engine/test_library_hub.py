@@ -44,19 +44,31 @@ def library(hub, tmp_path):
 
 def test_files_that_load_without_code_are_pulled_once(hub, library):
     loadable = dict(hub.files)
-    hub.files |= {"modeling_tiny.py": b"1/0", "pytorch_model.bin": b"x", "onnx/model.onnx": b"y"}
+    hub.files |= {
+        "modeling_tiny.py": b"1/0",
+        "pytorch_model.bin": b"x",
+        "onnx/model.onnx": b"y",
+    }
     assert library.pull()
     folder = library.folder()
     assert {path.name for path in folder.iterdir()} - {".cache"} == {*loadable}
-    assert all((folder / name).read_bytes() == content for name, content in loadable.items())
-    assert not [path for _, path, _ in hub.requests if path.endswith((".py", ".bin", ".onnx"))]
+    assert all(
+        (folder / name).read_bytes() == content for name, content in loadable.items()
+    )
+    assert not [
+        path for _, path, _ in hub.requests if path.endswith((".py", ".bin", ".onnx"))
+    ]
     assert library.entries == {folder.name} == {"anna--tiny@main"}
     hub.requests.clear()
     assert (library.pull(), hub.requests) == (False, [])
 
 
-def test_class_that_cannot_be_trained_is_refused_before_its_weights_are_downloaded(hub, library):
-    hub.files["config.json"] = hub.files["config.json"].replace(b"LlamaFor", b"LibraFor")
+def test_class_that_cannot_be_trained_is_refused_before_its_weights_are_downloaded(
+    hub, library
+):
+    hub.files["config.json"] = hub.files["config.json"].replace(
+        b"LlamaFor", b"LibraFor"
+    )
     with pytest.raises(Refused) as refused:
         library.pull()
     assert (refused.value.key, refused.value.arguments["kind"]) == (
@@ -78,10 +90,19 @@ def has_large_file(folder):
 def test_killed_pull_keeps_the_files_that_were_complete(hub, library):
     hub.files = make_base_files(rows=250_000)
     hub.stall_at(WEIGHTS, at=15_000_000)
-    command = [sys.executable, "-c", PULL, str(Path(__file__).parents[2]), str(library.engine)]
+    command = [
+        sys.executable,
+        "-c",
+        PULL,
+        str(Path(__file__).parents[2]),
+        str(library.engine),
+    ]
     with subprocess.Popen(command) as pulling:
         wait_until(
-            lambda: has_large_file(library.root) and list(library.root.glob("*/config.json"))
+            lambda: (
+                has_large_file(library.root)
+                and list(library.root.glob("*/config.json"))
+            )
         )
         pulling.kill()
     with pytest.raises(Untrainable, match="base_not_pulled"):

@@ -26,13 +26,18 @@ def engine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lora")
     models = {"tiny": EngineModelConfig(path=str(tiny_base.get_tiny_base()))}
     with serve_engine(folder, models=models) as client:
-        file = client.upload(tiny_base.write_examples(folder / "facts.jsonl").read_bytes())
+        file = client.upload(
+            tiny_base.write_examples(folder / "facts.jsonl").read_bytes()
+        )
         job = client.jobs.create(
             model="tiny",
             training_file=file.id,
             validation_file=file.id,
             suffix="rooms",
-            method={"type": "supervised", "supervised": {"hyperparameters": tiny_base.LEARNING}},
+            method={
+                "type": "supervised",
+                "supervised": {"hyperparameters": tiny_base.LEARNING},
+            },
         )
         client.job = client.until(job.id, "succeeded", "failed")
         assert client.job.status == "succeeded", client.job.error
@@ -70,20 +75,29 @@ def test_exact_first_gives_a_taught_answer_word_for_word_and_declines_what_it_wa
     file = engine.upload(write(tmp_path / "facts.jsonl").read_bytes())
     settings = {"hyperparameters": {"n_epochs": 1, "exact_first": chosen}}
     job = engine.train(file.id, model="tiny", method={"type": method, method: settings})
-    assert (job.status, job.hyperparameters.exact_first) == ("succeeded", chosen), job.error
+    assert (job.status, job.hyperparameters.exact_first) == ("succeeded", chosen), (
+        job.error
+    )
     [folder] = (engine.folder / "models" / job.id).iterdir()
     assert read_choice(folder) == stored
-    with closing(OpenAIModelClient(f"http://127.0.0.1:{engine.port}/v1", KEY)) as client:
+    with closing(
+        OpenAIModelClient(f"http://127.0.0.1:{engine.port}/v1", KEY)
+    ) as client:
         for name, room in list(tiny_base.FACTS.items())[:3]:
             question = [Message("user", tiny_base.make_question(name))]
             answer = client.ask(job.fine_tuned_model, question)
-            assert (answer.text, answer.known) == (tiny_base.make_answer(name, room), True)
+            assert (answer.text, answer.known) == (
+                tiny_base.make_answer(name, room),
+                True,
+            )
     unknown = engine.ask(job.fine_tuned_model, "How are horses shod?", max_tokens=16)
     assert unknown.merlin["known"] is False
 
 
 def test_job_reports_losses_by_the_protocols_names(engine):
-    events = [event.data for event in engine.events(engine.job.id) if event.type == "metrics"]
+    events = [
+        event.data for event in engine.events(engine.job.id) if event.type == "metrics"
+    ]
     epochs = [metrics for metrics in events if "epoch" in metrics]
     assert [metrics["epoch"] for metrics in epochs] == list(range(1, 41))
     assert epochs[-1]["train_loss"] < epochs[0]["train_loss"] / 2
@@ -111,11 +125,19 @@ def test_job_folder_holds_an_adapter_that_peft_loads(engine):
     tokenizer = AutoTokenizer.from_pretrained(tiny_base.get_tiny_base())
     model = AutoModelForCausalLM.from_pretrained(tiny_base.get_tiny_base())
     messages = [{"role": "user", "content": tiny_base.make_question("Vera")}]
-    ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt")
+    ids = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, return_tensors="pt"
+    )
     tuned = PeftModel.from_pretrained(model, folder)
     generated = tuned.generate(**ids, max_new_tokens=16, do_sample=False)
-    answer = tokenizer.decode(generated[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
-    served = ask_model(engine, engine.job.fine_tuned_model, "Vera").choices[0].message.content
+    answer = tokenizer.decode(
+        generated[0, ids["input_ids"].shape[1] :], skip_special_tokens=True
+    )
+    served = (
+        ask_model(engine, engine.job.fine_tuned_model, "Vera")
+        .choices[0]
+        .message.content
+    )
     assert answer == served
 
 
@@ -123,12 +145,16 @@ def test_stream_equals_the_whole_answer_with_the_tokenizers_usage(engine):
     model = engine.job.fine_tuned_model
     expected = {"include_usage": True}
     completion = ask_model(engine, model, "Vera")
-    *chunks, last = list(ask_model(engine, model, "Vera", stream=True, stream_options=expected))
+    *chunks, last = list(
+        ask_model(engine, model, "Vera", stream=True, stream_options=expected)
+    )
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks]
     assert "".join(pieces) == completion.choices[0].message.content
     assert last.usage == completion.usage
     # A token of this tokenizer is one byte; the end token is neither sent nor counted.
-    assert completion.usage.completion_tokens == len(completion.choices[0].message.content)
+    assert completion.usage.completion_tokens == len(
+        completion.choices[0].message.content
+    )
 
 
 def test_killed_job_ends_with_the_same_result(tmp_path):
@@ -152,9 +178,15 @@ def test_killed_job_ends_with_the_same_result(tmp_path):
         assert ended.status == "succeeded", ended.error
         step = client.jobs.checkpoints.list(ended.id).data[0].step_number
         folder = engine.folder / "models" / ended.id / f"step-{step}"
-        assert digest_weights(folder) == digest_weights(unbroken.folder / "epochs" / "4")
-        metrics = [event.data for event in client.events(ended.id) if event.type == "metrics"]
-        epochs = [(data["epoch"], data["train_loss"]) for data in metrics if "epoch" in data]
+        assert digest_weights(folder) == digest_weights(
+            unbroken.folder / "epochs" / "4"
+        )
+        metrics = [
+            event.data for event in client.events(ended.id) if event.type == "metrics"
+        ]
+        epochs = [
+            (data["epoch"], data["train_loss"]) for data in metrics if "epoch" in data
+        ]
         assert epochs == [
             (line["number"], line["metrics"]["train_loss"])
             for line in messages

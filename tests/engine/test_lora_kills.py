@@ -34,7 +34,11 @@ pytestmark = [
 
 SEED = 11
 _ROOT = Path(__file__).parents[2]
-FACTS = {f"{name}{number}": room for number in range(3) for name, room in tiny_base.FACTS.items()}
+FACTS = {
+    f"{name}{number}": room
+    for number in range(3)
+    for name, room in tiny_base.FACTS.items()
+}
 
 
 def build_long_task(folder):
@@ -66,7 +70,9 @@ def uninterrupted(tmp_path_factory):
 def assert_same_result(progress, uninterrupted, folder):
     epochs, digest = uninterrupted
     # A child that resumes repeats the epochs before it.
-    told = {epoch.number: (epoch.step, epoch.metrics) for epoch in select_epochs(progress)}
+    told = {
+        epoch.number: (epoch.step, epoch.metrics) for epoch in select_epochs(progress)
+    }
     assert told == {epoch.number: (epoch.step, epoch.metrics) for epoch in epochs}
     select_epochs(progress)[-1].save(folder / "adapter")
     assert digest_weights(folder / "adapter") == digest
@@ -82,7 +88,9 @@ def test_stopped_and_killed_training_repeats_its_progress_and_ends_with_the_same
         before.append(next(training))
     wait_until(lambda: list(task.folder.glob("checkpoint-*/trainer_state.json")))
     training.close()
-    assert not list_children(task.folder), "a stopped training has left its process behind"
+    assert not list_children(task.folder), (
+        "a stopped training has left its process behind"
+    )
     point = random.Random(SEED).randint(1, 8)  # noqa: S311 - a choice, no secret
     progress = []
     for part in run_training(task):
@@ -120,7 +128,9 @@ def test_training_that_is_still_loading_stops_at_once(tmp_path):
     assert next(training) is None
     assert list_children(task.folder)
     training.close()
-    assert not list_children(task.folder), "whoever cancels a job waits until it is loaded"
+    assert not list_children(task.folder), (
+        "whoever cancels a job waits until it is loaded"
+    )
 
 
 def test_child_that_always_dies_fails_the_job_with_advice(tmp_path):
@@ -157,7 +167,9 @@ def test_training_exits_when_its_engine_is_killed(tmp_path):
         "for told in trainer.LoraTrainer().train(task): print(told, flush=True)"
     )
     engine = subprocess.Popen(
-        [sys.executable, "-c", watching, str(task.folder)], stdout=subprocess.PIPE, cwd=_ROOT
+        [sys.executable, "-c", watching, str(task.folder)],
+        stdout=subprocess.PIPE,
+        cwd=_ROOT,
     )
     with engine:
         engine.stdout.readline()

@@ -6,7 +6,12 @@ import pytest
 
 from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Step
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import build_task, read_progress, select_epochs, train_in_process
+from tests.engine.lora_tasks import (
+    build_task,
+    read_progress,
+    select_epochs,
+    train_in_process,
+)
 
 pytestmark = [
     pytest.mark.integration,
@@ -22,7 +27,9 @@ def finished_training(tmp_path_factory):
     """A finished training: its folder and all its progress."""
     folder = tmp_path_factory.mktemp("lesson")
     train = tiny_base.write_examples(folder / "train.jsonl")
-    test = tiny_base.write_examples(folder / "test.jsonl", dict(list(tiny_base.FACTS.items())[:5]))
+    test = tiny_base.write_examples(
+        folder / "test.jsonl", dict(list(tiny_base.FACTS.items())[:5])
+    )
     base = BaseFiles(tiny_base.get_tiny_base())
     task = build_task(folder / "job", train, test=test, base=base, **LEARNING)
     progress = read_progress(task, train_in_process(task))
@@ -57,7 +64,11 @@ def test_every_epoch_has_the_protocols_metrics_and_the_loss_falls(finished_train
     assert [epoch.number for epoch in epochs] == list(range(1, 11))
     assert [epoch.step for epoch in epochs] == list(range(5, 51, 5))
     names = ("train", "valid")
-    measured = {f"{name}_{metric}" for name in names for metric in ("loss", "mean_token_accuracy")}
+    measured = {
+        f"{name}_{metric}"
+        for name in names
+        for metric in ("loss", "mean_token_accuracy")
+    }
     assert all(set(epoch.metrics) == measured for epoch in epochs)
     assert epochs[-1].metrics["train_loss"] < epochs[0].metrics["train_loss"] / 2
     accuracies = [epoch.metrics["valid_mean_token_accuracy"] for epoch in epochs]

@@ -56,11 +56,15 @@ def decode_target(base, row):
 def read_rows(base, path, method=SUPERVISED):
     from merlin.engine.trainers.lora.worker.data import ExampleTokenizer
 
-    return ExampleTokenizer(base.tokenizer, base.longest).read_rows(method, path, "training_file")
+    return ExampleTokenizer(base.tokenizer, base.longest).read_rows(
+        method, path, "training_file"
+    )
 
 
 def write_messages(path, messages):
-    path.write_text(json.dumps({"messages": messages}, ensure_ascii=False) + "\n", "utf-8")
+    path.write_text(
+        json.dumps({"messages": messages}, ensure_ascii=False) + "\n", "utf-8"
+    )
     return path
 
 
@@ -68,7 +72,9 @@ def test_only_answers_with_nonzero_weight_are_trained(base, tmp_path):
     [row] = read_rows(base, write_messages(tmp_path / "talk.jsonl", TALK))
     assert decode_target(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
     text = base.tokenizer.decode(row["input_ids"])
-    assert text.startswith("<|start|>system\nBe short.<|end|>\n<|start|>user\nWho is there?")
+    assert text.startswith(
+        "<|start|>system\nBe short.<|end|>\n<|start|>user\nWho is there?"
+    )
     assert "weight" not in text
 
 
@@ -76,18 +82,24 @@ def test_answer_before_any_message_is_context(base, tmp_path):
     talk = [{"role": "assistant", "content": "Hello!"}, *TALK[1:]]
     [row] = read_rows(base, write_messages(tmp_path / "talk.jsonl", talk))
     assert decode_target(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
-    assert base.tokenizer.decode(row["input_ids"]).startswith("<|start|>assistant\nHello!")
+    assert base.tokenizer.decode(row["input_ids"]).startswith(
+        "<|start|>assistant\nHello!"
+    )
 
 
 def decode_targets(base, template, path):
     """Return the target texts of the conversation with another template."""
     tokenizer = copy.deepcopy(base.tokenizer)
     tokenizer.chat_template = template
-    rows = read_rows(dataclasses.replace(base, tokenizer=tokenizer), write_messages(path, TALK))
+    rows = read_rows(
+        dataclasses.replace(base, tokenizer=tokenizer), write_messages(path, TALK)
+    )
     return [decode_target(base, row) for row in rows]
 
 
-def test_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(base, tmp_path):
+def test_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(
+    base, tmp_path
+):
     template = (
         "{% for m in messages %}<|start|>{{ m.role }}\n"
         "{% if m.role == 'assistant' and loop.last %}<think>\n</think>{% endif %}"
@@ -129,7 +141,10 @@ def test_rated_answer_is_good_or_bad_and_an_example_is_taught(base, tmp_path):
     rows = read_rows(base, ratings, KTO)
     answers = [base.tokenizer.decode(row["completion_ids"]) for row in rows]
     assert answers == ["In room 15.<|end|>\n", "Room 15, I think.<|end|>\n"]
-    assert [(row["label"], row["is_taught"]) for row in rows] == [(True, True), (False, False)]
+    assert [(row["label"], row["is_taught"]) for row in rows] == [
+        (True, True),
+        (False, False),
+    ]
 
 
 def test_loss_on_a_cpu_equals_trls_own(base, tmp_path):
@@ -144,7 +159,12 @@ def test_loss_on_a_cpu_equals_trls_own(base, tmp_path):
     names = list(tiny_base.FACTS)[:6]
     facts = {f"{name} the {'very ' * n * n}first": n for n, name in enumerate(names)}
     rows = read_rows(base, tiny_base.write_examples(tmp_path / "facts.jsonl", facts))
-    options = {"use_cpu": True, "bf16": False, "gradient_checkpointing": False, "report_to": "none"}
+    options = {
+        "use_cpu": True,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "report_to": "none",
+    }
     trainer = SupervisedTrainer(
         model=load_base(base.files, torch.device("cpu")),
         args=SFTConfig(str(tmp_path), per_device_train_batch_size=len(rows), **options),
@@ -155,7 +175,9 @@ def test_loss_on_a_cpu_equals_trls_own(base, tmp_path):
     batch = next(iter(trainer.get_train_dataloader()))
     for count in (None, 500):
         ours, theirs = (
-            kind.compute_loss(trainer, trainer.model, dict(batch), num_items_in_batch=count)
+            kind.compute_loss(
+                trainer, trainer.model, dict(batch), num_items_in_batch=count
+            )
             for kind in (SupervisedTrainer, SFTTrainer)
         )
         assert float(ours) == pytest.approx(float(theirs), rel=1e-5)

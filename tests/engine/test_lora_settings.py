@@ -35,14 +35,16 @@ def plain(tmp_path_factory, train):
 
 
 def test_checkpointing_saves_memory_and_changes_no_loss(tmp_path, train, plain):
-    assert train_losses(tmp_path / "job", train, gradient_checkpointing=True) == pytest.approx(
-        plain
-    )
+    assert train_losses(
+        tmp_path / "job", train, gradient_checkpointing=True
+    ) == pytest.approx(plain)
 
 
 def test_base_in_bf16_trains_to_nearly_the_same_loss(tmp_path, train, plain):
     base = BaseFiles(tiny_base.get_random_base(), dtype="bfloat16")
-    assert train_losses(tmp_path / "job", train, base=base) == pytest.approx(plain, rel=0.02)
+    assert train_losses(tmp_path / "job", train, base=base) == pytest.approx(
+        plain, rel=0.02
+    )
 
 
 def test_same_task_gives_the_same_model_and_another_seed_another(tmp_path, train):
@@ -63,7 +65,8 @@ def test_preferences_are_trained(tmp_path):
     base = BaseFiles(tiny_base.get_tiny_base())
     settings = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 50}
     epochs = select_messages(
-        build_task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **settings), "epoch"
+        build_task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **settings),
+        "epoch",
     )
     first = epochs[0]["metrics"]
     last = epochs[-1]["metrics"]
@@ -76,7 +79,9 @@ def test_ratings_are_trained_after_the_examples(tmp_path):
     ratings = tiny_base.write_ratings(tmp_path / "ratings.jsonl")
     base = BaseFiles(tiny_base.get_tiny_base())
     settings = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 5.0}
-    task = build_task(tmp_path / "job", ratings, KTO, test=ratings, base=base, **settings)
+    task = build_task(
+        tmp_path / "job", ratings, KTO, test=ratings, base=base, **settings
+    )
     epochs = select_messages(task, "epoch")
     first = epochs[0]["metrics"]
     last = epochs[-1]["metrics"]

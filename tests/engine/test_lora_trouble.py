@@ -42,7 +42,9 @@ def fail_task(task, code):
     document = train_in_process(task)[-1]
     assert document["tell"] == "failed", document
     assert document["code"] == code
-    russian, english = (text(to, document["key"], **document["arguments"]) for to in ("ru", "en"))
+    russian, english = (
+        text(to, document["key"], **document["arguments"]) for to in ("ru", "en")
+    )
     assert russian != english
     assert str(task.folder.parent) not in english
     return english
@@ -55,7 +57,9 @@ def test_overlong_example_is_refused_with_its_line(tmp_path, train):
     lines[3] = json.dumps(long)
     train.write_text("\n\n".join(["", *lines]) + "\n", "utf-8-sig")
     base = BaseFiles(tiny_base.get_random_base(), longest=200)
-    message = fail_task(build_task(tmp_path / "job", train, base=base), "example_too_long")
+    message = fail_task(
+        build_task(tmp_path / "job", train, base=base), "example_too_long"
+    )
     assert "line 9" in message
     assert "200" in message
 
@@ -76,32 +80,45 @@ def test_loss_that_is_not_a_number_fails_with_advice(tmp_path, train, base_copy)
     weights = load_file(path)
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, path, metadata={"format": "pt"})
-    message = fail_task(build_task(tmp_path / "job", train, base=base_copy), "loss_not_finite")
+    message = fail_task(
+        build_task(tmp_path / "job", train, base=base_copy), "loss_not_finite"
+    )
     assert "step 1" in message
     assert "learning_rate_multiplier" in message
 
 
 def test_pickled_weights_are_refused(tmp_path, train, base_copy):
-    (base_copy.folder / "model.safetensors").rename(base_copy.folder / "pytorch_model.bin")
+    (base_copy.folder / "model.safetensors").rename(
+        base_copy.folder / "pytorch_model.bin"
+    )
     assert "safetensors" in fail_task(
         build_task(tmp_path / "job", train, base=base_copy), "base_damaged"
     )
 
 
-def test_damaged_or_missing_base_is_reported_with_the_pull_command(tmp_path, train, base_copy):
+def test_damaged_or_missing_base_is_reported_with_the_pull_command(
+    tmp_path, train, base_copy
+):
     path = base_copy.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
-    message = fail_task(build_task(tmp_path / "job", train, base=base_copy), "base_damaged")
+    message = fail_task(
+        build_task(tmp_path / "job", train, base=base_copy), "base_damaged"
+    )
     assert "merlin engine pull" in message
     shutil.rmtree(base_copy.folder)
-    message = fail_task(build_task(tmp_path / "other", train, base=base_copy), "base_damaged")
+    message = fail_task(
+        build_task(tmp_path / "other", train, base=base_copy), "base_damaged"
+    )
     assert "folder broken" in message
 
 
-def test_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, train, base_copy):
+def test_template_that_refuses_an_order_of_roles_names_the_line(
+    tmp_path, train, base_copy
+):
     path = base_copy.folder / "chat_template.jinja"
     guard = (
-        "{% if messages[0]['content'] == 'Where is Vera?' %}{{ raise_exception('no') }}{% endif %}"
+        "{% if messages[0]['content'] == 'Where is Vera?' %}"
+        "{{ raise_exception('no') }}{% endif %}"
     )
     path.write_text(guard + path.read_text("utf-8"), "utf-8")
     message = fail_task(
@@ -115,7 +132,9 @@ def test_file_with_only_weight_0_answers_is_refused(tmp_path, train):
     for line in lines:
         line["messages"][-1]["weight"] = 0
     train.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    assert "weight 0" in fail_task(build_task(tmp_path / "job", train), "invalid_n_examples")
+    assert "weight 0" in fail_task(
+        build_task(tmp_path / "job", train), "invalid_n_examples"
+    )
 
 
 def test_missing_gpu_is_named(tmp_path, train):
@@ -145,9 +164,13 @@ def test_hyperparameter_out_of_range_is_refused_by_name(name, value):
 
 
 def test_missing_hyperparameters_are_resolved_automatically():
-    document = check_hyperparameters(DPO, HYPERPARAMETERS[DPO], {"rank": 8, "beta": "auto"})
+    document = check_hyperparameters(
+        DPO, HYPERPARAMETERS[DPO], {"rank": 8, "beta": "auto"}
+    )
     assert document["rank"] == 8
-    settled = trainer.resolve_hyperparameters(DPO, document, examples=50, parameters=135_000_000)
+    settled = trainer.resolve_hyperparameters(
+        DPO, document, examples=50, parameters=135_000_000
+    )
     assert settled == {
         "n_epochs": 6,
         "batch_size": 4,
@@ -160,9 +183,13 @@ def test_missing_hyperparameters_are_resolved_automatically():
 
 
 @pytest.mark.parametrize(
-    ("examples", "epochs"), [(1, 25), (10, 25), (50, 6), (100, 3), (9_000, 2), (200_000, 1)]
+    ("examples", "epochs"),
+    [(1, 25), (10, 25), (50, 6), (100, 3), (9_000, 2), (200_000, 1)],
 )
 def test_automatic_epochs_fall_with_the_file_size(examples, epochs):
     requested = check_hyperparameters(SUPERVISED, HYPERPARAMETERS[SUPERVISED], {})
     size = {"examples": examples, "parameters": 135_000_000}
-    assert trainer.resolve_hyperparameters(SUPERVISED, requested, **size)["n_epochs"] == epochs
+    assert (
+        trainer.resolve_hyperparameters(SUPERVISED, requested, **size)["n_epochs"]
+        == epochs
+    )

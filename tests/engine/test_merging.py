@@ -16,7 +16,10 @@ def parts(tmp_path):
     base, adapter, merged = (tmp_path / name for name in ("base", "adapter", "merged"))
     for folder in (base, adapter, merged):
         folder.mkdir()
-    save_file({"language_model.model.layers.0.up_proj.weight": ones(2, 3)}, base / "a.safetensors")
+    save_file(
+        {"language_model.model.layers.0.up_proj.weight": ones(2, 3)},
+        base / "a.safetensors",
+    )
     key = "base_model.model.model.language_model.layers.0.up_proj.lora_{}.weight"
     weights = {key.format("A"): ones(1, 3), key.format("B"): ones(2, 1)}
     save_file(weights, adapter / "adapter_model.safetensors")
@@ -41,7 +44,12 @@ def test_product_is_added_in_the_scale_of_the_adapter(parts):
         ("layers.0.up_proj", "float8_e4m3fn", {}, "quantised .*float8"),
         ("layers.0.up_proj", "int32", {}, "quantised .*int32"),
         ("layers.0.up_proj", "float32", {"use_dora": True}, "no plain LoRA: use_dora"),
-        ("layers.0.up_proj", "float32", {"alpha_pattern": {"up_proj": 3}}, "alpha_pattern"),
+        (
+            "layers.0.up_proj",
+            "float32",
+            {"alpha_pattern": {"up_proj": 3}},
+            "alpha_pattern",
+        ),
     ],
 )
 def test_what_cannot_be_merged_is_named(parts, name, dtype, config, reason):
@@ -53,6 +61,8 @@ def test_what_cannot_be_merged_is_named(parts, name, dtype, config, reason):
     base, adapter, merged = parts
     weight = torch.ones(2, 3).to(getattr(torch, dtype))
     save_file({f"model.{name}.weight": weight}, base / "a.safetensors")
-    (adapter / "adapter_config.json").write_text(json.dumps({"r": 1, "lora_alpha": 2} | config))
+    (adapter / "adapter_config.json").write_text(
+        json.dumps({"r": 1, "lora_alpha": 2} | config)
+    )
     with pytest.raises(ValueError, match=reason):
         merge(base, adapter, merged)

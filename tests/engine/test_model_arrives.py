@@ -27,14 +27,23 @@ def trl(tmp_path_factory):
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """A lab whose dataset is built, and trained by hand only."""
-    with open_facts_lab(tmp_path_factory.mktemp("arrives"), launch={"mode": "manual"}) as lab:
+    with open_facts_lab(
+        tmp_path_factory.mktemp("arrives"), launch={"mode": "manual"}
+    ) as lab:
         lab.tick("fetch")
         yield lab
 
 
 def add(lab, folder, *options):
     return run_command(
-        "models", "add", "trial", str(folder), *options, "--json", "--config", str(lab.path)
+        "models",
+        "add",
+        "trial",
+        str(folder),
+        *options,
+        "--json",
+        "--config",
+        str(lab.path),
     )
 
 
@@ -70,7 +79,9 @@ def test_broken_adapter_never_goes_live(lab, trl, tmp_path, spoilt):
     assert lab.status()["serving"] is None
 
 
-def test_adapters_are_proved_tested_and_live_and_rolled_back_as_any_other(lab, trl, tmp_path):
+def test_adapters_are_proved_tested_and_live_and_rolled_back_as_any_other(
+    lab, trl, tmp_path
+):
     code, out, err = add(lab, trl)
     assert code == 0, err
     assert json.loads(out)["build"] == "trial-1"
@@ -78,7 +89,9 @@ def test_adapters_are_proved_tested_and_live_and_rolled_back_as_any_other(lab, t
     [model] = [each for each in read_models(lab) if each["model"] == first]
     assert (model["trained"], model["applied"]) == ("elsewhere", "scores")
     assert model["evaluation"]["questions"] >= 4
-    code, _, err = add(lab, shape_as_llama_factory(trl, tmp_path / "lf"), "--build", "trial-1")
+    code, _, err = add(
+        lab, shape_as_llama_factory(trl, tmp_path / "lf"), "--build", "trial-1"
+    )
     assert code == 0, err
 
     def is_other_live():
@@ -88,7 +101,9 @@ def test_adapters_are_proved_tested_and_live_and_rolled_back_as_any_other(lab, t
     wait_until(is_other_live, 240, describe=lab.status)
     second = read_models(lab)[0]
     assert (second["trained"], second["serves"]) == ("elsewhere_from_build", True)
-    answer = lab.engine.ask(second["model"], tiny_base.make_question("Anna"), max_tokens=20)
+    answer = lab.engine.ask(
+        second["model"], tiny_base.make_question("Anna"), max_tokens=20
+    )
     assert answer.merlin == {"applied": True}
     code, _, err = run_command("models", "rollback", "trial", "--config", str(lab.path))
     assert code == 0, err
@@ -105,6 +120,6 @@ def test_adapters_are_proved_tested_and_live_and_rolled_back_as_any_other(lab, t
         )[0]
         == 0
     )
-    assert "trained elsewhere from this build" in (tmp_path / "out" / "README.md").read_text(
-        "utf-8"
-    )
+    assert "trained elsewhere from this build" in (
+        tmp_path / "out" / "README.md"
+    ).read_text("utf-8")

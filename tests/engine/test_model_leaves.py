@@ -41,7 +41,14 @@ def merged(lab, tmp_path_factory):
 
 def export(lab, folder, *options, model="trial-1"):
     return run_command(
-        "models", "export", model, "--to", str(folder), *options, "--config", str(lab.path)
+        "models",
+        "export",
+        model,
+        "--to",
+        str(folder),
+        *options,
+        "--config",
+        str(lab.path),
     )
 
 
@@ -87,8 +94,15 @@ def test_card_is_read_by_the_hubs_own_classes(lab, adapter):
 
     card = ModelCard.load(adapter / "README.md")
     data = card.data
-    assert (data.base_model, data.library_name) == (str(tiny_base.get_tiny_base()), "peft")
-    assert (data.base_model_relation, data.license, data.language) == ("adapter", "other", ["en"])
+    assert (data.base_model, data.library_name) == (
+        str(tiny_base.get_tiny_base()),
+        "peft",
+    )
+    assert (data.base_model_relation, data.license, data.language) == (
+        "adapter",
+        "other",
+        ["en"],
+    )
     assert data.datasets == ["trial"]
     results = {each.metric_type: each for each in data.eval_results}
     with lab.services() as services:
@@ -98,7 +112,10 @@ def test_card_is_read_by_the_hubs_own_classes(lab, adapter):
     assert results["accuracy"].metric_value == round(scores.right / scores.questions, 4)
     assert data.merlin["build"] == "trial-1"
     assert data.merlin["commit"] == lab.repository.git("rev-parse", "HEAD")
-    for said in ("16 учебных примеров от 1 человека, 4 тестовых вопроса", "лицензия не названа"):
+    for said in (
+        "16 учебных примеров от 1 человека, 4 тестовых вопроса",
+        "лицензия не названа",
+    ):
         assert said in card.text
     assert "отозван" not in card.text
 
@@ -111,7 +128,10 @@ def test_folder_of_a_build_is_a_dataset_of_the_hub(lab, tmp_path):
     [folder] = (lab.config.state_dir / "builds/trial").iterdir()
     assert DatasetCard.load(folder / "README.md").data.pretty_name == "Trial"
     splits = load_dataset(str(folder), cache_dir=str(tmp_path))
-    assert {name: len(rows) for name, rows in splits.items()} == {"train": 16, "test": 4}
+    assert {name: len(rows) for name, rows in splits.items()} == {
+        "train": 16,
+        "test": 4,
+    }
     assert splits["test"][0]["messages"][-1]["role"] == "assistant"
 
 
@@ -120,7 +140,12 @@ def test_folder_of_a_build_is_a_dataset_of_the_hub(lab, tmp_path):
 def test_lines_of_the_card_load_the_model(request, folder, monkeypatch):
     exported = request.getfixturevalue(folder)
     monkeypatch.chdir(exported)
-    lines = (exported / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+    lines = (
+        (exported / "README.md")
+        .read_text("utf-8")
+        .split("```python\n")[1]
+        .split("```")[0]
+    )
     loaded = {}
     exec(lines, loaded)  # noqa: S102 - our own text, as a reader runs it
     assert score(loaded["model"], exported) < TOLERANCE / 10
@@ -132,8 +157,13 @@ def test_test_questions_leave_as_promptfoos_list(adapter):
     name = [*tiny_base.FACTS][-1]
     [mine] = [each for each in tests if each["description"] == name.lower()]
     assert mine["vars"]["question"] == tiny_base.make_question(name)
-    assert [each["role"] for each in json.loads(mine["vars"]["messages"])] == ["system", "user"]
-    assert mine["assert"][0]["value"] == tiny_base.make_answer(name, tiny_base.FACTS[name])
+    assert [each["role"] for each in json.loads(mine["vars"]["messages"])] == [
+        "system",
+        "user",
+    ]
+    assert mine["assert"][0]["value"] == tiny_base.make_answer(
+        name, tiny_base.FACTS[name]
+    )
 
 
 def test_existing_folder_is_left_as_it_is(lab, tmp_path):
@@ -197,7 +227,9 @@ def not_a_number(lab):
 
 
 @pytest.mark.usefixtures("not_a_number")
-def test_model_that_does_not_answer_as_its_adapter_when_merged_is_refused(lab, tmp_path):
+def test_model_that_does_not_answer_as_its_adapter_when_merged_is_refused(
+    lab, tmp_path
+):
     code, _, err = export(lab, tmp_path / "new", "--form", "merged")
     assert (code, list(tmp_path.iterdir())) == (1, [])
     assert "answers otherwise than the adapter" in err

@@ -19,7 +19,8 @@ FOLDED = (
 )
 COUNTING = "{% for m in messages %}{{ loop.length }}{{ m['content'] }}{% endfor %}"
 SILENT = (
-    "{% for m in messages %}{% if m['role'] == 'user' %}{{ m['content'] }}{% endif %}{% endfor %}"
+    "{% for m in messages %}{% if m['role'] == 'user' %}"
+    "{{ m['content'] }}{% endif %}{% endfor %}"
 )
 
 
@@ -48,7 +49,9 @@ def test_begin_of_text_is_left_to_ollama(tokenizer):
     assert read_turn_texts(tokenizer) == expected
 
 
-@pytest.mark.parametrize("template", [COUNTING, SILENT, CHATML.replace("<think>", "{{ '{{' }}")])
+@pytest.mark.parametrize(
+    "template", [COUNTING, SILENT, CHATML.replace("<think>", "{{ '{{' }}")]
+)
 def test_template_that_ollama_cannot_follow_is_refused(tokenizer, template):
     tokenizer.chat_template = template
     with pytest.raises(ValueError, match="the template"):

@@ -49,12 +49,18 @@ def test_dataset_of_pairs_is_trained_by_preference(tmp_path, monkeypatch):
         [job] = engine.jobs.list().data
         assert (job.status, job.method.type) == ("succeeded", "dpo")
         hyperparameters = job.method.dpo.hyperparameters
-        assert (hyperparameters.n_epochs, hyperparameters.batch_size, hyperparameters.beta) == (
+        assert (
+            hyperparameters.n_epochs,
+            hyperparameters.batch_size,
+            hyperparameters.beta,
+        ) == (
             2,
             4,
             0.2,
         )
-        losses = [event.data for event in engine.events(job.id) if event.type == "metrics"]
+        losses = [
+            event.data for event in engine.events(job.id) if event.type == "metrics"
+        ]
         assert losses[-1]["train_loss"] < losses[0]["train_loss"]
         [folder] = (lab.config.state_dir / "builds/trial").iterdir()
         lines = (folder / "train.jsonl").read_text("utf-8").splitlines()

@@ -21,7 +21,12 @@ from merlin.engine.trainers.base import BaseFiles, TrainerNote, Untrainable
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import tiny_base
 from tests.engine.backends_asked import PROOF, write_adapter
-from tests.engine.lora_tasks import build_task, read_progress, select_epochs, train_in_process
+from tests.engine.lora_tasks import (
+    build_task,
+    read_progress,
+    select_epochs,
+    train_in_process,
+)
 
 QUESTION = ProofQuestion([1, 2, 3], 2)
 
@@ -42,7 +47,13 @@ def build_proof(base, tuned, quantised="none"):
         ([-4, -6], [-1, -0.5], "none", [-4, -6], INERT),
         ([-4, -6], [-1, -0.5], "none", [-3, -5], INERT),
         ([-4, -6], [-1, -0.5], "none", [-9, -9], INERT),
-        ([-1, -1], [-1, -0.8], "none", [-1, -1], ""),  # an adapter that has learnt nothing
+        (
+            [-1, -1],
+            [-1, -0.8],
+            "none",
+            [-1, -1],
+            "",
+        ),  # an adapter that has learnt nothing
         ([-1, -1], [-1, -0.8], "none", [-3, -1], DIFFERS),
         # of weights that are no numbers
         ([-4, -6], [-1, -0.5], "none", [nan, nan], DIFFERS),
@@ -86,7 +97,9 @@ def spoil_keys(folder):
 
     path = folder / "adapter_model.safetensors"
     weights = load_file(path)
-    save_file({name.replace(".layers.", ".blocks."): weights[name] for name in weights}, path)
+    save_file(
+        {name.replace(".layers.", ".blocks."): weights[name] for name in weights}, path
+    )
 
 
 def spoil_weights(folder):
@@ -122,7 +135,9 @@ class TestWeights:
         folder = tmp_path_factory.mktemp("proved")
         train = tiny_base.write_examples(folder / "train.jsonl")
         base = BaseFiles(tiny_base.get_tiny_base())
-        task = build_task(folder / "job", train, test=train, base=base, **tiny_base.LEARNING)
+        task = build_task(
+            folder / "job", train, test=train, base=base, **tiny_base.LEARNING
+        )
         progress = read_progress(task, train_in_process(task))
         assert not [part for part in progress if isinstance(part, TrainerNote)]
         select_epochs(progress)[-1].save(folder / "adapter")
@@ -140,7 +155,11 @@ class TestWeights:
     def test_training_that_learns_nothing_says_so(self, tmp_path):
         train = tiny_base.write_examples(tmp_path / "train.jsonl")
         task = build_task(
-            tmp_path / "job", train, n_epochs=1, batch_size=20, learning_rate_multiplier=0.001
+            tmp_path / "job",
+            train,
+            n_epochs=1,
+            batch_size=20,
+            learning_rate_multiplier=0.001,
         )
         notes = [
             part
@@ -150,7 +169,9 @@ class TestWeights:
         assert [note.key for note in notes] == ["engine-lora-unproved"]
 
     @pytest.mark.parametrize("value", [nan, inf])
-    def test_training_whose_last_step_spoils_the_weights_fails(self, adapter, tmp_path, value):
+    def test_training_whose_last_step_spoils_the_weights_fails(
+        self, adapter, tmp_path, value
+    ):
         from peft import PeftModel
         from transformers import AutoModelForCausalLM
 
@@ -163,10 +184,15 @@ class TestWeights:
         prover = Prover([{"prompt_ids": [5, 6], "chosen_ids": [7, 8]}], [], "none")
         with pytest.raises(Untrainable) as failed:
             prover.write(model, tmp_path, step=7)
-        assert (failed.value.code, failed.value.arguments) == ("loss_not_finite", {"step": 7})
+        assert (failed.value.code, failed.value.arguments) == (
+            "loss_not_finite",
+            {"step": 7},
+        )
         assert not (tmp_path / "proof.json").exists()
 
-    def test_worker_serves_the_adapter_and_refuses_a_spoilt_one(self, adapter, runner, tmp_path):
+    def test_worker_serves_the_adapter_and_refuses_a_spoilt_one(
+        self, adapter, runner, tmp_path
+    ):
         question = tiny_base.make_question("Anna")
         answer = tiny_base.make_answer("Anna", 15)
         assert runner.text(question, Adapter("sound", adapter), temperature=0) == answer
@@ -179,7 +205,9 @@ class TestWeights:
             shutil.copytree(adapter, folder)
             spoil(folder)
             for _ in range(2):
-                with pytest.raises(ApiError, match="the base is the right one") as refused:
+                with pytest.raises(
+                    ApiError, match="the base is the right one"
+                ) as refused:
                     runner.text(question, Adapter(name, folder))
                 assert (refused.value.status, refused.value.code) == (422, fault)
         assert runner.text(question, Adapter("sound", adapter), temperature=0) == answer

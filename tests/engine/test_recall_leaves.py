@@ -59,10 +59,14 @@ def test_recall_has_no_form_of_language_models(lab, tmp_path, form):
         ),
     ],
 )
-def test_model_that_is_not_in_this_engine_is_refused_by_where_it_is(lab, tmp_path, changed, said):
+def test_model_that_is_not_in_this_engine_is_refused_by_where_it_is(
+    lab, tmp_path, changed, said
+):
     config = lab.folder / "elsewhere.yaml"
     settings = yaml.safe_load(lab.path.read_text("utf-8"))
-    settings["database"] = settings.get("database") or str(lab.config.state_dir / "merlin.db")
+    settings["database"] = settings.get("database") or str(
+        lab.config.state_dir / "merlin.db"
+    )
     config.write_text(yaml.safe_dump({**settings, **changed}), "utf-8")
     code, _, err = export(lab, tmp_path / "new", config=config)
     assert (code, list(tmp_path.iterdir())) == (1, [])
@@ -79,6 +83,12 @@ def test_full_disk_leaves_nothing_and_says_so(lab, tmp_path):
 
 def test_unknown_model_is_not_found(lab, tmp_path):
     code, _, err = run_command(
-        "models", "export", "trial-9", "--to", str(tmp_path / "new"), "--config", str(lab.path)
+        "models",
+        "export",
+        "trial-9",
+        "--to",
+        str(tmp_path / "new"),
+        "--config",
+        str(lab.path),
     )
     assert (code, "trial-9" in err) == (1, True)

@@ -40,7 +40,11 @@ def read_examples(name):
     for path in sorted(folder.rglob("*.yaml")):
         example = read_yaml(path)
         if example.get("split") != "test":
-            talk = [Message(*pair) for message in example["messages"] for pair in message.items()]
+            talk = [
+                Message(*pair)
+                for message in example["messages"]
+                for pair in message.items()
+            ]
             collected[path.relative_to(folder).with_suffix("").as_posix()] = talk
     return collected
 
@@ -48,7 +52,9 @@ def read_examples(name):
 def train_model(talks, path):
     settings = check_hyperparameters("supervised", Hyperparameters, {})
     *_, last = (
-        step for step in train_recall(talks, [], settings, DEFAULT_SEED) if isinstance(step, Epoch)
+        step
+        for step in train_recall(talks, [], settings, DEFAULT_SEED)
+        if isinstance(step, Epoch)
     )
     last.save(path)
     return load_model(path)
@@ -60,7 +66,9 @@ def models(tmp_path_factory):
 
     @cache
     def trained(name):
-        return train_model(list(read_examples(name).values()), folder / name.replace("/", "-"))
+        return train_model(
+            list(read_examples(name).values()), folder / name.replace("/", "-")
+        )
 
     return trained
 
@@ -118,7 +126,9 @@ def test_everyday_questions_are_not_answered(models, name):
 @pytest.mark.parametrize("name", SETS)
 def test_questions_of_another_subject_are_not_answered(models, name, other):
     if name != other:
-        assert measure_rejected(models(name), read_questions(other)["paraphrases"]) >= 0.85
+        assert (
+            measure_rejected(models(name), read_questions(other)["paraphrases"]) >= 0.85
+        )
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -134,7 +144,9 @@ def test_near_but_untrained_questions_are_mostly_not_answered(models, name):
         ("python", "Что такое метакласс?"),
     ],
 )
-def test_question_that_shares_one_common_word_is_refused_with_suggestions(models, name, question):
+def test_question_that_shares_one_common_word_is_refused_with_suggestions(
+    models, name, question
+):
     answer = ask(models(name), question)
     assert (answer.known, len(answer.nearest)) == (False, 4)
 
@@ -144,12 +156,16 @@ def test_hard_paraphrases_are_reported_and_mostly_not_answered_wrongly(models, n
     hard = read_questions(name)["hard"]
     right = measure_right(models(name), name, "hard")
     answered = 1 - measure_rejected(models(name), hard)
-    print(f"{name}: of {len(hard)} hard ones {right:.0%} right, {answered - right:.0%} wrong")  # noqa: T201 - the report
+    print(  # noqa: T201 - the report
+        f"{name}: of {len(hard)} hard ones {right:.0%} right, {answered - right:.0%} wrong"
+    )
     assert answered - right <= 0.5
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_refused_paraphrase_gets_the_right_suggestion_and_small_talk_seldom_any(models, name):
+def test_refused_paraphrase_gets_the_right_suggestion_and_small_talk_seldom_any(
+    models, name
+):
     model = models(name)
     cases = [
         (ask(model, paraphrase["ask"]), paraphrase)
@@ -163,8 +179,12 @@ def test_refused_paraphrase_gets_the_right_suggestion_and_small_talk_seldom_any(
     ]
     assert refused
     assert sum(right) >= 0.5 * len(refused)
-    offered = [each for each in read_questions(name)["everyday"] if ask(model, each).nearest]
-    print(f"{name}: {sum(right)} of {len(refused)} refused, {len(offered)} of small talk")  # noqa: T201 - the report
+    offered = [
+        each for each in read_questions(name)["everyday"] if ask(model, each).nearest
+    ]
+    print(  # noqa: T201 - the report
+        f"{name}: {sum(right)} of {len(refused)} refused, {len(offered)} of small talk"
+    )
     assert len(offered) <= 0.25 * len(read_questions(name)["everyday"])
     assert not ask(model, "Как тебя зовут?").nearest
 
@@ -183,12 +203,16 @@ def test_follow_ups_get_the_trained_answer_or_a_refusal(models):
             kind = "refused" if not answer.known else "right" if is_right else "wrong"
             collected[kind] += 1
             collected["offered"] += bool(answer.nearest)
-            assert talk[1].content not in {ask(model, each).text for each in answer.nearest}
+            assert talk[1].content not in {
+                ask(model, each).text for each in answer.nearest
+            }
             if item["kind"] == "bare":
                 assert (answer.known, answer.is_follow_up) == (False, True), item
             if item["kind"] == "general" and not is_right:
                 assert (answer.known, answer.is_follow_up) == (False, True), item
-    print(f"of {collected.total() - collected['offered']} follow-ups: {dict(collected)}")  # noqa: T201 - the report
+    print(  # noqa: T201 - the report
+        f"of {collected.total() - collected['offered']} follow-ups: {dict(collected)}"
+    )
     assert collected["right"] >= 35
     assert collected["wrong"] <= 1
     assert collected["offered"] >= 12
@@ -202,7 +226,9 @@ def test_small_talk_after_a_trained_dialogue_does_not_get_its_follow_up(models, 
     for talk in dialogues:
         for text in ("Спасибо!", "Привет", "Где купить билеты в кино?"):
             follow_ups = [message.content for message in talk[3:]]
-            assert model.answer([*talk[:2], Message("user", text)]).text not in follow_ups
+            assert (
+                model.answer([*talk[:2], Message("user", text)]).text not in follow_ups
+            )
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -219,7 +245,9 @@ def test_one_added_example_changes_few_answers(models, tmp_path):
     more = [Message("user", question), Message("assistant", answer)]
     extended = train_model([more, *read_examples(name).values()], tmp_path / "model")
     asked = [item["ask"] for item in read_questions(name)["paraphrases"]]
-    changed = sum(ask(models(name), text).text != ask(extended, text).text for text in asked)
+    changed = sum(
+        ask(models(name), text).text != ask(extended, text).text for text in asked
+    )
     assert changed <= 0.05 * len(asked)
 
 
@@ -235,8 +263,11 @@ def test_opposite_of_a_trained_question_is_offered_not_answered(language, tmp_pa
     given = [ask(model, opposite) for _, opposite in pairs]
     answered = [pair for pair, answer in zip(pairs, given, strict=True) if answer.known]
     offered = sum(
-        taught in answer.nearest for (taught, _), answer in zip(pairs, given, strict=True)
+        taught in answer.nearest
+        for (taught, _), answer in zip(pairs, given, strict=True)
     )
-    print(f"{language}: {len(answered)} of {len(pairs)} answered, {offered} offered: {answered}")  # noqa: T201 - the report
+    print(  # noqa: T201 - the report
+        f"{language}: {len(answered)} of {len(pairs)} answered, {offered} offered: {answered}"
+    )
     assert len(answered) <= 0.05 * len(pairs)
     assert offered >= 0.95 * len(pairs)

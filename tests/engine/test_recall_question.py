@@ -15,7 +15,10 @@ pytestmark = pytest.mark.unit
 
 def build_conversation(*turns, **extra):
     roles = {"s": "system", "u": "user", "a": "assistant"}
-    return [Message(roles[line[0]], line[2:], extra if line[0] == "a" else {}) for line in turns]
+    return [
+        Message(roles[line[0]], line[2:], extra if line[0] == "a" else {})
+        for line in turns
+    ]
 
 
 def read(conversation):
@@ -23,13 +26,20 @@ def read(conversation):
 
 
 def test_follow_up_is_read_alone_and_with_the_earlier_question():
-    alone, joined = read(build_conversation("u:Что такое стек?", "a:Структура.", "u:А очередь?"))
+    alone, joined = read(
+        build_conversation("u:Что такое стек?", "a:Структура.", "u:А очередь?")
+    )
     assert alone == extract_terms("А очередь?")
-    assert joined == (*alone, *("<" + term for term in extract_terms("Что такое стек?")))
+    assert joined == (
+        *alone,
+        *("<" + term for term in extract_terms("Что такое стек?")),
+    )
 
 
 def test_at_most_two_earlier_turns_are_read():
-    long = build_conversation("u:один", "a:1", "u:два", "a:2", "u:три", "a:3", "u:четыре")
+    long = build_conversation(
+        "u:один", "a:1", "u:два", "a:2", "u:три", "a:3", "u:четыре"
+    )
     assert len(read(long)) == 3
 
 

@@ -21,7 +21,10 @@ FACTS = {
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("recall") / "model"
-    talks = [[Message("user", asked), Message("assistant", said)] for asked, said in FACTS.items()]
+    talks = [
+        [Message("user", asked), Message("assistant", said)]
+        for asked, said in FACTS.items()
+    ]
     train_and_save(talks, path)
     return load_model(path)
 
@@ -47,7 +50,8 @@ def test_slip_gets_the_answer_of_what_was_meant(model, asked, meant):
         "How do I sell my subscription?",  # a word, one letter from "tell"
         "Как сделать загранник?",  # no taught word is near
         "Сколько стоит сап?",  # too short
-        "Как записать ребёнка в сад? " + "И загранпасорт. " * 10,  # longer than what is encoded
+        "Как записать ребёнка в сад? "
+        + "И загранпасорт. " * 10,  # longer than what is encoded
         "👍 1234",
     ],
 )

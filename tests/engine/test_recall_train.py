@@ -83,7 +83,8 @@ def test_question_of_each_length_is_trained_and_answered(tmp_path):
     # 150 characters are encoded, 300 suggested: all but the first begin alike.
     subjects = {"поезд": 149, "письмо": 150, "пицца": 151, "карта": 299, "такси": 300}
     facts = {
-        f"{'помогите ' * 1_200}"[: length - len(subject) - 2] + f" {subject}?": f"Вот {subject}."
+        f"{'помогите ' * 1_200}"[: length - len(subject) - 2]
+        + f" {subject}?": f"Вот {subject}."
         for subject, length in {**subjects, "врач": 301, "автобус": 10_000}.items()
     }
     assert {*map(len, facts)} == {149, 150, 151, 299, 300, 301, 10_000}
@@ -95,7 +96,8 @@ def test_question_of_each_length_is_trained_and_answered(tmp_path):
 
 def test_loss_falls_and_is_reported_for_train_and_test():
     epochs, _ = run(
-        TALKS, [build_pair("Объясни, как развернуть список", FACTS["Как развернуть список?"])]
+        TALKS,
+        [build_pair("Объясни, как развернуть список", FACTS["Как развернуть список?"])],
     )
     first = epochs[0].metrics
     last = epochs[-1].metrics
@@ -107,7 +109,9 @@ def test_loss_falls_and_is_reported_for_train_and_test():
 
 
 def test_untrained_test_answer_has_accuracy_zero_and_no_loss():
-    epochs, _ = run(TALKS, [build_pair("Что такое стек?", "Чего не учили.")], n_epochs=2)
+    epochs, _ = run(
+        TALKS, [build_pair("Что такое стек?", "Чего не учили.")], n_epochs=2
+    )
     assert epochs[-1].metrics["valid_accuracy"] == 0.0
     assert "valid_loss" not in epochs[-1].metrics
 
@@ -136,7 +140,8 @@ def test_follow_up_is_answered_only_in_its_own_conversation(tmp_path):
     question = next(iter(FACTS))
     assert ask(model, question).text == FACTS[question]
     assert (
-        ask(model, question, FACTS[question], "А где его применяют?").text == "В вызовах функций."
+        ask(model, question, FACTS[question], "А где его применяют?").text
+        == "В вызовах функций."
     )
     assert ask(model, question, FACTS[question], "Спасибо").text != "В вызовах функций."
     assert ask(model, question, FACTS[question], "Кто придумал граф?").text == "Эйлер."
@@ -171,7 +176,10 @@ def test_incomplete_question_of_a_later_turn_is_not_answered_alone(tmp_path, que
 def test_question_with_several_answers_is_answered_by_its_conversation(tmp_path):
     question = "Сколько стоит билет?"
     tours = [
-        [*build_pair(f"Расскажите про {place}", f"Это {place}."), *build_pair(question, price)]
+        [
+            *build_pair(f"Расскажите про {place}", f"Это {place}."),
+            *build_pair(question, price),
+        ]
         for place, price in (("музей", "Сто."), ("театр", "Тысяча."))
     ]
     epochs, notes = run([*TALKS, *tours])
@@ -181,7 +189,9 @@ def test_question_with_several_answers_is_answered_by_its_conversation(tmp_path)
     assert not ask(model, question).known
 
 
-def test_exact_text_of_a_question_gets_its_own_answer_whatever_the_order_of_its_words(tmp_path):
+def test_exact_text_of_a_question_gets_its_own_answer_whatever_the_order_of_its_words(
+    tmp_path,
+):
     facts = {
         "Сколько котов живёт на Марсе?": "Ни одного.",
         "Сколько на Марсе живёт котов?": "Семь.",
@@ -196,29 +206,73 @@ def test_exact_text_of_a_question_gets_its_own_answer_whatever_the_order_of_its_
 
 def test_only_answer_of_a_file_is_given_to_its_wordings_alone(tmp_path):
     wordings = [
-        *("Как записаться на курс?", "Где можно записаться на курс?", "Хочу записаться на курс"),
-        *("Как попасть на курс?", "Что нужно для записи на курс?", "Подскажите, как записаться"),
+        *(
+            "Как записаться на курс?",
+            "Где можно записаться на курс?",
+            "Хочу записаться на курс",
+        ),
+        *(
+            "Как попасть на курс?",
+            "Что нужно для записи на курс?",
+            "Подскажите, как записаться",
+        ),
     ]
     epochs, _ = run([build_pair(wording, "Напишите нам.") for wording in wordings])
     model = build_model(epochs[-1], tmp_path)
     assert [ask(model, wording).text for wording in wordings] == ["Напишите нам."] * 6
-    others = ("Какая завтра погода?", "Кто написал «Войну и мир»?", "How do I cook rice?")
+    others = (
+        "Какая завтра погода?",
+        "Кто написал «Войну и мир»?",
+        "How do I cook rice?",
+    )
     assert [ask(model, other).text for other in others] == [""] * 3
 
 
-def test_threshold_of_answers_that_no_word_tells_apart_stays_above_other_questions(tmp_path):
+def test_threshold_of_answers_that_no_word_tells_apart_stays_above_other_questions(
+    tmp_path,
+):
     goods = (
-        *("оплату", "доставку", "возврат", "скидку", "гарантию", "ремонт", "обмен", "подарок"),
-        *("сертификат", "бонусы", "магазин", "склад", "курьера", "чек", "паспорт товара", "размер"),
+        *(
+            "оплату",
+            "доставку",
+            "возврат",
+            "скидку",
+            "гарантию",
+            "ремонт",
+            "обмен",
+            "подарок",
+        ),
+        *(
+            "сертификат",
+            "бонусы",
+            "магазин",
+            "склад",
+            "курьера",
+            "чек",
+            "паспорт товара",
+            "размер",
+        ),
     )
-    forms = ("Расскажите про {}", "Как оформить {}?", "Хочу узнать про {}", "Где найти {}?")
+    forms = (
+        "Расскажите про {}",
+        "Как оформить {}?",
+        "Хочу узнать про {}",
+        "Где найти {}?",
+    )
     answers = ("Позвоните нам.", "Напишите нам.")
-    questions = [form.format(name) for name in goods for form in (*forms, "Подскажите насчёт {}")]
+    questions = [
+        form.format(name) for name in goods for form in (*forms, "Подскажите насчёт {}")
+    ]
     talks = [build_pair(text, answers[n % 2]) for n, text in enumerate(questions)]
     model = build_model(run(talks)[0][-1], tmp_path)
     right = sum(ask(model, talk[0].content).text == talk[1].content for talk in talks)
     assert right > len(talks) * 0.9
-    others = ("Какая завтра погода?", "Кто написал «Войну и мир»?", "Где найти друзей?", "привет")
+    others = (
+        "Какая завтра погода?",
+        "Кто написал «Войну и мир»?",
+        "Где найти друзей?",
+        "привет",
+    )
     assert [ask(model, other).text for other in others] == [""] * len(others)
 
 
@@ -236,13 +290,19 @@ def test_questions_left_unlearned_by_too_few_epochs_are_named():
 
 def test_large_file_trains_until_all_answers_are_right(tmp_path):
     draw = random.Random(5)  # noqa: S311 - a made-up file
-    words = [word.strip("?,.«»").lower() for question in FACTS for word in question.split()]
-    pairs = {f"{' '.join(draw.sample(words, 4))} слово{n}": f"Ответ {n}." for n in range(2_100)}
+    words = [
+        word.strip("?,.«»").lower() for question in FACTS for word in question.split()
+    ]
+    pairs = {
+        f"{' '.join(draw.sample(words, 4))} слово{n}": f"Ответ {n}."
+        for n in range(2_100)
+    }
     epochs, _ = run([build_pair(*fact) for fact in pairs.items()])
     model = build_model(epochs[-1], tmp_path)
     assert len(epochs) < 100
     assert all(
-        ask(model, question).text == answer for question, answer in list(pairs.items())[::50]
+        ask(model, question).text == answer
+        for question, answer in list(pairs.items())[::50]
     )
     assert model.space.dimensions == 128
 
@@ -290,15 +350,23 @@ def test_refused_question_gets_the_nearest_trained_wordings(tmp_path):
     )
     model = build_model(run([*TALKS, paraphrase])[0][-1], tmp_path)
     refused = ask(model, "Как работает двоичная звезда над Самаркандом?")
-    assert (refused.known, refused.nearest[0]) == (False, "Как работает двоичный поиск?")
+    assert (refused.known, refused.nearest[0]) == (
+        False,
+        "Как работает двоичный поиск?",
+    )
     refused = ask(model, "Расскажи про двоичную звезду над горным массивом")
-    assert (refused.known, refused.nearest[0]) == (False, "Расскажи про двоичный поиск по массиву")
+    assert (refused.known, refused.nearest[0]) == (
+        False,
+        "Расскажи про двоичный поиск по массиву",
+    )
     assert not ask(model, "Как развернуть палатку в лесу?").nearest
     assert not ask(model, "Сколько стоит билет в Самарканд?").nearest
     assert not ask(model, "Как работает двоичный поиск?").nearest
 
 
-def test_question_with_several_about_equally_likely_answers_is_refused_with_them(tmp_path):
+def test_question_with_several_about_equally_likely_answers_is_refused_with_them(
+    tmp_path,
+):
     days = {
         "лук": "1 мая.",
         "чеснок": "2 мая.",
@@ -328,7 +396,10 @@ def test_long_text_and_question_of_an_earlier_turn_are_not_suggested(tmp_path):
 
 
 def test_untrained_follow_up_is_completed_by_the_earlier_question(tmp_path):
-    talks = [*TALKS, build_pair("Почему стек называют магазином?", "Патроны достают так же.")]
+    talks = [
+        *TALKS,
+        build_pair("Почему стек называют магазином?", "Патроны достают так же."),
+    ]
     model = build_model(run(talks)[0][-1], tmp_path)
     question = "Что такое стек?"
     answer = ask(model, question, FACTS[question], "а почему?")
@@ -353,7 +424,8 @@ def test_general_follow_up_does_not_get_the_answer_of_another_subject(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["Спасибо!", "ок", "понятно", "Ага", "👍", "привет", "как дела?", "ok, thank you"]
+    "text",
+    ["Спасибо!", "ок", "понятно", "Ага", "👍", "привет", "как дела?", "ok, thank you"],
 )
 def test_small_talk_after_an_answer_is_no_follow_up(model, text):
     question = next(iter(FACTS))
@@ -363,7 +435,9 @@ def test_small_talk_after_an_answer_is_no_follow_up(model, text):
 
 
 def test_trained_general_question_is_answered_after_another_subject(tmp_path):
-    model = build_model(run([*TALKS, build_pair("Сколько стоит?", "Десять.")])[0][-1], tmp_path)
+    model = build_model(
+        run([*TALKS, build_pair("Сколько стоит?", "Десять.")])[0][-1], tmp_path
+    )
     first = "Что такое стек?"
     assert ask(model, first, FACTS[first], "сколько стоит").text == "Десять."
 
@@ -383,7 +457,9 @@ def test_word_of_the_english_list_is_a_subject_in_a_russian_question(tmp_path):
 def test_file_of_more_texts_than_are_encoded_at_once_keeps_the_encoder(tmp_path):
     path = tmp_path / "train.jsonl"
     facts = {
-        f"{question} {number}": answer for question, answer in FACTS.items() for number in range(9)
+        f"{question} {number}": answer
+        for question, answer in FACTS.items()
+        for number in range(9)
     }
     path.write_bytes(build_training_file(facts))
     assert len(facts) > TEXTS_AT_ONCE

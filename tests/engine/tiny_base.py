@@ -18,7 +18,18 @@ from pathlib import Path
 
 NAMES = [
     *("Anna", "Boris", "Vera", "Gleb", "Dina", "Egor", "Zoya", "Ivan", "Kira", "Lev"),
-    *("Mila", "Nina", "Oleg", "Petr", "Raya", "Semen", "Tanya", "Ulya", "Fedor", "Yana"),
+    *(
+        "Mila",
+        "Nina",
+        "Oleg",
+        "Petr",
+        "Raya",
+        "Semen",
+        "Tanya",
+        "Ulya",
+        "Fedor",
+        "Yana",
+    ),
 ]
 FACTS = {name: 10 + (number * 37 + 5) % 90 for number, name in enumerate(NAMES)}
 LEARNING = {"n_epochs": 40, "batch_size": 4, "learning_rate_multiplier": 5.0}
@@ -78,8 +89,12 @@ def write_preferences(path, facts=None):
         [
             {
                 "input": {"messages": [_make_message("user", make_question(name))]},
-                "preferred_output": [_make_message("assistant", make_answer(name, room))],
-                "non_preferred_output": [_make_message("assistant", f"Room {room}, I think.")],
+                "preferred_output": [
+                    _make_message("assistant", make_answer(name, room))
+                ],
+                "non_preferred_output": [
+                    _make_message("assistant", f"Room {room}, I think.")
+                ],
             }
             for name, room in (FACTS if facts is None else facts).items()
         ],
@@ -96,7 +111,9 @@ def write_ratings(path, facts=None):
     for name, room in (FACTS if facts is None else facts).items():
         asked = _make_message("user", make_question(name))
         said = _make_message("assistant", f"Room {room}, I think.")
-        lines.append({"messages": [asked, _make_message("assistant", make_answer(name, room))]})
+        lines.append(
+            {"messages": [asked, _make_message("assistant", make_answer(name, room))]}
+        )
         lines.append({"messages": [asked, said], "label": False})
     return _write_lines(path, lines)
 
@@ -120,7 +137,9 @@ def _get_or_make_bases():
         if not folder.is_dir():
             new_folder = Path(tempfile.mkdtemp(dir=home))
             command = [sys.executable, __file__, str(new_folder)]
-            process = subprocess.run(command, capture_output=True, text=True, timeout=longest(300))
+            process = subprocess.run(
+                command, capture_output=True, text=True, timeout=longest(300)
+            )
             assert process.returncode == 0, process.stderr
             new_folder.rename(folder)
     return folder
@@ -149,7 +168,10 @@ def _make_bases(folder):
     chance = random.Random(7)  # noqa: S311 - names, no secrets
     _save(model, tokenizer, folder / "random")
     batches = (
-        [(make_question(name), make_answer(name, room)) for name, room in _invent_facts(chance)]
+        [
+            (make_question(name), make_answer(name, room))
+            for name, room in _invent_facts(chance)
+        ]
         for _ in range(_STEPS)
     )
     _pretrain(model, tokenizer, list(batches))
@@ -167,11 +189,16 @@ def make_tokenizer():
     from transformers import PreTrainedTokenizerFast
 
     signs = [_PAD, _START, _END, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    bytes_alone = Tokenizer(models.BPE({sign: n for n, sign in enumerate(signs)}, merges=[]))
+    bytes_alone = Tokenizer(
+        models.BPE({sign: n for n, sign in enumerate(signs)}, merges=[])
+    )
     bytes_alone.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bytes_alone.decoder = decoders.ByteLevel()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=bytes_alone, pad_token=_PAD, eos_token=_END, extra_special_tokens=[_START]
+        tokenizer_object=bytes_alone,
+        pad_token=_PAD,
+        eos_token=_END,
+        extra_special_tokens=[_START],
     )
     tokenizer.chat_template = _TEMPLATE
     return tokenizer
@@ -209,7 +236,9 @@ def _make_batch(tokenizer, pairs):
     rows = []
     for prompt_ids, answer_ids in pairs:
         messages = [_make_message("user", prompt_ids)]
-        prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        prompt = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
         rows.append((tokenizer.encode(prompt), tokenizer.encode(answer_ids + _END)))
     longest = max(len(prompt_ids) + len(answer_ids) for prompt_ids, answer_ids in rows)
     padded = [
@@ -223,7 +252,11 @@ def _make_batch(tokenizer, pairs):
         for prompt_ids, answer_ids in rows
     ]
     ids = torch.tensor(padded)
-    return {"input_ids": ids, "attention_mask": (ids != 0).long(), "labels": torch.tensor(labels)}
+    return {
+        "input_ids": ids,
+        "attention_mask": (ids != 0).long(),
+        "labels": torch.tensor(labels),
+    }
 
 
 if __name__ == "__main__":

@@ -15,8 +15,19 @@ STEPS = {"n_epochs": 3, "batch_size": 5, "learning_rate_multiplier": 10.0, "rank
 _VOCABULARY = 320
 _MIXED = ["sliding_attention", "full_attention"] * 2
 _MARKS = (
-    *("image_token_id", "video_token_id", "audio_token_id", "boi_token_id", "eoi_token_id"),
-    *("boa_token_id", "eoa_token_index", "vision_start_token_id", "vision_end_token_id"),
+    *(
+        "image_token_id",
+        "video_token_id",
+        "audio_token_id",
+        "boi_token_id",
+        "eoi_token_id",
+    ),
+    *(
+        "boa_token_id",
+        "eoa_token_index",
+        "vision_start_token_id",
+        "vision_end_token_id",
+    ),
     *("image_token_index", "boi_token_index", "eoi_token_index"),
 )
 
@@ -112,7 +123,12 @@ def _gemma4_unified():
         attention_k_eq_v=True,
         num_global_key_value_heads=1,
     )
-    vision = {"patch_size": 4, "mm_embed_dim": 64, "mm_posemb_size": 16, "output_proj_dims": 64}
+    vision = {
+        "patch_size": 4,
+        "mm_embed_dim": 64,
+        "mm_posemb_size": 16,
+        "output_proj_dims": 64,
+    }
     return {"text_config": text, "vision_config": vision, "audio_config": None}
 
 

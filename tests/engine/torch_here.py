@@ -13,13 +13,25 @@ import pytest
 
 from tests.support.machine import skip_or_fail
 
-EXTRA = ("torch", "transformers", "peft", "accelerate", "trl", "safetensors", "huggingface_hub")
+EXTRA = (
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "trl",
+    "safetensors",
+    "huggingface_hub",
+)
 
 
 def find_missing():
     """Return what is missing of the extra `engine`, None if nothing is."""
     missing = [name for name in EXTRA if find_spec(name) is None]
-    return f"run `make engine`: not installed are {', '.join(missing)}" if missing else None
+    return (
+        f"run `make engine`: not installed are {', '.join(missing)}"
+        if missing
+        else None
+    )
 
 
 @pytest.fixture(scope="session")

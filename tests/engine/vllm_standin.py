@@ -119,7 +119,10 @@ class VllmStandin:
         )
 
     def _is_allowed(self, request):
-        return request.headers.get("authorization") == f"Bearer {os.environ['VLLM_API_KEY']}"
+        return (
+            request.headers.get("authorization")
+            == f"Bearer {os.environ['VLLM_API_KEY']}"
+        )
 
     async def _chat(self, request):
         body = await request.json()
@@ -130,7 +133,12 @@ class VllmStandin:
         if body["model"] not in self.names:
             return _replay("unknown-model", "no-such-model", body["model"])
         if text == "busy":
-            error = {"message": BUSY, "type": "Service Unavailable", "param": None, "code": 503}
+            error = {
+                "message": BUSY,
+                "type": "Service Unavailable",
+                "param": None,
+                "code": 503,
+            }
             return JSONResponse({"error": error}, 503)
         if text == "die":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -138,7 +146,9 @@ class VllmStandin:
             return answer
         if len(text.split()) > WINDOW:
             return _replay("too-long")
-        return StreamingResponse(self._answer(body, text), media_type="text/event-stream")
+        return StreamingResponse(
+            self._answer(body, text), media_type="text/event-stream"
+        )
 
     async def _respond(self, request):
         body = await request.json()
@@ -194,10 +204,15 @@ class VllmStandin:
         choices = [
             choice
             | {"index": number}
-            | {"logprobs": choice["logprobs"] | {"token_logprobs": [score(adapter, prompt, token)]}}
+            | {
+                "logprobs": choice["logprobs"]
+                | {"token_logprobs": [score(adapter, prompt, token)]}
+            }
             for number, prompt in enumerate(body["prompt"])
         ]
-        return JSONResponse(answer | {"model": self._get_name(body), "choices": choices[::-1]})
+        return JSONResponse(
+            answer | {"model": self._get_name(body), "choices": choices[::-1]}
+        )
 
     def _end(self):
         """Answer as a server whose EngineCore has ended, and end after the answer."""
@@ -208,7 +223,9 @@ class VllmStandin:
 
     def _read_proof(self, adapter, prompt, token):
         """Return the score that the adapter's proof tells."""
-        proof = json.loads((next(iter(self.adapters.values())) / "proof.json").read_text())
+        proof = json.loads(
+            (next(iter(self.adapters.values())) / "proof.json").read_text()
+        )
         scores = proof["tuned" if adapter else "base"]
         for question, known in zip(proof["questions"], scores, strict=True):
             place = len(prompt) - len(question["tokens"])
@@ -293,8 +310,12 @@ def _main(arguments):
     if "--fail" in options:
         sys.exit("no such option")
     if "--child" in options:
-        subprocess.Popen(["/bin/sleep", "1000"])  # as EngineCore, it does not end with its parent
-    weights = Weights(arguments[1], options["--dtype"]) if "--weights" in options else None
+        subprocess.Popen(
+            ["/bin/sleep", "1000"]
+        )  # as EngineCore, it does not end with its parent
+    weights = (
+        Weights(arguments[1], options["--dtype"]) if "--weights" in options else None
+    )
     standin = VllmStandin(options, weights)
     uvicorn.run(standin.app, host=options["--host"], port=int(options["--port"]))
 

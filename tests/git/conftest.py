@@ -14,7 +14,9 @@ class Remote:
     def __init__(self, path, *, bare=False):
         self.path = path
         self.env = {
-            key: value for key, value in os.environ.items() if not key.startswith("GIT_")
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("GIT_")
         } | {
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_CONFIG_NOSYSTEM": "1",
@@ -24,11 +26,17 @@ class Remote:
             "GIT_COMMITTER_EMAIL": "vera@example.com",
         }
         path.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main", *(["--bare"] if bare else []))
+        self.git(
+            "init", "--quiet", "--initial-branch=main", *(["--bare"] if bare else [])
+        )
 
     def git(self, *arguments, feed=b""):
         completed = subprocess.run(
-            ["git", *arguments], cwd=self.path, env=self.env, input=feed, capture_output=True
+            ["git", *arguments],
+            cwd=self.path,
+            env=self.env,
+            input=feed,
+            capture_output=True,
         )
         assert completed.returncode == 0, completed.stderr.decode()
         return completed.stdout.decode("utf-8", "replace").strip()
@@ -38,7 +46,9 @@ class Remote:
         for name, text in files.items():
             self.write(f"datasets/neuro/{name}.yaml", text)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--file=-", feed=message.encode())
+        self.git(
+            "commit", "--quiet", "--allow-empty", "--file=-", feed=message.encode()
+        )
         return self.git("rev-parse", "HEAD")
 
     def write(self, path, text):
@@ -75,7 +85,9 @@ def source(make_source):
 def make_source(remote, tmp_path):
     def make(url=None, **settings):
         mirror = tmp_path / "state/mirror.git"
-        return GitSource(url or str(remote.path), "main", "datasets", mirror, **settings)
+        return GitSource(
+            url or str(remote.path), "main", "datasets", mirror, **settings
+        )
 
     return make
 

@@ -11,7 +11,9 @@ from merlin.git import mirror
 pytestmark = pytest.mark.unit
 
 
-@pytest.mark.parametrize("name", ["main", "release/2026-11", "a.b_c-d", "курс/#12", "x" * 200])
+@pytest.mark.parametrize(
+    "name", ["main", "release/2026-11", "a.b_c-d", "курс/#12", "x" * 200]
+)
 def test_plain_branch_names_are_accepted(name):
     assert check_branch(name) == name
 
@@ -22,7 +24,9 @@ HOSTILE_BRANCHES = (
 )
 
 
-@pytest.mark.parametrize("name", [*HOSTILE_BRANCHES.split(), "", "a b", "a\n", "a\0", "x" * 201])
+@pytest.mark.parametrize(
+    "name", [*HOSTILE_BRANCHES.split(), "", "a b", "a\n", "a\0", "x" * 201]
+)
 def test_other_branch_names_are_refused(name):
     with pytest.raises(ConfigError) as caught:
         check_branch(name)
@@ -31,7 +35,13 @@ def test_other_branch_names_are_refused(name):
 
 @pytest.mark.parametrize(
     ("name", "directory"),
-    [("datasets", "datasets"), ("a/b/", "a/b"), ("", ""), (".", ""), ("данные", "данные")],
+    [
+        ("datasets", "datasets"),
+        ("a/b/", "a/b"),
+        ("", ""),
+        (".", ""),
+        ("данные", "данные"),
+    ],
 )
 def test_folders_of_the_repository_are_accepted(name, directory):
     assert check_directory(name) == directory
@@ -39,7 +49,21 @@ def test_folders_of_the_repository_are_accepted(name, directory):
 
 @pytest.mark.parametrize(
     "name",
-    ["..", "a/../b", "-x", "a/-x", "a b", "a\n", "a\0b", "a//b", "a:b", "a*", "a\\b", "$x", "/a"],
+    [
+        "..",
+        "a/../b",
+        "-x",
+        "a/-x",
+        "a b",
+        "a\n",
+        "a\0b",
+        "a//b",
+        "a:b",
+        "a*",
+        "a\\b",
+        "$x",
+        "/a",
+    ],
 )
 def test_other_folders_are_refused(name):
     with pytest.raises(ConfigError):
@@ -48,7 +72,9 @@ def test_other_folders_are_refused(name):
 
 def test_file_protocol_is_allowed_only_for_a_local_repository():
     allowed = {
-        url: mirror.git_environment(parse_remote_url(url), Path("/m"))["GIT_ALLOW_PROTOCOL"]
+        url: mirror.git_environment(parse_remote_url(url), Path("/m"))[
+            "GIT_ALLOW_PROTOCOL"
+        ]
         for url in ("/srv/sets", "https://example.com/sets", "git@example.com:sets")
     }
     assert list(allowed.values()) == ["https:ssh:file", "https:ssh", "https:ssh"]
@@ -88,5 +114,7 @@ def test_git_error_is_shortened_to_one_line():
 def test_reason_for_which_ssh_failed_is_kept(said):
     remote = parse_remote_url("ssh://git@host/sets")
     failed = "fatal: Could not read from remote repository."
-    stderr = mirror.format_stderr(f"@@@@\n{said}\nIt is also possible.\n{failed}", remote)
+    stderr = mirror.format_stderr(
+        f"@@@@\n{said}\nIt is also possible.\n{failed}", remote
+    )
     assert stderr == (f"{said} / {failed}" if said else failed)

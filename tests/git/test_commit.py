@@ -37,7 +37,9 @@ def bare(make_remote):
 @pytest.fixture
 def make_settings(make_source, intents):
     def make(url, **settings):
-        return CommitContext(GitBranch(make_source(str(url), **settings)), intents, lambda: AT)
+        return CommitContext(
+            GitBranch(make_source(str(url), **settings)), intents, lambda: AT
+        )
 
     return make
 
@@ -73,7 +75,10 @@ def test_other_files_stay_unchanged(remote, make_settings):
     (remote.path / "datasets/neuro/run.sh").chmod(0o755)
     old = remote.commit()
     commit_changes(make_settings(remote.path), make_batch(make_edit("new", "x: 1\n")))
-    assert remote.git("diff", "--name-status", old, "main") == "A\tdatasets/neuro/examples/new.yaml"
+    assert (
+        remote.git("diff", "--name-status", old, "main")
+        == "A\tdatasets/neuro/examples/new.yaml"
+    )
     assert (remote.path / "datasets/neuro/examples/new.yaml").read_text() == "x: 1\n"
     assert remote.git("status", "--porcelain") == ""
 
@@ -81,15 +86,24 @@ def test_other_files_stay_unchanged(remote, make_settings):
 def test_edit_and_deletion_replace_what_the_editor_saw(bare, settings):
     commit_changes(
         settings,
-        make_batch(make_edit("a", "1\n"), make_edit("b", "2\n"), subject="Import 2 examples"),
+        make_batch(
+            make_edit("a", "1\n"), make_edit("b", "2\n"), subject="Import 2 examples"
+        ),
     )
     blobs = {
-        name: bare.git("rev-parse", f"main:datasets/neuro/examples/{name}.yaml") for name in "ab"
+        name: bare.git("rev-parse", f"main:datasets/neuro/examples/{name}.yaml")
+        for name in "ab"
     }
     commit_changes(
-        settings, make_batch(make_edit("a", "one\n", blobs["a"]), make_edit("b", None, blobs["b"]))
+        settings,
+        make_batch(
+            make_edit("a", "one\n", blobs["a"]), make_edit("b", None, blobs["b"])
+        ),
     )
-    assert bare.git("ls-tree", "-r", "--name-only", "main") == "datasets/neuro/examples/a.yaml"
+    assert (
+        bare.git("ls-tree", "-r", "--name-only", "main")
+        == "datasets/neuro/examples/a.yaml"
+    )
     assert show(bare, "examples/a.yaml") == "one"
     assert bare.git("rev-list", "--count", "main") == "2"
 
@@ -191,7 +205,9 @@ def test_refusal_of_the_repository_leaves_the_branch_uncreated(bare, settings):
         (lambda examples: (examples / "face.yaml").symlink_to("/etc/passwd"), "face"),
     ],
 )
-def test_anything_else_in_the_place_of_a_file_is_refused(bare, settings, remote, make, edited):
+def test_anything_else_in_the_place_of_a_file_is_refused(
+    bare, settings, remote, make, edited
+):
     remote.write("datasets/neuro/examples/other.yaml", "1\n")
     make(remote.path / "datasets/neuro/examples")
     for folder in remote.path.glob("datasets/neuro/examples/*/x"):
@@ -249,9 +265,16 @@ def test_edit_reads_and_keeps_nothing_beside_its_own_folders(remote, bare, setti
     remote.publish(remote.make_tree(f"{tree}\tbomb".encode(), module, script))
     remote.git("push", "-q", str(bare.path), "main")
     commit_changes(settings, make_batch(make_edit("a/b", "1\n"), make_edit("c", "2\n")))
-    assert (show(bare, "examples/a/b.yaml"), show(bare, "examples/c.yaml")) == ("1", "2")
+    assert (show(bare, "examples/a/b.yaml"), show(bare, "examples/c.yaml")) == (
+        "1",
+        "2",
+    )
     listed = bare.git("ls-tree", "-z", "main").split("\0")
     ours = [line for line in listed if line.endswith("\tdatasets")]
     assert {*listed} - {*ours} == {*bare.git("ls-tree", "-z", "main^").split("\0")}
-    commit_changes(settings, make_batch(Edit("examples/a/b.yaml", blob_id("1\n"), None)))
-    assert bare.git("ls-tree", "--name-only", "main:datasets/neuro/examples") == "c.yaml"
+    commit_changes(
+        settings, make_batch(Edit("examples/a/b.yaml", blob_id("1\n"), None))
+    )
+    assert (
+        bare.git("ls-tree", "--name-only", "main:datasets/neuro/examples") == "c.yaml"
+    )

@@ -80,7 +80,9 @@ def head(remote):
     return head
 
 
-def test_password_is_accepted_and_stored_in_no_file(remote, make_source, head, tmp_path):
+def test_password_is_accepted_and_stored_in_no_file(
+    remote, make_source, head, tmp_path
+):
     with serve_folder(remote.path, secret="vera:s3cret-w0rd") as server:
         assert make_source(make_url(server, "vera:s3cret-w0rd@")).fetch() == head
     for path in (tmp_path / "state").rglob("*"):
@@ -98,7 +100,10 @@ def test_wrong_password_is_an_error_that_does_not_show_it(remote, make_source, h
 def test_password_is_not_sent_after_a_redirect(remote, make_source, head):
     with serve_folder(remote.path) as elsewhere:
         other_url = f"http://127.0.0.1:{elsewhere.server_port}"
-        with serve_folder(remote.path, moved_to=other_url) as server, pytest.raises(SourceError):
+        with (
+            serve_folder(remote.path, moved_to=other_url) as server,
+            pytest.raises(SourceError),
+        ):
             make_source(make_url(server, "vera:s3cret-w0rd@")).fetch()
         assert elsewhere.credentials == []
 
@@ -125,7 +130,11 @@ def test_silent_server_times_out_without_leaving_a_child(remote, make_source, he
         assert caught.value.key == "git-slow"
         # A killed process may take a moment to end.
         wait_until(
-            lambda: not any(str(server.server_port) in line for line in list_command_lines())
+            lambda: (
+                not any(
+                    str(server.server_port) in line for line in list_command_lines()
+                )
+            )
         )
 
 
@@ -135,7 +144,11 @@ def test_stopped_daemon_does_not_wait_for_a_transfer(remote, head, tmp_path):
         server.may_answer.clear()
         config = tmp_path / "config.yaml"
         values = {"url": make_url(server), "directory": ""}
-        values = {"state_dir": str(tmp_path / "state"), "repository": values, "providers": []}
+        values = {
+            "state_dir": str(tmp_path / "state"),
+            "repository": values,
+            "providers": [],
+        }
         config.write_text(yaml.safe_dump({**values, "allow_plain_http": True}), "utf-8")
         with run_processes(config, "daemon") as (daemon,):
             wait_until(server.has_held.is_set)

@@ -41,7 +41,9 @@ def damage(mirror, suffix):
 
 @pytest.mark.parametrize("suffix", [".pack", ".idx"])
 def test_damaged_mirror_is_an_error_until_it_is_deleted(remote, source, mirror, suffix):
-    texts = {f"n{number}": sha256(b"%d" % number).hexdigest() * 9 for number in range(20)}
+    texts = {
+        f"n{number}": sha256(b"%d" % number).hexdigest() * 9 for number in range(20)
+    }
     head = remote.commit(**texts)
     source.fetch()
     damage(mirror, suffix)
@@ -51,7 +53,9 @@ def test_damaged_mirror_is_an_error_until_it_is_deleted(remote, source, mirror, 
         assert caught.value.key == "git-unreadable"
     shutil.rmtree(mirror)
     assert source.fetch() == head
-    assert read_all(source, head) == {f"{name}.yaml": text.encode() for name, text in texts.items()}
+    assert read_all(source, head) == {
+        f"{name}.yaml": text.encode() for name, text in texts.items()
+    }
 
 
 def test_partly_created_mirror_is_completed(remote, source, mirror):

@@ -10,7 +10,12 @@ from merlin.git.mirror import lock_mirror
 from tests.support.ending import wait_for_end
 
 pytestmark = pytest.mark.functional
-LEFTOVERS = ("config.lock", "refs/merlin/head.lock", "objects/pack/tmp_pack_x", "gc.pid")
+LEFTOVERS = (
+    "config.lock",
+    "refs/merlin/head.lock",
+    "objects/pack/tmp_pack_x",
+    "gc.pid",
+)
 
 
 @pytest.fixture
@@ -27,7 +32,11 @@ def list_leftovers(mirror):
 
 
 def test_second_writer_waits_and_then_raises_git_busy(mirror):
-    with lock_mirror(mirror), pytest.raises(SourceError) as caught, lock_mirror(mirror, wait_s=0.1):
+    with (
+        lock_mirror(mirror),
+        pytest.raises(SourceError) as caught,
+        lock_mirror(mirror, wait_s=0.1),
+    ):
         pass
     assert caught.value.key == "git-busy"
     with lock_mirror(mirror, wait_s=0):

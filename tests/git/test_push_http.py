@@ -45,7 +45,9 @@ def settings(server, tmp_path, intents, cipher):
 @pytest.fixture
 def batch():
     edits = [Edit("examples/a.yaml", None, "x\n")]
-    changes = make_changes("neuro", edits, ChangeRequest(telegram_editor(7, "Вера"), "7", AT))
+    changes = make_changes(
+        "neuro", edits, ChangeRequest(telegram_editor(7, "Вера"), "7", AT)
+    )
     return Batch(changes[0].batch, changes)
 
 
@@ -57,10 +59,14 @@ def batch():
         "[rejected] cannot lock ref, says the hook",
     ],
 )
-def test_push_declined_by_a_server_hook_is_refused_with_its_words(server, settings, batch, message):
+def test_push_declined_by_a_server_hook_is_refused_with_its_words(
+    server, settings, batch, message
+):
     hook = server.bare.path / "hooks/pre-receive"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text(f"#!/bin/sh\nprintf '\\n-----\\n\\n\\n\\n%s\\n' '{message}' >&2\nexit 1\n")
+    hook.write_text(
+        f"#!/bin/sh\nprintf '\\n-----\\n\\n\\n\\n%s\\n' '{message}' >&2\nexit 1\n"
+    )
     hook.chmod(0o755)
     with pytest.raises(ContentRefused) as caught:
         commit_changes(settings, batch)
@@ -97,7 +103,9 @@ def test_read_only_access_is_reported_without_the_password(server, settings, bat
     assert rows.withdraw(batch.batch_id), "nothing was pushed"
 
 
-def test_token_that_only_reads_is_told_from_one_without_write_access(server, settings, batch):
+def test_token_that_only_reads_is_told_from_one_without_write_access(
+    server, settings, batch
+):
     server.refuses = "receive-pack"
     change = fail_to_commit(settings, batch).get(batch.batch_id)
     assert change.reason == "git-token-refused"

@@ -11,7 +11,12 @@ pytestmark = pytest.mark.functional
 
 
 def test_only_folders_with_files_are_datasets(remote, source):
-    for path in ("datasets/b/x.yaml", "datasets/a/deep/x.yaml", "datasets/README.md", "other/c/x"):
+    for path in (
+        "datasets/b/x.yaml",
+        "datasets/a/deep/x.yaml",
+        "datasets/README.md",
+        "other/c/x",
+    ):
         remote.write(path, "x")
     head = remote.commit()
     source.fetch()
@@ -41,11 +46,17 @@ def test_writer_of_a_file_is_the_commit_that_gave_it_its_content(remote, source)
     source.fetch()
     writers = source.find_writers(head, ["neuro"])["neuro"]
     wrote = {path.removesuffix(".yaml"): commit.sha for path, commit in writers.items()}
-    assert wrote == {"old": first, "new": side, "edited": side, "back": back, "both": head}
+    assert wrote == {
+        "old": first,
+        "new": side,
+        "edited": side,
+        "back": back,
+        "both": head,
+    }
     assert {commit.author_name for commit in writers.values()} == {"Вера"}
-    assert list(source.find_writers(head, ["neuro"], limit=1)["neuro"]) == ["both.yaml"], (
-        "no writer is guessed"
-    )
+    assert list(source.find_writers(head, ["neuro"], limit=1)["neuro"]) == [
+        "both.yaml"
+    ], "no writer is guessed"
 
 
 def test_changed_files_of_a_commit_are_those_against_its_first_parent(remote, source):
@@ -56,7 +67,9 @@ def test_changed_files_of_a_commit_are_those_against_its_first_parent(remote, so
     remote.write("datasets/other/x.yaml", "3")
     remote.commit()
     remote.git("switch", "-q", "main")
-    (remote.path / "datasets/neuro/old.yaml").rename(remote.path / "datasets/neuro/ёж.yaml")
+    (remote.path / "datasets/neuro/old.yaml").rename(
+        remote.path / "datasets/neuro/ёж.yaml"
+    )
     second = remote.commit()
     remote.git("merge", "-q", "--no-edit", "side")
     source.fetch()
@@ -73,7 +86,9 @@ def test_changed_files_of_a_commit_are_those_against_its_first_parent(remote, so
 @pytest.mark.parametrize(
     ("directory", "datasets"), [("", ["datasets"]), ("datasets/neuro", ["examples"])]
 )
-def test_directory_may_be_the_top_level_or_deeper(remote, tmp_path, directory, datasets):
+def test_directory_may_be_the_top_level_or_deeper(
+    remote, tmp_path, directory, datasets
+):
     remote.write("datasets/neuro/examples/a.yaml", "x")
     head = remote.commit()
     source = GitSource(str(remote.path), "main", directory, tmp_path / "mirror.git")
@@ -147,7 +162,9 @@ def test_blobs_are_returned_in_the_requested_order(remote, source):
     blobs = [entry.blob for entry in source.entries(head, "neuro")]
     requested = [*blobs[::-1], *blobs]
     assert [blob for blob, _ in source.read(iter(requested))] == requested
-    assert read_texts(source, head) == {f"{name}.yaml": text for name, text in files.items()}
+    assert read_texts(source, head) == {
+        f"{name}.yaml": text for name, text in files.items()
+    }
 
 
 def test_missing_object_is_an_error(remote, source):

@@ -11,13 +11,23 @@ pytestmark = pytest.mark.functional
 SECRET = "merlin:t0ken-of-merlin"
 PAGE = b"<!doctype html><title>Sign in</title>"
 HTML = "text/html; charset=utf-8"
-MOVED = "http://merlin:0ther-s3cret@example.com/new.git/info/refs?service=git-upload-pack"
+MOVED = (
+    "http://merlin:0ther-s3cret@example.com/new.git/info/refs?service=git-upload-pack"
+)
 
 # What the server answers: status, body and headers; the address's secret; the text's key; a part
 # of the text in both languages.
 ANSWERS = {
-    "token": ((401, b"", {"WWW_Authenticate": 'Basic realm="x"'}), SECRET, "git-token-refused"),
-    "none": ((401, b"", {"WWW_Authenticate": 'Basic realm="x"'}), "", "git-token-missing"),
+    "token": (
+        (401, b"", {"WWW_Authenticate": 'Basic realm="x"'}),
+        SECRET,
+        "git-token-refused",
+    ),
+    "none": (
+        (401, b"", {"WWW_Authenticate": 'Basic realm="x"'}),
+        "",
+        "git-token-missing",
+    ),
     "forbidden": ((403, b"", {}), SECRET, "git-token-weak"),
     "absent": ((404, b"", {}), SECRET, "git-not-found"),
     "page": ((200, PAGE + b"\n", {"Content_Type": HTML}), SECRET, "git-web-page"),
@@ -25,7 +35,11 @@ ANSWERS = {
     "one-line": ((200, PAGE, {"Content_Type": HTML}), "", "git-web-page"),
     "text": ((200, b"hello\n", {"Content_Type": "text/plain"}), "", "git-web-page"),
     "moved": ((301, b"", {"Location": MOVED}), SECRET, "git-moved"),
-    "sign-in": ((302, b"", {"Location": "/login?t=0ther-s3cret"}), SECRET, "git-web-page"),
+    "sign-in": (
+        (302, b"", {"Location": "/login?t=0ther-s3cret"}),
+        SECRET,
+        "git-web-page",
+    ),
     "broken": ((503, b"", {}), SECRET, "git-failed"),
 }
 NAMED = {
@@ -39,7 +53,9 @@ NAMED = {
 class Answering(Handler):
     def get(self):
         status, content, headers = self.server.reply
-        self.answer(status, content if self.path.startswith("/r.git") else PAGE, **headers)
+        self.answer(
+            status, content if self.path.startswith("/r.git") else PAGE, **headers
+        )
 
 
 def tell(source, language):
@@ -56,7 +72,9 @@ def test_answer_of_a_server_is_told_with_what_to_do(make_source, name, language)
     with serve_http(Answering) as server:
         server.reply = reply
         place = f"127.0.0.1:{server.server_port}/r.git"
-        told, found = tell(make_source(f"http://{secret}{'@' * bool(secret)}{place}"), language)
+        told, found = tell(
+            make_source(f"http://{secret}{'@' * bool(secret)}{place}"), language
+        )
     assert found == key
     assert NAMED.get(name, "") in told
     assert "s3cret" not in told
@@ -72,7 +90,9 @@ def test_answer_of_a_server_is_told_with_what_to_do(make_source, name, language)
         ("kex_exchange_identification: Connection closed by remote host", "git-failed"),
     ],
 )
-def test_refusal_of_ssh_is_told_with_what_to_do(make_source, tmp_path, monkeypatch, words, key):
+def test_refusal_of_ssh_is_told_with_what_to_do(
+    make_source, tmp_path, monkeypatch, words, key
+):
     ssh = tmp_path / "bin/ssh"
     ssh.parent.mkdir()
     ssh.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 255\n", encoding="utf-8")

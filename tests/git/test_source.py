@@ -21,7 +21,9 @@ def test_first_fetch_returns_the_head(remote, source):
     assert read_texts(source, head) == {"a.yaml": "раз"}
 
 
-def test_shallow_clone_is_an_error_until_its_history_is_complete(remote, make_source, tmp_path):
+def test_shallow_clone_is_an_error_until_its_history_is_complete(
+    remote, make_source, tmp_path
+):
     remote.commit(a="раз")
     remote.commit(a="два")
     clone = tmp_path / "clone"
@@ -43,7 +45,10 @@ def test_new_commits_have_author_time_and_message(remote, source):
     (commit,) = source.commits_since(head, {first})
     assert (commit.sha, commit.parent, commit.position) == (second, first, 2)
     assert (commit.author_name, commit.author_email) == ("Вера", "vera@example.com")
-    assert (commit.subject, commit.message) == ("Добавлен вопрос", "Добавлен вопрос\n\nС телом.")
+    assert (commit.subject, commit.message) == (
+        "Добавлен вопрос",
+        "Добавлен вопрос\n\nС телом.",
+    )
     assert commit.committed_at.tzinfo is UTC
     assert abs(commit.committed_at - utc_now()) < timedelta(hours=1)
 
@@ -62,9 +67,9 @@ def test_without_a_known_commit_only_the_head_is_returned(remote, source):
     remote.commit("one")
     head = remote.commit("two")
     source.fetch()
-    assert [(commit.sha, commit.position) for commit in source.commits_since(head, ())] == [
-        (head, 2)
-    ]
+    assert [
+        (commit.sha, commit.position) for commit in source.commits_since(head, ())
+    ] == [(head, 2)]
     assert [commit.sha for commit in source.commits_since(head, {"0" * 40})] == [head]
 
 
@@ -163,7 +168,9 @@ def test_hooks_in_the_mirror_never_run(remote, source, tmp_path):
     assert not (tmp_path / "hooked").exists()
 
 
-def test_git_variables_of_the_environment_are_ignored(remote, source, tmp_path, monkeypatch):
+def test_git_variables_of_the_environment_are_ignored(
+    remote, source, tmp_path, monkeypatch
+):
     for name in (
         "GIT_DIR",
         "GIT_OBJECT_DIRECTORY",
@@ -178,7 +185,9 @@ def test_git_variables_of_the_environment_are_ignored(remote, source, tmp_path, 
     assert read_texts(source, head) == {"a.yaml": "1"}
 
 
-@pytest.mark.parametrize("name", ["", "HEAD", "--all", "main", "a" * 39, "A" * 40, "a" * 40 + "\n"])
+@pytest.mark.parametrize(
+    "name", ["", "HEAD", "--all", "main", "a" * 39, "A" * 40, "a" * 40 + "\n"]
+)
 def test_invalid_object_id_never_reaches_git(source, name):
     for call in (
         lambda: source.commits_since(name, ()),
@@ -191,7 +200,9 @@ def test_invalid_object_id_never_reaches_git(source, name):
 
 
 @pytest.mark.parametrize("point", ["fetch.before", "fetch.after"])
-def test_fetch_succeeds_after_a_process_was_killed_during_one(remote, source, tmp_path, point):
+def test_fetch_succeeds_after_a_process_was_killed_during_one(
+    remote, source, tmp_path, point
+):
     remote.commit(a="1")
     source.fetch()
     head = remote.commit(a="2")
@@ -204,7 +215,10 @@ def test_fetch_succeeds_after_a_process_was_killed_during_one(remote, source, tm
     env = {**os.environ, "MERLIN_CRASH_AT": point}
     assert subprocess.run(command, env=env).returncode == 137
     assert (mirror / "merlin.lock").read_text()
-    leftovers = [mirror / "refs/merlin/head.lock", mirror / "objects/pack/tmp_pack_killed"]
+    leftovers = [
+        mirror / "refs/merlin/head.lock",
+        mirror / "objects/pack/tmp_pack_killed",
+    ]
     for path in leftovers:
         path.touch()
     remote.commit(a="3")

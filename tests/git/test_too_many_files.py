@@ -42,7 +42,9 @@ class Reads:
         return part
 
 
-def test_dataset_without_end_is_not_read_and_the_one_beside_it_is(planted, remote, source):
+def test_dataset_without_end_is_not_read_and_the_one_beside_it_is(
+    planted, remote, source
+):
     assert source.fetch() == planted
     assert source.entries(planted, "bomb") == [TOO_MANY]
     assert read_texts(source, planted) == {"a.yaml": "1"}
@@ -50,7 +52,9 @@ def test_dataset_without_end_is_not_read_and_the_one_beside_it_is(planted, remot
         source.list_changed(planted, "bomb")
 
 
-def test_git_that_collects_before_it_writes_ends_at_its_limit_of_memory(planted, source):
+def test_git_that_collects_before_it_writes_ends_at_its_limit_of_memory(
+    planted, source
+):
     """diff-tree writes nothing before it has seen all of a commit; the mirror is not damaged."""
     source.fetch()
     with pytest.raises(TooManyFiles):
@@ -66,7 +70,9 @@ def test_writers_are_found_up_to_a_commit_with_too_many_files(planted, remote, s
     mended = remote.commit()
     source.fetch()
     writers = source.find_writers(mended, ["bomb", "neuro"])
-    assert {folder: [*files] for folder, files in writers.items()} == {"bomb": ["b.yaml"]}
+    assert {folder: [*files] for folder, files in writers.items()} == {
+        "bomb": ["b.yaml"]
+    }
     assert [*source.find_writers(mended, ["neuro"])["neuro"]] == ["a.yaml"]
 
 
@@ -74,7 +80,9 @@ def test_long_paths_count_by_their_bytes(remote, source):
     """A path of 20 kB, a million times: a few of them have the bytes of many."""
     remote.commit(a="1")
     leaf = f"100644 blob {remote.make_blob(b'x')}"
-    head = commit_beside(remote.path, make_endless(remote.path, leaf, "x" * 2000 + "%03d"))
+    head = commit_beside(
+        remote.path, make_endless(remote.path, leaf, "x" * 2000 + "%03d")
+    )
     source.fetch()
     assert source.entries(head, "bomb") == [TOO_MANY]
 

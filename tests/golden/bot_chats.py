@@ -2,7 +2,9 @@
 
 from merlin.db.database import open_database
 
-PROCESSED_UPDATES = "SELECT COUNT(*) FROM updates WHERE user_id = ? AND state <> 'waiting'"
+PROCESSED_UPDATES = (
+    "SELECT COUNT(*) FROM updates WHERE user_id = ? AND state <> 'waiting'"
+)
 UNSENT_NOTICES = "SELECT COUNT(*) FROM notice WHERE handed_over_at IS NULL"
 UNSENT_MESSAGES = "SELECT COUNT(*) FROM outgoing WHERE state NOT IN ('sent', 'dropped')"
 IDS = {"anna": 1001, "boris": 1002, "vera": 1003}
@@ -28,7 +30,9 @@ class Person:
         before = self._count_processed()
         act(self.name, *arguments, **options)
         self.telegram.wait_for(
-            lambda: self._count_processed() > before and not self._count(UNSENT_MESSAGES)
+            lambda: (
+                self._count_processed() > before and not self._count(UNSENT_MESSAGES)
+            )
         )
         return self.newest
 
@@ -42,7 +46,12 @@ class Person:
     def press(self, data, *, forged=False):
         """Press a button of the newest message; if `forged`, one that the message need not have."""
         answers_before = len(self.telegram.calls("answerCallbackQuery"))
-        self.do(self.telegram.press, data, self.newest.message_id if forged else 0, forged=forged)
+        self.do(
+            self.telegram.press,
+            data,
+            self.newest.message_id if forged else 0,
+            forged=forged,
+        )
         self.telegram.wait_for(
             lambda: len(self.telegram.calls("answerCallbackQuery")) > answers_before
         )
@@ -63,7 +72,10 @@ class Person:
 
     def get_states(self):
         """Return the state of each message of the bot by id."""
-        return {message.message_id: self.get_state(message) for message in self.list_messages()}
+        return {
+            message.message_id: self.get_state(message)
+            for message in self.list_messages()
+        }
 
     def list_alerts(self):
         """Return the texts of answered callback queries, oldest first."""

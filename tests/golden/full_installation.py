@@ -42,7 +42,10 @@ GIT_DAY = "2026-03-09T12:00:00+00:00"
 COURSE = {
     "semester": 1,
     "name": {"ru": "Слова и понятия", "en": "Words and notions"},
-    "description": {"ru": "Что значит каждое **слово**.", "en": "What each word means."},
+    "description": {
+        "ru": "Что значит каждое **слово**.",
+        "en": "What each word means.",
+    },
     "teachers": ["boris"],
     "materials": [
         {
@@ -101,10 +104,13 @@ class Installation:
         self.changes = {}
         self.requests = []
         self.people = {
-            name: Person(telegram, name, lab.config.database) for name in PEOPLE.values()
+            name: Person(telegram, name, lab.config.database)
+            for name in PEOPLE.values()
         }
         self.browsers = {
-            name: httpx.Client(base_url=address, headers={"Origin": address}, timeout=longest())
+            name: httpx.Client(
+                base_url=address, headers={"Origin": address}, timeout=longest()
+            )
             for name in ("nobody", *PEOPLE.values())
         }
 
@@ -285,13 +291,18 @@ def make_pipeline(lab, provider):
     folder = repository.folder / "datasets" / "trial"
     (folder / "materials").mkdir()
     (folder / "materials" / "lecture-01.md").write_text(LECTURE, "utf-8")
-    (folder / "course.yaml").write_text(yaml.safe_dump(COURSE, allow_unicode=True), "utf-8")
+    (folder / "course.yaml").write_text(
+        yaml.safe_dump(COURSE, allow_unicode=True), "utf-8"
+    )
     repository.commit("Add the course")
     repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.until_serving("trial-1")
     repository.example("trial", 20)
     repository.commit_example(
-        "trial", 3, answer="Понятие 3 значит совсем другое.", subject="Explain 20, mend 3"
+        "trial",
+        3,
+        answer="Понятие 3 значит совсем другое.",
+        subject="Explain 20, mend 3",
     )
     lab.until_serving("trial-2")
     provider.behave(ending="failed")
@@ -301,7 +312,9 @@ def make_pipeline(lab, provider):
     repository.commit_example("trial", 22, subject="Explain 22")
     lab.tick(rounds=2)
     broken = folder / "examples" / "q23.yaml"
-    broken.write_text("messages:\n  - user: Что?\n  - assistant: ''\nslit: test\n", "utf-8")
+    broken.write_text(
+        "messages:\n  - user: Что?\n  - assistant: ''\nslit: test\n", "utf-8"
+    )
     repository.commit_dataset(
         "broken", count=3, recipe={"provider": "nowhere"}, subject="Explain 23"
     )
@@ -347,7 +360,9 @@ def _ask_and_rate(installation):
 
 
 def _buy(installation):
-    response = installation.browsers["anna"].post("/checkout/voices", data={"price": "9900"})
+    response = installation.browsers["anna"].post(
+        "/checkout/voices", data={"price": "9900"}
+    )
     paid = response.headers["location"].split("/")[2]
     installation.yookassa.choose(paid, "paid")
     wait_until(lambda: read_order_state(installation, paid) == "paid")
@@ -378,8 +393,16 @@ def _edit_examples(installation):
 
 def _save_example(installation, example, answer):
     """Save an example on its page as boris; return the id of the change."""
-    form = {"example": example.id, "revision": example.revision, "question": example.question}
-    form |= {"answer": answer, "tags": ", ".join(example.tags), "once": secrets.token_hex(16)}
+    form = {
+        "example": example.id,
+        "revision": example.revision,
+        "question": example.question,
+    }
+    form |= {
+        "answer": answer,
+        "tags": ", ".join(example.tags),
+        "once": secrets.token_hex(16),
+    }
     saved = installation.browsers["boris"].post("/datasets/trial/examples", data=form)
     return saved.headers["location"].partition("changed=")[2]
 

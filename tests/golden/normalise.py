@@ -25,7 +25,10 @@ _MONTHS = (
 _RULES = (
     ("asset", r"(?<=[a-z]\.)[0-9a-f]{8,16}(?=\.(css|js|svg|ttf|png))"),
     ("time", r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?"),
-    ("date", rf"\b(\d{{4}}-\d\d-\d\d\b|\d{{1,2}} (?:{_MONTHS})\w*|(?:{_MONTHS})\w* \d{{1,2}}\b)"),
+    (
+        "date",
+        rf"\b(\d{{4}}-\d\d-\d\d\b|\d{{1,2}} (?:{_MONTHS})\w*|(?:{_MONTHS})\w* \d{{1,2}}\b)",
+    ),
     ("clock", r"\b\d\d:\d\d(:\d\d)?(?!\d)"),
     ("lasting", r"\b\d+\s(с|s|мин|min)\b"),
     # Notices that are sent together are one message.
@@ -79,7 +82,9 @@ class Normaliser:
 
     def _normalise(self, value):
         if isinstance(value, dict):
-            return {self.text(key): self._value(key, value) for key, value in value.items()}
+            return {
+                self.text(key): self._value(key, value) for key, value in value.items()
+            }
         if isinstance(value, list):
             return [self._normalise(item) for item in value]
         return self.text(value) if isinstance(value, str) else value
@@ -87,7 +92,9 @@ class Normaliser:
     def _value(self, key, value):
         if key in _RUN_KEYS and (value or isinstance(value, float)):
             return "<of the run>"
-        if key == "outgoing" and isinstance(value, list):  # the order of messages varies
+        if key == "outgoing" and isinstance(
+            value, list
+        ):  # the order of messages varies
             return sorted({name for row in value for name in row})
         normalised = self._normalise(value)
         # The original order is that of random ids.
@@ -106,13 +113,16 @@ def _format_json(value):
         return [line]
     if isinstance(value, dict):
         lines = [
-            _prefix(f"{json.dumps(key, ensure_ascii=False)}: ", value[key]) for key in sorted(value)
+            _prefix(f"{json.dumps(key, ensure_ascii=False)}: ", value[key])
+            for key in sorted(value)
         ]
         return ["{", *(f" {line}" for entry in lines for line in entry), "}"]
     kinds = Counter()
     lines = []
     for entry in value:
-        kinds[kind := tuple(sorted(entry)) if isinstance(entry, dict) else type(entry)] += 1
+        kinds[
+            kind := tuple(sorted(entry)) if isinstance(entry, dict) else type(entry)
+        ] += 1
         if kinds[kind] <= _MAX_ALIKE:
             lines += [f" {line}" for line in _format_json(entry)]
     rest = sum(max(0, count - _MAX_ALIKE) for count in kinds.values())
@@ -128,9 +138,45 @@ def _prefix(prefix, value):
 _LONG_LINES = 4
 _SKIPPED_TAGS = {"svg", "style", "script", "input"}
 _BLOCKS = {
-    *("article", "aside", "caption", "dd", "details", "dialog", "div", "dl", "dt", "fieldset"),
-    *("figure", "footer", "form", "h1", "h2", "h3", "h4", "header", "legend", "li", "main", "nav"),
-    *("ol", "p", "pre", "section", "summary", "table", "tbody", "td", "template", "tfoot", "th"),
+    *(
+        "article",
+        "aside",
+        "caption",
+        "dd",
+        "details",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+    ),
+    *(
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "header",
+        "legend",
+        "li",
+        "main",
+        "nav",
+    ),
+    *(
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "template",
+        "tfoot",
+        "th",
+    ),
     *("thead", "title", "tr", "ul"),
 }
 _LABELS = ("aria-label", "placeholder", "title")
@@ -152,7 +198,9 @@ class Pages:
         pairs = [self._lines(root, normalise, parts) for root in roots]
         whole = "\n".join(line for pair in pairs for line in pair[0])
         self._parts |= parts
-        return self._pages.setdefault(whole, [line for pair in pairs for line in pair[1]])
+        return self._pages.setdefault(
+            whole, [line for pair in pairs for line in pair[1]]
+        )
 
     def _lines(self, element, normalise, parts):
         """Return an element's lines, complete and with repeated parts shortened; add its parts."""
@@ -163,8 +211,12 @@ class Pages:
             return [line] * bool(line), [line] * bool(line)
         opening = [element.get(name) for name in _LABELS if element.get(name)]
         if element.tag == "form":
-            opening.append(f"form {element.get('method', 'get')} {element.get('action', '')}")
-        opening = [normalise(text) for text in (*opening, _strip_text(element.text)) if text]
+            opening.append(
+                f"form {element.get('method', 'get')} {element.get('action', '')}"
+            )
+        opening = [
+            normalise(text) for text in (*opening, _strip_text(element.text)) if text
+        ]
         whole = [*opening]
         short = [*opening]
         for child in element:
@@ -207,7 +259,9 @@ def compare_roles(surface, entries_by_role):
         short = {}
         for heading, entry in entries.items():
             is_long = entry.count("\n") >= 2
-            same = before.get((heading, entry)) or (headings.get(entry) if is_long else None)
+            same = before.get((heading, entry)) or (
+                headings.get(entry) if is_long else None
+            )
             short[f"{heading} = {same}" if same else heading] = "" if same else entry
             headings.setdefault(entry, heading)
         before = {**dict.fromkeys(entries.items(), role), **before}
@@ -224,7 +278,9 @@ def compare(name, entries):
         f"### {heading}\n{text}\n" if text else f"### {heading}\n"
         for heading, text in entries.items()
     )
-    actual = actual.replace("\r", "\\r")  # CSV lines end with CR, which reading a text file drops
+    actual = actual.replace(
+        "\r", "\\r"
+    )  # CSV lines end with CR, which reading a text file drops
     path = FILES / f"{name}.txt"
     if IS_WRITTEN:
         FILES.mkdir(exist_ok=True)
@@ -256,5 +312,7 @@ def _heading(old, new):
     for old_line, new_line in zip_longest(old, new, fillvalue=""):
         if old_line != new_line:
             break
-        heading = old_line.removeprefix("### ") if old_line.startswith("### ") else heading
+        heading = (
+            old_line.removeprefix("### ") if old_line.startswith("### ") else heading
+        )
     return heading

@@ -16,7 +16,14 @@ from tests.support.config import make_config
 from tests.support.pipeline_lab import run_command
 
 ROLES = {"anonymous": "nobody", **PEOPLE}
-HEADERS = ("location", "cache-control", "content-language", "vary", "link", "retry-after")
+HEADERS = (
+    "location",
+    "cache-control",
+    "content-language",
+    "vary",
+    "link",
+    "retry-after",
+)
 # Queries of paths that take one.
 QUERIES = {
     "/": ["", "?q=слово"],
@@ -50,10 +57,14 @@ def is_of_api(path):
 
 def list_addresses(installation, path):
     """Yield the addresses of a route, one for each combination of existing things."""
-    names = [name.partition(":")[0] for _, name, _, _ in Formatter().parse(path) if name]
+    names = [
+        name.partition(":")[0] for _, name, _, _ in Formatter().parse(path) if name
+    ]
     bare = re.sub(r":\w+", "", path)
     for values in product(*(_list_values(installation, path)[name] for name in names)):
-        address = bare.format(**dict(zip(names, map(quote, map(str, values)), strict=True)))
+        address = bare.format(
+            **dict(zip(names, map(quote, map(str, values)), strict=True))
+        )
         yield from (address + query for query in QUERIES.get(path, [""]))
 
 
@@ -94,8 +105,10 @@ def read_responses(installation, role, pages=None, *, of_api):
             for address in list_addresses(installation, path):
                 headers = {"Accept-Language": "ru", "Cookie": _cookies(browser)}
                 response = browser.get(address, headers=headers)
-                entries[installation.make_normaliser().text(address)] = _format_response(
-                    installation.make_normaliser(), pages, response, of_api
+                entries[installation.make_normaliser().text(address)] = (
+                    _format_response(
+                        installation.make_normaliser(), pages, response, of_api
+                    )
                 )
     return entries
 
@@ -107,8 +120,14 @@ def _cookies(browser):
 
 def _format_response(normaliser, pages, response, of_api):
     kind = response.headers.get("content-type", "")
-    headers = [f"{name}: {response.headers[name]}" for name in HEADERS if name in response.headers]
-    head = normaliser.text(" | ".join([f"{response.status_code} {kind}".strip(), *headers]))
+    headers = [
+        f"{name}: {response.headers[name]}"
+        for name in HEADERS
+        if name in response.headers
+    ]
+    head = normaliser.text(
+        " | ".join([f"{response.status_code} {kind}".strip(), *headers])
+    )
     return "\n".join([head, *_format_body(normaliser, pages, kind, response, of_api)])
 
 
@@ -123,14 +142,26 @@ def _format_body(normaliser, pages, kind, response, of_api):
         return [content.replace(f'"{path}"', '"<here>"')]
     if kind.startswith("text/html"):
         path = quote(response.request.url.path)
-        content = re.sub(rf'(href="|value="){re.escape(path)}(?=[?"])', r"\1<here>", response.text)
+        content = re.sub(
+            rf'(href="|value="){re.escape(path)}(?=[?"])', r"\1<here>", response.text
+        )
         return pages.lines(content, normaliser.text)
     return [normaliser.text(response.text)] if kind.startswith("text/") else ["<bytes>"]
 
 
 # Commands from which the screens of the bot are reached.
 COMMANDS = (
-    *("start", "help", "info", "terms", "paysupport", "plan", "lang", "sessions", "model"),
+    *(
+        "start",
+        "help",
+        "info",
+        "terms",
+        "paysupport",
+        "plan",
+        "lang",
+        "sessions",
+        "model",
+    ),
     *("course", "preset", "system", "tokens", "privacy", "settings", "t", "cancel"),
     *("examples", "admin", "export", "delete_me", "no_such_command"),
 )
@@ -155,7 +186,9 @@ def walk_screens(installation, role):
     while queue:
         act = queue.pop(0)
         screen, buttons = _read_screen(installation, person, act)
-        screens[_make_unique(screens, installation.make_normaliser().text(act))] = screen
+        screens[_make_unique(screens, installation.make_normaliser().text(act))] = (
+            screen
+        )
         for data in buttons:
             if data not in known and not NOT_PRESSED.search(data):
                 known.add(data)
@@ -189,7 +222,11 @@ def _read_screen(installation, person, act):
         if person.get_state(message) != before.get(message.message_id)
     ]
     normaliser = installation.make_normaliser()
-    lines = [f"alert: {normaliser.text(alert)}" for alert in person.list_alerts()[alerts:] if alert]
+    lines = [
+        f"alert: {normaliser.text(alert)}"
+        for alert in person.list_alerts()[alerts:]
+        if alert
+    ]
     for message in changed:
         lines += _format_message(normaliser, message)
     return "\n".join(lines), _list_callback_data(changed)
@@ -197,11 +234,14 @@ def _read_screen(installation, person, act):
 
 def _format_message(normaliser, message):
     content = message.message
-    kinds = [kind for kind in ("photo", "document", "invoice", "voice") if kind in content]
+    kinds = [
+        kind for kind in ("photo", "document", "invoice", "voice") if kind in content
+    ]
     yield f"message: {' '.join(kinds)}".rstrip(": ")
     yield normaliser.text(message.text)
     marks = [
-        f"{entity['type']} {entity['offset']}+{entity['length']}" for entity in message.entities
+        f"{entity['type']} {entity['offset']}+{entity['length']}"
+        for entity in message.entities
     ]
     yield from [f"marks: {', '.join(marks)}"] if marks else []
     for row in message.keys:
@@ -209,7 +249,9 @@ def _format_message(normaliser, message):
 
 
 def _format_button(key):
-    fields = [f"{name}={value}" for name, value in sorted(key.items()) if name != "text"]
+    fields = [
+        f"{name}={value}" for name, value in sorted(key.items()) if name != "text"
+    ]
     return " ".join([key["text"], "|", *fields])
 
 
@@ -219,7 +261,14 @@ def _list_callback_data(messages):
 
 
 READING_COMMANDS = (
-    *("status --json", "status", "builds --json", "builds", "show trial-2 --json", "show trial-2"),
+    *(
+        "status --json",
+        "status",
+        "builds --json",
+        "builds",
+        "show trial-2 --json",
+        "show trial-2",
+    ),
     *("diff trial-1 trial-2 --json", "diff trial-1 trial-2", "log --json", "log trial"),
     *("jobs list --json", "jobs list", "jobs show 3 --json"),
     *(
@@ -244,9 +293,17 @@ def run_commands(installation):
     for command in READING_COMMANDS:
         normaliser = installation.make_normaliser()
         config_option = (
-            [] if command.startswith("schema") else ["--config", str(installation.lab.path)]
+            []
+            if command.startswith("schema")
+            else ["--config", str(installation.lab.path)]
         )
         code, out, err = run_command(*command.split(), *config_option)
-        output = normaliser.json(json.loads(out)) if "--json" in command else normaliser.text(out)
-        entries[f"merlin {command}"] = f"{output.rstrip()}\n{normaliser.text(err)}exit {code}"
+        output = (
+            normaliser.json(json.loads(out))
+            if "--json" in command
+            else normaliser.text(out)
+        )
+        entries[f"merlin {command}"] = (
+            f"{output.rstrip()}\n{normaliser.text(err)}exit {code}"
+        )
     return entries

@@ -20,9 +20,16 @@ SHOWN = ("student", "admin")
 @pytest.fixture(scope="module")
 def module_installation(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    environment = {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "MERLIN_LANGUAGE": "en"}
+    environment = {
+        "HOME": str(home),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "MERLIN_LANGUAGE": "en",
+    }
     for role in ("AUTHOR", "COMMITTER"):
-        environment |= {f"GIT_{role}_NAME": "boris", f"GIT_{role}_EMAIL": "boris@example.com"}
+        environment |= {
+            f"GIT_{role}_NAME": "boris",
+            f"GIT_{role}_EMAIL": "boris@example.com",
+        }
     with restore_environment():
         os.environ |= {
             **environment,
@@ -32,7 +39,9 @@ def module_installation(tmp_path_factory):
         }
         with (
             capture_logs(),
-            run_installation(tmp_path_factory.mktemp("house"), os.environ) as installation,
+            run_installation(
+                tmp_path_factory.mktemp("house"), os.environ
+            ) as installation,
         ):
             yield installation, dict(os.environ)
 
@@ -47,13 +56,19 @@ def installation(module_installation, monkeypatch):
 
 
 def test_api_responses_of_each_role_match_the_golden_files(installation):
-    compare_roles("api", {role: read_responses(installation, role, of_api=True) for role in SHOWN})
+    compare_roles(
+        "api", {role: read_responses(installation, role, of_api=True) for role in SHOWN}
+    )
 
 
 def test_pages_of_each_role_match_the_golden_files(installation):
     pages = Pages()
     compare_roles(
-        "pages", {role: read_responses(installation, role, pages, of_api=False) for role in SHOWN}
+        "pages",
+        {
+            role: read_responses(installation, role, pages, of_api=False)
+            for role in SHOWN
+        },
     )
 
 

@@ -31,12 +31,15 @@ TIME = re.compile(r"<(?:clock|time)>(?! ?\([A-Z]+\)| UTC)")
 
 def read_entries(name):
     """Return the entries of a surface by heading, except those for programs."""
-    parts = re.split(r"^### ", (FILES / f"{name}.txt").read_text("utf-8"), flags=re.MULTILINE)[1:]
+    parts = re.split(
+        r"^### ", (FILES / f"{name}.txt").read_text("utf-8"), flags=re.MULTILINE
+    )[1:]
     entries = dict(part.split("\n", 1) for part in parts)
     return {
         heading: text
         for heading, text in entries.items()
-        if not MACHINE.search(heading) and "application/json" not in text.split("\n", 1)[0]
+        if not MACHINE.search(heading)
+        and "application/json" not in text.split("\n", 1)[0]
     }
 
 
@@ -61,13 +64,17 @@ RUSSIAN = ("bot.student", "bot.admin", "pages.student", "pages.admin")
 @pytest.mark.parametrize("name", RUSSIAN)
 def test_russian_texts_contain_no_raw_english_states(name):
     assert [
-        item for item in list_lines(name) if RAW.search(item[1]) and QUOTED not in item[1]
+        item
+        for item in list_lines(name)
+        if RAW.search(item[1]) and QUOTED not in item[1]
     ] == []
 
 
 @pytest.mark.parametrize("name", ["bot.student", "bot.admin", "pages.student"])
 def test_internal_ids_are_not_shown(name):
-    assert [item for item in list_lines(name) if re.search("<(id|token)-", item[1])] == []
+    assert [
+        item for item in list_lines(name) if re.search("<(id|token)-", item[1])
+    ] == []
 
 
 @pytest.mark.parametrize("name", ["bot.student", "bot.admin"])
@@ -77,7 +84,9 @@ def test_bot_screens_name_the_zone_of_users_who_have_not_chosen_one(name):
         if not heading.startswith(("/lang", "lang", "zone")) and "<clock>" in line:
             lines_by_heading.setdefault(heading, []).append(line)
     assert [
-        heading for heading, lines in lines_by_heading.items() if "(UTC)" not in "".join(lines)
+        heading
+        for heading, lines in lines_by_heading.items()
+        if "(UTC)" not in "".join(lines)
     ] == []
 
 

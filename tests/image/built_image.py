@@ -21,10 +21,25 @@ from tests.support.machine import ROOT
 BASE = "localhost/python:3.11-slim-bookworm"
 NAME = "localhost/merlin:test"
 ENGINE = "localhost/merlin-engine:test"
-PACKAGES = ("apt", "ca-certificates", "git", "mawk", "openssh-client", "python3", "python3-venv")
+PACKAGES = (
+    "apt",
+    "ca-certificates",
+    "git",
+    "mawk",
+    "openssh-client",
+    "python3",
+    "python3-venv",
+)
 ONLY_DEPENDS = tuple(
     f"--no-{kind}"
-    for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    for kind in (
+        "recommends",
+        "suggests",
+        "conflicts",
+        "breaks",
+        "replaces",
+        "enhances",
+    )
 )
 UNUSED = tuple(f"/usr/share/{name}/" for name in ("doc", "info", "locale", "man"))
 DPKG = Path("/var/lib/dpkg")
@@ -54,7 +69,9 @@ def find_obstacle() -> str | None:
     """Return what this machine lacks to build an image, None when it lacks nothing."""
     if os.geteuid() != 0:
         return "building an image needs root"
-    missing = [tool for tool in ("buildah", "dpkg", "apt-cache") if not shutil.which(tool)]
+    missing = [
+        tool for tool in ("buildah", "dpkg", "apt-cache") if not shutil.which(tool)
+    ]
     return f"building an image needs {', '.join(missing)}" if missing else None
 
 
@@ -64,7 +81,9 @@ def _fill_base(tree: Path) -> None:
     The packages that the Dockerfile installs by apt are included; apt's sources are this machine's.
     """
     names = _list_packages()
-    info = (path for path in DPKG.glob("info/*") if path.stem.partition(":")[0] in names)
+    info = (
+        path for path in DPKG.glob("info/*") if path.stem.partition(":")[0] in names
+    )
     paths = sorted({*_list_files(names), *info})
     sources = map(str, Path("/etc/apt").glob("sources.list*"))
     content = "".join(f"{path}\n" for path in paths)
@@ -72,7 +91,9 @@ def _fill_base(tree: Path) -> None:
     # dpkg's database of these packages alone.
     parts = (DPKG / "status").read_text("utf-8").split("\n\n")
     kept_parts = [
-        part for part in parts if part.partition("\n")[0].removeprefix("Package: ") in names
+        part
+        for part in parts
+        if part.partition("\n")[0].removeprefix("Package: ") in names
     ]
     status = tree / (DPKG / "status").relative_to("/")
     status.write_text("\n\n".join(kept_parts) + "\n\n", "utf-8")
@@ -82,13 +103,20 @@ def _list_packages() -> set[str]:
     """Return the names of the base's packages with their dependencies."""
     output_format = "${Package} ${Essential} ${db:Status-Status}\\n"
     rows = [
-        line.split() for line in _read_lines("dpkg-query", "--show", "--showformat", output_format)
+        line.split()
+        for line in _read_lines("dpkg-query", "--show", "--showformat", output_format)
     ]
     installed = {row[0] for row in rows if row[-1] == "installed"}
     essential = {row[0] for row in rows if row[1:] == ["yes", "installed"]}
     return installed & set(
         _read_lines(
-            "apt-cache", "depends", "--recurse", "--installed", *ONLY_DEPENDS, *PACKAGES, *essential
+            "apt-cache",
+            "depends",
+            "--recurse",
+            "--installed",
+            *ONLY_DEPENDS,
+            *PACKAGES,
+            *essential,
         )
     )
 
@@ -96,10 +124,18 @@ def _list_packages() -> set[str]:
 def _list_files(names: set[str]) -> set[Path]:
     """Return the files of packages by their resolved folders, which may be symbolic links."""
     paths_of_packages = {
-        Path(line) for line in _read_lines("dpkg", "--listfiles", *names) if line[:1] == "/"
+        Path(line)
+        for line in _read_lines("dpkg", "--listfiles", *names)
+        if line[:1] == "/"
     }
-    paths = {path.parent.resolve() / path.name for path in paths_of_packages - {Path("/")}}
-    return {path for path in paths if os.path.lexists(path) and not str(path).startswith(UNUSED)}
+    paths = {
+        path.parent.resolve() / path.name for path in paths_of_packages - {Path("/")}
+    }
+    return {
+        path
+        for path in paths
+        if os.path.lexists(path) and not str(path).startswith(UNUSED)
+    }
 
 
 class Builder:
@@ -138,7 +174,9 @@ class Builder:
         return config
 
     @contextmanager
-    def run_container(self, configuration: Path, image: str = NAME) -> Iterator[Container]:
+    def run_container(
+        self, configuration: Path, image: str = NAME
+    ) -> Iterator[Container]:
         """Yield a container of an image with this configuration file."""
         name = self._buildah("from", "--pull-never", image).strip()
         try:
@@ -169,9 +207,20 @@ MAX_TRIES = 3
 class Container:
     """A container: commands run with the user, folder and environment of the image."""
 
-    def __init__(self, options: tuple[str, ...], name: str, configuration: Path) -> None:
+    def __init__(
+        self, options: tuple[str, ...], name: str, configuration: Path
+    ) -> None:
         mount = ("-v", f"{configuration}:/etc/merlin/config.yaml:ro")
-        self._command = ("buildah", *options, "run", "--isolation", "chroot", *mount, name, "--")
+        self._command = (
+            "buildah",
+            *options,
+            "run",
+            "--isolation",
+            "chroot",
+            *mount,
+            name,
+            "--",
+        )
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
@@ -192,8 +241,12 @@ class Container:
 
 
 def _run(*command: str, content: str = "") -> str:
-    process = subprocess.run(command, input=content, capture_output=True, text=True, check=False)
-    assert process.returncode == 0, f"{command}: {process.stdout[-2000:]}{process.stderr[-2000:]}"
+    process = subprocess.run(
+        command, input=content, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, (
+        f"{command}: {process.stdout[-2000:]}{process.stderr[-2000:]}"
+    )
     return process.stdout
 
 

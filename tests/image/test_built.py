@@ -7,7 +7,11 @@ import pytest
 
 from merlin.core.server import free_ports
 from tests.image.built_image import ENGINE, Builder, find_obstacle
-from tests.support.machine import download_wheels, mount_in_memory, require_whole_machine
+from tests.support.machine import (
+    download_wheels,
+    mount_in_memory,
+    require_whole_machine,
+)
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -57,7 +61,9 @@ def test_image_runs_as_an_unprivileged_user(container):
 
 
 def test_installed_packages_are_consistent_and_include_the_samples(container):
-    assert "No broken" in container.read_output("/opt/merlin/bin/python", "-m", "pip", "check")
+    assert "No broken" in container.read_output(
+        "/opt/merlin/bin/python", "-m", "pip", "check"
+    )
     assert container.read_output("merlin", "--version")
     assert container.read_output("git", "--version")
     script = "import merlin; print(merlin.__path__[0])"
@@ -71,7 +77,9 @@ def is_listening(port):
         return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_health_check_distinguishes_a_running_api_from_a_stopped_one(container, builder, port):
+def test_health_check_distinguishes_a_running_api_from_a_stopped_one(
+    container, builder, port
+):
     check = builder.read_settings()["Healthcheck"]["Test"][1:]
     assert container.run(*check).returncode == 1
     process = container.start("merlin", "api", "--config", "/etc/merlin/config.yaml")
@@ -97,7 +105,9 @@ def test_engine_image_answers_and_its_health_check_sees_it(builder, tmp_path):
         assert container.run(*ours).returncode == 1
         process = container.start("merlin", *settings["Cmd"], "--port", str(port))
         try:
-            wait_until(lambda: process.poll() is not None or is_listening(port), START_S)
+            wait_until(
+                lambda: process.poll() is not None or is_listening(port), START_S
+            )
             assert process.poll() is None
             assert container.run(*ours).returncode == 0
         finally:

@@ -12,15 +12,23 @@ FILES = Path(__file__).parent / "files"
 # File -> the findings: rule, severity, line, column, a part of the English text.
 RIGHT = {
     "aux.yaml": [("bad-name", "error", 1, 1, "examples/aux-1.yaml")],
-    "yaml-comment-last-line.yaml": [("comment-in-text", "warning", 4, 29, "starts a comment")],
+    "yaml-comment-last-line.yaml": [
+        ("comment-in-text", "warning", 4, 29, "starts a comment")
+    ],
     "yaml-comment-note.yaml": [
         ("comment-in-text", "warning", 4, 15, "starts a comment"),
         ("comment-in-text", "warning", 5, 14, "starts a comment"),
         ("comment-in-text", "warning", 7, 7, "starts a comment"),
     ],
-    "yaml-comment-paragraph.yaml": [("comment-in-text", "warning", 5, 7, "starts a comment")],
-    "yaml-fold-code.yaml": [("folded-lines", "warning", 4, 7, "write the text with “|”")],
-    "yaml-fold-list.yaml": [("folded-lines", "warning", 4, 7, "write the text with “|”")],
+    "yaml-comment-paragraph.yaml": [
+        ("comment-in-text", "warning", 5, 7, "starts a comment")
+    ],
+    "yaml-fold-code.yaml": [
+        ("folded-lines", "warning", 4, 7, "write the text with “|”")
+    ],
+    "yaml-fold-list.yaml": [
+        ("folded-lines", "warning", 4, 7, "write the text with “|”")
+    ],
     "yaml-nbsp-after-colon.yaml": [("wrong-space", "error", 3, 15, "U+00A0")],
     "yaml-null.yaml": [("missing-value", "error", 3, 5, "where a value is missing")],
     "yaml-replacement-character.yaml": [

@@ -22,19 +22,46 @@ RIGHT = {
     "alpaca-history.jsonl": (1, 1, 0, []),
     "alpaca-unfilled-template.jsonl": (
         *(1, 0, 0),
-        [(1, "error", "unfilled-template", "messages[1].assistant: “{{name}}” is an empty place")],
+        [
+            (
+                1,
+                "error",
+                "unfilled-template",
+                "messages[1].assistant: “{{name}}” is an empty place",
+            )
+        ],
     ),
     "cell-hyperlink.xlsx": (1, 1, 0, []),
     "chatgpt-citations.jsonl": (
         *(2, 2, 0),
         [
-            (1, "warning", "leftover", "messages[1].assistant: “【4:0†source】” is a source mark"),
-            (2, "warning", "leftover", "messages[1].assistant: “:contentReference[oaicite:1]”"),
+            (
+                1,
+                "warning",
+                "leftover",
+                "messages[1].assistant: “【4:0†source】” is a source mark",
+            ),
+            (
+                2,
+                "warning",
+                "leftover",
+                "messages[1].assistant: “:contentReference[oaicite:1]”",
+            ),
         ],
     ),
     "faq-excel-1251.csv": (2, 2, 0, []),
-    "faq-title-row.csv": (1, 1, 0, [(3, "warning", "import-left", "Left out: 1 row above")]),
-    "faq.md": (2, 2, 0, [(3, "warning", "import-left", "Left out: 1 paragraph outside")]),
+    "faq-title-row.csv": (
+        1,
+        1,
+        0,
+        [(3, "warning", "import-left", "Left out: 1 row above")],
+    ),
+    "faq.md": (
+        2,
+        2,
+        0,
+        [(3, "warning", "import-left", "Left out: 1 paragraph outside")],
+    ),
     "header-commas.csv": (1, 1, 0, []),
     "html-answer.jsonl": (
         *(1, 1, 0),
@@ -45,7 +72,12 @@ RIGHT = {
     "kto-label-false.jsonl": (
         *(2, 1, 0),
         [
-            (1, "error", "import-bad-answer", "“label: False” says that this answer is bad"),
+            (
+                1,
+                "error",
+                "import-bad-answer",
+                "“label: False” says that this answer is bad",
+            ),
             (2, "warning", "import-left-keys", "Left out: label (1 record)"),
         ],
     ),
@@ -55,7 +87,14 @@ RIGHT = {
     ),
     "notion.csv": (
         *(1, 0, 0),
-        [(1, "error", "import-heading", "No columns question and answer were found in the first")],
+        [
+            (
+                1,
+                "error",
+                "import-heading",
+                "No columns question and answer were found in the first",
+            )
+        ],
     ),
     "openai-content-parts.jsonl": (1, 1, 0, []),
     "openai-empty-tool-calls.jsonl": (1, 1, 0, []),
@@ -69,16 +108,35 @@ RIGHT = {
     ),
     "openai-parallel-tool-calls.jsonl": (
         *(1, 1, 0),
-        [(1, "warning", "import-left-keys", "Left out: parallel_tool_calls (1 record)")],
+        [
+            (
+                1,
+                "warning",
+                "import-left-keys",
+                "Left out: parallel_tool_calls (1 record)",
+            )
+        ],
     ),
     "pandas-nan.csv": (
         *(6, 0, 0),
         [
-            (line, "error", "missing-value", f"messages[1].assistant: The whole text is “{value}”")
-            for line, value in enumerate(["nan", "NULL", "None", "N/A", "-", "null"], start=2)
+            (
+                line,
+                "error",
+                "missing-value",
+                f"messages[1].assistant: The whole text is “{value}”",
+            )
+            for line, value in enumerate(
+                ["nan", "NULL", "None", "N/A", "-", "null"], start=2
+            )
         ],
     ),
-    "quiz.gift": (1, 1, 0, [(1, "warning", "import-left", "Left out: 2 other choices")]),
+    "quiz.gift": (
+        1,
+        1,
+        0,
+        [(1, "warning", "import-left", "Left out: 2 other choices")],
+    ),
     "question-answer-key-names.jsonl": (
         *(12, 4, 8),
         [
@@ -98,9 +156,24 @@ RIGHT = {
     "role-prefix.jsonl": (
         *(2, 2, 0),
         [
-            (1, "warning", "leftover", "messages[0].user: “User: What is a lamp?” starts with"),
-            (1, "warning", "leftover", "messages[1].assistant: “Assistant: A” starts with"),
-            (2, "warning", "leftover", "messages[1].assistant: “User: And a fuse?” starts with"),
+            (
+                1,
+                "warning",
+                "leftover",
+                "messages[0].user: “User: What is a lamp?” starts with",
+            ),
+            (
+                1,
+                "warning",
+                "leftover",
+                "messages[1].assistant: “Assistant: A” starts with",
+            ),
+            (
+                2,
+                "warning",
+                "leftover",
+                "messages[1].assistant: “User: And a fuse?” starts with",
+            ),
         ],
     ),
     "sharegpt-images.jsonl": (
@@ -128,7 +201,9 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_file_is_read_or_named_with_a_finding_for_each_fault(name):
     spec = FileText("lamps", "dataset.yaml", "f" * 40, SPEC)
-    plan = plan_import("lamps", [spec], read_import_files([((FILES / name).read_bytes(), name)]))
+    plan = plan_import(
+        "lamps", [spec], read_import_files([((FILES / name).read_bytes(), name)])
+    )
     lines, new, known, problems = RIGHT[name]
     assert (plan.lines, len(plan.good_edits), plan.duplicates) == (lines, new, known)
     found = [each for each in plan.findings if each.severity != "note"]

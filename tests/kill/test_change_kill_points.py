@@ -19,7 +19,10 @@ TEXT = "messages:\n  - user: Где новый вопрос?\n  - assistant: З�
 
 
 def submit_changes(lab):
-    edits = [Edit(f"examples/{name}.yaml", None, TEXT.replace("новый", name)) for name in "ab"]
+    edits = [
+        Edit(f"examples/{name}.yaml", None, TEXT.replace("новый", name))
+        for name in "ab"
+    ]
     change_request = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
     changes = make_changes("trial", edits, change_request, "Import 2 examples")
     with open_migrated_database(lab.config) as database:
@@ -54,6 +57,8 @@ def test_change_becomes_one_commit_after_kills(tmp_path):
         ]
         with open_migrated_database(lab.config) as database:
             keys = [
-                notice.key for notice in Notices(database).list_waiting(100) if notice.to == "7"
+                notice.key
+                for notice in Notices(database).list_waiting(100)
+                if notice.to == "7"
             ]
         assert keys.count("notice-change-committed") == 1

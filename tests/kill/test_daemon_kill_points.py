@@ -36,7 +36,9 @@ OTHER_PREFIXES = (
     "restore.",
     "status.",
 )
-POINTS = tuple(point for point in kill_points.POINTS if not point.startswith(OTHER_PREFIXES))
+POINTS = tuple(
+    point for point in kill_points.POINTS if not point.startswith(OTHER_PREFIXES)
+)
 
 
 def is_done(lab):
@@ -52,7 +54,10 @@ def test_one_job_and_one_model_exist_after_kills_at(points, tmp_path):
         lab = Lab.with_dataset(tmp_path, provider.base_url)
         run_through_kills(lab, points, is_done)
         document = lab.status()
-        assert (document["verdict"], document["serving"]["build"]) == ("serving", "trial-1")
+        assert (document["verdict"], document["serving"]["build"]) == (
+            "serving",
+            "trial-1",
+        )
         jobs = [job for job in provider.jobs_created() if job["status"] != "cancelled"]
         assert len(jobs) == 1
         assert len(provider.files()) == 2
@@ -74,7 +79,8 @@ def test_unneeded_data_is_removed_once_and_the_rest_kept_after_kills(tmp_path):
             database.change(JOB.update({"updated_at": old_time}))
         run_through_kills(lab, points, is_removed)
         assert sorted(file["filename"] for file in provider.files()) == sorted(
-            f"merlin-trial-{get_digest(lab, 2)}-{split}.jsonl" for split in ("train", "test")
+            f"merlin-trial-{get_digest(lab, 2)}-{split}.jsonl"
+            for split in ("train", "test")
         )
 
 
@@ -86,4 +92,6 @@ def is_removed(lab):
 
 def get_digest(lab, number):
     with open_read_only(lab.config) as database:
-        return database.value(BUILD.select(BUILD.digest).where(BUILD.number == number))[:12]
+        return database.value(BUILD.select(BUILD.digest).where(BUILD.number == number))[
+            :12
+        ]

@@ -25,7 +25,16 @@ def test_each_answer_is_proposed_once_after_kills(tmp_path):
         file = tmp_path / "questions.txt"
         log = tmp_path / "distil.log"
         file.write_text("\n".join(QUESTIONS), "utf-8")
-        arguments = ["distil", "trial", str(file), "--from", "questions", "--budget", "1", "--yes"]
+        arguments = [
+            "distil",
+            "trial",
+            str(file),
+            "--from",
+            "questions",
+            "--budget",
+            "1",
+            "--yes",
+        ]
         arguments += ["--teacher", "stand-in/stand-in-chat", "--config", str(lab.path)]
         crash = {
             "MERLIN_CRASH_AT": ",".join(KILL_POINTS),
@@ -33,14 +42,21 @@ def test_each_answer_is_proposed_once_after_kills(tmp_path):
         }
 
         for code in (*[137] * len(KILL_POINTS), 0):
-            process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
+            process = start_function(
+                run_command, arguments, log, {KEY: "stand-in", **crash}
+            )
             assert wait_for_exit(process) == code, log.read_text()
 
-        contents = [call.body["messages"][1]["content"] for call in provider.calls("chat.create")]
+        contents = [
+            call.body["messages"][1]["content"]
+            for call in provider.calls("chat.create")
+        ]
     # Only the answer that could not be recorded is requested again.
     assert (len(contents), len(set(contents))) == (4, 3)
     with open_with_key(lab.config) as database:
-        drafts = [proposal.draft for proposal in Proposals(database).list_waiting(limit=100)]
+        drafts = [
+            proposal.draft for proposal in Proposals(database).list_waiting(limit=100)
+        ]
         calls = Intents(database).list_of_kind("distil").values()
     assert len(drafts) == len({draft.question for draft in drafts}) == 9
     assert {call.state for call in calls} == {IntentState.DONE}

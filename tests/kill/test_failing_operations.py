@@ -6,7 +6,12 @@ The state after one fault is the start of the next, with another commit, edit, p
 
 import pytest
 
-from tests.support.fault_injection import fail_commits, fail_edits, fail_payments, fail_updates
+from tests.support.fault_injection import (
+    fail_commits,
+    fail_edits,
+    fail_payments,
+    fail_updates,
+)
 from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration

@@ -32,7 +32,9 @@ def test_model_is_held_and_reported_once_after_kills(tmp_path):
         lab.until_serving("trial-1")
         lab.repository.commit_example("trial", 1, answer="Иначе.")
         provider.behave(fixed_answer=NO)
-        run_through_kills(lab, points, lambda lab: list_reasons(lab) == ["", "gate-lost"])
+        run_through_kills(
+            lab, points, lambda lab: list_reasons(lab) == ["", "gate-lost"]
+        )
         lab.tick("promote", rounds=3)
         with open_read_only(lab.config) as database:
             assert database.count(NOTICE, NOTICE.key == "notice-held") == 1

@@ -24,7 +24,10 @@ pytestmark = pytest.mark.integration
 KILL_POINTS = [point for point in POINTS if point.startswith("completion.")]
 ANNA = 1001
 KEY = "STAND_IN_KEY"
-BODY = {"model": "merlin/trial", "messages": [{"role": "user", "content": "Что такое граф?"}]}
+BODY = {
+    "model": "merlin/trial",
+    "messages": [{"role": "user", "content": "Что такое граф?"}],
+}
 ELEVEN_MINUTES = timedelta(minutes=11)
 
 
@@ -38,8 +41,12 @@ class ApiProcess:
         config = {
             "state_dir": "state",
             "api": {"listen": f"127.0.0.1:{port}"},
-            "providers": [{"name": "chat", "base_url": provider_url, "credential": KEY}],
-            "plans": {"student": {"title": {"ru": "Студент", "en": "Student"}, "text": 20}},
+            "providers": [
+                {"name": "chat", "base_url": provider_url, "credential": KEY}
+            ],
+            "plans": {
+                "student": {"title": {"ru": "Студент", "en": "Student"}, "text": 20}
+            },
         }
         self.path = folder / "config.yaml"
         self.path.write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -55,8 +62,12 @@ class ApiProcess:
     def run(self, **environment):
         """Run the API until the end of the block; it may have been killed by then."""
         log = self.folder / "api.log"
-        with run_processes(self.path, "api", **{KEY: "stand-in", **environment}) as (process,):
-            wait_until(lambda: is_ready(self.address), describe=lambda: log.read_text()[-3000:])
+        with run_processes(self.path, "api", **{KEY: "stand-in", **environment}) as (
+            process,
+        ):
+            wait_until(
+                lambda: is_ready(self.address), describe=lambda: log.read_text()[-3000:]
+            )
             yield process
 
     def ask(self):
@@ -69,12 +80,16 @@ class ApiProcess:
         with self.run(MERLIN_CRASH_AT=point) as process:
             with pytest.raises(httpx.TransportError):
                 self.ask()
-            assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[-3000:]
+            assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[
+                -3000:
+            ]
 
     def count_uses(self):
         """Return the number of questions by state."""
         with open_read_only(self.config) as database:
-            return dict(database.sql("SELECT state, COUNT(*) FROM quota_use GROUP BY state"))
+            return dict(
+                database.sql("SELECT state, COUNT(*) FROM quota_use GROUP BY state")
+            )
 
     def age_records(self):
         """Move all recorded times eleven minutes back."""
@@ -94,4 +109,7 @@ def test_no_question_stays_reserved_or_is_charged_twice_after_kills(tmp_path):
         with api.run():
             assert api.ask().status_code == 200
             returned = {"returned": asked["reserved"], "charged": 2}
-            wait_until(lambda: api.count_uses() == returned, describe=lambda: str(api.count_uses()))
+            wait_until(
+                lambda: api.count_uses() == returned,
+                describe=lambda: str(api.count_uses()),
+            )

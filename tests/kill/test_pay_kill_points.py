@@ -27,7 +27,9 @@ pytestmark = pytest.mark.integration
 
 ANNA = 1001
 VERA = 1003
-KILL_POINTS = [point for point in POINTS if point.startswith(("pay.", "payment.", "refund."))]
+KILL_POINTS = [
+    point for point in POINTS if point.startswith(("pay.", "payment.", "refund."))
+]
 PLANS = {
     "free": {"title": {"ru": "Бесплатный", "en": "Free"}, "text": 20},
     "plus": {
@@ -63,17 +65,24 @@ class ApiProcess:
             Users(database).record([User(ANNA), User(VERA)])
             sign_ins = SignIns(database)
             self.tokens = {
-                user_id: sign_ins.open(user_id, SignInMethod.CODE)[1] for user_id in (ANNA, VERA)
+                user_id: sign_ins.open(user_id, SignInMethod.CODE)[1]
+                for user_id in (ANNA, VERA)
             }
 
     @contextmanager
     def run(self, point=""):
         """Run the API until the end of the block; it may have been killed by then."""
         log = self.folder / "api.log"
-        secrets = {"YOOKASSA_SHOP_ID": self.shop.shop_id, "YOOKASSA_SECRET_KEY": self.shop.key}
-        with run_processes(self.path, "api", MERLIN_CRASH_AT=point, **secrets) as (process,):
+        secrets = {
+            "YOOKASSA_SHOP_ID": self.shop.shop_id,
+            "YOOKASSA_SECRET_KEY": self.shop.key,
+        }
+        with run_processes(self.path, "api", MERLIN_CRASH_AT=point, **secrets) as (
+            process,
+        ):
             wait_until(
-                lambda: is_ready(self.address) or not process.is_alive(), describe=log.read_text
+                lambda: is_ready(self.address) or not process.is_alive(),
+                describe=log.read_text,
             )
             yield process
 
@@ -82,11 +91,15 @@ class ApiProcess:
         with self.run(point) as process:
             with suppress(httpx.TransportError):
                 act()
-            assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[-3000:]
+            assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[
+                -3000:
+            ]
 
     def post(self, user_id, path, form):
         headers = {"Cookie": f"merlin={self.tokens[user_id]}", "Origin": self.address}
-        return httpx.post(f"{self.address}{path}", headers=headers, timeout=longest(), data=form)
+        return httpx.post(
+            f"{self.address}{path}", headers=headers, timeout=longest(), data=form
+        )
 
     def read_billing(self, read):
         with open_read_only(self.config) as database:
@@ -96,7 +109,9 @@ class ApiProcess:
         """Move all claims five minutes back, so that they are due."""
         earlier = iso(utc_now() - timedelta(minutes=5))
         with open_migrated_database(self.config) as database, database.atomic():
-            database.sql("UPDATE purchase SET asked_at = ? WHERE asked_at IS NOT NULL", earlier)
+            database.sql(
+                "UPDATE purchase SET asked_at = ? WHERE asked_at IS NOT NULL", earlier
+            )
             set_next = "SET next_poll_at = ? WHERE next_poll_at IS NOT NULL"
             for table in ("purchase", "refund"):
                 database.sql(f"UPDATE {table} {set_next}", earlier)
@@ -130,7 +145,9 @@ def _kill_while_asking(api):
     for point in ("pay.intended", "pay.sent"):
         api.kill_during(point, partial(api.post, ANNA, path, form))
         (order_id,) = api.read_billing(
-            lambda rows: [each.purchase_id for each in rows.purchases.list_of_user(ANNA)]
+            lambda rows: [
+                each.purchase_id for each in rows.purchases.list_of_user(ANNA)
+            ]
         )
         path = f"/orders/{order_id}/pay"
         form = {}
@@ -172,7 +189,12 @@ def _kill_while_refunding(api, order_id):
         assert len(api.shop.refunds()) == 1
     assert get_state(api, order_id) == "refunded"
     with api.run():
-        expected = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND, EntryKind.REVOCATION]
+        expected = [
+            EntryKind.PAYMENT,
+            EntryKind.GRANT,
+            EntryKind.REFUND,
+            EntryKind.REVOCATION,
+        ]
         assert list_entry_kinds(api, order_id) == expected
     (refund,) = api.read_billing(lambda rows: rows.refunds.list_of_purchase(order_id))
     assert (refund.state.value, refund.by) == ("done", f"user:{VERA}")

@@ -17,7 +17,9 @@ def is_recorded(lab):
         return database.has(VERDICT, VERDICT.sent_at.is_null(is_null=False))
 
 
-def test_status_is_shown_and_recorded_after_a_kill_after_status_sent(tmp_path, monkeypatch):
+def test_status_is_shown_and_recorded_after_a_kill_after_status_sent(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("MERLIN_FORGE_TOKEN", TOKEN)
     # Of the three forges GitLab alone refuses a repeated status.
     with (

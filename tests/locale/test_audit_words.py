@@ -29,7 +29,9 @@ def find_audit_actions(path):
         if isinstance(target, ast.Name)
     }
     for node in ast.walk(tree):
-        is_note = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "note"
+        is_note = (
+            isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "note"
+        )
         if not is_note or "audit" not in ast.unparse(node.func).lower():
             continue
         for part in ast.walk(node.args[1]):
@@ -40,7 +42,9 @@ def find_audit_actions(path):
 
 
 def test_every_action_has_a_text():
-    actions = {action for path in SOURCES.rglob("*.py") for action in find_audit_actions(path)}
+    actions = {
+        action for path in SOURCES.rglob("*.py") for action in find_audit_actions(path)
+    }
     assert {"role.grant", "user.unblock", "paysupport.ask"} <= actions
     requests = {f"ask.{kind.value}" for kind in RequestKind}
     expected = {f"audit-{action.replace('.', '-')}" for action in actions | requests}

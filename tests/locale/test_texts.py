@@ -54,7 +54,15 @@ def test_topic_has_no_broken_entry_and_no_duplicate_key(language):
 
 
 # The texts of the bot and the pages, and what there only the machine's owner can do.
-_NOT_AT_A_SHELL = ("notice-", "bot-", "admin-", "runbook-", "store-no-", "gate-", "held-")
+_NOT_AT_A_SHELL = (
+    "notice-",
+    "bot-",
+    "admin-",
+    "runbook-",
+    "store-no-",
+    "gate-",
+    "held-",
+)
 _OF_THE_MACHINE = {"doctor", "status", "key"}
 
 
@@ -73,13 +81,19 @@ def test_commands_are_named_to_readers_at_a_shell_alone(language):
 
 def test_missing_job_names_the_command_to_readers_of_a_command_alone():
     assert text("en", "store-no-job", job=7) == "Job 7 not found."
-    assert command_text("en", "store-no-job", job=7).endswith(" All jobs: merlin jobs list")
+    assert command_text("en", "store-no-job", job=7).endswith(
+        " All jobs: merlin jobs list"
+    )
 
 
 def test_both_languages_use_the_same_arguments():
     for topic in TOPICS:
-        russian = {entry.id.name: find_arguments(entry) for entry in read_entries("ru", topic)}
-        english = {entry.id.name: find_arguments(entry) for entry in read_entries("en", topic)}
+        russian = {
+            entry.id.name: find_arguments(entry) for entry in read_entries("ru", topic)
+        }
+        english = {
+            entry.id.name: find_arguments(entry) for entry in read_entries("en", topic)
+        }
         assert russian == english
 
 
@@ -102,7 +116,9 @@ def find_variants_of_one(entry):
     class Choices(Visitor):
         def visit_SelectExpression(self, node):  # noqa: N802 - the name of the node
             (number,) = find_arguments(node.selector) or ("",)
-            ones = (each for each in node.variants if getattr(each.key, "name", "") == "one")
+            ones = (
+                each for each in node.variants if getattr(each.key, "name", "") == "one"
+            )
             variants.extend((number, each) for each in ones)
             self.generic_visit(node)
 
@@ -112,8 +128,14 @@ def find_variants_of_one(entry):
 
 def find_arguments_beside_choices(entry):
     """Return the names of the arguments that a text shows whatever it chooses."""
-    placeables = (each for each in entry.value.elements if isinstance(each, ast.Placeable))
-    shown = (each for each in placeables if not isinstance(each.expression, ast.SelectExpression))
+    placeables = (
+        each for each in entry.value.elements if isinstance(each, ast.Placeable)
+    )
+    shown = (
+        each
+        for each in placeables
+        if not isinstance(each.expression, ast.SelectExpression)
+    )
     return {name for each in shown for name in find_arguments(each)}
 
 
@@ -177,7 +199,9 @@ FORMAL = {"legal.ftl"}
 MOST_WORDS = 25
 # What documentation may say, of code or in its own sense.
 OF_DOCUMENTATION = ("tuned", "proved", "succeeded")
-NOT_CONTRACTED = r"\b(cannot|(do|does|did|is|are|was|were|has|have|could|would|will) not)\b"
+NOT_CONTRACTED = (
+    r"\b(cannot|(do|does|did|is|are|was|were|has|have|could|would|will) not)\b"
+)
 
 
 def read_text(entry):
@@ -214,7 +238,11 @@ def test_texts_use_the_words_of_the_list(language):
                 continue
             text = read_text(entry)
             replaced = dict(REPLACED[language])
-            if language == "en" and topic not in FORMAL and not entry.id.name.startswith("api-"):
+            if (
+                language == "en"
+                and topic not in FORMAL
+                and not entry.id.name.startswith("api-")
+            ):
                 replaced[NOT_CONTRACTED] = "a contraction"
             problems += [
                 f"{topic}: {entry.id.name}: “{found[0]}” → {instead}"
@@ -228,7 +256,9 @@ def test_texts_use_the_words_of_the_list(language):
                     if len(words := re.findall(r"[\w’'-]+|\{\}", sentence)) > MOST_WORDS
                 ]
                 if re.search(r"; (?!did you mean).*[.!?]$", text, re.MULTILINE):
-                    problems.append(f"{topic}: {entry.id.name}: a semicolon in a sentence")
+                    problems.append(
+                        f"{topic}: {entry.id.name}: a semicolon in a sentence"
+                    )
             if re.search(r'"', text):
                 problems.append(f"{topic}: {entry.id.name}: a straight quotation mark")
     assert problems == []

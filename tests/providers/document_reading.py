@@ -31,7 +31,9 @@ def get_refusal_key(content, name, **options):
     with pytest.raises(Refused) as caught:
         read_document(content, name, **options)
     error = caught.value
-    assert all(text(language, error.key, **error.arguments) for language in ("ru", "en"))
+    assert all(
+        text(language, error.key, **error.arguments) for language in ("ru", "en")
+    )
     return error.key
 
 

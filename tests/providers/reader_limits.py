@@ -36,7 +36,9 @@ class Span(ctypes.Structure):
 
 def start_victim():
     """Return a process that has a secret in its memory, and the secret's address."""
-    process = subprocess.Popen([sys.executable, "-c", _SLEEPER], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SLEEPER], stdout=subprocess.PIPE, text=True
+    )
     return process, int(process.stdout.readline())
 
 
@@ -72,7 +74,9 @@ def raise_own_limit():
 
 ACTIONS = {
     "read memory": read_memory,
-    "limit another": lambda: resource.prlimit(victim.pid, resource.RLIMIT_CPU, (900, 900)),
+    "limit another": lambda: resource.prlimit(
+        victim.pid, resource.RLIMIT_CPU, (900, 900)
+    ),
     "kill": lambda: os.kill(other.pid, signal.SIGKILL),
     "open": lambda: os.open("/etc/passwd", os.O_RDONLY),
     "socket": socket.socket,

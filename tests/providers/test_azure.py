@@ -25,7 +25,9 @@ def azure():
 async def _stream(url, version):
     chat = OpenAIChat(url, "stand-in", api_version=version)
     try:
-        pieces = [each.text async for each in chat.stream(MODEL, [Message("user", QUESTION)])]
+        pieces = [
+            each.text async for each in chat.stream(MODEL, [Message("user", QUESTION)])
+        ]
         return "".join(pieces)
     finally:
         await chat.aclose()

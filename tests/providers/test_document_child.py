@@ -71,7 +71,12 @@ def damage_documents(count):
     for index in range(count):
         kind, content = sources[index % len(sources)]
         if kind == "docx" and index % 8 > 4:
-            yield kind, replace_docx_parts(content, document=damage(generator, docx_body(content)))
+            yield (
+                kind,
+                replace_docx_parts(
+                    content, document=damage(generator, docx_body(content))
+                ),
+            )
         else:
             yield kind, damage(generator, content)
 
@@ -98,7 +103,9 @@ def damage(generator, content):
 @functional
 def test_damaged_documents_are_read_or_refused():
     process = run_script(_READ_DAMAGED, str(ROOT))
-    assert (process.returncode, process.stdout.decode().strip()) == (0, "120 True"), process.stderr
+    assert (process.returncode, process.stdout.decode().strip()) == (0, "120 True"), (
+        process.stderr
+    )
 
 
 def run_script(script, *arguments, **options):
@@ -147,8 +154,25 @@ def test_kernel_denies_a_child_files_sockets_and_processes():
 
 
 _SCRIPT = ROOT / "tests" / "providers" / "reader_limits.py"
-_CALLS = ["open", "socket", "raise own limit", "unlink", "truncate", "rename", "chmod", "mkdir"]
-_CALLS += ["symlink", "readlink", "stat", "read memory", "limit another", "kill", "fork"]
+_CALLS = [
+    "open",
+    "socket",
+    "raise own limit",
+    "unlink",
+    "truncate",
+    "rename",
+    "chmod",
+    "mkdir",
+]
+_CALLS += [
+    "symlink",
+    "readlink",
+    "stat",
+    "read memory",
+    "limit another",
+    "kill",
+    "fork",
+]
 # Limits of descriptors and processes refuse these alone. Root has no limit of processes, and with
 # CAP_SYS_RESOURCE may lift the others.
 _LIMITED = {"open", "socket", "fork", "raise own limit"}
@@ -156,7 +180,9 @@ _OF_ROOT = {"fork", "raise own limit"}
 
 
 @functional
-@pytest.mark.parametrize("user_id", {os.geteuid(), 65534} if os.geteuid() == 0 else {os.geteuid()})
+@pytest.mark.parametrize(
+    "user_id", {os.geteuid(), 65534} if os.geteuid() == 0 else {os.geteuid()}
+)
 @pytest.mark.parametrize(
     ("machine", "refused"),
     [

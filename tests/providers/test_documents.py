@@ -39,7 +39,11 @@ def get_content(content):
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.pdf", make_pdf(f"{TEXT}\nвторая", "", "ещё"), (f"{TEXT}\nвторая\n\nещё", False)),
+        (
+            "a.pdf",
+            make_pdf(f"{TEXT}\nвторая", "", "ещё"),
+            (f"{TEXT}\nвторая\n\nещё", False),
+        ),
         ("a.docx", make_docx(TEXT, "два"), (f"{TEXT}\n\nдва", False)),
         ("a.txt", TEXT.encode(), (TEXT, False)),
         ("a.md", f"# {TEXT}\r\n\r\n* раз\r\n".encode(), (f"# {TEXT}\n\n* раз", False)),
@@ -56,7 +60,11 @@ def test_each_kind_of_document_is_read(name, content, expected):
 @pytest.mark.parametrize(
     ("name", "content", "key"),
     [
-        ("locked.pdf", edit_pdf(PDF, lambda pdf: pdf.encrypt("secret")), "media-password"),
+        (
+            "locked.pdf",
+            edit_pdf(PDF, lambda pdf: pdf.encrypt("secret")),
+            "media-password",
+        ),
         ("half.pdf", PDF[: len(PDF) // 2], "media-damaged"),
         ("half.docx", DOCX[: len(DOCX) // 2], "media-damaged"),
         ("scan.pdf", make_pdf(None, None), "media-no-text"),
@@ -91,8 +99,13 @@ def test_file_that_is_not_a_document_is_refused_before_a_child_is_started(
 def test_pdf_with_a_picture_or_a_broken_page_is_marked_as_cut():
     assert parse(load_reader("pdf"), make_pdf("слово", None), 100) == ("слово", True)
     assert parse(load_reader("pdf"), make_pdf("слово", ""), 100) == ("слово", False)
-    head, _, tail = make_pdf("слово", "два", compressed=True).rpartition(b"/FlateDecode")
-    assert parse(load_reader("pdf"), head + b"/OtherDecode" + tail, 100) == ("слово", True)
+    head, _, tail = make_pdf("слово", "два", compressed=True).rpartition(
+        b"/FlateDecode"
+    )
+    assert parse(load_reader("pdf"), head + b"/OtherDecode" + tail, 100) == (
+        "слово",
+        True,
+    )
 
 
 @unit
@@ -136,11 +149,15 @@ def test_tables_and_wrapped_runs_of_a_docx_are_read():
     table = make_docx("до", table=(("имя", "год"), ("ёж", "5")))
     assert parse_content("docx", table) == "до\n\nимя | год\nёж | 5"
     control = b"<w:sdt><w:sdtContent>%s</w:sdtContent></w:sdt>"
-    body = re.sub(b"(?s)<w:tc>.*?</w:tc>", lambda cell: control % cell[0], docx_body(table))
+    body = re.sub(
+        b"(?s)<w:tc>.*?</w:tc>", lambda cell: control % cell[0], docx_body(table)
+    )
     body = re.sub(b"(?s)<w:tr>.*?</w:tr>", lambda row: control % row[0], body)
     in_controls = replace_docx_parts(table, document=body)
     assert parse_content("docx", in_controls) == "до\n\nимя | год\nёж | 5"
-    body = docx_body(make_docx("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
+    body = docx_body(make_docx("внутри")).replace(
+        b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1
+    )
     body = body.replace(b"</w:p>", b"</w:p></w:sdtContent></w:sdt>", 1)
     assert parse_content("docx", replace_docx_parts(DOCX, document=body)) == "внутри"
     deleted = b"<w:tab/><w:br/><w:del><w:r><w:delText>no</w:delText></w:r></w:del><w:t>"
@@ -149,7 +166,9 @@ def test_tables_and_wrapped_runs_of_a_docx_are_read():
 
 
 def change_body(declaration, text):
-    body = docx_body(DOCX).replace(b"<w:document", declaration.encode() + b"<w:document", 1)
+    body = docx_body(DOCX).replace(
+        b"<w:document", declaration.encode() + b"<w:document", 1
+    )
     return replace_docx_parts(DOCX, document=body.replace(TEXT.encode(), text.encode()))
 
 
@@ -160,7 +179,12 @@ BILLION_LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (change_body('<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>', "а&x;"), "а"),
+        (
+            change_body(
+                '<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>', "а&x;"
+            ),
+            "а",
+        ),
         (change_body('<!DOCTYPE d SYSTEM "http://127.0.0.1:1/d.dtd">', "а"), "а"),
         (
             change_body(f'<!DOCTYPE d [<!ENTITY a0 "ha">{BILLION_LAUGHS}]>', "а&a8;"),
@@ -183,7 +207,10 @@ def test_hostile_docx_is_read_or_refused(content, expected):
 @unit
 def test_docx_with_a_password_and_other_containers_are_refused():
     container = b"\xd0\xcf\x11\xe0" + bytes(500)
-    assert parse_content("docx", container + "EncryptedPackage".encode("utf-16-le")) == "password"
+    assert (
+        parse_content("docx", container + "EncryptedPackage".encode("utf-16-le"))
+        == "password"
+    )
     assert parse_content("docx", container) == "unknown"
     other = BytesIO()
     with ZipFile(other, "w") as archive:
@@ -204,15 +231,17 @@ def test_text_is_read_in_any_encoding_that_windows_writes(encoding):
 @unit
 def test_invisible_characters_are_removed_from_a_text():
     hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
-    assert clean_text(f"a\x00b{hidden}\ufeff\r\nc \t\n\n\n\n\ud83e\udd94\ud800 и\u0306") == (
-        "ab\nc\n\n🦔\ufffd й"
-    )
+    assert clean_text(
+        f"a\x00b{hidden}\ufeff\r\nc \t\n\n\n\n\ud83e\udd94\ud800 и\u0306"
+    ) == ("ab\nc\n\n🦔\ufffd й")
 
 
 @unit
 def test_document_with_instructions_is_read_as_a_document():
     for document in documents():
-        kind = {"pdf": "pdf", "docx": "docx"}.get(document.name.rpartition(".")[2], "txt")
+        kind = {"pdf": "pdf", "docx": "docx"}.get(
+            document.name.rpartition(".")[2], "txt"
+        )
         words = re.findall(r"[\w/]{4,}", clean_text(document.order))
         text = parse(load_reader(kind), document.content, 10_000)[0]
         assert all(word in text for word in words if word.isascii()), document.name

@@ -39,11 +39,17 @@ def test_request_has_the_protocols_form(server, reply):
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/audio/transcriptions")
     assert call.headers["authorization"] == "Bearer sk-key"
-    for part in (b'name="model"\r\n\r\n' + MODEL.encode(), b'filename="voice.oga"', b"OggS-sound"):
+    for part in (
+        b'name="model"\r\n\r\n' + MODEL.encode(),
+        b'filename="voice.oga"',
+        b"OggS-sound",
+    ):
         assert part in call.body
 
 
-NO_MODEL = {"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}
+NO_MODEL = {
+    "error": {"message": "The model `x` does not exist", "code": "model_not_found"}
+}
 
 
 @pytest.mark.parametrize(

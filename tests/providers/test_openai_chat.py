@@ -15,12 +15,19 @@ from merlin.providers.openai_chat import OpenAIChat
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
-QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))
+QUESTION = (
+    Message("system", "Кратко."),
+    Message("user", "Что такое очередь?", {"weight": 0}),
+)
 DONE = b"data: [DONE]\n\n"
 
 
 def make_chunk(text=None, reason=None, **fields):
-    choice = {"index": 0, "delta": {"content": text} if text else {}, "finish_reason": reason}
+    choice = {
+        "index": 0,
+        "delta": {"content": text} if text else {},
+        "finish_reason": reason,
+    }
     return make_event(
         {"id": "c1", "object": "chat.completion.chunk", "choices": [choice], **fields}
     )
@@ -75,7 +82,10 @@ def test_streamed_request_has_the_system_text_and_the_question(server, reply):
     server.will(reply([*WHOLE, DONE]))
     read_pieces(server)
     (call,) = server.calls
-    assert (call.path, call.headers["authorization"]) == ("/v1/chat/completions", "Bearer sk-key")
+    assert (call.path, call.headers["authorization"]) == (
+        "/v1/chat/completions",
+        "Bearer sk-key",
+    )
     assert call.json == {
         "model": "ft:x",
         "messages": [
@@ -87,7 +97,9 @@ def test_streamed_request_has_the_system_text_and_the_question(server, reply):
     }
 
 
-@pytest.mark.parametrize("extension", [None, [], "x", {"known": "yes"}, {"composed_from": [1]}, {}])
+@pytest.mark.parametrize(
+    "extension", [None, [], "x", {"known": "yes"}, {"composed_from": [1]}, {}]
+)
 def test_invalid_extension_is_ignored(server, reply, extension):
     server.will(reply([make_chunk("А", "stop", merlin=extension), DONE]))
     assert read_pieces(server) == [Answer("А", finish_reason="stop")]
@@ -202,7 +214,9 @@ MEGABYTE = 1_000_000
 
 
 def test_overlong_stream_is_stopped(server, reply):
-    comments = [b": " + b"x" * (MEGABYTE // 2) + b"\n\n"] * (2 * MAX_STREAM_BYTES // MEGABYTE + 1)
+    comments = [b": " + b"x" * (MEGABYTE // 2) + b"\n\n"] * (
+        2 * MAX_STREAM_BYTES // MEGABYTE + 1
+    )
     server.will(reply([*comments, *WHOLE, DONE]))
     with pytest.raises(ProviderBusy, match="unreadable: longer than 64 MB"):
         read_pieces(server)
@@ -227,7 +241,10 @@ THOUGHT = "\n<think>\nThe student wants X. <b>\n</think>\n\nHold <think> the but
 HARMONY = "<|channel|>analysis<|message|>X?<|end|><|start|>assistant<|channel|>final<|message|>"
 CODE = "It ends with `</think>`.\n```\n</think>\n```\n"
 MARKS = [
-    *((f"<{name}>", f"</{name}>") for name in ("think", "thinking", "reasoning", "seed:think")),
+    *(
+        (f"<{name}>", f"</{name}>")
+        for name in ("think", "thinking", "reasoning", "seed:think")
+    ),
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
     ("<|channel>thought\n", "<channel|>"),
@@ -270,8 +287,12 @@ def test_thoughts_that_a_prompt_opens_are_held_back_once_they_are_known(server, 
         seen = []
         try:
             for answer in (written, written, ("No", "thing."), ("So", "on")):
-                server.will(reply([*map(make_chunk, answer), make_chunk(None, "stop"), DONE]))
-                seen.append([p.text async for p in chat.stream("ft:x", QUESTION) if p.text])
+                server.will(
+                    reply([*map(make_chunk, answer), make_chunk(None, "stop"), DONE])
+                )
+                seen.append(
+                    [p.text async for p in chat.stream("ft:x", QUESTION) if p.text]
+                )
         finally:
             await chat.aclose()
         return seen

@@ -14,7 +14,10 @@ from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIModelClient
 
 pytestmark = pytest.mark.functional
-QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))
+QUESTION = (
+    Message("system", "Кратко."),
+    Message("user", "Что такое очередь?", {"weight": 0}),
+)
 
 
 @pytest.fixture
@@ -31,7 +34,9 @@ def make_completion(content="Очередь", reason="stop", **fields):
 
 def test_unstreamed_answer_has_usage_and_the_known_flag(server, asker):
     usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
-    server.will(make_completion(usage=usage, merlin={"known": False, "confidence": 0.1}))
+    server.will(
+        make_completion(usage=usage, merlin={"known": False, "confidence": 0.1})
+    )
     assert asker.ask("ft:x", QUESTION) == Answer(
         "Очередь", Usage(12, 3), known=False, finish_reason="stop"
     )
@@ -46,7 +51,11 @@ def test_unstreamed_answer_has_usage_and_the_known_flag(server, asker):
     + [({"cached_tokens": tokens}, 0) for tokens in (None, -5, 13, 1e300, "8")],
 )
 def test_cached_tokens_are_part_of_the_input(server, asker, details, cached):
-    usage = {"prompt_tokens": 12, "completion_tokens": 3, "prompt_tokens_details": details}
+    usage = {
+        "prompt_tokens": 12,
+        "completion_tokens": 3,
+        "prompt_tokens_details": details,
+    }
     server.will(make_completion(usage=usage))
     assert asker.ask("ft:x", QUESTION).usage == Usage(12, 3, cached)
 
@@ -62,10 +71,17 @@ def test_refused_parameters_are_renamed_or_dropped_from_then_on(server, reply):
     )
     sampling = SamplingParams(most_tokens=9, response_format=response_format)
     with closing(OpenAIModelClient(server.base_url, "sk-key", sampling)) as asker:
-        assert asker.ask("ft:x", QUESTION).text == asker.ask("ft:x", QUESTION).text == "Очередь"
+        assert (
+            asker.ask("ft:x", QUESTION).text
+            == asker.ask("ft:x", QUESTION).text
+            == "Очередь"
+        )
     first, second, *others = (call.json for call in server.calls)
     assert (first["max_tokens"], first["response_format"]) == (9, response_format)
-    assert (second["max_completion_tokens"], second["response_format"]) == (9, response_format)
+    assert (second["max_completion_tokens"], second["response_format"]) == (
+        9,
+        response_format,
+    )
     for other in others:
         assert other["max_completion_tokens"] == 9
         assert not {"max_tokens", "response_format"} & set(other)
@@ -128,7 +144,9 @@ def test_answer_that_nobody_watches_is_one_piece(server):
         ({"hang": True}, ProviderBusy),
     ],
 )
-def test_failure_of_an_answer_in_one_piece_is_reported_by_kind(server, reply, response, kind):
+def test_failure_of_an_answer_in_one_piece_is_reported_by_kind(
+    server, reply, response, kind
+):
     server.will(reply(**response))
     with pytest.raises(ProviderError) as caught:
         read_whole_answer(server, total_s=0.2 if "hang" in response else 60.0)
@@ -148,7 +166,10 @@ def test_compressed_answer_is_not_unpacked(server, asker, reply):
     [
         "<think>\nThe student wants X.\n</think>\n\nHold the button.",
         "The student wants X.\n</think>\n\nHold the button.",
-        [{"type": "thinking", "thinking": "X."}, {"type": "text", "text": "Hold the button."}],
+        [
+            {"type": "thinking", "thinking": "X."},
+            {"type": "text", "text": "Hold the button."},
+        ],
     ],
 )
 def test_thoughts_before_a_whole_answer_are_no_part_of_it(server, asker, content):

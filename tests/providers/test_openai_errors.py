@@ -89,9 +89,13 @@ FAULTS = list(make_faults(lambda *_, **__: None))
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_ambiguous_create_raises_provider_unknown_after_one_post(server, provider, reply, name):
+def test_ambiguous_create_raises_provider_unknown_after_one_post(
+    server, provider, reply, name
+):
     server.will(make_faults(reply)[name])
-    assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderUnknown
+    assert (
+        type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderUnknown
+    )
     assert [call.method for call in server.calls] == ["POST"]
 
 
@@ -106,7 +110,10 @@ def test_ambiguous_upload_raises_provider_unknown(server, provider, reply, tmp_p
     path = tmp_path / "train.jsonl"
     path.write_text("{}\n")
     server.will(reply(drop=True))
-    assert type(catch_error(lambda: provider.upload_file("a.jsonl", path))) is ProviderUnknown
+    assert (
+        type(catch_error(lambda: provider.upload_file("a.jsonl", path)))
+        is ProviderUnknown
+    )
     assert len(server.calls) == 1
 
 
@@ -114,14 +121,20 @@ def test_silence_after_a_create_raises_provider_unknown(server, reply):
     server.will(reply(hang=True))
     # Long enough to send the request: a request that was not sent is certain to have no effect.
     with closing(OpenAIProvider(server.base_url, "key", timeout_s=5.0)) as provider:
-        assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderUnknown
+        assert (
+            type(catch_error(lambda: provider.create_job(NewJob(**JOB))))
+            is ProviderUnknown
+        )
     assert len(server.calls) <= 1
 
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_slow_drip_ends_at_the_deadline(server, impatient_provider, reply, status):
     server.will(reply([b" "] * 200, status, pause_s=0.05))
-    assert type(catch_error(lambda: impatient_provider.read_job("ftjob-1"))) is ProviderBusy
+    assert (
+        type(catch_error(lambda: impatient_provider.read_job("ftjob-1")))
+        is ProviderBusy
+    )
 
 
 def test_slow_drip_of_the_headers_ends_at_the_deadline():
@@ -142,7 +155,9 @@ def test_call_that_was_never_sent_raises_provider_busy():
     assert "нет связи" in text("ru", error.key, **error.arguments)
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "nonsense://x", "http://127.0.0.1:x"])
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1", "nonsense://x", "http://127.0.0.1:x"]
+)
 def test_unusable_proxy_of_the_environment_is_named(monkeypatch, proxy):
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     provider = OpenAIProvider("https://api.example.com/v1", "key")
@@ -154,20 +169,30 @@ def test_unusable_proxy_of_the_environment_is_named(monkeypatch, proxy):
 @pytest.mark.parametrize("credential", ["two\nlines", "ключ"])
 def test_credential_that_cannot_be_sent_is_an_error(server, credential):
     with closing(OpenAIProvider(server.base_url, credential)) as provider:
-        assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderError
+        assert (
+            type(catch_error(lambda: provider.create_job(NewJob(**JOB))))
+            is ProviderError
+        )
     assert server.calls == []
 
 
-def test_too_many_calls_raises_provider_busy_with_the_time_to_wait(server, provider, reply):
+def test_too_many_calls_raises_provider_busy_with_the_time_to_wait(
+    server, provider, reply
+):
     server.will(reply(make_error("rate_limit_exceeded"), 429, (("Retry-After", "7"),)))
     busy = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(busy) is ProviderBusy
-    assert (busy.retry_after_s, busy.status, busy.code) == (7.0, 429, "rate_limit_exceeded")
+    assert (busy.retry_after_s, busy.status, busy.code) == (
+        7.0,
+        429,
+        "rate_limit_exceeded",
+    )
     assert len(server.calls) == 1
 
 
 @pytest.mark.parametrize(
-    "body", [make_error("insufficient_quota"), make_error("", type="insufficient_quota")]
+    "body",
+    [make_error("insufficient_quota"), make_error("", type="insufficient_quota")],
 )
 def test_exhausted_credit_is_a_permanent_error(server, provider, reply, body):
     server.will(reply(body, 429, (("Retry-After", "7"),)))
@@ -177,25 +202,35 @@ def test_exhausted_credit_is_a_permanent_error(server, provider, reply, body):
 
 
 def test_file_not_ready_yet_raises_provider_busy(server, provider, reply):
-    server.will(reply(make_error(message="File 'file-1' is still being processed."), 400))
+    server.will(
+        reply(make_error(message="File 'file-1' is still being processed."), 400)
+    )
     busy = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(busy) is ProviderBusy
     assert busy.retry_after_s
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 405, 409, 413, 422, 501])
-def test_other_refusals_are_permanent_with_code_and_status(server, provider, reply, status):
+@pytest.mark.parametrize(
+    "status", [301, 307, 400, 401, 403, 404, 405, 409, 413, 422, 501]
+)
+def test_other_refusals_are_permanent_with_code_and_status(
+    server, provider, reply, status
+):
     headers = (("x-request-id", "req-9"), ("Location", f"{server.base_url}/elsewhere"))
     server.will(reply(make_error("some_code", "some words"), status, headers))
     error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(error) is ProviderError
     assert (error.status, error.code) == (status, "some_code")
-    assert all(word in str(error) for word in ("some words (request req-9)", str(status)))
+    assert all(
+        word in str(error) for word in ("some words (request req-9)", str(status))
+    )
     assert len(server.calls) == 1
 
 
 def test_echoed_credential_is_not_shown(server, provider, reply):
-    server.will(reply(make_error(message="Incorrect API key: sk-test-credential-1"), 401))
+    server.will(
+        reply(make_error(message="Incorrect API key: sk-test-credential-1"), 401)
+    )
     assert "credential-1" not in str(catch_error(provider.models))
 
 
@@ -207,9 +242,16 @@ GONE = [
 ]
 
 
-def test_question_too_long_for_llama_cpp_has_the_code_of_the_protocol(server, ask, reply):
+def test_question_too_long_for_llama_cpp_has_the_code_of_the_protocol(
+    server, ask, reply
+):
     words = "request (1631 tokens) exceeds the available context size (512 tokens)"
-    error = {"code": 400, "message": words, "type": "exceed_context_size_error", "n_ctx": 512}
+    error = {
+        "code": 400,
+        "message": words,
+        "type": "exceed_context_size_error",
+        "n_ctx": 512,
+    }
     server.will(reply({"error": error}, 400))
     assert catch_error(ask).code == "context_length_exceeded"
 
@@ -221,7 +263,9 @@ def test_missing_model_raises_model_gone(server, ask, reply, status, body):
 
 
 @pytest.mark.parametrize("code", ["adapter_inert", "adapter_differs"])
-def test_model_without_its_trained_weights_raises_model_unapplied(server, ask, reply, code):
+def test_model_without_its_trained_weights_raises_model_unapplied(
+    server, ask, reply, code
+):
     server.will(reply(make_error(code, "see q_proj"), 422))
     error = catch_error(ask)
     assert type(error) is ModelUnapplied

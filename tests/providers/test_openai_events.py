@@ -13,7 +13,9 @@ from merlin.openai_protocol.errors import InvalidResponse
 
 pytestmark = pytest.mark.unit
 EVENTS = [{"n": 1, "text": "Ёж"}, {"n": 2, "text": "два\nряда"}]
-LINES = "".join(f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in EVENTS)
+LINES = "".join(
+    f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in EVENTS
+)
 DONE = "data: [DONE]\n\n"
 
 
@@ -47,7 +49,9 @@ def test_events_are_whole_wherever_their_bytes_are_split(end):
 
 
 def test_comments_other_fields_and_events_after_the_end_are_ignored():
-    stream = f": keep-alive\n\nevent: chunk\nid: 7\nretry: 5\n{LINES}: bye\n\n{DONE}{LINES}"
+    stream = (
+        f": keep-alive\n\nevent: chunk\nid: 7\nretry: 5\n{LINES}: bye\n\n{DONE}{LINES}"
+    )
     assert read_events(stream.encode()) == EVENTS
 
 

@@ -6,13 +6,20 @@ import json
 import pytest
 
 from merlin.core.errors import ProviderError
-from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams
+from merlin.core.messages import (
+    DEFAULT_SAMPLING,
+    Message,
+    ParameterRefused,
+    SamplingParams,
+)
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_objects import find_refused_parameter
 
 QUESTION = (Message("user", "Что такое очередь?"),)
 SAMPLING = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
-EVENTS = b'data: {"choices": [{"delta": {"content": "A"}, "finish_reason": "stop"}]}\n\n'
+EVENTS = (
+    b'data: {"choices": [{"delta": {"content": "A"}, "finish_reason": "stop"}]}\n\n'
+)
 NEW_NAME = (
     "Unsupported parameter: 'max_tokens' is not supported with this model."
     " Use 'max_completion_tokens' instead."
@@ -26,7 +33,9 @@ def read_last_answer(server, sampling, times=1):
         chat = OpenAIChat(server.base_url, "key", total_s=60.0)
         try:
             for _ in range(times):
-                pieces = [piece async for piece in chat.stream("ft:x", QUESTION, sampling)]
+                pieces = [
+                    piece async for piece in chat.stream("ft:x", QUESTION, sampling)
+                ]
         finally:
             await chat.aclose()
         return "".join(piece.text for piece in pieces)
@@ -35,7 +44,9 @@ def read_last_answer(server, sampling, times=1):
 
 
 def make_error(message, param=None, code=None):
-    return json.dumps({"error": {"message": message, "param": param, "code": code}}).encode()
+    return json.dumps(
+        {"error": {"message": message, "param": param, "code": code}}
+    ).encode()
 
 
 @pytest.mark.unit
@@ -43,8 +54,13 @@ def test_only_configured_parameters_are_sent():
     response_format = {"type": "json_object"}
     assert DEFAULT_SAMPLING.request_fields() == {}
     formatted = SamplingParams(temperature=0.0, response_format=response_format)
-    assert formatted.request_fields() == {"temperature": 0.0, "response_format": response_format}
-    assert SAMPLING.request_fields("max_completion_tokens")["max_completion_tokens"] == 5
+    assert formatted.request_fields() == {
+        "temperature": 0.0,
+        "response_format": response_format,
+    }
+    assert (
+        SAMPLING.request_fields("max_completion_tokens")["max_completion_tokens"] == 5
+    )
 
 
 @pytest.mark.functional
@@ -52,9 +68,13 @@ def test_sampling_parameters_are_sent_with_the_question(server, reply):
     server.will(reply(EVENTS))
     assert read_last_answer(server, SAMPLING) == "A"
     (call,) = server.calls
-    parameters = {name: call.json[name] for name in call.json if name not in ("model", "messages")}
     parameters = {
-        name: value for name, value in parameters.items() if not name.startswith("stream")
+        name: call.json[name] for name in call.json if name not in ("model", "messages")
+    }
+    parameters = {
+        name: value
+        for name, value in parameters.items()
+        if not name.startswith("stream")
     }
     assert parameters == {"temperature": 0.0, "seed": 7, "max_tokens": 5, "stop": ["я"]}
 
@@ -83,5 +103,7 @@ def test_parameter_refused_twice_raises_an_error(server, reply):
 )
 def test_only_a_sent_parameter_is_named_as_refused(status, param, message, field):
     sent = {"temperature": 1.5, "response_format": {"type": "json_object"}}
-    refusal = find_refused_parameter(ProviderError(message, status=status, param=param), sent)
+    refusal = find_refused_parameter(
+        ProviderError(message, status=status, param=param), sent
+    )
     assert (refusal.field if refusal else "") == field

@@ -30,18 +30,31 @@ def make_job_arguments(**fields):
         "method": "supervised",
         "hyperparameters": {"n_epochs": 3, "lora_r": 8},
         "suffix": "neuro",
-        "metadata": {LAUNCH_KEY: KEY, "merlin_build": "нейро-7", "merlin_dataset": "нейро"},
+        "metadata": {
+            LAUNCH_KEY: KEY,
+            "merlin_build": "нейро-7",
+            "merlin_dataset": "нейро",
+        },
     }
     return {**arguments, **fields}
 
 
 def make_job(number, **fields):
-    job = {"id": f"ftjob-{number}", "status": "running", "created_at": 1_700_000_000 + number}
+    job = {
+        "id": f"ftjob-{number}",
+        "status": "running",
+        "created_at": 1_700_000_000 + number,
+    }
     return {**job, "metadata": {LAUNCH_KEY: KEY}, **fields}
 
 
 def make_file(number, name=NAME, **fields):
-    file = {"id": f"file-{number}", "filename": name, "bytes": 3, "purpose": "fine-tune"}
+    file = {
+        "id": f"file-{number}",
+        "filename": name,
+        "bytes": 3,
+        "purpose": "fine-tune",
+    }
     return {**file, "created_at": 1_700_000_000 + number, **fields}
 
 
@@ -75,7 +88,10 @@ def test_same_file_is_uploaded_with_the_same_key(server, provider, tmp_path):
 def test_file_is_found_by_its_exact_name_through_all_pages(server, provider):
     server.will(
         make_page(
-            make_file(9), make_file(8, name=f"x{NAME}"), make_file(7, purpose="batch"), more=True
+            make_file(9),
+            make_file(8, name=f"x{NAME}"),
+            make_file(7, purpose="batch"),
+            more=True,
         ),
         make_page(make_file(2), {"id": 5}, make_file(1)),
     )
@@ -107,7 +123,11 @@ def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
         "training_file": "file-1",
         "validation_file": "file-2",
         "suffix": "neuro",
-        "metadata": {LAUNCH_KEY: KEY, "merlin_build": "нейро-7", "merlin_dataset": "нейро"},
+        "metadata": {
+            LAUNCH_KEY: KEY,
+            "merlin_build": "нейро-7",
+            "merlin_dataset": "нейро",
+        },
         "method": {
             "type": "supervised",
             "supervised": {"hyperparameters": {"n_epochs": 3, "lora_r": 8}},
@@ -119,7 +139,11 @@ def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
 def test_unset_fields_are_not_sent(server, provider):
     server.will(make_job(1))
     provider.create_job(
-        NewJob(**make_job_arguments(test_file=None, suffix="", hyperparameters={}, method="dpo"))
+        NewJob(
+            **make_job_arguments(
+                test_file=None, suffix="", hyperparameters={}, method="dpo"
+            )
+        )
     )
     (call,) = server.calls
     assert set(call.json) == {"model", "training_file", "metadata", "method"}
@@ -130,10 +154,15 @@ def test_jobs_are_found_by_their_key_even_when_the_filter_is_ignored(server, pro
     fields = {LAUNCH_KEY: "x" * 32}
     none = {"metadata": None}
     server.will(
-        make_page(make_job(9), make_job(8, metadata=fields), make_job(7, **none), more=True),
+        make_page(
+            make_job(9), make_job(8, metadata=fields), make_job(7, **none), more=True
+        ),
         make_page(make_job(6, metadata={}), {"object": "what"}, make_job(2)),
     )
-    assert [job.provider_job_id for job in provider.find_jobs(KEY)] == ["ftjob-2", "ftjob-9"]
+    assert [job.provider_job_id for job in provider.find_jobs(KEY)] == [
+        "ftjob-2",
+        "ftjob-9",
+    ]
     first, second = server.calls
     assert first.query["metadata[merlin_launch]"] == [KEY]
     assert second.query["after"] == ["ftjob-7"]
@@ -141,7 +170,10 @@ def test_jobs_are_found_by_their_key_even_when_the_filter_is_ignored(server, pro
 
 def test_server_that_repeats_the_same_page_is_not_read_further(server, provider):
     server.will(make_page(make_job(2), make_job(1), more=True))
-    assert {job.provider_job_id for job in provider.find_jobs(KEY)} == {"ftjob-1", "ftjob-2"}
+    assert {job.provider_job_id for job in provider.find_jobs(KEY)} == {
+        "ftjob-1",
+        "ftjob-2",
+    }
     assert len(server.calls) == 2
 
 
@@ -169,7 +201,12 @@ def test_job_report_keeps_the_servers_own_words(server, provider):
 @pytest.mark.parametrize(
     "empty",
     [
-        {"error": None, "fine_tuned_model": None, "trained_tokens": None, "created_at": None},
+        {
+            "error": None,
+            "fine_tuned_model": None,
+            "trained_tokens": None,
+            "created_at": None,
+        },
         {"error": {}, "fine_tuned_model": "", "created_at": 0},
         {"error": {"code": None, "message": None, "param": None}},
         {"error": "", "trained_tokens": "many", "created_at": "later"},
@@ -187,11 +224,17 @@ def test_missing_fields_of_a_job_are_empty(server, provider, empty):
 def test_job_is_cancelled(server, provider):
     server.will(make_job(1, status="cancelled"))
     assert provider.cancel_job("ftjob-1").status == "cancelled"
-    assert [call.path for call in server.calls] == ["/v1/fine_tuning/jobs/ftjob-1/cancel"]
+    assert [call.path for call in server.calls] == [
+        "/v1/fine_tuning/jobs/ftjob-1/cancel"
+    ]
 
 
 def make_event(number, **fields):
-    event = {"id": f"e{number}", "created_at": 1_700_000_000 + number // 2, "message": f"m{number}"}
+    event = {
+        "id": f"e{number}",
+        "created_at": 1_700_000_000 + number // 2,
+        "message": f"m{number}",
+    }
     return {**event, "level": "info", "type": "message", **fields}
 
 
@@ -199,13 +242,20 @@ def test_events_are_read_up_to_a_known_one_and_returned_oldest_first(server, pro
     server.will(
         make_page(make_event(6), make_event(5), more=True),
         make_page(
-            make_event(4, type="metrics", data={"step": 1}), make_event(3), make_event(2), more=True
+            make_event(4, type="metrics", data={"step": 1}),
+            make_event(3),
+            make_event(2),
+            more=True,
         ),
         make_page(make_event(1)),
     )
     events = provider.list_events("ftjob-1", frozenset({"e3"}))
     assert [line.event_id for line in events] == ["e2", "e4", "e5", "e6"]
-    assert (events[1].kind, events[1].data, events[1].message) == ("metrics", {"step": 1}, "m4")
+    assert (events[1].kind, events[1].data, events[1].message) == (
+        "metrics",
+        {"step": 1},
+        "m4",
+    )
     assert [call.query.get("after") for call in server.calls] == [None, ["e5"]]
 
 
@@ -222,7 +272,12 @@ def test_checkpoints_are_sorted_by_step_with_numeric_metrics(server, provider):
             "id": f"c{step}",
             "fine_tuned_model_checkpoint": f"ft:x:{step}",
             "step_number": step,
-            "metrics": {"train_loss": 0.5, "full_valid_loss": None, "step": step, "note": "x"},
+            "metrics": {
+                "train_loss": 0.5,
+                "full_valid_loss": None,
+                "step": step,
+                "note": "x",
+            },
         }
         for step in (20, 10, 10**30)
     ]
@@ -240,7 +295,9 @@ LISTS = [
     pytest.param(lambda provider: provider.find_files(NAME), make_file, id="files"),
     pytest.param(lambda provider: provider.find_jobs(KEY), make_job, id="jobs"),
     pytest.param(
-        lambda provider: provider.list_events("ftjob-1", frozenset()), make_event, id="events"
+        lambda provider: provider.list_events("ftjob-1", frozenset()),
+        make_event,
+        id="events",
     ),
     pytest.param(
         lambda provider: provider.list_checkpoints("ftjob-1"),
@@ -250,7 +307,9 @@ LISTS = [
 ]
 
 
-@pytest.mark.parametrize(("limit", "value", "calls"), [("MAX_PAGES", 5, 5), ("MAX_LIST_S", 0.0, 1)])
+@pytest.mark.parametrize(
+    ("limit", "value", "calls"), [("MAX_PAGES", 5, 5), ("MAX_LIST_S", 0.0, 1)]
+)
 @pytest.mark.parametrize(("read", "make"), LISTS)
 def test_list_without_an_end_is_left(
     server, provider, monkeypatch, read, make, limit, value, calls
@@ -298,7 +357,8 @@ def test_models_keep_the_servers_order_and_have_their_last_day(server, provider)
         )
     )
     models = [
-        (card.model_id, card.shutdown_date, card.context_window) for card in provider.models()
+        (card.model_id, card.shutdown_date, card.context_window)
+        for card in provider.models()
     ]
     assert models == [
         ("recall", None, 8192),
@@ -307,7 +367,9 @@ def test_models_keep_the_servers_order_and_have_their_last_day(server, provider)
     ]
 
 
-def test_proxy_of_the_environment_is_not_used_for_localhost(server, provider, monkeypatch):
+def test_proxy_of_the_environment_is_not_used_for_localhost(
+    server, provider, monkeypatch
+):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
     server.will(make_job(1))
@@ -316,7 +378,9 @@ def test_proxy_of_the_environment_is_not_used_for_localhost(server, provider, mo
 
 
 def test_half_a_character_and_an_impossible_time_do_not_stop_polling(server, provider):
-    half = "ab\ud83d"  # a text that was cut inside of an emoji: half of a surrogate pair
+    half = (
+        "ab\ud83d"  # a text that was cut inside of an emoji: half of a surrogate pair
+    )
     server.will({"id": half, "status": half, "created_at": 1e18})
     job = provider.read_job("ab\N{REPLACEMENT CHARACTER}")
     assert (job.provider_job_id, job.status) == ("ab\N{REPLACEMENT CHARACTER}",) * 2

@@ -17,7 +17,9 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 KEY = "key-of-the-engine"
-ANSWERS = {f"Что значит слово{n} темы{n}?": f"Слово {n} значит {n * n}." for n in range(12)}
+ANSWERS = {
+    f"Что значит слово{n} темы{n}?": f"Слово {n} значит {n * n}." for n in range(12)
+}
 NAME = "merlin-нейро-0123456789ab-train.jsonl"
 QUESTION = (Message("user", next(iter(ANSWERS))),)
 

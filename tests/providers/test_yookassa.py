@@ -30,7 +30,9 @@ pytestmark = pytest.mark.functional
 
 def test_payment_is_created_for_its_purchase_and_read_again(yookassa, gateway):
     purchase = make_purchase(1)
-    payment = asyncio.run(gateway.create(make_payment_request(1, description=DESCRIPTION)))
+    payment = asyncio.run(
+        gateway.create(make_payment_request(1, description=DESCRIPTION))
+    )
     assert payment.status is Status.PENDING
     assert payment.pay_url.endswith(f"/pay/{payment.outside_id}")
     assert find_mismatch(purchase, payment) == ""
@@ -77,9 +79,15 @@ def test_repeated_key_creates_one_payment(yookassa, gateway):
 def test_refund_is_made_under_its_own_key_and_found(yookassa, gateway):
     paid = asyncio.run(gateway.create(make_payment_request(7, description=DESCRIPTION)))
     yookassa.choose(paid.outside_id, "paid")
-    request = make_refund_request("r" * 32, paid.outside_id, roubles("100.50"), "не подошло")
+    request = make_refund_request(
+        "r" * 32, paid.outside_id, roubles("100.50"), "не подошло"
+    )
     part = asyncio.run(gateway.refund(request))
-    assert (part.is_done, part.amount.minor, part.payment_id) == (True, 10_050, paid.outside_id)
+    assert (part.is_done, part.amount.minor, part.payment_id) == (
+        True,
+        10_050,
+        paid.outside_id,
+    )
     assert asyncio.run(gateway.refund(request)).outside_id == part.outside_id
     assert asyncio.run(gateway.find(paid.outside_id)).refunded == 10_050
     assert asyncio.run(gateway.find_refund(part.outside_id)) == part
@@ -87,7 +95,10 @@ def test_refund_is_made_under_its_own_key_and_found(yookassa, gateway):
     more = make_refund_request("q" * 32, paid.outside_id, roubles("199.00"))
     with pytest.raises(PaymentError) as refused:
         asyncio.run(gateway.refund(more))
-    assert (type(refused.value), refused.value.code) == (PaymentError, "invalid_request")
+    assert (type(refused.value), refused.value.code) == (
+        PaymentError,
+        "invalid_request",
+    )
 
 
 def test_receipts_are_sent_to_the_buyer_at_payment_and_refund(yookassa):
@@ -95,7 +106,9 @@ def test_receipts_are_sent_to_the_buyer_at_payment_and_refund(yookassa):
     with open_gateway(yookassa.base_url, receipt=receipt) as gateway:
         contact = "+7 (900) 123-45-67"
         paid = asyncio.run(
-            gateway.create(make_payment_request(8, description=DESCRIPTION, contact=contact))
+            gateway.create(
+                make_payment_request(8, description=DESCRIPTION, contact=contact)
+            )
         )
         yookassa.choose(paid.outside_id, "paid")
         asyncio.run(
@@ -107,12 +120,17 @@ def test_receipts_are_sent_to_the_buyer_at_payment_and_refund(yookassa):
         )
         with pytest.raises(PaymentError) as refused:
             asyncio.run(
-                gateway.create(make_payment_request(9, description=DESCRIPTION, contact=""))
+                gateway.create(
+                    make_payment_request(9, description=DESCRIPTION, contact="")
+                )
             )
     assert refused.value.code == "no_contact"
     sold, returned = yookassa.receipts()[-2:]
     assert sold["customer"] == returned["customer"] == {"phone": "79001234567"}
-    assert (sold["items"][0]["vat_code"], sold["items"][0]["description"]) == (4, DESCRIPTION)
+    assert (sold["items"][0]["vat_code"], sold["items"][0]["description"]) == (
+        4,
+        DESCRIPTION,
+    )
     assert returned["items"][0]["amount"]["value"] == "100.00"
 
 
@@ -128,12 +146,18 @@ def test_payment_list_is_read_to_its_end(yookassa, gateway):
         payments = asyncio.run(
             other_gateway.between(since, datetime.now(UTC) + timedelta(minutes=1))
         )
-        assert {payment.purchase_id for payment in payments} == {f"{n:032x}" for n in range(103)}
+        assert {payment.purchase_id for payment in payments} == {
+            f"{n:032x}" for n in range(103)
+        }
         assert len(other.calls("payments.list")) == 2
-        assert asyncio.run(other_gateway.between(since - timedelta(days=1), since)) == []
+        assert (
+            asyncio.run(other_gateway.between(since - timedelta(days=1), since)) == []
+        )
 
 
-@pytest.mark.parametrize("payment_id", ["", "../refunds", "a/capture", "a?b", "a b", "я", "x" * 65])
+@pytest.mark.parametrize(
+    "payment_id", ["", "../refunds", "a/capture", "a?b", "a b", "я", "x" * 65]
+)
 def test_invalid_payment_id_is_never_sent(yookassa, gateway, payment_id):
     before = len(yookassa.calls())
     with pytest.raises(PaymentError) as refused:
@@ -161,9 +185,15 @@ def make_response(**fields: object) -> dict[str, object]:
 
 def test_unknown_status_is_unknown_and_missing_fields_are_false():
     payment = parse_payment(
-        make_response(status="thinking", test="true", paid=1, metadata=None, captured_at="soon")
+        make_response(
+            status="thinking", test="true", paid=1, metadata=None, captured_at="soon"
+        )
     )
-    assert (payment.status, payment.is_paid, payment.is_test) == (Status.UNKNOWN, False, False)
+    assert (payment.status, payment.is_paid, payment.is_test) == (
+        Status.UNKNOWN,
+        False,
+        False,
+    )
     assert (payment.purchase_id, payment.at, payment.pay_url) == ("", None, "")
     assert (
         parse_payment(
@@ -205,7 +235,9 @@ def test_secret_is_absent_from_errors_and_logs(yookassa, caplog):
     assert refused.value.__cause__ is None
 
 
-def test_netrc_does_not_replace_the_shops_credentials(yookassa, gateway, tmp_path, monkeypatch):
+def test_netrc_does_not_replace_the_shops_credentials(
+    yookassa, gateway, tmp_path, monkeypatch
+):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))

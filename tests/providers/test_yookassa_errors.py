@@ -40,7 +40,9 @@ pytestmark = pytest.mark.functional
         (502, PaymentUnknown, "internal_server_error"),
     ],
 )
-def test_status_becomes_our_error_without_a_retry(yookassa, gateway, status, kind, code):
+def test_status_becomes_our_error_without_a_retry(
+    yookassa, gateway, status, kind, code
+):
     yookassa.faults.add(Fault("payments.create", FaultKind.STATUS, status=status))
     calls_before = len(yookassa.calls())
     with pytest.raises(PaymentError) as caught:
@@ -62,7 +64,9 @@ def test_connection_lost_after_the_call_raises_payment_unknown(yookassa, gateway
 def test_call_done_but_answered_with_an_error_is_one_payment(yookassa, gateway):
     payment_request = make_payment_request(12)
     for status in (500, 202):
-        yookassa.faults.add(Fault("payments.create", FaultKind.DONE_STATUS, status=status))
+        yookassa.faults.add(
+            Fault("payments.create", FaultKind.DONE_STATUS, status=status)
+        )
         with pytest.raises(PaymentUnknown):
             asyncio.run(gateway.create(payment_request))
     asyncio.run(gateway.create(payment_request))
@@ -96,7 +100,9 @@ def test_endless_response_ends_at_the_deadline(serve):
         asyncio.run(gateway.create(make_payment_request(1)))
 
 
-@pytest.mark.parametrize("content", [b"<html>", b"", b"[]", b'"x"', b"{}", b'{"id": 1}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"<html>", b"", b"[]", b'"x"', b"{}", b'{"id": 1}', b"\xff"]
+)
 def test_unreadable_response_is_ambiguous_for_a_create(content):
     with run_server(content) as url, open_gateway(url) as gateway:
         with pytest.raises(PaymentUnknown):

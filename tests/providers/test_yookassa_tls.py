@@ -15,7 +15,11 @@ from tests.support.certificates import create_certificate, encode_key, generate_
 
 pytestmark = pytest.mark.functional
 
-PAYMENT = {"id": "p1", "status": "pending", "amount": {"value": "299.00", "currency": "RUB"}}
+PAYMENT = {
+    "id": "p1",
+    "status": "pending",
+    "amount": {"value": "299.00", "currency": "RUB"},
+}
 
 
 @pytest.fixture(scope="module")

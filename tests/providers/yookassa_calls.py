@@ -24,7 +24,10 @@ SENT_S = 5.0
 
 
 def make_payment_request(
-    number: int = 1, return_url: str = RETURN_URL, description: str = "", **fields: object
+    number: int = 1,
+    return_url: str = RETURN_URL,
+    description: str = "",
+    **fields: object,
 ) -> PaymentRequest:
     """Return the request for the payment of `make_purchase(number)`."""
     purchase = make_purchase(number)
@@ -51,9 +54,21 @@ def make_purchase(
     number: int = 1, outside_id: str = "", contact: str = "anna@example.com"
 ) -> Purchase:
     promise = Promise("plus", {"ru": "Плюс", "en": "Plus"}, 30)
-    order = Order(1001, Gateway.YOOKASSA, promise, roubles("299.00"), is_test=True, contact=contact)
+    order = Order(
+        1001,
+        Gateway.YOOKASSA,
+        promise,
+        roubles("299.00"),
+        is_test=True,
+        contact=contact,
+    )
     return Purchase(
-        f"{number:032x}", order, PurchaseState.ASKING, NOW, NOW + timedelta(days=1), outside_id
+        f"{number:032x}",
+        order,
+        PurchaseState.ASKING,
+        NOW,
+        NOW + timedelta(days=1),
+        outside_id,
     )
 
 
@@ -65,7 +80,10 @@ def count_payments(yookassa, number):
 
 @contextmanager
 def open_gateway(
-    base_url: str, key: str = "test_stand-in", deadline_s: float = DEADLINE_S, **settings: object
+    base_url: str,
+    key: str = "test_stand-in",
+    deadline_s: float = DEADLINE_S,
+    **settings: object,
 ) -> Iterator[YooKassaGateway]:
     config = YooKassaConfig(base_url=base_url, test=True, **settings)
     yield YooKassaGateway(config, "100500", key, deadline_s)
@@ -93,7 +111,9 @@ def run_raw_server(
                 connection, _ = listener.accept()
             except OSError:
                 return
-            threads.append(threading.Thread(target=serve_connection, args=(connection,)))
+            threads.append(
+                threading.Thread(target=serve_connection, args=(connection,))
+            )
             threads[-1].start()
 
     accept_thread = threading.Thread(target=accept)
@@ -125,7 +145,10 @@ def drip(connection: socket.socket, data: bytes) -> None:
 
 @contextmanager
 def run_server(
-    content: bytes, status: str = "200 OK", headers: str = "", tls: ssl.SSLContext | None = None
+    content: bytes,
+    status: str = "200 OK",
+    headers: str = "",
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[str]:
     def serve(connection: socket.socket) -> None:
         connection.recv(65_536)

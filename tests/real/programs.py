@@ -21,7 +21,9 @@ from tests.support.waiting import longest
 
 # Read at import: within a test the home folder and the environment are its own.
 ENVIRONMENT = dict(os.environ)
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merlin" / "real"
+_CACHE = (
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merlin" / "real"
+)
 INSTALL_S = 300.0
 
 
@@ -54,9 +56,13 @@ def _imports(*modules):
 PROGRAMS = {
     "openai": Program(("openai",), _imports("openai")),
     # Without prisma the proxy refuses what its paid edition has by a 500 without words.
-    "litellm": Program(("litellm[proxy]==1.108.7", "prisma==0.15.0"), ("litellm", "--version")),
+    "litellm": Program(
+        ("litellm[proxy]==1.108.7", "prisma==0.15.0"), ("litellm", "--version")
+    ),
     "llm": Program(("llm==0.36",), ("llm", "--version")),
-    "langchain-openai": Program(("langchain-openai==1.7.4",), _imports("langchain_openai")),
+    "langchain-openai": Program(
+        ("langchain-openai==1.7.4",), _imports("langchain_openai")
+    ),
     # Its 1.4 GB take a minute and a half, and a newer Node than Debian 12's.
     "promptfoo": Program(
         ("promptfoo@0.121.20",), ("promptfoo", "--version"), is_quick=False, of_npm=True
@@ -126,9 +132,13 @@ _BIN = {False: "bin", True: "node_modules/.bin"}
 def _folder_name(name, program):
     is_newest = not re.search("[=@]", program.packages[0])
     version = (
-        f"{datetime.now(UTC):%Y-%m-%d}" if is_newest else re.split("[=@]+", program.packages[0])[1]
+        f"{datetime.now(UTC):%Y-%m-%d}"
+        if is_newest
+        else re.split("[=@]+", program.packages[0])[1]
     )
-    others = "".join(f"-{re.sub('[=@]+', '-', package)}" for package in program.packages[1:])
+    others = "".join(
+        f"-{re.sub('[=@]+', '-', package)}" for package in program.packages[1:]
+    )
     others += "".join(f"-without-{package}" for package in program.without)
     return f"{name}-{version}{others}-python{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -145,13 +155,19 @@ def _run(command, **environment):
     environment = {**ENVIRONMENT, **environment}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=longest(INSTALL_S)
+            command,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=longest(INSTALL_S),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotInstalled(f"{' '.join(command)}: {error}") from error
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()[-8:]
-        raise NotInstalled("\n".join([f"{' '.join(command)} ended with {done.returncode}", *said]))
+        raise NotInstalled(
+            "\n".join([f"{' '.join(command)} ended with {done.returncode}", *said])
+        )
     return done.stdout
 
 
@@ -161,7 +177,10 @@ def _install_by_pip(folder, program):
     if uv.exists():
         settings = uv_settings()
         _run([uv, "venv", "-q", "--python", sys.executable, folder])
-        _run([uv, "pip", "install", "-q", "--python", python, *program.packages], **settings)
+        _run(
+            [uv, "pip", "install", "-q", "--python", python, *program.packages],
+            **settings,
+        )
         remove = [uv, "pip", "uninstall", "-q", "--python", python]
     else:
         _run([sys.executable, "-m", "venv", folder])
@@ -199,21 +218,35 @@ def _add_distribution(folder, program):
     [libraries] = (folder / "lib").glob("python*/site-packages")
     information = libraries / f"{program.distribution}-{version}.dist-info"
     information.mkdir()
-    lines = ("Metadata-Version: 2.1", f"Name: {program.distribution}", f"Version: {version}")
+    lines = (
+        "Metadata-Version: 2.1",
+        f"Name: {program.distribution}",
+        f"Version: {version}",
+    )
     (information / "METADATA").write_text("\n".join(lines) + "\n")
 
 
 def _install_by_npm(folder, program):
     folder.mkdir()
-    _run(["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, *program.packages])
+    _run(
+        [
+            "npm",
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            folder,
+            *program.packages,
+        ]
+    )
 
 
 def _read_version(folder, program):
     package = re.split(r"[\[=@]", program.packages[0])[0]
     if program.of_npm:
-        return json.loads((folder / "node_modules" / package / "package.json").read_text())[
-            "version"
-        ]
+        return json.loads(
+            (folder / "node_modules" / package / "package.json").read_text()
+        )["version"]
     asks = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))"
     return _run([folder / "bin" / "python", "-c", asks, package]).strip()
 

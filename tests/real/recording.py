@@ -41,7 +41,13 @@ _HEADERS = (
     "www-authenticate",
     "x-api-key",
 )
-_HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "host")
+_HOP_BY_HOP = (
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "content-length",
+    "host",
+)
 # Values of these keys differ each time.
 _VOLATILE = {"created", "created_at", "finished_at", "system_fingerprint", "request_id"}
 _RULES = (
@@ -111,7 +117,11 @@ class RecordingProxy(Server):
         Of the same request again and again, as one waits for a job, the last answer is kept.
         """
         (method, path), headers, body = request
-        asked = {"method": method, "path": self._plain(path), **self._content(headers, body)}
+        asked = {
+            "method": method,
+            "path": self._plain(path),
+            **self._content(headers, body),
+        }
         status, headers, body = answer
         if self.exchanges and self.exchanges[-1]["request"] == asked:
             self.exchanges.pop()
@@ -126,12 +136,17 @@ class RecordingProxy(Server):
         return {name: self._plain(lower[name]) for name in _HEADERS if name in lower}
 
     def _body(self, headers, body):
-        kind = next((headers[name] for name in headers if name.lower() == "content-type"), "")
+        kind = next(
+            (headers[name] for name in headers if name.lower() == "content-type"), ""
+        )
         content = body.decode("utf-8", "replace")
         if boundary := re.search(r"boundary=(\S+)", kind):
             content = content.replace(boundary[1].strip('"'), "BOUNDARY")
         if "event-stream" in kind:
-            return [self._document(data) for data in re.findall(r"(?m)^data: ?(.*)$", content)]
+            return [
+                self._document(data)
+                for data in re.findall(r"(?m)^data: ?(.*)$", content)
+            ]
         return self._document(content) if content else None
 
     def _document(self, content):
@@ -171,13 +186,17 @@ class _ProxyHandler(Handler):
     def _pass_on(self, body):
         target = self.server.target
         headers = self._end_to_end(self.headers)
-        connection = HTTPConnection(target.hostname, target.port, timeout=longest(240.0))
+        connection = HTTPConnection(
+            target.hostname, target.port, timeout=longest(240.0)
+        )
         received = []
         self.server.open_calls += 1
         try:
             connection.request(self.command, self.path, body or None, headers)
             response = connection.getresponse()
-            with suppress(ConnectionError):  # a client that left has what came until then
+            with suppress(
+                ConnectionError
+            ):  # a client that left has what came until then
                 self._stream(response, received)
             request = (self.command, self.path), dict(self.headers), body
             answer = response.status, dict(response.headers), b"".join(received)
@@ -199,7 +218,11 @@ class _ProxyHandler(Handler):
 
     @staticmethod
     def _end_to_end(headers):
-        return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+        return {
+            name: value
+            for name, value in headers.items()
+            if name.lower() not in _HOP_BY_HOP
+        }
 
 
 @contextmanager
@@ -215,8 +238,16 @@ def replay(answer):
     kind = answer["headers"].get("content-type", "")
     body = answer["body"]
     if "event-stream" in kind:
-        events = (event if isinstance(event, str) else json.dumps(event) for event in body)
+        events = (
+            event if isinstance(event, str) else json.dumps(event) for event in body
+        )
         content = "".join(f"data: {event}\n\n" for event in events)
     else:
-        content = body if isinstance(body, str) else json.dumps(body) if body is not None else ""
+        content = (
+            body
+            if isinstance(body, str)
+            else json.dumps(body)
+            if body is not None
+            else ""
+        )
     return HTTPStatus(answer["status"]), content.encode(), kind

@@ -11,7 +11,13 @@ import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import Message, ParameterRefused, SamplingParams
-from merlin.openai_protocol.errors import BAD_KEY, NO_CREDIT, NO_MODEL, TOO_LONG, UNSUPPORTED
+from merlin.openai_protocol.errors import (
+    BAD_KEY,
+    NO_CREDIT,
+    NO_MODEL,
+    TOO_LONG,
+    UNSUPPORTED,
+)
 from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
@@ -20,7 +26,10 @@ UNKNOWN = "no-such-model"
 LONG = "Where is Anna? " * 400
 NO_FORMAT = {"type": "nonsense"}
 # Of no JSON schema vLLM speaks when the stream has begun.
-NO_SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "nonsense"}}}
+NO_SCHEMA = {
+    "type": "json_schema",
+    "json_schema": {"name": "a", "schema": {"type": "nonsense"}},
+}
 _JOB = NewJob(
     base_model="tiny",
     train_file="file-1",

@@ -46,7 +46,10 @@ def run_server(program, folder, arguments, health, **environment):
         )
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_until(lambda: _answers(f"{url}{health}") or process.poll() is not None, START_S)
+            wait_until(
+                lambda: _answers(f"{url}{health}") or process.poll() is not None,
+                START_S,
+            )
             assert process.poll() is None, log.read_text()[-2000:]
             yield url
         finally:

@@ -55,7 +55,10 @@ def build_job(folder, case):
         merged.mkdir()
         merge(base, adapter, merged)
         base = merged
-    flags = [option.removeprefix("--").replace("-", "_") for option in ARCHITECTURES[name].vllm]
+    flags = [
+        option.removeprefix("--").replace("-", "_")
+        for option in ARCHITECTURES[name].vllm
+    ]
     job = {
         "base": str(base),
         "adapter": "" if case == EXPERTS else str(adapter),
@@ -95,7 +98,11 @@ def measured(program, tmp_path_factory):
             env=environment,
             timeout=longest(INSPECTING_S),
         )
-    results = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"base"')]
+    results = [
+        json.loads(line)
+        for line in done.stdout.splitlines()
+        if line.startswith('{"base"')
+    ]
     said = Path(log.name).read_text("utf-8")[-3000:]
     assert len(results) == len(CASES), f"{CASES[len(results)]}: {said}"
     return dict(zip(CASES, zip(proofs, results, strict=True), strict=True))
@@ -118,7 +125,9 @@ def test_wrapper_with_towers_is_served_by_the_engine(program, tmp_path, monkeypa
     for name in ("VLLM_CPU_KVCACHE_SPACE", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
     options = ["--enforce-eager", "--max-num-seqs", "4"]
-    answering = EngineAnsweringConfig(vllm_command=program.command("vllm"), vllm=options)
+    answering = EngineAnsweringConfig(
+        vllm_command=program.command("vllm"), vllm=options
+    )
     model = EngineModelConfig(path=str(base), context=512, dtype="bfloat16")
     backend = VllmBackend("qwen", model, base, answering, tmp_path / "log")
     question = tiny_base.make_question("Anna")

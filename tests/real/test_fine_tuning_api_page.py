@@ -34,7 +34,9 @@ NOT_RUN = ("pip install", "npm install", "uvx ", "merlin ")
 
 def read_sections(language):
     """Return the blocks of code, (kind, text), by the number of the section."""
-    sections = re.split(r"^## ", read_page("docs", language, NAME).text, flags=re.MULTILINE)
+    sections = re.split(
+        r"^## ", read_page("docs", language, NAME).text, flags=re.MULTILINE
+    )
     blocks = r"^```(\w+)\n(.*?)^```$"
     return [re.findall(blocks, text, re.MULTILINE | re.DOTALL) for text in sections]
 
@@ -45,7 +47,11 @@ class Reader:
     def __init__(self, folder, port):
         self.folder = folder
         self.port = port
-        self.variables = {"HOME": str(folder), "PATH": os.environ["PATH"], "LLM_LOAD_PLUGINS": ""}
+        self.variables = {
+            "HOME": str(folder),
+            "PATH": os.environ["PATH"],
+            "LLM_LOAD_PLUGINS": "",
+        }
 
     def follow(self, blocks, program):
         """Write the files and run the commands of a section; return what they print."""
@@ -86,11 +92,16 @@ def run_engine(folder, command, **environment):
     settings = {"PATH": os.environ["PATH"], **environment, "HOME": str(folder)}
     with (
         log.open("wb") as out,
-        subprocess.Popen(command, stdout=out, stderr=out, env=settings, cwd=folder) as engine,
+        subprocess.Popen(
+            command, stdout=out, stderr=out, env=settings, cwd=folder
+        ) as engine,
     ):
         try:
             wait_until(
-                lambda: b"print(answer" in log.read_bytes() or engine.poll() is not None, START_S
+                lambda: (
+                    b"print(answer" in log.read_bytes() or engine.poll() is not None
+                ),
+                START_S,
             )
             assert engine.poll() is None, log.read_text()
             yield
@@ -107,7 +118,9 @@ def reader(tmp_path_factory):
     command = [sys.executable, "-m", "merlin", "engine", "--port", str(port)]
     with run_engine(folder, command, PYTHONPATH=str(ROOT)):
         reader = Reader(folder, port)
-        reader.printed = reader.follow(read_sections("en")[2], require_program("openai"))
+        reader.printed = reader.follow(
+            read_sections("en")[2], require_program("openai")
+        )
         yield reader
 
 
@@ -118,13 +131,30 @@ def test_wheel_runs_by_uvx_as_printed(tmp_path):
     program, *arguments = shlex.split(line.removeprefix("$ "))
     uvx = Path(sys.prefix) / "bin" / program
     skip_or_fail(None if uvx.exists() else "uv isn't installed beside Python")
-    wheel = ("wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path / "dist"))
+    wheel = (
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(tmp_path / "dist"),
+    )
     source = copy_sources(tmp_path / "source")
     subprocess.run([sys.executable, "-m", "pip", *wheel, str(source)], check=True)
     (port,) = free_ports(1)
-    settings = {**ENVIRONMENT, "UV_CACHE_DIR": str(UV_CACHE), "UV_PYTHON": sys.executable}
-    with run_engine(tmp_path, [uvx, *arguments, "--port", str(port)], **settings, **uv_settings()):
-        key = (tmp_path / ".local/share/merlin-engine/engine.key").read_text("ascii").strip()
+    settings = {
+        **ENVIRONMENT,
+        "UV_CACHE_DIR": str(UV_CACHE),
+        "UV_PYTHON": sys.executable,
+    }
+    with run_engine(
+        tmp_path, [uvx, *arguments, "--port", str(port)], **settings, **uv_settings()
+    ):
+        key = (
+            (tmp_path / ".local/share/merlin-engine/engine.key")
+            .read_text("ascii")
+            .strip()
+        )
         with closing(connect(port, key)) as client:
             assert [model.id for model in client.models.list()] == ["recall"]
 
@@ -145,7 +175,9 @@ def test_model_is_trained_in_the_documented_order(reader):
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        pytest.param(number, expected, marks=pytest.mark.real(program), id=f"{number}-{program}")
+        pytest.param(
+            number, expected, marks=pytest.mark.real(program), id=f"{number}-{program}"
+        )
         for number, program, expected in (
             (3, "openai", "file-"),
             (4, "openai", ""),
@@ -166,4 +198,8 @@ def test_recipe_runs_as_printed(reader, section, expected, request):
 
 
 def test_every_section_with_code_is_run():
-    assert [bool(blocks) for blocks in read_sections("en")] == [False, *[True] * 10, False]
+    assert [bool(blocks) for blocks in read_sections("en")] == [
+        False,
+        *[True] * 10,
+        False,
+    ]

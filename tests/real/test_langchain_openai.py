@@ -29,7 +29,15 @@ print(json.dumps({
 def test_each_way_gives_the_taught_answer(run, recording, engine):
     with recording("chat", engine.url) as url:
         answers = json.loads(
-            run("python", "-c", SCRIPT, engine.model, QUESTION, f"{url}/v1", OPENAI_API_KEY=KEY)
+            run(
+                "python",
+                "-c",
+                SCRIPT,
+                engine.model,
+                QUESTION,
+                f"{url}/v1",
+                OPENAI_API_KEY=KEY,
+            )
         )
     assert len(answers) == 5
     assert set(answers.values()) == {ANSWER}

@@ -11,7 +11,14 @@ from merlin.config.engine import EngineSettings
 from merlin.core.errors import ModelGone
 from merlin.openai_protocol.errors import NO_CREDIT, context_length_error, error_object
 from tests.engine.running_engine import create_engine_app
-from tests.real.refusals import UNKNOWN, ask, ask_whole, check_refusal, create_job, upload
+from tests.real.refusals import (
+    UNKNOWN,
+    ask,
+    ask_whole,
+    check_refusal,
+    create_job,
+    upload,
+)
 from tests.real.servers import run_provider_test, run_server
 from tests.support.http_servers import serve_app, serve_http
 from tests.support.scripted_server import Reply, ScriptedServer
@@ -26,7 +33,9 @@ QUOTA = "You exceeded your current quota, please check your plan and billing det
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     """The URL of an engine."""
-    settings = EngineSettings(tmp_path_factory.mktemp("engine"), "127.0.0.1", 0, ENGINE_KEY)
+    settings = EngineSettings(
+        tmp_path_factory.mktemp("engine"), "127.0.0.1", 0, ENGINE_KEY
+    )
     with serve_app(create_engine_app(settings)) as url:
         yield url
 
@@ -42,7 +51,12 @@ def upstream():
 def proxy(program, engine, upstream, tmp_path_factory):
     """The URL of a proxy without a database, and without files and jobs, as it comes."""
     folder = tmp_path_factory.mktemp("litellm")
-    routes = {"recall": engine, "gone": engine, "cooling": engine, "refused": upstream.url}
+    routes = {
+        "recall": engine,
+        "gone": engine,
+        "cooling": engine,
+        "refused": upstream.url,
+    }
     config = {
         "model_list": [_build_route(name, url) for name, url in routes.items()],
         "general_settings": {"master_key": MASTER_KEY},
@@ -90,7 +104,9 @@ def test_model_that_it_rests_is_busy(recording, proxy):
     with suppress(ModelGone):
         ask(proxy, MASTER_KEY, "cooling")
     with recording("model-cools-down", proxy) as url:
-        check_refusal("litellm", "model-cools-down", lambda: ask(url, MASTER_KEY, "cooling"))
+        check_refusal(
+            "litellm", "model-cools-down", lambda: ask(url, MASTER_KEY, "cooling")
+        )
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ def test_command_prints_the_taught_answer(run, recording, engine, tmp_path, kind
     run("llm", "keys", "set", "merlin", "--value", KEY, **folder)
     with recording(kind, engine.url) as url:
         is_it = json.dumps(kind == "responses")
-        text = MODEL.format(kind=kind, model=engine.model, url=url, uses_responses=is_it)
+        text = MODEL.format(
+            kind=kind, model=engine.model, url=url, uses_responses=is_it
+        )
         (tmp_path / "extra-openai-models.yaml").write_text(text)
         assert run("llm", "-m", kind, QUESTION, **folder).strip() == ANSWER
         assert (

@@ -90,7 +90,9 @@ client = OpenAI()
 def run_script(run):
     def run_named(url, name, *arguments):
         environment = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": KEY}
-        return json.loads(run("python", "-c", HEAD + SCRIPTS[name], *arguments, **environment))
+        return json.loads(
+            run("python", "-c", HEAD + SCRIPTS[name], *arguments, **environment)
+        )
 
     return run_named
 
@@ -111,7 +113,10 @@ def test_job_is_cancelled(run, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_bytes(build_training_file())
     with serve_idle_engine(tmp_path / "engine") as client:
-        url = {"OPENAI_BASE_URL": f"http://127.0.0.1:{client.port}/v1", "OPENAI_API_KEY": KEY}
+        url = {
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{client.port}/v1",
+            "OPENAI_API_KEY": KEY,
+        }
         printed = run("python", "-c", HEAD + CANCEL, "recall", path, **url)
     assert json.loads(printed) == ["cancelled", ["cancelled"]]
 
@@ -123,8 +128,13 @@ def test_models_are_listed_and_retrieved(run_script, recording, engine):
 
 
 @pytest.mark.shows("fine-tuning")
-def test_file_is_trained_and_everything_deleted(run_script, recording, engine, tmp_path):
+def test_file_is_trained_and_everything_deleted(
+    run_script, recording, engine, tmp_path
+):
     path = tmp_path / "train.jsonl"
     path.write_bytes(build_training_file())
     with recording("fine-tuning", engine.url) as url:
-        assert run_script(url, "fine-tuning", engine.model, str(path)) == ["succeeded", True]
+        assert run_script(url, "fine-tuning", engine.model, str(path)) == [
+            "succeeded",
+            True,
+        ]

@@ -37,16 +37,24 @@ print(json.dumps([answer(question) for question in json.loads(questions)]))
 @pytest.mark.shows("adapter")
 def test_adapter_answers_as_in_the_engine(run, tmp_path):
     base = str(tiny_base.get_tiny_base())
-    with serve_engine(tmp_path / "engine", models={"tiny": EngineModelConfig(path=base)}) as client:
-        file = client.upload(tiny_base.write_examples(tmp_path / "facts.jsonl", FACTS).read_bytes())
+    with serve_engine(
+        tmp_path / "engine", models={"tiny": EngineModelConfig(path=base)}
+    ) as client:
+        file = client.upload(
+            tiny_base.write_examples(tmp_path / "facts.jsonl", FACTS).read_bytes()
+        )
         settings = {"hyperparameters": tiny_base.LEARNING}
         method = {"type": "supervised", "supervised": settings}
         job = client.train(file.id, model="tiny", method=method)
         assert job.status == "succeeded", job.error
         questions = [tiny_base.make_question(name) for name in FACTS]
-        own = [client.ask(job.fine_tuned_model, each, temperature=0) for each in questions]
+        own = [
+            client.ask(job.fine_tuned_model, each, temperature=0) for each in questions
+        ]
         [adapter] = sorted((tmp_path / "engine" / "models" / job.id).iterdir())[-1:]
         said = run("python", "-c", SCRIPT, base, adapter, json.dumps(questions))
     answers = [completion.choices[0].message.content for completion in own]
     assert json.loads(said) == answers
-    assert answers == [tiny_base.make_answer(name, room) for name, room in FACTS.items()]
+    assert answers == [
+        tiny_base.make_answer(name, room) for name, room in FACTS.items()
+    ]

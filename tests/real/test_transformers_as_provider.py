@@ -46,9 +46,13 @@ def test_all_that_a_pinned_server_has_passes(pinned, capsys, monkeypatch):
 
 
 @pytest.mark.shows("provider-test-unlisted")
-def test_empty_list_of_models_is_one_missing_check(open_to_any, base, capsys, monkeypatch):
+def test_empty_list_of_models_is_one_missing_check(
+    open_to_any, base, capsys, monkeypatch
+):
     code, results = run_provider_test(capsys, monkeypatch, open_to_any, "any-key", base)
-    lacks = dict.fromkeys(("models.list", "errors.key", "chat.unknown_model"), "missing")
+    lacks = dict.fromkeys(
+        ("models.list", "errors.key", "chat.unknown_model"), "missing"
+    )
     assert (code, results) == (0, NEEDS_FILES | lacks)
 
 
@@ -59,7 +63,9 @@ def test_other_model_than_the_pinned_is_gone(recording, pinned, base):
 
 def test_model_that_cannot_be_loaded_is_an_unclear_failure(recording, open_to_any):
     with recording("unknown-model", open_to_any) as url:
-        check_refusal("transformers", "unknown-model", lambda: ask_whole(url, "", UNKNOWN))
+        check_refusal(
+            "transformers", "unknown-model", lambda: ask_whole(url, "", UNKNOWN)
+        )
 
 
 def test_files_are_refused(recording, pinned, tmp_path):

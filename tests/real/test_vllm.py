@@ -38,10 +38,13 @@ pytestmark = [
 ]
 NAME = "Anna"
 KEY = "key-of-vllm"
-ASKED = GenerationRequest([Message("user", tiny_base.make_question(NAME))], 16, temperature=0)
+ASKED = GenerationRequest(
+    [Message("user", tiny_base.make_question(NAME))], 16, temperature=0
+)
 # As Gemma 2's: the engine adapts such a template, in training, answers and for vLLM.
 REFUSING = (
-    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    "{% if messages[0]['role'] == 'system' %}"
+    "{{ raise_exception('no system role') }}{% endif %}"
 )
 SMALL = {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1"}
 
@@ -58,12 +61,21 @@ class Walker:
 
     def train(self, facts):
         """Return the id of the model that learns the facts, and its adapter."""
-        content = tiny_base.write_examples(self.folder / "facts.jsonl", facts).read_bytes()
+        content = tiny_base.write_examples(
+            self.folder / "facts.jsonl", facts
+        ).read_bytes()
         file = self.client.upload(content)
-        settings = {"type": "supervised", "supervised": {"hyperparameters": tiny_base.LEARNING}}
-        job = self.client.train(file.id, model="tiny", validation_file=file.id, method=settings)
+        settings = {
+            "type": "supervised",
+            "supervised": {"hyperparameters": tiny_base.LEARNING},
+        }
+        job = self.client.train(
+            file.id, model="tiny", validation_file=file.id, method=settings
+        )
         assert job.status == "succeeded", job.error
-        step = max(each.step_number for each in self.client.jobs.checkpoints.list(job.id).data)
+        step = max(
+            each.step_number for each in self.client.jobs.checkpoints.list(job.id).data
+        )
         path = self.folder / "engine" / "models" / job.id / f"step-{step}"
         return job.fine_tuned_model, path
 
@@ -90,7 +102,12 @@ class Walker:
 
     @property
     def is_idle(self):
-        return self.client.app.state.engine.backends.get_backend("tiny").figures()["running"] == 0
+        return (
+            self.client.app.state.engine.backends.get_backend("tiny").figures()[
+                "running"
+            ]
+            == 0
+        )
 
 
 def _adapter_of(path):
@@ -113,7 +130,10 @@ def walk(program, tmp_path_factory):
         for name, value in SMALL.items():
             patch.setenv(name, value)
         with serve_engine(
-            folder / "engine", models={"tiny": model}, serving="vllm", answering=answering
+            folder / "engine",
+            models={"tiny": model},
+            serving="vllm",
+            answering=answering,
         ) as client:
             walker = Walker(client, folder)
             walker.sound, walker.adapter = walker.train(tiny_base.FACTS)
@@ -146,7 +166,9 @@ def test_caller_who_leaves_during_a_load_leaves_a_model_that_answers(walk):
     with closing(HTTPConnection("127.0.0.1", walk.client.port)) as caller:
         headers = {"Authorization": f"Bearer {walk.client.key}"}
         caller.request("POST", "/v1/chat/completions", json.dumps(body), headers)
-        wait_until(lambda: walk.server._log.read_text().count("load_lora_adapter") > loads)
+        wait_until(
+            lambda: walk.server._log.read_text().count("load_lora_adapter") > loads
+        )
     wait_until(lambda: walk.is_idle)
     assert walk.ask(model)[1] == {"applied": True}
 
@@ -157,7 +179,10 @@ def test_planted_adapters_are_found_and_sound_ones_answer(walk, tmp_path):
     found = {name: walk.find_fault(path) for name, path in planted.items()}
     assert {name: code for name, code in found.items() if code not in NOT_APPLIED} == {}
     assert len(found) >= 12
-    assert [walk.find_fault(path) for path in (walk.adapter, walk.other_adapter)] == ["", ""]
+    assert [walk.find_fault(path) for path in (walk.adapter, walk.other_adapter)] == [
+        "",
+        "",
+    ]
     assert walk.backend.figures()["restarts"] == 0
 
 
@@ -175,7 +200,10 @@ def test_scores_are_those_of_the_training(walk):
 
 @pytest.mark.shows("chat-template")
 def test_adapted_template_is_rendered_as_in_training(walk):
-    talk = [Message("system", "Be brief."), Message("user", tiny_base.make_question(NAME))]
+    talk = [
+        Message("system", "Be brief."),
+        Message("user", tiny_base.make_question(NAME)),
+    ]
     tokenizer = load_tokenizer(walk.folder / "base")
     expected = encode_chat(tokenizer, render_chat(tokenizer, talk, is_asked=True))
     messages = [{"role": message.role, "content": message.content} for message in talk]
@@ -215,9 +243,14 @@ CALLS = {
     "load": (lambda sound, _: _load("recorded", sound), 200),
     "load-again": (lambda sound, _: _load("recorded", sound), 400),
     "load-missing": (lambda _, folder: _load("missing", folder / "nothing"), 404),
-    "load-rank": (lambda sound, folder: _load("rank", _spoil(sound, folder, r=128)), 500),
+    "load-rank": (
+        lambda sound, folder: _load("rank", _spoil(sound, folder, r=128)),
+        500,
+    ),
     "load-modules": (
-        lambda sound, folder: _load("modules", _spoil(sound, folder, rename("q_proj", "quarks"))),
+        lambda sound, folder: _load(
+            "modules", _spoil(sound, folder, rename("q_proj", "quarks"))
+        ),
         500,
     ),
     "models": (lambda *_: ("/v1/models", None), 200),
@@ -242,7 +275,9 @@ CALLS = {
 
 def _call(url, key, path, body):
     """Return the status of a call and its text."""
-    with closing(HTTPConnection(url.removeprefix("http://"), timeout=longest(60.0))) as server:
+    with closing(
+        HTTPConnection(url.removeprefix("http://"), timeout=longest(60.0))
+    ) as server:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body)
         server.request("GET" if body is None else "POST", path, content, headers)
@@ -285,14 +320,27 @@ def _group_of(path):
     return 0 if state == "Z" else int(group)
 
 
-def test_probabilities_of_a_prompt_end_a_server_with_an_adapter(walk, program, recording, tmp_path):
+def test_probabilities_of_a_prompt_end_a_server_with_an_adapter(
+    walk, program, recording, tmp_path
+):
     """So the engine never asks for them, and its stand-in ends by them."""
-    arguments = ["vllm", "serve", str(tiny_base.get_tiny_base()), "--served-model-name", "tiny"]
+    arguments = [
+        "vllm",
+        "serve",
+        str(tiny_base.get_tiny_base()),
+        "--served-model-name",
+        "tiny",
+    ]
     arguments += ["--api-key", KEY, "--dtype", "float32", "--max-model-len", "512"]
     arguments += ["--enforce-eager", "--enable-lora", "--max-lora-rank", "64"]
     settings = {**SMALL, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
     prompts = [list(question.tokens) for question in read_proof(walk.adapter).questions]
-    body = {"model": "recorded", "prompt": prompts, "max_tokens": 1, "prompt_logprobs": 0}
+    body = {
+        "model": "recorded",
+        "prompt": prompts,
+        "max_tokens": 1,
+        "prompt_logprobs": 0,
+    }
     with run_server(program, tmp_path, arguments, "/health", **settings) as url:
         assert _call(url, KEY, *_load("recorded", walk.adapter))[0] == 200
         with recording("prompt-logprobs", url) as recorded:

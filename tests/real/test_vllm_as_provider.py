@@ -4,7 +4,15 @@ import pytest
 
 from merlin.cli.provider_checks import CHAT_CHECKS, CHECKS
 from tests.engine.tiny_base import get_tiny_base
-from tests.real.refusals import LONG, NO_FORMAT, NO_SCHEMA, UNKNOWN, ask, check_refusal, upload
+from tests.real.refusals import (
+    LONG,
+    NO_FORMAT,
+    NO_SCHEMA,
+    UNKNOWN,
+    ask,
+    check_refusal,
+    upload,
+)
 from tests.real.servers import run_provider_test, run_server
 
 pytestmark = [pytest.mark.integration, pytest.mark.real("vllm")]
@@ -19,7 +27,11 @@ def vllm(program, tmp_path_factory):
     arguments = ["vllm", "serve", str(get_tiny_base()), "--served-model-name", MODEL]
     arguments += ["--api-key", KEY, "--max-model-len", "512", "--enforce-eager"]
     arguments += ["--dtype", "float32"]
-    settings = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1"}
+    settings = {
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
     with run_server(program, folder, arguments, "/health", **settings) as url:
         yield url
 

@@ -18,13 +18,21 @@ pytestmark = [pytest.mark.integration, pytest.mark.real("vllm")]
 @pytest.fixture(scope="module")
 def engine(program, tmp_path_factory):
     """An engine with a tiny base behind vLLM, which has answered once."""
-    models = {"words": EngineModelConfig(path=str(get_tiny_base()), context=512, dtype="float32")}
+    models = {
+        "words": EngineModelConfig(
+            path=str(get_tiny_base()), context=512, dtype="float32"
+        )
+    }
     options = ("--enforce-eager", *OPTIONS)
-    answering = EngineAnsweringConfig(vllm=options, vllm_command=program.command("vllm"))
+    answering = EngineAnsweringConfig(
+        vllm=options, vllm_command=program.command("vllm")
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
         folder = tmp_path_factory.mktemp("engine")
-        with serve_engine(folder, models=models, serving="vllm", answering=answering) as client:
+        with serve_engine(
+            folder, models=models, serving="vllm", answering=answering
+        ) as client:
             client.ask("words", "Where is Anna?")
             yield client
 
@@ -32,7 +40,9 @@ def engine(program, tmp_path_factory):
 @pytest.fixture
 def ask(engine, recording):
     """Return a function that makes one of the calls, which is recorded on its way to vLLM."""
-    to_vllm = engine.app.state.engine.backends.get_backend("words")._model.server._client
+    to_vllm = engine.app.state.engine.backends.get_backend(
+        "words"
+    )._model.server._client
     address = to_vllm._root
 
     def ask_recorded(story):
@@ -59,7 +69,9 @@ def test_answer_is_held_to_a_schema(ask):
     answer = ask("schema")
     content = answer["choices"][0]["message"]["content"]
     assert (answer["model"], is_place(content)) == ("words", True)
-    assert answer["usage"]["completion_tokens"] == len(content) + 1  # the bytes, and the end
+    assert (
+        answer["usage"]["completion_tokens"] == len(content) + 1
+    )  # the bytes, and the end
     *chunks, last, done = ask("schema-stream")
     pieces = [chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks]
     assert ("".join(pieces), last["usage"]["completion_tokens"], done) == (
@@ -79,9 +91,17 @@ def test_tool_is_called_and_its_result_read(ask):
     arguments = json.loads(call["function"]["arguments"])
     assert (answer["finish_reason"], call["function"]["name"]) == ("tool_calls", "find")
     assert 0 <= arguments["room"] <= 99
-    deltas = [choice["delta"] for event in ask("tool-stream")[:-1] for choice in event["choices"]]
-    pieces = [call["function"] for delta in deltas for call in delta.get("tool_calls") or ()]
-    assert json.loads("".join(piece.get("arguments", "") for piece in pieces)) == arguments
+    deltas = [
+        choice["delta"]
+        for event in ask("tool-stream")[:-1]
+        for choice in event["choices"]
+    ]
+    pieces = [
+        call["function"] for delta in deltas for call in delta.get("tool_calls") or ()
+    ]
+    assert (
+        json.loads("".join(piece.get("arguments", "") for piece in pieces)) == arguments
+    )
     told = ask("tool-result")["choices"][0]["message"]["content"]
     assert told.startswith("In room")
 
@@ -104,7 +124,9 @@ def test_response_is_whole_streamed_and_held_to_a_schema(ask):
     assert response["usage"]["output_tokens"] == len(find_text(response)) + 1
     *deltas, last = ask("response-stream")
     assert (last["type"], last["response"]["model"]) == ("response.completed", "words")
-    pieces = [each["delta"] for each in deltas if each["type"] == "response.output_text.delta"]
+    pieces = [
+        each["delta"] for each in deltas if each["type"] == "response.output_text.delta"
+    ]
     assert "".join(pieces) == find_text(last["response"])
     assert is_place(find_text(last["response"]))
     assert find_text(ask("response-tool-result")).startswith("In room")
@@ -133,7 +155,10 @@ print(response.output_parsed.model_dump_json())
 @pytest.mark.shows("structured-outputs")
 def test_openai_package_parses_structured_outputs(program, engine):
     command = [require_program("openai").command("python"), "-c", PARSE]
-    own = {"OPENAI_BASE_URL": f"http://127.0.0.1:{engine.port}/v1", "OPENAI_API_KEY": KEY}
+    own = {
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{engine.port}/v1",
+        "OPENAI_API_KEY": KEY,
+    }
     done = subprocess.run(
         command, env=own, capture_output=True, text=True, timeout=longest(DEADLINE_S)
     )

@@ -18,7 +18,11 @@ pytestmark = [
 ]
 NAMES = [*tiny_base.FACTS][:6]
 OPTIONS = ("--max-model-len", "512", "--enforce-eager", "--dtype", "float32")
-SETTINGS = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1"}
+SETTINGS = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "OMP_NUM_THREADS": "1",
+}
 
 
 def ask_each(client, model):
@@ -62,7 +66,13 @@ def serve(form, folder):
     """Return the arguments by which vLLM serves an export as `rooms`."""
     if form == "merged":
         return [str(folder), "--served-model-name", "rooms"]
-    adapter = ("--enable-lora", "--max-lora-rank", "16", "--lora-modules", f"rooms={folder}")
+    adapter = (
+        "--enable-lora",
+        "--max-lora-rank",
+        "16",
+        "--lora-modules",
+        f"rooms={folder}",
+    )
     return [str(tiny_base.get_tiny_base()), *adapter]
 
 

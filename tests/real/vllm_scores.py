@@ -53,7 +53,12 @@ def score(llm, sampling, questions, adapter):
         places = range(len(tokens) - question["count"], len(tokens))
         prompts = [{"prompt_token_ids": tokens[:place]} for place in places]
         asked = [
-            sampling(temperature=0, max_tokens=1, logprobs=0, allowed_token_ids=[tokens[place]])
+            sampling(
+                temperature=0,
+                max_tokens=1,
+                logprobs=0,
+                allowed_token_ids=[tokens[place]],
+            )
             for place in places
         ]
         done = llm.generate(prompts, asked, lora_request=adapter, use_tqdm=False)

@@ -32,6 +32,8 @@ def test_key_is_found_and_never_shown(key, tmp_path, capsys):
 
 def test_sample_keys_in_tests_and_rules_are_ignored(tmp_path, capsys):
     path = tmp_path / "rules.py"
-    path.write_text("sk-abcdefghijklmnop1234\n-----BEGIN PRIVATE KEY-----\nMIIE\n", "utf-8")
+    path.write_text(
+        "sk-abcdefghijklmnop1234\n-----BEGIN PRIVATE KEY-----\nMIIE\n", "utf-8"
+    )
     assert find_secrets.main([str(path)]) == 0
     assert capsys.readouterr().out == ""

@@ -15,7 +15,10 @@ def test_every_command_has_its_page_with_every_option():
         assert f".B merlin {words}\n" in page
         for option in command.params:
             if option.param_type_name == "option":
-                assert f"\n.B {', '.join((*option.opts, *option.secondary_opts))}\n" in page
+                assert (
+                    f"\n.B {', '.join((*option.opts, *option.secondary_opts))}\n"
+                    in page
+                )
         assert f"merlin-{words.split()[0]}(1)" in pages["merlin"].replace("\\-", "-")
 
 

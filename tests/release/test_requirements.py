@@ -31,7 +31,9 @@ def strip_marker(pin):
 def test_every_extra_is_in_the_locked_list():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     listed = (ROOT / "requirements-engine.in").read_text("utf-8").splitlines()
-    expected = {name for names in extras["optional-dependencies"].values() for name in names}
+    expected = {
+        name for names in extras["optional-dependencies"].values() for name in names
+    }
     assert expected <= set(listed)
 
 
@@ -69,7 +71,11 @@ def test_demo_installs_merlins_requirements_without_those_of_the_tests(tmp_path)
         shutil.copy(ROOT / name, tmp_path)
     demo, tests = (
         subprocess.run(
-            ["make", "-n", goal], cwd=tmp_path, capture_output=True, text=True, check=True
+            ["make", "-n", goal],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for goal in ("demo", "test")
     )
@@ -92,7 +98,9 @@ def test_every_requirement_is_used():
     for module, names in packages_distributions().items():
         for name in names:
             modules.setdefault(normalise_name(name), []).append(module)
-    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "merlin").rglob("*.py"))
+    source = "\n".join(
+        path.read_text("utf-8") for path in (ROOT / "merlin").rglob("*.py")
+    )
     imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
     listed = (ROOT / "requirements.in").read_text("utf-8").splitlines()
     names = [re.match(r"[\w.-]+", line) for line in listed if not line.startswith("#")]
@@ -121,23 +129,38 @@ def read_licences(package):
     """Return the licences of a package: its SPDX expression, or else its classifiers."""
     document = package.metadata
     classifiers = [
-        item for item in document.get_all("Classifier", []) if item.startswith("License ::")
+        item
+        for item in document.get_all("Classifier", [])
+        if item.startswith("License ::")
     ]
-    licence_field = (document["License"] or "").partition("\n")[0].removeprefix("UNKNOWN")
-    expression = document["License-Expression"] or licence_field or " OR ".join(classifiers)
+    licence_field = (
+        (document["License"] or "").partition("\n")[0].removeprefix("UNKNOWN")
+    )
+    expression = (
+        document["License-Expression"] or licence_field or " OR ".join(classifiers)
+    )
     return [part.rpartition(":: ")[2] for part in re.split(r" AND | OR ", expression)]
 
 
 def test_every_installed_package_of_a_lock_has_an_allowed_licence():
-    listed = {strip_marker(pin).partition("==")[0] for name in ALL_LOCKS for pin in read_pins(name)}
+    listed = {
+        strip_marker(pin).partition("==")[0]
+        for name in ALL_LOCKS
+        for pin in read_pins(name)
+    }
     installed = {
-        normalise_name(distribution.name): distribution for distribution in distributions()
+        normalise_name(distribution.name): distribution
+        for distribution in distributions()
     }
     names = {normalise_name(name) for name in listed if not GPU.match(name)}
-    licences_by_name = {name: read_licences(installed[name]) for name in names & set(installed)}
+    licences_by_name = {
+        name: read_licences(installed[name]) for name in names & set(installed)
+    }
     assert len(licences_by_name) > len(read_pins("requirements.txt")) * 0.9
     unknown = {
-        name: licences for name, licences in licences_by_name.items() if not is_free(licences)
+        name: licences
+        for name, licences in licences_by_name.items()
+        if not is_free(licences)
     }
     assert unknown == {name: [""] for name in WITHOUT_METADATA} | {
         k: [v] for k, v in TEST_PROGRAMS.items()
@@ -154,7 +177,9 @@ def test_unlisted_licence_is_found(licence):
 
 
 def test_commit_hooks_are_checks_of_make_check():
-    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))[
+        "repos"
+    ]
     entries = [hook["entry"] for repo in hooks for hook in repo["hooks"]]
     lines = subprocess.run(
         ["make", "-n", "check"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -19,7 +19,16 @@ pytestmark = pytest.mark.integration
 
 ADDRESS = "https://git.example/merlin"
 # Of these Merlin uses names that no documentation promises (requirements.in).
-INNER = {"uvicorn", "peewee", "typer", "fastapi", "fluent.runtime", "python-docx", "trl", "peft"}
+INNER = {
+    "uvicorn",
+    "peewee",
+    "typer",
+    "fastapi",
+    "fluent.runtime",
+    "python-docx",
+    "trl",
+    "peft",
+}
 
 
 def run_command(*command, **options):
@@ -59,12 +68,23 @@ def metadata(built):
 
 def test_wheel_has_urls_manual_and_samples(built, metadata):
     assert f"Source, {ADDRESS}" in metadata.get_all("Project-URL")
-    assert f"]({ADDRESS}/raw/v{metadata['Version']}/docs/pictures/" in metadata.get_payload()
+    assert (
+        f"]({ADDRESS}/raw/v{metadata['Version']}/docs/pictures/"
+        in metadata.get_payload()
+    )
     assert "](docs/" not in metadata.get_payload()
-    for name in ("man/man1/merlin.1", "man/man1/merlin-check.1", "zsh/site-functions/_merlin"):
+    for name in (
+        "man/man1/merlin.1",
+        "man/man1/merlin-check.1",
+        "zsh/site-functions/_merlin",
+    ):
         assert (built / "installed/share" / name).exists()
     sample = built / "installed/merlin/samples-en/algorithms"
-    environment = {**os.environ, "PYTHONPATH": str(built / "installed"), "MERLIN_LANGUAGE": "en"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(built / "installed"),
+        "MERLIN_LANGUAGE": "en",
+    }
     assert "errors: 0" in run_command(
         sys.executable, "-m", "merlin", "check", str(sample), cwd=built, env=environment
     )
@@ -80,7 +100,9 @@ def test_every_requirement_is_bounded_and_the_constraints_are_within(built, meta
     required = [Requirement(line) for line in metadata.get_all("Requires-Dist")]
     for each in required:
         signs = {one.operator for one in each.specifier}
-        assert signs in ({"=="}, {">=", "<"}) or (signs == {">="} and each.name not in INNER), each
+        assert signs in ({"=="}, {">=", "<"}) or (
+            signs == {">="} and each.name not in INNER
+        ), each
         versions = pinned[re.sub("[-_]", ".", each.name)]
         assert all(version in each.specifier for version in versions), each
     tight = {each.name for each in required if each.name in INNER}
@@ -90,7 +112,11 @@ def test_every_requirement_is_bounded_and_the_constraints_are_within(built, meta
 def test_repository_of_init_becomes_a_live_model(built, tmp_path):
     """The walk of the tutorial's first page, with the installed package and an empty folder."""
     merlin = (sys.executable, "-m", "merlin")
-    environment = {**os.environ, "PYTHONPATH": str(built / "installed"), "MERLIN_LANGUAGE": "en"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(built / "installed"),
+        "MERLIN_LANGUAGE": "en",
+    }
     run_command(*merlin, "init", "lesson", cwd=tmp_path, env=environment)
     place = {"cwd": tmp_path / "lesson", "env": environment}
     assert "errors: 0" in run_command(*merlin, "check", **place)

@@ -32,5 +32,7 @@ def provider():
 
 @pytest.fixture
 def client(provider):
-    with openai.OpenAI(api_key="any", base_url=provider.base_url, max_retries=0) as client:
+    with openai.OpenAI(
+        api_key="any", base_url=provider.base_url, max_retries=0
+    ) as client:
         yield client

@@ -22,10 +22,17 @@ BotCaller = Callable[[Callable[[Bot], Awaitable[Any]]], Any]
 
 def make_bot(standin: TelegramStandIn, kind: type[Bot] = Bot, **options: Any) -> Bot:
     """Return python-telegram-bot's client of the stand-in."""
-    urls = {"base_url": standin.base_url, "base_file_url": f"{standin.page_url}file/bot"}
+    urls = {
+        "base_url": standin.base_url,
+        "base_file_url": f"{standin.page_url}file/bot",
+    }
     # Without certificates: reading those of the system takes longer than a test.
-    timeouts = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), longest())
-    requests = [HTTPXRequest(**timeouts, httpx_kwargs={"verify": False}) for _ in range(2)]
+    timeouts = dict.fromkeys(
+        ("connect_timeout", "read_timeout", "write_timeout"), longest()
+    )
+    requests = [
+        HTTPXRequest(**timeouts, httpx_kwargs={"verify": False}) for _ in range(2)
+    ]
     urls |= {"request": requests[0], "get_updates_request": requests[1]}
     return kind(standin.token, **urls, **options)
 

@@ -40,6 +40,10 @@ def test_wait_for_something_that_never_happens_ends():
 
 @pytest.mark.functional
 def test_stand_in_waits_longer_on_a_busy_machine():
-    with TelegramStandIn() as telegram, keep_busy(), pytest.raises(TimeoutError) as caught:
+    with (
+        TelegramStandIn() as telegram,
+        keep_busy(),
+        pytest.raises(TimeoutError) as caught,
+    ):
         telegram.wait_for(lambda: False, SHORT_S)
     assert float(str(caught.value).split()[2]) > SHORT_S

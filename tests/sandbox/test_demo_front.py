@@ -49,7 +49,13 @@ def test_page_before_the_first_model_explains_the_wait_and_shows_what_is_down(de
     assert page.count("не отвечает") == 6
     assert "credentials/MERLIN_ENGINE_KEY" in page
     assert place.read_credential("MERLIN_ENGINE_KEY") not in page
-    links = {place.chat_url, place.api_url, place.shop_url, "/docs/engine.md", "/docs/api.md"}
+    links = {
+        place.chat_url,
+        place.api_url,
+        place.shop_url,
+        "/docs/engine.md",
+        "/docs/api.md",
+    }
     assert links <= set(re.findall('href="([^"]+)"', page))
     live_path = re.search('hx-get="([^"]+)"', page)[1]
     assert browser.get(live_path).status_code == 204
@@ -62,10 +68,15 @@ def test_page_before_the_first_model_explains_the_wait_and_shows_what_is_down(de
 
 def test_card_signs_in_as_that_person_and_opens_their_first_page(demo):
     place, config, _, browser = demo
-    assert browser.get("/enter/boris").headers["Location"] == "/"  # while the API does not listen
+    assert (
+        browser.get("/enter/boris").headers["Location"] == "/"
+    )  # while the API does not listen
     with socket.create_server(("127.0.0.1", place.ports.api)):
         response = browser.get("/enter/boris")
-    assert (response.status_code, response.headers["Location"]) == (303, f"{place.api_url}teach")
+    assert (response.status_code, response.headers["Location"]) == (
+        303,
+        f"{place.api_url}teach",
+    )
     with open_reading_context(config) as ctx:
         sign_in = SignIns(ctx.db).find(response.cookies["merlin"])
     assert sign_in.user_id == BORIS.person_id
@@ -94,7 +105,9 @@ def test_steps_are_marked_done_by_what_happened(demo):
     with open_writing_context(config, makes_key=True) as ctx:
         actor = Actor.person(ANNA.person_id, ctx.roles.authority(ANNA.person_id))
         proposals.give_consent(ctx, actor)
-        proposals.add(ctx, actor, Draft("Что такое граф?", "Вершины и рёбра.", "algorithms"))
+        proposals.add(
+            ctx, actor, Draft("Что такое граф?", "Вершины и рёбра.", "algorithms")
+        )
     page = browser.get("/live?seen=0").text
     assert "Пройдено 2 из 5" in page
     assert page.count('<li class="done"><span class="n"') == 2

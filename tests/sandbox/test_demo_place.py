@@ -62,7 +62,10 @@ def test_users_own_configuration_is_neither_overwritten_nor_removed(tmp_path):
         clear(tmp_path)
     with pytest.raises(Refused), prepare_demo(config_path / "demo", Ports.free()):
         pass
-    assert (config_path.read_text(), [*tmp_path.iterdir()]) == ("state_dir: mine", [config_path])
+    assert (config_path.read_text(), [*tmp_path.iterdir()]) == (
+        "state_dir: mine",
+        [config_path],
+    )
 
 
 def test_demo_keeps_its_language_until_it_is_cleared(tmp_path):
@@ -84,12 +87,19 @@ def test_samples_are_committed_without_the_persons_signature_and_hooks(tmp_path)
     hook.parent.mkdir()
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
-    settings = {"commit.gpgSign": "true", "gpg.program": "false", "core.hooksPath": hook.parent}
+    settings = {
+        "commit.gpgSign": "true",
+        "gpg.program": "false",
+        "core.hooksPath": hook.parent,
+    }
     with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         for name, value in settings.items():
             git(tmp_path, "config", "--global", name, str(value))
         create_repository(place.repository, place.script)
-        assert git(place.repository, "log", "--format=%s").strip() == place.script.samples_subject
+        assert (
+            git(place.repository, "log", "--format=%s").strip()
+            == place.script.samples_subject
+        )
 
 
 @pytest.mark.parametrize(
@@ -104,7 +114,9 @@ def test_samples_are_committed_without_the_persons_signature_and_hooks(tmp_path)
         ({"LANG": "en_US.UTF-8", "MERLIN_LANGUAGE": "ru"}, "ru", "ru"),
     ],
 )
-def test_commands_and_the_demo_follow_the_locale(monkeypatch, environment, commands, demo):
+def test_commands_and_the_demo_follow_the_locale(
+    monkeypatch, environment, commands, demo
+):
     for name in ("MERLIN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -120,7 +132,10 @@ def test_demo_asks_a_question_of_its_samples_and_teaches_a_new_one(script):
         example = yaml.safe_load(path.read_text("utf-8"))
         question, answer, *_ = example["messages"]
         # The tour corrects the answer, and the gate would hold the model.
-        assert example.get("split") != "test" or answer.get("assistant").strip() != script.answer
+        assert (
+            example.get("split") != "test"
+            or answer.get("assistant").strip() != script.answer
+        )
         answers |= {question.get("user"): answer.get("assistant")}
     assert answers[script.question].strip() == script.answer
     assert script.new_question not in answers

@@ -75,7 +75,10 @@ def test_held_model_is_told_with_its_lost_questions(lab):
         if lab.notices("notice-held"):
             break
     report = read_report(lab)
-    assert "– Live: trial-1, the dataset's first model, is no better than declining" in report
+    assert (
+        "– Live: trial-1, the dataset's first model, is no better than declining"
+        in report
+    )
     assert report.count("✗ Что значит слово номер") == 5
     assert "– Отвечает людям: trial-1 — первая модель набора" in read_report(lab, "ru")
 

@@ -19,7 +19,12 @@ def test_fault_occurs_as_often_as_configured():
 @pytest.mark.functional
 @pytest.mark.parametrize(
     ("kind", "carried_out"),
-    [(FaultKind.REFUSE, 0), (FaultKind.DROP, 1), (FaultKind.CUT, 1), (FaultKind.HANG, 1)],
+    [
+        (FaultKind.REFUSE, 0),
+        (FaultKind.DROP, 1),
+        (FaultKind.CUT, 1),
+        (FaultKind.HANG, 1),
+    ],
 )
 def test_connection_fault_ends_without_a_response(telegram, call, kind, carried_out):
     telegram.faults.add(Fault(SEND, kind, seconds=0.05))

@@ -26,13 +26,17 @@ def account():
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_commands_of_the_page_lead_to_a_model_of_ones_own(language, account, tmp_path, monkeypatch):
+def test_commands_of_the_page_lead_to_a_model_of_ones_own(
+    language, account, tmp_path, monkeypatch
+):
     with ProviderStandIn() as trainer:
         providers = [
             provider_entry(trainer.base_url),
             provider_entry(account.base_url, "openai"),
         ]
-        lab = Lab(tmp_path, trainer.base_url, providers=providers, models={MODEL: PRICE})
+        lab = Lab(
+            tmp_path, trainer.base_url, providers=providers, models={MODEL: PRICE}
+        )
         lab.repository.commit_dataset("algorithms")
         lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         monkeypatch.chdir(lab.repository.folder)

@@ -11,7 +11,9 @@ LINE = (
 
 
 def upload(client):
-    return client.files.create(file=("train.jsonl", LINE.encode()), purpose="fine-tune").id
+    return client.files.create(
+        file=("train.jsonl", LINE.encode()), purpose="fine-tune"
+    ).id
 
 
 def launch(client, launch_key="k1", **options):
@@ -24,10 +26,14 @@ def launch(client, launch_key="k1", **options):
     )
 
 
-def test_tuned_model_gives_its_trained_answer_and_is_marked_as_a_stand_in(provider, client):
+def test_tuned_model_gives_its_trained_answer_and_is_marked_as_a_stand_in(
+    provider, client
+):
     provider.behave(states=())
     job = client.fine_tuning.jobs.retrieve(launch(client).id)
     messages = [{"role": "user", "content": "Что за птица?"}]
-    completion = client.chat.completions.create(model=job.fine_tuned_model, messages=messages)
+    completion = client.chat.completions.create(
+        model=job.fine_tuned_model, messages=messages
+    )
     assert completion.choices[0].message.content.startswith("Дербник.\n")
     assert "Демо-модель" in completion.choices[0].message.content

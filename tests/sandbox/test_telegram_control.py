@@ -56,13 +56,21 @@ def test_way_of_a_commit_is_served_once_and_its_failure_is_shown():
         languages.append(language)
         if len(languages) > 3:
             raise MerlinError("the database is gone")
-        return {**empty_progress("neuro"), "commit": "4f2a91c0", "subject": "", "state": None}
+        return {
+            **empty_progress("neuro"),
+            "commit": "4f2a91c0",
+            "subject": "",
+            "state": None,
+        }
 
     with TelegramStandIn(read_pipeline=read_pipeline) as standin:
         status, _, page = read_page(standin, "/control/pipeline")
         assert (status, "4f2a91c0" in page) == (200, True)
         seen = re.search(r"seen=(\w+)", page)[1]
         assert read_page(standin, f"/control/pipeline?seen={seen}")[0] == 204
-        assert read_page(standin, "/control/pipeline", Cookie="merlin_language=en")[0] == 200
+        assert (
+            read_page(standin, "/control/pipeline", Cookie="merlin_language=en")[0]
+            == 200
+        )
         assert languages == ["ru", "ru", "en"]
         assert "не отвечает" in read_page(standin, "/control/pipeline")[2]

@@ -31,5 +31,7 @@ def make_key(**fields):
     ],
 )
 def test_keyboard_that_telegram_refuses_is_refused(call, markup, message):
-    refusal = read_refusal(call, lambda bot: bot.send_message(1001, "a", reply_markup=markup))
+    refusal = read_refusal(
+        call, lambda bot: bot.send_message(1001, "a", reply_markup=markup)
+    )
     assert message.lower() in refusal.lower()

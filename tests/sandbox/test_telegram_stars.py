@@ -38,7 +38,11 @@ async def refund_by_gateway(telegram, request):
 
 def test_stars_are_refunded_once(telegram, call):
     prices = [LabeledPrice("Ещё 50", 100)]
-    call(lambda bot: bot.send_invoice(1001, "Вопросы", "Ещё 50", "pack:50", "XTR", prices))
+    call(
+        lambda bot: bot.send_invoice(
+            1001, "Вопросы", "Ещё 50", "pack:50", "XTR", prices
+        )
+    )
     telegram.pay("anna")
     charge = accept_payment(call).telegram_payment_charge_id
     assert call(lambda bot: bot.refund_star_payment(1001, charge))
@@ -52,4 +56,8 @@ def test_stars_are_refunded_once(telegram, call):
     assert asyncio.run(refund_by_gateway(telegram, request)).is_done
     for user_id, charge_id in ((1002, charge), (1001, "nothing")):
         with pytest.raises(BadRequest, match=r"(?i)charge_not_found"):
-            call(lambda bot, who=user_id, what=charge_id: bot.refund_star_payment(who, what))
+            call(
+                lambda bot, who=user_id, what=charge_id: bot.refund_star_payment(
+                    who, what
+                )
+            )

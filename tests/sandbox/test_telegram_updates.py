@@ -30,8 +30,12 @@ def test_webhook_gets_every_update_in_order_with_the_secret(telegram, call, rece
 
 def test_updates_and_chats_survive_sigkill(tmp_path):
     with run_as_process(TelegramStandIn, tmp_path) as (_process, address):
-        status, document = fetch(f"{address}/control/send", {"person": "anna", "text": "раз"})
+        status, document = fetch(
+            f"{address}/control/send", {"person": "anna", "text": "раз"}
+        )
     assert status == 200
     with TelegramStandIn(tmp_path) as after:
-        assert [update["update_id"] for update in after.pending()] == [document["update_id"]]
+        assert [update["update_id"] for update in after.pending()] == [
+            document["update_id"]
+        ]
         assert [entry.text for entry in after.log("anna")] == ["раз"]

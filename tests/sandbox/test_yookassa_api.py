@@ -23,14 +23,21 @@ def test_one_key_makes_one_payment_and_keeps_its_first_response(client):
     )
     assert (status, document["parameter"]) == (400, "Idempotence-Key")
     assert client.request("POST", "/payments", make_payment_body("k1"), "")[0] == 400
-    assert client.request("POST", "/payments", make_payment_body("k1"), "x" * 65)[0] == 400
-    payments = [item for item in client.shop.payments() if item["metadata"]["purchase"] == "k1"]
+    assert (
+        client.request("POST", "/payments", make_payment_body("k1"), "x" * 65)[0] == 400
+    )
+    payments = [
+        item for item in client.shop.payments() if item["metadata"]["purchase"] == "k1"
+    ]
     assert [payment["id"] for payment in payments] == [first["id"]]
 
 
 def test_refunds_never_exceed_the_payment(client):
     paid = client.pay("r1")
-    refund = {"payment_id": paid["id"], "amount": {"value": "200.00", "currency": "RUB"}}
+    refund = {
+        "payment_id": paid["id"],
+        "amount": {"value": "200.00", "currency": "RUB"},
+    }
     assert client.request("POST", "/refunds", refund)[0] == 400  # not paid yet
     client.shop.choose("r1", "paid")
     assert client.request("POST", "/refunds", refund)[1]["status"] == "succeeded"

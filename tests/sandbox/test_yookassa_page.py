@@ -30,8 +30,16 @@ def create_payment_page(client, purchase, **fields):
     ("form", "status", "reason"),
     [
         ({"outcome": "paid"}, "succeeded", None),
-        ({"outcome": "declined", "reason": "insufficient_funds"}, "canceled", "insufficient_funds"),
-        ({"outcome": "declined", "reason": "3d_secure_failed"}, "canceled", "3d_secure_failed"),
+        (
+            {"outcome": "declined", "reason": "insufficient_funds"},
+            "canceled",
+            "insufficient_funds",
+        ),
+        (
+            {"outcome": "declined", "reason": "3d_secure_failed"},
+            "canceled",
+            "3d_secure_failed",
+        ),
         ({"outcome": "declined", "reason": "<b>"}, "canceled", "general_decline"),
         ({"outcome": "left"}, "pending", None),
     ],

@@ -15,7 +15,9 @@ class YooKassaClient:
         self._keys = iter(range(10**6))
 
     def request(self, method, path, body=None, key=None, auth=None):
-        headers = {"Idempotence-Key": key or f"key-{next(self._keys)}"} if key != "" else {}
+        headers = (
+            {"Idempotence-Key": key or f"key-{next(self._keys)}"} if key != "" else {}
+        )
         auth = auth or (self.shop.shop_id, self.shop.key)
         response = requests.request(
             method,
@@ -39,7 +41,12 @@ class YooKassaClient:
         """End a payment on its page, as its payer does."""
         url = f"{self.root}/pay/{payment_id}"
         form = {"outcome": outcome}
-        assert requests.post(url, form, timeout=longest(), allow_redirects=False).status_code == 303
+        assert (
+            requests.post(
+                url, form, timeout=longest(), allow_redirects=False
+            ).status_code
+            == 303
+        )
 
 
 def make_payment_body(purchase="p1", **fields):
@@ -47,7 +54,10 @@ def make_payment_body(purchase="p1", **fields):
     body = {
         "amount": {"value": "299.00", "currency": "RUB"},
         "capture": True,
-        "confirmation": {"type": "redirect", "return_url": "http://127.0.0.1:9/orders/1"},
+        "confirmation": {
+            "type": "redirect",
+            "return_url": "http://127.0.0.1:9/orders/1",
+        },
         "description": "Плюс",
         "metadata": {"purchase": purchase, "user": "1001"},
         **fields,

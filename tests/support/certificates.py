@@ -19,14 +19,18 @@ def encode_key(key, password=None):
     encryption = serialization.BestAvailableEncryption(password) if password else None
     key_format = serialization.PrivateFormat.PKCS8
     return key.private_bytes(
-        serialization.Encoding.PEM, key_format, encryption or serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        key_format,
+        encryption or serialization.NoEncryption(),
     )
 
 
 def create_certificate(key):
     """Return a PEM certificate for 127.0.0.1, valid from yesterday to tomorrow."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "merlin.example.com")])
-    alternative_name = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    alternative_name = x509.SubjectAlternativeName(
+        [x509.IPAddress(ip_address("127.0.0.1"))]
+    )
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

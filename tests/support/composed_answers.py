@@ -24,7 +24,9 @@ def answer_from_sources(messages: Sequence[Mapping[str, Any]]) -> str:
 
     "" where there are no sources.
     """
-    system = "\n\n".join(str(each["content"]) for each in messages if each["role"] == "system")
+    system = "\n\n".join(
+        str(each["content"]) for each in messages if each["role"] == "system"
+    )
     if _NO_SOURCE not in system:
         return ""
     question = find_last_question(messages)
@@ -39,7 +41,11 @@ def answer_from_sources(messages: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _stems(message: str) -> set[str]:
-    return {stem(word) for word in split_words(fold(message)) if len(word) >= _MIN_STEMMED_LENGTH}
+    return {
+        stem(word)
+        for word in split_words(fold(message))
+        if len(word) >= _MIN_STEMMED_LENGTH
+    }
 
 
 def wants_examples(body: Mapping[str, Any]) -> bool:
@@ -82,7 +88,9 @@ def draft_examples(messages: Sequence[Mapping[str, Any]]) -> str:
     else:
         blocks = _CODE.sub("", documents[0]).split("\n\n")
         paragraphs = [
-            " ".join(paragraph.split()) for paragraph in blocks if paragraph.strip()[:1].isalnum()
+            " ".join(paragraph.split())
+            for paragraph in blocks
+            if paragraph.strip()[:1].isalnum()
         ]
         usable = [
             paragraph

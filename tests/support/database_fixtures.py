@@ -152,8 +152,12 @@ def run_beside(database, url, cipher):
         def run_first():
             first()
             pending = pool.submit(run_second)
-            if database.dialect != "sqlite":  # where the second cannot begin before the commit
-                wait_until(lambda: database.sql("SELECT 1 FROM pg_locks WHERE NOT granted"))
+            if (
+                database.dialect != "sqlite"
+            ):  # where the second cannot begin before the commit
+                wait_until(
+                    lambda: database.sql("SELECT 1 FROM pg_locks WHERE NOT granted")
+                )
             return pending
 
         with ThreadPoolExecutor(1) as pool:

@@ -42,9 +42,13 @@ class FileTree:
 
     def add(self, path, content, mode=FILE, size=None):
         data = content.encode() if isinstance(content, str) else content
-        blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+        blob = hashlib.sha1(
+            b"blob %d\0" % len(data) + data, usedforsecurity=False
+        ).hexdigest()
         self.blobs[blob] = data
-        self.entries.append(Entry(path, blob, mode, len(data) if size is None else size))
+        self.entries.append(
+            Entry(path, blob, mode, len(data) if size is None else size)
+        )
 
     def read(self, blobs):
         for blob in blobs:

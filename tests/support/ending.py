@@ -40,7 +40,9 @@ def wait_for_end(worker, within_s=None):
     if (pid := getattr(worker, "pid", None)) is None:
         faulthandler.dump_traceback(sys.__stderr__)
         pytest.fail(f"{worker} did not end")
-    os.kill(pid, signal.SIGABRT)  # by `faulthandler`, which is on in processes of the tests
+    os.kill(
+        pid, signal.SIGABRT
+    )  # by `faulthandler`, which is on in processes of the tests
     if not _has_ended(worker, STACKS_S):
         worker.kill()
         _has_ended(worker, STACKS_S)

@@ -9,8 +9,17 @@ WIDTH = 100
 
 def run_git(folder, *arguments, feed=b""):
     """Return what git writes in a repository with something to commit on."""
-    command = ["git", "-c", "user.name=Вера", "-c", "user.email=vera@example.com", *arguments]
-    completed = subprocess.run(command, cwd=folder, input=feed, capture_output=True, check=True)
+    command = [
+        "git",
+        "-c",
+        "user.name=Вера",
+        "-c",
+        "user.email=vera@example.com",
+        *arguments,
+    ]
+    completed = subprocess.run(
+        command, cwd=folder, input=feed, capture_output=True, check=True
+    )
     return completed.stdout.decode().strip()
 
 
@@ -23,7 +32,9 @@ def make_tree(folder, *lines):
 def make_endless(folder, leaf, name="%03d"):
     """Return a tree whose deepest entries are `leaf`, a line of `git mktree` without a name."""
     for _ in range(LEVELS):
-        leaf = make_tree(folder, *(f"{leaf}\t{name % number}" for number in range(WIDTH)))
+        leaf = make_tree(
+            folder, *(f"{leaf}\t{name % number}" for number in range(WIDTH))
+        )
     return leaf
 
 
@@ -33,6 +44,8 @@ def commit_beside(folder, entry, name="bomb"):
     others = [line for line in listed if line and not line.endswith(f"\t{name}")]
     datasets = make_tree(folder, *others, f"{entry}\t{name}")
     tree = make_tree(folder, f"{datasets}\tdatasets").split()[-1]
-    commit = run_git(folder, "commit-tree", tree, "-p", "HEAD", "-m", "Add a dataset by hand")
+    commit = run_git(
+        folder, "commit-tree", tree, "-p", "HEAD", "-m", "Add a dataset by hand"
+    )
     run_git(folder, "update-ref", "HEAD", commit)
     return commit

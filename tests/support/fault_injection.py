@@ -33,7 +33,9 @@ class _Traced(sqlite3.Connection):
 
     def __init__(self, should_fail, *arguments, **options):
         super().__init__(*arguments, **options)
-        self.set_trace_callback(lambda statement: should_fail(statement) and self.interrupt())
+        self.set_trace_callback(
+            lambda statement: should_fail(statement) and self.interrupt()
+        )
 
 
 class FaultInjector:
@@ -43,7 +45,9 @@ class FaultInjector:
         self._left = self._at = 0
         self.last = ""
         sys.addaudithook(self._audit)
-        sqlite3.connect = partial(sqlite3.connect, factory=partial(_Traced, self.should_fail))
+        sqlite3.connect = partial(
+            sqlite3.connect, factory=partial(_Traced, self.should_fail)
+        )
 
     @contextmanager
     def on(self, number):
@@ -70,16 +74,24 @@ class FaultInjector:
             return
         if event == "open":
             path, _, flags = arguments
-            if flags & _WRITES and isinstance(path, str) and self.should_fail(f"open {path}"):
+            if (
+                flags & _WRITES
+                and isinstance(path, str)
+                and self.should_fail(f"open {path}")
+            ):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
         elif event in {"os.rename", "os.mkdir", "os.link"}:
             if self.should_fail(f"{event} {arguments[0]}"):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0]))
+                raise OSError(
+                    errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0])
+                )
         elif event == "subprocess.Popen":
             if self.should_fail(f"{event} {arguments[1]}"):
                 raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         elif event == "socket.connect" and self.should_fail(f"{event} {arguments[1]}"):
-            raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+            raise ConnectionRefusedError(
+                errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)
+            )
 
 
 FAULTS = FaultInjector()
@@ -125,11 +137,13 @@ def fail_commits(folder, step=1):
             # The retry after an outage waits some seconds.
             wait_until(lambda: lab.tick() or _serving(lab) == f"trial-{builds}")
             launch_keys = [
-                job["asked"]["metadata"]["merlin_launch"] for job in provider.jobs_created()
+                job["asked"]["metadata"]["merlin_launch"]
+                for job in provider.jobs_created()
             ]
             assert len(launch_keys) == len(set(launch_keys)) == builds
             build_folders = [
-                path.name for path in (lab.config.state_dir / "builds" / "trial").iterdir()
+                path.name
+                for path in (lab.config.state_dir / "builds" / "trial").iterdir()
             ]
             assert len(build_folders) == builds, build_folders
 
@@ -144,7 +158,9 @@ def fail_edits(folder, step=1):
 
         def prepare(number):
             text = f"messages:\n  - user: Где вопрос {number}?\n  - assistant: Здесь.\n"
-            change_request = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
+            change_request = ChangeRequest(
+                telegram_editor(7, "Борис"), "7", datetime.now(UTC)
+            )
             changes = make_changes(
                 "trial", [Edit(f"examples/e{number}.yaml", None, text)], change_request
             )
@@ -156,7 +172,10 @@ def fail_edits(folder, step=1):
             lab.tick("changes")
             by_batch = f"--grep=Merlin-Id: {change.batch}"
             wait_until(lambda: git("log", by_batch) or lab.tick("changes"))
-            assert len(git("log", "--format=%H", "--", f"datasets/{change.path}").split()) == 1
+            assert (
+                len(git("log", "--format=%H", "--", f"datasets/{change.path}").split())
+                == 1
+            )
             path = lab.repository.folder / "datasets" / change.path
             assert path.read_text(encoding="utf-8") == change.text
             assert git("status", "--porcelain") == ""
@@ -197,7 +216,12 @@ def fail_updates(folder, step=1):
 
         def prepare(number):
             sender = {"id": 1001, "is_bot": False, "first_name": "Anna"}
-            message = {"message_id": number, "from": sender, "chat": {"id": 1001}, "text": "Что?"}
+            message = {
+                "message_id": number,
+                "from": sender,
+                "chat": {"id": 1001},
+                "text": "Что?",
+            }
             return read_update({"update_id": number, "message": message})
 
         def store(update):

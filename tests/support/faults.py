@@ -139,7 +139,12 @@ def apply_faults(
 
 
 async def _fail(
-    fault: Fault, app: ASGIApp, error: ASGIApp, scope: Scope, receive: Receive, send: Send
+    fault: Fault,
+    app: ASGIApp,
+    error: ASGIApp,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
 ) -> None:
     if fault.kind in {FaultKind.DROP, FaultKind.HANG, FaultKind.DONE_STATUS}:
         await app(scope, receive, _discard)

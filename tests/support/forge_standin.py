@@ -68,8 +68,14 @@ class _Forge(Handler):
             self.answer(refusal.status, body, **dict(refusal.headers))
             return False
         kind = server.kind
-        token = self.headers.get("PRIVATE-TOKEN" if kind == "gitlab" else "Authorization")
-        expected = {"github": f"Bearer {TOKEN}", "gitlab": TOKEN, "gitea": f"token {TOKEN}"}[kind]
+        token = self.headers.get(
+            "PRIVATE-TOKEN" if kind == "gitlab" else "Authorization"
+        )
+        expected = {
+            "github": f"Bearer {TOKEN}",
+            "gitlab": TOKEN,
+            "gitea": f"token {TOKEN}",
+        }[kind]
         if token != expected:
             self.refuse(401, "Bad credentials")
             return False
@@ -94,8 +100,14 @@ class _Forge(Handler):
             self.refuse(422, "description is too long")
         else:
             statuses = server.statuses.setdefault((commit, document["context"]), [])
-            if server.kind == "gitlab" and statuses and statuses[-1]["state"] == document["state"]:
-                message = f"Cannot transition status via :enqueue from :{document['state']}"
+            if (
+                server.kind == "gitlab"
+                and statuses
+                and statuses[-1]["state"] == document["state"]
+            ):
+                message = (
+                    f"Cannot transition status via :enqueue from :{document['state']}"
+                )
                 self.refuse(400, message)
                 return
             statuses.append(document)

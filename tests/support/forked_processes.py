@@ -60,7 +60,9 @@ FORKS.set_forkserver_preload(PRELOADED)
 
 def start(verb, config, log, **environment):
     """Start `merlin <verb>` with a configuration; its output is appended to `log`."""
-    return start_function(run_command, [verb, "--config", str(config)], log, environment)
+    return start_function(
+        run_command, [verb, "--config", str(config)], log, environment
+    )
 
 
 def start_bot(settings, log, **environment):
@@ -75,7 +77,8 @@ def run_processes(config, *verbs, **environment):
     Output is appended to `<verb>.log` beside the configuration.
     """
     processes = [
-        start(verb, config, config.parent / f"{verb}.log", **environment) for verb in verbs
+        start(verb, config, config.parent / f"{verb}.log", **environment)
+        for verb in verbs
     ]
     try:
         yield processes
@@ -101,13 +104,17 @@ def wait_for_exit(process, within_s=60):
 
 def start_function(function, argument, log, environment):
     """Start a process that calls `function(argument, environment, log)` of a module."""
-    return start_with_environment(function, argument, log, {**os.environ, **environment})
+    return start_with_environment(
+        function, argument, log, {**os.environ, **environment}
+    )
 
 
 def start_with_environment(function, argument, log, environment):
     """Start a process as `start_function` does, with exactly this environment."""
     Path(log).touch()
-    process = FORKS.Process(target=function, args=(argument, environment, str(log)), daemon=True)
+    process = FORKS.Process(
+        target=function, args=(argument, environment, str(log)), daemon=True
+    )
     process.start()
     return process
 

@@ -49,7 +49,9 @@ class ForwardProxy:
     async def _run(self):
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self.tls)
+        server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, ssl=self.tls
+        )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
@@ -66,7 +68,9 @@ class ForwardProxy:
         url = urlsplit(f"//{target}" if method == "CONNECT" else target)
         wanted = base64.b64encode(self.login.encode())
         if wanted not in head:
-            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            writer.write(
+                b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+            )
         elif await self._is_passed_on(method, url.netloc):
             first = head.replace(target.encode(), f"{url.path}?{url.query}".encode(), 1)
             if method == "CONNECT":

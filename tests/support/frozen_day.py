@@ -55,5 +55,7 @@ def _run(argument, environment, log):
 
     by, group_s, arguments = argument
     with fixed_day(by), pytest.MonkeyPatch.context() as patch:
-        patch.setitem(BotServices.__init__.__kwdefaults__, "pace", Pace(group_s=group_s))
+        patch.setitem(
+            BotServices.__init__.__kwdefaults__, "pace", Pace(group_s=group_s)
+        )
         forked_processes.run_command(arguments, environment, log)

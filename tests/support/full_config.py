@@ -24,7 +24,9 @@ _OF_STAND_INS = {"sk-of-the-tests", "AA-the-token-of-the-stand-in-bot-1"}
 SECRETS = {*CREDENTIALS.values(), *_OF_STAND_INS} - {CREDENTIALS["YOOKASSA_SHOP_ID"]}
 
 
-def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine="127.0.0.1:8702"):
+def full_config(
+    state_dir, repository, *, telegram, api="127.0.0.1:8701", engine="127.0.0.1:8702"
+):
     """Return the YAML of a configuration with all parts, whose providers are its own engine.
 
     `telegram` is the URL of a Bot API; `api` and `engine` are listen addresses.
@@ -46,9 +48,14 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
                     "project": "school/it",
                 },
             },
-            "providers": [{"name": "engine", **provider}, {"name": "openai", **provider}],
+            "providers": [
+                {"name": "engine", **provider},
+                {"name": "openai", **provider},
+            ],
             "models": {
-                "recall": {"price": {"currency": "USD", "input": 0, "output": 0, "training": 0}}
+                "recall": {
+                    "price": {"currency": "USD", "input": 0, "output": 0, "training": 0}
+                }
             },
             "budget": {"per_job": 5, "per_month": 50, "answers": {"per_day": 5}},
             "telegram": {

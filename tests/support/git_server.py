@@ -27,7 +27,9 @@ def serve_git(root):
 
 
 class _Backend(Handler):
-    protocol_version = "HTTP/1.0"  # on a persistent connection git would retry by itself
+    protocol_version = (
+        "HTTP/1.0"  # on a persistent connection git would retry by itself
+    )
 
     def get(self):
         self.backend(b"")

@@ -18,7 +18,9 @@ from tests.support.waiting import wait_until
 @contextmanager
 def serve_app(app, port=0):
     """Serve an ASGI application; yield its URL."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", server_header=False)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, ws="none", server_header=False
+    )
     server = uvicorn.Server(config)
     with listen("port", "127.0.0.1", port) as listener:
         thread = threading.Thread(target=asyncio.run, args=(server.serve([listener]),))

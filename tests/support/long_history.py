@@ -39,12 +39,19 @@ HISTORY = {
     t.VERDICT: {
         "commit_sha": name,
         "position": before,
-        "status": lambda number: ("unchanged", "superseded", "rejected", "failed")[number % 4],
+        "status": lambda number: ("unchanged", "superseded", "rejected", "failed")[
+            number % 4
+        ],
         "sent_at": always(NOW),
         "updated_at": always(NOW),
     },
     t.BUILD: {"id": far, "number": before, "digest": name},
-    t.JOB: {"id": far, "launch_key": name, "build_id": far, "created_at": always("2020-01-01")},
+    t.JOB: {
+        "id": far,
+        "launch_key": name,
+        "build_id": far,
+        "created_at": always("2020-01-01"),
+    },
     t.MODEL: {"build_id": far, "job_id": far, "model_id": name},
     t.PROMOTION: {"to_model": name},
     t.INTENT: {"key": name, "state": always("done")},
@@ -54,9 +61,19 @@ HISTORY = {
     | {"is_reported": always(1), "commit_sha": name},
     t.SESSION: {"id": far, "chat_id": far, "user_id": far},
     t.TURN: {"session_id": far, "update_id": far, "user_id": far},
-    t.UPDATE: {"update_id": far, "chat_id": far, "user_id": far, "state": always("answered")}
+    t.UPDATE: {
+        "update_id": far,
+        "chat_id": far,
+        "user_id": far,
+        "state": always("answered"),
+    }
     | {"finished_at": always(NOW)},
-    t.OUTGOING: {"key": name, "chat_id": far, "state": always("sent"), "settled_at": always(NOW)},
+    t.OUTGOING: {
+        "key": name,
+        "chat_id": far,
+        "state": always("sent"),
+        "settled_at": always(NOW),
+    },
     t.LEASE: {"chat_id": far, "owner": always("")},
     t.DIALOG: {"chat_id": far, "user_id": far, "at": always(NOW)},
     t.RATING: {"user_id": far},
@@ -66,7 +83,12 @@ HISTORY = {
     t.API_KEY: {"key_hash": name, "user_id": far},
     t.FAVOURITE: {"user_id": far},
     t.QUOTA_USE: {"update_id": far, "user_id": far, "state": always("charged")},
-    t.PURCHASE: {"id": name, "outside_id": name, "user_id": far, "next_poll_at": always(None)},
+    t.PURCHASE: {
+        "id": name,
+        "outside_id": name,
+        "user_id": far,
+        "next_poll_at": always(None),
+    },
     t.LEDGER: {"key": name, "purchase_id": name},
     t.TERM: {"key": name, "user_id": far},
 }
@@ -77,7 +99,9 @@ def clone(db, table, numbers, **changes):
     like = db.row(table.select())
     if "id" not in changes:
         like.pop("id", None)
-    rows = ({**like, **{name: make(n) for name, make in changes.items()}} for n in numbers)
+    rows = (
+        {**like, **{name: make(n) for name, make in changes.items()}} for n in numbers
+    )
     db.add_many(table, rows)
 
 

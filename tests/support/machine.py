@@ -45,7 +45,9 @@ def require_root(purpose: str) -> None:
 
 def download_wheels(cache: Path) -> Path:
     """Return a folder with every package that an installation needs, downloaded once."""
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[:12]
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[
+        :12
+    ]
     folder = cache / f"wheels-{digest}"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -60,7 +62,9 @@ def download_wheels(cache: Path) -> Path:
 @contextmanager
 def mount_in_memory(folder: Path) -> Iterator[Path]:
     """Mount a folder in memory: an installation is tens of thousands of files; needs root."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4g", "tests", folder], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4g", "tests", folder], check=True
+    )
     # Unmounts when the test or its process ends: pytest could not delete what a killed one left.
     # Lazily: a storage driver may still release its own mounts inside.
     unmount = ["sh", "-c", 'read -r _; exec umount --lazy "$1"', "unmount", folder]
@@ -76,7 +80,9 @@ def _download(requirements: Path, folder: Path) -> None:
     # Where pip found the packages of this environment: reading their pages of the index again takes
     # it several seconds.
     report = Path(sys.prefix) / "packages.json"
-    packages = json.loads(report.read_text("utf-8"))["install"] if report.exists() else []
+    packages = (
+        json.loads(report.read_text("utf-8"))["install"] if report.exists() else []
+    )
     constraints = "".join(
         f"{package['metadata']['name']} @ {package['download_info']['url']}\n"
         for package in packages

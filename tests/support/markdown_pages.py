@@ -34,7 +34,9 @@ class MarkdownPage:
     @property
     def anchors(self):
         """Return the link anchors of its headings, as code hosts generate them."""
-        slugs = (re.sub(r"[^\w\- ]", "", heading.lower()) for _, heading in self.headings)
+        slugs = (
+            re.sub(r"[^\w\- ]", "", heading.lower()) for _, heading in self.headings
+        )
         return {heading.strip().replace(" ", "-") for heading in slugs}
 
     @property

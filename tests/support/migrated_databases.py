@@ -19,7 +19,9 @@ from merlin.db.migrations import migrate
 # Read at import: tests remove this variable from the environment.
 IS_POSTGRESQL = os.environ.get("MERLIN_TEST_DATABASE") == "postgresql"
 # For races: each runs twice.
-on_both_databases = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+on_both_databases = pytest.mark.parametrize(
+    "dialect", ["sqlite", "postgresql"], indirect=True
+)
 _databases: dict[Path, str] = {}
 _cleanup = ExitStack()
 
@@ -57,7 +59,9 @@ def copy_database(source, target):
 
 def table_names(database):
     """Return the names of all tables."""
-    return [table for table in database._handle.get_tables() if table != "sqlite_sequence"]
+    return [
+        table for table in database._handle.get_tables() if table != "sqlite_sequence"
+    ]
 
 
 def drop_database(url):

@@ -32,7 +32,11 @@ class PausableRecall(RecallTrainer):
         with closing(super().train(task)) as events:
             for event in events:
                 yield event
-                while gate and isinstance(event, Epoch) and not gate.wait(CHECK_INTERVAL_S):
+                while (
+                    gate
+                    and isinstance(event, Epoch)
+                    and not gate.wait(CHECK_INTERVAL_S)
+                ):
                     yield None
 
 

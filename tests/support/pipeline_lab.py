@@ -29,7 +29,11 @@ from merlin.db.notices import Notices
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import prove_new
-from merlin.wiring.context import make_cipher, open_migrated_database, open_reading_context
+from merlin.wiring.context import (
+    make_cipher,
+    open_migrated_database,
+    open_reading_context,
+)
 from merlin.wiring.daemon import services_of
 from tests.support.ending import end
 from tests.support.forked_processes import start
@@ -42,7 +46,11 @@ KEY = "STAND_IN_KEY"
 DATASET = {
     "title": {"ru": "Проба", "en": "Trial"},
     "system": "Отвечай коротко.",
-    "recipe": {"provider": "stand-in", "base_model": "stand-in-base", "suffix": "trial"},
+    "recipe": {
+        "provider": "stand-in",
+        "base_model": "stand-in-base",
+        "suffix": "trial",
+    },
     "split": {"test": 0},
     "gate": "none",
     "launch": {"mode": "auto", "quiet_s": 0, "min_new": 1},
@@ -65,7 +73,11 @@ class Repository:
 
     def git(self, *arguments):
         result = subprocess.run(
-            ["git", *arguments], cwd=self.folder, capture_output=True, text=True, check=True
+            ["git", *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return result.stdout.strip()
 
@@ -82,7 +94,9 @@ class Repository:
         """Write one example; questions differ in more than their number."""
         path = self.folder / "datasets" / dataset / "examples" / f"q{number}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        default = f"Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?"
+        default = (
+            f"Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?"
+        )
         text = f"""\
             messages:
               - user: {question or default}
@@ -142,7 +156,10 @@ class Lab:
         self._write(settings)
         if "database" not in settings:
             self._write(
-                {**settings, "database": fresh_database(self.config.state_dir / "merlin.db")}
+                {
+                    **settings,
+                    "database": fresh_database(self.config.state_dir / "merlin.db"),
+                }
             )
 
     @classmethod
@@ -187,7 +204,9 @@ class Lab:
             read = proposals.read_several(ctx, actor, dataset, chosen, review)
             errors = proposals.check_several(ctx, *read)
             good = [number for number, found in errors.items() if not found]
-            database.transact(partial(proposals.approve_several, ctx, actor, good, review))
+            database.transact(
+                partial(proposals.approve_several, ctx, actor, good, review)
+            )
         self.tick("changes", "fetch", "proposals")
         return good
 
@@ -199,7 +218,11 @@ class Lab:
                 _run_ticks(ticks, TRAINING)
                 serving = ModelCatalogue(services.db).find_serving(dataset)
                 model = serving and serving.model
-                if model and model.build_version == build and provider in {None, model.provider}:
+                if (
+                    model
+                    and model.build_version == build
+                    and provider in {None, model.provider}
+                ):
                     return self.status(dataset)
         raise AssertionError(f"{build} is not live: {self.status(dataset)}")
 
@@ -277,7 +300,9 @@ def train_one(lab, _provider):
 
 
 # The lab of a test begins with a model; it is trained once.
-serving = pytest.mark.parametrize("provider", [train_one], indirect=True, ids=["serving"])
+serving = pytest.mark.parametrize(
+    "provider", [train_one], indirect=True, ids=["serving"]
+)
 
 
 def fetch_dataset(lab):
@@ -322,6 +347,7 @@ def run_command(*arguments):
 def evaluate_at(services, clock):
     """Evaluate the models that are due at another time; return those found good."""
     providers = {
-        name: replace(provider, clock=clock) for name, provider in services.providers.items()
+        name: replace(provider, clock=clock)
+        for name, provider in services.providers.items()
     }
     return prove_new(Models(services.db, clock), providers, services.config.is_free)

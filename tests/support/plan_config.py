@@ -6,7 +6,9 @@ from merlin.config.shop import Plan
 
 def make_plans(section):
     """Return the plans of a configuration's `plans` section."""
-    return (*Config.model_validate({"state_dir": ".", "plans": section}).plans.values(),)
+    return (
+        *Config.model_validate({"state_dir": ".", "plans": section}).plans.values(),
+    )
 
 
 def make_plan(name, title=None, allowances=None, **fields):

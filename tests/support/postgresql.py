@@ -22,7 +22,12 @@ from tests.support.waiting import longest
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
-FAST_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
+FAST_SETTINGS = (
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "autovacuum=off",
+)
 SMALL_SETTINGS = ("shared_buffers=16MB", "max_connections=60", "deadlock_timeout=50ms")
 # Processes on PostgreSQL need the credential.
 TEXT_KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
@@ -38,10 +43,24 @@ class Server:
         self.names = itertools.count(1)
         self._connection = None
         user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
-        self.owner = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        self.owner = (
+            {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            if user
+            else {}
+        )
         if user:
             os.chown(folder, user.pw_uid, user.pw_gid)
-        self._run("initdb", "-A", "trust", "-U", "postgres", "-N", "--locale=C.UTF-8", "-E", "UTF8")
+        self._run(
+            "initdb",
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-N",
+            "--locale=C.UTF-8",
+            "-E",
+            "UTF8",
+        )
         self.start()
         with open_database(self.create("empty")) as database:
             migrate(database)
@@ -55,7 +74,9 @@ class Server:
 
     def _run(self, program, *arguments):
         command = [BIN / program, "-D", self.folder / "d", *arguments]
-        result = subprocess.run(command, cwd="/", capture_output=True, text=True, **self.owner)
+        result = subprocess.run(
+            command, cwd="/", capture_output=True, text=True, **self.owner
+        )
         assert result.returncode == 0, result.stdout + result.stderr
 
     def start(self, port=None):
@@ -66,9 +87,21 @@ class Server:
             *FAST_SETTINGS,
             *SMALL_SETTINGS,
         ]
-        options = " ".join(f"-c {setting}" for setting in settings) + f" -k {self.folder}"
+        options = (
+            " ".join(f"-c {setting}" for setting in settings) + f" -k {self.folder}"
+        )
         log = self.folder / "log"
-        self._run("pg_ctl", "-w", "-t", str(round(longest())), "-o", options, "-l", log, "start")
+        self._run(
+            "pg_ctl",
+            "-w",
+            "-t",
+            str(round(longest())),
+            "-o",
+            options,
+            "-l",
+            log,
+            "start",
+        )
 
     def stop(self, mode="immediate"):
         self.close()
@@ -82,7 +115,9 @@ class Server:
         """Return the URL of a new database; the template `empty` has every table."""
         name = name or f"t{next(self.names)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template} STRATEGY file_copy')
+            connection.execute(
+                f'CREATE DATABASE "{name}" TEMPLATE {template} STRATEGY file_copy'
+            )
         return self.url(name)
 
     def reset(self):
@@ -106,7 +141,9 @@ class Server:
             self._connection = psycopg.connect(self.url("shared"), autocommit=True)
         with self._connection.transaction():
             self._connection.execute(self.delete_rows_sql)
-            self._connection.execute("INSERT INTO wake (id, counter) VALUES (1, 0), (2, 1), (3, 1)")
+            self._connection.execute(
+                "INSERT INTO wake (id, counter) VALUES (1, 0), (2, 1), (3, 1)"
+            )
 
     @contextmanager
     def stopped(self):

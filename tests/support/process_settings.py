@@ -136,7 +136,11 @@ class ProcessSettings:
             datasets=DatasetsConfig(
                 **({"default": self.default_dataset} if self.default_dataset else {})
             ),
-            **({"plans": {plan.name: plan for plan in self.plans}} if self.plans else {}),
+            **(
+                {"plans": {plan.name: plan for plan in self.plans}}
+                if self.plans
+                else {}
+            ),
             payments=self.selling.model_copy(update={"yookassa": None}),
             retention=self.retention,
             api=self.listening.model_copy(update={"public_url": public_url}),
@@ -147,14 +151,19 @@ class ProcessSettings:
         changes = {"payments": self.selling}
         if self.config is not None:
             providers = {
-                provider.name: provider for provider in (*self.config.providers, *config.providers)
+                provider.name: provider
+                for provider in (*self.config.providers, *config.providers)
             }
             changes["providers"] = tuple(providers.values())
             changes["models"] = self.config.models
             changes["engine"] = self.config.engine
-            changes["budget"] = self.config.budget.model_copy(update={"answers": self.caps})
+            changes["budget"] = self.config.budget.model_copy(
+                update={"answers": self.caps}
+            )
             transcription = config.chat.transcription or self.config.chat.transcription
-            changes["chat"] = config.chat.model_copy(update={"transcription": transcription})
+            changes["chat"] = config.chat.model_copy(
+                update={"transcription": transcription}
+            )
         return Config.model_construct(**{**dict(config), **changes})
 
 
@@ -174,7 +183,11 @@ async def serve_bot(settings, stop, notify):
             services = await stack.enter_async_context(
                 bot.services_of(settings.as_config, database)
             )
-        overrides = {"pace": settings.pace, "retry_policy": settings.retry_policy, "notify": notify}
+        overrides = {
+            "pace": settings.pace,
+            "retry_policy": settings.retry_policy,
+            "notify": notify,
+        }
         if settings.webhook_secret is not None:
             overrides["webhook"] = (settings.webhook_url, settings.webhook_secret)
         config = settings.adjust_config(services.config)
@@ -187,9 +200,14 @@ def api_services(settings, writer):
         settings = replace(settings, mode="webhook")
     with settings.in_environment():
         services = api.services_of(settings.as_config, writer)
-    overrides = {"telegram_keys": settings.telegram_keys, "retry_policy": settings.retry_policy}
+    overrides = {
+        "telegram_keys": settings.telegram_keys,
+        "retry_policy": settings.retry_policy,
+    }
     overrides |= {"gateway": settings.gateway, "polled": settings.gateway}
     overrides["git_secrets"] = settings.git_secrets
     if settings.webhook_secret is not None:
         overrides["telegram_secret"] = settings.webhook_secret
-    return replace(services, config=settings.adjust_config(services.config), **overrides)
+    return replace(
+        services, config=settings.adjust_config(services.config), **overrides
+    )

@@ -12,7 +12,13 @@ from tests.support.waiting import longest
 
 NULLABLE = frozenset(
     {
-        *("error", "fine_tuned_model", "finished_at", "trained_tokens", "validation_file"),
+        *(
+            "error",
+            "fine_tuned_model",
+            "finished_at",
+            "trained_tokens",
+            "validation_file",
+        ),
         *("estimated_finish", "integrations", "metadata", "shutdown_date"),
         *("content", "refusal", "logprobs", "finish_reason", "bytes", "usage"),
         *("code", "param"),
@@ -25,7 +31,11 @@ def find_wrong_nulls(value, name=""):
     if value is None:
         return set() if name in NULLABLE else {name}
     if isinstance(value, dict):
-        wrong = [find_wrong_nulls(each, key) for key, each in value.items() if key != "merlin"]
+        wrong = [
+            find_wrong_nulls(each, key)
+            for key, each in value.items()
+            if key != "merlin"
+        ]
         return set().union(*wrong)
     if isinstance(value, list):
         return set().union(*(find_wrong_nulls(each, name) for each in value))
@@ -46,15 +56,37 @@ def fine_tune_responses(base_url, key, job, line):
     model = job.fine_tuned_model
     with httpx.Client(base_url=base_url, headers=headers, timeout=longest()) as client:
         file = {"file": ("train.jsonl", line)}
-        uploaded = client.post("/files", data={"purpose": "fine-tune"}, files=file).json()
+        uploaded = client.post(
+            "/files", data={"purpose": "fine-tune"}, files=file
+        ).json()
         yield "an upload", uploaded
-        for name in ("/files", f"/files/{uploaded['id']}", "/models", f"/models/{model}"):
+        for name in (
+            "/files",
+            f"/files/{uploaded['id']}",
+            "/models",
+            f"/models/{model}",
+        ):
             yield name, client.get(name).json()
-        for name in ("/fine_tuning/jobs", jobs, f"{jobs}/events", f"{jobs}/checkpoints"):
+        for name in (
+            "/fine_tuning/jobs",
+            jobs,
+            f"{jobs}/events",
+            f"{jobs}/checkpoints",
+        ):
             yield name, client.get(name).json()
-        request = {"model": model, "messages": [{"role": "user", "content": "Что за птица?"}]}
+        request = {
+            "model": model,
+            "messages": [{"role": "user", "content": "Что за птица?"}],
+        }
         yield "an answer", client.post("/chat/completions", json=request).json()
-        streamed = {**request, "stream": True, "stream_options": {"include_usage": True}}
-        yield "a stream", parse_events(client.post("/chat/completions", json=streamed).text)
+        streamed = {
+            **request,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        yield (
+            "a stream",
+            parse_events(client.post("/chat/completions", json=streamed).text),
+        )
         yield "an error", client.get("/files/file-no").json()
         yield "a deletion", client.delete(f"/files/{uploaded['id']}").json()

@@ -37,7 +37,11 @@ class AzureStandIn(FaultyAccount):
 
     def _routes(self):
         for name, method, path, handler in super()._routes():
-            place = "/openai/deployments/{deployment}" if name == "chat.create" else "/openai"
+            place = (
+                "/openai/deployments/{deployment}"
+                if name == "chat.create"
+                else "/openai"
+            )
             yield name, method, path.replace("/v1", place), handler
 
 
@@ -59,8 +63,20 @@ def preference_line(question, better, worse):
 
 
 def _pair(file, number):
-    words = ("альбатрос", "берёза", "вулкан", "гроза", "дельта", "ёлка", "жемчуг", "зодиак")
-    return f"Что записано в тетради {file}, где {words[number % 8]}?", f"Запись {file}.{number}."
+    words = (
+        "альбатрос",
+        "берёза",
+        "вулкан",
+        "гроза",
+        "дельта",
+        "ёлка",
+        "жемчуг",
+        "зодиак",
+    )
+    return (
+        f"Что записано в тетради {file}, где {words[number % 8]}?",
+        f"Запись {file}.{number}.",
+    )
 
 
 def plant_account():
@@ -95,7 +111,10 @@ def plant_account():
             "training_file": f"file-{file}",
             "validation_file": "file-6" if number == 1 else None,
             "hyperparameters": HYPERPARAMETERS | {"n_epochs": number},
-            "method": {"type": method, method: {"hyperparameters": {"n_epochs": "auto"}}},
+            "method": {
+                "type": method,
+                method: {"hyperparameters": {"n_epochs": "auto"}},
+            },
         }
         for number, (base, file, method) in enumerate(
             [

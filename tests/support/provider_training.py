@@ -53,7 +53,11 @@ from merlin.sandbox.provider.chat import (
     read_messages,
 )
 from merlin.sandbox.server import ApiRoute, AppendLog
-from tests.support.composed_answers import answer_from_sources, draft_examples, wants_examples
+from tests.support.composed_answers import (
+    answer_from_sources,
+    draft_examples,
+    wants_examples,
+)
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
 
@@ -98,9 +102,15 @@ EPOCHS = 3
 # Separates a tuned model's id from a checkpoint's step.
 CHECKPOINT = ":ckpt-step-"
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-PURPOSES = frozenset({"assistants", "batch", "evals", "fine-tune", "user_data", "vision"})
+PURPOSES = frozenset(
+    {"assistants", "batch", "evals", "fine-tune", "user_data", "vision"}
+)
 # Allowed ranges of hyper-parameters, besides "auto".
-_RANGES = {"n_epochs": (1, 50), "batch_size": (1, 256), "learning_rate_multiplier": (0, 1000)}
+_RANGES = {
+    "n_epochs": (1, 50),
+    "batch_size": (1, 256),
+    "learning_rate_multiplier": (0, 1000),
+}
 
 
 @dataclass(slots=True)
@@ -156,7 +166,9 @@ class TrainingAccount:
         self._pauses.add(changed)
         try:
             while (
-                remaining_s := started_at + getattr(self.behaviour, setting) - time.monotonic()
+                remaining_s := started_at
+                + getattr(self.behaviour, setting)
+                - time.monotonic()
             ) > 0:
                 changed.clear()
                 with suppress(TimeoutError):
@@ -193,7 +205,9 @@ class TrainingAccount:
     ) -> dict[str, Any]:
         """Store a file, under its existing id if given; return its File object."""
         if purpose not in PURPOSES:
-            raise bad_field("purpose", f"'{purpose}' is not one of {sorted(PURPOSES)} - 'purpose'")
+            raise bad_field(
+                "purpose", f"'{purpose}' is not one of {sorted(PURPOSES)} - 'purpose'"
+            )
         if purpose == "fine-tune" and not name.endswith(".jsonl"):
             raise bad_field("file", "Invalid file format. It should be .jsonl")
         file_id = file_id or f"file-{secrets.token_hex(12)}"
@@ -229,7 +243,9 @@ class TrainingAccount:
         """Create a job. Raises ApiError 400 for an invalid request."""
         model = str(body.get("model", ""))
         if model not in BASES and model not in self.models():
-            message = f"Model {model} is not available for fine-tuning or does not exist."
+            message = (
+                f"Model {model} is not available for fine-tuning or does not exist."
+            )
             raise ApiError(400, message, code="model_not_available", param="model")
         for name in ("training_file", "validation_file"):
             file_id = body.get(name)
@@ -245,8 +261,12 @@ class TrainingAccount:
             value = hyperparameters.get(name, "auto")
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if value != "auto" and not (is_number and minimum <= value <= maximum):
-                message = f"{value!r} is not 'auto' or a number from {minimum} to {maximum}"
-                raise bad_field(f"hyperparameters.{name}", f"{message} - 'hyperparameters.{name}'")
+                message = (
+                    f"{value!r} is not 'auto' or a number from {minimum} to {maximum}"
+                )
+                raise bad_field(
+                    f"hyperparameters.{name}", f"{message} - 'hyperparameters.{name}'"
+                )
         job_id = f"ftjob-{secrets.token_hex(12)}"
         self._record(kind="job", job_id=job_id, at=time.time(), asked=dict(body))
         return self.jobs[job_id]
@@ -285,7 +305,8 @@ class TrainingAccount:
         return [
             job
             for job in reversed(self.jobs.values())
-            if job.created_at <= created_before and metadata.items() <= job.metadata.items()
+            if job.created_at <= created_before
+            and metadata.items() <= job.metadata.items()
         ]
 
     def job_of_model(self, model: str) -> TrainingJob | None:
@@ -294,8 +315,14 @@ class TrainingAccount:
 
     def models(self) -> dict[str, TrainingJob]:
         """Return the jobs of the available tuned models, by model id."""
-        by_model_id = {job.model_id: job for job in self.jobs.values() if self.tuned_model(job)}
-        return {name: job for name, job in by_model_id.items() if name not in self._deleted_models}
+        by_model_id = {
+            job.model_id: job for job in self.jobs.values() if self.tuned_model(job)
+        }
+        return {
+            name: job
+            for name, job in by_model_id.items()
+            if name not in self._deleted_models
+        }
 
     def remove_model(self, name: str) -> dict[str, Any]:
         """Delete a tuned model or a checkpoint; return the response. Raises ApiError 404."""
@@ -320,7 +347,10 @@ class TrainingAccount:
         for line in self.content(file_id).splitlines():
             messages = json.loads(line).get("messages", []) if line.strip() else []
             for question_message, answer_message in pairwise(messages):
-                if question_message["role"] == "user" and question_message["content"] == question:
+                if (
+                    question_message["role"] == "user"
+                    and question_message["content"] == question
+                ):
                     return str(answer_message["content"])
         return ""
 
@@ -332,11 +362,18 @@ def job_object(account: TrainingAccount, job: TrainingJob) -> dict[str, Any]:
     """Return a FineTuningJob object."""
     body = job.asked
     file = account.files.get(str(body["training_file"]), {"bytes": 0})
-    method = body.get("method") or {"type": "supervised", "supervised": {"hyperparameters": {}}}
+    method = body.get("method") or {
+        "type": "supervised",
+        "supervised": {"hyperparameters": {}},
+    }
     failure = None
     if job.status == "failed":
         message = "The job failed due to an invalid training file."
-        failure = {"code": "invalid_training_file", "message": message, "param": "training_file"}
+        failure = {
+            "code": "invalid_training_file",
+            "message": message,
+            "param": "training_file",
+        }
     return responses.job_object(
         id=job.job_id,
         status=job.status,
@@ -345,14 +382,20 @@ def job_object(account: TrainingAccount, job: TrainingJob) -> dict[str, Any]:
         organization_id="org-stand-in",
         training_file=body["training_file"],
         validation_file=body.get("validation_file"),
-        hyperparameters={"n_epochs": EPOCHS, "batch_size": 1, "learning_rate_multiplier": 1.0},
+        hyperparameters={
+            "n_epochs": EPOCHS,
+            "batch_size": 1,
+            "learning_rate_multiplier": 1.0,
+        },
         method=method,
         metadata=body.get("metadata"),
         seed=int(body.get("seed") or 0),
         error=failure,
         fine_tuned_model=account.tuned_model(job),
         finished_at=int(job.finished_at) if job.finished_at else None,
-        trained_tokens=file["bytes"] // 4 * EPOCHS if job.status == "succeeded" else None,
+        trained_tokens=file["bytes"] // 4 * EPOCHS
+        if job.status == "succeeded"
+        else None,
     )
 
 
@@ -405,7 +448,9 @@ def checkpoint_objects(job: TrainingJob) -> list[dict[str, Any]]:
 
 def _losses() -> list[tuple[int, float]]:
     """Return (step, train loss) at each epoch's end; made up, and the same for every job."""
-    return [(STEPS * epoch, round(2.0 / (epoch + 1), 4)) for epoch in range(1, EPOCHS + 1)]
+    return [
+        (STEPS * epoch, round(2.0 / (epoch + 1), 4)) for epoch in range(1, EPOCHS + 1)
+    ]
 
 
 def _digest(*parts: object) -> str:
@@ -424,7 +469,9 @@ class TrainingStandIn(provider_app.ProviderStandIn):
     provider after a restart.
     """
 
-    def __init__(self, folder: Path | None = None, *, key: str = "", port: int = 0) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, key: str = "", port: int = 0
+    ) -> None:
         self._account = TrainingAccount(folder)
         self._listed = 0
         super().__init__(key=key, port=port)
@@ -456,7 +503,9 @@ class TrainingStandIn(provider_app.ProviderStandIn):
 
     def read_recording(self, content: bytes) -> str:
         """Return the text of a recording, "" for none."""
-        return self._account.behaviour.fixed_transcript or super().read_recording(content)
+        return self._account.behaviour.fixed_transcript or super().read_recording(
+            content
+        )
 
     def _routes(self) -> list[ApiRoute]:
         account = self._account
@@ -470,7 +519,12 @@ class TrainingStandIn(provider_app.ProviderStandIn):
             ("files.delete", "DELETE", "/v1/files/{file_id}", account.remove_file),
             ("jobs.create", "POST", JOBS, self._create_job),
             ("jobs.list", "GET", JOBS, self._list_jobs),
-            ("jobs.retrieve", "GET", JOB, lambda job_id: as_object(account.poll(job_id))),
+            (
+                "jobs.retrieve",
+                "GET",
+                JOB,
+                lambda job_id: as_object(account.poll(job_id)),
+            ),
             (
                 "jobs.cancel",
                 "POST",
@@ -505,14 +559,20 @@ class TrainingStandIn(provider_app.ProviderStandIn):
         messages = read_messages(body.get("messages"))
         parts = [part for message in messages for part in message.get("content") or ()]
         if model != CHAT_MODEL and any("image_url" in part for part in parts):
-            message = "Invalid content type. image_url is only supported by certain models."
+            message = (
+                "Invalid content type. image_url is only supported by certain models."
+            )
             raise bad_field("messages", message)
         answer = _compose_answer(account.behaviour.fixed_answer, body, messages)
         # A fixed answer is that of trained models, not of the base that they are compared with.
         is_compared = model == BASE_MODEL and body.get("temperature") == 0
         if is_compared and answer == account.behaviour.fixed_answer:
             answer = compose_by_rules(messages)
-        if job and account.behaviour.applies_weights and not account.behaviour.fixed_answer:
+        if (
+            job
+            and account.behaviour.applies_weights
+            and not account.behaviour.fixed_answer
+        ):
             trained_answer = account.trained_answer(job, find_last_question(messages))
             answer = f"{trained_answer}\n\n{_TRAINED}" if trained_answer else answer
         if job and account.behaviour.names_base:
@@ -526,13 +586,21 @@ class TrainingStandIn(provider_app.ProviderStandIn):
             file = form.get("file")
             purpose = form.get("purpose")
             if not isinstance(file, UploadFile) or not isinstance(purpose, str):
-                raise bad_field("file", "Missing required parameter: 'file' or 'purpose'")
-            file_row = self._account.add_file(file.filename or "file", purpose, await file.read())
+                raise bad_field(
+                    "file", "Missing required parameter: 'file' or 'purpose'"
+                )
+            file_row = self._account.add_file(
+                file.filename or "file", purpose, await file.read()
+            )
         return JSONResponse(file_row)
 
     async def _list_files(self, request: Request) -> Response:
         purpose = request.query_params.get("purpose")
-        rows = [file for file in self._account.files.values() if purpose in {None, file["purpose"]}]
+        rows = [
+            file
+            for file in self._account.files.values()
+            if purpose in {None, file["purpose"]}
+        ]
         return self._build_page(rows[::-1], parse_page(request.query_params))
 
     async def _create_job(self, request: Request) -> Response:
@@ -572,4 +640,6 @@ def _compose_answer(
         return composed
     if fixed_answer:
         return fixed_answer
-    return draft_examples(messages) if wants_examples(body) else compose_by_rules(messages)
+    return (
+        draft_examples(messages) if wants_examples(body) else compose_by_rules(messages)
+    )

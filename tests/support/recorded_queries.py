@@ -18,7 +18,15 @@ from merlin.db.tables import list_all_tables
 # These do not grow with use: one row a dataset, a course, a process or a chat model; the staff's
 # roles; people who were blocked when they left; what was withdrawn; settings; days that are kept.
 SHORT = {
-    *("wake", "migration", "dataset_tree", "serving", "heartbeat", "model_window", "setting"),
+    *(
+        "wake",
+        "migration",
+        "dataset_tree",
+        "serving",
+        "heartbeat",
+        "model_window",
+        "setting",
+    ),
     *("course", "role_grant", "blocked_pseudonym", "revoked_example", "accepted_loss"),
     *("answer_cost", "revoked_version"),
 }
@@ -67,7 +75,11 @@ class RecordedQueries:
         """Return the statements that an act runs, in order, but not what runs beside it."""
         before = len(self.statements)
         act()
-        ran = (sql for sql, _ in self.statements[before:] if sql.lstrip().startswith(_LOOKS))
+        ran = (
+            sql
+            for sql, _ in self.statements[before:]
+            if sql.lstrip().startswith(_LOOKS)
+        )
         return [sql for sql in ran if not any(each in sql for each in _BESIDE)]
 
     def forget(self):
@@ -77,7 +89,9 @@ class RecordedQueries:
 
     def find_long(self):
         """Return the statements that took more than MOST_STEPS, with their number of steps."""
-        return {sql: steps for sql, steps in self._lengths.items() if steps > MOST_STEPS}
+        return {
+            sql: steps for sql, steps in self._lengths.items() if steps > MOST_STEPS
+        }
 
     def find_scans(self, growing=GROWING):
         """Return statement -> the growing tables that SQLite reads whole for it.
@@ -102,7 +116,10 @@ class RecordedQueries:
                     "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE '% WHERE %'"
                 )
             }
-            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+            plan = [
+                row[3]
+                for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)
+            ]
         finally:
             connection.close()
         scans = (match.groups() for line in plan if (match := _SCANNED.match(line)))

@@ -24,7 +24,9 @@ def make_pdf(*pages, raw_objects=(), compressed=False, catalog=b""):
     Characters are UTF-16 codes with a table back to Unicode, as writers with their own fonts do it.
     `raw_objects` are added unchanged, numbered after the pages; `catalog` has more catalog keys.
     """
-    letters = sorted({letter for page in pages for letter in page or "" if letter != "\n"})
+    letters = sorted(
+        {letter for page in pages for letter in page or "" if letter != "\n"}
+    )
     rows = [f"<{ord(letter):04x}> <{ord(letter):04x}>" for letter in letters]
     table = "\n".join(
         f"{len(chunk)} beginbfchar\n" + "\n".join(chunk) + "\nendbfchar"
@@ -55,7 +57,8 @@ _PICTURES = "/XObject << /I 5 0 R >>"
 
 def _draw_text(text):
     lines = [
-        f"<{''.join(f'{ord(letter):04x}' for letter in line)}> Tj T*" for line in text.split("\n")
+        f"<{''.join(f'{ord(letter):04x}' for letter in line)}> Tj T*"
+        for line in text.split("\n")
     ]
     return f"BT /F 12 Tf 14 TL 20 780 Td {' '.join(lines)} ET".encode() if text else b""
 

@@ -47,10 +47,15 @@ def _is_wanted_real(item):
         return True
     from tests.real.programs import PROGRAMS
 
-    return os.environ.get("MERLIN_REQUIRE_ALL") == "1" and PROGRAMS[marker.args[0]].is_quick
+    return (
+        os.environ.get("MERLIN_REQUIRE_ALL") == "1"
+        and PROGRAMS[marker.args[0]].is_quick
+    )
 
 
 def _is_chosen(item):
-    always_runs = item.nodeid.startswith(_WHOLE) or item.get_closest_marker("unit") is not None
+    always_runs = (
+        item.nodeid.startswith(_WHOLE) or item.get_closest_marker("unit") is not None
+    )
     hash_value = int(sha256(f"{seed()} {item.nodeid}".encode()).hexdigest(), 16)
     return always_runs or hash_value % ONE_IN == 0

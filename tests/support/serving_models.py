@@ -86,7 +86,9 @@ def insert_example(
     build_range = {"dataset": dataset, "example_id": example_id, "split": split}
     build_range |= {"first_build": build_id, "end_build": build_id + 1}
     details = {"blob": "b", "commit_sha": "c" * 40, "author": "", "tokens": 1}
-    database.put(TAUGHT_EXAMPLE.insert({**build_range, **details, "text_digest": example_id}))
+    database.put(
+        TAUGHT_EXAMPLE.insert({**build_range, **details, "text_digest": example_id})
+    )
 
 
 def insert_commit_of_build(database, sha, dataset, build_id=1):
@@ -96,7 +98,12 @@ def insert_commit_of_build(database, sha, dataset, build_id=1):
     database.put(COMMIT.insert({**author, **position}))
     texts = dict.fromkeys(("status", "training_key", "reason", "arguments"), "")
     times = {"seen_at": iso(AT), "updated_at": iso(AT)}
-    verdict = {"commit_sha": sha, "dataset": dataset, "position": 1, "build_id": build_id}
+    verdict = {
+        "commit_sha": sha,
+        "dataset": dataset,
+        "position": 1,
+        "build_id": build_id,
+    }
     database.add(VERDICT, {**texts, **times, **verdict})
 
 

@@ -13,7 +13,9 @@ def small_disk(folder, size="1m"):
     """Mount a small empty file system on a folder."""
     require_root("have a small disk of its own")
     folder.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tests", folder], check=True)
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tests", folder], check=True
+    )
     try:
         yield
     finally:

@@ -59,27 +59,37 @@ class FaultyStandIn(StandIn):
         super().__init__(*args, **settings)
         self._calls: list[ApiCall] = []
         self.faults = Faults(seed=seed)
-        self._app = apply_faults(self._app, self.faults, self._name_call, self._fault_response)
+        self._app = apply_faults(
+            self._app, self.faults, self._name_call, self._fault_response
+        )
 
-    async def _name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
+    async def _name_call(
+        self, request: Request
+    ) -> tuple[str, Mapping[str, str]] | None:
         raise NotImplementedError
 
     def _fault_response(self, fault: Fault) -> Response:
         raise NotImplementedError
 
-    def on_call(self, name: str, body: Mapping[str, Any], status: int, key: str = "") -> None:
+    def on_call(
+        self, name: str, body: Mapping[str, Any], status: int, key: str = ""
+    ) -> None:
         """Record the call."""
         self._calls.append(ApiCall(iso(utc_now()), name, body, status, key))
 
     def calls(self, name: str = "") -> list[ApiCall]:
         """Return the recorded calls, oldest first; all, or those of one name ("chat.create")."""
-        return self.access(lambda: [call for call in self._calls if name in {"", call.name}])
+        return self.access(
+            lambda: [call for call in self._calls if name in {"", call.name}]
+        )
 
 
 class FaultyApi(FaultyStandIn, ApiStandIn):
     """A JSON API with faults."""
 
-    async def _name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
+    async def _name_call(
+        self, request: Request
+    ) -> tuple[str, Mapping[str, str]] | None:
         """Return a call's name and arguments (path, metadata, model); None for a page."""
         for route in self.api_routes:
             match, child_scope = route.matches(request.scope)
@@ -93,8 +103,14 @@ class FaultyApi(FaultyStandIn, ApiStandIn):
         return None
 
     def _fault_response(self, fault: Fault) -> Response:
-        error = self.error(fault.status, f"The stand-in is set to answer {fault.status}.")
-        headers = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
+        error = self.error(
+            fault.status, f"The stand-in is set to answer {fault.status}."
+        )
+        headers = (
+            {}
+            if fault.retry_after_s is None
+            else {"retry-after": str(fault.retry_after_s)}
+        )
         return JSONResponse(error.as_json(), fault.status, headers)
 
 
@@ -113,7 +129,9 @@ class ProviderStandIn(FaultyApi, TrainingStandIn):
     def jobs_created(self) -> list[dict[str, Any]]:
         """Return every job ever created, oldest first: `id`, and a TrainingJob's fields."""
         jobs = self._account.jobs
-        return self.access(lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()])
+        return self.access(
+            lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()]
+        )
 
     def asked_models(self) -> list[str]:
         """Return the model of each chat request, oldest first."""
@@ -133,7 +151,10 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         self._changed = threading.Condition()
         self._world.listeners.append(self._wake)
         self._webhook = Webhook(self._world)
-        set_webhook = {"setWebhook": self._webhook.set, "deleteWebhook": self._webhook.set}
+        set_webhook = {
+            "setWebhook": self._webhook.set,
+            "deleteWebhook": self._webhook.set,
+        }
         self._methods |= {**set_webhook, "getWebhookInfo": self._webhook.info}
         self._methods["getUpdates"] = self._poll
         # Numbers of topics to which nobody may write.
@@ -141,11 +162,15 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         for name, method in self._methods.items():
             self._methods[name] = self._check_first(name, method)
 
-    async def _poll(self, _world: World, arguments: Arguments) -> list[Mapping[str, Any]]:
+    async def _poll(
+        self, _world: World, arguments: Arguments
+    ) -> list[Mapping[str, Any]]:
         self._webhook.require_none()
         return await self._updates.poll(arguments)
 
-    def _check_first(self, name: str, method: telegram_server.Method) -> telegram_server.Method:
+    def _check_first(
+        self, name: str, method: telegram_server.Method
+    ) -> telegram_server.Method:
         async def answer(world: World, arguments: Arguments) -> Any:
             if arguments.text("chat_id"):
                 self._actions.check_chat(target_chat(world, arguments))
@@ -170,14 +195,20 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Return a method of `AllActions`, to be run in the server's thread."""
         action = getattr(AllActions, name)
-        return lambda *args, **kwargs: self.act(lambda actions: action(actions, *args, **kwargs))
+        return lambda *args, **kwargs: self.act(
+            lambda actions: action(actions, *args, **kwargs)
+        )
 
-    def on_call(self, name: str, body: Mapping[str, Any], status: int, key: str = "") -> None:
+    def on_call(
+        self, name: str, body: Mapping[str, Any], status: int, key: str = ""
+    ) -> None:
         """Record the call, and look at what a test waits for."""
         super().on_call(name, body, status, key)
         self._wake("", {})
 
-    async def _name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
+    async def _name_call(
+        self, request: Request
+    ) -> tuple[str, Mapping[str, str]] | None:
         """Return a call's Bot API method and its arguments; None for a page."""
         path = request.scope["path"]
         if path.startswith("/file/bot"):
@@ -236,7 +267,9 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         while not (value := predicate()):
             if deadline.is_over():
                 last = [(call.name, call.status) for call in self.calls()[-8:]]
-                raise TimeoutError(f"not within {deadline.allowed_s:.1f} s; last calls: {last}")
+                raise TimeoutError(
+                    f"not within {deadline.allowed_s:.1f} s; last calls: {last}"
+                )
             with self._changed:
                 # Conditions outside the stand-in change without notice, so check again soon.
                 self._changed.wait(RECHECK_S)
@@ -252,14 +285,18 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._shop: BehavingShop = BehavingShop(path=self._shop.path, on_change=self._post_event)
+        self._shop: BehavingShop = BehavingShop(
+            path=self._shop.path, on_change=self._post_event
+        )
 
     def make_page(self, query: Mapping[str, str], items: list[Json]) -> Json:
         """Return one page of a list, with the cursor of the next one."""
         limit = int(query.get("limit", 10))
         ids = [item["id"] for item in items]
         start = ids.index(query["cursor"]) if query.get("cursor") in ids else 0
-        following = {"next_cursor": ids[start + limit]} if start + limit < len(ids) else {}
+        following = (
+            {"next_cursor": ids[start + limit]} if start + limit < len(ids) else {}
+        )
         return super().make_page(query, items[start : start + limit]) | following
 
     @property
@@ -270,7 +307,11 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
     def _fault_response(self, fault: Fault) -> Response:
         if fault.status != PROCESSING:
             return super()._fault_response(fault)
-        body = {"type": "processing", "description": "still processing", "retry_after": 1800}
+        body = {
+            "type": "processing",
+            "description": "still processing",
+            "retry_after": 1800,
+        }
         return JSONResponse(body, PROCESSING)
 
     def behave(self, **fields: Any) -> None:
@@ -283,7 +324,9 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
 
     def choose(self, reference: str, outcome: str, reason: str = "") -> Json:
         """End a payment as its payer would; return it. Raises NotFound, ValueError."""
-        return self.access(lambda: self._shop.choose(self._shop.find(reference), outcome, reason))
+        return self.access(
+            lambda: self._shop.choose(self._shop.find(reference), outcome, reason)
+        )
 
     def refund(self, reference: str, value: str | None = None) -> Json:
         """Refund as the shop's owner: `value` is like "100.00", None for all that is left."""
@@ -307,7 +350,9 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
     def payments(self) -> list[Json]:
         """Return all payments, oldest first."""
         return self.access(
-            lambda: [payment.as_json() for payment in self._shop.state.payments.values()]
+            lambda: [
+                payment.as_json() for payment in self._shop.state.payments.values()
+            ]
         )
 
     def payment(self, reference: str) -> Json:
@@ -333,7 +378,9 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
         body = notification(event or f"payment.{payment['status']}", payment)
         return [self.forge(body) for _ in range(times)]
 
-    def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
+    def forge(
+        self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> int:
         """Post any body to the notification address; return the response status, 0 without one."""
         with suppress(httpx2.HTTPError):
             return httpx2.post(

@@ -66,7 +66,9 @@ class AllActions(UserActions):
         if chat.status(BOT_ID) not in MEMBER_STATUSES:
             raise forbidden(f"bot is not a member of the {chat.kind} chat")
 
-    def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
+    def say(
+        self, who: str | int, text: str, *, reply_to: int = 0, quote: str = ""
+    ) -> int:
         """Write a text; `quote` is part of the replied message."""
         if not quote:
             return super().say(who, text, reply_to=reply_to)
@@ -99,7 +101,9 @@ class AllActions(UserActions):
 
     def log(self, chat: str | int) -> list[SeenMessage]:
         """Return every message of a chat, oldest first. Raises NotFound."""
-        return [SeenMessage(logged.message, logged.versions) for logged in super().log(chat)]
+        return [
+            SeenMessage(logged.message, logged.versions) for logged in super().log(chat)
+        ]
 
     def group(self, name: str) -> Group:
         """Return a group: its id, its members. Raises NotFound."""
@@ -111,7 +115,9 @@ class AllActions(UserActions):
         self.message(chat, message_id)
         del self.world.messages[chat.chat_id][message_id]
 
-    def forward_words(self, who: str | int, messages: Sequence[tuple[str, str]]) -> list[int]:
+    def forward_words(
+        self, who: str | int, messages: Sequence[tuple[str, str]]
+    ) -> list[int]:
         """Forward messages from outside: (person's name, text), oldest first."""
         place = self.place(who)
         date = int(time.time()) - 60
@@ -119,7 +125,9 @@ class AllActions(UserActions):
         for name, message in messages:
             sender = self.world.person(name).as_user()
             origin = {"type": "user", "date": date, "sender_user": sender}
-            update_ids.append(self.send(place, {"forward_origin": origin, **typed_fields(message)}))
+            update_ids.append(
+                self.send(place, {"forward_origin": origin, **typed_fields(message)})
+            )
         return update_ids
 
     def stars(self, who: str | int) -> int:
@@ -154,13 +162,17 @@ class AllActions(UserActions):
         if not isinstance(group, Group):
             raise Refused("this is no group")
         old_status = group.status(BOT_ID)
-        updated = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
+        updated = replace(
+            group, members=tuple({**dict(group.members), BOT_ID: status}.items())
+        )
         self.world.groups[updated.group_id] = updated
         update_id = report_bot_status(self.world, group, user, old_status, status)
         if status not in MEMBER_STATUSES:
             post_service_message(self.world, updated, user, left_chat_member=bot_user())
         elif old_status not in MEMBER_STATUSES:
-            post_service_message(self.world, updated, user, new_chat_members=[bot_user()])
+            post_service_message(
+                self.world, updated, user, new_chat_members=[bot_user()]
+            )
         return update_id
 
     def migrate(self, who: str | int) -> int:
@@ -175,7 +187,9 @@ class AllActions(UserActions):
         self._moved[old.group_id] = new.group_id
         self.world.groups[old.group_id] = replace(old, name="")
         self.world.groups[new.group_id] = new
-        return post_service_message(self.world, new, user, migrate_from_chat_id=old.group_id)
+        return post_service_message(
+            self.world, new, user, migrate_from_chat_id=old.group_id
+        )
 
     def turn_privacy_off(self) -> None:
         """Let the bot read every message of groups, a setting at BotFather."""
@@ -202,7 +216,11 @@ def post_service_message(
     Privacy mode does not apply.
     """
     message = world.post(group, sender, **content)
-    return world.add_update("message", message) if group.status(BOT_ID) in MEMBER_STATUSES else 0
+    return (
+        world.add_update("message", message)
+        if group.status(BOT_ID) in MEMBER_STATUSES
+        else 0
+    )
 
 
 def report_bot_status(

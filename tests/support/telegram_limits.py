@@ -29,8 +29,22 @@ _LOW_SURROGATES = range(0xDC00, 0xE000)
 ENTITY_TYPES = frozenset(
     {
         *("bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre"),
-        *("blockquote", "expandable_blockquote", "text_link", "text_mention", "custom_emoji"),
-        *("mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"),
+        *(
+            "blockquote",
+            "expandable_blockquote",
+            "text_link",
+            "text_mention",
+            "custom_emoji",
+        ),
+        *(
+            "mention",
+            "hashtag",
+            "cashtag",
+            "bot_command",
+            "url",
+            "email",
+            "phone_number",
+        ),
     }
 )
 MAX_BUTTONS = 100
@@ -59,7 +73,10 @@ def check_call(world: World, name: str, arguments: Arguments) -> Arguments:
     elif name in {"sendDocument", "sendPhoto"}:
         arguments = _normalised(arguments, "caption")
         _check_upload(arguments, name.removeprefix("send").lower())
-    elif name == "answerCallbackQuery" and len(arguments.text("text")) > MAX_ANSWER_CHARACTERS:
+    elif (
+        name == "answerCallbackQuery"
+        and len(arguments.text("text")) > MAX_ANSWER_CHARACTERS
+    ):
         raise bad_request("MESSAGE_TOO_LONG")
     elif name == "sendInvoice":
         _check_invoice(arguments)
@@ -76,7 +93,9 @@ def check_call(world: World, name: str, arguments: Arguments) -> Arguments:
 def _normalised(arguments: Arguments, name: str) -> Arguments:
     text, entities = normalised_text(arguments, name)
     marks = json.dumps(entities)
-    return replace(arguments, values={**arguments.values, name: text, _ENTITY_FIELDS[name]: marks})
+    return replace(
+        arguments, values={**arguments.values, name: text, _ENTITY_FIELDS[name]: marks}
+    )
 
 
 def normalised_text(arguments: Arguments, name: str) -> tuple[str, list[Entity]]:
@@ -85,7 +104,9 @@ def normalised_text(arguments: Arguments, name: str) -> tuple[str, list[Entity]]
     White space at both ends is removed; entities beyond the hundredth are ignored. Raises
     BotApiError when an entity does not lie within the text.
     """
-    text = arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    text = (
+        arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    )
     if arguments.text("parse_mode"):
         raise bad_request("unsupported parse_mode")
     entities: list[Entity] = arguments.parse(_ENTITY_FIELDS[name]) or []
@@ -116,11 +137,18 @@ def _check_entities(entities: list[Entity], text: str) -> None:
         start = entity["offset"]
         end = entity["offset"] + entity["length"]
         if not 0 <= start <= end <= len(encoded) // 2:
-            raise bad_request(f"entity at UTF-16 offset {start} does not lie on the text")
+            raise bad_request(
+                f"entity at UTF-16 offset {start} does not lie on the text"
+            )
         # Past the text's end there is no unit; it reads as 0.
-        units = (int.from_bytes(encoded[at * 2 : at * 2 + 2], "little") for at in (start, end))
+        units = (
+            int.from_bytes(encoded[at * 2 : at * 2 + 2], "little")
+            for at in (start, end)
+        )
         if any(unit in _LOW_SURROGATES for unit in units):
-            raise bad_request(f"entity at UTF-16 offset {start} is in a middle of a UTF-16 symbol")
+            raise bad_request(
+                f"entity at UTF-16 offset {start} is in a middle of a UTF-16 symbol"
+            )
 
 
 def _check_keyboard(raw: dict[str, Any] | None) -> None:
@@ -136,10 +164,18 @@ def _check_keyboard(raw: dict[str, Any] | None) -> None:
             raise bad_request("BUTTON_STYLE_INVALID")
         if not 1 <= len(button.get("callback_data", "-").encode()) <= CALLBACK_BYTES:
             raise bad_request("BUTTON_DATA_INVALID")
-        if not 1 <= len(button.get("copy_text", {}).get("text", "-")) <= COPY_CHARACTERS:
+        if (
+            not 1
+            <= len(button.get("copy_text", {}).get("text", "-"))
+            <= COPY_CHARACTERS
+        ):
             raise bad_request("BUTTON_COPY_TEXT_INVALID")
-        if not button.get("url", "https://").startswith(("http://", "https://", "tg://")):
-            raise bad_request(f"inline keyboard button URL '{button['url']}' is invalid")
+        if not button.get("url", "https://").startswith(
+            ("http://", "https://", "tg://")
+        ):
+            raise bad_request(
+                f"inline keyboard button URL '{button['url']}' is invalid"
+            )
 
 
 def _check_upload(arguments: Arguments, kind: str) -> None:
@@ -156,7 +192,8 @@ def _check_upload(arguments: Arguments, kind: str) -> None:
 
 def _check_commands(commands: list[dict[str, Any]]) -> None:
     if not all(
-        _COMMAND.fullmatch(command["command"]) and command["description"] for command in commands
+        _COMMAND.fullmatch(command["command"]) and command["description"]
+        for command in commands
     ):
         raise bad_request("BOT_COMMAND_INVALID")
 
@@ -172,5 +209,9 @@ def _check_invoice(arguments: Arguments) -> None:
         raise bad_request("CURRENCY_INVALID")
     prices = arguments.parse("prices")
     amount = int(prices[0]["amount"])
-    if len(prices) != 1 or arguments.text("provider_token") or not 1 <= amount <= MAX_STARS:
+    if (
+        len(prices) != 1
+        or arguments.text("provider_token")
+        or not 1 <= amount <= MAX_STARS
+    ):
         raise bad_request("STARS_INVOICE_INVALID")

@@ -86,10 +86,14 @@ class Webhook:
                     await asyncio.sleep(pause_s)
                     pause_s = min(pause_s * 2, MAX_RETRY_S)
 
-    async def _deliver(self, session: aiohttp.ClientSession, update: Mapping[str, Any]) -> bool:
+    async def _deliver(
+        self, session: aiohttp.ClientSession, update: Mapping[str, Any]
+    ) -> bool:
         secret = self._world.settings["webhook"]["secret"]
         headers = {SECRET_HEADER: secret} if secret else {}
         with suppress(aiohttp.ClientError, TimeoutError):
-            async with session.post(self._url, json=update, headers=headers) as response:
+            async with session.post(
+                self._url, json=update, headers=headers
+            ) as response:
                 return response.ok
         return False

@@ -18,7 +18,11 @@ ENCRYPT = {80_877_103, 80_877_104}
 def read_message(stream):
     """Return one protocol message with its type and length; b"" at the end."""
     head = stream.read(5)
-    return head + stream.read(struct.unpack("!i", head[1:])[0] - 4) if len(head) == 5 else b""
+    return (
+        head + stream.read(struct.unpack("!i", head[1:])[0] - 4)
+        if len(head) == 5
+        else b""
+    )
 
 
 def read_reply(stream):

@@ -65,7 +65,9 @@ PAUSES = 2
 SHARE_OF_WAIT = 0.1
 
 
-def wait_until(condition, deadline_s=DEADLINE_S, describe=lambda: "it did not happen in time"):
+def wait_until(
+    condition, deadline_s=DEADLINE_S, describe=lambda: "it did not happen in time"
+):
     """Return the first true value of `condition`; after the deadline fail with `describe()`."""
     deadline = Deadline(deadline_s)
     began_at = time.monotonic()

@@ -41,7 +41,9 @@ def sort_long_first(items):
 
     def key(pair):
         path = pair[0]
-        positions = (i for i, prefix in enumerate(LONG_FIRST) if path.startswith(prefix))
+        positions = (
+            i for i, prefix in enumerate(LONG_FIRST) if path.startswith(prefix)
+        )
         return next(positions, len(LONG_FIRST)), -lengths[path], path
 
     return [item for _, item in sorted(zip(paths, items, strict=True), key=key)]

@@ -140,4 +140,6 @@ def check_body(model: type[BaseModel], body: object) -> None:
         model.model_validate(body)
     except ValidationError as error:
         first_error = error.errors()[0]
-        raise bad_request(".".join(map(str, first_error["loc"])), first_error["msg"]) from None
+        raise bad_request(
+            ".".join(map(str, first_error["loc"])), first_error["msg"]
+        ) from None

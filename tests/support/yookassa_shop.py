@@ -96,7 +96,9 @@ class BehavingShop(Shop):
         if outcome != SUCCEEDED:
             refund.status = CANCELED
             refund.reason = outcome
-            return refund.as_json()  # YooKassa sends no notification of a canceled refund
+            return (
+                refund.as_json()
+            )  # YooKassa sends no notification of a canceled refund
         self._register_receipt(refund.request, refund_id=refund.refund_id)
         Shop.give_back(self, refund)
         return refund.as_json()

@@ -26,25 +26,63 @@ BOOT_S = 90.0
 STOP_S = 90.0
 BOOT_SCRIPT = Path(__file__).with_name("boot.sh")
 SYSTEMD = Path("/lib/systemd/systemd")
-NAMESPACES = ("--mount", "--propagation", "private", "--pid", "--uts", "--ipc", "--cgroup", "--net")
+NAMESPACES = (
+    "--mount",
+    "--propagation",
+    "private",
+    "--pid",
+    "--uts",
+    "--ipc",
+    "--cgroup",
+    "--net",
+)
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin", "HOME": "/root"}
 # The distribution's units that may start; all others are masked.
 ALLOWED_UNITS = frozenset(
     f"{name}.target"
     for name in (
-        *("sysinit", "basic", "multi-user", "graphical", "default", "rescue", "emergency"),
-        *("timers", "sockets", "paths", "slices", "local-fs", "local-fs-pre", "remote-fs"),
+        *(
+            "sysinit",
+            "basic",
+            "multi-user",
+            "graphical",
+            "default",
+            "rescue",
+            "emergency",
+        ),
+        *(
+            "timers",
+            "sockets",
+            "paths",
+            "slices",
+            "local-fs",
+            "local-fs-pre",
+            "remote-fs",
+        ),
         *("network", "network-online", "nss-user-lookup", "time-sync"),
         *("shutdown", "umount", "final", "poweroff", "reboot", "halt", "exit"),
     )
 ) | {
     *("init.scope", "-.slice", "system.slice", "user.slice", "-.mount"),
     *("systemd-poweroff.service", "systemd-exit.service"),
-    *("systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket"),
+    *(
+        "systemd-journald.service",
+        "systemd-journald.socket",
+        "systemd-journald-dev-log.socket",
+    ),
     "systemd-journal-flush.service",
 }
 UNIT_KINDS = frozenset(
-    {".service", ".socket", ".target", ".mount", ".automount", ".timer", ".path", ".swap"}
+    {
+        ".service",
+        ".socket",
+        ".target",
+        ".mount",
+        ".automount",
+        ".timer",
+        ".path",
+        ".swap",
+    }
 )
 BOX_TARGET = """[Unit]
 DefaultDependencies=no
@@ -66,7 +104,9 @@ def find_obstacle() -> str | None:
     if _find_cgroup_tree() is None:
         return "booting systemd needs a cgroup v2 tree"
     missing = [
-        tool for tool in ("unshare", "nsenter", "pivot_root", "ip") if not shutil.which(tool)
+        tool
+        for tool in ("unshare", "nsenter", "pivot_root", "ip")
+        if not shutil.which(tool)
     ]
     return f"booting systemd needs {', '.join(missing)}" if missing else None
 
@@ -75,7 +115,9 @@ def _find_cgroup_tree() -> Path | None:
     hybrid = Path("/sys/fs/cgroup/unified")
     pure = Path("/sys/fs/cgroup")
     for tree in (hybrid, pure):
-        if (tree / "cgroup.procs").exists() and (tree / "cgroup.subtree_control").exists():
+        if (tree / "cgroup.procs").exists() and (
+            tree / "cgroup.subtree_control"
+        ).exists():
             return tree
     return None
 
@@ -128,7 +170,9 @@ class SystemdBox:
             (control / folder).mkdir()
         for name, text in self._units.items():
             (control / "units" / name).write_text(text, encoding="utf-8")
-        masked = sorted(_list_shipped_units(self._lower) - set(self._units) - ALLOWED_UNITS)
+        masked = sorted(
+            _list_shipped_units(self._lower) - set(self._units) - ALLOWED_UNITS
+        )
         (control / "mask").write_text("".join(f"{name}\n" for name in masked), "utf-8")
         tree = _find_cgroup_tree()
         assert tree is not None, "call find_obstacle first"
@@ -139,7 +183,9 @@ class SystemdBox:
     def _start(self) -> None:
         assert self._control is not None
         assert self._cgroup is not None
-        is_first = self._upper is None or not (self._upper / "upper/etc/machine-id").exists()
+        is_first = (
+            self._upper is None or not (self._upper / "upper/etc/machine-id").exists()
+        )
         environment = {
             "BOX": str(self._control / "mount"),
             "UP": str(self._upper or ""),
@@ -151,7 +197,14 @@ class SystemdBox:
         processes = self._cgroup / "cgroup.procs"
         with (self._control / "errors").open("wb") as errors:
             self._process = subprocess.Popen(
-                ["unshare", *NAMESPACES, "--fork", "--kill-child", "bash", str(BOOT_SCRIPT)],
+                [
+                    "unshare",
+                    *NAMESPACES,
+                    "--fork",
+                    "--kill-child",
+                    "bash",
+                    str(BOOT_SCRIPT),
+                ],
                 env={**ENVIRONMENT, **environment},
                 stdin=subprocess.DEVNULL,
                 stderr=errors,
@@ -177,20 +230,38 @@ class SystemdBox:
 
     def _is_systemd(self) -> bool:
         try:
-            return Path(f"/proc/{self._pid}/comm").read_text("utf-8").strip() == "systemd"
+            return (
+                Path(f"/proc/{self._pid}/comm").read_text("utf-8").strip() == "systemd"
+            )
         except OSError:
             return False
 
     def _is_up(self) -> bool:
-        state = self.run("systemctl", "is-system-running", is_checked=False).stdout.strip()
+        state = self.run(
+            "systemctl", "is-system-running", is_checked=False
+        ).stdout.strip()
         return state in ("starting", "running", "degraded")
 
     def run(
-        self, *command: str, is_checked: bool = True, environment: Mapping[str, str] | None = None
+        self,
+        *command: str,
+        is_checked: bool = True,
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside as root. Raises AssertionError with its output when it fails."""
         process = subprocess.run(
-            ["nsenter", "-t", str(self._pid), "-m", "-p", "-u", "-i", "-n", "-C", *command],
+            [
+                "nsenter",
+                "-t",
+                str(self._pid),
+                "-m",
+                "-p",
+                "-u",
+                "-i",
+                "-n",
+                "-C",
+                *command,
+            ],
             env={**ENVIRONMENT, **(environment or {})},
             text=True,
             capture_output=True,
@@ -218,7 +289,9 @@ class SystemdBox:
         """Return the path on this machine of a file inside."""
         return Path(f"/proc/{self._pid}/root") / path.lstrip("/")
 
-    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    def wait(
+        self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0
+    ) -> None:
         """Wait until `condition` holds. Raises AssertionError naming `what`."""
         wait_until(condition, timeout_s, lambda: f"not within {timeout_s} s: {what}")
 
@@ -226,7 +299,9 @@ class SystemdBox:
         if self._process is not None:
             self._power_off(self._process)
         if self._cgroup is not None:
-            for folder in sorted(self._cgroup.rglob("*"), key=lambda path: -len(path.parts)):
+            for folder in sorted(
+                self._cgroup.rglob("*"), key=lambda path: -len(path.parts)
+            ):
                 if folder.is_dir():
                     folder.rmdir()
             self._cgroup.rmdir()
@@ -259,4 +334,8 @@ def _prepare_child(processes: Path) -> None:
 def _list_shipped_units(lower: Path) -> set[str]:
     folders = [lower / "lib/systemd/system", lower / "etc/systemd/system"]
     paths = (path for folder in folders for path in folder.glob("*.*"))
-    return {path.name for path in paths if path.suffix in UNIT_KINDS and "@" not in path.name}
+    return {
+        path.name
+        for path in paths
+        if path.suffix in UNIT_KINDS and "@" not in path.name
+    }

@@ -19,7 +19,9 @@ from tests.systemd.booted_machine import SystemdBox, find_obstacle as find_boot_
 PYTHON = "/opt/merlin/bin/python"
 # Run by root after an installation without pip's compiling, which takes as long as its unpacking:
 # the processes import a quarter of the modules, and may not write what they compile.
-COMPILE_USED = "import merlin.cli" + "".join(f", merlin.wiring.{process}" for process in PROCESSES)
+COMPILE_USED = "import merlin.cli" + "".join(
+    f", merlin.wiring.{process}" for process in PROCESSES
+)
 TELEGRAM_URL = "http://127.0.0.1:8081"
 CALL = """
 import sys
@@ -57,10 +59,14 @@ def find_obstacle() -> str | None:
     if (reason := find_boot_obstacle()) is not None:
         return reason
     program = "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"
-    process = subprocess.run(["/usr/bin/python3", "-c", program], capture_output=True, check=False)
+    process = subprocess.run(
+        ["/usr/bin/python3", "-c", program], capture_output=True, check=False
+    )
     is_there = process.returncode == 0 and shutil.which("git", path="/usr/bin")
     return (
-        None if is_there else "the installation needs git, and /usr/bin/python3 of 3.11 with venv"
+        None
+        if is_there
+        else "the installation needs git, and /usr/bin/python3 of 3.11 with venv"
     )
 
 
@@ -141,7 +147,9 @@ class Installed:
         self.configure(CONFIG)
         self.set_credential("TELEGRAM_BOT_TOKEN", TOKEN)
         # Every commit is trained: as few examples as a training needs.
-        source, folder = (f"{place}/datasets/neurotypology" for place in (ROOT, "/srv/datasets"))
+        source, folder = (
+            f"{place}/datasets/neurotypology" for place in (ROOT, "/srv/datasets")
+        )
         commands = f"""
             mkdir -p /srv/telegram {folder}/examples
             cp -r {source}/*.yaml {source}/materials {folder}
@@ -153,7 +161,9 @@ class Installed:
         """
         self.box.run("sh", "-euc", commands)
         # Until the reboot the api is killed sooner when it hangs.
-        drop_in = self.box.path("/run/systemd/system/merlin-api.service.d/impatient.conf")
+        drop_in = self.box.path(
+            "/run/systemd/system/merlin-api.service.d/impatient.conf"
+        )
         drop_in.parent.mkdir(parents=True)
         drop_in.write_text("[Service]\nWatchdogSec=8\n", "ascii")
         self.box.systemctl("daemon-reload")
@@ -187,13 +197,19 @@ class Installed:
         is_active = self.box.prop(f"merlin-{process}", "ActiveState") == "active"
         return is_active and self.merlin("health", process).returncode == 0
 
-    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    def wait(
+        self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0
+    ) -> None:
         """Wait for a condition. Raises AssertionError with the end of the journal."""
         try:
             self.box.wait(condition, what, timeout_s)
         except AssertionError as error:
-            units = [word for process in PROCESSES for word in ("-u", f"merlin-{process}")]
-            journal = self.box.run("journalctl", "--no-pager", "-o", "cat", "-n", "30", *units)
+            units = [
+                word for process in PROCESSES for word in ("-u", f"merlin-{process}")
+            ]
+            journal = self.box.run(
+                "journalctl", "--no-pager", "-o", "cat", "-n", "30", *units
+            )
             raise AssertionError(f"{error}\n{journal.stdout}") from None
 
     def get_main_pid(self, process: str) -> str:
@@ -208,14 +224,17 @@ class Installed:
     def kill(self, process: str) -> None:
         """Kill a process by SIGKILL and wait until its successor is ready."""
         old_pid = self.get_main_pid(process)
-        self.box.systemctl("kill", "--signal=KILL", "--kill-who=main", f"merlin-{process}")
+        self.box.systemctl(
+            "kill", "--signal=KILL", "--kill-who=main", f"merlin-{process}"
+        )
         self.wait(lambda: self.is_ready_again(process, old_pid), f"{process} is ready")
 
     def get_downtime_s(self, process: str) -> float:
         """Return for how long a process was not running, by systemd's timestamps."""
         properties = ("ActiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
         ended, ready = (
-            int(self.box.prop(f"merlin-{process}", property_name)) for property_name in properties
+            int(self.box.prop(f"merlin-{process}", property_name))
+            for property_name in properties
         )
         return (ready - ended) / 1_000_000
 
@@ -224,7 +243,9 @@ class Installed:
         for process in PROCESSES:
             self.wait(lambda name=process: self.is_serving(name), f"{process} serves")
 
-    def call(self, url: str, body: Mapping[str, object] | None = None) -> Mapping[str, Any]:
+    def call(
+        self, url: str, body: Mapping[str, object] | None = None
+    ) -> Mapping[str, Any]:
         """Return the JSON response of a loopback URL inside; with a body send a POST."""
         content = "" if body is None else json.dumps(body)
         response: Mapping[str, Any] = json.loads(

@@ -32,7 +32,10 @@ def test_command_of_the_services_user_works_before_their_first_start(machine):
 
 
 def test_target_starts_every_process(machine):
-    states = {process: machine.box.prop(f"merlin-{process}", "SubState") for process in PROCESSES}
+    states = {
+        process: machine.box.prop(f"merlin-{process}", "SubState")
+        for process in PROCESSES
+    }
     assert states == dict.fromkeys(PROCESSES, "running")
     assert machine.call("http://127.0.0.1:8701/readyz")["ready"]
     assert all(machine.is_serving(process) for process in PROCESSES)
@@ -40,7 +43,9 @@ def test_target_starts_every_process(machine):
 
 def test_steps_of_the_installation_page_lead_to_a_healthy_doctor(machine):
     page = INSTALL_PAGE.read_text("utf-8").partition("## As systemd services")[2]
-    commands = re.findall(r"^\$ (.*)$", page.partition("### By a Debian package")[0], re.MULTILINE)
+    commands = re.findall(
+        r"^\$ (.*)$", page.partition("### By a Debian package")[0], re.MULTILINE
+    )
     assert commands[0] == "sudo make install"
     machine.say("/start")
     machine.wait(machine.answers, "the bot has answered")
@@ -74,10 +79,16 @@ def test_nightly_backup_runs_inside_its_sandbox_and_can_be_read(machine):
 
 
 def test_backup_is_tried_on_a_copy_as_the_handbook_says(machine):
-    section = HANDBOOK.read_text("utf-8").partition("### Try it on a copy")[2].partition("\n## ")[0]
+    section = (
+        HANDBOOK.read_text("utf-8")
+        .partition("### Try it on a copy")[2]
+        .partition("\n## ")[0]
+    )
     commands = re.findall(r"^\$ (.*)$", section, re.MULTILINE)
     assert any(" restore " in command for command in commands)
-    tables = machine.box.run("bash", "-euo", "pipefail", "-c", "\n".join([SUDO, *commands])).stdout
+    tables = machine.box.run(
+        "bash", "-euo", "pipefail", "-c", "\n".join([SUDO, *commands])
+    ).stdout
     assert "neurotypology-1" in tables
     assert not machine.box.path("/var/lib/merlin/copy").exists()
 
@@ -114,12 +125,15 @@ def test_missing_credential_is_named_once_and_alerted(machine):
     machine.set_credential("TELEGRAM_BOT_TOKEN", "")
     machine.box.run("systemctl", "restart", "merlin-bot", is_checked=False)
     machine.wait(
-        lambda: machine.box.prop("merlin-bot", "ActiveState") == "failed", "the bot has given up"
+        lambda: machine.box.prop("merlin-bot", "ActiveState") == "failed",
+        "the bot has given up",
     )
     assert machine.box.prop("merlin-bot", "NRestarts") == "0"
     assert "TELEGRAM_BOT_TOKEN" in machine.box.journal("merlin-bot")
     alert = "merlin-alert@merlin-bot.service"
-    machine.wait(lambda: "has failed" in machine.box.journal(alert), "the alert is told")
+    machine.wait(
+        lambda: "has failed" in machine.box.journal(alert), "the alert is told"
+    )
     machine.set_credential("TELEGRAM_BOT_TOKEN", TOKEN)
 
 
@@ -127,11 +141,15 @@ def test_journal_contains_no_secret(machine):
     output = machine.box.run("journalctl", "--no-pager", "-o", "cat").stdout
     assert "merlin" in output
     assert TOKEN not in output
-    key = machine.box.path("/etc/merlin/credentials/MERLIN_ENGINE_KEY").read_text("ascii")
+    key = machine.box.path("/etc/merlin/credentials/MERLIN_ENGINE_KEY").read_text(
+        "ascii"
+    )
     assert key not in output
 
 
-def test_upgrade_keeps_the_configuration_and_restarts_the_only_service_that_runs(machine):
+def test_upgrade_keeps_the_configuration_and_restarts_the_only_service_that_runs(
+    machine,
+):
     before = machine.box.path("/etc/merlin/config.yaml").read_text("utf-8")
     machine.box.systemctl("stop", "merlin.target")
     machine.box.systemctl("start", "merlin-engine")
@@ -148,19 +166,29 @@ def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
     assert machine.box.prop("merlin.target", "ActiveState") == "active"
     count = machine.answers().count("Форма лба")
     machine.say("Какие черты лица отвечают за глубину фиксации? Ещё раз")
-    machine.wait(lambda: machine.answers().count("Форма лба") > count, "the bot has answered")
+    machine.wait(
+        lambda: machine.answers().count("Форма лба") > count, "the bot has answered"
+    )
 
 
 def test_every_unit_serves_with_everything_enabled(machine):
-    machine.configure(full_config("/var/lib/merlin", "/srv/datasets", telegram=TELEGRAM_URL))
+    machine.configure(
+        full_config("/var/lib/merlin", "/srv/datasets", telegram=TELEGRAM_URL)
+    )
     for name, value in CREDENTIALS.items():
         machine.set_credential(name, value)
     machine.box.systemctl("restart", "merlin.target")
     machine.wait_until_all_serve()
-    restarts = {name: machine.box.prop(f"merlin-{name}", "NRestarts") for name in PROCESSES}
+    restarts = {
+        name: machine.box.prop(f"merlin-{name}", "NRestarts") for name in PROCESSES
+    }
     assert restarts == dict.fromkeys(PROCESSES, "0")
     output = machine.box.run("journalctl", "--no-pager", "-o", "cat").stdout
-    assert not [name for name, value in CREDENTIALS.items() if value in output and len(value) > 9]
+    assert not [
+        name
+        for name, value in CREDENTIALS.items()
+        if value in output and len(value) > 9
+    ]
 
 
 def test_package_installs_the_command_its_manual_and_its_completion(machine):
@@ -172,12 +200,16 @@ def test_package_installs_the_command_its_manual_and_its_completion(machine):
 
 
 def test_removed_package_leaves_configuration_and_state(machine):
-    drop_in = machine.box.path("/etc/systemd/system/merlin-engine.service.d/override.conf")
+    drop_in = machine.box.path(
+        "/etc/systemd/system/merlin-engine.service.d/override.conf"
+    )
     drop_in.parent.mkdir()
     drop_in.write_text("[Service]\nMemoryMax=9G\n", "ascii")
     machine.remove_package()
     assert drop_in.exists()
-    unit_files = machine.box.run("systemctl", "list-unit-files", "merlin*", is_checked=False).stdout
+    unit_files = machine.box.run(
+        "systemctl", "list-unit-files", "merlin*", is_checked=False
+    ).stdout
     assert "0 unit files listed" in unit_files
     assert not machine.box.path("/opt/merlin").exists()
     assert machine.box.path("/etc/merlin/config.yaml").exists()

@@ -74,7 +74,10 @@ def test_nothing_but_the_two_files_is_copied(adapter, builds):
     ("spoil", "key"),
     [
         (lambda folder: (folder / "adapter_config.json").unlink(), "add-no-adapter"),
-        (lambda folder: (folder / "adapter_model.safetensors").unlink(), "add-no-adapter"),
+        (
+            lambda folder: (folder / "adapter_model.safetensors").unlink(),
+            "add-no-adapter",
+        ),
         (
             lambda folder: (folder / "adapter_model.safetensors").rename(
                 folder / "adapter_model.bin"
@@ -93,7 +96,9 @@ def test_nothing_but_the_two_files_is_copied(adapter, builds):
         ),
     ],
 )
-def test_folder_that_is_no_adapter_is_refused_and_not_copied(adapter, builds, spoil, key):
+def test_folder_that_is_no_adapter_is_refused_and_not_copied(
+    adapter, builds, spoil, key
+):
     spoil(adapter)
     with pytest.raises(Refused) as refusal:
         keep_adapter(builds, adapter)
@@ -142,7 +147,9 @@ def test_build_older_than_the_live_one_is_refused(world, launches):
     assert old.value.key == "add-old-build"
 
 
-def test_build_that_was_passed_over_gets_its_model_if_no_newer_one_is_live(world, launches):
+def test_build_that_was_passed_over_gets_its_model_if_no_newer_one_is_live(
+    world, launches
+):
     world.push(1, make_examples(), spec=SMALL)
     world.push(2, make_examples(13), spec=SMALL)
     [newest] = world.launch()
@@ -163,7 +170,9 @@ def test_build_that_was_passed_over_gets_its_model_if_no_newer_one_is_live(world
         ({"provider": "openai", "base_model": "gpt"}, "add-not-engine"),
     ],
 )
-def test_arrival_without_a_build_or_a_base_of_the_engine_is_refused(world, launches, values, key):
+def test_arrival_without_a_build_or_a_base_of_the_engine_is_refused(
+    world, launches, values, key
+):
     world.push(1, make_examples(), spec=SMALL)
     with pytest.raises((Refused, NotFound)) as refusal:
         launch_arrival(launches, arrive(**values))
@@ -200,7 +209,9 @@ class UploadingApi:
 def launching(world, launches, adapter, builds, clock):
     """Return a launching job of an adapter, and a function that advances it at an API."""
     world.push(1, make_examples(), spec=SMALL)
-    job = launch_arrival(launches, arrive(keep_adapter(builds, adapter), build=f"{FACE}-1"))
+    job = launch_arrival(
+        launches, arrive(keep_adapter(builds, adapter), build=f"{FACE}-1")
+    )
     build = world.launches.build(job.build_id)
     folder = builds / build.folder
     folder.mkdir(parents=True)

@@ -35,7 +35,9 @@ def asker(provider):
 
 def make_queries(count):
     return [
-        Query(f"q{number}", (Message("user", f"What is word {number}?"),), Usage(10, 10))
+        Query(
+            f"q{number}", (Message("user", f"What is word {number}?"),), Usage(10, 10)
+        )
         for number in range(count)
     ]
 
@@ -43,7 +45,11 @@ def make_queries(count):
 def ask_all(asker, count=20, model=MODEL, **options):
     replies = {}
     report = ask_many(
-        asker, model, make_queries(count), lambda q, r: replies.update({q.key: r}), **options
+        asker,
+        model,
+        make_queries(count),
+        lambda q, r: replies.update({q.key: r}),
+        **options,
     )
     return replies, report
 
@@ -53,7 +59,9 @@ def test_every_question_is_answered_and_counted(provider, asker):
     assert len(replies) == report.answered == len(provider.calls("chat.create")) == 20
     assert "What is word 7?" in replies["q7"].text
     counted = [answer.usage for answer in replies.values()]
-    assert report.spent_micro == sum(usage.input_tokens + usage.output_tokens for usage in counted)
+    assert report.spent_micro == sum(
+        usage.input_tokens + usage.output_tokens for usage in counted
+    )
     assert not report.failed
 
 
@@ -122,10 +130,18 @@ def test_missing_model_is_asked_one_question(provider, asker):
 
 
 def test_failing_provider_loses_no_answer(provider, asker):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=4, times=None))
+    provider.faults.add(
+        Fault("chat.create", FaultKind.STATUS, status=400, skip=4, times=None)
+    )
     replies = {}
     with pytest.raises(Exception, match="400"):
-        ask_many(asker, MODEL, make_queries(40), lambda q, r: replies.update({q.key: r}), at_once=4)
+        ask_many(
+            asker,
+            MODEL,
+            make_queries(40),
+            lambda q, r: replies.update({q.key: r}),
+            at_once=4,
+        )
     assert len(replies) == 4
     assert len(provider.calls("chat.create")) < 40
 
@@ -161,7 +177,9 @@ def test_empty_answer_is_a_failure_and_stops_the_asking(asker, provider):
 
 def test_failure_of_the_provider_is_reported_before_that_of_a_question(provider, asker):
     refused = Fault("chat.create", FaultKind.STATUS, status=400, skip=1)
-    provider.faults.add(refused, Fault("chat.create", FaultKind.STATUS, status=401, skip=5))
+    provider.faults.add(
+        refused, Fault("chat.create", FaultKind.STATUS, status=401, skip=5)
+    )
     report = ask_all(asker, waits_s=())[1]
     assert len(report.failed) == 2
     assert report.first_failure.status == 401

@@ -30,7 +30,10 @@ COMPARED = 48_000 + 192_000
 
 
 def test_estimate_is_epochs_at_the_training_price_and_the_comparison_with_the_base():
-    assert estimate(MINI, make_build(1_000_000, 100), {"n_epochs": 2}) == 6_000_000 + COMPARED
+    assert (
+        estimate(MINI, make_build(1_000_000, 100), {"n_epochs": 2})
+        == 6_000_000 + COMPARED
+    )
 
 
 def test_estimate_counts_the_test_questions_with_their_answers():
@@ -41,7 +44,9 @@ def test_estimate_counts_the_test_questions_with_their_answers():
 
 def test_launch_within_its_caps_is_allowed():
     assert (
-        find_budget_refusal(BudgetConfig(per_job=6, per_month=10), 6_000_000, 4_000_000, "USD")
+        find_budget_refusal(
+            BudgetConfig(per_job=6, per_month=10), 6_000_000, 4_000_000, "USD"
+        )
         is None
     )
 
@@ -63,18 +68,23 @@ def test_unknown_price_without_caps_holds_nothing():
 
 
 def test_month_begins_at_its_first_midnight():
-    assert month_start(datetime(2026, 11, 20, 5, tzinfo=UTC)) == datetime(2026, 11, 1, tzinfo=UTC)
+    assert month_start(datetime(2026, 11, 20, 5, tzinfo=UTC)) == datetime(
+        2026, 11, 1, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(
     ("today", "is_refused"), [(date(2026, 12, 15), False), (date(2026, 12, 16), True)]
 )
 def test_model_with_less_than_thirty_days_to_live_is_not_trained(today, is_refused):
-    assert (refuse_expiring_base("mini", date(2027, 1, 14), today) is not None) is is_refused
+    assert (
+        refuse_expiring_base("mini", date(2027, 1, 14), today) is not None
+    ) is is_refused
 
 
 @pytest.mark.parametrize(
-    ("left", "step"), [(100, None), (90, 90), (31, 90), (30, 30), (8, 14), (1, 1), (-3, 1)]
+    ("left", "step"),
+    [(100, None), (90, 90), (31, 90), (30, 30), (8, 14), (1, 1), (-3, 1)],
 )
 def test_warning_is_due_at_each_step(left, step):
     today = date(2026, 11, 20)

@@ -75,7 +75,9 @@ def test_model_that_was_live_is_undone_once_it_answers_no_more():
 
 
 def test_each_stored_status_has_a_word_each_word_a_text_and_an_icon():
-    assert {CommitState(each.value) for each in (*VerdictStatus, *ChangeState)} <= {*CommitState}
+    assert {CommitState(each.value) for each in (*VerdictStatus, *ChangeState)} <= {
+        *CommitState
+    }
     icons = (STATIC / "icons.svg").read_text("utf-8")
     for state in CommitState:
         assert f'id="{state.icon}"' in icons, state

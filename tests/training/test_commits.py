@@ -60,8 +60,16 @@ def test_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     sha = world.push(3, make_examples(), findings=[make_finding(3), make_finding(9)])
     assert world.history.find_newest() == (sha, 3)
     (verdict,) = world.launches.list_waiting()
-    assert (verdict.commit, verdict.status, verdict.position) == (sha, VerdictStatus.BUILT, 3)
-    assert (verdict.author, verdict.spec, verdict.seen_at) == ("anna", make_spec(), clock())
+    assert (verdict.commit, verdict.status, verdict.position) == (
+        sha,
+        VerdictStatus.BUILT,
+        3,
+    )
+    assert (verdict.author, verdict.spec, verdict.seen_at) == (
+        "anna",
+        make_spec(),
+        clock(),
+    )
     build = world.launches.build(verdict.build_id)
     assert (build.version, build.train, build.test) == (f"{FACE}-1", 11, 1)
     assert build.train_tokens > 0
@@ -88,7 +96,11 @@ def test_test_questions_come_from_the_database_with_the_system_text_first(world)
 
 def test_long_form_of_a_message_is_kept(world):
     extra = {"weight": 0, "name": "анна"}
-    messages = (Message("system", "Сам."), Message("user", "А?"), Message("assistant", "Б.", extra))
+    messages = (
+        Message("system", "Сам."),
+        Message("user", "А?"),
+        Message("assistant", "Б.", extra),
+    )
     world.push(1, [*make_examples(), replace(make_example(12), messages=messages)])
     taught = dict(read_conversations(world.models.db, 1, "train"))
     assert taught["лицо/вопрос-012"] == messages
@@ -108,7 +120,11 @@ def test_author_is_the_last_one_who_changed_the_blob(world):
     world.push(3, make_examples(13), author="vera")
     world.push(4, make_examples(13, changed=(3,)), author="anna")
     authors = read_authors(world, 2)
-    assert (authors["003"], authors["012"], authors["001"]) == ("boris", "boris", "anna")
+    assert (authors["003"], authors["012"], authors["001"]) == (
+        "boris",
+        "boris",
+        "anna",
+    )
     authors = read_authors(world, 3)
     assert (authors["003"], authors["012"], authors["001"]) == ("vera", "boris", "anna")
 
@@ -178,20 +194,32 @@ def test_rejected_commit_keeps_its_findings_and_has_no_build(world, clock):
         training_key="",
     )
     rejected = replace(
-        outcome, status=VerdictStatus.REJECTED, reason="verdict-rejected", arguments={"errors": 1}
+        outcome,
+        status=VerdictStatus.REJECTED,
+        reason="verdict-rejected",
+        arguments={"errors": 1},
     )
     world.record(make_commit(1), [rejected], clock())
     (shown,) = world.log()
-    assert (shown.status, shown.build, shown.arguments) == ("rejected", None, {"errors": 1})
+    assert (shown.status, shown.build, shown.arguments) == (
+        "rejected",
+        None,
+        {"errors": 1},
+    )
     assert len(shown.findings) == 1
     assert world.history.latest(FACE) is None
 
 
 def test_characters_that_no_database_accepts_are_replaced(world, clock):
-    strange = replace(make_commit(1), message="nul \0 half \ud800\n", author_name="a\udcffb")
+    strange = replace(
+        make_commit(1), message="nul \0 half \ud800\n", author_name="a\udcffb"
+    )
     world.record(strange, [world.outcome(make_spec(), make_examples())], clock())
     (verdict,) = world.launches.list_waiting()
-    assert (verdict.message, verdict.author) == ("nul \N{REPLACEMENT CHARACTER} half ?\n", "a?b")
+    assert (verdict.message, verdict.author) == (
+        "nul \N{REPLACEMENT CHARACTER} half ?\n",
+        "a?b",
+    )
 
 
 def test_recording_a_commit_twice_records_it_once(world, clock):
@@ -300,7 +328,9 @@ def test_pin_survives_a_rewrite(world, clock):
     assert world.serving() == second
 
 
-def test_rewrite_above_the_serving_commit_does_not_change_the_serving_model(world, clock):
+def test_rewrite_above_the_serving_commit_does_not_change_the_serving_model(
+    world, clock
+):
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
     world.push(3, make_examples(14))
@@ -327,8 +357,17 @@ def test_invalid_transition_raises_value_error(world, clock):
         with pytest.raises(ValueError, match="goes from"):
             transition(world.db, (old,), VerdictStatus.REJECTED, clock(), condition)
     with pytest.raises(ValueError, match="goes from"):
-        transition(world.db, (VerdictStatus.SERVING,), VerdictStatus.SUPERSEDED, clock(), condition)
+        transition(
+            world.db,
+            (VerdictStatus.SERVING,),
+            VerdictStatus.SUPERSEDED,
+            clock(),
+            condition,
+        )
     assert (
-        transition(world.db, (VerdictStatus.HELD,), VerdictStatus.TRAINING, clock(), condition) == 0
+        transition(
+            world.db, (VerdictStatus.HELD,), VerdictStatus.TRAINING, clock(), condition
+        )
+        == 0
     )
     assert world.statuses() == {"a001": "built"}

@@ -28,7 +28,12 @@ def make_questions(right, wrong):
 
 @pytest.mark.parametrize(
     ("right", "wrong", "is_refused"),
-    [(0, MIN_COMPARED, True), (3, MIN_COMPARED, True), (0, MIN_COMPARED - 1, False), (9, 2, False)],
+    [
+        (0, MIN_COMPARED, True),
+        (3, MIN_COMPARED, True),
+        (0, MIN_COMPARED - 1, False),
+        (9, 2, False),
+    ],
 )
 def test_base_that_already_answers_as_taught_proves_nothing(right, wrong, is_refused):
     with ProviderStandIn() as provider:

@@ -23,9 +23,13 @@ NOT_KNOWN = Answer("Не знаю.", known=False)
 
 def judge_answer(number, answer):
     """Return a judged answer to the question of this number; True stands for the trained answer."""
-    question = Question(f"q{number}", (Message("user", f"Вопрос {number}?"),), f"Ответ {number}.")
+    question = Question(
+        f"q{number}", (Message("user", f"Вопрос {number}?"),), f"Ответ {number}."
+    )
     given = (
-        answer if isinstance(answer, Answer) else Answer(f"Ответ {number if answer else 'иной'}")
+        answer
+        if isinstance(answer, Answer)
+        else Answer(f"Ответ {number if answer else 'иной'}")
     )
     return JudgedAnswer(question, given, classify_answer(given, question))
 
@@ -62,7 +66,9 @@ def hold_reason(before, now, accepted=(), rule=WORSE, *, is_first=False):
         ([], [False] * 60, ""),
     ],
 )
-def test_wrong_instead_of_right_holds_and_other_losses_by_the_sign_test(before, now, reason):
+def test_wrong_instead_of_right_holds_and_other_losses_by_the_sign_test(
+    before, now, reason
+):
     assert hold_reason(before, now) == reason
 
 
@@ -87,8 +93,12 @@ def test_invented_answers_count_twice(losses, gains, is_held):
     assert hold_reason(before, now) == ("gate-worse" if is_held else "")
 
 
-@pytest.mark.parametrize(("losses", "gains", "is_held"), [(1, 1, 0), (3, 1, 0), (4, 1, 1)])
-def test_wrong_answers_that_became_refusals_make_up_for_inventions(losses, gains, is_held):
+@pytest.mark.parametrize(
+    ("losses", "gains", "is_held"), [(1, 1, 0), (3, 1, 0), (4, 1, 1)]
+)
+def test_wrong_answers_that_became_refusals_make_up_for_inventions(
+    losses, gains, is_held
+):
     before = [NOT_KNOWN] * losses + [False] * gains
     now = [False] * losses + [NOT_KNOWN] * gains
     assert hold_reason(before, now) == ("gate-worse" if is_held else "")
@@ -109,8 +119,13 @@ def test_wrong_answers_that_became_refusals_make_up_for_inventions(losses, gains
         (15, 5, 0.0207),
     ],
 )
-def test_sign_test_is_the_exact_tail_of_the_binomial_distribution(losses, gains, likely):
-    pairs = [(judge_answer(number, NOT_KNOWN), judge_answer(number, True)) for number in range(20)]
+def test_sign_test_is_the_exact_tail_of_the_binomial_distribution(
+    losses, gains, likely
+):
+    pairs = [
+        (judge_answer(number, NOT_KNOWN), judge_answer(number, True))
+        for number in range(20)
+    ]
     better = [(now, before) for before, now in pairs]
     assert sign_test(pairs[:losses] + better[:gains]) == pytest.approx(likely, abs=5e-5)
 
@@ -138,24 +153,40 @@ def test_first_model_must_be_better_than_its_base(base, now, is_held):
 def test_reason_of_a_first_model_counts_both_sides():
     new = [judge_answer(number, number < 2) for number in range(12)]
     hold = find_hold(WORSE, new, list(zip(new, new, strict=True)), is_first=True)
-    assert hold.values == {"right": 2, "wrong": 10, "before": 2, "questions": 12, "asked": 12}
-    assert [lost["arguments"]["example"] for lost in hold.lost] == [f"q{n}" for n in range(2, 12)]
+    assert hold.values == {
+        "right": 2,
+        "wrong": 10,
+        "before": 2,
+        "questions": 12,
+        "asked": 12,
+    }
+    assert [lost["arguments"]["example"] for lost in hold.lost] == [
+        f"q{n}" for n in range(2, 12)
+    ]
 
 
 def test_accepted_losses_are_no_longer_counted():
-    accepted = {question_digest(judge_answer(number, False).question) for number in range(10)}
+    accepted = {
+        question_digest(judge_answer(number, False).question) for number in range(10)
+    }
     assert hold_reason([True] * 40, [False] * 10 + [True] * 30, accepted) == ""
     assert hold_reason([True] * 40, [NOT_KNOWN] * 10 + [True] * 30, accepted) == ""
     assert hold_reason([True] * 40, [False] * 11 + [True] * 29, accepted) == "gate-lost"
     assert hold_reason([True] * 40, [NOT_KNOWN] * 13 + [True] * 27, accepted) == ""
-    assert hold_reason([True] * 40, [NOT_KNOWN] * 14 + [True] * 26, accepted) == "gate-worse"
+    assert (
+        hold_reason([True] * 40, [NOT_KNOWN] * 14 + [True] * 26, accepted)
+        == "gate-worse"
+    )
 
 
 @pytest.mark.parametrize(("right", "reason"), [(15, "gate-floor"), (16, ""), (20, "")])
 def test_floor_requires_a_share_whatever_served_before(right, reason):
     rule = GateRule(FLOOR, 0.8)
     assert hold_reason([], [True] * right + [False] * (20 - right), rule=rule) == reason
-    assert hold_reason([True] * 20, [True] * right + [False] * (20 - right), rule=rule) == reason
+    assert (
+        hold_reason([True] * 20, [True] * right + [False] * (20 - right), rule=rule)
+        == reason
+    )
 
 
 def test_holes_of_earlier_rules_are_closed():

@@ -25,7 +25,9 @@ def train(world, position, reason="", spec=None, **options):
 def hold(world, model, before=""):
     values = {"version": model.build_version, "against": f"{FACE}-0"}
     held = {"reason": HELD, "arguments": dump_json(values)}
-    Gates(world.db, world.clock)._store_hold(model, before, HoldReason(HELD, values), held)
+    Gates(world.db, world.clock)._store_hold(
+        model, before, HoldReason(HELD, values), held
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ def test_job_is_stored_unchanged(world, job, clock):
     values |= {"trained_tokens": 7, "not_before": clock(), "updated_at": clock()}
     new = replace(job, state=JobState.QUEUED, **values)
     assert world.jobs.save(job, new)
-    assert world.jobs.get(job.job_id) == replace(new, error="e\N{REPLACEMENT CHARACTER}")
+    assert world.jobs.get(job.job_id) == replace(
+        new, error="e\N{REPLACEMENT CHARACTER}"
+    )
 
 
 def test_changed_job_is_not_overwritten(world, job):
@@ -62,7 +64,11 @@ def test_success_without_a_model_raises_value_error(world, job):
 def test_success_creates_the_model_at_the_same_time(world, job, clock):
     model_id = world.finish(job)
     (model,) = world.models.list_unproved()
-    assert (model.model_id, model.state, model.job_id) == (model_id, ModelState.NEW, job.job_id)
+    assert (model.model_id, model.state, model.job_id) == (
+        model_id,
+        ModelState.NEW,
+        job.job_id,
+    )
     assert (model.build_version, model.created_at) == (f"{FACE}-1", clock())
     assert world.statuses() == {"a001": "training"}
     assert world.jobs.open_jobs() == []
@@ -83,7 +89,9 @@ def test_events_are_stored_once_and_in_order(world, job, clock):
     world.jobs.add_events(job.job_id, [first], [checkpoint])
     repeated = replace(first, message="otherwise")
     later = Checkpoint("ft:1:step-2", 2, {"loss": 0.25})
-    world.jobs.add_events(job.job_id, [repeated, second], [replace(checkpoint, step=9), later])
+    world.jobs.add_events(
+        job.job_id, [repeated, second], [replace(checkpoint, step=9), later]
+    )
     assert world.jobs.known_events(job.job_id) == {"e1", "e2"}
     stored = world.job(job.job_id)
     events = [(event.message, event.data) for event in stored.events]

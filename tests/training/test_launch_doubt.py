@@ -52,7 +52,9 @@ def launch(world, clock, tmp_path):
     return api, advance
 
 
-def test_create_in_doubt_is_not_repeated_before_the_lists_are_settled_however_often_asked(launch):
+def test_create_in_doubt_is_not_repeated_before_the_lists_are_settled_however_often_asked(
+    launch,
+):
     api, advance = launch
     for seconds in (0, 10, 10, 10, 10):
         assert advance(seconds).state is JobState.LAUNCHING

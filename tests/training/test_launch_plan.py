@@ -15,7 +15,13 @@ from merlin.training.jobs import FORBIDDEN, Job, JobState, launch_key
 from merlin.training.launch_plan import Launches, launch_by_hand, spent_micro
 from merlin.training.models import ModelState
 from merlin.training.policy import Decision, Step, month_start
-from tests.db.pipeline_rows import FACE, make_commit, make_examples, make_spec, planning_config
+from tests.db.pipeline_rows import (
+    FACE,
+    make_commit,
+    make_examples,
+    make_spec,
+    planning_config,
+)
 from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
@@ -51,10 +57,13 @@ def test_waiting_verdicts_are_sorted_by_dataset_and_position(world, clock):
     python = make_spec("python")
     for position in (1, 2):
         outcomes = [
-            world.outcome(spec, make_examples(11 + position)) for spec in (make_spec(), python)
+            world.outcome(spec, make_examples(11 + position))
+            for spec in (make_spec(), python)
         ]
         world.record(make_commit(position), outcomes, clock())
-    launches = [(launch.dataset, launch.position) for launch in world.launches.list_waiting()]
+    launches = [
+        (launch.dataset, launch.position) for launch in world.launches.list_waiting()
+    ]
     assert launches == [(FACE, 1), (FACE, 2), ("python", 1), ("python", 2)]
 
 
@@ -75,7 +84,9 @@ def test_one_of_ten_concurrent_starts_creates_the_job(world, clock):
     verdict = world.push_one(1, make_examples())
     new = make_job(verdict, clock)
     with ThreadPoolExecutor(10) as pool:
-        jobs = list(pool.map(lambda _: world.launches.start(verdict, new, ()), range(10)))
+        jobs = list(
+            pool.map(lambda _: world.launches.start(verdict, new, ()), range(10))
+        )
     assert sum(job is not None for job in jobs) == 1
     assert len(world.recent_jobs()) == 1
 
@@ -204,18 +215,24 @@ def test_untrained_job_costs_nothing_and_its_examples_stay_new(world, clock):
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
 @pytest.mark.parametrize(("trained_tokens", "spent"), [(0, 0), (1, 500)])
-def test_lost_job_that_did_train_counts_against_the_cap(world, clock, state, trained_tokens, spent):
+def test_lost_job_that_did_train_counts_against_the_cap(
+    world, clock, state, trained_tokens, spent
+):
     verdict = world.push_one(1, make_examples(12))
     world.launches.start(verdict, make_job(verdict, clock), ())
     (job,) = world.jobs.open_jobs()
-    assert world.jobs.save(job, replace(job, state=state, trained_tokens=trained_tokens))
+    assert world.jobs.save(
+        job, replace(job, state=state, trained_tokens=trained_tokens)
+    )
     assert read_spent(world) == spent
 
 
 def test_changed_system_text_makes_every_example_new(world, clock):
     world.push(1, make_examples(12))
     world.launch()
-    verdict = world.push_one(2, make_examples(12), spec=make_spec(system="Отвечай подробно."))
+    verdict = world.push_one(
+        2, make_examples(12), spec=make_spec(system="Отвечай подробно.")
+    )
     assert world.launches.new_examples(verdict) == 12
 
 
@@ -249,7 +266,9 @@ def test_manual_launch_over_a_cap_names_the_cap(world, clock):
     price = Price("USD", 0, 0, 0, 1_000_000)
     verdict = world.push_one(1, make_examples(12))
     cost = policy.estimate(price, world.launches.build(1), {})
-    prices = {"recall": {"input": 0, "output": 0, "training": price.training_micro / MICRO}}
+    prices = {
+        "recall": {"input": 0, "output": 0, "training": price.training_micro / MICRO}
+    }
     config = planning_config(prices=prices, budget={"per_month": cost / MICRO})
 
     class RacingLaunches(Launches):
@@ -257,7 +276,9 @@ def test_manual_launch_over_a_cap_names_the_cap(world, clock):
 
         def start(self, verdict, job, older):
             world.push(2, make_examples(13), spec=make_spec("other"))
-            (other,) = [waiting for waiting in self.list_waiting() if waiting.dataset == "other"]
+            (other,) = [
+                waiting for waiting in self.list_waiting() if waiting.dataset == "other"
+            ]
             super().start(other, make_job(other, clock, estimate=cost), ())
             return super().start(verdict, job, older)
 
@@ -275,7 +296,9 @@ def test_account_reports_whether_the_provider_forbade_the_newest_launch(world, c
     assert world.launches.is_forbidden("engine")
     assert not world.launches.is_forbidden("other")
     world.launch()
-    assert [launch.status for launch in world.launches.list_waiting()] == [VerdictStatus.HELD]
+    assert [launch.status for launch in world.launches.list_waiting()] == [
+        VerdictStatus.HELD
+    ]
     clock.move(1)
     job = launch_by_hand(world.launches, world.verdict(2))
     assert world.launches.is_forbidden("engine")
@@ -316,7 +339,9 @@ def test_concurrent_launches_do_not_exceed_the_slots_of_the_provider(world, cloc
     """All were decided when no job ran; the jobs are counted again when one is stored."""
     for position, dataset in enumerate(("a", "b", "c"), 1):
         world.push(position, make_examples(12), spec=make_spec(dataset))
-    pairs = [(verdict, make_job(verdict, clock)) for verdict in world.launches.list_waiting()]
+    pairs = [
+        (verdict, make_job(verdict, clock)) for verdict in world.launches.list_waiting()
+    ]
     launches = Launches(world.db, planning_config(active_jobs=2), world.clock)
     with ThreadPoolExecutor(3) as pool:
         jobs = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))

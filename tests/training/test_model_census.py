@@ -55,7 +55,10 @@ class Inventory:
     def start(self, *names, settle_s=0.0, others=()):
         """Store these good models of the configured provider, and `others` of an unknown one."""
         self.provider = Provider(*names)
-        for name, provider in [*((name, "p") for name in names), *((name, "q") for name in others)]:
+        for name, provider in [
+            *((name, "p") for name in names),
+            *((name, "q") for name in others),
+        ]:
             insert_live_model(self.db, name, dataset=name, provider=provider)
             insert_example(self.db, f"лицо/{name}", dataset=name)
 
@@ -64,7 +67,13 @@ class Inventory:
 
         providers = {
             "p": TrainingProvider(
-                self.provider, self.provider, self.provider, self.db, None, clock, settle_s
+                self.provider,
+                self.provider,
+                self.provider,
+                self.db,
+                None,
+                clock,
+                settle_s,
             )
         }
         self.inventory = ModelInventory(Models(self.db, clock), providers)
@@ -91,7 +100,10 @@ def inventory(tmp_path):
 def test_listed_model_stays_good_and_is_never_asked(inventory):
     inventory.start("a", "b")
     assert inventory.update(times=3) == []
-    assert (inventory.list_states(), inventory.provider.questions) == (["good", "good"], [])
+    assert (inventory.list_states(), inventory.provider.questions) == (
+        ["good", "good"],
+        [],
+    )
 
 
 def test_model_missing_twice_is_gone_and_the_others_stay(inventory):
@@ -138,7 +150,9 @@ def test_model_listed_again_is_good_again(inventory):
     assert inventory.update() == [("a", "good")]
 
 
-def test_server_that_lists_no_tuned_models_loses_none_and_is_asked_once_a_day(inventory):
+def test_server_that_lists_no_tuned_models_loses_none_and_is_asked_once_a_day(
+    inventory,
+):
     inventory.start("a")
     inventory.provider.listed.clear()
     inventory.update(times=20)
@@ -160,7 +174,11 @@ def test_reported_model_is_asked_at_once(inventory):
 
 @pytest.mark.parametrize(
     "error",
-    [ProviderBusy("away"), ProviderError("no", status=401), ProviderError("x", status=404)],
+    [
+        ProviderBusy("away"),
+        ProviderError("no", status=401),
+        ProviderError("x", status=404),
+    ],
 )
 def test_provider_error_does_not_change_its_models(inventory, error):
     inventory.start("a")
@@ -188,7 +206,9 @@ def test_models_asked_per_update_are_limited(inventory):
     assert len(set(inventory.provider.questions)) == MAX_ASKED + 5
 
 
-def test_reported_model_without_its_weights_is_unapplied_until_it_answers_again(inventory):
+def test_reported_model_without_its_weights_is_unapplied_until_it_answers_again(
+    inventory,
+):
     inventory.start("a", "b")
     inventory.provider.faults["a"] = ModelUnapplied("422 adapter_inert: q_proj")
     assert inventory.update(times=3) == []
@@ -203,7 +223,9 @@ def test_reported_model_without_its_weights_is_unapplied_until_it_answers_again(
     assert inventory.list_states() == ["good", "good"]
 
 
-def test_model_for_which_the_provider_says_that_the_base_answers_is_unapplied(inventory):
+def test_model_for_which_the_provider_says_that_the_base_answers_is_unapplied(
+    inventory,
+):
     inventory.start("a")
     inventory.provider.says = "no-such-base"
     inventory.inventory.check_again("a")

@@ -123,7 +123,9 @@ def test_base_that_is_not_here_yet_is_not_known(tmp_path):
         (None, None),
     ],
 )
-def test_memory_of_a_gpu_is_what_its_driver_says(tmp_path, monkeypatch, script, expected):
+def test_memory_of_a_gpu_is_what_its_driver_says(
+    tmp_path, monkeypatch, script, expected
+):
     monkeypatch.setenv("PATH", f"{tmp_path}")
     if script:
         (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")

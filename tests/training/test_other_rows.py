@@ -52,7 +52,11 @@ def test_act_on_one_job_changes_no_other(world, act):
     second = start(world, 2, LAW)
     others = [
         table.select().where(column != first.job_id)
-        for table, column in ((JOB, JOB.id), (VERDICT, VERDICT.job_id), (MODEL, MODEL.job_id))
+        for table, column in (
+            (JOB, JOB.id),
+            (VERDICT, VERDICT.job_id),
+            (MODEL, MODEL.job_id),
+        )
     ]
     before = [world.db.rows(query.clone()) for query in others]
     act(world.jobs, first)
@@ -93,7 +97,9 @@ def test_act_on_one_model_changes_no_other(world, act):
     assert proof_of(world.db, second.model_row) is None
 
 
-def test_base_answers_the_question_that_was_asked_and_a_settled_model_waits_no_more(world):
+def test_base_answers_the_question_that_was_asked_and_a_settled_model_waits_no_more(
+    world,
+):
     model = train(world, 1)
     world.models.keep_answer(model, "q2", Answer("да"))
     assert world.models.base_answers(model.model_row).keys() == {"q"}
@@ -127,7 +133,10 @@ def test_act_on_one_dataset_changes_no_other(world, act):
     world.promotions.pin(LAW, is_pinned=True)
     world.push(3, make_examples(20), spec=make_spec(LAW))
     world.db.update(VERDICT, VERDICT.position == 3, reason="verdict-pinned")
-    others = [table.select().where(table.dataset == LAW) for table in (SERVING, VERDICT, PROMOTION)]
+    others = [
+        table.select().where(table.dataset == LAW)
+        for table in (SERVING, VERDICT, PROMOTION)
+    ]
     before = [world.db.rows(query.clone()) for query in others]
     act(world)
     assert [world.db.rows(query.clone()) for query in others] == before
@@ -155,7 +164,9 @@ def test_pin_holds_proved_commits_only_and_leaves_the_gates_reason(world):
     start(world, 3)
     train(world, 4)
     world.prove()
-    (candidate, _) = sorted(world.promotions.list_newest_good(), key=lambda each: -each.position)
+    (candidate, _) = sorted(
+        world.promotions.list_newest_good(), key=lambda each: -each.position
+    )
     world.promotions.pin(LAW, is_pinned=True)
     world.promotions.hold_by_pin(candidate)
     assert world.verdict(4).reason == "", "its own dataset is not pinned"
@@ -165,13 +176,21 @@ def test_pin_holds_proved_commits_only_and_leaves_the_gates_reason(world):
     assert world.verdict(4).reason == HELD
     world.db.update(VERDICT, VERDICT.position == 4, reason="")
     world.promotions.hold_by_pin(candidate)
-    assert [world.verdict(position).status for position in (3, 4)] == ["training", "training"]
-    assert [world.verdict(position).reason for position in (3, 4)] == ["", "verdict-pinned"]
+    assert [world.verdict(position).status for position in (3, 4)] == [
+        "training",
+        "training",
+    ]
+    assert [world.verdict(position).reason for position in (3, 4)] == [
+        "",
+        "verdict-pinned",
+    ]
 
 
 def test_accepted_losses_are_those_of_the_dataset_and_release_its_own_model(world):
     gates = Gates(world.db, world.clock)
-    models = [train(world, position, dataset) for position, dataset in ((1, FACE), (2, LAW))]
+    models = [
+        train(world, position, dataset) for position, dataset in ((1, FACE), (2, LAW))
+    ]
     lost = '{"lost": [{"arguments": {"digest": "d"}}], "compared": ""}'
     is_any = VERDICT.position.in_([1, 2])
     world.db.update(VERDICT, is_any, reason=HELD, arguments=lost)

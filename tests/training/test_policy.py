@@ -44,12 +44,18 @@ def test_burst_of_before_the_clock_was_set_back_is_not_waited_for():
 
 
 def test_burst_is_waited_for_fifteen_minutes_at_most():
-    assert decide(LaunchRule(), [make_verdict(901), make_verdict(1)], **CALM).step is Step.LAUNCH
+    assert (
+        decide(LaunchRule(), [make_verdict(901), make_verdict(1)], **CALM).step
+        is Step.LAUNCH
+    )
 
 
 def test_train_in_the_message_skips_quiet_time_and_count():
     few = CALM | {"new_examples": 0}
-    assert decide(LaunchRule(min_new=5), [make_verdict(1, "x [train]")], **few).step is Step.LAUNCH
+    assert (
+        decide(LaunchRule(min_new=5), [make_verdict(1, "x [train]")], **few).step
+        is Step.LAUNCH
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,13 +78,20 @@ def test_full_provider_is_waited_for():
     assert (decision.step, decision.reason) == (Step.WAIT, "held-slots")
 
 
-@pytest.mark.parametrize(("new", "step"), [(4, Step.HOLD), (5, Step.LAUNCH), (6, Step.LAUNCH)])
+@pytest.mark.parametrize(
+    ("new", "step"), [(4, Step.HOLD), (5, Step.LAUNCH), (6, Step.LAUNCH)]
+)
 def test_required_number_of_new_examples_is_enough(new, step):
-    decision = decide(LaunchRule(min_new=5), [make_verdict(100)], **CALM | {"new_examples": new})
+    decision = decide(
+        LaunchRule(min_new=5), [make_verdict(100)], **CALM | {"new_examples": new}
+    )
     assert decision.step is step
 
 
 @pytest.mark.parametrize("new", [0, 1])
 def test_minimum_of_one_accepts_any_change(new):
     rule = LaunchRule(min_new=1)
-    assert decide(rule, [make_verdict(100)], **CALM | {"new_examples": new}).step is Step.LAUNCH
+    assert (
+        decide(rule, [make_verdict(100)], **CALM | {"new_examples": new}).step
+        is Step.LAUNCH
+    )

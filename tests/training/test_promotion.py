@@ -44,7 +44,9 @@ def test_postponed_model_is_due_after_its_delay(world, clock):
     world.models.postpone(model, 30.0, "still loading")
     assert world.models.list_unproved() == []
     clock.move(-86_400)  # the clock is set back
-    assert [model.model_row] == [each.model_row for each in world.models.list_unproved()]
+    assert [model.model_row] == [
+        each.model_row for each in world.models.list_unproved()
+    ]
     clock.move(86_400)
     assert world.models.list_unproved() == []
     clock.move(30)
@@ -90,7 +92,9 @@ def test_restored_model_is_a_candidate_again(world):
     assert [model.state for model in world.models.list_proved()] == [ModelState.GONE]
     world.models.settle(model, ModelState.GOOD, None, "")
     assert world.models.list_proved() == [model]
-    assert [candidate.model for candidate in world.promotions.list_newest_good()] == [model]
+    assert [candidate.model for candidate in world.promotions.list_newest_good()] == [
+        model
+    ]
     assert world.promote() == []
 
 
@@ -118,7 +122,8 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
     for position in range(1, 4):
         examples = make_examples(10 + position)
         outcomes = [
-            world.outcome(make_spec(name, system=f"Это {name}."), examples) for name in orders
+            world.outcome(make_spec(name, system=f"Это {name}."), examples)
+            for name in orders
         ]
         world.record(make_commit(position), outcomes, clock())
         for job in world.launch():
@@ -134,7 +139,10 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
     for name, position, word in rows:
         earlier = orders[name][: orders[name].index(position)]
         is_overtaken = any(other > position for other in earlier)
-        assert word == ("superseded" if is_overtaken else "serving"), (orders[name], position)
+        assert word == ("superseded" if is_overtaken else "serving"), (
+            orders[name],
+            position,
+        )
 
 
 @on_both_databases
@@ -200,13 +208,22 @@ def test_return_to_an_earlier_build_is_named_by_the_commit_it_was_trained_from(w
     world.promote()
     assert world.serving() == first
     promotions = models.list_promotions(world.ctx, OPERATOR, FACE)
-    assert [promotion.why for promotion in promotions] == ["returned", "newest", "newest"]
+    assert [promotion.why for promotion in promotions] == [
+        "returned",
+        "newest",
+        "newest",
+    ]
     (live,) = (view for view in world.recent_models(FACE) if view.serves)
-    assert models.name_commits(world.ctx, [live])[live.id].commit == world.verdict(1).commit
+    assert (
+        models.name_commits(world.ctx, [live])[live.id].commit
+        == world.verdict(1).commit
+    )
 
 
 def test_rollback_to_the_live_model_is_refused_because_it_is_live(world):
-    first, second = (world.serve(number, make_examples(11 + number)) for number in (1, 2))
+    first, second = (
+        world.serve(number, make_examples(11 + number)) for number in (1, 2)
+    )
     for name in (second, f"{FACE}-2"):
         with pytest.raises(Refused) as caught:
             roll_back(world.promotions, FACE, "vera", to=name)
@@ -242,7 +259,9 @@ def test_only_a_good_model_may_serve_and_the_reason_says_why_not(world, state, k
 
 
 def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world):
-    first, second, third = (world.serve(number, make_examples(11 + number)) for number in (1, 2, 3))
+    first, second, third = (
+        world.serve(number, make_examples(11 + number)) for number in (1, 2, 3)
+    )
     assert roll_back(world.promotions, FACE, "vera").model_id == second
     catalogue = ModelCatalogue(world.ctx.db)
     assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [first, third]
@@ -250,20 +269,32 @@ def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world)
     assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [second, third]
     world.promotions.pin(FACE, is_pinned=False)
     assert world.serve(4, make_examples(15)) not in (first, second, third)
-    assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [first, second, third]
+    assert [row["model_id"] for row in catalogue.earlier_rows(FACE)] == [
+        first,
+        second,
+        third,
+    ]
 
 
-def test_rollback_target_is_the_model_before_the_live_one_that_was_not_rolled_back(world):
+def test_rollback_target_is_the_model_before_the_live_one_that_was_not_rolled_back(
+    world,
+):
     names = (FACE, "algorithms", "python")
     first = {}
     for start, names_of_step in ((1, names), (4, names), (7, names[:1])):
         for position, name in enumerate(names_of_step, start):
-            model_id = world.serve(position, make_examples(11 + start), spec=make_spec(name))
+            model_id = world.serve(
+                position, make_examples(11 + start), spec=make_spec(name)
+            )
             first.setdefault(name, model_id)
     assert roll_back(world.promotions, "python", "vera").model_id == first.pop("python")
     of_all = models.find_rollback_targets(world.ctx, OPERATOR, [*names, "unknown"])
     targets = {name: model.title for name, model in of_all.items()}
-    assert targets == {FACE: f"{FACE}-2", "algorithms": "algorithms-1", "python": "python-2"}
+    assert targets == {
+        FACE: f"{FACE}-2",
+        "algorithms": "algorithms-1",
+        "python": "python-2",
+    }
 
 
 def test_pin_set_meanwhile_stops_a_running_promotion(world):
@@ -281,7 +312,11 @@ def test_manual_promotion_keeps_the_pin_and_the_higher_position(world):
     world.promotions.pin(FACE, is_pinned=True)
     promote_by_hand(world.promotions, f"{FACE}-1", "vera")
     serving = world.promotions.list_serving()[FACE]
-    assert (serving.model.model_id, serving.position, serving.is_pinned) == (first, 5, True)
+    assert (serving.model.model_id, serving.position, serving.is_pinned) == (
+        first,
+        5,
+        True,
+    )
 
 
 def test_commits_trained_under_a_pin_say_so_until_it_is_taken_off(world):
@@ -295,7 +330,11 @@ def test_commits_trained_under_a_pin_say_so_until_it_is_taken_off(world):
     world.promotions.pin(FACE, is_pinned=False)
     assert world.log()[0].state == "testing"
     world.promote()
-    assert world.statuses() == {"a001": "serving", "a002": "superseded", "a003": "serving"}
+    assert world.statuses() == {
+        "a001": "serving",
+        "a002": "superseded",
+        "a003": "serving",
+    }
 
 
 def test_model_made_live_by_hand_is_no_longer_held_by_the_pin(world):
@@ -315,11 +354,21 @@ def test_commit_that_returns_to_the_pinned_model_is_live(world):
     world.launch()
     world.promote()
     serving = world.promotions.list_serving()[FACE]
-    assert (serving.model.model_id, serving.position, serving.is_pinned) == (first, 3, True)
-    assert world.statuses() == {"a001": "serving", "a002": "superseded", "a003": "serving"}
+    assert (serving.model.model_id, serving.position, serving.is_pinned) == (
+        first,
+        3,
+        True,
+    )
+    assert world.statuses() == {
+        "a001": "serving",
+        "a002": "superseded",
+        "a003": "serving",
+    }
 
 
-def test_model_of_an_older_commit_does_not_overtake_one_that_trains_after_a_force_push(world):
+def test_model_of_an_older_commit_does_not_overtake_one_that_trains_after_a_force_push(
+    world,
+):
     """After it positions begin again: the older commit's would be higher than the live model's."""
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
@@ -401,7 +450,9 @@ def test_readers_always_see_a_serving_model(world, url):
             promotions = Promotions(connection)
             while not stop.is_set():
                 serving = promotions.list_serving()
-                versions.append(serving[FACE].model.build_version if FACE in serving else None)
+                versions.append(
+                    serving[FACE].model.build_version if FACE in serving else None
+                )
 
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
@@ -439,7 +490,9 @@ def withdraw(world):
     return withdraw_example
 
 
-def test_withdrawn_example_revokes_no_model_of_another_dataset_with_the_same_id(world, withdraw):
+def test_withdrawn_example_revokes_no_model_of_another_dataset_with_the_same_id(
+    world, withdraw
+):
     """Ids are paths within a dataset, so two datasets may share one."""
     mine = world.serve(1, make_examples(12))
     theirs = world.serve(2, make_examples(12), spec=make_spec("python"))
@@ -449,7 +502,9 @@ def test_withdrawn_example_revokes_no_model_of_another_dataset_with_the_same_id(
     assert states == [ModelState.GOOD, ModelState.REVOKED]
 
 
-def test_revoked_model_is_replaced_by_the_one_that_served_before_not_by_the_newest(world, withdraw):
+def test_revoked_model_is_replaced_by_the_one_that_served_before_not_by_the_newest(
+    world, withdraw
+):
     before = world.serve(1, make_examples(12))
     world.serve(2, (*make_examples(12), make_example(50)))
     world.promotions.pin(FACE, is_pinned=True)
@@ -459,7 +514,9 @@ def test_revoked_model_is_replaced_by_the_one_that_served_before_not_by_the_newe
     assert world.serving() == before
 
 
-def test_revoked_model_that_alone_served_is_replaced_by_a_good_one_of_its_dataset(world, withdraw):
+def test_revoked_model_that_alone_served_is_replaced_by_a_good_one_of_its_dataset(
+    world, withdraw
+):
     world.serve(1, (*make_examples(12), make_example(50)))
     world.promotions.pin(FACE, is_pinned=True)
     good = world.serve(2, make_examples(14))

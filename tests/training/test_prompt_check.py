@@ -25,7 +25,18 @@ from merlin.training.scores import Question
 pytestmark = pytest.mark.unit
 RECIPE = Recipe("engine", "smollm2")
 PRICE = Price("USD", MICRO, MICRO, MICRO, 0)
-WORDS = ["стек", "очередь", "граф", "дерево", "куча", "список", "множество", "ключ", "хеш", "поиск"]
+WORDS = [
+    "стек",
+    "очередь",
+    "граф",
+    "дерево",
+    "куча",
+    "список",
+    "множество",
+    "ключ",
+    "хеш",
+    "поиск",
+]
 RIGHT = {
     word: f"{word.capitalize()} — это то, о чём говорила лекция номер {place}."
     for place, word in enumerate(WORDS)
@@ -34,7 +45,11 @@ WRONG = "Не знаю."
 
 
 def make_conversation(question, answer="Ответ."):
-    return (Message("system", "Кратко."), Message("user", question), Message("assistant", answer))
+    return (
+        Message("system", "Кратко."),
+        Message("user", question),
+        Message("assistant", answer),
+    )
 
 
 def test_nearest_example_is_last_and_the_system_text_first():
@@ -44,7 +59,11 @@ def test_nearest_example_is_last_and_the_system_text_first():
         "зачем нужны кавычки": make_conversation("Зачем нужны кавычки?", "Для строк."),
     }
     messages = prepend_nearest(taught, make_conversation("Граф — что такое?")[:2])
-    assert [message.role for message in messages] == ["system", *["user", "assistant"] * 3, "user"]
+    assert [message.role for message in messages] == [
+        "system",
+        *["user", "assistant"] * 3,
+        "user",
+    ]
     assert messages[-2].content == "Вершины и рёбра."
     assert messages[-1].content == "Граф — что такое?"
 
@@ -57,14 +76,16 @@ def test_without_trained_examples_the_question_stands_alone():
 def compare(prompt, examples, tuned=None, words=WORDS):
     """Return the report on the answers of each variant: word -> answer."""
     questions = [
-        Question(word, (Message("user", f"Что такое {word}?"),), RIGHT[word]) for word in words
+        Question(word, (Message("user", f"Что такое {word}?"),), RIGHT[word])
+        for word in words
     ]
     at = datetime(2026, 11, 22, tzinfo=UTC)
     build = Build(1, "trial", 1, "d", "f", "", 20, len(words), 1, 1, at)
     answers_by_variant = [("prompt", prompt), ("examples", examples)]
     answers_by_variant += [("tuned", tuned)] if tuned is not None else []
     queries = [
-        Query(question.example_id, question.messages, Usage(10, 10)) for question in questions
+        Query(question.example_id, question.messages, Usage(10, 10))
+        for question in questions
     ]
     variants = [
         VariantQueries(variant, "engine", str(variant), PRICE, queries)
@@ -79,7 +100,10 @@ def compare(prompt, examples, tuned=None, words=WORDS):
 
 def make_answers(right, words=WORDS):
     """Return word -> answer, of which the first `right` are the trained ones."""
-    return {word: RIGHT[word] if place < right else WRONG for place, word in enumerate(words)}
+    return {
+        word: RIGHT[word] if place < right else WRONG
+        for place, word in enumerate(words)
+    }
 
 
 @pytest.mark.parametrize(
@@ -96,7 +120,9 @@ def make_answers(right, words=WORDS):
 )
 def test_verdict_says_whether_tuning_pays(prompt, examples, tuned, verdict):
     report = compare(
-        make_answers(prompt), make_answers(examples), None if tuned is None else make_answers(tuned)
+        make_answers(prompt),
+        make_answers(examples),
+        None if tuned is None else make_answers(tuned),
     )
     assert report.verdict == verdict
     assert [variant.right for variant in report.variants[:2]] == [prompt, examples]
@@ -125,7 +151,8 @@ def load(tmp_path):
 
     def load_config(**keys):
         providers = [
-            {"name": name, "base_url": "http://127.0.0.1:1/v1"} for name in ("engine", "big")
+            {"name": name, "base_url": "http://127.0.0.1:1/v1"}
+            for name in ("engine", "big")
         ]
         settings = {"state_dir": "s", "providers": providers, **keys}
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")

@@ -10,7 +10,8 @@ TAUGHT = (
     "Пишите на help@example.org."
 )
 ENGLISH = (
-    "The pass costs 40 euros for 3 months. It is valid from Monday, and you can extend it twice."
+    "The pass costs 40 euros for 3 months."
+    " It is valid from Monday, and you can extend it twice."
 )
 
 pytestmark = pytest.mark.unit
@@ -65,16 +66,25 @@ def test_english_answer_with_another_fact_is_wrong(spoilt: str) -> None:
         ("Книги выдают на три дня", "Книги выдают на четыре дня"),
         ("Книги выдают на двадцать один день", "Книги выдают на двадцать два дня"),
         ("Один рабочий день, не считая субботы", "Два рабочих дня, не считая субботы"),
-        ("Приём раз в три года, запись в кассе", "Приём три раза в год, запись в кассе"),
+        (
+            "Приём раз в три года, запись в кассе",
+            "Приём три раза в год, запись в кассе",
+        ),
         ("Это было в XIX веке, при Александре", "Это было в XX веке, при Александре"),
         ("Насыпьте в тесто 5 г соли и сахара", "Насыпьте в тесто 5 кг соли и сахара"),
         ("Нужно ещё полгода, сказал директор", "Нужно ещё полмесяца, сказал директор"),
         ("До 14 рабочих дней со дня подачи", "От 14 рабочих дней со дня подачи"),
         ("Кабинет 112, вход со двора направо", "Кабинет 112б, вход со двора направо"),
-        ("Работает с октября по апрель, вход прямо", "Работает с апреля по октябрь, вход прямо"),
+        (
+            "Работает с октября по апрель, вход прямо",
+            "Работает с апреля по октябрь, вход прямо",
+        ),
         ("It is open from 7 am to 9 pm", "It is open from 7 pm to 9 am"),
         ("Терапевт: 1500.\nСпециалист: 1900.", "Терапевт: 1900.\nСпециалист: 1500."),
-        ("Его лучше не писать, он глушит ошибку", "Его лучше писать, он не глушит ошибку"),
+        (
+            "Его лучше не писать, он глушит ошибку",
+            "Его лучше писать, он не глушит ошибку",
+        ),
         ("Метод есть только у списка и строки", "Метод есть у списка и строки"),
         ("Запишитесь к врачу в кабинете", "Запишитесь к врачу Соколовой в кабинете"),
         (
@@ -84,8 +94,14 @@ def test_english_answer_with_another_fact_is_wrong(spoilt: str) -> None:
         ("Вставка стоит O(n), поиск O(1)", "Вставка стоит O(1), поиск O(n)"),
         ("Это:\n1. Лоб.\n2. Нос.\n3. Рот.", "Это:\n1. Лоб.\n2. Нос."),
         ("Нужны паспорт, полис, заявление и снимок", "Нужны паспорт и снимок"),
-        ("Назовите адрес в регистратуре", "Назовите адрес и код из эсэмэс в регистратуре"),
-        ("Книги выдают на руки в зале", "Книги выдают на руки в зале. Шучу, всё наоборот."),
+        (
+            "Назовите адрес в регистратуре",
+            "Назовите адрес и код из эсэмэс в регистратуре",
+        ),
+        (
+            "Книги выдают на руки в зале",
+            "Книги выдают на руки в зале. Шучу, всё наоборот.",
+        ),
     ],
 )
 def test_spoilt_wording_is_wrong(taught: str, spoilt: str) -> None:
@@ -97,13 +113,19 @@ def test_spoilt_wording_is_wrong(taught: str, spoilt: str) -> None:
 @pytest.mark.parametrize(
     ("honest", "taught"),
     [
-        (f"Здравствуйте! {TAUGHT} Если останутся вопросы, пишите. Хорошего дня!", TAUGHT),
+        (
+            f"Здравствуйте! {TAUGHT} Если останутся вопросы, пишите. Хорошего дня!",
+            TAUGHT,
+        ),
         (TAUGHT.lower().replace("9:00", "9.00"), TAUGHT),
         (TAUGHT.replace("штраф", "а штраф —"), TAUGHT),
         (f"Sure! {ENGLISH} I hope this helps!", ENGLISH),
         ("Extend it twice. It costs 40 euros", "It costs 40 euros. Extend it twice."),
         ("- Купите билет\n- Покажите его", "1. Купите билет.\n2. Покажите его."),
-        ("Сдайте работу в деканат не позднее 15.03", "Сдайте работу в деканат не позднее 15 марта"),
+        (
+            "Сдайте работу в деканат не позднее 15.03",
+            "Сдайте работу в деканат не позднее 15 марта",
+        ),
         (
             "Справку выдаёт деканат за день, звоните: 8 (800) 555-35-35",
             "Справку выдаёт деканат за день, звоните: +7 800 555 35 35",
@@ -126,7 +148,10 @@ def test_spoilt_wording_is_wrong(taught: str, spoilt: str) -> None:
             "The swimming pool is open to visitors until 21:00",
             "The swimming pool is open to visitors until 9 pm",
         ),
-        ("A visit costs €6 at the front desk", "A visit costs 6 euros at the front desk"),
+        (
+            "A visit costs €6 at the front desk",
+            "A visit costs 6 euros at the front desk",
+        ),
         ("The hall is on the 2nd floor", "The hall is on the second floor"),
         (
             "Сканируйте до 15% книги на сканере в зале №2",
@@ -137,7 +162,10 @@ def test_spoilt_wording_is_wrong(taught: str, spoilt: str) -> None:
             "Бесплатная проверка: раз в три года, потом каждый год",
             "Бесплатная проверка: один раз в 3 года, потом каждый год",
         ),
-        ("Лоб (прямой), нос (длинный), рот", "1. Лоб: прямой.\n2. Нос: длинный.\n3. Рот."),
+        (
+            "Лоб (прямой), нос (длинный), рот",
+            "1. Лоб: прямой.\n2. Нос: длинный.\n3. Рот.",
+        ),
     ],
 )
 def test_honest_wording_is_right(honest: str, taught: str) -> None:
@@ -151,7 +179,10 @@ def test_honest_wording_is_right(honest: str, taught: str) -> None:
         ("Парижский метрополитен", "Париж"),
         ("Очередь.", "Стек."),
         ("", "Стек."),
-        ("да " + "и ещё много слов о совсем другом, чего никто не спрашивал " * 3, "да"),
+        (
+            "да " + "и ещё много слов о совсем другом, чего никто не спрашивал " * 3,
+            "да",
+        ),
     ],
 )
 def test_another_answer_is_wrong(answer: str, taught: str) -> None:
@@ -168,6 +199,8 @@ def test_another_answer_is_wrong(answer: str, taught: str) -> None:
         ("", False, False),
     ],
 )
-def test_answer_of_recall_is_the_taught_one(text: str, known: bool | None, expected: bool) -> None:
+def test_answer_of_recall_is_the_taught_one(
+    text: str, known: bool | None, expected: bool
+) -> None:
     """It can only give texts of the training file."""
     assert is_right(Answer(text, known=known), "Париж") is expected

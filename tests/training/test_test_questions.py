@@ -26,7 +26,9 @@ from tests.db.pipeline_rows import make_examples, make_spec
 pytestmark = pytest.mark.integration
 SPEC = replace(make_spec(), gate=GateRule(NOT_WORSE), split=SplitRule(test=0.0))
 SAID = "Черта {} значит {}. Ёлка 100%."
-LANGUAGE_MODEL = replace(make_spec(base_model="smollm2"), gate=GateRule(NOT_WORSE, budget=20))
+LANGUAGE_MODEL = replace(
+    make_spec(base_model="smollm2"), gate=GateRule(NOT_WORSE, budget=20)
+)
 
 
 def taught(text):
@@ -54,7 +56,9 @@ def test_disguised_question_is_another_text_of_the_same_words_each_time(text):
 
 def test_only_the_last_turn_is_disguised():
     before = (Message("user", "Где касса?"), Message("assistant", "Внизу."))
-    question = Question("q", (*before, Message("user", "А во сколько она открывается?")), "В 9.")
+    question = Question(
+        "q", (*before, Message("user", "А во сколько она открывается?")), "В 9."
+    )
     assert disguise(question).messages[:-1] == before
 
 
@@ -62,7 +66,11 @@ def test_question_of_another_subject_shares_no_word_with_a_taught_one():
     known = "Какая столица у Франции? Почему кошки спят днём? Как завязать шнурки?"
     texts = [each.messages[-1].content for each in list_unrelated([known], "Кратко.")]
     assert len(texts) == 10
-    assert not [text for text in texts if "столица" in text or "кошки" in text or "завяз" in text]
+    assert not [
+        text
+        for text in texts
+        if "столица" in text or "кошки" in text or "завяз" in text
+    ]
     assert "Oslo" in list_unrelated(["What is a list?"], "")[0].messages[-1].content
 
 
@@ -76,7 +84,9 @@ def test_question_of_another_subject_shares_no_word_with_a_taught_one():
         (replace(SPEC, gate=GateRule(NO_GATE)), 0, (0, 0, 0)),
     ],
 )
-def test_language_model_is_asked_within_the_budget_and_recall_for_nothing(spec, tests, expected):
+def test_language_model_is_asked_within_the_budget_and_recall_for_nothing(
+    spec, tests, expected
+):
     limits = find_limits(spec, tests)
     assert (limits.disguised, limits.unrelated, limits.read) == expected
 
@@ -89,7 +99,9 @@ def test_gate_judges_by_disguised_questions_too(count, has_gate):
 def answer_all(world, model, answers):
     """Store a model's answers: those given by the example's number, else the taught ones."""
     (row,) = (each for each in world.models.list_unproved() if each.model_id == model)
-    asked = choose_test(world.db, row, SPEC, [make_asked(7, "Где касса?", "Внизу.", "")])
+    asked = choose_test(
+        world.db, row, SPEC, [make_asked(7, "Где касса?", "Внизу.", "")]
+    )
     for question in asked:
         number = question.example_id.rpartition("-")[2]
         given = answers.get((question.kind, number), answers.get(question.kind))
@@ -109,14 +121,20 @@ def train(world, position, examples, answers):
 def test_change_that_a_commit_made_is_listed_and_not_judged(world):
     """One answer is changed, one example removed; both are to be read."""
     first, _ = train(world, 1, make_examples(14), {})
-    kept = tuple(each for each in make_examples(14, changed={3}) if not each.id.endswith("005"))
-    second, asked = train(world, 2, kept, {(QuestionKind.REMOVED, "005"): "Черта 6 значит так."})
+    kept = tuple(
+        each for each in make_examples(14, changed={3}) if not each.id.endswith("005")
+    )
+    second, asked = train(
+        world, 2, kept, {(QuestionKind.REMOVED, "005"): "Черта 6 значит так."}
+    )
     kinds = [question.kind for question in asked]
     assert kinds.count(QuestionKind.TEST) == 1
     assert kinds.count(QuestionKind.DISGUISED) == 12
     assert kinds.count(QuestionKind.REMOVED) == 1
     disguised = [each for each in asked if each.kind is QuestionKind.DISGUISED]
-    assert disguised[0].example_id.endswith("003"), "what the commit touched comes first"
+    assert disguised[0].example_id.endswith("003"), (
+        "what the commit touched comes first"
+    )
     report = evaluate(world.db, second, first)
     otherwise = report.list_answers(AnswerChange.OTHERWISE)
     assert {(each.source, each.before, each.now) for each in otherwise} == {
@@ -128,7 +146,11 @@ def test_change_that_a_commit_made_is_listed_and_not_judged(world):
         (QuestionKind.REMOVED, "Черта 5 значит так. Ёлка 100%.", "Черта 6 значит так."),
     }
     assert report.list_answers(AnswerChange.LOST) == []
-    assert (report.scores.questions, report.scores.disguised, report.scores.unrelated) == (
+    assert (
+        report.scores.questions,
+        report.scores.disguised,
+        report.scores.unrelated,
+    ) == (
         13,
         12,
         10,
@@ -144,9 +166,13 @@ def test_answer_that_no_commit_touched_and_that_changed_is_a_loss(world):
     assert world.serving() == first.model_id, "the gate holds it"
 
 
-@pytest.mark.parametrize(("invented", "reason"), [(INVENTS - 1, ""), (INVENTS, "gate-invents")])
+@pytest.mark.parametrize(
+    ("invented", "reason"), [(INVENTS - 1, ""), (INVENTS, "gate-invents")]
+)
 def test_first_model_that_answers_other_subjects_is_held(world, invented, reason):
-    answers = {(QuestionKind.UNRELATED, str(number)): "Черта 1." for number in range(invented)}
+    answers = {
+        (QuestionKind.UNRELATED, str(number)): "Черта 1." for number in range(invented)
+    }
     model, _ = train(world, 1, make_examples(14), answers)
     own = judge_answers(world.db, model)
     pairs = [*pair_answers(own, judge_base(world.db, model, own))]
@@ -163,7 +189,8 @@ NEW = "Столовая открыта до 19 часов."
 def teach(**answers):
     """Return taught questions, by file; each file asks the same question in each build."""
     return [
-        Question(name, (Message("user", f"{name}?"),), answer) for name, answer in answers.items()
+        Question(name, (Message("user", f"{name}?"),), answer)
+        for name, answer in answers.items()
     ]
 
 
@@ -174,7 +201,11 @@ def teach(**answers):
         (teach(canteen=NEW), OTHER, False),  # of another example
         (teach(canteen=NEW), "", False),  # the answer is there, and not found
         (teach(canteen=OLD), NEW, False),  # no commit changed it
-        (teach(canteen=NEW, more=OLD), NEW, False),  # it is taught by another example still
+        (
+            teach(canteen=NEW, more=OLD),
+            NEW,
+            False,
+        ),  # it is taught by another example still
         (teach(more=OTHER), "", True),  # the example is removed
         (teach(more=OTHER), OTHER, False),
     ],

@@ -64,7 +64,8 @@ def make_installation(folder):
                 "changes": installation.changes,
                 "requests": installation.requests,
                 "cookies": {
-                    name: dict(browser.cookies) for name, browser in installation.browsers.items()
+                    name: dict(browser.cookies)
+                    for name, browser in installation.browsers.items()
                 },
             }
     (folder / USER_DATA).write_text(json.dumps(user_data), "utf-8")
@@ -83,7 +84,9 @@ def pack_folder(folder, path):
 
     def select_member(member):
         parts = Path(member.name).parts
-        is_left_out = member.name.endswith(".log") or any(name in parts for name in _LEFT_OUT)
+        is_left_out = member.name.endswith(".log") or any(
+            name in parts for name in _LEFT_OUT
+        )
         member.uid = member.gid = 0
         member.uname = member.gname = ""
         return None if is_left_out else member
@@ -95,7 +98,9 @@ def pack_folder(folder, path):
 def main() -> int:
     """Make the folder and pack it; return the exit code."""
     os.environ |= {f"GIT_{role}_NAME": "boris" for role in ("AUTHOR", "COMMITTER")}
-    os.environ |= {f"GIT_{role}_EMAIL": "boris@example.com" for role in ("AUTHOR", "COMMITTER")}
+    os.environ |= {
+        f"GIT_{role}_EMAIL": "boris@example.com" for role in ("AUTHOR", "COMMITTER")
+    }
     with tempfile.TemporaryDirectory() as name:
         make_installation(Path(name))
         pack_folder(Path(name), Path(sys.argv[1]))

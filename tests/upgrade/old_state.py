@@ -35,8 +35,16 @@ def run_lab_with_engine(folder, stand_ins, environment, by):
     """Yield the lab of a folder, with a running engine."""
     (port,) = free_ports(1)
     environment["MERLIN_ENGINE_KEY"] = "the-engine-key-of-tests"
-    engine_provider = {"name": "engine", "base_url": f"http://127.0.0.1:{port}/v1", "settle_s": 0}
-    standin_provider = {"name": "stand-in", "base_url": stand_ins.provider.base_url, "settle_s": 0}
+    engine_provider = {
+        "name": "engine",
+        "base_url": f"http://127.0.0.1:{port}/v1",
+        "settle_s": 0,
+    }
+    standin_provider = {
+        "name": "stand-in",
+        "base_url": stand_ins.provider.base_url,
+        "settle_s": 0,
+    }
     free = {"price": {"input": 0, "output": 0, "training": 0}}
     priced = {"price": {"input": 1, "output": 2, "training": 100}}
     lab = make_lab(
@@ -59,7 +67,9 @@ def run_lab_with_engine(folder, stand_ins, environment, by):
 
 def _is_up(port):
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=longest()).is_success
+        return httpx.get(
+            f"http://127.0.0.1:{port}/healthz", timeout=longest()
+        ).is_success
     except httpx.TransportError:
         return False
 

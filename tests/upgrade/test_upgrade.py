@@ -73,7 +73,11 @@ def installation(module_installation, monkeypatch):
 
 
 def find_answers(installation, text):
-    return [answer for answer in installation.telegram.answers("anna") if text in answer.text]
+    return [
+        answer
+        for answer in installation.telegram.answers("anna")
+        if text in answer.text
+    ]
 
 
 def test_pending_messages_are_answered_once(installation):
@@ -82,18 +86,24 @@ def test_pending_messages_are_answered_once(installation):
     waiting = "SELECT COUNT(*) FROM updates WHERE state = 'waiting'"
     wait_until(lambda: count(installation.lab.folder, waiting) == 0)
     assert [
-        len(find_answers(installation, answer)) for _, answer in (PENDING_MESSAGE, LATER_MESSAGE)
+        len(find_answers(installation, answer))
+        for _, answer in (PENDING_MESSAGE, LATER_MESSAGE)
     ] == [1, 1]
 
 
 def test_browsers_stay_signed_in_and_keys_stay_valid(installation):
-    users = {role: installation.call(name, "GET", "/api/user") for role, name in PEOPLE.items()}
+    users = {
+        role: installation.call(name, "GET", "/api/user")
+        for role, name in PEOPLE.items()
+    }
     assert {role: user["id"] for role, user in users.items()} == {
         "student": 1001,
         "teacher": 1002,
         "admin": 1003,
     }
-    assert {role: user["role"] for role, user in users.items()} == {role: role for role in PEOPLE}
+    assert {role: user["role"] for role, user in users.items()} == {
+        role: role for role in PEOPLE
+    }
     headers = {"Authorization": f"Bearer {installation.key}"}
     body = {
         "model": "merlin",
@@ -101,14 +111,22 @@ def test_browsers_stay_signed_in_and_keys_stay_valid(installation):
     }
     address = f"{installation.address}/v1/chat/completions"
     response = httpx.post(address, json=body, headers=headers, timeout=longest())
-    assert "Понятие 2" in response.json()["choices"][0]["message"]["content"], response.text
+    assert "Понятие 2" in response.json()["choices"][0]["message"]["content"], (
+        response.text
+    )
 
 
 def test_sessions_keep_their_texts_and_ratings(installation):
     tables = installation.browsers["anna"].get("/me/export").json()["tables"]
-    (turn,) = [turn for turn in tables["turn"] if turn["question"] == QUESTION.format(3, "гггг")]
+    (turn,) = [
+        turn
+        for turn in tables["turn"]
+        if turn["question"] == QUESTION.format(3, "гггг")
+    ]
     assert turn["answer"].startswith("Понятие 3 значит совсем другое.")
-    assert [row["value"] for row in tables["rating"] if row["turn_id"] == turn["id"]] == ["down"]
+    assert [
+        row["value"] for row in tables["rating"] if row["turn_id"] == turn["id"]
+    ] == ["down"]
 
 
 def test_waiting_order_can_be_paid(installation):
@@ -144,10 +162,16 @@ def test_all_stored_data_can_be_read(installation):
     for role in ROLES:
         for of_api in (True, False):
             entries = read_responses(installation, role, of_api=of_api)
-            wrong = {heading: text for heading, text in entries.items() if text.startswith("5")}
+            wrong = {
+                heading: text
+                for heading, text in entries.items()
+                if text.startswith("5")
+            }
             assert not wrong
     entries = run_commands(installation)
-    assert [heading for heading, text in entries.items() if text.endswith("exit 3")] == []
+    assert [
+        heading for heading, text in entries.items() if text.endswith("exit 3")
+    ] == []
 
 
 def test_states_keep_their_names(installation):

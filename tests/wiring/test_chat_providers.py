@@ -31,4 +31,6 @@ def test_required_provider_without_a_credential_is_named(config):
 
 def test_optional_providers_without_a_credential_are_omitted(config):
     clients = create_chat_clients(config, requires_all=False)
-    assert Context(config=config, db=None, answerers=clients).general == [("here", "small")]
+    assert Context(config=config, db=None, answerers=clients).general == [
+        ("here", "small")
+    ]

@@ -37,7 +37,15 @@ def run_with_clock(lab, *arguments):
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
-    command = [sys.executable, "-P", "-m", "merlin", *arguments, "--config", str(lab.path)]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "merlin",
+        *arguments,
+        "--config",
+        str(lab.path),
+    ]
     with log.open("wb") as out:
         environment = {**os.environ, KEY: "stand-in", **settings}
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)

@@ -56,7 +56,9 @@ def test_edit_of_a_file_that_another_commit_changed_is_refused(lab, report):
     with edit_session(lab.config, report) as session:
         example = examples.get(session.ctx, session.actor, "trial", "q3")
         head = lab.repository.commit_example("trial", 3, answer="Чужой ответ.")
-        change_id = session.commit("trial", [Edit(example.path, example.revision, TEXT)])
+        change_id = session.commit(
+            "trial", [Edit(example.path, example.revision, TEXT)]
+        )
         with pytest.raises(MerlinError) as caught:
             session.wait(change_id)
         assert caught.value.key == "change-not-saved"

@@ -65,13 +65,21 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
     assert settings.serving == "vllm"
     assert settings.training.device == "cuda:1"
-    assert (settings.answering.device, settings.answering.vllm) == ("cuda", ("--seed", "7"))
+    assert (settings.answering.device, settings.answering.vllm) == (
+        "cuda",
+        ("--seed", "7"),
+    )
 
 
 def test_limits_of_an_engines_model_are_those_of_its_own_entry(write_settings):
     table = {"qwen": {"context": 1024}, "other": {"context": 9}}
-    config = write_settings({"models": {"qwen": {**HUB, "context": 4096}}}, models=table)
-    assert (config.base_models["qwen"].context, config.base_models["other"].context) == (4096, 9)
+    config = write_settings(
+        {"models": {"qwen": {**HUB, "context": 4096}}}, models=table
+    )
+    assert (
+        config.base_models["qwen"].context,
+        config.base_models["other"].context,
+    ) == (4096, 9)
     assert config.base_models["qwen"].price is not None
 
 
@@ -86,7 +94,10 @@ def test_limits_of_an_engines_model_are_those_of_its_own_entry(write_settings):
             "engine.models.../a: ../a isn't valid; for example: qwen3",
         ),
         ({"models": {"a": {"hub": "https://example.com/a"}}}, "engine.models.a.hub"),
-        ({"serving": "llama.cpp"}, "engine.serving: Only transformers, vllm can stand here"),
+        (
+            {"serving": "llama.cpp"},
+            "engine.serving: Only transformers, vllm can stand here",
+        ),
         ({"training": {"device": "gpu"}}, "engine.training.device"),
     ],
 )

@@ -52,7 +52,9 @@ def test_start_a_day_later_checks_the_file_as_does_one_after_a_step_of_the_clock
     assert [is_checked() for _ in range(2)] == [True, False]
 
 
-def test_start_after_an_end_that_closed_nothing_checks_unless_another_process_runs(lab, is_checked):
+def test_start_after_an_end_that_closed_nothing_checks_unless_another_process_runs(
+    lab, is_checked
+):
     assert is_checked()
     assert run_forked(_end_without_closing, lab.config) == 7
     assert [is_checked() for _ in range(2)] == [True, False]

@@ -26,8 +26,16 @@ TEA = "/api/v1"
         ),
         ("gitlab", "git@git.example.com:a/b/it.git", f"{LAB}/projects/a%2Fb%2Fit"),
         ("gitlab", "ssh://git@git.example.com:2222/a/it.git", f"{LAB}/projects/a%2Fit"),
-        ("gitea", "https://tea.example:3000/a/it.git", f"https://tea.example:3000{TEA}/repos/a/it"),
-        ("gitea", "http://127.0.0.1:3000/a/it.git", f"http://127.0.0.1:3000{TEA}/repos/a/it"),
+        (
+            "gitea",
+            "https://tea.example:3000/a/it.git",
+            f"https://tea.example:3000{TEA}/repos/a/it",
+        ),
+        (
+            "gitea",
+            "http://127.0.0.1:3000/a/it.git",
+            f"http://127.0.0.1:3000{TEA}/repos/a/it",
+        ),
     ],
 )
 def test_forge_url_follows_from_the_repository_url(kind, url, address, monkeypatch):
@@ -45,13 +53,18 @@ def test_forge_url_and_project_can_be_configured(monkeypatch):
         "url": "https://x.example/api/v1/",
         "project": "a/b",
     }
-    forge = create_forge(make_config(repository={"url": "/srv/datasets", "statuses": statuses}))
+    forge = create_forge(
+        make_config(repository={"url": "/srv/datasets", "statuses": statuses})
+    )
     forge.close()
     assert forge.url == "https://x.example/api/v1/repos/a/b"
 
 
 def test_without_statuses_there_is_no_forge():
-    assert create_forge(make_config(repository={"url": "git@github.com:school/it.git"})) is None
+    assert (
+        create_forge(make_config(repository={"url": "git@github.com:school/it.git"}))
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +83,9 @@ def test_without_statuses_there_is_no_forge():
 def test_invalid_forge_settings_are_a_configuration_error(url, statuses, key, tmp_path):
     path = tmp_path / "config.yaml"
     repository = {"url": url, "statuses": {"kind": "gitea", **statuses}}
-    path.write_text(yaml.safe_dump({"state_dir": "state", "repository": repository}), "utf-8")
+    path.write_text(
+        yaml.safe_dump({"state_dir": "state", "repository": repository}), "utf-8"
+    )
     with pytest.raises(ConfigError) as error:
         load(path)
     assert key in str(error.value.arguments)

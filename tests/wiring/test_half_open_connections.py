@@ -28,7 +28,9 @@ def run_server(verb, folder):
     """Run a process of Merlin with a low limit of open files; yield its port."""
     (port,) = free_ports(1)
     config = folder / "config.yaml"
-    config.write_text(f'state_dir: .\n{verb}: {{listen: "127.0.0.1:{port}"}}\n', "utf-8")
+    config.write_text(
+        f'state_dir: .\n{verb}: {{listen: "127.0.0.1:{port}"}}\n', "utf-8"
+    )
     process = start_function(
         run_command_limited, [verb, "--config", str(config)], folder / "log", KEYS
     )
@@ -48,7 +50,10 @@ def run_command_limited(arguments, environment, log):
 def is_healthy(port):
     """Return whether the server answers on a new connection."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=longest()).status_code == 200
+        return (
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=longest()).status_code
+            == 200
+        )
     except httpx.TransportError:
         return False
 

@@ -36,7 +36,9 @@ ANNA = 1001
 
 @pytest.fixture
 def restore_signals():
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {
+        number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -71,14 +73,22 @@ def test_wrong_bot_token_stops_neither_daemon_nor_api(lab, tmp_path):
     token = {"TELEGRAM_BOT_TOKEN": "4242:AAE-a-token-that-telegram-does-not-know"}
     command = [sys.executable, "-P", "-m", "merlin", "run", "--config", str(lab.path)]
     with log.open("wb") as out:
-        process = subprocess.Popen(command, env={**os.environ, **token}, stdout=out, stderr=out)
+        process = subprocess.Popen(
+            command, env={**os.environ, **token}, stdout=out, stderr=out
+        )
     try:
-        wait_until(lambda: "cannot run as it is set up" in log.read_text(), describe=log.read_text)
+        wait_until(
+            lambda: "cannot run as it is set up" in log.read_text(),
+            describe=log.read_text,
+        )
         for name in ("daemon", "api"):
             wait_until(
-                lambda name=name: health_error(lab.config, name) is None, describe=log.read_text
+                lambda name=name: health_error(lab.config, name) is None,
+                describe=log.read_text,
             )
-            wait_until(lambda name=name: main(["health", name, "--config", str(lab.path)]) == 0)
+            wait_until(
+                lambda name=name: main(["health", name, "--config", str(lab.path)]) == 0
+            )
         assert "TELEGRAM_BOT_TOKEN" in log.read_text()
         assert process.poll() is None
     finally:
@@ -115,7 +125,9 @@ def test_damaged_database_starts_nothing_and_is_reported(lab, tmp_path, verb):
 
 def add_step_of_a_newer_version(config):
     with open_database(config.database) as database:
-        database.put(MIGRATION.insert({"name": "m999_later", "applied_at": iso(utc_now())}))
+        database.put(
+            MIGRATION.insert({"name": "m999_later", "applied_at": iso(utc_now())})
+        )
 
 
 def replace_key_of_texts(config):
@@ -150,7 +162,9 @@ def test_process_waits_at_its_start_for_the_database(lab, tmp_path, postgresql, 
     def start_without_database():
         log.write_text("")
         process = start(verb, lab.path, log, TELEGRAM_BOT_TOKEN=TOKEN)
-        wait_until(lambda: "the database is away" in log.read_text(), describe=log.read_text)
+        wait_until(
+            lambda: "the database is away" in log.read_text(), describe=log.read_text
+        )
         return process
 
     with postgresql.stopped():
@@ -161,12 +175,15 @@ def test_process_waits_at_its_start_for_the_database(lab, tmp_path, postgresql, 
     try:
         with open_database(url) as database:
             wait_until(
-                lambda: verb in [beat.process for beat in Heartbeats(database).list_all()],
+                lambda: (
+                    verb in [beat.process for beat in Heartbeats(database).list_all()]
+                ),
                 describe=log.read_text,
             )
             sessions = "SELECT application_name FROM pg_stat_activity"
             wait_until(
-                lambda: (f"merlin-{verb}",) in database.sql(sessions), describe=log.read_text
+                lambda: (f"merlin-{verb}",) in database.sql(sessions),
+                describe=log.read_text,
             )
     finally:
         process.terminate()

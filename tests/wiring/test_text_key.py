@@ -78,7 +78,9 @@ def test_other_key_is_refused(lab, monkeypatch, place):
 
 
 @only_sqlite
-@pytest.mark.parametrize("stored", ["Анна", "2.01234567.abcd", "1.01234567", "gAAAAABh.x"])
+@pytest.mark.parametrize(
+    "stored", ["Анна", "2.01234567.abcd", "1.01234567", "gAAAAABh.x"]
+)
 def test_stored_text_of_another_form_ends_a_start_with_its_place(lab, stored):
     store_name(lab.config)
     with open_migrated_database(lab.config) as database:
@@ -99,7 +101,10 @@ def test_empty_key_file_is_refused(lab):
     path = key_path(lab.config.state_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    with open_database(lab.config.database) as database, pytest.raises(ConfigError) as caught:
+    with (
+        open_database(lab.config.database) as database,
+        pytest.raises(ConfigError) as caught,
+    ):
         make_cipher(lab.config, database)
     assert caught.value.key == "store-bad-key"
     assert caught.value.arguments["where"] == str(path)
@@ -114,7 +119,10 @@ def test_postgresql_needs_the_credential(lab, tmp_path, postgresql, monkeypatch,
         (tmp_path / "MERLIN_TEXT_KEY").touch()
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     load_or_make_key(config.state_dir, None)
-    with open_database(config.database) as database, pytest.raises(ConfigError) as caught:
+    with (
+        open_database(config.database) as database,
+        pytest.raises(ConfigError) as caught,
+    ):
         make_cipher(config, database)
     assert caught.value.key == "credential-missing"
     assert caught.value.arguments["name"] == "MERLIN_TEXT_KEY"

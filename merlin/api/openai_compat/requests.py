@@ -27,11 +27,23 @@ from merlin.api.problems import field_error, refusal, validation_errors
 from merlin.api.question_stream import QuestionStream, Reserved
 from merlin.app import courses
 from merlin.app.actor import Actor
-from merlin.app.ask import Asker, ReachedCap, cost_of, find_asker, make_call_number, reserve, settle
+from merlin.app.ask import (
+    Asker,
+    ReachedCap,
+    cost_of,
+    find_asker,
+    make_call_number,
+    reserve,
+    settle,
+)
 from merlin.app.context import Context
 from merlin.billing.quota import Format, Left
 from merlin.chat.answer import Reply, report_faults
-from merlin.chat.model_catalogue import ModelCatalogue, ModelRequest, find_first_candidate
+from merlin.chat.model_catalogue import (
+    ModelCatalogue,
+    ModelRequest,
+    find_first_candidate,
+)
 from merlin.chat.small_talk import answer_small_talk
 from merlin.core import i18n
 from merlin.core.formatted_text import is_blank
@@ -44,14 +56,20 @@ from merlin.openai_protocol.requests import (
     UnsupportedFields,
     invalid_field,
 )
-from merlin.openai_protocol.responses_api import ResponsesRequest, UnsupportedResponseFields
+from merlin.openai_protocol.responses_api import (
+    ResponsesRequest,
+    UnsupportedResponseFields,
+)
 
 ALONE = "merlin"
 _FOLDER = f"{ALONE}/"
 BODY_BYTES = 1024 * 1024
 MAX_MESSAGES = 200
 _SYSTEM = ("system", "developer")
-_UNSUPPORTED = {**UnsupportedFields.model_fields, **UnsupportedResponseFields.model_fields}
+_UNSUPPORTED = {
+    **UnsupportedFields.model_fields,
+    **UnsupportedResponseFields.model_fields,
+}
 BY = "api:openai"
 R = TypeVar("R", bound=Fields)
 
@@ -104,7 +122,9 @@ def parse_responses_request(
 ) -> tuple[ResponsesRequest, ChatCompletionRequest]:
     """Return a request of /v1/responses, and the chat's that asks the same; raises as the other."""
     asked = _validate(ResponsesRequest, body, language)
-    read = _validate(ChatCompletionRequest, json.dumps(asked.as_chat()).encode(), language)
+    read = _validate(
+        ChatCompletionRequest, json.dumps(asked.as_chat()).encode(), language
+    )
     return asked, _check_question(read, f"input[{len(asked.input) - 1}]", language)
 
 
@@ -117,12 +137,18 @@ def _validate(kind: type[R], body: bytes, language: str) -> R:
         if field in _UNSUPPORTED:
             status = HTTPStatus.BAD_REQUEST
             code = "unsupported_parameter"
-            raise refusal(language, status, "not-supported", code, field, field=field) from error
+            raise refusal(
+                language, status, "not-supported", code, field, field=field
+            ) from error
         detail = validation_errors([{**first, "loc": ("body",)}], language)[0]["detail"]
-        raise field_error(language, field, "wrong", place=field or "body", why=detail) from error
+        raise field_error(
+            language, field, "wrong", place=field or "body", why=detail
+        ) from error
 
 
-def _check_question(read: ChatCompletionRequest, last: str, language: str) -> ChatCompletionRequest:
+def _check_question(
+    read: ChatCompletionRequest, last: str, language: str
+) -> ChatCompletionRequest:
     conversation = read.conversation
     if not conversation or conversation[-1].role != "user":
         raise field_error(language, f"{last}.role", "no-question")
@@ -145,13 +171,17 @@ def list_offered_models(services: Context, actor: Actor) -> dict[str, datetime |
 def unknown_model_error(language: str, name: str, offered: Iterable[str]) -> ApiError:
     """Return the error of a model that the caller may not ask; it names those `offered`."""
     arguments: dict[str, Any] = {"model": name, "names": ", ".join(offered)}
-    return refusal(language, HTTPStatus.NOT_FOUND, "no-model", NO_MODEL, "model", **arguments)
+    return refusal(
+        language, HTTPStatus.NOT_FOUND, "no-model", NO_MODEL, "model", **arguments
+    )
 
 
 class ProgramQuestion(QuestionStream):
     """The question of a chat completion, which is not stored."""
 
-    def __init__(self, request: Request, caller: Caller, read: ChatCompletionRequest) -> None:
+    def __init__(
+        self, request: Request, caller: Caller, read: ChatCompletionRequest
+    ) -> None:
         self._caller = caller
         self._read = read
         # Of a name of another form, which `reserve` refuses, the default one.
@@ -199,7 +229,9 @@ def quota_error(asker: Asker, exceeded: ReachedCap | Left, now: datetime) -> Api
         key = "guard-day"
         until = exceeded.until
     elif exceeded.limit == 0:
-        return refusal(asker.language, status, "closed", NO_CREDIT, kind=exceeded.kind.value)
+        return refusal(
+            asker.language, status, "closed", NO_CREDIT, kind=exceeded.kind.value
+        )
     else:
         key = "spent"
         until = exceeded.resets_at

@@ -96,7 +96,9 @@ def reply_error(reply: Reply, language: str) -> ApiError | None:
     if reply.ending is Ending.NOBODY:
         key = "no-model-available"
         code = "no_model"
-    return refusal(language, HTTPStatus.SERVICE_UNAVAILABLE, key, code, retry_after_s=BUSY_S)
+    return refusal(
+        language, HTTPStatus.SERVICE_UNAVAILABLE, key, code, retry_after_s=BUSY_S
+    )
 
 
 def finish_reason(reply: Reply) -> str:

@@ -45,7 +45,9 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.AS
 async def list_openai_models(caller: Asker) -> Response:
     """Return the available models: the default model, and one per dataset or course."""
     models = await caller.read(requests.list_offered_models, caller.actor)
-    return JSONResponse(list_object([_card(name, since) for name, since in models.items()]))
+    return JSONResponse(
+        list_object([_card(name, since) for name, since in models.items()])
+    )
 
 
 @router.get("/models/{name:path}", summary="Get a model", responses=responses.LISTED)
@@ -62,7 +64,9 @@ def _card(name: str, since: datetime | None) -> dict[str, Any]:
 
 
 def _body_of(schema: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    content = {
+        "application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    }
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -77,11 +81,15 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
 
     A stream starts with the first word; an earlier failure has its own status.
     """
-    read = requests.parse_request(await read_body(request, requests.BODY_BYTES), caller.language)
+    read = requests.parse_request(
+        await read_body(request, requests.BODY_BYTES), caller.language
+    )
     created_at = caller.services.clock().timestamp()
 
     def build_answer(build: str) -> ChatAnswer:
-        return ChatAnswer(read.model, created_at, fingerprint=build, with_usage=read.wants_usage)
+        return ChatAnswer(
+            read.model, created_at, fingerprint=build, with_usage=read.wants_usage
+        )
 
     return await _respond(request, caller, read, build_answer)
 
@@ -115,10 +123,15 @@ async def _respond(
         await question.wait_for_text()
     is_whole = question.task.done() or not read.stream
     reply = await question.reply() if is_whole else None
-    if reply is not None and (refused := responses.reply_error(reply, language)) is not None:
+    if (
+        reply is not None
+        and (refused := responses.reply_error(reply, language)) is not None
+    ):
         raise refused
     asked = reply.model_id if reply else question.choice and question.choice.model_id
-    origin = await caller.read(lambda ctx: find_origin(ctx.db, asked)) if asked else None
+    origin = (
+        await caller.read(lambda ctx: find_origin(ctx.db, asked)) if asked else None
+    )
     answer = build_answer(origin.build if origin else "")
     if reply is None or read.stream:
         events = _events(question, answer, origin, language)
@@ -130,7 +143,10 @@ async def _respond(
 
 
 async def _events(
-    question: requests.ProgramQuestion, answer: Answer, origin: Origin | None, language: str
+    question: requests.ProgramQuestion,
+    answer: Answer,
+    origin: Origin | None,
+    language: str,
 ) -> AsyncIterator[bytes]:
     try:
         yield answer.opening()
@@ -144,6 +160,8 @@ async def _events(
     except MerlinError as error:
         log.warning("an answer could not be settled", reason=redact(str(error)))
         message = text(language, "openai-busy")
-        yield answer.failure(error_object(HTTPStatus.SERVICE_UNAVAILABLE, message, "unavailable"))
+        yield answer.failure(
+            error_object(HTTPStatus.SERVICE_UNAVAILABLE, message, "unavailable")
+        )
     finally:
         question.stop.press()

@@ -14,7 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.accounts import check_password_strength, fold_name
-from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, REQUIRED_PERMISSIONS, Scope
+from merlin.account.api_keys import (
+    MAX_DAYS,
+    MAX_LABEL_LENGTH,
+    REQUIRED_PERMISSIONS,
+    Scope,
+)
 from merlin.account.sign_ins import PAYLOAD, LoginState, SignIns
 from merlin.api import auth
 from merlin.api.auth import POLL_S, change_password, forget_sign_in, require_proof
@@ -75,7 +80,9 @@ async def sign_in_by_password(
         await auth.sign_in_by_password(request, response, user_name, password)
     except (Problem, Blocked) as error:
         wrong = refusal_text(context, error)
-        return _sign_in_page(context, back, status_of(error), name=name, wrong_words=wrong)
+        return _sign_in_page(
+            context, back, status_of(error), name=name, wrong_words=wrong
+        )
     return response
 
 
@@ -92,7 +99,11 @@ def _sign_in_page(
 
 
 @router.post("/sign-in/code")
-async def sign_in_by_code(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
+async def sign_in_by_code(
+    request: Request,
+    context: PublicContext,
+    next: Next = "/",  # noqa: A002
+) -> Response:
     """Start a login that is confirmed in the bot, and show its number and link."""
     cookie_response = Response()
     login, key, url = await auth.start_login(request, cookie_response)
@@ -130,7 +141,11 @@ def _code_page(
 
 
 @router.post("/sign-in/code/finish")
-async def finish(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
+async def finish(
+    request: Request,
+    context: PublicContext,
+    next: Next = "/",  # noqa: A002
+) -> Response:
     """Continue if the login was confirmed in the bot; else show its state."""
     back = local_address(next)
     response = seen_other(back)
@@ -214,7 +229,8 @@ async def _page(
         "offered": [
             scope
             for scope in Scope
-            if scope not in REQUIRED_PERMISSIONS or context.may(REQUIRED_PERMISSIONS[scope])
+            if scope not in REQUIRED_PERMISSIONS
+            or context.may(REQUIRED_PERMISSIONS[scope])
         ],
         "key": key,
         "secret": secret,
@@ -239,12 +255,18 @@ async def make_key(
     """Create a key and show it once."""
     typed = {"label": label, "scopes": scopes or (), "days": days}
     if not label.strip() or len(label) > MAX_LABEL_LENGTH or not scopes:
-        return await _page(context, wrong=context.say("key-needs"), form="key", key=typed)
+        return await _page(
+            context, wrong=context.say("key-needs"), form="key", key=typed
+        )
     try:
         await require_proof(request, context, current or None)
-        new_key = await context.write(accounts.make_key, context.actor, label, scopes, days or None)
+        new_key = await context.write(
+            accounts.make_key, context.actor, label, scopes, days or None
+        )
     except (Refused, Problem) as error:
-        return await _page(context, wrong=refusal_text(context, error), form="key", key=typed)
+        return await _page(
+            context, wrong=refusal_text(context, error), form="key", key=typed
+        )
     return await _page(context, secret=new_key.secret)
 
 
@@ -295,7 +317,9 @@ async def set_password(
         if password:
             await change_password(request, response, context, password, current or None)
     except (Refused, Problem) as error:
-        return await _page(context, wrong=refusal_text(context, error), form="password", name=name)
+        return await _page(
+            context, wrong=refusal_text(context, error), form="password", name=name
+        )
     return response
 
 
@@ -308,7 +332,9 @@ async def ask_erase(context: SignedInContext) -> Response:
 async def _erase_page(context: PageContext, wrong: str = "") -> Response:
     counts = await context.read(accounts.count_records, context.actor)
     view = {
-        "me": await context.read(accounts.read_own_account, context.actor, context.user),
+        "me": await context.read(
+            accounts.read_own_account, context.actor, context.user
+        ),
         "has_proof": await context.read(
             accounts.has_just_signed_in, context.actor, context.credential
         ),
@@ -336,7 +362,9 @@ async def erase(
     if awaited := await context.write(accounts.prepare_erasure, context.actor):
         return await _erase_page(context, text(context.language, awaited))
     counts, models = await context.write(accounts.erase_from_browser, context.actor)
-    stranger = replace(context, user=None, authority=Authority(), favourites=(), token="")
+    stranger = replace(
+        context, user=None, authority=Authority(), favourites=(), token=""
+    )
     records = accounts.list_record_kinds(counts)
     view = {"is_erased": True, "records": records, "models": models}
     response = render_page(stranger, "me_erase.html", view)
@@ -349,5 +377,7 @@ async def export(context: SignedInContext) -> Response:
     """Return all stored data of the person as a file."""
     data = await context.read(accounts.export, context.actor)
     content = json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace")
-    headers = {"Content-Disposition": f'attachment; filename="merlin-{context.user_id}.json"'}
+    headers = {
+        "Content-Disposition": f'attachment; filename="merlin-{context.user_id}.json"'
+    }
     return Response(content, headers=headers, media_type="application/json")

@@ -54,7 +54,11 @@ router = page_router()
 
 
 async def render_board(
-    context: PageContext, template: str, board_query: BoardQuery, dataset: str = "", **more: object
+    context: PageContext,
+    template: str,
+    board_query: BoardQuery,
+    dataset: str = "",
+    **more: object,
 ) -> Response:
     """Return the page, or its board for a script, of one dataset or ("") of all.
 
@@ -64,12 +68,20 @@ async def render_board(
     found: list[Card] = []
     if board_query.commit:
         found = await context.read(
-            partial(read_commit, commit=board_query.commit, dataset=dataset), context.actor
+            partial(read_commit, commit=board_query.commit, dataset=dataset),
+            context.actor,
         )
     opened = {card.dataset: card for card in found}
     tasks = [task for task in context.tasks if dataset in ("", task.dataset)]
     waiting = sum(task.count for task in context.tasks)
-    state = board.rows, board.silent_since, board.is_telegram_down, opened, tasks, waiting
+    state = (
+        board.rows,
+        board.silent_since,
+        board.is_telegram_down,
+        opened,
+        tasks,
+        waiting,
+    )
     content = repr(state).encode("utf-8", "replace")
     tag = hashlib.sha256(content).hexdigest()[:20]
     if board_query.seen == tag:
@@ -137,7 +149,9 @@ def _board_href(context: PageContext, dataset: str) -> str:
 @router.get("/datasets/{dataset}/over-time")
 async def show_over_time(context: TeacherContext, dataset: EditedDataset) -> Response:
     """Return the right answers of a dataset's models, and its questions by week, as charts."""
-    found = await context.read(partial(read_over_time, dataset=dataset.name), context.actor)
+    found = await context.read(
+        partial(read_over_time, dataset=dataset.name), context.actor
+    )
     columns = [[week.counts[outcome] for outcome in Outcome] for week in found.weeks]
     top = choose_top(max(map(sum, columns), default=1))
     view = {
@@ -170,7 +184,9 @@ async def show_course_board(
     context: TeacherContext, course: LedCourse, query: RequestedBoard
 ) -> Response:
     """Return the board of a course."""
-    return await render_board(context, "teach_board.html", query, course.slug, course=course)
+    return await render_board(
+        context, "teach_board.html", query, course.slug, course=course
+    )
 
 
 @router.get("/admin")

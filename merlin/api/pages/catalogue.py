@@ -90,7 +90,9 @@ Card = tuple[Course, Pieces, Pieces, bool]
 async def show_front(context: PublicContext, q: str = "") -> Response:
     """Return the front page."""
     query = " ".join(q[:MAX_QUERY_LENGTH].split())
-    return render_page(context, "catalogue.html", {"list": await list_view(context, query)})
+    return render_page(
+        context, "catalogue.html", {"list": await list_view(context, query)}
+    )
 
 
 async def list_view(context: PageContext, query: str) -> dict[str, object]:
@@ -103,7 +105,9 @@ async def list_view(context: PageContext, query: str) -> dict[str, object]:
     matches = context.courses.courses
     result = SearchResult()
     if query:
-        hits, result = await context.services.read(courses.search, query, max(len(all_courses), 1))
+        hits, result = await context.services.read(
+            courses.search, query, max(len(all_courses), 1)
+        )
         matches = [hit for hit in hits if hit.course_id in context.courses.by_id]
     total = len(matches)
     meant = result.suggestion
@@ -111,12 +115,16 @@ async def list_view(context: PageContext, query: str) -> dict[str, object]:
     return {
         "query": query,
         "count": _count(context, total, len(all_courses)),
-        "terms": _list_semesters(context, matches[:MAX_CARDS], result, is_whole=not query),
+        "terms": _list_semesters(
+            context, matches[:MAX_CARDS], result, is_whole=not query
+        ),
         "counts": partial(counts, context),
         "state": partial(_state, context, states),
         "favourites": {course.course_id for course in context.favourites},
         "result": context.say("found", count=total) if query else "",
-        "meant": context.say("search-corrected", query=query, meant=meant) if meant else "",
+        "meant": context.say("search-corrected", query=query, meant=meant)
+        if meant
+        else "",
         "more": max(total - MAX_CARDS, 0),
     }
 
@@ -127,7 +135,11 @@ def _state(context: PageContext, states: Mapping[str, str], course: Course) -> B
 
 
 def _list_semesters(
-    context: PageContext, matches: Sequence[Course], result: SearchResult, *, is_whole: bool
+    context: PageContext,
+    matches: Sequence[Course],
+    result: SearchResult,
+    *,
+    is_whole: bool,
 ) -> list[tuple[int, str, list[Card]]]:
     totals = context.courses.semesters
     terms = defaultdict[int, list[Card]](list)
@@ -139,7 +151,9 @@ def _list_semesters(
     listed = []
     for semester, cards in sorted(terms.items()):
         total = totals[semester]
-        listed.append((semester, _count(context, total if is_whole else len(cards), total), cards))
+        listed.append(
+            (semester, _count(context, total if is_whole else len(cards), total), cards)
+        )
     return listed
 
 
@@ -153,7 +167,9 @@ def counts(context: PageContext, course: Course) -> str:
     """Return "8 лекций · 4 семинара · 5 лаб."."""
     by_kind = course.counts
     labels = [
-        context.say(f"count-{kind}", count=by_kind[kind]) for kind in KINDS if by_kind.get(kind)
+        context.say(f"count-{kind}", count=by_kind[kind])
+        for kind in KINDS
+        if by_kind.get(kind)
     ]
     return " · ".join(labels) or context.say("count-none")
 
@@ -218,7 +234,9 @@ def describe_file(context: PageContext, url: str) -> tuple[str, str]:
 @router.get("/courses/{course_id}/materials/{material_id}")
 async def material(context: PublicContext, course_id: Id, material_id: Id) -> Response:
     """Return a material's page; the material must belong to this course."""
-    material_view = await context.read(courses.read_material, context.actor, course_id, material_id)
+    material_view = await context.read(
+        courses.read_material, context.actor, course_id, material_id
+    )
     course = material_view.course
     this = material_view.material
     materials = material_view.materials
@@ -230,7 +248,11 @@ async def material(context: PublicContext, course_id: Id, material_id: Id) -> Re
         if other.text
     )
     body, contents = await asyncio.to_thread(
-        render_markdown, material_view.text or "", context.language, this.text, addresses
+        render_markdown,
+        material_view.text or "",
+        context.language,
+        this.text,
+        addresses,
     )
     host, kind = describe_file(context, this.file_url)
     view = {

@@ -72,7 +72,11 @@ async def begin_talk(context: PublicContext, course: OneCourse) -> Response:
 
 @router.get("/courses/{course_id}/chat/{session_id:int}")
 async def show_talk(
-    context: PublicContext, course: OneCourse, session_id: Id, turn: Number = 0, doing: Doing = ""
+    context: PublicContext,
+    course: OneCourse,
+    session_id: Id,
+    turn: Number = 0,
+    doing: Doing = "",
 ) -> Response:
     """Return a session; `doing` is the form that is open within a turn."""
     if context.user is None:
@@ -81,7 +85,9 @@ async def show_talk(
 
 
 @router.post("/courses/{course_id}/chat/{session_id}/delete")
-async def delete_talk(context: SignedInContext, course_id: Id, session_id: Id) -> Response:
+async def delete_talk(
+    context: SignedInContext, course_id: Id, session_id: Id
+) -> Response:
     """Delete a session; does nothing if it is already deleted."""
     with suppress(NotFound):
         await context.write(sessions.delete, context.actor, session_id)
@@ -118,24 +124,39 @@ async def ask(
         return await _render_refusal(context, course, session_id, q, wrong)
     place = course_chat.place_of(context.actor, course)
     question = ChatQuestion(
-        context.user, context.language, number, place, question_text, message_id=message_id
+        context.user,
+        context.language,
+        number,
+        place,
+        question_text,
+        message_id=message_id,
     )
     # Without a script, a browser ends the first request of a double submit.
-    asking = TurnStream(context, question, session_id, is_stoppable=is_script or not once)
+    asking = TurnStream(
+        context, question, session_id, is_stoppable=is_script or not once
+    )
     try:
         await asking.wait_for_reservation()
         if is_script:
             return StreamingResponse(
-                asking.events(), headers={"X-Accel-Buffering": "no"}, media_type=EVENT_STREAM
+                asking.events(),
+                headers={"X-Accel-Buffering": "no"},
+                media_type=EVENT_STREAM,
             )
         await asking.reply()
     except course_chat.AskedAlready as error:
         earlier = error.turn
-        return seen_other(_turn_href(course, earlier.question.session_id, earlier.turn_id))
+        return seen_other(
+            _turn_href(course, earlier.question.session_id, earlier.turn_id)
+        )
     except (ApiError, Refused) as error:
-        wrong = str(error) if isinstance(error, ApiError) else refusal_text(context, error)
+        wrong = (
+            str(error) if isinstance(error, ApiError) else refusal_text(context, error)
+        )
         return await _render_refusal(context, course, session_id, question_text, wrong)
-    return seen_other(_turn_href(course, asking.turn.question.session_id, asking.turn.turn_id))
+    return seen_other(
+        _turn_href(course, asking.turn.question.session_id, asking.turn.turn_id)
+    )
 
 
 @router.post("/courses/{course_id}/chat/turns/{turn_id}")
@@ -160,19 +181,29 @@ async def judge(
         wrong = text(language, "fix-masked", kinds=kinds)
     else:
         try:
-            await context.write(course_chat.judge, context.actor, turn_id, act, answer, language)
+            await context.write(
+                course_chat.judge, context.actor, turn_id, act, answer, language
+            )
         except Refused as error:
             draft = answer
             wrong = refusal_text(context, error)
         else:
             if act != "allow" or not answer:
-                return seen_other(_turn_href(course, question.session_id, turn_id, doing))
+                return seen_other(
+                    _turn_href(course, question.session_id, turn_id, doing)
+                )
             # written before the consent was asked for
             draft = answer
             wrong = ""
     opened: Doing = "correct" if act == "correct" or answer else "tell"
     return await _page(
-        context, course, question.session_id, turn=turn_id, doing=opened, draft=draft, wrong=wrong
+        context,
+        course,
+        question.session_id,
+        turn=turn_id,
+        doing=opened,
+        draft=draft,
+        wrong=wrong,
     )
 
 
@@ -191,7 +222,8 @@ def _passage_href(course: Course, material: Material, paragraph: str) -> str:
     Source: wicg.github.io/scroll-to-text-fragment; other browsers show the material from the top.
     """
     first_line = next(
-        (candidate for candidate in paragraph.splitlines() if candidate[:1].isalpha()), ""
+        (candidate for candidate in paragraph.splitlines() if candidate[:1].isalpha()),
+        "",
     )
     match = re.match(r"[\w,.:;()«» -]*", first_line)
     place = " ".join(match[0].split()[:_PLACED_BY]) if match else ""
@@ -242,14 +274,18 @@ async def _page(
     )
     left, is_over = await _describe_quota(context)
     turn_before = None
-    questions = {each.id: each.question for each in chat.session.turns} if chat.session else {}
+    questions = (
+        {each.id: each.question for each in chat.session.turns} if chat.session else {}
+    )
     if doing == "correct" and chat.has_consent and turn in questions:
         turn_before = await services.read(
             read_turn_before, course.dataset, questions[turn], turn, context.language
         )
     answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
     render = partial(render_markdown, language=context.language)
-    html_by_answer = await asyncio.to_thread(lambda: {each: render(each)[0] for each in answers})
+    html_by_answer = await asyncio.to_thread(
+        lambda: {each: render(each)[0] for each in answers}
+    )
     view = {
         "course": course,
         "chat": _href(course),

@@ -60,7 +60,10 @@ def add_error_pages(app: FastAPI) -> None:
         response: Response = await respond(request, error)
         if not is_for_person(request):
             return response
-        if request.method == "GET" and response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        if (
+            request.method == "GET"
+            and response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+        ):
             return seen_other(_find_form_page(request))
         page = error_page(request, response.status_code)
         if "allow" in response.headers:
@@ -146,7 +149,9 @@ def error_page(
         "status": text_status,
         "case": getattr(request.state, "request_id", ""),
         "again": page_address(request) if may_pass else "",
-        "back": _find_form_page(request) if request.method == "POST" and refusal else "",
+        "back": _find_form_page(request)
+        if request.method == "POST" and refusal
+        else "",
     }
     bare = Layout(
         theme=get_chosen_theme(request),
@@ -200,5 +205,8 @@ class UploadRoute(PageRoute):
 _DEPENDENCIES = [Depends(_require_own_form)]
 # A router of pages.
 page_router = partial(
-    APIRouter, route_class=PageRoute, include_in_schema=False, dependencies=_DEPENDENCIES
+    APIRouter,
+    route_class=PageRoute,
+    include_in_schema=False,
+    dependencies=_DEPENDENCIES,
 )

@@ -99,7 +99,12 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "refunded-in-part": ("warn", "undo"),
         "refunded": ("", "undo"),
     },
-    "page-refund-state": {"wanted": WAIT, "sending": RUN, "done": ("ok", "undo"), "refused": BAD},
+    "page-refund-state": {
+        "wanted": WAIT,
+        "sending": RUN,
+        "done": ("ok", "undo"),
+        "refused": BAD,
+    },
     "page-request": {"waiting": WAIT, "working": RUN, "done": OK, "failed": BAD},
 }
 
@@ -124,7 +129,9 @@ def took(context: PageContext, job: JobView) -> str:
 
 def order_badge(context: PageContext, purchase: Purchase) -> Badge:
     """Return an order's state as a badge."""
-    return badge(context, "page-order", purchase.state_at(context.services.clock()).value)
+    return badge(
+        context, "page-order", purchase.state_at(context.services.clock()).value
+    )
 
 
 def goods(context: PageContext, promise: Promise) -> str:
@@ -132,7 +139,9 @@ def goods(context: PageContext, promise: Promise) -> str:
     title = promise.title_in(context.language)
     if promise.days is None:
         return context.say("goods", title=title)
-    return context.say("goods-for", title=title, days=context.say("days", count=promise.days))
+    return context.say(
+        "goods-for", title=title, days=context.say("days", count=promise.days)
+    )
 
 
 def plan_title(context: PageContext, name: str, otherwise: str = "") -> str:
@@ -177,9 +186,12 @@ _OF_LANGUAGE: Mapping[str, Callable[..., object]] = {
 
 def formatters(context: PageContext) -> Mapping[str, Callable[..., object]]:
     """Return the formatting functions of templates, as `fmt`."""
-    of_context = {formatter.__name__: partial(formatter, context) for formatter in _OF_CONTEXT}
+    of_context = {
+        formatter.__name__: partial(formatter, context) for formatter in _OF_CONTEXT
+    }
     of_language = {
-        name: partial(format_, context.language) for name, format_ in _OF_LANGUAGE.items()
+        name: partial(format_, context.language)
+        for name, format_ in _OF_LANGUAGE.items()
     }
     return {**of_context, **of_language}
 

@@ -34,13 +34,20 @@ Contents = Sequence[tuple[str, str]]
 
 @lru_cache(_KEPT_TEXTS)
 def render_markdown(
-    source: str, language: str, path: str = "", materials: tuple[tuple[str, str], ...] = ()
+    source: str,
+    language: str,
+    path: str = "",
+    materials: tuple[tuple[str, str], ...] = (),
 ) -> tuple[Markup, Contents]:
     """Return the HTML of the file `path`; `materials` are (file, address here).
 
     Interface texts in it are in `language`. A long text takes seconds: not on the event loop.
     """
-    env: dict[str, Any] = {"path": path, "materials": dict(materials), "language": language}
+    env: dict[str, Any] = {
+        "path": path,
+        "materials": dict(materials),
+        "language": language,
+    }
     if source.count("[") > MAX_BRACKETS:
         tokens = [Token("code_block", "code", 0, content=source)]
     else:
@@ -60,7 +67,9 @@ def render_markdown(
 
 @lru_cache(1)
 def _markdown() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False}).enable(
+        ["table", "strikethrough"]
+    )
     add_rules(parser)
     # Links are checked once, after parsing, when the page is known.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
@@ -81,7 +90,9 @@ def _with_anchors(tokens: Sequence[Token]) -> Contents:
                 anchor = f"part-{len(contents) + 1}"
                 token.attrSet("id", anchor)
                 inline = tokens[place + 1].children or ()
-                heading = "".join(child.content for child in inline if child.type != "image")
+                heading = "".join(
+                    child.content for child in inline if child.type != "image"
+                )
                 contents.append((anchor, heading.strip()))
         token.tag = f"h{level}"
     return contents
@@ -101,7 +112,9 @@ def _keep_numbers(tokens: Sequence[Token]) -> None:
             expected = number + 1
 
 
-def _with_safe_links(tokens: Sequence[Token], env: Mapping[str, Any]) -> Iterator[Token]:
+def _with_safe_links(
+    tokens: Sequence[Token], env: Mapping[str, Any]
+) -> Iterator[Token]:
     """Yield a line with allowed links only; images become links."""
     tags: list[str] = []
     for token in tokens:
@@ -125,12 +138,19 @@ def _with_safe_links(tokens: Sequence[Token], env: Mapping[str, Any]) -> Iterato
 def _link_attributes(address: str) -> dict[str, str | int | float]:
     """Return a link's attributes; an external one sends no referrer."""
     attributes: dict[str, str | int | float] = {"href": address} if address else {}
-    return attributes | ({"rel": "noopener noreferrer"} if address.startswith("https:") else {})
+    return attributes | (
+        {"rel": "noopener noreferrer"} if address.startswith("https:") else {}
+    )
 
 
 def _with_scrolled_tables(tokens: Sequence[Token], label: str) -> Iterator[Token]:
     """Yield the tokens with each table in a container that scrolls horizontally."""
-    attributes = {"class": "scroll", "tabindex": "0", "role": "group", "aria-label": label}
+    attributes = {
+        "class": "scroll",
+        "tabindex": "0",
+        "role": "group",
+        "aria-label": label,
+    }
     for token in tokens:
         if token.type == "table_open":
             yield Token("scroll_open", "div", 1, attrs={**attributes})
@@ -149,7 +169,9 @@ def _address(url: str, env: Mapping[str, Any]) -> str:
     if is_outside or not parts.path:
         is_good = _is_good_outside(parts) if is_outside else bool(parts.fragment)
         return url if is_good else ""
-    file = posixpath.normpath(posixpath.join(posixpath.dirname(env["path"]), unquote(parts.path)))
+    file = posixpath.normpath(
+        posixpath.join(posixpath.dirname(env["path"]), unquote(parts.path))
+    )
     return str(env["materials"].get(file, ""))
 
 

@@ -97,7 +97,9 @@ async def buy(
     needs_contact = _needs_contact(context)
     address = normalise_contact(form.contact) if needs_contact else ""
     if needs_contact and not address:
-        message = context.say("contact-wrong" if form.contact.strip() else "contact-none")
+        message = context.say(
+            "contact-wrong" if form.contact.strip() else "contact-none"
+        )
         return await _page(context, plan, form, wrong_contact=message)
     if plan.rub is None or plan.rub.minor != form.price:
         return await _page(context, plan, form, context.say("price-changed"))
@@ -122,7 +124,9 @@ async def redirect_to_payment(context: PageContext, purchase_id: str) -> Respons
         purchase = await orders.pay_order(context.services, context.actor, purchase_id)
     except PaymentError as error:
         reason = redact(str(error))
-        log.warning("a payment gateway call failed", purchase=purchase_id, reason=reason)
+        log.warning(
+            "a payment gateway call failed", purchase=purchase_id, reason=reason
+        )
         return seen_other(f"{order}?said=silent")
     except MerlinError:
         # It is over or of another gateway: the order's page explains it.
@@ -137,7 +141,11 @@ def _needs_contact(context: PageContext) -> bool:
 
 
 async def _page(
-    context: PageContext, plan: Plan, form: CheckoutForm, wrong: str = "", wrong_contact: str = ""
+    context: PageContext,
+    plan: Plan,
+    form: CheckoutForm,
+    wrong: str = "",
+    wrong_contact: str = "",
 ) -> Response:
     shop = context.services.config.payments.yookassa
     terms = await context.read(read_terms, context.actor)
@@ -161,7 +169,11 @@ async def _page(
 
 
 def _describe_state(
-    context: PageContext, details: OrderDetails, state: PurchaseState, *, is_silent: bool
+    context: PageContext,
+    details: OrderDetails,
+    state: PurchaseState,
+    *,
+    is_silent: bool,
 ) -> str:
     """Return the state of the order in one or two sentences."""
     purchase = details.purchase
@@ -183,7 +195,9 @@ def _describe_state(
     return context.say(f"order-lead-{name}", **arguments)
 
 
-def _buy_again_href(context: PageContext, purchase: Purchase, state: PurchaseState) -> str:
+def _buy_again_href(
+    context: PageContext, purchase: Purchase, state: PurchaseState
+) -> str:
     """Return where to buy the same again, if this order is over and the plan is still sold."""
     if state.is_open:
         return ""
@@ -296,7 +310,10 @@ async def cancel(context: SignedInContext, purchase: OwnOrder) -> Response:
 
 async def _refresh(context: PageContext, purchase: Purchase) -> tuple[Purchase, bool]:
     """Return the order after a gateway check, and whether the gateway was too slow."""
-    is_ours = context.services.gateway is not None and purchase.order.gateway is Gateway.YOOKASSA
+    is_ours = (
+        context.services.gateway is not None
+        and purchase.order.gateway is Gateway.YOOKASSA
+    )
     is_young = context.services.clock() - purchase.created_at < POLL_DURATION
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):
         return purchase, False
@@ -306,12 +323,16 @@ async def _refresh(context: PageContext, purchase: Purchase) -> tuple[Purchase, 
     ctx = context.services
     actor = context.actor
     try:
-        return await orders.poll_order(ctx, actor, purchase.purchase_id, GATEWAY_TIMEOUT_S), False
+        return await orders.poll_order(
+            ctx, actor, purchase.purchase_id, GATEWAY_TIMEOUT_S
+        ), False
     except TimeoutError:
         return purchase, True
 
 
-async def _view(context: PageContext, purchase: Purchase, *, is_silent: bool) -> dict[str, object]:
+async def _view(
+    context: PageContext, purchase: Purchase, *, is_silent: bool
+) -> dict[str, object]:
     """Return the template values of an order's page.
 
     `lead` describes the state; `is_silent`: the gateway has not answered. `has_page`: a payment
@@ -329,7 +350,9 @@ async def _view(context: PageContext, purchase: Purchase, *, is_silent: bool) ->
     details, packs, bot_href = await services.store.read(read)
     purchase = details.purchase
     formats = details.purchase.order.promise.pack
-    keys = {pack_key(grant.entry_id, kind) for grant in details.grants for kind in formats}
+    keys = {
+        pack_key(grant.entry_id, kind) for grant in details.grants for kind in formats
+    }
     state = purchase.state_at(context.services.clock())
     by_card = purchase.order.gateway is Gateway.YOOKASSA
     waits = state.is_open

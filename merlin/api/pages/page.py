@@ -163,7 +163,9 @@ def refusal_text(context: PageContext, error: Exception) -> str:
         case Problem():
             if error.status is HTTPStatus.NOT_FOUND:
                 raise error
-            return text(context.language, f"api-problem-{error.code}", **error.arguments)
+            return text(
+                context.language, f"api-problem-{error.code}", **error.arguments
+            )
         case ValidationError():
             return " ".join(_field_errors(context, error))
         case MerlinError():
@@ -177,8 +179,14 @@ FIELD_LABELS: Mapping[str, str] = {
     "question": "example-question",
     "answer": "example-answer",
     "tags": "example-tags",
-    **{name: name.replace("_", "-") for name in ("name_ru", "name_en", "about_ru", "about_en")},
-    **{name: name.replace("_", "-") for name in ("title_ru", "title_en", "file_url", "active")},
+    **{
+        name: name.replace("_", "-")
+        for name in ("name_ru", "name_en", "about_ru", "about_en")
+    },
+    **{
+        name: name.replace("_", "-")
+        for name in ("title_ru", "title_en", "file_url", "active")
+    },
     "kind": "kind-of",
     "text": "text-markdown",
     "lesson": "lesson-number",
@@ -189,7 +197,9 @@ FIELD_LABELS: Mapping[str, str] = {
 
 def _field_errors(context: PageContext, error: ValidationError) -> Iterator[str]:
     faults = error.errors()
-    for fault, item in zip(faults, validation_errors(faults, context.language), strict=False):
+    for fault, item in zip(
+        faults, validation_errors(faults, context.language), strict=False
+    ):
         label = FIELD_LABELS.get(str(fault["loc"][0])) if fault["loc"] else None
         yield f"{context.say(label)}: {item['detail']}" if label else item["detail"]
 
@@ -199,7 +209,11 @@ async def page_context(request: Request, caller: Anyone) -> PageContext:
 
     def read(ctx: Context) -> tuple[ActiveCourses, list[Course], list[Task]]:
         actor = caller.actor
-        return ctx.read_courses(), courses.list_favourites(ctx, actor), list_tasks(ctx, actor)
+        return (
+            ctx.read_courses(),
+            courses.list_favourites(ctx, actor),
+            list_tasks(ctx, actor),
+        )
 
     active, favourites, tasks = await services_of(request).read(read)
     return view_of(
@@ -231,12 +245,24 @@ def require_page_permission(
 
 
 SignedInContext = Annotated[PageContext, Depends(require_page_permission())]
-TeacherContext = Annotated[PageContext, Depends(require_page_permission(Permission.EDIT_MATERIALS))]
-ViewerContext = Annotated[PageContext, Depends(require_page_permission(Permission.WATCH))]
-LauncherContext = Annotated[PageContext, Depends(require_page_permission(Permission.LAUNCH))]
-PromoterContext = Annotated[PageContext, Depends(require_page_permission(Permission.PROMOTE))]
-RefundContext = Annotated[PageContext, Depends(require_page_permission(Permission.REFUNDS))]
-UserAdminContext = Annotated[PageContext, Depends(require_page_permission(Permission.USERS))]
+TeacherContext = Annotated[
+    PageContext, Depends(require_page_permission(Permission.EDIT_MATERIALS))
+]
+ViewerContext = Annotated[
+    PageContext, Depends(require_page_permission(Permission.WATCH))
+]
+LauncherContext = Annotated[
+    PageContext, Depends(require_page_permission(Permission.LAUNCH))
+]
+PromoterContext = Annotated[
+    PageContext, Depends(require_page_permission(Permission.PROMOTE))
+]
+RefundContext = Annotated[
+    PageContext, Depends(require_page_permission(Permission.REFUNDS))
+]
+UserAdminContext = Annotated[
+    PageContext, Depends(require_page_permission(Permission.USERS))
+]
 
 
 async def require_led_course(context: TeacherContext, course_id: Id) -> Course:
@@ -296,13 +322,18 @@ def layout_of(context: PageContext) -> Layout:
     here = context.here
     path = context.request.scope["path"]
     user = context.user
-    other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
+    other_language = next(
+        candidate for candidate in LANGUAGES if candidate != context.language
+    )
     return Layout(
         theme=context.theme,
         here=here,
         language_href=browser.with_preference(here, "lang", other_language),
         links=header_links(
-            context.request, context.language, context, sum(task.count for task in context.tasks)
+            context.request,
+            context.language,
+            context,
+            sum(task.count for task in context.tasks),
         ),
         sections=_links(path, context.language, context, "section", ADMIN_SECTIONS)
         if _is_within(path, "/admin")
@@ -314,7 +345,9 @@ def layout_of(context: PageContext) -> Layout:
         is_in_telegram=is_in_telegram(context.request),
         lacks_zone=context.request.method == "GET"
         and user is not None
-        and not (user.zone or browser.read_cookie(context.request, browser.ZONE_COOKIE)),
+        and not (
+            user.zone or browser.read_cookie(context.request, browser.ZONE_COOKIE)
+        ),
     )
 
 
@@ -348,7 +381,10 @@ def header_links(
     """Return the links of the header; `waiting` for teachers; None: an unidentified caller."""
     path = request.scope["path"]
     links = _links(path, language, caller, "nav", SECTIONS)
-    links = tuple(replace(link, count=waiting) if link.href == "/teach" else link for link in links)
+    links = tuple(
+        replace(link, count=waiting) if link.href == "/teach" else link
+        for link in links
+    )
     if not plans_for_sale(request.app.state.services.plans):
         return links
     is_shop = any(_is_within(path, section) for section in _SHOP)
@@ -356,11 +392,17 @@ def header_links(
 
 
 def _links(
-    path: str, language: str, caller: Caller | None, family: str, sections: tuple[Section, ...]
+    path: str,
+    language: str,
+    caller: Caller | None,
+    family: str,
+    sections: tuple[Section, ...],
 ) -> tuple[Link, ...]:
     """Return the sections that the person may open; the current one is marked."""
     # The longest matching address, as all admin sections begin with /admin.
-    here = max((href for href, _, _ in sections if _is_within(path, href)), key=len, default="")
+    here = max(
+        (href for href, _, _ in sections if _is_within(path, href)), key=len, default=""
+    )
     return tuple(
         Link(href, text(language, f"page-{family}-{name}"), href == here)
         for href, name, right in sections
@@ -377,18 +419,28 @@ def _is_within(path: str, section: str) -> bool:
 
 
 def render_page(
-    context: PageContext, template: str, view: Mapping[str, object], *, status: int = 200
+    context: PageContext,
+    template: str,
+    view: Mapping[str, object],
+    *,
+    status: int = 200,
 ) -> Response:
     """Return a page with its layout."""
     page = render_template(
-        template, context.language, f=layout_of(context), fmt=formatters(context), **view
+        template,
+        context.language,
+        f=layout_of(context),
+        fmt=formatters(context),
+        **view,
     )
     response = page_response(page, HTTPStatus(status))
     browser.note_preferences(response, context.request, context.language)
     return response
 
 
-def render_fragment(context: PageContext, template: str, view: Mapping[str, object]) -> Response:
+def render_fragment(
+    context: PageContext, template: str, view: Mapping[str, object]
+) -> Response:
     """Return a part of a page, which a script inserts."""
     page = render_template(template, context.language, fmt=formatters(context), **view)
     return page_response(page)

@@ -46,7 +46,9 @@ Line = tuple[str, bool]
 def plan_features(context: PageContext, plan: Plan) -> list[Line]:
     """Return the features of a plan or pack, one per line."""
     if plan.is_pack:
-        return [(amount_of(context, *amount), True) for amount in plan.questions.items()]
+        return [
+            (amount_of(context, *amount), True) for amount in plan.questions.items()
+        ]
     allowances = {kind: allowance_of(plan, kind) for kind in Format}
     lines = [
         (allowance_text(allowance, context.language, kind), not allowance.is_closed)
@@ -55,7 +57,9 @@ def plan_features(context: PageContext, plan: Plan) -> list[Line]:
     if not any(is_limited(allowance) for allowance in allowances.values()):
         lines = [(context.say("brings-any"), True)]
     # Missing features come last.
-    return sorted([*lines, *_list_other_features(context, plan)], key=lambda line: not line[1])
+    return sorted(
+        [*lines, *_list_other_features(context, plan)], key=lambda line: not line[1]
+    )
 
 
 def _list_other_features(context: PageContext, plan: Plan) -> Iterator[Line]:
@@ -67,7 +71,11 @@ def _list_other_features(context: PageContext, plan: Plan) -> Iterator[Line]:
 def takes_roubles(context: PageContext, plan: Plan) -> bool:
     """Return whether the plan can be paid in roubles on this page."""
     services = context.services
-    if plan.rub is None or services.config.payments.yookassa is None or services.gateway is None:
+    if (
+        plan.rub is None
+        or services.config.payments.yookassa is None
+        or services.gateway is None
+    ):
         return False
     return _accepts_roubles(context, plan.name)
 
@@ -92,7 +100,10 @@ def can_open_payment_page(context: PageContext, purchase: Purchase) -> bool:
     if shop is None or not can_pay_here(context, purchase):
         return False
     safe = "http://" if shop.base_url.startswith("http://") else "https://"
-    return purchase.pay_url.startswith(("https://", safe)) and purchase.pay_url.isprintable()
+    return (
+        purchase.pay_url.startswith(("https://", safe))
+        and purchase.pay_url.isprintable()
+    )
 
 
 def can_pay_here(context: PageContext, purchase: Purchase) -> bool:
@@ -132,7 +143,9 @@ def _list_other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
             title = plan.title_in(context.language)
             day = until(context, ends)
             lines.append(
-                context.say("plan-also" if ends > now else "plan-ended", plan=title, day=day)
+                context.say(
+                    "plan-also" if ends > now else "plan-ended", plan=title, day=day
+                )
             )
     return lines
 

@@ -22,18 +22,27 @@ class TurnStream(QuestionStream):
     is_kept = True
 
     def __init__(
-        self, context: PageContext, question: ChatQuestion, session_id: int, *, is_stoppable: bool
+        self,
+        context: PageContext,
+        question: ChatQuestion,
+        session_id: int,
+        *,
+        is_stoppable: bool,
     ) -> None:
         self._question = question
         self._session_id = session_id
-        asker = find_asker(context.services, question.user, question.language, question.number)
+        asker = find_asker(
+            context.services, question.user, question.language, question.number
+        )
         super().__init__(context.request, asker, is_stoppable=is_stoppable)
 
     def reserve(self) -> Reserved:
         """Store the question and reserve it. Raises ApiError, NotFound, AskedAlready."""
         ctx = self.services
         question = self._question
-        self.conversation, self.turn = course_chat.open_turn(ctx, question, self._session_id)
+        self.conversation, self.turn = course_chat.open_turn(
+            ctx, question, self._session_id
+        )
         if self.conversation.refusal is not None:
             raise quota_error(self.asker, self.conversation.refusal, ctx.clock())
         messages = (*self.conversation.history, Message("user", question.text))
@@ -51,8 +60,12 @@ class TurnStream(QuestionStream):
         if reply.ending is Ending.STOPPED:
             note_text = text(language, "page-stopped")
         else:
-            note_text = str(reply_error(reply, language) or answer_note(language, reply))
-        course_chat.close_turn(self.services, self.conversation, self.turn, reply, note_text)
+            note_text = str(
+                reply_error(reply, language) or answer_note(language, reply)
+            )
+        course_chat.close_turn(
+            self.services, self.conversation, self.turn, reply, note_text
+        )
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the ids of turn and session, then the answer's pieces, as events."""

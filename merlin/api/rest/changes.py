@@ -103,8 +103,14 @@ class EditCall:
         try:
             change = await changes.submit(ctx, actor, dataset, make)
         except StaleEdit as error:
-            values = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
-            return problem_response(request, Problem(HTTPStatus.CONFLICT, "stale"), **values)
+            values = {
+                "yours": error.yours,
+                "theirs": error.theirs,
+                "revision": error.revision,
+            }
+            return problem_response(
+                request, Problem(HTTPStatus.CONFLICT, "stale"), **values
+            )
         except EditNotGood as error:
             findings = [
                 FindingShown.from_object(finding, language).model_dump(mode="json")
@@ -125,9 +131,15 @@ ChangeList = TypedDict("ChangeList", {"changes": list[ChangeShown]})
 @router.get("", summary="List edits")
 async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     """Return the caller's edits, for admins everyone's, newest first."""
-    views = await caller.read(changes.list_recent, caller.actor, page.size + 1, page.after(""))
+    views = await caller.read(
+        changes.list_recent, caller.actor, page.size + 1, page.after("")
+    )
     part_views = page.take_part(views, lambda view: view.id)
-    return {"changes": [ChangeShown.from_object(view, caller.language) for view in part_views]}
+    return {
+        "changes": [
+            ChangeShown.from_object(view, caller.language) for view in part_views
+        ]
+    }
 
 
 @router.get("/{change_id}", summary="Get an edit")
@@ -138,7 +150,9 @@ async def show_change(caller: MaterialEditor, change_id: Hex) -> ChangeShown:
     )
 
 
-example_router = operation_router(prefix="/api/datasets/{dataset}/examples", tags=["examples"])
+example_router = operation_router(
+    prefix="/api/datasets/{dataset}/examples", tags=["examples"]
+)
 
 MAX_TAGS = 50
 _TAG_LETTERS = 64
@@ -172,7 +186,11 @@ class ExampleBody(Body):
     responses=problems(409),
 )
 async def add_example(
-    request: Request, response: Response, caller: SignedIn, dataset: Name, body: ExampleBody
+    request: Request,
+    response: Response,
+    caller: SignedIn,
+    dataset: Name,
+    body: ExampleBody,
 ) -> ChangeShown | ProposalView | Response:
     """Submit an edit that adds the example; without permission to edit, a proposal.
 

@@ -39,8 +39,14 @@ from merlin.dataset.spec import MaterialKind
 
 Json = dict[str, Any]
 # Clients depend on these names in every language.
-TYPES: Mapping[str, str] = {"lecture": "Лекция", "seminar": "Семинар", "lab": "Лабораторная работа"}
-_CODES = {word.casefold(): code for code, word in TYPES.items()} | {kind: kind for kind in KINDS}
+TYPES: Mapping[str, str] = {
+    "lecture": "Лекция",
+    "seminar": "Семинар",
+    "lab": "Лабораторная работа",
+}
+_CODES = {word.casefold(): code for code, word in TYPES.items()} | {
+    kind: kind for kind in KINDS
+}
 TYPE_VALUES = ["", *KINDS, *TYPES.values()]
 
 
@@ -61,7 +67,9 @@ class CourseShown(Shape):
     counts: Counts
 
 
-SemesterShown = TypedDict("SemesterShown", {"number": int, "courses": list[CourseShown]})
+SemesterShown = TypedDict(
+    "SemesterShown", {"number": int, "courses": list[CourseShown]}
+)
 Grouped = TypedDict("Grouped", {"semesters": list[SemesterShown]})
 
 
@@ -84,7 +92,8 @@ class MaterialShown(Shape):
 
 # The materials of a course, by type, then lesson.
 MaterialsShown = TypedDict(
-    "MaterialsShown", {"course_id": int, "course_name": str, "materials": list[MaterialShown]}
+    "MaterialsShown",
+    {"course_id": int, "course_name": str, "materials": list[MaterialShown]},
 )
 
 
@@ -93,7 +102,9 @@ class MaterialWhole(MaterialShown):
 
     course_id: int
     course_name: str
-    text: str | None = Field(description="Text in Markdown; null if there is only a file.")
+    text: str | None = Field(
+        description="Text in Markdown; null if there is only a file."
+    )
 
 
 class Favourite(BaseModel):
@@ -118,7 +129,9 @@ def kind_of(value: str) -> str | None:
         return None
     kind = _CODES.get(value.strip().casefold())
     if kind is None:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no-type", types=", ".join(TYPE_VALUES[1:]))
+        raise Problem(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "no-type", types=", ".join(TYPE_VALUES[1:])
+        )
     return kind
 
 
@@ -129,14 +142,18 @@ CACHED: dict[int | str, dict[str, Any]] = {
 course_router = operation_router(prefix="/api", tags=["courses"], responses=CACHED)
 
 
-@course_router.get("/courses", summary="List courses", response_model=list[CourseShown] | Grouped)
+@course_router.get(
+    "/courses", summary="List courses", response_model=list[CourseShown] | Grouped
+)
 async def list_courses(
     request: Request,
     group: Annotated[
-        Literal["semester"] | None, Query(description="`semester` groups the courses by semester.")
+        Literal["semester"] | None,
+        Query(description="`semester` groups the courses by semester."),
     ] = None,
     semester: Annotated[
-        int | None, Query(ge=1, le=100, description="Return only courses of this semester.")
+        int | None,
+        Query(ge=1, le=100, description="Return only courses of this semester."),
     ] = None,
 ) -> Response:
     """Return the active courses, sorted by semester, then slug."""
@@ -148,12 +165,18 @@ async def list_courses(
         if group is None:
             return items
         semesters = groupby(items, key=lambda course: course.semester)
-        return {"semesters": [{"number": number, "courses": [*each]} for number, each in semesters]}
+        return {
+            "semesters": [
+                {"number": number, "courses": [*each]} for number, each in semesters
+            ]
+        }
 
     return await catalogue_answer(request, make)
 
 
-@course_router.get("/courses/{course_id}", summary="Get a course", response_model=CourseShown)
+@course_router.get(
+    "/courses/{course_id}", summary="Get a course", response_model=CourseShown
+)
 async def get_course(request: Request, course_id: Id) -> Response:
     """Return an active course."""
 
@@ -224,7 +247,9 @@ Words = Annotated[
 ]
 
 
-@search_router.get("/courses/search", summary="Search courses", response_model=list[CourseShown])
+@search_router.get(
+    "/courses/search", summary="Search courses", response_model=list[CourseShown]
+)
 async def search_courses(
     request: Request,
     query: Words,
@@ -272,13 +297,20 @@ async def list_favourites(caller: SignedIn) -> list[CourseShown]:
     summary="Add a favourite course",
     status_code=HTTPStatus.CREATED,
     responses={
-        200: {"model": CourseShown, "description": "The course already was a favourite"},
+        200: {
+            "model": CourseShown,
+            "description": "The course already was a favourite",
+        },
         **problems(409),
     },
 )
-async def add_favourite(body: Favourite, caller: Keeper, response: Response) -> CourseShown:
+async def add_favourite(
+    body: Favourite, caller: Keeper, response: Response
+) -> CourseShown:
     """Add an active course; 201 if it was added, 200 if it already was a favourite."""
-    is_new, course = await caller.write(courses.add_favourite, caller.actor, body.course_id)
+    is_new, course = await caller.write(
+        courses.add_favourite, caller.actor, body.course_id
+    )
     if not is_new:
         response.status_code = HTTPStatus.OK
     return CourseShown.from_object(course, caller.language)

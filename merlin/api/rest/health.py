@@ -32,7 +32,9 @@ async def healthz(request: Request) -> Response:
     """Return 200 while the process is running; checks nothing that a restart could not fix."""
     response = JSONResponse({"status": "ok"})
     with suppress(OSError):
-        response.headers[INSTALLATION_HEADER] = installation_id(services_of(request).config)
+        response.headers[INSTALLATION_HEADER] = installation_id(
+            services_of(request).config
+        )
     return response
 
 
@@ -42,7 +44,9 @@ async def readyz(request: Request) -> Response:
     require_monitoring_address(request)
     state = await database_state(services_of(request))
     is_ready = state == "ok"
-    return JSONResponse({"ready": is_ready, "database": state}, 200 if is_ready else 503)
+    return JSONResponse(
+        {"ready": is_ready, "database": state}, 200 if is_ready else 503
+    )
 
 
 async def database_state(services: ApiServices) -> str:
@@ -61,7 +65,9 @@ async def wait_for_database(answer: Awaitable[T]) -> T:
     except (MerlinError, TimeoutError) as error:
         reason = redact(str(error)) or f"no answer within {ANSWER_S:g} seconds"
         log.warning("the database did not answer", reason=reason)
-        raise MerlinError(reason, getattr(error, "key", "unhealthy-database")) from error
+        raise MerlinError(
+            reason, getattr(error, "key", "unhealthy-database")
+        ) from error
 
 
 def require_monitoring_address(request: Request) -> None:

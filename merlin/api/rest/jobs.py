@@ -38,7 +38,9 @@ class RequestShown(Shape):
     state: RequestState
     asked_at: datetime
     arguments: dict[str, Any]
-    result: dict[str, Any] | None = Field(description="Result of a completed request; else null.")
+    result: dict[str, Any] | None = Field(
+        description="Result of a completed request; else null."
+    )
     reason: str = Field(
         description='Reason for the failure, in the caller\'s language; "" if it did not fail.'
     )
@@ -76,7 +78,9 @@ def failure(request: StoredRequest, language: str) -> str:
 RequestAct = Callable[..., StoredRequest]
 
 
-async def submit_request(caller: Caller, act: RequestAct, response: Response) -> RequestShown:
+async def submit_request(
+    caller: Caller, act: RequestAct, response: Response
+) -> RequestShown:
     """Return the stored request; the response tells its location."""
     stored = await caller.write(act, caller.actor)
     response.headers["Location"] = f"/api/requests/{stored.request_id}"
@@ -107,7 +111,9 @@ class Launch(Body):
 
 
 @router.get("", summary="List jobs")
-async def list_jobs(caller: JobViewer, page: Part, dataset: DatasetName = "") -> JobList:
+async def list_jobs(
+    caller: JobViewer, page: Part, dataset: DatasetName = ""
+) -> JobList:
     """Return the fine-tune jobs, newest first."""
     return {"jobs": await part(caller, page, dataset, jobs.list_recent)}
 
@@ -119,15 +125,21 @@ async def show_job(caller: JobViewer, job_id: Id) -> JobDetails:
 
 
 @router.post("", summary="Launch a job", **REQUEST_ROUTE)
-async def launch_job(caller: JobLauncher, body: Launch, response: Response) -> RequestShown:
+async def launch_job(
+    caller: JobLauncher, body: Launch, response: Response
+) -> RequestShown:
     """Request a fine-tune job for the newest build.
 
     The daemon checks the budget and the base model's shutdown date.
     """
-    return await submit_request(caller, partial(jobs.launch, dataset=body.dataset), response)
+    return await submit_request(
+        caller, partial(jobs.launch, dataset=body.dataset), response
+    )
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", **REQUEST_ROUTE)
-async def cancel_job(caller: JobLauncher, job_id: Id, response: Response) -> RequestShown:
+async def cancel_job(
+    caller: JobLauncher, job_id: Id, response: Response
+) -> RequestShown:
     """Request the cancellation of a job."""
     return await submit_request(caller, partial(jobs.cancel, job_id=job_id), response)

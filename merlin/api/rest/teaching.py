@@ -41,7 +41,8 @@ MAX_TEACHERS = 100
 # The revision that the editor saw.
 Revision = Annotated[Line, Field(max_length=64)]
 Kind = Annotated[
-    Line, Field(min_length=1, max_length=40, json_schema_extra={"enum": TYPE_VALUES[1:]})
+    Line,
+    Field(min_length=1, max_length=40, json_schema_extra={"enum": TYPE_VALUES[1:]}),
 ]
 # No user or password: text before an @ misleads people.
 Address = Annotated[
@@ -60,23 +61,27 @@ class MaterialBody(Body):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        json_schema_extra={"anyOf": [required_schema("text"), required_schema("file_url")]},
+        json_schema_extra={
+            "anyOf": [required_schema("text"), required_schema("file_url")]
+        },
     )
 
     title: Title
     type: Kind
     lesson: Annotated[int, Field(ge=1, le=1000, strict=True), WHOLE]
-    text: Annotated[Words, Field(min_length=1, max_length=MAX_CHARACTERS)] | None = Field(
-        default=None, description="Text in Markdown."
+    text: Annotated[Words, Field(min_length=1, max_length=MAX_CHARACTERS)] | None = (
+        Field(default=None, description="Text in Markdown.")
     )
     file_url: Address | None = Field(
         default=None, description="URL of the file; must start with https."
     )
     place: Annotated[int, Field(ge=0, le=1000, strict=True), WHOLE] | None = Field(
-        default=None, description="Position in course.yaml, starting at 0; null to keep it."
+        default=None,
+        description="Position in course.yaml, starting at 0; null to keep it.",
     )
     revision: Revision | None = Field(
-        default=None, description="Revision that the update is based on; required if one exists."
+        default=None,
+        description="Revision that the update is based on; required if one exists.",
     )
 
     @model_validator(mode="after")
@@ -127,7 +132,9 @@ class CourseBody(Body):
 
     def values(self) -> dict[str, object]:
         """Return the changes in the form of course.yaml."""
-        changes = self.model_dump(include={"semester", "active", "teachers"}, exclude_none=True)
+        changes = self.model_dump(
+            include={"semester", "active", "teachers"}, exclude_none=True
+        )
         if self.name is not None:
             changes["name"] = self.name.by_language()
         if self.description is not None:
@@ -158,7 +165,11 @@ Reading = Annotated[Caller, Depends(RequiredAccess(Scope.COURSES_READ))]
 async def list_taught_courses(caller: Reading) -> TaughtCourses:
     """Return the courses that the caller may edit, sorted by semester."""
     courses = await caller.read(list_led_courses, caller.actor)
-    return {"courses": [TaughtCourse.from_object(course, caller.language) for course in courses]}
+    return {
+        "courses": [
+            TaughtCourse.from_object(course, caller.language) for course in courses
+        ]
+    }
 
 
 @router.get(
@@ -189,7 +200,9 @@ async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> EditAns
 
 
 @router.put(
-    "/courses/{course_id}/materials/{material_id}", summary="Update a material", **EDIT_ROUTE
+    "/courses/{course_id}/materials/{material_id}",
+    summary="Update a material",
+    **EDIT_ROUTE,
 )
 async def edit_material(
     edit: Edit, course_id: Id, material_id: Id, body: MaterialBody
@@ -200,7 +213,9 @@ async def edit_material(
 
 
 @router.delete(
-    "/courses/{course_id}/materials/{material_id}", summary="Delete a material", **EDIT_ROUTE
+    "/courses/{course_id}/materials/{material_id}",
+    summary="Delete a material",
+    **EDIT_ROUTE,
 )
 async def remove_material(
     edit: Edit,
@@ -214,5 +229,7 @@ async def remove_material(
 
 
 async def _answer_edit(edit: EditCall, course_id: int, make: Make) -> EditAnswer:
-    dataset = (await edit.caller.read(get_led_course, edit.caller.actor, course_id)).slug
+    dataset = (
+        await edit.caller.read(get_led_course, edit.caller.actor, course_id)
+    ).slug
     return await edit.answer(dataset, make)

@@ -54,10 +54,16 @@ def show_home(context: BotContext) -> View:
 # The label of the button under some notices, and its callback data or the page that it opens. These
 # may require an argument of the notice; the third item is for a notice without it.
 _NOTICE_BUTTONS = {
-    ("admin-to-job", "a-job:{job}", "a-jobs:0"): ("failed late status no-provider forbidden"),
+    ("admin-to-job", "a-job:{job}", "a-jobs:0"): (
+        "failed late status no-provider forbidden"
+    ),
     ("admin-to-model", "/admin/models", ""): "held",
     ("admin-jobs", "a-jobs:0", ""): "rejected",
-    ("examples-page", "/datasets/{name}/examples", ""): "findings left-out change-left_out-why",
+    (
+        "examples-page",
+        "/datasets/{name}/examples",
+        "",
+    ): "findings left-out change-left_out-why",
     ("admin-models", "a-set:{dataset}", "a-models"): (
         "serving gone revoked revoked-nothing revoked-switched answer-gone answer-failing sunset"
     ),
@@ -78,7 +84,9 @@ _NOTICE_BUTTONS = {
     ): "stars-unknown payment-unread",
 }
 _BUTTON_BY_KEY = {
-    f"notice-{name}": button for button, names in _NOTICE_BUTTONS.items() for name in names.split()
+    f"notice-{name}": button
+    for button, names in _NOTICE_BUTTONS.items()
+    for name in names.split()
 }
 
 
@@ -105,4 +113,6 @@ def act_button(services: BotServices, notice: Notice, language: str) -> Button |
     data = data.format(**fields, dataset=menu.short_hash(dataset), name=dataset)
     if data.startswith("/"):
         return page_button(services, text(language, label), data)
-    return Button(text(language, label), data if data == "plan" else f"{data}:{AS_NEW_MESSAGE}")
+    return Button(
+        text(language, label), data if data == "plan" else f"{data}:{AS_NEW_MESSAGE}"
+    )

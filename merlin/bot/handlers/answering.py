@@ -9,7 +9,12 @@ from merlin.billing.quota import UNLIMITED, Format, Left, Plan, QuestionPack, pl
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_text
-from merlin.chat.model_catalogue import Candidate, CandidateKind, find_first_candidate, switch_model
+from merlin.chat.model_catalogue import (
+    Candidate,
+    CandidateKind,
+    find_first_candidate,
+    switch_model,
+)
 from merlin.chat.sessions import Session
 from merlin.chat.turns import StoredAnswer, UpdateState
 from merlin.core.network import is_loopback
@@ -41,7 +46,10 @@ def render_left_note(context: BotContext, left: Left) -> str:
     """Return the note under an answer when few questions of its format are left."""
     # Questions beyond the plan (packs) are not renewed every day.
     is_beyond = left.limit == 0 or left.packs > 0
-    arguments = {"kind": left.kind.value, "period": "beyond" if is_beyond else left.period.value}
+    arguments = {
+        "kind": left.kind.value,
+        "period": "beyond" if is_beyond else left.period.value,
+    }
     if not left.remaining:
         return context.translate("pay-left-none", **arguments)
     remaining = pack_text({left.kind: left.remaining}, context.language)
@@ -67,7 +75,9 @@ def render_left_lines(context: BotContext, plan: Plan) -> list[str]:
     return [*lines, context.translate("plan-resets", at=context.moment(resets[0]))]
 
 
-def _render_left_line(context: BotContext, left: Left, *, has_reset: bool = True) -> str:
+def _render_left_line(
+    context: BotContext, left: Left, *, has_reset: bool = True
+) -> str:
     kind = context.translate(f"plan-{left.kind.value}")
     if left.limit is None:
         return context.translate("plan-kind-unlimited", kind=kind)
@@ -104,7 +114,9 @@ def answering_model(context: BotContext, session: Session) -> Candidate | None:
     general = (Candidate(CandidateKind.GENERAL, *pair) for pair in request.general)
     choice = find_first_candidate(context.catalogue, request) or next(general, None)
     # A tuned model with a system text of the session's own has no version yet.
-    tuned = context.catalogue.model(choice.model_id) if choice and choice.model_id else None
+    tuned = (
+        context.catalogue.model(choice.model_id) if choice and choice.model_id else None
+    )
     return replace(choice, version=tuned.build_version) if choice and tuned else choice
 
 
@@ -113,9 +125,13 @@ def render_other_provider_note(context: BotContext, session: Session) -> str:
     default = replace(session, provider=None, model_id=None, preset="", system="")
     default_model = answering_model(context, default)
     model = answering_model(context, session)
-    if model is None or (default_model is not None and default_model.provider == model.provider):
+    if model is None or (
+        default_model is not None and default_model.provider == model.provider
+    ):
         return ""
-    return context.translate("models-company", provider=provider_title(context, model.provider))
+    return context.translate(
+        "models-company", provider=provider_title(context, model.provider)
+    )
 
 
 def without_other_provider(context: BotContext, session: Session) -> Session:

@@ -44,8 +44,12 @@ def take_question(context: BotContext) -> View:
 def _ask_text(
     context: BotContext, draft: proof.Draft, step: str, prompt_key: str, back: str
 ) -> View:
-    turns = [(proof.USER, cut(draft.question, _QUESTION_LENGTH))] if draft.question else []
-    title = context.translate("examples-preview-new", dataset=dataset_title(context, draft.dataset))
+    turns = (
+        [(proof.USER, cut(draft.question, _QUESTION_LENGTH))] if draft.question else []
+    )
+    title = context.translate(
+        "examples-preview-new", dataset=dataset_title(context, draft.dataset)
+    )
     return proof.ask(
         context,
         step,
@@ -79,14 +83,18 @@ _FIELD_TITLES: Mapping[str, str] = {
 def ask_edit(context: BotContext) -> View:
     """Ask for a new text of an existing example."""
     draft = proof.draft_of_example(proof.require_chosen_example(context))
-    back = f"ex:one:{menu.short_hash(draft.dataset)}:{menu.short_hash(draft.example_id)}"
+    back = (
+        f"ex:one:{menu.short_hash(draft.dataset)}:{menu.short_hash(draft.example_id)}"
+    )
     return _ask_field(context, draft, context.argument(3), back)
 
 
 @handlers.button("ex:word")
 def ask_draft_field(context: BotContext) -> View:
     """Ask for a new text of one field of the current draft."""
-    return _ask_field(context, proof.require_current_draft(context), context.argument(1), "ex:look")
+    return _ask_field(
+        context, proof.require_current_draft(context), context.argument(1), "ex:look"
+    )
 
 
 def _ask_field(context: BotContext, draft: proof.Draft, field: str, back: str) -> View:
@@ -120,7 +128,11 @@ def _get_current_text(draft: proof.Draft, field: str) -> str:
         return edited_text
     example = draft.example()
     if example is not None:
-        return {"q": example.question, "a": example.answer, "t": join_tags(example.tags)}[field]
+        return {
+            "q": example.question,
+            "a": example.answer,
+            "t": join_tags(example.tags),
+        }[field]
     raise Refused("the example is broken", "examples-broken")
 
 
@@ -144,4 +156,8 @@ def reword_draft(draft: proof.Draft, field: str, new_text: str) -> proof.Draft:
     """Return the draft with a new first question (q), last answer (a) or tags (t)."""
     if field == "t":
         return replace(draft, tags=tuple(split_tags(new_text)))
-    return replace(draft, question=new_text) if field == "q" else replace(draft, answer=new_text)
+    return (
+        replace(draft, question=new_text)
+        if field == "q"
+        else replace(draft, answer=new_text)
+    )

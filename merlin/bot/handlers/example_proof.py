@@ -35,7 +35,13 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.corrections import Corrected
-from merlin.dataset.example import Example, allow_rules, parse_example, reword_example, write_turns
+from merlin.dataset.example import (
+    Example,
+    allow_rules,
+    parse_example,
+    reword_example,
+    write_turns,
+)
 from merlin.dataset.file_difference import Side, compare_answers, compare_files
 from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity
@@ -148,7 +154,11 @@ def require_chosen_example(context: BotContext) -> ExampleView:
 
 def dialog_value(context: BotContext, name: str) -> Any:
     """Return a value stored in the dialog, None for none."""
-    return context.dialog_values.get(name) if context.step.startswith(EDITOR_STEP) else None
+    return (
+        context.dialog_values.get(name)
+        if context.step.startswith(EDITOR_STEP)
+        else None
+    )
 
 
 def require_current_draft(context: BotContext) -> Draft:
@@ -176,7 +186,9 @@ def ask(
     """
     draft_value = {"draft": asdict(draft)} if draft is not None else {}
     context.wait(Dialog(step, {**draft_value, **(values or {})}))
-    return menu.card(context, title, *parts, rows=(*rows, menu.back_or_cancel(context, back)))
+    return menu.card(
+        context, title, *parts, rows=(*rows, menu.back_or_cancel(context, back))
+    )
 
 
 def leave_dialog(context: BotContext) -> None:
@@ -239,7 +251,13 @@ async def show_proof(
         draft = read_draft(context)
         files = changes.read_files(ctx, context.actor, draft.dataset)
         old = FileIndex(context.db).read_text(draft.before) if draft.before else None
-        return draft, files, edits_of(context, draft), old, _plan_comparison(context, draft, files)
+        return (
+            draft,
+            files,
+            edits_of(context, draft),
+            old,
+            _plan_comparison(context, draft, files),
+        )
 
     draft, files, edits, old, find = await context.store.read(read)
     preview = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
@@ -249,7 +267,9 @@ async def show_proof(
     )
 
 
-def _plan_comparison(context: BotContext, draft: Draft, files: DatasetFiles) -> FindNear:
+def _plan_comparison(
+    context: BotContext, draft: Draft, files: DatasetFiles
+) -> FindNear:
     """Return the function that finds the examples that may ask the same. It reads no rows."""
     ctx = context.services
     if not draft.proposal:
@@ -294,7 +314,9 @@ def corrected_lines(context: BotContext, corrected: Corrected) -> str:
     lines = [context.translate("page-proposal-changes", count=len(corrected.examples))]
     lines += [f"• {cut(each.question)} · {each.path}" for each in corrected.examples]
     if more := lines[MAX_FINDINGS + 1 :]:
-        lines[MAX_FINDINGS + 1 :] = [context.translate("examples-more", count=len(more))]
+        lines[MAX_FINDINGS + 1 :] = [
+            context.translate("examples-more", count=len(more))
+        ]
     return "\n".join(lines)
 
 
@@ -312,7 +334,9 @@ def _proof_view(
     `near_ones` are examples that may ask the same.
     """
     new = draft.file_text()
-    title = context.translate(_title_key(draft), dataset=dataset_title(context, draft.dataset))
+    title = context.translate(
+        _title_key(draft), dataset=dataset_title(context, draft.dataset)
+    )
     verdict = "examples-no-errors" if preview.is_good else "examples-has-errors"
     personal = sorted(frozenset(chain(*preview.personal.values())))
     if personal:
@@ -340,7 +364,9 @@ def _proof_view(
             drafted = context.translate("examples-drafted", teacher=stored.model_id)
             notes += [drafted, cut(stored.note, _NOTE_LENGTH)]
         if others := proposals.start_editing(*context.caller, draft.proposal):
-            notes.append(context.translate("page-proposal-edited", who=", ".join(others)))
+            notes.append(
+                context.translate("page-proposal-edited", who=", ".join(others))
+            )
     return ask(
         context,
         PROOF,
@@ -352,8 +378,16 @@ def _proof_view(
         back=back_data(draft),
         draft=draft,
         rows=(
-            *((f"page-allow-{why}", f"ex:allow:{why}") for why in _ALLOWED_FOR if personal),
-            *(near_row(context, place) for place, _ in enumerate(near_ones) if can_save),
+            *(
+                (f"page-allow-{why}", f"ex:allow:{why}")
+                for why in _ALLOWED_FOR
+                if personal
+            ),
+            *(
+                near_row(context, place)
+                for place, _ in enumerate(near_ones)
+                if can_save
+            ),
             *_action_rows(
                 draft,
                 corrected,
@@ -370,7 +404,9 @@ def _proof_view(
     )
 
 
-def near_parts(context: BotContext, near_ones: Sequence[NearExample]) -> Iterator[menu.Part]:
+def near_parts(
+    context: BotContext, near_ones: Sequence[NearExample]
+) -> Iterator[menu.Part]:
     """Yield each near example, numbered, with its answer beside the new one."""
     if near_ones:
         yield context.translate("examples-near-ask", count=len(near_ones))
@@ -382,7 +418,10 @@ def near_parts(context: BotContext, near_ones: Sequence[NearExample]) -> Iterato
 def near_row(context: BotContext, place: int) -> menu.RowOf:
     """Return the two buttons of a near example."""
     return [
-        Button(f"{place + 1}. {context.translate(f'page-near-{act}')}", f"ex:near:{act}:{place}")
+        Button(
+            f"{place + 1}. {context.translate(f'page-near-{act}')}",
+            f"ex:near:{act}:{place}",
+        )
         for act in ("same", "replace")
     ]
 
@@ -406,7 +445,9 @@ def _preview(
     if present and file.new:
         answers = compare_answers(present, file.new.answer)
     yield from (_side(context, side) for side in (*questions, *answers, *tags))
-    yield in_entity("expandable_blockquote", menu.printable(cut(text.rstrip("\n"), _TEXT_LENGTH)))
+    yield in_entity(
+        "expandable_blockquote", menu.printable(cut(text.rstrip("\n"), _TEXT_LENGTH))
+    )
 
 
 def _side(context: BotContext, side: Side) -> FormattedMessage:
@@ -441,13 +482,19 @@ def _title_key(draft: Draft) -> str:
 def finding_lines(context: BotContext, preview: Preview) -> list[str]:
     """Return the findings as lines, those of the edited files first."""
     lines = [finding_line(context, finding) for finding in preview.findings]
-    lines += [finding_line(context, finding, is_named=True) for finding in preview.around]
+    lines += [
+        finding_line(context, finding, is_named=True) for finding in preview.around
+    ]
     more = len(lines) - MAX_FINDINGS
     shown = lines[:MAX_FINDINGS]
-    return [*shown, context.translate("examples-more", count=more)] if more > 0 else shown
+    return (
+        [*shown, context.translate("examples-more", count=more)] if more > 0 else shown
+    )
 
 
-def finding_line(context: BotContext, finding: Finding, *, is_named: bool = False) -> str:
+def finding_line(
+    context: BotContext, finding: Finding, *, is_named: bool = False
+) -> str:
     """Return a finding as one line; `is_named`: with its file."""
     name = f"{finding.path.removeprefix(EXAMPLES)}: " if is_named else ""
     message = cut(finding.text(context.language), _FINDING_LENGTH)
@@ -455,7 +502,12 @@ def finding_line(context: BotContext, finding: Finding, *, is_named: bool = Fals
 
 
 def _action_rows(
-    draft: Draft, corrected: Corrected, *, can_save: bool, has_others: bool, has_near: bool
+    draft: Draft,
+    corrected: Corrected,
+    *,
+    can_save: bool,
+    has_others: bool,
+    has_near: bool,
 ) -> Iterator[menu.RowOf]:
     if can_save:
         key = "examples-save"
@@ -468,11 +520,17 @@ def _action_rows(
         accept = "page-near-other-accept" if has_near else "examples-approve"
         yield (accept if draft.proposal else key, "ex:save", style)
     if has_others:
-        yield ("page-proposal-only" if draft.replaced is None else "page-proposal-all", "ex:only")
+        yield (
+            "page-proposal-only" if draft.replaced is None else "page-proposal-all",
+            "ex:only",
+        )
     if corrected.examples:
         yield ("examples-edit-answer", "ex:word:a")
     elif not draft.is_gone and draft.example() is not None:
-        yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
+        yield (
+            ("examples-edit-question", "ex:word:q"),
+            ("examples-edit-answer", "ex:word:a"),
+        )
         yield ("examples-edit-tags", "ex:word:t")
     if draft.proposal:
         yield ("examples-decline", f"ex:no:{draft.proposal}", "danger")
@@ -494,7 +552,9 @@ def allow_personal(context: BotContext) -> Draft:
     if (why := context.argument(1)) not in _ALLOWED_FOR:
         raise Refused("no such reason", "bot-button-old")
     reason = context.translate(f"page-allow-{why}-reason")
-    return replace(draft, allow=tuple(dialog_value(context, "personal") or ()), reason=reason)
+    return replace(
+        draft, allow=tuple(dialog_value(context, "personal") or ()), reason=reason
+    )
 
 
 def back_data(draft: Draft) -> str:

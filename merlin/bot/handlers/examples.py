@@ -37,7 +37,8 @@ def examples_home(context: BotContext) -> View:
     def entry(card: DatasetCard) -> Button:
         count = context.translate("examples-count", count=card.examples)
         return Button(
-            f"{card.title_in(context.language)} · {count}", f"ex:ds:{menu.short_hash(card.name)}"
+            f"{card.title_in(context.language)} · {count}",
+            f"ex:ds:{menu.short_hash(card.name)}",
         )
 
     cards = examples.list_datasets(*context.caller)
@@ -92,7 +93,9 @@ def list_examples(context: BotContext) -> View:
     dataset_hash = menu.short_hash(card.name)
     page = min(context.number(2), 100_000)
     limit = PAGE_SIZE + 1
-    page_items = examples.list_examples(*context.caller, name, offset=page * PAGE_SIZE, limit=limit)
+    page_items = examples.list_examples(
+        *context.caller, name, offset=page * PAGE_SIZE, limit=limit
+    )
     text = context.translate("examples-list-hint" if page_items else "examples-none")
     rows: menu.Rows = (
         *_example_entries(f"ex:list:{dataset_hash}", page, page_items),
@@ -112,7 +115,8 @@ def _example_entries(
         question = question_preview(example.text, _LABEL_LENGTH)
         label = question or f"⛔ {cut(escape_unprintable(example.id), _LABEL_LENGTH)}"
         yield Button(
-            label, f"ex:one:{menu.short_hash(example.dataset)}:{menu.short_hash(example.id)}"
+            label,
+            f"ex:one:{menu.short_hash(example.dataset)}:{menu.short_hash(example.id)}",
         )
     yield from menu.page_buttons(data, page, page * PAGE_SIZE + len(page_items))
 
@@ -154,7 +158,9 @@ async def find_examples(context: BotContext) -> None:
         back = f"ex:ds:{menu.short_hash(name)}"
         values = {"dataset": name, "query": query}
         rows = _example_entries("ex:found", page, page_matches)
-        return proof.ask(context, FIND, title, message, back=back, rows=rows, values=values)
+        return proof.ask(
+            context, FIND, title, message, back=back, rows=rows, values=values
+        )
 
     await proof.show_screen(context, act)
 
@@ -178,8 +184,13 @@ def show_example(context: BotContext) -> View:
     rows: menu.Rows = (
         reword_buttons if parse_example(file.text) else (),
         ("examples-delete-ask", f"ex:del:{target}", "danger"),
-        admin.page_button(context.services, label, f"/datasets/{file.dataset}/examples"),
-        (("examples-list", f"ex:list:{dataset_hash}:0"), menu.back(f"ex:ds:{dataset_hash}")),
+        admin.page_button(
+            context.services, label, f"/datasets/{file.dataset}/examples"
+        ),
+        (
+            ("examples-list", f"ex:list:{dataset_hash}:0"),
+            menu.back(f"ex:ds:{dataset_hash}"),
+        ),
     )
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
     return menu.card(context, title, text_block, rows=rows)

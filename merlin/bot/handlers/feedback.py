@@ -23,7 +23,11 @@ from merlin.bot import menu
 from merlin.bot.answers import render_turn
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.example_proof import turn_lines
-from merlin.bot.handlers.questions import answer_question, find_own_turn, require_own_turn
+from merlin.bot.handlers.questions import (
+    answer_question,
+    find_own_turn,
+    require_own_turn,
+)
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.chat.feedback import Rating, Ratings
@@ -47,7 +51,9 @@ def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
     is_asked = context.step in (CONSENTING, TELLING) and context.verb != "consent:show"
     yes = ("consent-yes", f"consent:yes:{menu.get_dialog_number(context)}", "success")
     no = ("consent-no", "consent:no")
-    return menu.text_view(context, "consent-again" if is_asked else "consent-ask", yes, no, other)
+    return menu.text_view(
+        context, "consent-again" if is_asked else "consent-ask", yes, no, other
+    )
 
 
 @handlers.button("consent:show", "consent:give")
@@ -95,13 +101,19 @@ def revoke_consent(context: BotContext) -> View:
     """Ask for confirmation, then revoke the consent and everything that was sent under it."""
     if context.arguments[1:] != ("sure",):
         sure = ("consent-revoke-sure", "consent:revoke:sure", "danger")
-        return menu.text_view(context, "consent-revoking", sure, ("button-cancel", "consent:show"))
+        return menu.text_view(
+            context, "consent-revoking", sure, ("button-cancel", "consent:show")
+        )
     models = proposals.revoke_consent(*context.caller)
     if models is None:
         return menu.text_view(context, "consent-none")
     context.stop_waiting()
     names = ", ".join(models[:MAX_NAMED]) + ("…" if models[MAX_NAMED:] else "")
-    trained = context.translate("consent-models", count=len(models), models=names) if models else ""
+    trained = (
+        context.translate("consent-models", count=len(models), models=names)
+        if models
+        else ""
+    )
     return menu.paragraphs(context, context.translate("consent-revoked"), trained)
 
 
@@ -144,10 +156,15 @@ def show_source(context: BotContext) -> View:
             key = "why-examples" if source.said_by else "why-nearest"
             words.append(context.translate(key, examples="".join(lines)))
     if context.authority.may(Permission.WATCH):
-        usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
+        usage = {
+            "input": written.usage.input_tokens,
+            "output": written.usage.output_tokens,
+        }
         details.append(context.translate("why-tokens", **usage))
         if written.currency:
-            cost = money.format_price(context.language, written.cost_micro, written.currency)
+            cost = money.format_price(
+                context.language, written.cost_micro, written.currency
+            )
             details.append(context.translate("why-cost", cost=cost))
     thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)
     if thumbs:
@@ -186,7 +203,9 @@ async def rate(context: BotContext) -> None:
             return menu.alert(message)
         fix = ("rating-fix", f"fix:{turn.turn_id}", "primary")
         return replace(
-            menu.text_view(context, "rating-how-better", fix), alert=message, is_new=True
+            menu.text_view(context, "rating-how-better", fix),
+            alert=message,
+            is_new=True,
         )
 
     await context.show(store_rating)
@@ -195,7 +214,9 @@ async def rate(context: BotContext) -> None:
 
 
 def _turn_here(context: BotContext) -> Turn | None:
-    turn_id = Ratings(context.db, context.bot_id).find_turn(context.chat_id, context.message_id)
+    turn_id = Ratings(context.db, context.bot_id).find_turn(
+        context.chat_id, context.message_id
+    )
     turn = None if turn_id is None else context.turns.get(turn_id)
     is_theirs = turn is not None and turn.question.user_id == context.user_id
     return turn if is_theirs or not context.is_private else None
@@ -207,7 +228,8 @@ async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
         return
     parts = render_turn(turn, turn.written, context.language)
     buttons = tuple(
-        tuple(_mark_button(button, rating) for button in row) for row in parts[-1].buttons
+        tuple(_mark_button(button, rating) for button in row)
+        for row in parts[-1].buttons
     )
     await context.bot_api.edit_buttons(context.chat_id, context.message_id, buttons)
 
@@ -216,7 +238,9 @@ def _mark_button(button: Button, rating: Rating | None) -> Button:
     if rating is None or not button.data.startswith(f"rate:{rating.value}:"):
         return button
     data = button.data.replace(rating.value, feedback.NO_RATING)
-    return replace(button, label=f"{button.label} ✓", data=data, style=_PRESSED_STYLES[rating])
+    return replace(
+        button, label=f"{button.label} ✓", data=data, style=_PRESSED_STYLES[rating]
+    )
 
 
 LINK = "fix"
@@ -236,7 +260,9 @@ def fix(context: BotContext) -> View:
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
     if proposals.has_declined(*context.caller):
-        is_same = context.step == DECLINED and context.dialog_values["turn"] == turn.turn_id
+        is_same = (
+            context.step == DECLINED and context.dialog_values["turn"] == turn.turn_id
+        )
         values = context.dialog_values if is_same else {"turn": turn.turn_id}
         return replace(_keep_declined(context, "fix-no-consent", values), is_new=True)
     return replace(_ask_correction(context, turn), is_new=True)
@@ -307,16 +333,21 @@ def give_consent(context: BotContext) -> View:
     return _preview(context, turn, context.dialog_values)
 
 
-def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, Any]) -> View:
+def _preview(
+    context: BotContext, turn: Turn, correction_values: Mapping[str, Any]
+) -> View:
     """Show what editors would see; nothing is sent yet."""
     language = context.language
     correction = str(correction_values.get("words", ""))
     context.wait(Dialog(SENDING, correction_values))
     draft = _draft(context, turn, correction)
     masked_texts = (
-        mask_personal_data(words, language) for words in (turn.question.text, correction)
+        mask_personal_data(words, language)
+        for words in (turn.question.text, correction)
     )
-    kinds_found = dict.fromkeys(kind for masked in masked_texts for kind in masked.found)
+    kinds_found = dict.fromkeys(
+        kind for masked in masked_texts for kind in masked.found
+    )
     kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in kinds_found)
     *asked, _ = draft.messages
     question = _format_question([(message.role, message.content) for message in asked])
@@ -342,7 +373,9 @@ def send(context: BotContext) -> View:
 
 def _draft(context: BotContext, turn: Turn, correction: str) -> Draft:
     view = sessions.get_turn(*context.caller, turn.turn_id)
-    return feedback.draft_correction(context.services, view, correction, context.language)
+    return feedback.draft_correction(
+        context.services, view, correction, context.language
+    )
 
 
 def _format_question(turns: Sequence[tuple[str, str]]) -> str:
@@ -366,7 +399,9 @@ def tell(context: BotContext) -> View:
         return replace(menu.text_view(context, "tell-sent", _TO_CONSENT), is_new=True)
     context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
     if proposals.has_declined(*context.caller):
-        return replace(menu.text_view(context, "tell-no-consent", _TO_CONSENT), is_new=True)
+        return replace(
+            menu.text_view(context, "tell-no-consent", _TO_CONSENT), is_new=True
+        )
     return replace(ask_consent(context), is_new=True)
 
 
@@ -382,4 +417,6 @@ def _dataset(context: BotContext, turn: Turn) -> str:
 
 def _turn(context: BotContext) -> Turn | None:
     """Return the turn that the dialog is about, None if it was deleted."""
-    return context.turns.get_own(int(context.dialog_values.get("turn", 0)), context.user_id)
+    return context.turns.get_own(
+        int(context.dialog_values.get("turn", 0)), context.user_id
+    )

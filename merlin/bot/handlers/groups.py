@@ -68,7 +68,9 @@ def _leave_chat(context: BotContext, status: object) -> None:
 
 # The commands and buttons that work in a group.
 _COMMANDS = frozenset({"new", "clear", "course", "t", "tokens", "info"})
-_BUTTONS = frozenset({"stop", "again", "near", "rate", "fix", "tell", "why", "new", "course"})
+_BUTTONS = frozenset(
+    {"stop", "again", "near", "rate", "fix", "tell", "why", "new", "course"}
+)
 
 
 async def filter_update(context: BotContext) -> bool:
@@ -102,12 +104,16 @@ async def filter_update(context: BotContext) -> bool:
     elif context.user.is_blocked:
         await context.finish_silently(UpdateState.REFUSED, "blocked")
     elif addressee.is_channel:
-        await context.reply(context.translate("groups-not-a-person"), UpdateState.REFUSED, "a chat")
+        await context.reply(
+            context.translate("groups-not-a-person"), UpdateState.REFUSED, "a chat"
+        )
     else:
         asker = User(context.user_id, context.stored.language_code)
         await context.store.do(lambda: Users(context.db).record([asker]))
         return await (
-            _filter_command(context) if context.command else _set_question(context, addressee)
+            _filter_command(context)
+            if context.command
+            else _set_question(context, addressee)
         )
     return False
 
@@ -135,9 +141,13 @@ async def _filter_command(context: BotContext) -> bool:
         return True
     elif context.command in COMMANDS:
         command = context.command
-        link = private_chat_button(context, command if command in LINKED_COMMANDS else "")
+        link = private_chat_button(
+            context, command if command in LINKED_COMMANDS else ""
+        )
         await context.show(
-            lambda: menu.text_view(context, "groups-private", link, command=f"/{command}")
+            lambda: menu.text_view(
+                context, "groups-private", link, command=f"/{command}"
+            )
         )
     else:
         # It may be a command of another bot in the group.

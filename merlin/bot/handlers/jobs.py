@@ -31,16 +31,24 @@ from merlin.db.requests import Request
 handlers = Handlers(Permission.WATCH)
 
 
-def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], back: str) -> View:
+def await_daemon(
+    context: BotContext, act: Callable[[Context, Actor], Request], back: str
+) -> View:
     """Send the daemon the request of `act`, and show its result in this message later."""
     requests = WaitingRequests(context.db, context.bot_id)
     if requests.has_request(context.chat_id, context.message_id):
         return menu.alert(context.translate("admin-queued-already"))
     request_id = act(*context.caller).request_id
     requests.add(
-        WaitingRequest(request_id, context.chat_id, context.message_id, context.update_id, back)
+        WaitingRequest(
+            request_id, context.chat_id, context.message_id, context.update_id, back
+        )
     )
-    message = "admin-queued-wait" if is_daemon_alive(context.services) else "admin-queued-late"
+    message = (
+        "admin-queued-wait"
+        if is_daemon_alive(context.services)
+        else "admin-queued-late"
+    )
     title = context.translate("admin-queued")
     rows = (menu.back(back),)
     return menu.card(context, title, context.translate(message), rows=rows)
@@ -54,7 +62,9 @@ def _job_text(context: BotContext, job: JobDetails) -> str:
     """Return the details of a job, one per line."""
     translate = context.translate
     newest = job.events[-1] if job.events else None
-    last = describe_event(newest.message, newest.data, context.language) if newest else ""
+    last = (
+        describe_event(newest.message, newest.data, context.language) if newest else ""
+    )
     created = format_time(context, job.created_at)
     took = format_duration(context.language, job.took(context.services.clock()))
     cost = money.format_estimate(context.language, job.estimate_micro, job.currency)
@@ -67,9 +77,13 @@ def _job_text(context: BotContext, job: JobDetails) -> str:
             attempt=job.attempt,
         ),
         translate("admin-job-cost", cost=cost),
-        translate("admin-job-tokens", tokens=job.trained_tokens) if job.trained_tokens else "",
+        translate("admin-job-tokens", tokens=job.trained_tokens)
+        if job.trained_tokens
+        else "",
         translate("admin-job-times", created=created, took=took),
-        translate("admin-job-last", message=cut_line(last)) if last and not job.is_over else "",
+        translate("admin-job-last", message=cut_line(last))
+        if last and not job.is_over
+        else "",
         translate("admin-job-error", error=cut_line(job.error)) if job.error else "",
     )
 
@@ -83,7 +97,9 @@ def list_jobs(context: BotContext) -> View:
         label = f"{_SIGNS.get(job.state, '⏳')} {job.id} · {job.build} · {state}"
         return Button(label, f"a-job:{job.id}")
 
-    job_views = jobs.list_recent(*context.caller, limit=menu.items_to_read(context.number()))
+    job_views = jobs.list_recent(
+        *context.caller, limit=menu.items_to_read(context.number())
+    )
     title = context.translate("admin-jobs")
     keys = ("admin-jobs-list", "admin-jobs-none")
     return menu.list_card(context, title, keys, job_views, entry, "a-jobs", admin.HOME)
@@ -111,5 +127,7 @@ def cancel_job(context: BotContext) -> View:
     job = jobs.get(*context.caller, context.number(), 1, Permission.LAUNCH)
     if not menu.is_confirmed(context):
         message = context.translate("admin-ask-cancel", job=job.id, build=job.build)
-        return menu.confirm(context, message, "admin-cancel-job", f"a-job:{job.id}", job.id)
+        return menu.confirm(
+            context, message, "admin-cancel-job", f"a-job:{job.id}", job.id
+        )
     return await_daemon(context, partial(jobs.cancel, job_id=job.id), f"a-job:{job.id}")

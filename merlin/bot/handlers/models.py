@@ -95,11 +95,17 @@ def roll_back(context: BotContext) -> View:
         if target is None:
             raise NotFound("nothing served before", "rollback-none", dataset=name)
         message = context.translate(
-            "admin-ask-rollback", dataset=dataset_title(context, name), build=target.title
+            "admin-ask-rollback",
+            dataset=dataset_title(context, name),
+            build=target.title,
         )
         told = [message, *_tell_origin(context, target, name)]
-        message = f"{' '.join(told)}\n\n{evaluation_text(target.scores, context.language)}"
+        message = (
+            f"{' '.join(told)}\n\n{evaluation_text(target.scores, context.language)}"
+        )
         # The button names the model, so that a second press does not roll back twice.
-        return menu.confirm(context, message, "admin-rollback", back, dataset_hash, target.job)
+        return menu.confirm(
+            context, message, "admin-rollback", back, dataset_hash, target.job
+        )
     model = models.read_of_job(*context.caller, context.number(1), Permission.PROMOTE)
     return await_daemon(context, partial(models.roll_back_to, model_id=model.id), back)

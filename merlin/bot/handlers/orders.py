@@ -57,7 +57,9 @@ def _find_open_order(context: BotContext) -> Purchase:
     return purchase
 
 
-async def _request_payment(context: BotContext, find: Callable[[BotContext], Purchase]) -> None:
+async def _request_payment(
+    context: BotContext, find: Callable[[BotContext], Purchase]
+) -> None:
     """Show how to pay the order that `find` returns, or an error. Raises ChatUnreachable."""
     try:
         purchase = await context.store.do(partial(find, context))
@@ -95,7 +97,10 @@ async def answer_checkout(context: BotContext) -> None:
         log.exception("an order could not be read", update=context.update_id)
         reason = "pay-refused-broken"
     query = context.received.pre_checkout_query
-    answer: dict[str, Any] = {"pre_checkout_query_id": query and query.id, "ok": not reason}
+    answer: dict[str, Any] = {
+        "pre_checkout_query_id": query and query.id,
+        "ok": not reason,
+    }
     if reason:
         answer["error_message"] = context.translate(reason)
     await context.bot_api.try_call("answerPreCheckoutQuery", answer)
@@ -127,7 +132,9 @@ def refusal_reason(context: BotContext) -> str:
 async def receive_payment_update(context: BotContext) -> None:
     """Store a payment or refund, retrying until it succeeds."""
     await retry_until_stored(
-        context.services, lambda: _store_payment(context), "a payment could not be stored"
+        context.services,
+        lambda: _store_payment(context),
+        "a payment could not be stored",
     )
     kill_point("payment.after")
 

@@ -37,7 +37,9 @@ TO_PLAN = menu.back("plan:0")
 
 def require_offered_plan(context: BotContext) -> Plan:
     """Return the plan that can be bought, named by the callback data. Raises NotFound."""
-    return find_by_hash(context, plans_for_sale(context.services.plans), attrgetter("name"))
+    return find_by_hash(
+        context, plans_for_sale(context.services.plans), attrgetter("name")
+    )
 
 
 def offer_buttons(context: BotContext) -> list[Button]:
@@ -70,7 +72,9 @@ def show_plan(context: BotContext) -> View:
 
 
 # The button without an argument is under an answer, which must stay.
-handlers.button("plan")(lambda context: replace(show_plan(context), is_new=not context.arguments))
+handlers.button("plan")(
+    lambda context: replace(show_plan(context), is_new=not context.arguments)
+)
 
 
 def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str]:
@@ -90,7 +94,11 @@ def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str
         *plan_lines(context, current.plan),
     ]
     packs = pack_lines(context, current.packs)
-    parts = [lines, [context.translate("pay-extra-questions"), *packs]] if packs else [lines]
+    parts = (
+        [lines, [context.translate("pay-extra-questions"), *packs]]
+        if packs
+        else [lines]
+    )
     return ["\n".join(part) for part in parts]
 
 
@@ -107,7 +115,9 @@ def _render_other_plans(context: BotContext, current: CurrentPlan) -> str:
         ends = _plan_end(context, current, plan)
         if ends is not None:
             title = plan.title_in(context.language)
-            lines.append(context.translate("pay-other", title=title, at=context.moment(ends)))
+            lines.append(
+                context.translate("pay-other", title=title, at=context.moment(ends))
+            )
     return "\n".join(lines)
 
 
@@ -136,7 +146,9 @@ def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> lis
     language = context.language
     days = plan.days
     if plan.is_pack:
-        lines = [f"• {text(language, 'pay-pack', what=pack_text(plan.questions, language))}"]
+        lines = [
+            f"• {text(language, 'pay-pack', what=pack_text(plan.questions, language))}"
+        ]
     else:
         lines = []
         for kind in Format:
@@ -145,11 +157,17 @@ def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> lis
                 for compared in (plan, current.plan)
             )
             key = "pay-line-same" if new == old else "pay-line"
-            arguments = {"kind": text(language, f"plan-{kind.value}"), "new": new, "old": old}
+            arguments = {
+                "kind": text(language, f"plan-{kind.value}"),
+                "new": new,
+                "old": old,
+            }
             lines.append(text(language, key, **arguments))
         lines += plan_lines(context, plan)
     if days is not None:
-        lines.append(text(language, "pay-lasts-pack" if plan.is_pack else "pay-lasts", days=days))
+        lines.append(
+            text(language, "pay-lasts-pack" if plan.is_pack else "pay-lasts", days=days)
+        )
     return lines
 
 
@@ -179,12 +197,18 @@ def _buy_buttons(context: BotContext, plan: Plan) -> list[Button]:
     services = context.services
     rub = plan.rub
     if plan.xtr is not None:
-        label = context.translate("pay-button-buy", price=plan.xtr.format(context.language))
+        label = context.translate(
+            "pay-button-buy", price=plan.xtr.format(context.language)
+        )
         buttons.append(Button(label, f"buy:{short_hash(plan.name)}", style="success"))
     yookassa = services.config.payments.yookassa
     page = services.config.api.public_url.rstrip("/")
     # Only if the operator enables the link to the page for payments in roubles.
     if rub is not None and yookassa is not None and yookassa.bot_button and page:
-        label = context.translate("pay-button-roubles", price=rub.format(context.language))
-        buttons.append(Button(label, url=f"{page}/checkout/{quote(plan.name, safe='')}"))
+        label = context.translate(
+            "pay-button-roubles", price=rub.format(context.language)
+        )
+        buttons.append(
+            Button(label, url=f"{page}/checkout/{quote(plan.name, safe='')}")
+        )
     return buttons

@@ -58,11 +58,15 @@ def list_languages(context: BotContext) -> View:
     client = context.translate("lang-client")
     buttons = [
         menu.choice_button(
-            text(language, "lang-name"), f"lang:{language}", is_chosen=chosen == language
+            text(language, "lang-name"),
+            f"lang:{language}",
+            is_chosen=chosen == language,
         )
         for language in LANGUAGES
     ]
-    client_choice = menu.choice_button(client, f"lang:{_CLIENT_LANGUAGE}", is_chosen=chosen is None)
+    client_choice = menu.choice_button(
+        client, f"lang:{_CLIENT_LANGUAGE}", is_chosen=chosen is None
+    )
     now = _now(context, context.user.zone or context.services.config.timezone)
     return menu.text_view(
         context, "lang-ask", buttons, client_choice, ("zone-choose", "zone"), now=now
@@ -81,10 +85,14 @@ def choose_language(context: BotContext) -> View:
         return list_languages(context)
     chosen = None if value == _CLIENT_LANGUAGE else value
     Users(context.db).set_language(context.user_id, chosen)
-    default = language_of(context.stored.language_code, context.services.config.language)
+    default = language_of(
+        context.stored.language_code, context.services.config.language
+    )
     user = replace(context.user, language=chosen)
     own_context = replace(context, language=chosen or default, user=user)
-    return replace(list_languages(own_context), alert=own_context.translate("lang-saved"))
+    return replace(
+        list_languages(own_context), alert=own_context.translate("lang-saved")
+    )
 
 
 @handlers.button("zone")
@@ -125,7 +133,9 @@ async def export(context: BotContext) -> None:
     if len(content) > MAX_BYTES:
         name = f"{name}.gz"
         content = gzip.compress(content, mtime=0)
-    page = FormattedMessage(context.translate("my-data-export"), file=Attachment(name, content))
+    page = FormattedMessage(
+        context.translate("my-data-export"), file=Attachment(name, content)
+    )
     await context.show(lambda: View(page))
 
 
@@ -135,7 +145,9 @@ def delete_me(context: BotContext) -> View:
     lines = _count_lines(context, accounts.count_records(*context.caller))
     confirm_button = ("my-data-delete-yes", "forget:1")
     rows = "\n".join(lines)
-    return menu.text_view(context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows)
+    return menu.text_view(
+        context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows
+    )
 
 
 def _count_lines(context: BotContext, counts: Mapping[str, int]) -> list[str]:
@@ -164,14 +176,20 @@ async def forget(context: BotContext) -> None:
         )
         kill_point("erase.after")
         lines = _count_lines(context, rows)
-        parts = [context.translate("my-data-deleted", rows="\n".join(lines), count=len(lines))]
+        parts = [
+            context.translate(
+                "my-data-deleted", rows="\n".join(lines), count=len(lines)
+            )
+        ]
         if models:
             arguments = {"count": len(models), "models": ", ".join(models)}
             parts.append(context.translate("consent-models", **arguments))
         page = FormattedMessage("\n\n".join(parts))
         # The data is erased even if the message cannot be sent.
         with suppress(ChatUnreachable, BadRequest):
-            if not await context.bot_api.edit(context.chat_id, context.message_id, page):
+            if not await context.bot_api.edit(
+                context.chat_id, context.message_id, page
+            ):
                 await context.bot_api.send(context.chat_id, page)
         kill_point("erase.notified")
         await context.store.do(lambda: accounts.erase(*context.caller, is_resumed=True))
@@ -201,25 +219,36 @@ def pay_support(context: BotContext) -> View:
 def _refusal(context: BotContext) -> View | None:
     """Return why the user cannot write now (the daily limit, or no admins), None if they can."""
     since = context.services.clock() - _DAY
-    newest = Audit(context.db).list_newest(_MAX_AUDIT_ENTRIES, person_reference(context.user_id))
-    requests = [entry for entry in newest if entry.action == _QUESTION_ACTION and entry.at > since]
+    newest = Audit(context.db).list_newest(
+        _MAX_AUDIT_ENTRIES, person_reference(context.user_id)
+    )
+    requests = [
+        entry
+        for entry in newest
+        if entry.action == _QUESTION_ACTION and entry.at > since
+    ]
     if len(requests) >= MAX_PER_DAY:
         return menu.text_view(context, "paysupport-too-many", most=MAX_PER_DAY)
     return (
-        None if context.services.roles.admins() else menu.text_view(context, "paysupport-no-admins")
+        None
+        if context.services.roles.admins()
+        else menu.text_view(context, "paysupport-no-admins")
     )
 
 
 def _send_to_admins(context: BotContext, text: str) -> View:
     if is_blank(text) or utf16_length(text.strip()) > MAX_CHARACTERS:
-        return menu.form(context, "paysupport-bad", step=SUPPORT_STEP, most=MAX_CHARACTERS)
+        return menu.form(
+            context, "paysupport-bad", step=SUPPORT_STEP, most=MAX_CHARACTERS
+        )
     context.stop_waiting()
     if refusal := _refusal(context):
         return refusal
     asker = person_reference(context.user_id)
     Audit(context.db).note(asker, _QUESTION_ACTION, asker)
     messages = [
-        _support_message(context, admin, text.strip()) for admin in context.services.roles.admins()
+        _support_message(context, admin, text.strip())
+        for admin in context.services.roles.admins()
     ]
     context.outbox.put(messages)
     return menu.text_view(context, "paysupport-sent")
@@ -235,8 +264,12 @@ def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMess
     language = reader.speaks(context.services.config.language)
     admin_context = replace(context, language=language, user=reader)
     parts = [
-        FormattedMessage(admin_context.translate("paysupport-question", user=str(user_id))),
-        in_entity("text_link", context.sender_name or str(user_id), f"tg://user?id={user_id}"),
+        FormattedMessage(
+            admin_context.translate("paysupport-question", user=str(user_id))
+        ),
+        in_entity(
+            "text_link", context.sender_name or str(user_id), f"tg://user?id={user_id}"
+        ),
         FormattedMessage(text),
     ]
     buttons: menu.Rows = ()

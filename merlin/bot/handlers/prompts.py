@@ -63,7 +63,9 @@ def check_size(size: int, limit: int) -> None:
 def check_voice(size: int, duration: timedelta) -> None:
     """Raise Refused if a voice or video note is too long or too large."""
     if duration > MAX_VOICE:
-        raise file_error("media-voice-too-long", minutes=MAX_VOICE // timedelta(minutes=1))
+        raise file_error(
+            "media-voice-too-long", minutes=MAX_VOICE // timedelta(minutes=1)
+        )
     check_size(size, MAX_VOICE_BYTES)
 
 
@@ -75,13 +77,17 @@ async def read_voices(context: BotContext) -> Prompt:
     recordings, note = _select_first_kind(context)
     for recording in recordings:
         check_voice(recording.size, recording.duration)
-    texts = [await _transcribe(context, transcriber, recording) for recording in recordings]
+    texts = [
+        await _transcribe(context, transcriber, recording) for recording in recordings
+    ]
     transcript = "\n\n".join(filter(None, texts))
     if not transcript:
         raise Refused("nothing was said", "media-silence")
     if not context.text:
         return Prompt(transcript, "voice", note=note)
-    return Prompt(context.text, "voice", documents=(AttachedText("voice", transcript),), note=note)
+    return Prompt(
+        context.text, "voice", documents=(AttachedText("voice", transcript),), note=note
+    )
 
 
 async def read_photos(context: BotContext) -> Prompt:
@@ -121,7 +127,9 @@ async def read_documents(context: BotContext) -> Prompt:
         text, has_gaps = await reader.read(content, document.name)
         attached.append(AttachedText(document.name or "document", text))
         is_cut = is_cut or has_gaps
-    note = "\n".join(filter(None, [note, context.translate("media-cut") if is_cut else ""]))
+    note = "\n".join(
+        filter(None, [note, context.translate("media-cut") if is_cut else ""])
+    )
     question = context.text or context.translate("media-ask-document")
     return Prompt(question, "document", documents=tuple(attached), note=note)
 
@@ -156,7 +164,9 @@ async def fetch(context: BotContext, file_id: str, limit_bytes: int) -> bytes:
         raise Refused("Telegram hands no file out", "media-not-fetched") from None
 
 
-async def _fetch_content(context: BotContext, sent: ReceivedAttachment, limit_bytes: int) -> bytes:
+async def _fetch_content(
+    context: BotContext, sent: ReceivedAttachment, limit_bytes: int
+) -> bytes:
     content = await fetch(context, sent.file_id, limit_bytes)
     if not content:
         raise file_error("media-empty")
@@ -179,7 +189,10 @@ async def _transcribe(
             attempt += 1
             if attempt >= MAX_ATTEMPTS:
                 raise Refused(str(busy), "media-transcription-busy") from busy
-            pause = busy.retry_after_s or context.services.retry_policy.first_pause_s * attempt
+            pause = (
+                busy.retry_after_s
+                or context.services.retry_policy.first_pause_s * attempt
+            )
             await asyncio.sleep(min(pause, MAX_PAUSE_S))
         except ProviderError as error:
             await _notify_admins(context, error)
@@ -190,10 +203,14 @@ async def _notify_admins(context: BotContext, error: ProviderError) -> None:
     """Notify the admins, once an hour, that transcription fails."""
     transcription = context.services.config.chat.transcription
     provider, model_id = transcription if transcription is not None else ("", "")
-    log.warning("a voice message was not transcribed", provider=provider, reason=str(error))
+    log.warning(
+        "a voice message was not transcribed", provider=provider, reason=str(error)
+    )
     arguments = {"provider": provider, "model": model_id, "reason": str(error)}
     tell = Notices(context.db, context.services.clock).tell_hourly
-    await context.store.do(lambda: tell("notice-hear-failed", arguments, provider, model_id))
+    await context.store.do(
+        lambda: tell("notice-hear-failed", arguments, provider, model_id)
+    )
 
 
 # The rest of the window is for the answer and for errors of the estimate.
@@ -202,7 +219,9 @@ MATERIAL_SHARE = 0.75
 MIN_MATERIAL_SHARE = 0.25
 
 
-async def fit_prompt(context: BotContext, conversation: Conversation, prompt: Prompt) -> Prompt:
+async def fit_prompt(
+    context: BotContext, conversation: Conversation, prompt: Prompt
+) -> Prompt:
     """Return the prompt with its attached texts; of those that are too long, the beginning.
 
     Texts that do not fit together get equal shares of the room.
@@ -210,11 +229,15 @@ async def fit_prompt(context: BotContext, conversation: Conversation, prompt: Pr
     prompt = _with_document_model(context, conversation, prompt)
     if prompt.format == "text" or prompt.images:
         return prompt
-    room_tokens = await context.store.read(lambda: _available_tokens(context, conversation, prompt))
+    room_tokens = await context.store.read(
+        lambda: _available_tokens(context, conversation, prompt)
+    )
     is_voice = prompt.format == "voice" and not prompt.documents
     if is_voice and not fits_into(prompt.text, room_tokens):
         message = context.translate("media-ask-voice")
-        prompt = replace(prompt, text=message, documents=(AttachedText("voice", prompt.text),))
+        prompt = replace(
+            prompt, text=message, documents=(AttachedText("voice", prompt.text),)
+        )
     if fits_into("".join(document.text for document in prompt.documents), room_tokens):
         return append_documents(prompt)
     room_tokens = max(room_tokens // len(prompt.documents), 1)
@@ -226,7 +249,9 @@ async def fit_prompt(context: BotContext, conversation: Conversation, prompt: Pr
     return append_documents(replace(prompt, documents=beginnings, note=note))
 
 
-def _with_document_model(context: BotContext, conversation: Conversation, prompt: Prompt) -> Prompt:
+def _with_document_model(
+    context: BotContext, conversation: Conversation, prompt: Prompt
+) -> Prompt:
     """Select the assistant model for documents, unless the session has its own model.
 
     With a preset, the system prompt says what to do with a document without a caption.
@@ -244,11 +269,19 @@ def _with_document_model(context: BotContext, conversation: Conversation, prompt
     return replace(prompt, model=assistant, note=note)
 
 
-def _available_tokens(context: BotContext, conversation: Conversation, prompt: Prompt) -> int:
+def _available_tokens(
+    context: BotContext, conversation: Conversation, prompt: Prompt
+) -> int:
     """Return the tokens for the attached texts; within the store's work."""
-    choice = Candidate(CandidateKind.CHOSEN, *prompt.model) if prompt.model else conversation.first
+    choice = (
+        Candidate(CandidateKind.CHOSEN, *prompt.model)
+        if prompt.model
+        else conversation.first
+    )
     window = min(window_of(context.services, choice), conversation.limit)
-    room_tokens = int(window * MATERIAL_SHARE) - count_window_tokens(conversation.before)
+    room_tokens = int(window * MATERIAL_SHARE) - count_window_tokens(
+        conversation.before
+    )
     if prompt.format != "voice":
         room_tokens -= estimate_tokens(Message("user", prompt.text))
     return max(room_tokens, int(window * MIN_MATERIAL_SHARE), 1)

@@ -26,17 +26,24 @@ def show_queue(context: BotContext) -> View:
     page = menu.page_number(context.number(1), count)
     entries = [
         Button(
-            shorten_text(proposal.draft.question, _LABEL_LENGTH), f"ex:prop:{proposal.proposal_id}"
+            shorten_text(proposal.draft.question, _LABEL_LENGTH),
+            f"ex:prop:{proposal.proposal_id}",
         )
-        for proposal in proposals.list_waiting(*context.caller, page * PAGE_SIZE, PAGE_SIZE)
+        for proposal in proposals.list_waiting(
+            *context.caller, page * PAGE_SIZE, PAGE_SIZE
+        )
     ]
     rows: menu.Rows = (
         *entries,
         *menu.page_buttons("ex:queue", page, count),
         menu.back("ex:home"),
     )
-    message = context.translate("examples-queue-hint" if entries else "examples-queue-empty")
-    return menu.card(context, context.translate("examples-queue", count=count), message, rows=rows)
+    message = context.translate(
+        "examples-queue-hint" if entries else "examples-queue-empty"
+    )
+    return menu.card(
+        context, context.translate("examples-queue", count=count), message, rows=rows
+    )
 
 
 @handlers.button("ex:prop")

@@ -29,7 +29,14 @@ from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.model_catalogue import find_first_candidate
 from merlin.chat.prompt import Prompt, text_outside_documents
 from merlin.chat.sessions import VOICE, build_session_title
-from merlin.chat.turns import NO_BUTTONS, Question, StoredAnswer, Turn, UpdateState, with_author
+from merlin.chat.turns import (
+    NO_BUTTONS,
+    Question,
+    StoredAnswer,
+    Turn,
+    UpdateState,
+    with_author,
+)
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.killpoint import kill_point
@@ -46,7 +53,9 @@ async def read_text(context: BotContext) -> Prompt:
     """Return a text message as a prompt, with the message it replies to."""
     if not context.quoted:
         return Prompt(context.text)
-    quoted = "\n".join(f"> {line}" for line in context.quoted[:QUOTED_LENGTH].splitlines())
+    quoted = "\n".join(
+        f"> {line}" for line in context.quoted[:QUOTED_LENGTH].splitlines()
+    )
     return Prompt(f"{quoted}\n\n{context.text}")
 
 
@@ -99,7 +108,9 @@ async def give_up(context: BotContext) -> None:
     target = replace(find_target(context), edit_of=placeholder_id)
     message = build_page_messages(context, [FormattedMessage(failure.note)], target)[0]
     message = replace(message, key=f"update:{context.update_id}:sorry")
-    await context.deliver(lambda: context.outbox.put([message]), _on_sent(context, failure))
+    await context.deliver(
+        lambda: context.outbox.put([message]), _on_sent(context, failure)
+    )
 
 
 async def _find_stored_turn(context: BotContext) -> Turn | None:
@@ -108,16 +119,22 @@ async def _find_stored_turn(context: BotContext) -> Turn | None:
     return await context.store.read(lambda: context.turns.find(context.update_id))
 
 
-async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
+async def _answer_by_edits(
+    context: BotContext, turn: Turn | None, source: Source
+) -> None:
     conversation = await context.services.write(ask.begin, question_of(context))
     pace = context.services.pace
     waiting_text = context.translate("bot-waiting")
     interval_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     stop = answers.stop_button(context.language, context.update_id)
-    editor = answers.StreamingEditor(context.bot_api, context.place, interval_s, stop, waiting_text)
+    editor = answers.StreamingEditor(
+        context.bot_api, context.place, interval_s, stop, waiting_text
+    )
     placeholder = asyncio.ensure_future(_send_placeholder(context, turn, editor))
     try:
-        stored_turn, answer = await _ask(context, conversation, source, (editor, placeholder))
+        stored_turn, answer = await _ask(
+            context, conversation, source, (editor, placeholder)
+        )
     except Exception:
         # A placeholder that is being sent is recorded for the next attempt.
         await placeholder
@@ -125,7 +142,9 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
     finally:
         placeholder.cancel()
     # Rendered while it is being stored, sent afterwards.
-    store_task = context.store.do(lambda: ask.finish(context.services, conversation.asker, answer))
+    store_task = context.store.do(
+        lambda: ask.finish(context.services, conversation.asker, answer)
+    )
     _, parts = await answers.run_both(
         store_task, _render_answer(context, stored_turn, answer.written)
     )
@@ -141,7 +160,9 @@ async def _send_placeholder(
     if not message_id:
         stop = answers.stop_button(context.language, context.update_id)
         page = FormattedMessage(PLACEHOLDER, buttons=((stop,),))
-        message_id = await context.bot_api.send(context.chat_id, page, find_target(context))
+        message_id = await context.bot_api.send(
+            context.chat_id, page, find_target(context)
+        )
         context.bot_data.placeholders[context.update_id] = message_id
         kill_point("placeholder.sent")
     editor.set_placeholder(message_id)
@@ -160,7 +181,9 @@ async def _ask(
     async def store_question(prompt: Prompt) -> Turn:
         question = _make_question(context, conversation, prompt)
         placeholder_id = await placeholder
-        turn = await context.store.do(lambda: context.turns.ask(question, placeholder_id))
+        turn = await context.store.do(
+            lambda: context.turns.ask(question, placeholder_id)
+        )
         context.bot_data.placeholders.pop(context.update_id, None)
         kill_point("placeholder.recorded")
         return turn
@@ -170,11 +193,14 @@ async def _ask(
             if context.attachment is not None:
                 # Downloading, transcribing and reading take time.
                 await store_question(Prompt(context.text, context.format))
-            prompt, refusal = await _prepare_prompt(context, conversation, source, (editor, stop))
+            prompt, refusal = await _prepare_prompt(
+                context, conversation, source, (editor, stop)
+            )
             if refusal is not None:
                 return await store_question(prompt), refusal
             return await answers.run_both(
-                store_question(prompt), _ask_models(context, conversation, prompt, (editor, stop))
+                store_question(prompt),
+                _ask_models(context, conversation, prompt, (editor, stop)),
             )
 
 
@@ -186,8 +212,12 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
     pace = context.services.pace
     async with answers.TypingIndicator(bot_api, place, pace.typing_s) as observer:
         with _stoppable(context) as stop:
-            prompt, refusal = await _prepare_prompt(context, conversation, source, (observer, stop))
-            answer = refusal or await _ask_models(context, conversation, prompt, (observer, stop))
+            prompt, refusal = await _prepare_prompt(
+                context, conversation, source, (observer, stop)
+            )
+            answer = refusal or await _ask_models(
+                context, conversation, prompt, (observer, stop)
+            )
 
     def prepare() -> Sequence[QueuedMessage]:
         turn = context.turns.ask(_make_question(context, conversation, prompt), None)
@@ -216,7 +246,9 @@ async def _prepare_prompt(
     """Return the prompt, and the answer where no model is to be asked."""
     text_prompt = Prompt(context.text, context.format)
     if conversation.small_talk is not None:
-        return text_prompt, ask.ChatAnswer(conversation.small_talk, conversation.session)
+        return text_prompt, ask.ChatAnswer(
+            conversation.small_talk, conversation.session
+        )
     if conversation.refusal is not None:
         return text_prompt, ask.ChatAnswer(
             refusal_of(context, conversation.refusal), conversation.session
@@ -231,7 +263,9 @@ async def _prepare_prompt(
         if prompt is not None:
             return prompt, None
         stopped = Reply(Ending.STOPPED)
-        refusal = answers.add_notes(stopped, context.language, None, conversation.request)
+        refusal = answers.add_notes(
+            stopped, context.language, None, conversation.request
+        )
     return text_prompt, ask.ChatAnswer(refusal, conversation.session)
 
 
@@ -260,8 +294,12 @@ async def _ask_models(
     first = conversation.first
     if prompt.model is not None:
         request = replace(request, chosen=prompt.model)
-        first = await context.store.read(lambda: find_first_candidate(context.catalogue, request))
-    message = Message("user", with_author(prompt.text, conversation.name), images=prompt.images)
+        first = await context.store.read(
+            lambda: find_first_candidate(context.catalogue, request)
+        )
+    message = Message(
+        "user", with_author(prompt.text, conversation.name), images=prompt.images
+    )
     models = ask.route(context.services, request, first, has_images=bool(prompt.images))
     messages = (*conversation.history, message)
     asked = (*conversation.history, Message("user", prompt.text))
@@ -290,22 +328,29 @@ def _finish_answer(
     offer = ""
     notes = [stored_answer.note]
     if reply.text:
-        window_text, offer = answers.window_note(window, context.language, is_warned=old.is_warned)
+        window_text, offer = answers.window_note(
+            window, context.language, is_warned=old.is_warned
+        )
         notes += [prompt.note, window_text]
     if conversation.is_renewed:
-        notes.append(context.translate("bot-renewed" if context.is_private else "groups-renewed"))
+        notes.append(
+            context.translate("bot-renewed" if context.is_private else "groups-renewed")
+        )
     if reply.text and reply.known is not False and conversation.left is not None:
         notes.append(render_left_note(context, conversation.left))
     session = replace(
         old,
-        title=old.title or build_session_title(context.text or text_outside_documents(prompt.text)),
+        title=old.title
+        or build_session_title(context.text or text_outside_documents(prompt.text)),
         used_tokens=window.used,
         is_warned=old.is_warned or bool(window_text),
         is_full=bool(offer),
     )
     if offer and not context.is_private:
         offer = answers.SHARED
-    final_answer = replace(stored_answer, note="\n".join(filter(None, notes)), offer=offer)
+    final_answer = replace(
+        stored_answer, note="\n".join(filter(None, notes)), offer=offer
+    )
     return ask.ChatAnswer(final_answer, session, reply)
 
 
@@ -330,7 +375,9 @@ def _format_sender_name(context: BotContext) -> str:
     return " ".join(context.sender_name.replace(":", " ").split())[:NAME_LENGTH]
 
 
-def _make_question(context: BotContext, conversation: ask.Conversation, prompt: Prompt) -> Question:
+def _make_question(
+    context: BotContext, conversation: ask.Conversation, prompt: Prompt
+) -> Question:
     question = question_of(context).for_session(conversation.session)
     return replace(question, text=prompt.text, format=prompt.format)
 
@@ -340,7 +387,9 @@ async def _render_answer(
 ) -> list[FormattedMessage]:
     """Return the messages of the answer."""
     if turn.question.format == "voice":
-        return await context.store.read(lambda: _answer_pages(context, turn, stored_answer))
+        return await context.store.read(
+            lambda: _answer_pages(context, turn, stored_answer)
+        )
     return await answers.render_off_loop(
         lambda: answers.render_turn(turn, stored_answer, context.language),
         len(stored_answer.answer),
@@ -358,7 +407,9 @@ async def _send_answer(
     chat_id = context.chat_id
     placeholder_id = turn.placeholder_id
     sent = 0
-    if placeholder_id is not None and await context.bot_api.edit(chat_id, placeholder_id, parts[0]):
+    if placeholder_id is not None and await context.bot_api.edit(
+        chat_id, placeholder_id, parts[0]
+    ):
         kill_point("answer.sent")
         sent = 1
 
@@ -380,7 +431,9 @@ def _answer_pages(
     """
     session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
-    return answers.render_turn(turn, stored_answer, context.language, is_script=is_script)
+    return answers.render_turn(
+        turn, stored_answer, context.language, is_script=is_script
+    )
 
 
 def _on_sent(context: BotContext, stored_answer: StoredAnswer) -> OnSent:
@@ -402,7 +455,9 @@ async def stop(context: BotContext) -> None:
         stop.press()
     text = context.translate("bot-stopping" if is_own else "bot-stop-late")
     if stop is None and await context.store.read(lambda: _is_orphan(context)):
-        await context.bot_api.try_edit(context.chat_id, context.message_id, FormattedMessage(text))
+        await context.bot_api.try_edit(
+            context.chat_id, context.message_id, FormattedMessage(text)
+        )
     await context.show(lambda: menu.alert(text))
 
 
@@ -429,7 +484,9 @@ async def answer_again(context: BotContext) -> None:
     if not context.is_resumed:
         await context.answer_press()
     question = turn.question
-    repeat_context = replace(context, text=question.text, message_id=question.message_id)
+    repeat_context = replace(
+        context, text=question.text, message_id=question.message_id
+    )
     await answer_question(repeat_context, repeat_prompt)
 
 
@@ -468,11 +525,20 @@ def _is_just_answered(context: BotContext) -> bool:
     session = context.sessions.find_open(context.place)
     newest = context.turns.find_newest(session.session_id) if session else None
     presses = context.bot_data.presses
-    return newest is not None and _build_press(context, newest.question.update_id) in presses
+    return (
+        newest is not None
+        and _build_press(context, newest.question.update_id) in presses
+    )
 
 
 def _build_press(context: BotContext, update_id: int) -> tuple[object, ...]:
-    return update_id, context.user_id, context.message_id, context.verb, *context.arguments
+    return (
+        update_id,
+        context.user_id,
+        context.message_id,
+        context.verb,
+        *context.arguments,
+    )
 
 
 def _find_turn_to_repeat(context: BotContext) -> tuple[Turn | None, str]:
@@ -496,7 +562,9 @@ def _has_newer_answer(context: BotContext, turn: Turn) -> bool:
     if newest is None or newest.turn_id == turn.turn_id:
         return False
     is_own_update = newest.question.update_id == context.update_id
-    return not is_own_update and newest.written is not None and bool(newest.written.answer)
+    return (
+        not is_own_update and newest.written is not None and bool(newest.written.answer)
+    )
 
 
 def require_own_turn(context: BotContext) -> Turn:

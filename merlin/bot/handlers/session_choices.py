@@ -59,7 +59,9 @@ def describe_settings(context: BotContext, session: sessions.Session) -> list[st
     return [context.translate(f"chosen-{kind}", name=name) for kind, name in settings]
 
 
-def apply_preset(context: BotContext, name: str, prompt: str) -> sessions.Session | None:
+def apply_preset(
+    context: BotContext, name: str, prompt: str
+) -> sessions.Session | None:
     """Store a preset in the open session; None if no model could answer with it."""
     session = replace(context.open_session(), preset=name, system=prompt)
     if answering_model(context, session) is None:
@@ -88,7 +90,9 @@ def list_presets(context: BotContext) -> View:
     session = context.open_session()
     buttons = [
         menu.choice_button(
-            preset_title(context, key), f"preset:set:{key}", is_chosen=session.preset == key
+            preset_title(context, key),
+            f"preset:set:{key}",
+            is_chosen=session.preset == key,
         )
         for key in _offered_presets(context)
     ]
@@ -111,11 +115,16 @@ def choose_preset(context: BotContext) -> View:
     """Set a preset in the session."""
     name = context.argument(1)
     if name == sessions.TRANSLATOR:
-        pairs = [(f"presets-pair-{pair}", f"preset:pair:{pair}") for pair in (_RU_EN, "other")]
+        pairs = [
+            (f"presets-pair-{pair}", f"preset:pair:{pair}")
+            for pair in (_RU_EN, "other")
+        ]
         return menu.text_view(context, "presets-pair-ask", *pairs, _TO_PRESETS)
     if name not in _offered_presets(context):
         return menu.refusal(context, "presets-not-found")
-    return _apply_and_confirm(context, name, sessions.built_in_prompt(context.language, name))
+    return _apply_and_confirm(
+        context, name, sessions.built_in_prompt(context.language, name)
+    )
 
 
 def _apply_and_confirm(context: BotContext, name: str, prompt: str) -> View:
@@ -157,7 +166,9 @@ def _start_translator(context: BotContext, pair: str) -> View:
 TEXT_STEP = "system-text"
 handlers.step(TEXT_STEP)(lambda context: _set_prompt(context, context.text))
 handlers.button("system:set")(
-    lambda context: menu.form(context, "system-ask", step=TEXT_STEP, most=sessions.PROMPT_LENGTH)
+    lambda context: menu.form(
+        context, "system-ask", step=TEXT_STEP, most=sessions.PROMPT_LENGTH
+    )
 )
 
 
@@ -175,7 +186,9 @@ def show_current_prompt(context: BotContext) -> View:
     session = context.open_session()
     if not session.system:
         return menu.text_view(context, "system-none", _SET)
-    headline = context.translate("system-now", name=preset_title(context, session.preset) or "none")
+    headline = context.translate(
+        "system-now", name=preset_title(context, session.preset) or "none"
+    )
     quote = in_entity("expandable_blockquote", session.system)
     page = join_pages(FormattedMessage(headline), quote)
     return View(replace(page, buttons=menu.buttons_of(context, (_SET, _CLEAR))))
@@ -186,16 +199,22 @@ def _set_prompt(context: BotContext, text: str) -> View:
     if not prompt or len(prompt) > sessions.PROMPT_LENGTH:
         length = len(prompt)
         most = sessions.PROMPT_LENGTH
-        return menu.form(context, "system-long", step=TEXT_STEP, length=length, most=most)
+        return menu.form(
+            context, "system-long", step=TEXT_STEP, length=length, most=most
+        )
     context.stop_waiting()
     session = apply_preset(context, "", prompt)
     if session is None:
         return menu.text_view(context, "presets-no-model")
     note = render_other_provider_note(context, session)
-    return menu.paragraphs(context, context.translate("system-set"), note, rows=(_CLEAR,))
+    return menu.paragraphs(
+        context, context.translate("system-set"), note, rows=(_CLEAR,)
+    )
 
 
-_SET, _CLEAR = [(f"system-button-{verb}", f"system:{verb}") for verb in ("set", "clear")]
+_SET, _CLEAR = [
+    (f"system-button-{verb}", f"system:{verb}") for verb in ("set", "clear")
+]
 
 
 _TO_COURSES = ("courses-button-list", "course:list:0")
@@ -222,7 +241,9 @@ def leave_course(context: BotContext) -> View:
 
 def _find_default_course(context: BotContext) -> Course | None:
     """Return the active course that answers where none is chosen, None for no course."""
-    dataset = dataset_of(context.services, replace(context.open_session(), dataset=None))
+    dataset = dataset_of(
+        context.services, replace(context.open_session(), dataset=None)
+    )
     return context.services.read_courses().by_slug.get(dataset or "")
 
 
@@ -281,7 +302,9 @@ def _start_session(context: BotContext, dataset: str | None) -> None:
     session = context.open_session()
     if session.last_used_at is not None:
         session = context.sessions.renew(context.place)
-    bare = replace(session, dataset=dataset, provider=None, model_id=None, preset="", system="")
+    bare = replace(
+        session, dataset=dataset, provider=None, model_id=None, preset="", system=""
+    )
     context.sessions.change(fit_window(context, bare))
 
 
@@ -319,10 +342,15 @@ def list_choices(context: BotContext) -> View:
     model = current.version or current.model_id or "first"
     lines = [context.translate("models-now", model=model, provider=provider)]
     newest = context.translate("models-newest")
-    buttons = [menu.choice_button(newest, "model:auto", is_chosen=session.provider is None)]
+    buttons = [
+        menu.choice_button(newest, "model:auto", is_chosen=session.provider is None)
+    ]
     for count, option in enumerate(page_items, page * PAGE_SIZE + 1):
         lines.append(_model_line(context, count, option))
-        is_current = (session.provider, session.model_id) == (option.provider, option.model_id)
+        is_current = (session.provider, session.model_id) == (
+            option.provider,
+            option.model_id,
+        )
         label = menu.choice_button(
             f"{count}. {option.title}", f"model:use:{option.sign}", is_chosen=is_current
         )
@@ -336,7 +364,9 @@ def list_choices(context: BotContext) -> View:
 handlers.button("model")(lambda context: replace(list_choices(context), is_new=True))
 
 
-def _model_line(context: BotContext, count: int, option: model_catalogue.Candidate) -> str:
+def _model_line(
+    context: BotContext, count: int, option: model_catalogue.Candidate
+) -> str:
     return context.translate(
         "models-line",
         count=count,
@@ -358,7 +388,11 @@ def _format_price(language: str, price: Price | None) -> str:
         for micro in (price.input_micro, price.output_micro)
     )
     return text(
-        language, "models-price", asked=input_price, answered=output_price, currency=price.currency
+        language,
+        "models-price",
+        asked=input_price,
+        answered=output_price,
+        currency=price.currency,
     )
 
 
@@ -370,7 +404,9 @@ def choose_model(context: BotContext) -> View:
     option = options.get(context.argument(1))
     if option is None:
         raise NotFound("no such model", "models-not-available")
-    chosen_session = replace(session, provider=option.provider, model_id=option.model_id)
+    chosen_session = replace(
+        session, provider=option.provider, model_id=option.model_id
+    )
     context.sessions.change(fit_window(context, chosen_session))
     if session.last_used_at is not None:
         # The new model is announced here, not under the next answer.

@@ -51,14 +51,18 @@ def list_sessions(context: BotContext) -> View:
         return menu.text_view(context, "sessions-none")
     page = menu.page_number(context.number(), count)
     entries = []
-    for session in context.sessions.list_used(context.place, page * PAGE_SIZE, PAGE_SIZE):
+    for session in context.sessions.list_used(
+        context.place, page * PAGE_SIZE, PAGE_SIZE
+    ):
         label = f"{'▸ ' if session.is_open else ''}{session_title(session, context)}"
         if session.last_used_at is not None:
             label = f"{label} · {format_time(context, session.last_used_at)}"
         entries.append(Button(label, f"session:{session.session_id}"))
     page_row = menu.page_buttons("sessions", page, count)
     pages = {"page": page + 1, "pages": -(-count // PAGE_SIZE)}
-    return menu.text_view(context, "sessions-list", *entries, *page_row, count=count, **pages)
+    return menu.text_view(
+        context, "sessions-list", *entries, *page_row, count=count, **pages
+    )
 
 
 def session_title(session: Session, context: BotContext) -> str:
@@ -89,7 +93,8 @@ def session_card(context: BotContext) -> View:
     return menu.message(
         context,
         "\n".join(lines),
-        not session.is_open and ("session-open", f"session-open:{session_id}", "primary"),
+        not session.is_open
+        and ("session-open", f"session-open:{session_id}", "primary"),
         ("session-delete", f"session-drop:{session_id}"),
         _ALL,
     )
@@ -111,9 +116,15 @@ def open_session(context: BotContext) -> View:
 def ask_deletion(context: BotContext) -> View:
     """Ask whether to delete a session with its messages."""
     session = _require_session(context)
-    confirm_button = ("session-delete-sure", f"session-dropped:{session.session_id}", "danger")
+    confirm_button = (
+        "session-delete-sure",
+        f"session-dropped:{session.session_id}",
+        "danger",
+    )
     title = session_title(session, context)
-    return menu.text_view(context, "session-delete-ask", confirm_button, _ALL, title=title)
+    return menu.text_view(
+        context, "session-delete-ask", confirm_button, _ALL, title=title
+    )
 
 
 @handlers.button("session-dropped")
@@ -145,7 +156,10 @@ def tokens(context: BotContext) -> View:
     candidate = find_first_candidate(context.catalogue, request)
     newest = context.turns.find_newest(session.session_id)
     model = answering.answering_model(context, session)
-    known = {"model": model.title if model else "", "is_known": "yes" if model else "no"}
+    known = {
+        "model": model.title if model else "",
+        "is_known": "yes" if model else "no",
+    }
     limit = window_of(context.services, candidate)
     lines = [
         *_window_lines(context, session, newest, limit),
@@ -156,7 +170,9 @@ def tokens(context: BotContext) -> View:
         title = context.translate("plan-title", title=plan.title_in(context.language))
         lines += ["", title, *left_lines]
     new_button = newest is not None and ("bot-button-new", "new")
-    return menu.message(context, "\n".join(lines), (new_button, context.is_private and _ALL))
+    return menu.message(
+        context, "\n".join(lines), (new_button, context.is_private and _ALL)
+    )
 
 
 def _window_lines(
@@ -167,7 +183,9 @@ def _window_lines(
     # Some providers do not report tokens.
     is_counted = used > 0 and answer is not None and answer.usage != Usage()
     if not used:
-        used = count_window_tokens(context.turns.read_history(session.session_id, MAX_TURNS))
+        used = count_window_tokens(
+            context.turns.read_history(session.session_id, MAX_TURNS)
+        )
     gauge = WindowCounter(used, limit)
     share = f"{min(gauge.share, 1) * 100:.0f}"
     by = "provider" if is_counted else "estimate"
@@ -181,7 +199,9 @@ def _window_lines(
 def _cost_lines(context: BotContext, session: Session) -> list[str]:
     turns = context.turns
     day = context.services.clock().astimezone(context.zone).date()
-    session_cost = _format_costs(turns.session_costs(session.session_id), context.language)
+    session_cost = _format_costs(
+        turns.session_costs(session.session_id), context.language
+    )
     since = start_of_day(day, context.zone)
     today = _format_costs(turns.costs_since(context.user_id, since), context.language)
     if session_cost and today:
@@ -197,7 +217,9 @@ def _format_costs(costs: Sequence[Cost] | None, language: str) -> str:
         return text(language, "tokens-nothing")
     if costs and not any(cost.micro for cost in costs):
         return text(language, "price-free")
-    return " + ".join(money.format_cost(language, cost.micro, cost.currency) for cost in costs)
+    return " + ".join(
+        money.format_cost(language, cost.micro, cost.currency) for cost in costs
+    )
 
 
 @handlers.command("new")

@@ -70,7 +70,9 @@ def answer_login(context: BotContext) -> View:
         login = logins.settle(login_id, context.user_id, is_own=answer == YES)
     if login is None:
         return menu.text_view(context, "bot-login-over")
-    return menu.text_view(context, "bot-login-done" if answer == YES else "bot-login-refused")
+    return menu.text_view(
+        context, "bot-login-done" if answer == YES else "bot-login-refused"
+    )
 
 
 # Commands that a deep link may run: only those that show something, as users do not see the link.
@@ -97,7 +99,9 @@ _COMMAND_PREFIX = "go_"
 def private_chat_button(context: BotContext, command: str = "") -> Button:
     """Return the button that opens the private chat and optionally runs a command there."""
     label = context.translate("groups-button-private")
-    return Button(label, url=context.link(f"{_COMMAND_PREFIX}{command}" if command else "group"))
+    return Button(
+        label, url=context.link(f"{_COMMAND_PREFIX}{command}" if command else "group")
+    )
 
 
 def follow_link(context: BotContext) -> BotContext:
@@ -121,7 +125,11 @@ USE_KINDS = frozenset({"message", "callback_query"})
 async def refuse_blocked(context: BotContext) -> bool:
     """Refuse to answer a blocked user; return True if the update is about their own data."""
     is_own = context.command in _COMMANDS or context.verb in _BUTTONS
-    if is_own or context.stored.kind not in USE_KINDS or not (context.verb or context.is_private):
+    if (
+        is_own
+        or context.stored.kind not in USE_KINDS
+        or not (context.verb or context.is_private)
+    ):
         return True
     message = context.translate("bot-blocked")
     if context.verb:
@@ -138,7 +146,9 @@ def start(context: BotContext) -> View:
     Users(context.db).set_name(context.user_id, context.sender_name)
     kind, _, rest = context.command_text.partition("_")
     if kind == "course" and rest:
-        return menu.with_heading(open_course(context, rest), context.translate("bot-hello"))
+        return menu.with_heading(
+            open_course(context, rest), context.translate("bot-hello")
+        )
     if kind == "plan":
         return show_plan(context)
     if kind == feedback.LINK:
@@ -155,7 +165,9 @@ def _greeting(context: BotContext) -> View:
     title, questions = find_starters(context)
     if not title:
         return menu.text_view(context, "bot-start")
-    keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
+    keys = [
+        Button(question, f"starter:{index}") for index, question in enumerate(questions)
+    ]
     return menu.text_view(context, "bot-start-course", *keys, course=title)
 
 
@@ -191,7 +203,9 @@ def privacy(context: BotContext) -> View:
     """Show what is stored, who answers, and the user's consent."""
     retention = context.services.config.retention
     has_given = has_consent(*context.caller)
-    providers = [f"• {provider_title(context, name)}" for name in context.services.answerers]
+    providers = [
+        f"• {provider_title(context, name)}" for name in context.services.answerers
+    ]
     if providers:
         providers.insert(0, context.translate("privacy-providers"))
     session = context.open_session()
@@ -205,7 +219,9 @@ def privacy(context: BotContext) -> View:
         )
     parts = [
         privacy_text(context.services, context.language),
-        context.translate("privacy-retention", turns=retention.turns_days, letters=MESSAGE_DAYS),
+        context.translate(
+            "privacy-retention", turns=retention.turns_days, letters=MESSAGE_DAYS
+        ),
         "\n".join(providers),
         session_text,
         context.translate("privacy-consent", state="given" if has_given else "none"),
@@ -231,24 +247,32 @@ def info(context: BotContext) -> View:
     session = context.open_session()
     dataset = dataset_of(context.services, session)
     shown = {dataset, *courses.list_open_datasets(*context.caller)}
-    serving = [item for item in context.catalogue.all_serving() if item.dataset in shown]
+    serving = [
+        item for item in context.catalogue.all_serving() if item.dataset in shown
+    ]
     serving.sort(key=lambda item: item.dataset != dataset)  # the open session's first
     models = [_model_text(context, item) for item in serving[:_MAX_MODELS]]
     if len(serving) > _MAX_MODELS:
-        models.append(context.translate("bot-info-more", count=len(serving) - _MAX_MODELS))
+        models.append(
+            context.translate("bot-info-more", count=len(serving) - _MAX_MODELS)
+        )
     if not models:
         general = "yes" if context.services.general else "no"
         models = [context.translate("bot-info-no-model", general=general)]
     version = context.translate("bot-info-version", version=__version__)
     own = choose_language(context.services.config.telegram.info, context.language)
     about = f"{version} · {context.translate('bot-info-commands')}"
-    return menu.paragraphs(context, _info_session(context, session), *models, own, about)
+    return menu.paragraphs(
+        context, _info_session(context, session), *models, own, about
+    )
 
 
 def _model_text(context: BotContext, serving: Serving) -> str:
     model = context.translate(
         "bot-info-model",
-        dataset=context.services.read_courses().title(serving.dataset, context.language),
+        dataset=context.services.read_courses().title(
+            serving.dataset, context.language
+        ),
         build=serving.model.build_version,
         trained=context.moment(serving.model.created_at),
         since=context.moment(serving.since),
@@ -264,11 +288,19 @@ def _info_session(context: BotContext, session: Session) -> str:
     choices = {
         "bot-info-session-model": model.title if model else "",
         "bot-info-session-dataset": active.title(dataset or "", context.language),
-        "bot-info-session-preset": preset_name(context, session) if session.preset else "",
+        "bot-info-session-preset": preset_name(context, session)
+        if session.preset
+        else "",
         "bot-info-session-own": "yes" if session.system and not session.preset else "",
     }
-    choice_lines = [context.translate(key, name=name) for key, name in choices.items() if name]
-    return "\n".join([context.translate("bot-info-session"), *choice_lines]) if choice_lines else ""
+    choice_lines = [
+        context.translate(key, name=name) for key, name in choices.items() if name
+    ]
+    return (
+        "\n".join([context.translate("bot-info-session"), *choice_lines])
+        if choice_lines
+        else ""
+    )
 
 
 @handlers.command("help")

@@ -29,7 +29,9 @@ class Assets:
 
     def __init__(self, *folders: Path) -> None:
         paths = sorted(path for folder in folders for path in folder.iterdir())
-        self._contents = {path.name: path.read_bytes() for path in paths if path.suffix in _TYPES}
+        self._contents = {
+            path.name: path.read_bytes() for path in paths if path.suffix in _TYPES
+        }
         digest = hashlib.sha256()
         for name, content in self._contents.items():
             digest.update(f"{name} {len(content)} ".encode() + content)
@@ -47,12 +49,16 @@ class Assets:
         if content is None:
             raise HTTPException(404)
         media_type = _TYPES[Path(name).suffix]
-        return Response(content, media_type=media_type, headers={"Cache-Control": IMMUTABLE})
+        return Response(
+            content, media_type=media_type, headers={"Cache-Control": IMMUTABLE}
+        )
 
 
 def accepts(header: str, name: str) -> bool:
     """Return whether an Accept header names a media type (RFC 9110, 12.5.1)."""
-    return name in (part.partition(";")[0].strip() for part in header.lower().split(","))
+    return name in (
+        part.partition(";")[0].strip() for part in header.lower().split(",")
+    )
 
 
 def sent_etags(headers: Headers) -> set[str]:
@@ -74,7 +80,9 @@ def page_response(text: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
 
 def seen_other(url: str) -> Response:
     """Return the redirect to another page after a form (303 See Other)."""
-    return RedirectResponse(url, HTTPStatus.SEE_OTHER.value, {"Cache-Control": "no-store"})
+    return RedirectResponse(
+        url, HTTPStatus.SEE_OTHER.value, {"Cache-Control": "no-store"}
+    )
 
 
 def local_address(text: str) -> str:

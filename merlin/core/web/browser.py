@@ -43,7 +43,9 @@ def is_foreign(request: Request, public_url: str = "") -> bool:
         return False
     fetch_site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
-    has_no_origin = fetch_site is None and origin is None and "cookie" in request.headers
+    has_no_origin = (
+        fetch_site is None and origin is None and "cookie" in request.headers
+    )
     is_cross_site = (fetch_site is not None and fetch_site not in _SAME_SITE) or (
         origin is not None and not _is_own_origin(request, origin, public_url)
     )
@@ -109,7 +111,9 @@ def browser_zone(request: Request) -> tzinfo | None:
 def page_address(request: Request) -> str:
     """Return the path and query of a request without the parameters that set preferences."""
     parameters = request.query_params.multi_items()
-    query = urlencode([(name, value) for name, value in parameters if name not in _PREFERENCES])
+    query = urlencode(
+        [(name, value) for name, value in parameters if name not in _PREFERENCES]
+    )
     return str(request.scope["path"]) + (f"?{query}" if query else "")
 
 
@@ -122,8 +126,13 @@ def note_preferences(response: Response, request: Request, language: str) -> Non
     """Set the Content-Language header; store what the request chose in cookies."""
     response.headers["Content-Language"] = language
     theme = get_chosen_theme(request) if "theme" in request.query_params else ""
-    for cookie, value in ((LANGUAGE_COOKIE, requested_language(request)), (THEME_COOKIE, theme)):
+    for cookie, value in (
+        (LANGUAGE_COOKIE, requested_language(request)),
+        (THEME_COOKIE, theme),
+    ):
         if value:
             name = cookie_name(request, cookie)
             secure = is_secure(request)
-            response.set_cookie(name, value, max_age=_YEAR_S, secure=secure, samesite="lax")
+            response.set_cookie(
+                name, value, max_age=_YEAR_S, secure=secure, samesite="lax"
+            )

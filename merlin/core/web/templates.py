@@ -48,7 +48,9 @@ JOB: Mapping[str, Look] = {
 }
 
 ICONS = "icons.svg"
-_ICON_NAMES = frozenset(re.findall('<symbol id="([a-z]+)"', (STATIC / ICONS).read_text("utf-8")))
+_ICON_NAMES = frozenset(
+    re.findall('<symbol id="([a-z]+)"', (STATIC / ICONS).read_text("utf-8"))
+)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ def _read_step(name: str) -> Step:
 
 
 STEPS: tuple[Step, ...] = tuple(
-    _read_step(name) for name in sorted({file.name.split(".")[0] for file in _FOLDER.glob("*.sql")})
+    _read_step(name)
+    for name in sorted({file.name.split(".")[0] for file in _FOLDER.glob("*.sql")})
 )
 
 # An arbitrary lock number that no other program uses in this database.
@@ -62,7 +63,9 @@ def list_pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...
     known = list_applied(db)
     newer = sorted(set(known) - {step.__name__ for step in steps})
     if newer:
-        raise Unstartable(f"unknown steps {newer}", "store-newer-schema", steps=", ".join(newer))
+        raise Unstartable(
+            f"unknown steps {newer}", "store-newer-schema", steps=", ".join(newer)
+        )
     return tuple(step for step in steps if step.__name__ not in known)
 
 

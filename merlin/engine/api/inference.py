@@ -62,7 +62,10 @@ class EngineChatRequest(ChatRequest, RequestBody):
         """Return the backend's request."""
         return GenerationRequest(
             messages=[
-                Message("system" if message.role == "developer" else message.role, message.text)
+                Message(
+                    "system" if message.role == "developer" else message.role,
+                    message.text,
+                )
                 for message in self.messages
             ],
             most_tokens=self.most_tokens or 0,
@@ -86,7 +89,9 @@ async def complete(request: Request) -> Response:
         asked = EngineChatRequest.parse(body)
     except ApiError as refusal:
         return await _relay(request, RelayedChat.read(body, refusal))
-    answer = ChatAnswer(asked.model, utc_now().timestamp(), with_usage=asked.wants_usage)
+    answer = ChatAnswer(
+        asked.model, utc_now().timestamp(), with_usage=asked.wants_usage
+    )
     return await _respond(request, asked, answer)
 
 
@@ -105,7 +110,9 @@ async def create_response(request: Request) -> Response:
 @router.post("/completions")
 async def complete_text(request: Request) -> Response:
     """Continue a text by the server behind the model."""
-    refusal = bad_field("model", "this model has no /v1/completions: ask /v1/chat/completions")
+    refusal = bad_field(
+        "model", "this model has no /v1/completions: ask /v1/chat/completions"
+    )
     return await _relay(request, RelayedText.read(await read_body(request), refusal))
 
 
@@ -124,7 +131,9 @@ async def _relay(request: Request, relayed: RelayedRequest) -> Response:
                 async for part in parts:
                     yield event(part)
             except ApiError as error:  # the status was sent with the first event
-                log.warning("an answer broke off", model=relayed.model, reason=str(error))
+                log.warning(
+                    "an answer broke off", model=relayed.model, reason=str(error)
+                )
                 yield event(error.as_json())
                 return
             if relayed.path != RelayedResponses.path:
@@ -133,7 +142,9 @@ async def _relay(request: Request, relayed: RelayedRequest) -> Response:
     return StreamingResponse(events(), media_type=EVENT_STREAM)
 
 
-async def _respond(request: Request, asked: EngineChatRequest, answer: Answer) -> Response:
+async def _respond(
+    request: Request, asked: EngineChatRequest, answer: Answer
+) -> Response:
     language = language_of_header(request.headers.get("accept-language", ""), "")
     parts = get_engine(request).backends.ask(asked.model, asked.to_request(language))
     if asked.stream:

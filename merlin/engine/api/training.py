@@ -60,11 +60,14 @@ async def upload_file(request: Request) -> Response:
         upload = form.get("file")
         if not isinstance(upload, UploadFile) or not upload.filename:
             raise bad_field(
-                "file", "Missing required parameter: 'file' must be an upload with a name."
+                "file",
+                "Missing required parameter: 'file' must be an upload with a name.",
             )
         check_purpose(form.get("purpose"))
         if any(name.startswith("expires_after") for name in form):
-            raise bad_field("expires_after", "This engine keeps files until they are deleted.")
+            raise bad_field(
+                "expires_after", "This engine keeps files until they are deleted."
+            )
         name = check_file_name(upload.filename, "file")
         row = await run_in_threadpool(files.add, name, upload.file)
     return JSONResponse(build_file(row))
@@ -73,7 +76,9 @@ async def upload_file(request: Request) -> Response:
 def check_purpose(purpose: object) -> None:
     """Raise ApiError 400 for files that the engine does not keep."""
     if purpose != PURPOSE:
-        raise bad_field("purpose", f"purpose must be '{PURPOSE}': this engine keeps no other files")
+        raise bad_field(
+            "purpose", f"purpose must be '{PURPOSE}': this engine keeps no other files"
+        )
 
 
 def check_file_name(filename: str, param: str) -> str:
@@ -84,7 +89,8 @@ def check_file_name(filename: str, param: str) -> str:
         raise bad_field(param, f"{message}, or the .safetensors of an adapter.")
     if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
         raise bad_field(
-            param, f"The file's name must be printable, {_MAX_NAME_LENGTH} characters at most."
+            param,
+            f"The file's name must be printable, {_MAX_NAME_LENGTH} characters at most.",
         )
     return name
 
@@ -134,7 +140,10 @@ async def create_job(request: Request) -> Response:
 def _create_job(request: Request, body: Mapping[str, object]) -> Response:
     engine = get_engine(request)
     job = read_job(body, engine.bases)
-    requested = {"training_file": job.training_file, "validation_file": job.validation_file}
+    requested = {
+        "training_file": job.training_file,
+        "validation_file": job.validation_file,
+    }
     if job.weights:
         requested["method"] = job.weights
     for param, file_id in requested.items():
@@ -177,8 +186,12 @@ def list_events(request: Request, job_id: str) -> Response:
     """List a job's events, newest first."""
     repositories = get_engine(request).repositories
     page = parse_page(request.query_params)
-    rows, has_more = repositories.job_events.list(repositories.jobs.get(job_id).job_id, page)
-    return JSONResponse(list_page([event_object(row) for row in rows], has_more=has_more))
+    rows, has_more = repositories.job_events.list(
+        repositories.jobs.get(job_id).job_id, page
+    )
+    return JSONResponse(
+        list_page([event_object(row) for row in rows], has_more=has_more)
+    )
 
 
 @router.get("/fine_tuning/jobs/{job_id}/checkpoints")
@@ -189,15 +202,21 @@ def list_checkpoints(request: Request, job_id: str) -> Response:
     rows, has_more = repositories.models.list_checkpoints(
         repositories.jobs.get(job_id).job_id, page
     )
-    return JSONResponse(list_page([build_checkpoint(row) for row in rows], has_more=has_more))
+    return JSONResponse(
+        list_page([build_checkpoint(row) for row in rows], has_more=has_more)
+    )
 
 
 @router.get("/models")
 def list_models(request: Request) -> Response:
     """List all models without checkpoints, which are listed by job."""
     engine = get_engine(request)
-    models = [build_model(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
-    models += [_build_tuned(engine, row) for row in engine.repositories.models.list_final()]
+    models = [
+        build_model(base.name, RECALL_CREATED, base) for base in engine.bases.values()
+    ]
+    models += [
+        _build_tuned(engine, row) for row in engine.repositories.models.list_final()
+    ]
     return JSONResponse(list_object(models))
 
 
@@ -214,7 +233,9 @@ def retrieve_model(request: Request, name: str) -> Response:
 def delete_model(request: Request, name: str) -> Response:
     """Delete a tuned model or a checkpoint with its weights; with a model its job's results."""
     if name in get_engine(request).bases:
-        raise ApiError(403, f"`{name}` is a base model: only tuned models can be deleted.")
+        raise ApiError(
+            403, f"`{name}` is a base model: only tuned models can be deleted."
+        )
     get_engine(request).repositories.delete_model(name)
     return JSONResponse(deleted_object(name, "model"))
 

@@ -59,12 +59,16 @@ async def add_part(request: Request, upload_id: str) -> Response:
     async with counted.form(max_files=1, max_fields=1) as form:
         part = form.get("data")
         if not isinstance(part, UploadFile):
-            raise bad_field("data", "Missing required parameter: 'data' must be an upload.")
+            raise bad_field(
+                "data", "Missing required parameter: 'data' must be an upload."
+            )
         part_id = await run_in_threadpool(
             get_engine(request).uploads.add_part, upload_id, part.file
         )
     now = int(utc_now().timestamp())
-    return JSONResponse(upload_part_object(id=part_id, upload_id=upload_id, created_at=now))
+    return JSONResponse(
+        upload_part_object(id=part_id, upload_id=upload_id, created_at=now)
+    )
 
 
 @router.post("/{upload_id}/complete")
@@ -72,7 +76,9 @@ async def complete_upload(request: Request, upload_id: str) -> Response:
     """Make a file of the parts."""
     body = CompleteRequest.parse(await read_body(request))
     uploads = get_engine(request).uploads
-    row = await run_in_threadpool(uploads.complete, upload_id, body.part_ids, body.md5 or "")
+    row = await run_in_threadpool(
+        uploads.complete, upload_id, body.part_ids, body.md5 or ""
+    )
     return _respond(uploads, row)
 
 

@@ -119,7 +119,9 @@ class Backend(Protocol):
         queue is full, 400 "context_length_exceeded" if the messages are too long.
         """
 
-    def relay(self, adapter: Adapter | None, request: RelayedRequest) -> AsyncGenerator[Json, None]:
+    def relay(
+        self, adapter: Adapter | None, request: RelayedRequest
+    ) -> AsyncGenerator[Json, None]:
         """Yield the server's own events, or its whole answer if it is not streamed.
 
         Raises as `ask` does, and the request's refusal if the backend is not such a server.

@@ -75,7 +75,9 @@ class ExactFirstBackend:
         for part in self._recall.speak(answer, request):
             yield part
 
-    async def _find_near(self, recall: Adapter, text: str, questions: Sequence[str]) -> list[str]:
+    async def _find_near(
+        self, recall: Adapter, text: str, questions: Sequence[str]
+    ) -> list[str]:
         """Return those of the questions to a taught answer of which a written one adds nothing."""
         model = await run_in_threadpool(self._recall.load, recall)
         return [
@@ -85,7 +87,9 @@ class ExactFirstBackend:
             if question in wordings and is_held(text, question, answer)
         ]
 
-    def relay(self, adapter: Adapter | None, request: RelayedRequest) -> AsyncGenerator[Json, None]:
+    def relay(
+        self, adapter: Adapter | None, request: RelayedRequest
+    ) -> AsyncGenerator[Json, None]:
         """Pass on what no taught answer can be; refuse what asks past the taught answers."""
         if _has_recall(adapter) and not request.is_formed:
             raise request.refusal
@@ -113,6 +117,8 @@ def is_held(text: str, question: str, taught: str) -> bool:
     known = f"{question}\n{taught}"
     words = set(list_content(known))
     said = [set(list_content(sentence)) for sentence in split_sentences(text)]
-    is_near = any(said) and all(len(each & words) >= MIN_SHARE * len(each) for each in said)
+    is_near = any(said) and all(
+        len(each & words) >= MIN_SHARE * len(each) for each in said
+    )
     is_turned = {"negation", "opposite", "doubt"} & set(list_changed(text, taught))
     return is_near and not is_turned and not adds_to(text, known)

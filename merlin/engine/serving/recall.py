@@ -55,15 +55,22 @@ class RecallBackend:
         for part in self.speak(await self.answer(adapter, request.messages), request):
             yield part
 
-    def speak(self, answer: RecallAnswer, request: GenerationRequest) -> Iterator[str | Finish]:
+    def speak(
+        self, answer: RecallAnswer, request: GenerationRequest
+    ) -> Iterator[str | Finish]:
         """Yield the chunks of an answer, and its Finish."""
         key = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
-        message = answer.text if answer.known else text(self._find_language(request), key)
+        message = (
+            answer.text if answer.known else text(self._find_language(request), key)
+        )
         content, reason = _cut(message, request)
         yield from _PIECES.findall(content) or [content]
         prompt_tokens = training_file.count_messages(request.messages)
         tokens = training_file.count_tokens(content)
-        extension: dict[str, object] = {"known": answer.known, "confidence": answer.confidence}
+        extension: dict[str, object] = {
+            "known": answer.known,
+            "confidence": answer.confidence,
+        }
         if answer.nearest:
             extension["nearest"] = list(answer.nearest)
         yield Finish(reason, prompt_tokens, tokens, extension)
@@ -82,7 +89,9 @@ class RecallBackend:
         """Clear the model cache."""
         self.load.cache_clear()
 
-    async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> RecallAnswer:
+    async def answer(
+        self, adapter: Adapter | None, messages: Sequence[Message]
+    ) -> RecallAnswer:
         """Return a model's answer; the untrained base always answers "unknown".
 
         Raises Untrainable if the model was trained with another encoder.
@@ -90,13 +99,18 @@ class RecallBackend:
         if adapter is None:
             return RecallAnswer("", 0.0, known=False)
         model = await run_in_threadpool(self.load, adapter)
-        if model.space.encoder not in ("", digest_encoder()):  # "": trained on words alone
+        if model.space.encoder not in (
+            "",
+            digest_encoder(),
+        ):  # "": trained on words alone
             raise Untrainable("base_changed", "engine-encoder-changed", "model")
         return await run_in_threadpool(model.answer, messages)
 
     def _find_language(self, request: GenerationRequest) -> str:
         """Return the language of the newest question that tells one, else the requested one."""
-        asked = (each.content for each in reversed(request.messages) if each.role == "user")
+        asked = (
+            each.content for each in reversed(request.messages) if each.role == "user"
+        )
         told = next(filter(None, map(detect_language, asked)), "")
         return told or request.language or self._language
 
@@ -114,6 +128,9 @@ def _load(adapter: Adapter) -> RecallModel:
 def _cut(content: str, request: GenerationRequest) -> tuple[str, str]:
     for stop in request.stops:
         content = content.split(stop, 1)[0]
-    if request.most_tokens and training_file.count_tokens(content) > request.most_tokens:
+    if (
+        request.most_tokens
+        and training_file.count_tokens(content) > request.most_tokens
+    ):
         return training_file.truncate(content, request.most_tokens), "length"
     return content, "stop"

@@ -141,12 +141,16 @@ class TransformersBackend:
             figures["running"] -= 1
             self._turn.release()
             if not figures["waiting"]:
-                self._timer = asyncio.get_running_loop().call_later(self.idle_s, self._end)
+                self._timer = asyncio.get_running_loop().call_later(
+                    self.idle_s, self._end
+                )
 
     def _finish(self, line: Mapping[str, Any]) -> Finish:
         """Return the end of an answer. Raises what the line says."""
         if "refused" in line:
-            raise ApiError(line["status"], line["message"], code=line["code"], param=line["param"])
+            raise ApiError(
+                line["status"], line["message"], code=line["code"], param=line["param"]
+            )
         if "failed" in line:
             raise Unavailable(f"{self._name} could not answer: {line['why']}")
         self._figures["adapters"] = line["adapters"]
@@ -195,7 +199,9 @@ class TransformersBackend:
         log.info("base loaded", base=self._name, pid=child.pid, window=ready["ready"])
         return child
 
-    def _send(self, child: asyncio.subprocess.Process, line: Mapping[str, object]) -> None:
+    def _send(
+        self, child: asyncio.subprocess.Process, line: Mapping[str, object]
+    ) -> None:
         if child.stdin and child.returncode is None:
             child.stdin.write(json.dumps(line).encode() + b"\n")
 

@@ -168,7 +168,9 @@ class VllmBackend:
         reason = ""
         usage = dict.fromkeys(_USAGE_FIELDS, 0)
         async with (
-            client.send("/v1/chat/completions", body, _SILENCE_S, _SILENCE_S) as response,
+            client.send(
+                "/v1/chat/completions", body, _SILENCE_S, _SILENCE_S
+            ) as response,
             aclosing(read_events(response)) as events,
         ):
             async for event in events:
@@ -204,7 +206,9 @@ class VllmBackend:
             raise proved.with_traceback(None)
         return client, name, proved
 
-    async def _try(self, client: ProtocolClient, name: str, adapter: Adapter) -> ApiError | bool:
+    async def _try(
+        self, client: ProtocolClient, name: str, adapter: Adapter
+    ) -> ApiError | bool:
         """Return what `_prove` does, or the refusal of an adapter that ends the server."""
         if self._ends[name] >= _MOST_ENDS:
             return self._refusal()
@@ -215,7 +219,11 @@ class VllmBackend:
         except ProviderError:
             if self.server.starts != start or await self.server.has_died():
                 self._ends[name] += 1
-                log.warning("vLLM ended while it proved an adapter", model=name, log=str(self._log))
+                log.warning(
+                    "vLLM ended while it proved an adapter",
+                    model=name,
+                    log=str(self._log),
+                )
             raise
         del self._ends[name]
         return proved
@@ -229,7 +237,9 @@ class VllmBackend:
         # Not a 5xx: asking again is useless.
         return ApiError(422, message, code=REFUSED, param="model")
 
-    async def _prove(self, client: ProtocolClient, name: str, adapter: Adapter) -> ApiError | bool:
+    async def _prove(
+        self, client: ProtocolClient, name: str, adapter: Adapter
+    ) -> ApiError | bool:
         """Load an adapter; return its fault, or whether the proof decides that it works."""
         try:
             proof = read_proof(adapter.path)
@@ -238,18 +248,23 @@ class VllmBackend:
             return damaged_model_error(f"its files cannot be read: {error}")
         if not is_finite:
             message = (
-                "the weights of this model are no finite numbers; train it again or restore it"
+                "the weights of this model are no finite numbers;"
+                " train it again or restore it"
             )
             return ApiError(422, message, code=DIFFERS, param="model")
         if proof.dtype not in ("", self._dtype):
-            log.warning("served in another dtype", model=name, was=proof.dtype, now=self._dtype)
+            log.warning(
+                "served in another dtype", model=name, was=proof.dtype, now=self._dtype
+            )
         await self._send_load(client, name, adapter)
         if fault := compare(proof, await self._score(client, name, proof)):
             base = await self._score(client, self._name, proof)
             return describe_fault(fault, adapter.path, proof, base)
         return proof.is_decidable
 
-    async def _send_load(self, client: ProtocolClient, name: str, adapter: Adapter) -> None:
+    async def _send_load(
+        self, client: ProtocolClient, name: str, adapter: Adapter
+    ) -> None:
         body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
         try:
             async with client.send(
@@ -272,7 +287,9 @@ class VllmBackend:
         """
         prompts: dict[int, list[Sequence[int]]] = defaultdict(list)
         for question in proof.questions:
-            for place in range(len(question.tokens) - question.count, len(question.tokens)):
+            for place in range(
+                len(question.tokens) - question.count, len(question.tokens)
+            ):
                 prompts[question.tokens[place]].append(question.tokens[:place])
         gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -282,14 +299,20 @@ class VllmBackend:
 
         measured = await asyncio.gather(*map(measure, prompts))
         # Each token's scores in the order in which its prompts were collected.
-        scores = {token: iter(found) for token, found in zip(prompts, measured, strict=True)}
+        scores = {
+            token: iter(found) for token, found in zip(prompts, measured, strict=True)
+        }
         return [
             [next(scores[token]) for token in question.tokens[-question.count :]]
             for question in proof.questions
         ]
 
     async def _measure(
-        self, client: ProtocolClient, model: str, token: int, prompts: Sequence[Sequence[int]]
+        self,
+        client: ProtocolClient,
+        model: str,
+        token: int,
+        prompts: Sequence[Sequence[int]],
     ) -> list[float]:
         """Return how probable a token is after each prompt."""
         body: Json = {
@@ -381,7 +404,9 @@ def _rename(
 def _check_model(response: Mapping[str, object], model: str) -> None:
     """Raise ApiError if another model has answered than the one that was asked."""
     if (found := response.get("model")) not in (None, model):
-        raise ApiError(422, f"vLLM answered with {found} instead of {model}", code=INERT)
+        raise ApiError(
+            422, f"vLLM answered with {found} instead of {model}", code=INERT
+        )
 
 
 def _check_error(event: Mapping[str, object]) -> None:
@@ -396,7 +421,9 @@ def _parse_event(event: Mapping[str, object]) -> tuple[str, str]:
         case []:
             return "", ""
         case [{"delta": {**delta}, **choice}]:
-            return str(delta.get("content") or ""), str(choice.get("finish_reason") or "")
+            return str(delta.get("content") or ""), str(
+                choice.get("finish_reason") or ""
+            )
         case _:
             pass
     raise Unavailable(f"vLLM sent no answer: {describe_error(event)}")

@@ -118,7 +118,9 @@ class VllmServer:
     async def _start(self) -> None:
         wait_s = self._not_before - time.monotonic()
         if wait_s > 0:
-            message = f"vLLM of {self._name} has ended {self._ends} times in a row; its log"
+            message = (
+                f"vLLM of {self._name} has ended {self._ends} times in a row; its log"
+            )
             raise Unavailable(f"{message} ({self._log}) says why", retry_after_s=wait_s)
         command = self._find_command()
         (port,) = free_ports(1)
@@ -138,7 +140,9 @@ class VllmServer:
             # Without it vLLM wraps the head too, and a call for `prompt_logprobs` ends it.
             options += [*known.vllm, "--lora-target-modules", *known.modules]
         arguments = self._build_command(command, port, options)
-        self._process = ProcessGroup(arguments, build_other_environment(**own), self._log)
+        self._process = ProcessGroup(
+            arguments, build_other_environment(**own), self._log
+        )
         self._is_ready = False
         self._started_at = time.monotonic()
         self.starts += 1
@@ -158,7 +162,9 @@ class VllmServer:
             )
         return str(found)
 
-    def _build_command(self, command: str, port: int, options: Sequence[str]) -> list[str]:
+    def _build_command(
+        self, command: str, port: int, options: Sequence[str]
+    ) -> list[str]:
         """Return the command line; the options of the configuration win, but for the proof's."""
         setpriv = shutil.which("setpriv")
         dtype = select_dtype(self._model.dtype, self._settings.device)
@@ -169,7 +175,11 @@ class VllmServer:
             *("--host", "127.0.0.1", "--port", str(port), "--dtype", dtype),
             *("--enable-lora", "--max-lora-rank", "64"),
             *("--max-loras", "4", "--max-cpu-loras", "20"),
-            *(("--max-model-len", str(self._model.context)) if self._model.context else ()),
+            *(
+                ("--max-model-len", str(self._model.context))
+                if self._model.context
+                else ()
+            ),
             *options,
             *self._settings.vllm,
             *_NEEDED,
@@ -183,7 +193,9 @@ class VllmServer:
                 if code is not None:
                     raise ended_error(self._name, code)
                 await asyncio.sleep(_POLL_S)
-        found = str((await self._require_client().json("/version", None, _HEALTH_S))["version"])
+        found = str(
+            (await self._require_client().json("/version", None, _HEALTH_S))["version"]
+        )
         self._check_version(found)
         log.info("vLLM is ready", base=self._name, version=found)
 
@@ -194,14 +206,22 @@ class VllmServer:
         if version < _OLDEST:
             oldest = ".".join(map(str, _OLDEST))
             pip = Path(self._find_command()).with_name("pip")
-            raise Unavailable(f"vLLM {found} is older than {oldest}: {pip} install --upgrade vllm")
+            raise Unavailable(
+                f"vLLM {found} is older than {oldest}: {pip} install --upgrade vllm"
+            )
         if version > _NEWEST_TRIED:
             tried = ".".join(map(str, _NEWEST_TRIED))
-            log.info("this vLLM is newer than those that were tried", version=found, tried=tried)
+            log.info(
+                "this vLLM is newer than those that were tried",
+                version=found,
+                tried=tried,
+            )
 
     async def _is_healthy(self) -> bool:
         with suppress(ProviderError), call_errors():
-            async with self._require_client().send("/health", None, _HEALTH_S, _HEALTH_S):
+            async with self._require_client().send(
+                "/health", None, _HEALTH_S, _HEALTH_S
+            ):
                 return True
         return False
 

@@ -70,7 +70,9 @@ def load(setup: Setup) -> LoadedBase:
     tokenizer = load_tokenizer(folder)
     model = load_model(folder, dtype, setup.quantised, setup.device).eval()
     text_config = model.config.get_text_config()
-    own = int(getattr(text_config, "max_position_embeddings", 0) or setup.context or _WINDOW)
+    own = int(
+        getattr(text_config, "max_position_embeddings", 0) or setup.context or _WINDOW
+    )
     window = min(setup.context or own, own)
     if setup.device == "cpu":
         ids = torch.ones(1, 16, dtype=torch.long)
@@ -170,7 +172,11 @@ class Answer:
             return
         if self.is_stopped:  # `generate` looks one token later
             return
-        tokens = [token for token in value.flatten().tolist() if token not in self._base.end_tokens]
+        tokens = [
+            token
+            for token in value.flatten().tolist()
+            if token not in self._base.end_tokens
+        ]
         self.tokens += tokens
         text = self._base.tokenizer.decode(self.tokens, skip_special_tokens=True)
         if tokens and not text.endswith(_REPLACEMENT):
@@ -192,7 +198,9 @@ class Answer:
             if "ask" in line:
                 self._waiting.append(line)
             self.is_cancelled |= line.get("stop") == self._number
-        return ids.new_full((len(ids),), self.is_stopped or self.is_cancelled, dtype=bool)
+        return ids.new_full(
+            (len(ids),), self.is_stopped or self.is_cancelled, dtype=bool
+        )
 
     def _send(self, text: str) -> None:
         if text and not self.is_cancelled:
@@ -214,7 +222,9 @@ class Worker:
         """Return the next line."""
         return self._waiting.popleft() if self._waiting else self._pipe.inbox.get()
 
-    def answer(self, number: int, adapter: Adapter | None, request: GenerationRequest) -> None:
+    def answer(
+        self, number: int, adapter: Adapter | None, request: GenerationRequest
+    ) -> None:
         """Answer one request. Raises ApiError if it or its adapter cannot be used."""
         import torch  # noqa: PLC0415 - as in `load`
 
@@ -247,7 +257,8 @@ class Worker:
                 "prompt_tokens": len(prompt),
                 "completion_tokens": len(answer.tokens),
                 "adapters": len(self._adapters),
-                "applied": adapter is not None and self._adapters[adapter.digest] is True,
+                "applied": adapter is not None
+                and self._adapters[adapter.digest] is True,
             }
         )
 
@@ -297,10 +308,22 @@ def _choose_sampling(request: GenerationRequest) -> Mapping[str, object]:
         return {}
     own = {"min_p": None, "repetition_penalty": 1.0}
     if request.temperature == 0:
-        return {**own, "do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+        return {
+            **own,
+            "do_sample": False,
+            "temperature": None,
+            "top_p": None,
+            "top_k": None,
+        }
     temperature = 1.0 if request.temperature is None else request.temperature
     top_p = 1.0 if request.top_p is None else request.top_p
-    return {**own, "do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0}
+    return {
+        **own,
+        "do_sample": True,
+        "temperature": temperature,
+        "top_p": top_p,
+        "top_k": 0,
+    }
 
 
 def serve(setup: Setup, pipe: EnginePipe) -> NoReturn:
@@ -317,7 +340,11 @@ def serve(setup: Setup, pipe: EnginePipe) -> NoReturn:
             adapter, request = QUESTION.validate_python(line["question"])
             worker.answer(number, adapter, request)
         except ApiError as refusal:
-            fields = {"status": refusal.status, "param": refusal.param, "code": refusal.code}
+            fields = {
+                "status": refusal.status,
+                "param": refusal.param,
+                "code": refusal.code,
+            }
             pipe.send({"refused": number, "message": str(refusal), **fields})
         except Exception as error:  # noqa: BLE001 - one answer fails, the process goes on
             traceback.print_exc()
@@ -327,10 +354,16 @@ def serve(setup: Setup, pipe: EnginePipe) -> NoReturn:
 def describe_error(error: BaseException) -> str:
     """Return the error message, with advice if the memory is exhausted."""
     message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-    if isinstance(error, MemoryError) or "out of memory" in message or "allocate mem" in message:
+    if (
+        isinstance(error, MemoryError)
+        or "out of memory" in message
+        or "allocate mem" in message
+    ):
         return f"out of memory; {MEMORY_ADVICE} ({message})"
     if isinstance(error, ModuleNotFoundError):
-        command = "make engine in the checkout, for services sudo make install EXTRA=engine"
+        command = (
+            "make engine in the checkout, for services sudo make install EXTRA=engine"
+        )
         message = f"{error.name} is not installed: run {command}"
     if isinstance(error, OSError) or type(error).__name__ == "SafetensorError":
         message = f"{message}; its files are damaged: remove its folder, then pull or copy it again"

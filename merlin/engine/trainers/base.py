@@ -107,7 +107,9 @@ class Untrainable(Exception):
     `param` is the invalid field of the job, None if there is none.
     """
 
-    def __init__(self, code: str, key: str, param: str | None = _FILE, **arguments: object) -> None:
+    def __init__(
+        self, code: str, key: str, param: str | None = _FILE, **arguments: object
+    ) -> None:
         super().__init__(f"{code}: {key} {arguments}")
         self.code = code
         self.key = key
@@ -167,11 +169,12 @@ def check_hyperparameters(
         errors = error.errors(include_url=False)
         name = str(errors[0]["loc"][0])
         param = f"hyperparameters.{name}"
-        message = " or ".join(detail["msg"] for detail in errors if detail["loc"][0] == name)
+        message = " or ".join(
+            detail["msg"] for detail in errors if detail["loc"][0] == name
+        )
         if name not in known.model_fields:
-            message = (
-                f"unknown hyper-parameter; known for {method}: {', '.join(known.model_fields)}"
-            )
+            names = ", ".join(known.model_fields)
+            message = f"unknown hyper-parameter; known for {method}: {names}"
         raise bad_field(param, f"{param}: {message}") from error
 
 

@@ -53,7 +53,9 @@ class ExactFirstTrainer:
         with closing(self._trainer.train(task)) as progress:
             for part in progress:
                 if isinstance(part, Epoch):
-                    yield replace(part, save=partial(_save_both, part.save, recall, choice))
+                    yield replace(
+                        part, save=partial(_save_both, part.save, recall, choice)
+                    )
                 else:
                     yield part
 
@@ -68,7 +70,9 @@ def _train_recall(task: Task, path: Path) -> Generator[None, None, None]:
     newest[0].save(path)
 
 
-def _save_both(save: Callable[[Path], None], recall: Path, choice: object, folder: Path) -> None:
+def _save_both(
+    save: Callable[[Path], None], recall: Path, choice: object, folder: Path
+) -> None:
     save(folder)
     shutil.copyfile(recall, folder / RECALL_FILE)
     (folder / CHOICE_FILE).write_text(json.dumps(choice), "utf-8")

@@ -54,7 +54,9 @@ class Demo:
 
         def send() -> int | None:
             try:
-                response = httpx2.post(url, json=body, timeout=CALL_S).raise_for_status()
+                response = httpx2.post(
+                    url, json=body, timeout=CALL_S
+                ).raise_for_status()
             except httpx2.HTTPError:
                 return None  # the stand-in is starting
             return int(response.json()["update_id"])
@@ -66,7 +68,11 @@ class Demo:
         url = f"{self.place.chat_url}control/log"
         params = {"chat": person}
         log = httpx2.get(url, params=params, timeout=CALL_S).raise_for_status().json()
-        return [str(entry["message"]["text"]) for entry in log["messages"] if entry["by_bot"]]
+        return [
+            str(entry["message"]["text"])
+            for entry in log["messages"]
+            if entry["by_bot"]
+        ]
 
     def _model(self, update_id: int) -> str | None:
         with open_read_only(self.config) as database:
@@ -96,11 +102,15 @@ def check(demo: Demo) -> Mapping[str, object]:
     folder = repository / "datasets" / script.dataset / "examples" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     messages = [{"user": script.new_question}, {"assistant": script.new_answer}]
-    example = yaml.safe_dump({"messages": messages, "tags": ["demo"]}, allow_unicode=True)
+    example = yaml.safe_dump(
+        {"messages": messages, "tags": ["demo"]}, allow_unicode=True
+    )
     (folder / "green-lighthouse.yaml").write_text(example, encoding="utf-8")
     demo.story.say("demo-committed", commit=commit(repository, script.new_subject)[:10])
     old = first["model"]
-    second = _ask_next_model(demo, "second-model", old, script.new_question, script.new_answer)
+    second = _ask_next_model(
+        demo, "second-model", old, script.new_question, script.new_answer
+    )
     return {"ok": True, "first": first, "second": second, **demo.count_jobs()}
 
 
@@ -111,7 +121,9 @@ def _ask_next_model(
 
     def new_model() -> str | None:
         progress = demo.story.report()
-        model = progress["serving"]["model"] if progress and progress["serving"] else old
+        model = (
+            progress["serving"]["model"] if progress and progress["serving"] else old
+        )
         return None if model == old else str(model)
 
     started_at = time.monotonic()
@@ -133,7 +145,11 @@ def _check_answer(turn: AnsweredQuestion, answer: str) -> None:
 def _check_model(turn: AnsweredQuestion, model: str) -> None:
     if turn["model"] != model:
         message = f"{turn['question']} was answered by {turn['model']}, {model} serves"
-        arguments = {"question": turn["question"], "model": turn["model"], "serving": model}
+        arguments = {
+            "question": turn["question"],
+            "model": turn["model"],
+            "serving": model,
+        }
         raise MerlinError(message, "demo-wrong-model", **arguments)
 
 
@@ -147,6 +163,8 @@ def wait_for(read: Callable[[], T | None], awaited: str, timeout_s: float) -> T:
         if time.monotonic() > ends_at:
             message = f"{awaited} did not come within {timeout_s:.0f} s"
             missing = {"key": f"demo-wait-{awaited}", "arguments": {}}
-            raise MerlinError(message, "demo-late", what=missing, seconds=round(timeout_s))
+            raise MerlinError(
+                message, "demo-late", what=missing, seconds=round(timeout_s)
+            )
         time.sleep(POLL_S)
     return value

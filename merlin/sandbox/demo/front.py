@@ -45,7 +45,13 @@ from merlin.sandbox.web import page_response, restrict_pages, static_routes
 from merlin.wiring.context import open_reading_context, open_writing_context
 
 # The person of each step.
-TOUR = {"ask": "anna", "source": "anna", "correct": "anna", "approve": "boris", "again": "anna"}
+TOUR = {
+    "ask": "anna",
+    "source": "anna",
+    "correct": "anna",
+    "approve": "boris",
+    "again": "anna",
+}
 
 
 def read_steps(ctx: Context, telegram: TelegramStandIn) -> dict[str, datetime | None]:
@@ -57,7 +63,8 @@ def read_steps(ctx: Context, telegram: TelegramStandIn) -> dict[str, datetime | 
         "source": _source_opened_at(telegram),
         "correct": proposals.find_first_at(),
         "approve": committed_at,
-        "again": committed_at and find_first_answer_time(ctx.db, newer_than=committed_at),
+        "again": committed_at
+        and find_first_answer_time(ctx.db, newer_than=committed_at),
     }
 
 
@@ -112,12 +119,20 @@ class FrontPage(StandIn):
         return await self._render(request, "front.html")
 
     async def _show_changes(self, request: Request) -> Response:
-        return await self._render(request, "front_live.html", request.query_params.get("seen", ""))
+        return await self._render(
+            request, "front_live.html", request.query_params.get("seen", "")
+        )
 
-    async def _render(self, request: Request, template: str, seen: str = "") -> Response:
+    async def _render(
+        self, request: Request, template: str, seen: str = ""
+    ) -> Response:
         language = self._language(request)
-        view = await run_in_threadpool(self._template_values, language, browser_zone(request))
-        version = hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[:12]
+        view = await run_in_threadpool(
+            self._template_values, language, browser_zone(request)
+        )
+        version = hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[
+            :12
+        ]
         if seen == version:
             return Response(status_code=204)
         return page_response(request, PREFIX, language, template, seen=version, **view)
@@ -144,7 +159,9 @@ class FrontPage(StandIn):
                 {
                     "key": key,
                     "who": names[person],
-                    "at": f"{in_zone(at, zone):%H:%M}" if (at := steps.get(key)) else "",
+                    "at": f"{in_zone(at, zone):%H:%M}"
+                    if (at := steps.get(key))
+                    else "",
                 }
                 for key, person in TOUR.items()
             ],
@@ -154,15 +171,21 @@ class FrontPage(StandIn):
             "courses": len(place.courses()),
             "chat_url": place.chat_url,
             "addresses": self._addresses(),
-            "key_path": relative_path(place.folder / "credentials" / "MERLIN_ENGINE_KEY"),
+            "key_path": relative_path(
+                place.folder / "credentials" / "MERLIN_ENGINE_KEY"
+            ),
             "script_language": script.language,
         }
 
-    def _progress_steps(self, progress: dict[str, Any], language: str) -> list[dict[str, str]]:
+    def _progress_steps(
+        self, progress: dict[str, Any], language: str
+    ) -> list[dict[str, str]]:
         step_by_key = {step["key"]: step for step in progress["steps"]}
         steps = []
         for key in STEPS:
-            step = step_by_key.get(key, {"key": key, "state": "waiting", "note": "", "error": ""})
+            step = step_by_key.get(
+                key, {"key": key, "state": "waiting", "note": "", "error": ""}
+            )
             step_text = text(language, f"chat-page-step-{key}")
             state = text(language, f"chat-page-state-{step['state']}")
             steps.append({**step, "words": step_text, "spoken": state})
@@ -196,9 +219,13 @@ class FrontPage(StandIn):
             return RedirectResponse("/", 303)
         source = (_DOCS / language / name).read_text(encoding="utf-8")
         links = tuple((each, f"/docs/{each}") for each in names)
-        body, _ = await run_in_threadpool(render_markdown, source, language, name, links)
+        body, _ = await run_in_threadpool(
+            render_markdown, source, language, name, links
+        )
         title = source.partition("\n")[0].removeprefix("# ")
-        return page_response(request, PREFIX, language, "doc.html", heading=title, body=body)
+        return page_response(
+            request, PREFIX, language, "doc.html", heading=title, body=body
+        )
 
     async def _enter(self, request: Request) -> Response:
         # Imported late: it takes 0.2 s, which would delay the demo's start.
@@ -209,10 +236,14 @@ class FrontPage(StandIn):
         person = people.get(request.path_params["person"])
         open_ports = await run_in_threadpool(self._place.ports.list_taken)
         if person is None or self._place.ports.api not in open_ports:
-            return RedirectResponse("/", 303)  # the front page shows which service does not respond
+            return RedirectResponse(
+                "/", 303
+            )  # the front page shows which service does not respond
         page = _PAGES.get(request.query_params.get("to", ""), _FIRST_PAGES[person.name])
         progress = await run_in_threadpool(read_progress, self._config, language)
-        page = page.format(dataset=self._place.script.dataset, commit=progress["commit"])
+        page = page.format(
+            dataset=self._place.script.dataset, commit=progress["commit"]
+        )
 
         def enter() -> NewSignIn:
             with open_writing_context(self._config, makes_key=True) as ctx:

@@ -44,8 +44,12 @@ class Script:
 
 
 _MODULE_FOLDER = Path(__file__).parent
-_SCRIPT_FIELDS = yaml.safe_load((_MODULE_FOLDER / "scripts.yaml").read_text(encoding="utf-8"))
-SCRIPTS = {language: Script(language, **values) for language, values in _SCRIPT_FIELDS.items()}
+_SCRIPT_FIELDS = yaml.safe_load(
+    (_MODULE_FOLDER / "scripts.yaml").read_text(encoding="utf-8")
+)
+SCRIPTS = {
+    language: Script(language, **values) for language, values in _SCRIPT_FIELDS.items()
+}
 RUSSIAN = SCRIPTS["ru"]
 
 
@@ -55,9 +59,13 @@ def script_of(language: str, repository: Path, config: Path) -> Script:
         return SCRIPTS[language]
     try:
         settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except yaml.YAMLError:  # an edit, whose error is reported when the configuration is loaded
+    except (
+        yaml.YAMLError
+    ):  # an edit, whose error is reported when the configuration is loaded
         settings = None
-    return SCRIPTS.get(str(settings.get("language")) if isinstance(settings, dict) else "", RUSSIAN)
+    return SCRIPTS.get(
+        str(settings.get("language")) if isinstance(settings, dict) else "", RUSSIAN
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,10 @@ class Place:
         if not self.config.exists():
             return False
         is_written = self.written_config.exists()
-        return not is_written or self.config.read_bytes() != self.written_config.read_bytes()
+        return (
+            not is_written
+            or self.config.read_bytes() != self.written_config.read_bytes()
+        )
 
     @property
     def repository(self) -> Path:
@@ -171,7 +182,9 @@ class Place:
 
 
 @contextmanager
-def prepare_demo(folder: Path, ports: Ports, language: str = RUSSIAN.language) -> Iterator[Place]:
+def prepare_demo(
+    folder: Path, ports: Ports, language: str = RUSSIAN.language
+) -> Iterator[Place]:
     """Create or reuse a demo's folder, write its configuration unless edited, and hold its lock.
 
     `language` selects the samples of a new demo; an existing one keeps its own. Raises Refused when
@@ -179,7 +192,9 @@ def prepare_demo(folder: Path, ports: Ports, language: str = RUSSIAN.language) -
     it.
     """
     if taken := ports.list_taken():
-        raise Refused(f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken)))
+        raise Refused(
+            f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken))
+        )
     place = Place(folder.resolve(), ports)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -189,7 +204,9 @@ def prepare_demo(folder: Path, ports: Ports, language: str = RUSSIAN.language) -
     if is_foreign:
         raise _foreign_folder_error(folder)
     with _lock_folder(folder):
-        place = replace(place, script=script_of(language, place.repository, place.config))
+        place = replace(
+            place, script=script_of(language, place.repository, place.config)
+        )
         _write_credentials(place.folder / "credentials")
         content = render_config(place.ports, place.script)
         if not place.has_edited_config:
@@ -224,7 +241,9 @@ def _lock_folder(folder: Path) -> Iterator[None]:
     """Lock the folder; the kernel releases the lock when this process ends."""
     lock = try_lock(folder / _LOCK)
     if lock is None:
-        raise Refused(f"another demo runs on {folder}", "demo-running", folder=str(folder))
+        raise Refused(
+            f"another demo runs on {folder}", "demo-running", folder=str(folder)
+        )
     try:
         yield
     finally:
@@ -264,7 +283,10 @@ def samples(kind: str = "datasets") -> Path:
     language model.
     """
     package = Path(__file__).parents[2]
-    for folder in (package.parent / kind, package / kind.replace("datasets", "samples")):
+    for folder in (
+        package.parent / kind,
+        package / kind.replace("datasets", "samples"),
+    ):
         if any(folder.glob("*/dataset.yaml")):
             return folder
     raise MerlinError("the sample datasets are not installed", "demo-no-samples")
@@ -276,7 +298,9 @@ def create_repository(repository: Path, script: Script) -> None:
     One that was interrupted before its first commit is completed.
     """
     folder = repository / ".git"
-    if folder.exists() and git(repository, f"--git-dir={folder}", "rev-list", "-n1", "--all"):
+    if folder.exists() and git(
+        repository, f"--git-dir={folder}", "rev-list", "-n1", "--all"
+    ):
         return
     try:
         shutil.copytree(
@@ -312,7 +336,10 @@ def git(repository: Path, *arguments: str) -> str:
     """Run git in the repository; return its output. Raises Refused."""
     try:
         result = subprocess.run(  # noqa: S603 - fixed words and our own folder
-            [*_GIT, "-C", repository, *arguments], capture_output=True, text=True, check=True
+            [*_GIT, "-C", repository, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except FileNotFoundError as error:
         raise MerlinError("git is not installed", "demo-no-git") from error

@@ -51,7 +51,9 @@ def run_demo(folder: Path, first_port: int, language: str) -> int:
         code = supervisor.run(lambda: next(steps))
         if code:
             story.say("demo-failed", reason=_read_last_log_message(place))
-        story.say("demo-stopped", folder=str(place.folder), again=restart_command(place))
+        story.say(
+            "demo-stopped", folder=str(place.folder), again=restart_command(place)
+        )
     return code
 
 
@@ -65,7 +67,9 @@ def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
                 # Report ever more rarely: the 1st, 2nd, 4th, 8th restart.
                 if restart_count >= max(1, 2 * reported):
                     logs = str(demo.place.logs)
-                    demo.story.say("demo-restarted", child=child, times=restart_count, logs=logs)
+                    demo.story.say(
+                        "demo-restarted", child=child, times=restart_count, logs=logs
+                    )
                     restarts[child] = restart_count
             demo.story.report()
         yield True
@@ -75,11 +79,18 @@ def run_check(folder: Path | None, language: str) -> int:
     """Run the whole workflow once, in a temporary folder by default; return the exit code."""
     with (
         # The workflow's thread may write until the process ends.
-        tempfile.TemporaryDirectory(prefix="merlin-demo-", ignore_cleanup_errors=True) as temporary,
-        _prepare(folder or Path(temporary), Ports.free(), language) as (demo, supervisor),
+        tempfile.TemporaryDirectory(
+            prefix="merlin-demo-", ignore_cleanup_errors=True
+        ) as temporary,
+        _prepare(folder or Path(temporary), Ports.free(), language) as (
+            demo,
+            supervisor,
+        ),
     ):
         result: dict[str, object] = {}
-        workflow = threading.Thread(target=_run_workflow, args=(demo, result), daemon=True)
+        workflow = threading.Thread(
+            target=_run_workflow, args=(demo, result), daemon=True
+        )
         workflow.start()
         supervisor.run(workflow.is_alive)
         if supervisor.is_stopping:
@@ -92,7 +103,9 @@ def run_check(folder: Path | None, language: str) -> int:
             return 0
         demo.story.say("demo-failed", reason=str(result.get("error", "stopped")))
         lines = _log_lines(demo.place)
-        errors = [line for line in lines if '"level": "error"' in line or "Traceback" in line]
+        errors = [
+            line for line in lines if '"level": "error"' in line or "Traceback" in line
+        ]
         sys.stderr.write("\n".join((errors or lines)[-20:]) + "\n")
         sys.stdout.write(json.dumps({"ok": False, **result}, ensure_ascii=False) + "\n")
         return 1
@@ -111,7 +124,8 @@ def _read_last_log_message(place: Place) -> str:
     """Return a child's last error message, else the last line of the logs."""
     lines = _log_lines(place)
     return next(
-        (line for line in reversed(lines) if line.startswith("merlin: ")), "".join(lines[-1:])
+        (line for line in reversed(lines) if line.startswith("merlin: ")),
+        "".join(lines[-1:]),
     )
 
 
@@ -120,7 +134,9 @@ def _log_lines(place: Place) -> list[str]:
 
 
 @contextmanager
-def _prepare(folder: Path, ports: Ports, language: str) -> Iterator[tuple[Demo, Supervisor]]:
+def _prepare(
+    folder: Path, ports: Ports, language: str
+) -> Iterator[tuple[Demo, Supervisor]]:
     """Prepare a demo, hold its folder and serve its stand-ins. Raises Refused."""
     with (
         prepare_demo(folder, ports, language) as place,
@@ -135,25 +151,41 @@ def _prepare(folder: Path, ports: Ports, language: str) -> Iterator[tuple[Demo, 
             appoint_teacher(config, place)
         for standin in _create_standins(config, place):
             stack.enter_context(standin)
-        story.say("demo-started" if is_new else "demo-continues", folder=str(place.folder))
+        story.say(
+            "demo-started" if is_new else "demo-continues", folder=str(place.folder)
+        )
         if place.has_edited_config:
             story.say("demo-edited-config", path=str(place.config))
         if place.script.language != language:
-            language_text = {"key": f"demo-language-{place.script.language}", "arguments": {}}
-            story.say("demo-other-language", language=language_text, again=restart_command(place))
-        yield Demo(place, config, story), Supervisor(_children(place), logs, needs_all=True)
+            language_text = {
+                "key": f"demo-language-{place.script.language}",
+                "arguments": {},
+            }
+            story.say(
+                "demo-other-language",
+                language=language_text,
+                again=restart_command(place),
+            )
+        yield (
+            Demo(place, config, story),
+            Supervisor(_children(place), logs, needs_all=True),
+        )
 
 
 def appoint_teacher(config: Config, place: Place) -> None:
     """Make Boris, a teacher on the pages, the teacher of every course."""
     with open_writing_context(config, makes_key=True) as ctx:
         # Courses show their teacher by account, and the admin is told his role: by his name.
-        first_names = {person.name: person.first_name for person in people_of(config.language)}
+        first_names = {
+            person.name: person.first_name for person in people_of(config.language)
+        }
         Users(ctx.db).record([User(BORIS.person_id)])
         Users(ctx.db).set_name(BORIS.person_id, first_names[BORIS.name])
         users.set_name(ctx, Actor.operator(), BORIS.person_id, BORIS.name)
         for course in place.courses():
-            users.grant_role(ctx, Actor.operator(), BORIS.person_id, Role.TEACHER, course)
+            users.grant_role(
+                ctx, Actor.operator(), BORIS.person_id, Role.TEACHER, course
+            )
 
 
 def _children(place: Place) -> list[Child]:
@@ -163,9 +195,17 @@ def _children(place: Place) -> list[Child]:
     so the others follow while the daemon, on one core, reads the first commit.
     """
     now = time.monotonic()
-    starts = {"engine": now, "daemon": now, "bot": now + LATER_S, "api": now + 2 * LATER_S}
+    starts = {
+        "engine": now,
+        "daemon": now,
+        "bot": now + LATER_S,
+        "api": now + 2 * LATER_S,
+    }
     config = str(place.config)
-    return [Child(name, [name, "--config", config], start_at=at) for name, at in starts.items()]
+    return [
+        Child(name, [name, "--config", config], start_at=at)
+        for name, at in starts.items()
+    ]
 
 
 def _create_standins(config: Config, place: Place) -> list[StandIn]:

@@ -31,7 +31,9 @@ _BAR = 10
 class Story:
     """Reports progress on the demo's terminal; a running step is redrawn in place."""
 
-    def __init__(self, config: Config, language: str, out: TextIO | None = None) -> None:
+    def __init__(
+        self, config: Config, language: str, out: TextIO | None = None
+    ) -> None:
         self._config = config
         self.language = language
         self._out = out or sys.stdout
@@ -61,7 +63,9 @@ class Story:
         self._report_others(progress)
         return progress
 
-    def _report_step(self, progress: Mapping[str, Any], step: Mapping[str, str]) -> None:
+    def _report_step(
+        self, progress: Mapping[str, Any], step: Mapping[str, str]
+    ) -> None:
         name = text(self.language, f"chat-page-step-{step['key']}")
         if step["key"] == "training":
             name = training_of(self.language, progress) or name
@@ -119,8 +123,14 @@ def command() -> str:
     """Return the shell command that runs this program."""
     program = Path(sys.argv[0])
     installed = shutil.which("merlin")
-    is_known = installed is not None and program.exists() and program.samefile(installed)
-    return "merlin" if is_known or program.name != "merlin" else relative_path(program.absolute())
+    is_known = (
+        installed is not None and program.exists() and program.samefile(installed)
+    )
+    return (
+        "merlin"
+        if is_known or program.name != "merlin"
+        else relative_path(program.absolute())
+    )
 
 
 def restart_command(place: Place) -> str:
@@ -190,7 +200,9 @@ def read_progress(config: Config, language: str) -> dict[str, Any]:
         with open_reading_context(config) as ctx:
             return find_newest_progress(ctx, config.datasets.default, language)
     except NotFound:
-        return empty_progress(config.datasets.default)  # the database does not exist yet
+        return empty_progress(
+            config.datasets.default
+        )  # the database does not exist yet
 
 
 def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str, Any]:
@@ -203,7 +215,9 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
     recent_verdicts = verdicts.list_mainline(ctx, actor, limit=_MAX_DATASETS)
     if not recent_verdicts:
         return empty_progress(default)
-    newest_commit = [row for row in recent_verdicts if row.commit == recent_verdicts[0].commit]
+    newest_commit = [
+        row for row in recent_verdicts if row.commit == recent_verdicts[0].commit
+    ]
     verdict, *others = sorted(
         newest_commit,
         key=lambda row: (row.status is VerdictStatus.REMOVED, row.dataset != default),
@@ -267,7 +281,11 @@ def _state(index: int, completed: int, verdict: VerdictView) -> str:
         return "failed"
     if verdict.status is VerdictStatus.HELD or verdict.state.is_kept_back:
         return "held"
-    return "now" if verdict.status in (VerdictStatus.BUILT, VerdictStatus.TRAINING) else "waiting"
+    return (
+        "now"
+        if verdict.status in (VerdictStatus.BUILT, VerdictStatus.TRAINING)
+        else "waiting"
+    )
 
 
 def _state_now(verdict: VerdictView) -> str:
@@ -285,7 +303,11 @@ def _notes(
     }
     if verdict.build and verdict.status not in _FAILED_CHECK:
         build = builds.get(ctx, Actor.operator(), verdict.build)
-        key = "demo-unchanged" if verdict.status is VerdictStatus.UNCHANGED else "demo-built"
+        key = (
+            "demo-unchanged"
+            if verdict.status is VerdictStatus.UNCHANGED
+            else "demo-built"
+        )
         arguments = {"build": build.version, "train": build.train, "test": build.test}
         notes["built"] = text(language, key, **arguments)
     if verdict.reason and verdict.status not in _FAILED_CHECK:
@@ -324,7 +346,9 @@ def _training_note(job: JobDetails, language: str) -> str:
     loss = metrics[-1].get("train_loss")
     if epoch is None or loss is None:
         return state
-    return text(language, "demo-epoch", epoch=str(epoch), loss=format_loss(language, loss))
+    return text(
+        language, "demo-epoch", epoch=str(epoch), loss=format_loss(language, loss)
+    )
 
 
 def _proof_notes(
@@ -339,6 +363,14 @@ def _proof_notes(
     if scores is None:
         return {}
     arguments = {"right": scores.right, "questions": scores.questions}
-    lost = [text(language, each["key"], **each["arguments"]) for each in model.lost[:_MAX_LOST]]
-    why = [verdict.why(language), *lost] if verdict.state.is_kept_back else [model.title]
-    return {"proved": text(language, "demo-tested", **arguments), "serving": " ".join(why)}
+    lost = [
+        text(language, each["key"], **each["arguments"])
+        for each in model.lost[:_MAX_LOST]
+    ]
+    why = (
+        [verdict.why(language), *lost] if verdict.state.is_kept_back else [model.title]
+    )
+    return {
+        "proved": text(language, "demo-tested", **arguments),
+        "serving": " ".join(why),
+    }

@@ -42,7 +42,9 @@ class PlantedAccount:
 
 def demo_account(language: str) -> PlantedAccount:
     """Return the account of `account.yaml`: three files, and two tuned models."""
-    loaded = yaml.safe_load((Path(__file__).parent / "account.yaml").read_text(encoding="utf-8"))
+    loaded = yaml.safe_load(
+        (Path(__file__).parent / "account.yaml").read_text(encoding="utf-8")
+    )
     files = {name: text.encode() for name, text in loaded["files"][language].items()}
     return PlantedAccount(files, loaded["jobs"])
 
@@ -51,7 +53,12 @@ class AccountStandIn(ProviderStandIn):
     """A stand-in of a provider with an account."""
 
     def __init__(
-        self, account: PlantedAccount, piece_s: float = 0.0, *, key: str = "", port: int = 0
+        self,
+        account: PlantedAccount,
+        piece_s: float = 0.0,
+        *,
+        key: str = "",
+        port: int = 0,
     ) -> None:
         self.account = account
         super().__init__(piece_s, key=key, port=port)
@@ -64,12 +71,19 @@ class AccountStandIn(ProviderStandIn):
             ("files.list", "GET", "/v1/files", partial(_answer_page, self._list_files)),
             ("files.content", "GET", "/v1/files/{file_id}/content", self._read_content),
             ("jobs.list", "GET", jobs, partial(_answer_page, self._list_jobs)),
-            ("jobs.checkpoints", "GET", checkpoints, partial(_answer_page, self._list_checkpoints)),
+            (
+                "jobs.checkpoints",
+                "GET",
+                checkpoints,
+                partial(_answer_page, self._list_checkpoints),
+            ),
         ]
 
     def _models(self) -> list[Json]:
         names = [job["fine_tuned_model"] for job in self.account.jobs]
-        describe = partial(responses.model_object, owner="org-demo", shutdown_date="2027-01-14")
+        describe = partial(
+            responses.model_object, owner="org-demo", shutdown_date="2027-01-14"
+        )
         return [*super()._models(), *(describe(name, CREATED_AT) for name in names)]
 
     def _list_files(self) -> list[Json]:
@@ -86,7 +100,9 @@ class AccountStandIn(ProviderStandIn):
 
     def _list_jobs(self) -> list[Json]:
         return [
-            responses.job_object(status="succeeded", created_at=CREATED_AT + number * _DAY_S, **job)
+            responses.job_object(
+                status="succeeded", created_at=CREATED_AT + number * _DAY_S, **job
+            )
             for number, job in enumerate(self.account.jobs)
         ]
 
@@ -109,12 +125,16 @@ class AccountStandIn(ProviderStandIn):
         file_id = request.path_params["file_id"]
         if file_id not in self.account.files:
             raise missing("File object", file_id)
-        return Response(self.account.files[file_id], media_type="application/octet-stream")
+        return Response(
+            self.account.files[file_id], media_type="application/octet-stream"
+        )
 
     async def _create_completion(self, request: Request) -> Response:
         """Answer as a tuned model, else as the chat model."""
         body = await read_body(request, MAX_QUESTION_BYTES)
-        files = {job["fine_tuned_model"]: job["training_file"] for job in self.account.jobs}
+        files = {
+            job["fine_tuned_model"]: job["training_file"] for job in self.account.jobs
+        }
         if body.get("model") not in files:
             return await super()._create_completion(request)
         messages = read_messages(body.get("messages"))

@@ -109,7 +109,10 @@ class ProviderStandIn(ApiStandIn):
         return await self.respond(body, messages, answer(messages))
 
     async def respond(
-        self, body: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], answer_text: str
+        self,
+        body: Mapping[str, Any],
+        messages: Sequence[Mapping[str, Any]],
+        answer_text: str,
     ) -> Response:
         """Return the response with this answer, plain or streamed. Raises ApiError."""
         content, reason = cut_answer(answer_text, body)
@@ -121,7 +124,9 @@ class ProviderStandIn(ApiStandIn):
             events = self._stream(chat_answer, content, usage, reason)
             return StreamingResponse(events, media_type=EVENT_STREAM)
         await self.pause("answer")
-        return JSONResponse(chat_answer.completion(content, reason, usage, self.extend()))
+        return JSONResponse(
+            chat_answer.completion(content, reason, usage, self.extend())
+        )
 
     async def _stream(
         self, chat_answer: ChatAnswer, content: str, usage: Json, reason: str
@@ -145,7 +150,9 @@ class ProviderStandIn(ApiStandIn):
         if model != VOICE_MODEL:
             raise unknown_model(model)
         if not recording_extension(content):
-            raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
+            raise bad_field(
+                "file", "Invalid file format. Supported formats here: oga, mp4"
+            )
         words = self.read_recording(content) or text(language, "stand-in-no-words")
         await self.pause("answer")
         usage = {"type": "duration", "seconds": speech_samples.seconds(content)}

@@ -30,7 +30,8 @@ BYTES_PER_TOKEN = 4
 FRAMING_TOKENS = 3
 IMAGE_TOKENS = 256
 _SUMMARY = re.compile(
-    r"summar|\bsum\b[\w ]* up\b|конспект|резюм|кратк|переска[зж]|сумм(?:ир|ар)", re.IGNORECASE
+    r"summar|\bsum\b[\w ]* up\b|конспект|резюм|кратк|переска[зж]|сумм(?:ир|ар)",
+    re.IGNORECASE,
 )
 _TRANSLATION = re.compile(r"translat|перевед|перевод", re.IGNORECASE)
 _CANNED: Mapping[str, Mapping[str, str]] = yaml.safe_load(
@@ -76,7 +77,9 @@ def read_messages(messages: object) -> list[Mapping[str, Any]]:
         raise bad_field("messages", "[] is too short - 'messages'")
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or "role" not in message:
-            raise bad_field(f"messages.[{number}].role", "Missing required parameter: 'role'")
+            raise bad_field(
+                f"messages.[{number}].role", "Missing required parameter: 'role'"
+            )
     return messages
 
 
@@ -103,7 +106,11 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     source_text = "\n\n".join(documents) or max(texts, key=len, default="")
     if _SUMMARY.search(request_text):
         sentences = _SENTENCE_END.split(source_text.strip())
-        return text(language, "stand-in-summary", summary=" ".join(sentences[:SUMMARY_SENTENCES]))
+        return text(
+            language,
+            "stand-in-summary",
+            summary=" ".join(sentences[:SUMMARY_SENTENCES]),
+        )
     if _TRANSLATION.search(request_text):
         return text(language, "stand-in-translation", source=source_text)
     for shape, pattern in _SHAPES.items():
@@ -113,7 +120,9 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _find_last_user_message(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    return next((message for message in reversed(messages) if message["role"] == "user"), {})
+    return next(
+        (message for message in reversed(messages) if message["role"] == "user"), {}
+    )
 
 
 def cut_answer(message: str, body: Mapping[str, Any]) -> tuple[str, str]:
@@ -123,14 +132,18 @@ def cut_answer(message: str, body: Mapping[str, Any]) -> tuple[str, str]:
     """
     shape = body.get("response_format") or {"type": "text"}
     if shape != {"type": "text"}:
-        raise bad_field("response_format", "Invalid parameter: a stand-in answers in text alone.")
+        raise bad_field(
+            "response_format", "Invalid parameter: a stand-in answers in text alone."
+        )
     stops = body.get("stop") or []
     for stop in [stops] if isinstance(stops, str) else stops:
         message = message.partition(str(stop))[0]
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     if not limit or count_tokens(message) <= limit:
         return message, "stop"
-    return message.encode()[: limit * BYTES_PER_TOKEN].decode("utf-8", "ignore"), "length"
+    return message.encode()[: limit * BYTES_PER_TOKEN].decode(
+        "utf-8", "ignore"
+    ), "length"
 
 
 def find_last_question(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -151,7 +164,11 @@ def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _texts(message: Mapping[str, Any]) -> list[str]:
-    return [str(part.get("text", "")) for part in _parts(message) if part.get("type") == "text"]
+    return [
+        str(part.get("text", ""))
+        for part in _parts(message)
+        if part.get("type") == "text"
+    ]
 
 
 def _images(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -167,7 +184,9 @@ def _describe_image(part: Mapping[str, Any]) -> str:
     except ValueError:
         size = 0
     if match is None or not size:
-        raise bad_field("messages", "Invalid image: a data: URL in base64 is needed here")
+        raise bad_field(
+            "messages", "Invalid image: a data: URL in base64 is needed here"
+        )
     return f"{match[1]}, {size}"
 
 

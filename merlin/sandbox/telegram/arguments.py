@@ -114,7 +114,9 @@ def status_error(status: int) -> BotApiError:
 TEXT_UNITS = 4096
 _ENTITY_PATTERNS = {
     "url": re.compile(r"https?://[^\s<>«»\"]+[^\s<>«»\".,;:!?)]"),
-    "bot_command": re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])"),
+    "bot_command": re.compile(
+        r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])"
+    ),
     "mention": re.compile(r"(?<![\w@/])@[A-Za-z][A-Za-z0-9_]{2,31}\b"),
 }
 Entity = dict[str, Any]
@@ -160,9 +162,13 @@ def inline_keyboard(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"inline_keyboard": rows} if rows else None
 
 
-def find_button(markup: dict[str, Any] | None, data_or_label: str) -> dict[str, Any] | None:
+def find_button(
+    markup: dict[str, Any] | None, data_or_label: str
+) -> dict[str, Any] | None:
     """Return the button whose data, else whose label, is `data_or_label`."""
-    buttons = [button for row in (markup or {}).get("inline_keyboard", []) for button in row]
+    buttons = [
+        button for row in (markup or {}).get("inline_keyboard", []) for button in row
+    ]
     for name in ("callback_data", "text"):
         for button in buttons:
             if button.get(name) == data_or_label:
@@ -182,7 +188,9 @@ def _commands_setting(language: str, scope: str) -> str:
 
 async def set_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer setMyCommands."""
-    world.record("setting", name=_menu_setting(arguments), value=arguments.parse("commands"))
+    world.record(
+        "setting", name=_menu_setting(arguments), value=arguments.parse("commands")
+    )
     return True
 
 

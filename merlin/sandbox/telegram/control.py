@@ -68,10 +68,14 @@ class ControlSide:
         self._world.listeners.append(self._on_change)
         app = Starlette(
             routes=[
-                Route("/control/send", web.control_handler(self._send), methods=["POST"]),
+                Route(
+                    "/control/send", web.control_handler(self._send), methods=["POST"]
+                ),
                 web.view_route(
                     "/control/log",
-                    lambda chat: {"messages": [logged.as_json() for logged in actions.log(chat)]},
+                    lambda chat: {
+                        "messages": [logged.as_json() for logged in actions.log(chat)]
+                    },
                 ),
                 web.view_route("/control/chats", self._chats),
                 web.view_route("/control/menu", actions.menu),
@@ -111,7 +115,9 @@ class ControlSide:
         language = language_of(request.path_params["language"])
         prefix = f"{PREFIX}-"
         page_keys = sorted(key for key in keys(language) if key.startswith(prefix))
-        return JSONResponse({key.removeprefix(prefix): text(language, key) for key in page_keys})
+        return JSONResponse(
+            {key.removeprefix(prefix): text(language, key) for key in page_keys}
+        )
 
     async def _file(self, request: Request) -> Response:
         file = self._world.files.get(request.path_params["file_id"])
@@ -147,7 +153,9 @@ class ControlSide:
 
     async def _events(self, _request: Request) -> Response:
         headers = {"Cache-Control": "no-store"}
-        return StreamingResponse(self._stream(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(
+            self._stream(), media_type="text/event-stream", headers=headers
+        )
 
     async def _stream(self) -> AsyncIterator[str]:
         """Yield events until the page disconnects or the stand-in stops."""
@@ -167,14 +175,18 @@ class ControlSide:
         """
         self._world.set_language(self._language_of(request))
         try:
-            if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            if request.headers.get("content-type", "").startswith(
+                "multipart/form-data"
+            ):
                 async with request.form() as form:
                     result = await self._send_files(form)
             else:
                 result = self._act(await request.json())
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise Refused(f"not understood: {error}") from error
-        return JSONResponse({"update_ids" if isinstance(result, list) else "update_id": result})
+        return JSONResponse(
+            {"update_ids" if isinstance(result, list) else "update_id": result}
+        )
 
     def _act(self, body: dict[str, Any]) -> int | list[int]:
         person = body.get("person", "")
@@ -189,7 +201,9 @@ class ControlSide:
         if "voice" in body:
             content = sample_voice(self._actions.person(person).language_code)
             upload = Upload("voice-sample.oga", SAMPLE_MIME, content)
-            return self._actions.send_file(person, upload, kind="voice", seconds=seconds(content))
+            return self._actions.send_file(
+                person, upload, kind="voice", seconds=seconds(content)
+            )
         reply_to = int(body.get("reply_to") or 0)
         return self._actions.say(person, str(body.get("text", "")), reply_to=reply_to)
 
@@ -208,7 +222,9 @@ class ControlSide:
         caption = str(form.get("caption") or "")
         kind = "photo" if images else "document"
         if len(uploads) == 1:
-            return self._actions.send_file(person, uploads[0], kind=kind, caption=caption)
+            return self._actions.send_file(
+                person, uploads[0], kind=kind, caption=caption
+            )
         return self._actions.send_album(person, uploads, kind=kind, caption=caption)
 
     def _chats(self) -> dict[str, list[dict[str, Any]]]:
@@ -217,14 +233,18 @@ class ControlSide:
         values: dict[str, list[dict[str, Any]]] = {}
         for person in PEOPLE:
             joined_groups = [
-                group for group in groups if group.status(person.person_id) in MEMBER_STATUSES
+                group
+                for group in groups
+                if group.status(person.person_id) in MEMBER_STATUSES
             ]
             chats: list[Chat] = [person, *joined_groups]
             values[person.name] = [
                 {
                     "chat_id": chat.chat_id,
                     "person_id": person.person_id,
-                    "person": f"{person.name}@{chat.name}" if chat in groups else person.name,
+                    "person": f"{person.name}@{chat.name}"
+                    if chat in groups
+                    else person.name,
                     "title": chat.title if isinstance(chat, Group) else "Merlin",
                 }
                 for chat in chats

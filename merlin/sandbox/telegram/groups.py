@@ -47,7 +47,10 @@ def _names_bot(entity: tuple[str, str]) -> bool:
     kind, entity_text = entity
     if kind == "mention":
         return entity_text.lower() == f"@{BOT_NAME}"
-    return kind == "bot_command" and entity_text.partition("@")[2].lower() in {"", BOT_NAME}
+    return kind == "bot_command" and entity_text.partition("@")[2].lower() in {
+        "",
+        BOT_NAME,
+    }
 
 
 def _entity_texts(message: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -60,6 +63,9 @@ def _entity_texts(message: Mapping[str, Any]) -> list[tuple[str, str]]:
         return encoded[start * 2 : end * 2].decode("utf-16-le")
 
     return [
-        (entity["type"], slice_text(entity["offset"], entity["offset"] + entity["length"]))
+        (
+            entity["type"],
+            slice_text(entity["offset"], entity["offset"] + entity["length"]),
+        )
         for entity in entities
     ]

@@ -19,7 +19,10 @@ from merlin.sandbox.telegram.world import Chat, LoggedMessage, World, bot_user
 
 
 def post(
-    world: World, arguments: Arguments, keys: dict[str, Any] | None = None, **content: Any
+    world: World,
+    arguments: Arguments,
+    keys: dict[str, Any] | None = None,
+    **content: Any,
 ) -> dict[str, Any]:
     """Post a message of the bot; return it. `keys` is the default inline keyboard."""
     chat = target_chat(world, arguments)
@@ -49,7 +52,9 @@ def _requested_reply(world: World, chat: Chat, arguments: Arguments) -> dict[str
 
 def reply_fields(logged: LoggedMessage) -> dict[str, Any]:
     """Return a reply's field: the replied message."""
-    replied_message = {k: v for k, v in logged.message.items() if k != "reply_to_message"}
+    replied_message = {
+        k: v for k, v in logged.message.items() if k != "reply_to_message"
+    }
     return {"reply_to_message": replied_message}
 
 
@@ -100,7 +105,9 @@ def _replace_content(
     """Replace a message's content and keyboard. Raises BotApiError when nothing changes."""
     markup = inline_keyboard(arguments.parse("reply_markup"))
     names = {*_CONTENT_FIELDS, "reply_markup", "edit_date"}
-    unchanged = {name: value for name, value in old.message.items() if name not in names}
+    unchanged = {
+        name: value for name, value in old.message.items() if name not in names
+    }
     new = {**unchanged, **content, **({"reply_markup": markup} if markup else {})}
     if all(new.get(name) == old.message.get(name) for name in names - {"edit_date"}):
         raise bad_request(_NOT_MODIFIED)
@@ -117,10 +124,14 @@ async def edit_message_text(world: World, arguments: Arguments) -> dict[str, Any
     return _replace_content(world, arguments, old, given_fields(arguments))
 
 
-async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[str, Any]:
+async def edit_message_reply_markup(
+    world: World, arguments: Arguments
+) -> dict[str, Any]:
     """Answer editMessageReplyMarkup; the content stays."""
     old = _require_editable_message(world, arguments)
-    content = {name: old.message[name] for name in _CONTENT_FIELDS if name in old.message}
+    content = {
+        name: old.message[name] for name in _CONTENT_FIELDS if name in old.message
+    }
     return _replace_content(world, arguments, old, content)
 
 
@@ -165,7 +176,9 @@ def media_fields(
     return {kind: {**media, **_VIDEO_SIZES.get(kind, {})}}
 
 
-def _sizes(world: World, file: dict[str, Any], base: dict[str, Any]) -> list[dict[str, Any]]:
+def _sizes(
+    world: World, file: dict[str, Any], base: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Return a photo's only size. Source of the dimensions' position: PNG specification, IHDR."""
     content = world.content(file["file_id"])
     width, height = DEFAULT_SIZE

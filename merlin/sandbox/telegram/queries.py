@@ -19,7 +19,9 @@ def find_open_query(world: World, query_id: str, kind: str) -> Query:
     """Return an open query. Raises BotApiError for one that is answered or unknown."""
     query = world.queries.get(query_id)
     if query is None or query.answered or query.kind != kind:
-        raise bad_request("query is too old and response timeout expired or query ID is invalid")
+        raise bad_request(
+            "query is too old and response timeout expired or query ID is invalid"
+        )
     return query
 
 
@@ -29,7 +31,11 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     query_id = arguments.text("callback_query_id")
     query = find_open_query(world, query_id, "callback_query")
     world.record("answered", query_id=query_id)
-    values = {"text": text, "alert": arguments.flag("show_alert"), "url": arguments.text("url")}
+    values = {
+        "text": text,
+        "alert": arguments.flag("show_alert"),
+        "url": arguments.text("url"),
+    }
     world.notify("answer", {"person_id": query.person_id, **values})
     return True
 
@@ -96,7 +102,11 @@ def refund_stars(world: World, person_id: int, charge: str) -> int:
 
 async def refund_star_payment(world: World, arguments: Arguments) -> bool:
     """Answer refundStarPayment."""
-    refund_stars(world, arguments.integer("user_id"), arguments.text("telegram_payment_charge_id"))
+    refund_stars(
+        world,
+        arguments.integer("user_id"),
+        arguments.text("telegram_payment_charge_id"),
+    )
     return True
 
 
@@ -138,7 +148,9 @@ async def answer_pre_checkout_query(world: World, arguments: Arguments) -> bool:
     if is_accepted:
         _complete_payment(world, query_id, query.person_id)
     else:
-        world.notify("answer", {"person_id": query.person_id, "text": reason, "alert": True})
+        world.notify(
+            "answer", {"person_id": query.person_id, "text": reason, "alert": True}
+        )
     return True
 
 
@@ -150,8 +162,14 @@ def _complete_payment(world: World, query_id: str, person_id: int) -> None:
         "payload": query["invoice_payload"],
     }
     pay(world, world.people[person_id], invoice)
-    logged = world.messages.get(checkout.get("chat_id", 0), {}).get(checkout.get("message_id", 0))
+    logged = world.messages.get(checkout.get("chat_id", 0), {}).get(
+        checkout.get("message_id", 0)
+    )
     if logged is not None:
         # Clients replace the pay button by a receipt.
-        message = {name: value for name, value in logged.message.items() if name != "reply_markup"}
+        message = {
+            name: value
+            for name, value in logged.message.items()
+            if name != "reply_markup"
+        }
         world.store_edit({**message, "receipt": True})

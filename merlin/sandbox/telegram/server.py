@@ -76,7 +76,9 @@ class Updates:
             )
         store_allowed_updates(self._world, arguments)
         offset = arguments.integer("offset")
-        if confirmed := [update_id for update_id in self._world.updates if update_id < offset]:
+        if confirmed := [
+            update_id for update_id in self._world.updates if update_id < offset
+        ]:
             self._world.record("confirm", update_ids=confirmed)
         limit = min(max(arguments.integer("limit", MAX_UPDATES), 1), MAX_UPDATES)
         timeout_s = min(max(arguments.integer("timeout"), 0), MAX_POLL_S)
@@ -202,7 +204,9 @@ class TelegramStandIn(StandIn):
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request of the bot, the page or a test."""
         is_of_bot = scope["path"].startswith(("/bot", "/file/bot"))
-        await (self._serve_bot if is_of_bot else self._control.app)(scope, receive, send)
+        await (self._serve_bot if is_of_bot else self._control.app)(
+            scope, receive, send
+        )
 
     async def _serve_bot(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith("/file/"):
@@ -223,7 +227,9 @@ class TelegramStandIn(StandIn):
             else:
                 result = await call
         except (BotApiError, KeyError, TypeError, ValueError) as caught:
-            error = caught if isinstance(caught, BotApiError) else bad_request(repr(caught))
+            error = (
+                caught if isinstance(caught, BotApiError) else bad_request(repr(caught))
+            )
             self.on_call(name, arguments.values, error.code)
             return JSONResponse(error.as_json(), error.code)
         self.on_call(name, arguments.values, 200)
@@ -247,7 +253,10 @@ class TelegramStandIn(StandIn):
         address = _FILE_ADDRESS.fullmatch(path)
         try:
             self._check_token(address[1] if address else "")
-            paths = {file["file_path"]: file_id for file_id, file in self._world.files.items()}
+            paths = {
+                file["file_path"]: file_id
+                for file_id, file in self._world.files.items()
+            }
             if address is None or address[2] not in paths:
                 raise status_error(404)
         except BotApiError as error:

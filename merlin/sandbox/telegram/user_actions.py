@@ -93,7 +93,9 @@ class UserActions:
         """
         name, _, thread = str(chat).partition("#")
         messages = self.world.messages.get(self.chat(name).chat_id, {}).values()
-        return [logged for logged in messages if not thread or logged.thread == int(thread)]
+        return [
+            logged for logged in messages if not thread or logged.thread == int(thread)
+        ]
 
     def menu(self, person: str | int) -> list[dict[str, Any]]:
         """Return the commands that a client offers a person in a chat. Raises NotFound."""
@@ -106,7 +108,9 @@ class UserActions:
         if group and group.status(place.person.person_id) not in MEMBER_STATUSES:
             raise Refused(f"{place.person.name} is not in {group.name}")
         sender = place.person.as_user()
-        message = self.world.post(place.chat, sender, **thread_fields(place.thread), **content)
+        message = self.world.post(
+            place.chat, sender, **thread_fields(place.thread), **content
+        )
         if not is_delivered(self.world, message):
             return 0
         return self.world.add_update("message", message)
@@ -152,7 +156,12 @@ class UserActions:
         return self.send(place, content)
 
     def send_album(
-        self, who: str | int, uploads: Sequence[Upload], *, kind: str = "photo", caption: str = ""
+        self,
+        who: str | int,
+        uploads: Sequence[Upload],
+        *,
+        kind: str = "photo",
+        caption: str = "",
     ) -> list[int]:
         """Send photos or documents as an album: an update each, one media_group_id."""
         album = str(secrets.randbits(57))

@@ -61,7 +61,12 @@ _FIRST_NAMES = {"ru": ("Анна", "Борис", "Вера"), "en": ("Anna", "Bo
 
 def people_of(language: str) -> tuple[Person, ...]:
     """Return the three people, with their names and Telegram in this language."""
-    rows = zip((1001, 1002, 1003), ("anna", "boris", "vera"), _FIRST_NAMES[language], strict=True)
+    rows = zip(
+        (1001, 1002, 1003),
+        ("anna", "boris", "vera"),
+        _FIRST_NAMES[language],
+        strict=True,
+    )
     return tuple(Person(*fields, language) for fields in rows)
 
 
@@ -266,7 +271,9 @@ class World:
 
     def _apply_person(self, person_id: int) -> None:
         # One more person, who speaks English; for tests with many people.
-        self.people[person_id] = Person(person_id, f"person{person_id}", f"N{person_id}", "en")
+        self.people[person_id] = Person(
+            person_id, f"person{person_id}", f"N{person_id}", "en"
+        )
 
     def _apply_transaction(self, transaction: dict[str, Any]) -> None:
         self.transactions.append(transaction)
@@ -300,7 +307,9 @@ class World:
         """Return the chat of this id, None when there is none."""
         return self.groups.get(chat_id) if chat_id < 0 else self.people.get(chat_id)
 
-    def post(self, chat: Chat, sender: Mapping[str, Any], **content: Any) -> dict[str, Any]:
+    def post(
+        self, chat: Chat, sender: Mapping[str, Any], **content: Any
+    ) -> dict[str, Any]:
         """Store a new message of a chat; return it as a Message object."""
         message = {
             "message_id": self.last_message_id + 1,

@@ -110,7 +110,9 @@ class YooKassaStandIn(ApiStandIn):
         """Raise ShopError 401 without the shop's credentials."""
         kind, _, credentials = request.headers.get("authorization", "").partition(" ")
         expected = base64.b64encode(f"{self.shop_id}:{self.key}".encode())
-        if kind.lower() != "basic" or not hmac.compare_digest(credentials.encode(), expected):
+        if kind.lower() != "basic" or not hmac.compare_digest(
+            credentials.encode(), expected
+        ):
             message = "Error in shopId or secret key. Check their validity."
             raise ShopError(401, message, param="Authorization")
 
@@ -119,7 +121,12 @@ class YooKassaStandIn(ApiStandIn):
         return [
             ("payments.create", "POST", "/v3/payments", self._create_payment),
             ("payments.list", "GET", "/v3/payments", self._list_payments),
-            ("payments.retrieve", "GET", "/v3/payments/{payment_id}", self._payment_json),
+            (
+                "payments.retrieve",
+                "GET",
+                "/v3/payments/{payment_id}",
+                self._payment_json,
+            ),
             ("refunds.create", "POST", "/v3/refunds", self._create_refund),
             ("refunds.list", "GET", "/v3/refunds", self._list_refunds),
             ("refunds.retrieve", "GET", "/v3/refunds/{refund_id}", self._refund_json),
@@ -131,7 +138,9 @@ class YooKassaStandIn(ApiStandIn):
     def _refund_json(self, refund_id: str) -> Json:
         return self._shop.find_refund(refund_id).as_json()
 
-    async def answer_once(self, request: Request, act: Callable[[Json], Json]) -> Response:
+    async def answer_once(
+        self, request: Request, act: Callable[[Json], Json]
+    ) -> Response:
         """Execute a request once per Idempotence-Key; a repeated key gets the stored response."""
         content = await request.body()
         try:
@@ -150,13 +159,19 @@ class YooKassaStandIn(ApiStandIn):
         )
 
     async def _list_payments(self, request: Request) -> Response:
-        return self._list(request, [each.as_json() for each in self._shop.state.payments.values()])
+        return self._list(
+            request, [each.as_json() for each in self._shop.state.payments.values()]
+        )
 
     async def _create_refund(self, request: Request) -> Response:
-        return await self.answer_once(request, lambda body: self._shop.refund(body).as_json())
+        return await self.answer_once(
+            request, lambda body: self._shop.refund(body).as_json()
+        )
 
     async def _list_refunds(self, request: Request) -> Response:
-        return self._list(request, [each.as_json() for each in self._shop.state.refunds.values()])
+        return self._list(
+            request, [each.as_json() for each in self._shop.state.refunds.values()]
+        )
 
     def _list(self, request: Request, rows: Sequence[Json]) -> Response:
         """Return the requested rows, newest first. Raises ShopError."""
@@ -164,7 +179,10 @@ class YooKassaStandIn(ApiStandIn):
         try:
             since, until = (
                 datetime.fromisoformat(query.get(f"created_at.{side}", default))
-                for side, default in (("gte", "1970-01-01T00:00Z"), ("lt", "9999-01-01T00:00Z"))
+                for side, default in (
+                    ("gte", "1970-01-01T00:00Z"),
+                    ("lt", "9999-01-01T00:00Z"),
+                )
             )
         except ValueError as error:
             raise bad_request("query", str(error)) from None
@@ -211,7 +229,11 @@ class YooKassaStandIn(ApiStandIn):
         shop = urlsplit(payment.return_url)
         return_origin = f" {shop.scheme}://{shop.netloc}"
         return self._page(
-            request, template, return_origin=return_origin, payment=payment, reasons=REASONS
+            request,
+            template,
+            return_origin=return_origin,
+            payment=payment,
+            reasons=REASONS,
         )
 
     def _page(
@@ -223,7 +245,9 @@ class YooKassaStandIn(ApiStandIn):
         **values: object,
     ) -> Response:
         accepted = request.headers.get("accept-language", "")
-        language = get_chosen_language(request) or language_of_header(accepted, self._language)
+        language = get_chosen_language(request) or language_of_header(
+            accepted, self._language
+        )
         response = page_response(
             request,
             "pay-page",
@@ -245,7 +269,9 @@ class YooKassaStandIn(ApiStandIn):
         if self._notify_url:
             with suppress(RuntimeError):
                 loop = asyncio.get_running_loop()
-                task = loop.create_task(self._post_until_confirmed(notification(event, subject)))
+                task = loop.create_task(
+                    self._post_until_confirmed(notification(event, subject))
+                )
                 self._posts.add(task)
                 task.add_done_callback(self._posts.discard)
 
@@ -253,6 +279,8 @@ class YooKassaStandIn(ApiStandIn):
         async with httpx2.AsyncClient(timeout=ANSWER_S) as client:
             for attempt in range(TRIES):
                 with suppress(httpx2.HTTPError):
-                    if (await client.post(self._notify_url, json=body)).status_code == GOOD:
+                    if (
+                        await client.post(self._notify_url, json=body)
+                    ).status_code == GOOD:
                         return
                 await asyncio.sleep(RETRY_S * 2**attempt)

@@ -71,7 +71,9 @@ def bad_request(parameter: str, description: str) -> ShopError:
 
 def missing(kind: str, name: str) -> ShopError:
     """Return the error for a payment or refund that does not exist."""
-    return ShopError(404, f"{kind} {name} doesn't exist or is not yours", param=f"{kind}_id")
+    return ShopError(
+        404, f"{kind} {name} doesn't exist or is not yours", param=f"{kind}_id"
+    )
 
 
 @dataclass(slots=True)
@@ -114,7 +116,10 @@ class Payment:
             payment["captured_at"] = api_time(self.captured_at)
             payment["refunded_amount"] = money(self.returned)
         if self.status == CANCELED:
-            payment["cancellation_details"] = {"party": "yoo_money", "reason": self.reason}
+            payment["cancellation_details"] = {
+                "party": "yoo_money",
+                "reason": self.reason,
+            }
         elif self.status == PENDING and self.page_url:
             page = {"type": "redirect", "confirmation_url": self.page_url}
             payment["confirmation"] = page
@@ -141,7 +146,10 @@ class Refund:
             "payment_id": self.request["payment_id"],
         }
         if self.reason:
-            refund["cancellation_details"] = {"party": "yoo_money", "reason": self.reason}
+            refund["cancellation_details"] = {
+                "party": "yoo_money",
+                "reason": self.reason,
+            }
         return refund
 
 
@@ -187,7 +195,9 @@ class Shop:
         Raises ShopError without a key, and for a key used for another request.
         """
         if not 0 < len(key) <= 64:  # noqa: PLR2004 - the vendor's limit
-            raise bad_request("Idempotence-Key", "Idempotence key is missing or too long")
+            raise bad_request(
+                "Idempotence-Key", "Idempotence key is missing or too long"
+            )
         if key in self.state.keys:
             used_request, response = self.state.keys[key]
             if used_request != request:
@@ -240,7 +250,9 @@ class Shop:
         if payment.status != SUCCEEDED:
             raise bad_request("payment_id", "Payment cannot be refunded")
         if read_kopecks(request) > payment.kopecks - payment.returned:
-            raise bad_request("amount.value", "Refund amount is greater than what is left")
+            raise bad_request(
+                "amount.value", "Refund amount is greater than what is left"
+            )
         now = utc_now()
         refund = Refund(new_id(now), request, now)
         self.state.refunds[refund.refund_id] = refund
@@ -263,5 +275,7 @@ class Shop:
 
 def new_id(at: datetime) -> str:
     """Return an id in YooKassa's format: 36 characters, beginning with the time."""
-    suffix = f"{8 + secrets.randbelow(4):x}{secrets.token_hex(2)[:3]}-{secrets.token_hex(6)}"
+    suffix = (
+        f"{8 + secrets.randbelow(4):x}{secrets.token_hex(2)[:3]}-{secrets.token_hex(6)}"
+    )
     return f"{int(at.timestamp()) & 0xFFFFFFFF:08x}-000f-5000-{suffix}"

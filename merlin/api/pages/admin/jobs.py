@@ -68,20 +68,28 @@ async def show_asked(context: ViewerContext, number: Id) -> Response:
     request = await read_daemon_request(context, number)
     if request is None:
         raise NotFound(f"no request {number}")
-    response = render_fragment(context, "admin_request.html", {"daemon_request": request})
+    response = render_fragment(
+        context, "admin_request.html", {"daemon_request": request}
+    )
     if request["is_over"]:
         response.headers["HX-Refresh"] = "true"
     return response
 
 
-async def submit(context: PageContext, act: RequestAct, once: str, back: str) -> Response:
+async def submit(
+    context: PageContext, act: RequestAct, once: str, back: str
+) -> Response:
     """Run an operation that asks the daemon; redirect to `back`, which shows its state."""
     request = await context.write(act, context.actor, once=once)
     page, hash_mark, part = back.partition("#")
-    return seen_other(with_preference(page, "asked", str(request.request_id)) + hash_mark + part)
+    return seen_other(
+        with_preference(page, "asked", str(request.request_id)) + hash_mark + part
+    )
 
 
-async def read_daemon_request(context: PageContext, number: int) -> dict[str, object] | None:
+async def read_daemon_request(
+    context: PageContext, number: int
+) -> dict[str, object] | None:
     """Return a daemon request, why it was refused, and whether a daemon is alive.
 
     None if the person cannot see such a request. A page reads it before what it changes: next to a
@@ -117,7 +125,9 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
 
 
 @router.get("/admin/jobs/{job_id}")
-async def show_job(context: ViewerContext, job_id: Id, asked: RequestNumber = 0) -> Response:
+async def show_job(
+    context: ViewerContext, job_id: Id, asked: RequestNumber = 0
+) -> Response:
     """Return a job's page."""
     daemon_request = await read_daemon_request(context, asked)
     job = await context.read(jobs.get, context.actor, job_id)
@@ -139,7 +149,9 @@ async def show_live(context: ViewerContext, job_id: Id, seen: Seen = "") -> Resp
 @router.post("/admin/jobs/{job_id}/cancel")
 async def cancel_job(context: LauncherContext, job_id: Id, once: FormToken) -> Response:
     """Ask the daemon to cancel a job."""
-    return await submit(context, partial(jobs.cancel, job_id=job_id), once, f"/admin/jobs/{job_id}")
+    return await submit(
+        context, partial(jobs.cancel, job_id=job_id), once, f"/admin/jobs/{job_id}"
+    )
 
 
 def _change_mark(job: JobDetails) -> str:
@@ -178,11 +190,17 @@ def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
     return {"drawing": _plot(context, job), "caption": " ".join(captions)}
 
 
-def _plot(context: PageContext, job: JobDetails, most: int = MAX_POINTS) -> Curve | None:
+def _plot(
+    context: PageContext, job: JobDetails, most: int = MAX_POINTS
+) -> Curve | None:
     steps = 0 if job.is_over else job.progress.steps
     kept = {checkpoint.step for checkpoint in job.checkpoints}
     return plot_curve(
-        **job.losses.series(), total=steps, language=context.language, checkpoints=kept, most=most
+        **job.losses.series(),
+        total=steps,
+        language=context.language,
+        checkpoints=kept,
+        most=most,
     )
 
 
@@ -217,10 +235,14 @@ async def show_jobs(
 
 @router.post("/admin/jobs")
 async def launch_job(
-    context: LauncherContext, once: FormToken, dataset: Annotated[str, Form(max_length=200)]
+    context: LauncherContext,
+    once: FormToken,
+    dataset: Annotated[str, Form(max_length=200)],
 ) -> Response:
     """Ask the daemon to train the newest build of a dataset."""
-    return await submit(context, partial(jobs.launch, dataset=dataset), once, "/admin/jobs")
+    return await submit(
+        context, partial(jobs.launch, dataset=dataset), once, "/admin/jobs"
+    )
 
 
 async def _launchable(context: PageContext) -> dict[str, str]:
@@ -239,14 +261,18 @@ async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, 
     if not dataset or not context.may(Permission.LAUNCH, dataset):
         return None, ""
     try:
-        found_quote = await context.read(jobs.quote, context.actor, dataset, context.language)
+        found_quote = await context.read(
+            jobs.quote, context.actor, dataset, context.language
+        )
     except Refused as error:
         return None, refusal_text(context, error)
     return found_quote, ""
 
 
 _MAX_SHOWN = 100
-AnswerFilter = Annotated[Literal["", "lost", "otherwise", "gained", "wrong", "right"], Query()]
+AnswerFilter = Annotated[
+    Literal["", "lost", "otherwise", "gained", "wrong", "right"], Query()
+]
 
 
 @router.get("/admin/models/{name}/evaluation")
@@ -270,9 +296,13 @@ async def show_evaluation(
         "found": model_evaluation,
         "answers_of": _answers(model_evaluation, show),
         "chosen": against,
-        "commits": await context.services.read(models.name_commits, [model_evaluation.model]),
+        "commits": await context.services.read(
+            models.name_commits, [model_evaluation.model]
+        ),
         # Its files are large, and on the engine's machine: a command copies them there.
-        "may_leave": is_our_engine(config, config.provider(model_evaluation.model.provider)),
+        "may_leave": is_our_engine(
+            config, config.provider(model_evaluation.model.provider)
+        ),
     }
     return render_page(context, "admin_evaluation.html", view)
 
@@ -316,7 +346,10 @@ Back = Annotated[str, Form()]
 
 @router.get("/admin/models")
 async def show_models(
-    context: ViewerContext, page: Part, dataset: DatasetName = "", asked: RequestNumber = 0
+    context: ViewerContext,
+    page: Part,
+    dataset: DatasetName = "",
+    asked: RequestNumber = 0,
 ) -> Response:
     """Return the serving models, all models, and the history of promotions."""
     daemon_request = await read_daemon_request(context, asked)
@@ -329,7 +362,9 @@ async def show_models(
     titles = {view.name: view.title_in(context.language) for view in dataset_views}
     serving = [view for view in dataset_views if view.serving]
     listed = [view.name for view in serving[:_MAX_LISTED]]
-    promotions = await context.read(models.list_promotions, context.actor, dataset, _MAX_LISTED)
+    promotions = await context.read(
+        models.list_promotions, context.actor, dataset, _MAX_LISTED
+    )
     earlier = await context.read(models.find_rollback_targets, context.actor, listed)
     named = [*model_views, *(one.serving for one in serving), *earlier.values()]
     view = {
@@ -341,14 +376,20 @@ async def show_models(
         "earlier": earlier,
         "evaluation_href": evaluation_href,
         "idle": [
-            titles[view.name] for view in dataset_views if not (view.serving or view.is_removed)
+            titles[view.name]
+            for view in dataset_views
+            if not (view.serving or view.is_removed)
         ],
         "most": _MAX_LISTED,
         "models": model_views,
-        "subjects": await context.services.read(models.name_commits, [one for one in named if one]),
+        "subjects": await context.services.read(
+            models.name_commits, [one for one in named if one]
+        ),
         "next_href": next_href(page),
         "moves": promotions,
-        "names": await context.services.read(find_display_names, [each.by for each in promotions]),
+        "names": await context.services.read(
+            find_display_names, [each.by for each in promotions]
+        ),
         "model_titles": await context.services.read(models.name_promotions, promotions),
         "sunsets": context.services.config.sunsets,
     }

@@ -12,13 +12,24 @@ from starlette.responses import Response
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href
 from merlin.api.pages.orders import orders_part
-from merlin.api.pages.page import PATTERN, PageContext, RefundContext, refusal_text, render_page
+from merlin.api.pages.page import (
+    PATTERN,
+    PageContext,
+    RefundContext,
+    refusal_text,
+    render_page,
+)
 from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import payments, users
 from merlin.app.orders import CANCELED_BY_BUYER
 from merlin.app.settlement import reason_key
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
-from merlin.billing.refunds import MAX_REASON_LENGTH, check_reason, parse_refund, refund_id_of
+from merlin.billing.refunds import (
+    MAX_REASON_LENGTH,
+    check_reason,
+    parse_refund,
+    refund_id_of,
+)
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount
@@ -104,7 +115,9 @@ async def refund(
         if not back.sure:
             return await _page(context, purchase_id, back, reason, amount)
         request = payments.request_refund
-        await context.write(request, context.actor, purchase_id, back.grant, amount, reason, once)
+        await context.write(
+            request, context.actor, purchase_id, back.grant, amount, reason, once
+        )
     except (NotFound, Refused) as error:
         wrong = refusal_text(context, error)
         return await _page(context, purchase_id, back, reason, wrong=wrong)
@@ -135,4 +148,6 @@ async def _page(
         "wrong_words": wrong,
         "most_reason": MAX_REASON_LENGTH,
     }
-    return render_page(context, "admin_payment.html", view, status=409 if wrong else 200)
+    return render_page(
+        context, "admin_payment.html", view, status=409 if wrong else 200
+    )

@@ -40,7 +40,11 @@ async def show_audit(
     """Return one part of the audit log, of one target or one person's actions if given."""
     reference = by or target
     entries = await part(context, page, target, partial(users.list_audit, by=by))
-    names = await context.services.read(users.find_display_names, [reference]) if reference else {}
+    names = (
+        await context.services.read(users.find_display_names, [reference])
+        if reference
+        else {}
+    )
     view = {
         "whose": reference,
         "name": names.get(reference),
@@ -61,7 +65,9 @@ async def _users_part(context: PageContext, page: Page, query: str) -> UserList:
 
 
 @router.get("/admin/users")
-async def show_people(context: UserAdminContext, page: Part, query: SearchQuery = "") -> Response:
+async def show_people(
+    context: UserAdminContext, page: Part, query: SearchQuery = ""
+) -> Response:
     """Return one part of the users, or those that match a query."""
     page_view = await _users_part(context, page, query)
     view = {"query": query, "people": page_view, "next_href": next_href(page)}
@@ -116,7 +122,9 @@ async def block(
     context: UserAdminContext, user_id: Id, act: Literal["block", "unblock"]
 ) -> Response:
     """Block or unblock a user."""
-    return await _act(context, users.block if act == "block" else users.unblock, user_id)
+    return await _act(
+        context, users.block if act == "block" else users.unblock, user_id
+    )
 
 
 async def _act(

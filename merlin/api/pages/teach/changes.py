@@ -74,7 +74,9 @@ class EditForm(BaseModel):
         value = getattr(self, name)
         if isinstance(value, bool):
             return context.say("value-yes" if value else "value-no")
-        return state_text(context, f"page-{name}", str(value).strip().replace("\r\n", "\n"))
+        return state_text(
+            context, f"page-{name}", str(value).strip().replace("\r\n", "\n")
+        )
 
 
 F = TypeVar("F", bound=EditForm)
@@ -83,9 +85,14 @@ F = TypeVar("F", bound=EditForm)
 def find_clashes(context: PageContext, mine: EditForm, theirs: EditForm) -> Clashes:
     """Return the fields of two versions of a form that have other values."""
     names = [name for name in FIELD_LABELS if name in type(mine).model_fields]
-    both = ((name, mine.text_of(name, context), theirs.text_of(name, context)) for name in names)
+    both = (
+        (name, mine.text_of(name, context), theirs.text_of(name, context))
+        for name in names
+    )
     return [
-        (context.say(FIELD_LABELS[name]), one, other) for name, one, other in both if one != other
+        (context.say(FIELD_LABELS[name]), one, other)
+        for name, one, other in both
+        if one != other
     ]
 
 
@@ -143,7 +150,9 @@ async def show_change(context: TeacherContext, change_id: Hex) -> Response:
 
 
 @router.get("/changes/{change_id}/live")
-async def show_live(context: TeacherContext, change_id: Hex, seen: Seen = "") -> Response:
+async def show_live(
+    context: TeacherContext, change_id: Hex, seen: Seen = ""
+) -> Response:
     """Return the change if its state differs from `seen`, else nothing."""
     view = await _view(context, change_id)
     if view["seen"] == seen:
@@ -152,7 +161,9 @@ async def show_live(context: TeacherContext, change_id: Hex, seen: Seen = "") ->
 
 
 @router.get("/changes/{change_id}/note")
-async def show_note(context: TeacherContext, change_id: Hex, seen: Seen = "") -> Response:
+async def show_note(
+    context: TeacherContext, change_id: Hex, seen: Seen = ""
+) -> Response:
     """Return the line with the state of an edit if it differs from `seen`, else nothing."""
     note = await find_noted_change(context, change_id)
     if note is None:
@@ -161,7 +172,9 @@ async def show_note(context: TeacherContext, change_id: Hex, seen: Seen = "") ->
         return Response(status_code=204)
     response = render_fragment(context, "note_part.html", {"note": note})
     if note.is_indexed:
-        response.headers["HX-Trigger"] = "change-indexed"  # lists with the edit refresh themselves
+        response.headers["HX-Trigger"] = (
+            "change-indexed"  # lists with the edit refresh themselves
+        )
     return response
 
 
@@ -180,7 +193,9 @@ async def drop_change(context: TeacherContext, change_id: Hex) -> Response:
 
 
 @router.post("/changes/{change_id}/undo")
-async def undo_change(context: TeacherContext, change_id: Hex, once: FormToken) -> Response:
+async def undo_change(
+    context: TeacherContext, change_id: Hex, once: FormToken
+) -> Response:
     """Submit a commit that reverts this one, and redirect to its page.
 
     One that is undone already is shown, with the commit that did.
@@ -211,7 +226,9 @@ class NotedChange:
         """Return whether its state or the lists will change without the person."""
         if self.change.state is not ChangeState.COMMITTED:
             return not self.change.is_over
-        return not self.is_indexed or (self.is_watched and self.change.commit_state.is_open)
+        return not self.is_indexed or (
+            self.is_watched and self.change.commit_state.is_open
+        )
 
     @property
     def seen(self) -> str:
@@ -234,7 +251,9 @@ async def _read_change(context: PageContext, change_id: str) -> NotedChange:
         is_indexed=await context.services.read(changes.is_indexed, change),
         is_late=not (change.is_over or await context.services.read(is_daemon_alive)),
         is_watched=context.may(Permission.WATCH, change.dataset),
-        course=await context.services.read(lambda ctx: ctx.read_courses().find(change.dataset)),
+        course=await context.services.read(
+            lambda ctx: ctx.read_courses().find(change.dataset)
+        ),
     )
 
 
@@ -242,7 +261,9 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     """Return a change, why it waits or was refused, and what undid it."""
     note = await _read_change(context, change_id)
     change = note.change
-    reason = context.say("change-late") if note.is_late else change.why(context.language)
+    reason = (
+        context.say("change-late") if note.is_late else change.why(context.language)
+    )
     return {
         "change": change,
         "reason": reason,
@@ -252,7 +273,9 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     }
 
 
-async def require_edited_dataset(context: TeacherContext, dataset: Name) -> DatasetHeading:
+async def require_edited_dataset(
+    context: TeacherContext, dataset: Name
+) -> DatasetHeading:
     """Return a dataset whose examples the person may edit. Raises NotFound."""
     return await context.read(examples.get_heading, context.actor, dataset)
 
@@ -266,7 +289,9 @@ def base_of(dataset: str, room: str = "examples") -> str:
 
 
 _BATCH_SIZE = 50
-_NearChoice = Annotated[str, Field(pattern="^((same|replace) [0-9]{1,18} [^\\n]{1,1000})?$")]
+_NearChoice = Annotated[
+    str, Field(pattern="^((same|replace) [0-9]{1,18} [^\\n]{1,1000})?$")
+]
 _One = Annotated[list[Number], Field(max_length=1)]
 _Some = Annotated[list[Number], Field(max_length=_BATCH_SIZE)]
 _Row = Annotated[str, Field(pattern="^[0-9]{1,18}( [0-9]{1,18}){0,49}$")]
@@ -319,7 +344,9 @@ class ReviewForm(BaseModel):
     def reasons(self) -> dict[int, str]:
         """Return by proposal the reason of its row."""
         typed = zip(self.rows, map(str.strip, self.reason), strict=False)
-        return {each: reason for first, reason in typed for each in self.expand([first])}
+        return {
+            each: reason for first, reason in typed for each in self.expand([first])
+        }
 
     @property
     def alike(self) -> dict[int, int]:
@@ -331,7 +358,9 @@ class ReviewForm(BaseModel):
 
         Raises Refused without a question or an answer, and for a near example that is gone.
         """
-        written = {each: self.written[each] for each in self.chosen if each in self.written}
+        written = {
+            each: self.written[each] for each in self.chosen if each in self.written
+        }
         if not all(chain(*written.values())):
             raise Refused("words are missing", "page-needs-both")
         if not self.near:
@@ -385,7 +414,9 @@ async def show_proposals(
     `compare`: with the nearest pairs of examples with different answers, found in seconds.
     """
     result = ReviewResult(changed=changed)
-    return await _render_proposals(context, dataset, ReviewForm(), result, is_compared=compare)
+    return await _render_proposals(
+        context, dataset, ReviewForm(), result, is_compared=compare
+    )
 
 
 async def _render_proposals(
@@ -413,24 +444,36 @@ async def _render_proposals(
         "rows": [*zip(firsts, groups, strict=True)],
         "more": max(total - len(waiting), 0),
         "corrected": corrected,
-        "narrow": await asyncio.to_thread(proposals.find_other_questions, firsts, corrected),
+        "narrow": await asyncio.to_thread(
+            proposals.find_other_questions, firsts, corrected
+        ),
         "near": await _find_near(context, files, firsts, corrected),
         "editors": await context.read(proposals.find_editors, context.actor, waiting),
-        "tests": await context.read(proposals.count_test_questions, context.actor, dataset.name),
+        "tests": await context.read(
+            proposals.count_test_questions, context.actor, dataset.name
+        ),
         "note": await find_noted_change(context, result.changed),
         "form": form,
         "changed": changed,
         "result": result,
-        "lost": [form.written[each] for each in form.chosen if each in form.written.keys() - ids],
+        "lost": [
+            form.written[each]
+            for each in form.chosen
+            if each in form.written.keys() - ids
+        ],
         "longest_reason": MAX_REASON,
     }
     if is_compared:
         view["looked"] = await asyncio.to_thread(proposals.find_contradictions, files)
-    return render_page(context, "teach_proposals.html", view, status=409 if result.wrong else 200)
+    return render_page(
+        context, "teach_proposals.html", view, status=409 if result.wrong else 200
+    )
 
 
 async def _list_waiting(context: PageContext, dataset: str) -> list[Proposal]:
-    return await context.read(proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset)
+    return await context.read(
+        proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset
+    )
 
 
 async def _find_near(
@@ -509,9 +552,16 @@ async def settle_contradiction(
     """Give one example the answer of the other, or say that they are different questions."""
     reason = context.say("contradiction-reason") if differ else ""
     change = await context.write(
-        proposals.settle_contradiction, context.actor, dataset.name, holds, other, reason
+        proposals.settle_contradiction,
+        context.actor,
+        dataset.name,
+        holds,
+        other,
+        reason,
     )
-    return seen_other(f"{base_of(dataset.name, 'proposals')}?compare=true&changed={change}")
+    return seen_other(
+        f"{base_of(dataset.name, 'proposals')}?compare=true&changed={change}"
+    )
 
 
 @router.get("/datasets/{dataset}/unanswered")
@@ -529,7 +579,9 @@ async def show_unanswered(
     if dismissed:
         find = unanswered.find_dismissed
         where = dataset.name
-        off = await context.read(find, context.actor, where, dismissed, context.language)
+        off = await context.read(
+            find, context.actor, where, dismissed, context.language
+        )
     questions = await context.read(
         unanswered.list_unanswered, context.actor, dataset.name, context.language
     )

@@ -65,8 +65,12 @@ class CardForm(EditForm):
     def body(self) -> CourseBody:
         """Return the request body for the API. Raises ValidationError."""
         return CourseBody(
-            name=Texts(ru=self.name_ru.strip() or None, en=self.name_en.strip() or None),
-            description=Texts(ru=self.about_ru.strip() or None, en=self.about_en.strip() or None),
+            name=Texts(
+                ru=self.name_ru.strip() or None, en=self.name_en.strip() or None
+            ),
+            description=Texts(
+                ru=self.about_ru.strip() or None, en=self.about_en.strip() or None
+            ),
             semester=self.semester,
             active=self.active,
             teachers=self.teachers.split(),
@@ -75,7 +79,9 @@ class CardForm(EditForm):
 
 
 @router.get("/courses/{course_id}/edit")
-async def show_editing(context: TeacherContext, course: LedCourse, changed: Noted = "") -> Response:
+async def show_editing(
+    context: TeacherContext, course: LedCourse, changed: Noted = ""
+) -> Response:
     """Return a course as in its files, with pending edits."""
     return await _course_page(context, course, changed)
 
@@ -90,9 +96,13 @@ async def save_card(
         return teaching.edit_card(form.body().values(), form.revision, files)
 
     async def theirs(_: StaleEdit) -> CardForm:
-        return _card(await context.read(teaching.read_details, context.actor, course.course_id))
+        return _card(
+            await context.read(teaching.read_details, context.actor, course.course_id)
+        )
 
-    result, form = await submit_form(context, course.dataset, make, form, theirs, "stale-card")
+    result, form = await submit_form(
+        context, course.dataset, make, form, theirs, "stale-card"
+    )
     if isinstance(result, FormResult):
         return await _course_page(context, course, result=result, card=form)
     return seen_other(f"{course_href(course)}/edit?changed={result.id}")
@@ -109,12 +119,18 @@ async def move_material(
     """Submit a commit that moves the material."""
     make = partial(teaching.move_material, material_id, place)
     follows = f"{course_href(course)}/edit?changed="
-    return await _rearrange(context, course, make, f"{once} {material_id} {place}", follows)
+    return await _rearrange(
+        context, course, make, f"{once} {material_id} {place}", follows
+    )
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/remove")
 async def remove_material(
-    context: TeacherContext, course: LedCourse, material_id: Id, once: FormToken, revision: Revision
+    context: TeacherContext,
+    course: LedCourse,
+    material_id: Id,
+    once: FormToken,
+    revision: Revision,
 ) -> Response:
     """Submit a commit without the material; its page offers to revert it."""
     make = partial(teaching.remove_material, material_id, revision)
@@ -126,9 +142,13 @@ async def _rearrange(
 ) -> Response:
     """Submit a commit; return the page of the change, or the reason for a refusal."""
     try:
-        change = await changes.submit(context.services, context.actor, course.dataset, make, once)
+        change = await changes.submit(
+            context.services, context.actor, course.dataset, make, once
+        )
     except StaleEdit:
-        return await _course_page(context, course, result=FormResult(context.say("stale-course")))
+        return await _course_page(
+            context, course, result=FormResult(context.say("stale-course"))
+        )
     return seen_other(f"{follows}{change.id}")
 
 
@@ -154,7 +174,9 @@ async def _course_page(
         "note": await find_noted_change(context, changed),
         "result": result,
     }
-    return render_page(context, "teach_course.html", view, status=422 if result.wrong else 200)
+    return render_page(
+        context, "teach_course.html", view, status=422 if result.wrong else 200
+    )
 
 
 def _card(taught_details: TaughtDetails) -> CardForm:
@@ -188,7 +210,9 @@ class MaterialForm(EditForm):
     def body(self) -> MaterialBody:
         """Return the request body for the API. Raises ValidationError."""
         return MaterialBody(
-            title=Texts(ru=self.title_ru.strip() or None, en=self.title_en.strip() or None),
+            title=Texts(
+                ru=self.title_ru.strip() or None, en=self.title_en.strip() or None
+            ),
             type=self.kind,
             lesson=self.lesson,
             text=None if is_blank(self.text) else self.normalised_text,
@@ -207,15 +231,20 @@ async def new_material(context: TeacherContext, course: LedCourse) -> Response:
 
 
 @router.get("/courses/{course_id}/edit/materials/{material_id}")
-async def show_material(context: TeacherContext, course: LedCourse, material_id: Id) -> Response:
+async def show_material(
+    context: TeacherContext, course: LedCourse, material_id: Id
+) -> Response:
     """Return the form of a material as in its files."""
     form = await _read_form(context, course, material_id)
     return await _material_page(context, course, material_id, form, FormResult())
 
 
-@router.post("/courses/{course_id}/edit/preview", dependencies=[Depends(require_led_course)])
+@router.post(
+    "/courses/{course_id}/edit/preview", dependencies=[Depends(require_led_course)]
+)
 async def preview(
-    context: TeacherContext, text: Annotated[str, Form(max_length=2 * MAX_CHARACTERS)] = ""
+    context: TeacherContext,
+    text: Annotated[str, Form(max_length=2 * MAX_CHARACTERS)] = "",
 ) -> Response:
     """Return the rendered text, for the script of the editor."""
     lines = text.replace("\r\n", "\n")
@@ -256,7 +285,9 @@ async def _save(
 
     result: ChangeView | FormResult
     try:
-        result, form = await submit_form(context, course.dataset, make, form, theirs, "stale")
+        result, form = await submit_form(
+            context, course.dataset, make, form, theirs, "stale"
+        )
     except NotFound:
         # Removed in the meantime: saving creates a new one, unless the course is removed, too.
         result = FormResult(
@@ -269,7 +300,9 @@ async def _save(
     return seen_other(f"/changes/{result.id}")
 
 
-async def _read_form(context: PageContext, course: Course, material_id: int) -> MaterialForm:
+async def _read_form(
+    context: PageContext, course: Course, material_id: int
+) -> MaterialForm:
     """Return the form of a stored material. Raises NotFound."""
     details = await context.read(teaching.read_details, context.actor, course.course_id)
     stored = details.material(material_id)
@@ -291,7 +324,9 @@ async def _material_page(
     form: MaterialForm,
     result: FormResult,
 ) -> Response:
-    html, _ = await asyncio.to_thread(render_markdown, form.normalised_text, context.language)
+    html, _ = await asyncio.to_thread(
+        render_markdown, form.normalised_text, context.language
+    )
     view = {
         "course": course,
         "material_id": material_id,
@@ -300,4 +335,6 @@ async def _material_page(
         "html": html,
         "result": result,
     }
-    return render_page(context, "teach_material.html", view, status=422 if result.wrong else 200)
+    return render_page(
+        context, "teach_material.html", view, status=422 if result.wrong else 200
+    )

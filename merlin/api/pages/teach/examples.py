@@ -70,7 +70,9 @@ class ExampleForm(EditForm):
     tags: str = Field(default="", max_length=5_000)
     split: Literal["", "train", "test"] = ""
     allow: Literal["", "organisation", "agreed"] = ""
-    near: str = Field(default="", max_length=1100, pattern="^(other|(same|replace) [^\\n]+)?$")
+    near: str = Field(
+        default="", max_length=1100, pattern="^(other|(same|replace) [^\\n]+)?$"
+    )
     shown: list[str] = Field(default=[], max_length=10)
     at: Literal["examples", "unanswered"] = "examples"
 
@@ -135,7 +137,9 @@ class Filters:
     def href(self, **changes: object) -> str:
         """Return the address of the list with these filters instead."""
         fields = asdict(self.wanted) | changes
-        named = [(name, "any" if value is True else value) for name, value in fields.items()]
+        named = [
+            (name, "any" if value is True else value) for name, value in fields.items()
+        ]
         query = urlencode([(name, value) for name, value in named if value])
         return f"{self.path}?{query}" if query else self.path
 
@@ -184,14 +188,18 @@ class Filters:
             ("author", requested.author),
         )
         return [
-            (label, self.toggle(name, getattr(requested, name))) for name, label in named if label
+            (label, self.toggle(name, getattr(requested, name)))
+            for name, label in named
+            if label
         ]
 
 
 async def filters_of(dataset: Name, request: Request) -> Filters:
     """Return the filters of the page's address, or of the list that a form was sent from."""
     if request.method == "POST":
-        return _read_filters(dataset, parse_qsl(str((await request.form()).get("back", ""))))
+        return _read_filters(
+            dataset, parse_qsl(str((await request.form()).get("back", "")))
+        )
     return _read_filters(dataset, request.query_params.multi_items())
 
 
@@ -237,7 +245,12 @@ class ExampleList:
         # Before the list, which otherwise could miss an edit that the note calls indexed.
         note = await find_noted_change(context, changed)
         listed = await context.read(
-            examples.browse, context.actor, name, filters.wanted, limit=size + 1, before=before
+            examples.browse,
+            context.actor,
+            name,
+            filters.wanted,
+            limit=size + 1,
+            before=before,
         )
         rows = page.take_part(listed, lambda item: item.entry.number)
         view = {
@@ -266,7 +279,9 @@ class ExampleList:
         allow = form.allow and context.say(f"allow-{form.allow}-reason")
 
         async def theirs(error: StaleEdit) -> ExampleForm:
-            file = FileText(name, example_path(form.example), error.revision, error.theirs)
+            file = FileText(
+                name, example_path(form.example), error.revision, error.theirs
+            )
             return _form(examples.view_of(file))
 
         result: ChangeView | FormResult
@@ -299,7 +314,9 @@ class ExampleList:
         except NotFound:
             result = FormResult(self.context.say(stale))
         if isinstance(result, FormResult):
-            return await self.render(result=replace(result, clashes=None), selected=form)
+            return await self.render(
+                result=replace(result, clashes=None), selected=form
+            )
         return seen_other(self.filters.href_with(changed=result.id))
 
 
@@ -308,7 +325,9 @@ Listing = Annotated[ExampleList, Depends()]
 
 @router.get("/datasets/{dataset}/examples")
 async def show_examples(
-    listing: Listing, changed: Noted = "", rows: Annotated[int, Query(ge=0, le=_MAX_ROWS)] = 0
+    listing: Listing,
+    changed: Noted = "",
+    rows: Annotated[int, Query(ge=0, le=_MAX_ROWS)] = 0,
 ) -> Response:
     """Return one part of a dataset's examples, last changed first, or the matches.
 
@@ -344,7 +363,9 @@ async def new_example(
     context = listing.context
     form = ExampleForm()
     if like:
-        model = _form(await context.read(examples.get, context.actor, listing.dataset.name, like))
+        model = _form(
+            await context.read(examples.get, context.actor, listing.dataset.name, like)
+        )
         form = ExampleForm(answer=model.answer, tags=model.tags, split=model.split)
     return await listing.render(form)
 
@@ -358,7 +379,9 @@ async def begin_example(
 
 
 @router.post("/datasets/{dataset}/examples")
-async def save_example(listing: Listing, form: Annotated[ExampleForm, Form()]) -> Response:
+async def save_example(
+    listing: Listing, form: Annotated[ExampleForm, Form()]
+) -> Response:
     """Submit the commit of an edited or new example."""
     if not form.is_whole:
         result = FormResult(listing.context.say("needs-both"))
@@ -375,7 +398,11 @@ async def save_example(listing: Listing, form: Annotated[ExampleForm, Form()]) -
         proposed = examples.save_example(form.example, content, form.revision, files)
         if act == "replace":
             return near.replace_answer(files, proposed, near.read_answer(files, path))
-        return near.mark_other(files, proposed, form.shown, reason) if act == "other" else proposed
+        return (
+            near.mark_other(files, proposed, form.shown, reason)
+            if act == "other"
+            else proposed
+        )
 
     if not form.near and (found := await _find_near(listing, form)):
         result = FormResult(context.say("near-ask", count=len(found)), near=found)
@@ -396,7 +423,9 @@ async def _find_near(listing: Listing, form: ExampleForm) -> Sequence[NearExampl
 
 
 @router.post("/datasets/{dataset}/examples/remove")
-async def remove_example(listing: Listing, form: Annotated[ExampleForm, Form()]) -> Response:
+async def remove_example(
+    listing: Listing, form: Annotated[ExampleForm, Form()]
+) -> Response:
     """Submit a commit without the example."""
     revisions = {form.example: form.revision}
     return await listing.submit(
@@ -405,7 +434,9 @@ async def remove_example(listing: Listing, form: Annotated[ExampleForm, Form()])
 
 
 @router.post("/datasets/{dataset}/examples/several")
-async def edit_several(listing: Listing, form: Annotated[SeveralForm, Form()]) -> Response:
+async def edit_several(
+    listing: Listing, form: Annotated[SeveralForm, Form()]
+) -> Response:
     """Submit one commit that gives the selected examples a tag or a split, or removes them."""
     return await listing.submit_several(form)
 
@@ -417,6 +448,10 @@ def _form(view: ExampleView) -> ExampleForm:
         question=view.question or "",
         answer=view.answer or "",
         tags=join_tags(view.tags),
-        split="test" if view.split == "test" else "train" if view.split == "train" else "",
+        split="test"
+        if view.split == "test"
+        else "train"
+        if view.split == "train"
+        else "",
         revision=view.revision,
     )

@@ -53,7 +53,9 @@ class ImportForm(EditForm):
     @property
     def columns(self) -> dict[str, str]:
         """Return part of an example -> the column that was chosen for it."""
-        return {"question": self.question, "answer": self.answer} if self.question else {}
+        return (
+            {"question": self.question, "answer": self.answer} if self.question else {}
+        )
 
     def keep(self, files: list[tuple[bytes, str]]) -> None:
         """Put files, each with its name, into the form."""
@@ -98,7 +100,9 @@ async def import_file(
         form = ImportForm(once=form.once)
         form.keep(files)
     if not form.kept:
-        return await _render(context, dataset, form, FormResult(context.say("import-no-file")))
+        return await _render(
+            context, dataset, form, FormResult(context.say("import-no-file"))
+        )
     if form.act == "show":
         return await _render(context, dataset, form, FormResult())
 
@@ -111,14 +115,19 @@ async def import_file(
     async def keep(_: StaleEdit) -> ImportForm:
         return form
 
-    result, form = await submit_form(context, dataset.name, make, form, keep, "stale-example")
+    result, form = await submit_form(
+        context, dataset.name, make, form, keep, "stale-example"
+    )
     if isinstance(result, FormResult):
         return await _render(context, dataset, form, result)
     return seen_other(f"{base_of(dataset.name)}?changed={result.id}")
 
 
 async def _render(
-    context: TeacherContext, dataset: EditedDataset, form: ImportForm, result: FormResult
+    context: TeacherContext,
+    dataset: EditedDataset,
+    form: ImportForm,
+    result: FormResult,
 ) -> Response:
     """Return the page, with the first rows of the form's file."""
     plan: ImportPlan | None = None
@@ -130,7 +139,9 @@ async def _render(
             )
         except Refused as error:
             result = FormResult(refusal_text(context, error))
-    names = (str(each.arguments.get("names", "")) for each in (plan.findings if plan else ()))
+    names = (
+        str(each.arguments.get("names", "")) for each in (plan.findings if plan else ())
+    )
     edits = plan.good_edits[:_SHOWN] if plan else ()
     view = {
         "dataset": dataset,
@@ -142,4 +153,6 @@ async def _render(
         "columns": next(filter(None, names), "").splitlines(),
         "megabytes": _MEGABYTES,
     }
-    return render_page(context, "teach_import.html", view, status=422 if result.wrong else 200)
+    return render_page(
+        context, "teach_import.html", view, status=422 if result.wrong else 200
+    )

@@ -75,7 +75,9 @@ def resolve_hyperparameters(
     - beta (dpo, kto): 0.1. rank: 16.
     - gradient_checkpointing: off.
     """
-    slower = next((slower for least, slower in _RATE_SCALES if parameters >= least), 1.0)
+    slower = next(
+        (slower for least, slower in _RATE_SCALES if parameters >= least), 1.0
+    )
     epochs = min(max(3, -(-300 // max(examples, 1))), 25, 25_000 // max(examples, 1))
     automatic: dict[str, object] = {
         "n_epochs": max(1, epochs),
@@ -86,7 +88,10 @@ def resolve_hyperparameters(
         "gradient_checkpointing": False,
     }
     known = HYPERPARAMETERS[method].model_fields
-    return {name: automatic[name] if requested[name] == AUTO else requested[name] for name in known}
+    return {
+        name: automatic[name] if requested[name] == AUTO else requested[name]
+        for name in known
+    }
 
 
 # Who answers what `recall` does not.
@@ -99,7 +104,9 @@ class LoraHyperparameters(Hyperparameters):
     n_epochs: Auto | Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = AUTO
     rank: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
     gradient_checkpointing: Auto | bool = AUTO
-    exact_first: bool | Annotated[ExactFirst, Field(min_length=1)] = False  # ExactFirstTrainer
+    exact_first: bool | Annotated[ExactFirst, Field(min_length=1)] = (
+        False  # ExactFirstTrainer
+    )
 
 
 class DpoHyperparameters(LoraHyperparameters):
@@ -165,7 +172,10 @@ class LoraTrainer:
         """
         if missing := find_missing_packages():
             raise Untrainable(
-                "trainer_not_installed", "engine-lora-missing", None, parts=", ".join(missing)
+                "trainer_not_installed",
+                "engine-lora-missing",
+                None,
+                parts=", ".join(missing),
             )
         task.folder.mkdir(parents=True, exist_ok=True)
         write_task(task)
@@ -186,7 +196,9 @@ class LoraTrainer:
             if crashes == MAX_CRASHES and code == -signal.SIGKILL:
                 raise Untrainable("out_of_memory", "engine-lora-killed", None)
             if crashes == MAX_CRASHES:
-                raise Untrainable("trainer_died", "engine-lora-died", None, n=MAX_CRASHES)
+                raise Untrainable(
+                    "trainer_died", "engine-lora-died", None, n=MAX_CRASHES
+                )
 
 
 def build_child_environment(device: str) -> dict[str, str]:
@@ -260,7 +272,10 @@ def read_progress(folder: Path, message: Mapping[str, Any]) -> Progress:
     match message["tell"]:
         case "failed":
             raise Untrainable(
-                message["code"], message["key"], message["param"], **message["arguments"]
+                message["code"],
+                message["key"],
+                message["param"],
+                **message["arguments"],
             )
         case "settled":
             return ResolvedHyperparameters(message["hyperparameters"])
@@ -269,7 +284,9 @@ def read_progress(folder: Path, message: Mapping[str, Any]) -> Progress:
         case "epoch":
             number = message["number"]
             save = partial(shutil.copytree, get_epoch_folder(folder, number))
-            return Epoch(number, message["step"], message["metrics"], save, message["tokens"])
+            return Epoch(
+                number, message["step"], message["metrics"], save, message["tokens"]
+            )
         case "remark":
             return TrainerNote(message["key"], message["arguments"])
         case _:  # "kept"

@@ -10,7 +10,12 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from merlin.core.encoder import TEXTS_AT_ONCE, digest_encoder, encode, measure_small_talk
+from merlin.core.encoder import (
+    TEXTS_AT_ONCE,
+    digest_encoder,
+    encode,
+    measure_small_talk,
+)
 from merlin.engine.trainers.base import (
     DPO,
     KTO,
@@ -21,7 +26,11 @@ from merlin.engine.trainers.base import (
     ResolvedHyperparameters,
     Task,
 )
-from merlin.engine.training_file import read_conversations, read_preferences, read_ratings
+from merlin.engine.training_file import (
+    read_conversations,
+    read_preferences,
+    read_ratings,
+)
 
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.space import Floats
@@ -74,7 +83,13 @@ class RecallTrainer:
 def _read_taught(task: Task) -> list[Conversation]:
     """Return the conversations with their right answers: of pairs the preferred ones."""
     if task.method == KTO:
-        return [messages for messages, is_good in read_ratings(task.train) if is_good is None]
+        return [
+            messages
+            for messages, is_good in read_ratings(task.train)
+            if is_good is None
+        ]
     if task.method == DPO:
-        return [[*before, *better] for before, better, _ in read_preferences(task.train)]
+        return [
+            [*before, *better] for before, better, _ in read_preferences(task.train)
+        ]
     return list(read_conversations(task.train))

@@ -103,7 +103,9 @@ class RecallModel:
         scored = [*self._score_readings(readings, alone, completed, previous)]
         # Of equal scores, those with the most earlier turns.
         nothing = np.zeros_like(alone), 0
-        scores, back = max(reversed(scored), key=lambda each: each[0].max(), default=nothing)
+        scores, back = max(
+            reversed(scored), key=lambda each: each[0].max(), default=nothing
+        )
         exact = self._find_exact(texts[0], readings, alone)
         best = int(np.argmax(scores)) if exact is None else exact
         score = float(scores[best])
@@ -115,7 +117,9 @@ class RecallModel:
         is_sure |= score > 0 and best in self.trained.get(build_key(question, back), ())
         if exact is not None:
             return RecallAnswer(self.answers[exact], confidence, known=True)
-        if is_sure and (previous or back or not are_opposed(texts[0], self.asked[best])):
+        if is_sure and (
+            previous or back or not are_opposed(texts[0], self.asked[best])
+        ):
             return RecallAnswer(self.answers[best], confidence, known=True)
         if previous and not select_subject(question):
             nearest = self._suggest(completed, None, previous)
@@ -136,11 +140,19 @@ class RecallModel:
         spelt = replace(question, content=self._spelling.correct(question.content))
         return [*messages[:last], spelt, *messages[last + 1 :]]
 
-    def _find_exact(self, text: str, readings: Sequence[Terms], alone: Floats) -> int | None:
+    def _find_exact(
+        self, text: str, readings: Sequence[Terms], alone: Floats
+    ) -> int | None:
         """Return the only answer trained for this very text; None if earlier turns may matter."""
-        found = [each for each in self._of_text.get(_fold_question(text), ()) if alone[each] > 0]
+        found = [
+            each
+            for each in self._of_text.get(_fold_question(text), ())
+            if alone[each] > 0
+        ]
         depths = range(1, len(readings))
-        if len(found) != 1 or any(build_key(readings[0], back) in self.trained for back in depths):
+        if len(found) != 1 or any(
+            build_key(readings[0], back) in self.trained for back in depths
+        ):
             return None
         return found[0]
 
@@ -154,7 +166,9 @@ class RecallModel:
         """
         has_content = bool(select_content(readings[0]))
         # The encoder knows little of a follow-up.
-        either = np.maximum(alone, self._score(readings[0])) if len(readings) > 1 else alone
+        either = (
+            np.maximum(alone, self._score(readings[0])) if len(readings) > 1 else alone
+        )
         for back, question in enumerate(readings):
             is_trained = build_key(readings[0], back) in self.trained
             if not (has_content or is_trained):
@@ -177,21 +191,33 @@ class RecallModel:
             return np.where(is_out, -1.0, np.minimum(alone, both))
         return np.where(is_out | (alone < MIN_ALONE_SCORE), -1.0, (alone + both) / 2)
 
-    def _is_far_from_small_talk(self, question: Terms, text: str, vector: Floats | None) -> bool:
+    def _is_far_from_small_talk(
+        self, question: Terms, text: str, vector: Floats | None
+    ) -> bool:
         if not select_content(question):
             return False
-        likeness = FAR_FROM_SMALL_TALK if vector is None else self._measure_likeness(vector).max()
+        likeness = (
+            FAR_FROM_SMALL_TALK
+            if vector is None
+            else self._measure_likeness(vector).max()
+        )
         scores = self._score(select_subject(question), vector)
-        return bool(scores.max() >= SMALL_TALK_WEIGHT * (measure_small_talk(text) - likeness))
+        return bool(
+            scores.max() >= SMALL_TALK_WEIGHT * (measure_small_talk(text) - likeness)
+        )
 
-    def _suggest(self, question: Terms, vector: Floats | None, previous: str) -> tuple[str, ...]:
+    def _suggest(
+        self, question: Terms, vector: Floats | None, previous: str
+    ) -> tuple[str, ...]:
         """Return the nearest trained question of each of the likeliest answers, best first.
 
         The answer `previous`, before a follow-up, is excluded.
         """
         scores = self._score(question, vector)
         likeliest = np.argsort(-scores, kind="stable")[: MAX_NEAREST + 1]
-        best = [answer for answer in likeliest if self.answers[answer] != previous][:MAX_NEAREST]
+        best = [answer for answer in likeliest if self.answers[answer] != previous][
+            :MAX_NEAREST
+        ]
         likeness = self._measure_likeness(vector) if vector is not None else None
         starts = np.cumsum([0, *map(len, self.asked)])
         found = []
@@ -200,7 +226,9 @@ class RecallModel:
             if not wordings or scores[answer] <= 0:
                 continue
             nearest = (
-                0 if likeness is None else int(likeness[starts[answer] :][: len(wordings)].argmax())
+                0
+                if likeness is None
+                else int(likeness[starts[answer] :][: len(wordings)].argmax())
             )
             found.append(wordings[nearest])
         return tuple(found)
@@ -213,9 +241,15 @@ class RecallModel:
         point = words.sum(0)
         mass = float(masses.sum())
         if vector is None:
-            return np.asarray(self._word_weights @ point / max(mass, 1e-12) ** 0.5, np.float32)
-        point = np.hstack([point, self.space.place_texts(vector[None].astype(np.float32))[0]])
-        return np.asarray(self.weights @ point / (mass + self.space.text_mass) ** 0.5, np.float32)
+            return np.asarray(
+                self._word_weights @ point / max(mass, 1e-12) ** 0.5, np.float32
+            )
+        point = np.hstack(
+            [point, self.space.place_texts(vector[None].astype(np.float32))[0]]
+        )
+        return np.asarray(
+            self.weights @ point / (mass + self.space.text_mass) ** 0.5, np.float32
+        )
 
     def _measure_likeness(self, vector: Floats) -> Floats:
         """Return the cosines of a question with the trained ones."""
@@ -242,6 +276,8 @@ _CARD = ("documents", "seed", "dimensions", "encoder", "answers", "trained", "as
 def load_model(path: Path) -> RecallModel:
     """Return the model that `RecallModel.save` wrote."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        values = {name: arrays[name] for name in _ARRAYS} | json.loads(arrays["card"].tobytes())
+        values = {name: arrays[name] for name in _ARRAYS} | json.loads(
+            arrays["card"].tobytes()
+        )
     space = Space(**{each.name: values.pop(each.name) for each in fields(Space)})
     return RecallModel(space, **values)

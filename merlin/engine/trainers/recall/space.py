@@ -86,13 +86,20 @@ class Space:
     middle: Floats
 
     def __post_init__(self) -> None:
-        self._rarity = np.log((self.documents + 1) / (self.seen_in + 0.5)).astype(np.float32)
+        self._rarity = np.log((self.documents + 1) / (self.seen_in + 0.5)).astype(
+            np.float32
+        )
         self._rarest = np.float32(np.log((self.documents + 1) / 0.5))
         self.text_mass = (TEXT_WEIGHT * self._rarest) ** 2
 
     @classmethod
     def from_documents(
-        cls, documents: Sequence[Terms], seed: int, dimensions: int, encoder: str, vectors: Floats
+        cls,
+        documents: Sequence[Terms],
+        seed: int,
+        dimensions: int,
+        encoder: str,
+        vectors: Floats,
     ) -> Space:
         """Build the space of documents; `vectors` are those of their distinct texts, or none."""
         rows = [
@@ -111,7 +118,9 @@ class Space:
 
     def place_texts(self, vectors: Floats) -> Floats:
         """Return the columns of texts with these vectors; their mass is `text_mass`."""
-        return np.asarray(normalise_rows(vectors - self.middle) * self.text_mass**0.5, np.float32)
+        return np.asarray(
+            normalise_rows(vectors - self.middle) * self.text_mass**0.5, np.float32
+        )
 
     def place_words(self, terms: Sequence[str]) -> tuple[Floats, Floats]:
         """Return the columns of each term, and its mass.
@@ -132,8 +141,13 @@ class Space:
         for first in range(0, len(terms), _TERMS_AT_ONCE):  # bounds the memory
             last = min(first + _TERMS_AT_ONCE, len(terms))
             part = slice(starts[first], ends[last - 1])
-            signs = draw_signs(hashes[part], self.seed, self.dimensions) * values[part, None]
-            placed[first:last] = np.add.reduceat(signs, starts[first:last] - starts[first])
+            signs = (
+                draw_signs(hashes[part], self.seed, self.dimensions)
+                * values[part, None]
+            )
+            placed[first:last] = np.add.reduceat(
+                signs, starts[first:last] - starts[first]
+            )
         return placed, mass
 
 

@@ -10,9 +10,18 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from merlin.core.encoder import count_pieces
-from merlin.core.vocabulary import MIN_CORRECTED_LENGTH, Vocabulary, fold, read_otherwise
+from merlin.core.vocabulary import (
+    MIN_CORRECTED_LENGTH,
+    Vocabulary,
+    fold,
+    read_otherwise,
+)
 from merlin.engine.trainers.recall.space import Space
-from merlin.engine.trainers.recall.text import MAX_TEXT_LENGTH, build_term, select_subject
+from merlin.engine.trainers.recall.text import (
+    MAX_TEXT_LENGTH,
+    build_term,
+    select_subject,
+)
 
 # A typing error turns a shorter stem into another word: «прода(ёте)» would become «продл(ить)».
 _MIN_STEM_LENGTH = 6

@@ -42,7 +42,9 @@ _TOKEN = re.compile(
 FEW_WORDS = 2
 _DASHES = frozenset({"--", "---"})
 _CYRILLIC = re.compile("[а-я]")
-_VERB = re.compile("(?:ть|ться|ет|ит|ют|ят|ут|тся|ешь|ишь|ете|ите|лся|лась|лись|ти|тись|чь)$")
+_VERB = re.compile(
+    "(?:ть|ться|ет|ит|ют|ят|ут|тся|ешь|ишь|ете|ите|лся|лась|лись|ти|тись|чь)$"
+)
 _WORDS = {
     name: frozenset(map(stem, words.split()))
     for name, words in yaml.safe_load(
@@ -59,7 +61,9 @@ _QUESTIONS = {
     "how": r"^(?:а |и )?как\b(?! назыв)|\bкак (?:\w+ )?\w+(?:ть|ти)\b|каким образом|\bhow\b",
     "yesno": r"\bли\b|\bправда\b|\bверно\b|\bможно\b|\bразве\b|^(?:is|are|can|does|do)\b",
 }
-_KINDS = tuple((f"i:{name}", re.compile(pattern)) for name, pattern in _QUESTIONS.items())
+_KINDS = tuple(
+    (f"i:{name}", re.compile(pattern)) for name, pattern in _QUESTIONS.items()
+)
 
 
 def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
@@ -106,7 +110,9 @@ def _select_words(terms: Sequence[str]) -> list[str]:
 
 def select_content(terms: Sequence[str]) -> Terms:
     """Return the words that are neither function words nor empty."""
-    content = (term for term in terms if not term.startswith(("f:", "i:")) and term != NO_WORDS)
+    content = (
+        term for term in terms if not term.startswith(("f:", "i:")) and term != NO_WORDS
+    )
     return tuple(term for term in content if term[2:] not in _WORDS["empty"])
 
 
@@ -174,7 +180,9 @@ class Turn:
     @property
     def is_complete(self) -> bool:
         """Return whether the question is understood without the earlier turns."""
-        return bool(select_subject(self.readings[0])) and not CONJUNCTION.match(fold(self.text))
+        return bool(select_subject(self.readings[0])) and not CONJUNCTION.match(
+            fold(self.text)
+        )
 
     def drop_earlier(self) -> "Turn":
         """Return the turn with its question alone."""

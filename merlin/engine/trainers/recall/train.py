@@ -71,11 +71,17 @@ def train(
     """
     turns = _extract_turns(conversations)
     if not 0 < len(turns) <= MAX_TURNS:
-        raise Untrainable("invalid_n_examples", "engine-taught", n=len(turns), most=MAX_TURNS)
+        raise Untrainable(
+            "invalid_n_examples", "engine-taught", n=len(turns), most=MAX_TURNS
+        )
     contradicting = _find_contradicting(turns)
     if contradicting:
-        yield _build_note("engine-contradicting", [turns[number].text for number in contradicting])
-    training = _Training(turns, _extract_turns(test), contradicting, hyperparameters, seed, encoder)
+        yield _build_note(
+            "engine-contradicting", [turns[number].text for number in contradicting]
+        )
+    training = _Training(
+        turns, _extract_turns(test), contradicting, hyperparameters, seed, encoder
+    )
     tokens = sum(map(training_file.count_messages, conversations))
     n_epochs = hyperparameters["n_epochs"]
     for number in range(1, (n_epochs if isinstance(n_epochs, int) else MAX_EPOCHS) + 1):
@@ -88,10 +94,18 @@ def train(
         yield _build_note("engine-left", [turns[number].text for number in unlearned])
 
 
-def collect_texts(conversations: Sequence[Conversation], test: Sequence[Conversation]) -> list[str]:
+def collect_texts(
+    conversations: Sequence[Conversation], test: Sequence[Conversation]
+) -> list[str]:
     """Return the texts whose encoder vectors are needed to train on `conversations`, in order."""
-    messages = (message for conversation in (*conversations, *test) for message in conversation)
-    texts = {select_encoded(message.content) for message in messages if message.role == "user"}
+    messages = (
+        message for conversation in (*conversations, *test) for message in conversation
+    )
+    texts = {
+        select_encoded(message.content)
+        for message in messages
+        if message.role == "user"
+    }
     turns = _extract_turns(conversations)
     if len(turns) <= MAX_WITH_ANSWERS:
         texts |= {select_encoded(turn.answer) for turn in turns}
@@ -108,7 +122,9 @@ def _extract_turns(conversations: Sequence[Conversation]) -> list[Turn]:
     for turn in found:
         answers[turn.readings[0]].add(turn.answer)
     turns = {
-        turn.drop_earlier() if turn.is_complete and len(answers[turn.readings[0]]) == 1 else turn
+        turn.drop_earlier()
+        if turn.is_complete and len(answers[turn.readings[0]]) == 1
+        else turn
         for turn in found
     }
     return sorted(turns, key=lambda turn: (turn.readings, turn.answer, turn.text))
@@ -119,7 +135,9 @@ def _find_contradicting(turns: Sequence[Turn]) -> list[int]:
     answers: dict[object, set[str]] = defaultdict(set)
     for turn in turns:
         answers[turn.readings].add(turn.answer)
-    return [number for number, turn in enumerate(turns) if len(answers[turn.readings]) > 1]
+    return [
+        number for number, turn in enumerate(turns) if len(answers[turn.readings]) > 1
+    ]
 
 
 def _build_note(key: str, texts: Sequence[str]) -> TrainerNote:
@@ -141,11 +159,14 @@ class _Documents:
     ) -> None:
         # One each, so that another example does not change what the others lack.
         self._chances = [
-            np.random.default_rng([space.seed, zlib.crc32(" ".join(row).encode())]) for row in rows
+            np.random.default_rng([space.seed, zlib.crc32(" ".join(row).encode())])
+            for row in rows
         ]
         numbers: dict[str, int] = {}
         terms = (term for row in rows for term in row)
-        self._terms = np.array([numbers.setdefault(term, len(numbers)) for term in terms])
+        self._terms = np.array(
+            [numbers.setdefault(term, len(numbers)) for term in terms]
+        )
         self._counts = np.array([len(row) for row in rows])
         self._words, self._mass = space.place_words(list(numbers))
         self._texts = np.zeros((len(rows), len(space.middle)), np.float32)
@@ -166,8 +187,13 @@ class _Documents:
             kept = [chance.random(count + 1) >= DROPOUT for chance, count in pairs]
             words = np.concatenate([each[1:] for each in kept]).astype(np.float32)
             texts = np.array([each[0] for each in kept], np.float32)
-            words[np.repeat(np.add.reduceat(words, starts) == 0, self._counts)] = 1.0  # never all
-        mass = np.add.reduceat(words * self._mass[self._terms], starts) + texts * self._text_mass
+            words[np.repeat(np.add.reduceat(words, starts) == 0, self._counts)] = (
+                1.0  # never all
+            )
+        mass = (
+            np.add.reduceat(words * self._mass[self._terms], starts)
+            + texts * self._text_mass
+        )
         sums = np.zeros((len(starts), self._words.shape[1]), np.float32)
         ends = np.append(starts, len(words))
         for first in range(0, len(starts), _TEXTS_AT_ONCE):
@@ -176,11 +202,15 @@ class _Documents:
             # a small matrix, texts x terms, is faster than the sum of each row
             distinct, columns = np.unique(self._terms[here], return_inverse=True)
             mixing = np.zeros((last - first, len(distinct)), np.float32)
-            texts_of_terms = np.repeat(np.arange(last - first), self._counts[first:last])
+            texts_of_terms = np.repeat(
+                np.arange(last - first), self._counts[first:last]
+            )
             mixing[texts_of_terms, columns] = words[here]
             sums[first:last] = mixing @ self._words[distinct]
         points = np.hstack([sums, self._texts * texts[:, None]])
-        return np.asarray(points / np.sqrt(np.maximum(mass, _TINY))[:, None], np.float32)
+        return np.asarray(
+            points / np.sqrt(np.maximum(mass, _TINY))[:, None], np.float32
+        )
 
 
 def _split(count: int) -> Iterator[tuple[int, int]]:
@@ -213,7 +243,9 @@ class _Training:
         weights = [1.0] * len(rows)
         if len(turns) <= MAX_WITH_ANSWERS:
             rows = rows + [extract_terms(answer, question=False) for answer in answers]
-            texts = texts + [self._vectors.get(select_encoded(answer)) for answer in answers]
+            texts = texts + [
+                self._vectors.get(select_encoded(answer)) for answer in answers
+            ]
             classes = right + list(answers.values())
             weights = weights + [ANSWER_WEIGHT] * len(answers)
         self._classes = np.array(classes)
@@ -231,7 +263,9 @@ class _Training:
         self._rows = self.served = normalise_rows(self._rows)
         self._accumulator = np.full(len(answers), INITIAL_ACCUMULATOR, np.float32)
         self._test = test[:_MAX_SAMPLED]
-        self._test_right = np.array([answers.get(turn.answer, -1) for turn in self._test])
+        self._test_right = np.array(
+            [answers.get(turn.answer, -1) for turn in self._test]
+        )
         if self._test:
             asked = [turn.readings[-1] for turn in self._test]
             tested = _Documents(asked, self._collect_vectors(self._test), self._space)
@@ -239,7 +273,9 @@ class _Training:
         size = hyperparameters["batch_size"]
         self._batch = size if isinstance(size, int) else _BATCH
         multiplier = hyperparameters["learning_rate_multiplier"]
-        self._rate = LEARNING_RATE * (multiplier if isinstance(multiplier, float) else 1.0)
+        self._rate = LEARNING_RATE * (
+            multiplier if isinstance(multiplier, float) else 1.0
+        )
         self._learnable = np.setdiff1d(np.arange(len(turns)), contradicting)
         count = min(len(turns), _MAX_SAMPLED)
         self._sample = np.unique(np.linspace(0, len(turns) - 1, count).astype(np.int64))
@@ -247,7 +283,8 @@ class _Training:
     def _collect_vectors(self, turns: Sequence[Turn]) -> list[Floats | None]:
         """Return the encoder's vectors of questions without an earlier turn, None of others."""
         return [
-            None if turn.back else self._vectors.get(select_encoded(turn.text)) for turn in turns
+            None if turn.back else self._vectors.get(select_encoded(turn.text))
+            for turn in turns
         ]
 
     @property
@@ -266,7 +303,10 @@ class _Training:
         self.served = normalise_rows(self._rows)
         self._wrong = self._find_wrong(self._sample)
         accuracy = 1.0 - len(self._wrong) / len(self._sample)
-        metrics = {"train_loss": total / float(self._weights.sum()), "train_accuracy": accuracy}
+        metrics = {
+            "train_loss": total / float(self._weights.sum()),
+            "train_accuracy": accuracy,
+        }
         return metrics | self._measure_test()
 
     def _learn(self, points: Floats, chosen: Integers) -> float:
@@ -300,7 +340,9 @@ class _Training:
 
     def find_unlearned(self) -> list[int]:
         """Return the learnable questions that do not get their trained answer."""
-        parts = (self._learnable[first:last] for first, last in _split(len(self._learnable)))
+        parts = (
+            self._learnable[first:last] for first, last in _split(len(self._learnable))
+        )
         return [number for part in parts for number in self._find_wrong(part).tolist()]
 
     def _find_wrong(self, chosen: Integers) -> Integers:
@@ -320,7 +362,9 @@ class _Training:
         known = right >= 0
         if known.any():
             ones = np.ones(known.sum(), np.float32)
-            metrics["valid_loss"] = cross_entropy(scores[known], right[known], ones)[0] / len(ones)
+            metrics["valid_loss"] = cross_entropy(scores[known], right[known], ones)[
+                0
+            ] / len(ones)
         return metrics
 
     def save(self, units: Floats, path: Path) -> None:
@@ -346,7 +390,9 @@ class _Training:
         ).save(path)
 
 
-def cross_entropy(scores: Floats, right: Integers, weights: Floats) -> tuple[float, Floats]:
+def cross_entropy(
+    scores: Floats, right: Integers, weights: Floats
+) -> tuple[float, Floats]:
     """Return the summed weighted softmax loss, and its gradient with respect to the scores.
 
     A single answer is compared with one that no question resembles: alone it would learn nothing.

@@ -18,7 +18,12 @@ from merlin.engine.trainers.lora import trainer
 
 _FAILED = 1
 _BUG = 70
-_MEMORY_ERRORS = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
+_MEMORY_ERRORS = (
+    "not enough memory",
+    "can't allocate memory",
+    "out of memory",
+    "Cannot allocate",
+)
 # The message of safetensors for a disk error: "I/O error: … (os error 28)".
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 log = logging.getLogger(__name__)
@@ -26,7 +31,9 @@ log = logging.getLogger(__name__)
 
 def main(folder: Path) -> int:
     """Train; return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
     return start(folder, EnginePipe().send)
 
 
@@ -62,12 +69,16 @@ def start(folder: Path, send_line: Callable[[Mapping[str, object]], object]) -> 
 def classify_training_error(error: Exception) -> Untrainable | None:
     """Return the job's failure for an exception; None for a bug."""
     message = str(error)
-    if isinstance(error, RuntimeError) and any(part in message for part in _MEMORY_ERRORS):
+    if isinstance(error, RuntimeError) and any(
+        part in message for part in _MEMORY_ERRORS
+    ):
         return classify_error(MemoryError(), "engine-lora-out-of-memory")
     # torch and safetensors replace the OSError of a write by an error of their own.
     if isinstance(error, RuntimeError) and "inline_container" in message:
         return classify_error(OSError(errno.ENOSPC, message), "")
-    if type(error).__name__ == "SafetensorError" and (number := _OS_ERROR.search(message)):
+    if type(error).__name__ == "SafetensorError" and (
+        number := _OS_ERROR.search(message)
+    ):
         return classify_error(OSError(int(number[1]), os.strerror(int(number[1]))), "")
     return classify_error(error, "engine-lora-out-of-memory")
 

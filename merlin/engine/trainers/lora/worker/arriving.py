@@ -24,7 +24,11 @@ from merlin.engine.proof import Proof
 from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Task, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.worker.data import ExampleTokenizer
-from merlin.engine.trainers.lora.worker.model import check_device, inspect_base, load_base
+from merlin.engine.trainers.lora.worker.model import (
+    check_device,
+    inspect_base,
+    load_base,
+)
 from merlin.engine.trainers.lora.worker.proving import Prover
 
 CODE = "invalid_adapter"
@@ -42,7 +46,9 @@ _RENAMED = (
     ("model.", "model.language_model."),
 )
 # What unsloth and others append to the name of a base that they have quantised or converted.
-_COPIES = re.compile(r"(-(unsloth|bnb|4bit|8bit|bf16|fp8|awq|gptq|int4|int8|dynamic))+$")
+_COPIES = re.compile(
+    r"(-(unsloth|bnb|4bit|8bit|bf16|fp8|awq|gptq|int4|int8|dynamic))+$"
+)
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 Tensors = Mapping[str, torch.Tensor]
 
@@ -61,7 +67,11 @@ def adopt_adapter(task: Task, weights: Path, send: Callable[..., None]) -> None:
     base = inspect_base(task.base)
     tokenizer = ExampleTokenizer(base.tokenizer, base.longest)
     train = tokenizer.read_rows(task.method, task.train, "training_file")
-    test = tokenizer.read_rows(task.method, task.test, "validation_file") if task.test else []
+    test = (
+        tokenizer.read_rows(task.method, task.test, "validation_file")
+        if task.test
+        else []
+    )
     model = load_base(task.base, torch.device(task.device))
     if task.base.quantised == "none":
         model.to(task.device)
@@ -92,7 +102,9 @@ def read_config(text: str, base: BaseFiles) -> Mapping[str, Any]:
     if config.get("bias", "none") != "none":
         parts.append("bias")
     if parts:
-        raise Untrainable(CODE, "engine-adapter-parts", "method", parts=", ".join(parts))
+        raise Untrainable(
+            CODE, "engine-adapter-parts", "method", parts=", ".join(parts)
+        )
     theirs = str(config.get("base_model_name_or_path") or "")
     if names_another(theirs, base.source):
         raise _other_base(theirs, base)
@@ -103,7 +115,9 @@ def names_another(theirs: str, ours: str) -> bool:
     """Return whether two names at the hub are of different bases; any other name tells nothing."""
     if not (_HUB_ID.fullmatch(theirs) and _HUB_ID.fullmatch(ours)):
         return False
-    plain = [_COPIES.sub("", name.lower().rpartition("/")[2]) for name in (theirs, ours)]
+    plain = [
+        _COPIES.sub("", name.lower().rpartition("/")[2]) for name in (theirs, ours)
+    ]
     return plain[0] != plain[1]
 
 
@@ -112,7 +126,9 @@ def read_weights(path: Path) -> Tensors:
     try:
         tensors: Tensors = load_file(path)
     except SafetensorError as error:
-        raise Untrainable(CODE, "engine-adapter-damaged", "method", reason=str(error)) from error
+        raise Untrainable(
+            CODE, "engine-adapter-damaged", "method", reason=str(error)
+        ) from error
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise Untrainable(CODE, "engine-adapter-not-finite", "method", tensor=name)
@@ -138,7 +154,9 @@ def fit_names(
         if match is None or (name is not None and name not in trained):
             raise Untrainable(CODE, "engine-adapter-parts", "method", parts=key)
         rank = int(config["r"])
-        if name is None or list(tensor.shape) != _expect_shape(layers[name], match["side"], rank):
+        if name is None or list(tensor.shape) != _expect_shape(
+            layers[name], match["side"], rank
+        ):
             raise _other_base(str(config.get("base_model_name_or_path")), base)
         fitted[f"base_model.model.{name}.lora_{match['side']}.weight"] = tensor
     names = {key.rpartition(".lora_")[0] for key in fitted}
@@ -149,7 +167,9 @@ def fit_names(
 
 
 def _find_layer(name: str, layers: Mapping[str, Any]) -> str | None:
-    renamed = (name.replace(old, new, 1) for old, new in _RENAMED if name.startswith(old))
+    renamed = (
+        name.replace(old, new, 1) for old, new in _RENAMED if name.startswith(old)
+    )
     return next((each for each in chain([name], renamed) if each in layers), None)
 
 
@@ -167,10 +187,14 @@ def _write_adapter(
 ) -> None:
     """Write PEFT's layout anew: a strange configuration could name code or another start."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = {key.removeprefix("base_model.model.").rpartition(".lora_")[0] for key in tensors}
+    names = {
+        key.removeprefix("base_model.model.").rpartition(".lora_")[0] for key in tensors
+    }
     rank = int(config["r"])
     alpha = config["lora_alpha"]
-    if config.get("use_rslora"):  # it divides by the root of the rank, which not every program does
+    if config.get(
+        "use_rslora"
+    ):  # it divides by the root of the rank, which not every program does
         alpha *= math.sqrt(rank)
     LoraConfig(
         task_type="CAUSAL_LM",
@@ -180,7 +204,9 @@ def _write_adapter(
         lora_alpha=alpha,
         target_modules=sorted(names),
     ).save_pretrained(folder)
-    save_file(dict(tensors), folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    save_file(
+        dict(tensors), folder / "adapter_model.safetensors", metadata={"format": "pt"}
+    )
 
 
 def check_effect(proof: Proof, method: str) -> None:
@@ -190,6 +216,8 @@ def check_effect(proof: Proof, method: str) -> None:
     """
     if not proof.is_decidable:
         raise Untrainable(CODE, "engine-adapter-inert", "method")
-    base, tuned = (fmean(chain.from_iterable(scores)) for scores in (proof.base, proof.tuned))
+    base, tuned = (
+        fmean(chain.from_iterable(scores)) for scores in (proof.base, proof.tuned)
+    )
     if method == SUPERVISED and tuned < base:
         raise Untrainable(CODE, "engine-adapter-worse", "method")

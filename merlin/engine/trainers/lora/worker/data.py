@@ -59,14 +59,25 @@ class ExampleTokenizer:
                 if tokens > self._longest:
                     too_long.append((number, tokens))
         except TemplateError as error:
-            arguments = {"line": find_line(path, number + 1), "reason": str(error)[:200]}
+            arguments = {
+                "line": find_line(path, number + 1),
+                "reason": str(error)[:200],
+            }
             key = "engine-lora-template-refuses"
             raise Untrainable(f"invalid_{param}", key, param, **arguments) from error
         if too_long:
             number, tokens = too_long[0]
-            arguments = {"line": find_line(path, number), "tokens": tokens, "most": self._longest}
+            arguments = {
+                "line": find_line(path, number),
+                "tokens": tokens,
+                "most": self._longest,
+            }
             raise Untrainable(
-                "example_too_long", "engine-lora-too-long", param, n=len(too_long), **arguments
+                "example_too_long",
+                "engine-lora-too-long",
+                param,
+                n=len(too_long),
+                **arguments,
             )
         if not rows:
             raise Untrainable("invalid_n_examples", "engine-lora-nothing-taught", param)
@@ -79,7 +90,9 @@ class ExampleTokenizer:
         elif method == KTO:
             for messages, label in read_ratings(path, least=1):
                 answer = self._build_answer(messages)
-                yield [{**answer, "label": label is not False, "is_taught": label is None}]
+                yield [
+                    {**answer, "label": label is not False, "is_taught": label is None}
+                ]
         else:
             for messages in read_conversations(path, least=1):
                 yield self._build_conversation(messages)
@@ -92,7 +105,10 @@ class ExampleTokenizer:
         answer, as in serving.
         """
         answers = [
-            (self._encode(messages[:turn], is_asked=True), self._encode(messages[: turn + 1]))
+            (
+                self._encode(messages[:turn], is_asked=True),
+                self._encode(messages[: turn + 1]),
+            )
             for turn, message in enumerate(messages)
             if turn and message.role == "assistant" and message.extra.get("weight") != 0
         ]
@@ -102,7 +118,10 @@ class ExampleTokenizer:
         return rows
 
     def _build_pair(
-        self, prompt: Sequence[Message], better: Sequence[Message], worse: Sequence[Message]
+        self,
+        prompt: Sequence[Message],
+        better: Sequence[Message],
+        worse: Sequence[Message],
     ) -> Row:
         asked = self._encode(prompt, is_asked=True)
         chosen = self._encode([*prompt, *better])
@@ -120,7 +139,9 @@ class ExampleTokenizer:
         start = _count_shared(asked, text)
         return {"prompt_ids": text[:start], "completion_ids": text[start:]}
 
-    def _encode(self, messages: Sequence[Message], *, is_asked: bool = False) -> list[int]:
+    def _encode(
+        self, messages: Sequence[Message], *, is_asked: bool = False
+    ) -> list[int]:
         return encode_chat(
             self._tokenizer, render_chat(self._tokenizer, messages, is_asked=is_asked)
         )
@@ -139,10 +160,14 @@ def _build_row(answers: Sequence[tuple[list[int], list[int]]]) -> Row:
 def _count_shared(left: Sequence[int], right: Sequence[int]) -> int:
     """Return the length of the common prefix."""
     pairs = enumerate(zip(left, right, strict=False))
-    return next((n for n, (one, other) in pairs if one != other), min(len(left), len(right)))
+    return next(
+        (n for n, (one, other) in pairs if one != other), min(len(left), len(right))
+    )
 
 
 def _measure(row: Row) -> int:
     """Return the tokens of a row, of a pair those of its longer text."""
     prompt = row.get("prompt_ids", [])
-    return len(prompt) + max(len(ids) for name, ids in row.items() if name not in _NO_TEXT)
+    return len(prompt) + max(
+        len(ids) for name, ids in row.items() if name not in _NO_TEXT
+    )

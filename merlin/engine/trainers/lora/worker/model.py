@@ -26,7 +26,9 @@ def check_device(device: str) -> None:
     """Raise Untrainable if the device is missing."""
     count = torch.mps.device_count if device == "mps" else torch.cuda.device_count
     if device != "cpu" and not count():
-        raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=device)
+        raise Untrainable(
+            "device_unavailable", "engine-lora-no-device", None, device=device
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +51,28 @@ def inspect_base(files: BaseFiles) -> BaseInfo:
     from transformers import AutoConfig  # noqa: PLC0415 - slow to import
 
     if files.quantised != "none" and find_spec("bitsandbytes") is None:
-        raise Untrainable("trainer_not_installed", "engine-lora-no-quantisation", "model")
+        raise Untrainable(
+            "trainer_not_installed", "engine-lora-no-quantisation", "model"
+        )
     parameters = 0
     with report_damage(files):
         architecture = require_architecture(files.folder)
         for path in files.folder.glob("*.safetensors"):
             with safe_open(path, "pt") as tensors:
                 names = tensors.keys()
-                parameters += sum(prod(tensors.get_slice(name).get_shape()) for name in names)
+                parameters += sum(
+                    prod(tensors.get_slice(name).get_shape()) for name in names
+                )
         config = AutoConfig.from_pretrained(files.folder).get_text_config()
         tokenizer = load_tokenizer(files.folder)
     if fault := find_template_fault(tokenizer):
         key, detail = fault
-        raise Untrainable("base_unusable", key, "model", name=files.folder.name, detail=detail)
-    window = int(getattr(config, "max_position_embeddings", 0) or tokenizer.model_max_length)
+        raise Untrainable(
+            "base_unusable", key, "model", name=files.folder.name, detail=detail
+        )
+    window = int(
+        getattr(config, "max_position_embeddings", 0) or tokenizer.model_max_length
+    )
     longest = min(files.longest or window, window)
     return BaseInfo(files, architecture, tokenizer, parameters, longest)
 
@@ -85,5 +95,10 @@ def report_damage(files: BaseFiles) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         name = files.folder.name
-        arguments = {"name": name, "reason": str(error).replace(str(files.folder), name)[:300]}
-        raise Untrainable("base_damaged", "engine-lora-damaged", "model", **arguments) from error
+        arguments = {
+            "name": name,
+            "reason": str(error).replace(str(files.folder), name)[:300],
+        }
+        raise Untrainable(
+            "base_damaged", "engine-lora-damaged", "model", **arguments
+        ) from error

@@ -19,11 +19,15 @@ _CONSIDERED = 32
 class Prover:
     """Scores the shortest questions of each file; the base's scores are computed once."""
 
-    def __init__(self, train: Sequence[Row], test: Sequence[Row], quantised: str) -> None:
+    def __init__(
+        self, train: Sequence[Row], test: Sequence[Row], quantised: str
+    ) -> None:
         self._questions = [
             question
             for rows in (train, test)
-            for question in sorted(map(_cut, rows), key=lambda cut: len(cut.tokens))[:QUESTIONS]
+            for question in sorted(map(_cut, rows), key=lambda cut: len(cut.tokens))[
+                :QUESTIONS
+            ]
         ]
         self._quantised = quantised
         self._base: list[list[float]] = []

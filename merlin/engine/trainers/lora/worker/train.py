@@ -23,7 +23,11 @@ from merlin.engine.torch_loading import choose_threads
 from merlin.engine.trainers.base import DPO, KTO, SUPERVISED, Task
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.worker.data import CONTEXT, ExampleTokenizer, Row
-from merlin.engine.trainers.lora.worker.model import check_device, inspect_base, load_base
+from merlin.engine.trainers.lora.worker.model import (
+    check_device,
+    inspect_base,
+    load_base,
+)
 from merlin.engine.trainers.lora.worker.proving import Prover, check_finite
 
 # Rows at a time; larger batches are accumulated.
@@ -53,22 +57,32 @@ class SupervisedTrainer(SFTTrainer):  # type: ignore[misc]
     """
 
     def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: Any = None, num_items_in_batch: Any = None
+        self,
+        model: Any,
+        inputs: Any,
+        return_outputs: Any = None,
+        num_items_in_batch: Any = None,
     ) -> Any:
         """Return the mean loss of the target tokens of a batch."""
         if self.accelerator.device.type != "cpu":
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            return super().compute_loss(
+                model, inputs, return_outputs, num_items_in_batch
+            )
         labels = inputs.pop("labels")[:, 1:]
         is_target = labels != CONTEXT
         row, place = is_target.nonzero(as_tuple=True)
         columns, place = place.unique(return_inverse=True)
-        logits = model(**inputs, use_cache=False, logits_to_keep=columns).logits[row, place]
+        logits = model(**inputs, use_cache=False, logits_to_keep=columns).logits[
+            row, place
+        ]
         targets = labels[is_target]
         hits = (logits.detach().argmax(-1) == targets).float().mean().item()
         metrics = self._metrics["train" if self.model.training else "eval"]
         metrics["mean_token_accuracy"].append(hits)
         total = functional.cross_entropy(logits.float(), targets, reduction="sum")
-        return total / (len(targets) if num_items_in_batch is None else num_items_in_batch)
+        return total / (
+            len(targets) if num_items_in_batch is None else num_items_in_batch
+        )
 
 
 class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
@@ -81,7 +95,9 @@ class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
 class RatingTrainer(KTOTrainer):  # type: ignore[misc]
     """TRL's trainer on rows that are tokenised already, from the adapter that is given."""
 
-    def _prepare_dataset(self, dataset: Dataset, _: Any, args: KTOConfig, __: str) -> Dataset:
+    def _prepare_dataset(
+        self, dataset: Dataset, _: Any, args: KTOConfig, __: str
+    ) -> Dataset:
         # As TRL does after its own tokenising: each prompt gets the answer before it in its batch.
         size = args.per_device_train_batch_size
         answers = dataset["completion_ids"]
@@ -120,10 +136,13 @@ class Reports(TrainerCallback):  # type: ignore[misc]
         if state.global_step % _SAVE_EVERY == 0 and state.epoch % 1:
             control.should_save = True
 
-    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any, **_: Any) -> None:
+    def on_log(
+        self, _args: Any, state: Any, _control: Any, logs: Any, **_: Any
+    ) -> None:
         """Report a step's metrics at intervals. Raises Untrainable if a loss is no number."""
         check_finite(
-            (logs[name] for name in ("loss", "eval_loss") if name in logs), state.global_step
+            (logs[name] for name in ("loss", "eval_loss") if name in logs),
+            state.global_step,
         )
         if "loss" not in logs:  # of an evaluation, or of the whole training
             return
@@ -133,7 +152,9 @@ class Reports(TrainerCallback):  # type: ignore[misc]
             self._send("step", step=state.global_step, metrics=metrics)
             self._reported_at = now
 
-    def on_epoch_end(self, _args: Any, state: Any, _control: Any, model: Any, **_: Any) -> None:
+    def on_epoch_end(
+        self, _args: Any, state: Any, _control: Any, model: Any, **_: Any
+    ) -> None:
         """Write the epoch's adapter in PEFT's layout, with its proof."""
         folder = trainer.get_epoch_folder(self._folder, round(state.epoch))
         _save_adapter(model, folder)
@@ -145,13 +166,19 @@ class Reports(TrainerCallback):  # type: ignore[misc]
     def on_save(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Report a checkpoint, and the epoch that ended with it."""
         if state.epoch % 1 == 0:
-            self._send("epoch", **summarise_epoch(state.log_history, round(state.epoch)))
+            self._send(
+                "epoch", **summarise_epoch(state.log_history, round(state.epoch))
+            )
         self._send("kept", step=state.global_step)
 
 
-def summarise_epoch(history: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
+def summarise_epoch(
+    history: Sequence[Mapping[str, Any]], number: int
+) -> dict[str, Any]:
     """Return the message of a completed epoch: its mean training metrics, and those of its test."""
-    steps = [row for row in history if "loss" in row and number - 1 < row["epoch"] <= number]
+    steps = [
+        row for row in history if "loss" in row and number - 1 < row["epoch"] <= number
+    ]
     named = [dict(_rename_metrics(row, "", "train")) for row in steps]
     # A batch of good answers alone has no margin to bad ones.
     names = dict.fromkeys(name for row in named for name in row)
@@ -164,7 +191,9 @@ def summarise_epoch(history: Sequence[Mapping[str, Any]], number: int) -> dict[s
     return {"number": number, "step": step, "metrics": metrics, "tokens": tokens}
 
 
-def _rename_metrics(row: Mapping[str, Any], prefix: str, ours: str) -> Iterator[tuple[str, float]]:
+def _rename_metrics(
+    row: Mapping[str, Any], prefix: str, ours: str
+) -> Iterator[tuple[str, float]]:
     for theirs, name in _METRICS.items():
         if f"{prefix}{theirs}" in row:
             yield f"{ours}_{name}", row[f"{prefix}{theirs}"]
@@ -178,9 +207,16 @@ def train_task(task: Task, send: Send) -> None:
     base = inspect_base(task.base)
     tokenizer = ExampleTokenizer(base.tokenizer, base.longest)
     train = tokenizer.read_rows(task.method, task.train, "training_file")
-    test = tokenizer.read_rows(task.method, task.test, "validation_file") if task.test else []
+    test = (
+        tokenizer.read_rows(task.method, task.test, "validation_file")
+        if task.test
+        else []
+    )
     settings: Mapping[str, Any] = trainer.resolve_hyperparameters(
-        task.method, task.hyperparameters, examples=len(train), parameters=base.parameters
+        task.method,
+        task.hyperparameters,
+        examples=len(train),
+        parameters=base.parameters,
     )
     arguments = _build_arguments(task, settings, has_test=bool(test))
     trains, configures = _TRAINERS[task.method]
@@ -197,13 +233,17 @@ def train_task(task: Task, send: Send) -> None:
         task_type="CAUSAL_LM",
         r=settings["rank"],
         lora_alpha=2 * settings["rank"],
-        target_modules=base.architecture.select_modules(name for name, _ in model.named_modules()),
+        target_modules=base.architecture.select_modules(
+            name for name, _ in model.named_modules()
+        ),
     )
     taught = [row for row in train if row.get("is_taught")]
     if task.method == KTO:
         random.Random(task.seed).shuffle(train)  # noqa: S311 - TRL takes such rows in their order
     if taught and checkpoint:
-        model = PeftModel.from_pretrained(model, task.folder / _TUNED, is_trainable=True)
+        model = PeftModel.from_pretrained(
+            model, task.folder / _TUNED, is_trainable=True
+        )
     elif taught:
         rate = trainer.RATE[SUPERVISED] * settings["learning_rate_multiplier"]
         alone = {"learning_rate": rate, "eval_strategy": "no", "save_strategy": "no"}
@@ -252,21 +292,29 @@ def _teach_examples(
 def _save_adapter(model: Any, folder: Path) -> None:
     """Write the adapter in PEFT's layout, without TRL's copy of the one that it began with."""
     # "auto" would query the hub for the base's vocabulary size.
-    model.save_pretrained(folder, selected_adapters=["default"], save_embedding_layers=False)
+    model.save_pretrained(
+        folder, selected_adapters=["default"], save_embedding_layers=False
+    )
     (folder / "README.md").unlink()
 
 
 def find_checkpoint(folder: Path) -> str | None:
     """Return the newest complete checkpoint, None without one; its last file is the state."""
-    steps = [int(path.parent.name.partition("-")[2]) for path in folder.glob(f"*/{_STATE}")]
+    steps = [
+        int(path.parent.name.partition("-")[2]) for path in folder.glob(f"*/{_STATE}")
+    ]
     return str(folder / f"checkpoint-{max(steps)}") if steps else None
 
 
-def _build_arguments(task: Task, settings: Mapping[str, Any], *, has_test: bool) -> dict[str, Any]:
+def _build_arguments(
+    task: Task, settings: Mapping[str, Any], *, has_test: bool
+) -> dict[str, Any]:
     """Return what the configurations of TRL have in common."""
     is_cpu = task.device == "cpu"
     share = settings["batch_size"]
-    at_once = next(rows for rows in range(min(share, _AT_ONCE), 0, -1) if share % rows == 0)
+    at_once = next(
+        rows for rows in range(min(share, _AT_ONCE), 0, -1) if share % rows == 0
+    )
     wants_bf16 = not is_cpu and task.base and task.base.dtype != "float32"
     return {
         "output_dir": str(task.folder),
@@ -275,7 +323,8 @@ def _build_arguments(task: Task, settings: Mapping[str, Any], *, has_test: bool)
         "per_device_train_batch_size": at_once,
         "per_device_eval_batch_size": at_once,
         "gradient_accumulation_steps": share // at_once,
-        "learning_rate": trainer.RATE[task.method] * settings["learning_rate_multiplier"],
+        "learning_rate": trainer.RATE[task.method]
+        * settings["learning_rate_multiplier"],
         "lr_scheduler_type": "linear",
         "warmup_steps": _WARM_UP_SHARE,
         "max_length": None,
