@@ -53,7 +53,7 @@ Watch = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One scheduled step: `run` returns whether anything changed; `wakes` names the next tick.
+    """One scheduled step: `run` returns whether anything changed; `wakes` names the next ticks.
 
     `is_asked`: other processes request it in the database, so it runs as soon as that changes.
     `again_s` returns after how long it runs again before its period, 0 if it need not.
@@ -62,7 +62,7 @@ class Tick:
     name: str
     run: Run
     period_s: float
-    wakes: str = ""
+    wakes: Sequence[str] = ()
     is_asked: bool = False
     again_s: Callable[[], float] = float
 
@@ -187,7 +187,7 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
 
     with suppress(JobLookupError):  # the daemon stops: no tick runs any more
         if moved and tick.wakes:
-            run_now(scheduler, [tick.wakes])
+            run_now(scheduler, tick.wakes)
         if again_s:
             run_now(scheduler, [tick.name], again_s)
 

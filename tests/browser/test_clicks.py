@@ -16,6 +16,7 @@ from merlin.account.users import Consents
 from merlin.app.proposals import CONSENT_VERSION
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.permissions import Role
+from merlin.dataset.files import FileIndex
 from merlin.sandbox.demo.place import Ports
 from merlin.wiring import api
 from tests.api.running_api import NOT_LIMITED, run_site
@@ -212,6 +213,7 @@ def test_error_of_a_commit_is_found_in_one_click_and_once_mended_leads_to_what_i
         "trial", 20, question="Кто загадывает?", subject="Ask the riddle"
     )
     expect(story.locator("header .chip.ok")).to_have_text("исправлен")
+    wait_until(lambda: "загадывает" in read_example(site, "q20"))
     boris.click("Посмотреть, каким он стал", within=story)
     expect(boris.page.get_by_label("Вопрос")).to_have_value("Кто загадывает?")
     repository.git("rm", "-q", "-f", "datasets/trial/examples/q20.yaml")
@@ -251,6 +253,11 @@ def test_commit_and_what_it_changed_are_found_in_two_clicks_and_what_undid_it_in
     expect(
         find_commits(boris.page, done[:7], author=author, state="mended")
     ).to_have_count(0)
+
+
+def read_example(site, example_id):
+    """Return the text of an example as the pages know it."""
+    return FileIndex(site.db).get("trial", example_id).text
 
 
 def find_commits(page, words, **chosen):

@@ -91,7 +91,7 @@ def test_unreadable_repository_is_in_the_heartbeat_until_it_is_read_again(lab):
         )
         for folder in (repository.with_name("away"), repository):
             repository = repository.rename(folder)
-            run_tick(replace(fetch, wakes=""), counts, None)
+            run_tick(replace(fetch, wakes=()), counts, None)
             run_tick(beat, counts, None)
             (daemon,) = Heartbeats(services.db).list_all()
             steps.append(describe_step("ru", daemon.step))

@@ -52,7 +52,7 @@ def test_recall_has_no_form_of_language_models(lab, tmp_path, form):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"state_dir": "other"}, "on the machine where the engine of stand-in runs"),
+        ({"state_dir": "other"}, "Run the command on the machine where the engine of "),
         (
             {"state_dir": "other", "engine": {"listen": "127.0.0.1:1"}},
             "weights of hosted models don't leave their provider",

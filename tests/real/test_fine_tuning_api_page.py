@@ -17,7 +17,6 @@ import pytest
 from merlin.core.server import free_ports
 from tests.engine.running_engine import connect
 from tests.real.programs import ENVIRONMENT, require_program, uv_settings
-from tests.release.test_wheel import copy_sources
 from tests.support.machine import skip_or_fail
 from tests.support.markdown_pages import ROOT, read_page
 from tests.support.waiting import longest, wait_until
@@ -131,16 +130,11 @@ def test_wheel_runs_by_uvx_as_printed(tmp_path):
     program, *arguments = shlex.split(line.removeprefix("$ "))
     uvx = Path(sys.prefix) / "bin" / program
     skip_or_fail(None if uvx.exists() else "uv isn't installed beside Python")
-    wheel = (
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(tmp_path / "dist"),
+    subprocess.run(
+        [ROOT / "deploy/release/build.sh", "wheel", tmp_path / "dist"],
+        env={**os.environ, "PYTHON": sys.executable},
+        check=True,
     )
-    source = copy_sources(tmp_path / "source")
-    subprocess.run([sys.executable, "-m", "pip", *wheel, str(source)], check=True)
     (port,) = free_ports(1)
     settings = {
         **ENVIRONMENT,
