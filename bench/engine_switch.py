@@ -139,7 +139,7 @@ def main(base: str, folder: str, count: int) -> None:
             if "lora_B" in name:
                 torch.nn.init.normal_(weights, std=SPREAD)
         model_with_adapters.save_pretrained(f"{folder}/{number}")
-        questions = [ProofQuestion(range(8, 40), 8)]
+        questions = [ProofQuestion([*range(8, 40)], 8)]
         with model_with_adapters.disable_adapter():
             base_scores = score_tokens(model_with_adapters, questions)
         tuned = score_tokens(model_with_adapters, questions)
