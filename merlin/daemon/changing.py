@@ -24,7 +24,7 @@ from merlin.dataset.changes import (
 )
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import ProposalFollower
+from merlin.dataset.proposal_follower import ProposalFollower
 from merlin.db.database import Database, transaction
 from merlin.db.intents import Intents
 from merlin.db.notices import ADMINS, Notices

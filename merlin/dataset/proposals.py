@@ -8,8 +8,8 @@ one commit, and those with the same text one file. A correction adds its questio
 unless one asks the same, and gives the examples that it corrects (`merlin.dataset.corrections`) the
 new answer in their own files. Which version of such a file was the last without a user's words is
 in `corrected`. When a change is refused or cancelled, its proposals wait again, as the editor
-worded them. Withdrawn examples are removed from git by another
-change; what they replaced is not restored. A teacher model's draft is a proposal without a user.
+worded them (`merlin.dataset.proposal_follower`). A teacher model's draft is a proposal without a
+user.
 
 Personal data and secrets are masked before a proposal is stored (`sensitive.mask_personal_data`).
 Texts are encrypted, and erased when a proposal is declined or withdrawn. The reason of a decline is
@@ -32,10 +32,8 @@ from merlin.core.errors import NotFound
 from merlin.core.messages import Message
 from merlin.dataset.builds import is_in_build
 from merlin.dataset.changes import (
-    Change,
     ChangeRequest,
     Changes,
-    ChangeState,
     Edit,
     make_changes,
 )
@@ -43,7 +41,6 @@ from merlin.dataset.commit_message import (
     Subject,
     file_subject,
     import_subject,
-    local_editor,
 )
 from merlin.dataset.corrections import Corrected, find_corrected
 from merlin.dataset.entries import read_blobs
@@ -54,8 +51,6 @@ from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import Notices
 from merlin.db.tables import (
     BUILD,
-    CHANGE,
-    COMMIT,
     DATASET_FILE,
     MODEL,
     PROPOSAL,
@@ -64,7 +59,6 @@ from merlin.db.tables import (
     REVOKED_VERSION,
     TAUGHT_EXAMPLE,
     TURN,
-    VERDICT,
 )
 from merlin.db.values import RowMap, decrypt, dump_json, load_json
 
@@ -503,7 +497,7 @@ class Proposals(Repository):
             return False
         row = self.db.rows(PROPOSAL.select().where(PROPOSAL.id == proposal_id))[0]
         key = "notice-proposal-declined-why" if reason else "notice-proposal-declined"
-        _tell_author(self.db, self._clock, row, key)
+        tell_author(self.db, self._clock, row, key)
         return True
 
     def _review(self, proposal_id: int, state: ProposalState, fields: Row) -> bool:
@@ -532,7 +526,7 @@ class Proposals(Repository):
         return editors
 
 
-def _tell_author(db: Database, clock: Clock, row: Row, key: str) -> None:
+def tell_author(db: Database, clock: Clock, row: Row, key: str) -> None:
     """Tell the person who wrote a proposal its outcome, once; a test question has no author."""
     if row["user_id"] and not row["split"]:
         arguments = {"dataset": row["dataset"], "proposal": row["id"]}
@@ -591,141 +585,3 @@ def example_yaml(draft: Draft) -> str:
 
 def _is_waiting(datasets: Sequence[str] | None) -> Any:
     return WAITS if datasets is None else WAITS & PROPOSAL.dataset.in_(list(datasets))
-
-
-# The author and requester of removals. It is not a user, so no notice is sent.
-MERLIN = "merlin"
-AT_ONCE = 50
-_WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (
-    PROPOSAL.example_ids != ""
-)
-
-
-class ProposalFollower(Repository):
-    """Updates approved and withdrawn proposals from their changes, with subjects in `language`."""
-
-    def __init__(
-        self, db: Database, clock: Clock = utc_now, language: str = "en"
-    ) -> None:
-        super().__init__(db, clock)
-        self._language = language
-        self._changes = Changes(db, clock)
-
-    def is_due(self) -> bool:
-        """Return whether `follow` has work to do; writes nothing."""
-        approved = PROPOSAL.state == ProposalState.APPROVED.value
-        return self.db.has(PROPOSAL, approved | _WITHDRAWN)
-
-    def follow(self) -> None:
-        """Process finished changes and remove withdrawn examples."""
-        approved = PROPOSAL.state == ProposalState.APPROVED.value
-        over = (ChangeState.COMMITTED, ChangeState.REFUSED)
-        for row in self._rows(approved & _is_in(PROPOSAL.change_id, *over)):
-            self._settle(row, self._change(row["change_id"]))
-        is_over = _is_in(PROPOSAL.removal_id, *over)
-        for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id != "") & is_over):
-            self._check_removal(row, self._change(row["removal_id"]))
-        for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id == "")):
-            self._remove(row, self._change(row["change_id"]))
-
-    def _rows(self, these: Any) -> list[Row]:
-        return self.db.rows(
-            PROPOSAL.select().where(these).order_by(PROPOSAL.id).limit(AT_ONCE)
-        )
-
-    def _change(self, change_id: str) -> Change | None:
-        try:
-            return self._changes.get(change_id)
-        except NotFound:
-            return None
-
-    @transaction
-    def _settle(self, row: Row, change: Change | None) -> None:
-        """Mark an approved proposal as committed, or as waiting when its Change was refused."""
-        if change is None or change.state is ChangeState.COMMITTED:
-            self._set(row, state=ProposalState.COMMITTED.value)
-            _tell_author(self.db, self._clock, row, "notice-proposal-committed")
-        elif change.state is ChangeState.REFUSED:
-            self._changes.withdraw(change.change_id)  # the proposal has its text
-            self._set(row, **REOPENED)
-
-    @transaction
-    def _remove(self, row: Row, change: Change | None) -> None:
-        """Remove withdrawn examples: cancel the Change if not committed, else delete the files."""
-        ids = row["example_ids"].split()
-        if change is not None and change.commit is None:
-            is_over = change.state is ChangeState.REFUSED
-            if self._changes.withdraw(change.change_id) or is_over:
-                # They never reached git.
-                for table in (REVOKED_EXAMPLE, REVOKED_VERSION):
-                    of_dataset = table.dataset == row["dataset"]
-                    self.db.delete(table, of_dataset & table.example_id.in_(ids))
-                self._set(row, example_ids="")
-            return
-        clean = {
-            example_path(each): blob
-            for each, (_, blob) in load_json(row["corrected"]).items()
-        }
-        paths = [example_path(each) for each in ids]
-        blobs = read_blobs(self.db, DATASET_FILE, row["dataset"], paths)
-        theirs = [
-            path
-            for path in paths
-            if path not in clean or blobs.get(path) != clean[path]
-        ]
-        is_behind = change is not None and not self._is_recorded(change)
-        if is_behind and not blobs.keys() & {*theirs}:
-            return  # the file index is not updated yet
-        pending = self._changes.list_pending(row["dataset"])
-        if any(each.inside in paths for each in pending):
-            return  # an edit of a file, which may bring these words, is committed first
-        if not theirs:
-            self._set(row, example_ids="")
-            return
-        # Their versions of now, too: an editor may have changed them since the withdrawal.
-        versions = [
-            {
-                "dataset": row["dataset"],
-                "example_id": example_id_of(path),
-                "blob": blobs[path],
-            }
-            for path in theirs
-            if path in clean and path in blobs
-        ]
-        self.db.add_missing(REVOKED_VERSION, versions)
-        # A file missing from the index is looked up in git, so a removal never waits for the index.
-        edits = [Edit(path, blobs.get(path), None) for path in theirs]
-        request = ChangeRequest(
-            local_editor(MERLIN), MERLIN, self._clock(), self._language
-        )
-        changes = make_changes(row["dataset"], edits, request)
-        self._changes.put(changes)
-        self._set(row, removal_id=changes[0].change_id)
-
-    def _is_recorded(self, change: Change) -> bool:
-        """Return whether the commit of a change was fetched and recorded."""
-        # While a commit is being recorded it has neither a position nor a verdict.
-        recorded = VERDICT.select(VERDICT.commit_sha).where(
-            VERDICT.commit_sha == change.commit
-        )
-        is_recorded = COMMIT.position.is_null(is_null=False) | COMMIT.sha.in_(recorded)
-        return self.db.has(COMMIT, (COMMIT.sha == change.commit) & is_recorded)
-
-    @transaction
-    def _check_removal(self, row: Row, change: Change | None) -> None:
-        """Finish a committed removal; reset a refused one, so that it is retried."""
-        if change is None or change.state is ChangeState.COMMITTED:
-            self._set(row, example_ids="")
-        elif change.state is ChangeState.REFUSED:
-            self._set(row, removal_id="")
-
-    def _set(self, row: Row, **values: object) -> None:
-        is_same = (PROPOSAL.id == row["id"]) & (PROPOSAL.state == row["state"])
-        self.db.update(PROPOSAL, is_same, **values)
-
-
-def _is_in(change_id: Any, *states: ChangeState) -> Any:
-    """Return the condition for rows whose change has one of the states, or is deleted."""
-    # Without it many parked ones would keep later ones from being processed.
-    is_other = (CHANGE.change_id == change_id) & CHANGE.state.not_in([*states])
-    return ~fn.EXISTS(CHANGE.select(CHANGE.id).where(is_other))

@@ -25,11 +25,10 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.example import read_example, reword_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
+from merlin.dataset.proposal_follower import AT_ONCE, ProposalFollower
 from merlin.dataset.proposals import (
-    AT_ONCE,
     MAX_WAITING,
     Draft,
-    ProposalFollower,
     Proposals,
     ProposalState,
     example_yaml,

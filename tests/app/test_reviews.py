@@ -14,7 +14,8 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import BatchResult, Changes
 from merlin.dataset.example import parse_example
-from merlin.dataset.proposals import EDITING, Draft, ProposalFollower, Proposals
+from merlin.dataset.proposal_follower import ProposalFollower
+from merlin.dataset.proposals import EDITING, Draft, Proposals
 from merlin.db.notices import Notices
 from merlin.db.tables import PROPOSAL
 from tests.billing.plan_shop import ANNA, BORIS, VERA

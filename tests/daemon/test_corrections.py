@@ -9,7 +9,8 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import Refused
 from merlin.dataset.example import parse_example, write_turns
-from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
+from merlin.dataset.proposal_follower import ProposalFollower
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.tables import BUILD, PROPOSAL, REVOKED_EXAMPLE
 from merlin.training.models import revoked_builds
 from tests.engine.recall_models import train_and_ask

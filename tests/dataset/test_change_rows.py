@@ -15,11 +15,11 @@ from merlin.dataset.changes import (
     make_changes,
 )
 from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.proposal_follower import ProposalFollower
 from merlin.dataset.proposals import (
     DISTIL,
     MAX_WAITING,
     Draft,
-    ProposalFollower,
     Proposals,
     ProposalState,
     example_yaml,
