@@ -14,7 +14,7 @@ from merlin.core.messages import join_texts
 from merlin.engine.requests import RequestBody
 from merlin.engine.serving.base import RelayedRequest
 from merlin.openai_protocol.errors import ApiError, bad_field
-from merlin.openai_protocol.requests import ChatMessage, ChatRequest, Fields
+from merlin.openai_protocol.requests import ChatMessage, ChatRequest, Fields, Off
 from merlin.openai_protocol.responses_api import ResponsesRequest, as_messages
 
 
@@ -115,4 +115,4 @@ class RelayedText(RelayedBody):
     )
     model: str = Field(min_length=1)
     # With logprobs the prompt is scored, of which vLLM dies under an adapter (vllm#29955).
-    echo: Literal[False] | None = None
+    echo: Off | None = None

@@ -4,7 +4,7 @@ Source: openai/openai-openapi, `openapi.yaml`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationInfo,
+    WrapValidator,
     field_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -101,23 +102,36 @@ class AskedModel(Fields):
     top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
 
 
+def _check_type(value: object, validate: Callable[[object], object]) -> object:
+    """Refuse what only equals the literal: pydantic takes False and 0.0 for 0."""
+    literal = validate(value)
+    if type(literal) is not type(value):
+        raise PydanticCustomError("literal_error", "Input should be of another type")
+    return literal
+
+
+Off = Annotated[Literal[False], WrapValidator(_check_type)]
+_Zero = Annotated[Literal[0], WrapValidator(_check_type)]
+_One = Annotated[Literal[1], WrapValidator(_check_type)]
+
+
 class UnsupportedTools(Fields):
     """The fields of both forms that our servers support only with values of no effect."""
 
     tools: list[Any] | None = Field(default=None, max_length=0)
     tool_choice: Literal["none", "auto"] | None = None
-    top_logprobs: Literal[0] | None = None
+    top_logprobs: _Zero | None = None
 
 
 class UnsupportedFields(UnsupportedTools):
     """The fields of a chat request that our servers support only with values of no effect."""
 
-    n: Literal[1] | None = None
+    n: _One | None = None
     functions: list[Any] | None = Field(default=None, max_length=0)
     function_call: Literal["none", "auto"] | None = None
     web_search_options: None = None
     logit_bias: dict[str, Any] | None = Field(default=None, max_length=0)
-    logprobs: Literal[False] | None = None
+    logprobs: Off | None = None
     modalities: list[Literal["text"]] | None = None
     audio: None = None
 

@@ -18,6 +18,7 @@ from merlin.openai_protocol.requests import (
     AskedModel,
     ChatMessage,
     Fields,
+    Off,
     UnsupportedTools,
 )
 from merlin.openai_protocol.responses import NO_EXTENSION, Json, event
@@ -48,7 +49,7 @@ class UnsupportedResponseFields(UnsupportedTools):
     previous_response_id: None = None
     conversation: None = None
     prompt: None = None
-    background: Literal[False] | None = None
+    background: Off | None = None
 
 
 class ResponsesRequest(AskedModel, UnsupportedResponseFields):

@@ -22,6 +22,7 @@ NOT_HERE = {
     "function_call": {"name": "search"},
     "web_search_options": {},
     "logprobs": True,
+    "top_logprobs": False,
     "logit_bias": {"50256": -100},
     "audio": {"voice": "alloy"},
 }

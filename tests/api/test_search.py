@@ -21,3 +21,8 @@ def test_search_finds_open_courses_and_follows_the_catalogue(site):
     site.index_courses({"networks": NETWORKS, "algorithms": CLOSED})
     wait_until(lambda: slugs(site, "проводв") == ["networks"])
     assert slugs(site, "алгоритмов") == []
+
+
+def test_another_method_is_refused_as_such(site):
+    answer = site.client.patch("/api/courses/search", json={})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")

@@ -222,6 +222,8 @@ def test_conversation_over_the_window_is_refused(engine, tuned):
     [
         ({"messages": [{"role": "boss", "content": "x"}]}, "messages[0].role"),
         ({"n": 2}, "n"),
+        ({"n": True}, "n"),
+        ({"top_logprobs": False}, "top_logprobs"),
         ({"temperature": 3}, "temperature"),
         ({"seed": "x"}, "seed"),
         ({"logprobs": True}, "logprobs"),

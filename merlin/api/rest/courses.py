@@ -11,9 +11,12 @@ from itertools import groupby
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope as CallScope
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
@@ -236,7 +239,18 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
     return await catalogue_answer(request, make)
 
 
-search_router = operation_router(prefix="/api", tags=["courses"], responses=CACHED)
+class FixedPath(APIRoute):
+    """A route that answers 405 itself: /courses/{course_id} matches its path too."""
+
+    def matches(self, scope: CallScope) -> tuple[Match, CallScope]:
+        """Return a full match for each method."""
+        match, child = super().matches(scope)
+        return (Match.NONE if match is Match.NONE else Match.FULL), child
+
+
+search_router = operation_router(
+    prefix="/api", tags=["courses"], responses=CACHED, route_class=FixedPath
+)
 
 Words = Annotated[
     str,
