@@ -36,7 +36,7 @@ from merlin.training.evaluation import (
     pair_answers,
 )
 from merlin.training.gate import HoldReason, find_hold
-from merlin.training.scores import Question, QuestionKind
+from merlin.training.scores import EvaluationQuestion, QuestionKind
 
 SEED = 42
 TRIES = 200
@@ -78,12 +78,12 @@ class Course:
         ]
         self.tests = len(tests)
         self.questions = [
-            Question(str(index), (Message("user", question),), answer)
+            EvaluationQuestion(str(index), (Message("user", question),), answer)
             for index, (question, answer) in enumerate([*tests, *paraphrases])
         ]
         self.by_hand = len(self.questions)
         taught = [
-            Question(key, (Message("user", question),), answer)
+            EvaluationQuestion(key, (Message("user", question),), answer)
             for key, turns in self.training.items()
             for question, answer in [_first_pair(turns)]
         ]
@@ -189,7 +189,7 @@ def remove_untested(course: Course, rng: random.Random) -> Examples:
 def judge(kind: AnswerKind, count: int) -> list[JudgedAnswer]:
     """Return this many answers of a kind, to the questions 0, 1, ..."""
     questions = (
-        Question(str(number), (Message("user", f"{number}?"),), "")
+        EvaluationQuestion(str(number), (Message("user", f"{number}?"),), "")
         for number in range(count)
     )
     return [JudgedAnswer(question, Answer(kind.value), kind) for question in questions]

@@ -20,7 +20,7 @@ import httpx2
 from merlin.billing.ledger import Ledger
 from merlin.chat.turns import Turns
 from merlin.config import bot_id, load
-from merlin.sandbox.demo.place import Place, git
+from merlin.sandbox.demo.place import DemoFolder, git
 from merlin.sandbox.telegram.world import TOKEN
 from merlin.wiring.context import open_read_only
 
@@ -53,7 +53,7 @@ class Promises:
     orders: set[str] = field(default_factory=set)
 
 
-def query_rows(place: Place, query: str, *values: object) -> list[tuple[Any, ...]]:
+def query_rows(place: DemoFolder, query: str, *values: object) -> list[tuple[Any, ...]]:
     """Query the demo's database; no rows before it exists."""
     try:
         with closing(
@@ -82,7 +82,7 @@ _PENDING = {
 }
 
 
-def list_pending(place: Place, promises: Promises) -> list[str]:
+def list_pending(place: DemoFolder, promises: Promises) -> list[str]:
     """Return what is still pending; empty for an idle demo."""
     pending = []
     for table, condition in _PENDING.items():
@@ -115,7 +115,7 @@ def list_pending(place: Place, promises: Promises) -> list[str]:
     return pending
 
 
-def find_violations(place: Place, promises: Promises) -> Iterator[str]:
+def find_violations(place: DemoFolder, promises: Promises) -> Iterator[str]:
     """Yield the violations of an idle demo."""
     yield from _check_answers(place)
     yield from _check_jobs(place)
@@ -125,7 +125,7 @@ def find_violations(place: Place, promises: Promises) -> Iterator[str]:
     yield from _check_files(place)
 
 
-def _check_answers(place: Place) -> Iterator[str]:
+def _check_answers(place: DemoFolder) -> Iterator[str]:
     """I1-I4: each update is processed, each answer is one complete message, and no other exists.
 
     A message with an unknown delivery state may exist twice: the second one is marked and has a
@@ -216,7 +216,7 @@ def _strip_text(query: str) -> str:
     return "".join(filter(str.isalnum, query))
 
 
-def _messages(place: Place) -> Iterator[tuple[int, dict[str, Any]]]:
+def _messages(place: DemoFolder) -> Iterator[tuple[int, dict[str, Any]]]:
     for person, number in (("anna", 1001), ("boris", 1002), ("vera", 1003)):
         url = f"{place.chat_url}control/log"
         log = (
@@ -227,7 +227,7 @@ def _messages(place: Place) -> Iterator[tuple[int, dict[str, Any]]]:
         yield from ((number, message) for message in log["messages"])
 
 
-def _check_jobs(place: Place) -> Iterator[str]:
+def _check_jobs(place: DemoFolder) -> Iterator[str]:
     """I5, I6, I11: one known job at the engine per launch key; one model per dataset."""
     jobs = _list_objects(place, "fine_tuning/jobs")
     alive = Counter(
@@ -252,7 +252,7 @@ def _check_jobs(place: Place) -> Iterator[str]:
     )
 
 
-def _list_objects(place: Place, what: str) -> list[dict[str, Any]]:
+def _list_objects(place: DemoFolder, what: str) -> list[dict[str, Any]]:
     headers = {"Authorization": f"Bearer {place.read_credential('MERLIN_ENGINE_KEY')}"}
     objects: list[dict[str, Any]] = []
     after: dict[str, str] = {}
@@ -268,7 +268,7 @@ def _list_objects(place: Place, what: str) -> list[dict[str, Any]]:
         after = {"after": page["data"][-1]["id"]}
 
 
-def _check_builds(place: Place) -> Iterator[str]:
+def _check_builds(place: DemoFolder) -> Iterator[str]:
     """I7: a version is one complete folder, and its files match its manifest."""
     versions = query_rows(place, "SELECT dataset, number, digest FROM build")
     for column in (lambda row: row[:2], lambda row: row[::2]):
@@ -299,11 +299,11 @@ def _check_builds(place: Place) -> Iterator[str]:
                 yield f"version {name}: {split}.jsonl differs from the manifest"
 
 
-def _state(place: Place) -> Path:
+def _state(place: DemoFolder) -> Path:
     return place.folder / "state"
 
 
-def _check_git(place: Place, promises: Promises) -> Iterator[str]:
+def _check_git(place: DemoFolder, promises: Promises) -> Iterator[str]:
     """I9, I10: what was pushed or accepted is on the branch once, unchanged."""
     listed = git(
         place.repository, "-c", "core.quotePath=false", "ls-tree", "-r", "main"
@@ -331,7 +331,7 @@ def _check_git(place: Place, promises: Promises) -> Iterator[str]:
     git(_state(place) / "mirror.git", "fsck", "--strict")
 
 
-def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
+def _check_edits(place: DemoFolder, edits: Collection[str]) -> Iterator[str]:
     """I10: an accepted edit has one commit, of its files as its editor saw them, or a notice."""
     git(place.repository, "fsck", "--strict")
     log = git(place.repository, *_LOG)
@@ -375,7 +375,7 @@ def _check_edits(place: Place, edits: Collection[str]) -> Iterator[str]:
             yield f"{name}: its editor was not notified"
 
 
-def _payments(place: Place) -> list[dict[str, Any]]:
+def _payments(place: DemoFolder) -> list[dict[str, Any]]:
     """Return all payments of YooKassa's stand-in."""
     secrets = place.folder / "credentials"
     login = tuple(
@@ -389,7 +389,7 @@ def _payments(place: Place) -> list[dict[str, Any]]:
     return payments
 
 
-def end_payment(place: Place, order: str, outcome: str) -> None:
+def end_payment(place: DemoFolder, order: str, outcome: str) -> None:
     """End the payments of an order on their pages, as their payer does."""
     for payment in _payments(place):
         if _order(payment) == order and payment["status"] == "pending":
@@ -401,7 +401,7 @@ def _order(payment: dict[str, Any]) -> str:
     return str(payment["metadata"]["purchase"])
 
 
-def _check_money(place: Place, promises: Promises) -> Iterator[str]:
+def _check_money(place: DemoFolder, promises: Promises) -> Iterator[str]:
     """I13: each paid payment has one grant; sums are those of the shop."""
     from tests.billing.ledger_rules import find_inconsistencies
 
@@ -440,7 +440,7 @@ def _kopecks(amount: dict[str, str]) -> int:
     return round(float(amount["value"]) * 100)
 
 
-def _check_files(place: Place) -> Iterator[str]:
+def _check_files(place: DemoFolder) -> Iterator[str]:
     """I16: the databases are intact, and no temporary file is left."""
     for path in (_state(place) / "merlin.db", _state(place) / "engine" / "engine.db"):
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:

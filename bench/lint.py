@@ -27,7 +27,7 @@ from merlin.dataset.check import CheckedDataset, check
 from merlin.dataset.example import Example, normalise, write_example
 from merlin.dataset.finding import Severity
 from merlin.dataset.work_tree import find_folders, work_tree
-from merlin.git.source import FILE, Entry
+from merlin.git.source import FILE, TreeEntry
 
 ROOT = Path(__file__).parents[1]
 HOSTS = {"ru": ("datasets",), "en": ("datasets-en", "datasets-lora")}
@@ -220,7 +220,7 @@ def _check_examples(examples: Sequence[Example]) -> CheckedDataset:
     files["dataset.yaml"] = SPEC
     blobs = {hashlib.sha256(content).hexdigest(): content for content in files.values()}
     entries = [
-        Entry(path, hashlib.sha256(content).hexdigest(), FILE, len(content))
+        TreeEntry(path, hashlib.sha256(content).hexdigest(), FILE, len(content))
         for path, content in files.items()
     ]
     return check(

@@ -48,7 +48,7 @@ from merlin.config import load
 from merlin.config.shop import Format
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
-from merlin.sandbox.demo.place import Place, Ports, git
+from merlin.sandbox.demo.place import DemoFolder, Ports, git
 from merlin.wiring.context import (
     make_cipher,
     open_migrated_database,
@@ -87,7 +87,7 @@ RETRIED = {429, 500, 502, 503}
 class Demo:
     """A demo; `promises` are the accepted inputs, which must not be lost."""
 
-    place: Place
+    place: DemoFolder
     promises: Promises = field(default_factory=Promises)
     cookies: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
@@ -416,7 +416,9 @@ def run(arguments: Sequence[str] = ()) -> None:
     folder = Path(tempfile.mkdtemp(prefix="merlin-soak-"))
     (folder / "demo").mkdir()
     try:
-        with closing(Demo(Place(folder / "demo", Ports.from_first(args.port)))) as demo:
+        with closing(
+            Demo(DemoFolder(folder / "demo", Ports.from_first(args.port)))
+        ) as demo:
             if args.hours is None:
                 faults = soak(demo, args.kills, args.seed)
             else:

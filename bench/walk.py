@@ -22,7 +22,7 @@ import httpx
 import yaml
 
 from merlin.core.server import free_ports
-from merlin.sandbox.demo.place import RUSSIAN, Place, Ports, commit
+from merlin.sandbox.demo.place import RUSSIAN, DemoFolder, Ports, commit
 from tests.support.waiting import wait_until
 
 WALKS = {
@@ -80,7 +80,7 @@ def measure_walks(root: Path) -> Mapping[str, Walk]:
 
 
 @contextmanager
-def _run_demo(root: Path, folder: Path, traced: Path) -> Iterator[Place]:
+def _run_demo(root: Path, folder: Path, traced: Path) -> Iterator[DemoFolder]:
     (traced / "phase").write_text("begin", "utf-8")
     paths = [str(TRACING), str(root)]
     environment = {
@@ -97,13 +97,13 @@ def _run_demo(root: Path, folder: Path, traced: Path) -> Iterator[Place]:
         stdout=subprocess.DEVNULL,
     )
     try:
-        yield Place(folder, Ports.from_first(first), RUSSIAN)
+        yield DemoFolder(folder, Ports.from_first(first), RUSSIAN)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait()
 
 
-def _run_phases(place: Place, begin: Callable[[str], object]) -> None:
+def _run_phases(place: DemoFolder, begin: Callable[[str], object]) -> None:
     script = place.script
     model = wait_until(lambda: _serving_model(place, ""), MAX_DURATION_S)
     _ask(place, script.question)
@@ -125,7 +125,7 @@ def _run_phases(place: Place, begin: Callable[[str], object]) -> None:
     begin("end")
 
 
-def _serving_model(place: Place, other_than: str) -> str:
+def _serving_model(place: DemoFolder, other_than: str) -> str:
     try:
         pipeline = httpx.get(f"{place.chat_url}control/pipeline", timeout=CALL_S).json()
     except httpx.TransportError:
@@ -134,7 +134,7 @@ def _serving_model(place: Place, other_than: str) -> str:
     return model if model != other_than else ""
 
 
-def _ask(place: Place, question: str) -> None:
+def _ask(place: DemoFolder, question: str) -> None:
     before = _count_answers(place)
     values = {"person": PERSON, "text": question}
     httpx.post(
@@ -144,7 +144,7 @@ def _ask(place: Place, question: str) -> None:
     time.sleep(SETTLED_S)
 
 
-def _count_answers(place: Place) -> int:
+def _count_answers(place: DemoFolder) -> int:
     url = f"{place.chat_url}control/log?chat={PERSON}"
     return sum(
         bool(entry["by_bot"])

@@ -36,7 +36,7 @@ from merlin.chat.answer import AnswerService
 from merlin.config.settings import ApiConfig
 from merlin.core import server
 from merlin.core.clock import utc_now
-from merlin.core.connections import BoundedHttp, Server, tls_context
+from merlin.core.connections import BoundedHttp, HttpServer, tls_context
 from merlin.core.heartbeat import Failures, Heartbeat
 from merlin.core.log import get_logger
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
@@ -168,7 +168,7 @@ def serve(
             "api listens", host=address[0], port=address[1], tls=api.tls is not None
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Server(config, on_ready).serve([listener]))
+            runner.run(HttpServer(config, on_ready).serve([listener]))
     log.info("api stopped")
 
 

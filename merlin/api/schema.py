@@ -60,7 +60,7 @@ operation_router = partial(
 
 
 @dataclass(slots=True)
-class Page:
+class Pagination:
     """The requested part of a list, and the response whose Link header names the next part.
 
     `limit` None: the default of the route. `following` is the cursor of the next part, once known.
@@ -123,12 +123,12 @@ After = Annotated[
 # Async, because FastAPI runs plain functions in a thread.
 async def page_of(
     request: Request, response: Response, limit: Limit = None, cursor: After = ""
-) -> Page:
+) -> Pagination:
     """Return the requested part."""
-    return Page(request, response, limit, cursor)
+    return Pagination(request, response, limit, cursor)
 
 
-Part = Annotated[Page, Depends(page_of)]
+Part = Annotated[Pagination, Depends(page_of)]
 
 
 def link_of(request: Request, following: str) -> str:
@@ -178,7 +178,7 @@ DatasetName = Annotated[
 ]
 
 
-class Shape(BaseModel):
+class ResponseModel(BaseModel):
     """Base model of responses."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True, validate_by_name=True)
@@ -193,7 +193,7 @@ def _localize(say: Callable[[str], str] | str, info: ValidationInfo) -> str:
     return say if isinstance(say, str) else say((info.context or {})["language"])
 
 
-# A method that returns a text in the language of `Shape.from_object`.
+# A method that returns a text in the language of `ResponseModel.from_object`.
 InLanguage = Annotated[str, BeforeValidator(_localize)]
 
 
@@ -256,7 +256,9 @@ V = TypeVar("V")
 Lister = Callable[[Context, Actor, str, int, int], Sequence[V]]
 
 
-async def part(caller: Caller, page: Page, dataset: str, act: Lister[V]) -> Sequence[V]:
+async def part(
+    caller: Caller, page: Pagination, dataset: str, act: Lister[V]
+) -> Sequence[V]:
     """Return the requested part of a list and set the Link header.
 
     Raises NotFound for a dataset that the caller cannot see, Problem 422 for an invalid cursor.

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountContents:
     """What an account has: files oldest first, jobs newest first.
 
     `refusal` is why its jobs or models could not be listed, None if they were.
@@ -79,7 +79,7 @@ class Account:
         return None
 
 
-def read_account(provider: str, service: OpenAIProvider) -> Account:
+def read_account(provider: str, service: OpenAIProvider) -> AccountContents:
     """Return what an account has.
 
     Jobs and models may be closed to it: OpenAI answers 403 to accounts that asked no tuned model
@@ -94,7 +94,7 @@ def read_account(provider: str, service: OpenAIProvider) -> Account:
         for card in cards or ()
         if card.model_id in trained or any(mark in card.model_id for mark in _TUNED)
     ]
-    return Account(provider, files, jobs or (), tuned, no_jobs or no_models)
+    return AccountContents(provider, files, jobs or (), tuned, no_jobs or no_models)
 
 
 def _read_if_allowed(read: Callable[[], T]) -> tuple[T | None, ProviderError | None]:
@@ -135,7 +135,7 @@ class FilePlan:
 
 
 def plan_files(
-    ctx: Context, account: Account, service: OpenAIProvider, files: DatasetFiles
+    ctx: Context, account: AccountContents, service: OpenAIProvider, files: DatasetFiles
 ) -> Iterator[FilePlan]:
     """Yield the plan of each file, which knows the examples of those before it; slow.
 

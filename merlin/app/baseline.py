@@ -32,10 +32,15 @@ from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import BASELINE_ANSWER, BUILD
 from merlin.db.values import dump_json, storable_text
 from merlin.providers.base import Answer, ModelClient
-from merlin.training.ask_many import AskReport, Query
+from merlin.training.ask_many import AskReport, ModelQuery
 from merlin.training.evaluation import ComparedAnswer
 from merlin.training.models import read_questions, revoked_builds
-from merlin.training.scores import Question, QuestionKind, question_key, says_the_same
+from merlin.training.scores import (
+    EvaluationQuestion,
+    QuestionKind,
+    question_key,
+    says_the_same,
+)
 from merlin.training.test_questions import read_all, read_taught
 
 BASELINE = "baseline"
@@ -82,12 +87,12 @@ def make_plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> Basel
     )
     rows = ctx.db.rows(BASELINE_ANSWER.select(BASELINE_ANSWER.question).where(is_own))
     known = {row["question"] for row in rows}
-    queries = dict[str, Query]()
+    queries = dict[str, ModelQuery]()
     for question in (*tests, *asked, *taught):
         key = model.key(dataset, question.messages, BASELINE)
         messages = question.messages
         if names[key] not in known:
-            queries[key] = Query(
+            queries[key] = ModelQuery(
                 key, messages, Usage(count_messages(messages), most_tokens)
             )
     answered = len(names) - len(queries)
@@ -101,7 +106,7 @@ def make_plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> Basel
     )
 
 
-def name_question(question: Question) -> str:
+def name_question(question: EvaluationQuestion) -> str:
     """Return the key of a question's answers; that of an example is the same in every build."""
     if question.kind is QuestionKind.ASKED:
         return question.key
@@ -121,7 +126,7 @@ def run(
     `report` is updated as the run goes on. Raises as `ask_many`.
     """
 
-    def keep(query: Query, answer: Answer) -> None:
+    def keep(query: ModelQuery, answer: Answer) -> None:
         row = {"dataset": plan.dataset, "model": plan.teacher.name}
         row |= {"question": plan.names[query.key], "answer": storable_text(answer.text)}
         ctx.db.add_new(BASELINE_ANSWER, row)

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
-from merlin.billing.ledger import Entry, EntryKind, Ledger, sum_refunds
+from merlin.billing.ledger import EntryKind, Ledger, LedgerEntry, sum_refunds
 from merlin.core.money import Amount
-from merlin.providers.payments import Gateway, GatewayPayment, Status
+from merlin.providers.payments import Gateway, GatewayPayment, PaymentStatus
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway
@@ -68,13 +68,13 @@ async def check_billing(
 
 
 def find_differences(
-    entries: Sequence[Entry], payments: Iterable[GatewayPayment]
+    entries: Sequence[LedgerEntry], payments: Iterable[GatewayPayment]
 ) -> list[Difference]:
     """Return the payments that differ; one that was not paid is none."""
     theirs = {
         each.outside_id: _sums(each.purchase_id, each.amount, each.refunded)
         for each in payments
-        if each.status is Status.SUCCEEDED and each.is_paid
+        if each.status is PaymentStatus.SUCCEEDED and each.is_paid
     }
     ours = {}
     for entry in entries:

@@ -51,7 +51,7 @@ from merlin.dataset.proposals import (
 from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.providers.base import Answer, ModelClient
-from merlin.training.ask_many import AskReport, Query, ask_many, may_be_paid
+from merlin.training.ask_many import AskReport, ModelQuery, ask_many, may_be_paid
 
 PASSAGE_TOKENS = 1000
 WORDINGS = 3  # of each question
@@ -88,7 +88,7 @@ SAMPLING_PARAMS = SamplingParams(
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class SourceText:
     """A piece of course material, or a question; `source` is its location.
 
     A trained question has its `answer`: the teacher words it anew, for a test question.
@@ -109,17 +109,17 @@ class Passage:
         )
 
 
-def read_passages(files: Sequence[FileText]) -> list[Passage]:
+def read_passages(files: Sequence[FileText]) -> list[SourceText]:
     """Return a course's materials, split into passages of at most about `PASSAGE_TOKENS`."""
     return [
-        Passage(file.path, part)
+        SourceText(file.path, part)
         for file in files
         if file.path.startswith(MATERIALS) and file.text
         for part in split_text(file.text, PASSAGE_TOKENS)
     ]
 
 
-def read_questions(content: str, name: str) -> list[Passage]:
+def read_questions(content: str, name: str) -> list[SourceText]:
     """Return the questions of a document, one per line; lines without a visible sign are skipped.
 
     Raises Refused for a line that is too long.
@@ -131,12 +131,14 @@ def read_questions(content: str, name: str) -> list[Passage]:
             raise Refused(f"line {number} is too long", "distil-long-line", **arguments)
         if not is_blank(line):
             questions.append(
-                Passage(f"{name}:{number}", line.strip(), is_question=True)
+                SourceText(f"{name}:{number}", line.strip(), is_question=True)
             )
     return questions
 
 
-def read_trained_questions(ctx: Context, actor: Actor, dataset: str) -> list[Passage]:
+def read_trained_questions(
+    ctx: Context, actor: Actor, dataset: str
+) -> list[SourceText]:
     """Return as many trained questions as test questions are missing, spread over the newest.
 
     Raises NotFound.
@@ -149,7 +151,9 @@ def read_trained_questions(ctx: Context, actor: Actor, dataset: str) -> list[Pas
         (entry.example_id, parse_example(entry.text)) for entry in entries if missing
     ]
     passages = [
-        Passage(example_id, example.question, is_question=True, answer=example.answer)
+        SourceText(
+            example_id, example.question, is_question=True, answer=example.answer
+        )
         for example_id, example in examples
         if example and len(example.messages) == _PAIR_TURNS
     ]
@@ -206,7 +210,7 @@ class CallPlan:
 
     dataset: str
     teacher: Teacher
-    queries: Mapping[str, Query]
+    queries: Mapping[str, ModelQuery]
     answered: int
 
 
@@ -217,7 +221,7 @@ class DistilPlan(CallPlan):
     `known` are the normal forms of the questions of the dataset and its proposals.
     """
 
-    passages: Mapping[str, Passage]
+    passages: Mapping[str, SourceText]
     wordings: int
     known: set[str]
 
@@ -227,7 +231,7 @@ def plan(
     actor: Actor,
     dataset: str,
     teacher: Teacher,
-    passages: Sequence[Passage] | None,
+    passages: Sequence[SourceText] | None,
     wordings: int,
 ) -> DistilPlan:
     """Return the calls about the passages, None: about the course's materials; takes a while.
@@ -246,8 +250,8 @@ def plan(
     known = {example.normal_question for example in checked_dataset.examples}
     known |= {*map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))}
     intents = Intents(ctx.db, ctx.clock).list_of_kind(DISTIL)
-    queries = dict[str, Query]()
-    by_key = dict[str, Passage]()
+    queries = dict[str, ModelQuery]()
+    by_key = dict[str, SourceText]()
     for passage in inputs:
         messages = _messages(
             checked_dataset.spec.system, passage, wordings, ctx.config.language
@@ -258,7 +262,7 @@ def plan(
         is_taught = is_new_question and normalise(passage.text) in known
         if not (key in by_key or is_answered or is_taught):
             expected = Usage(count_messages(messages), MAX_ANSWER_TOKENS)
-            queries[key] = Query(key, messages, expected)
+            queries[key] = ModelQuery(key, messages, expected)
         by_key[key] = passage
     answered = sum(
         key in intents and intents[key].state is IntentState.DONE for key in by_key
@@ -267,7 +271,7 @@ def plan(
 
 
 def _messages(
-    system: str, passage: Passage, wordings: int, default: str
+    system: str, passage: SourceText, wordings: int, default: str
 ) -> tuple[Message, ...]:
     """Return the messages to the teacher, in the language of the passage."""
     language = detect_language(passage.text) or detect_language(system) or default
@@ -324,7 +328,7 @@ class RecordingClient:
     plan: CallPlan
     client: ModelClient
     report: CallReport
-    keep: Callable[[Query, Answer], None]
+    keep: Callable[[ModelQuery, Answer], None]
     lock: Lock = field(default_factory=Lock)
 
     def ask(
@@ -372,7 +376,7 @@ def run(
     `report` is updated as the run goes on, for the case of an interrupt. Raises as `ask_many`.
     """
 
-    def keep(query: Query, answer: Answer) -> None:
+    def keep(query: ModelQuery, answer: Answer) -> None:
         drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text)
         rows = Proposals(ctx.db, ctx.clock)
         is_told = rows.has_waiting(plan.dataset, DISTIL)
@@ -403,7 +407,7 @@ def ask_recorded(
 
 
 def _valid_drafts(
-    plan: DistilPlan, passage: Passage, content: str
+    plan: DistilPlan, passage: SourceText, content: str
 ) -> tuple[list[Draft], Counter[str]]:
     """Return the valid new drafts of an answer, and the number of rejected ones by reason."""
     split, requested = (
@@ -436,7 +440,7 @@ def _valid_drafts(
 
 
 def _read_examples(
-    passage: Passage, content: str, most: int
+    passage: SourceText, content: str, most: int
 ) -> list[tuple[dict[str, str], str]] | None:
     """Return wordings by their normal forms, at most `most`, and answer of each example.
 

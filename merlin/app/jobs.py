@@ -109,7 +109,7 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobEvent:
+class JobEventView:
     """One line of a job's event log."""
 
     at: datetime | None
@@ -120,7 +120,7 @@ class JobEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class CheckpointView:
     """An intermediate model of a job, with its metrics."""
 
     model: str
@@ -176,8 +176,8 @@ class Progress:
 class JobDetails(JobView):
     """A job with its events (oldest first), its checkpoints and its losses."""
 
-    events: list[JobEvent]
-    checkpoints: list[Checkpoint]
+    events: list[JobEventView]
+    checkpoints: list[CheckpointView]
     losses: Losses
     commit: str = described("The newest commit that it trains for.")
 
@@ -284,23 +284,23 @@ def read_progress(ctx: Context, of_jobs: Sequence[JobView]) -> dict[int, Progres
 
 def _read_events(
     ctx: Context, ids: Sequence[int], most: int
-) -> Mapping[int, list[JobEvent]]:
+) -> Mapping[int, list[JobEventView]]:
     newest = fn.ROW_NUMBER().over(
         partition_by=[JOB_EVENT.job_id], order_by=[JOB_EVENT.id.desc()]
     )
     of_jobs = JOB_EVENT.select(*JOB_EVENT.every(), newest.alias("place"))
     few = of_jobs.where(JOB_EVENT.job_id.in_(ids)).alias("few")
     query = few.select_from(*(few.c[column.name] for column in JOB_EVENT.every()))
-    events = defaultdict[int, list[JobEvent]](list)
+    events = defaultdict[int, list[JobEventView]](list)
     for event in ctx.db.rows(query.where(few.c.place <= most).order_by(few.c.id)):
         data = make_finite(load_json(event["data"]))
-        events[event["job_id"]].append(read_row(JobEvent, event, data=data))
+        events[event["job_id"]].append(read_row(JobEventView, event, data=data))
     return events
 
 
-def _details(row: Row, job_events: list[JobEvent], commit: str) -> JobDetails:
+def _details(row: Row, job_events: list[JobEventView], commit: str) -> JobDetails:
     checkpoints = [
-        Checkpoint(
+        CheckpointView(
             model=each["model_id"],
             step=each["step"],
             metrics=make_finite(each["metrics"]),

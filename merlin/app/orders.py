@@ -26,10 +26,10 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import PaymentOutcome, find_mismatch
 from merlin.app.shop import gives_something
-from merlin.billing.ledger import Entry, EntryKind, Ledger, remaining_amount
+from merlin.billing.ledger import EntryKind, Ledger, LedgerEntry, remaining_amount
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
-from merlin.billing.terms import Term, Terms
+from merlin.billing.terms import PlanTerm, Terms
 from merlin.core.errors import (
     GatewayUnavailable,
     NotFound,
@@ -79,17 +79,17 @@ class OrderDetails:
     """An order with its ledger entries and refunds; `terms` are those of its buyer."""
 
     purchase: Purchase
-    entries: Sequence[Entry]
+    entries: Sequence[LedgerEntry]
     refunds: Sequence[Refund]
-    terms: Sequence[Term] = ()
+    terms: Sequence[PlanTerm] = ()
 
     @property
-    def grants(self) -> list[Entry]:
+    def grants(self) -> list[LedgerEntry]:
         """Return what was granted, oldest first."""
         return [entry for entry in self.entries if entry.kind is EntryKind.GRANT]
 
     @property
-    def returned(self) -> list[Entry]:
+    def returned(self) -> list[LedgerEntry]:
         """Return the entries of refunded money."""
         return [entry for entry in self.entries if entry.kind is EntryKind.REFUND]
 

@@ -11,7 +11,7 @@ from merlin.app.context import Context
 from merlin.app.models import ModelView
 from merlin.app.permissions import require_editing
 from merlin.app.verdicts import VerdictView
-from merlin.chat.feedback import Outcome, QuestionStatistics
+from merlin.chat.feedback import QuestionOutcome, QuestionStatistics
 
 # Those that fit side by side on a phone.
 MODELS = 12
@@ -44,7 +44,7 @@ class Week:
     """The questions of a week that begins on a Monday, by what they came to."""
 
     monday: date
-    counts: Counter[Outcome]
+    counts: Counter[QuestionOutcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,6 @@ def _list_weeks(ctx: Context, dataset: str) -> list[Week]:
     weeks = list[Week]()
     for monday in mondays:
         days = [monday + timedelta(days=days) for days in range(7)]
-        counts = sum((by_day[day] for day in days), Counter[Outcome]())
+        counts = sum((by_day[day] for day in days), Counter[QuestionOutcome]())
         weeks.append(Week(monday=monday, counts=counts))
     return weeks if any(week.counts for week in weeks) else []

@@ -17,7 +17,7 @@ from merlin.billing.quota import (
     plan_of,
     plans_for_sale,
 )
-from merlin.billing.terms import Term, Terms, term_end
+from merlin.billing.terms import PlanTerm, Terms, term_end
 from merlin.core.clock import iso
 
 ENDS_BEFORE = timedelta(days=3)
@@ -35,7 +35,7 @@ class CurrentPlan:
     until: datetime | None = None
     next_plan: Plan = UNLIMITED
     packs: Sequence[QuestionPack]
-    terms: Sequence[Term]
+    terms: Sequence[PlanTerm]
 
 
 def read_current_plan(
@@ -65,7 +65,7 @@ def has_shop(ctx: Context) -> bool:
     return bool(plans_for_sale(ctx.plans))
 
 
-def read_terms(ctx: Context, actor: Actor) -> list[Term]:
+def read_terms(ctx: Context, actor: Actor) -> list[PlanTerm]:
     """Return the actor's terms, newest first; none without a person."""
     return Terms(ctx.db, ctx.clock).list_of_user(actor.user_id) if actor.user_id else []
 

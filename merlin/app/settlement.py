@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from merlin.account.users import Users
 from merlin.app.context import Context
-from merlin.billing.ledger import Entry, Ledger, sum_refunds
+from merlin.billing.ledger import Ledger, LedgerEntry, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
 from merlin.billing.terms import Terms, term_end
@@ -22,7 +22,12 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
+from merlin.providers.payments import (
+    Gateway,
+    GatewayPayment,
+    GatewayRefund,
+    PaymentStatus,
+)
 
 log = get_logger(__name__)
 
@@ -85,19 +90,23 @@ def apply_payment(
     if wrong:
         notify_mismatch(ctx, purchase, payment, wrong)
         return PaymentOutcome.WRONG
-    if payment.status is Status.SUCCEEDED and payment.is_paid:
+    if payment.status is PaymentStatus.SUCCEEDED and payment.is_paid:
         grant = grant_paid(ctx, purchase, payment)
         if payment.refunded > sum_refunds(
             Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
         ):
             return PaymentOutcome.RETURNED
         return PaymentOutcome.NOTHING if grant is None else PaymentOutcome.PAID
-    if payment.status is Status.CANCELED and cancel(ctx, purchase, payment.reason):
+    if payment.status is PaymentStatus.CANCELED and cancel(
+        ctx, purchase, payment.reason
+    ):
         return PaymentOutcome.CANCELED
     return PaymentOutcome.NOTHING
 
 
-def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry | None:
+def grant_paid(
+    ctx: Context, purchase: Purchase, paid: GatewayPayment
+) -> LedgerEntry | None:
     """Store a payment with its grant, and notify the person; None for a known payment."""
     kill_point("payment.before")
     # Two invoices of one order can both be confirmed before either is paid.
@@ -183,7 +192,7 @@ def expire(ctx: Context, purchase: Purchase) -> bool:
 
 def apply_refund(
     ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund
-) -> Entry | None:
+) -> LedgerEntry | None:
     """Store a refund from any source, and notify the person; None for a known one.
 
     Raises NotFound for an unknown payment, Refused for more than was paid.
@@ -204,7 +213,7 @@ def apply_refund(
 
 def finish_refund(
     ctx: Context, refund: Refund, gateway_refund: GatewayRefund
-) -> Entry | None:
+) -> LedgerEntry | None:
     """Store that our refund succeeded; None if that is known."""
     entry = Refunds(ctx.db, ctx.clock).mark_done(refund.refund_id, gateway_refund)
     if entry is not None:

@@ -17,12 +17,12 @@ from merlin.app.accounts import NewKey, create_key
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.billing.quota import Format, Left, Quotas, get_plan, plan_of
-from merlin.billing.terms import MAX_DAYS, Term, Terms
+from merlin.billing.terms import MAX_DAYS, PlanTerm, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
 from merlin.core.views import INTERNAL, described, make_finite, view_of
 from merlin.dataset.files import FileIndex
-from merlin.db.audit import Audit, Entry, person_reference
+from merlin.db.audit import Audit, AuditEntry, person_reference
 from merlin.db.notices import Notices
 
 _ENTRIES = 20
@@ -56,7 +56,7 @@ class UserList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry(Entry):
+class AuditEntryView(AuditEntry):
     """One entry of the audit log."""
 
     # Names of the people mentioned, "" if they have none.
@@ -69,7 +69,7 @@ class UserDetails(UserView):
     """A person with remaining quota and audit log."""
 
     left: Mapping[Format, Left]
-    entries: Sequence[AuditEntry]
+    entries: Sequence[AuditEntryView]
 
 
 def list_users(
@@ -122,7 +122,7 @@ def list_audit(
     limit: int = 50,
     before: int = 0,
     by: str = "",
-) -> list[AuditEntry]:
+) -> list[AuditEntryView]:
     """Return the audit log: about one target, by one person; ids below `before`."""
     if not actor.may(Permission.USERS):
         return []
@@ -132,7 +132,7 @@ def list_audit(
     )
     return [
         view_of(
-            AuditEntry,
+            AuditEntryView,
             each,
             arguments=make_finite(dict(each.arguments)),
             by_name=called.get(each.by),
@@ -239,7 +239,9 @@ def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
     return get(ctx, actor, user_id)
 
 
-def give_plan(ctx: Context, actor: Actor, user_id: int, name: str, days: int) -> Term:
+def give_plan(
+    ctx: Context, actor: Actor, user_id: int, name: str, days: int
+) -> PlanTerm:
     """Grant a plan for some days, starting when the same plan ends.
 
     Raises NotFound for an unknown plan, a pack, and an unknown person; Refused for the days.

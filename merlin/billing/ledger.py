@@ -17,7 +17,7 @@ from typing import Any
 
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import Format, QuestionPack, QuestionPacks
-from merlin.billing.terms import Term, Terms, term_start
+from merlin.billing.terms import PlanTerm, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
@@ -39,7 +39,7 @@ class EntryKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """A ledger entry. `refers` is the id of the entry it is based on, null for a payment.
 
     `gateway_id` is the gateway's id of the payment or refund. `source` is "billing", "user", or a
@@ -64,14 +64,14 @@ def pack_key(grant_id: int, kind: Format) -> str:
     return f"grant:{grant_id}:{kind.value}"
 
 
-def sum_refunds(entries: Sequence[Entry]) -> int:
+def sum_refunds(entries: Sequence[LedgerEntry]) -> int:
     """Return the refunded kopecks or Stars."""
     return sum(
         entry.amount.minor for entry in entries if entry.kind is EntryKind.REFUND
     )
 
 
-def remaining_amount(grant: Entry, entries: Sequence[Entry]) -> Amount:
+def remaining_amount(grant: LedgerEntry, entries: Sequence[LedgerEntry]) -> Amount:
     """Return the amount of a grant that is not refunded; `entries` are those of its purchase."""
     back = sum_refunds([entry for entry in entries if entry.refers == grant.entry_id])
     return Amount(grant.amount.minor - back, grant.amount.currency)
@@ -90,7 +90,7 @@ def require_remaining(amount: Amount, remaining: Amount, language: str = "") -> 
 
 
 BY = "billing"
-_ENTRIES = RowMap(Entry, columns={"entry_id": "id"})
+_ENTRIES = RowMap(LedgerEntry, columns={"entry_id": "id"})
 _MAX_TEXT_LENGTH = 250
 
 
@@ -98,7 +98,9 @@ class Ledger(Repository):
     """One row for each movement; the database refuses to change any."""
 
     @transaction
-    def record_payment(self, purchase_id: str, payment: GatewayPayment) -> Entry | None:
+    def record_payment(
+        self, purchase_id: str, payment: GatewayPayment
+    ) -> LedgerEntry | None:
         """Store a payment, its grant, and what it grants; return the grant.
 
         None for a payment that is already stored: then nothing changes. An order in Stars of a
@@ -164,7 +166,7 @@ class Ledger(Repository):
             key = f"grant:{grant_id}"
             starts = term_start(terms.list_of_user(user_id), promise.plan, now)
             terms.give(
-                Term(
+                PlanTerm(
                     0, user_id, promise.plan, starts, starts + lasts, key, grant_id, BY
                 )
             )
@@ -176,7 +178,7 @@ class Ledger(Repository):
         gateway_refund: GatewayRefund,
         by: str = "",
         reason: str = "",
-    ) -> Entry | None:
+    ) -> LedgerEntry | None:
         """Store a refund, and revoke the share of the grant that is no longer paid.
 
         None for a refund that is already stored. Raises NotFound for an unknown payment,
@@ -209,7 +211,7 @@ class Ledger(Repository):
             self._revoke(purchase, grant)
         return refund
 
-    def _revoke(self, purchase: Purchase, grant: Entry) -> None:
+    def _revoke(self, purchase: Purchase, grant: LedgerEntry) -> None:
         """Revoke the share of a grant that is not paid any more; of a pack, rounded down."""
         rest = self.remaining_amount(grant.entry_id)
         length = timedelta(days=purchase.order.promise.days or 0)
@@ -232,7 +234,7 @@ class Ledger(Repository):
         )
         Purchases(self.db, self._clock).advance(purchase.purchase_id, is_back)
 
-    def entries(self, purchase_id: str) -> list[Entry]:
+    def entries(self, purchase_id: str) -> list[LedgerEntry]:
         """Return the rows of a purchase, oldest first."""
         query = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
         return _ENTRIES.read_all(self.db, query.order_by(LEDGER.id))
@@ -272,11 +274,11 @@ class Ledger(Repository):
         at: datetime | None = None,
         source: str = BY,
         **more: Any,
-    ) -> Entry | None:
+    ) -> LedgerEntry | None:
         """Add a row and return it, None if its key exists."""
         order = purchase.order
         at = at or self._clock()
-        entry = Entry(
+        entry = LedgerEntry(
             0,
             kind,
             purchase.purchase_id,
@@ -290,12 +292,12 @@ class Ledger(Repository):
         row = {**_ENTRIES.write(entry, but=("entry_id",)), "key": storable_text(key)}
         return self._find(key) if self.db.add_new(LEDGER, row) else None
 
-    def _find(self, key: str) -> Entry | None:
+    def _find(self, key: str) -> LedgerEntry | None:
         return _ENTRIES.find(
             self.db, LEDGER.select().where(LEDGER.key == storable_text(key))
         )
 
-    def entry(self, entry_id: int) -> Entry:
+    def entry(self, entry_id: int) -> LedgerEntry:
         """Return a row. Raises NotFound."""
         missing = NotFound(f"no row {entry_id} in the ledger", "billing-no-payment")
         return _ENTRIES.read(

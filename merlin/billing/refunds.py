@@ -12,7 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from merlin.billing.ledger import Entry, EntryKind, Ledger, require_remaining
+from merlin.billing.ledger import EntryKind, Ledger, LedgerEntry, require_remaining
 from merlin.billing.purchases import (
     ID_LENGTH,
     POLL_DELAYS,
@@ -128,7 +128,7 @@ class Refunds(Repository):
         return refund
 
     def _check(
-        self, grant: Entry, user_id: int, amount: Amount, remaining: Amount
+        self, grant: LedgerEntry, user_id: int, amount: Amount, remaining: Amount
     ) -> None:
         """Raise Refused if this amount cannot be refunded."""
         if not remaining.minor:
@@ -171,7 +171,9 @@ class Refunds(Repository):
         return self.db.update(REFUND, condition, **values)
 
     @transaction
-    def mark_done(self, refund_id: str, gateway_refund: GatewayRefund) -> Entry | None:
+    def mark_done(
+        self, refund_id: str, gateway_refund: GatewayRefund
+    ) -> LedgerEntry | None:
         """Store that the money was returned, in the ledger too; None if already known."""
         not_found = NotFound(f"no refund {refund_id}", "billing-no-payment")
         row = self.db.get_row(

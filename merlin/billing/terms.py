@@ -23,7 +23,7 @@ _TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class PlanTerm:
     """A plan from `starts_at` up to `ends_at`.
 
     `key` identifies what is given only once: "grant:17". `grant_id` is the ledger's
@@ -44,20 +44,20 @@ class Term:
         return self.ends_at > max(now, self.starts_at)
 
 
-def term_start(terms: Sequence[Term], plan: str, now: datetime) -> datetime:
+def term_start(terms: Sequence[PlanTerm], plan: str, now: datetime) -> datetime:
     """Return when a new term of a plan begins: now, or when the last one of it ends."""
     return max([now, *[term.ends_at for term in terms if term.plan == plan]])
 
 
-def term_end(terms: Iterable[Term], plan: str, now: datetime) -> datetime | None:
+def term_end(terms: Iterable[PlanTerm], plan: str, now: datetime) -> datetime | None:
     """Return when the last term of a plan ends, None without one that goes on."""
     ends = [term.ends_at for term in terms if term.plan == plan]
     return max((end for end in ends if end > now), default=None)
 
 
 def shorten(
-    term: Term, length: timedelta, paid: Amount, remaining: Amount, now: datetime
-) -> Term:
+    term: PlanTerm, length: timedelta, paid: Amount, remaining: Amount, now: datetime
+) -> PlanTerm:
     """Return a term shortened in proportion to the remaining money; it ends now at the earliest.
 
     `length` is its length when fully paid. Without money it ends at once; a term that has not
@@ -74,7 +74,9 @@ def shorten(
     )
 
 
-def move_later_terms(terms: Sequence[Term], before: Term, after: Term) -> list[Term]:
+def move_later_terms(
+    terms: Sequence[PlanTerm], before: PlanTerm, after: PlanTerm
+) -> list[PlanTerm]:
     """Return the later terms of the same plan, moved earlier by the time one was shortened."""
     shortened_by = before.ends_at - after.ends_at
     later = (
@@ -93,14 +95,14 @@ def move_later_terms(terms: Sequence[Term], before: Term, after: Term) -> list[T
     ]
 
 
-_TERMS = RowMap(Term, columns={"term_id": "id", "by": "by_whom"})
+_TERMS = RowMap(PlanTerm, columns={"term_id": "id", "by": "by_whom"})
 
 
 class Terms(Repository):
     """One row for each term."""
 
     @transaction
-    def give(self, term: Term) -> bool:
+    def give(self, term: PlanTerm) -> bool:
         """Store a term with its own start; False if its key was given before."""
         return self.db.add_new(TERM, _TERMS.write(term, but=("term_id",)))
 
@@ -110,7 +112,7 @@ class Terms(Repository):
         lock_user(self.db, user_id, self._clock)
         starts = term_start(self.list_of_user(user_id), plan, self._clock())
         ends = starts + timedelta(days=days)
-        is_new = self.give(Term(0, user_id, plan, starts, ends, key, None, by))
+        is_new = self.give(PlanTerm(0, user_id, plan, starts, ends, key, None, by))
         if is_new:
             values = {"plan": plan, "days": days}
             Audit(self.db, self._clock).note(
@@ -118,12 +120,12 @@ class Terms(Repository):
             )
         return is_new
 
-    def list_of_user(self, user_id: int) -> list[Term]:
+    def list_of_user(self, user_id: int) -> list[PlanTerm]:
         """Return all terms of a person, newest first."""
         query = TERM.select().where(TERM.user_id == user_id).order_by(TERM.id.desc())
         return _TERMS.read_all(self.db, query)
 
-    def list_ending(self, after: datetime, before: datetime) -> list[Term]:
+    def list_ending(self, after: datetime, before: datetime) -> list[PlanTerm]:
         """Return the terms that end in this period, without a later term of the same plan."""
         is_in_period = (TERM.ends_at > iso(after)) & (TERM.ends_at <= iso(before))
         has_length = TERM.ends_at > TERM.starts_at

@@ -27,7 +27,7 @@ from merlin.bot.context import (
     BotContext,
     BotData,
     Handler,
-    Task,
+    ReceivedUpdate,
     callback_of,
     find_target,
     handler_of,
@@ -245,7 +245,7 @@ async def _refuse_unsupported(context: BotContext) -> None:
     )
 
 
-async def handle_update(application: BotApplication, task: Task) -> None:
+async def handle_update(application: BotApplication, task: ReceivedUpdate) -> None:
     """Process one update until it is final; raises nothing but CancelledError."""
     services = application.bot_data.services
     context = BotContext.create(application, task)
@@ -328,7 +328,7 @@ async def _handle_unreachable(handle: Handler, context: BotContext) -> None:
 
 
 async def refuse_updates(
-    application: BotApplication, tasks: Sequence[Task], *, is_news: bool
+    application: BotApplication, tasks: Sequence[ReceivedUpdate], *, is_news: bool
 ) -> None:
     """Refuse messages of one chat whose queue is full; if `is_news`, tell the user how many.
 

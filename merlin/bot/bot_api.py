@@ -121,7 +121,7 @@ class SendUnknown(Exception):
     """It is unknown whether the message was sent."""
 
 
-class ApiError(Enum):
+class ErrorMeaning(Enum):
     """What an error of the Bot API means for the call."""
 
     NOT_SENT = auto()
@@ -133,7 +133,7 @@ class ApiError(Enum):
 
 
 # Telegram has no error codes for these, only texts. Source: tdlib.
-_ERROR_TEXTS: Mapping[ApiError | type[ChatUnreachable], Sequence[str]] = {
+_ERROR_TEXTS: Mapping[ErrorMeaning | type[ChatUnreachable], Sequence[str]] = {
     ChatClosed: (
         "topic_closed",
         "topic_deleted",
@@ -143,8 +143,8 @@ _ERROR_TEXTS: Mapping[ApiError | type[ChatUnreachable], Sequence[str]] = {
         "chat_write_forbidden",
         "chat_restricted",
     ),
-    ApiError.UNCHANGED: ("message is not modified",),
-    ApiError.GONE: (
+    ErrorMeaning.UNCHANGED: ("message is not modified",),
+    ErrorMeaning.GONE: (
         "message to edit not found",
         "message can't be edited",
         "message_id_invalid",
@@ -215,16 +215,16 @@ class BotApi:
                     )
             except TelegramError as error:
                 meaning = _classify(error, chat_id)
-                if meaning is ApiError.UNKNOWN and send_class is SendClass.STORED:
+                if meaning is ErrorMeaning.UNKNOWN and send_class is SendClass.STORED:
                     raise SendUnknown(type(error).__name__) from error
                 if isinstance(error, ChatMigrated):
                     chat_id = await self._follow(chat_id, error)
                     spot = NO_TARGET
                     continue
-                if meaning is ApiError.REFUSED and page.marks:
+                if meaning is ErrorMeaning.REFUSED and page.marks:
                     page = without_marks(page)
                     continue
-                may_retry = meaning in {ApiError.NOT_SENT, ApiError.UNKNOWN}
+                may_retry = meaning in {ErrorMeaning.NOT_SENT, ErrorMeaning.UNKNOWN}
                 if not may_retry or send_class is SendClass.STORED:
                     raise
             else:
@@ -257,12 +257,16 @@ class BotApi:
                 await self._call("editMessageText", fields, send_class)
             except TelegramError as error:
                 meaning = _classify(error, chat_id)
-                if meaning in {ApiError.UNCHANGED, ApiError.GONE, ApiError.MIGRATED}:
-                    return meaning is ApiError.UNCHANGED
-                if meaning is ApiError.REFUSED and page.marks:
+                if meaning in {
+                    ErrorMeaning.UNCHANGED,
+                    ErrorMeaning.GONE,
+                    ErrorMeaning.MIGRATED,
+                }:
+                    return meaning is ErrorMeaning.UNCHANGED
+                if meaning is ErrorMeaning.REFUSED and page.marks:
                     page = without_marks(page)
                     continue
-                if meaning is ApiError.REFUSED or send_class is SendClass.STORED:
+                if meaning is ErrorMeaning.REFUSED or send_class is SendClass.STORED:
                     raise
             else:
                 return True
@@ -311,8 +315,8 @@ class BotApi:
             return False
         except TelegramError as error:
             return _classify(error, fields["chat_id"]) in {
-                ApiError.UNCHANGED,
-                ApiError.MIGRATED,
+                ErrorMeaning.UNCHANGED,
+                ErrorMeaning.MIGRATED,
             }
         return True
 
@@ -355,13 +359,13 @@ class BotApi:
             raise
 
 
-def _classify(error: TelegramError, chat_id: int) -> ApiError:
+def _classify(error: TelegramError, chat_id: int) -> ErrorMeaning:
     """Return what an error means for its call. Raises ChatUnreachable, ChatClosed."""
     if isinstance(error, ChatMigrated):
-        return ApiError.MIGRATED
+        return ErrorMeaning.MIGRATED
     if not isinstance(error, BadRequest | Forbidden):
         is_unsent = isinstance(error, NotSent | InvalidToken | RetryAfter)
-        return ApiError.NOT_SENT if is_unsent else ApiError.UNKNOWN
+        return ErrorMeaning.NOT_SENT if is_unsent else ErrorMeaning.UNKNOWN
     message = str(error).lower()
     matching = (
         meaning
@@ -369,8 +373,8 @@ def _classify(error: TelegramError, chat_id: int) -> ApiError:
         if any(mark in message for mark in marks)
     )
     is_forbidden = isinstance(error, Forbidden)
-    meaning = next(matching, ChatUnreachable if is_forbidden else ApiError.REFUSED)
-    if isinstance(meaning, ApiError):
+    meaning = next(matching, ChatUnreachable if is_forbidden else ErrorMeaning.REFUSED)
+    if isinstance(meaning, ErrorMeaning):
         return meaning
     raise meaning(str(chat_id)) from error
 
@@ -388,7 +392,7 @@ MAX_PAUSE_S = 10.0
 TELEGRAM_BYTES = 20 * MEGABYTE
 
 
-class Files:
+class FileDownloader:
     """Downloads files of one bot.
 
     A download times out after `total_s` seconds. It is attempted `tries` times, with pauses of at

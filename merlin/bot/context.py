@@ -26,7 +26,7 @@ from merlin.app.actor import Actor
 from merlin.app.inbox import Dialog, Dialogs, Inbox, Update
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
-from merlin.bot.bot_api import BotApi, Files
+from merlin.bot.bot_api import BotApi, FileDownloader
 from merlin.bot.menu import View
 from merlin.bot.outbox import OnSent, OutboxSender
 from merlin.bot.services import BotServices
@@ -84,7 +84,7 @@ _EVER = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ReceivedUpdate:
     """An update to process: as stored in the inbox, and as the library's object.
 
     `is_resumed`: another process may have started it; `is_late`: it was sent while the bot was
@@ -97,7 +97,7 @@ class Task:
     is_resumed: bool = False
     is_late: bool = False
     known: KnownUser | None = None
-    joined: tuple[Task, ...] = ()
+    joined: tuple[ReceivedUpdate, ...] = ()
     received_at: datetime = field(default_factory=utc_now, compare=False)
 
     @classmethod
@@ -140,7 +140,7 @@ class BotData:
     bot_api: BotApi
     sender: OutboxSender
     answer_service: AnswerService
-    files: Files
+    files: FileDownloader
 
     def __init__(self) -> None:
         self.stops: dict[int, Stop] = {}
@@ -189,7 +189,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     quoted: str = ""
     is_service: bool = False
     is_resumed: bool = False
-    joined: tuple[Task, ...] = ()
+    joined: tuple[ReceivedUpdate, ...] = ()
     dialog: Dialog | None = None
     user: User = UNKNOWN_USER
 
@@ -221,7 +221,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return cast("Self", context)
 
     @classmethod
-    def create(cls, application: BotApplication, task: Task) -> Self:
+    def create(cls, application: BotApplication, task: ReceivedUpdate) -> Self:
         """Return the context of an update; its person and dialog are still to be set."""
         update = task.update
         query = update.callback_query

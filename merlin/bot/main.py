@@ -23,9 +23,9 @@ from merlin.app.inbox import RENEW_S, Inbox, Update
 from merlin.app.payment_worker import PaymentWorker
 from merlin.app.retention import delete_in_batches
 from merlin.bot.application import create_application, register
-from merlin.bot.bot_api import BotApi, Files
+from merlin.bot.bot_api import BotApi, FileDownloader
 from merlin.bot.commands import send_settings
-from merlin.bot.context import Task
+from merlin.bot.context import ReceivedUpdate
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import OutboxSender, show_results
 from merlin.bot.processor import MAX_CONCURRENT, UpdateReceiver, message_authors
@@ -120,7 +120,7 @@ class Bot:
         data.bot_api = bot_api
         data.sender = sender
         data.answer_service = AnswerService(services.answerers, services.retry_policy)
-        data.files = Files(self._application.bot)
+        data.files = FileDownloader(self._application.bot)
         register(self._application)
         self._receiver = UpdateReceiver(
             services, self._application.bot, transport, self._processor
@@ -249,9 +249,9 @@ class Bot:
 
         fresh, claimed = await self._services.store.do(find)
         bot = self._application.bot
-        self._processor.add(Task.parse(stored, bot) for stored in fresh)
+        self._processor.add(ReceivedUpdate.parse(stored, bot) for stored in fresh)
         self._processor.add(
-            Task.parse(stored, bot, is_resumed=True) for stored in claimed
+            ReceivedUpdate.parse(stored, bot, is_resumed=True) for stored in claimed
         )
 
     def _show_alive(self) -> None:

@@ -36,7 +36,7 @@ from telegram.ext import BaseUpdateProcessor
 from merlin.account.users import User, Users
 from merlin.app.bot_settings import WEBHOOK, Settings
 from merlin.app.inbox import Inbox, Update, read_update
-from merlin.bot.context import Task, read_known_user
+from merlin.bot.context import ReceivedUpdate, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import AiohttpRequest, pause
 from merlin.bot.updates import (
@@ -111,10 +111,10 @@ class _ChatQueue:
     `is_notified`: the person knows that some were refused; `untold` are those refused since.
     """
 
-    waiting: deque[Task] = field(default_factory=deque)
+    waiting: deque[ReceivedUpdate] = field(default_factory=deque)
     is_working: bool = False
     is_notified: bool = False
-    untold: list[Task] = field(default_factory=list)
+    untold: list[ReceivedUpdate] = field(default_factory=list)
 
     def has_room(self, update: telegram.Update, most: int) -> bool:
         updates = [task.update for task in self.waiting]
@@ -128,10 +128,10 @@ class _ChatQueue:
         # The next update is about to start, so it does not count as waiting.
         return len(updates) - parts < most + (0 if self.is_working else 1)
 
-    def take(self) -> Task:
+    def take(self) -> ReceivedUpdate:
         """Return the next task, with the waiting updates behind it that belong to it."""
         task = self.waiting.popleft()
-        joined: list[Task] = []
+        joined: list[ReceivedUpdate] = []
         while self.waiting and is_continuation(
             self.waiting[0].update, (joined or [task])[-1].update
         ):
@@ -157,9 +157,9 @@ def _is_part(update: telegram.Update, before: Sequence[telegram.Update]) -> bool
 
 # A chat and one of its queues.
 Key = tuple[int, Priority]
-Worker = Callable[[Task], Awaitable[None]]
+Worker = Callable[[ReceivedUpdate], Awaitable[None]]
 # The refused updates of one chat, and whether to tell the person how many.
-Refuse = Callable[[Sequence[Task], bool], Awaitable[None]]
+Refuse = Callable[[Sequence[ReceivedUpdate], bool], Awaitable[None]]
 
 
 class ChatProcessor(BaseUpdateProcessor):
@@ -202,13 +202,13 @@ class ChatProcessor(BaseUpdateProcessor):
         """Return the updates that were added and are not finished."""
         return frozenset(self._unfinished)
 
-    def add(self, tasks: Iterable[Task]) -> None:
+    def add(self, tasks: Iterable[ReceivedUpdate]) -> None:
         """Queue updates in this order; messages beyond a chat's limit are refused.
 
         Resumed updates were within the limit before, late ones were sent in no haste; one that is
         in progress is not queued again.
         """
-        refused: dict[Key, list[Task]] = {}
+        refused: dict[Key, list[ReceivedUpdate]] = {}
         for task in tasks:
             update = task.update
             if update.update_id in self._unfinished:
@@ -234,11 +234,13 @@ class ChatProcessor(BaseUpdateProcessor):
             queue.untold += chat_tasks if queue.is_notified else []
             queue.is_notified = True
 
-    async def _refuse_updates(self, tasks: Sequence[Task], *, is_news: bool) -> None:
+    async def _refuse_updates(
+        self, tasks: Sequence[ReceivedUpdate], *, is_news: bool
+    ) -> None:
         await self._refuse(tasks, is_news)
         self._forget(tasks)
 
-    def _forget(self, tasks: Iterable[Task]) -> None:
+    def _forget(self, tasks: Iterable[ReceivedUpdate]) -> None:
         self._unfinished.difference_update(task.update.update_id for task in tasks)
 
     def _start(self, work: Awaitable[None]) -> None:
@@ -472,14 +474,14 @@ class UpdateReceiver:
         ]
         updates.sort(key=lambda update: update.update_id)
 
-        def store() -> list[Task]:
+        def store() -> list[ReceivedUpdate]:
             Users(self._services.db).record(message_authors(updates))
             inbox = Inbox(self._services.db, self._services.bot_id)
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.
             read = partial(read_known_user, self._services)
             return [
-                Task.parse(stored, self._bot, back_at, known=read(stored))
+                ReceivedUpdate.parse(stored, self._bot, back_at, known=read(stored))
                 for stored in fresh
             ]
 

@@ -147,7 +147,7 @@ def _read(
         return None
     return payments.GatewayPayment(
         outside_id=payment.telegram_payment_charge_id,
-        status=payments.Status.SUCCEEDED,
+        status=payments.PaymentStatus.SUCCEEDED,
         is_paid=True,
         amount=Amount(payment.total_amount, Currency.XTR),
         is_test=False,

@@ -44,7 +44,7 @@ from merlin.db.tables import (
     TURN,
 )
 from merlin.db.values import decrypt
-from merlin.training.scores import Question
+from merlin.training.scores import EvaluationQuestion
 from merlin.training.test_questions import make_asked
 
 
@@ -154,7 +154,9 @@ class QuestionStatistics(Repository):
                 disliked[each] += int(down)
         return questions, disliked
 
-    def count_by_day(self, dataset: str, since: date) -> dict[date, Counter[Outcome]]:
+    def count_by_day(
+        self, dataset: str, since: date
+    ) -> dict[date, Counter[QuestionOutcome]]:
         """Return the numbers of a dataset's questions to a model, by day (UTC) and outcome.
 
         Neither small talk nor what a plan refused is among them.
@@ -164,11 +166,11 @@ class QuestionStatistics(Repository):
         outcome = Case(
             None,
             (
-                (is_failed, Outcome.FAILED.value),
-                (is_unknown & (TURN.nearest != ""), Outcome.OFFERED.value),
-                (is_unknown, Outcome.REFUSED.value),
+                (is_failed, QuestionOutcome.FAILED.value),
+                (is_unknown & (TURN.nearest != ""), QuestionOutcome.OFFERED.value),
+                (is_unknown, QuestionOutcome.REFUSED.value),
             ),
-            Outcome.ANSWERED.value,
+            QuestionOutcome.ANSWERED.value,
         )
         day = fn.SUBSTR(TURN.asked_at, 1, 10).alias("day")
         count = fn.COUNT(TURN.id)
@@ -176,11 +178,11 @@ class QuestionStatistics(Repository):
             TURN.select(day, outcome.alias("outcome"), count), dataset, since
         )
         query = query.where(is_failed | (TURN.answer != ""))
-        counts = defaultdict[date, Counter[Outcome]](Counter)
+        counts = defaultdict[date, Counter[QuestionOutcome]](Counter)
         for at, name, number in self.db.tuples(
             query.group_by(SQL("day"), SQL("outcome"))
         ):
-            counts[date.fromisoformat(at)][Outcome(name)] = int(number)
+            counts[date.fromisoformat(at)][QuestionOutcome(name)] = int(number)
         return counts
 
     def list_unanswered(
@@ -261,7 +263,7 @@ class QuestionStatistics(Repository):
 
     def list_asked_lately(
         self, now: datetime, settings: DatasetSpec, limit: int = MAX_READ
-    ) -> list[Question]:
+    ) -> list[EvaluationQuestion]:
         """Return what people asked a dataset in the last month, as questions to a model."""
         since = (now - timedelta(days=_ASKED_DAYS)).date()
         return [
@@ -410,7 +412,7 @@ def _is_rated() -> Any:
     return RATING.turn_id == TURN.id
 
 
-class Outcome(StrEnum):
+class QuestionOutcome(StrEnum):
     """What a question to a model came to; offered: taught questions, in place of an answer."""
 
     ANSWERED = "answered"

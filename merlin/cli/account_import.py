@@ -11,7 +11,7 @@ from dataclasses import asdict
 import yaml
 
 from merlin.app import account_import as act, changes
-from merlin.app.account_import import COUNTS, Account, FilePlan
+from merlin.app.account_import import COUNTS, AccountContents, FilePlan
 from merlin.app.changes import DatasetFiles
 from merlin.cli import language
 from merlin.cli.daemon_requests import POLL_S
@@ -109,7 +109,7 @@ def _take(session: EditSession, plans: Iterable[FilePlan]) -> list[FilePlan]:
     return done
 
 
-def _show_account(account: Account) -> None:
+def _show_account(account: AccountContents) -> None:
     if account.refusal:
         print_message("import-no-jobs", reason=str(account.refusal))
     ends = {card.model_id: card.shutdown_date for card in account.models}
@@ -129,7 +129,7 @@ def _show_account(account: Account) -> None:
         print_table([f"col-{name}" for name in headings], rows)
 
 
-def _show_plans(account: Account, plans: Sequence[FilePlan]) -> None:
+def _show_plans(account: AccountContents, plans: Sequence[FilePlan]) -> None:
     """Print what each file brings, and the hyper-parameters of the newest job for a recipe."""
     rows = []
     for plan in plans:
@@ -147,7 +147,7 @@ def _show_plans(account: Account, plans: Sequence[FilePlan]) -> None:
         sys.stdout.flush()
 
 
-def _to_json(account: Account, plans: Iterable[FilePlan]) -> dict[str, object]:
+def _to_json(account: AccountContents, plans: Iterable[FilePlan]) -> dict[str, object]:
     return {
         "provider": account.provider,
         "files": [

@@ -11,7 +11,7 @@ import typer
 
 from merlin.app import distil as act
 from merlin.app.context import Context
-from merlin.app.distil import CallPlan, DistilPlan, DistilReport, Passage
+from merlin.app.distil import CallPlan, DistilPlan, DistilReport, SourceText
 from merlin.cli import language
 from merlin.cli.edit_session import edit_session
 from merlin.cli.import_export import read_file
@@ -121,7 +121,7 @@ def ask(
         print_message("distil-over-budget")
 
 
-def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:
+def _read_question_file(origin: str, file: Path | None) -> list[SourceText] | None:
     """Return the questions of the file, or None for materials. Raises ConfigError, Refused."""
     if (origin == "questions") != (file is not None):
         raise ConfigError("questions need a file, materials none", "distil-file")

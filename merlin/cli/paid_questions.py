@@ -13,7 +13,7 @@ from merlin.cli.output import print_message, show_progress
 from merlin.config import Config, require_provider
 from merlin.core.i18n import text
 from merlin.core.money import Cost, format_cost
-from merlin.training.ask_many import Query, ask_many, estimate
+from merlin.training.ask_many import ModelQuery, ask_many, estimate
 from merlin.wiring.providers import model_client
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def ask_all(
             answers: dict[str, Answer] = {}
 
             def keep(
-                query: Query, answer: Answer, answers: dict[str, Answer] = answers
+                query: ModelQuery, answer: Answer, answers: dict[str, Answer] = answers
             ) -> None:
                 answers[query.key] = answer
                 advance()

@@ -14,7 +14,7 @@ from merlin.cli.output import Column, print_list, print_message, translate_word
 from merlin.core.i18n import text
 
 if TYPE_CHECKING:
-    from merlin.cli.provider_checks import Outcome
+    from merlin.cli.provider_checks import CheckOutcome
 
 FAMILY = "provider-test"
 
@@ -58,7 +58,7 @@ def probe(
     )
     numbers = count(1)
 
-    def report(outcome: Outcome) -> None:
+    def report(outcome: CheckOutcome) -> None:
         result = translate_word(f"{FAMILY}-result", outcome.result)
         number = next(numbers)
         total = len(names)
@@ -76,7 +76,7 @@ def probe(
         raise typer.Exit(1)
 
 
-def _show(outcomes: Sequence[Outcome], json: bool) -> None:
+def _show(outcomes: Sequence[CheckOutcome], json: bool) -> None:
     print_list(
         [
             {

@@ -40,7 +40,7 @@ from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from merlin.training.jobs import FINAL, JobState, state_of
 from merlin.training.models import AppliedProof
 from merlin.training.prove import SHORT, compare_with_base
-from merlin.training.scores import Question
+from merlin.training.scores import EvaluationQuestion
 
 PASSED = "passed"
 FAILED = "failed"
@@ -85,7 +85,7 @@ class Missing(Deviation):
     result = MISSING
 
 
-class Outcome(NamedTuple):
+class CheckOutcome(NamedTuple):
     """The result of one check; `key` is the Fluent key of its detail, "" if there is none."""
 
     name: str
@@ -323,7 +323,7 @@ def _compare_with_base(server: Server) -> None:
     client = OpenAIModelClient(server.base_url, server.key, SHORT)
     server.cleanup.append(client.close)
     questions = [
-        Question("", (Message("user", question),), answer)
+        EvaluationQuestion("", (Message("user", question),), answer)
         for question, answer in _list_taught(_FEW)
     ]
     try:
@@ -380,14 +380,16 @@ CHAT_CHECKS = tuple(CHECKS)[:5]
 
 
 def run_checks(
-    server: Server, names: Sequence[str], report: Callable[[Outcome], object]
-) -> list[Outcome]:
+    server: Server, names: Sequence[str], report: Callable[[CheckOutcome], object]
+) -> list[CheckOutcome]:
     """Run the checks in order; call `report` with every outcome, and return all of them."""
-    results: dict[str, Outcome] = {}
+    results: dict[str, CheckOutcome] = {}
     for name in names:
         act, needed = CHECKS[name]
         if needed and (result := results[needed].result) != PASSED:
-            outcome = Outcome(name, result, "provider-test-needs", {"name": needed})
+            outcome = CheckOutcome(
+                name, result, "provider-test-needs", {"name": needed}
+            )
         else:
             outcome = _run_check(server, name, act)
         results[name] = outcome
@@ -395,18 +397,20 @@ def run_checks(
     return list(results.values())
 
 
-def _run_check(server: Server, name: str, act: Callable[[Server], None]) -> Outcome:
+def _run_check(
+    server: Server, name: str, act: Callable[[Server], None]
+) -> CheckOutcome:
     try:
         act(server)
     except Deviation as error:
-        return Outcome(name, error.result, error.key, error.arguments)
+        return CheckOutcome(name, error.result, error.key, error.arguments)
     except ProviderError as error:
         is_absent = error.status in _ABSENT or error.code == UNSUPPORTED
         result = MISSING if is_absent and not isinstance(error, ModelGone) else FAILED
-        return Outcome(
+        return CheckOutcome(
             name, result, "provider-test-error", {"words": _to_printable(error)}
         )
-    return Outcome(name)
+    return CheckOutcome(name)
 
 
 def _require(condition: object, name: str, found: object, wanted: object) -> None:

@@ -102,7 +102,7 @@ class BoundedHttp(HttpToolsProtocol):
         return now - self.waits_since > (HEAD_S if self._is_in_head else body_s)
 
 
-class Server(uvicorn.Server):
+class HttpServer(uvicorn.Server):
     """uvicorn that reports when it is ready, leaves signals to us and ends late connections."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], object]) -> None:

@@ -39,7 +39,7 @@ from merlin.dataset.spec import (
 from merlin.dataset.split import FEWEST, split
 from merlin.dataset.test_plan import plan_test
 from merlin.dataset.yaml_io import decode_text
-from merlin.git.source import TOO_MANY, BlobReader, Entry
+from merlin.git.source import TOO_MANY, BlobReader, TreeEntry
 
 ADVISED = 50  # the recommended minimum (OpenAI SFT guide)
 
@@ -117,7 +117,7 @@ class CheckedDataset:
 
 def check(
     name: str,
-    entries: Sequence[Entry],
+    entries: Sequence[TreeEntry],
     read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
     parsed: ParsedFiles | None = None,
@@ -170,7 +170,7 @@ def check(
 
 
 def check_settings(
-    name: str, entries: Sequence[Entry], read: BlobReader
+    name: str, entries: Sequence[TreeEntry], read: BlobReader
 ) -> CheckedDataset:
     """Check dataset.yaml and course.yaml only, without examples."""
     if TOO_MANY in entries[:1]:
@@ -205,13 +205,13 @@ def _find_broken_texts(layout: Layout, read: BlobReader) -> Iterator[Finding]:
 
 
 def _parse_files(
-    entries: Sequence[Entry],
+    entries: Sequence[TreeEntry],
     read: BlobReader,
     settings: ParseSettings,
     known: ParsedFiles,
 ) -> list[ParsedFile]:
     """Return the parsed files, with a finding for each that cannot be read."""
-    missing: dict[str, list[Entry]] = {}
+    missing: dict[str, list[TreeEntry]] = {}
     for entry in entries:
         if (entry.path, entry.blob, settings) not in known:
             missing.setdefault(entry.blob, []).append(entry)
@@ -227,7 +227,7 @@ def _parse_files(
     ]
 
 
-def _parse(settings: ParseSettings, entry: Entry, content: bytes) -> ParsedFile:
+def _parse(settings: ParseSettings, entry: TreeEntry, content: bytes) -> ParsedFile:
     """Return a file parsed for a recipe."""
     example, findings = read_example(content)
     if example is not None:

@@ -50,7 +50,7 @@ from merlin.db.tables import (
     WAKE,
 )
 from merlin.db.values import RowMap
-from merlin.git.source import EXECUTABLE, FILE, Entry, blob_id
+from merlin.git.source import EXECUTABLE, FILE, TreeEntry, blob_id
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -107,7 +107,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     return bool(changed or deleted)
 
 
-def _is_shown(entry: Entry) -> bool:
+def _is_shown(entry: TreeEntry) -> bool:
     return entry.mode in (FILE, EXECUTABLE) and entry.size <= MAX_FILE_BYTES
 
 

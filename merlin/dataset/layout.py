@@ -19,7 +19,7 @@ from itertools import accumulate
 from merlin.core.names import MAX_NAME_BYTES, PLAIN_NAME, suggest_name
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, too_large_finding
-from merlin.git.source import EXECUTABLE, FILE, GITLINK, MAX_LISTED, SYMLINK, Entry
+from merlin.git.source import EXECUTABLE, FILE, GITLINK, MAX_LISTED, SYMLINK, TreeEntry
 
 # Of all examples together.
 MAX_EXAMPLES = 100_000
@@ -95,16 +95,16 @@ class Layout:
     pairs of the original path and its finding.
     """
 
-    dataset: Entry | None = None
-    course: Entry | None = None
-    examples: list[Entry] = field(default_factory=list)
-    materials: dict[str, Entry] = field(default_factory=dict)
-    rejected: list[Entry] = field(default_factory=list)
+    dataset: TreeEntry | None = None
+    course: TreeEntry | None = None
+    examples: list[TreeEntry] = field(default_factory=list)
+    materials: dict[str, TreeEntry] = field(default_factory=dict)
+    rejected: list[TreeEntry] = field(default_factory=list)
     beyond: int = 0
     findings: list[tuple[str, Finding]] = field(default_factory=list)
 
 
-def read_layout(entries: Sequence[Entry]) -> Layout:
+def read_layout(entries: Sequence[TreeEntry]) -> Layout:
     """Classify the entries; every unusable file is counted or has a finding."""
     layout = Layout()
     for entry in sorted(entries, key=lambda entry: entry.path):
@@ -118,7 +118,7 @@ def read_layout(entries: Sequence[Entry]) -> Layout:
     return layout
 
 
-def _add_example(entry: Entry, layout: Layout) -> None:
+def _add_example(entry: TreeEntry, layout: Layout) -> None:
     finding = _find_entry_error(entry) or _find_name_error(entry)
     if finding:
         layout.rejected.append(entry)
@@ -127,7 +127,7 @@ def _add_example(entry: Entry, layout: Layout) -> None:
     layout.examples.append(entry)
 
 
-def _add_other(entry: Entry, layout: Layout) -> None:
+def _add_other(entry: TreeEntry, layout: Layout) -> None:
     finding = _find_entry_error(entry)
     if finding:
         layout.findings.append((entry.path, finding))
@@ -150,7 +150,7 @@ def _add_other(entry: Entry, layout: Layout) -> None:
         layout.findings.append((entry.path, finding))
 
 
-def _find_entry_error(entry: Entry) -> Finding | None:
+def _find_entry_error(entry: TreeEntry) -> Finding | None:
     """Return the finding about an entry that cannot be read, None for a readable file."""
     if entry.mode not in (FILE, EXECUTABLE):
         return _entry_finding(entry, "not-a-file", kind=_KINDS.get(entry.mode, "other"))
@@ -159,7 +159,7 @@ def _find_entry_error(entry: Entry) -> Finding | None:
     return None
 
 
-def _find_name_error(entry: Entry) -> Finding | None:
+def _find_name_error(entry: TreeEntry) -> Finding | None:
     if len(entry.path) <= MAX_NAME_BYTES and _PLAIN_PATH.fullmatch(entry.path):
         return None
     proposed = _propose_path(entry.path)
@@ -213,6 +213,9 @@ def too_many_files_finding(count: int, size: int) -> Finding:
 
 
 def _entry_finding(
-    entry: Entry, rule: str, severity: Severity = Severity.ERROR, **arguments: str | int
+    entry: TreeEntry,
+    rule: str,
+    severity: Severity = Severity.ERROR,
+    **arguments: str | int,
 ) -> Finding:
     return Finding("", 1, 1, rule, severity, arguments).at(entry.path)

@@ -21,7 +21,7 @@ from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.lint import PERSONAL
-from merlin.git.source import FILE, BlobReader, Entry
+from merlin.git.source import FILE, BlobReader, TreeEntry
 
 _NO_TEXT = b"\xff"  # invalid UTF-8 for the checker, as in the file itself
 
@@ -144,9 +144,10 @@ def _contents(files: Sequence[FileText]) -> dict[str, tuple[str, bytes]]:
     }
 
 
-def _entries(files: Mapping[str, tuple[str, bytes]]) -> list[Entry]:
+def _entries(files: Mapping[str, tuple[str, bytes]]) -> list[TreeEntry]:
     return [
-        Entry(path, blob, FILE, len(content)) for path, (blob, content) in files.items()
+        TreeEntry(path, blob, FILE, len(content))
+        for path, (blob, content) in files.items()
     ]
 
 

@@ -19,7 +19,7 @@ from merlin.git.source import (
     SYMLINK,
     TOO_MANY,
     BlobReader,
-    Entry,
+    TreeEntry,
 )
 
 HOME = "datasets"
@@ -101,16 +101,16 @@ def _find_containing(path: Path) -> Folder | None:
     return None
 
 
-def work_tree(folder: Path) -> tuple[list[Entry], BlobReader]:
+def work_tree(folder: Path) -> tuple[list[TreeEntry], BlobReader]:
     """Return the entries below `folder`, and a function that yields (blob, bytes) of given blobs.
 
     A number takes the place of git's id, so each file is read only once. Files larger than
     `MAX_FILE_BYTES` are listed, but not read.
     """
     if folder.is_symlink():
-        return [Entry("", "", SYMLINK, 0)], lambda _: iter(())
+        return [TreeEntry("", "", SYMLINK, 0)], lambda _: iter(())
     # Strings, because creating a Path for each file takes as long as reading it.
-    entries = list[Entry]()
+    entries = list[TreeEntry]()
     places = dict[str, str]()
     root = os.path.join(folder, "")  # noqa: PTH118
     for path, file_stat in _files_below(str(folder)):
@@ -121,7 +121,7 @@ def work_tree(folder: Path) -> tuple[list[Entry], BlobReader]:
         blob = str(len(entries)) if small else ""
         places[blob] = path
         relative = path.removeprefix(root).replace(os.sep, "/")
-        entries.append(Entry(relative, blob, mode, file_stat.st_size))
+        entries.append(TreeEntry(relative, blob, mode, file_stat.st_size))
     return entries, lambda blobs: ((blob, _read(places[blob])) for blob in blobs)
 
 

@@ -10,7 +10,7 @@ from merlin.db.values import RowMap
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One entry of the audit log.
 
     `by` is "user:<Telegram id>" or "cli:<login>"; `action` is a short constant such as
@@ -43,7 +43,7 @@ class Audit(Repository):
         arguments: Mapping[str, object] | None = None,
     ) -> None:
         """Add one entry; `arguments` are JSON values."""
-        entry = Entry(self._clock(), by, action, target, arguments or {})
+        entry = AuditEntry(self._clock(), by, action, target, arguments or {})
         self.db.add(AUDIT, _ENTRIES.write(entry, but=("id",)))
 
     def list_newest(
@@ -52,7 +52,7 @@ class Audit(Repository):
         target: str | None = None,
         by: str | None = None,
         before: int = 0,
-    ) -> list[Entry]:
+    ) -> list[AuditEntry]:
         """Return entries, newest first: of one target, by one author, below an id."""
         entries = AUDIT.select().order_by(AUDIT.id.desc()).limit(limit)
         if target is not None:
@@ -64,4 +64,4 @@ class Audit(Repository):
         return _ENTRIES.read_all(self.db, entries)
 
 
-_ENTRIES = RowMap(Entry, columns={"by": "by_whom"})
+_ENTRIES = RowMap(AuditEntry, columns={"by": "by_whom"})

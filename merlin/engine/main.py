@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from merlin import __version__
 from merlin.config.engine import EngineSettings
 from merlin.core import server
-from merlin.core.connections import BoundedHttp, Server, tls_context
+from merlin.core.connections import BoundedHttp, HttpServer, tls_context
 from merlin.core.durable_files import is_disk_full
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
@@ -88,7 +88,7 @@ def serve_on(
         watching = server.notify_watchdog(still_alive, lambda: engine.work.is_alive)
         watchdog = asyncio.create_task(watching)
         try:
-            await Server(config, on_ready).serve([listener])
+            await HttpServer(config, on_ready).serve([listener])
         finally:
             watchdog.cancel()
             await engine.close()

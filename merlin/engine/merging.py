@@ -26,7 +26,7 @@ _LEAST_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LayerUpdate:
     """What an adapter adds to a layer: `scale` times the product of `up` and `down`."""
 
     down: Any
@@ -61,7 +61,7 @@ def merge(base: Path, adapter: Path, folder: Path) -> None:
             shutil.copy(path, folder)
 
 
-def read_changes(adapter: Path) -> Mapping[str, Change]:
+def read_changes(adapter: Path) -> Mapping[str, LayerUpdate]:
     """Return the changes of an adapter in PEFT's layout, by the names of layers in the base."""
     config = json.loads((adapter / "adapter_config.json").read_bytes())
     odd = ("use_dora", "use_rslora", "rank_pattern", "alpha_pattern", "modules_to_save")
@@ -70,7 +70,7 @@ def read_changes(adapter: Path) -> Mapping[str, Change]:
     tensors = load_file(adapter / "adapter_model.safetensors")
     scale = config["lora_alpha"] / config["r"]
     return {
-        _shorten(name.replace(".lora_A.", ".")): Change(
+        _shorten(name.replace(".lora_A.", ".")): LayerUpdate(
             down, tensors[name.replace(".lora_A.", ".lora_B.")], scale
         )
         for name, down in tensors.items()
@@ -87,7 +87,7 @@ def _list_tensors(path: Path) -> list[str]:
         return list(file.keys())
 
 
-def _merge_file(path: Path, changes: Mapping[str, Change], to: Path) -> None:
+def _merge_file(path: Path, changes: Mapping[str, LayerUpdate], to: Path) -> None:
     tensors = load_file(path)
     for name, weight in tensors.items():
         change = changes.get(_shorten(name))

@@ -43,7 +43,7 @@ from merlin.git.mirror import (
     lock_mirror,
 )
 from merlin.git.server_answers import find_meaning
-from merlin.git.source import EMPTY_TREE, GITLINK, TOO_MANY, TREE, Commit, Entry
+from merlin.git.source import EMPTY_TREE, GITLINK, TOO_MANY, TREE, Commit, TreeEntry
 
 if TYPE_CHECKING:
     from git import Git
@@ -401,7 +401,7 @@ class GitSource:
             known = self._trees[commit] = dict(sorted(trees.items()))
         return known
 
-    def entries(self, commit: str, dataset: str) -> list[Entry]:
+    def entries(self, commit: str, dataset: str) -> list[TreeEntry]:
         """Return all files of a dataset's folder, ordered by path; of too many only `TOO_MANY`."""
         tree = self.dataset_trees(commit).get(dataset)
         if tree is None:
@@ -411,7 +411,7 @@ class GitSource:
         with self._reading():
             try:
                 entries = [
-                    Entry(path, blob, intern(mode), 0 if size == "-" else int(size))
+                    TreeEntry(path, blob, intern(mode), 0 if size == "-" else int(size))
                     for (mode, kind, blob, size), path in listed
                     if kind != "tree"
                 ]

@@ -25,7 +25,7 @@ MAX_LISTED_BYTES = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """One leaf of a dataset's tree.
 
     `path` is relative to the dataset's folder and "/"-separated (`examples/face/fixation.yaml`);
@@ -41,7 +41,7 @@ class Entry:
 
 
 # In place of the files of a dataset whose folder has more than `MAX_LISTED`.
-TOO_MANY = Entry("", "", "", 0)
+TOO_MANY = TreeEntry("", "", "", 0)
 
 # Yields (blob, bytes) of the given blobs, in their order.
 BlobReader = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]

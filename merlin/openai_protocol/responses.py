@@ -24,7 +24,7 @@ def event(body: Mapping[str, object]) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatAnswer:
+class ChatResponse:
     """One answer as a completion or a stream of chunks.
 
     `model` is the name in the request. An empty `fingerprint` is omitted, because it must not be

@@ -127,7 +127,7 @@ def _connection_error(
     return unsure(f"the connection to the provider broke: {text}", reason="broken")
 
 
-class Account:
+class ProviderAccount:
     """One account at one server, with the package's client, which is made at the first call."""
 
     def __init__(
@@ -213,7 +213,7 @@ def read_pages(ask: Callable[..., Any]) -> Iterator[list[Json]]:
 _IDLE_CONNECTIONS = 4
 
 
-class OpenAIModelClient(Account):
+class OpenAIModelClient(ProviderAccount):
     """A client for complete (not streamed) answers of one account at one server."""
 
     def __init__(
@@ -292,7 +292,7 @@ _LONG_AGO = datetime.fromtimestamp(0, UTC)
 T = TypeVar("T")
 
 
-class OpenAIProvider(Account):
+class OpenAIProvider(ProviderAccount):
     """Files, jobs and models of one account at one server.
 
     Every method raises ProviderError if a retry is useless, ProviderBusy if a retry may succeed,

@@ -58,7 +58,7 @@ class Gateway(StrEnum):
     YOOKASSA = "yookassa"
 
 
-class Status(StrEnum):
+class PaymentStatus(StrEnum):
     """YooKassa's payment statuses; UNKNOWN is any other value."""
 
     PENDING = "pending"
@@ -67,7 +67,7 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
     @classmethod
-    def _missing_(cls, value: object) -> Status:  # noqa: ARG003 - the enum's hook
+    def _missing_(cls, value: object) -> PaymentStatus:  # noqa: ARG003 - the enum's hook
         return cls.UNKNOWN
 
 
@@ -110,7 +110,7 @@ class GatewayPayment:
     """
 
     outside_id: str
-    status: Status
+    status: PaymentStatus
     is_paid: bool
     amount: Amount
     is_test: bool

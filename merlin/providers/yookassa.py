@@ -38,8 +38,8 @@ from merlin.providers.payments import (
     GatewayPayment,
     GatewayRefund,
     PaymentRequest,
+    PaymentStatus,
     RefundRequest,
-    Status,
     normalise_contact,
 )
 
@@ -125,7 +125,7 @@ def parse_payment(body: Body) -> GatewayPayment:
     pay_url = get_text(get_object(body, "confirmation"), "confirmation_url")
     return GatewayPayment(
         outside_id=_read_id(body.get("id")),
-        status=Status(get_text(body, "status")),
+        status=PaymentStatus(get_text(body, "status")),
         is_paid=body.get("paid") is True,
         amount=_read_amount(body.get("amount")),
         is_test=body.get("test") is True,

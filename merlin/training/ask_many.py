@@ -25,7 +25,7 @@ MAX_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class ModelQuery:
     """A conversation to continue; `key` is the caller's, `expected` is the token estimate."""
 
     key: str
@@ -59,10 +59,10 @@ class AskReport:
 
     def add(
         self,
-        query: Query,
+        query: ModelQuery,
         asked: Future[Answer],
         price: Price | None,
-        keep: Callable[[Query, Answer], None],
+        keep: Callable[[ModelQuery, Answer], None],
     ) -> None:
         """Count an outcome and pass an answer to `keep`; an empty answer fails, but is paid for.
 
@@ -105,7 +105,7 @@ def may_be_paid(failure: ProviderError) -> bool:
     return isinstance(failure, ProviderUnknown) and not failure.status
 
 
-def estimate(price: Price, queries: Iterable[Query]) -> int:
+def estimate(price: Price, queries: Iterable[ModelQuery]) -> int:
     """Return the maximum cost of all queries in millionths."""
     return sum(query.cost(price) for query in queries)
 
@@ -113,8 +113,8 @@ def estimate(price: Price, queries: Iterable[Query]) -> int:
 def ask_many(
     client: ModelClient,
     model_id: str,
-    queries: Iterable[Query],
-    keep: Callable[[Query, Answer], None],
+    queries: Iterable[ModelQuery],
+    keep: Callable[[ModelQuery, Answer], None],
     *,
     price: Price | None = None,
     budget_micro: int | None = None,
@@ -130,7 +130,7 @@ def ask_many(
     interruption.
     """
     pending = deque(queries)
-    running = dict[Future[Answer], Query]()
+    running = dict[Future[Answer], ModelQuery]()
     report = AskReport()
     is_stopped = threading.Event()
 
@@ -172,7 +172,7 @@ def ask_many(
 def _ask(
     client: ModelClient,
     model_id: str,
-    query: Query,
+    query: ModelQuery,
     price: Price | None,
     waits_s: Sequence[float],
     is_stopped: threading.Event,

@@ -19,7 +19,7 @@ from merlin.core.messages import Message
 from merlin.core.opposites import split_content
 from merlin.core.vocabulary import fold
 from merlin.dataset.test_plan import MAX_UNRELATED
-from merlin.training.scores import Question, QuestionKind
+from merlin.training.scores import EvaluationQuestion, QuestionKind
 
 _SIGNS = re.compile(r"[^\w\s]+")
 _CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
@@ -27,7 +27,7 @@ _CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 _LONG_WORD = re.compile(r"[^\W\d_]{7,}")
 
 
-def disguise(question: Question) -> Question:
+def disguise(question: EvaluationQuestion) -> EvaluationQuestion:
     """Return a taught question in other words that mean the same."""
     *before, asked = question.messages
     number = hashlib.sha256(fold(asked.content).encode()).digest()[0]
@@ -39,7 +39,7 @@ def disguise(question: Question) -> Question:
     )
 
 
-def list_unrelated(taught: Iterable[str], system: str) -> list[Question]:
+def list_unrelated(taught: Iterable[str], system: str) -> list[EvaluationQuestion]:
     """Return questions that a model must decline, as none of their words is in a taught one."""
     known = set[str]()
     asked = list[str]()
@@ -54,7 +54,7 @@ def list_unrelated(taught: Iterable[str], system: str) -> list[Question]:
     ][:MAX_UNRELATED]
     instructions = (Message("system", system),) if system else ()
     return [
-        Question(
+        EvaluationQuestion(
             f"{number}",
             (*instructions, Message("user", text)),
             "",

@@ -26,7 +26,7 @@ from merlin.training.models import (
     proof_of,
 )
 from merlin.training.scores import (
-    Question,
+    EvaluationQuestion,
     QuestionKind,
     is_right,
     question_digest,
@@ -62,7 +62,7 @@ class AnswerChange(StrEnum):
 class JudgedAnswer:
     """A stored answer to a test question, with its kind."""
 
-    question: Question
+    question: EvaluationQuestion
     answer: Answer
     kind: AnswerKind
 
@@ -267,7 +267,7 @@ def judge_base(
     ]
 
 
-def classify_answer(answer: Answer, question: Question) -> AnswerKind:
+def classify_answer(answer: Answer, question: EvaluationQuestion) -> AnswerKind:
     """Return the kind of an answer to a question."""
     is_refused = answer.known is False or is_refusal(answer.text)
     if question.kind is QuestionKind.UNRELATED:

@@ -45,7 +45,7 @@ from merlin.training.models import (
     revoked_builds,
     select_models,
 )
-from merlin.training.policy import Decision, Step, decide, month_start
+from merlin.training.policy import Decision, NextStep, decide, month_start
 
 _LOST = (JobState.FAILED, JobState.CANCELLED)
 
@@ -112,7 +112,7 @@ def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision |
     most = launches.max_active(job.provider)
     if refused is None and active >= most:
         values = {"provider": job.provider, "count": active, "limit": most}
-        refused = Decision(Step.WAIT, "launch-full", values)
+        refused = Decision(NextStep.WAIT, "launch-full", values)
     return refused
 
 
@@ -128,7 +128,7 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     if refused is None and launches.is_forbidden(job.provider):
         # Automatic launches only: a manual one asks the provider again.
         values = {"provider": job.provider, "dataset": job.dataset}
-        refused = Decision(Step.HOLD, "held-forbidden", values)
+        refused = Decision(NextStep.HOLD, "held-forbidden", values)
     decision = decide(
         spec.launch,
         waiting,
@@ -139,9 +139,9 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
         refusal=refused,
         quiet_s=launches.config.daemon.quiet_s,
     )
-    if decision.step is Step.LAUNCH:
+    if decision.step is NextStep.LAUNCH:
         return launches.start(newest, job, older)
-    if decision.step is Step.WAIT:
+    if decision.step is NextStep.WAIT:
         # The other commits of a burst are kept: they give its start time.
         older = [verdict for verdict in older if verdict.status is VerdictStatus.HELD]
     if decision.reason != newest.reason or older:
@@ -183,9 +183,9 @@ def _plan(launches: Launches, verdict: Verdict, spec: DatasetSpec, attempt: int)
 def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
     """Return a hold if consent, the recipe, the base's sunset or the budget forbids the job."""
     if launches.is_revoked(verdict):
-        return Decision(Step.HOLD, "held-revoked")
+        return Decision(NextStep.HOLD, "held-revoked")
     if job.provider not in launches.sunsets:
-        return Decision(Step.HOLD, "held-no-provider", {"provider": job.provider})
+        return Decision(NextStep.HOLD, "held-no-provider", {"provider": job.provider})
     base = job.recipe.base_model
     now = launches.clock()
     bad = policy.refuse_recipe(job.recipe)
@@ -415,7 +415,9 @@ class Launches(Repository):
         """Store why the verdict waits (status held for HOLD, built for WAIT); supersede `older`."""
         at = self.clock()
         status = (
-            VerdictStatus.HELD if decision.step is Step.HOLD else VerdictStatus.BUILT
+            VerdictStatus.HELD
+            if decision.step is NextStep.HOLD
+            else VerdictStatus.BUILT
         )
         mine = verdict_condition(verdict.commit, verdict.dataset)
         why = {

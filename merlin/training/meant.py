@@ -11,7 +11,7 @@ from merlin.dataset.example import normalise
 from merlin.db.database import Database
 from merlin.providers.base import Answer
 from merlin.training.models import Model
-from merlin.training.scores import Question, is_right
+from merlin.training.scores import EvaluationQuestion, is_right
 from merlin.training.test_questions import read_taught
 
 # The answers that are taught no more, in normal form, and those in their place.
@@ -19,7 +19,11 @@ MeantChanges = Mapping[str, Sequence[str]]
 
 
 def is_meant(
-    meant: MeantChanges, question: Question, answer: Answer, *, is_refused: bool
+    meant: MeantChanges,
+    question: EvaluationQuestion,
+    answer: Answer,
+    *,
+    is_refused: bool,
 ) -> bool:
     """Return whether an answer is what the commits put in the place of the expected one.
 
@@ -38,7 +42,9 @@ def read_meant(db: Database, live: Model, new: Model) -> MeantChanges:
     return find_meant(read_taught(db, live.build_id), read_taught(db, new.build_id))
 
 
-def find_meant(before: Iterable[Question], now: Sequence[Question]) -> MeantChanges:
+def find_meant(
+    before: Iterable[EvaluationQuestion], now: Sequence[EvaluationQuestion]
+) -> MeantChanges:
     """Return what changed between taught questions; an example keeps its file or its question."""
     taught = {normalise(question.reference) for question in now}
     in_file = {question.example_id: question.reference for question in now}
@@ -55,5 +61,5 @@ def find_meant(before: Iterable[Question], now: Sequence[Question]) -> MeantChan
     return replaced
 
 
-def _ask(question: Question) -> str:
+def _ask(question: EvaluationQuestion) -> str:
     return normalise(question.messages[-1].content)

@@ -56,7 +56,7 @@ from merlin.db.values import (
     storable_text,
 )
 from merlin.providers.base import Answer
-from merlin.training.scores import Evaluation, Question, questions_of
+from merlin.training.scores import Evaluation, EvaluationQuestion, questions_of
 
 # Maximum pause between two probes of a model.
 MAX_WAIT_S = 600.0
@@ -357,7 +357,9 @@ def read_conversations(db: Database, build_id: int, split: str) -> Conversations
     return [(row["example_id"], read_messages(row["messages"])) for row in rows]
 
 
-def read_questions(db: Database, build_id: int, split: str = TEST) -> list[Question]:
+def read_questions(
+    db: Database, build_id: int, split: str = TEST
+) -> list[EvaluationQuestion]:
     """Return a build's test questions with their reference answers, or those of another split."""
     return questions_of(read_conversations(db, build_id, split))
 

@@ -22,7 +22,7 @@ MAX_QUIET_TIME = timedelta(minutes=15)
 MIN_LIFETIME_DAYS = 30
 
 
-class Step(StrEnum):
+class NextStep(StrEnum):
     """What to do with a waiting verdict."""
 
     LAUNCH = "launch"
@@ -34,7 +34,7 @@ class Step(StrEnum):
 class Decision:
     """The decision, and why not at once: a Fluent key with arguments."""
 
-    step: Step
+    step: NextStep
     reason: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
 
@@ -69,22 +69,22 @@ def decide(
     until = min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
     if is_waiting(until, now, quiet) and not is_requested:
         return Decision(
-            Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())}
+            NextStep.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())}
         )
     if slots_free < 1:
-        return Decision(Step.WAIT, "held-slots")
-    return Decision(Step.LAUNCH)
+        return Decision(NextStep.WAIT, "held-slots")
+    return Decision(NextStep.LAUNCH)
 
 
 def _hold(rule: LaunchRule, newest: Verdict, new_examples: int) -> Decision | None:
     if "[skip train]" in newest.message:
-        return Decision(Step.HOLD, "held-skip")
+        return Decision(NextStep.HOLD, "held-skip")
     if rule.mode != "auto":
-        return Decision(Step.HOLD, f"held-{rule.mode}")
+        return Decision(NextStep.HOLD, f"held-{rule.mode}")
     # One means any change: a deleted example or another recipe counts, too.
     if rule.min_new > 1 and new_examples < rule.min_new:
         return Decision(
-            Step.HOLD, "held-few-new", {"new": new_examples, "needed": rule.min_new}
+            NextStep.HOLD, "held-few-new", {"new": new_examples, "needed": rule.min_new}
         )
     return None
 
@@ -140,7 +140,7 @@ def find_budget_refusal(
     """
     if price_micro is None:
         has_cap = caps.per_job_micro is not None or caps.per_month_micro is not None
-        return Decision(Step.HOLD, "held-no-price") if has_cap else None
+        return Decision(NextStep.HOLD, "held-no-price") if has_cap else None
     job = caps.per_job_micro
     month = caps.per_month_micro
     if job is not None and price_micro > job:
@@ -152,7 +152,7 @@ def find_budget_refusal(
     else:
         return None
     values = {name: cost_argument(micro, currency) for name, micro in amounts.items()}
-    return Decision(Step.HOLD, key, values)
+    return Decision(NextStep.HOLD, key, values)
 
 
 def refuse_expiring_base(
@@ -163,20 +163,20 @@ def refuse_expiring_base(
         return None
     days = (sunset - today).days
     values = {"model": base_model, "date": sunset.isoformat(), "days": days}
-    return Decision(Step.HOLD, "held-sunset" if days > 0 else "held-dark", values)
+    return Decision(NextStep.HOLD, "held-sunset" if days > 0 else "held-dark", values)
 
 
 def refuse_recipe(recipe: Recipe) -> Decision | None:
     """Return a hold for a recipe that every provider would refuse, else None."""
     if recipe.method == DPO and recipe.base_model == RECALL:
-        return Decision(Step.HOLD, "held-no-pairs", {"model": recipe.base_model})
+        return Decision(NextStep.HOLD, "held-no-pairs", {"model": recipe.base_model})
     if recipe.method == KTO and not recipe.is_own_language_model:
-        return Decision(Step.HOLD, "held-no-ratings", {"model": recipe.base_model})
+        return Decision(NextStep.HOLD, "held-no-ratings", {"model": recipe.base_model})
     if recipe.method not in (DPO, KTO) and "beta" in recipe.hyperparameters:
-        return Decision(Step.HOLD, "held-beta", {"method": recipe.method})
+        return Decision(NextStep.HOLD, "held-beta", {"method": recipe.method})
     if "exact_first" in recipe.hyperparameters and not recipe.is_own_language_model:
         values = {"provider": recipe.provider, "model": recipe.base_model}
-        return Decision(Step.HOLD, "held-exact-first", values)
+        return Decision(NextStep.HOLD, "held-exact-first", values)
     return None
 
 

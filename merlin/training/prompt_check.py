@@ -31,7 +31,7 @@ from merlin.dataset.verdicts import require_present_dataset
 from merlin.db.database import Database
 from merlin.db.tables import BUILD, SERVING
 from merlin.providers.base import Answer
-from merlin.training.ask_many import Query
+from merlin.training.ask_many import ModelQuery
 from merlin.training.jobs import Jobs
 from merlin.training.models import (
     Models,
@@ -41,7 +41,7 @@ from merlin.training.models import (
     revoked_builds,
 )
 from merlin.training.promote import serving_rows
-from merlin.training.scores import Question, likeness, score_answers
+from merlin.training.scores import EvaluationQuestion, likeness, score_answers
 
 MIN_RIGHT_SHARE = 0.9  # share of right answers with which a prompt suffices
 MIN_QUESTIONS = SplitRule().min_test
@@ -65,7 +65,7 @@ class VariantQueries:
     provider: str
     model_id: str
     price: Price | None
-    queries: Sequence[Query]
+    queries: Sequence[ModelQuery]
     answers: Mapping[str, Answer] = field(default_factory=dict)
 
 
@@ -79,7 +79,7 @@ class PromptCheck:
 
     build: Build
     base: str
-    questions: Sequence[Question]
+    questions: Sequence[EvaluationQuestion]
     variants: Sequence[VariantQueries]
 
     @property
@@ -195,14 +195,16 @@ def choose_base(config: Config, recipe: Recipe, named: str = "") -> Base:
     return model_pair
 
 
-def _answer(question: Question) -> Message:
+def _answer(question: EvaluationQuestion) -> Message:
     return Message("assistant", question.reference)
 
 
-def _query(question: Question, messages: tuple[Message, ...]) -> Query:
+def _query(question: EvaluationQuestion, messages: tuple[Message, ...]) -> ModelQuery:
     # Answers may be longer than the taught ones; source: `policy.estimate`.
     total = count_messages((*question.messages, _answer(question)))
-    return Query(question.example_id, messages, Usage(count_messages(messages), total))
+    return ModelQuery(
+        question.example_id, messages, Usage(count_messages(messages), total)
+    )
 
 
 def prepend_nearest(
@@ -257,7 +259,7 @@ def compare_variants(
 def _measure(
     variant_queries: VariantQueries,
     answers: Mapping[str, Answer],
-    questions: Sequence[Question],
+    questions: Sequence[EvaluationQuestion],
 ) -> tuple[VariantReport, list[float]]:
     """Return the report of one variant, and the chrF of each of its answers."""
     queries = {query.key: query for query in variant_queries.queries}

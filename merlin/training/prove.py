@@ -36,7 +36,7 @@ from merlin.providers.base import (
     ModelClient,
     check_answering_model,
 )
-from merlin.training.ask_many import Query, ask_many, is_provider_failure
+from merlin.training.ask_many import ModelQuery, ask_many, is_provider_failure
 from merlin.training.jobs import Jobs, TrainingProvider
 from merlin.training.models import (
     MAX_WAIT_S,
@@ -47,7 +47,7 @@ from merlin.training.models import (
     read_questions,
 )
 from merlin.training.policy import MAX_COMPARED
-from merlin.training.scores import Question, is_right, score_answers
+from merlin.training.scores import EvaluationQuestion, is_right, score_answers
 from merlin.training.test_questions import choose_test
 
 log = get_logger(__name__)
@@ -62,7 +62,7 @@ ASKED_OF_BASE = 10
 # Whether asking a base model, named after its provider, is known to cost nothing.
 IsFree = Callable[[str, str], bool]
 # What people asked a dataset lately.
-ListAsked = Callable[[DatasetSpec], Sequence[Question]]
+ListAsked = Callable[[DatasetSpec], Sequence[EvaluationQuestion]]
 
 
 def prove_new(
@@ -147,7 +147,10 @@ def find_applied_proof(rows: Models, client: ModelClient, model: Model) -> Appli
 
 
 def compare_with_base(
-    client: ModelClient, model_id: str, base: str, questions: Sequence[Question]
+    client: ModelClient,
+    model_id: str,
+    base: str,
+    questions: Sequence[EvaluationQuestion],
 ) -> AppliedProof:
     """Ask a model and its base trained questions until one answer differs.
 
@@ -175,7 +178,10 @@ def compare_with_base(
 
 
 def _ask_each(
-    rows: Models, client: ModelClient, model: Model, questions: Sequence[Question]
+    rows: Models,
+    client: ModelClient,
+    model: Model,
+    questions: Sequence[EvaluationQuestion],
 ) -> tuple[dict[str, Answer], ProviderError | None]:
     """Ask the questions that have no stored answer; each answer is stored as it arrives.
 
@@ -185,14 +191,14 @@ def _ask_each(
     """
     answers = rows.answers(model.model_row)
     queue = [
-        Query(question.key, question.messages, NOT_COUNTED)
+        ModelQuery(question.key, question.messages, NOT_COUNTED)
         for question in questions
         if question.key not in answers
     ]
     turn = model.probes % max(len(queue), 1)
     queue = [*queue[turn:], *queue[:turn]]
 
-    def keep(query: Query, answer: Answer) -> None:
+    def keep(query: ModelQuery, answer: Answer) -> None:
         rows.keep_answer(model, query.key, answer)
         kill_point("evaluation.answered")
         answers[query.key] = answer
@@ -211,7 +217,7 @@ def _ask_base(
     rows: Models,
     provider: TrainingProvider,
     model: Model,
-    questions: Sequence[Question],
+    questions: Sequence[EvaluationQuestion],
     is_free: IsFree,
 ) -> None:
     """Store what a first model's base answers, if a gate needs it and asking is free.
@@ -227,12 +233,12 @@ def _ask_base(
     if not is_judged or base == RECALL or not is_free(model.provider, base):
         return
 
-    def keep(query: Query, answer: Answer) -> None:
+    def keep(query: ModelQuery, answer: Answer) -> None:
         rows.keep_base_answer(model, query.key, answer)
 
     answered = rows.base_answers(model.model_row)
     asked = (each for each in questions[:ASKED_OF_BASE] if each.key not in answered)
-    queries = [Query(each.key, each.messages, NOT_COUNTED) for each in asked]
+    queries = [ModelQuery(each.key, each.messages, NOT_COUNTED) for each in asked]
     try:
         ask_many(provider.base_client, base, queries, keep)
     except ProviderError as error:

@@ -48,7 +48,7 @@ class QuestionKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EvaluationQuestion:
     """A question to a model and the reference answer, "" if it has none."""
 
     example_id: str
@@ -84,7 +84,9 @@ class Evaluation:
         return self.questions < SplitRule().least
 
 
-def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
+def question_key(
+    question: EvaluationQuestion,
+) -> tuple[tuple[tuple[str, str], ...], str]:
     """Return the identity of a question across builds: all but the id and system text."""
     messages = (
         (message.role, message.content)
@@ -94,17 +96,17 @@ def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
     return tuple(messages), question.reference
 
 
-def question_digest(question: Question) -> str:
+def question_digest(question: EvaluationQuestion) -> str:
     """Return a digest of a question with its reference answer, independent of the example's id."""
     return hashlib.sha256(dump_json(question_key(question)).encode()).hexdigest()
 
 
 def questions_of(
     conversations: Sequence[tuple[str, tuple[Message, ...]]],
-) -> list[Question]:
+) -> list[EvaluationQuestion]:
     """Return one question for each conversation: all messages before the last, the reference."""
     return [
-        Question(example_id, messages[:-1], messages[-1].content)
+        EvaluationQuestion(example_id, messages[:-1], messages[-1].content)
         for example_id, messages in conversations
         if messages and messages[-1].role == "assistant"
     ]
@@ -211,7 +213,7 @@ def _count_own(text: str, other: str) -> int:
 
 
 def score_answers(
-    answers: Sequence[Answer], questions: Sequence[Question]
+    answers: Sequence[Answer], questions: Sequence[EvaluationQuestion]
 ) -> Evaluation:
     """Return the scores of `answers`, one for each question in the same order.
 

@@ -24,10 +24,15 @@ from merlin.db.tables import BUILD, MODEL, SERVING
 from merlin.db.values import load_json
 from merlin.training.disguise import disguise, list_unrelated
 from merlin.training.models import Model, read_questions
-from merlin.training.scores import Question, QuestionKind, question_digest, question_key
+from merlin.training.scores import (
+    EvaluationQuestion,
+    QuestionKind,
+    question_digest,
+    question_key,
+)
 
 
-def read_test(db: Database, build_id: int) -> list[Question]:
+def read_test(db: Database, build_id: int) -> list[EvaluationQuestion]:
     """Return every question that a build's model can be judged by."""
     taught = read_taught(db, build_id)
     tests = read_questions(db, build_id, TEST)
@@ -35,8 +40,11 @@ def read_test(db: Database, build_id: int) -> list[Question]:
 
 
 def choose_test(
-    db: Database, model: Model, spec: DatasetSpec, asked: Sequence[Question] = ()
-) -> list[Question]:
+    db: Database,
+    model: Model,
+    spec: DatasetSpec,
+    asked: Sequence[EvaluationQuestion] = (),
+) -> list[EvaluationQuestion]:
     """Return the questions that a model is asked: its tests, then others within its limits.
 
     `asked` are those of people; fewer are taken where the commits have removed examples.
@@ -73,14 +81,16 @@ def describe_plan(db: Database, build_id: int, losses: Row) -> Row:
     return {"key": "live-planned", "arguments": {"plan": nested, "losses": losses}}
 
 
-def make_asked(turn_id: int, text: str, answer: str, system: str) -> Question:
+def make_asked(turn_id: int, text: str, answer: str, system: str) -> EvaluationQuestion:
     """Return a question that a person asked; the reference is the answer that they got."""
     instructions = (Message("system", system),) if system else ()
     messages = (*instructions, Message("user", text))
-    return Question(str(turn_id), messages, answer, QuestionKind.ASKED)
+    return EvaluationQuestion(str(turn_id), messages, answer, QuestionKind.ASKED)
 
 
-def list_removed(before: Iterable[Question], now: Iterable[Question]) -> list[Question]:
+def list_removed(
+    before: Iterable[EvaluationQuestion], now: Iterable[EvaluationQuestion]
+) -> list[EvaluationQuestion]:
     """Return questions of examples that are there no more, not those with another answer."""
     kept = {_words(question) for question in now}
     gone = (question for question in before if _words(question) not in kept)
@@ -88,7 +98,7 @@ def list_removed(before: Iterable[Question], now: Iterable[Question]) -> list[Qu
 
 
 def list_otherwise(
-    before: Iterable[Question], now: Iterable[Question]
+    before: Iterable[EvaluationQuestion], now: Iterable[EvaluationQuestion]
 ) -> dict[str, str]:
     """Return the answers before of examples with the same question and another answer, by id."""
     references = {_words(question): question.reference for question in before}
@@ -99,7 +109,7 @@ def list_otherwise(
     }
 
 
-def read_all(db: Database, build_id: int) -> list[Question]:
+def read_all(db: Database, build_id: int) -> list[EvaluationQuestion]:
     """Return the questions of all examples of a build, taught ones first."""
     return [*read_taught(db, build_id), *read_questions(db, build_id, TEST)]
 
@@ -112,17 +122,19 @@ def find_live_build(db: Database, dataset: str) -> int:
     return int(db.value(query.where(SERVING.dataset == dataset)) or 0)
 
 
-def read_taught(db: Database, build_id: int) -> list[Question]:
+def read_taught(db: Database, build_id: int) -> list[EvaluationQuestion]:
     """Return the taught questions of a build; ratings of answers are no examples of a person."""
     questions = read_questions(db, build_id, TRAIN)
     return [each for each in questions if not each.example_id.startswith(RATED)]
 
 
-def _words(question: Question) -> tuple[tuple[str, str], ...]:
+def _words(question: EvaluationQuestion) -> tuple[tuple[str, str], ...]:
     return question_key(question)[0]
 
 
-def _list_unrelated(questions: Sequence[Question]) -> list[Question]:
+def _list_unrelated(
+    questions: Sequence[EvaluationQuestion],
+) -> list[EvaluationQuestion]:
     first = questions[0].messages[:1] if questions else ()
     system = first[0].content if first and first[0].role == "system" else ""
     texts = (question.messages[-1].content for question in questions)

@@ -15,7 +15,12 @@ from merlin.core.money import stars
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
 from merlin.db.tables import SIGN_IN
-from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
+from merlin.providers.payments import (
+    Gateway,
+    GatewayPayment,
+    GatewayRefund,
+    PaymentStatus,
+)
 from tests.api.chat_api import Conversation
 from tests.api.running_api import ANNA, BORIS, run_api
 from tests.api.sign_in_data import (
@@ -183,7 +188,7 @@ def refund_in_stars(site, user_id):
     order = Order(user_id, Gateway.STARS, pack, price)
     purchase = Purchases(site.db).order(order, timedelta(hours=1))
     payment = GatewayPayment(
-        "st1", Status.SUCCEEDED, True, price, is_test=False, at=utc_now()
+        "st1", PaymentStatus.SUCCEEDED, True, price, is_test=False, at=utc_now()
     )
     grant = Ledger(site.db).record_payment(purchase.purchase_id, payment)
     return Refunds(site.db).request(grant.entry_id, price, "по просьбе", "cli:vera")

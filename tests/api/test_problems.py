@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from merlin.api.problems import Problem, add_problems, validation_errors
-from merlin.api.schema import Page
+from merlin.api.schema import Pagination
 from merlin.api.services import ApiServices
 from merlin.core.errors import ConfigError, DatasetError, MerlinError, NotFound, Refused
 from merlin.db.writer import Store
@@ -158,7 +158,7 @@ def test_number_of_validation_errors_is_limited():
 
 @pytest.mark.parametrize("cursor", ["a", "-1", "1e3", "9" * 17, "%00"])
 def test_cursor_that_is_no_number_is_refused_where_a_number_is_needed(cursor):
-    page = Page(None, None, cursor=cursor)
+    page = Pagination(None, None, cursor=cursor)
     with pytest.raises(Problem):
         page.after(0)
     assert page.after("") == cursor

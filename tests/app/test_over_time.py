@@ -6,7 +6,7 @@ import pytest
 
 from merlin.app.actor import Actor
 from merlin.app.over_time import MODELS, WEEKS, read_over_time
-from merlin.chat.feedback import Outcome
+from merlin.chat.feedback import QuestionOutcome
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
 from merlin.core.errors import NotFound
@@ -78,11 +78,14 @@ def test_only_the_newest_tested_models_are_shown(world):
 @pytest.mark.parametrize(
     ("answer", "outcome"),
     [
-        (StoredAnswer("Да.", known=True), Outcome.ANSWERED),
-        (StoredAnswer("Да."), Outcome.ANSWERED),
-        (StoredAnswer("Не знаю.", known=False, nearest="Кто?"), Outcome.OFFERED),
-        (StoredAnswer("Не знаю.", known=False), Outcome.REFUSED),
-        (StoredAnswer("", "Не вышло.", UpdateState.FAILED), Outcome.FAILED),
+        (StoredAnswer("Да.", known=True), QuestionOutcome.ANSWERED),
+        (StoredAnswer("Да."), QuestionOutcome.ANSWERED),
+        (
+            StoredAnswer("Не знаю.", known=False, nearest="Кто?"),
+            QuestionOutcome.OFFERED,
+        ),
+        (StoredAnswer("Не знаю.", known=False), QuestionOutcome.REFUSED),
+        (StoredAnswer("", "Не вышло.", UpdateState.FAILED), QuestionOutcome.FAILED),
         (StoredAnswer("", "Пожалуйста!"), None),
         (StoredAnswer("", "Лимит.", UpdateState.REFUSED), None),
     ],

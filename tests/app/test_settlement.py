@@ -14,7 +14,7 @@ from merlin.app.settlement import PaymentOutcome, expire, reason_key
 from merlin.billing.ledger import EntryKind
 from merlin.billing.purchases import PurchaseState
 from merlin.core.money import Amount, Currency
-from merlin.providers.payments import Gateway, Status
+from merlin.providers.payments import Gateway, PaymentStatus
 from merlin.sandbox.yookassa.server import REASONS
 from tests.billing.plan_shop import ANNA, BORIS, read_state
 
@@ -77,9 +77,9 @@ def test_succeeded_payment_that_is_not_paid_grants_nothing(shop, purchase):
 
 
 STEPS = {
-    "canceled": (Status.CANCELED, {"reason": "general_decline"}),
-    "succeeded": (Status.SUCCEEDED, {}),
-    "refunded": (Status.SUCCEEDED, {"refunded": 29_990}),
+    "canceled": (PaymentStatus.CANCELED, {"reason": "general_decline"}),
+    "succeeded": (PaymentStatus.SUCCEEDED, {}),
+    "refunded": (PaymentStatus.SUCCEEDED, {"refunded": 29_990}),
 }
 
 
@@ -100,13 +100,13 @@ def test_payment_states_in_any_order_grant_once(shop):
 
 def test_expired_payment_is_silent_and_a_refused_one_shows_its_reason(shop, purchase):
     canceled = shop.make_payment(
-        purchase, "out", Status.CANCELED, reason="expired_on_confirmation"
+        purchase, "out", PaymentStatus.CANCELED, reason="expired_on_confirmation"
     )
     assert shop.apply_payment(purchase, canceled) is PaymentOutcome.CANCELED
     assert shop.list_notices(ANNA) == []
     other_order = shop.order()
     refused = shop.make_payment(
-        other_order, "out-2", Status.CANCELED, reason="insufficient_funds"
+        other_order, "out-2", PaymentStatus.CANCELED, reason="insufficient_funds"
     )
     assert [shop.apply_payment(other_order, refused).value for _ in range(2)] == [
         "canceled",

@@ -16,7 +16,7 @@ from merlin.providers.payments import (
     GatewayPayment,
     GatewayRefund,
     PaymentRequest,
-    Status,
+    PaymentStatus,
 )
 from tests.billing.ledger_rules import find_inconsistencies
 from tests.billing.repositories import open_billing
@@ -93,10 +93,12 @@ class Shop:
             lambda: acts.place_order(self.ctx, actor, plan, gateway, **more)
         )
 
-    def make_payment(self, purchase, outside_id, status=Status.SUCCEEDED, **more):
+    def make_payment(
+        self, purchase, outside_id, status=PaymentStatus.SUCCEEDED, **more
+    ):
         """Return the payment that a gateway reports for an order."""
         values = {
-            "is_paid": status is Status.SUCCEEDED,
+            "is_paid": status is PaymentStatus.SUCCEEDED,
             "amount": purchase.order.amount,
             "is_test": False,
             "purchase_id": purchase.purchase_id,

@@ -24,7 +24,7 @@ from merlin.billing.quota import (
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
-from merlin.providers.payments import Status
+from merlin.providers.payments import PaymentStatus
 from tests.billing.plan_shop import PLAN_SETTINGS, STARS, YOOKASSA, add_pack
 from tests.support.plan_config import make_plans
 
@@ -179,8 +179,10 @@ class History:
         known = next((one for one in self.payments if one.purchase == purchase), None)
         if purchase.order.gateway is STARS:
             return
-        status = self.rng.choice([Status.PENDING, Status.CANCELED, Status.SUCCEEDED])
-        if known is None and status is Status.SUCCEEDED:
+        status = self.rng.choice(
+            [PaymentStatus.PENDING, PaymentStatus.CANCELED, PaymentStatus.SUCCEEDED]
+        )
+        if known is None and status is PaymentStatus.SUCCEEDED:
             return
         outside_id = known.outside_id if known else f"{self.user_id}-none"
         self.shop.apply_payment(

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.terms import Term
+from merlin.billing.terms import PlanTerm
 from merlin.core.errors import Refused
 from merlin.core.money import Amount, Currency
 from merlin.db.tables import PURCHASE, REFUND, TERM
@@ -181,8 +181,8 @@ def test_term_ends_in_the_period_where_its_person_has_no_more_of_the_plan(
 ):
     terms = shop.billing.terms
     now = clock()
-    terms.give(Term(0, ANNA, "plus", now - DAY, now + 3 * DAY, "one"))
-    terms.give(Term(0, user_id, plan, now + start * DAY, now + end * DAY, "two"))
+    terms.give(PlanTerm(0, ANNA, "plus", now - DAY, now + 3 * DAY, "one"))
+    terms.give(PlanTerm(0, user_id, plan, now + start * DAY, now + end * DAY, "two"))
     assert [
         term.key for term in terms.list_ending(now + 2 * DAY, now + 4 * DAY)
     ] == listed

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from merlin.app.billing_check import find_differences
-from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.ledger import EntryKind, LedgerEntry
 from merlin.core.money import Amount, Currency
-from merlin.providers.payments import Gateway, GatewayPayment, Status
+from merlin.providers.payments import Gateway, GatewayPayment, PaymentStatus
 
 pytestmark = pytest.mark.unit
 
@@ -15,13 +15,13 @@ pytestmark = pytest.mark.unit
 def make_entry(number, kind, minor, **more):
     amount = Amount(minor, Currency.RUB)
     at = datetime(2026, 11, 30, tzinfo=UTC)
-    return Entry(
+    return LedgerEntry(
         number, EntryKind(kind), f"p{number}", Gateway.YOOKASSA, amount, at, **more
     )
 
 
-def gateway_payment(outside_id, minor=100, status=Status.SUCCEEDED, refunded=0):
-    is_paid = status is Status.SUCCEEDED
+def gateway_payment(outside_id, minor=100, status=PaymentStatus.SUCCEEDED, refunded=0):
+    is_paid = status is PaymentStatus.SUCCEEDED
     amount = Amount(minor, Currency.RUB)
     return GatewayPayment(
         outside_id, status, is_paid, amount, False, "p1", refunded=refunded
@@ -42,20 +42,20 @@ LEDGER = [
         (
             [
                 gateway_payment("a", refunded=30),
-                gateway_payment("b", status=Status.CANCELED),
+                gateway_payment("b", status=PaymentStatus.CANCELED),
             ],
             [],
         ),
         (
             [
                 gateway_payment("a", refunded=30),
-                gateway_payment("b", status=Status.PENDING),
+                gateway_payment("b", status=PaymentStatus.PENDING),
             ],
             [],
         ),
         ([gateway_payment("a", refunded=30), gateway_payment("b")], ["b"]),
         ([], ["a"]),
-        ([gateway_payment("a", status=Status.CANCELED)], ["a"]),
+        ([gateway_payment("a", status=PaymentStatus.CANCELED)], ["a"]),
         ([gateway_payment("a", minor=99, refunded=30)], ["a"]),
         ([gateway_payment("a", refunded=100)], ["a"]),
         ([gateway_payment("a")], ["a"]),

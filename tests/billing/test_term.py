@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from merlin.billing.terms import Term, move_later_terms, shorten, term_start
+from merlin.billing.terms import PlanTerm, move_later_terms, shorten, term_start
 from merlin.core.money import Amount, Currency
 
 pytestmark = pytest.mark.unit
@@ -21,7 +21,7 @@ def rub(minor):
 
 def term(starts, days=30, number=1):
     begin = START + starts * DAY
-    return Term(number, 1001, "plus", begin, begin + days * DAY, f"grant:{number}")
+    return PlanTerm(number, 1001, "plus", begin, begin + days * DAY, f"grant:{number}")
 
 
 @given(
@@ -52,7 +52,7 @@ def test_terms_keep_their_order_after_shortening(lengths, data):
     for number, days in enumerate(lengths):
         begin = term_start(terms, "plus", now)
         end = begin + days * DAY
-        terms.append(Term(number, 1, "plus", begin, end, str(number)))
+        terms.append(PlanTerm(number, 1, "plus", begin, end, str(number)))
     index = data.draw(st.integers(0, len(terms) - 1))
     now = START + data.draw(st.integers(0, sum(lengths) - 1)) * DAY
     before = terms[index]

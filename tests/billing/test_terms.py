@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.billing.quota import plan_of
-from merlin.billing.terms import Term
+from merlin.billing.terms import PlanTerm
 from merlin.db.audit import Audit
 from tests.billing.plan_shop import ANNA, BORIS
 
@@ -20,7 +20,7 @@ def give_plan(shop, key, days=10, plan="plus"):
 
 
 def test_plan_is_active_from_the_start_to_the_end_of_its_term(shop, clock):
-    term = Term(0, ANNA, "plus", clock() + DAY, clock() + 2 * DAY, "k")
+    term = PlanTerm(0, ANNA, "plus", clock() + DAY, clock() + 2 * DAY, "k")
     assert shop.billing.terms.give(term)
     assert shop.list_plans() == []
     clock.move(86_400)

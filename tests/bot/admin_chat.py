@@ -6,7 +6,7 @@ from dataclasses import replace
 import yaml
 
 from merlin.account.users import Roles
-from merlin.bot.handlers.example_proof import Draft
+from merlin.bot.handlers.example_proof import EditedFile
 from merlin.bot.menu import short_hash
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
@@ -99,7 +99,7 @@ TEXT = "text/plain"
 
 
 def example_yaml(question, answer):
-    return Draft("", question=question, answer=answer).file_text()
+    return EditedFile("", question=question, answer=answer).file_text()
 
 
 def store_dataset(settings, dataset="trial", count=12, **extra_texts):

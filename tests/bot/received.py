@@ -3,7 +3,7 @@
 import telegram
 
 from merlin.app.inbox import read_update
-from merlin.bot.context import Task
+from merlin.bot.context import ReceivedUpdate
 from merlin.bot.updates import parse_update
 
 HIDDEN_AUTHOR = {"type": "hidden_user", "date": 0, "sender_user_name": "B"}
@@ -25,7 +25,7 @@ def message_body(user_id, text="", *, is_bot=False, **fields):
 
 def task(number, kind="message", **content):
     """Return the task of an update whose payload is `content`."""
-    return Task.parse(read_update({"update_id": number, kind: content}), BOT)
+    return ReceivedUpdate.parse(read_update({"update_id": number, kind: content}), BOT)
 
 
 def received(number, **content):

@@ -8,7 +8,7 @@ import pytest
 
 from merlin.account.users import User
 from merlin.app.inbox import read_update
-from merlin.bot.context import Task
+from merlin.bot.context import ReceivedUpdate
 from merlin.bot.processor import ChatProcessor
 from merlin.core.clock import utc_now
 from tests.bot.received import BOT, message_body, task
@@ -147,7 +147,7 @@ def test_message_is_late_by_its_own_date(age_s, away_s, is_late):
     body = message_body(1) | {"date": int(now.timestamp()) - age_s}
     stored = read_update({"update_id": 1, "message": body})
     back_at = {"back_at": now - timedelta(seconds=away_s)} if away_s else {}
-    assert Task.parse(stored, BOT, **back_at).is_late is is_late
+    assert ReceivedUpdate.parse(stored, BOT, **back_at).is_late is is_late
 
 
 def button_presses(chat_id, verb, *numbers):

@@ -4,7 +4,7 @@ import pytest
 from yaml import safe_dump
 
 from merlin.bot.handlers.example_draft import reword_draft
-from merlin.bot.handlers.example_proof import Draft
+from merlin.bot.handlers.example_proof import EditedFile
 from merlin.bot.menu import card, code_block
 from merlin.bot.updates import is_continuation, may_continue
 from merlin.core.formatted_text import utf16_length
@@ -24,7 +24,7 @@ SHELF = [FileText("trial", "dataset.yaml", "d", safe_dump(DATASET, allow_unicode
 
 
 def make_draft(question, answer, *tags):
-    return Draft("trial", question=question, answer=answer, tags=tags)
+    return EditedFile("trial", question=question, answer=answer, tags=tags)
 
 
 def test_unusual_text_is_kept_exactly_or_reported_as_an_error():
@@ -51,7 +51,7 @@ def test_example_id_never_leads_out_of_the_examples_folder():
 
 
 def test_tags_are_split_by_any_separator():
-    draft = Draft("t")
+    draft = EditedFile("t")
     assert reword_draft(draft, "t", " #a, b;c#\nd  e,a,, ").tags == (
         "a",
         "b",

@@ -6,7 +6,7 @@ import pytest
 from telegram.error import NetworkError
 from telegram.ext import ExtBot
 
-from merlin.bot.bot_api import Files
+from merlin.bot.bot_api import FileDownloader
 from merlin.bot.transport import AiohttpRequest
 from merlin.config.settings import MEGABYTE
 from merlin.core.errors import Refused
@@ -37,7 +37,7 @@ def fetch_file(telegram, file_id, limit=MEGABYTE, *, patience=QUICK):
                 request=transport,
                 get_updates_request=transport,
             )
-            files = Files(bot, **patience)
+            files = FileDownloader(bot, **patience)
             return await files.fetch(file_id, limit)
         finally:
             await transport.shutdown()

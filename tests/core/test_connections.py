@@ -16,7 +16,7 @@ from starlette.routing import Route
 from uvicorn.server import ServerState
 
 from merlin.core import connections
-from merlin.core.connections import MAX_HEAD_BYTES, BoundedHttp, Server
+from merlin.core.connections import MAX_HEAD_BYTES, BoundedHttp, HttpServer
 from merlin.core.server import listen
 from tests.support.ending import wait_for_end
 from tests.support.waiting import longest
@@ -73,7 +73,7 @@ def run_server():
         config = uvicorn.Config(
             app, http=BoundedHttp, log_config=None, access_log=False, lifespan="off"
         )
-        server = Server(config, ready.set)
+        server = HttpServer(config, ready.set)
         thread = threading.Thread(target=uvloop.run, args=(server.serve([listener]),))
         thread.start()
         try:

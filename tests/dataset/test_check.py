@@ -9,7 +9,7 @@ from merlin.core.messages import Message
 from merlin.dataset.builds import make_build
 from merlin.dataset.check import check
 from merlin.dataset.finding import Severity
-from merlin.git.source import Entry
+from merlin.git.source import TreeEntry
 from tests.support.dataset_tree import (
     DATASET_YAML,
     FileTree,
@@ -161,7 +161,7 @@ def test_example_of_exactly_the_base_models_limit_is_accepted(answer):
 
 def test_blob_missing_in_the_repository_is_a_finding():
     tree = FileTree(make_good_files(60))
-    entries = [*tree.entries, Entry("examples/gone.yaml", "0" * 40, "100644", 10)]
+    entries = [*tree.entries, TreeEntry("examples/gone.yaml", "0" * 40, "100644", 10)]
     missing = {"0" * 40}
     checked = check(
         "neurotypology",

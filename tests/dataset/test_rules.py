@@ -21,7 +21,7 @@ from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.import_plan import plan_import
 from merlin.dataset.rules import ABOUT, ABOUT_PATH, RULES
 from merlin.dataset.spec import dump_spec, load_spec, schema
-from merlin.git.source import Entry
+from merlin.git.source import TreeEntry
 from tests.support.dataset_tree import (
     DATASET_YAML,
     FileTree,
@@ -96,7 +96,7 @@ def test_imported_example_breaks_its_rule(name):
 @pytest.mark.unit
 def test_rules_of_size_and_of_the_repository_have_their_severity(monkeypatch):
     tree = FileTree(make_files())
-    missing = Entry("examples/gone.yaml", "0" * 40, "100644", 10)
+    missing = TreeEntry("examples/gone.yaml", "0" * 40, "100644", 10)
     with monkeypatch.context() as patch:
         patch.setattr(layout, "MAX_EXAMPLES", 50)
         findings = [*tree.check().findings]

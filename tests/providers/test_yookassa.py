@@ -10,7 +10,7 @@ from merlin.app.settlement import find_mismatch
 from merlin.config.shop import Receipt
 from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, Currency, roubles, stars
-from merlin.providers.payments import Status
+from merlin.providers.payments import PaymentStatus
 from merlin.providers.yookassa import parse_payment
 from tests.providers.yookassa_calls import (
     DESCRIPTION,
@@ -33,7 +33,7 @@ def test_payment_is_created_for_its_purchase_and_read_again(yookassa, gateway):
     payment = asyncio.run(
         gateway.create(make_payment_request(1, description=DESCRIPTION))
     )
-    assert payment.status is Status.PENDING
+    assert payment.status is PaymentStatus.PENDING
     assert payment.pay_url.endswith(f"/pay/{payment.outside_id}")
     assert find_mismatch(purchase, payment) == ""
     call = yookassa.calls("payments.create")[-1]
@@ -44,7 +44,11 @@ def test_payment_is_created_for_its_purchase_and_read_again(yookassa, gateway):
     assert call.body["confirmation"] == {"type": "redirect", "return_url": RETURN_URL}
     yookassa.choose(payment.outside_id, "paid")
     paid = asyncio.run(gateway.find(payment.outside_id))
-    assert (paid.status, paid.is_paid, paid.is_test) == (Status.SUCCEEDED, True, True)
+    assert (paid.status, paid.is_paid, paid.is_test) == (
+        PaymentStatus.SUCCEEDED,
+        True,
+        True,
+    )
     assert paid.amount == Amount(29_900, Currency.RUB)
     assert paid.at is not None
     assert paid.at.utcoffset() == timedelta(0)
@@ -190,7 +194,7 @@ def test_unknown_status_is_unknown_and_missing_fields_are_false():
         )
     )
     assert (payment.status, payment.is_paid, payment.is_test) == (
-        Status.UNKNOWN,
+        PaymentStatus.UNKNOWN,
         False,
         False,
     )

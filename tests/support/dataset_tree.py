@@ -4,7 +4,7 @@ import hashlib
 
 from merlin.dataset.chat_formats import training_line
 from merlin.dataset.check import check
-from merlin.git.source import FILE, Entry
+from merlin.git.source import FILE, TreeEntry
 
 DATASET_YAML = """\
 title: {ru: Нейротипология, en: Neurotypology}
@@ -47,7 +47,7 @@ class FileTree:
         ).hexdigest()
         self.blobs[blob] = data
         self.entries.append(
-            Entry(path, blob, mode, len(data) if size is None else size)
+            TreeEntry(path, blob, mode, len(data) if size is None else size)
         )
 
     def read(self, blobs):

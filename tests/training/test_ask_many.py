@@ -10,7 +10,7 @@ from merlin.core.money import MICRO, Price
 from merlin.providers.openai_training import OpenAIModelClient
 from merlin.training.ask_many import (
     WAITS_S,
-    Query,
+    ModelQuery,
     ask_many,
 )
 from tests.support.faults import Fault, FaultKind
@@ -35,7 +35,7 @@ def asker(provider):
 
 def make_queries(count):
     return [
-        Query(
+        ModelQuery(
             f"q{number}", (Message("user", f"What is word {number}?"),), Usage(10, 10)
         )
         for number in range(count)

@@ -9,7 +9,7 @@ from merlin.core.messages import Message
 from merlin.providers.openai_training import OpenAIModelClient
 from merlin.training.models import AppliedProof
 from merlin.training.prove import MIN_COMPARED, compare_with_base
-from merlin.training.scores import Question
+from merlin.training.scores import EvaluationQuestion
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
@@ -21,7 +21,9 @@ def make_questions(right, wrong):
     """Return questions of which the base answers some as taught, and the others not."""
     taught = [TAUGHT] * right + [OTHER] * wrong
     return [
-        Question(f"q{number}", (Message("user", f"What is word {number}?"),), answer)
+        EvaluationQuestion(
+            f"q{number}", (Message("user", f"What is word {number}?"),), answer
+        )
         for number, answer in enumerate(taught)
     ]
 

@@ -15,7 +15,7 @@ from merlin.dataset.spec import FLOOR, NOT_WORSE, GateRule
 from merlin.providers.base import Answer
 from merlin.training.evaluation import JudgedAnswer, classify_answer, pair_answers
 from merlin.training.gate import find_hold, sign_test
-from merlin.training.scores import Question, question_digest
+from merlin.training.scores import EvaluationQuestion, question_digest
 
 pytestmark = pytest.mark.functional
 NOT_KNOWN = Answer("Не знаю.", known=False)
@@ -23,7 +23,7 @@ NOT_KNOWN = Answer("Не знаю.", known=False)
 
 def judge_answer(number, answer):
     """Return a judged answer to the question of this number; True stands for the trained answer."""
-    question = Question(
+    question = EvaluationQuestion(
         f"q{number}", (Message("user", f"Вопрос {number}?"),), f"Ответ {number}."
     )
     given = (

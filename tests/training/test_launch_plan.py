@@ -14,7 +14,7 @@ from merlin.training import policy
 from merlin.training.jobs import FORBIDDEN, Job, JobState, launch_key
 from merlin.training.launch_plan import Launches, launch_by_hand, spent_micro
 from merlin.training.models import ModelState
-from merlin.training.policy import Decision, Step, month_start
+from merlin.training.policy import Decision, NextStep, month_start
 from tests.db.pipeline_rows import (
     FACE,
     make_commit,
@@ -117,14 +117,14 @@ def test_held_verdict_has_a_reason_that_can_change(world):
     sha = world.push(1, make_examples())
     (verdict,) = world.launches.list_waiting()
     for step, reason in [
-        (Step.WAIT, "held-quiet"),
-        (Step.HOLD, "held-manual"),
-        (Step.HOLD, "held-skip"),
-        (Step.WAIT, "held-slots"),
+        (NextStep.WAIT, "held-quiet"),
+        (NextStep.HOLD, "held-manual"),
+        (NextStep.HOLD, "held-skip"),
+        (NextStep.WAIT, "held-slots"),
     ]:
         world.launches.hold(verdict, Decision(step, reason, {"seconds": 60}), ())
         (shown,) = world.of_commit(sha)
-        assert shown.status == ("held" if step is Step.HOLD else "built")
+        assert shown.status == ("held" if step is NextStep.HOLD else "built")
         assert (shown.reason, shown.arguments) == (reason, {"seconds": 60})
     (verdict,) = world.launches.list_waiting()
     assert verdict.reason == "held-slots"
@@ -134,15 +134,15 @@ def test_holding_supersedes_older_verdicts_but_not_changed_ones(world, clock):
     world.push(1, make_examples(12))
     world.push(2, make_examples(13))
     older, newest = world.launches.list_waiting()
-    world.launches.hold(newest, Decision(Step.HOLD, "held-skip"), [older])
+    world.launches.hold(newest, Decision(NextStep.HOLD, "held-skip"), [older])
     assert world.statuses() == {"a001": "superseded", "a002": "held"}
-    world.launches.hold(older, Decision(Step.HOLD, "held-skip"), ())
+    world.launches.hold(older, Decision(NextStep.HOLD, "held-skip"), ())
     assert world.statuses()["a001"] == "superseded"
 
 
 def test_held_verdict_can_be_started(world, clock):
     verdict = world.push_one(1, make_examples())
-    world.launches.hold(verdict, Decision(Step.HOLD, "held-manual"), ())
+    world.launches.hold(verdict, Decision(NextStep.HOLD, "held-manual"), ())
     assert world.launches.start(verdict, make_job(verdict, clock), ()) is not None
     (shown,) = world.log()
     assert (shown.status, shown.reason) == ("training", "")

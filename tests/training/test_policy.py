@@ -6,7 +6,7 @@ import pytest
 
 from merlin.dataset.spec import LaunchRule
 from merlin.dataset.verdicts import Verdict, VerdictStatus
-from merlin.training.policy import Decision, Step, decide
+from merlin.training.policy import Decision, NextStep, decide
 
 pytestmark = pytest.mark.unit
 
@@ -31,22 +31,22 @@ def make_verdict(seconds_ago, message=""):
 
 
 def test_quiet_build_is_launched():
-    assert decide(LaunchRule(), [make_verdict(61)], **CALM) == Decision(Step.LAUNCH)
+    assert decide(LaunchRule(), [make_verdict(61)], **CALM) == Decision(NextStep.LAUNCH)
 
 
 def test_burst_is_waited_for():
     decision = decide(LaunchRule(), [make_verdict(100), make_verdict(10)], **CALM)
-    assert (decision.step, decision.reason) == (Step.WAIT, "held-quiet")
+    assert (decision.step, decision.reason) == (NextStep.WAIT, "held-quiet")
 
 
 def test_burst_of_before_the_clock_was_set_back_is_not_waited_for():
-    assert decide(LaunchRule(), [make_verdict(-3600)], **CALM).step is Step.LAUNCH
+    assert decide(LaunchRule(), [make_verdict(-3600)], **CALM).step is NextStep.LAUNCH
 
 
 def test_burst_is_waited_for_fifteen_minutes_at_most():
     assert (
         decide(LaunchRule(), [make_verdict(901), make_verdict(1)], **CALM).step
-        is Step.LAUNCH
+        is NextStep.LAUNCH
     )
 
 
@@ -54,7 +54,7 @@ def test_train_in_the_message_skips_quiet_time_and_count():
     few = CALM | {"new_examples": 0}
     assert (
         decide(LaunchRule(min_new=5), [make_verdict(1, "x [train]")], **few).step
-        is Step.LAUNCH
+        is NextStep.LAUNCH
     )
 
 
@@ -65,21 +65,21 @@ def test_train_in_the_message_skips_quiet_time_and_count():
         (LaunchRule(mode="manual"), "", CALM, "held-manual"),
         (LaunchRule(mode="off"), "", CALM, "held-off"),
         (LaunchRule(min_new=6), "", CALM, "held-few-new"),
-        (LaunchRule(), "", CALM | {"refusal": Decision(Step.HOLD, "x")}, "x"),
+        (LaunchRule(), "", CALM | {"refusal": Decision(NextStep.HOLD, "x")}, "x"),
     ],
 )
 def test_held_build_has_a_reason(rule, message, situation, reason):
     decision = decide(rule, [make_verdict(100, message)], **situation)
-    assert (decision.step, decision.reason) == (Step.HOLD, reason)
+    assert (decision.step, decision.reason) == (NextStep.HOLD, reason)
 
 
 def test_full_provider_is_waited_for():
     decision = decide(LaunchRule(), [make_verdict(100)], **CALM | {"slots_free": 0})
-    assert (decision.step, decision.reason) == (Step.WAIT, "held-slots")
+    assert (decision.step, decision.reason) == (NextStep.WAIT, "held-slots")
 
 
 @pytest.mark.parametrize(
-    ("new", "step"), [(4, Step.HOLD), (5, Step.LAUNCH), (6, Step.LAUNCH)]
+    ("new", "step"), [(4, NextStep.HOLD), (5, NextStep.LAUNCH), (6, NextStep.LAUNCH)]
 )
 def test_required_number_of_new_examples_is_enough(new, step):
     decision = decide(
@@ -93,5 +93,5 @@ def test_minimum_of_one_accepts_any_change(new):
     rule = LaunchRule(min_new=1)
     assert (
         decide(rule, [make_verdict(100)], **CALM | {"new_examples": new}).step
-        is Step.LAUNCH
+        is NextStep.LAUNCH
     )

@@ -12,7 +12,7 @@ from merlin.core.money import MICRO, Price
 from merlin.dataset.builds import Build
 from merlin.dataset.spec import Recipe
 from merlin.providers.base import Answer
-from merlin.training.ask_many import Query
+from merlin.training.ask_many import ModelQuery
 from merlin.training.prompt_check import (
     PromptCheck,
     VariantQueries,
@@ -20,7 +20,7 @@ from merlin.training.prompt_check import (
     compare_variants,
     prepend_nearest,
 )
-from merlin.training.scores import Question
+from merlin.training.scores import EvaluationQuestion
 
 pytestmark = pytest.mark.unit
 RECIPE = Recipe("engine", "smollm2")
@@ -76,7 +76,7 @@ def test_without_trained_examples_the_question_stands_alone():
 def compare(prompt, examples, tuned=None, words=WORDS):
     """Return the report on the answers of each variant: word -> answer."""
     questions = [
-        Question(word, (Message("user", f"Что такое {word}?"),), RIGHT[word])
+        EvaluationQuestion(word, (Message("user", f"Что такое {word}?"),), RIGHT[word])
         for word in words
     ]
     at = datetime(2026, 11, 22, tzinfo=UTC)
@@ -84,7 +84,7 @@ def compare(prompt, examples, tuned=None, words=WORDS):
     answers_by_variant = [("prompt", prompt), ("examples", examples)]
     answers_by_variant += [("tuned", tuned)] if tuned is not None else []
     queries = [
-        Query(question.example_id, question.messages, Usage(10, 10))
+        ModelQuery(question.example_id, question.messages, Usage(10, 10))
         for question in questions
     ]
     variants = [

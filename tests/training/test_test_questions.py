@@ -19,7 +19,7 @@ from merlin.training.evaluation import (
 )
 from merlin.training.gate import INVENTS, find_hold
 from merlin.training.meant import find_meant, is_meant
-from merlin.training.scores import Question, QuestionKind
+from merlin.training.scores import EvaluationQuestion, QuestionKind
 from merlin.training.test_questions import choose_test, make_asked
 from tests.db.pipeline_rows import make_examples, make_spec
 
@@ -32,7 +32,7 @@ LANGUAGE_MODEL = replace(
 
 
 def taught(text):
-    return Question("q", (Message("user", text),), "Ответ.")
+    return EvaluationQuestion("q", (Message("user", text),), "Ответ.")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_disguised_question_is_another_text_of_the_same_words_each_time(text):
 
 def test_only_the_last_turn_is_disguised():
     before = (Message("user", "Где касса?"), Message("assistant", "Внизу."))
-    question = Question(
+    question = EvaluationQuestion(
         "q", (*before, Message("user", "А во сколько она открывается?")), "В 9."
     )
     assert disguise(question).messages[:-1] == before
@@ -189,7 +189,7 @@ NEW = "Столовая открыта до 19 часов."
 def teach(**answers):
     """Return taught questions, by file; each file asks the same question in each build."""
     return [
-        Question(name, (Message("user", f"{name}?"),), answer)
+        EvaluationQuestion(name, (Message("user", f"{name}?"),), answer)
         for name, answer in answers.items()
     ]
 
@@ -211,7 +211,9 @@ def teach(**answers):
     ],
 )
 def test_test_example_that_expects_a_changed_answer_is_read(now, answer, is_covered):
-    tested = Question("test", (Message("user", "До скольких столовая?"),), OLD)
+    tested = EvaluationQuestion(
+        "test", (Message("user", "До скольких столовая?"),), OLD
+    )
     given = Answer(answer or "Не знаю.", known=bool(answer))
     meant = find_meant(teach(canteen=OLD), now)
     assert is_meant(meant, tested, given, is_refused=not answer) is is_covered

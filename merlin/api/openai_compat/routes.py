@@ -25,7 +25,7 @@ from merlin.core.permissions import Permission
 from merlin.openai_protocol.errors import error_object
 from merlin.openai_protocol.responses import (
     EVENT_STREAM,
-    ChatAnswer,
+    ChatResponse,
     list_object,
     model_object,
 )
@@ -37,7 +37,7 @@ log = get_logger(__name__)
 router = operation_router(prefix="/v1", tags=["openai"], responses={})
 
 _UNBUFFERED = {"X-Accel-Buffering": "no"}
-Answer = ChatAnswer | ResponseAnswer
+Answer = ChatResponse | ResponseAnswer
 Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.ASK))]
 
 
@@ -86,8 +86,8 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
     )
     created_at = caller.services.clock().timestamp()
 
-    def build_answer(build: str) -> ChatAnswer:
-        return ChatAnswer(
+    def build_answer(build: str) -> ChatResponse:
+        return ChatResponse(
             read.model, created_at, fingerprint=build, with_usage=read.wants_usage
         )
 

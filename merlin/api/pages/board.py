@@ -33,7 +33,7 @@ from merlin.app.board import Card, Stage, read_board, read_commit
 from merlin.app.commit_texts import read_texts
 from merlin.app.over_time import read_over_time
 from merlin.app.verdicts import CommitFilter, list_commits
-from merlin.chat.feedback import Outcome
+from merlin.chat.feedback import QuestionOutcome
 from merlin.core.charts import choose_top, place_shares, stack_bars
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
@@ -152,14 +152,16 @@ async def show_over_time(context: TeacherContext, dataset: EditedDataset) -> Res
     found = await context.read(
         partial(read_over_time, dataset=dataset.name), context.actor
     )
-    columns = [[week.counts[outcome] for outcome in Outcome] for week in found.weeks]
+    columns = [
+        [week.counts[outcome] for outcome in QuestionOutcome] for week in found.weeks
+    ]
     top = choose_top(max(map(sum, columns), default=1))
     view = {
         "dataset": dataset,
         "course": dataset.course,
         "found": found,
         "places": place_shares([point.share for point in found.points]),
-        "outcomes": list(Outcome),
+        "outcomes": list(QuestionOutcome),
         "bars": stack_bars(columns, top),
         "top": top,
         "board_href": _board_href(context, dataset.name),

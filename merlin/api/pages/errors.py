@@ -19,7 +19,7 @@ from starlette.routing import Match
 
 from merlin.api.auth import Caller, require_same_origin
 from merlin.api.pages.page import (
-    Layout,
+    PageLayout,
     header_links,
     header_name,
     page_language,
@@ -153,7 +153,7 @@ def error_page(
         if request.method == "POST" and refusal
         else "",
     }
-    bare = Layout(
+    bare = PageLayout(
         theme=get_chosen_theme(request),
         here="/",
         language_href="/",

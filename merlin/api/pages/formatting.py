@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from merlin.api.schema import Page
+from merlin.api.schema import Pagination
 from merlin.app.jobs import JobView
 from merlin.billing.purchases import Promise, Purchase
 from merlin.billing.quota import Format, plan_named, questions_text
@@ -196,7 +196,7 @@ def formatters(context: PageContext) -> Mapping[str, Callable[..., object]]:
     return {**of_context, **of_language}
 
 
-def next_href(page: Page) -> str:
+def next_href(page: Pagination) -> str:
     """Return the address of the next part of the list, "" without one."""
     if not page.following:
         return ""

@@ -38,7 +38,7 @@ from merlin.api.pages.plans import (
 )
 from merlin.api.problems import Problem
 from merlin.api.rate_limits import Limits
-from merlin.api.schema import Hex, Page, Part
+from merlin.api.schema import Hex, Pagination, Part
 from merlin.app import orders
 from merlin.app.bot_settings import bot_link
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
@@ -226,7 +226,7 @@ OwnOrder = Annotated[Purchase, Depends(_find_own_order)]
 
 async def orders_part(
     context: PageContext,
-    page: Page,
+    page: Pagination,
     list_newest: Callable[..., Sequence[Purchase]],
     *which: object,
 ) -> Sequence[Purchase]:

@@ -284,7 +284,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PageLayout:
     """Header and Sider of one page.
 
     `here` is the page's address to return to, `language_href` the same in the other language.
@@ -317,7 +317,7 @@ def course_href(course: Course) -> str:
     return f"/courses/{course.course_id}"
 
 
-def layout_of(context: PageContext) -> Layout:
+def layout_of(context: PageContext) -> PageLayout:
     """Return the layout of the current page."""
     here = context.here
     path = context.request.scope["path"]
@@ -325,7 +325,7 @@ def layout_of(context: PageContext) -> Layout:
     other_language = next(
         candidate for candidate in LANGUAGES if candidate != context.language
     )
-    return Layout(
+    return PageLayout(
         theme=context.theme,
         here=here,
         language_href=browser.with_preference(here, "lang", other_language),

@@ -34,7 +34,7 @@ from merlin.billing.quota import (
     plan_named,
     plan_of,
 )
-from merlin.billing.terms import Term, term_end
+from merlin.billing.terms import PlanTerm, term_end
 from merlin.providers.payments import Gateway
 
 # The bot's start payload for buying plans with Stars.
@@ -206,7 +206,9 @@ async def show_plans(context: PublicContext) -> Response:
     return render_page(context, "plans.html", view)
 
 
-def _card(context: PageContext, plan: Plan, terms: Sequence[Term]) -> dict[str, Any]:
+def _card(
+    context: PageContext, plan: Plan, terms: Sequence[PlanTerm]
+) -> dict[str, Any]:
     """Return a plan, its features, and until when the person has it."""
     plans = context.services.plans
     user = context.user
@@ -221,7 +223,7 @@ def _card(context: PageContext, plan: Plan, terms: Sequence[Term]) -> dict[str, 
     }
 
 
-def _active_until(context: PageContext, plan: Plan, terms: Sequence[Term]) -> str:
+def _active_until(context: PageContext, plan: Plan, terms: Sequence[PlanTerm]) -> str:
     """Return until when the person has a plan, "" if they do not."""
     user = context.user
     now = context.services.clock()

@@ -22,7 +22,7 @@ from merlin.api.schema import (
     Line,
     Name,
     Part,
-    Shape,
+    ResponseModel,
     Words,
     operation_router,
 )
@@ -36,7 +36,7 @@ from merlin.dataset.finding import Severity
 from merlin.training.commit_state import CommitState
 
 
-class FindingShown(Shape):
+class FindingShown(ResponseModel):
     """A finding of the checker in a file; lines and columns count from 1."""
 
     path: str
@@ -47,7 +47,7 @@ class FindingShown(Shape):
     text: InLanguage = Field(description="In the caller's language.")
 
 
-class ChangeShown(Shape):
+class ChangeShown(ResponseModel):
     """An edit; all its files are committed together or not at all."""
 
     id: str

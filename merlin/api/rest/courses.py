@@ -30,7 +30,7 @@ from merlin.api.schema import (
     WHOLE,
     Id,
     InLanguage,
-    Shape,
+    ResponseModel,
     operation_router,
 )
 from merlin.app import courses
@@ -57,7 +57,7 @@ TYPE_VALUES = ["", *KINDS, *TYPES.values()]
 Counts = TypedDict("Counts", {"lecture": int, "seminar": int, "lab": int})
 
 
-class CourseShown(Shape):
+class CourseShown(ResponseModel):
     """A course; `name` and `description` are in the caller's language."""
 
     id: int = Field(validation_alias="course_id")
@@ -76,7 +76,7 @@ SemesterShown = TypedDict(
 Grouped = TypedDict("Grouped", {"semesters": list[SemesterShown]})
 
 
-class MaterialShown(Shape):
+class MaterialShown(ResponseModel):
     """A material of a course."""
 
     id: int = Field(validation_alias="material_id")

@@ -19,7 +19,7 @@ from merlin.api.schema import (
     Id,
     Line,
     Part,
-    Shape,
+    ResponseModel,
     operation_router,
     part,
 )
@@ -30,7 +30,7 @@ from merlin.core.views import make_finite
 from merlin.db.requests import Request as StoredRequest, RequestKind, RequestState
 
 
-class RequestShown(Shape):
+class RequestShown(ResponseModel):
     """A request to the daemon."""
 
     id: int

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from merlin.account.sign_ins import MAX_BYTES, read_telegram_data
 from merlin.api.auth import remember_browser, require_same_origin, token_of
 from merlin.api.problems import Problem
-from merlin.api.schema import Body, Shape, operation_router
+from merlin.api.schema import Body, ResponseModel, operation_router
 from merlin.api.services import services_of
 from merlin.app import sign_in
 from merlin.app.accounts import OwnAccount
@@ -41,7 +41,7 @@ class TelegramBody(Body):
     )
 
 
-class SignedInView(Shape):
+class SignedInView(ResponseModel):
     """The result of a sign-in."""
 
     user: OwnAccount

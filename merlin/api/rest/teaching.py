@@ -21,7 +21,7 @@ from merlin.api.schema import (
     Body,
     Id,
     Line,
-    Shape,
+    ResponseModel,
     Texts,
     Title,
     Words,
@@ -142,7 +142,7 @@ class CourseBody(Body):
         return changes
 
 
-class TaughtCourse(Shape):
+class TaughtCourse(ResponseModel):
     """A course that the caller teaches."""
 
     id: int = Field(validation_alias="course_id")

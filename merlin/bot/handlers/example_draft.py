@@ -27,7 +27,7 @@ _QUESTION_LENGTH = 300
 @handlers.button("ex:add")
 def ask_question(context: BotContext) -> View:
     """Start a new example."""
-    draft = proof.Draft(proof.require_chosen_dataset(context))
+    draft = proof.EditedFile(proof.require_chosen_dataset(context))
     back = f"ex:ds:{menu.short_hash(draft.dataset)}"
     return _ask_text(context, draft, QUESTION, "examples-ask-question", back)
 
@@ -42,7 +42,7 @@ def take_question(context: BotContext) -> View:
 
 
 def _ask_text(
-    context: BotContext, draft: proof.Draft, step: str, prompt_key: str, back: str
+    context: BotContext, draft: proof.EditedFile, step: str, prompt_key: str, back: str
 ) -> View:
     turns = (
         [(proof.USER, cut(draft.question, _QUESTION_LENGTH))] if draft.question else []
@@ -63,7 +63,7 @@ def _ask_text(
 
 @handlers.step(ANSWER)
 @proof.make_handler
-def add_answer_to_draft(context: BotContext) -> proof.Draft:
+def add_answer_to_draft(context: BotContext) -> proof.EditedFile:
     """Return the draft with the answer."""
     text = proof.require_text(context)
     return replace(proof.require_current_draft(context), answer=text)
@@ -97,7 +97,9 @@ def ask_draft_field(context: BotContext) -> View:
     )
 
 
-def _ask_field(context: BotContext, draft: proof.Draft, field: str, back: str) -> View:
+def _ask_field(
+    context: BotContext, draft: proof.EditedFile, field: str, back: str
+) -> View:
     """Ask for the new text of one field, with the current text to copy."""
     if field not in _FIELD_TITLES or draft.is_gone:
         raise Refused("no such field", "bot-button-old")
@@ -120,7 +122,7 @@ def _ask_field(context: BotContext, draft: proof.Draft, field: str, back: str) -
     )
 
 
-def _get_current_text(draft: proof.Draft, field: str) -> str:
+def _get_current_text(draft: proof.EditedFile, field: str) -> str:
     """Return the current text of a field. Raises Refused if the file cannot be parsed."""
     tags = None if draft.tags is None else join_tags(draft.tags)
     edited_text = {"q": draft.question, "a": draft.answer, "t": tags}[field]
@@ -138,7 +140,7 @@ def _get_current_text(draft: proof.Draft, field: str) -> str:
 
 @handlers.step(REWORD)
 @proof.make_handler
-def take_field(context: BotContext) -> proof.Draft:
+def take_field(context: BotContext) -> proof.EditedFile:
     """Return the draft with the new text of the field that was asked for."""
     field = str(proof.dialog_value(context, "field") or "t")
     text = proof.require_text(context)
@@ -147,12 +149,14 @@ def take_field(context: BotContext) -> proof.Draft:
 
 @handlers.button("ex:untag")
 @proof.make_handler
-def remove_tags(context: BotContext) -> proof.Draft:
+def remove_tags(context: BotContext) -> proof.EditedFile:
     """Return the draft without tags."""
     return replace(proof.require_current_draft(context), tags=())
 
 
-def reword_draft(draft: proof.Draft, field: str, new_text: str) -> proof.Draft:
+def reword_draft(
+    draft: proof.EditedFile, field: str, new_text: str
+) -> proof.EditedFile:
     """Return the draft with a new first question (q), last answer (a) or tags (t)."""
     if field == "t":
         return replace(draft, tags=tuple(split_tags(new_text)))

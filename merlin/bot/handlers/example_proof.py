@@ -56,7 +56,7 @@ ASSISTANT = "assistant"
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class EditedFile:
     """The new version of a file.
 
     `path` is within the dataset, "" for a new example; `before` is the blob that the editor saw.
@@ -113,19 +113,21 @@ class Draft:
         return parse_example(self.file_text())
 
 
-def draft_of(value: object) -> Draft | None:
+def draft_of(value: object) -> EditedFile | None:
     """Return the draft stored in a dialog, None for none."""
     if not isinstance(value, dict) or "dataset" not in value:
         return None
     tags = value["tags"]
     tags = None if tags is None else tuple(tags)
-    return Draft(**{**value, "tags": tags, "allow": tuple(value["allow"])})
+    return EditedFile(**{**value, "tags": tags, "allow": tuple(value["allow"])})
 
 
-def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> Draft:
+def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> EditedFile:
     """Return a draft that edits or deletes an example."""
     text = example.text or ""
-    return Draft(example.dataset, example.path, example.revision, text, is_gone=is_gone)
+    return EditedFile(
+        example.dataset, example.path, example.revision, text, is_gone=is_gone
+    )
 
 
 async def show_screen(context: BotContext, act: Act) -> None:
@@ -161,7 +163,7 @@ def dialog_value(context: BotContext, name: str) -> Any:
     )
 
 
-def require_current_draft(context: BotContext) -> Draft:
+def require_current_draft(context: BotContext) -> EditedFile:
     """Return the draft stored in the dialog. Raises NotFound for none and without permission."""
     draft = draft_of(dialog_value(context, "draft"))
     if draft is None:
@@ -176,7 +178,7 @@ def ask(
     title: str,
     *parts: menu.Part,
     back: str,
-    draft: Draft | None = None,
+    draft: EditedFile | None = None,
     rows: menu.Rows = (),
     values: Mapping[str, object] | None = None,
 ) -> View:
@@ -239,7 +241,7 @@ _SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ
 
 
 async def show_proof(
-    context: BotContext, read_draft: Callable[[BotContext], Draft], note: str = ""
+    context: BotContext, read_draft: Callable[[BotContext], EditedFile], note: str = ""
 ) -> None:
     """Show the proof of the draft that `read_draft` returns, below the text `note`.
 
@@ -247,7 +249,7 @@ async def show_proof(
     """
     ctx = context.services
 
-    def read() -> tuple[Draft, DatasetFiles, list[Edit], str | None, FindNear]:
+    def read() -> tuple[EditedFile, DatasetFiles, list[Edit], str | None, FindNear]:
         draft = read_draft(context)
         files = changes.read_files(ctx, context.actor, draft.dataset)
         old = FileIndex(context.db).read_text(draft.before) if draft.before else None
@@ -268,7 +270,7 @@ async def show_proof(
 
 
 def _plan_comparison(
-    context: BotContext, draft: Draft, files: DatasetFiles
+    context: BotContext, draft: EditedFile, files: DatasetFiles
 ) -> FindNear:
     """Return the function that finds the examples that may ask the same. It reads no rows."""
     ctx = context.services
@@ -287,7 +289,9 @@ def _plan_comparison(
     return find
 
 
-def make_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> Handler:
+def make_handler(
+    read_draft: Callable[[BotContext], EditedFile], note: str = ""
+) -> Handler:
     """Return a handler that shows the proof of the draft of `read_draft`, below the text `note`."""
     return partial(show_proof, read_draft=read_draft, note=note)
 
@@ -296,7 +300,7 @@ handlers.button("ex:look")(make_handler(require_current_draft))
 handlers.step(PROOF)(make_handler(require_current_draft, "examples-press-button"))
 
 
-def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
+def edits_of(context: BotContext, draft: EditedFile) -> list[Edit]:
     """Return the edits of a draft under unused names, with those of examples that it corrects."""
     ctx = context.services
     text = draft.file_text()
@@ -322,7 +326,7 @@ def corrected_lines(context: BotContext, corrected: Corrected) -> str:
 
 def _proof_view(
     context: BotContext,
-    draft: Draft,
+    draft: EditedFile,
     old: str | None,
     preview: Preview,
     near_ones: Sequence[NearExample],
@@ -471,7 +475,7 @@ def turn_lines(turns: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{_ROLES[role]} {content}" for role, content in turns]
 
 
-def _title_key(draft: Draft) -> str:
+def _title_key(draft: EditedFile) -> str:
     if draft.is_gone:
         return "examples-preview-delete"
     if draft.proposal:
@@ -502,7 +506,7 @@ def finding_line(
 
 
 def _action_rows(
-    draft: Draft,
+    draft: EditedFile,
     corrected: Corrected,
     *,
     can_save: bool,
@@ -538,7 +542,7 @@ def _action_rows(
 
 @handlers.button("ex:only")
 @make_handler
-def switch_only(context: BotContext) -> Draft:
+def switch_only(context: BotContext) -> EditedFile:
     """Return the draft that no longer changes the answer of other questions, or again does."""
     draft = require_current_draft(context)
     return replace(draft, replaced="" if draft.replaced is None else None)
@@ -546,7 +550,7 @@ def switch_only(context: BotContext) -> Draft:
 
 @handlers.button("ex:allow")
 @make_handler
-def allow_personal(context: BotContext) -> Draft:
+def allow_personal(context: BotContext) -> EditedFile:
     """Return the draft that allows the personal data found in it, for the reason of the button."""
     draft = require_current_draft(context)
     if (why := context.argument(1)) not in _ALLOWED_FOR:
@@ -557,7 +561,7 @@ def allow_personal(context: BotContext) -> Draft:
     )
 
 
-def back_data(draft: Draft) -> str:
+def back_data(draft: EditedFile) -> str:
     """Return the callback data of a draft's Back button."""
     dataset_hash = menu.short_hash(draft.dataset)
     if draft.proposal:

@@ -198,6 +198,6 @@ def show_example(context: BotContext) -> View:
 
 @handlers.button("ex:del")
 @proof.make_handler
-def draft_deletion(context: BotContext) -> proof.Draft:
+def draft_deletion(context: BotContext) -> proof.EditedFile:
     """Return the draft that deletes an example: the Save button of its proof confirms it."""
     return proof.draft_of_example(proof.require_chosen_example(context), is_gone=True)

@@ -48,14 +48,14 @@ def show_queue(context: BotContext) -> View:
 
 @handlers.button("ex:prop")
 @proof.make_handler
-def proposal_draft(context: BotContext) -> proof.Draft:
+def proposal_draft(context: BotContext) -> proof.EditedFile:
     """Return the draft of the example that a proposal would add."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))
     text = example_yaml(waiting.draft)
     number = waiting.proposal_id
     corrected = proposals.find_corrected(*context.caller, [waiting])
     is_other = number in proposals.find_other_questions([waiting], corrected)
-    return proof.Draft(
+    return proof.EditedFile(
         waiting.draft.dataset,
         text=text,
         proposal=number,

@@ -31,7 +31,7 @@ from merlin.openai_protocol.responses import (
     DONE,
     EVENT_STREAM,
     NO_EXTENSION,
-    ChatAnswer,
+    ChatResponse,
     event,
     usage_object,
 )
@@ -42,7 +42,7 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(require_key)])
 
 T = TypeVar("T")
 AnswerStream = AsyncGenerator[str | Finish, None]
-Answer = ChatAnswer | ResponseAnswer
+Answer = ChatResponse | ResponseAnswer
 
 
 class ResponseFormat(Fields):
@@ -89,7 +89,7 @@ async def complete(request: Request) -> Response:
         asked = EngineChatRequest.parse(body)
     except ApiError as refusal:
         return await _relay(request, RelayedChat.read(body, refusal))
-    answer = ChatAnswer(
+    answer = ChatResponse(
         asked.model, utc_now().timestamp(), with_usage=asked.wants_usage
     )
     return await _respond(request, asked, answer)

@@ -135,7 +135,7 @@ class StopFinder:
         return pending
 
 
-class Answer:
+class AnswerStreamer:
     """A streamer of `generate`: sends whole characters, and says when to stop.
 
     The pipe is looked into after each token: a line {"stop": number} ends this answer, the next
@@ -229,7 +229,7 @@ class Worker:
         import torch  # noqa: PLC0415 - as in `load`
 
         base = self._base
-        answer = Answer(number, request.stops, base, self._pipe, self._waiting)
+        answer = AnswerStreamer(number, request.stops, base, self._pipe, self._waiting)
         prompt = encode_prompt(base, request.messages)
         self._select(adapter)
         if request.seed is None:

@@ -16,7 +16,7 @@ from merlin.app.actor import Actor
 from merlin.chat.turns import answering_model
 from merlin.config import Config
 from merlin.core.errors import MerlinError
-from merlin.sandbox.demo.place import Place, commit
+from merlin.sandbox.demo.place import DemoFolder, commit
 from merlin.sandbox.demo.story import Story
 from merlin.wiring.context import open_read_only, open_reading_context
 
@@ -34,7 +34,7 @@ AnsweredQuestion = dict[str, Any]
 class Demo:
     """A running demo: sends questions to its bot as one of the stand-in's people."""
 
-    place: Place
+    place: DemoFolder
     config: Config
     story: Story
 

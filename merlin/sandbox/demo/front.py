@@ -36,7 +36,7 @@ from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.web.browser import browser_zone, get_chosen_language
 from merlin.dataset.proposals import Proposals
-from merlin.sandbox.demo.place import Place
+from merlin.sandbox.demo.place import DemoFolder
 from merlin.sandbox.demo.story import STEPS, read_progress, relative_path, training_of
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
@@ -99,7 +99,9 @@ def list_docs(language: str) -> list[str]:
 class FrontPage(StandIn):
     """The front page, served in the stand-ins' process; it reads button presses from `telegram`."""
 
-    def __init__(self, place: Place, config: Config, telegram: TelegramStandIn) -> None:
+    def __init__(
+        self, place: DemoFolder, config: Config, telegram: TelegramStandIn
+    ) -> None:
         super().__init__(place.ports.front)
         self._place = place
         self._config = config

@@ -108,7 +108,7 @@ _LOCK = "demo.lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DemoFolder:
     """One demo's folder, ports and script."""
 
     folder: Path
@@ -184,7 +184,7 @@ class Place:
 @contextmanager
 def prepare_demo(
     folder: Path, ports: Ports, language: str = RUSSIAN.language
-) -> Iterator[Place]:
+) -> Iterator[DemoFolder]:
     """Create or reuse a demo's folder, write its configuration unless edited, and hold its lock.
 
     `language` selects the samples of a new demo; an existing one keeps its own. Raises Refused when
@@ -195,7 +195,7 @@ def prepare_demo(
         raise Refused(
             f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken))
         )
-    place = Place(folder.resolve(), ports)
+    place = DemoFolder(folder.resolve(), ports)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         is_foreign = not (folder / _LOCK).is_file() and any(folder.iterdir())

@@ -24,7 +24,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.permissions import Role
 from merlin.sandbox.demo.check import Demo, check
 from merlin.sandbox.demo.front import FrontPage
-from merlin.sandbox.demo.place import Place, Ports, create_repository, prepare_demo
+from merlin.sandbox.demo.place import DemoFolder, Ports, create_repository, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress, restart_command
 from merlin.sandbox.provider.account import AccountStandIn, demo_account
 from merlin.sandbox.server import StandIn
@@ -120,7 +120,7 @@ def _run_workflow(demo: Demo, result: dict[str, object]) -> None:
         result["error"] = repr(error)
 
 
-def _read_last_log_message(place: Place) -> str:
+def _read_last_log_message(place: DemoFolder) -> str:
     """Return a child's last error message, else the last line of the logs."""
     lines = _log_lines(place)
     return next(
@@ -129,7 +129,7 @@ def _read_last_log_message(place: Place) -> str:
     )
 
 
-def _log_lines(place: Place) -> list[str]:
+def _log_lines(place: DemoFolder) -> list[str]:
     return place.logs.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
@@ -172,7 +172,7 @@ def _prepare(
         )
 
 
-def appoint_teacher(config: Config, place: Place) -> None:
+def appoint_teacher(config: Config, place: DemoFolder) -> None:
     """Make Boris, a teacher on the pages, the teacher of every course."""
     with open_writing_context(config, makes_key=True) as ctx:
         # Courses show their teacher by account, and the admin is told his role: by his name.
@@ -188,7 +188,7 @@ def appoint_teacher(config: Config, place: Place) -> None:
             )
 
 
-def _children(place: Place) -> list[Child]:
+def _children(place: DemoFolder) -> list[Child]:
     """Return the processes of Merlin.
 
     The first model needs the first two. What all four load at once takes two cores for two seconds,
@@ -208,7 +208,7 @@ def _children(place: Place) -> list[Child]:
     ]
 
 
-def _create_standins(config: Config, place: Place) -> list[StandIn]:
+def _create_standins(config: Config, place: DemoFolder) -> list[StandIn]:
     """Return the stand-ins and the front page, each on its port.
 
     Their state survives restarts. Their people and pages use the configured language.

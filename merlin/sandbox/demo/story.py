@@ -20,7 +20,7 @@ from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
 from merlin.dataset.finding import Severity
 from merlin.dataset.verdicts import VerdictStatus
-from merlin.sandbox.demo.place import FOLDER, Place
+from merlin.sandbox.demo.place import FOLDER, DemoFolder
 from merlin.wiring.context import open_reading_context
 
 _MARKS = {"done": "✔", "flawed": "!", "held": "–", "failed": "✘"}
@@ -112,7 +112,7 @@ class Story:
         self._line_began_at = time.monotonic()
 
 
-def addresses(place: Place, story: Story) -> None:
+def addresses(place: DemoFolder, story: Story) -> None:
     """Print where to find the demo, beginning with the front page."""
     story.say("demo-front", url=place.front_url)
     story.say("demo-repository", path=relative_path(place.repository))
@@ -133,7 +133,7 @@ def command() -> str:
     )
 
 
-def restart_command(place: Place) -> str:
+def restart_command(place: DemoFolder) -> str:
     """Return the command that starts this demo again."""
     is_usual = place.folder == FOLDER.absolute()
     return f"{command()} demo --fresh" + (

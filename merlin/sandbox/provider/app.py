@@ -17,7 +17,7 @@ from merlin.openai_protocol.errors import ApiError, bad_field, unknown_model
 from merlin.openai_protocol.requests import read_body
 from merlin.openai_protocol.responses import (
     EVENT_STREAM,
-    ChatAnswer,
+    ChatResponse,
     Json,
     list_object,
     model_object,
@@ -119,7 +119,7 @@ class ProviderStandIn(ApiStandIn):
         usage = self.count_usage(prompt_tokens(messages), count_tokens(content))
         options = body.get("stream_options") or {}
         with_usage = bool(body.get("stream") and options.get("include_usage"))
-        chat_answer = ChatAnswer(body["model"], time.time(), with_usage=with_usage)
+        chat_answer = ChatResponse(body["model"], time.time(), with_usage=with_usage)
         if body.get("stream"):
             events = self._stream(chat_answer, content, usage, reason)
             return StreamingResponse(events, media_type=EVENT_STREAM)
@@ -129,7 +129,7 @@ class ProviderStandIn(ApiStandIn):
         )
 
     async def _stream(
-        self, chat_answer: ChatAnswer, content: str, usage: Json, reason: str
+        self, chat_answer: ChatResponse, content: str, usage: Json, reason: str
     ) -> AsyncIterator[bytes]:
         await self.pause("answer")
         yield chat_answer.opening()

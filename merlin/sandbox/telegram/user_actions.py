@@ -39,7 +39,7 @@ from merlin.sandbox.telegram.world import (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PersonInChat:
     """A person in a chat, in one of its topics or in none (0)."""
 
     person: Person
@@ -61,13 +61,13 @@ class UserActions:
         """Return the person of this name or id, in any chat. Raises NotFound."""
         return self.place(who).person
 
-    def place(self, who: str | int) -> Place:
+    def place(self, who: str | int) -> PersonInChat:
         """Return the person and chat that `who` names. Raises NotFound."""
         who_and_chat, _, thread = str(who).partition("#")
         name, _, group_name = who_and_chat.partition("@")
         person = self.world.person(name)
         chat: Chat = self.world.group(group_name) if group_name else person
-        return Place(person, chat, int(thread or 0))
+        return PersonInChat(person, chat, int(thread or 0))
 
     def chat(self, name: str | int) -> Chat:
         """Return a chat by its group's or person's name, or by id. Raises NotFound."""
@@ -102,7 +102,7 @@ class UserActions:
         place = self.place(person)
         return menu_for(self.world, place.person, place.chat)
 
-    def send(self, place: Place, content: Mapping[str, Any]) -> int:
+    def send(self, place: PersonInChat, content: Mapping[str, Any]) -> int:
         """Send a message; the bot receives it as privacy mode allows."""
         group = place.chat if isinstance(place.chat, Group) else None
         if group and group.status(place.person.person_id) not in MEMBER_STATUSES:
@@ -214,7 +214,7 @@ class UserActions:
             raise Refused("this key calls nothing at the bot")
         return self.call_back(place, logged, button["callback_data"])
 
-    def call_back(self, place: Place, logged: LoggedMessage, data: str) -> int:
+    def call_back(self, place: PersonInChat, logged: LoggedMessage, data: str) -> int:
         """Send the bot the data of a button below a message."""
         query = {
             "id": str(secrets.randbits(62)),
@@ -226,7 +226,7 @@ class UserActions:
         return self.world.add_update("callback_query", query)
 
     def _find_button(
-        self, place: Place, data_or_label: str, message_id: int
+        self, place: PersonInChat, data_or_label: str, message_id: int
     ) -> tuple[LoggedMessage, dict[str, Any]]:
         chat = self.world.messages.get(place.chat.chat_id, {})
         newest = list(chat.values())[::-1]

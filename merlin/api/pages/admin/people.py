@@ -19,7 +19,7 @@ from merlin.api.pages.page import (
     UserAdminContext,
     render_page,
 )
-from merlin.api.schema import LINE, Id, Page, Part, SearchQuery, part
+from merlin.api.schema import LINE, Id, Pagination, Part, SearchQuery, part
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -55,7 +55,7 @@ async def show_audit(
     return render_page(context, "admin_audit.html", view)
 
 
-async def _users_part(context: PageContext, page: Page, query: str) -> UserList:
+async def _users_part(context: PageContext, page: Pagination, query: str) -> UserList:
     """Return one part of the users and set the Link header."""
     offset = page.after(0)
     limit = page.size + 1
