@@ -24,7 +24,7 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.permissions import Authority
-from merlin.dataset.example import write_turns
+from merlin.dataset.example_file import write_turns
 
 NAME = "algorithms"
 BOT = 7

@@ -24,7 +24,8 @@ import yaml
 from merlin.core.i18n import detect_language
 from merlin.core.messages import Message
 from merlin.dataset.check import CheckedDataset, check
-from merlin.dataset.example import Example, normalise, write_example
+from merlin.dataset.example import Example, normalise
+from merlin.dataset.example_file import write_example
 from merlin.dataset.finding import Severity
 from merlin.dataset.work_tree import find_folders, work_tree
 from merlin.git.source import FILE, TreeEntry

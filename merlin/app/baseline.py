@@ -26,8 +26,8 @@ from merlin.app.permissions import require_editing
 from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, SamplingParams, Usage
-from merlin.dataset.example import count_messages
 from merlin.dataset.lint import is_refusal
+from merlin.dataset.tokens import count_messages
 from merlin.dataset.verdicts import read_newest_settings
 from merlin.db.tables import BASELINE_ANSWER, BUILD
 from merlin.db.values import dump_json, storable_text

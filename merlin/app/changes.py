@@ -42,7 +42,7 @@ from merlin.dataset.commit_message import (
     telegram_editor,
 )
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import allow_rules
+from merlin.dataset.example_rewording import allow_rules
 from merlin.dataset.file_difference import FileDifference, compare_files
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
 from merlin.dataset.finding import escape_unprintable

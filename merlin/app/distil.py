@@ -32,12 +32,8 @@ from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.core.money import Price
 from merlin.dataset.entries import ExampleEntries, ExampleFilter, FileText
-from merlin.dataset.example import (
-    count_messages,
-    normalise,
-    parse_example,
-    read_example,
-)
+from merlin.dataset.example import normalise
+from merlin.dataset.example_file import parse_example, read_example
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.preview import check_files
@@ -49,6 +45,7 @@ from merlin.dataset.proposals import (
     example_yaml,
 )
 from merlin.dataset.split import TEST, TRAIN
+from merlin.dataset.tokens import count_messages
 from merlin.db.intents import Intents, IntentState
 from merlin.providers.base import Answer, ModelClient
 from merlin.training.ask_many import AskReport, ModelQuery, ask_many, may_be_paid

@@ -25,14 +25,9 @@ from merlin.dataset.entries import (
     Facets,
     FileText,
 )
-from merlin.dataset.example import (
-    free_example_id,
-    mend_keys,
-    parse_example,
-    recover_turn,
-    reword_example,
-    write_turns,
-)
+from merlin.dataset.example_file import parse_example, write_turns
+from merlin.dataset.example_repair import mend_keys, recover_turn
+from merlin.dataset.example_rewording import free_example_id, reword_example
 from merlin.dataset.files import DatasetCard, FileIndex, make_missing_example_error
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine

@@ -17,7 +17,9 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import Edit
 from merlin.dataset.contradictions import SAME_MEANING, find_nearest
 from merlin.dataset.corrections import Corrected
-from merlin.dataset.example import Example, allow_rules, normalise, parse_example
+from merlin.dataset.example import Example, normalise
+from merlin.dataset.example_file import parse_example
+from merlin.dataset.example_rewording import allow_rules
 from merlin.dataset.file_difference import Side, compare_answers
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.proposals import Proposal, Proposals

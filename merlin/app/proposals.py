@@ -32,7 +32,9 @@ from merlin.dataset.contradictions import (
     list_near_pairs,
 )
 from merlin.dataset.corrections import Corrected, is_other_question
-from merlin.dataset.example import Example, allow_rules, normalise, parse_example
+from merlin.dataset.example import Example, normalise
+from merlin.dataset.example_file import parse_example
+from merlin.dataset.example_rewording import allow_rules
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_id_of

@@ -23,7 +23,8 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
 from merlin.dataset.corrections import find_corrected
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
-from merlin.dataset.example import normalise, parse_example
+from merlin.dataset.example import normalise
+from merlin.dataset.example_file import parse_example
 from merlin.dataset.near_questions import (
     content_words,
     find_near_questions,

@@ -13,7 +13,8 @@ from itertools import chain
 from typing import NamedTuple, Protocol
 
 from merlin.core.combining_marks import normalise_unicode
-from merlin.dataset.example import Example, read_example
+from merlin.dataset.example import Example
+from merlin.dataset.example_file import read_example
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.judge import TokenLimit, judge, judge_answers, judge_tools
 from merlin.dataset.layout import (

@@ -14,7 +14,8 @@ from merlin.core.opposites import are_opposed
 from merlin.dataset.builds import NO_END
 from merlin.dataset.changes import Changes
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
-from merlin.dataset.example import Example, normalise, parse_example, write_example
+from merlin.dataset.example import Example, normalise
+from merlin.dataset.example_file import parse_example, write_example
 from merlin.dataset.files import apply_pending_changes
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.split import TEST, TRAIN, is_of_test

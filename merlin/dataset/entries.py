@@ -25,7 +25,7 @@ from merlin.core.vocabulary import (
     vector_query,
 )
 from merlin.dataset.builds import NO_END
-from merlin.dataset.example import parse_example
+from merlin.dataset.example_file import parse_example
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.db.database import CHUNK, Database, Repository, Row, in_portions
 from merlin.db.tables import CATALOGUE_VERSION, DATASET_TEXT, EXAMPLE_ENTRY, Table

@@ -12,7 +12,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from merlin.dataset.example import normalise, parse_example, recover_turn
+from merlin.dataset.example import normalise
+from merlin.dataset.example_file import parse_example
+from merlin.dataset.example_repair import recover_turn
 from merlin.dataset.layout import EXAMPLES
 
 # Words are compared in quadratic time.

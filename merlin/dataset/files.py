@@ -22,7 +22,7 @@ from merlin.dataset.builds import BUILDS, Build
 from merlin.dataset.changes import Change, is_writable_path
 from merlin.dataset.commit_message import name_example
 from merlin.dataset.entries import ExampleEntries, FileText, read_blobs
-from merlin.dataset.example import question_preview
+from merlin.dataset.example_file import question_preview
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec

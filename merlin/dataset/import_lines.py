@@ -28,7 +28,8 @@ from merlin.core.table_cells import (
     plain_name,
     unescape_formula,
 )
-from merlin.dataset.example import Example, read_example
+from merlin.dataset.example import Example
+from merlin.dataset.example_file import read_example
 from merlin.dataset.finding import Finding, Severity, shorten
 from merlin.dataset.import_forms import FileForm, find_form
 from merlin.dataset.import_records import Unreadable, convert_record, is_record

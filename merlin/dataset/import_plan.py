@@ -7,7 +7,8 @@ from merlin.core.errors import Refused
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Subject, import_subject
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import Example, normalise, write_example
+from merlin.dataset.example import Example, normalise
+from merlin.dataset.example_file import write_example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
 from merlin.dataset.import_lines import ImportedLine, locate
 from merlin.dataset.layout import EXAMPLES, NameAllocator, example_path

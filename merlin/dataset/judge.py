@@ -17,19 +17,14 @@ from itertools import chain
 from typing import NamedTuple
 
 from merlin.core.messages import uses_tools
-from merlin.dataset.example import (
-    FRAME_TOKENS,
-    PER_MESSAGE,
-    Example,
-    count_tokens,
-    normalise,
-)
+from merlin.dataset.example import Example, normalise
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_path
 from merlin.dataset.lint import make_finding
 from merlin.dataset.near_questions import find_near_questions
 from merlin.dataset.spec import DPO, KTO
 from merlin.dataset.split import TEST
+from merlin.dataset.tokens import FRAME_TOKENS, PER_MESSAGE, count_tokens
 
 
 class Pair(NamedTuple):

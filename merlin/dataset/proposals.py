@@ -44,7 +44,8 @@ from merlin.dataset.commit_message import (
 )
 from merlin.dataset.corrections import Corrected, find_corrected
 from merlin.dataset.entries import read_blobs
-from merlin.dataset.example import Example, normalise, parse_example, write_example
+from merlin.dataset.example import Example, normalise
+from merlin.dataset.example_file import parse_example, write_example
 from merlin.dataset.layout import RATED, NameAllocator, example_id_of, example_path
 from merlin.dataset.split import TRAIN
 from merlin.db.database import Database, Repository, Row, transaction

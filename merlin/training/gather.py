@@ -35,12 +35,13 @@ from merlin.dataset.builds import (
     write_build,
 )
 from merlin.dataset.check import CheckedDataset, check, check_settings
-from merlin.dataset.example import Example, return_freed_memory
+from merlin.dataset.example import Example
 from merlin.dataset.finding import Severity
 from merlin.dataset.kept_files import KeptFiles
 from merlin.dataset.layout import EXAMPLES, name_dataset
 from merlin.dataset.spec import KTO, DatasetSpec
 from merlin.dataset.split import FEWEST, TEST, TRAIN
+from merlin.dataset.tokens import return_freed_memory
 from merlin.dataset.verdicts import (
     WAITING,
     Verdict,

@@ -23,10 +23,11 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
 from merlin.dataset.builds import BUILDS, Build
-from merlin.dataset.example import count_messages, normalise
+from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.spec import Recipe, SplitRule
 from merlin.dataset.split import TRAIN
+from merlin.dataset.tokens import count_messages
 from merlin.dataset.verdicts import require_present_dataset
 from merlin.db.database import Database
 from merlin.db.tables import BUILD, SERVING

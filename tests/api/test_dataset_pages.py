@@ -9,7 +9,7 @@ import pytest
 from merlin.account.users import Roles
 from merlin.app.verdicts import view_notice
 from merlin.core.permissions import Role
-from merlin.dataset.example import parse_example
+from merlin.dataset.example_file import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.notices import Notices
 from tests.api.running_api import BORIS, VERA

@@ -18,7 +18,7 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
-from merlin.dataset.example import parse_example
+from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.tables import RATING, TURN

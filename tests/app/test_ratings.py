@@ -22,7 +22,8 @@ from merlin.dataset.changes import (
     ChangeState,
 )
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.example import read_example, reword_example
+from merlin.dataset.example_file import read_example
+from merlin.dataset.example_rewording import reword_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
 from merlin.dataset.proposal_follower import AT_ONCE, ProposalFollower

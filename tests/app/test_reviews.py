@@ -13,7 +13,7 @@ from merlin.app.proposals import Review
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import BatchResult, Changes
-from merlin.dataset.example import parse_example
+from merlin.dataset.example_file import parse_example
 from merlin.dataset.proposal_follower import ProposalFollower
 from merlin.dataset.proposals import EDITING, Draft, Proposals
 from merlin.db.notices import Notices

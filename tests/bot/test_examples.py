@@ -6,7 +6,7 @@ from merlin.bot.handlers import example_draft, example_proof, examples, proposal
 from merlin.bot.menu import short_hash
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeKind
-from merlin.dataset.example import parse_example
+from merlin.dataset.example_file import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key

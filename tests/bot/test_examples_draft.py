@@ -11,7 +11,9 @@ from merlin.core.formatted_text import utf16_length
 from merlin.core.i18n import cut
 from merlin.dataset.changes import Edit, check_path
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import free_example_id, join_tags, parse_example, split_tags
+from merlin.dataset.example import join_tags, split_tags
+from merlin.dataset.example_file import parse_example
+from merlin.dataset.example_rewording import free_example_id
 from merlin.dataset.preview import EditChecker
 from merlin.dataset.yaml_io import strip_line_ends
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from merlin.dataset.example import parse_example
+from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
 from tests.browser.axe_and_screenshots import require_no_faults
 from tests.browser.course_browser import PHONE, expect_spoken, note_regions

@@ -8,7 +8,7 @@ from merlin.app import proposals
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import Refused
-from merlin.dataset.example import parse_example, write_turns
+from merlin.dataset.example_file import parse_example, write_turns
 from merlin.dataset.proposal_follower import ProposalFollower
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.tables import BUILD, PROPOSAL, REVOKED_EXAMPLE

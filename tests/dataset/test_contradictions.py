@@ -9,7 +9,8 @@ from merlin.dataset.contradictions import (
     find_pairs,
     list_near_pairs,
 )
-from merlin.dataset.example import Example, parse_example
+from merlin.dataset.example import Example
+from merlin.dataset.example_file import parse_example
 from tests.support.dataset_tree import DATASET_YAML, check_files, example_yaml
 from tests.support.machine import ROOT
 

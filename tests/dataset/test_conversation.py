@@ -3,7 +3,7 @@
 import pytest
 
 from merlin.core.messages import Message
-from merlin.dataset.example import check_turns
+from merlin.dataset.turns import check_turns
 
 pytestmark = pytest.mark.unit
 

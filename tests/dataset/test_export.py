@@ -9,9 +9,10 @@ from hypothesis import given, seed, settings as budget, strategies as st
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
 from merlin.dataset.chat_formats import to_record
-from merlin.dataset.example import Example, check_turns
+from merlin.dataset.example import Example
 from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.import_plan import strip_system
+from merlin.dataset.turns import check_turns
 
 pytestmark = pytest.mark.unit
 

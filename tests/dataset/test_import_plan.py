@@ -7,7 +7,7 @@ import pytest
 from merlin.core.errors import Refused
 from merlin.dataset import import_plan
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import read_example
+from merlin.dataset.example_file import read_example
 from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.import_plan import plan_import, strip_system
 

@@ -3,7 +3,8 @@
 import pytest
 
 from merlin.core.messages import Message
-from merlin.dataset.example import Example, read_example
+from merlin.dataset.example import Example
+from merlin.dataset.example_file import read_example
 from tests.support.dataset_tree import make_training_line
 
 pytestmark = pytest.mark.unit

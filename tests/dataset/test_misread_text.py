@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.dataset.example import read_example
+from merlin.dataset.example_file import read_example
 from merlin.dataset.finding import Severity
 from merlin.dataset.spec import read_course, read_dataset
 from tests.support.dataset_tree import DATASET_YAML

@@ -7,16 +7,12 @@ import pytest
 
 from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.chat_formats import to_record
-from merlin.dataset.example import (
-    count_tokens,
-    parse_example,
-    read_example,
-    reword_example,
-    write_example,
-)
+from merlin.dataset.example_file import parse_example, read_example, write_example
+from merlin.dataset.example_rewording import reword_example
 from merlin.dataset.finding import Severity
 from merlin.dataset.import_lines import read_import_files
 from merlin.dataset.spec import Recipe
+from merlin.dataset.tokens import count_tokens
 from merlin.training.policy import refuse_recipe
 from tests.support.dataset_tree import (
     DATASET_YAML,

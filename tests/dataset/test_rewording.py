@@ -3,13 +3,9 @@
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset.example import (
-    mend_keys,
-    parse_example,
-    question_preview,
-    recover_turn,
-    reword_example,
-)
+from merlin.dataset.example_file import parse_example, question_preview
+from merlin.dataset.example_repair import mend_keys, recover_turn
+from merlin.dataset.example_rewording import reword_example
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from merlin.dataset import spec
-from merlin.dataset.example import read_example
+from merlin.dataset.example_file import read_example
 from merlin.dataset.spec import MAX_FINDINGS, validate_file
 from merlin.dataset.yaml_io import read_yaml
 from tests.support.file_mutations import GOOD, mutate

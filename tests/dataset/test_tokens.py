@@ -10,7 +10,7 @@ from base64 import b64encode
 import pytest
 
 from merlin.core.messages import Message
-from merlin.dataset import example
+from merlin.dataset import tokens
 
 pytestmark = pytest.mark.unit
 
@@ -63,19 +63,19 @@ COOKBOOK = (
     ],
 )
 def test_text_has_the_vocabularys_number_of_tokens(text, number):
-    assert example.count_tokens(text) == number
+    assert tokens.count_tokens(text) == number
 
 
 def test_cookbook_conversation_has_the_cookbooks_count():
-    assert example.count_messages(COOKBOOK) == 124
+    assert tokens.count_messages(COOKBOOK) == 124
 
 
 def test_weights_add_no_tokens_and_tools_do():
     plain = (Message("user", "Сколько?"), Message("assistant", "Семь."))
     weighted = (plain[0], Message("assistant", "Семь.", {"weight": 0}))
-    assert example.count_messages(weighted) == example.count_messages(plain)
+    assert tokens.count_messages(weighted) == tokens.count_messages(plain)
     tool = {"type": "function", "function": {"name": "count"}}
-    assert example.count_messages(plain, (tool,)) > example.count_messages(plain)
+    assert tokens.count_messages(plain, (tool,)) > tokens.count_messages(plain)
 
 
 def test_count_by_words_is_that_of_the_whole_text():
@@ -84,18 +84,18 @@ def test_count_by_words_is_that_of_the_whole_text():
     pieces = [*(" " * 8), *letters, "'s", "the", "\r\n"]
     texts = ["".join(rng.choices(pieces, k=rng.randint(0, 12))) for _ in range(3000)]
     whole = [
-        len(tokens) for tokens in example.load_vocabulary().encode_ordinary_batch(texts)
+        len(tokens) for tokens in tokens.load_vocabulary().encode_ordinary_batch(texts)
     ]
-    assert [example.count_tokens(text) for text in texts] == whole
+    assert [tokens.count_tokens(text) for text in texts] == whole
 
 
 @pytest.mark.parametrize("letter", [" ", "a", "я"])
 def test_million_equal_letters_are_counted(letter):
-    assert 0 < example.count_tokens(letter * 1_000_000) < 1_000_000
+    assert 0 < tokens.count_tokens(letter * 1_000_000) < 1_000_000
 
 
 def test_vocabulary_is_the_published_one():
-    ranks = example.load_vocabulary()._mergeable_ranks
+    ranks = tokens.load_vocabulary()._mergeable_ranks
     lines = b"".join(
         b"%s %d\n" % (b64encode(word), rank) for word, rank in ranks.items()
     )
@@ -103,22 +103,22 @@ def test_vocabulary_is_the_published_one():
 
 
 def test_vocabulary_is_freed_after_a_time_without_counting():
-    count = example.count_tokens("Сколько будет семь на восемь?")
-    example.load_vocabulary()
-    used = example.load_vocabulary.cache_info().hits
-    example.release_unused_vocabulary(used - 1)
-    assert example.load_vocabulary.cache_info().currsize
-    example.release_unused_vocabulary(used)
-    assert not example.load_vocabulary.cache_info().currsize
-    assert example.count_tokens("Сколько будет семь на восемь?") == count
+    count = tokens.count_tokens("Сколько будет семь на восемь?")
+    tokens.load_vocabulary()
+    used = tokens.load_vocabulary.cache_info().hits
+    tokens.release_unused_vocabulary(used - 1)
+    assert tokens.load_vocabulary.cache_info().currsize
+    tokens.release_unused_vocabulary(used)
+    assert not tokens.load_vocabulary.cache_info().currsize
+    assert tokens.count_tokens("Сколько будет семь на восемь?") == count
 
 
 def test_damaged_vocabulary_is_refused(monkeypatch, tmp_path):
     damaged = tmp_path / "o200k_base.zlib"
     damaged.write_bytes(zlib.compress(b"\x01!"))
-    monkeypatch.setattr(example, "VOCABULARY", damaged)
+    monkeypatch.setattr(tokens, "VOCABULARY", damaged)
     with pytest.raises(RuntimeError, match="install Merlin again"):
-        example.load_vocabulary.__wrapped__()
+        tokens.load_vocabulary.__wrapped__()
 
 
 def test_counting_needs_no_network_and_writes_no_cache(tmp_path):
@@ -126,7 +126,7 @@ def test_counting_needs_no_network_and_writes_no_cache(tmp_path):
         "import socket, sys\n"
         "def refuse(*_): raise SystemExit('network')\n"
         "socket.socket.connect = refuse\n"
-        "from merlin.dataset.example import count_tokens\n"
+        "from merlin.dataset.tokens import count_tokens\n"
         "print(count_tokens('hello world'))\n"
     )
     environment = {

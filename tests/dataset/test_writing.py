@@ -6,7 +6,8 @@ from hypothesis import example as case, given, settings, strategies as st
 
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
-from merlin.dataset.example import Example, read_example, write_example
+from merlin.dataset.example import Example
+from merlin.dataset.example_file import read_example, write_example
 
 pytestmark = pytest.mark.unit
 

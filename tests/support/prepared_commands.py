@@ -8,7 +8,7 @@ import threading
 
 from merlin.cli.commands import load_command
 from merlin.config import Config
-from merlin.dataset.example import load_vocabulary
+from merlin.dataset.tokens import load_vocabulary
 
 for name in ("daemon", "bot", "api", "engine"):
     load_command(name)

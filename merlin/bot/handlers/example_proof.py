@@ -35,13 +35,9 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.corrections import Corrected
-from merlin.dataset.example import (
-    Example,
-    allow_rules,
-    parse_example,
-    reword_example,
-    write_turns,
-)
+from merlin.dataset.example import Example
+from merlin.dataset.example_file import parse_example, write_turns
+from merlin.dataset.example_rewording import allow_rules, reword_example
 from merlin.dataset.file_difference import Side, compare_answers, compare_files
 from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity

@@ -21,7 +21,7 @@ from merlin.bot.rendering import dataset_title
 from merlin.core.formatted_text import Button, shorten_text
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
-from merlin.dataset.example import parse_example, question_preview
+from merlin.dataset.example_file import parse_example, question_preview
 from merlin.dataset.files import DatasetCard
 from merlin.dataset.finding import escape_unprintable
 

@@ -39,7 +39,8 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
 from merlin.dataset.entries import ExampleFilter, FileText
-from merlin.dataset.example import join_tags, read_example, split_tags
+from merlin.dataset.example import join_tags, split_tags
+from merlin.dataset.example_file import read_example
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import example_path
 from merlin.dataset.yaml_io import read_yaml

@@ -30,7 +30,7 @@ from merlin.app.changes import DatasetFiles, StaleEdit
 from merlin.core.errors import Refused
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
-from merlin.dataset.example import parse_example
+from merlin.dataset.example_file import parse_example
 from merlin.dataset.import_lines import ImportedLine, read_import_files
 from merlin.dataset.import_plan import ImportPlan
 
