@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import reduce
 from operator import itemgetter, or_
 
-from peewee import RawQuery
+from peewee import Expression, NodeList, RawQuery
 
 from merlin.app import jobs, models, unanswered, verdicts
 from merlin.app.actor import Actor
@@ -42,7 +42,7 @@ from merlin.dataset.test_plan import TestPlan, read_plan
 from merlin.dataset.verdicts import KNOWN_DATASETS, WAITING, VerdictStatus
 from merlin.db.database import Row
 from merlin.db.tables import BUILD, VERDICT
-from merlin.training.commit_state import CommitState, compute_state
+from merlin.training.commit_state import CommitState
 from merlin.training.promote import serving_rows
 
 # Cards of one dataset and status, newest first.
@@ -351,25 +351,36 @@ def _choose_edits(overview: _Overview, names: Collection[str]) -> list[Row]:
     return shown
 
 
-def _choose_commits(overview: _Overview, names: Collection[str]) -> list[Row]:
-    """Return the commits to show, newest first: those that no later one replaces."""
+def _match_shown(
+    overview: _Overview, names: Collection[str], quiet: Collection[str] = ()
+) -> list[Expression]:
+    """Return the conditions of the commits to show: those that no later one replaces.
+
+    At most `_MAX_CARDS` of each dataset and status, none of a `quiet` status without an error.
+    """
     tops = {(row["dataset"], row["state"]): row["position"] for row in overview["top"]}
+    shown = list[Expression]()
+    for (dataset, status), row in zip(tops, overview["top"], strict=True):
+        is_quiet = status in quiet and not row["part"]
+        if dataset not in names or status not in _REPLACED_BY or is_quiet:
+            continue
+        later = (tops.get((dataset, each.value), 0) for each in _REPLACED_BY[status])
+        first = max([row["number"], *later])
+        if first <= row["position"]:
+            is_of = (VERDICT.dataset == dataset) & (VERDICT.status == status)
+            shown.append(is_of & (VERDICT.position >= first))
+    return shown
 
-    def is_replaced(row: Row) -> bool:
-        later = _REPLACED_BY[VerdictStatus(row["state"])]
-        return any(
-            tops.get((row["dataset"], each.value), 0) > row["position"]
-            for each in later
-        )
 
-    mine = (row for row in overview["commit"] if row["dataset"] in names)
-    return [row for row in mine if not is_replaced(row)]
+def _any_of(conditions: Sequence[Expression]) -> NodeList:
+    """Return whether one is true; a chain of `|` would nest as deep as it is long."""
+    return NodeList(conditions, " OR ", parens=True)
 
 
 # A rejected commit is replaced by any that passes the check, one without changes or left out by
 # any other, a failed training by one that gets further or removes the dataset, a live one by any
 # later; commits in progress are not replaced.
-_REPLACED_BY: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
+_REPLACED_BY: Mapping[str, Collection[VerdictStatus]] = {
     **dict.fromkeys(_WITH_RUNNING_JOB, ()),
     VerdictStatus.REJECTED: {*VerdictStatus} - {VerdictStatus.REJECTED},
     VerdictStatus.LEFT_OUT: {*VerdictStatus} - {VerdictStatus.LEFT_OUT},
@@ -383,51 +394,44 @@ _REPLACED_BY: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
 }
 
 
-def _quote(values: Collection[str], between: str = ", ") -> str:
-    """Return words of an enumeration as an SQL list."""
-    return between.join(f"'{value}'" for value in values)
-
-
-# What the pages of editors count. Of the verdicts only the newest of each dataset and status are
-# read, by their index: GROUP BY would read all on each page. `name` is an edit's batch, `part` a
-# change of the batch, or "errors" for a commit with errors. `number` is the id of an edit or a
-# verdict, or how many proposals wait; `position` that of the newest commit.
+_KINDS = ", ".join(f"('{status}')" for status in VerdictStatus)
+# Of the verdicts of one dataset and status, newest first. Rows of their index are compared whole:
+# by `=`, PostgreSQL takes the index of all positions, and reads most of 100,000 verdicts.
+_NEWEST = """SELECT CASE WHEN verdict.status = kinds.status
+        AND verdict.dataset = known.dataset THEN position END
+    FROM verdict WHERE (verdict.status, verdict.dataset, position)
+        <= (kinds.status, known.dataset, 9223372036854775807)
+    ORDER BY verdict.status DESC, verdict.dataset DESC, position DESC LIMIT 1"""
+# What the pages of editors count. GROUP BY would read all verdicts on each page. `name` is an
+# edit's batch, `part` a change of the batch, or "errors" if the newest commit has errors. `number`
+# is the id of an edit, how many proposals wait, or the position of the oldest commit to show of a
+# dataset and status; `position` is that of the newest.
 _OVERVIEW = f"""
-WITH RECURSIVE {KNOWN_DATASETS}, kinds (status) AS (VALUES ({_quote([*VerdictStatus], "), (")})),
-line AS (SELECT known.dataset, kinds.status,
-    (SELECT MAX(position) FROM verdict
-        WHERE dataset = known.dataset AND verdict.status = kinds.status) AS top,
-    COALESCE((SELECT position FROM verdict
-        WHERE dataset = known.dataset AND verdict.status = kinds.status AND position > 0
-        ORDER BY position DESC LIMIT 1 OFFSET {_MAX_CARDS - 1}), 1) AS oldest
+WITH RECURSIVE {KNOWN_DATASETS}, kinds (status) AS (VALUES {_KINDS}),
+line AS (SELECT known.dataset, kinds.status, ({_NEWEST}) AS top,
+    COALESCE(({_NEWEST} OFFSET {_MAX_CARDS - 1}), 1) AS oldest
     FROM known CROSS JOIN kinds WHERE known.dataset IS NOT NULL)
 SELECT 'tree' AS kind, dataset, '' AS state, '' AS reason, '' AS name, '' AS part, 0 AS number,
     0 AS position FROM dataset_tree
 UNION ALL SELECT 'proposal', dataset, '', '', '', '', COUNT(*), 0
     FROM proposal WHERE state = '{ProposalState.WAITING}' GROUP BY dataset
-UNION ALL SELECT 'top', dataset, status, '', '', '', 0, top FROM line WHERE top IS NOT NULL
+UNION ALL SELECT 'top', dataset, status, '', '', CASE WHEN EXISTS (
+        SELECT 1 FROM verdict JOIN finding ON verdict_id = verdict.id
+        WHERE verdict.dataset = line.dataset AND position = top AND severity = '{Severity.ERROR}'
+    ) THEN 'errors' ELSE '' END, oldest, top
+    FROM line WHERE top IS NOT NULL
 UNION ALL SELECT 'edit', dataset, state, reason, batch, change_id, id, 0
     FROM change WHERE {IS_OPEN}
-UNION ALL SELECT 'commit', line.dataset, line.status, reason, '', CASE WHEN EXISTS (
-        SELECT 1 FROM finding WHERE verdict_id = verdict.id AND severity = '{Severity.ERROR}'
-    ) THEN 'errors' ELSE '' END, id, position
-    FROM line JOIN verdict ON verdict.dataset = line.dataset AND verdict.status = line.status
-        AND position >= line.oldest
-    WHERE line.status IN ({_quote(_REPLACED_BY)})
 """  # noqa: S608 - our own words
 # All commits of each dataset; the board alone shows how many there are.
 _WITH_COUNTS = f"""{_OVERVIEW}
-UNION ALL SELECT 'count', dataset, '', '', '', '', (SELECT COUNT(*) FROM verdict
-    WHERE verdict.dataset = known.dataset AND position IS NOT NULL), 0
-    FROM known WHERE dataset IS NOT NULL"""  # noqa: S608 - our own words
+UNION ALL SELECT 'count', dataset, '', '', '', '', COUNT(*), 0
+    FROM verdict WHERE position IS NOT NULL GROUP BY dataset"""  # noqa: S608 - our own words
 _PLACE = itemgetter("position", "number")
 
 
 def _read_overview(ctx: Context, query: str = _OVERVIEW) -> _Overview:
-    """Return what the pages of editors count, by one query.
-
-    At most `_MAX_CARDS` commits for each dataset and status.
-    """
+    """Return what the pages of editors count, by one query."""
     found = defaultdict[str, list[Row]](list)
     for row in sorted(ctx.db.rows(RawQuery(query)), key=_PLACE, reverse=True):
         found[row["kind"]].append(row)
@@ -438,15 +442,8 @@ def _list_stuck(
     ctx: Context, overview: _Overview, names: Collection[str]
 ) -> Iterator[Card]:
     """Yield the commits that need attention, newest first."""
-    may_be_stuck = [
-        row["number"]
-        for row in _choose_commits(overview, names)
-        if row["part"]
-        or compute_state(VerdictStatus(row["state"]), row["reason"]).needs_care
-    ]
-    if not may_be_stuck:
-        return
-    for verdict in verdicts.list_of_condition(ctx, VERDICT.id.in_(may_be_stuck)):
+    stuck = _match_shown(overview, names, quiet=(VerdictStatus.SERVING,))
+    for verdict in verdicts.list_of_condition(ctx, _any_of(stuck)) if stuck else ():
         card = view_of(Card, verdict)
         if card.needs_care and not card.is_idle:
             yield card
@@ -478,9 +475,9 @@ def _commit_cards(
     is_live = (VERDICT.status == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(
         [*since]
     )
-    chosen = [row["number"] for row in _choose_commits(overview, names)]
-    is_shown = is_live | VERDICT.id.in_(chosen)
-    found = verdicts.list_of_condition(ctx, is_shown) if since or chosen else []
+    shown = _match_shown(overview, names)
+    is_shown = _any_of([is_live, *shown])
+    found = verdicts.list_of_condition(ctx, is_shown) if since or shown else []
     found_cards = _add_trainings(ctx, found)
     unmade = [card.job for card in found_cards if card.job and not card.model]
     progress = jobs.read_progress(ctx, unmade)
