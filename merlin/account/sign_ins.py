@@ -255,13 +255,15 @@ class Logins(Repository):
         return login if is_taken else None
 
     def _change_login(
-        self, these: Any, values: dict[str, object], this: Any
+        self, condition: Any, values: dict[str, object], changed: Any
     ) -> Login | None:
-        is_moved = self.db.update(LOGIN_CODE, these & self._counts(), **values)
-        return self._find_login(this) if is_moved else None
+        is_moved = self.db.update(LOGIN_CODE, condition & self._counts(), **values)
+        return self._find_login(changed) if is_moved else None
 
-    def _find_login(self, this: Any) -> Login | None:
-        return _LOGINS.find(self.db, LOGIN_CODE.select().where(this & self._counts()))
+    def _find_login(self, changed: Any) -> Login | None:
+        return _LOGINS.find(
+            self.db, LOGIN_CODE.select().where(changed & self._counts())
+        )
 
     def _counts(self) -> Any:
         now = self._clock()

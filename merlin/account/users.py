@@ -100,11 +100,11 @@ class Roles(Repository):
         Raises Refused for an admin of the configuration.
         """
         self._refuse_config_admin(user_id)
-        those = ROLE_GRANT.user_id == user_id
+        of_user = ROLE_GRANT.user_id == user_id
         was = self.authority(user_id).role
         if scope is not None:
-            those &= ROLE_GRANT.scope == storable_text(scope)
-        is_changed = self.db.delete(ROLE_GRANT, those) > 0
+            of_user &= ROLE_GRANT.scope == storable_text(scope)
+        is_changed = self.db.delete(ROLE_GRANT, of_user) > 0
         if is_changed:
             values = {"role": was.value, "scope": scope}
             Audit(self.db, self._clock).note(

@@ -319,7 +319,7 @@ def erase_from_browser(
 
 def _notify(ctx: Context, actor: Actor, key: str, **arguments: object) -> None:
     """Tell the actor in the bot what was done from a browser, which may be in other hands."""
-    Notices(ctx.db, ctx.clock).tell(str(actor.user_id), key, arguments)
+    Notices(ctx.db, ctx.clock).notify(str(actor.user_id), key, arguments)
 
 
 def _user(ctx: Context, actor: Actor) -> User:

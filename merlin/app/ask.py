@@ -458,7 +458,7 @@ def add_cost(ctx: Context, cost: Cost) -> None:
         ),
     }
     once = f"answers-day:{reached_cap.day}"
-    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-answers-day", arguments, once)
+    Notices(ctx.db, ctx.clock).notify(ADMINS, "notice-answers-day", arguments, once)
 
 
 def _is_capped(ctx: Context) -> bool:

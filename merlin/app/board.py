@@ -294,9 +294,9 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
         tasks = list[Task]()
         for name in names:
             for kind in ("commits", "models"):
-                if mine := stuck.get((name, kind)):
+                if of_kind := stuck.get((name, kind)):
                     tasks.append(
-                        Task(kind=kind, dataset=name, count=len(mine), **mine[0])
+                        Task(kind=kind, dataset=name, count=len(of_kind), **of_kind[0])
                     )
             counts = {"proposals": waiting[name], "unanswered": asked.get(name, 0)}
             for kind, count in counts.items():
@@ -309,10 +309,10 @@ def _list_visible_datasets(ctx: Context, actor: Actor, dataset: str) -> set[str]
     if dataset:
         require_editing(ctx, actor, dataset)
         return {dataset}
-    mine = actor.list_visible_datasets()
-    if mine is None:
+    visible = actor.list_visible_datasets()
+    if visible is None:
         return None
-    return {*mine, *(led_course.slug for led_course in list_led_courses(ctx, actor))}
+    return {*visible, *(led_course.slug for led_course in list_led_courses(ctx, actor))}
 
 
 # Kind -> what the pages of editors count, newest first, as `_read_overview` returns it.
@@ -517,13 +517,13 @@ def read_commit(
     with ctx.db.snapshot():
         seen = _list_visible_datasets(ctx, actor, dataset)
         found = verdicts.list_of_condition(ctx, VERDICT.commit_sha.startswith(commit))
-        mine = [each for each in found if seen is None or each.dataset in seen][
+        shown = [each for each in found if seen is None or each.dataset in seen][
             :_MAX_CARDS
         ]
-        plans = _read_plans(ctx, [each.build for each in mine if each.build])
+        plans = _read_plans(ctx, [each.build for each in shown if each.build])
         edits = {
             sha: find_undoable(ctx, actor, sha)
-            for sha in {each.commit for each in mine}
+            for sha in {each.commit for each in shown}
         }
         return [
             replace(
@@ -532,7 +532,7 @@ def read_commit(
                 plan=plans.get(each.build or ""),
                 gone=_list_gone(ctx, each),
             )
-            for each in _add_trainings(ctx, mine)
+            for each in _add_trainings(ctx, shown)
         ]
 
 

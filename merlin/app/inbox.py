@@ -305,7 +305,7 @@ class Inbox(BotRepository):
         fresh = [update for update in updates if self._put(update)]
         if owner is None:
             if fresh:
-                self.db.bump()
+                self.db.announce_change()
             return []
         held = self._hold_in_order(fresh, owner)
         return [update for update in fresh if update.chat_id in held]
@@ -330,8 +330,8 @@ class Inbox(BotRepository):
             if number > count[chat_id]
         }
         if left:
-            mine = self._match(LEASE, owner=str(owner)) & LEASE.chat_id.in_([*left])
-            left -= {row["chat_id"] for row in self.db.rows(LEASE.select().where(mine))}
+            held = self._match(LEASE, owner=str(owner)) & LEASE.chat_id.in_([*left])
+            left -= {row["chat_id"] for row in self.db.rows(LEASE.select().where(held))}
         return {chat for chat in count if chat not in left and self._hold(chat, owner)}
 
     def _put(self, update: Update) -> bool:
@@ -377,9 +377,9 @@ class Inbox(BotRepository):
         fresh = sorted({row["update_id"] for row in rows} - in_hand)[:limit]
         return self._read_in_order(UPDATE.update_id.in_(fresh)) if fresh else []
 
-    def _read_in_order(self, these: Any) -> list[Update]:
+    def _read_in_order(self, condition: Any) -> list[Update]:
         # In Telegram's order: webhooks of several apis may have stored them in another.
-        waiting = self._match(UPDATE, state=UpdateState.WAITING.value) & these
+        waiting = self._match(UPDATE, state=UpdateState.WAITING.value) & condition
         rows = self.db.rows(UPDATE.select().where(waiting))
         found = []
         for row in sorted(rows, key=itemgetter("update_id")):
@@ -434,7 +434,7 @@ class Inbox(BotRepository):
         if self.db.update(
             LEASE, self._match(LEASE, owner=str(owner)) & _IS_HELD, owner=""
         ):
-            self.db.bump()
+            self.db.announce_change()
 
     def count_unfinished(self) -> int:
         """Return the number of unfinished updates."""

@@ -391,8 +391,8 @@ async def note_failure(ctx: Context, error: PaymentError, **about: object) -> No
     )
     if error.code not in _TOLD:
         return
-    tell = Notices(ctx.db, ctx.clock).tell_hourly
-    await ctx.store.do(lambda: tell(_TOLD[error.code], {"reason": error.code}))
+    notify = Notices(ctx.db, ctx.clock).notify_hourly
+    await ctx.store.do(lambda: notify(_TOLD[error.code], {"reason": error.code}))
 
 
 async def _read_purchase(ctx: Context, purchase_id: str) -> Purchase:

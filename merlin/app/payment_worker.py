@@ -188,8 +188,8 @@ class PaymentWorker:
         try:
             await self.run_round()
             if failing := self.failures.bugs:
-                tell = Notices(self.ctx.db, self.ctx.clock).tell_failing_steps
-                await self.ctx.store.do(partial(tell, "api", failing))
+                notify = Notices(self.ctx.db, self.ctx.clock).notify_failing_steps
+                await self.ctx.store.do(partial(notify, "api", failing))
         except Exception as error:  # noqa: BLE001 - it is logged
             self.failures.add("payments wait", error, "payments")
             return False

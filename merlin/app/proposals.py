@@ -154,7 +154,7 @@ def tell_editors(ctx: Context, dataset: str, proposal_id: int) -> None:
     arguments = {"dataset": dataset, "proposal": proposal_id}
     teachers = map(str, filter(is_telegram_id, ctx.roles.teachers(dataset)))
     for to in [*teachers] or [ADMINS]:
-        Notices(ctx.db, ctx.clock).tell(to, "notice-proposal", arguments)
+        Notices(ctx.db, ctx.clock).notify(to, "notice-proposal", arguments)
 
 
 def _require_consent(ctx: Context, actor: Actor) -> None:

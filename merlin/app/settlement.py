@@ -264,7 +264,7 @@ def notify(
     ctx: Context, to: int | str, key: str, arguments: Mapping[str, object], once: str
 ) -> None:
     """Store a notice to a person or to ADMINS, once for `once`."""
-    Notices(ctx.db, ctx.clock).tell(str(to), key, arguments, once)
+    Notices(ctx.db, ctx.clock).notify(str(to), key, arguments, once)
 
 
 def told_moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:

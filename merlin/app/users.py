@@ -412,4 +412,6 @@ def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:
     role = {"key": f"role-{authority.role.value}", "arguments": {}}
     scopes = ", ".join(sorted(authority.scopes)) or "–"
     key = "notice-role-scopes" if authority.scopes else "notice-role"
-    Notices(ctx.db, ctx.clock).tell(str(user_id), key, {"role": role, "scopes": scopes})
+    Notices(ctx.db, ctx.clock).notify(
+        str(user_id), key, {"role": role, "scopes": scopes}
+    )

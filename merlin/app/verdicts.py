@@ -32,7 +32,7 @@ from merlin.dataset.verdicts import (
     FINDINGS,
     NEWEST_FIRST,
     NOTHING_NEW,
-    ON_LINE,
+    ON_BRANCH,
     Verdict,
     VerdictStatus,
     choose_newest,
@@ -133,7 +133,7 @@ def list_mainline(
 
     Raises NotFound.
     """
-    condition = ON_LINE
+    condition = ON_BRANCH
     visible = actor.list_visible_datasets(dataset)
     if visible is not None:
         condition &= VERDICT.dataset.in_(visible)
@@ -221,7 +221,7 @@ def list_commits(
 def _list_older(
     ctx: Context, dataset: str, author: str, before: int, limit: int
 ) -> list[VerdictView]:
-    condition = ON_LINE & (VERDICT.dataset == dataset)
+    condition = ON_BRANCH & (VERDICT.dataset == dataset)
     if before:
         condition &= VERDICT.position < before
     if author:
@@ -233,8 +233,8 @@ def _list_authors(ctx: Context, dataset: str) -> list[str]:
     query = VERDICT.select(COMMIT.author_name).join(
         COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)
     )
-    mine = query.where(ON_LINE & (VERDICT.dataset == dataset)).distinct()
-    return sorted(row["author_name"] for row in ctx.db.rows(mine))
+    authors = query.where(ON_BRANCH & (VERDICT.dataset == dataset)).distinct()
+    return sorted(row["author_name"] for row in ctx.db.rows(authors))
 
 
 def find(ctx: Context, dataset: str, commit: str) -> VerdictView | None:
@@ -484,7 +484,7 @@ _NEW_VERDICTS = Prepared(
         _SAME_COMMIT
         & (CHANGE.state == ChangeState.COMMITTED.value)
         & (CHANGE.is_reported == 0)
-        & ON_LINE
+        & ON_BRANCH
         & VERDICT.status.in_([status.value for status in REPORTED])
         & (VERDICT.status != CHANGE.reported_status)
     )
@@ -516,7 +516,7 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
         key, news = news_message(
             status, values, reason if row["reason"] else None, score
         )
-        Notices(db, clock).tell(
+        Notices(db, clock).notify(
             row["by_whom"], key, news, once=f"news:{change_id}:{status}"
         )
         is_last = int(status not in NOT_FINAL)

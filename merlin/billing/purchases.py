@@ -352,9 +352,9 @@ class Purchases(Repository):
         is_over = PURCHASE.asked_at.is_null() | (
             PURCHASE.gateway == Gateway.STARS.value
         )
-        these = condition & PURCHASE.state.in_(_GIVEN_UP)
-        these = these if is_closed else these & is_over
-        self.db.update(PURCHASE, these, next_poll_at=None)
+        given_up = condition & PURCHASE.state.in_(_GIVEN_UP)
+        given_up = given_up if is_closed else given_up & is_over
+        self.db.update(PURCHASE, given_up, next_poll_at=None)
         return was_open
 
     @transaction

@@ -61,8 +61,8 @@ def plan_of(plans: Sequence[Plan], names: Iterable[str]) -> Plan:
     UNLIMITED. A plan that was removed from the configuration counts as the default one.
     """
     plan_names = {*names}
-    mine = [plan for plan in plans if plan.name in plan_names and not plan.is_pack]
-    return next(reversed(mine or plans[:1]), UNLIMITED)
+    named = [plan for plan in plans if plan.name in plan_names and not plan.is_pack]
+    return next(reversed(named or plans[:1]), UNLIMITED)
 
 
 def allowance_of(plan: Plan, kind: Format) -> Allowance:

@@ -115,7 +115,7 @@ class Refunds(Repository):
         )
         row = _REFUNDS.write(refund, but=("user_id",))
         self.db.put(REFUND.insert({**row, "next_poll_at": row["at"], "polls": 0}))
-        self.db.bump()
+        self.db.announce_change()
         values = {
             "purchase": refund.purchase_id,
             "amount": amount.decimal,

@@ -298,7 +298,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         )
 
     @property
-    def own_caller(self) -> tuple[BotServices, Actor]:
+    def caller_without_roles(self) -> tuple[BotServices, Actor]:
         """Return `caller` without the user's roles, for acts on their own data."""
         return self.services, Actor.person(self.user_id, Authority())
 

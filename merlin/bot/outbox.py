@@ -57,7 +57,7 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
             services.outbox.put(
                 [OutgoingMessage(key, waiting_request.chat_id, page, target=target)]
             )
-            services.db.bump()
+            services.db.announce_change()
 
 
 def result_text(db: Database, request: Request, language: str) -> str:
@@ -137,7 +137,7 @@ class OutboxSender:
                 # A notice about an unconfirmed notice could cause an endless chain.
                 if _is_unconfirmed(ended) and ended.message.update_id:
                     arguments = {"chat": str(ended.message.chat_id)}
-                    Notices(self._db).tell(
+                    Notices(self._db).notify(
                         ADMINS, "notice-unconfirmed", arguments, ended.message.key
                     )
             return begin(waiting, is_sure=is_sure)

@@ -463,8 +463,8 @@ class UpdateReceiver:
         """Notify the admins; the updates of another program are never taken from it."""
         if not self.has_conflict:
             log.error("another program takes this bot's updates", reason=redact(reason))
-            tell = Notices(self._services.db, self._services.clock).tell_hourly
-            await self._services.store.do(lambda: tell(notice, {}))
+            notify = Notices(self._services.db, self._services.clock).notify_hourly
+            await self._services.store.do(lambda: notify(notice, {}))
         self.has_conflict = True
 
     async def _store_batch(self, batch: Sequence[Any], back_at: datetime) -> None:

@@ -173,7 +173,7 @@ def report_faults(
             "reason": fault.reason,
         }
         key = f"notice-answer-{fault.kind}"
-        is_news = Notices(db, clock).tell_hourly(
+        is_news = Notices(db, clock).notify_hourly(
             key, arguments, fault.provider, fault.model_id
         )
         if is_news and fault.kind in ("gone", "unapplied"):

@@ -48,7 +48,7 @@ from merlin.training.models import (
 )
 from merlin.training.promote import Promotions, serving_of, serving_rows
 
-FEW = 3
+FEW_SHOT_EXAMPLES = 3
 SIGN_LENGTH = 12
 
 
@@ -193,7 +193,10 @@ def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candida
             yield _make_tuned_candidate(CandidateKind.EARLIER, earlier)
         system = now.before
         if now.base and not is_unavailable(catalogue, (now.provider, now.base)):
-            before = (*system, *catalogue.first_conversations(serving["build_id"], FEW))
+            before = (
+                *system,
+                *catalogue.first_conversations(serving["build_id"], FEW_SHOT_EXAMPLES),
+            )
             yield Candidate(
                 CandidateKind.BASE, now.provider, now.base, before, now.base
             )
@@ -326,10 +329,10 @@ class Windows(Repository):
 
     def read_windows(self, provider: str) -> dict[str, int | None]:
         """Return the windows of a provider's models by id, None for those not reported."""
-        those = (
+        windows = (
             WINDOW.select().where(WINDOW.provider == provider).order_by(WINDOW.model_id)
         )
-        return {row["model_id"]: row["tokens"] or None for row in self.db.rows(those)}
+        return {row["model_id"]: row["tokens"] or None for row in self.db.rows(windows)}
 
     @transaction
     def store_list(self, provider: str, windows: Mapping[str, int | None]) -> None:

@@ -314,11 +314,11 @@ class Turns(BotRepository):
         )
         return self._turn(self.db.row(newest.limit(1)))
 
-    def _costs(self, these: Any) -> list[Cost] | None:
+    def _costs(self, condition: Any) -> list[Cost] | None:
         spent = fn.SUM(TURN.cost_micro).alias("micro")
         # A refused question cost nothing; a failed answer may have a cost.
-        these &= self._match(TURN) & ((TURN.answer != "") | (TURN.currency != ""))
-        sums = TURN.select(TURN.currency, spent).where(these)
+        condition &= self._match(TURN) & ((TURN.answer != "") | (TURN.currency != ""))
+        sums = TURN.select(TURN.currency, spent).where(condition)
         rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))
         # Without a currency: those whose price is not known.
         known = [row for row in rows if row["currency"]]

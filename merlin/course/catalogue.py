@@ -231,7 +231,7 @@ class Catalogue(Repository):
         for dataset in sorted(stored | datasets.keys()):
             follow_course(self.db, dataset, datasets.get(dataset))
         self.db.update(WAKE, WAKE.id == CATALOGUE_WHOLE, counter=1)
-        self.db.bump()
+        self.db.announce_change()
 
 
 @dataclass(frozen=True, slots=True)

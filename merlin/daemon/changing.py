@@ -162,7 +162,7 @@ class ChangeProcessor:
         self._notify(first, "notice-change-parked", arguments)
         if not first.by.isdecimal():
             arguments["by"] = first.by
-            self._notices.tell(ADMINS, "notice-change-parked-of", arguments)
+            self._notices.notify(ADMINS, "notice-change-parked-of", arguments)
 
     def _put_back(self, batch: Batch, failure: MerlinError) -> None:
         self._backoff.begin()
@@ -170,10 +170,10 @@ class ChangeProcessor:
             batch, ChangeState.WAITING, failure.key, failure.arguments
         )
         arguments = {"reason": failure.as_argument()}
-        self._notices.tell_daily("notice-change-waits", arguments)
+        self._notices.notify_daily("notice-change-waits", arguments)
 
     def _notify(
         self, change: Change, key: str, arguments: Mapping[str, object]
     ) -> None:
         if change.by.isdecimal():
-            self._notices.tell(change.by, key, arguments)
+            self._notices.notify(change.by, key, arguments)

@@ -70,10 +70,10 @@ class StatusSender:
                 "project": self._forge.project,
                 "reason": failure.arguments["reason"],
             }
-            Notices(self._services.db, self._services.clock).tell_daily(
+            Notices(self._services.db, self._services.clock).notify_daily(
                 "notice-forge", arguments
             )
-            self._services.db.bump()
+            self._services.db.announce_change()
 
     def _status(self, owed: Row) -> CommitStatus:
         config = self._services.config

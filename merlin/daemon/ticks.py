@@ -147,7 +147,7 @@ def process_commits(services: DaemonServices) -> bool:
 
     Raises SourceError when the repository cannot be read or has no such branch.
     """
-    tell_daily = Notices(services.db, services.clock).tell_daily
+    notify_daily = Notices(services.db, services.clock).notify_daily
     try:
         head, has_moved = gather(
             services.gathering,
@@ -155,14 +155,14 @@ def process_commits(services: DaemonServices) -> bool:
             partial(_notify_rewritten, services),
         )
     except SourceError as error:
-        tell_daily("notice-repository", {"reason": error.as_argument()})
+        notify_daily("notice-repository", {"reason": error.as_argument()})
         raise
     except OSError as error:
         named = {"reason": error.strerror or str(error)}
-        tell_daily("notice-disk", named)
+        notify_daily("notice-disk", named)
         raise MerlinError(f"no build: {error}", "notice-disk", **named) from error
     if head is None:
-        tell_daily("notice-no-branch", {})
+        notify_daily("notice-no-branch", {})
         repository = require_repository(services.config)
         named = {
             "url": services.gathering.source.remote.url,
@@ -170,14 +170,14 @@ def process_commits(services: DaemonServices) -> bool:
         }
         raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
     if has_moved:
-        services.db.bump()
+        services.db.announce_change()
     return has_moved
 
 
 def _notify_rewritten(services: DaemonServices, head: str, count: int) -> None:
     log.warning("history was rewritten", commits_left=count, head=head)
     arguments = {"count": count, "head": head[:10]}
-    Notices(services.db).tell(
+    Notices(services.db).notify(
         ADMINS, "notice-rewritten", arguments, once=f"rewritten:{head}"
     )
 
@@ -210,7 +210,7 @@ def _notify_outcome(
     else:
         return
     once = f"{key.removeprefix('notice-')}:{commit.sha}:{outcome.dataset}"
-    Notices(services.db).tell(ADMINS, key, arguments, once=once)
+    Notices(services.db).notify(ADMINS, key, arguments, once=once)
 
 
 def launch(services: DaemonServices) -> bool:
@@ -289,10 +289,10 @@ def _notify_failed(services: DaemonServices, job: Job) -> None:
         arguments |= {"provider": job.provider, "reason": job.error}
     else:
         arguments["reason"] = job.error or job.status
-    Notices(services.db).tell(
+    Notices(services.db).notify(
         ADMINS, f"notice-{notice}", arguments, once=f"{notice}:{job.job_id}"
     )
-    services.db.bump()
+    services.db.announce_change()
 
 
 def prove(services: DaemonServices) -> bool:
@@ -324,7 +324,7 @@ def promote(services: DaemonServices) -> bool:
             ),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
-        Notices(services.db).tell(ADMINS, "notice-serving", arguments, once=once)
+        Notices(services.db).notify(ADMINS, "notice-serving", arguments, once=once)
     return bool(switched)
 
 
@@ -359,7 +359,7 @@ def warn_of_problems(services: DaemonServices) -> bool:
                 "provider": model.provider,
                 "reason": model.note,
             }
-            notices.tell_daily(f"notice-{model.state}", arguments, model.model_row)
+            notices.notify_daily(f"notice-{model.state}", arguments, model.model_row)
     return False
 
 
@@ -382,7 +382,7 @@ def warn_of_sunsets(services: DaemonServices) -> bool:
             key = f"notice-sunset-{purpose}" if purpose else "notice-sunset"
             of = f"{purpose}:{provider}" if purpose else about["dataset"]
             once = f"sunset:{of}:{model_id}:{step}"
-            Notices(services.db).tell(ADMINS, key, arguments, once=once)
+            Notices(services.db).notify(ADMINS, key, arguments, once=once)
     return False
 
 
@@ -394,7 +394,7 @@ def propose_ratings(services: DaemonServices) -> bool:
         if count := statistics.count_enough(dataset, now):
             once = f"ratings:{dataset}:{now:%Y-%m}"
             arguments = {"dataset": dataset, "count": count}
-            Notices(services.db).tell(ADMINS, "notice-ratings", arguments, once)
+            Notices(services.db).notify(ADMINS, "notice-ratings", arguments, once)
     return False
 
 
@@ -403,26 +403,26 @@ def _warn_of_job(
 ) -> None:
     arguments = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
     if job.provider not in services.providers:
-        notices.tell(
+        notices.notify(
             ADMINS, "notice-no-provider", arguments, f"no-provider:{job.job_id}"
         )
     if job.error and now - job.updated_at > SILENT:
         _warn_of_silence(job.provider, job.error, notices)
     if job.status and state_of(job.status) is None:
         strange = {**arguments, "status": job.status}
-        notices.tell(
+        notices.notify(
             ADMINS, "notice-status", strange, f"status:{job.job_id}:{job.status}"
         )
     longest = LONGEST if job.state is JobState.RUNNING else MAX_QUEUED_LENGTH
     if now - job.created_at > longest:
         hours = int(longest.total_seconds() // 3600)
         late = {**arguments, "hours": hours, "status": job.status or "-"}
-        notices.tell(ADMINS, "notice-late", late, f"late:{job.job_id}:{hours}")
+        notices.notify(ADMINS, "notice-late", late, f"late:{job.job_id}:{hours}")
 
 
 def _warn_of_silence(provider: str, reason: str, notices: Notices) -> None:
     arguments = {"provider": provider, "reason": reason}
-    notices.tell_daily("notice-provider", arguments, provider)
+    notices.notify_daily("notice-provider", arguments, provider)
 
 
 def expire_in_batches(services: DaemonServices) -> bool:

@@ -261,7 +261,7 @@ class Changes(Repository):
     def put(self, changes: Sequence[Change]) -> None:
         """Store the changes of one batch; changes that are already stored are not modified."""
         self.db.add_missing(CHANGE, (self._row(change) for change in changes))
-        self.db.bump()
+        self.db.announce_change()
 
     def _row(self, change: Change) -> Row:
         return _CHANGES.write(change, but=("text",)) | {
@@ -481,9 +481,11 @@ class Changes(Repository):
         self, batch_id: str, state: ChangeState, values: Mapping[str, object]
     ) -> bool:
         """Update all rows of a batch that are in `state`; False if there are none."""
-        stands = (CHANGE.batch == batch_id) & (CHANGE.state == state.value)
-        self.db.bump()
-        return self.db.update(CHANGE, stands, **values, updated_at=iso(self._clock()))
+        is_in_state = (CHANGE.batch == batch_id) & (CHANGE.state == state.value)
+        self.db.announce_change()
+        return self.db.update(
+            CHANGE, is_in_state, **values, updated_at=iso(self._clock())
+        )
 
     def _change(self, row: Row) -> Change:
         text = decrypt(self.db.cipher, row["text"]) if row["text"] else None

@@ -217,17 +217,17 @@ class ExampleEntries(Repository):
         self, dataset: str, old: Sequence[str], entries: Sequence[Row]
     ) -> None:
         if old:
-            these = (EXAMPLE_ENTRY.dataset == dataset) & EXAMPLE_ENTRY.path.in_(old)
-            self.db.delete(EXAMPLE_ENTRY, these)
+            is_old = (EXAMPLE_ENTRY.dataset == dataset) & EXAMPLE_ENTRY.path.in_(old)
+            self.db.delete(EXAMPLE_ENTRY, is_old)
         self.db.add_many(EXAMPLE_ENTRY, entries)
 
     def drop(self, dataset: str) -> None:
         """Delete the entries of a removed dataset."""
         table = EXAMPLE_ENTRY
         portion = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
-        these = (table.dataset == dataset) & table.path.in_(portion)
+        in_portion = (table.dataset == dataset) & table.path.in_(portion)
         while self.db.run_in_transaction(
-            partial(self.db.change, table.delete().where(these))
+            partial(self.db.change, table.delete().where(in_portion))
         ):
             pass
 

@@ -26,7 +26,7 @@ from merlin.dataset.example_file import question_preview
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
-from merlin.dataset.verdicts import FINDINGS, ON_LINE, choose_newest
+from merlin.dataset.verdicts import FINDINGS, ON_BRANCH, choose_newest
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text
 from merlin.db.database import (
     CHUNK,
@@ -203,7 +203,7 @@ class FileIndex(Repository):
     def find_title(self, dataset: str) -> Localised | None:
         """Return a dataset's title as `read_title`, None if it does not exist."""
         newest = VERDICT.select(VERDICT.spec).where(
-            (VERDICT.dataset == dataset) & ON_LINE
+            (VERDICT.dataset == dataset) & ON_BRANCH
         )
         newest = newest.order_by(VERDICT.position.desc()).limit(1).alias("spec")
         is_known = (DATASET_TREE.dataset == dataset) & (
@@ -229,15 +229,17 @@ class FileIndex(Repository):
 
     def _verdict(self, dataset: str) -> Row | None:
         """Return a dataset's newest verdict on the mainline."""
-        query = VERDICT.select().where((VERDICT.dataset == dataset) & ON_LINE)
+        query = VERDICT.select().where((VERDICT.dataset == dataset) & ON_BRANCH)
         return self.db.row(query.order_by(VERDICT.position.desc()))
 
     def list_examples(
         self, dataset: str, offset: int = 0, limit: int = 20
     ) -> list[FileText]:
         """Return example files by id, broken ones included."""
-        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example())
-        return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
+        examples = _files().where((DATASET_FILE.dataset == dataset) & _is_example())
+        return self._read(
+            examples.order_by(DATASET_FILE.path).offset(offset).limit(limit)
+        )
 
     def get(self, dataset: str, example_id: str) -> FileText:
         """Return one example's file. Raises NotFound."""
@@ -261,8 +263,8 @@ class FileIndex(Repository):
 
     def list_files(self, dataset: str) -> list[FileText]:
         """Return all files of a dataset, by path."""
-        mine = _files().where(DATASET_FILE.dataset == dataset)
-        return self._read(mine.order_by(DATASET_FILE.path))
+        files = _files().where(DATASET_FILE.dataset == dataset)
+        return self._read(files.order_by(DATASET_FILE.path))
 
     def read_blobs(self, dataset: str) -> Mapping[str, str]:
         """Return path -> blob of all files of a dataset."""
@@ -277,7 +279,7 @@ class FileIndex(Repository):
         With `paths` only those on these files.
         """
         newest = VERDICT.select(VERDICT.id).where(
-            (VERDICT.dataset == dataset) & ON_LINE
+            (VERDICT.dataset == dataset) & ON_BRANCH
         )
         newest = newest.order_by(VERDICT.position.desc()).limit(1)
         query = (
@@ -322,10 +324,10 @@ class FileIndex(Repository):
 
     def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
-        mine = (
+        newest = (
             BUILD.select().where(BUILD.dataset == dataset).order_by(BUILD.number.desc())
         )
-        return BUILDS.find(self.db, mine)
+        return BUILDS.find(self.db, newest)
 
     def _read(self, query: Select) -> list[FileText]:
         return _FILES.read_all(self.db, query)
@@ -427,7 +429,7 @@ def mark_catalogue_changed(db: Database) -> None:
     following = WAKE.counter + 1
     newer = Case(None, [(following > now, following)], now)
     db.update(WAKE, WAKE.id == CATALOGUE_VERSION, counter=newer)
-    db.bump()
+    db.announce_change()
 
 
 def make_missing_example_error(dataset: str, example_id: str) -> NotFound:

@@ -68,9 +68,9 @@ class ProposalFollower(Repository):
         for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id == "")):
             self._remove(row, self._change(row["change_id"]))
 
-    def _rows(self, these: Any) -> list[Row]:
+    def _rows(self, condition: Any) -> list[Row]:
         return self.db.rows(
-            PROPOSAL.select().where(these).order_by(PROPOSAL.id).limit(AT_ONCE)
+            PROPOSAL.select().where(condition).order_by(PROPOSAL.id).limit(AT_ONCE)
         )
 
     def _change(self, change_id: str) -> Change | None:

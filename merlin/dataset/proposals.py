@@ -260,7 +260,7 @@ class Proposals(Repository):
         # First, as it waits for an approval in progress, whose example is then known.
         state = ProposalState.WITHDRAWN.value
         if self.db.update(PROPOSAL, condition, state=state, **_FORGOTTEN):
-            self.db.bump()
+            self.db.announce_change()
         named = list[Row]()
         versions = list[Row]()
         for row in self.db.rows(PROPOSAL.select().where(condition)):
@@ -319,9 +319,9 @@ class Proposals(Repository):
 
     def count(self, datasets: Sequence[str] | None = None, split: str = "") -> int:
         """Return how many wait in these datasets (None: all) with this split mark ("": any)."""
-        these = _is_waiting(datasets)
+        is_waiting = _is_waiting(datasets)
         return self.db.count(
-            PROPOSAL, these & (PROPOSAL.split == split) if split else these
+            PROPOSAL, is_waiting & (PROPOSAL.split == split) if split else is_waiting
         )
 
     def list_waiting(
@@ -350,8 +350,8 @@ class Proposals(Repository):
         `texts` and `replaced` as in `edits`. None if any proposal is no longer waiting.
         """
         # Locked, so that of two processes one approves.
-        these = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*texts]))
-        self.db.rows(self.db.for_update(these.order_by(PROPOSAL.id)))
+        approved = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*texts]))
+        self.db.rows(self.db.for_update(approved.order_by(PROPOSAL.id)))
         proposals = [self.get(proposal_id) for proposal_id in texts]
         if any(proposal.state is not ProposalState.WAITING for proposal in proposals):
             return None
@@ -531,7 +531,7 @@ def tell_author(db: Database, clock: Clock, row: Row, key: str) -> None:
     """Tell the person who wrote a proposal its outcome, once; a test question has no author."""
     if row["user_id"] and not row["split"]:
         arguments = {"dataset": row["dataset"], "proposal": row["id"]}
-        Notices(db, clock).tell(
+        Notices(db, clock).notify(
             str(row["user_id"]), key, arguments, once=f"proposal:{row['id']}"
         )
 

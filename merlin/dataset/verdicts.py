@@ -55,7 +55,7 @@ class VerdictStatus(StrEnum):
 
 WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 # The condition of verdicts whose commit is on the branch.
-ON_LINE = VERDICT.position.is_null(is_null=False)
+ON_BRANCH = VERDICT.position.is_null(is_null=False)
 # Those of commits that are no longer on the branch come last: PostgreSQL would put them first.
 NEWEST_FIRST = VERDICT.position.desc(nulls="LAST")
 # The datasets of all verdicts, and a NULL at the end, for WITH RECURSIVE: each is found by the
@@ -144,7 +144,7 @@ def read_newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
     The gate is not part of a build: a commit that changes only it applies to a waiting model too.
     """
     readable = (
-        (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(is_null=False)
+        (VERDICT.dataset == dataset) & ON_BRANCH & VERDICT.spec.is_null(is_null=False)
     )
     query = (
         VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())
@@ -199,7 +199,7 @@ def require_known_dataset(db: Database, dataset: str) -> None:
 
 def require_present_dataset(db: Database, dataset: str) -> None:
     """Raise Refused for a dataset that a commit removed, and no later one brought back."""
-    changes = VERDICT.select(VERDICT.status).where(ON_LINE & CHANGES_DATASET)
+    changes = VERDICT.select(VERDICT.status).where(ON_BRANCH & CHANGES_DATASET)
     newest = changes.where(VERDICT.dataset == dataset).order_by(VERDICT.position.desc())
     if db.value(newest.limit(1)) == VerdictStatus.REMOVED.value:
         raise Refused(f"{dataset} was removed", "dataset-removed", dataset=dataset)
@@ -237,8 +237,8 @@ def transition(
         "is_accepted": 0,
         **(change or {}),
     }
-    stands = VERDICT.status.in_([old.value for old in expected])
-    return db.change(VERDICT.update(values).where(stands & where))
+    is_expected = VERDICT.status.in_([old.value for old in expected])
+    return db.change(VERDICT.update(values).where(is_expected & where))
 
 
 # Older statuses are not sent to a forge that is configured later.
@@ -268,7 +268,7 @@ class VerdictHistory(Repository):
                 VERDICT.sent_status,
             )
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-            .where(ON_LINE & is_newer & is_young)
+            .where(ON_BRANCH & is_newer & is_young)
             .order_by(VERDICT.position.desc(), VERDICT.dataset)
             .limit(_STATUSES_AT_ONCE)
         )
@@ -291,9 +291,9 @@ class VerdictHistory(Repository):
         order = VERDICT.position.desc()
         if commit is None:
             require_present_dataset(self.db, dataset)
-            query = query.where(ON_LINE & CHANGES_DATASET)
+            query = query.where(ON_BRANCH & CHANGES_DATASET)
         elif commit == "HEAD":
-            query = query.where(ON_LINE)
+            query = query.where(ON_BRANCH)
         else:
             query = query.where(VERDICT.commit_sha.startswith(commit))
             order = NEWEST_FIRST

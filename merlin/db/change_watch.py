@@ -1,7 +1,7 @@
 """Watch for the writes of other processes in a separate thread.
 
-`Database.bump` increases the change counter and announces it: PostgreSQL notifies, an SQLite file
-is touched. The thread waits for that, and reads the counter once a second too.
+`Database.announce_change` increases the change counter and announces it: PostgreSQL notifies, an
+SQLite file is touched. The thread waits for that, and reads the counter once a second too.
 """
 
 import asyncio
@@ -23,15 +23,13 @@ MAX_WAIT_S = 1.0
 # If every message changes the counter, a waiter runs at most once in this many seconds.
 REST_S = 0.2
 
-Tell = Callable[[], object]
-
 
 @contextmanager
-def watch_changes(db: Database, tell: Tell) -> Iterator[None]:
-    """Call `tell` in a thread at the start and after every change of the counter."""
+def watch_changes(db: Database, notify: Callable[[], object]) -> Iterator[None]:
+    """Call `notify` in a thread at the start and after every change of the counter."""
     stop = threading.Event()
     thread = threading.Thread(
-        target=_watch, args=(db, tell, stop), name="merlin-changes"
+        target=_watch, args=(db, notify, stop), name="merlin-changes"
     )
     thread.start()
     try:
@@ -45,7 +43,7 @@ def watch_changes(db: Database, tell: Tell) -> Iterator[None]:
         thread.join()
 
 
-def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
+def _watch(db: Database, notify: Callable[[], object], stop: threading.Event) -> None:
     seen = None
     while not stop.is_set():
         try:
@@ -54,7 +52,7 @@ def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
                     counter = read_change_counter(db)
                     if counter != seen:
                         seen = counter
-                        tell()
+                        notify()
                         stop.wait(LOOK_S)
                     wait(MAX_WAIT_S)
         except Exception as error:

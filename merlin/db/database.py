@@ -147,8 +147,8 @@ PORTION = 1000
 PORTION_SIZE = 2_000_000
 TRIES = 6
 FIRST_PAUSE_S = 0.02
-_BUMP = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
-_SAME = "UPDATE wake SET counter = counter WHERE id = 1"
+_COUNT_CHANGE = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
+_LOCK_COUNTER = "UPDATE wake SET counter = counter WHERE id = 1"
 
 Query = peewee.BaseQuery | BoundQuery
 
@@ -202,7 +202,7 @@ class Database:
             yield
             # Last, so that the row that every transaction updates is locked only briefly.
             if self._marks.wakes:
-                self._execute(_BUMP)
+                self._execute(_COUNT_CHANGE)
                 if self.is_shared:
                     self.announce()
         if self._marks.wakes and not self.is_shared:
@@ -431,12 +431,12 @@ class Database:
                 str(error), "store-damaged", found=str(error)
             ) from error
 
-    def bump(self) -> None:
+    def announce_change(self) -> None:
         """Notify the other processes when the current transaction is committed."""
         if self._handle.in_transaction():
             self._marks.wakes = True
         else:
-            self.transact(self.bump)
+            self.transact(self.announce_change)
 
     def announce(self) -> None:
         """Wake those that `listen`, in every process."""
@@ -473,7 +473,7 @@ class Database:
         if self.dialect == "sqlite":
             ((_, _, path),) = self.sql("PRAGMA database_list")
             require_room(Path(path).parent)
-        self.run_in_transaction(lambda: self._execute(_SAME))
+        self.run_in_transaction(lambda: self._execute(_LOCK_COUNTER))
 
     def open(self) -> None:
         """Open this thread's connection. Raises MerlinError: away, damaged or busy."""

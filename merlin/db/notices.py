@@ -53,7 +53,7 @@ class Notices(Repository):
     """Notices wait until one process hands them over."""
 
     @transaction
-    def tell(
+    def notify(
         self, to: str, key: str, arguments: Mapping[str, object], once: str = ""
     ) -> bool:
         """Store a notice; False if its `once` key was stored before."""
@@ -64,30 +64,30 @@ class Notices(Repository):
             NOTICE, {**row, "once": once or None, "handed_over_at": None}
         )
         if is_new:
-            self.db.bump()
+            self.db.announce_change()
         return is_new
 
-    def tell_daily(
+    def notify_daily(
         self, key: str, arguments: Mapping[str, object], *about: object
     ) -> bool:
         """Store a notice to admins; False if one about the same was stored today (UTC)."""
         once = (key, *about, f"{self._clock():%Y-%m-%d}")
-        return self.tell(ADMINS, key, arguments, ":".join(map(str, once)))
+        return self.notify(ADMINS, key, arguments, ":".join(map(str, once)))
 
-    def tell_hourly(
+    def notify_hourly(
         self, key: str, arguments: Mapping[str, object], *about: object
     ) -> bool:
         """Store a notice to admins; False if one about the same was stored in this hour."""
-        return self.tell_daily(key, arguments, *about, f"{self._clock():%H}")
+        return self.notify_daily(key, arguments, *about, f"{self._clock():%H}")
 
-    def tell_failing_steps(self, process: str, failing: Mapping[str, str]) -> None:
+    def notify_failing_steps(self, process: str, failing: Mapping[str, str]) -> None:
         """Notify admins, once a day, of each step of a process that repeatedly fails by a bug.
 
         `failing` is the result of `Failures.bugs`.
         """
         for step, reason in failing.items():
             arguments = {"process": process, "step": step, "reason": redact(reason)}
-            self.tell_daily("notice-failing", arguments, process, step)
+            self.notify_daily("notice-failing", arguments, process, step)
 
     def list_waiting(
         self, limit: int = 20, told_since: datetime | None = None

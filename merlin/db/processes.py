@@ -76,7 +76,7 @@ class Heartbeats(Repository):
             )
             self._has_sent = True
         notices = Notices(self.db, lambda: heartbeat.at)
-        notices.tell_failing_steps(heartbeat.process, heartbeat.failing)
+        notices.notify_failing_steps(heartbeat.process, heartbeat.failing)
 
     def list_all(self) -> list[Heartbeat]:
         """Return the last heartbeat of every process, by process and host."""
@@ -236,5 +236,5 @@ _COUNTER = Prepared(WAKE.select(WAKE.counter).where(WAKE.id == CHANGES))
 
 
 def read_change_counter(db: Database) -> int:
-    """Return the change counter, which `Database.bump` increases."""
+    """Return the change counter, which `Database.announce_change` increases."""
     return int(db.value(_COUNTER()))

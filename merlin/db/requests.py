@@ -91,7 +91,7 @@ class Requests(Repository):
         kind = RequestKind(kind)
         new = Request(0, kind, arguments, by, RequestState.WAITING, self._clock())
         request_id = self.db.add(REQUEST, REQUESTS.write(new, but=("request_id",)))
-        self.db.bump()
+        self.db.announce_change()
         return request_id
 
     @transaction
@@ -119,7 +119,7 @@ class Requests(Repository):
         ended = {"state": state.value, "result": dump_json(dict(result))}
         is_working = REQUEST.state == RequestState.WORKING.value
         if self.db.update(REQUEST, (REQUEST.id == request_id) & is_working, **ended):
-            self.db.bump()
+            self.db.announce_change()
 
     @transaction
     def withdraw(self, request_id: int) -> bool:
@@ -129,12 +129,12 @@ class Requests(Repository):
         """
         failed = RequestState.FAILED.value
         is_open = REQUEST.state.in_([RequestState.WAITING.value, failed])
-        these = (REQUEST.id == request_id) & is_open
+        may_withdraw = (REQUEST.id == request_id) & is_open
         is_changed = bool(
-            self.db.update(REQUEST, these, state=failed, result=dump_json({}))
+            self.db.update(REQUEST, may_withdraw, state=failed, result=dump_json({}))
         )
         if is_changed:
-            self.db.bump()
+            self.db.announce_change()
         return is_changed
 
     def get(self, request_id: int) -> Request:
@@ -177,7 +177,7 @@ class Requests(Repository):
         query = REQUEST.update({"state": RequestState.WAITING.value})
         count = self.db.change(query.where(REQUEST.state == RequestState.WORKING.value))
         if count:
-            self.db.bump()
+            self.db.announce_change()
         return count
 
 

@@ -23,7 +23,7 @@ from merlin.dataset.builds import SHORT_DIGEST_LENGTH, match_version
 from merlin.dataset.spec import ADAPTER, Hyperparameter, Recipe
 from merlin.dataset.verdicts import (
     CHANGES_DATASET,
-    ON_LINE,
+    ON_BRANCH,
     Verdict,
     VerdictStatus,
     require_present_dataset,
@@ -135,7 +135,7 @@ def _find_verdict(db: Database, arrival: Arrival) -> Verdict:
     require_present_dataset(db, arrival.dataset)
     query = select_verdicts().where(VERDICT.dataset == arrival.dataset)
     query = query.where(
-        ON_LINE & CHANGES_DATASET & VERDICT.build_id.is_null(is_null=False)
+        ON_BRANCH & CHANGES_DATASET & VERDICT.build_id.is_null(is_null=False)
     )
     if arrival.build:
         is_named = match_version(arrival.build) & (BUILD.dataset == arrival.dataset)

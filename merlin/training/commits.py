@@ -25,7 +25,7 @@ from merlin.dataset.verdicts import (
     CHANGES_DATASET,
     FINDINGS,
     NOTHING_NEW,
-    ON_LINE,
+    ON_BRANCH,
     WAITING,
     Verdict,
     VerdictStatus,
@@ -64,7 +64,7 @@ _COMMITS = RowMap(Commit)
 # What two findings are compared by.
 _OF_FINDING = ("line", "col", "rule", "arguments")
 
-_ON_LINE = COMMIT.position.is_null(is_null=False)
+_ON_BRANCH = COMMIT.position.is_null(is_null=False)
 
 
 class CommitHistory(Repository):
@@ -72,11 +72,11 @@ class CommitHistory(Repository):
 
     def __contains__(self, commit: object) -> bool:
         """Return whether a commit is recorded on the branch's first-parent line."""
-        return self.db.has(COMMIT, (COMMIT.sha == commit) & _ON_LINE)
+        return self.db.has(COMMIT, (COMMIT.sha == commit) & _ON_BRANCH)
 
     def find_newest(self) -> tuple[str, int]:
         """Return the newest recorded commit of that line with its position, ("", 0) for none."""
-        query = COMMIT.select(COMMIT.sha, COMMIT.position).where(_ON_LINE)
+        query = COMMIT.select(COMMIT.sha, COMMIT.position).where(_ON_BRANCH)
         newest = self.db.tuples(query.order_by(COMMIT.position.desc()).limit(1))
         return next(iter(newest), ("", 0))
 
@@ -91,7 +91,7 @@ class CommitHistory(Repository):
         A removed dataset has none.
         """
         found = select_verdicts().where(
-            (VERDICT.dataset == dataset) & ON_LINE & CHANGES_DATASET
+            (VERDICT.dataset == dataset) & ON_BRANCH & CHANGES_DATASET
         )
         row = self.db.row(found.order_by(VERDICT.position.desc()))
         return None if row is None or not row["training_key"] else verdict_from_row(row)
@@ -110,7 +110,7 @@ class CommitHistory(Repository):
         newest = self.db.value(
             BUILD.select(fn.MAX(BUILD.id)).where(BUILD.dataset == dataset)
         )
-        found = VERDICT.select().where((VERDICT.dataset == dataset) & ON_LINE)
+        found = VERDICT.select().where((VERDICT.dataset == dataset) & ON_BRANCH)
         row = self.db.row(found.order_by(VERDICT.position.desc()).limit(1))
         if row is None or row["status"] in NOTHING_NEW:
             return False
@@ -252,7 +252,7 @@ class CommitHistory(Repository):
         self.db.update(SERVING, SERVING.position > after, position=RESET_POSITION)
         if left:
             mark_incomplete(self.db)
-            self.db.bump()
+            self.db.announce_change()
         return left
 
 

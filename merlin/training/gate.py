@@ -281,10 +281,10 @@ class Gates(Repository):
         editors = sorted({row["by_whom"] for row in self.db.rows(edits)})
         for reader in (ADMINS, *editors):
             once = f"held:{new.model_row}:{hold.values['against']}:{reader}"
-            Notices(self.db, self._clock).tell(
+            Notices(self.db, self._clock).notify(
                 reader, "notice-held", notice_arguments, once=once
             )
-        self.db.bump()
+        self.db.announce_change()
 
     @transaction
     def accept(self, model: Model, digest: str = "") -> int:
@@ -324,7 +324,7 @@ class Gates(Repository):
             "updated_at": iso(self._clock()),
         }
         self.db.update(VERDICT, _awaits_serving(model), **released)
-        self.db.bump()
+        self.db.announce_change()
         return len(lost)
 
     @transaction
@@ -338,7 +338,7 @@ class Gates(Repository):
             )
             new = {"reason": "live-worse", "arguments": dump_json(counted)}
             self.db.update(VERDICT, is_its, **new)
-            self.db.bump()
+            self.db.announce_change()
         return losses
 
 

@@ -106,16 +106,17 @@ class GatherContext:
 
 def gather(
     ctx: GatherContext,
-    tell: Callable[[Commit, CommitOutcome], None],
-    tell_rewritten: Callable[[str, int], None],
+    report: Callable[[Commit, CommitOutcome], None],
+    report_rewritten: Callable[[str, int], None],
 ) -> tuple[str | None, bool]:
     """Fetch, then record every new commit of the mainline, oldest first.
 
     If no commit is recorded yet, recording starts at the head.
     Returns the branch's head, and whether commits were added to or removed from the mainline.
-    `tell` is called with each outcome as soon as it is recorded, `tell_rewritten` after a history
-    rewrite with the head and the number of removed commits. Raises SourceError if the repository
-    cannot be read, OSError if a build cannot be written; commits recorded before are kept.
+    `report` is called with each outcome as soon as it is recorded, `report_rewritten` after a
+    history rewrite with the head and the number of removed commits. Raises SourceError if the
+    repository cannot be read, OSError if a build cannot be written; commits recorded before are
+    kept.
     """
     with ctx.gather_lock:
         kill_point("fetch.before")
@@ -131,9 +132,9 @@ def gather(
                 0 if head == newest else _drop_commits(ctx, head, position, commits)
             )
             if removed:
-                tell_rewritten(head, removed)
+                report_rewritten(head, removed)
             try:
-                _record(ctx, head, commits, tell)
+                _record(ctx, head, commits, report)
             finally:
                 ctx.progress.done = ctx.progress.total = 0
             return head, bool(commits or removed)
@@ -143,12 +144,12 @@ def _record(
     ctx: GatherContext,
     head: str,
     commits: Sequence[Commit],
-    tell: Callable[[Commit, CommitOutcome], None],
+    report: Callable[[Commit, CommitOutcome], None],
 ) -> None:
     ctx.progress.total = len(commits)
     for done, commit in enumerate(commits):
         ctx.progress.done = done
-        _record_commit(ctx, commit, tell)
+        _record_commit(ctx, commit, report)
     if commits:
         return_freed_memory()
     if not ctx.courses.is_whole():
@@ -164,7 +165,7 @@ def _record(
 def _record_commit(
     ctx: GatherContext,
     commit: Commit,
-    tell: Callable[[Commit, CommitOutcome], None],
+    report: Callable[[Commit, CommitOutcome], None],
 ) -> None:
     # The first recorded commit changes all datasets, because its parent is not recorded.
     now = ctx.source.dataset_trees(commit.sha)
@@ -195,7 +196,7 @@ def _record_commit(
         verdicts=statuses,
     )
     for outcome in outcomes:
-        tell(commit, outcome)
+        report(commit, outcome)
 
 
 @contextmanager

@@ -212,9 +212,11 @@ class Jobs(Repository):
             old.is_final or (new.state is JobState.SUCCEEDED and not new.model_id)
         ):
             raise ValueError(f"job {old.job_id}: {old.state} to {new.state}")
-        stands = (JOB.id == old.job_id) & (JOB.state == old.state.value)
+        is_unchanged = (JOB.id == old.job_id) & (JOB.state == old.state.value)
         row = JOBS.write(new)
-        if not self.db.update(JOB, stands, **{key: row[key] for key in _PROGRESS}):
+        if not self.db.update(
+            JOB, is_unchanged, **{key: row[key] for key in _PROGRESS}
+        ):
             return False
         if moves:
             if new.state is JobState.SUCCEEDED:
@@ -233,7 +235,7 @@ class Jobs(Repository):
                 self.db.add_new(MODEL, model)
             elif new.is_final:
                 fail_verdicts(self.db, new, new.updated_at)
-            self.db.bump()
+            self.db.announce_change()
         return True
 
     @transaction
@@ -243,7 +245,7 @@ class Jobs(Repository):
         If the job succeeds all the same, its model is stored, but no verdict lets it serve.
         """
         fail_verdicts(self.db, replace(job, state=JobState.CANCELLED), at)
-        self.db.bump()
+        self.db.announce_change()
 
     def known_events(self, job_id: int) -> frozenset[str]:
         """Return the ids of the provider's events stored for this job."""
@@ -355,7 +357,7 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
             # Without an error `is_due` takes a wait so long for a clock that was set back.
             after = after if after.is_final else replace(after, error=str(refusal))
             told = {"provider": job.provider, "reason": str(refusal)}
-            Notices(provider.db).tell_daily("notice-provider", told, job.provider)
+            Notices(provider.db).notify_daily("notice-provider", told, job.provider)
         # By this machine's clock alone: the provider's may differ by hours.
         is_fresh = is_recent(job.updated_at, now, EVENTS_WAIT + pause)
         if after.is_final and is_fresh:

@@ -15,7 +15,7 @@ from merlin.core.money import Price
 from merlin.dataset.builds import BUILDS, Build, is_in_build
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.verdicts import (
-    ON_LINE,
+    ON_BRANCH,
     WAITING,
     Verdict,
     VerdictStatus,
@@ -222,7 +222,7 @@ _NEVER_SERVES = [
 _LOCK = 0x4D65726C_62756467
 _WAITING_VERDICTS = Prepared(
     select_verdicts()
-    .where(VERDICT.status.in_([status.value for status in WAITING]) & ON_LINE)
+    .where(VERDICT.status.in_([status.value for status in WAITING]) & ON_BRANCH)
     .order_by(VERDICT.dataset, VERDICT.position)
 )
 _NEWEST_ATTEMPT = Prepared(
@@ -370,11 +370,11 @@ class Launches(Repository):
         same = JOB.select().where(JOB.launch_key == job.launch_key)
         missing = NotFound("no such job", "store-no-job", job=job.job_id)
         found = JOBS.read(self.db.get_row(self.db.for_update(same), missing))
-        mine = verdict_condition(verdict.commit, verdict.dataset)
+        is_verdict = verdict_condition(verdict.commit, verdict.dataset)
         olds = WAITING if verdict.status in WAITING else (verdict.status,)
         by_job = {"job_id": found.job_id}
         if not transition(
-            self.db, olds, VerdictStatus.TRAINING, at, mine, change=by_job
+            self.db, olds, VerdictStatus.TRAINING, at, is_verdict, change=by_job
         ):
             raise _MovedOn
         if found.state in _LOST:
@@ -385,7 +385,7 @@ class Launches(Repository):
         if lost is not None:
             fail_model_verdicts(self.db, model_of(lost), at)
         self._supersede(older, at)
-        self.db.bump()
+        self.db.announce_change()
         return found
 
     def _is_within(self, job: Job) -> bool:
@@ -405,8 +405,8 @@ class Launches(Repository):
 
     def _supersede(self, older: Sequence[Verdict], at: datetime) -> None:
         for verdict in older:
-            mine = verdict_condition(verdict.commit, verdict.dataset)
-            transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, mine)
+            is_verdict = verdict_condition(verdict.commit, verdict.dataset)
+            transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, is_verdict)
 
     @transaction
     def hold(
@@ -419,7 +419,7 @@ class Launches(Repository):
             if decision.step is NextStep.HOLD
             else VerdictStatus.BUILT
         )
-        mine = verdict_condition(verdict.commit, verdict.dataset)
+        is_verdict = verdict_condition(verdict.commit, verdict.dataset)
         why = {
             "reason": decision.reason,
             "arguments": dump_json(dict(decision.arguments)),
@@ -427,7 +427,7 @@ class Launches(Repository):
         other = (
             VerdictStatus.BUILT if status is VerdictStatus.HELD else VerdictStatus.HELD
         )
-        if not transition(self.db, (other,), status, at, mine, change=why):
-            stays = mine & (VERDICT.status == status.value)
+        if not transition(self.db, (other,), status, at, is_verdict, change=why):
+            stays = is_verdict & (VERDICT.status == status.value)
             self.db.update(VERDICT, stays, **why, updated_at=iso(at))
         self._supersede(older, at)

@@ -259,10 +259,10 @@ class Models(Repository):
     def list_proved(self) -> list[Model]:
         """Return the models that are good, gone or unapplied, oldest first."""
         proved = ModelState.GOOD, ModelState.GONE, ModelState.UNAPPLIED
-        stands = MODEL.state.in_([state.value for state in proved])
+        is_proved = MODEL.state.in_([state.value for state in proved])
         return [
             model_of(row)
-            for row in self.db.rows(select_models().where(stands).order_by(MODEL.id))
+            for row in self.db.rows(select_models().where(is_proved).order_by(MODEL.id))
         ]
 
     @transaction
@@ -286,8 +286,8 @@ class Models(Repository):
     def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
         """Store an answer to one test question; none of a model refused or revoked meanwhile."""
         may = MODEL.state.in_([ModelState.NEW.value, ModelState.GOOD.value])
-        stands = MODEL.select(MODEL.id).where((MODEL.id == model.model_row) & may)
-        if self.db.row(self.db.for_update(stands)) is None:
+        locked = MODEL.select(MODEL.id).where((MODEL.id == model.model_row) & may)
+        if self.db.row(self.db.for_update(locked)) is None:
             return
         row = {"model_row": model.model_row, "example_id": example_id}
         self.db.add_new(PROOF_ANSWER, row | answer_values(answer))
@@ -343,7 +343,7 @@ class Models(Repository):
             fail_model_verdicts(
                 self.db, replace(model, state=state, note=note), self._clock()
             )
-        self.db.bump()
+        self.db.announce_change()
 
 
 def read_conversations(db: Database, build_id: int, split: str) -> Conversations:

@@ -17,7 +17,7 @@ from merlin.dataset.builds import match_version
 from merlin.dataset.proposals import Proposals
 from merlin.dataset.verdicts import (
     HOLDS,
-    ON_LINE,
+    ON_BRANCH,
     PIN,
     WAITING,
     VerdictStatus,
@@ -234,13 +234,13 @@ class Promotions(Repository):
             }
             self.db.add(PROMOTION, promotion)
         self._move_verdicts(new.model, position, at)
-        self.db.bump()
+        self.db.announce_change()
         return True
 
     def _find_newest_considered(self, new: Model) -> int:
         """Return the highest position that awaits this model, or one that the gate holds; or 0."""
         is_awaiting = (
-            (VERDICT.dataset == new.dataset) & (VERDICT.status == _TRAINING) & ON_LINE
+            (VERDICT.dataset == new.dataset) & (VERDICT.status == _TRAINING) & ON_BRANCH
         )
         is_considered = VERDICT.reason.in_(HOLDS) | (VERDICT.job_id == new.job_id)
         newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
@@ -257,13 +257,13 @@ class Promotions(Repository):
             return self.db.add_new(
                 SERVING, {**values, "dataset": new.dataset, "is_pinned": 0}
             )
-        stands = (
+        is_unchanged = (
             (SERVING.dataset == old.dataset)
             & (SERVING.model_row == old.model.model_row)
             & (SERVING.position == old.position)
             & (SERVING.is_pinned == int(old.is_pinned))
         )
-        return self.db.update(SERVING, stands, **values)
+        return self.db.update(SERVING, is_unchanged, **values)
 
     def _move_verdicts(self, model: Model, position: int, at: datetime) -> None:
         """Move the verdicts of this model to serving, and those before them to superseded."""
@@ -291,7 +291,7 @@ class Promotions(Repository):
         if not is_pinned:
             is_held = (VERDICT.dataset == dataset) & (VERDICT.reason == PIN)
             self.db.update(VERDICT, is_held, reason="", updated_at=iso(self._clock()))
-        self.db.bump()
+        self.db.announce_change()
 
     @transaction
     def hold_by_pin(self, candidate: PromotionCandidate) -> None:
@@ -323,7 +323,7 @@ class Promotions(Repository):
         transition(
             self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older
         )
-        self.db.bump()
+        self.db.announce_change()
 
     @transaction
     def withdraw_examples(self, user_id: int) -> list[str]:
@@ -369,7 +369,7 @@ class Promotions(Repository):
         if old is None or old.model.model_row not in {
             model.model_row for model in lost
         }:
-            self._notices.tell(ADMINS, "notice-revoked", arguments)
+            self._notices.notify(ADMINS, "notice-revoked", arguments)
             return
         # The fallback order: those that served before, then good ones.
         before = (self.model(model_id) for model_id in self.list_served(dataset))
@@ -378,18 +378,19 @@ class Promotions(Repository):
             for each in self.list_newest_good()
             if each.model.dataset == dataset
         )
-        heirs = (
+        successors = (
             PromotionCandidate(model, old.position) for model in chain(before, newest)
         )
-        heir = next(
-            (each for each in heirs if self.promote(old, each, REVOKED, "merlin")), None
+        successor = next(
+            (each for each in successors if self.promote(old, each, REVOKED, "merlin")),
+            None,
         )
-        if heir is None:
+        if successor is None:
             self.db.delete(SERVING, of_dataset)
-            self._notices.tell(ADMINS, "notice-revoked-nothing", arguments)
+            self._notices.notify(ADMINS, "notice-revoked-nothing", arguments)
             return
-        now = {**arguments, "version": heir.model.build_version}
-        self._notices.tell(ADMINS, "notice-revoked-switched", now)
+        now = {**arguments, "version": successor.model.build_version}
+        self._notices.notify(ADMINS, "notice-revoked-switched", now)
 
     def list_served(self, *datasets: str) -> list[str]:
         """Return the models that have served these datasets, by their names at the provider.
@@ -455,7 +456,7 @@ _WAITS = VERDICT.status.in_(
 )
 _UNDER_WAY = Prepared(
     VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
-    .where(_WAITS & ON_LINE)
+    .where(_WAITS & ON_BRANCH)
     .group_by(VERDICT.dataset)
 )
 _MAY_SERVE = ", ".join(f"'{state}'" for state in ModelState if state.may_serve)

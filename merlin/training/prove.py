@@ -302,8 +302,8 @@ class ModelInventory:
             for name in sorted(
                 {model.provider for model in models} & self._providers.keys()
             ):
-                mine = [model for model in models if model.provider == name]
-                changed += list(self._check_models(self._providers[name], mine))
+                proved = [model for model in models if model.provider == name]
+                changed += list(self._check_models(self._providers[name], proved))
         return changed
 
     def _check_models(

@@ -23,7 +23,7 @@ from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import BatchResult, Changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Draft, Proposals, example_yaml
-from merlin.dataset.verdicts import ON_LINE
+from merlin.dataset.verdicts import ON_BRANCH
 from merlin.db.tables import CHANGE, VERDICT
 from merlin.training.commit_state import CommitState, compute_state
 from merlin.training.jobs import JobState
@@ -168,7 +168,9 @@ def test_word_for_a_commit_is_the_same_everywhere(site, capsys, seed):
             history.act()
             notify_editors(site.db)
         site.lab.tick("status")
-        listed = list_of_condition(site.world.ctx, ON_LINE & (VERDICT.dataset == FACE))
+        listed = list_of_condition(
+            site.world.ctx, ON_BRANCH & (VERDICT.dataset == FACE)
+        )
         states = {view.commit: view.state for view in listed}
         assert len(states) > 1, history.acts
         assert states == read_log(site, capsys), history.acts

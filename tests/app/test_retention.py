@@ -61,10 +61,10 @@ def old_rows(database, clock):
         database.put(UPDATE.insert({**row, "update_id": number, **update_state}))
     notices = Notices(database, clock)
     for once in ("", "sunset:1"):
-        notices.tell("1001", "notice-serving", {"build": "x"}, once)
+        notices.notify("1001", "notice-serving", {"build": "x"}, once)
     # No bot takes the others.
     notices.mark_handed_over(notices.list_waiting()[0].notice_id)
-    notices.tell("1001", "notice-serving", {"build": "y"})
+    notices.notify("1001", "notice-serving", {"build": "y"})
     audit = {
         "at": iso(clock()),
         "by_whom": "x",
@@ -85,7 +85,7 @@ def test_retention_deletes_only_old_finished_rows(database, clock, old_rows):
     (kept,) = database.rows(NOTICE.select())
     assert (kept["once"], kept["to_whom"], kept["arguments"]) == ("sunset:1", "", "{}")
     assert Notices(database, clock).list_waiting() == []
-    assert not Notices(database, clock).tell("1001", "notice-serving", {}, "sunset:1")
+    assert not Notices(database, clock).notify("1001", "notice-serving", {}, "sunset:1")
     clock.move(60 * DAY_S)
     assert delete_old_rows(database, retention, clock()) == 3
     assert database.rows(RATING.select()) == []

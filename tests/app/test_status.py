@@ -32,7 +32,7 @@ def test_status_shows_newest_verdict_model_and_job_of_each_dataset(world, clock)
     ]
     world.record(make_commit(2), outcomes, clock())
     Requests(world.db).ask("fetch", {}, "vera")
-    Notices(world.db).tell(ADMINS, "notice-serving", {})
+    Notices(world.db).notify(ADMINS, "notice-serving", {})
     overview = read_status(world.ctx, OPERATOR)
     assert list(overview.datasets) == [FACE, "python"]
     verdict, serves, job = (getattr(overview.datasets[FACE], name) for name in PARTS)

@@ -21,7 +21,7 @@ def settings(settings):
 def add_notices(settings, *notices):
     with open_database(settings.database) as database, database.atomic():
         for key, arguments in notices:
-            Notices(database).tell(ADMINS, key, arguments)
+            Notices(database).notify(ADMINS, key, arguments)
 
 
 def texts(telegram, user="vera"):

@@ -37,7 +37,7 @@ def add_notices(settings, *notices):
     with open_database(settings.database) as database:
         migrate(database)
         for to, key, arguments in notices:
-            Notices(database).tell(to, key, arguments)
+            Notices(database).notify(to, key, arguments)
 
 
 def test_notice_to_admins_reaches_each_of_them_once(telegram, settings):

@@ -30,7 +30,7 @@ def test_no_question_and_no_loop_of_the_bot_scans_a_table_that_grows(
             lambda: "«Что такое лоб?»" in "".join(answer_texts(telegram, "anna"))
         )
         with open_database(settings.database) as database:
-            Notices(database).tell(ADMINS, "notice-answer-spent", {"provider": "p"})
+            Notices(database).notify(ADMINS, "notice-answer-spent", {"provider": "p"})
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
         telegram.wait_for(
             lambda: any('finished_at" <' in sql for sql, _ in recorded.statements)

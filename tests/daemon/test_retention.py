@@ -203,7 +203,7 @@ def test_texts_stay_while_their_files_are_being_stored(lab):
 
 def test_daemon_deletes_old_rows(lab):
     with open_migrated_database(lab.config) as database:
-        Notices(database).tell("1001", "notice-unconfirmed", {})
+        Notices(database).notify("1001", "notice-unconfirmed", {})
         database.change(NOTICE.update({"created_at": iso(utc_now() - LONG_AGO)}))
     lab.tick("expire")
     with open_migrated_database(lab.config) as database:

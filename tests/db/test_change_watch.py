@@ -48,7 +48,7 @@ def test_change_is_noticed_where_the_system_has_no_watch_left(database, monkeypa
     with watch_changes(database, lambda: calls.put(1)):
         for _ in range(2):
             calls.get(timeout=longest())
-            database.bump()
+            database.announce_change()
 
 
 def test_change_during_work_is_not_missed(database):
@@ -56,7 +56,7 @@ def test_change_during_work_is_not_missed(database):
         with changes_of(database) as changes:
             await changes.wait(0, NEVER_S, rest_s=0)
             known = changes.count
-            await asyncio.to_thread(database.bump)
+            await asyncio.to_thread(database.announce_change)
             await changes.wait(known, NEVER_S, rest_s=0)
             assert changes.count > known
             await changes.wait(known, NEVER_S, rest_s=0)

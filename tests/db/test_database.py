@@ -72,7 +72,7 @@ def test_read_only_database_cannot_be_written(url):
     with open_database(url, read_only=True) as database:
         assert counter(database) == 0
         with pytest.raises(DatabaseAway, match=r"read-?only"):
-            database.bump()
+            database.announce_change()
         assert counter(database) == 0
 
 
@@ -127,14 +127,14 @@ def test_caught_failure_of_an_inner_transaction_leaves_nothing(database):
 def test_snapshot_does_not_change(database):
     with database.snapshot():
         assert counter(database) == 0
-        run_in_thread(database.bump)
+        run_in_thread(database.announce_change)
         assert counter(database) == 0
     assert counter(database) == 1
 
 
 def test_concurrent_increments_are_not_lost(database):
     with ThreadPoolExecutor(8) as pool:
-        for future in [pool.submit(database.bump) for _ in range(80)]:
+        for future in [pool.submit(database.announce_change) for _ in range(80)]:
             future.result()
     assert counter(database) == 80
 
@@ -153,11 +153,11 @@ def test_lock_held_too_long_is_reported_as_busy(tmp_path):
         other = sqlite3.connect(sqlite_path(url), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(MerlinError, match="busy"):
-            database.bump()
+            database.announce_change()
         assert counter(database) == 0
         other.execute("ROLLBACK")
         other.close()
-        database.bump()
+        database.announce_change()
         assert counter(database) == 1
 
 
@@ -194,19 +194,19 @@ def test_postgresql_deadlock_is_retried(postgresql):
 def test_connections_ended_by_a_server_restart_fail_no_call(postgresql):
     url = postgresql.reset()
     with open_database(url) as database:
-        database.bump()
+        database.announce_change()
         query = "SELECT pg_terminate_backend(pid, ?) FROM pg_stat_activity"
         others = "WHERE pid <> pg_backend_pid() AND datname = current_database()"
         with open_database(url) as other:
             other.sql(f"{query} {others}", round(1000 * longest()))
-        database.bump()
+        database.announce_change()
         assert counter(database) == 2
 
 
 def test_full_disk_is_reported_and_loses_nothing_stored(tmp_path):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
-        database.bump()
+        database.announce_change()
         (pages,) = database.sql("PRAGMA page_count")[0]
         database.sql(f"PRAGMA max_page_count = {pages}")
         many = [_intent(f"key {n} {'x' * 200}") for n in range(500)]
@@ -239,7 +239,7 @@ def test_file_that_is_not_a_database_is_reported(tmp_path):
 
 
 def fail_after(database, key):
-    database.bump()
+    database.announce_change()
     database.put(INTENT.insert(_intent(key)))
     raise KeyError("stop")
 

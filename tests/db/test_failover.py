@@ -129,7 +129,7 @@ def test_server_that_ends_an_idle_transaction_counts_as_away(postgresql):
         def write_late():
             connection = database._handle.connection()
             select.select([connection.fileno()], [], [], longest())
-            database.bump()
+            database.announce_change()
             database.add_new(WAKE, {"id": 1, "counter": 0})
 
         # With the server's reason, or without it if the connection is closed before it is read.

@@ -202,9 +202,9 @@ def test_one_of_ten_concurrent_claims_wins(database):
 def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
     notices = Notices(database, clock)
     for _ in range(3):
-        notices.tell(ADMINS, "notice-serving", {"build": "нейро-1"}, once="serving:1")
-    notices.tell("77", "notice-failed", {})
-    notices.tell("77", "notice-failed", {})
+        notices.notify(ADMINS, "notice-serving", {"build": "нейро-1"}, once="serving:1")
+    notices.notify("77", "notice-failed", {})
+    notices.notify("77", "notice-failed", {})
     first, second, third = notices.list_waiting()
     assert (first.to, first.key, first.arguments) == (
         ADMINS,
@@ -224,7 +224,7 @@ def test_notice_waits_while_another_of_its_kind_was_sent_lately(database, clock)
     notices = Notices(database, clock)
     lately = timedelta(minutes=5)
     for number in range(2):
-        notices.tell(ADMINS, "notice-failed", {}, once=str(number))
+        notices.notify(ADMINS, "notice-failed", {}, once=str(number))
     first, second = notices.list_waiting(told_since=clock() - lately)
     assert notices.mark_handed_over(first.notice_id)
     assert notices.list_waiting(told_since=clock() - lately) == []
@@ -236,12 +236,12 @@ def test_notice_waits_for_one_to_admins_of_its_cause_that_is_no_news(database, c
     notices = Notices(database, clock)
     since = clock()
     for to, key in [(ADMINS, "status"), (ADMINS, "serving"), ("77", "no-branch")]:
-        notices.tell(to, f"notice-{key}", {})
+        notices.notify(to, f"notice-{key}", {})
     for notice in notices.list_waiting():
         notices.mark_handed_over(notice.notice_id)
     told = [(ADMINS, key) for key in ("status", "gone", "serving", "no-branch")]
     for to, key in [*told, ("77", "status")]:
-        notices.tell(to, f"notice-{key}", {})
+        notices.notify(to, f"notice-{key}", {})
     waiting = [notice.key for notice in notices.list_waiting(told_since=since)]
     assert waiting == ["notice-serving", "notice-no-branch", "notice-status"]
     assert (
@@ -280,20 +280,20 @@ def test_changes_that_others_wait_for_increment_the_wake_counter(database):
     notices = Notices(database)
     counts = [wake()]
 
-    def has_bumped():
+    def has_changed():
         counts.append(wake())
         return counts[-1] > counts[-2]
 
-    database.bump()
-    assert has_bumped()
+    database.announce_change()
+    assert has_changed()
     request_id = requests.ask("launch", {}, "vera")
-    assert has_bumped()
+    assert has_changed()
     requests.claim(["launch"])
     requests.finish(request_id, RequestState.DONE, {})
-    assert has_bumped()
-    notices.tell(ADMINS, "notice-serving", {}, once="a")
-    assert has_bumped()
-    notices.tell(ADMINS, "notice-serving", {}, once="a")
-    assert not has_bumped()
+    assert has_changed()
+    notices.notify(ADMINS, "notice-serving", {}, once="a")
+    assert has_changed()
+    notices.notify(ADMINS, "notice-serving", {}, once="a")
+    assert not has_changed()
     assert requests.release() == 0
-    assert not has_bumped()
+    assert not has_changed()

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 
 def write_notice(key):
     def work(database):
-        Notices(database).tell("admins", key, {})
+        Notices(database).notify("admins", key, {})
         if key.startswith("bad"):
             raise KeyError(key)
         return key

@@ -46,7 +46,7 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
         def write():
             with open_database(original.config.database) as database:
                 while not is_done.is_set():
-                    database.transact(database.bump)
+                    database.transact(database.announce_change)
 
         writer = threading.Thread(target=write)
         writer.start()

@@ -55,7 +55,7 @@ def insert_live_model(
         }
         database.update(MODEL, MODEL.id == model_row, **scores)
         database.add(PROMOTION, _promotion(dataset, model_id))
-        database.bump()
+        database.announce_change()
 
 
 def _add_model(database, model_id, number, dataset, provider, method):

@@ -106,7 +106,7 @@ def test_changed_verdict_leaves_no_job_in_a_transaction_that_continues(world, cl
 
     def start_and_count():
         assert world.launches.start(verdict, make_job(verdict, clock), ()) is None
-        world.db.bump()
+        world.db.announce_change()
 
     world.db.transact(start_and_count)
     assert world.recent_jobs() == []

@@ -238,10 +238,10 @@ async def material(context: PublicContext, course_id: Id, material_id: Id) -> Re
         courses.read_material, context.actor, course_id, material_id
     )
     course = material_view.course
-    this = material_view.material
+    shown = material_view.material
     materials = material_view.materials
-    alike = [other for other in materials if other.kind == this.kind]
-    place = alike.index(this)
+    alike = [other for other in materials if other.kind == shown.kind]
+    place = alike.index(shown)
     addresses = tuple(
         (other.text, f"{course_href(course)}/materials/{other.material_id}")
         for other in materials
@@ -251,13 +251,13 @@ async def material(context: PublicContext, course_id: Id, material_id: Id) -> Re
         render_markdown,
         material_view.text or "",
         context.language,
-        this.text,
+        shown.text,
         addresses,
     )
-    host, kind = describe_file(context, this.file_url)
+    host, kind = describe_file(context, shown.file_url)
     view = {
         "course": course,
-        "material": this,
+        "material": shown,
         "body": body,
         "contents": contents,
         "host": host,

@@ -388,7 +388,7 @@ TELLING = "tell-consent"
 
 
 @handlers.button("tell")
-def tell(context: BotContext) -> View:
+def show_to_editors(context: BotContext) -> View:
     """Let editors see the refused question, which takes the consent alone."""
     turn = require_own_turn(context)
     if not _dataset(context, turn):

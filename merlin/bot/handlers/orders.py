@@ -43,12 +43,12 @@ REPEAT_WINDOW = timedelta(seconds=20)
 def _place_order(context: BotContext) -> Purchase:
     """Store a new order. Raises NotFound, Refused."""
     plan = require_offered_plan(context)
-    return place_order(*context.own_caller, plan.name, Gateway.STARS)
+    return place_order(*context.caller_without_roles, plan.name, Gateway.STARS)
 
 
 def _find_open_order(context: BotContext) -> Purchase:
     """Return an open order of the user. Raises NotFound, Refused."""
-    purchase = acts.show_order(*context.own_caller, context.argument(0))
+    purchase = acts.show_order(*context.caller_without_roles, context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
         raise NotFound("not theirs", "billing-no-purchase")
     if not purchase.may_be_paid(context.services.clock()):
@@ -151,14 +151,16 @@ def _store_payment(context: BotContext) -> None:
         log.error("a payment could not be read", update=context.update_id)
         arguments = {"user": str(context.user_id), "update": str(context.update_id)}
         once = f"unread:{context.update_id}"
-        Notices(context.db).tell(ADMINS, "notice-payment-unread", arguments, once)
+        Notices(context.db).notify(ADMINS, "notice-payment-unread", arguments, once)
     context.finish(UpdateState.ANSWERED, "payment")
 
 
 @handlers.button("orders")
 def orders(context: BotContext) -> View:
     """Show a page of the orders, newest first, with buttons to pay the open ones in Stars."""
-    newest = acts.list_orders(*context.own_caller, menu.items_to_read(context.number()))
+    newest = acts.list_orders(
+        *context.caller_without_roles, menu.items_to_read(context.number())
+    )
     purchases, number = menu.paginate(newest, context.number())
     if not purchases:
         return menu.text_view(context, "pay-no-orders", TO_PLAN)

@@ -56,14 +56,14 @@ def offer_buttons(context: BotContext) -> list[Button]:
 @handlers.command("plan", "plans")
 def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
-    current = read_current_plan(*context.own_caller)
+    current = read_current_plan(*context.caller_without_roles)
     offers = offer_buttons(context)
     parts = [
         *_render_current_lines(context, current),
         _render_other_plans(context, current),
         context.translate("pay-choose") if offers else "",
     ]
-    has_orders = bool(list_orders(*context.own_caller, 1))
+    has_orders = bool(list_orders(*context.caller_without_roles, 1))
     rows: menu.Rows = (
         *offers,
         has_orders and ("page-my-orders", "orders"),
@@ -131,7 +131,7 @@ def plan_lines(context: BotContext, plan: Plan) -> list[str]:
 def offer(context: BotContext) -> View:
     """Show a plan or pack. Raises NotFound if it is not offered any more."""
     plan = require_offered_plan(context)
-    current = read_current_plan(*context.own_caller)
+    current = read_current_plan(*context.caller_without_roles)
     parts = [
         plan.description_in(context.language),
         "\n".join(_content_lines(context, plan, current)),

@@ -207,9 +207,9 @@ async def _notify_admins(context: BotContext, error: ProviderError) -> None:
         "a voice message was not transcribed", provider=provider, reason=str(error)
     )
     arguments = {"provider": provider, "model": model_id, "reason": str(error)}
-    tell = Notices(context.db, context.services.clock).tell_hourly
+    notify = Notices(context.db, context.services.clock).notify_hourly
     await context.store.do(
-        lambda: tell("notice-hear-failed", arguments, provider, model_id)
+        lambda: notify("notice-hear-failed", arguments, provider, model_id)
     )
 
 

@@ -154,7 +154,9 @@ def start(context: BotContext) -> View:
     if kind == feedback.LINK:
         return menu.catch_errors(feedback.fix)(replace(context, arguments=(rest,)))
     if kind == feedback.TELL_LINK:
-        return menu.catch_errors(feedback.tell)(replace(context, arguments=(rest,)))
+        return menu.catch_errors(feedback.show_to_editors)(
+            replace(context, arguments=(rest,))
+        )
     if kind == "login" and rest:
         return open_login(context, rest)
     return _greeting(context)

@@ -82,11 +82,11 @@ class EditForm(BaseModel):
 F = TypeVar("F", bound=EditForm)
 
 
-def find_clashes(context: PageContext, mine: EditForm, theirs: EditForm) -> Clashes:
+def find_clashes(context: PageContext, yours: EditForm, theirs: EditForm) -> Clashes:
     """Return the fields of two versions of a form that have other values."""
-    names = [name for name in FIELD_LABELS if name in type(mine).model_fields]
+    names = [name for name in FIELD_LABELS if name in type(yours).model_fields]
     both = (
-        (name, mine.text_of(name, context), theirs.text_of(name, context))
+        (name, yours.text_of(name, context), theirs.text_of(name, context))
         for name in names
     )
     return [
