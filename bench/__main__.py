@@ -12,20 +12,11 @@ from merlin.core.log import set_up_logging
 QUICK = ("demo", "recall")
 NAMES = (
     *QUICK,
-    *(
-        "backup",
-        "changes",
-        "contract",
-        "corrections",
-        "gate",
-        "idle",
-        "judge",
-        "killpoints",
-    ),
-    *("lint", "operations", "promotions", "proof", "replicas", "upgrade"),
+    *("backup", "changes", "contract", "gate", "idle", "judge", "killpoints"),
+    *("operations", "proof", "replicas", "upgrade"),
 )
 WITH_ARGUMENTS = (
-    *("api", "chat", "dataset", "engine", "house", "scale", "simulation", "soak"),
+    *("chat", "dataset", "engine", "house", "scale", "simulation", "soak"),
     "understanding",
 )
 

@@ -6,19 +6,17 @@ another. The stock bot is `bench.stock_bot`; overall rate limits are off on both
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.chat_sides import BotClass, MerlinBot, StockBot, World, run_bot
-from bench.figures import Figure, print_rows
+from bench.figures import Figures, at_least, at_most, print_rows
 
 RUNS = 3
 ANSWERS = 800
 USERS = 200
 ON_THE_WAY = 75
 KILLED_AFTER_S = 1.5
-Load = dict[str, Any]
 
 
 def run(arguments: Sequence[str] = ()) -> None:
@@ -27,69 +25,68 @@ def run(arguments: Sequence[str] = ()) -> None:
 
 
 def _measure_median(
-    side: BotClass, load: str, *, streams: bool, **arguments: object
-) -> Load:
-    """Return the run with the median number of answers per second, after a warm-up run."""
+    side: BotClass, *, streams: bool, answers: int = ANSWERS
+) -> Figures:
+    """Return the closed loop with the median of answers per second, after a warm-up one."""
+    arguments = {"users": USERS, "answers": answers}
     with run_bot(side, streams=streams) as (world, pid):
-        world.run_load(load, pid=pid, **arguments)
-        runs = [world.run_load(load, pid=pid, **arguments) for _ in range(RUNS)]
+        world.run_load("run_closed_loop", pid=pid, **arguments)
+        runs = [
+            world.run_load("run_closed_loop", pid=pid, **arguments) for _ in range(RUNS)
+        ]
     runs.sort(key=lambda figures: figures["answers_per_s"])
     return runs[len(runs) // 2]
 
 
-def compare_answers() -> list[Figure]:
+def _compare(what: str, ours: Figures, stock: Figures, least: float) -> str:
+    """Return the row of answers per second against the stock bot's."""
+    ratio = ours["answers_per_s"] / stock["answers_per_s"]
+    sides = (f"{side['answers_per_s']:.4g} answers/s" for side in (ours, stock))
+    return at_least(what, ratio, least, " against ".join(sides))
+
+
+def compare_answers() -> Iterator[str]:
     """Compare 200 users in a closed loop; model 1 s, no streaming."""
-    arguments = {"users": USERS, "answers": ANSWERS}
-    ours = _measure_median(MerlinBot, "run_closed_loop", streams=False, **arguments)
-    stock = _measure_median(StockBot, "run_closed_loop", streams=False, **arguments)
-    return [
-        Figure.ratio("closed loop, answers", ours, stock, "answers_per_s", 1.0),
-        Figure.ratio(
-            "closed loop, CPU an answer", ours, stock, "cpu_ms", 0.8, is_less=True
-        ),
-    ]
+    ours = _measure_median(MerlinBot, streams=False)
+    stock = _measure_median(StockBot, streams=False)
+    yield _compare("closed loop, answers", ours, stock, 1.0)
+    sides = f"{ours['cpu_ms']:.2f} ms against {stock['cpu_ms']:.2f} ms"
+    ratio = ours["cpu_ms"] / stock["cpu_ms"]
+    yield at_most("closed loop, CPU an answer", ratio, 0.8, sides)
 
 
-def compare_streaming() -> list[Figure]:
+def compare_streaming() -> Iterator[str]:
     """Compare streaming to 200 users; the stock bot edits every 45 characters."""
-    ours = _measure_median(
-        MerlinBot, "run_closed_loop", streams=True, users=USERS, answers=ANSWERS
-    )
-    stock = _measure_median(
-        StockBot, "run_closed_loop", streams=True, users=USERS, answers=USERS
-    )
-    return [
-        Figure.ratio("streaming, answers", ours, stock, "answers_per_s", 3.0),
-        Figure.at_most("streaming, added p99", ours, "p99_ms", 750, stock),
-    ]
+    ours = _measure_median(MerlinBot, streams=True)
+    stock = _measure_median(StockBot, streams=True, answers=USERS)
+    yield _compare("streaming, answers", ours, stock, 3.0)
+    yield at_most("streaming, added p99, ms", ours["p99_ms"], 750)
 
 
-def measure_one_user() -> list[Figure]:
+def measure_one_user() -> Iterator[str]:
     """Measure one person who asks one question after the other."""
     ours = _measure_warm("run_closed_loop", {"answers": 5}, {"answers": 60}, users=1)
-    return [
-        Figure.at_most("one idle user, added p50", ours, "p50_ms", 6),
-        Figure.at_most("one idle user, added p99", ours, "p99_ms", 15),
-    ]
+    yield at_most("one idle user, added p50, ms", ours["p50_ms"], 6)
+    yield at_most("one idle user, added p99, ms", ours["p99_ms"], 15)
 
 
-def measure_open_loop() -> list[Figure]:
+def measure_open_loop() -> Iterator[str]:
     """Measure 25 questions per second, whatever is answered."""
     ours = _measure_warm("run_open_loop", {"seconds": 4}, {"seconds": 20}, per_s=25)
-    return [
-        Figure.at_most("25 answers/s, added p50", ours, "p50_ms", 10),
-        Figure.at_most("25 answers/s, added p99", ours, "p99_ms", 50),
-    ]
+    yield at_most("25 answers/s, added p50, ms", ours["p50_ms"], 10)
+    yield at_most("25 answers/s, added p99, ms", ours["p99_ms"], 50)
 
 
-def _measure_warm(load: str, warm_up: Load, measured: Load, **common: int) -> Load:
+def _measure_warm(
+    load: str, warm_up: dict[str, int], measured: dict[str, int], **common: int
+) -> Figures:
     """Run a load twice with our bot, to warm up and to measure; return the second figures."""
     with run_bot(MerlinBot) as (world, pid):
         world.run_load(load, pid=pid, **common, **warm_up)
         return world.run_load(load, pid=pid, **common, **measured)
 
 
-def measure_kill() -> list[Figure]:
+def measure_kill() -> Iterator[str]:
     """Kill the bot with 75 open questions and restart it at once."""
     with tempfile.TemporaryDirectory() as folder, World() as world:
         side = MerlinBot(world, Path(folder), streams=True)
@@ -105,22 +102,13 @@ def measure_kill() -> list[Figure]:
         process.kill()
         process.wait()
     lost = figures["asked"] - figures["answered"]
-    after = figures["last_at"] - restarted - 1.0
-    ours = f"{figures['answered']} of {figures['asked']} answered, {figures['doubled']} doubled"
-    return [
-        Figure.of("SIGKILL, questions lost", ours, "", lost, 0, is_less=True),
-        Figure.of(
-            "SIGKILL, all answered after (less the model)",
-            "",
-            "",
-            after,
-            3,
-            is_less=True,
-        ),
-    ]
+    doubled = f"{figures['doubled']} of {figures['asked']} doubled"
+    yield at_most("SIGKILL, questions lost", lost, 0, doubled)
+    after_s = figures["last_at"] - restarted - 1.0
+    yield at_most("SIGKILL, all answered after (less the model), s", after_s, 3)
 
 
-ROWS: dict[str, Callable[[], list[Figure]]] = {
+ROWS: dict[str, Callable[[], Iterator[str]]] = {
     "whole": compare_answers,
     "streaming": compare_streaming,
     "idle": measure_one_user,

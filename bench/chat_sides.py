@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.chat_telegram import TOKEN
+from bench.chat_world import TOKEN
 from bench.processes import LoadProcess, start
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
@@ -34,9 +34,8 @@ class World(LoadProcess):
 
     def __enter__(self) -> World:
         super().__enter__()
-        ports = self.read_result()
-        self.telegram = f"http://127.0.0.1:{ports['telegram']}"
-        self.provider = f"http://127.0.0.1:{ports['provider']}/v1"
+        self.telegram = f"http://127.0.0.1:{self.read_result()['port']}"
+        self.provider = f"{self.telegram}/v1"
         return self
 
 
@@ -76,13 +75,9 @@ class StockBot:
 
     def __init__(self, world: World, folder: Path, *, streams: bool) -> None:
         self._log = folder / "log"
-        words = [TOKEN, f"{world.telegram}/bot", world.provider]
-        self._command = [
-            "-m",
-            "bench.stock_bot",
-            *words,
-            *(["--edits"] if streams else []),
-        ]
+        addresses = [TOKEN, f"{world.telegram}/bot", world.provider]
+        edits = ["--edits"] if streams else []
+        self._command = ["-m", "bench.stock_bot", *addresses, *edits]
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start or restart the bot."""

@@ -1,25 +1,191 @@
 """The process with the bench's stand-ins: Telegram, provider and people in one event loop.
 
 Each line on standard input names a load and its arguments, each line on standard output has its
-figures: `{"do": "run_closed_loop", "pid": 7}` -> `{"answers_per_s": …}`.
+figures: `{"do": "run_closed_loop", "pid": 7}` -> `{"answers_per_s": …}`. A question contains its
+number, and the end of its answer repeats it.
 """
 
 import asyncio
+import json
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from itertools import count, cycle, islice
 from typing import Any
 
+import aiohttp
 import uvloop
+from aiohttp import web
 
-from bench.chat_http import serve
-from bench.chat_model import END, Provider, question
-from bench.chat_telegram import Telegram
 from bench.figures import Meter, spread
 from bench.processes import serve_loads, write_line
 
-Figures = dict[str, Any]
+TOKEN = "123456789:the-bench-needs-no-secret-at-all-000"  # noqa: S105 - a made-up one
 FIRST_CHAT = 100_000
 MAX_DURATION_S = 180.0
+MAX_BATCH_SIZE = 100
+# An answer of 400 characters; a streamed one begins after FIRST_S.
+LENGTH = 400
+CHUNKS = 20
+FIRST_S = 0.2
+WORDS = (
+    "Очередь отдаёт первым того, кто пришёл первым, а стек того, кто пришёл последним. "
+)
+HEAD = {"id": "chatcmpl-1", "created": 1795000000, "model": "bench"}
+USAGE = {"prompt_tokens": 20, "completion_tokens": 100, "total_tokens": 120}
+BOT = {"id": 123456789, "is_bot": True, "first_name": "M", "username": "mbot"}
+_NUMBER = re.compile(r"q-(\d+)-q")
+_END = re.compile(r"a-(\d+)-a")
+Figures = dict[str, Any]
+
+
+class Provider:
+    """The list of models and chat completions; `seconds` is the duration of an answer."""
+
+    def __init__(self) -> None:
+        self.seconds = 1.0
+
+    async def list_models(self, _request: web.Request) -> web.Response:
+        """Answer with the one model."""
+        return web.json_response(
+            {"object": "list", "data": [{"id": "bench", "object": "model"}]}
+        )
+
+    async def complete(self, request: web.Request) -> web.StreamResponse:
+        """Answer a question, at once after the delay or in pieces until then."""
+        body = await request.read()
+        numbers = _NUMBER.findall(body.decode("utf-8"))
+        end = f" a-{numbers[-1] if numbers else 0}-a"
+        text = (WORDS * LENGTH)[: LENGTH - len(end)] + end
+        if json.loads(body).get("stream"):
+            response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+            with suppress(ConnectionResetError):  # the bot was killed
+                await self._stream(request, response, text)
+            return response
+        await asyncio.sleep(self.seconds)
+        message = {"role": "assistant", "content": text, "refusal": None}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        kind = {**HEAD, "object": "chat.completion"}
+        return web.json_response({**kind, "choices": [choice], "usage": USAGE})
+
+    async def _stream(
+        self, request: web.Request, response: web.StreamResponse, text: str
+    ) -> None:
+        started_at = time.monotonic()
+        await response.prepare(request)
+        size = LENGTH // CHUNKS
+        gap = (self.seconds - FIRST_S) / (CHUNKS - 1)
+        for index in range(CHUNKS):
+            due_at = started_at + FIRST_S + index * gap
+            await asyncio.sleep(due_at - time.monotonic())
+            piece = text[index * size : (index + 1) * size]
+            await response.write(_chunk({"content": piece}))
+        usage = {**HEAD, "choices": [], "usage": USAGE}
+        await response.write(_chunk({}, "stop") + _event(usage) + b"data: [DONE]\n\n")
+
+
+def _chunk(delta: dict[str, str], reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    return _event({**HEAD, "object": "chat.completion.chunk", "choices": [choice]})
+
+
+def _event(value: object) -> bytes:
+    return b"data: %s\n\n" % json.dumps(value).encode()
+
+
+class Telegram:
+    """The Bot API; `on_message` is called with chat, message id and text of every message."""
+
+    def __init__(self) -> None:
+        self.on_message: Callable[[int, int, str], None]
+        self.poll_arrived = asyncio.Event()
+        self._updates: dict[int, dict[str, Any]] = {}
+        self._update_ids = count(1)
+        self._message_ids = count(1000)
+        self._has_updates = asyncio.Event()
+        self._session: aiohttp.ClientSession | None = None
+        self._hooks: Iterator[str] = iter(())
+        self._pushes: set[asyncio.Task[None]] = set()
+
+    async def call(self, request: web.Request) -> web.Response:
+        """Answer one call of the Bot API."""
+        values: dict[str, Any] = {**request.query}
+        if request.content_type == "application/json":
+            values |= await request.json()
+        else:
+            values |= await request.post()
+        method = request.match_info["method"]
+        if method == "getUpdates":
+            return _reply(await self._get_updates(values))
+        if method == "getMe":
+            return _reply(BOT)
+        if method in {"sendMessage", "editMessageText"}:
+            return _reply(self._show(values))
+        return _reply("done")
+
+    def _show(self, values: Mapping[str, Any]) -> Figures:
+        chat_id = int(values["chat_id"])
+        message_id = int(values.get("message_id") or next(self._message_ids))
+        self.on_message(chat_id, message_id, values["text"])
+        message = _make_message(chat_id, message_id, values["text"])
+        return {**message, "from": BOT}
+
+    def say(self, chat_id: int, text: str) -> None:
+        """Queue a person's message for the bot."""
+        update_id = next(self._update_ids)
+        person = {"id": chat_id, "is_bot": False, "first_name": "U"}
+        message = _make_message(chat_id, next(self._message_ids), text)
+        message["from"] = {**person, "language_code": "ru"}
+        update = {"update_id": update_id, "message": message}
+        if self._session is None:
+            self._updates[update_id] = update
+            self._has_updates.set()
+            return
+        push = asyncio.create_task(self._push(self._session, update))
+        self._pushes.add(push)
+        push.add_done_callback(self._pushes.discard)
+
+    def push_to(self, urls: list[str], secret: str) -> None:
+        """From now on post each update to these webhooks in turn, until one accepts it."""
+        headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
+        self._session = aiohttp.ClientSession(headers=headers)
+        self._hooks = cycle(urls)
+
+    async def close(self) -> None:
+        """Close the connections to webhooks."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _push(self, session: aiohttp.ClientSession, update: Figures) -> None:
+        while True:
+            async with session.post(next(self._hooks), json=update) as answer:
+                if answer.ok:
+                    return
+
+    async def _get_updates(self, values: Mapping[str, Any]) -> list[Figures]:
+        """Delete what the offset confirms; return the next updates once there are any."""
+        self.poll_arrived.set()
+        confirmed = int(values.get("offset") or 0)
+        for update_id in [each for each in self._updates if each < confirmed]:
+            del self._updates[update_id]
+        if not self._updates:
+            self._has_updates.clear()
+            wait_s = int(values.get("timeout") or 0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._has_updates.wait()
+        return [*islice(self._updates.values(), MAX_BATCH_SIZE)]
+
+
+def _reply(result: object) -> web.Response:
+    return web.json_response({"ok": True, "result": result})
+
+
+def _make_message(chat_id: int, message_id: int, text: str) -> dict[str, Any]:
+    chat = {"id": chat_id, "type": "private", "first_name": "U"}
+    date = int(time.time())
+    return {"message_id": message_id, "date": date, "chat": chat, "text": text}
 
 
 class Loads:
@@ -114,10 +280,12 @@ class Loads:
         self._question_count += 1
         self._open_questions[self._question_count] = (chat_id, time.monotonic())
         self._all_done.clear()
-        self.telegram.say(chat_id, question(self._question_count))
+        number = self._question_count
+        question = f"Чем очередь отличается от стека? q-{number}-q"
+        self.telegram.say(chat_id, question)
 
     def _on_message(self, chat_id: int, message_id: int, text: str) -> None:
-        answer_end = END.search(text)
+        answer_end = _END.search(text)
         if answer_end is None:
             return
         key = int(answer_end[1])
@@ -144,11 +312,15 @@ async def main() -> None:
     telegram = Telegram()
     provider = Provider()
     loads = Loads(telegram, provider)
-    ports = {
-        "telegram": await serve(telegram.handle),
-        "provider": await serve(provider.handle),
-    }
-    write_line(ports)
+    app = web.Application()
+    app.router.add_route("*", f"/bot{TOKEN}/{{method}}", telegram.call)
+    app.router.add_get("/v1/models", provider.list_models)
+    app.router.add_post("/v1/chat/completions", provider.complete)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
+    await site.start()
+    write_line({"port": runner.addresses[0][1]})
 
     async def set_delay(seconds: float) -> Figures:
         provider.seconds = seconds
@@ -166,6 +338,7 @@ async def main() -> None:
     others = {each.__name__: each for each in (set_delay, set_hooks, wait_for_poll)}
     await serve_loads(lambda name: others.get(name) or getattr(loads, name))
     await telegram.close()
+    await runner.cleanup()
 
 
 if __name__ == "__main__":

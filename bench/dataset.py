@@ -1,13 +1,10 @@
 """Measure large datasets: commands, the daemon's memory and locks.
 
 `python -m bench dataset [ROW…]`. Real git repositories, the real commands, the real daemon on
-SQLite. They are compared with `check-jsonschema` if that is on the PATH: it validates the same
-files by the same schema, but neither counts tokens nor builds.
+SQLite.
 """
 
-import os
 import random
-import shutil
 import signal
 import sqlite3
 import statistics
@@ -21,13 +18,11 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import Figure, print_rows, read_peak_mb
-from bench.processes import ROOT
-from merlin.dataset.spec import schema_text
+from bench.figures import at_most, print_rows, read_peak_mb
+from bench.processes import bytecode_environment
 from tests.support.waiting import wait_until
 
 RUNS = 3
-CHECKED = 10_000
 # Examples -> the seconds that a build of one changed example should take.
 LEAST = {1_000: 0.6, 30_000: 1.5}
 DATASET = """\
@@ -65,35 +60,20 @@ class DatasetRepository:
 
     def merlin_command(self, *words: str) -> list[str]:
         """Return the command line of a Merlin command."""
-        return [
-            sys.executable,
-            "-m",
-            "merlin",
-            *words,
-            "--config",
-            str(self.folder / "config"),
-        ]
+        config = str(self.folder / "config")
+        return [sys.executable, "-m", "merlin", *words, "--config", config]
 
     def commit(self, number: int) -> None:
         """Change one example and commit it."""
         changed = self.examples / "0" / "e0.yaml"
         (turns,) = make_turns(1, seed=100 + number)
         changed.write_text(_example(*turns), "utf-8")
-        self.git(
-            "-c",
-            "user.name=boris",
-            "-c",
-            "user.email=boris@example.com",
-            "commit",
-            "-qam",
-            f"Change {number}",
-        )
+        self.git("commit", "-qam", f"Change {number}")
 
     def git(self, *words: str, feed: bytes = b"") -> None:
         """Run git in the repository."""
-        subprocess.run(
-            ["git", "-C", str(self.repository), *words], input=feed, check=True
-        )
+        command = ["git", "-C", str(self.repository), *words]
+        subprocess.run(command, input=feed, check=True)
 
     def verdicts(self) -> int:
         """Return the number of stored verdicts."""
@@ -112,6 +92,8 @@ def make_repository(examples: int) -> Iterator[DatasetRepository]:
     with tempfile.TemporaryDirectory(prefix="merlin-bench-") as folder:
         repo = DatasetRepository(Path(folder))
         subprocess.run(["git", "init", "-qb", "main", str(repo.repository)], check=True)
+        repo.git("config", "user.name", "boris")
+        repo.git("config", "user.email", "boris@example.com")
         text = CONFIG.format(state=repo.folder / "state", repository=repo.repository)
         (repo.folder / "config").write_text(text, "utf-8")
         repo.git("fast-import", "--quiet", feed=b"".join(_import(examples)))
@@ -150,88 +132,41 @@ def _example(question: str, answer: str) -> str:
 def _time_command(command: Sequence[str]) -> float:
     started_at = time.perf_counter()
     quiet = subprocess.DEVNULL
-    subprocess.run(command, env=_environment(), stdout=quiet, stderr=quiet, check=True)
+    subprocess.run(
+        command, env=bytecode_environment(), stdout=quiet, stderr=quiet, check=True
+    )
     return time.perf_counter() - started_at
 
 
-def _environment() -> dict[str, str]:
-    names = os.environ.keys() - {"PYTHONDONTWRITEBYTECODE"}
-    return {**{name: os.environ[name] for name in names}, "PYTHONPATH": str(ROOT)}
-
-
-def compare_check() -> list[Figure]:
-    """Check and build 10,000 examples from scratch, against check-jsonschema on the same files."""
-    with make_repository(CHECKED) as repo:
-        commands = {
-            "check": [sys.executable, "-m", "merlin", "check", str(repo.repository)],
-            "check, tokens, build": repo.merlin_command("build", "trial"),
-        }
-        durations_s: dict[str, list[float]] = {name: [] for name in commands}
-        for _ in range(RUNS):
-            shutil.rmtree(repo.folder / "state", ignore_errors=True)
-            for name, command in commands.items():
-                durations_s[name].append(_time_command(command))
-        ours = {
-            name: statistics.median(durations)
-            for name, durations in durations_s.items()
-        }
-        peer = shutil.which("check-jsonschema")
-        if peer is None:
-            missing = "check-jsonschema is not installed"
-            return [
-                _seconds(f"10,000: {name}; {missing}", value)
-                for name, value in ours.items()
-            ]
-        schema = repo.folder / "example.schema.json"
-        schema.write_text(schema_text("example"), "utf-8")
-        files = [str(path) for path in repo.examples.rglob("*.yaml")]
-        theirs = statistics.median(
-            _time_command([peer, "--schemafile", str(schema), *files])
-            for _ in range(RUNS)
-        )
-    least = 0.35
-    return [
-        Figure.ratio(
-            f"10,000: {name}", {"s": value}, {"s": theirs}, "s", least, is_less=True
-        )
-        for name, value in ours.items()
-    ]
-
-
-def _seconds(what: str, value: float, least: float | None = None) -> Figure:
-    return Figure.at_most(what, {"s": value}, "s", least)
-
-
-def measure_builds() -> list[Figure]:
+def measure_builds() -> Iterator[str]:
     """Measure `merlin build` beside a daemon with few and many examples."""
-    figures = []
     for count, least in LEAST.items():
+        changed = []
+        nothing_new = []
         with make_repository(count) as repo, _daemon(repo) as process:
+            build = repo.merlin_command("build", "trial")
             with _observe_lock(repo) as watch:
                 wait_until(repo.verdicts, MAX_DURATION_S)
-            changed = []
-            nothing_new = []
             for number in range(RUNS):
                 repo.commit(number)
-                changed.append(_time_command(repo.merlin_command("build", "trial")))
-                nothing_new.append(_time_command(repo.merlin_command("build", "trial")))
+                changed.append(_time_command(build))
+                nothing_new.append(_time_command(build))
             peak_mb = read_peak_mb(process.pid)
-        figures += [
-            _seconds(f"{count:,}, one changed", statistics.median(changed), least),
-            _seconds(f"{count:,}, nothing new", statistics.median(nothing_new)),
-            _seconds(
-                f"{count:,}, longest hold of the write lock", watch.longest_s, 0.1
-            ),
-            Figure.at_most(f"{count:,}, the daemon's peak", {"mb": peak_mb}, "mb", 300),
-        ]
-    return figures
+        yield at_most(f"{count:,}, one changed, s", statistics.median(changed), least)
+        yield at_most(f"{count:,}, nothing new, s", statistics.median(nothing_new))
+        yield at_most(
+            f"{count:,}, longest hold of the write lock, s", watch.longest_s, 0.1
+        )
+        yield at_most(f"{count:,}, the daemon's peak, MB", peak_mb, 300)
 
 
 @contextmanager
 def _daemon(repo: DatasetRepository) -> Iterator[subprocess.Popen[bytes]]:
     quiet = subprocess.DEVNULL
     command = repo.merlin_command("daemon")
-    process = subprocess.Popen(command, env=_environment(), stdout=quiet, stderr=quiet)
+    process = subprocess.Popen(
+        command, env=bytecode_environment(), stdout=quiet, stderr=quiet
+    )
     try:
         yield process
     finally:
@@ -285,18 +220,14 @@ def _observe_lock(repo: DatasetRepository) -> Iterator[_LockObserver]:
         watch.join()
 
 
-def measure_start() -> list[Figure]:
-    """Measure commands that only print text."""
-    rows = []
-    for option in ("--version", "--help"):
-        command = [sys.executable, "-m", "merlin", option]
-        duration_s = statistics.median(_time_command(command) for _ in range(5))
-        rows.append(_seconds(f"merlin {option}", duration_s, 0.25))
-    return rows
+def measure_start() -> Iterator[str]:
+    """Measure a command that only prints text."""
+    command = [sys.executable, "-m", "merlin", "--version"]
+    duration_s = statistics.median(_time_command(command) for _ in range(5))
+    yield at_most("merlin --version, s", duration_s, 0.25)
 
 
-ROWS: dict[str, Callable[[], list[Figure]]] = {
+ROWS: dict[str, Callable[[], Iterator[str]]] = {
     "start": measure_start,
     "build": measure_builds,
-    "check": compare_check,
 }

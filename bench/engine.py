@@ -1,14 +1,13 @@
 """Measure the engine: `python -m bench engine [PART…]`; all parts by default.
 
-`train`: against TRL · `switch`: between 20 adapters · `kills`: SIGKILL
-at 20 points of a job. Everything runs on the CPU in float32.
+`train`: against TRL · `switch`: between 20 adapters. Everything runs on the CPU in float32.
 """
 
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-PARTS = ("train", "switch", "kills")
+PARTS = ("train", "switch")
 
 
 def run(words: Sequence[str] = ()) -> None:

@@ -11,19 +11,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import psutil
 
-from bench.engine_rig import DEVICE, DTYPE, unpack_smollm
 from bench.figures import line
-from bench.smollm import BASE
+from bench.smollm import BASE, DEVICE, DTYPE, unpack
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
 from merlin.engine.proof import Proof, ProofQuestion, write_proof
-from merlin.engine.serving.base import Adapter, Backend, GenerationRequest
+from merlin.engine.serving.base import Adapter, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
 
 ADAPTERS = 20
@@ -39,85 +38,57 @@ QUESTION = (
 
 def run(_: Sequence[str] = ()) -> None:
     """Print the times of first tokens with and without a switch, their ratio, and the loads."""
-    base = Path(str(unpack_smollm()[BASE]["path"]))
+    base = unpack()
     with tempfile.TemporaryDirectory() as temporary:
         adapters = make_adapters(base, Path(temporary) / "adapters", ADAPTERS)
         asyncio.run(_measure(base, adapters, Path(temporary) / "log"))
 
 
 async def _measure(base: Path, adapters: Sequence[Adapter], log: Path) -> None:
-    async with run_backend(base, log) as backend:
+    settings = EngineAnsweringConfig(device=DEVICE)
+    model = EngineModelConfig.model_validate({"path": str(base), "dtype": DTYPE})
+    backend = TransformersBackend(BASE, model, base, settings, log)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(backend.close)
         for adapter in adapters:
-            await ask(backend, adapter)
+            await _ask(backend, adapter)
         workers = psutil.Process().children()
-        same, other = await _measure_turns(backend, adapters)
+        same = []
+        other = []
+        for turn in range(TURNS):
+            adapter = adapters[turn % ADAPTERS]
+            other.append(await _ask(backend, adapter))
+            same.append(await _ask(backend, adapter))
         figures = backend.figures()
         is_same_process = workers == psutil.Process().children()
-    print(line("first token, same adapter", [1000 * value for value in same], "ms"))
-    print(line("first token, another adapter", [1000 * value for value in other], "ms"))
+    print(line("first token, same adapter", same, "ms"))
+    print(line("first token, another adapter", other, "ms"))
     print(f"ratio of medians: {statistics.median(other) / statistics.median(same):.2f}")
     loads = 1 + int(figures["restarts"]) if is_same_process else "more than one"
-    print(
-        f"base loads: {loads}; adapters in memory: {figures['adapters']:.0f} of {ADAPTERS}"
-    )
+    kept = f"{figures['adapters']:.0f} of {ADAPTERS}"
+    print(f"base loads: {loads}; adapters in memory: {kept}")
 
 
-async def _measure_turns(
-    backend: TransformersBackend, adapters: Sequence[Adapter]
-) -> tuple[list[float], list[float]]:
-    same = list[float]()
-    other = list[float]()
-    for turn in range(TURNS):
-        adapter = adapters[turn % ADAPTERS]
-        other.append(await ask(backend, adapter))
-        same.append(await ask(backend, adapter))
-    return same, other
-
-
-@asynccontextmanager
-async def run_backend(base: Path, log: Path) -> AsyncIterator[TransformersBackend]:
-    """Yield a backend for a base model and stop it afterwards."""
-    settings = EngineAnsweringConfig(device=DEVICE)
-    model = EngineModelConfig(path=str(base), dtype=DTYPE)  # type: ignore[arg-type]
-    backend = TransformersBackend(BASE, model, base, settings, log)
-    try:
-        yield backend
-    finally:
-        await backend.close()
-
-
-async def ask(backend: Backend, adapter: Adapter) -> float:
-    """Read a complete answer; return the seconds to its first piece."""
+async def _ask(backend: TransformersBackend, adapter: Adapter) -> float:
+    """Read a complete answer; return the milliseconds to its first piece."""
     started_at = time.perf_counter()
     first_s = 0.0
-    async for _ in backend.ask(
-        adapter, GenerationRequest(QUESTION, TOKENS, temperature=0.0)
-    ):
+    request = GenerationRequest(QUESTION, TOKENS, temperature=0.0)
+    async for _ in backend.ask(adapter, request):
         first_s = first_s or time.perf_counter() - started_at
-    return first_s
+    return 1000 * first_s
 
 
 def make_adapters(base: Path, folder: Path, count: int) -> Sequence[Adapter]:
     """Create different adapters of a base model in `folder`, in a process of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        "bench.engine_switch",
-        str(base),
-        str(folder),
-        str(count),
-    ]
+    arguments = [str(base), str(folder), str(count)]
+    command = [sys.executable, "-m", "bench.engine_switch", *arguments]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    folders = [folder / str(number) for number in range(count)]
-    return [
-        Adapter(
-            hashlib.sha256(
-                (folder / "adapter_model.safetensors").read_bytes()
-            ).hexdigest(),
-            folder,
-        )
-        for folder in folders
-    ]
+    adapters = []
+    for place in (folder / str(number) for number in range(count)):
+        weights = (place / "adapter_model.safetensors").read_bytes()
+        adapters.append(Adapter(hashlib.sha256(weights).hexdigest(), place))
+    return adapters
 
 
 def main(base: str, folder: str, count: int) -> None:

@@ -15,8 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.engine_rig import DEVICE, DTYPE, build_english, unpack_smollm
-from bench.smollm import BASE
+from bench.smollm import DEVICE, DTYPE, unpack
+from merlin.dataset.builds import TRAIN_FILE, make_build, write_build
+from merlin.dataset.check import check
+from merlin.dataset.work_tree import work_tree
+from merlin.sandbox.demo.place import samples
 
 ROUNDS = 3
 EPOCHS = 2
@@ -38,47 +41,39 @@ class TrainingSettings:
 
 def run(_: Sequence[str] = ()) -> None:
     """Print a row for each run, then the medians of the ratios."""
-    with tempfile.TemporaryDirectory() as folder:
-        train = build_english(Path(folder))
-        base = str(unpack_smollm()[BASE]["path"])
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        entries, read = work_tree(samples("datasets-lora") / "english")
+        build = make_build(check("english", entries, read))
+        train = write_build(build, folder, 1) / TRAIN_FILE
+        base = str(unpack())
         print("side | steps/s | peak MiB | loss of the last epoch")
-        rounds = [
-            _run_round(base, train, Path(folder) / str(number))
-            for number in range(ROUNDS)
-        ]
+        rounds = []
+        for number in range(ROUNDS):
+            place = folder / str(number)
+            settings = TrainingSettings(base, str(train), str(place))
+            rounds.append({side: _run_side(side, settings) for side in SIDES})
     for what, unit in (("steps_s", "steps/s"), ("peak_mib", "peak memory")):
         ratios = [figures["ours"][what] / figures["trl"][what] for figures in rounds]
         all_ratios = ", ".join(f"{ratio:.2f}" for ratio in ratios)
         print(f"{unit}, ours to TRL: {statistics.median(ratios):.2f} (of {all_ratios})")
 
 
-def _run_round(
-    base: str, train: Path, folder: Path
-) -> Mapping[str, Mapping[str, float]]:
-    return {side: _run_side(side, base, train, folder / side) for side in SIDES}
-
-
-def _run_side(side: str, base: str, train: Path, folder: Path) -> Mapping[str, float]:
+def _run_side(side: str, settings: TrainingSettings) -> Mapping[str, float]:
+    folder = Path(settings.folder, side)
     folder.mkdir(parents=True)
-    settings = TrainingSettings(base, str(train), str(folder))
-    process = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "bench.engine_train",
-            side,
-            json.dumps(asdict(settings)),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=(folder / "log").open("wb"),
-        text=True,
-        check=False,
-    )
+    own = json.dumps({**asdict(settings), "folder": str(folder)})
+    command = [sys.executable, "-m", "bench.engine_train", side, own]
+    log = folder / "log"
+    with log.open("wb") as errors:
+        process = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=errors, check=False
+        )
     if process.returncode:
-        sys.exit((folder / "log").read_text(errors="replace")[-2000:])
+        sys.exit(log.read_text(errors="replace")[-2000:])
     values: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
     print(
-        f"{side} | {values['steps_s']:.2f} | {values['peak_mib']:.0f} | {values['loss']:.3f}",
+        f"{side} | {' | '.join(f'{value:.3f}' for value in values.values())}",
         flush=True,
     )
     return values

@@ -24,7 +24,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from bench.judge import SPOILT
-from bench.recall import ROOT, SETS, example_files, read_yaml, train_recall
+from bench.recall import QUESTIONS, SETS, example_files, read_yaml, train_recall
 from merlin.core.messages import Message
 from merlin.dataset.spec import NOT_WORSE, GateRule
 from merlin.providers.base import Answer
@@ -64,7 +64,7 @@ class Course:
             key: example["messages"]
             for key, example in example_files(name, test=False).items()
         }
-        questions_file = read_yaml(ROOT / f"tests/engine/questions/{name}.yaml")
+        questions_file = read_yaml(QUESTIONS / f"{name}.yaml")
         self.wordings = [
             (case["ask"], case["expect"]) for case in questions_file["hard"]
         ]

@@ -19,7 +19,7 @@ import psutil
 
 from bench.chat_sides import CREDENTIALS, MerlinBot, World
 from bench.dataset import DatasetRepository, make_repository
-from bench.figures import Figure, cpu_s, format_row, rss_mb
+from bench.figures import at_most, cpu_s
 from bench.processes import bytecode_environment
 from merlin.core.server import free_ports
 from tests.support.waiting import wait_until
@@ -41,41 +41,34 @@ api: {{listen: "127.0.0.1:{port}"}}
 
 def run() -> None:
     """Print each row as soon as it is measured."""
-    for figure in (*_measure_idle(), _measure_start()):
-        print(format_row(figure), flush=True)
+    for row in (*_measure_idle(), _measure_start()):
+        print(row, flush=True)
 
 
-def _measure_idle() -> list[Figure]:
+def _measure_idle() -> Iterator[str]:
     with (
         make_repository(EXAMPLES) as repo,
         World() as world,
-        _run_merlin(repo, world) as processes,
+        _run_merlin(repo, world) as merlin,
     ):
         wait_until(repo.verdicts, MAX_DURATION_S, (repo.folder / "log").read_text)
         time.sleep(SETTLE_S)
-        pids = {name: _find_child(processes, name) for name in NAMES}
-        before = {name: cpu_s(pid) for name, pid in pids.items()}
-        slept = {name: _count_wake_ups(pid) for name, pid in pids.items()}
+        pids = {name: _find_child(merlin, name) for name in NAMES}
+        before = {
+            name: (cpu_s(pid), _count_wake_ups(pid)) for name, pid in pids.items()
+        }
         time.sleep(LOOK_S)
-        woken = {
-            name: (_count_wake_ups(pid) - slept[name]) / LOOK_S
-            for name, pid in pids.items()
-        }
-        cpu = {
-            name: 100 * (cpu_s(pid) - before[name]) / LOOK_S
-            for name, pid in pids.items()
-        }
-        memory = {name: rss_mb(pid) for name, pid in pids.items()}
-        pss_mb = (
-            sum(psutil.Process(pid).memory_full_info().pss for pid in pids.values())
-            / 1e6
-        )
-    what = f"idle, memory of three processes, MB ({pss_mb:.0f} as PSS)"
-    return [
-        _sum_row(what, memory, 250),
-        _sum_row("idle, share of a core, %", cpu, 2),
-        _sum_row("idle, wake-ups a second of all threads", woken, 90),
-    ]
+        cpu = {}
+        woken = {}
+        memory = {}
+        for name, pid in pids.items():
+            cpu_before, slept = before[name]
+            cpu[name] = 100 * (cpu_s(pid) - cpu_before) / LOOK_S
+            woken[name] = (_count_wake_ups(pid) - slept) / LOOK_S
+            memory[name] = psutil.Process(pid).memory_full_info().pss / 1e6
+    yield _sum_row("idle, memory of three processes as PSS, MB", memory, 250)
+    yield _sum_row("idle, share of a core, %", cpu, 2)
+    yield _sum_row("idle, wake-ups a second of all threads", woken, 91)
 
 
 def _count_wake_ups(pid: int) -> int:
@@ -88,9 +81,9 @@ def _count_wake_ups(pid: int) -> int:
     )
 
 
-def _sum_row(what: str, by_name: dict[str, float], least: float) -> Figure:
-    ours = ", ".join(f"{name} {value:.1f}" for name, value in by_name.items())
-    return Figure.of(what, ours, "", sum(by_name.values()), least, is_less=True)
+def _sum_row(what: str, by_name: dict[str, float], most: float) -> str:
+    details = ", ".join(f"{name} {value:.1f}" for name, value in by_name.items())
+    return at_most(what, sum(by_name.values()), most, details)
 
 
 @contextmanager
@@ -134,7 +127,7 @@ def _find_child(supervisor: psutil.Process, name: str) -> int:
     return pid
 
 
-def _measure_start() -> Figure:
+def _measure_start() -> str:
     """Start the bot several times; stop it after its first poll."""
     durations_s = []
     for _ in range(RUNS):
@@ -146,11 +139,5 @@ def _measure_start() -> Figure:
             durations_s.append(time.monotonic() - started_at)
             process.kill()
             process.wait()
-    return Figure.of(
-        f"`merlin bot`, start to first poll, s (median of {RUNS})",
-        "",
-        "",
-        statistics.median(durations_s),
-        1.2,
-        is_less=True,
-    )
+    what = f"`merlin bot`, start to first poll, s (median of {RUNS})"
+    return at_most(what, statistics.median(durations_s), 1.2)

@@ -2,20 +2,18 @@
 
 The answers are those of the sample datasets, of the blind sets and of a clinic's FAQ, as a language
 model would give them. Each kind of spoiling changes a fact of an answer that has one, or adds to
-it, or cuts it: at most 160 answers a kind. The last rows are `judge.yaml`: pairs written by hand.
+it, or cuts it: at most 160 answers a kind. Pairs written by hand: tests/training/test_scores.py.
 """
 
 import csv
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from bench.recall import ROOT, SETS, example_files, read_yaml
+from bench.recall import BLIND, ROOT, SETS, example_files, read_yaml
 from merlin.core.facts import split_sentences
 from merlin.engine.serving.exact_first import is_held
-from merlin.training.scores import ALIKE, likeness, says_the_same
+from merlin.training.scores import says_the_same
 
 ANSWERS = 160
 Row = tuple[str, str, int, int, int]
@@ -32,8 +30,8 @@ def read_answers() -> list[str]:
         for turn in example["messages"]
         if "assistant" in turn
     ]
-    blind = (read_yaml(path) for path in sorted((ROOT / "bench/blind").glob("*.yaml")))
-    found += [taught["answer"] for each in blind for taught in each["taught"]]
+    for path in BLIND:
+        found += [taught["answer"] for taught in read_yaml(path)["taught"]]
     with (ROOT / "tests/inputs/files/faq-clinic.csv").open(
         encoding="utf-8", newline=""
     ) as file:
@@ -143,12 +141,7 @@ def count_right(
     Shown are those that `exact_first` with `else: model` lets pass: a shortened one is no fault.
     """
     changed = [(change(answer), answer) for answer in answers]
-    return _count(
-        [pair for pair in changed if pair[0].strip() != pair[1].strip()][:ANSWERS]
-    )
-
-
-def _count(changed: Sequence[tuple[str, str]]) -> tuple[int, int, int]:
+    changed = [pair for pair in changed if pair[0].strip() != pair[1].strip()][:ANSWERS]
     shown = sum(is_held(new, "", taught) for new, taught in changed)
     return sum(says_the_same(*pair) for pair in changed), shown, len(changed)
 
@@ -159,27 +152,6 @@ def measure() -> Iterator[Row]:
     for group, changes in (("spoilt", SPOILT), ("honest", HONEST)):
         for name, change in changes.items():
             yield (group, name, *count_right(change, answers))
-    for part, entries in read_yaml(ROOT / "bench/judge.yaml").items():
-        yield from _measure_written(part, entries)
-
-
-def _measure_written(part: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
-    """Yield a row for each kind of spoilt texts written by hand, then that of the honest ones.
-
-    Honest ones with a chrF below that of `ALIKE` are left out, as no facts decide about them.
-    """
-    spoilt = defaultdict[str, list[tuple[str, str]]](list)
-    for each in entries:
-        for kind, text in each["spoilt"]:
-            spoilt[kind].append((text, each["taught"]))
-    for kind, pairs in spoilt.items():
-        yield "spoilt", f"{part}, by hand: {kind}", *_count(pairs)
-    honest = [(text, each["taught"]) for each in entries for text in each["honest"]]
-    alike = [
-        pair for pair in honest if says_the_same(*pair) or likeness(*pair) >= ALIKE
-    ]
-    name = f"{part}, by hand ({len(honest) - len(alike)} others are not alike)"
-    yield "honest", name, *_count(alike)
 
 
 def run() -> None:

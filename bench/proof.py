@@ -7,11 +7,10 @@ also with a base in bfloat16 or rounded to 8 bits. `tests/real/test_vllm.py` ask
 
 import asyncio
 import hashlib
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,64 +24,23 @@ from merlin.engine.trainers.base import BaseFiles
 from merlin.openai_protocol.errors import NOT_APPLIED, ApiError
 from tests.engine import tiny_base, vllm_standin
 from tests.engine.lora_tasks import build_task, run_training
+from tests.engine.planted_adapters import OTHER_FACTS, plant
 
 SOUND_LOADS = 100
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
-Tensors = dict[str, Any]
-Change = Callable[[Tensors], Tensors]
 QUESTION = GenerationRequest(
     [Message("user", tiny_base.make_question("Anna"))], most_tokens=1
 )
 
 
-def rename(old: str, new: str) -> Change:
-    return lambda weights: {
-        name.replace(old, new): value for name, value in weights.items()
-    }
-
-
-def scale(word: str, factor: float) -> Change:
-    return lambda weights: {
-        name: value * factor if "lora_B" in name and word in name else value
-        for name, value in weights.items()
-    }
-
-
-# Faults of an adapter's files: in its weights, in its configuration, or weights of another folder.
-FILE_FAULTS: Mapping[str, Change | Mapping[str, object]] = {
-    "keys of a wrapper class": rename("model.layers", "model.language_model.layers"),
-    "keys of the MLP renamed": rename("mlp", "feed_forward"),
-    "keys of the attention renamed": rename("self_attn", "attention"),
-    "keys of half of the matrices renamed": rename("lora_B", "lora_B.default"),
-    "all weights zero": scale("", 0),
-    "weights of the MLP zero": scale("mlp", 0),
-    "weights of the attention zero": scale("self_attn", 0),
-    "weights with the other sign": scale("", -1),
-    "layers swapped": lambda weights: {
-        key.translate({48: "1", 49: "0"}): value for key, value in weights.items()
-    },
-    "lora_alpha doubled": {"lora_alpha": 64},
-    "lora_alpha halved": {"lora_alpha": 16},
-    "rank-stabilised scale": {"use_rslora": True},
-    "weights of another training": {},
-    "weights of an earlier epoch": {},
-}
-# Another training teaches another room for each name.
-OTHER_FACTS = {name: room % 80 + 15 for name, room in tiny_base.FACTS.items()}
 SERVER_FAULTS = ("base", "stale", "name")
 
 
-def train(
-    folder: Path,
-    facts: Mapping[str, int],
-    base: Path | None = None,
-    learning: Mapping[str, object] = tiny_base.LEARNING,
-) -> Path:
+def train(folder: Path, facts: Mapping[str, int]) -> Path:
     """Train an adapter of these facts; return the folder of its epochs."""
     rows = tiny_base.write_examples(folder.with_suffix(".jsonl"), facts)
-    files = BaseFiles(base or tiny_base.get_tiny_base())
-    list(run_training(build_task(folder, rows, test=rows, base=files, **learning)))
+    base = BaseFiles(tiny_base.get_tiny_base())
+    task = build_task(folder, rows, test=rows, base=base, **tiny_base.LEARNING)
+    list(run_training(task))
     return folder / "epochs"
 
 
@@ -100,35 +58,10 @@ def spoil_base(folder: Path, change: Callable[[Any], Any]) -> Path:
 
 
 def round_to(bits: int) -> Callable[[Any], Any]:
-
     most = 2 ** (bits - 1) - 1
     return lambda value: (
         (value / (step := value.abs().amax(-1, keepdim=True) / most)).round() * step
     )
-
-
-def plant(
-    folder: Path, sound: Path, other: Path, earlier: Path | None = None
-) -> Iterator[tuple[str, Path]]:
-    """Yield the name and the folder of each adapter with spoilt files.
-
-    `other` is the adapter of another training, `earlier` that of an epoch of the same.
-    """
-    from safetensors.torch import load_file, save_file
-
-    for name, fault in FILE_FAULTS.items():
-        source = other if "another" in name else earlier
-        if not fault and source is None:
-            continue
-        path = shutil.copytree(sound, folder / name.replace(" ", "-"))
-        if callable(fault):
-            save_file(fault(load_file(path / WEIGHTS)), path / WEIGHTS)
-        elif fault:
-            config = json.loads((path / CONFIG).read_bytes()) | fault
-            (path / CONFIG).write_text(json.dumps(config))
-        elif source:
-            shutil.copy(source / WEIGHTS, path)
-        yield name, path
 
 
 @asynccontextmanager
@@ -186,12 +119,7 @@ async def measure(kind: str, folder: Path, epochs: Path, other: Path) -> None:
             await is_refused(backend, other / "40", "other")
             found[f"server: {fault}"] = await is_refused(backend, sound, "sound")
     print(f"{kind}: {sum(found.values())} of {len(found)} planted faults found")
-    print(
-        "".join(
-            f"  not found: {name}\n" for name, is_found in found.items() if not is_found
-        ),
-        end="",
-    )
+    print(f"  not found: {[name for name, is_found in found.items() if not is_found]}")
     refused = 0
     for base in (tiny, spoil_base(folder / "bits8", round_to(8))):
         for dtype in ("float32", "bfloat16"):

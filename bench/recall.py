@@ -13,14 +13,14 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 SETS = ("neurotypology", "algorithms", "python")
+QUESTIONS = ROOT / "tests/engine/questions"
+BLIND = sorted((QUESTIONS / "blind").glob("*.yaml"))
 AskFunction = Callable[..., Any]
 
 
 def run() -> None:
     """Print a row for each sample dataset and each blind set."""
-    questions = {
-        name: read_yaml(ROOT / f"tests/engine/questions/{name}.yaml") for name in SETS
-    }
+    questions = {name: read_yaml(QUESTIONS / f"{name}.yaml") for name in SETS}
     print(
         "dataset | trained | paraphrases | hard | everyday | other datasets | near | seconds"
     )
@@ -28,7 +28,7 @@ def run() -> None:
         for name in SETS:
             print(" | ".join(_make_row(name, questions, Path(folder))))
         print("blind set | paraphrases | colloquial | near, unrelated")
-        for path in sorted((ROOT / "bench/blind").glob("*.yaml")):
+        for path in BLIND:
             for row in _make_blind_rows(path.stem, read_yaml(path), Path(folder)):
                 print(" | ".join(row))
 

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from bench.chat_sides import CONFIG, CREDENTIALS, World, store_serving_model
-from bench.chat_telegram import TOKEN
+from bench.chat_world import TOKEN
 from bench.figures import cpu_s, line
 from bench.processes import list_cores, start
 from merlin.config import webhook_secret

@@ -127,10 +127,13 @@ def _run_phases(place: DemoFolder, begin: Callable[[str], object]) -> None:
 
 def _serving_model(place: DemoFolder, other_than: str) -> str:
     try:
-        pipeline = httpx.get(f"{place.chat_url}control/pipeline", timeout=CALL_S).json()
-    except httpx.TransportError:
+        answer = httpx.get(f"{place.chat_url}control/pipeline", timeout=CALL_S)
+        serving = answer.raise_for_status().json().get("serving") or {}
+    except (
+        httpx.HTTPError
+    ):  # it starts: the front answers before the processes behind it
         return ""
-    model = str((pipeline.get("serving") or {}).get("model", ""))
+    model = str(serving.get("model", ""))
     return model if model != other_than else ""
 
 

@@ -26,7 +26,7 @@ from merlin.db.tables import REVOKED_EXAMPLE, REVOKED_VERSION, TAUGHT_EXAMPLE
 # The most candidates to compare, of those that contain all words of a question or an answer.
 _MAX_READ = 500
 # The least cosine of a paraphrase with the nearest question of the examples that answered it. With
-# the rule of opposites, 29 of the 30 of bench/corrections.yaml are paraphrases, and 113 of the 150
+# the rule of opposites, 29 of 30 questions that people corrected are paraphrases, and 113 of the 150
 # of the shipped sets; 60 of their 75 near questions without a taught answer are not.
 _MIN_COSINE = 0.62
 

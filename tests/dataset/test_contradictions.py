@@ -1,5 +1,7 @@
 """Near questions with different answers, which an editor judges."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -12,10 +14,11 @@ from merlin.dataset.contradictions import (
 from merlin.dataset.example import Example
 from merlin.dataset.example_file import parse_example
 from tests.support.dataset_tree import DATASET_YAML, check_files, example_yaml
-from tests.support.machine import ROOT
 
 pytestmark = pytest.mark.unit
-POOL = yaml.safe_load((ROOT / "bench/corrections_hard.yaml").read_text("utf-8"))
+POOL = yaml.safe_load(
+    Path(__file__).with_name("near_corrections.yaml").read_text("utf-8")
+)
 TWO = (("Где находится столовая?", "Внизу."), ("Где расположена столовая?", "Наверху."))
 
 

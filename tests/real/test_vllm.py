@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.proof import OTHER_FACTS, plant, rename
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
 from merlin.engine.adapter_weights import FILE
@@ -25,6 +24,7 @@ from merlin.engine.tokenizer_loading import load_tokenizer
 from merlin.engine.training_file import encode_chat, render_chat
 from merlin.openai_protocol.errors import NOT_APPLIED, ApiError
 from tests.engine import tiny_base
+from tests.engine.planted_adapters import OTHER_FACTS, plant, rename
 from tests.engine.running_engine import serve_engine
 from tests.engine.torch_here import find_missing
 from tests.real.servers import run_server

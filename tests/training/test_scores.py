@@ -1,9 +1,15 @@
 """An answer is right if it says what the taught one says, and nothing else."""
 
+from itertools import chain
+from pathlib import Path
+
 import pytest
+import yaml
 
 from merlin.providers.base import Answer
-from merlin.training.scores import is_right, says_the_same
+from merlin.training.scores import ALIKE, is_right, likeness, says_the_same
+
+JUDGED = Path(__file__).with_name("judged_answers.yaml")
 
 TAUGHT = (
     "Да, можно. Библиотека открыта с 9:00 до 18:00, штраф 25 рублей в день с 1 сентября. "
@@ -204,3 +210,16 @@ def test_answer_of_recall_is_the_taught_one(
 ) -> None:
     """It can only give texts of the training file."""
     assert is_right(Answer(text, known=known), "Париж") is expected
+
+
+def test_few_answers_written_by_hand_are_misjudged():
+    """Of 310 spoilt ones three are right, of 190 honest ones that are alike one is wrong."""
+    parts = yaml.safe_load(JUDGED.read_text("utf-8"))
+    missed = []
+    refused = []
+    for each in chain.from_iterable(parts.values()):
+        taught = each["taught"]
+        missed += [text for _, text in each["spoilt"] if says_the_same(text, taught)]
+        alike = [text for text in each["honest"] if likeness(text, taught) >= ALIKE]
+        refused += [text for text in alike if not says_the_same(text, taught)]
+    assert (len(missed), len(refused)) == (3, 1), (missed, refused)
