@@ -25,15 +25,14 @@ from starlette.responses import Response
 
 from merlin.api.problems import HOOK_BYTES, Problem, read_body
 from merlin.api.services import services_of
-from merlin.app.context import Context
 from merlin.app.inbox import Inbox, read_update
 from merlin.app.orders import mark_order_due
+from merlin.app.requests import fetch_pushed
 from merlin.core.errors import NotFound
 from merlin.core.json_fields import get_object, get_text, parse_object
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.network import LOOPBACK, is_in_networks, is_loopback
-from merlin.db.requests import RequestKind, Requests, RequestState
 
 log = get_logger(__name__)
 
@@ -124,10 +123,6 @@ async def telegram(request: Request) -> Response:
     return Response(status_code=HTTPStatus.OK)
 
 
-# The author of the daemon requests of pushes.
-BY = "api:hook"
-
-
 @router.post("/git")
 async def git(request: Request) -> Response:
     """Make the daemon fetch the repository immediately."""
@@ -137,18 +132,8 @@ async def git(request: Request) -> Response:
     is_local = not secrets and is_from_network(request, LOOPBACK)
     if not (is_local or is_authentic(secrets, request.headers, body)):
         raise _make_refusal(request, "git")
-    await services.write(_ask_fetch)
+    await services.write(fetch_pushed)
     return Response(status_code=HTTPStatus.ACCEPTED)
-
-
-def _ask_fetch(ctx: Context) -> None:
-    """Ask the daemon to fetch, unless the last such request is still waiting."""
-    requests = Requests(ctx.db, ctx.clock)
-    if all(
-        last.state is not RequestState.WAITING
-        for last in requests.list_of_author(BY, 1)
-    ):
-        requests.ask(RequestKind.FETCH, {}, BY)
 
 
 def _make_refusal(request: Request, name: str) -> Problem:

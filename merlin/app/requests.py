@@ -9,9 +9,17 @@ from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission, Role
 from merlin.db.audit import Audit
 from merlin.db.database import lock_user, transaction
-from merlin.db.requests import KEY_ARGUMENT, Request, RequestKind, Requests
+from merlin.db.requests import (
+    KEY_ARGUMENT,
+    Request,
+    RequestKind,
+    Requests,
+    RequestState,
+)
 
 _RECENT = 100
+# The author of the requests of pushes.
+_PUSHES = "api:hook"
 
 
 @transaction
@@ -47,6 +55,16 @@ def fetch(ctx: Context, actor: Actor) -> Request:
     """Ask the daemon to fetch the repository; not in the audit log, because it changes nothing."""
     requests = Requests(ctx.db, ctx.clock)
     return requests.get(requests.ask(RequestKind.FETCH, {}, actor.name))
+
+
+def fetch_pushed(ctx: Context) -> None:
+    """Ask the daemon to fetch a push, unless the last such request is still waiting."""
+    requests = Requests(ctx.db, ctx.clock)
+    if all(
+        last.state is not RequestState.WAITING
+        for last in requests.list_of_author(_PUSHES, 1)
+    ):
+        requests.ask(RequestKind.FETCH, {}, _PUSHES)
 
 
 def get(ctx: Context, actor: Actor, request_id: int) -> Request:

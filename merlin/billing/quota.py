@@ -192,7 +192,7 @@ class QuestionPack:
     """
 
     user_id: int
-    kind: Format
+    format: Format
     amount: int
     key: str
     expires_at: datetime | None = None
@@ -298,7 +298,7 @@ class QuestionPacks(Repository):
         )
 
 
-_PACKS = RowMap(QuestionPack, columns={"pack_id": "id", "kind": "format"})
+_PACKS = RowMap(QuestionPack, columns={"pack_id": "id"})
 _PACKS_USED: Any = fn.COUNT(QUOTA_USE.id)
 
 

@@ -156,7 +156,7 @@ def _packs(context: PageContext, packs: Sequence[QuestionPack]) -> list[str]:
     remaining = Counter[tuple[str, Format]]()
     for pack in packs:
         day = until(context, pack.expires_at) if pack.expires_at else ""
-        remaining[day, pack.kind] += pack.remaining(now)
+        remaining[day, pack.format] += pack.remaining(now)
     return [
         context.say(
             "pack-left",

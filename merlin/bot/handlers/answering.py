@@ -100,7 +100,7 @@ def pack_lines(context: BotContext, packs: Sequence[QuestionPack]) -> list[str]:
     lines = []
     now = context.services.clock()
     for pack in listed[:_MAX_PACKS]:
-        remaining = pack_text({pack.kind: pack.remaining(now)}, context.language)
+        remaining = pack_text({pack.format: pack.remaining(now)}, context.language)
         until = pack.expires_at
         arguments = {"at": context.moment(until)} if until is not None else {}
         key = "pay-pack-left-until" if arguments else "pay-pack-left"
