@@ -12,6 +12,7 @@ from merlin.app.models import ModelView
 from merlin.app.permissions import require_editing
 from merlin.app.verdicts import VerdictView
 from merlin.chat.feedback import QuestionOutcome, QuestionStatistics
+from merlin.core.clock import in_zone, start_of_day, zone_of
 
 # Those that fit side by side on a phone.
 MODELS = 12
@@ -41,7 +42,7 @@ class ModelPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Week:
-    """The questions of a week that begins on a Monday, by what they came to."""
+    """The questions of a week that begins on a Monday (of `timezone`), by what they came to."""
 
     monday: date
     counts: Counter[QuestionOutcome]
@@ -73,14 +74,16 @@ def read_over_time(ctx: Context, actor: Actor, dataset: str) -> OverTime:
 
 
 def _list_weeks(ctx: Context, dataset: str) -> list[Week]:
-    today = ctx.clock().date()
+    zone = zone_of(ctx.config.timezone)
+    today = in_zone(ctx.clock(), zone).date()
     this_monday = today - timedelta(days=today.weekday())
     mondays = [this_monday - timedelta(weeks=weeks) for weeks in reversed(range(WEEKS))]
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    by_day = statistics.count_by_day(dataset, mondays[0])
-    weeks = list[Week]()
-    for monday in mondays:
-        days = [monday + timedelta(days=days) for days in range(7)]
-        counts = sum((by_day[day] for day in days), Counter[QuestionOutcome]())
-        weeks.append(Week(monday=monday, counts=counts))
-    return weeks if any(week.counts for week in weeks) else []
+    starts = [start_of_day(monday, zone) for monday in mondays]
+    counts = statistics.count_by_period(dataset, starts)
+    if not any(counts):
+        return []
+    return [
+        Week(monday=monday, counts=count)
+        for monday, count in zip(mondays, counts, strict=True)
+    ]

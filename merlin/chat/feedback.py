@@ -10,14 +10,14 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from peewee import JOIN, SQL, Case, Select, fn
 
 from merlin.chat.turns import UpdateState
-from merlin.core.clock import from_iso
+from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, normalise
 from merlin.dataset.layout import example_path
@@ -154,12 +154,13 @@ class QuestionStatistics(Repository):
                 disliked[each] += int(down)
         return questions, disliked
 
-    def count_by_day(
-        self, dataset: str, since: date
-    ) -> dict[date, Counter[QuestionOutcome]]:
-        """Return the numbers of a dataset's questions to a model, by day (UTC) and outcome.
+    def count_by_period(
+        self, dataset: str, starts: Sequence[datetime]
+    ) -> list[Counter[QuestionOutcome]]:
+        """Return the numbers of a dataset's questions to a model by outcome, for each period.
 
-        Neither small talk nor what a plan refused is among them.
+        A period ends where the next one starts, the last one has no end. Neither small talk nor
+        what a plan refused is among them.
         """
         is_failed = TURN.ending == UpdateState.FAILED.value
         is_unknown = TURN.known == 0
@@ -172,17 +173,25 @@ class QuestionStatistics(Repository):
             ),
             QuestionOutcome.ANSWERED.value,
         )
-        day = fn.SUBSTR(TURN.asked_at, 1, 10).alias("day")
+        bounds = [iso(start) for start in starts]
+        is_after = [
+            (TURN.asked_at >= bound, number) for number, bound in enumerate(bounds)
+        ]
+        period = Case(None, is_after[::-1]).alias("period")
         count = fn.COUNT(TURN.id)
         query = self._about(
-            TURN.select(day, outcome.alias("outcome"), count), dataset, since
+            TURN.select(period, outcome.alias("outcome"), count),
+            dataset,
+            in_zone(starts[0], UTC).date(),
         )
-        query = query.where(is_failed | (TURN.answer != ""))
-        counts = defaultdict[date, Counter[QuestionOutcome]](Counter)
-        for at, name, number in self.db.tuples(
-            query.group_by(SQL("day"), SQL("outcome"))
+        query = query.where(
+            (TURN.asked_at >= bounds[0]) & (is_failed | (TURN.answer != ""))
+        )
+        counts = [Counter[QuestionOutcome]() for _ in starts]
+        for number, name, questions in self.db.tuples(
+            query.group_by(SQL("period"), SQL("outcome"))
         ):
-            counts[date.fromisoformat(at)][QuestionOutcome(name)] = int(number)
+            counts[number][QuestionOutcome(name)] = int(questions)
         return counts
 
     def list_unanswered(

@@ -1,6 +1,7 @@
 """A dataset over time: its tested models with their commits, and its questions by week."""
 
 from dataclasses import replace
+from datetime import datetime, time, timedelta, timezone
 
 import pytest
 
@@ -14,6 +15,7 @@ from merlin.core.permissions import Authority, Role
 from merlin.db.tables import COMMIT, MODEL
 from merlin.training.commit_state import CommitState
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples, make_spec
+from tests.support.config import make_config
 from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
@@ -111,6 +113,22 @@ def test_weeks_begin_on_mondays_and_the_last_ones_are_shown(world, ask):
     assert [week.counts.total() for week in weeks[:3]] == [2, 1, 0]
     world.clock.move(14 * DAY_S)
     assert read_over_time(world.ctx, OPERATOR, FACE).weeks == []
+
+
+def test_week_begins_at_midnight_in_the_configured_time_zone(world, ask):
+    world.ctx = replace(world.ctx, config=make_config(timezone="Asia/Yekaterinburg"))
+    monday = world.clock().date() + timedelta(7 - world.clock().weekday())
+    midnight = datetime.combine(monday, time(), tzinfo=timezone(timedelta(hours=5)))
+    world.clock.move((midnight - world.clock()).total_seconds() - 1)
+    ask(StoredAnswer("Да."))
+    world.clock.move(1)
+    ask(StoredAnswer("", "Не вышло.", UpdateState.FAILED))
+    before, week = read_over_time(world.ctx, OPERATOR, FACE).weeks[-2:]
+    assert (before.counts, week.counts) == (
+        {QuestionOutcome.ANSWERED: 1},
+        {QuestionOutcome.FAILED: 1},
+    )
+    assert week.monday == monday
 
 
 def test_dataset_that_the_actor_may_not_edit_is_not_found(world):
