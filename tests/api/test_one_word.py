@@ -1,7 +1,8 @@
 """The word for a commit is the same on every surface, after any history.
 
-The surfaces: board, story, list of commits and page of the edit; REST; the command line; the status
-at the forge and the message to the editor, which tell what was found and not what came after.
+The surfaces: board, story, list of commits and page of the edit; REST; `merlin log` and `merlin
+status`; the demo's page; the status at the forge and the message to the editor, which tell what was
+found and not what came after.
 """
 
 import json
@@ -25,6 +26,7 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Draft, Proposals, example_yaml
 from merlin.dataset.verdicts import ON_BRANCH
 from merlin.db.tables import CHANGE, VERDICT
+from merlin.sandbox.demo.story import find_newest_progress
 from merlin.training.commit_state import CommitState, compute_state
 from merlin.training.jobs import JobState
 from merlin.training.promote import roll_back
@@ -176,6 +178,11 @@ def test_word_for_a_commit_is_the_same_everywhere(site, capsys, seed):
         assert states == read_log(site, capsys), history.acts
         words = {commit: text("ru", state.text_key) for commit, state in states.items()}
         assert words == read_list(vera), history.acts
+        newest = listed[0]
+        assert read_status(site, capsys) == (newest.commit, newest.state), history.acts
+        shown = find_newest_progress(site.world.ctx, FACE, "ru")
+        word = shown["commit"], shown["state"]["text"]
+        assert word == (newest.commit, words[newest.commit]), history.acts
         for commit, word in read_board(vera).items():
             # The model that answers may be of a commit that a force push took away.
             state = find(site.world.ctx, FACE, commit).state
@@ -198,6 +205,13 @@ def read_log(site, capsys):
     assert main(["log", "--json", "--limit", "50", "--config", str(site.lab.path)]) == 0
     rows = json.loads(capsys.readouterr().out)
     return {row["commit"]: row["state"] for row in rows}
+
+
+def read_status(site, capsys):
+    """Return the newest commit and its state of `merlin status`."""
+    assert main(["status", "--json", "--config", str(site.lab.path)]) == 0
+    row = json.loads(capsys.readouterr().out)["datasets"][FACE]
+    return row["commit"], row["state"]
 
 
 def read_list(client):
