@@ -8,10 +8,8 @@ other base models the count is an estimate.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
-import threading
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -33,9 +31,6 @@ PER_NAME = 1
 # tiktoken's regular expression overflows its stack at a million blanks in a row and then ends
 # the thread; pieces of this length are safe, and shorter texts are counted exactly.
 _PIECE = 100_000
-# The vocabulary is freed after a time without counting.
-_UNUSED_S = 60.0
-_LIBC = ctypes.CDLL(None)
 # Source: tiktoken 0.14, tiktoken_ext/openai_public.py, o200k_base.
 _PATTERN = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
@@ -77,38 +72,9 @@ def count_tokens(text: str) -> int:
     return sum(len(load_vocabulary().encode_ordinary(piece)) for piece in pieces)
 
 
-def release_unused_vocabulary(counted: int = 0) -> None:
-    """Free the vocabulary unless texts were counted since it had been used `counted` times.
-
-    Repeated every minute until then. The next count loads it again.
-    """
-    used = load_vocabulary.cache_info().hits
-    if used == counted:
-        load_vocabulary.cache_clear()
-        return_freed_memory()
-    else:
-        _release_later(used)
-
-
-def return_freed_memory() -> None:
-    """Return what was freed to the system.
-
-    glibc would keep 25 MB of a vocabulary and 100 MB of a commit with 30,000 examples, which a
-    server of 1 GB feels.
-    """
-    if hasattr(_LIBC, "malloc_trim"):
-        _LIBC.malloc_trim(0)
-
-
-def _release_later(counted: int) -> None:
-    timer = threading.Timer(_UNUSED_S, release_unused_vocabulary, [counted])
-    timer.daemon = True
-    timer.start()
-
-
 @cache
 def load_vocabulary() -> Encoding:
-    """Return the tokenizer; the first call takes 0.15 s and 75 MB, until it is unused."""
+    """Return the tokenizer; the first call takes 0.15 s and 75 MB."""
     from tiktoken import Encoding  # noqa: PLC0415 - loaded at the first count only
 
     content = zlib.decompress(VOCABULARY.read_bytes())
@@ -116,7 +82,6 @@ def load_vocabulary() -> Encoding:
         raise RuntimeError(
             f"the vocabulary {VOCABULARY.name} is damaged: install Merlin again"
         )
-    _release_later(0)
     # The words by rank; UTF-8 never has the byte between them, which is a word itself, left empty.
     ranks = {word or b"\xff": rank for rank, word in enumerate(content.split(b"\xff"))}
     return Encoding(

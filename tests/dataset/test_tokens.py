@@ -102,17 +102,6 @@ def test_vocabulary_is_the_published_one():
     assert hashlib.sha256(lines).hexdigest() == PUBLISHED_SHA256
 
 
-def test_vocabulary_is_freed_after_a_time_without_counting():
-    count = tokens.count_tokens("Сколько будет семь на восемь?")
-    tokens.load_vocabulary()
-    used = tokens.load_vocabulary.cache_info().hits
-    tokens.release_unused_vocabulary(used - 1)
-    assert tokens.load_vocabulary.cache_info().currsize
-    tokens.release_unused_vocabulary(used)
-    assert not tokens.load_vocabulary.cache_info().currsize
-    assert tokens.count_tokens("Сколько будет семь на восемь?") == count
-
-
 def test_damaged_vocabulary_is_refused(monkeypatch, tmp_path):
     damaged = tmp_path / "o200k_base.zlib"
     damaged.write_bytes(zlib.compress(b"\x01!"))
