@@ -19,7 +19,8 @@ import httpx2
 
 from merlin.billing.ledger import Ledger
 from merlin.chat.turns import Turns
-from merlin.config import bot_id, load
+from merlin.config.credentials import bot_id
+from merlin.config.reading import load
 from merlin.sandbox.demo.place import DemoFolder, git
 from merlin.sandbox.telegram.world import TOKEN
 from merlin.wiring.context import open_read_only

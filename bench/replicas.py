@@ -23,7 +23,7 @@ from bench.chat_sides import CONFIG, CREDENTIALS, World, store_serving_model
 from bench.chat_world import TOKEN
 from bench.figures import cpu_s, line
 from bench.processes import list_cores, start
-from merlin.config import webhook_secret
+from merlin.config.credentials import webhook_secret
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from tests.support.forked_processes import is_ready

@@ -28,7 +28,7 @@ from merlin.app.actor import Actor
 from merlin.app.inbox import Inbox, read_update
 from merlin.app.lineage import find_source
 from merlin.app.outbox import Outbox, OutgoingMessage
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.formatted_text import FormattedMessage
 from merlin.dataset.builds import NO_END

@@ -44,7 +44,7 @@ from merlin.account.users import User, Users
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.billing.quota import QuestionPack, QuestionPacks
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.config.shop import Format
 from merlin.core.clock import iso
 from merlin.core.errors import Refused

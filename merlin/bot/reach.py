@@ -12,14 +12,9 @@ from telegram import Bot
 from telegram.error import InvalidToken, TelegramError, TimedOut
 
 from merlin.bot.transport import AiohttpRequest, NotSent, ProxyRefused
-from merlin.config import (
-    BOT_TOKEN,
-    Config,
-    addresses,
-    bot_id,
-    credential,
-    telegram_proxy,
-)
+from merlin.config import Config
+from merlin.config.conflicts import addresses
+from merlin.config.credentials import BOT_TOKEN, bot_id, credential, telegram_proxy
 from merlin.config.settings import PROXY_LOGIN
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.network import is_loopback

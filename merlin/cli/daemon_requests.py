@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.cli.output import print_message
-from merlin.config import Config, credential
+from merlin.config import Config
+from merlin.config.credentials import credential
 from merlin.core.errors import MerlinError, SourceError
 from merlin.dataset.changes import Changes
 from merlin.db.database import Database

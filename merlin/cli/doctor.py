@@ -25,7 +25,8 @@ from merlin.cli.output import (
     show_progress,
     translate_word,
 )
-from merlin.config import Config, is_engine, need_credentials, process_names
+from merlin.config import Config, is_engine, process_names
+from merlin.config.credentials import need_credentials
 from merlin.core.errors import MerlinError, NotFound
 from merlin.db.database import require_storage
 from merlin.db.encryption import key_path

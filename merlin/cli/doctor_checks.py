@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, LiteralString
 
 from merlin.cli.health import OTHER_INSTALLATION, health_error
-from merlin.config import Config, repository_url, require_repository
+from merlin.config import Config, require_repository
+from merlin.config.credentials import repository_url
 from merlin.config.settings import (
     ModelChoice,
     ProviderConfig,

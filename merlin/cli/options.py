@@ -57,7 +57,8 @@ def configuration(path: Path) -> Config:
     encoder's folder.
     """
     with exit_on_interrupt():
-        from merlin.config import credential, load
+        from merlin.config.credentials import credential
+        from merlin.config.reading import load
         from merlin.config.settings import DATABASE_PASSWORD
         from merlin.core.encoder import ENCODER_FOLDER
 

@@ -59,7 +59,8 @@ def demo_language() -> str:
 @app.command()
 def run(config: ConfigPath = DEFAULT) -> None:
     """Run daemon, bot, api, and the engine if it is on this machine."""
-    from merlin.config import need_credentials, process_names
+    from merlin.config import process_names
+    from merlin.config.credentials import need_credentials
     from merlin.core.log import set_up_logging
     from merlin.supervisor import Child, Supervisor
 
@@ -86,7 +87,7 @@ def daemon(config: ConfigPath = DEFAULT) -> None:
 @app.command()
 def bot(config: ConfigPath = DEFAULT) -> None:
     """Answer people in Telegram."""
-    from merlin.config import BOT_TOKEN, bot_id, credential
+    from merlin.config.credentials import BOT_TOKEN, bot_id, credential
 
     settings = configuration(config)
     bot_id(credential(BOT_TOKEN))  # Check the token first: the imports below take time.

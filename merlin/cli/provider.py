@@ -50,7 +50,7 @@ def probe(
         connect,
         run_checks,
     )
-    from merlin.config import credential
+    from merlin.config.credentials import credential
 
     names = CHAT_CHECKS if chat_only else tuple(CHECKS)
     server = connect(

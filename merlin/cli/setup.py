@@ -42,8 +42,8 @@ def check(config: ConfigPath = DEFAULT) -> None:
 
     Looks at the file and at this machine, and says what it did not look at.
     """
-    from merlin.config import require_places
     from merlin.config.faults import wrong_at
+    from merlin.config.reading import require_places
 
     loaded = configuration(config)
     default = loaded.datasets.default

@@ -1,38 +1,19 @@
-"""config.yaml: read once at start, all errors reported at once, with their lines.
+"""Everything that config.yaml says.
 
-What a key may be stands in `settings` and `shop`; what several keys cannot mean together is told
-here. Credentials never stand in the file: it names environment variables, and `credential` reads
-them, or the files of systemd's credentials folder.
+What a key may be stands in `settings`, `engine` and `shop`, what several keys cannot mean together
+in `conflicts`. `reading` reads the file, `credentials` the secrets that it names.
 """
 
 import hashlib
-import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from importlib.util import find_spec
-from pathlib import Path
-from stat import S_ISDIR, S_ISREG
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-import yaml
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator
 
-from merlin.config.engine import EngineConfig, engine_faults
-from merlin.config.faults import (
-    Wrong,
-    check_nesting,
-    config_error,
-    describe_syntax_fault,
-    fault_at,
-    list_repeated_keys,
-    list_schema_faults,
-    locate,
-    wrong_at,
-)
+from merlin.config.engine import EngineConfig
 from merlin.config.section import (
     ConfigSchema,
     Folder,
@@ -49,12 +30,6 @@ from merlin.config.section import (
 from merlin.config.settings import (
     DATABASE_PASSWORD,
     ENGINE_KEY,
-    FORGE_TOKEN,
-    GIT_HOOK_SECRET,
-    GIT_LOGIN,
-    PING_URL,
-    PROXY_LOGIN,
-    TEXT_KEY,
     ApiConfig,
     BudgetConfig,
     ChatConfig,
@@ -68,22 +43,12 @@ from merlin.config.settings import (
     Retention,
     TelegramConfig,
 )
-from merlin.config.shop import (
-    SHOP_ID,
-    SHOP_KEY,
-    PaymentsConfig,
-    Plan,
-    PlanName,
-    plan_faults,
-)
-from merlin.core.encoder import FOLDER_FILES, FOLDER_PACKAGES
+from merlin.config.shop import PaymentsConfig, Plan, PlanName
 from merlin.core.errors import ConfigError, NotFound
-from merlin.core.log import hide_secrets
 from merlin.core.money import Price
-from merlin.core.network import is_loopback, postgresql_parameters
-from merlin.core.repository_place import CONTROL, parse_remote_url
+from merlin.core.network import is_loopback
+from merlin.core.repository_place import CONTROL
 
-BOT_TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - a name
 # By this header the api says which installation it belongs to (`installation_id`).
 INSTALLATION_HEADER = "Merlin-Installation"
 
@@ -265,239 +230,6 @@ def schema() -> dict[str, Any]:
     return Config.model_json_schema(schema_generator=ConfigSchema)
 
 
-def load(path: Path) -> Config:
-    """Return the configuration at `path`. Raises ConfigError with every fault found."""
-    root, document = _parse(path, _read_text(path))
-    try:
-        config = Config.model_validate(
-            document, context={"base": path.resolve().parent}
-        )
-    except ValidationError as error:
-        found = list_schema_faults(error, schema())
-        raise config_error(locate(path, root, found)) from error
-    if conflicts := [*_faults_of(config)]:
-        raise config_error(locate(path, root, conflicts))
-    return config
-
-
-def require_places(path: Path, config: Config, found: Iterable[Wrong]) -> list[str]:
-    """Raise ConfigError that names what config.yaml needs and this machine lacks, with `found`.
-
-    Returns the paths that this user may not look at. The processes do not need each other's
-    files, so nothing but the check of the file asks.
-    """
-    wrong = [*found]
-    closed = list[str]()
-    for lack, place, has_it in _list_places(config):
-        try:
-            is_there = has_it(place.stat().st_mode)
-        except PermissionError:
-            closed.append(str(place))
-            continue
-        except OSError:
-            is_there = False
-        if not is_there:
-            wrong.append(lack)
-    if wrong:
-        raise config_error(locate(path, _parse(path, _read_text(path))[0], wrong))
-    return closed
-
-
-def _list_places(config: Config) -> Iterator[tuple[Wrong, Path, Callable[[int], bool]]]:
-    """Yield what is wrong at each key without its file or folder, the path, what it must be."""
-    for section, tls in (("api", config.api.tls), ("engine", config.engine.tls)):
-        for name, file in tls or ():
-            lack = wrong_at(section, "tls", name, key="config-no-file", path=str(file))
-            yield lack, file, S_ISREG
-    folder = (
-        parse_remote_url(config.repository.url).folder if config.repository else None
-    )
-    if folder is not None:
-        lack = wrong_at("repository", "url", key="config-no-folder", path=str(folder))
-        yield lack, folder, S_ISDIR
-    for name, base in config.engine.models.items():
-        if base.path:
-            lack = wrong_at(
-                "engine", "models", name, "path", key="config-no-folder", path=base.path
-            )
-            yield lack, Path(base.path), S_ISDIR
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        key = (
-            "config-absent"
-            if isinstance(error, FileNotFoundError)
-            else "config-unreadable"
-        )
-        arguments = {"path": str(path), "reason": error.strerror or str(error)}
-        raise ConfigError(f"{path}: {error.strerror}", key, **arguments) from error
-    except UnicodeDecodeError as error:
-        raise config_error([fault_at(str(path), "config-no-utf8")]) from error
-
-
-def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
-    """Return the nodes of the file, with their lines, and its content; {} for an empty file."""
-    try:
-        check_nesting(path, text)
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        if faults := [*list_repeated_keys(path, root)]:
-            raise config_error(faults)
-        document = (
-            yaml.constructor.SafeConstructor().construct_document(root)
-            if root
-            else None
-        )
-    except yaml.YAMLError as error:
-        raise config_error([describe_syntax_fault(path, text, error)]) from error
-    return root, {} if document is None else document
-
-
-def _faults_of(config: Config) -> Iterator[Wrong]:
-    """Yield what several keys cannot mean together, and what this machine lacks."""
-    if config.encoder is not None:
-        yield from _encoder_faults(config.encoder)
-    yield from _provider_faults(config)
-    if config.repository is not None and "" in (config.repository.forge or ()):
-        yield wrong_at("repository", "statuses", key="config-no-forge")
-    if config.telegram.mode == "webhook" and not config.telegram.webhook_url:
-        yield wrong_at("telegram", key="config-missing-key", name="webhook_url")
-    yield from _database_faults(config)
-    if not config.allow_plain_http:
-        for steps, url in addresses(config):
-            if url and _is_open(url):
-                yield wrong_at(*steps, key="config-not-https", url=url)
-    yield from engine_faults(config.engine)
-    if _is_engine_in_the_way(config):
-        section = "engine" if "listen" in config.engine.model_fields_set else "api"
-        yield wrong_at(
-            section, "listen", key="config-same-port", found=config.api.listen
-        )
-    yield from plan_faults(config.plans, config.payments)
-    if config.payments.yookassa is not None and not config.api.public_url:
-        yield wrong_at("payments", "yookassa", key="config-no-public-url")
-
-
-def _encoder_faults(folder: Path) -> Iterator[Wrong]:
-    for path in (folder / name for name in FOLDER_FILES):
-        if not path.is_file():
-            yield wrong_at("encoder", key="config-no-file", path=str(path))
-    if missing := [name for name in FOLDER_PACKAGES if find_spec(name) is None]:
-        yield wrong_at(
-            "encoder", key="config-encoder-needs", packages=" ".join(missing)
-        )
-
-
-def _provider_faults(config: Config) -> Iterator[Wrong]:
-    for number, provider in enumerate(config.providers):
-        if config.provider(provider.name) is not provider:
-            yield wrong_at(
-                "providers",
-                number,
-                "name",
-                key="config-provider-twice",
-                provider=provider.name,
-            )
-    known = {provider.name for provider in config.providers}
-    for place, choice in config.named_models.items():
-        if choice.provider not in known:
-            yield wrong_at(
-                "chat", place, key="config-no-provider", provider=choice.provider
-            )
-
-
-def _is_open(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme != "https" and not is_loopback(parts.hostname)
-
-
-def _is_engine_in_the_way(config: Config) -> bool:
-    """Return whether the engine's address is the api's; on another machine it may be."""
-    (host, port) = config.engine.address
-    (api_host, api_port) = config.api.address
-    is_elsewhere = any(
-        each.credential == ENGINE_KEY and not is_engine(config, each)
-        for each in config.providers
-    )
-    is_same_host = host == api_host or {host, api_host} & {"0.0.0.0", "::"}  # noqa: S104 - compared
-    return port == api_port and bool(is_same_host) and not is_elsewhere
-
-
-def _database_faults(config: Config) -> Iterator[Wrong]:
-    """Yield a fault where libpq cannot read the address, or would not verify an outside host."""
-    if not config.database.startswith("postgresql"):
-        return
-    try:
-        named = postgresql_parameters(config.database)
-    except ConfigError as error:
-        yield wrong_at("database", key=error.key, **error.arguments)
-        return
-    # There may be several servers, and parameters override the parts before them.
-    hosts = [
-        host for key in ("host", "hostaddr") for host in named.get(key, "").split(",")
-    ]
-    is_near = all(
-        not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts
-    )
-    if (
-        not (is_near or config.allow_plain_http)
-        and named.get("sslmode") != "verify-full"
-    ):
-        yield wrong_at("database", key="config-open-database")
-
-
-def addresses(config: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield the ways to the keys that name an address outside, with the address."""
-    for number, provider in enumerate(config.providers):
-        yield ("providers", number, "base_url"), provider.base_url
-    if config.repository is not None and config.repository.forge is not None:
-        yield ("repository", "statuses", "url"), config.repository.forge[0]
-    if config.payments.yookassa is not None:
-        yield ("payments", "yookassa", "base_url"), config.payments.yookassa.base_url
-    yield ("telegram", "base_url"), config.telegram.base_url
-    yield ("telegram", "webhook_url"), config.telegram.webhook_url
-    yield ("telegram", "link_url"), config.telegram.link_url
-    yield ("api", "public_url"), config.api.public_url
-
-
-def credential(name: str, *, is_needed: bool = True, is_header: bool = True) -> str:
-    """Return the secret `name` from the environment or a file in systemd's folder.
-
-    Every secret read is taken out of the logs from then on. Raises ConfigError naming the
-    variable, never its value, when it is needed and nowhere to be found, or not text, or if it
-    cannot be sent in a header though `is_header`.
-    """
-    # A value from a file often ends with a newline, also when a container's tool hands it over.
-    value = os.environ.get(name, "").strip() or _from_file(name)
-    if not value and is_needed:
-        raise ConfigError(
-            f"credential {name} is missing", "credential-missing", name=name
-        )
-    if is_header and not (value.isascii() and value.isprintable()):
-        raise ConfigError(
-            f"credential {name} fits no header", "credential-no-header", name=name
-        )
-    hide_secrets([value])
-    return value
-
-
-def _from_file(name: str) -> str:
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    # Closed to us: an operator's own account asks for what services alone are given.
-    with suppress(PermissionError):
-        if folder and (place := Path(folder, name)).is_file():
-            try:
-                return place.read_text(encoding="utf-8-sig").strip()
-            except UnicodeDecodeError as error:
-                named = {"name": name, "path": str(place)}
-                raise ConfigError(
-                    f"{place} is no text", "credential-not-text", **named
-                ) from error
-    return ""
-
-
 def process_names(config: Config) -> list[str]:
     """Return the processes of `merlin run`: the engine where a provider points at it."""
     requested = (
@@ -507,52 +239,6 @@ def process_names(config: Config) -> list[str]:
     )
     requested += ["daemon"] if config.repository is not None else []
     return [*requested, "bot", "api"]
-
-
-def need_credentials(config: Config) -> None:
-    """Raise ConfigError that names every credential which the processes of `merlin run` lack."""
-    groups = [credentials_of(config, process) for process in process_names(config)]
-    needed = [name for each in groups for name, is_needed in each.items() if is_needed]
-    missing = [
-        name
-        for name in dict.fromkeys(needed)
-        if not credential(name, is_needed=False, is_header=False)
-    ]
-    if missing:
-        raise config_error(
-            [{"key": "credential-missing", "arguments": {"name": n}} for n in missing]
-        )
-
-
-def credentials_of(config: Config, process: str) -> dict[str, bool]:
-    """Return the credentials that a process asks for; False: it starts without this one too.
-
-    Units and compose file load what this names where everything is switched on.
-    """
-    providers = [provider.credential for provider in config.providers]
-    # Every machine with a state folder of its own would make its own key.
-    has_shared_texts = not config.database.startswith("sqlite:")
-    optional = {TEXT_KEY: has_shared_texts, DATABASE_PASSWORD: False}
-    if process == "engine":
-        return {ENGINE_KEY: True}
-    if process == "daemon":
-        has_statuses = (
-            config.repository is not None and config.repository.statuses is not None
-        )
-        needed = [*providers, FORGE_TOKEN] if has_statuses else providers
-        return (
-            dict.fromkeys(needed, True) | optional | {PING_URL: False, GIT_LOGIN: False}
-        )
-    if process == "bot":
-        return (
-            dict.fromkeys([BOT_TOKEN, *providers], True)
-            | optional
-            | {PROXY_LOGIN: False}
-        )
-    needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []
-    needed += [SHOP_ID, SHOP_KEY] if config.payments.yookassa is not None else []
-    optional |= dict.fromkeys([GIT_HOOK_SECRET, *providers], False)
-    return optional | dict.fromkeys(needed, True)
 
 
 def require_repository(config: Config) -> RepositoryConfig:
@@ -597,43 +283,3 @@ def installation_id(config: Config) -> str:
     except FileNotFoundError:
         return ""
     return hashlib.sha256(f"{folder.st_dev}:{folder.st_ino}".encode()).hexdigest()[:16]
-
-
-def bot_id(token: str) -> int:
-    """Return the id that a token begins with. Raises ConfigError, whose words hide the token."""
-    # It becomes a part of URLs: a blank or another alphabet in it would fail there.
-    found = re.fullmatch(r"([0-9]+):[\w-]+", token, re.ASCII)
-    if found is None:
-        raise ConfigError("TELEGRAM_BOT_TOKEN is not a bot token", "bot-bad-token")
-    return int(found[1])
-
-
-def telegram_proxy(telegram: TelegramConfig) -> str:
-    """Return the URL of the proxy with its login, "" where there is none."""
-    return _with_login(telegram.proxy, PROXY_LOGIN) if telegram.proxy else ""
-
-
-def repository_url(repository: RepositoryConfig) -> str:
-    """Return the URL of the repository, of https with its login."""
-    is_http = repository.url.startswith("http")
-    return _with_login(repository.url, GIT_LOGIN) if is_http else repository.url
-
-
-def _with_login(url: str, name: str) -> str:
-    """Return a URL with the login of the credential `name`, if there is one."""
-    login = credential(name, is_needed=False)
-    if not login:
-        return url
-    user, _, password = login.partition(":")
-    user = quote(user, safe="")
-    quoted = quote(password, safe="")
-    hide_secrets([password, quoted])
-    return url.replace("://", f"://{user}:{quoted}@")
-
-
-def webhook_secret(token: str) -> str:
-    """Return the word that Telegram repeats with every update.
-
-    It follows from the token, so bot and api agree on it without one more credential to keep.
-    """
-    return hashlib.sha256(f"merlin webhook {token}".encode()).hexdigest()

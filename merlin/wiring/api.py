@@ -5,7 +5,8 @@ from functools import cache, partial
 
 from merlin.api.app import serve
 from merlin.api.services import ApiServices
-from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
+from merlin.config import Config
+from merlin.config.credentials import BOT_TOKEN, bot_id, credential, webhook_secret
 from merlin.config.settings import GIT_HOOK_SECRET
 from merlin.core.log import hide_secrets
 from merlin.core.server import READY, STOPPING, notify

@@ -11,9 +11,9 @@ import uvloop
 from merlin.app.inbox import read_owner
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
-from merlin.config import (
+from merlin.config import Config
+from merlin.config.credentials import (
     BOT_TOKEN,
-    Config,
     bot_id,
     credential,
     telegram_proxy,

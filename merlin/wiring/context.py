@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
-from merlin.config import Config, credential, repository_url, require_repository
+from merlin.config import Config, require_repository
+from merlin.config.credentials import credential, repository_url
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import SHOP_ID, SHOP_KEY, YooKassaConfig
 from merlin.core.durable_files import is_mark_old, share_lock

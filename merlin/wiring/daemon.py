@@ -7,7 +7,8 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from merlin.chat.feedback import QuestionStatistics
-from merlin.config import Config, credential
+from merlin.config import Config
+from merlin.config.credentials import credential
 from merlin.config.settings import PING_URL
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from merlin.config import Config, credential, schema
+from merlin.config import Config, schema
+from merlin.config.credentials import credential
 from merlin.config.engine import RECALL
 from merlin.config.faults import config_error, list_schema_faults, locate
 from merlin.config.settings import ENGINE_KEY

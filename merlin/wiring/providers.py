@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from merlin.config import Config, credential
+from merlin.config import Config
+from merlin.config.credentials import credential
 from merlin.config.settings import FORGE_TOKEN, ProviderConfig
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from merlin.cli.health import health_error
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.connections import tls_context
 from merlin.core.errors import ConfigError
 from tests.support.certificates import create_certificate, encode_key, generate_key

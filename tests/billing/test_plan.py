@@ -11,7 +11,7 @@ from merlin.billing.quota import (
     allows_model,
     plan_of,
 )
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from tests.support.plan_config import make_plan, make_plans
 

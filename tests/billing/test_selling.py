@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from merlin.billing.quota import Format, plan_named, plans_for_sale
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.config.shop import NETWORKS, PaymentsConfig, YooKassaConfig
 from merlin.core.errors import ConfigError
 from merlin.core.money import roubles, stars

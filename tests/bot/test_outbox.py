@@ -9,7 +9,7 @@ from merlin.account.accounts import FIRST_ID
 from merlin.account.users import Roles
 from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, Target
-from merlin.config import bot_id
+from merlin.config.credentials import bot_id
 from merlin.core.clock import utc_now
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.permissions import Role

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from merlin.app.inbox import LEASE_S, _start_of, read_owner
-from merlin.config import bot_id, webhook_secret
+from merlin.config.credentials import bot_id, webhook_secret
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.db.database import open_database

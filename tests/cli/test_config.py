@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from merlin.cli import main
-from merlin.config import load, require_places
+from merlin.config.reading import load, require_places
 from tests.support.machine import require_root
 
 pytestmark = pytest.mark.functional

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from merlin.config import bot_id, webhook_secret
+from merlin.config.credentials import bot_id, webhook_secret
 from merlin.core.errors import ConfigError
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from merlin.training.policy import reached_warning
 

@@ -3,8 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from merlin.config import Config, load, schema
+from merlin.config import Config, schema
 from merlin.config.faults import list_schema_faults
+from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 

@@ -6,14 +6,9 @@ import sys
 
 import pytest
 
-from merlin.config import (
-    credential,
-    credentials_of,
-    load,
-    need_credentials,
-    process_names,
-    schema,
-)
+from merlin.config import process_names, schema
+from merlin.config.credentials import credential, credentials_of, need_credentials
+from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from tests.support.full_config import CREDENTIALS, PROCESSES, full_config
 from tests.support.machine import require_root

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import merlin.dataset
-from merlin import config
 from merlin.cli.check import check_paths
+from merlin.config import reading
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.dataset import layout
 from merlin.dataset.check import check
@@ -124,7 +124,7 @@ def _read_known(tree, blobs):
 def test_configuration_example_of_a_rule_is_valid(tmp_path):
     example = RULES["too-many-tokens"].example
     (tmp_path / "config.yaml").write_text(f"state_dir: s\n{example}", "utf-8")
-    assert config.load(tmp_path / "config.yaml")
+    assert reading.load(tmp_path / "config.yaml")
 
 
 @pytest.mark.unit

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from merlin.cli import main
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.db import backup

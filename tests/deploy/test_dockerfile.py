@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from merlin.config import credentials_of, load
+from merlin.config.credentials import credentials_of
+from merlin.config.reading import load
 from merlin.core.network import LOOPBACK
 from tests.support.full_config import full_config
 

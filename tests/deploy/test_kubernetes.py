@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from merlin.config import load
+from merlin.config.reading import load
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]

@@ -16,12 +16,11 @@ from docs.build.commands import commands_told, find_commands
 from docs.build.configuration import CONFIG_KEYS, entry_of, keys_of, page_of, path_of
 from docs.build.hooks import PARTS
 from docs.build.openapi import described
-from merlin import config
 from merlin.api import hooks, metrics
 from merlin.api.pages import site
 from merlin.api.rest import health
 from merlin.bot.commands import COMMANDS
-from merlin.config import process_names
+from merlin.config import process_names, reading
 from merlin.core.money import MICRO, Usage
 from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes, status as engine_status
@@ -106,7 +105,7 @@ def test_configure_page_in_russian_gives_each_meaning_in_russian():
 
 @unit
 def test_shipped_configuration_is_valid():
-    assert config.load(ROOT / "config.yaml").providers
+    assert reading.load(ROOT / "config.yaml").providers
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
@@ -122,7 +121,7 @@ def sample(request):
 @pytest.mark.functional
 def test_printed_sample_is_a_valid_first_configuration(sample, tmp_path):
     (tmp_path / "config.yaml").write_text(sample, "utf-8")
-    loaded = config.load(tmp_path / "config.yaml")
+    loaded = reading.load(tmp_path / "config.yaml")
     assert loaded.repository.url == str(tmp_path)
     assert process_names(loaded) == ["engine", "daemon", "bot", "api"]
     assert [loaded.plans, loaded.telegram.admins, loaded.named_models] == [{}, (), {}]
@@ -179,7 +178,7 @@ def test_named_command_exists_with_its_options():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_cost_of_answers_follows_from_the_prices(language):
     price = (
-        config.load(ROOT / "config.yaml")
+        reading.load(ROOT / "config.yaml")
         .base_models["gpt-4.1-mini-2025-04-14"]
         .price.in_micro()
     )

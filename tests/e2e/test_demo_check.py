@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from merlin.account.users import Users
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.permissions import Role
 from merlin.sandbox.telegram.world import BORIS
 from merlin.wiring.context import open_reading_context

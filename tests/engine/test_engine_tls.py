@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from merlin.cli.health import health_error
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.server import free_ports
 from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.forked_processes import start, wait_for_exit

@@ -9,7 +9,7 @@ import yaml
 
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.users import User, Users
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only

@@ -11,7 +11,7 @@ import yaml
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.billing.ledger import EntryKind
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.wiring.context import open_migrated_database, open_read_only

@@ -10,7 +10,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from merlin.account.sign_ins import SignIns
 from merlin.app import proposals
 from merlin.app.actor import Actor
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.dataset.proposals import Draft
 from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Ports, create_repository, prepare_demo

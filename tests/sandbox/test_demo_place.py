@@ -5,7 +5,7 @@ import yaml
 
 from merlin.cli import language
 from merlin.cli.processes import demo_language
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.config.shop import SHOP_KEY
 from merlin.core.errors import Refused
 from merlin.sandbox.demo.place import (

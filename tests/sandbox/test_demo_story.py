@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.sandbox.demo.place import Ports, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses
 from tests.support.pipeline_lab import Lab

@@ -20,7 +20,7 @@ from merlin.app.status import read_status
 from merlin.app.verdicts import view_notice
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli.status import dataset_record
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.errors import MerlinError
 from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from merlin.config import credentials_of, load
+from merlin.config.credentials import credentials_of
+from merlin.config.reading import load
 from merlin.core.connections import MAX_OPEN
 from merlin.providers.document_child import MEMORY_BYTES
 from merlin.providers.documents import MAX_CHILDREN

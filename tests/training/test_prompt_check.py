@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
-from merlin import config
+from merlin.config import reading
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import MICRO, Price
@@ -156,7 +156,7 @@ def load(tmp_path):
         ]
         settings = {"state_dir": "s", "providers": providers, **keys}
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")
-        return config.load(tmp_path / "config.yaml")
+        return reading.load(tmp_path / "config.yaml")
 
     return load_config
 

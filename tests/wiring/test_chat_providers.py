@@ -3,7 +3,7 @@
 import pytest
 
 from merlin.app.context import Context
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from merlin.wiring.context import create_chat_clients
 

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from merlin.config import load
+from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from merlin.wiring.providers import create_forge
 from tests.support.config import make_config

@@ -18,7 +18,8 @@ from pathlib import Path
 from merlin.account.users import User, Users
 from merlin.app import users
 from merlin.app.actor import Actor
-from merlin.config import Config, load
+from merlin.config import Config
+from merlin.config.reading import load
 from merlin.config.shop import SHOP_ID, SHOP_KEY
 from merlin.core.errors import MerlinError
 from merlin.core.permissions import Role
