@@ -101,7 +101,7 @@ def _measure_throughput(make: Callable[[], str]) -> None:
                 for pid, cpu_before in zip(processes, before, strict=True)
             ]
             with open_database(url, read_only=True) as database:
-                states = dict(
+                states = dict[str, int](
                     database.sql("SELECT state, COUNT(*) FROM updates GROUP BY state")
                 )
         print(

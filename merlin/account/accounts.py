@@ -211,7 +211,7 @@ class Accounts(Repository):
     def list_names(self, user_ids: Collection[int]) -> Mapping[int, str]:
         """Return the user names of those of these people who have one."""
         own = ACCOUNT.select(ACCOUNT.user_id, ACCOUNT.name)
-        return dict(self.db.tuples(own.where(ACCOUNT.user_id.in_([*user_ids]))))
+        return dict(self.db.rows(own.where(ACCOUNT.user_id.in_([*user_ids]))))
 
     def list_ids(self, names: Sequence[str]) -> dict[str, int]:
         """Return the ids of those of these names, in any spelling, that are taken."""
@@ -220,7 +220,7 @@ class Accounts(Repository):
         taken = ACCOUNT.select(ACCOUNT.name, ACCOUNT.user_id).where(
             ACCOUNT.name.in_(valid)
         )
-        ids = dict(self.db.tuples(taken))
+        ids = dict[str, int](self.db.rows(taken))
         return {name: ids[each] for name, each in folded.items() if each in ids}
 
     def find_by_name(self, name: str) -> Account | None:
@@ -265,7 +265,7 @@ class Accounts(Repository):
         """Return a person's password hash, "" without one; unchanged until the transaction ends."""
         account = ACCOUNT.select().where(ACCOUNT.user_id == user_id)
         row = self.db.row(self.db.for_update(account))
-        return str(row["password"]) if row else ""
+        return str(row.password) if row else ""
 
     @transaction
     def set_password(self, user_id: int, hashed: str, by: str) -> None:

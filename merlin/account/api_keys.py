@@ -109,7 +109,9 @@ class ApiKeys(Repository):
             "expires_at": iso(expires_at) if expires_at else None,
             "last_used_at": None,
         }
-        key = _KEYS.read({"id": self.db.add(API_KEY, row), **row}, self.db)
+        self.db.add(API_KEY, row)
+        stored = API_KEY.select().where(API_KEY.key_hash == row["key_hash"])
+        key = _KEYS.read(self.db.rows(stored)[0], self.db)
         values = {"key": key.id, "scopes": row["scopes"]}
         reference = person_reference(user_id)
         Audit(self.db, self._clock).note(reference, "key.make", reference, values)

@@ -319,7 +319,7 @@ class SignIns(Repository):
         )
         if row is not None:
             now = self._clock()
-            end = _end(SignInMethod(row["method"]), from_iso(row["at"]), now)
+            end = _end(SignInMethod(row.method), from_iso(row.at), now)
             self.db.update(
                 SIGN_IN, SIGN_IN.id == sign_in_id, seen_at=iso(now), expires_at=iso(end)
             )

@@ -62,7 +62,7 @@ class Roles(Repository):
         for row in self.db.rows(
             ROLE_GRANT.select().where(ROLE_GRANT.user_id.in_([*granted]))
         ):
-            granted[row["user_id"]].append(row)
+            granted[row.user_id].append(row)
         return {key: self.choose_authority(key, rows) for key, rows in granted.items()}
 
     @transaction
@@ -117,7 +117,7 @@ class Roles(Repository):
         is_admin = ROLE_GRANT.role == Role.ADMIN.value
         query = ROLE_GRANT.select(ROLE_GRANT.user_id).where(is_admin)
         granted = (
-            row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.user_id))
+            row.user_id for row in self.db.rows(query.order_by(ROLE_GRANT.user_id))
         )
         return list(dict.fromkeys([*self._admins, *granted]))
 
@@ -127,9 +127,7 @@ class Roles(Repository):
             ROLE_GRANT.scope == scope
         )
         query = ROLE_GRANT.select(ROLE_GRANT.user_id).where(is_theirs)
-        return [
-            row["user_id"] for row in self.db.rows(query.order_by(ROLE_GRANT.user_id))
-        ]
+        return [row.user_id for row in self.db.rows(query.order_by(ROLE_GRANT.user_id))]
 
     def _refuse_config_admin(self, user_id: int) -> None:
         if user_id in self._admins:
@@ -139,11 +137,9 @@ class Roles(Repository):
 
 def _authority(grants: Iterable[Row]) -> Authority:
     # Concurrent grants may leave two roles: the higher one counts.
-    rows = [row for row in grants if row["role"] is not None]
-    role = max(
-        (Role(row["role"]) for row in rows), key=_ORDER.index, default=Role.STUDENT
-    )
-    scopes = {row["scope"] for row in rows if row["role"] == role}
+    rows = [row for row in grants if row.role is not None]
+    role = max((Role(row.role) for row in rows), key=_ORDER.index, default=Role.STUDENT)
+    scopes = {row.scope for row in rows if row.role == role}
     return Authority(role, frozenset(scopes - {""}))
 
 
@@ -351,7 +347,7 @@ class Users(Repository):
         rows = (
             self.db.rows(query.where(USER.user_id.in_([*user_ids]))) if user_ids else ()
         )
-        return {row["user_id"]: (self._name(row), row["name"] or "") for row in rows}
+        return {row.user_id: (self._name(row), row.name or "") for row in rows}
 
     def count(self) -> int:
         """Return the number of people who have written."""
@@ -400,28 +396,29 @@ class Users(Repository):
         return self.db.rows(_GET(user_id=user_id, now=iso(self._clock())))
 
     def _user(self, rows: Sequence[Row]) -> User:
-        terms = dict.fromkeys(row["term"] for row in rows if row["term"] is not None)
+        terms = dict.fromkeys(row.term for row in rows if row.term is not None)
         return _USERS.read(rows[0], shown_name=self._name(rows[0]), terms=tuple(terms))
 
     def _users(self, rows: Sequence[Row]) -> list[User]:
         """Return the users of several rows, by one query of their plans."""
         now = iso(self._clock())
         terms = defaultdict[int, list[str]](list)
-        is_theirs = TERM.user_id.in_([row["user_id"] for row in rows])
+        is_theirs = TERM.user_id.in_([row.user_id for row in rows])
         running = is_theirs & (TERM.starts_at <= now) & (TERM.ends_at > now)
         for each in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(running)):
-            terms[each["user_id"]].append(each["plan"])
+            terms[each.user_id].append(each.plan)
         return [
             _USERS.read(
-                {**row, "account": None},
+                row,
+                account=None,
                 shown_name=self._name(row),
-                terms=tuple(terms[row["user_id"]]),
+                terms=tuple(terms[row.user_id]),
             )
             for row in rows
         ]
 
     def _name(self, row: Row) -> str:
-        sealed = row["shown_name"] if self.db.has_cipher else ""
+        sealed = row.shown_name if self.db.has_cipher else ""
         return (decrypt(self.db.cipher, sealed) or "") if sealed else ""
 
 

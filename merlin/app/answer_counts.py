@@ -103,34 +103,30 @@ class AnswerCounts:
             oldest = ctx.clock() - _MAX_ANSWER_TIME
             self._pending = set()
             for row in ctx.db.rows(rows):
-                self._last_turn_id = max(self._last_turn_id, row["id"])
-                if row["written_at"]:
+                self._last_turn_id = max(self._last_turn_id, row.id)
+                if row.written_at:
                     self._count(row)
-                elif from_iso(row["asked_at"]) > oldest:
-                    self._pending.add(row["id"])
+                elif from_iso(row.asked_at) > oldest:
+                    self._pending.add(row.id)
 
     def _count(self, row: Row) -> None:
-        model = row["provider"], row["model_id"]
-        is_failed = row["ending"] == UpdateState.FAILED
-        if not is_failed and row["ending"] != UpdateState.ANSWERED:
+        model = row.provider, row.model_id
+        is_failed = row.ending == UpdateState.FAILED
+        if not is_failed and row.ending != UpdateState.ANSWERED:
             return  # refused before a model was asked
         self._touch(model)
-        outcome = (
-            "failed" if is_failed else "refused" if row["known"] == 0 else "answered"
-        )
+        outcome = "failed" if is_failed else "refused" if row.known == 0 else "answered"
         self.answers.labels(*model, outcome).inc()
         if is_failed:
             return
-        took = from_iso(row["written_at"]) - from_iso(row["asked_at"])
+        took = from_iso(row.written_at) - from_iso(row.asked_at)
         self.seconds.labels(*model).observe(took.total_seconds())
-        if row["first_ms"] is not None:
-            self.first_seconds.labels(*model).observe(row["first_ms"] / 1000)
+        if row.first_ms is not None:
+            self.first_seconds.labels(*model).observe(row.first_ms / 1000)
         for kind in ("input", "output"):
-            self.tokens.labels(*model, kind).inc(row[f"{kind}_tokens"] or 0)
-        if row["currency"]:
-            self.cost.labels(*model, row["currency"].lower()).inc(
-                row["cost_micro"] / MICRO
-            )
+            self.tokens.labels(*model, kind).inc(getattr(row, f"{kind}_tokens") or 0)
+        if row.currency:
+            self.cost.labels(*model, row.currency.lower()).inc(row.cost_micro / MICRO)
 
     def _touch(self, model: tuple[str, str]) -> None:
         """Mark a model as most recently used; drop the metrics of the least recently used one."""

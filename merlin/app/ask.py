@@ -438,7 +438,7 @@ def find_reached_cap(ctx: Context) -> ReachedCap | None:
     )
     if row is None:
         return None
-    return ReachedCap(here.day, Cost(row["micro"], row["currency"]), cap, here.day_ends)
+    return ReachedCap(here.day, Cost(row.micro, row.currency), cap, here.day_ends)
 
 
 def add_cost(ctx: Context, cost: Cost) -> None:

@@ -86,7 +86,7 @@ def make_plan(ctx: Context, actor: Actor, dataset: str, model: Teacher) -> Basel
         BASELINE_ANSWER.model == model.name
     )
     rows = ctx.db.rows(BASELINE_ANSWER.select(BASELINE_ANSWER.question).where(is_own))
-    known = {row["question"] for row in rows}
+    known = {row.question for row in rows}
     queries = dict[str, ModelQuery]()
     for question in (*tests, *asked, *taught):
         key = model.key(dataset, question.messages, BASELINE)
@@ -154,7 +154,7 @@ def list_old_answers(
     stored = defaultdict[str, list[tuple[str, str]]](list)
     query = BASELINE_ANSWER.select().where(BASELINE_ANSWER.dataset == dataset)
     for row in ctx.db.rows(query.order_by(BASELINE_ANSWER.model)):
-        stored[row["question"]].append((row["model"], row["answer"]))
+        stored[row.question].append((row.model, row.answer))
     questions = read_all(ctx.db, build_id) if stored else []
     names = {question.example_id: name_question(question) for question in questions}
     return {

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import reduce
-from operator import itemgetter, or_
+from operator import attrgetter, or_
 
 from peewee import Expression, NodeList, RawQuery
 
@@ -279,8 +279,8 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
         names = sorted(_list_names(overview, _list_visible_datasets(ctx, actor, "")))
         stuck = defaultdict[tuple[str, str], list[dict[str, str]]](list)
         for row in _choose_edits(overview, names):
-            if CommitState(row["state"]).needs_care:
-                stuck[row["dataset"], "commits"].append({"change": row["name"]})
+            if CommitState(row.state).needs_care:
+                stuck[row.dataset, "commits"].append({"change": row.name})
         for card in _list_stuck(ctx, overview, names):
             if card.state is not CommitState.PINNED or actor.may(
                 Permission.PROMOTE, card.dataset
@@ -288,7 +288,7 @@ def list_tasks(ctx: Context, actor: Actor) -> list[Task]:
                 kind = "models" if card.state.is_kept_back else "commits"
                 first = card.earlier_commit if card.is_newest else ""
                 stuck[card.dataset, kind].append({"commit": first or card.commit})
-        here = {row["dataset"] for row in overview["tree"]}.intersection(names)
+        here = {row.dataset for row in overview["tree"]}.intersection(names)
         asked = unanswered.count(ctx, sorted(here), overview["edit"])
         waiting = _sum_numbers(overview["proposal"])
         tasks = list[Task]()
@@ -322,7 +322,7 @@ _Overview = Mapping[str, Sequence[Row]]
 def _list_names(overview: _Overview, seen: Collection[str] | None) -> set[str]:
     """Return the datasets among those `seen` (None: all)."""
     # Not a course alone: it stays when a rewritten history never had its dataset.
-    known = {row["dataset"] for row in (*overview["tree"], *overview["top"])}
+    known = {row.dataset for row in (*overview["tree"], *overview["top"])}
     return known if seen is None else known.intersection(seen)
 
 
@@ -330,7 +330,7 @@ def _sum_numbers(rows: Sequence[Row]) -> Counter[str]:
     """Return the sum of the numbers by dataset."""
     counts = Counter[str]()
     for row in rows:
-        counts[row["dataset"]] += row["number"]
+        counts[row.dataset] += row.number
     return counts
 
 
@@ -338,15 +338,15 @@ def _choose_edits(overview: _Overview, names: Collection[str]) -> list[Row]:
     """Return the edits to show, newest first; the files of one edit are one."""
     batches: dict[str, list[Row]] = {}
     for row in overview["edit"]:
-        if row["dataset"] in names:
-            batches.setdefault(row["name"], []).append(row)
+        if row.dataset in names:
+            batches.setdefault(row.name, []).append(row)
     count = Counter[tuple[str, str]]()
     shown = list[Row]()
     for batch in batches.values():
         # Of several files, the one that needs a decision is shown.
-        row = max(batch, key=lambda each: CommitState(each["state"]).needs_care)
-        count[row["dataset"], row["state"]] += 1
-        if count[row["dataset"], row["state"]] <= _MAX_CARDS:
+        row = max(batch, key=lambda each: CommitState(each.state).needs_care)
+        count[row.dataset, row.state] += 1
+        if count[row.dataset, row.state] <= _MAX_CARDS:
             shown.append(row)
     return shown
 
@@ -358,15 +358,15 @@ def _match_shown(
 
     At most `_MAX_CARDS` of each dataset and status, none of a `quiet` status without an error.
     """
-    tops = {(row["dataset"], row["state"]): row["position"] for row in overview["top"]}
+    tops = {(row.dataset, row.state): row.position for row in overview["top"]}
     shown = list[Expression]()
     for (dataset, status), row in zip(tops, overview["top"], strict=True):
-        is_quiet = status in quiet and not row["part"]
+        is_quiet = status in quiet and not row.part
         if dataset not in names or status not in _REPLACED_BY or is_quiet:
             continue
         later = (tops.get((dataset, each.value), 0) for each in _REPLACED_BY[status])
-        first = max([row["number"], *later])
-        if first <= row["position"]:
+        first = max([row.number, *later])
+        if first <= row.position:
             is_of = (VERDICT.dataset == dataset) & (VERDICT.status == status)
             shown.append(is_of & (VERDICT.position >= first))
     return shown
@@ -427,14 +427,14 @@ UNION ALL SELECT 'edit', dataset, state, reason, batch, change_id, id, 0
 _WITH_COUNTS = f"""{_OVERVIEW}
 UNION ALL SELECT 'count', dataset, '', '', '', '', COUNT(*), 0
     FROM verdict WHERE position IS NOT NULL GROUP BY dataset"""  # noqa: S608 - our own words
-_PLACE = itemgetter("position", "number")
+_PLACE = attrgetter("position", "number")
 
 
 def _read_overview(ctx: Context, query: str = _OVERVIEW) -> _Overview:
     """Return what the pages of editors count, by one query."""
     found = defaultdict[str, list[Row]](list)
     for row in sorted(ctx.db.rows(RawQuery(query)), key=_PLACE, reverse=True):
-        found[row["kind"]].append(row)
+        found[row.kind].append(row)
     return found
 
 
@@ -454,13 +454,13 @@ def _list_edits(
 ) -> Iterator[Change]:
     """Yield the edits that await a commit, newest first, with the subjects that people read."""
     shown = _choose_edits(overview, names)
-    named = {row[key] for row in shown for key in ("name", "part")}
+    named = {change_id for row in shown for change_id in (row.name, row.part)}
     changes = {
         each.change_id: each for each in Changes(ctx.db).list_of_ids(sorted(named))
     }
-    first = [changes[row["name"]] for row in shown]
+    first = [changes[row.name] for row in shown]
     for row, subject in zip(shown, FileIndex(ctx.db).name_subjects(first), strict=True):
-        yield replace(changes[row["part"]], subject=subject)
+        yield replace(changes[row.part], subject=subject)
 
 
 def _commit_cards(
@@ -468,9 +468,9 @@ def _commit_cards(
 ) -> Iterator[Card]:
     """Yield the commits in progress, failed or live, newest first."""
     since = {
-        row["job_id"]: from_iso(row["since"])
+        row.job_id: from_iso(row.since)
         for row in ctx.db.rows(serving_rows())
-        if row["dataset"] in names
+        if row.dataset in names
     }
     is_live = (VERDICT.status == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(
         [*since]

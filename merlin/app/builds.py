@@ -98,19 +98,19 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
     # Sorted here: another database may have another collation.
     examples = sorted(
         ctx.db.rows(_select_examples(row)),
-        key=lambda example: str(example["example_id"]),
+        key=lambda example: str(example.example_id),
     )
     return read_row(
         BuildDetails,
         row,
         version=_format_version(row),
-        manifest=load_json(row["manifest"]),
+        manifest=load_json(row.manifest),
         examples=[
             read_row(
                 BuildExample,
                 example,
-                id=example["example_id"],
-                author=example["author"] or "",
+                id=example.example_id,
+                author=example.author or "",
             )
             for example in examples
         ],
@@ -118,7 +118,7 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
 
 
 def _select_examples(build: Row) -> Any:
-    return TAUGHT_EXAMPLE.select().where(is_in_build(build["id"], build["dataset"]))
+    return TAUGHT_EXAMPLE.select().where(is_in_build(build.id, build.dataset))
 
 
 def build(
@@ -138,17 +138,17 @@ def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
     Raises NotFound; Refused if they are of different datasets.
     """
     rows = [_find(ctx, actor, version) for version in (old, new)]
-    old_name, new_name = (f"{row['dataset']}-{row['number']}" for row in rows)
-    if rows[0]["dataset"] != rows[1]["dataset"]:
+    old_name, new_name = (f"{row.dataset}-{row.number}" for row in rows)
+    if rows[0].dataset != rows[1].dataset:
         other = {"old": old_name, "new": new_name}
         raise Refused("builds of different datasets", "build-other-dataset", **other)
     # The tokens are those of the tools too, which the digest leaves out.
     contents = (
         {
-            each["example_id"]: (
-                each["split"],
-                each["blob"],
-                (each["text_digest"], each["tokens"]),
+            each.example_id: (
+                each.split,
+                each.blob,
+                (each.text_digest, each.tokens),
             )
             for each in ctx.db.rows(_select_examples(row))
         }
@@ -163,10 +163,10 @@ def _find(ctx: Context, actor: Actor, version: str) -> Row:
     digest = BUILD.digest.startswith(version) if is_prefix else BUILD.digest == version
     named = BUILD.select().where(match_version(version) | digest)
     row = ctx.db.row(named.order_by(BUILD.id.desc()))
-    if row is None or not actor.may(Permission.WATCH, row["dataset"]):
+    if row is None or not actor.may(Permission.WATCH, row.dataset):
         raise NotFound(f"no build {version}", "store-no-build", build=version)
     return row
 
 
 def _format_version(row: Row) -> str | None:
-    return build_version(row["dataset"], row["number"])
+    return build_version(row.dataset, row.number)

@@ -408,10 +408,9 @@ def find_undoable(ctx: Context, actor: Actor, commit: str) -> dict[str, str]:
     """Return dataset -> the edit that made this commit, of those that the actor may undo."""
     query = CHANGE.select(CHANGE.dataset, CHANGE.batch, CHANGE.by_whom)
     return {
-        row["dataset"]: row["batch"]
+        row.dataset: row.batch
         for row in ctx.db.rows(query.where(CHANGE.commit_sha == commit).distinct())
-        if _is_theirs(actor, row["by_whom"])
-        and may_edit_examples(ctx, actor, row["dataset"])
+        if _is_theirs(actor, row.by_whom) and may_edit_examples(ctx, actor, row.dataset)
     }
 
 

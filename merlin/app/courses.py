@@ -153,7 +153,7 @@ def list_favourites(ctx: Context, actor: Actor) -> list[Course]:
         FAVOURITE.select(FAVOURITE.course_id).where(condition).order_by(FAVOURITE.id)
     )
     courses = ctx.read_courses().by_id
-    return [courses[row["course_id"]] for row in rows if row["course_id"] in courses]
+    return [courses[row.course_id] for row in rows if row.course_id in courses]
 
 
 @transaction

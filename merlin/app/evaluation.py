@@ -176,11 +176,11 @@ def _measure_parts(ctx: Context, model: Model) -> Iterator[PartFigures]:
     rows = ctx.db.rows(newest)
     for part in (AnswerPart.EXACT, AnswerPart.MODEL):
         if own := [row for row in rows if find_part(row) is part]:
-            costs = [row["cost_micro"] for row in own if row["currency"]]
-            currency = own[0]["currency"]
+            costs = [row.cost_micro for row in own if row.currency]
+            currency = own[0].currency
             yield PartFigures(
                 part=part,
                 answers=len(own),
-                first_s=median(row["first_ms"] for row in own) / 1000,
+                first_s=median(row.first_ms for row in own) / 1000,
                 cost=Cost(round(mean(costs)), currency) if currency else None,
             )

@@ -44,7 +44,7 @@ class Groups(BotRepository):
         )
         if row is None:
             return None
-        return _GROUPS.read(row, is_gone=row["gone_at"] is not None)
+        return _GROUPS.read(row, is_gone=row.gone_at is not None)
 
     @transaction
     def put(self, group: Group) -> None:
@@ -71,11 +71,9 @@ class Groups(BotRepository):
         condition = self._match(OUTGOING, chat_id=old_id)
         condition &= OUTGOING.state.in_(_WAITING)
         for row in self.db.rows(OUTGOING.select().where(condition)):
-            page, _ = outbox.load_page(decrypt(self.db.cipher, row["body"]) or "")
+            page, _ = outbox.load_page(decrypt(self.db.cipher, row.body) or "")
             body = self.db.cipher.seal(outbox.dump_page(page, Target()))
-            self.db.update(
-                OUTGOING, OUTGOING.id == row["id"], chat_id=new_id, body=body
-            )
+            self.db.update(OUTGOING, OUTGOING.id == row.id, chat_id=new_id, body=body)
 
     def _move_sessions(self, old_id: int, new_id: int) -> None:
         """Move sessions; the open one stays open unless the supergroup has its own."""
@@ -87,7 +85,7 @@ class Groups(BotRepository):
         if self.db.has(SESSION, in_supergroup & (SESSION.is_open == 1)):
             self.db.update(SESSION, condition, is_open=0)
         own = SESSION.select(SESSION.id).where(condition)
-        session_ids = [row["id"] for row in self.db.rows(own)]
+        session_ids = [row.id for row in self.db.rows(own)]
         if session_ids:
             self.db.update(SESSION, SESSION.id.in_(session_ids), chat_id=new_id)
             # Message ids of the supergroup start again at 1.

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +92,13 @@ class Dialogs(BotRepository):
     def get(self, chat_id: int, user_id: int) -> Dialog | None:
         """Return the open dialog, None if there is none."""
         row = self.db.row(_GET(bot=self._bot_id, chat_id=chat_id, user_id=user_id))
-        stored = decrypt(self.db.cipher, row["said"]) if row is not None else None
+        stored = decrypt(self.db.cipher, row.said) if row is not None else None
         if row is None or stored is None:
             return None
         kept = json.loads(stored)
-        at = from_iso(row["at"])
+        at = from_iso(row.at)
         thread_id = kept.get(_THREAD, 0)
-        return Dialog(row["step"], kept[_SAID], kept[_BY], at, thread_id)
+        return Dialog(row.step, kept[_SAID], kept[_BY], at, thread_id)
 
     @transaction
     def put(self, chat_id: int, user_id: int, dialog: Dialog) -> None:
@@ -326,12 +326,12 @@ class Inbox(BotRepository):
         )
         left = {
             chat_id
-            for chat_id, number in self.db.tuples(query)
+            for chat_id, number in self.db.rows(query)
             if number > count[chat_id]
         }
         if left:
             held = self._match(LEASE, owner=str(owner)) & LEASE.chat_id.in_([*left])
-            left -= {row["chat_id"] for row in self.db.rows(LEASE.select().where(held))}
+            left -= {row.chat_id for row in self.db.rows(LEASE.select().where(held))}
         return {chat for chat in count if chat not in left and self._hold(chat, owner)}
 
     def _put(self, update: Update) -> bool:
@@ -374,7 +374,7 @@ class Inbox(BotRepository):
     def list_arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
         """Return the waiting updates of the chats that `owner` holds, except those in progress."""
         rows = self.db.rows(_WAITING_IN_LEASED(bot=self._bot_id, owner=str(owner)))
-        fresh = sorted({row["update_id"] for row in rows} - in_hand)[:limit]
+        fresh = sorted({row.update_id for row in rows} - in_hand)[:limit]
         return self._read_in_order(UPDATE.update_id.in_(fresh)) if fresh else []
 
     def _read_in_order(self, condition: Any) -> list[Update]:
@@ -382,21 +382,21 @@ class Inbox(BotRepository):
         waiting = self._match(UPDATE, state=UpdateState.WAITING.value) & condition
         rows = self.db.rows(UPDATE.select().where(waiting))
         found = []
-        for row in sorted(rows, key=itemgetter("update_id")):
+        for row in sorted(rows, key=attrgetter("update_id")):
             # An update that cannot be decrypted has no body: its sender can still be notified.
-            body = decrypt(self.db.cipher, row["body"])
+            body = decrypt(self.db.cipher, row.body)
             found.append(read_row(Update, row, body=load_json(body) if body else {}))
         return found
 
     def _open(self, owner: Owner) -> Iterator[int]:
         """Yield the chats with waiting updates that no living process holds."""
         running = self.db.rows(_LEASES(bot=self._bot_id, **self._get_running()))
-        holders = {row["owner"] for row in running}
+        holders = {row.owner for row in running}
         dead = {holder for holder in holders if owner.is_dead(holder)}
-        taken = {row["chat_id"] for row in running if row["owner"] not in dead}
+        taken = {row.chat_id for row in running if row.owner not in dead}
         for row in self.db.rows(_WAITING_CHATS(bot=self._bot_id)):
-            if row["chat_id"] not in taken:
-                yield row["chat_id"]
+            if row.chat_id not in taken:
+                yield row.chat_id
 
     @transaction
     def finish(

@@ -229,14 +229,14 @@ def list_details(
 def list_of_ids(ctx: Context, ids: Collection[int]) -> dict[int, JobView]:
     """Return jobs by id; the caller checks the permission to see them."""
     rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids))) if ids else []
-    return {row["id"]: _view_of(JobView, row) for row in rows}
+    return {row.id: _view_of(JobView, row) for row in rows}
 
 
 def list_newest(ctx: Context) -> dict[str, JobView]:
     """Return each dataset's newest job; the caller checks the permission to see them."""
     ids = JOB.select(fn.MAX(JOB.id)).group_by(JOB.dataset)
     rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids)))
-    return {row["dataset"]: _view_of(JobView, row) for row in rows}
+    return {row.dataset: _view_of(JobView, row) for row in rows}
 
 
 def get(
@@ -252,7 +252,7 @@ def get(
     """
     with ctx.db.snapshot():
         row = ctx.db.row(_jobs().where(JOB.id == job_id))
-        if row is None or not actor.may(permission, row["dataset"]):
+        if row is None or not actor.may(permission, row.dataset):
             raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
         (details,) = _read_details(ctx, [row], events)
         return details
@@ -260,16 +260,14 @@ def get(
 
 def _read_details(ctx: Context, rows: Sequence[Row], most: int) -> list[JobDetails]:
     """Return jobs with their `most` newest events each."""
-    ids = [row["id"] for row in rows]
+    ids = [row.id for row in rows]
     events = _read_events(ctx, ids, most)
     led = VERDICT.select(VERDICT.job_id, VERDICT.commit_sha).where(
         VERDICT.job_id.in_(ids)
     )
     # The newest is the last, and stays.
-    commits = dict(reversed(ctx.db.tuples(led.order_by(NEWEST_FIRST))))
-    return [
-        _details(row, events[row["id"]], commits.get(row["id"], "")) for row in rows
-    ]
+    commits = dict[int, str](reversed(ctx.db.rows(led.order_by(NEWEST_FIRST))))
+    return [_details(row, events[row.id], commits.get(row.id, "")) for row in rows]
 
 
 def read_progress(ctx: Context, of_jobs: Sequence[JobView]) -> dict[int, Progress]:
@@ -293,8 +291,8 @@ def _read_events(
     query = few.select_from(*(few.c[column.name] for column in JOB_EVENT.every()))
     events = defaultdict[int, list[JobEventView]](list)
     for event in ctx.db.rows(query.where(few.c.place <= most).order_by(few.c.id)):
-        data = make_finite(load_json(event["data"]))
-        events[event["job_id"]].append(read_row(JobEventView, event, data=data))
+        data = make_finite(load_json(event.data))
+        events[event.job_id].append(read_row(JobEventView, event, data=data))
     return events
 
 
@@ -305,7 +303,7 @@ def _details(row: Row, job_events: list[JobEventView], commit: str) -> JobDetail
             step=each["step"],
             metrics=make_finite(each["metrics"]),
         )
-        for each in sorted(load_json(row["checkpoints"]), key=itemgetter("step"))
+        for each in sorted(load_json(row.checkpoints), key=itemgetter("step"))
     ]
     measured = (
         (checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints
@@ -414,9 +412,9 @@ def _view_of(view_type: type[T], row: Row, **extra: object) -> T:
     return read_row(
         view_type,
         row,
-        build=build_version(row["dataset"], row["build_number"]),
-        provider_job=row["provider_job_id"] or None,
-        recipe=make_finite(load_json(row["recipe"])),
-        model=row["model_id"],
+        build=build_version(row.dataset, row.build_number),
+        provider_job=row.provider_job_id or None,
+        recipe=make_finite(load_json(row.recipe)),
+        model=row.model_id,
         **extra,
     )

@@ -120,22 +120,22 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleI
             dataset, example_id, BUILD.id, BUILD.number, TAUGHT_EXAMPLE.split
         )
         builds = ctx.db.rows(query.order_by(BUILD.id.desc()))
-        taught = [row for row in builds if row["split"] == TRAIN]
-        models = _models(ctx, [row["id"] for row in taught])
+        taught = [row for row in builds if row.split == TRAIN]
+        models = _models(ctx, [row.id for row in taught])
         return ExampleImpact(
             dataset=dataset,
             example=example_id,
             builds=len(taught),
-            newest_builds=[f"{dataset}-{row['number']}" for row in taught[:NEWEST]],
+            newest_builds=[f"{dataset}-{row.number}" for row in taught[:NEWEST]],
             tests=len(builds) - len(taught),
             models=len(models),
             newest_models=[
                 read_row(
                     TrainedModel,
                     row,
-                    model=row["model_id"],
-                    build=build_version(dataset, row["build_number"]),
-                    serves=row["model_row"] is not None,
+                    model=row.model_id,
+                    build=build_version(dataset, row.build_number),
+                    serves=row.model_row is not None,
                 )
                 for row in models[:NEWEST]
             ],
@@ -196,7 +196,7 @@ def _newest_answers(ctx: Context, models: list[Row]) -> list[ModelAnswer]:
     newest = list[ModelAnswer]()
     # One query per model: each is an index range that ends with the newest answer.
     for provider, model_id in dict.fromkeys(
-        (row["provider"], row["model_id"]) for row in models
+        (row.provider, row.model_id) for row in models
     ):
         condition = (TURN.provider == provider) & (TURN.model_id == model_id)
         query = (
@@ -205,7 +205,7 @@ def _newest_answers(ctx: Context, models: list[Row]) -> list[ModelAnswer]:
             .order_by(TURN.id.desc())
         )
         newest += [
-            ModelAnswer(turn=row["id"], model=model_id, at=from_iso(row["asked_at"]))
+            ModelAnswer(turn=row.id, model=model_id, at=from_iso(row.asked_at))
             for row in ctx.db.rows(query.limit(NEWEST))
         ]
     return nlargest(NEWEST, newest, key=attrgetter("turn"))
@@ -219,7 +219,7 @@ def read_questions(ctx: Context, dataset: str, ids: Sequence[str]) -> dict[str, 
     condition = (TAUGHT_EXAMPLE.dataset == dataset) & TAUGHT_EXAMPLE.example_id.in_(ids)
     taught = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
     taught = taught.join(EXAMPLE_ENTRY, on=is_same).where(condition)
-    built = dict(ctx.db.tuples(taught.order_by(TAUGHT_EXAMPLE.first_build)))
+    built = dict[str, str](ctx.db.rows(taught.order_by(TAUGHT_EXAMPLE.first_build)))
     return {
         name: find_first(read_messages(built[name]), "user")
         for name in ids
@@ -236,30 +236,31 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
     missing = NotFound(f"no answer {turn_id}", "why-no-turn", turn=str(turn_id))
     with ctx.db.snapshot():
         row = ctx.db.get_row(TURN.select().where(TURN.id == turn_id), missing)
-        origin = find_origin(ctx.db, row["model_id"]) if row["model_id"] else None
-        is_own = bool(actor.user_id) and row["user_id"] == actor.user_id
+        origin = find_origin(ctx.db, row.model_id) if row.model_id else None
+        is_own = bool(actor.user_id) and row.user_id == actor.user_id
         may_see = (
             actor.may(Permission.WATCH, origin.dataset) if origin else actor.is_operator
         )
         if not (is_own or may_see):
             raise missing
-        if not row["model_id"]:
+        if not row.model_id:
             raise Refused("no model answered", "why-no-model", turn=str(turn_id))
         question, answer = (
-            decrypt(ctx.db.cipher, row[name]) or "" for name in ("question", "answer")
+            decrypt(ctx.db.cipher, getattr(row, name)) or ""
+            for name in ("question", "answer")
         )
         part = find_part(row)
         said_by, nearest = (
             ({}, [])
             if part is AnswerPart.REFUSED
-            else find_taught(ctx.db, row["model_id"], question, answer)
+            else find_taught(ctx.db, row.model_id, question, answer)
         )
         return read_row(
             AnswerOrigin,
             row,
             turn=turn_id,
-            model=row["model_id"],
-            at=from_iso(row["asked_at"]),
+            model=row.model_id,
+            at=from_iso(row.asked_at),
             origin=origin,
             said_by=said_by,
             nearest=nearest,
@@ -269,8 +270,8 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
 
 def find_part(turn: Row) -> AnswerPart:
     """Return which part answered a stored turn: only `recall` says that it knows an answer."""
-    if turn["known"] == 0:
+    if turn.known == 0:
         return AnswerPart.REFUSED
-    if turn["model_role"] == CandidateKind.COMPOSED:
+    if turn.model_role == CandidateKind.COMPOSED:
         return AnswerPart.COMPOSED
-    return AnswerPart.EXACT if turn["known"] else AnswerPart.MODEL
+    return AnswerPart.EXACT if turn.known else AnswerPart.MODEL

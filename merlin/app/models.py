@@ -135,12 +135,10 @@ def list_promotions(
         read_row(
             PromotionView,
             row,
-            before=row["from_model"],
-            to=row["to_model"],
-            by=row["by_whom"],
-            why="returned"
-            if row["why"] == NEWEST and row["first_id"] < row["id"]
-            else row["why"],
+            before=row.from_model,
+            to=row.to_model,
+            by=row.by_whom,
+            why="returned" if row.why == NEWEST and row.first_id < row.id else row.why,
         )
         for row in rows
     ]
@@ -396,26 +394,26 @@ def _models() -> Select:
 
 
 def _model(row: Row) -> ModelView:
-    reason = row["reason"] or ""
-    arguments = load_json(row["arguments"] or "{}")
-    build = build_version(row["dataset"], row["build_number"])
+    reason = row.reason or ""
+    arguments = load_json(row.arguments or "{}")
+    build = build_version(row.dataset, row.build_number)
     return read_row(
         ModelView,
         row,
-        model=row["model_id"],
+        model=row.model_id,
         build=build,
-        title=build if build and row["best"] == row["id"] else row["model_id"],
-        job=row["job_id"],
-        trained=find_where_trained(load_json(row["recipe"])),
-        serves=row["since"] is not None,
-        pinned=bool(row["is_pinned"]),
+        title=build if build and row.best == row.id else row.model_id,
+        job=row.job_id,
+        trained=find_where_trained(load_json(row.recipe)),
+        serves=row.since is not None,
+        pinned=bool(row.is_pinned),
         held=reason in HOLDS,
         reason=reason,
         arguments=arguments,
         evaluation=(
             None
-            if row["questions"] is None
-            else read_row(Evaluation, row, right=row["right_count"])
+            if row.questions is None
+            else read_row(Evaluation, row, right=row.right_count)
         ),
     )
 
@@ -430,7 +428,7 @@ def list_dataset_names(
     either = choose_newest(VERDICT.select(VERDICT.dataset)) | SERVING.select(
         SERVING.dataset
     )
-    names = {name for (name,) in ctx.db.tuples(either)}
+    names = {name for (name,) in ctx.db.rows(either)}
     names -= list_removed_datasets(ctx) if permission is Permission.LAUNCH else set()
     return sorted(name for name in names if actor.may(permission, name))
 

@@ -321,9 +321,9 @@ class Outbox(BotRepository):
         # One that may be sent for longer is of before the clock was set back.
         latest = iso(self._clock() + MAX_TRANSIT + SKEW)
         for row in self.db.rows(_IN_TRANSIT(bot=self._bot_id)):
-            may_be_sent = now <= (row["sending_until"] or now) <= latest
-            if owner.is_dead(row["owner"]) or not may_be_sent:
-                self._doubt(OUTGOING.id == row["id"])
+            may_be_sent = now <= (row.sending_until or now) <= latest
+            if owner.is_dead(row.owner) or not may_be_sent:
+                self._doubt(OUTGOING.id == row.id)
         waiting = self._match(OUTGOING) & OUTGOING.update_id.is_null()
         waiting &= OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
         query = OUTGOING.select().where(
@@ -346,9 +346,7 @@ class Outbox(BotRepository):
             log.warning("messages with unknown delivery were given up", count=count)
 
     def _read_message(self, row: Row) -> QueuedMessage:
-        page, target = load_page(decrypt(self.db.cipher, row["body"]) or "")
-        message = OutgoingMessage(
-            row["key"], row["chat_id"], page, row["update_id"], target
-        )
-        state = OutgoingState(row["state"])
-        return QueuedMessage(row["id"], message, state, row["tries"], row["message_id"])
+        page, target = load_page(decrypt(self.db.cipher, row.body) or "")
+        message = OutgoingMessage(row.key, row.chat_id, page, row.update_id, target)
+        state = OutgoingState(row.state)
+        return QueuedMessage(row.id, message, state, row.tries, row.message_id)

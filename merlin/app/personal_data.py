@@ -20,6 +20,7 @@ from merlin.db import tables as t
 from merlin.db.audit import person_reference
 from merlin.db.database import (
     CHUNK,
+    Columns,
     Repository,
     Row,
     in_portions,
@@ -162,7 +163,7 @@ class PersonalRecords(Repository):
                 number = table.select(SQL(f"'{table.__name__}'"), fn.COUNT(SQL("*")))
                 queries.append(number.where(reduce(or_, conditions)))
         return {
-            name: count for name, count in self.db.tuples(reduce(add, queries)) if count
+            name: count for name, count in self.db.rows(reduce(add, queries)) if count
         }
 
     def export(self, user_id: int) -> Mapping[str, object]:
@@ -180,7 +181,8 @@ class PersonalRecords(Repository):
             query = table.select().where(reduce(or_, conditions)).order_by(*order)
             rows = self.db.rows(query)
             tables[table.__name__] = [self._decrypt_row(traces, row) for row in rows]
-        tables[COMMITS] = self.db.rows(COMMIT.select().where(_by_author(user_id)))
+        own = self.db.rows(COMMIT.select().where(_by_author(user_id)))
+        tables[COMMITS] = [row._asdict() for row in own]
         proposals = Proposals(self.db, self._clock).of_user(user_id)
         examples = {
             proposal.example_ids or f"proposal-{proposal.proposal_id}": example_yaml(
@@ -192,16 +194,16 @@ class PersonalRecords(Repository):
         present = {name: rows for name, rows in tables.items() if rows}
         return {"user_id": user_id, "tables": present, "examples": examples}
 
-    def _decrypt_row(self, traces: PersonalData, row: Row) -> Row:
-        encrypted = {name: row[name] for name in traces.table.sealed if row[name]}
-        decrypted = {
-            name: decrypt(self.db.cipher, text) for name, text in encrypted.items()
-        }
-        documents = {name: load_json(row[name] or None) for name in traces.documents}
-        values = {
-            name: value for name, value in row.items() if name not in traces.secrets
-        }
-        return {**values, **decrypted, **documents}
+    def _decrypt_row(self, traces: PersonalData, row: Row) -> Columns:
+        columns = row._asdict()
+        for name in traces.table.sealed:
+            if columns[name]:
+                columns[name] = decrypt(self.db.cipher, columns[name])
+        for name in traces.documents:
+            columns[name] = load_json(columns[name] or None)
+        for name in traces.secrets:
+            columns.pop(name, None)
+        return columns
 
     @transaction
     def forget(self, user_id: int, kept_update: int | None = None) -> Mapping[str, int]:
@@ -275,9 +277,9 @@ class PersonalRecords(Repository):
         return self.db.rows(traces.table.select().where(reduce(or_, conditions)))
 
     def _scrub(self, traces: PersonalData, row: Row, user_id: int) -> None:
-        changed: Row = {}
+        changed = Columns()
         for name in (*traces.names, *traces.documents, *traces.nulls):
-            before = row[name]
+            before = getattr(row, name)
             if not before or scrub_text(before, user_id) == before:
                 continue
             if name in traces.names:
@@ -289,7 +291,7 @@ class PersonalRecords(Repository):
                 changed[name] = None
         if changed:
             key = [
-                getattr(traces.table, name) == row[name]
+                getattr(traces.table, name) == getattr(row, name)
                 for name in traces.table.row_key
             ]
             self.db.update(traces.table, reduce(and_, key), **changed)
@@ -299,14 +301,14 @@ class PersonalRecords(Repository):
         rows = self.db.rows(COMMIT.select().where(_by_author(user_id)))
         nobody = telegram_editor(_NOBODY, "erased")
         for row in rows:
-            message = row["message"].replace(row["author_name"], nobody.name)
+            message = row.message.replace(row.author_name, nobody.name)
             values = {
                 "author_name": nobody.name,
                 "author_email": nobody.email,
                 "message": scrub_text(message, user_id),
             }
-            self.db.update(COMMIT, COMMIT.sha == row["sha"], **values)
-        for shas in in_portions([row["sha"] for row in rows], CHUNK):
+            self.db.update(COMMIT, COMMIT.sha == row.sha, **values)
+        for shas in in_portions([row.sha for row in rows], CHUNK):
             taught = TAUGHT_EXAMPLE.commit_sha.in_(shas)
             self.db.update(TAUGHT_EXAMPLE, taught, author=nobody.name)
 

@@ -91,7 +91,7 @@ def _find(db: Database, table: Table, condition: Any, batch_size: int) -> Any:
     It contains the given one: a row may be used again before it is deleted.
     """
     keys = [getattr(table, name) for name in table.row_key]
-    found = db.tuples(table.select(*keys).where(condition).limit(batch_size))
+    found = db.rows(table.select(*keys).where(condition).limit(batch_size))
     return Tuple(*keys).in_(ValuesList(found)) & condition if found else None
 
 
@@ -171,7 +171,7 @@ class RemovableFiles(Repository):
     def folders(self) -> frozenset[str]:
         """Return the folder names of all builds, including those being written."""
         return frozenset(
-            row["folder"] for row in self.db.rows(t.BUILD.select(t.BUILD.folder))
+            row.folder for row in self.db.rows(t.BUILD.select(t.BUILD.folder))
         )
 
     def files(self, before: datetime) -> list[Removable]:
@@ -184,11 +184,11 @@ class RemovableFiles(Repository):
         settled = self._settled_removals()
         for row in self.db.rows(newest.group_by(t.JOB.provider, t.JOB.build_id)):
             # A later job of the build has another key.
-            key = f"remove-files:{row['provider']}:{row['newest']}"
-            if row["build_id"] in builds and key not in settled:
-                names = [file_name(builds[row["build_id"]], split) for split in SPLITS]
-                names += self._list_weights(row["provider"], row["build_id"])
-                removable.append(Removable(row["provider"], key, tuple(names)))
+            key = f"remove-files:{row.provider}:{row.newest}"
+            if row.build_id in builds and key not in settled:
+                names = [file_name(builds[row.build_id], split) for split in SPLITS]
+                names += self._list_weights(row.provider, row.build_id)
+                removable.append(Removable(row.provider, key, tuple(names)))
         return removable
 
     def _list_weights(self, provider: str, build_id: int) -> list[str]:
@@ -208,11 +208,11 @@ class RemovableFiles(Repository):
             _is_old_model(before)
         )
         for row in self.db.rows(models):
-            if (key := f"remove-model:{row['id']}") in settled:
+            if (key := f"remove-model:{row.id}") in settled:
                 continue
-            saved = load_json(row["checkpoints"])
-            names = (*(each["model_id"] for each in saved), row["model_id"])
-            removable.append(Removable(row["provider"], key, names, row["id"]))
+            saved = load_json(row.checkpoints)
+            names = (*(each["model_id"] for each in saved), row.model_id)
+            removable.append(Removable(row.provider, key, names, row.id))
         return removable
 
     def _settled_removals(self) -> set[str]:
@@ -220,8 +220,7 @@ class RemovableFiles(Repository):
         # `startswith` would use no index; "." follows "-".
         removals = t.INTENT.key.between("remove-", "remove.")
         return {
-            row["key"]
-            for row in self.db.rows(t.INTENT.select().where(ended & removals))
+            row.key for row in self.db.rows(t.INTENT.select().where(ended & removals))
         }
 
     @transaction
@@ -254,7 +253,7 @@ class RemovableFiles(Repository):
         query = (
             t.VERDICT.select(t.VERDICT.commit_sha).where(off_line & needed).distinct()
         )
-        return [row["commit_sha"] for row in self.db.rows(query)]
+        return [row.commit_sha for row in self.db.rows(query)]
 
     def delete_unused_texts(self) -> int:
         """Delete the next example texts that no build contains; return their number.
@@ -280,7 +279,7 @@ class RemovableFiles(Repository):
             .order_by(key)
             .limit(SWEEP)
         )
-        found = [value for (value,) in self.db.tuples(query)]
+        found = [value for (value,) in self.db.rows(query)]
         settings.put(name, found[-1] if len(found) == SWEEP else "")
         return found
 

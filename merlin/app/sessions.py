@@ -77,10 +77,10 @@ def list_recent(
     if not rows:
         return []
     count = fn.COUNT(TURN.id).alias("turns")
-    shown = TURN.session_id.in_([row["id"] for row in rows]) & _IS_VISIBLE
+    shown = TURN.session_id.in_([row.id for row in rows]) & _IS_VISIBLE
     counts = TURN.select(TURN.session_id, count).where(shown).group_by(TURN.session_id)
-    turns = dict(ctx.db.tuples(counts))
-    return [_VIEWS.read(row, ctx.db, turns=turns.get(row["id"], 0)) for row in rows]
+    turns = dict[int, int](ctx.db.rows(counts))
+    return [_VIEWS.read(row, ctx.db, turns=turns.get(row.id, 0)) for row in rows]
 
 
 def list_own_turns(ctx: Context, session_id: int) -> list[TurnView]:
@@ -112,8 +112,8 @@ def _turn(ctx: Context, row: Row) -> TurnView:
     return _TURNS.read(
         row,
         ctx.db,
-        rating=Rating(row["rating"]) if row["rating"] else None,
-        is_private=row["chat_id"] == row["user_id"],
+        rating=Rating(row.rating) if row.rating else None,
+        is_private=row.chat_id == row.user_id,
     )
 
 

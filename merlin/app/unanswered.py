@@ -91,11 +91,7 @@ def count(
     for dataset in datasets:
         version = (
             *(catalogue, minute),
-            *(
-                (edit["part"], edit["state"])
-                for edit in edits
-                if edit["dataset"] == dataset
-            ),
+            *((edit.part, edit.state) for edit in edits if edit.dataset == dataset),
         )
         known = ctx.unanswered.get(dataset)
         if known is None or known[0] != version:

@@ -164,7 +164,7 @@ def _find_rows(ctx: Context, where: Any) -> list[Row]:
     """Return the rows of verdicts, newest first."""
     # Sorted here: to spare itself the sorting of twenty, SQLite would read all by their order.
     rows = ctx.db.rows(_select_verdicts().where(where))
-    return sorted(rows, key=lambda row: row["position"] or 0, reverse=True)
+    return sorted(rows, key=lambda row: row.position or 0, reverse=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def _list_authors(ctx: Context, dataset: str) -> list[str]:
         COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)
     )
     authors = query.where(ON_BRANCH & (VERDICT.dataset == dataset)).distinct()
-    return sorted(row["author_name"] for row in ctx.db.rows(authors))
+    return sorted(row.author_name for row in ctx.db.rows(authors))
 
 
 def find(ctx: Context, dataset: str, commit: str) -> VerdictView | None:
@@ -303,45 +303,40 @@ def _views(
     ctx: Context, rows: Sequence[Row], known: Mapping[int, Sequence[Row]] | None = None
 ) -> list[VerdictView]:
     """Return the views of verdicts; `known` are their findings, by verdict id, if not all."""
-    findings = (
-        _read_findings(ctx, [row["id"] for row in rows]) if known is None else known
-    )
-    older = [row for row in rows if not row["is_newest"]]
+    findings = _read_findings(ctx, [row.id for row in rows]) if known is None else known
+    older = [row for row in rows if not row.is_newest]
     brought = {
-        row["id"]: {
-            each["path"]
-            for each in findings.get(row["id"], ())
-            if each["severity"] == Severity.ERROR.value and not each["brought_by"]
+        row.id: {
+            each.path
+            for each in findings.get(row.id, ())
+            if each.severity == Severity.ERROR.value and not each.brought_by
         }
         for row in older
     }
     after = find_what_came_after(ctx.db, older, brought)
     nothing = CameAfter()
     return [
-        _view(row, findings.get(row["id"], ()), after.get(row["id"], nothing))
-        for row in rows
+        _view(row, findings.get(row.id, ()), after.get(row.id, nothing)) for row in rows
     ]
 
 
 def _view(row: Row, findings: Sequence[Row], after: CameAfter) -> VerdictView:
-    spec = load_spec(row["spec"])
-    status = VerdictStatus(row["status"])
-    is_trained = row["model_row"] is not None
-    was_live = row["served_until"] is not None
+    spec = load_spec(row.spec)
+    status = VerdictStatus(row.status)
+    is_trained = row.model_row is not None
+    was_live = row.served_until is not None
     return read_row(
         VerdictView,
         row,
-        commit=row["commit_sha"],
+        commit=row.commit_sha,
         spec=spec,
-        is_newest=bool(row["is_newest"]),
-        build=build_version(row["dataset"], row["build_number"]),
+        is_newest=bool(row.is_newest),
+        build=build_version(row.dataset, row.build_number),
         findings=[FINDINGS.read(each) for each in findings],
-        earlier={
-            each["path"]: each["brought_by"] for each in findings if each["brought_by"]
-        },
+        earlier={each.path: each.brought_by for each in findings if each.brought_by},
         is_trained=is_trained,
         state=compute_state(
-            status, row["reason"], is_trained=is_trained, was_live=was_live, after=after
+            status, row.reason, is_trained=is_trained, was_live=was_live, after=after
         ),
         after=after,
         title=spec.title if spec else {},
@@ -358,7 +353,7 @@ def _read_findings(ctx: Context, ids: Collection[int]) -> dict[int, list[Row]]:
     query = few.select_from(*(few.c[column.name] for column in FINDING.every()))
     findings = defaultdict[int, list[Row]](list)
     for row in ctx.db.rows(query.where(few.c.place <= _FINDINGS).order_by(few.c.id)):
-        findings[row["verdict_id"]].append(row)
+        findings[row.verdict_id].append(row)
     return findings
 
 
@@ -405,7 +400,7 @@ def find_notified_editors(
     is_reported = (CHANGE.is_reported == 0) | (CHANGE.reported_status == status.value)
     query = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=_SAME_COMMIT)
     query = query.where(condition & is_reported).distinct()
-    return {row["by_whom"] for row in db.rows(query)}
+    return {row.by_whom for row in db.rows(query)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,28 +491,26 @@ _NEW_VERDICTS = Prepared(
 def notify_editors(db: Database, clock: Clock = utc_now) -> None:
     """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
     for row in db.rows(_NEW_VERDICTS()):
-        status = VerdictStatus(row["status"])
-        change_id = row["change_id"]
+        status = VerdictStatus(row.status)
+        change_id = row.change_id
         subject = FileIndex(db).name_subject(Changes(db, clock).get(change_id))
         values: dict[str, object] = {
             "subject": subject,
-            "dataset": row["dataset"],
-            "version": build_version(row["dataset"], row["number"]) or "-",
+            "dataset": row.dataset,
+            "version": build_version(row.dataset, row.number) or "-",
         }
-        reason = {"key": row["reason"], "arguments": load_json(row["arguments"])}
+        reason = {"key": row.reason, "arguments": load_json(row.arguments)}
         score = None
         if status is VerdictStatus.SERVING:
             model = model_of(
-                db.rows(select_models().where(MODEL.job_id == row["job_id"]))[0]
+                db.rows(select_models().where(MODEL.job_id == row.job_id))[0]
             )
             proof = proof_of(db, model.model_row)
             score = proof if proof and proof.questions else None
             values["losses"] = describe_losses(db, model)
-        key, news = news_message(
-            status, values, reason if row["reason"] else None, score
-        )
+        key, news = news_message(status, values, reason if row.reason else None, score)
         Notices(db, clock).notify(
-            row["by_whom"], key, news, once=f"news:{change_id}:{status}"
+            row.by_whom, key, news, once=f"news:{change_id}:{status}"
         )
         is_last = int(status not in NOT_FINAL)
         values = {"reported_status": status.value, "is_reported": is_last}

@@ -244,8 +244,7 @@ class Ledger(Repository):
         is_then = (LEDGER.at >= iso(since)) & (LEDGER.at < iso(until))
         query = LEDGER.select(LEDGER.purchase_id).where(is_then).distinct()
         return [
-            row["purchase_id"]
-            for row in self.db.rows(query.order_by(LEDGER.purchase_id))
+            row.purchase_id for row in self.db.rows(query.order_by(LEDGER.purchase_id))
         ]
 
     def remaining_amount(self, grant_id: int) -> Amount:

@@ -27,7 +27,7 @@ from merlin.core.clock import SKEW, from_iso, iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
 from merlin.core.money import Amount
-from merlin.db.database import Repository, Row, lock_user, transaction
+from merlin.db.database import Columns, Repository, Row, lock_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway
@@ -399,7 +399,7 @@ class Purchases(Repository):
         before = [each.value for each in PurchaseState if each.rank < state.rank]
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
         # A canceled order that is paid after all has no reason of a cancellation any more.
-        values: Row = {"next_poll_at": None, "reason": ""} if state.is_paid else {}
+        values: Columns = {"next_poll_at": None, "reason": ""} if state.is_paid else {}
         return self.db.update(PURCHASE, condition, state=state.value, **values)
 
     def is_due(self, now: datetime, only: Gateway | None = None) -> bool:
@@ -418,20 +418,20 @@ class Purchases(Repository):
             .order_by(PURCHASE.next_poll_at, PURCHASE.id)
         )
         rows = self.db.rows(query.limit(limit))
-        return [self.get(row["id"]) for row in rows if self._claim_poll(row, now)]
+        return [self.get(row.id) for row in rows if self._claim_poll(row, now)]
 
     def _claim_poll(self, row: Row, now: datetime) -> bool:
         """Claim one poll by postponing the next; False if another process has it."""
-        polls = row["polls"] + 1
-        ends = from_iso(row["expires_at"])
+        polls = row.polls + 1
+        ends = from_iso(row.expires_at)
         later = now + next_poll_delay(polls)
         # Also at the time the order expires.
         values = {
             "polls": polls,
             "next_poll_at": iso(min(later, ends) if now < ends else later),
         }
-        condition = (PURCHASE.id == row["id"]) & (
-            PURCHASE.next_poll_at == row["next_poll_at"]
+        condition = (PURCHASE.id == row.id) & (
+            PURCHASE.next_poll_at == row.next_poll_at
         )
         return self.db.update(PURCHASE, condition, **values)
 

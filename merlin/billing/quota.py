@@ -269,16 +269,14 @@ class QuestionPacks(Repository):
         rows = self.db.rows(
             self._open(user_id).where(QUESTION_PACK.format == kind.value)
         )
-        first = min(
-            rows, key=lambda row: (row["expires_at"] or "~", row["id"]), default=None
-        )
-        return None if first is None else int(first["id"])
+        first = min(rows, key=lambda row: (row.expires_at or "~", row.id), default=None)
+        return None if first is None else int(first.id)
 
     def count_unused(self, user_id: int) -> Mapping[Format, int]:
         """Return the remaining questions of each format in valid packs."""
         sums = Counter[Format]()
         for row in self.db.rows(self._open(user_id)):
-            sums[Format(row["format"])] += row["amount"] - int(row["used"])
+            sums[Format(row.format)] += row.amount - int(row.used)
         return sums
 
     def _open(self, user_id: int) -> Select:

@@ -158,16 +158,14 @@ class Refunds(Repository):
         return [_REFUNDS.read(row) for row in rows if self._claim(row, now)]
 
     def _claim(self, row: Row, now: datetime) -> bool:
-        polls = row["polls"] + 1
+        polls = row.polls + 1
         next_poll_at = now + next_poll_delay(polls, _POLL_DELAYS)
         values = {
             "state": RefundState.SENDING.value,
             "polls": polls,
             "next_poll_at": iso(next_poll_at),
         }
-        condition = (REFUND.id == row["id"]) & (
-            REFUND.next_poll_at == row["next_poll_at"]
-        )
+        condition = (REFUND.id == row.id) & (REFUND.next_poll_at == row.next_poll_at)
         return self.db.update(REFUND, condition, **values)
 
     @transaction
@@ -181,12 +179,12 @@ class Refunds(Repository):
         )
         # The reason is stored only here, where it can be erased.
         record_refund = Ledger(self.db, self._clock).record_refund
-        entry = record_refund(Gateway(row["gateway"]), gateway_refund, row["by_whom"])
+        entry = record_refund(Gateway(row.gateway), gateway_refund, row.by_whom)
         values = {
             "state": RefundState.DONE.value,
             "outside_id": storable_text(gateway_refund.outside_id),
         }
-        self.db.update(REFUND, REFUND.id == row["id"], **values, next_poll_at=None)
+        self.db.update(REFUND, REFUND.id == row.id, **values, next_poll_at=None)
         return entry
 
     @transaction

@@ -37,7 +37,7 @@ class Tombstones(Repository):
 
     def find_blocked(self, user_ids: Collection[int]) -> set[int]:
         """Return those people who were blocked when they left."""
-        blocked = {row["pseudonym"] for row in self.db.rows(_BLOCKED())}
+        blocked = {row.pseudonym for row in self.db.rows(_BLOCKED())}
         # Usually no one is blocked, and no pseudonyms are computed.
         return {
             user_id

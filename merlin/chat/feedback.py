@@ -92,14 +92,14 @@ class Ratings(BotRepository):
 
     def thumbs(self, model_id: str) -> Counter[Rating]:
         """Return the number of ratings of a model's answers."""
-        count = fn.COUNT(RATING.user_id).alias("count")
-        query = RATING.select(RATING.value, count).join(
+        number = fn.COUNT(RATING.user_id)
+        query = RATING.select(RATING.value, number).join(
             TURN, on=(TURN.id == RATING.turn_id)
         )
         rows = self.db.rows(
             query.where(TURN.model_id == model_id).group_by(RATING.value)
         )
-        return Counter({Rating(row["value"]): int(row["count"]) for row in rows})
+        return Counter({Rating(value): int(number) for value, number in rows})
 
 
 def _is_by(turn_id: int, user_id: int) -> Any:
@@ -140,10 +140,10 @@ class QuestionStatistics(Repository):
         query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
         query = _select_counted(query, since).where(TURN.answer != "")
         query = query.group_by(SESSION.dataset, SQL("answered_by"))
-        rows = self.db.tuples(query)
+        rows = self.db.rows(query)
         is_used = MODEL.model_id.in_([model_id for _, model_id, *_ in rows if model_id])
         tuned = set(
-            self.db.tuples(MODEL.select(MODEL.model_id, MODEL.dataset).where(is_used))
+            self.db.rows(MODEL.select(MODEL.model_id, MODEL.dataset).where(is_used))
         )
         questions = Counter[str | None]()
         disliked = Counter[str | None]()
@@ -188,7 +188,7 @@ class QuestionStatistics(Repository):
             (TURN.asked_at >= bounds[0]) & (is_failed | (TURN.answer != ""))
         )
         counts = [Counter[QuestionOutcome]() for _ in starts]
-        for number, name, questions in self.db.tuples(
+        for number, name, questions in self.db.rows(
             query.group_by(SQL("period"), SQL("outcome"))
         ):
             counts[number][QuestionOutcome(name)] = int(questions)
@@ -237,19 +237,19 @@ class QuestionStatistics(Repository):
         matching = query.where(is_listed & can_be_example)
         questions = []
         for row in self.db.rows(matching.order_by(TURN.id.desc()).limit(limit)):
-            text = decrypt(self.db.cipher, row["question"])
+            text = decrypt(self.db.cipher, row.question)
             has_reason = {
-                Reason.REFUSED: row["known"] == 0,
-                Reason.DISLIKED: row["is_disliked"],
+                Reason.REFUSED: row.known == 0,
+                Reason.DISLIKED: row.is_disliked,
             }
             reasons = frozenset(
                 reason for reason, applies in has_reason.items() if applies
             )
-            at = from_iso(row["asked_at"])
-            is_shown = bool(row["is_shown"])
+            at = from_iso(row.asked_at)
+            is_shown = bool(row.is_shown)
             if text:
                 questions.append(
-                    UnansweredQuestion(row["id"], text, at, reasons, is_shown)
+                    UnansweredQuestion(row.id, text, at, reasons, is_shown)
                 )
         return questions
 
@@ -263,7 +263,7 @@ class QuestionStatistics(Repository):
         newest = query.where(_has_consent() & can_be_asked).order_by(TURN.id.desc())
         found: dict[str, AskedQuestion] = {}
         for asked in self.find_asked(
-            [row["id"] for row in self.db.rows(newest.limit(5 * limit))]
+            [row.id for row in self.db.rows(newest.limit(5 * limit))]
         ):
             words = normalise(asked.question)
             if not needs_turn_before(words):
@@ -286,10 +286,10 @@ class QuestionStatistics(Repository):
             TURN.id.in_(list(turn_ids)) & _has_consent()
         )
         return [
-            AskedQuestion(row["id"], question, answer)
+            AskedQuestion(row.id, question, answer)
             for row in self.db.rows(query.order_by(TURN.id.desc()))
-            if (question := decrypt(self.db.cipher, row["question"]))
-            and (answer := decrypt(self.db.cipher, row["answer"]))
+            if (question := decrypt(self.db.cipher, row.question))
+            and (answer := decrypt(self.db.cipher, row.answer))
         ]
 
     def count_enough(self, dataset: str, now: datetime) -> int:
@@ -307,7 +307,7 @@ class QuestionStatistics(Repository):
             )
             since = max(since, from_iso(self.db.value(newest)))
         query = self._rated(dataset, since.date(), RATING.value, fn.COUNT(TURN.id))
-        counts = Counter(dict(self.db.tuples(query.group_by(RATING.value))))
+        counts = Counter[str](dict(self.db.rows(query.group_by(RATING.value))))
         has_both = min(counts[each.value] for each in Rating) >= _ENOUGH_OF_EACH
         return counts.total() if has_both and counts.total() >= _ENOUGH else 0
 
@@ -319,30 +319,30 @@ class QuestionStatistics(Repository):
         """
         columns = (TURN.id, TURN.user_id, TURN.question, TURN.answer, RATING.value)
         revoked = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
-        ids = {row["example_id"] for row in self.db.rows(revoked)}
+        ids = {row.example_id for row in self.db.rows(revoked)}
         examples = []
         for row in self.db.rows(
             self._rated(dataset, since, *columns).order_by(TURN.id)
         ):
             question, answer = (
                 mask_personal_data(
-                    decrypt(self.db.cipher, row[name]) or "", language
+                    decrypt(self.db.cipher, getattr(row, name)) or "", language
                 ).words.strip()
                 for name in ("question", "answer")
             )
-            example_id = f"{rated_prefixes(self.db, row['user_id'])[0]}{row['id']}"
+            example_id = f"{rated_prefixes(self.db, row.user_id)[0]}{row.id}"
             is_whole = (
                 question and answer and not needs_turn_before(normalise(question))
             )
             if is_whole and example_id not in ids:
                 asked = Message("user", question)
                 said = Message("assistant", answer)
-                is_good = row["value"] == Rating.UP
+                is_good = row.value == Rating.UP
                 rated = Example(
                     example_id,
                     example_path(example_id),
                     hashlib.sha256(
-                        f"{row['value']} {question} {answer}".encode()
+                        f"{row.value} {question} {answer}".encode()
                     ).hexdigest(),
                     (asked, said) if is_good else (asked,),
                     rejected=None if is_good else said,
@@ -369,7 +369,7 @@ class QuestionStatistics(Repository):
         )
         if turn is None:
             return None
-        in_session = (TURN.session_id == turn["session_id"]) & (TURN.id < turn_id)
+        in_session = (TURN.session_id == turn.session_id) & (TURN.id < turn_id)
         query = TURN.select(
             TURN.question,
             TURN.answer,
@@ -382,12 +382,13 @@ class QuestionStatistics(Repository):
             in_session & (TURN.answer != "")
         )
         row = self.db.row(newest.order_by(TURN.id.desc()).limit(1))
-        if row is None or row["user_id"] != turn["user_id"] or not row["is_shown"]:
+        if row is None or row.user_id != turn.user_id or not row.is_shown:
             return None
-        if row["known"] == 0 or row["format"] not in EXAMPLE_FORMATS:
+        if row.known == 0 or row.format not in EXAMPLE_FORMATS:
             return None
         question, answer = (
-            decrypt(self.db.cipher, row[name]) for name in ("question", "answer")
+            decrypt(self.db.cipher, getattr(row, name))
+            for name in ("question", "answer")
         )
         return (question, answer) if question and answer else None
 

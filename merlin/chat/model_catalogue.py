@@ -189,13 +189,13 @@ def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candida
     if serving is not None:
         now = _make_tuned_candidate(CandidateKind.SERVING, serving)
         yield now
-        for earlier in catalogue.earlier_rows(serving["dataset"]):
+        for earlier in catalogue.earlier_rows(serving.dataset):
             yield _make_tuned_candidate(CandidateKind.EARLIER, earlier)
         system = now.before
         if now.base and not is_unavailable(catalogue, (now.provider, now.base)):
             before = (
                 *system,
-                *catalogue.first_conversations(serving["build_id"], FEW_SHOT_EXAMPLES),
+                *catalogue.first_conversations(serving.build_id, FEW_SHOT_EXAMPLES),
             )
             yield Candidate(
                 CandidateKind.BASE, now.provider, now.base, before, now.base
@@ -207,14 +207,14 @@ def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candida
 
 def _make_tuned_candidate(kind: CandidateKind, row: Row) -> Candidate:
     """Return a tuned model with the exact system text of its training."""
-    base = json.loads(row["recipe"]).get("base_model")
+    base = json.loads(row.recipe).get("base_model")
     return Candidate(
         kind,
-        row["provider"],
-        row["model_id"],
-        before=(Message("system", row["system"]),) if row["system"] else (),
+        row.provider,
+        row.model_id,
+        before=(Message("system", row.system),) if row.system else (),
         base=base if isinstance(base, str) else "",
-        version=f"{row['dataset']}-{row['build_number']}",
+        version=f"{row.dataset}-{row.build_number}",
     )
 
 
@@ -270,7 +270,7 @@ class ModelCatalogue(Repository):
         rows = self.db.rows(
             others.select_extend(*_TAUGHT).where(MODEL.model_id.in_(list(order)))
         )
-        return sorted(rows, key=lambda row: order[row["model_id"]])
+        return sorted(rows, key=lambda row: order[row.model_id])
 
     def model(self, model_id: str) -> Model | None:
         """Return a tuned model by its id at the provider."""
@@ -297,7 +297,7 @@ class ModelCatalogue(Repository):
         messages = [
             message
             for row in self.db.rows(taught)
-            for message in read_messages(row["messages"])
+            for message in read_messages(row.messages)
         ]
         return tuple(message for message in messages if message.role != "system")
 
@@ -332,7 +332,7 @@ class Windows(Repository):
         windows = (
             WINDOW.select().where(WINDOW.provider == provider).order_by(WINDOW.model_id)
         )
-        return {row["model_id"]: row["tokens"] or None for row in self.db.rows(windows)}
+        return {row.model_id: row.tokens or None for row in self.db.rows(windows)}
 
     @transaction
     def store_list(self, provider: str, windows: Mapping[str, int | None]) -> None:
@@ -392,7 +392,7 @@ def _list_tuned(catalogue: ModelCatalogue, dataset: str | None) -> Iterator[Cand
     if serving is None:
         return
     yield (now := _make_tuned_candidate(CandidateKind.SERVING, serving))
-    for row in catalogue.earlier_rows(serving["dataset"]):
+    for row in catalogue.earlier_rows(serving.dataset):
         yield _make_tuned_candidate(CandidateKind.EARLIER, row)
     if is_chat_model(now.base) and not is_unavailable(
         catalogue, (now.provider, now.base)

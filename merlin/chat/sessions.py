@@ -22,6 +22,7 @@ from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.db.database import (
     BotRepository,
+    Columns,
     Database,
     Parameter,
     Prepared,
@@ -163,10 +164,11 @@ class Sessions(BotRepository):
         """Store a session's changeable columns; texts that cannot be decrypted are kept."""
         condition = self._match(SESSION, id=session.session_id)
         choices = _SESSIONS.write(session, self.db, but=_UNCHANGED_COLUMNS)
-        row = self.db.row(SESSION.select().where(condition)) or {}
-        for name in row.keys() & SESSION.sealed:
-            if not choices[name] and decrypt(self.db.cipher, row[name]) is None:
-                choices[name] = row[name]
+        row = self.db.row(SESSION.select().where(condition))
+        for name in SESSION.sealed if row else ():
+            stored = getattr(row, name)
+            if not choices[name] and decrypt(self.db.cipher, stored) is None:
+                choices[name] = stored
         self.db.update(SESSION, condition, **choices)
 
     @transaction
@@ -235,7 +237,7 @@ class Sessions(BotRepository):
     def _close(self, place: ChatPlace) -> None:
         self.db.update(SESSION, self._at(place), is_open=0)
 
-    def _place_values(self, place: ChatPlace) -> Row:
+    def _place_values(self, place: ChatPlace) -> Columns:
         return {
             "bot": self._bot_id,
             "chat_id": place.chat_id,
@@ -249,7 +251,7 @@ class Sessions(BotRepository):
         return self._at(place) & (SESSION.last_used_at != "")
 
     def _session(self, row: Row) -> Session:
-        last_used_at = from_iso(row["last_used_at"]) if row["last_used_at"] else None
+        last_used_at = from_iso(row.last_used_at) if row.last_used_at else None
         return _SESSIONS.read(row, self.db, last_used_at=last_used_at)
 
 

@@ -274,14 +274,14 @@ class Turns(BotRepository):
         )
         rows = self.db.rows(newest)
         is_shared = (
-            len({row["user_id"] for row in rows} | ({asker} if asker else set())) > 1
+            len({row.user_id for row in rows} | ({asker} if asker else set())) > 1
         )
         messages = []
         for row in reversed(rows):
-            question = self._decrypt(row["question"])
-            answer = self._decrypt(row["answer"])
+            question = self._decrypt(row.question)
+            answer = self._decrypt(row.answer)
             if question is not None and answer is not None:
-                name = self._decrypt(row["asker"]) if is_shared and row["asker"] else ""
+                name = self._decrypt(row.asker) if is_shared and row.asker else ""
                 question = with_author(question, name or "")
                 messages += [Message("user", question), Message("assistant", answer)]
         return messages
@@ -291,7 +291,7 @@ class Turns(BotRepository):
         query = (
             TURN.select(TURN.user_id).where(TURN.session_id == session_id).distinct()
         )
-        return {row["user_id"] for row in self.db.rows(query)}
+        return {row.user_id for row in self.db.rows(query)}
 
     def session_costs(self, session_id: int) -> list[Cost] | None:
         """Return a session's cost, one sum for each currency; None before the first question."""
@@ -321,12 +321,8 @@ class Turns(BotRepository):
         sums = TURN.select(TURN.currency, spent).where(condition)
         rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))
         # Without a currency: those whose price is not known.
-        known = [row for row in rows if row["currency"]]
-        return (
-            [Cost(int(row["micro"]), row["currency"]) for row in known]
-            if rows
-            else None
-        )
+        known = [row for row in rows if row.currency]
+        return [Cost(int(row.micro), row.currency) for row in known] if rows else None
 
     def _answered_turns(self, session_id: int) -> Any:
         counts = (TURN.answer != "") & (TURN.is_replaced == 0)
@@ -339,15 +335,15 @@ class Turns(BotRepository):
         if row is None:
             return None
         return Turn(
-            turn_id=row["id"],
+            turn_id=row.id,
             question=_QUESTIONS.read(row, self.db),
-            placeholder_id=row["placeholder_id"],
-            written=None if row["state"] == TurnState.ASKED else self._read_answer(row),
+            placeholder_id=row.placeholder_id,
+            written=None if row.state == TurnState.ASKED else self._read_answer(row),
         )
 
     def _read_answer(self, row: Row) -> StoredAnswer | None:
-        answer = self._decrypt(row["answer"])
-        note = self._decrypt(row["note"])
+        answer = self._decrypt(row.answer)
+        note = self._decrypt(row.note)
         if answer is None or note is None:
             return None
         return _ANSWERS.read(row, self.db, answer=answer, note=note)

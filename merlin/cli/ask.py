@@ -65,7 +65,8 @@ def _ask_model(
         )
         if (refusal := refuse_serving(model)) is not None:
             raise refusal
-        system = (catalogue.tuned_row(model.model_id) or {}).get("system")
+        tuned = catalogue.tuned_row(model.model_id)
+        system = tuned.system if tuned is not None else ""
     messages = [
         *([Message("system", system)] if system else []),
         Message("user", question),

@@ -227,7 +227,7 @@ class Catalogue(Repository):
     @transaction
     def index(self, datasets: Mapping[str, CheckedDataset]) -> None:
         """Rebuild the catalogue from all datasets of the branch's newest commit."""
-        stored = {row["slug"] for row in self.db.rows(COURSE.select(COURSE.slug))}
+        stored = {row.slug for row in self.db.rows(COURSE.select(COURSE.slug))}
         for dataset in sorted(stored | datasets.keys()):
             follow_course(self.db, dataset, datasets.get(dataset))
         self.db.update(WAKE, WAKE.id == CATALOGUE_WHOLE, counter=1)

@@ -42,12 +42,12 @@ class StatusSender:
         for owed in verdicts.list_unsent_statuses():
             status = self._status(owed)
             message = f"{status.state} {status.description}"
-            if message != owed["sent_status"]:
+            if message != owed.sent_status:
                 try:
-                    self._forge.set_status(owed["commit_sha"], status)
+                    self._forge.set_status(owed.commit_sha, status)
                 except Refused as refusal:
                     log.warning(
-                        "status refused", commit=owed["commit_sha"], reason=str(refusal)
+                        "status refused", commit=owed.commit_sha, reason=str(refusal)
                     )
                     message = ""
                 except (ForgeUnavailable, ForgeDenied) as failure:
@@ -77,18 +77,18 @@ class StatusSender:
 
     def _status(self, owed: Row) -> CommitStatus:
         config = self._services.config
-        dataset = owed["dataset"]
-        reason = owed["reason"]
-        version = build_version(dataset, owed["number"]) or dataset
+        dataset = owed.dataset
+        reason = owed.reason
+        version = build_version(dataset, owed.number) or dataset
         # Not what came after: a forge shows each commit as it was found.
-        state = compute_state(VerdictStatus(owed["status"]), reason)
+        state = compute_state(VerdictStatus(owed.status), reason)
         description = text(config.language, f"status-{state}", build=version)
         if reason:
             reason_text = render_stored_text(
-                config.language, reason, json.loads(owed["arguments"])
+                config.language, reason, json.loads(owed.arguments)
             )
             description = f"{description}: {reason_text}"
-        page = f"/admin/board?commit={owed['commit_sha']}"
+        page = f"/admin/board?commit={owed.commit_sha}"
         public = config.api.public_url
         return CommitStatus(
             context=f"merlin/{dataset}",

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter
 
 from peewee import JOIN, fn
 
@@ -56,9 +56,7 @@ def find_what_came_after(
     if not verdicts:
         return {}
     mended = _find_mended(db, {each: paths for each, paths in wrong.items() if paths})
-    refused = [
-        row["id"] for row in verdicts if row["status"] == VerdictStatus.REJECTED.value
-    ]
+    refused = [row.id for row in verdicts if row.status == VerdictStatus.REJECTED.value]
     # Such a one had too few examples.
     mended |= _find_accepted(db, [each for each in refused if not wrong.get(each)])
     undone, replaced = _find_edits_after(db, verdicts)
@@ -100,12 +98,12 @@ def _find_mended(db: Database, wrong: Mapping[int, Collection[str]]) -> dict[int
     rows = db.rows(query.where(FINDING.verdict_id.in_([*wrong]) & is_error))
     mended = defaultdict[int, list[Row]](list)
     for row in rows:
-        if row["path"] in wrong[row["verdict_id"]]:
-            mended[row["verdict_id"]].append(row)
+        if row.path in wrong[row.verdict_id]:
+            mended[row.verdict_id].append(row)
     return {
-        verdict_id: max(found, key=itemgetter("position"))["by"]
+        verdict_id: max(found, key=attrgetter("position")).by
         for verdict_id, found in mended.items()
-        if all(row["by"] for row in found)
+        if all(row.by for row in found)
     }
 
 
@@ -122,7 +120,7 @@ def _find_accepted(db: Database, verdict_ids: Collection[int]) -> dict[int, str]
     )
     query = VERDICT.select(VERDICT.id, first.alias("first"))
     rows = db.rows(query.where(VERDICT.id.in_([*verdict_ids])))
-    return {row["id"]: row["first"] for row in rows if row["first"]}
+    return {row.id: row.first for row in rows if row.first}
 
 
 _NEWEST = CHANGE.alias("newest")
@@ -135,25 +133,25 @@ def _find_edits_after(
 ) -> tuple[dict[int, str], dict[int, str]]:
     """Return the newest edits that put back, or replaced, the files of each of these edits."""
     by_commit = defaultdict[tuple[str, str], list[Row]](list)
-    for pair in _list_with_newest(db, {row["commit_sha"] for row in verdicts}):
-        by_commit[pair["commit_sha"], pair["dataset"]].append(pair)
+    for pair in _list_with_newest(db, {row.commit_sha for row in verdicts}):
+        by_commit[pair.commit_sha, pair.dataset].append(pair)
     undone = dict[int, str]()
     replaced = dict[int, str]()
     for verdict in verdicts:
-        pairs = by_commit[verdict["commit_sha"], verdict["dataset"]]
-        if not pairs or any(pair["batch"] == pair["by_batch"] for pair in pairs):
+        pairs = by_commit[verdict.commit_sha, verdict.dataset]
+        if not pairs or any(pair.batch == pair.by_batch for pair in pairs):
             continue
-        by = pairs[0]["by"]
+        by = pairs[0].by
         if all(map(_is_put_back, pairs)):
-            undone[verdict["id"]] = by
-        elif all(pair["last_after"] != pair["after"] for pair in pairs):
-            replaced[verdict["id"]] = by
+            undone[verdict.id] = by
+        elif all(pair.last_after != pair.after for pair in pairs):
+            replaced[verdict.id] = by
     return undone, replaced
 
 
 def _is_put_back(pair: Row) -> bool:
-    is_of_it = pair["last_before"] == pair["after"]
-    return bool(is_of_it and pair["last_after"] == pair["before"])
+    is_of_it = pair.last_before == pair.after
+    return bool(is_of_it and pair.last_after == pair.before)
 
 
 def _list_with_newest(db: Database, commits: Collection[str]) -> list[Row]:
@@ -199,16 +197,14 @@ ORDER BY seen_commit.position DESC
 
 def _find_reverts(db: Database, verdicts: Sequence[Row]) -> dict[int, str]:
     """Return the commits by which `git revert` undid these, unless reverted themselves."""
-    known = {
-        (row["dataset"], row["commit_sha"]): row for row in verdicts if row["position"]
-    }
+    known = {(row.dataset, row.commit_sha): row for row in verdicts if row.position}
     if not known:
         return {}
     undone = dict[tuple[str, str], str]()
     for dataset, commit, message in db.sql(
-        _REVERTS, min(row["position"] for row in known.values())
+        _REVERTS, min(row.position for row in known.values())
     ):
         if (dataset, commit) not in undone:
             for reverted in _REVERTED.findall(message):
                 undone.setdefault((dataset, reverted), commit)
-    return {row["id"]: undone[each] for each, row in known.items() if each in undone}
+    return {row.id: undone[each] for each, row in known.items() if each in undone}

@@ -25,7 +25,7 @@ from merlin.dataset.commit_message import Editor, Subject, file_subject, format_
 from merlin.dataset.finding import shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
-from merlin.db.database import Prepared, Repository, Row, transaction
+from merlin.db.database import Columns, Prepared, Repository, Row, transaction
 from merlin.db.intents import IntentState
 from merlin.db.tables import CHANGE, INTENT
 from merlin.db.values import RowMap, decrypt, dump_json
@@ -233,7 +233,7 @@ UNREADABLE = "change-unreadable"
 # Another edit changed the file meanwhile; the text is kept, so that its editor can use it again.
 CONFLICT = "change-conflict"
 _WITHDRAWABLE = (ChangeState.WAITING, ChangeState.PARKED)
-_FORGOTTEN: Row = {"text": None}
+_FORGOTTEN: Columns = {"text": None}
 
 _CHANGES = RowMap(
     Change,
@@ -263,7 +263,7 @@ class Changes(Repository):
         self.db.add_missing(CHANGE, (self._row(change) for change in changes))
         self.db.announce_change()
 
-    def _row(self, change: Change) -> Row:
+    def _row(self, change: Change) -> Columns:
         return _CHANGES.write(change, but=("text",)) | {
             "text": None if change.text is None else self.db.cipher.seal(change.text),
             "reported_status": "",
@@ -345,7 +345,7 @@ class Changes(Repository):
             place = CHANGE.select(CHANGE.id).where(CHANGE.change_id == before)
             query = query.where(CHANGE.id < place)
         rows = self.db.rows(query.order_by(CHANGE.id.desc()).limit(limit))
-        batches = {row["batch"]: list[Change]() for row in rows}
+        batches = {row.batch: list[Change]() for row in rows}
         for change in self._list(CHANGE.batch.in_([*batches])):
             batches[change.batch].append(change)
         return [*batches.values()]
@@ -374,8 +374,7 @@ class Changes(Repository):
             INTENT.state == IntentState.SENDING.value
         )
         waiting -= {
-            key
-            for (key,) in self.db.tuples(INTENT.select(INTENT.key).where(is_sending))
+            key for (key,) in self.db.rows(INTENT.select(INTENT.key).where(is_sending))
         }
         return {
             each.batch
@@ -393,7 +392,7 @@ class Changes(Repository):
             "reason": "",
             "arguments": dump_json({}),
         }
-        return row is not None and self._move(row["batch"], ChangeState.PARKED, waits)
+        return row is not None and self._move(row.batch, ChangeState.PARKED, waits)
 
     def claim(self) -> Batch | None:
         """Claim the oldest waiting batch; None, and no write, if the queue is empty."""
@@ -488,7 +487,7 @@ class Changes(Repository):
         )
 
     def _change(self, row: Row) -> Change:
-        text = decrypt(self.db.cipher, row["text"]) if row["text"] else None
+        text = decrypt(self.db.cipher, row.text) if row.text else None
         change = _CHANGES.read(row, text=text)
-        is_lost = row["text"] and text is None
+        is_lost = row.text and text is None
         return replace(change, reason=UNREADABLE) if is_lost else change

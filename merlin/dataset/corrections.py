@@ -26,8 +26,8 @@ from merlin.db.tables import REVOKED_EXAMPLE, REVOKED_VERSION, TAUGHT_EXAMPLE
 # The most candidates to compare, of those that contain all words of a question or an answer.
 _MAX_READ = 500
 # The least cosine of a paraphrase with the nearest question of the examples that answered it. With
-# the rule of opposites, 29 of 30 questions that people corrected are paraphrases, and 113 of the 150
-# of the shipped sets; 60 of their 75 near questions without a taught answer are not.
+# the rule of opposites, 29 of 30 questions that people corrected are paraphrases, and 113 of the
+# 150 of the shipped sets; 60 of their 75 near questions without a taught answer are not.
 _MIN_COSINE = 0.62
 
 
@@ -116,8 +116,8 @@ def _keys_of(example: Example) -> set[tuple[str, ...]]:
 def _list_revoked(db: Database, dataset: str) -> set[tuple[str, ...]]:
     whole = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
     return {
-        *db.tuples(whole.where(REVOKED_EXAMPLE.dataset == dataset)),
-        *db.tuples(
+        *db.rows(whole.where(REVOKED_EXAMPLE.dataset == dataset)),
+        *db.rows(
             REVOKED_VERSION.select(
                 REVOKED_VERSION.example_id, REVOKED_VERSION.blob
             ).where(REVOKED_VERSION.dataset == dataset)
@@ -131,7 +131,7 @@ def _list_unmarked(
     """Return the ids of those that are taught only while no other example has their answer."""
     spec = read_newest_settings(db, dataset)
     is_tested = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.split == TEST)
-    tested = db.tuples(
+    tested = db.rows(
         TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id).where(
             is_tested & (TAUGHT_EXAMPLE.end_build == NO_END)
         )

@@ -27,7 +27,7 @@ from merlin.core.vocabulary import (
 from merlin.dataset.builds import NO_END
 from merlin.dataset.example_file import parse_example
 from merlin.dataset.layout import EXAMPLES, example_id_of
-from merlin.db.database import CHUNK, Database, Repository, Row, in_portions
+from merlin.db.database import CHUNK, Columns, Database, Repository, in_portions
 from merlin.db.tables import CATALOGUE_VERSION, DATASET_TEXT, EXAMPLE_ENTRY, Table
 from merlin.db.values import read_messages
 
@@ -206,7 +206,7 @@ class ExampleEntries(Repository):
         for portion in in_portions(paths, _AT_ONCE):
             condition = DATASET_TEXT.blob.in_([blobs[path] for path in portion])
             texts = {
-                row["blob"]: row["text"]
+                row.blob: row.text
                 for row in self.db.rows(DATASET_TEXT.select().where(condition))
             }
             for path in portion:
@@ -214,7 +214,7 @@ class ExampleEntries(Repository):
                 yield dataset, path, blob, texts.get(blob)
 
     def _replace_entries(
-        self, dataset: str, old: Sequence[str], entries: Sequence[Row]
+        self, dataset: str, old: Sequence[str], entries: Sequence[Columns]
     ) -> None:
         if old:
             is_old = (EXAMPLE_ENTRY.dataset == dataset) & EXAMPLE_ENTRY.path.in_(old)
@@ -349,11 +349,11 @@ def read_blobs(
     for portion in in_portions(paths, CHUNK):
         named = (table.dataset == dataset) & table.path.in_(portion)
         rows = db.rows(table.select(table.path, table.blob).where(named))
-        known.update((row["path"], row["blob"]) for row in rows)
+        known.update((row.path, row.blob) for row in rows)
     return known
 
 
-def _entry(file: _File) -> Row:
+def _entry(file: _File) -> Columns:
     """Return the entry of a file; each of its tags stands between line ends."""
     dataset, path, blob, text = file
     example = parse_example(text)

@@ -30,6 +30,7 @@ from merlin.dataset.verdicts import FINDINGS, ON_BRANCH, choose_newest
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text
 from merlin.db.database import (
     CHUNK,
+    Columns,
     Database,
     Prepared,
     Repository,
@@ -180,25 +181,23 @@ class FileIndex(Repository):
             .where(DATASET_TREE.tree != _INCOMPLETE)
             .group_by(DATASET_TREE.dataset)
         )
-        rows = sorted(self.db.rows(query), key=lambda row: str(row["dataset"]))
+        rows = sorted(self.db.rows(query), key=lambda row: str(row.dataset))
         titles = self.read_titles()
         return [
-            DatasetCard(row["dataset"], titles.get(row["dataset"], {}), row["examples"])
+            DatasetCard(row.dataset, titles.get(row.dataset, {}), row.examples)
             for row in rows
         ]
 
     def read_titles(self) -> dict[str, Localised]:
         """Return dataset -> title, empty when dataset.yaml could not be parsed."""
         newest = choose_newest(VERDICT.select(VERDICT.dataset, VERDICT.spec))
-        specs = (
-            (row["dataset"], load_spec(row["spec"])) for row in self.db.rows(newest)
-        )
+        specs = ((row.dataset, load_spec(row.spec)) for row in self.db.rows(newest))
         return {dataset: spec.title if spec else {} for dataset, spec in specs}
 
     def is_known(self, dataset: str) -> bool:
         """Return whether a dataset exists at the newest commit."""
         row = self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset))
-        return row is not None and row["tree"] != _INCOMPLETE
+        return row is not None and row.tree != _INCOMPLETE
 
     def find_title(self, dataset: str) -> Localised | None:
         """Return a dataset's title as `read_title`, None if it does not exist."""
@@ -214,13 +213,13 @@ class FileIndex(Repository):
         )
         if row is None:
             return None
-        spec = load_spec(row["spec"])
+        spec = load_spec(row.spec)
         return spec.title if spec else {}
 
     def read_title(self, dataset: str) -> Localised:
         """Return a dataset's title, empty when dataset.yaml could not be parsed."""
         row = self._verdict(dataset)
-        spec = load_spec(row["spec"]) if row else None
+        spec = load_spec(row.spec) if row else None
         return spec.title if spec else {}
 
     def show_title(self, dataset: str, language: str) -> str:
@@ -259,7 +258,7 @@ class FileIndex(Repository):
     def find_paths(self, dataset: str, paths: Collection[str]) -> set[str]:
         """Return those of the paths at which a dataset has a file now."""
         named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_([*paths])
-        return {row["path"] for row in self.db.rows(DATASET_FILE.select().where(named))}
+        return {row.path for row in self.db.rows(DATASET_FILE.select().where(named))}
 
     def list_files(self, dataset: str) -> list[FileText]:
         """Return all files of a dataset, by path."""
@@ -269,7 +268,7 @@ class FileIndex(Repository):
     def read_blobs(self, dataset: str) -> Mapping[str, str]:
         """Return path -> blob of all files of a dataset."""
         query = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
-        return {row["path"]: row["blob"] for row in self.db.rows(query)}
+        return {row.path: row.blob for row in self.db.rows(query)}
 
     def list_findings(
         self, dataset: str, paths: Sequence[str] | None = None
@@ -295,7 +294,7 @@ class FileIndex(Repository):
         rows = self.db.rows(
             query.where((DATASET_FILE.dataset == dataset) & _is_example())
         )
-        return sorted(example_id_of(row["path"]) for row in rows)
+        return sorted(example_id_of(row.path) for row in rows)
 
     def read_text(self, blob: str) -> str | None:
         """Return the text of a blob, None when it is not cached."""
@@ -304,7 +303,7 @@ class FileIndex(Repository):
     def read_blob_texts(self, blobs: Collection[str]) -> dict[str, str | None]:
         """Return the texts of those of these blobs that are cached."""
         stored = DATASET_TEXT.select(DATASET_TEXT.blob, DATASET_TEXT.text)
-        return dict(self.db.tuples(stored.where(DATASET_TEXT.blob.in_([*blobs]))))
+        return dict(self.db.rows(stored.where(DATASET_TEXT.blob.in_([*blobs]))))
 
     def name_subject(self, change: Change) -> str:
         """Return the subject of a change, which names an example by its question if it is known."""
@@ -339,7 +338,7 @@ class FileIndex(Repository):
 
     def read_trees(self) -> Mapping[str, str]:
         """Return dataset -> id of the cached tree."""
-        return {row["dataset"]: row["tree"] for row in self.db.rows(_TREES())}
+        return {row.dataset: row.tree for row in self.db.rows(_TREES())}
 
     def list_uncached(self, blobs: Sequence[str]) -> list[str]:
         """Return the blobs whose text is not cached."""
@@ -347,7 +346,7 @@ class FileIndex(Repository):
         for portion in in_portions(blobs, CHUNK):
             condition = DATASET_TEXT.blob.in_(portion)
             rows = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(condition))
-            known.update(row["blob"] for row in rows)
+            known.update(row.blob for row in rows)
         return [blob for blob in blobs if blob not in known]
 
     def add(self, texts: Mapping[str, str | None]) -> None:
@@ -371,7 +370,7 @@ class FileIndex(Repository):
             for path, blob in sorted(files.items())
             if blob and known.get(path) != blob
         ]
-        rows: list[Row] = [
+        rows: list[Columns] = [
             {"dataset": dataset, "path": path, "blob": files[path]} for path in new
         ]
         if not self.db.has(DATASET_TREE, DATASET_TREE.dataset == dataset):
@@ -385,7 +384,7 @@ class FileIndex(Repository):
 
     @transaction
     def _replace_files(
-        self, dataset: str, tree: str, deleted: Sequence[str], new: Sequence[Row]
+        self, dataset: str, tree: str, deleted: Sequence[str], new: Sequence[Columns]
     ) -> None:
         for portion in in_portions(deleted, CHUNK):
             named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(portion)

@@ -61,12 +61,12 @@ class ProposalFollower(Repository):
         approved = PROPOSAL.state == ProposalState.APPROVED.value
         over = (ChangeState.COMMITTED, ChangeState.REFUSED)
         for row in self._rows(approved & _is_in(PROPOSAL.change_id, *over)):
-            self._settle(row, self._change(row["change_id"]))
+            self._settle(row, self._change(row.change_id))
         is_over = _is_in(PROPOSAL.removal_id, *over)
         for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id != "") & is_over):
-            self._check_removal(row, self._change(row["removal_id"]))
+            self._check_removal(row, self._change(row.removal_id))
         for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id == "")):
-            self._remove(row, self._change(row["change_id"]))
+            self._remove(row, self._change(row.change_id))
 
     def _rows(self, condition: Any) -> list[Row]:
         return self.db.rows(
@@ -92,22 +92,22 @@ class ProposalFollower(Repository):
     @transaction
     def _remove(self, row: Row, change: Change | None) -> None:
         """Remove withdrawn examples: cancel the Change if not committed, else delete the files."""
-        ids = row["example_ids"].split()
+        ids = row.example_ids.split()
         if change is not None and change.commit is None:
             is_over = change.state is ChangeState.REFUSED
             if self._changes.withdraw(change.change_id) or is_over:
                 # They never reached git.
                 for table in (REVOKED_EXAMPLE, REVOKED_VERSION):
-                    of_dataset = table.dataset == row["dataset"]
+                    of_dataset = table.dataset == row.dataset
                     self.db.delete(table, of_dataset & table.example_id.in_(ids))
                 self._set(row, example_ids="")
             return
         clean = {
             example_path(each): blob
-            for each, (_, blob) in load_json(row["corrected"]).items()
+            for each, (_, blob) in load_json(row.corrected).items()
         }
         paths = [example_path(each) for each in ids]
-        blobs = read_blobs(self.db, DATASET_FILE, row["dataset"], paths)
+        blobs = read_blobs(self.db, DATASET_FILE, row.dataset, paths)
         theirs = [
             path
             for path in paths
@@ -116,7 +116,7 @@ class ProposalFollower(Repository):
         is_behind = change is not None and not self._is_recorded(change)
         if is_behind and not blobs.keys() & {*theirs}:
             return  # the file index is not updated yet
-        pending = self._changes.list_pending(row["dataset"])
+        pending = self._changes.list_pending(row.dataset)
         if any(each.inside in paths for each in pending):
             return  # an edit of a file, which may bring these words, is committed first
         if not theirs:
@@ -125,7 +125,7 @@ class ProposalFollower(Repository):
         # Their versions of now, too: an editor may have changed them since the withdrawal.
         versions = [
             {
-                "dataset": row["dataset"],
+                "dataset": row.dataset,
                 "example_id": example_id_of(path),
                 "blob": blobs[path],
             }
@@ -138,7 +138,7 @@ class ProposalFollower(Repository):
         request = ChangeRequest(
             local_editor(MERLIN), MERLIN, self._clock(), self._language
         )
-        changes = make_changes(row["dataset"], edits, request)
+        changes = make_changes(row.dataset, edits, request)
         self._changes.put(changes)
         self._set(row, removal_id=changes[0].change_id)
 
@@ -160,7 +160,7 @@ class ProposalFollower(Repository):
             self._set(row, removal_id="")
 
     def _set(self, row: Row, **values: object) -> None:
-        is_same = (PROPOSAL.id == row["id"]) & (PROPOSAL.state == row["state"])
+        is_same = (PROPOSAL.id == row.id) & (PROPOSAL.state == row.state)
         self.db.update(PROPOSAL, is_same, **values)
 
 

@@ -48,7 +48,7 @@ from merlin.dataset.example import Example, normalise
 from merlin.dataset.example_file import parse_example, write_example
 from merlin.dataset.layout import RATED, NameAllocator, example_id_of, example_path
 from merlin.dataset.split import TRAIN
-from merlin.db.database import Database, Repository, Row, transaction
+from merlin.db.database import Columns, Database, Repository, Row, transaction
 from merlin.db.notices import Notices
 from merlin.db.tables import (
     BUILD,
@@ -153,7 +153,7 @@ class Proposal:
 
 _DRAFTS = RowMap(Draft, sealed=PROPOSAL.sealed)
 _PROPOSALS = RowMap(Proposal, columns={"proposal_id": "id"}, sealed=PROPOSAL.sealed)
-_FORGOTTEN: Row = dict.fromkeys(
+_FORGOTTEN: Columns = dict.fromkeys(
     (
         "question",
         "answer",
@@ -167,7 +167,7 @@ _FORGOTTEN: Row = dict.fromkeys(
     "",
 )
 # What a proposal has that waits, and one whose Change was refused gets again.
-REOPENED: Row = {
+REOPENED: Columns = {
     "state": ProposalState.WAITING.value,
     "example_ids": "",
     "change_id": "",
@@ -261,12 +261,12 @@ class Proposals(Repository):
         state = ProposalState.WITHDRAWN.value
         if self.db.update(PROPOSAL, condition, state=state, **_FORGOTTEN):
             self.db.announce_change()
-        named = list[Row]()
-        versions = list[Row]()
+        named = list[Columns]()
+        versions = list[Columns]()
         for row in self.db.rows(PROPOSAL.select().where(condition)):
-            corrected = load_json(row["corrected"])
-            for example_id in row["example_ids"].split():
-                example = {"dataset": row["dataset"], "example_id": example_id}
+            corrected = load_json(row.corrected)
+            for example_id in row.example_ids.split():
+                example = {"dataset": row.dataset, "example_id": example_id}
                 if example_id in corrected:
                     blobs = self._list_versions(row, example_id, *corrected[example_id])
                     versions += [{**example, "blob": blob} for blob in blobs]
@@ -275,9 +275,8 @@ class Proposals(Repository):
         example_columns = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id
         for prefix in rated_prefixes(self.db, user_id):
             is_theirs = TAUGHT_EXAMPLE.example_id.startswith(prefix)
-            named += self.db.rows(
-                TAUGHT_EXAMPLE.select(*example_columns).where(is_theirs).distinct()
-            )
+            own = TAUGHT_EXAMPLE.select(*example_columns).where(is_theirs).distinct()
+            named += [row._asdict() for row in self.db.rows(own)]
         # They stay stored: no model trained on one of them may serve.
         self.db.add_missing(REVOKED_EXAMPLE, named)
         self.db.add_missing(REVOKED_VERSION, versions)
@@ -288,7 +287,7 @@ class Proposals(Repository):
             taught = (
                 getattr(TAUGHT_EXAMPLE, name) == value for name, value in each.items()
             )
-            models.update(row["model_id"] for row in self.db.rows(query.where(*taught)))
+            models.update(row.model_id for row in self.db.rows(query.where(*taught)))
         return sorted(models)
 
     def _list_versions(
@@ -298,16 +297,16 @@ class Proposals(Repository):
 
         `build` was the newest before. They are of builds, of edits, and of the file as it is.
         """
-        dataset = row["dataset"]
+        dataset = row.dataset
         path = example_path(example_id)
         since = TAUGHT_EXAMPLE.first_build > build
         taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.blob).where(since)
         taught = taught.where(
             TAUGHT_EXAMPLE.dataset == dataset, TAUGHT_EXAMPLE.example_id == example_id
         )
-        blobs = {blob for (blob,) in self.db.tuples(taught)}
+        blobs = {blob for (blob,) in self.db.rows(taught)}
         blobs.update(read_blobs(self.db, DATASET_FILE, dataset, [path]).values())
-        blobs.update(self._changes.list_blobs(row["change_id"], f"{dataset}/{path}"))
+        blobs.update(self._changes.list_blobs(row.change_id, f"{dataset}/{path}"))
         return blobs - {clean}
 
     def open_questions(self, dataset: str) -> list[str]:
@@ -315,7 +314,7 @@ class Proposals(Repository):
         states = [ProposalState.WAITING.value, ProposalState.APPROVED.value]
         condition = (PROPOSAL.dataset == dataset) & PROPOSAL.state.in_(states)
         rows = self.db.rows(PROPOSAL.select(PROPOSAL.question).where(condition))
-        return [decrypt(self.db.cipher, row["question"]) or "" for row in rows]
+        return [decrypt(self.db.cipher, row.question) or "" for row in rows]
 
     def count(self, datasets: Sequence[str] | None = None, split: str = "") -> int:
         """Return how many wait in these datasets (None: all) with this split mark ("": any)."""
@@ -401,9 +400,9 @@ class Proposals(Repository):
         """Return by turn the questions that were offered instead of an answer, in normal form."""
         query = TURN.select(TURN.id, TURN.nearest).where(TURN.id.in_(list(turn_ids)))
         return {
-            row["id"]: [
+            row.id: [
                 normalise(line)
-                for line in (decrypt(self.db.cipher, row["nearest"]) or "").splitlines()
+                for line in (decrypt(self.db.cipher, row.nearest) or "").splitlines()
             ]
             for row in self.db.rows(query)
         }
@@ -461,8 +460,8 @@ class Proposals(Repository):
             holds.id
         )
         for row in self.db.rows(PROPOSAL.select().where(of_dataset)):
-            ids = row["example_ids"].split()
-            known = load_json(row["corrected"])
+            ids = row.example_ids.split()
+            known = load_json(row.corrected)
             if holds.id in ids:
                 new = [each for each in more if each not in ids]
                 values = {
@@ -471,7 +470,7 @@ class Proposals(Repository):
                         {**known, **{each: more[each] for each in new}}
                     ),
                 }
-                self.db.update(PROPOSAL, PROPOSAL.id == row["id"], **values)
+                self.db.update(PROPOSAL, PROPOSAL.id == row.id, **values)
         return changes[0].change_id
 
     def _names(self, dataset: str, folder: str) -> NameAllocator:
@@ -479,12 +478,12 @@ class Proposals(Repository):
         files = DATASET_FILE.select(DATASET_FILE.path).where(
             DATASET_FILE.dataset == dataset
         )
-        used = [example_id_of(row["path"]) for row in self.db.rows(files)]
+        used = [example_id_of(row.path) for row in self.db.rows(files)]
         own = PROPOSAL.select(PROPOSAL.example_ids).where(PROPOSAL.dataset == dataset)
-        used += chain(*(row["example_ids"].split() for row in self.db.rows(own)))
+        used += chain(*(row.example_ids.split() for row in self.db.rows(own)))
         revoked = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
         rows = self.db.rows(revoked.where(REVOKED_EXAMPLE.dataset == dataset))
-        used += (row["example_id"] for row in rows)
+        used += (row.example_id for row in rows)
         return NameAllocator(each.removeprefix(folder) for each in used)
 
     @transaction
@@ -501,7 +500,7 @@ class Proposals(Repository):
         tell_author(self.db, self._clock, row, key)
         return True
 
-    def _review(self, proposal_id: int, state: ProposalState, fields: Row) -> bool:
+    def _review(self, proposal_id: int, state: ProposalState, fields: Columns) -> bool:
         condition = (PROPOSAL.id == proposal_id) & WAITS
         at = iso(self._clock())
         self.db.delete(PROPOSAL_EDITOR, PROPOSAL_EDITOR.proposal == proposal_id)
@@ -523,16 +522,16 @@ class Proposals(Repository):
             PROPOSAL_EDITOR.select().where(is_now).order_by(PROPOSAL_EDITOR.at.desc())
         )
         for row in self.db.rows(query):
-            editors.setdefault(row["proposal"], []).append(row["user_id"])
+            editors.setdefault(row.proposal, []).append(row.user_id)
         return editors
 
 
 def tell_author(db: Database, clock: Clock, row: Row, key: str) -> None:
     """Tell the person who wrote a proposal its outcome, once; a test question has no author."""
-    if row["user_id"] and not row["split"]:
-        arguments = {"dataset": row["dataset"], "proposal": row["id"]}
+    if row.user_id and not row.split:
+        arguments = {"dataset": row.dataset, "proposal": row.id}
         Notices(db, clock).notify(
-            str(row["user_id"]), key, arguments, once=f"proposal:{row['id']}"
+            str(row.user_id), key, arguments, once=f"proposal:{row.id}"
         )
 
 
@@ -543,8 +542,8 @@ def read_told(db: Database, proposal_id: int) -> tuple[str, str]:
     """
     rows = db.rows(PROPOSAL.select().where(PROPOSAL.id == proposal_id))
     for row in rows:
-        asked = TURN.select(TURN.question).where(TURN.id == row["turn_id"])
-        texts = row["question"] or db.value(asked) or "", row["reason"]
+        asked = TURN.select(TURN.question).where(TURN.id == row.turn_id)
+        texts = row.question or db.value(asked) or "", row.reason
         question, reason = (decrypt(db.cipher, sealed) or "" for sealed in texts)
         return question, reason
     return "", ""

@@ -135,7 +135,7 @@ _VERDICTS = RowMap(Verdict, columns={"commit": "commit_sha"})
 
 def verdict_from_row(row: Row) -> Verdict:
     """Return the verdict of a row of `select_verdicts`."""
-    return _VERDICTS.read(row, None, spec=load_spec(row["spec"]))
+    return _VERDICTS.read(row, None, spec=load_spec(row.spec))
 
 
 def read_newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
@@ -186,7 +186,7 @@ def require_known_dataset(db: Database, dataset: str) -> None:
         return
     rows = db.rows(choose_newest(VERDICT.select(VERDICT.dataset, VERDICT.status)))
     known = sorted(
-        row["dataset"] for row in rows if row["status"] != VerdictStatus.REMOVED.value
+        row.dataset for row in rows if row.status != VerdictStatus.REMOVED.value
     )
     arguments = {
         "known": ", ".join(known) or "none",
@@ -276,9 +276,9 @@ class VerdictHistory(Repository):
     @transaction
     def record_sent_status(self, owed: Row, text: str) -> None:
         """Record a sent status; one that changed meanwhile will be sent next time."""
-        is_owed = VERDICT.commit_sha == owed["commit_sha"]
-        is_owed &= VERDICT.dataset == owed["dataset"]
-        self.db.update(VERDICT, is_owed, sent_status=text, sent_at=owed["updated_at"])
+        is_owed = VERDICT.commit_sha == owed.commit_sha
+        is_owed &= VERDICT.dataset == owed.dataset
+        self.db.update(VERDICT, is_owed, sent_status=text, sent_at=owed.updated_at)
 
     def get_newest(self, dataset: str, commit: str | None = None) -> Verdict:
         """Return the newest verdict with a build, or what a commit led to.

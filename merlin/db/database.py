@@ -21,6 +21,7 @@ import re
 import shutil
 import threading
 import time
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, reduce, wraps
@@ -29,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
-from peewee import SQL, Insert, PeeweeException, Select, SelectBase, Table, fn
+from peewee import SQL, Insert, PeeweeException, Select, Table, fn
 
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
@@ -116,14 +117,39 @@ class BoundQuery:
         values = [given[one.name] if type(one) is Parameter else one for one in places]
         cursor = database.execute_sql(sql, values)
         if self._prepared.is_select:
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            return _read_rows(cursor)
         if not self._prepared.tells_id:
             return cursor.rowcount
         if database.returning_clause:
             row = cursor.fetchone()
             return row[0] if row else 0
         return cursor.lastrowid if cursor.rowcount > 0 else 0
+
+
+class Row(tuple[Any, ...]):
+    """A row of a SELECT: a named tuple of its columns."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, column: str) -> Any: ...
+
+        def _asdict(self) -> dict[str, Any]: ...
+
+        def _replace(self, **columns: object) -> Row: ...
+
+
+@cache
+def _row_class(columns: tuple[str, ...]) -> Any:
+    """Return the class of rows with these columns, made once: that takes 0.3 ms."""
+    return namedtuple("Row", columns, rename=True)
+
+
+def _read_rows(cursor: Any) -> list[Row]:
+    """Return the rows of a DB-API cursor; of two columns of one name the first has it."""
+    columns = tuple(column[0] for column in cursor.description)
+    return list(map(_row_class(columns)._make, cursor.fetchall()))
 
 
 @cache
@@ -136,11 +162,13 @@ def _prepare_upsert(
     return Prepared(new.on_conflict(conflict_target=key, update=update).as_rowcount())
 
 
-Row = dict[str, Any]
 T = TypeVar("T")
 P = ParamSpec("P")
 
 E = TypeVar("E")
+
+# What is stored in a row, by column.
+Columns = dict[str, Any]
 
 CHUNK = 500
 PORTION = 1000
@@ -286,16 +314,13 @@ class Database:
             self._handle.close()
 
     def rows(self, query: Query) -> list[Row]:
-        """Return the rows of a SELECT, each a dict by column name."""
+        """Return the rows of a SELECT."""
         self._ready()
         with driver_errors():
-            return list(query.bind(self._handle).execute(self._handle))
-
-    def tuples(self, query: SelectBase) -> list[tuple[Any, ...]]:
-        """Return the rows of a SELECT as tuples, which takes half as long for thousands of rows."""
-        self._ready()
-        with driver_errors():
-            return list(query.tuples().bind(self._handle).execute(self._handle))
+            if isinstance(query, BoundQuery):
+                return list(query.execute(self._handle))
+            handle: Any = self._handle
+            return _read_rows(handle.execute(query))
 
     def row(self, query: Select | BoundQuery) -> Row | None:
         """Return the first row of a SELECT, or None."""
@@ -320,7 +345,7 @@ class Database:
     def value(self, query: Select | BoundQuery) -> Any:
         """Return the first column of the first row of a SELECT, or None."""
         row = self.row(query)
-        return next(iter(row.values())) if row else None
+        return row[0] if row else None
 
     def insert_id(self, query: BoundQuery) -> int:
         """Return the id of the row stored by a prepared INSERT, 0 after a conflict."""
@@ -408,7 +433,7 @@ class Database:
             if statement.strip():
                 self._execute(statement)
 
-    def sql(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    def sql(self, sql: str, *values: object) -> list[Row]:
         """Return the rows of a plain SQL statement with `?` for values; for what peewee lacks."""
         self._ready()
         statement = (
@@ -418,7 +443,7 @@ class Database:
         )
         with driver_errors():
             cursor = self._execute(statement, values)
-            return list(cursor.fetchall()) if cursor.description else []
+            return _read_rows(cursor) if cursor.description else []
 
     def has_table(self, name: str) -> bool:
         """Return whether the table exists."""

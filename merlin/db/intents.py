@@ -97,7 +97,7 @@ class Intents(Repository):
     def list_of_kind(self, kind: str) -> dict[str, Intent]:
         """Return the intents of one kind, by key."""
         rows = self.db.rows(INTENT.select().where(INTENT.kind == kind))
-        return {row["key"]: _INTENTS.read(row) for row in rows}
+        return {row.key: _INTENTS.read(row) for row in rows}
 
     def _set(self, key: str, **values: object) -> None:
         if not self.db.update(INTENT, INTENT.key == key, **values):

@@ -94,11 +94,11 @@ class Reencryption(Repository):
             column = getattr(table, name)
             # "1.<8 letters>.…": the part before the second full stop.
             key: Any = fn.SUBSTR(column, 3, 8).alias("key")
-            query = table.select(key, fn.COUNT(column).alias("count")).where(
+            query = table.select(key, fn.COUNT(column).alias("number")).where(
                 column != ""
             )
             for row in self.db.rows(query.group_by(SQL("1"))):
-                sums[row["key"]] = sums.get(row["key"], 0) + int(row["count"])
+                sums[row.key] = sums.get(row.key, 0) + int(row.number)
         return sums
 
     def left(self) -> int:
@@ -134,7 +134,7 @@ class Reencryption(Repository):
         query = table.select(*keys, column).where(is_old).order_by(*keys).limit(AT_ONCE)
         if after is not None:
             query = query.where(
-                Tuple(*keys) > Tuple(*(after[each] for each in table.row_key))
+                Tuple(*keys) > Tuple(*(getattr(after, each) for each in table.row_key))
             )
         return self.db.rows(query)
 
@@ -142,11 +142,13 @@ class Reencryption(Repository):
         changed = unread = 0
         for row in rows:
             try:
-                words = self.db.cipher.open(row[name])
+                words = self.db.cipher.open(getattr(row, name))
             except DecryptionFailed:
                 unread += 1
                 continue
-            same = [getattr(table, each) == row[each] for each in table.row_key]
+            same = [
+                getattr(table, each) == getattr(row, each) for each in table.row_key
+            ]
             new = {name: self.db.cipher.seal(words)}
             changed += self.db.change(table.update(new).where(*same))
         return changed, unread

@@ -106,7 +106,7 @@ class Notices(Repository):
     def _recently_sent(self, since: datetime) -> list[str]:
         """Return the keys sent to admins since a time, with those of the same cause."""
         lately = self.db.rows(_RECENTLY_SENT(since=iso(since), now=iso(self._clock())))
-        found = {row["key"] for row in lately}
+        found = {row.key for row in lately}
         causes = {cause_of(key) for key in found} - {""}
         return sorted(
             found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS

@@ -105,10 +105,8 @@ class Requests(Repository):
         )
         while (row := self.db.row(oldest)) is not None:
             claimed = {"state": RequestState.WORKING.value}
-            if self.db.update(
-                REQUEST, (REQUEST.id == row["id"]) & is_waiting, **claimed
-            ):
-                return REQUESTS.read(row | claimed)
+            if self.db.update(REQUEST, (REQUEST.id == row.id) & is_waiting, **claimed):
+                return REQUESTS.read(row._replace(**claimed))
         return None
 
     @transaction

@@ -78,7 +78,7 @@ def read_messages(text: str) -> tuple[Message, ...]:
 
 V = TypeVar("V", bound="DataclassInstance")
 _Read = Callable[["Row", Any], Any]
-_Write = Callable[[Any, Any], "Row"]
+_Write = Callable[[Any, Any], dict[str, Any]]
 
 
 class RowMap(Generic[V]):
@@ -108,10 +108,10 @@ class RowMap(Generic[V]):
     def read(self, row: Row, db: Database | None = None, **given: object) -> V:
         """Return the value of a row; `given` are fields that are not in the row.
 
-        Raises KeyError for a field that is in neither, even if it has a default.
+        Raises AttributeError for a field that is in neither, even if it has a default.
         """
         found = {
-            name: row[read] if isinstance(read, str) else read(row, db)
+            name: getattr(row, read) if isinstance(read, str) else read(row, db)
             for name, (read, _) in self._fields.items()
             if name not in given
         }
@@ -128,9 +128,9 @@ class RowMap(Generic[V]):
 
     def write(
         self, value: V, db: Database | None = None, but: Collection[str] = ()
-    ) -> Row:
+    ) -> dict[str, Any]:
         """Return the columns of a value, without those of the fields `but`."""
-        row: Row = {}
+        row = dict[str, Any]()
         for name, (_, write) in self._fields.items():
             if name not in but:
                 row |= write(getattr(value, name), db)
@@ -141,7 +141,7 @@ class RowMap(Generic[V]):
         column = self._columns.get(name, name)
         if hint is Amount:
             return (
-                lambda row, _: Amount(row["amount"], Currency(row["currency"])),
+                lambda row, _: Amount(row.amount, Currency(row.currency)),
                 lambda value, _: {
                     "amount": value.minor,
                     "currency": value.currency.value,
@@ -150,7 +150,7 @@ class RowMap(Generic[V]):
         if name in self._json:
             reader = self._json[name]
             return (
-                lambda row, _: reader(load_json(row[column])),
+                lambda row, _: reader(load_json(getattr(row, column))),
                 lambda value, _: {column: dump_json(value.as_json())},
             )
         if isinstance(hint, type) and is_dataclass(hint):
@@ -158,16 +158,14 @@ class RowMap(Generic[V]):
             return inner.read, inner.write
         if column in self._sealed:
             return (
-                lambda row, db: (
-                    (decrypt(db.cipher, row[column]) or "") if row[column] else ""
-                ),
+                lambda row, db: _open_text(db, getattr(row, column)),
                 lambda value, db: {column: db.cipher.seal(value) if value else ""},
             )
         to_value, to_column = _converters(hint)
         return (
             column
             if to_value is _same
-            else lambda row, _: None if row[column] is None else to_value(row[column]),
+            else lambda row, _: _convert(to_value, getattr(row, column)),
             lambda value, _: {column: None if value is None else to_column(value)},
         )
 
@@ -188,6 +186,14 @@ def _converters(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
         str: (_same, storable_text),
     }
     return known.get(kind, (_same, _same))
+
+
+def _convert(to_value: Callable[[Any], Any], stored: Any) -> Any:
+    return None if stored is None else to_value(stored)
+
+
+def _open_text(db: Database, sealed: str) -> str:
+    return (decrypt(db.cipher, sealed) or "") if sealed else ""
 
 
 def _same(value: Any) -> Any:

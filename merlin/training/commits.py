@@ -36,9 +36,9 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import (
     CHUNK,
+    Columns,
     Database,
     Repository,
-    Row,
     in_portions,
     transaction,
 )
@@ -77,7 +77,7 @@ class CommitHistory(Repository):
     def find_newest(self) -> tuple[str, int]:
         """Return the newest recorded commit of that line with its position, ("", 0) for none."""
         query = COMMIT.select(COMMIT.sha, COMMIT.position).where(_ON_BRANCH)
-        newest = self.db.tuples(query.order_by(COMMIT.position.desc()).limit(1))
+        newest = self.db.rows(query.order_by(COMMIT.position.desc()).limit(1))
         return next(iter(newest), ("", 0))
 
     def next_number(self, dataset: str) -> int:
@@ -94,7 +94,7 @@ class CommitHistory(Repository):
             (VERDICT.dataset == dataset) & ON_BRANCH & CHANGES_DATASET
         )
         row = self.db.row(found.order_by(VERDICT.position.desc()))
-        return None if row is None or not row["training_key"] else verdict_from_row(row)
+        return None if row is None or not row.training_key else verdict_from_row(row)
 
     def build_of(self, dataset: str, digest: str) -> Build | None:
         """Return the dataset's build with this digest."""
@@ -112,9 +112,9 @@ class CommitHistory(Repository):
         )
         found = VERDICT.select().where((VERDICT.dataset == dataset) & ON_BRANCH)
         row = self.db.row(found.order_by(VERDICT.position.desc()).limit(1))
-        if row is None or row["status"] in NOTHING_NEW:
+        if row is None or row.status in NOTHING_NEW:
             return False
-        return bool(row["build_id"] == newest)
+        return bool(row.build_id == newest)
 
     @transaction
     def record(
@@ -139,7 +139,7 @@ class CommitHistory(Repository):
         if row is None:
             self.db.put(COMMIT.insert(_COMMITS.write(commit, but=("parent",))))
             return True
-        if row["position"] is not None:
+        if row.position is not None:
             return False
         is_same = COMMIT.sha == commit.sha
         self.db.update(COMMIT, is_same, position=commit.position)
@@ -196,7 +196,7 @@ class CommitHistory(Repository):
         )
 
     def _find_earlier(
-        self, dataset: str, commit: Commit, findings: Sequence[Row]
+        self, dataset: str, commit: Commit, findings: Sequence[Columns]
     ) -> Mapping[str, str]:
         """Return path -> the earlier commit that brought its errors, if this one left them."""
         of_dataset = (VERDICT.dataset == dataset) & (VERDICT.position < commit.position)
@@ -211,9 +211,9 @@ class CommitHistory(Repository):
         known = self.db.rows(
             rows.where(VERDICT.id == before.limit(1)).order_by(FINDING.id)
         )
-        old = _errors_by_path(known)
+        old = _errors_by_path(row._asdict() for row in known)
         new = _errors_by_path(findings)
-        brought = {row["path"]: row["brought_by"] or row["commit_sha"] for row in known}
+        brought = {row.path: row.brought_by or row.commit_sha for row in known}
         return {path: brought[path] for path in new if new[path] == old.get(path)}
 
     @transaction
@@ -226,7 +226,7 @@ class CommitHistory(Repository):
         again; a pin stays. Edits stay committed: the admins hear how many commits are gone. Returns
         the number of removed commits.
         """
-        changed = self.db.tuples(
+        changed = self.db.rows(
             VERDICT.select(VERDICT.dataset).where(VERDICT.position > after)
         )
         left = self.db.change(
@@ -256,8 +256,8 @@ class CommitHistory(Repository):
         return left
 
 
-def _errors_by_path(findings: Sequence[Row]) -> dict[str, list[Row]]:
-    by_path = defaultdict[str, list[Row]](list)
+def _errors_by_path(findings: Iterable[Columns]) -> dict[str, list[Columns]]:
+    by_path = defaultdict[str, list[Columns]](list)
     for row in findings:
         if row["severity"] == Severity.ERROR.value:
             by_path[row["path"]].append({name: row[name] for name in _OF_FINDING})
@@ -385,13 +385,13 @@ def _add_commits(db: Database, commits: Mapping[str, Commit]) -> dict[str, str]:
         query = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(
             COMMIT.sha.in_(shas)
         )
-        authors |= dict(db.tuples(query))
+        authors |= dict(db.rows(query))
     return authors
 
 
 def _make_texts(
     content: BuildContent, names: Iterable[str], digests: dict[str, str]
-) -> Iterator[Row]:
+) -> Iterator[Columns]:
     """Yield the text rows of those examples that `digests` lacks; add their digests."""
     for example_id in [name for name in names if name not in digests]:
         messages = content.dump_messages(example_id)

@@ -156,7 +156,7 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
     scores = _count_scores(name_beside(model, against), own)
     entries = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.example_id)
     rows = db.rows(entries.where(EXAMPLE_ENTRY.dataset == model.dataset))
-    kept = {row["example_id"] for row in rows}
+    kept = {row.example_id for row in rows}
     return ProofReport(
         scores=scores,
         is_full=scores.right == scores.questions,

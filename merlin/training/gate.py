@@ -33,7 +33,7 @@ from merlin.dataset.verdicts import (
     read_newest_settings,
     transition,
 )
-from merlin.db.database import Database, Repository, Row, transaction
+from merlin.db.database import Columns, Database, Repository, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import ACCEPTED_LOSS, CHANGE, VERDICT
 from merlin.db.values import dump_json, load_json
@@ -68,8 +68,8 @@ class HoldReason:
     """Why a model may not serve: a Fluent key with its arguments; `lost` are questions as texts."""
 
     reason: str
-    values: Row
-    lost: Sequence[Row] = ()
+    values: Columns
+    lost: Sequence[Columns] = ()
 
 
 def find_hold(
@@ -193,8 +193,8 @@ class Gates(Repository):
         verdict = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
         if verdict is None:
             return False
-        if verdict["compared"] == dump_json(compared):
-            return not verdict["is_accepted"]
+        if verdict.compared == dump_json(compared):
+            return not verdict.is_accepted
         hold = self._find(new, serving, settings)
         if hold is None:
             return False
@@ -211,9 +211,7 @@ class Gates(Repository):
             "arguments": dump_json({**values, "lost": hold.lost}),
             "compared": dump_json(compared),
         }
-        self._store_hold(
-            new, str(verdict["reason"]), replace(hold, values=values), held
-        )
+        self._store_hold(new, str(verdict.reason), replace(hold, values=values), held)
         kill_point("gate.recorded")
         return True
 
@@ -243,10 +241,12 @@ class Gates(Repository):
         rows = self.db.rows(
             ACCEPTED_LOSS.select(ACCEPTED_LOSS.question_digest).where(condition)
         )
-        return {row["question_digest"] for row in rows}
+        return {row.question_digest for row in rows}
 
     @transaction
-    def _store_hold(self, new: Model, before: str, hold: HoldReason, held: Row) -> None:
+    def _store_hold(
+        self, new: Model, before: str, hold: HoldReason, held: Columns
+    ) -> None:
         """Store a hold and send notices, unless the verdict changed concurrently."""
         at = self._clock()
         is_unchanged = VERDICT.reason == before
@@ -278,9 +278,10 @@ class Gates(Repository):
             .join(VERDICT, on=of_commit)
             .where(_awaits_serving(new))
         )
-        editors = sorted({row["by_whom"] for row in self.db.rows(edits)})
+        editors = sorted({row.by_whom for row in self.db.rows(edits)})
+        against = hold.values["against"]
         for reader in (ADMINS, *editors):
-            once = f"held:{new.model_row}:{hold.values['against']}:{reader}"
+            once = f"held:{new.model_row}:{against}:{reader}"
             Notices(self.db, self._clock).notify(
                 reader, "notice-held", notice_arguments, once=once
             )
@@ -303,7 +304,7 @@ class Gates(Repository):
             raise Refused(
                 f"{model.build_version} is not held", "gate-not-held", **arguments
             )
-        hold = load_json(row["arguments"])
+        hold = load_json(row.arguments)
         all_lost = [question["arguments"] for question in hold.get("lost", [])]
         lost = [question for question in all_lost if digest in {"", question["digest"]}]
         if not lost:
@@ -311,7 +312,7 @@ class Gates(Repository):
                 "held for no such question", "gate-nothing-to-accept", **arguments
             )
         # A first model that is accepted whole is not judged again by the same questions.
-        is_accepted = row["reason"] == FIRST and not digest
+        is_accepted = row.reason == FIRST and not digest
         if not is_accepted:
             for question in lost:
                 loss = {"dataset": model.dataset, "question_digest": question["digest"]}
@@ -319,7 +320,7 @@ class Gates(Repository):
         released = {
             "reason": "",
             "arguments": dump_json({}),
-            "compared": row["compared"] if is_accepted else "",
+            "compared": row.compared if is_accepted else "",
             "is_accepted": int(is_accepted),
             "updated_at": iso(self._clock()),
         }
@@ -328,7 +329,7 @@ class Gates(Repository):
         return len(lost)
 
     @transaction
-    def note_losses(self, model: Model) -> Row:
+    def note_losses(self, model: Model) -> Columns:
         """Store at a live model's verdicts how many answers are worse; return them, described."""
         losses = describe_losses(self.db, model)
         if values := losses["arguments"]:
@@ -342,7 +343,7 @@ class Gates(Repository):
         return losses
 
 
-def describe_losses(db: Database, model: Model) -> Row:
+def describe_losses(db: Database, model: Model) -> Columns:
     """Return what a live model answers worse than the one it replaced, as a nested message.
 
     Its text is empty if nothing is worse.
@@ -366,13 +367,13 @@ def _awaits_serving(model: Model) -> Any:
     )
 
 
-def _shorten(lost: Sequence[Row]) -> list[Row]:
+def _shorten(lost: Sequence[Columns]) -> list[Columns]:
     """Return the first lost questions, then how many more there are."""
     more = {"key": "gate-more", "arguments": {"count": len(lost) - _SHOWN}}
     return [*lost[:_SHOWN], *([more] if len(lost) > _SHOWN else [])]
 
 
-def _make_lost_questions(lost: Sequence[JudgedAnswer]) -> list[Row]:
+def _make_lost_questions(lost: Sequence[JudgedAnswer]) -> list[Columns]:
     """Return the texts of lost questions, wrong ones first, with the values to accept them."""
     in_order = sorted(lost, key=lambda answer: answer.kind is AnswerKind.REFUSED)
     return [

@@ -252,7 +252,7 @@ class Jobs(Repository):
         rows = self.db.rows(
             JOB_EVENT.select(JOB_EVENT.event_id).where(JOB_EVENT.job_id == job_id)
         )
-        return frozenset(row["event_id"] for row in rows)
+        return frozenset(row.event_id for row in rows)
 
     @transaction
     def add_events(

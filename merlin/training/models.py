@@ -26,6 +26,7 @@ from merlin.dataset.spec import ADAPTER
 from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verdicts import VerdictStatus, transition
 from merlin.db.database import (
+    Columns,
     Database,
     Parameter,
     Prepared,
@@ -156,8 +157,8 @@ class Serving:
 
 def model_of(row: Row) -> Model:
     """Return the model of a row of `select_models`."""
-    version = f"{row['dataset']}-{row['build_number']}"
-    return read_row(Model, row, model_row=row["id"], build_version=version)
+    version = f"{row.dataset}-{row.build_number}"
+    return read_row(Model, row, model_row=row.id, build_version=version)
 
 
 # The setting of an adapter's job that names the build that it was trained on, "" if unknown.
@@ -189,9 +190,7 @@ def name_beside(model: Model, other: Model | None) -> str:
 
 def answer_of(row: Row) -> Answer:
     """Return the answer of a stored row."""
-    return Answer(
-        row["answer"], known=None if row["known"] is None else bool(row["known"])
-    )
+    return Answer(row.answer, known=None if row.known is None else bool(row.known))
 
 
 def answer_values(answer: Answer) -> dict[str, object]:
@@ -280,7 +279,7 @@ class Models(Repository):
     def answers(self, model_row: int) -> dict[str, Answer]:
         """Return a model's stored answers to test questions, by example id."""
         query = PROOF_ANSWER.select().where(PROOF_ANSWER.model_row == model_row)
-        return {row["example_id"]: answer_of(row) for row in self.db.rows(query)}
+        return {row.example_id: answer_of(row) for row in self.db.rows(query)}
 
     @transaction
     def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
@@ -298,9 +297,7 @@ class Models(Repository):
         query = PROOF_ANSWER.select().where(
             (PROOF_ANSWER.model_row == model_row) & is_asked
         )
-        return {
-            row["example_id"]: Answer(row["base_answer"]) for row in self.db.rows(query)
-        }
+        return {row.example_id: Answer(row.base_answer) for row in self.db.rows(query)}
 
     @transaction
     def keep_base_answer(self, model: Model, example_id: str, answer: Answer) -> None:
@@ -353,8 +350,8 @@ def read_conversations(db: Database, build_id: int, split: str) -> Conversations
         taught.where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == split))
     )
     # Sorted here: databases on other machines may collate differently.
-    rows.sort(key=lambda row: str(row["example_id"]))
-    return [(row["example_id"], read_messages(row["messages"])) for row in rows]
+    rows.sort(key=lambda row: str(row.example_id))
+    return [(row.example_id, read_messages(row.messages)) for row in rows]
 
 
 def read_questions(
@@ -364,7 +361,7 @@ def read_questions(
     return questions_of(read_conversations(db, build_id, split))
 
 
-def fail_training(db: Database, where: Any, at: datetime, why: Row) -> None:
+def fail_training(db: Database, where: Any, at: datetime, why: Columns) -> None:
     """Set the training verdicts that fulfil `where` to failed; `why` has reason and arguments.
 
     One whose build has the live model, trained before, serves again: only a migration has failed.
@@ -456,25 +453,23 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
     row = _find_newest_row(db, model_id)
     if row is None:
         return None
-    taught = _taught_by(row["build_id"])
+    taught = _taught_by(row.build_id)
     editors = TAUGHT_EXAMPLE.select(fn.COUNT(TAUGHT_EXAMPLE.author.distinct())).where(
         taught
     )
     # The first mainline commit that led to the build.
-    commits = VERDICT.select(VERDICT.commit_sha).where(
-        VERDICT.build_id == row["build_id"]
-    )
+    commits = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == row.build_id)
     commits = commits.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
     return Origin(
-        dataset=row["dataset"],
+        dataset=row.dataset,
         build=model_of(row).build_version,
         commit=str(db.value(commits.order_by(COMMIT.position)) or ""),
-        trained_at=from_iso(row["trained_at"]),
-        examples=row["train"],
+        trained_at=from_iso(row.trained_at),
+        examples=row.train,
         editors=int(db.value(editors)),
-        trained=find_where_trained(load_json(row["recipe"])),
+        trained=find_where_trained(load_json(row.recipe)),
         model_role="serving"
-        if db.has(SERVING, SERVING.model_row == row["id"])
+        if db.has(SERVING, SERVING.model_row == row.id)
         else "earlier",
     )
 
@@ -494,7 +489,7 @@ def find_taught(
     taught = select_taught(
         TAUGHT_EXAMPLE.example_id, TAUGHT_EXAMPLE.commit_sha, begun, _has_answer(answer)
     )
-    rows = db.tuples(taught.where(_taught_by(row["build_id"])))
+    rows = db.rows(taught.where(_taught_by(row.build_id)))
     if exact := sorted(
         (example_id, commit) for example_id, commit, _, is_said in rows if is_said
     ):
@@ -513,9 +508,7 @@ def is_taught(db: Database, model_id: str, question: str) -> bool:
         return False
     has_word = fn.SUBSTR(EXAMPLE_TEXT.words, 1, len(words[0])) == words[0]
     begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
-    taught = db.tuples(
-        select_taught(begun).where(_taught_by(row["build_id"]) & has_word)
-    )
+    taught = db.rows(select_taught(begun).where(_taught_by(row.build_id) & has_word))
     return any(
         split_words(fold(str(each).partition("\n")[0])) == words for (each,) in taught
     )

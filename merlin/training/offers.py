@@ -118,11 +118,11 @@ def _measure_speeds(db: Database) -> Mapping[Place, float]:
     tokens = defaultdict[Place, float](float)
     seconds = defaultdict[Place, float](float)
     for row in db.rows(_finished_jobs()):
-        recipe = load_json(row["recipe"])
-        place = row["provider"], recipe["base_model"]
-        epochs = count_epochs(row["train"], recipe["hyperparameters"])
-        tokens[place] += row["train_tokens"] * epochs
-        took = from_iso(row["updated_at"]) - from_iso(row["created_at"])
+        recipe = load_json(row.recipe)
+        place = row.provider, recipe["base_model"]
+        epochs = count_epochs(row.train, recipe["hyperparameters"])
+        tokens[place] += row.train_tokens * epochs
+        took = from_iso(row.updated_at) - from_iso(row.created_at)
         seconds[place] += max(1.0, took.total_seconds())
     return {place: tokens[place] / seconds[place] for place in tokens if tokens[place]}
 

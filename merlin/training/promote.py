@@ -24,7 +24,7 @@ from merlin.dataset.verdicts import (
     newest_of_each,
     transition,
 )
-from merlin.db.database import Database, Prepared, Repository, Row, transaction
+from merlin.db.database import Columns, Database, Prepared, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import read_row
@@ -179,14 +179,14 @@ class Promotions(Repository):
     def list_newest_good(self) -> list[PromotionCandidate]:
         """Return, for each dataset, the good model of the verdict with the highest position."""
         rows = self.db.rows(_NEWEST_GOOD())
-        ahead = {row["dataset"]: row["top"] for row in self.db.rows(_UNDER_WAY())}
+        ahead = {row.dataset: row.top for row in self.db.rows(_UNDER_WAY())}
         found = [
             PromotionCandidate(
                 model_of(row),
-                row["top"],
-                is_followed=ahead.get(row["dataset"], 0) > row["top"],
-                is_awaited=row["status"] == VerdictStatus.TRAINING.value,
-                reason=row["reason"],
+                row.top,
+                is_followed=ahead.get(row.dataset, 0) > row.top,
+                is_awaited=row.status == VerdictStatus.TRAINING.value,
+                reason=row.reason,
             )
             for row in rows
         ]
@@ -194,7 +194,7 @@ class Promotions(Repository):
 
     def list_serving(self) -> dict[str, Serving]:
         """Return the serving model of every dataset that has one."""
-        return {row["dataset"]: serving_of(row) for row in self.db.rows(_ALL_SERVING())}
+        return {row.dataset: serving_of(row) for row in self.db.rows(_ALL_SERVING())}
 
     @transaction
     def promote(
@@ -209,7 +209,7 @@ class Promotions(Repository):
         # It stays good until this transaction ends.
         state = MODEL.select(MODEL.state).where(MODEL.id == new.model.model_row)
         row = self.db.row(self.db.for_update(state))
-        if row is None or not ModelState(row["state"]).may_serve:
+        if row is None or not ModelState(row.state).may_serve:
             return False
         at = self._clock()
         position = new.position
@@ -250,7 +250,7 @@ class Promotions(Repository):
         self, old: Serving | None, new: Model, position: int, at: datetime
     ) -> bool:
         """Set the dataset's row to `new` if it still is `old`."""
-        values: Row = {"model_row": new.model_row, "position": position}
+        values: Columns = {"model_row": new.model_row, "position": position}
         if old is None or new.model_row != old.model.model_row:
             values["since"] = iso(at)
         if old is None:
@@ -404,10 +404,10 @@ class Promotions(Repository):
         replaced: dict[str, None] = {}
         for row in self.db.rows(past):
             for names in (served, replaced):
-                names.pop(row["to_model"], None)
-            if row["why"] == ROLLBACK and row["from_model"] in served:
-                replaced[row["from_model"]] = served.pop(row["from_model"])
-            served[row["to_model"]] = None
+                names.pop(row.to_model, None)
+            if row.why == ROLLBACK and row.from_model in served:
+                replaced[row.from_model] = served.pop(row.from_model)
+            served[row.to_model] = None
         return [*reversed(served), *reversed(replaced)]
 
     def model(self, name: str) -> Model:
@@ -435,7 +435,7 @@ def find_before(db: Database, model: Model) -> Model | None:
     if move is None:
         query = serving_rows().where(MODEL.id != model.model_row)
     else:
-        query = select_models().where(MODEL.model_id == move["from_model"])
+        query = select_models().where(MODEL.model_id == move.from_model)
     row = db.row(query.where(MODEL.dataset == model.dataset).order_by(MODEL.id.desc()))
     return model_of(row) if row else None
 

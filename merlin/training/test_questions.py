@@ -19,7 +19,7 @@ from merlin.dataset.layout import RATED
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.test_plan import find_limits, read_plan
-from merlin.db.database import Database, Row
+from merlin.db.database import Columns, Database
 from merlin.db.tables import BUILD, MODEL, SERVING
 from merlin.db.values import load_json
 from merlin.training.disguise import disguise, list_unrelated
@@ -68,7 +68,7 @@ def choose_test(
     ]
 
 
-def describe_plan(db: Database, build_id: int, losses: Row) -> Row:
+def describe_plan(db: Database, build_id: int, losses: Columns) -> Columns:
     """Return how many examples of a build are taught and tested, then its model's losses.
 
     A nested Fluent message; only `losses` where an earlier version of Merlin made the build.

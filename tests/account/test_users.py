@@ -202,15 +202,15 @@ def test_consent_is_valid_until_revoked(database, clock):
     assert not consents.has(ANNA)
     assert consents.was_asked(ANNA)
     (past,) = list_answers(database)
-    assert past["text_version"] == "1"
-    assert (past["given_at"], past["revoked_at"]) == (iso(given_at), iso(clock()))
+    assert past.text_version == "1"
+    assert (past.given_at, past.revoked_at) == (iso(given_at), iso(clock()))
 
 
 def test_new_consent_text_requires_a_new_consent(database, clock):
     consents = Consents(database, clock)
     consents.give(ANNA, "1")
     assert consents.give(ANNA, "2")
-    assert [consent["revoked_at"] is None for consent in list_answers(database)] == [
+    assert [consent.revoked_at is None for consent in list_answers(database)] == [
         False,
         True,
     ]
@@ -254,7 +254,7 @@ def test_refusal_does_not_revoke_a_consent_or_stand_beside_it(database, clock):
     consents.give(ANNA, "2026-11-22")
     consents.decline(ANNA, "2026-11-22")
     (answer,) = list_answers(database)
-    assert answer["given_at"] is not None
+    assert answer.given_at is not None
     assert consents.has(ANNA)
 
 

@@ -31,7 +31,7 @@ UPDATE = {
 def requested_kinds(database):
     """Return the kinds of requests that hooks have made to the daemon, oldest first."""
     rows = database.rows(REQUEST.select().where(REQUEST.by_whom == "api:hook"))
-    return [row["kind"] for row in rows]
+    return [row.kind for row in rows]
 
 
 @pytest.fixture(scope="module")

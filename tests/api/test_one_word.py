@@ -204,7 +204,7 @@ def read_log(site, capsys):
     capsys.readouterr()
     assert main(["log", "--json", "--limit", "50", "--config", str(site.lab.path)]) == 0
     rows = json.loads(capsys.readouterr().out)
-    return {row["commit"]: row["state"] for row in rows}
+    return {row.commit: row.state for row in rows}
 
 
 def read_status(site, capsys):
@@ -247,7 +247,7 @@ def check_what_was_told(site, view):
     word = text("en", f"status-{found}", build=view.build or FACE)
     assert (status["state"], status["description"][: len(word)]) == (found.forge, word)
     told = [
-        row["reported_status"]
+        row.reported_status
         for row in site.db.rows(CHANGE.select().where(CHANGE.commit_sha == view.commit))
     ]
     assert not told or view.status not in REPORTED or {*told} == {found.value}
@@ -255,10 +255,10 @@ def check_what_was_told(site, view):
 
 def check_edits(site, client, acts):
     """Check the page of each edit and its answer of REST."""
-    rows = {row["batch"]: row for row in site.db.rows(CHANGE.select())}
+    rows = {row.batch: row for row in site.db.rows(CHANGE.select())}
     for batch, row in rows.items():
-        state = find(site.world.ctx, FACE, row["commit_sha"]).state
+        state = find(site.world.ctx, FACE, row.commit_sha).state
         page = client.get(f"/changes/{batch}").text
         assert word_of(re.search(CHIP, page)[1]) == text("ru", state.text_key), acts
         answer = site.admin.get(f"/api/changes/{batch}").json()
-        assert (answer["state"], answer["commit_state"]) == (row["state"], state), acts
+        assert (answer["state"], answer["commit_state"]) == (row.state, state), acts

@@ -104,7 +104,7 @@ def add_rows(site, numbers):
     now = iso(utc_now())
     trial = {"dataset": lambda _: "trial"}
     person = "user:5{:04}".format
-    known = {row["id"] for row in db.rows(t.VERDICT.select())}
+    known = {row.id for row in db.rows(t.VERDICT.select())}
     add_people(site, numbers)
     clone(db, t.AUDIT, numbers, target=person, by_whom=person)
     clone(db, t.BUILD, numbers, id=ids, number=ids, digest=str)
@@ -121,9 +121,7 @@ def add_rows(site, numbers):
         "severity": "error",
         "arguments": "{}",
     }
-    verdicts = [
-        row["id"] for row in db.rows(t.VERDICT.select()) if row["id"] not in known
-    ]
+    verdicts = [row.id for row in db.rows(t.VERDICT.select()) if row.id not in known]
     db.add_many(
         t.FINDING,
         (

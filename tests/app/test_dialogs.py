@@ -29,4 +29,4 @@ def test_dialog_is_stored_with_its_author_and_time(dialogs, clock):
 def test_dialog_is_encrypted(dialogs, database):
     dialogs.put(ANNA, ANNA, Dialog("name", {"words": "лоб"}, asked_by=7))
     (row,) = database.rows(DIALOG.select())
-    assert "лоб" not in row["said"]
+    assert "лоб" not in row.said

@@ -124,7 +124,7 @@ def test_concurrent_threads_add_each_favourite_once(catalogue, database, url):
     rows = database.rows(
         FAVOURITE.select(FAVOURITE.course_id).order_by(FAVOURITE.course_id)
     )
-    assert [row["course_id"] for row in rows] == sorted(ids)
+    assert [row.course_id for row in rows] == sorted(ids)
 
 
 def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(

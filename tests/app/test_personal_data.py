@@ -181,7 +181,7 @@ def read_all_values(database, cipher):
     """Yield (table, column, text) of every value in the database, encrypted ones also decrypted."""
     for table in every_table():
         for row in database.rows(table.select()):
-            for column, value in row.items():
+            for column, value in row._asdict().items():
                 is_sealed = column in table.sealed and value
                 yield (
                     table.__name__,
@@ -247,7 +247,7 @@ def test_what_models_answered_to_a_persons_questions_goes_with_them(
     world.finish(job)
     (model,) = world.models.list_unproved()
     (turn,) = database.rows(tables.TURN.select(tables.TURN.id))
-    for key in (f"asked:{turn['id']}", "asked:77", f"{turn['id']}"):
+    for key in (f"asked:{turn.id}", "asked:77", f"{turn.id}"):
         world.models.keep_answer(model, key, Answer("Ответ."))
         row = {
             "dataset": "trial",
@@ -258,8 +258,8 @@ def test_what_models_answered_to_a_persons_questions_goes_with_them(
         database.transact(partial(database.add_new, tables.BASELINE_ANSWER, row))
     people.forget(ANNA)
     recorded = database.rows(tables.BASELINE_ANSWER.select())
-    assert {row["question"] for row in recorded} == {"asked:77", f"{turn['id']}"}
-    assert {*world.models.answers(model.model_row)} == {"asked:77", f"{turn['id']}"}
+    assert {row.question for row in recorded} == {"asked:77", f"{turn.id}"}
+    assert {*world.models.answers(model.model_row)} == {"asked:77", f"{turn.id}"}
 
 
 def test_names_of_an_account_are_erased_from_the_audit_log(database, people, clock):
@@ -307,7 +307,7 @@ def test_erasure_keeps_the_group_session_without_the_person(
     database.change(SESSION.update({"chat_id": GROUP}).where(SESSION.id == 1))
     people.forget(ANNA)
     (session,) = database.rows(SESSION.select())
-    assert (session["user_id"], session["title"], session["system"]) == (0, "", "")
+    assert (session.user_id, session.title, session.system) == (0, "", "")
     assert database.rows(TURN.select()) == []
 
 
@@ -333,12 +333,12 @@ def test_committed_proposal_is_anonymised_and_waits_for_removal_from_git(
     insert_person(database, cipher, ANNA)
     people.forget(ANNA)
     (proposal,) = database.rows(PROPOSAL.select())
-    assert (proposal["user_id"], proposal["turn_id"], proposal["state"]) == (
+    assert (proposal.user_id, proposal.turn_id, proposal.state) == (
         0,
         0,
         "withdrawn",
     )
-    assert (proposal["question"], proposal["answer"]) == ("", "")
+    assert (proposal.question, proposal.answer) == ("", "")
 
 
 def test_erasure_does_not_renew_the_daily_quota(database, people, clock):
@@ -361,8 +361,7 @@ def test_erasure_does_not_renew_the_daily_quota(database, people, clock):
     assert database.count(QUOTA_USE, QUOTA_USE.user_id == ANNA) == 1
     people.forget(ANNA)
     assert {
-        row["user_id"] < 0 < -row["update_id"]
-        for row in database.rows(QUOTA_USE.select())
+        row.user_id < 0 < -row.update_id for row in database.rows(QUOTA_USE.select())
     }
     assert str(ANNA) not in str(database.rows(QUOTA_USE.select()))
     clock.move(24 * 3600)

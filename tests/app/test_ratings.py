@@ -318,7 +318,7 @@ def test_withdrawal_during_an_approval_revokes_its_example(
         lambda other_database: Proposals(other_database, clock).withdraw(ANNA),
     )
     (revoked,) = database.rows(REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id))
-    assert revoked["example_id"] == proposals.get(1).example_ids
+    assert revoked.example_id == proposals.get(1).example_ids
     assert proposals.get(1).state is ProposalState.WITHDRAWN
 
 

@@ -81,9 +81,9 @@ def test_retention_deletes_only_old_finished_rows(database, clock, old_rows):
     clock.move(31 * DAY_S)
     # Three finished updates, two deleted notices and an emptied one.
     assert delete_old_rows(database, retention, clock()) == 6
-    assert [row["state"] for row in database.rows(UPDATE.select())] == ["waiting"]
+    assert [row.state for row in database.rows(UPDATE.select())] == ["waiting"]
     (kept,) = database.rows(NOTICE.select())
-    assert (kept["once"], kept["to_whom"], kept["arguments"]) == ("sunset:1", "", "{}")
+    assert (kept.once, kept.to_whom, kept.arguments) == ("sunset:1", "", "{}")
     assert Notices(database, clock).list_waiting() == []
     assert not Notices(database, clock).notify("1001", "notice-serving", {}, "sunset:1")
     clock.move(60 * DAY_S)
@@ -127,7 +127,7 @@ def test_turn_is_kept_only_while_its_update_waits(database, clock, old_rows):
         turns.write(number, StoredAnswer("Ответ."))
     clock.move(91 * DAY_S)
     delete_old_rows(database, Retention(turns_days=90), clock())
-    assert [row["update_id"] for row in database.rows(TURN.select())] == [0]
+    assert [row.update_id for row in database.rows(TURN.select())] == [0]
 
 
 def test_zero_days_of_retention_delete_nothing(database, clock, old_rows):

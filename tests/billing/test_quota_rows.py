@@ -53,14 +53,13 @@ def give_pack(quotas, kind=TEXT, amount=1, **more):
 
 def list_used_packs(database):
     return [
-        row["pack_id"]
-        for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))
+        row.pack_id for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))
     ]
 
 
 def list_use_states(database):
     return [
-        row["state"] for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))
+        row.state for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))
     ]
 
 

@@ -101,9 +101,9 @@ class ModelRows:
     def serve(self, model_row):
         """Let a model serve; return its id."""
         row = self.db.row(MODEL.select().where(MODEL.id == model_row))
-        self.db.change(SERVING.delete().where(SERVING.dataset == row["dataset"]))
+        self.db.change(SERVING.delete().where(SERVING.dataset == row.dataset))
         serving = {
-            "dataset": row["dataset"],
+            "dataset": row.dataset,
             "model_row": model_row,
             "since": AT,
             "position": 1,
@@ -112,9 +112,9 @@ class ModelRows:
         promotion = {"from_model": None, "why": "newest", "by_whom": "merlin", "at": AT}
         self.db.add(
             PROMOTION,
-            {"dataset": row["dataset"], "to_model": row["model_id"], **promotion},
+            {"dataset": row.dataset, "to_model": row.model_id, **promotion},
         )
-        return row["model_id"]
+        return row.model_id
 
     def teach(self, *pairs):
         """Store examples of the first build."""

@@ -104,7 +104,7 @@ def test_each_question_is_asked_once_tests_first_and_only_with_consent(
     (call, *_) = account.calls("chat.create")
     assert call.body["model"] == OLD
     assert call.body["messages"][0]["content"] == "Отвечай коротко."
-    answers = {row["question"]: row["answer"] for row in read_rows(lab)}
+    answers = {row.question: row.answer for row in read_rows(lab)}
     assert answers["asked:1"] == "Внизу."
     assert sorted(answers.values()).count("Над глазами.") == 1
     (again,) = run_json(*RECORD, "--budget", "1")

@@ -72,7 +72,7 @@ def read_texts(folder, cipher):
         name = Users(database).get(1001).shown_name
         dialog = Dialogs(database, 7).get(-5, 1001)
         rows = database.rows(SESSION.select(SESSION.system).order_by(SESSION.id))
-    return name, dialog.replies, [cipher.open(row["system"]) for row in rows]
+    return name, dialog.replies, [cipher.open(row.system) for row in rows]
 
 
 WORDS = ("Анна", {"words": "лоб"}, [f"роль {number}" for number in range(COUNT)])

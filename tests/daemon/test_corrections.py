@@ -250,7 +250,7 @@ def revoked_versions(lab):
     """Return the builds with words of a withdrawn consent, by number."""
     with open_with_key(lab.config) as database:
         query = BUILD.select(BUILD.number).where(BUILD.id.in_(revoked_builds()))
-        return {number for (number,) in database.tuples(query)}
+        return {number for (number,) in database.rows(query)}
 
 
 def write_again(lab, text):
@@ -297,9 +297,9 @@ def test_example_of_the_naming_before_is_removed_and_revoked_as_a_whole(lab):
     withdraw(lab, ANNA)
     assert "q20" not in taught(lab)
     with open_with_key(lab.config) as database:
-        assert [
-            row["example_id"] for row in database.rows(REVOKED_EXAMPLE.select())
-        ] == ["q20"]
+        assert [row.example_id for row in database.rows(REVOKED_EXAMPLE.select())] == [
+            "q20"
+        ]
 
 
 def test_second_correction_of_one_answer_waits_and_is_shown_beside_the_first(lab):

@@ -308,7 +308,7 @@ def test_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
         accept(lab, "trial-3")
     with lab.services() as services:
         statuses = [
-            row["status"]
+            row.status
             for row in services.db.rows(VERDICT.select().order_by(VERDICT.id))
         ]
     assert statuses == ["serving", "superseded", "superseded", "serving"]

@@ -90,8 +90,8 @@ def test_author_is_who_wrote_the_file_also_after_a_revert_and_a_rejected_commit(
     commit_as("dina")
     with lab.services() as services:
         row = services.db.rows(BUILD.select().order_by(BUILD.id.desc()))[0]
-        rows = services.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(row["id"])))
-    authors = {row["example_id"]: row["author"] for row in rows}
+        rows = services.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(row.id)))
+    authors = {row.example_id: row.author for row in rows}
     names = [authors[f"q{number}"] for number in (1, 3, 50, 51)]
     assert names == ["anna", "gleb", "vera", "dina"]
 

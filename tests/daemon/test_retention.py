@@ -137,13 +137,13 @@ def test_unserved_model_is_deleted_at_its_provider(tmp_path, lab, provider):
             MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id)
         )
     lab.tick("retain")
-    first, _, third = (row["model_id"] for row in states)
+    first, _, third = (row.model_id for row in states)
     assert provider_models(lab) == {first, third}
     with open_migrated_database(lab.config) as database:
         states = database.rows(
             MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id)
         )
-    assert [row["state"] for row in states] == ["good", "gone", "good"]
+    assert [row.state for row in states] == ["good", "gone", "good"]
 
 
 def provider_models(lab):

@@ -108,9 +108,7 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     with open_migrated_database(lab.config) as database:
         # A test was under way.
         Models(database).keep_answer(lab.model("trial-2"), "late", Answer("Верх лица."))
-        answer_models = {
-            row["model_row"] for row in database.rows(PROOF_ANSWER.select())
-        }
+        answer_models = {row.model_row for row in database.rows(PROOF_ANSWER.select())}
     assert answer_models == {lab.model("trial-1").model_row}
     notice = waiting_notices()[SWITCHED]
     assert (notice["models"], notice["version"]) == ("trial-2", "trial-1")

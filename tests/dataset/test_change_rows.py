@@ -214,5 +214,5 @@ def test_withdrawal_forgets_the_proposals_of_one_person_and_the_examples_that_ne
     follower = ProposalFollower(proposals.db, clock)
     follower.follow()
     revoked = proposals.db.rows(REVOKED_EXAMPLE.select())
-    assert {(row["dataset"], row["example_id"]) for row in revoked} == {*kept}
+    assert {(row.dataset, row.example_id) for row in revoked} == {*kept}
     assert proposals.get(yours.proposal_id) == yours

@@ -81,7 +81,7 @@ def test_text_of_a_committed_edit_is_deleted(rows, database):
         "c" * 40,
         None,
     )
-    assert database.rows(CHANGE.select(CHANGE.text)) == [{"text": None}]
+    assert database.rows(CHANGE.select(CHANGE.text)) == [(None,)]
     assert rows.withdraw(change.change_id) is False
 
 

@@ -107,7 +107,7 @@ def test_inner_failure_rolls_back_only_the_inner_part(database):
         database.put(INTENT.insert(_intent("outer")))
         with pytest.raises(KeyError):
             database.transact(lambda: fail_after(database, "inner"))
-    assert [row["key"] for row in database.rows(INTENT.select())] == ["outer"]
+    assert [row.key for row in database.rows(INTENT.select())] == ["outer"]
 
 
 def test_caught_failure_of_an_inner_transaction_leaves_nothing(database):
@@ -121,7 +121,7 @@ def test_caught_failure_of_an_inner_transaction_leaves_nothing(database):
 
     database.transact(whole)
     rows = database.rows(INTENT.select().order_by(INTENT.key))
-    assert [row["key"] for row in rows] == ["first", "last"]
+    assert [row.key for row in rows] == ["first", "last"]
 
 
 def test_snapshot_does_not_change(database):
@@ -183,8 +183,7 @@ def test_postgresql_deadlock_is_retried(postgresql):
             for future in futures:
                 future.result()
         finds = [
-            row["empty_finds"]
-            for row in database.rows(INTENT.select(INTENT.empty_finds))
+            row.empty_finds for row in database.rows(INTENT.select(INTENT.empty_finds))
         ]
     assert finds == [2, 2]
     # PostgreSQL ends one of the two; on a busy machine it may end the other as well, once.

@@ -109,7 +109,7 @@ def test_stored_data_survives_a_failover_to_the_standby(servers, tmp_path, clock
             is_over.set()
             wait_for_end(writer)
         wait_until(lambda: _keeps_lead(lead))
-        targets = {row["target"] for row in database.rows(AUDIT.select())}
+        targets = {row.target for row in database.rows(AUDIT.select())}
     assert set(stored) <= targets
 
 

@@ -33,7 +33,7 @@ def submit(writer, work):
 
 
 def notice_keys(database):
-    return [row["key"] for row in database.rows(NOTICE.select().order_by(NOTICE.id))]
+    return [row.key for row in database.rows(NOTICE.select().order_by(NOTICE.id))]
 
 
 def test_each_caller_gets_its_own_result_and_a_failure_rolls_back_only_itself(database):

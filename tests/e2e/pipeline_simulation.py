@@ -94,10 +94,10 @@ def simulate(folder, seed, steps=STEPS):
                 clock.move(ROUND_S)
             assert is_served, (seed, document)
             builds = {
-                f"{row['number']}-{row['digest'][:12]}"
+                f"{row.number}-{row.digest[:12]}"
                 for row in database.rows(BUILD.select())
             }
-            launch_keys = {row["launch_key"] for row in database.rows(JOB.select())}
+            launch_keys = {row.launch_key for row in database.rows(JOB.select())}
         jobs = [job for job in provider.jobs_created() if job["status"] != "cancelled"]
         keys = [job["asked"]["metadata"]["merlin_launch"] for job in jobs]
         assert len(keys) == len(set(keys)), f"seed {seed}: a job was made twice"

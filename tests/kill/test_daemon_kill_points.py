@@ -87,7 +87,7 @@ def test_unneeded_data_is_removed_once_and_the_rest_kept_after_kills(tmp_path):
 def is_removed(lab):
     with open_read_only(lab.config) as database:
         removals = INTENT.select(INTENT.state).where(INTENT.key.startswith("remove-"))
-        return [row["state"] for row in database.rows(removals)] == ["done"]
+        return [row.state for row in database.rows(removals)] == ["done"]
 
 
 def get_digest(lab, number):

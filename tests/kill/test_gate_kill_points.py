@@ -17,7 +17,7 @@ def list_reasons(lab):
     """Return the reasons of the verdicts, oldest first."""
     with open_read_only(lab.config) as database:
         rows = database.rows(VERDICT.select().order_by(VERDICT.id))
-    return [row["reason"] for row in rows]
+    return [row.reason for row in rows]
 
 
 def test_model_is_held_and_reported_once_after_kills(tmp_path):

@@ -96,7 +96,7 @@ HISTORY = {
 
 def clone(db, table, numbers, **changes):
     """Add rows like the table's first one, each with these changes, by its number."""
-    like = db.row(table.select())
+    like = db.row(table.select())._asdict()
     if "id" not in changes:
         like.pop("id", None)
     rows = (

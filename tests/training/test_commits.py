@@ -53,7 +53,7 @@ world.history.record(make_commit(1), KillingList([outcome]), AT)
 
 def read_authors(world, build_id):
     rows = world.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(build_id)))
-    return {row["example_id"][-3:]: row["author"] for row in rows}
+    return {row.example_id[-3:]: row.author for row in rows}
 
 
 def test_commit_is_recorded_with_build_verdict_and_findings(world, clock):
@@ -167,7 +167,7 @@ def test_each_build_keeps_its_examples_whatever_later_builds_hold(world):
     assert len(taught) > 6
     for build_id, blobs in taught.items():
         rows = world.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(build_id)))
-        assert {row["example_id"]: row["blob"] for row in rows} == blobs
+        assert {row.example_id: row.blob for row in rows} == blobs
         assert len(rows) == len(blobs)
 
 

@@ -52,7 +52,7 @@ def list_applied(db: Database) -> tuple[str, ...]:
     if not db.has_table("migration"):
         return ()
     rows = db.rows(MIGRATION.select(MIGRATION.name).order_by(MIGRATION.name))
-    return tuple(row["name"] for row in rows)
+    return tuple(row.name for row in rows)
 
 
 def list_pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
