@@ -28,6 +28,7 @@ from merlin.app.actor import Actor
 from merlin.app.inbox import Inbox, read_update
 from merlin.app.lineage import find_source
 from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.chat.answer import AnswerService
 from merlin.config.reading import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.formatted_text import FormattedMessage
@@ -136,7 +137,8 @@ def _open(folder: Path, url: str, key: str) -> Iterator[dict[str, Callable[[], A
         plans=(make_plan("usual", {}, {Format.TEXT: Allowance(day=1_000_000)}),),
         text_key=key,
     )
-    services = {"answerers": {"stand-in": _Model()}}
+    models: dict[str, Any] = {"stand-in": _Model()}
+    services = {"answer_service": AnswerService(models)}
     with (
         run_site(settings, lambda *parts: Site(folder, *parts), services) as site,
         site.browser_client(VERA) as vera,

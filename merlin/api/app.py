@@ -7,7 +7,7 @@ listener's own certificate, for installations without an HTTPS proxy.
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
@@ -32,7 +32,6 @@ from merlin.api.routers import api_routes
 from merlin.api.services import ApiServices
 from merlin.app.answer_counts import AnswerCounts
 from merlin.app.payment_worker import PaymentWorker
-from merlin.chat.answer import AnswerService
 from merlin.config.settings import ApiConfig
 from merlin.core import server
 from merlin.core.clock import utc_now
@@ -80,14 +79,14 @@ def create_app(services: ApiServices) -> FastAPI:
 async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
     """Run the background tasks; at shutdown, cancel open questions and release their quota."""
     state = app.state
-    state.answer_service = AnswerService(services.answerers, services.retry_policy)
     state.question_tasks = set[asyncio.Task[Any]]()
     state.payment_worker = PaymentWorker(services)
     catalogue: CatalogueCache = state.catalogue
     poll_version = partial(catalogue.poll_version, services)
     heartbeats = Heartbeats(services.db)
     since = utc_now()
-    write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
+    refusals = services.answer_service.refusals
+    write_heartbeat = partial(_write_heartbeat, heartbeats, refusals, since)
     beat = partial(services.store.do, write_heartbeat)
     release = partial(services.write, release_stale_reservations)
     with changes_of(services.db) as changes:
@@ -106,7 +105,7 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
             yield
         finally:
             await _cancel([*state.question_tasks])
-            for answerer in services.answerers.values():
+            for answerer in services.answer_service.answerers.values():
                 await answerer.aclose()
         await _cancel(background_tasks)
 
@@ -118,10 +117,10 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 def _write_heartbeat(
-    heartbeats: Heartbeats, answer_service: AnswerService, since: datetime
+    heartbeats: Heartbeats, refusals: Mapping[str, int], since: datetime
 ) -> None:
     """Write the heartbeat of this API process, which started at `since`."""
-    counters = {**heartbeats.db.connection_counter, **answer_service.refusals}
+    counters = {**heartbeats.db.connection_counter, **refusals}
     process = os.getpid()
     host = socket.gethostname()
     heartbeats.beat(

@@ -1,4 +1,4 @@
-"""One question of a program or a page: reserved, asked and settled, even if the client disconnects.
+"""One question of a program or a page: asked and settled, even if the client disconnects.
 
     reserved -> asked -> charged          an answer came
                       -> released         no answer: a failure, or the client disconnected
@@ -8,79 +8,66 @@ released by `release_stale_reservations`.
 """
 
 import asyncio
-from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from datetime import datetime
+from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from starlette.requests import Request
 
-from merlin.api.problems import field_error
+from merlin.api.openai_compat.responses import answer_note, reply_error
+from merlin.api.problems import field_error, refusal
 from merlin.api.services import services_of
-from merlin.app.ask import Asker, ground, is_free, route
-from merlin.app.context import Context
-from merlin.billing.quota import UNLIMITED, Quotas
-from merlin.chat.answer import AnswerObserver, AnswerService, Ending, Reply, Stop
-from merlin.chat.model_catalogue import Candidate, ModelRequest
-from merlin.core.errors import MerlinError
-from merlin.core.formatted_text import join_surrogates
-from merlin.core.killpoint import kill_point
-from merlin.core.log import get_logger, redact
-from merlin.core.messages import (
-    DEFAULT_SAMPLING,
-    Message,
-    ParameterRefused,
-    SamplingParams,
+from merlin.app.ask import (
+    AnyQuestion,
+    Asker,
+    ChatAnswer,
+    Conversation,
+    Observer,
+    ReachedCap,
+    answer,
+    find_asker,
 )
+from merlin.app.context import Context
+from merlin.billing.quota import Left, Quotas
+from merlin.chat.answer import Ending, Reply, Stop
+from merlin.chat.model_catalogue import Candidate
+from merlin.chat.sessions import WindowCounter
+from merlin.chat.turns import StoredAnswer, Turn
+from merlin.core.formatted_text import join_surrogates
+from merlin.core.i18n import format_moment, text
+from merlin.core.log import get_logger, redact
+from merlin.core.messages import ParameterRefused
 from merlin.core.server import wait_for_disconnect
 from merlin.db.processes import CALL_LIMIT
-from merlin.openai_protocol.errors import ApiError
+from merlin.openai_protocol.errors import NO_CREDIT, ApiError
 
 log = get_logger(__name__)
 
 # High surrogates: the first half of a character in JSON.
 _HALF = ("\ud800", "\udbff")
+# A turn's `offer`: the answer was stopped, and may be requested in full.
+STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """A reserved question: the models requested, the first of them, messages with the question.
+class QuestionStream(Observer):
+    """One question and its streamed answer.
 
-    With `small_talk`, its answer, nothing is reserved, and no model is asked.
+    At shutdown it is cancelled; one that `is_stoppable` ends when the client disconnects. `turn` is
+    None until the question is reserved, `choice` is the model that answers, or was tried last.
     """
-
-    request: ModelRequest
-    first: Candidate | None
-    messages: Sequence[Message]
-    small_talk: str = ""
-
-
-class QuestionStream(AnswerObserver):
-    """One question and its streamed answer; `is_kept`: both are stored with the reservation.
-
-    At shutdown it is cancelled; one that `is_stoppable` ends when the client disconnects.
-    """
-
-    is_kept = False
 
     def __init__(
-        self,
-        request: Request,
-        asker: Asker,
-        sampling: SamplingParams = DEFAULT_SAMPLING,
-        *,
-        is_stoppable: bool = True,
+        self, request: Request, question: AnyQuestion, *, is_stoppable: bool = True
     ) -> None:
-        self.services = services_of(request)
-        self.asker = asker
-        self._answer_service: AnswerService = request.app.state.answer_service
-        self._sampling = replace(sampling, language=asker.language)
+        self._services = services_of(request)
+        self._question = question
         self._text = ""
         self._sent = 0
         self._news = asyncio.Event()
-        self._is_reserved = False
         self.stop = Stop()
-        # The model that answers, or was tried last.
+        self.turn: Turn | None = None
         self.choice: Candidate | None = None
         self.task = asyncio.create_task(self._run())
         question_tasks: set[asyncio.Task[Any]] = request.app.state.question_tasks
@@ -91,7 +78,7 @@ class QuestionStream(AnswerObserver):
             else None
         )
 
-        def on_done(task: asyncio.Task[Reply]) -> None:
+        def on_done(task: asyncio.Task[ChatAnswer]) -> None:
             question_tasks.discard(task)
             if watching is not None:
                 watching.cancel()
@@ -102,17 +89,27 @@ class QuestionStream(AnswerObserver):
 
         self.task.add_done_callback(on_done)
 
-    @abstractmethod
-    def reserve(self) -> Reserved:
-        """Reserve the question in the asker's plan; runs in a transaction."""
-
-    @abstractmethod
-    def charge(self, reply: Reply) -> None:
-        """Charge the answer or release the question; runs in a transaction."""
-
     async def _stop_without_client(self, request: Request) -> None:
         await wait_for_disconnect(request)
         self.stop.press()
+
+    async def _run(self) -> ChatAnswer:
+        try:
+            return await answer(self._services, self._question, self)
+        except ParameterRefused as refused:
+            arguments = {"field": refused.field, "why": str(refused)}
+            raise field_error(
+                self._question.language, refused.field, "not-accepted", **arguments
+            ) from refused
+
+    def on_begun(self, conversation: Conversation) -> None:
+        """Let `wait_for_turn` end."""
+        self.turn = conversation.turn
+        self._news.set()
+
+    def on_model(self, choice: Candidate) -> None:
+        """Receive the model that is asked now."""
+        self.choice = choice
 
     def on_text(self, text: str) -> None:
         """Receive the text of the answer so far."""
@@ -122,20 +119,34 @@ class QuestionStream(AnswerObserver):
         self._text = text
         self._news.set()
 
-    async def reply(self) -> Reply:
-        """Return the reply once it is settled. Raises ApiError, MerlinError."""
+    def refuse(self, exceeded: ReachedCap | Left) -> StoredAnswer:
+        """Refuse the question. Raises ApiError."""
+        asker = find_asker(self._services, self._question)
+        raise quota_error(asker, exceeded, self._services.clock())
+
+    def describe(
+        self, _conversation: Conversation, reply: Reply, _window: WindowCounter
+    ) -> tuple[str, str]:
+        """Return the note of a page's answer, or why there is none."""
+        language = self._question.language
+        if reply.ending is Ending.STOPPED:
+            return text(language, "page-stopped"), STOPPED
+        error = reply_error(reply, language)
+        return str(error or answer_note(language, reply)), ""
+
+    async def answer(self) -> ChatAnswer:
+        """Return the answer once it is settled. Raises ApiError, MerlinError."""
         return await asyncio.shield(self.task)
 
-    async def wait_for_reservation(self) -> None:
-        """Wait until the question is reserved; raises as `reply` if it is refused."""
-        await self._wait_for(lambda: self._is_reserved)
+    async def wait_for_turn(self) -> Turn:
+        """Return the turn once the question is reserved; raises as `answer`."""
+        while self.turn is None and not self.task.done():
+            await self._wait()
+        return self.turn or self.task.result().turn
 
     async def wait_for_text(self) -> None:
-        """Wait for the first word or the end; raises as `reply` if there is none."""
-        await self._wait_for(lambda: bool(self._text.strip()))
-
-    async def _wait_for(self, is_there: Callable[[], bool]) -> None:
-        while not (is_there() or self.task.done()):
+        """Wait for the first word or the end; raises as `answer` if there is none."""
+        while not (self._text.strip() or self.task.done()):
             await self._wait()
         if self.task.done():
             self.task.result()
@@ -157,70 +168,35 @@ class QuestionStream(AnswerObserver):
         if not self.task.done():
             await self._news.wait()
 
-    async def _run(self) -> Reply:
-        services = self.services
-        asker = self.asker
-        # Without limits or storage a read is enough.
-        is_read = asker.plan is UNLIMITED and not self.is_kept
-        reserved = await (services.store.read if is_read else services.store.do)(
-            self.reserve
+
+def quota_error(asker: Asker, exceeded: ReachedCap | Left, now: datetime) -> ApiError:
+    """Return the error for a reached spending limit or a used-up quota."""
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    arguments = dict[str, Any]()
+    if isinstance(exceeded, ReachedCap):
+        key = "guard-day"
+        until = exceeded.until
+    elif exceeded.limit == 0:
+        return refusal(
+            asker.language, status, "closed", NO_CREDIT, kind=exceeded.kind.value
         )
-        kill_point("completion.reserved")
-        self._is_reserved = True
-        self._news.set()
-        try:
-            if reserved.small_talk:
-                self.on_text(reserved.small_talk)
-                reply = Reply(Ending.WHOLE, reserved.small_talk)
-                await self._settle(reply)
-                return reply
-            sources = ground(
-                services, reserved.first, reserved.messages, asker.language
-            )
-            is_plain = self._sampling.response_format is None
-            reply = await self._answer_service.reply(
-                self._route(reserved),
-                reserved.messages,
-                self,
-                self.stop,
-                self._sampling,
-                ground=sources if is_plain else None,
-            )
-            kill_point("completion.requested")
-            await self._settle(reply)
-        except ParameterRefused as refused:
-            await self._give_back()
-            arguments = {"field": refused.field, "why": str(refused)}
-            raise field_error(
-                asker.language, refused.field, "not-accepted", **arguments
-            ) from refused
-        except BaseException:
-            await self._give_back()
-            raise
-        kill_point("completion.answered")
-        return reply
-
-    async def _route(self, reserved: Reserved) -> AsyncIterator[Candidate]:
-        """Yield the candidates, recording the current one."""
-        async for choice in route(
-            self.services, reserved.request, reserved.first, has_images=False
-        ):
-            self.choice = choice
-            yield choice
-
-    async def _settle(self, reply: Reply) -> None:
-        is_counted = self.is_kept or not is_free(self.services, self.asker)
-        if is_counted or reply.faults:
-            await self.services.store.do(lambda: self.charge(reply))
-
-    async def _give_back(self) -> None:
-        try:
-            await self._settle(Reply(Ending.NOBODY))
-        except MerlinError as error:
-            # `release_stale_reservations` releases it later.
-            log.warning(
-                "the quota of a question was not returned", reason=redact(str(error))
-            )
+    else:
+        key = "spent"
+        until = exceeded.resets_at
+        arguments = {
+            "kind": exceeded.kind.value,
+            "limit": exceeded.limit or 0,
+            "period": exceeded.period.value,
+        }
+    return refusal(
+        asker.language,
+        status,
+        key,
+        NO_CREDIT,
+        retry_after_s=max(ceil((until - now).total_seconds()), 1),
+        until=format_moment(until, asker.zone, asker.language, is_named=True),
+        **arguments,
+    )
 
 
 def next_piece(text: str, sent: int) -> tuple[str, int]:

@@ -1,15 +1,13 @@
 """The dependencies of the API as one frozen value, built by the wiring."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from merlin.account.sign_ins import PRODUCTION
 from merlin.app.context import Context
-from merlin.chat.answer import RetryPolicy
 from merlin.db.writer import Store
-from merlin.providers.openai_chat import OpenAIChat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +15,8 @@ class ApiServices(Context):
     """The dependencies of the API.
 
     `webhook_bot` is the bot whose updates Telegram posts here, None if the bot uses long polling;
-    `telegram_secret` is the secret token of that webhook. `answerers` are the providers by name,
-    `retry_policy` that of /v1. `telegram_keys` are Telegram's public keys, which
-    verify who opened a page inside Telegram.
+    `telegram_secret` is the secret token of that webhook. `telegram_keys` are Telegram's public
+    keys, which verify who opened a page inside Telegram.
     `git_secrets` are the accepted secrets of the git host.
 
     `body_bytes`: the longest dataset file, with each character as a JSON escape.
@@ -28,8 +25,6 @@ class ApiServices(Context):
     store: Store
     webhook_bot: int | None = None
     telegram_secret: str = field(default="", repr=False)
-    answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     git_secrets: Sequence[str] = field(default=(), repr=False)
     body_bytes: int = 8 * 1024 * 1024

@@ -1,28 +1,41 @@
-"""Asking: which models answer a question, what it costs, and what is stored.
+"""Asking: one act answers a question, whatever shows the answer.
 
     begin     the session with its history, the model to answer, the reserved question
-    route     the models to ask, best first
+    ask       the models of the route, best first, while the question is stored
     finish    the answer with its cost and window; charge or release; report faults to admins
 
-The bot stores a session's turns. A question through the API carries the whole conversation in
-each call and is not stored. A question with its own system text, of a session or a caller, is
-answered by a general model, because the tuned model was trained with another text.
+The turns of a chat's session are stored. A question of a program comes with its whole conversation
+and is not stored. A question with its own system text, of a session or a caller, is answered by a
+general model, because the tuned model was trained with another text.
 
 A question is reserved in the plan and settled with its answer. A cap limits what all answers may
 cost a day, in the configured time zone. A question that arrives after it is reached is refused;
 answers in progress are completed, so their cost may exceed the cap.
 """
 
+from __future__ import annotations
+
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from typing import ClassVar, TypeVar
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing import quota
-from merlin.chat.answer import Ending, Ground, Grounding, Reply, report_faults
+from merlin.chat.answer import (
+    AnswerObserver,
+    Ending,
+    Ground,
+    Grounding,
+    Reply,
+    Stop,
+    report_faults,
+)
 from merlin.chat.grounding import find_sources, grounding_prompt
 from merlin.chat.model_catalogue import (
     Candidate,
@@ -35,6 +48,7 @@ from merlin.chat.model_catalogue import (
     is_unavailable,
     only_candidate,
 )
+from merlin.chat.prompt import Prompt, text_outside_documents
 from merlin.chat.sessions import (
     CAUTIOUS_TOKENS,
     MAX_TURNS,
@@ -42,21 +56,38 @@ from merlin.chat.sessions import (
     Session,
     Sessions,
     WindowCounter,
+    build_session_title,
     count_window_tokens,
     fits_window,
 )
 from merlin.chat.small_talk import answer_small_talk
-from merlin.chat.turns import NO_BUTTONS, Question, StoredAnswer, Turns, UpdateState
+from merlin.chat.turns import (
+    NO_BUTTONS,
+    Question,
+    StoredAnswer,
+    Turn,
+    Turns,
+    UpdateState,
+    with_author,
+)
 from merlin.config.section import convert_to_micro
 from merlin.core.clock import in_zone, zone_of
-from merlin.core.i18n import moment_argument
-from merlin.core.messages import Message, Usage
+from merlin.core.errors import MerlinError, NotFound
+from merlin.core.i18n import moment_argument, text
+from merlin.core.killpoint import kill_point
+from merlin.core.log import get_logger, redact
+from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams, Usage
 from merlin.core.money import Cost, cost_argument, sum_costs
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import needs_turn_before
+from merlin.db.database import lock_user
 from merlin.db.encryption import digest
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import ANSWER_COST
+
+log = get_logger(__name__)
+T = TypeVar("T")
+S = TypeVar("S")
 
 # The person is warned when this many questions remain.
 LOW_QUOTA = 2
@@ -133,7 +164,13 @@ def window_of(ctx: Context, choice: Candidate | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ChatQuestion:
-    """A question from a chat; `number` is its update id, `name` the author in a group."""
+    """A question from a chat; `number` is its update id, `name` the author in a group.
+
+    `session_id` is the session of a page's question, 0 for a new one. None: the open session of a
+    Telegram chat, whose update is handled again after a failure. `read` returns the question as the
+    model gets it, with its files; None: its text is all. `by` is the process that asks, as stored
+    with requests.
+    """
 
     user: User
     language: str
@@ -143,6 +180,10 @@ class ChatQuestion:
     kind: quota.Format = quota.Format.TEXT
     message_id: int = 0
     name: str = ""
+    session_id: int | None = None
+    read: Callable[[Conversation], Awaitable[Prompt]] | None = None
+    by: str = "bot"
+    sampling: ClassVar[SamplingParams] = DEFAULT_SAMPLING
 
     def for_session(self, session: Session) -> Question:
         """Return the question as it is stored in a session."""
@@ -158,27 +199,51 @@ class ChatQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
-    """The session that a question belongs to, with its history.
+class ProgramQuestion:
+    """The last of a program's `messages`, with the models that it requests; it is not stored."""
 
-    `first` is the model that is to answer, `limit` its window in tokens. `is_renewed` is true if
-    the question opened this session because the previous one was full. `refusal` is why
-    the question cannot be asked, else None. `left` is the remaining quota if it is low. `name` is
-    the author, in a group. `small_talk` is the answer to small talk: then nothing is reserved, and
-    no model is asked.
+    user: User
+    language: str
+    number: int
+    messages: Sequence[Message]
+    request: ModelRequest
+    sampling: SamplingParams = DEFAULT_SAMPLING
+    by: str = "api:openai"
+    kind: ClassVar[quota.Format] = quota.Format.TEXT
+
+    @property
+    def text(self) -> str:
+        """Return the question itself."""
+        return self.messages[-1].content
+
+
+AnyQuestion = ChatQuestion | ProgramQuestion
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A question with its history and the model to answer, its turn, and its prompt.
+
+    `first` is the model that is to answer, `limit` its window in tokens. `session` is None for a
+    program's question, whose turn is not stored. `is_renewed` is true if the question opened this
+    session because the previous one was full. `left` is the remaining quota if it is low. `name` is
+    the author, in a group. With `instead` no model is asked: small talk, or why the question is
+    refused.
     """
 
+    question: AnyQuestion
     asker: Asker
-    session: Session
-    history: Sequence[Message]
     request: ModelRequest
     first: Candidate | None
-    limit: int
+    history: Sequence[Message]
+    turn: Turn
+    prompt: Prompt
+    session: Session | None = None
+    limit: int = 0
     is_renewed: bool = False
-    refusal: ReachedCap | quota.Left | None = None
     left: quota.Left | None = None
     name: str = ""
-    small_talk: StoredAnswer | None = None
+    instead: StoredAnswer | None = None
 
     @property
     def before(self) -> tuple[Message, ...]:
@@ -187,37 +252,171 @@ class Conversation:
         return (*system, *self.history)
 
 
-def begin(ctx: Context, question: ChatQuestion) -> Conversation:
+class Observer(AnswerObserver, ABC):
+    """What shows an answer while it is made: a message of the bot, or a stream of the API.
+
+    Pressing `stop` ends the answer.
+    """
+
+    stop: Stop
+
+    def on_begun(self, conversation: Conversation) -> None:
+        """Receive the conversation: the question is reserved."""
+
+    def on_model(self, choice: Candidate) -> None:
+        """Receive the model that is asked now."""
+
+    async def place(self) -> int | None:
+        """Return the id of the message that shows the answer, None if there is none yet."""
+        return None
+
+    @abstractmethod
+    def refuse(self, exceeded: ReachedCap | quota.Left) -> StoredAnswer:
+        """Return what is said instead of an answer that limits or the plan do not allow.
+
+        If it raises, nothing is stored.
+        """
+
+    @abstractmethod
+    def describe(
+        self, conversation: Conversation, reply: Reply, window: WindowCounter
+    ) -> tuple[str, str]:
+        """Return the note under a reply or in its place, and the `offer` of its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAnswer:
+    """The answer to a question: its turn, what is shown and stored, the reply of the models."""
+
+    turn: Turn
+    written: StoredAnswer
+    reply: Reply
+
+
+class AskedAlready(MerlinError):
+    """The question is stored as `turn`."""
+
+    def __init__(self, turn: Turn) -> None:
+        super().__init__(f"turn {turn.turn_id} is the same question")
+        self.turn = turn
+
+
+async def answer(ctx: Context, question: AnyQuestion, observer: Observer) -> ChatAnswer:
+    """Return the answer to a question once it is stored and charged, or released.
+
+    Raises ParameterRefused, what the observer raises, and for a page's question AskedAlready and
+    NotFound. A failure releases the question, unless its update is handled again; so does
+    `release_stale_reservations` after a kill.
+    """
+    asker = find_asker(ctx, question)
+    is_chat = isinstance(question, ChatQuestion)
+    # Without limits and storage a read is enough.
+    is_written = is_chat or asker.plan is not quota.UNLIMITED
+    conversation = await (ctx.write if is_written else ctx.read)(
+        begin, asker, question, observer
+    )
+    kill_point("completion.reserved")
+    observer.on_begun(conversation)
+    try:
+        conversation, reply = await _ask(ctx, conversation, observer)
+        kill_point("completion.requested")
+        written = await _finish(ctx, conversation, observer, reply)
+    except BaseException:
+        if not _is_of_telegram(question):
+            await _release(ctx, conversation, observer)
+        raise
+    kill_point("completion.answered")
+    return ChatAnswer(conversation.turn, written, reply)
+
+
+def _is_of_telegram(question: AnyQuestion) -> bool:
+    return isinstance(question, ChatQuestion) and question.session_id is None
+
+
+def begin(
+    ctx: Context, asker: Asker, question: AnyQuestion, observer: Observer
+) -> Conversation:
     """Return the conversation that a question belongs to, and reserve the question in the plan.
 
-    It is the open session with its turns; a full session is replaced by a new one.
+    That of a chat is the open session with its turns; a full session is replaced by a new one.
     """
+    if isinstance(question, ProgramQuestion):
+        return _admit(ctx, _take_conversation(ctx, asker, question), observer)
     sessions = Sessions(ctx.db, ctx.bot_id)
-    conversation = _read_conversation(ctx, question, sessions.open(question.place))
+    place = question.place
+    if question.session_id is not None:
+        _open_session(ctx, question, question.session_id)
+    session = sessions.open(place)
+    conversation = _read_conversation(ctx, asker, question, session)
+    conversation = _admit(ctx, conversation, observer)
+    is_full = session.is_full or not _has_room(conversation)
+    if conversation.instead is None and is_full:
+        fresh = _read_conversation(ctx, asker, question, sessions.renew(place))
+        conversation = replace(fresh, is_renewed=True, left=conversation.left)
+    if question.session_id is None:
+        return conversation
+    stored = conversation.turn.question
+    # Used from now on: another page that starts a session does not get this one.
+    sessions.touch(stored.session_id, build_session_title(question.text))
+    turn = Turns(ctx.db, ctx.bot_id).ask(stored, None)
+    return replace(conversation, turn=turn)
+
+
+def _open_session(ctx: Context, question: ChatQuestion, session_id: int) -> None:
+    """Open the session of a page's question, 0: a new one. Raises AskedAlready, NotFound."""
+    sessions = Sessions(ctx.db, ctx.bot_id)
+    place = question.place
+    # Of two APIs, one waits: a place has one open session.
+    lock_user(ctx.db, place.user_id, ctx.clock)
+    earlier_turn = Turns(ctx.db, ctx.bot_id).find(question.number)
+    if earlier_turn is not None:
+        raise AskedAlready(earlier_turn)
+    if not session_id:
+        if sessions.open(place).last_used_at:
+            sessions.renew(place)
+    elif sessions.switch(place, session_id) is None:
+        raise NotFound("no such session", "session-unknown")
+
+
+def _admit(
+    ctx: Context, conversation: Conversation, observer: Observer
+) -> Conversation:
+    """Reserve the question, unless it is small talk or is to be refused."""
     asker = conversation.asker
-    first = conversation.first
+    question = conversation.question
     if question.kind is quota.Format.TEXT:
-        answer = answer_small_talk(ctx.db, first, question.text, asker.language)
-        if answer:
-            said = StoredAnswer("", answer, offer=NO_BUTTONS)
-            return replace(conversation, small_talk=said)
-    refusal = reserve(ctx, asker, question.kind)
-    left = find_low_quota(ctx, asker, question.kind) if refusal is None else None
-    if conversation.session.is_full or not _has_room(conversation, question):
-        conversation = _read_conversation(ctx, question, sessions.renew(question.place))
-        conversation = replace(conversation, is_renewed=True)
-    return replace(conversation, refusal=refusal, left=left)
+        words = answer_small_talk(
+            ctx.db, conversation.first, question.text, asker.language
+        )
+        if words:
+            said = StoredAnswer("", words, offer=NO_BUTTONS)
+            return replace(conversation, instead=said)
+    exceeded = reserve(ctx, asker, question.kind)
+    if exceeded is not None:
+        return replace(conversation, instead=observer.refuse(exceeded))
+    if not _is_of_telegram(question):
+        return conversation
+    return replace(conversation, left=find_low_quota(ctx, asker, question.kind))
 
 
-def _has_room(conversation: Conversation, question: ChatQuestion) -> bool:
-    messages = (*conversation.before, Message("user", question.text))
-    return not conversation.history or fits_window(messages, conversation.limit)
+def _take_conversation(
+    ctx: Context, asker: Asker, question: ProgramQuestion
+) -> Conversation:
+    """Return the conversation that a program sends."""
+    return Conversation(
+        question,
+        asker,
+        question.request,
+        find_first_candidate(ModelCatalogue(ctx.db), question.request),
+        question.messages[:-1],
+        Turn(0, Question(0, question.number, question.user.user_id, question.text)),
+        Prompt(question.text),
+    )
 
 
 def _read_conversation(
-    ctx: Context, question: ChatQuestion, session: Session
+    ctx: Context, asker: Asker, question: ChatQuestion, session: Session
 ) -> Conversation:
-    asker = find_asker(ctx, question.user, question.language, question.number)
     request = request_of_session(ctx, session, asker.plan)
     first = find_first_candidate(ModelCatalogue(ctx.db), request)
     turns = Turns(ctx.db, ctx.bot_id)
@@ -227,18 +426,133 @@ def _read_conversation(
     is_alone = not question.name or turns.askers(session.session_id) <= {
         question.user.user_id
     }
-    limit = window_of(ctx, first)
-    name = "" if is_alone else question.name
-    return Conversation(asker, session, history, request, first, limit, name=name)
+    return Conversation(
+        question,
+        asker,
+        request,
+        first,
+        history,
+        Turn(0, question.for_session(session)),
+        Prompt(question.text, question.kind.value),
+        session,
+        window_of(ctx, first),
+        name="" if is_alone else question.name,
+    )
 
 
-def route(
-    ctx: Context, request: ModelRequest, first: Candidate | None, *, has_images: bool
+def _has_room(conversation: Conversation) -> bool:
+    messages = (*conversation.before, Message("user", conversation.question.text))
+    return not conversation.history or fits_window(messages, conversation.limit)
+
+
+async def _ask(
+    ctx: Context, conversation: Conversation, observer: Observer
+) -> tuple[Conversation, Reply]:
+    """Return the conversation with its stored question, and the reply of the models."""
+    question = conversation.question
+    if isinstance(question, ChatQuestion) and question.read:
+        if question.kind is not quota.Format.TEXT:
+            # Downloading, transcribing and reading take time.
+            await _store_question(ctx, conversation, observer)
+        if conversation.instead is None:
+            conversation = await _read_prompt(conversation, observer, question.read)
+    turn, reply = await run_both(
+        _store_question(ctx, conversation, observer),
+        _ask_models(ctx, conversation, observer),
+    )
+    return replace(conversation, turn=turn), reply
+
+
+async def _read_prompt(
+    conversation: Conversation,
+    observer: Observer,
+    read: Callable[[Conversation], Awaitable[Prompt]],
+) -> Conversation:
+    """Return the conversation with its prompt, or with the reason why that cannot be read."""
+    try:
+        prompt = await observer.stop.run(read(conversation))
+    except MerlinError as error:
+        reason = text(conversation.asker.language, error.key, **error.arguments)
+        refused = StoredAnswer("", reason, UpdateState.REFUSED, offer=NO_BUTTONS)
+        return replace(conversation, instead=refused)
+    # None: stopped, and no model will be asked.
+    return replace(conversation, prompt=prompt or conversation.prompt)
+
+
+async def run_both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
+    """Run both concurrently and return both results; if the first raises, cancel the second."""
+    second_task = asyncio.ensure_future(second)
+    try:
+        return await first, await second_task
+    finally:
+        if not second_task.done():
+            second_task.cancel()
+            await asyncio.wait({second_task})
+
+
+async def _store_question(
+    ctx: Context, conversation: Conversation, observer: Observer
+) -> Turn:
+    """Store the question of a Telegram chat with the message that shows its answer."""
+    if not _is_of_telegram(conversation.question):
+        return conversation.turn
+    prompt = conversation.prompt
+    stored = replace(conversation.turn.question, text=prompt.text, format=prompt.format)
+    message_id = await observer.place()
+    turns = Turns(ctx.db, ctx.bot_id)
+    turn = await ctx.store.do(lambda: turns.ask(stored, message_id))
+    kill_point("placeholder.recorded")
+    return turn
+
+
+async def _ask_models(
+    ctx: Context, conversation: Conversation, observer: Observer
+) -> Reply:
+    """Return the reply of the models of the route."""
+    if conversation.instead is not None:
+        observer.on_text(conversation.instead.note)
+        return Reply(Ending.WHOLE, conversation.instead.note)
+    language = conversation.asker.language
+    prompt = conversation.prompt
+    request = conversation.request
+    first = conversation.first
+    if prompt.model is not None:
+        request = replace(request, chosen=prompt.model)
+        first = await ctx.store.read(
+            lambda: find_first_candidate(ModelCatalogue(ctx.db), request)
+        )
+    history = conversation.history
+    words = with_author(prompt.text, conversation.name)
+    sampling = replace(conversation.question.sampling, language=language)
+    sources = None
+    if not prompt.images and sampling.response_format is None:
+        asked = (*history, Message("user", prompt.text))
+        sources = ground(ctx, first, asked, language)
+    return await ctx.answer_service.reply(
+        _route(ctx, request, first, observer, has_images=bool(prompt.images)),
+        (*history, Message("user", words, images=prompt.images)),
+        observer,
+        observer.stop,
+        sampling,
+        ground=sources,
+    )
+
+
+async def _route(
+    ctx: Context,
+    request: ModelRequest,
+    first: Candidate | None,
+    observer: Observer,
+    *,
+    has_images: bool,
 ) -> AsyncIterator[Candidate]:
-    """Return the models that may answer; images are sent only to the vision model."""
+    """Yield the models that may answer; images are sent only to the vision model."""
+    models = candidates(ModelCatalogue(ctx.db), ctx.store, request, first)
     if has_images and first is not None:
-        return only_candidate(first)
-    return candidates(ModelCatalogue(ctx.db), ctx.store, request, first)
+        models = only_candidate(first)
+    async for choice in models:
+        observer.on_model(choice)
+        yield choice
 
 
 def ground(
@@ -296,29 +610,21 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
     return sum_costs((Cost(price.answer(used), price.currency), unused))
 
 
-def measure_window(
-    conversation: Conversation, question: str, reply: Reply
-) -> WindowCounter:
+def measure_window(conversation: Conversation, reply: Reply) -> WindowCounter:
     """Return the window after a reply, as the provider counted it, else estimated."""
     if reply.limit_tokens:
         # The messages before this question did not fit.
         return WindowCounter(reply.limit_tokens, reply.limit_tokens)
     counted = reply.usage.input_tokens + reply.usage.output_tokens
-    exchange = (Message("user", question), Message("", reply.text))
+    question = Message("user", conversation.prompt.text)
+    exchange = (question, Message("", reply.text))
     used = counted or count_window_tokens((*conversation.before, *exchange))
     return WindowCounter(used, conversation.limit)
 
 
-@dataclass(frozen=True, slots=True)
-class ChatAnswer:
-    """What to show and store, and the reply; the reply is None if no model was asked."""
-
-    written: StoredAnswer
-    session: Session
-    reply: Reply | None = None
-
-
-def make_stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnswer:
+def make_stored_answer(
+    reply: Reply, note: str, offer: str, cost: Cost | None
+) -> StoredAnswer:
     """Return what is shown and stored of a reply; `note` follows it or replaces it."""
     is_answer = bool(reply.text) or reply.ending is Ending.STOPPED
     return StoredAnswer(
@@ -331,34 +637,80 @@ def make_stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnsw
         model_role=reply.choice.kind.value if reply.choice else "",
         cost_micro=cost.micro if cost else 0,
         currency=cost.currency if cost else "",
+        offer=offer,
         known=reply.known,
         nearest="\n".join(reply.nearest),
         first_ms=reply.first_ms,
     )
 
 
-def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> None:
-    """Store the answer to a chat's question; charge or release the question.
+async def _finish(
+    ctx: Context, conversation: Conversation, observer: Observer, reply: Reply
+) -> StoredAnswer:
+    is_free_call = conversation.session is None and is_free(ctx, conversation.asker)
+    if is_free_call and not reply.faults:
+        return make_stored_answer(reply, "", "", None)
+    return await ctx.write(finish, conversation, observer, reply)
 
-    `by` is the process that asked, as stored with requests.
-    """
-    written = answer.written
-    reply = answer.reply
-    Turns(ctx.db, ctx.bot_id).write(asker.number, written)
-    if written.answer:
-        Sessions(ctx.db, ctx.bot_id).record_answer(answer.session)
-    if reply and reply.limit_tokens and written.model_id:
-        Windows(ctx.db).put(written.provider, {written.model_id: reply.limit_tokens})
-    cost = Cost(written.cost_micro, written.currency)
+
+async def _release(
+    ctx: Context, conversation: Conversation, observer: Observer
+) -> None:
+    """End a question that failed, without an answer."""
+    try:
+        await _finish(ctx, conversation, observer, Reply(Ending.NOBODY))
+    except MerlinError as error:
+        # `release_stale_reservations` releases it later.
+        log.warning(
+            "the quota of a question was not returned", reason=redact(str(error))
+        )
+
+
+def finish(
+    ctx: Context, conversation: Conversation, observer: Observer, reply: Reply
+) -> StoredAnswer:
+    """Store the answer to a chat's question; charge or release the question."""
+    cost = cost_of(ctx, reply)
+    written = conversation.instead
+    window = measure_window(conversation, reply)
+    if written is None:
+        note, offer = observer.describe(conversation, reply, window)
+        written = make_stored_answer(reply, note, offer, cost)
+    if conversation.session is not None:
+        _store_answer(ctx, conversation, conversation.session, written, window)
+        if reply.limit_tokens and reply.model_id:
+            limits = {reply.model_id: reply.limit_tokens}
+            Windows(ctx.db).put(written.provider, limits)
     # "I don't know" is no answer, though it is shown and stored as one.
-    settle(
-        ctx,
-        asker,
-        cost,
-        is_answered=bool(written.answer) and written.known is not False,
-    )
-    if reply is not None:
-        report_faults(ctx.db, reply.faults, ctx.clock, by)
+    is_answered = conversation.instead is None and reply.is_answer
+    is_answered = is_answered and reply.known is not False
+    settle(ctx, conversation.asker, cost, is_answered=is_answered)
+    report_faults(ctx.db, reply.faults, ctx.clock, conversation.question.by)
+    return written
+
+
+def _store_answer(
+    ctx: Context,
+    conversation: Conversation,
+    session: Session,
+    written: StoredAnswer,
+    window: WindowCounter,
+) -> None:
+    question = conversation.question
+    turns = Turns(ctx.db, ctx.bot_id)
+    turns.write(question.number, written)
+    if written.answer:
+        words = question.text or text_outside_documents(conversation.prompt.text)
+        used = replace(
+            session,
+            title=session.title or build_session_title(words),
+            used_tokens=window.used,
+            is_warned=session.is_warned or window.is_near,
+            is_full=window.is_full,
+        )
+        Sessions(ctx.db, ctx.bot_id).record_answer(used)
+    if not _is_of_telegram(question):
+        turns.mark_delivered(question.number)
 
 
 def show_quota(ctx: Context, actor: Actor, user: User | None = None) -> Quota:
@@ -378,12 +730,12 @@ def make_call_number(call: str = "") -> int:
     return 1 + value % (1 << _NUMBER_BITS)
 
 
-def find_asker(ctx: Context, user: User, language: str, number: int) -> Asker:
-    """Return the asker with their plan."""
+def find_asker(ctx: Context, question: AnyQuestion) -> Asker:
+    """Return who asks a question, with their plan."""
+    user = question.user
     plan = quota.plan_of(ctx.plans, user.plans)
-    return Asker(
-        user.user_id, plan, user.time_zone(ctx.config.timezone), language, number
-    )
+    zone = user.time_zone(ctx.config.timezone)
+    return Asker(user.user_id, plan, zone, question.language, question.number)
 
 
 def is_free(ctx: Context, asker: Asker) -> bool:

@@ -13,13 +13,14 @@ outlives a call is a field here; configuration is `ctx.config`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from merlin.account.users import Roles
 from merlin.billing.quota import Plan
+from merlin.chat.answer import AnswerService
 from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
@@ -33,9 +34,8 @@ from merlin.db.writer import Store
 from merlin.providers.payments import PaymentGateway
 
 if TYPE_CHECKING:
-    # The clients need aiohttp, the mirror GitPython, which not every process loads.
+    # The client needs aiohttp, the mirror GitPython, which not every process loads.
     from merlin.git.repository import GitSource
-    from merlin.providers.openai_chat import OpenAIChat
     from merlin.providers.yookassa import YooKassaGateway
 
 P = ParamSpec("P")
@@ -49,7 +49,7 @@ class Context:
     `store` runs acts outside the event loop. `bot_id` is 0 for questions through the API, which
     belong to no Telegram bot. `gateway` takes this process's payments, `polled` is the same gateway
     where its payments are read; None if it sells nothing. `source` opens the mirror, None in a
-    process that does not read it. `answerers` are the providers that it may ask, by name.
+    process that does not read it. `answer_service` asks the providers that it may ask.
     `facets` are those of the dataset whose examples were listed last, `unanswered` is what
     `merlin.app.unanswered` counted, by dataset. `checker` checks edits;
     `commit_wait_s` is how long the daemon may take to read a commit before another edit of the same
@@ -64,7 +64,7 @@ class Context:
     gateway: PaymentGateway | None = None
     polled: YooKassaGateway | None = None
     source: Callable[[], GitSource] | None = None
-    answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
+    answer_service: AnswerService = field(default_factory=lambda: AnswerService({}))
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
     index: VersionCache[SearchIndex] = field(default_factory=VersionCache)
     passages: PassageCache = field(default_factory=VersionCache)
@@ -114,7 +114,7 @@ class Context:
         return [
             (provider.name, provider.model)
             for provider in self.config.providers
-            if provider.name in self.answerers
+            if provider.name in self.answer_service.answerers
         ]
 
     @property

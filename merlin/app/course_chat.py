@@ -1,30 +1,27 @@
 """Chat sessions on a course's pages; questions are answered as in a bot (`merlin.app.ask`).
 
 Each course is a topic of the user's chat with bot id 0, so that its sessions are found by place.
-A question is stored with its quota reservation, its answer with its cost.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from merlin.app import ask, feedback, lineage, proposals, sessions
+from merlin.app import feedback, lineage, proposals, sessions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples
 from merlin.app.sessions import SessionView, TurnView
-from merlin.chat.answer import Ending, Reply
 from merlin.chat.grounding import Source, find_passage
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.chat.sessions import ChatPlace, Sessions, build_session_title
-from merlin.chat.turns import Question, Turn, Turns
-from merlin.core.errors import MerlinError, NotFound
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, Turns
+from merlin.core.errors import NotFound
 from merlin.course.catalogue import Course
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import find_first
 from merlin.dataset.proposals import Proposal, Proposals
-from merlin.db.database import lock_user
 from merlin.db.processes import Heartbeats
 from merlin.training.models import Serving
 
@@ -33,18 +30,8 @@ STARTERS = 3
 MAX_STARTER_LENGTH = 90
 # The number of newest examples searched for starters.
 _STARTER_EXAMPLES = 12
-# A turn's `offer`: the answer was stopped, and may be requested in full.
-STOPPED = "stopped"
 # What a user does with an answer.
 Judgement = Literal["up", "down", "none", "allow", "correct"]
-
-
-class AskedAlready(MerlinError):
-    """The question is stored as `turn`."""
-
-    def __init__(self, turn: Turn) -> None:
-        super().__init__(f"turn {turn.turn_id} is the same question")
-        self.turn = turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,57 +202,3 @@ def judge(
             proposals.give_consent(ctx, actor)
         case "correct":
             feedback.correct(ctx, actor, turn_id, answer, language)
-
-
-def open_turn(
-    ctx: Context, question: ask.ChatQuestion, session_id: int
-) -> tuple[ask.Conversation, Turn]:
-    """Store a question and reserve its quota; return its conversation and turn.
-
-    `session_id` 0: it starts a session. Raises NotFound for another user's session, AskedAlready
-    for a form that is sent twice. If the session holds a
-    reason not to answer, the caller has to roll back.
-    """
-    chat_sessions = Sessions(ctx.db, ctx.bot_id)
-    place = question.place
-    # Of two APIs, one waits: a place has one open session.
-    lock_user(ctx.db, place.user_id, ctx.clock)
-    earlier_turn = Turns(ctx.db, ctx.bot_id).find(question.number)
-    if earlier_turn is not None:
-        raise AskedAlready(earlier_turn)
-    if not session_id:
-        if chat_sessions.open(place).last_used_at:
-            chat_sessions.renew(place)
-    elif chat_sessions.switch(place, session_id) is None:
-        raise NotFound("no such session", "session-unknown")
-    conversation = ask.begin(ctx, question)
-    # Used from now on: another page that starts a session does not get this one.
-    chat_sessions.touch(
-        conversation.session.session_id, build_session_title(question.text)
-    )
-    stored_question = question.for_session(conversation.session)
-    return conversation, Turns(ctx.db, ctx.bot_id).ask(stored_question, None)
-
-
-def close_turn(
-    ctx: Context, conversation: ask.Conversation, turn: Turn, reply: Reply, note: str
-) -> None:
-    """Store the outcome of a question; charge the reservation or release it.
-
-    `note` is shown under the answer or in its place.
-    """
-    question = turn.question
-    answer = conversation.small_talk
-    if answer is None:
-        answer = ask.make_stored_answer(reply, note, ask.cost_of(ctx, reply))
-        answer = replace(
-            answer, offer=STOPPED if reply.ending is Ending.STOPPED else ""
-        )
-    window = ask.measure_window(conversation, question.text, reply)
-    session = replace(
-        conversation.session, used_tokens=window.used, is_full=window.is_full
-    )
-    ask.finish(
-        ctx, conversation.asker, ask.ChatAnswer(answer, session, reply), "api:page"
-    )
-    Turns(ctx.db, ctx.bot_id).mark_delivered(question.update_id)

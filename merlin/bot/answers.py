@@ -8,21 +8,24 @@ of a long answer. The final text is not sent here.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Self, TypeVar
 
-from merlin.app.ask import make_stored_answer
-from merlin.bot.bot_api import BotApi, ChatUnreachable
+from merlin.app.ask import Conversation, Observer, ReachedCap
+from merlin.billing.quota import Left
+from merlin.bot.bot_api import ChatUnreachable
+from merlin.bot.context import BotContext, find_target
 from merlin.bot.markdown import render
+from merlin.bot.rendering import pack_text
 from merlin.bot.transport import EditSkipped
-from merlin.chat.answer import AnswerObserver, Ending, Reply
+from merlin.chat.answer import Ending, Reply, Stop
 from merlin.chat.grounding import sources_note
 from merlin.chat.model_catalogue import Candidate, CandidateKind, ModelRequest
 from merlin.chat.prompt import document_texts
-from merlin.chat.sessions import ChatPlace, WindowCounter
-from merlin.chat.turns import NO_BUTTONS, StoredAnswer, Turn
+from merlin.chat.sessions import WindowCounter
+from merlin.chat.turns import NO_BUTTONS, StoredAnswer, Turn, UpdateState
 from merlin.core.formatted_text import (
     Button,
     FormattedMessage,
@@ -32,11 +35,11 @@ from merlin.core.formatted_text import (
     split,
 )
 from merlin.core.i18n import cut, text, text_like
-from merlin.core.money import Cost
+from merlin.core.killpoint import kill_point
 
 T = TypeVar("T")
-S = TypeVar("S")
 
+PLACEHOLDER = "…"
 # Values of a turn's `offer`: which buttons are added to the usual ones, or replace them.
 FULL = "full"
 # The same in a group, where users cannot choose a model.
@@ -46,11 +49,6 @@ PLAN = "plan"
 Rows = tuple[tuple[Button, ...], ...]
 # The visible length of a question on a button.
 OFFER_LETTERS = 60
-
-
-def stop_button(language: str, update_id: int) -> Button:
-    """Return the button that stops an answer in progress."""
-    return Button(text(language, "bot-stop"), f"stop:{update_id}")
 
 
 def answer_buttons(turn_id: int, answer: StoredAnswer, language: str) -> Rows:
@@ -84,39 +82,33 @@ def answer_buttons(turn_id: int, answer: StoredAnswer, language: str) -> Rows:
     )
 
 
-async def run_both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
-    """Run both concurrently and return both results; if the first raises, cancel the second."""
-    second_task = asyncio.ensure_future(second)
-    try:
-        return await first, await second_task
-    finally:
-        if not second_task.done():
-            second_task.cancel()
-            await asyncio.wait({second_task})
-
-
 # The delay of the next attempt after a limit skipped an edit.
 AGAIN_S = 0.2
 # Only the visible part of a growing answer is parsed, whatever its markup.
 MAX_CHARACTERS = 16_000
 
 
-class AnswerIndicator(AnswerObserver, ABC):
+class AnswerIndicator(Observer, ABC):
     """Shows the progress of an answer every `gap_s` seconds.
 
-    Runs concurrently within `async with`; leaving the block waits for its end.
+    Runs concurrently within `async with`; leaving the block waits for its end. The stop button
+    works meanwhile.
     """
 
-    def __init__(self, bot_api: BotApi, place: ChatPlace, gap_s: float) -> None:
-        self._bot_api = bot_api
-        self._place = place
+    def __init__(self, context: BotContext, gap_s: float) -> None:
+        self._context = context
         self._gap_s = gap_s
+        self.stop = Stop(context.user_id)
 
     async def __aenter__(self) -> Self:
+        context = self._context
+        context.bot_data.stops[context.update_id] = self.stop
         self._task = asyncio.create_task(self.run())
         return self
 
     async def __aexit__(self, *_error: object) -> None:
+        context = self._context
+        del context.bot_data.stops[context.update_id]
         self._task.cancel()
         await asyncio.wait({self._task})
 
@@ -124,40 +116,92 @@ class AnswerIndicator(AnswerObserver, ABC):
     async def run(self) -> None:
         """Run until finished or cancelled."""
 
+    def refuse(self, exceeded: ReachedCap | Left) -> StoredAnswer:
+        """Return the text with the way to more questions, if there is one."""
+        context = self._context
+        if isinstance(exceeded, ReachedCap):
+            until = context.moment(exceeded.until)
+            note = context.translate("guard-day", until=until)
+            return StoredAnswer("", note, UpdateState.REFUSED)
+        kind = exceeded.kind.value
+        note = context.translate("bot-plan-closed", kind=kind)
+        if exceeded.limit != 0:
+            note = context.translate(
+                "bot-plan-spent",
+                kind=kind,
+                limit=exceeded.limit or 0,
+                period=exceeded.period.value,
+                until=context.moment(exceeded.resets_at),
+            )
+        return StoredAnswer("", note, UpdateState.REFUSED, offer=PLAN)
+
+    def describe(
+        self, conversation: Conversation, reply: Reply, window: WindowCounter
+    ) -> tuple[str, str]:
+        """Return the notes about the model, the prompt, the window and what is left."""
+        context = self._context
+        notes = reply_notes(reply, context.language, conversation.request)
+        offer = ""
+        if reply.text:
+            session = conversation.session
+            is_warned = session is not None and session.is_warned
+            note, offer = window_note(window, context.language, is_warned=is_warned)
+            notes += [conversation.prompt.note, note]
+        if conversation.is_renewed:
+            key = "bot-renewed" if context.is_private else "groups-renewed"
+            notes.append(context.translate(key))
+        if reply.text and reply.known is not False and conversation.left is not None:
+            notes.append(_left_note(context, conversation.left))
+        if offer and not context.is_private:
+            offer = SHARED
+        return "\n".join(filter(None, notes)), offer
+
+
+def _left_note(context: BotContext, left: Left) -> str:
+    """Return the note under an answer when few questions of its format are left."""
+    # Questions beyond the plan (packs) are not renewed every day.
+    is_beyond = left.limit == 0 or left.packs > 0
+    arguments = {
+        "kind": left.kind.value,
+        "period": "beyond" if is_beyond else left.period.value,
+    }
+    if not left.remaining:
+        return context.translate("pay-left-none", **arguments)
+    remaining = pack_text({left.kind: left.remaining}, context.language)
+    return context.translate("pay-left", **arguments, what=remaining)
+
 
 class TypingIndicator(AnswerIndicator):
     """Shows the typing action within `async with`; Telegram shows it for five seconds."""
 
+    def __init__(self, context: BotContext) -> None:
+        super().__init__(context, context.services.pace.typing_s)
+
     async def run(self) -> None:
         """Send the action repeatedly."""
+        context = self._context
         with suppress(ChatUnreachable):
             while True:
-                await self._bot_api.send_typing(
-                    self._place.chat_id, self._place.thread_id
-                )
+                await context.bot_api.send_typing(context.chat_id, context.thread_id)
                 await asyncio.sleep(self._gap_s)
 
 
 class StreamingEditor(AnswerIndicator):
-    """Edits the placeholder to show a streaming answer within `async with`.
+    """Edits a placeholder to show a streaming answer within `async with`.
 
-    The answer may begin before the placeholder is sent; edits begin after that. `stop` is the
-    button under the unfinished answer.
+    The placeholder is sent when the question is reserved, or is that of `turn`, an earlier attempt.
+    The answer may begin before it is sent; edits begin after that.
     """
 
-    def __init__(
-        self,
-        bot_api: BotApi,
-        place: ChatPlace,
-        gap_s: float,
-        stop: Button,
-        waiting_words: str,
-    ) -> None:
-        super().__init__(bot_api, place, gap_s)
+    def __init__(self, context: BotContext, turn: Turn | None) -> None:
+        pace = context.services.pace
+        gap_s = pace.private_edit_s if context.is_private else pace.group_edit_s
+        super().__init__(context, gap_s)
+        self._earlier = turn.placeholder_id if turn is not None else None
         self._text = ""
         self._news = asyncio.Event()
-        self._stop = stop
-        self._waiting_words = waiting_words
+        stop = Button(context.translate("bot-stop"), f"stop:{context.update_id}")
+        self._buttons = ((stop,),)
         # The text rendered last and its page; the page that the placeholder shows.
         self._drawn = ("", FormattedMessage(""))
         self._shown = FormattedMessage("")
@@ -165,11 +209,31 @@ class StreamingEditor(AnswerIndicator):
         self._is_closed = False
         self._message_id = 0
         self._is_placed = asyncio.Event()
+        self._placeholder: asyncio.Future[int] | None = None
 
-    def set_placeholder(self, message_id: int) -> None:
-        """Set the placeholder's message id once it is sent."""
+    def on_begun(self, _conversation: Conversation) -> None:
+        """Send the placeholder."""
+        self._placeholder = asyncio.ensure_future(self._send_placeholder())
+
+    async def place(self) -> int | None:
+        """Return the message id of the placeholder."""
+        return await asyncio.shield(self._placeholder) if self._placeholder else None
+
+    async def _send_placeholder(self) -> int:
+        """Send the placeholder and return its message id, or that of an earlier attempt."""
+        context = self._context
+        placeholders = context.bot_data.placeholders
+        message_id = self._earlier or placeholders.get(context.update_id)
+        if not message_id:
+            page = FormattedMessage(PLACEHOLDER, buttons=self._buttons)
+            message_id = await context.bot_api.send(
+                context.chat_id, page, find_target(context)
+            )
+            placeholders[context.update_id] = message_id
+            kill_point("placeholder.sent")
         self._message_id = message_id
         self._is_placed.set()
+        return message_id
 
     def on_text(self, text: str) -> None:
         """Set the current text."""
@@ -179,15 +243,22 @@ class StreamingEditor(AnswerIndicator):
     def on_delay(self) -> None:
         """Show that the model is pending, unless a part of its answer has arrived."""
         if not self._text:
-            self.on_text(self._waiting_words)
+            self.on_text(self._context.translate("bot-waiting"))
 
     async def __aexit__(self, *error: object) -> None:
         """Let an edit in progress finish: none may arrive after the final edit."""
         self._is_closed = True
         if self._is_editing and error[0] is None:
             await asyncio.wait({self._task})
-        else:
-            await super().__aexit__(*error)
+        await super().__aexit__(*error)
+        if self._placeholder is None:
+            return
+        try:
+            if isinstance(error[1], Exception):
+                # One that is being sent is recorded for the next attempt.
+                await self._placeholder
+        finally:
+            self._placeholder.cancel()
 
     async def run(self) -> None:
         """Edit the placeholder until the editor is closed."""
@@ -208,16 +279,15 @@ class StreamingEditor(AnswerIndicator):
             page = await render_off_loop(
                 lambda: get_first_part(render(text)), len(text)
             )
-            self._drawn = (text, replace(page, buttons=((self._stop,),)))
+            self._drawn = (text, replace(page, buttons=self._buttons))
         page = self._drawn[1]
         if page == self._shown:
             # Rendering takes time too.
             return self._gap_s
         self._is_editing = True
         try:
-            if await self._bot_api.try_edit(
-                self._place.chat_id, self._message_id, page
-            ):
+            context = self._context
+            if await context.bot_api.try_edit(context.chat_id, self._message_id, page):
                 self._shown = page
             else:
                 self._news.set()
@@ -308,10 +378,8 @@ def _kind_note(reply: Reply, choice: Candidate, request: ModelRequest) -> str | 
     return None if request.system else _KIND_NOTES.get(choice.kind)
 
 
-def add_notes(
-    reply: Reply, language: str, cost: Cost | None, request: ModelRequest
-) -> StoredAnswer:
-    """Return `reply` as the answer to store, with its notes."""
+def reply_notes(reply: Reply, language: str, request: ModelRequest) -> list[str]:
+    """Return the notes about how a reply ended, and which model gave it."""
     notes = []
     if reply.ending in _ENDINGS:
         notes.append(text(language, _ENDINGS[reply.ending]))
@@ -326,7 +394,7 @@ def add_notes(
         notes.append(text_like(reply.text, language, "bot-nearest"))
     if reply.sources:
         notes.append(f"[{sources_note(reply.sources, language)}]")
-    return make_stored_answer(reply, "\n".join(notes), cost)
+    return notes
 
 
 def window_note(

@@ -42,7 +42,7 @@ from merlin.bot.updates import (
     text_of,
     with_addresses,
 )
-from merlin.chat.answer import AnswerService, Stop
+from merlin.chat.answer import Stop
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Session, Sessions
 from merlin.chat.turns import Turns, UpdateState
@@ -139,7 +139,6 @@ class BotData:
     services: BotServices
     bot_api: BotApi
     sender: OutboxSender
-    answer_service: AnswerService
     files: FileDownloader
 
     def __init__(self) -> None:

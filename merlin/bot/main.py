@@ -32,7 +32,6 @@ from merlin.bot.processor import MAX_CONCURRENT, UpdateReceiver, message_authors
 from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import with_stars
 from merlin.bot.transport import AiohttpRequest
-from merlin.chat.answer import AnswerService
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import TELEGRAM_DOWN, Failures, Heartbeat
@@ -62,7 +61,7 @@ def make_model_list_loop(services: BotServices) -> Callable[[], Awaitable[None]]
 
     async def ask(provider: str) -> None:
         try:
-            cards = await services.answerers[provider].models()
+            cards = await services.answer_service.answerers[provider].models()
         except ProviderError as error:
             log.info("models are not listed", provider=provider, reason=str(error))
             return
@@ -86,7 +85,7 @@ def make_model_list_loop(services: BotServices) -> Callable[[], Awaitable[None]]
             now = asyncio.get_running_loop().time()
             listed_providers = [
                 answerer
-                for answerer in services.answerers
+                for answerer in services.answer_service.answerers
                 if answerer in lacking or due.get(answerer, now) <= now
             ]
             await asyncio.gather(*map(ask, listed_providers))
@@ -119,7 +118,6 @@ class Bot:
         data.services = services
         data.bot_api = bot_api
         data.sender = sender
-        data.answer_service = AnswerService(services.answerers, services.retry_policy)
         data.files = FileDownloader(self._application.bot)
         register(self._application)
         self._receiver = UpdateReceiver(
@@ -293,7 +291,7 @@ class Bot:
                     "working": self._processor.working,
                     **services.db.connection_counter,
                     "telegram_429": self._transport.floods,
-                    **self._application.bot_data.answer_service.refusals,
+                    **services.answer_service.refusals,
                 },
                 failing=self._failures.bugs,
             )

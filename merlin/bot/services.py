@@ -14,7 +14,6 @@ from merlin.app.context import Context
 from merlin.app.inbox import Owner
 from merlin.app.outbox import Outbox
 from merlin.bot.transport import LONGEST_PAUSE_S, READ_S, pause
-from merlin.chat.answer import RetryPolicy
 from merlin.core import server
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures
@@ -71,7 +70,6 @@ class BotServices(Context):
     reader: ChildReader | None = None
     webhook: tuple[str, str] | None = None
     pace: Pace = field(default_factory=Pace)
-    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     notify: Callable[[str], object] = server.notify
 
     @property

@@ -239,6 +239,9 @@ class RetryPolicy:
     longest_pause_s: float = 60.0
 
 
+DEFAULT_RETRIES = RetryPolicy()
+
+
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """A request to one model; `show` receives its answer as it grows."""
@@ -296,10 +299,10 @@ class AnswerService:
     def __init__(
         self,
         answerers: Mapping[str, OpenAIChat],
-        retry_policy: RetryPolicy | None = None,
+        retry_policy: RetryPolicy = DEFAULT_RETRIES,
     ) -> None:
-        self._answerers = answerers
-        self._retry_policy = retry_policy or RetryPolicy()
+        self.answerers = answerers
+        self.retry_policy = retry_policy
         self._skipped = SkippedModels()
         # Responses with status 429 by provider, as in heartbeats: `<provider>_429`.
         self.refusals: Counter[str] = Counter()
@@ -339,7 +342,7 @@ class AnswerService:
         ground: Ground | None,
     ) -> Reply:
         show = _show_late(observer.on_text) if ground else observer.on_text
-        delay_s = self._retry_policy.busy_notice_s
+        delay_s = self.retry_policy.busy_notice_s
         timer = asyncio.get_running_loop().call_later(delay_s, observer.on_delay)
         try:
             reply = await self._first_reply(route, conversation, show, stop, sampling)
@@ -381,7 +384,7 @@ class AnswerService:
         first = None
         async for choice in route:
             first = first or choice
-            if choice.provider not in self._answerers:
+            if choice.provider not in self.answerers:
                 continue
             reply: Reply | None = Reply(Ending.BUSY, choice=choice)
             if not self._skipped.has(choice.key):
@@ -448,7 +451,7 @@ class AnswerService:
 
     async def _ask_with_retries(self, attempt: _Attempt) -> Reply:
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._retry_policy.total_s
+        deadline = clock() + self.retry_policy.total_s
         tries = 0
         while True:
             tries += 1
@@ -465,9 +468,9 @@ class AnswerService:
                 if pause is None:
                     # Jitter spreads the retries of concurrent requests.
                     jitter = 0.5 + random.random() / 2  # noqa: S311 - spreading load, not a secret
-                    pause = self._retry_policy.first_pause_s * 2 ** (tries - 1) * jitter
-                pause = min(pause, self._retry_policy.longest_pause_s)
-                if tries >= self._retry_policy.tries or clock() + pause > deadline:
+                    pause = self.retry_policy.first_pause_s * 2 ** (tries - 1) * jitter
+                pause = min(pause, self.retry_policy.longest_pause_s)
+                if tries >= self.retry_policy.tries or clock() + pause > deadline:
                     raise
                 log.info(
                     "model is busy",
@@ -477,14 +480,14 @@ class AnswerService:
             await asyncio.sleep(pause)
 
     async def _ask_once(self, attempt: _Attempt) -> Reply:
-        answerer = self._answerers[attempt.choice.provider]
+        answerer = self.answerers[attempt.choice.provider]
         answer = Answer()
         model_id = attempt.choice.model_id
         first_ms = None
         started_at = 0.0
         clock = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(self._retry_policy.answer_s):
+            async with asyncio.timeout(self.retry_policy.answer_s):
                 model_id = model_id or await answerer.find_first_model()
                 started_at = clock()
                 async for piece in answerer.stream(

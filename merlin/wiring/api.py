@@ -5,6 +5,7 @@ from functools import cache, partial
 
 from merlin.api.app import serve
 from merlin.api.services import ApiServices
+from merlin.chat.answer import AnswerService
 from merlin.config import Config
 from merlin.config.credentials import BOT_TOKEN, bot_id, credential, webhook_secret
 from merlin.config.settings import GIT_HOOK_SECRET
@@ -49,6 +50,6 @@ def services_of(config: Config, store: Store) -> ApiServices:
         source=cache(partial(context.git_source, config))
         if config.repository
         else None,
-        answerers=answerers,
+        answer_service=AnswerService(answerers),
         git_secrets=secrets,
     )

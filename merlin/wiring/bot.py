@@ -11,6 +11,7 @@ import uvloop
 from merlin.app.inbox import read_owner
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
+from merlin.chat.answer import AnswerService
 from merlin.config import Config
 from merlin.config.credentials import (
     BOT_TOKEN,
@@ -97,7 +98,7 @@ async def services_of(config: Config, database: Database) -> AsyncIterator[BotSe
             heartbeats=Heartbeats(database),
             lead=lead,
             owner=read_owner(),
-            answerers=answerers,
+            answer_service=AnswerService(answerers),
             transcriber=transcriber,
             reader=ChildReader(),
             webhook=(telegram.webhook_url, webhook_secret(token))

@@ -6,9 +6,8 @@ from functools import partial
 import pytest
 
 from merlin.account.users import User
-from merlin.app import course_chat, sessions
+from merlin.app import ask, sessions
 from merlin.app.actor import Actor
-from merlin.app.ask import ChatQuestion
 from merlin.app.context import Context
 from merlin.app.retention import delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
@@ -180,22 +179,25 @@ def test_unused_sessions_are_not_listed(anna, chat):
 def test_concurrent_api_processes_start_separate_course_conversations(
     url, cipher, clock
 ):
-    sessions = []
+    conversations = []
     barrier = threading.Barrier(4)
 
     def begin(number):
         with open_database(url, cipher=cipher) as database:
             ctx = Context(config=make_config(), db=database, clock=clock)
             place = ChatPlace(ANNA, ANNA, 7, "algorithms")
-            question = ChatQuestion(User(ANNA), "ru", number, place, "Что такое граф?")
-            barrier.wait(longest())
-            sessions.append(
-                database.transact(partial(course_chat.open_turn, ctx, question, 0))
+            question = ask.ChatQuestion(
+                User(ANNA), "ru", number, place, "Что такое граф?", session_id=0
             )
+            asker = ask.find_asker(ctx, question)
+            barrier.wait(longest())
+            # Nobody refuses it without limits.
+            began = partial(ask.begin, ctx, asker, question, None)
+            conversations.append(database.transact(began))
 
     threads = [threading.Thread(target=begin, args=(number,)) for number in range(1, 5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         wait_for_end(thread)
-    assert len({turn.turn_id for _, turn in sessions}) == 4
+    assert len({each.turn.turn_id for each in conversations}) == 4

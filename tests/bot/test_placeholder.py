@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from merlin.app.ask import run_both
 from merlin.billing.quota import Allowance, Format
-from merlin.bot.answers import run_both
-from merlin.bot.handlers.questions import PLACEHOLDER
+from merlin.bot.answers import PLACEHOLDER
 from tests.bot.running_bot import RunningBot, ask, select_rows, wait_until_ended
 from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan

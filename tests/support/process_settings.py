@@ -10,7 +10,7 @@ from merlin.account.sign_ins import PRODUCTION
 from merlin.billing.quota import Plan
 from merlin.bot.main import run
 from merlin.bot.services import Pace
-from merlin.chat.answer import RetryPolicy
+from merlin.chat.answer import AnswerService, RetryPolicy
 from merlin.config import Config
 from merlin.config.settings import (
     AnswerBudget,
@@ -175,6 +175,10 @@ def _choice(name, choice):
     return {} if choice is None else {name: "/".join(choice)}
 
 
+def _answer_service(settings, services):
+    return AnswerService(services.answer_service.answerers, settings.retry_policy)
+
+
 async def serve_bot(settings, stop, notify):
     """Serve until the event `stop` is set."""
     async with AsyncExitStack() as stack:
@@ -185,7 +189,7 @@ async def serve_bot(settings, stop, notify):
             )
         overrides = {
             "pace": settings.pace,
-            "retry_policy": settings.retry_policy,
+            "answer_service": _answer_service(settings, services),
             "notify": notify,
         }
         if settings.webhook_secret is not None:
@@ -202,7 +206,7 @@ def api_services(settings, writer):
         services = api.services_of(settings.as_config, writer)
     overrides = {
         "telegram_keys": settings.telegram_keys,
-        "retry_policy": settings.retry_policy,
+        "answer_service": _answer_service(settings, services),
     }
     overrides |= {"gateway": settings.gateway, "polled": settings.gateway}
     overrides["git_secrets"] = settings.git_secrets

@@ -3,6 +3,7 @@
 import pytest
 
 from merlin.app.context import Context
+from merlin.chat.answer import AnswerService
 from merlin.config.reading import load
 from merlin.core.errors import ConfigError
 from merlin.wiring.context import create_chat_clients
@@ -30,7 +31,7 @@ def test_required_provider_without_a_credential_is_named(config):
 
 
 def test_optional_providers_without_a_credential_are_omitted(config):
-    clients = create_chat_clients(config, requires_all=False)
-    assert Context(config=config, db=None, answerers=clients).general == [
+    service = AnswerService(create_chat_clients(config, requires_all=False))
+    assert Context(config=config, db=None, answer_service=service).general == [
         ("here", "small")
     ]

@@ -15,40 +15,21 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from http import HTTPStatus
-from math import ceil
 from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
-from starlette.requests import Request
 
 from merlin.account.users import User
 from merlin.api.auth import Caller
 from merlin.api.problems import field_error, refusal, validation_errors
-from merlin.api.question_stream import QuestionStream, Reserved
 from merlin.app import courses
 from merlin.app.actor import Actor
-from merlin.app.ask import (
-    Asker,
-    ReachedCap,
-    cost_of,
-    find_asker,
-    make_call_number,
-    reserve,
-    settle,
-)
+from merlin.app.ask import ProgramQuestion, make_call_number
 from merlin.app.context import Context
-from merlin.billing.quota import Format, Left
-from merlin.chat.answer import Reply, report_faults
-from merlin.chat.model_catalogue import (
-    ModelCatalogue,
-    ModelRequest,
-    find_first_candidate,
-)
-from merlin.chat.small_talk import answer_small_talk
-from merlin.core import i18n
+from merlin.chat.model_catalogue import ModelCatalogue, ModelRequest
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message, SamplingParams
-from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError
+from merlin.openai_protocol.errors import NO_MODEL, ApiError
 from merlin.openai_protocol.requests import (
     ChatMessage,
     ChatRequest,
@@ -70,7 +51,6 @@ _UNSUPPORTED = {
     **UnsupportedFields.model_fields,
     **UnsupportedResponseFields.model_fields,
 }
-BY = "api:openai"
 R = TypeVar("R", bound=Fields)
 
 
@@ -176,76 +156,22 @@ def unknown_model_error(language: str, name: str, offered: Iterable[str]) -> Api
     )
 
 
-class ProgramQuestion(QuestionStream):
-    """The question of a chat completion, which is not stored."""
-
-    def __init__(
-        self, request: Request, caller: Caller, read: ChatCompletionRequest
-    ) -> None:
-        self._caller = caller
-        self._read = read
-        # Of a name of another form, which `reserve` refuses, the default one.
-        named = read.model.startswith(_FOLDER)
-        default = caller.services.default_dataset
-        self._dataset = read.model.removeprefix(_FOLDER) if named else default
-        user = caller.user or User(0)
-        number = make_call_number()
-        asker = find_asker(caller.services, user, caller.language, number)
-        super().__init__(request, asker, read.sampling)
-
-    def reserve(self) -> Reserved:
-        """Reserve the question. Raises ApiError: unknown model, or quota used up."""
-        ctx = self.services
-        name = self._read.model
-        if name not in (offered := list_offered_models(ctx, self._caller.actor)):
-            raise unknown_model_error(self.asker.language, name, offered)
-        system = self._read.system
-        assistant = ctx.config.assistant
-        requested = ModelRequest(self._dataset, None, ctx.general, system, assistant)
-        first = find_first_candidate(ModelCatalogue(ctx.db), requested)
-        messages = self._read.conversation
-        question = messages[-1].content
-        language = self.asker.language
-        if small_talk := answer_small_talk(ctx.db, first, question, language):
-            return Reserved(requested, first, messages, small_talk)
-        exceeded = reserve(ctx, self.asker, Format.TEXT)
-        if exceeded is not None:
-            raise quota_error(self.asker, exceeded, ctx.clock())
-        return Reserved(requested, first, messages)
-
-    def charge(self, reply: Reply) -> None:
-        """Charge an answered question or release it, and report problems to the admins."""
-        ctx = self.services
-        is_answered = reply.is_answer and reply.known is not False
-        settle(ctx, self.asker, cost_of(ctx, reply), is_answered=is_answered)
-        report_faults(ctx.db, reply.faults, ctx.clock, BY)
-
-
-def quota_error(asker: Asker, exceeded: ReachedCap | Left, now: datetime) -> ApiError:
-    """Return the error for a reached spending limit or a used-up quota."""
-    status = HTTPStatus.TOO_MANY_REQUESTS
-    arguments = dict[str, Any]()
-    if isinstance(exceeded, ReachedCap):
-        key = "guard-day"
-        until = exceeded.until
-    elif exceeded.limit == 0:
-        return refusal(
-            asker.language, status, "closed", NO_CREDIT, kind=exceeded.kind.value
-        )
-    else:
-        key = "spent"
-        until = exceeded.resets_at
-        arguments = {
-            "kind": exceeded.kind.value,
-            "limit": exceeded.limit or 0,
-            "period": exceeded.period.value,
-        }
-    return refusal(
-        asker.language,
-        status,
-        key,
-        NO_CREDIT,
-        retry_after_s=max(ceil((until - now).total_seconds()), 1),
-        until=i18n.format_moment(until, asker.zone, asker.language, is_named=True),
-        **arguments,
+def read_question(
+    services: Context, caller: Caller, read: ChatCompletionRequest
+) -> ProgramQuestion:
+    """Return the question of a chat completion. Raises ApiError for an unknown model."""
+    name = read.model
+    if name not in (offered := list_offered_models(services, caller.actor)):
+        raise unknown_model_error(caller.language, name, offered)
+    dataset: str | None = name.removeprefix(_FOLDER)
+    if name == ALONE:
+        dataset = services.default_dataset
+    assistant = services.config.assistant
+    return ProgramQuestion(
+        caller.user or User(0),
+        caller.language,
+        make_call_number(),
+        read.conversation,
+        ModelRequest(dataset, None, services.general, read.system, assistant),
+        read.sampling,
     )

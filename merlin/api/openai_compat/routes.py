@@ -17,6 +17,7 @@ from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.openai_compat import requests, responses
 from merlin.api.problems import read_body
+from merlin.api.question_stream import QuestionStream
 from merlin.api.schema import operation_router
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
@@ -118,23 +119,24 @@ async def _respond(
     build_answer: Callable[[str], Answer],
 ) -> Response:
     language = caller.language
-    question = requests.ProgramQuestion(request, caller, read)
+    question = await caller.read(requests.read_question, caller, read)
+    asking = QuestionStream(request, question)
     if read.stream:
-        await question.wait_for_text()
-    is_whole = question.task.done() or not read.stream
-    reply = await question.reply() if is_whole else None
+        await asking.wait_for_text()
+    is_whole = asking.task.done() or not read.stream
+    reply = (await asking.answer()).reply if is_whole else None
     if (
         reply is not None
         and (refused := responses.reply_error(reply, language)) is not None
     ):
         raise refused
-    asked = reply.model_id if reply else question.choice and question.choice.model_id
+    asked = reply.model_id if reply else asking.choice and asking.choice.model_id
     origin = (
         await caller.read(lambda ctx: find_origin(ctx.db, asked)) if asked else None
     )
     answer = build_answer(origin.build if origin else "")
     if reply is None or read.stream:
-        events = _events(question, answer, origin, language)
+        events = _events(asking, answer, origin, language)
         return StreamingResponse(events, headers=_UNBUFFERED, media_type=EVENT_STREAM)
     reason = responses.finish_reason(reply)
     usage = responses.usage_of(reply)
@@ -143,16 +145,16 @@ async def _respond(
 
 
 async def _events(
-    question: requests.ProgramQuestion,
+    asking: QuestionStream,
     answer: Answer,
     origin: Origin | None,
     language: str,
 ) -> AsyncIterator[bytes]:
     try:
         yield answer.opening()
-        async for piece in question.pieces():
+        async for piece in asking.pieces():
             yield answer.piece(piece)
-        reply = await question.reply()
+        reply = (await asking.answer()).reply
         extension = {"merlin": responses.merlin_extension(reply, origin, language)}
         reason = responses.finish_reason(reply)
         usage = responses.usage_of(reply)
@@ -164,4 +166,4 @@ async def _events(
             error_object(HTTPStatus.SERVICE_UNAVAILABLE, message, "unavailable")
         )
     finally:
-        question.stop.press()
+        asking.stop.press()

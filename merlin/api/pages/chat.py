@@ -8,6 +8,7 @@ out of that page, so that both ways show the same.
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -33,17 +34,17 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.pages.teach.changes import base_of
-from merlin.api.pages.turn_stream import TurnStream
 from merlin.api.problems import Problem
+from merlin.api.question_stream import QuestionStream
 from merlin.api.schema import MAX_ID, Id
 from merlin.app import course_chat, sessions
-from merlin.app.ask import ChatQuestion, make_call_number, show_quota
+from merlin.app.ask import AskedAlready, ChatQuestion, make_call_number, show_quota
 from merlin.app.plans import has_shop
 from merlin.app.unanswered import read_turn_before
 from merlin.billing.quota import Format
 from merlin.chat.grounding import source_name
-from merlin.chat.turns import TurnState
-from merlin.core.errors import NotFound, Refused
+from merlin.chat.turns import Turn, TurnState
+from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
@@ -51,7 +52,7 @@ from merlin.core.web.assets import accepts, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.openai_protocol.errors import ApiError
-from merlin.openai_protocol.responses import EVENT_STREAM
+from merlin.openai_protocol.responses import DONE, EVENT_STREAM, event
 
 router = page_router()
 
@@ -130,33 +131,44 @@ async def ask(
         place,
         question_text,
         message_id=message_id,
+        session_id=session_id,
+        by="api:page",
     )
     # Without a script, a browser ends the first request of a double submit.
-    asking = TurnStream(
-        context, question, session_id, is_stoppable=is_script or not once
+    asking = QuestionStream(
+        context.request, question, is_stoppable=is_script or not once
     )
     try:
-        await asking.wait_for_reservation()
+        turn = await asking.wait_for_turn()
         if is_script:
             return StreamingResponse(
-                asking.events(),
+                _events(asking, turn),
                 headers={"X-Accel-Buffering": "no"},
                 media_type=EVENT_STREAM,
             )
-        await asking.reply()
-    except course_chat.AskedAlready as error:
-        earlier = error.turn
-        return seen_other(
-            _turn_href(course, earlier.question.session_id, earlier.turn_id)
-        )
+        await asking.answer()
+    except AskedAlready as error:
+        turn = error.turn
     except (ApiError, Refused) as error:
         wrong = (
             str(error) if isinstance(error, ApiError) else refusal_text(context, error)
         )
         return await _render_refusal(context, course, session_id, question_text, wrong)
-    return seen_other(
-        _turn_href(course, asking.turn.question.session_id, asking.turn.turn_id)
-    )
+    return seen_other(_turn_href(course, turn.question.session_id, turn.turn_id))
+
+
+async def _events(asking: QuestionStream, turn: Turn) -> AsyncIterator[bytes]:
+    """Yield the ids of turn and session, then the answer's pieces, as events."""
+    try:
+        yield event({"turn": turn.turn_id, "talk": turn.question.session_id})
+        async for piece in asking.pieces():
+            yield event({"text": piece})
+        await asking.answer()
+        yield DONE
+    except (ApiError, MerlinError) as error:
+        yield event({"error": str(error)})
+    finally:
+        asking.stop.press()
 
 
 @router.post("/courses/{course_id}/chat/turns/{turn_id}")

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from merlin.app.ask import ReachedCap, request_of_session, window_of
+from merlin.app.ask import request_of_session, window_of
 from merlin.billing.quota import UNLIMITED, Format, Left, Plan, QuestionPack, plan_of
-from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_text
 from merlin.chat.model_catalogue import (
@@ -16,44 +15,12 @@ from merlin.chat.model_catalogue import (
     switch_model,
 )
 from merlin.chat.sessions import Session
-from merlin.chat.turns import StoredAnswer, UpdateState
 from merlin.core.network import is_loopback
 
 
 def plan_for(context: BotContext) -> Plan:
     """Return the user's plan."""
     return plan_of(context.services.plans, context.user.plans)
-
-
-def refusal_of(context: BotContext, refusal: ReachedCap | Left) -> StoredAnswer:
-    """Return the message sent instead of an answer that limits or the plan do not allow."""
-    if isinstance(refusal, ReachedCap):
-        until = context.moment(refusal.until)
-        text = context.translate("guard-day", until=until)
-        return StoredAnswer("", text, UpdateState.REFUSED)
-    kind = refusal.kind.value
-    limit = refusal.limit or 0
-    text = context.translate("bot-plan-closed", kind=kind)
-    if refusal.limit != 0:
-        until = context.moment(refusal.resets_at)
-        period = refusal.period.value
-        arguments = {"kind": kind, "limit": limit, "period": period, "until": until}
-        text = context.translate("bot-plan-spent", **arguments)
-    return StoredAnswer("", text, UpdateState.REFUSED, offer=answers.PLAN)
-
-
-def render_left_note(context: BotContext, left: Left) -> str:
-    """Return the note under an answer when few questions of its format are left."""
-    # Questions beyond the plan (packs) are not renewed every day.
-    is_beyond = left.limit == 0 or left.packs > 0
-    arguments = {
-        "kind": left.kind.value,
-        "period": "beyond" if is_beyond else left.period.value,
-    }
-    if not left.remaining:
-        return context.translate("pay-left-none", **arguments)
-    remaining = pack_text({left.kind: left.remaining}, context.language)
-    return context.translate("pay-left", **arguments, what=remaining)
 
 
 _MAX_PACKS = 8

@@ -191,7 +191,7 @@ async def _transcribe(
                 raise Refused(str(busy), "media-transcription-busy") from busy
             pause = (
                 busy.retry_after_s
-                or context.services.retry_policy.first_pause_s * attempt
+                or context.services.answer_service.retry_policy.first_pause_s * attempt
             )
             await asyncio.sleep(min(pause, MAX_PAUSE_S))
         except ProviderError as error:

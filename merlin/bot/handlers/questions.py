@@ -10,40 +10,32 @@ placeholder and the answer goes through the outbox. An answer can be stopped whi
 and requested again.
 """
 
-import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from merlin.app import ask
 from merlin.app.outbox import QueuedMessage
 from merlin.billing.quota import Format
 from merlin.bot import answers, menu
 from merlin.bot.context import BotContext, build_page_messages, find_target
-from merlin.bot.handlers.answering import refusal_of, render_left_note
 from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
 from merlin.bot.outbox import OnSent
 from merlin.bot.registry import Handlers
 from merlin.bot.services import EDITS
-from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
-from merlin.chat.model_catalogue import find_first_candidate
-from merlin.chat.prompt import Prompt, text_outside_documents
-from merlin.chat.sessions import VOICE, build_session_title
+from merlin.chat.prompt import Prompt
+from merlin.chat.sessions import VOICE
 from merlin.chat.turns import (
     NO_BUTTONS,
-    Question,
     StoredAnswer,
     Turn,
     UpdateState,
-    with_author,
 )
-from merlin.core.errors import MerlinError, NotFound
+from merlin.core.errors import NotFound
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.killpoint import kill_point
-from merlin.core.messages import Message, SamplingParams
 
 handlers = Handlers()
-PLACEHOLDER = "…"
 QUOTED_LENGTH = 1000
 # How much of a user's name is sent to the model.
 NAME_LENGTH = 32
@@ -78,14 +70,34 @@ async def answer_question(context: BotContext, source: Source = read_text) -> No
     """Answer a message, resuming where an earlier attempt stopped. Raises ChatUnreachable."""
     if context.verb and context.dialog is not None:
         await context.store.do(context.leave_form)
-    is_streamed = context.services.config.chat.streaming == EDITS
     turn = await _find_stored_turn(context)
     if turn is not None and turn.written is not None:
         await _send_answer(context, turn, turn.written)
-    elif is_streamed or (turn is not None and turn.placeholder_id is not None):
-        await _answer_by_edits(context, turn, source)
-    else:
-        await _answer_at_once(context, source)
+        return
+    has_placeholder = turn is not None and turn.placeholder_id is not None
+    observer: answers.AnswerIndicator = answers.TypingIndicator(context)
+    if has_placeholder or context.services.config.chat.streaming == EDITS:
+        observer = answers.StreamingEditor(context, turn)
+    question = _make_question(context, partial(_read, context, source, observer))
+    async with observer:
+        answer = await ask.answer(context.services, question, observer)
+    context.bot_data.placeholders.pop(context.update_id, None)
+    await _send_answer(context, answer.turn, answer.written)
+
+
+async def _read(
+    context: BotContext,
+    source: Source,
+    observer: answers.AnswerIndicator,
+    conversation: ask.Conversation,
+) -> Prompt:
+    """Return the prompt of a message, as long as the conversation's window allows."""
+    if context.format != "text":
+        observer.on_text(context.translate("media-reading", kind=context.format))
+    prompt = await source(context)
+    if prompt.format == "text":
+        return prompt
+    return await fit_prompt(context, conversation, prompt)
 
 
 async def give_up(context: BotContext) -> None:
@@ -101,10 +113,10 @@ async def give_up(context: BotContext) -> None:
         context.quotas.give_back(context.update_id)
 
     await context.store.do(store_failure)
+    placeholder_id = context.bot_data.placeholders.pop(context.update_id, 0)
     if turn is not None and turn.written is None:
         await _send_answer(context, turn, failure)
         return
-    placeholder_id = context.bot_data.placeholders.pop(context.update_id, 0)
     target = replace(find_target(context), edit_of=placeholder_id)
     message = build_page_messages(context, [FormattedMessage(failure.note)], target)[0]
     message = replace(message, key=f"update:{context.update_id}:sorry")
@@ -119,267 +131,22 @@ async def _find_stored_turn(context: BotContext) -> Turn | None:
     return await context.store.read(lambda: context.turns.find(context.update_id))
 
 
-async def _answer_by_edits(
-    context: BotContext, turn: Turn | None, source: Source
-) -> None:
-    conversation = await context.services.write(ask.begin, question_of(context))
-    pace = context.services.pace
-    waiting_text = context.translate("bot-waiting")
-    interval_s = pace.private_edit_s if context.is_private else pace.group_edit_s
-    stop = answers.stop_button(context.language, context.update_id)
-    editor = answers.StreamingEditor(
-        context.bot_api, context.place, interval_s, stop, waiting_text
-    )
-    placeholder = asyncio.ensure_future(_send_placeholder(context, turn, editor))
-    try:
-        stored_turn, answer = await _ask(
-            context, conversation, source, (editor, placeholder)
-        )
-    except Exception:
-        # A placeholder that is being sent is recorded for the next attempt.
-        await placeholder
-        raise
-    finally:
-        placeholder.cancel()
-    # Rendered while it is being stored, sent afterwards.
-    store_task = context.store.do(
-        lambda: ask.finish(context.services, conversation.asker, answer)
-    )
-    _, parts = await answers.run_both(
-        store_task, _render_answer(context, stored_turn, answer.written)
-    )
-    await _send_answer(context, stored_turn, answer.written, parts)
-
-
-async def _send_placeholder(
-    context: BotContext, turn: Turn | None, editor: answers.StreamingEditor
-) -> int:
-    """Send the placeholder and return its message id, or that of an earlier attempt."""
-    message_id = turn.placeholder_id if turn is not None else None
-    message_id = message_id or context.bot_data.placeholders.get(context.update_id)
-    if not message_id:
-        stop = answers.stop_button(context.language, context.update_id)
-        page = FormattedMessage(PLACEHOLDER, buttons=((stop,),))
-        message_id = await context.bot_api.send(
-            context.chat_id, page, find_target(context)
-        )
-        context.bot_data.placeholders[context.update_id] = message_id
-        kill_point("placeholder.sent")
-    editor.set_placeholder(message_id)
-    return message_id
-
-
-async def _ask(
-    context: BotContext,
-    conversation: ask.Conversation,
-    source: Source,
-    output: tuple[answers.StreamingEditor, Awaitable[int]],
-) -> tuple[Turn, ask.ChatAnswer]:
-    """Return the turn and its answer; the models run while the placeholder is stored."""
-    editor, placeholder = output
-
-    async def store_question(prompt: Prompt) -> Turn:
-        question = _make_question(context, conversation, prompt)
-        placeholder_id = await placeholder
-        turn = await context.store.do(
-            lambda: context.turns.ask(question, placeholder_id)
-        )
-        context.bot_data.placeholders.pop(context.update_id, None)
-        kill_point("placeholder.recorded")
-        return turn
-
-    async with editor:
-        with _stoppable(context) as stop:
-            if context.attachment is not None:
-                # Downloading, transcribing and reading take time.
-                await store_question(Prompt(context.text, context.format))
-            prompt, refusal = await _prepare_prompt(
-                context, conversation, source, (editor, stop)
-            )
-            if refusal is not None:
-                return await store_question(prompt), refusal
-            return await answers.run_both(
-                store_question(prompt),
-                _ask_models(context, conversation, prompt, (editor, stop)),
-            )
-
-
-async def _answer_at_once(context: BotContext, source: Source) -> None:
-    conversation = await context.services.write(ask.begin, question_of(context))
-    # There is no message yet that the answer could be streamed into.
-    bot_api = context.bot_api
-    place = context.place
-    pace = context.services.pace
-    async with answers.TypingIndicator(bot_api, place, pace.typing_s) as observer:
-        with _stoppable(context) as stop:
-            prompt, refusal = await _prepare_prompt(
-                context, conversation, source, (observer, stop)
-            )
-            answer = refusal or await _ask_models(
-                context, conversation, prompt, (observer, stop)
-            )
-
-    def prepare() -> Sequence[QueuedMessage]:
-        turn = context.turns.ask(_make_question(context, conversation, prompt), None)
-        ask.finish(context.services, conversation.asker, answer)
-        parts = _answer_pages(context, turn, answer.written)
-        return context.outbox.put(build_page_messages(context, parts))
-
-    await context.deliver(prepare, _on_sent(context, answer.written))
-
-
-@contextmanager
-def _stoppable(context: BotContext) -> Iterator[Stop]:
-    stop = context.bot_data.stops[context.update_id] = Stop(context.user_id)
-    try:
-        yield stop
-    finally:
-        del context.bot_data.stops[context.update_id]
-
-
-async def _prepare_prompt(
-    context: BotContext,
-    conversation: ask.Conversation,
-    source: Source,
-    controls: tuple[AnswerObserver, Stop],
-) -> tuple[Prompt, ask.ChatAnswer | None]:
-    """Return the prompt, and the answer where no model is to be asked."""
-    text_prompt = Prompt(context.text, context.format)
-    if conversation.small_talk is not None:
-        return text_prompt, ask.ChatAnswer(
-            conversation.small_talk, conversation.session
-        )
-    if conversation.refusal is not None:
-        return text_prompt, ask.ChatAnswer(
-            refusal_of(context, conversation.refusal), conversation.session
-        )
-    observer, stop = controls
-    try:
-        prompt = await stop.run(_build_prompt(context, conversation, source, observer))
-    except MerlinError as error:
-        text = context.translate(error.key, **error.arguments)
-        refusal = StoredAnswer("", text, UpdateState.REFUSED, offer=NO_BUTTONS)
-    else:
-        if prompt is not None:
-            return prompt, None
-        stopped = Reply(Ending.STOPPED)
-        refusal = answers.add_notes(
-            stopped, context.language, None, conversation.request
-        )
-    return text_prompt, ask.ChatAnswer(refusal, conversation.session)
-
-
-async def _build_prompt(
-    context: BotContext,
-    conversation: ask.Conversation,
-    source: Source,
-    observer: AnswerObserver,
-) -> Prompt:
-    if context.format != "text":
-        observer.on_text(context.translate("media-reading", kind=context.format))
-    prompt = await source(context)
-    if prompt.format == "text":
-        return prompt
-    return await fit_prompt(context, conversation, prompt)
-
-
-async def _ask_models(
-    context: BotContext,
-    conversation: ask.Conversation,
-    prompt: Prompt,
-    controls: tuple[AnswerObserver, Stop],
-) -> ask.ChatAnswer:
-    """Ask the models of the session's route."""
-    request = conversation.request
-    first = conversation.first
-    if prompt.model is not None:
-        request = replace(request, chosen=prompt.model)
-        first = await context.store.read(
-            lambda: find_first_candidate(context.catalogue, request)
-        )
-    message = Message(
-        "user", with_author(prompt.text, conversation.name), images=prompt.images
-    )
-    models = ask.route(context.services, request, first, has_images=bool(prompt.images))
-    messages = (*conversation.history, message)
-    asked = (*conversation.history, Message("user", prompt.text))
-    sources = ask.ground(context.services, first, asked, context.language)
-    reply_task = context.bot_data.answer_service.reply(
-        models,
-        messages,
-        *controls,
-        SamplingParams(language=context.language),
-        ground=None if prompt.images else sources,
-    )
-    return _finish_answer(context, conversation, prompt, await reply_task)
-
-
-def _finish_answer(
-    context: BotContext, conversation: ask.Conversation, prompt: Prompt, reply: Reply
-) -> ask.ChatAnswer:
-    """Return the answer with its notes and the updated session."""
-    ctx = context.services
-    cost = ask.cost_of(ctx, reply)
-    request = conversation.request
-    stored_answer = answers.add_notes(reply, context.language, cost, request)
-    old = conversation.session
-    window = ask.measure_window(conversation, prompt.text, reply)
-    window_text = ""
-    offer = ""
-    notes = [stored_answer.note]
-    if reply.text:
-        window_text, offer = answers.window_note(
-            window, context.language, is_warned=old.is_warned
-        )
-        notes += [prompt.note, window_text]
-    if conversation.is_renewed:
-        notes.append(
-            context.translate("bot-renewed" if context.is_private else "groups-renewed")
-        )
-    if reply.text and reply.known is not False and conversation.left is not None:
-        notes.append(render_left_note(context, conversation.left))
-    session = replace(
-        old,
-        title=old.title
-        or build_session_title(context.text or text_outside_documents(prompt.text)),
-        used_tokens=window.used,
-        is_warned=old.is_warned or bool(window_text),
-        is_full=bool(offer),
-    )
-    if offer and not context.is_private:
-        offer = answers.SHARED
-    final_answer = replace(
-        stored_answer, note="\n".join(filter(None, notes)), offer=offer
-    )
-    return ask.ChatAnswer(final_answer, session, reply)
-
-
-def question_of(context: BotContext) -> ask.ChatQuestion:
-    """Return the question of an update with its sender and chat."""
-    return ask.ChatQuestion(
-        user=context.user,
-        language=context.language,
-        number=context.update_id,
-        place=context.place,
-        text=context.text,
-        kind=Format(context.format),
-        message_id=context.message_id,
-        name=_format_sender_name(context),
-    )
-
-
-def _format_sender_name(context: BotContext) -> str:
-    """Return the sender's name for the model in a group, "" in private chats."""
-    if context.is_private:
-        return ""
-    return " ".join(context.sender_name.replace(":", " ").split())[:NAME_LENGTH]
-
-
 def _make_question(
-    context: BotContext, conversation: ask.Conversation, prompt: Prompt
-) -> Question:
-    question = question_of(context).for_session(conversation.session)
-    return replace(question, text=prompt.text, format=prompt.format)
+    context: BotContext, read: Callable[[ask.Conversation], Awaitable[Prompt]]
+) -> ask.ChatQuestion:
+    """Return the question of an update with its sender and chat."""
+    name = "" if context.is_private else context.sender_name.replace(":", " ")
+    return ask.ChatQuestion(
+        context.user,
+        context.language,
+        context.update_id,
+        context.place,
+        context.text,
+        Format(context.format),
+        context.message_id,
+        name=" ".join(name.split())[:NAME_LENGTH],
+        read=read,
+    )
 
 
 async def _render_answer(
@@ -397,13 +164,10 @@ async def _render_answer(
 
 
 async def _send_answer(
-    context: BotContext,
-    turn: Turn,
-    stored_answer: StoredAnswer,
-    rendered: Sequence[FormattedMessage] = (),
+    context: BotContext, turn: Turn, stored_answer: StoredAnswer
 ) -> None:
     """Send the answer's messages, the first into the placeholder, and finish the update."""
-    parts = rendered or await _render_answer(context, turn, stored_answer)
+    parts = await _render_answer(context, turn, stored_answer)
     chat_id = context.chat_id
     placeholder_id = turn.placeholder_id
     sent = 0

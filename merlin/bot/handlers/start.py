@@ -205,9 +205,8 @@ def privacy(context: BotContext) -> View:
     """Show what is stored, who answers, and the user's consent."""
     retention = context.services.config.retention
     has_given = has_consent(*context.caller)
-    providers = [
-        f"• {provider_title(context, name)}" for name in context.services.answerers
-    ]
+    names = context.services.answer_service.answerers
+    providers = [f"• {provider_title(context, name)}" for name in names]
     if providers:
         providers.insert(0, context.translate("privacy-providers"))
     session = context.open_session()
