@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.chat_sides import CREDENTIALS, MerlinBot, World
+from bench.chat_sides import CREDENTIALS, MerlinBot
+from bench.chat_world import World
 from merlin.db.database import open_database
 from merlin.db.tables import DATASET_TEXT, list_all_tables
 
@@ -34,9 +35,9 @@ def run() -> None:
         load = {"pid": process.pid, "per_s": PER_S, "seconds": SECONDS}
         world.run_load("run_open_loop", **{**load, "seconds": 4})
         alone = world.run_load("run_open_loop", **load)
-        world.begin_load("run_open_loop", **load)
+        measured = world.begin_load("run_open_loop", **load)
         seconds, memory = _run_command(side.config, "backup")
-        beside = world.read_result()
+        beside = measured.result()
         process.kill()
         process.wait()
         for name in ("p50_ms", "p99_ms", "cpu_ms"):
@@ -97,13 +98,10 @@ def _run_command(config: Path, *words: str) -> tuple[float, int]:
 
 
 def _counts(state: Path) -> dict[str, int]:
+    counts = {}
     with open_database(f"sqlite://{state}/merlin.db", read_only=True) as database:
-        names = [
-            table.__name__
-            for table in list_all_tables()
-            if database.has_table(table.__name__)
-        ]
-        return {
-            name: database.sql(f"SELECT COUNT(*) FROM {name}")[0][0]  # noqa: S608 - our own names
-            for name in names
-        }
+        for table in list_all_tables():
+            if database.has_table(table.__name__):
+                query = f"SELECT COUNT(*) FROM {table.__name__}"  # noqa: S608 - our own names
+                ((counts[table.__name__],),) = database.sql(query)
+    return counts

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.chat_sides import BotClass, MerlinBot, StockBot, World, run_bot
+from bench.chat_sides import BotClass, MerlinBot, StockBot, run_bot
+from bench.chat_world import World
 from bench.figures import Figures, at_least, at_most, print_rows
 
 RUNS = 3
@@ -92,13 +93,13 @@ def measure_kill() -> Iterator[str]:
         side = MerlinBot(world, Path(folder), streams=True)
         process = side.start()
         world.run_load("wait_for_poll")
-        world.begin_load("run_burst", count=ON_THE_WAY, per_s=50)
+        burst = world.begin_load("run_burst", count=ON_THE_WAY, per_s=50)
         time.sleep(KILLED_AFTER_S)
         process.kill()
         process.wait()
         restarted = time.monotonic()
         process = side.start()
-        figures = world.read_result()
+        figures = burst.result()
         process.kill()
         process.wait()
     lost = figures["asked"] - figures["answered"]

@@ -1,6 +1,4 @@
-"""Start the compared bots and their stand-ins as processes."""
-
-from __future__ import annotations
+"""Start the compared bots as processes."""
 
 import subprocess
 import tempfile
@@ -8,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.chat_world import TOKEN
-from bench.processes import LoadProcess, start
+from bench.chat_world import TOKEN, World
+from bench.processes import start
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from tests.support.serving_models import insert_live_model
@@ -25,18 +23,6 @@ telegram:
 providers: [{{name: chat, base_url: "{provider}"}}]
 chat: {{streaming: {streaming}}}
 """
-
-
-class World(LoadProcess):
-    """Telegram, the provider and the people."""
-
-    module = "bench.chat_world"
-
-    def __enter__(self) -> World:
-        super().__enter__()
-        self.telegram = f"http://127.0.0.1:{self.read_result()['port']}"
-        self.provider = f"{self.telegram}/v1"
-        return self
 
 
 class MerlinBot:

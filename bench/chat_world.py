@@ -1,25 +1,26 @@
-"""The process with the bench's stand-ins: Telegram, provider and people in one event loop.
+"""The bench's stand-ins, which run in one event loop: Telegram, provider and people.
 
-Each line on standard input names a load and its arguments, each line on standard output has its
-figures: `{"do": "run_closed_loop", "pid": 7}` -> `{"answers_per_s": …}`. A question contains its
-number, and the end of its answer repeats it.
+A question contains its number, and the end of its answer repeats it.
 """
 
 import asyncio
 import json
+import os
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from itertools import count, cycle, islice
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import aiohttp
 import uvloop
 from aiohttp import web
 
 from bench.figures import Meter, spread
-from bench.processes import serve_loads, write_line
+from bench.processes import CORES
 
 TOKEN = "123456789:the-bench-needs-no-secret-at-all-000"  # noqa: S105 - a made-up one
 FIRST_CHAT = 100_000
@@ -38,6 +39,7 @@ BOT = {"id": 123456789, "is_bot": True, "first_name": "M", "username": "mbot"}
 _NUMBER = re.compile(r"q-(\d+)-q")
 _END = re.compile(r"a-(\d+)-a")
 Figures = dict[str, Any]
+R = TypeVar("R")
 
 
 class Provider:
@@ -159,9 +161,12 @@ class Telegram:
 
     async def _push(self, session: aiohttp.ClientSession, update: Figures) -> None:
         while True:
-            async with session.post(next(self._hooks), json=update) as answer:
-                if answer.ok:
-                    return
+            with suppress(
+                aiohttp.ClientError
+            ):  # a kept connection was closed meanwhile
+                async with session.post(next(self._hooks), json=update) as answer:
+                    if answer.ok:
+                        return
 
     async def _get_updates(self, values: Mapping[str, Any]) -> list[Figures]:
         """Delete what the offset confirms; return the next updates once there are any."""
@@ -254,6 +259,19 @@ class Loads:
             "last_at": time.monotonic(),
         }
 
+    async def set_delay(self, seconds: float) -> None:
+        """Set the duration of the model's answers."""
+        self.provider.seconds = seconds
+
+    async def set_hooks(self, urls: list[str], secret: str) -> None:
+        """Let Telegram push the updates to these webhooks."""
+        self.telegram.push_to(urls, secret)
+
+    async def wait_for_poll(self) -> None:
+        """Wait for the bot's next poll."""
+        self.telegram.poll_arrived.clear()
+        await self.telegram.poll_arrived.wait()
+
     def reset(self, on_done: Callable[[int], None] | None = None) -> None:
         """Start a new measurement; `on_done` is called with the chat of each answer."""
         self._on_done = on_done or (lambda _chat: None)
@@ -307,39 +325,55 @@ class Loads:
         )
 
 
-async def main() -> None:
-    """Serve, and run the requested loads, until standard input ends."""
-    telegram = Telegram()
-    provider = Provider()
-    loads = Loads(telegram, provider)
-    app = web.Application()
-    app.router.add_route("*", f"/bot{TOKEN}/{{method}}", telegram.call)
-    app.router.add_get("/v1/models", provider.list_models)
-    app.router.add_post("/v1/chat/completions", provider.complete)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
-    await site.start()
-    write_line({"port": runner.addresses[0][1]})
+class World:
+    """A thread on the last core with Telegram, the provider and the people; use it in a `with`."""
 
-    async def set_delay(seconds: float) -> Figures:
-        provider.seconds = seconds
-        return {}
+    def __init__(self) -> None:
+        self._loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    async def set_hooks(urls: list[str], secret: str) -> Figures:
-        telegram.push_to(urls, secret)
-        return {}
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.telegram = f"http://127.0.0.1:{self._run(self._start())}"
+        self.provider = f"{self.telegram}/v1"
+        return self
 
-    async def wait_for_poll() -> Figures:
-        telegram.poll_arrived.clear()
-        await telegram.poll_arrived.wait()
-        return {}
+    def __exit__(self, *_: object) -> None:
+        self._run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
 
-    others = {each.__name__: each for each in (set_delay, set_hooks, wait_for_poll)}
-    await serve_loads(lambda name: others.get(name) or getattr(loads, name))
-    await telegram.close()
-    await runner.cleanup()
+    def begin_load(self, load: str, **arguments: Any) -> Future[Figures]:
+        """Start a load of `Loads`; the result is its figures."""
+        call = getattr(self._loads, load)(**arguments)
+        return asyncio.run_coroutine_threadsafe(call, self._loop)
 
+    def run_load(self, load: str, **arguments: Any) -> Figures:
+        """Run a load and return its figures."""
+        return self.begin_load(load, **arguments).result()
 
-if __name__ == "__main__":
-    uvloop.run(main())
+    def _serve(self) -> None:
+        os.sched_setaffinity(0, {CORES[-1]})  # of this thread
+        self._loop.run_forever()
+
+    def _run(self, call: Coroutine[Any, Any, R]) -> R:
+        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+    async def _start(self) -> int:
+        """Serve on a free port; return it."""
+        telegram = Telegram()
+        provider = Provider()
+        self._loads = Loads(telegram, provider)
+        app = web.Application()
+        app.router.add_route("*", f"/bot{TOKEN}/{{method}}", telegram.call)
+        app.router.add_get("/v1/models", provider.list_models)
+        app.router.add_post("/v1/chat/completions", provider.complete)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, backlog=1024).start()
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    async def _close(self) -> None:
+        await self._loads.telegram.close()
+        await self._runner.cleanup()

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from bench.chat_sides import CREDENTIALS, MerlinBot, World
+from bench.chat_sides import CREDENTIALS, MerlinBot
+from bench.chat_world import World
 from bench.dataset import DatasetRepository, make_repository
 from bench.figures import at_most, cpu_s
 from bench.processes import bytecode_environment

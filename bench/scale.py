@@ -28,6 +28,7 @@ from merlin.app.actor import Actor
 from merlin.app.inbox import Inbox, read_update
 from merlin.app.lineage import find_source
 from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.billing.quota import Allowance, Format
 from merlin.chat.answer import AnswerService
 from merlin.config.reading import load
 from merlin.core.clock import iso, utc_now
@@ -38,6 +39,12 @@ from merlin.db.copying import copy_database
 from merlin.db.database import Database, open_database
 from merlin.db.encryption import digest, load_or_make_key
 from merlin.providers.base import Answer
+from tests.api.running_api import ANNA, NOT_LIMITED, VERA, Site, run_site
+from tests.api.staff_api import run_full_api
+from tests.billing.plan_shop import Shop
+from tests.support.plan_config import make_plan
+from tests.support.process_settings import ProcessSettings
+from tests.support.serving_models import insert_live_model
 
 # The small one has as many rows as its pages show at once.
 SIZES = {"small": 2_000, "10⁴": 10_000, "10⁶": 1_000_000}
@@ -123,11 +130,6 @@ def _measure(
 @contextmanager
 def _open(folder: Path, url: str, key: str) -> Iterator[dict[str, Callable[[], Any]]]:
     """Run the pages on a database; yield what people do there."""
-    from merlin.billing.quota import Allowance, Format
-    from tests.api.running_api import NOT_LIMITED, VERA, Site, run_site
-    from tests.support.plan_config import make_plan
-    from tests.support.process_settings import ProcessSettings
-
     settings = ProcessSettings(
         database=url,
         state_dir=folder / "state",
@@ -173,15 +175,8 @@ def _measure_backup(folder: Path, url: str, key: str) -> float:
     target = folder / "backups"
     settings = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
     config.write_text(yaml.safe_dump({**settings, "database": url}), "utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "merlin",
-        "backup",
-        str(target),
-        "--config",
-        str(config),
-    ]
+    arguments = ["backup", str(target), "--config", str(config)]
+    command = [sys.executable, "-m", "merlin", *arguments]
     environment = {**os.environ, "MERLIN_TEXT_KEY": key}
     started_at = time.perf_counter()
     subprocess.run(command, env=environment, capture_output=True, check=True)
@@ -221,9 +216,6 @@ def _find_url(folder: Path, name: str, server: str | None) -> str:
 
 def _fill(folder: Path, url: str, turns: int, server: str | None) -> None:
     """Make a site with a live model and a row of each kind, then the years of use."""
-    from tests.api.staff_api import run_full_api
-    from tests.support.serving_models import insert_live_model
-
     with run_full_api(folder) as site:
         insert_live_model(
             site.db, MODEL, number=2, dataset="algorithms", provider="stand-in"
@@ -251,9 +243,6 @@ def _fill(folder: Path, url: str, turns: int, server: str | None) -> None:
 
 def _add_first_rows(site: Any) -> None:
     """Add what `run_full_api` has none of: the first row of a table is the model of its others."""
-    from tests.api.running_api import ANNA, VERA
-    from tests.billing.plan_shop import Shop
-
     site.sign_in(ANNA)
     Consents(site.db).give(ANNA, "1")
     Shop(site.db, utc_now).buy(VERA)
@@ -265,12 +254,8 @@ def _add_first_rows(site: Any) -> None:
     Outbox(site.db, site.bot_id).put([message])
     now = utc_now()
     used = {"bot_id": site.bot_id, "update_id": 1, "user_id": ANNA, "format": "text"}
-    used |= {
-        "state": "used",
-        "pack_id": None,
-        "day": f"{now:%Y-%m-%d}",
-        "month": f"{now:%Y-%m}",
-    }
+    used |= {"state": "used", "pack_id": None}
+    used |= {"day": f"{now:%Y-%m-%d}", "month": f"{now:%Y-%m}"}
     site.db.add(t.QUOTA_USE, {**used, "at": iso(now)})
 
 

@@ -22,11 +22,16 @@ from typing import Any
 
 import yaml
 
+from bench.processes import ROOT
 from merlin.core.server import free_ports
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import STEPS
+from tests.support import postgresql
+from tests.support.forked_processes import is_ready
+from tests.support.pipeline_lab import Lab
+from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
+from tests.support.waiting import wait_until
 
-ROOT = Path(__file__).parents[1]
 ALONE_S = 5.0
 BESIDE_S = 15.0
 PEOPLE = tuple(range(2001, 2013))
@@ -36,32 +41,25 @@ COURSE = {"semester": 1, "name": {"ru": "Слова", "en": "Words"}, "materials
 
 def run() -> None:
     """Print a row for each kind of database."""
-    from tests.support import postgresql
-
     step = STEPS[-1].__name__
-    added = _git(
-        "log", "-1", "--format=%h", "--diff-filter=A", "--", f"*migrations/{step}.*"
-    )
+    migration = f"*migrations/{step}.*"
+    found = _git("log", "-1", "--format=%h", "--diff-filter=A", "--", migration)
+    added = found.decode().strip()
     with tempfile.TemporaryDirectory() as before, postgresql.run_server() as server:
         archive = f"{before}/before.tar"
-        _git("archive", "-o", archive, f"{added.decode().strip()}^")
+        _git("archive", "-o", archive, f"{added}^")
         shutil.unpack_archive(archive, before)
-        print(f"the version before {step} (the commit before {added.decode().strip()})")
+        print(f"the version before {step} (the commit before {added})")
         for kind in ("sqlite", "postgresql"):
             with tempfile.TemporaryDirectory() as folder:
-                is_sqlite = kind == "sqlite"
-                url = (
-                    f"sqlite://{folder}/state/merlin.db"
-                    if is_sqlite
-                    else server.create()
-                )
+                path = f"sqlite://{folder}/state/merlin.db"
+                url = path if kind == "sqlite" else server.create()
                 _upgrade(kind, Path(folder), Path(before), url)
 
 
 def _git(*words: str) -> bytes:
-    return subprocess.run(
-        ["git", *words], cwd=ROOT, check=True, capture_output=True
-    ).stdout
+    command = ["git", *words]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
 
 
 @dataclass
@@ -102,30 +100,20 @@ class Load:
 
     def answers(self, person: int) -> list[str]:
         """Return the complete answers in a chat."""
-        return [
-            message.text
-            for message in self.telegram.answers(person)
-            if "«" in message.text
-        ]
+        texts = (message.text for message in self.telegram.answers(person))
+        return [text for text in texts if "«" in text]
 
     def unanswered(self) -> int:
         """Return the number of questions without a complete answer in the right order."""
-        return sum(
-            not (
-                index < len(answers) and f"«вопрос {person}-{index}»" in answers[index]
-            )
-            for person, count in self.asked.items()
-            for answers in [self.answers(person)]
-            for index in range(count)
-        )
+        missing = 0
+        for person, count in self.asked.items():
+            answers = [*self.answers(person), *[""] * count]
+            for index in range(count):
+                missing += f"«вопрос {person}-{index}»" not in answers[index]
+        return missing
 
 
 def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
-    from tests.support.forked_processes import is_ready
-    from tests.support.pipeline_lab import Lab
-    from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
-    from tests.support.waiting import wait_until
-
     with (
         TelegramStandIn() as telegram,
         ProviderStandIn(key="stand-in") as provider,
@@ -184,21 +172,15 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
 
 def _config(lab: Any, telegram: Any, api: str, *, is_pushed: bool) -> Path:
     """Write the configuration of one version's processes; return its path."""
-    hook = (
-        {"mode": "webhook", "webhook_url": f"{api}/hooks/telegram"} if is_pushed else {}
-    )
     port = api.rpartition(":")[2]
-    config = yaml.safe_load(lab.path.read_text("utf-8")) | {
-        "telegram": {
-            "base_url": telegram.page_url.rstrip("/"),
-            **hook,
-        },
-        "api": {
-            "listen": f"127.0.0.1:{port}",
-            "limits": {"anonymous_per_min": 0, "person_per_min": 0},
-        },
-        "datasets": {"default": "trial"},
-    }
+    config = yaml.safe_load(lab.path.read_text("utf-8"))
+    config["telegram"] = {"base_url": telegram.page_url.rstrip("/")}
+    if is_pushed:
+        hook = f"{api}/hooks/telegram"
+        config["telegram"] |= {"mode": "webhook", "webhook_url": hook}
+    limits = {"anonymous_per_min": 0, "person_per_min": 0}
+    config["api"] = {"listen": f"127.0.0.1:{port}", "limits": limits}
+    config["datasets"] = {"default": "trial"}
     path: Path = lab.folder / f"config-{port}.yaml"
     path.write_text(yaml.safe_dump(config), "utf-8")
     return path
