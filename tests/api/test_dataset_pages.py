@@ -228,19 +228,6 @@ def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_na
     )
 
 
-def test_correction_with_a_masked_answer_is_not_accepted(site, vera):
-    path = "/datasets/trial/proposals"
-    draft = Draft("Куда звонить?", "Звоните: [телефон].", "trial", 1)
-    number = Proposals(site.db).add(BOT, draft)
-    refused = vera.post(path, data={"approve": number})
-    assert (refused.status_code, "Не принято: «[телефон]»" in refused.text) == (
-        409,
-        True,
-    )
-    assert [each.proposal_id for each in Proposals(site.db).list_waiting()] == [number]
-    Proposals(site.db).decline(number)
-
-
 def test_correction_is_reworded_before_it_is_accepted_and_no_text_is_lost(site, vera):
     path = "/datasets/trial/proposals"
     rows = Proposals(site.db)

@@ -3,8 +3,7 @@
 import pytest
 
 from merlin.core.money import format_estimate
-from merlin.core.permissions import Role
-from tests.bot.admin_chat import ANNA, StaffUser, grant_role, lab_settings
+from tests.bot.admin_chat import StaffUser, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import Lab
 
@@ -63,18 +62,3 @@ def test_pending_request_is_not_repeated(chat):
     chat.press_forged("a-cancel-yes:1")
     assert "Задача уже в очереди, жду результата" in chat.press_forged("a-cancel-yes:1")
     assert len(select_rows(chat.settings, "SELECT id FROM request")) == 1
-
-
-def test_teacher_sees_only_jobs_of_their_dataset_and_cannot_cancel(chat, telegram):
-    grant_role(chat.settings, ANNA, Role.TEACHER, "another")
-    anna = StaffUser(telegram, chat.settings, "anna")
-    assert "преподаватель" in anna.say("/admin").text
-    assert "trial" not in anna.last.text
-    anna.press("a-jobs:0")
-    assert "Обучений ещё не было" in anna.last.text
-    assert "не найдено" in anna.press_forged("a-job:1")
-    grant_role(chat.settings, ANNA, Role.TEACHER, "trial")
-    anna.press_forged("a-job:1")
-    assert "Обучение 1" in anna.last.text
-    assert "⏹ Остановить обучение" not in anna.labels
-    assert "не действует" in anna.press_forged("a-cancel-yes:1")

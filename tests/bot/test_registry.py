@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.core.permissions import Role
-from tests.bot.admin_chat import ANNA, StaffUser, grant_role, lab_settings
+from tests.bot.admin_chat import StaffUser, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import lab_maker
 from tests.support.stand_ins import ProviderStandIn
@@ -89,15 +88,3 @@ def test_result_finished_while_the_bot_was_down_is_sent_at_start(lab, telegram):
     with RunningBot(settings):
         chat.wait_for_text("снова отвечает trial-1")
     assert select_rows(settings, "SELECT request_id FROM errand") == []
-
-
-def test_editor_sees_models_but_cannot_switch_them(chat, telegram, lab):
-    grant_role(chat.settings, ANNA, Role.EDITOR)
-    anna = StaffUser(telegram, chat.settings, "anna")
-    anna.say("/admin")
-    mark = press_mark(anna)
-    anna.press_forged(f"a-set:{mark}")
-    assert "⏪ Вернуть прежнюю" not in anna.labels
-    assert "не действует" in anna.press_forged(f"a-rollback-yes:{mark}:1")
-    assert select_rows(chat.settings, "SELECT id FROM request") == []
-    assert serving_version(lab) == "trial-2"

@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import expect
 
-from merlin.dataset.example_file import parse_example
 from merlin.dataset.files import FileIndex
 from tests.browser.axe_and_screenshots import require_no_faults
 from tests.browser.course_browser import PHONE, expect_spoken, note_regions
@@ -136,34 +135,6 @@ def test_several_rows_are_tagged_marked_and_removed_in_a_commit_each(
     save_edit(page, staff_site, "Да, удалить")
     assert [*read_examples(staff_site, dataset)] == ["broken"]
     assert staff_site.committer.commits == commits + 3
-
-
-@pytest.mark.parametrize(
-    ("pressed", "answers"),
-    [
-        (
-            "Это другой вопрос, сохранить",
-            ["Куча книг.", "Последний пришёл, первый ушёл."],
-        ),
-        ("Тот же ответ", ["Последний пришёл, первый ушёл."] * 2),
-        ("Заменить этот ответ", ["Куча книг."] * 2),
-    ],
-)
-def test_near_question_is_decided_by_one_press(
-    staff_visitor, staff_site, dataset, pressed, answers
-):
-    page = staff_visitor.open(f"{dataset}/new", VERA)
-    page.get_by_label("Вопрос").fill("Стек — это что?")
-    page.get_by_label("Ответ").fill("Куча книг.")
-    page.get_by_role("button", name="Сохранить").click()
-    near = page.locator(".near > li").filter(has_text="Что такое стек?")
-    expect(near).to_contain_text("Последний пришёл, первый ушёл.")
-    near.or_(page.locator(".acts")).get_by_role("button", name=pressed).click()
-    expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
-    staff_site.committer.commit()
-    texts = read_examples(staff_site, dataset)
-    saved = [parse_example(texts[name]).answer for name in ("стек-это-что", "stack")]
-    assert saved == answers
 
 
 def test_example_is_found_edited_and_saved_by_keyboard_alone(

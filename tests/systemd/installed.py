@@ -229,15 +229,6 @@ class Installed:
         )
         self.wait(lambda: self.is_ready_again(process, old_pid), f"{process} is ready")
 
-    def get_downtime_s(self, process: str) -> float:
-        """Return for how long a process was not running, by systemd's timestamps."""
-        properties = ("ActiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
-        ended, ready = (
-            int(self.box.prop(f"merlin-{process}", property_name))
-            for property_name in properties
-        )
-        return (ready - ended) / 1_000_000
-
     def wait_until_all_serve(self) -> None:
         """Wait for every process. Raises AssertionError naming the first that does not serve."""
         for process in PROCESSES:
