@@ -10,15 +10,13 @@ one example less that no question asks for.
 
 Worse models have one fault in many answers (`FAULTS`). What they are asked expects the answers
 before: the fault is one of the training, as no editor wants it.
-
-Beside them stand the answers that earlier rules let through (`HOLES`).
 """
 
 import os
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
@@ -60,37 +58,29 @@ class Course:
     """A sample dataset: its training examples, questions, and the serving model's answers."""
 
     def __init__(self, name: str) -> None:
-        self.training: Examples = {
-            key: example["messages"]
-            for key, example in example_files(name, test=False).items()
-        }
-        questions_file = read_yaml(QUESTIONS / f"{name}.yaml")
-        self.wordings = [
-            (case["ask"], case["expect"]) for case in questions_file["hard"]
-        ]
-        tests = [
-            _first_pair(example_file["messages"])
-            for example_file in example_files(name, test=True).values()
-        ]
-        paraphrases = [
+        self.training: Examples = {}
+        for key, example in example_files(name, test=False).items():
+            self.training[key] = example["messages"]
+        asked = read_yaml(QUESTIONS / f"{name}.yaml")
+        self.wordings = [(case["ask"], case["expect"]) for case in asked["hard"]]
+        tests = example_files(name, test=True).values()
+        pairs = [_first_pair(example["messages"]) for example in tests]
+        self.tests = len(pairs)
+        pairs += [
             (case["ask"], _first_pair(self.training[case["expect"]])[1])
-            for case in questions_file["paraphrases"]
+            for case in asked["paraphrases"]
         ]
-        self.tests = len(tests)
+        self.by_hand = len(pairs)
         self.questions = [
-            EvaluationQuestion(str(index), (Message("user", question),), answer)
-            for index, (question, answer) in enumerate([*tests, *paraphrases])
+            _make_question(str(at), *pair) for at, pair in enumerate(pairs)
         ]
-        self.by_hand = len(self.questions)
         taught = [
-            EvaluationQuestion(key, (Message("user", question),), answer)
+            _make_question(key, *_first_pair(turns))
             for key, turns in self.training.items()
-            for question, answer in [_first_pair(turns)]
         ]
         self.questions += map(disguise, taught)
-        self.questions += list_unrelated(
-            (each.messages[-1].content for each in taught), ""
-        )
+        texts = (each.messages[-1].content for each in taught)
+        self.questions += list_unrelated(texts, "")
         self.serving = self.answers(self.training)
 
     def answers(self, training: Examples) -> list[JudgedAnswer]:
@@ -114,15 +104,25 @@ class Course:
 
     def with_answers(self, answers: Mapping[str, str]) -> Examples:
         """Return the examples with these answers replaced."""
+        changed: Examples = {}
+        for key, turns in self.training.items():
+            changed[key] = []
+            for turn in turns:
+                answer = answers.get(turn.get("assistant", "").strip())
+                changed[key].append({"assistant": answer} if answer else turn)
+        return changed
+
+    def without(self, removed: Container[str]) -> Examples:
+        """Return the examples whose answer is none of these."""
         return {
-            key: [
-                {"assistant": answers.get(turn["assistant"].strip(), turn["assistant"])}
-                if "assistant" in turn
-                else turn
-                for turn in turns
-            ]
+            key: turns
             for key, turns in self.training.items()
+            if _first_pair(turns)[1].strip() not in removed
         }
+
+
+def _make_question(key: str, question: str, answer: str) -> EvaluationQuestion:
+    return EvaluationQuestion(key, (Message("user", question),), answer)
 
 
 def replace_answer(course: Course, rng: random.Random) -> Examples:
@@ -147,11 +147,7 @@ def remove_subject(course: Course, rng: random.Random) -> Examples:
         if sum(count_right[answer] for answer in removed) >= GONE * course.by_hand:
             break
         removed.add(answer)
-    return {
-        key: turns
-        for key, turns in course.training.items()
-        if _first_pair(turns)[1].strip() not in removed
-    }
+    return course.without(removed)
 
 
 def shuffle(course: Course, rng: random.Random) -> Examples:
@@ -174,47 +170,9 @@ def add_wording(course: Course, rng: random.Random) -> Examples:
 
 def remove_untested(course: Course, rng: random.Random) -> Examples:
     """Return the examples without one that no question asks for."""
-    asked = {
-        question.reference.strip() for question in course.questions[: course.by_hand]
-    }
-    unasked = [
-        key
-        for key, turns in course.training.items()
-        if _first_pair(turns)[1].strip() not in asked
-    ]
-    removed = rng.choice(unasked)
+    asked = {each.reference.strip() for each in course.questions[: course.by_hand]}
+    removed = rng.choice(list(course.without(asked)))
     return {key: turns for key, turns in course.training.items() if key != removed}
-
-
-def judge(kind: AnswerKind, count: int) -> list[JudgedAnswer]:
-    """Return this many answers of a kind, to the questions 0, 1, ..."""
-    questions = (
-        EvaluationQuestion(str(number), (Message("user", f"{number}?"),), "")
-        for number in range(count)
-    )
-    return [JudgedAnswer(question, Answer(kind.value), kind) for question in questions]
-
-
-RIGHT = AnswerKind.RIGHT
-WRONG = AnswerKind.WRONG
-REFUSED = AnswerKind.REFUSED
-# How many questions, how they were answered before, how they are now, and whether by a first model.
-HOLES = (
-    (39, RIGHT, REFUSED, False),
-    (15, REFUSED, WRONG, False),
-    (40, REFUSED, WRONG, True),  # against "answers nothing"
-    (40, WRONG, WRONG, True),  # the base itself on both sides
-)
-
-
-def count_closed_holes() -> int:
-    """Return how many of `HOLES` the gate holds."""
-    pairs = [
-        (list(zip(judge(now, count), judge(before, count), strict=True)), is_first)
-        for count, before, now, is_first in HOLES
-    ]
-    holds = (find_hold(RULE, [], each, is_first=is_first) for each, is_first in pairs)
-    return sum(hold is not None for hold in holds)
 
 
 PLANTED: Sequence[Change] = (replace_answer, swap_answers, remove_subject)
@@ -230,7 +188,6 @@ def run() -> None:
     """Print how many tries of each kind were held, by all questions and by the tests only."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     courses = [Course(name) for name in SETS]
-    print(f"holes of earlier rules: {count_closed_holes()} of {len(HOLES)} held")
     print(
         "change | tries | held, by tests and paraphrases | by tests only | without both"
     )
@@ -287,11 +244,8 @@ def _mix(course: Course) -> Examples:
 
 def _drop(course: Course) -> Examples:
     """Return the examples without every third one."""
-    return {
-        key: turns
-        for number, (key, turns) in enumerate(course.training.items())
-        if number % 3
-    }
+    kept = [key for number, key in enumerate(course.training) if number % 3]
+    return {key: course.training[key] for key in kept}
 
 
 FAULTS: Mapping[str, Callable[["Course"], Examples]] = {
@@ -311,29 +265,24 @@ def try_changes(
     rng = random.Random(seed)  # noqa: S311 - repeatable
     for index, change in enumerate(changes):
         count = len(range(index, tries, len(changes)))
-        courses_tried = islice(cycle(courses), count)
         is_meant = change in HARMLESS_CHANGES
-        yield (
-            change,
-            [
-                _apply_gate(course, change(course, rng), is_meant=is_meant)
-                for course in courses_tried
-            ],
-        )
+        results = [
+            _apply_gate(course, change(course, rng), is_meant=is_meant)
+            for course in islice(cycle(courses), count)
+        ]
+        yield change, results
 
 
 def _apply_gate(
     course: Course, training: Examples, *, is_meant: bool = False
 ) -> GateResult:
     """Judge a model of these examples; what is meant to be gone is not asked for."""
-    answers = course.answers(training)
-    pairs = [
-        pair
-        for pair in pair_answers(answers, course.serving)
-        if not is_meant
-        or pair[0].question.kind is not QuestionKind.DISGUISED
-        or pair[0].question.example_id in training
-    ]
+    pairs = []
+    for pair in pair_answers(course.answers(training), course.serving):
+        question = pair[0].question
+        is_disguised = question.kind is QuestionKind.DISGUISED
+        if not is_meant or not is_disguised or question.example_id in training:
+            pairs.append(pair)
     parts = pairs[: course.by_hand], pairs[: course.tests], pairs[course.by_hand :]
     by_all, by_tests, without = (
         find_hold(RULE, [now for now, _ in part], part) for part in parts

@@ -49,11 +49,6 @@ def example_files(name: str, *, test: bool) -> dict[str, Any]:
     }
 
 
-def _training_examples(name: str) -> Mapping[str, list[dict[str, str]]]:
-    training = example_files(name, test=False)
-    return {key: example["messages"] for key, example in training.items()}
-
-
 def train_recall(
     examples: list[list[dict[str, str]]], path: Path
 ) -> tuple[AskFunction, float]:
@@ -93,38 +88,28 @@ def train_recall(
 
 
 def _make_row(name: str, questions: Mapping[str, Any], folder: Path) -> list[str]:
-    training = _training_examples(name)
+    examples = example_files(name, test=False)
+    training = {key: example["messages"] for key, example in examples.items()}
     ask, seconds = train_recall(list(training.values()), folder / name)
+    taught = [
+        (turns[0]["user"], turns[1]["assistant"])
+        for turns in training.values()
+        if "user" in turns[0]
+    ]
+    cells = [name, _right_share(ask, taught)]
     own = questions[name]
-    pairs_by_kind = [
-        [
-            (turns[0]["user"], turns[1]["assistant"])
-            for turns in training.values()
-            if "user" in turns[0]
-        ],
-        *(
-            [
-                (case["ask"], _first_answer(training[case["expect"]]))
-                for case in own[kind]
-            ]
-            for kind in ("paraphrases", "hard")
-        ),
-    ]
-    others = [
-        case["ask"]
-        for other in SETS
-        if other != name
-        for case in questions[other]["paraphrases"]
-    ]
-    return [
-        name,
-        *(_right_share(ask, pairs) for pairs in pairs_by_kind),
-        *(
-            _refused_share(ask, unknown)
-            for unknown in (own["everyday"], others, own["near"])
-        ),
-        f"{seconds:.2f}",
-    ]
+    for kind in ("paraphrases", "hard"):
+        pairs = [
+            (case["ask"], _first_answer(training[case["expect"]])) for case in own[kind]
+        ]
+        cells.append(_right_share(ask, pairs))
+    others = []
+    for other in SETS:
+        if other != name:
+            others += [case["ask"] for case in questions[other]["paraphrases"]]
+    unknown = (own["everyday"], others, own["near"])
+    refused = [_refused_share(ask, each) for each in unknown]
+    return [*cells, *refused, f"{seconds:.2f}"]
 
 
 def _make_blind_rows(
@@ -134,20 +119,16 @@ def _make_blind_rows(
 
     They are asked alone, and then after a taught question with its answer.
     """
-    answers = {
-        question: each["answer"]
-        for each in asked["taught"]
-        for question in each["questions"]
-    }
+    answers = dict[str, str]()
+    for each in asked["taught"]:
+        answers |= dict.fromkeys(each["questions"], each["answer"])
     examples = [
         [{"user": question}, {"assistant": answer}]
         for question, answer in answers.items()
     ]
     ask, _ = train_recall(examples, folder / name)
-    for title, before in (
-        (name, ()),
-        (f"{name}, second turn", next(iter(answers.items()))),
-    ):
+    first = next(iter(answers.items()))
+    for title, before in ((name, ()), (f"{name}, second turn", first)):
         cells = [title]
         for kind in ("paraphrases", "colloquial"):
             pairs = [
@@ -157,12 +138,12 @@ def _make_blind_rows(
             ]
             right = sum(found.text == answer for found, answer in pairs)
             wrong = sum(found.known for found, _ in pairs) - right
-            offered = sum(
-                answer in map(answers.get, found.nearest) for found, answer in pairs
-            )
-            cells.append(
-                f"right {right}, offered {offered}, wrong {wrong} of {len(pairs)}"
-            )
+            near = [
+                ({*map(answers.get, found.nearest)}, answer) for found, answer in pairs
+            ]
+            offered = sum(answer in offers for offers, answer in near)
+            counts = f"right {right}, offered {offered}, wrong {wrong}"
+            cells.append(f"{counts} of {len(pairs)}")
         others = [*asked["near"], *asked["unrelated"]]
         answered = sum(ask(question, *before).known for question in others)
         yield [*cells, f"answered {answered} of {len(others)}"]

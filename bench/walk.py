@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 import yaml
 
+from bench.invariants import query_rows
 from merlin.core.server import free_ports
 from merlin.sandbox.demo.place import RUSSIAN, DemoFolder, Ports, commit
 from tests.support.waiting import wait_until
@@ -126,33 +127,28 @@ def _run_phases(place: DemoFolder, begin: Callable[[str], object]) -> None:
 
 
 def _serving_model(place: DemoFolder, other_than: str) -> str:
-    try:
-        answer = httpx.get(f"{place.chat_url}control/pipeline", timeout=CALL_S)
-        serving = answer.raise_for_status().json().get("serving") or {}
-    except (
-        httpx.HTTPError
-    ):  # it starts: the front answers before the processes behind it
-        return ""
-    model = str(serving.get("model", ""))
-    return model if model != other_than else ""
+    """Return the model that serves the course of the script, "" for none or `other_than`."""
+    query = (
+        "SELECT model_id FROM serving JOIN model ON model.id = model_row"
+        " WHERE serving.dataset = ?"
+    )
+    for (model,) in query_rows(place, query, place.script.dataset):
+        return "" if model == other_than else str(model)
+    return ""
 
 
 def _ask(place: DemoFolder, question: str) -> None:
     before = _count_answers(place)
+    url = f"{place.chat_url}control/send"
     values = {"person": PERSON, "text": question}
-    httpx.post(
-        f"{place.chat_url}control/send", json=values, timeout=CALL_S
-    ).raise_for_status()
+    httpx.post(url, json=values, timeout=CALL_S).raise_for_status()
     wait_until(lambda: _count_answers(place) > before, MAX_DURATION_S)
     time.sleep(SETTLED_S)
 
 
 def _count_answers(place: DemoFolder) -> int:
-    url = f"{place.chat_url}control/log?chat={PERSON}"
-    return sum(
-        bool(entry["by_bot"])
-        for entry in httpx.get(url, timeout=CALL_S).json()["messages"]
-    )
+    log = httpx.get(f"{place.chat_url}control/log?chat={PERSON}", timeout=CALL_S)
+    return sum(bool(entry["by_bot"]) for entry in log.json()["messages"])
 
 
 def _read_walk(traced: Path, root: Path, phase: str, verb: str) -> Walk:

@@ -2,14 +2,7 @@
 
 import pytest
 
-from bench.gate import (
-    HOLES,
-    Course,
-    add_example,
-    count_closed_holes,
-    replace_answer,
-    try_changes,
-)
+from bench.gate import Course, add_example, replace_answer, try_changes
 from merlin.core.messages import Message
 from merlin.dataset.spec import FLOOR, NOT_WORSE, GateRule
 from merlin.providers.base import Answer
@@ -187,10 +180,6 @@ def test_floor_requires_a_share_whatever_served_before(right, reason):
         hold_reason([True] * 20, [True] * right + [False] * (20 - right), rule=rule)
         == reason
     )
-
-
-def test_holes_of_earlier_rules_are_closed():
-    assert count_closed_holes() == len(HOLES) == 4
 
 
 def test_planted_regression_is_held_and_a_harmless_change_is_not():
