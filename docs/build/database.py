@@ -38,7 +38,7 @@ SECTIONS: Mapping[str, str] = {
         " model proof_answer baseline_answer accepted_loss serving promotion"
     ),
     "Edits, and files for editors": (
-        "change dataset_tree dataset_file dataset_text example_entry"
+        "change dataset_tree dataset_file dataset_text search_entry example_entry"
     ),
     "Pending requests of admins": "errand",
 }
@@ -58,7 +58,7 @@ ROWS: Mapping[str, str] = {
     "dataset_tree": "the git tree from which a dataset's stored files come",
     "dialog": "a person's position in a dialog of the bot",
     "errand": "a chat that waits for the result of a request",
-    "example_entry": "the searchable text of an example's file; the highest `id` changed last",
+    "example_entry": "empty: an index of earlier versions",
     "example_text": "the text of an example, by content",
     "favourite": "a course in a person's “My courses”",
     "finding": "a finding of the check in a file at a commit",
@@ -90,6 +90,7 @@ ROWS: Mapping[str, str] = {
     "revoked_example": "an example with withdrawn consent, by its id in builds",
     "revoked_version": "a version of a corrected example with withdrawn consent, by its blob",
     "role_grant": "a role that a person has, in one scope or everywhere",
+    "search_entry": "something that is searched: a course, a material, a passage, an example",
     "seen_commit": "a commit on the followed branch",
     "serving": "the live model of a dataset",
     "chat_session": "a conversation with its own history, model and window",

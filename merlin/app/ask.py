@@ -586,7 +586,7 @@ def find_grounding(
     choice = ctx.config.chat.grounding
     if choice is None or is_unavailable(ModelCatalogue(ctx.db), choice):
         return None
-    sources = find_sources(ctx.db, ctx.passages, dataset, question)
+    sources = find_sources(ctx.db, dataset, question)
     composer = Candidate(
         CandidateKind.COMPOSED, *choice, (grounding_prompt(sources, language),)
     )

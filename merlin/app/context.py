@@ -13,20 +13,20 @@ outlives a call is a field here; configuration is `ctx.config`.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Generic, ParamSpec, TypeVar
 
 from merlin.account.users import Roles
 from merlin.billing.quota import Plan
 from merlin.chat.answer import AnswerService
-from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
+from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses, Catalogue
-from merlin.course.search import SearchIndex, VersionCache
 from merlin.dataset.entries import Facets
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
@@ -42,6 +42,26 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class VersionCache(Generic[T]):
+    """A thread-safe cache of one value, for the newest version of what it was computed from.
+
+    `version` is that of the cached value, -1 before the first.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: T | None = None
+        self.version: object = -1
+
+    def read(self, version: object, make: Callable[[], T]) -> T:
+        """Return the value of this version; `make` computes it if it is not cached."""
+        with self._lock:
+            if self._made is None or self.version != version:
+                self._made = make()
+                self.version = version
+            return self._made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The configuration of a process, its database and clock, and what was built from them.
@@ -50,6 +70,7 @@ class Context:
     belong to no Telegram bot. `gateway` takes this process's payments, `polled` is the same gateway
     where its payments are read; None if it sells nothing. `source` opens the mirror, None in a
     process that does not read it. `answer_service` asks the providers that it may ask.
+    `vocabulary` is of what was searched last in vain: the courses, or the examples of a dataset.
     `facets` are those of the dataset whose examples were listed last, `unanswered` is what
     `merlin.app.unanswered` counted, by dataset. `checker` checks edits;
     `commit_wait_s` is how long the daemon may take to read a commit before another edit of the same
@@ -66,8 +87,7 @@ class Context:
     source: Callable[[], GitSource] | None = None
     answer_service: AnswerService = field(default_factory=lambda: AnswerService({}))
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
-    index: VersionCache[SearchIndex] = field(default_factory=VersionCache)
-    passages: PassageCache = field(default_factory=VersionCache)
+    vocabulary: VersionCache[Vocabulary] = field(default_factory=VersionCache)
     facets: VersionCache[Facets] = field(default_factory=VersionCache)
     unanswered: dict[str, tuple[tuple[object, ...], int]] = field(default_factory=dict)
     checker: EditChecker = field(default_factory=EditChecker)

@@ -148,9 +148,7 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
         ctx, dataset, [*source.said_by] or source.nearest
     )
     may_edit = may_edit_examples(ctx, actor, dataset)
-    passage = find_passage(
-        ctx.db, ctx.passages, dataset, f"{turn.question}\n{turn.answer}"
-    )
+    passage = find_passage(ctx.db, dataset, f"{turn.question}\n{turn.answer}")
     examples = list(questions.items())
     return AnswerSource(
         turn.id,

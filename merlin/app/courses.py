@@ -6,6 +6,7 @@ Anybody may read active courses; only their editors see inactive ones.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from merlin.account.users import Users
 from merlin.app.actor import Actor
@@ -14,9 +15,10 @@ from merlin.app.permissions import find_teachers, is_led
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Catalogue, Course, Material
-from merlin.course.search import SearchIndex, SearchResult, search as search_index
+from merlin.course.search import EVERYTHING, SearchResult, search as search_index
 from merlin.dataset.files import FileIndex
 from merlin.db.database import transaction
+from merlin.db.search_index import SearchIndex
 from merlin.db.tables import FAVOURITE
 from merlin.training.jobs import Jobs
 
@@ -45,6 +47,14 @@ class MaterialDetails:
     material: Material
     text: str | None
     materials: Sequence[Material]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCourse:
+    """A course that a search found; `found_in` are its materials with the words."""
+
+    course: Course
+    found_in: Sequence[Material] = ()
 
 
 def list_chat_states(ctx: Context) -> dict[str, str]:
@@ -128,20 +138,35 @@ def read_material(
     return MaterialDetails(course, match, text, all_materials)
 
 
-def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], SearchResult]:
+def search(
+    ctx: Context, query: str, limit: int
+) -> tuple[list[FoundCourse], SearchResult]:
     """Return the active courses that match a query, best first, and the search result.
 
     An empty query matches every course.
     """
     active_courses = ctx.read_courses()
     if not query.strip():
-        return list(active_courses.courses[:limit]), SearchResult()
-    index = ctx.index.read(
-        active_courses.version, lambda: SearchIndex(active_courses.courses)
+        return [
+            FoundCourse(each) for each in active_courses.courses[:limit]
+        ], SearchResult()
+    index = SearchIndex(ctx.db)
+    result = search_index(
+        index,
+        query,
+        limit,
+        read_words=lambda: ctx.vocabulary.read(
+            ("", active_courses.version), lambda: index.read_vocabulary(EVERYTHING)
+        ),
     )
-    result = search_index(index, query, limit)
-    by_id = active_courses.by_id
-    return [by_id[course_id] for course_id in result.hits if course_id in by_id], result
+    named = Catalogue(ctx.db).find_materials(chain(*result.hits.values()))
+    by_slug = active_courses.by_slug
+    found = [
+        FoundCourse(by_slug[slug], [named[each] for each in ids if each in named])
+        for slug, ids in result.hits.items()
+        if slug in by_slug
+    ]
+    return found, result
 
 
 def list_favourites(ctx: Context, actor: Actor) -> list[Course]:

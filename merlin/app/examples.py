@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -14,6 +15,7 @@ from merlin.core.errors import DatasetError, Refused
 from merlin.core.formatted_text import shorten_text
 from merlin.core.i18n import choose_translation
 from merlin.core.views import described
+from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import ChangeKind, Changes, Edit
@@ -35,6 +37,7 @@ from merlin.dataset.import_plan import ImportPlan, plan_import
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import check_files
 from merlin.dataset.spec import Localised
+from merlin.db.search_index import Kind, Scope, SearchIndex
 
 # Long enough for the daemon to see a commit.
 _COMMIT_DELAY = timedelta(hours=1)
@@ -99,23 +102,41 @@ def list_examples(
 def find(
     ctx: Context, actor: Actor, text: str, dataset: str = "", *, limit: int = 50
 ) -> list[ExampleView]:
-    """Return the first examples that contain all words of `text`, of one dataset or ("") of all.
+    """Return the first examples that `text` finds, of one dataset or ("") of all.
 
     Raises NotFound.
     """
     index = FileIndex(ctx.db)
-    entries = ExampleEntries(ctx.db)
     if dataset:
         require_editing(ctx, actor, dataset)
     found = list[ExampleView]()
     for name in [dataset] if dataset else sorted(index.read_trees()):
         # Before the search: examples that the actor may not edit do not count for the limit.
         if len(found) < limit and (dataset or may_edit_examples(ctx, actor, name)):
-            files = entries.find(name, ExampleFilter(query=text), limit - len(found))
+            files = _search(ctx, name, ExampleFilter(query=text), limit - len(found))
             found += map(view_of, files)
     if dataset and not found and not index.is_known(dataset):
         raise missing_dataset(dataset)
     return found
+
+
+def _search(
+    ctx: Context,
+    dataset: str,
+    example_filter: ExampleFilter,
+    limit: int,
+    before: int = 0,
+) -> list[ExampleEntry]:
+    """Return examples by words, else with typing errors corrected, else by meaning."""
+    entries = ExampleEntries(ctx.db)
+
+    def read_words() -> Vocabulary:
+        version = dataset, *entries.version(dataset)
+        scope = Scope((Kind.EXAMPLE,), dataset)
+        read = partial(SearchIndex(ctx.db).read_vocabulary, scope)
+        return ctx.vocabulary.read(version, read)
+
+    return entries.search(dataset, example_filter, limit, before, read_words=read_words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +185,7 @@ def browse(
     """
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
-        entries = ExampleEntries(ctx.db).find(dataset, example_filter, limit, before)
+        entries = _search(ctx, dataset, example_filter, limit, before)
         findings_by_path: dict[str, list[Finding]] = {
             entry.path: [] for entry in entries
         }

@@ -22,12 +22,12 @@ from merlin.core.permissions import Permission
 from merlin.core.views import described
 from merlin.dataset.builds import build_version, select_builds_with, select_taught
 from merlin.dataset.example import find_first
-from merlin.dataset.layout import EXAMPLES, example_id_of
+from merlin.dataset.files import FileIndex
+from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.split import TRAIN
 from merlin.db.database import Row
 from merlin.db.tables import (
     BUILD,
-    EXAMPLE_ENTRY,
     EXAMPLE_TEXT,
     MODEL,
     SERVING,
@@ -213,13 +213,13 @@ def _newest_answers(ctx: Context, models: list[Row]) -> list[ModelAnswer]:
 
 def read_questions(ctx: Context, dataset: str, ids: Sequence[str]) -> dict[str, str]:
     """Return the questions, as last built, of those examples that the dataset still has, by id."""
-    is_same = (EXAMPLE_ENTRY.dataset == dataset) & (
-        EXAMPLE_ENTRY.example_id == TAUGHT_EXAMPLE.example_id
+    paths = FileIndex(ctx.db).find_paths(dataset, [*map(example_path, ids)])
+    condition = (TAUGHT_EXAMPLE.dataset == dataset) & TAUGHT_EXAMPLE.example_id.in_(
+        [*map(example_id_of, paths)]
     )
-    condition = (TAUGHT_EXAMPLE.dataset == dataset) & TAUGHT_EXAMPLE.example_id.in_(ids)
     taught = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
-    taught = taught.join(EXAMPLE_ENTRY, on=is_same).where(condition)
-    built = dict[str, str](ctx.db.rows(taught.order_by(TAUGHT_EXAMPLE.first_build)))
+    taught = taught.where(condition).order_by(TAUGHT_EXAMPLE.first_build)
+    built = dict[str, str](ctx.db.rows(taught))
     return {
         name: find_first(read_messages(built[name]), "user")
         for name in ids

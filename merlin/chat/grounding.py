@@ -1,51 +1,39 @@
 """Grounding: an answer composed from what a dataset teaches, and its sources by name.
 
 If the model of a dataset does not know an answer, another model can compose it from sources: the
-taught examples and course passages nearest to the question, by words (BM25, by SQLite's FTS5 or
-PostgreSQL's text search) and by meaning (`merlin.core.encoder`). The answer starts with the numbers
-of the sources it used, or states that they do not contain it; an answer without citations is not
-shown.
+taught examples and course passages nearest to the question, by words and by meaning
+(`merlin.db.search_index`). The answer starts with the numbers of the sources it used, or states
+that they do not contain it; an answer without citations is not shown.
 """
 
 from __future__ import annotations
 
 import re
-import sqlite3
-import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from functools import cache
 
-from markdown_it import MarkdownIt
-
-from merlin.core.encoder import encode
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.core.vocabulary import fold, split_words, stem
 from merlin.course.catalogue import Catalogue, Material
-from merlin.course.search import VersionCache
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import find_first
+from merlin.dataset.passages import MAX_CHARACTERS, Paragraph, Passage, split_passages
 from merlin.db.database import Database
-
-if TYPE_CHECKING:
-    from merlin.core.encoder import Floats
+from merlin.db.search_index import Kind, Scope, SearchIndex
 
 MAX_EXAMPLES = 8
 MAX_PASSAGES = 4
-# Characters of each source in the prompt.
-MAX_CHARACTERS = 1_000
-# Examples found by words, which are compared by meaning: one is encoded in a millisecond or two.
-_COMPARED = 100
+# The length of a ranking.
+_RANKED = 200
 _MAX_WORDS = 60
 _MIN_WORD_LENGTH = 2
-_GRAM = 4
 _MAX_STEMS = 24
 _MIN_STEM_SHARE = 0.6
-# A question without any stem of a course is compared by meaning from this cosine on: the highest of
-# twelve everyday questions with the shipped courses was 0.21.
+# What shares no stem with a question is a source from this cosine on: the highest of twelve
+# everyday questions with the shipped courses was 0.21.
 _MIN_COSINE = 0.25
 # Reciprocal rank fusion adds 1 / (_FUSION + place) of each ranking. Source: Cormack, Clarke,
 # Buettcher (SIGIR 2009), who take 60, for rankings of a thousand.
@@ -57,27 +45,8 @@ _ASKING_WORDS = """
 на по от до об со во ко тут есть быть будет бывает означает значит называют скажи объясните дайте
 what how why which are is do does the an of to in it and when who my
 """
-# Blocks only: inline Markdown is what takes time.
-_PARSER = MarkdownIt("commonmark").enable("table").disable("inline")
 _LEADING_CITATIONS = re.compile(r"\s*((?:\[\d{1,3}\][\s,;:]*)+)")
 _CITATION = re.compile(r"\[(\d{1,3})\]")
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """A block of a material's text as a reader counts them, from 1: headings do not count."""
-
-    number: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """Paragraphs of one section; `text` begins with its headings, the last one is `heading`."""
-
-    text: str
-    paragraphs: Sequence[Paragraph]
-    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,75 +77,6 @@ class Source:
         return replace(self, paragraphs=best[:1])
 
 
-class Passages:
-    """A search index of one course's materials; thread-safe."""
-
-    def __init__(self, materials: Sequence[tuple[Material, str]]) -> None:
-        self._passages = [
-            (material, passage)
-            for material, content in materials
-            for passage in split_passages(content)
-        ]
-        texts = [
-            f"{material.name} {passage.text}" for material, passage in self._passages
-        ]
-        self._stems = set[str]().union(*map(_split_stems, texts))
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(":memory:", check_same_thread=False)
-        self._db.execute(
-            "CREATE VIRTUAL TABLE passage USING fts5(words, tokenize=\"unicode61 tokenchars '_'\")"
-        )
-        rows = ((" ".join((*_split_stems(each), *_grams(each))),) for each in texts)
-        self._db.executemany("INSERT INTO passage VALUES (?)", rows)
-
-    @cached_property
-    def _vectors(self) -> tuple[Floats, list[int]]:
-        """Return the vectors of all paragraphs under their headings, and their passages' places."""
-        pairs = [
-            (f"{passage.heading}. {paragraph.text}", place)
-            for place, (_, passage) in enumerate(self._passages)
-            for paragraph in passage.paragraphs
-        ]
-        return encode_units([text for text, _ in pairs]), [place for _, place in pairs]
-
-    def find_by_words(self, terms: Sequence[str]) -> list[int]:
-        """Return the places of the passages with any of these terms, best first."""
-        expression = " OR ".join(f'"{term}"' for term in terms)
-        query = "SELECT rowid FROM passage WHERE passage MATCH ? ORDER BY rank, rowid"
-        with self._lock:
-            return [
-                row - 1 for (row,) in self._db.execute(query, (expression,)).fetchall()
-            ]
-
-    def nearest(self, stems: Sequence[str]) -> tuple[Material, Passage] | None:
-        """Return the passage nearest by words, None without any of the stems."""
-        return next(
-            (self._passages[place] for place in self.find_by_words(stems)), None
-        )
-
-    def search(self, question: str, example: str) -> list[tuple[Material, Passage]]:
-        """Return the passages nearest to a question by words and meaning, best first.
-
-        The words of `example`, the nearest taught one, count as well: it says in the subject's
-        words what was asked.
-        """
-        stems = find_stems(question)
-        if not self._passages:
-            return []
-        vectors, places = self._vectors
-        cosines = vectors @ encode_units([question])[0]
-        # Not `<`: an encoder of one's own may measure NaN, and every comparison with it is false.
-        if not self._stems.intersection(stems) and not cosines.max() >= _MIN_COSINE:
-            return []
-        by_meaning = list(dict.fromkeys(places[row] for row in (-cosines).argsort()))
-        by_words = self.find_by_words(
-            [*stems, *_grams(" ".join(_asked_words(question)))]
-        )
-        by_example = self.find_by_words(find_stems(example)) if example else []
-        fused = fuse(by_words, by_meaning, by_example)
-        return [self._passages[place] for place in fused[:MAX_PASSAGES]]
-
-
 def fuse(*rankings: Sequence[int]) -> list[int]:
     """Return the numbers of several rankings by reciprocal rank fusion, best first."""
     scores = defaultdict[int, float](float)
@@ -186,68 +86,20 @@ def fuse(*rankings: Sequence[int]) -> list[int]:
     return sorted(scores, key=lambda number: -scores[number])
 
 
-def encode_units(texts: Sequence[str]) -> Floats:
-    """Return the vectors of texts, of length 1, in rows."""
-    import numpy as np  # noqa: PLC0415 - only where answers are composed
-
-    rows = np.array(encode([text[:MAX_CHARACTERS] for text in texts]), np.float32)
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
-
-
-def split_passages(markdown: str) -> Iterator[Passage]:
-    """Yield the passages of a Markdown text; short paragraphs of a section are joined."""
-    headings: list[tuple[int, str]] = []
-    joined: list[Paragraph] = []
-    number = 0
-    for level, block in _split_blocks(markdown):
-        if joined and (
-            level or len(_passage(headings, joined).text) + len(block) > MAX_CHARACTERS
-        ):
-            yield _passage(headings, joined)
-            joined = []
-        if level:
-            headings = [each for each in headings if each[0] < level] + [(level, block)]
-        else:
-            number += 1
-            joined.append(Paragraph(number, block))
-    if joined:
-        yield _passage(headings, joined)
-
-
-def _split_blocks(markdown: str) -> Iterator[tuple[int, str]]:
-    """Yield the outermost blocks of a Markdown text, each with its level as a heading, else 0."""
-    lines = markdown.split("\n")
-    for token in _PARSER.parse(markdown):
-        if token.level == 0 and token.map and token.nesting >= 0 and token.type != "hr":
-            first, end = token.map
-            level = int(token.tag[1:]) if token.type == "heading_open" else 0
-            yield level, "\n".join(lines[first:end]).strip()
-
-
-def _passage(
-    headings: Sequence[tuple[int, str]], paragraphs: Sequence[Paragraph]
-) -> Passage:
-    above = [heading for _, heading in headings]
-    blocks = [*above, *(each.text for each in paragraphs)]
-    heading = above[-1].strip("#= -\n") if above else ""
-    return Passage("\n\n".join(blocks), tuple(paragraphs), heading)
-
-
-# The passages of each dataset's course at one version of the catalogue.
-PassageCache = VersionCache[dict[str, Passages]]
-
-
-def _read_passages(db: Database, cache: PassageCache, dataset: str) -> Passages:
-    """Return the passages of a dataset's course; none where it has no course."""
+def _read_passages(
+    db: Database, dataset: str, numbers: Sequence[int]
+) -> list[tuple[Material, Passage]]:
+    """Return those of these passages whose material the course lists, in their order."""
     catalogue = Catalogue(db)
-    passages: dict[str, Passages] = cache.read(catalogue.version(), dict)
-    if dataset not in passages:
-        materials = (each for each in catalogue.materials(dataset) if each.has_text)
-        texts = ((each, catalogue.text(dataset, each.text)) for each in materials)
-        passages[dataset] = Passages(
-            [(each, content) for each, content in texts if content]
-        )
-    return passages[dataset]
+    materials = {each.text: each for each in catalogue.materials(dataset) if each.text}
+    passages: dict[str, list[Passage]] = {}
+    found = []
+    for path, place in SearchIndex(db).find_places(numbers):
+        if path in materials and path not in passages:
+            passages[path] = [*split_passages(catalogue.text(dataset, path) or "")]
+        if place < len(passages.get(path, ())):
+            found.append((materials[path], passages[path][place]))
+    return found
 
 
 @cache
@@ -270,27 +122,18 @@ def find_stems(content: str) -> list[str]:
     return list(dict.fromkeys(map(stem, _asked_words(content))))
 
 
-def _grams(content: str) -> Iterator[str]:
-    """Yield the runs of letters of each word, which other forms and compounds share."""
-    for word in split_words(fold(content)):
-        marked = f"_{word}_"
-        for start in range(len(marked) - _GRAM + 1):
-            yield marked[start : start + _GRAM]
-
-
 def _split_stems(content: str) -> list[str]:
     return list(map(stem, split_words(fold(content))))
 
 
-def find_passage(
-    db: Database, cache: PassageCache, dataset: str, question: str
-) -> Source | None:
+def find_passage(db: Database, dataset: str, question: str) -> Source | None:
     """Return the nearest course passage, None if it has too few of the question's stems.
 
     With `_MIN_STEM_SHARE` nearly all passages found for the shipped examples were right.
     """
     stems = find_stems(question)[:_MAX_STEMS]
-    found = _read_passages(db, cache, dataset).nearest(stems) if stems else None
+    numbers = SearchIndex(db).rank_by_words(_passages_of(dataset), stems, _RANKED)
+    found = next(iter(_read_passages(db, dataset, numbers)), None)
     if found is None:
         return None
     material, passage = found
@@ -303,32 +146,47 @@ def find_passage(
     return source.cited_for(question)
 
 
-def find_sources(
-    db: Database, cache: PassageCache, dataset: str, question: str
-) -> list[Source]:
+def find_sources(db: Database, dataset: str, question: str) -> list[Source]:
     """Return the sources for a question, the nearest examples before the nearest passages."""
     stems = find_stems(question)
     if not stems:
         return []
-    examples = ExampleEntries(db).nearest(dataset, stems, _COMPARED)
-    asked = [find_first(messages, "user") for messages in examples]
-    by_meaning: list[int] = []
-    if asked:
-        cosines = encode_units(asked) @ encode_units([question])[0]
-        by_meaning = (-cosines).argsort().tolist()
+    taught = Scope((Kind.EXAMPLE,), dataset)
+    numbers = _rank(SearchIndex(db), taught, question, stems)
+    trained = ExampleEntries(db).read_trained(dataset, numbers)
     sources: list[Source] = []
-    for place in fuse(range(len(asked)), by_meaning)[:MAX_EXAMPLES]:
-        excerpt = f"{asked[place]}\n{examples[place][-1].content}"[:MAX_CHARACTERS]
-        sources.append(Source(len(sources) + 1, excerpt, question=asked[place]))
-    nearest = sources[0].text if sources else ""
-    for material, passage in _read_passages(db, cache, dataset).search(
-        question, nearest
-    ):
+    for messages in [*trained.values()][:MAX_EXAMPLES]:
+        asked = find_first(messages, "user")
+        excerpt = f"{asked}\n{messages[-1].content}"[:MAX_CHARACTERS]
+        sources.append(Source(len(sources) + 1, excerpt, question=asked))
+    # The nearest example says in the subject's words what was asked.
+    more = find_stems(sources[0].text) if sources else []
+    numbers = _rank(SearchIndex(db), _passages_of(dataset), question, stems, more)
+    for material, passage in _read_passages(db, dataset, numbers)[:MAX_PASSAGES]:
         found = Source(
             len(sources) + 1, passage.text[:MAX_CHARACTERS], material=material
         )
         sources.append(replace(found, paragraphs=passage.paragraphs))
     return sources
+
+
+def _passages_of(dataset: str) -> Scope:
+    return Scope((Kind.PASSAGE,), dataset)
+
+
+def _rank(
+    index: SearchIndex, scope: Scope, question: str, *stems: Sequence[str]
+) -> list[int]:
+    """Return the numbers of what is near to a question, by words and by meaning."""
+    by_words, *others = (index.rank_by_words(scope, each, _RANKED) for each in stems)
+    meant = index.rank_by_meaning(scope, question, _RANKED, least=-1)
+    known = {*by_words}
+    near = [
+        number
+        for number, cosine in meant.items()
+        if number in known or cosine >= _MIN_COSINE
+    ]
+    return fuse(by_words, near, *(others if by_words or near else ()))
 
 
 def grounding_prompt(sources: Sequence[Source], language: str) -> Message:

@@ -206,11 +206,10 @@ _Y_AFTER_VOWEL = re.compile("(?<=[aeiou])y(?![aeou])")
 
 
 class Vocabulary:
-    """The words of folded texts with their frequencies."""
+    """Folded words with their frequencies."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        words = (word for text in texts for word in split_words(text))
-        counts = self._counts = Counter(words)
+    def __init__(self, counts: Counter[str]) -> None:
+        self._counts = counts
         self._sorted = sorted(counts)
         # The most frequent word of each stem.
         self._word_by_stem: dict[str, str] = {}
@@ -291,6 +290,11 @@ class Vocabulary:
                 :MAX_SUGGESTIONS
             ]
         )
+
+
+def count_words(texts: Iterable[str]) -> Counter[str]:
+    """Return the words of folded texts with their frequencies."""
+    return Counter(word for text in texts for word in split_words(text))
 
 
 def read_otherwise(folded: str) -> Iterator[str]:

@@ -8,19 +8,29 @@ edits; what was removed from git stays as inactive rows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, get_args
 
 from merlin.core.i18n import LANGUAGES, choose_translation
 from merlin.core.names import is_valid_name
+from merlin.core.vocabulary import fold, index_words
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.files import mark_catalogue_changed
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import COURSE_FILE
 from merlin.dataset.spec import CourseSpec, Localised, MaterialKind, MaterialSpec
-from merlin.db.database import Database, Prepared, Repository, transaction
+from merlin.db.database import (
+    CHUNK,
+    Columns,
+    Database,
+    Prepared,
+    Repository,
+    in_portions,
+    transaction,
+)
+from merlin.db.search_index import Kind, Scope, SearchIndex
 from merlin.db.tables import (
     CATALOGUE_VERSION,
     CATALOGUE_WHOLE,
@@ -189,6 +199,16 @@ class Catalogue(Repository):
             map(_material, rows), key=lambda material: KINDS.index(material.kind)
         )
 
+    def find_materials(self, ids: Iterable[int]) -> dict[int, Material]:
+        """Return those of these materials that are listed, by id."""
+        found: dict[int, Material] = {}
+        for portion in in_portions(ids, CHUNK):
+            marks = ", ".join("?" * len(portion))
+            query = f"{_MATERIAL}place IS NOT NULL AND id IN ({marks})"
+            rows = map(_material, self.db.sql(query, *portion))
+            found.update((each.material_id, each) for each in rows)
+        return found
+
     def text(self, dataset: str, path: str) -> str | None:
         """Return a file's text in the newest commit, None if it is missing or not text."""
         query = DATASET_TEXT.select(DATASET_TEXT.text)
@@ -276,9 +296,47 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None) ->
         course_id = db.value(COURSE.select(COURSE.id).where(condition))
         if course_id is not None:
             db.update(COURSE, COURSE.id == course_id, is_active=0)
-        return
-    course_id = _write_course(db, dataset, spec)
-    _write_materials(db, course_id, spec)
+    else:
+        _write_materials(db, _write_course(db, dataset, spec), spec)
+    _index_course(db, dataset)
+
+
+def _index_course(db: Database, slug: str) -> None:
+    """Put an active course and its materials into the search index, and take any other out."""
+    catalogue = Catalogue(db)
+    course = catalogue.find_course(slug)
+    entries = list[Columns]()
+    if course is not None and course.is_active:
+        about = course.description
+        entries.append(_make_entry(Kind.COURSE, slug, "", 0, course.name, about))
+        entries += [
+            _make_entry(
+                Kind.MATERIAL,
+                slug,
+                each.text or each.file_url,
+                each.material_id,
+                each.name,
+                {},
+            )
+            for each in catalogue.materials(slug)
+        ]
+    scope = Scope((Kind.COURSE, Kind.MATERIAL), slug)
+    SearchIndex(db).replace(scope, None, entries)
+
+
+def _make_entry(
+    kind: Kind, slug: str, path: str, place: int, name: Localised, about: Localised
+) -> Columns:
+    lines = [*name.values(), *about.values()]
+    return {
+        "kind": kind,
+        "dataset": slug,
+        "path": path,
+        "place": place,
+        "title": index_words(" ".join(name.values())),
+        "text": "\n".join(dict.fromkeys(filter(None, map(fold, lines)))),
+        "words": index_words(" ".join(lines)),
+    }
 
 
 def _write_course(db: Database, slug: str, spec: CourseSpec) -> int:

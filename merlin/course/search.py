@@ -1,156 +1,162 @@
-"""Search in courses: the index, the query, the highlighted matches.
+"""Search in the active courses: their names and descriptions, their materials, and the texts.
 
 All words of a query must match, each in any inflected form, in Russian or English; the last one
-may be incomplete. Ranked hits come first (a name weighs five times a description), then courses
-that contain the exact characters. With few hits, words with one typo are corrected, and the query
-is tried as typed in the other keyboard layout.
-
-The index of the active courses is in memory, made anew for each version of the catalogue.
+may be incomplete. Courses with the words in the name come first (they weigh five times those of a
+description), then courses with the exact characters, then those with a material whose title or text
+has the words. With few hits, words with one typo are corrected, and the query is tried as typed in
+the other keyboard layout. With none, the nearest by meaning are found.
 """
 
-import threading
 import unicodedata
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import islice, takewhile
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from merlin.core.vocabulary import (
     MAX_WORDS,
     Term,
     Vocabulary,
     fold,
-    index_words,
     parse_terms,
     stem,
     terms_of,
     word_positions,
 )
-from merlin.course.catalogue import Course
+from merlin.db.search_index import Kind, Scope, SearchIndex
 
-T = TypeVar("T")
 MAX_QUERY_LENGTH = 200
 # With fewer hits, spelling corrections are tried.
 FEW_HITS = 3
 NAME_WEIGHT = 5
+EVERYTHING = Scope((Kind.COURSE, Kind.MATERIAL, Kind.PASSAGE))
+_COURSES = Scope((Kind.COURSE,))
+_MATERIALS = Scope((Kind.MATERIAL, Kind.PASSAGE))
+_MAX_COURSES = 100_000
+_MAX_MATERIALS = 500
+# By meaning at most so many entries are found, of at least this cosine.
+_MAX_MEANT = 10
+_MIN_COSINE = 0.4
+# Dataset, and the id of the material, 0 for the course itself.
+_Hit = tuple[str, int]
+# Passages of listed materials only.
+_HITS = """
+SELECT entry.id, entry.dataset, material.place, entry.title, LENGTH(entry.text)
+FROM {source} AS found JOIN search_entry AS entry ON entry.id = found.id
+JOIN search_entry AS material ON material.dataset = entry.dataset AND material.path = entry.path
+    AND material.kind = CASE entry.kind WHEN 'course' THEN 'course' ELSE 'material' END
+    AND (entry.kind = 'passage' OR material.place = entry.place)
+WHERE entry.kind <> 'example' ORDER BY entry.kind, entry.id LIMIT ?
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The ids of the courses found, best first; `terms` and `letters` are what they match.
+    """The courses found by slug, best first, each with the ids of the materials that match.
 
-    `suggestion` is the corrected query if the original had too few hits, else "".
+    `terms` and `letters` are what they match. `suggestion` is the corrected query if the original
+    had too few hits, else "".
     """
 
-    hits: tuple[int, ...] = ()
+    hits: Mapping[str, Sequence[int]] = field(default_factory=dict)
     terms: tuple[Term, ...] = ()
     letters: str = ""
     suggestion: str = ""
 
 
-class VersionCache(Generic[T]):
-    """A thread-safe cache of one value, for the newest version of what it was computed from.
-
-    `version` is that of the cached value, -1 before the first.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._made: T | None = None
-        self.version: object = -1
-
-    def read(self, version: object, make: Callable[[], T]) -> T:
-        """Return the value of this version; `make` computes it if it is not cached."""
-        with self._lock:
-            if self._made is None or self.version != version:
-                self._made = make()
-                self.version = version
-            return self._made
-
-
-class SearchIndex:
-    """The words of courses: each course under its words and their stems."""
-
-    def __init__(self, courses: Sequence[Course]) -> None:
-        self._names = defaultdict[str, set[int]](set)
-        self._bodies = defaultdict[str, set[int]](set)
-        # A folded text has no line ends, so no query matches across them.
-        self._letters: dict[int, str] = {}
-        for course in courses:
-            parts = ((self._names, course.name), (self._bodies, course.description))
-            for words, texts in parts:
-                for text in texts.values():
-                    for word in index_words(text).split():
-                        words[word].add(course.course_id)
-            folded = (fold(text) for _, texts in parts for text in texts.values())
-            self._letters[course.course_id] = "\n".join(dict.fromkeys(folded))
-        self._sorted = sorted(self._names.keys() | self._bodies.keys())
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """Return the words by which those of a query are corrected."""
-        return Vocabulary(self._letters.values())
-
-    def rank_hits(self, terms: Sequence[Term], most: int) -> list[int]:
-        """Return the hits that contain every term, best first."""
-        weights = [self._weigh(term) for term in terms]
-        hits = set.intersection(*map(set, weights))
-
-        def place(hit: int) -> tuple[int, int, int]:
-            return -sum(weight[hit] for weight in weights), len(self._letters[hit]), hit
-
-        return sorted(hits, key=place)[:most]
-
-    def _weigh(self, term: Term) -> dict[int, int]:
-        """Return the weight of a term in each course that contains it."""
-        words = {*term.stems}
-        if term.prefix:
-            first = bisect_left(self._sorted, term.prefix)
-            rest = islice(self._sorted, first, None)
-            words.update(takewhile(lambda word: word.startswith(term.prefix), rest))
-        in_names, in_bodies = (
-            set().union(*(places.get(word, ()) for word in words))
-            for places in (self._names, self._bodies)
-        )
-        return {**dict.fromkeys(in_bodies, 1), **dict.fromkeys(in_names, NAME_WEIGHT)}
-
-    def find_containing(self, letters: str, most: int) -> list[int]:
-        """Return the hits with these folded characters in their name or description."""
-        hits = (hit for hit, texts in self._letters.items() if letters in texts)
-        return list(islice(hits, most))
-
-
-def search(index: SearchIndex, query: str, most: int = 50) -> SearchResult:
+def search(
+    index: SearchIndex,
+    query: str,
+    most: int = 50,
+    *,
+    read_words: Callable[[], Vocabulary],
+) -> SearchResult:
     """Return the hits of a query, none for a query without a letter or digit.
 
-    Only the first `MAX_QUERY_LENGTH` characters and `MAX_WORDS` words are used.
+    Only the first `MAX_QUERY_LENGTH` characters and `MAX_WORDS` words are used. `read_words`
+    returns the words of `EVERYTHING`.
     """
     letters = fold(query[:MAX_QUERY_LENGTH])
     terms = parse_terms(letters)
-    hits = index.rank_hits(terms, most) if terms else []
-    if letters and len(hits) < most:
-        hits += index.find_containing(letters, most)
-    found = SearchResult(_deduplicate(hits)[:most], terms, letters)
+    hits = [
+        *_find_courses(index, terms),
+        *_find_containing(index, letters),
+        *_find_materials(index, terms),
+    ]
+    found = SearchResult(_group(hits, most), terms, letters)
     if len(found.hits) >= min(FEW_HITS, most) or not terms:
         return found
-    corrected = index.vocabulary.corrections(letters, MAX_WORDS)
-    if corrected is None:
-        return found
-    corrected_terms = terms_of(corrected)
-    more = _deduplicate([*found.hits, *index.rank_hits(corrected_terms, most)])[:most]
-    if len(more) == len(found.hits):
-        return found
-    suggestion = " ".join(word[0] for word in corrected)
-    return replace(
-        found, hits=more, terms=(*terms, *corrected_terms), suggestion=suggestion
+    corrected = read_words().corrections(letters, MAX_WORDS)
+    corrected_terms = terms_of(corrected or ())
+    hits += _find_courses(index, corrected_terms)
+    hits += _find_materials(index, corrected_terms)
+    more = _group(hits, most)
+    if corrected and len(more) > len(found.hits):
+        suggestion = " ".join(word[0] for word in corrected)
+        terms = (*terms, *corrected_terms)
+        return replace(found, hits=more, terms=terms, suggestion=suggestion)
+    return found if more else replace(found, hits=_find_meant(index, query, most))
+
+
+def _group(hits: Iterable[_Hit], most: int) -> dict[str, list[int]]:
+    """Return slug -> ids of materials, of the first `most` courses."""
+    found: dict[str, list[int]] = {}
+    for slug, material_id in hits:
+        if slug in found or len(found) < most:
+            materials = found.setdefault(slug, [])
+            if material_id and material_id not in materials:
+                materials.append(material_id)
+    return found
+
+
+def _find_courses(index: SearchIndex, terms: Sequence[Term]) -> list[_Hit]:
+    def place(row: Sequence[Any]) -> tuple[int, int, int]:
+        number, _, _, title, length = row
+        words = title.split()
+        return -sum(_weigh(term, words) for term in terms), length, number
+
+    rows = _match(index, _COURSES, terms, _MAX_COURSES) if terms else []
+    return [(slug, 0) for _, slug, *_ in sorted(rows, key=place)]
+
+
+def _weigh(term: Term, words: Sequence[str]) -> int:
+    is_named = any(
+        word in term.stems or (term.prefix and word.startswith(term.prefix))
+        for word in words
     )
+    return NAME_WEIGHT if is_named else 1
 
 
-def _deduplicate(hits: Sequence[int]) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(hits))
+def _find_containing(index: SearchIndex, letters: str) -> list[_Hit]:
+    """Return the courses with these folded characters in their name or description."""
+    position = "instr" if index.db.dialect == "sqlite" else "strpos"
+    query = (
+        "SELECT dataset FROM search_entry"  # noqa: S608 - our own name
+        f" WHERE kind = 'course' AND {position}(text, ?) > 0 ORDER BY id"
+    )
+    return [(slug, 0) for (slug,) in index.db.sql(query, letters)] if letters else []
+
+
+def _find_materials(index: SearchIndex, terms: Sequence[Term]) -> list[_Hit]:
+    rows = _match(index, _MATERIALS, terms, _MAX_MATERIALS) if terms else []
+    return [(slug, material_id) for _, slug, material_id, *_ in rows]
+
+
+def _match(
+    index: SearchIndex, scope: Scope, terms: Sequence[Term], limit: int
+) -> Sequence[tuple[Any, ...]]:
+    source, values = index.match(scope, terms)
+    return index.db.sql(_HITS.format(source=source), *values, limit)
+
+
+def _find_meant(index: SearchIndex, query: str, most: int) -> dict[str, list[int]]:
+    meant = index.rank_by_meaning(EVERYTHING, query, _MAX_MEANT, _MIN_COSINE)
+    if not meant:
+        return {}
+    marks = ", ".join("?" * len(meant))
+    source = f"(SELECT id FROM search_entry WHERE id IN ({marks}))"  # noqa: S608 - marks
+    rows = index.db.sql(_HITS.format(source=source), *meant, _MAX_MATERIALS)
+    best = sorted(rows, key=lambda row: -meant[row[0]])
+    return _group(((slug, material_id) for _, slug, material_id, *_ in best), most)
 
 
 def highlight_spans(text: str, found: SearchResult) -> list[tuple[int, int]]:

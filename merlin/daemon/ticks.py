@@ -43,10 +43,11 @@ from merlin.daemon.main import (
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import remove_folders
-from merlin.dataset.files import FileIndex, sync_files
+from merlin.dataset.files import FileIndex, mark_catalogue_changed, sync_files
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import Requests
+from merlin.db.search_index import SearchIndex, encode_in_child
 from merlin.db.tables import DATASET_TEXT
 from merlin.git.source import Commit
 from merlin.training.arrived import remove_copies
@@ -80,6 +81,8 @@ ENGINE_S = 4.0
 STEP_S = 1.0
 # How often the provider may be asked for an open job, as a training may take a second.
 POLL_S = 0.2
+# Texts that a child encodes: some seconds of one core.
+_ENCODED_AT_ONCE = 500
 
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
@@ -102,7 +105,9 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
             fetch_s,
             wakes=["files", "launch"],
         ),
-        Tick("files", partial(update_files, services), step),
+        Tick("files", partial(update_files, services), step, wakes=["encode"]),
+        Tick("encode", partial(encode_entries, services), step),
+        Tick("forget", partial(forget_vectors, services), HOUR_S),
         Tick("launch", partial(launch, services), step, wakes=["poll"]),
         Tick("poll", partial(poll, services), step, wakes=["prove"], again_s=poll_s),
         Tick("prove", partial(prove, services), step, wakes=["promote"]),
@@ -140,6 +145,24 @@ def update_files(services: DaemonServices) -> bool:
     """
     with services.gathering.files_lock:
         return sync_files(services.gathering.source, FileIndex(services.db))
+
+
+def encode_entries(services: DaemonServices) -> bool:
+    """Encode some of the entries of the search index that are not found by meaning yet."""
+    index = SearchIndex(services.db)
+    entries = index.list_unencoded(_ENCODED_AT_ONCE)
+    if entries:
+        vectors = encode_in_child([text for _, text in entries])
+        numbers = (number for number, _ in entries)
+        index.store_vectors(zip(numbers, vectors, strict=True))
+        # Searches are cached with the catalogue.
+        services.db.transact(partial(mark_catalogue_changed, services.db))
+    return len(entries) == _ENCODED_AT_ONCE
+
+
+def forget_vectors(services: DaemonServices) -> bool:
+    """Let the entries be encoded again that another encoder has encoded."""
+    return SearchIndex(services.db).forget_vectors()
 
 
 def process_commits(services: DaemonServices) -> bool:

@@ -1,4 +1,4 @@
-"""Entries: the index for searching and filtering a dataset's examples.
+"""Entries of a dataset's files: examples to search and filter, and passages of materials.
 
 An entry is written with its file and gets the next number, so lists in descending order show the
 last change first. Words match in any inflected form, the last one may be incomplete; tags, authors,
@@ -7,37 +7,43 @@ dataset of 100,000 examples as in one of 100.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import partial, reduce
+from operator import and_
 from typing import Any
 
 from merlin.core.clock import from_iso
 from merlin.core.messages import Message
 from merlin.core.vocabulary import (
+    MAX_WORDS,
     Term,
+    Vocabulary,
     fold,
     index_words,
-    match_query,
     parse_terms,
-    split_words,
-    vector_query,
+    terms_of,
 )
 from merlin.dataset.builds import NO_END
 from merlin.dataset.example_file import parse_example
-from merlin.dataset.layout import EXAMPLES, example_id_of
+from merlin.dataset.layout import EXAMPLES, MATERIALS, example_id_of
 from merlin.db.database import CHUNK, Columns, Database, Repository, in_portions
-from merlin.db.tables import CATALOGUE_VERSION, DATASET_TEXT, EXAMPLE_ENTRY, Table
-from merlin.db.values import read_messages
+from merlin.db.search_index import Kind, Scope, SearchIndex
+from merlin.db.tables import CATALOGUE_VERSION, DATASET_TEXT, SEARCH_ENTRY, Table
+from merlin.db.values import read_messages, storable_text
 
 # Only the beginnings of longer queries and texts are used.
 MAX_QUERY_LENGTH = 200
 MAX_CHARACTERS = 50_000
 # Entries written in one transaction: SQLite blocks other writers meanwhile.
 _AT_ONCE = 50
-# Dataset, path, blob and text of a file; the text of a binary file is None.
-_File = tuple[str, str, str, str | None]
+# By meaning at most so many examples are found, of at least this cosine: of 20 everyday questions
+# none has it with an example of the shipped datasets.
+# Characters of a line that is encoded.
+_MAX_LINE = 1_000
+_MAX_MEANT = 10
+_MIN_COSINE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +112,22 @@ _NEWEST_VERDICT = (
 )
 _IS_TAUGHT = "dataset = ? AND first_build <= {build} AND end_build > {build}"
 _FACETS = f"""
-SELECT 'tag', tags, COUNT(*) FROM example_entry WHERE dataset = ? GROUP BY tags
+SELECT 'tag', tags, COUNT(*) FROM search_entry
+    WHERE dataset = ? AND kind = 'example' GROUP BY tags
 UNION ALL SELECT 'author', author, COUNT(*) FROM taught_example WHERE {_IS_TAUGHT} GROUP BY author
 UNION ALL SELECT 'finding', '', COUNT(DISTINCT path) FROM finding
     WHERE verdict_id = ({_NEWEST_VERDICT}) AND SUBSTR(path, 1, 9) = 'examples/'
-UNION ALL SELECT 'total', '', COUNT(*) FROM example_entry WHERE dataset = ?
+UNION ALL SELECT 'total', '', COUNT(*) FROM search_entry
+    WHERE dataset = ? AND kind = 'example'
 """
 _FILTERS = {
-    name: f"example_id IN (SELECT example_id FROM taught_example WHERE {_IS_TAUGHT} AND {name} = ?)"
+    name: f"name IN (SELECT example_id FROM taught_example WHERE {_IS_TAUGHT} AND {name} = ?)"
     for name in ("author", "split")
 }
 _HAS_FINDING = (
     f"path IN (SELECT path FROM finding WHERE verdict_id = ({_NEWEST_VERDICT}))"
 )
-# Searched before sorting: otherwise PostgreSQL may scan a whole dataset in descending order.
-_WORD_MATCHES = (
-    "WITH saying AS MATERIALIZED (SELECT id, dataset, path, example_id FROM example_entry"
-    " WHERE to_tsvector('simple', words) @@ to_tsquery('simple', ?)) SELECT * FROM saying"
-)
-_COLUMNS = "entry.id, entry.dataset, entry.path, entry.example_id"
+_COLUMNS = "entry.id, entry.dataset, entry.path, entry.name AS example_id"
 _PAGE = """
 SELECT part.id, part.path, file.blob, said.text, written.author,
     made.committed_at, taught.split, trained.messages
@@ -141,95 +144,113 @@ LEFT JOIN seen_commit AS made ON made.sha = written.commit_sha
 LEFT JOIN example_text AS trained ON trained.digest = taught.text_digest
 ORDER BY part.id DESC
 """
-_TAUGHT = """
+_TRAINED = """
+SELECT entry.id, trained.messages FROM search_entry AS entry
 JOIN taught_example AS taught ON taught.dataset = entry.dataset
-    AND taught.example_id = entry.example_id
-    AND taught.first_build <= {build} AND taught.end_build > {build}
-    AND taught.split = 'train'
+    AND taught.example_id = entry.name
+    AND taught.first_build <= ? AND taught.end_build > ? AND taught.split = 'train'
 JOIN example_text AS trained ON trained.digest = taught.text_digest
-"""
-_NEAREST = f"""
-SELECT trained.messages FROM example_search AS found
-CROSS JOIN example_entry AS entry ON entry.id = found.rowid {_TAUGHT}
-WHERE example_search MATCH ? AND entry.dataset = ? ORDER BY found.rank, found.rowid LIMIT ?
-"""
-# A rare word weighs more than a common one, as in FTS5's rank; ts_rank has no such weights.
-_NEAREST_POSTGRESQL = f"""
-WITH found AS (
-    SELECT term.place, entry.id, entry.dataset
-    FROM unnest(?::text[]) WITH ORDINALITY AS term (words, place)
-    JOIN example_entry AS entry
-        ON to_tsvector('simple', entry.words) @@ to_tsquery('simple', term.words)
-    WHERE entry.dataset = ?
-), weight AS (
-    SELECT place, ln(1 + (
-        SELECT COUNT(*) FROM example_entry WHERE dataset = MIN(found.dataset)
-    ) / COUNT(*)::float) AS rarity FROM found GROUP BY place
-)
-SELECT trained.messages FROM (
-    SELECT id, SUM(rarity) AS rank FROM found JOIN weight USING (place) GROUP BY id
-) AS best JOIN example_entry AS entry ON entry.id = best.id {_TAUGHT}
-ORDER BY best.rank DESC, LENGTH(entry.words), entry.id LIMIT ?
+WHERE entry.id IN ({marks})
 """
 
 
 class ExampleEntries(Repository):
     """The entries of all datasets at the newest commit."""
 
-    def follow(self, dataset: str, files: Mapping[str, str | None]) -> None:
+    def follow(self, dataset: str, tree: str, files: Mapping[str, str | None]) -> None:
         """Update the entries of these files: path -> blob, None for a deleted one.
 
-        Written in portions; the texts are stored already.
+        Written in portions; the texts are stored already. `tree` is the git tree that they lead to.
         """
-        requested = {
-            path: blob for path, blob in files.items() if path.startswith(EXAMPLES)
-        }
-        known = read_blobs(self.db, EXAMPLE_ENTRY, dataset, sorted(requested))
-        gone = sorted(path for path in known if requested[path] is None)
-        for old in in_portions(gone, _AT_ONCE):
-            self.db.run_in_transaction(partial(self._replace_entries, dataset, old, ()))
-        new = [
-            path
-            for path, blob in sorted(requested.items())
-            if blob and known.get(path) != blob
-        ]
-        entries = map(_entry, self._files(dataset, requested, new))
-        for portion in in_portions(entries, _AT_ONCE):
-            old = [str(row["path"]) for row in portion if row["path"] in known]
-            self.db.run_in_transaction(
-                partial(self._replace_entries, dataset, old, portion)
-            )
-
-    def _files(
-        self, dataset: str, blobs: Mapping[str, str | None], paths: Sequence[str]
-    ) -> Iterator[_File]:
-        for portion in in_portions(paths, _AT_ONCE):
-            condition = DATASET_TEXT.blob.in_([blobs[path] for path in portion])
-            texts = {
-                row.blob: row.text
-                for row in self.db.rows(DATASET_TEXT.select().where(condition))
+        for kind, folder in ((Kind.EXAMPLE, EXAMPLES), (Kind.PASSAGE, MATERIALS)):
+            scope = Scope((kind,), dataset)
+            blobs = {
+                path: blob for path, blob in files.items() if path.startswith(folder)
             }
-            for path in portion:
-                blob = str(blobs[path])
-                yield dataset, path, blob, texts.get(blob)
+            is_kind = SEARCH_ENTRY.kind == kind
+            known = read_blobs(self.db, SEARCH_ENTRY, dataset, sorted(blobs), is_kind)
+            changed = sorted(
+                path for path, blob in blobs.items() if known.get(path) != blob
+            )
+            for portion in in_portions(changed, _AT_ONCE):
+                now = {path: blob for path in portion if (blob := blobs[path])}
+                texts = self._read_texts([*now.values()])
+                entries = [
+                    entry
+                    for path, blob in now.items()
+                    for entry in _make_entries(scope, path, blob, texts.get(blob))
+                ]
+                old = [path for path in portion if path in known]
+                self.db.run_in_transaction(
+                    partial(SearchIndex(self.db).replace, scope, old, entries)
+                )
+        self._mark_followed(dataset, tree)
 
-    def _replace_entries(
-        self, dataset: str, old: Sequence[str], entries: Sequence[Columns]
-    ) -> None:
-        if old:
-            is_old = (EXAMPLE_ENTRY.dataset == dataset) & EXAMPLE_ENTRY.path.in_(old)
-            self.db.delete(EXAMPLE_ENTRY, is_old)
-        self.db.add_many(EXAMPLE_ENTRY, entries)
+    def _mark_followed(self, dataset: str, tree: str) -> None:
+        row = {"kind": Kind.TREE, "dataset": dataset, "path": "", "blob": tree}
+        scope = Scope((Kind.TREE,), dataset)
+        self.db.run_in_transaction(
+            partial(SearchIndex(self.db).replace, scope, None, [{**row, "words": ""}])
+        )
+
+    def read_followed(self) -> dict[str, str]:
+        """Return dataset -> the git tree whose files are indexed."""
+        query = "SELECT dataset, blob FROM search_entry WHERE kind = 'tree'"
+        return {dataset: str(tree) for dataset, tree in self.db.sql(query)}
+
+    def _read_texts(self, blobs: Sequence[str]) -> dict[str, str | None]:
+        query = DATASET_TEXT.select(DATASET_TEXT.blob, DATASET_TEXT.text)
+        return dict(self.db.rows(query.where(DATASET_TEXT.blob.in_(blobs))))
 
     def drop(self, dataset: str) -> None:
-        """Delete the entries of a removed dataset."""
-        table = EXAMPLE_ENTRY
-        portion = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
-        in_portion = (table.dataset == dataset) & table.path.in_(portion)
+        """Delete the entries of a removed dataset's files."""
+        table = SEARCH_ENTRY
+        kinds = (Kind.EXAMPLE, Kind.PASSAGE, Kind.TREE)
+        within = (table.dataset == dataset) & table.kind.in_(kinds)
+        portion = table.select(table.id).where(within).limit(CHUNK)
         while self.db.run_in_transaction(
-            partial(self.db.change, table.delete().where(in_portion))
+            partial(self.db.change, table.delete().where(table.id.in_(portion)))
         ):
             pass
+
+    def search(
+        self,
+        dataset: str,
+        example_filter: ExampleFilter,
+        limit: int,
+        before: int = 0,
+        *,
+        read_words: Callable[[], Vocabulary],
+    ) -> list[ExampleEntry]:
+        """Return examples as `find`; if no example has all words of the query, others.
+
+        First those with the corrected words, of the vocabulary that `read_words` returns, then the
+        nearest by meaning, best first.
+        """
+        letters = fold(example_filter.query[:MAX_QUERY_LENGTH])
+        terms = parse_terms(letters)
+        if not terms or self._has_any(dataset, terms):
+            return self.find(dataset, example_filter, limit, before)
+        corrected = read_words().corrections(letters, MAX_WORDS)
+        if corrected and self._has_any(dataset, terms_of(corrected)):
+            return self._find(
+                dataset, example_filter, limit, before, terms=terms_of(corrected)
+            )
+        if before:
+            return []
+        meant = SearchIndex(self.db).rank_by_meaning(
+            Scope((Kind.EXAMPLE,), dataset),
+            example_filter.query,
+            _MAX_MEANT,
+            _MIN_COSINE,
+        )
+        if not meant:
+            return []
+        found = self._find(dataset, example_filter, limit, among=meant)
+        return sorted(found, key=lambda entry: -meant[entry.number])
+
+    def _has_any(self, dataset: str, terms: Sequence[Term]) -> bool:
+        return bool(self._find(dataset, ExampleFilter(), 1, terms=terms))
 
     def find(
         self,
@@ -247,21 +268,40 @@ class ExampleEntries(Repository):
         terms = parse_terms(fold(example_filter.query[:MAX_QUERY_LENGTH]))
         if example_filter.query.strip() and not terms:
             return []  # punctuation only
-        source = "example_entry AS entry"
+        return self._find(dataset, example_filter, limit, before, build, terms=terms)
+
+    def _find(
+        self,
+        dataset: str,
+        example_filter: ExampleFilter,
+        limit: int,
+        before: int = 0,
+        build: int = 0,
+        *,
+        terms: Sequence[Term] = (),
+        among: Iterable[int] | None = None,
+    ) -> list[ExampleEntry]:
+        """Return examples as `find`, with these terms in the place of the query's.
+
+        `among`: only those with these numbers.
+        """
+        scope = Scope((Kind.EXAMPLE,), dataset)
+        source = "search_entry AS entry"
         number = "entry.id"
-        conditions = ["entry.dataset = ?"]
+        conditions = ["entry.dataset = ?", "entry.kind = 'example'"]
         values = list[object]([dataset])
-        if terms and self.db.dialect == "sqlite":
+        if terms:
             # The index first: it is in order, so the query stops when the page is full.
-            number = "found.rowid"
-            source = (
-                f"example_search AS found CROSS JOIN {source} ON entry.id = {number}"
-            )
-            conditions.append("example_search MATCH ?")
-            values.append(_match_in_dataset(dataset, match_query(terms)))
-        elif terms:
-            source = f"({_WORD_MATCHES}) AS entry"
-            values.insert(0, vector_query(terms))
+            number = "found.id"
+            matches, words = SearchIndex(self.db).match(scope, terms)
+            source = f"{matches} AS found CROSS JOIN {source}"
+            conditions.insert(0, f"entry.id = {number}")
+            values = [*words, *values]
+        if among is not None:
+            numbers = [*among]
+            marks = ", ".join("?" * len(numbers))
+            conditions.append(f"entry.id IN ({marks})")
+            values += numbers
         if before:
             conditions.append(f"{number} < ?")
             values.append(before)
@@ -285,21 +325,17 @@ class ExampleEntries(Repository):
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]
 
-    def nearest(
-        self, dataset: str, stems: Sequence[str], limit: int
-    ) -> list[tuple[Message, ...]]:
-        """Return the trained messages of examples that share the rarest stems, best first."""
-        terms = [Term((stem,)) for stem in stems]
-        either: object = [vector_query([term]) for term in terms]
-        query = _NEAREST_POSTGRESQL
-        if self.db.dialect == "sqlite":
-            query = _NEAREST
-            either = _match_in_dataset(
-                dataset, " OR ".join(f"({match_query([term])})" for term in terms)
-            )
+    def read_trained(
+        self, dataset: str, numbers: Sequence[int]
+    ) -> dict[int, tuple[Message, ...]]:
+        """Return number -> messages of those of these examples that the newest build trains."""
         build, _, _ = self._newest_build(dataset)
-        rows = self.db.sql(query.format(build=build), either, dataset, limit)
-        return [_without_system(messages) for (messages,) in rows]
+        found: dict[int, tuple[Message, ...]] = {}
+        for portion in in_portions(numbers, CHUNK):
+            query = _TRAINED.format(marks=", ".join("?" * len(portion)))
+            rows = self.db.sql(query, build, build, *portion)
+            found.update((number, _without_system(told)) for number, told in rows)
+        return {number: found[number] for number in numbers if number in found}
 
     def facets(self, dataset: str) -> Facets:
         """Return the number of examples for each filter; reads a row for each of them."""
@@ -342,43 +378,64 @@ def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def read_blobs(
-    db: Database, table: Table, dataset: str, paths: Sequence[str]
+    db: Database,
+    table: Table,
+    dataset: str,
+    paths: Sequence[str],
+    *conditions: Any,
 ) -> dict[str, str]:
     """Return path -> blob of those of these files that have a row in the table."""
     known: dict[str, str] = {}
+    within = reduce(and_, conditions, table.dataset == dataset)
     for portion in in_portions(paths, CHUNK):
-        named = (table.dataset == dataset) & table.path.in_(portion)
+        named = within & table.path.in_(portion)
         rows = db.rows(table.select(table.path, table.blob).where(named))
         known.update((row.path, row.blob) for row in rows)
     return known
 
 
-def _entry(file: _File) -> Columns:
-    """Return the entry of a file; each of its tags stands between line ends."""
-    dataset, path, blob, text = file
+def _make_entries(
+    scope: Scope, path: str, blob: str, text: str | None
+) -> Iterator[Columns]:
+    """Yield the entries of a file: one of an example, one of each passage of a material."""
+    row = {"dataset": scope.dataset, "path": path, "blob": blob}
+    if Kind.EXAMPLE in scope.kinds:
+        yield {**row, "kind": Kind.EXAMPLE, **_describe_example(path, text)}
+        return
+    from merlin.dataset.passages import split_passages  # noqa: PLC0415 - only of materials
+
+    for place, passage in enumerate(split_passages(text or "")):
+        lines = (f"{passage.heading}. {each.text}" for each in passage.paragraphs)
+        yield {
+            **row,
+            "kind": Kind.PASSAGE,
+            "place": place,
+            "title": passage.heading,
+            "text": "\n".join(map(_shorten_line, lines)),
+            "words": index_words(passage.text),
+        }
+
+
+def _describe_example(path: str, text: str | None) -> Columns:
+    """Return what is searched of an example; each of its tags stands between line ends."""
     example = parse_example(text)
     name = example_id_of(path)
     tags = dict.fromkeys(example.tags) if example else {}
     contents = (
         [message.content for message in example.messages] if example else [text or ""]
     )
-    words = index_words("\n".join((name, *tags, *contents))[:MAX_CHARACTERS])
     lines = [" ".join(tag.split()) for tag in tags]
     return {
-        "dataset": dataset,
-        "path": path,
-        "example_id": name,
-        "blob": blob,
-        "words": words,
+        "name": name,
         "tags": "\n".join(("", *lines, "")) if lines else "",
+        "text": _shorten_line(example.question) if example else "",
+        "words": index_words("\n".join((name, *tags, *contents))[:MAX_CHARACTERS]),
     }
 
 
-def _match_in_dataset(dataset: str, terms: str) -> str:
-    """Return the FTS5 query for terms within one dataset, whose name may be punctuation only."""
-    # Not folded: the index does that itself, and distinguishes «ё» from «е» in names.
-    named = " AND ".join(f'"{word}"' for word in split_words(dataset))
-    return f"{f'dataset : ({named}) AND ' if named else ''}words : ({terms})"
+def _shorten_line(text: str) -> str:
+    """Return the beginning of a text in one line, as it is encoded."""
+    return " ".join(storable_text(text[:_MAX_LINE]).split())
 
 
 def _entry_from_row(dataset: str, row: Sequence[Any]) -> ExampleEntry:

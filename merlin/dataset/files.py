@@ -84,7 +84,12 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     before = index.read_trees()
     # Folders with an invalid name are rejected and cannot be edited.
     now = {name: tree for name, tree in trees.items() if is_valid_name(name)}
-    changed = [name for name, tree in now.items() if before.get(name) != tree]
+    followed = ExampleEntries(index.db).read_followed()
+    changed = [
+        name
+        for name, tree in now.items()
+        if before.get(name) != tree or followed.get(name) != tree
+    ]
     for name in changed:
         # No other path is stored: some are not even text that a database takes.
         blobs = {
@@ -93,8 +98,11 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
             if _is_shown(entry) and is_writable_path(entry.path)
         }
         known = index.read_blobs(name)
+        is_indexed = followed.get(name) == before.get(name)
         paths = (
-            path for path in {**known, **blobs} if known.get(path) != blobs.get(path)
+            path
+            for path in {**known, **blobs}
+            if known.get(path) != blobs.get(path) or not is_indexed
         )
         files = {path: blobs.get(path) for path in paths}
         for texts in _texts(
@@ -363,7 +371,7 @@ class FileIndex(Repository):
         """
         known = read_blobs(self.db, DATASET_FILE, dataset, sorted(files))
         # Before the files: after a crash in between the tree is still the old one, so it is redone.
-        ExampleEntries(self.db).follow(dataset, files)
+        ExampleEntries(self.db).follow(dataset, tree, files)
         deleted = [path for path in known if files[path] != known[path]]
         new = [
             path

@@ -124,8 +124,8 @@ CHANGE = _table("change", sealed="text")
 DATASET_TREE = _table("dataset_tree")
 DATASET_FILE = _table("dataset_file")
 DATASET_TEXT = _table("dataset_text")
-# The searched parts of an example's file; the number increases with each change of the file.
-EXAMPLE_ENTRY = _table("example_entry")
+# What is searched; the number increases with each change of a file.
+SEARCH_ENTRY = _table("search_entry")
 
 UPDATE = _table("updates", sealed="body")
 LEASE = _table("chat_lease")

@@ -14,9 +14,9 @@ from enum import StrEnum
 
 from merlin.core.errors import Refused
 from merlin.core.views import described
+from merlin.dataset.files import FileIndex
 from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
-from merlin.db.tables import EXAMPLE_ENTRY
 from merlin.providers.base import Answer
 from merlin.training.meant import is_meant, read_meant
 from merlin.training.models import (
@@ -154,9 +154,7 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
     other = judge_answers(db, against) if against else []
     pairs = list(pair_answers(own, other))
     scores = _count_scores(name_beside(model, against), own)
-    entries = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.example_id)
-    rows = db.rows(entries.where(EXAMPLE_ENTRY.dataset == model.dataset))
-    kept = {row.example_id for row in rows}
+    kept = {*FileIndex(db).list_example_ids(model.dataset)}
     return ProofReport(
         scores=scores,
         is_full=scores.right == scores.questions,

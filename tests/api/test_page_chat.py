@@ -7,7 +7,6 @@ from itertools import count
 import pytest
 
 from merlin.core.permissions import Role
-from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TURN
@@ -152,7 +151,6 @@ def add_example(database, number, question, answer):
     path = f"examples/{name}.yaml"
     files.add({blob: text})
     files.keep("algorithms", name, {**files.read_blobs("algorithms"), path: blob})
-    ExampleEntries(database).follow("algorithms", {path: blob})
 
 
 def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(

@@ -166,10 +166,11 @@ def add_rows(site, numbers):
     clone(db, t.DATASET_FILE, numbers, path="examples/{}.yaml".format, **trial)
     clone(
         db,
-        t.EXAMPLE_ENTRY,
+        t.SEARCH_ENTRY,
         numbers,
+        kind=lambda _: "example",
         path="examples/{}.yaml".format,
-        example_id=str,
+        name=str,
         **trial,
     )
     clone(db, t.PURCHASE, numbers, id="p{}".format, user_id=ids, outside_id=str)

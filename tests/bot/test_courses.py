@@ -2,7 +2,6 @@
 
 import pytest
 
-from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.tables import BUILD, COURSE
@@ -119,7 +118,6 @@ def test_start_link_names_the_course_and_offers_questions(anna, provider, settin
         there = {"examples/list.yaml": "b" * 40}
         files.add({"b" * 40: example})
         files.keep("python", "tree", there)
-        ExampleEntries(database).follow("python", there)
         turns = ("Что такое список?", "Ряд значений.")
         insert_example(database, "list", dataset="python", turns=turns)
         mine = BUILD.select(BUILD.id).where(BUILD.dataset == "python")

@@ -10,19 +10,13 @@ import snowballstemmer
 from merlin.core.vocabulary import (
     Term,
     Vocabulary,
+    count_words,
     fold,
     parse_terms,
     split_words,
     stem,
 )
-from merlin.course.catalogue import Course
-from merlin.course.search import (
-    SearchIndex,
-    SearchResult,
-    VersionCache,
-    highlight_spans,
-    search,
-)
+from merlin.course.search import SearchResult, highlight_spans
 
 pytestmark = pytest.mark.unit
 
@@ -31,17 +25,7 @@ TEXTS = ("алгоритмы и структуры данных\nalgorithms", "�
 
 @pytest.fixture
 def vocabulary():
-    return Vocabulary(TEXTS)
-
-
-def make_index(*names):
-    """Return the index of courses with these names, numbered from 1."""
-    return SearchIndex(
-        [
-            Course(number, f"c{number}", 1, {"ru": name}, {})
-            for number, name in enumerate(names, 1)
-        ]
-    )
+    return Vocabulary(count_words(TEXTS))
 
 
 @pytest.mark.parametrize(
@@ -122,20 +106,6 @@ def test_last_word_is_also_a_prefix_and_stop_words_are_dropped():
 )
 def test_known_or_unrecognisable_words_are_not_corrected(vocabulary, query):
     assert vocabulary.corrections(query, 8) is None
-
-
-def test_value_is_made_once_per_version():
-    made = []
-    cache = VersionCache()
-    for version in (1, 1, 2, 2):
-        cache.read(version, lambda version=version: made.append(version) or version)
-    assert made == [1, 2]
-
-
-def test_query_with_few_results_is_corrected():
-    assert search(make_index("Алгоритмы"), "алгаритмы").suggestion == "алгоритмы"
-    result = search(make_index(*["Алгоритмика"] * 3, "Алгоритмы"), "алгоритмик")
-    assert (result.hits, result.suggestion) == ((1, 2, 3), "")
 
 
 def highlight(text, query, *more):

@@ -95,14 +95,27 @@ def test_special_characters_are_matched_literally(catalogue, letters):
             "b": make_course("Курс 501 aXb x OR 1"),
         }
     )
-    hits = catalogue.index.find_containing(letters.casefold(), 10)
-    assert hits == [catalogue.rows.find_course("a").course_id]
+    assert catalogue.found(letters)[:1] == ["a"]
 
 
 def test_number_of_results_is_limited(catalogue):
     catalogue.teach({f"graph-{n:02d}": make_course(f"Графы {n}") for n in range(12)})
     assert len(catalogue.found("графы", limit=5)) == 5
     assert len(catalogue.found("раф", limit=5)) == 5
+
+
+def test_query_with_few_results_is_corrected(catalogue):
+    catalogue.teach({"algorithms": make_course("Алгоритмы")})
+    assert catalogue.search("алгаритмы").suggestion == "алгоритмы"
+    catalogue.teach({f"a{n}": make_course("Алгоритмика") for n in range(3)})
+    result = catalogue.search("алгоритмик")
+    assert ([*result.hits], result.suggestion) == (["a0", "a1", "a2"], "")
+
+
+def test_course_is_found_by_the_title_of_a_material(catalogue):
+    catalogue.teach({"python": PYTHON, "other": make_course("Химия", titles=["Соли"])})
+    lists = catalogue.rows.materials("python")[1]
+    assert catalogue.search("списков").hits == {"python": [lists.material_id]}
 
 
 def test_index_follows_each_commit(catalogue):

@@ -5,15 +5,14 @@ import pytest
 from merlin.app.course_chat import find_starters
 from merlin.app.lineage import read_questions
 from merlin.chat.grounding import (
-    PassageCache,
     Source,
     find_passage,
     find_sources,
     read_citations,
     source_name,
-    split_passages,
 )
 from merlin.chat.model_catalogue import ModelCatalogue
+from merlin.dataset.passages import split_passages
 from merlin.wiring.context import open_migrated_database, open_reading_context
 from tests.support.pipeline_lab import Lab
 
@@ -55,14 +54,13 @@ def lab(tmp_path, provider):
 
 @pytest.fixture
 def find(lab):
-    """Return a function that finds the sources of a question, with one cache."""
-    cache = PassageCache()
+    """Return a function that finds the sources of a question."""
 
-    def find_with_cache(question, dataset="trial"):
+    def find_in_database(question, dataset="trial"):
         with open_migrated_database(lab.config) as database:
-            return find_sources(database, cache, dataset, question)
+            return find_sources(database, dataset, question)
 
-    return find_with_cache
+    return find_in_database
 
 
 def test_example_is_found_by_other_forms_of_its_answers_words(find):
@@ -86,7 +84,8 @@ def test_passage_is_found_with_its_paragraph(find):
     assert source_name(cited[0], "en").endswith("“Кучи”, paragraph 2")
 
 
-def test_passage_is_found_by_meaning_without_a_common_word(find):
+def test_passage_is_found_by_meaning_without_a_common_word(lab, find):
+    lab.tick("encode")
     passages = [each for each in find("How is the order restored?") if each.material]
     assert [passage.material.text for passage in passages] == ["materials/heap.md"]
 
@@ -115,7 +114,7 @@ def test_neither_rejected_nor_untrained_texts_are_shown_to_those_who_ask(
     lab.repository.commit()
     lab.tick("fetch")
     with open_reading_context(lab.config) as context:
-        first, *_ = find_sources(context.db, PassageCache(), "trial", "стек")
+        first, *_ = find_sources(context.db, "trial", "стек")
         starters = find_starters(
             context, ModelCatalogue(context.db).find_serving("trial")
         )
@@ -248,5 +247,5 @@ def test_passage_needs_three_fifths_of_the_stems_of_the_question(lab):
             ("просеивание вниз компилятор Фортран", False),
             ("просеивание компилятор Фортран", False),
         ):
-            found = find_passage(database, PassageCache(), "trial", question)
+            found = find_passage(database, "trial", question)
             assert (found is not None) == is_found, question

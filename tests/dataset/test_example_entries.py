@@ -1,10 +1,13 @@
 """Searching and filtering a dataset's examples while their files change."""
 
+from functools import partial
+
 import pytest
 
 from merlin.core.vocabulary import stem
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex
+from merlin.db.search_index import Kind, Scope, SearchIndex, encode_entry
 from merlin.git.source import blob_id
 from tests.db.pipeline_rows import (
     FACE,
@@ -45,6 +48,12 @@ class Datasets:
         self.trees += 1
         paths = {f"examples/{name}.yaml": blob for name, blob in blobs.items()}
         self.files.keep(dataset, str(self.trees), paths)
+
+    def rank(self, dataset, *words):
+        """Return the trained messages of the examples that share words with a question."""
+        scope = Scope((Kind.EXAMPLE,), dataset)
+        numbers = SearchIndex(self.db).rank_by_words(scope, [*map(stem, words)], 9)
+        return [*self.entries.read_trained(dataset, numbers).values()]
 
     def find_ids(self, dataset="face", **values):
         entries = self.entries.find(dataset, ExampleFilter(**values), 50)
@@ -202,7 +211,7 @@ def test_example_that_an_undo_restores_is_in_its_side_at_once(database, clock):
     datasets.put(FACE, {name: example_text("Что за лоб?", "Высокий.")})
     (row,) = datasets.entries.find(FACE, ExampleFilter(split="train"), 5)
     assert (row.example_id, row.split) == (name, "train")
-    assert len(datasets.entries.nearest(FACE, ["лоб"], 5)) == 1
+    assert len(datasets.rank(FACE, "лоб")) == 1
 
 
 def test_nearest_examples_come_from_one_dataset(database, clock):
@@ -213,7 +222,7 @@ def test_nearest_examples_come_from_one_dataset(database, clock):
     for position, dataset in ((1, FACE), (2, other)):
         world.push(position, examples, spec=make_spec(dataset))
         datasets.put(dataset, {examples[position].id: example_text("Что за лоб?")})
-    assert datasets.entries.nearest(FACE, ["лоб"], 9) == [examples[1].messages]
+    assert datasets.rank(FACE, "лоб") == [examples[1].messages]
     # A rare word weighs more than two words of nearly all examples.
     usual = {
         example.id: example_text("Что значит черта лица?") for example in examples[2:]
@@ -223,6 +232,42 @@ def test_nearest_examples_come_from_one_dataset(database, clock):
         usual
         | {examples[1].id: example_text("О чём говорят скулы?", "Много слов." * 20)},
     )
-    stems = [stem(word) for word in ("черта", "лица", "скулы")]
-    first, second, *_ = datasets.entries.nearest(FACE, stems, 9)
+    first, second, *_ = datasets.rank(FACE, "черта", "лица", "скулы")
     assert (first, second) == (examples[1].messages, examples[2].messages)
+
+
+def test_search_corrects_typing_errors_and_else_finds_by_meaning(datasets):
+    scope = Scope((Kind.EXAMPLE,), "face")
+    index = SearchIndex(datasets.db)
+
+    def search(query, before=0):
+        entries = datasets.entries.search(
+            "face",
+            ExampleFilter(query),
+            9,
+            before,
+            read_words=partial(index.read_vocabulary, scope),
+        )
+        return [entry.example_id for entry in entries]
+
+    assert search("лоб") == ["a"]
+    assert search("брвои") == search("брвои", before=9) == ["b"]
+    assert search("eyebrows") == []
+    index.store_vectors(
+        (number, encode_entry(text)) for number, text in index.list_unencoded(9)
+    )
+    assert search("eyebrows") == ["b"]
+    assert search("eyebrows", before=9) == search("?") == []
+
+
+def test_vectors_of_another_encoder_are_not_compared_and_made_anew(datasets):
+    index = SearchIndex(datasets.db)
+    texts = index.list_unencoded(9)
+    assert [text for _, text in texts] == ["Какие брови?", "Что за лоб?"]
+    index.store_vectors((number, b"another " + b"\1" * 9) for number, _ in texts)
+    scope = Scope((Kind.EXAMPLE,), "face")
+    assert index.rank_by_meaning(scope, "лоб", 9, -1) == {}
+    assert index.list_unencoded(9) == []
+    assert index.forget_vectors()
+    assert index.list_unencoded(9) == texts
+    assert not index.forget_vectors()

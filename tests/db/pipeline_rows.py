@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path, PurePath
 
 import yaml
@@ -12,7 +13,7 @@ from merlin.app.context import Context
 from merlin.core.messages import Message
 from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
-from merlin.course.search import SearchIndex, search
+from merlin.course.search import EVERYTHING, search
 from merlin.dataset.builds import describe_build, make_build, training_key
 from merlin.dataset.changes import (
     BatchResult,
@@ -28,6 +29,7 @@ from merlin.dataset.finding import Finding
 from merlin.dataset.spec import CourseSpec, DatasetSpec, MaterialSpec, Recipe, SplitRule
 from merlin.dataset.split import split
 from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from_row
+from merlin.db.search_index import SearchIndex
 from merlin.db.tables import VERDICT
 from merlin.git.source import Commit, blob_id
 from merlin.training.commits import CommitHistory
@@ -326,17 +328,12 @@ class CourseCatalogue:
         self.rows.index(datasets)
         return self
 
-    @property
-    def index(self):
-        """Return the search index of the active courses."""
-        return SearchIndex(self.rows.courses())
-
     def search(self, query, limit=10):
         """Return the search result of a query."""
-        return search(self.index, query, limit)
+        index = SearchIndex(self.rows.db)
+        read_words = partial(index.read_vocabulary, EVERYTHING)
+        return search(index, query, limit, read_words=read_words)
 
     def found(self, query, limit=10):
         """Return the slugs of the courses a query finds."""
-        slugs = {course.course_id: course.slug for course in self.rows.courses()}
-        hits = self.search(query, limit=limit).hits
-        return [slugs[number] for number in hits if number in slugs]
+        return [*self.search(query, limit=limit).hits]

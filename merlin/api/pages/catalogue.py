@@ -34,6 +34,7 @@ from merlin.api.schema import MAX_ID, Id
 from merlin.app import courses
 from merlin.app.bot_settings import bot_link
 from merlin.app.context import Context
+from merlin.app.courses import FoundCourse
 from merlin.core.web.assets import local_address, seen_other
 from merlin.core.web.templates import Badge
 from merlin.course.catalogue import KINDS, Course, Material
@@ -82,8 +83,10 @@ def mark_matches(text: str, result: SearchResult) -> Pieces:
 
 # Maximum number of cards; a search narrows the list down.
 MAX_CARDS = 240
-# Course, name, description, and whether only the description matches.
-Card = tuple[Course, Pieces, Pieces, bool]
+# Course, name, description, whether only the description matches, and materials that do.
+Card = tuple[Course, Pieces, Pieces, bool, Sequence[Material]]
+# Of a card.
+MAX_MATERIALS = 3
 
 
 @router.get("/")
@@ -102,13 +105,9 @@ async def list_view(context: PageContext, query: str) -> dict[str, object]:
     readers how many were found, `meant` the corrected query.
     """
     all_courses = context.courses.courses
-    matches = context.courses.courses
-    result = SearchResult()
-    if query:
-        hits, result = await context.services.read(
-            courses.search, query, max(len(all_courses), 1)
-        )
-        matches = [hit for hit in hits if hit.course_id in context.courses.by_id]
+    matches, result = await context.services.read(
+        courses.search, query, max(len(all_courses), 1)
+    )
     total = len(matches)
     meant = result.suggestion
     states = await context.services.read(courses.list_chat_states)
@@ -136,18 +135,20 @@ def _state(context: PageContext, states: Mapping[str, str], course: Course) -> B
 
 def _list_semesters(
     context: PageContext,
-    matches: Sequence[Course],
+    matches: Sequence[FoundCourse],
     result: SearchResult,
     *,
     is_whole: bool,
 ) -> list[tuple[int, str, list[Card]]]:
     totals = context.courses.semesters
     terms = defaultdict[int, list[Card]](list)
-    for course in matches:
+    for match in matches:
+        course = match.course
         name = mark_matches(course.title(context.language), result)
         about = mark_matches(course.about(context.language), result)
         is_why = any(hit for _, hit in about) and not any(hit for _, hit in name)
-        terms[course.semester].append((course, name, about, is_why))
+        found_in = match.found_in[:MAX_MATERIALS]
+        terms[course.semester].append((course, name, about, is_why, found_in))
     listed = []
     for semester, cards in sorted(terms.items()):
         total = totals[semester]

@@ -261,8 +261,23 @@ Words = Annotated[
 ]
 
 
+class MaterialFound(ResponseModel):
+    """A material in which a search found its words."""
+
+    id: int = Field(validation_alias="material_id")
+    title: InLanguage
+
+
+class CourseFound(CourseShown):
+    """A course that a search found."""
+
+    found_in: list[MaterialFound] = Field(
+        description="Materials whose title or text matches."
+    )
+
+
 @search_router.get(
-    "/courses/search", summary="Search courses", response_model=list[CourseShown]
+    "/courses/search", summary="Search courses", response_model=list[CourseFound]
 )
 async def search_courses(
     request: Request,
@@ -271,14 +286,23 @@ async def search_courses(
         int, Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of courses.")
     ] = DEFAULT_PAGE_SIZE,
 ) -> Response:
-    """Return the active courses whose name or description matches the query, best match first.
+    """Return the active courses that match the query, best match first.
 
-    An empty query matches every course.
+    By name and description, then by their materials. An empty query matches every course.
     """
 
     def make(ctx: Context, language: str) -> object:
         matches, _ = courses.search(ctx, query, limit)
-        return [CourseShown.from_object(course, language) for course in matches]
+        return [
+            {
+                **CourseShown.from_object(each.course, language).model_dump(),
+                "found_in": [
+                    MaterialFound.from_object(material, language)
+                    for material in each.found_in
+                ],
+            }
+            for each in matches
+        ]
 
     return await catalogue_answer(request, make)
 

@@ -25,6 +25,7 @@ page-found =
        *[other] { $count } courses found
     }
 page-search-corrected = You typed “{ $query }”. Showing results for “{ $meant }”.
+page-found-in = Where “{ $course }” has it
 page-nothing-found = Nothing found: “{ $query }”
 page-nothing-found-hint = Check the spelling, or open the whole list.
 page-course-ask = open to questions

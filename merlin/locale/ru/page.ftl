@@ -26,6 +26,7 @@ page-found =
        *[other] Найдено { $count } курсов
     }
 page-search-corrected = Искали «{ $query }»: показано по запросу «{ $meant }».
+page-found-in = Где это в курсе «{ $course }»
 page-nothing-found = Ничего не нашлось: «{ $query }»
 page-nothing-found-hint = Проверьте запрос или откройте весь список.
 page-course-ask = можно спросить

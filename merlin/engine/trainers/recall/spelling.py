@@ -13,6 +13,7 @@ from merlin.core.encoder import count_pieces
 from merlin.core.vocabulary import (
     MIN_CORRECTED_LENGTH,
     Vocabulary,
+    count_words,
     fold,
     read_otherwise,
 )
@@ -37,7 +38,7 @@ class Spelling:
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
-        return Vocabulary(map(fold, self._questions))
+        return Vocabulary(count_words(map(fold, self._questions)))
 
     def correct(self, text: str) -> str:
         """Return the text with its typing errors corrected; a longer one than is encoded stays."""
