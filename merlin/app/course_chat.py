@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from merlin.app import feedback, lineage, proposals, sessions
+from merlin.app import consent, feedback, lineage, sessions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples
@@ -106,10 +106,10 @@ def read_chat(
         if actor.user_id
         else []
     )
-    consent = proposals.has_consent(ctx, actor)
+    has_consent = consent.has_consent(ctx, actor)
     oldest_pending = Heartbeats(ctx.db).find_oldest_start("api", ctx.clock())
     return CourseChat(
-        serving, recent_sessions, session, starters, consent, oldest_pending
+        serving, recent_sessions, session, starters, has_consent, oldest_pending
     )
 
 
@@ -197,6 +197,6 @@ def judge(
         case "up" | "down" | feedback.NO_RATING:
             feedback.press_rating(ctx, actor, turn_id, act)
         case "allow":
-            proposals.give_consent(ctx, actor)
+            consent.give_consent(ctx, actor)
         case "correct":
             feedback.correct(ctx, actor, turn_id, answer, language)

@@ -21,7 +21,8 @@ from pydantic import BaseModel, ValidationError
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.proposals import count_test_questions, tell_editors
+from merlin.app.proposals import tell_editors
+from merlin.app.reviews import count_test_questions
 from merlin.chat.prompt import split_text, wrap_document
 from merlin.config import require_provider
 from merlin.config.settings import parse_model_name

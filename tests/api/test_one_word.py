@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 
 from merlin.app.actor import Actor
-from merlin.app.proposals import approve
+from merlin.app.reviews import approve
 from merlin.app.verdicts import REPORTED, find, list_of_condition, notify_editors
 from merlin.cli import main
 from merlin.core.clock import utc_now

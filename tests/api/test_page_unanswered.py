@@ -11,7 +11,7 @@ import pytest
 from merlin.account.users import Consents
 from merlin.app import feedback, sessions
 from merlin.app.actor import Actor
-from merlin.app.proposals import CONSENT_VERSION, revoke_consent
+from merlin.app.consent import CONSENT_VERSION, revoke_consent
 from merlin.app.unanswered import list_unanswered
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from merlin.app import changes, examples, proposals
+from merlin.app import changes, consent, examples, proposals, reviews
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import Forbidden, NotFound, Refused
@@ -71,16 +71,16 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
         lambda: changes.get(ctx, actor, change_id),
         lambda: changes.retry(ctx, actor, change_id),
         lambda: changes.drop(ctx, actor, change_id),
-        lambda: proposals.get_waiting(ctx, actor, proposal),
-        lambda: proposals.approve(ctx, actor, proposal, None, None),
-        lambda: proposals.decline(ctx, actor, [proposal]),
+        lambda: reviews.get_waiting(ctx, actor, proposal),
+        lambda: reviews.approve(ctx, actor, proposal, None, None),
+        lambda: reviews.decline(ctx, actor, [proposal]),
     ]
     for act in acts:
         with pytest.raises(NotFound):
             ctx.db.transact(act)
     assert examples.list_datasets(ctx, actor) == examples.find(ctx, actor, "было") == []
     assert changes.list_recent(ctx, actor) == []
-    assert proposals.list_waiting(ctx, actor, 0, 5) == []
+    assert reviews.list_waiting(ctx, actor, 0, 5) == []
     assert changes.get(ctx, EDITOR, change_id).files[0].yours == "моё\n"
 
 
@@ -154,7 +154,7 @@ def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clo
     def approve():
         with open_database(url, cipher=cipher) as database:
             own_ctx = replace(ctx, db=database)
-            act = partial(proposals.approve_several, own_ctx, EDITOR, [proposal])
+            act = partial(reviews.approve_several, own_ctx, EDITOR, [proposal])
             barrier.wait(longest())
             try:
                 approved.append(database.transact(act))
@@ -171,11 +171,11 @@ def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clo
 
 
 def test_nothing_is_sent_to_editors_while_the_consent_is_revoked(ctx, run_beside):
-    proposals.give_consent(ctx, STUDENT)
+    consent.give_consent(ctx, STUDENT)
 
     def send_too_late(other_database):
         draft = Draft("Где?", "Тут.", FACE)
         with pytest.raises(Refused, match="no consent"):
             proposals.add(replace(ctx, db=other_database), STUDENT, draft)
 
-    run_beside(lambda: proposals.revoke_consent(ctx, STUDENT), send_too_late)
+    run_beside(lambda: consent.revoke_consent(ctx, STUDENT), send_too_late)

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.app import proposals
+from merlin.app import reviews
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.proposals import Review
+from merlin.app.reviews import Review
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import BatchResult, Changes
@@ -58,7 +58,7 @@ def test_proposals_are_alike_with_one_answer_to_equal_or_near_questions(
     rows, other, is_alike
 ):
     ids = [rows.add(ANNA, DRAFT), rows.add(BORIS, replace(DRAFT, **other))]
-    groups = proposals.group_alike(rows.list_waiting())
+    groups = reviews.group_alike(rows.list_waiting())
     found = [[each.proposal_id for each in group] for group in groups]
     assert found == ([ids] if is_alike else [[each] for each in ids])
 
@@ -91,7 +91,7 @@ def test_one_press_accepts_all_that_are_alike_as_the_editor_worded_them(ctx, row
         written={first: ("Где находится касса?", "Справа.")},
         alike=dict.fromkeys((first, same, near), first),
     )
-    proposals.approve_several(ctx, EDITOR, [first, same, near], review)
+    reviews.approve_several(ctx, EDITOR, [first, same, near], review)
     assert commit(ctx) == {"Где находится касса?": "Справа.", "Где кассы?": "Справа."}
     assert rows.get(first).example_ids == rows.get(same).example_ids
     assert rows.get(first).example_ids != rows.get(near).example_ids
@@ -104,14 +104,14 @@ def test_proposal_is_not_accepted_like_one_that_is_decided(ctx, rows):
     same = rows.add(BORIS, DRAFT)
     rows.decline(first)
     with pytest.raises(Refused):
-        proposals.approve_several(ctx, EDITOR, [same], Review(alike={same: first}))
+        reviews.approve_several(ctx, EDITOR, [same], Review(alike={same: first}))
     assert [each.proposal_id for each in rows.list_waiting()] == [same]
 
 
 def test_reworded_proposal_waits_again_as_the_editor_worded_it(ctx, rows):
     number = rows.add(ANNA, DRAFT)
     review = Review(written={number: ("Где касса вокзала?", "Слева.")})
-    change = proposals.approve_several(ctx, EDITOR, [number], review)
+    change = reviews.approve_several(ctx, EDITOR, [number], review)
     Changes(ctx.db, ctx.clock).withdraw(change)
     ProposalFollower(ctx.db, ctx.clock).follow()
     (waiting,) = rows.list_waiting()
@@ -124,7 +124,7 @@ def test_reworded_proposal_waits_again_as_the_editor_worded_it(ctx, rows):
 def find_editors(ctx, actor, rows):
     return [
         name
-        for some in proposals.find_editors(ctx, actor, rows.list_waiting()).values()
+        for some in reviews.find_editors(ctx, actor, rows.list_waiting()).values()
         for name in some
     ]
 
@@ -133,10 +133,10 @@ def test_others_see_for_some_minutes_who_is_editing_a_proposal(ctx, rows, clock)
     number = rows.add(ANNA, DRAFT)
     Users(ctx.db, ctx.clock).record([User(BORIS)])
     Users(ctx.db, ctx.clock).set_name(BORIS, "Борис")
-    assert proposals.start_editing(ctx, EDITOR, number) == []
+    assert reviews.start_editing(ctx, EDITOR, number) == []
     assert find_editors(ctx, EDITOR, rows) == []
     assert find_editors(ctx, OTHER, rows) == ["Борис"]
-    assert proposals.start_editing(ctx, OTHER, number) == ["Борис"]
+    assert reviews.start_editing(ctx, OTHER, number) == ["Борис"]
     assert find_editors(ctx, EDITOR, rows) == [str(VERA)]
     clock.move((EDITING - timedelta(seconds=1)).total_seconds())
     assert find_editors(ctx, OTHER, rows) == ["Борис"]
@@ -148,10 +148,10 @@ def test_editing_ends_with_the_decision(ctx, rows):
     first = rows.add(ANNA, DRAFT)
     second = rows.add(BORIS, DRAFT)
     for number in (first, second):
-        proposals.start_editing(ctx, EDITOR, number)
+        reviews.start_editing(ctx, EDITOR, number)
     rows.decline(first)
     assert rows.list_editors([first, second]) == {second: [BORIS]}
     with pytest.raises(Refused):
-        proposals.start_editing(ctx, OTHER, first)
+        reviews.start_editing(ctx, OTHER, first)
     with pytest.raises(NotFound):
-        proposals.start_editing(ctx, STUDENT, second)
+        reviews.start_editing(ctx, STUDENT, second)

@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from playwright.sync_api import expect
 
 from merlin.account.users import Consents
-from merlin.app.proposals import CONSENT_VERSION
+from merlin.app.consent import CONSENT_VERSION
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.permissions import Role
 from merlin.dataset.files import FileIndex

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.account.users import Consents
-from merlin.app.proposals import CONSENT_VERSION
+from merlin.app.consent import CONSENT_VERSION
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.course.catalogue import Catalogue

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.account.users import Consents
-from merlin.app.proposals import CONSENT_VERSION
+from merlin.app.consent import CONSENT_VERSION
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.db.intents import Intents, IntentState

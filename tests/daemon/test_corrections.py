@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from merlin.app import proposals
+from merlin.app import contradictions, reviews
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import Refused
@@ -65,7 +65,7 @@ def corrected(lab, proposal):
         waiting = [Proposals(database).get(proposal)]
         return sorted(
             example.id
-            for example in proposals.find_corrected(ctx, editor, waiting)[
+            for example in reviews.find_corrected(ctx, editor, waiting)[
                 proposal
             ].examples
         )
@@ -167,8 +167,8 @@ def test_correction_of_another_question_is_known_before_it_changes_their_answer(
         waiting = [Proposals(database).get(number)]
         ctx = Context(config=lab.config, db=database)
         editor = Actor.operator()
-        found = proposals.find_corrected(ctx, editor, waiting)
-        assert (number in proposals.find_other_questions(waiting, found)) is is_other
+        found = reviews.find_corrected(ctx, editor, waiting)
+        assert (number in reviews.find_other_questions(waiting, found)) is is_other
 
 
 @pytest.mark.parametrize("question", [QUESTION, "Зонт какой по цвету?"])
@@ -341,9 +341,9 @@ def test_settled_answer_of_a_person_is_removed_with_their_consent(lab):
         ctx = Context(config=lab.config, db=database)
         editor = Actor.operator()
         pair = (path, "examples/q20.yaml")
-        proposals.settle_contradiction(ctx, editor, "trial", *pair)
+        contradictions.settle_contradiction(ctx, editor, "trial", *pair)
         with pytest.raises(Refused):
-            proposals.settle_contradiction(ctx, editor, "trial", *pair)
+            contradictions.settle_contradiction(ctx, editor, "trial", *pair)
     lab.tick("changes", "fetch")
     assert {answers(lab)[each] for each in (QUESTION, WORDING, TEST_WORDING)} == {NEW}
     withdraw(lab, ANNA)

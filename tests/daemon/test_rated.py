@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from merlin.account.users import Consents
-from merlin.app.proposals import CONSENT_VERSION
+from merlin.app.consent import CONSENT_VERSION
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns

@@ -8,7 +8,7 @@ import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from merlin.account.sign_ins import SignIns
-from merlin.app import proposals
+from merlin.app import consent, proposals
 from merlin.app.actor import Actor
 from merlin.config.reading import load
 from merlin.dataset.proposals import Draft
@@ -104,7 +104,7 @@ def test_steps_are_marked_done_by_what_happened(demo):
     telegram.press("anna", "ℹ️", sent.message_id)
     with open_writing_context(config, makes_key=True) as ctx:
         actor = Actor.person(ANNA.person_id, ctx.roles.authority(ANNA.person_id))
-        proposals.give_consent(ctx, actor)
+        consent.give_consent(ctx, actor)
         proposals.add(
             ctx, actor, Draft("Что такое граф?", "Вершины и рёбра.", "algorithms")
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from merlin.app import proposals
+from merlin.app import reviews
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.status import read_status
@@ -198,14 +198,14 @@ class Lab:
         with open_with_key(self.config) as database:
             ctx = Context(config=self.config, db=database)
             actor = Actor.operator()
-            waiting = proposals.list_waiting(ctx, actor, 0, 1000, dataset)
+            waiting = reviews.list_waiting(ctx, actor, 0, 1000, dataset)
             chosen = numbers or [proposal.proposal_id for proposal in waiting]
-            review = proposals.Review(replaced or {}, written or {})
-            read = proposals.read_several(ctx, actor, dataset, chosen, review)
-            errors = proposals.check_several(ctx, *read)
+            review = reviews.Review(replaced or {}, written or {})
+            read = reviews.read_several(ctx, actor, dataset, chosen, review)
+            errors = reviews.check_several(ctx, *read)
             good = [number for number, found in errors.items() if not found]
             database.transact(
-                partial(proposals.approve_several, ctx, actor, good, review)
+                partial(reviews.approve_several, ctx, actor, good, review)
             )
         self.tick("changes", "fetch", "proposals")
         return good

@@ -34,7 +34,7 @@ from merlin.api.pages.page import (
 from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem, status_of
 from merlin.api.schema import MAX_ID
-from merlin.app import accounts, proposals
+from merlin.app import accounts, consent
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
 from merlin.app.context import Context
@@ -209,7 +209,7 @@ async def _page(
             "quota": show_quota(ctx, actor, context.user),
             "keys": accounts.list_keys(ctx, actor),
             "mine": my_plan(context),
-            "has_consent": proposals.has_consent(ctx, actor),
+            "has_consent": consent.has_consent(ctx, actor),
         }
 
     query = context.request.query_params
@@ -291,7 +291,7 @@ async def close_all(request: Request, context: SignedInContext) -> Response:
 async def revoke_consent(context: SignedInContext) -> Response:
     """Revoke the consent to training on corrections; show which models had learnt from them."""
     return await _page(
-        context, trained=await context.write(proposals.revoke_consent, context.actor)
+        context, trained=await context.write(consent.revoke_consent, context.actor)
     )
 
 

@@ -26,7 +26,7 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.pages.teach.changes import EditedDataset
+from merlin.api.pages.teach.edit_form import EditedDataset
 from merlin.api.schema import MAX_ID, CommitId, Name
 from merlin.app import teaching
 from merlin.app.board import Card, Stage, read_board, read_commit

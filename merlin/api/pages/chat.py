@@ -33,7 +33,7 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
-from merlin.api.pages.teach.changes import base_of
+from merlin.api.pages.teach.edit_form import base_of
 from merlin.api.problems import Problem
 from merlin.api.question_stream import QuestionStream
 from merlin.api.schema import MAX_ID, Id

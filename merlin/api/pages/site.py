@@ -4,10 +4,28 @@ from starlette.routing import BaseRoute
 
 from merlin.api.pages import account, board, catalogue, chat, orders, page, plans
 from merlin.api.pages.admin import jobs, payments, people
-from merlin.api.pages.teach import changes, course as teach_course, examples, imports
+from merlin.api.pages.teach import (
+    changes,
+    course as teach_course,
+    examples,
+    imports,
+    proposals,
+    unanswered,
+)
 
 TOPICS = (catalogue, account, plans, chat, orders)
-STAFF = (board, teach_course, examples, imports, changes, jobs, people, payments)
+STAFF = (
+    board,
+    teach_course,
+    examples,
+    imports,
+    changes,
+    proposals,
+    unanswered,
+    jobs,
+    people,
+    payments,
+)
 
 
 def page_routes() -> list[BaseRoute]:

@@ -15,7 +15,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from merlin.app import changes, examples, near, proposals
+from merlin.app import changes, examples, near, reviews
 from merlin.app.changes import DatasetFiles
 from merlin.app.examples import ExampleView
 from merlin.app.health import is_daemon_alive
@@ -273,9 +273,9 @@ def _plan_comparison(
     if not draft.proposal:
         path = draft.path if draft.before else ""
         return partial(near.find_near, ctx, files, draft.file_text(), path)
-    stored = proposals.get_waiting(*context.caller, draft.proposal)
+    stored = reviews.get_waiting(*context.caller, draft.proposal)
     waiting = [replace(stored, draft=reword(stored.draft, draft.file_text()))]
-    corrected = proposals.find_corrected(*context.caller, waiting)
+    corrected = reviews.find_corrected(*context.caller, waiting)
     offered = near.list_offered(*context.caller, waiting)
 
     def find() -> Sequence[NearExample]:
@@ -363,7 +363,7 @@ def _proof_view(
         if stored.origin == DISTIL:
             drafted = context.translate("examples-drafted", teacher=stored.model_id)
             notes += [drafted, cut(stored.note, _NOTE_LENGTH)]
-        if others := proposals.start_editing(*context.caller, draft.proposal):
+        if others := reviews.start_editing(*context.caller, draft.proposal):
             notes.append(
                 context.translate("page-proposal-edited", who=", ".join(others))
             )
@@ -594,7 +594,7 @@ def save(context: BotContext) -> View:
         draft = replace(draft, replaced=known)
     if draft.proposal:
         text = draft.file_text()
-        proposals.approve(ctx, actor, draft.proposal, text, editor, draft.corrections)
+        reviews.approve(ctx, actor, draft.proposal, text, editor, draft.corrections)
     else:
         proposed = CourseEdits(tuple(edits_of(context, draft)), "")
         if act == "replace":
@@ -622,5 +622,5 @@ def saved_view(context: BotContext, dataset: str) -> View:
 
 def queue_button(context: BotContext) -> Button:
     """Return the button of the corrections that wait."""
-    waiting = proposals.count_waiting(*context.caller)
+    waiting = reviews.count_waiting(*context.caller)
     return Button(context.translate("examples-queue", count=waiting), "ex:queue:0")

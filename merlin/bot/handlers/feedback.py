@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from merlin.app import feedback, lineage, proposals, sessions
+from merlin.app import consent, feedback, lineage, proposals, sessions
 from merlin.app.inbox import Dialog
 from merlin.bot import menu
 from merlin.bot.answers import render_turn
@@ -59,7 +59,7 @@ def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
 @handlers.button("consent:show", "consent:give")
 def show_consent(context: BotContext) -> View:
     """Show whether consent was given, with buttons to give or revoke it."""
-    if not proposals.has_consent(*context.caller):
+    if not consent.has_consent(*context.caller):
         if context.dialog and context.step in (CONSENTING, SENDING):
             # Stored anew under its number: the screen would end it, and its text were gone.
             context.dialogs.put(context.chat_id, context.user_id, context.dialog)
@@ -75,7 +75,7 @@ def decline_consent(context: BotContext) -> View:
 
     The next message is a question, for the user is not asked again.
     """
-    proposals.decline_consent(*context.caller)
+    consent.decline_consent(*context.caller)
     turn = _turn(context)
     context.stop_waiting()
     if context.step in (CONSENTING, DECLINED) and turn:
@@ -104,7 +104,7 @@ def revoke_consent(context: BotContext) -> View:
         return menu.text_view(
             context, "consent-revoking", sure, ("button-cancel", "consent:show")
         )
-    models = proposals.revoke_consent(*context.caller)
+    models = consent.revoke_consent(*context.caller)
     if models is None:
         return menu.text_view(context, "consent-none")
     context.stop_waiting()
@@ -259,7 +259,7 @@ def fix(context: BotContext) -> View:
         raise Refused("it is in no dataset", "fix-no-example")
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
-    if proposals.has_declined(*context.caller):
+    if consent.has_declined(*context.caller):
         is_same = (
             context.step == DECLINED and context.dialog_values["turn"] == turn.turn_id
         )
@@ -271,7 +271,7 @@ def fix(context: BotContext) -> View:
 def _ask_correction(context: BotContext, turn: Turn) -> View:
     """Ask for the better answer, or first for the consent if it was never asked for."""
     values = {"turn": turn.turn_id}
-    if proposals.has_consent(*context.caller):
+    if consent.has_consent(*context.caller):
         return menu.form(context, "fix-ask", step=WRITING, values=values)
     context.wait(Dialog(CONSENTING, values))
     return ask_consent(context)
@@ -288,7 +288,7 @@ def receive_correction(context: BotContext) -> View:
     correction = feedback.check_correction(context.text)
     # The message id is stored because the text may turn out to be a question.
     values = {"turn": turn.turn_id, "words": correction, "message": context.message_id}
-    if proposals.has_consent(*context.caller):
+    if consent.has_consent(*context.caller):
         return _preview(context, turn, values)
     context.wait(Dialog(CONSENTING, values))
     return ask_consent(context, _QUESTION)
@@ -317,8 +317,8 @@ async def ask_instead(context: BotContext) -> None:
 @handlers.button("consent:yes")
 def give_consent(context: BotContext) -> View:
     """Store the consent and continue with the correction or question that it was asked for."""
-    was_given = proposals.has_consent(*context.caller)
-    proposals.give_consent(*context.caller)
+    was_given = consent.has_consent(*context.caller)
+    consent.give_consent(*context.caller)
     is_older = context.argument(1) not in ("", str(menu.get_dialog_number(context)))
     turn = None if is_older else _turn(context)
     if context.step == TELLING and turn is not None:
@@ -364,7 +364,7 @@ def send(context: BotContext) -> View:
     if context.step != SENDING or turn is None:
         return menu.outdated_view(context)
     context.stop_waiting()
-    if not proposals.has_consent(*context.caller):
+    if not consent.has_consent(*context.caller):
         return _keep_declined(context, "fix-no-consent", context.dialog_values)
     draft = _draft(context, turn, str(context.dialog_values["words"]))
     proposals.add(*context.caller, draft)
@@ -395,10 +395,10 @@ def show_to_editors(context: BotContext) -> View:
         raise Refused("it is in no dataset", "tell-no-editors")
     if not context.is_private:
         return View(None, link=context.link(f"{TELL_LINK}_{turn.turn_id}"))
-    if proposals.has_consent(*context.caller):
+    if consent.has_consent(*context.caller):
         return replace(menu.text_view(context, "tell-sent", _TO_CONSENT), is_new=True)
     context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
-    if proposals.has_declined(*context.caller):
+    if consent.has_declined(*context.caller):
         return replace(
             menu.text_view(context, "tell-no-consent", _TO_CONSENT), is_new=True
         )

@@ -3,7 +3,7 @@
 queue -> proof of one proposal -> approve (Save) | reword | decline
 """
 
-from merlin.app import proposals
+from merlin.app import reviews
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import example_proof as proof
@@ -22,14 +22,14 @@ _QUESTION_LENGTH = 200
 def show_queue(context: BotContext) -> View:
     """List the waiting proposals, oldest first."""
     proof.leave_dialog(context)
-    count = proposals.count_waiting(*context.caller)
+    count = reviews.count_waiting(*context.caller)
     page = menu.page_number(context.number(1), count)
     entries = [
         Button(
             shorten_text(proposal.draft.question, _LABEL_LENGTH),
             f"ex:prop:{proposal.proposal_id}",
         )
-        for proposal in proposals.list_waiting(
+        for proposal in reviews.list_waiting(
             *context.caller, page * PAGE_SIZE, PAGE_SIZE
         )
     ]
@@ -50,11 +50,11 @@ def show_queue(context: BotContext) -> View:
 @proof.make_handler
 def proposal_draft(context: BotContext) -> proof.EditedFile:
     """Return the draft of the example that a proposal would add."""
-    waiting = proposals.get_waiting(*context.caller, context.number(1))
+    waiting = reviews.get_waiting(*context.caller, context.number(1))
     text = example_yaml(waiting.draft)
     number = waiting.proposal_id
-    corrected = proposals.find_corrected(*context.caller, [waiting])
-    is_other = number in proposals.find_other_questions([waiting], corrected)
+    corrected = reviews.find_corrected(*context.caller, [waiting])
+    is_other = number in reviews.find_other_questions([waiting], corrected)
     return proof.EditedFile(
         waiting.draft.dataset,
         text=text,
@@ -67,7 +67,7 @@ def proposal_draft(context: BotContext) -> proof.EditedFile:
 @handlers.button("ex:no", "ex:no-yes")
 def decline(context: BotContext) -> View:
     """Decline a proposal and delete its text."""
-    waiting = proposals.get_waiting(*context.caller, context.number(1))
+    waiting = reviews.get_waiting(*context.caller, context.number(1))
     number = waiting.proposal_id
     question = shorten_text(waiting.draft.question, _QUESTION_LENGTH)
     proof.leave_dialog(context)
@@ -75,7 +75,7 @@ def decline(context: BotContext) -> View:
         text = context.translate("examples-ask-decline", question=question)
         sure = ("examples-decline", f"ex:no-yes:{number}")
         return menu.confirmation_card(context, text, sure, f"ex:prop:{number}")
-    proposals.decline(*context.caller, [number])
+    reviews.decline(*context.caller, [number])
     title = context.translate("examples-declined")
     queue = proof.queue_button(context)
     return menu.card(context, title, rows=(queue,))

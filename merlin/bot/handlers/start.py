@@ -19,7 +19,7 @@ from merlin.account.users import Users
 from merlin.app import course_chat, courses
 from merlin.app.ask import dataset_of
 from merlin.app.bot_settings import privacy_text, terms_text
-from merlin.app.proposals import has_consent
+from merlin.app.consent import has_consent
 from merlin.app.retention import MESSAGE_DAYS
 from merlin.bot import menu
 from merlin.bot.commands import MENU, SHOWN_FIRST, staff_commands

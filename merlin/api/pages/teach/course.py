@@ -24,13 +24,8 @@ from merlin.api.pages.page import (
     render_page,
     require_led_course,
 )
-from merlin.api.pages.teach.changes import (
-    EditForm,
-    FormResult,
-    Noted,
-    find_noted_change,
-    submit_form,
-)
+from merlin.api.pages.teach.changes import Noted, find_noted_change
+from merlin.api.pages.teach.edit_form import EditForm, FormResult, submit_form
 from merlin.api.rest.teaching import MAX_CHARACTERS, CourseBody, MaterialBody
 from merlin.api.schema import Id, Texts
 from merlin.app import changes, teaching

@@ -20,13 +20,12 @@ from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import TeacherContext, render_page
-from merlin.api.pages.teach.changes import (
+from merlin.api.pages.teach.changes import Noted, find_noted_change
+from merlin.api.pages.teach.edit_form import (
     EditedDataset,
     EditForm,
     FormResult,
-    Noted,
     base_of,
-    find_noted_change,
     submit_form,
 )
 from merlin.api.rest.changes import ExampleBody

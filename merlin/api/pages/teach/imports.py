@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from merlin.api.pages.errors import UploadRoute, page_router
 from merlin.api.pages.page import TeacherContext, refusal_text, render_page
-from merlin.api.pages.teach.changes import (
+from merlin.api.pages.teach.edit_form import (
     EditedDataset,
     EditForm,
     FormResult,
