@@ -51,8 +51,9 @@ from merlin.db.search_index import SearchIndex, encode_in_child
 from merlin.db.tables import DATASET_TEXT
 from merlin.git.source import Commit
 from merlin.training.arrived import remove_copies
+from merlin.training.commits import CommitOutcome
 from merlin.training.gate import Gates
-from merlin.training.gather import CommitOutcome, gather, restore_build
+from merlin.training.gather import gather, restore_build
 from merlin.training.jobs import (
     FORBIDDEN,
     Job,

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
+from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example, normalise
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import RATED, example_path
@@ -53,7 +55,6 @@ from merlin.db.tables import (
 )
 from merlin.db.values import RowMap, dump_json, storable_text
 from merlin.git.source import Commit
-from merlin.training.gather import CommitOutcome, Writers
 
 # The position of a serving model whose commit is no longer on the branch.
 RESET_POSITION = 0
@@ -65,6 +66,30 @@ _COMMITS = RowMap(Commit)
 _OF_FINDING = ("line", "col", "rule", "arguments")
 
 _ON_BRANCH = COMMIT.position.is_null(is_null=False)
+
+
+# Path within a dataset's folder -> the commit that wrote the file.
+Writers = Mapping[str, Commit]
+
+
+@dataclass(frozen=True, slots=True)
+class CommitOutcome:
+    """The result of one commit for one dataset, before it is recorded.
+
+    `build` is None if nothing could be built; one with `content` was written to disk and has no
+    row yet. `checked` is None for a dataset that the commit removed. `writers` wrote the dataset's
+    files; None: the commit wrote those that changed.
+    """
+
+    dataset: str
+    status: VerdictStatus
+    checked: CheckedDataset | None = None
+    build: Build | None = None
+    content: BuildContent | None = None
+    training_key: str = ""
+    reason: str = ""
+    arguments: Mapping[str, object] | None = None
+    writers: Writers | None = None
 
 
 class CommitHistory(Repository):

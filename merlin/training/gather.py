@@ -25,7 +25,6 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import (
     Build,
-    BuildContent,
     describe_build,
     make_build,
     read_manifest,
@@ -46,37 +45,13 @@ from merlin.dataset.verdicts import (
     VerdictStatus,
 )
 from merlin.git.source import Commit
+from merlin.training.commits import CommitHistory, CommitOutcome, Writers
 
 if TYPE_CHECKING:
     from merlin.course.catalogue import Catalogue
     from merlin.git.repository import GitSource
-    from merlin.training.commits import CommitHistory
 
 log = get_logger(__name__)
-
-
-# Path within a dataset's folder -> the commit that wrote the file.
-Writers = Mapping[str, Commit]
-
-
-@dataclass(frozen=True, slots=True)
-class CommitOutcome:
-    """The result of one commit for one dataset, before it is recorded.
-
-    `build` is None if nothing could be built; one with `content` was written to disk and has no
-    row yet. `checked` is None for a dataset that the commit removed. `writers` wrote the dataset's
-    files; None: the commit wrote those that changed.
-    """
-
-    dataset: str
-    status: VerdictStatus
-    checked: CheckedDataset | None = None
-    build: Build | None = None
-    content: BuildContent | None = None
-    training_key: str = ""
-    reason: str = ""
-    arguments: Mapping[str, object] | None = None
-    writers: Writers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +107,13 @@ def gather(
             if removed:
                 report_rewritten(head, removed)
             try:
-                _record(ctx, head, commits, report)
+                _process_commits(ctx, head, commits, report)
             finally:
                 ctx.progress.done = ctx.progress.total = 0
             return head, bool(commits or removed)
 
 
-def _record(
+def _process_commits(
     ctx: GatherContext,
     head: str,
     commits: Sequence[Commit],
@@ -147,7 +122,7 @@ def _record(
     ctx.progress.total = len(commits)
     for done, commit in enumerate(commits):
         ctx.progress.done = done
-        _record_commit(ctx, commit, report)
+        _process_commit(ctx, commit, report)
     if not commits:
         load_vocabulary.cache_clear()  # 75 MB that nobody needs until the next one
     if not ctx.courses.is_whole():
@@ -160,7 +135,7 @@ def _record(
         log.info("courses are indexed anew", commit=head, datasets=len(checked))
 
 
-def _record_commit(
+def _process_commit(
     ctx: GatherContext,
     commit: Commit,
     report: Callable[[Commit, CommitOutcome], None],
@@ -178,7 +153,9 @@ def _record_commit(
     unknown = now.keys() & {*names} - known
     writers = ctx.source.find_writers(commit.sha, unknown) if unknown else {}
     outcomes = [
-        _process(ctx, commit, name, None if name in known else writers.get(name, {}))
+        _process_dataset(
+            ctx, commit, name, None if name in known else writers.get(name, {})
+        )
         for name in names
     ]
     ctx.history.record(commit, outcomes, ctx.clock())
@@ -211,7 +188,7 @@ def _drop_commits(
     return ctx.history.drop_commits(last_kept, ctx.clock())
 
 
-def _process(
+def _process_dataset(
     ctx: GatherContext, commit: Commit, folder: str, writers: Writers | None
 ) -> CommitOutcome:
     """Return the commit's outcome for one dataset, whose build is written to disk."""
@@ -223,8 +200,7 @@ def _process(
     kept = KeptFiles(place)
     checked = _check(ctx, commit.sha, folder, kept)
     kept.save()
-    checked = _add_rated(ctx, replace(checked, name=dataset))
-    return replace(_build(ctx, checked), writers=writers)
+    return replace(_build(ctx, replace(checked, name=dataset)), writers=writers)
 
 
 def _check(
@@ -265,6 +241,8 @@ def _add_rated(ctx: GatherContext, checked: CheckedDataset) -> CheckedDataset:
 
 
 def _build(ctx: GatherContext, checked: CheckedDataset) -> CommitOutcome:
+    """Return the outcome of a checked dataset, whose build is written to disk."""
+    checked = _add_rated(ctx, checked)
     dataset = checked.name
     reject = partial(CommitOutcome, dataset, VerdictStatus.REJECTED, checked)
     if checked.spec is None or not checked.is_buildable:

@@ -25,7 +25,7 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB_EVENT
-from merlin.training.gather import CommitOutcome
+from merlin.training.commits import CommitOutcome
 from merlin.training.jobs import JobState
 from tests.db.pipeline_rows import (
     FACE,

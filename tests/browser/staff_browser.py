@@ -22,7 +22,7 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import Answer, Checkpoint, JobEvent
-from merlin.training.gather import CommitOutcome
+from merlin.training.commits import CommitOutcome
 from merlin.training.jobs import JobState
 from merlin.training.models import read_conversations
 from merlin.training.scores import questions_of

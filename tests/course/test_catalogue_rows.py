@@ -8,7 +8,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.finding import Finding
 from merlin.dataset.spec import CourseSpec, MaterialSpec
 from merlin.dataset.verdicts import VerdictStatus
-from merlin.training.gather import CommitOutcome
+from merlin.training.commits import CommitOutcome
 from tests.db.pipeline_rows import (
     AT,
     FACE,

@@ -32,9 +32,8 @@ from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from
 from merlin.db.search_index import SearchIndex
 from merlin.db.tables import VERDICT
 from merlin.git.source import Commit, blob_id
-from merlin.training.commits import CommitHistory
+from merlin.training.commits import CommitHistory, CommitOutcome
 from merlin.training.gate import Gates
-from merlin.training.gather import CommitOutcome
 from merlin.training.jobs import Jobs, JobState
 from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.models import Models, ModelState

@@ -17,7 +17,7 @@ from merlin.dataset.layout import example_path
 from merlin.dataset.verdicts import VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
 from merlin.db.tables import COMMIT, EXAMPLE_TEXT, TAUGHT_EXAMPLE, VERDICT
-from merlin.training.gather import CommitOutcome
+from merlin.training.commits import CommitOutcome
 from merlin.training.models import read_conversations
 from tests.db.pipeline_rows import (
     FACE,
