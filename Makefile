@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks audit demo run test test-postgresql test-real record-real vllm-cpu check lint types golden bench soak install deb release docs pictures screens pin
+.PHONY: venv runtime engine locks audit demo run packages test test-postgresql test-real record-real vllm-cpu check lint types coverage golden bench soak install deb release docs pictures screens pin
 
 venv: .venv/installed
 
@@ -78,6 +78,11 @@ demo: runtime
 run: runtime
 	$(BIN)/merlin run
 
+# What tests install, in the user's cache: after it `.ci/run` has no network.
+packages: venv
+	$(BIN)/python -m tests.support.machine
+	$(BIN)/python -m tests.real.programs
+
 # A test that fails beside the others runs once more, alone: what passes only then is named, and is
 # a race in it or in the code.
 PYTEST = MERLIN_SAMPLE=1 $(BIN)/python -m pytest -q
@@ -111,6 +116,12 @@ lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tests/support/find_secrets.py
+	$(BIN)/python -m tests.individual_coverage
+
+# Each file of merlin/ under its own tests alone: for a weekly run, and `VERB=write` after tests of one came.
+VERB ?= run
+coverage: venv
+	$(BIN)/python -m tests.individual_coverage $(VERB) $(FILES)
 
 types: venv
 	$(BIN)/mypy

@@ -75,7 +75,7 @@ def test_init_data_of_telegram_signs_the_user_in(site):
     assert frame.json()["id"] == ANNA
 
 
-# What is valid: tests/account/test_telegram_data.py.
+# What is valid: tests/account/test_sign_ins_telegram.py.
 def test_init_data_without_a_valid_telegram_signature_is_refused(shared):
     for data in (
         signed_init_data(key=None, token=TOKEN),

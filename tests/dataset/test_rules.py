@@ -33,7 +33,7 @@ from tests.support.dataset_tree import (
 
 # Their examples take minutes or need a real git repository.
 BY_HAND = ("too-many-files", "too-many-tokens", "unreadable", "wrong-value")
-# They need other files than texts in UTF-8: test_import_workbook.py, test_import_other_programs.py.
+# They need other files than texts in UTF-8: test_import_lines_workbook.py, test_import_texts.py.
 ELSEWHERE = ("import-left-sheets", "import-encoding")
 IMPORTED = [
     name for name, rule in RULES.items() if name.startswith("import-") and rule.example

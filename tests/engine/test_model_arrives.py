@@ -65,7 +65,7 @@ def read_models(lab):
     return json.loads(out)
 
 
-# Each kind of fault at the command; tests/engine/test_adapter_arrives.py has every one.
+# Each kind of fault at the command; tests/engine/test_arriving.py has every one.
 @pytest.mark.parametrize("spoilt", ["not-a-number", "untrained", "other-sizes"])
 def test_broken_adapter_never_goes_live(lab, trl, tmp_path, spoilt):
     adapter = shutil.copytree(trl, tmp_path / "adapter")

@@ -217,7 +217,7 @@ def test_password_requires_a_user_name_and_must_be_strong(site):
         for bad in (
             "password1234",
             "short",
-        ):  # each rule: tests/account/test_password.py
+        ):  # each rule: tests/account/test_accounts_password.py
             assert save(browser, name="petrova", password=bad).status_code == 422, bad
         assert not browser.get("/api/user").json()["has_password"]
         assert save(browser, name="petrova", password=NEW).status_code == 303

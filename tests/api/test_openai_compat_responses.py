@@ -1,4 +1,4 @@
-"""POST /v1/responses; what it has in common with chats is in test_openai.py."""
+"""POST /v1/responses; what it has in common with chats is in test_openai_compat_routes.py."""
 
 import pytest
 

@@ -1,0 +1,45 @@
+"""Which tests cover a file alone, and what is wrong with the list of exceptions."""
+
+import pytest
+
+from tests.individual_coverage import compare_with_list, find_faults, match_tests
+
+pytestmark = pytest.mark.unit
+
+SUBJECTS = [
+    "merlin/api/pages/account.py",
+    "merlin/api/rest/account.py",
+    "merlin/bot/handlers/groups.py",
+    "merlin/config/__init__.py",
+    "merlin/engine/api/uploads.py",
+    "merlin/engine/uploads.py",
+]
+
+
+def test_tests_belong_to_the_file_with_the_longest_of_their_names():
+    names = "api/test_account api/test_rest_account_keys bot/test_groups bot/test_groups_two"
+    names += " config/test_config engine/test_api_uploads engine/test_uploads"
+    matched = match_tests(SUBJECTS, [f"tests/{name}.py" for name in names.split()])
+    assert matched == {
+        "merlin/api/rest/account.py": ["tests/api/test_rest_account_keys.py"],
+        "merlin/bot/handlers/groups.py": [
+            "tests/bot/test_groups.py",
+            "tests/bot/test_groups_two.py",
+        ],
+        "merlin/config/__init__.py": ["tests/config/test_config.py"],
+        "merlin/engine/api/uploads.py": ["tests/engine/test_api_uploads.py"],
+        "merlin/engine/uploads.py": ["tests/engine/test_uploads.py"],
+    }
+
+
+def test_list_names_exactly_the_files_that_are_not_covered():
+    assert find_faults(["a", "b", "c"], {"a": ["t"]}, {"b", "d"}) == [
+        "d: in the list, but gone",
+        "c: no test file of its name",
+    ]
+    missed = {"a": [], "b": [7], "c": [], "d": [7], "e": None}
+    assert compare_with_list(missed, {"c", "d"}) == [
+        "b: its tests do not run lines [7]",
+        "c: covered, so take it from the list",
+        "e: a test fails when its tests run alone",
+    ]
