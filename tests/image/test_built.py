@@ -20,9 +20,9 @@ START_S = 120.0
 
 
 @pytest.fixture(scope="session")
-def builder(request, tmp_path_factory):
+def builder(tmp_path_factory):
     require_whole_machine(find_obstacle())
-    packages = download_wheels(request.config.cache.mkdir("merlin-packages"))
+    packages = download_wheels()
     with mount_in_memory(tmp_path_factory.mktemp("image")) as folder:
         builder = Builder(folder)
         builder.make_base()

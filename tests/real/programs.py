@@ -1,7 +1,9 @@
 """Programs that nobody here wrote, each installed into a folder of its own, once for all checkouts.
 
-`python -m tests.real.programs NAME` installs one and prints the folder of its commands. The folders
-are in the user's cache; a folder is used again while its versions are those of the table.
+`python -m tests.real.programs NAME` installs one, without a name the quick ones, and prints the
+folder of its commands. The folders are in the user's cache; a folder is used again while its
+versions are those of the table. `make packages` installs the quick ones before `.ci/run` takes the
+network from the tests.
 """
 
 import fcntl
@@ -11,20 +13,20 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.support.machine import skip_or_fail
+from tests.support.machine import CACHE, skip_or_fail
 from tests.support.waiting import longest
 
-# Read at import: within a test the home folder and the environment are its own.
+# Read at import: within a test the environment is its own.
 ENVIRONMENT = dict(os.environ)
-_CACHE = (
-    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merlin" / "real"
-)
+_CACHE = CACHE / "real"
 INSTALL_S = 300.0
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Program:
     """What is installed for a program, and how it shows that it can run.
 
     `packages` are of the package index, or of npm: the first one's version is the program's. One
-    without a version is the newest, asked for once a day. Quick ones run in `.ci/run`, installing
-    included: at most 60 s on two cores.
+    without a version is the newest, asked for once in 24 hours. Quick ones run in `.ci/run`,
+    installing included: at most 60 s on two cores.
     """
 
     packages: tuple[str, ...]
@@ -112,7 +114,7 @@ def require_program(name):
 def install(name):
     """Install a program unless it is there. Raises NotInstalled."""
     program = PROGRAMS[name]
-    folder = _CACHE / _folder_name(name, program)
+    folder = _find_newest(name, program) or _CACHE / _folder_name(name, program)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_name(f"{folder.name}.lock")):
         # Written last: what a killed installation left is installed again.
@@ -129,11 +131,24 @@ def install(name):
 _BIN = {False: "bin", True: "node_modules/.bin"}
 
 
+def _is_newest(program):
+    return not re.search("[=@]", program.packages[0])
+
+
+def _find_newest(name, program):
+    """Return the folder of a newest version that was installed in the last 24 hours."""
+    if not _is_newest(program):
+        return None
+    since = time.time() - DAY_S
+    found = _CACHE.glob(f"{name}-20*/complete.json")
+    recent = [path.parent for path in found if path.stat().st_mtime > since]
+    return max(recent, default=None)
+
+
 def _folder_name(name, program):
-    is_newest = not re.search("[=@]", program.packages[0])
     version = (
         f"{datetime.now(UTC):%Y-%m-%d}"
-        if is_newest
+        if _is_newest(program)
         else re.split("[=@]+", program.packages[0])[1]
     )
     others = "".join(
@@ -175,7 +190,7 @@ def _install_by_pip(folder, program):
     uv = Path(sys.prefix) / "bin" / "uv"
     python = folder / "bin" / "python"
     if uv.exists():
-        settings = uv_settings()
+        settings = _uv_settings()
         _run([uv, "venv", "-q", "--python", sys.executable, folder])
         _run(
             [uv, "pip", "install", "-q", "--python", python, *program.packages],
@@ -196,7 +211,7 @@ def _install_by_pip(folder, program):
         _add_distribution(folder, program)
 
 
-def uv_settings():
+def _uv_settings():
     """Return where pip finds packages as uv's settings, as `.ci/run` does."""
     listed = _run([sys.executable, "-m", "pip", "config", "list"])
 
@@ -252,5 +267,6 @@ def _read_version(folder, program):
 
 
 if __name__ == "__main__":
-    for wanted in sys.argv[1:]:
+    quick = [name for name, program in PROGRAMS.items() if program.is_quick]
+    for wanted in sys.argv[1:] or quick:
         print(install(wanted).bin)  # noqa: T201

@@ -16,8 +16,8 @@ import pytest
 
 from merlin.core.server import free_ports
 from tests.engine.running_engine import connect
-from tests.real.programs import ENVIRONMENT, require_program, uv_settings
-from tests.support.machine import skip_or_fail
+from tests.real.programs import ENVIRONMENT, require_program
+from tests.support.machine import download_wheels, skip_or_fail
 from tests.support.markdown_pages import ROOT, read_page
 from tests.support.waiting import longest, wait_until
 
@@ -125,7 +125,7 @@ def reader(tmp_path_factory):
 
 @pytest.mark.real("openai")
 def test_wheel_runs_by_uvx_as_printed(tmp_path):
-    """Its packages come from the index, as those of `programs` do."""
+    """Its packages are those of the lock."""
     (_, line), *_ = read_sections("en")[1]
     program, *arguments = shlex.split(line.removeprefix("$ "))
     uvx = Path(sys.prefix) / "bin" / program
@@ -136,14 +136,16 @@ def test_wheel_runs_by_uvx_as_printed(tmp_path):
         check=True,
     )
     (port,) = free_ports(1)
+    configuration = tmp_path / "uv.toml"
+    links = f"no-index = true\nfind-links = ['{download_wheels()}']\n"
+    configuration.write_text(links, "utf-8")
     settings = {
         **ENVIRONMENT,
         "UV_CACHE_DIR": str(UV_CACHE),
+        "UV_CONFIG_FILE": str(configuration),
         "UV_PYTHON": sys.executable,
     }
-    with run_engine(
-        tmp_path, [uvx, *arguments, "--port", str(port)], **settings, **uv_settings()
-    ):
+    with run_engine(tmp_path, [uvx, *arguments, "--port", str(port)], **settings):
         key = (
             (tmp_path / ".local/share/merlin-engine/engine.key")
             .read_text("ascii")

@@ -17,6 +17,8 @@ from tests.support.ending import wait_for_end
 
 ROOT = Path(__file__).parents[2]
 LISTS = (ROOT / "requirements.txt", ROOT / "requirements-build.txt")
+# Read at import: within a test the home folder is its own.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "merlin"
 
 
 def require_whole_machine(reason: str | None) -> None:
@@ -43,16 +45,17 @@ def require_root(purpose: str) -> None:
     skip_or_fail(None if os.geteuid() == 0 else f"needs root, to {purpose}")
 
 
-def download_wheels(cache: Path) -> Path:
+def download_wheels() -> Path:
     """Return a folder with every package that an installation needs, downloaded once."""
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[
         :12
     ]
-    folder = cache / f"wheels-{digest}"
-    with (cache / "lock").open("w") as lock:
+    folder = CACHE / f"wheels-{digest}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "wheels.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            draft = Path(tempfile.mkdtemp(dir=cache))
+            draft = Path(tempfile.mkdtemp(dir=CACHE))
             for path in LISTS:
                 _download(path, draft)
             draft.rename(folder)
@@ -93,3 +96,7 @@ def _download(requirements: Path, folder: Path) -> None:
     )
     command = [sys.executable, "-m", "pip", "download", *options]
     subprocess.run(command, input=constraints, text=True, check=True)
+
+
+if __name__ == "__main__":
+    download_wheels()

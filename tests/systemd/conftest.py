@@ -7,8 +7,8 @@ from tests.systemd.installed import find_obstacle, run_machine
 
 
 @pytest.fixture(scope="session")
-def machine(request, tmp_path_factory):
+def machine(tmp_path_factory):
     require_whole_machine(find_obstacle())
-    packages = download_wheels(request.config.cache.mkdir("merlin-packages"))
+    packages = download_wheels()
     with run_machine(tmp_path_factory.mktemp("machine"), packages) as machine:
         yield machine
