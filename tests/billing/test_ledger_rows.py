@@ -150,6 +150,14 @@ def test_payment_of_an_erased_user_is_granted_to_no_user_and_admins_are_notified
     assert shop.find_faults() == []
 
 
+def test_order_in_stars_of_a_person_who_was_deleted_belongs_to_its_payer(shop, clock):
+    purchase = shop.order(gateway=STARS)
+    PersonalRecords(shop.db, clock).forget(ANNA)
+    payment = shop.make_payment(purchase, "late")
+    shop.billing.ledger.record_payment(purchase.purchase_id, payment)
+    assert shop.billing.purchases.get(purchase.purchase_id).user_id == ANNA
+
+
 def test_erasure_during_payments_causes_no_deadlock(url, cipher, clock):
     """On PostgreSQL both transactions lock the same rows, in the same order."""
     with open_database(url, cipher=cipher) as database:

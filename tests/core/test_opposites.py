@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.core.opposites import are_opposed
+from merlin.core.opposites import are_opposed, split_content
 
 pytestmark = pytest.mark.unit
 
@@ -66,3 +66,9 @@ def test_what_another_wording_of_the_answer_has_is_no_opposite():
     assert not are_opposed("Как мне убрать будильник?", alarms)
     rooms = ["Где получить пропуск в архив?", "Где получить пропуск в хранилище?"]
     assert not are_opposed("Где получить пропуск в хранилище и архив?", rooms)
+
+
+def test_content_of_a_question_is_its_words_without_function_words_and_endings():
+    asked = split_content("Где получить пропуск в архив?")
+    assert asked & split_content("Где нужны пропуска?") == {"пропуск"}
+    assert not split_content("Where is the archive?") & split_content("Is it the pass?")

@@ -140,3 +140,7 @@ def test_dataset_may_want_no_pairs_or_be_too_large(settings, more, is_listed):
     files = {f"examples/{n}.yaml": example_yaml(*each) for n, each in enumerate(texts)}
     checked = check_files({"dataset.yaml": DATASET_YAML + settings, **files})
     assert bool(list_near_pairs(checked)) is is_listed
+
+
+def test_dataset_without_examples_has_no_pairs():
+    assert find_pairs([]) == []

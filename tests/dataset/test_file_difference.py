@@ -6,6 +6,7 @@ from merlin.dataset.file_difference import (
     ShownExample,
     Side,
     compare_all,
+    compare_answers,
     compare_files,
     mark_words,
 )
@@ -111,3 +112,10 @@ def test_broken_example_is_shown_by_what_can_be_read_or_else_by_its_text():
 )
 def test_texts_too_long_or_quite_different_are_shown_without_marks(old, new):
     assert mark_words(old, new) == ([(old, False)], [(new, False)])
+
+
+def test_two_answers_are_shown_one_beside_the_other():
+    assert compare_answers("До 5 кг.", "До 7 кг.") == (
+        Side("proposal-present", [("До ", False), ("5", True), (" кг.", False)]),
+        Side("proposal-new", [("До ", False), ("7", True), (" кг.", False)], "ok"),
+    )
