@@ -199,8 +199,9 @@ class Loads:
     def __init__(self, telegram: Telegram, provider: Provider) -> None:
         self.telegram = telegram
         self.provider = provider
-        self.messages_by_key: dict[int, set[tuple[int, int]]] = {}
+        self._messages: dict[int, set[tuple[int, int]]] = {}
         self._question_count = 0
+        self._first_question = 1
         self._open_questions: dict[int, tuple[int, float]] = {}
         self._durations_s: list[float] = []
         self._on_done: Callable[[int], None] = lambda _chat: None
@@ -211,12 +212,10 @@ class Loads:
         self, pid: int, users: int = 200, answers: int = 1000
     ) -> Figures:
         """Let every user ask again as soon as they have an answer."""
-        questions_left = answers - users
+        left = iter(range(answers - users))
 
         def ask_again(chat_id: int) -> None:
-            nonlocal questions_left
-            if questions_left > 0:
-                questions_left -= 1
+            if next(left, None) is not None:
                 self.ask(chat_id)
 
         self.reset(ask_again)
@@ -224,12 +223,7 @@ class Loads:
         for user in range(users):
             self.ask(FIRST_CHAT + user)
         await self.wait_for_answers()
-        doubled = sum(len(messages) > 1 for messages in self.messages_by_key.values())
-        return {
-            **meter.read(len(self._durations_s)),
-            **self.added_times(),
-            "doubled": doubled,
-        }
+        return {**meter.read(len(self._durations_s)), **self.read_figures()}
 
     async def run_open_loop(
         self, pid: int, per_s: float = 25.0, seconds: float = 20.0
@@ -239,25 +233,14 @@ class Loads:
         meter = Meter(pid)
         await self.ask_paced(int(per_s * seconds), per_s)
         await self.wait_for_answers()
-        return {**meter.read(len(self._durations_s)), **self.added_times()}
+        return {**meter.read(len(self._durations_s)), **self.read_figures()}
 
     async def run_burst(self, count: int = 75, per_s: float = 50.0) -> Figures:
-        """Ask while the bot is killed; return when the last answer came, and double answers."""
+        """Ask while the bot is killed; return also when the last answer came."""
         self.reset()
-        self.messages_by_key.clear()
-        first = self._question_count + 1
         await self.ask_paced(count, per_s)
         await self.wait_for_answers()
-        messages = [
-            self.messages_by_key.get(number, set())
-            for number in range(first, first + count)
-        ]
-        return {
-            "asked": count,
-            "answered": sum(bool(messages) for messages in messages),
-            "doubled": sum(len(messages) > 1 for messages in messages),
-            "last_at": time.monotonic(),
-        }
+        return {**self.read_figures(), "last_at": time.monotonic()}
 
     async def set_delay(self, seconds: float) -> None:
         """Set the duration of the model's answers."""
@@ -275,9 +258,23 @@ class Loads:
     def reset(self, on_done: Callable[[int], None] | None = None) -> None:
         """Start a new measurement; `on_done` is called with the chat of each answer."""
         self._on_done = on_done or (lambda _chat: None)
+        self._first_question = self._question_count + 1
+        self._messages.clear()
         self._open_questions.clear()
         self._durations_s.clear()
         self._all_done.clear()
+
+    def read_figures(self) -> Figures:
+        """Return how many questions were answered, and the times without the model's."""
+        model_s = self.provider.seconds
+        asked = range(self._first_question, self._question_count + 1)
+        counts = [len(self._messages.get(number, ())) for number in asked]
+        return {
+            "asked": len(asked),
+            "answered": sum(count > 0 for count in counts),
+            "doubled": sum(count > 1 for count in counts),
+            **spread([1000 * (each - model_s) for each in self._durations_s]),
+        }
 
     async def wait_for_answers(self) -> None:
         """Wait until every question is answered. Raises TimeoutError."""
@@ -307,7 +304,7 @@ class Loads:
         if answer_end is None:
             return
         key = int(answer_end[1])
-        self.messages_by_key.setdefault(key, set()).add((chat_id, message_id))
+        self._messages.setdefault(key, set()).add((chat_id, message_id))
         question_asked = self._open_questions.pop(key, None)
         if question_asked is None:
             return
@@ -316,13 +313,6 @@ class Loads:
         self._on_done(asked_in)
         if not self._open_questions:
             self._all_done.set()
-
-    def added_times(self) -> Figures:
-        """Return the times without the model's, in milliseconds."""
-        model_s = self.provider.seconds
-        return spread(
-            [1000 * (duration_s - model_s) for duration_s in self._durations_s]
-        )
 
 
 class World:

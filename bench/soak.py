@@ -15,6 +15,7 @@ import argparse
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -66,16 +67,8 @@ AFTER_S = 2.0
 CALL_S = 20.0
 PEOPLE = {"anna": 1001, "boris": 1002, "vera": 1003}
 # Kill points that the load does not reach.
-UNREACHED = (
-    "restore.",
-    "erase.",
-    "distil.",
-    "completion.",
-    "remove.",
-    "gate.",
-    "status.",
-)
-TESTED_POINTS = tuple(point for point in POINTS if not point.startswith(UNREACHED))
+UNREACHED = re.compile("(restore|erase|distil|completion|remove|gate|status)[.]")
+TESTED_POINTS = [point for point in POINTS if not UNREACHED.match(point)]
 VERBS = ("engine", "daemon", "api", "bot")
 PUSHED = "neurotypology"
 EDITED = "python"
@@ -149,51 +142,33 @@ class Demo:
         query = "SELECT at FROM heartbeat WHERE process = ? AND at > ?"
         return bool(query_rows(place, query, verb, since))
 
-    def post(
-        self, person: str, path: str, **arguments: object
-    ) -> httpx2.Response | None:
+    def post(self, person: str, path: str, **content: object) -> httpx2.Response | None:
         """Post to the API as a person; None if it was killed meanwhile."""
-        headers = {
-            "Origin": self.place.api_url.rstrip("/"),
-            **arguments.pop("headers", {}),  # type: ignore[dict-item]
-        }
-        with suppress(httpx2.HTTPError):
-            return httpx2.post(
-                f"{self.place.api_url}{path}",
-                cookies={"merlin": self.cookies[person]},
-                headers=headers,
-                timeout=CALL_S,
-                **arguments,  # type: ignore[arg-type]
-            )
+        headers = {"Origin": self.place.api_url.rstrip("/")}
+        session = httpx2.Client(
+            cookies={"merlin": self.cookies[person]}, headers=headers, timeout=CALL_S
+        )
+        with session, suppress(httpx2.HTTPError):
+            return session.post(f"{self.place.api_url}{path}", **content)  # type: ignore[arg-type]
         return None
 
     def call_until_answered(
-        self,
-        person: str,
-        path: str,
-        is_running: threading.Event,
-        body: object,
-        *,
-        as_form: bool = False,
+        self, person: str, path: str, is_running: threading.Event, **content: object
     ) -> httpx2.Response | None:
         """Repeat a call until it is answered; None after the load."""
-        for _ in itertools.count():
-            answer = self.post(person, path, **{"data" if as_form else "json": body})
-            # 409: the daemon has not seen a commit yet.
-            reasons = ("busy-file", "unseen-commit")
-            is_early = answer is not None and any(
-                reason in answer.text for reason in reasons
-            )
-            if (
-                answer is not None
-                and not is_early
-                and answer.status_code not in RETRIED
-            ):
+        while True:
+            answer = self.post(person, path, **content)
+            if answer is not None and not _is_too_early(answer):
                 return answer
             if not is_running.is_set():
                 return None
             time.sleep(0.3)
-        return None
+
+
+def _is_too_early(answer: httpx2.Response) -> bool:
+    """Return whether a call is repeated; 409: the daemon has not seen a commit yet."""
+    is_unseen = re.search("busy-file|unseen-commit", answer.text)
+    return bool(is_unseen) or answer.status_code in RETRIED
 
 
 class Load:
@@ -244,6 +219,14 @@ class Load:
         pushed = [Path(path).stem for path in tuple(self.demo.promises.pushed)]
         return f"Что такое пример номер {self._rng.choice(pushed or ['0'])}?"
 
+    def _call(
+        self, person: str, path: str, **content: object
+    ) -> httpx2.Response | None:
+        return self.demo.call_until_answered(person, path, self.is_running, **content)
+
+    def _note_fault(self, what: str, answer: httpx2.Response) -> None:
+        self.faults.append(f"{what}: {answer.status_code} {answer.text[:200]}")
+
     def _chat(self) -> None:
         url = f"{self.demo.place.chat_url}control/send"
         for _ in self._repeat(0.8):
@@ -255,9 +238,8 @@ class Load:
 
     def _course(self) -> None:
         for _ in self._repeat(2.0):
-            self.demo.post(
-                "anna", f"courses/{COURSE}/chat", data={"q": self._question()}
-            )
+            path = f"courses/{COURSE}/chat"
+            self.demo.post("anna", path, data={"q": self._question()})
 
     def _push(self) -> None:
         place = self.demo.place
@@ -276,38 +258,30 @@ class Load:
                     git(clone, "pull", "-q", "--rebase")
                     git(clone, "push", "-q", "origin", "HEAD:main")
                     break
-            self.demo.promises.pushed[path] = git(
-                clone, "rev-parse", f"HEAD:{path}"
-            ).strip()
+            blob = git(clone, "rev-parse", f"HEAD:{path}")
+            self.demo.promises.pushed[path] = blob.strip()
 
     def _edit(self) -> None:
         for number in self._repeat(8.0):
             answer = f"Пример {number} со страницы."
             body = {"question": f"Зачем нужен пример {number}?", "answer": answer}
-            done = self.demo.call_until_answered(
-                "boris", f"api/datasets/{EDITED}/examples", self.is_running, body
-            )
+            path = f"api/datasets/{EDITED}/examples"
+            done = self._call("boris", path, json=body)
             if done is not None and done.status_code == 202:
                 self.demo.promises.edits.add(done.json()["id"])
             elif done is not None:
-                self.faults.append(
-                    f"an edit was answered {done.status_code}: {done.text[:200]}"
-                )
+                self._note_fault("an edit", done)
 
     def _buy(self) -> None:
         price = load(self.demo.place.config).plans["voices"].rub
         assert price is not None
         form = {"price": price.minor, "contact": "anna@example.com"}
         for number in self._repeat(5.0):
-            done = self.demo.call_until_answered(
-                "anna", "checkout/voices", self.is_running, form, as_form=True
-            )
+            done = self._call("anna", "checkout/voices", data=form)
             if done is None:
                 continue
             if not done.has_redirect_location:
-                self.faults.append(
-                    f"an order was answered {done.status_code}: {done.text[:200]}"
-                )
+                self._note_fault("an order", done)
                 continue
             order = done.headers["location"].split("/")[2][:32]
             self.demo.promises.orders.add(order)
@@ -324,12 +298,10 @@ class Load:
             form = {
                 "once": order,
                 "grant": grant,
-                "reason": "не подошло",
                 "sure": "true",
+                "reason": "не подошло",
             }
-            path = f"admin/billing/{order}/refund"
-            running = self.is_running
-            self.demo.call_until_answered("vera", path, running, form, as_form=True)
+            self._call("vera", f"admin/billing/{order}/refund", data=form)
 
     def _watch_serving(self) -> None:
         known_datasets: set[str] = set()
